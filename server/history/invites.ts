@@ -1,11 +1,162 @@
+import type { SiteRole, User } from '../wire/events.ts';
 import { ask, inList, sql } from './engine/dialect.ts';
 import { columnsOf, type ReadsOf } from './engine/read.ts';
-import type { InviteReads } from './history.ts';
-import { memberSelection } from './members/members.ts';
+import type { Nothing, Rule } from './engine/rule.ts';
+import { type Row, rowFrom, table } from './engine/table.ts';
+import { rows } from './engine/work.ts';
+import { getMember, memberNeed } from './members/loaded.ts';
+import { isBanned, isMember, type MemberRecord, memberFrom, memberSelection } from './members/member.ts';
 import { findUsersById } from './people/users.ts';
-import { roomNumber } from './rooms/rooms.ts';
-import { memberFrom } from './rows.ts';
-import { invites, type Row, rowFrom } from './tables.ts';
+import { roomNeed } from './rooms/loaded.ts';
+import type { RoomRecord, RoomState } from './rooms/room.ts';
+import { existing, isStale, refuse } from './rooms/room-changes.ts';
+import { roomNumber } from './rooms/select.ts';
+
+/** Invite links of one user to one room. */
+export const mostInvites = 20;
+
+/** And of the room: all are listed at once. Members do not see the links of others. */
+export const mostInvitesOfRoom = 200;
+
+/**
+ * Whether a link lets this user in who is no member: neither somebody who is banned, nor somebody who was removed, unless an
+ * owner or moderator has made it since.
+ * @param of.maker the membership of the link's maker, and the role on the whole site
+ */
+export function opens(
+  { access, readmits, until, uses, used }: StoredInvite,
+  {
+    member,
+    maker,
+  }: {
+    member: MemberRecord | null;
+    maker: { member: MemberRecord | null; siteRole?: SiteRole };
+  },
+  at: number,
+): boolean {
+  if ((until !== undefined && until <= at) || (uses !== undefined && used >= uses)) return false;
+  if (!isMember(maker.member) || isBanned(member)) return false;
+  if (readmits && maker.member.role === 'member' && maker.siteRole === undefined) return false;
+  return member?.removed === undefined || (readmits === 1 && access >= member.removed);
+}
+
+/** A link by which people become members of a room. The token is not stored. */
+export interface StoredInvite {
+  id: string;
+  room: string;
+  /** Of the token: see `digestOf` in chat/invites.ts. */
+  digest: string;
+  by: string;
+  /** The room's number when the link was made. */
+  access: number;
+  /** Made by an owner or moderator: it lets in people who were removed before. */
+  readmits?: 1;
+  at: number;
+  /** Absent if it does not expire. */
+  until?: number;
+  /** The number of people whom it lets in; absent for any number. */
+  uses?: number;
+  used: number;
+}
+
+export interface InviteWrites {
+  /**
+   * Makes an invite link. Codes: `unknown_room`, `forbidden` (no member), `limit_reached` (the maker has `mostInvites` there, or
+   * the room `mostInvitesOfRoom`).
+   */
+  createInvite: {
+    in: { invite: Omit<StoredInvite, 'access' | 'used'>; decidedFor?: RoomState };
+    out: { stale: boolean };
+  };
+  /** @param in.by the maker; absent for a link of whomever */
+  revokeInvite: {
+    in: { room: string; id: string; by?: string; decidedFor?: RoomState };
+    out: { stale: boolean };
+  };
+  /**
+   * Makes the user a member by this link, and counts that; a member stays one. Codes: `unknown_invite` (it lets this user
+   * in no more, see `opens`), `limit_reached` (`most` members).
+   * @param in.by the maker, as it was read
+   */
+  acceptInvite: {
+    in: { room: string; id: string; by: string; user: User; most: number; at: number };
+    out: Nothing;
+  };
+  /** Forgets links that expired before that time. */
+  forgetInvites: { in: { before: number }; out: Nothing };
+}
+
+export interface InviteReads {
+  /** The links of a room, the newest first. */
+  invites: { in: { room: string }; out: StoredInvite[] };
+  /** All links that a user has made, the oldest first. */
+  invitesBy: { in: { user: string }; out: StoredInvite[] };
+  /** The link of that digest, with its room, and what decides whether it lets `user` in: see `opens`. */
+  invite: {
+    in: { digest: string; user: string };
+    out:
+      | ({ invite: StoredInvite; room: Pick<RoomRecord, 'name' | 'topic' | 'members'> } & Parameters<
+          typeof opens
+        >[1])
+      | null;
+  };
+}
+
+/** The links by which people become members of rooms. They end with the membership of who has made them: see `putMember`. */
+export const invites = table<StoredInvite>(
+  'chat_invites',
+  ['id'],
+  {
+    id: 'id',
+    room: 'room',
+    digest: 'digest',
+    by: 'by_id',
+    access: 'access',
+    readmits: 'readmits',
+    at: 'at',
+    until: 'until',
+    uses: 'uses',
+    used: 'used',
+  },
+  { users: ['by'], without: () => ({ row: null }) },
+);
+
+export const createInvite: Rule<InviteWrites['createInvite']> = {
+  needs: ({ invite: { room, by } }) => [roomNeed(room), memberNeed(room, by), rows(invites, { room })],
+  run(work, { invite, decidedFor }) {
+    const room = existing(work, invite.room);
+    if (isStale(room, decidedFor)) return { stale: true };
+    if (!isMember(getMember(work, room.id, invite.by))) refuse('forbidden');
+    const all = work.find(invites, { room: room.id });
+    if (all.filter(({ by }) => by === invite.by).length >= mostInvites) {
+      refuse('limit_reached', `this user has ${mostInvites} invite links to the room: turn one off first`);
+    }
+    if (all.length >= mostInvitesOfRoom) {
+      refuse('limit_reached', `the room has ${mostInvitesOfRoom} invite links`);
+    }
+    work.put(invites, { ...invite, access: room.access, used: 0 });
+    return { stale: false };
+  },
+};
+
+export const revokeInvite: Rule<InviteWrites['revokeInvite']> = {
+  needs: ({ room, id }) => [rows(invites, { room, id })],
+  run(work, { room: id, id: invite, by, decidedFor }) {
+    const room = existing(work, id);
+    if (isStale(room, decidedFor)) return { stale: true };
+    const [known] = work.find(invites, { room: id, id: invite });
+    if (known?.room === id && (by === undefined || known.by === by)) work.remove(invites, known);
+    return { stale: false };
+  },
+};
+
+export const forgetInvites: Rule<InviteWrites['forgetInvites']> = {
+  needs: () => [],
+  run(work, { before }) {
+    work.later(() => sql`DELETE FROM chat_invites WHERE until < ${before}`);
+    return {};
+  },
+};
 
 const selectInvites = sql`SELECT rooms.id AS room_id, name, topic, members, ${columnsOf(invites, 'invites')}
   FROM chat_invites AS invites JOIN chat_rooms AS rooms ON rooms.num = invites.room`;

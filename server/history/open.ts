@@ -66,8 +66,7 @@ export async function openDatabaseHistory(
 ): Promise<History> {
   // A server with a file does not need the memory that these take.
   const { openSqlHistory } = await import('./engine/sql.ts');
-  const { reads } = await import('./reads.ts');
-  const { subjects } = await import('./subjects.ts');
+  const { reads, subjects } = await import('./subjects.ts');
   return openSqlHistory(dialect, { reads, subjects }, options);
 }
 

@@ -1,9 +1,96 @@
 import { ask, raw, sql } from './engine/dialect.ts';
 import { cutPage, type ReadsOf } from './engine/read.ts';
-import type { PinReads } from './history.ts';
-import { isUnexpired, parseRoomCursor, roomNumber } from './rooms/rooms.ts';
-import { messageFrom } from './rows.ts';
-import { pins, rowFrom } from './tables.ts';
+import type { Rule } from './engine/rule.ts';
+import { rowFrom, table } from './engine/table.ts';
+import { rows } from './engine/work.ts';
+import { memberNeed } from './members/loaded.ts';
+import { lastMessageNeed, messageNeed } from './messages/loaded.ts';
+import { messageFrom, type StoredMessage } from './messages/message.ts';
+import { tellAct } from './moderation/acts.ts';
+import { isBlocked } from './people/blocks.ts';
+import { deletedUser } from './people/user.ts';
+import type { RoomState } from './rooms/room.ts';
+import { countPins, existingFor, isStale, messageIn, record, refuse } from './rooms/room-changes.ts';
+import { isUnexpired, parseRoomCursor, roomNumber } from './rooms/select.ts';
+
+/** Pinned messages of one room. */
+export const mostPins = 50;
+
+/** A pinned message. */
+export interface StoredPin {
+  room: string;
+  seq: number;
+  by: string;
+  at: number;
+  /** The newest message of the room at that time. */
+  after: number;
+  /** Pins are listed by it: a later one has a higher place. */
+  place: number;
+}
+
+export interface PinWrites {
+  /**
+   * Pins a message, or unpins it. Doing it again changes nothing. Codes: `unknown_room` (also for users who are not
+   * members), `forbidden` (the other one of a direct room has blocked the user), `unknown_message` (none, or a deleted one
+   * is to be pinned), `limit_reached` (`mostPins`).
+   */
+  pin: {
+    in: { room: string; seq: number; user: string; pinned: boolean; decidedFor?: RoomState; at: number };
+    out: { changed: boolean; stale: boolean };
+  };
+}
+
+export interface PinReads {
+  /** The pinned messages of a room, the last one pinned first. `seq`: this one alone. */
+  pins: {
+    in: { room: string; seq?: number };
+    out: { pin: StoredPin; message: StoredMessage }[];
+  };
+  /** All pins by a user; pages as those of `written`. */
+  pinsBy: {
+    in: { user: string; from: string; limit: number };
+    out: { pins: Pick<StoredPin, 'room' | 'seq' | 'at'>[]; next?: string };
+  };
+}
+
+export const pins = table<StoredPin>(
+  'chat_pins',
+  ['room', 'seq'],
+  { room: 'room', seq: 'seq', by: 'by_id', at: 'at', after: 'behind', place: 'place' },
+  { users: ['by'], without: (pin) => ({ row: { ...pin, by: deletedUser.id } }) },
+);
+
+export const pin: Rule<PinWrites['pin']> = {
+  needs: ({ room, seq, user }) => [
+    lastMessageNeed(room),
+    messageNeed(room, seq),
+    memberNeed(room, user),
+    rows(pins, { room }),
+  ],
+  run(work, { room: id, seq, user, pinned, decidedFor, at }, changes) {
+    const room = existingFor(work, id, user);
+    if (isStale(room, decidedFor)) return { changed: false, stale: true };
+    if (isBlocked(work, room, user)) refuse('forbidden');
+    const message = messageIn(work, room, seq);
+    if (message === undefined) refuse('unknown_message');
+    const all = work.find(pins, { room: id });
+    const isPinned = all.some((one) => one.seq === seq);
+    if (isPinned === pinned) return { changed: false, stale: false };
+    if (pinned) {
+      if (message.deletedAt !== undefined) refuse('unknown_message');
+      if (all.length >= mostPins) refuse('limit_reached');
+      const place = Math.max(0, ...all.map((one) => one.place)) + 1;
+      work.put(pins, { room: id, seq, by: user, at, after: room.lastSeq, place });
+    } else work.remove(pins, { room: id, seq });
+    countPins(work, room, all.length + (pinned ? 1 : -1));
+    changes.push({ type: 'pin', room: record(work, room), seq });
+    if (room.kind !== 'direct') {
+      const kind = pinned ? 'pinned' : 'unpinned';
+      tellAct(changes, { kind, by: user, user: message.user.id, room, seq });
+    }
+    return { changed: true, stale: false };
+  },
+};
 
 export const pinReads: ReadsOf<PinReads> = {
   *pins({ dialect }, { room, seq }) {

@@ -16,7 +16,7 @@ import {
 import { follow, type Shared } from '../../server/history/engine/followed.ts';
 import { connectAlone } from '../../server/history/engine/in-use.ts';
 import { migrate } from '../../server/history/engine/migrations.ts';
-import { erasuresOf } from '../../server/history/erased-users.ts';
+import { erasuresOf } from '../../server/history/erasure/erased-users.ts';
 import { erasableOf, rowsNaming } from '../../server/history/erasure/find.ts';
 import { type Change, deletedUser, type History } from '../../server/history/history.ts';
 import {
@@ -25,7 +25,8 @@ import {
   openHistory,
   readHistoryPlace,
 } from '../../server/history/open.ts';
-import { tables } from '../../server/history/tables.ts';
+import { tables } from '../../server/history/subjects.ts';
+
 import type { RequestError } from '../../server/wire/errors.ts';
 import { size, soak } from '../guarantees/size.ts';
 import { connectChat, newClientId } from '../helpers/chat-client.ts';

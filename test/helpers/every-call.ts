@@ -1,4 +1,4 @@
-import { erasureStages } from '../../server/history/erasure.ts';
+import { erasureStages } from '../../server/history/erasure/erasure.ts';
 import type { Reads, Writes } from '../../server/history/history.ts';
 
 /** The room in which most of these calls are. */

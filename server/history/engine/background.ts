@@ -1,11 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Change } from '../history.ts';
-import { fileStates, gone, goneRooms } from '../rows.ts';
-import type { Row, Value } from '../tables.ts';
+import type { Change } from '../changes.ts';
+import { fileStates } from '../files/file.ts';
+import { gone, goneRooms } from '../rooms/room.ts';
 import { addTerms } from '../terms.ts';
 import { blockOf, blockSize } from './blocks.ts';
 import { type DatabaseConnection, inList, raw, type ServerDialect, SqlError, sql } from './dialect.ts';
 import type { Pool } from './pool.ts';
+import type { Row, Value } from './table.ts';
 
 /** Characters whose terms are found in one turn of the event loop. */
 const turnCharacters = 32 * 1024;

@@ -1,6 +1,8 @@
 import { RequestError } from '../../wire/errors.ts';
-import type { Change, Writes } from '../history.ts';
+import type { Change } from '../changes.ts';
+import type { Writes } from '../history.ts';
 import { forget } from './change-log.ts';
+
 import type { Asking } from './dialect.ts';
 import { load } from './load.ts';
 import { store } from './store.ts';

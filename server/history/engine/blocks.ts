@@ -1,6 +1,6 @@
-import type { Value } from '../tables.ts';
 import { addTerms } from '../terms.ts';
 import { type Asking, type Dialect, type FormerText, type Statements, sql } from './dialect.ts';
+import type { Value } from './table.ts';
 
 /** Messages of a room that stand in the index for searching together. */
 export const blockSize = 128;

@@ -1,18 +1,16 @@
 import { withoutUser } from '../broadcast.ts';
 import {
-  type Act,
   type Change,
   changeBits,
-  deletedUser,
   type LoggedChange,
   type LoggedEntry,
-  type MemberRecord,
   type MessagePlace,
-  type RoomRecord,
-  type StoredMessage,
-} from '../history.ts';
-import { messageFrom } from '../rows.ts';
-import type { Row } from '../tables.ts';
+} from '../changes.ts';
+import type { MemberRecord } from '../members/member.ts';
+import { messageFrom, type StoredMessage } from '../messages/message.ts';
+import type { Act } from '../moderation/records.ts';
+import { deletedUser } from '../people/user.ts';
+import type { RoomRecord } from '../rooms/room.ts';
 import {
   type Asking,
   answered,
@@ -25,6 +23,10 @@ import {
   type Sql,
   sql,
 } from './dialect.ts';
+import type { Row } from './table.ts';
+
+/** Milliseconds. If the server that holds a consumer crashes, another server takes over after this time. */
+export const leaseTime = 5000;
 
 /** The changes of a transaction: `num` counts transactions over all servers, in the order of the commits. */
 export interface Entry {
@@ -39,11 +41,13 @@ interface Database {
 
 /** Entries that are read at once. */
 const mostEntries = 200;
+
 /** Places of messages that one statement looks up: the entries may have very many. */
 const placesAtOnce = 1000;
 
 /** Entries are kept for so long, in milliseconds: a server that stood still for longer cannot know what it has missed. */
 const kept = 60 * 60 * 1000;
+
 /** Entries that are kept beyond that for a consumer that is behind. */
 const mostBehind = 100_000;
 
@@ -415,7 +419,9 @@ function unsaid<T extends { reason?: string }>({ reason: _, ...rest }: T): Omit<
 }
 
 const placeOf = ({ room, seq, rev, id }: StoredMessage): MessagePlace => ({ room, seq, rev, id });
+
 const keyOf = ({ room, seq }: { room: string; seq: number }) => `${seq} ${room}`;
+
 const lastOf = ({ id, lastSeq, createdAt }: RoomRecord): Place => ({ room: id, seq: lastSeq, createdAt });
 
 function stored({ asker: _, ...change }: Change): LoggedChange {

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Row } from '../tables.ts';
 import { raw, type ServerDialect, SqlError } from './dialect.ts';
 import { claimLimit } from './limits.ts';
 import { Pool } from './pool.ts';
+import type { Row } from './table.ts';
 
 /** Milliseconds between two looks whether it is still held. */
 const lookEvery = 1000;

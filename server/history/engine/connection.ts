@@ -1,6 +1,6 @@
-import type { Row } from '../tables.ts';
 import { type DatabaseConnection, type Sql, SqlError } from './dialect.ts';
 import { answerLimit } from './limits.ts';
+import type { Row } from './table.ts';
 
 /** A connection by a client library. */
 export interface DatabaseClient {

@@ -1,5 +1,6 @@
-import type { Change } from '../history.ts';
+import type { Change } from '../changes.ts';
 import type { Entry } from './change-log.ts';
+
 import { SqlError } from './dialect.ts';
 
 /** With a bus, missing entries usually come as hints within this time. */

@@ -1,7 +1,7 @@
 import type { RequestErrorCode } from '../../wire/errors.ts';
-import type { RestrictionKind } from '../history.ts';
+import type { ColumnName } from '../columns.ts';
 import type { DatabaseName } from '../migrations.ts';
-import type { ColumnName, Columns, Row, Value } from '../tables.ts';
+import type { Columns, Row, Value } from './table.ts';
 
 /** A piece of SQL with its values: one for each `?`. A value that is a list is for the dialect that made the piece. */
 export interface Sql {
@@ -74,7 +74,7 @@ export interface Dialect {
   /** Locks the rows that are read until the transaction ends; rows that are locked are waited for. */
   lock: Sql;
   /** By whom such a restriction of a member is, as the index has it. */
-  restrictedBy(kind: RestrictionKind): Sql;
+  restrictedBy(kind: 'muted' | 'banned'): Sql;
   /** Asks for the number of the newest message of all. */
   newestMessage: Sql;
   /** Milliseconds since 1970 by the clock of the database, which all servers share. */

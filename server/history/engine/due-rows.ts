@@ -1,5 +1,5 @@
-import { type Row, rowFrom, type Table } from '../tables.ts';
 import { type Asking, raw, sql } from './dialect.ts';
+import { type Row, rowFrom, type Table } from './table.ts';
 import { type Loader, missing, type Need, needOf, type Work } from './work.ts';
 
 // Rows with a time `due`. Their operations have a transaction of their own, so what the database says is as it is now.

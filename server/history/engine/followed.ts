@@ -1,7 +1,8 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Change } from '../history.ts';
+import type { Change } from '../changes.ts';
 import { entriesAfter, forget, positionOf, type Withheld, withContents } from './change-log.ts';
+
 import { Delivery } from './delivery.ts';
 import { answered, type ServerDialect, SqlError } from './dialect.ts';
 import { Pool } from './pool.ts';

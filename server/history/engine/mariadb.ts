@@ -1,6 +1,5 @@
 import { type Connection as Client, createConnection, type QueryError } from 'mysql2';
-import { groupConcat, messageColumns } from '../rows.ts';
-import type { Row } from '../tables.ts';
+import { groupConcat, messageColumns } from '../messages/message.ts';
 import type { DatabaseAddress } from './address.ts';
 import { connectionFailure, TimedConnection } from './connection.ts';
 import {
@@ -13,6 +12,7 @@ import {
 } from './dialect.ts';
 import { claimLimit, connectLimit, lockLimit, statementLimit, transactionLimit } from './limits.ts';
 import { ofServers } from './server-dialect.ts';
+import type { Row } from './table.ts';
 
 /** Numbers of errors, as mysql2 has no names for those of MariaDB alone. All others are `refused`. */
 const problems: Readonly<Record<number, readonly [Problem, string]>> = {

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { Client, type ClientConfig } from 'pg';
-import { messageColumns, stringAgg } from '../rows.ts';
-import { type ColumnName, type Columns, columnTypes, type Row, type Value } from '../tables.ts';
+import { type ColumnName, columnTypes } from '../columns.ts';
+import { messageColumns, stringAgg } from '../messages/message.ts';
 import type { DatabaseAddress } from './address.ts';
 import { connectionFailure, TimedConnection } from './connection.ts';
 import {
@@ -14,6 +14,7 @@ import {
 } from './dialect.ts';
 import { claimLimit, connectLimit, lockLimit, statementLimit, transactionLimit } from './limits.ts';
 import { ofServers } from './server-dialect.ts';
+import type { Columns, Row, Value } from './table.ts';
 
 /** SQLSTATEs: PostgreSQL's errcodes.txt. All others are `refused`. */
 const problems: Readonly<Record<string, readonly [Problem, string]>> = {

@@ -1,7 +1,9 @@
-import { maxPageBytes, type Reads } from '../history.ts';
-import { type Row, rowFrom, type Table } from '../tables.ts';
 import { type Asking, ask, type Dialect, raw, type Sql, sql } from './dialect.ts';
 import type { SealedCursors } from './sealed-cursors.ts';
+import { type Row, rowFrom, type Table } from './table.ts';
+
+/** No answer exceeds this many bytes of JSON, however many messages were asked for. */
+export const maxPageBytes = 256 * 1024;
 
 /** A read sorts or scans this many rows of a user or a room. */
 export const maxScannedRows = 5000;
@@ -17,14 +19,13 @@ type Read<Of extends { in: unknown; out: unknown }> = (
   context: ReadContext,
   input: Of['in'],
 ) => Asking<Of['out']>;
+
 /** The reads of a subject. */
 export type ReadsOf<Queries> = {
   readonly [Name in keyof Queries]: Queries[Name] extends { in: unknown; out: unknown }
     ? Read<Queries[Name]>
     : never;
 };
-/** All reads but searching: each database has its own search index. */
-export type ReadRegistry = ReadsOf<Omit<Reads, 'search'>>;
 
 /** The columns of a table for a SELECT. @param alias of the table, in a join */
 export const columnsOf = ({ columns }: Table, alias?: string): Sql =>

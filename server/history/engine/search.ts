@@ -1,11 +1,11 @@
-import { holdings, type SearchReads, type StoredMessage } from '../history.ts';
-import { isSearched, messageFrom } from '../rows.ts';
-import type { Row } from '../tables.ts';
+import { holdings, messageFrom, type StoredMessage } from '../messages/message.ts';
+import { isSearched, type SearchReads } from '../search.ts';
 import { termsOfQuery } from '../terms.ts';
 import { blockSize } from './blocks.ts';
 import { type DatabaseConnection, type Dialect, inList, raw, type Sql, sql } from './dialect.ts';
 import { cutPageBySize } from './read.ts';
 import type { SealedCursors } from './sealed-cursors.ts';
+import type { Row } from './table.ts';
 
 /**
  * The messages that a search looks at before others have their turn; it goes on with the next page. A text of this length

@@ -10,17 +10,17 @@ import {
   freeConsumers,
   type LostErasure,
   namesOfUsers,
-} from '../erase-again.ts';
+} from '../erasure/erase-again.ts';
+import { fileStates } from '../files/file.ts';
 import type { History } from '../history.ts';
 import { migrationsFolder, migrationsOf, tooNew } from '../migrations.ts';
-import { fileStates } from '../rows.ts';
-import type { Row, Value } from '../tables.ts';
 import type { DatabaseAddress } from './address.ts';
 import { beside, besideName, namesIn, removeBeside, tablesThere, takePlace } from './beside.ts';
 import { type DatabaseConnection, raw, type ServerDialect, sql } from './dialect.ts';
 import { connectAlone } from './in-use.ts';
 import { migrate } from './migrations.ts';
 import { erasedDigest } from './sqlite/erased.ts';
+import type { Row, Value } from './table.ts';
 
 /**
  * The tables that a backup leaves out. The index for searching is made again. The others are about servers that run and events

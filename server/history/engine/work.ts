@@ -1,9 +1,10 @@
 import { createHmac } from 'node:crypto';
-import type { Change } from '../history.ts';
-import type { RoomRow } from '../rows.ts';
-import { type ColumnName, keyOf, type Row, rowFrom, type Table, type Value, valuesOf } from '../tables.ts';
+import type { Change } from '../changes.ts';
+import type { ColumnName } from '../columns.ts';
+import type { RoomRow } from '../rooms/room.ts';
 import { type Asking, type Dialect, raw, type Sql, sql } from './dialect.ts';
 import type { Kept } from './kept.ts';
+import { keyOf, type Row, rowFrom, type Table, type Value, valuesOf } from './table.ts';
 import type { Transaction } from './transaction.ts';
 /** Where operations are carried out. */
 export interface Place {

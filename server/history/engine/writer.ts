@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { RequestError } from '../../wire/errors.ts';
-import type { Change, ErasureWrites, Writes } from '../history.ts';
+import type { Change } from '../changes.ts';
+import type { ErasureWrites } from '../erasure/erasing.ts';
+import type { Writes } from '../history.ts';
 import { batchOf, type Call, carryOut, type Outcome } from './batch.ts';
 import {
   allTypes,
@@ -13,6 +15,7 @@ import {
   typesAfter,
   wantedTypes,
 } from './change-log.ts';
+
 import {
   type Asking,
   answered,

@@ -1,23 +1,48 @@
+import type { Change } from '../changes.ts';
 import type { Consume } from '../engine/change-log.ts';
 import { consumerNeed, getConsumer } from '../engine/consumers.ts';
 import { sql } from '../engine/dialect.ts';
+import type { Nothing, Rule } from '../engine/rule.ts';
 import { type Loader, missing, type Need, needOf, type Work } from '../engine/work.ts';
+import { newestMessage, newestMessageNeed } from '../messages/loaded.ts';
+import { everybody } from '../messages/message.ts';
+import { tellAct } from '../moderation/acts.ts';
+import { deletedUser } from '../people/user.ts';
+import { refuse } from '../rooms/room-changes.ts';
 import {
   type Erasable,
   type ErasableList,
+  type ErasedMessages,
   type Erasure,
   type ErasureStage,
+  erasureConsumer,
+  erasureFrom,
   erasureStages,
   stagesAgain,
-} from '../erasure.ts';
-import { type Change, deletedUser, type ErasureWrites, erasureConsumer, everybody } from '../history.ts';
-import { newestMessage, newestMessageNeed } from '../messages/loaded.ts';
-import { erasureFrom } from '../rows.ts';
-import { refuse, tellAct } from '../rules/room-changes.ts';
-import type { Rule } from '../rules/rule.ts';
+} from './erasure.ts';
 import { endErasure, erasureOf, lockedErasureNeed, selectErasures, setErasure } from './erasures.ts';
 import { findErasable } from './find.ts';
 import { steps } from './steps.ts';
+
+export interface ErasureWrites {
+  /**
+   * From now on this user is being erased: see `eraseStep`. Asked for again, it begins again; what is to be deleted
+   * stays so.
+   * Codes: `bad_request` (the id of nobody).
+   * @param in.messages whether the messages stay, as nobody's, or are deleted
+   * @param in.reason for the list of acts alone, which keeps it as long as the act
+   */
+  erase: {
+    in: { user: string; messages: ErasedMessages; actor?: string; reason?: string; at: number };
+    out: Nothing;
+  };
+  /**
+   * The next step of an erasure, for the server that holds the lease of the consumer `erasureConsumer`; null for others,
+   * and if no erasure is left. `kick`: nothing was done. The user's connections have to be closed first.
+   * @param in.kicked the user whose connections were closed since the last step
+   */
+  eraseStep: { in: { by: string; kicked?: string; at: number }; out: { user: string; kick: boolean } | null };
+}
 
 export const erase: Rule<ErasureWrites['erase']> = {
   needs: ({ user }) => [lockedErasureNeed(user)],
@@ -122,6 +147,7 @@ const openErasureLoader: Loader<object> = {
     return erasure.stage === 'person' ? [...needs, newestMessageNeed] : needs;
   },
 };
+
 const openErasureNeed = needOf(openErasureLoader, {});
 
 function openErasure(work: Work): Erasure | undefined {

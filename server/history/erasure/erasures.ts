@@ -1,8 +1,16 @@
 import { raw, sql } from '../engine/dialect.ts';
 import { type Loader, missing, type Need, needOf, type Question, type Work } from '../engine/work.ts';
-import type { Erasure } from '../erasure.ts';
+import { getUser, userNeed } from '../people/loaded.ts';
 import { existingRoom } from '../rooms/loaded.ts';
-import { erasureColumns, erasureFrom, erasureRow } from '../rows.ts';
+import { type Erasure, erasureColumns, erasureFrom, erasureRow, isBeforeEnd } from './erasure.ts';
+
+export const aboutUser = (user: string): Need[] => [userNeed(user), erasureNeed(user)];
+
+/** Whether rows of this user would not be found any more by an erasure, or belong to nobody. */
+export function isGone(work: Work, user: string): boolean {
+  const erasure = erasureOf(work, user);
+  return getUser(work, user) === undefined || (erasure !== undefined && isBeforeEnd(erasure));
+}
 
 // Erasures in a transaction.
 
@@ -22,6 +30,7 @@ const lockedLoader: Loader<{ user: string }> = {
     return [];
   },
 };
+
 export const lockedErasureNeed = (user: string): Need => needOf(lockedLoader, { user });
 
 /** Without the lock, which steps would not wait for. */
@@ -46,6 +55,7 @@ const loader: Loader<{ user: string }> = {
     ];
   },
 };
+
 export const erasureNeed = (user: string): Need => needOf(loader, { user });
 
 /** The erasure of this user that is under way. */

@@ -1,17 +1,22 @@
 import { type Asking, type Dialect, raw, type Sql, sql } from '../engine/dialect.ts';
+import type { Table } from '../engine/table.ts';
 import type { Place } from '../engine/work.ts';
-import type { Erasable, ErasableList, Erasure, ErasureStage } from '../erasure.ts';
-import type { RestrictionKind } from '../history.ts';
-import {
-  authorIn,
-  byIn,
-  erasuresAtOnce,
-  goneRooms,
-  mentionIn,
-  roomsLookedThrough,
-  rowsLookedThrough,
-} from '../rows.ts';
-import type { Table } from '../tables.ts';
+import type { RestrictionKind } from '../members/member.ts';
+import { goneRooms, roomsLookedThrough } from '../rooms/room.ts';
+import type { Erasable, ErasableList, Erasure, ErasureStage } from './erasure.ts';
+
+/** The most rows that a step of an erasure finds at once, and that it looks through where no index has the user. */
+export const erasuresAtOnce = 100;
+
+export const rowsLookedThrough = 5000;
+
+/** Parts of JSON: of a restriction or a closed report by this user, and of a message by or with the user. */
+export const byIn = (user: string): string => `"by":${JSON.stringify(user)}`;
+
+export const authorIn = (user: string): string => `"user":{"id":${JSON.stringify(user)},`;
+
+export const mentionIn = (user: string): string => `"user":${JSON.stringify(user)},`;
+
 /** The next rows of a stage. Rows that are done are not found again. */
 export function* findErasable(place: Place, erasure: Erasure): Asking<ErasableList> {
   const { user, stage } = erasure;
@@ -57,12 +62,15 @@ const entriesLookedThrough = 2000;
 const messagesAtOnce = 30;
 
 const most = raw(`LIMIT ${erasuresAtOnce}`);
+
 const roomOf = (table: string) =>
   raw(
     `rooms.id AS room FROM chat_${table} AS ${table} JOIN chat_rooms AS rooms ON rooms.num = ${table}.room`,
   );
+
 /** A text that is looked for in another, as a pattern. */
 const within = (text: string) => `%${text.replace(/[!%_]/g, '!$&')}%`;
+
 const has = (column: string, text: string) => sql`${raw(column)} LIKE ${within(text)} ESCAPE '!'`;
 
 /** Whatever is in one of two indexes: no more of either is read than is dealt with. */

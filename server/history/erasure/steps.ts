@@ -1,20 +1,14 @@
 import type { Reaction } from '../../wire/events.ts';
+import type { Change } from '../changes.ts';
 import { withoutWords } from '../engine/change-log.ts';
 import { raw, sql } from '../engine/dialect.ts';
+import type { Table } from '../engine/table.ts';
 import { type Need, needOf, type Question, rows, type ValueLoader, type Work } from '../engine/work.ts';
-import type { Erasable, Erasure, ErasureStage } from '../erasure.ts';
-import {
-  type Change,
-  deletedUser,
-  erasureConsumer,
-  isMember,
-  type MemberRecord,
-  namedReactors,
-  otherOf,
-  restrictionKinds,
-  type StoredMessage,
-} from '../history.ts';
+import { fileStates } from '../files/file.ts';
+import { release } from '../files/loaded.ts';
 import { deleteMember, getMember, setMember } from '../members/loaded.ts';
+import { isMember, type MemberRecord, restrictionKinds } from '../members/member.ts';
+import { countMembers, handOver, peopleIn } from '../members/membership.ts';
 import {
   eraseMessage,
   getMessage,
@@ -24,24 +18,20 @@ import {
   setReacted,
   updateMessage,
 } from '../messages/loaded.ts';
-import { firstReactors, reactionNeed, setReaction } from '../messages/loaded-reactions.ts';
+import { tellMentions } from '../messages/mentions.ts';
+import type { StoredMessage } from '../messages/message.ts';
+import { releasePicture } from '../messages/previews.ts';
+import { firstReactors, namedReactors, reactionNeed, setReaction } from '../messages/reactions.ts';
+import { bans } from '../moderation/bans.ts';
+import { reports } from '../moderation/reports.ts';
+import { held } from '../moderation/waiting.ts';
 import { deleteUser } from '../people/loaded.ts';
+import { deletedUser } from '../people/user.ts';
 import { getRoom, roomNeed, setRoom } from '../rooms/loaded.ts';
-import { fileStates, gone } from '../rows.ts';
-import { releasePicture } from '../rules/previews.ts';
-import {
-  countMembers,
-  countReports,
-  existing,
-  handOver,
-  peopleIn,
-  record,
-  release,
-  removeRoom,
-  tellMentions,
-} from '../rules/room-changes.ts';
-import { giveReply, isReply, removeReply } from '../rules/threads.ts';
-import { bans, held, reports, type Table } from '../tables.ts';
+import { gone, otherOf } from '../rooms/room.ts';
+import { countReports, existing, record, removeRoom } from '../rooms/room-changes.ts';
+import { giveReply, isReply, removeReply } from '../threads.ts';
+import { type Erasable, type Erasure, type ErasureStage, erasureConsumer } from './erasure.ts';
 import { noteErased, settleErased } from './erasures.ts';
 
 // The stages of an erasure.

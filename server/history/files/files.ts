@@ -1,9 +1,76 @@
+import type { MessageFile } from '../../wire/events.ts';
 import { ask, inList, raw, sql } from '../engine/dialect.ts';
 import type { ReadsOf } from '../engine/read.ts';
-import type { FileReads, RoomRecord, StoredFile } from '../history.ts';
-import { memberSelection } from '../members/members.ts';
-import { knownRooms, roomSelection } from '../rooms/rooms.ts';
-import { fileColumns, fileFrom, fileStates, gone, memberFrom, roomFrom } from '../rows.ts';
+import type { Nothing, Rule } from '../engine/rule.ts';
+import { isBeforeEnd } from '../erasure/erasure.ts';
+import { erasureNeed, erasureOf } from '../erasure/erasures.ts';
+import { type MemberRecord, memberFrom, memberSelection } from '../members/member.ts';
+import { roomNeed } from '../rooms/loaded.ts';
+import { gone, type RoomRecord, roomFrom } from '../rooms/room.ts';
+import { existing, refuse } from '../rooms/room-changes.ts';
+import { type KnownRooms, knownRooms, roomSelection } from '../rooms/select.ts';
+import { fileColumns, fileFrom, fileStates, type StoredFile } from './file.ts';
+import { doomedFiles, doomedFilesNeed, dropFile, forgetFile, insertFile } from './loaded.ts';
+
+export interface FileWrites {
+  /** A file that is being uploaded into a room. Codes: `unknown_room`. */
+  addFile: { in: { room: string; user: string; file: MessageFile; at: number }; out: Nothing };
+  /**
+   * Drops files that no message has carried since before `before`, so many at a time. `ids`: those whose bytes are to be
+   * deleted, these and others, those of deleted rooms among them.
+   */
+  dropFiles: { in: { before: number; most: number }; out: { ids: string[]; stored: string[] } };
+  /** Forgets files whose bytes are deleted. */
+  forgetFiles: { in: { ids: readonly string[] }; out: Nothing };
+}
+
+export interface FileReads {
+  /**
+   * The bytes of the files that the messages of rooms carry, copies too; rooms that do not exist are left out. `more`: there
+   * are more than `most` files, which are at least so large.
+   */
+  filesIn: {
+    in: { rooms: readonly string[]; most: number };
+    out: { room: string; bytes: number; more: boolean }[];
+  };
+  /** The same, of all these rooms together. */
+  filesInAll: { in: KnownRooms & { most: number }; out: { bytes: number; more: boolean } };
+  /** A file that is not dropped, the room of its upload, and what is stored of this user there. */
+  file: {
+    in: { id: string; user: string };
+    out: { file: StoredFile; room: RoomRecord; member: MemberRecord | null } | null;
+  };
+}
+
+export const addFile: Rule<FileWrites['addFile']> = {
+  adds: true,
+  needs: ({ room, user }) => [roomNeed(room), erasureNeed(user)],
+  run(work, { room, user, file, at }) {
+    existing(work, room);
+    const erasure = erasureOf(work, user);
+    // The stage that looks for files may just be over: nobody would find this one.
+    if (erasure !== undefined && isBeforeEnd(erasure)) refuse('forbidden', 'the user is being erased');
+    insertFile(work, room, { id: file.id, user, state: 'loose', at, about: file, stored: file.id });
+    return {};
+  },
+};
+
+export const dropFiles: Rule<FileWrites['dropFiles']> = {
+  needs: ({ before, most }) => [doomedFilesNeed(before, most)],
+  run(work, { before, most }) {
+    const { ids, stored } = doomedFiles(work, before, most);
+    for (const id of ids) dropFile(work, id);
+    return { ids, stored };
+  },
+};
+
+export const forgetFiles: Rule<FileWrites['forgetFiles']> = {
+  needs: () => [],
+  run(work, { ids }) {
+    for (const id of ids) forgetFile(work, id);
+    return {};
+  },
+};
 
 /** Whether the room of a file is deleted, or its message has expired. */
 const isExpired = ({ seq }: StoredFile, { id, firstSeq }: RoomRecord): boolean =>

@@ -1,5 +1,6 @@
 import { raw, sql } from '../engine/dialect.ts';
 import { deleteRows } from '../engine/store.ts';
+import type { Value } from '../engine/table.ts';
 import {
   type Loader,
   missing,
@@ -9,10 +10,21 @@ import {
   type Question,
   type Work,
 } from '../engine/work.ts';
-import type { StoredFile } from '../history.ts';
+import type { StoredMessage } from '../messages/message.ts';
 import { existingRoom } from '../rooms/loaded.ts';
-import { fileColumns, fileFields, fileFrom, fileRow, fileStates, goneRooms } from '../rows.ts';
-import type { Value } from '../tables.ts';
+import { goneRooms } from '../rooms/room.ts';
+import { fileColumns, fileFields, fileFrom, fileRow, fileStates, type StoredFile } from './file.ts';
+
+/** A message carries that file no more. */
+export function release(
+  work: Work,
+  { room }: StoredMessage,
+  id: string,
+  now: { state: 'loose' | 'dropped'; at: number },
+): void {
+  const file = getFile(work, room, id);
+  if (file !== undefined) setFile(work, { ...file, ...now });
+}
 
 // Files in a transaction.
 
@@ -67,6 +79,7 @@ const fileLoader: Loader<{ id: string }> = {
     ];
   },
 };
+
 export const fileNeed = (id: string): Need => needOf(fileLoader, { id });
 
 /** A file that was uploaded into this room. */
@@ -142,6 +155,7 @@ const doomedLoader: Loader<{ before: number; most: number }> = {
     doomed.sharing = sharing;
   },
 };
+
 export const doomedFilesNeed = (before: number, most: number): Need => needOf(doomedLoader, { before, most });
 
 /**

@@ -1,6 +1,7 @@
 import { raw, sql } from '../engine/dialect.ts';
 import type { Kept, KeptKind } from '../engine/kept.ts';
 import { isSameBut, writeChanged } from '../engine/store.ts';
+import type { Columns, Value } from '../engine/table.ts';
 import {
   type LoadedRoom,
   type Loader,
@@ -14,12 +15,21 @@ import {
   type ValueLoader,
   type Work,
 } from '../engine/work.ts';
-import { acted, isMember, isNamed, type MemberRecord, sources } from '../history.ts';
 import { getUser, loadedUsers, userNeed } from '../people/loaded.ts';
 import { existingRoom, loadedRoom, roomNeed } from '../rooms/loaded.ts';
-import { memberColumns, memberFields, memberFrom, memberRow, restrictedOf } from '../rows.ts';
-import type { Columns, Value } from '../tables.ts';
 import { storedMemberKey } from '../text-keys.ts';
+import {
+  acted,
+  isMember,
+  isNamed,
+  type MemberRecord,
+  memberColumns,
+  memberFields,
+  memberFrom,
+  memberRow,
+  restrictedOf,
+  sources,
+} from './member.ts';
 
 // Members of rooms in a transaction.
 

@@ -1,15 +1,238 @@
-import { ask, inList, raw, sql } from '../engine/dialect.ts';
+import type { Notify, RoomRole, User } from '../../wire/events.ts';
+import { ask, inList, sql } from '../engine/dialect.ts';
 import type { ReadsOf } from '../engine/read.ts';
-import type { MemberReads } from '../history.ts';
-import { roomNumber } from '../rooms/rooms.ts';
-import { memberColumns, memberFrom, userFrom } from '../rows.ts';
+import type { Code, Nothing, Rule } from '../engine/rule.ts';
+import { rows } from '../engine/work.ts';
+import { type InviteWrites, invites, opens } from '../invites.ts';
+import { lastMessageNeed } from '../messages/loaded.ts';
+import { tellAct } from '../moderation/acts.ts';
+import { blocks, hasBlocked } from '../people/blocks.ts';
+import { getUser } from '../people/loaded.ts';
+import { deletedUser, type UserRecord, userFrom } from '../people/user.ts';
+import { actInPublic, rename } from '../people/users.ts';
+import { getRoom } from '../rooms/loaded.ts';
+import { hasBegun, type RoomState } from '../rooms/room.ts';
+import { existing, existingFor, isStale, refuse } from '../rooms/room-changes.ts';
+import { roomNumber } from '../rooms/select.ts';
 import { findKeys, nameKey } from '../text-keys.ts';
+import { getMember, hasBeenMember, memberNeed, ownerNeed, ownerOf } from './loaded.ts';
+import {
+  acted,
+  isBanned,
+  isMember,
+  type MemberRecord,
+  memberFrom,
+  memberSelection,
+  type Source,
+} from './member.ts';
+import { add, byPeople, changeRole, peopleIn, peopleLosing, putMember, take } from './membership.ts';
 
-/** The columns of a `MemberRecord`. */
-export const memberSelection = raw(memberColumns);
+/** A place in the list of a room's members. It says nothing that is not shown there. */
+export interface MemberPlace {
+  /** `memberKey` of the user there. */
+  sort: string;
+  id: string;
+}
+
+export interface MemberWrites {
+  /**
+   * Makes users members. Rejects users who have blocked `by` and, if the source is `people`, those who left or are banned.
+   * `mayReturn`: accepts users who were members before. `most`: the most members of the room; 0 for no limit.
+   * @returns for each user null, or why the user was rejected: `forbidden`, `limit_reached`. Codes: `unknown_room` (also if `by`
+   * is not a member).
+   */
+  addMembers: {
+    in: {
+      room: string;
+      users: readonly { id: string; name?: string }[];
+      source: Source;
+      by?: string;
+      mayReturn: boolean;
+      most?: number;
+      decidedFor?: RoomState;
+      at: number;
+    };
+    out: { results: (Code | null)[]; stale: boolean };
+  };
+  /** Joining by oneself: as `addMembers` from people, and an own act. Codes: `unknown_room`. */
+  join: { in: { room: string; user: User; at: number }; out: Nothing };
+  /**
+   * Ends memberships: those that come from `sources` (bits). The owner's room goes to the longest-standing moderator,
+   * else member. Codes: `unknown_room`.
+   */
+  removeMembers: {
+    in: {
+      room: string;
+      users: readonly string[];
+      sources: number;
+      by: Source;
+      cause: 'left' | 'removed';
+      actor?: string;
+      decidedFor?: RoomState;
+      at: number;
+    };
+    out: { stale: boolean };
+  };
+  /** Codes: `unknown_room`, `unknown_user` (not a member). */
+  setRole: {
+    in: { room: string; user: string; role: RoomRole; actor?: string; decidedFor?: RoomState };
+    out: { stale: boolean };
+  };
+  /** Codes: `unknown_room` (not a member). */
+  setNotify: { in: { room: string; user: string; notify: Notify }; out: Nothing };
+}
+
+export interface MemberReads {
+  /** The stored data of each of the users in a room. */
+  membersOf: { in: { room: string; users: readonly string[] }; out: (MemberRecord | null)[] };
+  /**
+   * In the order of `memberKey`, then by id, after the place `after`; `query`: the beginning of the id, the name, or a word
+   * of the name. `next`: where to go on; a page may be short though there are more.
+   */
+  members: {
+    in: { room: string; query?: string; after?: MemberPlace; limit: number };
+    out: { members: { user: UserRecord; member: MemberRecord; place: MemberPlace }[]; next?: MemberPlace };
+  };
+}
+
+export const acceptInvite: Rule<InviteWrites['acceptInvite']> = {
+  needs: ({ room, id, by, user }) => [
+    lastMessageNeed(room),
+    ...peopleIn(room, [user.id, by]),
+    rows(invites, { room, id }),
+  ],
+  run(work, { room: id, id: invite, by, user, most, at }, changes) {
+    const room = getRoom(work, id) ?? refuse('unknown_invite');
+    const [link] = work.find(invites, { room: id, id: invite });
+    if (link === undefined || link.room !== id || link.by !== by) refuse('unknown_invite');
+    const member = getMember(work, id, user.id) ?? null;
+    if (isMember(member)) return {};
+    const { siteRole } = getUser(work, by) ?? {};
+    const maker = {
+      member: getMember(work, id, by) ?? null,
+      ...(siteRole === undefined ? {} : { siteRole }),
+    };
+    if (!opens(link, { member, maker }, at)) refuse('unknown_invite');
+    if (most > 0 && room.members >= most) refuse('limit_reached');
+    work.put(invites, { ...link, used: link.used + 1 });
+    rename(work, user, changes);
+    add(work, room, user, { source: 'people', role: 'member', acted: acted.joined, at }, changes);
+    return {};
+  },
+};
+
+export const addMembers: Rule<MemberWrites['addMembers']> = {
+  adds: true,
+  needs: ({ room, users, by }) => [
+    lastMessageNeed(room),
+    ...peopleIn(
+      room,
+      users.map(({ id }) => id),
+    ),
+    ...(by === undefined ? [] : [memberNeed(room, by)]),
+    ...(by === undefined ? [] : users.map(({ id }) => rows(blocks, { user: id, other: by }))),
+  ],
+  run(work, { room: id, users, source, by, mayReturn, most = 0, decidedFor, at }, changes) {
+    const room = by === undefined ? existing(work, id) : existingFor(work, id, by);
+    if (isStale(room, decidedFor)) return { results: [], stale: true };
+    const results = users.map(({ id: user, name }) => {
+      if (user === deletedUser.id) return 'forbidden' as const;
+      const before = getMember(work, id, user);
+      const hasLeft = before?.left === true;
+      if (!isMember(before)) {
+        // The code is the same for all of them, so that it does not reveal the cause.
+        if (source === 'people' && (hasLeft || isBanned(before))) return 'forbidden' as const;
+        if (by !== undefined && hasBlocked(work, user, by)) return 'forbidden' as const;
+        if (!mayReturn && hasBeenMember(work, id, user)) return 'forbidden' as const;
+        if (most > 0 && existing(work, id).members >= most) return 'limit_reached' as const;
+      }
+      const known = getUser(work, user);
+      const as = { id: user, name: name ?? known?.name ?? user };
+      if (known === undefined || name !== undefined) rename(work, as, changes);
+      add(work, room, as, { source, role: 'member', acted: acted.never, at }, changes);
+      return null;
+    });
+    return { results, stale: false };
+  },
+};
+
+export const join: Rule<MemberWrites['join']> = {
+  needs: ({ room, user }) => [lastMessageNeed(room), ...peopleIn(room, [user.id])],
+  run(work, { room: id, user, at }, changes) {
+    const room = existing(work, id);
+    const before = getMember(work, id, user.id);
+    if (room.kind === 'public' ? isBanned(before) : !isMember(before)) refuse('unknown_room');
+    rename(work, user, changes);
+    if (room.kind === 'public') actInPublic(work, user, changes);
+    add(
+      work,
+      room,
+      user,
+      {
+        source: room.kind === 'public' ? 'people' : undefined,
+        role: 'member',
+        acted: hasBegun(room) ? acted.joined : acted.never,
+        at,
+      },
+      changes,
+    );
+    return {};
+  },
+};
+
+export const removeMembers: Rule<MemberWrites['removeMembers']> = {
+  needs: ({ room, users }) => [lastMessageNeed(room), ...peopleLosing(room, users)],
+  run(work, { room: id, users, sources: bits, by, cause, actor, decidedFor, at }, changes) {
+    const room = existing(work, id);
+    if (isStale(room, decidedFor)) return { stale: true };
+    for (const user of users) {
+      const wasMember = isMember(getMember(work, id, user));
+      take(work, id, user, { bits, by, cause, at }, changes);
+      const isRemoved = cause === 'removed' && wasMember && !isMember(getMember(work, id, user));
+      if (isRemoved) tellAct(changes, { kind: 'removed', by: actor, user, room });
+    }
+    return { stale: false };
+  },
+};
+
+export const setRole: Rule<MemberWrites['setRole']> = {
+  needs: ({ room, user, role }) => [
+    lastMessageNeed(room),
+    // All members of the room are looked through for the owner.
+    ...(role === 'owner' ? [ownerNeed(room)] : []),
+    ...peopleLosing(room, [user]),
+  ],
+  run(work, { room: id, user, role, actor, decidedFor }, changes) {
+    const room = existing(work, id);
+    if (isStale(room, decidedFor)) return { stale: true };
+    const before = getMember(work, id, user);
+    if (!isMember(before)) refuse('unknown_user');
+    if (before.role === role) return { stale: false };
+    if (role === 'owner') {
+      const owner = ownerOf(work, id);
+      if (owner !== undefined) changeRole(work, id, owner, 'moderator', changes);
+    }
+    changeRole(work, id, user, role, changes);
+    tellAct(changes, { kind: 'role_changed', by: actor, user, room, to: { role } });
+    return { stale: false };
+  },
+};
+
+export const setNotify: Rule<MemberWrites['setNotify']> = {
+  needs: ({ room, user }) => [lastMessageNeed(room), ...peopleIn(room, [user])],
+  run(work, { room: id, user, notify }, changes) {
+    existing(work, id);
+    const before = getMember(work, id, user);
+    if (!isMember(before)) refuse('unknown_room');
+    if (before.notify === notify) return {};
+    putMember(work, { room: id, user, before, now: { ...before, notify }, ...byPeople }, changes);
+    return {};
+  },
+};
 
 /** One page of a search by name scans this many members, this many with each statement. */
 const maxScannedMembers = 2000;
+
 const membersPerStatement = 200;
 
 export const memberReads: ReadsOf<MemberReads> = {

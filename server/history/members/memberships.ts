@@ -1,18 +1,50 @@
 import { type Asking, ask, type Dialect, inList, sql } from '../engine/dialect.ts';
 import { maxScannedRows, type ReadsOf } from '../engine/read.ts';
-import {
-  type Membership,
-  type MembershipReads,
-  mostUnreadMentions,
-  otherOf,
-  type Partner,
-} from '../history.ts';
+import type { Row } from '../engine/table.ts';
+import { type UserRecord, userFrom } from '../people/user.ts';
 import { findUsersById, userSelection } from '../people/users.ts';
-import { roomSelection, withLastMessages } from '../rooms/rooms.ts';
-import { memberFrom, userFrom } from '../rows.ts';
-import type { Row } from '../tables.ts';
-import { memberSelection } from './members.ts';
-import { mentionsByAuthor, unreadMentions } from './reading.ts';
+import { otherOf, type RoomRecord } from '../rooms/room.ts';
+import { roomSelection, withLastMessages } from '../rooms/select.ts';
+import { type MemberRecord, memberFrom, memberSelection } from './member.ts';
+import { mentionsByAuthor, mostUnreadMentions, type UnreadMentions, unreadMentions } from './reading.ts';
+
+export interface Membership {
+  room: RoomRecord;
+  member: MemberRecord;
+  /** When it began, in milliseconds since 1970. */
+  since: number;
+  mentions: UnreadMentions;
+  /** The other side of a direct room. */
+  partner?: Partner;
+}
+
+/** The other side of a direct room: what is known of that user, and how much others may see of it. */
+export interface Partner {
+  user: UserRecord;
+  /** One of `acted`, in the direct room. */
+  acted: number;
+  /** Up to here this user has read the direct room. */
+  readSeq: number;
+  /** Whether both are members of another room in which this user has acted. */
+  shares: boolean;
+}
+
+export interface MembershipReads {
+  partner: { in: { user: string; other: string; room: string }; out: Partner };
+  /** All rooms that a user is a member of, what is known of the user, and whom the user has blocked, the last one first. */
+  user: {
+    in: { user: string };
+    out: {
+      user: UserRecord | null;
+      memberships: Membership[];
+      blocked: string[];
+      /** Whether the user has ever been here. */
+      arrived: boolean;
+    };
+  };
+  /** The users who have acted in a private room of which `user` is a member too. */
+  sharesRoom: { in: { user: string; of: readonly string[] }; out: string[] };
+}
 
 /** The users among these who have acted in a private room of which this user is a member too. */
 function* findSharing(dialect: Dialect, user: string, others: readonly string[]): Asking<Set<string>> {

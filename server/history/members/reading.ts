@@ -1,11 +1,148 @@
 import { ask, inList, raw, type Sql, sql } from '../engine/dialect.ts';
 import { hasRows, maxScannedRows, type ReadsOf } from '../engine/read.ts';
-import { everybody, mostUnreadMentions, type ReadingReads, type UnreadMentions } from '../history.ts';
+import type { Rule } from '../engine/rule.ts';
+import type { Row } from '../engine/table.ts';
+import { type Need, needOf, type Question, storedRoom, type ValueLoader, type Work } from '../engine/work.ts';
+import { everybody } from '../messages/message.ts';
 import { isAuthorBlocked } from '../people/blocks.ts';
-import { isUnexpired, roomNumber, roomSelection, withLastMessages } from '../rooms/rooms.ts';
-import { memberFrom, userFrom } from '../rows.ts';
-import type { Row } from '../tables.ts';
-import { memberSelection } from './members.ts';
+import { type UserRecord, userFrom } from '../people/user.ts';
+import type { RoomRecord } from '../rooms/room.ts';
+import { existing, refuse } from '../rooms/room-changes.ts';
+import { isUnexpired, roomNumber, roomSelection, withLastMessages } from '../rooms/select.ts';
+import { getMember, memberNeed, setMember } from './loaded.ts';
+import { isMember, type MemberRecord, memberFrom, memberSelection } from './member.ts';
+
+/** Of so many unread mentions in a room their number is exact. */
+export const mostUnreadMentions = 1000;
+
+/**
+ * The numbers of unread messages in a room that mention a user or everybody: the newest 1,000, in order, by who has written
+ * them. Mentions by people whom the user has blocked are included, as far as the others leave places.
+ */
+export type UnreadMentions = ReadonlyMap<string, readonly number[]>;
+
+export interface ReadingWrites {
+  /** Changes nothing where the mark is as far. Codes: `unknown_room` (not a member). */
+  markRead: { in: { room: string; user: string; seq: number }; out: { readSeq: number } };
+  /** Moves the mark back. Codes: `unknown_room` (not a member). */
+  markUnread: { in: { room: string; user: string; seq: number }; out: { readSeq: number } };
+}
+
+export interface ReadingReads {
+  /**
+   * Unread messages since `since` that mention the user in public rooms without being a member there, by room. Excludes own
+   * messages, messages of blocked users, and rooms where the user is banned or has notifications off. `member` is the user's
+   * stored row in the room.
+   */
+  namedOutside: {
+    in: { user: string; since: number };
+    out: { room: RoomRecord; member?: MemberRecord; mentions: UnreadMentions }[];
+  };
+  /** Whether a message of the room names the user that the user has not read there. */
+  isNamed: { in: { room: string; user: string }; out: boolean };
+  /** Public rooms of which the user is no member, and up to where the user has read them. */
+  openedBy: { in: { user: string }; out: { room: string; readSeq: number }[] };
+  /**
+   * The members who have seen a message, by name and up to so many: none who was no member yet, who hides it, or whom the
+   * asker has blocked, or who has blocked the asker. Nobody if the asker has not written the message; null if there is none.
+   */
+  seenBy: {
+    in: { room: string; seq: number; asker: string; limit: number };
+    out: { author: string; seers: { user: UserRecord; member: MemberRecord }[] } | null;
+  };
+  /**
+   * The messages with `after` < `seq` ≤ `upTo`, or with these numbers (`seqs`, at least one), that are not deleted and are by
+   * none of the authors `without`: the first ones up to `limit`, and the last one. They may leave out what comes after
+   * thousands of others.
+   */
+  unread: {
+    in: {
+      room: string;
+      after: number;
+      upTo: number;
+      seqs?: readonly number[];
+      without: readonly string[];
+      limit: number;
+    };
+    out: { seq: number; sentAt: number }[];
+  };
+}
+
+export const markRead: Rule<ReadingWrites['markRead']> = {
+  needs: ({ room, user }) => [memberNeed(room, user)],
+  run(work, { room: id, user, seq }, changes) {
+    const room = existing(work, id);
+    const member = getMember(work, id, user);
+    if (!isMember(member)) refuse('unknown_room');
+    if (seq > room.lastSeq) refuse('bad_request', 'seq is beyond the last message');
+    const { readSeq, seenSeq = readSeq, ...rest } = member;
+    if (seq <= readSeq) return { readSeq };
+    const seen = seenSeq > seq ? { seenSeq } : {};
+    setMember(work, id, user, { ...rest, readSeq: seq, ...seen });
+    const again = seenSeq >= seq ? { again: true as const } : {};
+    changes.push({ type: 'read', room: id, user, readSeq: seq, ...seen, ...again });
+    return { readSeq: seq };
+  },
+};
+
+export const markUnread: Rule<ReadingWrites['markUnread']> = {
+  needs: ({ room, user, seq }) => [memberNeed(room, user), unreadMentionsNeed(room, user, seq)],
+  run(work, { room: id, user, seq }, changes) {
+    existing(work, id);
+    const member = getMember(work, id, user);
+    if (!isMember(member)) refuse('unknown_room');
+    const { readSeq, seenSeq = readSeq } = member;
+    if (seq >= readSeq) return { readSeq };
+    setMember(work, id, user, { ...member, readSeq: seq, seenSeq });
+    const unread = getUnreadMentions(work, id, user, seq);
+    changes.push({ type: 'read', room: id, user, readSeq: seq, seenSeq, again: true, unread });
+    return { readSeq: seq };
+  },
+};
+
+interface Unread {
+  room: string;
+  user: string;
+  after: number;
+}
+
+/** Messages after one that mention or concern the user, the newest ones, with their authors, as the database has them. */
+const unreadMentionsLoader: ValueLoader<Unread, readonly (readonly [seq: number, author: string])[]> = {
+  name: 'unread mentions',
+  keyOf: ({ room, user, after }) => `${after} ${room} ${user}`,
+  ask: (_place, work, needs): Question[] =>
+    needs.flatMap((need) => {
+      const { user, after } = need;
+      const values = work.valuesOf(unreadMentionsLoader);
+      const key = unreadMentionsLoader.keyOf(need);
+      const room = storedRoom(work, need.room);
+      if (room === undefined) {
+        values.set(key, []);
+        return [];
+      }
+      const seqs = (table: string, of: string) =>
+        sql`SELECT seq FROM (SELECT seq FROM ${raw(table)} WHERE room = ${room.num} AND user_id = ${of} AND seq > ${after}
+            ORDER BY seq DESC LIMIT ${maxScannedRows}) AS newest`;
+      return {
+        sql: sql`SELECT messages.seq AS seq, messages.user_id AS by_id FROM (
+            ${seqs('chat_mentions', user)} UNION ${seqs('chat_mentions', everybody)}
+            UNION ${seqs('chat_concerned', user)}) AS found
+            JOIN chat_messages AS messages ON messages.room = ${room.num} AND messages.seq = found.seq
+            ORDER BY ${isAuthorBlocked(user)}, messages.seq DESC LIMIT ${mostUnreadMentions}`,
+        take: (found) =>
+          void values.set(
+            key,
+            found.map(({ seq, by_id }) => [seq as number, by_id as string] as const),
+          ),
+      };
+    }),
+};
+
+const unreadMentionsNeed = (room: string, user: string, after: number): Need =>
+  needOf(unreadMentionsLoader, { room, user, after });
+
+const getUnreadMentions = (work: Work, room: string, user: string, after: number) =>
+  work.value(unreadMentionsLoader, { room, user, after });
 
 /**
  * For each room of a user the newest unread mentions by the index. DISTINCT makes the databases search the oldest of them once

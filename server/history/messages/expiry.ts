@@ -1,11 +1,24 @@
 import { ask, raw, sql } from '../engine/dialect.ts';
 import type { ReadsOf } from '../engine/read.ts';
-import type { ExpiryReads } from '../history.ts';
-import { goneRooms } from '../rows.ts';
+import { goneRooms } from '../rooms/room.ts';
+
+export interface ExpiryReads {
+  /**
+   * Rooms whose oldest messages were sent before `before`, or in direct rooms before `beforeDirect` (0: none is too
+   * old), with
+   * the first that is left of those that were looked at. `next`: where to go on, as `from`; a room may come again.
+   */
+  expired: {
+    in: { before: number; beforeDirect: number; from: number };
+    out: { rooms: { room: string; firstSeq: number }[]; next?: number };
+  };
+}
 
 /** One read scans this many rooms, and messages of each, and returns at most this many rooms. */
 const maxScannedRooms = 200;
+
 const maxScannedMessages = 500;
+
 const maxRooms = 10;
 
 export const expiryReads: ReadsOf<ExpiryReads> = {

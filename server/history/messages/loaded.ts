@@ -1,5 +1,6 @@
 import { type Asking, type FormerText, sql } from '../engine/dialect.ts';
 import { deleteRows, writeChanged } from '../engine/store.ts';
+import type { Columns, Row, Value } from '../engine/table.ts';
 import {
   type LoadedRoom,
   type Loader,
@@ -13,7 +14,6 @@ import {
   storedRoom,
   type Work,
 } from '../engine/work.ts';
-import type { StoredMessage } from '../history.ts';
 import { loadedMembers } from '../members/loaded.ts';
 import { loadedUsers } from '../people/loaded.ts';
 import { existingRoom, loadedRoom } from '../rooms/loaded.ts';
@@ -26,10 +26,17 @@ import {
   messageRow,
   type Reacted,
   reactedFrom,
+  type StoredMessage,
   sameMentions,
   withNames,
-} from '../rows.ts';
-import type { Columns, Row, Value } from '../tables.ts';
+} from './message.ts';
+
+/** The `rev` of the last change that was not one of reactions, or of its preview. */
+export function textRevOf(work: Work, { room, seq, rev }: StoredMessage): number {
+  const reacted = getReacted(work, room, seq);
+  return reacted?.rev === rev ? reacted.textRev : rev;
+}
+
 // Messages in a transaction.
 
 export interface LoadedMessage {
@@ -49,10 +56,13 @@ export interface LoadedMessage {
 }
 
 const messages = (): Map<number, LoadedMessage | null> => new Map();
+
 /** The loaded messages of a room by `seq`; null for one that is known not to be there. */
 export const loadedMessages = (room: LoadedRoom): Map<number, LoadedMessage | null> => partOf(room, messages);
+
 /** By `clientIdKey`. */
 const clientIds = (): Map<string, number | null> => new Map();
+
 const clientIdKey = (user: string, clientId: string) => `${clientId} ${user}`;
 
 const messageLoader: Loader<{ room: string; seq: number }> = {
@@ -75,12 +85,14 @@ const messageLoader: Loader<{ room: string; seq: number }> = {
     ];
   },
 };
+
 export const messageNeed = (room: string, seq: number): Need => needOf(messageLoader, { room, seq });
 
 const lastMessageLoader: Loader<{ room: string }> = {
   name: 'last message',
   follow: (work, needs) => needs.map(({ room }) => messageNeed(room, work.rooms.get(room)?.row.lastSeq ?? 0)),
 };
+
 export const lastMessageNeed = (room: string): Need => needOf(lastMessageLoader, { room });
 
 const clientIdLoader: Loader<{ room: string; user: string; clientId: string }> = {
@@ -104,6 +116,7 @@ const clientIdLoader: Loader<{ room: string; user: string; clientId: string }> =
     ];
   },
 };
+
 export const clientIdNeed = (room: string, user: string, clientId: string): Need =>
   needOf(clientIdLoader, { room, user, clientId });
 
@@ -221,6 +234,7 @@ export const getReacted = (work: Work, room: string, seq: number): Reacted | und
 
 /** The number of the newest message of all. */
 const newest = (): { num?: number } => ({});
+
 const newestMessageLoader: Loader<object> = {
   name: 'newest message',
   ask: ({ dialect }, work): Question[] => [
@@ -232,7 +246,9 @@ const newestMessageLoader: Loader<object> = {
     },
   ],
 };
+
 export const newestMessageNeed = needOf(newestMessageLoader, {});
+
 export const newestMessage = (work: Work): number =>
   work.part(newest).num ?? missing(newestMessageLoader, {});
 

@@ -1,10 +1,51 @@
 import { messagesAt } from '../engine/change-log.ts';
 import { type Asking, ask, raw, type Sql, sql } from '../engine/dialect.ts';
-import { askNumber, cutPageBySize, maxScannedRows, type ReadContext, type ReadsOf } from '../engine/read.ts';
-import { holdings, type MessageReads, maxPageBytes, type Page, sizeOf } from '../history.ts';
-import { isUnexpired, parseRoomCursor, roomNumber } from '../rooms/rooms.ts';
-import { goneRooms, messageFrom, reactedFrom, roomsLookedThrough } from '../rows.ts';
-import type { Row } from '../tables.ts';
+import {
+  askNumber,
+  cutPageBySize,
+  maxPageBytes,
+  maxScannedRows,
+  type ReadContext,
+  type ReadsOf,
+} from '../engine/read.ts';
+import type { Row } from '../engine/table.ts';
+import { goneRooms, roomsLookedThrough } from '../rooms/room.ts';
+import { isUnexpired, parseRoomCursor, roomNumber } from '../rooms/select.ts';
+import {
+  type Holding,
+  holdings,
+  messageFrom,
+  type Page,
+  reactedFrom,
+  type StoredMessage,
+  sizeOf,
+} from './message.ts';
+
+export interface MessageReads {
+  /** The messages in these places, as far as they are left. */
+  messages: { in: { places: readonly { room: string; seq: number }[] }; out: StoredMessage[] };
+  /** The newest messages with `seq` ≤ `upTo`, oldest first. */
+  newest: { in: { room: string; upTo: number; limit: number }; out: Page };
+  /** The oldest messages with `after` < `seq` ≤ `upTo`. */
+  after: { in: { room: string; after: number; upTo: number; limit: number }; out: Page };
+  /**
+   * The messages that changed after `since` and up to `upTo`, by `rev`, each once and in its newest state. A complete
+   * answer also
+   * has each message that changed up to `upTo` and got a reaction after it: the event for a reaction carries no text.
+   */
+  changes: { in: { room: string; since: number; upTo: number; limit: number }; out: Page };
+  /**
+   * The messages of a user that nobody has deleted, room by room, by `seq`. `next`: where to go on, as `from`; a page
+   * may be
+   * empty though there are more.
+   */
+  written: {
+    in: { user: string; from: string; limit: number };
+    out: { messages: Page['messages']; next?: string };
+  };
+  /** The newest messages with `seq` < `before` that hold such things, newest first. */
+  holding: { in: { room: string; what: Holding; before: number; limit: number }; out: Page };
+}
 
 /** The bytes of a message that come from users. Its JSON has more. */
 const messageBytes = raw(

@@ -1,8 +1,272 @@
+import type { MessageReacted, Reaction } from '../../wire/events.ts';
 import { ask, raw, sql } from '../engine/dialect.ts';
 import { cutPage, type ReadsOf } from '../engine/read.ts';
-import type { ReactionReads } from '../history.ts';
-import { findRoomNumbers, isUnexpired, roomNumber } from '../rooms/rooms.ts';
-import { goneRooms } from '../rows.ts';
+import type { Rule } from '../engine/rule.ts';
+import { deleteRows } from '../engine/store.ts';
+import type { Value } from '../engine/table.ts';
+import {
+  type LoadedRoom,
+  type Loader,
+  missing,
+  type Need,
+  needOf,
+  type Place,
+  partOf,
+  type Question,
+  roomsByNum,
+  storedRoom,
+  type Work,
+} from '../engine/work.ts';
+import { getMember, memberNeed } from '../members/loaded.ts';
+import { isMember } from '../members/member.ts';
+import { isBlocked } from '../people/blocks.ts';
+import { existingRoom, setRoom } from '../rooms/loaded.ts';
+import { goneRooms } from '../rooms/room.ts';
+import { existing, messageIn, refuse } from '../rooms/room-changes.ts';
+import { findRoomNumbers, isUnexpired, roomNumber } from '../rooms/select.ts';
+import { getReacted, loadedMessage, loadedMessages, messageNeed, setReacted, textRevOf } from './loaded.ts';
+import type { StoredMessage } from './message.ts';
+import type { MessageWrites } from './messages.ts';
+
+/** Different emoji on one message, and users of each that a message names. */
+export const mostReactions = 12;
+
+export const namedReactors = 10;
+
+export interface ReactionReads {
+  /** The reactions that are this user's. */
+  reactionsOf: {
+    in: { user: string; of: readonly { room: string; seq: number; emoji: string }[] };
+    out: { room: string; seq: number; emoji: string }[];
+  };
+  /** All reactions of a user; pages as those of `written`. */
+  reactionsBy: {
+    in: { user: string; from: string; limit: number };
+    out: { reactions: { room: string; seq: number; emoji: string }[]; next?: string };
+  };
+  /**
+   * The ids of the users who have reacted so, by time, after the place `after`; null where there is no such message, or a
+   * deleted one.
+   */
+  reactors: {
+    in: { room: string; seq: number; emoji: string; after: number; limit: number };
+    out: { users: string[]; next?: number } | null;
+  };
+}
+
+export const react: Rule<MessageWrites['react']> = {
+  adds: true,
+  needs: ({ room, seq, reactions }) => [
+    messageNeed(room, seq),
+    ...reactions.flatMap(({ user, emoji }): Need[] => [
+      memberNeed(room, user),
+      reactionNeed({ room, seq, emoji, user }),
+    ]),
+  ],
+  run(work, { room: id, seq, reactions }, changes) {
+    const room = existing(work, id);
+    const isRefused = ({ user, on }: (typeof reactions)[number]) => on && isBlocked(work, room, user);
+    const before = messageIn(work, room, seq);
+    if (before === undefined || before.deletedAt !== undefined) {
+      const members = reactions.filter(({ user }) => isMember(getMember(work, id, user)));
+      if (members.length === 0) refuse('unknown_room');
+      refuse(members.every(isRefused) ? 'forbidden' : 'unknown_message');
+    }
+    const list = new Map(before.reactions?.map((reaction) => [reaction.emoji, reaction]));
+    const reacted = new Map<string, { added: string[]; removed: string[] }>();
+    let placed = getReacted(work, id, seq)?.placed ?? 0;
+    const last = new Map(reactions.map(({ user, emoji }, n) => [`${emoji} ${user}`, n]));
+    const results = reactions.map((reaction, n) => {
+      const { user, emoji, on } = reaction;
+      if (!isMember(getMember(work, id, user))) return 'unknown_room';
+      if (last.get(`${emoji} ${user}`) !== n) return 'same';
+      if (hasReaction(work, { room: id, seq, emoji, user }) === on) return 'same';
+      if (isRefused(reaction)) return 'forbidden';
+      const { count, users }: Omit<Reaction, 'emoji'> = list.get(emoji) ?? { count: 0, users: [] };
+      if (count === 0 && list.size === mostReactions) return 'limit_reached';
+      const change = reacted.get(emoji) ?? { added: [], removed: [] };
+      reacted.set(emoji, change);
+      if (on) {
+        setReaction(work, { room: id, seq, emoji, user }, ++placed);
+        change.added.push(user);
+        list.set(emoji, { emoji, count: count + 1, users: [...users, user].slice(0, namedReactors) });
+        return 'changed';
+      }
+      setReaction(work, { room: id, seq, emoji, user }, null);
+      change.removed.push(user);
+      // Somebody who has not been named so far may take the place.
+      const isLong = count > namedReactors && users.includes(user);
+      const rest = isLong
+        ? firstReactors(work, id, seq, emoji, namedReactors)
+        : users.filter((one) => one !== user);
+      if (count === 1) list.delete(emoji);
+      else list.set(emoji, { emoji, count: count - 1, users: rest });
+      return 'changed';
+    });
+    if (reacted.size === 0) return { message: before, results };
+    const { reactions: _, ...kept } = before;
+    const rev = room.head + 1;
+    const message: StoredMessage = {
+      ...kept,
+      rev,
+      ...(list.size === 0 ? {} : { reactions: [...list.values()] }),
+    };
+    setReacted(work, message, { rev, textRev: textRevOf(work, before), placed });
+    setRoom(work, { ...room, head: rev });
+    changes.push({
+      type: 'message',
+      is: 'changed',
+      message,
+      reacted: [...reacted].map(([emoji, { added, removed }]): MessageReacted['changes'][number] => ({
+        emoji,
+        count: list.get(emoji)?.count ?? 0,
+        ...(added.length === 0 ? {} : { added }),
+        ...(removed.length === 0 ? {} : { removed }),
+      })),
+    });
+    return { message, results };
+  },
+};
+
+// Reactions in a transaction.
+
+/** The reactions to a message with one emoji. */
+interface LoadedReactions {
+  /** By user: the place, or null where there is none. */
+  users: Map<string, { place: number | null; isChanged: boolean }>;
+  /** The first users who have reacted so, as they are in the database. */
+  first?: { users: readonly string[]; isAll: boolean };
+}
+
+/** By message and emoji. */
+const reactions = (): Map<number, Map<string, LoadedReactions>> => new Map();
+
+function reactionsOf(room: LoadedRoom, seq: number, emoji: string): LoadedReactions {
+  const all = partOf(room, reactions);
+  const byEmoji = all.get(seq) ?? new Map<string, LoadedReactions>();
+  all.set(seq, byEmoji);
+  const known = byEmoji.get(emoji) ?? { users: new Map() };
+  byEmoji.set(emoji, known);
+  return known;
+}
+
+interface ReactionBy {
+  room: string;
+  seq: number;
+  emoji: string;
+  user: string;
+}
+
+const key = ['room', 'seq', 'emoji', 'user_id'] as const;
+
+const reactionLoader: Loader<ReactionBy> = {
+  name: 'reaction',
+  ask({ dialect }, work, needs): Question[] {
+    const wanted: Value[][] = [];
+    for (const { room: id, seq, emoji, user } of needs) {
+      const room = storedRoom(work, id);
+      if (room === undefined) continue;
+      const { users } = reactionsOf(room, seq, emoji);
+      if (users.has(user)) continue;
+      users.set(user, { place: null, isChanged: false });
+      wanted.push([room.num, seq, emoji, user]);
+    }
+    if (wanted.length === 0) return [];
+    return [
+      {
+        sql: sql`SELECT room, seq, emoji, user_id, place FROM chat_reactions WHERE ${dialect.each(key, wanted)}`,
+        take(found) {
+          const rooms = roomsByNum(work);
+          for (const row of found) {
+            const room = rooms.get(row.room as number) as LoadedRoom;
+            const { users } = reactionsOf(room, row.seq as number, row.emoji as string);
+            users.set(row.user_id as string, { place: row.place as number, isChanged: false });
+          }
+        },
+      },
+    ];
+  },
+};
+
+export const reactionNeed = (reaction: ReactionBy): Need => needOf(reactionLoader, reaction);
+
+const firstReactorsLoader: Loader<Omit<ReactionBy, 'user'> & { most: number }> = {
+  name: 'first reactors',
+  ask: (_place, work, needs): Question[] =>
+    needs.flatMap(({ room: id, seq, emoji, most }) => {
+      const room = storedRoom(work, id);
+      if (room === undefined) return [];
+      return {
+        sql: sql`SELECT user_id FROM chat_reactions WHERE room = ${room.num} AND seq = ${seq} AND emoji = ${emoji}
+                 ORDER BY place LIMIT ${most}`,
+        take(found) {
+          const users = found.map(({ user_id }) => user_id as string);
+          reactionsOf(room, seq, emoji).first = { users, isAll: found.length < most };
+        },
+      };
+    }),
+};
+
+export function hasReaction(work: Work, { room, seq, emoji, user }: ReactionBy): boolean {
+  const known = reactionsOf(existingRoom(work, room), seq, emoji).users.get(user);
+  if (known === undefined && loadedMessage(work, room, seq).state !== 'new')
+    return missing(reactionLoader, { room, seq, emoji, user });
+  return typeof known?.place === 'number';
+}
+
+/** The first users who have reacted so, by time. */
+export function firstReactors(work: Work, id: string, seq: number, emoji: string, most: number): string[] {
+  const { users, first } = reactionsOf(existingRoom(work, id), seq, emoji);
+  const own = new Map([...users].filter(([, { isChanged }]) => isChanged));
+  const isNew = loadedMessage(work, id, seq).state === 'new';
+  const stored = isNew ? { users: [], isAll: true } : first;
+  if (stored === undefined || (!stored.isAll && stored.users.length < most + own.size)) {
+    // The loaded users are going to change their reactions: the list is long enough for all of them, or the rule
+    // would run again for each.
+    return missing(firstReactorsLoader, { room: id, seq, emoji, most: most + users.size });
+  }
+  const added = [...own].flatMap(([user, { place }]) => (place === null ? [] : [{ user, place }]));
+  added.sort((a, b) => a.place - b.place);
+  const rest = stored.users.filter((user) => !own.has(user));
+  return [...rest, ...added.map(({ user }) => user)].slice(0, most);
+}
+
+/** @param place by which they are ordered; null: it is taken back */
+export function setReaction(work: Work, { room, seq, emoji, user }: ReactionBy, place: number | null): void {
+  const { users } = reactionsOf(existingRoom(work, room), seq, emoji);
+  work.set(users, user, { place, isChanged: true });
+}
+
+export function storeReactions(place: Place, work: Work): undefined {
+  const { dialect, transaction } = place;
+  const added: Value[][] = [];
+  const removed: Value[][] = [];
+  const cleared: Value[][] = [];
+  for (const room of work.rooms.values()) {
+    if (room === null) continue;
+    const num = room.num as number;
+    const isDeleted = new Set<number>();
+    for (const one of loadedMessages(room).values()) {
+      if (one === null || one.state === 'stored' || one.row.message.deletedAt === undefined) continue;
+      const { seq } = one.row.message;
+      isDeleted.add(seq);
+      if (one.reacted !== undefined) cleared.push([num, seq]);
+    }
+    for (const [seq, byEmoji] of partOf(room, reactions)) {
+      if (isDeleted.has(seq)) continue;
+      for (const [emoji, { users }] of byEmoji) {
+        for (const [user, { place, isChanged }] of users) {
+          if (!isChanged) continue;
+          if (place === null) removed.push([num, seq, emoji, user]);
+          else added.push([num, seq, emoji, user, place]);
+        }
+      }
+    }
+  }
+  deleteRows(place, 'chat_reactions', ['room', 'seq'], cleared);
+  deleteRows(place, 'chat_reactions', key, removed);
+  if (added.length > 0) transaction.later(dialect.upsert('chat_reactions', key, [...key, 'place'], added));
+}
 
 const reactionsPerStatement = 500;
 

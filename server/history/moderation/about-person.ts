@@ -1,10 +1,36 @@
-import type { RoomRole } from '../../wire/events.ts';
+import type { RoomKind, RoomRole } from '../../wire/events.ts';
 import { ask, type Dialect, type Sql, sql } from '../engine/dialect.ts';
 import { countUpTo, type ReadsOf } from '../engine/read.ts';
-import { type AboutPersonReads, dayOf, type KnownRooms } from '../history.ts';
-import { knownRooms } from '../rooms/rooms.ts';
-import { fileStates } from '../rows.ts';
+import { fileStates } from '../files/file.ts';
+import { dayOf } from '../rooms/days.ts';
+import { type KnownRooms, knownRooms } from '../rooms/select.ts';
 import { inKnownRooms } from './acts.ts';
+
+export interface AboutPersonReads {
+  /** The acts of a user in these rooms: both numbers end at `most`, and the rooms at `mostRooms`. */
+  activity: {
+    in: KnownRooms & { user: string; most: number; mostRooms: number };
+    out: {
+      messages: number;
+      /** The room where all of these messages are, if it is one. */
+      onlyIn?: string;
+      reports: number;
+      /** Messages of the user that moderators have deleted, by the acts that are kept. */
+      removed: number;
+      rooms: { room: string; name: string; kind: Exclude<RoomKind, 'direct'>; role: RoomRole }[];
+    };
+  };
+  /** The files that the messages of a user carry in these rooms, and the reactions of the user there, up to `most` of each. */
+  filesAndReactions: {
+    in: KnownRooms & { user: string; most: number };
+    out: { files: number; reactions: number };
+  };
+  /** The messages of a user since that time in these rooms, the newest `most` of them. */
+  recentOf: {
+    in: KnownRooms & { user: string; since: number; most: number };
+    out: { room: string; seq: number; id: string }[];
+  };
+}
 
 /**
  * The undeleted messages of a user in these rooms. The index is searched room by room, not only in rooms with a membership: the

@@ -1,9 +1,113 @@
 import type { AuditScope } from '../../wire/events.ts';
+import type { Change } from '../changes.ts';
 import { ask, type Dialect, inList, raw, type Sql, sql } from '../engine/dialect.ts';
 import { askNumber, cutPage, type ReadsOf } from '../engine/read.ts';
-import type { Act, ActReads, KnownRooms } from '../history.ts';
-import { actColumns } from '../rows.ts';
-import type { Row } from '../tables.ts';
+import type { Nothing, Rule } from '../engine/rule.ts';
+import type { Row, Value } from '../engine/table.ts';
+import type { Work } from '../engine/work.ts';
+import { isUserRoom, type RoomRow } from '../rooms/room.ts';
+import type { KnownRooms } from '../rooms/select.ts';
+import type { Act } from './records.ts';
+
+export interface ActWrites {
+  /** Forgets the acts of moderation before that time. */
+  forgetActs: { in: { before: number }; out: Nothing };
+  /** A moderator has exported the data of a user: an act, and nothing else. */
+  noteExport: { in: { user: string; actor: string }; out: Nothing };
+}
+
+export interface ActReads {
+  /**
+   * Acts of moderation in these rooms and in none, the newest first; pages as those of `reports`.
+   */
+  actsIn: {
+    in: KnownRooms & { scope?: AuditScope; from?: string; limit: number };
+    out: { acts: Act[]; next?: string };
+  };
+  /** How many of the last `most` acts of a user are decisions about messages in these rooms since that time. */
+  decisionsBy: { in: KnownRooms & { user: string; since: number; most: number }; out: number };
+  /**
+   * Acts of moderation, the newest first, before the place `before`. `of`: those by this user, and those of the user that the
+   * user may know of: in public rooms, in `rooms`, removals, and bans in `lost`. `next`: where to go on. `by` and `scope`
+   * filter a list without `of`.
+   */
+  acts: {
+    in: {
+      by?: string;
+      scope?: AuditScope;
+      of?: { user: string; rooms: readonly string[]; lost: readonly string[] };
+      before?: number;
+      limit: number;
+    };
+    out: { acts: Act[]; next?: number };
+  };
+}
+
+export const actColumns = [
+  'act',
+  'at',
+  'by_id',
+  'user_id',
+  'room_id',
+  'shown',
+  'site',
+  'seq',
+  'reason',
+  'about',
+] as const;
+
+export function actRow({ kind, at, by, user, room, open, seq, reason, to }: Act): Value[] {
+  const about = to === undefined ? null : JSON.stringify(to);
+  const isSite = by === undefined || room === undefined || !isUserRoom(room);
+  return [
+    kind,
+    at,
+    by ?? null,
+    user ?? null,
+    room ?? null,
+    open ? 1 : null,
+    isSite ? 1 : null,
+    seq ?? null,
+    reason ?? null,
+    about,
+  ];
+}
+
+/** Notes that the changes are an act of moderation. */
+export function tellAct(
+  changes: Change[],
+  {
+    room,
+    ...act
+  }: { [Field in keyof Omit<Act, 'room'>]?: Act[Field] | undefined } & Pick<Act, 'kind'> & {
+      room?: Pick<RoomRow, 'id' | 'kind'>;
+    },
+): void {
+  const isOpen = room === undefined || room.kind === 'public';
+  const all = { ...act, room: room?.id, ...(isOpen ? { open: true } : {}) };
+  const known = Object.entries(all).filter(([, value]) => value !== undefined);
+  changes.push({ type: 'act', act: Object.fromEntries(known) as Omit<Act, 'at'> });
+}
+
+export const forgetActs: Rule<ActWrites['forgetActs']> = {
+  needs: () => [],
+  run(work, { before }) {
+    work.later(() => sql`DELETE FROM chat_audit WHERE at < ${before}`);
+    return {};
+  },
+};
+
+export const noteExport: Rule<ActWrites['noteExport']> = {
+  needs: () => [],
+  run(_work, { user, actor }, changes) {
+    tellAct(changes, { kind: 'exported', by: actor, user });
+    return {};
+  },
+};
+
+export function insertActs(work: Work, acts: readonly Act[]): void {
+  if (acts.length > 0) work.later((dialect) => dialect.insert('chat_audit', actColumns, acts.map(actRow)));
+}
 
 /**
  * Milliseconds by which the clock of the database, which dates acts, may be behind that of a server, which dates rooms. It may

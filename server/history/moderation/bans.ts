@@ -1,7 +1,48 @@
 import { raw } from '../engine/dialect.ts';
 import { findRows, type ReadsOf } from '../engine/read.ts';
-import type { BanReads } from '../history.ts';
-import { bans } from '../tables.ts';
+import type { Nothing, Rule } from '../engine/rule.ts';
+import { table } from '../engine/table.ts';
+import { rows } from '../engine/work.ts';
+import { deletedUser } from '../people/user.ts';
+import { tellAct } from './acts.ts';
+import type { Ban } from './records.ts';
+
+export interface BanWrites {
+  /** Ending a ban that is none changes nothing. */
+  setBan: { in: { user: string; ban: Ban | null; actor?: string }; out: Nothing };
+}
+
+export interface BanReads {
+  bans: { in: null; out: { user: string; ban: Ban }[] };
+}
+
+export const bans = table<Ban & { user: string }>(
+  'chat_bans',
+  ['user'],
+  { user: 'user_id', until: 'until', reason: 'reason', by: 'by_id' },
+  {
+    users: ['by'],
+    // The ban of an erased user ends with the person.
+    without({ user, ...ban }) {
+      const now = { ...ban, by: deletedUser.id };
+      return { row: { user, ...now }, change: { type: 'ban', user, ban: now } };
+    },
+  },
+);
+
+export const setBan: Rule<BanWrites['setBan']> = {
+  needs: ({ user }) => [rows(bans, { user })],
+  run(work, { user, ban, actor }, changes) {
+    if (ban === null && work.find(bans, { user }).length === 0) return {};
+    if (ban === null) work.remove(bans, { user });
+    else work.put(bans, { user, ...ban });
+    changes.push({ type: 'ban', user, ban });
+    const { by = actor, reason, until } = ban ?? {};
+    const kind = ban === null ? 'site_unbanned' : 'site_banned';
+    tellAct(changes, { kind, by, user, reason, to: until === undefined ? undefined : { until } });
+    return {};
+  },
+};
 
 export const banReads: ReadsOf<BanReads> = {
   *bans() {

@@ -1,8 +1,209 @@
+import { randomUUID } from 'node:crypto';
+import type { Report, ReportEnd } from '../../wire/events.ts';
 import { ask, type Dialect, inList, raw, sql } from '../engine/dialect.ts';
 import { columnsOf, cutPageBySize, type ReadContext, type ReadsOf } from '../engine/read.ts';
-import { mostNameBytes, type ReportReads, type StoredReport, sizeOf } from '../history.ts';
-import { knownRooms, roomNumber } from '../rooms/rooms.ts';
-import { type Row, reports, rowFrom } from '../tables.ts';
+import type { Rule } from '../engine/rule.ts';
+import { type Row, rowFrom, table } from '../engine/table.ts';
+import { type Question, rows, storedRoom, type ValueLoader, type Work } from '../engine/work.ts';
+import { getMember, memberNeed } from '../members/loaded.ts';
+import { isBanned, isMember, type Restriction } from '../members/member.ts';
+import { peopleLosing } from '../members/membership.ts';
+import { lastMessageNeed, messageNeed } from '../messages/loaded.ts';
+import { mostNameBytes, type StoredMessage, sizeOf } from '../messages/message.ts';
+import { deleteMessage } from '../messages/messages.ts';
+import type { RoomState } from '../rooms/room.ts';
+import { countReports, existing, isStale, messageIn, record, refuse } from '../rooms/room-changes.ts';
+import { type KnownRooms, knownRooms, roomNumber } from '../rooms/select.ts';
+import { tellAct } from './acts.ts';
+import { restrict } from './restrictions.ts';
+
+/** A user's report of a message, as it is stored. */
+export interface StoredReport {
+  id: string;
+  room: string;
+  seq: number;
+  by: string;
+  /** Of the message. */
+  author: string;
+  reason: Report['reason'];
+  text?: string;
+  at: number;
+  /** As it was then, until the report is closed: it may have been edited or deleted since. */
+  message?: StoredMessage;
+  closed?: { by: string; done: ReportEnd; at: number };
+}
+
+export interface ReportWrites {
+  /**
+   * A report of a message, one a user and message. Codes: `unknown_room` (who may not read it), `unknown_message` (none, or
+   * deleted), `forbidden` (one's own).
+   */
+  report: {
+    in: Omit<StoredReport, 'id' | 'author' | 'message' | 'closed'>;
+    out: { repeated: boolean };
+  };
+  /**
+   * Closes a report, and in the same moment deletes the message (`deleted`), or lays `restriction` on its author. The message
+   * as it was is forgotten. Closing again changes nothing: `decided` is false then. Codes: `unknown_room`,
+   * `unknown_message`.
+   * @param in.others reports of the same message that are closed, too
+   * @param in.again another decision was noted as an act before; this one goes with it
+   */
+  closeReport: {
+    in: {
+      room: string;
+      seq: number;
+      id: string;
+      others?: readonly string[];
+      author?: string;
+      restriction?: Restriction;
+      reason?: string;
+      again?: true;
+      decidedFor?: RoomState;
+    } & NonNullable<StoredReport['closed']>;
+    out: { decided: boolean; stale: boolean };
+  };
+}
+
+export interface ReportReads {
+  report: { in: { id: string }; out: StoredReport | null };
+  /**
+   * Open ones of messages that are not too old, the newest first; `rooms` null: of all but `except`. `next`:
+   * a cursor for `from`, from which clients can read nothing. Codes: `bad_request` (no `from` of this history).
+   */
+  reports: {
+    in: { rooms: readonly string[] | null; except?: readonly string[]; from?: string; limit: number };
+    out: { reports: StoredReport[]; next?: string };
+  };
+  /** Open ones of a message, the newest first. */
+  reportsOf: { in: { room: string; seq: number; limit: number }; out: StoredReport[] };
+  /** All reports by a user, closed or not, of messages that are not too old; pages as those of `reports`. */
+  reportsBy: {
+    in: { user: string; from?: string; limit: number };
+    out: ReportReads['reports']['out'];
+  };
+  /** How many reports of messages by these users are open in these rooms. Users without any are left out. */
+  openReportsAbout: {
+    in: KnownRooms & { users: readonly string[] };
+    out: { user: string; reports: number }[];
+  };
+  /** Reports of messages by a user in these rooms, closed or not, the newest first. */
+  reportsAbout: { in: KnownRooms & { user: string; limit: number }; out: StoredReport[] };
+}
+
+export const reports = table<StoredReport>('chat_reports', ['id'], {
+  id: 'id',
+  room: 'room',
+  seq: 'seq',
+  by: 'by_id',
+  author: 'author_id',
+  reason: 'reason',
+  text: 'note',
+  at: 'reported_at',
+  message: 'message',
+  closed: 'closed',
+});
+
+export const report: Rule<ReportWrites['report']> = {
+  adds: true,
+  needs: ({ room, seq, by }) => [
+    lastMessageNeed(room),
+    messageNeed(room, seq),
+    memberNeed(room, by),
+    rows(reports, { room, seq, by }),
+  ],
+  run(work, { room: id, seq, by, ...report }, changes) {
+    const room = existing(work, id);
+    const member = getMember(work, id, by);
+    if (room.kind === 'public' ? isBanned(member) : !isMember(member)) refuse('unknown_room');
+    if (work.find(reports, { room: id, seq, by }).length > 0) return { repeated: true };
+    const found = messageIn(work, room, seq);
+    if (found === undefined || found.deletedAt !== undefined) refuse('unknown_message');
+    if (found.user.id === by) refuse('forbidden', 'the message is one’s own');
+    const { reactions: _, ...message } = found;
+    const row = { id: randomUUID(), room: id, seq, by, author: found.user.id, ...report, message };
+    work.put(reports, row);
+    countReports(work, room, 1);
+    changes.push({ type: 'report', room: record(work, room), id: row.id, closed: false });
+    return { repeated: false };
+  },
+};
+
+export const closeReport: Rule<ReportWrites['closeReport']> = {
+  needs: ({ room, seq, id, others = [], by, done, author }) => [
+    lastMessageNeed(room),
+    ...[id, ...others].map((id) => rows(reports, { room, id })),
+    ...(done === 'deleted' ? deleteMessage.needs({ room, seq, user: by, moderator: true, at: 0 }) : []),
+    ...(author === undefined ? [] : peopleLosing(room, [author])),
+  ],
+  run(
+    work,
+    { room: id, seq, id: report, others = [], author, restriction, reason, again, decidedFor, ...closed },
+    changes,
+  ) {
+    const room = existing(work, id);
+    const [first] = work.find(reports, { room: id, id: report });
+    if (first === undefined || first.seq < room.firstSeq) refuse('unknown_message');
+    if (first.closed !== undefined) return { decided: false, stale: false };
+    if (isStale(room, decidedFor)) return { decided: false, stale: true };
+    const { by, done, at } = closed;
+    if (done === 'deleted') {
+      const message = { room: id, seq, user: by, moderator: true, anywhere: true, at } as const;
+      deleteMessage.run(work, { ...message, ...(reason === undefined ? {} : { reason }) }, changes);
+    } else if (author !== undefined && restriction !== undefined && done !== 'nothing') {
+      restrict.run(work, { room: id, user: author, kind: done, restriction, at }, changes);
+    }
+    for (const one of [report, ...others]) {
+      const [known] = work.find(reports, { room: id, id: one });
+      if (known === undefined || known.closed !== undefined || known.seq !== seq) continue;
+      const { message: _, text: _text, ...rest } = known;
+      work.put(reports, { ...rest, closed });
+      countReports(work, existing(work, id), -1);
+      changes.push({ type: 'report', room: record(work, existing(work, id)), id: one, closed: true });
+    }
+    if (!again)
+      tellAct(changes, {
+        kind: 'report_closed',
+        by,
+        user: first.author,
+        room,
+        seq,
+        reason,
+        to: { done },
+      });
+    return { decided: true, stale: false };
+  },
+};
+
+/** How many reports are open of messages from `from` on, in the database. */
+const openReportsLoader: ValueLoader<{ room: string; from: number }, number> = {
+  name: 'open reports',
+  keyOf: ({ room, from }) => `${from} ${room}`,
+  ask: (_place, work, needs): Question[] =>
+    needs.flatMap((need) => {
+      const room = storedRoom(work, need.room);
+      if (room === undefined) return [];
+      return {
+        sql: sql`SELECT count(*) AS num FROM chat_reports
+            WHERE room = ${room.num} AND seq >= ${need.from} AND closed IS NULL`,
+        take: ([row]) =>
+          void work.valuesOf(openReportsLoader).set(openReportsLoader.keyOf(need), row?.num as number),
+      };
+    }),
+};
+
+/** How many reports are open of messages from `from` on. */
+export function openReports(work: Work, room: string, from: number): number {
+  let count = work.value(openReportsLoader, { room, from });
+  for (const { row, stored } of work.rowsOf(reports).values()) {
+    const isOpen = (one: object | null | undefined) => {
+      const report = one as StoredReport | null | undefined;
+      return report?.room === room && report.seq >= from && report.closed === undefined;
+    };
+    count += Number(isOpen(row)) - Number(isOpen(stored));
+  }
+  return count;
+}
 
 const selectReports = sql`SELECT reports.num AS num, rooms.id AS room_id, ${columnsOf(reports, 'reports')}
   FROM chat_reports AS reports JOIN chat_rooms AS rooms ON rooms.num = reports.room`;

@@ -1,6 +1,126 @@
+import type { Change } from '../changes.ts';
 import { ask, sql } from '../engine/dialect.ts';
 import type { ReadsOf } from '../engine/read.ts';
-import type { RestrictionReads } from '../history.ts';
+import type { Rule } from '../engine/rule.ts';
+import type { Work } from '../engine/work.ts';
+import { endedRestrictions, endedRestrictionsNeed, getMember, setMember } from '../members/loaded.ts';
+import {
+  acted,
+  isBanned,
+  isMember,
+  leftOf,
+  type MemberRecord,
+  type Restriction,
+  type RestrictionKind,
+  restrictionKinds,
+} from '../members/member.ts';
+import { countMembers, handOver, peopleLosing, putMember } from '../members/membership.ts';
+import { lastMessageNeed } from '../messages/loaded.ts';
+import { setRoom } from '../rooms/loaded.ts';
+import type { RoomState } from '../rooms/room.ts';
+import { existing, isStale, record } from '../rooms/room-changes.ts';
+import { tellAct } from './acts.ts';
+
+export interface RestrictionWrites {
+  /** Lays it on a user of a room, or (null) lifts it. Codes: `unknown_room`. */
+  restrict: {
+    in: {
+      room: string;
+      user: string;
+      kind: RestrictionKind;
+      restriction: Restriction | null;
+      actor?: string;
+      decidedFor?: RoomState;
+      at: number;
+    };
+    out: { stale: boolean };
+  };
+  /** Lifts what has ended by that time, so many at a time. */
+  endRestrictions: { in: { before: number; most: number }; out: { ended: number } };
+}
+
+export interface RestrictionReads {
+  restrictions: {
+    in: null;
+    out: { room: string; user: string; restricted: NonNullable<MemberRecord['restricted']> }[];
+  };
+}
+
+export const restrict: Rule<RestrictionWrites['restrict']> = {
+  needs: ({ room, user }) => [lastMessageNeed(room), ...peopleLosing(room, [user])],
+  run(work, { room: id, user, kind, restriction, actor, decidedFor, at }, changes) {
+    const room = existing(work, id);
+    if (isStale(room, decidedFor)) return { stale: true };
+    const isLaid = getMember(work, id, user)?.restricted?.[kind] !== undefined;
+    layRestriction(work, id, user, { kind, restriction, at }, changes);
+    const of = { user, room };
+    if (restriction !== null) {
+      const { by, reason, until } = restriction;
+      tellAct(changes, { kind, by, ...of, reason, to: until === undefined ? undefined : { until } });
+    } else if (isLaid) tellAct(changes, { kind: `un${kind}`, by: actor, ...of });
+    return { stale: false };
+  },
+};
+
+export const endRestrictions: Rule<RestrictionWrites['endRestrictions']> = {
+  needs: ({ before, most }) => [endedRestrictionsNeed(before, most)],
+  run(work, { before, most }, changes) {
+    const ended = endedRestrictions(work, before, most);
+    for (const { room, user } of ended) {
+      const { restricted = {} } = getMember(work, room, user) ?? {};
+      for (const kind of restrictionKinds) {
+        const known = restricted[kind];
+        if (known === undefined || leftOf(known, before) > 0) continue;
+        layRestriction(work, room, user, { kind, restriction: null, at: before }, changes);
+      }
+    }
+    return { ended: ended.length };
+  },
+};
+
+/** Changes what is laid on a user of a room. A ban takes the membership away, and its end gives it back. */
+function layRestriction(
+  work: Work,
+  id: string,
+  user: string,
+  { kind, restriction, at }: { kind: RestrictionKind; restriction: Restriction | null; at: number },
+  changes: Change[],
+): void {
+  const room = existing(work, id);
+  const before = getMember(work, id, user) ?? { sources: 0, role: 'member', readSeq: 0, acted: acted.never };
+  if (restriction === null && before.restricted?.[kind] === undefined) return;
+  const { restricted, held: _, ...rest } = before;
+  const { [kind]: former, ...others } = restricted ?? {};
+  const wasMember = isMember(before);
+  const endsMembership = kind === 'banned' && (wasMember || former?.endsMembership === true);
+  const next = restriction && endsMembership ? { ...restriction, endsMembership } : restriction;
+  const all = next === null ? others : { ...others, [kind]: next };
+  const laid = Object.keys(all).length === 0 ? {} : { restricted: all };
+  let now: MemberRecord = { ...before, ...laid };
+  if (kind === 'banned') {
+    const held = before.held ?? before.sources;
+    // A user who comes back is a member like a new one.
+    if (restriction === null) {
+      const { removed, seenSeq: _, ...member } = rest;
+      const keeps = held === 0 && removed !== undefined ? { removed } : {};
+      const from = room.lastSeq === 0 ? {} : { fromSeq: room.lastSeq };
+      now = { ...member, ...keeps, ...from, sources: held, readSeq: room.lastSeq, ...laid };
+    } else {
+      now = { ...rest, sources: 0, role: 'member', held, removed: room.access + 1, ...laid };
+    }
+  } else if (restriction === null) {
+    now = { ...rest, ...(isBanned(before) ? { held: before.held } : {}), ...laid };
+  }
+  const is = isMember(now);
+  if (is === wasMember) setRoom(work, { ...room, access: room.access + 1 });
+  else countMembers(work, room, is ? 1 : -1, at);
+  changes.push({ type: 'restricted', room: record(work, room), user, kind, now: next });
+  if (is === wasMember) return setMember(work, id, user, now);
+  const since = is ? at : undefined;
+  const cause = is ? 'other' : 'banned';
+  putMember(work, { room: id, user, before, now, since, by: 'people', cause }, changes);
+  if (!is) handOver(work, id, user, before, changes);
+}
 
 export const restrictionReads: ReadsOf<RestrictionReads> = {
   *restrictions() {

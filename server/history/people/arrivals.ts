@@ -1,9 +1,96 @@
+import type { SiteRole, User } from '../../wire/events.ts';
 import { ask, type Sql, sql } from '../engine/dialect.ts';
 import { countUpTo, cutPage, type ReadsOf } from '../engine/read.ts';
-import type { ArrivalPlace, ArrivalReads } from '../history.ts';
-import { userFrom } from '../rows.ts';
+import type { Nothing, Rule } from '../engine/rule.ts';
+import { type Need, rows } from '../engine/work.ts';
+import { memberNeed, sessionRoomsNeed, sessionRoomsOf } from '../members/loaded.ts';
+import { acted, sources } from '../members/member.ts';
+import { add, take } from '../members/membership.ts';
+import { lastMessageNeed } from '../messages/loaded.ts';
+import { getRoom } from '../rooms/loaded.ts';
+import { newRoom, refuse, siteRoom } from '../rooms/room-changes.ts';
 import { behindNames, nameKey } from '../text-keys.ts';
-import { userSelection } from './users.ts';
+import { arrivals, getUser, siteUsers, userNeed } from './loaded.ts';
+import { deletedUser, type UserRecord, userFrom } from './user.ts';
+import { putUser, rename, userSelection } from './users.ts';
+
+export interface ArrivalWrites {
+  /**
+   * A user is here: keeps name and role, and makes the session's rooms exactly `rooms` (absent: as they are), which are
+   * made at first sight.
+   */
+  arrive: {
+    in: { user: User; siteRole?: SiteRole; rooms?: readonly { id: string; name: string }[]; at: number };
+    out: Nothing;
+  };
+  /** Adds users of the site. Whoever may find all users finds them before they first open the chat. */
+  putSiteUsers: { in: { users: readonly User[]; at: number }; out: Nothing };
+}
+
+/** A place in a list of `arrivals`: the time, or what was found, and the user. */
+export interface ArrivalPlace {
+  key: number | string;
+  user: string;
+}
+
+export interface ArrivalReads {
+  /** When a user came here for the first time, 0 for long ago; null for one who has never been here. */
+  arrival: { in: { user: string }; out: { user: UserRecord; at: number } | null };
+  /**
+   * The users who have been here: the last one who came first, or, with `query`, by the name or id that begins so, or the word
+   * of the name. `next`: where to go on, as `after`.
+   */
+  arrivals: {
+    in: { query?: string; after?: ArrivalPlace; limit: number };
+    out: { users: UserRecord[]; next?: ArrivalPlace };
+  };
+  /** How many users have been here, up to `most`. */
+  arrived: { in: { most: number }; out: number };
+}
+
+export const arrive: Rule<ArrivalWrites['arrive']> = {
+  needs: ({ user, rooms: wanted }) => [
+    userNeed(user.id),
+    rows(arrivals, { user: user.id }),
+    ...(wanted === undefined ? [] : [sessionRoomsNeed(user.id)]),
+    ...(wanted ?? []).flatMap(({ id }): Need[] => [lastMessageNeed(id), memberNeed(id, user.id)]),
+  ],
+  run(work, { user, siteRole, rooms, at }, changes) {
+    rename(work, user, changes);
+    if (work.find(arrivals, { user: user.id }).length === 0) work.put(arrivals, { user: user.id, at });
+    const known = getUser(work, user.id);
+    if (known !== undefined && known.siteRole !== siteRole) {
+      const { siteRole: _, ...rest } = known;
+      putUser(work, { ...rest, ...(siteRole === undefined ? {} : { siteRole }) }, changes);
+    }
+    if (rooms === undefined) return {};
+    const listed = new Set(rooms.map(({ id }) => id));
+    // In one order, whatever the database.
+    for (const id of sessionRoomsOf(work, user.id).sort()) {
+      const how = { bits: sources.session, by: 'session', cause: 'removed', at } as const;
+      if (!listed.has(id)) take(work, id, user.id, how, changes);
+    }
+    for (const { id, name } of rooms) {
+      const room = getRoom(work, id) ?? newRoom(work, siteRoom(work, id, 'private', name, at), changes);
+      if (room.kind === 'direct') continue;
+      add(work, room, user, { source: 'session', role: 'member', acted: acted.never, at }, changes);
+    }
+    return {};
+  },
+};
+
+export const putSiteUsers: Rule<ArrivalWrites['putSiteUsers']> = {
+  adds: true,
+  needs: ({ users }) => users.flatMap(({ id }): Need[] => [userNeed(id), rows(siteUsers, { user: id })]),
+  run(work, { users, at }, changes) {
+    for (const user of users) {
+      if (user.id === deletedUser.id) refuse('forbidden');
+      rename(work, user, changes);
+      if (work.find(siteUsers, { user: user.id }).length === 0) work.put(siteUsers, { user: user.id, at });
+    }
+    return {};
+  },
+};
 
 export const arrivalReads: ReadsOf<ArrivalReads> = {
   *arrival(_, { user }) {

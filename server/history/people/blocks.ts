@@ -1,6 +1,65 @@
 import { type Sql, sql } from '../engine/dialect.ts';
 import { hasRows, type ReadsOf } from '../engine/read.ts';
-import type { BlockReads } from '../history.ts';
+import type { Nothing, Rule } from '../engine/rule.ts';
+import { table } from '../engine/table.ts';
+import { rows, type Work } from '../engine/work.ts';
+import { otherOf, type RoomRow } from '../rooms/room.ts';
+import { refuse } from '../rooms/room-changes.ts';
+
+/** Users whom one user may block. */
+export const mostBlocked = 1000;
+
+export interface BlockWrites {
+  /**
+   * From now on this user wants to hear nothing of another one, or does again. Codes: `limit_reached` (`mostBlocked`).
+   */
+  block: { in: { user: string; other: string; blocked: boolean; at: number }; out: Nothing };
+}
+
+export interface BlockReads {
+  /** Whether this user has blocked the other one. */
+  hasBlocked: { in: { user: string; other: string }; out: boolean };
+}
+
+/** The users whom users have blocked. */
+export const blocks = table<{ user: string; other: string; since: number }>(
+  'chat_blocked',
+  ['user', 'other'],
+  { user: 'user_id', other: 'other_id', since: 'since' },
+  {
+    users: ['user', 'other'],
+    without: ({ user, other }, erased) => ({
+      row: null,
+      change: user === erased ? undefined : { type: 'blocked', user, other, blocked: false },
+    }),
+  },
+);
+
+/** Whether this user has blocked the other one. */
+export function hasBlocked(work: Work, user: string, other: string): boolean {
+  return work.find(blocks, { user, other }).length > 0;
+}
+
+/** Whether the other one of a direct room has blocked this user. */
+export function isBlocked(work: Work, { pair }: RoomRow, user: string): boolean {
+  const other = otherOf(pair, user);
+  return other !== undefined && hasBlocked(work, other, user);
+}
+
+export const block: Rule<BlockWrites['block']> = {
+  needs: ({ user, other, blocked }) => [
+    rows(blocks, { user, other }),
+    ...(blocked ? [rows(blocks, { user })] : []),
+  ],
+  run(work, { user, other, blocked, at }, changes) {
+    if (hasBlocked(work, user, other) === blocked) return {};
+    if (blocked && work.find(blocks, { user }).length >= mostBlocked) refuse('limit_reached');
+    if (blocked) work.put(blocks, { user, other, since: at });
+    else work.remove(blocks, { user, other });
+    changes.push({ type: 'blocked', user, other, blocked });
+    return {};
+  },
+};
 
 /** 1 for a message whose author this user has blocked, or 0. Mentions in such messages must not displace others. */
 export const isAuthorBlocked = (user: string): Sql =>

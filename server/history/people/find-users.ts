@@ -1,15 +1,24 @@
 import { type Asking, ask, type Dialect, inList, raw, type Sql, sql } from '../engine/dialect.ts';
 import type { ReadsOf } from '../engine/read.ts';
-import type { FindUsersReads, UserRecord } from '../history.ts';
-import { userFrom } from '../rows.ts';
-import type { Row } from '../tables.ts';
+import type { Row } from '../engine/table.ts';
 import { behindNames, findKeys, nameKey, sortKey } from '../text-keys.ts';
+import { type UserRecord, userFrom } from './user.ts';
 import { userSelection } from './users.ts';
+
+export interface FindUsersReads {
+  /**
+   * Users by the beginning of the id, the name or a word of the name; those who share a private room with `user` first.
+   * `onlyShared`: no others.
+   */
+  findUsers: { in: { user: string; query: string; onlyShared: boolean; limit: number }; out: UserRecord[] };
+}
 
 /** Users with a matching key who are scanned. */
 const maxScannedUsers = 2000;
+
 /** Members of the user's rooms who are scanned for a match in the middle of a name, or of the ID. */
 const maxScannedMembers = 5000;
+
 /** Rooms whose first matching members are read with one statement. */
 const roomsPerStatement = 50;
 

@@ -1,6 +1,7 @@
 import { sql } from '../engine/dialect.ts';
 import type { Kept, KeptKind } from '../engine/kept.ts';
 import { deleteRows } from '../engine/store.ts';
+import { table, type Value } from '../engine/table.ts';
 import {
   type Loader,
   missing,
@@ -10,10 +11,25 @@ import {
   type Question,
   type Work,
 } from '../engine/work.ts';
-import { acted, type UserRecord } from '../history.ts';
-import { userFrom } from '../rows.ts';
-import { arrivals, siteUsers, type Value } from '../tables.ts';
+import { acted } from '../members/member.ts';
 import { findKeys, storedMemberKey } from '../text-keys.ts';
+import { type UserRecord, userFrom } from './user.ts';
+
+/** When users came here for the first time. */
+export const arrivals = table<{ user: string; at: number }>(
+  'chat_arrivals',
+  ['user'],
+  { user: 'user_id', at: 'at' },
+  { users: ['user'], without: () => ({ row: null }) },
+);
+
+/** Users whom the site has put here by its API, and when. */
+export const siteUsers = table<{ user: string; at: number }>(
+  'chat_site_users',
+  ['user'],
+  { user: 'user_id', at: 'at' },
+  { users: ['user'], without: () => ({ row: null }) },
+);
 
 // Users in a transaction.
 
@@ -24,6 +40,7 @@ interface LoadedUser {
 }
 
 export const loadedUsers = (): Map<string, LoadedUser> => new Map();
+
 const keptUsers: KeptKind<UserRecord> = { name: 'user' };
 
 const userLoader: Loader<{ id: string }> = {
@@ -52,6 +69,7 @@ const userLoader: Loader<{ id: string }> = {
     ];
   },
 };
+
 export const userNeed = (id: string): Need => needOf(userLoader, { id });
 
 export function getUser(work: Work, id: string): UserRecord | undefined {

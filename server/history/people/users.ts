@@ -1,8 +1,43 @@
+import type { User } from '../../wire/events.ts';
+import type { Change } from '../changes.ts';
 import { type Asking, ask, type Dialect, inList, raw, sql } from '../engine/dialect.ts';
 import type { ReadsOf } from '../engine/read.ts';
-import { type ErasureStage, isBeforeEnd } from '../erasure.ts';
-import type { UserReads, UserRecord } from '../history.ts';
-import { userFrom } from '../rows.ts';
+import type { Work } from '../engine/work.ts';
+import { type ErasureStage, isBeforeEnd } from '../erasure/erasure.ts';
+import { getUser, setUser } from './loaded.ts';
+import { type UserRecord, userFrom } from './user.ts';
+
+export interface UserReads {
+  /** Which of these users the site has put here: see `putSiteUsers`. */
+  siteUsers: { in: { ids: readonly string[] }; out: string[] };
+  /** The users of these ids, as far as they are known. */
+  users: { in: { ids: readonly string[] }; out: UserRecord[] };
+  /** A user; null for one who is not known, or is being erased. */
+  unerased: { in: { user: string }; out: UserRecord | null };
+}
+
+export function named(work: Work, id: string): (Change & { type: 'member' })['user'] {
+  const known = getUser(work, id);
+  return { id, name: known?.name ?? id, ...(known?.actedPublic ? { actedPublic: true } : {}) };
+}
+
+/** Keeps the name of a user, who may be new. */
+export function rename(work: Work, { id, name }: User, changes: Change[]): void {
+  const known = getUser(work, id);
+  if (known?.name === name) return;
+  putUser(work, { ...known, id, name, actedPublic: known?.actedPublic ?? false }, changes);
+}
+
+export function actInPublic(work: Work, { id, name }: User, changes: Change[]): void {
+  const known = getUser(work, id);
+  if (known?.actedPublic) return;
+  putUser(work, { ...known, id, name, actedPublic: true }, changes);
+}
+
+export function putUser(work: Work, user: UserRecord, changes: Change[]): void {
+  setUser(work, user);
+  changes.push({ type: 'user', user });
+}
 
 /** The columns of a `UserRecord`. */
 export const userSelection = raw('id, name, acted_public, site_role');

@@ -1,7 +1,52 @@
 import { ask, inList, sql } from '../engine/dialect.ts';
 import type { ReadsOf } from '../engine/read.ts';
-import type { DayReads } from '../history.ts';
-import { knownRooms } from './rooms.ts';
+import type { Nothing, Rule } from '../engine/rule.ts';
+import { table } from '../engine/table.ts';
+import type { Work } from '../engine/work.ts';
+import type { RoomRow } from './room.ts';
+import { type KnownRooms, knownRooms } from './select.ts';
+
+/** Of a time in milliseconds since 1970: the number of its day, by UTC. */
+export const dayOf = (at: number): number => Math.floor(at / (24 * 60 * 60 * 1000));
+
+export interface DayWrites {
+  /** Forgets how many messages were sent on the days before that time. */
+  forgetDays: { in: { before: number }; out: Nothing };
+}
+
+export interface DayReads {
+  /** How many messages were sent in these rooms, by day, from that day on; days without any are left out. */
+  messagesByDay: { in: KnownRooms & { from: number }; out: { day: number; messages: number }[] };
+  /** How many messages were sent in each of these rooms from that day on; rooms that do not exist are left out. */
+  messagesIn: { in: { rooms: readonly string[]; from: number }; out: { room: string; messages: number }[] };
+}
+
+/** How many messages were sent, by room and day; those of a room's last day are in its row. */
+export const days = table<{ room: string; day: number; messages: number }>('chat_days', ['room', 'day'], {
+  room: 'room',
+  day: 'day',
+  messages: 'sent',
+});
+
+/**
+ * The messages of the last day of a room, with one that is sent now. The day before is stored apart. If a clock was set
+ * back, the message counts for the last day all the same.
+ */
+export function withOneMore(work: Work, { id, sent }: RoomRow, at: number): NonNullable<RoomRow['sent']> {
+  const day = dayOf(at);
+  if (sent === undefined) return { day, messages: 1 };
+  if (sent.day >= day) return { ...sent, messages: sent.messages + 1 };
+  work.put(days, { room: id, day: sent.day, messages: sent.messages });
+  return { day, messages: 1 };
+}
+
+export const forgetDays: Rule<DayWrites['forgetDays']> = {
+  needs: () => [],
+  run(work, { before }) {
+    work.later(() => sql`DELETE FROM chat_days WHERE day < ${dayOf(before)}`);
+    return {};
+  },
+};
 
 export const dayReads: ReadsOf<DayReads> = {
   *messagesByDay({ dialect }, { from, ...known }) {

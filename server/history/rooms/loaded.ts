@@ -2,6 +2,7 @@ import { type Asking, raw, sql, without } from '../engine/dialect.ts';
 import type { Kept } from '../engine/kept.ts';
 import { keptRooms } from '../engine/load.ts';
 import { isSameBut, writeChanged } from '../engine/store.ts';
+import type { Columns } from '../engine/table.ts';
 import {
   isChanged,
   type LoadedRoom,
@@ -13,9 +14,8 @@ import {
   type ValueLoader,
   type Work,
 } from '../engine/work.ts';
-import { gone, type RoomRow, roomFields, roomRow } from '../rows.ts';
-import type { Columns } from '../tables.ts';
 import { nameKey, storedNameKey } from '../text-keys.ts';
+import { gone, type RoomRow, roomFields, roomRow } from './room.ts';
 
 // Rooms in a transaction.
 

@@ -1,8 +1,8 @@
 import { raw, sql } from '../engine/dialect.ts';
 import { type Need, needOf, type ValueLoader, type Work } from '../engine/work.ts';
-import { isReadable, type RoomRecord } from '../history.ts';
 import { loadedMembers } from '../members/loaded.ts';
-import { memberColumns, memberFrom } from '../rows.ts';
+import { memberColumns, memberFrom } from '../members/member.ts';
+import { isReadable, type RoomRecord } from './room.ts';
 
 /** The rooms that a user has made, and whether the user may know of them. */
 const madeRooms: ValueLoader<{ user: string }, ReadonlyMap<string, boolean>> = {

@@ -1,58 +1,328 @@
-import { type Asking, ask, type Dialect, inList, raw, type Sql, sql } from '../engine/dialect.ts';
+import type { RoomSettings, User } from '../../wire/events.ts';
+import type { Change } from '../changes.ts';
+import { ask, sql } from '../engine/dialect.ts';
 import type { ReadsOf } from '../engine/read.ts';
-import type { KnownRooms, RoomReads, RoomRecord } from '../history.ts';
-import { messageFrom, roomColumns, roomFrom } from '../rows.ts';
-import type { Row } from '../tables.ts';
+import type { Nothing, Rule } from '../engine/rule.ts';
+import { type Need, rows, type Work } from '../engine/work.ts';
+import { getMember } from '../members/loaded.ts';
+import { acted, isMember } from '../members/member.ts';
+import { add } from '../members/membership.ts';
+import { lastMessageNeed } from '../messages/loaded.ts';
+import { tellAct } from '../moderation/acts.ts';
+import { openReports } from '../moderation/reports.ts';
+import { blocks, hasBlocked } from '../people/blocks.ts';
+import { getUser, userNeed } from '../people/loaded.ts';
+import { deletedUser } from '../people/user.ts';
+import { actInPublic, rename } from '../people/users.ts';
+import { pins } from '../pins.ts';
+import { nameKey } from '../text-keys.ts';
+import { expireReplies, oldRepliesNeed } from '../threads.ts';
+import {
+  emptyRooms,
+  emptyRoomsNeed,
+  getRoom,
+  makerNeed,
+  pairNeed,
+  publicNameNeed,
+  publicRoomNamed,
+  roomMadeBy,
+  roomNeed,
+  roomOfPair,
+  setRoom,
+} from './loaded.ts';
+import { countRoomsMadeBy, madeRoomsNeed } from './made.ts';
+import {
+  hasBegun,
+  isReadable,
+  type RoomRecord,
+  type RoomRow,
+  type RoomState,
+  roomFrom,
+  roomSettings,
+} from './room.ts';
+import {
+  emptyRoom,
+  existing,
+  isStale,
+  newRoom,
+  record,
+  refuse,
+  removeRoom,
+  siteRoom,
+} from './room-changes.ts';
+import { roomSelection, withLastMessages } from './select.ts';
 
-/** The columns of a `RoomRecord`, and the number of the room. */
-export const roomSelection = raw(`num, ${roomColumns}`);
-
-/** The number of the room with this id. */
-export const roomNumber = (id: string): Sql => sql`(SELECT num FROM chat_rooms WHERE id = ${id})`;
-
-/** The condition that a message of this room has not expired. */
-export const isUnexpired = (room: string): Sql =>
-  sql`seq >= (SELECT first_seq FROM chat_rooms WHERE id = ${room})`;
-
-/** A table of the rooms that a user may know of. */
-export function knownRooms(dialect: Dialect, { rooms, except }: KnownRooms): Sql {
-  const open =
-    except.length === 0
-      ? raw("kind = 'public'")
-      : sql`kind = 'public' AND NOT ${inList(dialect, 'id', except)}`;
-  const own = rooms.length === 0 ? raw('') : sql` OR ${inList(dialect, 'id', rooms)}`;
-  return sql`(SELECT num, id AS room_id, name, kind, first_seq, last_seq, day, sent FROM chat_rooms WHERE ${open}${own})`;
+export interface RoomWrites {
+  /** Makes the rooms of the settings that do not exist yet. */
+  publicRooms: { in: { rooms: readonly { id: string; name: string }[]; at: number }; out: Nothing };
+  /**
+   * A room made by a user, who owns it. Codes: `conflict` (a public room has that name, without regard to case),
+   * `limit_reached` (`most` rooms of this user exist).
+   */
+  createRoom: {
+    in: {
+      id: string;
+      kind: 'public' | 'private';
+      name: string;
+      topic?: string;
+      by: User;
+      clientId: string;
+      most: number;
+      at: number;
+    };
+    out: { room: RoomRecord; repeated: boolean };
+  };
+  /** Makes or changes a room for the PHP application. Codes: `conflict` (another kind, or the name of a public room). */
+  putRoom: {
+    in: { id: string; kind: 'public' | 'private'; name: string; topic?: string; at: number };
+    out: { room: RoomRecord; created: boolean };
+  };
+  /** An empty topic removes it. Codes: `unknown_room`, `conflict` (a public room has that name). */
+  updateRoom: {
+    in: {
+      room: string;
+      name?: string;
+      topic?: string;
+      actor?: string;
+      decidedFor?: RoomState;
+    } & RoomSettings;
+    out: { room: RoomRecord; stale: boolean };
+  };
+  /** Deletes the room with all that is in it. Codes: `unknown_room`. */
+  deleteRoom: { in: { room: string; actor?: string; decidedFor?: RoomState }; out: { stale: boolean } };
+  /**
+   * All messages before `firstSeq` are too old: nobody gets them any more, and they are deleted step by step. Never falls.
+   * Codes: `unknown_room`.
+   */
+  expire: { in: { room: string; firstSeq: number }; out: Nothing };
+  /** Deletes private rooms that have had no members since before `before`, so many at a time. */
+  deleteEmptyRooms: { in: { before: number; most: number }; out: { deleted: number } };
+  /**
+   * The direct room of these two; the first becomes a member. Codes: `forbidden` (the other one has blocked the
+   * first, or is nobody).
+   * @param in.otherName of the other one on the site; it does not replace a name that the chat has
+   * @returns `repeated`: the first was a member
+   */
+  openDirect: {
+    in: { id: string; by: User; other: string; otherName?: string; at: number };
+    out: { room: RoomRecord; repeated: boolean };
+  };
 }
 
-/** The numbers of the rooms with these ids, as far as they exist. */
-export function* findRoomNumbers(dialect: Dialect, ids: readonly string[]): Asking<Map<string, number>> {
-  if (ids.length === 0) return new Map();
-  const rows = yield* ask(sql`SELECT id, num FROM chat_rooms WHERE ${inList(dialect, 'id', ids)}`);
-  return new Map(rows.map(({ id, num }) => [id as string, num as number]));
+export interface RoomReads {
+  /** For the start: all rooms that everybody may read. */
+  publicRooms: { in: null; out: RoomRecord[] };
+  /** `bare`: without its last message, so that it takes no longer for one that has messages. */
+  room: { in: { room: string; bare?: true }; out: RoomRecord | null };
 }
 
-/** Parses the cursor of a list that goes through all rooms: the number of a room, and of a message there. */
-export function parseRoomCursor(cursor: string): [num: number, seq: number] {
-  const [num = 0, seq = 0] = cursor.split(' ').map(Number);
-  return [num, seq];
+export const publicRooms: Rule<RoomWrites['publicRooms']> = {
+  needs: ({ rooms }) => rooms.map(({ id }) => roomNeed(id)),
+  run(work, { rooms, at }, changes) {
+    for (const { id, name } of rooms) {
+      if (getRoom(work, id) !== undefined) continue;
+      newRoom(work, siteRoom(work, id, 'public', name, at), changes);
+    }
+    return {};
+  },
+};
+
+/** Together with those that the maker has lost, the rooms of somebody may be this many times the limit. */
+const timesWithLost = 10;
+
+export const createRoom: Rule<RoomWrites['createRoom']> = {
+  adds: true,
+  needs: ({ id, kind, name, by, clientId, most }) => [
+    roomNeed(id),
+    makerNeed(by.id, clientId),
+    userNeed(by.id),
+    ...publicName(kind, name),
+    ...(most > 0 ? [madeRoomsNeed(by.id)] : []),
+  ],
+  run(work, { id, kind, name, topic, by, clientId, most, at }, changes) {
+    const repeat = roomMadeBy(work, by.id, clientId);
+    if (repeat !== undefined && isReadable(repeat, getMember(work, repeat.id, by.id)))
+      return { room: record(work, repeat), repeated: true };
+    if (kind === 'public') checkName(work, name);
+    if (most > 0) {
+      const { left, lost } = countRoomsMadeBy(work, by.id);
+      if (left >= most || left + lost >= most * timesWithLost) refuse('limit_reached');
+    }
+    // A user who has lost the room that was made first does not learn whether it is still there. No client can give this id.
+    if (repeat !== undefined) setRoom(work, { ...repeat, clientId: `lost ${repeat.id}` });
+    const room = newRoom(
+      work,
+      { ...emptyRoom(id, kind, name, at), ...(topic ? { topic } : {}), createdBy: by.id, clientId },
+      changes,
+    );
+    rename(work, by, changes);
+    if (kind === 'public') actInPublic(work, by, changes);
+    add(work, room, by, { source: 'people', role: 'owner', acted: acted.joined, at }, changes);
+    return { room: record(work, room), repeated: false };
+  },
+};
+
+export const putRoom: Rule<RoomWrites['putRoom']> = {
+  adds: true,
+  needs: ({ id, kind, name }) => [lastMessageNeed(id), ...publicName(kind, name)],
+  run(work, { id, kind, name, topic, at }, changes) {
+    const room = getRoom(work, id);
+    if (room === undefined) {
+      if (kind === 'public') checkName(work, name);
+      const empty = siteRoom(work, id, kind, name, at);
+      const made = newRoom(work, { ...empty, ...(topic ? { topic } : {}) }, changes);
+      return { room: record(work, made), created: true };
+    }
+    if (room.kind !== kind) refuse('conflict', 'the room exists and is of another kind');
+    return { room: update(work, room, { name, topic: topic ?? '' }, changes), created: false };
+  },
+};
+
+export const updateRoom: Rule<RoomWrites['updateRoom']> = {
+  needs: ({ room }) => [lastMessageNeed(room)],
+  run(work, { room: id, decidedFor, ...change }, changes) {
+    const room = existing(work, id);
+    if (isStale(room, decidedFor)) return { room: record(work, room), stale: true };
+    return { room: update(work, room, change, changes), stale: false };
+  },
+};
+
+export const deleteRoom: Rule<RoomWrites['deleteRoom']> = {
+  needs: ({ room }) => [lastMessageNeed(room)],
+  run(work, { room: id, actor, decidedFor }, changes) {
+    const room = existing(work, id);
+    if (isStale(room, decidedFor)) return { stale: true };
+    removeRoom(work, room, changes);
+    tellAct(changes, { kind: 'room_deleted', by: actor, room });
+    return { stale: false };
+  },
+};
+
+export const expire: Rule<RoomWrites['expire']> = {
+  needs: ({ room, firstSeq }) => [
+    lastMessageNeed(room),
+    rows(pins, { room }),
+    oldRepliesNeed(room, firstSeq),
+  ],
+  run(work, { room: id, firstSeq }, changes) {
+    const room = existing(work, id);
+    if (firstSeq <= room.firstSeq) return {};
+    const { reports = 0, pins: pinned = 0, ...rest } = room;
+    const first = Math.min(firstSeq, room.lastSeq + 1);
+    const left = reports === 0 ? 0 : openReports(work, id, first);
+    const expired = pinned === 0 ? [] : work.find(pins, { room: id }).filter(({ seq }) => seq < first);
+    for (const { seq } of expired) work.remove(pins, { room: id, seq });
+    const stillPinned = pinned - expired.length;
+    const now = {
+      ...rest,
+      firstSeq: first,
+      ...(left === 0 ? {} : { reports: left }),
+      ...(stillPinned === 0 ? {} : { pins: stillPinned }),
+    };
+    setRoom(work, now);
+    expireReplies(work, id, room.firstSeq, first);
+    changes.push({ type: 'room', is: 'changed', room: record(work, now) });
+    return {};
+  },
+};
+
+export const deleteEmptyRooms: Rule<RoomWrites['deleteEmptyRooms']> = {
+  needs: ({ before, most }) => [emptyRoomsNeed(before, most)],
+  run(work, { before, most }, changes) {
+    const rooms = emptyRooms(work, before, most);
+    for (const room of rooms) removeRoom(work, room, changes);
+    return { deleted: rooms.length };
+  },
+};
+
+export const openDirect: Rule<RoomWrites['openDirect']> = {
+  adds: true,
+  needs: ({ id, by, other }) => [
+    pairNeed(pairOf(by.id, other)),
+    rows(blocks, { user: other, other: by.id }),
+    roomNeed(id),
+    userNeed(by.id),
+    userNeed(other),
+  ],
+  run(work, { id, by, other, otherName, at }, changes) {
+    const pair = pairOf(by.id, other);
+    const known = roomOfPair(work, pair);
+    if (other === deletedUser.id || hasBlocked(work, other, by.id)) refuse('forbidden');
+    rename(work, by, changes);
+    // A user who was only named by an ID has it as the name.
+    if (otherName !== undefined && (getUser(work, other)?.name ?? other) === other)
+      rename(work, { id: other, name: otherName }, changes);
+    const room =
+      known ?? newRoom(work, { ...emptyRoom(id, 'direct', '', at), pair, createdBy: by.id }, changes);
+    const wasMember = isMember(getMember(work, room.id, by.id));
+    const acts = hasBegun(room) ? acted.joined : acted.never;
+    add(work, room, by, { source: 'people', role: 'member', acted: acts, at }, changes);
+    return { room: record(work, room), repeated: wasMember };
+  },
+};
+
+/** @throws RequestError `conflict` when a public room but `except` has that name */
+export function checkName(work: Work, name: string, except?: string): void {
+  const other = publicRoomNamed(work, nameKey(name));
+  if (other !== undefined && other !== except) refuse('conflict', 'a public room of that name exists');
 }
 
-/** @param rows of `roomSelection` */
-export function* withLastMessages(dialect: Dialect, rows: readonly Row[]): Asking<RoomRecord[]> {
-  const rooms = rows.map(roomFrom);
-  const places = rooms.flatMap(({ lastSeq, firstSeq }, n) =>
-    lastSeq >= firstSeq ? [[rows[n]?.num as number, lastSeq]] : [],
-  );
-  if (places.length === 0) return rooms;
-  const messages = yield* ask(
-    sql`SELECT room, ${dialect.messageColumns} FROM chat_messages AS messages WHERE ${dialect.among(['room', 'seq'], places)}`,
-  );
-  const messageByRoom = new Map(messages.map((row) => [row.room as number, row]));
-  return rooms.map((room, n) => {
-    const message = messageByRoom.get(rows[n]?.num as number);
-    return message === undefined ? room : { ...room, last: messageFrom(message, room.id) };
+function update(
+  work: Work,
+  room: RoomRow,
+  change: Omit<RoomWrites['updateRoom']['in'], 'room' | 'decidedFor'>,
+  changes: Change[],
+): RoomRecord {
+  const { name = room.name, topic = room.topic } = change;
+  const { topic: _topic, ...rest } = room;
+  const settings = newSettings(room, change);
+  const now: RoomRow = {
+    ...rest,
+    name,
+    ...(topic ? { topic } : {}),
+    settings: stored({ ...room.settings, ...settings }),
+  };
+  const changed = [
+    ...(['name', 'topic'] as const).filter((field) => now[field] !== room[field]),
+    ...(Object.keys(settings) as (keyof RoomSettings)[]),
+  ];
+  if (changed.length === 0) return record(work, room);
+  if (room.kind === 'public') checkName(work, name, room.id);
+  setRoom(work, now);
+  const updated = record(work, room);
+  changes.push({ type: 'room', is: 'changed', room: updated });
+  tellAct(changes, {
+    kind: 'room_changed',
+    by: change.actor,
+    room,
+    to: { changed, ...settings },
   });
+  return updated;
 }
+
+/** The settings of a change that differ from those of the room. */
+function newSettings(room: RoomRow, change: RoomSettings): RoomSettings {
+  const names = Object.keys(roomSettings) as (keyof RoomSettings)[];
+  const changed = names.filter((name) => {
+    const now = room.settings[name] ?? roomSettings[name].initial;
+    return change[name] !== undefined && change[name] !== now;
+  });
+  return Object.fromEntries(changed.map((name) => [name, change[name]]));
+}
+
+function stored(settings: RoomSettings): RoomSettings {
+  const isStored = ([name, value]: [string, unknown]) =>
+    value !== roomSettings[name as keyof RoomSettings].initial;
+  return Object.fromEntries(Object.entries(settings).filter(isStored));
+}
+
+/** Both users of a direct room, in the same order whoever opens it. */
+function pairOf(a: string, b: string): readonly [string, string] {
+  return a < b ? [a, b] : [b, a];
+}
+
+export const publicName = (kind: string, name: string): Need[] =>
+  kind === 'public' ? [publicNameNeed(nameKey(name))] : [];
 
 export const roomReads: ReadsOf<RoomReads> = {
   *publicRooms({ dialect }) {

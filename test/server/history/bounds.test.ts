@@ -11,8 +11,8 @@ import { openSqliteHistory } from '../../../server/history/engine/sqlite/sqlite.
 import { Transaction } from '../../../server/history/engine/transaction.ts';
 import type { History, MemberPlace, Writes } from '../../../server/history/history.ts';
 import { unreadMentions } from '../../../server/history/members/reading.ts';
-import { reads } from '../../../server/history/reads.ts';
-import { subjects } from '../../../server/history/subjects.ts';
+import { reads, subjects } from '../../../server/history/subjects.ts';
+
 import { addTerms } from '../../../server/history/terms.ts';
 import { size } from '../../guarantees/size.ts';
 import { emptyHistory } from '../../helpers/chat-server.ts';

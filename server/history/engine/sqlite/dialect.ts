@@ -1,7 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { messageColumns, stringAgg } from '../../rows.ts';
-import type { Columns, Row, Value } from '../../tables.ts';
+import { messageColumns, stringAgg } from '../../messages/message.ts';
 import { type Asking, type Dialect, raw, type Sql, without } from '../dialect.ts';
+import type { Columns, Row, Value } from '../table.ts';
 
 /** The columns that are read of a message. */
 export const columns = messageColumns('chat_', stringAgg);

@@ -1,7 +1,7 @@
 import { createHash, createHmac } from 'node:crypto';
 import { closeSync, createReadStream, existsSync, fdatasyncSync, openSync, writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import type { ErasedMessages } from '../../history.ts';
+import type { ErasedMessages } from '../../erasure/erasure.ts';
 
 /**
  * The erasures that were asked for, beside the history and not in it: a backup that is restored may be from before them.

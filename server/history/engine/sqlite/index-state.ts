@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
-import { goneRooms } from '../../rows.ts';
+import { goneRooms } from '../../rooms/room.ts';
 
 /** The file of the index for searching, beside the history. */
 export const indexOf = (path: string): string => `${path}-search`;

@@ -1,5 +1,6 @@
 import { RequestError, type RequestErrorCode } from '../../../wire/errors.ts';
-import type { Change, Reads, Writes } from '../../history.ts';
+import type { Change } from '../../changes.ts';
+import type { Reads, Writes } from '../../history.ts';
 
 /** A request of the main thread to a thread of the SQLite history: an operation of `Writes` or of `Reads`. */
 export type ThreadCall =

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { fileStates, goneRooms } from '../../rows.ts';
+import { fileStates } from '../../files/file.ts';
+import { goneRooms } from '../../rooms/room.ts';
 
 /** Most messages, and bytes of their texts and rows of reactions, that one step deletes. */
 const steps = {

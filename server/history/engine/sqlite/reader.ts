@@ -1,6 +1,6 @@
 import { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
-import { reads } from '../../reads.ts';
+import { reads } from '../../subjects.ts';
 import { SealedCursors } from '../sealed-cursors.ts';
 import { SqliteConnection, sqlite } from './dialect.ts';
 import { digestKeyOf } from './migrations.ts';

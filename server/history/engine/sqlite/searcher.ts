@@ -1,11 +1,11 @@
 import { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
-import { type Holding, holdings, type SearchReads } from '../../history.ts';
-import { isSearched, messageFrom } from '../../rows.ts';
-import type { Row } from '../../tables.ts';
+import { type Holding, holdings, messageFrom } from '../../messages/message.ts';
+import { isSearched, type SearchReads } from '../../search.ts';
 import { termsOfQuery } from '../../terms.ts';
 import { SealedCursors } from '../sealed-cursors.ts';
 import { pageOfSearch } from '../search.ts';
+import type { Row } from '../table.ts';
 import { columns } from './dialect.ts';
 import { digestKeyOf } from './migrations.ts';
 import {

@@ -6,9 +6,10 @@ import {
   freeConsumers,
   type LostErasure,
   namesOfUsers,
-} from '../../erase-again.ts';
+} from '../../erasure/erase-again.ts';
+import { fileStates } from '../../files/file.ts';
 import { migrationsFolder, migrationsOf, tooNew } from '../../migrations.ts';
-import { fileStates } from '../../rows.ts';
+
 import { erasedDigest, erasedSince, type ListedBefore } from './erased.ts';
 import { digestKeyOf, migrate } from './migrations.ts';
 import { openSqliteHistory } from './sqlite.ts';

@@ -1,10 +1,10 @@
 import { DatabaseSync } from 'node:sqlite';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import type { Change } from '../../history.ts';
-import { reads } from '../../reads.ts';
-import { subjects } from '../../subjects.ts';
+import type { Change } from '../../changes.ts';
+import { reads, subjects } from '../../subjects.ts';
 import { batchOf, carryOut, type Outcome } from '../batch.ts';
 import { append, ofTypes, typesAfter, wantedTypes } from '../change-log.ts';
+
 import { Kept } from '../kept.ts';
 import { SealedCursors } from '../sealed-cursors.ts';
 import { Transaction } from '../transaction.ts';

@@ -1,44 +1,35 @@
 import { randomUUID } from 'node:crypto';
 import { RequestError } from '../../wire/errors.ts';
 import type { ChosenFile, MessageFile } from '../../wire/events.ts';
+import type { Change } from '../changes.ts';
 import type { Need, Work } from '../engine/work.ts';
+import { isHeld } from '../files/file.ts';
 import { fileNeed, getFile, setFile } from '../files/loaded.ts';
-import {
-  acted,
-  type Change,
-  everybody,
-  isBanned,
-  isHeld,
-  isMember,
-  isNamed,
-  leftOf,
-  type MemberRecord,
-  type NewMention,
-  type NewMessage,
-  type Sending,
-  type StoredMention,
-  type StoredMessage,
-} from '../history.ts';
 import { getMember, memberNeed, setMember } from '../members/loaded.ts';
-import { clientIdNeed, getMessageByClientId, insertMessage } from '../messages/loaded.ts';
-import { getUser, userNeed } from '../people/loaded.ts';
+import { acted, isMember, leftOf, type MemberRecord } from '../members/member.ts';
+import { add, isModerator } from '../members/membership.ts';
+import { isBlocked } from '../people/blocks.ts';
+import { userNeed } from '../people/loaded.ts';
+import { actInPublic, named, rename } from '../people/users.ts';
+import { withOneMore } from '../rooms/days.ts';
 import { setRoom } from '../rooms/loaded.ts';
-import type { RoomRow } from '../rows.ts';
-import { withOneMore } from './days.ts';
+import type { RoomRow } from '../rooms/room.ts';
+import { existing, refuse } from '../rooms/room-changes.ts';
+import { addReply, isReply, replyNeeds, threadOf } from '../threads.ts';
+import { clientIdNeed, getMessageByClientId, insertMessage } from './loaded.ts';
+import { mentionsFor, mentionsNamed, tellMentions } from './mentions.ts';
+import type { NewMessage, StoredMessage } from './message.ts';
 import { showsPreviews } from './previews.ts';
-import {
-  actInPublic,
-  add,
-  existing,
-  isBlocked,
-  isModerator,
-  named,
-  peopleIn,
-  refuse,
-  rename,
-  tellMentions,
-} from './room-changes.ts';
-import { addReply, isReply, replyNeeds, threadOf } from './threads.ts';
+
+/** How somebody writes: a member, as what the user is there, or the PHP application, which may always. */
+export interface Sending {
+  asMember: boolean;
+  /** The session makes a moderator of the whole site of the sender. */
+  siteModerator?: boolean;
+  /** The own message of that time was so many milliseconds ago, by a clock that nobody sets. */
+  lastOwn?: { sentAt: number; ms: number };
+}
+
 // How a message comes into a room, whoever has let it in: its author at once, or a moderator later.
 
 export type Content = Pick<
@@ -255,28 +246,6 @@ export function carry(work: Work, { room, seq, files = [] }: StoredMessage, at: 
   }
 }
 
-/** The mentions that a message gets, with the names of now: those of users who may not read the room are left out. */
-export function mentionsFor(
-  work: Work,
-  room: RoomRow,
-  mentions: NewMessage['mentions'] = [],
-  byModerator = false,
-): StoredMention[] {
-  return mentions.flatMap(({ user, start, length }): StoredMention[] => {
-    if (user === everybody) {
-      const may = byModerator && room.kind !== 'direct';
-      return may ? [{ user, start, length, name: everybody, shown: true }] : [];
-    }
-    const member = getMember(work, room.id, user);
-    // Only moderators may learn who is banned from a public room. A banned user gets nothing of it.
-    const isHidden = byModerator && isBanned(member);
-    const may = room.kind === 'public' ? !isHidden : room.pair?.includes(user) || isMember(member);
-    if (!may) return [];
-    const known = getUser(work, user);
-    return [{ user, start, length, name: known?.name ?? user, shown: isNamed(known, member) }];
-  });
-}
-
 /** The other side of a direct room becomes a member with the first message, which is then unread. */
 function invitePartner(
   work: Work,
@@ -301,9 +270,3 @@ function invitePartner(
 
 export const filesNamed = (files: readonly { id: string }[] = []): Need[] =>
   files.map(({ id }) => fileNeed(id));
-
-export const mentionsNamed = (room: string, mentions: readonly NewMention[] = []): Need[] =>
-  peopleIn(
-    room,
-    mentions.map(({ user }) => user).filter((user) => user !== everybody),
-  );

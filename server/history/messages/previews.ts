@@ -1,22 +1,48 @@
+import type { Preview } from '../../wire/events.ts';
 import { firstPage } from '../../wire/links.ts';
+import type { Change } from '../changes.ts';
+import type { Nothing, Rule } from '../engine/rule.ts';
 import type { Work } from '../engine/work.ts';
-import { fileNeed, getFile, setFile } from '../files/loaded.ts';
-import { type Change, hasBegun, type PreviewWrites, type StoredMessage, wantsPreviews } from '../history.ts';
+import { fileNeed, getFile, release, setFile } from '../files/loaded.ts';
 import { getMember, memberNeed } from '../members/loaded.ts';
-import { getReacted, lastMessageNeed, messageNeed, setReacted } from '../messages/loaded.ts';
+import { isModerator } from '../members/membership.ts';
 import { setRoom } from '../rooms/loaded.ts';
-import type { RoomRow } from '../rows.ts';
-import {
-  existing,
-  existingFor,
-  isModerator,
-  messageIn,
-  record,
-  refuse,
-  release,
-  textRevOf,
-} from './room-changes.ts';
-import type { Rule } from './rule.ts';
+import { hasBegun, type RoomRow, wantsPreviews } from '../rooms/room.ts';
+import { existing, existingFor, messageIn, record, refuse } from '../rooms/room-changes.ts';
+import { getReacted, lastMessageNeed, messageNeed, setReacted, textRevOf } from './loaded.ts';
+import type { StoredMessage } from './message.ts';
+
+export interface PreviewWrites {
+  /**
+   * The page of a message's link, or that there is nothing to show of it. `changed` is false if the message no longer waits
+   * for this page, whose picture is dropped then. Codes: `unknown_room`.
+   */
+  preview: {
+    in: {
+      room: string;
+      seq: number;
+      url: string;
+      page?: Pick<Preview, 'title' | 'description' | 'image'>;
+      at: number;
+    };
+    out: { changed: boolean };
+  };
+  /** A message shows no page of its link. Codes as for `delete`. */
+  removePreview: {
+    in: {
+      room: string;
+      seq: number;
+      user: string;
+      moderator: boolean;
+      siteModerator?: boolean;
+      at: number;
+    };
+    out: { message: StoredMessage };
+  };
+  /** Whether a user wants previews of links in a direct room. Codes: `unknown_room`, `forbidden`. */
+  setPreviews: { in: { room: string; user: string; previews: 'on' | 'off' }; out: Nothing };
+}
+
 export const preview: Rule<PreviewWrites['preview']> = {
   adds: true,
   needs: ({ room, seq, page }) => [

@@ -1,25 +1,23 @@
 import { randomBytes } from 'node:crypto';
 import { isBlank } from '../../wire/blank.ts';
 import { RequestError } from '../../wire/errors.ts';
-import type { ChosenFile, MessageFile, MessageReacted, Reaction } from '../../wire/events.ts';
+import type { ChosenFile, MessageFile, User } from '../../wire/events.ts';
+import type { Change } from '../changes.ts';
+import type { Code, Rule } from '../engine/rule.ts';
 import { type Need, rows, type Work } from '../engine/work.ts';
-import { getFile, insertFile } from '../files/loaded.ts';
-import {
-  type Change,
-  isMember,
-  isReadable,
-  type MessageWrites,
-  mostReactions,
-  type NewForward,
-  namedReactors,
-  type StoredMessage,
-} from '../history.ts';
+import { getFile, insertFile, release } from '../files/loaded.ts';
 import { getMember, memberNeed } from '../members/loaded.ts';
-import { getReacted, messageNeed, setReacted, updateMessage } from '../messages/loaded.ts';
-import { firstReactors, hasReaction, reactionNeed, setReaction } from '../messages/loaded-reactions.ts';
+import { isModerator } from '../members/membership.ts';
+import { tellAct } from '../moderation/acts.ts';
+import { discardEdit, filesOfEdit, held } from '../moderation/waiting.ts';
+import { isBlocked } from '../people/blocks.ts';
 import { getRoom, setRoom } from '../rooms/loaded.ts';
-import { type RoomRow, sameMentions } from '../rows.ts';
-import { held } from '../tables.ts';
+import { isReadable, type RoomRow } from '../rooms/room.ts';
+import { existing, existingFor, messageIn, refuse } from '../rooms/room-changes.ts';
+import { isReply, keepConcerned, removeReply } from '../threads.ts';
+import { messageNeed, textRevOf, updateMessage } from './loaded.ts';
+import { mentionsFor, mentionsNamed, tellMentions } from './mentions.ts';
+import { type NewMention, type NewMessage, type StoredMessage, sameMentions } from './message.ts';
 import {
   type Content,
   carry,
@@ -27,29 +25,102 @@ import {
   contentOf,
   filesNamed,
   filesOf,
-  mentionsFor,
-  mentionsNamed,
   post,
   postNeeds,
+  type Sending,
   saidBy,
   sendNeeds,
 } from './posting.ts';
 import { changedPreview, releasePicture } from './previews.ts';
-import {
-  existing,
-  existingFor,
-  isBlocked,
-  isModerator,
-  messageIn,
-  refuse,
-  release,
-  tellAct,
-  tellMentions,
-  textRevOf,
-} from './room-changes.ts';
-import type { Rule } from './rule.ts';
-import { isReply, keepConcerned, removeReply } from './threads.ts';
-import { discardEdit, filesOfEdit } from './waiting.ts';
+
+/**
+ * A message of `room` that is to be a copy of another one. `checked`: it is refused if that one says something else meanwhile.
+ * `hidden`: the user may not read the room of that one, so it is not looked at: no time shows whether it is there.
+ */
+export interface NewForward {
+  room: string;
+  from: { room: string; seq: number };
+  hidden?: true;
+  checked?: Pick<StoredMessage, 'text' | 'files'>;
+  clientId: string;
+  user: User;
+  sentAt: number;
+}
+
+export interface MessageWrites {
+  /**
+   * Stores a message; marks the room as read up to it for the sender. A `clientId` that this user has used in this
+   * room before stores nothing and gives the stored message as it is now.
+   * Mentions of users who may not read the room are left out, and of everybody
+   * unless a moderator sends it. Of users who are banned from a public room they stay, unless a moderator sends it.
+   * Codes: `unknown_room` (also for users who are not members), `conflict` (same clientId, other text, replyTo, files
+   * or mentions),
+   * `forbidden` (moderators alone write there, or the other one of a direct room has blocked the sender), `muted`,
+   * `unknown_message` (replyTo names none), `unknown_file` (no loose one of this user and room),
+   * `rate_limited` (slow mode).
+   */
+  send: { in: NewMessage & Sending; out: { message: StoredMessage; repeated: boolean } };
+  /**
+   * Sends a copy of the text and the files of another message, as `send` does. Codes: those of `send`, and
+   * `unknown_message` (deleted, or the sender may not read it).
+   */
+  forward: { in: NewForward & Sending; out: MessageWrites['send']['out'] };
+  /**
+   * `files`: those that it carries from now on; absent for no change. Without `mentions`, another text mentions nobody, and
+   * the same text those whom it did. Codes: `muted`, `unknown_message` (none, or deleted),
+   * `forbidden` (another's), `conflict` (changed after `rev`; the error carries the message as it is now), `unknown_file`
+   * (neither one of this message nor one that it may carry), `bad_request` (nothing would be left).
+   */
+  edit: {
+    in: {
+      room: string;
+      seq: number;
+      user: string;
+      text: string;
+      files?: readonly ChosenFile[];
+      mentions?: readonly NewMention[];
+      preview?: string;
+      siteModerator?: boolean;
+      rev?: number;
+      at: number;
+    };
+    out: { message: StoredMessage };
+  };
+  /**
+   * Its files are dropped, and an edit of it that waits is discarded. `anywhere`: also for one who is no member, and has the
+   * right. Codes: `unknown_room` (no member), `unknown_message`, `forbidden` (another's, without `moderator`, or of somebody
+   * who is no moderator there any more).
+   * @param in.id if it is given, a message with another id is unknown: that of another room, made again under the same id
+   * @param in.siteModerator see `Sending`
+   */
+  delete: {
+    in: {
+      room: string;
+      seq: number;
+      id?: string;
+      user: string;
+      moderator: boolean;
+      siteModerator?: boolean;
+      anywhere?: true;
+      reason?: string;
+      at: number;
+    };
+    out: { message: StoredMessage; changed: boolean };
+  };
+  /**
+   * Reactions of several users to one message, as one change of it. If a user changes a reaction twice, the last
+   * change counts.
+   * Each is answered for: whether it changed anything, or why it could not (`unknown_room`: no member; `forbidden`:
+   * the other
+   * one of a direct room has blocked the user; `limit_reached`). Codes: `unknown_room`, `forbidden`,
+   * `unknown_message` (none, or deleted).
+   */
+  react: {
+    in: { room: string; seq: number; reactions: readonly { user: string; emoji: string; on: boolean }[] };
+    out: { message: StoredMessage; results: ('changed' | 'same' | Code)[] };
+  };
+}
+
 export const send: Rule<MessageWrites['send']> = {
   adds: true,
   needs: sendNeeds,
@@ -212,7 +283,7 @@ export function storeEdit(
   return message;
 }
 
-const deleteMessage: Rule<MessageWrites['delete']> = {
+export const deleteMessage: Rule<MessageWrites['delete']> = {
   needs: ({ room, seq, user }) => [memberNeed(room, user), messageNeed(room, seq), rows(held, { room, seq })],
   run(work, { room: id, seq, id: is, user, moderator, siteModerator, anywhere, reason, at }, changes) {
     const room = anywhere ? existing(work, id) : existingFor(work, id, user);
@@ -252,85 +323,9 @@ const deleteMessage: Rule<MessageWrites['delete']> = {
   },
 };
 
-export const react: Rule<MessageWrites['react']> = {
-  adds: true,
-  needs: ({ room, seq, reactions }) => [
-    messageNeed(room, seq),
-    ...reactions.flatMap(({ user, emoji }): Need[] => [
-      memberNeed(room, user),
-      reactionNeed({ room, seq, emoji, user }),
-    ]),
-  ],
-  run(work, { room: id, seq, reactions }, changes) {
-    const room = existing(work, id);
-    const isRefused = ({ user, on }: (typeof reactions)[number]) => on && isBlocked(work, room, user);
-    const before = messageIn(work, room, seq);
-    if (before === undefined || before.deletedAt !== undefined) {
-      const members = reactions.filter(({ user }) => isMember(getMember(work, id, user)));
-      if (members.length === 0) refuse('unknown_room');
-      refuse(members.every(isRefused) ? 'forbidden' : 'unknown_message');
-    }
-    const list = new Map(before.reactions?.map((reaction) => [reaction.emoji, reaction]));
-    const reacted = new Map<string, { added: string[]; removed: string[] }>();
-    let placed = getReacted(work, id, seq)?.placed ?? 0;
-    const last = new Map(reactions.map(({ user, emoji }, n) => [`${emoji} ${user}`, n]));
-    const results = reactions.map((reaction, n) => {
-      const { user, emoji, on } = reaction;
-      if (!isMember(getMember(work, id, user))) return 'unknown_room';
-      if (last.get(`${emoji} ${user}`) !== n) return 'same';
-      if (hasReaction(work, { room: id, seq, emoji, user }) === on) return 'same';
-      if (isRefused(reaction)) return 'forbidden';
-      const { count, users }: Omit<Reaction, 'emoji'> = list.get(emoji) ?? { count: 0, users: [] };
-      if (count === 0 && list.size === mostReactions) return 'limit_reached';
-      const change = reacted.get(emoji) ?? { added: [], removed: [] };
-      reacted.set(emoji, change);
-      if (on) {
-        setReaction(work, { room: id, seq, emoji, user }, ++placed);
-        change.added.push(user);
-        list.set(emoji, { emoji, count: count + 1, users: [...users, user].slice(0, namedReactors) });
-        return 'changed';
-      }
-      setReaction(work, { room: id, seq, emoji, user }, null);
-      change.removed.push(user);
-      // Somebody who has not been named so far may take the place.
-      const isLong = count > namedReactors && users.includes(user);
-      const rest = isLong
-        ? firstReactors(work, id, seq, emoji, namedReactors)
-        : users.filter((one) => one !== user);
-      if (count === 1) list.delete(emoji);
-      else list.set(emoji, { emoji, count: count - 1, users: rest });
-      return 'changed';
-    });
-    if (reacted.size === 0) return { message: before, results };
-    const { reactions: _, ...kept } = before;
-    const rev = room.head + 1;
-    const message: StoredMessage = {
-      ...kept,
-      rev,
-      ...(list.size === 0 ? {} : { reactions: [...list.values()] }),
-    };
-    setReacted(work, message, { rev, textRev: textRevOf(work, before), placed });
-    setRoom(work, { ...room, head: rev });
-    changes.push({
-      type: 'message',
-      is: 'changed',
-      message,
-      reacted: [...reacted].map(([emoji, { added, removed }]): MessageReacted['changes'][number] => ({
-        emoji,
-        count: list.get(emoji)?.count ?? 0,
-        ...(added.length === 0 ? {} : { added }),
-        ...(removed.length === 0 ? {} : { removed }),
-      })),
-    });
-    return { message, results };
-  },
-};
-
 function isSame(chosen: readonly ChosenFile[], carried: readonly MessageFile[]): boolean {
   return (
     chosen.length === carried.length &&
     chosen.every(({ id, alt }, n) => id === carried[n]?.id && (alt || undefined) === carried[n]?.alt)
   );
 }
-
-export { deleteMessage as delete };

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { type ErasedMessages, erasureConsumer, type History } from './history.ts';
+import type { History } from '../history.ts';
+import { type ErasedMessages, erasureConsumer } from './erasure.ts';
 
 /** An erasure of a user that a restored history does not know of. `at`: milliseconds of the epoch. */
 export interface LostErasure {

@@ -1,4 +1,29 @@
-import type { ErasedMessages } from './history.ts';
+import type { Row } from '../engine/table.ts';
+
+/** The consumer of the log of changes that erases users: its holder takes the steps. */
+export const erasureConsumer = 'erasure';
+
+/** The treatment of the messages of an erased user. */
+export type ErasedMessages = 'anonymise' | 'delete';
+
+export function erasureFrom(row: Row): Erasure {
+  return {
+    user: row.user_id as string,
+    messages: row.erases as Erasure['messages'],
+    at: row.asked_at as number,
+    upTo: row.up_to as number,
+    stage: row.stage as Erasure['stage'],
+    place: row.place as number,
+  };
+}
+
+/** Of `erasures`. */
+export const erasureColumns = ['user_id', 'erases', 'asked_at', 'up_to', 'stage', 'place'] as const;
+
+/** Their values. */
+export function erasureRow({ user, messages, at, upTo, stage, place }: Erasure) {
+  return [user, messages, at, upTo, stage, place];
+}
 
 /**
  * The stages of an erasure, in their order. Until `person` the user is taken out of everything that makes somebody of a
@@ -26,6 +51,7 @@ export const erasureStages = [
   'audit',
   'resets',
 ] as const;
+
 export type ErasureStage = (typeof erasureStages)[number];
 
 /**

@@ -1,11 +1,42 @@
-import { acted, type Change, type ImportWrites, isMember } from '../history.ts';
-import { getMember, hasBeenMember, setMember } from '../members/loaded.ts';
-import { getMessageByClientId, lastMessageNeed } from '../messages/loaded.ts';
-import { getRoom, roomNeed, setRoom } from '../rooms/loaded.ts';
-import { contentOf, post, saidBy, sendNeeds } from './posting.ts';
-import { add, existing, peopleIn, rename, siteRoom } from './room-changes.ts';
-import { checkName, publicName } from './rooms.ts';
-import type { Rule } from './rule.ts';
+import type { RoomRole, User } from '../wire/events.ts';
+import type { Change } from './changes.ts';
+import type { Nothing, Rule } from './engine/rule.ts';
+import { getMember, hasBeenMember, setMember } from './members/loaded.ts';
+import { acted, isMember } from './members/member.ts';
+import { add, peopleIn } from './members/membership.ts';
+import { getMessageByClientId, lastMessageNeed } from './messages/loaded.ts';
+import type { NewMessage } from './messages/message.ts';
+import { contentOf, post, saidBy, sendNeeds } from './messages/posting.ts';
+import { rename } from './people/users.ts';
+import { getRoom, roomNeed, setRoom } from './rooms/loaded.ts';
+import type { RoomRecord } from './rooms/room.ts';
+import { existing, siteRoom } from './rooms/room-changes.ts';
+import { checkName, publicName } from './rooms/rooms.ts';
+
+export interface ImportWrites {
+  /**
+   * A room that another chat has exported. As all imports it is neither announced nor logged: no server runs meanwhile.
+   * Codes: `conflict` (a public room has that name).
+   */
+  importRoom: {
+    in: {
+      id: string;
+      kind: 'public' | 'private';
+      name: string;
+      topic?: string;
+      at: number;
+    };
+    /** An existing room keeps its kind. */
+    out: { kind: RoomRecord['kind'] };
+  };
+  /** A message of such a room. A `clientId` that this user has used there stores nothing. Codes: as in `send`. */
+  importMessage: { in: NewMessage; out: { seq: number; repeated: boolean } };
+  /** Members of such a room, who have read everything. Codes: `unknown_room`. */
+  importMembers: {
+    in: { room: string; users: readonly (User & { role: RoomRole })[]; at: number };
+    out: Nothing;
+  };
+}
 
 // Messages that another chat has exported: see server/import/. No server runs meanwhile, and nobody is notified: the changes are
 // neither handed out nor logged.

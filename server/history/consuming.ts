@@ -1,13 +1,39 @@
-import { usersNamed, withoutUser } from '../broadcast.ts';
-import { consumerNeed, deleteOtherConsumers, getConsumer, setConsumer } from '../engine/consumers.ts';
-import type { Need } from '../engine/work.ts';
-import { type LogWrites, leaseTime, lookThroughPause, type StoredEvent } from '../history.ts';
-import { markDue, markDueRooms, markPushes } from '../notifications/due.ts';
-import { getRoom, roomNeed } from '../rooms/loaded.ts';
-import { webhooks } from '../tables.ts';
-import { insertActs } from './moderation.ts';
-import { aboutUser, isGone } from './notify.ts';
-import type { Rule } from './rule.ts';
+import { usersNamed, withoutUser } from './broadcast.ts';
+import type { LoggedEntry } from './changes.ts';
+import { type Consume, leaseTime } from './engine/change-log.ts';
+import { consumerNeed, deleteOtherConsumers, getConsumer, setConsumer } from './engine/consumers.ts';
+import type { Nothing, Rule } from './engine/rule.ts';
+import type { Need } from './engine/work.ts';
+import { aboutUser, isGone } from './erasure/erasures.ts';
+import { insertActs } from './moderation/acts.ts';
+import type { Act } from './moderation/records.ts';
+import { type Concerned, lookThroughPause, markDue, markDueRooms, markPushes } from './notifications/due.ts';
+import { getRoom, roomNeed } from './rooms/loaded.ts';
+import { type StoredEvent, webhooks } from './webhooks.ts';
+
+/** The rows of consumers: each is stored with the position of its consumer. */
+export interface ConsumedRows {
+  acts?: readonly Act[];
+  events?: readonly StoredEvent[];
+  concerned?: Concerned;
+}
+
+export interface LogWrites {
+  /**
+   * Takes or renews the lease of a consumer of the log of changes, which begins with what is written from then on, and
+   * gives its next entries: those with a change of its types. `heldFor`: this server has no lease; another
+   * one has it for at most so many milliseconds. Only the holder's `done` counts: if another server has taken the lease since,
+   * nothing is stored. `rows` are stored along with `done`.
+   */
+  consume: {
+    in: Consume & { rows?: ConsumedRows };
+    out: { heldFor: number } | { entries: LoggedEntry[]; upTo: number; skipped: number };
+  };
+  /** Forgets the consumers but these, if no server has had their lease for a day: they were switched off. */
+  keepConsumers: { in: { names: readonly string[] }; out: Nothing };
+  /** With several servers: reaches all of them as a change, this one too. Nothing else is written. */
+  broadcast: { in: { from: string; what: object }; out: Nothing };
+}
 
 // The log of all changes: see `Writes`.
 

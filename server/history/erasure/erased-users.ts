@@ -1,11 +1,11 @@
 import { realpathSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
-import type { DatabaseAddress } from './engine/address.ts';
-import { raw } from './engine/dialect.ts';
-import { digestKeyIn } from './engine/migrations.ts';
-import { erasedDigest, erasedSince } from './engine/sqlite/erased.ts';
-import { digestKeyOf } from './engine/sqlite/migrations.ts';
-import { dialectOf, type HistoryPlace } from './open.ts';
+import type { DatabaseAddress } from '../engine/address.ts';
+import { raw } from '../engine/dialect.ts';
+import { digestKeyIn } from '../engine/migrations.ts';
+import { erasedDigest, erasedSince } from '../engine/sqlite/erased.ts';
+import { digestKeyOf } from '../engine/sqlite/migrations.ts';
+import { dialectOf, type HistoryPlace } from '../open.ts';
 
 /** When users were erased last, in milliseconds of the epoch, by their digests with this key. */
 interface Erasures {

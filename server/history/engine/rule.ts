@@ -1,0 +1,15 @@
+import type { Rule as Operation } from './work.ts';
+
+export type Code =
+  | 'conflict'
+  | 'unknown_room'
+  | 'unknown_message'
+  | 'unknown_user'
+  | 'unknown_file'
+  | 'forbidden'
+  | 'limit_reached';
+
+export type Nothing = Record<string, never>;
+
+/** The rule of a write. */
+export type Rule<Of extends { in: unknown; out: unknown }> = Operation<Of['in'], Of['out']>;

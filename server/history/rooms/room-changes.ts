@@ -1,0 +1,111 @@
+import { RequestError, type RequestErrorCode } from '../../wire/errors.ts';
+import type { Change } from '../changes.ts';
+import { table } from '../engine/table.ts';
+import type { Work } from '../engine/work.ts';
+import { getMember } from '../members/loaded.ts';
+import { isMember } from '../members/member.ts';
+import { getLastMessage, getMessage } from '../messages/loaded.ts';
+import type { StoredMessage } from '../messages/message.ts';
+import { deleteRoomRow, formerKeys, getRoom, setRoom } from './loaded.ts';
+import type { RoomRecord, RoomRow, RoomState } from './room.ts';
+
+/** The last heads of deleted rooms: see `formerKeys` of `Work`. */
+export const formerRooms = table<{ digest: string; head: number }>('chat_former_rooms', ['digest'], {
+  digest: 'digest',
+  head: 'head',
+});
+
+export function refuse(code: RequestErrorCode, detail?: string): never {
+  throw new RequestError(code, detail);
+}
+
+/** @throws RequestError `unknown_room` */
+export function existing(work: Work, id: string): RoomRow {
+  return getRoom(work, id) ?? refuse('unknown_room');
+}
+
+/**
+ * The room of a member: somebody who was removed while the request was under way is none. @throws RequestError
+ * `unknown_room`
+ */
+export function existingFor(work: Work, id: string, user: string): RoomRow {
+  const room = existing(work, id);
+  if (!isMember(getMember(work, id, user))) refuse('unknown_room');
+  return room;
+}
+
+export function record(work: Work, row: RoomRow): RoomRecord {
+  const {
+    createdBy: _by,
+    clientId: _id,
+    emptySince: _since,
+    sent: _sent,
+    ...room
+  } = getRoom(work, row.id) ?? row;
+  const last = room.lastSeq < room.firstSeq ? undefined : getLastMessage(work, row.id);
+  return { ...room, ...(last === undefined ? {} : { last }) };
+}
+
+export function removeRoom(work: Work, room: RoomRow, changes: Change[]): void {
+  const gone = record(work, room);
+  deleteRoomRow(work, room.id);
+  // The id of a room that a user has made never comes again: see `newRoomId`.
+  if (!/^[ud]-/.test(room.id) && room.head > 0) {
+    const [own] = formerKeys(work, room.id);
+    work.put(formerRooms, { ...own, head: room.head });
+  }
+  changes.push({ type: 'room', is: 'deleted', room: gone });
+}
+
+export function countReports(work: Work, { reports = 0, ...room }: RoomRow, more: 1 | -1): void {
+  const now = reports + more;
+  setRoom(work, { ...room, ...(now === 0 ? {} : { reports: now }) });
+}
+
+export function countPins(work: Work, { pins: _, ...room }: RoomRow, now: number): void {
+  setRoom(work, { ...room, ...(now === 0 ? {} : { pins: now }) });
+}
+
+/** A message that is not too old: see `expire`. */
+export function messageIn(work: Work, room: RoomRow, seq: number): StoredMessage | undefined {
+  return seq < room.firstSeq ? undefined : getMessage(work, room.id, seq);
+}
+
+/** Whether something was decided for another state of the room, or for another room: a new one may have the id of a deleted one. */
+export function isStale(room: RoomRow, decidedFor: RoomState = room): boolean {
+  return decidedFor.access !== room.access || decidedFor.createdAt !== room.createdAt;
+}
+
+export function emptyRoom(id: string, kind: RoomRow['kind'], name: string, at: number): RoomRow {
+  return {
+    id,
+    kind,
+    name,
+    head: 0,
+    lastSeq: 0,
+    firstSeq: 1,
+    access: 0,
+    members: 0,
+    createdAt: at,
+    emptySince: at,
+    settings: {},
+  };
+}
+
+/**
+ * An empty room under an id of the site, which a deleted one may have had: the numbers go on after those, and clients that
+ * know these begin again. See `isKnown` in chat/rooms.ts.
+ */
+export function siteRoom(work: Work, id: string, kind: RoomRow['kind'], name: string, at: number): RoomRow {
+  const room = emptyRoom(id, kind, name, at);
+  const former = formerKeys(work, id).flatMap((key) => work.find(formerRooms, key));
+  if (former.length === 0) return room;
+  const head = Math.max(...former.map((one) => one.head)) + 1;
+  return { ...room, head, reset: head };
+}
+
+export function newRoom(work: Work, room: RoomRow, changes: Change[]): RoomRow {
+  setRoom(work, room);
+  changes.push({ type: 'room', is: 'new', room: record(work, room) });
+  return room;
+}
