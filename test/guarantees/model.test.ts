@@ -77,7 +77,10 @@ test.for(databases)(
       count.requests += requests.length;
       if (requests.length > 1) count.concurrent += requests.length;
       servers.noteChanges(askers);
-      const running = requests.map((request) => servers.carryOut(request));
+      const running = requests.map((request) => {
+        const isJoined = servers.connection(request.user).joined.has(request.payload.room);
+        return servers.carryOut({ ...request, isJoined });
+      });
       if (stopped !== undefined) await stopServer(stopped, requests);
       const outcomes = (await Promise.all(running)).filter(
         ({ response }) => response?.code !== 'server_draining',
@@ -96,10 +99,8 @@ test.for(databases)(
       const sends = unanswered.flatMap(({ request }) => (request.event === 'message:send' ? [request] : []));
       // The response to the repeat leaves one state, if nothing else is uncertain.
       if (sends.length === 1 && unanswered.length === 1 && roll(2) === 0) await runBatch(sends);
-      if (states.length > 1) {
-        if (stopped !== undefined) await site.untilSessionsEnd(stopped);
-        await findState(requests);
-      }
+      if (stopped !== undefined && unanswered.length > 0) await site.untilSessionsEnd(stopped);
+      if (states.length > 1) await findState(requests);
       for (const request of sends) await runBatch([request]);
       for (const user of users) {
         const { joined } = servers.connection(user);

@@ -53,6 +53,8 @@ export interface ModelRequest {
   event: string;
   // biome-ignore lint/suspicious/noExplicitAny: the payloads of thirty events, which the server checks
   payload: Record<string, any>;
+  /** Whether the connection has joined the room. Someone who was just added to it has not. */
+  isJoined?: boolean;
 }
 
 /** `code` is `ok` or an error code. */
@@ -122,10 +124,10 @@ export class ChatModel {
       },
     ] = requests as [ModelRequest];
     let isChanged = false;
-    const codes = requests.map(({ user, payload: { emoji, on } }) => {
+    const codes = requests.map(({ user, isJoined, payload: { emoji, on } }) => {
       const isReadable = this.rooms.has(id) && canRead(this.rooms.get(id) as ModelRoom, user);
       if (!isReadable) return 'unknown_room';
-      if (!this.isMember(user, id)) return 'not_joined';
+      if (!isJoined || !this.isMember(user, id)) return 'not_joined';
       const message = this.rooms.get(id)?.messages[seq - 1];
       if (message === undefined || message.deletedBy !== undefined) return 'unknown_message';
       const users = message.reactions.get(emoji) ?? [];
@@ -177,7 +179,7 @@ export class ChatModel {
     };
   }
 
-  #run({ user, event, payload }: ModelRequest, created: Created): object {
+  #run({ user, event, payload, isJoined = false }: ModelRequest, created: Created): object {
     if (event === 'room:create') return this.#create(user, payload, String(created.id));
     if (event === 'user:block') return this.#block(user, payload);
     if (event === 'invite:accept') return this.#accept(user, payload);
@@ -219,9 +221,9 @@ export class ChatModel {
       case 'thread:follow':
         return follow(room, user, payload.thread, payload.following);
       case 'message:send':
-        return send(room, user, payload);
+        return send(room, user, payload, isJoined);
     }
-    if (!room.members.has(user)) refuse('not_joined');
+    if (!isJoined || !room.members.has(user)) refuse('not_joined');
     switch (event) {
       case 'message:edit':
         return edit(room, user, payload);
@@ -447,14 +449,13 @@ function restrict(room: ModelRoom, user: string, other: string, isBan: boolean, 
 
 /** Mutes and `write` concern messages and edits. */
 function requireWriter(room: ModelRoom, user: string): void {
-  if (!room.members.has(user)) refuse('not_joined');
   if (room.write === 'moderators') requireModerator(room, user);
   if (room.muted.has(user)) refuse('muted');
 }
 
 const describe = (message: ModelMessage, seq: number) => ({ seq, rev: message.rev, text: message.text });
 
-function send(room: ModelRoom, user: string, payload: ModelRequest['payload']): object {
+function send(room: ModelRoom, user: string, payload: ModelRequest['payload'], isJoined: boolean): object {
   const { text, clientId, replyTo, mentions = [] } = payload;
   const said = JSON.stringify([text, replyTo, mentions]);
   const repeated = room.sent.get(`${user} ${clientId}`);
@@ -462,6 +463,7 @@ function send(room: ModelRoom, user: string, payload: ModelRequest['payload']): 
     if (repeated.said !== said) refuse('conflict');
     return describe(room.messages[repeated.seq - 1] as ModelMessage, repeated.seq);
   }
+  if (!isJoined || !room.members.has(user)) refuse('not_joined');
   requireWriter(room, user);
   if (replyTo > room.messages.length) refuse('unknown_message');
   if (room.slow > 0 && room.writers.has(user) && rankIn(room, user) === 0) refuse('rate_limited');

@@ -46,7 +46,10 @@ const byModerators = new Set<Kind>([
   'unpin',
 ]);
 
-/** Of several requests at once only one is of these: the state does not show the order of their causes. */
+/**
+ * Of several requests at once only one is of these, and then no other is a reply: the state does not show why a user is no
+ * member, nor whether a follower of a thread was one before a reply.
+ */
 const membershipEvents =
   /^(room:(create|join|invite|remove|role|ban|delete)|invite:(create|accept)|thread:follow)$/;
 const maxRooms = 6;
@@ -80,8 +83,10 @@ export class RandomRequests {
         continue;
       }
       const request = this.#request(model, user, room);
-      const isMembership = membershipEvents.test(request.event);
-      if (isMembership && requests.some(({ event }) => membershipEvents.test(event))) continue;
+      const others = requests.map(effectOn);
+      const effect = effectOn(request);
+      if (effect === 'members' && others.some((other) => other !== undefined)) continue;
+      if (effect === 'thread' && others.includes('members')) continue;
       requests.push(request);
       if (request.event === 'room:create') return [request];
     }
@@ -237,6 +242,11 @@ export class RandomRequests {
     if (this.#roll(4) > 0) return earlier;
     return { ...earlier, payload: { ...earlier.payload, text: payload.text } };
   }
+}
+
+function effectOn({ event, payload }: ModelRequest): 'members' | 'thread' | undefined {
+  if (membershipEvents.test(event)) return 'members';
+  return payload.replyTo === undefined ? undefined : 'thread';
 }
 
 /** Whether the user may be allowed to do this. */
