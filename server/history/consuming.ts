@@ -35,8 +35,6 @@ export interface LogWrites {
   broadcast: { in: { from: string; what: object }; out: Nothing };
 }
 
-// The log of all changes: see `Writes`.
-
 /** Whether somebody is a member of a direct room by it. */
 const isOfDirect = (event: StoredEvent): event is StoredEvent & { roomId: string } =>
   event.type === 'room.member_added' && event.roomId?.startsWith('d-') === true;

@@ -32,7 +32,8 @@ import type { PinReads, PinWrites } from './pins.ts';
 import type { DayReads, DayWrites } from './rooms/days.ts';
 import type { RoomReads, RoomWrites } from './rooms/rooms.ts';
 import type { SearchReads } from './search.ts';
-import type { ThreadReads, ThreadWrites } from './threads.ts';
+import type { ThreadReads } from './threads/reads.ts';
+import type { ThreadWrites } from './threads/threads.ts';
 import type { WebhookReads, WebhookWrites } from './webhooks.ts';
 
 export { type Change, changeBits, type LoggedChange, type LoggedEntry } from './changes.ts';
@@ -86,7 +87,8 @@ export { dayOf } from './rooms/days.ts';
 export { hasBegun, isUserRoom, otherOf, type RoomRecord, stateOf, wantsPreviews } from './rooms/room.ts';
 export type { KnownRooms } from './rooms/select.ts';
 export type { SearchFilter } from './search.ts';
-export { mostFollowers, mostNewReplies, namedAuthors, type StoredThread } from './threads.ts';
+export { mostNewReplies, namedAuthors, type StoredThread } from './threads/reads.ts';
+export { mostFollowers } from './threads/threads.ts';
 export { type EventType, eventTypes, type StoredEvent } from './webhooks.ts';
 
 /**

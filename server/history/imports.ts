@@ -13,6 +13,9 @@ import type { RoomRecord } from './rooms/room.ts';
 import { existing, siteRoom } from './rooms/room-changes.ts';
 import { checkName, publicName } from './rooms/rooms.ts';
 
+// Messages that another chat has exported: see server/import/. No server runs meanwhile, and nobody is notified: the changes are
+// neither handed out nor logged.
+
 export interface ImportWrites {
   /**
    * A room that another chat has exported. As all imports it is neither announced nor logged: no server runs meanwhile.
@@ -37,9 +40,6 @@ export interface ImportWrites {
     out: Nothing;
   };
 }
-
-// Messages that another chat has exported: see server/import/. No server runs meanwhile, and nobody is notified: the changes are
-// neither handed out nor logged.
 
 const unheard = (): Change[] => [];
 

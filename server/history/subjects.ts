@@ -107,7 +107,9 @@ import {
   roomReads,
   updateRoom,
 } from './rooms/rooms.ts';
-import { concerned, follow, followers, threadAuthors, threadReads, threads } from './threads.ts';
+import { concerned, followers, threadAuthors, threads } from './threads/loaded.ts';
+import { threadReads } from './threads/reads.ts';
+import { follow } from './threads/threads.ts';
 import { claimEvents, dropEvents, retryEvents, webhookReads, webhooks } from './webhooks.ts';
 
 export const tables: readonly Table[] = [

@@ -5,6 +5,8 @@ import type { Rule } from './engine/rule.ts';
 import { table } from './engine/table.ts';
 import { type Loader, missing, needOf, type Work } from './engine/work.ts';
 
+// Events that the site is notified of. A consumer of the log of changes makes them: see consuming.ts.
+
 /** The types of events that the site is notified of, the most important first. */
 export const eventTypes = [
   'message.reported',
@@ -88,8 +90,6 @@ export const webhooks = table<StoredEvent>(
   },
   { users: ['user'], without: () => ({ row: null }) },
 );
-
-// Events that the site is notified of: see `Writes`. The log of changes makes them: see change-log.ts.
 
 const never = Number.POSITIVE_INFINITY;
 

@@ -30,11 +30,9 @@ import { deletedUser } from '../people/user.ts';
 import { getRoom, roomNeed, setRoom } from '../rooms/loaded.ts';
 import { gone, otherOf } from '../rooms/room.ts';
 import { countReports, existing, record, removeRoom } from '../rooms/room-changes.ts';
-import { giveReply, isReply, removeReply } from '../threads.ts';
+import { giveReply, isReply, removeReply } from '../threads/threads.ts';
 import { type Erasable, type Erasure, type ErasureStage, erasureConsumer } from './erasure.ts';
 import { noteErased, settleErased } from './erasures.ts';
-
-// The stages of an erasure.
 
 /** The work of a stage on each of the rows that it finds. */
 interface Step {

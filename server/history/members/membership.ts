@@ -7,11 +7,11 @@ import { named } from '../people/users.ts';
 import { setRoom } from '../rooms/loaded.ts';
 import type { RoomRow } from '../rooms/room.ts';
 import { existing, record } from '../rooms/room-changes.ts';
-import { followers } from '../threads.ts';
+import { followers } from '../threads/loaded.ts';
 import { getMember, memberNeed, setMember, successorOf } from './loaded.ts';
 import { acted, isBanned, isMember, type MemberRecord, sources } from './member.ts';
 
-// Changes of rooms and of their members, for rules of several kinds.
+// The beginning and the end of memberships, for rules of several kinds.
 
 /** A change of a member by what people do in the chat, which is no coming or going. */
 export const byPeople = { by: 'people', cause: 'other' } as const;

@@ -14,7 +14,7 @@ import { isBlocked } from '../people/blocks.ts';
 import { getRoom, setRoom } from '../rooms/loaded.ts';
 import { isReadable, type RoomRow } from '../rooms/room.ts';
 import { existing, existingFor, messageIn, refuse } from '../rooms/room-changes.ts';
-import { isReply, keepConcerned, removeReply } from '../threads.ts';
+import { isReply, keepConcerned, removeReply } from '../threads/threads.ts';
 import { messageNeed, textRevOf, updateMessage } from './loaded.ts';
 import { mentionsFor, mentionsNamed, tellMentions } from './mentions.ts';
 import { type NewMention, type NewMessage, type StoredMessage, sameMentions } from './message.ts';

@@ -15,11 +15,14 @@ import { withOneMore } from '../rooms/days.ts';
 import { setRoom } from '../rooms/loaded.ts';
 import type { RoomRow } from '../rooms/room.ts';
 import { existing, refuse } from '../rooms/room-changes.ts';
-import { addReply, isReply, replyNeeds, threadOf } from '../threads.ts';
+import { replyNeeds } from '../threads/loaded.ts';
+import { addReply, isReply, threadOf } from '../threads/threads.ts';
 import { clientIdNeed, getMessageByClientId, insertMessage } from './loaded.ts';
 import { mentionsFor, mentionsNamed, tellMentions } from './mentions.ts';
 import type { NewMessage, StoredMessage } from './message.ts';
 import { showsPreviews } from './previews.ts';
+
+// How a message comes into a room, whoever has let it in: its author at once, or a moderator later.
 
 /** How somebody writes: a member, as what the user is there, or the PHP application, which may always. */
 export interface Sending {
@@ -29,8 +32,6 @@ export interface Sending {
   /** The own message of that time was so many milliseconds ago, by a clock that nobody sets. */
   lastOwn?: { sentAt: number; ms: number };
 }
-
-// How a message comes into a room, whoever has let it in: its author at once, or a moderator later.
 
 export type Content = Pick<
   StoredMessage,

@@ -128,8 +128,6 @@ export const react: Rule<MessageWrites['react']> = {
   },
 };
 
-// Reactions in a transaction.
-
 /** The reactions to a message with one emoji. */
 interface LoadedReactions {
   /** By user: the place, or null where there is none. */

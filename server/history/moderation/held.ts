@@ -45,6 +45,8 @@ import {
   tellHeld,
 } from './waiting.ts';
 
+// Messages that wait for a moderator. They are in a table of their own, so that nothing that reads messages finds them.
+
 export interface HeldWrites {
   /**
    * As `send`, but the message waits for a moderator, unless its author may write there as a moderator, or the room is a
@@ -122,8 +124,6 @@ export interface HeldReads {
    */
   hasWritten: { in: { user: string; room: string }; out: boolean };
 }
-
-// Messages that wait for a moderator. They are in a table of their own, so that nothing that reads messages finds them.
 
 export const hold: Rule<HeldWrites['hold']> = {
   adds: true,

@@ -65,8 +65,6 @@ export const held = table<StoredHeld>(
   },
 );
 
-// The files of messages that wait for a moderator, and the end of such a message.
-
 /** A file that waits with its message is no orphan: nothing drops it, and no other message carries it. */
 export function keepFiles(work: Work, { room, message: { files = [] } }: StoredHeld): void {
   for (const { id } of files) {

@@ -86,8 +86,6 @@ export const vapidKeys = table<StoredVapidKey>('chat_vapid_keys', ['id'], {
   at: 'at',
 });
 
-// The devices of users that are notified while no page is open: see `Writes`.
-
 export const registerDevice: Rule<DeviceWrites['registerDevice']> = {
   needs: ({ id, user }) => [rows(devices, { id }), rows(devices, { user }), ...aboutUser(user)],
   run(work, device) {

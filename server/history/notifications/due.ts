@@ -7,6 +7,8 @@ import { aboutUser, isGone } from '../erasure/erasures.ts';
 import { getRoom } from '../rooms/loaded.ts';
 import { type StoredEvent, webhooks } from '../webhooks.ts';
 
+// Users who are to be notified of what is unread. The log of changes says whom it may concern: see consuming.ts.
+
 /** Messages that concern users who may not have read them. Ids alone. */
 export interface Concerned {
   users: readonly string[];
@@ -337,8 +339,6 @@ export const notePushing: Rule<DueWrites['notePushing']> = {
     return { lost: false };
   },
 };
-
-// Changes of many rows at once of the users, rooms and pushes that are due: see the rules in notify.ts.
 
 /** Something concerns these users. Rows that are there stay, and those that a server looks at are looked at again. */
 export function markDue(work: Work, users: readonly string[], due: number): void {

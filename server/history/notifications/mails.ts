@@ -56,8 +56,6 @@ export const mailStops = table<StoredMailStop>(
   { users: ['user'], without: () => ({ row: null }) },
 );
 
-// Where mails to users go, and the links in them that stop them: see `Writes`.
-
 export const noteMailAddress: Rule<MailWrites['noteMailAddress']> = {
   needs: ({ user }) => [rows(mailAddresses, { user }), ...aboutUser(user)],
   run(work, { user, ...set }) {

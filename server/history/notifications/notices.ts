@@ -94,8 +94,6 @@ export const active = table<{ user: string; at: number }>(
   { users: ['user'], without: () => ({ row: null }) },
 );
 
-// The users who are to be notified of what is unread: see `Writes`. The log of changes says whom it may concern: see change-log.ts.
-
 /** Milliseconds by which the clocks of two servers may differ. */
 const furthestAhead = 2 * 60_000;
 

@@ -86,8 +86,6 @@ export const roomSettings: {
   seen: { column: 'seen', initial: 'on' },
 };
 
-// Turns rows of the tables into what the history returns. All of its threads use it.
-
 const settings = Object.entries(roomSettings) as [keyof RoomSettings, { column: ColumnName }][];
 
 /** The columns that are written of a room. */

@@ -16,7 +16,8 @@ import { deletedUser } from '../people/user.ts';
 import { actInPublic, rename } from '../people/users.ts';
 import { pins } from '../pins.ts';
 import { nameKey } from '../text-keys.ts';
-import { expireReplies, oldRepliesNeed } from '../threads.ts';
+import { oldRepliesNeed } from '../threads/loaded.ts';
+import { expireReplies } from '../threads/threads.ts';
 import {
   emptyRooms,
   emptyRoomsNeed,
