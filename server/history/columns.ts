@@ -20,6 +20,8 @@ export const columnTypes = {
   slow: 'int',
   previews: 'text',
   seen: 'text',
+  tile_color: 'text',
+  tile_emoji: 'text',
   previews_of: 'text',
   reports: 'int',
   pins: 'int',

@@ -1,3 +1,6 @@
+/** The colours of the classes `h0` to `h7`, in this order. */
+export const colors = ['red', 'orange', 'yellow', 'green', 'teal', 'blue', 'purple', 'pink'] as const;
+
 const segmenter = new Intl.Segmenter();
 
 /** First letters of the first and the last word; one is enough for Chinese, Japanese and Korean. */
@@ -19,5 +22,5 @@ function firstLetter(word: string): string {
 export function hue(id: string): string {
   let hash = 0x811c9dc5;
   for (const byte of new TextEncoder().encode(id)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
-  return `h${hash % 8}`;
+  return `h${hash % colors.length}`;
 }

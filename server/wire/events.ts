@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { colors } from './avatar.ts';
 import { asLine, isBlank, isLine, visibleLine } from './blank.ts';
 import { type ConnectErrorCode, type RequestErrorCode, requestErrors } from './errors.ts';
 
@@ -75,12 +76,20 @@ const pin = lastMessage.extend({
   /** The newest message at that time: “… pinned a message” stands behind it. */
   after: counter,
 });
+/** A single emoji that Unicode recommends for general interchange. The longest has 35 bytes. */
+const emoji = z
+  .string()
+  .max(40)
+  .refine((text) => /^\p{RGI_Emoji}$/v.test(text));
+
 /** The settings of a room as an update takes them. A value that every new room has is not stored. */
 const roomSettings = z.object({
   write: write.exactOptional(),
   slow: z.int().min(0).max(3600).exactOptional(),
   previews: z.enum(['on', 'off']).exactOptional(),
   seen: z.enum(['on', 'off']).exactOptional(),
+  color: z.enum(['', ...colors]).exactOptional(),
+  emoji: emoji.or(z.literal('')).exactOptional(),
 });
 
 /** A room as one user sees it. `unread` is 0 for users who are not members. */
@@ -123,6 +132,9 @@ const roomSummary = z.object({
   previews: z.enum(['off', 'asked']).exactOptional(),
   /** Authors do not learn who has seen a message there; absent if they do, where `can.seen` says so. */
   seen: z.literal('off').exactOptional(),
+  /** The room's own colour and emoji; absent if it has none. */
+  color: z.enum(colors).exactOptional(),
+  emoji: z.string().exactOptional(),
   /** Pinned messages; absent if there are none. */
   pins: seq.exactOptional(),
 });
@@ -132,11 +144,6 @@ const mention = z.object({ user, start: counter, length: seq });
 
 const roomMember = z.object({ user, role, present: z.boolean() });
 
-/** A single emoji that Unicode recommends for general interchange. The longest has 35 bytes. */
-const emoji = z
-  .string()
-  .max(40)
-  .refine((text) => /^\p{RGI_Emoji}$/v.test(text));
 /**
  * Users with the same emoji on a message. `users`: the first 10 by time; `mine`, in answers only: the asking user is
  * one of them.

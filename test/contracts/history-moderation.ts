@@ -117,6 +117,19 @@ export function moderationContract(now: Now) {
     expect((await read.room({ room: 'lobby' }))?.settings).toEqual({});
   });
 
+  test('a room keeps its colour and emoji', async () => {
+    const settings = { color: 'teal', emoji: '👩🏽‍💻' } as const;
+    const { room } = await write.updateRoom({ room: 'lobby', ...settings });
+    expect(room).toMatchObject({ settings });
+    expect(now().changes).toMatchObject([{ type: 'room', is: 'changed', room: { settings } }]);
+    await now().reload();
+    expect(await read.room({ room: 'lobby' })).toMatchObject({ settings });
+    await write.updateRoom({ room: 'lobby', color: '' });
+    expect((await read.room({ room: 'lobby' }))?.settings).toEqual({ emoji: settings.emoji });
+    await write.updateRoom({ room: 'lobby', emoji: '' });
+    expect((await read.room({ room: 'lobby' }))?.settings).toEqual({});
+  });
+
   test('only moderators and the site send new messages to a room that is closed to others', async () => {
     await join(ann, ben);
     const before = { clientId: 'once' };

@@ -111,7 +111,7 @@ test('GET /api/audit lists the acts of moderators and of the site, the newest fi
   const { room } = await ann.request('room:create', made);
   await ann.request('room:mute', { room: room.id, user: 'audit-ben', reason: 'loud' });
   await ann.request('room:mute', { room: room.id, user: 'audit-ben', seconds: 0 });
-  await ann.request('room:update', { room: room.id, slow: 30 });
+  await ann.request('room:update', { room: room.id, slow: 30, color: 'teal', emoji: '🧪' });
   await ask(`/api/rooms/${room.id}`, { method: 'DELETE' });
   const of = { at: expect.any(Number), room: room.id };
   const by = 'audit-ann';
@@ -121,7 +121,12 @@ test('GET /api/audit lists the acts of moderators and of the site, the newest fi
   };
   await expect.poll(listed).toEqual([
     { ...of, kind: 'room_deleted' },
-    { ...of, kind: 'room_changed', by, to: { changed: ['slow'], slow: 30 } },
+    {
+      ...of,
+      kind: 'room_changed',
+      by,
+      to: { changed: ['slow', 'color', 'emoji'], slow: 30, color: 'teal', emoji: '🧪' },
+    },
     { ...of, kind: 'unmuted', by, user: 'audit-ben' },
     { ...of, kind: 'muted', by, user: 'audit-ben', reason: 'loud' },
   ]);

@@ -3,8 +3,8 @@ import { atMost99 } from '../strings/strings.ts';
 import type { Context } from './context.ts';
 import { Icon } from './controls/icon.tsx';
 import type { DetailsTab } from './details/details-pane.tsx';
-import { Avatar } from './people/avatar.tsx';
 import { Whereabouts } from './people/whereabouts.tsx';
+import { RoomFace } from './rooms/room-face.tsx';
 
 interface Props {
   readonly context: Context;
@@ -93,11 +93,11 @@ function Title({ context, lost, detailed, toggleDetails }: Props) {
   const { chat, strings } = context;
   const { current } = chat;
   if (current === undefined) return null;
-  const { id, kind, name, topic, with: other, present } = current.summary;
+  const { kind, topic, present, color, emoji } = current.summary;
   return (
     <>
-      {kind === 'direct' ? (
-        <Avatar user={other ?? { id, name }} kind={present === true ? 's here' : 's'} />
+      {kind === 'direct' || color !== undefined || emoji !== undefined ? (
+        <RoomFace summary={current.summary} size={present === true ? 's here' : 's'} />
       ) : (
         <Icon name={kind === 'private' ? 'lock' : 'hash'} />
       )}

@@ -48,6 +48,9 @@ CREATE TABLE IF NOT EXISTS chat_rooms (
   sent INT,
   -- Whether authors learn who has seen a message in the room: 'off', or NULL for on.
   seen CHARS(16),
+  -- The colour and the emoji of its tile; NULL for those that its ID and kind give.
+  tile_color CHARS(16),
+  tile_emoji BYTES(160),
   -- Which of the two in a direct room want previews of links: 'low', 'high' or 'both', or NULL for none.
   previews_of CHARS(16),
   UNIQUE (created_by, client_id),

@@ -84,6 +84,8 @@ export const roomSettings: {
   slow: { column: 'slow', initial: 0 },
   previews: { column: 'previews', initial: 'on' },
   seen: { column: 'seen', initial: 'on' },
+  color: { column: 'tile_color', initial: '' },
+  emoji: { column: 'tile_emoji', initial: '' },
 };
 
 const settings = Object.entries(roomSettings) as [keyof RoomSettings, { column: ColumnName }][];

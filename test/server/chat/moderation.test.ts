@@ -82,6 +82,41 @@ test('slow mode counts for all connections of a user', async () => {
   await say(ben, room);
 });
 
+test('a colour and an emoji that a moderator sets are announced, stay, and can be removed', async () => {
+  const { room, moderator, ben } = await talk();
+  const told = nextOf(ben, 'room:changed');
+  const look = { color: 'teal', emoji: '👩🏽‍💻' } as const;
+  const { room: updated } = await moderator.request('room:update', { room, ...look });
+  expect(updated).toMatchObject(look);
+  expect(await told).toMatchObject({ id: room, ...look });
+  expect(await codeOf(ben, 'room:update', { room, color: 'red' })).toBe('forbidden');
+  const again = inTest(await site.again(ben));
+  expect(again.ready.rooms.find(({ id }) => id === room)).toMatchObject(look);
+  await moderator.request('room:update', { room, color: '', emoji: '' });
+  const { room: bare } = await again.request('room:join', { room });
+  expect(bare).not.toHaveProperty('color');
+  expect(bare).not.toHaveProperty('emoji');
+});
+
+test('a room:update with an unknown colour, or an emoji that is not exactly one, is a bad_request about that field', async () => {
+  const { room, owner } = await talk();
+  const bad = [
+    ...['crimson', 'Red', 'h0', 3, null].map((color) => ({ color })),
+    ...['🚀🚀', 'rocket', '🚀 ', '\u2764', '\u{1f3fd}\u200d', ' ', 7].map((emoji) => ({ emoji })),
+  ];
+  for (const look of bad) {
+    const [field = ''] = Object.keys(look);
+    const message = expect.stringMatching(`^${field}: `);
+    expect(await owner.raw('room:update', { room, ...look }), JSON.stringify(look)).toEqual({
+      ok: false,
+      error: { code: 'bad_request', message },
+    });
+  }
+  const { room: summary } = await owner.request('room:join', { room });
+  expect(summary).not.toHaveProperty('color');
+  expect(summary).not.toHaveProperty('emoji');
+});
+
 const longest = 9_007_199_254_740_991;
 
 describe('a mute', () => {

@@ -573,7 +573,7 @@ test('an export has all data of the user and no data of others', async () => {
   await boss.request('room:mute', { ...lobby, seconds: 3600, reason: 'loud' });
   await boss.request('room:ban', { ...lobby, room: 'other' });
   await boss.request('room:mute', { room: 'lobby', user: 'only-muted' });
-  await ann.request('room:update', { room, slow: 60 });
+  await ann.request('room:update', { room, slow: 60, color: 'teal', emoji: '🧪' });
   boss.close();
   const ask = (user: string, headers: Record<string, string> = { Authorization: `Bearer ${apiKey}` }) =>
     fetch(`${site.chat.url}/api/users/${user}/export`, { headers });
@@ -590,7 +590,10 @@ test('an export has all data of the user and no data of others', async () => {
     user: { id: '1', name: 'Ann' },
     since: expect.any(Number),
     rooms: expect.arrayContaining([
-      { id: room, kind: 'private', name: 'Den', role: 'owner', readSeq: 2, notify: 'all', slow: 60, ...when },
+      {
+        ...{ id: room, kind: 'private', name: 'Den', role: 'owner', readSeq: 2, notify: 'all' },
+        ...{ slow: 60, color: 'teal', emoji: '🧪', ...when },
+      },
     ]),
     hidden: true,
     blocked: ['3'],

@@ -1,13 +1,12 @@
 import { createRef } from 'preact';
-import { hue } from '../../../../server/wire/avatar.ts';
 import { text } from '../../chat/form.ts';
 import type { Room } from '../../store/room.ts';
 import type { Context } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
-import { Avatar } from '../people/avatar.tsx';
 import { InviteButton } from '../people/invite-button.tsx';
 import { PeopleList } from '../people/people.tsx';
 import { PinnedList } from '../pins/pinned-list.tsx';
+import { RoomFace } from '../rooms/room-face.tsx';
 import { RoomFiles } from './room-files.tsx';
 import { RoomSettings } from './room-settings.tsx';
 
@@ -48,7 +47,7 @@ export class DetailsPane {
   /** @param lost - nobody is known to be here */
   draw(room: Room, inert: boolean, lost: boolean) {
     const { strings } = this.#context;
-    const { id, kind, name, topic, members, with: other } = room.summary;
+    const { id, kind, topic, members } = room.summary;
     const offered = this.#tabs(room);
     const tab = this.tab(room);
     const close = strings.text('details.close');
@@ -72,13 +71,7 @@ export class DetailsPane {
           </button>
         </div>
         <div class="card-top">
-          {kind === 'direct' ? (
-            <Avatar user={other ?? { id, name }} kind="xl" />
-          ) : (
-            <span class={`tile ${hue(id)}`} aria-hidden="true">
-              <Icon name={kind === 'private' ? 'lock' : 'hash'} />
-            </span>
-          )}
+          <RoomFace summary={room.summary} size="xl" />
           <h3>
             <bdi>{strings.roomName(room.summary)}</bdi>
           </h3>

@@ -10,15 +10,17 @@ import { Submission } from '../controls/submission.ts';
 import { refusal } from '../refusal.ts';
 import { NotifyChoice } from '../rooms/notify-choice.tsx';
 import { RoomFields } from '../rooms/room-fields.tsx';
+import { type Look, RoomLook } from './room-look.tsx';
 
 /** Seconds of slow mode that are offered. */
 const PAUSES = [0, 10, 30, 60, 300, 900];
 
-type Rules = Pick<RoomSummary, 'write'> & {
-  readonly slow: number;
-  readonly previews: 'on' | 'off';
-  readonly seen: 'on' | 'off';
-};
+type Rules = Pick<RoomSummary, 'write'> &
+  Look & {
+    readonly slow: number;
+    readonly previews: 'on' | 'off';
+    readonly seen: 'on' | 'off';
+  };
 
 interface Props {
   readonly context: Context;
@@ -143,15 +145,18 @@ export class RoomSettings extends Component<Props> {
   }
 
   #rules() {
-    const { chat, strings } = this.props.context;
-    const { write, slow = 0, previews, seen = 'on' } = this.props.room.summary;
-    const rules: Rules = { write, slow, previews: previews === 'off' ? 'off' : 'on', seen, ...this.#pending };
+    const { context } = this.props;
+    const { chat, strings } = context;
+    const { id, write, slow = 0, previews, seen = 'on', color = '', emoji = '' } = this.props.room.summary;
+    const stored: Rules = { write, slow, previews: previews === 'off' ? 'off' : 'on', seen, color, emoji };
+    const rules = { ...stored, ...this.#pending };
     const only = strings.text('composer.readOnly');
     const shown = strings.text('settings.previews');
     const seenBy = strings.text('seen.title');
     const label = strings.text('settings.slow');
     return (
       <ul class="sets">
+        <RoomLook context={context} roomId={id} look={rules} change={(look) => this.#change(look)} />
         <Row title={only}>
           <Switch
             label={only}

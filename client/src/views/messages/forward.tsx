@@ -1,5 +1,4 @@
 import { Component } from 'preact';
-import { hue } from '../../../../server/wire/avatar.ts';
 import type { Message } from '../../../../server/wire/events.ts';
 import type { Room } from '../../store/room.ts';
 import { codePoints } from '../../text/paste.ts';
@@ -9,8 +8,7 @@ import type { Context } from '../context.ts';
 import { TextField } from '../controls/dialog.tsx';
 import { FilterField } from '../controls/filter-field.tsx';
 import { FormDialog } from '../controls/form-dialog.tsx';
-import { Icon } from '../controls/icon.tsx';
-import { Avatar } from '../people/avatar.tsx';
+import { RoomFace } from '../rooms/room-face.tsx';
 
 /** Chats to which a message goes at once. */
 const MOST = 5;
@@ -96,19 +94,12 @@ export class Forward extends Component<Props> {
 
   #row(room: Room) {
     const { strings } = this.props.context;
-    const { kind, name, may, with: other } = room.summary;
-    const isClosed = !may.includes('send');
+    const isClosed = !room.summary.may.includes('send');
     const isChosen = this.#chosen.has(room);
     return (
       <li key={room.id}>
         <label>
-          {kind === 'direct' ? (
-            <Avatar user={other ?? { id: room.id, name }} kind="" />
-          ) : (
-            <span class={`tile ${hue(room.id)}`} aria-hidden="true">
-              <Icon name={kind === 'private' ? 'lock' : 'hash'} />
-            </span>
-          )}
+          <RoomFace summary={room.summary} />
           <span>
             <bdi>{strings.roomName(room.summary)}</bdi>
           </span>

@@ -1,5 +1,4 @@
 import { Component } from 'preact';
-import { hue } from '../../../../server/wire/avatar.ts';
 import type { RoomSummary } from '../../../../server/wire/events.ts';
 import type { Room } from '../../store/room.ts';
 import type { Texts } from '../../strings/language-texts.ts';
@@ -7,8 +6,8 @@ import { atMost99, startOfDay } from '../../strings/strings.ts';
 import { lastWords } from '../../text/words.ts';
 import type { Context } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
-import { Avatar } from '../people/avatar.tsx';
 import { listTime } from './list-time.ts';
+import { RoomFace } from './room-face.tsx';
 
 interface Props {
   readonly context: Context;
@@ -50,7 +49,7 @@ export class RoomRow extends Component<Props> {
   override render() {
     const { context, room, summary, unread, fresh, current, hidden } = this.props;
     const { strings } = context;
-    const { kind, name, last } = summary;
+    const { last } = summary;
     this.#day = startOfDay(Date.now());
     return (
       <li hidden={hidden}>
@@ -63,16 +62,7 @@ export class RoomRow extends Component<Props> {
           onClick={() => context.open(room.id)}
         >
           <span class="lead">
-            {kind === 'direct' ? (
-              <Avatar
-                user={summary.with ?? { id: room.id, name }}
-                kind={summary.present === true ? 'here' : ''}
-              />
-            ) : (
-              <span class={`tile ${hue(room.id)}`} aria-hidden="true">
-                <Icon name={kind === 'private' ? 'lock' : 'hash'} />
-              </span>
-            )}
+            <RoomFace summary={summary} size={summary.present === true ? 'here' : ''} />
           </span>
           <span class="what">
             <span class="l1">

@@ -1,0 +1,72 @@
+import { colors, hue } from '../../../../server/wire/avatar.ts';
+import type { RoomSummary } from '../../../../server/wire/events.ts';
+import type { Context } from '../context.ts';
+import { Icon } from '../controls/icon.tsx';
+import { Row } from '../controls/rows.tsx';
+import { openEmoji } from '../emoji/open-emoji.tsx';
+
+/** The colour and the emoji of a room; '' for none. */
+export interface Look {
+  readonly color: NonNullable<RoomSummary['color']> | '';
+  readonly emoji: string;
+}
+
+interface Props {
+  readonly context: Context;
+  readonly roomId: string;
+  readonly look: Look;
+  change(look: Partial<Look>): void;
+}
+
+/** The rows in which the colour and the emoji of a room are chosen. */
+export function RoomLook({ context, roomId, look: { color, emoji }, change }: Props) {
+  const { strings, layer } = context;
+  const colorLabel = strings.text('settings.color');
+  const emojiLabel = strings.text('emoji.open');
+  const swatches = [
+    { value: '', name: strings.text('settings.color.auto'), style: hue(roomId) },
+    ...colors.map((value, n) => ({ value, name: strings.text(`color.${value}`), style: `h${n} vivid` })),
+  ] as const;
+  return (
+    <>
+      <Row title={colorLabel}>
+        <fieldset class="swatches" aria-label={colorLabel}>
+          {swatches.map(({ value, name, style }) => (
+            <input
+              type="radio"
+              name="room-color"
+              key={value}
+              class={`tile ${style}`}
+              aria-label={name}
+              title={name}
+              checked={color === value}
+              onChange={() => change({ color: value })}
+            />
+          ))}
+        </fieldset>
+      </Row>
+      <Row title={emojiLabel}>
+        {emoji !== '' && (
+          <button type="button" class="btn" onClick={() => change({ emoji: '' })}>
+            {strings.text('link.remove')}
+          </button>
+        )}
+        <button
+          type="button"
+          class="icon sign"
+          aria-label={emoji === '' ? emojiLabel : `${emojiLabel}: ${emoji}`}
+          aria-haspopup="dialog"
+          onClick={({ currentTarget: button }) => {
+            void openEmoji(context, button, button, (chosen) => {
+              button.focus();
+              layer();
+              change({ emoji: chosen });
+            });
+          }}
+        >
+          {emoji || <Icon name="emoji" />}
+        </button>
+      </Row>
+    </>
+  );
+}

@@ -1,0 +1,23 @@
+import { colors, hue } from '../../../../server/wire/avatar.ts';
+import type { RoomSummary } from '../../../../server/wire/events.ts';
+import { Icon } from '../controls/icon.tsx';
+import { Avatar } from '../people/avatar.tsx';
+
+type Face = Pick<RoomSummary, 'id' | 'name' | 'kind' | 'with' | 'color' | 'emoji'>;
+
+/**
+ * The picture of a room: the other user of a direct room, else a tile with the room's emoji and colour. It is
+ * decorative, because the name of the room is always beside it.
+ *
+ * @param size - a class of `.avatar`
+ */
+export function RoomFace({ summary, size = '' }: { summary: Face; size?: string }) {
+  const { id, name, kind, with: peer, color, emoji } = summary;
+  if (kind === 'direct') return <Avatar user={peer ?? { id, name }} kind={size} />;
+  const hueClass = color === undefined ? hue(id) : `h${colors.indexOf(color)} vivid`;
+  return (
+    <span class={`tile ${hueClass} ${size}`.trim()} aria-hidden="true">
+      {emoji ?? <Icon name={kind === 'private' ? 'lock' : 'hash'} />}
+    </span>
+  );
+}

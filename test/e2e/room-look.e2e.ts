@@ -1,0 +1,72 @@
+import type { Locator } from '@playwright/test';
+import { privateRoom } from './as-user.ts';
+import { faultsIn } from './axe.ts';
+import { expect, type Person, test } from './fixtures.ts';
+
+const openSettings = async ({ page }: Person) => {
+  await page.getByRole('button', { name: 'Room menu' }).click();
+  await page.getByRole('menuitem', { name: 'Room settings' }).click();
+};
+const tileInList = ({ page }: Person): Locator =>
+  page
+    .getByRole('navigation', { name: 'Rooms' })
+    .getByRole('button', { name: /^lab\b/ })
+    .locator('.tile');
+const color = (tile: Locator) => tile.evaluate((element) => getComputedStyle(element).backgroundImage);
+
+test('a colour and an emoji of a room appear at once for others, and stay after a reload', async ({
+  alice,
+  bob,
+  site,
+}) => {
+  await privateRoom(site, 'alice', 'lab', ['2']);
+  for (const person of [alice, bob]) await person.open('lab');
+  await openSettings(alice);
+  const { page } = alice;
+  const colors = page.getByRole('group', { name: 'Colour' });
+  await expect(colors.getByRole('radio', { name: 'Automatic' })).toBeChecked();
+  const before = await color(tileInList(bob));
+
+  // By the keyboard.
+  await colors.getByRole('radio', { name: 'Blue' }).check();
+  await page.keyboard.press('ArrowLeft');
+  await expect(colors.getByRole('radio', { name: 'Teal' })).toBeChecked();
+  await expect.poll(() => color(tileInList(bob))).not.toBe(before);
+  const settings = page.getByRole('tabpanel', { name: 'Settings' });
+  await settings.getByRole('button', { name: 'Emoji', exact: true }).press('Enter');
+  await page.getByRole('searchbox', { name: 'Find emoji' }).fill('test tube');
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Enter');
+  const button = settings.getByRole('button', { name: 'Emoji: 🧪' });
+  await expect(button).toBeFocused();
+  for (const person of [alice, bob]) await expect(tileInList(person)).toHaveText('🧪');
+  const header = (person: Person) => person.page.getByRole('heading', { name: 'lab' }).locator('.tile');
+  await expect(header(bob).first()).toHaveText('🧪');
+  await expect
+    .poll(async () => (await color(tileInList(bob))) === (await color(tileInList(alice))))
+    .toBe(true);
+
+  // Desktop and the narrowest phone, light and dark, and forced colours.
+  for (const scheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme: scheme });
+    expect(await faultsIn(page, '.about-room')).toEqual([]);
+    await alice.shot(`room-look-${scheme}`);
+  }
+  await page.setViewportSize({ width: 360, height: 740 });
+  expect(await settings.evaluate((panel) => panel.scrollWidth <= panel.clientWidth)).toBe(true);
+  await alice.shot('room-look-phone-dark');
+  await page.emulateMedia({ colorScheme: 'light' });
+  await alice.shot('room-look-phone');
+  await page.emulateMedia({ forcedColors: 'active' });
+  await expect(page.locator('.card-top .tile')).toHaveCSS('border-top-width', '1px');
+  await alice.shot('room-look-forced');
+  await page.emulateMedia({ forcedColors: 'none' });
+  await page.setViewportSize({ width: 1280, height: 800 });
+
+  const chosen = await color(tileInList(bob));
+  for (const person of [alice, bob]) {
+    await person.page.reload();
+    await expect(tileInList(person)).toHaveText('🧪');
+    expect(await color(tileInList(person))).toBe(chosen);
+  }
+});
