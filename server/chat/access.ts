@@ -1,4 +1,5 @@
-import { isMember, type MemberRecord, type RoomRecord, sources } from '../history/history.ts';
+import { isMember, type MemberRecord, sources } from '../history/members/member.ts';
+import type { RoomRecord } from '../history/rooms/room.ts';
 import type { Right, SiteRole } from '../wire/events.ts';
 
 /** The acting user in one room. */
@@ -39,8 +40,8 @@ export function memberBySession(
 
 /**
  * All rights of a user in a room that the user may read; no other code decides them (docs/protocol.md, "Rights"), but for
- * history/rules: under the lock of the room, `mayPost` in posting.ts decides once more who may write there now, and
- * `isModerator` in room-changes.ts who moderates. The order is that of `RoomSummary.may`.
+ * the history: under the lock of the room, `mayPost` in history/messages/posting.ts decides once more who may write there now,
+ * and `isModerator` in history/members/membership.ts who moderates. The order is that of `RoomSummary.may`.
  */
 export function rightsIn(room: RoomRecord, { roles, member }: Actor): Right[] {
   // If the other user was erased, nobody would read the messages.

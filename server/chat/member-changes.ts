@@ -1,4 +1,5 @@
-import { type Change, isMember, type MemberRecord } from '../history/history.ts';
+import type { Change } from '../history/changes.ts';
+import { isMember, type MemberRecord } from '../history/members/member.ts';
 import type { RemovalReason, User } from '../wire/events.ts';
 import type { Chat } from './chat.ts';
 import type { Effect } from './effect.ts';

@@ -1,4 +1,5 @@
-import { deletedUser, type History } from '../history/history.ts';
+import type { History } from '../history/history.ts';
+import { deletedUser } from '../history/people/user.ts';
 import type { User } from '../wire/events.ts';
 import type { Directory } from './directory.ts';
 

@@ -1,4 +1,7 @@
-/** All columns of all tables, and whether they hold numbers or text. A name has the same type everywhere. */
+/**
+ * All columns of all tables, and what they hold: whole numbers, text, or JSON as text, which a `table` reads and writes as objects. A name has the same
+ * type everywhere.
+ */
 export const columnTypes = {
   num: 'int',
   id: 'text',
@@ -31,8 +34,8 @@ export const columnTypes = {
   by_id: 'text',
   note: 'text',
   reported_at: 'int',
-  message: 'text',
-  closed: 'text',
+  message: 'json',
+  closed: 'json',
   room_id: 'text',
   room: 'int',
   user_id: 'text',
@@ -127,7 +130,7 @@ export const columnTypes = {
   claimed: 'int',
   again: 'int',
   sending: 'int',
-  pushed: 'text',
+  pushed: 'json',
   everyone: 'int',
   done: 'int',
   address: 'text',

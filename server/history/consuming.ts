@@ -7,7 +7,8 @@ import type { Need } from './engine/work.ts';
 import { aboutUser, isGone } from './erasure/erasures.ts';
 import { insertActs } from './moderation/acts.ts';
 import type { Act } from './moderation/records.ts';
-import { type Concerned, lookThroughPause, markDue, markDueRooms, markPushes } from './notifications/due.ts';
+import { type Concerned, lookThroughPause, markDue, markDueRooms } from './notifications/due.ts';
+import { markPushes } from './notifications/pushes.ts';
 import { getRoom, roomNeed } from './rooms/loaded.ts';
 import { type StoredEvent, webhooks } from './webhooks.ts';
 

@@ -12,7 +12,7 @@ import type { ExpiryReads } from './messages/expiry.ts';
 import type { MessageWrites } from './messages/messages.ts';
 import type { MessageReads } from './messages/pages.ts';
 import type { PreviewWrites } from './messages/previews.ts';
-import type { ReactionReads } from './messages/reactions.ts';
+import type { ReactionReads, ReactionWrites } from './messages/reactions.ts';
 import type { AboutPersonReads } from './moderation/about-person.ts';
 import type { ActReads, ActWrites } from './moderation/acts.ts';
 import type { BanReads, BanWrites } from './moderation/bans.ts';
@@ -23,6 +23,7 @@ import type { DeviceReads, DeviceWrites } from './notifications/devices.ts';
 import type { DueWrites } from './notifications/due.ts';
 import type { MailReads, MailWrites } from './notifications/mails.ts';
 import type { NoticeReads, NoticeWrites } from './notifications/notices.ts';
+import type { PushWrites } from './notifications/pushes.ts';
 import type { ArrivalReads, ArrivalWrites } from './people/arrivals.ts';
 import type { BlockReads, BlockWrites } from './people/blocks.ts';
 import type { FindUsersReads } from './people/find-users.ts';
@@ -37,12 +38,19 @@ import type { ThreadWrites } from './threads/threads.ts';
 import type { WebhookReads, WebhookWrites } from './webhooks.ts';
 
 export { type Change, changeBits, type LoggedChange, type LoggedEntry } from './changes.ts';
+
 export type { ConsumedRows } from './consuming.ts';
+
 export { leaseTime } from './engine/change-log.ts';
+
 export { maxPageBytes } from './engine/read.ts';
+
 export { type ErasedMessages, erasureConsumer } from './erasure/erasure.ts';
+
 export { isHeld, type StoredFile } from './files/file.ts';
+
 export { mostInvites, mostInvitesOfRoom, opens, type StoredInvite } from './invites.ts';
+
 export {
   acted,
   isBanned,
@@ -55,9 +63,13 @@ export {
   restrictionKinds,
   sources,
 } from './members/member.ts';
+
 export type { MemberPlace } from './members/members.ts';
+
 export type { Membership, Partner } from './members/memberships.ts';
+
 export { mostUnreadMentions, type UnreadMentions } from './members/reading.ts';
+
 export {
   everybody,
   type NewMention,
@@ -66,29 +78,38 @@ export {
   type StoredMessage,
   sizeOf,
 } from './messages/message.ts';
+
 export type { Act, Ban } from './moderation/records.ts';
+
 export type { StoredReport } from './moderation/reports.ts';
+
 export { mostHeld, mostHeldWithLost, type StoredHeld } from './moderation/waiting.ts';
+
 export { mostDevices, type StoredDevice, type StoredVapidKey } from './notifications/devices.ts';
-export {
-  type Concerned,
-  type DuePush,
-  lookThroughPause,
-  type Pushed,
-  type PushPlace,
-  type SettledPush,
-} from './notifications/due.ts';
+
+export { type Concerned, lookThroughPause } from './notifications/due.ts';
 export { mailStopsFor } from './notifications/mails.ts';
 export type { StoredNotices } from './notifications/notices.ts';
+export type { DuePush, Pushed, PushPlace, SettledPush } from './notifications/pushes.ts';
+
 export type { ArrivalPlace } from './people/arrivals.ts';
+
 export { mostBlocked } from './people/blocks.ts';
+
 export { deletedUser, type UserRecord } from './people/user.ts';
+
 export { dayOf } from './rooms/days.ts';
+
 export { hasBegun, isUserRoom, otherOf, type RoomRecord, stateOf, wantsPreviews } from './rooms/room.ts';
+
 export type { KnownRooms } from './rooms/select.ts';
+
 export type { SearchFilter } from './search.ts';
+
 export { mostNewReplies, namedAuthors, type StoredThread } from './threads/reads.ts';
+
 export { mostFollowers } from './threads/threads.ts';
+
 export { type EventType, eventTypes, type StoredEvent } from './webhooks.ts';
 
 /**
@@ -121,6 +142,8 @@ export interface Writes
     NoticeWrites,
     PinWrites,
     PreviewWrites,
+    PushWrites,
+    ReactionWrites,
     ReadingWrites,
     ReportWrites,
     RestrictionWrites,

@@ -10,7 +10,7 @@ import { contentOf, post, saidBy, sendNeeds } from './messages/posting.ts';
 import { rename } from './people/users.ts';
 import { getRoom, roomNeed, setRoom } from './rooms/loaded.ts';
 import type { RoomRecord } from './rooms/room.ts';
-import { existing, siteRoom } from './rooms/room-changes.ts';
+import { requireRoom, siteRoom } from './rooms/room-changes.ts';
 import { checkName, publicName } from './rooms/rooms.ts';
 
 // Messages that another chat has exported: see server/import/. No server runs meanwhile, and nobody is notified: the changes are
@@ -60,7 +60,7 @@ export const importMessage: Rule<ImportWrites['importMessage']> = {
   needs: sendNeeds,
   run(work, input) {
     const { room, user, clientId } = input;
-    existing(work, room);
+    requireRoom(work, room);
     // Whatever it says: files get other ids each time.
     const known = getMessageByClientId(work, room, user.id, clientId)?.message;
     if (known !== undefined) return { seq: known.seq, repeated: true };
@@ -82,7 +82,7 @@ export const importMembers: Rule<ImportWrites['importMembers']> = {
     ),
   ],
   run(work, { room: id, users, at }) {
-    const room = existing(work, id);
+    const room = requireRoom(work, id);
     for (const { role, ...user } of users) {
       // The import done again brings back nobody who has left, or was removed or banned since.
       if (!isMember(getMember(work, id, user.id)) && hasBeenMember(work, id, user.id)) continue;

@@ -1,7 +1,7 @@
 import type { SiteRole, User } from '../wire/events.ts';
 import { ask, inList, sql } from './engine/dialect.ts';
 import { columnsOf, type ReadsOf } from './engine/read.ts';
-import type { Nothing, Rule } from './engine/rule.ts';
+import { type Nothing, type Rule, refuse } from './engine/rule.ts';
 import { type Row, rowFrom, table } from './engine/table.ts';
 import { rows } from './engine/work.ts';
 import { getMember, memberNeed } from './members/loaded.ts';
@@ -9,7 +9,7 @@ import { isBanned, isMember, type MemberRecord, memberFrom, memberSelection } fr
 import { findUsersById } from './people/users.ts';
 import { roomNeed } from './rooms/loaded.ts';
 import type { RoomRecord, RoomState } from './rooms/room.ts';
-import { existing, isStale, refuse } from './rooms/room-changes.ts';
+import { isStale, requireRoom } from './rooms/room-changes.ts';
 import { roomNumber } from './rooms/select.ts';
 
 /** Invite links of one user to one room. */
@@ -124,7 +124,7 @@ export const invites = table<StoredInvite>(
 export const createInvite: Rule<InviteWrites['createInvite']> = {
   needs: ({ invite: { room, by } }) => [roomNeed(room), memberNeed(room, by), rows(invites, { room })],
   run(work, { invite, decidedFor }) {
-    const room = existing(work, invite.room);
+    const room = requireRoom(work, invite.room);
     if (isStale(room, decidedFor)) return { stale: true };
     if (!isMember(getMember(work, room.id, invite.by))) refuse('forbidden');
     const all = work.find(invites, { room: room.id });
@@ -142,7 +142,7 @@ export const createInvite: Rule<InviteWrites['createInvite']> = {
 export const revokeInvite: Rule<InviteWrites['revokeInvite']> = {
   needs: ({ room, id }) => [rows(invites, { room, id })],
   run(work, { room: id, id: invite, by, decidedFor }) {
-    const room = existing(work, id);
+    const room = requireRoom(work, id);
     if (isStale(room, decidedFor)) return { stale: true };
     const [known] = work.find(invites, { room: id, id: invite });
     if (known?.room === id && (by === undefined || known.by === by)) work.remove(invites, known);

@@ -1,6 +1,6 @@
 import { ask, raw, sql } from './engine/dialect.ts';
 import { cutPage, type ReadsOf } from './engine/read.ts';
-import type { Rule } from './engine/rule.ts';
+import { type Rule, refuse } from './engine/rule.ts';
 import { rowFrom, table } from './engine/table.ts';
 import { rows } from './engine/work.ts';
 import { memberNeed } from './members/loaded.ts';
@@ -10,7 +10,7 @@ import { tellAct } from './moderation/acts.ts';
 import { isBlocked } from './people/blocks.ts';
 import { deletedUser } from './people/user.ts';
 import type { RoomState } from './rooms/room.ts';
-import { countPins, existingFor, isStale, messageIn, record, refuse } from './rooms/room-changes.ts';
+import { countPins, isStale, messageIn, recordOf, requireRoomOf } from './rooms/room-changes.ts';
 import { isUnexpired, parseRoomCursor, roomNumber } from './rooms/select.ts';
 
 /** Pinned messages of one room. */
@@ -68,7 +68,7 @@ export const pin: Rule<PinWrites['pin']> = {
     rows(pins, { room }),
   ],
   run(work, { room: id, seq, user, pinned, decidedFor, at }, changes) {
-    const room = existingFor(work, id, user);
+    const room = requireRoomOf(work, id, user);
     if (isStale(room, decidedFor)) return { changed: false, stale: true };
     if (isBlocked(work, room, user)) refuse('forbidden');
     const message = messageIn(work, room, seq);
@@ -83,7 +83,7 @@ export const pin: Rule<PinWrites['pin']> = {
       work.put(pins, { room: id, seq, by: user, at, after: room.lastSeq, place });
     } else work.remove(pins, { room: id, seq });
     countPins(work, room, all.length + (pinned ? 1 : -1));
-    changes.push({ type: 'pin', room: record(work, room), seq });
+    changes.push({ type: 'pin', room: recordOf(work, room), seq });
     if (room.kind !== 'direct') {
       const kind = pinned ? 'pinned' : 'unpinned';
       tellAct(changes, { kind, by: user, user: message.user.id, room, seq });

@@ -55,18 +55,14 @@ import {
 import {
   claimDueRooms,
   claimDueUsers,
-  claimPushes,
   due,
   dueRooms,
   forgetNotified,
   lastNotified,
   noteDue,
   noteNotified,
-  notePushing,
   notified,
-  pushes,
   settleDue,
-  settlePushes,
 } from './notifications/due.ts';
 import {
   addMailStop,
@@ -85,6 +81,7 @@ import {
   notices,
   setNotices,
 } from './notifications/notices.ts';
+import { claimPushes, notePushing, pushes, settlePushes } from './notifications/pushes.ts';
 import { arrivalReads, arrive, putSiteUsers } from './people/arrivals.ts';
 import { block, blockReads, blocks } from './people/blocks.ts';
 import { findUsersReads } from './people/find-users.ts';

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Rounds } from '../changes/rounds.ts';
-import type { EventType, History, StoredEvent, StoredMessage, Writes } from '../history/history.ts';
+import type { History, Writes } from '../history/history.ts';
+import type { StoredMessage } from '../history/messages/message.ts';
+import type { EventType, StoredEvent } from '../history/webhooks.ts';
 import type { Message } from '../wire/events.ts';
 import { bodiesOf, type DueOf, userIn } from './bodies.ts';
 import { Endpoint, type Posted } from './endpoint.ts';

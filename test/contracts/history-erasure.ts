@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
-import { deletedUser, type StoredReport, type Writes } from '../../server/history/history.ts';
+import type { Writes } from '../../server/history/history.ts';
+import type { StoredReport } from '../../server/history/moderation/reports.ts';
+import { deletedUser } from '../../server/history/people/user.ts';
 import { carryOutErasures, erasureSteps, holdErasures } from '../helpers/erasures.ts';
 import { callsOf, type Now } from './history-tested.ts';
 

@@ -1,5 +1,7 @@
 import { expect } from 'vitest';
-import { type Change, type History, methods, sources, type Writes } from '../../server/history/history.ts';
+import type { Change } from '../../server/history/changes.ts';
+import { type History, methods, type Writes } from '../../server/history/history.ts';
+import { sources } from '../../server/history/members/member.ts';
 
 /** The storage under an open history. */
 interface Storage {

@@ -1,4 +1,5 @@
-import { erasureConsumer, type History, type Writes } from '../../server/history/history.ts';
+import { erasureConsumer } from '../../server/history/erasure/erasure.ts';
+import type { History, Writes } from '../../server/history/history.ts';
 
 type Step = Writes['eraseStep']['out'];
 

@@ -1,4 +1,7 @@
-import type { Change, History, Page, StoredThread } from '../../history/history.ts';
+import type { Change } from '../../history/changes.ts';
+import type { History } from '../../history/history.ts';
+import type { Page } from '../../history/messages/message.ts';
+import type { StoredThread } from '../../history/threads/reads.ts';
 import type { Room } from '../model.ts';
 import { threadsIn } from './shown-threads.ts';
 

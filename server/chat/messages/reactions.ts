@@ -1,4 +1,5 @@
-import type { History, StoredMessage } from '../../history/history.ts';
+import type { History } from '../../history/history.ts';
+import type { StoredMessage } from '../../history/messages/message.ts';
 import { RequestError } from '../../wire/errors.ts';
 import type { RequestPayload } from '../../wire/events.ts';
 

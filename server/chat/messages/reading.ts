@@ -1,4 +1,5 @@
-import { type Change, otherOf } from '../../history/history.ts';
+import type { Change } from '../../history/changes.ts';
+import { otherOf } from '../../history/rooms/room.ts';
 import { RequestError } from '../../wire/errors.ts';
 import type { Answers, RequestPayload } from '../../wire/events.ts';
 import type { Chat } from '../chat.ts';

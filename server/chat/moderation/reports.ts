@@ -1,4 +1,5 @@
-import { type RoomRecord, type StoredReport, stateOf } from '../../history/history.ts';
+import type { StoredReport } from '../../history/moderation/reports.ts';
+import { type RoomRecord, stateOf } from '../../history/rooms/room.ts';
 import { RequestError } from '../../wire/errors.ts';
 import type { Answers, Report, RequestPayload } from '../../wire/events.ts';
 import { moderatesSite, outranks } from '../access.ts';

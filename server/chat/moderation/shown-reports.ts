@@ -1,4 +1,7 @@
-import type { History, RoomRecord, StoredMessage, StoredReport } from '../../history/history.ts';
+import type { History } from '../../history/history.ts';
+import type { StoredMessage } from '../../history/messages/message.ts';
+import type { StoredReport } from '../../history/moderation/reports.ts';
+import type { RoomRecord } from '../../history/rooms/room.ts';
 import type { Report, User } from '../../wire/events.ts';
 import { moderatesSite, rightsIn } from '../access.ts';
 import type { Directory } from '../directory.ts';

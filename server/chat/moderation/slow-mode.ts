@@ -1,4 +1,4 @@
-import type { StoredMessage } from '../../history/history.ts';
+import type { StoredMessage } from '../../history/messages/message.ts';
 import type { Room } from '../model.ts';
 
 /** People remembered per room; for others, the history knows only the wall clock's time. */
@@ -21,7 +21,7 @@ export function noteWritten(room: Room, { user, sentAt }: Pick<StoredMessage, 'u
 
 /**
  * The user's last message in the room, and the milliseconds since it was published; undefined if unknown. The rule
- * itself is `checkPause` in `history/rules/posting.ts`.
+ * itself is `checkPause` in `history/messages/posting.ts`.
  */
 export function lastWritten(room: Room, user: string): { sentAt: number; ms: number } | undefined {
   const last = written.get(room)?.get(user);

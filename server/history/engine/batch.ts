@@ -2,11 +2,11 @@ import { RequestError } from '../../wire/errors.ts';
 import type { Change } from '../changes.ts';
 import type { Writes } from '../history.ts';
 import { forget } from './change-log.ts';
-
 import type { Asking } from './dialect.ts';
 import { load } from './load.ts';
 import { store } from './store.ts';
-import { Missing, type Place, type Rule, Work, wouldChange } from './work.ts';
+import { Missing, type Operation, type Place, Work, wouldChange } from './work.ts';
+
 /** An operation that is asked for. */
 export interface Call {
   op: keyof Writes;
@@ -108,7 +108,7 @@ function* perform(place: Place, call: Call, work: Work, changes: Change[]): Aski
   }
 }
 
-function ruleOf({ subjects }: Place, op: keyof Writes): Rule {
+function ruleOf({ subjects }: Place, op: keyof Writes): Operation {
   const rule = subjects.rules[op];
   if (rule === undefined) throw new Error(`the history has no write called ${op}`);
   return rule;

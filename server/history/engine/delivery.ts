@@ -1,6 +1,5 @@
 import type { Change } from '../changes.ts';
 import type { Entry } from './change-log.ts';
-
 import { SqlError } from './dialect.ts';
 
 /** With a bus, missing entries usually come as hints within this time. */

@@ -1,5 +1,5 @@
 import { type Asking, raw, sql } from './dialect.ts';
-import { type Row, rowFrom, type Table } from './table.ts';
+import { type Columns, type Row, rowFrom, type Table, type Value } from './table.ts';
 import { type Loader, missing, type Need, needOf, type Work } from './work.ts';
 
 // Rows with a time `due`. Their operations have a transaction of their own, so what the database says is as it is now.
@@ -57,4 +57,39 @@ export function dueRows<Of extends object>(
   const known = work.part(due).get(table);
   if (known?.at !== at || known.most !== most) return missing(loader, { table, at, most });
   return known as unknown as { rows: readonly Of[]; next?: number };
+}
+
+/**
+ * Gives the rows that are due to one server: they are due again at `until`, in case it ends.
+ * @param kept what stays of a row that is given
+ */
+export function claimRows<Of extends { due?: number; claimed?: 1 }>(
+  work: Work,
+  table: Table<Of>,
+  { at, until, most }: { at: number; until: number; most: number },
+  kept: (row: Of) => Of = (row) => row,
+): { rows: readonly Of[]; next?: number } {
+  const found = dueRows(work, table, at, most);
+  for (const row of found.rows) work.put(table, { ...kept(row), due: until, claimed: 1 });
+  return { rows: found.rows, ...(found.next === undefined ? {} : { next: found.next }) };
+}
+
+/** Rows with these keys are due: those that are there stay, and those that a server has claimed are looked at again. */
+export function markRows(
+  work: Work,
+  table: string,
+  key: Columns,
+  keys: readonly (readonly Value[])[],
+  due: number,
+  { set, where } = { set: sql`again = 1`, where: sql`claimed = 1` },
+): void {
+  if (keys.length === 0) return;
+  work.later((dialect) => sql`UPDATE ${raw(table)} SET ${set} WHERE ${where} AND ${dialect.each(key, keys)}`);
+  work.later((dialect) =>
+    dialect.insertNew(
+      table,
+      [...key, 'due'],
+      keys.map((row) => [...row, due]),
+    ),
+  );
 }

@@ -2,6 +2,7 @@ import { type RoomRow, roomRowColumns, roomRowFrom } from '../rooms/room.ts';
 import { type Asking, raw, sql } from './dialect.ts';
 import type { KeptKind } from './kept.ts';
 import type { LoadedRoom, Loader, Need, Place, Work } from './work.ts';
+
 export const keptRooms: KeptKind<{ num: number; row: RoomRow }> = { name: 'room' };
 
 /** Loads what rules need, in a few statements for all of it. Rooms are locked, in the order of their ids. */

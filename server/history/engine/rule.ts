@@ -1,4 +1,5 @@
-import type { Rule as Operation } from './work.ts';
+import { RequestError, type RequestErrorCode } from '../../wire/errors.ts';
+import type { Operation } from './work.ts';
 
 export type Code =
   | 'conflict'
@@ -13,3 +14,7 @@ export type Nothing = Record<string, never>;
 
 /** The rule of a write. */
 export type Rule<Of extends { in: unknown; out: unknown }> = Operation<Of['in'], Of['out']>;
+
+export function refuse(code: RequestErrorCode, detail?: string): never {
+  throw new RequestError(code, detail);
+}

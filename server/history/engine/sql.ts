@@ -5,13 +5,11 @@ import { type History, methods, type ReadRegistry, type Reads } from '../history
 import type { SearchReads } from '../search.ts';
 import { Background } from './background.ts';
 import { positionOf } from './change-log.ts';
-
 import { answered, type DatabaseConnection, type ServerDialect, SqlError, sql } from './dialect.ts';
 import { follow, type Shared } from './followed.ts';
 import { mostReaders, mostSearchers } from './limits.ts';
 import { digestKeyIn, type Migrating, migrate } from './migrations.ts';
 import { Pool } from './pool.ts';
-
 import { SealedCursors } from './sealed-cursors.ts';
 import { search } from './search.ts';
 import type { Subjects } from './work.ts';

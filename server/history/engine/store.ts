@@ -2,6 +2,7 @@ import type { ColumnName } from '../columns.ts';
 import { type Asking, raw, sql } from './dialect.ts';
 import { type Columns, type Value, valuesOf } from './table.ts';
 import type { Place, Work } from './work.ts';
+
 /**
  * Writes what a transaction has put, along with its next statement: one statement a table, however many operations it
  * holds.

@@ -1,4 +1,4 @@
-import type { ColumnName } from '../columns.ts';
+import { type ColumnName, columnTypes } from '../columns.ts';
 
 /** A change of the history: see `Change`. */
 interface AnyChange {
@@ -39,16 +39,14 @@ export const table = <Of extends object>(
   erased?: Table<Of>['erased'],
 ): Table<Of> => ({ name, key, columns, ...(erased === undefined ? {} : { erased }) });
 
-/** The columns that hold JSON. */
-const json: ReadonlySet<ColumnName> = new Set(['message', 'closed', 'pushed']);
-
 /** @param room the id of its room, for a table of rooms */
 export function rowFrom<Of extends object>({ columns }: Table<Of>, row: Row, room?: string): Of {
   const fields: Record<string, unknown> = {};
   for (const [field, column] of Object.entries(columns)) {
     const value = row[column];
     if (field === 'room') fields[field] = room;
-    else if (value !== null) fields[field] = json.has(column) ? JSON.parse(value as string) : value;
+    else if (value !== null)
+      fields[field] = columnTypes[column] === 'json' ? JSON.parse(value as string) : value;
   }
   return fields as Of;
 }

@@ -1,5 +1,6 @@
 import type { Asking, Sql } from './dialect.ts';
 import type { Row } from './table.ts';
+
 /**
  * The statements of one transaction. Each trip to a database server costs more than most statements, so those whose answer
  * nobody waits for go along with the next one.

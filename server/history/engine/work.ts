@@ -6,6 +6,7 @@ import { type Asking, type Dialect, raw, type Sql, sql } from './dialect.ts';
 import type { Kept } from './kept.ts';
 import { keyOf, type Row, rowFrom, type Table, type Value, valuesOf } from './table.ts';
 import type { Transaction } from './transaction.ts';
+
 /** Where operations are carried out. */
 export interface Place {
   readonly dialect: Dialect;
@@ -18,7 +19,7 @@ export interface Place {
 /** What the engine is told of the subjects that are stored. */
 export interface Subjects {
   readonly tables: readonly Table[];
-  readonly rules: Readonly<Record<string, Rule>>;
+  readonly rules: Readonly<Record<string, Operation>>;
   /** Names what else is needed of a room that has just been locked. */
   needsOfRoom(work: Work, id: string): readonly Need[];
   /** Each writes what a transaction has put of its subject, in this order, and before the rows of tables. */
@@ -27,8 +28,8 @@ export interface Subjects {
   keep(work: Work, kept: Kept): void;
 }
 
-/** An operation. It checks everything before it changes anything, so that a rule that throws has changed nothing. */
-export interface Rule<Input = never, Output = unknown> {
+/** The rule of an operation. It checks everything before it changes anything, so that a rule that throws has changed nothing. */
+export interface Operation<Input = never, Output = unknown> {
   /**
    * The data that the rule needs, as far as its input says, so that a transaction loads it for all of its operations at
    * once. Data that is missing here is still found, at the cost of a statement and another run of the rule.

@@ -15,7 +15,6 @@ import {
   typesAfter,
   wantedTypes,
 } from './change-log.ts';
-
 import {
   type Asking,
   answered,

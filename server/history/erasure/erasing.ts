@@ -2,13 +2,12 @@ import type { Change } from '../changes.ts';
 import type { Consume } from '../engine/change-log.ts';
 import { consumerNeed, getConsumer } from '../engine/consumers.ts';
 import { sql } from '../engine/dialect.ts';
-import type { Nothing, Rule } from '../engine/rule.ts';
+import { type Nothing, type Rule, refuse } from '../engine/rule.ts';
 import { type Loader, missing, type Need, needOf, type Work } from '../engine/work.ts';
 import { newestMessage, newestMessageNeed } from '../messages/loaded.ts';
 import { everybody } from '../messages/message.ts';
 import { tellAct } from '../moderation/acts.ts';
 import { deletedUser } from '../people/user.ts';
-import { refuse } from '../rooms/room-changes.ts';
 import {
   type Erasable,
   type ErasableList,

@@ -29,7 +29,7 @@ import { deleteUser } from '../people/loaded.ts';
 import { deletedUser } from '../people/user.ts';
 import { getRoom, roomNeed, setRoom } from '../rooms/loaded.ts';
 import { gone, otherOf } from '../rooms/room.ts';
-import { countReports, existing, record, removeRoom } from '../rooms/room-changes.ts';
+import { countReports, recordOf, removeRoom, requireRoom } from '../rooms/room-changes.ts';
 import { giveReply, isReply, removeReply } from '../threads/threads.ts';
 import { type Erasable, type Erasure, type ErasureStage, erasureConsumer } from './erasure.ts';
 import { noteErased, settleErased } from './erasures.ts';
@@ -50,11 +50,11 @@ export const steps: { [Stage in ErasureStage]: Step } = {
       const { pair } = getRoom(work, id) ?? {};
       const other = otherOf(pair, user);
       if (other === undefined) return;
-      if (!isMember(getMember(work, id, other))) return removeRoom(work, existing(work, id), changes);
+      if (!isMember(getMember(work, id, other))) return removeRoom(work, requireRoom(work, id), changes);
       removeMember(work, { room: id, user, at }, changes);
-      const { pair: _, previewsOf: _wish, createdBy, ...room } = existing(work, id);
+      const { pair: _, previewsOf: _wish, createdBy, ...room } = requireRoom(work, id);
       setRoom(work, { ...room, ...(createdBy === other ? { createdBy } : {}) });
-      changes.push({ type: 'room', is: 'changed', room: record(work, room) });
+      changes.push({ type: 'room', is: 'changed', room: recordOf(work, room) });
       noteErased(work, user, id);
     },
   },
@@ -73,7 +73,7 @@ export const steps: { [Stage in ErasureStage]: Step } = {
   made: {
     needs: (_user, { room }) => [roomNeed(room)],
     run(work, _erasure, { room: id }) {
-      const { createdBy: _by, clientId: _id, ...room } = existing(work, id);
+      const { createdBy: _by, clientId: _id, ...room } = requireRoom(work, id);
       setRoom(work, room);
     },
   },
@@ -87,7 +87,7 @@ export const steps: { [Stage in ErasureStage]: Step } = {
       for (const kind of restrictionKinds) {
         if (now[kind]?.by !== user) continue;
         now[kind] = { ...now[kind], by: deletedUser.id };
-        const room = record(work, existing(work, id));
+        const room = recordOf(work, requireRoom(work, id));
         changes.push({ type: 'restricted', room, user: restricted, kind, now: now[kind] });
       }
       setMember(work, id, restricted, { ...member, restricted: now });
@@ -170,13 +170,13 @@ export const steps: { [Stage in ErasureStage]: Step } = {
       const isToGo = isCopy && (messages === 'delete' || message?.text === '');
       if (known.by === user || isToGo) {
         work.remove(reports, known);
-        const room = existing(work, id);
+        const room = requireRoom(work, id);
         // Of messages that are too old none counts.
         if (closed !== undefined || known.seq < room.firstSeq) return;
         countReports(work, room, -1);
         return void changes.push({
           type: 'report',
-          room: record(work, existing(work, id)),
+          room: recordOf(work, requireRoom(work, id)),
           id: report,
           closed: true,
         });
@@ -284,7 +284,7 @@ export const steps: { [Stage in ErasureStage]: Step } = {
       if (room === undefined || id.startsWith(gone)) return;
       const now = { ...room, head: room.head + 1, reset: room.head + 1 };
       setRoom(work, now);
-      changes.push({ type: 'reset', room: record(work, now) });
+      changes.push({ type: 'reset', room: recordOf(work, now) });
     },
   },
 };
@@ -308,14 +308,14 @@ function removeMember(
 ): void {
   const before = getMember(work, id, user);
   if (before === undefined) return;
-  const room = existing(work, id);
+  const room = requireRoom(work, id);
   const laid = restrictionKinds.filter((kind) => before.restricted?.[kind] !== undefined);
   if (isMember(before)) countMembers(work, room, -1, at);
   // Never without a change that tells it: all that is decided of the room would be outdated.
   else if (laid.length > 0) setRoom(work, { ...room, access: room.access + 1 });
   deleteMember(work, id, user);
   const now: MemberRecord = { sources: 0, role: 'member', readSeq: 0, acted: 0 };
-  const after = record(work, room);
+  const after = recordOf(work, room);
   for (const kind of laid) changes.push({ type: 'restricted', room: after, user, kind, now: null });
   if (!isMember(before)) return;
   const named = { id: user, name: user };

@@ -1,13 +1,13 @@
 import type { MessageFile } from '../../wire/events.ts';
 import { ask, inList, raw, sql } from '../engine/dialect.ts';
 import type { ReadsOf } from '../engine/read.ts';
-import type { Nothing, Rule } from '../engine/rule.ts';
+import { type Nothing, type Rule, refuse } from '../engine/rule.ts';
 import { isBeforeEnd } from '../erasure/erasure.ts';
 import { erasureNeed, erasureOf } from '../erasure/erasures.ts';
 import { type MemberRecord, memberFrom, memberSelection } from '../members/member.ts';
 import { roomNeed } from '../rooms/loaded.ts';
 import { gone, type RoomRecord, roomFrom } from '../rooms/room.ts';
-import { existing, refuse } from '../rooms/room-changes.ts';
+import { requireRoom } from '../rooms/room-changes.ts';
 import { type KnownRooms, knownRooms, roomSelection } from '../rooms/select.ts';
 import { fileColumns, fileFrom, fileStates, type StoredFile } from './file.ts';
 import { doomedFiles, doomedFilesNeed, dropFile, forgetFile, insertFile } from './loaded.ts';
@@ -46,7 +46,7 @@ export const addFile: Rule<FileWrites['addFile']> = {
   adds: true,
   needs: ({ room, user }) => [roomNeed(room), erasureNeed(user)],
   run(work, { room, user, file, at }) {
-    existing(work, room);
+    requireRoom(work, room);
     const erasure = erasureOf(work, user);
     // The stage that looks for files may just be over: nobody would find this one.
     if (erasure !== undefined && isBeforeEnd(erasure)) refuse('forbidden', 'the user is being erased');

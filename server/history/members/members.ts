@@ -1,7 +1,7 @@
 import type { Notify, RoomRole, User } from '../../wire/events.ts';
 import { ask, inList, sql } from '../engine/dialect.ts';
 import type { ReadsOf } from '../engine/read.ts';
-import type { Code, Nothing, Rule } from '../engine/rule.ts';
+import { type Code, type Nothing, type Rule, refuse } from '../engine/rule.ts';
 import { rows } from '../engine/work.ts';
 import { type InviteWrites, invites, opens } from '../invites.ts';
 import { lastMessageNeed } from '../messages/loaded.ts';
@@ -12,7 +12,7 @@ import { deletedUser, type UserRecord, userFrom } from '../people/user.ts';
 import { actInPublic, rename } from '../people/users.ts';
 import { getRoom } from '../rooms/loaded.ts';
 import { hasBegun, type RoomState } from '../rooms/room.ts';
-import { existing, existingFor, isStale, refuse } from '../rooms/room-changes.ts';
+import { isStale, requireRoom, requireRoomOf } from '../rooms/room-changes.ts';
 import { roomNumber } from '../rooms/select.ts';
 import { findKeys, nameKey } from '../text-keys.ts';
 import { getMember, hasBeenMember, memberNeed, ownerNeed, ownerOf } from './loaded.ts';
@@ -133,7 +133,7 @@ export const addMembers: Rule<MemberWrites['addMembers']> = {
     ...(by === undefined ? [] : users.map(({ id }) => rows(blocks, { user: id, other: by }))),
   ],
   run(work, { room: id, users, source, by, mayReturn, most = 0, decidedFor, at }, changes) {
-    const room = by === undefined ? existing(work, id) : existingFor(work, id, by);
+    const room = by === undefined ? requireRoom(work, id) : requireRoomOf(work, id, by);
     if (isStale(room, decidedFor)) return { results: [], stale: true };
     const results = users.map(({ id: user, name }) => {
       if (user === deletedUser.id) return 'forbidden' as const;
@@ -144,7 +144,7 @@ export const addMembers: Rule<MemberWrites['addMembers']> = {
         if (source === 'people' && (hasLeft || isBanned(before))) return 'forbidden' as const;
         if (by !== undefined && hasBlocked(work, user, by)) return 'forbidden' as const;
         if (!mayReturn && hasBeenMember(work, id, user)) return 'forbidden' as const;
-        if (most > 0 && existing(work, id).members >= most) return 'limit_reached' as const;
+        if (most > 0 && requireRoom(work, id).members >= most) return 'limit_reached' as const;
       }
       const known = getUser(work, user);
       const as = { id: user, name: name ?? known?.name ?? user };
@@ -159,7 +159,7 @@ export const addMembers: Rule<MemberWrites['addMembers']> = {
 export const join: Rule<MemberWrites['join']> = {
   needs: ({ room, user }) => [lastMessageNeed(room), ...peopleIn(room, [user.id])],
   run(work, { room: id, user, at }, changes) {
-    const room = existing(work, id);
+    const room = requireRoom(work, id);
     const before = getMember(work, id, user.id);
     if (room.kind === 'public' ? isBanned(before) : !isMember(before)) refuse('unknown_room');
     rename(work, user, changes);
@@ -183,7 +183,7 @@ export const join: Rule<MemberWrites['join']> = {
 export const removeMembers: Rule<MemberWrites['removeMembers']> = {
   needs: ({ room, users }) => [lastMessageNeed(room), ...peopleLosing(room, users)],
   run(work, { room: id, users, sources: bits, by, cause, actor, decidedFor, at }, changes) {
-    const room = existing(work, id);
+    const room = requireRoom(work, id);
     if (isStale(room, decidedFor)) return { stale: true };
     for (const user of users) {
       const wasMember = isMember(getMember(work, id, user));
@@ -203,7 +203,7 @@ export const setRole: Rule<MemberWrites['setRole']> = {
     ...peopleLosing(room, [user]),
   ],
   run(work, { room: id, user, role, actor, decidedFor }, changes) {
-    const room = existing(work, id);
+    const room = requireRoom(work, id);
     if (isStale(room, decidedFor)) return { stale: true };
     const before = getMember(work, id, user);
     if (!isMember(before)) refuse('unknown_user');
@@ -221,7 +221,7 @@ export const setRole: Rule<MemberWrites['setRole']> = {
 export const setNotify: Rule<MemberWrites['setNotify']> = {
   needs: ({ room, user }) => [lastMessageNeed(room), ...peopleIn(room, [user])],
   run(work, { room: id, user, notify }, changes) {
-    existing(work, id);
+    requireRoom(work, id);
     const before = getMember(work, id, user);
     if (!isMember(before)) refuse('unknown_room');
     if (before.notify === notify) return {};

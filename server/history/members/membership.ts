@@ -6,7 +6,7 @@ import { userNeed } from '../people/loaded.ts';
 import { named } from '../people/users.ts';
 import { setRoom } from '../rooms/loaded.ts';
 import type { RoomRow } from '../rooms/room.ts';
-import { existing, record } from '../rooms/room-changes.ts';
+import { recordOf, requireRoom } from '../rooms/room-changes.ts';
 import { followers } from '../threads/loaded.ts';
 import { getMember, memberNeed, setMember, successorOf } from './loaded.ts';
 import { acted, isBanned, isMember, type MemberRecord, sources } from './member.ts';
@@ -52,7 +52,7 @@ export function putMember(
     // Nobody follows a thread without being a member, since only members can unfollow it.
     for (const one of work.find(followers, { room, user, following: 1 })) work.remove(followers, one);
   }
-  const after = record(work, existing(work, room));
+  const after = recordOf(work, requireRoom(work, room));
   changes.push({ type: 'member', room: after, user: named(work, user), before, now, by, cause });
 }
 
@@ -76,7 +76,7 @@ export function changeRole(
   role: MemberRecord['role'],
   changes: Change[],
 ): void {
-  const room = existing(work, id);
+  const room = requireRoom(work, id);
   const before = getMember(work, id, user);
   if (!isMember(before)) return;
   setRoom(work, { ...room, access: room.access + 1 });
@@ -97,7 +97,7 @@ export function add(
   },
   changes: Change[],
 ): void {
-  const room = existing(work, id);
+  const room = requireRoom(work, id);
   const before = getMember(work, id, user.id);
   const bits = how.source === undefined ? 0 : sources[how.source];
   const bySite = how.source === 'session' || how.source === 'api';
@@ -155,7 +155,7 @@ export function take(
   { bits, by, cause, at }: { bits: number; by: keyof typeof sources; cause: 'left' | 'removed'; at: number },
   changes: Change[],
 ): void {
-  const room = existing(work, id);
+  const room = requireRoom(work, id);
   const before = getMember(work, id, user);
   if (isBanned(before)) {
     const held = before.held & ~bits;
@@ -166,7 +166,7 @@ export function take(
   const left = before.sources & ~bits;
   if (left === before.sources) return;
   if (left === 0) countMembers(work, room, -1, at);
-  const end = cause === 'left' ? { left: true as const } : { removed: existing(work, id).access };
+  const end = cause === 'left' ? { left: true as const } : { removed: requireRoom(work, id).access };
   const now: MemberRecord =
     left === 0 ? { ...before, sources: 0, role: 'member', ...end } : { ...before, sources: left };
   putMember(work, { room: id, user, before, now, by, cause }, changes);

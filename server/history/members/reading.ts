@@ -1,13 +1,13 @@
 import { ask, inList, raw, type Sql, sql } from '../engine/dialect.ts';
 import { hasRows, maxScannedRows, type ReadsOf } from '../engine/read.ts';
-import type { Rule } from '../engine/rule.ts';
+import { type Rule, refuse } from '../engine/rule.ts';
 import type { Row } from '../engine/table.ts';
 import { type Need, needOf, type Question, storedRoom, type ValueLoader, type Work } from '../engine/work.ts';
 import { everybody } from '../messages/message.ts';
 import { isAuthorBlocked } from '../people/blocks.ts';
 import { type UserRecord, userFrom } from '../people/user.ts';
 import type { RoomRecord } from '../rooms/room.ts';
-import { existing, refuse } from '../rooms/room-changes.ts';
+import { requireRoom } from '../rooms/room-changes.ts';
 import { isUnexpired, roomNumber, roomSelection, withLastMessages } from '../rooms/select.ts';
 import { getMember, memberNeed, setMember } from './loaded.ts';
 import { isMember, type MemberRecord, memberFrom, memberSelection } from './member.ts';
@@ -71,7 +71,7 @@ export interface ReadingReads {
 export const markRead: Rule<ReadingWrites['markRead']> = {
   needs: ({ room, user }) => [memberNeed(room, user)],
   run(work, { room: id, user, seq }, changes) {
-    const room = existing(work, id);
+    const room = requireRoom(work, id);
     const member = getMember(work, id, user);
     if (!isMember(member)) refuse('unknown_room');
     if (seq > room.lastSeq) refuse('bad_request', 'seq is beyond the last message');
@@ -88,7 +88,7 @@ export const markRead: Rule<ReadingWrites['markRead']> = {
 export const markUnread: Rule<ReadingWrites['markUnread']> = {
   needs: ({ room, user, seq }) => [memberNeed(room, user), unreadMentionsNeed(room, user, seq)],
   run(work, { room: id, user, seq }, changes) {
-    existing(work, id);
+    requireRoom(work, id);
     const member = getMember(work, id, user);
     if (!isMember(member)) refuse('unknown_room');
     const { readSeq, seenSeq = readSeq } = member;

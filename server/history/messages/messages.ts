@@ -3,7 +3,7 @@ import { isBlank } from '../../wire/blank.ts';
 import { RequestError } from '../../wire/errors.ts';
 import type { ChosenFile, MessageFile, User } from '../../wire/events.ts';
 import type { Change } from '../changes.ts';
-import type { Code, Rule } from '../engine/rule.ts';
+import { type Rule, refuse } from '../engine/rule.ts';
 import { type Need, rows, type Work } from '../engine/work.ts';
 import { getFile, insertFile, release } from '../files/loaded.ts';
 import { getMember, memberNeed } from '../members/loaded.ts';
@@ -13,7 +13,7 @@ import { discardEdit, filesOfEdit, held } from '../moderation/waiting.ts';
 import { isBlocked } from '../people/blocks.ts';
 import { getRoom, setRoom } from '../rooms/loaded.ts';
 import { isReadable, type RoomRow } from '../rooms/room.ts';
-import { existing, existingFor, messageIn, refuse } from '../rooms/room-changes.ts';
+import { messageIn, requireRoom, requireRoomOf } from '../rooms/room-changes.ts';
 import { isReply, keepConcerned, removeReply } from '../threads/threads.ts';
 import { messageNeed, textRevOf, updateMessage } from './loaded.ts';
 import { mentionsFor, mentionsNamed, tellMentions } from './mentions.ts';
@@ -106,18 +106,6 @@ export interface MessageWrites {
       at: number;
     };
     out: { message: StoredMessage; changed: boolean };
-  };
-  /**
-   * Reactions of several users to one message, as one change of it. If a user changes a reaction twice, the last
-   * change counts.
-   * Each is answered for: whether it changed anything, or why it could not (`unknown_room`: no member; `forbidden`:
-   * the other
-   * one of a direct room has blocked the user; `limit_reached`). Codes: `unknown_room`, `forbidden`,
-   * `unknown_message` (none, or deleted).
-   */
-  react: {
-    in: { room: string; seq: number; reactions: readonly { user: string; emoji: string; on: boolean }[] };
-    out: { message: StoredMessage; results: ('changed' | 'same' | Code)[] };
   };
 }
 
@@ -214,7 +202,7 @@ export function mayEdit(
   work: Work,
   { room: id, seq, user, at, siteModerator }: Pick<Edit, 'room' | 'seq' | 'user' | 'at' | 'siteModerator'>,
 ): { room: RoomRow; before: StoredMessage; free: boolean } {
-  const room = existingFor(work, id, user);
+  const room = requireRoomOf(work, id, user);
   const member = getMember(work, id, user);
   const free = isModerator(member, siteModerator);
   if (room.settings.write === 'moderators' && !free) refuse('forbidden');
@@ -286,7 +274,7 @@ export function storeEdit(
 export const deleteMessage: Rule<MessageWrites['delete']> = {
   needs: ({ room, seq, user }) => [memberNeed(room, user), messageNeed(room, seq), rows(held, { room, seq })],
   run(work, { room: id, seq, id: is, user, moderator, siteModerator, anywhere, reason, at }, changes) {
-    const room = anywhere ? existing(work, id) : existingFor(work, id, user);
+    const room = anywhere ? requireRoom(work, id) : requireRoomOf(work, id, user);
     const before = messageIn(work, room, seq);
     if (before === undefined || (is !== undefined && before.id !== is)) refuse('unknown_message');
     const own = before.user.id === user;

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { RequestError } from '../../wire/errors.ts';
 import type { ChosenFile, MessageFile } from '../../wire/events.ts';
 import type { Change } from '../changes.ts';
+import { refuse } from '../engine/rule.ts';
 import type { Need, Work } from '../engine/work.ts';
 import { isHeld } from '../files/file.ts';
 import { fileNeed, getFile, setFile } from '../files/loaded.ts';
@@ -14,7 +15,7 @@ import { actInPublic, named, rename } from '../people/users.ts';
 import { withOneMore } from '../rooms/days.ts';
 import { setRoom } from '../rooms/loaded.ts';
 import type { RoomRow } from '../rooms/room.ts';
-import { existing, refuse } from '../rooms/room-changes.ts';
+import { requireRoom } from '../rooms/room-changes.ts';
 import { replyNeeds } from '../threads/loaded.ts';
 import { addReply, isReply, threadOf } from '../threads/threads.ts';
 import { clientIdNeed, getMessageByClientId, insertMessage } from './loaded.ts';
@@ -86,7 +87,7 @@ export function post(
   changes: Change[],
   content: (room: RoomRow, free: boolean) => Content,
 ): { message: StoredMessage; repeated: boolean } {
-  const room = existing(work, input.room);
+  const room = requireRoom(work, input.room);
   const member = getMember(work, room.id, input.user.id);
   if (input.asMember && !isMember(member)) refuse('unknown_room');
   const repeat = repeatOf(work, input, said);
@@ -262,7 +263,7 @@ function invitePartner(
   const at = message.sentAt;
   add(
     work,
-    existing(work, id),
+    requireRoom(work, id),
     partner,
     { source: 'people', role: 'member', acted: acted.never, readSeq, at },
     changes,

@@ -1,14 +1,14 @@
 import type { Preview } from '../../wire/events.ts';
 import { firstPage } from '../../wire/links.ts';
 import type { Change } from '../changes.ts';
-import type { Nothing, Rule } from '../engine/rule.ts';
+import { type Nothing, type Rule, refuse } from '../engine/rule.ts';
 import type { Work } from '../engine/work.ts';
 import { fileNeed, getFile, release, setFile } from '../files/loaded.ts';
 import { getMember, memberNeed } from '../members/loaded.ts';
 import { isModerator } from '../members/membership.ts';
 import { setRoom } from '../rooms/loaded.ts';
 import { hasBegun, type RoomRow, wantsPreviews } from '../rooms/room.ts';
-import { existing, existingFor, messageIn, record, refuse } from '../rooms/room-changes.ts';
+import { messageIn, recordOf, requireRoom, requireRoomOf } from '../rooms/room-changes.ts';
 import { getReacted, lastMessageNeed, messageNeed, setReacted, textRevOf } from './loaded.ts';
 import type { StoredMessage } from './message.ts';
 
@@ -50,7 +50,7 @@ export const preview: Rule<PreviewWrites['preview']> = {
     ...(page?.image === undefined ? [] : [fileNeed(page.image.id)]),
   ],
   run(work, { room: id, seq, url, page, at }, changes) {
-    const room = existing(work, id);
+    const room = requireRoom(work, id);
     const before = messageIn(work, room, seq);
     const waits = before?.preview?.url === url && before.preview.title === undefined;
     const { image } = page ?? {};
@@ -75,7 +75,7 @@ export const preview: Rule<PreviewWrites['preview']> = {
 export const removePreview: Rule<PreviewWrites['removePreview']> = {
   needs: ({ room, seq, user }) => [memberNeed(room, user), messageNeed(room, seq)],
   run(work, { room: id, seq, user, moderator, siteModerator, at }, changes) {
-    const room = existingFor(work, id, user);
+    const room = requireRoomOf(work, id, user);
     const before = messageIn(work, room, seq);
     if (before === undefined) refuse('unknown_message');
     const mayModerate = moderator && isModerator(getMember(work, id, user), siteModerator);
@@ -92,7 +92,7 @@ export const removePreview: Rule<PreviewWrites['removePreview']> = {
 export const setPreviews: Rule<PreviewWrites['setPreviews']> = {
   needs: ({ room }) => [lastMessageNeed(room)],
   run(work, { room: id, user, previews }, changes) {
-    const before = existing(work, id);
+    const before = requireRoom(work, id);
     const { previewsOf, ...room } = before;
     if (!room.pair?.includes(user)) refuse('forbidden');
     if (!hasBegun(before)) refuse('forbidden', 'the room has no message yet');
@@ -102,7 +102,7 @@ export const setPreviews: Rule<PreviewWrites['setPreviews']> = {
     const now = low ? (high ? 'both' : 'low') : high ? 'high' : undefined;
     if (now === previewsOf) return {};
     setRoom(work, { ...room, ...(now === undefined ? {} : { previewsOf: now }) });
-    changes.push({ type: 'room', is: 'changed', room: record(work, existing(work, id)) });
+    changes.push({ type: 'room', is: 'changed', room: recordOf(work, requireRoom(work, id)) });
     return {};
   },
 };

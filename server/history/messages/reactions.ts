@@ -1,7 +1,7 @@
 import type { MessageReacted, Reaction } from '../../wire/events.ts';
 import { ask, raw, sql } from '../engine/dialect.ts';
 import { cutPage, type ReadsOf } from '../engine/read.ts';
-import type { Rule } from '../engine/rule.ts';
+import { type Code, type Rule, refuse } from '../engine/rule.ts';
 import { deleteRows } from '../engine/store.ts';
 import type { Value } from '../engine/table.ts';
 import {
@@ -22,11 +22,25 @@ import { isMember } from '../members/member.ts';
 import { isBlocked } from '../people/blocks.ts';
 import { existingRoom, setRoom } from '../rooms/loaded.ts';
 import { goneRooms } from '../rooms/room.ts';
-import { existing, messageIn, refuse } from '../rooms/room-changes.ts';
+import { messageIn, requireRoom } from '../rooms/room-changes.ts';
 import { findRoomNumbers, isUnexpired, roomNumber } from '../rooms/select.ts';
 import { getReacted, loadedMessage, loadedMessages, messageNeed, setReacted, textRevOf } from './loaded.ts';
 import type { StoredMessage } from './message.ts';
-import type { MessageWrites } from './messages.ts';
+
+export interface ReactionWrites {
+  /**
+   * Reactions of several users to one message, as one change of it. If a user changes a reaction twice, the last
+   * change counts.
+   * Each is answered for: whether it changed anything, or why it could not (`unknown_room`: no member; `forbidden`:
+   * the other
+   * one of a direct room has blocked the user; `limit_reached`). Codes: `unknown_room`, `forbidden`,
+   * `unknown_message` (none, or deleted).
+   */
+  react: {
+    in: { room: string; seq: number; reactions: readonly { user: string; emoji: string; on: boolean }[] };
+    out: { message: StoredMessage; results: ('changed' | 'same' | Code)[] };
+  };
+}
 
 /** Different emoji on one message, and users of each that a message names. */
 export const mostReactions = 12;
@@ -54,7 +68,7 @@ export interface ReactionReads {
   };
 }
 
-export const react: Rule<MessageWrites['react']> = {
+export const react: Rule<ReactionWrites['react']> = {
   adds: true,
   needs: ({ room, seq, reactions }) => [
     messageNeed(room, seq),
@@ -64,7 +78,7 @@ export const react: Rule<MessageWrites['react']> = {
     ]),
   ],
   run(work, { room: id, seq, reactions }, changes) {
-    const room = existing(work, id);
+    const room = requireRoom(work, id);
     const isRefused = ({ user, on }: (typeof reactions)[number]) => on && isBlocked(work, room, user);
     const before = messageIn(work, room, seq);
     if (before === undefined || before.deletedAt !== undefined) {

@@ -4,7 +4,7 @@ import { firstPage } from '../../wire/links.ts';
 import type { Change } from '../changes.ts';
 import { ask, inList, raw, sql } from '../engine/dialect.ts';
 import { columnsOf, cutPageBySize, hasRows, type ReadsOf } from '../engine/read.ts';
-import type { Nothing, Rule } from '../engine/rule.ts';
+import { type Nothing, type Rule, refuse } from '../engine/rule.ts';
 import { type Row, rowFrom } from '../engine/table.ts';
 import { rows, type Work } from '../engine/work.ts';
 import { isHeld, waitsSince } from '../files/file.ts';
@@ -32,7 +32,7 @@ import { userNeed } from '../people/loaded.ts';
 import { named } from '../people/users.ts';
 import { getRoom } from '../rooms/loaded.ts';
 import type { RoomRow } from '../rooms/room.ts';
-import { existing, refuse } from '../rooms/room-changes.ts';
+import { requireRoom } from '../rooms/room-changes.ts';
 import { tellAct } from './acts.ts';
 import {
   discardEdit,
@@ -131,7 +131,7 @@ export const hold: Rule<HeldWrites['hold']> = {
   run(work, input, changes) {
     const { room: id, user, clientId, sentAt, why } = input;
     const said = saidBy(input);
-    const room = existing(work, id);
+    const room = requireRoom(work, id);
     const member = getMember(work, id, user.id);
     if (input.asMember && !isMember(member)) refuse('unknown_room');
     const waiting = work.find(held, { room: id, user: user.id });
@@ -214,7 +214,7 @@ export const heldPreview: Rule<HeldWrites['heldPreview']> = {
     ...(page?.image === undefined ? [] : [fileNeed(page.image.id)]),
   ],
   run(work, { room: roomId, id, url, page, at }, changes) {
-    const room = existing(work, roomId);
+    const room = requireRoom(work, roomId);
     const [one] = work.find(held, { room: roomId, id });
     const { image } = page ?? {};
     const file = image && getFile(work, roomId, image.id);
@@ -249,7 +249,13 @@ export const approveHeld: Rule<HeldWrites['approveHeld']> = {
     const message =
       one.seq === undefined ? approve(work, one, at, changes) : approveEdit(work, one, one.seq, at, changes);
     dropHeld(work, stored, { at, is: 'approved', by }, changes);
-    tellAct(changes, { kind: 'approved', by, user: one.user, room: existing(work, room), seq: message.seq });
+    tellAct(changes, {
+      kind: 'approved',
+      by,
+      user: one.user,
+      room: requireRoom(work, room),
+      seq: message.seq,
+    });
     return { message };
   },
 };
@@ -266,7 +272,7 @@ export const rejectHeld: Rule<HeldWrites['rejectHeld']> = {
       kind: 'rejected',
       by,
       user: one.user,
-      room: existing(work, room),
+      room: requireRoom(work, room),
       seq: one.seq,
       reason,
     });
@@ -299,7 +305,7 @@ const noMember = 'the author is no member any more';
 /** Takes its place as the newest message of the room, with the id and the `clientId` under which it was sent. */
 function approve(work: Work, one: StoredHeld, at: number, changes: Change[]): StoredMessage {
   const { id, clientId, digest } = one;
-  const room = existing(work, one.room);
+  const room = requireRoom(work, one.room);
   const user = named(work, one.user);
   const member = getMember(work, room.id, user.id);
   if (!isMember(member)) refuse('forbidden', noMember);
@@ -395,7 +401,7 @@ function waitingFor(
     siteModerator,
   }: Pick<HeldWrites['rejectHeld']['in'], 'room' | 'id' | 'by' | 'siteModerator'>,
 ): StoredHeld {
-  const { kind } = existing(work, room);
+  const { kind } = requireRoom(work, room);
   const member = getMember(work, room, by);
   const reads = kind === 'public' ? !isBanned(member) : isMember(member);
   const decides = reads && isModerator(member, siteModerator);

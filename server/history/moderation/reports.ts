@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Report, ReportEnd } from '../../wire/events.ts';
 import { ask, type Dialect, inList, raw, sql } from '../engine/dialect.ts';
 import { columnsOf, cutPageBySize, type ReadContext, type ReadsOf } from '../engine/read.ts';
-import type { Rule } from '../engine/rule.ts';
+import { type Rule, refuse } from '../engine/rule.ts';
 import { type Row, rowFrom, table } from '../engine/table.ts';
 import { type Question, rows, storedRoom, type ValueLoader, type Work } from '../engine/work.ts';
 import { getMember, memberNeed } from '../members/loaded.ts';
@@ -12,7 +12,7 @@ import { lastMessageNeed, messageNeed } from '../messages/loaded.ts';
 import { mostNameBytes, type StoredMessage, sizeOf } from '../messages/message.ts';
 import { deleteMessage } from '../messages/messages.ts';
 import type { RoomState } from '../rooms/room.ts';
-import { countReports, existing, isStale, messageIn, record, refuse } from '../rooms/room-changes.ts';
+import { countReports, isStale, messageIn, recordOf, requireRoom } from '../rooms/room-changes.ts';
 import { type KnownRooms, knownRooms, roomNumber } from '../rooms/select.ts';
 import { tellAct } from './acts.ts';
 import { restrict } from './restrictions.ts';
@@ -113,7 +113,7 @@ export const report: Rule<ReportWrites['report']> = {
     rows(reports, { room, seq, by }),
   ],
   run(work, { room: id, seq, by, ...report }, changes) {
-    const room = existing(work, id);
+    const room = requireRoom(work, id);
     const member = getMember(work, id, by);
     if (room.kind === 'public' ? isBanned(member) : !isMember(member)) refuse('unknown_room');
     if (work.find(reports, { room: id, seq, by }).length > 0) return { repeated: true };
@@ -124,7 +124,7 @@ export const report: Rule<ReportWrites['report']> = {
     const row = { id: randomUUID(), room: id, seq, by, author: found.user.id, ...report, message };
     work.put(reports, row);
     countReports(work, room, 1);
-    changes.push({ type: 'report', room: record(work, room), id: row.id, closed: false });
+    changes.push({ type: 'report', room: recordOf(work, room), id: row.id, closed: false });
     return { repeated: false };
   },
 };
@@ -141,7 +141,7 @@ export const closeReport: Rule<ReportWrites['closeReport']> = {
     { room: id, seq, id: report, others = [], author, restriction, reason, again, decidedFor, ...closed },
     changes,
   ) {
-    const room = existing(work, id);
+    const room = requireRoom(work, id);
     const [first] = work.find(reports, { room: id, id: report });
     if (first === undefined || first.seq < room.firstSeq) refuse('unknown_message');
     if (first.closed !== undefined) return { decided: false, stale: false };
@@ -158,8 +158,8 @@ export const closeReport: Rule<ReportWrites['closeReport']> = {
       if (known === undefined || known.closed !== undefined || known.seq !== seq) continue;
       const { message: _, text: _text, ...rest } = known;
       work.put(reports, { ...rest, closed });
-      countReports(work, existing(work, id), -1);
-      changes.push({ type: 'report', room: record(work, existing(work, id)), id: one, closed: true });
+      countReports(work, requireRoom(work, id), -1);
+      changes.push({ type: 'report', room: recordOf(work, requireRoom(work, id)), id: one, closed: true });
     }
     if (!again)
       tellAct(changes, {

@@ -18,7 +18,7 @@ import { countMembers, handOver, peopleLosing, putMember } from '../members/memb
 import { lastMessageNeed } from '../messages/loaded.ts';
 import { setRoom } from '../rooms/loaded.ts';
 import type { RoomState } from '../rooms/room.ts';
-import { existing, isStale, record } from '../rooms/room-changes.ts';
+import { isStale, recordOf, requireRoom } from '../rooms/room-changes.ts';
 import { tellAct } from './acts.ts';
 
 export interface RestrictionWrites {
@@ -49,7 +49,7 @@ export interface RestrictionReads {
 export const restrict: Rule<RestrictionWrites['restrict']> = {
   needs: ({ room, user }) => [lastMessageNeed(room), ...peopleLosing(room, [user])],
   run(work, { room: id, user, kind, restriction, actor, decidedFor, at }, changes) {
-    const room = existing(work, id);
+    const room = requireRoom(work, id);
     if (isStale(room, decidedFor)) return { stale: true };
     const isLaid = getMember(work, id, user)?.restricted?.[kind] !== undefined;
     layRestriction(work, id, user, { kind, restriction, at }, changes);
@@ -86,7 +86,7 @@ function layRestriction(
   { kind, restriction, at }: { kind: RestrictionKind; restriction: Restriction | null; at: number },
   changes: Change[],
 ): void {
-  const room = existing(work, id);
+  const room = requireRoom(work, id);
   const before = getMember(work, id, user) ?? { sources: 0, role: 'member', readSeq: 0, acted: acted.never };
   if (restriction === null && before.restricted?.[kind] === undefined) return;
   const { restricted, held: _, ...rest } = before;
@@ -114,7 +114,7 @@ function layRestriction(
   const is = isMember(now);
   if (is === wasMember) setRoom(work, { ...room, access: room.access + 1 });
   else countMembers(work, room, is ? 1 : -1, at);
-  changes.push({ type: 'restricted', room: record(work, room), user, kind, now: next });
+  changes.push({ type: 'restricted', room: recordOf(work, room), user, kind, now: next });
   if (is === wasMember) return setMember(work, id, user, now);
   const since = is ? at : undefined;
   const cause = is ? 'other' : 'banned';

@@ -1,11 +1,12 @@
 import { raw, type Sql, sql } from '../engine/dialect.ts';
-import { dueRows, dueRowsNeed } from '../engine/due-rows.ts';
+import { claimRows, dueRowsNeed, markRows } from '../engine/due-rows.ts';
 import type { Nothing, Rule } from '../engine/rule.ts';
-import { type Columns, type Table, table, type Value } from '../engine/table.ts';
+import { table } from '../engine/table.ts';
 import { rows, type Work } from '../engine/work.ts';
 import { aboutUser, isGone } from '../erasure/erasures.ts';
 import { getRoom } from '../rooms/loaded.ts';
 import { type StoredEvent, webhooks } from '../webhooks.ts';
+import { markPushes, type PushPlace } from './pushes.ts';
 
 // Users who are to be notified of what is unread. The log of changes says whom it may concern: see consuming.ts.
 
@@ -21,39 +22,6 @@ export interface Concerned {
   /** The users among them who have devices. */
   pushes: readonly PushPlace[];
   pushDue: number;
-}
-
-/** A push to the devices of a user, of what is unread in a room. */
-export interface PushPlace {
-  user: string;
-  room: string;
-}
-
-/** The message of a room that was pushed to a user last. */
-export interface Pushed {
-  /** Its id, and how many unread messages of the room mentioned the user. */
-  message: string;
-  mentions: number;
-  /** The ids of the devices that have got it; absent if nobody else is to get it. */
-  got?: readonly string[];
-}
-
-/** A push that is due. */
-export interface DuePush extends PushPlace {
-  /** A server has ended while it sent the message of `pushed`. */
-  sending: boolean;
-  /** The message that was pushed last, unless that was a while ago. */
-  pushed?: Pushed;
-}
-
-/** The end of a look at a push. */
-export interface SettledPush extends PushPlace {
-  /** The message that was pushed last: it is remembered for a while. Absent if that is not needed. */
-  pushed?: Pushed | undefined;
-  /** When to look again; absent if nothing is left to be sent. */
-  due?: number;
-  /** Devices wait until `due`; a newer message is due as usual. */
-  yields?: boolean;
 }
 
 /** Milliseconds between two times that the members of a large room are looked through. */
@@ -110,24 +78,6 @@ export interface DueWrites {
     };
     out: { lost: boolean };
   };
-  /**
-   * Gives pushes that are due: they are due again at `until`, in case this server ends. `next` as that of `claimDueUsers`.
-   * Messages that were pushed before the time `before` are forgotten.
-   */
-  claimPushes: {
-    in: { at: number; until: number; most: number; before: number };
-    out: { pushes: DuePush[]; next?: number };
-  };
-  /** Pushes are looked at. If there was more meanwhile, they are due now. */
-  settlePushes: {
-    in: { pushes: readonly SettledPush[]; until: number; at: number };
-    out: Nothing;
-  };
-  /**
-   * `pushed` is being sent: the outcome is not known yet, and no server sends it to the devices in `got` again.
-   * `lost`: another server has taken over.
-   */
-  notePushing: { in: PushPlace & { until: number; pushed: Pushed }; out: { lost: boolean } };
   /** The user was not notified of these rooms after all; `at` and `lastNotified`: the earlier times, if there were any. */
   forgetNotified: {
     in: { user: string; rooms: readonly { room: string; at?: number }[]; lastNotified?: number };
@@ -160,32 +110,6 @@ export const dueRooms = table<{
   done: 'done',
 });
 
-/** The pushes to the devices of users: see `claimPushes`. */
-export const pushes = table<{
-  user: string;
-  roomId: string;
-  due?: number;
-  claimed?: 1;
-  again?: 1;
-  sending?: 1;
-  pushed?: Pushed;
-  done?: number;
-}>(
-  'chat_pushes',
-  ['user', 'roomId'],
-  {
-    user: 'user_id',
-    roomId: 'room_id',
-    due: 'due',
-    claimed: 'claimed',
-    again: 'again',
-    sending: 'sending',
-    pushed: 'pushed',
-    done: 'done',
-  },
-  { users: ['user'], without: () => ({ row: null }) },
-);
-
 /** When users were last notified of a room; `before`: see `Reads.notices`. */
 export const notified = table<{ room: string; user: string; at: number; before?: number }>(
   'chat_notified',
@@ -202,25 +126,10 @@ export const lastNotified = table<{ user: string; at: number }>(
   { users: ['user'], without: () => ({ row: null }) },
 );
 
-/**
- * Gives the rows that are due to one server: they are due again at `until`, in case it ends.
- * @param kept what stays of a row that is given
- */
-function claim<Of extends { due?: number; claimed?: 1 }>(
-  work: Work,
-  table: Table<Of>,
-  { at, until, most }: { at: number; until: number; most: number },
-  kept: (row: Of) => Of = (row) => row,
-): { rows: readonly Of[]; next?: number } {
-  const found = dueRows(work, table, at, most);
-  for (const row of found.rows) work.put(table, { ...kept(row), due: until, claimed: 1 });
-  return { rows: found.rows, ...(found.next === undefined ? {} : { next: found.next }) };
-}
-
 export const claimDueUsers: Rule<DueWrites['claimDueUsers']> = {
   needs: ({ at, most }) => [dueRowsNeed(due, at, most)],
   run(work, input) {
-    const { rows, ...next } = claim(work, due, input);
+    const { rows, ...next } = claimRows(work, due, input);
     return { users: rows.map(({ user, sending }) => ({ user, sending: sending === 1 })), ...next };
   },
 };
@@ -228,7 +137,7 @@ export const claimDueUsers: Rule<DueWrites['claimDueUsers']> = {
 export const claimDueRooms: Rule<DueWrites['claimDueRooms']> = {
   needs: ({ at, most }) => [dueRowsNeed(dueRooms, at, most)],
   run(work, input) {
-    const { rows, ...next } = claim(work, dueRooms, input);
+    const { rows, ...next } = claimRows(work, dueRooms, input);
     return {
       rooms: rows.map(({ roomId, everyone }) => ({ room: roomId, everyone: everyone === 1 })),
       ...next,
@@ -305,64 +214,14 @@ export const forgetNotified: Rule<DueWrites['forgetNotified']> = {
   },
 };
 
-export const claimPushes: Rule<DueWrites['claimPushes']> = {
-  needs: ({ at, most }) => [dueRowsNeed(pushes, at, most)],
-  run(work, input) {
-    const { rows, ...next } = claim(work, pushes, input, ({ sending, done, ...row }) => row);
-    work.later(() => sql`DELETE FROM chat_pushes WHERE done < ${input.before} AND due IS NULL`);
-    return {
-      pushes: rows.map(({ user, roomId, sending, pushed }) => ({
-        user,
-        room: roomId,
-        sending: sending === 1,
-        ...(pushed === undefined ? {} : { pushed }),
-      })),
-      ...next,
-    };
-  },
-};
-
-export const settlePushes: Rule<DueWrites['settlePushes']> = {
-  needs: () => [],
-  run(work, { pushes, until, at }) {
-    for (const push of pushes) settlePush(work, push, until, at);
-    return {};
-  },
-};
-
-export const notePushing: Rule<DueWrites['notePushing']> = {
-  needs: ({ user, room }) => [rows(pushes, { user, roomId: room })],
-  run(work, { until, pushed, ...place }) {
-    const [row] = work.find(pushes, { user: place.user, roomId: place.room });
-    if (row?.due !== until) return { lost: true };
-    markPushing(work, place, pushed);
-    return { lost: false };
-  },
-};
-
 /** Something concerns these users. Rows that are there stay, and those that a server looks at are looked at again. */
 export function markDue(work: Work, users: readonly string[], due: number): void {
-  mark(
+  markRows(
     work,
     'chat_due',
     ['user_id'],
     users.map((user) => [user]),
     due,
-  );
-}
-
-/** The same for pushes; those that have ended, or wait for devices, are due as new ones. */
-export function markPushes(work: Work, pushes: readonly PushPlace[], due: number): void {
-  mark(
-    work,
-    'chat_pushes',
-    ['user_id', 'room_id'],
-    pushes.map(({ user, room }) => [user, room]),
-    due,
-    {
-      set: sql`due = CASE WHEN claimed = 1 THEN due ELSE ${due} END, again = claimed, done = NULL`,
-      where: sql`(claimed = 1 OR done IS NOT NULL)`,
-    },
   );
 }
 
@@ -376,25 +235,6 @@ export function lookAgain(work: Work, user: string): void {
             WHERE user_id = ${user}`,
     );
   }
-}
-
-function mark(
-  work: Work,
-  table: string,
-  key: Columns,
-  keys: readonly (readonly Value[])[],
-  due: number,
-  { set, where } = { set: sql`again = 1`, where: sql`claimed = 1` },
-): void {
-  if (keys.length === 0) return;
-  work.later((dialect) => sql`UPDATE ${raw(table)} SET ${set} WHERE ${where} AND ${dialect.each(key, keys)}`);
-  work.later((dialect) =>
-    dialect.insertNew(
-      table,
-      [...key, 'due'],
-      keys.map((row) => [...row, due]),
-    ),
-  );
 }
 
 /** The members of these rooms are to be looked through: at once, or `pause` ms after they last were. */
@@ -430,14 +270,6 @@ export function markSending(work: Work, user: string): void {
   work.later(() => sql`UPDATE chat_due SET sending = 1 WHERE user_id = ${user}`);
 }
 
-export function markPushing(work: Work, { user, room }: PushPlace, pushed: Pushed): void {
-  work.later(
-    () =>
-      sql`UPDATE chat_pushes SET sending = 1, pushed = ${JSON.stringify(pushed)}
-          WHERE user_id = ${user} AND room_id = ${room}`,
-  );
-}
-
 /**
  * A server has looked at the user, whom it has until then. If there was more, it looks again now; only a mail that could not be
  * sent waits for its next try.
@@ -450,30 +282,6 @@ export function settleDueUser(work: Work, user: string, until: number, at: numbe
     () =>
       sql`UPDATE chat_due
           SET due = coalesce(CASE WHEN sending IS NULL THEN again * ${at} END, ${again ?? at}),
-              claimed = NULL, again = NULL, sending = NULL
-          WHERE ${where}`,
-  );
-}
-
-/** A server has looked at a push, which it has until then. */
-export function settlePush(
-  work: Work,
-  { user, room, pushed, due, yields }: SettledPush,
-  until: number,
-  at: number,
-): void {
-  const where = sql`user_id = ${user} AND room_id = ${room} AND due = ${until}`;
-  const isOver = due === undefined;
-  if (isOver && pushed === undefined) {
-    work.later(() => sql`DELETE FROM chat_pushes WHERE ${where} AND again IS NULL`);
-  }
-  const done = isOver || yields === true ? at : null;
-  const stored = pushed === undefined ? null : JSON.stringify(pushed);
-  // If there was more, `again` is 1, else NULL. MariaDB goes from one column to the next: it is read before it is set.
-  work.later(
-    () =>
-      sql`UPDATE chat_pushes
-          SET due = coalesce(again * ${at}, ${due ?? null}), done = ${done}, pushed = ${stored},
               claimed = NULL, again = NULL, sending = NULL
           WHERE ${where}`,
   );

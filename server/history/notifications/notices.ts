@@ -6,7 +6,7 @@ import { rows } from '../engine/work.ts';
 import { aboutUser, isGone } from '../erasure/erasures.ts';
 import { getMember, memberNeed, setMember } from '../members/loaded.ts';
 import { acted, type MemberRecord } from '../members/member.ts';
-import { existing } from '../rooms/room-changes.ts';
+import { requireRoom } from '../rooms/room-changes.ts';
 import { lookAgain } from './due.ts';
 
 /** How a user wants to be notified while away, as far as the user has chosen. */
@@ -129,7 +129,7 @@ export const noteActive: Rule<NoticeWrites['noteActive']> = {
 export const noteOpened: Rule<NoticeWrites['noteOpened']> = {
   needs: ({ room, user }) => [memberNeed(room, user), ...aboutUser(user)],
   run(work, { room: id, user, seq }) {
-    const room = existing(work, id);
+    const room = requireRoom(work, id);
     const none: MemberRecord = { sources: 0, role: 'member', readSeq: 0, acted: acted.never };
     const member = getMember(work, id, user) ?? none;
     if (room.kind !== 'public' || member.sources !== 0 || isGone(work, user)) return {};

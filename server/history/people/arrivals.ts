@@ -1,14 +1,14 @@
 import type { SiteRole, User } from '../../wire/events.ts';
 import { ask, type Sql, sql } from '../engine/dialect.ts';
 import { countUpTo, cutPage, type ReadsOf } from '../engine/read.ts';
-import type { Nothing, Rule } from '../engine/rule.ts';
+import { type Nothing, type Rule, refuse } from '../engine/rule.ts';
 import { type Need, rows } from '../engine/work.ts';
 import { memberNeed, sessionRoomsNeed, sessionRoomsOf } from '../members/loaded.ts';
 import { acted, sources } from '../members/member.ts';
 import { add, take } from '../members/membership.ts';
 import { lastMessageNeed } from '../messages/loaded.ts';
 import { getRoom } from '../rooms/loaded.ts';
-import { newRoom, refuse, siteRoom } from '../rooms/room-changes.ts';
+import { newRoom, siteRoom } from '../rooms/room-changes.ts';
 import { behindNames, nameKey } from '../text-keys.ts';
 import { arrivals, getUser, siteUsers, userNeed } from './loaded.ts';
 import { deletedUser, type UserRecord, userFrom } from './user.ts';

@@ -1,10 +1,9 @@
 import { type Sql, sql } from '../engine/dialect.ts';
 import { hasRows, type ReadsOf } from '../engine/read.ts';
-import type { Nothing, Rule } from '../engine/rule.ts';
+import { type Nothing, type Rule, refuse } from '../engine/rule.ts';
 import { table } from '../engine/table.ts';
 import { rows, type Work } from '../engine/work.ts';
 import { otherOf, type RoomRow } from '../rooms/room.ts';
-import { refuse } from '../rooms/room-changes.ts';
 
 /** Users whom one user may block. */
 export const mostBlocked = 1000;

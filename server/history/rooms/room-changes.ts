@@ -1,5 +1,5 @@
-import { RequestError, type RequestErrorCode } from '../../wire/errors.ts';
 import type { Change } from '../changes.ts';
+import { refuse } from '../engine/rule.ts';
 import { table } from '../engine/table.ts';
 import type { Work } from '../engine/work.ts';
 import { getMember } from '../members/loaded.ts';
@@ -9,18 +9,14 @@ import type { StoredMessage } from '../messages/message.ts';
 import { deleteRoomRow, formerKeys, getRoom, setRoom } from './loaded.ts';
 import type { RoomRecord, RoomRow, RoomState } from './room.ts';
 
-/** The last heads of deleted rooms: see `formerKeys` of `Work`. */
+/** The last heads of deleted rooms: see `formerKeys`. */
 export const formerRooms = table<{ digest: string; head: number }>('chat_former_rooms', ['digest'], {
   digest: 'digest',
   head: 'head',
 });
 
-export function refuse(code: RequestErrorCode, detail?: string): never {
-  throw new RequestError(code, detail);
-}
-
 /** @throws RequestError `unknown_room` */
-export function existing(work: Work, id: string): RoomRow {
+export function requireRoom(work: Work, id: string): RoomRow {
   return getRoom(work, id) ?? refuse('unknown_room');
 }
 
@@ -28,13 +24,13 @@ export function existing(work: Work, id: string): RoomRow {
  * The room of a member: somebody who was removed while the request was under way is none. @throws RequestError
  * `unknown_room`
  */
-export function existingFor(work: Work, id: string, user: string): RoomRow {
-  const room = existing(work, id);
+export function requireRoomOf(work: Work, id: string, user: string): RoomRow {
+  const room = requireRoom(work, id);
   if (!isMember(getMember(work, id, user))) refuse('unknown_room');
   return room;
 }
 
-export function record(work: Work, row: RoomRow): RoomRecord {
+export function recordOf(work: Work, row: RoomRow): RoomRecord {
   const {
     createdBy: _by,
     clientId: _id,
@@ -47,7 +43,7 @@ export function record(work: Work, row: RoomRow): RoomRecord {
 }
 
 export function removeRoom(work: Work, room: RoomRow, changes: Change[]): void {
-  const gone = record(work, room);
+  const gone = recordOf(work, room);
   deleteRoomRow(work, room.id);
   // The id of a room that a user has made never comes again: see `newRoomId`.
   if (!/^[ud]-/.test(room.id) && room.head > 0) {
@@ -106,6 +102,6 @@ export function siteRoom(work: Work, id: string, kind: RoomRow['kind'], name: st
 
 export function newRoom(work: Work, room: RoomRow, changes: Change[]): RoomRow {
   setRoom(work, room);
-  changes.push({ type: 'room', is: 'new', room: record(work, room) });
+  changes.push({ type: 'room', is: 'new', room: recordOf(work, room) });
   return room;
 }

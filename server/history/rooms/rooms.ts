@@ -2,7 +2,7 @@ import type { RoomSettings, User } from '../../wire/events.ts';
 import type { Change } from '../changes.ts';
 import { ask, sql } from '../engine/dialect.ts';
 import type { ReadsOf } from '../engine/read.ts';
-import type { Nothing, Rule } from '../engine/rule.ts';
+import { type Nothing, type Rule, refuse } from '../engine/rule.ts';
 import { type Need, rows, type Work } from '../engine/work.ts';
 import { getMember } from '../members/loaded.ts';
 import { acted, isMember } from '../members/member.ts';
@@ -41,16 +41,7 @@ import {
   roomFrom,
   roomSettings,
 } from './room.ts';
-import {
-  emptyRoom,
-  existing,
-  isStale,
-  newRoom,
-  record,
-  refuse,
-  removeRoom,
-  siteRoom,
-} from './room-changes.ts';
+import { emptyRoom, isStale, newRoom, recordOf, removeRoom, requireRoom, siteRoom } from './room-changes.ts';
 import { roomSelection, withLastMessages } from './select.ts';
 
 export interface RoomWrites {
@@ -143,7 +134,7 @@ export const createRoom: Rule<RoomWrites['createRoom']> = {
   run(work, { id, kind, name, topic, by, clientId, most, at }, changes) {
     const repeat = roomMadeBy(work, by.id, clientId);
     if (repeat !== undefined && isReadable(repeat, getMember(work, repeat.id, by.id)))
-      return { room: record(work, repeat), repeated: true };
+      return { room: recordOf(work, repeat), repeated: true };
     if (kind === 'public') checkName(work, name);
     if (most > 0) {
       const { left, lost } = countRoomsMadeBy(work, by.id);
@@ -159,7 +150,7 @@ export const createRoom: Rule<RoomWrites['createRoom']> = {
     rename(work, by, changes);
     if (kind === 'public') actInPublic(work, by, changes);
     add(work, room, by, { source: 'people', role: 'owner', acted: acted.joined, at }, changes);
-    return { room: record(work, room), repeated: false };
+    return { room: recordOf(work, room), repeated: false };
   },
 };
 
@@ -172,7 +163,7 @@ export const putRoom: Rule<RoomWrites['putRoom']> = {
       if (kind === 'public') checkName(work, name);
       const empty = siteRoom(work, id, kind, name, at);
       const made = newRoom(work, { ...empty, ...(topic ? { topic } : {}) }, changes);
-      return { room: record(work, made), created: true };
+      return { room: recordOf(work, made), created: true };
     }
     if (room.kind !== kind) refuse('conflict', 'the room exists and is of another kind');
     return { room: update(work, room, { name, topic: topic ?? '' }, changes), created: false };
@@ -182,8 +173,8 @@ export const putRoom: Rule<RoomWrites['putRoom']> = {
 export const updateRoom: Rule<RoomWrites['updateRoom']> = {
   needs: ({ room }) => [lastMessageNeed(room)],
   run(work, { room: id, decidedFor, ...change }, changes) {
-    const room = existing(work, id);
-    if (isStale(room, decidedFor)) return { room: record(work, room), stale: true };
+    const room = requireRoom(work, id);
+    if (isStale(room, decidedFor)) return { room: recordOf(work, room), stale: true };
     return { room: update(work, room, change, changes), stale: false };
   },
 };
@@ -191,7 +182,7 @@ export const updateRoom: Rule<RoomWrites['updateRoom']> = {
 export const deleteRoom: Rule<RoomWrites['deleteRoom']> = {
   needs: ({ room }) => [lastMessageNeed(room)],
   run(work, { room: id, actor, decidedFor }, changes) {
-    const room = existing(work, id);
+    const room = requireRoom(work, id);
     if (isStale(room, decidedFor)) return { stale: true };
     removeRoom(work, room, changes);
     tellAct(changes, { kind: 'room_deleted', by: actor, room });
@@ -206,7 +197,7 @@ export const expire: Rule<RoomWrites['expire']> = {
     oldRepliesNeed(room, firstSeq),
   ],
   run(work, { room: id, firstSeq }, changes) {
-    const room = existing(work, id);
+    const room = requireRoom(work, id);
     if (firstSeq <= room.firstSeq) return {};
     const { reports = 0, pins: pinned = 0, ...rest } = room;
     const first = Math.min(firstSeq, room.lastSeq + 1);
@@ -222,7 +213,7 @@ export const expire: Rule<RoomWrites['expire']> = {
     };
     setRoom(work, now);
     expireReplies(work, id, room.firstSeq, first);
-    changes.push({ type: 'room', is: 'changed', room: record(work, now) });
+    changes.push({ type: 'room', is: 'changed', room: recordOf(work, now) });
     return {};
   },
 };
@@ -258,7 +249,7 @@ export const openDirect: Rule<RoomWrites['openDirect']> = {
     const wasMember = isMember(getMember(work, room.id, by.id));
     const acts = hasBegun(room) ? acted.joined : acted.never;
     add(work, room, by, { source: 'people', role: 'member', acted: acts, at }, changes);
-    return { room: record(work, room), repeated: wasMember };
+    return { room: recordOf(work, room), repeated: wasMember };
   },
 };
 
@@ -287,10 +278,10 @@ function update(
     ...(['name', 'topic'] as const).filter((field) => now[field] !== room[field]),
     ...(Object.keys(settings) as (keyof RoomSettings)[]),
   ];
-  if (changed.length === 0) return record(work, room);
+  if (changed.length === 0) return recordOf(work, room);
   if (room.kind === 'public') checkName(work, name, room.id);
   setRoom(work, now);
-  const updated = record(work, room);
+  const updated = recordOf(work, room);
   changes.push({ type: 'room', is: 'changed', room: updated });
   tellAct(changes, {
     kind: 'room_changed',

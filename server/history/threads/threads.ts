@@ -1,12 +1,12 @@
 import type { Change } from '../changes.ts';
-import type { Nothing, Rule } from '../engine/rule.ts';
+import { type Nothing, type Rule, refuse } from '../engine/rule.ts';
 import { rows, type Work } from '../engine/work.ts';
 import { getMember, memberNeed } from '../members/loaded.ts';
 import { isMember } from '../members/member.ts';
 import { getMessage, messageNeed } from '../messages/loaded.ts';
 import { everybody, mentioned, type StoredMessage, type ThreadPlace } from '../messages/message.ts';
 import type { RoomRow } from '../rooms/room.ts';
-import { existing, messageIn, refuse } from '../rooms/room-changes.ts';
+import { messageIn, requireRoom } from '../rooms/room-changes.ts';
 import {
   concerned,
   earlierReply,
@@ -41,7 +41,7 @@ export const follow: Rule<ThreadWrites['follow']> = {
     rows(threads, { room, thread }),
   ],
   run(work, { room: id, thread, user, following }, changes) {
-    const room = existing(work, id);
+    const room = requireRoom(work, id);
     if (!isMember(getMember(work, id, user))) refuse('unknown_room');
     // The first message may have expired, or may be a reply itself.
     const root = messageIn(work, room, thread);
@@ -71,7 +71,7 @@ export function addReply(work: Work, message: Reply, changes: Change[]): void {
   countReply(work, message);
   const place = { room: id, thread };
   const following = new Set(work.find(followers, { ...place, following: 1 }).map((one) => one.user));
-  const root = messageIn(work, existing(work, id), thread);
+  const root = messageIn(work, requireRoom(work, id), thread);
   for (const one of new Set([...(root === undefined ? [] : [root.user.id]), user.id])) {
     if (!isMember(getMember(work, id, one)) || following.size >= mostFollowers) continue;
     if (work.find(followers, { ...place, user: one }).length > 0) continue;

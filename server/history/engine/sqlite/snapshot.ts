@@ -9,7 +9,6 @@ import {
 } from '../../erasure/erase-again.ts';
 import { fileStates } from '../../files/file.ts';
 import { migrationsFolder, migrationsOf, tooNew } from '../../migrations.ts';
-
 import { erasedDigest, erasedSince, type ListedBefore } from './erased.ts';
 import { digestKeyOf, migrate } from './migrations.ts';
 import { openSqliteHistory } from './sqlite.ts';

@@ -4,7 +4,6 @@ import type { Change } from '../../changes.ts';
 import { reads, subjects } from '../../subjects.ts';
 import { batchOf, carryOut, type Outcome } from '../batch.ts';
 import { append, ofTypes, typesAfter, wantedTypes } from '../change-log.ts';
-
 import { Kept } from '../kept.ts';
 import { SealedCursors } from '../sealed-cursors.ts';
 import { Transaction } from '../transaction.ts';
