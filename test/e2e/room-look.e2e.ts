@@ -14,7 +14,7 @@ const tileInList = ({ page }: Person): Locator =>
     .locator('.tile');
 const color = (tile: Locator) => tile.evaluate((element) => getComputedStyle(element).backgroundImage);
 
-test('a colour and an emoji of a room appear at once for others, and stay after a reload', async ({
+test('a colour and an emoji of a room appear at once for others, stay after a reload, and can be removed', async ({
   alice,
   bob,
   site,
@@ -69,4 +69,10 @@ test('a colour and an emoji of a room appear at once for others, and stay after 
     await expect(tileInList(person)).toHaveText('🧪');
     expect(await color(tileInList(person))).toBe(chosen);
   }
+
+  await openSettings(alice);
+  await settings.getByRole('button', { name: 'Emoji: Remove' }).press('Enter');
+  await expect(settings.getByRole('button', { name: 'Emoji', exact: true })).toBeFocused();
+  await expect(tileInList(bob)).toHaveText('');
+  expect(await color(tileInList(bob))).toBe(chosen);
 });

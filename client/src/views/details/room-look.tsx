@@ -23,6 +23,7 @@ export function RoomLook({ context, roomId, look: { color, emoji }, change }: Pr
   const { strings, layer } = context;
   const colorLabel = strings.text('settings.color');
   const emojiLabel = strings.text('emoji.open');
+  const removeLabel = strings.text('link.remove');
   const swatches = [
     { value: '', name: strings.text('settings.color.auto'), style: hue(roomId) },
     ...colors.map((value, n) => ({ value, name: strings.text(`color.${value}`), style: `h${n} vivid` })),
@@ -47,8 +48,17 @@ export function RoomLook({ context, roomId, look: { color, emoji }, change }: Pr
       </Row>
       <Row title={emojiLabel}>
         {emoji !== '' && (
-          <button type="button" class="btn" onClick={() => change({ emoji: '' })}>
-            {strings.text('link.remove')}
+          <button
+            type="button"
+            class="btn"
+            aria-label={`${emojiLabel}: ${removeLabel}`}
+            onClick={({ currentTarget: { nextElementSibling: picker } }) => {
+              // This button disappears.
+              (picker as HTMLElement).focus();
+              change({ emoji: '' });
+            }}
+          >
+            {removeLabel}
           </button>
         )}
         <button
