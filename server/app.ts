@@ -8,7 +8,7 @@ import { openTraces, type Telemetry } from './app/telemetry.ts';
 import { openTransport } from './app/transport.ts';
 import { holdSettings } from './chat/moderation/hold-settings.ts';
 import { openChat } from './chat/open-chat.ts';
-import { eventTypes } from './history/webhooks.ts';
+import { eventTypes } from './history/history.ts';
 import type { ClientFile } from './http/client-files.ts';
 import { Metrics, type Part } from './http/metrics.ts';
 import { type Log, QuietLog } from './log.ts';

@@ -1,9 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Change, LoggedEntry } from '../history/changes.ts';
-import type { ConsumedRows } from '../history/consuming.ts';
-import { leaseTime } from '../history/engine/change-log.ts';
-import type { History, Writes } from '../history/history.ts';
+import {
+  type Change,
+  type ConsumedRows,
+  type History,
+  type LoggedEntry,
+  leaseTime,
+  type Writes,
+} from '../history/history.ts';
 import { pauses } from './rounds.ts';
 
 /** The lease of a consumer, which one server holds at a time. */

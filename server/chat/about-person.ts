@@ -1,4 +1,4 @@
-import { isMember } from '../history/members/member.ts';
+import { isMember } from '../history/history.ts';
 import type { Answers, RequestPayload } from '../wire/events.ts';
 import type { Chat } from './chat.ts';
 import type { Connection, Room } from './model.ts';

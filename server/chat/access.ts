@@ -1,5 +1,4 @@
-import { isMember, type MemberRecord, sources } from '../history/members/member.ts';
-import type { RoomRecord } from '../history/rooms/room.ts';
+import { isMember, type MemberRecord, type RoomRecord, sources } from '../history/history.ts';
 import type { Right, SiteRole } from '../wire/events.ts';
 
 /** The acting user in one room. */

@@ -1,6 +1,4 @@
-import type { History } from '../history/history.ts';
-import type { StoredMessage } from '../history/messages/message.ts';
-import type { StoredHeld } from '../history/moderation/waiting.ts';
+import type { History, StoredHeld, StoredMessage } from '../history/history.ts';
 import type { Answers, RequestPayload, User } from '../wire/events.ts';
 import type { Activity } from './activity.ts';
 import type { AnnouncementQueues, OnAsideFailure } from './asides.ts';

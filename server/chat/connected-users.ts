@@ -1,4 +1,4 @@
-import { sources } from '../history/members/member.ts';
+import { sources } from '../history/history.ts';
 import { RequestError } from '../wire/errors.ts';
 import type { User } from '../wire/events.ts';
 import { rightsIn } from './access.ts';

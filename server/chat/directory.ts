@@ -1,9 +1,13 @@
-import type { Change } from '../history/changes.ts';
-import { isNamed, leftOf, type MemberRecord } from '../history/members/member.ts';
-import type { UnreadMentions } from '../history/members/reading.ts';
-import type { StoredMessage } from '../history/messages/message.ts';
-import type { Ban } from '../history/moderation/records.ts';
-import type { RoomRecord } from '../history/rooms/room.ts';
+import {
+  type Ban,
+  type Change,
+  isNamed,
+  leftOf,
+  type MemberRecord,
+  type RoomRecord,
+  type StoredMessage,
+  type UnreadMentions,
+} from '../history/history.ts';
 import { RequestError } from '../wire/errors.ts';
 import type { Message, User } from '../wire/events.ts';
 import { mayRead } from './access.ts';

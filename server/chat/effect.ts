@@ -1,4 +1,4 @@
-import type { Change } from '../history/changes.ts';
+import type { Change } from '../history/history.ts';
 import type { Chat } from './chat.ts';
 import type { FindUser } from './model.ts';
 

@@ -1,7 +1,5 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
-import { opens, type StoredInvite } from '../history/invites.ts';
-import { isMember } from '../history/members/member.ts';
-import { stateOf } from '../history/rooms/room.ts';
+import { isMember, opens, type StoredInvite, stateOf } from '../history/history.ts';
 import { RequestError } from '../wire/errors.ts';
 import type { Answers, Invite, RequestPayload, User } from '../wire/events.ts';
 import { rankOf, rightsIn } from './access.ts';

@@ -1,5 +1,4 @@
-import type { Change } from '../history/changes.ts';
-import { isMember, type MemberRecord } from '../history/members/member.ts';
+import { type Change, isMember, type MemberRecord } from '../history/history.ts';
 import type { RemovalReason, User } from '../wire/events.ts';
 import type { Chat } from './chat.ts';
 import type { Effect } from './effect.ts';

@@ -1,7 +1,13 @@
-import type { History, Reads } from '../history/history.ts';
-import { isMember, type MemberRecord, sources } from '../history/members/member.ts';
-import type { MemberPlace } from '../history/members/members.ts';
-import { isUserRoom, stateOf } from '../history/rooms/room.ts';
+import {
+  type History,
+  isMember,
+  isUserRoom,
+  type MemberPlace,
+  type MemberRecord,
+  type Reads,
+  sources,
+  stateOf,
+} from '../history/history.ts';
 import { findKeys, memberKey, nameKey } from '../history/text-keys.ts';
 import { RequestError, type RequestErrorCode } from '../wire/errors.ts';
 import type { Answers, RequestPayload, RoomMember, User } from '../wire/events.ts';

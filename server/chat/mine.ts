@@ -1,4 +1,4 @@
-import type { StoredMessage } from '../history/messages/message.ts';
+import type { StoredMessage } from '../history/history.ts';
 import type { Message, Reaction } from '../wire/events.ts';
 import type { Chat } from './chat.ts';
 import type { Person } from './model.ts';

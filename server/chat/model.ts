@@ -1,9 +1,11 @@
-import type { MemberRecord } from '../history/members/member.ts';
-import type { Partner } from '../history/members/memberships.ts';
-import type { UnreadMentions } from '../history/members/reading.ts';
-import type { StoredMessage } from '../history/messages/message.ts';
-import type { UserRecord } from '../history/people/user.ts';
-import type { RoomRecord } from '../history/rooms/room.ts';
+import type {
+  MemberRecord,
+  Partner,
+  RoomRecord,
+  StoredMessage,
+  UnreadMentions,
+  UserRecord,
+} from '../history/history.ts';
 import type { SiteRole, User } from '../wire/events.ts';
 import type { Actor } from './access.ts';
 

@@ -1,5 +1,4 @@
-import type { History } from '../history/history.ts';
-import { deletedUser } from '../history/people/user.ts';
+import { deletedUser, type History } from '../history/history.ts';
 import type { User } from '../wire/events.ts';
 import type { Directory } from './directory.ts';
 

@@ -1,4 +1,4 @@
-import type { RoomRecord } from '../history/rooms/room.ts';
+import type { RoomRecord } from '../history/history.ts';
 import type { User } from '../wire/events.ts';
 
 /** An action on all connections of a user, on every server. */

@@ -1,5 +1,4 @@
-import type { History } from '../history/history.ts';
-import { otherOf } from '../history/rooms/room.ts';
+import { type History, otherOf } from '../history/history.ts';
 import type { ChangedSummaries } from './changed-summaries.ts';
 import type { Directory } from './directory.ts';
 import type { Room } from './model.ts';

@@ -1,5 +1,4 @@
-import { acted } from '../history/members/member.ts';
-import { hasBegun, otherOf } from '../history/rooms/room.ts';
+import { acted, hasBegun, otherOf } from '../history/history.ts';
 import type { MembersChange, User } from '../wire/events.ts';
 import { membersOf, type Room } from './model.ts';
 import type { Publisher } from './publisher.ts';

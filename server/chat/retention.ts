@@ -1,5 +1,4 @@
-import type { History, Reads } from '../history/history.ts';
-import { mailStopsFor } from '../history/notifications/mails.ts';
+import { type History, mailStopsFor, type Reads } from '../history/history.ts';
 
 /** Milliseconds after which a private room without members is deleted. */
 const emptyFor = 30 * 24 * 60 * 60 * 1000;

@@ -1,4 +1,4 @@
-import type { RoomRecord } from '../history/rooms/room.ts';
+import type { RoomRecord } from '../history/history.ts';
 import type { RoomSettings } from '../wire/events.ts';
 import type { Chat } from './chat.ts';
 import type { Effect } from './effect.ts';

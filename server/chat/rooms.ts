@@ -1,10 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import { maxPageBytes } from '../history/engine/read.ts';
-import { acted } from '../history/members/member.ts';
-import { type Page, type StoredMessage, sizeOf } from '../history/messages/message.ts';
-import { hasBegun } from '../history/rooms/room.ts';
+import {
+  acted,
+  hasBegun,
+  maxPageBytes,
+  type Page,
+  type StoredMessage,
+  type StoredThread,
+  sizeOf,
+} from '../history/history.ts';
 import { nameKey } from '../history/text-keys.ts';
-import type { StoredThread } from '../history/threads/reads.ts';
 import { RequestError, type RequestErrorCode } from '../wire/errors.ts';
 import type { Answers, RequestPayload, RoomSummary, User } from '../wire/events.ts';
 import type { Chat } from './chat.ts';

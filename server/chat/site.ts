@@ -1,7 +1,4 @@
-import type { ErasedMessages } from '../history/erasure/erasure.ts';
-import { sources } from '../history/members/member.ts';
-import type { Act, Ban } from '../history/moderation/records.ts';
-import type { RoomRecord } from '../history/rooms/room.ts';
+import { type Act, type Ban, type ErasedMessages, type RoomRecord, sources } from '../history/history.ts';
 import { RequestError } from '../wire/errors.ts';
 import { type AuditScope, auditScopes, type Message, type User } from '../wire/events.ts';
 import { firstPage } from '../wire/links.ts';

@@ -1,9 +1,13 @@
-import type { History } from '../history/history.ts';
-import type { MemberRecord } from '../history/members/member.ts';
-import type { Membership } from '../history/members/memberships.ts';
-import type { StoredMessage } from '../history/messages/message.ts';
-import { deletedUser } from '../history/people/user.ts';
-import { otherOf, type RoomRecord, wantsPreviews } from '../history/rooms/room.ts';
+import {
+  deletedUser,
+  type History,
+  type MemberRecord,
+  type Membership,
+  otherOf,
+  type RoomRecord,
+  type StoredMessage,
+  wantsPreviews,
+} from '../history/history.ts';
 import type { Can, LastMessage, Notify, RoomSummary, SiteRole, Totals, User } from '../wire/events.ts';
 import { memberBySession, moderatesSite, rightsIn } from './access.ts';
 import { type Directory, requireRoom } from './directory.ts';

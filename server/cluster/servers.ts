@@ -7,10 +7,7 @@ import type {
   ServerState,
   ThisServer,
 } from '../chat/other-servers.ts';
-import type { Change } from '../history/changes.ts';
-import type { History } from '../history/history.ts';
-import { isMember } from '../history/members/member.ts';
-import type { RoomRecord } from '../history/rooms/room.ts';
+import { type Change, type History, isMember, type RoomRecord } from '../history/history.ts';
 import { RequestError } from '../wire/errors.ts';
 import type { User } from '../wire/events.ts';
 import { Elsewhere } from './elsewhere.ts';

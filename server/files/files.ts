@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { type FileHandle, open, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Change } from '../history/changes.ts';
-import type { History } from '../history/history.ts';
+import type { Change, History } from '../history/history.ts';
 import type { Charge, FileBudget } from '../limits/file-budget.ts';
 import { RequestError } from '../wire/errors.ts';
 import type { MessageFile } from '../wire/events.ts';

@@ -1,4 +1,4 @@
-import { everybody, type StoredMessage } from '../history/messages/message.ts';
+import { everybody, type StoredMessage } from '../history/history.ts';
 import { describeFile, directionMarks, toLine } from '../notify/lines.ts';
 import { messagesOfMail, roomsOfMail } from '../notify/mail-bounds.ts';
 import type { NotificationTexts } from '../notify/texts.ts';

@@ -1,8 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { domainToASCII } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
-import type { History } from '../history/history.ts';
-import type { StoredMessage } from '../history/messages/message.ts';
+import type { History, StoredMessage } from '../history/history.ts';
 import type { About, SendMail } from '../notify/due.ts';
 import { NotificationTexts } from '../notify/texts.ts';
 import { isMailAddress, type Mailbox } from './address.ts';

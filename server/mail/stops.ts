@@ -1,6 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import type { History } from '../history/history.ts';
-import { mailStopsFor } from '../history/notifications/mails.ts';
+import { type History, mailStopsFor } from '../history/history.ts';
 
 /** A token with the time of its mail in seconds: so an old link is known as such, whether it was ever stored or not. */
 const form = /^([0-9a-z]{6,8})-([A-Za-z0-9_-]{24})$/;

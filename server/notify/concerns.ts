@@ -1,10 +1,15 @@
 import type { Consumer } from '../changes/consumer.ts';
-import type { LoggedChange, LoggedEntry } from '../history/changes.ts';
-import type { History } from '../history/history.ts';
-import { everybody, type StoredMessage } from '../history/messages/message.ts';
-import type { Concerned } from '../history/notifications/due.ts';
-import type { PushPlace } from '../history/notifications/pushes.ts';
-import { otherOf, type RoomRecord } from '../history/rooms/room.ts';
+import {
+  type Concerned,
+  everybody,
+  type History,
+  type LoggedChange,
+  type LoggedEntry,
+  otherOf,
+  type PushPlace,
+  type RoomRecord,
+  type StoredMessage,
+} from '../history/history.ts';
 
 /** Milliseconds after a message when it is pushed. */
 export const pushAfter = 5000;

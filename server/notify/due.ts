@@ -1,9 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Rounds } from '../changes/rounds.ts';
 import type { Directory } from '../chat/directory.ts';
-import type { History } from '../history/history.ts';
-import { lookThroughPause } from '../history/notifications/due.ts';
-import type { StoredEvent } from '../history/webhooks.ts';
+import { type History, lookThroughPause, type StoredEvent } from '../history/history.ts';
 import { hereFor, isHere } from './acts.ts';
 import { pushAfter } from './concerns.ts';
 import { mailsAtOnce } from './mail-bounds.ts';

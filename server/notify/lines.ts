@@ -1,4 +1,4 @@
-import type { StoredMessage } from '../history/messages/message.ts';
+import type { StoredMessage } from '../history/history.ts';
 import { visibleLine } from '../wire/blank.ts';
 import type { NotificationTexts } from './texts.ts';
 

@@ -1,4 +1,4 @@
-import type { StoredNotices } from '../history/notifications/notices.ts';
+import type { StoredNotices } from '../history/history.ts';
 import { type Answers, type RequestPayload, zone as zoneName } from '../wire/events.ts';
 import type { Quiet } from './times.ts';
 

@@ -1,11 +1,17 @@
 import { mayRead } from '../chat/access.ts';
 import type { Directory } from '../chat/directory.ts';
 import { notifyOf } from '../chat/summary.ts';
-import type { History, Reads } from '../history/history.ts';
-import { acted, isBanned, isMember } from '../history/members/member.ts';
-import type { Membership } from '../history/members/memberships.ts';
-import type { StoredMessage } from '../history/messages/message.ts';
-import { isUserRoom, type RoomRecord } from '../history/rooms/room.ts';
+import {
+  acted,
+  type History,
+  isBanned,
+  isMember,
+  isUserRoom,
+  type Membership,
+  type Reads,
+  type RoomRecord,
+  type StoredMessage,
+} from '../history/history.ts';
 import type { User } from '../wire/events.ts';
 import { messagesOfMail, roomsOfMail } from './mail-bounds.ts';
 

@@ -1,7 +1,5 @@
 import type { Files } from '../files/files.ts';
-import type { History } from '../history/history.ts';
-import type { StoredMessage } from '../history/messages/message.ts';
-import type { StoredHeld } from '../history/moderation/waiting.ts';
+import type { History, StoredHeld, StoredMessage } from '../history/history.ts';
 import { RequestError } from '../wire/errors.ts';
 import type { Preview } from '../wire/events.ts';
 import { type Fetched, Fetcher } from './fetcher.ts';

@@ -1,4 +1,4 @@
-import type { StoredMessage } from '../history/messages/message.ts';
+import type { StoredMessage } from '../history/history.ts';
 import { describeFile, toLine } from '../notify/lines.ts';
 import type { NotifySettings } from '../notify/settings.ts';
 import type { NotificationTexts } from '../notify/texts.ts';

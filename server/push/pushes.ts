@@ -1,9 +1,7 @@
 import { Rounds } from '../changes/rounds.ts';
 import { memberBySession } from '../chat/access.ts';
 import type { Directory } from '../chat/directory.ts';
-import type { History } from '../history/history.ts';
-import type { StoredMessage } from '../history/messages/message.ts';
-import type { DuePush, Pushed, SettledPush } from '../history/notifications/pushes.ts';
+import type { DuePush, History, Pushed, SettledPush, StoredMessage } from '../history/history.ts';
 import { isHere, longestHere } from '../notify/acts.ts';
 import { type NotifyDefaults, type NotifySettings, settingsOf } from '../notify/settings.ts';
 import { quietUntil } from '../notify/times.ts';

@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import type { StoredDevice } from '../history/notifications/devices.ts';
+import type { StoredDevice } from '../history/history.ts';
 import type { NotifySettings } from '../notify/settings.ts';
 import { NotificationTexts } from '../notify/texts.ts';
 import type { UnreadRoom } from '../notify/unread.ts';

@@ -1,5 +1,4 @@
-import type { History } from '../history/history.ts';
-import type { StoredVapidKey } from '../history/notifications/devices.ts';
+import type { History, StoredVapidKey } from '../history/history.ts';
 import type { Sealing } from './sealing.ts';
 import { drawVapidKey, type VapidKey, vapidKeyOf } from './vapid.ts';
 

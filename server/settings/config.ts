@@ -5,8 +5,8 @@ import { type Names, type OptionName, optionTexts, readOptions, useNames } from 
 import { z } from 'zod';
 import { readBusPlace } from '../cluster/address.ts';
 import { type FilesPlace, readFilesPlace } from '../files/place.ts';
+import { eventTypes } from '../history/history.ts';
 import { readHistoryPlace } from '../history/open.ts';
-import { eventTypes } from '../history/webhooks.ts';
 import { readMailbox } from '../mail/address.ts';
 import { readMailPlace } from '../mail/place.ts';
 import { readTemplates } from '../mail/templates.ts';

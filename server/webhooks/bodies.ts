@@ -1,7 +1,4 @@
-import type { History } from '../history/history.ts';
-import type { StoredMessage } from '../history/messages/message.ts';
-import type { RoomRecord } from '../history/rooms/room.ts';
-import type { StoredEvent } from '../history/webhooks.ts';
+import type { History, RoomRecord, StoredEvent, StoredMessage } from '../history/history.ts';
 import type { Message, User } from '../wire/events.ts';
 
 /** The most bytes of a text, in UTF-8. */

@@ -1,9 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { Consumer } from '../changes/consumer.ts';
-import type { LoggedChange } from '../history/changes.ts';
-import { isMember } from '../history/members/member.ts';
-import type { RoomRecord } from '../history/rooms/room.ts';
-import type { EventType, StoredEvent } from '../history/webhooks.ts';
+import {
+  type EventType,
+  isMember,
+  type LoggedChange,
+  type RoomRecord,
+  type StoredEvent,
+} from '../history/history.ts';
 import type { PresenceType } from './presence.ts';
 
 type Event = Omit<StoredEvent, 'id' | 'at' | 'due' | 'tries'>;

@@ -1,9 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Rounds } from '../changes/rounds.ts';
-import type { History, Writes } from '../history/history.ts';
-import type { StoredMessage } from '../history/messages/message.ts';
-import type { EventType, StoredEvent } from '../history/webhooks.ts';
+import type { EventType, History, StoredEvent, StoredMessage, Writes } from '../history/history.ts';
 import type { Message } from '../wire/events.ts';
 import { bodiesOf, type DueOf, userIn } from './bodies.ts';
 import { Endpoint, type Posted } from './endpoint.ts';

@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import type { Change } from '../../server/history/changes.ts';
 import { deleteOld, entriesAfter } from '../../server/history/engine/change-log.ts';
 import {
   type DatabaseConnection,
@@ -19,14 +18,13 @@ import { connectAlone } from '../../server/history/engine/in-use.ts';
 import { migrate } from '../../server/history/engine/migrations.ts';
 import { erasuresOf } from '../../server/history/erasure/erased-users.ts';
 import { erasableOf, rowsNaming } from '../../server/history/erasure/find.ts';
-import type { History } from '../../server/history/history.ts';
+import { type Change, deletedUser, type History } from '../../server/history/history.ts';
 import {
   type HistoryPlace,
   openDatabaseHistory,
   openHistory,
   readHistoryPlace,
 } from '../../server/history/open.ts';
-import { deletedUser } from '../../server/history/people/user.ts';
 import { tables } from '../../server/history/subjects.ts';
 
 import type { RequestError } from '../../server/wire/errors.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { mostDevices, type StoredDevice } from '../../server/history/notifications/devices.ts';
+import { mostDevices, type StoredDevice } from '../../server/history/history.ts';
 import { carryOutErasures } from '../helpers/erasures.ts';
 import { callsOf, type Now } from './history-tested.ts';
 

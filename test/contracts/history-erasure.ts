@@ -1,7 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Writes } from '../../server/history/history.ts';
-import type { StoredReport } from '../../server/history/moderation/reports.ts';
-import { deletedUser } from '../../server/history/people/user.ts';
+import { deletedUser, type StoredReport, type Writes } from '../../server/history/history.ts';
 import { carryOutErasures, erasureSteps, holdErasures } from '../helpers/erasures.ts';
 import { callsOf, type Now } from './history-tested.ts';
 

@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Writes } from '../../server/history/history.ts';
-import { mostHeld } from '../../server/history/moderation/waiting.ts';
+import { mostHeld, type Writes } from '../../server/history/history.ts';
 import { carryOutErasures } from '../helpers/erasures.ts';
 import { callsOf, expectRefusal, type Now, pagesOf, refused } from './history-tested.ts';
 

@@ -1,7 +1,10 @@
 import { expect, test } from 'vitest';
-import type { Writes } from '../../server/history/history.ts';
-import { mostInvites, mostInvitesOfRoom } from '../../server/history/invites.ts';
-import type { RoomRecord } from '../../server/history/rooms/room.ts';
+import {
+  mostInvites,
+  mostInvitesOfRoom,
+  type RoomRecord,
+  type Writes,
+} from '../../server/history/history.ts';
 import { callsOf, expectRefusal, type Now } from './history-tested.ts';
 
 const [ann, ben, cat, dan] = [1, 2, 3, 4].map((n) => ({ id: `${n}`, name: `N${n}` })) as [

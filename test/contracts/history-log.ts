@@ -1,10 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { audit } from '../../server/changes/audit.ts';
 import { runConsumers } from '../../server/changes/consumer.ts';
-import type { Change, LoggedEntry } from '../../server/history/changes.ts';
-import { leaseTime } from '../../server/history/engine/change-log.ts';
-import type { Writes } from '../../server/history/history.ts';
-import { sources } from '../../server/history/members/member.ts';
+import {
+  type Change,
+  type LoggedEntry,
+  leaseTime,
+  sources,
+  type Writes,
+} from '../../server/history/history.ts';
 import { carryOutErasures } from '../helpers/erasures.ts';
 import { callsOf, expectRefusal, type Now } from './history-tested.ts';
 

@@ -1,9 +1,11 @@
 import { expect, test } from 'vitest';
-import { maxPageBytes } from '../../server/history/engine/read.ts';
-import type { Writes } from '../../server/history/history.ts';
-import { sources } from '../../server/history/members/member.ts';
-import { mostBlocked } from '../../server/history/people/blocks.ts';
-import type { RoomRecord } from '../../server/history/rooms/room.ts';
+import {
+  maxPageBytes,
+  mostBlocked,
+  type RoomRecord,
+  sources,
+  type Writes,
+} from '../../server/history/history.ts';
 import { callsOf, expectRefusal, type Now, pagesOf, refused } from './history-tested.ts';
 
 const ann = { id: '1', name: 'Ann' };

@@ -1,7 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Writes } from '../../server/history/history.ts';
-import type { Act } from '../../server/history/moderation/records.ts';
-import type { ArrivalPlace } from '../../server/history/people/arrivals.ts';
+import type { Act, ArrivalPlace, Writes } from '../../server/history/history.ts';
 import { carryOutErasures } from '../helpers/erasures.ts';
 import { callsOf, expectRefusal, type Now, pagesOf } from './history-tested.ts';
 

@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Writes } from '../../server/history/history.ts';
-import type { PushPlace } from '../../server/history/notifications/pushes.ts';
+import type { PushPlace, Writes } from '../../server/history/history.ts';
 import { carryOutErasures } from '../helpers/erasures.ts';
 import { callsOf, type Now } from './history-tested.ts';
 

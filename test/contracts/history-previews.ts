@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Writes } from '../../server/history/history.ts';
-import type { NewMessage } from '../../server/history/messages/message.ts';
+import type { NewMessage, Writes } from '../../server/history/history.ts';
 import { callsOf, expectRefusal, type Now } from './history-tested.ts';
 
 const [ann, ben] = [

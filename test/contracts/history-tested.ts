@@ -1,7 +1,5 @@
 import { expect } from 'vitest';
-import type { Change } from '../../server/history/changes.ts';
-import { type History, methods, type Writes } from '../../server/history/history.ts';
-import { sources } from '../../server/history/members/member.ts';
+import { type Change, type History, methods, sources, type Writes } from '../../server/history/history.ts';
 
 /** The storage under an open history. */
 interface Storage {

@@ -1,8 +1,11 @@
 import { expect, test } from 'vitest';
-import type { Reads, Writes } from '../../server/history/history.ts';
-import { deletedUser } from '../../server/history/people/user.ts';
-import { mostNewReplies } from '../../server/history/threads/reads.ts';
-import { mostFollowers } from '../../server/history/threads/threads.ts';
+import {
+  deletedUser,
+  mostFollowers,
+  mostNewReplies,
+  type Reads,
+  type Writes,
+} from '../../server/history/history.ts';
 import { carryOutErasures } from '../helpers/erasures.ts';
 import { callsOf, expectRefusal, type Now } from './history-tested.ts';
 

@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Writes } from '../../server/history/history.ts';
-import type { EventType, StoredEvent } from '../../server/history/webhooks.ts';
+import type { EventType, StoredEvent, Writes } from '../../server/history/history.ts';
 import { carryOutErasures } from '../helpers/erasures.ts';
 import { callsOf, type Now } from './history-tested.ts';
 

@@ -1,11 +1,15 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { maxPageBytes } from '../../server/history/engine/read.ts';
-import type { Reads, Writes } from '../../server/history/history.ts';
-import { sources } from '../../server/history/members/member.ts';
-import type { MemberPlace } from '../../server/history/members/members.ts';
-import type { UnreadMentions } from '../../server/history/members/reading.ts';
-import { type RoomRecord, stateOf } from '../../server/history/rooms/room.ts';
-import type { SearchFilter } from '../../server/history/search.ts';
+import {
+  type MemberPlace,
+  maxPageBytes,
+  type Reads,
+  type RoomRecord,
+  type SearchFilter,
+  sources,
+  stateOf,
+  type UnreadMentions,
+  type Writes,
+} from '../../server/history/history.ts';
 import { size } from '../guarantees/size.ts';
 import { devicesContract } from './history-devices.ts';
 import { erasureContract } from './history-erasure.ts';

@@ -1,5 +1,4 @@
-import { erasureConsumer } from '../../server/history/erasure/erasure.ts';
-import type { History, Writes } from '../../server/history/history.ts';
+import { erasureConsumer, type History, type Writes } from '../../server/history/history.ts';
 
 type Step = Writes['eraseStep']['out'];
 

@@ -1,7 +1,6 @@
 import { onTestFinished } from 'vitest';
 import type { openChat } from '../../server/chat/open-chat.ts';
-import { type History, methods, type Reads, type Writes } from '../../server/history/history.ts';
-import { sources } from '../../server/history/members/member.ts';
+import { type History, methods, type Reads, sources, type Writes } from '../../server/history/history.ts';
 import { newClientId } from './chat-client.ts';
 import { openChatOver } from './chat-over-history.ts';
 

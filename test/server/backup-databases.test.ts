@@ -8,7 +8,7 @@ import { restoreBackup } from '../../server/backup/restore.ts';
 import { run as backup } from '../../server/command/backup.ts';
 import { run as importing } from '../../server/command/import.ts';
 import { run as restore } from '../../server/command/restore.ts';
-import { changeBits } from '../../server/history/changes.ts';
+import { changeBits } from '../../server/history/history.ts';
 import { type HistoryPlace, readHistoryPlace } from '../../server/history/open.ts';
 import type { CommandProblem } from '../../server/program/problem.ts';
 import { size } from '../guarantees/size.ts';

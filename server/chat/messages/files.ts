@@ -1,6 +1,4 @@
-import { isHeld, type StoredFile } from '../../history/files/file.ts';
-import { isBanned } from '../../history/members/member.ts';
-import { otherOf } from '../../history/rooms/room.ts';
+import { isBanned, isHeld, otherOf, type StoredFile } from '../../history/history.ts';
 import { RequestError } from '../../wire/errors.ts';
 import { decidesIn, mayRead, memberBySession, rightsIn } from '../access.ts';
 import type { Chat } from '../chat.ts';

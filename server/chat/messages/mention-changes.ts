@@ -1,4 +1,4 @@
-import { everybody, type StoredMessage } from '../../history/messages/message.ts';
+import { everybody, type StoredMessage } from '../../history/history.ts';
 import type { EventPayload } from '../../wire/events.ts';
 import type { Chat } from '../chat.ts';
 import type { Effect } from '../effect.ts';

@@ -1,4 +1,4 @@
-import type { NewMention, StoredMessage } from '../../history/messages/message.ts';
+import type { NewMention, StoredMessage } from '../../history/history.ts';
 import { RequestError } from '../../wire/errors.ts';
 import type { Message } from '../../wire/events.ts';
 

@@ -1,7 +1,4 @@
-import type { Change } from '../../history/changes.ts';
-import { acted } from '../../history/members/member.ts';
-import type { StoredMessage } from '../../history/messages/message.ts';
-import type { RoomRecord } from '../../history/rooms/room.ts';
+import { acted, type Change, type RoomRecord, type StoredMessage } from '../../history/history.ts';
 import type { Chat } from '../chat.ts';
 import type { Effect } from '../effect.ts';
 import type { Person, Room } from '../model.ts';

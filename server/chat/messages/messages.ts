@@ -1,6 +1,4 @@
-import type { Writes } from '../../history/history.ts';
-import type { StoredMessage } from '../../history/messages/message.ts';
-import type { StoredHeld } from '../../history/moderation/waiting.ts';
+import type { StoredHeld, StoredMessage, Writes } from '../../history/history.ts';
 import { RequestError } from '../../wire/errors.ts';
 import type { Answers, Held, Message, RequestPayload } from '../../wire/events.ts';
 import { firstPage } from '../../wire/links.ts';

@@ -1,7 +1,4 @@
-import type { Change } from '../../history/changes.ts';
-import type { History } from '../../history/history.ts';
-import type { Page } from '../../history/messages/message.ts';
-import type { StoredThread } from '../../history/threads/reads.ts';
+import type { Change, History, Page, StoredThread } from '../../history/history.ts';
 import type { Room } from '../model.ts';
 import { threadsIn } from './shown-threads.ts';
 

@@ -1,5 +1,4 @@
-import type { Reads } from '../../history/history.ts';
-import { stateOf } from '../../history/rooms/room.ts';
+import { type Reads, stateOf } from '../../history/history.ts';
 import type { Answers, Pin, RequestPayload } from '../../wire/events.ts';
 import type { Chat } from '../chat.ts';
 import type { Effect } from '../effect.ts';

@@ -1,5 +1,4 @@
-import type { History } from '../../history/history.ts';
-import type { StoredMessage } from '../../history/messages/message.ts';
+import type { History, StoredMessage } from '../../history/history.ts';
 import { RequestError } from '../../wire/errors.ts';
 import type { RequestPayload } from '../../wire/events.ts';
 

@@ -1,5 +1,4 @@
-import type { Change } from '../../history/changes.ts';
-import { otherOf } from '../../history/rooms/room.ts';
+import { type Change, otherOf } from '../../history/history.ts';
 import { RequestError } from '../../wire/errors.ts';
 import type { Answers, RequestPayload } from '../../wire/events.ts';
 import type { Chat } from '../chat.ts';

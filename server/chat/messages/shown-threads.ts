@@ -1,5 +1,4 @@
-import type { StoredMessage } from '../../history/messages/message.ts';
-import { namedAuthors, type StoredThread } from '../../history/threads/reads.ts';
+import { namedAuthors, type StoredMessage, type StoredThread } from '../../history/history.ts';
 import type { Thread } from '../../wire/events.ts';
 
 /** The thread of a message; that of a message without replies would have its number. */

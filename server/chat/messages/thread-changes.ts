@@ -1,6 +1,4 @@
-import type { History } from '../../history/history.ts';
-import type { StoredMessage } from '../../history/messages/message.ts';
-import type { StoredThread } from '../../history/threads/reads.ts';
+import type { History, StoredMessage, StoredThread } from '../../history/history.ts';
 import type { EventPayload } from '../../wire/events.ts';
 import type { OnAsideFailure } from '../asides.ts';
 import type { Person, Room } from '../model.ts';

@@ -1,5 +1,4 @@
-import type { StoredMessage } from '../../history/messages/message.ts';
-import type { StoredThread } from '../../history/threads/reads.ts';
+import type { StoredMessage, StoredThread } from '../../history/history.ts';
 import type { Message, Thread } from '../../wire/events.ts';
 import type { Chat } from '../chat.ts';
 import { pageFor } from '../mine.ts';

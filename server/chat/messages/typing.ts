@@ -1,4 +1,4 @@
-import { hasBegun, otherOf } from '../../history/rooms/room.ts';
+import { hasBegun, otherOf } from '../../history/history.ts';
 import type { User } from '../../wire/events.ts';
 import { type Connection, type Person, type Room, userOf } from '../model.ts';
 import type { OtherServers } from '../other-servers.ts';

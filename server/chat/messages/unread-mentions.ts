@@ -1,4 +1,4 @@
-import { mostUnreadMentions, type UnreadMentions } from '../../history/members/reading.ts';
+import { mostUnreadMentions, type UnreadMentions } from '../../history/history.ts';
 
 /** Shared by users without unread mentions, most of them in most rooms. */
 export const noMentions: UnreadMentions = new Map();

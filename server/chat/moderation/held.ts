@@ -1,5 +1,4 @@
-import type { Change } from '../../history/changes.ts';
-import { mostHeld, mostHeldWithLost, type StoredHeld } from '../../history/moderation/waiting.ts';
+import { type Change, mostHeld, mostHeldWithLost, type StoredHeld } from '../../history/history.ts';
 import { RequestError } from '../../wire/errors.ts';
 import type { Answers, ChosenFile, HoldReason, RequestPayload } from '../../wire/events.ts';
 import { firstPage } from '../../wire/links.ts';

@@ -1,4 +1,4 @@
-import type { KnownRooms } from '../../history/rooms/select.ts';
+import type { KnownRooms } from '../../history/history.ts';
 import { moderatesSite, rightsIn } from '../access.ts';
 import type { Chat } from '../chat.ts';
 import type { Connection } from '../model.ts';

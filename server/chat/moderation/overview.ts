@@ -1,4 +1,4 @@
-import { dayOf } from '../../history/rooms/days.ts';
+import { dayOf } from '../../history/history.ts';
 import type { Answers, RequestPayload } from '../../wire/events.ts';
 import type { Chat } from '../chat.ts';
 import type { Connection } from '../model.ts';

@@ -1,5 +1,4 @@
-import type { UserRecord } from '../../history/people/user.ts';
-import type { KnownRooms } from '../../history/rooms/select.ts';
+import type { KnownRooms, UserRecord } from '../../history/history.ts';
 import { mostCounted, mostReports, mostRooms } from '../../wire/counted.ts';
 import { RequestError } from '../../wire/errors.ts';
 import type { Answers, RequestPayload, RestrictionOfPerson, User } from '../../wire/events.ts';

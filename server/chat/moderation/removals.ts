@@ -1,4 +1,4 @@
-import type { Restriction } from '../../history/members/member.ts';
+import type { Restriction } from '../../history/history.ts';
 import type { EventPayload } from '../../wire/events.ts';
 import type { Restrictions } from './restrictions.ts';
 

@@ -1,5 +1,4 @@
-import type { StoredReport } from '../../history/moderation/reports.ts';
-import { type RoomRecord, stateOf } from '../../history/rooms/room.ts';
+import { type RoomRecord, type StoredReport, stateOf } from '../../history/history.ts';
 import { RequestError } from '../../wire/errors.ts';
 import type { Answers, Report, RequestPayload } from '../../wire/events.ts';
 import { moderatesSite, outranks } from '../access.ts';

@@ -3,8 +3,8 @@ import {
   type Restriction,
   type RestrictionKind,
   restrictionKinds,
-} from '../../history/members/member.ts';
-import { stateOf } from '../../history/rooms/room.ts';
+  stateOf,
+} from '../../history/history.ts';
 import { RequestError } from '../../wire/errors.ts';
 import type { Answers, RequestPayload, User } from '../../wire/events.ts';
 import { moderatesSite, outranks } from '../access.ts';

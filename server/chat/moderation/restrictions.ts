@@ -4,7 +4,7 @@ import {
   type Restriction,
   type RestrictionKind,
   restrictionKinds,
-} from '../../history/members/member.ts';
+} from '../../history/history.ts';
 
 /** The most users who may be muted or banned at a time in a room, and by a moderator: all of them are in memory. */
 export const mostRestricted = 10_000;

@@ -1,5 +1,4 @@
-import type { History } from '../../history/history.ts';
-import type { StoredHeld } from '../../history/moderation/waiting.ts';
+import type { History, StoredHeld } from '../../history/history.ts';
 import type { Held } from '../../wire/events.ts';
 
 /** Messages that wait, as their authors and moderators see them. Moderators see the name of an author who has written nothing yet. */

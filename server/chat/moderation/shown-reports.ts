@@ -1,7 +1,4 @@
-import type { History } from '../../history/history.ts';
-import type { StoredMessage } from '../../history/messages/message.ts';
-import type { StoredReport } from '../../history/moderation/reports.ts';
-import type { RoomRecord } from '../../history/rooms/room.ts';
+import type { History, RoomRecord, StoredMessage, StoredReport } from '../../history/history.ts';
 import type { Report, User } from '../../wire/events.ts';
 import { moderatesSite, rightsIn } from '../access.ts';
 import type { Directory } from '../directory.ts';

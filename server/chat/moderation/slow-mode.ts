@@ -1,4 +1,4 @@
-import type { StoredMessage } from '../../history/messages/message.ts';
+import type { StoredMessage } from '../../history/history.ts';
 import type { Room } from '../model.ts';
 
 /** People remembered per room; for others, the history knows only the wall clock's time. */

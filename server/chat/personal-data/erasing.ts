@@ -1,5 +1,5 @@
 import type { Consumer } from '../../changes/consumer.ts';
-import { erasureConsumer } from '../../history/erasure/erasure.ts';
+import { erasureConsumer } from '../../history/history.ts';
 import type { Chat } from '../chat.ts';
 
 /** The shortest pause between two steps, in milliseconds, in which users' requests run. */

@@ -1,8 +1,12 @@
-import type { Reads } from '../../history/history.ts';
-import type { StoredMessage } from '../../history/messages/message.ts';
-import type { Ban } from '../../history/moderation/records.ts';
-import { deletedUser } from '../../history/people/user.ts';
-import { otherOf, type RoomRecord, wantsPreviews } from '../../history/rooms/room.ts';
+import {
+  type Ban,
+  deletedUser,
+  otherOf,
+  type Reads,
+  type RoomRecord,
+  type StoredMessage,
+  wantsPreviews,
+} from '../../history/history.ts';
 import type { Chat } from '../chat.ts';
 import { shownHeld } from '../moderation/shown-held.ts';
 import { notifyOf } from '../summary.ts';

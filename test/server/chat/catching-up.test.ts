@@ -5,10 +5,7 @@ import { requireRoom } from '../../../server/chat/directory.ts';
 import type { Connection } from '../../../server/chat/model.ts';
 import { join } from '../../../server/chat/rooms.ts';
 import { summaryOf } from '../../../server/chat/summary.ts';
-import type { Change } from '../../../server/history/changes.ts';
-import { type History, methods } from '../../../server/history/history.ts';
-import { sources } from '../../../server/history/members/member.ts';
-import { everybody } from '../../../server/history/messages/message.ts';
+import { type Change, everybody, type History, methods, sources } from '../../../server/history/history.ts';
 import { openChatOver } from '../../helpers/chat-over-history.ts';
 import { carryOutErasures } from '../../helpers/erasures.ts';
 

@@ -6,7 +6,7 @@ import {
   withMention,
   withoutMention,
 } from '../../../server/chat/messages/unread-mentions.ts';
-import type { UnreadMentions } from '../../../server/history/members/reading.ts';
+import type { UnreadMentions } from '../../../server/history/history.ts';
 
 const nobody: ReadonlySet<string> = new Set();
 const of = (...mentions: [author: string, seq: number][]) =>

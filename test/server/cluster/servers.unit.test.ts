@@ -3,8 +3,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Order, Seen } from '../../../server/chat/other-servers.ts';
 import { Servers } from '../../../server/cluster/servers.ts';
-import type { Change } from '../../../server/history/changes.ts';
-import type { History } from '../../../server/history/history.ts';
+import type { Change, History } from '../../../server/history/history.ts';
 import { RequestError } from '../../../server/wire/errors.ts';
 import { size } from '../../guarantees/size.ts';
 

@@ -9,8 +9,7 @@ import { digestKeyOf } from '../../../server/history/engine/sqlite/migrations.ts
 import { purger } from '../../../server/history/engine/sqlite/purge.ts';
 import { openSqliteHistory } from '../../../server/history/engine/sqlite/sqlite.ts';
 import { Transaction } from '../../../server/history/engine/transaction.ts';
-import type { History, Writes } from '../../../server/history/history.ts';
-import type { MemberPlace } from '../../../server/history/members/members.ts';
+import type { History, MemberPlace, Writes } from '../../../server/history/history.ts';
 import { unreadMentions } from '../../../server/history/members/reading.ts';
 import { reads, subjects } from '../../../server/history/subjects.ts';
 

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import type { Change } from '../../../server/history/changes.ts';
 import { Delivery } from '../../../server/history/engine/delivery.ts';
 import { SqlError } from '../../../server/history/engine/dialect.ts';
+import type { Change } from '../../../server/history/history.ts';
 import { size } from '../../guarantees/size.ts';
 
 beforeEach(() => {

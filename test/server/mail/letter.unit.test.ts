@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { languages } from '../../../client/strings-plugin.ts';
-import type { StoredMessage } from '../../../server/history/messages/message.ts';
+import type { StoredMessage } from '../../../server/history/history.ts';
 import { htmlOf } from '../../../server/mail/html.ts';
 import { type LetterOptions, letterOf, type UnreadIn } from '../../../server/mail/letter.ts';
 import { plainOf } from '../../../server/mail/plain.ts';

@@ -1,7 +1,6 @@
 import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
 import type { Directory } from '../../../server/chat/directory.ts';
-import type { History, Writes } from '../../../server/history/history.ts';
-import type { StoredNotices } from '../../../server/history/notifications/notices.ts';
+import type { History, StoredNotices, Writes } from '../../../server/history/history.ts';
 import { Due, type DueOptions, type NoticeOutcome } from '../../../server/notify/due.ts';
 import { Notifier } from '../../../server/notify/notifier.ts';
 import { hanging } from '../../helpers/hanging.ts';

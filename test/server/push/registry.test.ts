@@ -3,7 +3,7 @@ import type { Logins } from '../../../packages/php-session/src/login.ts';
 import { openSite } from '../../../packages/php-session/src/logins/applications.ts';
 import { readOptions } from '../../../packages/php-session/src/options.ts';
 import type { Connection } from '../../../server/chat/model.ts';
-import type { StoredDevice } from '../../../server/history/notifications/devices.ts';
+import type { StoredDevice } from '../../../server/history/history.ts';
 import { DeviceRegistry } from '../../../server/push/registry.ts';
 import { Sealing } from '../../../server/push/sealing.ts';
 import { roundcubeSite } from '../../helpers/account-sites.ts';

@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest';
 import { messageOf } from '../../../server/chat/messages/mentions.ts';
-import type { History } from '../../../server/history/history.ts';
-import type { StoredEvent } from '../../../server/history/webhooks.ts';
+import type { History, StoredEvent } from '../../../server/history/history.ts';
 import { bodiesOf } from '../../../server/webhooks/bodies.ts';
 
 const at = 1_700_000_000_000;

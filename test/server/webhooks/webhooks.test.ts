@@ -5,7 +5,7 @@ import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'nod
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { openSqliteHistory } from '../../../server/history/engine/sqlite/sqlite.ts';
-import { eventTypes } from '../../../server/history/webhooks.ts';
+import { eventTypes } from '../../../server/history/history.ts';
 import { Endpoint } from '../../../server/webhooks/endpoint.ts';
 import { Webhooks } from '../../../server/webhooks/webhooks.ts';
 import { historyFolder } from '../../helpers/chat-server.ts';
