@@ -41,6 +41,7 @@ const isOfDirect = (event: StoredEvent): event is StoredEvent & { roomId: string
   event.type === 'room.member_added' && event.roomId?.startsWith('d-') === true;
 
 export const consume: Rule<LogWrites['consume']> = {
+  alone: true,
   needs: (input) => [
     consumerNeed(input),
     ...(input.rows?.events ?? []).flatMap((event): Need[] => [
@@ -84,6 +85,7 @@ export const consume: Rule<LogWrites['consume']> = {
 };
 
 export const keepConsumers: Rule<LogWrites['keepConsumers']> = {
+  alone: true,
   needs: () => [],
   run(work, { names }) {
     deleteOtherConsumers(work, names);

@@ -94,6 +94,7 @@ export const webhooks = table<StoredEvent>(
 const never = Number.POSITIVE_INFINITY;
 
 export const claimEvents: Rule<WebhookWrites['claimEvents']> = {
+  alone: true,
   needs: ({ at, most }) => [dueRowsNeed(webhooks, at, most)],
   run(work, { sent, failed, at, until, most }) {
     for (const id of sent) work.remove(webhooks, { id });

@@ -287,6 +287,31 @@ export function moderationContract(now: Now) {
     });
   });
 
+  test('a mark that is moved back counts the mentions that an edit or a deletion before it in the batch has changed', async () => {
+    await join(ann, ben);
+    const mention = [{ user: ben.id, start: 0, length: 1 }];
+    const edited = await send(ann);
+    const deleted = await send(ann, { mentions: mention });
+    await write.markRead({ room: 'lobby', user: ben.id, seq: deleted.seq });
+    now().changes.length = 0;
+    const { seq } = edited;
+    await Promise.all([
+      write.edit({ room: 'lobby', seq, user: ann.id, text: 'other', mentions: mention, at }),
+      write.delete({ room: 'lobby', seq: deleted.seq, user: ann.id, moderator: false, at }),
+      write.markUnread({ room: 'lobby', user: ben.id, seq: 0 }),
+    ]);
+    const [change] = now().changes.filter(({ type }) => type === 'read');
+    expect(change).toMatchObject({ user: ben.id, readSeq: 0, unread: [[seq, ann.id]] });
+  });
+
+  test('the end of a ban makes a member with the default notifications of a new one', async () => {
+    await join(ann, ben);
+    await write.setNotify({ room: 'lobby', user: ben.id, notify: 'none' });
+    await restrict(ben.id, 'banned', { by });
+    await restrict(ben.id, 'banned', null);
+    expect(await memberOf(ben.id)).not.toHaveProperty('notify');
+  });
+
   test('a user without restrictions can be added by members, except after leaving', async () => {
     const room = 'den';
     await write.putRoom({ id: room, name: room });

@@ -5,7 +5,7 @@ import { forget } from './change-log.ts';
 import type { Asking } from './dialect.ts';
 import { load } from './load.ts';
 import { store } from './store.ts';
-import { Missing, type Operation, type Place, Work, wouldChange } from './work.ts';
+import { Missing, type Operation, type Place, type Subjects, Work, wouldChange } from './work.ts';
 
 /** An operation that is asked for. */
 export interface Call {
@@ -30,24 +30,20 @@ type Asked = { op: string; input: unknown };
 /** About so many characters of a statement are those of one reaction. */
 const charactersOfReaction = 100;
 
-/** Operations with a transaction of their own: what they read of the database is as it is now. */
-const alone: ReadonlySet<string> = new Set<keyof Writes>([
-  'eraseStep',
-  'consume',
-  'keepConsumers',
-  'claimEvents',
-]);
-
 /**
  * How many of the calls make the next transaction; one at least.
  * @param most operations, and characters of what they hold
  */
-export function batchOf(calls: readonly Asked[], most: { calls: number; characters: number }): number {
+export function batchOf(
+  { rules }: Subjects,
+  calls: readonly Asked[],
+  most: { calls: number; characters: number },
+): number {
   let characters = 0;
   let size = 0;
   for (const call of calls) {
     characters += charactersOf(call);
-    if (alone.has(call.op)) return Math.max(size, 1);
+    if (rules[call.op]?.alone) return Math.max(size, 1);
     if (size === most.calls || (characters > most.characters && size > 0)) break;
     size++;
   }

@@ -41,6 +41,8 @@ export interface Operation<Input = never, Output = unknown> {
    * end: one that is too large for the reserve fails, and leaves it as it was.
    */
   readonly adds?: true;
+  /** It has a transaction of its own: what it reads of the database is as it is now. */
+  readonly alone?: true;
 }
 
 /**

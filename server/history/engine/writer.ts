@@ -140,7 +140,9 @@ export class Writer {
     // The calls of one turn of the event loop go together.
     await new Promise(setImmediate);
     while (this.#queue.length > 0) {
-      await this.#commit(this.#queue.splice(0, batchOf(this.#queue, maxBatch))).finally(() => this.#ended());
+      await this.#commit(this.#queue.splice(0, batchOf(this.#subjects, this.#queue, maxBatch))).finally(() =>
+        this.#ended(),
+      );
     }
     this.#running = undefined;
   }

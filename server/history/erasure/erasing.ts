@@ -57,6 +57,7 @@ export const erase: Rule<ErasureWrites['erase']> = {
 };
 
 export const eraseStep: Rule<ErasureWrites['eraseStep']> = {
+  alone: true,
   needs: ({ by }) => [consumerNeed(leaseOf(by)), openErasureNeed],
   run(work, { by, kicked, at }, changes) {
     if (getConsumer(work, leaseOf(by)).holder !== by) return null;

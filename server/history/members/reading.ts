@@ -86,6 +86,7 @@ export const markRead: Rule<ReadingWrites['markRead']> = {
 };
 
 export const markUnread: Rule<ReadingWrites['markUnread']> = {
+  alone: true,
   needs: ({ room, user, seq }) => [memberNeed(room, user), unreadMentionsNeed(room, user, seq)],
   run(work, { room: id, user, seq }, changes) {
     requireRoom(work, id);

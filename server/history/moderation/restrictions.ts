@@ -101,7 +101,7 @@ function layRestriction(
     const held = before.held ?? before.sources;
     // A user who comes back is a member like a new one.
     if (restriction === null) {
-      const { removed, seenSeq: _, ...member } = rest;
+      const { removed, seenSeq: _, notify: _notify, ...member } = rest;
       const keeps = held === 0 && removed !== undefined ? { removed } : {};
       const from = room.lastSeq === 0 ? {} : { fromSeq: room.lastSeq };
       now = { ...member, ...keeps, ...from, sources: held, readSeq: room.lastSeq, ...laid };

@@ -96,7 +96,7 @@ port.on('message', (first: Request[]) => {
     requests.push(...(next.message as Request[]));
   }
   const calls = requests.filter((request) => 'op' in request);
-  for (const rest = [...calls]; rest.length > 0; ) serve(rest.splice(0, batchOf(rest, maxBatch)));
+  for (const rest = [...calls]; rest.length > 0; ) serve(rest.splice(0, batchOf(subjects, rest, maxBatch)));
   if (calls.length < requests.length) {
     clearTimeout(erasing);
     clearTimeout(purging);
