@@ -1,15 +1,17 @@
 /**
  * Messages a second that the history stores durably for 100 senders who each wait for the answer, compared with one
  * transaction per message; and the delay of the event loop. In SQLite, in SQLite on a disk that takes 4 ms per commit,
- * and in PostgreSQL.
- * Run: npm run bench durable
+ * and in PostgreSQL. With other checkouts, their histories are compared in place of the transactions, in SQLite, PostgreSQL
+ * and MariaDB.
+ * Run: npm run bench durable [CHECKOUT…]
  */
 import { historyFolder } from '../test/helpers/chat-server.ts';
 import { startChild } from '../test/helpers/child.ts';
-import { postgresDatabase } from '../test/helpers/history-database.ts';
+import { mariadbDatabase, postgresDatabase } from '../test/helpers/history-database.ts';
+import { startMariadb } from '../test/helpers/mariadb.ts';
 import { startPostgres } from '../test/helpers/postgres.ts';
 import { percentile } from '../test/helpers/server-figures.ts';
-import { root } from './load.ts';
+import { checkouts, root } from './load.ts';
 
 const rounds = 5;
 
@@ -36,18 +38,42 @@ const inPostgres = async (): Promise<Place> => {
 async function measure(
   way: 'history' | 'transactions',
   made: () => Promise<Place>,
-  preload: readonly string[],
+  preload: readonly string[] = [],
+  folder = root,
 ): Promise<Outcome> {
   const place = await made();
   const args = [...preload, 'bench/peers/senders.ts', way, place.url];
-  const child = startChild(process.execPath, args, { cwd: root });
+  const child = startChild(process.execPath, args, { cwd: folder });
   const [line] = await child.until(/^\{.*\}$/m);
   await child.stop();
   await place.remove();
   return JSON.parse(line) as Outcome;
 }
 
-try {
+async function compareCheckouts(): Promise<void> {
+  const mariadb = await startMariadb(['--innodb-flush-log-at-trx-commit=1']);
+  const inMariadb = async (): Promise<Place> => {
+    const { url, close } = await mariadbDatabase(mariadb);
+    return { url, remove: close };
+  };
+  const places = { SQLite: inSqlite, PostgreSQL: inPostgres, MariaDB: inMariadb };
+  for (const [where, made] of Object.entries(places)) {
+    const rates = checkouts.map((): number[] => []);
+    for (let round = 0; round < rounds; round++) {
+      // In turn, so that none is always the first.
+      const all = [...checkouts.entries()];
+      for (const [n, { folder }] of round % 2 === 0 ? all : all.reverse()) {
+        rates[n]?.push((await measure('history', made, [], folder)).rate);
+      }
+    }
+    const [own = 0, ...others] = rates.map((some) => percentile(some, 0.5));
+    const ratios = others.map((rate, n) => `${(own / rate).toFixed(2)} times ${checkouts[n + 1]?.name}`);
+    console.log(`${where}: ${own.toFixed(0)} messages a second, ${ratios.join(', ')}`);
+  }
+  await mariadb.remove();
+}
+
+async function compareTransactions(): Promise<void> {
   for (const [where, made, preload] of [
     ['SQLite', inSqlite, []],
     ['SQLite, 4 ms a commit', inSqlite, ['--import=./bench/peers/slow-commit.ts']],
@@ -67,6 +93,10 @@ try {
         `${middle(({ own }) => own.delay).toFixed(1)} ms`,
     );
   }
+}
+
+try {
+  await (checkouts.length > 1 ? compareCheckouts() : compareTransactions());
 } finally {
   await postgres.remove();
 }

@@ -331,6 +331,30 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       await (await claimed(database.url)).close();
     });
 
+    test('a restore waits for a server that is just ending', async () => {
+      const fresh = await engine.database();
+      closing.push(() => fresh.close());
+      const ending = await claimed(fresh.url);
+      const dialect = engine.dialect(fresh);
+      const asked = Promise.withResolvers<void>();
+      const restoring = connectAlone({
+        ...dialect,
+        async connect() {
+          const connection = await dialect.connect();
+          const query = connection.query.bind(connection);
+          connection.query = async (statement) => {
+            const rows = await query(statement);
+            if (statement.text.includes('count(*)')) asked.resolve();
+            return rows;
+          };
+          return connection;
+        },
+      });
+      await asked.promise;
+      await ending.close();
+      (await restoring).destroy();
+    });
+
     it('a server that lost the database continues unless another server has claimed it', async () => {
       let asked = 0;
       const line = await startLine(undefined, (piece) => {

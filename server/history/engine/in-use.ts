@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { type DatabaseAddress, placeOf } from './address.ts';
 import { type DatabaseConnection, raw, type ServerDialect, type Sql } from './dialect.ts';
 
@@ -15,6 +16,18 @@ const connections: Record<'PostgreSQL' | 'MariaDB', Sql> = {
   ),
 };
 
+/** Milliseconds for which a database may still list the connections of a server that has just ended. */
+const longestEnd = 2000;
+const checkAgain = 100;
+
+async function isAlone(connection: DatabaseConnection, dialect: ServerDialect): Promise<boolean> {
+  const [lock] = await connection.query(dialect.tryLock);
+  // A server that has lost its connections for a moment does not come back meanwhile.
+  const [claim] = await connection.query(dialect.claims.alone);
+  const [others] = await connection.query(connections[dialect.name as keyof typeof connections]);
+  return lock?.num === 1 && claim?.num === 1 && others?.num === 0;
+}
+
 /**
  * Connects to a history that no server uses. Until the connection ends, none starts.
  * @throws Error; `whyNotAlone` has it in words
@@ -22,14 +35,12 @@ const connections: Record<'PostgreSQL' | 'MariaDB', Sql> = {
 export async function connectAlone(dialect: ServerDialect): Promise<DatabaseConnection> {
   const connection = await dialect.connect();
   try {
-    const [lock] = await connection.query(dialect.tryLock);
-    // A server that has lost its connections for a moment does not come back meanwhile.
-    const [claim] = await connection.query(dialect.claims.alone);
-    const [others] = await connection.query(connections[dialect.name as keyof typeof connections]);
-    if (lock?.num !== 1 || claim?.num !== 1 || (others?.num as number) > 0)
+    for (const began = performance.now(); !(await isAlone(connection, dialect)); await pause(checkAgain)) {
+      if (performance.now() - began < longestEnd) continue;
       throw new InUse(
         `a chat server is using this history: stop it first, and each other one${dialect.name === 'MariaDB' ? '; with MariaDB, any other program that is connected to this database counts, too' : ''}`,
       );
+    }
     return connection;
   } catch (error) {
     connection.destroy();

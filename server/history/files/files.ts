@@ -10,7 +10,7 @@ import { gone, type RoomRecord, roomFrom } from '../rooms/room.ts';
 import { requireRoom } from '../rooms/room-changes.ts';
 import { type KnownRooms, knownRooms, roomSelection } from '../rooms/select.ts';
 import { fileColumns, fileFrom, fileStates, type StoredFile } from './file.ts';
-import { doomedFiles, doomedFilesNeed, dropFile, forgetFile, insertFile } from './loaded.ts';
+import { doomedFiles, doomedFilesNeed, idsIn, insertFile } from './loaded.ts';
 
 export interface FileWrites {
   /** A file that is being uploaded into a room. Codes: `unknown_room`. */
@@ -56,10 +56,16 @@ export const addFile: Rule<FileWrites['addFile']> = {
 };
 
 export const dropFiles: Rule<FileWrites['dropFiles']> = {
+  alone: true,
   needs: ({ before, most }) => [doomedFilesNeed(before, most)],
   run(work, { before, most }) {
     const { ids, stored } = doomedFiles(work, before, most);
-    for (const id of ids) dropFile(work, id);
+    if (ids.length > 0) {
+      work.later(
+        (dialect) =>
+          sql`UPDATE chat_files SET state = ${fileStates.dropped} WHERE ${dialect.each(['id'], idsIn(ids))}`,
+      );
+    }
     return { ids, stored };
   },
 };
@@ -67,7 +73,8 @@ export const dropFiles: Rule<FileWrites['dropFiles']> = {
 export const forgetFiles: Rule<FileWrites['forgetFiles']> = {
   needs: () => [],
   run(work, { ids }) {
-    for (const id of ids) forgetFile(work, id);
+    if (ids.length > 0)
+      work.later((dialect) => sql`DELETE FROM chat_files WHERE ${dialect.each(['id'], idsIn(ids))}`);
     return {};
   },
 };

@@ -27,7 +27,6 @@ import {
   memberFields,
   memberFrom,
   memberRow,
-  restrictedOf,
   sources,
 } from './member.ts';
 
@@ -256,58 +255,33 @@ export function sessionRoomsOf(work: Work, user: string): string[] {
   return [...rooms];
 }
 
-interface Ended {
-  before: number;
-  most: number;
-}
-/** The restrictions that ended by then are loaded. */
-const ended = (): { last?: Ended } => ({});
-const endedRestrictionsLoader: Loader<Ended> = {
+const ended = (): { members?: readonly { room: string; user: string }[] } => ({});
+/** For an operation with a transaction of its own. */
+const endedRestrictionsLoader: Loader<{ before: number; most: number }> = {
   name: 'ended restrictions',
   *find({ transaction }, work, needs) {
-    const found: Need[] = [];
+    const found: { room: string; user: string }[] = [];
     for (const { before, most } of needs) {
       const rows = yield* transaction.query(
         sql`SELECT rooms.id AS id, user_id FROM chat_members AS members JOIN chat_rooms AS rooms ON rooms.num = members.room
             WHERE restricted_until <= ${before} ORDER BY restricted_until, rooms.id, user_id LIMIT ${most}`,
       );
-      work.part(ended).last = { before, most };
-      found.push(
-        ...rows.flatMap(({ id, user_id }) => [
-          roomNeed(id as string),
-          memberNeed(id as string, user_id as string),
-          userNeed(user_id as string),
-        ]),
-      );
+      found.push(...rows.map(({ id, user_id }) => ({ room: id as string, user: user_id as string })));
     }
-    return found;
+    work.part(ended).members = found;
+    return found.flatMap(({ room, user }) => [roomNeed(room), memberNeed(room, user), userNeed(user)]);
   },
 };
 export const endedRestrictionsNeed = (before: number, most: number): Need =>
   needOf(endedRestrictionsLoader, { before, most });
 
-/** The users with a restriction that has ended by that time, in rooms that exist. */
+/** The users with a restriction that has ended by that time. */
 export function endedRestrictions(
   work: Work,
   before: number,
   most: number,
-): { room: string; user: string }[] {
-  const loaded = [...work.rooms].flatMap(([room, known]) =>
-    known === null ? [] : [...loadedMembers(known)].map(([user, member]) => ({ room, user, member })),
-  );
-  // Members that this transaction has changed may not be restricted any more.
-  const changed = loaded.filter(({ member }) => member !== null && member.row !== member.stored?.row);
-  const wanted = most + changed.length;
-  const { last } = work.part(ended);
-  if (last?.before !== before || last.most < wanted)
-    return missing(endedRestrictionsLoader, { before, most: wanted });
-  return loaded
-    .flatMap(({ room, user, member }) => {
-      const [, until] = member === null ? [] : restrictedOf(member.row);
-      return typeof until === 'number' && until <= before ? [{ room, user, until }] : [];
-    })
-    .sort((a, b) => a.until - b.until || compareBytes(a.room, b.room) || compareBytes(a.user, b.user))
-    .slice(0, most);
+): readonly { room: string; user: string }[] {
+  return work.part(ended).members ?? missing(endedRestrictionsLoader, { before, most });
 }
 
 /** The columns that most transactions change of a member. */

@@ -182,12 +182,15 @@ const openReportsLoader: ValueLoader<{ room: string; from: number }, number> = {
   ask: (_place, work, needs): Question[] =>
     needs.flatMap((need) => {
       const room = storedRoom(work, need.room);
-      if (room === undefined) return [];
+      const key = openReportsLoader.keyOf(need);
+      if (room === undefined) {
+        work.valuesOf(openReportsLoader).set(key, 0);
+        return [];
+      }
       return {
         sql: sql`SELECT count(*) AS num FROM chat_reports
             WHERE room = ${room.num} AND seq >= ${need.from} AND closed IS NULL`,
-        take: ([row]) =>
-          void work.valuesOf(openReportsLoader).set(openReportsLoader.keyOf(need), row?.num as number),
+        take: ([row]) => void work.valuesOf(openReportsLoader).set(key, row?.num as number),
       };
     }),
 };

@@ -63,6 +63,7 @@ export const restrict: Rule<RestrictionWrites['restrict']> = {
 };
 
 export const endRestrictions: Rule<RestrictionWrites['endRestrictions']> = {
+  alone: true,
   needs: ({ before, most }) => [endedRestrictionsNeed(before, most)],
   run(work, { before, most }, changes) {
     const ended = endedRestrictions(work, before, most);

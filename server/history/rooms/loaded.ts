@@ -145,12 +145,8 @@ function foundRoom(
   return undefined;
 }
 
-interface Emptied {
-  before: number;
-  most: number;
-  ids: readonly string[];
-}
-const emptied = (): { last?: Emptied } => ({});
+const emptied = (): { ids?: readonly string[] } => ({});
+/** For an operation with a transaction of its own. */
 const emptyRoomsLoader: Loader<{ before: number; most: number }> = {
   name: 'empty rooms',
   *find({ transaction }, work, needs) {
@@ -160,10 +156,9 @@ const emptyRoomsLoader: Loader<{ before: number; most: number }> = {
         sql`SELECT id FROM chat_rooms WHERE empty_since < ${before} AND kind = 'private'
             ORDER BY empty_since, id LIMIT ${most}`,
       );
-      const ids = rows.map(({ id }) => id as string);
-      work.part(emptied).last = { before, most, ids };
-      found.push(...ids);
+      found.push(...rows.map(({ id }) => id as string));
     }
+    work.part(emptied).ids = found;
     return found.map(roomNeed);
   },
 };
@@ -172,18 +167,12 @@ export const emptyRoomsNeed = (before: number, most: number): Need =>
 
 /** Private rooms without members since before that time. */
 export function emptyRooms(work: Work, before: number, most: number): RoomRow[] {
-  // Rooms that this transaction has changed may not be empty any more.
-  const wanted = most + [...work.rooms.values()].filter((room) => room === null || isChanged(room)).length;
-  const { last } = work.part(emptied);
-  if (last === undefined || last.before !== before || last.most < wanted) {
-    return missing(emptyRoomsLoader, { before, most: wanted });
-  }
-  const changed = [...work.rooms].flatMap(([id, room]) => (room !== null && isChanged(room) ? [id] : []));
-  return [...new Set([...last.ids, ...changed])]
+  const { ids } = work.part(emptied);
+  if (ids === undefined) return missing(emptyRoomsLoader, { before, most });
+  // Until it was locked, somebody may have come.
+  return ids
     .flatMap((id) => getRoom(work, id) ?? [])
-    .filter(({ kind, emptySince }) => kind === 'private' && emptySince !== undefined && emptySince < before)
-    .sort((a, b) => (a.emptySince as number) - (b.emptySince as number) || (a.id < b.id ? -1 : 1))
-    .slice(0, most);
+    .filter(({ emptySince }) => emptySince !== undefined && emptySince < before);
 }
 
 /** The columns that most transactions change of a room. */

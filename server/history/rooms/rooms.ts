@@ -219,6 +219,7 @@ export const expire: Rule<RoomWrites['expire']> = {
 };
 
 export const deleteEmptyRooms: Rule<RoomWrites['deleteEmptyRooms']> = {
+  alone: true,
   needs: ({ before, most }) => [emptyRoomsNeed(before, most)],
   run(work, { before, most }, changes) {
     const rooms = emptyRooms(work, before, most);
