@@ -6,7 +6,7 @@ export type DatabaseName = 'PostgreSQL' | 'MariaDB' | 'SQLite';
 /** The folder with the migrations of all databases. */
 export const migrationsFolder = new URL('./migrations/', import.meta.url);
 
-export interface Migration {
+interface Migration {
   name: string;
   /** The number up to which a program has to know the migrations to work with this one. */
   needs: number;

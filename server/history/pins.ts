@@ -14,10 +14,10 @@ import { countPins, isStale, messageIn, recordOf, requireRoomOf } from './rooms/
 import { isUnexpired, parseRoomCursor, roomNumber } from './rooms/select.ts';
 
 /** Pinned messages of one room. */
-export const mostPins = 50;
+const mostPins = 50;
 
 /** A pinned message. */
-export interface StoredPin {
+interface StoredPin {
   room: string;
   seq: number;
   by: string;

@@ -139,7 +139,7 @@ export const tables: readonly Table[] = [
   mailStops,
 ];
 
-export const rules: { readonly [Op in keyof Writes]: Rule<Writes[Op]> } = {
+const rules: { readonly [Op in keyof Writes]: Rule<Writes[Op]> } = {
   send,
   forward,
   edit,

@@ -3,7 +3,7 @@ import { dueRows, dueRowsNeed } from './engine/due-rows.ts';
 import { askNumber, findRows, type ReadsOf } from './engine/read.ts';
 import type { Rule } from './engine/rule.ts';
 import { table } from './engine/table.ts';
-import { type Loader, missing, needOf, type Work } from './engine/work.ts';
+import { needOf, type ValueLoader, type Work } from './engine/work.ts';
 
 // Events that the site is notified of. A consumer of the log of changes makes them: see consuming.ts.
 
@@ -138,10 +138,8 @@ export const retryEvents: Rule<WebhookWrites['retryEvents']> = {
   },
 };
 
-/** Of events, by their types, and of those without tries left. */
-const counts = (): { events?: ReadonlyMap<EventType | 'failed', number> } => ({});
-
-const eventCountsLoader: Loader<object> = {
+/** How many events there are, by their types, and how many without tries left. */
+const eventCountsLoader: ValueLoader<object, ReadonlyMap<EventType | 'failed', number>> = {
   name: 'counts of events',
   *find({ transaction }, work) {
     const [byType = [], failed = []] = yield* transaction.queryAll([
@@ -149,14 +147,14 @@ const eventCountsLoader: Loader<object> = {
       raw('SELECT count(*) AS num FROM chat_webhooks WHERE due IS NULL'),
     ]);
     const events = new Map(byType.map(({ type, num }) => [type as EventType | 'failed', num as number]));
-    work.part(counts).events = events.set('failed', (failed[0]?.num as number | undefined) ?? 0);
+    work.keep(eventCountsLoader, {}, events.set('failed', (failed[0]?.num as number | undefined) ?? 0));
     return [];
   },
 };
 
 const eventCountsNeed = needOf(eventCountsLoader, {});
 
-const eventCounts = (work: Work) => work.part(counts).events ?? missing(eventCountsLoader, {});
+const eventCounts = (work: Work) => work.value(eventCountsLoader, {});
 
 /** Not by `put`: the event goes with a user who is erased meanwhile. */
 function postpone(work: Work, { id, due = null }: { id: string; due?: number | null }): void {

@@ -3,7 +3,7 @@ import { answerLimit } from './limits.ts';
 import type { Row } from './table.ts';
 
 /** A connection by a client library. */
-export interface DatabaseClient {
+interface DatabaseClient {
   ask(sql: Sql): Promise<Row[]>;
   /** As `queryAll` of `DatabaseConnection`, where it takes one trip. */
   askAll?(statements: readonly Sql[]): Promise<Row[][]>;

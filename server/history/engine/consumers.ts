@@ -1,21 +1,20 @@
 import { bitsOf, type Consume, consumerColumns, type LoadedConsumer, loadConsumer } from './change-log.ts';
 import { sql } from './dialect.ts';
-import { type Loader, missing, type Need, needOf, type Work } from './work.ts';
+import { type Need, needOf, type ValueLoader, type Work } from './work.ts';
 
 // Consumers of the log of changes. Their operations have a transaction of their own.
 
 /** Milliseconds after which a consumer that no server follows is forgotten. */
 const forgottenAfter = 24 * 60 * 60 * 1000;
 
-const consuming = (): { last?: { name: string; loaded: LoadedConsumer } } => ({});
-
 /** Locks the consumer. */
-const loader: Loader<Consume> = {
+const loader: ValueLoader<Consume, LoadedConsumer> = {
   name: 'consumer',
+  keyOf: ({ name }) => name,
   *find({ dialect, transaction }, work, needs) {
     for (const input of needs) {
       yield* transaction.flush();
-      work.part(consuming).last = { name: input.name, loaded: yield* loadConsumer(dialect, input) };
+      work.keep(loader, input, yield* loadConsumer(dialect, input));
     }
     return [];
   },
@@ -23,10 +22,7 @@ const loader: Loader<Consume> = {
 export const consumerNeed = (input: Consume): Need => needOf(loader, input);
 
 /** A consumer, which begins when it is asked for the first time, and its next entries. */
-export function getConsumer(work: Work, input: Consume): LoadedConsumer {
-  const { last } = work.part(consuming);
-  return last?.name === input.name ? last.loaded : missing(loader, input);
-}
+export const getConsumer = (work: Work, input: Consume): LoadedConsumer => work.value(loader, input);
 
 export function setConsumer(
   work: Work,

@@ -1,6 +1,6 @@
 import { type Asking, raw, sql } from './dialect.ts';
 import { type Columns, type Row, rowFrom, type Table, type Value } from './table.ts';
-import { type Loader, missing, type Need, needOf, type Work } from './work.ts';
+import { type Need, needOf, type ValueLoader, type Work } from './work.ts';
 
 // Rows with a time `due`. Their operations have a transaction of their own, so what the database says is as it is now.
 
@@ -16,11 +16,10 @@ interface Due {
   next?: number;
 }
 
-const due = (): Map<Table, Wanted & Due> => new Map();
-
 /** Locks the next rows of a table that are due. */
-const loader: Loader<Wanted> = {
+const loader: ValueLoader<Wanted, Due> = {
   name: 'due rows',
+  keyOf: ({ table: { name }, at, most }) => `${name} ${at} ${most}`,
   *find({ dialect, transaction }, work, needs) {
     for (const wanted of needs) {
       const { table, at, most } = wanted;
@@ -34,7 +33,7 @@ const loader: Loader<Wanted> = {
             );
       const rows = found.map((row) => rowFrom(table, row));
       const next = rows.length === most ? at : yield* nextDue();
-      work.part(due).set(table, { ...wanted, rows, ...(next === undefined ? {} : { next }) });
+      work.keep(loader, wanted, { rows, ...(next === undefined ? {} : { next }) });
 
       function* nextDue(): Asking<number | undefined> {
         const [later] = yield* transaction.query(sql`SELECT min(due) AS due FROM ${name} WHERE due > ${at}`);
@@ -54,9 +53,7 @@ export function dueRows<Of extends object>(
   at: number,
   most: number,
 ): { rows: readonly Of[]; next?: number } {
-  const known = work.part(due).get(table);
-  if (known?.at !== at || known.most !== most) return missing(loader, { table, at, most });
-  return known as unknown as { rows: readonly Of[]; next?: number };
+  return work.value(loader, { table, at, most }) as unknown as { rows: readonly Of[]; next?: number };
 }
 
 /**

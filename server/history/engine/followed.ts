@@ -31,7 +31,7 @@ export interface Shared {
 }
 
 /** The changes of all servers, this one too. */
-export interface Others {
+interface Others {
   /** Changes that this server has written. Resolves when it was handed out, and all that came before it. */
   written(entry: number, changes: readonly Change[]): Promise<void>;
   /** Resolves when everything up to that entry was handed out. */

@@ -76,7 +76,41 @@ export interface Question {
 
 /** A loader of single values, which are those of the database before the transaction. */
 export interface ValueLoader<Of extends object, _Value> extends Loader<Of> {
-  keyOf(of: Of): string;
+  /** Absent if there is one value. */
+  keyOf?(of: Of): string;
+}
+
+const valueKey = <Of extends object>({ keyOf }: ValueLoader<Of, unknown>, of: Of): string =>
+  keyOf?.(of) ?? '';
+
+/**
+ * Makes a loader of one value for each need, each by a statement about its room.
+ * @param how.none the value for a room that the database does not have
+ */
+export function roomValueLoader<Of extends { room: string }, Value>(
+  name: string,
+  how: {
+    keyOf(of: Of): string;
+    select(room: StoredRoom, of: Of, dialect: Dialect): Sql;
+    value(rows: readonly Row[], of: Of): Value;
+    none: Value;
+  },
+): ValueLoader<Of, Value> {
+  const loader: ValueLoader<Of, Value> = {
+    name,
+    keyOf: how.keyOf,
+    ask: ({ dialect }, work, needs) =>
+      needs.flatMap((need): Question[] => {
+        const room = storedRoom(work, need.room);
+        if (room !== undefined) {
+          const take = (rows: Row[]) => work.keep(loader, need, how.value(rows, need));
+          return [{ sql: how.select(room, need, dialect), take }];
+        }
+        work.keep(loader, need, how.none);
+        return [];
+      }),
+  };
+  return loader;
 }
 
 /** Thrown out of a rule that asks for what has not been loaded. The rule runs again when that has been loaded. */
@@ -108,6 +142,9 @@ export interface LoadedRoom {
   readonly parts: Map<() => unknown, unknown>;
 }
 
+/** A room that the database has. */
+export type StoredRoom = LoadedRoom & { num: number };
+
 /** What a subject has loaded of a room. @param make makes the state, and stands for it */
 export function partOf<State>({ parts }: LoadedRoom, make: () => State): State {
   return stateIn(parts, make);
@@ -117,7 +154,7 @@ export function partOf<State>({ parts }: LoadedRoom, make: () => State): State {
  * A row of a table. `null`: it is removed. `stored`: as it is in the database, if that is known; `null`: its room is
  * deleted, and all of its rows with it.
  */
-export interface LoadedRow {
+interface LoadedRow {
   row: object | null;
   /** A part of the row that has its key. */
   key: object;
@@ -187,10 +224,18 @@ export class Work {
   }
 
   value<Of extends object, Value>(loader: ValueLoader<Of, Value>, of: Of): Value {
-    const values = this.valuesOf(loader);
-    const key = loader.keyOf(of);
-    if (!values.has(key)) missing(loader, of);
-    return values.get(key) as Value;
+    if (!this.valuesOf(loader).has(valueKey(loader, of))) missing(loader, of);
+    return this.known(loader, of) as Value;
+  }
+
+  /** As `value`, but undefined where it is not loaded. */
+  known<Of extends object, Value>(loader: ValueLoader<Of, Value>, of: Of): Value | undefined {
+    return this.valuesOf(loader).get(valueKey(loader, of));
+  }
+
+  /** Keeps a value that a loader has read. */
+  keep<Of extends object, Value>(loader: ValueLoader<Of, Value>, of: Of, value: Value): void {
+    this.valuesOf(loader).set(valueKey(loader, of), value);
   }
 
   /** The known rows of a table, by their keys. */
@@ -337,7 +382,7 @@ export function roomsByNum(work: Work): Map<number, LoadedRoom> {
 }
 
 /** A room of a transaction, if the database has it. */
-export function storedRoom(work: Work, id: string): (LoadedRoom & { num: number }) | undefined {
+export function storedRoom(work: Work, id: string): StoredRoom | undefined {
   const room = work.rooms.get(id);
-  return room?.num === undefined ? undefined : (room as LoadedRoom & { num: number });
+  return room?.num === undefined ? undefined : (room as StoredRoom);
 }

@@ -3,7 +3,7 @@ import type { Consume } from '../engine/change-log.ts';
 import { consumerNeed, getConsumer } from '../engine/consumers.ts';
 import { sql } from '../engine/dialect.ts';
 import { type Nothing, type Rule, refuse } from '../engine/rule.ts';
-import { type Loader, missing, type Need, needOf, type Work } from '../engine/work.ts';
+import { type Need, needOf, type ValueLoader, type Work } from '../engine/work.ts';
 import { newestMessage, newestMessageNeed } from '../messages/loaded.ts';
 import { everybody } from '../messages/message.ts';
 import { tellAct } from '../moderation/acts.ts';
@@ -120,16 +120,16 @@ interface OpenErasure {
   lists?: ReadonlyMap<ErasureStage, ErasableList>;
 }
 
-const open = (): { loaded?: OpenErasure } => ({});
-
 /** The erasure that is next, with the next rows, and the needs of that step. */
-const openErasureLoader: Loader<object> = {
+const openErasureLoader: ValueLoader<object, OpenErasure> = {
   name: 'next erasure',
   *find(place, work) {
     const { dialect, transaction } = place;
     const [row] = yield* transaction.query(sql`${selectErasures} ORDER BY user_id LIMIT 1 ${dialect.lock}`);
-    work.part(open).loaded = {};
-    if (row === undefined) return [];
+    if (row === undefined) {
+      work.keep(openErasureLoader, {}, {});
+      return [];
+    }
     const erasure = erasureFrom(row);
     const lists = new Map<ErasureStage, ErasableList>();
     const needs: Need[] = [];
@@ -142,7 +142,7 @@ const openErasureLoader: Loader<object> = {
         ),
       );
     }
-    work.part(open).loaded = { erasure, lists };
+    work.keep(openErasureLoader, {}, { erasure, lists });
     // Behind the rooms, which are locked first: what somebody has just written there as their member counts.
     return erasure.stage === 'person' ? [...needs, newestMessageNeed] : needs;
   },
@@ -150,10 +150,7 @@ const openErasureLoader: Loader<object> = {
 
 const openErasureNeed = needOf(openErasureLoader, {});
 
-function openErasure(work: Work): Erasure | undefined {
-  const { loaded } = work.part(open);
-  return loaded === undefined ? missing(openErasureLoader, {}) : loaded.erasure;
-}
+const openErasure = (work: Work): Erasure | undefined => work.value(openErasureLoader, {}).erasure;
 
 const erasable = (work: Work, { stage }: Erasure): ErasableList =>
-  work.part(open).loaded?.lists?.get(stage) ?? { found: [] };
+  work.value(openErasureLoader, {}).lists?.get(stage) ?? { found: [] };

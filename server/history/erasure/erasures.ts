@@ -1,5 +1,12 @@
 import { raw, sql } from '../engine/dialect.ts';
-import { type Loader, missing, type Need, needOf, type Question, type Work } from '../engine/work.ts';
+import {
+  type Loader,
+  type Need,
+  needOf,
+  type Question,
+  type ValueLoader,
+  type Work,
+} from '../engine/work.ts';
 import { getUser, userNeed } from '../people/loaded.ts';
 import { existingRoom } from '../rooms/loaded.ts';
 import { type Erasure, erasureColumns, erasureFrom, erasureRow, isBeforeEnd } from './erasure.ts';
@@ -14,9 +21,6 @@ export function isGone(work: Work, user: string): boolean {
 
 // Erasures in a transaction.
 
-/** By user; undefined where there is none. */
-const erasures = (): Map<string, Erasure | undefined> => new Map();
-
 export const selectErasures = sql`SELECT ${raw(erasureColumns.join(', '))} FROM chat_erasures`;
 
 /** Locks the erasure: no step of it is taken meanwhile. */
@@ -25,7 +29,7 @@ const lockedLoader: Loader<{ user: string }> = {
   *find({ dialect, transaction }, work, needs) {
     for (const { user } of needs) {
       const [row] = yield* transaction.query(sql`${selectErasures} WHERE user_id = ${user} ${dialect.lock}`);
-      work.part(erasures).set(user, row && erasureFrom(row));
+      work.keep(erasureLoader, { user }, row && erasureFrom(row));
     }
     return [];
   },
@@ -33,11 +37,12 @@ const lockedLoader: Loader<{ user: string }> = {
 
 export const lockedErasureNeed = (user: string): Need => needOf(lockedLoader, { user });
 
-/** Without the lock, which steps would not wait for. */
-const loader: Loader<{ user: string }> = {
+/** Without the lock, which steps would not wait for. The value is undefined where there is none. */
+const erasureLoader: ValueLoader<{ user: string }, Erasure | undefined> = {
   name: 'erasure',
+  keyOf: ({ user }) => user,
   ask({ dialect }, work, needs): Question[] {
-    const known = work.part(erasures);
+    const known = work.valuesOf(erasureLoader);
     const users = [...new Set(needs.map(({ user }) => user))].filter((user) => !known.has(user));
     if (users.length === 0) return [];
     const which = dialect.each(
@@ -56,18 +61,16 @@ const loader: Loader<{ user: string }> = {
   },
 };
 
-export const erasureNeed = (user: string): Need => needOf(loader, { user });
+export const erasureNeed = (user: string): Need => needOf(erasureLoader, { user });
 
 /** The erasure of this user that is under way. */
-export function erasureOf(work: Work, user: string): Erasure | undefined {
-  const known = work.part(erasures);
-  return known.has(user) ? known.get(user) : missing(lockedLoader, { user });
-}
+export const erasureOf = (work: Work, user: string): Erasure | undefined =>
+  work.value(erasureLoader, { user });
 
 export function setErasure(work: Work, erasure: Erasure): void {
   const row = erasureRow(erasure);
   work.later((dialect) => dialect.upsert('chat_erasures', ['user_id'], erasureColumns, [row]));
-  work.set(work.part(erasures), erasure.user, erasure);
+  work.set(work.valuesOf(erasureLoader), erasure.user, erasure);
 }
 
 /** It is done: nothing of it stays. */

@@ -6,16 +6,16 @@ import { goneRooms, roomsLookedThrough } from '../rooms/room.ts';
 import type { Erasable, ErasableList, Erasure, ErasureStage } from './erasure.ts';
 
 /** The most rows that a step of an erasure finds at once, and that it looks through where no index has the user. */
-export const erasuresAtOnce = 100;
+const erasuresAtOnce = 100;
 
-export const rowsLookedThrough = 5000;
+const rowsLookedThrough = 5000;
 
 /** Parts of JSON: of a restriction or a closed report by this user, and of a message by or with the user. */
-export const byIn = (user: string): string => `"by":${JSON.stringify(user)}`;
+const byIn = (user: string): string => `"by":${JSON.stringify(user)}`;
 
-export const authorIn = (user: string): string => `"user":{"id":${JSON.stringify(user)},`;
+const authorIn = (user: string): string => `"user":{"id":${JSON.stringify(user)},`;
 
-export const mentionIn = (user: string): string => `"user":${JSON.stringify(user)},`;
+const mentionIn = (user: string): string => `"user":${JSON.stringify(user)},`;
 
 /** The next rows of a stage. Rows that are done are not found again. */
 export function* findErasable(place: Place, erasure: Erasure): Asking<ErasableList> {

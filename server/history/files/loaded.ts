@@ -7,6 +7,7 @@ import {
   needOf,
   type Place,
   type Question,
+  type ValueLoader,
   type Work,
 } from '../engine/work.ts';
 import type { StoredMessage } from '../messages/message.ts';
@@ -84,16 +85,22 @@ export function setFile(work: Work, row: StoredFile): void {
   work.set(files, row.id, { ...known, row, state: known.state === 'new' ? 'new' : 'changed' });
 }
 
-/** Files that are to be deleted: the files under whose ids their bytes are stored, by their own ids. */
-const doomed = (): { stored?: Map<string, string>; sharing?: ReadonlyMap<string, readonly string[]> } => ({});
+/** Files that are to be deleted. */
+interface Doomed {
+  /** The files under whose ids their bytes are stored, by their own ids. */
+  stored: ReadonlyMap<string, string>;
+  /** The files that are not dropped, by those of these bytes that they have. */
+  sharing: ReadonlyMap<string, readonly string[]>;
+}
 
 /** For an operation with a transaction of its own. */
-const doomedLoader: Loader<{ before: number; most: number }> = {
+const doomedLoader: ValueLoader<{ before: number; most: number }, Doomed> = {
   name: 'files to be deleted',
   *find({ dialect, transaction }, work, needs) {
     // The condition of the index.
     const open = raw(`state <> ${fileStates.carried}`);
-    for (const { before, most } of needs) {
+    for (const need of needs) {
+      const { before, most } = need;
       const found = yield* transaction.queryAll(
         [
           sql`${open} AND state = ${fileStates.dropped}`,
@@ -112,13 +119,12 @@ const doomedLoader: Loader<{ before: number; most: number }> = {
           : yield* transaction.query(
               sql`SELECT id, stored FROM chat_files WHERE ${which} AND state <> ${fileStates.dropped} ${dialect.lock}`,
             );
-      const sharing = Map.groupBy(
-        others.map((row) => ({ id: row.id as string, bytes: row.stored as string })),
-        ({ bytes }) => bytes,
-      );
-      const state = work.part(doomed);
-      state.stored = stored;
-      state.sharing = new Map([...sharing].map(([bytes, files]) => [bytes, files.map(({ id }) => id)]));
+      const sharing = new Map<string, string[]>();
+      for (const row of others) {
+        const bytes = row.stored as string;
+        sharing.set(bytes, [...(sharing.get(bytes) ?? []), row.id as string]);
+      }
+      work.keep(doomedLoader, need, { stored, sharing });
     }
     return [];
   },
@@ -131,8 +137,7 @@ export const doomedFilesNeed = (before: number, most: number): Need => needOf(do
  * the bytes that no other file shares.
  */
 export function doomedFiles(work: Work, before: number, most: number): { ids: string[]; stored: string[] } {
-  const { stored, sharing } = work.part(doomed);
-  if (stored === undefined || sharing === undefined) return missing(doomedLoader, { before, most });
+  const { stored, sharing } = work.value(doomedLoader, { before, most });
   const ids = [...stored.keys()].sort().slice(0, most);
   const going = new Set(ids);
   const isShared = (bytes: string) => (sharing.get(bytes) ?? []).some((id) => !going.has(id));

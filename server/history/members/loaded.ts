@@ -11,6 +11,7 @@ import {
   type Place,
   partOf,
   type Question,
+  roomValueLoader,
   storedRoom,
   type ValueLoader,
   type Work,
@@ -128,20 +129,14 @@ export function deleteMember(work: Work, id: string, user: string): void {
 }
 
 /** The owner in the database. */
-const ownerLoader: ValueLoader<{ room: string }, string | null> = {
-  name: 'owner',
+const ownerLoader = roomValueLoader<{ room: string }, string | null>('owner', {
   keyOf: ({ room }) => room,
-  ask: (_place, work, needs): Question[] =>
-    needs.flatMap(({ room: id }) => {
-      const room = storedRoom(work, id);
-      if (room === undefined) return [];
-      return {
-        sql: sql`SELECT user_id FROM chat_members WHERE room = ${room.num} AND role = 'owner' AND sources <> 0`,
-        take: ([row]) =>
-          void work.valuesOf(ownerLoader).set(id, (row?.user_id as string | undefined) ?? null),
-      };
-    }),
-};
+  select: ({ num }) =>
+    sql`SELECT user_id FROM chat_members WHERE room = ${num} AND role = 'owner' AND sources <> 0`,
+  value: ([row]) => (row?.user_id as string | undefined) ?? null,
+  none: null,
+});
+
 export const ownerNeed = (room: string): Need => needOf(ownerLoader, { room });
 
 export function ownerOf(work: Work, id: string): string | undefined {
@@ -161,27 +156,24 @@ interface Heir {
 }
 
 /** The first members of the database who would take over. */
-const heirsLoader: ValueLoader<{ room: string; most: number }, { list: readonly Heir[]; isAll: boolean }> = {
-  name: 'heirs',
+const heirsLoader = roomValueLoader<
+  { room: string; most: number },
+  { list: readonly Heir[]; isAll: boolean }
+>('heirs', {
   keyOf: ({ room }) => room,
-  ask: (_place, work, needs): Question[] =>
-    needs.flatMap(({ room: id, most }) => {
-      const room = storedRoom(work, id);
-      if (room === undefined) return [];
-      return {
-        sql: sql`SELECT user_id, role, since FROM chat_members WHERE room = ${room.num} AND sources <> 0
-            ORDER BY CASE role WHEN 'moderator' THEN 0 ELSE 1 END, since, user_id LIMIT ${most}`,
-        take(found) {
-          const list = found.map(({ user_id, role, since }) => ({
-            user: user_id as string,
-            isModerator: role === 'moderator',
-            since: since as number,
-          }));
-          work.valuesOf(heirsLoader).set(id, { list, isAll: found.length < most });
-        },
-      };
-    }),
-};
+  select: ({ num }, { most }) =>
+    sql`SELECT user_id, role, since FROM chat_members WHERE room = ${num} AND sources <> 0
+          ORDER BY CASE role WHEN 'moderator' THEN 0 ELSE 1 END, since, user_id LIMIT ${most}`,
+  value: (rows, { most }) => ({
+    list: rows.map(({ user_id, role, since }) => ({
+      user: user_id as string,
+      isModerator: role === 'moderator',
+      since: since as number,
+    })),
+    isAll: rows.length < most,
+  }),
+  none: { list: [], isAll: true },
+});
 
 /** The user who takes over from `except`: the longest-standing moderator, otherwise the longest-standing member. */
 export function successorOf(work: Work, id: string, except: string): string | undefined {
@@ -190,7 +182,7 @@ export function successorOf(work: Work, id: string, except: string): string | un
   // The loaded members may have changed; one more than these is one that has not.
   const most = loaded.size + 1;
   const none = { list: [], isAll: true };
-  const stored = room.num === undefined ? none : work.valuesOf(heirsLoader).get(id);
+  const stored = room.num === undefined ? none : work.known(heirsLoader, { room: id, most });
   if (stored === undefined || (!stored.isAll && stored.list.length < most)) {
     return missing(heirsLoader, { room: id, most });
   }
@@ -255,34 +247,32 @@ export function sessionRoomsOf(work: Work, user: string): string[] {
   return [...rooms];
 }
 
-const ended = (): { members?: readonly { room: string; user: string }[] } => ({});
+type RoomMember = { room: string; user: string };
+
 /** For an operation with a transaction of its own. */
-const endedRestrictionsLoader: Loader<{ before: number; most: number }> = {
+const endedRestrictionsLoader: ValueLoader<{ before: number; most: number }, readonly RoomMember[]> = {
   name: 'ended restrictions',
   *find({ transaction }, work, needs) {
-    const found: { room: string; user: string }[] = [];
-    for (const { before, most } of needs) {
+    const found: RoomMember[] = [];
+    for (const need of needs) {
       const rows = yield* transaction.query(
         sql`SELECT rooms.id AS id, user_id FROM chat_members AS members JOIN chat_rooms AS rooms ON rooms.num = members.room
-            WHERE restricted_until <= ${before} ORDER BY restricted_until, rooms.id, user_id LIMIT ${most}`,
+            WHERE restricted_until <= ${need.before} ORDER BY restricted_until, rooms.id, user_id LIMIT ${need.most}`,
       );
-      found.push(...rows.map(({ id, user_id }) => ({ room: id as string, user: user_id as string })));
+      const members = rows.map(({ id, user_id }) => ({ room: id as string, user: user_id as string }));
+      work.keep(endedRestrictionsLoader, need, members);
+      found.push(...members);
     }
-    work.part(ended).members = found;
     return found.flatMap(({ room, user }) => [roomNeed(room), memberNeed(room, user), userNeed(user)]);
   },
 };
+
 export const endedRestrictionsNeed = (before: number, most: number): Need =>
   needOf(endedRestrictionsLoader, { before, most });
 
 /** The users with a restriction that has ended by that time. */
-export function endedRestrictions(
-  work: Work,
-  before: number,
-  most: number,
-): readonly { room: string; user: string }[] {
-  return work.part(ended).members ?? missing(endedRestrictionsLoader, { before, most });
-}
+export const endedRestrictions = (work: Work, before: number, most: number): readonly RoomMember[] =>
+  work.value(endedRestrictionsLoader, { before, most });
 
 /** The columns that most transactions change of a member. */
 const often: Columns = ['read_seq', 'acted', 'wrote_at'];

@@ -66,7 +66,7 @@ export interface Restriction {
 }
 
 /** Milliseconds of what has no end. The largest whole number that every client holds exactly. */
-export const forGood = Number.MAX_SAFE_INTEGER;
+const forGood = Number.MAX_SAFE_INTEGER;
 
 /** Milliseconds until it ends; 0 or less if it is over. */
 export function leftOf({ until }: Pick<Restriction, 'until'>, at: number): number {
@@ -149,7 +149,7 @@ export function memberRow(
 }
 
 /** The columns `restricted` and `restricted_until` of a member: the latter is when the first restriction ends. */
-export function restrictedOf({ restricted }: MemberRecord): [json: string | null, until: number | null] {
+function restrictedOf({ restricted }: MemberRecord): [json: string | null, until: number | null] {
   if (restricted === undefined) return [null, null];
   const ends = Object.values(restricted).map(({ until = forGood }) => until);
   return [JSON.stringify(restricted), Math.min(...ends)];

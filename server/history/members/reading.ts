@@ -2,7 +2,7 @@ import { ask, inList, raw, type Sql, sql } from '../engine/dialect.ts';
 import { hasRows, maxScannedRows, type ReadsOf } from '../engine/read.ts';
 import { type Rule, refuse } from '../engine/rule.ts';
 import type { Row } from '../engine/table.ts';
-import { type Need, needOf, type Question, storedRoom, type ValueLoader, type Work } from '../engine/work.ts';
+import { type Need, needOf, roomValueLoader, type Work } from '../engine/work.ts';
 import { everybody } from '../messages/message.ts';
 import { isAuthorBlocked } from '../people/blocks.ts';
 import { type UserRecord, userFrom } from '../people/user.ts';
@@ -108,36 +108,24 @@ interface Unread {
 }
 
 /** Messages after one that mention or concern the user, the newest ones, with their authors, as the database has them. */
-const unreadMentionsLoader: ValueLoader<Unread, readonly (readonly [seq: number, author: string])[]> = {
-  name: 'unread mentions',
-  keyOf: ({ room, user, after }) => `${after} ${room} ${user}`,
-  ask: (_place, work, needs): Question[] =>
-    needs.flatMap((need) => {
-      const { user, after } = need;
-      const values = work.valuesOf(unreadMentionsLoader);
-      const key = unreadMentionsLoader.keyOf(need);
-      const room = storedRoom(work, need.room);
-      if (room === undefined) {
-        values.set(key, []);
-        return [];
-      }
+const unreadMentionsLoader = roomValueLoader<Unread, readonly (readonly [seq: number, author: string])[]>(
+  'unread mentions',
+  {
+    keyOf: ({ room, user, after }) => `${after} ${room} ${user}`,
+    select({ num }, { user, after }) {
       const seqs = (table: string, of: string) =>
-        sql`SELECT seq FROM (SELECT seq FROM ${raw(table)} WHERE room = ${room.num} AND user_id = ${of} AND seq > ${after}
+        sql`SELECT seq FROM (SELECT seq FROM ${raw(table)} WHERE room = ${num} AND user_id = ${of} AND seq > ${after}
             ORDER BY seq DESC LIMIT ${maxScannedRows}) AS newest`;
-      return {
-        sql: sql`SELECT messages.seq AS seq, messages.user_id AS by_id FROM (
-            ${seqs('chat_mentions', user)} UNION ${seqs('chat_mentions', everybody)}
-            UNION ${seqs('chat_concerned', user)}) AS found
-            JOIN chat_messages AS messages ON messages.room = ${room.num} AND messages.seq = found.seq
-            ORDER BY ${isAuthorBlocked(user)}, messages.seq DESC LIMIT ${mostUnreadMentions}`,
-        take: (found) =>
-          void values.set(
-            key,
-            found.map(({ seq, by_id }) => [seq as number, by_id as string] as const),
-          ),
-      };
-    }),
-};
+      return sql`SELECT messages.seq AS seq, messages.user_id AS by_id FROM (
+          ${seqs('chat_mentions', user)} UNION ${seqs('chat_mentions', everybody)}
+          UNION ${seqs('chat_concerned', user)}) AS found
+          JOIN chat_messages AS messages ON messages.room = ${num} AND messages.seq = found.seq
+          ORDER BY ${isAuthorBlocked(user)}, messages.seq DESC LIMIT ${mostUnreadMentions}`;
+    },
+    value: (rows) => rows.map(({ seq, by_id }) => [seq as number, by_id as string] as const),
+    none: [],
+  },
+);
 
 const unreadMentionsNeed = (room: string, user: string, after: number): Need =>
   needOf(unreadMentionsLoader, { room, user, after });

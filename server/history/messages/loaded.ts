@@ -1,4 +1,4 @@
-import { type Asking, type FormerText, sql } from '../engine/dialect.ts';
+import { type Asking, type Dialect, type FormerText, sql } from '../engine/dialect.ts';
 import { deleteRows, writeChanged } from '../engine/store.ts';
 import type { Columns, Row, Value } from '../engine/table.ts';
 import {
@@ -12,6 +12,7 @@ import {
   type Question,
   roomsByNum,
   storedRoom,
+  type ValueLoader,
   type Work,
 } from '../engine/work.ts';
 import { loadedMembers } from '../members/loaded.ts';
@@ -39,7 +40,7 @@ export function textRevOf(work: Work, { room, seq, rev }: StoredMessage): number
 
 // Messages in a transaction.
 
-export interface LoadedMessage {
+interface LoadedMessage {
   row: MessageRow;
   reacted: Reacted | undefined;
   state: 'stored' | 'new' | 'changed';
@@ -75,14 +76,7 @@ const messageLoader: Loader<{ room: string; seq: number }> = {
       loadedMessages(room).set(seq, null);
       wanted.push([room.num, seq]);
     }
-    if (wanted.length === 0) return [];
-    const which = dialect.each(['room', 'seq'], wanted);
-    return [
-      {
-        sql: sql`SELECT room, ${dialect.messageColumns}, digest FROM chat_messages AS messages WHERE ${which}`,
-        take: (found) => keepMessages(work, found),
-      },
-    ];
+    return askMessages(dialect, work, ['room', 'seq'], wanted);
   },
 };
 
@@ -106,19 +100,23 @@ const clientIdLoader: Loader<{ room: string; user: string; clientId: string }> =
       partOf(room, clientIds).set(key, null);
       wanted.push([room.num, user, clientId]);
     }
-    if (wanted.length === 0) return [];
-    const which = dialect.each(['room', 'user_id', 'client_id'], wanted);
-    return [
-      {
-        sql: sql`SELECT room, ${dialect.messageColumns}, digest FROM chat_messages AS messages WHERE ${which}`,
-        take: (found) => keepMessages(work, found),
-      },
-    ];
+    return askMessages(dialect, work, ['room', 'user_id', 'client_id'], wanted);
   },
 };
 
 export const clientIdNeed = (room: string, user: string, clientId: string): Need =>
   needOf(clientIdLoader, { room, user, clientId });
+
+function askMessages(dialect: Dialect, work: Work, columns: Columns, wanted: readonly Value[][]): Question[] {
+  if (wanted.length === 0) return [];
+  const which = dialect.each(columns, wanted);
+  return [
+    {
+      sql: sql`SELECT room, ${dialect.messageColumns}, digest FROM chat_messages AS messages WHERE ${which}`,
+      take: (found) => keepMessages(work, found),
+    },
+  ];
+}
 
 function keepMessages(work: Work, found: readonly Row[]): void {
   const rooms = roomsByNum(work);
@@ -232,25 +230,19 @@ function putLoaded(work: Work, message: LoadedMessage): void {
 export const getReacted = (work: Work, room: string, seq: number): Reacted | undefined =>
   loadedMessage(work, room, seq).reacted;
 
-/** The number of the newest message of all. */
-const newest = (): { num?: number } => ({});
-
-const newestMessageLoader: Loader<object> = {
+const newestMessageLoader: ValueLoader<object, number> = {
   name: 'newest message',
-  ask: ({ dialect }, work): Question[] => [
-    {
+  ask: ({ dialect }, work, needs) =>
+    needs.map((need) => ({
       sql: dialect.newestMessage,
-      take([row]) {
-        work.part(newest).num = row?.num as number;
-      },
-    },
-  ],
+      take: ([row]) => work.keep(newestMessageLoader, need, row?.num as number),
+    })),
 };
 
 export const newestMessageNeed = needOf(newestMessageLoader, {});
 
-export const newestMessage = (work: Work): number =>
-  work.part(newest).num ?? missing(newestMessageLoader, {});
+/** The number of the newest message of all. */
+export const newestMessage = (work: Work): number => work.value(newestMessageLoader, {});
 
 /** The columns that all but an erasure change of a message. */
 const often: Columns = [

@@ -37,7 +37,7 @@ import { changedPreview, releasePicture } from './previews.ts';
  * A message of `room` that is to be a copy of another one. `checked`: it is refused if that one says something else meanwhile.
  * `hidden`: the user may not read the room of that one, so it is not looked at: no time shows whether it is there.
  */
-export interface NewForward {
+interface NewForward {
   room: string;
   from: { room: string; seq: number };
   hidden?: true;

@@ -14,6 +14,7 @@ import {
   partOf,
   type Question,
   roomsByNum,
+  roomValueLoader,
   storedRoom,
   type Work,
 } from '../engine/work.ts';
@@ -43,7 +44,7 @@ export interface ReactionWrites {
 }
 
 /** Different emoji on one message, and users of each that a message names. */
-export const mostReactions = 12;
+const mostReactions = 12;
 
 export const namedReactors = 10;
 
@@ -142,24 +143,19 @@ export const react: Rule<ReactionWrites['react']> = {
   },
 };
 
-/** The reactions to a message with one emoji. */
-interface LoadedReactions {
-  /** By user: the place, or null where there is none. */
-  users: Map<string, { place: number | null; isChanged: boolean }>;
-  /** The first users who have reacted so, as they are in the database. */
-  first?: { users: readonly string[]; isAll: boolean };
-}
+/** The users who have reacted to a message with one emoji. `place` is null for a user who has not. */
+type Reactors = Map<string, { place: number | null; isChanged: boolean }>;
 
 /** By message and emoji. */
-const reactions = (): Map<number, Map<string, LoadedReactions>> => new Map();
+const reactions = (): Map<number, Map<string, Reactors>> => new Map();
 
-function reactionsOf(room: LoadedRoom, seq: number, emoji: string): LoadedReactions {
+function reactorsIn(room: LoadedRoom, seq: number, emoji: string): Reactors {
   const all = partOf(room, reactions);
-  const byEmoji = all.get(seq) ?? new Map<string, LoadedReactions>();
+  const byEmoji = all.get(seq) ?? new Map<string, Reactors>();
   all.set(seq, byEmoji);
-  const known = byEmoji.get(emoji) ?? { users: new Map() };
-  byEmoji.set(emoji, known);
-  return known;
+  const reactors: Reactors = byEmoji.get(emoji) ?? new Map();
+  byEmoji.set(emoji, reactors);
+  return reactors;
 }
 
 interface ReactionBy {
@@ -178,7 +174,7 @@ const reactionLoader: Loader<ReactionBy> = {
     for (const { room: id, seq, emoji, user } of needs) {
       const room = storedRoom(work, id);
       if (room === undefined) continue;
-      const { users } = reactionsOf(room, seq, emoji);
+      const users = reactorsIn(room, seq, emoji);
       if (users.has(user)) continue;
       users.set(user, { place: null, isChanged: false });
       wanted.push([room.num, seq, emoji, user]);
@@ -191,7 +187,7 @@ const reactionLoader: Loader<ReactionBy> = {
           const rooms = roomsByNum(work);
           for (const row of found) {
             const room = rooms.get(row.room as number) as LoadedRoom;
-            const { users } = reactionsOf(room, row.seq as number, row.emoji as string);
+            const users = reactorsIn(room, row.seq as number, row.emoji as string);
             users.set(row.user_id as string, { place: row.place as number, isChanged: false });
           }
         },
@@ -202,25 +198,26 @@ const reactionLoader: Loader<ReactionBy> = {
 
 export const reactionNeed = (reaction: ReactionBy): Need => needOf(reactionLoader, reaction);
 
-const firstReactorsLoader: Loader<Omit<ReactionBy, 'user'> & { most: number }> = {
-  name: 'first reactors',
-  ask: (_place, work, needs): Question[] =>
-    needs.flatMap(({ room: id, seq, emoji, most }) => {
-      const room = storedRoom(work, id);
-      if (room === undefined) return [];
-      return {
-        sql: sql`SELECT user_id FROM chat_reactions WHERE room = ${room.num} AND seq = ${seq} AND emoji = ${emoji}
-                 ORDER BY place LIMIT ${most}`,
-        take(found) {
-          const users = found.map(({ user_id }) => user_id as string);
-          reactionsOf(room, seq, emoji).first = { users, isAll: found.length < most };
-        },
-      };
-    }),
-};
+type FirstReactors = Omit<ReactionBy, 'user'> & { most: number };
 
-export function hasReaction(work: Work, { room, seq, emoji, user }: ReactionBy): boolean {
-  const known = reactionsOf(existingRoom(work, room), seq, emoji).users.get(user);
+/** The first users who have reacted so, as they are in the database. */
+const firstReactorsLoader = roomValueLoader<FirstReactors, { users: readonly string[]; isAll: boolean }>(
+  'first reactors',
+  {
+    keyOf: ({ room, seq, emoji }) => `${seq} ${emoji} ${room}`,
+    select: ({ num }, { seq, emoji, most }) =>
+      sql`SELECT user_id FROM chat_reactions WHERE room = ${num} AND seq = ${seq} AND emoji = ${emoji}
+          ORDER BY place LIMIT ${most}`,
+    value: (rows, { most }) => ({
+      users: rows.map(({ user_id }) => user_id as string),
+      isAll: rows.length < most,
+    }),
+    none: { users: [], isAll: true },
+  },
+);
+
+function hasReaction(work: Work, { room, seq, emoji, user }: ReactionBy): boolean {
+  const known = reactorsIn(existingRoom(work, room), seq, emoji).get(user);
   if (known === undefined && loadedMessage(work, room, seq).state !== 'new')
     return missing(reactionLoader, { room, seq, emoji, user });
   return typeof known?.place === 'number';
@@ -228,14 +225,15 @@ export function hasReaction(work: Work, { room, seq, emoji, user }: ReactionBy):
 
 /** The first users who have reacted so, by time. */
 export function firstReactors(work: Work, id: string, seq: number, emoji: string, most: number): string[] {
-  const { users, first } = reactionsOf(existingRoom(work, id), seq, emoji);
+  const users = reactorsIn(existingRoom(work, id), seq, emoji);
   const own = new Map([...users].filter(([, { isChanged }]) => isChanged));
   const isNew = loadedMessage(work, id, seq).state === 'new';
-  const stored = isNew ? { users: [], isAll: true } : first;
+  const need = { room: id, seq, emoji, most: most + users.size };
+  const stored = isNew ? { users: [], isAll: true } : work.known(firstReactorsLoader, need);
   if (stored === undefined || (!stored.isAll && stored.users.length < most + own.size)) {
     // The loaded users are going to change their reactions: the list is long enough for all of them, or the rule
     // would run again for each.
-    return missing(firstReactorsLoader, { room: id, seq, emoji, most: most + users.size });
+    return missing(firstReactorsLoader, need);
   }
   const added = [...own].flatMap(([user, { place }]) => (place === null ? [] : [{ user, place }]));
   added.sort((a, b) => a.place - b.place);
@@ -245,7 +243,7 @@ export function firstReactors(work: Work, id: string, seq: number, emoji: string
 
 /** @param place by which they are ordered; null: it is taken back */
 export function setReaction(work: Work, { room, seq, emoji, user }: ReactionBy, place: number | null): void {
-  const { users } = reactionsOf(existingRoom(work, room), seq, emoji);
+  const users = reactorsIn(existingRoom(work, room), seq, emoji);
   work.set(users, user, { place, isChanged: true });
 }
 
@@ -266,7 +264,7 @@ export function storeReactions(place: Place, work: Work): undefined {
     }
     for (const [seq, byEmoji] of partOf(room, reactions)) {
       if (isDeleted.has(seq)) continue;
-      for (const [emoji, { users }] of byEmoji) {
+      for (const [emoji, users] of byEmoji) {
         for (const [user, { place, isChanged }] of users) {
           if (!isChanged) continue;
           if (place === null) removed.push([num, seq, emoji, user]);

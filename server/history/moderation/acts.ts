@@ -43,7 +43,7 @@ export interface ActReads {
   };
 }
 
-export const actColumns = [
+const actColumns = [
   'act',
   'at',
   'by_id',
@@ -56,7 +56,7 @@ export const actColumns = [
   'about',
 ] as const;
 
-export function actRow({ kind, at, by, user, room, open, seq, reason, to }: Act): Value[] {
+function actRow({ kind, at, by, user, room, open, seq, reason, to }: Act): Value[] {
   const about = to === undefined ? null : JSON.stringify(to);
   const isSite = by === undefined || room === undefined || !isUserRoom(room);
   return [

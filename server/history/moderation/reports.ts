@@ -4,7 +4,7 @@ import { ask, type Dialect, inList, raw, sql } from '../engine/dialect.ts';
 import { columnsOf, cutPageBySize, type ReadContext, type ReadsOf } from '../engine/read.ts';
 import { type Rule, refuse } from '../engine/rule.ts';
 import { type Row, rowFrom, table } from '../engine/table.ts';
-import { type Question, rows, storedRoom, type ValueLoader, type Work } from '../engine/work.ts';
+import { roomValueLoader, rows, type Work } from '../engine/work.ts';
 import { getMember, memberNeed } from '../members/loaded.ts';
 import { isBanned, isMember, type Restriction } from '../members/member.ts';
 import { peopleLosing } from '../members/membership.ts';
@@ -176,24 +176,13 @@ export const closeReport: Rule<ReportWrites['closeReport']> = {
 };
 
 /** How many reports are open of messages from `from` on, in the database. */
-const openReportsLoader: ValueLoader<{ room: string; from: number }, number> = {
-  name: 'open reports',
+const openReportsLoader = roomValueLoader<{ room: string; from: number }, number>('open reports', {
   keyOf: ({ room, from }) => `${from} ${room}`,
-  ask: (_place, work, needs): Question[] =>
-    needs.flatMap((need) => {
-      const room = storedRoom(work, need.room);
-      const key = openReportsLoader.keyOf(need);
-      if (room === undefined) {
-        work.valuesOf(openReportsLoader).set(key, 0);
-        return [];
-      }
-      return {
-        sql: sql`SELECT count(*) AS num FROM chat_reports
-            WHERE room = ${room.num} AND seq >= ${need.from} AND closed IS NULL`,
-        take: ([row]) => void work.valuesOf(openReportsLoader).set(key, row?.num as number),
-      };
-    }),
-};
+  select: ({ num }, { from }) =>
+    sql`SELECT count(*) AS num FROM chat_reports WHERE room = ${num} AND seq >= ${from} AND closed IS NULL`,
+  value: ([row]) => row?.num as number,
+  none: 0,
+});
 
 /** How many reports are open of messages from `from` on. */
 export function openReports(work: Work, room: string, from: number): number {

@@ -27,7 +27,7 @@ export interface StoredDevice {
 }
 
 /** A device of a user; with `sealed`, as it was registered then. */
-export type DeviceOf = Pick<StoredDevice, 'id' | 'user'> & Partial<Pick<StoredDevice, 'sealed'>>;
+type DeviceOf = Pick<StoredDevice, 'id' | 'user'> & Partial<Pick<StoredDevice, 'sealed'>>;
 
 /** A key by which push services know this chat. */
 export interface StoredVapidKey {

@@ -127,6 +127,7 @@ export const lastNotified = table<{ user: string; at: number }>(
 );
 
 export const claimDueUsers: Rule<DueWrites['claimDueUsers']> = {
+  alone: true,
   needs: ({ at, most }) => [dueRowsNeed(due, at, most)],
   run(work, input) {
     const { rows, ...next } = claimRows(work, due, input);
@@ -135,6 +136,7 @@ export const claimDueUsers: Rule<DueWrites['claimDueUsers']> = {
 };
 
 export const claimDueRooms: Rule<DueWrites['claimDueRooms']> = {
+  alone: true,
   needs: ({ at, most }) => [dueRowsNeed(dueRooms, at, most)],
   run(work, input) {
     const { rows, ...next } = claimRows(work, dueRooms, input);
@@ -266,7 +268,7 @@ export function markDueRooms(
   );
 }
 
-export function markSending(work: Work, user: string): void {
+function markSending(work: Work, user: string): void {
   work.later(() => sql`UPDATE chat_due SET sending = 1 WHERE user_id = ${user}`);
 }
 
@@ -275,7 +277,7 @@ export function markSending(work: Work, user: string): void {
  * sent waits for its next try.
  * @param again when to look again; absent if nothing is left
  */
-export function settleDueUser(work: Work, user: string, until: number, at: number, again?: number): void {
+function settleDueUser(work: Work, user: string, until: number, at: number, again?: number): void {
   const where = sql`user_id = ${user} AND due = ${until}`;
   if (again === undefined) work.later(() => sql`DELETE FROM chat_due WHERE ${where} AND again IS NULL`);
   work.later(
@@ -288,7 +290,7 @@ export function settleDueUser(work: Work, user: string, until: number, at: numbe
 }
 
 /** A server has looked through the members of a room. @param next when to do so again if there was more */
-export function settleDueRoom(work: Work, room: string, at: number, next: number): void {
+function settleDueRoom(work: Work, room: string, at: number, next: number): void {
   const update = (set: Sql, where = sql``) =>
     work.later(() => sql`UPDATE chat_due_rooms SET ${set} WHERE room_id = ${room} ${where}`);
   update(sql`due = NULL, everyone = NULL`, sql`AND again IS NULL`);

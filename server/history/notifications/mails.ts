@@ -6,7 +6,7 @@ import { rows } from '../engine/work.ts';
 import { aboutUser, isGone } from '../erasure/erasures.ts';
 
 /** Where mails to a user go. */
-export interface StoredMailAddress {
+interface StoredMailAddress {
   user: string;
   /** As the user's session has said it last; absent if it has not. */
   address?: string;
@@ -18,7 +18,7 @@ export interface StoredMailAddress {
 export const mailStopsFor = 60 * 24 * 60 * 60 * 1000;
 
 /** A link in a mail that switches mails to a user off. */
-export interface StoredMailStop {
+interface StoredMailStop {
   /** The digest of its token. */
   id: string;
   user: string;

@@ -85,6 +85,7 @@ export const pushes = table<{
 );
 
 export const claimPushes: Rule<PushWrites['claimPushes']> = {
+  alone: true,
   needs: ({ at, most }) => [dueRowsNeed(pushes, at, most)],
   run(work, input) {
     const { rows, ...next } = claimRows(work, pushes, input, ({ sending, done, ...row }) => row);
@@ -134,7 +135,7 @@ export function markPushes(work: Work, pushes: readonly PushPlace[], due: number
   );
 }
 
-export function markPushing(work: Work, { user, room }: PushPlace, pushed: Pushed): void {
+function markPushing(work: Work, { user, room }: PushPlace, pushed: Pushed): void {
   work.later(
     () =>
       sql`UPDATE chat_pushes SET sending = 1, pushed = ${JSON.stringify(pushed)}
@@ -143,7 +144,7 @@ export function markPushing(work: Work, { user, room }: PushPlace, pushed: Pushe
 }
 
 /** A server has looked at a push, which it has until then. */
-export function settlePush(
+function settlePush(
   work: Work,
   { user, room, pushed, due, yields }: SettledPush,
   until: number,

@@ -1,4 +1,4 @@
-import { type Asking, raw, sql, without } from '../engine/dialect.ts';
+import { type Asking, raw, sql } from '../engine/dialect.ts';
 import type { Kept } from '../engine/kept.ts';
 import { keptRooms } from '../engine/load.ts';
 import { isSameBut, writeChanged } from '../engine/store.ts';
@@ -15,7 +15,7 @@ import {
   type Work,
 } from '../engine/work.ts';
 import { nameKey, storedNameKey } from '../text-keys.ts';
-import { gone, type RoomRow, roomFields, roomRow } from './room.ts';
+import { gone, optionalRoomFields, type RoomRow, roomFields, roomRow } from './room.ts';
 
 // Rooms in a transaction.
 
@@ -145,52 +145,38 @@ function foundRoom(
   return undefined;
 }
 
-const emptied = (): { ids?: readonly string[] } => ({});
 /** For an operation with a transaction of its own. */
-const emptyRoomsLoader: Loader<{ before: number; most: number }> = {
+const emptyRoomsLoader: ValueLoader<{ before: number; most: number }, readonly string[]> = {
   name: 'empty rooms',
   *find({ transaction }, work, needs) {
     const found: string[] = [];
-    for (const { before, most } of needs) {
+    for (const need of needs) {
       const rows = yield* transaction.query(
-        sql`SELECT id FROM chat_rooms WHERE empty_since < ${before} AND kind = 'private'
-            ORDER BY empty_since, id LIMIT ${most}`,
+        sql`SELECT id FROM chat_rooms WHERE empty_since < ${need.before} AND kind = 'private'
+            ORDER BY empty_since, id LIMIT ${need.most}`,
       );
-      found.push(...rows.map(({ id }) => id as string));
+      const ids = rows.map(({ id }) => id as string);
+      work.keep(emptyRoomsLoader, need, ids);
+      found.push(...ids);
     }
-    work.part(emptied).ids = found;
     return found.map(roomNeed);
   },
 };
+
 export const emptyRoomsNeed = (before: number, most: number): Need =>
   needOf(emptyRoomsLoader, { before, most });
 
 /** Private rooms without members since before that time. */
-export function emptyRooms(work: Work, before: number, most: number): RoomRow[] {
-  const { ids } = work.part(emptied);
-  if (ids === undefined) return missing(emptyRoomsLoader, { before, most });
-  // Until it was locked, somebody may have come.
-  return ids
+export const emptyRooms = (work: Work, before: number, most: number): RoomRow[] =>
+  work
+    .value(emptyRoomsLoader, { before, most })
     .flatMap((id) => getRoom(work, id) ?? [])
+    // Somebody may have come before the room was locked.
     .filter(({ emptySince }) => emptySince !== undefined && emptySince < before);
-}
 
 /** The columns that most transactions change of a room. */
 const often: Columns = ['head', 'last_seq', 'day', 'sent'];
 const columns: Columns = ['num', ...roomFields];
-/** The columns that no room is without. */
-const needed: Columns = [
-  'id',
-  'kind',
-  'name',
-  'head',
-  'last_seq',
-  'first_seq',
-  'access',
-  'members',
-  'created_at',
-];
-
 export function* storeRooms(place: Place, work: Work): Asking<void> {
   const { dialect, transaction } = place;
   // Before the others are made: one may be named as a deleted one was.
@@ -239,7 +225,7 @@ function retire({ transaction, subjects }: Place, num: number): void {
   for (const { name, columns } of subjects.tables) {
     if ('room' in columns) transaction.later(sql`DELETE FROM ${raw(name)} WHERE room = ${num}`);
   }
-  const none = without(roomFields, needed).map((column) => `${column} = NULL`);
+  const none = optionalRoomFields.map((column) => `${column} = NULL`);
   transaction.later(
     sql`UPDATE chat_rooms SET id = ${`${gone}${num}`}, kind = 'private', name = '', members = 0, ${raw(none.join(', '))}
         WHERE num = ${num}`,

@@ -90,40 +90,86 @@ export const roomSettings: {
 
 const settings = Object.entries(roomSettings) as [keyof RoomSettings, { column: ColumnName }][];
 
-/** The columns that are written of a room. */
-export const roomFields: Columns = [
-  'id',
-  'kind',
-  'name',
-  'public_key',
-  'topic',
-  'head',
-  'last_seq',
-  'first_seq',
-  'access',
-  'members',
-  'created_at',
-  'created_by',
-  'client_id',
-  'pair_low',
-  'pair_high',
-  'empty_since',
-  ...settings.map(([, { column }]) => column),
-  'previews_of',
-  'reports',
-  'pins',
-  'reset_rev',
-  'day',
-  'sent',
+/** What only the rules need of a room. */
+interface RuleFields {
+  createdBy?: string;
+  clientId?: string;
+  /** Since when the room has no members. */
+  emptySince?: number;
+  /** How many messages were sent on the last day with any. */
+  sent?: { day: number; messages: number };
+}
+
+export interface RoomRow extends Omit<RoomRecord, 'last'>, RuleFields {}
+
+const ruleFields: Readonly<Record<keyof RuleFields, true>> = {
+  createdBy: true,
+  clientId: true,
+  emptySince: true,
+  sent: true,
+};
+
+/** The room as other servers and the chat get it. */
+export function withoutRuleFields(row: RoomRow): Omit<RoomRecord, 'last'> {
+  const room = { ...row };
+  for (const field of Object.keys(ruleFields) as (keyof RuleFields)[]) delete room[field];
+  return room;
+}
+
+/** The columns of a room with their values: all rooms have the required ones, and only rules read those of `RuleFields`. */
+const columns: readonly {
+  readonly column: ColumnName;
+  readonly is?: 'required' | 'for rules' | 'for indexes';
+  value(room: RoomRow): Value | undefined;
+}[] = [
+  { column: 'id', is: 'required', value: ({ id }) => id },
+  { column: 'kind', is: 'required', value: ({ kind }) => kind },
+  { column: 'name', is: 'required', value: ({ name }) => name },
+  {
+    column: 'public_key',
+    is: 'for indexes',
+    value: ({ kind, name }) => (kind === 'public' ? storedNameKey(nameKey(name)) : null),
+  },
+  { column: 'topic', value: ({ topic }) => topic },
+  { column: 'head', is: 'required', value: ({ head }) => head },
+  { column: 'last_seq', is: 'required', value: ({ lastSeq }) => lastSeq },
+  { column: 'first_seq', is: 'required', value: ({ firstSeq }) => firstSeq },
+  { column: 'access', is: 'required', value: ({ access }) => access },
+  { column: 'members', is: 'required', value: ({ members }) => members },
+  { column: 'created_at', is: 'required', value: ({ createdAt }) => createdAt },
+  { column: 'created_by', is: 'for rules', value: ({ createdBy }) => createdBy },
+  { column: 'client_id', is: 'for rules', value: ({ clientId }) => clientId },
+  { column: 'pair_low', value: ({ pair }) => pair?.[0] },
+  { column: 'pair_high', value: ({ pair }) => pair?.[1] },
+  { column: 'empty_since', is: 'for rules', value: ({ emptySince }) => emptySince },
+  ...settings.map(([name, { column }]) => ({ column, value: (room: RoomRow) => room.settings[name] })),
+  { column: 'previews_of', value: ({ previewsOf }) => previewsOf },
+  { column: 'reports', value: ({ reports }) => reports },
+  { column: 'pins', value: ({ pins }) => pins },
+  { column: 'reset_rev', value: ({ reset }) => reset },
+  { column: 'day', is: 'for rules', value: ({ sent }) => sent?.day },
+  { column: 'sent', is: 'for rules', value: ({ sent }) => sent?.messages },
 ];
 
-/** The columns that only the rules need. */
-const ofRules: Columns = ['created_by', 'client_id', 'empty_since', 'day', 'sent'];
+/** The columns that are written of a room. */
+export const roomFields: Columns = columns.map(({ column }) => column);
 
-export const roomColumns = roomFields
-  .filter((column) => column !== 'public_key' && !ofRules.includes(column))
-  .map((column) => `rooms.${column} AS ${column}`)
-  .join(', ');
+/** The columns that are NULL in a room that is being deleted. */
+export const optionalRoomFields: Columns = columns
+  .filter(({ is }) => is !== 'required')
+  .map(({ column }) => column);
+
+/** The values of `roomFields`. */
+export const roomRow = (room: RoomRow): Value[] => columns.map(({ value }) => value(room) ?? null);
+
+const selected = (...kinds: readonly ('required' | 'for rules' | undefined)[]): string =>
+  columns
+    .filter(({ is }) => kinds.some((kind) => kind === is))
+    .map(({ column }) => `rooms.${column} AS ${column}`)
+    .join(', ');
+
+/** The columns that `roomFrom` reads. */
+export const roomColumns = selected('required', undefined);
 
 export function roomFrom(row: Row): RoomRecord {
   return {
@@ -154,45 +200,7 @@ function settingsFrom(row: Row): RoomSettings {
   );
 }
 
-/** A room with what only the rules need. */
-export interface RoomRow extends Omit<RoomRecord, 'last'> {
-  createdBy?: string;
-  clientId?: string;
-  /** Since when it has no members. */
-  emptySince?: number;
-  /** How many messages were sent on the last day with any. */
-  sent?: { day: number; messages: number };
-}
-
-export function roomRow(room: RoomRow): Value[] {
-  return [
-    room.id,
-    room.kind,
-    room.name,
-    room.kind === 'public' ? storedNameKey(nameKey(room.name)) : null,
-    room.topic ?? null,
-    room.head,
-    room.lastSeq,
-    room.firstSeq,
-    room.access,
-    room.members,
-    room.createdAt,
-    room.createdBy ?? null,
-    room.clientId ?? null,
-    room.pair?.[0] ?? null,
-    room.pair?.[1] ?? null,
-    room.emptySince ?? null,
-    ...settings.map(([name]) => room.settings[name] ?? null),
-    room.previewsOf ?? null,
-    room.reports ?? null,
-    room.pins ?? null,
-    room.reset ?? null,
-    room.sent?.day ?? null,
-    room.sent?.messages ?? null,
-  ];
-}
-
-/** A room with the columns that only the rules need. */
+/** A room with the fields that only the rules need. */
 export const roomRowFrom = (row: Row): RoomRow => ({
   ...roomFrom(row),
   ...(row.created_by === null ? {} : { createdBy: row.created_by as string }),
@@ -201,7 +209,8 @@ export const roomRowFrom = (row: Row): RoomRow => ({
   ...(row.day === null ? {} : { sent: { day: row.day as number, messages: row.sent as number } }),
 });
 
-export const roomRowColumns = `num, ${roomColumns}, ${ofRules.join(', ')}`;
+/** The columns that `roomRowFrom` reads, and the room's number. */
+export const roomRowColumns = `num, ${selected('required', undefined, 'for rules')}`;
 
 /**
  * Prefix of the id of a deleted room whose messages are still being deleted, step by step: it may have any number of

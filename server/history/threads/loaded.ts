@@ -6,9 +6,8 @@ import {
   missing,
   type Need,
   needOf,
-  type Question,
+  roomValueLoader,
   rows,
-  storedRoom,
   type ValueLoader,
   type Work,
 } from '../engine/work.ts';
@@ -138,25 +137,15 @@ interface Earlier {
 }
 
 /** The author's last reply before that one in the database. */
-const earlierReplyLoader: ValueLoader<Earlier, CountedReply | null> = {
-  name: 'earlier reply',
+const earlierReplyLoader = roomValueLoader<Earlier, CountedReply | null>('earlier reply', {
   keyOf: ({ room, thread, user, before }) => `${thread} ${before} ${room} ${user}`,
-  ask: ({ dialect }, work, needs): Question[] =>
-    needs.flatMap((need) => {
-      const { thread, user, before } = need;
-      const room = storedRoom(work, need.room);
-      if (room === undefined) return [];
-      return {
-        sql: sql`SELECT seq, thread, user_id, sent_at FROM chat_messages ${dialect.by('chat_messages_by_thread')}
-            WHERE room = ${room.num} AND thread = ${thread} AND seq >= ${room.row.firstSeq} AND seq < ${before}
-              AND user_id = ${user} AND deleted_at IS NULL ORDER BY seq DESC LIMIT 1`,
-        take: ([row]) =>
-          void work
-            .valuesOf(earlierReplyLoader)
-            .set(earlierReplyLoader.keyOf(need), row === undefined ? null : countedFrom(row)),
-      };
-    }),
-};
+  select: ({ num, row: { firstSeq } }, { thread, user, before }, dialect) =>
+    sql`SELECT seq, thread, user_id, sent_at FROM chat_messages ${dialect.by('chat_messages_by_thread')}
+        WHERE room = ${num} AND thread = ${thread} AND seq >= ${firstSeq} AND seq < ${before}
+          AND user_id = ${user} AND deleted_at IS NULL ORDER BY seq DESC LIMIT 1`,
+  value: ([row]) => (row === undefined ? null : countedFrom(row)),
+  none: null,
+});
 
 /** The last reply of this user in the thread before that one. */
 export function earlierReply(
@@ -203,7 +192,7 @@ const oldRepliesLoader: ValueLoader<
                     AND thread IS NOT NULL AND deleted_at IS NULL ORDER BY seq`,
             );
       const replies = old.map(countedFrom);
-      work.valuesOf(oldRepliesLoader).set(id, { to, replies });
+      work.keep(oldRepliesLoader, { room: id, to }, { to, replies });
       found.push(...replies.flatMap(({ thread, user }) => threadNeeds(id, thread, user)));
     }
     return found;
@@ -216,7 +205,8 @@ export const oldRepliesNeed = (room: string, to: number): Need => needOf(oldRepl
 /** The replies from one message on and before another. */
 export function oldReplies(work: Work, id: string, from: number, to: number): CountedReply[] {
   const room = existingRoom(work, id);
-  const stored = room.num === undefined ? { to, replies: [] } : work.valuesOf(oldRepliesLoader).get(id);
+  const stored =
+    room.num === undefined ? { to, replies: [] } : work.known(oldRepliesLoader, { room: id, to });
   if (stored === undefined || stored.to < to) return missing(oldRepliesLoader, { room: id, to });
   const unloaded = stored.replies.filter(({ seq }) => !loadedMessages(room).get(seq));
   return [...unloaded, ...loadedReplies(room)].filter(({ seq }) => seq >= from && seq < to);

@@ -13,7 +13,7 @@ export const namedAuthors = 3;
 /** New replies in a thread are counted up to here, among the newest thousand. */
 export const mostNewReplies = 100;
 
-export interface ThreadAuthor {
+interface ThreadAuthor {
   user: User;
   replies: number;
   /** Of the last one. */

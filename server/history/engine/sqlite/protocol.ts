@@ -24,7 +24,7 @@ export const readsAtStart = {
 } as const satisfies Partial<Record<keyof Reads, true>>;
 
 /** `internal`: a bug in this program. `current` goes with the `conflict` of an edit. */
-export interface Failure {
+interface Failure {
   code: RequestErrorCode;
   detail: string;
   retryAfterMs?: number;
