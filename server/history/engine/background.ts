@@ -8,35 +8,35 @@ import { type DatabaseConnection, inList, raw, type ServerDialect, SqlError, sql
 import type { Pool } from './pool.ts';
 import type { Row, Value } from './table.ts';
 
-/** Characters whose terms are found in one turn of the event loop. */
-const turnCharacters = 32 * 1024;
+/** Characters indexed in one event-loop tick. */
+const charactersPerTick = 32 * 1024;
 /** Rows of one statement. */
-const mostRows = 1000;
-/** Messages, and rows of the index, that one step deletes. */
+const maxRows = 1000;
+/** Messages or index rows deleted in one step. */
 const purgeRows = 500;
-/** Messages that are too old, in one step: their terms are found in one turn of the event loop. */
-const expiredAtOnce = 100;
-/** Milliseconds between two steps, and after a failure. */
-const stepPause = 20;
-const failurePause = 1000;
-/** Milliseconds until it looks by itself: another server may have ended before it has deleted what it was to. */
-const lookEvery = 60_000;
-/** Rooms that are looked for at once. */
-const roomsAtOnce = 50;
+/** Expired messages deleted in one step. Their terms are computed in one event-loop tick. */
+const expiredPerStep = 100;
+/** Delay in milliseconds between steps, and after a failure. */
+const stepDelayMs = 20;
+const retryDelayMs = 1000;
+/** Poll interval in milliseconds. Polling finishes the deletions of a server that stopped. */
+const pollIntervalMs = 60_000;
+/** Rooms of one query. */
+const roomsPerQuery = 50;
 
 /**
- * Work that can wait: the search index, and the deletion of messages of deleted rooms and of old ones. In small
- * steps, so that all
- * that users ask for goes in between. Several servers may do it at once: each step locks its room.
+ * Runs deferred work in small steps: updates the search index, and deletes expired messages and those of deleted
+ * rooms. User requests run between the steps. Several servers may do this concurrently, because each step locks its
+ * room.
  */
 export class Background {
   readonly #dialect: ServerDialect;
   readonly #pool: Pool;
   readonly #onFailure: (error: Error) => void;
   readonly #onDelay: (error: Error) => void;
-  readonly #looking: NodeJS.Timeout;
+  readonly #poll: NodeJS.Timeout;
   #wanted = true;
-  /** Rooms that may have a full block; before the first round and after a failure, any may. */
+  /** Rooms that may have a full block to index. If `#anyFull`, any room may: at the start and after a failure. */
   readonly #full = new Set<string>();
   #anyFull = true;
   #running: Promise<void> | undefined;
@@ -44,7 +44,7 @@ export class Background {
 
   /**
    * @param options.onFailure called after a bug in this program
-   * @param options.onDelay called when the database fails again: it is tried once more
+   * @param options.onDelay called from the second consecutive database failure on. The work is retried.
    */
   constructor(
     dialect: ServerDialect,
@@ -55,23 +55,23 @@ export class Background {
     this.#pool = pool;
     this.#onFailure = options.onFailure;
     this.#onDelay = options.onDelay;
-    this.#looking = setInterval(() => this.#start(), lookEvery).unref();
+    this.#poll = setInterval(() => this.#start(), pollIntervalMs).unref();
     this.#start();
   }
 
   follow(changes: readonly Change[]): void {
     let wanted = false;
     for (const change of changes) {
-      if (fillsBlock(change)) this.#full.add(change.message.room);
-      wanted ||= isWork(change);
+      if (completesBlock(change)) this.#full.add(change.message.room);
+      wanted ||= needsWork(change);
     }
     if (wanted) this.#start();
   }
 
-  /** Ends after the step that is under way. */
+  /** Waits for the current step. */
   async close(): Promise<void> {
     this.#closing.abort();
-    clearInterval(this.#looking);
+    clearInterval(this.#poll);
     await this.#running;
   }
 
@@ -87,7 +87,7 @@ export class Background {
     let failures = 0;
     while (this.#wanted && !signal.aborted) {
       this.#wanted = false;
-      let wait = stepPause;
+      let wait = stepDelayMs;
       try {
         if (await this.#pool.use((connection) => this.#round(connection))) this.#wanted = true;
         failures = 0;
@@ -96,16 +96,16 @@ export class Background {
         if (++failures > 1) this.#onDelay(error);
         this.#wanted = true;
         this.#anyFull = true;
-        wait = failurePause;
+        wait = retryDelayMs;
       }
       await pause(wait, undefined, { signal }).catch(() => {});
     }
   }
 
-  /** @returns whether there may be more to do */
+  /** @returns whether there may be more work */
   async #round(connection: DatabaseConnection): Promise<boolean> {
     const { signal } = this.#closing;
-    // Before the index, whose failure would keep what is to go.
+    // Deletions come before indexing, so that a failure of the index does not block them.
     const [deleted] = await connection.query(
       sql`SELECT num FROM chat_rooms WHERE ${raw(goneRooms)} ORDER BY id LIMIT 1`,
     );
@@ -118,7 +118,7 @@ export class Background {
       await this.#index(connection, num as number, (last_block as number) + 1);
     }
     const stale = await connection.query(
-      sql`SELECT room, block FROM chat_blocks WHERE stale = 1 LIMIT ${roomsAtOnce}`,
+      sql`SELECT room, block FROM chat_blocks WHERE stale = 1 LIMIT ${roomsPerQuery}`,
     );
     for (const { room, block } of stale) {
       if (signal.aborted) return true;
@@ -128,29 +128,29 @@ export class Background {
     return this.#full.size > 0 || this.#anyFull || stale.length > 0 || more;
   }
 
-  /** Rooms with a full block that is not in the index, with the last one that is. */
+  /** Returns rooms with a full block to index, and the last block in the index. */
   async #fullRooms(connection: DatabaseConnection): Promise<Row[]> {
-    const ids = [...this.#full].slice(0, roomsAtOnce);
+    const ids = [...this.#full].slice(0, roomsPerQuery);
     if (ids.length === 0 && !this.#anyFull) return [];
-    // Before they are looked at: what fills a block meanwhile notes them again.
+    // Before the query, so that a block that fills up during it is added again.
     for (const id of ids) this.#full.delete(id);
-    const which = this.#anyFull ? sql`NOT (${raw(goneRooms)})` : inList(this.#dialect, 'id', ids);
+    const condition = this.#anyFull ? sql`NOT (${raw(goneRooms)})` : inList(this.#dialect, 'id', ids);
     const rows = await connection.query(
       sql`SELECT num, id, last_block FROM (SELECT num, id, last_seq,
             coalesce((SELECT max(block) FROM chat_blocks AS blocks WHERE blocks.room = rooms.num), -1) AS last_block
-          FROM chat_rooms AS rooms WHERE last_seq >= ${blockSize} AND ${which}) AS rooms
-          WHERE last_seq >= (last_block + 2) * ${blockSize} LIMIT ${roomsAtOnce}`,
+          FROM chat_rooms AS rooms WHERE last_seq >= ${blockSize} AND ${condition}) AS rooms
+          WHERE last_seq >= (last_block + 2) * ${blockSize} LIMIT ${roomsPerQuery}`,
     );
     if (this.#anyFull) this.#anyFull = rows.length > 0;
-    // They may have more than one.
+    // A room may have several full blocks.
     for (const { id } of rows) this.#full.add(id as string);
     return rows;
   }
 
-  /** Takes the terms of a block into the index. */
+  /** Indexes a block. */
   async #index(connection: DatabaseConnection, room: number, block: number): Promise<void> {
-    const [seen] = await connection.query(sql`SELECT head FROM chat_rooms WHERE num = ${room}`);
-    if (seen === undefined) return;
+    const [roomBefore] = await connection.query(sql`SELECT head FROM chat_rooms WHERE num = ${room}`);
+    if (roomBefore === undefined) return;
     const [after, upTo] = [block * blockSize, (block + 1) * blockSize];
     const ofBlock = sql`room = ${room} AND seq > ${after} AND seq <= ${upTo}`;
     const messages = await connection.query(
@@ -161,7 +161,7 @@ export class Background {
     for (const { text } of messages) {
       addTerms(terms, text as string);
       characters += (text as string).length;
-      if (characters < turnCharacters) continue;
+      if (characters < charactersPerTick) continue;
       characters = 0;
       await new Promise(setImmediate);
     }
@@ -170,15 +170,15 @@ export class Background {
       const [locked] = await connection.query(sql`SELECT id FROM chat_rooms WHERE num = ${room} FOR UPDATE`);
       if (locked === undefined || (locked.id as string).startsWith(gone)) return;
       const [changed] = await connection.query(
-        sql`SELECT seq FROM chat_messages WHERE ${ofBlock} AND rev > ${seen.head as number} LIMIT 1`,
+        sql`SELECT seq FROM chat_messages WHERE ${ofBlock} AND rev > ${roomBefore.head as number} LIMIT 1`,
       );
-      // Then the next round takes it as it is now.
+      // A message has changed during the read. The next round indexes its current text.
       if (changed !== undefined) return;
-      for (let n = 0; n < rows.length; n += mostRows) {
-        const some = rows.slice(n, n + mostRows);
+      for (let n = 0; n < rows.length; n += maxRows) {
+        const some = rows.slice(n, n + maxRows);
         await connection.query(this.#dialect.insertNew('chat_terms', ['room', 'term', 'block'], some));
       }
-      // Somebody may have deleted messages by hand.
+      // An administrator may have deleted messages from the database directly.
       const nums = messages.length > 0 ? messages.map(({ num }) => num as number) : [0];
       const row = [room, block, Math.min(...nums), Math.max(...nums), 0];
       await connection.query(
@@ -192,7 +192,7 @@ export class Background {
     });
   }
 
-  /** Deletes the next messages of a room that are too old, and what the index for searching holds of them. */
+  /** Deletes a room's next expired messages and their terms in the search index. */
   async #expire(connection: DatabaseConnection, room: number): Promise<void> {
     await transaction(connection, async () => {
       const [locked] = await connection.query(
@@ -201,7 +201,7 @@ export class Background {
       if (locked === undefined) return;
       const messages = await connection.query(
         sql`SELECT seq, text FROM chat_messages WHERE room = ${room} AND seq < ${locked.first_seq as number}
-            ORDER BY seq LIMIT ${expiredAtOnce}`,
+            ORDER BY seq LIMIT ${expiredPerStep}`,
       );
       const last = messages.at(-1);
       if (last === undefined) {
@@ -211,10 +211,10 @@ export class Background {
       for (const [block, some] of Map.groupBy(messages, ({ seq }) => blockOf(seq as number))) {
         const terms = new Set<number>();
         for (const { text } of some) addTerms(terms, text as string);
-        // Other messages in the block may have had the same terms, so it is indexed again.
+        // Other messages of the block may share these terms, so the block is indexed again.
         const rows: Value[][] = [...terms].map((term) => [room, term, block]);
-        for (let n = 0; n < rows.length; n += mostRows) {
-          const among = this.#dialect.among(['room', 'term', 'block'], rows.slice(n, n + mostRows));
+        for (let n = 0; n < rows.length; n += maxRows) {
+          const among = this.#dialect.among(['room', 'term', 'block'], rows.slice(n, n + maxRows));
           await connection.query(sql`DELETE FROM chat_terms WHERE ${among}`);
         }
         await connection.query(
@@ -231,7 +231,7 @@ export class Background {
     });
   }
 
-  /** Deletes the next messages of a deleted room, or the room itself when none is left. */
+  /** Deletes the next data of a deleted room, and finally the room itself. */
   async #purge(connection: DatabaseConnection, room: number): Promise<void> {
     const [reactions] = await connection.query(
       sql`SELECT seq FROM chat_reactions WHERE room = ${room} ORDER BY seq LIMIT 1`,
@@ -259,7 +259,7 @@ export class Background {
       await connection.query(sql`DELETE FROM chat_terms WHERE room = ${room} AND term <= ${upTo}`);
     } else {
       await connection.query(sql`DELETE FROM chat_blocks WHERE room = ${room}`);
-      // Whatever has not been deleted yet.
+      // Files that are not pending deletion yet.
       await connection.query(sql`UPDATE chat_files SET state = ${fileStates.dropped} WHERE room = ${room}`);
       await connection.query(sql`DELETE FROM chat_rooms WHERE num = ${room}`);
     }
@@ -277,14 +277,14 @@ async function transaction(connection: DatabaseConnection, work: () => Promise<v
   }
 }
 
-function fillsBlock(change: Change): change is Change & { type: 'message' } {
+function completesBlock(change: Change): change is Change & { type: 'message' } {
   return change.type === 'message' && change.is === 'new' && change.message.seq % blockSize === 0;
 }
 
-/** Whether a change makes a block full or out of date, or may leave something to delete. */
-function isWork(change: Change): boolean {
+/** Whether a change fills a block, outdates one, or may require deletions. */
+function needsWork(change: Change): boolean {
   if (change.type === 'message') {
-    return (change.is === 'changed' && change.reacted === undefined) || fillsBlock(change);
+    return (change.is === 'changed' && change.reacted === undefined) || completesBlock(change);
   }
   return change.type === 'reset' || (change.type === 'room' && change.is !== 'new');
 }

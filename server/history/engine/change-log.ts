@@ -28,7 +28,7 @@ import type { Row } from './table.ts';
 /** Milliseconds. If the server that holds a consumer crashes, another server takes over after this time. */
 export const leaseTime = 5000;
 
-/** The changes of a transaction: `num` counts transactions over all servers, in the order of the commits. */
+/** The changes of one transaction. `num` counts the logged transactions of all servers in commit order. */
 export interface Entry {
   num: number;
   changes: Change[];
@@ -39,31 +39,34 @@ interface Database {
   connection: DatabaseConnection;
 }
 
-/** Entries that are read at once. */
-const mostEntries = 200;
+/** Maximum entries of one read. */
+const entriesPerRead = 200;
 
-/** Places of messages that one statement looks up: the entries may have very many. */
-const placesAtOnce = 1000;
+/** Maximum messages of one lookup. A batch of entries can refer to many more. */
+const messagesPerQuery = 1000;
 
-/** Entries are kept for so long, in milliseconds: a server that stood still for longer cannot know what it has missed. */
-const kept = 60 * 60 * 1000;
+/** Milliseconds for which entries are kept. A server that stalls for longer may miss entries. */
+const entryTtlMs = 60 * 60 * 1000;
 
-/** Entries that are kept beyond that for a consumer that is behind. */
-const mostBehind = 100_000;
+/** Entries older than that are kept for a slow consumer, but at most the newest 100,000. */
+const maxBacklog = 100_000;
 
-/** All types, where other servers follow. */
+/** Logs all change types, because other servers follow the log. */
 export const allTypes = -1;
 
-/** The types as they are stored. */
+/** Returns change types as stored: one bit each. */
 export const bitsOf = (types: Iterable<Change['type']>): number => {
   let bits = 0;
   for (const type of types) bits |= changeBits[type];
   return bits;
 };
 
-/** The statements that add an entry, the last ones of its transaction. The first answers with its number. */
+/**
+ * Returns the statements that add an entry. They must be the last of the transaction. The first returns the entry's
+ * number.
+ */
 export function append(dialect: Dialect, changes: readonly Change[]): Sql[] {
-  const text = JSON.stringify(changes.map(stored));
+  const text = JSON.stringify(changes.map(toLogged));
   const types = bitsOf(changes.map(({ type }) => type));
   return [
     dialect.nextPosition,
@@ -72,26 +75,29 @@ export function append(dialect: Dialect, changes: readonly Change[]): Sql[] {
   ];
 }
 
-/** The changes of these types: no others go into the log. */
+/** Returns the changes that are logged: those of the given types. */
 export const ofTypes = (changes: readonly Change[], types: number): readonly Change[] =>
   types === allTypes ? changes : changes.filter(({ type }) => (changeBits[type] & types) !== 0);
 
-/** Answers with the number of the last entry, if there is one. */
+/** Selects the number of the last entry. No row if the log has never been written. */
 export const lastPosition = raw('SELECT num FROM chat_position');
 
-/** The number of the last entry. */
+/** Returns the number of the last entry. */
 export async function positionOf(connection: DatabaseConnection): Promise<number> {
   return numberOf(await connection.query(lastPosition));
 }
 
-/** The number in the answer of `append` and `lastPosition`. */
+/** Reads the number from the result of `append` or `lastPosition`. */
 export const numberOf = ([row]: readonly Row[]): number => (row?.num as number | undefined) ?? 0;
 
 /**
- * The next entries after that number. A message is as it is now. If it has changed again meanwhile, it is new in its own
- * place and under its first `rev`, so that the order of a room is the same on all servers; of its changes only the last
- * one comes. If somebody has lost the room between the two, it comes without its contents first: these may be newer.
- * @param withheld gets the messages that come without their contents: see `withContents`
+ * Reads the next entries after `after`. Messages are returned in their current state, because the log stores only
+ * references. If a message changed again after an entry:
+ * - a `new` change still comes in this entry, with its original `rev`, so all servers see the same order in a room;
+ * - a `changed` change is dropped, because a later entry announces the current state;
+ * - if a user lost access to the room before that later change, the message comes without contents, which may be
+ * newer than what the user may see.
+ * @param withheld collects the messages returned without contents: see `withContents`
  */
 export async function entriesAfter(
   { dialect, connection }: Database,
@@ -100,31 +106,38 @@ export async function entriesAfter(
 ): Promise<Entry[]> {
   const read = async (from: number) => {
     const rows = await connection.query(
-      sql`SELECT num, since, changes FROM chat_changes WHERE num > ${from} ORDER BY num LIMIT ${mostEntries}`,
+      sql`SELECT num, since, changes FROM chat_changes WHERE num > ${from} ORDER BY num LIMIT ${entriesPerRead}`,
     );
     return rows.map(entryFrom);
   };
   const entries = await read(after);
-  const places = entries.flatMap(({ changes }) => changes.flatMap(placesOf));
-  const found = await answered(foundAt(dialect, places), connection);
-  // The changes that have made the messages what they are may be in entries after these.
-  const known = [...entries];
-  let made = makersIn(known);
-  const isMade = (message: StoredMessage) => made.has(revOf(message));
-  const overtaken = entries.flatMap(({ changes }) => changes.flatMap((change) => newerThan(change, found)));
-  for (let n = 0; n < mostLooks && !overtaken.every(isMade); n++) {
-    const more = await read(known.at(-1)?.num ?? after);
+  const places = entries.flatMap(({ changes }) => changes.flatMap(referencesIn));
+  const found = await answered(loadCurrent(dialect, places), connection);
+  // The entry that wrote the current state may come after the entries of this read.
+  const entriesRead = [...entries];
+  let entryByRev = indexByRev(entriesRead);
+  const isWriterRead = (message: StoredMessage) => entryByRev.has(revKey(message));
+  const outdated = entries.flatMap(({ changes }) =>
+    changes.flatMap((change) => newerMessages(change, found)),
+  );
+  for (let n = 0; n < maxReadsAhead && !outdated.every(isWriterRead); n++) {
+    const more = await read(entriesRead.at(-1)?.num ?? after);
     if (more.length === 0) break;
-    known.push(...more);
-    made = makersIn(known);
+    entriesRead.push(...more);
+    entryByRev = indexByRev(entriesRead);
   }
-  const losses = lossesIn(known);
-  /** The message as readers of this entry may see it, for whom that `rev` is the last one. */
-  const shownAt = (num: number, place: Place, rev: number, about: readonly LoggedChange[] = []) => {
+  const losses = lossesByRoom(entriesRead);
+  /** Returns the message as readers of entry `num` may see it. They expect it at `rev`. */
+  const visibleMessage = (
+    num: number,
+    place: MessageRef,
+    rev: number,
+    about: readonly LoggedChange[] = [],
+  ) => {
     const message = messageAt(found, place);
     if (message === undefined || message.rev <= rev) return message;
-    const by = made.get(revOf(message)) ?? Number.POSITIVE_INFINITY;
-    const isLost = [place.room, everyRoom].some((room) =>
+    const by = entryByRev.get(revKey(message)) ?? Number.POSITIVE_INFINITY;
+    const isLost = [place.room, allRooms].some((room) =>
       losses.get(room)?.some((lost) => lost > num && lost < by),
     );
     if (by !== Number.POSITIVE_INFINITY && !isLost) return message;
@@ -139,27 +152,29 @@ export async function entriesAfter(
         const { rev } = change.message;
         const message = messageAt(found, change.message);
         if (message === undefined || (is === 'changed' && message.rev > rev)) return [];
-        return [{ type: 'message', is, message: { ...(shownAt(num, change.message, rev) ?? message), rev } }];
+        return [
+          { type: 'message', is, message: { ...(visibleMessage(num, change.message, rev) ?? message), rev } },
+        ];
       }
       if (change.type === 'mentions' || change.type === 'concerned') {
-        const message = shownAt(num, change.message, change.message.rev, [change]);
-        // People who follow a thread are notified of a reply when it has its contents. Without them it is another object.
+        const message = visibleMessage(num, change.message, change.message.rev, [change]);
+        // Followers of the thread are notified later, with the contents: see `withContents`.
         const isLater = isNewReply(change) && message !== messageAt(found, change.message);
         return message === undefined || isLater ? [] : [{ ...change, message }];
       }
       if (!isOfRoom(change)) return [change];
-      const last = shownAt(num, lastOf(change.room), change.room.head);
+      const last = visibleMessage(num, lastMessageOf(change.room), change.room.head);
       return [last === undefined ? change : { ...change, room: { ...change.room, last } }];
     }),
   }));
 }
 
-/** How often entries after those that are handed out are read, to see what has changed a message. */
-const mostLooks = 5;
+/** Maximum further reads, in search of the entries that wrote the current states. */
+const maxReadsAhead = 5;
 
 /**
- * The ids of messages that were handed out without their contents, and the changes that say whom they mention or concern. By
- * their places, the message in a later room of the same id would be taken for them.
+ * Messages dispatched without contents, with the changes that name their mentions and notification targets. Keyed by
+ * message ID: room and `seq` may later denote a message of a new room with the same ID.
  */
 export type Withheld = Map<string, readonly LoggedChange[]>;
 
@@ -167,79 +182,79 @@ const isNewReply = (change: LoggedChange): change is LoggedChange & { type: 'con
   change.type === 'concerned' && change.is === 'new';
 
 /**
- * The changes of an entry. That of a message which was handed out without its contents has all of them, where it would say
- * less, and comes with the mentions that had no message before, and with the people whom it concerns as a new reply.
+ * Completes the changes of an entry. If a message was dispatched without contents, its next change is dispatched in
+ * full, not as a reaction alone. The mentions and the new-reply notification that were withheld follow it.
  */
 export function withContents(changes: readonly Change[], withheld: Withheld): Change[] {
   return changes.flatMap((change): Change[] => {
     if (change.type !== 'message' || change.is === 'new') return [change];
     const { reacted: _, ...rest } = change;
     const { message } = rest;
-    const missed = withheld.get(message.id);
-    if (missed === undefined) return [change];
+    const withheldChanges = withheld.get(message.id);
+    if (withheldChanges === undefined) return [change];
     withheld.delete(message.id);
-    // People whom an edit adds are notified by it.
+    // The edit notifies the users that it adds.
     const notified = new Set(changes.flatMap((one) => (one.type === 'mentions' ? one.added : [])));
-    const mentioned = new Set(missed.flatMap((one) => (one.type === 'mentions' ? one.added : [])));
+    const mentioned = new Set(withheldChanges.flatMap((one) => (one.type === 'mentions' ? one.added : [])));
     const added = (message.mentions ?? []).flatMap(({ user }) =>
       mentioned.has(user) && !notified.has(user) ? user : [],
     );
     const mentions: Change[] = added.length === 0 ? [] : [{ type: 'mentions', message, added, removed: [] }];
-    // An entry that is read again puts its reply there again: one is enough.
-    const reply = missed.find(isNewReply);
+    // An entry that is read twice adds its reply twice, so take one.
+    const reply = withheldChanges.find(isNewReply);
     const isKept = reply !== undefined && message.deletedAt === undefined;
     return [rest, ...mentions, ...(isKept ? [{ ...reply, message }] : [])];
   });
 }
 
-/** The messages of a change that have changed again. */
-function newerThan(change: LoggedChange, found: Found): StoredMessage[] {
+/** Returns the messages of a change that changed again after it. */
+function newerMessages(change: LoggedChange, found: CurrentMessages): StoredMessage[] {
   const rev =
     change.type === 'message' || change.type === 'mentions' || change.type === 'concerned'
       ? change.message.rev
       : isOfRoom(change)
         ? change.room.head
         : Number.POSITIVE_INFINITY;
-  return placesOf(change).flatMap((place) => {
+  return referencesIn(change).flatMap((place) => {
     const message = messageAt(found, place);
     return message !== undefined && message.rev > rev ? message : [];
   });
 }
 
-/** The entries that have made messages what they are, by the room and `rev`. */
-function makersIn(entries: readonly LoggedEntry[]): Map<string, number> {
-  const made = new Map<string, number>();
+/** Maps each `rev` of a message, with its room, to the entry that wrote it. */
+function indexByRev(entries: readonly LoggedEntry[]): Map<string, number> {
+  const entryByRev = new Map<string, number>();
   for (const { num, changes } of entries)
-    for (const change of changes) if (change.type === 'message') made.set(revOf(change.message), num);
-  return made;
+    for (const change of changes) if (change.type === 'message') entryByRev.set(revKey(change.message), num);
+  return entryByRev;
 }
 
-const revOf = ({ room, rev }: { room: string; rev: number }) => `${rev} ${room}`;
+const revKey = ({ room, rev }: { room: string; rev: number }) => `${rev} ${room}`;
 
-/** In place of a room, for somebody whom the site has banned: no room has this id. */
-const everyRoom = '';
+/** Stands for all rooms when a user is banned from the site. No room has this ID. */
+const allRooms = '';
 
-/** The entries in which somebody has lost a room, by the room. */
-function lossesIn(entries: readonly LoggedEntry[]): Map<string, number[]> {
+/** Maps each room to the entries in which a user lost access to it. */
+function lossesByRoom(entries: readonly LoggedEntry[]): Map<string, number[]> {
   const losses = new Map<string, number[]>();
   for (const { num, changes } of entries) {
     for (const change of changes) {
-      const room = lostBy(change);
+      const room = lostRoom(change);
       if (room !== undefined) losses.set(room, [...(losses.get(room) ?? []), num]);
     }
   }
   return losses;
 }
 
-function lostBy(change: LoggedChange): string | undefined {
-  if (change.type === 'ban') return change.ban === null ? undefined : everyRoom;
+function lostRoom(change: LoggedChange): string | undefined {
+  if (change.type === 'ban') return change.ban === null ? undefined : allRooms;
   const isLoss =
     (change.type === 'member' && change.now.sources === 0) ||
     (change.type === 'restricted' && change.kind === 'banned' && change.now !== null);
   return isLoss ? change.room.id : undefined;
 }
 
-/** Only what no change of a message touches, which its readers have known from the beginning. */
+/** Keeps the fields that never change. Readers have known them since the message was sent. */
 function withoutContents({
   id,
   room,
@@ -261,28 +276,31 @@ function withoutContents({
 }
 
 /**
- * Deletes the entries that neither a server nor a consumer needs, but for the last one: by it a server finds out that it
- * is behind. By the clock of the database: one server's clock must not delete what another has just written.
+ * Deletes the entries that neither a server nor a consumer needs. The last one is kept, so a server that stalled can
+ * detect the gap. Uses the database clock, because a server's clock may be wrong.
  */
 export function* forget(dialect: Dialect): Asking<void> {
   const last = numberOf(yield* ask(lastPosition));
   const [slowest] = yield* ask(raw('SELECT min(position) AS num FROM chat_consumers'));
   const passed = (slowest?.num as number | null | undefined) ?? last;
-  yield [deleteOld(dialect, Math.min(last - 1, Math.max(passed, last - mostBehind)))];
+  yield [deleteOld(dialect, Math.min(last - 1, Math.max(passed, last - maxBacklog)))];
 }
 
-/** Deletes the old entries up to that number. By the index of their times: a planner may take the numbers, which all match. */
+/**
+ * Deletes the expired entries up to `upTo`. `num + 0` keeps the planner off the index of numbers, which nearly all
+ * match; the index of times is selective.
+ */
 export const deleteOld = (dialect: Dialect, upTo: number): Sql =>
   sql`DELETE FROM chat_changes
-      WHERE since <= ${dialect.now} - ${dialect.isShared ? kept : 0} AND num + 0 <= ${upTo}`;
+      WHERE since <= ${dialect.now} - ${dialect.isShared ? entryTtlMs : 0} AND num + 0 <= ${upTo}`;
 
-/** The types that the consumers take: no other changes go into the log of a server that is alone. */
+/** Returns the types that the consumers take. A server that runs alone logs no others. */
 export function* wantedTypes(): Asking<number> {
   const rows = yield* ask(raw('SELECT types FROM chat_consumers'));
   return rows.reduce((bits, { types }) => bits | (types as number), 0);
 }
 
-/** The same after these operations: a consumer may be new, or forgotten. */
+/** Returns the types to log after these operations, which may add or remove consumers. */
 export function* typesAfter(calls: readonly { op: string; input: unknown }[], types: number): Asking<number> {
   if (calls.some(({ op }) => op === 'keepConsumers') && types !== allTypes) return yield* wantedTypes();
   return calls.reduce(
@@ -293,48 +311,48 @@ export function* typesAfter(calls: readonly { op: string; input: unknown }[], ty
 
 export const consumerColumns = ['id', 'types', 'position', 'holder', 'held_until'] as const;
 
-/** A server asks for the lease of a consumer, and for its next entries. */
+/** Requests the lease of a consumer and its next entries. */
 export interface Consume {
   name: string;
-  /** The server. */
+  /** The ID of the requesting server. */
   by: string;
   types: readonly Change['type'][];
   /**
-   * Milliseconds; 0 gives the lease back. Another server's, of which more is left than this and than `leaseTime`, is from
-   * before the clock was set back, and holds nobody up.
+   * Milliseconds; 0 releases the lease. If another server's lease lasts longer than both this and `leaseTime`, the
+   * clock was set back since then, and the lease is ignored.
    */
   lease: number;
-  /** Entries; 0 takes or renews the lease alone. */
+  /** Maximum entries; 0 only takes or renews the lease. */
   most: number;
   /**
-   * Takes nothing if this server has lost the lease: it would seem to have had it all the time, and its next `done` would
-   * count, though another server may be further by now.
+   * A lost lease is not taken again. Otherwise the next `done` would count, although another server may already be
+   * further.
    */
   renews?: true;
-  /** Up to here the consumer is done, by `upTo` of the answer before. */
+  /** The position that the consumer has processed: `upTo` of an earlier response. */
   done?: number;
 }
 
-/** A consumer, with the entries that are next. */
+/** A consumer and its next entries. */
 export interface LoadedConsumer {
   position: number;
   holder: string;
   heldUntil: number;
-  /** By the clock of the database. */
+  /** The current time of the database, in Unix ms. */
   at: number;
   entries: LoggedEntry[];
-  /** Entries that were deleted before this consumer took them. */
+  /** Entries deleted before this consumer read them. */
   skipped: number;
-  /** The position behind these entries. */
+  /** The position after these entries. */
   upTo: number;
 }
 
-/** Locks the consumer, which begins at the end of the log when it is new. */
+/** Locks the consumer. A new consumer starts at the end of the log. */
 export function* loadConsumer(
   dialect: Dialect,
-  { name, by, types: taken, most, done }: Consume,
+  { name, by, types: changeTypes, most, done }: Consume,
 ): Asking<LoadedConsumer> {
-  const types = bitsOf(taken);
+  const types = bitsOf(changeTypes);
   const find = sql`SELECT position, holder, held_until, ${dialect.now} AS at FROM chat_consumers
       WHERE id = ${name} ${dialect.lock}`;
   let [row] = yield* ask(find);
@@ -368,8 +386,8 @@ const entryFrom = ({ num, since, changes }: Row): LoggedEntry => ({
 });
 
 /**
- * The text of an entry without what it says of this user but the id, which servers that are behind need. It is
- * outdated when they read it: the user is nobody then.
+ * Returns the text of an entry without the user's name, and without the reasons about the user. The ID stays where
+ * servers that are behind need it; audit entries get the ID of deleted users.
  */
 export function withoutWords(text: string, user: string): string {
   const changes = (JSON.parse(text) as LoggedChange[]).map((change): LoggedChange => {
@@ -379,11 +397,15 @@ export function withoutWords(text: string, user: string): string {
       case 'member':
         return change.user.id === user ? memberWithoutWords(change) : change;
       case 'ban':
-        return change.user === user && change.ban !== null ? { ...change, ban: unsaid(change.ban) } : change;
+        return change.user === user && change.ban !== null
+          ? { ...change, ban: withoutReason(change.ban) }
+          : change;
       case 'restricted':
-        return change.user === user && change.now !== null ? { ...change, now: unsaid(change.now) } : change;
+        return change.user === user && change.now !== null
+          ? { ...change, now: withoutReason(change.now) }
+          : change;
       case 'act':
-        return { ...change, act: actWithout(change.act, user) };
+        return { ...change, act: anonymiseAct(change.act, user) };
       case 'broadcast':
         return { ...change, what: withoutUser(change.what, user) };
       default:
@@ -393,79 +415,86 @@ export function withoutWords(text: string, user: string): string {
   return JSON.stringify(changes);
 }
 
-function actWithout(act: Omit<Act, 'at'>, user: string): Omit<Act, 'at'> {
+function anonymiseAct(act: Omit<Act, 'at'>, user: string): Omit<Act, 'at'> {
   if (act.by !== user && act.user !== user) return act;
   const { reason: _, ...rest } = act;
-  const nobody = (id: string | undefined) => (id === user ? deletedUser.id : id);
-  const [by, of] = [nobody(act.by), nobody(act.user)];
+  const anonymise = (id: string | undefined) => (id === user ? deletedUser.id : id);
+  const [by, of] = [anonymise(act.by), anonymise(act.user)];
   return { ...rest, ...(by === undefined ? {} : { by }), ...(of === undefined ? {} : { user: of }) };
 }
 
-/** Restrictions of the user are in the membership, too. */
+/** Removes the name, and the reasons of restrictions in the membership. */
 function memberWithoutWords(change: Change & { type: 'member' }): Change & { type: 'member' } {
   const { user, before, now } = change;
   const named = { ...user, name: user.id };
-  return { ...change, user: named, before: before && unsaidIn(before), now: unsaidIn(now) };
+  return { ...change, user: named, before: before && withoutReasons(before), now: withoutReasons(now) };
 }
 
-function unsaidIn({ restricted, ...member }: MemberRecord): MemberRecord {
+function withoutReasons({ restricted, ...member }: MemberRecord): MemberRecord {
   if (restricted === undefined) return member;
-  const kinds = Object.entries(restricted).map(([kind, one]) => [kind, unsaid(one)]);
+  const kinds = Object.entries(restricted).map(([kind, one]) => [kind, withoutReason(one)]);
   return { ...member, restricted: Object.fromEntries(kinds) };
 }
 
-function unsaid<T extends { reason?: string }>({ reason: _, ...rest }: T): Omit<T, 'reason'> {
+function withoutReason<T extends { reason?: string }>({ reason: _, ...rest }: T): Omit<T, 'reason'> {
   return rest;
 }
 
-const placeOf = ({ room, seq, rev, id }: StoredMessage): MessagePlace => ({ room, seq, rev, id });
+const referenceTo = ({ room, seq, rev, id }: StoredMessage): MessagePlace => ({ room, seq, rev, id });
 
 const keyOf = ({ room, seq }: { room: string; seq: number }) => `${seq} ${room}`;
 
-const lastOf = ({ id, lastSeq, createdAt }: RoomRecord): Place => ({ room: id, seq: lastSeq, createdAt });
+const lastMessageOf = ({ id, lastSeq, createdAt }: RoomRecord): MessageRef => ({
+  room: id,
+  seq: lastSeq,
+  createdAt,
+});
 
-function stored({ asker: _, ...change }: Change): LoggedChange {
+function toLogged({ asker: _, ...change }: Change): LoggedChange {
   if (change.type === 'message') {
-    return { type: 'message', is: change.is, message: placeOf(change.message) };
+    return { type: 'message', is: change.is, message: referenceTo(change.message) };
   }
-  if (change.type === 'mentions') return { ...change, message: placeOf(change.message) };
-  if (change.type === 'concerned') return { ...change, message: placeOf(change.message) };
+  if (change.type === 'mentions') return { ...change, message: referenceTo(change.message) };
+  if (change.type === 'concerned') return { ...change, message: referenceTo(change.message) };
   if (!isOfRoom(change)) return change;
   const { last: _last, ...room } = change.room;
   return { ...change, room };
 }
 
-/** Whether it carries the room as it is then. */
+/** Whether the change carries the room as of that entry. */
 function isOfRoom(change: LoggedChange): change is Extract<LoggedChange, { room: RoomRecord }> {
   return 'room' in change && typeof change.room !== 'string';
 }
 
-/** The messages that a change needs. */
-function placesOf(change: LoggedChange): Place[] {
+/** Returns references to the messages that a change includes. */
+function referencesIn(change: LoggedChange): MessageRef[] {
   if (change.type === 'message' || change.type === 'mentions' || change.type === 'concerned') {
     return [change.message];
   }
-  return isOfRoom(change) ? [lastOf(change.room)] : [];
+  return isOfRoom(change) ? [lastMessageOf(change.room)] : [];
 }
 
-/** The place of a message, with its id, or with the time of its room: a later room may have the same id. */
-interface Place {
+/**
+ * References a message. `id`, or `createdAt` of its room, tells it from a message of a later room with the same room
+ * ID.
+ */
+interface MessageRef {
   room: string;
   seq: number;
   id?: string;
   createdAt?: number;
 }
 
-interface Found {
-  /** By their places. */
+interface CurrentMessages {
+  /** By `room` and `seq`. */
   messages: ReadonlyMap<string, StoredMessage>;
-  /** When their rooms were made, by the ids. */
+  /** Creation times of the rooms, by ID. */
   created: ReadonlyMap<string, number>;
 }
 
 function messageAt(
-  { messages, created }: Found,
-  { id, createdAt, ...place }: Place,
+  { messages, created }: CurrentMessages,
+  { id, createdAt, ...place }: MessageRef,
 ): StoredMessage | undefined {
   const message = messages.get(keyOf(place));
   const isOther =
@@ -474,12 +503,12 @@ function messageAt(
   return isOther ? undefined : message;
 }
 
-/** The messages in these places, as far as they are left. */
-export function* messagesAt(dialect: Dialect, places: readonly Place[]): Asking<StoredMessage[]> {
-  return [...(yield* foundAt(dialect, places)).messages.values()];
+/** Returns the messages that still exist. */
+export function* messagesAt(dialect: Dialect, places: readonly MessageRef[]): Asking<StoredMessage[]> {
+  return [...(yield* loadCurrent(dialect, places)).messages.values()];
 }
 
-function* foundAt(dialect: Dialect, places: readonly Place[]): Asking<Found> {
+function* loadCurrent(dialect: Dialect, places: readonly MessageRef[]): Asking<CurrentMessages> {
   const wanted = new Map(places.filter(({ seq }) => seq > 0).map((place) => [keyOf(place), place]));
   if (wanted.size === 0) return { messages: new Map(), created: new Map() };
   const ids = [...new Set([...wanted.values()].map(({ room }) => room))];
@@ -494,8 +523,8 @@ function* foundAt(dialect: Dialect, places: readonly Place[]): Asking<Found> {
     return num === undefined ? [] : [[num, seq]];
   });
   const rows: Row[] = [];
-  for (let n = 0; n < pairs.length; n += placesAtOnce) {
-    const some = dialect.among(['room', 'seq'], pairs.slice(n, n + placesAtOnce));
+  for (let n = 0; n < pairs.length; n += messagesPerQuery) {
+    const some = dialect.among(['room', 'seq'], pairs.slice(n, n + messagesPerQuery));
     const these = sql`SELECT room, ${dialect.messageColumns} FROM chat_messages AS messages WHERE ${some}`;
     rows.push(...(yield* ask(these)));
   }

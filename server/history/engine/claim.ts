@@ -5,34 +5,35 @@ import { claimLimit } from './limits.ts';
 import { Pool } from './pool.ts';
 import type { Row } from './table.ts';
 
-/** Milliseconds between two looks whether it is still held. */
-const lookEvery = 1000;
-/** Milliseconds until what another server has is asked for again. */
-const tryAgain = 250;
+/** Milliseconds between checks that the lock is still held. */
+const checkIntervalMs = 1000;
+/** Milliseconds between attempts to take a lock that another server holds. */
+const retryDelayMs = 250;
 
-/** Answers with the one that was alone last. */
-const lastAlone = raw(`SELECT holder FROM chat_claims WHERE id = 'alone'`);
+/** Selects the last server that ran alone. */
+const lastAloneHolder = raw(`SELECT holder FROM chat_claims WHERE id = 'alone'`);
 const holderIn = ([row]: readonly Row[]): string => (row?.holder as string | undefined) ?? '';
 
 export interface Claim {
   /**
-   * Notes that this server begins: the tables are there, and nothing has been read that it keeps. From then on the claim is
-   * lost, too, when another server was alone here meanwhile and has ended: its bans and removals are unknown to this one.
+   * Records that this server starts. Call it when the tables exist, before reading data that is cached. From then on
+   * the claim is also lost if another server ran alone in between, because this server has missed its bans and
+   * removals.
    */
   begin(): Promise<void>;
   close(): void;
 }
 
 /**
- * A lock in the database that this server holds until it closes the claim or ends, even by kill -9: alone, or together
- * with others that follow each other's changes. It is held by a connection. After the loss of that, such as by a restart
- * of the database, another one takes it again.
- * @param options.patience milliseconds to wait for another server, which may be ending
- * @param options.onWaiting called when that begins
- * @param options.inUse the message of the error when another server has it
- * @param options.usedSince the message of the error when another server has had it
- * @param options.onLost called when another one has got it meanwhile, or has had it: this one must not go on
- * @throws Error with that message, or SqlError
+ * Takes a lock in the database, and keeps it until `close` or until the process ends, even by kill -9. The lock is
+ * exclusive (`alone`), or shared with servers that follow each other's changes (`together`). It belongs to a
+ * connection; if that is lost, for example when the database restarts, another connection takes it again.
+ * @param options.patience milliseconds to wait for another server, which may be shutting down
+ * @param options.onWaiting called when the wait starts
+ * @param options.inUse error message if another server holds the lock
+ * @param options.usedSince error message if another server has run alone since `begin`
+ * @param options.onLost called when the lock is lost for one of these reasons. This server must stop.
+ * @throws Error with the message `inUse`, or SqlError
  */
 export async function claim(
   dialect: ServerDialect,
@@ -49,46 +50,50 @@ export async function claim(
   const closing = new AbortController();
   const { signal } = closing;
   const inUse = () => new Error(options.inUse);
-  /** The one that was alone last when this server began. */
-  let known: string | undefined;
+  /** The last server that ran alone, as of `begin`. */
+  let holderAtStart: string | undefined;
 
   const ask = () =>
     pool.use(async (connection) => {
-      const asked = [dialect.leased, dialect.claims[as], ...(known === undefined ? [] : [lastAlone])];
-      const [, answer, last] = await connection.queryAll(asked);
-      if (last !== undefined && holderIn(last) !== known) throw new Error(options.usedSince);
+      const statements = [
+        dialect.leased,
+        dialect.claims[as],
+        ...(holderAtStart === undefined ? [] : [lastAloneHolder]),
+      ];
+      const [, answer, last] = await connection.queryAll(statements);
+      if (last !== undefined && holderIn(last) !== holderAtStart) throw new Error(options.usedSince);
       return answer?.[0]?.num === 1;
     });
   async function take(patience: number): Promise<boolean> {
     const until = performance.now() + patience;
     while (!(await ask())) {
       if (signal.aborted || performance.now() > until) return false;
-      await pause(tryAgain);
+      await pause(retryDelayMs);
     }
     return true;
   }
   async function keep(): Promise<void> {
-    for (let next = lookEvery; !signal.aborted; ) {
+    for (let next = checkIntervalMs; !signal.aborted; ) {
       await pause(next, undefined, { signal }).catch(() => {});
-      next = lookEvery;
+      next = checkIntervalMs;
       try {
-        // For so long the connection that was lost may still have it.
+        // The database may keep the lost connection, and with it the lock, this long.
         if (!signal.aborted && !(await take(claimLimit))) break;
       } catch (error) {
-        // While the database is away, no other server gets it either.
+        // While the database is down, no other server can take the lock either.
         if (!(error instanceof SqlError)) throw error;
-        next = tryAgain;
+        next = retryDelayMs;
       }
     }
     if (!signal.aborted) throw inUse();
   }
   async function begin(): Promise<void> {
-    known = await pool.use(async (connection) => {
+    holderAtStart = await pool.use(async (connection) => {
       if (as === 'alone') {
         const row = ['alone', randomUUID()];
         await connection.query(dialect.upsert('chat_claims', ['id'], ['id', 'holder'], [row]));
       }
-      return holderIn(await connection.query(lastAlone));
+      return holderIn(await connection.query(lastAloneHolder));
     });
   }
   function close(): void {

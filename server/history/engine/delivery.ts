@@ -2,41 +2,41 @@ import type { Change } from '../changes.ts';
 import type { Entry } from './change-log.ts';
 import { SqlError } from './dialect.ts';
 
-/** With a bus, missing entries usually come as hints within this time. */
+/** With a bus: the usual maximum delay of a hint. After it, missing entries are read. */
 const hintTimeoutMs = 20;
-/** Without a bus, they are read. Entries that are committed meanwhile are read together. */
-const gatherMs = 2;
-/** The pause after a read that failed or found nothing, in milliseconds. */
-const failurePause = 250;
-const pause = () => new Promise<void>((resolve) => setTimeout(resolve, failurePause));
-/** Entries of other servers that are kept until their turn; the rest is read when its turn comes. */
-const mostWaiting = 1000;
+/** Without a bus: the delay before a read. Entries committed within it are read together. */
+const batchDelayMs = 2;
+/** Delay in milliseconds after a read that failed or returned nothing. */
+const retryDelayMs = 250;
+const pause = () => new Promise<void>((resolve) => setTimeout(resolve, retryDelayMs));
+/** Maximum buffered entries of other servers. Further ones are read from the log later. */
+const maxBuffered = 1000;
 
 /**
- * Hands out what all servers have changed, this one too, by one rule: the entry that is next is handed out, a lower one
- * is ignored, and for a higher one the entries between are waited for and then read. So the order is the same everywhere,
- * and a hint that is lost, late or doubled harms nobody.
+ * Dispatches the changes of all servers, including this one, in log order. The next entry is dispatched; a lower
+ * number is ignored; before a higher number, the missing entries are awaited and then read. So all servers use the
+ * same order, and a lost, late or duplicate hint does no harm.
  */
 export class Delivery {
   readonly #read: (after: number) => Promise<Entry[]>;
   readonly #deliver: (changes: readonly Change[]) => void;
   readonly #onFailure: (error: Error) => void;
   readonly #delayMs: number;
-  /** The last entry that was handed out, and the last one that is known of. */
+  /** The last dispatched entry, and the last one that exists as far as this server knows. */
   #position: number;
-  #known: number;
-  readonly #waiting = new Map<number, readonly Change[]>();
-  #until: { num: number; resolve(): void; reject(error: Error): void }[] = [];
+  #newest: number;
+  readonly #buffered = new Map<number, readonly Change[]>();
+  #waiters: { num: number; resolve(): void; reject(error: Error): void }[] = [];
   #timer: NodeJS.Timeout | undefined;
   #reading: Promise<void> | undefined;
   #closed: Error | undefined;
 
   /**
-   * @param options.position the number of the last entry before those that are handed out
-   * @param options.hasBus whether `hint` is called with the entries of other servers
-   * @param options.read the next entries after a number; empty if there are none
-   * @param options.onFailure called when entries were deleted before they were read, and after a bug in this program:
-   * nothing more is handed out
+   * @param options.position the entry to start after
+   * @param options.hasBus whether `hint` is called for entries of other servers
+   * @param options.read returns the next entries after a number; empty if there are none
+   * @param options.onFailure called if entries were deleted before they were read, or after a bug. Delivery has
+   * stopped.
    */
   constructor(options: {
     position: number;
@@ -46,73 +46,75 @@ export class Delivery {
     onFailure: (error: Error) => void;
   }) {
     this.#position = options.position;
-    this.#known = options.position;
+    this.#newest = options.position;
     this.#read = options.read;
     this.#deliver = options.deliver;
     this.#onFailure = options.onFailure;
-    this.#delayMs = options.hasBus ? hintTimeoutMs : gatherMs;
+    this.#delayMs = options.hasBus ? hintTimeoutMs : batchDelayMs;
   }
 
   get position(): number {
     return this.#position;
   }
 
-  /** An entry of this server. Until its turn it is kept, however many others are, since it alone says who asked. */
+  /**
+   * Buffers an entry of this server until its turn, without a limit: only this server knows which connection asked.
+   */
   own(num: number, changes: readonly Change[]): Promise<void> {
-    // An entry that was read back meanwhile has had its turn.
-    if (num > this.#position) this.#waiting.set(num, changes);
+    // If the entry was already read back from the log, it is already dispatched.
+    if (num > this.#position) this.#buffered.set(num, changes);
     return this.upTo(num);
   }
 
-  /** A hint: there is an entry of that number, and what it holds if the hint says so. */
+  /** Reports that an entry exists, with its changes if the hint includes them. */
   hint(num: number, changes?: readonly Change[]): void {
     if (num <= this.#position) return;
-    if (changes !== undefined && this.#waiting.size < mostWaiting && !this.#waiting.has(num)) {
-      this.#waiting.set(num, changes);
+    if (changes !== undefined && this.#buffered.size < maxBuffered && !this.#buffered.has(num)) {
+      this.#buffered.set(num, changes);
     }
-    this.#learn(num);
-    if (!this.#waiting.has(num)) this.#catchUp();
+    this.#noteEntry(num);
+    if (!this.#buffered.has(num)) this.#catchUp();
   }
 
-  /** Resolves when everything up to that entry was handed out. */
+  /** Resolves when all entries up to `num` are dispatched. */
   upTo(num: number): Promise<void> {
     if (num <= this.#position) return Promise.resolve();
     if (this.#closed !== undefined) return Promise.reject(this.#closed);
     return new Promise((resolve, reject) => {
-      this.#until.push({ num, resolve, reject });
-      this.#learn(num);
+      this.#waiters.push({ num, resolve, reject });
+      this.#noteEntry(num);
     });
   }
 
-  /** Hands out nothing more. The promises of `own` and `upTo` reject with that error. */
+  /** Stops the delivery. Pending promises of `own` and `upTo` reject with `error`. */
   close(error: Error): void {
     this.#closed = error;
     clearTimeout(this.#timer);
-    for (const { reject } of this.#until.splice(0)) reject(error);
+    for (const { reject } of this.#waiters.splice(0)) reject(error);
   }
 
-  #learn(num: number): void {
-    this.#known = Math.max(this.#known, num);
+  #noteEntry(num: number): void {
+    this.#newest = Math.max(this.#newest, num);
     this.#advance();
-    if (this.#known === this.#position || this.#closed !== undefined) return;
+    if (this.#newest === this.#position || this.#closed !== undefined) return;
     this.#timer ??= setTimeout(() => this.#catchUp(), this.#delayMs);
   }
 
   #advance(): void {
     for (;;) {
-      const next = this.#waiting.get(this.#position + 1);
+      const next = this.#buffered.get(this.#position + 1);
       if (next === undefined || this.#closed !== undefined) break;
-      this.#waiting.delete(++this.#position);
-      this.#known = Math.max(this.#known, this.#position);
+      this.#buffered.delete(++this.#position);
+      this.#newest = Math.max(this.#newest, this.#position);
       this.#deliver(next);
     }
-    if (this.#known === this.#position) {
+    if (this.#newest === this.#position) {
       clearTimeout(this.#timer);
       this.#timer = undefined;
     }
-    if (this.#until.length === 0) return;
-    const done = this.#until.filter(({ num }) => num <= this.#position);
-    this.#until = this.#until.filter(({ num }) => num > this.#position);
+    if (this.#waiters.length === 0) return;
+    const done = this.#waiters.filter(({ num }) => num <= this.#position);
+    this.#waiters = this.#waiters.filter(({ num }) => num > this.#position);
     for (const { resolve } of done) resolve();
   }
 
@@ -121,13 +123,13 @@ export class Delivery {
     this.#timer = undefined;
     this.#reading ??= this.#readAll().finally(() => {
       this.#reading = undefined;
-      // Entries that came while it read.
-      if (this.#known > this.#position) this.#learn(this.#known);
+      // More entries arrived during the read.
+      if (this.#newest > this.#position) this.#noteEntry(this.#newest);
     });
   }
 
   async #readAll(): Promise<void> {
-    while (this.#known > this.#position && this.#closed === undefined) {
+    while (this.#newest > this.#position && this.#closed === undefined) {
       const after = this.#position;
       let entries: Entry[];
       try {
@@ -138,25 +140,25 @@ export class Delivery {
         continue;
       }
       for (const { num, changes } of entries) {
-        if (num <= this.#position || this.#waiting.has(num)) continue;
-        this.#waiting.set(num, changes);
+        if (num <= this.#position || this.#buffered.has(num)) continue;
+        this.#buffered.set(num, changes);
       }
       this.#advance();
       if (this.#position > after || this.#closed !== undefined) continue;
-      // An entry that is not there yet is not committed, whatever a hint said; the last entry is never deleted.
+      // If the next entry cannot be read, it is not committed: the last entry is never deleted.
       const [first] = entries;
       if (first !== undefined) {
         const gone = `what was written before ${first.num} is gone`;
         return this.#fail(new Error(`this server stood still for too long: ${gone}`));
       }
-      this.#known = this.#position;
-      // Somebody may repeat without end what was recorded on the bus before the database was restored.
+      this.#newest = this.#position;
+      // A client of the bus could replay hints from before a restore. Do not poll the database without a pause.
       await pause();
     }
   }
 
   #fail(error: Error): void {
-    // It was closed while it read.
+    // It may have been closed during the read.
     if (this.#closed !== undefined) return;
     this.close(error);
     this.#onFailure(error);

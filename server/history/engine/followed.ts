@@ -6,53 +6,53 @@ import { Delivery } from './delivery.ts';
 import { answered, type ServerDialect, SqlError } from './dialect.ts';
 import { Pool } from './pool.ts';
 
-/** Notifies the other servers that something was written. Nothing depends on it: what it loses is found later. */
+/** Notifies other servers of new log entries. It may lose messages, because each server also polls the database. */
 export interface Bus {
-  /** Whether a hint says what has changed, too. */
+  /** Whether a hint may include the changes. */
   readonly takesChanges: boolean;
-  /** To all servers, if the bus is up; never waits, never fails. A hint may be left out for a later one. */
+  /** Sends a text to all servers if the bus is up. Never waits or fails. May drop a hint in favour of a later one. */
   publish(text: string, is: 'hint' | 'said'): void;
-  /** @param onUp is called whenever the bus is up: what came before may have been lost */
+  /** @param onUp called whenever the bus connects. Earlier texts may be lost. */
   listen(channel: string, onText: (text: string) => void, onUp: () => void): void;
 }
 
-/** That several servers work together on this history. */
+/** Options of a history that several servers share. */
 export interface Shared {
-  /** This run of the server, by the name of its broadcasts (`broadcast` of `Writes`). */
+  /** The ID of this process instance, which is also the sender of its `broadcast` writes. */
   self: string;
-  /** Absent where the database alone is looked at. */
+  /** Without it, the server only polls the database. */
   bus?: Bus;
-  /** How often the database is looked at, in milliseconds, for changes whose hint was lost. */
+  /** Poll interval in milliseconds. Polling finds the entries whose hint was lost. */
   look: number;
-  /** Is called with what another server has said. */
-  onSaid(what: object): void;
-  /** Is called when a text on the bus is not of these servers. */
+  /** Called with each node message of another server. */
+  onSaid(message: object): void;
+  /** Called for a text on the bus that these servers did not sign. */
   onForeign(): void;
 }
 
-/** The changes of all servers, this one too. */
+/** Dispatches the changes of all servers, including this one. */
 interface Others {
-  /** Changes that this server has written. Resolves when it was handed out, and all that came before it. */
+  /** Dispatches an entry that this server wrote. Resolves when it and all entries before it are dispatched. */
   written(entry: number, changes: readonly Change[]): Promise<void>;
-  /** Resolves when everything up to that entry was handed out. */
+  /** Resolves when all entries up to `entry` are dispatched. */
   upTo(entry: number): Promise<void>;
-  /** As in `History`. */
-  say(what: object): void;
+  /** See `History`. */
+  say(message: object): void;
   digest(text: string): string;
   close(): Promise<void>;
 }
 
-const forgetEvery = 60 * 1000;
-/** Characters of an HMAC-SHA-256 in base64. */
+const deleteIntervalMs = 60 * 1000;
+/** Length of a base64 HMAC-SHA-256. */
 const codeLength = 44;
-/** More runs of other servers than there are at a time. */
-const mostRuns = 1000;
-/** No text on a bus is longer. Anybody who may publish there can make all servers compute the code of what they send. */
+/** More than the servers that run at any time. */
+const maxRuns = 1000;
+/** Longer texts are ignored: whoever may publish on the bus could make all servers compute HMACs. */
 export const mostBytes = 64 * 1024;
-/** Own texts that are awaited back. The bus may lose some. */
-const mostAwaited = 1000;
+/** Maximum own texts remembered until the bus returns them. It may lose some. */
+const maxPendingEchoes = 1000;
 
-/** Begins to hand out what is written from now on. @throws SqlError */
+/** Starts to dispatch entries after the current position. @throws SqlError */
 export async function follow(
   dialect: ServerDialect,
   digestKey: Uint8Array,
@@ -63,23 +63,23 @@ export async function follow(
   }: { handOut: (changes: readonly Change[]) => void; onFailure: (error: Error) => void },
 ): Promise<Others> {
   const pool = new Pool(dialect, 1);
-  let said = 0;
+  let lastNth = 0;
   /**
-   * The runs of other servers that the database has confirmed since this one began, by their broadcasts there, and how
-   * many texts each has said. Texts of other runs may have been recorded before the database was restored: the database is
-   * asked in place of their hints, and the rest of them is ignored.
+   * The number of the last node message of each process instance whose broadcast is in the log. Texts of other
+   * instances may be replayed from before a restore: their hints only trigger a read, and their node messages are
+   * ignored.
    */
   const runs = new Map<string, number>();
-  function confirm(run: string): void {
-    const heard = runs.get(run) ?? 0;
+  function confirmRun(run: string): void {
+    const lastHeard = runs.get(run) ?? 0;
     runs.delete(run);
     const [oldest] = runs.keys();
-    if (runs.size === mostRuns) runs.delete(oldest as string);
-    runs.set(run, heard);
+    if (runs.size === maxRuns) runs.delete(oldest as string);
+    runs.set(run, lastHeard);
   }
-  /** The codes of its own texts that have not come back: they say nothing new, so they need not be opened. */
-  const awaited = new Set<string>();
-  /** They get their contents with their next change. */
+  /** Codes of own texts that the bus has not returned yet. They need no verification. */
+  const pendingEchoes = new Set<string>();
+  /** Their contents come with their next change. */
   const withheld: Withheld = new Map();
   const closing = new AbortController();
   const { signal } = closing;
@@ -88,46 +88,46 @@ export async function follow(
     hasBus: bus !== undefined,
     read: (after) => pool.use((connection) => entriesAfter({ dialect, connection }, after, withheld)),
     deliver(changes) {
-      for (const change of changes) if (change.type === 'broadcast') confirm(change.from);
+      for (const change of changes) if (change.type === 'broadcast') confirmRun(change.from);
       handOut(withContents(changes, withheld));
     },
     onFailure,
   });
   bus?.listen(
-    // Several sites may share a bus.
+    // Sites may share a bus, so each history has its own channel.
     `php-session-chat:${createHash('sha256').update(digestKey).digest('hex').slice(0, 16)}`,
     (text) => {
-      if (awaited.delete(text.slice(0, codeLength))) return;
+      if (pendingEchoes.delete(text.slice(0, codeLength))) return;
       const sent = opened(digestKey, text);
       if (sent === null) return onForeign();
-      const heard = runs.get(sent.from);
-      if ('num' in sent) return delivery.hint(sent.num, heard === undefined ? undefined : sent.changes);
-      // A later version may send something else.
+      const lastHeard = runs.get(sent.from);
+      if ('num' in sent) return delivery.hint(sent.num, lastHeard === undefined ? undefined : sent.changes);
+      // A newer server version may send other texts.
       if (!('said' in sent)) return;
-      // Its own, doubled by the bus; and one that was overtaken or is played back later says nothing new.
-      if (sent.from === self || heard === undefined || sent.nth <= heard) return;
+      // Ignores own texts that the bus duplicates, and texts that arrive late or are replayed.
+      if (sent.from === self || lastHeard === undefined || sent.nth <= lastHeard) return;
       runs.set(sent.from, sent.nth);
       onSaid(sent.said);
     },
-    () => void attempt(lookOnce),
+    () => void attempt(poll),
   );
 
   function publish(text: string, is: 'hint' | 'said'): void {
-    const [oldest] = awaited;
-    if (awaited.size === mostAwaited) awaited.delete(oldest as string);
-    awaited.add(text.slice(0, codeLength));
+    const [oldest] = pendingEchoes;
+    if (pendingEchoes.size === maxPendingEchoes) pendingEchoes.delete(oldest as string);
+    pendingEchoes.add(text.slice(0, codeLength));
     bus?.publish(text, is);
   }
 
-  async function lookOnce(): Promise<void> {
+  async function poll(): Promise<void> {
     const before = delivery.position;
     const num = await pool.use(positionOf);
-    // Another one would go on with numbers that are known here already.
+    // An older history would reuse entry numbers that are already dispatched here.
     if (num < before) return onFailure(new Error('the history was replaced by an older one'));
     delivery.hint(num);
   }
 
-  /** If the database fails, the next attempt repeats it. */
+  /** After a database error the next attempt retries. */
   async function attempt(work: () => Promise<void>): Promise<void> {
     try {
       await work();
@@ -136,15 +136,15 @@ export async function follow(
     }
   }
 
-  async function repeat(every: number, work: () => Promise<void>): Promise<void> {
+  async function repeat(intervalMs: number, work: () => Promise<void>): Promise<void> {
     while (!signal.aborted) {
       await attempt(work);
-      await pause(every, undefined, { signal }).catch(() => {});
+      await pause(intervalMs, undefined, { signal }).catch(() => {});
     }
   }
 
-  const looking = repeat(look, lookOnce);
-  const forgetting = repeat(forgetEvery, () =>
+  const polling = repeat(look, poll);
+  const deleting = repeat(deleteIntervalMs, () =>
     pool.use((connection) => answered(forget(dialect), connection)),
   );
   return {
@@ -160,24 +160,24 @@ export async function follow(
       return delivery.own(entry, changes);
     },
     upTo: (entry) => delivery.upTo(entry),
-    say: (what) => publish(sealed(digestKey, { from: self, nth: ++said, said: what }), 'said'),
+    say: (message) => publish(sealed(digestKey, { from: self, nth: ++lastNth, said: message }), 'said'),
     digest: (text) => codeOf(digestKey, text),
     async close() {
       closing.abort();
       delivery.close(new SqlError('lost', 'the history is closed'));
-      await Promise.all([looking, forgetting]);
+      await Promise.all([polling, deleting]);
       await pool.close();
     },
   };
 }
 
-/** The connection that asked exists on this server alone, so the hint leaves it out. */
+/** Only this server has the connection of the sender, so the hint omits it. */
 const hinted = ({ asker: _, ...change }: Change): Change => change;
 
-/** A text on the bus: a hint that an entry was written, or something that a server says. */
+/** A text on the bus: a hint about a new entry, or a node message. */
 type Sent = { from: string } & ({ num: number; changes?: Change[] } | { nth: number; said: object });
 
-/** A text with its code. Without the key, which lies in the database, nobody can forge one, even with access to the bus. */
+/** Signs a text. The key is in the database, so access to the bus is not enough to forge one. */
 function sealed(key: Uint8Array, sent: Sent): string {
   const text = JSON.stringify(sent);
   return codeOf(key, text) + text;
@@ -185,7 +185,7 @@ function sealed(key: Uint8Array, sent: Sent): string {
 
 const isShort = (text: string) => Buffer.byteLength(text) <= mostBytes;
 
-/** null: not of these servers, or cut off. */
+/** Returns null if the text is not signed with this key, or is cut off. */
 function opened(key: Uint8Array, text: string): Sent | null {
   if (!isShort(text)) return null;
   const sent = text.slice(codeLength);

@@ -23,11 +23,11 @@ import { erasedDigest } from './sqlite/erased.ts';
 import type { Row, Value } from './table.ts';
 
 /**
- * The tables that a backup leaves out. The index for searching is made again. The others are about servers that run and events
- * that wait, and a restored history has neither. The log of changes holds what was pushed to pages, and nothing
- * that is not elsewhere, but for acts that are not listed yet.
+ * Tables that a backup omits. The search index can be rebuilt. The others describe running servers and queued events,
+ * and a restored history has neither. The change log repeats data of other tables, except for audit entries that are
+ * not stored yet.
  */
-const leftOut = [
+const omittedTables = [
   'chat_migrations',
   'chat_blocks',
   'chat_terms',
@@ -40,17 +40,17 @@ const leftOut = [
   'chat_pushes',
 ];
 
-/** Ids of files that are read at once. */
-const idsAtOnce = 1000;
-/** Values of one INSERT: PostgreSQL takes 65,535. */
-const mostValues = 10_000;
+/** IDs of one query. */
+const idsPerQuery = 1000;
+/** Values of one INSERT. PostgreSQL's limit is 65,535. */
+const maxValues = 10_000;
 /** Characters of one INSERT. */
-const mostCharacters = 1024 * 1024;
+const maxCharacters = 1024 * 1024;
 
-/** How many migrations this version knows. */
+/** The number of migrations in this version. */
 export const knownFormat = (dialect: ServerDialect) => migrationsOf(dialect.name, migrationsFolder).length;
 
-/** @throws Error when there is no history, or a newer version has written it */
+/** @throws Error if there is no history, or a newer version wrote it */
 async function formatOf(connection: DatabaseConnection, dialect: ServerDialect): Promise<number> {
   const there = await tablesThere(connection, dialect);
   if (!there.includes('chat_migrations')) throw new Error('there is no history in this database');
@@ -61,10 +61,10 @@ async function formatOf(connection: DatabaseConnection, dialect: ServerDialect):
 }
 
 /**
- * Copies the rows of a history into a file, as they are at one moment, by the program of the database.
- * @param work a folder for what that program needs
- * @returns the number of its last migration, and the ids of files that were to be deleted before
- * @throws Error that says what is missing or wrong
+ * Dumps a consistent copy of the rows into a file with pg_dump or mariadb-dump.
+ * @param work a folder for the CA certificate
+ * @returns the number of the last migration, and the IDs of files that were pending deletion before the dump
+ * @throws Error naming what failed
  */
 export async function copyRows(
   address: DatabaseAddress,
@@ -78,7 +78,7 @@ export async function copyRows(
   let dropped: ReadonlySet<string>;
   try {
     format = await formatOf(connection, dialect);
-    tables = (await tablesThere(connection, dialect)).filter((table) => !leftOut.includes(table));
+    tables = (await tablesThere(connection, dialect)).filter((table) => !omittedTables.includes(table));
     const rows = await connection.query(
       sql`SELECT stored FROM chat_files GROUP BY stored HAVING min(state) = ${fileStates.dropped}`,
     );
@@ -100,15 +100,15 @@ export async function copyRows(
       env: { PATH: process.env.PATH, LC_ALL: 'C', ...env },
       stdio: ['ignore', file.fd, 'pipe'],
     });
-    let said = '';
+    let stderr = '';
     child.stderr?.setEncoding('utf8').on('data', (part) => {
-      said = (said + part).slice(-1000);
+      stderr = (stderr + part).slice(-1000);
     });
     const [code] = await once(child, 'close').catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOENT') throw error;
       throw new Error(`${program} is missing: install the client programs of ${dialect.name}`);
     });
-    if (code !== 0) throw new Error(`${program}: ${said.trim().split('\n').at(-1) ?? ''}`);
+    if (code !== 0) throw new Error(`${program}: ${stderr.trim().split('\n').at(-1) ?? ''}`);
   } finally {
     await file.close();
   }
@@ -121,7 +121,7 @@ interface Dump {
   env: Record<string, string>;
 }
 
-const wellKnown = '/etc/ssl/certs/ca-certificates.crt';
+const systemCertificates = '/etc/ssl/certs/ca-certificates.crt';
 
 function pgDump({ at, user, password, database, tls }: DatabaseAddress, tables: string[], ca?: string): Dump {
   const [, folder = '', port = ''] = 'path' in at ? (/^(.*)\/\.s\.PGSQL\.(\d+)$/.exec(at.path) ?? []) : [];
@@ -138,7 +138,7 @@ function pgDump({ at, user, password, database, tls }: DatabaseAddress, tables: 
         ? { PGSSLMODE: 'disable' }
         : {
             PGSSLMODE: 'verify-full',
-            PGSSLROOTCERT: ca ?? (existsSync(wellKnown) ? wellKnown : 'system'),
+            PGSSLROOTCERT: ca ?? (existsSync(systemCertificates) ? systemCertificates : 'system'),
           }),
     },
   };
@@ -157,7 +157,7 @@ function mariadbDump(
   return {
     program: 'mariadb-dump',
     args: [
-      // Before all others: what stands in ~/.my.cnf is about other databases.
+      // Must come first. ~/.my.cnf configures other databases.
       '--no-defaults',
       ...place,
       `--user=${user}`,
@@ -179,8 +179,8 @@ function mariadbDump(
 }
 
 /**
- * The ids under which files are stored. `isDropped`: it is to be deleted, and may not be there any more. Files that were dropped
- * after the rows were copied are among them, since their bytes are kept meanwhile.
+ * Yields the IDs of all stored files. `isDropped`: pending deletion, so the bytes may be missing. It includes files
+ * dropped after the rows were dumped, because their bytes are kept until the backup ends.
  */
 export async function* storedFiles(
   dialect: ServerDialect,
@@ -190,11 +190,11 @@ export async function* storedFiles(
     for (let after = ''; ; ) {
       const rows = await connection.query(
         sql`SELECT stored, min(state) AS state FROM chat_files WHERE stored > ${after}
-          GROUP BY stored ORDER BY stored LIMIT ${idsAtOnce}`,
+          GROUP BY stored ORDER BY stored LIMIT ${idsPerQuery}`,
       );
       for (const { stored, state } of rows)
         yield { id: stored as string, isDropped: state === fileStates.dropped };
-      if (rows.length < idsAtOnce) return;
+      if (rows.length < idsPerQuery) return;
       after = rows.at(-1)?.stored as string;
     }
   } finally {
@@ -202,7 +202,7 @@ export async function* storedFiles(
   }
 }
 
-/** The ids of all files that a history knows; none if there is no history. */
+/** Returns the IDs of all files of the history; empty if there is no history. */
 export async function idsOfFiles(dialect: ServerDialect): Promise<ReadonlySet<string>> {
   const ids = new Set<string>();
   const connection = await dialect.connect();
@@ -212,21 +212,21 @@ export async function idsOfFiles(dialect: ServerDialect): Promise<ReadonlySet<st
   return ids;
 }
 
-/** A history that is restored beside the one in the database. */
+/** A restore into separate tables, next to the current history. */
 export interface Restoring {
-  /** Makes the tables for the rows of a dump. @param format the number of its last migration */
+  /** Creates the tables for a dump. @param format the number of its last migration */
   makeTables(format: number): Promise<void>;
-  /** Fills them with these rows. @throws Error when they do not fit */
+  /** Loads the rows of a dump. @throws Error if they do not fit the tables */
   load(lines: AsyncIterable<Buffer>): Promise<void>;
-  /** Makes it ready for a server. */
+  /** Migrates the rows, repeats later erasures and clears queues. */
   prepare(): Promise<void>;
-  /** Puts it in the place of the other one. */
+  /** Replaces the current history. */
   takePlace(): Promise<void>;
-  /** Removes what has not taken its place. No server starts before that. */
+  /** Removes the leftover tables. Until then no server can start. */
   end(): Promise<void>;
 }
 
-/** @throws Error as `connectAlone` */
+/** @throws Error like `connectAlone` */
 export async function restoring(
   dialect: ServerDialect,
   open: (dialect: ServerDialect, options: { onFailure: (error: Error) => void }) => Promise<History>,
@@ -269,26 +269,27 @@ export async function restoring(
         await one.query(raw(`UPDATE chat_consumers SET position = ${endOfLog}`));
       });
       const into = raw(besideName('chat_erased'));
-      // An erasure is listed in its own transaction: one that the copy does not list is not in it, whatever the clocks say.
-      const unlisted = sql`FROM chat_erased AS old WHERE NOT EXISTS
+      // An erasure and its list entry share a transaction. So the copy misses exactly the erasures that it does not
+      // list, whatever the clocks say.
+      const notInCopy = sql`FROM chat_erased AS old WHERE NOT EXISTS
         (SELECT 1 FROM ${into} AS new WHERE new.digest = old.digest AND new.at = old.at)`;
       const erased = there.includes('chat_erased')
-        ? await connection.queryPatiently(sql`SELECT digest, at, erases ${unlisted} ORDER BY at`)
+        ? await connection.queryPatiently(sql`SELECT digest, at, erases ${notInCopy} ORDER BY at`)
         : [];
-      const again = erased.length === 0 ? [] : await onSide((one) => lostErasures(one, dialect, erased));
-      // The log of changes would wake a server for those that are under way.
-      const [underWay] = await onSide((one) => one.query(raw('SELECT user_id FROM chat_erasures LIMIT 1')));
-      if (again.length > 0 || underWay !== undefined) {
+      const lost = erased.length === 0 ? [] : await onSide((one) => lostErasures(one, dialect, erased));
+      // Unfinished erasures continue here, because no change-log entry will start a server's erasure task.
+      const [unfinished] = await onSide((one) => one.query(raw('SELECT user_id FROM chat_erasures LIMIT 1')));
+      if (lost.length > 0 || unfinished !== undefined) {
         const history = await open(side, {
           onFailure(error) {
             throw error;
           },
         });
-        await eraseAgain(history, again).finally(() => history.close());
+        await eraseAgain(history, lost).finally(() => history.close());
       }
       if (there.includes('chat_erased')) {
         await connection.queryPatiently(
-          sql`INSERT INTO ${into} (digest, at, erases) SELECT digest, at, erases ${unlisted}`,
+          sql`INSERT INTO ${into} (digest, at, erases) SELECT digest, at, erases ${notInCopy}`,
         );
       }
       await onSide(async (one) => {
@@ -298,19 +299,22 @@ export async function restoring(
     },
     takePlace: () =>
       takePlace(connection, dialect).catch(async (error: unknown) => {
-        // Its locks would keep the history of before from being read.
+        // Its locks would block reads of the current history.
         await connection.query(raw('ROLLBACK')).catch(() => {});
         throw error;
       }),
     async end() {
-      // If the database has failed, the next attempt removes them.
+      // If the database failed, the next attempt removes them.
       await removeBeside(connection, dialect).catch(() => {});
       connection.destroy();
     },
   };
 }
 
-/** The users of a restored history who were erased. @param erased rows of `chat_erased`, the oldest first */
+/**
+ * Finds the users of the restored history who were erased after the backup. @param erased rows of `chat_erased`,
+ * oldest first
+ */
 async function lostErasures(
   connection: DatabaseConnection,
   dialect: ServerDialect,
@@ -332,7 +336,7 @@ async function lostErasures(
   for (const { table_name: table, column_name: column } of columns) {
     const isUser = table === besideName('chat_users') && column === 'id';
     if (!isUser && !namesOfUsers.includes(column as string)) continue;
-    // The name of the table is that beside already.
+    // The name already has the prefix.
     const rows = await connection.queryPatiently({
       text: `SELECT DISTINCT ${column} AS id FROM ${table} WHERE ${column} IS NOT NULL`,
       values: [],
@@ -345,7 +349,7 @@ async function lostErasures(
   return [...found.values()];
 }
 
-/** The rows that pg_dump has written: COPY in its text form, and the numbers of sequences. */
+/** Loads the output of pg_dump: COPY in text format, and sequence values. */
 async function loadCopies(
   connection: DatabaseConnection,
   lines: AsyncIterable<Buffer>,
@@ -388,19 +392,19 @@ async function loadCopies(
       continue;
     }
     const row = line.split('\t').map(decoded);
-    // The database would answer with a code of lost connections.
+    // PostgreSQL would report this with an error code of lost connections.
     if (row.length !== copy.columns)
       throw new Error(`a row has ${row.length} values instead of ${copy.columns}`);
     rows.push(row);
     characters += line.length;
-    if (rows.length * copy.columns > mostValues || characters > mostCharacters) await flush();
+    if (rows.length * copy.columns > maxValues || characters > maxCharacters) await flush();
   }
   if (copy !== undefined) throw new Error('its rows are cut off');
 }
 
 const escapes: Record<string, string> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v' };
 
-/** A value in the text form of COPY. */
+/** Decodes a value in the text format of COPY. */
 const decoded = (field: string): string | null =>
   field === '\\N' ? null : field.replace(/\\(.)/g, (_, letter: string) => escapes[letter] ?? letter);
 
@@ -409,8 +413,8 @@ const row = new RegExp(String.raw`\(${value}(?:,${value})*\)(?:,\s*|;$)`, 'y');
 const columnsOfRows = /^ \((?:`\w+`(?:, |(?=\))))+\) VALUES\s+/;
 
 /**
- * Whether an INSERT has values alone behind the name of its table. An expression, or a SELECT, would read whatever else the
- * user of the database may read.
+ * Whether an INSERT has only literal values after the table name. A SELECT or another expression in a forged dump
+ * could read any data that the database user may read.
  */
 export function hasValuesAlone(text: string): boolean {
   let at = columnsOfRows.exec(text)?.[0].length ?? 0;
@@ -423,7 +427,7 @@ export function hasValuesAlone(text: string): boolean {
   return text.endsWith(';');
 }
 
-/** The rows that mariadb-dump has written: an INSERT goes on over lines, since each row is one. */
+/** Loads the output of mariadb-dump. An INSERT spans several lines, one per row. */
 async function loadInserts(
   connection: DatabaseConnection,
   lines: AsyncIterable<Buffer>,

@@ -55,25 +55,25 @@ export async function openSqlHistory(
     onDelay: options.onDelay ?? (() => {}),
   });
   const listeners: ((change: Change) => void)[] = [];
-  const handOut = (changes: readonly Change[]) => {
+  const dispatch = (changes: readonly Change[]) => {
     for (const change of changes) for (const listener of listeners) listener(change);
   };
   const others =
     options.shared === undefined
       ? undefined
-      : await follow(dialect, digestKey, options.shared, { handOut, onFailure: options.onFailure });
+      : await follow(dialect, digestKey, options.shared, { handOut: dispatch, onFailure: options.onFailure });
   const writer = new Writer(dialect, digestKey, {
     subjects,
     shared: others !== undefined,
     onBatch({ changes, commitMs, entry, upTo }) {
       const messages = changes.filter((change) => change.type === 'message' && change.is === 'new').length;
-      let handedOut: Promise<void> | undefined;
-      if (entry !== undefined) handedOut = others?.written(entry, changes);
-      else if (upTo !== undefined) handedOut = others?.upTo(upTo);
-      else handOut(changes);
+      let dispatched: Promise<void> | undefined;
+      if (entry !== undefined) dispatched = others?.written(entry, changes);
+      else if (upTo !== undefined) dispatched = others?.upTo(upTo);
+      else dispatch(changes);
       if (messages > 0) options.onBatch?.({ messages, commitMs });
       background.follow(changes);
-      return handedOut;
+      return dispatched;
     },
   });
   let closing: Promise<void> | undefined;

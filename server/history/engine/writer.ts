@@ -30,24 +30,24 @@ import { Transaction } from './transaction.ts';
 import type { Subjects } from './work.ts';
 
 /**
- * Most operations of one transaction, and characters of what they hold: it bounds how long the first of its senders waits,
- * and a database takes statements of so many bytes only.
+ * Limits of one transaction: operations, and characters of their texts. They bound how long the first sender waits,
+ * and the size of statements, which the database limits.
  */
 const maxBatch = { calls: 500, characters: 1024 * 1024 };
 
 /**
- * The pauses before a transaction is tried again, in milliseconds. Together they last as long as a short restart of the
- * database; when more time than `longestTry` is over, it is not tried again: its clients have no answer yet.
+ * Delays between attempts of a transaction, in milliseconds. Together they cover a short restart of the database. No
+ * attempt starts after `maxRetryMs`, because clients wait for their responses.
  */
-const pauses = [0, 20, 100, 300, 600, 1000];
-const longestTry = 4000;
+const retryDelaysMs = [0, 20, 100, 300, 600, 1000];
+const maxRetryMs = 4000;
 
-/** The pause before the outcome of a COMMIT is asked for again. */
-const askAgain = 250;
-/** How long that is tried when the history is being closed. */
-const longestClose = 2000;
+/** Delay between checks whether a COMMIT succeeded, in milliseconds. */
+const checkDelayMs = 250;
+/** How long `close` waits for that, in milliseconds. */
+const maxCloseMs = 2000;
 
-interface Asked extends Call {
+interface QueuedCall extends Call {
   resolve(value: unknown): void;
   reject(error: Error): void;
 }
@@ -56,18 +56,15 @@ interface Batch {
   outcomes: Outcome[];
   changes: Change[];
   commitMs: number;
-  /**
-   * With several servers: the entry of this transaction. If it has none, or if that is not known: the last one there
-   * was.
-   */
+  /** With several servers: the log entry of this transaction. */
   entry?: number;
+  /** The last log entry, if this transaction has none or its number is unknown. */
   upTo?: number;
 }
 
 /**
- * Writes in group commits: what is asked for while a transaction is under way shares the next one. There is one
- * transaction at a time, so its changes are handed out in the order of the commits. Other servers may write into the
- * same database: each
+ * Writes in group commits: operations that arrive during a transaction share the next one. Transactions run one at a
+ * time, so their changes are dispatched in commit order. Other servers may write to the same database, so each
  * transaction locks the rooms that it needs.
  */
 export class Writer {
@@ -75,23 +72,23 @@ export class Writer {
   readonly #digestKey: Uint8Array;
   readonly #subjects: Subjects;
   readonly #onBatch: (batch: Batch) => Promise<void> | undefined;
-  /** Whether other servers are to learn of the changes. */
+  /** Whether other servers must receive the changes. */
   readonly #shared: boolean;
-  /** The types of changes that go into the log; undefined until it is known. */
+  /** The change types to log. Undefined until read from the database. */
   #types: number | undefined;
-  /** Until the changes of all transactions so far were handed out. */
-  #handedOut: Promise<void> | undefined;
-  /** Until the transaction that is being committed was handed out. */
+  /** Resolves when the changes of all transactions so far are dispatched. */
+  #dispatched: Promise<void> | undefined;
+  /** Resolves when the transaction being committed is dispatched. */
   #ending: PromiseWithResolvers<void> | undefined;
-  /** This run of the server: see `chat_writers`. */
+  /** The ID of this process instance in `chat_writers`. */
   readonly #id = randomUUID();
   #number = 0;
   #connection: DatabaseConnection | undefined;
-  #queue: Asked[] = [];
+  #queue: QueuedCall[] = [];
   #running: Promise<void> | undefined;
   #closeBefore: number | undefined;
 
-  /** @param options.onBatch hands the changes out; its promise resolves when it has, unless it does so at once */
+  /** @param options.onBatch dispatches the changes. Returns a promise if it cannot do so at once. */
   constructor(
     dialect: ServerDialect,
     digestKey: Uint8Array,
@@ -118,56 +115,56 @@ export class Writer {
   }
 
   /**
-   * Resolves when all that others can see was handed out, by a server that is alone: a transaction is seen when it is
-   * committed, before the answer to its COMMIT is here. Rejects if the database is gone meanwhile.
+   * For a server that runs alone: resolves when everything visible to readers is dispatched. A committed transaction
+   * is visible before this server receives the response to COMMIT. Rejects if the database is lost during the wait.
    */
   async current(): Promise<void> {
     await this.#ending?.promise;
   }
 
-  /** Finishes what was asked for. */
+  /** Finishes the queued operations. */
   async close(): Promise<void> {
-    this.#closeBefore ??= performance.now() + longestClose;
+    this.#closeBefore ??= performance.now() + maxCloseMs;
     await this.#running;
-    // A lost database may keep it from ever being handed out.
+    // If the database is lost, they may never be dispatched.
     const rest = Math.max(0, this.#closeBefore - performance.now());
-    await Promise.race([this.#handedOut, pause(rest, undefined, { ref: false })]);
+    await Promise.race([this.#dispatched, pause(rest, undefined, { ref: false })]);
     await this.#connection?.query(sql`DELETE FROM chat_writers WHERE id = ${this.#id}`).catch(() => {});
     this.#connection?.destroy();
   }
 
   async #run(): Promise<void> {
-    // The calls of one turn of the event loop go together.
+    // Batches the calls of one event-loop tick.
     await new Promise(setImmediate);
     while (this.#queue.length > 0) {
       await this.#commit(this.#queue.splice(0, batchOf(this.#subjects, this.#queue, maxBatch))).finally(() =>
-        this.#ended(),
+        this.#finishEnding(),
       );
     }
     this.#running = undefined;
   }
 
-  async #commit(calls: readonly Asked[]): Promise<void> {
+  async #commit(calls: readonly QueuedCall[]): Promise<void> {
     const began = performance.now();
     let batch: Batch | undefined;
-    for (let tried = 0; batch === undefined; tried++) {
+    for (let attempt = 0; batch === undefined; attempt++) {
       try {
         batch = await this.#transact(calls);
       } catch (error) {
         const problem = error instanceof SqlError ? error.problem : 'refused';
-        const again = problem === 'again' || problem === 'lost';
-        const wait = performance.now() - began < longestTry ? pauses[tried] : undefined;
-        if (again && wait !== undefined && !this.#isOver) {
+        const isRetryable = problem === 'again' || problem === 'lost';
+        const wait = performance.now() - began < maxRetryMs ? retryDelaysMs[attempt] : undefined;
+        if (isRetryable && wait !== undefined && !this.#isPastClose) {
           await pause(wait * (0.5 + Math.random()));
           continue;
         }
-        // Each by itself, so that an invalid call does not fail the others.
-        if (!again && calls.length > 1) {
+        // One at a time, so that an invalid call does not fail the others.
+        if (!isRetryable && calls.length > 1) {
           for (const call of calls) await this.#commit([call]);
           return;
         }
         this.#fail(calls, error);
-        // They would wait for the same failure, each in its turn.
+        // Otherwise each queued call would wait for the same failure.
         if (problem === 'lost') this.#fail(this.#queue.splice(0), error);
         return;
       }
@@ -180,44 +177,44 @@ export class Writer {
         else call.reject(outcome.error);
       }
     };
-    const handedOut = this.#onBatch(batch);
-    if (handedOut === undefined) return answer();
-    // The next transaction goes on meanwhile.
-    this.#handedOut = handedOut.then(answer, (error) => this.#fail(calls, error));
+    const dispatched = this.#onBatch(batch);
+    if (dispatched === undefined) return answer();
+    // The next transaction does not wait for this.
+    this.#dispatched = dispatched.then(answer, (error) => this.#fail(calls, error));
   }
 
-  #ended(): void {
+  #finishEnding(): void {
     this.#ending?.resolve();
     this.#ending = undefined;
   }
 
-  /** It is not known yet whether it has ended, and may stay so for long. */
-  #unsure(error: SqlError): void {
+  /** Fails the waiting calls and reads while the outcome of a COMMIT is unknown, which may take long. */
+  #failWaiting(error: SqlError): void {
     this.#fail(this.#queue.splice(0), error);
     if (this.#ending === undefined) return;
     this.#ending.reject(unavailable(error));
-    this.#ending = awaited();
+    this.#ending = createEnding();
   }
 
-  get #isOver(): boolean {
+  get #isPastClose(): boolean {
     return this.#closeBefore !== undefined && performance.now() > this.#closeBefore;
   }
 
-  #fail(calls: readonly Asked[], error: unknown): void {
+  #fail(calls: readonly QueuedCall[], error: unknown): void {
     const reason = error instanceof SqlError ? unavailable(error) : (error as Error);
     for (const call of calls) call.reject(reason);
   }
 
-  async #transact(calls: readonly Asked[]): Promise<Batch> {
+  async #transact(calls: readonly QueuedCall[]): Promise<Batch> {
     const began = performance.now();
     const connection = await this.#connected();
     const number = ++this.#number;
     const transaction = new Transaction();
-    const asked = <T>(asking: Asking<T>) => answered(asking, connection);
+    const run = <T>(asking: Asking<T>) => answered(asking, connection);
     let ending: Batch | undefined;
     try {
       transaction.later(raw('BEGIN'));
-      // It has to be there, and locked, before COMMIT is sent: see `#isCommitted`.
+      // The row must be written and locked before COMMIT is sent: see `#isCommitted`.
       transaction.later(this.#mark(number));
       const place = {
         dialect: this.#dialect,
@@ -225,28 +222,28 @@ export class Writer {
         subjects: this.#subjects,
         digestKey: this.#digestKey,
       };
-      const { outcomes, changes, changed } = await asked(carryOut(place, calls));
+      const { outcomes, changes, changed } = await run(carryOut(place, calls));
       this.#listErased(transaction, calls);
-      const batch = (handOut: Pick<Batch, 'entry' | 'upTo'>): Batch => ({
+      const batch = (position: Pick<Batch, 'entry' | 'upTo'>): Batch => ({
         outcomes,
         changes,
         commitMs: performance.now() - began,
-        ...handOut,
+        ...position,
       });
       if (changed) ending = batch({});
       const end = raw(changed ? 'COMMIT' : 'ROLLBACK');
-      this.#types = await asked(typesAfter(calls, this.#types ?? 0));
+      this.#types = await run(typesAfter(calls, this.#types ?? 0));
       const logged = ofTypes(changes, this.#types);
-      // Last, and in one trip with COMMIT: an entry locks what all servers need.
+      // Last, and in one round trip with COMMIT: appending locks a row that all servers need.
       const entry = logged.length > 0 ? append(this.#dialect, logged) : [];
       if (!this.#shared) {
-        if (changed) this.#ending ??= awaited();
-        await asked(transaction.queryAll([...entry, end]));
+        if (changed) this.#ending ??= createEnding();
+        await run(transaction.queryAll([...entry, end]));
         return batch({});
       }
-      // If there is no entry, what the rules have seen is known here before they are answered.
+      // Without an entry: the response waits for the entries of other servers that the rules may have read.
       const numbered = entry.length > 0 ? entry : [lastPosition];
-      const [answer = []] = await asked(transaction.queryAll([...numbered, end]));
+      const [answer = []] = await run(transaction.queryAll([...numbered, end]));
       return batch(entry.length > 0 ? { entry: numberOf(answer) } : { upTo: numberOf(answer) });
     } catch (error) {
       if (ending === undefined || !(error instanceof SqlError && error.problem === 'lost')) {
@@ -256,7 +253,7 @@ export class Writer {
       this.#disconnect();
       const last = await this.#isCommitted(number);
       if (last === null) throw error;
-      // Its number is lost. It is among those up to the last one.
+      // The entry's number is lost, but it is at most the current last one.
       return { ...ending, commitMs: performance.now() - began, ...(this.#shared ? { upTo: last } : {}) };
     }
   }
@@ -265,7 +262,7 @@ export class Writer {
     if (this.#connection !== undefined) return this.#connection;
     const connection = await this.#dialect.connect();
     try {
-      // Apart from the transactions: each finds the row, and its lock can be waited for.
+      // Outside a transaction, so that the row exists and later transactions only lock it.
       await connection.query(this.#mark(this.#number));
       this.#types ??= await answered(wantedTypes(), connection);
     } catch (error) {
@@ -281,8 +278,8 @@ export class Writer {
     return this.#dialect.upsert('chat_writers', ['id'], ['id', 'num', 'since'], [row]);
   }
 
-  /** So that a backup from before an erasure does not undo it. */
-  #listErased(transaction: Transaction, calls: readonly Asked[]): void {
+  /** Lists erasures, so that restoring an older backup does not undo them. */
+  #listErased(transaction: Transaction, calls: readonly QueuedCall[]): void {
     const rows = calls.flatMap(({ op, input, probe }) => {
       if (op !== 'erase' || probe === true) return [];
       const { user, at, messages } = input as ErasureWrites['erase']['in'];
@@ -298,16 +295,16 @@ export class Writer {
   }
 
   /**
-   * Whether the transaction of that number, whose COMMIT got no answer, has been carried out. It waits for as long as it
-   * takes: nothing else is written before the answer is known, and no client gets a guess.
-   * @returns the number of the last entry since; null if it has not
+   * Checks whether a transaction whose COMMIT got no response was committed. Retries until the database responds: no
+   * other write may run before, and clients must not receive a guess.
+   * @returns the number of the last entry since; null if it was not committed
    */
   async #isCommitted(number: number): Promise<number | null> {
     for (;;) {
       try {
         const connection = await this.#dialect.connect();
         try {
-          // Waits for the lock of that transaction, if it still goes on.
+          // If the transaction is still running, this waits for its lock.
           const [row] = await connection.query(
             sql`SELECT num FROM chat_writers WHERE id = ${this.#id} FOR UPDATE`,
           );
@@ -316,22 +313,22 @@ export class Writer {
           connection.destroy();
         }
       } catch (error) {
-        if (!(error instanceof SqlError) || this.#isOver) throw error;
-        this.#unsure(error);
-        await pause(askAgain);
+        if (!(error instanceof SqlError) || this.#isPastClose) throw error;
+        this.#failWaiting(error);
+        await pause(checkDelayMs);
       }
     }
   }
 }
 
-function awaited(): PromiseWithResolvers<void> {
+function createEnding(): PromiseWithResolvers<void> {
   const ending = Promise.withResolvers<void>();
-  // Perhaps nobody waits for it.
+  // Prevents an unhandled rejection if no read is waiting.
   ending.promise.catch(() => {});
   return ending;
 }
 
-/** The error that a client gets when the database has failed. */
+/** Converts a database failure to the error that clients receive. */
 export function unavailable(error: SqlError): RequestError {
   return new RequestError(error.code, error.message, { cause: error });
 }
