@@ -31,20 +31,21 @@ import {
   sources,
 } from './member.ts';
 
-// Members of rooms in a transaction.
+// The members of rooms that a transaction has loaded.
 
-/** `sort`: by it the members of a room are sorted. */
 interface Member {
   row: MemberRecord;
+  /** The start of the latest membership, in milliseconds since 1970; 0 if the user never was a member. */
   since: number;
+  /** The sort key in the member list: see `storedMemberKey`. */
   sort: string;
 }
 
-/** `stored`: as it is in the database, if it is there. */
+/** `stored`: the row in the database, undefined if there is none. */
 type LoadedMember = Member & { stored: Member | undefined };
 
 const members = (): Map<string, LoadedMember | null> => new Map();
-/** The loaded members of a room by user; null for a user who is known to be none. */
+/** The loaded members of a room by user ID; null for a user without a row. */
 export const loadedMembers = (room: LoadedRoom): Map<string, LoadedMember | null> => partOf(room, members);
 const keptMembers: KeptKind<Member> = { name: 'member' };
 const keptKey = (room: number, user: string) => `${room} ${user}`;
@@ -56,25 +57,25 @@ const memberLoader: Loader<{ room: string; user: string }> = {
     for (const { room: id, user } of needs) {
       const room = storedRoom(work, id);
       if (room === undefined || loadedMembers(room).has(user)) continue;
-      const known = kept?.get(keptMembers, keptKey(room.num, user));
-      if (known === undefined) wanted.set(keptKey(room.num, user), { room, user });
-      else loadedMembers(room).set(user, { ...known, stored: known });
+      const cached = kept?.get(keptMembers, keptKey(room.num, user));
+      if (cached === undefined) wanted.set(keptKey(room.num, user), { room, user });
+      else loadedMembers(room).set(user, { ...cached, stored: cached });
     }
     if (wanted.size === 0) return [];
-    const which = dialect.each(
+    const isWanted = dialect.each(
       ['user_id', 'room'],
       [...wanted.values()].map(({ room, user }) => [user, room.num]),
     );
     return [
       {
-        sql: sql`SELECT room, user_id, ${raw(memberColumns)}, since, sort FROM chat_members WHERE ${which}`,
-        take(found) {
+        sql: sql`SELECT room, user_id, ${raw(memberColumns)}, since, sort FROM chat_members WHERE ${isWanted}`,
+        take(rows) {
           for (const { room, user } of wanted.values()) loadedMembers(room).set(user, null);
-          for (const row of found) {
+          for (const row of rows) {
             const { room, user } = wanted.get(keptKey(row.room as number, row.user_id as string)) ?? {};
-            const known = { row: memberFrom(row), since: row.since as number, sort: row.sort as string };
+            const stored = { row: memberFrom(row), since: row.since as number, sort: row.sort as string };
             if (room !== undefined && user !== undefined)
-              loadedMembers(room).set(user, { ...known, stored: known });
+              loadedMembers(room).set(user, { ...stored, stored });
           }
         },
       },
@@ -89,30 +90,29 @@ export function getMember(work: Work, id: string, user: string): MemberRecord | 
 }
 
 function loadedMember(room: LoadedRoom, user: string): LoadedMember | null {
-  const known = loadedMembers(room).get(user);
-  if (known !== undefined) return known;
+  const member = loadedMembers(room).get(user);
+  if (member !== undefined) return member;
   return room.num === undefined ? null : missing(memberLoader, { room: room.row.id, user });
 }
 
-/** Whether the user is a member or has ever been one: what is laid on somebody is kept of others, too. */
+/** Whether the user is or was a member. A row alone does not prove it: restrictions of other users have rows, too. */
 export const hasBeenMember = (work: Work, room: string, user: string): boolean =>
   (loadedMember(existingRoom(work, room), user)?.since ?? 0) > 0;
 
-/** @param since when this membership began, in milliseconds since 1970, where it begins now */
+/** @param since the time in milliseconds since 1970 if a membership starts now; otherwise omitted */
 export function setMember(work: Work, id: string, user: string, row: MemberRecord, since?: number): void {
   const room = existingRoom(work, id);
-  const known = loadedMember(room, user);
-  const isSorted = known !== null && known.row.acted > acted.never === row.acted > acted.never;
+  const before = loadedMember(room, user);
+  const keepsSort = before !== null && before.row.acted > acted.never === row.acted > acted.never;
   work.set(loadedMembers(room), user, {
     row,
-    since: since ?? known?.since ?? 0,
-    sort: isSorted ? known.sort : sortOf(work, user, row),
-    stored: known?.stored,
+    since: since ?? before?.since ?? 0,
+    sort: keepsSort ? before.sort : sortKeyOf(work, user, row),
+    stored: before?.stored,
   });
 }
 
-/** Where the user stands among the members of a room. */
-function sortOf(work: Work, id: string, member: MemberRecord): string {
+function sortKeyOf(work: Work, id: string, member: MemberRecord): string {
   const user = getUser(work, id);
   return storedMemberKey(user ?? { id, name: id }, isNamed(user, member));
 }
@@ -120,7 +120,7 @@ function sortOf(work: Work, id: string, member: MemberRecord): string {
 /** Deletes the stored data of a user in a room. */
 export function deleteMember(work: Work, id: string, user: string): void {
   const room = existingRoom(work, id);
-  // Whether mentions go on to show the name depends on it.
+  // Loads the user. Without it, `withNames` could not tell whether mentions in loaded messages still show the name.
   getUser(work, user);
   work.set(loadedMembers(room), user, null);
   const { num } = room;
@@ -128,7 +128,7 @@ export function deleteMember(work: Work, id: string, user: string): void {
   work.later(() => sql`DELETE FROM chat_members WHERE room = ${num} AND user_id = ${user}`);
 }
 
-/** The owner in the database. */
+/** The owner before the transaction. */
 const ownerLoader = roomValueLoader<{ room: string }, string | null>('owner', {
   keyOf: ({ room }) => room,
   select: ({ num }) =>
@@ -145,62 +145,62 @@ export function ownerOf(work: Work, id: string): string | undefined {
     if (member !== null && isMember(member.row) && member.row.role === 'owner') return user;
   }
   const owner = room.num === undefined ? null : work.value(ownerLoader, { room: id });
-  // If that member is loaded, the loop above has seen that the role is another one now.
+  // A loaded member is not the owner any more, or the loop would have returned it.
   return owner === null || loadedMembers(room).has(owner) ? undefined : owner;
 }
 
-interface Heir {
+interface Successor {
   user: string;
   isModerator: boolean;
   since: number;
 }
 
-/** The first members of the database who would take over. */
-const heirsLoader = roomValueLoader<
-  { room: string; most: number },
-  { list: readonly Heir[]; isAll: boolean }
->('heirs', {
+/** The first `limit` members before the transaction, in the order of succession. */
+const successorsLoader = roomValueLoader<
+  { room: string; limit: number },
+  { list: readonly Successor[]; isComplete: boolean }
+>('successors', {
   keyOf: ({ room }) => room,
-  select: ({ num }, { most }) =>
+  select: ({ num }, { limit }) =>
     sql`SELECT user_id, role, since FROM chat_members WHERE room = ${num} AND sources <> 0
-          ORDER BY CASE role WHEN 'moderator' THEN 0 ELSE 1 END, since, user_id LIMIT ${most}`,
-  value: (rows, { most }) => ({
+          ORDER BY CASE role WHEN 'moderator' THEN 0 ELSE 1 END, since, user_id LIMIT ${limit}`,
+  value: (rows, { limit }) => ({
     list: rows.map(({ user_id, role, since }) => ({
       user: user_id as string,
       isModerator: role === 'moderator',
       since: since as number,
     })),
-    isAll: rows.length < most,
+    isComplete: rows.length < limit,
   }),
-  none: { list: [], isAll: true },
+  none: { list: [], isComplete: true },
 });
 
-/** The user who takes over from `except`: the longest-standing moderator, otherwise the longest-standing member. */
+/** Returns who takes over from `except`: the longest-standing moderator, or if there is none, the longest-standing member. */
 export function successorOf(work: Work, id: string, except: string): string | undefined {
   const room = existingRoom(work, id);
   const loaded = loadedMembers(room);
-  // The loaded members may have changed; one more than these is one that has not.
-  const most = loaded.size + 1;
-  const none = { list: [], isAll: true };
-  const stored = room.num === undefined ? none : work.known(heirsLoader, { room: id, most });
-  if (stored === undefined || (!stored.isAll && stored.list.length < most)) {
-    return missing(heirsLoader, { room: id, most });
+  // The transaction may have changed any loaded member. One more row contains at least one unchanged member.
+  const limit = loaded.size + 1;
+  const none = { list: [], isComplete: true };
+  const stored = room.num === undefined ? none : work.known(successorsLoader, { room: id, limit });
+  if (stored === undefined || (!stored.isComplete && stored.list.length < limit)) {
+    return missing(successorsLoader, { room: id, limit });
   }
-  const heirs: Heir[] = stored.list.filter(({ user }) => loaded.get(user) === undefined);
+  const successors: Successor[] = stored.list.filter(({ user }) => loaded.get(user) === undefined);
   for (const [user, member] of loaded) {
     if (member === null || !isMember(member.row)) continue;
-    heirs.push({ user, isModerator: member.row.role === 'moderator', since: member.since });
+    successors.push({ user, isModerator: member.row.role === 'moderator', since: member.since });
   }
-  return heirs.filter(({ user }) => user !== except).sort(compareHeirs)[0]?.user;
+  return successors.filter(({ user }) => user !== except).sort(compareSuccessors)[0]?.user;
 }
 
-/** Moderators first, then by the time since when they are members. */
-function compareHeirs(a: Heir, b: Heir): number {
+/** Moderators first, then by the start of the membership. */
+function compareSuccessors(a: Successor, b: Successor): number {
   if (a.isModerator !== b.isModerator) return a.isModerator ? -1 : 1;
   return a.since - b.since || compareBytes(a.user, b.user);
 }
 
-/** As the databases sort ids. */
+/** The order in which the databases sort IDs. */
 function compareBytes(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
@@ -212,20 +212,20 @@ const sessionRoomsLoader: ValueLoader<{ user: string }, readonly string[]> = {
     const values = work.valuesOf(sessionRoomsLoader);
     const users = needs.map(({ user }) => user).filter((user) => !values.has(user));
     if (users.length === 0) return [];
-    const which = dialect.each(
+    const isWanted = dialect.each(
       ['user_id'],
       users.map((user) => [user]),
     );
-    const found = yield* transaction.query(
+    const rows = yield* transaction.query(
       sql`SELECT user_id, rooms.id AS id FROM chat_members AS members JOIN chat_rooms AS rooms ON rooms.num = members.room
-          WHERE ${which} AND ((sources | coalesce(held, 0)) & 1) <> 0`,
+          WHERE ${isWanted} AND ((sources | coalesce(held, 0)) & 1) <> 0`,
     );
-    const rooms = found.map(({ user_id, id }) => ({ user: user_id as string, room: id as string }));
+    const rooms = rows.map(({ user_id, id }) => ({ user: user_id as string, room: id as string }));
     for (const user of users) values.set(user, []);
-    for (const [user, own] of Map.groupBy(rooms, ({ user }) => user)) {
+    for (const [user, roomsOfUser] of Map.groupBy(rooms, ({ user }) => user)) {
       values.set(
         user,
-        own.map(({ room }) => room),
+        roomsOfUser.map(({ room }) => room),
       );
     }
     return rooms.map(({ room, user }) => memberNeed(room, user));
@@ -233,7 +233,7 @@ const sessionRoomsLoader: ValueLoader<{ user: string }, readonly string[]> = {
 };
 export const sessionRoomsNeed = (user: string): Need => needOf(sessionRoomsLoader, { user });
 
-/** The rooms of which the user is a member because of the session, or would be without a ban. */
+/** The rooms where the session makes the user a member, or would do so without a ban. */
 export function sessionRoomsOf(work: Work, user: string): string[] {
   const rooms = new Set(work.value(sessionRoomsLoader, { user }));
   for (const [id, room] of work.rooms) {
@@ -249,11 +249,11 @@ export function sessionRoomsOf(work: Work, user: string): string[] {
 
 type RoomMember = { room: string; user: string };
 
-/** For an operation with a transaction of its own. */
+/** Only for rules that run `alone`: changes of the same transaction are not taken into account. */
 const endedRestrictionsLoader: ValueLoader<{ before: number; most: number }, readonly RoomMember[]> = {
   name: 'ended restrictions',
   *find({ transaction }, work, needs) {
-    const found: RoomMember[] = [];
+    const allMembers: RoomMember[] = [];
     for (const need of needs) {
       const rows = yield* transaction.query(
         sql`SELECT rooms.id AS id, user_id FROM chat_members AS members JOIN chat_rooms AS rooms ON rooms.num = members.room
@@ -261,41 +261,45 @@ const endedRestrictionsLoader: ValueLoader<{ before: number; most: number }, rea
       );
       const members = rows.map(({ id, user_id }) => ({ room: id as string, user: user_id as string }));
       work.keep(endedRestrictionsLoader, need, members);
-      found.push(...members);
+      allMembers.push(...members);
     }
-    return found.flatMap(({ room, user }) => [roomNeed(room), memberNeed(room, user), userNeed(user)]);
+    return allMembers.flatMap(({ room, user }) => [roomNeed(room), memberNeed(room, user), userNeed(user)]);
   },
 };
 
 export const endedRestrictionsNeed = (before: number, most: number): Need =>
   needOf(endedRestrictionsLoader, { before, most });
 
-/** The users with a restriction that has ended by that time. */
+/** Returns up to `most` members whose first restriction ended at or before `before`. */
 export const endedRestrictions = (work: Work, before: number, most: number): readonly RoomMember[] =>
   work.value(endedRestrictionsLoader, { before, most });
 
-/** The columns that most transactions change of a member. */
-const often: Columns = ['read_seq', 'acted', 'wrote_at'];
+/** Most transactions change only these columns of a member. */
+const frequentColumns: Columns = ['read_seq', 'acted', 'wrote_at'];
 
 export function storeMembers(place: Place, work: Work): undefined {
-  const all: Value[][] = [];
-  const some: Value[][] = [];
+  const fullRows: Value[][] = [];
+  const frequentRows: Value[][] = [];
   const users = work.part(loadedUsers);
   for (const room of work.rooms.values()) {
     if (room === null) continue;
     for (const [user, member] of loadedMembers(room)) {
       if (member === null || member.row === member.stored?.row) continue;
-      // A user may have had another name between two operations of the transaction.
-      const sort = users.has(user) ? sortOf(work, user, member.row) : member.sort;
+      // A later operation of the transaction may have renamed the user.
+      const sort = users.has(user) ? sortKeyOf(work, user, member.row) : member.sort;
       const { stored } = member;
-      const isOften =
+      const isFrequent =
         stored?.since === member.since &&
         stored.sort === sort &&
         isSameBut(['readSeq', 'acted', 'wroteAt'], stored.row, member.row);
-      (isOften ? some : all).push(memberRow(room.num as number, user, { ...member, sort }));
+      (isFrequent ? frequentRows : fullRows).push(memberRow(room.num as number, user, { ...member, sort }));
     }
   }
-  writeChanged(place, 'chat_members', ['user_id', 'room'], memberFields, { all, some, changed: often });
+  writeChanged(place, 'chat_members', ['user_id', 'room'], memberFields, {
+    all: fullRows,
+    some: frequentRows,
+    changed: frequentColumns,
+  });
 }
 
 export function keepMembers(work: Work, kept: Kept): void {

@@ -4,21 +4,20 @@ import type { Columns, Row, Value } from '../engine/table.ts';
 import type { UserRecord } from '../people/user.ts';
 
 /**
- * The reasons for which a user is a member of a room. Kept apart: each can end without the others. A user is a member
- * as long as one
- * of them says so. Numbers, because they are stored as one set of bits.
+ * The reasons for a membership, stored as bits. Each source can end without the others. The membership lasts while any bit
+ * is set. `people`: the user joined, was invited or was added by another user.
  */
 export const sources = { session: 1, api: 2, people: 4 } as const;
 
 export type Source = keyof typeof sources;
 
 /**
- * How far a user has shown up in a room. Others see no more than the id of somebody whom people have merely added. The site
- * has people join: in rooms that are not public, a user whom the session or the API has made a member counts as `joined`.
+ * A user's participation in a room. While it is `never`, as for a user whom another user added, the members see only the
+ * user's ID. In rooms that are not public, a membership from the session or the API counts as `joined`.
  */
 export const acted = { never: 0, joined: 1, written: 2 } as const;
 
-/** Whether the members of a room may know the name of a user, and whether the user is here. */
+/** Whether the members of a room may see the user's name and online status. */
 export function isNamed(
   user: Partial<Pick<UserRecord, 'actedPublic'>> | null | undefined,
   member: { acted: number } | null | undefined,
@@ -26,54 +25,53 @@ export function isNamed(
   return user?.actedPublic === true || (member?.acted ?? acted.never) > acted.never;
 }
 
-/** The stored data of a user in a room. It stays after the user has left: `sources` is 0 then. */
+/** The stored data of a user in a room. The row remains after the membership ends; then `sources` is 0. */
 export interface MemberRecord {
   sources: number;
   role: RoomRole;
   readSeq: number;
-  /** Up to here the user had read before the mark was moved back; absent where the mark is as far. */
+  /** The highest `readSeq` of this membership. Set only while the read marker is moved back. */
   seenSeq?: number;
-  /** The room's last message when the membership began: earlier ones were not seen by that; absent for none. */
+  /** The first `readSeq` of the membership. Read receipts exclude messages up to it. Absent if it was 0. */
   fromSeq?: number;
   notify?: Notify;
   /** One of `acted`. */
   acted: number;
-  /** When the last own message was sent; absent if there is none. Milliseconds since 1970. */
+  /** When the user last sent a message there, in milliseconds since 1970. */
   wroteAt?: number;
-  /** Restrictions of the user there, member or not. */
+  /** Users who are not members can have restrictions, too. */
   restricted?: Partial<Record<RestrictionKind, Restriction>>;
-  /** The user has ended the membership: people do not begin it again. */
+  /** The user left. Other users cannot add the user again. */
   left?: true;
-  /** The room's `access` when somebody else ended the membership: only links that moderators made since begin it again. */
+  /** The room's `access` after the user was removed or banned. Only invite links that moderators made since then readmit. */
   removed?: number;
-  /** While the user is banned: the sources that make a member again when the ban ends. `sources` is 0 until then. */
+  /** Set while the user is banned: the sources to restore when the ban ends. Until then, `sources` is 0. */
   held?: number;
 }
 
-/** Muted: may not write. Banned: may not know of the room, whatever made the user a member. */
+/** A muted user cannot write. A banned user is not a member and cannot see the room, not even a public one. */
 export const restrictionKinds = ['muted', 'banned'] as const;
 
 export type RestrictionKind = (typeof restrictionKinds)[number];
 
 export interface Restriction {
-  /** Milliseconds since 1970, by the wall clock; absent for good. */
+  /** When it ends, in milliseconds since 1970. Absent if it is permanent. */
   until?: number;
   reason?: string;
   /** The moderator's id. */
   by: string;
-  /** A ban that has ended a membership, so that its user learns of it. */
+  /** The ban ended a membership, so the user is notified of it. */
   endsMembership?: true;
 }
 
-/** Milliseconds of what has no end. The largest whole number that every client holds exactly. */
+/** The remaining time of a permanent restriction. The largest integer that every client represents exactly. */
 const forGood = Number.MAX_SAFE_INTEGER;
 
-/** Milliseconds until it ends; 0 or less if it is over. */
+/** Returns the remaining time in milliseconds; 0 or less if the restriction expired. */
 export function leftOf({ until }: Pick<Restriction, 'until'>, at: number): number {
   return until === undefined ? forGood : until - at;
 }
 
-/** Whether somebody is a member now. */
 export function isMember(member: MemberRecord | null | undefined): member is MemberRecord {
   return member !== null && member !== undefined && member.sources !== 0;
 }
@@ -102,7 +100,7 @@ export function memberFrom(row: Row): MemberRecord {
   };
 }
 
-/** The columns that are written of a member. */
+/** The columns of `memberRow`. */
 export const memberFields: Columns = [
   'room',
   'user_id',
@@ -148,11 +146,11 @@ export function memberRow(
   ];
 }
 
-/** The columns `restricted` and `restricted_until` of a member: the latter is when the first restriction ends. */
+/** Returns the columns `restricted` and `restricted_until`. The latter is the earliest end of a restriction. */
 function restrictedOf({ restricted }: MemberRecord): [json: string | null, until: number | null] {
   if (restricted === undefined) return [null, null];
-  const ends = Object.values(restricted).map(({ until = forGood }) => until);
-  return [JSON.stringify(restricted), Math.min(...ends)];
+  const endTimes = Object.values(restricted).map(({ until = forGood }) => until);
+  return [JSON.stringify(restricted), Math.min(...endTimes)];
 }
 
 /** The columns of a `MemberRecord`. */

@@ -27,19 +27,20 @@ import {
 } from './member.ts';
 import { add, byPeople, changeRole, peopleIn, peopleLosing, putMember, take } from './membership.ts';
 
-/** A place in the list of a room's members. It says nothing that is not shown there. */
+/** A cursor in the member list of a room. It contains only data that the list shows. */
 export interface MemberPlace {
-  /** `memberKey` of the user there. */
+  /** `storedMemberKey` of the last user. */
   sort: string;
   id: string;
 }
 
 export interface MemberWrites {
   /**
-   * Makes users members. Rejects users who have blocked `by` and, if the source is `people`, those who left or are banned.
-   * `mayReturn`: accepts users who were members before. `most`: the most members of the room; 0 for no limit.
-   * @returns for each user null, or why the user was rejected: `forbidden`, `limit_reached`. Codes: `unknown_room` (also if `by`
-   * is not a member).
+   * Adds `source` to memberships. New members are rejected if they blocked `by`, or if the source is `people` and they left
+   * or are banned. Codes: `unknown_room` (also if `by` is not a member).
+   * @param in.mayReturn false: rejects users who were members before
+   * @param in.most the maximum number of members; 0 for no limit
+   * @returns for each user null or the reason for the rejection: `forbidden`, `limit_reached`
    */
   addMembers: {
     in: {
@@ -54,11 +55,14 @@ export interface MemberWrites {
     };
     out: { results: (Code | null)[]; stale: boolean };
   };
-  /** Joining by oneself: as `addMembers` from people, and an own act. Codes: `unknown_room`. */
+  /**
+   * The user joins a public room, or confirms a membership in another room; the members see the user's name from then on.
+   * Codes: `unknown_room` (also if the user is banned, or not a member of a room that is not public).
+   */
   join: { in: { room: string; user: User; at: number }; out: Nothing };
   /**
-   * Ends memberships: those that come from `sources` (bits). The owner's room goes to the longest-standing moderator,
-   * else member. Codes: `unknown_room`.
+   * Removes `sources` (bits) from memberships. A membership without sources ends. The ownership passes to the
+   * longest-standing moderator, otherwise member. Codes: `unknown_room`.
    */
   removeMembers: {
     in: {
@@ -73,7 +77,7 @@ export interface MemberWrites {
     };
     out: { stale: boolean };
   };
-  /** Codes: `unknown_room`, `unknown_user` (not a member). */
+  /** A new owner's predecessor becomes a moderator. Codes: `unknown_room`, `unknown_user` (not a member). */
   setRole: {
     in: { room: string; user: string; role: RoomRole; actor?: string; decidedFor?: RoomState };
     out: { stale: boolean };
@@ -83,11 +87,11 @@ export interface MemberWrites {
 }
 
 export interface MemberReads {
-  /** The stored data of each of the users in a room. */
+  /** The stored data of each user in the room, in the order of `users`. */
   membersOf: { in: { room: string; users: readonly string[] }; out: (MemberRecord | null)[] };
   /**
-   * In the order of `memberKey`, then by id, after the place `after`; `query`: the beginning of the id, the name, or a word
-   * of the name. `next`: where to go on; a page may be short though there are more.
+   * The members after `after`, ordered by `memberKey`, then by ID. `query` is a prefix of the ID, the name or a word of the
+   * name. With `query`, a page with `next` can have fewer members than `limit`.
    */
   members: {
     in: { room: string; query?: string; after?: MemberPlace; limit: number };
@@ -140,7 +144,7 @@ export const addMembers: Rule<MemberWrites['addMembers']> = {
       const before = getMember(work, id, user);
       const hasLeft = before?.left === true;
       if (!isMember(before)) {
-        // The code is the same for all of them, so that it does not reveal the cause.
+        // The same code for all reasons, so that it does not reveal which one applies.
         if (source === 'people' && (hasLeft || isBanned(before))) return 'forbidden' as const;
         if (by !== undefined && hasBlocked(work, user, by)) return 'forbidden' as const;
         if (!mayReturn && hasBeenMember(work, id, user)) return 'forbidden' as const;
@@ -198,7 +202,7 @@ export const removeMembers: Rule<MemberWrites['removeMembers']> = {
 export const setRole: Rule<MemberWrites['setRole']> = {
   needs: ({ room, user, role }) => [
     lastMessageNeed(room),
-    // All members of the room are looked through for the owner.
+    // Finding the owner scans all members of the room, so only a change of the owner loads it.
     ...(role === 'owner' ? [ownerNeed(room)] : []),
     ...peopleLosing(room, [user]),
   ],
@@ -230,7 +234,7 @@ export const setNotify: Rule<MemberWrites['setNotify']> = {
   },
 };
 
-/** One page of a search by name scans this many members, this many with each statement. */
+/** Members that one page of a search scans. */
 const maxScannedMembers = 2000;
 
 const membersPerStatement = 200;
@@ -251,24 +255,24 @@ export const memberReads: ReadsOf<MemberReads> = {
     const num = roomNumber(room);
     let place = after;
     for (let scanned = 0; ; ) {
-      const most = key === undefined ? limit + 1 : membersPerStatement;
+      const maxRows = key === undefined ? limit + 1 : membersPerStatement;
       const rows = yield* ask(
         sql`SELECT user_id AS id, coalesce(users.name, user_id) AS name, coalesce(acted_public, 0) AS acted_public,
               site_role, sort, ${memberSelection}
             FROM chat_members AS members LEFT JOIN chat_users AS users ON users.id = members.user_id
             WHERE room = ${num} AND sources <> 0
               AND sort >= ${place.sort} AND (sort > ${place.sort} OR user_id > ${place.id})
-            ORDER BY sort, user_id LIMIT ${most}`,
+            ORDER BY sort, user_id LIMIT ${maxRows}`,
       );
       for (const row of rows) {
         if (members.length === limit || scanned === maxScannedMembers) return { members, next: place };
         scanned++;
         const user = userFrom(row);
         place = { sort: row.sort as string, id: user.id };
-        if (key !== undefined && !findKeys(user).some((one) => one.startsWith(key))) continue;
+        if (key !== undefined && !findKeys(user).some((findKey) => findKey.startsWith(key))) continue;
         members.push({ user, member: memberFrom(row), place });
       }
-      if (rows.length < most) return { members };
+      if (rows.length < maxRows) return { members };
     }
   },
 };

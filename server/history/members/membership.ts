@@ -11,27 +11,31 @@ import { followers } from '../threads/loaded.ts';
 import { getMember, memberNeed, setMember, successorOf } from './loaded.ts';
 import { acted, isBanned, isMember, type MemberRecord, sources } from './member.ts';
 
-// The beginning and the end of memberships, for rules of several kinds.
+// Starts, changes and ends memberships.
 
-/** A change of a member by what people do in the chat, which is no coming or going. */
+/** For member changes by users of the chat that neither start nor end a membership. */
 export const byPeople = { by: 'people', cause: 'other' } as const;
 
 /**
- * Whether somebody moderates a room now: by the role there, or by the session. Another server may have taken the role away.
+ * Whether the user moderates the room, by the stored role or by the session. Rules check it again, because another server may
+ * have changed the role since the request was checked.
  * @param siteModerator see `Sending`
  */
 export function isModerator(member: MemberRecord | undefined, siteModerator = false): boolean {
   return siteModerator || (isMember(member) && member.role !== 'member');
 }
 
-/** Changes the number of members. */
-export function countMembers(work: Work, room: RoomRow, more: 1 | -1, at: number): void {
+/** Updates the member count, raises `access`, and sets `emptySince` when the last member leaves. */
+export function countMembers(work: Work, room: RoomRow, delta: 1 | -1, at: number): void {
   const { emptySince: _, ...rest } = room;
-  const members = room.members + more;
+  const members = room.members + delta;
   setRoom(work, { ...rest, members, access: room.access + 1, ...(members === 0 ? { emptySince: at } : {}) });
 }
 
-/** @param change.since when the membership begins, if it does */
+/**
+ * Stores a member and adds the change. Invite links of a user who loses the moderator role or the membership are deleted.
+ * @param change.since the time if a membership starts
+ */
 export function putMember(
   work: Work,
   change: Pick<Change & { type: 'member' }, 'now' | 'by' | 'cause'> & {
@@ -45,18 +49,19 @@ export function putMember(
   const { room, user, before = null, now, by, cause, since } = change;
   setMember(work, room, user, now, since);
   if (isMember(before) && (!isMember(now) || (before.role !== 'member' && now.role === 'member'))) {
-    // With the right of who has made them, the invite links end, for good.
+    // Deleted, because a later membership or role must not revive the links.
     for (const link of work.find(invites, { room, by: user })) work.remove(invites, link);
   }
   if (isMember(before) && !isMember(now)) {
-    // Nobody follows a thread without being a member, since only members can unfollow it.
-    for (const one of work.find(followers, { room, user, following: 1 })) work.remove(followers, one);
+    // Leaving a room unfollows its threads, because only members can unfollow.
+    for (const follower of work.find(followers, { room, user, following: 1 }))
+      work.remove(followers, follower);
   }
-  const after = recordOf(work, requireRoom(work, room));
-  changes.push({ type: 'member', room: after, user: named(work, user), before, now, by, cause });
+  const record = recordOf(work, requireRoom(work, room));
+  changes.push({ type: 'member', room: record, user: named(work, user), before, now, by, cause });
 }
 
-/** Somebody is no member any more: an owner's room goes to another. */
+/** Transfers the ownership when the owner's membership ended. @param before the former membership */
 export function handOver(
   work: Work,
   id: string,
@@ -65,8 +70,8 @@ export function handOver(
   changes: Change[],
 ): void {
   if (before.role !== 'owner') return;
-  const next = successorOf(work, id, user);
-  if (next !== undefined) changeRole(work, id, next, 'owner', changes);
+  const successor = successorOf(work, id, user);
+  if (successor !== undefined) changeRole(work, id, successor, 'owner', changes);
 }
 
 export function changeRole(
@@ -83,7 +88,11 @@ export function changeRole(
   putMember(work, { room: id, user, before, now: { ...before, role }, ...byPeople }, changes);
 }
 
-/** Adds a source to a membership, which may begin with it. A new member has read everything up to `readSeq`, or all. */
+/**
+ * Adds a source to the membership, or starts a membership. A banned user gets the source when the ban ends.
+ * @param how.source undefined: only `acted` rises
+ * @param how.readSeq the read marker of a new member; the last message if omitted
+ */
 export function add(
   work: Work,
   { id }: RoomRow,
@@ -101,9 +110,9 @@ export function add(
   const before = getMember(work, id, user.id);
   const bits = how.source === undefined ? 0 : sources[how.source];
   const bySite = how.source === 'session' || how.source === 'api';
-  // The site has its users know each other where nobody else can read.
-  const least = bySite && room.kind !== 'public' ? acted.joined : acted.never;
-  const nowActed = Math.max(before?.acted ?? acted.never, how.acted, least);
+  // In private rooms, members by session or API see each other's names. A public room would show the names to all users.
+  const minActed = bySite && room.kind !== 'public' ? acted.joined : acted.never;
+  const nowActed = Math.max(before?.acted ?? acted.never, how.acted, minActed);
   if (isBanned(before)) {
     const held = before.held | bits;
     const { left: _, ...rest } = before;
@@ -112,8 +121,8 @@ export function add(
   }
   const { wroteAt, restricted } = before ?? {};
   const { readSeq = room.lastSeq } = how;
-  const was = isMember(before);
-  const now: MemberRecord = was
+  const wasMember = isMember(before);
+  const now: MemberRecord = wasMember
     ? { ...before, sources: before.sources | bits, acted: nowActed }
     : {
         sources: bits,
@@ -124,9 +133,9 @@ export function add(
         ...(wroteAt === undefined ? {} : { wroteAt }),
         ...(restricted === undefined ? {} : { restricted }),
       };
-  if (was && now.sources === before.sources && now.acted === before.acted) return;
-  if (!was) countMembers(work, room, 1, how.at);
-  const since = was ? undefined : how.at;
+  if (wasMember && now.sources === before.sources && now.acted === before.acted) return;
+  if (!wasMember) countMembers(work, room, 1, how.at);
+  const since = wasMember ? undefined : how.at;
   putMember(
     work,
     { room: id, user: user.id, before, now, since, by: how.source ?? 'people', cause: 'other' },
@@ -134,11 +143,11 @@ export function add(
   );
 }
 
-/** The needs of a rule that concerns people in a room. */
+/** The needs of a rule that reads or changes these members. */
 export const peopleIn = (room: string, users: readonly string[]): Need[] =>
   users.flatMap((user) => [memberNeed(room, user), userNeed(user)]);
 
-/** The same of a rule that may end their memberships, or take a role from them. */
+/** The needs of a rule that can end these memberships or demote the members: see `putMember`. */
 export const peopleLosing = (room: string, users: readonly string[]): Need[] => [
   ...peopleIn(room, users),
   ...users.flatMap((user) => [
@@ -147,7 +156,7 @@ export const peopleLosing = (room: string, users: readonly string[]): Need[] => 
   ]),
 ];
 
-/** Removes sources from a membership, which may end by that. */
+/** Removes sources from the membership, and ends it if none remains. From a banned user, it removes `held` sources. */
 export function take(
   work: Work,
   id: string,
@@ -163,12 +172,12 @@ export function take(
     return;
   }
   if (!isMember(before)) return;
-  const left = before.sources & ~bits;
-  if (left === before.sources) return;
-  if (left === 0) countMembers(work, room, -1, at);
+  const remaining = before.sources & ~bits;
+  if (remaining === before.sources) return;
+  if (remaining === 0) countMembers(work, room, -1, at);
   const end = cause === 'left' ? { left: true as const } : { removed: requireRoom(work, id).access };
   const now: MemberRecord =
-    left === 0 ? { ...before, sources: 0, role: 'member', ...end } : { ...before, sources: left };
+    remaining === 0 ? { ...before, sources: 0, role: 'member', ...end } : { ...before, sources: remaining };
   putMember(work, { room: id, user, before, now, by, cause }, changes);
-  if (left === 0) handOver(work, id, user, before, changes);
+  if (remaining === 0) handOver(work, id, user, before, changes);
 }

@@ -11,42 +11,42 @@ import { mentionsByAuthor, mostUnreadMentions, type UnreadMentions, unreadMentio
 export interface Membership {
   room: RoomRecord;
   member: MemberRecord;
-  /** When it began, in milliseconds since 1970. */
+  /** When the membership started, in milliseconds since 1970. */
   since: number;
   mentions: UnreadMentions;
-  /** The other side of a direct room. */
+  /** The peer of a direct room. */
   partner?: Partner;
 }
 
-/** The other side of a direct room: what is known of that user, and how much others may see of it. */
+/** The peer of a direct room, with the facts that decide whether the user may see the peer's name. */
 export interface Partner {
   user: UserRecord;
-  /** One of `acted`, in the direct room. */
+  /** The peer's participation in the direct room: one of `acted`. */
   acted: number;
-  /** Up to here this user has read the direct room. */
+  /** The highest read marker of the peer in the direct room. */
   readSeq: number;
-  /** Whether both are members of another room in which this user has acted. */
+  /** Whether both are members of a room that is not public where the peer has participated: see `acted`. */
   shares: boolean;
 }
 
 export interface MembershipReads {
   partner: { in: { user: string; other: string; room: string }; out: Partner };
-  /** All rooms that a user is a member of, what is known of the user, and whom the user has blocked, the last one first. */
+  /** The user's record, rooms and blocked users, the latest block first. */
   user: {
     in: { user: string };
     out: {
       user: UserRecord | null;
       memberships: Membership[];
       blocked: string[];
-      /** Whether the user has ever been here. */
+      /** Whether the user ever connected: see `arrive`. */
       arrived: boolean;
     };
   };
-  /** The users who have acted in a private room of which `user` is a member too. */
+  /** The users among `of` who participated in a room that is not public and that `user` is a member of. */
   sharesRoom: { in: { user: string; of: readonly string[] }; out: string[] };
 }
 
-/** The users among these who have acted in a private room of which this user is a member too. */
+/** Finds the users among `others` who participated in a room that is not public and that `user` is a member of. */
 function* findSharing(dialect: Dialect, user: string, others: readonly string[]): Asking<Set<string>> {
   if (others.length === 0) return new Set();
   const rows = yield* ask(
@@ -58,7 +58,7 @@ function* findSharing(dialect: Dialect, user: string, others: readonly string[])
   return new Set(rows.map((row) => row.user_id as string));
 }
 
-/** The other users of these direct rooms, by id. */
+/** Reads the peers of these direct rooms, by ID. */
 function* findPartners(
   dialect: Dialect,
   user: string,

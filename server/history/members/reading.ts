@@ -12,48 +12,48 @@ import { isUnexpired, roomNumber, roomSelection, withLastMessages } from '../roo
 import { getMember, memberNeed, setMember } from './loaded.ts';
 import { isMember, type MemberRecord, memberFrom, memberSelection } from './member.ts';
 
-/** Of so many unread mentions in a room their number is exact. */
+/** Unread mentions in a room are counted exactly up to this limit. */
 export const mostUnreadMentions = 1000;
 
 /**
- * The numbers of unread messages in a room that mention a user or everybody: the newest 1,000, in order, by who has written
- * them. Mentions by people whom the user has blocked are included, as far as the others leave places.
+ * The `seq` of unread messages that mention the user or @all, or that reply in a thread that the user follows, ascending, by
+ * author. Limited to the newest `mostUnreadMentions`; messages of blocked users fill only the places that others leave.
  */
 export type UnreadMentions = ReadonlyMap<string, readonly number[]>;
 
 export interface ReadingWrites {
-  /** Changes nothing where the mark is as far. Codes: `unknown_room` (not a member). */
+  /** No-op if the read marker is at `seq` or later. Codes: `unknown_room` (not a member), `bad_request`. */
   markRead: { in: { room: string; user: string; seq: number }; out: { readSeq: number } };
-  /** Moves the mark back. Codes: `unknown_room` (not a member). */
+  /** Moves the read marker back. No-op if it is at `seq` or earlier. Codes: `unknown_room` (not a member). */
   markUnread: { in: { room: string; user: string; seq: number }; out: { readSeq: number } };
 }
 
 export interface ReadingReads {
   /**
-   * Unread messages since `since` that mention the user in public rooms without being a member there, by room. Excludes own
-   * messages, messages of blocked users, and rooms where the user is banned or has notifications off. `member` is the user's
-   * stored row in the room.
+   * Unread messages since `since` that mention the user in public rooms where the user is not a member, by room. Excludes
+   * own messages, messages of blocked users, and rooms where the user is banned or has notifications off. `member`: the
+   * stored row of the user in the room.
    */
   namedOutside: {
     in: { user: string; since: number };
     out: { room: RoomRecord; member?: MemberRecord; mentions: UnreadMentions }[];
   };
-  /** Whether a message of the room names the user that the user has not read there. */
+  /** Whether an unread message in the room mentions the user. Mentions of @all do not count. */
   isNamed: { in: { room: string; user: string }; out: boolean };
-  /** Public rooms of which the user is no member, and up to where the user has read them. */
+  /** The read markers of the user in public rooms where the user is not a member. Excludes rooms where the user is banned. */
   openedBy: { in: { user: string }; out: { room: string; readSeq: number }[] };
   /**
-   * The members who have seen a message, by name and up to so many: none who was no member yet, who hides it, or whom the
-   * asker has blocked, or who has blocked the asker. Nobody if the asker has not written the message; null if there is none.
+   * The read receipts of a message: up to `limit` other members who read it, by name. Excludes users who joined later, who
+   * hide when they were last seen, who blocked the asker, or whom the asker blocked. Empty unless the asker is the author.
+   * Null if the message does not exist, is deleted or expired.
    */
   seenBy: {
     in: { room: string; seq: number; asker: string; limit: number };
     out: { author: string; seers: { user: UserRecord; member: MemberRecord }[] } | null;
   };
   /**
-   * The messages with `after` < `seq` ≤ `upTo`, or with these numbers (`seqs`, at least one), that are not deleted and are by
-   * none of the authors `without`: the first ones up to `limit`, and the last one. They may leave out what comes after
-   * thousands of others.
+   * The first `limit` messages with `after` < `seq` ≤ `upTo`, or with one of `seqs` (at least one), and the last of them.
+   * Excludes deleted messages and the authors `without`. A range is searched only up to `maxScannedRows` from each end.
    */
   unread: {
     in: {
@@ -77,10 +77,10 @@ export const markRead: Rule<ReadingWrites['markRead']> = {
     if (seq > room.lastSeq) refuse('bad_request', 'seq is beyond the last message');
     const { readSeq, seenSeq = readSeq, ...rest } = member;
     if (seq <= readSeq) return { readSeq };
-    const seen = seenSeq > seq ? { seenSeq } : {};
-    setMember(work, id, user, { ...rest, readSeq: seq, ...seen });
+    const highest = seenSeq > seq ? { seenSeq } : {};
+    setMember(work, id, user, { ...rest, readSeq: seq, ...highest });
     const again = seenSeq >= seq ? { again: true as const } : {};
-    changes.push({ type: 'read', room: id, user, readSeq: seq, ...seen, ...again });
+    changes.push({ type: 'read', room: id, user, readSeq: seq, ...highest, ...again });
     return { readSeq: seq };
   },
 };
@@ -101,31 +101,31 @@ export const markUnread: Rule<ReadingWrites['markUnread']> = {
   },
 };
 
-interface Unread {
+interface UnreadRange {
   room: string;
   user: string;
   after: number;
 }
 
-/** Messages after one that mention or concern the user, the newest ones, with their authors, as the database has them. */
-const unreadMentionsLoader = roomValueLoader<Unread, readonly (readonly [seq: number, author: string])[]>(
-  'unread mentions',
-  {
-    keyOf: ({ room, user, after }) => `${after} ${room} ${user}`,
-    select({ num }, { user, after }) {
-      const seqs = (table: string, of: string) =>
-        sql`SELECT seq FROM (SELECT seq FROM ${raw(table)} WHERE room = ${num} AND user_id = ${of} AND seq > ${after}
+/** The newest messages after `after` that mention or concern the user, before the transaction. */
+const unreadMentionsLoader = roomValueLoader<
+  UnreadRange,
+  readonly (readonly [seq: number, author: string])[]
+>('unread mentions', {
+  keyOf: ({ room, user, after }) => `${after} ${room} ${user}`,
+  select({ num }, { user, after }) {
+    const newest = (table: string, userId: string) =>
+      sql`SELECT seq FROM (SELECT seq FROM ${raw(table)} WHERE room = ${num} AND user_id = ${userId} AND seq > ${after}
             ORDER BY seq DESC LIMIT ${maxScannedRows}) AS newest`;
-      return sql`SELECT messages.seq AS seq, messages.user_id AS by_id FROM (
-          ${seqs('chat_mentions', user)} UNION ${seqs('chat_mentions', everybody)}
-          UNION ${seqs('chat_concerned', user)}) AS found
+    return sql`SELECT messages.seq AS seq, messages.user_id AS by_id FROM (
+          ${newest('chat_mentions', user)} UNION ${newest('chat_mentions', everybody)}
+          UNION ${newest('chat_concerned', user)}) AS found
           JOIN chat_messages AS messages ON messages.room = ${num} AND messages.seq = found.seq
           ORDER BY ${isAuthorBlocked(user)}, messages.seq DESC LIMIT ${mostUnreadMentions}`;
-    },
-    value: (rows) => rows.map(({ seq, by_id }) => [seq as number, by_id as string] as const),
-    none: [],
   },
-);
+  value: (rows) => rows.map(({ seq, by_id }) => [seq as number, by_id as string] as const),
+  none: [],
+});
 
 const unreadMentionsNeed = (room: string, user: string, after: number): Need =>
   needOf(unreadMentionsLoader, { room, user, after });
@@ -134,19 +134,19 @@ const getUnreadMentions = (work: Work, room: string, user: string, after: number
   work.value(unreadMentionsLoader, { room, user, after });
 
 /**
- * For each room of a user the newest unread mentions by the index. DISTINCT makes the databases search the oldest of them once
- * instead of for each mention. The union has each message once. LEFT JOIN keeps MariaDB from scanning all messages instead.
- * @param maxPerRoom more than the mentions that count, because others may be by blocked users
+ * Selects the newest unread mentions in each room of a user, using the indexes. DISTINCT makes the databases search the oldest
+ * mention of a room once instead of once a mention. UNION removes duplicates. LEFT JOIN keeps MariaDB from scanning all messages.
+ * @param maxPerRoom more than `mostUnreadMentions` if the user blocked others, because their mentions come last
  */
 export function unreadMentions(user: string, maxPerRoom: number): Sql {
-  const newest = (table: string, of: string) =>
+  const newest = (table: string, userId: string) =>
     sql`SELECT mentions.room AS room, mentions.seq AS seq FROM (
           SELECT DISTINCT room, coalesce((SELECT seq FROM ${raw(table)} AS newer
-            WHERE newer.room = members.room AND newer.user_id = ${of} AND newer.seq > read_seq
+            WHERE newer.room = members.room AND newer.user_id = ${userId} AND newer.seq > read_seq
             ORDER BY newer.seq DESC LIMIT 1 OFFSET ${maxPerRoom}), read_seq) AS mark
           FROM chat_members AS members WHERE members.user_id = ${user} AND sources <> 0) AS marks
         CROSS JOIN ${raw(table)} AS mentions
-        WHERE mentions.room = marks.room AND mentions.user_id = ${of} AND mentions.seq > mark`;
+        WHERE mentions.room = marks.room AND mentions.user_id = ${userId} AND mentions.seq > mark`;
   return sql`SELECT room, seq, by_id FROM (
       SELECT found.room AS room, found.seq AS seq, messages.user_id AS by_id,
           row_number() OVER (PARTITION BY found.room ORDER BY ${isAuthorBlocked(user)}, found.seq DESC) AS place FROM (
@@ -156,7 +156,7 @@ export function unreadMentions(user: string, maxPerRoom: number): Sql {
     WHERE place <= ${mostUnreadMentions} ORDER BY room, seq`;
 }
 
-/** Groups the mentions of a room by author. @param rows by `seq` */
+/** Groups the mentions of a room by author. @param rows ordered by `seq` */
 export function mentionsByAuthor(rows: readonly Row[] = []): UnreadMentions {
   const byAuthor = Map.groupBy(rows, ({ by_id }) => by_id as string);
   return new Map(
@@ -166,11 +166,11 @@ export function mentionsByAuthor(rows: readonly Row[] = []): UnreadMentions {
 
 export const readingReads: ReadsOf<ReadingReads> = {
   *unread({ dialect }, { room, after, upTo, seqs, without, limit }) {
-    const named = seqs && inList(dialect, 'seq', seqs);
-    const select = (from: number, to: number, order: 'seq' | 'seq DESC', most: number) =>
+    const isListed = seqs && inList(dialect, 'seq', seqs);
+    const select = (from: number, to: number, order: 'seq' | 'seq DESC', maxRows: number) =>
       sql`SELECT seq, sent_at FROM chat_messages AS messages
-          WHERE room = ${roomNumber(room)} AND ${named ?? sql`seq > ${from} AND seq <= ${to}`} AND deleted_at IS NULL
-            AND NOT (${inList(dialect, 'user_id', without)}) ORDER BY ${raw(order)} LIMIT ${most}`;
+          WHERE room = ${roomNumber(room)} AND ${isListed ?? sql`seq > ${from} AND seq <= ${to}`} AND deleted_at IS NULL
+            AND NOT (${inList(dialect, 'user_id', without)}) ORDER BY ${raw(order)} LIMIT ${maxRows}`;
     const rows = yield [
       select(after, Math.min(upTo, after + maxScannedRows), 'seq', limit),
       select(Math.max(after, upTo - maxScannedRows), upTo, 'seq DESC', 1),
@@ -179,7 +179,7 @@ export const readingReads: ReadsOf<ReadingReads> = {
     return Array.from(sentAtBySeq, ([seq, sentAt]) => ({ seq, sentAt }));
   },
   *namedOutside({ dialect }, { user, since }) {
-    // Starts from the user's index, and reads messages only where the user is not a member.
+    // Starts from the mention index of the user, and reads messages only in rooms where the user is not a member.
     const mentions = yield* ask(
       sql`SELECT mentions.room AS room, mentions.seq AS seq, messages.user_id AS by_id FROM chat_mentions AS mentions
           CROSS JOIN chat_rooms AS rooms CROSS JOIN chat_messages AS messages

@@ -7,25 +7,25 @@ import { type KnownRooms, knownRooms } from '../rooms/select.ts';
 import { inKnownRooms } from './acts.ts';
 
 export interface AboutPersonReads {
-  /** The acts of a user in these rooms: both numbers end at `most`, and the rooms at `mostRooms`. */
+  /** The user's activity in these rooms. Each number is counted up to `most`; `rooms` has at most `mostRooms` entries. */
   activity: {
     in: KnownRooms & { user: string; most: number; mostRooms: number };
     out: {
       messages: number;
-      /** The room where all of these messages are, if it is one. */
+      /** The room that contains all messages. Absent if there are several rooms, or `most` messages or more. */
       onlyIn?: string;
       reports: number;
-      /** Messages of the user that moderators have deleted, by the acts that are kept. */
+      /** Messages of the user that moderators deleted, according to the audit log. */
       removed: number;
       rooms: { room: string; name: string; kind: Exclude<RoomKind, 'direct'>; role: RoomRole }[];
     };
   };
-  /** The files that the messages of a user carry in these rooms, and the reactions of the user there, up to `most` of each. */
+  /** The numbers of attached files and of reactions of the user in these rooms, each counted up to `most`. */
   filesAndReactions: {
     in: KnownRooms & { user: string; most: number };
     out: { files: number; reactions: number };
   };
-  /** The messages of a user since that time in these rooms, the newest `most` of them. */
+  /** The newest `most` messages of the user since `since` in these rooms. */
   recentOf: {
     in: KnownRooms & { user: string; since: number; most: number };
     out: { room: string; seq: number; id: string }[];
@@ -33,19 +33,19 @@ export interface AboutPersonReads {
 }
 
 /**
- * The undeleted messages of a user in these rooms. The index is searched room by room, not only in rooms with a membership: the
- * site may have written some in the user's name.
+ * Selects from the undeleted messages of a user in these rooms, with a search of the index for each room. Memberships cannot
+ * limit the rooms, because the site can write in the name of users who are not members.
  */
-const messagesBy = (dialect: Dialect, user: string, known: KnownRooms): Sql =>
-  sql`${knownRooms(dialect, known)} AS rooms CROSS JOIN chat_messages AS messages ${dialect.by('chat_messages_by_author')}
+const messagesBy = (dialect: Dialect, user: string, visibleRooms: KnownRooms): Sql =>
+  sql`${knownRooms(dialect, visibleRooms)} AS rooms CROSS JOIN chat_messages AS messages ${dialect.by('chat_messages_by_author')}
       WHERE messages.room = rooms.num AND messages.user_id = ${user} AND seq >= first_seq AND deleted_at IS NULL`;
 
 export const aboutPersonReads: ReadsOf<AboutPersonReads> = {
-  *activity({ dialect }, { user, most, mostRooms, ...known }) {
-    const rooms = knownRooms(dialect, known);
+  *activity({ dialect }, { user, most, mostRooms, ...visibleRooms }) {
+    const rooms = knownRooms(dialect, visibleRooms);
     const [written] = yield* ask(
       sql`SELECT count(*) AS num, min(room_id) AS room, max(room_id) AS other_id FROM (
-            SELECT room_id FROM ${messagesBy(dialect, user, known)} LIMIT ${most}) AS found`,
+            SELECT room_id FROM ${messagesBy(dialect, user, visibleRooms)} LIMIT ${most}) AS found`,
     );
     const messages = written?.num as number;
     const isOneRoom = messages > 0 && messages < most && written?.room === written?.other_id;
@@ -62,7 +62,7 @@ export const aboutPersonReads: ReadsOf<AboutPersonReads> = {
     const removed = yield* countUpTo(
       most,
       sql`SELECT num FROM chat_audit
-          WHERE user_id = ${user} AND act = 'message_deleted' AND ${inKnownRooms(dialect, known)}`,
+          WHERE user_id = ${user} AND act = 'message_deleted' AND ${inKnownRooms(dialect, visibleRooms)}`,
     );
     return {
       messages,
@@ -77,8 +77,8 @@ export const aboutPersonReads: ReadsOf<AboutPersonReads> = {
       })),
     };
   },
-  *filesAndReactions({ dialect }, { user, most, ...known }) {
-    const messages = sql`(SELECT messages.room AS room, seq FROM ${messagesBy(dialect, user, known)} AND files IS NOT NULL)`;
+  *filesAndReactions({ dialect }, { user, most, ...visibleRooms }) {
+    const messages = sql`(SELECT messages.room AS room, seq FROM ${messagesBy(dialect, user, visibleRooms)} AND files IS NOT NULL)`;
     return {
       files: yield* countUpTo(
         most,
@@ -87,18 +87,18 @@ export const aboutPersonReads: ReadsOf<AboutPersonReads> = {
       ),
       reactions: yield* countUpTo(
         most,
-        sql`SELECT seq FROM ${knownRooms(dialect, known)} AS rooms CROSS JOIN chat_reactions AS reactions
+        sql`SELECT seq FROM ${knownRooms(dialect, visibleRooms)} AS rooms CROSS JOIN chat_reactions AS reactions
             WHERE reactions.room = rooms.num AND user_id = ${user} AND seq >= first_seq`,
       ),
     };
   },
-  *recentOf({ dialect }, { user, since, most, ...known }) {
+  *recentOf({ dialect }, { user, since, most, ...visibleRooms }) {
     const day = dayOf(since);
-    // The messages of these days are the last ones of the room.
-    const first = sql`last_seq - coalesce(CASE WHEN day >= ${day} THEN sent END, 0)
+    // The messages since `day` have the highest `seq` of the room, so their number gives a lower bound.
+    const lowerBound = sql`last_seq - coalesce(CASE WHEN day >= ${day} THEN sent END, 0)
       - coalesce((SELECT sum(days.sent) FROM chat_days AS days WHERE days.room = rooms.num AND days.day >= ${day}), 0)`;
     const rows = yield* ask(
-      sql`SELECT room_id, seq, messages.id AS id FROM ${messagesBy(dialect, user, known)} AND day >= ${day} AND seq > ${first} AND sent_at >= ${since}
+      sql`SELECT room_id, seq, messages.id AS id FROM ${messagesBy(dialect, user, visibleRooms)} AND day >= ${day} AND seq > ${lowerBound} AND sent_at >= ${since}
           ORDER BY sent_at DESC LIMIT ${most}`,
     );
     return rows.map(({ room_id, seq, id }) => ({

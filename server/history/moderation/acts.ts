@@ -10,26 +10,27 @@ import type { KnownRooms } from '../rooms/select.ts';
 import type { Act } from './records.ts';
 
 export interface ActWrites {
-  /** Forgets the acts of moderation before that time. */
+  /** Deletes audit entries before `before`. */
   forgetActs: { in: { before: number }; out: Nothing };
-  /** A moderator has exported the data of a user: an act, and nothing else. */
+  /** Records in the audit log that `actor` exported the data of `user`. */
   noteExport: { in: { user: string; actor: string }; out: Nothing };
 }
 
 export interface ActReads {
-  /**
-   * Acts of moderation in these rooms and in none, the newest first; pages as those of `reports`.
-   */
+  /** Audit entries about these rooms and about no room, newest first, paginated like `reports`. */
   actsIn: {
     in: KnownRooms & { scope?: AuditScope; from?: string; limit: number };
     out: { acts: Act[]; next?: string };
   };
-  /** How many of the last `most` acts of a user are decisions about messages in these rooms since that time. */
+  /**
+   * Counts the decisions of a moderator about reports and pending messages in these rooms since `since`, among the moderator's
+   * last `most` audit entries.
+   */
   decisionsBy: { in: KnownRooms & { user: string; since: number; most: number }; out: number };
   /**
-   * Acts of moderation, the newest first, before the place `before`. `of`: those by this user, and those of the user that the
-   * user may know of: in public rooms, in `rooms`, removals, and bans in `lost`. `next`: where to go on. `by` and `scope`
-   * filter a list without `of`.
+   * Audit entries, newest first, before the entry `before`. `next`: the `before` of the next page.
+   * @param in.of only entries by this user, and entries about the user in public rooms, in `rooms`, of removals, and of bans
+   * from the rooms `lost`; ignores `by` and `scope`
    */
   acts: {
     in: {
@@ -73,7 +74,7 @@ function actRow({ kind, at, by, user, room, open, seq, reason, to }: Act): Value
   ];
 }
 
-/** Notes that the changes are an act of moderation. */
+/** Adds an audit entry to the changes. @param act its undefined fields are left out */
 export function tellAct(
   changes: Change[],
   {
@@ -84,9 +85,9 @@ export function tellAct(
     },
 ): void {
   const isOpen = room === undefined || room.kind === 'public';
-  const all = { ...act, room: room?.id, ...(isOpen ? { open: true } : {}) };
-  const known = Object.entries(all).filter(([, value]) => value !== undefined);
-  changes.push({ type: 'act', act: Object.fromEntries(known) as Omit<Act, 'at'> });
+  const entry = { ...act, room: room?.id, ...(isOpen ? { open: true } : {}) };
+  const fields = Object.entries(entry).filter(([, value]) => value !== undefined);
+  changes.push({ type: 'act', act: Object.fromEntries(fields) as Omit<Act, 'at'> });
 }
 
 export const forgetActs: Rule<ActWrites['forgetActs']> = {
@@ -110,8 +111,8 @@ export function insertActs(work: Work, acts: readonly Act[]): void {
 }
 
 /**
- * Milliseconds by which the clock of the database, which dates acts, may be behind that of a server, which dates rooms. It may
- * count whole seconds. If it is further behind, the first acts of a room are not listed.
+ * The database clock dates audit entries, and may count whole seconds. A server clock dates rooms. If the database clock is
+ * further behind than this, the first entries of a room are not listed.
  */
 const clockToleranceMs = 1000;
 
@@ -135,19 +136,22 @@ function inScope(scope: AuditScope | undefined): Sql {
   return raw(scope === 'site' ? 'site = 1 AND' : 'site IS NULL AND');
 }
 
-/** Acts in private rooms of the asker, without those of a deleted room with the same id, which had other members. */
+/**
+ * The condition that an entry is about one of the asker's private rooms. Excludes entries about a deleted room with the same
+ * ID, which had other members.
+ */
 const inOwnRooms = (dialect: Dialect, ids: readonly string[]): Sql =>
   sql`${inList(dialect, 'room_id', ids)} AND NOT EXISTS (
         SELECT 1 FROM chat_rooms AS rooms WHERE rooms.id = room_id AND rooms.created_at > at + ${clockToleranceMs})`;
 
-/** The condition that an act was in one of these rooms. */
+/** The condition that an entry is about no room, or about one of these rooms. */
 export function inKnownRooms(dialect: Dialect, { rooms, except }: KnownRooms): Sql {
   const hidden = except.length === 0 ? raw('') : sql`AND NOT ${inList(dialect, 'room_id', except)}`;
-  const own = rooms.length === 0 ? raw('') : sql`OR (${inOwnRooms(dialect, rooms)})`;
-  return sql`((shown = 1 ${hidden}) ${own})`;
+  const inOwn = rooms.length === 0 ? raw('') : sql`OR (${inOwnRooms(dialect, rooms)})`;
+  return sql`((shown = 1 ${hidden}) ${inOwn})`;
 }
 
-/** The condition that the affected user may know of the act. Only members can be removed. */
+/** The condition that the affected user may see the entry. Removed users were members, so they may see the removal. */
 function isKnownToUser(dialect: Dialect, { rooms, lost }: NonNullable<ActReads['acts']['in']['of']>): Sql {
   const inOwn = inKnownRooms(dialect, { rooms, except: [] });
   const inLost = inKnownRooms(dialect, { rooms: lost, except: [] });
@@ -183,11 +187,11 @@ export const actReads: ReadsOf<ActReads> = {
     const { page, last } = cutPage(rows, limit);
     return { acts: page.map(actFrom), ...(last && { next: cursors.seal('act', last.num as number) }) };
   },
-  decisionsBy: ({ dialect }, { user, since, most, ...known }) =>
+  decisionsBy: ({ dialect }, { user, since, most, ...visibleRooms }) =>
     askNumber(
       sql`SELECT count(*) AS num FROM (
             SELECT act, at, room_id, shown FROM chat_audit WHERE by_id = ${user} ORDER BY num DESC LIMIT ${most}) AS found
           WHERE at >= ${since} AND act IN ('report_closed', 'approved', 'rejected')
-            AND ${inKnownRooms(dialect, known)}`,
+            AND ${inKnownRooms(dialect, visibleRooms)}`,
     ),
 };

@@ -8,7 +8,7 @@ import { tellAct } from './acts.ts';
 import type { Ban } from './records.ts';
 
 export interface BanWrites {
-  /** Ending a ban that is none changes nothing. */
+  /** Bans a user from the site, or (null) lifts the ban. No-op if there is no ban to lift. */
   setBan: { in: { user: string; ban: Ban | null; actor?: string }; out: Nothing };
 }
 
@@ -22,10 +22,10 @@ export const bans = table<Ban & { user: string }>(
   { user: 'user_id', until: 'until', reason: 'reason', by: 'by_id' },
   {
     users: ['by'],
-    // The ban of an erased user ends with the person.
+    // For an erased moderator. The stage `person` deletes the ban of an erased user.
     without({ user, ...ban }) {
-      const now = { ...ban, by: deletedUser.id };
-      return { row: { user, ...now }, change: { type: 'ban', user, ban: now } };
+      const anonymous = { ...ban, by: deletedUser.id };
+      return { row: { user, ...anonymous }, change: { type: 'ban', user, ban: anonymous } };
     },
   },
 );

@@ -45,29 +45,32 @@ import {
   tellHeld,
 } from './waiting.ts';
 
-// Messages that wait for a moderator. They are in a table of their own, so that nothing that reads messages finds them.
+// Messages that are pending approval. They have their own table, so that queries of messages cannot return them.
 
 export interface HeldWrites {
   /**
-   * As `send`, but the message waits for a moderator, unless its author may write there as a moderator, or the room is a
-   * direct one. `why` null: it does not have to, but may be a repeat of one that waits. More codes: `limit_reached`
-   * (`mostHeld`).
+   * Stores a message as pending approval. Sends it at once, like `send`, if the author moderates the room, if the room is
+   * direct, or if `why` is null. With `why` null it can still be a repeat of a pending message, which is returned then. Codes:
+   * those of `send`, and `limit_reached` (`mostHeld`).
    */
   hold: {
     in: MessageWrites['send']['in'] & { why: HoldReason | null };
     out: MessageWrites['send']['out'] | { held: StoredHeld; repeated: boolean };
   };
-  /** As `edit`, but the edit waits likewise; the message stays as it is, and an edit of it that waited is discarded. */
+  /**
+   * Stores an edit as pending approval, with the exceptions of `hold`. The message remains unchanged. Replaces a pending or
+   * rejected edit of the message.
+   */
   holdEdit: {
     in: MessageWrites['edit']['in'] & { why: HoldReason };
     out: MessageWrites['edit']['out'] | { held: StoredHeld };
   };
   /**
-   * The message gets its place in the room, or the edit is made, as if it was sent now. Codes: `unknown_room`,
-   * `unknown_message` (it does not wait, or `by` does not decide there any more), `forbidden` (one's own, or the author may
+   * Publishes a pending message as the newest one of the room, or makes the pending edit. Codes: `unknown_room`,
+   * `unknown_message` (not pending, or `by` may not decide there), `forbidden` (the moderator's own message, or the author may
    * not write there any more), and those of `send` and `edit`.
    * @param in.user the author
-   * @param in.preview false: without its preview
+   * @param in.preview false: omits the preview
    * @param in.siteModerator see `Sending`
    */
   approveHeld: {
@@ -83,18 +86,18 @@ export interface HeldWrites {
     out: { message: StoredMessage };
   };
   /**
-   * Its author sees it until it is discarded. Codes: `unknown_room`, `unknown_message` (it does not wait, or `by` does not
-   * decide there any more), `forbidden` (one's own).
+   * Rejects a pending message. Its author sees it until it is discarded. Codes: `unknown_room`, `unknown_message` (not pending,
+   * or `by` may not decide there), `forbidden` (the moderator's own message).
    */
   rejectHeld: {
     in: { room: string; id: string; by: string; siteModerator?: boolean; reason?: string; at: number };
     out: Nothing;
   };
-  /** If it is this user's. */
+  /** Discards a pending or rejected message. No-op if its author is not `user`. */
   discardHeld: { in: { room: string; id: string; user: string; at: number }; out: Nothing };
-  /** Discards messages that have waited for too long: see `heldBefore`. */
+  /** Discards pending and rejected messages after their retention time: see `heldBefore`. */
   forgetHeld: { in: { of: readonly { room: string; id: string }[]; at: number }; out: Nothing };
-  /** The same for a message that waits for a moderator. */
+  /** Stores the preview of a pending message: see `preview`. */
   heldPreview: {
     in: { room: string; id: string } & Pick<PreviewWrites['preview']['in'], 'url' | 'page' | 'at'>;
     out: { changed: boolean };
@@ -103,9 +106,9 @@ export interface HeldWrites {
 
 export interface HeldReads {
   held: { in: { id: string }; out: StoredHeld | null };
-  /** The messages of a user that wait or were rejected, in all rooms, the oldest first. */
+  /** The pending and rejected messages of a user in all rooms, oldest first. */
   heldBy: { in: { user: string }; out: StoredHeld[] };
-  /** The messages that wait in these rooms and (`everyPublic`) in all public ones but `except`, newest first; pages as those of `reports`. */
+  /** The pending messages in `rooms` and (`everyPublic`) in all public rooms but `except`, newest first, paginated like `reports`. */
   heldIn: {
     in: {
       rooms: readonly string[];
@@ -116,11 +119,11 @@ export interface HeldReads {
     };
     out: { held: StoredHeld[]; next?: string };
   };
-  /** The oldest ones that were sent before that time. */
+  /** The oldest pending and rejected messages that were sent before `before`. */
   heldBefore: { in: { before: number; limit: number }; out: { room: string; id: string }[] };
   /**
-   * Whether a message of the user is in that room, or in one that the site has made: a public one from which the user is not
-   * banned, or one of the user's.
+   * Whether the user has an undeleted message in `room`, or in another room that the site created: a public room where the
+   * user is not banned, or a room where the user is a member.
    */
   hasWritten: { in: { user: string; room: string }; out: boolean };
 }
@@ -130,46 +133,46 @@ export const hold: Rule<HeldWrites['hold']> = {
   needs: (input) => [...sendNeeds(input), rows(held, { room: input.room, user: input.user.id })],
   run(work, input, changes) {
     const { room: id, user, clientId, sentAt, why } = input;
-    const said = saidBy(input);
+    const fingerprint = saidBy(input);
     const room = requireRoom(work, id);
     const member = getMember(work, id, user.id);
     if (input.asMember && !isMember(member)) refuse('unknown_room');
-    const waiting = work.find(held, { room: id, user: user.id });
-    const earlier = waiting.find((one) => one.clientId === clientId);
+    const ownHeld = work.find(held, { room: id, user: user.id });
+    const earlier = ownHeld.find((message) => message.clientId === clientId);
     if (earlier !== undefined) {
-      if (earlier.digest !== work.digest(said)) refuse('conflict', sameClientId);
+      if (earlier.digest !== work.digest(fingerprint)) refuse('conflict', sameClientId);
       return { held: earlier, repeated: true };
     }
-    const repeat = repeatOf(work, input, said);
+    const repeat = repeatOf(work, input, fingerprint);
     if (repeat !== null) return { message: repeat, repeated: true };
-    const isFree = () => mayPost(work, room, input) || room.kind === 'direct';
-    if (why === null || isFree()) {
-      return post(work, input, said, changes, (_, free) => contentOf(work, room, input, { free }));
+    const skipsApproval = () => mayPost(work, room, input) || room.kind === 'direct';
+    if (why === null || skipsApproval()) {
+      return post(work, input, fingerprint, changes, (_, free) => contentOf(work, room, input, { free }));
     }
     const { files } = contentOf(work, room, input, { free: false });
     checkPause(room, member, input);
-    checkRoom(waiting);
+    requireBelowLimit(ownHeld);
     const { text, replyTo, mentions, preview } = input;
-    const one: StoredHeld = {
+    const pending: StoredHeld = {
       id: randomUUID(),
       room: id,
       user: user.id,
       clientId,
       why,
       at: sentAt,
-      message: contents({
+      message: withoutUndefined({
         text,
         replyTo,
         files,
         mentions,
         preview: preview === undefined || !showsPreviews(room) ? undefined : { url: preview },
       }),
-      digest: work.digest(said),
+      digest: work.digest(fingerprint),
     };
-    keep(work, one, changes);
-    // Slow mode counts at sending.
+    storePending(work, pending, changes);
+    // Slow mode counts from the time of sending, not of the approval.
     if (isMember(member)) setMember(work, id, user.id, { ...member, wroteAt: sentAt });
-    return { held: one, repeated: false };
+    return { held: pending, repeated: false };
   },
 };
 
@@ -179,31 +182,31 @@ export const holdEdit: Rule<HeldWrites['holdEdit']> = {
   run(work, input, changes) {
     const { room: id, seq, user, at, why, text, files: chosen, mentions } = input;
     const { room, before, free } = mayEdit(work, input);
-    const to = editedTo(work, room, before, input, { free, held: filesOfEdit(work, before) });
-    if (free || to === null || room.kind === 'direct') return edit.run(work, input, changes);
-    const others = work.find(held, { room: id, user }).filter((one) => one.seq !== seq);
-    checkRoom(others);
+    const edited = editedTo(work, room, before, input, { free, held: filesOfEdit(work, before) });
+    if (free || edited === null || room.kind === 'direct') return edit.run(work, input, changes);
+    const others = work.find(held, { room: id, user }).filter((message) => message.seq !== seq);
+    requireBelowLimit(others);
     discardEdit(work, before, at, changes);
-    const files = chosen === undefined ? undefined : (to.files ?? []);
-    const one: StoredHeld = {
+    const files = chosen === undefined ? undefined : (edited.files ?? []);
+    const pending: StoredHeld = {
       id: randomUUID(),
       room: id,
       user,
-      // No client can give this id.
+      // Clients cannot send this ID.
       clientId: `edit ${seq}`,
       seq,
       why,
       at,
-      message: contents({
+      message: withoutUndefined({
         text,
         files,
         mentions,
-        preview: to.preview === before.preview ? undefined : to.preview,
+        preview: edited.preview === before.preview ? undefined : edited.preview,
       }),
       digest: '',
     };
-    keep(work, one, changes);
-    return { held: one };
+    storePending(work, pending, changes);
+    return { held: pending };
   },
 };
 
@@ -215,20 +218,20 @@ export const heldPreview: Rule<HeldWrites['heldPreview']> = {
   ],
   run(work, { room: roomId, id, url, page, at }, changes) {
     const room = requireRoom(work, roomId);
-    const [one] = work.find(held, { room: roomId, id });
+    const [pending] = work.find(held, { room: roomId, id });
     const { image } = page ?? {};
     const file = image && getFile(work, roomId, image.id);
-    // Its author may have been erased since: no stage would find the picture.
+    // An erasure of the author drops the file. Its later stages would not find the image here.
     const isErased = image !== undefined && file?.state !== 'loose';
-    const { preview } = one?.message ?? {};
-    const waits = one?.closed === undefined && preview?.url === url && preview.title === undefined;
-    if (one === undefined || !waits || page === undefined || isErased || !showsPreviews(room)) {
+    const { preview } = pending?.message ?? {};
+    const awaitsPage = pending?.closed === undefined && preview?.url === url && preview.title === undefined;
+    if (pending === undefined || !awaitsPage || page === undefined || isErased || !showsPreviews(room)) {
       if (file?.state === 'loose') setFile(work, { ...file, state: 'dropped', at });
       return { changed: false };
     }
     if (file !== undefined) setFile(work, { ...file, at: waitsSince });
-    work.put(held, { ...one, message: { ...one.message, preview: { url, ...page } } });
-    tellHeld(one, { is: 'held' }, changes);
+    work.put(held, { ...pending, message: { ...pending.message, preview: { url, ...page } } });
+    tellHeld(pending, { is: 'held' }, changes);
     return { changed: true };
   },
 };
@@ -243,16 +246,21 @@ export const approveHeld: Rule<HeldWrites['approveHeld']> = {
   ],
   run(work, input, changes) {
     const { room, by, preview = true, at } = input;
-    const stored = waitingFor(work, input);
-    const { preview: page, ...said } = stored.message;
-    const one = { ...stored, message: preview && page !== undefined ? { ...said, preview: page } : said };
+    const stored = requirePending(work, input);
+    const { preview: page, ...content } = stored.message;
+    const pending = {
+      ...stored,
+      message: preview && page !== undefined ? { ...content, preview: page } : content,
+    };
     const message =
-      one.seq === undefined ? approve(work, one, at, changes) : approveEdit(work, one, one.seq, at, changes);
+      pending.seq === undefined
+        ? approve(work, pending, at, changes)
+        : approveEdit(work, pending, pending.seq, at, changes);
     dropHeld(work, stored, { at, is: 'approved', by }, changes);
     tellAct(changes, {
       kind: 'approved',
       by,
-      user: one.user,
+      user: pending.user,
       room: requireRoom(work, room),
       seq: message.seq,
     });
@@ -264,16 +272,16 @@ export const rejectHeld: Rule<HeldWrites['rejectHeld']> = {
   needs: ({ room, id, by }) => [rows(held, { room, id }), memberNeed(room, by)],
   run(work, input, changes) {
     const { room, by, reason, at } = input;
-    const one = waitingFor(work, input);
+    const pending = requirePending(work, input);
     const closed = { at, ...(reason === undefined ? {} : { reason }) };
-    work.put(held, { ...one, closed });
-    tellHeld(one, { is: 'rejected', by }, changes);
+    work.put(held, { ...pending, closed });
+    tellHeld(pending, { is: 'rejected', by }, changes);
     tellAct(changes, {
       kind: 'rejected',
       by,
-      user: one.user,
+      user: pending.user,
       room: requireRoom(work, room),
-      seq: one.seq,
+      seq: pending.seq,
       reason,
     });
     return {};
@@ -283,8 +291,9 @@ export const rejectHeld: Rule<HeldWrites['rejectHeld']> = {
 export const discardHeld: Rule<HeldWrites['discardHeld']> = {
   needs: ({ room, id }) => [rows(held, { room, id })],
   run(work, { room, id, user, at }, changes) {
-    const [one] = work.find(held, { room, id });
-    if (one !== undefined && one.user === user) dropHeld(work, one, { at, is: 'discarded' }, changes);
+    const [message] = work.find(held, { room, id });
+    if (message !== undefined && message.user === user)
+      dropHeld(work, message, { at, is: 'discarded' }, changes);
     return {};
   },
 };
@@ -294,34 +303,35 @@ export const forgetHeld: Rule<HeldWrites['forgetHeld']> = {
   run(work, { of, at }, changes) {
     for (const { room, id } of of) {
       if (getRoom(work, room) === undefined) continue;
-      for (const one of work.find(held, { room, id })) dropHeld(work, one, { at, is: 'discarded' }, changes);
+      for (const message of work.find(held, { room, id }))
+        dropHeld(work, message, { at, is: 'discarded' }, changes);
     }
     return {};
   },
 };
 
-const noMember = 'the author is no member any more';
+const notMember = 'the author is not a member any more';
 
-/** Takes its place as the newest message of the room, with the id and the `clientId` under which it was sent. */
-function approve(work: Work, one: StoredHeld, at: number, changes: Change[]): StoredMessage {
-  const { id, clientId, digest } = one;
-  const room = requireRoom(work, one.room);
-  const user = named(work, one.user);
+/** Publishes the message as the newest one of the room, with its original `id` and `clientId`. */
+function approve(work: Work, pending: StoredHeld, at: number, changes: Change[]): StoredMessage {
+  const { id, clientId, digest } = pending;
+  const room = requireRoom(work, pending.room);
+  const user = named(work, pending.user);
   const member = getMember(work, room.id, user.id);
-  if (!isMember(member)) refuse('forbidden', noMember);
-  // It was sent a second time while messages were not held.
+  if (!isMember(member)) refuse('forbidden', notMember);
+  // The client sent it again while messages needed no approval.
   const sent = getMessageByClientId(work, room.id, user.id, clientId);
   if (sent !== undefined && sent.digest !== digest) refuse('conflict', sameClientId);
   if (sent !== undefined) return sent.message;
   mayPost(work, room, { user, sentAt: at, asMember: true });
-  const { files = [], preview, ...said } = one.message;
+  const { files = [], preview, ...input } = pending.message;
   const content = contentOf(
     work,
     room,
-    { room: room.id, user, ...said, files: files.map(chosenOf) },
+    { room: room.id, user, ...input, files: files.map(toChosenFile) },
     { free: false, held: files.map(({ id }) => id) },
   );
-  const { text, ...more } = content;
+  const { text, ...otherContent } = content;
   const shown = previewToShow(work, room, preview);
   const author = { id: user.id, name: user.name };
   const message = appendMessage(
@@ -333,15 +343,15 @@ function approve(work: Work, one: StoredHeld, at: number, changes: Change[]): St
       user: author,
       text,
       sentAt: at,
-      ...more,
+      ...otherContent,
       ...(shown === undefined ? {} : { preview: shown }),
     },
     digest,
     changes,
   );
-  carryPicture(work, message, at);
+  attachPicture(work, message, at);
   const now = getMember(work, room.id, user.id) ?? member;
-  // An author who had read everything has read this, too.
+  // If the author had read the whole room, the own message does not become unread.
   const readSeq = now.readSeq === message.seq - 1 ? message.seq : now.readSeq;
   setMember(work, room.id, user.id, { ...now, readSeq, acted: acted.written });
   if (readSeq !== now.readSeq) changes.push({ type: 'read', room: room.id, user: user.id, readSeq });
@@ -349,27 +359,36 @@ function approve(work: Work, one: StoredHeld, at: number, changes: Change[]): St
   return message;
 }
 
-function approveEdit(work: Work, one: StoredHeld, seq: number, at: number, changes: Change[]): StoredMessage {
-  if (!isMember(getMember(work, one.room, one.user))) refuse('forbidden', noMember);
-  const { room, before } = mayEdit(work, { room: one.room, seq, user: one.user, at });
-  const { files, preview, ...said } = one.message;
-  const page = firstPage(said.text);
+function approveEdit(
+  work: Work,
+  pending: StoredHeld,
+  seq: number,
+  at: number,
+  changes: Change[],
+): StoredMessage {
+  if (!isMember(getMember(work, pending.room, pending.user))) refuse('forbidden', notMember);
+  const { room, before } = mayEdit(work, { room: pending.room, seq, user: pending.user, at });
+  const { files, preview, ...content } = pending.message;
+  const url = firstPage(content.text);
   const input = {
-    ...said,
-    ...(files === undefined ? {} : { files: files.map(chosenOf) }),
-    ...(page === null ? {} : { preview: page }),
+    ...content,
+    ...(files === undefined ? {} : { files: files.map(toChosenFile) }),
+    ...(url === null ? {} : { preview: url }),
   };
-  const to = editedTo(work, room, before, input, { free: false, held: filesOfEdit(work, before) });
-  if (to === null) return before;
-  const { preview: next, ...rest } = to;
+  const edited = editedTo(work, room, before, input, { free: false, held: filesOfEdit(work, before) });
+  if (edited === null) return before;
+  const { preview: next, ...rest } = edited;
   const shown = next === before.preview ? next : previewToShow(work, room, preview);
-  const edited = { ...rest, ...(shown === undefined ? {} : { preview: shown }), at };
-  const message = storeEdit(work, room, before, edited, changes);
-  carryPicture(work, message, at);
+  const edit = { ...rest, ...(shown === undefined ? {} : { preview: shown }), at };
+  const message = storeEdit(work, room, before, edit, changes);
+  attachPicture(work, message, at);
   return message;
 }
 
-/** The preview that the moderator has seen. One that was not there yet is not shown later either. */
+/**
+ * Returns the preview that the moderator saw, without the image if its file was dropped. Undefined if the page was not fetched
+ * before the approval, so that no unseen content is published.
+ */
 function previewToShow(work: Work, room: RoomRow, preview: Preview | undefined): Preview | undefined {
   if (preview?.title === undefined || !showsPreviews(room)) return undefined;
   const { image, ...page } = preview;
@@ -377,22 +396,23 @@ function previewToShow(work: Work, room: RoomRow, preview: Preview | undefined):
   return file !== undefined && isHeld(file) ? preview : page;
 }
 
-function carryPicture(work: Work, { room, seq, preview }: StoredMessage, at: number): void {
+function attachPicture(work: Work, { room, seq, preview }: StoredMessage, at: number): void {
   const file = preview?.image && getFile(work, room, preview.image.id);
   if (file !== undefined && isHeld(file)) setFile(work, { ...file, state: 'carried', seq, at });
 }
 
-function keep(work: Work, one: StoredHeld, changes: Change[]): void {
-  work.put(held, one);
-  keepFiles(work, one);
-  tellHeld(one, { is: 'held' }, changes);
+function storePending(work: Work, pending: StoredHeld, changes: Change[]): void {
+  work.put(held, pending);
+  keepFiles(work, pending);
+  tellHeld(pending, { is: 'held' }, changes);
 }
 
 /**
- * The message, if that moderator may decide about it now, as `decidesIn` of the chat says: another server may have taken
- * the right away.
+ * Returns the pending message. Checks the right of the moderator like `decidesIn` in chat/access.ts, because another server may
+ * have revoked it.
+ * @throws RequestError `unknown_room`, `unknown_message` or `forbidden`
  */
-function waitingFor(
+function requirePending(
   work: Work,
   {
     room,
@@ -403,27 +423,27 @@ function waitingFor(
 ): StoredHeld {
   const { kind } = requireRoom(work, room);
   const member = getMember(work, room, by);
-  const reads = kind === 'public' ? !isBanned(member) : isMember(member);
-  const decides = reads && isModerator(member, siteModerator);
-  const [one] = work.find(held, { room, id });
-  if (one === undefined || one.closed !== undefined || !decides) refuse('unknown_message');
-  if (one.user === by) refuse('forbidden', 'nobody decides about a message of their own');
-  return one;
+  const canRead = kind === 'public' ? !isBanned(member) : isMember(member);
+  const canDecide = canRead && isModerator(member, siteModerator);
+  const [pending] = work.find(held, { room, id });
+  if (pending === undefined || pending.closed !== undefined || !canDecide) refuse('unknown_message');
+  if (pending.user === by) refuse('forbidden', 'moderators cannot decide about their own messages');
+  return pending;
 }
 
-function checkRoom(waiting: readonly StoredHeld[]): void {
-  if (waiting.length >= mostHeld)
-    refuse('limit_reached', `${mostHeld} messages wait for a moderator already`);
+/** @throws RequestError `limit_reached` */
+function requireBelowLimit(ownHeld: readonly StoredHeld[]): void {
+  if (ownHeld.length >= mostHeld)
+    refuse('limit_reached', `the room already has ${mostHeld} pending or rejected messages of this user`);
 }
 
-const chosenOf = ({ id, alt }: MessageFile) => ({ id, ...(alt === undefined ? {} : { alt }) });
+const toChosenFile = ({ id, alt }: MessageFile) => ({ id, ...(alt === undefined ? {} : { alt }) });
 
-/** Without the fields that are not given. */
-const contents = (
-  given: { [Field in keyof StoredHeld['message']]: StoredHeld['message'][Field] | undefined },
+const withoutUndefined = (
+  content: { [Field in keyof StoredHeld['message']]: StoredHeld['message'][Field] | undefined },
 ) =>
   Object.fromEntries(
-    Object.entries(given).filter(([, value]) => value !== undefined),
+    Object.entries(content).filter(([, value]) => value !== undefined),
   ) as unknown as StoredHeld['message'];
 
 const selectHeld = sql`SELECT held.num AS num, rooms.id AS room_id, kind, ${columnsOf(held, 'held')}
@@ -431,7 +451,7 @@ const selectHeld = sql`SELECT held.num AS num, rooms.id AS room_id, kind, ${colu
 
 const heldFrom = (row: Row) => rowFrom(held, row, row.room_id as string);
 
-/** Most bytes of a pending message in a response, with the name of its author. */
+/** Upper bound of the bytes of a pending message in a response, with the name of its author. */
 const sizeOfHeld = (message: StoredHeld): number =>
   Buffer.byteLength(JSON.stringify(message)) + mostNameBytes;
 
@@ -461,9 +481,9 @@ export const heldReads: ReadsOf<HeldReads> = {
     return rows.map(heldFrom).map(({ room, id }) => ({ room, id }));
   },
   *hasWritten({ dialect }, { user, room }) {
-    // An erasure removes the creator of a user's room. The id still tells that a user created it.
+    // An erasure deletes `created_by`. The prefix of the ID still shows that a user created the room.
     const isFromSite = raw("created_by IS NULL AND substr(id, 1, 2) <> 'u-'");
-    // The public rooms come last because most users have written in one of their few own rooms.
+    // Public rooms come last, because there are many, and most users wrote in one of their own rooms.
     for (const condition of [
       sql`id = ${room}`,
       sql`${isFromSite} AND kind <> 'direct' AND num IN (
@@ -471,12 +491,12 @@ export const heldReads: ReadsOf<HeldReads> = {
       sql`${isFromSite} AND kind = 'public' AND num NOT IN (
             SELECT room FROM chat_members WHERE user_id = ${user} AND held IS NOT NULL)`,
     ]) {
-      const isFound = yield* hasRows(
+      const hasMessage = yield* hasRows(
         sql`SELECT 1 AS num FROM (SELECT num FROM chat_rooms WHERE ${condition}) AS rooms
             CROSS JOIN chat_messages AS messages ${dialect.by('chat_messages_by_author')}
             WHERE messages.room = rooms.num AND messages.user_id = ${user} AND deleted_at IS NULL LIMIT 1`,
       );
-      if (isFound) return true;
+      if (hasMessage) return true;
     }
     return false;
   },

@@ -1,30 +1,31 @@
 import type { ReportEnd, RoomRole, RoomSettings, ShownAct } from '../../wire/events.ts';
 
-/** Of a user on the whole site. Moderators of a room lay a `Restriction` on somebody. */
+/** A ban from the whole site. A ban from a room is a `Restriction`. */
 export interface Ban {
-  /** Milliseconds since 1970; absent for good. */
+  /** When it ends, in milliseconds since 1970. Absent if it is permanent. */
   until?: number;
   reason?: string;
-  /** The moderator; absent for the PHP application. */
+  /** The moderator. Absent if the PHP application set it. */
   by?: string;
 }
 
 export type HeldChange = 'held' | 'approved' | 'rejected' | 'discarded';
 
-/** An act of moderation: by whom, of whom, where, when and why. It holds no name and no text of a message. */
+/** An audit entry. It contains IDs, but no names and no message texts. */
 export interface Act {
   kind: ShownAct['kind'];
   /** Milliseconds since 1970. */
   at: number;
-  /** The moderator; absent for the PHP application. */
+  /** The moderator. Absent if the PHP application acted. */
   by?: string;
+  /** The affected user. */
   user?: string;
   room?: string;
-  /** It concerns a public room, or none. Not read. */
+  /** The entry is about a public room or no room. Stored, but absent in results. */
   open?: true;
   seq?: number;
   reason?: string;
-  /** The new state: when a mute or ban ends, the role, the decision of a report, the changed settings of a room. */
+  /** The new state: the end of a mute or ban, the role, the decision about a report, the changed settings of a room. */
   to?: {
     until?: number;
     role?: RoomRole;

@@ -17,37 +17,38 @@ import { type KnownRooms, knownRooms, roomNumber } from '../rooms/select.ts';
 import { tellAct } from './acts.ts';
 import { restrict } from './restrictions.ts';
 
-/** A user's report of a message, as it is stored. */
+/** A user's report of a message. */
 export interface StoredReport {
   id: string;
   room: string;
   seq: number;
+  /** The reporter. */
   by: string;
-  /** Of the message. */
+  /** The author of the message. */
   author: string;
   reason: Report['reason'];
   text?: string;
   at: number;
-  /** As it was then, until the report is closed: it may have been edited or deleted since. */
+  /** The message when it was reported; it may be edited or deleted since. Absent when the report is closed. */
   message?: StoredMessage;
   closed?: { by: string; done: ReportEnd; at: number };
 }
 
 export interface ReportWrites {
   /**
-   * A report of a message, one a user and message. Codes: `unknown_room` (who may not read it), `unknown_message` (none, or
-   * deleted), `forbidden` (one's own).
+   * Reports a message. Each user can report a message once. Codes: `unknown_room` (also if the user may not read it),
+   * `unknown_message` (does not exist, deleted or expired), `forbidden` (the user's own message).
    */
   report: {
     in: Omit<StoredReport, 'id' | 'author' | 'message' | 'closed'>;
     out: { repeated: boolean };
   };
   /**
-   * Closes a report, and in the same moment deletes the message (`deleted`), or lays `restriction` on its author. The message
-   * as it was is forgotten. Closing again changes nothing: `decided` is false then. Codes: `unknown_room`,
+   * Closes a report, and in the same transaction deletes the message (`deleted`) or restricts its author. Deletes the stored
+   * copy of the message. If the report is already closed, nothing changes and `decided` is false. Codes: `unknown_room`,
    * `unknown_message`.
-   * @param in.others reports of the same message that are closed, too
-   * @param in.again another decision was noted as an act before; this one goes with it
+   * @param in.others further reports of the same message to close
+   * @param in.again an earlier call recorded the decision in the audit log
    */
   closeReport: {
     in: {
@@ -68,26 +69,26 @@ export interface ReportWrites {
 export interface ReportReads {
   report: { in: { id: string }; out: StoredReport | null };
   /**
-   * Open ones of messages that are not too old, the newest first; `rooms` null: of all but `except`. `next`:
-   * a cursor for `from`, from which clients can read nothing. Codes: `bad_request` (no `from` of this history).
+   * Open reports of unexpired messages, newest first. `rooms` null: all rooms but `except`. `next` is the `from` of the next
+   * page, an encrypted cursor. Codes: `bad_request` (`from` is not a cursor of this history).
    */
   reports: {
     in: { rooms: readonly string[] | null; except?: readonly string[]; from?: string; limit: number };
     out: { reports: StoredReport[]; next?: string };
   };
-  /** Open ones of a message, the newest first. */
+  /** Open reports of a message, newest first. */
   reportsOf: { in: { room: string; seq: number; limit: number }; out: StoredReport[] };
-  /** All reports by a user, closed or not, of messages that are not too old; pages as those of `reports`. */
+  /** Open and closed reports by a user of unexpired messages, paginated like `reports`. */
   reportsBy: {
     in: { user: string; from?: string; limit: number };
     out: ReportReads['reports']['out'];
   };
-  /** How many reports of messages by these users are open in these rooms. Users without any are left out. */
+  /** The numbers of open reports of messages by these users in these rooms. Users without open reports are left out. */
   openReportsAbout: {
     in: KnownRooms & { users: readonly string[] };
     out: { user: string; reports: number }[];
   };
-  /** Reports of messages by a user in these rooms, closed or not, the newest first. */
+  /** Open and closed reports of messages by a user in these rooms, newest first. */
   reportsAbout: { in: KnownRooms & { user: string; limit: number }; out: StoredReport[] };
 }
 
@@ -117,11 +118,11 @@ export const report: Rule<ReportWrites['report']> = {
     const member = getMember(work, id, by);
     if (room.kind === 'public' ? isBanned(member) : !isMember(member)) refuse('unknown_room');
     if (work.find(reports, { room: id, seq, by }).length > 0) return { repeated: true };
-    const found = messageIn(work, room, seq);
-    if (found === undefined || found.deletedAt !== undefined) refuse('unknown_message');
-    if (found.user.id === by) refuse('forbidden', 'the message is one’s own');
-    const { reactions: _, ...message } = found;
-    const row = { id: randomUUID(), room: id, seq, by, author: found.user.id, ...report, message };
+    const original = messageIn(work, room, seq);
+    if (original === undefined || original.deletedAt !== undefined) refuse('unknown_message');
+    if (original.user.id === by) refuse('forbidden', 'users cannot report their own messages');
+    const { reactions: _, ...message } = original;
+    const row = { id: randomUUID(), room: id, seq, by, author: original.user.id, ...report, message };
     work.put(reports, row);
     countReports(work, room, 1);
     changes.push({ type: 'report', room: recordOf(work, room), id: row.id, closed: false });
@@ -153,13 +154,18 @@ export const closeReport: Rule<ReportWrites['closeReport']> = {
     } else if (author !== undefined && restriction !== undefined && done !== 'nothing') {
       restrict.run(work, { room: id, user: author, kind: done, restriction, at }, changes);
     }
-    for (const one of [report, ...others]) {
-      const [known] = work.find(reports, { room: id, id: one });
-      if (known === undefined || known.closed !== undefined || known.seq !== seq) continue;
-      const { message: _, text: _text, ...rest } = known;
+    for (const reportId of [report, ...others]) {
+      const [stored] = work.find(reports, { room: id, id: reportId });
+      if (stored === undefined || stored.closed !== undefined || stored.seq !== seq) continue;
+      const { message: _, text: _text, ...rest } = stored;
       work.put(reports, { ...rest, closed });
       countReports(work, requireRoom(work, id), -1);
-      changes.push({ type: 'report', room: recordOf(work, requireRoom(work, id)), id: one, closed: true });
+      changes.push({
+        type: 'report',
+        room: recordOf(work, requireRoom(work, id)),
+        id: reportId,
+        closed: true,
+      });
     }
     if (!again)
       tellAct(changes, {
@@ -175,7 +181,7 @@ export const closeReport: Rule<ReportWrites['closeReport']> = {
   },
 };
 
-/** How many reports are open of messages from `from` on, in the database. */
+/** The number of open reports of messages with `seq` >= `from`, before the transaction. */
 const openReportsLoader = roomValueLoader<{ room: string; from: number }, number>('open reports', {
   keyOf: ({ room, from }) => `${from} ${room}`,
   select: ({ num }, { from }) =>
@@ -184,12 +190,12 @@ const openReportsLoader = roomValueLoader<{ room: string; from: number }, number
   none: 0,
 });
 
-/** How many reports are open of messages from `from` on. */
+/** The number of open reports of messages with `seq` >= `from`, including the changes of the transaction. */
 export function openReports(work: Work, room: string, from: number): number {
   let count = work.value(openReportsLoader, { room, from });
   for (const { row, stored } of work.rowsOf(reports).values()) {
-    const isOpen = (one: object | null | undefined) => {
-      const report = one as StoredReport | null | undefined;
+    const isOpen = (value: object | null | undefined) => {
+      const report = value as StoredReport | null | undefined;
       return report?.room === room && report.seq >= from && report.closed === undefined;
     };
     count += Number(isOpen(row)) - Number(isOpen(stored));
@@ -202,7 +208,7 @@ const selectReports = sql`SELECT reports.num AS num, rooms.id AS room_id, ${colu
 
 const reportFrom = (row: Row) => rowFrom(reports, row, row.room_id as string);
 
-/** Most bytes of a report in a response, with the name of the reporter. */
+/** Upper bound of the bytes of a report in a response, with the name of the reporter. */
 const sizeOfReport = ({ message, ...report }: StoredReport): number =>
   Buffer.byteLength(JSON.stringify(report)) + (message === undefined ? 0 : sizeOf(message)) + mostNameBytes;
 
@@ -215,7 +221,7 @@ function pageOfReports(
   return { reports: page, ...(last && { next: cursors.seal('report', last.num as number) }) };
 }
 
-/** The condition that a report is from one of these rooms. */
+/** The condition that a report is about a message in one of these rooms. */
 const inRooms = (dialect: Dialect, ids: readonly string[]) =>
   sql`reports.room IN (SELECT num FROM chat_rooms WHERE ${inList(dialect, 'id', ids)})`;
 
@@ -227,8 +233,8 @@ export const reportReads: ReadsOf<ReportReads> = {
   *reports(context, { rooms, except = [], from, limit }) {
     const before = context.cursors.open('report', from);
     if (rooms?.length === 0) return { reports: [] };
-    const all = except.length === 0 ? raw('1 = 1') : sql`NOT (${inRooms(context.dialect, except)})`;
-    const condition = rooms === null ? all : inRooms(context.dialect, rooms);
+    const inOthers = except.length === 0 ? raw('1 = 1') : sql`NOT (${inRooms(context.dialect, except)})`;
+    const condition = rooms === null ? inOthers : inRooms(context.dialect, rooms);
     const rows = yield* ask(
       sql`${selectReports} WHERE ${condition} AND reports.num < ${before} AND closed IS NULL AND seq >= first_seq
           ORDER BY reports.num DESC LIMIT ${limit + 1}`,
@@ -250,19 +256,19 @@ export const reportReads: ReadsOf<ReportReads> = {
     );
     return pageOfReports(context, rows, limit);
   },
-  *openReportsAbout({ dialect }, { users, ...known }) {
+  *openReportsAbout({ dialect }, { users, ...visibleRooms }) {
     if (users.length === 0) return [];
     const rows = yield* ask(
       sql`SELECT author_id, count(*) AS num FROM chat_reports AS reports
-          JOIN ${knownRooms(dialect, known)} AS rooms ON rooms.num = reports.room
+          JOIN ${knownRooms(dialect, visibleRooms)} AS rooms ON rooms.num = reports.room
           WHERE ${inList(dialect, 'author_id', users)} AND closed IS NULL AND seq >= first_seq GROUP BY author_id`,
     );
     return rows.map(({ author_id, num }) => ({ user: author_id as string, reports: num as number }));
   },
-  *reportsAbout(context, { user, limit, ...known }) {
+  *reportsAbout(context, { user, limit, ...visibleRooms }) {
     const rows = yield* ask(
       sql`${selectReports} WHERE author_id = ${user} AND seq >= first_seq AND EXISTS (
-            SELECT 1 FROM ${knownRooms(context.dialect, known)} AS known WHERE known.num = reports.room)
+            SELECT 1 FROM ${knownRooms(context.dialect, visibleRooms)} AS known WHERE known.num = reports.room)
           ORDER BY reports.num DESC LIMIT ${limit}`,
     );
     return pageOfReports(context, rows, limit).reports;

@@ -22,7 +22,7 @@ import { isStale, recordOf, requireRoom } from '../rooms/room-changes.ts';
 import { tellAct } from './acts.ts';
 
 export interface RestrictionWrites {
-  /** Lays it on a user of a room, or (null) lifts it. Codes: `unknown_room`. */
+  /** Restricts a user in a room, or (null) lifts the restriction. Codes: `unknown_room`. */
   restrict: {
     in: {
       room: string;
@@ -35,7 +35,10 @@ export interface RestrictionWrites {
     };
     out: { stale: boolean };
   };
-  /** Lifts what has ended by that time, so many at a time. */
+  /**
+   * Lifts restrictions that ended at or before `before`, of up to `most` users of rooms.
+   * @returns `ended`: the number of users
+   */
   endRestrictions: { in: { before: number; most: number }; out: { ended: number } };
 }
 
@@ -51,13 +54,13 @@ export const restrict: Rule<RestrictionWrites['restrict']> = {
   run(work, { room: id, user, kind, restriction, actor, decidedFor, at }, changes) {
     const room = requireRoom(work, id);
     if (isStale(room, decidedFor)) return { stale: true };
-    const isLaid = getMember(work, id, user)?.restricted?.[kind] !== undefined;
-    layRestriction(work, id, user, { kind, restriction, at }, changes);
-    const of = { user, room };
+    const wasRestricted = getMember(work, id, user)?.restricted?.[kind] !== undefined;
+    applyRestriction(work, id, user, { kind, restriction, at }, changes);
+    const target = { user, room };
     if (restriction !== null) {
       const { by, reason, until } = restriction;
-      tellAct(changes, { kind, by, ...of, reason, to: until === undefined ? undefined : { until } });
-    } else if (isLaid) tellAct(changes, { kind: `un${kind}`, by: actor, ...of });
+      tellAct(changes, { kind, by, ...target, reason, to: until === undefined ? undefined : { until } });
+    } else if (wasRestricted) tellAct(changes, { kind: `un${kind}`, by: actor, ...target });
     return { stale: false };
   },
 };
@@ -70,17 +73,17 @@ export const endRestrictions: Rule<RestrictionWrites['endRestrictions']> = {
     for (const { room, user } of ended) {
       const { restricted = {} } = getMember(work, room, user) ?? {};
       for (const kind of restrictionKinds) {
-        const known = restricted[kind];
-        if (known === undefined || leftOf(known, before) > 0) continue;
-        layRestriction(work, room, user, { kind, restriction: null, at: before }, changes);
+        const restriction = restricted[kind];
+        if (restriction === undefined || leftOf(restriction, before) > 0) continue;
+        applyRestriction(work, room, user, { kind, restriction: null, at: before }, changes);
       }
     }
     return { ended: ended.length };
   },
 };
 
-/** Changes what is laid on a user of a room. A ban takes the membership away, and its end gives it back. */
-function layRestriction(
+/** Sets or lifts a restriction. A ban ends the membership, and lifting it restores the membership. */
+function applyRestriction(
   work: Work,
   id: string,
   user: string,
@@ -95,32 +98,32 @@ function layRestriction(
   const wasMember = isMember(before);
   const endsMembership = kind === 'banned' && (wasMember || former?.endsMembership === true);
   const next = restriction && endsMembership ? { ...restriction, endsMembership } : restriction;
-  const all = next === null ? others : { ...others, [kind]: next };
-  const laid = Object.keys(all).length === 0 ? {} : { restricted: all };
-  let now: MemberRecord = { ...before, ...laid };
+  const restrictions = next === null ? others : { ...others, [kind]: next };
+  const restrictedNow = Object.keys(restrictions).length === 0 ? {} : { restricted: restrictions };
+  let now: MemberRecord = { ...before, ...restrictedNow };
   if (kind === 'banned') {
     const held = before.held ?? before.sources;
-    // A user who comes back is a member like a new one.
+    // When a ban ends, the membership starts like a new one, with all messages read.
     if (restriction === null) {
       const { removed, seenSeq: _, notify: _notify, ...member } = rest;
-      const keeps = held === 0 && removed !== undefined ? { removed } : {};
-      const from = room.lastSeq === 0 ? {} : { fromSeq: room.lastSeq };
-      now = { ...member, ...keeps, ...from, sources: held, readSeq: room.lastSeq, ...laid };
+      const removal = held === 0 && removed !== undefined ? { removed } : {};
+      const start = room.lastSeq === 0 ? {} : { fromSeq: room.lastSeq };
+      now = { ...member, ...removal, ...start, sources: held, readSeq: room.lastSeq, ...restrictedNow };
     } else {
-      now = { ...rest, sources: 0, role: 'member', held, removed: room.access + 1, ...laid };
+      now = { ...rest, sources: 0, role: 'member', held, removed: room.access + 1, ...restrictedNow };
     }
   } else if (restriction === null) {
-    now = { ...rest, ...(isBanned(before) ? { held: before.held } : {}), ...laid };
+    now = { ...rest, ...(isBanned(before) ? { held: before.held } : {}), ...restrictedNow };
   }
-  const is = isMember(now);
-  if (is === wasMember) setRoom(work, { ...room, access: room.access + 1 });
-  else countMembers(work, room, is ? 1 : -1, at);
+  const isMemberNow = isMember(now);
+  if (isMemberNow === wasMember) setRoom(work, { ...room, access: room.access + 1 });
+  else countMembers(work, room, isMemberNow ? 1 : -1, at);
   changes.push({ type: 'restricted', room: recordOf(work, room), user, kind, now: next });
-  if (is === wasMember) return setMember(work, id, user, now);
-  const since = is ? at : undefined;
-  const cause = is ? 'other' : 'banned';
+  if (isMemberNow === wasMember) return setMember(work, id, user, now);
+  const since = isMemberNow ? at : undefined;
+  const cause = isMemberNow ? 'other' : 'banned';
   putMember(work, { room: id, user, before, now, since, by: 'people', cause }, changes);
-  if (!is) handOver(work, id, user, before, changes);
+  if (!isMemberNow) handOver(work, id, user, before, changes);
 }
 
 export const restrictionReads: ReadsOf<RestrictionReads> = {

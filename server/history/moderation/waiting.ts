@@ -6,41 +6,44 @@ import { isHeld, waitsSince } from '../files/file.ts';
 import { getFile, setFile } from '../files/loaded.ts';
 import type { NewMessage, StoredMessage } from '../messages/message.ts';
 
-/** Messages of one user in one room that may wait for a moderator, with the rejected ones that the author still sees. */
+/** The maximum number of pending and rejected messages of a user in a room. */
 export const mostHeld = 20;
 
-/** Messages of one user in all rooms, those that the user has lost among them: all are read at once. */
+/**
+ * The maximum number of pending and rejected messages of a user in all rooms, including rooms that the user cannot see any
+ * more. They are all read at once.
+ */
 export const mostHeldWithLost = 200;
 
-/** A message, or an edit of one, that waits for a moderator, or that one has rejected. It has no place in the room. */
+/** A new message or an edit that is pending approval or rejected. A new message has no `seq` in the room yet. */
 export interface StoredHeld {
-  /** The message keeps it. */
+  /** An approved message keeps this ID. */
   id: string;
   room: string;
   /** The author. */
   user: string;
-  /** The message keeps it; an edit has one of its own. */
+  /** The client's ID, which an approved message keeps. An edit has an ID that no client can send. */
   clientId: string;
-  /** The message that this is an edit of. */
+  /** The edited message; absent for a new message. */
   seq?: number;
   why: HoldReason;
   /** When it was sent, in milliseconds since 1970. */
   at: number;
   /**
-   * `files` of an edit: absent for no change. `preview`: of an edit, only that of another page. Without a title it is being
-   * fetched, or could not be: the message is then published without it.
+   * In an edit, `files` is absent if they do not change, and `preview` is absent if it remains. A preview without a title is
+   * not fetched yet, or could not be fetched. An approved message omits it.
    */
   message: Pick<NewMessage, 'text' | 'replyTo' | 'mentions'> & {
     files?: readonly MessageFile[];
     preview?: Preview;
   };
-  /** Rejected: when and why. */
+  /** The time and reason of the rejection. Absent while pending. */
   closed?: { at: number; reason?: string };
-  /** By it a repeat is recognised. */
+  /** Distinguishes a repeated send from another message with the same `clientId`. Empty for an edit. */
   digest: string;
 }
 
-/** The messages that wait for a moderator, and rejected ones. */
+/** Pending and rejected messages. */
 export const held = table<StoredHeld>(
   'chat_held',
   ['id'],
@@ -65,7 +68,7 @@ export const held = table<StoredHeld>(
   },
 );
 
-/** A file that waits with its message is no orphan: nothing drops it, and no other message carries it. */
+/** Reserves the files of a pending message, so that they are not dropped as orphans or attached to other messages. */
 export function keepFiles(work: Work, { room, message: { files = [] } }: StoredHeld): void {
   for (const { id } of files) {
     const file = getFile(work, room, id);
@@ -73,7 +76,11 @@ export function keepFiles(work: Work, { room, message: { files = [] } }: StoredH
   }
 }
 
-function freeFiles(work: Work, { room, message: { files = [], preview } }: StoredHeld, at: number): void {
+function unreserveFiles(
+  work: Work,
+  { room, message: { files = [], preview } }: StoredHeld,
+  at: number,
+): void {
   for (const { id } of files) {
     const file = getFile(work, room, id);
     if (file !== undefined && isHeld(file)) setFile(work, { ...file, at });
@@ -82,16 +89,16 @@ function freeFiles(work: Work, { room, message: { files = [], preview } }: Store
   if (picture !== undefined && isHeld(picture)) setFile(work, { ...picture, state: 'dropped', at });
 }
 
-/** A message waits no more, and is not kept. */
+/** Removes a pending or rejected message. Its files become orphaned, and its preview image is dropped, unless it was approved. */
 export function dropHeld(
   work: Work,
-  one: StoredHeld,
+  pending: StoredHeld,
   { at, is, by }: Pick<Change & { type: 'held' }, 'is' | 'by'> & { at: number },
   changes: Change[],
 ): void {
-  work.remove(held, one);
-  freeFiles(work, one, at);
-  tellHeld(one, { is, ...(by === undefined ? {} : { by }) }, changes);
+  work.remove(held, pending);
+  unreserveFiles(work, pending, at);
+  tellHeld(pending, { is, ...(by === undefined ? {} : { by }) }, changes);
 }
 
 export function tellHeld(
@@ -102,12 +109,13 @@ export function tellHeld(
   changes.push({ type: 'held', room, id, user, ...change });
 }
 
-/** An edit of that message that waits is replaced, or has nothing left to edit. */
+/** Discards the pending or rejected edit of a message, because the message is edited again or deleted. */
 export function discardEdit(work: Work, { room, seq }: StoredMessage, at: number, changes: Change[]): void {
-  for (const one of work.find(held, { room, seq })) dropHeld(work, one, { at, is: 'discarded' }, changes);
+  for (const pending of work.find(held, { room, seq }))
+    dropHeld(work, pending, { at, is: 'discarded' }, changes);
 }
 
-/** The files of the edit of that message that waits. */
+/** Returns the file IDs of the pending or rejected edit of a message. */
 export function filesOfEdit(work: Work, { room, seq }: StoredMessage): string[] {
   return work.find(held, { room, seq }).flatMap(({ message: { files = [] } }) => files.map(({ id }) => id));
 }

@@ -16,59 +16,59 @@ import { putUser, rename, userSelection } from './users.ts';
 
 export interface ArrivalWrites {
   /**
-   * A user is here: keeps name and role, and makes the session's rooms exactly `rooms` (absent: as they are), which are
-   * made at first sight.
+   * Stores the name and the site role of a user who connects. If `rooms` is set, the session's memberships become exactly
+   * `rooms`; rooms that do not exist are created.
    */
   arrive: {
     in: { user: User; siteRole?: SiteRole; rooms?: readonly { id: string; name: string }[]; at: number };
     out: Nothing;
   };
-  /** Adds users of the site. Whoever may find all users finds them before they first open the chat. */
+  /** Makes users of the site findable before they first open the chat. Codes: `forbidden` (the ID of deleted users). */
   putSiteUsers: { in: { users: readonly User[]; at: number }; out: Nothing };
 }
 
-/** A place in a list of `arrivals`: the time, or what was found, and the user. */
+/** A cursor of `arrivals`. `key`: the time of the arrival, or with `query` the matching key. */
 export interface ArrivalPlace {
   key: number | string;
   user: string;
 }
 
 export interface ArrivalReads {
-  /** When a user came here for the first time, 0 for long ago; null for one who has never been here. */
+  /** The user and the time of the first arrival in milliseconds since 1970, or null if the user never connected. */
   arrival: { in: { user: string }; out: { user: UserRecord; at: number } | null };
   /**
-   * The users who have been here: the last one who came first, or, with `query`, by the name or id that begins so, or the word
-   * of the name. `next`: where to go on, as `after`.
+   * The users who ever connected, the latest first arrival first. With `query`, a prefix of the ID, the name or a word of the
+   * name: in the order of the matching text. `next`: the `after` of the next page.
    */
   arrivals: {
     in: { query?: string; after?: ArrivalPlace; limit: number };
     out: { users: UserRecord[]; next?: ArrivalPlace };
   };
-  /** How many users have been here, up to `most`. */
+  /** The number of users who ever connected, counted up to `most`. */
   arrived: { in: { most: number }; out: number };
 }
 
 export const arrive: Rule<ArrivalWrites['arrive']> = {
-  needs: ({ user, rooms: wanted }) => [
+  needs: ({ user, rooms: listed }) => [
     userNeed(user.id),
     rows(arrivals, { user: user.id }),
-    ...(wanted === undefined ? [] : [sessionRoomsNeed(user.id)]),
-    ...(wanted ?? []).flatMap(({ id }): Need[] => [lastMessageNeed(id), memberNeed(id, user.id)]),
+    ...(listed === undefined ? [] : [sessionRoomsNeed(user.id)]),
+    ...(listed ?? []).flatMap(({ id }): Need[] => [lastMessageNeed(id), memberNeed(id, user.id)]),
   ],
   run(work, { user, siteRole, rooms, at }, changes) {
     rename(work, user, changes);
     if (work.find(arrivals, { user: user.id }).length === 0) work.put(arrivals, { user: user.id, at });
-    const known = getUser(work, user.id);
-    if (known !== undefined && known.siteRole !== siteRole) {
-      const { siteRole: _, ...rest } = known;
+    const stored = getUser(work, user.id);
+    if (stored !== undefined && stored.siteRole !== siteRole) {
+      const { siteRole: _, ...rest } = stored;
       putUser(work, { ...rest, ...(siteRole === undefined ? {} : { siteRole }) }, changes);
     }
     if (rooms === undefined) return {};
-    const listed = new Set(rooms.map(({ id }) => id));
-    // In one order, whatever the database.
+    const listedIds = new Set(rooms.map(({ id }) => id));
+    // Sorted, so that the changes have the same order with every database.
     for (const id of sessionRoomsOf(work, user.id).sort()) {
       const how = { bits: sources.session, by: 'session', cause: 'removed', at } as const;
-      if (!listed.has(id)) take(work, id, user.id, how, changes);
+      if (!listedIds.has(id)) take(work, id, user.id, how, changes);
     }
     for (const { id, name } of rooms) {
       const room = getRoom(work, id) ?? newRoom(work, siteRoom(work, id, 'private', name, at), changes);

@@ -5,22 +5,20 @@ import { table } from '../engine/table.ts';
 import { rows, type Work } from '../engine/work.ts';
 import { otherOf, type RoomRow } from '../rooms/room.ts';
 
-/** Users whom one user may block. */
+/** The maximum number of users that a user can block. */
 export const mostBlocked = 1000;
 
 export interface BlockWrites {
-  /**
-   * From now on this user wants to hear nothing of another one, or does again. Codes: `limit_reached` (`mostBlocked`).
-   */
+  /** Blocks or unblocks `other` for `user`. Codes: `limit_reached` (`mostBlocked`). */
   block: { in: { user: string; other: string; blocked: boolean; at: number }; out: Nothing };
 }
 
 export interface BlockReads {
-  /** Whether this user has blocked the other one. */
+  /** Whether `user` blocked `other`. */
   hasBlocked: { in: { user: string; other: string }; out: boolean };
 }
 
-/** The users whom users have blocked. */
+/** `user` blocked `other`. */
 export const blocks = table<{ user: string; other: string; since: number }>(
   'chat_blocked',
   ['user', 'other'],
@@ -34,15 +32,15 @@ export const blocks = table<{ user: string; other: string; since: number }>(
   },
 );
 
-/** Whether this user has blocked the other one. */
+/** Whether `user` blocked `other`. */
 export function hasBlocked(work: Work, user: string, other: string): boolean {
   return work.find(blocks, { user, other }).length > 0;
 }
 
-/** Whether the other one of a direct room has blocked this user. */
+/** Whether the room is direct and the peer blocked `user`. */
 export function isBlocked(work: Work, { pair }: RoomRow, user: string): boolean {
-  const other = otherOf(pair, user);
-  return other !== undefined && hasBlocked(work, other, user);
+  const peer = otherOf(pair, user);
+  return peer !== undefined && hasBlocked(work, peer, user);
 }
 
 export const block: Rule<BlockWrites['block']> = {
@@ -60,7 +58,7 @@ export const block: Rule<BlockWrites['block']> = {
   },
 };
 
-/** 1 for a message whose author this user has blocked, or 0. Mentions in such messages must not displace others. */
+/** A sort key: 1 if `user` blocked the author of a message, else 0. Such mentions must not displace others. */
 export const isAuthorBlocked = (user: string): Sql =>
   sql`CASE WHEN EXISTS (SELECT 1 FROM chat_blocked AS blocked
     WHERE blocked.user_id = ${user} AND blocked.other_id = messages.user_id) THEN 1 ELSE 0 END`;

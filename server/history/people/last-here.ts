@@ -6,28 +6,28 @@ import { rows } from '../engine/work.ts';
 import { aboutUser, isGone } from '../erasure/erasures.ts';
 
 export interface LastHereWrites {
-  /** A user was here at that time. If the user is hidden, being erased, or not known, nothing is stored. */
+  /** Stores when the user was last here. No-op if the user hides it, is being erased, or does not exist. */
   noteHere: { in: { user: string; at: number }; out: Nothing };
   /**
-   * From now on others learn when this user was last here, or do not; then nothing is stored of it. If the user is being
-   * erased, or not known, nothing is stored.
+   * Hides from other users when this user was last here, and deletes the stored time; or shows it again. No-op if the user is
+   * being erased or does not exist.
    */
   hideHere: { in: { user: string; hidden: boolean }; out: Nothing };
-  /** Forgets who was last here before that time. */
+  /** Deletes times before `before`. */
   forgetHere: { in: { before: number }; out: Nothing };
 }
 
 export interface LastHereReads {
-  /** How many users were here last since that time, and how many of `users` were. Nobody who hides it. */
+  /** The number of users who were here since `since` (`all`), and of `users` among them. Excludes users who hide it. */
   recentlyHere: {
     in: { since: number; users: readonly string[] };
     out: { all: number; among: number };
   };
-  /** When a user was last here: not for an asker whom the user has blocked, or who has blocked the user. */
+  /** When the user was last here. `at` is absent if the user hides it, or if user or asker blocked the other. */
   lastHere: { in: { user: string; asker: string }; out: { at?: number; hidden: boolean } };
 }
 
-/** When users were last here; `hidden`: this user does not want others to know. */
+/** When users were last here. `hidden`: the user hides it, and `at` is 0. */
 export const lastHere = table<{ user: string; at: number; hidden?: 1 }>(
   'chat_last_here',
   ['user'],
@@ -38,8 +38,8 @@ export const lastHere = table<{ user: string; at: number; hidden?: 1 }>(
 export const noteHere: Rule<LastHereWrites['noteHere']> = {
   needs: ({ user }) => [rows(lastHere, { user }), ...aboutUser(user)],
   run(work, { user, at }) {
-    const [known] = work.find(lastHere, { user });
-    if (isGone(work, user) || known?.hidden === 1 || (known !== undefined && known.at >= at)) return {};
+    const [stored] = work.find(lastHere, { user });
+    if (isGone(work, user) || stored?.hidden === 1 || (stored !== undefined && stored.at >= at)) return {};
     work.put(lastHere, { user, at });
     return {};
   },
@@ -48,8 +48,8 @@ export const noteHere: Rule<LastHereWrites['noteHere']> = {
 export const hideHere: Rule<LastHereWrites['hideHere']> = {
   needs: ({ user }) => [rows(lastHere, { user }), ...aboutUser(user)],
   run(work, { user, hidden }) {
-    const [known] = work.find(lastHere, { user });
-    if (isGone(work, user) || (known?.hidden === 1) === hidden) return {};
+    const [stored] = work.find(lastHere, { user });
+    if (isGone(work, user) || (stored?.hidden === 1) === hidden) return {};
     if (hidden) work.put(lastHere, { user, at: 0, hidden: 1 });
     else work.remove(lastHere, { user });
     return {};

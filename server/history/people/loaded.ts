@@ -15,7 +15,7 @@ import { acted } from '../members/member.ts';
 import { findKeys, storedMemberKey } from '../text-keys.ts';
 import { type UserRecord, userFrom } from './user.ts';
 
-/** When users came here for the first time. */
+/** When users first connected. */
 export const arrivals = table<{ user: string; at: number }>(
   'chat_arrivals',
   ['user'],
@@ -23,7 +23,7 @@ export const arrivals = table<{ user: string; at: number }>(
   { users: ['user'], without: () => ({ row: null }) },
 );
 
-/** Users whom the site has put here by its API, and when. */
+/** Users that the site added with its API, and when. */
 export const siteUsers = table<{ user: string; at: number }>(
   'chat_site_users',
   ['user'],
@@ -31,11 +31,11 @@ export const siteUsers = table<{ user: string; at: number }>(
   { users: ['user'], without: () => ({ row: null }) },
 );
 
-// Users in a transaction.
+// The users that a transaction has loaded.
 
 interface LoadedUser {
   row: UserRecord | undefined;
-  /** As it is in the database. */
+  /** The row in the database; undefined if there is none. */
   stored: UserRecord | undefined;
 }
 
@@ -49,21 +49,21 @@ const userLoader: Loader<{ id: string }> = {
     const users = work.part(loadedUsers);
     const ids = [...new Set(needs.map(({ id }) => id))].filter((id) => {
       if (users.has(id)) return false;
-      const known = kept?.get(keptUsers, id);
-      if (known !== undefined) users.set(id, { row: known, stored: known });
-      return known === undefined;
+      const cached = kept?.get(keptUsers, id);
+      if (cached !== undefined) users.set(id, { row: cached, stored: cached });
+      return cached === undefined;
     });
     if (ids.length === 0) return [];
-    const which = dialect.each(
+    const isWanted = dialect.each(
       ['id'],
       ids.map((id) => [id]),
     );
     return [
       {
-        sql: sql`SELECT id, name, acted_public, site_role FROM chat_users WHERE ${which}`,
-        take(found) {
+        sql: sql`SELECT id, name, acted_public, site_role FROM chat_users WHERE ${isWanted}`,
+        take(rows) {
           for (const id of ids) users.set(id, { row: undefined, stored: undefined });
-          for (const row of found.map(userFrom)) users.set(row.id, { row, stored: row });
+          for (const row of rows.map(userFrom)) users.set(row.id, { row, stored: row });
         },
       },
     ];
@@ -73,8 +73,8 @@ const userLoader: Loader<{ id: string }> = {
 export const userNeed = (id: string): Need => needOf(userLoader, { id });
 
 export function getUser(work: Work, id: string): UserRecord | undefined {
-  const known = work.part(loadedUsers).get(id);
-  return known === undefined ? missing(userLoader, { id }) : known.row;
+  const user = work.part(loadedUsers).get(id);
+  return user === undefined ? missing(userLoader, { id }) : user.row;
 }
 
 export function setUser(work: Work, row: UserRecord): void {
@@ -83,17 +83,17 @@ export function setUser(work: Work, row: UserRecord): void {
   work.set(users, row.id, { row, stored: users.get(row.id)?.stored });
 }
 
-/** Deletes the user, and the keys by which the user is found. */
+/** Deletes the user and the keys of `findUsers`. */
 export function deleteUser(work: Work, id: string): void {
   work.set(work.part(loadedUsers), id, { row: undefined, stored: undefined });
   work.later(() => sql`DELETE FROM chat_users WHERE id = ${id}`);
   work.later(() => sql`DELETE FROM chat_user_keys WHERE user_id = ${id}`);
-  // Somebody may have been added by that id since the memberships went.
+  // Other users can have added the ID to rooms since its memberships were deleted. Their sort keys may still contain the name.
   const sort = storedMemberKey({ id, name: id }, true);
   work.later(() => sql`UPDATE chat_members SET sort = ${sort} WHERE user_id = ${id}`);
 }
 
-/** Users with new names of one statement. */
+/** The maximum number of renamed users in one statement. */
 const mostNames = 100;
 
 export function storeUsers(place: Place, work: Work): undefined {
@@ -108,34 +108,35 @@ export function storeUsers(place: Place, work: Work): undefined {
     row === undefined || (row === stored && !findable.has(id)) ? [] : [{ id, row, stored }],
   );
   if (changed.length === 0) return;
-  // In one order, as other servers do: fewer of them wait for each other in a circle.
+  // All servers write users in the same order, so fewer transactions deadlock.
   changed.sort((a, b) => (a.id < b.id ? -1 : 1));
   const rows: Value[][] = [];
   const keys: Value[][] = [];
-  const keyed: Value[][] = [];
-  const unsure: Value[][] = [];
+  const ownersOfKeys: Value[][] = [];
+  const uncertain: Value[][] = [];
   const renamed: UserRecord[] = [];
   for (const { id, row, stored } of changed) {
     const { name, actedPublic, siteRole = null } = row;
     if (row !== stored) rows.push([id, name, actedPublic ? 1 : 0, siteRole]);
-    const isOther = name !== stored?.name || actedPublic !== stored.actedPublic;
-    if (isOther) renamed.push(row);
-    if (!isOther && !findable.has(id)) continue;
+    const isChanged = name !== stored?.name || actedPublic !== stored.actedPublic;
+    if (isChanged) renamed.push(row);
+    if (!isChanged && !findable.has(id)) continue;
     for (const key of findKeys({ id, name })) keys.push([key, id]);
-    keyed.push([id]);
-    if (!actedPublic && !findable.has(id)) unsure.push([id]);
+    ownersOfKeys.push([id]);
+    if (!actedPublic && !findable.has(id)) uncertain.push([id]);
   }
   if (rows.length > 0) {
     transaction.later(
       dialect.upsert('chat_users', ['id'], ['id', 'name', 'acted_public', 'site_role'], rows),
     );
   }
-  deleteRows(place, 'chat_user_keys', ['user_id'], keyed);
-  if (keyed.length > 0) transaction.later(dialect.insert('chat_user_keys', ['find_key', 'user_id'], keys));
-  if (unsure.length > 0) {
-    // A search would read the keys of people whom others have only named, and find nobody by them.
+  deleteRows(place, 'chat_user_keys', ['user_id'], ownersOfKeys);
+  if (ownersOfKeys.length > 0)
+    transaction.later(dialect.insert('chat_user_keys', ['find_key', 'user_id'], keys));
+  if (uncertain.length > 0) {
+    // Users whom only other users added to rooms are not findable. Searches would scan their keys for nothing.
     transaction.later(
-      sql`DELETE FROM chat_user_keys WHERE ${dialect.each(['user_id'], unsure)}
+      sql`DELETE FROM chat_user_keys WHERE ${dialect.each(['user_id'], uncertain)}
           AND NOT EXISTS (SELECT 1 FROM chat_arrivals AS arrivals WHERE arrivals.user_id = chat_user_keys.user_id)
           AND NOT EXISTS (SELECT 1 FROM chat_site_users AS site_users WHERE site_users.user_id = chat_user_keys.user_id)`,
     );
@@ -152,24 +153,26 @@ export function storeUsers(place: Place, work: Work): undefined {
   );
 }
 
-/** In the rooms where they have shown up so far, the names of these users decide where they stand among the members. */
-function sortMembers({ dialect, transaction }: Place, users: readonly UserRecord[], least: number): void {
+/** Updates the sort keys to the users' names in rooms where `acted` is at least `minActed`, because these rooms show the names. */
+function sortMembers({ dialect, transaction }: Place, users: readonly UserRecord[], minActed: number): void {
   for (let n = 0; n < users.length; n += mostNames) {
-    const some = users.slice(n, n + mostNames);
-    const cases = some.map((user) => sql` WHEN ${user.id} THEN ${storedMemberKey(user, true)}`);
+    const batch = users.slice(n, n + mostNames);
+    const cases = batch.map((user) => sql` WHEN ${user.id} THEN ${storedMemberKey(user, true)}`);
     const keys = {
       text: `CASE user_id${cases.map(({ text }) => text).join('')} END`,
       values: cases.flatMap(({ values }) => values),
     };
-    const among = dialect.among(
+    const isInBatch = dialect.among(
       ['user_id'],
-      some.map(({ id }) => [id]),
+      batch.map(({ id }) => [id]),
     );
-    transaction.later(sql`UPDATE chat_members SET sort = ${keys} WHERE acted >= ${least} AND ${among}`);
+    transaction.later(
+      sql`UPDATE chat_members SET sort = ${keys} WHERE acted >= ${minActed} AND ${isInBatch}`,
+    );
   }
 }
 
-/** Whether the transaction has changed or deleted users: that reaches rows that are not loaded. */
+/** Whether the transaction changes or deletes users. That also updates rows that are not loaded: see `sortMembers`. */
 export const changesUsers = (work: Work): boolean =>
   [...work.part(loadedUsers).values()].some(({ row, stored }) => row !== stored || row === undefined);
 

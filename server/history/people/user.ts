@@ -1,14 +1,14 @@
 import type { SiteRole, User } from '../../wire/events.ts';
 import type { Row } from '../engine/table.ts';
 
-/** The user in place of an erased one. No session has this id: PHP calls it empty. */
+/** Replaces erased users. No session has this ID, because `empty('0')` is true in PHP. */
 export const deletedUser: User = { id: '0', name: 'Deleted user' };
 
 /** The stored data of a user. */
 export interface UserRecord extends User {
-  /** Has joined or written in a public room. */
+  /** The user joined a public room, or wrote in one. */
   actedPublic: boolean;
-  /** The highest role that the sessions gave when the user was last here. */
+  /** The highest site role among the sessions of the user's last visit. */
   siteRole?: SiteRole;
 }
 

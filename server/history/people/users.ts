@@ -8,30 +8,30 @@ import { getUser, setUser } from './loaded.ts';
 import { type UserRecord, userFrom } from './user.ts';
 
 export interface UserReads {
-  /** Which of these users the site has put here: see `putSiteUsers`. */
+  /** The IDs that the site added: see `putSiteUsers`. */
   siteUsers: { in: { ids: readonly string[] }; out: string[] };
-  /** The users of these ids, as far as they are known. */
+  /** The users with these IDs. Unknown IDs are left out. */
   users: { in: { ids: readonly string[] }; out: UserRecord[] };
-  /** A user; null for one who is not known, or is being erased. */
+  /** The user, or null if the ID is unknown or the user is being erased. */
   unerased: { in: { user: string }; out: UserRecord | null };
 }
 
 export function named(work: Work, id: string): (Change & { type: 'member' })['user'] {
-  const known = getUser(work, id);
-  return { id, name: known?.name ?? id, ...(known?.actedPublic ? { actedPublic: true } : {}) };
+  const user = getUser(work, id);
+  return { id, name: user?.name ?? id, ...(user?.actedPublic ? { actedPublic: true } : {}) };
 }
 
-/** Keeps the name of a user, who may be new. */
+/** Stores the name of a user, and the user if it is new. */
 export function rename(work: Work, { id, name }: User, changes: Change[]): void {
-  const known = getUser(work, id);
-  if (known?.name === name) return;
-  putUser(work, { ...known, id, name, actedPublic: known?.actedPublic ?? false }, changes);
+  const stored = getUser(work, id);
+  if (stored?.name === name) return;
+  putUser(work, { ...stored, id, name, actedPublic: stored?.actedPublic ?? false }, changes);
 }
 
 export function actInPublic(work: Work, { id, name }: User, changes: Change[]): void {
-  const known = getUser(work, id);
-  if (known?.actedPublic) return;
-  putUser(work, { ...known, id, name, actedPublic: true }, changes);
+  const stored = getUser(work, id);
+  if (stored?.actedPublic) return;
+  putUser(work, { ...stored, id, name, actedPublic: true }, changes);
 }
 
 export function putUser(work: Work, user: UserRecord, changes: Change[]): void {
@@ -42,7 +42,7 @@ export function putUser(work: Work, user: UserRecord, changes: Change[]): void {
 /** The columns of a `UserRecord`. */
 export const userSelection = raw('id, name, acted_public, site_role');
 
-/** The users with these ids, as far as they are stored. */
+/** Reads the users with these IDs, by ID. Unknown IDs are left out. */
 export function* findUsersById(dialect: Dialect, ids: readonly string[]): Asking<Map<string, UserRecord>> {
   if (ids.length === 0) return new Map();
   const rows = yield* ask(sql`SELECT ${userSelection} FROM chat_users WHERE ${inList(dialect, 'id', ids)}`);
@@ -55,7 +55,7 @@ export const userReads: ReadsOf<UserReads> = {
     return ids.flatMap((id) => userById.get(id) ?? []);
   },
   *unerased({ dialect }, { user: id }) {
-    // The erasure is read first because it may end in between.
+    // Reads the erasure before the user. In the other order, an erasure could end in between and the user would be returned.
     const [erasure] = yield* ask(sql`SELECT stage FROM chat_erasures WHERE user_id = ${id}`);
     const userById = yield* findUsersById(dialect, [id]);
     const isErased = erasure !== undefined && isBeforeEnd({ stage: erasure.stage as ErasureStage });
