@@ -16,14 +16,14 @@ type Rank = 4 | 3 | 2 | 1 | 0;
  * Whether a user may know that a room exists. Otherwise the user can neither act in it nor find it. A banned user is
  * not a member.
  */
-export function mayRead(room: RoomRecord, member: MemberRecord | undefined, banned: boolean): boolean {
-  return member !== undefined || (room.kind === 'public' && !banned);
+export function mayRead(room: RoomRecord, member: MemberRecord | undefined, isBanned: boolean): boolean {
+  return member !== undefined || (room.kind === 'public' && !isBanned);
 }
 
 /**
- * The stored membership as the session of this request has it: no connection need be open with that session, and until
- * one is, the two are not brought in line.
- * @param session.rooms those that the site puts the user into; absent if its list cannot be read
+ * Returns the membership without what this session no longer grants. The history removes such a grant only when a connection
+ * with the session opens, so the stored membership may be outdated.
+ * @param session.rooms the rooms that the site puts the user into; absent if the list is unreadable
  */
 export function memberBySession(
   { kind, id }: Pick<RoomRecord, 'kind' | 'id'>,
@@ -33,14 +33,14 @@ export function memberBySession(
   if (!isMember(member) || rooms === undefined || rooms.some((room) => room.id === id) || kind === 'direct') {
     return isMember(member) ? member : undefined;
   }
-  const now = { ...member, sources: member.sources & ~sources.session };
-  return isMember(now) ? now : undefined;
+  const remaining = { ...member, sources: member.sources & ~sources.session };
+  return isMember(remaining) ? remaining : undefined;
 }
 
 /**
- * All rights of a user in a room that the user may read; no other code decides them (docs/protocol.md, "Rights"), but for
- * the history: under the lock of the room, `mayPost` in history/messages/posting.ts decides once more who may write there now,
- * and `isModerator` in history/members/membership.ts who moderates. The order is that of `RoomSummary.may`.
+ * Returns all rights of a user in a room that the user may read (docs/protocol.md, "Rights"). `RoomSummary.may` lists them
+ * in this order. Only the history decides two rights again, under the lock of the room: `mayPost` in
+ * history/messages/posting.ts for writing, and `isModerator` in history/members/membership.ts for moderating.
  */
 export function rightsIn(room: RoomRecord, { roles, member }: Actor): Right[] {
   // If the other user was erased, nobody would read the messages.
@@ -56,15 +56,15 @@ export function rightsIn(room: RoomRecord, { roles, member }: Actor): Right[] {
   return may;
 }
 
-/** Whether the session makes its user a moderator of the whole site: an admin is one, too. */
+/** Whether the user moderates the whole site. Admins do also. */
 export const moderatesSite = ({ roles }: Pick<Actor, 'roles'>): boolean => roles.length > 0;
 
 /**
- * Whether the user decides about messages that wait there. In a private room its members alone do.
- * @param banned from that room
+ * Whether the user may approve and reject pending messages of the room. Site moderators need a membership in a private room.
+ * @param isBanned whether the user is banned from the room
  */
-export function decidesIn(room: RoomRecord, actor: Actor, banned: boolean): boolean {
-  return mayRead(room, actor.member, banned) && rightsIn(room, actor).includes('moderate');
+export function decidesIn(room: RoomRecord, actor: Actor, isBanned: boolean): boolean {
+  return mayRead(room, actor.member, isBanned) && rightsIn(room, actor).includes('moderate');
 }
 
 export function rankOf(roles: readonly SiteRole[], member: MemberRecord | undefined): Rank {

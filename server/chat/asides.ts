@@ -2,7 +2,7 @@
 export type Aside =
   /** Bring memberships in line with the sessions that are still open. */
   | 'session_rooms'
-  /** Notify the author why a moderator has deleted a message. */
+  /** Send the author the reason for which a moderator deleted a message. */
   | 'deletion_reason'
   /** Announce a pinned message. */
   | 'pin_changed'
@@ -12,18 +12,18 @@ export type Aside =
   | 'report_changed'
   /** Notify the author and moderators of a message that is pending approval. */
   | 'held_changed'
-  /** Read the unread mentions of a user who has blocked another one. */
+  /** Read a user's unread mentions again after the user blocked someone. */
   | 'mentions_counted'
-  /** Send a message to its notification targets, after other servers were asked which of them have joined the room. */
+  /** Ask other servers which notification targets have joined the room, and send the message to the rest. */
   | 'mention_told'
   /** Announce new counts of threads. */
   | 'thread_changed'
-  /** Notify an author that more people have seen a message. */
+  /** Notify an author that more users have read a message. */
   | 'seen_changed';
 
 export type OnAsideFailure = (aside: Aside, error: unknown) => void;
 
-/** Runs announcements of a kind one after another, so that the last event is the newest. */
+/** Runs announcements of the same kind sequentially, so that clients get the newest state last. */
 export class AnnouncementQueues {
   readonly #onFailure: OnAsideFailure;
   readonly #last = new Map<Aside, Promise<void>>();

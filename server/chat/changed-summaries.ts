@@ -1,11 +1,11 @@
 import type { Connection, Room } from './model.ts';
 
-/** Summaries that are sent per tick, so that other requests run in between. */
+/** Limits the summaries per tick, so that other requests run in between. */
 export const maxPerTick = 50;
 
 /**
- * Queues connections that must get the current summary of a room. In a large room each connection has its own summary, so
- * they get it in several ticks, and once, even if the room changes several times before that.
+ * Queues connections that must get the current summary of a room. Each connection needs its own summary, so a large room
+ * takes several ticks. A queued connection gets one summary, even if the room changes several times.
  */
 export class ChangedSummaries {
   readonly #sendOne: (room: Room, connection: Connection) => void;
@@ -32,7 +32,7 @@ export class ChangedSummaries {
       for (const connection of queue) {
         if (remaining-- === 0) return void setImmediate(() => this.#runTick());
         queue.delete(connection);
-        // The user may have lost the room since then.
+        // The user may have lost the room while the connection was queued.
         const isMember = connection.person.memberships.get(room.record.id)?.room === room;
         if (isMember && !connection.gone) this.#sendOne(room, connection);
       }

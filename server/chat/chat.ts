@@ -24,7 +24,7 @@ export interface Limits {
   text: number;
   /** Members of a private room; 0 lifts the limit. */
   members: number;
-  /** Existing rooms that one user has created; 0 lifts the limit. */
+  /** Rooms of one creator that still exist; 0 lifts the limit. */
   roomsOfUser: number;
 }
 
@@ -53,7 +53,7 @@ export interface SiteAccounts {
 export interface Devices {
   /** Whether the site has enabled push for browsers, and for apps. */
   readonly takes: { readonly browsers: boolean; readonly apps: boolean };
-  /** @throws RequestError `bad_request` for an unreachable device, `forbidden` if the login has just ended */
+  /** @throws RequestError `bad_request` for an unreachable device, `forbidden` if the login just ended */
   register(
     connection: Connection,
     payload: RequestPayload<'device:register'>,
@@ -64,7 +64,7 @@ export interface Devices {
 export interface Notifying {
   /** Records user activity. */
   acted(user: string, said?: RequestPayload<'client:active'>): void;
-  /** Records that a user who is not a member has opened a public room, up to its last message. Never rejects. */
+  /** Records that a user who is not a member opened a public room whose last message is `seq`. Never rejects. */
   opened(user: string, room: string, seq: number): Promise<void>;
   get(user: string): Promise<Answers['notify:get']>;
   set(user: string, change: RequestPayload<'notify:set'>): Promise<Answers['notify:set']>;
@@ -98,7 +98,7 @@ export interface Chat {
   devices?: Devices | undefined;
   /** Absent if offline users are not notified. */
   notify?: Notifying | undefined;
-  /** Sends events again whose attempts have all failed. Absent without webhooks. @returns the number of events */
+  /** Retries the webhook events that used up their attempts. Absent without webhooks. @returns the number of events */
   retryEvents?: (() => Promise<number>) | undefined;
   /**
    * Runs a node command on all servers. On this server it runs at once, even if the others are unreachable.
@@ -107,8 +107,8 @@ export interface Chat {
    */
   everywhere(user: string, order: Order): Promise<number>;
   /**
-   * Takes what was read from the history, and then applies to the users of `find` the changes that arrived during the read,
-   * which may be newer. To other users these changes were applied when they arrived.
+   * Passes the result of a read to `take`. The result may lack changes that arrived during the read, so they are applied
+   * afterwards to the users that `find` returns. Other users got these changes when they arrived.
    */
   catchUp<Stored>(reading: Promise<Stored>, take: (stored: Stored) => void, find: FindUser): Promise<void>;
   /**
@@ -116,9 +116,9 @@ export interface Chat {
    * seconds. Never rejects.
    */
   kick(user: string): Promise<void>;
-  /** Called after a mute or ban has changed, which may be the next to end. */
+  /** Call this after a mute or ban changes, because it may be the next to expire. */
   endRestrictions(): void;
-  /** Absent if no time is stored when users were last seen. */
+  /** Absent if last-seen times are not stored. */
   lastHere?: LastHere | undefined;
   /** Absent for a single server. */
   others?: OtherServers | undefined;

@@ -13,7 +13,7 @@ import {
 } from './model.ts';
 import { sendSummary } from './summary.ts';
 
-/** A user who reloads a page is back within this time, and others do not see the user leave. */
+/** A user who reloads a page reconnects within this time, so other users do not see the user leave. */
 const lingerMs = 750;
 /** The delay between two attempts after a failure of the history. */
 const retryDelayMs = 1000;
@@ -22,7 +22,7 @@ interface UserState {
   /** Resolves when the memberships were read. */
   loaded: Promise<void>;
   leaves?: NodeJS.Timeout;
-  /** Whether a session has changed since the settling in progress read the sessions. */
+  /** Whether a session changed after the settling in progress read the sessions. */
   isUnsettled: boolean;
   settling?: Promise<void>;
 }
@@ -41,7 +41,7 @@ export async function connectUser(chat: Chat, id: string, identity: SessionIdent
   try {
     await state.loaded;
     await settle(chat, person);
-    // Another server may have stored a ban.
+    // Wait for changes of other servers, such as a ban.
     await history.current();
   } catch (error) {
     disconnectUser(chat, connection);
@@ -88,7 +88,7 @@ function loadUser({ history, directory, catchUp }: Chat, person: Person): Promis
   );
 }
 
-/** Applies a changed session. Connections get new summaries of the rooms in which their rights have changed. */
+/** Applies a changed session of a connection. It gets new summaries of the rooms in which its rights differ. */
 export async function changeIdentity(
   chat: Chat,
   connection: Connection,
@@ -107,7 +107,7 @@ export async function changeIdentity(
   }
 }
 
-/** Ends a connection. The rooms that its session gives end with it, unless it was the user's last connection. */
+/** Ends a connection. Memberships that only its session grants end with it, unless it was the user's last connection. */
 export function disconnectUser(chat: Chat, connection: Connection): void {
   if (connection.gone) return;
   connection.gone = true;
@@ -128,7 +128,7 @@ export function disconnectUser(chat: Chat, connection: Connection): void {
   }, lingerMs).unref();
 }
 
-/** Brings the stored user in line with the open sessions. */
+/** Stores the name, the site role and the rooms of the open sessions, if they differ from the stored ones. */
 async function settle({ history }: Chat, person: Person): Promise<void> {
   const connections = [...person.connections];
   const newest = connections.at(-1);
@@ -157,8 +157,8 @@ async function settle({ history }: Chat, person: Person): Promise<void> {
 }
 
 /**
- * Settles with retries while the history fails, for callers that do not repeat the call. All changes of a user share one
- * attempt.
+ * Settles the user, and retries while the history fails, because the callers do not retry. Concurrent changes of a user share
+ * one attempt.
  */
 function settleWithRetries(chat: Chat, person: Person): Promise<void> {
   const state = states.get(person) as UserState;

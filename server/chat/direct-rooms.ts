@@ -15,7 +15,7 @@ export async function openDirect(
   const { history, directory } = chat;
   const { person } = connection;
   if (other === person.user.id) throw new RequestError('bad_request', 'a direct room has two users');
-  // The conversation stays readable when the site has deleted the account.
+  // An open conversation stays readable after the site deleted the account, so the site is not asked.
   const isOpen = [...person.memberships.values()].some(({ room }) => room.record.pair?.includes(other));
   const { unknown, names } = await askSite(chat, isOpen ? [] : [other]);
   if (unknown.has(other)) throw new RequestError('unknown_user');

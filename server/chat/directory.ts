@@ -21,9 +21,9 @@ import { PublicRooms } from './public-rooms.ts';
 import { RecentPeople } from './recent-people.ts';
 
 interface DirectoryOptions {
-  /** Whether all users may find each other. No name is hidden then. */
+  /** Whether all users may find each other. If so, no name is hidden. */
   findAll: boolean;
-  /** Whether users learn what others have read. */
+  /** Whether users see what other users have read. */
   showsSeen: boolean;
   presence: Presence;
   /** Absent for a single server. */
@@ -31,11 +31,11 @@ interface DirectoryOptions {
 }
 
 /**
- * All connected users and all rooms that they can reach, in memory, so that no decision about rights asks the disk. It
- * changes only by changes of the history: see follow-changes.ts.
+ * Keeps all connected users and all rooms that they can reach in memory, so that rights are decided without reading from
+ * disk. Only changes of the history modify it: see follow-changes.ts.
  */
 export class Directory {
-  /** Whether users learn what others have read. */
+  /** Whether users see what other users have read. */
   readonly showsSeen: boolean;
   readonly #findAll: boolean;
   readonly #presence: Presence;
@@ -93,8 +93,8 @@ export class Directory {
   }
 
   /**
-   * A message as all its readers get it.
-   * @param asker the only reader, who knows their own name
+   * Returns a message as all its readers get it.
+   * @param asker the only reader, who may know their own name
    */
   messageOf(message: StoredMessage, asker?: string): Message {
     // The two users of a direct room may know each other from elsewhere.
@@ -105,12 +105,12 @@ export class Directory {
     );
   }
 
-  /** A room, without a check whether the asker may know of it. */
+  /** Returns a room without checking whether the asker may know of it. */
   room(id: string): Room | undefined {
     return this.#rooms.get(id);
   }
 
-  /** The room, if this person may know of it. Hidden and missing rooms run the same code. */
+  /** Returns the room if this person may know of it. A hidden room takes the same code path as a missing one. */
   find(person: Person, id: string): Room | undefined {
     const own = person.memberships.get(id)?.room;
     if (own !== undefined) return own;
@@ -119,12 +119,12 @@ export class Directory {
     return room !== undefined && mayRead(room.record, undefined, banned) ? room : undefined;
   }
 
-  /** @throws RequestError `unknown_room` if this person has lost the room. Another room may have its ID now. */
+  /** @throws RequestError `unknown_room` if this person lost the room, or if another room has its ID now */
   checkStill(person: Person, room: Room): void {
     if (this.find(person, room.record.id) !== room) throw new RequestError('unknown_room');
   }
 
-  /** Whether another room has the ID. What was read of this room must not reach the people of the other one. */
+  /** Whether a newer room has the ID. What was read from the old room must not reach the users of the new room. */
   isReplaced({ id, createdAt }: RoomRecord): boolean {
     const now = this.#rooms.get(id);
     return now !== undefined && now.record.createdAt !== createdAt;
@@ -148,8 +148,7 @@ export class Directory {
   }
 
   /**
-   * The user and the peers in direct rooms, who see the user's name if they share another room and the user has acted
-   * there.
+   * Returns the user and the peers of the user's direct rooms. Their stored `Partner` depends on the user's name and activity.
    */
   withPeers(user: string): string[] {
     return [user, ...[...this.directRoomsOf(user)].flatMap(({ record }) => record.pair ?? [])];
@@ -264,7 +263,7 @@ export class Directory {
     this.#presence.changed(room, id, before, now);
   }
 
-  /** Removes the presence of a user who has left this server or the room. */
+  /** Ends the presence of a user who left this server or the room. */
   #hide(room: Room, user: string): void {
     const elsewhere = this.#others?.presentIn(room.record.id).get(user);
     if (elsewhere !== undefined) return this.show(room, elsewhere);

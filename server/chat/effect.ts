@@ -2,7 +2,7 @@ import type { Change } from '../history/history.ts';
 import type { Chat } from './chat.ts';
 import type { FindUser } from './model.ts';
 
-/** What changes of one type do in memory, and what clients get. follow-changes.ts lists the effects. */
+/** How changes of one type are applied in memory and announced to clients. follow-changes.ts lists the effects. */
 export interface Effect<Type extends Change['type']> {
   /** Users whose memberships, names or rights differ after the change, so that `RecentPeople` must forget them. */
   outdates?(chat: Chat, change: Change & { type: Type }): readonly string[];

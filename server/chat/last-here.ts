@@ -1,10 +1,10 @@
 import type { History } from '../history/history.ts';
 import type { OnAsideFailure } from './asides.ts';
 
-/** Times are rounded down to multiples of this. A finer step would show when a user reads. */
+/** Times are rounded down to multiples of this step. A finer step would reveal when a user reads. */
 const stepMs = 5 * 60 * 1000;
 
-/** Records when users were last seen: once per step for each user, however often the user opens a page. */
+/** Records when users were last seen, at most once per step and user. */
 export class LastHere {
   readonly #history: History;
   readonly #closing: AbortSignal;

@@ -93,7 +93,7 @@ function announceToRoom(chat: Chat, room: Room, user: MemberChange['user'], memb
   });
 }
 
-/** The user as other members of the room may see them. */
+/** Returns the user as other members of the room may see them. */
 function shownUser({ directory }: Chat, user: MemberChange['user'], member: MemberRecord): User {
   const { id, name } = user;
   return { id, name: directory.isVisible(user, member) ? name : id };

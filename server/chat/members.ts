@@ -19,24 +19,27 @@ import { checkRoomWords } from './moderation/room-words.ts';
 import { askSite, type NamedUsers } from './site-accounts.ts';
 import { partnerOf, summaryAfter } from './summary.ts';
 
-/** How often a decision is repeated if the room's members or roles have changed meanwhile. */
-const mostAttempts = 5;
+/** Attempts to write while members or roles of the room change between the decision and the write. */
+const maxAttempts = 5;
 
-/** Members read at once when the list is filtered. */
-const filteredAtOnce = 500;
+/** Members per read of the history when the list is filtered. */
+const filteredPageSize = 500;
 
 /**
- * Decides and writes, and repeats both if the room has changed in between, so that no write is based on an outdated
- * decision.
+ * Runs a decision and its write again while the write reports `stale`, because members or roles changed after the decision.
+ * @throws RequestError `storage_unavailable` after `maxAttempts`
  */
 export async function decided(attempt: () => Promise<{ stale: boolean }>): Promise<void> {
-  for (let n = 0; n < mostAttempts; n++) {
+  for (let n = 0; n < maxAttempts; n++) {
     if (!(await attempt()).stale) return;
   }
-  throw new RequestError('storage_unavailable', 'the members of the room change too fast');
+  throw new RequestError(
+    'storage_unavailable',
+    'the members or roles of the room changed during each attempt',
+  );
 }
 
-/** @throws RequestError `forbidden` if the user has lost the right meanwhile */
+/** @throws RequestError `forbidden` if the user does not have the right, or lost it during a read */
 export function need(room: Room, connection: Connection, right: Parameters<typeof has>[2]): void {
   if (!has(room, connection, right)) throw new RequestError('forbidden');
 }
@@ -46,8 +49,8 @@ function has(room: Room, connection: Connection, right: ReturnType<typeof rights
 }
 
 /**
- * The stored membership of a user, connected or not; undefined for users who are not members. It is read in both cases: the time
- * must not show that somebody with a hidden presence is connected.
+ * Returns the membership of a user, connected or not; undefined if the user is not a member. The history is read even for
+ * connected users, so that the response time does not reveal a hidden presence.
  */
 export async function memberOf(
   { history, directory }: Chat,
@@ -59,13 +62,13 @@ export async function memberOf(
   return here ?? (isMember(member) ? member : undefined);
 }
 
-/** The user who is acted on, connected or not. */
+/** Returns the user who is the target of an action, connected or not. */
 export async function targetOf(chat: Chat, room: string, user: string): Promise<Actor> {
-  const [member, [known]] = await Promise.all([
+  const [member, [stored]] = await Promise.all([
     memberOf(chat, room, user),
     chat.history.read.users({ ids: [user] }),
   ]);
-  const role = siteRole(chat.directory.person(user)) ?? known?.siteRole;
+  const role = siteRole(chat.directory.person(user)) ?? stored?.siteRole;
   return { roles: role === undefined ? [] : [role], member };
 }
 
@@ -79,8 +82,8 @@ export async function invite(
 }
 
 /**
- * Adds people on behalf of a member, except those who have left the room or blocked that member. Only the owner and
- * moderators can add people who were removed.
+ * Adds users on behalf of a member. Users who left the room or blocked the member are not added. Only the owner and
+ * moderators can add users who were removed.
  */
 export async function addPeople(
   chat: Chat,
@@ -91,15 +94,15 @@ export async function addPeople(
 ): Promise<{ added: string[]; failed: { user: string; code: RequestErrorCode }[] }> {
   const { history, directory, limits } = chat;
   const { unknown, names } = named ?? (await askSite(chat, users));
-  const wanted = [...new Set(users)].filter((id) => !unknown.has(id));
+  const knownIds = [...new Set(users)].filter((id) => !unknown.has(id));
   let results: (RequestErrorCode | null)[] = [];
   await decided(async () => {
     directory.checkStill(connection.person, room);
     need(room, connection, 'invite');
-    const done = await history.write.addMembers(
+    const output = await history.write.addMembers(
       {
         room: room.record.id,
-        users: wanted.map((id) => withName(id, names.get(id))),
+        users: knownIds.map((id) => withName(id, names.get(id))),
         source: 'people',
         by: connection.person.user.id,
         mayReturn: rankOf(connection.identity.roles, actorOf(room, connection).member) > 0,
@@ -109,16 +112,16 @@ export async function addPeople(
       },
       connection.id,
     );
-    results = done.results;
-    return done;
+    ({ results } = output);
+    return output;
   });
-  const refused = wanted.flatMap((user, n) => {
+  const rejected = knownIds.flatMap((user, n) => {
     const code = results[n];
     return code ? [{ user, code }] : [];
   });
   return {
-    added: wanted.filter((_, n) => results[n] === null),
-    failed: [...refused, ...[...unknown].map((user) => ({ user, code: 'unknown_user' as const }))],
+    added: knownIds.filter((_, n) => results[n] === null),
+    failed: [...rejected, ...[...unknown].map((user) => ({ user, code: 'unknown_user' as const }))],
   };
 }
 
@@ -169,13 +172,13 @@ export async function setRole(
   room: Room,
   { user, role }: RequestPayload<'room:role'>,
 ): Promise<Answers['room:role']> {
-  // A direct room has no roles. The other one may be a member there or not: see docs/protocol.md, `direct:open`.
+  // A direct room has no roles. An error must not depend on whether the other user is a member yet.
   if (room.record.kind === 'direct') throw new RequestError('forbidden');
   await decided(async () => {
     const decidedFor = stateOf(room.record);
     const target = await targetOf(chat, room.record.id, user);
     chat.directory.checkStill(connection.person, room);
-    // A repeat after a lost answer: the former owner no longer has the right.
+    // A client may repeat the request after a lost response, when the former owner no longer has the right.
     if (target.member?.role === role) return { stale: false };
     need(room, connection, 'roles');
     if (target.member === undefined) throw new RequestError('unknown_user');
@@ -244,7 +247,11 @@ export async function setPreviews(
   { previews }: RequestPayload<'room:previews'>,
 ): Promise<Answers['room:previews']> {
   const { id, kind } = room.record;
-  if (kind !== 'direct') throw new RequestError('bad_request', 'the room has a rule for it: see room:update');
+  if (kind !== 'direct')
+    throw new RequestError(
+      'bad_request',
+      'only a direct room has previews per user, set the previews of this room with room:update',
+    );
   await history.write.setPreviews({ room: id, user: connection.person.user.id, previews }, connection.id);
   return { room: summaryAfter(directory, room, connection) };
 }
@@ -258,28 +265,28 @@ export async function members(
   const { history, directory } = chat;
   const { id, pair } = room.record;
   const self = connection.person.user;
-  const beginning = query === undefined ? undefined : nameKey(query);
+  const prefix = query === undefined ? undefined : nameKey(query);
   let after = cursor === undefined ? undefined : placeOf(cursor);
   let listed: Listed[] = [];
   if (pair !== undefined) {
-    listed = pairAfter(chat, connection, room, { after, beginning, present });
+    listed = listPair(chat, connection, room, { after, prefix, present });
   } else if (present === true) {
-    listed = await presentAfter(chat, connection, room, { after, beginning, most: limit + 1 });
+    listed = await listPresent(chat, connection, room, { after, prefix, maxUsers: limit + 1 });
   } else {
-    const atOnce = query === undefined && present === undefined ? limit + 1 : filteredAtOnce;
+    const pageSize = query === undefined && present === undefined ? limit + 1 : filteredPageSize;
     do {
       const page: Reads['members']['out'] = await history.read.members({
         room: id,
         ...(query === undefined ? {} : { query }),
         ...(after === undefined ? {} : { after }),
-        limit: atOnce,
+        limit: pageSize,
       });
       for (const { user, member, place } of page.members) {
         const isSelf = user.id === self.id;
         const visible = isSelf || directory.isVisible(user, member);
         const shown = { id: user.id, name: visible ? user.name : user.id };
         // A hidden user must not be found by name.
-        if (beginning !== undefined && !matches(shown, beginning)) continue;
+        if (prefix !== undefined && !matches(shown, prefix)) continue;
         const isPresent = isSelf || room.present.has(user.id);
         if (present === undefined || !isPresent) {
           listed.push({ place, member: { user: shown, role: member.role, present: isPresent } });
@@ -296,41 +303,41 @@ export async function members(
   };
 }
 
-/** A member as the asker sees them, and where the list continues after them. */
+/** A member as the asker sees them, with the cursor position of this member. */
 interface Listed {
   place: MemberPlace;
   member: RoomMember;
 }
 
 /**
- * Clients can make any cursor. It holds only what the list has shown and is compared only with that, so its order
- * reveals no hidden name.
+ * Decodes a cursor, which clients can forge. A cursor contains only a shown name and ID, and is compared only with shown ones,
+ * so the order of the list reveals no hidden name.
  */
 function placeOf(cursor: string): MemberPlace {
   const [sort, id] = decodeCursor(cursor, ['string', 'string']);
   return { sort, id };
 }
 
-/** A direct room has both as members, whether the other one has opened it or not. */
-function pairAfter(
+/** Lists the two users of a direct room. The peer is a member even before opening it. */
+function listPair(
   { directory }: Chat,
   { person }: Connection,
   room: Room,
   {
     after,
-    beginning,
+    prefix,
     present,
   }: {
     after: MemberPlace | undefined;
-    beginning: string | undefined;
+    prefix: string | undefined;
     present: boolean | undefined;
   },
 ): Listed[] {
   const self = { user: { id: person.user.id, name: person.user.name }, present: true };
   const partner = partnerOf(directory, room, person);
   return (partner === undefined ? [self] : [self, partner])
-    .filter((one) => present === undefined || one.present === present)
-    .filter(({ user }) => beginning === undefined || matches(user, beginning))
+    .filter((member) => present === undefined || member.present === present)
+    .filter(({ user }) => prefix === undefined || matches(user, prefix))
     .map(({ user, present }) => ({
       place: { sort: memberKey(user, true), id: user.id },
       member: { user, role: 'member' as const, present },
@@ -340,63 +347,69 @@ function pairAfter(
 }
 
 /**
- * Present users are in memory; only members who are connected to other servers are read from the history. Anybody may ask
- * often, and everybody waits: of ten thousand users all are looked at once, but only those of the page are sorted.
+ * Lists present users from memory. The history is read only for the roles of users on other servers. The scan blocks the event
+ * loop, so it visits each present user once and sorts only the users of the page.
  */
-async function presentAfter(
+async function listPresent(
   { history, directory }: Chat,
   { person: { user: self, memberships } }: Connection,
   room: Room,
-  { after, beginning, most }: { after: MemberPlace | undefined; beginning: string | undefined; most: number },
+  {
+    after,
+    prefix,
+    maxUsers,
+  }: { after: MemberPlace | undefined; prefix: string | undefined; maxUsers: number },
 ): Promise<Listed[]> {
   const { id: roomId } = room.record;
-  const takesPart = memberships.has(roomId);
+  const isAskerMember = memberships.has(roomId);
   const users: { user: User; place: MemberPlace }[] = [];
   const consider = (user: User) => {
-    if (beginning !== undefined && !matches(user, beginning)) return;
+    if (prefix !== undefined && !matches(user, prefix)) return;
     const place = { sort: sortKeyOf(user), id: user.id };
     if (after !== undefined && comparePlaces(place, after) <= 0) return;
-    const last = users.length < most ? undefined : users.at(-1);
+    const last = users.length < maxUsers ? undefined : users.at(-1);
     if (last !== undefined && comparePlaces(place, last.place) > 0) return;
-    const behind = users.findIndex((one) => comparePlaces(place, one.place) < 0);
-    users.splice(behind < 0 ? users.length : behind, 0, { user, place });
-    if (users.length > most) users.pop();
+    const index = users.findIndex((listed) => comparePlaces(place, listed.place) < 0);
+    users.splice(index < 0 ? users.length : index, 0, { user, place });
+    if (users.length > maxUsers) users.pop();
   };
-  for (const user of room.present.values()) if (!takesPart || user.id !== self.id) consider(user);
-  if (takesPart) consider({ id: self.id, name: self.name });
+  for (const user of room.present.values()) if (!isAskerMember || user.id !== self.id) consider(user);
+  if (isAskerMember) consider({ id: self.id, name: self.name });
   const ids = users.map(({ user }) => user.id);
-  const known = new Map(ids.map((id) => [id, directory.person(id)?.memberships.get(roomId)?.member ?? null]));
-  const unknown = ids.filter((id) => known.get(id) === null);
-  if (unknown.length > 0) {
-    const read = await history.read.membersOf({ room: roomId, users: unknown });
-    for (const [n, id] of unknown.entries()) known.set(id, read[n] ?? null);
+  const memberById = new Map(
+    ids.map((id) => [id, directory.person(id)?.memberships.get(roomId)?.member ?? null]),
+  );
+  const remoteIds = ids.filter((id) => memberById.get(id) === null);
+  if (remoteIds.length > 0) {
+    const members = await history.read.membersOf({ room: roomId, users: remoteIds });
+    for (const [n, id] of remoteIds.entries()) memberById.set(id, members[n] ?? null);
   }
   return users.map(({ user, place }) => ({
     place,
-    member: { user, role: known.get(user.id)?.role ?? 'member', present: true },
+    member: { user, role: memberById.get(user.id)?.role ?? 'member', present: true },
   }));
 }
 
-const sortKeyOf = kept((user) => memberKey(user, true));
-const findKeysOf = kept(findKeys);
+const sortKeyOf = memoize((user) => memberKey(user, true));
+const findKeysOf = memoize(findKeys);
 
-/** The keys of users, each computed once: somebody with another name is another object. */
-function kept<Keys>(compute: (user: User) => Keys): (user: User) => Keys {
-  const known = new WeakMap<User, Keys>();
+/** Computes the keys of a user once per object, because a renamed user becomes a new object. */
+function memoize<Keys>(compute: (user: User) => Keys): (user: User) => Keys {
+  const cache = new WeakMap<User, Keys>();
   return (user) => {
-    const keys = known.get(user) ?? compute(user);
-    known.set(user, keys);
+    const keys = cache.get(user) ?? compute(user);
+    cache.set(user, keys);
     return keys;
   };
 }
 
 function comparePlaces(a: MemberPlace, b: MemberPlace): number {
-  const [one, other] = a.sort === b.sort ? [a.id, b.id] : [a.sort, b.sort];
-  return one < other ? -1 : one > other ? 1 : 0;
+  const [keyA, keyB] = a.sort === b.sort ? [a.id, b.id] : [a.sort, b.sort];
+  return keyA < keyB ? -1 : keyA > keyB ? 1 : 0;
 }
 
-function matches(user: User, beginning: string): boolean {
-  return findKeysOf(user).some((key) => key.startsWith(beginning));
+function matches(user: User, prefix: string): boolean {
+  return findKeysOf(user).some((key) => key.startsWith(prefix));
 }
 
 export async function findPeople(
@@ -408,15 +421,16 @@ export async function findPeople(
   const user = connection.person.user.id;
   const onlyShared = settings.findPeople === 'rooms';
   const records = await history.read.findUsers({ user, query, onlyShared, limit });
-  const found = new Map<string, User>(records.map(({ id, name }) => [id, { id, name }]));
-  if (!onlyShared && found.size < limit) {
-    for (const other of (await accounts?.search(query, limit)) ?? []) {
-      if (other.id !== user && !found.has(other.id) && found.size < limit) found.set(other.id, other);
+  const matchById = new Map<string, User>(records.map(({ id, name }) => [id, { id, name }]));
+  if (!onlyShared && matchById.size < limit) {
+    for (const account of (await accounts?.search(query, limit)) ?? []) {
+      if (account.id === user || matchById.has(account.id) || matchById.size >= limit) continue;
+      matchById.set(account.id, account);
     }
   }
   return {
-    users: [...found.values()],
-    inRoom: room === undefined ? [] : await membersAmong(history, room, [...found.keys()]),
+    users: [...matchById.values()],
+    inRoom: room === undefined ? [] : await membersAmong(history, room, [...matchById.keys()]),
   };
 }
 

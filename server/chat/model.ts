@@ -20,7 +20,7 @@ export interface SiteRoom {
 /** The identity of a user in a session. */
 export interface SessionIdentity extends User {
   roles: readonly SiteRole[];
-  /** Absent if the session's list is unreadable. Memberships do not change then. */
+  /** Absent if the session's list is unreadable. In that case memberships do not change. */
   rooms?: readonly SiteRoom[];
 }
 
@@ -35,8 +35,8 @@ export interface Connection {
   /** Set when the connection is closed, so that requests in progress do not join a room. */
   gone: boolean;
   /**
-   * Set when the login has ended, or when the user is kicked. Waiting requests are dropped, also those of a page that was
-   * closed before. A connection that is still being accepted is closed afterwards.
+   * Set when the login ends or the user is kicked. Queued requests are dropped, even if the page is already closed. A
+   * connection that is still being accepted is closed afterwards.
    */
   ended: boolean;
 }
@@ -49,11 +49,11 @@ export interface Person {
   blocked: ReadonlySet<string>;
   /** The user's current memberships, by room ID. */
   readonly memberships: Map<string, RoomOfPerson>;
-  /** Whether the history has stored that the user was here. */
+  /** Whether the history has stored the user with `arrive`. */
   isStored: boolean;
 }
 
-/** Returns a connected user, if a change must be applied to that user. */
+/** Returns a connected user if changes must be applied to this user. */
 export type FindUser = (id: string) => Person | undefined;
 
 export interface RoomOfPerson {
@@ -62,7 +62,7 @@ export interface RoomOfPerson {
   mentions: UnreadMentions;
 }
 
-/** Shared by nearly all users, because few have blocked somebody. */
+/** An empty set, shared by all users who have not blocked anyone. */
 export const nobody: ReadonlySet<string> = new Set();
 
 export function siteRole(person: Person | undefined): SiteRole | undefined {
@@ -81,8 +81,8 @@ export function userOf({ identity }: Connection): User {
 }
 
 /**
- * A room in memory: each public room, and each room with a connected member. `record` is its last published state,
- * never newer than the events that joined connections were sent.
+ * A room in memory: each public room, and each room with a connected member. `record` is the last published state, never
+ * newer than the events that were sent to joined connections.
  */
 export interface Room {
   record: RoomRecord;
@@ -99,7 +99,7 @@ export interface Room {
   readonly missed: Set<StoredMessage[]>;
 }
 
-/** @param record is copied, because changes of the room share it */
+/** Copies `record`, because changes of the history may share the object. */
 export function newRoom(record: RoomRecord): Room {
   return {
     record: { ...record },
@@ -112,7 +112,7 @@ export function newRoom(record: RoomRecord): Room {
   };
 }
 
-/** A direct room has two members, even before the other user has been notified of it. */
+/** A direct room counts two members, even before the other user has opened it. */
 export function membersOf({ record }: Room): number {
   return record.kind === 'direct' ? 2 : record.members;
 }

@@ -20,7 +20,7 @@ import { Presence } from './presence.ts';
 import { enforceRetention, type Retention } from './retention.ts';
 import { sendSummary } from './summary.ts';
 
-/** The parts of the chat that are opened before it. */
+/** The parts of the chat that the caller provides. */
 type GivenParts = Pick<
   Chat,
   | 'history'
@@ -96,7 +96,7 @@ export async function openChat({
       if (own.status === 'rejected') throw own.reason;
       const { count } = own.value;
       if (remote.status === 'fulfilled') return count + remote.value.count;
-      // If the caller repeated the order, connections here would get the push twice.
+      // After an error the caller retries, which is safe for a kick. Connections to this server would get a push twice.
       if (order.is === 'kick' || (order.is === 'push' && count === 0)) throw remote.reason;
       return count;
     },
@@ -106,7 +106,7 @@ export async function openChat({
   };
   await followChanges(chat);
   for (const { id, name } of rooms) {
-    // Without an ID, the name created the room at the first start, and users may have renamed it since then.
+    // Without an ID, the setting only names a new room. Users may rename it later.
     if (id === undefined) continue;
     const room = directory.room(id);
     if (room === undefined) onOtherRoom({ id, name, is: 'private' });
@@ -132,7 +132,7 @@ function partForOthers(parts: Pick<Chat, 'directory' | 'typing' | 'publisher' | 
     presenceChanged: (room, user) => directory.presenceChanged(room, user),
     typing({ id, createdAt }, user, isTyping) {
       const room = directory.room(id);
-      // The servers may know of another room with that ID, or of another membership.
+      // The servers may disagree for a moment about which room has this ID, and about the members.
       if (room?.record.createdAt !== createdAt) return;
       const shown = room.present.get(user);
       if (shown !== undefined) typing.setElsewhere(room, shown, isTyping);

@@ -8,7 +8,7 @@ export class Partners {
   readonly #history: History;
   readonly #directory: Directory;
   readonly #summaries: ChangedSummaries;
-  /** Users who may have lost the last room that they shared with a peer. */
+  /** Users who may no longer share another room with a peer. */
   readonly #unchecked = new Set<string>();
   #isChecking = false;
 

@@ -4,10 +4,10 @@ import { membersOf, type Room } from './model.ts';
 import type { Publisher } from './publisher.ts';
 
 /**
- * Milliseconds for which changes of a room are batched into one event, so that a storm of reconnects causes few events.
+ * Changes of a room within this time become one event, so that a storm of reconnects causes few events.
  */
 const batchMs = 250;
-/** The same for the presence in direct rooms, for connections that have not joined them. */
+/** Batches presence in direct rooms, for connections that have not joined them. */
 const directBatchMs = 1000;
 /** The maximum of users named in one event. Clients request the rest. */
 const maxNamed = 100;
@@ -33,7 +33,7 @@ export class Presence {
     this.#publisher = publisher;
   }
 
-  /** Announces how others see a user in a room. Null if they do not. */
+  /** Announces how other users see a user in a room; `before` and `now` are null if they do not. */
   changed(room: Room, user: string, before: User | null, now: User | null): void {
     if (!hasBegun(room.record)) return;
     this.#batchPresence(room, user, before);
@@ -45,7 +45,7 @@ export class Presence {
     this.#batchFor(room).members.set(user, change);
   }
 
-  /** The first message of a direct room makes the other user present, even if that user has never opened it. */
+  /** The first message of a direct room reveals the presence of the other user, even before that user opens the room. */
   begun(room: Room, author: string): void {
     for (const id of room.present.keys()) if (id !== author) this.#batchPresence(room, id, null);
   }
@@ -65,7 +65,7 @@ export class Presence {
     return batch;
   }
 
-  /** Sends one room per turn of the event loop, so that messages get through when all users reconnect at once. */
+  /** Sends one room per event-loop tick, so that messages get through when all users reconnect at once. */
   #sendSoon(room: Room): void {
     if (this.#due.push(room) > 1) return;
     const next = () => {
@@ -80,12 +80,12 @@ export class Presence {
     const batch = this.#batches.get(room);
     if (batch === undefined) return;
     this.#batches.delete(room);
-    // Another room may have its ID by now, and the event would go to the connections there.
+    // Another room may have the ID by now, and its connections would get the event.
     if (room.joined.size === 0) return;
     const { id } = room.record;
     const joined: User[] = [];
     const left: string[] = [];
-    // Connections that joined since then know a state in between, so unchanged users are sent also.
+    // A connection that joined during the batch knows an intermediate state, so users without a net change are sent also.
     const sendsAll = room.joins !== batch.joins;
     for (const [user, before] of batch.before) {
       const now = room.present.get(user);
@@ -128,7 +128,7 @@ export class Presence {
     this.#directBatches.delete(room);
     for (const [id, now] of batch) {
       const peerId = otherOf(room.record.pair, id);
-      // Not a member any more if the peer has lost the room since then.
+      // Undefined if the peer lost the room during the delay.
       const peer = [...room.here].find(({ user }) => user.id === peerId);
       const ids = [...(peer?.connections ?? [])]
         .filter(({ joined }) => !joined.has(room))

@@ -1,17 +1,17 @@
 import type { Person, Room } from './model.ts';
 
-/** The largest sum of `weightOf` over all remembered people: some megabytes. */
+/** The maximum sum of `weightOf` over all remembered users, which takes some megabytes. */
 const maxWeight = 50_000;
 
 const weightOf = ({ memberships }: Person): number => 1 + memberships.size;
 
 /**
- * The state of people who left a while ago, so that it need not be read from the history when thousands come back at once.
- * A person is forgotten when a change affects them (`outdates` of its effect) or one of their rooms leaves memory, so the
- * state always equals the history. Only for a single server, because changes of other servers arrive late.
+ * Keeps the state of users who left a while ago, so that thousands can reconnect at once without reading the history. A user
+ * is forgotten when a change affects them (`outdates` of its effect) or one of their rooms leaves memory, so the state always
+ * equals the history. Used only by a single server, because changes of other servers arrive late.
  */
 export class RecentPeople {
-  /** By user ID, in the order of their leaving. */
+  /** By user ID. The user who left first comes first. */
   readonly #people = new Map<string, Person>();
   readonly #peopleByRoom = new Map<Room, Set<Person>>();
   #weight = 0;
@@ -31,7 +31,7 @@ export class RecentPeople {
     }
   }
 
-  /** Forgets a user, whose state has changed or is in use again. @returns the remembered state */
+  /** Forgets a user whose state changes, or who reconnects. @returns the remembered state */
   forget(user: string): Person | undefined {
     const person = this.#people.get(user);
     if (person === undefined) return undefined;

@@ -14,7 +14,7 @@ export const roomEffect: Effect<'room'> = {
   },
 };
 
-/** Much of a room has changed, so clients must read it again. */
+/** A room changed so much that clients must read it again. */
 export const resetEffect: Effect<'reset'> = {
   apply({ directory, publisher, activity }, change) {
     const room = directory.room(change.room.id);
@@ -69,7 +69,7 @@ function applyDeletion(
   const readers = kind === 'public' ? [...directory.everybody()].filter(isAllowed) : members;
   directory.restrictions.forget(id);
   if (room === undefined) return undefined;
-  // A new room may have got the ID since then, as rooms of the site can.
+  // A new room may have the ID now. The site can reuse the ID of its rooms.
   if (room.record.createdAt !== createdAt) {
     for (const person of members) directory.remove(room, person);
     return undefined;
@@ -81,7 +81,7 @@ function applyDeletion(
   }
   const left = [...room.joined];
   for (const connection of left) connection.joined.delete(room);
-  // Queued events about the room then have no receivers.
+  // After this, queued events about the room have no receivers.
   room.joined.clear();
   room.here.clear();
   directory.forgetRoom(room);
@@ -97,7 +97,7 @@ function applyDeletion(
 function announceNewRoom({ directory, publisher }: Chat, room: Room, asker: string | undefined): void {
   const byRoles = new Map<string, Connection[]>();
   for (const { connections, memberships } of directory.everybody()) {
-    // The creator, who may have connected before this change arrived.
+    // The creator already has the room, from a connection that is newer than this change.
     if (memberships.has(room.record.id)) continue;
     for (const connection of connections) {
       if (connection.id === asker) continue;
@@ -114,7 +114,7 @@ function announceNewRoom({ directory, publisher }: Chat, room: Room, asker: stri
 
 function announceSettings({ summaries }: Chat, room: Room, before: RoomRecord): void {
   const { record } = room;
-  // In a direct room no event may show a user what only the peer has chosen.
+  // In a direct room no event may reveal the peer's own choice.
   const isDirect = record.pair !== undefined && before.pair !== undefined;
   const sees = ({ user: { id } }: Person) => !isDirect || previewsFor(before, id) !== previewsFor(record, id);
   summaries.send(
@@ -123,7 +123,7 @@ function announceSettings({ summaries }: Chat, room: Room, before: RoomRecord): 
   );
 }
 
-/** Applies the room's own stored fields. `head`, `lastSeq` and `last` follow only messages. */
+/** Applies the stored fields of the room itself. Messages set `head`, `lastSeq` and `last`. */
 export function applyRecord(record: RoomRecord, now: RoomRecord): void {
   for (const field of [
     'name',
@@ -147,7 +147,7 @@ function applyReset(record: RoomRecord, now: RoomRecord): void {
   applyRecord(record, now);
   record.head = Math.max(record.head, now.head);
   if (now.reset !== undefined) record.reset = now.reset;
-  // A message that was applied since then is newer than this state.
+  // A newer message was already applied.
   if (now.lastSeq < record.lastSeq) return;
   if (now.last === undefined) delete record.last;
   else record.last = now.last;

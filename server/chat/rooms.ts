@@ -15,7 +15,7 @@ import type { Chat } from './chat.ts';
 import { cursorOf, decodeCursor } from './cursor.ts';
 import { type Directory, requireRoom } from './directory.ts';
 import { addPeople } from './members.ts';
-import { joinPage } from './messages/newest-pages.ts';
+import { joinPageSize } from './messages/newest-pages.ts';
 import { threadsFor, timelineFor } from './messages/timeline.ts';
 import { Mine } from './mine.ts';
 import { type Connection, type Person, type Room, userOf } from './model.ts';
@@ -24,28 +24,29 @@ import { compareKeys, type ListedRoom } from './public-rooms.ts';
 import { askSite } from './site-accounts.ts';
 import { canOf, nameFor, summaryAfter, summaryOf } from './summary.ts';
 
-/** The most changes that a join with `since` returns. */
-const joinChanges = 200;
-/** The page of a client that has missed nothing. */
-const nothing: Page = { messages: [], complete: true };
-/** Rooms in `session:ready`, and present users in the answer to a join. */
-const readyRooms = 100;
-const presentListed = 100;
+/** Limits the changes that a join with `since` returns. */
+const maxJoinChanges = 200;
+/** The page for a client that is up to date. */
+const emptyPage: Page = { messages: [], complete: true };
+/** Limits the rooms in `session:ready`. */
+const maxReadyRooms = 100;
+/** Limits the present users in the response to a join. */
+const maxPresentListed = 100;
 
-/** For `session:ready`: the user's rooms, newest message first, then the other rooms of CHAT_ROOMS. */
+/** Returns the rooms for `session:ready`: the user's rooms, newest message first, then other rooms of CHAT_ROOMS. */
 export function readyRoomsOf(
   chat: Chat,
   connection: Connection,
 ): { rooms: RoomSummary[]; more: boolean; firstRoom?: string } {
   const { directory, configured } = chat;
   const own = ownRooms(directory, connection.person).map(({ room }) => room);
-  const rooms = own.slice(0, readyRooms);
+  const rooms = own.slice(0, maxReadyRooms);
   for (const id of configured) {
-    if (rooms.length === readyRooms) break;
+    if (rooms.length === maxReadyRooms) break;
     const room = connection.person.memberships.has(id) ? undefined : directory.find(connection.person, id);
     if (room !== undefined) rooms.push(room);
   }
-  // No list shows the public rooms from which the user is banned.
+  // Lists omit public rooms from which the user is banned.
   const hidden = directory.restrictions
     .bannedFrom(connection.person.user.id)
     .filter((id) => directory.room(id)?.record.kind === 'public');
@@ -66,7 +67,7 @@ export function list(
 ): Answers['room:list'] {
   const { directory } = chat;
   const { person } = connection;
-  const wanted = query === undefined ? undefined : nameKey(query);
+  const text = query === undefined ? undefined : nameKey(query);
   const rooms = member ? ownRooms(directory, person) : directory.publicRooms.byName;
   const from =
     cursor === undefined
@@ -79,30 +80,30 @@ export function list(
     const { room, key, name } = rooms[n] as ListedRoom;
     if (!member && person.memberships.has(room.record.id)) continue;
     if (directory.find(person, room.record.id) === undefined) continue;
-    if (wanted !== undefined && !name.includes(wanted)) continue;
+    if (text !== undefined && !name.includes(text)) continue;
     const summary = summaryOf(directory, room, connection);
     bytes += Buffer.byteLength(JSON.stringify(summary)) + 1;
-    const full = listed.length === limit || bytes > maxPageBytes;
-    if (full && last !== undefined) return { rooms: listed, next: cursorOf(last) };
+    const isFull = listed.length === limit || bytes > maxPageBytes;
+    if (isFull && last !== undefined) return { rooms: listed, next: cursorOf(last) };
     listed.push(summary);
     last = key;
   }
   return { rooms: listed };
 }
 
-/** Sorted by newest message first. */
+/** Returns the rooms of a user, newest message first. */
 function ownRooms(directory: Directory, person: Person): ListedRoom[] {
   return [...person.memberships.values()]
     .map(({ room }) => {
       const { kind, last, createdAt, id } = room.record;
-      // A direct room may be older than its opening by this user, also when all its messages have expired.
+      // An empty direct room comes last. Its creation time would reveal when the peer opened it.
       const key = [-(last?.sentAt ?? (kind === 'direct' ? 0 : createdAt)), id] as const;
       return { room, key, name: nameKey(nameFor(directory, room, person)) };
     })
     .sort((a, b) => compareKeys(a.key, b.key));
 }
 
-/** The position after that key, by binary search. */
+/** Returns the index of the first room after that key, by binary search. */
 function firstAfter(rooms: readonly ListedRoom[], key: ListedRoom['key']): number {
   let [from, to] = [0, rooms.length];
   while (from < to) {
@@ -113,7 +114,7 @@ function firstAfter(rooms: readonly ListedRoom[], key: ListedRoom['key']): numbe
   return from;
 }
 
-/** Reads and joins in one step: the connection joins in the same turn in which the answer is made. */
+/** Joins the room in the same event-loop tick in which the response is built, so that no message falls between them. */
 export async function join(
   chat: Chat,
   connection: Connection,
@@ -125,14 +126,14 @@ export async function join(
   const { person } = connection;
   const { id } = room.record;
   const membership = person.memberships.get(id);
-  const acts = membership?.member.acted === acted.never && hasBegun(room.record);
-  if (membership === undefined || acts) {
+  const isFirstVisit = membership?.member.acted === acted.never && hasBegun(room.record);
+  if (membership === undefined || isFirstVisit) {
     await history.write.join({ room: id, user: userOf(connection), at: Date.now() }, connection.id);
   }
-  // The client has this head from another server, and this one has not got the change yet.
+  // The client got this head from another server, before this server got the change.
   if (since !== undefined && since > room.record.head) await history.current();
   const { reset } = room.record;
-  const resume = since !== undefined && isKnown(room, since) ? since : undefined;
+  const resume = since !== undefined && canContinueFrom(room, since) ? since : undefined;
   const missed: StoredMessage[] = [];
   room.missed.add(missed);
   const mine = new Mine(chat, person);
@@ -140,49 +141,48 @@ export async function join(
   let threads: Awaited<ReturnType<typeof threadsFor>>;
   try {
     const { head } = room.record;
-    if (resume === head || head === 0) page = nothing;
+    if (resume === head || head === 0) page = emptyPage;
     else if (resume === undefined) page = await newest.of(room);
-    else page = await history.read.changes({ room: id, since: resume, upTo: head, limit: joinChanges });
+    else page = await history.read.changes({ room: id, since: resume, upTo: head, limit: maxJoinChanges });
     threads = await threadsFor(chat, person, id, page.messages, page.threads);
-    // Messages published meanwhile may need a look too. Only one more, since messages may change at each look: the rest
-    // stays unmarked.
+    // `look` may wait for the history, and messages that are published during that may need a second call. Each call may
+    // see new changes, so later ones stay without the user's own reactions.
     if (await mine.look([...page.messages, ...missed])) await mine.look([...page.messages, ...missed]);
   } finally {
     room.missed.delete(missed);
   }
-  // The connection was closed, or the user lost the room, during the read.
+  // The connection was closed, or the user lost the room, during the reads.
   if (connection.gone) throw new RequestError('not_joined');
   if (directory.find(person, id) !== room) throw new RequestError('unknown_room');
-  // The user was removed from a public room meanwhile. This joins it again, since a joined connection needs a
-  // membership.
+  // The user was removed from a public room during the reads. Repeat the join, because a joined connection needs a membership.
   if (!person.memberships.has(id)) return join(chat, connection, room, payload);
-  // The room was reset meanwhile, so the page may be outdated.
+  // The room was reset during the reads, so the page may be outdated.
   if (room.record.reset !== reset) return join(chat, connection, room, payload);
-  const answer = resume === undefined ? newestOf(page, missed) : changesOf(page, missed);
+  const completed = resume === undefined ? addToNewest(page, missed) : addToChanges(page, missed);
   publisher.join(connection.id, id);
   connection.joined.add(room);
   room.joined.add(connection);
   room.joins++;
-  // Their threads may have been announced before this connection joined.
+  // The threads of these messages may have been announced before this connection joined.
   for (const message of missed) chat.threads.changed(room, message);
   return {
     room: summaryOf(directory, room, connection),
-    ...answer,
-    messages: mine.in(answer.messages),
+    ...completed,
+    messages: mine.in(completed.messages),
     ...threads,
     ...(since !== undefined && resume === undefined ? { reset: true as const } : {}),
-    ...presentIn(room, person),
+    ...listPresent(room, person),
   };
 }
 
-function presentIn(room: Room, { user }: Person): { present: User[]; presentCount: number } {
+function listPresent(room: Room, { user }: Person): { present: User[]; presentCount: number } {
   if (!hasBegun(room.record)) return { present: [{ id: user.id, name: user.name }], presentCount: 1 };
   const present: User[] = [];
   const self = room.present.get(user.id);
   if (self !== undefined) present.push(self);
-  for (const other of room.present.values()) {
-    if (present.length === presentListed) break;
-    if (other !== self) present.push(other);
+  for (const shown of room.present.values()) {
+    if (present.length === maxPresentListed) break;
+    if (shown !== self) present.push(shown);
   }
   return { present, presentCount: room.present.size };
 }
@@ -196,9 +196,9 @@ export async function sync(
   if (since > room.record.head) await chat.history.current();
   return settled(room, async () => {
     const { id, head, lastSeq } = room.record;
-    // The client discards the room and starts again.
-    if (!isKnown(room, since)) {
-      const page = await chat.history.read.newest({ room: id, upTo: lastSeq, limit: joinPage });
+    // With `reset` the client discards its copy of the room.
+    if (!canContinueFrom(room, since)) {
+      const page = await chat.history.read.newest({ room: id, upTo: lastSeq, limit: joinPageSize });
       return { head, ...(await timelineFor(chat, person, id, page)), reset: true as const };
     }
     const page = await chat.history.read.changes({ room: id, since, upTo: head, limit });
@@ -207,35 +207,35 @@ export async function sync(
 }
 
 /**
- * Whether a client can continue from that head: not after a restore of an older history, and not from before a reset, or from
- * a deleted room that had the id.
+ * Whether a client can continue from that head. It cannot if an older history was restored, or if the head predates a reset
+ * or belongs to a deleted room with the same ID.
  */
-function isKnown({ record: { head, reset = 0 } }: Room, since: number): boolean {
+function canContinueFrom({ record: { head, reset = 0 } }: Room, since: number): boolean {
   return since <= head && since >= reset;
 }
 
-/** Reads from a room, and again if the room was reset meanwhile, because clients have discarded the earlier state. */
+/** Repeats the read if the room is reset during it, because clients discard the earlier state. */
 export async function settled<T>(room: Room, read: () => Promise<T>): Promise<T> {
   for (;;) {
     const { reset } = room.record;
-    const found = await read();
-    if (room.record.reset === reset) return found;
+    const result = await read();
+    if (room.record.reset === reset) return result;
   }
 }
 
 /**
- * Reads by the rooms that the user may know of, and again if these have changed during that: the answer would show that
- * something is in a room that the user has lost, if only by its length.
- * @param scope those rooms, as JSON
+ * Reads within the rooms that the user may know of, and repeats the read if these rooms change during it. Otherwise the length
+ * of the response could reveal the contents of a room that the user lost.
+ * @param scope returns the rooms, in a form that JSON can compare
  */
 export async function readWithin<Scope, T>(
   scope: () => Scope,
   read: (scope: Scope) => Promise<T>,
 ): Promise<T> {
   for (;;) {
-    const known = scope();
-    const answer = await read(known);
-    if (JSON.stringify(scope()) === JSON.stringify(known)) return answer;
+    const current = scope();
+    const result = await read(current);
+    if (JSON.stringify(scope()) === JSON.stringify(current)) return result;
   }
 }
 
@@ -253,8 +253,8 @@ export function leave(
 
 type NewRoom = RequestPayload<'room:create'>;
 
-/** The input of the history's `createRoom`. */
-function roomOf({ limits }: Chat, connection: Connection, { name, topic, kind, clientId }: NewRoom) {
+/** Returns the input of the history's `createRoom`. */
+function toNewRoom({ limits }: Chat, connection: Connection, { name, topic, kind, clientId }: NewRoom) {
   return {
     id: newRoomId(),
     kind,
@@ -275,30 +275,32 @@ export async function create(
   const { history, directory } = chat;
   const { members = [] } = payload;
   if (payload.kind === 'public' && members.length > 0) {
-    throw new RequestError('bad_request', 'members are for private rooms: anybody may join a public one');
+    throw new RequestError(
+      'bad_request',
+      'members can be added only to a private room, any user can join a public room',
+    );
   }
-  const asked = roomOf(chat, connection, payload);
-  // A repeat is answered, whatever its name.
-  if (chat.hold !== undefined && (await history.probe.createRoom(asked)) === null)
+  const input = toNewRoom(chat, connection, payload);
+  // A duplicate gets its response without a check of the name.
+  if (chat.hold !== undefined && (await history.probe.createRoom(input)) === null)
     await checkRoomWords(chat, connection, payload, payload.name, payload.topic);
-  // Before the room is there: the request fails as a whole if the site does not answer.
+  // If the site does not respond, the request fails before the room is created.
   const named = await askSite(chat, members);
-  const made = await history.write.createRoom(asked, connection.id);
-  const room = requireRoom(directory.find(connection.person, made.room.id));
+  const { room: record, repeated } = await history.write.createRoom(input, connection.id);
+  const room = requireRoom(directory.find(connection.person, record.id));
   let failed: { user: string; code: RequestErrorCode }[] = [];
-  if (!made.repeated && members.length > 0)
-    ({ failed } = await addPeople(chat, connection, room, members, named));
-  return { answer: { room: summaryAfter(directory, room, connection), failed }, repeated: made.repeated };
+  if (!repeated && members.length > 0) ({ failed } = await addPeople(chat, connection, room, members, named));
+  return { answer: { room: summaryAfter(directory, room, connection), failed }, repeated };
 }
 
-/** The room that this user has already created with this clientId, or null. */
+/** Returns the room that this user created earlier with this `clientId`; null if there is none, or if the user lost it. */
 export async function created(
   chat: Chat,
   connection: Connection,
   payload: NewRoom,
 ): Promise<Answers['room:create'] | null> {
-  const known = await chat.history.probe.createRoom(roomOf(chat, connection, payload));
-  const room = known && chat.directory.find(connection.person, known.room.id);
+  const existing = await chat.history.probe.createRoom(toNewRoom(chat, connection, payload));
+  const room = existing && chat.directory.find(connection.person, existing.room.id);
   return room ? { room: summaryOf(chat.directory, room, connection), failed: [] } : null;
 }
 
@@ -308,49 +310,47 @@ export function mayCreate({ settings }: Chat, { identity }: Connection, kind: 'p
 }
 
 /**
- * Ids of users' rooms begin with `u-`, which distinguishes them from rooms of the settings, the session and the API.
+ * IDs of rooms that users create start with `u-`. Rooms of the settings, the session and the API have other IDs.
  */
 function newRoomId(): string {
   return `u-${randomBytes(16).toString('base64url')}`;
 }
 
-/** Adds messages published meanwhile, and drops the oldest ones to make room. */
-function newestOf(page: Page, missed: readonly StoredMessage[]): Page {
+/** Adds messages that were published during the read to the newest page, and drops the oldest messages above its limits. */
+function addToNewest(page: Page, missed: readonly StoredMessage[]): Page {
   if (missed.length === 0) return page;
   const bySeq = new Map(page.messages.map((message) => [message.seq, message]));
   for (const message of missed) {
-    // An edit of a message older than the page is left out.
+    // Omits changes of messages that are older than the page.
     if (bySeq.has(message.seq) || message.seq > (page.messages.at(-1)?.seq ?? 0))
       bySeq.set(message.seq, message);
   }
   const messages = [...bySeq.values()];
   let { complete } = page;
-  while (messages.length > joinPage || isTooLarge(messages)) {
+  while (messages.length > joinPageSize || isTooLarge(messages)) {
     messages.shift();
     complete = false;
   }
   return { messages, complete };
 }
 
-/** Adds messages published meanwhile after all changes; room:sync returns those that do not fit. */
-function changesOf(page: Page, missed: readonly StoredMessage[]): Page {
+/** Adds messages that were published during the read to a complete page of changes. `room:sync` returns the rest. */
+function addToChanges(page: Page, missed: readonly StoredMessage[]): Page {
   const newest = missed.at(-1);
   if (!page.complete || newest === undefined) return page;
-  const byId = new Map(page.messages.map((message) => [message.seq, message]));
+  const bySeq = new Map(page.messages.map((message) => [message.seq, message]));
   for (const message of missed) {
-    // Each message once, in its newest state and at its newest position.
-    byId.delete(message.seq);
-    byId.set(message.seq, message);
+    bySeq.set(message.seq, message);
   }
-  const messages = [...byId.values()].sort((a, b) => a.rev - b.rev);
+  const messages = [...bySeq.values()].sort((a, b) => a.rev - b.rev);
   let bytes = 0;
-  const rest = messages.findIndex((message, n) => {
+  const end = messages.findIndex((message, n) => {
     bytes += sizeOf(message) + 1;
-    return n > 0 && (n === joinChanges || bytes > maxPageBytes);
+    return n > 0 && (n === maxJoinChanges || bytes > maxPageBytes);
   });
-  if (rest === -1) return { messages, complete: true };
-  // The client continues after the last one, so that must be one that is already published.
-  const first = messages.slice(0, rest).filter(({ rev }) => rev <= newest.rev);
+  if (end === -1) return { messages, complete: true };
+  // The client continues after the last `rev` of the page, so the page ends with a published message.
+  const first = messages.slice(0, end).filter(({ rev }) => rev <= newest.rev);
   return { messages: first, complete: false };
 }
 

@@ -18,7 +18,7 @@ import type { Publisher } from './publisher.ts';
 
 const previewLength = 120;
 
-/** A room as one connection sees it. */
+/** Returns a room as one connection sees it. */
 export function summaryOf(directory: Directory, room: Room, connection: Connection): RoomSummary {
   const { record } = room;
   const { person, identity } = connection;
@@ -26,7 +26,7 @@ export function summaryOf(directory: Directory, room: Room, connection: Connecti
   const member = membership?.member;
   const readSeq = member === undefined ? 0 : Math.min(member.readSeq, record.lastSeq);
   const partner = partnerOf(directory, room, person);
-  // Without conditional spreads, which cost several times as much: this runs for each room of each connection.
+  // Runs for each room of each connection. Conditional spreads would cost several times as much.
   const summary: RoomSummary = {
     id: record.id,
     name: partner?.user.name ?? record.name,
@@ -69,8 +69,8 @@ export function summaryOf(directory: Directory, room: Room, connection: Connecti
 }
 
 /**
- * The room in the answer to a change that is stored. Others may have been stored along with it, and applied by now.
- * @throws RequestError `unknown_room` if the user has lost the room by them: nothing of it may follow
+ * Returns the room for the response to a stored change. Later changes may already be applied.
+ * @throws RequestError `unknown_room` if the user lost the room by a later change
  */
 export function summaryAfter(directory: Directory, { record }: Room, connection: Connection): RoomSummary {
   return summaryOf(directory, requireRoom(directory.find(connection.person, record.id)), connection);
@@ -85,13 +85,16 @@ export function sendSummary(
   publisher.toConnections([connection.id], 'room:changed', summaryOf(directory, room, connection));
 }
 
-/** Whether links have no previews in a direct room, as this user sees it: undefined if they have. */
+/**
+ * Returns why a direct room has no link previews: `asked` if only this user wants them, `off` if this user does not.
+ * Undefined if it has previews, and for rooms of other kinds.
+ */
 export function previewsFor(record: RoomRecord, user: string): 'asked' | 'off' | undefined {
   if (record.kind !== 'direct' || record.previewsOf === 'both') return undefined;
   return wantsPreviews(record, user) ? 'asked' : 'off';
 }
 
-/** The name of a room as this member sees it: a direct room has the other user's. */
+/** Returns the name of a room for a member. A direct room has the peer's name. */
 export function nameFor(directory: Directory, room: Room, person: Person): string {
   return partnerOf(directory, room, person)?.user.name ?? room.record.name;
 }
@@ -113,7 +116,7 @@ export function previewOf(message: StoredMessage): LastMessage {
   };
 }
 
-/** The other user of a direct room. `known`: this user may know the name, and whether the other one is present. */
+/** Returns the peer in a direct room. `known`: the person may know the name and presence of the peer. */
 export function partnerOf(
   directory: Directory,
   room: Room,
@@ -137,23 +140,23 @@ export function notifyOf({ record }: Pick<Room, 'record'>, member: MemberRecord 
   return member?.notify ?? (record.kind === 'public' ? 'mentions' : 'all');
 }
 
-/** Expired messages are not unread, nor are those in a direct room from a user who is blocked. */
+/** Counts unread messages without expired ones. A direct room with a blocked peer has none. */
 function unreadOf(
   { lastSeq, firstSeq, pair }: RoomRecord,
   readSeq: number,
   blocked: ReadonlySet<string>,
 ): number {
-  // Nobody blocks oneself.
+  // Users cannot block themselves, so a blocked user of the pair is the peer.
   if (pair?.some((id) => blocked.has(id))) return 0;
   return Math.max(0, lastSeq - Math.max(readSeq, firstSeq - 1));
 }
 
-interface Counted {
+interface CountedRooms {
   memberships: readonly (Pick<Room, 'record'> & Pick<Membership, 'member' | 'mentions'>)[];
   blocked: ReadonlySet<string>;
 }
 
-function totalsOf({ memberships, blocked }: Counted): Totals {
+function totalsOf({ memberships, blocked }: CountedRooms): Totals {
   const totals = { unread: 0, mentions: 0 };
   for (const { record, member, mentions } of memberships) {
     if (notifyOf({ record }, member) === 'none') continue;
@@ -163,12 +166,12 @@ function totalsOf({ memberships, blocked }: Counted): Totals {
   return totals;
 }
 
-const countedOf = ({ memberships, blocked }: Person): Counted => ({
+const countedRoomsOf = ({ memberships, blocked }: Person): CountedRooms => ({
   memberships: [...memberships.values()].map(({ room: { record }, ...rest }) => ({ record, ...rest })),
   blocked,
 });
 
-async function readCounted({ read }: History, user: string): Promise<Counted> {
+async function readCountedRooms({ read }: History, user: string): Promise<CountedRooms> {
   const { memberships, blocked } = await read.user({ user });
   return {
     memberships: memberships.map(({ room, ...rest }) => ({ record: room, ...rest })),
@@ -176,39 +179,36 @@ async function readCounted({ read }: History, user: string): Promise<Counted> {
   };
 }
 
-export const totalsOfPerson = (person: Person): Totals => totalsOf(countedOf(person));
+export const totalsOfPerson = (person: Person): Totals => totalsOf(countedRoomsOf(person));
 
-/** Bounds the reads of one user that run at once. */
-interface ReadsOfUsers {
+/** Limits the concurrent reads of one user. */
+interface UserReadLimit {
   run<T>(user: string, read: () => Promise<T>): Promise<T>;
 }
 
 /**
- * The answer of `GET /me` about a user, who need not be connected. It makes nobody present, and counts no room that the
- * session of the request does not give any more. Null for a user who is banned from the site.
+ * Returns the response of `GET /me` for a user, connected or not. It does not make the user present, and omits rooms that the
+ * session of the request no longer grants. Null if the user is banned from the site.
  */
 export function totalsOfUser(
   history: History,
   directory: Directory,
-  reads: ReadsOfUsers,
+  reads: UserReadLimit,
   identity: SessionIdentity,
 ): Promise<Totals | null> {
   return reads.run(identity.id, async () => {
     await history.current();
     const person = directory.person(identity.id);
     const { memberships, blocked } =
-      person === undefined ? await readCounted(history, identity.id) : countedOf(person);
-    // After the read, because messages that were stored after a ban may be counted.
+      person === undefined ? await readCountedRooms(history, identity.id) : countedRoomsOf(person);
+    // Checked after the read, because the totals may count messages that were stored after a ban.
     if (directory.banOf(identity.id) !== null) return null;
-    const left = memberships.filter(({ record, member }) => memberBySession(record, member, identity));
-    return totalsOf({ memberships: left, blocked });
+    const current = memberships.filter(({ record, member }) => memberBySession(record, member, identity));
+    return totalsOf({ memberships: current, blocked });
   });
 }
 
-/**
- * The operator's settings CHAT_CREATE_ROOMS, CHAT_DIRECT, CHAT_FIND_PEOPLE, CHAT_LAST_SEEN, CHAT_SEEN and
- * CHAT_MODERATE_DATA.
- */
+/** The operator's settings that decide what users can do. */
 export interface ChatSettings {
   createRooms: 'none' | 'private' | 'all';
   direct: boolean;
@@ -220,7 +220,7 @@ export interface ChatSettings {
   previews: boolean;
   hold: { mode: HoldMode; words: readonly string[] };
   push?: { browsers?: object | undefined } | undefined;
-  /** Whether people who are away get mails. */
+  /** Whether offline users get mails. */
   mails: boolean;
 }
 

@@ -1,7 +1,7 @@
 import type { Effect } from './effect.ts';
 import { nobody } from './model.ts';
 
-/** A user has another name, or has acted for the first time. */
+/** The name or the site role of a user changed, or the user acted in a public room for the first time. */
 export const userEffect: Effect<'user'> = {
   outdates: ({ directory }, { user }) => directory.withPeers(user.id),
   apply({ directory, others }, { user }, find) {

@@ -19,9 +19,9 @@ import { size } from './size.ts';
 
 const seed = Number(process.env.FUZZ_SEED ?? size(Date.now() & 0x7fffffff, 6));
 const users = ['u1', 'u2', 'u3', 'u4'];
-/** A run that takes longer ends with fewer requests. */
+/** After this time a run stops sending requests. */
 const maxMs = 480_000;
-/** A server stops during one of so many batches. */
+/** On average, a server stops during one batch of this number. */
 const batchesPerStop = size(60, 40);
 const batchesPerComparison = size(100, 50);
 
@@ -34,7 +34,7 @@ interface Database {
   inProcess: number[];
 }
 
-/** In an ordinary run few processes are killed, because starting one takes longer than all requests. */
+/** Outside soak runs few processes are killed, because starting a process takes longer than all requests. */
 const databases: Database[] = [
   {
     ...{ database: 'SQLite', openSite: openSqliteSite, servers: 'one server' },
@@ -51,7 +51,7 @@ const databases: Database[] = [
 ];
 
 test.for(databases)(
-  `$database, $servers, $requests random requests with kills and restarts, seed ${seed}: rooms, members, messages and marks are those of a simple model`,
+  `$database, $servers, $requests random requests with kills and restarts, seed ${seed}: rooms, members, messages and read markers equal a simple model`,
   { timeout: size(1_200_000, 120_000) },
   async ({ database, openSite, requests: requestCount, inProcess }) => {
     const roll = dice(seed);
@@ -63,23 +63,23 @@ test.for(databases)(
     const env = { CHAT_SESSION_STORE: memcached.url, CHAT_CREATE_ROOMS: 'all', CHAT_DRAIN: '0s' };
     const servers = new RestartedServers(site, env, inProcess);
     const random = new RandomRequests(roll, users);
-    /** The states that explain all responses: several only until the servers have shown which is theirs. */
+    /** The states that explain all responses. `findState` reduces them to the states that equal what servers show. */
     let states = [new ChatModel()];
     const count = { requests: 0, concurrent: 0, kills: 0, stops: 0, unanswered: 0 };
     let batch = 0;
-    const where = () => `${database}, FUZZ_SEED=${seed}, batch ${batch}`;
+    const describeRun = () => `${database}, FUZZ_SEED=${seed}, batch ${batch}`;
 
     /** @param stopped a server that stops while the requests run */
     async function runBatch(requests: readonly ModelRequest[], stopped?: number): Promise<void> {
-      const askers = requests.map(({ user }) => user);
-      await servers.catchUp(askers);
+      const senders = requests.map(({ user }) => user);
+      await servers.catchUp(senders);
       for (const request of requests) await joinRoom(request);
       count.requests += requests.length;
       if (requests.length > 1) count.concurrent += requests.length;
-      servers.noteChanges(askers);
+      servers.markOutdated(senders);
       const running = requests.map((request) => {
         const isJoined = servers.connection(request.user).joined.has(request.payload.room);
-        return servers.carryOut({ ...request, isJoined });
+        return servers.run({ ...request, isJoined });
       });
       if (stopped !== undefined) await stopServer(stopped, requests);
       const outcomes = (await Promise.all(running)).filter(
@@ -89,17 +89,17 @@ test.for(databases)(
       count.unanswered += unanswered.length;
       if (stopped !== undefined) {
         await servers.restart(stopped);
-        for (const outcome of unanswered) await learnIds(outcome, stopped);
+        for (const outcome of unanswered) await findCreatedIds(outcome, stopped);
       }
       try {
         states = explain(states, outcomes);
       } catch (error) {
-        throw new Error(`${where()}: ${(error as Error).message}`);
+        throw new Error(`${describeRun()}: ${(error as Error).message}`);
       }
       const sends = unanswered.flatMap(({ request }) => (request.event === 'message:send' ? [request] : []));
-      // The response to the repeat leaves one state, if nothing else is uncertain.
+      // If only one message is uncertain, the response to its repeat decides between the states.
       if (sends.length === 1 && unanswered.length === 1 && roll(2) === 0) await runBatch(sends);
-      if (stopped !== undefined && unanswered.length > 0) await site.untilSessionsEnd(stopped);
+      if (stopped !== undefined && unanswered.length > 0) await site.waitForSessionsEnd(stopped);
       if (states.length > 1) await findState(requests);
       for (const request of sends) await runBatch([request]);
       for (const user of users) {
@@ -108,11 +108,11 @@ test.for(databases)(
       }
     }
 
-    /** Members join before they send, as clients do. */
+    /** Joins the room before a member sends a message, as clients do. */
     async function joinRoom({ user, event, payload: { room } }: ModelRequest): Promise<void> {
       const { joined } = servers.connection(user);
       if (!event.startsWith('message:') || joined.has(room) || !states[0]?.isMember(user, room)) return;
-      expect(await servers.ask(user, 'room:join', { room }), where()).toMatchObject({ ok: true });
+      expect(await servers.request(user, 'room:join', { room }), describeRun()).toMatchObject({ ok: true });
       joined.add(room);
     }
 
@@ -124,20 +124,20 @@ test.for(databases)(
       await servers.stop(server, signal);
     }
 
-    /** Finds which room or invite link an unanswered request has created. */
-    async function learnIds(outcome: Outcome, stopped: number): Promise<void> {
+    /** Finds the room or invite link that an unanswered request created. */
+    async function findCreatedIds(outcome: Outcome, stopped: number): Promise<void> {
       const { user, event, payload } = outcome.request;
-      if (event === 'room:create') Object.assign(outcome, await servers.carryOut(outcome.request));
+      if (event === 'room:create') Object.assign(outcome, await servers.run(outcome.request));
       if (event !== 'invite:create') return;
-      await site.untilSessionsEnd(stopped);
+      await site.waitForSessionsEnd(stopped);
       await servers.catchUp([user]);
-      const answer = await servers.ask(user, 'invite:list', { room: payload.room });
-      const { invites = [] } = (answer.ok ? answer.data : {}) as { invites?: { id: string }[] };
-      const known = states[0]?.rooms.get(payload.room)?.invites;
-      outcome.created = { id: invites.find(({ id }) => !known?.has(id))?.id };
+      const response = await servers.request(user, 'invite:list', { room: payload.room });
+      const { invites = [] } = (response.ok ? response.data : {}) as { invites?: { id: string }[] };
+      const earlierInvites = states[0]?.rooms.get(payload.room)?.invites;
+      outcome.created = { id: invites.find(({ id }) => !earlierInvites?.has(id))?.id };
     }
 
-    /** Reads what the responses do not show. */
+    /** Reads the changed rooms from the servers, and keeps the states that equal them. */
     async function findState(requests: readonly ModelRequest[]): Promise<void> {
       const [state] = states as [ChatModel];
       const rooms = requests.map(
@@ -164,7 +164,7 @@ test.for(databases)(
       return new Map(await Promise.all(lists));
     }
 
-    /** Keeps the states in which the room is as the servers show it. */
+    /** Keeps the states in which the room equals what the servers show. */
     async function compareRoom(id: string, threads: readonly number[], lists: Lists): Promise<void> {
       const summaryOf = (user: string) => lists.get(user)?.rooms.get(id);
       const reader = users.find((user) => summaryOf(user) !== undefined);
@@ -177,15 +177,15 @@ test.for(databases)(
         followers: await Promise.all(threads.map((thread) => readFollowers(id, thread))),
       };
       const views = states.map((state) => state.view(id, users, { reader, moderator, threads }));
-      const equal = states.filter((_, n) => isDeepStrictEqual(shown, views[n]));
-      if (equal.length === 0) expect(shown, `${where()}, room ${id}`).toStrictEqual(views[0]);
-      states = equal;
+      const matching = states.filter((_, n) => isDeepStrictEqual(shown, views[n]));
+      if (matching.length === 0) expect(shown, `${describeRun()}, room ${id}`).toStrictEqual(views[0]);
+      states = matching;
     }
 
     async function readFollowers(room: string, thread: number): Promise<string[]> {
       const followers = users.map(async (user) => {
-        const answer = await servers.ask(user, 'thread:get', { room, thread, limit: 1 });
-        return answer.ok && (answer.data as { following: boolean }).following ? [user] : [];
+        const response = await servers.request(user, 'thread:get', { room, thread, limit: 1 });
+        return response.ok && (response.data as { following: boolean }).following ? [user] : [];
       });
       return (await Promise.all(followers)).flat();
     }
@@ -195,7 +195,7 @@ test.for(databases)(
       const [state] = states as [ChatModel];
       for (const [user, { rooms }] of lists) {
         const own = [...state.rooms.keys()].filter((id) => state.isMember(user, id));
-        expect([...rooms.keys()].sort(), `${where()}, rooms of ${user}`).toEqual(own.sort());
+        expect([...rooms.keys()].sort(), `${describeRun()}, rooms of ${user}`).toEqual(own.sort());
       }
       for (const { id, messages } of state.rooms.values()) {
         const thread = pick(messages.flatMap((message) => message.thread ?? []));
@@ -208,16 +208,17 @@ test.for(databases)(
     const startedAt = performance.now();
     while (count.requests < requestCount && performance.now() - startedAt < maxMs) {
       batch++;
-      const stopped = roll(batchesPerStop) === 0 ? pick(servers.killable()) : undefined;
+      const stopped = roll(batchesPerStop) === 0 ? pick(servers.findKillable()) : undefined;
       const moved = roll(20) === 0 ? pick(users) : undefined;
       if (moved !== undefined) await servers.connect(moved, roll(site.servers.length));
-      // More requests at once when a server stops, so that it stops while one runs.
+      // More concurrent requests while a server stops, so that at least one is likely to be running.
       await runBatch(random.next(states[0] as ChatModel, stopped === undefined ? undefined : 4), stopped);
       if (stopped !== undefined || batch % batchesPerComparison === 0) await compareAll();
     }
-    await servers.untilAllRun();
+    await servers.waitForStarts();
     await compareAll();
-    for (const state of states.slice(1)) expect(state, `${where()}: two states are left`).toEqual(states[0]);
+    for (const state of states.slice(1))
+      expect(state, `${describeRun()}: two states are left`).toEqual(states[0]);
     const seconds = Math.round((performance.now() - startedAt) / 1000);
     console.log(`${database}, seed ${seed}, ${seconds} s: ${JSON.stringify(count)}`);
   },

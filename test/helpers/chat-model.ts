@@ -1,6 +1,6 @@
 /**
- * A simple model of rooms, members and messages: the rules of docs/protocol.md for rooms that users made, independent of
- * the server's code. Users have no site roles. Forks share the rooms that they do not change.
+ * A simple model of the rules of docs/protocol.md for rooms that users create, their members and messages. It shares no code
+ * with the server. Users have no site roles. Forks share the rooms that they do not change.
  */
 type Role = 'owner' | 'moderator' | 'member';
 
@@ -13,12 +13,12 @@ interface ModelMessage {
   replyTo?: number;
   thread?: number;
   mentions: string[];
-  /** Followers of the thread when the reply was sent. */
-  concerned: string[];
+  /** The followers of the thread when the reply was sent, without its author. */
+  notifiedFollowers: string[];
   reactions: Map<string, string[]>;
 }
 
-/** `madeAt`, `removedAt` and `since` are numbers of the room's clock. */
+/** `createdAt`, `removedAt` and `since` are ticks of `clock`. */
 export interface ModelRoom {
   id: string;
   kind: 'public' | 'private';
@@ -29,23 +29,23 @@ export interface ModelRoom {
   clock: number;
   head: number;
   members: Map<string, { role: Role; readSeq: number; since: number }>;
-  /** Users who were members at some time. */
-  formerMembers: Set<string>;
-  /** Users who have left: other users cannot add them again. */
-  left: Set<string>;
+  /** Users who are or were members. */
+  everMembers: Set<string>;
+  /** Users who left. Other users cannot add them again. */
+  leavers: Set<string>;
   removedAt: Map<string, number>;
-  /** Whether the end of the ban makes the user a member again. */
+  /** By banned user, whether the end of the ban makes the user a member again. */
   banned: Map<string, boolean>;
   muted: Set<string>;
-  /** Users who have written: slow mode lasts longer than a run. */
+  /** Users who wrote. Slow mode blocks them until it is turned off, because it lasts longer than a run. */
   writers: Set<string>;
   messages: ModelMessage[];
-  /** By thread and user. */
+  /** Whether a user follows a thread, by thread and user. False after an explicit unfollow. */
   following: Map<string, boolean>;
   pins: { seq: number; by: string; after: number }[];
-  invites: Map<string, { by: string; uses: number; used: number; madeAt: number; readmits: boolean }>;
-  /** By user and clientId. */
-  sent: Map<string, { seq: number; said: string }>;
+  invites: Map<string, { by: string; uses: number; used: number; createdAt: number; readmits: boolean }>;
+  /** Sent messages by user and `clientId`. `fingerprint` detects a different message with the same ID. */
+  sends: Map<string, { seq: number; fingerprint: string }>;
 }
 
 export interface ModelRequest {
@@ -53,17 +53,17 @@ export interface ModelRequest {
   event: string;
   // biome-ignore lint/suspicious/noExplicitAny: the payloads of thirty events, which the server checks
   payload: Record<string, any>;
-  /** Whether the connection has joined the room. Someone who was just added to it has not. */
+  /** Whether the connection has joined the room. The connection of a user who was just added has not. */
   isJoined?: boolean;
 }
 
-/** `code` is `ok` or an error code. */
+/** `code`: `ok` or an error code. */
 export interface ModelResponse {
   code: string;
   [field: string]: unknown;
 }
 
-/** What the server has chosen. */
+/** IDs and tokens that the server generated. */
 export interface Created {
   id?: string | undefined;
   token?: string | undefined;
@@ -73,19 +73,19 @@ const rank = { owner: 2, moderator: 1, member: 0 };
 const maxPins = 50;
 const maxInvites = 20;
 
-class Refusal extends Error {}
+class Rejection extends Error {}
 
-function refuse(code: string): never {
-  throw new Refusal(code);
+function reject(code: string): never {
+  throw new Rejection(code);
 }
 
 export class ChatModel {
   rooms = new Map<string, ModelRoom>();
   blocked = new Map<string, Set<string>>();
-  /** The room and the id of each invite link, by its token. */
+  /** The room and the ID of each invite link, by token. */
   tokens = new Map<string, { room: string; id: string }>();
 
-  /** A copy that can change these rooms, blocks and the set of rooms. */
+  /** Returns a copy that can change these rooms, the blocks and the set of rooms without changing this model. */
   fork(rooms: readonly string[]): ChatModel {
     const copy = new ChatModel();
     copy.rooms = new Map(this.rooms);
@@ -99,24 +99,24 @@ export class ChatModel {
   }
 
   /**
-   * Carries out a request.
-   * @param created the ids that the server has chosen
+   * Runs a request.
+   * @param created the IDs that the server generated for it
    */
   run(request: ModelRequest, created: Created = {}): ModelResponse {
     try {
       return { code: 'ok', ...this.#run(request, created) };
     } catch (error) {
-      if (error instanceof Refusal) return { code: error.message };
+      if (error instanceof Rejection) return { code: error.message };
       throw error;
     }
   }
 
-  /** The room that a request may change. */
+  /** Returns the room that a request may change. */
   roomOf({ event, payload }: ModelRequest): string | undefined {
     return event === 'invite:accept' ? this.tokens.get(payload.token)?.room : payload.room;
   }
 
-  /** Carries out reactions to one message that the server stores as one change. */
+  /** Runs reactions to one message that the server stores as one change. */
   react(requests: readonly ModelRequest[]): ModelResponse[] {
     const [
       {
@@ -133,9 +133,9 @@ export class ChatModel {
       const users = message.reactions.get(emoji) ?? [];
       if (users.includes(user) === on) return 'ok';
       isChanged = true;
-      const others = users.filter((other) => other !== user);
-      if (on) message.reactions.set(emoji, [...others, user]);
-      else if (others.length > 0) message.reactions.set(emoji, others);
+      const remaining = users.filter((other) => other !== user);
+      if (on) message.reactions.set(emoji, [...remaining, user]);
+      else if (remaining.length > 0) message.reactions.set(emoji, remaining);
       else message.reactions.delete(emoji);
       return 'ok';
     });
@@ -149,17 +149,17 @@ export class ChatModel {
     return this.rooms.get(id)?.members.has(user) === true;
   }
 
-  /** Equal for states in which these rooms and all blocks are equal. */
+  /** Returns a key that is equal for states with equal blocks and equal `rooms`. */
   key(rooms: Iterable<string> = this.rooms.keys()): string {
     const compared = [[...rooms].map((id) => this.rooms.get(id)), this.blocked];
     return JSON.stringify(compared, (_, value: unknown) => {
-      // The order in which entries were added does not matter.
+      // Sorted, because the order of insertion does not matter.
       if (value instanceof Set) return [...value].sort();
       return value instanceof Map ? [...value].sort(([a], [b]) => (a < b ? -1 : 1)) : value;
     });
   }
 
-  /** What servers must show of a room. */
+  /** Returns what servers must show of a room to its users, to one reader and to one moderator. */
   view(
     id: string,
     users: readonly string[],
@@ -183,16 +183,16 @@ export class ChatModel {
     if (event === 'room:create') return this.#create(user, payload, String(created.id));
     if (event === 'user:block') return this.#block(user, payload);
     if (event === 'invite:accept') return this.#accept(user, payload);
-    const room = this.rooms.get(payload.room) ?? refuse('unknown_room');
-    if (!canRead(room, user)) refuse('unknown_room');
+    const room = this.rooms.get(payload.room) ?? reject('unknown_room');
+    if (!canRead(room, user)) reject('unknown_room');
     switch (event) {
       case 'room:join':
-        add(room, user);
+        addMember(room, user);
         return {};
       case 'room:invite':
         return this.#invite(room, user, payload);
       case 'room:remove':
-        return remove(room, user, payload.user);
+        return removeMember(room, user, payload.user);
       case 'room:role':
         return setRole(room, user, payload.user, payload.role);
       case 'room:mute':
@@ -205,13 +205,13 @@ export class ChatModel {
         return {};
       }
       case 'room:delete':
-        if (room.members.get(user)?.role !== 'owner') refuse('forbidden');
+        if (room.members.get(user)?.role !== 'owner') reject('forbidden');
         this.rooms.delete(room.id);
         return {};
       case 'invite:create':
         return this.#createInvite(room, user, payload, created);
       case 'invite:revoke': {
-        if (room.kind === 'public') refuse('forbidden');
+        if (room.kind === 'public') reject('forbidden');
         const invite = room.invites.get(payload.id);
         if (invite?.by === user || rankIn(room, user) > 0) room.invites.delete(payload.id);
         return {};
@@ -223,7 +223,7 @@ export class ChatModel {
       case 'message:send':
         return send(room, user, payload, isJoined);
     }
-    if (!isJoined || !room.members.has(user)) refuse('not_joined');
+    if (!isJoined || !room.members.has(user)) reject('not_joined');
     switch (event) {
       case 'message:edit':
         return edit(room, user, payload);
@@ -239,32 +239,32 @@ export class ChatModel {
   #create(user: string, { name, kind }: ModelRequest['payload'], id: string): object {
     const room: ModelRoom = {
       ...{ id, kind, name, topic: '', write: 'all', slow: 0, clock: 0, head: 0 },
-      ...{ members: new Map(), formerMembers: new Set(), left: new Set(), removedAt: new Map() },
+      ...{ members: new Map(), everMembers: new Set(), leavers: new Set(), removedAt: new Map() },
       ...{ banned: new Map(), muted: new Set(), writers: new Set(), messages: [], following: new Map() },
-      ...{ pins: [], invites: new Map(), sent: new Map() },
+      ...{ pins: [], invites: new Map(), sends: new Map() },
     };
-    add(room, user);
+    addMember(room, user);
     (room.members.get(user) as { role: Role }).role = 'owner';
     this.rooms.set(id, room);
     return {};
   }
 
   #block(user: string, { user: other, blocked }: ModelRequest['payload']): object {
-    if (user === other) refuse('bad_request');
+    if (user === other) reject('bad_request');
     if (blocked) this.blocked.set(user, (this.blocked.get(user) ?? new Set()).add(other));
     else this.blocked.get(user)?.delete(other);
     return {};
   }
 
   #invite(room: ModelRoom, user: string, { users: [other] }: ModelRequest['payload']): object {
-    if (room.kind === 'public') refuse('forbidden');
-    const isRefused =
-      room.left.has(other) ||
+    if (room.kind === 'public') reject('forbidden');
+    const isRejected =
+      room.leavers.has(other) ||
       room.banned.has(other) ||
       this.blocked.get(other)?.has(user) ||
-      (room.formerMembers.has(other) && rankIn(room, user) === 0);
-    if (!room.members.has(other) && isRefused) return { failed: 'forbidden' };
-    add(room, other);
+      (room.everMembers.has(other) && rankIn(room, user) === 0);
+    if (!room.members.has(other) && isRejected) return { failed: 'forbidden' };
+    addMember(room, other);
     return {};
   }
 
@@ -274,27 +274,27 @@ export class ChatModel {
     { uses }: ModelRequest['payload'],
     { id = '', token = '' }: Created,
   ): object {
-    if (room.kind === 'public') refuse('forbidden');
+    if (room.kind === 'public') reject('forbidden');
     if ([...room.invites.values()].filter((invite) => invite.by === by).length >= maxInvites)
-      refuse('limit_reached');
+      reject('limit_reached');
     const readmits = rankIn(room, by) > 0;
-    room.invites.set(id, { by, uses, used: 0, madeAt: room.clock++, readmits });
+    room.invites.set(id, { by, uses, used: 0, createdAt: room.clock++, readmits });
     if (token !== '') this.tokens.set(token, { room: room.id, id });
     return {};
   }
 
   #accept(user: string, { token }: ModelRequest['payload']): object {
-    const place = this.tokens.get(token);
-    const room = this.rooms.get(place?.room ?? '');
-    const invite = room?.invites.get(place?.id ?? '');
-    if (room === undefined || invite === undefined) refuse('unknown_invite');
+    const ref = this.tokens.get(token);
+    const room = this.rooms.get(ref?.room ?? '');
+    const invite = room?.invites.get(ref?.id ?? '');
+    if (room === undefined || invite === undefined) reject('unknown_invite');
     if (room.members.has(user)) return {};
     const removedAt = room.removedAt.get(user);
-    const isReadmitted = removedAt === undefined || (invite.readmits && invite.madeAt > removedAt);
+    const mayReturn = removedAt === undefined || (invite.readmits && invite.createdAt > removedAt);
     const isUsedUp = invite.uses > 0 && invite.used >= invite.uses;
-    if (isUsedUp || room.banned.has(user) || !isReadmitted) refuse('unknown_invite');
+    if (isUsedUp || room.banned.has(user) || !mayReturn) reject('unknown_invite');
     invite.used++;
-    add(room, user);
+    addMember(room, user);
     return {};
   }
 
@@ -304,10 +304,10 @@ export class ChatModel {
     const { name, topic, kind, head, write, slow } = room;
     const lastSeq = room.messages.length;
     const blocked = this.blocked.get(user);
-    const isMention = ({ user: author, deletedBy, mentions, concerned }: ModelMessage) =>
+    const isMention = ({ user: author, deletedBy, mentions, notifiedFollowers }: ModelMessage) =>
       deletedBy === undefined &&
       !blocked?.has(author) &&
-      (mentions.includes(user) || mentions.includes('*') || concerned.includes(user));
+      (mentions.includes(user) || mentions.includes('*') || notifiedFollowers.includes(user));
     return {
       ...{ name, topic, kind, head, write, slow, lastSeq },
       ...{ role: member.role, members: room.members.size, readSeq: member.readSeq },
@@ -329,7 +329,7 @@ export class ChatModel {
       if (message.deletedBy === undefined && !blocked?.has(message.user)) replies.push(message);
     }
     return {
-      messages: room.messages.map(({ concerned: _, mentions, reactions, ...message }) => ({
+      messages: room.messages.map(({ notifiedFollowers: _, mentions, reactions, ...message }) => ({
         ...message,
         mentions,
         hidden: blocked?.has(message.user) === true,
@@ -362,53 +362,55 @@ const canRead = (room: ModelRoom, user: string): boolean =>
 const rankIn = (room: ModelRoom, user: string): number => rank[room.members.get(user)?.role ?? 'member'];
 
 function requireModerator(room: ModelRoom, user: string): void {
-  if (rankIn(room, user) === 0) refuse('forbidden');
+  if (rankIn(room, user) === 0) reject('forbidden');
 }
 
 function rightsIn(room: ModelRoom, user: string): string[] {
-  const role = rankIn(room, user);
+  const userRank = rankIn(room, user);
   return [
-    ...(room.write === 'all' || role > 0 ? ['send'] : []),
+    ...(room.write === 'all' || userRank > 0 ? ['send'] : []),
     ...(room.kind === 'private' ? ['invite'] : []),
-    ...(role > 0 ? ['update', 'remove', 'moderate', 'pin'] : []),
-    ...(role > 1 ? ['roles', 'delete'] : []),
+    ...(userRank > 0 ? ['update', 'remove', 'moderate', 'pin'] : []),
+    ...(userRank > 1 ? ['roles', 'delete'] : []),
     'leave',
   ];
 }
 
-function add(room: ModelRoom, user: string): void {
+function addMember(room: ModelRoom, user: string): void {
   if (room.members.has(user)) return;
   room.members.set(user, { role: 'member', readSeq: room.messages.length, since: room.clock++ });
-  room.formerMembers.add(user);
-  room.left.delete(user);
+  room.everMembers.add(user);
+  room.leavers.delete(user);
   room.removedAt.delete(user);
 }
 
-/** Ends a membership. The room of an owner goes to the longest-standing moderator, otherwise member. */
+/** Ends a membership. After an owner the longest-standing moderator becomes the owner, or else the longest-standing member. */
 function endMembership(room: ModelRoom, user: string): void {
   const wasOwner = room.members.get(user)?.role === 'owner';
   room.members.delete(user);
   deleteInvites(room, user);
   for (const [key, isFollowing] of room.following)
     if (isFollowing && key.endsWith(` ${user}`)) room.following.delete(key);
-  const [next] = [...room.members.values()].sort((a, b) => rank[b.role] - rank[a.role] || a.since - b.since);
-  if (wasOwner && next !== undefined) next.role = 'owner';
+  const [successor] = [...room.members.values()].sort(
+    (a, b) => rank[b.role] - rank[a.role] || a.since - b.since,
+  );
+  if (wasOwner && successor !== undefined) successor.role = 'owner';
 }
 
 function deleteInvites(room: ModelRoom, by: string): void {
   for (const [id, invite] of room.invites) if (invite.by === by) room.invites.delete(id);
 }
 
-function remove(room: ModelRoom, user: string, other: string): object {
+function removeMember(room: ModelRoom, user: string, other: string): object {
   if (user === other) {
     if (!room.members.has(user)) return {};
     endMembership(room, user);
-    room.left.add(user);
+    room.leavers.add(user);
     return {};
   }
   requireModerator(room, user);
   if (!room.members.has(other)) return {};
-  if (rankIn(room, user) <= rankIn(room, other)) refuse('forbidden');
+  if (rankIn(room, user) <= rankIn(room, other)) reject('forbidden');
   endMembership(room, other);
   room.removedAt.set(other, room.clock++);
   return {};
@@ -418,70 +420,71 @@ function setRole(room: ModelRoom, user: string, other: string, role: Role): obje
   const target = room.members.get(other);
   if (target?.role === role) return {};
   const self = room.members.get(user);
-  if (self?.role !== 'owner') refuse('forbidden');
-  if (target === undefined) refuse('unknown_user');
-  if (user === other) refuse('forbidden');
+  if (self?.role !== 'owner') reject('forbidden');
+  if (target === undefined) reject('unknown_user');
+  if (user === other) reject('forbidden');
   if (role === 'owner') self.role = 'moderator';
   if (role === 'member') deleteInvites(room, other);
   target.role = role;
   return {};
 }
 
-function restrict(room: ModelRoom, user: string, other: string, isBan: boolean, isLaid: boolean): object {
+function restrict(room: ModelRoom, user: string, other: string, isBan: boolean, isImposed: boolean): object {
   requireModerator(room, user);
-  if (rankIn(room, user) <= rankIn(room, other)) refuse('forbidden');
+  if (rankIn(room, user) <= rankIn(room, other)) reject('forbidden');
   if (!isBan) {
-    if (isLaid) room.muted.add(other);
+    if (isImposed) room.muted.add(other);
     else room.muted.delete(other);
     return {};
   }
-  const returns = room.banned.get(other);
-  if (!isLaid) {
+  const becomesMember = room.banned.get(other);
+  if (!isImposed) {
     room.banned.delete(other);
-    if (returns) add(room, other);
+    if (becomesMember) addMember(room, other);
     return {};
   }
-  room.banned.set(other, returns ?? room.members.has(other));
+  room.banned.set(other, becomesMember ?? room.members.has(other));
   if (room.members.has(other)) endMembership(room, other);
   room.removedAt.set(other, room.clock++);
   return {};
 }
 
-/** Mutes and `write` concern messages and edits. */
+/** Mutes and `write` apply to messages and edits. */
 function requireWriter(room: ModelRoom, user: string): void {
   if (room.write === 'moderators') requireModerator(room, user);
-  if (room.muted.has(user)) refuse('muted');
+  if (room.muted.has(user)) reject('muted');
 }
 
 const describe = (message: ModelMessage, seq: number) => ({ seq, rev: message.rev, text: message.text });
 
 function send(room: ModelRoom, user: string, payload: ModelRequest['payload'], isJoined: boolean): object {
   const { text, clientId, replyTo, mentions = [] } = payload;
-  const said = JSON.stringify([text, replyTo, mentions]);
-  const repeated = room.sent.get(`${user} ${clientId}`);
-  if (repeated !== undefined) {
-    if (repeated.said !== said) refuse('conflict');
-    return describe(room.messages[repeated.seq - 1] as ModelMessage, repeated.seq);
+  const fingerprint = JSON.stringify([text, replyTo, mentions]);
+  const earlier = room.sends.get(`${user} ${clientId}`);
+  if (earlier !== undefined) {
+    if (earlier.fingerprint !== fingerprint) reject('conflict');
+    return describe(room.messages[earlier.seq - 1] as ModelMessage, earlier.seq);
   }
-  if (!isJoined || !room.members.has(user)) refuse('not_joined');
+  if (!isJoined || !room.members.has(user)) reject('not_joined');
   requireWriter(room, user);
-  if (replyTo > room.messages.length) refuse('unknown_message');
-  if (room.slow > 0 && room.writers.has(user) && rankIn(room, user) === 0) refuse('rate_limited');
+  if (replyTo > room.messages.length) reject('unknown_message');
+  if (room.slow > 0 && room.writers.has(user) && rankIn(room, user) === 0) reject('rate_limited');
   const thread = replyTo && (room.messages[replyTo - 1]?.thread ?? replyTo);
   const message: ModelMessage = {
-    ...{ user, text, rev: ++room.head, edited: false, mentions: mentionedIn(room, user, mentions) },
+    ...{ user, text, rev: ++room.head, edited: false, mentions: allowedMentions(room, user, mentions) },
     ...(replyTo === undefined ? {} : { replyTo, thread }),
-    ...{ concerned: thread === undefined ? [] : followReply(room, user, thread), reactions: new Map() },
+    ...{ notifiedFollowers: thread === undefined ? [] : followByReply(room, user, thread) },
+    reactions: new Map(),
   };
   const seq = room.messages.push(message);
-  room.sent.set(`${user} ${clientId}`, { seq, said });
+  room.sends.set(`${user} ${clientId}`, { seq, fingerprint });
   room.writers.add(user);
   (room.members.get(user) as { readSeq: number }).readSeq = seq;
   return describe(message, seq);
 }
 
-/** Mentions of users who may not read the room are left out, and so are those of all users by plain members. */
-function mentionedIn(room: ModelRoom, by: string, mentions: readonly { user: string }[]): string[] {
+/** Omits mentions of users who may not read the room, and of all users (`*`) by plain members. */
+function allowedMentions(room: ModelRoom, by: string, mentions: readonly { user: string }[]): string[] {
   const isModerator = rankIn(room, by) > 0;
   const users = mentions.map(({ user }) => user);
   return users.filter((user) => {
@@ -491,8 +494,8 @@ function mentionedIn(room: ModelRoom, by: string, mentions: readonly { user: str
   });
 }
 
-/** A reply makes its author and the thread's author follow. @returns the other followers */
-function followReply(room: ModelRoom, by: string, thread: number): string[] {
+/** Makes the author of a reply and the author of its thread follow the thread. @returns the followers except `by` */
+function followByReply(room: ModelRoom, by: string, thread: number): string[] {
   for (const user of [room.messages[thread - 1]?.user as string, by]) {
     const key = `${thread} ${user}`;
     if (room.members.has(user) && !room.following.has(key)) room.following.set(key, true);
@@ -501,8 +504,8 @@ function followReply(room: ModelRoom, by: string, thread: number): string[] {
 }
 
 function follow(room: ModelRoom, user: string, seq: number, isFollowing: boolean): object {
-  if (!room.members.has(user)) refuse('forbidden');
-  const message = room.messages[seq - 1] ?? refuse('unknown_message');
+  if (!room.members.has(user)) reject('forbidden');
+  const message = room.messages[seq - 1] ?? reject('unknown_message');
   const key = `${message.thread ?? seq} ${user}`;
   if ((room.following.get(key) ?? false) !== isFollowing) room.following.set(key, isFollowing);
   return {};
@@ -511,41 +514,41 @@ function follow(room: ModelRoom, user: string, seq: number, isFollowing: boolean
 function edit(room: ModelRoom, user: string, { seq, text, mentions }: ModelRequest['payload']): object {
   requireWriter(room, user);
   const message = room.messages[seq - 1];
-  if (message === undefined || message.deletedBy !== undefined) refuse('unknown_message');
-  if (message.user !== user) refuse('forbidden');
+  if (message === undefined || message.deletedBy !== undefined) reject('unknown_message');
+  if (message.user !== user) reject('forbidden');
   if (message.text !== text) {
-    const named = mentionedIn(room, user, mentions ?? []);
-    Object.assign(message, { text, edited: true, rev: ++room.head, mentions: named });
+    const allowed = allowedMentions(room, user, mentions ?? []);
+    Object.assign(message, { text, edited: true, rev: ++room.head, mentions: allowed });
   }
   return describe(message, seq);
 }
 
 function deleteMessage(room: ModelRoom, user: string, seq: number): object {
-  const message = room.messages[seq - 1] ?? refuse('unknown_message');
+  const message = room.messages[seq - 1] ?? reject('unknown_message');
   const isOwn = message.user === user;
   if (!isOwn) requireModerator(room, user);
-  if (!isOwn && rankIn(room, user) <= rankIn(room, message.user)) refuse('forbidden');
+  if (!isOwn && rankIn(room, user) <= rankIn(room, message.user)) reject('forbidden');
   if (message.deletedBy === undefined) {
     const deletedBy = isOwn ? 'author' : 'moderator';
-    const emptied = { text: '', edited: false, mentions: [], concerned: [], reactions: new Map() };
-    Object.assign(message, { ...emptied, deletedBy, rev: ++room.head });
+    const empty = { text: '', edited: false, mentions: [], notifiedFollowers: [], reactions: new Map() };
+    Object.assign(message, { ...empty, deletedBy, rev: ++room.head });
   }
   return describe(message, seq);
 }
 
 function pin(room: ModelRoom, user: string, seq: number, isPinned: boolean): object {
   requireModerator(room, user);
-  const message = room.messages[seq - 1] ?? refuse('unknown_message');
-  if (room.pins.some((one) => one.seq === seq) === isPinned) return {};
-  if (isPinned && message.deletedBy !== undefined) refuse('unknown_message');
-  if (isPinned && room.pins.length >= maxPins) refuse('limit_reached');
+  const message = room.messages[seq - 1] ?? reject('unknown_message');
+  if (room.pins.some((existing) => existing.seq === seq) === isPinned) return {};
+  if (isPinned && message.deletedBy !== undefined) reject('unknown_message');
+  if (isPinned && room.pins.length >= maxPins) reject('limit_reached');
   if (isPinned) room.pins.push({ seq, by: user, after: room.messages.length });
-  else room.pins = room.pins.filter((one) => one.seq !== seq);
+  else room.pins = room.pins.filter((existing) => existing.seq !== seq);
   return {};
 }
 
 function markRead(room: ModelRoom, user: string, seq: number, isUnread: boolean): object {
-  if (seq > room.messages.length) refuse('bad_request');
+  if (seq > room.messages.length) reject('bad_request');
   const member = room.members.get(user);
   if (member === undefined) return { readSeq: 0 };
   member.readSeq = isUnread ? seq : Math.max(member.readSeq, seq);

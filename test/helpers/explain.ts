@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ChatModel, Created, ModelRequest, ModelResponse } from './chat-model.ts';
 
-/** A request and the server's response. Without a response the server ended first, so the request may have run or not. */
+/** A request and the server's response. Without a response the server stopped first, so the request may or may not have run. */
 export interface Outcome {
   request: ModelRequest;
   response?: ModelResponse;
@@ -9,38 +9,40 @@ export interface Outcome {
 }
 
 /**
- * Returns the states that result from some order of concurrent requests whose responses equal the server's.
- * @throws Error if no order explains the responses, with both sides
+ * Runs concurrent requests on each state in all orders. Returns the resulting states of the orders whose responses equal the
+ * server's.
+ * @throws Error if there is no such order. The message shows the responses of the server and of the model.
  */
 export function explain(states: readonly ChatModel[], outcomes: readonly Outcome[]): ChatModel[] {
   const explained = new Map<string, ChatModel>();
-  const others = new Set<string>();
+  const mismatches = new Set<string>();
   for (const [n, state] of states.entries()) {
     const rooms = outcomes.flatMap(({ request }) => state.roomOf(request) ?? []);
     for (const order of ordersOf(outcomes)) {
       for (const groups of groupsOf(order)) {
         const fork = state.fork(rooms);
         const responses = groups.flatMap((group) => runGroup(fork, group));
-        if (order.every((outcome, at) => isExplained(outcome, responses[at])))
+        if (order.every((outcome, index) => isExplained(outcome, responses[index])))
           explained.set(`${n} ${fork.key(rooms)}`, fork);
-        else others.add(order.map(({ request }, at) => sideOf(request, responses[at])).join(', '));
+        else
+          mismatches.add(order.map(({ request }, index) => describe(request, responses[index])).join(', '));
       }
     }
   }
   if (explained.size > 0) return distinct([...explained.values()]);
-  const server = outcomes.map(({ request, response }) => sideOf(request, response, request.payload));
+  const server = outcomes.map(({ request, response }) => describe(request, response, request.payload));
   throw new Error(
-    `no order explains the responses\nserver: ${server.join(', ')}\nmodel:  ${[...others].join('\n    or  ')}`,
+    `no order explains the responses\nserver: ${server.join(', ')}\nmodel:  ${[...mismatches].join('\n    or  ')}`,
   );
 }
 
-/** The states without those that equal an earlier one. */
+/** Removes states that equal an earlier state. */
 export function distinct(states: readonly ChatModel[]): ChatModel[] {
   if (states.length === 1) return [...states];
   return [...new Map(states.map((state) => [state.key(), state])).values()];
 }
 
-const sideOf = ({ user, event }: ModelRequest, response?: ModelResponse, payload?: object): string =>
+const describe = ({ user, event }: ModelRequest, response?: ModelResponse, payload?: object): string =>
   `${user} ${event} ${payload === undefined ? '' : JSON.stringify(payload)} => ${JSON.stringify(response ?? 'none')}`;
 
 function runGroup(state: ChatModel, group: readonly Outcome[]): ModelResponse[] {
@@ -51,15 +53,15 @@ function runGroup(state: ChatModel, group: readonly Outcome[]): ModelResponse[] 
 const isExplained = ({ response }: Outcome, expected: ModelResponse | undefined): boolean =>
   response === undefined || isDeepStrictEqual(response, expected);
 
-/** All orders of the outcomes, with and without each of those that have no response. */
+/** Yields all orders of the outcomes. Each outcome without a response is also omitted, because the request may not have run. */
 function* ordersOf(outcomes: readonly Outcome[]): Generator<Outcome[]> {
   if (outcomes.every(({ response }) => response === undefined)) yield [];
   for (const first of outcomes) {
-    for (const rest of ordersOf(outcomes.filter((other) => other !== first))) yield [first, ...rest];
+    for (const rest of ordersOf(outcomes.filter((outcome) => outcome !== first))) yield [first, ...rest];
   }
 }
 
-/** An order, with successive reactions to the same message as one change or as several. */
+/** Yields the ways to group an order, because the server may store successive reactions to a message as one change. */
 function* groupsOf([first, ...rest]: readonly Outcome[]): Generator<Outcome[][]> {
   if (first === undefined) {
     yield [];
@@ -67,10 +69,10 @@ function* groupsOf([first, ...rest]: readonly Outcome[]): Generator<Outcome[][]>
   }
   for (const groups of groupsOf(rest)) {
     yield [[first], ...groups];
-    const [next = [], ...others] = groups;
+    const [next = [], ...later] = groups;
     const [second] = next;
     if (second !== undefined && isSameReaction(first.request, second.request))
-      yield [[first, ...next], ...others];
+      yield [[first, ...next], ...later];
   }
 }
 

@@ -1,7 +1,7 @@
 import { newClientId } from './chat-client.ts';
 import type { ChatModel, ModelRequest, ModelRoom } from './chat-model.ts';
 
-/** How often each kind of request is chosen, relative to the others. */
+/** The relative frequency of each kind of request. */
 const weights = {
   create: 2,
   join: 7,
@@ -33,7 +33,7 @@ const weights = {
 type Kind = keyof typeof weights;
 const kinds = (Object.keys(weights) as Kind[]).flatMap((kind) => Array<Kind>(weights[kind]).fill(kind));
 
-const byModerators = new Set<Kind>([
+const moderatorKinds = new Set<Kind>([
   'remove',
   'role',
   'mute',
@@ -47,19 +47,20 @@ const byModerators = new Set<Kind>([
 ]);
 
 /**
- * Of several requests at once only one is of these, and then no other is a reply: the state does not show why a user is no
- * member, nor whether a follower of a thread was one before a reply.
+ * Concurrent requests contain at most one of these events, and a reply only without them. Otherwise several orders would explain
+ * the responses: what servers show does not reveal why a user is not a member, or whether a user followed a thread before a reply.
  */
 const membershipEvents =
   /^(room:(create|join|invite|remove|role|ban|delete)|invite:(create|accept)|thread:follow)$/;
+/** Above this number rooms are deleted. Many rooms with many messages make a run slow. */
 const maxRooms = 6;
 const emojis = ['👍', '🎉', '🙈'];
 
-/** Chooses requests that often succeed in the state of a model. */
+/** Generates random requests that often succeed in the state of a model. */
 export class RandomRequests {
   readonly #roll: (below: number) => number;
   readonly #users: readonly string[];
-  /** Sent messages, which may be sent again. */
+  /** Earlier `message:send` requests, to repeat them. */
   readonly #sends: ModelRequest[] = [];
   #count = 0;
 
@@ -68,25 +69,25 @@ export class RandomRequests {
     this.#users = users;
   }
 
-  /** Requests in one room, of different users. */
+  /** Returns concurrent requests of different users in one room. */
   next(model: ChatModel, maxCount = [1, 1, 1, 1, 1, 2, 2, 2, 3, 3][this.#roll(10)]): ModelRequest[] {
     const roll = this.#roll;
-    // Sometimes a room that does not exist.
+    // Sometimes the room does not exist.
     const room = (roll(40) > 0 && this.#pick([...model.rooms.keys()])) || 'u-none';
     const requests: ModelRequest[] = [];
     for (const user of this.#shuffle(this.#users).slice(0, maxCount)) {
       const [first] = requests;
-      // Reactions to one message become one change if they come at the same time.
+      // Often reacts to the same message, because the server stores simultaneous reactions as one change.
       if (first?.event === 'message:react' && roll(3) > 0) {
         const payload = { ...first.payload, emoji: this.#pick(emojis), on: roll(3) > 0 };
         requests.push({ user, event: 'message:react', payload });
         continue;
       }
       const request = this.#request(model, user, room);
-      const others = requests.map(effectOn);
-      const effect = effectOn(request);
-      if (effect === 'members' && others.some((other) => other !== undefined)) continue;
-      if (effect === 'thread' && others.includes('members')) continue;
+      const effects = requests.map(findEffect);
+      const effect = findEffect(request);
+      if (effect === 'members' && effects.some((other) => other !== undefined)) continue;
+      if (effect === 'thread' && effects.includes('members')) continue;
       requests.push(request);
       if (request.event === 'room:create') return [request];
     }
@@ -108,14 +109,16 @@ export class RandomRequests {
     const roll = this.#roll;
     const state = model.rooms.get(room);
     const count = state?.messages.length ?? 0;
-    const other = this.#pick(this.#users.filter((one) => one !== user || roll(8) === 0)) as string;
+    const other = this.#pick(
+      this.#users.filter((candidate) => candidate !== user || roll(8) === 0),
+    ) as string;
     const text = `text ${this.#count++}`;
     const ask = (event: string, payload: object): ModelRequest => ({ user, event, payload });
     let kind = this.#pick(kinds) as Kind;
     for (let n = 0; n < 3 && !isLikely(kind, state, user); n++) kind = this.#pick(kinds) as Kind;
     if (model.rooms.size === 0) kind = 'create';
     else if (kind === 'create' && model.rooms.size >= maxRooms) kind = 'deleteRoom';
-    // Now and then the number behind the last message.
+    // Sometimes one more than the last message.
     const anySeq = 1 + roll(Math.max(1, count + (roll(10) === 0 ? 1 : 0)));
     const own = (state?.messages ?? []).flatMap((message, n) => (message.user === user ? [n + 1] : []));
     const isOwn = (kind === 'edit' || kind === 'deleteMessage') && roll(4) > 0;
@@ -156,14 +159,13 @@ export class RandomRequests {
       case 'update':
         return ask('room:update', { room, ...this.#change(text) });
       case 'deleteRoom':
-        // Rooms with many messages make a run slow.
         return ask('room:delete', { room });
       case 'block':
         return ask('user:block', { user: other, blocked: roll(3) === 0 });
       case 'send':
-        return this.#remember(ask('message:send', { room, text, ...this.#about(state, count) }));
+        return this.#remember(ask('message:send', { room, text, ...this.#details(state, count) }));
       case 'sendAgain':
-        return this.#sendAgain(ask('message:send', { room, text, ...this.#about(state, count) }));
+        return this.#sendAgain(ask('message:send', { room, text, ...this.#details(state, count) }));
       case 'edit':
         return ask('message:edit', {
           ...{ room, seq },
@@ -188,11 +190,11 @@ export class RandomRequests {
     }
   }
 
-  /** Most often a link to this room that is not revoked. */
+  /** Returns the token of an invite link, usually a valid link to this room. */
   #token(model: ChatModel, room: string): string {
     const tokens = [...model.tokens].slice(-40);
-    const here = tokens.filter(([, { id }]) => model.rooms.get(room)?.invites.has(id));
-    const [token] = this.#pick(here.length > 0 && this.#roll(10) > 0 ? here : tokens) ?? ['none'];
+    const valid = tokens.filter(([, { id }]) => model.rooms.get(room)?.invites.has(id));
+    const [token] = this.#pick(valid.length > 0 && this.#roll(10) > 0 ? valid : tokens) ?? ['none'];
     return token;
   }
 
@@ -210,12 +212,12 @@ export class RandomRequests {
   }
 
   #mentions(): { user: string; start: number; length: number }[] {
-    const named = this.#shuffle([...this.#users, '*']).slice(0, [0, 0, 1, 2][this.#roll(4)]);
-    return named.map((user, start) => ({ user, start, length: 1 }));
+    const users = this.#shuffle([...this.#users, '*']).slice(0, [0, 0, 1, 2][this.#roll(4)]);
+    return users.map((user, start) => ({ user, start, length: 1 }));
   }
 
-  /** Mentions and what a new message replies to: threads, or one of the last messages. */
-  #about(state: ModelRoom | undefined, count: number): object {
+  /** Returns the mentions of a new message, and `replyTo`: a thread or one of the latest messages. */
+  #details(state: ModelRoom | undefined, count: number): object {
     const mentions = this.#mentions();
     const threads = (state?.messages ?? []).flatMap(({ thread }) => thread ?? []);
     const latest = count - this.#roll(3);
@@ -235,26 +237,27 @@ export class RandomRequests {
     return request;
   }
 
-  /** Sends a message again; sometimes another one with the same clientId. */
+  /** Repeats an earlier message, or sends a different message with its `clientId`. */
   #sendAgain({ user, event, payload }: ModelRequest): ModelRequest {
-    const earlier = this.#pick(this.#sends.filter((one) => one.user === user));
+    const earlier = this.#pick(this.#sends.filter((sent) => sent.user === user));
     if (earlier === undefined) return this.#remember({ user, event, payload });
     if (this.#roll(4) > 0) return earlier;
     return { ...earlier, payload: { ...earlier.payload, text: payload.text } };
   }
 }
 
-function effectOn({ event, payload }: ModelRequest): 'members' | 'thread' | undefined {
+/** Returns the state that a request changes, if it restricts concurrent requests. */
+function findEffect({ event, payload }: ModelRequest): 'members' | 'thread' | undefined {
   if (membershipEvents.test(event)) return 'members';
   return payload.replyTo === undefined ? undefined : 'thread';
 }
 
-/** Whether the user may be allowed to do this. */
+/** Whether the request of the user has a chance to succeed. */
 function isLikely(kind: Kind, state: ModelRoom | undefined, user: string): boolean {
   const member = state?.members.get(user);
   if (kind === 'join') return member === undefined && state?.kind === 'public';
   if (kind === 'acceptInvite') return member === undefined && state !== undefined && state.invites.size > 0;
   if (/invite/i.test(kind)) return member !== undefined && state?.kind === 'private';
-  if (byModerators.has(kind)) return member !== undefined && member.role !== 'member';
+  if (moderatorKinds.has(kind)) return member !== undefined && member.role !== 'member';
   return member !== undefined || kind === 'create' || kind === 'block';
 }

@@ -7,21 +7,22 @@ import type { Outcome } from './explain.ts';
 import { mariadbDatabase, postgresDatabase } from './history-database.ts';
 import { startMariadb } from './mariadb.ts';
 import { startPostgres } from './postgres.ts';
-import { responseOf } from './room-views.ts';
+import { toModelResponse } from './room-views.ts';
 
-/** The settings of the servers that share a history. */
+/** A history, and the servers that share it. */
 export interface Site {
+  /** The environment of each server. */
   servers: NodeJS.ProcessEnv[];
-  /** Waits until the database has ended the sessions of a killed server, which may commit until then. */
-  untilSessionsEnd(server: number): Promise<void>;
+  /** Waits until the database ends the sessions of a killed server. Until then they may still commit. */
+  waitForSessionsEnd(server: number): Promise<void>;
 }
 
-/** A history of one server, in SQLite. */
+/** Opens an SQLite history for one server. */
 export async function openSqliteSite(): Promise<Site> {
   const history = historyFolder();
   onTestFinished(() => history.remove());
   const servers = [{ CHAT_HISTORY: history.url, CHAT_FILES: history.files }];
-  return { servers, untilSessionsEnd: async () => {} };
+  return { servers, waitForSessionsEnd: async () => {} };
 }
 
 export async function openPostgresSite(): Promise<Site> {
@@ -58,7 +59,7 @@ export async function openMariadbSite(): Promise<Site> {
   });
 }
 
-/** Two servers on one history. Each has its own login, so the database can tell whose sessions are open. */
+/** Opens a history for two servers. Each has its own login, so that the sessions of a server can be counted. */
 async function openCluster(
   url: string,
   database: {
@@ -81,7 +82,7 @@ async function openCluster(
       CHAT_CLUSTER: database.cluster,
       CHAT_NODE: login,
     })),
-    async untilSessionsEnd(server) {
+    async waitForSessionsEnd(server) {
       const sql = database.countSessions(logins[server] as string);
       const count = async () => Number((await database.query(sql))[0]?.n);
       await expect.poll(count, { interval: 2 }).toBe(0);
@@ -96,7 +97,7 @@ interface UserConnection {
   joined: Set<string>;
 }
 
-/** Servers that end and start again, with one connection for each user. The users of an ended server go to another. */
+/** Servers that are stopped and started again, with one connection per user. The users of a stopped server move to another. */
 export class RestartedServers {
   readonly site: Site;
   readonly #env: NodeJS.ProcessEnv;
@@ -104,8 +105,8 @@ export class RestartedServers {
   readonly #servers: (RunningChat | undefined)[] = [];
   readonly #starting: Promise<void>[] = [];
   readonly #connections = new Map<string, UserConnection>();
-  /** Servers that may not have read what other servers have stored. */
-  readonly #behind = new Set<number>();
+  /** Servers that may not have read the latest changes of other servers. */
+  readonly #outdated = new Set<number>();
 
   /** @param inProcess servers that run in this process and are never killed */
   constructor(site: Site, env: NodeJS.ProcessEnv, inProcess: readonly number[]) {
@@ -114,22 +115,22 @@ export class RestartedServers {
     this.#inProcess = new Set(inProcess);
   }
 
-  /** @param users their session ids are their names */
+  /** @param users the IDs of the users, which are also their session IDs */
   async start(users: readonly string[]): Promise<void> {
     onTestFinished(() => this.#close());
     await Promise.all(this.site.servers.map((_, server) => this.#startServer(server)));
     for (const [n, user] of users.entries()) await this.connect(user, n % this.#servers.length);
   }
 
-  /** The servers that can be killed now: only while all run. */
-  killable(): number[] {
-    const all = [...this.site.servers.keys()];
-    const isRunning = all.every((server) => this.#servers[server] !== undefined);
-    return isRunning ? all.filter((server) => !this.#inProcess.has(server)) : [];
+  /** Returns the servers that can be killed. Empty unless all servers run, so that users have a server. */
+  findKillable(): number[] {
+    const servers = [...this.site.servers.keys()];
+    const doAllRun = servers.every((server) => this.#servers[server] !== undefined);
+    return doAllRun ? servers.filter((server) => !this.#inProcess.has(server)) : [];
   }
 
   /** Waits until all servers run. */
-  async untilAllRun(): Promise<void> {
+  async waitForStarts(): Promise<void> {
     await Promise.all(this.#starting);
   }
 
@@ -137,7 +138,7 @@ export class RestartedServers {
     return this.#connections.get(user) as UserConnection;
   }
 
-  /** Moves a user to a server, if it runs. */
+  /** Moves a user to a server. No-op if the server does not run. */
   async connect(user: string, server: number): Promise<void> {
     const running = this.#servers[server];
     if (running === undefined) return;
@@ -146,37 +147,38 @@ export class RestartedServers {
     this.#connections.set(user, { server, client, joined: new Set() });
   }
 
-  ask(user: string, event: string, payload: object) {
+  request(user: string, event: string, payload: object) {
     return this.connection(user).client.raw(event, payload);
   }
 
-  async carryOut(request: ModelRequest): Promise<Outcome> {
+  /** Sends a request. If the server stops first, the outcome has no response. */
+  async run(request: ModelRequest): Promise<Outcome> {
     const { client, joined } = this.connection(request.user);
     try {
-      const answer = await client.raw(request.event, request.payload);
-      if (!answer.ok) return { request, response: { code: answer.error.code } };
+      const response = await client.raw(request.event, request.payload);
+      if (!response.ok) return { request, response: { code: response.error.code } };
       if (request.event === 'room:join') joined.add(request.payload.room);
-      const data = answer.data as { room?: { id: string }; invite?: { id: string }; token?: string };
+      const data = response.data as { room?: { id: string }; invite?: { id: string }; token?: string };
       const created = { id: (data.room ?? data.invite)?.id, token: data.token };
-      return { request, created, response: responseOf(request.event, data) };
+      return { request, created, response: toModelResponse(request.event, data) };
     } catch (error) {
       if (!/disconnected|without a connection/.test(String(error))) throw error;
       return { request };
     }
   }
 
-  /** Some requests of these users may have changed the history: the servers of others have not read that. */
-  noteChanges(users: readonly string[]): void {
-    const used = new Set(users.map((user) => this.connection(user).server));
+  /** Marks servers as outdated, because requests of these users change the history through their own servers. */
+  markOutdated(users: readonly string[]): void {
+    const writers = new Set(users.map((user) => this.connection(user).server));
     for (const server of this.site.servers.keys())
-      if (used.size > 1 || !used.has(server)) this.#behind.add(server);
+      if (writers.size > 1 || !writers.has(server)) this.#outdated.add(server);
   }
 
-  /** Makes the servers of these users read all changes, which a request for an unknown room does. */
+  /** Makes the servers of these users read all changes, by a request for an unknown room. */
   async catchUp(users: readonly string[]): Promise<void> {
     const userByServer = new Map(users.map((user) => [this.connection(user).server, user]));
     for (const [server, user] of userByServer) {
-      if (this.#behind.delete(server)) await this.ask(user, 'room:pins', { room: 'u-none' });
+      if (this.#outdated.delete(server)) await this.request(user, 'room:pins', { room: 'u-none' });
     }
   }
 
@@ -185,16 +187,16 @@ export class RestartedServers {
     this.#servers[server] = undefined;
   }
 
-  /** Starts a stopped server; meanwhile its users go to another, if there is one. */
+  /** Starts a stopped server. Its users move to another server, if one runs, or wait for the start. */
   async restart(server: number): Promise<void> {
     const starting = this.#startServer(server);
     this.#starting[server] = starting;
-    // The test waits for it at the end.
+    // `waitForStarts` reports the error.
     starting.catch(() => {});
-    const other = this.#servers.findIndex((running) => running !== undefined);
-    if (other === -1) await starting;
+    const fallback = this.#servers.findIndex((running) => running !== undefined);
+    if (fallback === -1) await starting;
     for (const [user, connection] of this.#connections)
-      if (connection.server === server) await this.connect(user, Math.max(other, 0));
+      if (connection.server === server) await this.connect(user, Math.max(fallback, 0));
   }
 
   async #startServer(server: number): Promise<void> {

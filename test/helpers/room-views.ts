@@ -2,8 +2,8 @@ import type { Message, RoomSummary } from '../../server/wire/events.ts';
 import type { ChatClient } from './chat-client.ts';
 import type { ModelResponse } from './chat-model.ts';
 
-/** What servers show, in the form of `ChatModel`. */
-export function responseOf(event: string, data: object): ModelResponse {
+/** Converts a response of the server to the response of `ChatModel`. */
+export function toModelResponse(event: string, data: object): ModelResponse {
   const { room, failed, message } = data as {
     room?: RoomSummary;
     failed?: { code: string }[];
@@ -16,6 +16,7 @@ export function responseOf(event: string, data: object): ModelResponse {
   return { code: 'ok', seq, rev, ...(event === 'message:react' ? {} : { text }) };
 }
 
+/** Converts a summary to what `ChatModel.view` returns for a user. */
 export function viewSummary(summary: RoomSummary | undefined): object | undefined {
   if (summary === undefined) return undefined;
   const { name, topic = '', kind, head, write, slow = 0, lastSeq, role, members, readSeq, unread } = summary;
@@ -26,7 +27,7 @@ export function viewSummary(summary: RoomSummary | undefined): object | undefine
   };
 }
 
-/** Reads what every member sees. */
+/** Reads what every member sees of a room. */
 export async function readRoom(client: ChatClient, room: string): Promise<object> {
   const messages: Message[] = [];
   const threads: Record<number, object> = {};
@@ -58,12 +59,12 @@ function viewMessage({ user, text, rev, editedAt, deletedBy, replyTo, thread, ..
   };
 }
 
-/** Reads what moderators see. */
+/** Reads what only moderators see of a room. */
 export async function readModeration(client: ChatClient, room: string): Promise<object> {
   const restricted = (await client.request('room:restricted', { room })).users;
   // Public rooms have no invite links.
-  const answer = await client.raw('invite:list', { room });
-  const { invites = [] } = (answer.ok ? answer.data : {}) as {
+  const response = await client.raw('invite:list', { room });
+  const { invites = [] } = (response.ok ? response.data : {}) as {
     invites?: { id: string; by: { id: string }; uses?: number; used: number }[];
   };
   return {

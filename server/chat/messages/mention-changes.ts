@@ -26,7 +26,7 @@ export const mentionsEffect: Effect<'mentions'> = {
   },
 };
 
-/** A reply is in a thread that users follow. */
+/** A reply was sent or deleted, or no longer mentions users who follow its thread. */
 export const concernedEffect: Effect<'concerned'> = {
   outdates: (_, { users }) => users,
   apply(chat, { message, users, is }, find) {
@@ -37,7 +37,7 @@ export const concernedEffect: Effect<'concerned'> = {
     return () => {
       if (is !== 'new') return sendCounts(chat, room, message, users);
       const mentioned = new Set(message.mentions?.map(({ user }) => user));
-      // The mention notifies these users.
+      // Mentioned users are notified of the mention.
       if (mentioned.has(everybody) || message.deletedAt !== undefined) return;
       const followers = users
         .filter((user) => !mentioned.has(user))
@@ -47,7 +47,7 @@ export const concernedEffect: Effect<'concerned'> = {
   },
 };
 
-/** Counts a message among the user's unread mentions, or not. */
+/** Adds a message to the user's unread mentions, or removes it. */
 function applyUnread(
   person: Person | undefined,
   { room, seq, user: author }: StoredMessage,
@@ -89,7 +89,7 @@ function announceMentions(
 
 /**
  * Sends a message to its notification targets, except those who have read it or have joined the room, on any server.
- * @param how.followed they follow its thread. Without it the message mentions them.
+ * @param how.followed the targets follow the thread of the message. Absent if the message mentions them.
  */
 function announceTo(
   chat: Chat,
@@ -110,14 +110,14 @@ function announceTo(
   );
   send(local, message);
   if (others === undefined || remote.length === 0) return;
-  // One node command for all users, because the command and each response are stored.
+  // One node command for all users, because the command and each response are stored in the history.
   const users = remote.map(({ user }) => user.id);
   others
     .orderOthers('', { is: 'joined', room: id, users })
     // A repeated mention is better than a lost one.
     .catch(() => ({ joined: [] }))
     .then(async ({ joined = [] }: Pick<OrderAnswer, 'joined'>) => {
-      // While the other servers were asked, the message may have been deleted or edited, and users may have lost the room.
+      // During the command the message may have been deleted or edited, and users may have lost the room.
       const current = await readCurrent(chat, message);
       if (current === undefined) return;
       const mentioned = new Set(current.mentions?.map(({ user }) => user));
@@ -132,7 +132,7 @@ function announceTo(
     .catch((error) => chat.onAsideFailure('mention_told', error));
 }
 
-/** Returns the message as it is now; undefined if it was deleted. */
+/** Returns the current message; undefined if it was deleted. */
 async function readCurrent(
   { history }: Chat,
   { room, seq, id }: StoredMessage,
@@ -141,7 +141,7 @@ async function readCurrent(
   return message?.id === id && message.deletedAt === undefined ? message : undefined;
 }
 
-/** Sends summaries with new numbers of mentions to these users, because of a change of this message. */
+/** Sends these users summaries with new numbers of mentions after a change of this message. */
 function sendCounts(chat: Chat, room: Room, { user: author }: StoredMessage, users: readonly string[]): void {
   for (const user of users) {
     const person = chat.directory.person(user);
@@ -151,8 +151,8 @@ function sendCounts(chat: Chat, room: Room, { user: author }: StoredMessage, use
 }
 
 /**
- * Whether a user must get the message. The number of unread mentions does not rise for a message that was read before it
- * was edited.
+ * Whether a user must get the message. A user who read the message before an edit does not, because it does not count as an
+ * unread mention.
  */
 function isTarget(room: Room, person: Person, { user: author, seq }: StoredMessage): boolean {
   const { readSeq = 0 } = person.memberships.get(room.record.id)?.member ?? {};

@@ -2,11 +2,11 @@ import { acted, type Change, type RoomRecord, type StoredMessage } from '../../h
 import type { Chat } from '../chat.ts';
 import type { Effect } from '../effect.ts';
 import type { Person, Room } from '../model.ts';
-import { noteWritten } from '../moderation/slow-mode.ts';
+import { recordLastMessage } from '../moderation/slow-mode.ts';
 
 type MessageChange = Change & { type: 'message' };
 
-/** A message is new or was changed, by an edit, a deletion or reactions. */
+/** A message was sent, edited, deleted or reacted to. */
 export const messageEffect: Effect<'message'> = {
   outdates: ({ directory }, { message }) => directory.withPeers(message.user.id),
   apply(chat, change, find) {
@@ -27,7 +27,7 @@ function applyMessage(record: RoomRecord, message: StoredMessage): void {
   if (message.seq === record.lastSeq) record.last = message;
 }
 
-/** A new message makes its author visible in the room (`acted`). The history has stored that with the message. */
+/** A new message makes its author visible in the room (`acted`). The history stored that with the message. */
 function applyAuthor(
   { directory, others }: Chat,
   room: Room,
@@ -49,7 +49,7 @@ function announceMessage(chat: Chat, room: Room, { is, message, reacted }: Messa
   const { directory, publisher, typing, threads, activity, presence } = chat;
   const { id, kind } = room.record;
   const isNew = is === 'new';
-  if (isNew) noteWritten(room, message);
+  if (isNew) recordLastMessage(room, message);
   for (const missed of room.missed) missed.push(message);
   if (isNew) typing.stop(room, message.user.id);
   if (reacted !== undefined) {

@@ -11,18 +11,18 @@ import { messageFor, pageFor } from '../mine.ts';
 import { actorOf, type Connection, type Room, userOf } from '../model.ts';
 import { checkHeld, mayWait, whyHeld } from '../moderation/held.ts';
 import { shownHeld } from '../moderation/shown-held.ts';
-import { lastWritten } from '../moderation/slow-mode.ts';
+import { findLastMessage } from '../moderation/slow-mode.ts';
 import { namesIn } from '../names.ts';
 import { readWithin, settled } from '../rooms.ts';
 import { inOrder } from './mentions.ts';
 import { timelineFor } from './timeline.ts';
 
 /** Users on one page of `message:reactions`. */
-const reactorsListed = 100;
+const maxReactors = 100;
 
-/** How the user of this connection writes in the room. */
-function sendingOf(connection: Connection, room: Room) {
-  const lastOwn = lastWritten(room, connection.person.user.id);
+/** Returns the sender of a message, as the history needs it. */
+function toSender(connection: Connection, room: Room) {
+  const lastOwn = findLastMessage(room, connection.person.user.id);
   return {
     room: room.record.id,
     user: userOf(connection),
@@ -33,7 +33,7 @@ function sendingOf(connection: Connection, room: Room) {
   };
 }
 
-/** The input of the history's `send`, for a message of this connection. */
+/** Returns the input of the history's `send`. */
 export function newMessage(
   connection: Connection,
   room: Room,
@@ -42,7 +42,7 @@ export function newMessage(
 ) {
   const page = previews === undefined || !preview ? null : firstPage(text);
   return {
-    ...sendingOf(connection, room),
+    ...toSender(connection, room),
     clientId,
     text,
     ...(replyTo === undefined ? {} : { replyTo }),
@@ -52,20 +52,20 @@ export function newMessage(
   };
 }
 
-/** The input of the history's `forward`. */
+/** Returns the input of the history's `forward`. `hidden`: the user may not read the source room. */
 export const newForward = (
   { directory }: Pick<Chat, 'directory'>,
   connection: Connection,
   room: Room,
   { from, clientId }: RequestPayload<'message:forward'>,
 ) => ({
-  ...sendingOf(connection, room),
+  ...toSender(connection, room),
   from,
   clientId,
   ...(directory.find(connection.person, from.room) === undefined ? { hidden: true as const } : {}),
 });
 
-/** Resolves when the copy is on disk. The history decides whether the user may read the original. */
+/** Resolves when the copy is on disk. The history decides whether the user may read the original message. */
 export async function forward(
   chat: Chat,
   connection: Connection,
@@ -73,29 +73,30 @@ export async function forward(
   payload: RequestPayload<'message:forward'>,
 ): Promise<{ answer: { message: Message }; repeated: boolean }> {
   const { person } = connection;
-  // Another server may have let the user into the room, or removed that user.
+  // Wait for changes of other servers, which may have added the user to the source room or removed the user.
   await chat.history.current();
-  const origin = await originOf(chat, connection, payload.from);
-  // By the role that is known here now: one that another server changes before the copy is stored does not count.
-  const waits = mayWait(chat, connection, room);
-  const sent = newForward(chat, connection, room, payload);
-  // A repeat is answered, whatever the original has become since, and however many bytes were copied.
-  const known = waits || origin?.files !== undefined ? await chat.history.probe.forward(sent) : null;
-  if (known !== null)
-    return { answer: { message: await messageFor(chat, person, known.message) }, repeated: true };
-  if (waits) {
-    if (origin === undefined) throw new RequestError('unknown_message');
-    if ((await whyHeld(chat, connection, room, origin.text, origin.files)) !== null) {
-      throw new RequestError('forbidden', 'the copy would wait for a moderator: write a message of your own');
+  const original = await readOriginal(chat, connection, payload.from);
+  // Uses the role that this server knows. A concurrent change of the role on another server is ignored.
+  const isChecked = mayWait(chat, connection, room);
+  const input = newForward(chat, connection, room, payload);
+  // A duplicate gets its response even if the original message changed or the file budget is used up.
+  const duplicate =
+    isChecked || original?.files !== undefined ? await chat.history.probe.forward(input) : null;
+  if (duplicate !== null)
+    return { answer: { message: await messageFor(chat, person, duplicate.message) }, repeated: true };
+  if (isChecked) {
+    if (original === undefined) throw new RequestError('unknown_message');
+    if ((await whyHeld(chat, connection, room, original.text, original.files)) !== null) {
+      throw new RequestError('forbidden', 'the copy would need approval, write your own message instead');
     }
   }
-  const files = origin?.files ?? [];
+  const files = original?.files ?? [];
   const bytes = files.reduce((sum, { size }) => sum + size, 0);
   const charge = files.length === 0 ? undefined : chat.fileBudget.charge(person.user.id, bytes, files.length);
   try {
-    const { text = '' } = origin ?? {};
-    const checked = waits ? { checked: { text, files } } : {};
-    const { message, repeated } = await chat.history.write.forward({ ...sent, ...checked }, connection.id);
+    const { text = '' } = original ?? {};
+    const checked = isChecked ? { checked: { text, files } } : {};
+    const { message, repeated } = await chat.history.write.forward({ ...input, ...checked }, connection.id);
     if (repeated) charge?.cancel();
     return { answer: { message: await messageFor(chat, person, message) }, repeated };
   } catch (error) {
@@ -104,56 +105,59 @@ export async function forward(
   }
 }
 
-/** The message that is forwarded. Of a room that the user may not read nothing is known: the answer would depend on it. */
-async function originOf(
+/**
+ * Reads the message to forward. Undefined if the user may not read its room, so that neither checks nor the file budget reveal
+ * the message.
+ */
+async function readOriginal(
   { history, directory }: Chat,
   { person }: Connection,
-  place: { room: string; seq: number },
+  ref: { room: string; seq: number },
 ): Promise<StoredMessage | undefined> {
-  const room = directory.find(person, place.room);
-  // An expired message is still stored until its step of the sweep.
-  if (room === undefined || place.seq < room.record.firstSeq) return undefined;
-  const [message] = await history.read.messages({ places: [place] });
+  const room = directory.find(person, ref.room);
+  // An expired message stays stored until the sweep deletes it.
+  if (room === undefined || ref.seq < room.record.firstSeq) return undefined;
+  const [message] = await history.read.messages({ places: [ref] });
   return message?.deletedAt === undefined ? message : undefined;
 }
 
-/** Resolves when the message is on disk; it has been published by then, or waits for a moderator. */
+/** Resolves when the message is on disk. By then it is published, or pending approval. */
 export async function send(
   chat: Chat,
   connection: Connection,
   room: Room,
   payload: RequestPayload<'message:send'>,
 ): Promise<{ answer: Answers['message:send']; repeated: boolean }> {
-  const sent = newMessage(connection, room, payload, chat);
-  const done = await (chat.hold === undefined
-    ? chat.history.write.send(sent, connection.id)
-    : sendOrHold(chat, connection, room, sent));
-  const { repeated } = done;
-  if ('held' in done) {
+  const input = newMessage(connection, room, payload, chat);
+  const output = await (chat.hold === undefined
+    ? chat.history.write.send(input, connection.id)
+    : sendOrHold(chat, connection, room, input));
+  const { repeated } = output;
+  if ('held' in output) {
     if (!repeated) {
       chat.typing.stop(room, connection.person.user.id);
-      chat.previews?.beginHeld(done.held);
+      chat.previews?.beginHeld(output.held);
     }
-    return { answer: await heldAnswer(chat, done.held), repeated };
+    return { answer: await heldAnswer(chat, output.held), repeated };
   }
-  if (!repeated) chat.previews?.begin(done.message);
-  return { answer: { message: await messageFor(chat, connection.person, done.message) }, repeated };
+  if (!repeated) chat.previews?.begin(output.message);
+  return { answer: { message: await messageFor(chat, connection.person, output.message) }, repeated };
 }
 
 async function sendOrHold(
   chat: Chat,
   connection: Connection,
   room: Room,
-  sent: ReturnType<typeof newMessage>,
+  input: ReturnType<typeof newMessage>,
 ): Promise<Writes['hold']['out']> {
-  const why = await whyHeld(chat, connection, room, sent.text, sent.files);
+  const why = await whyHeld(chat, connection, room, input.text, input.files);
   if (why !== null && mayWait(chat, connection, room)) {
-    // A repeat is answered, however many wait.
-    const known = await chat.history.probe.hold({ ...sent, why });
-    if (known !== null) return known;
+    // A duplicate gets its response even if too many messages are pending.
+    const duplicate = await chat.history.probe.hold({ ...input, why });
+    if (duplicate !== null) return duplicate;
     await checkHeld(chat, connection);
   }
-  return chat.history.write.hold({ ...sent, why }, connection.id);
+  return chat.history.write.hold({ ...input, why }, connection.id);
 }
 
 async function heldAnswer({ history }: Chat, held: StoredHeld): Promise<{ held: Held }> {
@@ -161,7 +165,7 @@ async function heldAnswer({ history }: Chat, held: StoredHeld): Promise<{ held: 
   return { held: shown as Held };
 }
 
-/** The answer to a repeat of `message:send`; null if it is none. */
+/** Returns the response to a duplicate of an earlier `message:send`; null for a new message. */
 export async function sent(
   chat: Chat,
   connection: Connection,
@@ -169,28 +173,28 @@ export async function sent(
   payload: RequestPayload<'message:send'>,
 ): Promise<Answers['message:send'] | null> {
   const message = { ...newMessage(connection, room, payload, chat), asMember: false };
-  const known = await (chat.hold === undefined
+  const duplicate = await (chat.hold === undefined
     ? chat.history.probe.send(message)
     : chat.history.probe.hold({ ...message, why: null }));
-  if (known === null) return null;
-  if ('held' in known) return heldAnswer(chat, known.held);
-  return { message: await messageFor(chat, connection.person, known.message) };
+  if (duplicate === null) return null;
+  if ('held' in duplicate) return heldAnswer(chat, duplicate.held);
+  return { message: await messageFor(chat, connection.person, duplicate.message) };
 }
 
 export async function edit(
   chat: Chat,
   connection: Connection,
-  place: Room,
-  { room, seq, text, files, mentions, rev }: RequestPayload<'message:edit'>,
+  room: Room,
+  { room: id, seq, text, files, mentions, rev }: RequestPayload<'message:edit'>,
 ): Promise<Answers['message:edit']> {
   const user = connection.person.user.id;
   const page = chat.previews === undefined ? null : firstPage(text);
-  chat.reactions.flush(room, seq);
+  chat.reactions.flush(id, seq);
   try {
-    const why = await whyHeld(chat, connection, place, text, files);
-    if (why !== null && mayWait(chat, connection, place)) await checkHeld(chat, connection, { room, seq });
-    const edited = {
-      room,
+    const why = await whyHeld(chat, connection, room, text, files);
+    if (why !== null && mayWait(chat, connection, room)) await checkHeld(chat, connection, { room: id, seq });
+    const input = {
+      room: id,
       seq,
       user,
       text,
@@ -201,15 +205,15 @@ export async function edit(
       ...(rev === undefined ? {} : { rev }),
       at: Date.now(),
     };
-    const done = await (why === null
-      ? chat.history.write.edit(edited)
-      : chat.history.write.holdEdit({ ...edited, why }));
-    if ('held' in done) {
-      chat.previews?.beginHeld(done.held);
-      return await heldAnswer(chat, done.held);
+    const output = await (why === null
+      ? chat.history.write.edit(input)
+      : chat.history.write.holdEdit({ ...input, why }));
+    if ('held' in output) {
+      chat.previews?.beginHeld(output.held);
+      return await heldAnswer(chat, output.held);
     }
-    chat.previews?.begin(done.message);
-    return { message: await messageFor(chat, connection.person, done.message) };
+    chat.previews?.begin(output.message);
+    return { message: await messageFor(chat, connection.person, output.message) };
   } catch (error) {
     if (!(error instanceof RequestError) || error.current === undefined) throw error;
     const current = await messageFor(chat, connection.person, error.current as StoredMessage);
@@ -227,28 +231,28 @@ export async function react(
   return { message: await messageFor(chat, connection.person, message), changed };
 }
 
-/** The message, if the reaction would change nothing; otherwise null. */
+/** Returns the message if the reaction would be a no-op; otherwise null. */
 export async function reacted(
   chat: Chat,
   connection: Connection,
   { room, seq, emoji, on }: RequestPayload<'message:react'>,
 ): Promise<Answers['message:react'] | null> {
   const user = connection.person.user.id;
-  const known = await chat.history.probe.react({ room, seq, reactions: [{ user, emoji, on }] });
-  if (known === null) return null;
-  const [result = 'same'] = known.results;
+  const output = await chat.history.probe.react({ room, seq, reactions: [{ user, emoji, on }] });
+  if (output === null) return null;
+  const [result = 'same'] = output.results;
   if (result !== 'same' && result !== 'changed') throw new RequestError(result);
-  return { message: await messageFor(chat, connection.person, known.message) };
+  return { message: await messageFor(chat, connection.person, output.message) };
 }
 
-/** The users with that reaction, by time. */
+/** Returns the users with that reaction, oldest first. */
 export async function reactors(
   chat: Chat,
   { person }: Connection,
   { room, seq, emoji, cursor }: RequestPayload<'message:reactions'>,
 ): Promise<Answers['message:reactions']> {
   const [after] = cursor === undefined ? [0] : decodeCursor(cursor, ['count']);
-  const page = await chat.history.read.reactors({ room, seq, emoji, after, limit: reactorsListed });
+  const page = await chat.history.read.reactors({ room, seq, emoji, after, limit: maxReactors });
   if (page === null) throw new RequestError('unknown_message');
   const { users, next } = page;
   const names = await namesIn(chat, room, users, person.user.id);
@@ -264,24 +268,24 @@ export async function deleteMessage(
   const { history, reactions } = chat;
   const { id } = room.record;
   reactions.flush(id, seq);
-  const me = connection.person.user.id;
+  const user = connection.person.user.id;
   const author = await authorOf(chat, connection, { room: id, seq });
-  if (author !== me && !(await mayModerate(chat, connection, room, author)))
+  if (author !== user && !(await mayModerate(chat, connection, room, author)))
     throw new RequestError('forbidden');
   const { message, changed } = await history.write.delete({
     room: id,
     seq,
-    user: me,
-    moderator: author !== me,
+    user,
+    moderator: author !== user,
     siteModerator: moderatesSite(connection.identity),
     ...(reason ? { reason } : {}),
     at: Date.now(),
   });
-  if (changed && author !== me && reason) tellAuthor(chat, author, { room: id, seq, reason });
+  if (changed && author !== user && reason) sendDeletionReason(chat, author, { room: id, seq, reason });
   return { message: await messageFor(chat, connection.person, message) };
 }
 
-/** A message shows the page of its link no more. */
+/** Removes the link preview of a message. */
 export async function removePreview(
   chat: Chat,
   connection: Connection,
@@ -306,23 +310,23 @@ export async function removePreview(
 }
 
 /**
- * Notifies the author of a deleted message of the reason. The message is deleted, whether or not that fails.
+ * Sends the author of a deleted message the reason, in a background task. If that fails, the message stays deleted.
  * @param data the deleted message and the reason
  */
-export function tellAuthor(
+export function sendDeletionReason(
   chat: Chat,
   author: string,
   data: { room: string; seq: number; reason: string },
 ): void {
-  const tell = async () => {
-    // Another server may have removed the author, who then gets no more of the room.
+  const send = async () => {
+    // Wait for changes of other servers, because an author who lost the room must not get the reason.
     await chat.history.current();
     await chat.everywhere(author, { is: 'push', name: 'deleted', data, room: data.room });
   };
-  tell().catch((error) => chat.onAsideFailure('deletion_reason', error));
+  send().catch((error) => chat.onAsideFailure('deletion_reason', error));
 }
 
-/** @throws RequestError `unknown_message`, or `unknown_room` for a user who was removed, also by another server */
+/** @throws RequestError `unknown_message`, or `unknown_room` if the user lost the room, even through another server */
 async function authorOf(
   { history, directory }: Chat,
   { person }: Connection,
@@ -337,7 +341,7 @@ async function authorOf(
 
 async function mayModerate(chat: Chat, connection: Connection, room: Room, author: string): Promise<boolean> {
   const target = await targetOf(chat, room.record.id, author);
-  // The user may have lost the right meanwhile.
+  // After the read, because the user may lose the right during it.
   const actor = actorOf(room, connection);
   return rightsIn(room.record, actor).includes('moderate') && outranks(actor, target);
 }
@@ -355,14 +359,14 @@ export async function history(
       after === undefined
         ? await chat.history.read.newest({ room: id, upTo, limit })
         : await chat.history.read.after({ room: id, after, upTo: lastSeq, limit });
-    // A quote and a link show one message, and open no room.
-    const opens = before === undefined && after === undefined && !person.memberships.has(id);
-    if (opens) await chat.notify?.opened(person.user.id, id, lastSeq);
+    // A request with `before` or `after` may only show a linked or quoted message.
+    const opensRoom = before === undefined && after === undefined && !person.memberships.has(id);
+    if (opensRoom) await chat.notify?.opened(person.user.id, id, lastSeq);
     return timelineFor(chat, person, id, page);
   });
 }
 
-/** The newest messages with pictures, files or links. */
+/** Returns the newest messages with pictures, files or links. */
 export async function files(
   chat: Chat,
   { person }: Connection,
@@ -386,11 +390,10 @@ export async function search(
   return readWithin(
     () => ({
       rooms: room === undefined ? [...person.memberships.keys()] : [room.record.id],
-      // The search itself must omit these rooms: if their messages were removed from the page later, a short page would
-      // show that they exist.
+      // The search itself must omit these rooms. If their messages were removed later, a short page would reveal them.
       except: chat.directory.restrictions.bannedFrom(person.user.id),
     }),
-    async (among) => {
+    async (rooms) => {
       const page = await chat.history.read.search({
         ...(query === undefined ? {} : { query }),
         only: {
@@ -399,13 +402,13 @@ export async function search(
           ...(sentFrom === undefined ? {} : { sentFrom }),
           ...(sentBefore === undefined ? {} : { sentBefore }),
         },
-        ...among,
+        ...rooms,
         everyPublic: room === undefined,
         ...(cursor === undefined ? {} : { from: cursor }),
         limit,
       });
       const { messages, next } = await pageFor(chat, person, page);
-      // Their room may have been deleted meanwhile.
+      // The rooms of these messages may have been deleted during the read.
       const readable = messages.filter((message) => chat.directory.find(person, message.room) !== undefined);
       return { messages: readable, ...(next === undefined ? {} : { next }) };
     },

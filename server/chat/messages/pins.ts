@@ -9,7 +9,7 @@ import { applyRecord } from '../room-changes.ts';
 import { settled } from '../rooms.ts';
 import { previewOf } from '../summary.ts';
 
-/** Pins a message, or unpins it. @returns whether that has changed anything */
+/** Pins or unpins a message. @returns false for a no-op */
 export async function pin(
   { history, directory }: Chat,
   connection: Connection,
@@ -23,14 +23,14 @@ export async function pin(
     need(room, connection, 'pin');
     const user = connection.person.user.id;
     const decidedFor = stateOf(room.record);
-    const done = await history.write.pin({ room: id, seq, user, pinned, decidedFor, at: Date.now() });
-    ({ changed } = done);
-    return done;
+    const output = await history.write.pin({ room: id, seq, user, pinned, decidedFor, at: Date.now() });
+    ({ changed } = output);
+    return output;
   });
   return changed;
 }
 
-/** The pinned messages of a room, the last one pinned first. */
+/** Returns the pinned messages of a room, the latest pin first. */
 export async function pins(chat: Chat, { person }: Connection, room: Room): Promise<Answers['room:pins']> {
   return settled(room, async () => {
     const stored = await chat.history.read.pins({ room: room.record.id });
@@ -46,7 +46,7 @@ export const pinEffect: Effect<'pin'> = {
     if (room === undefined) return undefined;
     applyRecord(room.record, record);
     return () =>
-      // After a failure clients still get the pin with the list.
+      // If this fails, clients get the pin when they request the list.
       announcements.add('pin_changed', async () => {
         if (room.joined.size === 0) return;
         const [pin] = await toPins(chat, room, await history.read.pins({ room: id, seq }));
@@ -58,7 +58,7 @@ export const pinEffect: Effect<'pin'> = {
   },
 };
 
-/** @param reader the only reader. Without one, the pins are for all members. */
+/** @param reader the only reader; undefined if all members get the pins */
 async function toPins(
   chat: Chat,
   { record }: Room,

@@ -16,7 +16,7 @@ export async function markRead(
   // The client may have the message from another server, before this server has it.
   if (seq > room.record.lastSeq) {
     await history.current();
-    // The user may have lost the room since then.
+    // The user may have lost the room during the wait.
     if (directory.find(connection.person, room.record.id) !== room) throw new RequestError('unknown_room');
   }
   if (seq > room.record.lastSeq) throw new RequestError('bad_request', 'seq is beyond the last message');

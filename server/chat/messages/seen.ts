@@ -7,8 +7,8 @@ import type { Connection, Room } from '../model.ts';
 import type { Publisher } from '../publisher.ts';
 
 /**
- * Authors are notified at whole multiples of this time since the start of the server. The time of an event then does not
- * reveal when a user who hides read receipts has read.
+ * Authors are notified at multiples of this time since the start of the server. The time of an event then does not reveal when
+ * a user who hides read receipts reads.
  */
 const intervalMs = 1000;
 
@@ -17,15 +17,15 @@ type Answer = Answers['message:seen'];
 /** The latest message in a room for which a connection has requested read receipts. */
 interface Subscription {
   readonly seq: number;
-  /** The users whom the response has named. Absent until there is a response. */
+  /** The users in the last response or event. Absent until there is a response. */
   named?: ReadonlySet<string>;
-  /** Users who are not named and have read the message since then. */
+  /** Users who are not in `named` and read the message since. */
   readonly readers: Set<string>;
 }
 
 /**
- * Returns to authors who has read a message, and notifies them when the response names another reader. No event reveals a
- * reader who hides read receipts.
+ * Returns read receipts to the author of a message, and notifies the author when the receipts name another reader. No event
+ * reveals a reader who hides read receipts.
  */
 export class SeenBy {
   readonly #history: History;
@@ -43,13 +43,16 @@ export class SeenBy {
     this.#onFailure = onFailure;
   }
 
-  /** The members who have read a message, for its author. */
+  /** Returns the read receipts of a message to its author, and subscribes the connection to later ones. */
   async ask(connection: Connection, room: Room, { seq }: RequestPayload<'message:seen'>): Promise<Answer> {
     if (room.record.kind === 'direct')
-      throw new RequestError('bad_request', 'a direct room has readByOther for it');
+      throw new RequestError(
+        'bad_request',
+        'a direct room has no read receipts, use readByOther of the room',
+      );
     const subscription: Subscription = { seq, readers: new Set() };
     const rooms = this.#subscriptions.get(connection) ?? new WeakMap<Room, Subscription>();
-    // Before the history is read, because users may read the message during that.
+    // Subscribe first, because users may read the message while the history is read.
     this.#subscriptions.set(connection, rooms.set(room, subscription));
     try {
       const answer = await this.#seen(connection, room, seq);
@@ -62,7 +65,7 @@ export class SeenBy {
     }
   }
 
-  /** Notifies authors that a member has read up to this message. */
+  /** Call after a member reads up to this message. Schedules the notification of authors. */
   read(room: Room, user: string, upTo: number): void {
     if (!showsSeen(room)) return;
     for (const connection of room.joined) {
@@ -108,9 +111,11 @@ export class SeenBy {
     readers: ReadonlySet<string>,
   ): Promise<void> {
     const answer = await this.#seen(connection, room, subscription.seq);
-    const isNews = answer.users.some(({ id }) => readers.has(id) && subscription.named?.has(id) !== true);
+    const hasNewReader = answer.users.some(
+      ({ id }) => readers.has(id) && subscription.named?.has(id) !== true,
+    );
     if (
-      !isNews ||
+      !hasNewReader ||
       !room.joined.has(connection) ||
       this.#subscriptions.get(connection)?.get(room) !== subscription
     )
@@ -127,19 +132,19 @@ export class SeenBy {
       throw new RequestError('forbidden');
     if (record.members > mostSeers)
       throw new RequestError('limit_reached', `the room has more than ${mostSeers} members`);
-    const found = await this.#history.read.seenBy({ room: record.id, seq, asker, limit: mostSeers });
-    if (found === null) throw new RequestError('unknown_message');
-    if (found.author !== asker) throw new RequestError('forbidden');
-    const known = found.seers.filter(({ user, member }) => this.#directory.isVisible(user, member));
-    // All members count, so that the difference does not reveal who hides read receipts, or who has blocked whom.
+    const receipts = await this.#history.read.seenBy({ room: record.id, seq, asker, limit: mostSeers });
+    if (receipts === null) throw new RequestError('unknown_message');
+    if (receipts.author !== asker) throw new RequestError('forbidden');
+    const visible = receipts.seers.filter(({ user, member }) => this.#directory.isVisible(user, member));
+    // `total` counts all members, so that it does not reveal who hides read receipts or blocks the author.
     return {
-      users: known.map(({ user: { id, name } }) => ({ id, name })),
+      users: visible.map(({ user: { id, name } }) => ({ id, name })),
       total: Math.max(0, record.members - 1),
     };
   }
 }
 
-/** Whether authors in the room learn who has read a message. */
+/** Whether authors in the room get read receipts. */
 function showsSeen({ record: { kind, members, settings } }: Room): boolean {
   return kind !== 'direct' && members <= mostSeers && settings.seen !== 'off';
 }

@@ -5,17 +5,17 @@ import type { Person, Room } from '../model.ts';
 import type { Publisher } from '../publisher.ts';
 import { shownThread } from './shown-threads.ts';
 
-/** The shortest interval of `thread:changed` per room. */
+/** The minimum time between `thread:changed` events of a room. */
 const intervalMs = 1000;
-/** The maximum of threads in one event. */
+/** Limits the threads in one event. */
 const maxThreads = 100;
 
-/** Announces the new counts of threads to the connections in the room, without replies by users whom they have blocked. */
+/** Announces new counts of threads to joined connections. The counts omit replies by users that the receiver blocked. */
 export class ThreadChanges {
   readonly #history: History;
   readonly #publisher: Publisher;
   readonly #onFailure: OnAsideFailure;
-  /** Rooms that were announced within the interval, with the threads that have changed since then. */
+  /** Rooms announced within the interval, with the threads that changed after the announcement. */
   readonly #waiting = new Map<Room, Set<number>>();
 
   constructor(history: History, publisher: Publisher, onFailure: OnAsideFailure) {
@@ -36,10 +36,10 @@ export class ThreadChanges {
 
   #next(room: Room): void {
     const waiting = this.#waiting.get(room) as Set<number>;
-    const some = [...waiting].slice(0, maxThreads);
-    if (some.length === 0) return void this.#waiting.delete(room);
-    for (const thread of some) waiting.delete(thread);
-    this.#announce(room, some);
+    const threads = [...waiting].slice(0, maxThreads);
+    if (threads.length === 0) return void this.#waiting.delete(room);
+    for (const thread of threads) waiting.delete(thread);
+    this.#announce(room, threads);
     setTimeout(() => this.#next(room), intervalMs);
   }
 
@@ -53,14 +53,14 @@ export class ThreadChanges {
     const threadsNow = await this.#history.read.threads({ room: id, threads: numbers, apart: [...blocked] });
     const byNumber = new Map(threadsNow.map((thread) => [thread.thread, thread]));
     const stored = numbers.map((thread): StoredThread => {
-      const none = { thread, root: thread, replies: 0, authors: [], apart: [], fresh: 0 };
-      return byNumber.get(thread) ?? none;
+      const emptyThread = { thread, root: thread, replies: 0, authors: [], apart: [], fresh: 0 };
+      return byNumber.get(thread) ?? emptyThread;
     });
     const authors = new Set(stored.flatMap(({ apart }) => apart.map(({ user }) => user.id)));
     // Connections that see the same counts share one frame.
     const groups = new Map<string, { person: Person; ids: string[] }>();
     for (const { id: connection, person } of room.joined) {
-      // If the user has joined or blocked somebody during the read, replies of blocked users were not counted separately.
+      // A user joined or blocked someone during the read, so replies of that blocked user were not counted separately.
       if (![...person.blocked].every((user) => blocked.has(user))) {
         for (const thread of numbers) this.#waiting.get(room)?.add(thread);
         continue;

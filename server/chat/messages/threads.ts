@@ -8,7 +8,7 @@ import { settled } from '../rooms.ts';
 import { noReplies } from './shown-threads.ts';
 import { threadsFor } from './timeline.ts';
 
-/** A page of the replies of a thread, with its first message. */
+/** Returns the first message of a thread and a page of its replies. */
 export async function thread(
   chat: Chat,
   { person }: Connection,
@@ -18,10 +18,10 @@ export async function thread(
   const { history } = chat;
   return settled(room, async () => {
     const { id, lastSeq } = room.record;
-    const known =
+    const stored =
       seq > lastSeq ? null : await history.read.thread({ room: id, thread: seq, user: person.user.id });
-    if (known === null) throw new RequestError('unknown_message');
-    const { thread, root, following } = known;
+    if (stored === null) throw new RequestError('unknown_message');
+    const { thread, root, following } = stored;
     const { messages, complete } = await history.read.replies({
       room: id,
       thread,
@@ -33,7 +33,10 @@ export async function thread(
     const page = await pageFor(chat, person, { messages: [root, ...messages] });
     const [first, ...replies] = page.messages as [Message, ...Message[]];
     const { threads = [] } = await threadsFor(chat, person, id, [root]);
-    const summary = threads.find((one) => one.thread === thread) ?? { ...noReplies(thread), root: root.seq };
+    const summary = threads.find((candidate) => candidate.thread === thread) ?? {
+      ...noReplies(thread),
+      root: root.seq,
+    };
     return { root: first, thread: summary, following, messages: replies, complete };
   });
 }
@@ -47,10 +50,12 @@ export async function follow(
   const { id } = room.record;
   const { person } = connection;
   if (!person.memberships.has(id)) throw new RequestError('forbidden');
-  const known = await history.read.thread({ room: id, thread, user: person.user.id });
-  if (known === null) throw new RequestError('unknown_message');
-  const place = { room: id, thread: known.thread };
-  await history.write.follow({ ...place, user: person.user.id, following }, connection.id);
+  const stored = await history.read.thread({ room: id, thread, user: person.user.id });
+  if (stored === null) throw new RequestError('unknown_message');
+  await history.write.follow(
+    { room: id, thread: stored.thread, user: person.user.id, following },
+    connection.id,
+  );
   return {};
 }
 

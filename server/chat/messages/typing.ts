@@ -4,13 +4,13 @@ import { type Connection, type Person, type Room, userOf } from '../model.ts';
 import type { OtherServers } from '../other-servers.ts';
 import type { Publisher } from '../publisher.ts';
 
-/** Without another request, typing ends after this time. */
+/** Typing ends after this time unless the client repeats the request. */
 const timeoutMs = 6000;
 /** Continued typing is announced again after this time, because clients forget it after `timeoutMs`. */
 const repeatMs = 2500;
 /**
- * The burst of starts in a room, such as after each short message. After that one start per `repeatMs` is announced. A client
- * that continues sends another request.
+ * Limits the burst of starts of a user in a room, such as after each short message. After the burst one start per `repeatMs` is
+ * announced. A client that continues typing sends another request.
  */
 const maxStarts = 4;
 /** With more present users, typing is not announced. */
@@ -29,7 +29,7 @@ export class Typing {
   readonly #publisher: Publisher;
   readonly #others: OtherServers | undefined;
   readonly #rooms = new Map<Room, Map<string, TypingUser>>();
-  /** For users of this server, the time until which their rate of starts is used up. */
+  /** For users of this server: how far ahead of the clock their starts have used up the rate. */
   readonly #startsUsedUntil = new WeakMap<Room, WeakMap<Person, number>>();
 
   constructor(publisher: Publisher, others: OtherServers | undefined) {
@@ -46,7 +46,7 @@ export class Typing {
     if (isAnnounced) this.#others?.typing(room.record, user.id, isShown);
   }
 
-  /** The same for a user on another server. */
+  /** Sets the typing state of a user on another server. */
   setElsewhere(room: Room, user: User, typing: boolean): void {
     if (typing) this.#start(room, user);
     else this.stop(room, user.id);
@@ -64,7 +64,7 @@ export class Typing {
     return true;
   }
 
-  /** `user` no longer sees that `other` is typing; in their direct room `other` no longer sees `user` typing. */
+  /** Call after `user` blocks `other`. Hides typing of `other` from `user`, and in their direct room typing of `user`. */
   blocked(user: string, other: string): void {
     for (const [room, typingUsers] of this.#rooms) {
       if (otherOf(room.record.pair, user) === other) this.stop(room, user);
@@ -79,7 +79,7 @@ export class Typing {
     }
   }
 
-  /** Stops typing that this connection started, because it leaves the room or is closed. */
+  /** Ends typing that this connection started. Call when it leaves the room or is closed. */
   left(room: Room, connection: Connection): void {
     const { id } = connection.person.user;
     if (this.#rooms.get(room)?.get(id)?.connection === connection) this.set(room, connection, false);
@@ -123,7 +123,7 @@ export class Typing {
     return true;
   }
 
-  /** Sends to other users, except those who have blocked this one. */
+  /** Sends the typing state to the other joined users, except users who blocked this user. */
   #send(room: Room, user: User, typing: boolean): void {
     const ids = [...room.joined]
       .filter(({ person }) => person.user.id !== user.id && !person.blocked.has(user.id))

@@ -18,30 +18,30 @@ export async function block(
   { user: other, blocked }: RequestPayload<'user:block'>,
 ): Promise<Answers['user:block']> {
   const user = connection.person.user.id;
-  if (other === user) throw new RequestError('bad_request', 'nobody blocks himself');
+  if (other === user) throw new RequestError('bad_request', 'users cannot block themselves');
   await history.write.block({ user, other, blocked, at: Date.now() }, connection.id);
   return {};
 }
 
-/** The users this user has blocked. Blocking reveals no name that the user may not know. */
+/** Returns the users whom this user has blocked. Names that the user may not know are replaced by IDs. */
 export async function blockedBy(
   { history, directory }: Chat,
   { person }: Connection,
 ): Promise<Answers['user:blocked']> {
   const ids = [...person.blocked];
-  const [known, near] = await Promise.all([
+  const [users, sharing] = await Promise.all([
     history.read.users({ ids }),
     history.read.sharesRoom({ user: person.user.id, of: ids }),
   ]);
   const names = new Map(
-    known
-      .filter((user) => directory.isVisible(user, undefined) || near.includes(user.id))
+    users
+      .filter((user) => directory.isVisible(user, undefined) || sharing.includes(user.id))
       .map(({ id, name }) => [id, name]),
   );
   return { users: ids.map((id) => ({ id, name: names.get(id) ?? id })) };
 }
 
-/** A user has blocked another one, or no longer blocks that user. */
+/** `user` blocked or unblocked `other`. */
 export const blockedEffect: Effect<'blocked'> = {
   outdates: (_, { user }) => [user],
   apply(chat, { user, other, blocked, asker }, find) {
@@ -55,12 +55,12 @@ export const blockedEffect: Effect<'blocked'> = {
         for (const room of recounted) summaries.send(room, person.connections);
       };
       sendSummaries();
-      const isCut = ({ record }: Room) =>
+      const isIncomplete = ({ record }: Room) =>
         leavesOut(person.memberships.get(record.id)?.mentions ?? noMentions);
-      if (blocked && recounted.some(isCut)) {
+      if (blocked && recounted.some(isIncomplete)) {
         readMentions(chat, person)
           .then(sendSummaries)
-          // They are counted when the user connects again.
+          // If this fails, the mentions are counted when the user connects again.
           .catch((error) => chat.onAsideFailure('mentions_counted', error));
       }
       const ids = connectionIdsOf([person], asker);
@@ -69,7 +69,7 @@ export const blockedEffect: Effect<'blocked'> = {
   },
 };
 
-/** @returns the rooms in which the user's number of unread mentions has changed */
+/** @returns the rooms in which the user's number of unread mentions changed */
 function applyBlock(person: Person, other: string, isBlocked: boolean): Room[] {
   const countIn = ({ room, mentions }: RoomOfPerson) =>
     countMentions(mentions, person.blocked, room.record.firstSeq);
@@ -82,7 +82,7 @@ function applyBlock(person: Person, other: string, isBlocked: boolean): Room[] {
   return affected.filter((membership, n) => countIn(membership) !== before[n]).map(({ room }) => room);
 }
 
-/** Reads the unread mentions again. Memory may lack older ones that the mentions by the blocked user have displaced. */
+/** Reads the unread mentions again, because mentions by the blocked user may have displaced older ones from memory. */
 function readMentions(
   { history, directory, catchUp }: Chat,
   { user: { id }, memberships }: Person,

@@ -14,8 +14,8 @@ import { moderatedRooms } from './known-rooms.ts';
 import { shownHeld } from './shown-held.ts';
 
 /**
- * Whether messages of this connection may need approval in the room. In direct rooms, and for users with a role, they do not.
- * Another server may have changed the user's role in the room, so `hold` and `holdEdit` of the history decide again.
+ * Whether messages of this connection may need approval in the room. They do not in direct rooms, and for users with a role.
+ * Another server may change the user's role in the room, so `hold` and `holdEdit` of the history decide again.
  */
 export function mayWait({ hold }: Chat, connection: Connection, room: Room): boolean {
   const { member } = connection.person.memberships.get(room.record.id) ?? {};
@@ -28,15 +28,14 @@ function isChecked({ identity }: Connection, { record }: Room): boolean {
 }
 
 /**
- * Why a message of this connection needs approval, if the user has no role in the room. Null if it does not.
- * @param said the text of the message
+ * Returns why a message of this connection needs approval, provided that the user has no role in the room. Null if it does not.
  * @param files the attached files, whose descriptions and names are checked also
  */
 export async function whyHeld(
   chat: Chat,
   connection: Connection,
   room: Room,
-  said: string,
+  text: string,
   files: readonly (ChosenFile & { name?: string })[] = [],
 ): Promise<HoldReason | null> {
   const { hold, history } = chat;
@@ -45,12 +44,12 @@ export async function whyHeld(
   const user = connection.person.user.id;
   // A file of another user is rejected later. The result must not reveal its existence or name.
   const nameOf = async (id: string) => {
-    const found = await history.read.file({ id, user });
-    const isOwn = found?.file.user === user && found.room.id === room.record.id;
-    return isOwn ? found.file.about.name : '';
+    const stored = await history.read.file({ id, user });
+    const isOwn = stored?.file.user === user && stored.room.id === room.record.id;
+    return isOwn ? stored.file.about.name : '';
   };
   const names = await Promise.all(files.map(async ({ id, name }) => name ?? (await nameOf(id))));
-  const words = [said, ...names, ...files.map(({ alt = '' }) => alt)].join('\n');
+  const words = [text, ...names, ...files.map(({ alt = '' }) => alt)].join('\n');
   if (hold.hasWord(words)) return 'words';
   if (hold.mode === 'links' && firstPage(words) !== null) return 'links';
   if (hold.mode !== 'first') return null;
@@ -67,9 +66,9 @@ export async function checkHeld(
   edited?: { room: string; seq: number },
 ): Promise<void> {
   const all = await chat.history.read.heldBy({ user: person.user.id });
-  const mine = stillOf(chat, person, all);
-  const isReplaced = (one: StoredHeld) => one.room === edited?.room && one.seq === edited.seq;
-  if ((mine.length < mostHeld && all.length < mostHeldWithLost) || mine.some(isReplaced)) return;
+  const readable = inReadableRooms(chat, person, all);
+  const isReplaced = (held: StoredHeld) => held.room === edited?.room && held.seq === edited.seq;
+  if ((readable.length < mostHeld && all.length < mostHeldWithLost) || readable.some(isReplaced)) return;
   throw new RequestError(
     'limit_reached',
     `${mostHeld} messages wait for a moderator, or were rejected: discard some`,
@@ -77,14 +76,14 @@ export async function checkHeld(
 }
 
 /**
- * The user's own pending and rejected messages, without those in rooms that the user has lost. No list and no limit may reveal
- * what moderators do in these rooms.
+ * Omits pending and rejected messages in rooms that the user lost. Neither the list nor the limit may reveal what moderators do
+ * in these rooms.
  */
-const stillOf = <One extends { room: string }>(
+const inReadableRooms = <Held extends { room: string }>(
   { directory }: Chat,
   person: Person,
-  mine: readonly One[],
-): One[] => mine.filter(({ room }) => directory.find(person, room) !== undefined);
+  messages: readonly Held[],
+): Held[] => messages.filter(({ room }) => directory.find(person, room) !== undefined);
 
 export async function listHeld(
   chat: Chat,
@@ -95,7 +94,7 @@ export async function listHeld(
   const { id } = connection.person.user;
   if (mine) {
     const held = await shownHeld(history, await history.read.heldBy({ user: id }));
-    return { held: stillOf(chat, connection.person, held) };
+    return { held: inReadableRooms(chat, connection.person, held) };
   }
   const everyPublic = moderatesSite(connection.identity);
   return readWithin(
@@ -104,9 +103,9 @@ export async function listHeld(
       // The list itself must omit these rooms, because a short page would reveal pending messages there.
       except: directory.restrictions.bannedFrom(id),
     }),
-    async (among) => {
+    async (rooms) => {
       const page = await history.read.heldIn({
-        ...among,
+        ...rooms,
         everyPublic,
         ...(cursor === undefined ? {} : { from: cursor }),
         limit,
@@ -169,7 +168,7 @@ async function toDecide(chat: Chat, connection: Connection, id: string): Promise
   const stored = await chat.history.read.held({ id });
   const record = stored && (await chat.history.read.room({ room: stored.room }));
   const member = stored === null ? undefined : await memberOf(chat, stored.room, user);
-  // The session may have lost a role during the reads.
+  // After the reads, because the session may lose a role during them.
   const actor = { roles: connection.identity.roles, member };
   const banned = stored !== null && chat.directory.restrictions.isBanned(stored.room, user);
   if (stored === null || record === null || stored.closed !== undefined || !decidesIn(record, actor, banned))
@@ -177,7 +176,7 @@ async function toDecide(chat: Chat, connection: Connection, id: string): Promise
   return stored;
 }
 
-/** A message is pending approval, or no longer pending. The author and those who decide are notified. */
+/** A message became pending approval, or was decided or discarded. Notifies the author and the moderators who decide. */
 export const heldEffect: Effect<'held'> = {
   apply: (chat, change) => () => announceHeld(chat, change),
 };
@@ -196,14 +195,14 @@ function announceHeld(chat: Chat, { room, id, user, is, by }: Change & { type: '
         return decidesIn(record, { roles, member }, banned);
       })
       .map((connection) => connection.id);
-  // An author who has lost the room gets no more events of it.
+  // An author who lost the room gets no events of it.
   const authorConnections = () => {
     const author = directory.person(user);
     const isReader = author !== undefined && directory.find(author, room) !== undefined;
     return connectionIdsOf(isReader ? [author] : []);
   };
   if (decidingConnections().length + authorConnections().length === 0) return;
-  // After a failure they still get it with the list.
+  // If this fails, they get the message when they request the list.
   announcements.add('held_changed', async () => {
     const stored = is === 'held' || is === 'rejected' ? await history.read.held({ id }) : null;
     const [held] = await shownHeld(history, stored === null ? [] : [stored]);

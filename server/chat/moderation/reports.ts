@@ -5,21 +5,21 @@ import { moderatesSite, outranks } from '../access.ts';
 import type { Chat } from '../chat.ts';
 import type { Effect } from '../effect.ts';
 import { decided, memberOf, targetOf } from '../members.ts';
-import { tellAuthor } from '../messages/messages.ts';
+import { sendDeletionReason } from '../messages/messages.ts';
 import { pageFor } from '../mine.ts';
 import type { Connection } from '../model.ts';
 import { applyRecord } from '../room-changes.ts';
 import { readWithin } from '../rooms.ts';
 import { moderatedRooms, readKnown } from './known-rooms.ts';
-import { needPlace, restrictionOf } from './restrict.ts';
-import { messageNow, seesReportsOf, shownReport, withoutWords } from './shown-reports.ts';
+import { requireFreeRestriction, restrictionOf } from './restrict.ts';
+import { readCurrentMessage, seesReportsOf, shownReport, withoutContent } from './shown-reports.ts';
 
-/** Messages before and after a reported one, shown as its context. */
-const around = 3;
-/** Open reports of one message that are shown, and closed together. */
-const mostOfMessage = 100;
-/** The latest audit entries of a moderator, among which decisions are counted. */
-const mostActs = 1000;
+/** Messages before and after a reported message, shown as its context. */
+const contextSize = 3;
+/** Limits the open reports of one message that are shown, or closed in one step. */
+const maxReportsOfMessage = 100;
+/** Decisions are counted among this number of latest audit entries of a moderator. */
+const maxAuditEntries = 1000;
 
 /** Reports a message to its moderators. */
 export async function report(
@@ -27,8 +27,8 @@ export async function report(
   { person }: Connection,
   { room, seq, reason, text }: RequestPayload<'message:report'>,
 ): Promise<{ repeated: boolean }> {
-  const said = text === undefined || text === '' ? {} : { text };
-  return history.write.report({ room, seq, by: person.user.id, reason, ...said, at: Date.now() });
+  const comment = text === undefined || text === '' ? {} : { text };
+  return history.write.report({ room, seq, by: person.user.id, reason, ...comment, at: Date.now() });
 }
 
 export async function listReports(
@@ -44,15 +44,15 @@ export async function listReports(
       // The list itself must omit these rooms, because a short page would reveal reports there.
       except: chat.directory.restrictions.bannedFrom(asker),
     }),
-    async (among) => {
+    async (rooms) => {
       const page = await chat.history.read.reports({
-        ...among,
+        ...rooms,
         ...(cursor === undefined ? {} : { from: cursor }),
         limit,
       });
-      const shown = await Promise.all(page.reports.map((one) => shownReport(chat, one, asker)));
+      const shown = await Promise.all(page.reports.map((stored) => shownReport(chat, stored, asker)));
       return {
-        reports: shown.filter((one) => one !== null),
+        reports: shown.filter((report) => report !== null),
         ...decided,
         ...(page.next === undefined ? {} : { next: page.next }),
       };
@@ -60,13 +60,18 @@ export async function listReports(
   );
 }
 
-/** The decisions of the user, in rooms that the user may still know of. */
+/** Counts the decisions of the user in rooms that the user may still know of. */
 const decidedSince = (chat: Chat, connection: Connection, since: number) =>
   readKnown(chat, connection, (known) =>
-    chat.history.read.decisionsBy({ user: connection.person.user.id, since, most: mostActs, ...known }),
+    chat.history.read.decisionsBy({
+      user: connection.person.user.id,
+      since,
+      most: maxAuditEntries,
+      ...known,
+    }),
   );
 
-/** The messages around a reported one, and the open reports of it. */
+/** Returns the messages around a reported message, and its open reports. */
 export async function reportContext(
   chat: Chat,
   connection: Connection,
@@ -75,29 +80,29 @@ export async function reportContext(
   const { history } = chat;
   const { person } = connection;
   const openReport = async () => {
-    const found = await seenReport(chat, connection, id);
-    // Its context goes with the report.
-    if (found.stored.closed !== undefined) throw new RequestError('unknown_message');
-    return found;
+    const report = await requireReport(chat, connection, id);
+    // A closed report has no context.
+    if (report.stored.closed !== undefined) throw new RequestError('unknown_message');
+    return report;
   };
   const { stored, record } = await openReport();
   const { room, seq } = stored;
   const [open, before, after] = await Promise.all([
-    history.read.reportsOf({ room, seq, limit: mostOfMessage }),
-    history.read.newest({ room, upTo: seq - 1, limit: around }),
-    history.read.after({ room, after: seq, upTo: record.lastSeq, limit: around }),
+    history.read.reportsOf({ room, seq, limit: maxReportsOfMessage }),
+    history.read.newest({ room, upTo: seq - 1, limit: contextSize }),
+    history.read.after({ room, after: seq, upTo: record.lastSeq, limit: contextSize }),
   ]);
-  // Nobody but the two who write there reads more of a direct room than what one of them has reported.
-  const near = record.kind === 'direct' ? [] : [...before.messages, ...after.messages];
-  const { messages } = await pageFor(chat, person, { messages: near });
-  const reports = await Promise.all(open.map((one) => shownReport(chat, one, person.user.id)));
-  // The user may have lost the right during the read.
+  // In a direct room moderators see only the reported message.
+  const context = record.kind === 'direct' ? [] : [...before.messages, ...after.messages];
+  const { messages } = await pageFor(chat, person, { messages: context });
+  const reports = await Promise.all(open.map((report) => shownReport(chat, report, person.user.id)));
+  // Checked again, because the user may lose the right during the reads.
   await openReport();
-  return { messages, reports: reports.filter((one) => one !== null) };
+  return { messages, reports: reports.filter((report) => report !== null) };
 }
 
-/** The report and its room. @throws RequestError `unknown_message` also if the user may not see the report */
-async function seenReport(
+/** Returns a report and its room. @throws RequestError `unknown_message` also if the user may not see the report */
+async function requireReport(
   { history, directory }: Chat,
   connection: Connection,
   id: string,
@@ -105,16 +110,20 @@ async function seenReport(
   const stored = await history.read.report({ id });
   const record = stored && (await history.read.room({ room: stored.room }));
   if (stored === null || record === null) throw new RequestError('unknown_message');
-  needSight({ directory }, record, connection);
+  requireReportAccess({ directory }, record, connection);
   return { stored, record };
 }
 
 /** @throws RequestError `unknown_message` if the user may not see reports there, so that the report is not revealed */
-function needSight({ directory }: Pick<Chat, 'directory'>, room: RoomRecord, connection: Connection): void {
+function requireReportAccess(
+  { directory }: Pick<Chat, 'directory'>,
+  room: RoomRecord,
+  connection: Connection,
+): void {
   if (!seesReportsOf(directory, room, connection)) throw new RequestError('unknown_message');
 }
 
-/** Runs a moderator's decision about a report and closes it, with `all` also the other reports of the message. */
+/** Runs a moderator's decision about a report and closes it. `all` also closes the other reports of the message. */
 export async function closeReport(
   chat: Chat,
   connection: Connection,
@@ -122,10 +131,10 @@ export async function closeReport(
 ): Promise<Answers['report:close']> {
   const { history } = chat;
   const by = connection.person.user.id;
-  const { stored, record } = await seenReport(chat, connection, id);
+  const { stored, record } = await requireReport(chat, connection, id);
   if (stored.closed !== undefined) return closedNow(chat, connection, record, id);
   const { room, seq } = stored;
-  const author = (stored.message ?? (await messageNow(chat, stored)))?.user.id ?? '';
+  const author = (stored.message ?? (await readCurrentMessage(chat, stored)))?.user.id ?? '';
   // Moderators must not decide about their own messages.
   if (author === by) throw new RequestError('forbidden');
   const isRestriction = done === 'muted' || done === 'banned';
@@ -135,35 +144,43 @@ export async function closeReport(
   }
   if (done === 'deleted') chat.reactions.flush(room, seq);
   const at = Date.now();
-  const others = async () =>
-    all ? (await history.read.reportsOf({ room, seq, limit: mostOfMessage })).map((one) => one.id) : [];
+  const readOtherIds = async () =>
+    all
+      ? (await history.read.reportsOf({ room, seq, limit: maxReportsOfMessage })).map((report) => report.id)
+      : [];
   const why = reason ? { reason } : {};
   let isOurs = false;
   await decided(async () => {
     const decidedFor = stateOf((await history.read.room({ room })) ?? record);
-    // The user may have lost the right during the read.
-    needSight(chat, record, connection);
+    // After the read, because the user may lose the right during it.
+    requireReportAccess(chat, record, connection);
     if (done !== 'nothing') {
       const actor = { roles: connection.identity.roles, member: await memberOf(chat, room, by) };
       if (!outranks(actor, await targetOf(chat, room, author))) throw new RequestError('forbidden');
     }
-    if (isRestriction) needPlace(chat, connection, room, author);
-    const laid = isRestriction ? { author, restriction: restrictionOf(by, { seconds, reason }, at) } : {};
-    const closing = { room, seq, id, others: without(id, await others()), by, done, at, decidedFor };
-    const answer = await history.write.closeReport({ ...closing, ...laid, ...why });
-    isOurs = answer.decided;
-    return answer;
+    if (isRestriction) requireFreeRestriction(chat, connection, room, author);
+    const restriction = isRestriction
+      ? { author, restriction: restrictionOf(by, { seconds, reason }, at) }
+      : {};
+    const closing = { room, seq, id, others: without(id, await readOtherIds()), by, done, at, decidedFor };
+    const output = await history.write.closeReport({ ...closing, ...restriction, ...why });
+    isOurs = output.decided;
+    return output;
   });
-  for (let [next, ...rest] = await others(); isOurs && next !== undefined; [next, ...rest] = await others()) {
+  for (
+    let [next, ...rest] = await readOtherIds();
+    isOurs && next !== undefined;
+    [next, ...rest] = await readOtherIds()
+  ) {
     await history.write.closeReport({ room, seq, id: next, others: rest, by, done, at, again: true });
   }
-  if (isOurs && done === 'deleted' && reason) tellAuthor(chat, author, { room, seq, reason });
+  if (isOurs && done === 'deleted' && reason) sendDeletionReason(chat, author, { room, seq, reason });
   return closedNow(chat, connection, record, id);
 }
 
-const without = (id: string, ids: readonly string[]) => ids.filter((one) => one !== id);
+const without = (id: string, ids: readonly string[]) => ids.filter((other) => other !== id);
 
-/** The closed report. Another moderator may have decided first. */
+/** Returns the closed report, which another moderator may have decided first. */
 async function closedNow(
   chat: Chat,
   connection: Connection,
@@ -172,14 +189,14 @@ async function closedNow(
 ): Promise<Answers['report:close']> {
   const stored = await chat.history.read.report({ id });
   const report = stored && (await shownReport(chat, stored, connection.person.user.id));
-  // The user may have lost the right before the message was edited.
-  needSight(chat, room, connection);
+  // After the reads. A user who lost the right must not see a later edit of the message.
+  requireReportAccess(chat, room, connection);
   if (report === null) throw new RequestError('unknown_message');
-  const reads = chat.directory.find(connection.person, room.id) !== undefined;
-  return { report: reads ? report : withoutWords(report) };
+  const canReadRoom = chat.directory.find(connection.person, room.id) !== undefined;
+  return { report: canReadRoom ? report : withoutContent(report) };
 }
 
-/** A message was reported, or a report was closed. Its moderators are notified. */
+/** A message was reported, or a report was closed. Notifies the moderators who see it. */
 export const reportEffect: Effect<'report'> = {
   apply(chat, { room: record, id }) {
     const room = chat.directory.room(record.id);
@@ -195,12 +212,12 @@ function announceReport(chat: Chat, room: RoomRecord, id: string): void {
     [...directory.everybody()].flatMap(({ connections }) => [...connections].filter(sees));
   if (moderators().length === 0) return;
   const open = room.reports ?? 0;
-  // After a failure moderators still get the report with the list.
+  // If this fails, moderators get the report when they request the list.
   announcements.add('report_changed', async () => {
     const stored = await history.read.report({ id });
     const report = stored && (await shownReport(chat, stored));
     if (directory.isReplaced(room)) return;
-    // The report was erased with its user. Moderators who list the room get the new count.
+    // The report was erased with its user, or its message is no longer stored. Members who moderate get the new count.
     if (report === null) {
       const current = directory.room(room.id);
       const listing = moderators().filter(({ person }) => person.memberships.has(room.id));
@@ -215,6 +232,6 @@ function announceReport(chat: Chat, room: RoomRecord, id: string): void {
       if (ids.length > 0) publisher.toConnections(ids, 'report:changed', { report: shown, open });
     };
     send(readers, report);
-    send(others, withoutWords(report));
+    send(others, withoutContent(report));
   });
 }

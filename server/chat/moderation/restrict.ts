@@ -18,7 +18,7 @@ import { applyRecord } from '../room-changes.ts';
 import { sendSummary } from '../summary.ts';
 
 /** Users on one page of `room:restricted`. */
-const restrictedListed = 100;
+const pageSize = 100;
 
 /** Mutes or bans a user in a room, or lifts the restriction. */
 export async function restrict(
@@ -38,17 +38,22 @@ export async function restrict(
     if (!outranks(actorOf(room, connection), target)) throw new RequestError('forbidden');
     const at = Date.now();
     const restriction = restrictionOf(connection.person.user.id, { seconds, reason }, at);
-    const lifted = seconds === 0;
-    if (!lifted) needPlace(chat, connection, id, user);
+    const isLift = seconds === 0;
+    if (!isLift) requireFreeRestriction(chat, connection, id, user);
     const actor = connection.person.user.id;
-    const what = { room: id, user, kind, restriction: lifted ? null : restriction, actor, decidedFor, at };
+    const what = { room: id, user, kind, restriction: isLift ? null : restriction, actor, decidedFor, at };
     return history.write.restrict(what, connection.id);
   });
   return {};
 }
 
 /** @throws RequestError `limit_reached` if too many other users are muted or banned in the room, or by this moderator */
-export function needPlace({ directory }: Chat, { identity }: Connection, room: string, user: string): void {
+export function requireFreeRestriction(
+  { directory }: Chat,
+  { identity }: Connection,
+  room: string,
+  user: string,
+): void {
   const by = moderatesSite(identity) ? undefined : identity.id;
   if (directory.restrictions.hasPlaceFor(room, user, by)) return;
   throw new RequestError(
@@ -70,7 +75,7 @@ export function restrictionOf(
   };
 }
 
-/** The users who are muted in a room or banned from it, by ID. */
+/** Returns the users who are muted in a room or banned from it, sorted by ID. */
 export async function restricted(
   chat: Chat,
   { person }: Connection,
@@ -80,22 +85,24 @@ export async function restricted(
   const [after] = cursor === undefined ? [''] : decodeCursor(cursor, ['string']);
   const now = Date.now();
   const all = chat.directory.restrictions.of(room.record.id).filter(({ user }) => user > after);
-  const page = all.slice(0, restrictedListed);
-  const laid = page.flatMap(({ user, restricted }) =>
+  const page = all.slice(0, pageSize);
+  const current = page.flatMap(({ user, restricted }) =>
     restrictionKinds.flatMap((kind) => {
-      const one = restricted[kind];
-      return one === undefined || leftOf(one, now) <= 0 ? [] : [{ user, kind, ...one }];
+      const restriction = restricted[kind];
+      return restriction === undefined || leftOf(restriction, now) <= 0
+        ? []
+        : [{ user, kind, ...restriction }];
     }),
   );
   const names = await namesIn(
     chat,
     room.record.id,
-    laid.flatMap(({ user, by }) => [user, by]),
+    current.flatMap(({ user, by }) => [user, by]),
     person.user.id,
   );
   return {
-    users: laid.map(({ user, by, endsMembership: _, ...one }) => ({
-      ...one,
+    users: current.map(({ user, by, endsMembership: _, ...restriction }) => ({
+      ...restriction,
       user: names.get(user) as User,
       by: names.get(by) as User,
     })),
@@ -103,7 +110,7 @@ export async function restricted(
   };
 }
 
-/** A mute or ban in a room has begun, changed or ended. If a ban changes a membership, another change follows. */
+/** A mute or ban in a room started, changed or ended. If a ban changes a membership, another change follows. */
 export const restrictedEffect: Effect<'restricted'> = {
   apply(chat, { room: record, user, kind, now }, find) {
     const { directory, typing } = chat;
@@ -112,7 +119,7 @@ export const restrictedEffect: Effect<'restricted'> = {
     if (room !== undefined) applyRecord(room.record, record);
     const person = find(user);
     return () => {
-      // The change may be the next to end.
+      // The restriction may be the next to expire.
       chat.endRestrictions();
       if (room === undefined || kind !== 'muted' || !person?.memberships.has(record.id)) return;
       typing.stop(room, user);

@@ -11,8 +11,8 @@ interface Parts {
 }
 
 /**
- * Whether this connection sees the reports of that room. Site moderators and admins see those of all rooms from which they are
- * not banned.
+ * Whether this connection sees the reports of a room. Site moderators and admins see the reports of all rooms from which they
+ * are not banned.
  */
 export function seesReportsOf(
   { restrictions }: Pick<Directory, 'restrictions'>,
@@ -26,7 +26,7 @@ export function seesReportsOf(
 }
 
 /**
- * A report as its moderators see it; null if its message is deleted.
+ * Returns a report as moderators see it; null if its message is no longer stored.
  * @param asker the only reader
  */
 export async function shownReport(
@@ -35,7 +35,7 @@ export async function shownReport(
   asker?: string,
 ): Promise<Report | null> {
   const { id, room, by, reason, text, at, closed } = stored;
-  const message = stored.message ?? (await messageNow(parts, stored));
+  const message = stored.message ?? (await readCurrentMessage(parts, stored));
   if (message === undefined) return null;
   const people = [by, ...(closed === undefined ? [] : [closed.by])];
   const names = await namesIn(parts, room, people, asker);
@@ -53,16 +53,16 @@ export async function shownReport(
 }
 
 /**
- * A closed report for people who may not read its room, such as moderators of the site: the message as it is now may say more
- * than was reported, and its `rev` would count what has happened there since.
+ * Removes the content from a closed report for moderators who may not read its room. The current message may contain more than
+ * was reported, and its `rev` counts later changes of the room.
  */
-export function withoutWords({ message, ...report }: Report): Report {
+export function withoutContent({ message, ...report }: Report): Report {
   const { id, room, seq, clientId, user, sentAt } = message;
   return { ...report, message: { id, room, seq, rev: seq, clientId, user, text: '', sentAt } };
 }
 
-/** The message as it is now. */
-export async function messageNow(
+/** Returns the current message. */
+export async function readCurrentMessage(
   { history }: Parts,
   { room, seq }: StoredReport,
 ): Promise<StoredMessage | undefined> {

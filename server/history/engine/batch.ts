@@ -7,36 +7,36 @@ import { load } from './load.ts';
 import { store } from './store.ts';
 import { Missing, type Operation, type Place, type Subjects, Work, wouldChange } from './work.ts';
 
-/** An operation that is asked for. */
+/** A call of an operation. */
 export interface Call {
   op: keyof Writes;
   input: unknown;
-  /** Only what the operation would give without a change: see `History.probe`. */
+  /** Only checks whether it would change something: see `History.probe`. */
   probe?: boolean | undefined;
   asker?: string | undefined;
 }
 
 export type Outcome = { value: unknown } | { error: RequestError };
 
-/** The results of the operations of a transaction. `changed`: there is something to commit. */
+/** The results of a transaction. `changed`: there is something to commit. */
 export interface Done {
   outcomes: Outcome[];
   changes: Change[];
   changed: boolean;
 }
 
-type Asked = { op: string; input: unknown };
+type OperationCall = { op: string; input: unknown };
 
-/** About so many characters of a statement are those of one reaction. */
-const charactersOfReaction = 100;
+/** The approximate size of one reaction in a statement, in characters. */
+const charactersPerReaction = 100;
 
 /**
- * How many of the calls make the next transaction; one at least.
- * @param most operations, and characters of what they hold
+ * Returns how many of the calls form the next transaction; at least one.
+ * @param most limits: operations, and characters of their texts
  */
 export function batchOf(
   { rules }: Subjects,
-  calls: readonly Asked[],
+  calls: readonly OperationCall[],
   most: { calls: number; characters: number },
 ): number {
   let characters = 0;
@@ -50,15 +50,15 @@ export function batchOf(
   return size;
 }
 
-function charactersOf({ op, input }: Asked): number {
+function charactersOf({ op, input }: OperationCall): number {
   if (op === 'broadcast') return JSON.stringify(input).length;
   const { text = '', reactions = [] } = (input ?? {}) as { text?: string; reactions?: readonly unknown[] };
-  return text.length + reactions.length * charactersOfReaction;
+  return text.length + reactions.length * charactersPerReaction;
 }
 
 /**
- * Carries out operations in a transaction that has begun: it loads the data that their rules need, runs the rules, and writes
- * the results along with the statement that ends the transaction.
+ * Runs operations in an open transaction: loads the data that their rules need, runs the rules and writes the
+ * results. The caller ends the transaction.
  */
 export function* carryOut(place: Place & { digestKey: Uint8Array }, calls: readonly Call[]): Asking<Done> {
   const { transaction, subjects, digestKey, kept } = place;
@@ -82,20 +82,20 @@ export function* carryOut(place: Place & { digestKey: Uint8Array }, calls: reado
   return { outcomes, changes, changed };
 }
 
-/** Carries out one operation. A refusal is an answer; anything else that is thrown undoes the whole transaction. */
+/** Runs one operation. A RequestError is its outcome. Any other error rolls back the whole transaction. */
 function* perform(place: Place, call: Call, work: Work, changes: Change[]): Asking<Outcome> {
   const { op, input, asker } = call;
   const rule = ruleOf(place, op);
-  const made = changes.length;
+  const changesBefore = changes.length;
   for (;;) {
     work.begin(call.probe);
     try {
       const value = rule.run(work, input as never, changes);
-      if (asker !== undefined) for (const change of changes.slice(made)) change.asker = asker;
+      if (asker !== undefined) for (const change of changes.slice(changesBefore)) change.asker = asker;
       return { value };
     } catch (error) {
       work.undo();
-      changes.length = made;
+      changes.length = changesBefore;
       if (error === wouldChange) return { value: null };
       if (error instanceof RequestError) return { error };
       if (!(error instanceof Missing)) throw error;

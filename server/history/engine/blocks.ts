@@ -2,17 +2,17 @@ import { addTerms } from '../terms.ts';
 import { type Asking, type Dialect, type FormerText, type Statements, sql } from './dialect.ts';
 import type { Value } from './table.ts';
 
-/** Messages of a room that stand in the index for searching together. */
+/** Messages of one block of the search index. Blocks do not span rooms. */
 export const blockSize = 128;
 
 /** Terms of one statement. */
-const mostTerms = 1000;
+const termsPerStatement = 1000;
 
 export const blockOf = (seq: number): number => Math.floor((seq - 1) / blockSize);
 
 /**
- * Removes the terms of former texts from the search index. Other messages in these blocks may have had the same
- * terms, so the blocks are indexed again.
+ * Removes the terms of former texts from the search index. Other messages of these blocks may have the same terms, so
+ * the blocks are indexed again.
  */
 export function* outdateBlocks(
   dialect: Dialect,
@@ -31,8 +31,8 @@ export function* outdateBlocks(
     addTerms(terms, text);
     return [...terms].map((term) => [room, term, blockOf(seq)]);
   });
-  for (let n = 0; n < rows.length; n += mostTerms) {
-    const some = dialect.among(['room', 'term', 'block'], rows.slice(n, n + mostTerms));
+  for (let n = 0; n < rows.length; n += termsPerStatement) {
+    const some = dialect.among(['room', 'term', 'block'], rows.slice(n, n + termsPerStatement));
     transaction.later(sql`DELETE FROM chat_terms WHERE ${some}`);
   }
 }

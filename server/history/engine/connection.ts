@@ -2,18 +2,18 @@ import { type DatabaseConnection, type Sql, SqlError } from './dialect.ts';
 import { answerLimit } from './limits.ts';
 import type { Row } from './table.ts';
 
-/** A connection by a client library. */
+/** Adapts a client library. */
 interface DatabaseClient {
   ask(sql: Sql): Promise<Row[]>;
-  /** As `queryAll` of `DatabaseConnection`, where it takes one trip. */
+  /** Like `DatabaseConnection.queryAll`, for libraries that can pipeline statements. */
   askAll?(statements: readonly Sql[]): Promise<Row[][]>;
-  /** Closes it at once. */
+  /** Closes the connection at once. */
   end(): void;
-  /** The failure that an error of the library means. */
+  /** Converts an error of the library. */
   failure(error: unknown): SqlError;
 }
 
-/** A connection whose statements end in time. After one that was lost, it is never asked again. */
+/** A connection whose statements time out. Once lost, it rejects all further statements. */
 export class TimedConnection implements DatabaseConnection {
   readonly #name: string;
   readonly #client: DatabaseClient;
@@ -40,17 +40,17 @@ export class TimedConnection implements DatabaseConnection {
     return answers;
   }
 
-  /** Something else than a statement: logging in. */
+  /** Runs other work with the time limit, such as the login. */
   async within<T>(work: () => Promise<T>): Promise<T> {
     let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
+    const timeout = new Promise<never>((_, reject) => {
       timer = setTimeout(
-        // Answers that arrived while this process was blocked are read first.
+        // If this process was blocked, read the responses that have arrived before giving up.
         () => setImmediate(() => reject(new SqlError('lost', `${this.#name}: it does not answer`))),
         answerLimit,
       );
     });
-    return this.#failing(() => Promise.race([work(), late])).finally(() => clearTimeout(timer));
+    return this.#failing(() => Promise.race([work(), timeout])).finally(() => clearTimeout(timer));
   }
 
   async #failing<T>(work: () => Promise<T>): Promise<T> {
@@ -58,9 +58,9 @@ export class TimedConnection implements DatabaseConnection {
     try {
       return await work();
     } catch (error) {
-      const failed = error instanceof SqlError ? error : this.#client.failure(error);
-      if (failed.problem === 'lost') this.destroy();
-      throw failed;
+      const failure = error instanceof SqlError ? error : this.#client.failure(error);
+      if (failure.problem === 'lost') this.destroy();
+      throw failure;
     }
   }
 
@@ -71,7 +71,7 @@ export class TimedConnection implements DatabaseConnection {
   }
 }
 
-/** A failure that is not the database's own: of the network, of TLS, or of the client library. */
+/** Converts a failure of the network, of TLS or of the client library. */
 export function connectionFailure(name: string, code: string): SqlError {
   const text = /CERT|SSL|SELF_SIGNED|ISSUER/.test(code)
     ? 'there is no TLS with it: its certificate has to be of a known authority, or of ca=, and name the host'

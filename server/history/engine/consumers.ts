@@ -2,12 +2,12 @@ import { bitsOf, type Consume, consumerColumns, type LoadedConsumer, loadConsume
 import { sql } from './dialect.ts';
 import { type Need, needOf, type ValueLoader, type Work } from './work.ts';
 
-// Consumers of the log of changes. Their operations have a transaction of their own.
+// Consumers of the change log. Their operations run in their own transactions.
 
-/** Milliseconds after which a consumer that no server follows is forgotten. */
-const forgottenAfter = 24 * 60 * 60 * 1000;
+/** Milliseconds until an unused consumer is deleted. */
+const unusedTtlMs = 24 * 60 * 60 * 1000;
 
-/** Locks the consumer. */
+/** Locks the consumer and loads its next entries. */
 const loader: ValueLoader<Consume, LoadedConsumer> = {
   name: 'consumer',
   keyOf: ({ name }) => name,
@@ -21,7 +21,7 @@ const loader: ValueLoader<Consume, LoadedConsumer> = {
 };
 export const consumerNeed = (input: Consume): Need => needOf(loader, input);
 
-/** A consumer, which begins when it is asked for the first time, and its next entries. */
+/** Returns a consumer and its next entries. It is created on first use. */
 export const getConsumer = (work: Work, input: Consume): LoadedConsumer => work.value(loader, input);
 
 export function setConsumer(
@@ -40,10 +40,10 @@ export function setConsumer(
 
 export function deleteOtherConsumers(work: Work, names: readonly string[]): void {
   work.later((dialect) => {
-    const kept = dialect.among(
+    const isNamed = dialect.among(
       ['id'],
       names.map((name) => [name]),
     );
-    return sql`DELETE FROM chat_consumers WHERE held_until < ${dialect.now} - ${forgottenAfter} AND NOT (${kept})`;
+    return sql`DELETE FROM chat_consumers WHERE held_until < ${dialect.now} - ${unusedTtlMs} AND NOT (${isNamed})`;
   });
 }

@@ -3,15 +3,18 @@ import type { ColumnName } from '../columns.ts';
 import type { DatabaseName } from '../migrations.ts';
 import type { Columns, Row, Value } from './table.ts';
 
-/** A piece of SQL with its values: one for each `?`. A value that is a list is for the dialect that made the piece. */
+/**
+ * An SQL fragment with one value for each `?`. List values are only understood by the dialect that created the
+ * fragment.
+ */
 export interface Sql {
   text: string;
   values: readonly (Value | readonly Value[] | readonly (readonly Value[])[])[];
-  /** It is carried out once for each of these rows, whose values come before the others from `at` on. Of SQLite alone. */
+  /** SQLite only: run the statement once per row. The row's values are inserted into `values` at index `at`. */
   each?: { rows: readonly (readonly Value[])[]; at: number };
 }
 
-/** A computation that asks a database: it yields statements, and gets the rows of each. */
+/** A computation that queries a database: it yields statements, and receives the rows of each. */
 export type Asking<T> = Generator<readonly Sql[], T, Row[][]>;
 
 export function* ask(statement: Sql): Asking<Row[]> {
@@ -19,49 +22,52 @@ export function* ask(statement: Sql): Asking<Row[]> {
   return rows;
 }
 
-/** Asks over this connection. @throws SqlError */
+/** Runs a computation on this connection. @throws SqlError */
 export async function answered<T>(asking: Asking<T>, connection: DatabaseConnection): Promise<T> {
   let step = asking.next();
   while (step.done !== true) step = asking.next(await connection.queryAll(step.value));
   return step.value;
 }
 
-/** A connection to the database. It does one thing at a time. */
+/** A connection to the database. It runs one statement at a time. */
 export interface DatabaseConnection {
   /** @throws SqlError */
   query(sql: Sql): Promise<Row[]>;
-  /** The same, however long the answer takes. @throws SqlError */
+  /** Runs a statement without a client-side timeout. @throws SqlError */
   queryPatiently(sql: Sql): Promise<Row[]>;
   /**
-   * Statements of one transaction, in their order and, if the database can, in one trip. After one that fails none of the
-   * others has an effect, a COMMIT neither. @throws SqlError of the first that fails
+   * Runs statements of one transaction in order, in one round trip if the database can. After a failure the others
+   * have no effect, not even a COMMIT. @throws SqlError of the first failure
    */
   queryAll(statements: readonly Sql[]): Promise<Row[][]>;
-  /** Ends it at once, and the statement that is under way. */
+  /** Closes the connection at once, aborting the current statement. */
   destroy(): void;
 }
 
 export const without = (columns: Columns, others: Columns): Columns =>
   columns.filter((column) => !others.includes(column));
 
-/** The differences between the databases. No statement elsewhere depends on the database. */
+/** The differences between the databases. All other statements work in each of them. */
 export interface Dialect {
   readonly name: DatabaseName;
-  /** Whether several servers may work on a history, and follow each other by the log of changes: see change-log.ts. */
+  /** Whether several servers may use the history and follow each other through the change log: see change-log.ts. */
   readonly isShared: boolean;
-  /** The columns that are read of a message. */
+  /** The columns to select for a message. */
   readonly messageColumns: Sql;
-  /** The condition that these columns have the values of one of the rows; there is at least one row. */
+  /** Returns the condition that the columns equal one of the rows. At least one row is required. */
   among(columns: Columns, rows: readonly (readonly Value[])[]): Sql;
-  /** The same for a statement whose rows are found one by one as well, in whatever order: it sorts and counts nothing. */
+  /** Like `among`, but the statement may run once per row. So it must not sort, limit or aggregate. */
   each(columns: Columns, rows: readonly (readonly Value[])[]): Sql;
-  /** Inserts rows, in their order. */
+  /** Inserts rows in order. */
   insert(table: string, columns: Columns, rows: readonly (readonly Value[])[], more?: string): Sql;
-  /** Inserts those of the rows that are not there yet. */
+  /** Inserts rows, and skips those that exist. */
   insertNew(table: string, columns: Columns, rows: readonly (readonly Value[])[]): Sql;
-  /** Inserts rows, and overwrites those with the same `key`. */
+  /** Inserts rows, and overwrites rows with the same `key`. */
   upsert(table: string, key: Columns, columns: Columns, rows: readonly (readonly Value[])[]): Sql;
-  /** Overwrites the columns `changed` of rows that are there; of all others the rows have the values, too. */
+  /**
+   * Updates the `changed` columns of existing rows. `rows` must have values for all `columns`, because some dialects
+   * do it by INSERT.
+   */
   update(
     table: string,
     key: Columns,
@@ -69,66 +75,66 @@ export interface Dialect {
     rows: readonly (readonly Value[])[],
     changed: Columns,
   ): Sql;
-  /** Makes the planner use this index, where it does not by itself. */
+  /** Forces this index, for a query whose planner would not choose it. */
   by(index: string): Sql;
-  /** Locks the rows that are read until the transaction ends; rows that are locked are waited for. */
+  /** Locks the selected rows until the transaction ends. Waits for other locks. */
   lock: Sql;
-  /** By whom such a restriction of a member is, as the index has it. */
+  /** The user who set a restriction of a member, as an expression that matches the index. */
   restrictedBy(kind: 'muted' | 'banned'): Sql;
-  /** Asks for the number of the newest message of all. */
+  /** Selects the number of the newest message in all rooms. */
   newestMessage: Sql;
-  /** Milliseconds since 1970 by the clock of the database, which all servers share. */
+  /** The database clock in Unix ms. All servers share it. */
   now: Sql;
-  /** Counts the number of the next entry of `chat_changes`, and locks it until the transaction ends. */
+  /** Increments and returns the number of the last `chat_changes` entry. Locks it until the transaction ends. */
   nextPosition: Sql;
-  /** Gives new messages their numbers, where the database does not: those of the next so many. */
+  /** Returns the numbers of the next `count` messages. Only for databases that do not assign them. */
   numbers?(count: number): number[];
-  /** Notes that texts have changed, for the index for searching. */
+  /** Records former texts, so that the search index is updated. */
   outdate(transaction: Statements, former: readonly FormerText[]): Asking<void>;
 }
 
-/** The statements of a transaction, as far as a dialect adds to them: see `Transaction`. */
+/** The methods of `Transaction` that dialects use. */
 export interface Statements {
   later(sql: Sql): void;
   query(sql: Sql): Asking<Row[]>;
 }
 
-/** A text that is in the index for searching, and the message's no more. */
+/** A text that the search index contains, but the message no longer has. */
 export interface FormerText {
   room: number;
   seq: number;
   text: string;
 }
 
-/** A dialect of databases in servers of their own. */
+/** A dialect of a database server. */
 export interface ServerDialect extends Dialect {
-  /** A connection that is ready for use: logged in, with time-outs. @throws SqlError */
+  /** Opens a connection, logged in and with timeouts set. @throws SqlError */
   connect(): Promise<DatabaseConnection>;
   /**
-   * Takes a lock that all servers of this history share, for as long as the connection lives: `num` is 1, or 0 if
-   * another has it.
+   * Tries to take the lock that all servers of this history share. It lasts as long as the connection. `num` is 1 on
+   * success, 0 if another connection holds it.
    */
   tryLock: Sql;
   unlock: Sql;
   /**
-   * Take the lock of a server that is alone on this history, or of one that shares it with others, for as long as the
-   * connection lives: `num` is 1, or 0 while servers of the other kind, or another one that is alone, have it. The
-   * connection that has it may ask again.
+   * Try to take the exclusive lock of a server that runs alone, or the shared lock of servers that run together. It
+   * lasts as long as the connection. `num` is 1 on success, 0 if a server holds a conflicting lock. The holder may
+   * repeat the query.
    */
   claims: Record<'alone' | 'together', Sql>;
-  /** From now on the database ends this connection when nothing is asked over it for `claimLimit`. */
+  /** Makes the database close this connection after `claimLimit` without a statement. */
   leased: Sql;
-  /** For the rest of this connection the database gives up no statement. */
+  /** Disables the statement timeout of this connection. */
   patience: Sql;
 }
 
 /**
- * The meaning of a failed statement. `again`: another transaction was in the way, so the same may succeed now.
- * `lost`: the connection, or the database. `full`: its disk. `refused`: the statement itself.
+ * The meaning of a failed statement. `again`: a conflict with another transaction, so a retry may succeed. `lost`:
+ * the connection or the database failed. `full`: the disk is full. `refused`: the statement is not accepted.
  */
 export type Problem = 'again' | 'lost' | 'full' | 'refused';
 
-/** A failure of the database. It leaves out the database's own message, which may quote what was to be stored. */
+/** A database failure. It omits the database's own message, which may quote private data. */
 export class SqlError extends Error {
   readonly problem: Problem;
 
@@ -143,7 +149,7 @@ export class SqlError extends Error {
   }
 }
 
-/** Puts pieces of SQL together: `sql\`SELECT … WHERE ${condition} AND seq > ${5}\``. */
+/** Composes SQL: `sql\`SELECT … WHERE ${condition} AND seq > ${5}\``. */
 export function sql(texts: TemplateStringsArray, ...parts: readonly (Sql | Value)[]): Sql {
   let text = texts[0] as string;
   const values: Sql['values'][number][] = [];
@@ -162,7 +168,7 @@ export function sql(texts: TemplateStringsArray, ...parts: readonly (Sql | Value
   return each === undefined ? { text, values } : { text, values, each };
 }
 
-/** The condition that a column has one of these values, of which there is at least one. */
+/** Returns the condition that a column equals one of the values. At least one value is required. */
 export const inList = (dialect: Dialect, column: ColumnName, values: readonly Value[]): Sql =>
   dialect.among(
     [column],

@@ -2,7 +2,7 @@ import { type Asking, raw, sql } from './dialect.ts';
 import { type Columns, type Row, rowFrom, type Table, type Value } from './table.ts';
 import { type Need, needOf, type ValueLoader, type Work } from './work.ts';
 
-// Rows with a time `due`. Their operations have a transaction of their own, so what the database says is as it is now.
+// Queues: rows with a time `due`. Their operations run in their own transactions, so they see the current data.
 
 interface Wanted {
   table: Table;
@@ -12,11 +12,11 @@ interface Wanted {
 
 interface Due {
   rows: readonly object[];
-  /** When the next one after these is due. */
+  /** When the next row after these is due. */
   next?: number;
 }
 
-/** Locks the next rows of a table that are due. */
+/** Locks the next due rows of a table. */
 const loader: ValueLoader<Wanted, Due> = {
   name: 'due rows',
   keyOf: ({ table: { name }, at, most }) => `${name} ${at} ${most}`,
@@ -57,8 +57,8 @@ export function dueRows<Of extends object>(
 }
 
 /**
- * Gives the rows that are due to one server: they are due again at `until`, in case it ends.
- * @param kept what stays of a row that is given
+ * Claims due rows for this server. They become due again at `until`, in case it crashes.
+ * @param kept returns the row to store for a claimed row
  */
 export function claimRows<Of extends { due?: number; claimed?: 1 }>(
   work: Work,
@@ -71,7 +71,10 @@ export function claimRows<Of extends { due?: number; claimed?: 1 }>(
   return { rows: found.rows, ...(found.next === undefined ? {} : { next: found.next }) };
 }
 
-/** Rows with these keys are due: those that are there stay, and those that a server has claimed are looked at again. */
+/**
+ * Makes keys due. New rows are inserted. Rows that a server has claimed are marked, so they are processed again;
+ * other existing rows stay unchanged.
+ */
 export function markRows(
   work: Work,
   table: string,

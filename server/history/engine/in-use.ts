@@ -2,10 +2,13 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { type DatabaseAddress, placeOf } from './address.ts';
 import { type DatabaseConnection, raw, type ServerDialect, type Sql } from './dialect.ts';
 
-/** A server runs. */
+/** Another process uses the history. */
 class InUse extends Error {}
 
-/** How many other connections there are to the database: with MariaDB those of this user, if it has no right to see others. */
+/**
+ * Count the other connections to the database. In MariaDB, an account without the PROCESS privilege sees only its
+ * own.
+ */
 const connections: Record<'PostgreSQL' | 'MariaDB', Sql> = {
   PostgreSQL: raw(
     `SELECT count(*) AS num FROM pg_stat_activity WHERE datname = current_database()
@@ -16,27 +19,27 @@ const connections: Record<'PostgreSQL' | 'MariaDB', Sql> = {
   ),
 };
 
-/** Milliseconds for which a database may still list the connections of a server that has just ended. */
-const longestEnd = 2000;
-const checkAgain = 100;
+/** Milliseconds for which the database may still list the connections of a server that has ended. */
+const maxEndMs = 2000;
+const checkDelayMs = 100;
 
 async function isAlone(connection: DatabaseConnection, dialect: ServerDialect): Promise<boolean> {
   const [lock] = await connection.query(dialect.tryLock);
-  // A server that has lost its connections for a moment does not come back meanwhile.
+  // Also takes the servers' lock, so that a server which lost its connections cannot come back.
   const [claim] = await connection.query(dialect.claims.alone);
   const [others] = await connection.query(connections[dialect.name as keyof typeof connections]);
   return lock?.num === 1 && claim?.num === 1 && others?.num === 0;
 }
 
 /**
- * Connects to a history that no server uses. Until the connection ends, none starts.
- * @throws Error; `whyNotAlone` has it in words
+ * Connects to a history that no server uses. No server can start until the connection closes.
+ * @throws Error; `whyNotAlone` converts it to a message
  */
 export async function connectAlone(dialect: ServerDialect): Promise<DatabaseConnection> {
   const connection = await dialect.connect();
   try {
-    for (const began = performance.now(); !(await isAlone(connection, dialect)); await pause(checkAgain)) {
-      if (performance.now() - began < longestEnd) continue;
+    for (const began = performance.now(); !(await isAlone(connection, dialect)); await pause(checkDelayMs)) {
+      if (performance.now() - began < maxEndMs) continue;
       throw new InUse(
         `a chat server is using this history: stop it first, and each other one${dialect.name === 'MariaDB' ? '; with MariaDB, any other program that is connected to this database counts, too' : ''}`,
       );
@@ -48,6 +51,6 @@ export async function connectAlone(dialect: ServerDialect): Promise<DatabaseConn
   }
 }
 
-/** Why nobody gets this history alone: a server uses it, or the database cannot be used. */
+/** Describes why `connectAlone` failed: the history is in use, or the database is not available. */
 export const whyNotAlone = (history: DatabaseAddress, error: Error): string =>
   error instanceof InUse ? error.message : `${placeOf(history)} cannot be used: ${error.message}`;

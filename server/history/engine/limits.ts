@@ -1,19 +1,18 @@
-/** Times in milliseconds for a database that is slow or does not answer. A client gets its answer within 8 s. */
+/** Timeouts in milliseconds for a slow or silent database. Together they let a client get a response within 8 s. */
 export const connectLimit = 3000;
-/** A statement is given up by the database, and so is the wait for a lock. */
+/** The database aborts longer statements, and longer waits for a lock. */
 export const statementLimit = 5000;
 export const lockLimit = 3000;
-/** A transaction in which nothing happens ends, with its locks: the server that began it is gone. */
+/** The database ends an idle transaction and releases its locks, because its server is gone. */
 export const transactionLimit = 10_000;
-/** A database that has not answered at all by then is given up. */
+/** Without any response within this time, the connection counts as lost. */
 export const answerLimit = 6000;
 
-/** The claim of a server that has asked for nothing for so long is free: its machine, or the network, is gone. */
+/**
+ * The database releases the claim of a server that was silent for this time, because its machine or network failed.
+ */
 export const claimLimit = 5000;
 
-/**
- * Connections at once: of reads, and of searches. There is another connection for writes, one for background work,
- * and one for the claim.
- */
+/** Maximum connections for reads and for searches. Writes, background work and the claim have one more each. */
 export const mostReaders = 4;
 export const mostSearchers = 2;

@@ -5,14 +5,14 @@ import type { LoadedRoom, Loader, Need, Place, Work } from './work.ts';
 
 export const keptRooms: KeptKind<{ num: number; row: RoomRow }> = { name: 'room' };
 
-/** Loads what rules need, in a few statements for all of it. Rooms are locked, in the order of their ids. */
+/** Loads what rules need, with a few statements for all of them. Locks rooms in the order of their IDs. */
 export function* load(place: Place, work: Work, needs: readonly Need[]): Asking<void> {
-  yield* new Loading(place, work).load(needs);
+  yield* new NeedsLoader(place, work).load(needs);
 }
 
-// A class, since V8 keeps the data of each call of a generator that is a function in another one until the next
-// collection of the whole heap.
-class Loading {
+// A class instead of nested generators. V8 keeps the data of a nested generator until the next full garbage
+// collection.
+class NeedsLoader {
   readonly #place: Place;
   readonly #work: Work;
   readonly #needs = new Map<Loader<object>, object[]>();
@@ -52,7 +52,7 @@ class Loading {
     }
   }
 
-  /** @returns what is needed, too */
+  /** @returns further needs */
   *#find(needs: readonly Need[]): Asking<readonly Need[]> {
     this.#add(needs);
     const found: Need[] = [];

@@ -14,7 +14,7 @@ import { claimLimit, connectLimit, lockLimit, statementLimit, transactionLimit }
 import { ofServers } from './server-dialect.ts';
 import type { Row } from './table.ts';
 
-/** Numbers of errors, as mysql2 has no names for those of MariaDB alone. All others are `refused`. */
+/** Error numbers, because mysql2 has no names for MariaDB's own errors. All others are `refused`. */
 const problems: Readonly<Record<number, readonly [Problem, string]>> = {
   1213: ['again', 'another transaction was in the way'],
   1020: ['again', 'another transaction was in the way'],
@@ -39,13 +39,13 @@ const problems: Readonly<Record<number, readonly [Problem, string]>> = {
   1142: ['refused', 'the user may not do that there: it needs all privileges on the database'],
 };
 
-/** The first version that is tested. */
-const oldest = [10, 6] as const;
+/** The oldest version that is tested. */
+const oldestVersion = [10, 6] as const;
 
 /**
- * A server may be configured without autocommit, or with a mode in which a backslash means itself, which mysql2 does not
- * know. The lock of rows that are not there yet, as with REPEATABLE READ, would keep other rooms waiting. Lists stay
- * lists: as a subquery they would be looked up without the index.
+ * Overrides server settings that break these queries: disabled autocommit, and a mode without backslash escapes,
+ * which mysql2 relies on. READ COMMITTED avoids gap locks, which would block other rooms. Lists must stay lists,
+ * because MariaDB would convert long ones to a subquery that does not use the index.
  */
 const settings = [
   `SET autocommit = 1, sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', sql_safe_updates = 0, ` +
@@ -55,15 +55,15 @@ const settings = [
   'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED',
 ];
 
-/** Names of locks are one for all databases of the server. */
+/** The name of a lock is the same for all databases of the server, so it includes the database. */
 const lockOf = (what: string) => `CONCAT('php-session-chat ', SHA1(DATABASE()), '${what}')`;
 /** The lock for migrations. */
 const lockName = lockOf('');
-/** The lock of a server that is alone. */
+/** The lock of a server that runs alone. */
 const alone = lockOf(' alone');
 /**
- * No lock can be shared, so each of the servers that work together has one of its own. A server of either kind first takes
- * its lock, and then looks at those of the other kind: never do both find what they need.
+ * MariaDB has no shared named locks, so each of the servers that run together takes one of its own. A server first
+ * takes its lock, then checks those of the other kind, so two conflicting servers never both succeed.
  */
 const together = Array.from({ length: 64 }, (_, n) => lockOf(` ${n}`));
 
@@ -78,7 +78,7 @@ export function mariadb(address: DatabaseAddress): ServerDialect {
       if (columns.length === 1) {
         return { text: `${columns[0]} IN (?)`, values: [rows.map(([value = null]) => value)] };
       }
-      // For a list of rows not every version uses the index.
+      // Not `(a, b) IN (…)`, for which some versions do not use the index.
       const one = `(${columns.map((column) => `${column} = ?`).join(' AND ')})`;
       return { text: `(${rows.map(() => one).join(' OR ')})`, values: rows.flat() };
     },
@@ -86,7 +86,7 @@ export function mariadb(address: DatabaseAddress): ServerDialect {
       return { text: `INSERT INTO ${table} (${columns.join(', ')}) VALUES ? ${more}`, values: [rows] };
     },
     insertNew(table, columns, rows) {
-      // Not IGNORE, which would ignore other errors, too.
+      // Not INSERT IGNORE, which would hide other errors.
       return this.insert(table, columns, rows, `ON DUPLICATE KEY UPDATE ${columns[0]} = ${columns[0]}`);
     },
     update(table, _key, columns, rows, changed) {
@@ -102,7 +102,7 @@ export function mariadb(address: DatabaseAddress): ServerDialect {
            WHEN ${together.map((lock) => `IS_FREE_LOCK(${lock})`).join(' AND ')} THEN 1
            ELSE 1 - RELEASE_LOCK(${alone}) END AS num`,
       ),
-      // A server that waits keeps its lock meanwhile: no other one that is alone begins.
+      // A server that gets 0 keeps its lock while it waits, so no other server can start alone.
       together: raw(
         `SELECT CASE ${together.map((lock) => `WHEN GET_LOCK(${lock}, 0) THEN IS_FREE_LOCK(${alone})`).join(' ')}
            ELSE 0 END AS num`,
@@ -111,7 +111,7 @@ export function mariadb(address: DatabaseAddress): ServerDialect {
     leased: raw(`SET wait_timeout = ${claimLimit / 1000}`),
     patience: raw('SET max_statement_time = 0'),
     newestMessage: raw('SELECT coalesce(max(num), 0) AS num FROM chat_messages'),
-    // Without NOW(), which has one hour twice when summer time ends.
+    // Not NOW(), which is ambiguous for an hour when summer time ends.
     now: raw('(UNIX_TIMESTAMP() * 1000)'),
     nextPosition: raw(
       `INSERT INTO chat_position (id, num) VALUES ('changes', 1) ON DUPLICATE KEY UPDATE num = num + 1 RETURNING num`,
@@ -126,12 +126,12 @@ async function connect({ at, user, password, database, tls }: DatabaseAddress): 
     password,
     database,
     charset: 'UTF8MB4_BIN',
-    // Without `verifyIdentity` the certificate of any host would do.
+    // Without `verifyIdentity`, a certificate of any host would be accepted.
     ...(tls === undefined ? {} : { ssl: { ...tls, rejectUnauthorized: true, verifyIdentity: true } }),
     connectTimeout: connectLimit,
     enableKeepAlive: true,
     disableEval: true,
-    // Otherwise the server could ask for a file of this machine.
+    // Otherwise the server could request local files.
     flags: ['-LOCAL_FILES'],
   });
   const connection = new TimedConnection('MariaDB', {
@@ -151,8 +151,11 @@ async function connect({ at, user, password, database, tls }: DatabaseAddress): 
     const [facts] = await connection.query(raw('SELECT VERSION() AS version'));
     const [, major, minor] = /^(?:5\.5\.5-)?(\d+)\.(\d+)\..*MariaDB/i.exec(facts?.version as string) ?? [];
     if (major === undefined) throw new SqlError('refused', 'MariaDB: this is another database');
-    if (Number(major) < oldest[0] || (Number(major) === oldest[0] && Number(minor) < oldest[1])) {
-      throw new SqlError('refused', `MariaDB: it is older than version ${oldest.join('.')}`);
+    if (
+      Number(major) < oldestVersion[0] ||
+      (Number(major) === oldestVersion[0] && Number(minor) < oldestVersion[1])
+    ) {
+      throw new SqlError('refused', `MariaDB: it is older than version ${oldestVersion.join('.')}`);
     }
     return connection;
   } catch (error) {
@@ -167,7 +170,7 @@ function ask(client: Client, { text, values }: Sql): Promise<Row[]> {
       {
         sql: text,
         values: [...values],
-        // Ids are bytes to the database, and text here.
+        // ID columns are binary. Decode them as text.
         typeCast: (field, next) =>
           field.type === 'LONGLONG' || field.type === 'LONG' ? next() : field.string('utf8'),
       },
@@ -183,7 +186,7 @@ function failure(error: unknown): SqlError {
   const { errno = 0, code, fatal } = error as Partial<QueryError>;
   const [problem, text] = problems[errno] ?? [];
   if (problem !== undefined) return new SqlError(problem, `MariaDB: ${text} (${errno})`);
-  // The network, TLS, or mysql2 itself; a server's error that ends the connection, too.
+  // Errors of the network, of TLS and of mysql2, and server errors that close the connection.
   if (fatal === true || errno < 1000) return connectionFailure('MariaDB', code ?? String(errno));
   return new SqlError('refused', `MariaDB: error ${errno}`);
 }

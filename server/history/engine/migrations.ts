@@ -3,18 +3,18 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { migrationsFolder, migrationsOf, tooNew } from '../migrations.ts';
 import { type DatabaseConnection, raw, type ServerDialect, sql } from './dialect.ts';
 
-/** Milliseconds after which a server that waits for another one's migrations tries again. */
-const tryAgain = 100;
+/** Milliseconds between attempts to take the lock. */
+const retryDelayMs = 100;
 
-/** The next migration begins, or another server is about them and this one waits for it. */
+/** The name of the migration that starts, or `waiting` while another server migrates. */
 export type Migrating = { migration: string } | 'waiting';
 
 /**
- * Brings the tables to the newest form, one numbered migration after the other; servers that start together wait for
- * each other. No limit of time holds for a migration: an index of millions of rows takes minutes. A migration only adds
- * to what the version before uses, so that both can run beside each other; a later version removes what is no longer used.
- * @param options.upTo the last one
- * @throws Error when a newer version has changed the tables beyond what this one can work with
+ * Migrates the tables step by step. Servers that start together wait for each other. Migrations have no timeout,
+ * because indexing millions of rows takes minutes. A migration only adds to what the previous version uses, so both
+ * versions can run side by side. A later version removes what is no longer used.
+ * @param options.upTo the number of the last migration to run
+ * @throws Error if a newer version has changed the tables incompatibly
  */
 export async function migrate(
   connection: DatabaseConnection,
@@ -37,7 +37,7 @@ export async function migrate(
     if (last < steps.length) await connection.query(dialect.patience);
     for (const [index, { name, needs, statements }] of steps.entries()) {
       if (index < last) continue;
-      // A new history has nothing that takes long.
+      // In a new history, migrations take no time.
       if (last > 0) onProgress({ migration: name });
       await connection.query(raw('BEGIN'));
       for (const statement of statements) await connection.queryPatiently(raw(statement));
@@ -55,7 +55,7 @@ export async function migrate(
   }
 }
 
-/** The key of the digests of a history. */
+/** Returns the key of the history's digests. */
 export async function digestKeyIn(connection: DatabaseConnection): Promise<Uint8Array> {
   const [row] = await connection.query(raw('SELECT digest FROM chat_digest_key'));
   return Buffer.from(row?.digest as string, 'hex');
@@ -66,10 +66,10 @@ async function lock(
   { tryLock }: ServerDialect,
   onProgress: (is: Migrating) => void,
 ): Promise<void> {
-  for (let tried = 0; ; tried++) {
+  for (let attempt = 0; ; attempt++) {
     const [row] = await connection.query(tryLock);
     if (row?.num === 1) return;
-    if (tried === 0) onProgress('waiting');
-    await pause(tryAgain);
+    if (attempt === 0) onProgress('waiting');
+    await pause(retryDelayMs);
   }
 }

@@ -1,29 +1,30 @@
 import { type DatabaseConnection, type ServerDialect, SqlError } from './dialect.ts';
 
-/** Milliseconds in which a connection that has long been lost is known to be. */
-const longestLoss = 1000;
+/** Milliseconds within which a statement fails on a connection that was lost while idle. */
+const maxLossMs = 1000;
 
-/** At most so many connections; further work waits for one of them. */
+/** A pool of connections. Work queues while all of them are busy. */
 export class Pool {
   readonly #dialect: ServerDialect;
-  readonly #most: number;
+  readonly #maxConnections: number;
   #open = 0;
   readonly #idle: DatabaseConnection[] = [];
   readonly #waiting: { go(): void; fail(error: Error): void }[] = [];
   #onIdle: (() => void) | undefined;
   #closed = false;
 
-  constructor(dialect: ServerDialect, most: number) {
+  constructor(dialect: ServerDialect, maxConnections: number) {
     this.#dialect = dialect;
-    this.#most = most;
+    this.#maxConnections = maxConnections;
   }
 
   /**
-   * Does something that may be done twice: a connection that was lost while it was idle is replaced.
+   * Runs work on a connection. If an idle connection turns out to be lost, the work runs again, so it must be
+   * repeatable.
    * @throws SqlError
    */
   async use<T>(work: (connection: DatabaseConnection) => Promise<T>): Promise<T> {
-    await this.#turn();
+    await this.#acquire();
     let connection: DatabaseConnection | undefined;
     try {
       for (;;) {
@@ -36,17 +37,17 @@ export class Pool {
           if (!(error instanceof SqlError) || error.problem !== 'lost') throw error;
           connection.destroy();
           connection = undefined;
-          // A connection that was lost while idle fails at once; after a longer wait the database hangs.
-          if (idle === undefined || performance.now() - began > longestLoss) throw error;
+          // A connection lost while idle fails at once. After a longer wait, the database itself hangs.
+          if (idle === undefined || performance.now() - began > maxLossMs) throw error;
         }
       }
     } finally {
       if (connection !== undefined) this.#idle.push(connection);
-      this.#done();
+      this.#release();
     }
   }
 
-  /** Waits for what is under way. */
+  /** Waits for the work in progress. */
   async close(): Promise<void> {
     this.#closed = true;
     if (this.#open > 0) {
@@ -57,7 +58,7 @@ export class Pool {
     for (const connection of this.#idle.splice(0)) connection.destroy();
   }
 
-  /** If the database cannot be reached, those who wait need not find that out one after the other. */
+  /** If the database is unreachable, all queued work fails at once instead of one by one. */
   async #connect(): Promise<DatabaseConnection> {
     try {
       return await this.#dialect.connect();
@@ -67,13 +68,13 @@ export class Pool {
     }
   }
 
-  async #turn(): Promise<void> {
+  async #acquire(): Promise<void> {
     if (this.#closed) throw new SqlError('lost', 'the history is closed');
-    if (this.#open < this.#most) this.#open++;
+    if (this.#open < this.#maxConnections) this.#open++;
     else await new Promise<void>((go, fail) => this.#waiting.push({ go, fail }));
   }
 
-  #done(): void {
+  #release(): void {
     const next = this.#waiting.shift();
     if (next !== undefined) return next.go();
     this.#open--;

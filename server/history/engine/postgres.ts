@@ -16,7 +16,7 @@ import { claimLimit, connectLimit, lockLimit, statementLimit, transactionLimit }
 import { ofServers } from './server-dialect.ts';
 import type { Columns, Row, Value } from './table.ts';
 
-/** SQLSTATEs: PostgreSQL's errcodes.txt. All others are `refused`. */
+/** SQLSTATE codes, from PostgreSQL's errcodes.txt. All others are `refused`. */
 const problems: Readonly<Record<string, readonly [Problem, string]>> = {
   '40001': ['again', 'another transaction was in the way'],
   '40P01': ['again', 'another transaction was in the way'],
@@ -36,10 +36,10 @@ const problems: Readonly<Record<string, readonly [Problem, string]>> = {
   '42501': ['refused', 'the user may not do that there; the database has to be its own'],
 };
 
-/** The first version that is tested. */
-const oldest = 14;
+/** The oldest version that is tested. */
+const oldestVersion = 14;
 
-/** INT8 and INT4. pg gives the first as text; no number here is larger than JavaScript holds. */
+/** OIDs of INT8 and INT4. pg returns INT8 as text, but all numbers here fit into a JavaScript number. */
 const integers = [20, 23];
 
 const settings =
@@ -47,9 +47,9 @@ const settings =
   `SET lock_timeout = ${lockLimit}; SET idle_in_transaction_session_timeout = ${transactionLimit}; ` +
   `SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED`;
 
-/** The number of the lock for migrations: any that others are not likely to use. */
+/** The advisory lock for migrations. An arbitrary number that other programs are unlikely to use. */
 const lockNumber = 7_020_511_733_101;
-/** The number of the lock of the servers that run: each schema may have a history of its own. */
+/** The advisory lock of running servers. Each schema may have its own history. */
 const claimNumber = `hashtextextended(current_schema(), ${lockNumber})`;
 
 /** PostgreSQL 14 or later, by pg. */
@@ -86,7 +86,7 @@ export function postgres(address: DatabaseAddress): ServerDialect {
     leased: raw(`SET idle_session_timeout = ${claimLimit}`),
     patience: raw('SET statement_timeout = 0'),
     newestMessage: raw('SELECT CASE WHEN is_called THEN last_value ELSE 0 END AS num FROM chat_message_nums'),
-    // Not clock_timestamp(), which changes within a statement: no index is used for what is compared with it.
+    // Not clock_timestamp(), which changes within a statement, so a comparison with it would not use an index.
     now: raw('(extract(epoch FROM statement_timestamp()) * 1000)::bigint'),
     nextPosition: raw(
       `INSERT INTO chat_position (id, num) VALUES ('changes', 1)
@@ -97,7 +97,7 @@ export function postgres(address: DatabaseAddress): ServerDialect {
 
 const typeOf = (column: ColumnName) => (columnTypes[column] === 'int' ? 'bigint' : 'text');
 
-/** Rows as one array a column: the statement is the same for any number of rows. */
+/** Passes rows as one array per column, so the statement is the same for any number of rows. */
 function unnested(columns: Columns, rows: readonly (readonly Value[])[]): Sql {
   return {
     text: `unnest(${columns.map((column) => `?::${typeOf(column)}[]`).join(', ')})`,
@@ -105,16 +105,16 @@ function unnested(columns: Columns, rows: readonly (readonly Value[])[]): Sql {
   };
 }
 
-/** How pg is to connect. */
+/** Returns the options for pg. */
 export function clientConfig({ at, user, password, database, tls }: DatabaseAddress): ClientConfig {
   const [, folder = '', socketPort] = 'path' in at ? (/^(.*)\/\.s\.PGSQL\.(\d+)$/.exec(at.path) ?? []) : [];
   return {
     ...('path' in at ? { host: folder, port: Number(socketPort) } : at),
     user,
-    // For an empty string, pg would look for a password in the environment and in ~/.pgpass.
+    // For an empty string, pg would take a password from the environment or ~/.pgpass.
     password: () => password,
     database,
-    // Without `rejectUnauthorized`, NODE_TLS_REJECT_UNAUTHORIZED could switch it off.
+    // Without `rejectUnauthorized`, NODE_TLS_REJECT_UNAUTHORIZED could disable the check.
     ssl: tls === undefined ? false : { ...tls, rejectUnauthorized: true },
     connectionTimeoutMillis: connectLimit,
     keepAlive: true,
@@ -125,12 +125,12 @@ export function clientConfig({ at, user, password, database, tls }: DatabaseAddr
   };
 }
 
-/** Ends it at once: `end` would wait for an answer. */
+/** Closes the connection at once. `end` would wait for a response. */
 export function destroySocket(client: Client): void {
   streamOf(client).destroy();
 }
 
-/** pg's types leave it out. */
+/** The stream is missing in pg's types. */
 function streamOf(client: Client): Duplex {
   return (client as unknown as { connection: { stream: Duplex } }).connection.stream;
 }
@@ -146,7 +146,7 @@ async function connect(address: DatabaseAddress): Promise<DatabaseConnection> {
     askAll(statements) {
       const stream = streamOf(client);
       stream.cork();
-      // In a transaction, PostgreSQL refuses everything that comes after a failure, and takes COMMIT for ROLLBACK.
+      // In a transaction, PostgreSQL rejects all statements after a failure, and treats COMMIT as ROLLBACK.
       const answers = Promise.all(statements.map((sql) => ask(client, sql)));
       stream.uncork();
       return answers;
@@ -163,8 +163,8 @@ async function connect(address: DatabaseAddress): Promise<DatabaseConnection> {
         `SELECT current_setting('server_version_num')::bigint AS version, current_setting('server_encoding') AS encoding`,
       ),
     );
-    if ((facts?.version as number) < oldest * 10_000) {
-      throw new SqlError('refused', `PostgreSQL: it is older than version ${oldest}`);
+    if ((facts?.version as number) < oldestVersion * 10_000) {
+      throw new SqlError('refused', `PostgreSQL: it is older than version ${oldestVersion}`);
     }
     if (facts?.encoding !== 'UTF8') {
       throw new SqlError('refused', 'PostgreSQL: the encoding of the database is not UTF8');
@@ -176,7 +176,7 @@ async function connect(address: DatabaseAddress): Promise<DatabaseConnection> {
   }
 }
 
-/** `$1` and so on in place of each `?`. */
+/** Replaces each `?` by `$1`, `$2` and so on. */
 function numbered(text: string): string {
   let n = 0;
   return text.replace(/\?/g, () => `$${++n}`);
@@ -186,10 +186,10 @@ function failure(error: unknown): SqlError {
   const { code = '', severity } = error as { code?: string; severity?: string };
   const [problem, text] = problems[code] ?? [];
   if (problem !== undefined) return new SqlError(problem, `PostgreSQL: ${text} (${code})`);
-  // Class 08: the connection. An error without a severity is not the server's: the network, TLS, or pg itself.
+  // Class 08 is the connection. An error without a severity is from the network, TLS or pg, not from the server.
   const ofConnection = severity === undefined || code.startsWith('08') || severity !== 'ERROR';
   if (!ofConnection) return new SqlError('refused', `PostgreSQL: code ${code}`);
-  // Which has no code.
+  // This error of pg has no code.
   const noTls = (error as Error).message.includes('not support SSL');
   return connectionFailure('PostgreSQL', noTls ? 'NO_SSL' : code);
 }

@@ -2,7 +2,7 @@ import { type Asking, ask, type Dialect, raw, type Sql, sql } from './dialect.ts
 import type { SealedCursors } from './sealed-cursors.ts';
 import { type Row, rowFrom, type Table } from './table.ts';
 
-/** No answer exceeds this many bytes of JSON, however many messages were asked for. */
+/** The maximum size of a page in bytes of JSON, whatever its `limit`. */
 export const maxPageBytes = 256 * 1024;
 
 /** A read sorts or scans this many rows of a user or a room. */

@@ -8,30 +8,30 @@ import type { SealedCursors } from './sealed-cursors.ts';
 import type { Row } from './table.ts';
 
 /**
- * The messages that a search looks at before others have their turn; it goes on with the next page. A text of this length
- * takes as long as a message.
+ * Messages that one page may check; the search continues on the next page. A text of `charactersPerCandidate` counts
+ * as another message.
  */
-const mostCandidates = 5000;
-const charactersOfCandidate = 1000;
-/** The most blocks that are looked for, and that are read at once. */
-const mostBlocks = 500;
-const blocksAtOnce = 4;
+const maxCandidates = 5000;
+const charactersPerCandidate = 1000;
+/** Maximum blocks of one index lookup, and blocks read before the next check of the limits. */
+const maxBlocks = 500;
+const blocksPerRound = 4;
 
-/** Consecutive messages of a room, some of which may fit. */
+/** Consecutive messages of a room that may match. */
 interface Source {
   room: number;
   after: number;
   upTo: number;
-  /** None of them has a higher number. */
+  /** An upper bound of the message numbers. */
   last: number;
-  /** Whether there are older ones than one reading gives: see `tailsOf`. */
+  /** Whether older messages may follow after one read: see `tailsOf`. */
   isTail: boolean;
 }
 
 /**
- * A page of a search.
+ * Builds a page of search results.
  * @param found newest first, one more than `limit` if there are more
- * @param rest no message that is not found yet has a higher number; 0 if all are found
+ * @param rest an upper bound of the numbers of messages not searched yet; 0 if all are searched
  */
 export function pageOfSearch(
   cursors: SealedCursors,
@@ -50,8 +50,9 @@ export function pageOfSearch(
 }
 
 /**
- * Searches newest first. The index says in which blocks of messages all terms of the query occur; what is not in a whole
- * block yet, the tail of each room, is looked at itself. Each text is looked at, so that all databases find the same.
+ * Searches newest first. The index tells which blocks contain all terms of the query. The messages of a room that are
+ * not in a full block yet, its tail, are read directly. Each text is checked, so that all databases return the same
+ * results.
  */
 export async function search(
   dialect: Dialect,
@@ -72,12 +73,12 @@ export async function search(
       ? isPublic
       : sql`(${isPublic} OR ${named})`
     : (named as Sql);
-  // Before the blocks are looked for: one that is made meanwhile is in both, and not in none.
+  // Before the blocks are queried, so that a block indexed in between is searched twice instead of missed.
   const places =
     query === undefined
-      ? await roomsAt()
+      ? await findRoomEnds()
       : await connection.query(
-          sql`SELECT room, room_id, last_seq, last_block, ${lastOf('(coalesce(last_block, -1) + 1)', 'last_seq')} AS last
+          sql`SELECT room, room_id, last_seq, last_block, ${newestIn('(coalesce(last_block, -1) + 1)', 'last_seq')} AS last
         FROM (SELECT rooms.num AS room, rooms.id AS room_id, rooms.last_seq AS last_seq, messages.num AS last_num,
             (SELECT max(block) FROM chat_blocks AS blocks WHERE blocks.room = rooms.num) AS last_block
           FROM chat_rooms AS rooms JOIN chat_messages AS messages
@@ -87,24 +88,24 @@ export async function search(
   if (places.length === 0) return { messages: [] };
   const ids = new Map(places.map(({ room, room_id }) => [room as number, room_id as string]));
   const { sources, isAll } =
-    query === undefined ? { sources: [], isAll: true } : await blocksOf(query, [...ids.keys()]);
+    query === undefined ? { sources: [], isAll: true } : await findBlocks(query, [...ids.keys()]);
   let open: Source[] = [...tailsOf(places), ...sources].sort((a, b) => b.last - a.last);
 
-  const lookedFor = query?.toLowerCase() ?? '';
+  const needle = query?.toLowerCase() ?? '';
   const found = new Map<number, Row>();
-  let looked = 0;
-  /** Whatever is not found yet has no higher number. */
+  let checked = 0;
+  /** An upper bound of the numbers of messages not searched yet. */
   const rest = () => Math.max(open[0]?.last ?? 0, isAll ? 0 : (sources.at(-1)?.last ?? 0));
   while (open.length > 0) {
-    const sure = [...found.keys()].filter((num) => num > rest()).length;
-    if (sure > limit || (looked >= mostCandidates && rest() < before - 1)) break;
-    const next = open.splice(0, blocksAtOnce);
+    const finalCount = [...found.keys()].filter((num) => num > rest()).length;
+    if (finalCount > limit || (checked >= maxCandidates && rest() < before - 1)) break;
+    const next = open.splice(0, blocksPerRound);
     for (const source of next) {
-      const rows = await messagesOf(source);
+      const rows = await readMessages(source);
       for (const row of rows) {
         const text = row.text as string;
-        looked += 1 + text.length / charactersOfCandidate;
-        if (!isSearched(row, only) || !text.toLowerCase().includes(lookedFor)) continue;
+        checked += 1 + text.length / charactersPerCandidate;
+        if (!isSearched(row, only) || !text.toLowerCase().includes(needle)) continue;
         found.set(row.num as number, row);
       }
       const oldest = rows.at(-1);
@@ -126,10 +127,10 @@ export async function search(
   );
 
   /**
-   * The number of the newest message before the search among those of `places` from this block on. Only where the
-   * newest of all is not before it, that is looked for. Without it each of very many rooms would hold up a page.
+   * Selects the number of the newest message before the cursor, in `places` from this block on. The subquery only
+   * runs if the newest message of all is not before the cursor. For each of thousands of rooms it would be slow.
    */
-  function lastOf(block: string, upTo: string): Sql {
+  function newestIn(block: string, upTo: string): Sql {
     return sql`CASE WHEN last_num < ${before} THEN last_num ELSE coalesce(
         (SELECT older.num FROM chat_messages AS older WHERE older.room = places.room AND older.num < ${before}
           AND older.seq > ${raw(`${block} * ${blockSize}`)} AND older.seq <= ${raw(upTo)}
@@ -137,10 +138,10 @@ export async function search(
   }
 
   /**
-   * Without words the index helps nothing: all messages of a room are its tail. Where it ends before the search is found by
-   * halving, for all rooms at once, so a page costs the same wherever it begins.
+   * A search without words cannot use the index, so each room's messages are all tail. A binary search over all rooms
+   * at once finds the last messages before the cursor, so each page costs the same.
    */
-  async function roomsAt(): Promise<Row[]> {
+  async function findRoomEnds(): Promise<Row[]> {
     const all = await connection.query(
       sql`SELECT rooms.num AS room, rooms.id AS room_id, first_seq, last_seq, messages.num AS last
           FROM chat_rooms AS rooms JOIN chat_messages AS messages
@@ -175,8 +176,10 @@ export async function search(
     return ends.map(({ row, from, last }) => ({ ...row, last_seq: from, last_block: null, last }));
   }
 
-  /** The blocks with all terms of the query; those whose terms are out of date, too. `isAll`: there are no others. */
-  async function blocksOf(
+  /**
+   * Returns the blocks that contain all terms of the query, and all outdated blocks. `isAll`: there are no others.
+   */
+  async function findBlocks(
     query: string,
     nums: readonly number[],
   ): Promise<{ sources: Source[]; isAll: boolean }> {
@@ -184,7 +187,7 @@ export async function search(
     const inRooms = inList(dialect, 'room', nums);
     const inTerms = inList(dialect, 'term', terms);
     const rows = await connection.query(
-      sql`SELECT room, block, ${lastOf('block', `(block + 1) * ${blockSize}`)} AS last
+      sql`SELECT room, block, ${newestIn('block', `(block + 1) * ${blockSize}`)} AS last
           FROM (SELECT blocks.room AS room, blocks.block AS block, last_num FROM chat_blocks AS blocks
             JOIN (SELECT room, block FROM chat_terms WHERE ${inRooms} AND ${inTerms}
               GROUP BY room, block HAVING count(*) = ${terms.length}) AS hits
@@ -192,7 +195,7 @@ export async function search(
             WHERE stale = 0 AND first_num < ${before}
             UNION ALL SELECT room, block, last_num FROM chat_blocks
             WHERE stale = 1 AND first_num < ${before} AND ${inRooms}) AS places
-          ORDER BY last DESC LIMIT ${mostBlocks}`,
+          ORDER BY last DESC LIMIT ${maxBlocks}`,
     );
     const sources = rows.map(({ room, block, last }) => ({
       room: room as number,
@@ -201,12 +204,12 @@ export async function search(
       last: last as number,
       isTail: false,
     }));
-    return { sources, isAll: rows.length < mostBlocks };
+    return { sources, isAll: rows.length < maxBlocks };
   }
 
-  async function messagesOf({ room, after, upTo }: Source): Promise<Row[]> {
+  async function readMessages({ room, after, upTo }: Source): Promise<Row[]> {
     const { has } = only;
-    // Without words it may be a whole room, of which no more may be read than is looked at.
+    // Without words, the source may be a whole room. Read no more of it than one check uses.
     const held =
       has === undefined
         ? raw('')
@@ -222,7 +225,10 @@ export async function search(
   }
 }
 
-/** The messages that are not in a whole block of the index. It is at most one block, but while the index is being made. */
+/**
+ * Yields the messages of each room that are not in an indexed block. Usually this is less than two blocks; more only
+ * while the index is being built.
+ */
 function* tailsOf(places: readonly Row[]): Generator<Source> {
   for (const { room, last_seq, last_block, last } of places) {
     const after = last_block === null ? 0 : ((last_block as number) + 1) * blockSize;

@@ -1,10 +1,10 @@
 import { outdateBlocks } from './blocks.ts';
 import { raw, type ServerDialect, without } from './dialect.ts';
 
-/** The part of a dialect that all database servers share. */
-type OfServers = 'isShared' | 'each' | 'upsert' | 'by' | 'lock' | 'outdate';
+/** The parts of a dialect that all database servers share. */
+type SharedParts = 'isShared' | 'each' | 'upsert' | 'by' | 'lock' | 'outdate';
 
-export const ofServers: Pick<ServerDialect, OfServers> & ThisType<ServerDialect> = {
+export const ofServers: Pick<ServerDialect, SharedParts> & ThisType<ServerDialect> = {
   isShared: true,
   each(columns, rows) {
     return this.among(columns, rows);

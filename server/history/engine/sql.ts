@@ -15,29 +15,32 @@ import { search } from './search.ts';
 import type { Subjects } from './work.ts';
 import { closed, unavailable, Writer } from './writer.ts';
 
-/** Milliseconds that reads have to end when all writes are done. */
-const longestClose = 1000;
+/** Milliseconds that reads may take once all writes are done. */
+const maxCloseMs = 1000;
 
-/** Rows of `chat_writers` are kept for so long after the last transaction of that server. */
-const writersKept = 30 * 86_400_000;
+/** Milliseconds for which a server's row in `chat_writers` is kept after its last transaction. */
+const writersTtlMs = 30 * 86_400_000;
 
 export interface SqlHistoryOptions {
   /** Called after a bug in this program. */
   onFailure: (error: Error) => void;
-  /** Called when a background task fails again. Deleted texts may stay in the database until it succeeds. */
+  /**
+   * Called from the second consecutive failure of a background task on. Deleted texts may stay in the database until
+   * it succeeds.
+   */
   onDelay?: (error: Error) => void;
   onBatch?: (batch: { messages: number; commitMs: number }) => void;
   onMigration?: (is: Migrating) => void;
-  /** Several servers work on this history. */
+  /** Set if several servers use this history. */
   shared?: Shared;
   /** Called when the tables exist, before they are read. */
   begin?: () => Promise<void>;
 }
 
 /**
- * The history in a database server. Writes, reads, searches and background work have separate connections, so no
- * read is queued behind a write or a search.
- * @throws Error when the database cannot be used, or a newer version has changed its tables
+ * Opens the history in a database server. Writes, reads, searches and background work use separate connections, so
+ * reads never queue behind writes or searches.
+ * @throws Error if the database is not available, or a newer version has changed its tables
  */
 export async function openSqlHistory(
   dialect: ServerDialect,
@@ -49,8 +52,8 @@ export async function openSqlHistory(
   const context = { dialect, cursors: new SealedCursors(digestKey) };
   const readers = new Pool(dialect, mostReaders);
   const searchers = new Pool(dialect, mostSearchers);
-  const helpers = new Pool(dialect, 1);
-  const background = new Background(dialect, helpers, {
+  const backgroundPool = new Pool(dialect, 1);
+  const background = new Background(dialect, backgroundPool, {
     onFailure: options.onFailure,
     onDelay: options.onDelay ?? (() => {}),
   });
@@ -94,7 +97,7 @@ export async function openSqlHistory(
     } catch (error) {
       throw error instanceof SqlError ? unavailable(error) : (error as RequestError);
     }
-    // What was read may be newer than the last change that was handed out.
+    // The result may be newer than the last dispatched change.
     await current();
     return found;
   }
@@ -109,25 +112,25 @@ export async function openSqlHistory(
     }
   }
 
-  /** The look that waits for a connection: it answers all who ask meanwhile, so that they do not hold up other readers. */
-  let looking: Promise<number> | undefined;
+  /** A position query that waits for a connection. Concurrent callers share it, so they do not block other reads. */
+  let pendingLookup: Promise<number> | undefined;
   function lastEntry(): Promise<number> {
-    if (looking !== undefined) return looking;
+    if (pendingLookup !== undefined) return pendingLookup;
     const began = () => {
-      if (looking === look) looking = undefined;
+      if (pendingLookup === lookup) pendingLookup = undefined;
     };
-    const look = readers.use((connection) => {
+    const lookup = readers.use((connection) => {
       began();
       return positionOf(connection);
     });
-    look.catch(began);
-    looking = look;
-    return look;
+    lookup.catch(began);
+    pendingLookup = lookup;
+    return lookup;
   }
 
   return {
     write: methods((op, input, asker) => writer.call(op, input, { asker })),
-    // The writer answers it, since what it asks about may still be on its way to the database.
+    // By the writer, because the write in question may not be committed yet.
     probe: methods((op, input) => writer.call(op, input, { probe: true })),
     read: methods(read),
     current,
@@ -138,27 +141,27 @@ export async function openSqlHistory(
     close() {
       closing ??= (async () => {
         const readersEnd = Promise.all([
-          background.close().then(() => helpers.close()),
+          background.close().then(() => backgroundPool.close()),
           readers.close(),
           searchers.close(),
         ]);
         await writer.close();
-        // The writer's last changes are handed out by it.
+        // The dispatcher must still run for the writer's last changes.
         const end = Promise.all([readersEnd, others?.close()]);
-        // A database that hangs does not hold up the end of the server: what is left changes nothing.
-        await Promise.race([end, pause(longestClose, undefined, { ref: false })]);
+        // A hanging database must not block the shutdown. Only reads and dispatching are left.
+        await Promise.race([end, pause(maxCloseMs, undefined, { ref: false })]);
       })();
       return closing;
     },
   };
 }
 
-/** Makes the tables, or brings them to the newest form, and deletes what is over. @returns the key of the digests */
+/** Migrates the tables and deletes expired rows. @returns the key of the digests */
 async function prepare(dialect: ServerDialect, onMigration: (is: Migrating) => void): Promise<Uint8Array> {
   const connection = await dialect.connect();
   try {
     await migrate(connection, dialect, onMigration);
-    await connection.query(sql`DELETE FROM chat_writers WHERE since < ${Date.now() - writersKept}`);
+    await connection.query(sql`DELETE FROM chat_writers WHERE since < ${Date.now() - writersTtlMs}`);
     await connection.query(sql`DELETE FROM chat_bans WHERE until <= ${Date.now()}`);
     return await digestKeyIn(connection);
   } finally {

@@ -4,8 +4,8 @@ import { type Columns, type Value, valuesOf } from './table.ts';
 import type { Place, Work } from './work.ts';
 
 /**
- * Writes what a transaction has put, along with its next statement: one statement a table, however many operations it
- * holds.
+ * Queues the writes of a transaction for its next round trip. Each table takes at most one DELETE and one INSERT,
+ * however many operations the transaction has.
  */
 export function* store(place: Place, work: Work): Asking<void> {
   for (const storeSubject of place.subjects.stores) yield* storeSubject(place, work) ?? [];
@@ -18,35 +18,35 @@ function storeTables({ dialect, transaction }: Place, work: Work): void {
     const columnsOf = (fields: readonly string[]) =>
       fields.map((field) => table.columns[field] as ColumnName);
     const fields = Object.keys(table.columns);
-    const gone: Value[][] = [];
-    const put: Value[][] = [];
+    const deletedKeys: Value[][] = [];
+    const changedRows: Value[][] = [];
     for (const { row, key, stored } of known.values()) {
       if (row === stored) continue;
       const { room } = (row ?? key) as { room?: string };
       const num = room === undefined ? 0 : work.rooms.get(room)?.num;
-      // Its room is deleted, and all of its rows with it.
+      // The room is deleted, and its rows with it.
       if (num === undefined) continue;
-      if (row === null) gone.push(valuesOf(key, table.key, num));
-      else put.push(valuesOf(row, fields, num));
+      if (row === null) deletedKeys.push(valuesOf(key, table.key, num));
+      else changedRows.push(valuesOf(row, fields, num));
     }
     const key = columnsOf(table.key);
-    if (gone.length > 0) {
-      transaction.later(sql`DELETE FROM ${raw(table.name)} WHERE ${dialect.each(key, gone)}`);
+    if (deletedKeys.length > 0) {
+      transaction.later(sql`DELETE FROM ${raw(table.name)} WHERE ${dialect.each(key, deletedKeys)}`);
     }
-    if (put.length === 0) continue;
+    if (changedRows.length === 0) continue;
     const columns = columnsOf(fields);
-    // Where all of a row is its key, nothing of it changes.
+    // If all columns belong to the key, an existing row cannot change.
     transaction.later(
       columns.length === key.length
-        ? dialect.insertNew(table.name, columns, put)
-        : dialect.upsert(table.name, key, columns, put),
+        ? dialect.insertNew(table.name, columns, changedRows)
+        : dialect.upsert(table.name, key, columns, changedRows),
     );
   }
 }
 
 /**
  * Writes changed rows of a table.
- * @param rows.some only the columns `changed` have changed of these
+ * @param rows.some rows of which only the `changed` columns differ
  */
 export function writeChanged(
   { dialect, transaction }: Place,
@@ -60,7 +60,7 @@ export function writeChanged(
   if (all.length > 0) transaction.later(dialect.upsert(table, key, columns, all));
 }
 
-/** Deletes the rows with these values, if there are any. */
+/** Deletes the rows with these values, if any. */
 export function deleteRows(
   { dialect, transaction }: Place,
   table: string,
@@ -70,7 +70,7 @@ export function deleteRows(
   if (rows.length > 0) transaction.later(sql`DELETE FROM ${raw(table)} WHERE ${dialect.each(columns, rows)}`);
 }
 
-/** Whether a row differs in nothing but these fields. */
+/** Whether two objects differ only in these fields. */
 export function isSameBut<T extends object>(fields: readonly (keyof T)[], before: T, row: T): boolean {
   for (const name in row) if (row[name] !== before[name] && !fields.includes(name)) return false;
   for (const name in before) if (!(name in row) && !fields.includes(name)) return false;

@@ -5,29 +5,29 @@ interface AnyChange {
   readonly type: string;
 }
 
-/** A row of a statement's answer. */
+/** A result row. */
 export type Row = Record<string, unknown>;
 
 export type Value = string | number | null;
 
-/** The columns of a statement, by which their types are known. */
+/** Columns of a statement. Their types follow from their names. */
 export type Columns = readonly ColumnName[];
 
 /**
- * A table whose rows the rules find by some of their fields (`Work.find`), put (`Work.put`) and remove (`Work.remove`).
- * A field that is absent is NULL in its column, and an object is JSON. The field `room` is the id of a room, in the
- * column of that name its number; such rows are found by their room alone, and go with it.
+ * A table whose rows the rules find by fields (`Work.find`), put (`Work.put`) and remove (`Work.remove`). An absent
+ * field is NULL in the database, and an object is stored as JSON. The field `room` is a room ID, stored as the room's
+ * number; such rows can only be found by room, and are deleted with it.
  */
 export interface Table<Of extends object = object> {
   readonly name: string;
-  /** The fields that identify a row. */
+  /** The fields of the primary key. */
   readonly key: readonly string[];
   readonly columns: Readonly<Record<string, ColumnName>>;
-  /** If rows name users: the rows of an erased user. */
+  /** For rows that name users: how to erase a user. */
   readonly erased?: {
-    /** The fields that name a user; each has an index. */
+    /** The fields that contain user IDs. Each has an index. */
     readonly users: readonly string[];
-    /** Such a row without that user, or null if it goes, and the change that announces it. */
+    /** Returns the row without that user, or null to delete it, and the change that announces it. */
     without(row: Of, user: string): { row: Of | null; change?: AnyChange | undefined };
   };
 }
@@ -39,7 +39,7 @@ export const table = <Of extends object>(
   erased?: Table<Of>['erased'],
 ): Table<Of> => ({ name, key, columns, ...(erased === undefined ? {} : { erased }) });
 
-/** @param room the id of its room, for a table of rooms */
+/** @param room the ID of the room, for tables with a `room` column */
 export function rowFrom<Of extends object>({ columns }: Table<Of>, row: Row, room?: string): Of {
   const fields: Record<string, unknown> = {};
   for (const [field, column] of Object.entries(columns)) {
@@ -51,7 +51,7 @@ export function rowFrom<Of extends object>({ columns }: Table<Of>, row: Row, roo
   return fields as Of;
 }
 
-/** The values of these fields of a row. @param room the number of its room */
+/** Returns the values of these fields of a row. @param room the number of its room */
 export function valuesOf(row: object, fields: readonly string[], room: number | undefined): Value[] {
   return fields.map((field) => {
     const value = (row as Record<string, unknown>)[field] ?? null;
@@ -60,7 +60,7 @@ export function valuesOf(row: object, fields: readonly string[], room: number | 
   });
 }
 
-/** The same for the same fields of a row. */
+/** Equal for rows whose fields are equal. */
 export function keyOf(row: object, fields: readonly string[]): string {
   return JSON.stringify(fields.map((field) => (row as Record<string, unknown>)[field]));
 }

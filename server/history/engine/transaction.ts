@@ -2,15 +2,15 @@ import type { Asking, Sql } from './dialect.ts';
 import type { Row } from './table.ts';
 
 /**
- * The statements of one transaction. Each trip to a database server costs more than most statements, so those whose answer
- * nobody waits for go along with the next one.
+ * The statements of one transaction. A round trip to a database server costs more than most statements, so statements
+ * without a needed result are sent along with the next query.
  */
 export class Transaction {
-  #gathered: Sql[] = [];
+  #queued: Sql[] = [];
 
-  /** Goes along with the next statement that is asked. */
+  /** Queues a statement for the next round trip. */
   later(sql: Sql): void {
-    this.#gathered.push(sql);
+    this.#queued.push(sql);
   }
 
   *query(sql: Sql): Asking<Row[]> {
@@ -18,16 +18,16 @@ export class Transaction {
     return rows;
   }
 
-  /** As `query`, in one trip. */
+  /** Like `query`, in one round trip. */
   *queryAll(statements: readonly Sql[]): Asking<Row[][]> {
-    const before = this.#gathered;
+    const before = this.#queued;
     if (before.length + statements.length === 0) return [];
-    this.#gathered = [];
+    this.#queued = [];
     const answers = yield [...before, ...statements];
     return answers.slice(before.length);
   }
 
-  /** Ends when everything so far is carried out. */
+  /** Sends the queued statements. */
   *flush(): Asking<void> {
     yield* this.queryAll([]);
   }

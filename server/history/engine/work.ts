@@ -7,60 +7,63 @@ import type { Kept } from './kept.ts';
 import { keyOf, type Row, rowFrom, type Table, type Value, valuesOf } from './table.ts';
 import type { Transaction } from './transaction.ts';
 
-/** Where operations are carried out. */
+/** The context in which operations run. */
 export interface Place {
   readonly dialect: Dialect;
   readonly transaction: Transaction;
   readonly subjects: Subjects;
-  /** Of a database that nobody else writes to. */
+  /** Only for a database that no other process writes to. */
   readonly kept?: Kept;
 }
 
-/** What the engine is told of the subjects that are stored. */
+/** What the subject folders register with the engine. */
 export interface Subjects {
   readonly tables: readonly Table[];
   readonly rules: Readonly<Record<string, Operation>>;
-  /** Names what else is needed of a room that has just been locked. */
+  /** Returns further needs of a room that was just locked. */
   needsOfRoom(work: Work, id: string): readonly Need[];
-  /** Each writes what a transaction has put of its subject, in this order, and before the rows of tables. */
+  /** Write the changes of each subject. They run in this order, before the generic tables are written. */
   readonly stores: readonly ((place: Place, work: Work) => Asking<void> | undefined)[];
-  /** Keeps what a transaction has left for the next one: see `Kept`. */
+  /** Caches rows for the next transaction: see `Kept`. */
   keep(work: Work, kept: Kept): void;
 }
 
-/** The rule of an operation. It checks everything before it changes anything, so that a rule that throws has changed nothing. */
+/**
+ * The rule of an operation. It checks everything before it changes anything, so a rule that throws has changed
+ * nothing.
+ */
 export interface Operation<Input = never, Output = unknown> {
   /**
-   * The data that the rule needs, as far as its input says, so that a transaction loads it for all of its operations at
-   * once. Data that is missing here is still found, at the cost of a statement and another run of the rule.
+   * Returns the data to preload, as far as the input determines it, so that a transaction loads the data of all its
+   * operations together. The rule may request more, which costs a statement and another run of the rule.
    */
   needs(input: Input): readonly Need[];
   run(work: Work, input: Input, changes: Change[]): Output;
   /**
-   * It adds to the history: SQLite refuses it when the disk is nearly full. All others are small, or free space in the
-   * end: one that is too large for the reserve fails, and leaves it as it was.
+   * The operation adds data, so SQLite rejects it when the disk is nearly full. Other operations are small or free
+   * space. If one does not fit into the reserve, it fails without an effect.
    */
   readonly adds?: true;
-  /** It has a transaction of its own: what it reads of the database is as it is now. */
+  /** Runs in its own transaction, so its loaders see the current data. */
   readonly alone?: true;
 }
 
 /**
- * One kind of data that rules need. The needs of all operations in a transaction are loaded together: after what `find`
- * finds, the rooms are locked, and then everything else is read in one trip to the database.
+ * Loads one kind of data. The needs of all operations in a transaction are loaded together: `find` runs first, then
+ * the rooms are locked, then all other data is read in one round trip.
  */
 export interface Loader<Of extends object> {
   readonly name: string;
-  /** Looks for what else is needed, before any room is locked. */
+  /** Finds further needs before any room is locked. */
   find?(place: Place, work: Work, needs: readonly Of[]): Asking<readonly Need[]>;
-  /** Names what else is needed, when the rooms are locked. */
+  /** Returns further needs once the rooms are locked. */
   follow?(work: Work, needs: readonly Of[]): readonly Need[];
   ask?(place: Place, work: Work, needs: readonly Of[]): readonly Question[];
-  /** Looks for what depends on the answers. */
+  /** Runs queries that depend on the results of `ask`. */
   finish?(place: Place, work: Work, needs: readonly Of[]): Asking<void>;
 }
 
-/** Data that a rule needs. If `of` has a field `room`, the room of that id is locked. */
+/** Data that a rule needs. If `of` has a field `room`, the room with that ID is locked. */
 export interface Need {
   readonly loader: Loader<object>;
   readonly of: object;
@@ -68,15 +71,15 @@ export interface Need {
 
 export const needOf = <Of extends object>(loader: Loader<Of>, of: Of): Need => ({ loader, of });
 
-/** A statement, and what takes its rows. */
+/** A statement and the handler of its rows. */
 export interface Question {
   sql: Sql;
   take(rows: Row[]): void;
 }
 
-/** A loader of single values, which are those of the database before the transaction. */
+/** A loader of single values. They are the values before the transaction. */
 export interface ValueLoader<Of extends object, _Value> extends Loader<Of> {
-  /** Absent if there is one value. */
+  /** Absent if the loader has a single value. */
   keyOf?(of: Of): string;
 }
 
@@ -84,8 +87,8 @@ const valueKey = <Of extends object>({ keyOf }: ValueLoader<Of, unknown>, of: Of
   keyOf?.(of) ?? '';
 
 /**
- * Makes a loader of one value for each need, each by a statement about its room.
- * @param how.none the value for a room that the database does not have
+ * Creates a loader whose values are each read by one statement about a room.
+ * @param how.none the value if the room does not exist in the database
  */
 export function roomValueLoader<Of extends { room: string }, Value>(
   name: string,
@@ -113,7 +116,7 @@ export function roomValueLoader<Of extends { room: string }, Value>(
   return loader;
 }
 
-/** Thrown out of a rule that asks for what has not been loaded. The rule runs again when that has been loaded. */
+/** Thrown in a rule that reads data before it is loaded. The data is then loaded, and the rule runs again. */
 export class Missing extends Error {
   readonly need: Need;
 
@@ -128,63 +131,63 @@ export function missing<Of extends object>(loader: Loader<Of>, of: Of): never {
   throw new Missing(needOf(loader, of));
 }
 
-/** Thrown out of a rule that is only probed: see `History.probe`. */
+/** Thrown to stop a rule that is only probed: see `History.probe`. */
 export const wouldChange = new Error('the write would change something');
 
-/** A room of a transaction, which has its lock. */
+/** A room that this transaction has locked. */
 export interface LoadedRoom {
-  /** Absent for a room that this transaction makes: the database holds nothing of it. */
+  /** Undefined for a room that this transaction creates. */
   num: number | undefined;
   row: RoomRow;
-  /** As it is in the database. */
+  /** The row in the database. Undefined for a new room. */
   stored: RoomRow | undefined;
-  /** What subjects have loaded of it, by what makes their state. */
+  /** The state of each subject, keyed by the function that creates it. */
   readonly parts: Map<() => unknown, unknown>;
 }
 
-/** A room that the database has. */
+/** A room that exists in the database. */
 export type StoredRoom = LoadedRoom & { num: number };
 
-/** What a subject has loaded of a room. @param make makes the state, and stands for it */
+/** Returns a subject's state of a room. @param make creates the state, and is its key */
 export function partOf<State>({ parts }: LoadedRoom, make: () => State): State {
   return stateIn(parts, make);
 }
 
 /**
- * A row of a table. `null`: it is removed. `stored`: as it is in the database, if that is known; `null`: its room is
- * deleted, and all of its rows with it.
+ * A row of a table; `null` if it is removed. `stored` is the row in the database, undefined if unknown. It is `null`
+ * if the room was deleted, because its rows are deleted with it.
  */
 interface LoadedRow {
   row: object | null;
-  /** A part of the row that has its key. */
+  /** An object with at least the key fields of the row. */
   key: object;
   stored: object | null | undefined;
 }
 
-/** Whether a transaction has put something else than the database has. */
+/** Whether the transaction changed a value. */
 export const isChanged = <Stored>({ row, stored }: { row: Stored; stored: Stored | undefined }): boolean =>
   row !== stored;
 
 /**
- * The data that a transaction has loaded, and the changes that it is going to write. Rules read and write it at once; on
- * what is not loaded it throws `Missing`, and the changes of that rule are undone.
+ * The loaded data of a transaction, and its changes. Rules read and write it synchronously. Reading data that is not
+ * loaded throws `Missing`, and the rule's changes are undone.
  */
 export class Work {
-  /** `null`: known not to be there. */
+  /** `null` if the room does not exist. */
   readonly rooms = new Map<string, LoadedRoom | null>();
   /** The numbers of rooms that the transaction deletes. */
   readonly deletedRooms: number[] = [];
   readonly tables = new Map<Table, Map<string, LoadedRow>>();
-  /** The questions for rows that are answered: see `rows`. */
+  /** Keys of the row queries that are loaded: see `rows`. */
   readonly askedRows = new Set<string>();
-  /** Statements at the end, after what is stored of all else. */
+  /** Statements that run after all other writes. */
   readonly lateStatements: ((dialect: Dialect) => Sql)[] = [];
   readonly #parts = new Map<() => unknown, unknown>();
   readonly #values = new Map<object, Map<string, unknown>>();
   readonly subjects: Subjects;
   readonly #digestKey: Uint8Array;
   #undo: (() => void)[] = [];
-  #kept = 0;
+  #priorChanges = 0;
   #probing = false;
 
   constructor(subjects: Subjects, digestKey: Uint8Array) {
@@ -192,29 +195,31 @@ export class Work {
     this.#digestKey = digestKey;
   }
 
-  /** Changes from here on can be undone. @param probing they are not made: the first of them throws `wouldChange` */
+  /**
+   * Starts an operation, whose changes can be undone. @param probing the first change throws `wouldChange` instead
+   */
   begin(probing = false): void {
     this.#probing = probing;
-    this.#kept += this.#undo.length;
+    this.#priorChanges += this.#undo.length;
     this.#undo = [];
   }
 
-  /** How many changes there are so far. */
+  /** The number of changes so far. */
   get changes(): number {
-    return this.#kept + this.#undo.length;
+    return this.#priorChanges + this.#undo.length;
   }
 
-  /** Undoes what was put since `begin`. */
+  /** Undoes the changes since `begin`. */
   undo(): void {
     for (const step of this.#undo.splice(0).reverse()) step();
   }
 
-  /** The state of a subject. @param make makes it, and stands for it */
+  /** Returns the state of a subject. @param make creates the state, and is its key */
   part<State>(make: () => State): State {
     return stateIn(this.#parts, make);
   }
 
-  /** The known values of a loader, by its `keyOf`. */
+  /** Returns the loaded values of a loader, by its `keyOf`. */
   valuesOf<Of extends object, Value>(loader: ValueLoader<Of, Value>): Map<string, Value> {
     const known = this.#values.get(loader);
     if (known !== undefined) return known as Map<string, Value>;
@@ -228,17 +233,17 @@ export class Work {
     return this.known(loader, of) as Value;
   }
 
-  /** As `value`, but undefined where it is not loaded. */
+  /** Like `value`, but returns undefined if the value is not loaded. */
   known<Of extends object, Value>(loader: ValueLoader<Of, Value>, of: Of): Value | undefined {
     return this.valuesOf(loader).get(valueKey(loader, of));
   }
 
-  /** Keeps a value that a loader has read. */
+  /** Stores a loaded value. */
   keep<Of extends object, Value>(loader: ValueLoader<Of, Value>, of: Of, value: Value): void {
     this.valuesOf(loader).set(valueKey(loader, of), value);
   }
 
-  /** The known rows of a table, by their keys. */
+  /** Returns the loaded rows of a table, by key. */
   rowsOf(table: Table): Map<string, LoadedRow> {
     const known = this.tables.get(table);
     if (known !== undefined) return known;
@@ -247,7 +252,7 @@ export class Work {
     return rows;
   }
 
-  /** The rows of a table with these fields. */
+  /** Returns the rows of a table whose fields equal `where`. @throws Missing if they are not loaded */
   find<Of extends object>(table: Table<Of>, where: Partial<Of>): Of[] {
     if (!this.askedRows.has(rowsKey({ table, where }))) missing(rowsLoader, { table, where });
     const rows = this.rowsOf(table);
@@ -266,7 +271,7 @@ export class Work {
     this.#putRow(table, row, row);
   }
 
-  /** @param key the fields of the row that identify it, at least */
+  /** @param key at least the key fields of the row */
   remove<Of extends object>(table: Table<Of>, key: Partial<Of>): void {
     this.#putRow(table, key, null);
   }
@@ -277,7 +282,7 @@ export class Work {
     this.set(rows, id, { row, key, stored: rows.get(id)?.stored });
   }
 
-  /** Carries this out at the end of the transaction. */
+  /** Adds a statement to the end of the transaction. */
   later(statement: (dialect: Dialect) => Sql): void {
     this.change(() => this.lateStatements.pop());
     this.lateStatements.push(statement);
@@ -299,13 +304,13 @@ export class Work {
     map.set(key, entry);
   }
 
-  /** Notes how the change that follows is undone. @throws wouldChange */
+  /** Records how to undo the next change. @throws wouldChange in a probe */
   change(undo: () => void): void {
     if (this.#probing) throw wouldChange;
     this.#undo.push(undo);
   }
 
-  /** The keyed digest of a text. */
+  /** Returns the keyed digest of a text. */
   digest(text: string): string {
     return createHmac('sha256', this.#digestKey).update(text).digest('hex');
   }
@@ -324,11 +329,11 @@ interface Wanted {
   where: object;
 }
 
-/** The need of the rows of a table with these fields. */
+/** Returns the need for the rows of a table whose fields equal `where`. */
 export const rows = <Of extends object>(table: Table<Of>, where: Partial<Of>): Need =>
   needOf(rowsLoader, { table, where });
 
-/** The same for the same question. */
+/** Equal for equal queries. */
 const rowsKey = ({ table: { name }, where }: Wanted) =>
   `${name} ${JSON.stringify(Object.entries(where).sort())}`;
 
@@ -336,8 +341,8 @@ const rowsLoader: Loader<Wanted> = {
   name: 'rows',
   ask({ dialect }, work, needs) {
     const unknown = needs.filter((need) => !work.askedRows.has(rowsKey(need)));
-    const alike = ({ table, where }: Wanted) => `${table.name} ${Object.keys(where).sort()}`;
-    return [...Map.groupBy(unknown, alike).values()].flatMap((some): Question[] => {
+    const shapeOf = ({ table, where }: Wanted) => `${table.name} ${Object.keys(where).sort()}`;
+    return [...Map.groupBy(unknown, shapeOf).values()].flatMap((some): Question[] => {
       const { table, where } = some[0] as Wanted;
       const fields = Object.keys(where).sort();
       const wanted = new Map(some.map((one) => [rowsKey(one), one.where]));
@@ -369,19 +374,19 @@ function keepRows(work: Work, table: Table, found: readonly Row[]): void {
   for (const one of found) {
     const row = rowFrom(table, one, rooms?.get(one.room as number)?.row.id);
     const key = keyOf(row, table.key);
-    // The state in this transaction is newer.
+    // A row that is already loaded may have been changed by this transaction.
     if (!known.has(key)) known.set(key, { row, key: row, stored: row });
   }
 }
 
-/** The rooms of a transaction that the database has, by their numbers. */
+/** Returns the existing rooms of a transaction, by number. */
 export function roomsByNum(work: Work): Map<number, LoadedRoom> {
   return new Map(
     [...work.rooms.values()].flatMap((room) => (room?.num === undefined ? [] : [[room.num, room]])),
   );
 }
 
-/** A room of a transaction, if the database has it. */
+/** Returns a room of the transaction if it exists in the database. */
 export function storedRoom(work: Work, id: string): StoredRoom | undefined {
   const room = work.rooms.get(id);
   return room?.num === undefined ? undefined : (room as StoredRoom);

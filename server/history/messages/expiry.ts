@@ -4,9 +4,9 @@ import { goneRooms } from '../rooms/room.ts';
 
 export interface ExpiryReads {
   /**
-   * Rooms whose oldest messages were sent before `before`, or in direct rooms before `beforeDirect` (0: none is too
-   * old), with
-   * the first that is left of those that were looked at. `next`: where to go on, as `from`; a room may come again.
+   * Finds rooms with messages sent before `before`, or before `beforeDirect` in direct rooms. 0 means that messages never
+   * expire. `firstSeq` follows the last expired message that was scanned, since one read scans only some. `next` is the
+   * `from` of the next read, which can return the same room again.
    */
   expired: {
     in: { before: number; beforeDirect: number; from: number };
@@ -43,7 +43,7 @@ export const expiryReads: ReadsOf<ExpiryReads> = {
         const firstSeq = (kept?.seq ?? (last.seq as number) + 1) as number;
         rooms.push({ room: id as string, firstSeq });
       }
-      // The room may have more of them, so the next read starts with it.
+      // The room may have more expired messages, so the next read starts with it.
       if (messages.length === maxScannedMessages || rooms.length === maxRooms)
         return { rooms, next: (num as number) - 1 };
     }

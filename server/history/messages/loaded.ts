@@ -32,7 +32,7 @@ import {
   withNames,
 } from './message.ts';
 
-/** The `rev` of the last change that was not one of reactions, or of its preview. */
+/** Returns the `rev` of the message's last change other than reactions or preview. */
 export function textRevOf(work: Work, { room, seq, rev }: StoredMessage): number {
   const reacted = getReacted(work, room, seq);
   return reacted?.rev === rev ? reacted.textRev : rev;
@@ -44,24 +44,24 @@ interface LoadedMessage {
   row: MessageRow;
   reacted: Reacted | undefined;
   state: 'stored' | 'new' | 'changed';
-  /** The text in the database, if it is another one now. */
-  former?: string;
-  /** Its mentions are not those of the database. */
-  named?: true;
-  /** It is in other lists of its room than in the database. */
-  moved?: true;
-  /** It has another author than in the database. */
-  erased?: true;
-  /** Its place among all new ones, of whatever room. */
+  /** The text in the database, if the transaction changed it. */
+  storedText?: string;
+  /** The mentions differ from the database. */
+  hasNewMentions?: true;
+  /** The message belongs to other lists of its room than in the database. */
+  hasNewHoldings?: true;
+  /** The author was erased: all columns must be written. */
+  isErased?: true;
+  /** Orders the new messages of all rooms. */
   order?: number;
 }
 
 const messages = (): Map<number, LoadedMessage | null> => new Map();
 
-/** The loaded messages of a room by `seq`; null for one that is known not to be there. */
+/** Returns the loaded messages of a room by `seq`. null: the message does not exist. */
 export const loadedMessages = (room: LoadedRoom): Map<number, LoadedMessage | null> => partOf(room, messages);
 
-/** By `clientIdKey`. */
+/** The `seq` of messages, by `clientIdKey`. null: the message does not exist. */
 const clientIds = (): Map<string, number | null> => new Map();
 
 const clientIdKey = (user: string, clientId: string) => `${clientId} ${user}`;
@@ -113,14 +113,14 @@ function askMessages(dialect: Dialect, work: Work, columns: Columns, wanted: rea
   return [
     {
       sql: sql`SELECT room, ${dialect.messageColumns}, digest FROM chat_messages AS messages WHERE ${which}`,
-      take: (found) => keepMessages(work, found),
+      take: (rows) => keepMessages(work, rows),
     },
   ];
 }
 
-function keepMessages(work: Work, found: readonly Row[]): void {
+function keepMessages(work: Work, rows: readonly Row[]): void {
   const rooms = roomsByNum(work);
-  for (const row of found) {
+  for (const row of rows) {
     const room = rooms.get(row.room as number) as LoadedRoom;
     const message = messageFrom(row, room.row.id);
     const { seq, user, clientId } = message;
@@ -132,7 +132,7 @@ function keepMessages(work: Work, found: readonly Row[]): void {
   }
 }
 
-/** The newest message of a room. */
+/** Returns the newest message of a room. */
 export function getLastMessage(work: Work, id: string): StoredMessage | undefined {
   const room = loadedRoom(work, id);
   return room === null || room.row.lastSeq === 0 ? undefined : getMessage(work, id, room.row.lastSeq);
@@ -141,9 +141,9 @@ export function getLastMessage(work: Work, id: string): StoredMessage | undefine
 export function getMessage(work: Work, id: string, seq: number): StoredMessage | undefined {
   const room = loadedRoom(work, id);
   if (room === null) return undefined;
-  const known = loadedMessages(room).get(seq);
-  if (known === undefined && room.num !== undefined) return missing(messageLoader, { room: id, seq });
-  return shownIn(work, room, known);
+  const loaded = loadedMessages(room).get(seq);
+  if (loaded === undefined && room.num !== undefined) return missing(messageLoader, { room: id, seq });
+  return withLoadedNames(work, room, loaded);
 }
 
 export function getMessageByClientId(
@@ -158,20 +158,20 @@ export function getMessageByClientId(
   if (seq === undefined && room.num !== undefined) {
     return missing(clientIdLoader, { room: id, user, clientId });
   }
-  const known = seq == null ? null : loadedMessages(room).get(seq);
-  const message = shownIn(work, room, known);
-  return message && { message, digest: (known as LoadedMessage).row.digest };
+  const loaded = seq == null ? null : loadedMessages(room).get(seq);
+  const message = withLoadedNames(work, room, loaded);
+  return message && { message, digest: (loaded as LoadedMessage).row.digest };
 }
 
-/** The message with the names of those it mentions, as the transaction knows them. */
-function shownIn(
+/** Returns the message with mentions as of the users and members in the transaction. */
+function withLoadedNames(
   work: Work,
   room: LoadedRoom,
-  known: LoadedMessage | null | undefined,
+  loaded: LoadedMessage | null | undefined,
 ): StoredMessage | undefined {
-  if (known == null) return undefined;
+  if (loaded == null) return undefined;
   return withNames(
-    known.row.message,
+    loaded.row.message,
     (id) => {
       const user = work.part(loadedUsers).get(id);
       return user === undefined ? undefined : (user.row ?? null);
@@ -183,7 +183,7 @@ function shownIn(
   );
 }
 
-/** A message that the rule has asked for. */
+/** Returns a message that the rule has already read with `getMessage`. */
 export const loadedMessage = (work: Work, room: string, seq: number): LoadedMessage =>
   loadedMessages(existingRoom(work, room)).get(seq) as LoadedMessage;
 
@@ -195,29 +195,32 @@ export function insertMessage(work: Work, row: MessageRow): void {
   work.set(partOf(room, clientIds), clientIdKey(user.id, clientId), seq);
 }
 
-/** @param before as it was: its text is in the index for searching. The reactions of one that is deleted go with it. */
+/**
+ * Stores a changed message. If it is a tombstone, its reactions are deleted too.
+ * @param before the message before the change, whose text is in the search index
+ */
 export function updateMessage(work: Work, message: StoredMessage, before: StoredMessage): void {
-  const known = loadedMessage(work, message.room, message.seq);
+  const loaded = loadedMessage(work, message.room, message.seq);
   putLoaded(work, {
-    ...known,
-    row: { ...known.row, message },
-    ...(message.text === before.text ? {} : { former: known.former ?? before.text }),
-    ...(sameMentions(message.mentions, before.mentions) ? {} : { named: true }),
-    ...(holdingsOf(message).join() === holdingsOf(before).join() ? {} : { moved: true }),
+    ...loaded,
+    row: { ...loaded.row, message },
+    ...(message.text === before.text ? {} : { storedText: loaded.storedText ?? before.text }),
+    ...(sameMentions(message.mentions, before.mentions) ? {} : { hasNewMentions: true }),
+    ...(holdingsOf(message).join() === holdingsOf(before).join() ? {} : { hasNewHoldings: true }),
   });
 }
 
-/** The message has another author now: its digest, by which a repeat is recognised, is dropped. */
+/** Stores a message of an erased author, and drops the digest of the author's original content. */
 export function eraseMessage(work: Work, message: StoredMessage, before: StoredMessage): void {
   updateMessage(work, message, before);
-  const known = loadedMessage(work, message.room, message.seq);
-  putLoaded(work, { ...known, row: { message, digest: '' }, erased: true });
+  const loaded = loadedMessage(work, message.room, message.seq);
+  putLoaded(work, { ...loaded, row: { message, digest: '' }, isErased: true });
 }
 
-/** A message whose reactions or preview have changed, and nothing else. */
+/** Stores a message of which only the reactions or the preview changed. */
 export function setReacted(work: Work, message: StoredMessage, reacted: Reacted): void {
-  const known = loadedMessage(work, message.room, message.seq);
-  putLoaded(work, { ...known, row: { ...known.row, message }, reacted });
+  const loaded = loadedMessage(work, message.room, message.seq);
+  putLoaded(work, { ...loaded, row: { ...loaded.row, message }, reacted });
 }
 
 function putLoaded(work: Work, message: LoadedMessage): void {
@@ -226,7 +229,7 @@ function putLoaded(work: Work, message: LoadedMessage): void {
   work.set(loadedMessages(existingRoom(work, room)), seq, { ...message, state });
 }
 
-/** The state of a message's reactions; undefined if it never had any. */
+/** Returns undefined if neither the reactions nor the preview of the message ever changed. */
 export const getReacted = (work: Work, room: string, seq: number): Reacted | undefined =>
   loadedMessage(work, room, seq).reacted;
 
@@ -244,8 +247,8 @@ export const newestMessageNeed = needOf(newestMessageLoader, {});
 /** The number of the newest message of all. */
 export const newestMessage = (work: Work): number => work.value(newestMessageLoader, {});
 
-/** The columns that all but an erasure change of a message. */
-const often: Columns = [
+/** The columns that an update can change. Only an erasure changes others. */
+const updatedColumns: Columns = [
   'rev',
   'text',
   'edited_at',
@@ -261,38 +264,40 @@ const often: Columns = [
 
 export function* storeMessages(place: Place, work: Work): Asking<void> {
   const { dialect, transaction } = place;
-  const fresh: { order: number; row: Value[] }[] = [];
-  const changed: Record<'all' | 'some', Value[][]> = { all: [], some: [] };
-  const former: FormerText[] = [];
-  const named: Value[][] = [];
-  const unnamed: Value[][] = [];
-  const held: Value[][] = [];
-  const moved: Value[][] = [];
+  const inserts: { order: number; row: Value[] }[] = [];
+  const updates: Record<'all' | 'some', Value[][]> = { all: [], some: [] };
+  const formerTexts: FormerText[] = [];
+  const newMentions: Value[][] = [];
+  const staleMentions: Value[][] = [];
+  const newHoldings: Value[][] = [];
+  const staleHoldings: Value[][] = [];
   for (const room of work.rooms.values()) {
     if (room === null) continue;
     const num = room.num as number;
-    for (const one of loadedMessages(room).values()) {
-      if (one === null || one.state === 'stored') continue;
-      const { message } = one.row;
+    for (const loaded of loadedMessages(room).values()) {
+      if (loaded === null || loaded.state === 'stored') continue;
+      const { message } = loaded.row;
       const { seq } = message;
-      const row = messageRow(num, one.row, one.reacted);
-      const isNew = one.state === 'new';
-      if (isNew) fresh.push({ order: one.order as number, row });
-      else changed[one.erased ? 'all' : 'some'].push(row);
-      if (!isNew && one.former !== undefined) former.push({ room: num, seq, text: one.former });
-      if (isNew || one.named) {
-        if (!isNew) unnamed.push([num, seq]);
-        for (const user of mentioned(message.mentions)) named.push([num, user, seq]);
+      const row = messageRow(num, loaded.row, loaded.reacted);
+      const isNew = loaded.state === 'new';
+      if (isNew) inserts.push({ order: loaded.order as number, row });
+      else updates[loaded.isErased ? 'all' : 'some'].push(row);
+      if (!isNew && loaded.storedText !== undefined) {
+        formerTexts.push({ room: num, seq, text: loaded.storedText });
       }
-      if (isNew || one.moved) {
-        if (!isNew) moved.push([num, seq]);
-        for (const holds of holdingsOf(message)) held.push([num, holds, seq]);
+      if (isNew || loaded.hasNewMentions) {
+        if (!isNew) staleMentions.push([num, seq]);
+        for (const user of mentioned(message.mentions)) newMentions.push([num, user, seq]);
+      }
+      if (isNew || loaded.hasNewHoldings) {
+        if (!isNew) staleHoldings.push([num, seq]);
+        for (const holds of holdingsOf(message)) newHoldings.push([num, holds, seq]);
       }
     }
   }
-  if (fresh.length > 0) {
-    // Of all rooms in the order in which they came: a search shows them so.
-    const rows = fresh.sort((a, b) => a.order - b.order).map(({ row }) => row);
+  if (inserts.length > 0) {
+    // A search over several rooms lists messages by number, so numbers follow the order of sending in all rooms.
+    const rows = inserts.sort((a, b) => a.order - b.order).map(({ row }) => row);
     const nums = dialect.numbers?.(rows.length);
     transaction.later(
       nums === undefined
@@ -304,10 +309,15 @@ export function* storeMessages(place: Place, work: Work): Asking<void> {
           ),
     );
   }
-  writeChanged(place, 'chat_messages', ['room', 'seq'], messageFields, { ...changed, changed: often });
-  if (former.length > 0) yield* dialect.outdate(transaction, former);
-  deleteRows(place, 'chat_mentions', ['room', 'seq'], unnamed);
-  if (named.length > 0) transaction.later(dialect.insert('chat_mentions', ['room', 'user_id', 'seq'], named));
-  deleteRows(place, 'chat_holdings', ['room', 'seq'], moved);
-  if (held.length > 0) transaction.later(dialect.insert('chat_holdings', ['room', 'holds', 'seq'], held));
+  writeChanged(place, 'chat_messages', ['room', 'seq'], messageFields, {
+    ...updates,
+    changed: updatedColumns,
+  });
+  if (formerTexts.length > 0) yield* dialect.outdate(transaction, formerTexts);
+  deleteRows(place, 'chat_mentions', ['room', 'seq'], staleMentions);
+  if (newMentions.length > 0)
+    transaction.later(dialect.insert('chat_mentions', ['room', 'user_id', 'seq'], newMentions));
+  deleteRows(place, 'chat_holdings', ['room', 'seq'], staleHoldings);
+  if (newHoldings.length > 0)
+    transaction.later(dialect.insert('chat_holdings', ['room', 'holds', 'seq'], newHoldings));
 }

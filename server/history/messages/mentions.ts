@@ -14,19 +14,22 @@ import {
   type StoredMessage,
 } from './message.ts';
 
-/** @param before the message as it was; undefined for a new one */
+/** Records which users a change of the message starts or stops mentioning. @param before undefined for a new message */
 export function tellMentions(
   message: StoredMessage,
   before: StoredMessage | undefined,
   changes: Change[],
 ): void {
-  const [were, are] = [mentioned(before?.mentions), mentioned(message.mentions)];
-  const added = [...are].filter((user) => !were.has(user));
-  const removed = [...were].filter((user) => !are.has(user));
+  const [usersBefore, users] = [mentioned(before?.mentions), mentioned(message.mentions)];
+  const added = [...users].filter((user) => !usersBefore.has(user));
+  const removed = [...usersBefore].filter((user) => !users.has(user));
   if (added.length > 0 || removed.length > 0) changes.push({ type: 'mentions', message, added, removed });
 }
 
-/** The mentions that a message gets, with the names of now: those of users who may not read the room are left out. */
+/**
+ * Returns the mentions to store, with the users' current names. Drops mentions of users who may not read the room, and @all
+ * unless a moderator writes it outside of a direct room.
+ */
 export function mentionsFor(
   work: Work,
   room: RoomRow,
@@ -35,16 +38,16 @@ export function mentionsFor(
 ): StoredMention[] {
   return mentions.flatMap(({ user, start, length }): StoredMention[] => {
     if (user === everybody) {
-      const may = byModerator && room.kind !== 'direct';
-      return may ? [{ user, start, length, name: everybody, shown: true }] : [];
+      const canMentionAll = byModerator && room.kind !== 'direct';
+      return canMentionAll ? [{ user, start, length, name: everybody, shown: true }] : [];
     }
     const member = getMember(work, room.id, user);
-    // Only moderators may learn who is banned from a public room. A banned user gets nothing of it.
+    // Only moderators may learn who is banned from a public room. For other authors the mention stays, without effect.
     const isHidden = byModerator && isBanned(member);
-    const may = room.kind === 'public' ? !isHidden : room.pair?.includes(user) || isMember(member);
-    if (!may) return [];
-    const known = getUser(work, user);
-    return [{ user, start, length, name: known?.name ?? user, shown: isNamed(known, member) }];
+    const canMention = room.kind === 'public' ? !isHidden : room.pair?.includes(user) || isMember(member);
+    if (!canMention) return [];
+    const record = getUser(work, user);
+    return [{ user, start, length, name: record?.name ?? user, shown: isNamed(record, member) }];
   });
 }
 

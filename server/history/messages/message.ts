@@ -3,48 +3,47 @@ import type { Columns, Row, Value } from '../engine/table.ts';
 import { isNamed, type MemberRecord } from '../members/member.ts';
 import type { UserRecord } from '../people/user.ts';
 
-/** The id by which everybody in a room is mentioned. */
+/** The user ID of an @all mention. */
 export const everybody = '*';
 
-/** A user who is named in a text, and where, as it is sent. */
+/** A mention as the client sends it: the user and the position of the mention in the text. */
 export interface NewMention {
   user: string;
   start: number;
   length: number;
 }
 
-/** A mention with the name that its user has now. `shown`: those who may read the message may see the name. */
+/** A mention with the user's current name. `shown`: readers of the message may see the name. */
 export interface StoredMention extends NewMention {
   name: string;
   shown: boolean;
 }
 
-/** A message as it is stored: what users get of it depends on whose names they may see. */
+/** A message as stored. Users receive it without the names that they may not see. */
 export type StoredMessage = Omit<Message, 'mentions' | 'forwarded'> & {
   mentions?: StoredMention[];
-  /** Of a forwarded copy: the author of what it is a copy of; `shown`: whether its readers may know. */
+  /** In a forwarded copy: the author of the original message. `shown`: readers of the copy may see the author. */
   forwarded?: { user: User; shown: boolean };
 };
 
-/** Most bytes of a user's name with its id, as JSON: each has 64 characters at most. */
+/** Maximum size in bytes of a user's ID and name as JSON. Each has at most 64 characters. */
 export const mostNameBytes = 600;
 
 /**
- * Most bytes of a message in an answer, with what only an answer says: `,"hidden":true`, `,"mine":true` of its
- * reactions, and of a mention the
- * id in place of the name.
+ * Returns the maximum size in bytes of the message in a response. A response can add `,"hidden":true` (14 bytes),
+ * `,"mine":true` (12 bytes) per reaction, and a mentioned user's ID instead of the name.
  */
 export function sizeOf(message: StoredMessage): number {
   const ids = (message.mentions ?? []).reduce((bytes, { user }) => bytes + Buffer.byteLength(user), 0);
   return Buffer.byteLength(JSON.stringify(message)) + 14 + 12 * (message.reactions?.length ?? 0) + ids;
 }
 
-/** The lists of a room: messages with pictures, with other files, and with links. */
+/** A room lists its messages with pictures, with other files, and with links. */
 export const holdings = ['pictures', 'files', 'links'] as const;
 
 export type Holding = (typeof holdings)[number];
 
-/** A thread, by the message that was its first one. That may have expired. */
+/** A reference to a thread. `thread` is the `seq` of its root message, which may have expired. */
 export interface ThreadPlace {
   room: string;
   thread: number;
@@ -57,20 +56,23 @@ export interface NewMessage {
   text: string;
   replyTo?: number;
   files?: readonly ChosenFile[];
-  /** In the order of their places. */
+  /** Sorted by `start`. */
   mentions?: readonly NewMention[];
-  /** The address of a page that is to be previewed. */
+  /** The URL of the page to preview. */
   preview?: string;
   sentAt: number;
 }
 
-/** `complete`: nothing that was asked for is left beyond `messages`. */
+/** `complete`: no further messages match the query. */
 export interface Page {
   messages: StoredMessage[];
   complete: boolean;
 }
 
-/** A message with the keyed digest of what was first sent: it tells a repeat from a conflict after an edit, too. */
+/**
+ * A message with the keyed digest of its original content. Edits keep the digest, so that a request with a used `clientId`
+ * can be recognised as a duplicate or a conflict.
+ */
 export interface MessageRow {
   message: StoredMessage;
   digest: string;
@@ -80,34 +82,33 @@ const ownColumns =
   'seq, rev, messages.id AS id, messages.client_id AS client_id, user_id, user_name, text, sent_at, edited_at, deleted_at, ' +
   'deleted_by, reply_to, thread, rich, files, mentions, preview, origin, origin_name';
 
-/** Between two fields and two users in the column `names`: neither ids nor names have control characters. */
-const field = '\t';
-
-const next = '\n';
+/** Separators in the column `names`. IDs and names contain no control characters. */
+const fieldSeparator = '\t';
+const userSeparator = '\n';
 
 /**
- * With the names of those who are mentioned, as they are now, and whether they have shown up where the readers of the
- * message
- * are (`acted`). A message that mentions nobody costs nothing more.
- * @param prefix of the names of tables
- * @param listed how the database makes one text of many, with `next` between them
+ * Returns the columns to select for a message. `names` has the current names of the mentioned users, and whether readers
+ * of the message may see them: a user must have joined or written in the room, or acted in a public one. The subquery runs
+ * only for messages with mentions.
+ * @param prefix of the table names
+ * @param aggregate the database's function that joins texts with `userSeparator`
  */
-export function messageColumns(prefix: string, listed: (text: string) => string): string {
-  const one = `concat(people.id, '${field}', people.name, '${field}',
+export function messageColumns(prefix: string, aggregate: (text: string) => string): string {
+  const user = `concat(people.id, '${fieldSeparator}', people.name, '${fieldSeparator}',
     CASE WHEN people.acted_public <> 0 OR coalesce(named_member.acted, 0) > 0 THEN 1 ELSE 0 END)`;
   return `${ownColumns}, CASE WHEN mentions IS NOT NULL THEN (
-    SELECT ${listed(one)} FROM ${prefix}mentions AS named JOIN ${prefix}users AS people ON people.id = named.user_id
+    SELECT ${aggregate(user)} FROM ${prefix}mentions AS named JOIN ${prefix}users AS people ON people.id = named.user_id
     LEFT JOIN ${prefix}members AS named_member ON named_member.user_id = named.user_id AND named_member.room = named.room
     WHERE named.room = messages.room AND named.seq = messages.seq) END AS names`;
 }
 
-/** As PostgreSQL and SQLite write it. */
-export const stringAgg = (text: string) => `string_agg(${text}, '${next}')`;
+/** For PostgreSQL and SQLite. */
+export const stringAgg = (text: string) => `string_agg(${text}, '${userSeparator}')`;
 
-/** As MariaDB writes it. */
-export const groupConcat = (text: string) => `GROUP_CONCAT(${text} SEPARATOR '${next}')`;
+/** For MariaDB. */
+export const groupConcat = (text: string) => `GROUP_CONCAT(${text} SEPARATOR '${userSeparator}')`;
 
-/** The column `mentions`. */
+/** Serializes the column `mentions`. */
 function mentionsJson({ mentions }: StoredMessage): string | null {
   if (mentions === undefined) return null;
   return JSON.stringify(mentions.map(({ user, start, length }) => [user, start, length]));
@@ -115,42 +116,43 @@ function mentionsJson({ mentions }: StoredMessage): string | null {
 
 function mentionsFrom({ mentions, names }: Row): StoredMention[] {
   if (mentions === null) return [];
-  const known = new Map<string, readonly [name: string, shown: boolean]>([[everybody, [everybody, true]]]);
-  for (const line of ((names as string | null) ?? '').split(next)) {
-    const [id = '', name = '', shown] = line.split(field);
-    if (id !== everybody) known.set(id, [name, shown === '1']);
+  const userById = new Map<string, readonly [name: string, shown: boolean]>([[everybody, [everybody, true]]]);
+  for (const line of ((names as string | null) ?? '').split(userSeparator)) {
+    const [id = '', name = '', shown] = line.split(fieldSeparator);
+    if (id !== everybody) userById.set(id, [name, shown === '1']);
   }
   return (JSON.parse(mentions as string) as [string, number, number][]).map(([user, start, length]) => {
-    const [name, shown] = known.get(user) ?? [user, false];
+    const [name, shown] = userById.get(user) ?? [user, false];
     return { user, start, length, name, shown };
   });
 }
 
 /**
- * The message with what a transaction knows of those it mentions, where that is newer than what it has read.
- * @param user null: there is none; undefined: the transaction does not know. So does `member`
+ * Updates the mentions with the users and members that the transaction has loaded. They can be newer than the message row.
+ * @param findUser returns null if the user does not exist, undefined if the user is not loaded
+ * @param findMember the same for a member
  */
 export function withNames(
   message: StoredMessage,
-  user: (id: string) => UserRecord | null | undefined,
-  member: (id: string) => MemberRecord | null | undefined,
+  findUser: (id: string) => UserRecord | null | undefined,
+  findMember: (id: string) => MemberRecord | null | undefined,
 ): StoredMessage {
   const { mentions } = message;
   if (mentions === undefined) return message;
-  const now = mentions.map((mention) => {
-    const known = user(mention.user);
-    const there = member(mention.user);
-    const isCertain = known !== undefined && there !== undefined;
-    const shown = isNamed(known, there) || (mention.shown && !isCertain);
-    return { ...mention, name: known?.name ?? mention.name, shown };
+  const updated = mentions.map((mention) => {
+    const user = findUser(mention.user);
+    const member = findMember(mention.user);
+    const areLoaded = user !== undefined && member !== undefined;
+    const shown = isNamed(user, member) || (mention.shown && !areLoaded);
+    return { ...mention, name: user?.name ?? mention.name, shown };
   });
-  return { ...message, mentions: now };
+  return { ...message, mentions: updated };
 }
 
-/** Where a link may begin: the client decides what is one. */
+/** The start of a possible link. The client decides what it shows as a link. */
 const link = /(?<![\p{L}\p{N}])(?:https?:\/\/|www\.)[^\s<>"`]/iu;
 
-/** The lists of its room in which a message is, as in the column `holds`. */
+/** Returns the lists of the room that contain the message, as indexes of `holdings`. The column `holds` stores them. */
 export function holdingsOf({ text, files = [] }: Pick<StoredMessage, 'text' | 'files'>): number[] {
   const isIn: Record<Holding, boolean> = {
     pictures: files.some(({ image }) => image !== undefined),
@@ -160,37 +162,34 @@ export function holdingsOf({ text, files = [] }: Pick<StoredMessage, 'text' | 'f
   return holdings.flatMap((what, n) => (isIn[what] ? [n] : []));
 }
 
-/** Each of those who are mentioned once. */
+/** Returns the IDs of the mentioned users, each once. */
 export const mentioned = (mentions: readonly StoredMention[] = []) =>
   new Set(mentions.map(({ user }) => user));
 
-/** Whether the same users are mentioned in the same places. */
-export function sameMentions(
-  some: readonly StoredMention[] = [],
-  others: readonly StoredMention[] = [],
-): boolean {
+/** Whether both mention the same users at the same positions. */
+export function sameMentions(a: readonly StoredMention[] = [], b: readonly StoredMention[] = []): boolean {
   return (
-    some.length === others.length &&
-    some.every(({ user, start, length }, n) => {
-      const other = others[n];
-      return other?.user === user && other.start === start && other.length === length;
+    a.length === b.length &&
+    a.every(({ user, start, length }, n) => {
+      const mention = b[n];
+      return mention?.user === user && mention.start === start && mention.length === length;
     })
   );
 }
 
-/** The state of a message's reactions that the rules need beside those that it shows. */
+/** State that the rules need for changes of reactions and previews. */
 export interface Reacted {
-  /** The message's `rev` when they last changed. A higher one is that of a change of the text. */
+  /** The message's `rev` after the last change of its reactions or preview. A higher `rev` means a later change of the text. */
   rev: number;
-  /** The text's `rev` by then. */
+  /** The `rev` of the last text change before that. */
   textRev: number;
-  /** How many there have ever been: the next one's place. */
+  /** The number of reactions that were ever added. It numbers them in time order. */
   placed: number;
 }
 
 /**
- * The column `rich`: what a message has beside its text, as JSON. Its reactions as they are shown stand with the message,
- * so that reading a page costs nothing more; one row each, they tell who has reacted.
+ * The column `rich`, as JSON. It repeats the visible reactions, so that reading a page of messages needs no join. The rows
+ * of `chat_reactions` say who reacted.
  */
 interface Rich extends Reacted {
   reactions: [emoji: string, count: number, users: string[]][];
@@ -250,7 +249,7 @@ export function messageFrom(row: Row, room: string): StoredMessage {
   };
 }
 
-/** The columns that are written of a message. */
+/** The columns to write for a message. */
 export const messageFields: Columns = [
   'room',
   'seq',
@@ -305,6 +304,9 @@ export function messageRow(
   ];
 }
 
-/** The column `files` of a message, so that reading a page costs nothing more; one row each, they tell whose they are. */
+/**
+ * Serializes the column `files`. It repeats what the message shows of its files, so that reading a page needs no join. The
+ * rows of `chat_files` say who owns them.
+ */
 const filesColumn = ({ files }: StoredMessage): string | null =>
   files === undefined ? null : JSON.stringify(files);

@@ -33,14 +33,13 @@ import {
 } from './posting.ts';
 import { changedPreview, releasePicture } from './previews.ts';
 
-/**
- * A message of `room` that is to be a copy of another one. `checked`: it is refused if that one says something else meanwhile.
- * `hidden`: the user may not read the room of that one, so it is not looked at: no time shows whether it is there.
- */
+/** A request to copy the message `from` into `room`. */
 interface NewForward {
   room: string;
   from: { room: string; seq: number };
+  /** The user may not read the source room. It is not read, so that the response time does not show whether it exists. */
   hidden?: true;
+  /** The content that the caller checked. If the source differs now, the request fails. */
   checked?: Pick<StoredMessage, 'text' | 'files'>;
   clientId: string;
   user: User;
@@ -49,27 +48,31 @@ interface NewForward {
 
 export interface MessageWrites {
   /**
-   * Stores a message; marks the room as read up to it for the sender. A `clientId` that this user has used in this
-   * room before stores nothing and gives the stored message as it is now.
-   * Mentions of users who may not read the room are left out, and of everybody
-   * unless a moderator sends it. Of users who are banned from a public room they stay, unless a moderator sends it.
-   * Codes: `unknown_room` (also for users who are not members), `conflict` (same clientId, other text, replyTo, files
-   * or mentions),
-   * `forbidden` (moderators alone write there, or the other one of a direct room has blocked the sender), `muted`,
-   * `unknown_message` (replyTo names none), `unknown_file` (no loose one of this user and room),
-   * `rate_limited` (slow mode).
+   * Stores a message and moves the sender's read marker to it. For a `clientId` that the user already used in this room it
+   * stores nothing and returns the stored message in its current state.
+   *
+   * Drops mentions of users who may not read the room, and @all unless a moderator sends the message. In a public room,
+   * mentions of banned users are dropped only if a moderator sends the message. Otherwise the sender would learn of the ban.
+   *
+   * Codes: `unknown_room` (also for users who are not members), `conflict` (same `clientId`, other text, replyTo, files
+   * or mentions), `forbidden` (only moderators may write there, the peer of a direct room has blocked the sender, or was
+   * erased), `muted`, `unknown_message` (`replyTo` does not exist), `unknown_file` (not an unattached file of this user in
+   * this room), `rate_limited` (slow mode).
    */
   send: { in: NewMessage & Sending; out: { message: StoredMessage; repeated: boolean } };
   /**
-   * Sends a copy of the text and the files of another message, as `send` does. Codes: those of `send`, and
-   * `unknown_message` (deleted, or the sender may not read it).
+   * Sends a copy of the text and the files of another message, as `send` does. Codes: as for `send`, `unknown_message` (the
+   * source is deleted, or the sender may not read it), `forbidden` (the source differs from `checked`).
    */
   forward: { in: NewForward & Sending; out: MessageWrites['send']['out'] };
   /**
-   * `files`: those that it carries from now on; absent for no change. Without `mentions`, another text mentions nobody, and
-   * the same text those whom it did. Codes: `muted`, `unknown_message` (none, or deleted),
-   * `forbidden` (another's), `conflict` (changed after `rev`; the error carries the message as it is now), `unknown_file`
-   * (neither one of this message nor one that it may carry), `bad_request` (nothing would be left).
+   * Edits a message. Without `files`, the files stay. Without `mentions`, a changed text has no mentions, and an unchanged
+   * text keeps its mentions.
+   *
+   * Codes: `unknown_room` (not a member), `muted`, `unknown_message` (missing or deleted), `forbidden` (the user is not the
+   * author, or may not write there now; the message is a forwarded copy), `conflict` (the text changed after `rev`; the error
+   * contains the current message), `unknown_file` (neither a file of this message nor one to attach), `bad_request` (the
+   * message would be empty).
    */
   edit: {
     in: {
@@ -87,11 +90,13 @@ export interface MessageWrites {
     out: { message: StoredMessage };
   };
   /**
-   * Its files are dropped, and an edit of it that waits is discarded. `anywhere`: also for one who is no member, and has the
-   * right. Codes: `unknown_room` (no member), `unknown_message`, `forbidden` (another's, without `moderator`, or of somebody
-   * who is no moderator there any more).
-   * @param in.id if it is given, a message with another id is unknown: that of another room, made again under the same id
+   * Replaces a message with a tombstone, drops its files, and discards a pending edit. Codes: `unknown_room` (not a member),
+   * `unknown_message`, `forbidden` (the user is neither the author nor, with `moderator`, a moderator now).
+   * @param in.id the expected message ID. In a room that was created again under the ID of a deleted room, the message at
+   *   `seq` has another ID and counts as unknown.
+   * @param in.moderator the user acts as a moderator
    * @param in.siteModerator see `Sending`
+   * @param in.anywhere the user has the right in all rooms, and need not be a member
    */
   delete: {
     in: {
@@ -113,7 +118,9 @@ export const send: Rule<MessageWrites['send']> = {
   adds: true,
   needs: sendNeeds,
   run: (work, input, changes) =>
-    post(work, input, saidBy(input), changes, (room, free) => contentOf(work, room, input, { free })),
+    post(work, input, saidBy(input), changes, (room, asModerator) =>
+      contentOf(work, room, input, { free: asModerator }),
+    ),
 };
 
 export const forward: Rule<MessageWrites['forward']> = {
@@ -121,7 +128,7 @@ export const forward: Rule<MessageWrites['forward']> = {
   needs: (input) => [...postNeeds(input), ...(input.hidden ? [] : originNeeds(input))],
   run: (work, input, changes) =>
     post(work, input, JSON.stringify(['forward', input.from.room, input.from.seq]), changes, () =>
-      copyOf(work, input),
+      buildForwardedContent(work, input),
     ),
 };
 
@@ -131,21 +138,25 @@ const originNeeds = ({ from, user }: NewForward): Need[] => [
 ];
 
 /**
- * The copy of a message that the user may read now. The room of the original is locked, so the bytes of its files are
- * still there. @throws RequestError `unknown_message`
+ * Builds the content of a forwarded copy. Files are copied by reference. The transaction locks the source room, so the bytes
+ * cannot be deleted before it commits.
+ * @throws RequestError `unknown_message` if the user may not read the source, `forbidden` if it differs from `checked`
  */
-function copyOf(work: Work, { room, from, hidden, checked, user, sentAt }: NewForward): Content {
+function buildForwardedContent(
+  work: Work,
+  { room, from, hidden, checked, user, sentAt }: NewForward,
+): Content {
   if (hidden) refuse('unknown_message');
-  const origin = getRoom(work, from.room);
-  if (origin === undefined) refuse('unknown_message');
-  const isShown = isReadable(origin, getMember(work, from.room, user.id));
-  const message = isShown ? messageIn(work, origin, from.seq) : undefined;
-  if (message === undefined || message.deletedAt !== undefined) refuse('unknown_message');
-  const files = (message.files ?? []).flatMap((about): MessageFile[] => {
-    const file = getFile(work, from.room, about.id);
-    // Another stage of the erasure of its uploader may have dropped it.
+  const sourceRoom = getRoom(work, from.room);
+  if (sourceRoom === undefined) refuse('unknown_message');
+  const canRead = isReadable(sourceRoom, getMember(work, from.room, user.id));
+  const source = canRead ? messageIn(work, sourceRoom, from.seq) : undefined;
+  if (source === undefined || source.deletedAt !== undefined) refuse('unknown_message');
+  const files = (source.files ?? []).flatMap((attachment): MessageFile[] => {
+    const file = getFile(work, from.room, attachment.id);
+    // An erasure of the uploader can drop the file before it updates the message.
     if (file?.state !== 'carried') return [];
-    const copy = { ...about, id: randomBytes(16).toString('hex') };
+    const copy = { ...attachment, id: randomBytes(16).toString('hex') };
     insertFile(work, room, {
       id: copy.id,
       user: user.id,
@@ -156,24 +167,24 @@ function copyOf(work: Work, { room, from, hidden, checked, user, sentAt }: NewFo
     });
     return [copy];
   });
-  if (isBlank(message.text) && files.length === 0) refuse('unknown_message');
-  if (checked !== undefined && !saysTheSame(checked, message))
+  if (isBlank(source.text) && files.length === 0) refuse('unknown_message');
+  if (checked !== undefined && !hasSameContent(checked, source))
     refuse('forbidden', 'the message was edited meanwhile');
-  const shown = origin.kind === 'public';
-  const author = { id: message.user.id, name: shown ? message.user.name : '' };
+  const showsAuthor = sourceRoom.kind === 'public';
+  const author = { id: source.user.id, name: showsAuthor ? source.user.name : '' };
   return {
-    text: message.text,
+    text: source.text,
     ...(files.length === 0 ? {} : { files }),
-    forwarded: message.forwarded ?? { user: author, shown },
+    forwarded: source.forwarded ?? { user: author, shown: showsAuthor },
   };
 }
 
-const saysTheSame = (one: Pick<StoredMessage, 'text' | 'files'>, other: StoredMessage): boolean =>
-  one.text === other.text && isSame(one.files ?? [], other.files ?? []);
+const hasSameContent = (a: Pick<StoredMessage, 'text' | 'files'>, b: StoredMessage): boolean =>
+  a.text === b.text && areSameFiles(a.files ?? [], b.files ?? []);
 
-type Edit = MessageWrites['edit']['in'];
+type EditInput = MessageWrites['edit']['in'];
 
-export const editNeeds = ({ room, seq, user, files, mentions }: Edit): Need[] => [
+export const editNeeds = ({ room, seq, user, files, mentions }: EditInput): Need[] => [
   memberNeed(room, user),
   messageNeed(room, seq),
   rows(held, { room, seq }),
@@ -186,21 +197,29 @@ export const edit: Rule<MessageWrites['edit']> = {
   needs: editNeeds,
   run(work, input, changes) {
     const { room, before, free } = mayEdit(work, input);
-    const to = editedTo(work, room, before, input, { free, held: filesOfEdit(work, before) });
+    const content = editedTo(work, room, before, input, { free, held: filesOfEdit(work, before) });
     discardEdit(work, before, input.at, changes);
     return {
-      message: to === null ? before : storeEdit(work, room, before, { ...to, at: input.at }, changes),
+      message:
+        content === null ? before : storeEdit(work, room, before, { ...content, at: input.at }, changes),
     };
   },
 };
 
 /**
- * The message that its author may edit now.
- * @returns `free`: as a moderator
+ * Finds the message and checks that its author may edit it now.
+ * @returns `free`: the author moderates the room or the site
+ * @throws RequestError `unknown_room`, `unknown_message`, `forbidden` or `muted`
  */
 export function mayEdit(
   work: Work,
-  { room: id, seq, user, at, siteModerator }: Pick<Edit, 'room' | 'seq' | 'user' | 'at' | 'siteModerator'>,
+  {
+    room: id,
+    seq,
+    user,
+    at,
+    siteModerator,
+  }: Pick<EditInput, 'room' | 'seq' | 'user' | 'at' | 'siteModerator'>,
 ): { room: RoomRow; before: StoredMessage; free: boolean } {
   const room = requireRoomOf(work, id, user);
   const member = getMember(work, id, user);
@@ -216,26 +235,29 @@ export function mayEdit(
 }
 
 /**
- * The message as the edit makes it; null for no change.
- * @param how.free as a moderator
- * @param how.held the files that have waited with it, or with the edit that it replaces
+ * Computes the content after the edit.
+ * @param options.free the author edits as a moderator
+ * @param options.held IDs of files held with this edit, or with the pending edit that it replaces
+ * @returns null for a no-op edit
+ * @throws RequestError `conflict` if the text changed after `input.rev`, `unknown_file` or `bad_request`
  */
 export function editedTo(
   work: Work,
   room: RoomRow,
   before: StoredMessage,
-  input: Pick<Edit, 'text' | 'files' | 'mentions' | 'preview' | 'rev'>,
+  input: Pick<EditInput, 'text' | 'files' | 'mentions' | 'preview' | 'rev'>,
   { free, held = [] }: { free: boolean; held?: readonly string[] },
 ): Pick<StoredMessage, 'text' | 'files' | 'mentions' | 'preview'> | null {
   const { text, files: chosen, rev } = input;
-  const { files: carried = [], seq } = before;
+  const { files: filesBefore = [], seq } = before;
   const mentions =
     input.mentions === undefined && before.text === text
       ? (before.mentions ?? [])
       : mentionsFor(work, room, input.mentions, free);
-  const isSameFiles = chosen === undefined || isSame(chosen, carried);
-  if (before.text === text && isSameFiles && sameMentions(mentions, before.mentions)) return null;
-  const files = chosen === undefined ? carried : filesOf(work, before, { chosen, seq, held });
+  const hasSameFiles = chosen === undefined || areSameFiles(chosen, filesBefore);
+  if (before.text === text && hasSameFiles && sameMentions(mentions, before.mentions)) return null;
+  const files = chosen === undefined ? filesBefore : filesOf(work, before, { chosen, seq, held });
+  // Reactions and previews also raise `rev`, but do not conflict with an edit.
   if (rev !== undefined && rev < before.rev && rev < textRevOf(work, before)) {
     throw new RequestError('conflict', 'the message was edited meanwhile', { current: before });
   }
@@ -249,20 +271,21 @@ export function editedTo(
   };
 }
 
-/** @param to by `editedTo` */
+/** @param edit the result of `editedTo`, and the time of the edit */
 export function storeEdit(
   work: Work,
   room: RoomRow,
   before: StoredMessage,
-  { at, ...to }: NonNullable<ReturnType<typeof editedTo>> & { at: number },
+  { at, ...content }: NonNullable<ReturnType<typeof editedTo>> & { at: number },
   changes: Change[],
 ): StoredMessage {
-  const { files: carried = [], mentions: _, preview: shown, ...rest } = before;
-  const message: StoredMessage = { ...rest, rev: room.head + 1, editedAt: at, ...to };
+  const { files: filesBefore = [], mentions: _, preview: previewBefore, ...fields } = before;
+  const message: StoredMessage = { ...fields, rev: room.head + 1, editedAt: at, ...content };
   updateMessage(work, message, before);
-  if (message.preview !== shown) releasePicture(work, before, at);
-  const kept = new Set(message.files?.map((file) => file.id));
-  for (const file of carried) if (!kept.has(file.id)) release(work, message, file.id, { state: 'loose', at });
+  if (message.preview !== previewBefore) releasePicture(work, before, at);
+  const remainingIds = new Set(message.files?.map((file) => file.id));
+  for (const file of filesBefore)
+    if (!remainingIds.has(file.id)) release(work, message, file.id, { state: 'loose', at });
   carry(work, message, at);
   setRoom(work, { ...room, head: message.rev });
   changes.push({ type: 'message', is: 'changed', message });
@@ -273,47 +296,52 @@ export function storeEdit(
 
 export const deleteMessage: Rule<MessageWrites['delete']> = {
   needs: ({ room, seq, user }) => [memberNeed(room, user), messageNeed(room, seq), rows(held, { room, seq })],
-  run(work, { room: id, seq, id: is, user, moderator, siteModerator, anywhere, reason, at }, changes) {
+  run(
+    work,
+    { room: id, seq, id: expectedId, user, moderator, siteModerator, anywhere, reason, at },
+    changes,
+  ) {
     const room = anywhere ? requireRoom(work, id) : requireRoomOf(work, id, user);
     const before = messageIn(work, room, seq);
-    if (before === undefined || (is !== undefined && before.id !== is)) refuse('unknown_message');
-    const own = before.user.id === user;
+    if (before === undefined || (expectedId !== undefined && before.id !== expectedId))
+      refuse('unknown_message');
+    const isAuthor = before.user.id === user;
     const mayModerate = moderator && (anywhere || isModerator(getMember(work, id, user), siteModerator));
-    if (!own && !mayModerate) refuse('forbidden');
+    if (!isAuthor && !mayModerate) refuse('forbidden');
     if (before.deletedAt !== undefined) return { message: before, changed: false };
     const {
-      editedAt: _,
-      mentions: _named,
-      reactions: _gone,
-      preview: _shown,
-      forwarded: _from,
+      editedAt: _editedAt,
+      mentions: _mentions,
+      reactions: _reactions,
+      preview: _preview,
+      forwarded: _forwarded,
       files = [],
-      ...kept
+      ...fields
     } = before;
-    const message: StoredMessage = {
-      ...kept,
+    const tombstone: StoredMessage = {
+      ...fields,
       text: '',
       rev: room.head + 1,
       deletedAt: at,
-      deletedBy: own ? 'author' : 'moderator',
+      deletedBy: isAuthor ? 'author' : 'moderator',
     };
-    updateMessage(work, message, before);
-    for (const file of files) release(work, message, file.id, { state: 'dropped', at });
+    updateMessage(work, tombstone, before);
+    for (const file of files) release(work, tombstone, file.id, { state: 'dropped', at });
     releasePicture(work, before, at);
     discardEdit(work, before, at, changes);
-    setRoom(work, { ...room, head: message.rev });
-    changes.push({ type: 'message', is: 'changed', message });
-    tellMentions(message, before, changes);
-    if (isReply(before)) removeReply(work, message, before, changes);
+    setRoom(work, { ...room, head: tombstone.rev });
+    changes.push({ type: 'message', is: 'changed', message: tombstone });
+    tellMentions(tombstone, before, changes);
+    if (isReply(before)) removeReply(work, tombstone, before, changes);
     const author = before.user.id;
-    if (!own) tellAct(changes, { kind: 'message_deleted', by: user, user: author, room, seq, reason });
-    return { message, changed: true };
+    if (!isAuthor) tellAct(changes, { kind: 'message_deleted', by: user, user: author, room, seq, reason });
+    return { message: tombstone, changed: true };
   },
 };
 
-function isSame(chosen: readonly ChosenFile[], carried: readonly MessageFile[]): boolean {
+function areSameFiles(chosen: readonly ChosenFile[], stored: readonly MessageFile[]): boolean {
   return (
-    chosen.length === carried.length &&
-    chosen.every(({ id, alt }, n) => id === carried[n]?.id && (alt || undefined) === carried[n]?.alt)
+    chosen.length === stored.length &&
+    chosen.every(({ id, alt }, n) => id === stored[n]?.id && (alt || undefined) === stored[n]?.alt)
   );
 }

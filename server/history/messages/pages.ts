@@ -22,37 +22,36 @@ import {
 } from './message.ts';
 
 export interface MessageReads {
-  /** The messages in these places, as far as they are left. */
+  /** Finds messages by room and `seq`, in any order. Missing messages are left out. */
   messages: { in: { places: readonly { room: string; seq: number }[] }; out: StoredMessage[] };
-  /** The newest messages with `seq` ≤ `upTo`, oldest first. */
+  /** Returns the newest messages with `seq` ≤ `upTo`, oldest first. */
   newest: { in: { room: string; upTo: number; limit: number }; out: Page };
-  /** The oldest messages with `after` < `seq` ≤ `upTo`. */
+  /** Returns the oldest messages with `after` < `seq` ≤ `upTo`. */
   after: { in: { room: string; after: number; upTo: number; limit: number }; out: Page };
   /**
-   * The messages that changed after `since` and up to `upTo`, by `rev`, each once and in its newest state. A complete
-   * answer also
-   * has each message that changed up to `upTo` and got a reaction after it: the event for a reaction carries no text.
+   * Returns the messages that changed after `since` and up to `upTo`, by `rev`, each once and in its newest state. A complete
+   * page also has the messages that changed up to `upTo` and got a reaction after it, because the event of a reaction
+   * carries no text.
    */
   changes: { in: { room: string; since: number; upTo: number; limit: number }; out: Page };
   /**
-   * The messages of a user that nobody has deleted, room by room, by `seq`. `next`: where to go on, as `from`; a page
-   * may be
-   * empty though there are more.
+   * Returns the messages of a user without tombstones, by room and `seq`. `next` is the `from` of the next page. A page with
+   * `next` can be empty.
    */
   written: {
     in: { user: string; from: string; limit: number };
     out: { messages: Page['messages']; next?: string };
   };
-  /** The newest messages with `seq` < `before` that hold such things, newest first. */
+  /** Returns the newest messages with `seq` < `before` in a list of the room, newest first. */
   holding: { in: { room: string; what: Holding; before: number; limit: number }; out: Page };
 }
 
-/** The bytes of a message that come from users. Its JSON has more. */
+/** The bytes of a message's content. Its JSON is longer. */
 const messageBytes = raw(
   '(octet_length(text) + coalesce(octet_length(files), 0) + coalesce(octet_length(rich), 0))',
 );
 
-/** Selects from these messages no more than the first one beyond the size of a page. */
+/** Selects the messages that fit into a page, and the first one beyond its size. */
 const cutBySize = (messages: Sql, order: Sql): Sql =>
   sql`SELECT * FROM (
         SELECT p.*, sum(${messageBytes}) OVER (ORDER BY ${order}) - ${messageBytes} AS bytes_so_far FROM (${messages}) AS p) AS q
@@ -107,8 +106,8 @@ export const messageReads: ReadsOf<MessageReads> = {
     const rows = yield* selectMessages(context, { room, condition, order: 'rev', limit });
     const page = cutPageOfChanges(rows, room, upTo, limit);
     if (page !== null) return page;
-    // All further messages got reactions after `upTo`. No page can end at one of them, so this one has all. They are few:
-    // `upTo` is behind only until the stored changes are published.
+    // All further messages got reactions after `upTo`. A page cannot end at one of them, so this page has all of them. They
+    // are few, because `upTo` is behind only until the stored changes are published.
     const all = yield* ask(
       sql`SELECT ${context.dialect.messageColumns} FROM chat_messages AS messages WHERE room = ${roomNumber(room)} AND ${condition} ORDER BY rev`,
     );
@@ -120,10 +119,10 @@ export const messageReads: ReadsOf<MessageReads> = {
     const rows = yield* ask(
       cutBySize(
         sql`SELECT ${dialect.messageColumns} FROM (
-              SELECT seq AS held FROM chat_holdings
+              SELECT seq AS listed_seq FROM chat_holdings
               WHERE room = ${num} AND holds = ${holdings.indexOf(what)} AND seq < ${before} AND ${isUnexpired(room)}
-              ORDER BY seq DESC LIMIT ${limit + 1}) AS found
-            JOIN chat_messages AS messages ON messages.room = ${num} AND messages.seq = found.held`,
+              ORDER BY seq DESC LIMIT ${limit + 1}) AS listed
+            JOIN chat_messages AS messages ON messages.room = ${num} AND messages.seq = listed.listed_seq`,
         raw('seq DESC'),
       ),
     );
@@ -134,7 +133,7 @@ export const messageReads: ReadsOf<MessageReads> = {
     const [room] = yield* ask(sql`SELECT id, first_seq, last_seq FROM chat_rooms WHERE num = ${num}`);
     if (room === undefined) return { messages: [], ...(yield* nextRoomWritten(user, num)) };
     const isTheirs = sql`room = ${num} AND user_id = ${user}`;
-    // The index by authors is in no order. Sorting many messages would take as long for each page.
+    // The index by author is not sorted by `seq`. If the author has many messages, every page would have to sort them all.
     const count = yield* askNumber(
       sql`SELECT count(*) AS num FROM (SELECT 1 FROM chat_messages ${dialect.by('chat_messages_by_author')}
           WHERE ${isTheirs} LIMIT ${maxScannedRows + 1}) AS few`,
@@ -168,7 +167,7 @@ function isChangedBefore(row: Row, upTo: number): boolean {
  * @returns null if the page is not complete, and all its messages changed after `upTo`
  */
 function cutPageOfChanges(rows: readonly Row[], room: string, upTo: number, limit: number): Page | null {
-  // Rows that are left out count too: the database has counted their bytes.
+  // Cut before filtering, because the database counted the bytes of all rows.
   const page = cutPageOfMessages(rows, room, limit);
   if (page.complete) {
     const messages = page.messages.filter((_, n) => isChangedBefore(rows[n] as Row, upTo));
@@ -179,7 +178,7 @@ function cutPageOfChanges(rows: readonly Row[], room: string, upTo: number, limi
   return messages.length === 0 ? null : { messages, complete: false };
 }
 
-/** The cursor of the next room after room `num` with messages of the user. */
+/** Finds the next room after room `num` with messages of the user, as the cursor of the next page. */
 function* nextRoomWritten(user: string, num: number): Asking<{ next?: string }> {
   const end = num + roomsLookedThrough;
   const [next] = yield* ask(

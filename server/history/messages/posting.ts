@@ -23,14 +23,15 @@ import { mentionsFor, mentionsNamed, tellMentions } from './mentions.ts';
 import type { NewMessage, StoredMessage } from './message.ts';
 import { showsPreviews } from './previews.ts';
 
-// How a message comes into a room, whoever has let it in: its author at once, or a moderator later.
+// Adds messages to rooms: directly from their authors, or later when a moderator approves them.
 
-/** How somebody writes: a member, as what the user is there, or the PHP application, which may always. */
+/** The rights of the sender. */
 export interface Sending {
+  /** The rights of a member apply. false: the PHP application sends the message and may always write. */
   asMember: boolean;
-  /** The session makes a moderator of the whole site of the sender. */
+  /** The session makes the sender a moderator of the whole site. */
   siteModerator?: boolean;
-  /** The own message of that time was so many milliseconds ago, by a clock that nobody sets. */
+  /** Age in milliseconds of the sender's message of time `sentAt`, measured by a monotonic clock. */
   lastOwn?: { sentAt: number; ms: number };
 }
 
@@ -57,8 +58,9 @@ export const sendNeeds = (input: NewMessage): Need[] => [
 ];
 
 /**
- * Whether the author may write in the room now.
- * @returns whether that is as a moderator, or as the PHP application
+ * Checks that the author may write in the room now.
+ * @returns whether the author writes as a moderator or as the PHP application
+ * @throws RequestError `forbidden` or `muted`
  */
 export function mayPost(
   work: Work,
@@ -67,37 +69,37 @@ export function mayPost(
 ): boolean {
   const { id } = input.user;
   const member = getMember(work, room.id, id);
-  const free = !input.asMember || isModerator(member, input.siteModerator);
-  if (room.settings.write === 'moderators' && !free) refuse('forbidden');
+  const asModerator = !input.asMember || isModerator(member, input.siteModerator);
+  if (room.settings.write === 'moderators' && !asModerator) refuse('forbidden');
   if (input.asMember && isBlocked(work, room, id)) refuse('forbidden');
   if (room.kind === 'direct' && room.pair === undefined) refuse('forbidden', 'the other user was erased');
   if (input.asMember) checkMuted(member, input.sentAt);
-  return free;
+  return asModerator;
 }
 
 /**
- * A new message.
- * @param said what a repeat has in common with it
- * @param content is called when the author may write there; `free`: as a moderator, or the PHP application
+ * Posts a new message, or finds the stored one of the same `clientId`.
+ * @param fingerprint the same for duplicates of the request
+ * @param buildContent called if the author may write in the room
  */
 export function post(
   work: Work,
   input: Pick<NewMessage, 'room' | 'user' | 'clientId' | 'sentAt'> & Sending,
-  said: string,
+  fingerprint: string,
   changes: Change[],
-  content: (room: RoomRow, free: boolean) => Content,
+  buildContent: (room: RoomRow, asModerator: boolean) => Content,
 ): { message: StoredMessage; repeated: boolean } {
   const room = requireRoom(work, input.room);
   const member = getMember(work, room.id, input.user.id);
   if (input.asMember && !isMember(member)) refuse('unknown_room');
-  const repeat = repeatOf(work, input, said);
-  if (repeat !== null) return { message: repeat, repeated: true };
-  const free = mayPost(work, room, input);
-  const { text, ...more } = content(room, free);
-  if (!free) checkPause(room, member, input);
+  const duplicate = repeatOf(work, input, fingerprint);
+  if (duplicate !== null) return { message: duplicate, repeated: true };
+  const asModerator = mayPost(work, room, input);
+  const { text, ...content } = buildContent(room, asModerator);
+  if (!asModerator) checkPause(room, member, input);
   const { clientId, user, sentAt } = input;
-  const made = { id: randomUUID(), clientId, user, text, sentAt, ...more };
-  const message = appendMessage(work, room, made, work.digest(said), changes);
+  const fields = { id: randomUUID(), clientId, user, text, sentAt, ...content };
+  const message = appendMessage(work, room, fields, work.digest(fingerprint), changes);
   if (isMember(member)) {
     const { seenSeq, ...rest } = member;
     const readSeq = message.seq;
@@ -108,15 +110,15 @@ export function post(
   return { message, repeated: false };
 }
 
-/** Stores a message as the newest one of its room. `tellPosted` has to follow, when what is stored of its author is changed. */
+/** Stores a message as the newest one in the room. After updating the author's member record, call `tellPosted`. */
 export function appendMessage(
   work: Work,
   room: RoomRow,
-  { id, ...made }: Omit<StoredMessage, 'room' | 'seq' | 'rev'>,
+  { id, ...fields }: Omit<StoredMessage, 'room' | 'seq' | 'rev'>,
   digest: string,
   changes: Change[],
 ): StoredMessage {
-  const message = { id, room: room.id, seq: room.lastSeq + 1, rev: room.head + 1, ...made };
+  const message = { id, room: room.id, seq: room.lastSeq + 1, rev: room.head + 1, ...fields };
   insertMessage(work, { message, digest });
   carry(work, message, message.sentAt);
   const sent = withOneMore(work, room, message.sentAt);
@@ -126,19 +128,23 @@ export function appendMessage(
   return message;
 }
 
-/** @param room as it was before */
+/**
+ * Applies the effects of a new message: shows the author's name in a public room, makes the peer of a direct room a member,
+ * records mentions, and counts a reply in its thread.
+ * @param room the room before the message
+ */
 export function tellPosted(work: Work, room: RoomRow, message: StoredMessage, changes: Change[]): void {
   if (room.kind === 'public') actInPublic(work, message.user, changes);
   if (room.pair !== undefined) invitePartner(work, room.id, room.pair, message, changes);
-  // At the end: this message may have made the mentioned user a member.
+  // After `invitePartner`, which may have made the mentioned user a member.
   tellMentions(message, undefined, changes);
   if (isReply(message)) addReply(work, message, changes);
 }
 
 /**
- * The content of a message that is sent.
- * @param how.free as a moderator, or the PHP application
- * @param how.held the files that have waited with it
+ * Builds the content of a new message.
+ * @param options.free the author writes as a moderator or as the PHP application
+ * @param options.held IDs of files held with the message while it was pending approval
  */
 export function contentOf(
   work: Work,
@@ -161,13 +167,14 @@ export function contentOf(
 }
 
 /**
- * Milliseconds by which a message may be older than the last one: that has overtaken it, or the clocks of two servers differ.
+ * A message may be this much older than the author's previous one, because messages can overtake each other and the clocks
+ * of servers differ.
  */
-const mostBehind = 10_000;
+const maxClockSkewMs = 10_000;
 
 /**
- * In slow mode. The stored time is that of a wall clock, which is the same for all servers and outlives them; where this
- * server has measured how long ago that was, it counts. A clock that was set back further locks nobody out.
+ * Checks the delay between two messages in slow mode. It uses the time that this server measured since the last message, or
+ * else the stored wall-clock time. If the clock was set back by more than `maxClockSkewMs`, the author may write.
  * @throws RequestError `rate_limited`
  */
 export function checkPause(
@@ -176,51 +183,56 @@ export function checkPause(
   { sentAt, lastOwn }: Pick<NewMessage, 'sentAt'> & Pick<Sending, 'lastOwn'>,
 ): void {
   if (slow === undefined || member?.wroteAt === undefined) return;
-  const ago = lastOwn?.sentAt === member.wroteAt ? lastOwn.ms : sentAt - member.wroteAt;
-  const wait = slow * 1000 - Math.max(ago, 0);
-  if (ago < -mostBehind || wait <= 0) return;
-  throw new RequestError('rate_limited', 'the room is in slow mode', { retryAfterMs: Math.ceil(wait) });
+  const elapsedMs = lastOwn?.sentAt === member.wroteAt ? lastOwn.ms : sentAt - member.wroteAt;
+  const waitMs = slow * 1000 - Math.max(elapsedMs, 0);
+  if (elapsedMs < -maxClockSkewMs || waitMs <= 0) return;
+  throw new RequestError('rate_limited', 'the room is in slow mode', { retryAfterMs: Math.ceil(waitMs) });
 }
 
 /** @throws RequestError `muted` */
 export function checkMuted(member: MemberRecord | undefined, at: number): void {
   const muted = member?.restricted?.muted;
-  const wait = muted === undefined ? 0 : leftOf(muted, at);
-  if (wait > 0) throw new RequestError('muted', undefined, { retryAfterMs: wait });
+  const waitMs = muted === undefined ? 0 : leftOf(muted, at);
+  if (waitMs > 0) throw new RequestError('muted', undefined, { retryAfterMs: waitMs });
 }
 
 export const sameClientId =
   'this clientId was already used for another text, reply, files, mentions or forwarded message in this room';
 
-/** The stored message of the same clientId, or null. @throws RequestError `conflict` when it says something else */
+/**
+ * Returns the stored message of the same `clientId`, or null.
+ * @throws RequestError `conflict` if its original content was different
+ */
 export function repeatOf(
   work: Work,
   { room, user, clientId }: Pick<NewMessage, 'room' | 'user' | 'clientId'>,
-  said: string,
+  fingerprint: string,
 ): StoredMessage | null {
-  const earlier = getMessageByClientId(work, room, user.id, clientId);
-  if (earlier === undefined) return null;
-  if (earlier.digest !== work.digest(said)) {
+  const stored = getMessageByClientId(work, room, user.id, clientId);
+  if (stored === undefined) return null;
+  if (stored.digest !== work.digest(fingerprint)) {
     refuse('conflict', sameClientId);
   }
-  return earlier.message;
+  return stored.message;
 }
 
 /**
- * The contents that a repeat has in common with the stored message. No two messages have the same text: only the
- * second form begins with a bracket.
+ * Returns a fingerprint of the content, the same for duplicates of a request. It is unambiguous, because only the second form
+ * starts with a bracket.
  */
 export function saidBy({ text, replyTo, files = [], mentions = [] }: NewMessage): string {
   if (files.length === 0 && mentions.length === 0) return `${replyTo ?? ''}\n${text}`;
   const ids = files.map(({ id }) => id);
-  // Also those that are left out: the same users may be members later.
-  const named = mentions.map(({ user, start, length }) => [user, start, length]);
-  return JSON.stringify([replyTo ?? null, text, ids, ...(named.length === 0 ? [] : [named])]);
+  // Includes mentions that `mentionsFor` drops, because it may accept them when the request is repeated.
+  const positions = mentions.map(({ user, start, length }) => [user, start, length]);
+  return JSON.stringify([replyTo ?? null, text, ids, ...(positions.length === 0 ? [] : [positions])]);
 }
 
 /**
- * The files that a message is going to carry: loose ones that its author has uploaded into this room and no other message
- * has carried, and its own.
+ * Returns the files to store in a message. The message may keep its own files, and attach files that its author uploaded into
+ * this room and that no message has ever had.
+ * @param options.seq the message, if it exists already
+ * @param options.held IDs of files held with this message while it is pending approval
  * @throws RequestError `unknown_file`
  */
 export function filesOf(
@@ -238,7 +250,7 @@ export function filesOf(
   });
 }
 
-/** Its files are no other message's from now on. */
+/** Attaches the files to the message. */
 export function carry(work: Work, { room, seq, files = [] }: StoredMessage, at: number): void {
   for (const { id } of files) {
     const file = getFile(work, room, id);
@@ -248,7 +260,7 @@ export function carry(work: Work, { room, seq, files = [] }: StoredMessage, at: 
   }
 }
 
-/** The other side of a direct room becomes a member with the first message, which is then unread. */
+/** Makes the peer of a direct room a member when the first message arrives. The message stays unread for the peer. */
 function invitePartner(
   work: Work,
   id: string,
@@ -256,15 +268,15 @@ function invitePartner(
   message: StoredMessage,
   changes: Change[],
 ): void {
-  const other = pair[0] === message.user.id ? pair[1] : pair[0];
-  if (isMember(getMember(work, id, other))) return;
-  const partner = { id: other, name: named(work, other).name };
+  const peer = pair[0] === message.user.id ? pair[1] : pair[0];
+  if (isMember(getMember(work, id, peer))) return;
+  const user = { id: peer, name: named(work, peer).name };
   const readSeq = message.seq - 1;
   const at = message.sentAt;
   add(
     work,
     requireRoom(work, id),
-    partner,
+    user,
     { source: 'people', role: 'member', acted: acted.never, readSeq, at },
     changes,
   );

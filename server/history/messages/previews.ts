@@ -14,8 +14,8 @@ import type { StoredMessage } from './message.ts';
 
 export interface PreviewWrites {
   /**
-   * The page of a message's link, or that there is nothing to show of it. `changed` is false if the message no longer waits
-   * for this page, whose picture is dropped then. Codes: `unknown_room`.
+   * Stores the preview of the page at `url` in the message. Without `page`, removes the pending preview. If the message does
+   * not wait for this page any longer, drops the page's picture and returns `changed: false`. Codes: `unknown_room`.
    */
   preview: {
     in: {
@@ -27,7 +27,7 @@ export interface PreviewWrites {
     };
     out: { changed: boolean };
   };
-  /** A message shows no page of its link. Codes as for `delete`. */
+  /** Removes the preview of a message. Codes: as for `delete`. */
   removePreview: {
     in: {
       room: string;
@@ -39,7 +39,7 @@ export interface PreviewWrites {
     };
     out: { message: StoredMessage };
   };
-  /** Whether a user wants previews of links in a direct room. Codes: `unknown_room`, `forbidden`. */
+  /** Sets whether a user wants link previews in a direct room. Codes: `unknown_room`, `forbidden`. */
   setPreviews: { in: { room: string; user: string; previews: 'on' | 'off' }; out: Nothing };
 }
 
@@ -52,21 +52,22 @@ export const preview: Rule<PreviewWrites['preview']> = {
   run(work, { room: id, seq, url, page, at }, changes) {
     const room = requireRoom(work, id);
     const before = messageIn(work, room, seq);
-    const waits = before?.preview?.url === url && before.preview.title === undefined;
+    const isPending = before?.preview?.url === url && before.preview.title === undefined;
     const { image } = page ?? {};
     const file = image && getFile(work, id, image.id);
-    if (before === undefined || !waits) {
-      // Its author may have been erased meanwhile: no stage would find it. An earlier answer may have the same file, carried.
+    if (before === undefined || !isPending) {
+      // The author may have been erased since, and no stage of the erasure would find the file. A file that is already
+      // attached belongs to an earlier result and stays.
       if (file?.state === 'loose') setFile(work, { ...file, state: 'dropped', at });
       return { changed: false };
     }
     const { preview: _, ...message } = before;
-    const isErased = image !== undefined && file?.state !== 'loose';
-    if (page === undefined || isErased || !showsPreviews(room)) {
-      changes.push(put(work, room, before, message));
+    const isPictureGone = image !== undefined && file?.state !== 'loose';
+    if (page === undefined || isPictureGone || !showsPreviews(room)) {
+      changes.push(putPreview(work, room, before, message));
     } else {
       if (file !== undefined) setFile(work, { ...file, state: 'carried', seq, at });
-      changes.push(put(work, room, before, { ...message, preview: { url, ...page } }));
+      changes.push(putPreview(work, room, before, { ...message, preview: { url, ...page } }));
     }
     return { changed: true };
   },
@@ -83,7 +84,7 @@ export const removePreview: Rule<PreviewWrites['removePreview']> = {
     if (before.preview === undefined) return { message: before };
     const { preview: _, ...message } = before;
     releasePicture(work, before, at);
-    const change = put(work, room, before, message);
+    const change = putPreview(work, room, before, message);
     changes.push(change);
     return { message: change.message };
   },
@@ -96,22 +97,22 @@ export const setPreviews: Rule<PreviewWrites['setPreviews']> = {
     const { previewsOf, ...room } = before;
     if (!room.pair?.includes(user)) refuse('forbidden');
     if (!hasBegun(before)) refuse('forbidden', 'the room has no message yet');
-    const [low, high] = room.pair.map((one) =>
-      one === user ? previews === 'on' : wantsPreviews(before, one),
+    const [low, high] = room.pair.map((member) =>
+      member === user ? previews === 'on' : wantsPreviews(before, member),
     );
-    const now = low ? (high ? 'both' : 'low') : high ? 'high' : undefined;
-    if (now === previewsOf) return {};
-    setRoom(work, { ...room, ...(now === undefined ? {} : { previewsOf: now }) });
+    const chosen = low ? (high ? 'both' : 'low') : high ? 'high' : undefined;
+    if (chosen === previewsOf) return {};
+    setRoom(work, { ...room, ...(chosen === undefined ? {} : { previewsOf: chosen }) });
     changes.push({ type: 'room', is: 'changed', room: recordOf(work, requireRoom(work, id)) });
     return {};
   },
 };
 
-/** Whether links have previews in the room: in a direct one if both want it. */
+/** Whether the room shows link previews. In a direct room both users must want them. */
 export const showsPreviews = ({ kind, settings, previewsOf }: RoomRow): boolean =>
   kind === 'direct' ? previewsOf === 'both' : settings.previews !== 'off';
 
-/** The preview of an edited message: of the same page the one that it had, or none if that was removed. */
+/** Returns the preview after an edit. A link to the same page keeps its preview, or stays without one if it was removed. */
 export function changedPreview(
   room: RoomRow,
   before: StoredMessage,
@@ -122,14 +123,14 @@ export function changedPreview(
   return { url };
 }
 
-/** The picture of a preview that is no more. */
+/** Drops the picture of the message's preview. */
 export function releasePicture(work: Work, message: StoredMessage, at: number): void {
   const { image } = message.preview ?? {};
   if (image !== undefined) release(work, message, image.id, { state: 'dropped', at });
 }
 
-/** The message has changed, and not what its author says: an edit of what was there before is no conflict. */
-function put(
+/** Stores a changed preview. It raises `rev` but not the text's, so that it does not conflict with an edit. */
+function putPreview(
   work: Work,
   room: RoomRow,
   before: StoredMessage,

@@ -30,12 +30,11 @@ import type { StoredMessage } from './message.ts';
 
 export interface ReactionWrites {
   /**
-   * Reactions of several users to one message, as one change of it. If a user changes a reaction twice, the last
-   * change counts.
-   * Each is answered for: whether it changed anything, or why it could not (`unknown_room`: no member; `forbidden`:
-   * the other
-   * one of a direct room has blocked the user; `limit_reached`). Codes: `unknown_room`, `forbidden`,
-   * `unknown_message` (none, or deleted).
+   * Applies reactions of several users to one message as one change. If the list changes a reaction twice, the last entry
+   * counts. `results` has one entry per reaction: whether it changed anything, or the error code (`unknown_room`: not a
+   * member; `forbidden`: the peer of a direct room has blocked the user; `limit_reached`: `mostReactions`).
+   *
+   * Codes for the whole request: `unknown_room`, `forbidden`, `unknown_message` (missing or deleted).
    */
   react: {
     in: { room: string; seq: number; reactions: readonly { user: string; emoji: string; on: boolean }[] };
@@ -43,25 +42,26 @@ export interface ReactionWrites {
   };
 }
 
-/** Different emoji on one message, and users of each that a message names. */
+/** Maximum number of different emoji on one message. */
 const mostReactions = 12;
 
+/** Maximum number of users that a message names per emoji. */
 export const namedReactors = 10;
 
 export interface ReactionReads {
-  /** The reactions that are this user's. */
+  /** Returns the reactions in `of` that this user has given. */
   reactionsOf: {
     in: { user: string; of: readonly { room: string; seq: number; emoji: string }[] };
     out: { room: string; seq: number; emoji: string }[];
   };
-  /** All reactions of a user; pages as those of `written`. */
+  /** Returns all reactions of a user, paginated like `written`. */
   reactionsBy: {
     in: { user: string; from: string; limit: number };
     out: { reactions: { room: string; seq: number; emoji: string }[]; next?: string };
   };
   /**
-   * The ids of the users who have reacted so, by time, after the place `after`; null where there is no such message, or a
-   * deleted one.
+   * Returns the IDs of the users who reacted with this emoji, oldest reaction first. `after` is the `next` of the previous
+   * page. null: the message is missing or deleted.
    */
   reactors: {
     in: { room: string; seq: number; emoji: string; after: number; limit: number };
@@ -80,51 +80,51 @@ export const react: Rule<ReactionWrites['react']> = {
   ],
   run(work, { room: id, seq, reactions }, changes) {
     const room = requireRoom(work, id);
-    const isRefused = ({ user, on }: (typeof reactions)[number]) => on && isBlocked(work, room, user);
+    const isBlockedReactor = ({ user, on }: (typeof reactions)[number]) => on && isBlocked(work, room, user);
     const before = messageIn(work, room, seq);
     if (before === undefined || before.deletedAt !== undefined) {
       const members = reactions.filter(({ user }) => isMember(getMember(work, id, user)));
       if (members.length === 0) refuse('unknown_room');
-      refuse(members.every(isRefused) ? 'forbidden' : 'unknown_message');
+      refuse(members.every(isBlockedReactor) ? 'forbidden' : 'unknown_message');
     }
-    const list = new Map(before.reactions?.map((reaction) => [reaction.emoji, reaction]));
-    const reacted = new Map<string, { added: string[]; removed: string[] }>();
+    const byEmoji = new Map(before.reactions?.map((reaction) => [reaction.emoji, reaction]));
+    const changesByEmoji = new Map<string, { added: string[]; removed: string[] }>();
     let placed = getReacted(work, id, seq)?.placed ?? 0;
-    const last = new Map(reactions.map(({ user, emoji }, n) => [`${emoji} ${user}`, n]));
+    const lastIndexByKey = new Map(reactions.map(({ user, emoji }, n) => [`${emoji} ${user}`, n]));
     const results = reactions.map((reaction, n) => {
       const { user, emoji, on } = reaction;
       if (!isMember(getMember(work, id, user))) return 'unknown_room';
-      if (last.get(`${emoji} ${user}`) !== n) return 'same';
+      if (lastIndexByKey.get(`${emoji} ${user}`) !== n) return 'same';
       if (hasReaction(work, { room: id, seq, emoji, user }) === on) return 'same';
-      if (isRefused(reaction)) return 'forbidden';
-      const { count, users }: Omit<Reaction, 'emoji'> = list.get(emoji) ?? { count: 0, users: [] };
-      if (count === 0 && list.size === mostReactions) return 'limit_reached';
-      const change = reacted.get(emoji) ?? { added: [], removed: [] };
-      reacted.set(emoji, change);
+      if (isBlockedReactor(reaction)) return 'forbidden';
+      const { count, users }: Omit<Reaction, 'emoji'> = byEmoji.get(emoji) ?? { count: 0, users: [] };
+      if (count === 0 && byEmoji.size === mostReactions) return 'limit_reached';
+      const change = changesByEmoji.get(emoji) ?? { added: [], removed: [] };
+      changesByEmoji.set(emoji, change);
       if (on) {
         setReaction(work, { room: id, seq, emoji, user }, ++placed);
         change.added.push(user);
-        list.set(emoji, { emoji, count: count + 1, users: [...users, user].slice(0, namedReactors) });
+        byEmoji.set(emoji, { emoji, count: count + 1, users: [...users, user].slice(0, namedReactors) });
         return 'changed';
       }
       setReaction(work, { room: id, seq, emoji, user }, null);
       change.removed.push(user);
-      // Somebody who has not been named so far may take the place.
-      const isLong = count > namedReactors && users.includes(user);
-      const rest = isLong
+      // The message names the first reactors only. Removing a named user makes room for the next user.
+      const hasUnnamed = count > namedReactors && users.includes(user);
+      const remaining = hasUnnamed
         ? firstReactors(work, id, seq, emoji, namedReactors)
-        : users.filter((one) => one !== user);
-      if (count === 1) list.delete(emoji);
-      else list.set(emoji, { emoji, count: count - 1, users: rest });
+        : users.filter((userId) => userId !== user);
+      if (count === 1) byEmoji.delete(emoji);
+      else byEmoji.set(emoji, { emoji, count: count - 1, users: remaining });
       return 'changed';
     });
-    if (reacted.size === 0) return { message: before, results };
-    const { reactions: _, ...kept } = before;
+    if (changesByEmoji.size === 0) return { message: before, results };
+    const { reactions: _, ...fields } = before;
     const rev = room.head + 1;
     const message: StoredMessage = {
-      ...kept,
+      ...fields,
       rev,
-      ...(list.size === 0 ? {} : { reactions: [...list.values()] }),
+      ...(byEmoji.size === 0 ? {} : { reactions: [...byEmoji.values()] }),
     };
     setReacted(work, message, { rev, textRev: textRevOf(work, before), placed });
     setRoom(work, { ...room, head: rev });
@@ -132,9 +132,9 @@ export const react: Rule<ReactionWrites['react']> = {
       type: 'message',
       is: 'changed',
       message,
-      reacted: [...reacted].map(([emoji, { added, removed }]): MessageReacted['changes'][number] => ({
+      reacted: [...changesByEmoji].map(([emoji, { added, removed }]): MessageReacted['changes'][number] => ({
         emoji,
-        count: list.get(emoji)?.count ?? 0,
+        count: byEmoji.get(emoji)?.count ?? 0,
         ...(added.length === 0 ? {} : { added }),
         ...(removed.length === 0 ? {} : { removed }),
       })),
@@ -158,7 +158,7 @@ function reactorsIn(room: LoadedRoom, seq: number, emoji: string): Reactors {
   return reactors;
 }
 
-interface ReactionBy {
+interface UserReaction {
   room: string;
   seq: number;
   emoji: string;
@@ -167,7 +167,7 @@ interface ReactionBy {
 
 const key = ['room', 'seq', 'emoji', 'user_id'] as const;
 
-const reactionLoader: Loader<ReactionBy> = {
+const reactionLoader: Loader<UserReaction> = {
   name: 'reaction',
   ask({ dialect }, work, needs): Question[] {
     const wanted: Value[][] = [];
@@ -183,9 +183,9 @@ const reactionLoader: Loader<ReactionBy> = {
     return [
       {
         sql: sql`SELECT room, seq, emoji, user_id, place FROM chat_reactions WHERE ${dialect.each(key, wanted)}`,
-        take(found) {
+        take(rows) {
           const rooms = roomsByNum(work);
-          for (const row of found) {
+          for (const row of rows) {
             const room = rooms.get(row.room as number) as LoadedRoom;
             const users = reactorsIn(room, row.seq as number, row.emoji as string);
             users.set(row.user_id as string, { place: row.place as number, isChanged: false });
@@ -196,9 +196,9 @@ const reactionLoader: Loader<ReactionBy> = {
   },
 };
 
-export const reactionNeed = (reaction: ReactionBy): Need => needOf(reactionLoader, reaction);
+export const reactionNeed = (reaction: UserReaction): Need => needOf(reactionLoader, reaction);
 
-type FirstReactors = Omit<ReactionBy, 'user'> & { most: number };
+type FirstReactors = Omit<UserReaction, 'user'> & { most: number };
 
 /** The first users who have reacted so, as they are in the database. */
 const firstReactorsLoader = roomValueLoader<FirstReactors, { users: readonly string[]; isAll: boolean }>(
@@ -216,33 +216,36 @@ const firstReactorsLoader = roomValueLoader<FirstReactors, { users: readonly str
   },
 );
 
-function hasReaction(work: Work, { room, seq, emoji, user }: ReactionBy): boolean {
-  const known = reactorsIn(existingRoom(work, room), seq, emoji).get(user);
-  if (known === undefined && loadedMessage(work, room, seq).state !== 'new')
+function hasReaction(work: Work, { room, seq, emoji, user }: UserReaction): boolean {
+  const reaction = reactorsIn(existingRoom(work, room), seq, emoji).get(user);
+  if (reaction === undefined && loadedMessage(work, room, seq).state !== 'new')
     return missing(reactionLoader, { room, seq, emoji, user });
-  return typeof known?.place === 'number';
+  return typeof reaction?.place === 'number';
 }
 
-/** The first users who have reacted so, by time. */
+/** Returns the first `most` users who reacted with this emoji, oldest reaction first. */
 export function firstReactors(work: Work, id: string, seq: number, emoji: string, most: number): string[] {
   const users = reactorsIn(existingRoom(work, id), seq, emoji);
-  const own = new Map([...users].filter(([, { isChanged }]) => isChanged));
+  const changed = new Map([...users].filter(([, { isChanged }]) => isChanged));
   const isNew = loadedMessage(work, id, seq).state === 'new';
   const need = { room: id, seq, emoji, most: most + users.size };
   const stored = isNew ? { users: [], isAll: true } : work.known(firstReactorsLoader, need);
-  if (stored === undefined || (!stored.isAll && stored.users.length < most + own.size)) {
-    // The loaded users are going to change their reactions: the list is long enough for all of them, or the rule
-    // would run again for each.
+  if (stored === undefined || (!stored.isAll && stored.users.length < most + changed.size)) {
+    // All loaded users may change their reactions. Load enough for all of them, or the rule would run again for each.
     return missing(firstReactorsLoader, need);
   }
-  const added = [...own].flatMap(([user, { place }]) => (place === null ? [] : [{ user, place }]));
+  const added = [...changed].flatMap(([user, { place }]) => (place === null ? [] : [{ user, place }]));
   added.sort((a, b) => a.place - b.place);
-  const rest = stored.users.filter((user) => !own.has(user));
-  return [...rest, ...added.map(({ user }) => user)].slice(0, most);
+  const unchanged = stored.users.filter((user) => !changed.has(user));
+  return [...unchanged, ...added.map(({ user }) => user)].slice(0, most);
 }
 
-/** @param place by which they are ordered; null: it is taken back */
-export function setReaction(work: Work, { room, seq, emoji, user }: ReactionBy, place: number | null): void {
+/** @param place orders the users of an emoji; null removes the reaction */
+export function setReaction(
+  work: Work,
+  { room, seq, emoji, user }: UserReaction,
+  place: number | null,
+): void {
   const users = reactorsIn(existingRoom(work, room), seq, emoji);
   work.set(users, user, { place, isChanged: true });
 }
@@ -255,15 +258,16 @@ export function storeReactions(place: Place, work: Work): undefined {
   for (const room of work.rooms.values()) {
     if (room === null) continue;
     const num = room.num as number;
-    const isDeleted = new Set<number>();
-    for (const one of loadedMessages(room).values()) {
-      if (one === null || one.state === 'stored' || one.row.message.deletedAt === undefined) continue;
-      const { seq } = one.row.message;
-      isDeleted.add(seq);
-      if (one.reacted !== undefined) cleared.push([num, seq]);
+    const tombstones = new Set<number>();
+    for (const loaded of loadedMessages(room).values()) {
+      if (loaded === null || loaded.state === 'stored' || loaded.row.message.deletedAt === undefined)
+        continue;
+      const { seq } = loaded.row.message;
+      tombstones.add(seq);
+      if (loaded.reacted !== undefined) cleared.push([num, seq]);
     }
     for (const [seq, byEmoji] of partOf(room, reactions)) {
-      if (isDeleted.has(seq)) continue;
+      if (tombstones.has(seq)) continue;
       for (const [emoji, users] of byEmoji) {
         for (const [user, { place, isChanged }] of users) {
           if (!isChanged) continue;
@@ -290,10 +294,10 @@ export const reactionReads: ReadsOf<ReactionReads> = {
       return num === undefined ? [] : [[num, seq, emoji, user]];
     });
     for (let n = 0; n < keys.length; n += reactionsPerStatement) {
-      const some = keys.slice(n, n + reactionsPerStatement);
+      const chunk = keys.slice(n, n + reactionsPerStatement);
       const rows = yield* ask(
         sql`SELECT room, seq, emoji FROM chat_reactions
-            WHERE ${dialect.among(['room', 'seq', 'emoji', 'user_id'], some)}`,
+            WHERE ${dialect.among(['room', 'seq', 'emoji', 'user_id'], chunk)}`,
       );
       for (const { room, seq, emoji } of rows) {
         reactions.push({

@@ -5,64 +5,64 @@ import { table } from '../engine/table.ts';
 import { rows } from '../engine/work.ts';
 import { aboutUser, isGone } from '../erasure/erasures.ts';
 
-/** Devices of one user. */
+/** Maximum number of devices of a user. */
 export const mostDevices = 10;
 
-/** A device of a user that is notified while no page is open. It holds no address in plain text. */
+/** A browser or app that receives push notifications for a user. Its address is stored encrypted only. */
 export interface StoredDevice {
-  /** The digest of its address at its push service: a device has one user. */
+  /** The digest of the device's address at its push service. A device therefore belongs to one user only. */
   id: string;
   user: string;
   kind: 'browser' | 'app';
-  /** As the device calls itself; absent if it does not. */
+  /** The name that the device gave itself, if any. */
   name?: string;
-  /** Its address and its login, sealed by a key outside the history. */
+  /** The device's address and the credentials of its login, encrypted with a key that is stored outside the history. */
   sealed: string;
-  /** When it was registered last, in milliseconds since 1970. */
+  /** When the device was last registered, as Unix ms. */
   at: number;
-  /** When its login ends by itself, as far as that is known. */
+  /** When the login expires, as Unix ms; absent if unknown. */
   until?: number;
-  /** Since when its login is expired, or a server had no key for the device. */
+  /** When a check first found that the login has expired or that no key decrypts `sealed`, as Unix ms. */
   since?: number;
 }
 
-/** A device of a user; with `sealed`, as it was registered then. */
+/** Identifies a device of a user and, with `sealed`, one registration of it. */
 type DeviceOf = Pick<StoredDevice, 'id' | 'user'> & Partial<Pick<StoredDevice, 'sealed'>>;
 
-/** A key by which push services know this chat. */
+/** A VAPID key, which identifies this chat to push services. */
 export interface StoredVapidKey {
   /** The public key in base64url. */
   id: string;
-  /** The private key, sealed by a key outside the history. */
+  /** The private key, encrypted with a key that is stored outside the history. */
   sealed: string;
   at: number;
 }
 
 export interface DeviceWrites {
   /**
-   * A device is this user's from now on, whosever it was before. Beyond `mostDevices` the one goes that was registered
-   * the longest ago. Of a user who is being erased, or was, nothing is stored.
+   * Registers a device for a user. A device of another user changes its owner. Beyond `mostDevices`, removes the user's
+   * devices with the oldest registration. No-op for a user who is unknown or being erased.
    */
   registerDevice: { in: StoredDevice; out: Nothing };
-  /** If the device is that user's; with `sealed`, if it was not registered again since. */
+  /** No-op if the device belongs to another user or, with `sealed`, was registered again since. */
   removeDevice: { in: DeviceOf; out: Nothing };
-  /** The known state of the login of a device; nothing if it would not be removed. */
+  /** Replaces `until` and `since` of a device. No-op under the same conditions as `removeDevice`. */
   noteDevice: { in: DeviceOf & Pick<StoredDevice, 'until' | 'since'>; out: Nothing };
-  /** Forgets devices whose login is expired since before that time. */
+  /** Deletes devices with `since` < `before`. */
   forgetDevices: { in: { before: number }; out: Nothing };
   addVapidKey: { in: StoredVapidKey; out: Nothing };
 }
 
 export interface DeviceReads {
-  /** The users among these who have devices that are notified while no page is open. */
+  /** Returns those of the users who have devices. */
   withDevices: { in: { users: readonly string[] }; out: string[] };
-  /** The devices of a user, the last one registered first. */
+  /** Returns the devices of a user, latest registration first. */
   devices: { in: { user: string }; out: StoredDevice[] };
-  /** The oldest first. */
+  /** Returns all keys, oldest first. */
   vapidKeys: { in: null; out: StoredVapidKey[] };
 }
 
-/** The devices of users that are notified while no page is open. */
+/** The devices that receive push notifications. */
 export const devices = table<StoredDevice>(
   'chat_devices',
   ['id'],
@@ -79,7 +79,7 @@ export const devices = table<StoredDevice>(
   { users: ['user'], without: () => ({ row: null }) },
 );
 
-/** The keys by which push services know this chat. */
+/** The VAPID keys of this chat. */
 export const vapidKeys = table<StoredVapidKey>('chat_vapid_keys', ['id'], {
   id: 'id',
   sealed: 'sealed',
@@ -92,23 +92,23 @@ export const registerDevice: Rule<DeviceWrites['registerDevice']> = {
     const { id, user } = device;
     work.find(devices, { id });
     if (isGone(work, user)) return {};
-    const others = work.find(devices, { user }).filter((one) => one.id !== id);
-    others.sort((a, b) => b.at - a.at || (a.id < b.id ? -1 : 1));
-    for (const oldest of others.slice(mostDevices - 1)) work.remove(devices, { id: oldest.id });
+    const otherDevices = work.find(devices, { user }).filter((other) => other.id !== id);
+    otherDevices.sort((a, b) => b.at - a.at || (a.id < b.id ? -1 : 1));
+    for (const oldest of otherDevices.slice(mostDevices - 1)) work.remove(devices, { id: oldest.id });
     work.put(devices, device);
     return {};
   },
 };
 
-const isSame = (known: StoredDevice | undefined, { user, sealed = known?.sealed }: DeviceOf) =>
-  known?.user === user && known.sealed === sealed;
+const isSameDevice = (stored: StoredDevice | undefined, { user, sealed = stored?.sealed }: DeviceOf) =>
+  stored?.user === user && stored.sealed === sealed;
 
 export const removeDevice: Rule<DeviceWrites['removeDevice']> = {
   needs: ({ id }) => [rows(devices, { id })],
   run(work, device) {
     const { id } = device;
-    const [known] = work.find(devices, { id });
-    if (isSame(known, device)) work.remove(devices, { id });
+    const [stored] = work.find(devices, { id });
+    if (isSameDevice(stored, device)) work.remove(devices, { id });
     return {};
   },
 };
@@ -116,11 +116,11 @@ export const removeDevice: Rule<DeviceWrites['removeDevice']> = {
 export const noteDevice: Rule<DeviceWrites['noteDevice']> = {
   needs: ({ id }) => [rows(devices, { id })],
   run(work, { until, since, ...device }) {
-    const [known] = work.find(devices, { id: device.id });
-    if (known === undefined || !isSame(known, device)) return {};
-    const { until: _, since: __, ...rest } = known;
+    const [stored] = work.find(devices, { id: device.id });
+    if (stored === undefined || !isSameDevice(stored, device)) return {};
+    const { until: _until, since: _since, ...fields } = stored;
     work.put(devices, {
-      ...rest,
+      ...fields,
       ...(until === undefined ? {} : { until }),
       ...(since === undefined ? {} : { since }),
     });

@@ -8,54 +8,61 @@ import { getRoom } from '../rooms/loaded.ts';
 import { type StoredEvent, webhooks } from '../webhooks.ts';
 import { markPushes, type PushPlace } from './pushes.ts';
 
-// Users who are to be notified of what is unread. The log of changes says whom it may concern: see consuming.ts.
+// The queue of users to notify of unread messages. A consumer of the change log fills it: see consuming.ts.
 
-/** Messages that concern users who may not have read them. Ids alone. */
+/** The notification targets of new messages, as IDs. Whether they have read the messages is checked when they are due. */
 export interface Concerned {
   users: readonly string[];
-  /** The members of these rooms who want to hear of each message, or (`everyone`) all members but those who want none. */
+  /**
+   * Rooms whose members must be scanned for targets: members who want notifications of every message. `everyone` (for @all):
+   * all members except those who want no notifications.
+   */
   rooms: readonly { room: string; everyone: boolean }[];
-  /** When to look whether users have read it, in milliseconds since 1970. */
+  /** When to check whether `users` have read the messages, as Unix ms. */
   due: number;
-  /** Likewise of the members of rooms. */
+  /** When to scan the members of `rooms`, as Unix ms. */
   roomsDue: number;
-  /** The users among them who have devices. */
+  /** Targets among `users` who have devices. */
   pushes: readonly PushPlace[];
   pushDue: number;
 }
 
-/** Milliseconds between two times that the members of a large room are looked through. */
+/** Milliseconds. The members of a large room are scanned once in this time. */
 export const lookThroughPause = 60_000;
 
 export interface DueWrites {
   /**
-   * Gives users who are due: they are due again at `until`, in case this server ends. `sending`: a server has ended while it
-   * sent to this user. `next`: when the first of all others is due.
+   * Claims users who are due. They become due again at `until`, in case this server crashes. `sending`: a server crashed while
+   * it was notifying this user. `next`: when the first of the other users is due.
    */
   claimDueUsers: {
     in: { at: number; until: number; most: number };
     out: { users: { user: string; sending: boolean }[]; next?: number };
   };
-  /** Gives rooms whose members are to be looked through, likewise. */
+  /** Claims rooms whose members must be scanned, like `claimDueUsers`. */
   claimDueRooms: {
     in: { at: number; until: number; most: number };
     out: { rooms: { room: string; everyone: boolean }[]; next?: number };
   };
   /**
-   * Users are looked at: again at that time (`due`), or when something more concerns them: now, if there was more meanwhile.
-   * @param in.until that of `claimDueUsers`: a user whom another server has taken over is left to it
+   * Ends the claims of users after a check. A user is due again at `due`, or without it leaves the queue. If a new message
+   * concerned the user during the check, the user is due now.
+   * @param in.until the value passed to `claimDueUsers`. Users whom another server has claimed since are skipped.
    */
   settleDue: {
     in: { users: readonly { user: string; due?: number }[]; until: number; at: number };
     out: Nothing;
   };
-  /** These members of a room are to be looked at (`due`). `next`: no others are left, and when to begin again if there is more. */
+  /**
+   * Queues members that a scan of a room found. `next` ends the claim of the room: the scan is complete, and starts again at
+   * that time if there was a new message during the scan.
+   */
   noteDue: {
     in: {
       room: string;
       users: readonly string[];
       due: number;
-      /** The users among them who have devices. */
+      /** Those of `users` who have devices. */
       pushes: readonly string[];
       pushDue: number;
       next?: number;
@@ -63,9 +70,9 @@ export interface DueWrites {
     out: Nothing;
   };
   /**
-   * The user is being notified of what is unread in these rooms. `sending`: it is noted that the outcome is not known yet;
-   * otherwise the user has been looked at. `event` is stored along with that. `lost`: another server has taken over, since
-   * this one has taken longer than until then; nothing is stored.
+   * Records that the user is notified of the unread messages in these rooms, before a mail is sent or together with `event`.
+   * With `sending`, marks the notification as in flight. Otherwise ends the claim of the user. `lost`: nothing was stored,
+   * because the claim expired at `until` and another server took the user over, or because the user is being erased.
    */
   noteNotified: {
     in: {
@@ -78,14 +85,17 @@ export interface DueWrites {
     };
     out: { lost: boolean };
   };
-  /** The user was not notified of these rooms after all; `at` and `lastNotified`: the earlier times, if there were any. */
+  /** Reverts `noteNotified` because nothing was sent. `at` and `lastNotified` are the times before it, if any. */
   forgetNotified: {
     in: { user: string; rooms: readonly { room: string; at?: number }[]; lastNotified?: number };
     out: Nothing;
   };
 }
 
-/** The users whom something concerns that they may not have read: see `claimDueUsers`. */
+/**
+ * The queue of users who may have unread messages: see `claimDueUsers`. `again`: a new message concerned the user during the
+ * claim. `sending`: a notification is in flight.
+ */
 export const due = table<{ user: string; due: number; claimed?: 1; again?: 1; sending?: 1 }>(
   'chat_due',
   ['user'],
@@ -93,7 +103,7 @@ export const due = table<{ user: string; due: number; claimed?: 1; again?: 1; se
   { users: ['user'], without: () => ({ row: null }) },
 );
 
-/** The rooms whose members are to be looked through for that. */
+/** The queue of rooms whose members must be scanned. `done`: when the last scan ended, as Unix ms. */
 export const dueRooms = table<{
   roomId: string;
   due?: number;
@@ -110,7 +120,7 @@ export const dueRooms = table<{
   done: 'done',
 });
 
-/** When users were last notified of a room; `before`: see `Reads.notices`. */
+/** When users were last notified of a room. `before`: see `NoticeReads.notices`. */
 export const notified = table<{ room: string; user: string; at: number; before?: number }>(
   'chat_notified',
   ['room', 'user'],
@@ -118,7 +128,7 @@ export const notified = table<{ room: string; user: string; at: number; before?:
   { users: ['user'], without: () => ({ row: null }) },
 );
 
-/** When users were last notified of anything, also of a room that is deleted since. */
+/** When users were last notified of any room, including rooms deleted since. */
 export const lastNotified = table<{ user: string; at: number }>(
   'chat_last_notified',
   ['user'],
@@ -164,7 +174,8 @@ export const noteDue: Rule<DueWrites['noteDue']> = {
       pushes.map((user) => ({ user, room })),
       pushDue,
     );
-    // A small room is looked through again sooner, as if it had been done earlier.
+    // `markDueRooms` adds `lookThroughPause` to the time of the last scan. For a small room, whose `next` is sooner, this time
+    // is therefore set back.
     if (next !== undefined) settleDueRoom(work, room, next - lookThroughPause, next);
     return {};
   },
@@ -181,12 +192,12 @@ export const noteNotified: Rule<DueWrites['noteNotified']> = {
   run(work, { user, rooms, until, at, sending, event }) {
     const [row] = work.find(due, { user });
     if (row?.due !== until || isGone(work, user)) return { lost: true };
-    // The site has not heard what is in an event that still waits.
-    const waiting = new Set(work.find(webhooks, { user, type: 'notify.due' }).map((one) => one.at));
+    // The site has not received the events that are still queued, so `before` must not name the time of such an event.
+    const queuedAt = new Set(work.find(webhooks, { user, type: 'notify.due' }).map((queued) => queued.at));
     for (const room of rooms) {
       if (getRoom(work, room) === undefined) continue;
-      const [known] = event === undefined ? [] : work.find(notified, { room, user });
-      const before = known !== undefined && waiting.has(known.at) ? known.before : known?.at;
+      const [last] = event === undefined ? [] : work.find(notified, { room, user });
+      const before = last !== undefined && queuedAt.has(last.at) ? last.before : last?.at;
       work.put(notified, { room, user, at, ...(before === undefined ? {} : { before }) });
     }
     work.put(lastNotified, { user, at });
@@ -216,7 +227,7 @@ export const forgetNotified: Rule<DueWrites['forgetNotified']> = {
   },
 };
 
-/** Something concerns these users. Rows that are there stay, and those that a server looks at are looked at again. */
+/** Queues users for a check. Queued users keep their time, and users whom a server is checking are checked again. */
 export function markDue(work: Work, users: readonly string[], due: number): void {
   markRows(
     work,
@@ -227,8 +238,8 @@ export function markDue(work: Work, users: readonly string[], due: number): void
   );
 }
 
-/** Whatever waits for its time to notify this user is looked at now, and again if a server looks at it at the moment. */
-export function lookAgain(work: Work, user: string): void {
+/** Makes the queued notifications of this user due now. Those that a server is checking are checked again. */
+export function recheckNow(work: Work, user: string): void {
   for (const table of ['chat_due', 'chat_pushes']) {
     work.later(
       () =>
@@ -239,11 +250,11 @@ export function lookAgain(work: Work, user: string): void {
   }
 }
 
-/** The members of these rooms are to be looked through: at once, or `pause` ms after they last were. */
+/** Queues rooms for a scan of their members at `due`, but not earlier than `pauseMs` after the end of the last scan. */
 export function markDueRooms(
   work: Work,
   rooms: readonly string[],
-  { everyone, due, pause }: { everyone: boolean; due: number; pause: number },
+  { everyone, due, pause: pauseMs }: { everyone: boolean; due: number; pause: number },
 ) {
   if (rooms.length === 0) return;
   const ids = rooms.map((room) => [room]);
@@ -253,12 +264,12 @@ export function markDueRooms(
     );
   if (everyone) update(sql`everyone = 1`, sql`everyone IS NULL`);
   update(sql`again = 1`, sql`claimed = 1`);
-  // A time of the far future is one of before the clock was set back.
+  // Ignores times in the far future: they were stored before the clock was set back.
   update(
-    sql`due = done + ${pause}`,
-    sql`due IS NULL AND done + ${pause} > ${due} AND done <= ${due + pause}`,
+    sql`due = done + ${pauseMs}`,
+    sql`due IS NULL AND done + ${pauseMs} > ${due} AND done <= ${due + pauseMs}`,
   );
-  update(sql`due = ${due}`, sql`(due IS NULL OR due > ${due + 2 * pause}) AND claimed IS NULL`);
+  update(sql`due = ${due}`, sql`(due IS NULL OR due > ${due + 2 * pauseMs}) AND claimed IS NULL`);
   work.later((dialect) =>
     dialect.insertNew(
       'chat_due_rooms',
@@ -273,23 +284,24 @@ function markSending(work: Work, user: string): void {
 }
 
 /**
- * A server has looked at the user, whom it has until then. If there was more, it looks again now; only a mail that could not be
- * sent waits for its next try.
- * @param again when to look again; absent if nothing is left
+ * Ends the claim of a user. If a new message concerned the user during the check, the user is due now. A mail that could not be
+ * sent still waits for its next attempt.
+ * @param until identifies the claim
+ * @param nextDue when to check the user again; absent if nothing is left
  */
-function settleDueUser(work: Work, user: string, until: number, at: number, again?: number): void {
+function settleDueUser(work: Work, user: string, until: number, at: number, nextDue?: number): void {
   const where = sql`user_id = ${user} AND due = ${until}`;
-  if (again === undefined) work.later(() => sql`DELETE FROM chat_due WHERE ${where} AND again IS NULL`);
+  if (nextDue === undefined) work.later(() => sql`DELETE FROM chat_due WHERE ${where} AND again IS NULL`);
   work.later(
     () =>
       sql`UPDATE chat_due
-          SET due = coalesce(CASE WHEN sending IS NULL THEN again * ${at} END, ${again ?? at}),
+          SET due = coalesce(CASE WHEN sending IS NULL THEN again * ${at} END, ${nextDue ?? at}),
               claimed = NULL, again = NULL, sending = NULL
           WHERE ${where}`,
   );
 }
 
-/** A server has looked through the members of a room. @param next when to do so again if there was more */
+/** Ends the claim of a room. @param next when to scan it again if there was a new message during the scan */
 function settleDueRoom(work: Work, room: string, at: number, next: number): void {
   const update = (set: Sql, where = sql``) =>
     work.later(() => sql`UPDATE chat_due_rooms SET ${set} WHERE room_id = ${room} ${where}`);

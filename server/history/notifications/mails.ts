@@ -5,42 +5,43 @@ import { table } from '../engine/table.ts';
 import { rows } from '../engine/work.ts';
 import { aboutUser, isGone } from '../erasure/erasures.ts';
 
-/** Where mails to a user go. */
+/** The mail address of a user. */
 interface StoredMailAddress {
   user: string;
-  /** As the user's session has said it last; absent if it has not. */
+  /** The address from the user's latest session; absent if no session had one. */
   address?: string;
-  /** The digest of the address that takes no mail. */
+  /** The digest of an address that the mail server rejects permanently. */
   refused?: string;
 }
 
-/** Milliseconds for which the link in a mail stops mails; laws ask for 30 days. */
+/** Milliseconds. The unsubscribe link of a mail works this long. Laws require 30 days. */
 export const mailStopsFor = 60 * 24 * 60 * 60 * 1000;
 
-/** A link in a mail that switches mails to a user off. */
+/** The unsubscribe token in a mail. It turns off mails to its user. */
 interface StoredMailStop {
-  /** The digest of its token. */
+  /** The digest of the token. */
   id: string;
   user: string;
-  /** When the mail was sent, in milliseconds since 1970. */
+  /** When the mail was sent, as Unix ms. */
   at: number;
 }
 
 export interface MailWrites {
-  /** Changes what is given; null forgets the address. A user who is being erased, or not known, is not noted. */
+  /** Updates the given fields; null deletes the address. No-op for a user who is unknown or being erased. */
   noteMailAddress: { in: Omit<StoredMailAddress, 'address'> & { address?: string | null }; out: Nothing };
+  /** No-op for a user who is unknown or being erased. */
   addMailStop: { in: StoredMailStop; out: Nothing };
-  /** Forgets links of mails from before that time. */
+  /** Deletes the tokens of mails sent before this time. */
   forgetMailStops: { in: { before: number }; out: Nothing };
 }
 
 export interface MailReads {
   mailAddress: { in: { user: string }; out: StoredMailAddress };
-  /** The link with that digest; null if it is not known. */
+  /** Finds a token by its digest. */
   mailStop: { in: { id: string }; out: StoredMailStop | null };
 }
 
-/** Where mails to users go. */
+/** The mail addresses of users. */
 export const mailAddresses = table<StoredMailAddress>(
   'chat_mail_addresses',
   ['user'],
@@ -48,7 +49,7 @@ export const mailAddresses = table<StoredMailAddress>(
   { users: ['user'], without: () => ({ row: null }) },
 );
 
-/** The links in mails that stop mails. */
+/** The unsubscribe tokens of sent mails. */
 export const mailStops = table<StoredMailStop>(
   'chat_mail_stops',
   ['id'],
@@ -59,8 +60,8 @@ export const mailStops = table<StoredMailStop>(
 export const noteMailAddress: Rule<MailWrites['noteMailAddress']> = {
   needs: ({ user }) => [rows(mailAddresses, { user }), ...aboutUser(user)],
   run(work, { user, ...set }) {
-    const [known] = work.find(mailAddresses, { user });
-    const { address, ...row } = { ...known, ...set, user };
+    const [stored] = work.find(mailAddresses, { user });
+    const { address, ...row } = { ...stored, ...set, user };
     if (!isGone(work, user)) work.put(mailAddresses, { ...row, ...(address ? { address } : {}) });
     return {};
   },

@@ -7,21 +7,21 @@ import { aboutUser, isGone } from '../erasure/erasures.ts';
 import { getMember, memberNeed, setMember } from '../members/loaded.ts';
 import { acted, type MemberRecord } from '../members/member.ts';
 import { requireRoom } from '../rooms/room-changes.ts';
-import { lookAgain } from './due.ts';
+import { recheckNow } from './due.ts';
 
-/** How a user wants to be notified while away, as far as the user has chosen. */
+/** A user's notification settings. Unset ones have the site's defaults. */
 export interface StoredNotices {
-  /** `off`, `daily`, or minutes. */
+  /** `off`, `daily`, or the delay of mails in minutes. */
   mail?: string;
-  /** When a link in a mail has switched mails off, in milliseconds since 1970. */
+  /** When the user turned mails off by the unsubscribe link of a mail, as Unix ms. */
   stopped?: number;
   /** 0 for off. */
   push?: number;
   /** Such as `22:00-07:00`, or `off`. */
   quiet?: string;
-  /** The part of a message that is shown: `text`, `name` or `nothing`. */
+  /** What notifications show of a message: `text`, `name` or `nothing`. */
   shows?: string;
-  /** An IANA name. */
+  /** The IANA name of the time zone. */
   zone?: string;
   /** A language tag. */
   lang?: string;
@@ -29,26 +29,29 @@ export interface StoredNotices {
 
 export interface NoticeWrites {
   /**
-   * Changes how a user wants to be notified; null: as if never chosen. If that changes when, whatever waits is due now. If the
-   * user is being erased or not known, nothing is stored.
+   * Changes a user's notification settings; null resets a setting to the default. If the time of notifications can change,
+   * queued ones are due now. No-op for a user who is unknown or being erased.
    */
   setNotices: {
     in: { user: string; set: { [Name in keyof StoredNotices]: StoredNotices[Name] | null } };
     out: Nothing;
   };
-  /** A user has done something at that time. A user who is being erased, or not known, is not noted. */
+  /** Records the time of a user's latest activity. No-op for a user who is unknown or being erased. */
   noteActive: { in: { user: string; at: number }; out: Nothing };
-  /** A user who is no member of a public room has read it up to that message. A user as above is not noted. */
+  /**
+   * Moves the read marker of a user who is not a member of a public room. No-op for a user who is unknown or being
+   * erased. Codes: `unknown_room`.
+   */
   noteOpened: { in: { room: string; user: string; seq: number }; out: Nothing };
-  /** Forgets acts before that time. */
+  /** Deletes user activity before this time. */
   forgetActive: { in: { before: number }; out: Nothing };
 }
 
 export interface NoticeReads {
   /**
-   * How a user wants to be notified, the user's last act, and when the user was last notified of which rooms, and of anything
-   * (`lastNotified`), also of a room that is deleted since. `before`: the time before that, if this one is that of an event;
-   * not that of an event which the site has not taken.
+   * Returns a user's notification settings, latest activity, and last notification by room. `lastNotified` is the time of the
+   * last notification, including rooms deleted since. `before`: if the last notification was an event for the site, the time
+   * of the one before it. Events that the site had not received then do not count.
    */
   notices: {
     in: { user: string };
@@ -60,8 +63,9 @@ export interface NoticeReads {
     };
   };
   /**
-   * Members with unread messages who want to hear of each message of the room, or (`everyone`) who want to hear of any, and
-   * have not been notified of the room since their last act. By id, after that one.
+   * Finds members of a room to notify, by ID: they have unread messages, want notifications of each message (`everyone`: of
+   * any message), and either have devices or were not notified of the room since their latest activity. `next` is the
+   * `after` of the next page.
    */
   concernedMembers: {
     in: { room: string; everyone: boolean; after: string; limit: number };
@@ -69,7 +73,7 @@ export interface NoticeReads {
   };
 }
 
-/** How users want to be notified while they are away. */
+/** The notification settings of users. */
 export const notices = table<StoredNotices & { user: string }>(
   'chat_notices',
   ['user'],
@@ -86,7 +90,7 @@ export const notices = table<StoredNotices & { user: string }>(
   { users: ['user'], without: () => ({ row: null }) },
 );
 
-/** The last acts of users. */
+/** The latest activity of users. */
 export const active = table<{ user: string; at: number }>(
   'chat_active',
   ['user'],
@@ -94,22 +98,22 @@ export const active = table<{ user: string; at: number }>(
   { users: ['user'], without: () => ({ row: null }) },
 );
 
-/** Milliseconds by which the clocks of two servers may differ. */
-const furthestAhead = 2 * 60_000;
+/** The clocks of two servers may differ by this time. */
+const maxClockSkewMs = 2 * 60_000;
 
-/** The choices that say when a user is notified, if at all. */
-const times = ['mail', 'push', 'quiet', 'zone'] as const satisfies readonly (keyof StoredNotices)[];
+/** Settings that determine when a user is notified. */
+const timeSettings = ['mail', 'push', 'quiet', 'zone'] as const satisfies readonly (keyof StoredNotices)[];
 
 export const setNotices: Rule<NoticeWrites['setNotices']> = {
   needs: ({ user }) => [rows(notices, { user }), ...aboutUser(user)],
   run(work, { user, set }) {
-    const [known] = work.find(notices, { user });
+    const [stored] = work.find(notices, { user });
     if (isGone(work, user)) return {};
-    const chosen = Object.entries({ ...known, ...set }).filter(([, value]) => value !== null);
-    const now = Object.fromEntries(chosen) as StoredNotices;
-    work.put(notices, { ...now, user });
-    // A push or mail that waits has its time by the earlier choice, such as by quiet hours that are off now.
-    if (times.some((name) => now[name] !== known?.[name])) lookAgain(work, user);
+    const entries = Object.entries({ ...stored, ...set }).filter(([, value]) => value !== null);
+    const settings = Object.fromEntries(entries) as StoredNotices;
+    work.put(notices, { ...settings, user });
+    // The time of a queued push or mail follows from the old settings, such as quiet hours that are off now.
+    if (timeSettings.some((name) => settings[name] !== stored?.[name])) recheckNow(work, user);
     return {};
   },
 };
@@ -117,10 +121,10 @@ export const setNotices: Rule<NoticeWrites['setNotices']> = {
 export const noteActive: Rule<NoticeWrites['noteActive']> = {
   needs: ({ user }) => [rows(active, { user }), ...aboutUser(user)],
   run(work, { user, at }) {
-    const [known] = work.find(active, { user });
-    // An older act may come later, from another server. A stored act of the far future was noted before the clock was set back.
-    const isKnown = known !== undefined && known.at >= at && known.at < at + furthestAhead;
-    if (isGone(work, user) || isKnown) return {};
+    const [latest] = work.find(active, { user });
+    // Older activity can arrive later from another server. Activity in the far future was stored before the clock was set back.
+    const isOutdated = latest !== undefined && latest.at >= at && latest.at < at + maxClockSkewMs;
+    if (isGone(work, user) || isOutdated) return {};
     work.put(active, { user, at });
     return {};
   },
@@ -167,15 +171,15 @@ export const noticeReads: ReadsOf<NoticeReads> = {
     };
   },
   *concernedMembers(_, { room, everyone, after, limit }) {
-    // In private and direct rooms members are notified of each message by default.
-    const wants = everyone
+    // By default, members of private and direct rooms are notified of each message.
+    const wantsMessages = everyone
       ? sql`(members.notify IS NULL OR members.notify <> 'none')`
       : sql`(members.notify = 'all' OR (members.notify IS NULL AND kind <> 'public'))`;
     const rows = yield* ask(
       sql`SELECT members.user_id AS user_id FROM chat_rooms AS rooms
           JOIN chat_members AS members ON members.room = rooms.num
           WHERE rooms.id = ${room} AND sources <> 0 AND members.user_id > ${after}
-            AND read_seq < last_seq AND ${wants}
+            AND read_seq < last_seq AND ${wantsMessages}
             AND (EXISTS (SELECT 1 FROM chat_devices AS devices WHERE devices.user_id = members.user_id) OR NOT EXISTS (
               SELECT 1 FROM chat_notified AS notified WHERE notified.room = members.room
                 AND notified.user_id = members.user_id AND notified.at >= coalesce(

@@ -4,61 +4,61 @@ import type { Nothing, Rule } from '../engine/rule.ts';
 import { table } from '../engine/table.ts';
 import { rows, type Work } from '../engine/work.ts';
 
-/** A push to the devices of a user, of what is unread in a room. */
+/** A push to the devices of a user about unread messages in a room. */
 export interface PushPlace {
   user: string;
   room: string;
 }
 
-/** The message of a room that was pushed to a user last. */
+/** The latest push to a user about a room. */
 export interface Pushed {
-  /** Its id, and how many unread messages of the room mentioned the user. */
+  /** The ID of the newest message in the push. */
   message: string;
+  /** The number of unread messages of the room that mentioned the user. */
   mentions: number;
-  /** The ids of the devices that have got it; absent if nobody else is to get it. */
+  /** IDs of the devices that received it; absent if no other device needs it. */
   got?: readonly string[];
 }
 
 /** A push that is due. */
 export interface DuePush extends PushPlace {
-  /** A server has ended while it sent the message of `pushed`. */
+  /** A server crashed while sending `pushed`. */
   sending: boolean;
-  /** The message that was pushed last, unless that was a while ago. */
+  /** The latest push about the room; absent if it is older than `before` of `claimPushes`. */
   pushed?: Pushed;
 }
 
-/** The end of a look at a push. */
+/** The result of checking a due push. */
 export interface SettledPush extends PushPlace {
-  /** The message that was pushed last: it is remembered for a while. Absent if that is not needed. */
+  /** The latest push about the room, stored for later checks; absent if they do not need it. */
   pushed?: Pushed | undefined;
-  /** When to look again; absent if nothing is left to be sent. */
+  /** When to check again; absent if nothing is left to send. */
   due?: number;
-  /** Devices wait until `due`; a newer message is due as usual. */
+  /** `due` is only a retry for devices that were not available. A newer message replaces it with its own time. */
   yields?: boolean;
 }
 
 export interface PushWrites {
   /**
-   * Gives pushes that are due: they are due again at `until`, in case this server ends. `next` as that of `claimDueUsers`.
-   * Messages that were pushed before the time `before` are forgotten.
+   * Claims pushes that are due, like `claimDueUsers`. Deletes completed pushes from before the time `before`.
    */
   claimPushes: {
     in: { at: number; until: number; most: number; before: number };
     out: { pushes: DuePush[]; next?: number };
   };
-  /** Pushes are looked at. If there was more meanwhile, they are due now. */
+  /** Ends the claims of pushes. A push is due now if there was a new message during the check. */
   settlePushes: {
     in: { pushes: readonly SettledPush[]; until: number; at: number };
     out: Nothing;
   };
   /**
-   * `pushed` is being sent: the outcome is not known yet, and no server sends it to the devices in `got` again.
-   * `lost`: another server has taken over.
+   * Records that this server is sending `pushed`. Even if it crashes, no server sends that to the devices in `got` again.
+   * `lost`: the claim expired at `until` and another server took the push over.
    */
   notePushing: { in: PushPlace & { until: number; pushed: Pushed }; out: { lost: boolean } };
 }
 
-/** The pushes to the devices of users: see `claimPushes`. */
+/** The queue of pushes, and the latest completed ones: see `claimPushes`. `done`: when a push was completed, as Unix ms. */
 export const pushes = table<{
   user: string;
   roomId: string;
@@ -112,15 +112,15 @@ export const settlePushes: Rule<PushWrites['settlePushes']> = {
 
 export const notePushing: Rule<PushWrites['notePushing']> = {
   needs: ({ user, room }) => [rows(pushes, { user, roomId: room })],
-  run(work, { until, pushed, ...place }) {
-    const [row] = work.find(pushes, { user: place.user, roomId: place.room });
+  run(work, { until, pushed, ...push }) {
+    const [row] = work.find(pushes, { user: push.user, roomId: push.room });
     if (row?.due !== until) return { lost: true };
-    markPushing(work, place, pushed);
+    markPushing(work, push, pushed);
     return { lost: false };
   },
 };
 
-/** The same for pushes; those that have ended, or wait for devices, are due as new ones. */
+/** Queues pushes. Completed pushes, and pushes that only retry devices, get the time `due`. */
 export function markPushes(work: Work, pushes: readonly PushPlace[], due: number): void {
   markRows(
     work,
@@ -143,7 +143,7 @@ function markPushing(work: Work, { user, room }: PushPlace, pushed: Pushed): voi
   );
 }
 
-/** A server has looked at a push, which it has until then. */
+/** Ends the claim of a push. @param until identifies the claim */
 function settlePush(
   work: Work,
   { user, room, pushed, due, yields }: SettledPush,
@@ -151,13 +151,13 @@ function settlePush(
   at: number,
 ): void {
   const where = sql`user_id = ${user} AND room_id = ${room} AND due = ${until}`;
-  const isOver = due === undefined;
-  if (isOver && pushed === undefined) {
+  const isComplete = due === undefined;
+  if (isComplete && pushed === undefined) {
     work.later(() => sql`DELETE FROM chat_pushes WHERE ${where} AND again IS NULL`);
   }
-  const done = isOver || yields === true ? at : null;
+  const done = isComplete || yields === true ? at : null;
   const stored = pushed === undefined ? null : JSON.stringify(pushed);
-  // If there was more, `again` is 1, else NULL. MariaDB goes from one column to the next: it is read before it is set.
+  // `again` is 1 or NULL. MariaDB assigns the columns in order, so `due` must read `again` before it is reset.
   work.later(
     () =>
       sql`UPDATE chat_pushes

@@ -16,20 +16,20 @@ import { loadedMessages, messageNeed } from '../messages/loaded.ts';
 import type { ThreadPlace } from '../messages/message.ts';
 import { existingRoom } from '../rooms/loaded.ts';
 
-const ofThread = { room: 'room', thread: 'thread' } as const;
+const threadColumns = { room: 'room', thread: 'thread' } as const;
 
 /** The threads that have replies. */
 export const threads = table<ThreadPlace & { replies: number }>('chat_threads', ['room', 'thread'], {
-  ...ofThread,
+  ...threadColumns,
   replies: 'replies',
 });
 
-/** The authors of the replies. The rows of an erased user go with the messages, or become nobody's. */
+/** The authors of replies. An erasure deletes or reassigns the rows of a user together with the user's replies. */
 export const threadAuthors = table<ThreadPlace & { user: string; replies: number; seq: number; at: number }>(
   'chat_thread_authors',
   ['room', 'thread', 'user'],
   {
-    ...ofThread,
+    ...threadColumns,
     user: 'user_id',
     replies: 'replies',
     seq: 'last_seq',
@@ -37,15 +37,15 @@ export const threadAuthors = table<ThreadPlace & { user: string; replies: number
   },
 );
 
-/** The users who follow threads (1), or do not want to (0). */
+/** Users who follow a thread (`following` 1), or have unfollowed it (0). */
 export const followers = table<ThreadPlace & { user: string; following: number }>(
   'chat_followers',
   ['room', 'thread', 'user'],
-  { ...ofThread, user: 'user_id', following: 'following' },
+  { ...threadColumns, user: 'user_id', following: 'following' },
   { users: ['user'], without: () => ({ row: null }) },
 );
 
-/** The users whom a reply concerns. */
+/** The notification targets of replies: followers of the thread. */
 export const concerned = table<{ room: string; user: string; seq: number }>(
   'chat_concerned',
   ['room', 'user', 'seq'],
@@ -53,12 +53,12 @@ export const concerned = table<{ room: string; user: string; seq: number }>(
   { users: ['user'], without: () => ({ row: null }) },
 );
 
-/** The needs of a message that replies to another one. */
+/** Returns what a rule needs to store a reply to the message `replyTo`. */
 export const replyNeeds = (room: string, user: string, replyTo: number | undefined): Need[] =>
-  replyTo === undefined ? [] : [needOf(repliedLoader, { room, seq: replyTo, user })];
+  replyTo === undefined ? [] : [needOf(replyTargetLoader, { room, seq: replyTo, user })];
 
-/** Replies to a message, and the thread they belong to. */
-interface Replied {
+/** A reply of `user` to the message `seq`. */
+interface ReplyTarget {
   room: string;
   seq: number;
   user: string;
@@ -70,23 +70,24 @@ const threadNeeds = (room: string, thread: number, user: string): Need[] => [
 ];
 
 /**
- * The needs of replies, whose threads are known by the messages that they reply to. If another transaction or this
- * one makes it something else meanwhile, that is loaded when a rule asks for it.
+ * Finds the threads of replies, and loads them. It reads before the rooms are locked. If the thread of a message changes until
+ * then, the rule loads the missing data.
  */
-const repliedLoader: Loader<Replied> = {
+const replyTargetLoader: Loader<ReplyTarget> = {
   name: 'thread of a reply',
   *find({ transaction }, _work, needs) {
-    const found = yield* transaction.queryAll(
+    const results = yield* transaction.queryAll(
       needs.map(
         ({ room, seq }) =>
-          sql`SELECT coalesce(said.thread, said.seq) AS thread, root.user_id AS user_id
-              FROM chat_rooms AS rooms JOIN chat_messages AS said ON said.room = rooms.num
-              LEFT JOIN chat_messages AS root ON root.room = said.room AND root.seq = coalesce(said.thread, said.seq)
-              WHERE rooms.id = ${room} AND said.seq = ${seq}`,
+          sql`SELECT coalesce(target.thread, target.seq) AS thread, root.user_id AS user_id
+              FROM chat_rooms AS rooms JOIN chat_messages AS target ON target.room = rooms.num
+              LEFT JOIN chat_messages AS root
+                ON root.room = target.room AND root.seq = coalesce(target.thread, target.seq)
+              WHERE rooms.id = ${room} AND target.seq = ${seq}`,
       ),
     );
     return needs.flatMap(({ room, seq, user }, n): Need[] => {
-      const [row] = found[n] as Row[];
+      const [row] = results[n] as Row[];
       if (row === undefined) return [messageNeed(room, seq)];
       const thread = row.thread as number;
       const authors = new Set([user, ...(row.user_id === null ? [] : [row.user_id as string])]);
@@ -95,16 +96,16 @@ const repliedLoader: Loader<Replied> = {
         messageNeed(room, thread),
         ...threadNeeds(room, thread, user),
         rows(followers, { room, thread, following: 1 }),
-        ...[...authors].flatMap((one) => [
-          memberNeed(room, one),
-          rows(followers, { room, thread, user: one }),
+        ...[...authors].flatMap((author) => [
+          memberNeed(room, author),
+          rows(followers, { room, thread, user: author }),
         ]),
       ];
     });
   },
 };
 
-/** A reply as far as threads count it. */
+/** What the counts of a thread need of a reply. */
 interface CountedReply {
   seq: number;
   thread: number;
@@ -119,25 +120,25 @@ const countedFrom = ({ seq, thread, user_id, sent_at }: Row): CountedReply => ({
   at: sent_at as number,
 });
 
-/** The replies among the loaded messages of a room. */
+/** Returns the replies among the loaded messages of a room. */
 const loadedReplies = (room: LoadedRoom): CountedReply[] =>
-  [...loadedMessages(room).values()].flatMap((one) => {
-    if (one === null) return [];
-    const { seq, thread, user, sentAt, deletedAt } = one.row.message;
+  [...loadedMessages(room).values()].flatMap((loaded) => {
+    if (loaded === null) return [];
+    const { seq, thread, user, sentAt, deletedAt } = loaded.row.message;
     return thread === undefined || deletedAt !== undefined
       ? []
       : [{ seq, thread, user: user.id, at: sentAt }];
   });
 
-interface Earlier {
+interface EarlierReplyQuery {
   room: string;
   thread: number;
   user: string;
   before: number;
 }
 
-/** The author's last reply before that one in the database. */
-const earlierReplyLoader = roomValueLoader<Earlier, CountedReply | null>('earlier reply', {
+/** Loads the author's last reply with `seq` < `before` from the database. */
+const earlierReplyLoader = roomValueLoader<EarlierReplyQuery, CountedReply | null>('earlier reply', {
   keyOf: ({ room, thread, user, before }) => `${thread} ${before} ${room} ${user}`,
   select: ({ num, row: { firstSeq } }, { thread, user, before }, dialect) =>
     sql`SELECT seq, thread, user_id, sent_at FROM chat_messages ${dialect.by('chat_messages_by_thread')}
@@ -147,7 +148,7 @@ const earlierReplyLoader = roomValueLoader<Earlier, CountedReply | null>('earlie
   none: null,
 });
 
-/** The last reply of this user in the thread before that one. */
+/** Returns the last reply of this user in the thread with `seq` < `before`. */
 export function earlierReply(
   work: Work,
   id: string,
@@ -156,7 +157,7 @@ export function earlierReply(
   before: number,
 ): CountedReply | undefined {
   const room = existingRoom(work, id);
-  // The messages that the transaction has loaded or sent are newer than those of the database.
+  // Messages that this transaction has loaded or sent take precedence over the database.
   const last = loadedReplies(room)
     .filter((reply) => reply.thread === thread && reply.user === user && reply.seq < before)
     .reduce<CountedReply | undefined>((a, b) => (a !== undefined && a.seq > b.seq ? a : b), undefined);
@@ -169,21 +170,21 @@ export function earlierReply(
   }
 }
 
-/** Replies by room, up to a message, as the database knows them. */
+/** Loads the replies of a room with `seq` < `to` from the database. */
 const oldRepliesLoader: ValueLoader<
   { room: string; to: number },
   { to: number; replies: readonly CountedReply[] }
 > = {
   name: 'old replies',
   keyOf: ({ room }) => room,
-  /** Locks the room: another transaction might count them otherwise. */
+  /** Locks the room, so that no other transaction changes the counts concurrently. */
   *find({ dialect, transaction }, work, needs) {
-    const found: Need[] = [];
+    const furtherNeeds: Need[] = [];
     for (const { room: id, to } of needs) {
       const [room] = yield* transaction.query(
         sql`SELECT num, first_seq FROM chat_rooms WHERE id = ${id} ${dialect.lock}`,
       );
-      const old =
+      const replyRows =
         room === undefined
           ? []
           : yield* transaction.query(
@@ -191,18 +192,18 @@ const oldRepliesLoader: ValueLoader<
                   WHERE room = ${room.num as number} AND seq >= ${room.first_seq as number} AND seq < ${to}
                     AND thread IS NOT NULL AND deleted_at IS NULL ORDER BY seq`,
             );
-      const replies = old.map(countedFrom);
+      const replies = replyRows.map(countedFrom);
       work.keep(oldRepliesLoader, { room: id, to }, { to, replies });
-      found.push(...replies.flatMap(({ thread, user }) => threadNeeds(id, thread, user)));
+      furtherNeeds.push(...replies.flatMap(({ thread, user }) => threadNeeds(id, thread, user)));
     }
-    return found;
+    return furtherNeeds;
   },
 };
 
-/** The replies that are left before that message, and their threads. */
+/** The unexpired replies with `seq` < `to`, and their threads. */
 export const oldRepliesNeed = (room: string, to: number): Need => needOf(oldRepliesLoader, { room, to });
 
-/** The replies from one message on and before another. */
+/** Returns the replies with `from` ≤ `seq` < `to`. */
 export function oldReplies(work: Work, id: string, from: number, to: number): CountedReply[] {
   const room = existingRoom(work, id);
   const stored =
@@ -212,7 +213,7 @@ export function oldReplies(work: Work, id: string, from: number, to: number): Co
   return [...unloaded, ...loadedReplies(room)].filter(({ seq }) => seq >= from && seq < to);
 }
 
-/** Forgets the followers of threads of which nothing is left. @param before the first message that is left in the room */
+/** Deletes the followers of threads whose messages have all expired. @param before the first unexpired message of the room */
 export function forgetFollowers(work: Work, id: string, before: number): void {
   const { num: room } = existingRoom(work, id);
   if (room === undefined) return;

@@ -7,39 +7,41 @@ import { readPage } from '../messages/pages.ts';
 import { deletedUser } from '../people/user.ts';
 import { isUnexpired, parseRoomCursor } from '../rooms/select.ts';
 
-/** Authors of a thread that are named. */
+/** Maximum number of authors that a thread names. */
 export const namedAuthors = 3;
 
-/** New replies in a thread are counted up to here, among the newest thousand. */
+/** Counts of new replies in a thread end at this number. */
 export const mostNewReplies = 100;
 
 interface ThreadAuthor {
   user: User;
   replies: number;
-  /** Of the last one. */
+  /** The `seq` of the author's last reply. */
   seq: number;
+  /** When that was sent, as Unix ms. */
   at: number;
 }
 
-/** The replies of a thread that are neither deleted nor too old. */
+/** A summary of a thread. Deleted and expired replies do not count. */
 export interface StoredThread {
   thread: number;
-  /** The first message that is left. */
+  /** The `seq` of the root message or, if it has expired, of the oldest reply left. That reply is not counted in `replies`. */
   root: number;
-  /** With those of the authors who come apart. */
+  /** Includes replies by `apart`. */
   replies: number;
-  /** The last ones, the last first. */
+  /** The authors of the latest replies without `apart`, latest first, up to `namedAuthors`. */
   authors: ThreadAuthor[];
-  /** All of those asked for. */
+  /** The excluded users who have written replies. */
   apart: ThreadAuthor[];
-  /** Of the replies that `unread` asks for, up to `mostNewReplies`. */
+  /** The number of new replies, up to `mostNewReplies`. See `unread`. */
   fresh: number;
 }
 
 export interface ThreadReads {
   /**
-   * The threads among these that have replies. `apart`: these authors are not among the last ones.
-   * @param in.unread counts the replies after that message by others than this user and those apart
+   * Returns those of the threads that have replies.
+   * @param in.apart users excluded from `authors` and listed in `apart` instead
+   * @param in.unread counts the replies after message `after` by users other than `user` and `apart`, as `fresh`
    */
   threads: {
     in: {
@@ -51,46 +53,46 @@ export interface ThreadReads {
     out: StoredThread[];
   };
   /**
-   * The thread of that message, which may have expired: its first message that is left, and whether the user follows
-   * it. Null where nothing is left.
+   * Returns the thread of a message, its root message, and whether the user follows it. The message may have expired. If the
+   * root message has expired, `root` is the oldest unexpired reply. null: the whole thread has expired, or does not exist.
    */
   thread: {
     in: ThreadPlace & { user: string };
     out: { thread: number; root: StoredMessage; following: boolean } | null;
   };
-  /** The replies of a thread with `after` < `seq` < `before`, oldest first: the last ones, or (`from: 'start'`) the first. */
+  /** Returns the first (`from: 'start'`) or last replies of a thread with `after` < `seq` < `before`, oldest first. */
   replies: {
     in: ThreadPlace & { after: number; before: number; from: 'start' | 'end'; limit: number };
     out: Page;
   };
-  /** The threads that a user follows; pages as those of `written`. */
+  /** Returns the threads that a user follows, paginated like `written`. */
   followedBy: {
     in: { user: string; from: string; limit: number };
     out: { threads: ThreadPlace[]; next?: string };
   };
 }
 
-/** New replies are counted among this many of the newest ones. The user's own do not count. */
+/** New replies are counted among this many newest replies of a thread, including the user's own. */
 const maxScannedReplies = 1000;
 
 const authorsSelection = raw(
   'thread, user_id, coalesce(users.name, user_id) AS name, replies, last_seq, last_at FROM chat_thread_authors AS authors LEFT JOIN chat_users AS users ON users.id = authors.user_id',
 );
 
-/** The first message of a thread that is left, if the thread's own first message has expired. */
+/** Selects the oldest unexpired reply of a thread whose root message has expired. */
 const selectOldestReply = (room: number, thread: number, firstSeq: number): Sql =>
   sql`SELECT seq, user_id, deleted_at FROM chat_messages
       WHERE room = ${room} AND thread = ${thread} AND seq >= ${firstSeq} ORDER BY seq LIMIT 1`;
 
-/** Asks a statement for each row. */
+/** Runs a statement for each row. */
 function* askEach(rows: readonly Row[], statement: (row: Row) => Sql): Asking<Row[][]> {
   return rows.length === 0 ? [] : yield rows.map(statement);
 }
 
 /**
- * A thread as its room shows it.
- * @param of.root a reply that is left as the first message; it does not count as a reply
- * @param of.newReplies their number
+ * Builds the summary of a thread from its rows.
+ * @param of.root the oldest unexpired reply if the root message has expired. It does not count as a reply.
+ * @param of.newReplies the row with the number of new replies
  */
 function threadFrom(
   { thread, replies }: Row,
@@ -146,13 +148,13 @@ function* findExcludedAuthors(
 }
 
 export const threadReads: ReadsOf<ThreadReads> = {
-  *threads({ dialect }, { room: id, threads: wanted, apart = [], unread }) {
-    if (wanted.length === 0) return [];
+  *threads({ dialect }, { room: id, threads: numbers, apart: excluded = [], unread }) {
+    if (numbers.length === 0) return [];
     const [room] = yield* ask(sql`SELECT num, first_seq, last_seq FROM chat_rooms WHERE id = ${id}`);
     if (room === undefined) return [];
     const [num, firstSeq] = [room.num as number, room.first_seq as number];
     const threads = yield* ask(
-      sql`SELECT thread, replies FROM chat_threads WHERE room = ${num} AND ${inList(dialect, 'thread', wanted)} ORDER BY thread`,
+      sql`SELECT thread, replies FROM chat_threads WHERE room = ${num} AND ${inList(dialect, 'thread', numbers)} ORDER BY thread`,
     );
     if (threads.length === 0) return [];
     const expired = threads.filter(({ thread }) => (thread as number) < firstSeq);
@@ -161,8 +163,8 @@ export const threadReads: ReadsOf<ThreadReads> = {
     );
     const rootByThread = new Map(expired.map(({ thread }, n) => [thread, oldest[n]?.[0]]));
     const rootSeqOf = ({ thread }: Row) => (rootByThread.get(thread)?.seq ?? thread) as number;
-    const excludedByThread = yield* findExcludedAuthors(dialect, num, threads, apart);
-    const isOther = ({ thread }: Row) => {
+    const excludedByThread = yield* findExcludedAuthors(dialect, num, threads, excluded);
+    const isIncluded = ({ thread }: Row) => {
       const users = excludedByThread.get(thread)?.map(({ user_id }) => user_id as string);
       return users === undefined ? raw('') : sql`AND NOT (${inList(dialect, 'user_id', users)})`;
     };
@@ -170,7 +172,7 @@ export const threadReads: ReadsOf<ThreadReads> = {
       threads,
       (row) =>
         sql`SELECT ${authorsSelection} WHERE room = ${num} AND thread = ${row.thread as number} AND last_seq > ${rootSeqOf(row)}
-            ${isOther(row)} ORDER BY last_seq DESC LIMIT ${namedAuthors}`,
+            ${isIncluded(row)} ORDER BY last_seq DESC LIMIT ${namedAuthors}`,
     );
     // Replies by an excluded author whose first reply came after the excluded authors were read do not count.
     const newReplies =
@@ -184,12 +186,12 @@ export const threadReads: ReadsOf<ThreadReads> = {
                     WHERE room = ${num} AND thread = ${row.thread as number}
                       AND seq > ${Math.max(unread.after, rootSeqOf(row))} AND seq <= ${room.last_seq as number}
                     ORDER BY seq DESC LIMIT ${maxScannedReplies}) AS newest
-                  WHERE deleted_at IS NULL AND user_id <> ${unread.user} ${isOther(row)} LIMIT ${mostNewReplies}) AS fresh`,
+                  WHERE deleted_at IS NULL AND user_id <> ${unread.user} ${isIncluded(row)} LIMIT ${mostNewReplies}) AS fresh`,
           );
     return threads.map((row, n) =>
       threadFrom(row, {
         root: rootByThread.get(row.thread),
-        authors: (authors[n] ?? []).filter(({ user_id }) => !apart.includes(user_id as string)),
+        authors: (authors[n] ?? []).filter(({ user_id }) => !excluded.includes(user_id as string)),
         apart: excludedByThread.get(row.thread) ?? [],
         newReplies: newReplies[n]?.[0],
       }),

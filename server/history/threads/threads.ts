@@ -17,13 +17,13 @@ import {
   threads,
 } from './loaded.ts';
 
-/** Users who may follow one thread: each reply is noted for all of them. */
+/** Maximum number of followers of a thread. Each reply stores a row per follower. */
 export const mostFollowers = 200;
 
 export interface ThreadWrites {
   /**
-   * From now on a user follows a thread, or does not want to. Codes: `unknown_room` (no member), `unknown_message` (no
-   * such thread), `limit_reached` (`mostFollowers`).
+   * Makes a user follow a thread, or unfollow it. Codes: `unknown_room` (not a member), `unknown_message` (the thread does
+   * not exist), `limit_reached` (`mostFollowers`).
    */
   follow: { in: ThreadPlace & { user: string; following: boolean }; out: Nothing };
 }
@@ -47,8 +47,8 @@ export const follow: Rule<ThreadWrites['follow']> = {
     const root = messageIn(work, room, thread);
     const isThread = root === undefined ? repliesIn(work, { room: id, thread }) > 0 : !isReply(root);
     if (!isThread) refuse('unknown_message');
-    const [known] = work.find(followers, { room: id, thread, user });
-    if ((known?.following === 1) === following) return {};
+    const [follower] = work.find(followers, { room: id, thread, user });
+    if ((follower?.following === 1) === following) return {};
     if (following && work.find(followers, { room: id, thread, following: 1 }).length >= mostFollowers) {
       refuse('limit_reached');
     }
@@ -57,7 +57,7 @@ export const follow: Rule<ThreadWrites['follow']> = {
   },
 };
 
-/** The thread of a message that replies to this one. @throws RequestError `unknown_message` */
+/** Returns the thread of a reply to the message `replyTo`. @throws RequestError `unknown_message` */
 export function threadOf(work: Work, room: RoomRow, replyTo: number): number {
   if (replyTo > room.lastSeq || replyTo < room.firstSeq) {
     refuse('unknown_message', 'replyTo names no message of this room');
@@ -65,26 +65,28 @@ export function threadOf(work: Work, room: RoomRow, replyTo: number): number {
   return getMessage(work, room.id, replyTo)?.thread ?? replyTo;
 }
 
-/** A reply is new. It concerns those who follow the thread by now, as its author and that of the first message do. */
+/**
+ * Counts a new reply in its thread and records its notification targets. The authors of the reply and of the root message
+ * start to follow the thread, unless they have unfollowed it.
+ */
 export function addReply(work: Work, message: Reply, changes: Change[]): void {
   const { room: id, thread, user, seq } = message;
   countReply(work, message);
   const place = { room: id, thread };
-  const following = new Set(work.find(followers, { ...place, following: 1 }).map((one) => one.user));
+  const targets = new Set(work.find(followers, { ...place, following: 1 }).map((follower) => follower.user));
   const root = messageIn(work, requireRoom(work, id), thread);
-  for (const one of new Set([...(root === undefined ? [] : [root.user.id]), user.id])) {
-    if (!isMember(getMember(work, id, one)) || following.size >= mostFollowers) continue;
-    if (work.find(followers, { ...place, user: one }).length > 0) continue;
-    putFollower(work, place, one, true, changes);
-    following.add(one);
+  for (const author of new Set([...(root === undefined ? [] : [root.user.id]), user.id])) {
+    if (!isMember(getMember(work, id, author)) || targets.size >= mostFollowers) continue;
+    if (work.find(followers, { ...place, user: author }).length > 0) continue;
+    putFollower(work, place, author, true, changes);
+    targets.add(author);
   }
-  following.delete(user.id);
-  for (const one of following) work.put(concerned, { room: id, user: one, seq });
-  if (following.size > 0)
-    changes.push({ type: 'concerned', message, users: [...following].sort(), is: 'new' });
+  targets.delete(user.id);
+  for (const target of targets) work.put(concerned, { room: id, user: target, seq });
+  if (targets.size > 0) changes.push({ type: 'concerned', message, users: [...targets].sort(), is: 'new' });
 }
 
-/** A reply is deleted. */
+/** Uncounts a deleted reply and removes its notification targets. @param message the tombstone */
 export function removeReply(work: Work, message: StoredMessage, before: Reply, changes: Change[]): void {
   const { room, seq } = before;
   uncountReply(work, before);
@@ -93,13 +95,13 @@ export function removeReply(work: Work, message: StoredMessage, before: Reply, c
   if (users.length > 0) changes.push({ type: 'concerned', message, users: users.sort(), is: 'deleted' });
 }
 
-/** A reply is somebody else's. */
+/** Counts a reply for its new author, after an erasure of `before.user`. */
 export function giveReply(work: Work, message: Reply, before: Reply): void {
   uncountReply(work, before);
   countReply(work, message);
 }
 
-/** Users whom a reply mentions no more, and concerns still. */
+/** Records the users whom an edited reply does not mention any longer, but who remain notification targets as followers. */
 export function keepConcerned(
   work: Work,
   message: StoredMessage,
@@ -107,17 +109,18 @@ export function keepConcerned(
   changes: Change[],
 ): void {
   if (!isReply(message)) return;
-  const [were, are] = [mentioned(before.mentions), mentioned(message.mentions)];
-  const lost = [...were].filter((user) => !are.has(user));
-  if (lost.length === 0 || are.has(everybody)) return;
-  const isLost = (user: string) => !are.has(user) && (lost.includes(everybody) || lost.includes(user));
+  const [usersBefore, users] = [mentioned(before.mentions), mentioned(message.mentions)];
+  const removed = [...usersBefore].filter((user) => !users.has(user));
+  if (removed.length === 0 || users.has(everybody)) return;
+  const isUnmentioned = (user: string) =>
+    !users.has(user) && (removed.includes(everybody) || removed.includes(user));
   const { room, seq } = message;
-  const users = work.find(concerned, { room, seq }).map(({ user }) => user);
-  const still = users.filter(isLost).sort();
-  if (still.length > 0) changes.push({ type: 'concerned', message, users: still, is: 'again' });
+  const targets = work.find(concerned, { room, seq }).map(({ user }) => user);
+  const unmentioned = targets.filter(isUnmentioned).sort();
+  if (unmentioned.length > 0) changes.push({ type: 'concerned', message, users: unmentioned, is: 'again' });
 }
 
-/** The messages from `from` on and before `to` are too old: no thread counts them any more. */
+/** Uncounts the expired replies with `from` ≤ `seq` < `to`, and deletes the followers of threads without messages. */
 export function expireReplies(work: Work, room: string, from: number, to: number): void {
   for (const { thread, user } of oldReplies(work, room, from, to)) {
     const [author] = work.find(threadAuthors, { room, thread, user });
@@ -154,7 +157,7 @@ function uncountReply(work: Work, { room, thread, user: { id: user }, seq }: Rep
   const [author] = work.find(threadAuthors, { room, thread, user });
   if (author === undefined) return;
   const isOnly = author.replies === 1;
-  // An earlier one may be far away, so it is looked for only if there is one.
+  // The author's previous reply may be far back in the room. It is searched only if the author has one.
   const last = author.seq === seq && !isOnly ? earlierReply(work, room, thread, user, seq) : author;
   if (isOnly || last === undefined) work.remove(threadAuthors, author);
   else work.put(threadAuthors, { ...author, replies: author.replies - 1, seq: last.seq, at: last.at });

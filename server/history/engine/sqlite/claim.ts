@@ -1,25 +1,25 @@
 import { chmodSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 
-/** Milliseconds. A process that is ending may still hold the claim. */
-const patience = 1000;
-/** SQLITE_BUSY. */
-const busy = 5;
+/** Milliseconds to wait for a process that is shutting down. */
+const timeoutMs = 1000;
+/** The result code SQLITE_BUSY. */
+const busyCode = 5;
 
 /**
- * An exclusive lock that this process holds until it closes the claim or ends, even by kill -9. Node cannot lock a
- * file, but SQLite can, by an open transaction on an empty database. The file is never removed, since another process
- * may have locked it by then, and a third would lock a new one.
- * @param lock the file; created if it is missing
- * @param inUse the message of the error when another process has it
+ * Takes an exclusive lock, and keeps it until `close` or until the process ends, even by kill -9. Node cannot lock a
+ * file, but SQLite can, with an open transaction on an empty database. The file is never deleted: another process may
+ * already wait for it, and a third would create and lock a new file.
+ * @param lock path of the lock file, which is created if missing
+ * @param inUse error message if another process holds the lock
  * @returns the claim; `close` may be called twice
- * @throws Error with that message, or the system's if the file cannot be created
+ * @throws Error with the message `inUse`, or a system error if the file cannot be created
  */
 export function claim(lock: string, inUse: string): { close(): void } {
-  const db = new DatabaseSync(lock, { timeout: patience });
+  const db = new DatabaseSync(lock, { timeout: timeoutMs });
   try {
     chmodSync(lock, 0o600);
-    // The transaction writes nothing, so its journal can stay in memory.
+    // The transaction writes nothing, so the journal can stay in memory.
     db.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
     return {
       close() {
@@ -28,7 +28,7 @@ export function claim(lock: string, inUse: string): { close(): void } {
     };
   } catch (error) {
     db.close();
-    if ((error as { errcode?: number }).errcode !== busy) throw error;
+    if ((error as { errcode?: number }).errcode !== busyCode) throw error;
     throw new Error(inUse);
   }
 }

@@ -3,13 +3,13 @@ import { messageColumns, stringAgg } from '../../messages/message.ts';
 import { type Asking, type Dialect, raw, type Sql, without } from '../dialect.ts';
 import type { Columns, Row, Value } from '../table.ts';
 
-/** The columns that are read of a message. */
+/** The columns to select for a message. */
 export const columns = messageColumns('chat_', stringAgg);
 
-/** The most prepared statements that are kept. There are some 150 texts, and a few that depend on the length of a list. */
-const mostStatements = 500;
+/** Maximum cached prepared statements. There are about 150 texts, plus some that depend on the length of a list. */
+const maxStatements = 500;
 
-/** Asks a file at once: nothing here has to be waited for. */
+/** Runs computations on a database file synchronously. */
 export class SqliteConnection {
   readonly db: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
@@ -18,7 +18,7 @@ export class SqliteConnection {
     this.db = db;
   }
 
-  /** @throws Error of SQLite, with its code */
+  /** Runs a computation. @throws Error of SQLite, with its code */
   answered<T>(asking: Asking<T>): T {
     let step = asking.next();
     while (step.done !== true) step = asking.next(step.value.map((statement) => this.query(statement)));
@@ -42,14 +42,14 @@ export class SqliteConnection {
   #statement(text: string): StatementSync {
     const known = this.#statements.get(text);
     if (known !== undefined) return known;
-    if (this.#statements.size === mostStatements) this.#statements.clear();
+    if (this.#statements.size === maxStatements) this.#statements.clear();
     const statement = this.db.prepare(text);
     this.#statements.set(text, statement);
     return statement;
   }
 }
 
-const once = (text: string, rows: readonly (readonly Value[])[]): Sql => ({
+const perRow = (text: string, rows: readonly (readonly Value[])[]): Sql => ({
   text,
   values: [],
   each: { rows, at: 0 },
@@ -64,7 +64,7 @@ function upserting(table: string, key: Columns, names: Columns): string {
   return insertion(table, names, `ON CONFLICT (${key.join(', ')}) DO UPDATE SET ${set.join(', ')}`);
 }
 
-/** SQLite, by Node itself. A single thread writes, so nothing has to be locked. */
+/** The dialect of node:sqlite. A single thread writes, so no locks are needed. */
 export function sqlite(db: DatabaseSync): Dialect {
   const next = db.prepare(
     'SELECT max(num, (SELECT coalesce(max(num), 0) + 1 FROM chat_messages)) AS num FROM next_message',
@@ -76,7 +76,7 @@ export function sqlite(db: DatabaseSync): Dialect {
     messageColumns: raw(columns),
     among(names, rows) {
       const [name, ...more] = names;
-      // As one value: the text is the same for any number of rows.
+      // As one JSON value, so that the text is the same for any number of rows.
       if (more.length === 0) {
         const list = JSON.stringify(rows.map(([value]) => value));
         return { text: `${name} IN (SELECT value FROM json_each(?))`, values: [list] };
@@ -87,16 +87,16 @@ export function sqlite(db: DatabaseSync): Dialect {
         values: [JSON.stringify(rows)],
       };
     },
-    each: (names, rows) => once(`(${names.map((name) => `${name} = ?`).join(' AND ')})`, rows),
-    insert: (table, names, rows, more = '') => once(insertion(table, names, more), rows),
-    insertNew: (table, names, rows) => once(insertion(table, names, 'ON CONFLICT DO NOTHING'), rows),
-    upsert: (table, key, names, rows) => once(upserting(table, key, names), rows),
-    // Of the columns that have not changed no index is written.
+    each: (names, rows) => perRow(`(${names.map((name) => `${name} = ?`).join(' AND ')})`, rows),
+    insert: (table, names, rows, more = '') => perRow(insertion(table, names, more), rows),
+    insertNew: (table, names, rows) => perRow(insertion(table, names, 'ON CONFLICT DO NOTHING'), rows),
+    upsert: (table, key, names, rows) => perRow(upserting(table, key, names), rows),
+    // By UPDATE, so that SQLite does not rewrite the indexes of unchanged columns.
     update(table, key, names, rows, changed) {
       const set = changed.map((name) => `${name} = ?`).join(', ');
       const which = key.map((name) => `${name} = ?`).join(' AND ');
       const places = [...changed, ...key].map((name) => names.indexOf(name));
-      return once(
+      return perRow(
         `UPDATE ${table} SET ${set} WHERE ${which}`,
         rows.map((row) => places.map((place) => row[place] as Value)),
       );
@@ -112,14 +112,14 @@ export function sqlite(db: DatabaseSync): Dialect {
       `INSERT INTO chat_position (id, num) VALUES ('changes', 1) ON CONFLICT (id) DO UPDATE SET num = num + 1 RETURNING num`,
     ),
     numbers(count) {
-      // The numbers of a failed transaction are left out.
+      // The numbers of a failed transaction are skipped.
       const first = upTo ?? (next.get()?.num as number);
       upTo = first + count;
       return Array.from({ length: count }, (_, n) => first + n);
     },
     *outdate(transaction, former) {
       yield* transaction.query(
-        once(
+        perRow(
           `INSERT INTO former_texts (message, room, seq, text)
            SELECT num, room, seq, ? FROM chat_messages WHERE room = ? AND seq = ?`,
           former.map(({ room, seq, text }) => [text, room, seq]),

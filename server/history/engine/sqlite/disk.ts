@@ -4,71 +4,70 @@ import { dirname } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { isFull } from './protocol.ts';
 
-/** No message is stored when less is free, in bytes: what is left is for users who join, and for the checkpoint. */
-const keptFree = 128 * 1024;
-/** The largest reserve, in bytes. */
-const maxReserve = 1024 * 1024;
+/** Below this free space in bytes, no message is stored. The rest is for members who join, and for the checkpoint. */
+const minFreeBytes = 128 * 1024;
+/** The maximum size of the reserve in bytes. */
+const maxReserveBytes = 1024 * 1024;
 
 /**
  * Keeps the history usable when its disk is full.
  *
- * A message that is stored alone goes into the WAL as five to ten pages of 4 KB: its row, two indexes, its room, its
- * sender's membership, and the neighbours of a page that is full. A checkpoint writes them into the database, which
- * grows by a tenth of that or less, and needs this room before the WAL gives its own back. So that it is there even
- * after another program has taken all that was free, a file beside the database, which ends in `-reserve`, holds 1 MB,
- * or a quarter of what was free if that is less, and is emptied for that moment. A start on a full disk needs it too,
- * for SQLite's `-shm`.
+ * A message stored in its own transaction adds five to ten pages of 4 KB to the WAL: its row, two index entries, its
+ * room, its sender's membership, and neighbours of full pages. A checkpoint copies them into the database, which
+ * grows by a tenth of that or less, before the WAL releases its space. To have that space even if another program
+ * fills the disk, a `-reserve` file next to the database holds 1 MB, or a quarter of the free space if that is less.
+ * It is emptied while the space is needed. A start on a full disk also needs it, for SQLite's `-shm` file.
  */
 export class Disk {
   readonly #db: DatabaseSync;
   readonly #path: string;
-  /** The file, and how large it is to be in bytes. */
+  /** The reserve file, and its intended size in bytes. */
   readonly #reserve: number;
-  readonly #reserved: number;
+  readonly #reserveBytes: number;
 
   constructor(db: DatabaseSync, path: string) {
     this.#db = db;
     this.#path = path;
     this.#reserve = openSync(`${path}-reserve`, 'a', 0o600);
     const { size } = fstatSync(this.#reserve);
-    this.#reserved = Math.min(maxReserve, Math.max(size, Math.floor((size + this.#free()) / 4)));
+    this.#reserveBytes = Math.min(maxReserveBytes, Math.max(size, Math.floor((size + this.#free()) / 4)));
   }
 
-  /** Whether a message may be stored. Before the answer is no, the WAL has given back what it can. */
+  /** Whether a message may be stored. Before it returns false, it frees the space of the WAL. */
   hasRoom(): boolean {
-    if (this.#free() >= keptFree) return true;
+    if (this.#free() >= minFreeBytes) return true;
     if (this.#size('-wal') === 0) return false;
     this.makeRoom();
-    return this.#free() >= keptFree;
+    return this.#free() >= minFreeBytes;
   }
 
-  /** To be called when a transaction is done: keeps what the next checkpoint needs far below the reserve. */
+  /** Call after each transaction. Runs a checkpoint early enough that it needs far less than the reserve. */
   checkpointInTime(): void {
     try {
       const { page_count, page_size } = this.#db
         .prepare('SELECT page_count, page_size FROM pragma_page_count, pragma_page_size')
         .get() as { page_count: number; page_size: number };
-      if (page_count * page_size - this.#size('') < this.#reserved / 4) return;
+      if (page_count * page_size - this.#size('') < this.#reserveBytes / 4) return;
       this.#db.exec('PRAGMA wal_checkpoint(PASSIVE)');
     } catch {
-      // As in `makeRoom`.
+      // See `makeRoom`.
     }
   }
 
-  /** Brings all of the WAL into the database and gives back the room that it took, as far as that can be done. */
+  /** Copies the WAL into the database and frees its space, as far as possible. */
   makeRoom(): void {
     try {
       this.lend(() => this.#emptyWal());
     } catch {
-      // The messages are safe in the WAL. The next transaction meets whatever is wrong, and says so.
+      // The messages are safe in the WAL. The next transaction fails with the same error and reports it.
     }
   }
 
   /**
-   * Does what has to be possible on a full disk. If it fails for lack of room, it is done again with the room of the
+   * Runs work that must succeed on a full disk. If it fails for lack of space, it runs again with the space of the
    * reserve.
-   * @param less a part of the work, where all of it could leave too little of the reserve for the checkpoint
-   * @throws what the work throws, the second time if there is one
+   * @param less a smaller step for that second run, so that enough of the reserve is left for a checkpoint
+   * @throws the error of the last run
    */
   lend<T>(work: () => T, less = work): T {
     try {
@@ -79,7 +78,8 @@ export class Disk {
       if (!isFull(error)) throw error;
     }
     ftruncateSync(this.#reserve, 0);
-    // Committed data must not need the room that the work takes, also if it fails once more.
+    // First move committed data out of the WAL, so that it does not need the space that the work uses, even if the
+    // work fails again.
     this.#tryToEmptyWal();
     try {
       return less();
@@ -93,7 +93,7 @@ export class Disk {
     try {
       this.#emptyWal();
     } catch {
-      // The reserve gets what is left.
+      // The reserve takes the space that is left.
     }
   }
 
@@ -101,17 +101,20 @@ export class Disk {
     this.#db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
   }
 
-  /** As far as there is room. With random bytes, since some file systems store zeros without taking any. */
+  /**
+   * Fills the reserve as far as there is space. Random bytes, because some file systems store zeros without using
+   * space.
+   */
   #fillReserve(): void {
     try {
-      const missing = this.#reserved - fstatSync(this.#reserve).size;
+      const missing = this.#reserveBytes - fstatSync(this.#reserve).size;
       if (missing > 0) writeSync(this.#reserve, randomBytes(missing));
     } catch {
-      // The disk is full, or fails: what was done before is done. Whenever room is made, this is tried again.
+      // The disk is full or failing. The next call tries again.
     }
   }
 
-  /** The free space for this user, in bytes; a file system that does not know it reports no blocks at all. */
+  /** Returns the free space for this account in bytes. A file system that does not know it reports no blocks. */
   #free(): number {
     const { bavail, blocks, bsize } = statfsSync(dirname(this.#path));
     return blocks === 0 ? Number.POSITIVE_INFINITY : bavail * bsize;

@@ -4,12 +4,12 @@ import { createInterface } from 'node:readline';
 import type { ErasedMessages } from '../../erasure/erasure.ts';
 
 /**
- * The erasures that were asked for, beside the history and not in it: a backup that is restored may be from before them.
- * Users are named by digests with the key of the history, so whoever has this file alone learns nobody's id.
+ * The list of requested erasures. It is a file next to the history, because a restored backup may be older than the
+ * erasures. Users are named by digests with the history's key, so the file alone reveals no user ID.
  */
-const erasedOf = (path: string) => `${path}-erased`;
+const listPath = (path: string) => `${path}-erased`;
 
-/** An erasure in this list. `at`: milliseconds of the epoch. */
+/** An entry of the list. `at` is in Unix ms. */
 export interface ListedErasure {
   at: number;
   digest: string;
@@ -20,15 +20,15 @@ export function erasedDigest(digestKey: Uint8Array, user: string): string {
   return createHmac('sha256', digestKey).update(`erased ${user}`).digest('hex');
 }
 
-/** Appends erasures, synced. To be called before they are committed. @throws the system's error */
+/** Appends erasures and syncs the file. Call it before they are committed. @throws the system's error */
 export function listErased(path: string, erasures: readonly ListedErasure[]): void {
   if (erasures.length === 0) return;
-  const file = openSync(erasedOf(path), 'a', 0o600);
+  const file = openSync(listPath(path), 'a', 0o600);
   try {
-    // On new lines: the last one may be torn.
+    // Each starts on a new line, because the last line may be incomplete.
     const lines = erasures.map(({ at, digest, messages }) => `\n${at} ${digest} ${messages}\n`);
     const bytes = Buffer.from(lines.join(''));
-    // A disk that is nearly full takes a part of them, without an error.
+    // A nearly full disk writes only a part, without an error.
     for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written);
     fdatasyncSync(file);
   } finally {
@@ -36,18 +36,18 @@ export function listErased(path: string, erasures: readonly ListedErasure[]): vo
   }
 }
 
-/** The list as it was at one moment: so many bytes, with this SHA-256. */
+/** A fingerprint of the list at one moment: its length and SHA-256. */
 export interface ListedBefore {
   bytes: number;
   sha256: string;
 }
 
-/** @param most of its bytes; all if left out */
+/** @param most the bytes to hash; by default all */
 export async function listedNow(path: string, most = Number.POSITIVE_INFINITY): Promise<ListedBefore> {
   const hash = createHash('sha256');
   let bytes = 0;
-  if (existsSync(erasedOf(path)) && most > 0) {
-    for await (const part of createReadStream(erasedOf(path), { end: most - 1 })) {
+  if (existsSync(listPath(path)) && most > 0) {
+    for await (const part of createReadStream(listPath(path), { end: most - 1 })) {
       hash.update(part as Buffer);
       bytes += (part as Buffer).length;
     }
@@ -56,8 +56,9 @@ export async function listedNow(path: string, most = Number.POSITIVE_INFINITY): 
 }
 
 /**
- * The listed erasures since that time, by their digests.
- * @param before if the list begins so, all that are behind that, too, whatever the clock said
+ * Returns the erasures since a time, by digest.
+ * @param before fingerprint of an earlier list. If this list starts with it, all later entries are included, whatever
+ * their time.
  */
 export async function erasedSince(
   path: string,
@@ -65,14 +66,14 @@ export async function erasedSince(
   before?: ListedBefore,
 ): Promise<Map<string, ListedErasure>> {
   const found = new Map<string, ListedErasure>();
-  if (!existsSync(erasedOf(path))) return found;
+  if (!existsSync(listPath(path))) return found;
   const isSame = before !== undefined && (await listedNow(path, before.bytes)).sha256 === before.sha256;
-  const known = isSame ? before.bytes : Number.POSITIVE_INFINITY;
+  const coveredBytes = isSame ? before.bytes : Number.POSITIVE_INFINITY;
   let bytes = 0;
-  for await (const line of createInterface({ input: createReadStream(erasedOf(path)) })) {
+  for await (const line of createInterface({ input: createReadStream(listPath(path)) })) {
     bytes += line.length + 1;
     const [, at, digest = '', messages] = /^(\d+) ([0-9a-f]{64}) (delete|anonymise)$/.exec(line) ?? [];
-    if (at === undefined || (Number(at) < since && bytes <= known)) continue;
+    if (at === undefined || (Number(at) < since && bytes <= coveredBytes)) continue;
     const isDeleted = messages === 'delete' || found.get(digest)?.messages === 'delete';
     found.set(digest, { at: Number(at), digest, messages: isDeleted ? 'delete' : 'anonymise' });
   }

@@ -2,12 +2,12 @@ import { existsSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { goneRooms } from '../../rooms/room.ts';
 
-/** The file of the index for searching, beside the history. */
+/** The path of the search index, next to the history. */
 export const indexOf = (path: string): string => `${path}-search`;
 
 /**
- * The index holds which messages of a block have a term, one bit each; which blocks of a group have it; and how far it has
- * followed the history.
+ * The tables of the search index: for each term, the messages of a block and the blocks of a group that have it, one
+ * bit each; and how far the index has followed the history.
  */
 export const indexTables = {
   terms:
@@ -19,26 +19,29 @@ export const indexTables = {
   state: 'state (generation TEXT NOT NULL, message INTEGER NOT NULL, change INTEGER NOT NULL) STRICT',
 } as const;
 
-/** How far the index has followed: up to which message, and which change of a text, in which generation of the history. */
+/**
+ * How far the index has followed the history: the last message, the last change of a text, and the history's
+ * generation.
+ */
 export interface IndexState {
   generation: string;
   message: number;
   change: number;
 }
 
-/** How many generations are kept. An index of an older one is made again. */
-const mostGenerations = 1000;
+/** Generations that are remembered. An index of an older one is rebuilt. */
+const maxGenerations = 1000;
 
 /**
- * Begins a generation of the history. To be called at each start, before anything else is written: an index that went on
- * with another copy of this file has then gone further than the generation which both have in common.
+ * Starts a generation of the history. Call it at each start, before other writes. If an index has followed another
+ * copy of this file, it is then ahead of the last generation that both copies share.
  */
 export function beginGeneration(history: DatabaseSync): void {
   history.exec(`
     INSERT INTO generations (id, message, change)
       SELECT hex(randomblob(16)), max(num, (SELECT coalesce(max(num), 0) + 1 FROM chat_messages)) - 1,
         coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'former_texts'), 0) FROM next_message;
-    DELETE FROM generations WHERE num <= (SELECT max(num) FROM generations) - ${mostGenerations};
+    DELETE FROM generations WHERE num <= (SELECT max(num) FROM generations) - ${maxGenerations};
   `);
 }
 
@@ -46,27 +49,27 @@ export function currentGeneration(history: DatabaseSync): string {
   return history.prepare('SELECT id FROM generations ORDER BY num DESC LIMIT 1').get()?.id as string;
 }
 
-/** Whether this history goes on from where the index ends. If not, the index was made from another one. */
+/** Whether the index belongs to this history. If not, it was built from another copy. */
 export function isContinued(history: DatabaseSync, { generation, message, change }: IndexState): boolean {
-  const known = history.prepare('SELECT num FROM generations WHERE id = ?').get(generation);
-  if (known === undefined) return false;
+  const generationRow = history.prepare('SELECT num FROM generations WHERE id = ?').get(generation);
+  if (generationRow === undefined) return false;
   const next = history
     .prepare('SELECT message, change FROM generations WHERE num > ? ORDER BY num LIMIT 1')
-    .get(known.num as number);
+    .get(generationRow.num as number);
   return next === undefined || (message <= (next.message as number) && change <= (next.change as number));
 }
 
-/** The state of an index that is there, unless it has the form of another version. */
+/** Returns the state of an index, or undefined if another version created its tables. */
 export function stateOf(index: DatabaseSync): IndexState | undefined {
   const tables = index.prepare(`SELECT name, sql FROM sqlite_master WHERE type = 'table'`).all();
-  const forms = new Map(tables.map(({ name, sql }) => [name, sql as string]));
+  const schemaByTable = new Map(tables.map(({ name, sql }) => [name, sql as string]));
   for (const [name, form] of Object.entries(indexTables)) {
-    if (!forms.get(name)?.endsWith(form)) return undefined;
+    if (!schemaByTable.get(name)?.endsWith(form)) return undefined;
   }
   return index.prepare('SELECT generation, message, change FROM state').get() as IndexState | undefined;
 }
 
-/** Whether that index holds all of a history, so that its thread has nothing to do before something is written. */
+/** Whether the index is complete, so that its thread need not start before the next write. */
 export function isIndexed(path: string): boolean {
   const history = new DatabaseSync(path, { readOnly: true });
   try {
@@ -85,7 +88,7 @@ export function isIndexed(path: string): boolean {
   }
 }
 
-/** The state of the index in that file. Its thread makes an index again that cannot be read. */
+/** Returns the state of an index file. If it cannot be read, the search thread rebuilds it. */
 function stateIn(file: string): IndexState | undefined {
   if (!existsSync(file)) return undefined;
   let index: DatabaseSync | undefined;

@@ -3,9 +3,8 @@ import type { DatabaseSync } from 'node:sqlite';
 import { migrationsFolder, migrationsOf, tooNew } from '../../migrations.ts';
 
 /**
- * Migrates the file to the newest schema, one numbered migration after the other, each in a transaction of its own.
- * `user_version` is the number of the last one.
- * @throws Error when the file was written by a newer version of this server
+ * Migrates the file step by step, each step in its own transaction. `user_version` is the number of the last one.
+ * @throws Error if a newer version of this server wrote the file
  */
 export function migrate(db: DatabaseSync, folder = migrationsFolder): void {
   const steps = migrationsOf('SQLite', folder);
@@ -28,7 +27,7 @@ export function migrate(db: DatabaseSync, folder = migrationsFolder): void {
   }
 }
 
-/** The key of the digests of this history. */
+/** Returns the key of the history's digests. */
 export function digestKeyOf(db: DatabaseSync): Uint8Array {
   return Buffer.from(db.prepare('SELECT digest FROM chat_digest_key').get()?.digest as string, 'hex');
 }

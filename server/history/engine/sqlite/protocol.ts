@@ -2,7 +2,7 @@ import { RequestError, type RequestErrorCode } from '../../../wire/errors.ts';
 import type { Change } from '../../changes.ts';
 import type { Reads, Writes } from '../../history.ts';
 
-/** A request of the main thread to a thread of the SQLite history: an operation of `Writes` or of `Reads`. */
+/** A request from the main thread to a thread of the SQLite history: an operation of `Writes` or `Reads`. */
 export type ThreadCall =
   | {
       [Op in keyof Writes]: { id: number; op: Op; input: Writes[Op]['in']; probe?: true; asker?: string };
@@ -13,17 +13,17 @@ export type ReadCall = {
   [Op in keyof Reads]: { id: number; op: Op; input: Reads[Op]['in']; read: true };
 }[keyof Reads];
 
-/** They come in arrays: those of one turn of the main thread's event loop. */
+/** Sent in arrays: the requests of one event-loop tick. */
 export type Request = ThreadCall | { close: true };
 
-/** The reads of the start. The thread that writes answers it, so that no other one is needed by then. */
+/** Reads that the server runs at its start. The writer thread answers them, so that the reader need not start. */
 export const readsAtStart = {
   publicRooms: true,
   bans: true,
   restrictions: true,
 } as const satisfies Partial<Record<keyof Reads, true>>;
 
-/** `internal`: a bug in this program. `current` goes with the `conflict` of an edit. */
+/** `internal`: a bug in this program. `current` belongs to the `conflict` of an edit. */
 interface Failure {
   code: RequestErrorCode;
   detail: string;
@@ -34,9 +34,9 @@ interface Failure {
 export type ThreadOutcome = { id: number; value: unknown } | ({ id: number } & Failure);
 
 /**
- * The results of a transaction: all of it is committed, or none. `changes` in the order in which they were made.
- * `commitMs`: how long the transaction took, with its sync. `commit`: its number, or that of the last one that the answers
- * of a reading thread have seen; see `nextCommit` in writer.ts.
+ * The results of a transaction, which is committed as a whole or not at all. `changes` are in the order in which they
+ * were made. `commitMs` is the duration of the transaction with its sync. `commit` is its number, or for a reading
+ * thread the last transaction that its results include: see `nextCommit` in writer.ts.
  */
 export interface Batch {
   outcomes: ThreadOutcome[];
@@ -45,37 +45,37 @@ export interface Batch {
   commit?: number;
 }
 
-/** The number of the last transaction with changes, as a reading thread sees it in the same state as what it answers. */
+/** Selects the last transaction with changes that this thread's current snapshot includes. */
 export const lastCommit = 'SELECT num FROM chat_commits';
 
 export type ThreadReply = { ready: true } | Batch;
 
-/** SQLite's result codes, and one of its extended ones: the index of the WAL needs room on the disk too. */
+/** SQLite result codes. `noRoomForIndex` is an extended code: no disk space for the WAL index. */
 const codes = { busy: 5, full: 13, noRoomForIndex: 4874 };
 
 const codeOf = (error: unknown) => (error as { errcode?: number }).errcode ?? 0;
 
-/** Whether SQLite or the system has failed for lack of room on the disk. */
+/** Whether SQLite or the system failed because the disk is full. */
 export function isFull(error: unknown): boolean {
   const { code = '' } = error as NodeJS.ErrnoException;
   if (code === 'ENOSPC' || code === 'EDQUOT') return true;
   return (codeOf(error) & 0xff) === codes.full || codeOf(error) === codes.noRoomForIndex;
 }
 
-/** Whether another program has locked the file for longer than a call waits. */
+/** Whether another program has locked the file beyond the timeout. */
 export function isLocked(error: unknown): boolean {
   return (codeOf(error) & 0xff) === codes.busy;
 }
 
-/** Whether the storage has failed. An error without a code of SQLite or of the system is a bug in this program. */
+/** Whether the storage failed. An error without a code of SQLite or the system is a bug in this program. */
 export function isStorage(error: unknown): boolean {
   const { errcode, syscall } = error as { errcode?: number; syscall?: string };
   return errcode !== undefined || syscall !== undefined;
 }
 
 /**
- * SQLite's result code distinguishes a full disk from other failures. An error without a code is not a failure of the
- * storage but a bug in this program.
+ * Converts an error to a failure. The result code of SQLite tells a full disk from other failures; an error without a
+ * code is a bug in this program.
  */
 export function storageFailure(error: unknown): Failure {
   const { errcode, syscall, code, message, stack } = error as NodeJS.ErrnoException & { errcode?: number };
@@ -86,7 +86,7 @@ export function storageFailure(error: unknown): Failure {
   };
 }
 
-/** A refusal, as the main thread makes an error of it again. */
+/** Converts a RequestError, which the main thread recreates. */
 export function refusal({ code, message, retryAfterMs, current }: RequestError): Failure {
   return {
     code,
@@ -96,7 +96,7 @@ export function refusal({ code, message, retryAfterMs, current }: RequestError):
   };
 }
 
-/** The failure of a read: the storage's, unless the input is at fault. */
+/** Converts the error of a read: an invalid input, or a storage failure. */
 export function readFailure(error: unknown): Failure {
   return error instanceof RequestError ? refusal(error) : storageFailure(error);
 }

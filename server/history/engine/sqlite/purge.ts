@@ -2,24 +2,24 @@ import type { DatabaseSync } from 'node:sqlite';
 import { fileStates } from '../../files/file.ts';
 import { goneRooms } from '../../rooms/room.ts';
 
-/** Most messages, and bytes of their texts and rows of reactions, that one step deletes. */
+/** Limits of one step: messages, and bytes of their texts and reactions. */
 const steps = {
   large: { messages: 500, bytes: 256 * 1024 },
-  /** Its pages in the WAL, and what the database grows by for its texts, fit into a part of the reserve: see `Disk`. */
+  /** Small enough for the reserve, including the WAL pages and the growth of the database: see `Disk`. */
   small: { messages: 10, bytes: 16 * 1024 },
 };
-/** No step is taken while more deleted texts than this are still in the index for searching. */
-const mostTextsWaiting = 50;
+/** No further step while more deleted texts than this wait for the search index. */
+const maxPendingTexts = 50;
 
-/** Of a room, what is still to be deleted: its messages up to `upTo`. */
+/** A room whose messages up to `upTo` must be deleted. */
 interface RoomToPurge {
   num: number;
   upTo: number;
-  /** The room goes, too. */
+  /** The room itself is deleted, too. */
   isDeleted: boolean;
 }
 
-/** Deletes what was in deleted rooms, and the messages that are too old, step by step. */
+/** Deletes expired messages and the data of deleted rooms step by step. */
 export function purger(db: DatabaseSync) {
   const statements = {
     goneRoom: db.prepare(`SELECT num FROM chat_rooms WHERE ${goneRooms} LIMIT 1`),
@@ -48,7 +48,7 @@ export function purger(db: DatabaseSync) {
     expired: db.prepare('UPDATE chat_rooms SET expiring = NULL WHERE num = ?'),
   };
   return {
-    /** A room of which something is to be deleted: all of it, or the messages that are too old. */
+    /** Returns a room with data to delete: a deleted room, or one with expired messages. */
     room(): RoomToPurge | undefined {
       const deleted = statements.goneRoom.get();
       const row = deleted ?? statements.expiredRoom.get();
@@ -60,9 +60,9 @@ export function purger(db: DatabaseSync) {
         }
       );
     },
-    /** Whether the index for searching has followed so far that the next messages may go. */
-    indexFollows: (): boolean => (statements.textsWaiting.get()?.texts as number) <= mostTextsWaiting,
-    /** Deletes the next messages of such a room, or a deleted room itself when none is left. */
+    /** Whether the search index has followed far enough for the next step. */
+    indexFollows: (): boolean => (statements.textsWaiting.get()?.texts as number) <= maxPendingTexts,
+    /** Deletes the next messages of the room, and finally a deleted room itself. */
     purge({ num, upTo: last, isDeleted }: RoomToPurge, step: keyof typeof steps): void {
       const most = steps[step];
       let bytes = 0;
@@ -78,7 +78,7 @@ export function purger(db: DatabaseSync) {
         statements.dropFilesUpTo.run(num, upTo);
         statements.deleteMessages.run(num, upTo);
       } else if (isDeleted) {
-        // Whatever has not been deleted yet: another room may get the number.
+        // Files that are not pending deletion yet. Another room may get this number.
         statements.dropFilesOf.run(num);
         statements.deleteRoom.run(num);
       } else statements.expired.run(num);

@@ -15,7 +15,7 @@ import {
   type ThreadReply,
 } from './protocol.ts';
 
-/** A thread that reads: a slow disk or a long page holds up neither the writer nor the event loop. */
+/** The reading thread. A slow disk or a long page blocks neither the writer nor the event loop. */
 const { path } = workerData as { path: string };
 if (parentPort === null) throw new Error('reader.ts runs as a worker thread');
 const port = parentPort;
@@ -23,13 +23,13 @@ const db = new DatabaseSync(path, { readOnly: true });
 const connection = new SqliteConnection(db);
 const context = { dialect: sqlite(db), cursors: new SealedCursors(digestKeyOf(db)) };
 const commit = db.prepare(lastCommit);
-/** The most answers that go together. Each may have 256 KB, and the first does not have to wait for all the others. */
-const mostAnswers = 20;
+/** Maximum results of one reply. Each may have 256 KB, and the first should not wait for all others. */
+const callsPerReply = 20;
 
 port.on('message', (requests: Request[]) => {
   const calls = requests.filter((request) => 'op' in request);
-  for (let n = 0; n < calls.length; n += mostAnswers) {
-    port.postMessage(answerAll(calls.slice(n, n + mostAnswers)) satisfies ThreadReply);
+  for (let n = 0; n < calls.length; n += callsPerReply) {
+    port.postMessage(answerAll(calls.slice(n, n + callsPerReply)) satisfies ThreadReply);
   }
   if (requests.some((request) => 'close' in request)) {
     db.close();
@@ -39,15 +39,15 @@ port.on('message', (requests: Request[]) => {
 port.postMessage({ ready: true } satisfies ThreadReply);
 
 /**
- * In a transaction, which writes nothing: SQLite would lock and unlock the file for each statement. The writer cannot empty
- * the write-ahead log meanwhile, so it is one for each reply and not for all of them.
+ * Runs the reads in one transaction, because SQLite would lock and unlock the file for each statement. The writer
+ * cannot empty the WAL during it, so each reply has its own.
  */
 function answerAll(calls: readonly ThreadCall[]): Batch {
   try {
     db.exec('BEGIN');
     const seen = commit.get()?.num as number;
     const outcomes = calls.map(answer);
-    // A failure of the disk may have ended it.
+    // A disk failure may have ended the transaction.
     if (db.isTransaction) db.exec('COMMIT');
     return { outcomes, commit: seen };
   } catch (error) {

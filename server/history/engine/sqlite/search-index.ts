@@ -12,24 +12,25 @@ import {
 import { isFull } from './protocol.ts';
 
 /**
- * Messages of a room whose bits stand in one number, and blocks of a room whose bits do. A block has its rows beside each
- * other, so that a message changes few pages of the file. A row of a group says at once that none of its 1,024 messages
- * has a term.
+ * Messages of a block, whose bits share one number, and blocks of a group likewise. The rows of a block are adjacent,
+ * so a message changes few pages of the file. The row of a group rules out 1,024 messages at once.
  */
-const size = 32;
-const blockOf = (seq: number): number => Math.floor((seq - 1) / size);
-const groupOf = (block: number): number => Math.floor(block / size);
-const bitOf = (seq: number): number => 1 << ((seq - 1) % size);
-const blockBitOf = (block: number): number => 1 << (block % size);
-/** The bits up to that one, from 0. */
-const bitsUpTo = (bit: number): number => -1 >>> (size - 1 - bit);
-
-/** A look for a candidate ends after so many rows, at the end of a group. Then other rooms have their turn. */
-const mostRows = 128;
+const bitsPerNumber = 32;
+const blockOf = (seq: number): number => Math.floor((seq - 1) / bitsPerNumber);
+const groupOf = (block: number): number => Math.floor(block / bitsPerNumber);
+const bitOf = (seq: number): number => 1 << ((seq - 1) % bitsPerNumber);
+const blockBitOf = (block: number): number => 1 << (block % bitsPerNumber);
+/** The bits from 0 up to `bit`. */
+const bitsUpTo = (bit: number): number => -1 >>> (bitsPerNumber - 1 - bit);
 
 /**
- * The index for searching, in a file of its own beside the history. It says which messages of a room have all terms of a
- * query. It is made from the history alone, and made again when it is damaged or belongs to another copy of the history.
+ * A search for a candidate stops after this many rows, at the end of a group, so that other rooms have their turn.
+ */
+const maxRows = 128;
+
+/**
+ * The search index, in its own file next to the history. It tells which messages of a room have all terms of a query.
+ * It is built from the history, and rebuilt if it is damaged or belongs to another copy of the history.
  */
 export class SearchIndex {
   readonly db: DatabaseSync;
@@ -48,7 +49,10 @@ export class SearchIndex {
   readonly #generation: string;
   #state: IndexState;
 
-  /** On a full disk the index is made in memory: the server then starts, though searches take longer. */
+  /**
+   * Opens the index. On a full disk it is built in memory, so that the server starts, although the first searches
+   * take longer.
+   */
   static open(history: DatabaseSync, path: string): SearchIndex {
     const file = indexOf(path);
     try {
@@ -64,16 +68,16 @@ export class SearchIndex {
     }
   }
 
-  /** @throws Error when the index is damaged, or was not made from this history */
+  /** @throws Error if the index is damaged, or was built from another history */
   private constructor(history: DatabaseSync, file: string) {
     this.db = new DatabaseSync(file);
     try {
-      // A single thread reads and writes it, so it needs no WAL, which would take room on the history's disk.
+      // A single thread uses it, so it needs no WAL, which would take space on the history's disk.
       this.db.exec('PRAGMA journal_mode = TRUNCATE');
-      // Losing the last steps costs nothing: they are taken again.
+      // Losing the last steps is harmless, because they are repeated.
       this.db.exec('PRAGMA synchronous = NORMAL');
       this.db.exec('PRAGMA secure_delete = ON');
-      // 16 MB: each message changes the newest rows of its room, and with hundreds of rooms these are several MB.
+      // 16 MB. Each message changes the newest rows of its room; with hundreds of rooms these are several MB.
       this.db.exec('PRAGMA cache_size = -16000');
       this.#generation = currentGeneration(history);
       if (this.db.prepare('SELECT 1 FROM sqlite_master').get() === undefined) {
@@ -119,17 +123,17 @@ export class SearchIndex {
     }
   }
 
-  /** The newest message that the index has taken in. */
+  /** The newest message in the index. */
   get message(): number {
     return this.#state.message;
   }
 
-  /** The newest row of former_texts that it has followed. */
+  /** The newest row of `former_texts` that the index has applied. */
   get change(): number {
     return this.#state.change;
   }
 
-  /** Takes in what has changed, and that it has followed so far: both or neither. */
+  /** Applies changes and records the new state, in one transaction. */
   follow(changes: TextChanges, message: number, change: number): void {
     const { setState } = this.#statements;
     const state = { generation: this.#generation, message, change };
@@ -149,8 +153,8 @@ export class SearchIndex {
   }
 
   /**
-   * The newest message of the room, from `upTo` down to `first`, that has all these terms. `seq` undefined: there is none
-   * down to `left`, below which the next look goes on. `rows`: how many of the index it took.
+   * Finds the newest message of the room from `upTo` down to `first` that has all terms. If `seq` is undefined, there
+   * is none down to `left`, and the next search continues below it. `rows` counts the index rows read.
    */
   candidate(
     room: number,
@@ -158,38 +162,38 @@ export class SearchIndex {
     first: number,
     upTo: number,
   ): { seq?: number; left: number; rows: number } {
-    const counted = { rows: 0 };
+    const counter = { rows: 0 };
     const newest = blockOf(upTo);
     const oldest = blockOf(first);
     for (let group = groupOf(newest); group >= groupOf(oldest); group--) {
-      let blocks = this.#common(this.#statements.blocks, room, group, terms, counted);
-      if (group === groupOf(newest)) blocks &= bitsUpTo(newest % size);
+      let blocks = this.#common(this.#statements.blocks, room, group, terms, counter);
+      if (group === groupOf(newest)) blocks &= bitsUpTo(newest % bitsPerNumber);
       while (blocks !== 0) {
-        const bit = size - 1 - Math.clz32(blocks);
+        const bit = bitsPerNumber - 1 - Math.clz32(blocks);
         blocks &= ~(1 << bit);
-        const block = group * size + bit;
-        let messages = this.#common(this.#statements.messages, room, block, terms, counted);
-        if (block === newest) messages &= bitsUpTo((upTo - 1) % size);
-        const seq = (block + 1) * size - Math.clz32(messages);
-        if (messages !== 0 && seq >= first) return { seq, left: seq, ...counted };
+        const block = group * bitsPerNumber + bit;
+        let messages = this.#common(this.#statements.messages, room, block, terms, counter);
+        if (block === newest) messages &= bitsUpTo((upTo - 1) % bitsPerNumber);
+        const seq = (block + 1) * bitsPerNumber - Math.clz32(messages);
+        if (messages !== 0 && seq >= first) return { seq, left: seq, ...counter };
       }
-      const left = group * size * size + 1;
-      if (counted.rows >= mostRows && left > first) return { left, ...counted };
+      const left = group * bitsPerNumber * bitsPerNumber + 1;
+      if (counter.rows >= maxRows && left > first) return { left, ...counter };
     }
-    return { left: first, ...counted };
+    return { left: first, ...counter };
   }
 
-  /** The bits that all terms have there. */
+  /** Returns the bits that all terms have in common. */
   #common(
     bitsOf: StatementSync,
     room: number,
     place: number,
     terms: readonly number[],
-    counted: { rows: number },
+    counter: { rows: number },
   ): number {
     let common = -1;
     for (const term of terms) {
-      counted.rows++;
+      counter.rows++;
       common &= (bitsOf.get(room, place, term)?.bits as number | undefined) ?? 0;
       if (common === 0) break;
     }
@@ -219,16 +223,16 @@ export class SearchIndex {
 interface ChangedBlock {
   room: number;
   block: number;
-  /** Terms, and the bits of the messages that have them now, or no longer. */
+  /** Terms, and the bits of the messages that gained or lost them. */
   added: Map<number, number>;
   removed: Map<number, number>;
 }
 
-/** Changes of the index, gathered by blocks: messages that are taken in together have most terms in common. */
+/** Changes of the index, grouped by block, because messages of a block share most terms. */
 export class TextChanges {
   readonly #blocks = new Map<string, ChangedBlock>();
 
-  /** The text that the index holds of a message, and the one that it is to hold. */
+  /** Records a changed text: `before` is in the index, `now` must replace it. */
   note(room: number, seq: number, before: string, now: string): void {
     const [old, fresh] = [termsOf(before), termsOf(now)];
     const { added, removed } = this.#block(room, blockOf(seq));
@@ -245,9 +249,9 @@ export class TextChanges {
     const key = `${room} ${block}`;
     const known = this.#blocks.get(key);
     if (known !== undefined) return known;
-    const made: ChangedBlock = { room, block, added: new Map(), removed: new Map() };
-    this.#blocks.set(key, made);
-    return made;
+    const changed: ChangedBlock = { room, block, added: new Map(), removed: new Map() };
+    this.#blocks.set(key, changed);
+    return changed;
   }
 }
 

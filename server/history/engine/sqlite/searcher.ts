@@ -19,44 +19,44 @@ import {
 import { SearchIndex, TextChanges } from './search-index.ts';
 
 /**
- * The thread that searches. Its index follows the history in steps; what it has not followed yet, a search looks at itself.
- * So neither sending nor a search waits for the index, and a search finds the same without it, only later.
+ * The searching thread. Its index follows the history in steps, and a search reads newer messages directly. So
+ * neither sends nor searches wait for the index, and results do not depend on it.
  */
 const { path } = workerData as { path: string };
 if (parentPort === null) throw new Error('searcher.ts runs as a worker thread');
 const port = parentPort;
 
-/** Messages that one step takes in, and characters of their texts. */
-const step = 500;
-const stepCharacters = 64 * 1024;
+/** Messages of one indexing step, and characters of their texts. */
+const messagesPerStep = 500;
+const charactersPerStep = 64 * 1024;
 /**
- * The index follows the history this often, in milliseconds, and more often as long as texts change: the rest of a deleted
- * room waits for that.
+ * How often the index follows the history, in milliseconds. More often while texts change, because the deletion of a
+ * room waits for the index.
  */
-const followEvery = 1000;
-const followChangesEvery = 50;
+const followIntervalMs = 1000;
+const followChangesIntervalMs = 50;
 /**
- * A search looks at so many characters, some 20 ms. Then others have their turn. It does not depend on
- * a clock, which would show what else the server has to do. A row that is read takes as long as so many characters.
+ * Characters that one page may check, about 20 ms of work. Then other requests have their turn. Not measured by a
+ * clock, which would reveal the load of the server. Reading a row counts as `rowWork` characters.
  */
-const mostWork = 5_000_000;
+const maxWork = 5_000_000;
 const rowWork = 500;
-const lockTimeout = 1000;
+const lockTimeoutMs = 1000;
 
-// Only read, except for `former_texts`, whose rows are deleted once the index has followed.
-const history = new DatabaseSync(path, { timeout: lockTimeout });
+// Opened for reading, except for `former_texts`: its rows are deleted once they are applied to the index.
+const history = new DatabaseSync(path, { timeout: lockTimeoutMs });
 history.exec('PRAGMA secure_delete = ON');
-/** Rooms: where their messages begin and end, the number of the newest, and whether the index has missed changes. */
+/** For each room: the range of its messages, the number of the newest, and whether the index misses changes. */
 const places = `SELECT rooms.num AS room, rooms.id AS id, first_seq AS first, last_seq AS seq,
     (SELECT messages.num FROM chat_messages AS messages WHERE messages.room = rooms.num AND seq BETWEEN first_seq AND last_seq
       ORDER BY seq DESC LIMIT 1) AS newest,
     EXISTS (SELECT 1 FROM former_texts WHERE former_texts.room = rooms.num) AS changing FROM`;
 const statements = {
   fresh: history.prepare(
-    `SELECT num, room, seq, text FROM chat_messages WHERE num > ? ORDER BY num LIMIT ${step}`,
+    `SELECT num, room, seq, text FROM chat_messages WHERE num > ? ORDER BY num LIMIT ${messagesPerStep}`,
   ),
   former: history.prepare(
-    `SELECT change, message, room, seq, text FROM former_texts WHERE change > ? ORDER BY change LIMIT ${step}`,
+    `SELECT change, message, room, seq, text FROM former_texts WHERE change > ? ORDER BY change LIMIT ${messagesPerStep}`,
   ),
   laterFormer: history.prepare('SELECT message, text FROM former_texts WHERE change > ? ORDER BY change'),
   forget: history.prepare('DELETE FROM former_texts WHERE change <= ?'),
@@ -83,27 +83,27 @@ const statements = {
 const cursors = new SealedCursors(digestKeyOf(history));
 const index = SearchIndex.open(history, path);
 let timer: NodeJS.Timeout | undefined;
-/** When the index has last followed a text that was edited or deleted. */
-let textsChanged = Number.NEGATIVE_INFINITY;
-/** Whether former texts may lie there that the index has followed. The server before may have been killed with some. */
-let isToForget = true;
+/** When the index last applied an edited or deleted text. */
+let lastTextChange = Number.NEGATIVE_INFINITY;
+/** Whether `former_texts` may have applied rows. A server that was killed may have left some. */
+let hasAppliedTexts = true;
 
-/** A room that the asker may read, and how far a search has looked through it, from its newest message on backwards. */
-interface Place {
+/** A readable room, and how far the search has gone in it, from the newest message backwards. */
+interface RoomCursor {
   room: number;
   id: string;
   first: number;
-  /** The newest message that is left. */
+  /** `seq` of the newest message not searched yet. */
   seq: number;
-  /** Its number, or a higher one; 0: none is left. */
+  /** Its number or an upper bound; 0 if none is left. */
   newest: number;
-  /** Whether the index has not followed all changes of its texts yet: 1 or 0. */
+  /** 1 if the index has not applied all changes of its texts yet, else 0. */
   changing: number;
 }
 
 type TextRow = Row & { num: number; text: string };
 
-interface Found {
+interface Match {
   num: number;
   id: string;
 }
@@ -111,7 +111,7 @@ interface Found {
 port.on('message', (requests: Request[]) => {
   for (const request of requests) {
     if ('op' in request) {
-      // Each by itself: the first need not wait for the others.
+      // One reply each, so that the first does not wait for the others.
       port.postMessage(answer(request) satisfies ThreadReply);
       continue;
     }
@@ -127,39 +127,39 @@ keepFollowing();
 function answer({ id, input }: ThreadCall): Batch {
   const files = [history, index.db];
   try {
-    // All statements see the same state of both files and take a single lock.
+    // All statements then see the same state of both files, with a single lock.
     for (const file of files) file.exec('BEGIN');
     const commit = statements.commit.get()?.num as number;
     return { outcomes: [{ id, value: search(input as SearchReads['search']['in']) }], commit };
   } catch (error) {
     return { outcomes: [{ id, ...readFailure(error) }] };
   } finally {
-    // Nothing was written. A failure of the disk may have ended it.
+    // Nothing was written. A disk failure may have ended the transaction.
     for (const file of files) if (file.isTransaction) file.exec('ROLLBACK');
   }
 }
 
-/** Each turn is a single step, so that a search need not wait until an old history is indexed. */
+/** One step per event-loop tick, so that searches do not wait until an old history is indexed. */
 function keepFollowing(): void {
   let more = false;
   try {
     more = follow();
     forget();
   } catch {
-    // A full disk, or one that fails: the next step tries again.
+    // The disk is full or failing. The next step tries again.
   }
-  const changing = performance.now() - textsChanged < followEvery;
-  timer = setTimeout(keepFollowing, more ? 0 : changing ? followChangesEvery : followEvery);
+  const changing = performance.now() - lastTextChange < followIntervalMs;
+  timer = setTimeout(keepFollowing, more ? 0 : changing ? followChangesIntervalMs : followIntervalMs);
 }
 
-/** Deletes the former texts that the index has followed. No search waits for that, or fails with it. */
+/** Deletes the applied rows of `former_texts`. Searches neither wait for this nor fail with it. */
 function forget(): void {
-  if (!isToForget) return;
+  if (!hasAppliedTexts) return;
   statements.forget.run(index.change);
-  isToForget = false;
+  hasAppliedTexts = false;
 }
 
-/** Takes the next changes and messages into the index. @returns whether there is more */
+/** Runs one indexing step. @returns whether there is more */
 function follow(): boolean {
   history.exec('BEGIN');
   let former: { change: number; message: number; room: number; seq: number; text: string }[];
@@ -169,20 +169,20 @@ function follow(): boolean {
   const current = new Map<number, string>();
   try {
     former = statements.former.all(index.change) as typeof former;
-    moreFormer = former.length === step;
-    // New messages only when all changes are followed: the index takes them in as they are now.
+    moreFormer = former.length === messagesPerStep;
+    // New messages only after all changes, because the index takes them with their current texts.
     if (!moreFormer) {
       for (const row of statements.fresh.iterate(index.message)) {
         fresh.push(row as (typeof fresh)[number]);
         characters += (row.text as string).length;
-        if (characters > stepCharacters) break;
+        if (characters > charactersPerStep) break;
       }
     }
     for (const { message } of former) {
       current.set(message, (statements.current.get(message)?.text as string | undefined) ?? '');
     }
     if (moreFormer) {
-      // A later step removes the next former text of a message, so this step has to add it.
+      // A later step removes the message's next former text, so this step must add that text.
       const open = new Set(current.keys());
       for (const row of statements.laterFormer.iterate(former.at(-1)?.change as number)) {
         const { message, text } = row as { message: number; text: string };
@@ -191,13 +191,13 @@ function follow(): boolean {
     }
     history.exec('COMMIT');
   } catch (error) {
-    // No search could begin one as long as this one is open.
+    // While it is open, no search could begin a transaction.
     if (history.isTransaction) history.exec('ROLLBACK');
     throw error;
   }
   if (former.length === 0 && fresh.length === 0) return false;
   const changes = new TextChanges();
-  // The index holds the first of a message's former texts.
+  // The index contains a message's first former text.
   const followed = new Set<number>();
   for (const { message, room, seq, text } of former) {
     if (message > index.message || followed.has(message)) continue;
@@ -208,15 +208,15 @@ function follow(): boolean {
   const change = former.at(-1)?.change ?? index.change;
   index.follow(changes, fresh.at(-1)?.num ?? index.message, change);
   if (former.length > 0) {
-    isToForget = true;
-    textsChanged = performance.now();
+    hasAppliedTexts = true;
+    lastTextChange = performance.now();
   }
-  return moreFormer || fresh.length === step || characters > stepCharacters;
+  return moreFormer || fresh.length === messagesPerStep || characters > charactersPerStep;
 }
 
 /**
- * Newest first, through all rooms at once. Each room is looked through by itself, and only as far as the page needs it:
- * what is in other rooms makes a search neither slower nor its pages shorter, so nothing is learnt of it.
+ * Searches all rooms at once, newest first. Each room is searched separately, only as far as the page needs. So the
+ * other rooms affect neither the duration nor the length of a page, and nothing about them leaks.
  */
 function search({
   query,
@@ -229,22 +229,22 @@ function search({
 }: SearchReads['search']['in']): SearchReads['search']['out'] {
   const before = cursors.open('search', from);
   const terms = query === undefined ? undefined : termsOfQuery(query);
-  const lookedFor = query?.toLowerCase() ?? '';
-  const fits = (row: TextRow) => isSearched(row, only) && row.text.toLowerCase().includes(lookedFor);
-  /** The room with the newest message that is left is the last one. */
-  const open = placesOf(rooms, everyPublic, except, before).sort((a, b) => a.newest - b.newest);
-  /** Newest first, and one more than fits. */
-  const found: Found[] = [];
+  const needle = query?.toLowerCase() ?? '';
+  const isMatch = (row: TextRow) => isSearched(row, only) && row.text.toLowerCase().includes(needle);
+  /** Sorted by the newest message not searched yet. The last room is next. */
+  const open = findRooms(rooms, everyPublic, except, before).sort((a, b) => a.newest - b.newest);
+  /** Newest first, at most two more than `limit`. */
+  const found: Match[] = [];
   let work = 0;
   let rest = 0;
   for (;;) {
     rest = open.at(-1)?.newest ?? 0;
     const isFull = (found[limit]?.num ?? 0) > rest;
-    if (rest === 0 || isFull || (work >= mostWork && rest < before - 1)) break;
-    const place = open.pop() as Place;
+    if (rest === 0 || isFull || (work >= maxWork && rest < before - 1)) break;
+    const place = open.pop() as RoomCursor;
     const { message, rows } = nextCandidate(place, terms, only.has, before);
     work += rowWork * rows + (message?.text.length ?? 0);
-    if (message !== undefined && fits(message)) {
+    if (message !== undefined && isMatch(message)) {
       insert(found, { num: message.num, id: place.id }, ({ num }) => -num);
       if (found.length > limit + 1) found.pop();
     }
@@ -257,32 +257,32 @@ function search({
   return pageOfSearch(cursors, messages, rest, limit);
 }
 
-/** The rooms with messages before that one. */
-function placesOf(
+/** Returns the rooms with messages before the cursor. */
+function findRooms(
   rooms: readonly string[],
   everyPublic: boolean,
   except: readonly string[],
   before: number,
-): Place[] {
+): RoomCursor[] {
   const rows = statements.rooms.all(JSON.stringify(rooms));
   if (everyPublic) for (const row of statements.publicRooms.iterate()) rows.push(row);
-  const found = new Map<string, Place>();
-  for (const row of rows) if (row.newest !== null) found.set(row.id as string, row as unknown as Place);
+  const found = new Map<string, RoomCursor>();
+  for (const row of rows) if (row.newest !== null) found.set(row.id as string, row as unknown as RoomCursor);
   for (const id of except) found.delete(id);
   for (const place of found.values()) place.newest = Math.min(place.newest, before - 1);
   return [...found.values()];
 }
 
-/** The next message of the room that may be one that is looked for. `terms` undefined: whatever its text is. */
+/** Finds the next message of the room that may match. @param terms undefined to accept any text */
 function nextCandidate(
-  place: Place,
+  place: RoomCursor,
   terms: readonly number[] | undefined,
   has: Holding | undefined,
   before: number,
 ): { message?: TextRow; rows: number } {
   const { room, first } = place;
   if (place.newest === before - 1) {
-    goOn(place, lastBefore(place, before));
+    moveCursor(place, findSeqBefore(place, before));
     if (place.newest === 0) return { rows: 1 };
   }
   let next: { seq?: number; left: number; rows: number } = { seq: place.seq, left: place.seq, rows: 0 };
@@ -290,7 +290,7 @@ function nextCandidate(
     if (has !== undefined) next = { ...newestHolding(place, has, first), rows: 1 };
   } else if (place.newest <= index.message) {
     next = index.candidate(room, terms, first, place.seq);
-    // A text that has changed since, the index may not have.
+    // A text that changed since may be missing in the index.
     const changed = place.changing && statements.newestChange.get(room, next.left, place.seq)?.seq;
     if (changed) next = { ...next, seq: changed as number, left: changed as number };
   }
@@ -298,15 +298,15 @@ function nextCandidate(
   const holds =
     seq !== undefined && (has === undefined || newestHolding({ room, seq }, has, seq).seq === seq);
   const row = holds ? statements.text.get(room, seq) : undefined;
-  goOn(place, next.left - 1);
-  // Beside those of the index, the message and the one after it.
+  moveCursor(place, next.left - 1);
+  // Besides the index rows: the message, and the one after it.
   const rows = next.rows + 2;
   return row === undefined ? { rows } : { message: row as unknown as TextRow, rows };
 }
 
-/** The newest message of the room that holds that, from its `seq` down to `first`. */
+/** Returns the newest message of the room with this kind of content, from its `seq` down to `first`. */
 function newestHolding(
-  { room, seq }: Pick<Place, 'room' | 'seq'>,
+  { room, seq }: Pick<RoomCursor, 'room' | 'seq'>,
   has: Holding,
   first: number,
 ): { seq?: number; left: number } {
@@ -314,15 +314,15 @@ function newestHolding(
   return found === null ? { left: first } : { seq: found as number, left: found as number };
 }
 
-/** Only what is there up to that message is left. */
-function goOn(place: Place, upTo: number): void {
+/** Moves the cursor of the room to its newest message up to `upTo`. */
+function moveCursor(place: RoomCursor, upTo: number): void {
   const row = upTo < place.first ? undefined : statements.newestUpTo.get(place.room, place.first, upTo);
   place.seq = (row?.seq as number | undefined) ?? 0;
   place.newest = (row?.num as number | undefined) ?? 0;
 }
 
-/** The place of the room's newest message before that one. */
-function lastBefore({ room, first, seq }: Place, before: number): number {
+/** Returns the `seq` of the room's newest message before number `before`. */
+function findSeqBefore({ room, first, seq }: RoomCursor, before: number): number {
   let [from, to] = [first - 1, seq];
   while (from < to) {
     const middle = Math.ceil((from + to) / 2);
@@ -333,14 +333,14 @@ function lastBefore({ room, first, seq }: Place, before: number): number {
   return from;
 }
 
-/** Keeps the list in the order of its keys. */
-function insert<T>(list: T[], one: T, keyOf: (one: T) => number): void {
-  const key = keyOf(one);
+/** Inserts an item into a list sorted by key. */
+function insert<T>(list: T[], item: T, keyOf: (item: T) => number): void {
+  const key = keyOf(item);
   let [from, to] = [0, list.length];
   while (from < to) {
     const middle = (from + to) >> 1;
     if (keyOf(list[middle] as T) > key) to = middle;
     else from = middle + 1;
   }
-  list.splice(from, 0, one);
+  list.splice(from, 0, item);
 }

@@ -13,31 +13,31 @@ import { erasedDigest, erasedSince, type ListedBefore } from './erased.ts';
 import { digestKeyOf, migrate } from './migrations.ts';
 import { openSqliteHistory } from './sqlite.ts';
 
-/** Milliseconds for which another program may lock the file. */
-const lockTimeout = 5000;
-/** Pages of 4 KB between two reports. */
-const pagesAtOnce = 2500;
-/** How many migrations this version knows. */
+/** Milliseconds to wait if another program has locked the file. */
+const lockTimeoutMs = 5000;
+/** Pages of 4 KB between two progress reports. */
+const pagesPerStep = 2500;
+/** The number of migrations in this version. */
 export const knownFormat = () => migrationsOf('SQLite', migrationsFolder).length;
 
 /**
- * Copies a history as it is at one moment, while a server may write to it.
+ * Copies a consistent state of a history, while a server may write to it.
  * @param onProgress from 0 to 1
- * @returns the number of its last migration
- * @throws Error of SQLite, or because the history is damaged or of a newer version
+ * @returns the number of the last migration
+ * @throws Error of SQLite, or if the history is damaged or from a newer version
  */
 export async function copyHistory(
   path: string,
   to: string,
   onProgress: (done: number) => void = () => {},
 ): Promise<number> {
-  const from = new DatabaseSync(path, { readOnly: true, timeout: lockTimeout });
+  const from = new DatabaseSync(path, { readOnly: true, timeout: lockTimeoutMs });
   try {
-    // In a transaction that reads: without it, each write of the server would let the copy begin again.
+    // In a read transaction. Without it, each write of the server would restart the copy.
     from.exec('BEGIN');
     from.prepare('SELECT count(*) FROM sqlite_master').get();
     await backup(from, to, {
-      rate: pagesAtOnce,
+      rate: pagesPerStep,
       progress: ({ totalPages, remainingPages }) => onProgress(1 - remainingPages / totalPages),
     });
   } finally {
@@ -45,13 +45,13 @@ export async function copyHistory(
   }
   return withFile(to, (copy) => {
     const format = formatOf(copy);
-    // Deleted texts that the index for searching has still to remove.
+    // Deleted texts that wait for the search index.
     copy.exec('DELETE FROM former_texts');
     return format;
   });
 }
 
-/** The ids under which the files of a history are stored. */
+/** Yields the IDs of all stored files. */
 export function* storedFiles(path: string): Generator<string> {
   const db = new DatabaseSync(path, { readOnly: true });
   try {
@@ -62,7 +62,7 @@ export function* storedFiles(path: string): Generator<string> {
   }
 }
 
-/** @returns whether a file with this id belongs to the history; and the end of asking */
+/** Opens the history to look up files. @returns `has`: whether it has the file with this ID */
 export function askingForFiles(path: string): { has(id: string): boolean; close(): void } {
   const db = new DatabaseSync(path, { readOnly: true });
   const known = db.prepare('SELECT 1 FROM chat_files WHERE stored = ?');
@@ -70,12 +70,11 @@ export function askingForFiles(path: string): { has(id: string): boolean; close(
 }
 
 /**
- * Makes a restored copy ready for a server: erases again who was erased after it was made, and empties what waits to be
- * sent.
- * @param replaced the history that it replaces, which may be missing
- * @param made when the copy was made, in milliseconds of the epoch
- * @param listed the erasures that were listed by then, which older backups do not say
- * @throws Error when the copy is damaged, of a newer version, or has a trigger or a view
+ * Prepares a restored copy for a server: erases users again who were erased after the backup, and clears queues.
+ * @param replaced path of the history to replace, which may be missing
+ * @param made when the copy was made, in Unix ms
+ * @param listed fingerprint of the erasure list at that time; older backups lack it
+ * @throws Error if the copy is damaged, from a newer version, or has a trigger or a view
  */
 export async function prepareRestored(
   path: string,
@@ -83,9 +82,9 @@ export async function prepareRestored(
   made: number,
   listed: ListedBefore | undefined,
 ): Promise<void> {
-  const again = await withFile(path, async (db) => {
+  const lost = await withFile(path, async (db) => {
     formatOf(db);
-    refuseProgram(db);
+    requireNoTriggers(db);
     migrate(db);
     db.exec(freeConsumers);
     const erased = await erasedSince(replaced, made - erasureMargin, listed);
@@ -98,13 +97,13 @@ export async function prepareRestored(
     }
     return [...found.values()];
   });
-  if (again.length > 0) await eraseIn(path, again);
+  if (lost.length > 0) await eraseIn(path, lost);
   await withFile(path, (db) => {
     db.exec(`${forRestored().join(';')}; DELETE FROM former_texts; DELETE FROM generations`);
   });
 }
 
-/** @throws Error when it is damaged, or of a newer version */
+/** @throws Error if the history is damaged, or from a newer version */
 function formatOf(db: DatabaseSync): number {
   const format = db.prepare('PRAGMA user_version').get()?.user_version as number;
   if (format > knownFormat()) throw tooNew(format, knownFormat());
@@ -114,19 +113,20 @@ function formatOf(db: DatabaseSync): number {
 }
 
 /**
- * No history has triggers or views. In a forged one they would act at each later write, and already at the cleaning here.
+ * Rejects triggers and views, which no history has. In a forged copy they would run at each write, starting with the
+ * ones below.
  * @throws Error
  */
-function refuseProgram(db: DatabaseSync): void {
+function requireNoTriggers(db: DatabaseSync): void {
   const found = db.prepare("SELECT 1 FROM sqlite_master WHERE type IN ('trigger', 'view')").get();
   if (found !== undefined) throw new Error('it has a trigger or a view, which no chat server has made');
 }
 
-/** Opens a file that nobody else has. It is a single file again at the end, synced. */
+/** Opens a file exclusively. Afterwards it is a single synced file again. */
 async function withFile<T>(path: string, work: (db: DatabaseSync) => T | Promise<T>): Promise<T> {
   const db = new DatabaseSync(path);
   try {
-    // Deleted data is overwritten, not only forgotten.
+    // Overwrite deleted data.
     db.exec('PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON');
     return await work(db);
   } finally {
@@ -134,7 +134,7 @@ async function withFile<T>(path: string, work: (db: DatabaseSync) => T | Promise
   }
 }
 
-/** Everybody whom a row names, some of them several times. */
+/** Yields the IDs of all users that rows name, with duplicates. */
 function* usersIn(db: DatabaseSync): Generator<string> {
   const columns = db
     .prepare(

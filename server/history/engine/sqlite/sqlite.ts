@@ -10,58 +10,58 @@ import { claim } from './claim.ts';
 import { isIndexed } from './index-state.ts';
 import { type Batch, type Request, readsAtStart } from './protocol.ts';
 
-/** Milliseconds until a thread that could not start is started again. They double with each try. */
-const pauses = { shortest: 500, longest: 30_000 };
+/** Delays in milliseconds before a failed start of a thread is retried. They double with each attempt. */
+const restartDelaysMs = { shortest: 500, longest: 30_000 };
 
-/** Milliseconds until a new message starts the thread for searching, which follows the history as often as that. */
-const indexLater = 1000;
+/** Milliseconds until a new message starts the search thread, which follows the history at the same interval. */
+const indexDelayMs = 1000;
 
 /**
- * The history in one SQLite file, in WAL mode. After the start the main thread does not touch the disk: one thread
- * writes, one reads, one searches. The latter two start when there is something for them to do, since each takes 8 MB.
- * If one cannot start then, what was asked of it is `storage_unavailable`, and it is tried again. The file belongs to one
- * chat server; other programs, such as a backup, may read it.
- * @param options.onFailure called if a thread has died, which only a bug can cause; nothing works from then on
- * @throws Error naming the file, when it cannot be opened, another chat server has it or a newer version wrote it, and
- * while a restored one is taking its place
+ * Opens the history in one SQLite file, in WAL mode. After the start the main thread does not access the disk: one
+ * thread writes, one reads, one searches. The latter two start on demand, because each takes 8 MB. If a thread cannot
+ * start, its calls fail with `storage_unavailable`, and the start is retried. The file belongs to one chat server;
+ * other programs, such as a backup, may read it.
+ * @param options.onFailure called if a thread dies, which only a bug can cause. All further calls fail.
+ * @throws Error naming the file if it cannot be opened, another chat server uses it, a newer version wrote it or a
+ * restore has not finished
  */
 export async function openSqliteHistory(options: {
   path: string;
   onFailure: (error: Error) => void;
   onBatch?: (batch: { messages: number; commitMs: number }) => void;
 }): Promise<History> {
-  const { path, claimed } = claimFile(resolve(options.path));
+  const { path, fileClaim } = claimFile(resolve(options.path));
   const listeners: ((change: Change) => void)[] = [];
-  /** The last transaction whose changes were handed out, and answers that have seen a later one. */
-  let handedOut = 0;
-  let early: { commit: number; settle: () => void }[] = [];
+  /** The last transaction whose changes are dispatched, and read results that include later ones. */
+  let dispatched = 0;
+  let waitingReads: { commit: number; settle: () => void }[] = [];
   const onRead = ({ commit = 0 }: Batch, settle: () => void) => {
-    if (commit <= handedOut) settle();
-    else early.push({ commit, settle });
+    if (commit <= dispatched) settle();
+    else waitingReads.push({ commit, settle });
   };
-  const reader = new ThreadAtNeed(() => Thread.start('reader', path, options.onFailure, onRead));
-  const searcher = new ThreadAtNeed(() => Thread.start('searcher', path, options.onFailure, onRead));
+  const reader = new LazyThread(() => Thread.start('reader', path, options.onFailure, onRead));
+  const searcher = new LazyThread(() => Thread.start('searcher', path, options.onFailure, onRead));
   const onCommitted = ({ changes = [], commitMs, commit = 0 }: Batch, settle: () => void) => {
     for (const change of changes) for (const listener of listeners) listener(change);
     settle();
-    handedOut = Math.max(handedOut, commit);
-    const due = early.filter((one) => one.commit <= handedOut);
-    early = early.filter((one) => one.commit > handedOut);
-    for (const one of due) one.settle();
+    dispatched = Math.max(dispatched, commit);
+    const readyReads = waitingReads.filter((read) => read.commit <= dispatched);
+    waitingReads = waitingReads.filter((read) => read.commit > dispatched);
+    for (const read of readyReads) read.settle();
     const messages = changes.filter((change) => change.type === 'message' && change.is === 'new').length;
     if (messages > 0 && commitMs !== undefined) options.onBatch?.({ messages, commitMs });
-    if (changes.some(isForIndexNow)) searcher.start();
-    else if (messages > 0) searcher.startWithin(indexLater);
+    if (changes.some(needsIndexNow)) searcher.start();
+    else if (messages > 0) searcher.startWithin(indexDelayMs);
   };
   let opened: Thread | undefined;
   try {
     opened = await Thread.start('writer', path, options.onFailure, onCommitted);
-    // After the writer, which has migrated it.
+    // After the writer has migrated the file.
     if (!isIndexed(path)) searcher.start();
   } catch (error) {
-    // As long as it may write, the file is claimed.
+    // Release the file only once the writer has stopped.
     await opened?.close();
-    claimed.close();
+    fileClaim.close();
     throw error;
   }
   const writer = opened;
@@ -70,14 +70,14 @@ export async function openSqliteHistory(options: {
     write: methods((op, input, asker) =>
       writer.call(asker === undefined ? { op, input } : { op, input, asker }),
     ),
-    // The writer answers it, since what it asks about may still be on its way to the disk.
+    // By the writer, because the write in question may not be committed yet.
     probe: methods((op, input) => writer.call({ op, input, probe: true })),
     read: methods((op, input) => {
-      // Searches have their own thread: a long one holds up no other read.
+      // Searches have their own thread, so a long one does not block other reads.
       const thread = op in readsAtStart ? writer : op === 'search' ? searcher : reader;
       return thread.call({ op, input, read: true });
     }),
-    // No other server writes here, and a write or a read resolves when all that it has done or seen was handed out.
+    // No other server writes here, and each write or read resolves after the changes that it includes are dispatched.
     current: () => Promise.resolve(),
     onChange: (listener) => {
       listeners.push(listener);
@@ -86,22 +86,22 @@ export async function openSqliteHistory(options: {
       await searcher.close();
       await reader.close();
       await writer.close();
-      claimed.close();
+      fileClaim.close();
     },
   };
 }
 
-/** A restored history that is about to take the place of another one: see server/backup/restore.ts. */
+/** The path of a restored history before it replaces the old one: see server/backup/restore.ts. */
 export const restoredOf = (path: string): string => `${path}-restored`;
 
-/** Whether the index for searching has to follow it at once: former texts stay in the history until it has. */
-function isForIndexNow(change: Change): boolean {
+/** Whether the search index must follow at once: until then deleted texts stay in the history. */
+function needsIndexNow(change: Change): boolean {
   if (change.type === 'message') return change.is !== 'new';
   return change.type === 'reset' || (change.type === 'room' && change.is === 'deleted');
 }
 
-/** Makes the file if there is none, and claims it for this process. @returns its path without symbolic links */
-function claimFile(path: string): { path: string; claimed: { close(): void } } {
+/** Creates the file if it is missing, and claims it for this process. @returns its path without symbolic links */
+function claimFile(path: string): { path: string; fileClaim: { close(): void } } {
   try {
     makeFolder(dirname(path));
     closeSync(openSync(path, 'a', 0o600));
@@ -111,16 +111,16 @@ function claimFile(path: string): { path: string; claimed: { close(): void } } {
         'a backup was being restored here, and that was interrupted: do it once more with the command "restore"',
       );
     }
-    // Not a lock on the database itself, which others may read: a backup, for instance.
+    // A lock file, not a lock on the database, because other programs may read that.
     const inUse =
       'another chat server, perhaps that of another site, is using it: stop that one if it is of the same site, else give each site its own CHAT_HISTORY and CHAT_FILES';
-    return { path: real, claimed: claim(`${real}-lock`, inUse) };
+    return { path: real, fileClaim: claim(`${real}-lock`, inUse) };
   } catch (error) {
     throw cannotOpen(path, error);
   }
 }
 
-/** @throws Error that says how root makes it, if this account may not */
+/** @throws Error with the command for root, if this account lacks the permission */
 function makeFolder(folder: string): void {
   try {
     mkdirSync(folder, { recursive: true });
@@ -137,7 +137,7 @@ function accountName(): string {
   try {
     return userInfo().username;
   } catch {
-    // A container may run as a number that no account has.
+    // A container may run under a user ID without an account.
     return String(process.geteuid?.());
   }
 }
@@ -146,13 +146,13 @@ function cannotOpen(path: string, cause: unknown): Error {
   return new Error(`the history ${path} cannot be opened: ${(cause as Error).message}`, { cause });
 }
 
-/** A thread that starts with the first call. */
-class ThreadAtNeed {
+/** A thread that starts on the first call. */
+class LazyThread {
   readonly #start: () => Promise<Thread>;
-  /** Rejected during the pause after a start that failed. */
+  /** A rejected promise while the retry of a failed start is pending. */
   #starting: Promise<Thread> | undefined;
   #thread: Thread | undefined;
-  #pause = pauses.shortest;
+  #pause = restartDelaysMs.shortest;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -160,7 +160,7 @@ class ThreadAtNeed {
     this.#start = start;
   }
 
-  /** Starts it, if it is not there yet. */
+  /** Starts the thread if it is not running. */
   start(): void {
     if (this.#starting !== undefined || this.#closed) return;
     clearTimeout(this.#timer);
@@ -173,7 +173,7 @@ class ThreadAtNeed {
     );
   }
 
-  /** Starts it after at most so many milliseconds. */
+  /** Starts the thread within `ms` milliseconds. */
   startWithin(ms: number): void {
     if (this.#starting !== undefined || this.#closed) return;
     this.#timer ??= setTimeout(() => this.start(), ms).unref();
@@ -185,7 +185,7 @@ class ThreadAtNeed {
       this.#starting = undefined;
       this.start();
     }, this.#pause).unref();
-    this.#pause = Math.min(2 * this.#pause, pauses.longest);
+    this.#pause = Math.min(2 * this.#pause, restartDelaysMs.longest);
   }
 
   call<T>(call: Parameters<Thread['call']>[0]): Promise<T> {
@@ -212,10 +212,10 @@ function closed(cause?: unknown): RequestError {
   return new RequestError('storage_unavailable', 'the history is closed', { cause });
 }
 
-/** A worker thread that answers calls in the order in which they were made. */
+/** A worker thread. It handles calls in order. */
 class Thread {
   readonly #worker: Worker;
-  /** The calls of one turn of the event loop go together: each message between threads costs more than most calls. */
+  /** Calls of one event-loop tick are sent together, because a message between threads costs more than most calls. */
   #outgoing: Request[] = [];
   readonly #pending = new Map<number, { resolve: (value: never) => void; reject: (error: Error) => void }>();
   #next = 0;
@@ -232,7 +232,7 @@ class Thread {
     onFailure: (error: Error) => void,
     onBatch: (batch: Batch, settle: () => void) => void,
   ): Promise<Thread> {
-    // Tests run bundles, in which this file and the thread's are compiled.
+    // In the bundles that tests run, this file and the thread's are compiled.
     const file = new URL(`./${name}${extname(import.meta.url)}`, import.meta.url);
     const worker = new Worker(file, { workerData: { path } });
     const thread = new Thread(worker);
@@ -259,7 +259,6 @@ class Thread {
     const id = this.#next++;
     return new Promise((resolve, reject) => {
       this.#pending.set(id, { resolve, reject });
-      // The history's interface pairs the names of calls with their inputs.
       this.#send({ id, ...call } as Request);
     });
   }

@@ -27,66 +27,63 @@ import {
 } from './protocol.ts';
 import { purger } from './purge.ts';
 
-/**
- * The one thread that writes. Writes that arrived while the last transaction ran share the next one, and its sync to
- * the disk (group commit).
- */
+/** The writing thread. Writes that arrive during a transaction share the next one and its sync (group commit). */
 const { path } = workerData as { path: string };
 if (parentPort === null) throw new Error('writer.ts runs as a worker thread');
 const port = parentPort;
 
-/** The most requests in a transaction. That bounds the time it takes, and so how long the first of its senders waits. */
+/** Limits of one transaction. They bound its duration, and so how long the first sender waits. */
 const maxBatch = { calls: 1000, characters: 16 * 1024 * 1024 };
 
-/** The size to which the WAL is cut, in bytes: it reaches it by SQLite's own rule, a checkpoint at 1,000 pages. */
+/** The size in bytes to which the WAL is truncated: where SQLite runs its automatic checkpoint, at 1,000 pages. */
 const maxWal = 1000 * 4096;
 
-/** Another program may hold the file for a moment, a backup for instance. */
-const lockTimeout = 1000;
+/** Milliseconds to wait if another program, such as a backup, has locked the file. */
+const lockTimeoutMs = 1000;
 
-/** Milliseconds after which a deleted text is removed from the WAL; also the pause before another try. */
-const eraseAfter = 10_000;
+/** Milliseconds until a deleted text is removed from the WAL, and between attempts. */
+const eraseDelayMs = 10_000;
 
-/** Milliseconds between two steps that delete messages of deleted rooms, and old ones. */
-const purgeEvery = 20;
-/** Most milliseconds until it is seen that the index for searching has followed; a full disk may keep it from that. */
-const longestWait = 1000;
+/** Milliseconds between two deletion steps. */
+const purgeIntervalMs = 20;
+/** Maximum milliseconds between checks whether the search index has followed. A full disk may block it. */
+const maxPurgeDelayMs = 1000;
 
-const db = new DatabaseSync(path, { enableForeignKeyConstraints: true, timeout: lockTimeout });
+const db = new DatabaseSync(path, { enableForeignKeyConstraints: true, timeout: lockTimeoutMs });
 const disk = new Disk(db, path);
 disk.lend(() => {
   db.exec('PRAGMA journal_mode = WAL');
-  // FULL, not NORMAL: an acknowledged message survives the loss of power.
+  // FULL, not NORMAL, so that acknowledged messages survive a power loss.
   db.exec('PRAGMA synchronous = FULL');
-  // Deleted data is overwritten, not only forgotten.
+  // Overwrite deleted data.
   db.exec('PRAGMA secure_delete = ON');
   migrate(db);
   db.prepare('DELETE FROM chat_bans WHERE until <= ?').run(Date.now());
-  // Their holder has ended: the file belongs to one server.
+  // The holders have ended, because the file belongs to one server.
   db.exec('UPDATE chat_consumers SET held_until = 0');
   beginGeneration(db);
   db.exec('UPDATE chat_commits SET num = 0');
 });
 /**
- * The transactions with changes are numbered. Other threads see one as soon as it is committed, before the main thread can
- * have heard of it: by the number it knows what their answers must wait for.
+ * Numbers the transactions with changes. Other threads see a commit before the main thread has its changes. The
+ * number tells which changes must be dispatched before a read result.
  */
 const nextCommit = db.prepare('UPDATE chat_commits SET num = num + 1 RETURNING num');
-// While a backup reads, say, the WAL grows beyond that, and by itself the file would never shrink again.
+// The WAL grows beyond this, for example during a backup, and SQLite would not shrink the file otherwise.
 db.exec(`PRAGMA journal_size_limit = ${maxWal}`);
 const connection = new SqliteConnection(db);
 const dialect = sqlite(db);
 const digestKey = digestKeyOf(db);
 const kept = new Kept();
 const context = { dialect, cursors: new SealedCursors(digestKey) };
-/** The types of changes that go into the log. */
+/** The change types to log. */
 let types = connection.answered(wantedTypes());
-const deleted = purger(db);
-let erasing: NodeJS.Timeout | undefined;
-/** Deletions that the last run has left half done. */
-let purging: NodeJS.Timeout | undefined = setTimeout(purge, purgeEvery);
-/** The pause before its next step. */
-let waited = purgeEvery;
+const deletions = purger(db);
+let eraseTimer: NodeJS.Timeout | undefined;
+/** Finishes the deletions of the previous process. */
+let purgeTimer: NodeJS.Timeout | undefined = setTimeout(purge, purgeIntervalMs);
+/** The delay before the next step, in milliseconds. */
+let purgeDelayMs = purgeIntervalMs;
 
 port.on('message', (first: Request[]) => {
   const requests = [...first];
@@ -98,9 +95,9 @@ port.on('message', (first: Request[]) => {
   const calls = requests.filter((request) => 'op' in request);
   for (const rest = [...calls]; rest.length > 0; ) serve(rest.splice(0, batchOf(subjects, rest, maxBatch)));
   if (calls.length < requests.length) {
-    clearTimeout(erasing);
-    clearTimeout(purging);
-    // With the reserve, where it has to be: what is closed then leaves no WAL for the next start.
+    clearTimeout(eraseTimer);
+    clearTimeout(purgeTimer);
+    // With the reserve if needed, so that no WAL is left for the next start.
     disk.makeRoom();
     db.close();
     port.close();
@@ -113,12 +110,12 @@ type Write = Exclude<ThreadCall, ReadCall>;
 function serve(calls: readonly ThreadCall[]): void {
   const writes = calls.filter((call): call is Write => !('read' in call));
   const batch: Batch = writes.length > 0 ? commit(writes) : { outcomes: [] };
-  // After the transaction: what they tell is on the disk.
+  // After the transaction, because they may include its changes, which must be on the disk.
   for (const call of calls) if ('read' in call) batch.outcomes.push(answer(call));
   port.postMessage(batch satisfies ThreadReply);
   const forgets = writes.some(({ op }) => op === 'forgetFiles' || op === 'eraseStep');
-  if (forgets || batch.changes?.some(erases)) erasing ??= setTimeout(erase, eraseAfter);
-  if (batch.changes?.some(leavesMessages)) purging ??= setTimeout(purge, purgeEvery);
+  if (forgets || batch.changes?.some(removesText)) eraseTimer ??= setTimeout(erase, eraseDelayMs);
+  if (batch.changes?.some(needsPurge)) purgeTimer ??= setTimeout(purge, purgeIntervalMs);
   disk.checkpointInTime();
 }
 
@@ -133,11 +130,10 @@ function answer({ id, op, input }: ReadCall): ThreadOutcome {
 
 function commit(calls: readonly Write[]): Batch {
   try {
-    return withRoom(calls);
+    return commitWithSpace(calls);
   } catch (error) {
-    // Each by itself, so that a call that needs no space on the disk (a repeat) does not fail with others. If another
-    // program
-    // has locked the file, each of them would wait for it again.
+    // One at a time: a call that needs no disk space, such as a duplicate, must not fail with the others. But if
+    // another program has locked the file, each would wait for the lock again.
     if (calls.length > 1 && !isLocked(error)) {
       const singly = calls.map((call) => commit([call]));
       return {
@@ -150,27 +146,29 @@ function commit(calls: readonly Write[]): Batch {
   }
 }
 
-/** If there is no room for the transaction, makes some and tries again; what adds nothing may use the reserve. */
-function withRoom(calls: readonly Write[]): Batch {
+/**
+ * Runs a transaction. If the disk is full, frees space and tries again. Calls that add nothing may use the reserve.
+ */
+function commitWithSpace(calls: readonly Write[]): Batch {
   if (!calls.some(addsToHistory)) return disk.lend(() => transact(calls, false));
-  const roomLeft = disk.hasRoom();
+  const hasSpace = disk.hasRoom();
   try {
-    return transact(calls, roomLeft);
+    return transact(calls, hasSpace);
   } catch (error) {
     if (!isFull(error)) throw error;
     disk.makeRoom();
-    return transact(calls, roomLeft);
+    return transact(calls, hasSpace);
   }
 }
 
-function transact(calls: readonly Write[], roomLeft: boolean): Batch {
+function transact(calls: readonly Write[], hasSpace: boolean): Batch {
   const began = performance.now();
-  const tooLarge = calls.map((call) => !roomLeft && addsToHistory(call));
+  const lacksSpace = calls.map((call) => !hasSpace && addsToHistory(call));
   listErased(path, calls.flatMap(erasedBy));
   const { outcomes, changes, commit } = inTransaction(() => {
     const transaction = new Transaction();
     const place = { dialect, transaction, subjects, digestKey, kept };
-    const asked = calls.map((call, n) => ({ ...call, probe: call.probe === true || tooLarge[n] }));
+    const asked = calls.map((call, n) => ({ ...call, probe: call.probe === true || lacksSpace[n] }));
     const done = connection.answered(carryOut(place, asked));
     types = connection.answered(typesAfter(calls, types));
     const logged = ofTypes(done.changes, types);
@@ -178,7 +176,7 @@ function transact(calls: readonly Write[], roomLeft: boolean): Batch {
     connection.answered(transaction.flush());
     return { ...done, commit: done.changes.length === 0 ? 0 : (nextCommit.get()?.num as number) };
   });
-  const answers = calls.map((call, n) => outcomeOf(call, outcomes[n] as Outcome, tooLarge[n] === true));
+  const answers = calls.map((call, n) => outcomeOf(call, outcomes[n] as Outcome, lacksSpace[n] === true));
   return { outcomes: answers, changes, commit, commitMs: performance.now() - began };
 }
 
@@ -190,10 +188,10 @@ function erasedBy(call: Write): ListedErasure[] {
   return [{ at, messages, digest: erasedDigest(digestKey, user) }];
 }
 
-function outcomeOf({ id, probe }: Write, outcome: Outcome, isTooLarge: boolean): ThreadOutcome {
+function outcomeOf({ id, probe }: Write, outcome: Outcome, isOutOfSpace: boolean): ThreadOutcome {
   if ('error' in outcome) return { id, ...refusal(outcome.error) };
-  // A repeat needs no room.
-  if (isTooLarge && probe !== true && outcome.value === null)
+  // A duplicate needs no space.
+  if (isOutOfSpace && probe !== true && outcome.value === null)
     return { id, code: 'storage_full', detail: 'less than 128 KB is free on the disk of the history' };
   return { id, value: outcome.value };
 }
@@ -211,49 +209,49 @@ function inTransaction<T>(task: () => T): T {
   }
 }
 
-function erases(change: Change): boolean {
+function removesText(change: Change): boolean {
   if (change.type === 'report') return change.closed;
   if (change.type === 'held') return change.is === 'discarded';
   if (change.type === 'message' && change.reacted !== undefined) return false;
   return (change.type === 'message' || change.type === 'room') && change.is !== 'new';
 }
 
-/** A deleted room, or one whose first messages may be too old. */
-function leavesMessages(change: Change): boolean {
+/** Whether a change may leave data to delete: a deleted room, or expired messages. */
+function needsPurge(change: Change): boolean {
   return change.type === 'room' && change.is !== 'new';
 }
 
-/** A step of deleting what was in deleted rooms, and what is too old. Requests of users run in between. */
+/** Runs a deletion step. User requests run between the steps. */
 function purge(): void {
-  purging = undefined;
-  let pause = purgeEvery;
+  purgeTimer = undefined;
+  let pause = purgeIntervalMs;
   try {
-    const room = deleted.room();
+    const room = deletions.room();
     if (room === undefined) return;
-    if (deleted.indexFollows()) {
-      const step = (size: 'large' | 'small') => () => inTransaction(() => deleted.purge(room, size));
+    if (deletions.indexFollows()) {
+      const step = (size: 'large' | 'small') => () => inTransaction(() => deletions.purge(room, size));
       disk.lend(step('large'), step('small'));
       disk.checkpointInTime();
-      erasing ??= setTimeout(erase, eraseAfter);
-    } else pause = Math.min(2 * waited, longestWait);
+      eraseTimer ??= setTimeout(erase, eraseDelayMs);
+    } else pause = Math.min(2 * purgeDelayMs, maxPurgeDelayMs);
   } catch (error) {
     if (!isStorage(error)) throw error;
-    // A full disk, or one that fails.
-    pause = eraseAfter;
+    // The disk is full or failing.
+    pause = eraseDelayMs;
   }
-  waited = pause;
-  purging = setTimeout(purge, pause);
+  purgeDelayMs = pause;
+  purgeTimer = setTimeout(purge, pause);
 }
 
-/** Deleted and edited texts are overwritten in the database; this truncates the WAL, which still has them. */
+/** Truncates the WAL, which still has edited and deleted texts. The database has already overwritten them. */
 function erase(): void {
-  erasing = undefined;
+  eraseTimer = undefined;
   try {
     const result = db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get();
     if (result?.busy === 0) return;
   } catch (error) {
     if (!isStorage(error)) throw error;
-    // A full disk, or one that fails.
+    // The disk is full or failing.
   }
-  erasing = setTimeout(erase, eraseAfter);
+  eraseTimer = setTimeout(erase, eraseDelayMs);
 }
