@@ -1,10 +1,10 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { chatServerHere } from '../helpers/chat-here.ts';
-import { chatProgram, type RunningChat } from '../helpers/chat-server.ts';
+import { chatProgram, type RunningChat, startChatServer } from '../helpers/chat-server.ts';
 import { ownPort, startChild } from '../helpers/child.ts';
 import { startMemcached } from '../helpers/memcached.ts';
 
@@ -63,6 +63,20 @@ describe('settings from a file', () => {
     );
     expect(chat.output()).not.toContain('geheim');
   });
+});
+
+test('before the first visitor, one thread runs beside the main one: each costs 10 MB', async () => {
+  const chat = await startChatServer({ CHAT_SESSION_STORE: 'file:///tmp' });
+  try {
+    // The answer comes after the reads and sweeps of the start.
+    expect((await fetch(`http://127.0.0.1:${chat.port}/healthz`)).ok).toBe(true);
+    const threads = readdirSync(`/proc/${chat.pid}/task`).map((thread) =>
+      readFileSync(`/proc/${chat.pid}/task/${thread}/comm`, 'utf8').trim(),
+    );
+    expect(threads.filter((name) => name === 'WorkerThread')).toHaveLength(1);
+  } finally {
+    await chat.stop();
+  }
 });
 
 describe('a session store that cannot be read: the server starts, and its log says what is wrong', () => {

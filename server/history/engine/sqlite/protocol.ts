@@ -16,11 +16,12 @@ export type ReadCall = {
 /** Sent in arrays: the requests of one event-loop tick. */
 export type Request = ThreadCall | { close: true };
 
-/** Reads that the server runs at its start. The writer thread answers them, so that the reader need not start. */
+/** Reads that the server runs without any user, such as at its start. The writer answers them, so that no reader starts. */
 export const readsAtStart = {
   publicRooms: true,
   bans: true,
   restrictions: true,
+  heldBefore: true,
 } as const satisfies Partial<Record<keyof Reads, true>>;
 
 /** `internal`: a bug in this program. `current` belongs to the `conflict` of an edit. */
