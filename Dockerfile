@@ -55,35 +55,35 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=5s \
 STOPSIGNAL SIGWINCH
 CMD ["apache2", "-DFOREGROUND"]
 
-# The browser client for the chat server.
-FROM ${NODE_IMAGE} AS client
+# The bundles of the server and its browser client.
+FROM ${NODE_IMAGE} AS build
 WORKDIR /srv/chat
 COPY package.json package-lock.json .npmrc ./
 COPY packages ./packages
 # The bundler's native part is one of the optional packages, so here they all come.
 RUN npm ci --ignore-scripts
 COPY tsconfig.json ./
+COPY scripts ./scripts
 COPY server ./server
 COPY client ./client
 # The guide for owners of a new chat is made of it.
 COPY docs/element.md ./docs/
-RUN npx vite build client
+RUN npx vite build client && node scripts/server-bundles.ts dist
+# The optional packages are Node, which the image has, and native code for pictures, which are decoded by WebAssembly. The
+# packages of the workspace are in the bundles.
+RUN npm ci --omit=dev --omit=optional --ignore-scripts && rm node_modules/php-session*
 
 # The chat server.
 FROM ${NODE_IMAGE} AS chat
 ENV NODE_ENV=production
 WORKDIR /srv/chat
-COPY package.json package-lock.json .npmrc ./
-COPY packages ./packages
-# The optional packages are Node, which the image has, and native code for pictures, which are decoded by WebAssembly.
-RUN npm ci --omit=dev --omit=optional --ignore-scripts && npm cache clean --force
-COPY server ./server
+COPY package.json ./
 COPY bin ./bin
 COPY docs ./docs
+COPY --from=build /srv/chat/node_modules ./node_modules
+COPY --from=build /srv/chat/dist ./dist
+COPY --from=build /srv/chat/client/dist ./dist/client/dist
 RUN ln -s /srv/chat/bin/php-session-chat /usr/local/bin/php-session-chat
-# Messages name the command as it is typed here.
-ENV PHP_SESSION_CHAT_COMMAND=1
-COPY --from=client /srv/chat/client/dist ./client/dist
 # The defaults of CHAT_HISTORY and CHAT_FILES are in the folder `data`, and a file of settings can set others.
 RUN mkdir /data && chown node:node /data && ln -s /data data
 
@@ -103,4 +103,4 @@ VOLUME /data
 EXPOSE 7070
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s \
     CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.CHAT_PORT || 7070}/healthz`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
-CMD ["node", "--max-semi-space-size=4", "--heap-growing-percent=50", "server/command/main.ts", "run"]
+CMD ["php-session-chat", "run"]

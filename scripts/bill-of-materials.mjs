@@ -9,7 +9,8 @@ import { root } from './npm-packages.mjs';
 const development = 'cdx:npm:package:development';
 
 /**
- * Lists the contents of the packages as CycloneDX: their dependencies, and the packages whose code is in the built client.
+ * Lists the contents of the packages as CycloneDX: their dependencies, and the packages whose code is bundled with the server
+ * and the client.
  * npm writes a random number and the time of day into it.
  * @param {number} made the time, in seconds of the epoch
  * @returns {{ serialNumber: string, components: Component[] }}
@@ -19,7 +20,7 @@ export function billOfMaterials(made) {
   const bill = JSON.parse(execFileSync('npm', ['sbom', ...form], { cwd: root, encoding: 'utf8' }));
   bill.metadata.timestamp = new Date(made * 1000).toISOString();
   delete bill.serialNumber;
-  const built = inClient();
+  const built = bundled();
   for (const one of bill.components) {
     // npm names a workspace after its folder, and `php-session` is another package.
     one.name = one['bom-ref'].replace(/@[^@]*$/, '');
@@ -48,9 +49,11 @@ export function billOfMaterials(made) {
   return bill;
 }
 
-/** The packages whose code is in the client, which is built. */
-function inClient() {
+/** The packages whose code is in the bundles of `npm pack`. */
+function bundled() {
   /** @type {{ name: string, version: string }[]} */
-  const list = JSON.parse(readFileSync(join(root, 'client/dist/licenses.json'), 'utf8'));
+  const list = ['client/dist', 'server'].flatMap((folder) =>
+    JSON.parse(readFileSync(join(root, 'dist', folder, 'licenses.json'), 'utf8')),
+  );
   return new Set(list.map(({ name, version }) => `${name}@${version}`));
 }

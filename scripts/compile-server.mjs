@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { root, runtime } from './npm-packages.mjs';
@@ -9,19 +9,18 @@ import { root, runtime } from './npm-packages.mjs';
 const longestStart = 30_000;
 
 /**
- * Starts the chat server once, as `npm run server` does, with an unused history and port. Node then caches the compiled
- * code, and the next start takes half the CPU and two thirds of the memory. The cache belongs to one account: a server
- * that runs as another one fills its own cache at its first start.
+ * Starts the chat server once, with an unused history and port. Node then caches the compiled code, and the next start takes
+ * half the CPU and two thirds of the memory. The cache belongs to one account: a server that runs as another account fills
+ * its own cache at its first start.
  */
 async function compileServer() {
-  const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   const folder = mkdtempSync(join(tmpdir(), 'php-session-chat-'));
-  const { PATH, NODE_COMPILE_CACHE } = runtime().env;
-  const server = spawn('sh', ['-c', `${scripts.server} --settings=`], {
+  const { PATH, NODE_COMPILE_CACHE = join(root, 'node_modules/.cache/node') } = runtime().env;
+  const server = spawn(join(root, 'bin/php-session-chat'), ['run', '--settings='], {
     cwd: root,
     env: {
       PATH,
-      ...(NODE_COMPILE_CACHE === undefined ? {} : { NODE_COMPILE_CACHE }),
+      NODE_COMPILE_CACHE,
       CHAT_HOST: '127.0.0.1',
       CHAT_PORT: '0',
       CHAT_SESSION_STORE: `file://${folder}`,

@@ -6,17 +6,17 @@ import { root, runtime } from './npm-packages.mjs';
 import { runQuietly } from './quiet.mjs';
 
 const dist = join(root, 'dist');
-/** The packages that the chat contains. */
-const packages = ['php-session', 'session-server'];
+/** The package for other programs, which the chat contains. */
+const library = 'php-session';
 
 /**
- * `npm pack` runs this before it packs the chat, or the package in the named folder of `packages/`; with `--restore` after
- * it. Node does not run TypeScript in an installed package.
+ * `npm pack` runs this before it packs the chat or the library, and with `--restore` after the library. Node does not run
+ * TypeScript in an installed package.
  */
 async function build() {
   const [option, folder = option] = process.argv.slice(2);
   if (folder === undefined) return await buildChat();
-  if (!packages.includes(folder)) throw new Problem(`package.mjs: there is no package ${folder}`, USAGE);
+  if (folder !== library) throw new Problem(`package.mjs: there is no package ${folder}`, USAGE);
   const place = join(root, 'packages', folder);
   const license = join(place, 'LICENSE');
   if (option === '--restore') {
@@ -34,31 +34,29 @@ async function build() {
 /** `dist/` has the folders of the checkout, so that files find each other in both by the same paths. */
 async function buildChat() {
   rmSync(dist, { recursive: true, force: true });
-  await compile('tsconfig.build.json');
+  await bundleServer();
   await compile('client/tsconfig.build.json');
   await buildClient();
   cpSync(join(root, 'client/dist'), join(dist, 'client/dist'), {
     recursive: true,
     filter: (path) => path !== mark,
   });
-  cpSync(join(root, 'package.json'), join(dist, 'package.json'));
-  // Migrations and the texts of notifications.
-  cpSync(join(root, 'server'), join(dist, 'server'), {
-    recursive: true,
-    filter: (path) => !/\.(ts|md)$/.test(path),
-  });
-  for (const folder of packages) {
-    await buildPackage(folder);
-    const manifest = readManifest(folder, toCompiled);
-    // npm would not pack a folder of this name at the top.
-    const into = join(dist, 'node_modules', manifest.name);
-    cpSync(join(root, 'packages', folder, 'dist'), join(into, 'dist'), { recursive: true });
-    writeManifest(into, manifest);
-  }
+  await buildPackage(library);
+  const manifest = readManifest(library, toCompiled);
+  // npm would not pack a folder of this name at the top.
+  const into = join(dist, 'node_modules', manifest.name);
+  cpSync(join(root, 'packages', library, 'dist'), join(into, 'dist'), { recursive: true });
+  writeManifest(into, manifest);
   // The former place of php-sessions.
   for (const ending of ['js', 'd.ts'])
     writeFileSync(join(dist, `session.${ending}`), "export * from 'php-sessions';\n");
   return 0;
+}
+
+async function bundleServer() {
+  const { node, env } = runtime();
+  const result = await runQuietly(node, [join(root, 'scripts/server-bundles.ts'), dist], { cwd: root, env });
+  if (!result.ok) throw new Problem(`The server could not be bundled:\n\n${result.output}`);
 }
 
 /** Compiles a package for older versions of Node, with types. @param {string} folder */

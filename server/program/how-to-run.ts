@@ -1,8 +1,5 @@
-/** The package is compiled to JavaScript. */
-const isPackage = import.meta.url.endsWith('.js');
-
-/** The package and the image install a command. In a checkout, npm scripts run it. */
-const isInstalled = isPackage || process.env.PHP_SESSION_CHAT_COMMAND !== undefined;
+/** The packages and the image contain JavaScript, and install a command. In a checkout, npm scripts run it. */
+const isInstalled = import.meta.url.endsWith('.js');
 
 /** The npm scripts of commands that have one. */
 const scripts: Record<string, string> = {
@@ -29,8 +26,8 @@ export function howToRun(command: string, options = '', isPiped = false): string
 export const callersFolder = (env: NodeJS.ProcessEnv): string =>
   (isInstalled ? undefined : env.INIT_CWD) ?? process.cwd();
 
-/** The documentation. The image contains the sources instead of `dist/`. */
-const docs = new URL(isPackage ? '../../../docs/' : '../../docs/', import.meta.url).pathname;
+/** The documentation, seen from `dist/server/program/`. */
+const docs = new URL('../../../docs/', import.meta.url).pathname;
 
 /** Replaces names of pages, such as docs/install.md, by their absolute paths if the program is installed. */
 export const withDocs = (text: string): string =>

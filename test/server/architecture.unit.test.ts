@@ -276,22 +276,18 @@ test('the chat server is started with the same options of Node, and keeps what N
   const [, options] = /exec node (.*) server\/command\/main\.ts run/.exec(read('package.json')) ?? [];
   expect(options).toMatch(/^--/);
   const places: [file: string, start: (options: string) => string, cache: string][] = [
-    [
-      'Dockerfile',
-      (o) => `["node", ${list(o, '"')}, "server/command/main.ts", "run"]`,
-      'ENV NODE_COMPILE_CACHE=',
-    ],
+    ['Dockerfile', () => 'CMD ["php-session-chat", "run"]', 'ENV NODE_COMPILE_CACHE='],
     ['bin/php-session-chat', (o) => `"$node" ${o} `, ''],
     ['docs/operate.md', () => '/php-session-chat run\n', '\nEnvironment=NODE_COMPILE_CACHE='],
-    ['scripts/site.mjs', (o) => `...[${list(o, "'")}, 'server/command/main.ts'],`, 'NODE_COMPILE_CACHE: '],
-    ['test/helpers/chat-server.ts', (o) => `[${list(o, "'")}, 'server/command/main.ts']`, ''],
+    ['scripts/site.mjs', (o) => `...[${list(o)}, 'server/command/main.ts'],`, 'NODE_COMPILE_CACHE: '],
+    ['test/helpers/chat-server.ts', (o) => `[${list(o)}, 'server/command/main.ts']`, ''],
     ['test/helpers/child.ts', () => '', 'NODE_COMPILE_CACHE: '],
     ['package.json', (o) => `node ${o} server/command/main.ts run"`, '"NODE_COMPILE_CACHE='],
   ];
-  const list = (text: string, quote: string) =>
+  const list = (text: string) =>
     text
       .split(' ')
-      .map((option) => quote + option + quote)
+      .map((option) => `'${option}'`)
       .join(', ');
   for (const [file, start, cache] of places) {
     expect(read(file)).toContain(start(options as string));

@@ -1,6 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import {
   existsSync,
+  globSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -9,9 +10,11 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { isBuiltin } from 'node:module';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { historyThreads, otherPrograms } from '../../scripts/server-bundles.ts';
 import { type Child, startChild } from '../helpers/child.ts';
 import { phpRequest } from '../helpers/php-request.ts';
 
@@ -82,22 +85,15 @@ const filesIn = (path: string) =>
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name).slice(path.length + 1));
 
-test('contains exactly the compiled server, the types of sessions, the client and the documentation', () => {
-  const built = filesIn(join(root, 'server'))
-    .filter((name) => !name.endsWith('.md'))
-    .map((name) => join('dist/server', name.replace(/ts$/, 'js')));
-  for (const [folder, name] of [
-    ['php-session', 'php-sessions'],
-    ['session-server', 'php-session-server'],
-  ] as const)
-    for (const file of filesIn(join(root, 'packages', folder, 'src')))
-      built.push(
-        ...['js', 'd.ts'].map((ending) =>
-          join('dist/node_modules', name, 'dist', file.replace(/ts$/, ending)),
-        ),
-      );
+test('contains exactly the bundled server, the types of sessions, the client and the documentation', () => {
+  const built = [...historyThreads, ...otherPrograms].map((name) => join('dist', name.replace(/ts$/, 'js')));
+  for (const name of filesIn(join(root, 'server')))
+    if (!/\.(md|ts)$/.test(name)) built.push(join('dist/server', name));
+  for (const file of filesIn(join(root, 'packages/php-session/src')))
+    for (const ending of ['js', 'd.ts'])
+      built.push(join('dist/node_modules/php-sessions/dist', file.replace(/ts$/, ending)));
   const others =
-    /^(dist\/(client\/dist\/(((php-chat|sw)\.js|licenses\.json)(\.br|\.gz)?|(index|guide|moderate)\.html|assets\/(moderate\/)?[\w.-]+)|types\/client\/src\/[\w/-]+\.d\.ts)|docs\/[\w-]+\.md)$/;
+    /^(dist\/(server\/command\/[\w-]+\.js|client\/dist\/(((php-chat|sw)\.js|licenses\.json)(\.br|\.gz)?|(index|guide|moderate)\.html|assets\/(moderate\/)?[\w.-]+)|types\/client\/src\/[\w/-]+\.d\.ts)|docs\/[\w-]+\.md)$/;
   expect(
     filesIn(installed)
       .filter((name) => !others.test(name))
@@ -105,25 +101,24 @@ test('contains exactly the compiled server, the types of sessions, the client an
   ).toEqual(
     [
       ...built,
-      ...['CHANGELOG.md', 'LICENSE', 'README.md', 'dist/package.json', 'package.json'],
+      ...['CHANGELOG.md', 'LICENSE', 'README.md', 'dist/server/licenses.json', 'package.json'],
       ...['bin/php-session-chat', 'dist/session.d.ts', 'dist/session.js'],
-      ...['php-sessions', 'php-session-server'].map((name) => `dist/node_modules/${name}/package.json`),
+      'dist/node_modules/php-sessions/package.json',
     ].sort(),
   );
 });
 
-test('the licences of the packages in its client are there, and the list of all contents names these packages, and no tool', () => {
-  const licenses = JSON.parse(readFileSync(join(installed, 'dist/client/dist/licenses.json'), 'utf8')) as {
-    name: string;
-    version: string;
-    text?: string;
-  }[];
-  const source = join(root, 'client/src');
-  const imported = filesIn(source)
-    .filter((name) => /\.tsx?$/.test(name))
-    .flatMap((name) => [
-      ...readFileSync(join(source, name), 'utf8').matchAll(/^import (?!type).*from '([a-z@][^:']*)'/gm),
-    ])
+test('the licences of the bundled packages are there, and the list of all contents names these packages, and no tool', () => {
+  const licensesIn = (folder: string) =>
+    JSON.parse(readFileSync(join(installed, 'dist', folder, 'licenses.json'), 'utf8')) as {
+      name: string;
+      text?: string;
+    }[];
+  const licenses = ['client/dist', 'server'].flatMap(licensesIn);
+  const imported = ['client/src', 'server']
+    .flatMap((folder) => filesIn(join(root, folder)).map((name) => join(root, folder, name)))
+    .filter((path) => /\.tsx?$/.test(path))
+    .flatMap((path) => [...readFileSync(path, 'utf8').matchAll(/^import (?!type).*from '([a-z@][^:']*)'/gm)])
     .map(([, name = '']) =>
       name
         .split('/')
@@ -131,18 +126,25 @@ test('the licences of the packages in its client are there, and the list of all 
         .join('/'),
     );
   const names = licenses.map(({ name }) => name);
-  expect(names).toEqual(expect.arrayContaining([...new Set(imported), 'emojibase-data']));
-  for (const { name, text = '' } of licenses) {
-    const brings = readdirSync(join(root, 'node_modules', name)).some((file) => /^licen[sc]e/i.test(file));
-    expect([name, text.includes('Copyright')]).toEqual([name, brings]);
-  }
+  const own = ['php-sessions', 'php-session-server'];
+  const others = imported.filter((name) => !own.includes(name));
+  expect(names).toEqual(expect.arrayContaining([...new Set(others), 'emojibase-data']));
+  const silent = (folder: string) =>
+    licensesIn(folder)
+      .filter(({ text = '' }) => !/Copyright/i.test(text))
+      .map(({ name }) => name);
+  expect(silent('server')).toEqual([]);
+  // The client's build adds no text where a package has none.
+  for (const name of silent('client/dist'))
+    expect(readdirSync(join(root, 'node_modules', name)).filter((file) => /^licen[sc]e/i.test(file))).toEqual(
+      [],
+    );
 
   const bill = () => script('bill-of-materials.mjs', 'console.log(JSON.stringify(its.billOfMaterials(1)))');
   const made = bill();
   const { components } = JSON.parse(made) as { components: { name: string }[] };
   const listed = components.map(({ name }) => name);
   const manifest = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'));
-  const own = ['php-sessions', 'php-session-server'];
   const wanted = [
     ...[...names, ...own],
     ...Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies }),
@@ -153,6 +155,20 @@ test('the licences of the packages in its client are there, and the list of all 
   const tools = Object.keys(manifest.devDependencies).filter((name) => !there.includes(name));
   expect(listed.filter((name) => tools.includes(name))).toEqual([]);
   expect(bill()).toBe(made);
+});
+
+test('its bundles import nothing but Node and sharp', () => {
+  const imported = [...historyThreads, ...otherPrograms, 'server/command/*.ts'].flatMap((source) =>
+    globSync(join(installed, 'dist', source.replace(/ts$/, 'js'))).flatMap((file) =>
+      [
+        ...readFileSync(file, 'utf8').matchAll(
+          /^(?:import|export)\b[^'"\n]*["']([^."'][^"']*)["']|\bimport\(["']([^."'][^"']*)["']\)/gm,
+        ),
+      ].map(([, name, dynamic]) => name ?? dynamic),
+    ),
+  );
+  const others = new Set(imported.filter((name) => !isBuiltin(name as string)));
+  expect([...others]).toEqual(['sharp']);
 });
 
 test('without its optional packages, it puts no Node before that of the project', () => {

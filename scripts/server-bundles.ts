@@ -1,0 +1,172 @@
+import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import type { Plugin, Rolldown } from 'vite';
+
+/**
+ * Bundles the server: most of a start is to load 700 files. The packages contain the bundles, and tests start them. In a
+ * checkout, the commands run the sources.
+ */
+const root = join(import.meta.dirname, '..');
+
+/** The command, which loads each subcommand on demand. */
+export const command = 'server/command/main.ts';
+
+/** The threads of a history in SQLite. */
+export const historyThreads = [
+  'server/history/engine/sqlite/writer.ts',
+  'server/history/engine/sqlite/reader.ts',
+  'server/history/engine/sqlite/searcher.ts',
+];
+
+/** Other threads and processes that the server starts by their file names. */
+export const otherPrograms = [
+  'server/files/examine.ts',
+  'server/limits/confined.ts',
+  'server/limits/enter-sandbox.ts',
+  'server/previews/fetch.ts',
+  'packages/php-session/src/large-sessions-thread.ts',
+  'packages/php-session/src/configuration/reader-thread.ts',
+  'packages/php-session/src/stores/sql/sqlite-search-thread.ts',
+];
+
+/** In a module that starts another one with its own extension. */
+export const startsProgram = 'extname(import.meta.url)';
+
+export const isOwnSource = (id: string): boolean =>
+  /\/(server|packages)\//.test(id) && !id.includes('node_modules');
+
+/**
+ * Replaces `import.meta.url`, by which modules find their files: a bundle is in another place.
+ * @param urlOf returns an expression for the URL of a module
+ */
+function places(urlOf: (id: string, code: string) => string): Plugin {
+  return {
+    name: 'places',
+    enforce: 'pre',
+    transform(code, id) {
+      if (!code.includes('import.meta.url') || !isOwnSource(id)) return;
+      for (const [, name] of code.matchAll(/`\.\/([\w-]+)\$\{extname\(/g)) {
+        const started = join(dirname(relative(root, id)), `${name}.ts`);
+        if (![...otherPrograms, ...historyThreads].includes(started))
+          throw new Error(`server-bundles.ts does not name ${started}, which ${id} starts`);
+      }
+      return { code: code.replaceAll('import.meta.url', urlOf(id, code)), map: null };
+    },
+  };
+}
+
+/**
+ * Requires Node's `http`. A bundled package would import it, and Node would load its own client for `fetch` with it:
+ * see server/http/node-http.ts.
+ */
+const requireHttp: Plugin = {
+  name: 'require-http',
+  enforce: 'pre',
+  resolveId: (id) => (/^(node:)?http$/.test(id) ? '\0http.cjs' : undefined),
+  load: (id) => (id === '\0http.cjs' ? "module.exports = process.getBuiltinModule('node:http');" : undefined),
+};
+
+/**
+ * Escapes the characters outside ASCII, which are in texts and patterns alone. V8 keeps a source with other characters than
+ * those of Latin-1 in twice the memory.
+ */
+const ascii: Plugin = {
+  name: 'ascii',
+  generateBundle(_, bundle) {
+    for (const file of Object.values(bundle)) {
+      if (file.type !== 'chunk') continue;
+      file.code = file.code.replace(
+        /[\u0080-\uffff]/g,
+        (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
+      );
+    }
+  },
+};
+
+interface Options {
+  /** The folder for the bundles, which have the paths of their sources in it. */
+  outDir: string;
+  /** The extension of the bundles. */
+  extension: 'js' | 'mjs';
+  /** The folder for what several bundles, or parts of one, import. */
+  chunks: string;
+  urlOf: (id: string, code: string) => string;
+}
+
+/**
+ * Bundles programs together: what two of them import is there once.
+ * @param sources paths in the checkout
+ * @returns the folders of the packages in the bundles
+ */
+export async function bundle(
+  sources: readonly string[],
+  { outDir, extension, chunks, urlOf }: Options,
+): Promise<Set<string>> {
+  const { build } = await import('vite');
+  const built = await build({
+    configFile: false,
+    root,
+    logLevel: 'warn',
+    plugins: [places(urlOf), requireHttp, ascii],
+    // Its WebAssembly is a file beside it.
+    ssr: { noExternal: true, external: ['sharp'] },
+    build: {
+      ssr: true,
+      target: 'esnext',
+      minify: false,
+      outDir,
+      emptyOutDir: false,
+      rolldownOptions: {
+        input: Object.fromEntries(sources.map((source) => [source.replace(/\.ts$/, ''), join(root, source)])),
+        output: {
+          comments: false,
+          entryFileNames: `[name].${extension}`,
+          chunkFileNames: `${chunks}/[name]-[hash].${extension}`,
+          ...(sources.length === 1 && sources[0] !== command && { codeSplitting: false }),
+        },
+      },
+    },
+  });
+  const modules = (built as Rolldown.RolldownOutput).output.flatMap((file) =>
+    file.type === 'chunk' ? file.moduleIds : [],
+  );
+  return new Set(modules.flatMap((id) => /^.*\/node_modules\/(@[^/]+\/)?[^/]+/.exec(id)?.[0] ?? []));
+}
+
+/** Makes the server of a release: a bundle for each program, so that it loads nothing for others, and the files that it reads. */
+export async function bundleRelease(outDir: string): Promise<void> {
+  const packages = new Set<string>();
+  for (const source of [command, ...historyThreads, ...otherPrograms]) {
+    // All files of a bundle are in one folder.
+    const folder = dirname(source);
+    const urlOf = (id: string) => {
+      const path = relative(folder, relative(root, id)).replace(/\.ts$/, '.js');
+      return `new URL(${JSON.stringify(path)}, import.meta.url).href`;
+    };
+    const options = { outDir, extension: 'js', chunks: folder, urlOf } as const;
+    for (const bundled of await bundle([source], options)) packages.add(bundled);
+  }
+  cpSync(join(root, 'server/history/migrations'), join(outDir, 'server/history/migrations'), {
+    recursive: true,
+  });
+  cpSync(join(root, 'server/notify/languages'), join(outDir, 'server/notify/languages'), { recursive: true });
+  writeFileSync(join(outDir, 'server/licenses.json'), JSON.stringify([...packages].sort().map(licenseOf)));
+}
+
+/** Returns the notice that the licence of a package wants beside its code. The list of the client has the same form. */
+function licenseOf(folder: string) {
+  const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+  const { name, version, license: identifier, author = `${name} contributors` } = manifest;
+  const file = readdirSync(folder).find((entry) => /^licen[sc]e/i.test(entry));
+  if (file !== undefined)
+    return { name, version, identifier, text: readFileSync(join(folder, file), 'utf8') };
+  // Some packages only name their licence, which is our own.
+  if (identifier !== 'MIT') throw new Error(`${name} has no text of its licence ${identifier}`);
+  const text = readFileSync(join(root, 'LICENSE'), 'utf8').replace(
+    /^Copyright .*$/m,
+    `Copyright (c) ${author}`,
+  );
+  return { name, version, identifier, text };
+}
+
+if (import.meta.main) await bundleRelease(process.argv[2] as string);
