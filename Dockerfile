@@ -62,7 +62,7 @@ COPY package.json package-lock.json .npmrc ./
 COPY packages ./packages
 # The bundler's native part is one of the optional packages, so here they all come.
 RUN npm ci --ignore-scripts
-COPY tsconfig.json ./
+COPY tsconfig.json LICENSE ./
 COPY scripts ./scripts
 COPY server ./server
 COPY client ./client
@@ -77,7 +77,7 @@ RUN npm ci --omit=dev --omit=optional --ignore-scripts && rm node_modules/php-se
 FROM ${NODE_IMAGE} AS chat
 ENV NODE_ENV=production
 WORKDIR /srv/chat
-COPY package.json ./
+COPY package.json LICENSE ./
 COPY bin ./bin
 COPY docs ./docs
 COPY --from=build /srv/chat/node_modules ./node_modules
