@@ -81,7 +81,7 @@ test.for(databases)(
         const isJoined = servers.connection(request.user).joined.has(request.payload.room);
         return servers.run({ ...request, isJoined });
       });
-      if (stopped !== undefined) await stopServer(stopped, requests);
+      const sessionsEnd = stopped === undefined ? undefined : await stopServer(stopped, requests);
       const outcomes = (await Promise.all(running)).filter(
         ({ response }) => response?.code !== 'server_draining',
       );
@@ -89,7 +89,7 @@ test.for(databases)(
       count.unanswered += unanswered.length;
       if (stopped !== undefined) {
         await servers.restart(stopped);
-        for (const outcome of unanswered) await findCreatedIds(outcome, stopped);
+        for (const outcome of unanswered) await findCreatedIds(outcome, sessionsEnd);
       }
       try {
         states = explain(states, outcomes);
@@ -99,7 +99,7 @@ test.for(databases)(
       const sends = unanswered.flatMap(({ request }) => (request.event === 'message:send' ? [request] : []));
       // If only one message is uncertain, the response to its repeat decides between the states.
       if (sends.length === 1 && unanswered.length === 1 && roll(2) === 0) await runBatch(sends);
-      if (stopped !== undefined && unanswered.length > 0) await site.waitForSessionsEnd(stopped);
+      if (unanswered.length > 0) await sessionsEnd?.();
       if (states.length > 1) await findState(requests);
       for (const request of sends) await runBatch([request]);
       for (const user of users) {
@@ -116,20 +116,22 @@ test.for(databases)(
       joined.add(room);
     }
 
-    async function stopServer(server: number, requests: readonly ModelRequest[]): Promise<void> {
+    /** Returns a wait for the end of the server's database sessions. */
+    async function stopServer(server: number, requests: readonly ModelRequest[]) {
       const isReaction = requests.some(({ event }) => event === 'message:react');
       await pause(roll(isReaction ? 300 : 6));
       const signal = roll(4) > 0 ? 'SIGKILL' : 'SIGTERM';
       count[signal === 'SIGKILL' ? 'kills' : 'stops']++;
       await servers.stop(server, signal);
+      return site.findSessions(server);
     }
 
     /** Finds the room or invite link that an unanswered request created. */
-    async function findCreatedIds(outcome: Outcome, stopped: number): Promise<void> {
+    async function findCreatedIds(outcome: Outcome, sessionsEnd?: () => Promise<void>): Promise<void> {
       const { user, event, payload } = outcome.request;
       if (event === 'room:create') Object.assign(outcome, await servers.run(outcome.request));
       if (event !== 'invite:create') return;
-      await site.waitForSessionsEnd(stopped);
+      await sessionsEnd?.();
       await servers.catchUp([user]);
       const response = await servers.request(user, 'invite:list', { room: payload.room });
       const { invites = [] } = (response.ok ? response.data : {}) as { invites?: { id: string }[] };

@@ -13,8 +13,8 @@ import { toModelResponse } from './room-views.ts';
 export interface Site {
   /** The environment of each server. */
   servers: NodeJS.ProcessEnv[];
-  /** Waits until the database ends the sessions of a killed server. Until then they may still commit. */
-  waitForSessionsEnd(server: number): Promise<void>;
+  /** Finds the database sessions that a killed server left, and returns a wait for their end. Until then they may commit. */
+  findSessions(server: number): Promise<() => Promise<void>>;
 }
 
 /** Opens an SQLite history for one server. */
@@ -22,7 +22,7 @@ export async function openSqliteSite(): Promise<Site> {
   const history = historyFolder();
   onTestFinished(() => history.remove());
   const servers = [{ CHAT_HISTORY: history.url, CHAT_FILES: history.files }];
-  return { servers, waitForSessionsEnd: async () => {} };
+  return { servers, findSessions: async () => async () => {} };
 }
 
 export async function openPostgresSite(): Promise<Site> {
@@ -37,7 +37,7 @@ export async function openPostgresSite(): Promise<Site> {
       `CREATE ROLE ${login} LOGIN PASSWORD 'secret' IN ROLE site`,
       `ALTER ROLE ${login} SET role TO site`,
     ],
-    countSessions: (login) => `SELECT count(*) AS n FROM pg_stat_activity WHERE usename = '${login}'`,
+    selectSessions: (login) => `SELECT pid AS id FROM pg_stat_activity WHERE usename = '${login}'`,
   });
 }
 
@@ -54,19 +54,18 @@ export async function openMariadbSite(): Promise<Site> {
       `CREATE USER ${login}@'%' IDENTIFIED BY 'secret'`,
       `GRANT ALL ON ${name}.* TO ${login}@'%'`,
     ],
-    countSessions: (login) =>
-      `SELECT count(*) AS n FROM information_schema.processlist WHERE user = '${login}'`,
+    selectSessions: (login) => `SELECT id FROM information_schema.processlist WHERE user = '${login}'`,
   });
 }
 
-/** Opens a history for two servers. Each has its own login, so that the sessions of a server can be counted. */
+/** Opens a history for two servers. Each has its own login, which tells their database sessions apart. */
 async function openCluster(
   url: string,
   database: {
     cluster: string;
     query(sql: string): Promise<Record<string, unknown>[]>;
     createLogin(login: string): string[];
-    countSessions(login: string): string;
+    selectSessions(login: string): string;
   },
 ): Promise<Site> {
   const files = historyFolder();
@@ -82,10 +81,13 @@ async function openCluster(
       CHAT_CLUSTER: database.cluster,
       CHAT_NODE: login,
     })),
-    async waitForSessionsEnd(server) {
-      const sql = database.countSessions(logins[server] as string);
-      const count = async () => Number((await database.query(sql))[0]?.n);
-      await expect.poll(count, { interval: 2 }).toBe(0);
+    async findSessions(server) {
+      const read = async () =>
+        (await database.query(database.selectSessions(logins[server] as string))).map(({ id }) => Number(id));
+      const left = await read();
+      // The server may have been started again, with sessions of its own.
+      const readLeft = async () => (await read()).filter((id) => left.includes(id));
+      return () => expect.poll(readLeft, { interval: 2 }).toEqual([]);
     },
   };
 }
