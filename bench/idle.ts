@@ -1,10 +1,10 @@
 /**
- * The cost of idle connections: CPU of all threads of the server per second, for 10,000 connections with a session each
- * in memcached or Redis, which is checked once a second, compared with plain Socket.IO, which only pings.
- * Run: npm run bench idle [CHECKOUT], with another checkout of this project to compare with
+ * The cost of idle connections: CPU of all threads of the server per second and its memory, for 20,000 connections with a
+ * session each in memcached or Redis, which is checked once a second, compared with plain Socket.IO, which only pings.
+ * Run: ulimit -n 50000; npm run bench idle [CHECKOUT], with another checkout of this project to compare with
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import { percentile } from '../test/helpers/server-figures.ts';
+import { percentile, rss } from '../test/helpers/server-figures.ts';
 import { LightClient } from './light-client.ts';
 import {
   checkouts,
@@ -17,13 +17,13 @@ import {
   startSessions,
 } from './load.ts';
 
-const connections = 10_000;
+const connections = 20_000;
 /** A ping interval is 25 s: a slice holds one ping of each connection. */
 const slice = 25_000;
 const slices = 3;
 
-/** Microseconds of CPU per second and connection, of each slice. */
-async function cost({ port, dialect, sessions, process: { pid } }: Server): Promise<number[]> {
+/** Returns the microseconds of CPU per second and connection of each slice, and the megabytes at the end. */
+async function cost({ port, dialect, sessions, process: { pid } }: Server) {
   const clients: LightClient[] = [];
   while (clients.length < connections) {
     const more = Array.from({ length: 50 }, (_, k) => {
@@ -41,16 +41,17 @@ async function cost({ port, dialect, sessions, process: { pid } }: Server): Prom
     const seconds = (performance.now() - began) / 1000;
     costs.push(((cpuSeconds(pid) - before) * 1e6) / seconds / connections);
   }
+  const memory = rss(pid) / 2 ** 20;
   for (const client of clients) client.close();
-  return costs;
+  return { costs, memory };
 }
 
 async function report(server: Server): Promise<void> {
   try {
-    const costs = await cost(server);
+    const { costs, memory } = await cost(server);
     console.log(
       `${server.name}: ${percentile(costs, 0.5).toFixed(1)} µs of CPU a second and connection ` +
-        `(${Math.min(...costs).toFixed(1)} to ${Math.max(...costs).toFixed(1)})`,
+        `(${Math.min(...costs).toFixed(1)} to ${Math.max(...costs).toFixed(1)}), ${memory.toFixed(0)} MB`,
     );
   } finally {
     await server.stop();

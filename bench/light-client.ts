@@ -29,16 +29,6 @@ export const socketIo = (entered: string): Dialect => ({
   ok: 'true',
 });
 
-export const bareWebSocket: Dialect = {
-  path: '/',
-  opened: '\r\n\r\n',
-  ping: 'ping',
-  pong: 'pong',
-  request: (id, name, payload) => JSON.stringify({ id, name, payload }),
-  answers: /\{"id":(\d+),"ok":(true|false)/g,
-  ok: 'true',
-};
-
 /** Centrifugo's client protocol, as JSON. */
 export const centrifuge: Dialect = {
   path: '/',

@@ -9,8 +9,7 @@ import { chatProgram, historyFolder } from '../test/helpers/chat-server.ts';
 import { type Child, startChild } from '../test/helpers/child.ts';
 import { startMemcached } from '../test/helpers/memcached.ts';
 import { startRedis } from '../test/helpers/redis.ts';
-import { percentile } from '../test/helpers/server-figures.ts';
-import { bareWebSocket, centrifuge, type Dialect, LightClient, socketIo } from './light-client.ts';
+import { centrifuge, type Dialect, LightClient, socketIo } from './light-client.ts';
 
 export const root = new URL('..', import.meta.url).pathname;
 /** The compared checkouts: this one, and those in the arguments. */
@@ -29,8 +28,6 @@ const ticksPerSecond = 100;
 export interface Server {
   readonly name: string;
   readonly process: Child;
-  /** The serving process, if that is another one. */
-  readonly pid?: number;
   readonly port: number;
   readonly dialect: Dialect;
   /** Whether its users have sessions. */
@@ -47,11 +44,10 @@ export function cpuSeconds(pid: number): number {
 
 async function startPeer(name: string, program: string, args: string[], dialect: Dialect): Promise<Server> {
   const child = startChild(program, args, { cwd: root });
-  const [, port, pid] = await child.until(/port (\d+)(?: process (\d+))?/);
+  const [, port] = await child.until(/port (\d+)/);
   return {
     name,
     process: child,
-    ...(pid === undefined ? {} : { pid: Number(pid) }),
     port: Number(port),
     dialect,
     stop: async () => void (await child.stop()),
@@ -60,15 +56,6 @@ async function startPeer(name: string, program: string, args: string[], dialect:
 
 export const startPlain = () =>
   startPeer('plain Socket.IO', process.execPath, ['bench/peers/plain-socketio.ts'], socketIo('40{'));
-
-export const startBareWs = () =>
-  startPeer('bare ws', process.execPath, ['bench/peers/bare-ws.ts'], bareWebSocket);
-
-/** workerman in one process, like the others, if WORKERMAN names a folder in which Composer has installed it. */
-export async function startWorkerman(): Promise<Server[]> {
-  if (!process.env.WORKERMAN) return [];
-  return [await startPeer('workerman', 'php', ['bench/peers/workerman.php', 'start'], bareWebSocket)];
-}
 
 /** Centrifugo's engine with its history in memory. Needs Go, and the module proxy the first time. */
 export async function startCentrifuge(): Promise<Server> {
@@ -80,6 +67,7 @@ export async function startCentrifuge(): Promise<Server> {
 /**
  * @param folder this checkout, or another one to compare with
  * @param store the URL of the session store
+ * @param bundle the program, instead of the sources
  */
 export async function startChat(
   name: string,
@@ -87,6 +75,7 @@ export async function startChat(
   store: string,
   rooms: readonly string[],
   settings: NodeJS.ProcessEnv = {},
+  bundle?: string,
 ): Promise<Server> {
   const history = historyFolder();
   const env: NodeJS.ProcessEnv = {
@@ -102,7 +91,8 @@ export async function startChat(
   for (const limit of ['SEND', 'REQUESTS', 'CONNECT_ADDRESS', 'CONNECTIONS_ADDRESS', 'CONNECTIONS_USER']) {
     env[`CHAT_LIMIT_${limit}`] = '0';
   }
-  const server = startChild(process.execPath, chatProgram, { cwd: folder, env });
+  const args = chatProgram.map((word) => (word.endsWith('.ts') ? (bundle ?? word) : word));
+  const server = startChild(process.execPath, args, { cwd: folder, env });
   const [line] = await server.until(/^\{.*"msg":"listening".*\}$/m);
   const { port } = JSON.parse(line) as { port: number };
   const stop = async () => {
@@ -193,8 +183,6 @@ export async function sendEvenly(
 /** A server with its thousand connections, spread over the rooms. */
 export class Crowd {
   readonly server: Server;
-  /** Seconds of CPU per connection, including the join. */
-  connectCpu = 0;
   readonly #rooms: readonly string[];
   readonly #clients: LightClient[] = [];
 
@@ -204,17 +192,15 @@ export class Crowd {
   }
 
   get pid(): number {
-    return this.server.pid ?? this.server.process.pid;
+    return this.server.process.pid;
   }
 
   static async gather(server: Server, rooms: readonly string[]): Promise<Crowd> {
     const crowd = new Crowd(server, rooms);
-    const before = cpuSeconds(crowd.pid);
     for (let n = 0; n < connections; n += 50) {
       await Promise.all(Array.from({ length: 50 }, (_, k) => crowd.#enter(n + k)));
     }
     await pause(1500);
-    crowd.connectCpu = (cpuSeconds(crowd.pid) - before) / connections;
     return crowd;
   }
 
@@ -250,11 +236,11 @@ export class Crowd {
 }
 
 /**
- * Lets each crowd talk at this rate in turn, in several rounds, and prints the cost of a message relative to the first
- * crowd.
+ * Lets each crowd talk at this rate in turn, in several rounds.
  * @param rounds without the first one, which warms up
+ * @returns the rounds of each crowd
  */
-export async function compare(crowds: readonly Crowd[], rate: number, rounds = 5): Promise<void> {
+export async function compare(crowds: readonly Crowd[], rate: number, rounds = 5): Promise<Slice[][]> {
   const slices = new Map(crowds.map((crowd) => [crowd, [] as Slice[]]));
   for (let round = 0; round <= rounds; round++) {
     for (const crowd of crowds) {
@@ -262,16 +248,5 @@ export async function compare(crowds: readonly Crowd[], rate: number, rounds = 5
       if (round > 0) slices.get(crowd)?.push(slice);
     }
   }
-  const median = (values: number[]) => percentile(values, 0.5);
-  const [first] = slices.values() as unknown as [Slice[]];
-  for (const [{ server }, own] of slices) {
-    const ratios = own.map(({ cpu }, n) => cpu / (first[n] as Slice).cpu);
-    const acks = own.flatMap((slice) => slice.acks);
-    console.log(
-      `  ${server.name} at ${median(own.map((slice) => slice.rate)).toFixed(0)}/s: ` +
-        `${median(own.map(({ cpu }) => cpu)).toFixed(3)} ms of CPU a message, ${median(ratios).toFixed(2)} ` +
-        `(${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)}); ` +
-        `answer p50 ${median(acks).toFixed(1)} ms, p99 ${percentile(acks, 0.99).toFixed(1)} ms`,
-    );
-  }
+  return [...slices.values()];
 }

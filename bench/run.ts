@@ -3,7 +3,6 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
-import { insertRun } from './results.ts';
 
 const folder = new URL('./', import.meta.url);
 const results = new URL('RESULTS.md', folder);
@@ -53,6 +52,14 @@ async function run(file: string, args: readonly string[]): Promise<string | null
   return code === 0 ? text : null;
 }
 
+/** Replaces the section of a benchmark in RESULTS.md. */
+function store(name: string, text: string): void {
+  const [head = '', ...sections] = readFileSync(results, 'utf8').split(/^(?=## )/m);
+  const others = sections.filter((section) => !section.startsWith(`## ${name}\n`));
+  const all = [...others, `## ${name}\n\n${text}`].sort();
+  writeFileSync(results, [head, ...all].map((section) => `${section.trim()}\n`).join('\n'));
+}
+
 const [wanted, ...args] = process.argv.slice(2);
 const known = questions();
 if (wanted !== undefined && !known.has(wanted)) {
@@ -65,8 +72,6 @@ for (const [name, file] of known) {
   console.log(`## ${name}\n${setting}`);
   const output = await run(file, args);
   if (output === null) process.exitCode = 1;
-  else {
-    const text = `${setting}\n\n${output}`;
-    writeFileSync(results, insertRun(readFileSync(results, 'utf8'), name, text));
-  }
+  else
+    store(name, `${setting}\n\n${output.startsWith('| ') ? output : `\`\`\`text\n${output.trim()}\n\`\`\``}`);
 }

@@ -4,18 +4,19 @@
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
-import { LightClient, socketIo } from './light-client.ts';
+import { centrifuge, LightClient, socketIo } from './light-client.ts';
 
 export interface Talk {
   readonly port: number;
+  readonly isCentrifuge: boolean;
   /** The server's answer to CONNECT. */
   readonly entered: string;
   readonly cookie: string;
   readonly room: string;
 }
 
-const { port, entered, cookie, room } = workerData as Talk;
-const client = await LightClient.open(port, socketIo(entered), cookie);
+const { port, isCentrifuge, entered, cookie, room } = workerData as Talk;
+const client = await LightClient.open(port, isCentrifuge ? centrifuge : socketIo(entered), cookie);
 await client.request('room:join', { room });
 let talking = true;
 parentPort?.once('message', () => {

@@ -10,6 +10,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { percentile } from '../test/helpers/server-figures.ts';
 import { Crowd, compare, root, startChat, startSessions } from './load.ts';
 
 const rooms = Array.from({ length: 10 }, (_, n) => `room-${n}`);
@@ -42,7 +43,19 @@ try {
   }
   for (const rate of [20, 200]) {
     console.log(`${rate} a second`);
-    await compare(crowds, rate);
+    const slices = await compare(crowds, rate);
+    const medians = slices.map((own) =>
+      percentile(
+        own.map(({ cpu }) => cpu),
+        0.5,
+      ),
+    );
+    for (const [n, { server }] of crowds.entries()) {
+      const [median = 0, without = 0] = [medians[n], medians[0]];
+      console.log(
+        `  ${server.name}: ${median.toFixed(3)} ms of CPU a message, ${(median / without).toFixed(2)}`,
+      );
+    }
   }
   console.log(`${events} events came`);
 } finally {
