@@ -119,10 +119,10 @@ export const messageReads: ReadsOf<MessageReads> = {
     const rows = yield* ask(
       cutBySize(
         sql`SELECT ${dialect.messageColumns} FROM (
-              SELECT seq AS listed_seq FROM chat_holdings
+              SELECT seq AS found_seq FROM chat_holdings
               WHERE room = ${num} AND holds = ${holdings.indexOf(what)} AND seq < ${before} AND ${isUnexpired(room)}
-              ORDER BY seq DESC LIMIT ${limit + 1}) AS listed
-            JOIN chat_messages AS messages ON messages.room = ${num} AND messages.seq = listed.listed_seq`,
+              ORDER BY seq DESC LIMIT ${limit + 1}) AS found
+            JOIN chat_messages AS messages ON messages.room = ${num} AND messages.seq = found.found_seq`,
         raw('seq DESC'),
       ),
     );
