@@ -2,25 +2,26 @@ import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 
 /**
- * A tar archive whose last entry lists the SHA-256 of all others, as `sha256sum -c` reads it. Written and read in one
- * pass, with memory for one piece. Names and headers have one form only, so a reader finds any byte that has changed.
+ * A tar archive. Its last entry lists the SHA-256 of all other entries in the format of `sha256sum -c`. It is written
+ * and read in one pass, with one piece in memory. Each header has a single valid encoding, so a reader detects every
+ * changed byte.
  */
 const block = 512;
 const piece = 1024 * 1024;
-/** Two empty blocks end an archive. */
+/** An archive ends with two empty blocks. */
 const ending = Buffer.alloc(2 * block);
 const sums = 'SHA256SUMS';
-/** Larger sizes do not fit into the digits of a header. */
+/** Larger sizes do not fit into the octal digits of a header. */
 const mostInDigits = 0o77777777777;
 
-/** A file that is no backup, or a damaged one. */
+/** The file is not a backup, or is damaged. */
 export class Unreadable extends Error {}
 
 interface Header {
   name: string;
-  /** Bytes. */
+  /** In bytes. */
   size: number;
-  /** Seconds of the epoch. */
+  /** In Unix seconds. */
   time: number;
 }
 
@@ -72,7 +73,7 @@ export class ArchiveWriter {
   /**
    * @param to an empty file, which is synced at the end
    * @param list an empty file for the list of digests, opened for reading too
-   * @param at milliseconds of the epoch: the time of all entries
+   * @param at the time of all entries, in Unix ms
    */
   constructor(to: FileHandle, list: FileHandle, at: number) {
     this.#to = to;
@@ -111,21 +112,21 @@ export class ArchiveWriter {
 
 export interface ArchiveEntry {
   name: string;
-  /** Bytes. */
+  /** In bytes. */
   size: number;
-  /** To be read to its end before the next entry. */
+  /** Must be read to the end before the next entry is requested. */
   bytes: AsyncIterable<Buffer>;
 }
 
 /**
- * The entries of an archive, in their order. Nothing of them may be used before the last one was taken, which is when all
- * digests are known to be right.
- * @throws Unreadable, also in between
+ * Yields the entries of an archive in order. Their content must not be used before the iteration ends, because only
+ * then are all digests checked.
+ * @throws Unreadable, possibly after some entries
  */
 export async function* readArchive(path: string): AsyncGenerator<ArchiveEntry> {
   const file = await open(path);
   try {
-    /** Of the list that has to follow the entries. */
+    /** The expected digest of the list at the end. */
     const list = createHash('sha256');
     for (;;) {
       const { name, size } = decoded(await exactly(file, block));

@@ -12,24 +12,24 @@ import { CommandProblem, exit } from '../program/problem.ts';
 import { ArchiveWriter } from './archive.ts';
 import { entries, formatNow, type Manifest } from './manifest.ts';
 
-/** The data that a backup holds. `files`: the folder of the files; undefined to leave them out. */
+/** The data to back up or to restore. `files`: the folder of the files; undefined to omit them. */
 export interface Data {
   history: HistoryPlace;
   files: string | undefined;
 }
 
 export interface Made {
-  /** Bytes. */
+  /** In bytes. */
   size: number;
   files: number;
-  /** Files that the history names, and that are not there. */
+  /** Files that the history names, but that the folder lacks. */
   missing: number;
 }
 
 /**
- * Writes a backup, while a server may be running.
- * @param to a file that does not exist; only this account can read it
- * @param onProgress from 0 to 1, of the copy of the history; then files that were copied
+ * Writes a backup. The server may be running.
+ * @param to the path of a new file, which only this account can read
+ * @param onProgress `history`: the copied part, from 0 to 1; `files`: the number of copied files
  * @throws CommandProblem
  */
 export async function makeBackup(
@@ -46,10 +46,10 @@ export async function makeBackup(
       `there is no history ${history.path}: is it that of CHAT_HISTORY?`,
     );
   }
-  // Beside it, so that it is on the same disk; of one that was killed, it is left over.
+  // Next to the backup, so that it is on the same disk. A killed backup may have left this folder.
   const work = `${to}.partial`;
   await rm(work, { recursive: true, force: true });
-  // Before the copy of the history: what that names stays until it is copied.
+  // Called before the history is copied, so that servers keep the files that the copy names.
   const release = files === undefined ? undefined : await keepFiles(files);
   try {
     await mkdir(work, { mode: 0o700 });
@@ -103,13 +103,13 @@ export async function makeBackup(
 interface Copied {
   /** The number of the last migration. */
   migrations: number;
-  /** As in the manifest. */
+  /** The field of the manifest. */
   erased?: ListedBefore;
-  /** The files that it names. */
+  /** The files that the history names. */
   stored: AsyncIterable<{ id: string; isDropped?: boolean }> | Iterable<{ id: string; isDropped?: boolean }>;
 }
 
-/** Copies a history as it is at one moment. @param work a folder for what that needs */
+/** Copies a consistent state of a history. @param work a folder for temporary files */
 async function copied(
   history: HistoryPlace,
   to: string,
@@ -124,7 +124,7 @@ async function copied(
   const snapshot = await import('../history/engine/snapshot.ts');
   const dialect = await dialectOf(history);
   const { format, dropped } = await snapshot.copyRows(history, dialect, to, work);
-  // A file that was to be deleted before the copy is not in the history of the copy.
+  // Omits files that were already pending deletion before the copy, because no copied message has them.
   return { migrations: format, stored: without(dropped, snapshot.storedFiles(dialect)) };
 }
 
@@ -142,7 +142,7 @@ async function addFile(writer: ArchiveWriter, storage: Storage, name: string): P
   return true;
 }
 
-/** As the owner can mend it. */
+/** Converts an error to a problem for the owner. @param failed the beginning of the message */
 export function asProblem(error: unknown, failed: string): CommandProblem {
   if (error instanceof CommandProblem) return error;
   const { message } = error as Error;

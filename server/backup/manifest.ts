@@ -1,12 +1,12 @@
 import { z } from 'zod';
 
-/** The form of backups that this version writes. It reads older ones too. */
+/** The format that this version writes. It can also read older formats. */
 export const formatNow = 1;
 
-/** The names of the entries. That of a file goes on with its id. */
+/** The names of the entries. For a file, `files/` is followed by its ID. */
 export const entries = {
   manifest: 'php-session-chat.json',
-  /** That of SQLite is the database itself; the others are the rows, as its program writes them. */
+  /** For SQLite the database file, otherwise the rows as pg_dump or mariadb-dump writes them. */
   history: { sqlite: 'history.db', postgres: 'history.copy', mysql: 'history.sql' },
   files: 'files/',
 } as const;
@@ -14,17 +14,17 @@ export const entries = {
 /** The first entry of a backup. */
 export const manifest = z.object({
   format: z.int().min(1),
-  /** When the copy of the history began, in milliseconds of the epoch. */
+  /** When the copy of the history started, in Unix ms. */
   made: z.int().min(0),
   history: z.enum(['sqlite', 'postgres', 'mysql']),
   /** The number of the last migration. */
   migrations: z.int().min(1),
-  /** Whether files are in it. */
+  /** Whether the backup contains files. */
   files: z.boolean(),
-  /** Of a history in SQLite: the list of erasures, as it was before the copy. */
+  /** For SQLite, a fingerprint of the list of erasures before the copy. */
   erased: z.object({ bytes: z.int().min(0), sha256: z.string() }).optional(),
 });
 export type Manifest = z.output<typeof manifest>;
 
-/** Bytes. */
+/** Maximum size of the manifest, in bytes. */
 export const largestManifest = 64 * 1024;

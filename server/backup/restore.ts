@@ -17,10 +17,9 @@ import { asProblem, type Data } from './backup.ts';
 import { entries, formatNow, largestManifest, type Manifest, manifest } from './manifest.ts';
 
 /**
- * Puts a backup in the place of a history and its files. The whole backup is unpacked beside them and checked. Then the
- * history gets the name of `restoredOf`: from there on the restore only goes forward, no server starts, and the next
- * call begins by finishing it. Before that, nothing has changed.
- * @returns when the backup was made, in milliseconds of the epoch
+ * Replaces a history and its files by a backup. The whole backup is unpacked and checked before the current history
+ * changes.
+ * @returns when the backup was made, in Unix ms
  * @throws CommandProblem
  */
 export function restoreBackup(
@@ -34,20 +33,23 @@ export function restoreBackup(
 }
 
 interface Options {
-  /** Leaves out the files of the backup, where there is no folder for them. */
+  /** Skips the files of the backup if there is no folder for them. Otherwise that is an error. */
   withoutFiles?: boolean;
   onProgress?: (files: number) => void;
 }
 
-/** Whether a folder has files of a history. A restore deletes those that the backup does not know. */
+/** Whether a folder contains files of a history. A restore deletes the files that the backup lacks. */
 export async function hasFiles(folder: string): Promise<boolean> {
   return existsSync(folder) && (await readdir(folder)).some((name) => partName.test(name));
 }
 
-/** The subfolders of files: see server/files/folder.ts. */
+/** The names of subfolders with files: see server/files/folder.ts. */
 const partName = /^[0-9a-f]{2}$/;
 
-/** A history of SQLite. */
+/**
+ * Restores a history in SQLite. The checked copy gets the name of `restoredOf`. While a file with that name exists, no
+ * server starts, and the next call first completes this restore.
+ */
 async function restoreFile(
   from: string,
   data: { history: string; files: string | undefined },
@@ -93,8 +95,8 @@ const unchanged = (from: string, error: unknown): CommandProblem =>
     : asProblem(error, 'nothing has been restored');
 
 /**
- * Rows are loaded before all digests are known, so a database may refuse damaged ones first: the damage is the cause then.
- * To read the backup again takes minutes, so no other failure asks for that.
+ * Finds the cause of a failed load. Rows are loaded before all digests are checked, so the database may reject the rows
+ * of a damaged backup first. The check takes minutes, so it is skipped if the cause is known.
  */
 async function damageOf(from: string, failure: Error): Promise<Error> {
   if (failure instanceof Unreadable || failure instanceof CommandProblem) return failure;
@@ -109,8 +111,8 @@ async function damageOf(from: string, failure: Error): Promise<Error> {
 }
 
 /**
- * A history in a database server. The rows get tables beside those of the history, which take their place in one step at the
- * end. The files are put in their folder before that, where the history of before knows nothing of them.
+ * Restores a history in a database server. The rows are loaded into separate tables, which replace the current tables
+ * in one step at the end. The files are moved into their folder before that, where the current history ignores them.
  */
 async function restoreRows(
   from: string,
@@ -126,7 +128,7 @@ async function restoreRows(
   let restored = false;
   const takePlace = () =>
     restoring.takePlace().catch((error: unknown) => {
-      // It may be done, and the answer alone is lost.
+      // The database may have replaced the tables, and only the connection was lost.
       throw error instanceof SqlError && error.problem === 'lost'
         ? asProblem(error, 'it cannot be known whether the backup is restored: do this again')
         : error;
@@ -157,7 +159,7 @@ async function restoreRows(
         await putFiles(folder, files, added);
         await takePlace();
       } catch (error) {
-        // If they cannot be removed, or it cannot be known which history is in place now, they stay until the next call.
+        // Added files stay until the next call if they cannot be removed, or if it is unknown which history is current.
         if (!(error instanceof CommandProblem))
           await snapshot
             .idsOfFiles(dialect)
@@ -179,7 +181,7 @@ async function restoreRows(
   }
 }
 
-/** The lines of a text, without their ends. */
+/** Yields the lines of a text, without line breaks. */
 async function* linesOf(parts: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   let rest: Buffer[] = [];
   for await (const part of parts) {
@@ -197,10 +199,10 @@ async function* linesOf(parts: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
 interface Place {
   history: string;
   restored: string;
-  /** A folder beside the history. */
+  /** A folder next to the history. */
   unpacked: string;
   folder: string | undefined;
-  /** A folder in that of the files, so that it is on the same disk. */
+  /** A folder inside `folder`, so that it is on the same disk. */
   files: string | undefined;
 }
 
@@ -213,13 +215,13 @@ function claimedFor(history: string): { close(): void } {
   }
 }
 
-/** Removes what an earlier call has unpacked. */
+/** Removes the unpacked files of this call or of an interrupted one. */
 async function clear({ unpacked, files }: Place): Promise<void> {
   await rm(unpacked, { recursive: true, force: true });
   if (files !== undefined) await rm(files, { recursive: true, force: true });
 }
 
-/** Unpacks all, and checks it. @throws Unreadable, CommandProblem */
+/** Unpacks and checks the history and the files. @throws Unreadable, CommandProblem */
 async function unpack(from: string, { unpacked, files, folder }: Place, options: Options): Promise<Manifest> {
   let hasHistory = false;
   const about = await unpackEach(from, {
@@ -239,7 +241,7 @@ async function unpack(from: string, { unpacked, files, folder }: Place, options:
   return about;
 }
 
-/** Unpacks the files, and gives the history away. @throws Unreadable, CommandProblem */
+/** Unpacks the files, passes the history to `to.history`, and checks both. @throws Unreadable, CommandProblem */
 async function unpackEach(
   from: string,
   to: Options & {
@@ -280,7 +282,7 @@ async function unpackEach(
       const id = name.startsWith(entries.files) ? name.slice(entries.files.length) : '';
       if (!about.files || !storedName.test(id)) throw new Unreadable('it holds something else');
       if (files !== undefined) await write(join(files, id), entry);
-      // Read all the same, for the digests.
+      // Skipped files are read too, because the digests cover them.
       else for await (const _ of entry.bytes);
       to.onProgress?.(++count);
     }
@@ -328,7 +330,7 @@ async function write(path: string, { bytes }: ArchiveEntry): Promise<void> {
   }
 }
 
-/** Puts what was unpacked and checked in its place. It may be called again, as often as it is cut off. */
+/** Moves the unpacked files and the restored history to their places. After an interruption, call it again. */
 async function finish({ history, restored, unpacked, files, folder }: Place): Promise<void> {
   if (files !== undefined && folder !== undefined && existsSync(files)) {
     await putFiles(folder, files);
@@ -336,7 +338,7 @@ async function finish({ history, restored, unpacked, files, folder }: Place): Pr
     await removeUnknown(folder, known).finally(() => known.close());
     await rm(files, { recursive: true });
   }
-  // The next start makes a new index for searching.
+  // The server builds a new search index at its next start.
   for (const other of ['-wal', '-shm', '-search', '-search-wal', '-search-shm', '-search-journal'])
     await rm(`${history}${other}`, { force: true });
   await rename(restored, history);
@@ -344,7 +346,7 @@ async function finish({ history, restored, unpacked, files, folder }: Place): Pr
   await rm(unpacked, { recursive: true, force: true });
 }
 
-/** @param added gets the names of those that were not there before */
+/** @param added receives the names of files that the folder did not contain before */
 async function putFiles(folder: string, files: string, added = new Set<string>()): Promise<void> {
   const storage = folderStorage(folder);
   for (const name of await readdir(files)) {
@@ -354,8 +356,8 @@ async function putFiles(folder: string, files: string, added = new Set<string>()
 }
 
 /**
- * Removes the files that the history does not know: no server would ever do that.
- * @param among their names; all if left out
+ * Removes the files that the history does not know. No server would ever delete them.
+ * @param among removes only files with these names
  */
 async function removeUnknown(
   folder: string,
