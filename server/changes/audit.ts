@@ -1,6 +1,6 @@
 import type { Consumer } from './consumer.ts';
 
-/** Lists the acts of moderation. */
+/** Stores the audit entries of moderation. */
 export const audit: Consumer = {
   name: 'audit',
   types: ['act'],

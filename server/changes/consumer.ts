@@ -12,50 +12,50 @@ import { pauses } from './rounds.ts';
 
 /** The lease of a consumer, which one server holds at a time. */
 export interface Lease {
-  /** The name under which this server holds it. */
+  /** The ID under which this server holds it. */
   server: string;
   /** Aborts when the server shuts down. */
   signal: AbortSignal;
 }
 
-/** Something that follows the log of changes: a name, and a function over its entries. */
+/** A consumer of the change log. */
 export interface Consumer {
   /** The position is stored under this name. */
   name: string;
-  /** The types of changes that it takes. It gets all changes of an entry that has such a change. */
+  /** The types of changes to consume. An entry with such a change is passed with all its changes. */
   types: readonly Change['type'][];
-  /** Milliseconds for which changes are gathered: each time it takes entries costs two transactions. None by default. */
+  /** Changes are batched for this time, in milliseconds, because each batch costs two transactions. Default 0. */
   gather?: number;
-  /** Milliseconds between two times while changes keep coming, if that is more. */
+  /** Minimum time between the starts of two batches, in milliseconds, if it is longer than `gather`. */
   apart?: number;
   /**
-   * Takes the next entries. If it throws, or if the server ends before the position is stored, they come again, here or on
-   * another server. If entries were skipped, there may be none. The rows that it returns are stored exactly once: in one
-   * transaction with the position.
-   * @throws when it has not taken all of them
+   * Processes the next entries. `entries` may be empty after skipped ones. After an error, or a crash before the
+   * position is stored, the entries are passed again, here or on another server. The returned rows are stored exactly
+   * once, in one transaction with the position.
+   * @throws if it did not process all entries
    */
   take(entries: readonly LoggedEntry[], lease: Lease): Promise<ConsumedRows> | ConsumedRows;
-  /** Called when such rows are stored. */
+  /** Called after the rows were stored, or were discarded because another server took the lease. */
   stored?(rows: ConsumedRows): void;
 }
 
 interface Failures {
-  /** Called when a consumer has failed, or the history: it is tried again after a pause. */
+  /** Called when a consumer or the history fails. It is retried after a delay. */
   onFailure(consumer: string, error: Error): void;
-  /** Called when entries were deleted before a consumer has taken them: it was too far behind. */
+  /** Called when entries were deleted before a consumer processed them, because it was too far behind. */
   onSkipped(consumer: string, entries: number): void;
 }
 
-/** Entries that are taken at once. */
+/** Maximum entries of one batch. */
 const mostEntries = 100;
-/** Milliseconds until a consumer passes entries that hold nothing for it, so that they can be deleted. */
+/** A consumer passes entries without changes for it after this time, in milliseconds, so that they can be deleted. */
 const passAfter = 30_000;
-/** Milliseconds that they have to stop. Entries that are not done by then come again. */
+/** The time for consumers to stop, in milliseconds. Unfinished entries are processed after the next start. */
 const longestStop = 2000;
 
 /**
- * Has consumers follow the log of changes of a history: each on one of its servers at a time. The changes wake them;
- * nothing is done while there are none. A consumer that fails holds up no other.
+ * Runs the consumers of the change log, each on one server at a time. Changes wake them, and they are idle without
+ * changes. A failing consumer does not delay others.
  */
 export function runConsumers(
   history: History,
@@ -89,13 +89,13 @@ class Run {
   readonly #failures: Failures;
   readonly #stopping = new AbortController();
   #isWoken = false;
-  /** Another server holds the lease, or the last attempt failed: a change does not wake it earlier. */
+  /** Another server holds the lease, or the last attempt failed. Changes do not wake the consumer earlier. */
   #isWaiting = false;
   #running: Promise<void> | undefined;
   #later: NodeJS.Timeout | undefined;
   #gathering: NodeJS.Timeout | undefined;
   #pause = pauses.shortest;
-  /** When it last began to take entries, in milliseconds of `performance.now()`. */
+  /** When the last batch started, as in `performance.now()`. */
   #began = Number.NEGATIVE_INFINITY;
 
   constructor(history: History, consumer: Consumer, server: string, failures: Failures) {
@@ -119,13 +119,13 @@ class Run {
     this.#running ??= this.#run();
   }
 
-  /** Gives the lease back, after the entries that are being taken. */
+  /** Releases the lease after the current entries. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     clearTimeout(this.#later);
     clearTimeout(this.#gathering);
     await this.#running;
-    // If the history fails, the lease ends by itself.
+    // If this fails, the lease expires.
     await this.#consume({ lease: 0, most: 0, renews: true }).catch(() => {});
   }
 
@@ -167,7 +167,7 @@ class Run {
     this.#running = undefined;
   }
 
-  /** Takes entries until none is left. @returns milliseconds for which another server holds the lease */
+  /** Processes entries until none are left. @returns the remaining lease of another server in milliseconds, if any */
   async #takeAll(): Promise<number | undefined> {
     const { name } = this.#consumer;
     let done: { done?: number; rows?: ConsumedRows } = {};
@@ -183,7 +183,7 @@ class Run {
   }
 
   async #take(entries: readonly LoggedEntry[]): Promise<ConsumedRows> {
-    // If that fails, another server may go on: the position then tells.
+    // If this fails, another server may take over. The position of this server is not stored then.
     const renew = () => this.#consume({ lease: leaseTime, most: 0, renews: true }).catch(() => {});
     const renewing = setInterval(renew, leaseTime / 3).unref();
     try {

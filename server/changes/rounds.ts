@@ -1,9 +1,8 @@
-/** The pauses after a failure of the history, in milliseconds. They double. */
+/** The first and the longest delay after failures, in milliseconds. It doubles with each failure. */
 export const pauses = { shortest: 1000, longest: 60_000 };
 
 /**
- * Looks for what is due, again and again: when it is woken, and after the time that each look says. A look that fails is
- * tried again after a pause.
+ * Polls a queue when it is woken, and after the time that each poll returns. A failed poll is retried after a delay.
  */
 export class Rounds {
   readonly #look: (signal: AbortSignal) => Promise<number>;
@@ -14,8 +13,9 @@ export class Rounds {
   #pause = pauses.shortest;
 
   /**
-   * @param look returns milliseconds until there may be more; it begins nothing new when `signal` has aborted
-   * @param onFailure is called when it has failed
+   * @param look polls, and returns the milliseconds until the next poll. It must not start new work after `signal`
+   * aborts.
+   * @param onFailure called when a poll fails
    */
   constructor(look: (signal: AbortSignal) => Promise<number>, onFailure: (error: Error) => void) {
     this.#look = look;
@@ -23,12 +23,12 @@ export class Rounds {
     this.#running = this.#run();
   }
 
-  /** There is more. */
+  /** Polls now. */
   wake(): void {
     this.#woken.resolve();
   }
 
-  /** Waits for the look that is under way. */
+  /** Stops, and waits for the current poll. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     this.wake();
