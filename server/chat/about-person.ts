@@ -4,7 +4,7 @@ import type { Chat } from './chat.ts';
 import type { Connection, Room } from './model.ts';
 import { partnerOf } from './summary.ts';
 
-/** About somebody in a room: about who is no member, and whom nobody knows, alike. */
+/** Returns what the asker may know of a user in a room. Users who are not members and unknown users look the same. */
 export async function about(
   { history, directory, settings }: Chat,
   { person }: Connection,
@@ -14,7 +14,7 @@ export async function about(
   const { id } = room.record;
   const asker = person.user.id;
   const isSelf = user === asker;
-  // All is read for a stranger, too, so that the time does not reveal who is one.
+  // All three are read for any ID, so that the response time does not reveal whether the user exists or is a member.
   const [[stored], [known], last] = await Promise.all([
     history.read.membersOf({ room: id, users: [user] }),
     history.read.users({ ids: [user] }),

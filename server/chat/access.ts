@@ -43,7 +43,7 @@ export function memberBySession(
  * history/messages/posting.ts for writing, and `isModerator` in history/members/membership.ts for moderating.
  */
 export function rightsIn(room: RoomRecord, { roles, member }: Actor): Right[] {
-  // If the other user was erased, nobody would read the messages.
+  // If the other user was erased, messages would have no reader.
   if (room.kind === 'direct') return room.pair === undefined ? [] : ['send', 'pin'];
   const admin = roles.includes('admin');
   const owner = member?.role === 'owner' || admin;

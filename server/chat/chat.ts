@@ -20,11 +20,11 @@ import type { ChatSettings } from './summary.ts';
 
 /** The operator's limits. Texts and names are counted in Unicode code points. */
 export interface Limits {
-  /** Characters of a message. */
+  /** Maximum characters of a message. */
   text: number;
-  /** Members of a private room; 0 lifts the limit. */
+  /** Maximum members of a private room; 0 for no limit. */
   members: number;
-  /** Rooms of one creator that still exist; 0 lifts the limit. */
+  /** Maximum existing rooms of one creator; 0 for no limit. */
   roomsOfUser: number;
 }
 
@@ -37,7 +37,7 @@ export interface CopyBudget {
 /** Fetches the pages of links in stored messages. */
 export interface LinkPreviews {
   begin(message: StoredMessage): void;
-  /** The same for a message that is pending approval. */
+  /** Fetches the page for a message that is pending approval. */
   beginHeld(held: StoredHeld): void;
 }
 

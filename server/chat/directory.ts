@@ -243,7 +243,7 @@ export class Directory {
     if (isVisible !== wasVisible) this.#others?.seenChanged(user.id);
   }
 
-  /** Ends a membership. @returns the connections that had joined the room. They get no more events of it. */
+  /** Ends a membership. @returns the connections that were in the room. They no longer get its events. */
   remove(room: Room, person: Person): Connection[] {
     person.memberships.delete(room.record.id);
     room.here.delete(person);
@@ -273,7 +273,7 @@ export class Directory {
     this.#presence.changed(room, user, before, null);
   }
 
-  /** The presence of a user on other servers has changed. */
+  /** Must be called when the presence of a user on other servers changed. */
   presenceChanged(roomId: string, user: string): void {
     const room = this.#rooms.get(roomId);
     if (room === undefined) return;

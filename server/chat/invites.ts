@@ -9,13 +9,13 @@ import { actorOf, type Connection, type Room, userOf } from './model.ts';
 import { namesIn } from './names.ts';
 import { summaryOf } from './summary.ts';
 
-/** Bytes of a token: it cannot be guessed. */
+/** The size of a token in bytes, which is too large to guess. */
 const tokenBytes = 24;
-/** Members of a room that a link shows, and how many are looked at for them. */
+/** Maximum members that the preview of a link names, and maximum members that are read to find them. */
 const mostFaces = 3;
 const facesLookedAt = 20;
 
-/** Links are stored without their tokens, so that a copy of the history lets nobody in. */
+/** The history stores digests instead of tokens, so that a copy of the history contains no usable links. */
 function digestOf(token: string): string {
   return createHash('sha256').update(token).digest('hex');
 }
@@ -50,7 +50,7 @@ export async function createInvite(
   return { invite: shown({ ...invite, used: 0 }, by), token };
 }
 
-/** A user sees the own links, a moderator all of the room. */
+/** Lists the user's own links to the room, or for a moderator all links. */
 export async function listInvites(
   chat: Chat,
   connection: Connection,
@@ -81,7 +81,7 @@ export async function revokeInvite(
   return {};
 }
 
-/** The room of a link, for a user whom it would let in. */
+/** Previews the room of a link for a user who could accept it. */
 export async function lookAtInvite(
   chat: Chat,
   connection: Connection,
@@ -95,7 +95,7 @@ export async function lookAtInvite(
     .filter(({ user, member }) => directory.isVisible(user, member))
     .slice(0, mostFaces)
     .map(({ user: { id, name } }) => ({ id, name }));
-  // The link may have ended during the reads: nothing of the room may follow that.
+  // Checked again, because the link may have ended during the reads. Then the response must not describe the room.
   await opened(chat, connection, token);
   return {
     by: names.get(invite.by) as User,
@@ -106,7 +106,7 @@ export async function lookAtInvite(
   };
 }
 
-/** Members go straight in, and are not counted. */
+/** Makes the user a member. For a member it returns the room, and does not count as a use of the link. */
 export async function acceptInvite(
   chat: Chat,
   connection: Connection,
@@ -121,15 +121,18 @@ export async function acceptInvite(
       connection.id,
     );
   }
-  // Another server may have made the user a member, and this one has not heard of it.
+  // Another server may have added the user, and this server does not have the change yet.
   if (chat.directory.find(connection.person, id) === undefined) await chat.history.current();
   const room = chat.directory.find(connection.person, id);
-  // Somebody may have removed the user just now.
+  // The user may have been removed again.
   if (room === undefined) throw new RequestError('unknown_invite');
   return { room: summaryOf(chat.directory, room, connection) };
 }
 
-/** @throws RequestError `unknown_invite`, whatever the reason: nobody learns of a room by a link that does not let them in */
+/**
+ * Reads the link with this token, if it admits the user or the user is a member.
+ * @throws RequestError `unknown_invite` for any reason, so that other users do not learn of the room
+ */
 async function opened({ history }: Chat, { person }: Connection, token: string) {
   const known = await history.read.invite({ digest: digestOf(token), user: person.user.id });
   if (known === null || !(isMember(known.member) || opens(known.invite, known, Date.now()))) {
@@ -138,7 +141,7 @@ async function opened({ history }: Chat, { person }: Connection, token: string) 
   return known;
 }
 
-/** The user, to whom only the own links are shown; undefined for a moderator of the room. */
+/** Returns the user, because members may only see their own links. Undefined for a moderator of the room. */
 function ownOnly(connection: Connection, room: Room): string | undefined {
   const moderates = rightsIn(room.record, actorOf(room, connection)).includes('moderate');
   return moderates ? undefined : connection.person.user.id;

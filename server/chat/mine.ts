@@ -3,18 +3,18 @@ import type { Message, Reaction } from '../wire/events.ts';
 import type { Chat } from './chat.ts';
 import type { Person } from './model.ts';
 
-/** The user who gets the answer. */
+/** The user who gets the response. */
 type Reader = Pick<Person, 'user' | 'blocked'>;
 
 /**
- * Messages as one user gets them in answers: with that user's reactions and the messages of blocked users marked.
- * Events are one frame for all, so they have no marks, and clients know both.
+ * Converts messages for the response to one user: marks the user's own reactions, and messages of users whom the user
+ * blocked. Events are shared by all receivers and have no such marks, but clients know both.
  */
 export class Mine {
   readonly #chat: Pick<Chat, 'history' | 'directory'>;
   readonly #user: string;
   readonly #blocked: ReadonlySet<string>;
-  /** Whether this user is among reactions that do not list everybody, by message and emoji. */
+  /** Whether the user reacted, by message and emoji. Only for reactions that do not name all their users. */
   readonly #looked = new Map<string, boolean>();
 
   constructor(chat: Pick<Chat, 'history' | 'directory'>, { user, blocked }: Reader) {
@@ -23,7 +23,7 @@ export class Mine {
     this.#blocked = blocked;
   }
 
-  /** Asks the history, once for all messages, where a reaction does not list everybody. @returns whether it had to */
+  /** Reads the user's reactions if a message does not name all users, in one query. @returns whether it was needed */
   async look(messages: readonly StoredMessage[]): Promise<boolean> {
     const asked = new Map<string, string>();
     const of: { room: string; seq: number; emoji: string }[] = [];
@@ -48,7 +48,7 @@ export class Mine {
     return true;
   }
 
-  /** The messages as this user gets them. The given ones may be shared, and are not changed. */
+  /** Returns the messages as the user gets them. Does not modify the given messages, which may be shared. */
   in(messages: readonly StoredMessage[]): Message[] {
     return messages.map((stored) => {
       const hidden = this.#blocked.has(stored.user.id);
@@ -63,14 +63,14 @@ export class Mine {
     });
   }
 
-  /** The answer from the reaction itself; undefined if it does not list everybody. */
+  /** Whether the user reacted. Undefined if the message does not name all users who did. */
   #told({ count, users }: Reaction): boolean | undefined {
     if (users.includes(this.#user)) return true;
     return count > users.length ? undefined : false;
   }
 }
 
-/** An answer's page as this user gets it. */
+/** Returns a page of messages as the user gets it. */
 export async function pageFor<Page extends { messages: StoredMessage[] }>(
   chat: Chat,
   reader: Reader,

@@ -2,7 +2,7 @@ import { deletedUser, type History } from '../history/history.ts';
 import type { User } from '../wire/events.ts';
 import type { Directory } from './directory.ts';
 
-/** Users as the site's moderators see them, who know everybody by name. */
+/** Returns users as site moderators see them. Site moderators may know the names of all users. */
 export async function namesForSite(
   { history }: { history: History },
   users: readonly string[],
@@ -12,7 +12,7 @@ export async function namesForSite(
   return (id) => ({ id, name: names.get(id) ?? id });
 }
 
-/** Users as members of the room may see them. @param asker the reader, who knows their own name */
+/** Returns users as members of the room may see them. @param asker the reader, who may see their own name */
 export async function namesIn(
   { history, directory }: { history: History; directory: Directory },
   room: string,

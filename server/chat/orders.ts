@@ -3,7 +3,7 @@ import type { Connection } from './model.ts';
 import type { Order, OrderAnswer } from './other-servers.ts';
 import type { Publisher } from './publisher.ts';
 
-/** Carries out an order on the connections to this server, at once. A kick is over with the changes that are under way. */
+/** Runs a node command on the connections to this server, at once. A kick resolves as `Chat.kick` does. */
 export async function obey(
   {
     directory,
@@ -21,7 +21,7 @@ export async function obey(
   }
   if (order.is === 'push') {
     const { name, data, room } = order;
-    // In the log of changes a removal that was stored before has come before the order.
+    // Commands of other servers come through the change log, so this server already knows of earlier removals.
     if (person === undefined || (room !== undefined && directory.find(person, room) === undefined))
       return { count: 0 };
     const ids = connections.map(({ id }) => id);

@@ -1,48 +1,48 @@
 import type { RoomRecord } from '../history/history.ts';
 import type { User } from '../wire/events.ts';
 
-/** An action on all connections of a user, on every server. */
+/** A node command: an action on all connections of a user, on every server. */
 export type Order =
   | { is: 'count' }
-  /** Asks which of these users have joined the room. An earlier version asks about the user of the order alone. */
+  /** Asks which of `users` joined the room. A server of an earlier version omits `users` and asks about one user. */
   | { is: 'joined'; room: string; users?: readonly string[] }
   | { is: 'kick' }
-  /** Says something of that room, if any: only to a user who may know of it. */
+  /** Sends an event of the site. With `room`, only if the user may know of that room. */
   | { is: 'push'; name: string; data?: unknown; room?: string };
 
-/** The answer of one server, or of several together. */
+/** The response of one server, or the combined responses of several. */
 export interface OrderAnswer {
-  /** The connections on which the order was carried out. */
+  /** The number of connections on which the command ran. For `joined`, the number of users. */
   count: number;
-  /** The users who have joined the room that was asked about. */
+  /** For `joined`: the users who joined the room. */
   joined?: readonly string[];
 }
 
-/** How others see a user: under which name, and in which rooms. */
+/** The state of a user that others see: the name, and the rooms in which the user is visible. */
 export interface Seen {
   name: string;
   rooms: readonly string[];
 }
 
-/** A run of a server. */
+/** A process instance of a server. */
 export interface Run {
   version: string;
-  /** When it has begun. */
+  /** When it started, as Unix ms. */
   since: number;
 }
 
-/** One of several servers. */
+/** The state of a server, where several serve the site. */
 export interface ServerState {
   name: string;
-  /** Absent for one of an earlier version. */
+  /** Absent for a server of an earlier version. */
   run?: Run;
-  /** How many milliseconds it took to store its last announcement; absent as long as that is unknown. */
+  /** The time that it took to store its last announcement, in ms. Absent until known. */
   took?: number;
-  /** It has been heard lately. */
+  /** Whether the server was heard recently. */
   working: boolean;
-  /** When it was heard last, if it does not work. */
+  /** When it was last heard, as Unix ms. Set while it does not work. */
   downSince?: number;
-  /** The users who are connected to it; none if it does not work. */
+  /** The users who are connected to it. Empty while it does not work. */
   users: readonly string[];
 }
 
@@ -50,18 +50,18 @@ export interface ServerState {
 export interface OtherServers {
   /** This server. */
   readonly own: Pick<ServerState, 'name' | 'run' | 'took'>;
-  /** The others, as far as they are known by name. */
+  /** Returns the other servers whose names are known. */
   states(): ServerState[];
-  /** The users who are connected to other servers and visible in the room, by id. */
+  /** Returns the users who are connected to other servers and visible in the room, by ID. */
   presentIn(room: string): ReadonlyMap<string, User>;
   isConnected(user: string): boolean;
   /** Must be called when others may see a user of this server differently. */
   seenChanged(user: string): void;
   typing(room: RoomRecord, user: string, typing: boolean): void;
   /**
-   * Carries out the order on all other servers.
-   * @param user '' for an order that names its users itself
-   * @returns the answers that arrive in time, together
+   * Runs a node command on all other servers.
+   * @param user '' for a command that contains its users
+   * @returns the combined responses that arrive in time
    * @throws RequestError if they cannot be reached
    */
   orderOthers(user: string, order: Order): Promise<OrderAnswer>;
@@ -69,13 +69,13 @@ export interface OtherServers {
 
 /** The interface of this server for the others. */
 export interface ThisServer {
-  /** How others see a user who is connected here; null if the user is not. */
+  /** Returns how others see a user who is connected to this server; null if the user is not. */
   seen(user: string): Seen | null;
   everybody(): Iterable<{ user: User }>;
-  /** Presence on other servers has changed. */
+  /** Must be called when the presence of a user on other servers changed. */
   presenceChanged(room: string, user: string): void;
-  /** A user on another server is typing, or has stopped. */
+  /** Must be called when a user on another server starts or stops typing. */
   typing(room: Pick<RoomRecord, 'id' | 'createdAt'>, user: string, typing: boolean): void;
-  /** Carries out an order on the connections to this server. */
+  /** Runs a node command on the connections to this server. */
   obey(user: string, order: Order): Promise<OrderAnswer>;
 }

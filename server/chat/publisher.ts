@@ -11,7 +11,7 @@ export interface Publisher {
   /** From now on the connection gets the room's events, or no longer gets them. */
   join(connection: string, room: string): void;
   leave(connection: string, room: string): void;
-  /** To all connections that have joined the room. */
+  /** Sends an event to all connections that joined the room. */
   toRoom<E extends Event>(room: string, event: E, payload: Payload<E>): void;
   toConnections<E extends Event>(connections: readonly string[], event: E, payload: Payload<E>): void;
 }

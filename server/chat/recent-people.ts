@@ -16,7 +16,7 @@ export class RecentPeople {
   readonly #peopleByRoom = new Map<Room, Set<Person>>();
   #weight = 0;
 
-  /** Remembers a person who has left. All their rooms must be in memory and stay there for others. */
+  /** Remembers a user who left. All the user's rooms must still be in memory, without this user. */
   remember(person: Person): void {
     if (weightOf(person) > maxWeight) return;
     this.#people.set(person.user.id, person);

@@ -1,25 +1,25 @@
 import { type History, mailStopsFor, type Reads } from '../history/history.ts';
 
-/** Milliseconds after which a private room without members is deleted. */
+/** A private room without members is deleted after this time, in ms. */
 const emptyFor = 30 * 24 * 60 * 60 * 1000;
-/** The longest and the shortest milliseconds between two turns, and the rooms deleted at once. */
+/** Limits of the interval between two turns, in ms, and the rooms deleted in one write. */
 const longestPause = 60 * 60 * 1000;
 const shortestPause = 1000;
 const roomsAtOnce = 100;
-/** Milliseconds for which an expired invite link is listed. */
+/** An expired invite link stays in the list for this time, in ms. */
 const invitesFor = 30 * 24 * 60 * 60 * 1000;
-/** Milliseconds for which the time is stored when somebody was last here. */
+/** Last-seen times are deleted at this age, in ms. */
 const lastHereFor = 30 * 24 * 60 * 60 * 1000;
-/** Milliseconds for which a device is stored whose login has expired. */
+/** A device is deleted this long after a check found it unusable, in ms: see `StoredDevice.since`. */
 const devicesFor = 30 * 24 * 60 * 60 * 1000;
-/** Milliseconds for which a message waits for a moderator, or for which its author sees that it was rejected. */
+/** Pending and rejected messages are discarded at this age, in ms, or at `Retention.rooms` if it is lower. */
 const heldFor = 30 * 24 * 60 * 60 * 1000;
-/** Messages that are discarded at once. */
+/** Pending and rejected messages discarded in one write. */
 const heldAtOnce = 100;
-/** Milliseconds for which the numbers of messages by day are stored. */
+/** Daily message counts are deleted at this age, in ms. */
 const daysFor = 400 * 24 * 60 * 60 * 1000;
 
-/** Milliseconds that messages and acts of moderation are kept; 0 for ever. */
+/** The retention of messages and of audit entries (`acts`), in ms. 0 means no limit. */
 export interface Retention {
   /** For public and private rooms. */
   rooms: number;
@@ -28,9 +28,9 @@ export interface Retention {
 }
 
 /**
- * Deletes stored data that has been kept long enough (the list is `turn` below): now and regularly, until `signal` aborts. A
- * message is deleted at most a tenth of its retention late. If the history fails, the next turn tries again. The bytes of files
- * go otherwise: `sweep` in files/files.ts.
+ * Deletes expired data now and regularly, until `signal` aborts. `turn` lists the kinds of data. A message expires at
+ * most a tenth of its retention late. If the history fails, the next turn tries again. `sweep` in files/files.ts
+ * deletes the bytes of files.
  */
 export function enforceRetention(
   history: History,
@@ -84,7 +84,7 @@ export function enforceRetention(
       await history.write.forgetDays({ before: Date.now() - daysFor });
       await history.write.forgetHere({ before: Date.now() - lastHereFor });
     } catch (error) {
-      // Once it is stopped, the history may be closed while a turn still runs.
+      // After `signal` aborts, the history may be closed while a turn still runs.
       if (!signal.aborted) onFailure(error as Error);
     } finally {
       isRunning = false;

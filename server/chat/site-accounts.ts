@@ -1,16 +1,16 @@
 import { RequestError } from '../wire/errors.ts';
 import type { Chat } from './chat.ts';
 
-/** Users who were named by their IDs. */
+/** What the site knows of user IDs that a client sent. */
 export interface NamedUsers {
   /** The site has no such user. */
   unknown: ReadonlySet<string>;
-  /** By ID, the names on the site of users whom the chat does not know yet. */
+  /** By ID, the site's names of users whose names the chat does not know. */
   names: ReadonlyMap<string, string>;
 }
 
 /**
- * Asks the site about users. Where the site has no table of users, none is unknown.
+ * Looks up offline users in the site's table of users. If the server does not know this table, no user is unknown.
  * @throws RequestError `storage_unavailable`
  */
 export async function askSite(

@@ -9,7 +9,7 @@ import { checkText } from './messages/texts.ts';
 /** A room as the PHP application sees it, without the view of a user. */
 export type ApiRoom = Pick<RoomRecord, 'id' | 'name' | 'topic' | 'kind' | 'members' | 'head' | 'lastSeq'>;
 
-/** Posts a message as any user. The site itself asks, so rights are not checked; the ids are. */
+/** Posts a message as any user. The site itself asks, so the user's rights are not checked. */
 export async function postMessage(
   { history, limits, directory, previews }: Chat,
   room: string,
@@ -17,7 +17,7 @@ export async function postMessage(
 ): Promise<{ message: Message; repeated: boolean }> {
   checkText(text, limits.text);
   const record = await history.read.room({ room });
-  // Only its two users can have written in a direct room.
+  // The author of a message in a direct room must be one of its two users.
   if (record?.kind === 'direct' && !record.pair?.includes(user.id)) throw new RequestError('unknown_room');
   const page = previews === undefined ? null : firstPage(text);
   const said = { room, user, text, clientId, ...(page === null ? {} : { preview: page }) };
@@ -29,7 +29,7 @@ export async function postMessage(
 /** Only the chat makes rooms with such IDs. */
 export const isReservedRoomId = (id: string): boolean => /^[udr]-/.test(id);
 
-/** The rooms into which a session puts its user. Undefined if their list cannot be read. */
+/** Returns the rooms that a session puts its user into. Undefined if the list is unreadable. */
 export const roomsIn = ({
   groups = [],
 }: {
@@ -54,7 +54,7 @@ export async function deleteRoom({ history }: Chat, room: string): Promise<void>
   await history.write.deleteRoom({ room });
 }
 
-/** Changes memberships; `remove` ends any that does not come from the session. @returns the number of members */
+/** Adds and removes members. Memberships that the session grants do not end. @returns the number of members */
 export async function changeMembers(
   { history }: Chat,
   room: string,
@@ -72,7 +72,7 @@ export async function changeMembers(
   return (await history.read.room({ room }))?.members ?? 0;
 }
 
-/** Makes users known whom the site has, before they come here. */
+/** Stores users of the site, so that others can find them before they first connect. */
 export async function putUsers({ history }: Chat, { users }: { users: readonly User[] }): Promise<void> {
   await history.write.putSiteUsers({ users, at: Date.now() });
 }
@@ -85,9 +85,9 @@ async function notDirect(history: Chat['history'], room: string): Promise<void> 
 }
 
 /**
- * Closes the user's connections and refuses new ones.
+ * Bans a user from the whole site and closes the user's connections.
  * @param actor the moderator; absent for the PHP application
- * @returns how many were open
+ * @returns the number of connections that were open
  */
 export async function ban(
   { history, everywhere }: Chat,
@@ -100,7 +100,7 @@ export async function ban(
     ...(reason ? { reason } : {}),
     ...(actor === undefined ? {} : { by: actor }),
   };
-  // The ban closes connections too, but does not count them: it finds only those opened since the kick.
+  // The stored ban also closes connections, but without a count, and it finds only those opened after the kick.
   const [closed] = await Promise.all([everywhere(user, { is: 'kick' }), history.write.setBan({ user, ban })]);
   return closed;
 }
@@ -109,7 +109,9 @@ export async function unban({ history }: Chat, user: string, actor?: string): Pr
   await history.write.setBan({ user, ban: null, ...(actor === undefined ? {} : { actor }) });
 }
 
-/** Resolves when the erasure is on disk; it is certain to be carried out then: see `erasing`. */
+/**
+ * Requests the erasure of a user. Resolves when the request is on disk. The consumer `erasing` then erases the user.
+ */
 export async function erase(
   { history }: Chat,
   user: string,
@@ -119,12 +121,12 @@ export async function erase(
   await history.write.erase({ user, messages, at: Date.now(), ...act });
 }
 
-/** Acts of moderation on one page. */
+/** Audit entries on one page. */
 const actsListed = 100;
 
 /**
- * A page of the audit entries, newest first. Without a filter, each scope has half of the page: users can make any number of
- * entries in rooms of their own, and must not hide those of the site.
+ * Returns a page of audit entries, newest first. Without a filter, each scope gets half of the page. Users can create
+ * any number of entries in their own rooms, and these must not hide the entries of the site.
  */
 export async function listActs(
   { history: { read } }: Chat,
@@ -161,10 +163,10 @@ function positionsIn(cursor: string): Record<AuditScope, number> {
   }
 }
 
-/** Events without tries left that are listed. */
+/** Maximum failed events in the list. */
 const eventsListed = 100;
 
-/** How many events wait to be sent to the site, and the newest ones that are not tried again by themselves. */
+/** Returns the number of queued webhook events, and the newest failed events, which are not retried automatically. */
 export async function listEvents({ history }: Chat): Promise<{ waiting: number; failed: object[] }> {
   const { waiting, failed } = await history.read.events({ limit: eventsListed });
   const shown = failed.map(({ id, type, at, tries, roomId, seq }) => ({
@@ -178,7 +180,7 @@ export async function listEvents({ history }: Chat): Promise<{ waiting: number; 
   return { waiting, failed: shown };
 }
 
-/** Null for a user who has neither connected nor been named. */
+/** Returns what the site may know of a user. Null if the ID is not stored as a user and not banned from the site. */
 export async function lookUp(
   { history, directory, everywhere }: Chat,
   id: string,

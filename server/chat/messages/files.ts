@@ -23,7 +23,7 @@ export async function mayUpload(
   if (!rightsIn(record, { roles: identity.roles, member }).includes('send'))
     throw new RequestError('forbidden');
   const partner = otherOf(record.pair, identity.id);
-  // It is read even if the partner is connected: the time must not show that.
+  // Read even if the partner is connected, so that the time does not reveal the partner's presence.
   if (partner !== undefined && (await history.read.hasBlocked({ user: partner, other: identity.id })))
     throw new RequestError('forbidden');
   const muted = directory.restrictions.muteOf(room, identity.id);
@@ -31,8 +31,9 @@ export async function mayUpload(
 }
 
 /**
- * A file of a room that this user may read: their own, one that a message carries, or one whose message waits for them to
- * decide. The right is checked at each request. Of a room that was lost an own file, too, would tell whether it is still there.
+ * Returns a file in a room that the user may read now: an own file, an attached file, or a file of a message whose
+ * approval the user may decide. Null also for own files in a room that the user lost, so that the room's existence is
+ * not revealed.
  */
 export async function fileFor(
   { history, directory }: Chat,

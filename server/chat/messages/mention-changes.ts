@@ -88,7 +88,7 @@ function announceMentions(
 }
 
 /**
- * Sends a message to its notification targets, except those who have read it or have joined the room, on any server.
+ * Sends a message to its notification targets, except users who read it or joined the room, on any server.
  * @param how.followed the targets follow the thread of the message. Absent if the message mentions them.
  */
 function announceTo(
@@ -141,7 +141,7 @@ async function readCurrent(
   return message?.id === id && message.deletedAt === undefined ? message : undefined;
 }
 
-/** Sends these users summaries with new numbers of mentions after a change of this message. */
+/** Sends these users new summaries after a change of this message, because their counts of mentions changed. */
 function sendCounts(chat: Chat, room: Room, { user: author }: StoredMessage, users: readonly string[]): void {
   for (const user of users) {
     const person = chat.directory.person(user);

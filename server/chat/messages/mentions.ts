@@ -14,14 +14,14 @@ export function checkMentions(text: string, mentions: readonly NewMention[] | un
   }
 }
 
-/** Mentions in the order of the text, as the history needs them. */
+/** Sorts mentions by position, as the history needs them. */
 export function inOrder(mentions: readonly NewMention[]): NewMention[] {
   return [...mentions].sort((a, b) => a.start - b.start);
 }
 
 /**
- * A stored message as users get it.
- * @param isKnown whether its readers may see the name of a user who has not acted in the room
+ * Converts a stored message to the form that users get.
+ * @param isKnown whether the readers may see a user's name even if `shown` is false
  */
 export function messageOf(
   { mentions, forwarded, ...stored }: StoredMessage,

@@ -380,7 +380,7 @@ export async function files(
   });
 }
 
-/** @param room absent: all rooms that the user may read */
+/** @param room without it, searches all rooms that the user may read */
 export async function search(
   chat: Chat,
   { person }: Connection,

@@ -3,11 +3,11 @@ import { RequestError } from '../../wire/errors.ts';
 import type { RequestPayload } from '../../wire/events.ts';
 
 /**
- * Milliseconds for which reactions to one message are gathered into one change, since each change is an event for everybody
- * in the room: a popular message must not cause hundreds of them.
+ * Reactions to one message are batched for this time, in ms, into one change. Each change is an event for all
+ * connections in the room, and a popular message must not cause hundreds of events.
  */
 const gatherFor = 250;
-/** This many are stored without waiting longer, which bounds the size of a change and its event. */
+/** Maximum reactions of a batch, which limits the size of the change and its event. A full batch is stored at once. */
 const mostGathered = 500;
 
 interface WaitingReaction {
@@ -25,7 +25,7 @@ interface Gathered {
   timer: NodeJS.Timeout;
 }
 
-/** Gathers reactions to each message. A reaction is answered when it is on disk. */
+/** Batches the reactions to each message. A reaction resolves when it is on disk. */
 export class Reactions {
   readonly #history: History;
   readonly #gathered = new Map<string, Gathered>();
@@ -34,7 +34,7 @@ export class Reactions {
     this.#history = history;
   }
 
-  /** @returns the message as it is then, and whether the reaction has changed anything */
+  /** @returns the message after the batch, and whether this reaction changed anything */
   react(
     user: string,
     { room, seq, emoji, on }: RequestPayload<'message:react'>,
@@ -45,7 +45,7 @@ export class Reactions {
     });
   }
 
-  /** Stores the gathered reactions of a message at once, for example before it is changed or deleted. */
+  /** Stores the batched reactions of a message at once, for example before the message is changed or deleted. */
   flush(room: string, seq: number): void {
     const gathered = this.#gathered.get(keyOf(room, seq));
     if (gathered === undefined) return;

@@ -1,10 +1,12 @@
 import { namedAuthors, type StoredMessage, type StoredThread } from '../../history/history.ts';
 import type { Thread } from '../../wire/events.ts';
 
-/** The thread of a message; that of a message without replies would have its number. */
+/**
+ * Returns the thread of a message. A message that is not a reply is the root of its own thread, even without replies.
+ */
 export const threadOf = ({ thread, seq }: Pick<StoredMessage, 'thread' | 'seq'>): number => thread ?? seq;
 
-/** A thread as a user gets it: without the replies of people whom the user has blocked. All of these are in `apart`. */
+/** Returns a thread without the replies of users that the reader blocked. `apart` must list all of them. */
 export function shownThread(
   { thread, root, replies, authors, apart, fresh }: StoredThread,
   blocked: ReadonlySet<string>,
@@ -22,10 +24,10 @@ export function shownThread(
   };
 }
 
-/** A thread whose replies this user cannot see is like one that has none. */
+/** Returns a thread without replies. Users whose blocks hide all replies get the same. */
 export const noReplies = (thread: number): Thread => ({ thread, root: thread, replies: 0, authors: [] });
 
-/** The numbers of the threads in which the messages are, or would be. */
+/** Returns the numbers of the threads that contain these messages or could start with them. */
 export function threadsIn(messages: readonly StoredMessage[]): number[] {
   const numbers = new Set(messages.flatMap((message) => [message.seq, threadOf(message)]));
   return [...numbers].sort((a, b) => a - b);

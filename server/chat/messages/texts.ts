@@ -6,7 +6,7 @@ import { RequestError } from '../../wire/errors.ts';
  * @throws RequestError `bad_request` or `too_long` if this cannot be the text of a message
  */
 export function checkText(text: string, maxText: number, mayBeBlank = false): void {
-  // A lone surrogate cannot be stored as UTF-8: another text would come back.
+  // A lone surrogate cannot be stored as UTF-8, so the stored text would differ.
   if (!text.isWellFormed()) throw new RequestError('bad_request', 'text holds half of a surrogate pair');
   // C0 control characters except tab and line feed; Unicode's Cc includes more.
   if (/(?![\t\n\x7f-\x9f])\p{Cc}/u.test(text)) {

@@ -5,13 +5,13 @@ import { pageFor } from '../mine.ts';
 import type { Person } from '../model.ts';
 import { noReplies, shownThread, threadsIn } from './shown-threads.ts';
 
-/** The user who gets the answer. */
+/** The user who gets the response. */
 type Reader = Pick<Person, 'user' | 'blocked' | 'memberships'>;
 
 /**
- * The threads of the messages of an answer: those that have replies, and those in which a message replies, because they
- * have changed with it.
- * @param known the threads of these messages without blocks, if they were read with the messages
+ * Returns the threads of the messages in a response. A thread without replies is included only if one of the messages
+ * is a reply in it, because that message may have been deleted.
+ * @param known the threads of these messages, read without excluding blocked users
  */
 export async function threadsFor(
   { history }: Pick<Chat, 'history'>,
@@ -41,7 +41,7 @@ export async function threadsFor(
   return threads.length === 0 ? {} : { threads };
 }
 
-/** A page of a room as this user gets it, with the threads of its messages. */
+/** Returns a page of a room as the user gets it, with the threads of its messages. */
 export async function timelineFor<Page extends { messages: StoredMessage[] }>(
   chat: Chat,
   reader: Reader,

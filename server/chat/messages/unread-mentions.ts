@@ -1,9 +1,9 @@
 import { mostUnreadMentions, type UnreadMentions } from '../../history/history.ts';
 
-/** Shared by users without unread mentions, most of them in most rooms. */
+/** Shared by all memberships without unread mentions, which are most. */
 export const noMentions: UnreadMentions = new Map();
 
-/** The mentions after the read mark. */
+/** Returns the mentions after the read marker. */
 export function stillUnread(mentions: UnreadMentions, readSeq: number): UnreadMentions {
   return filtered(mentions, (seq) => seq > readSeq);
 }
@@ -13,8 +13,8 @@ export function withoutMention(mentions: UnreadMentions, seq: number): UnreadMen
 }
 
 /**
- * Adds a message of `author`. It must not be among them already. Of too many, the oldest one by a blocked user goes: it must
- * not push out one that counts.
+ * Adds a message of `author`, which must not be included yet. Above `mostUnreadMentions` it drops the oldest mention by
+ * a blocked user, because these do not count, or else the oldest mention.
  */
 export function withMention(
   mentions: UnreadMentions,
@@ -32,12 +32,12 @@ export function withMention(
   return withoutMention(now, Math.min(...(hidden.length === 0 ? all : hidden)));
 }
 
-/** Whether older ones may be missing. */
+/** Whether older mentions may be missing. */
 export function leavesOut(mentions: UnreadMentions): boolean {
   return [...mentions.values()].flat().length >= mostUnreadMentions;
 }
 
-/** The number of mentions from the message `firstSeq` on, without those of blocked users. */
+/** Counts the mentions from the message `firstSeq` on, except those by blocked users. */
 export function countMentions(
   mentions: UnreadMentions,
   blocked: ReadonlySet<string>,

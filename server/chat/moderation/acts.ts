@@ -4,7 +4,7 @@ import type { Connection } from '../model.ts';
 import { namesForSite } from '../names.ts';
 import { isKnown, readKnown } from './known-rooms.ts';
 
-/** The acts of moderation, the newest first: of the whole site, and in the rooms that the admin may know of. */
+/** Lists the audit entries of the site, and of the rooms that the admin may know of, newest first. */
 export async function acts(
   chat: Chat,
   connection: Connection,
@@ -23,7 +23,7 @@ export async function acts(
     );
     return {
       acts: page.acts.map(({ by, user, ...act }) => {
-        // A private room of others may have the id of a public one that is gone.
+        // The ID of a deleted public room may now belong to a private room that the admin may not know of.
         const { room = '' } = act;
         const name = isKnown(chat, known, room) ? chat.directory.room(room)?.record.name : undefined;
         return {

@@ -23,7 +23,7 @@ export async function block(
   return {};
 }
 
-/** Returns the users whom this user has blocked. Names that the user may not know are replaced by IDs. */
+/** Returns the users that this user blocked. Names that the user may not know are replaced by IDs. */
 export async function blockedBy(
   { history, directory }: Chat,
   { person }: Connection,

@@ -29,7 +29,7 @@ function isChecked({ identity }: Connection, { record }: Room): boolean {
 
 /**
  * Returns why a message of this connection needs approval, provided that the user has no role in the room. Null if it does not.
- * @param files the attached files, whose descriptions and names are checked also
+ * @param files the attached files. Their names and descriptions are checked also.
  */
 export async function whyHeld(
   chat: Chat,
@@ -195,7 +195,7 @@ function announceHeld(chat: Chat, { room, id, user, is, by }: Change & { type: '
         return decidesIn(record, { roles, member }, banned);
       })
       .map((connection) => connection.id);
-  // An author who lost the room gets no events of it.
+  // An author who lost the room no longer gets its events.
   const authorConnections = () => {
     const author = directory.person(user);
     const isReader = author !== undefined && directory.find(author, room) !== undefined;

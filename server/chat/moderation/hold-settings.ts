@@ -1,4 +1,4 @@
-/** Which messages wait for a moderator, beside those with one of the words: see CHAT_HOLD. */
+/** Which messages need approval: see CHAT_HOLD. Messages with a word of CHAT_HOLD_WORDS always do. */
 export type HoldMode = 'off' | 'links' | 'first' | 'all';
 
 export interface HoldSettings {
@@ -7,13 +7,13 @@ export interface HoldSettings {
   hasWord(text: string): boolean;
 }
 
-/** Everybody sees the name of a user at once, so a name with a listed word is replaced by the ID. */
+/** Replaces a name with a listed word by the ID, because a name is visible at once, without approval. */
 export const nameToShow = (
   hold: HoldSettings | undefined,
   { id, name }: { id: string; name: string },
 ): string => (hold?.hasWord(name) ? id : name);
 
-/** @returns undefined if no message ever waits */
+/** @returns undefined if no message needs approval */
 export function holdSettings({
   mode,
   words,
@@ -25,12 +25,12 @@ export function holdSettings({
   return { mode, hasWord: wordFinder(words) };
 }
 
-/** Letters, and those of scripts that write no blanks between words. */
+/** Letters and numbers, and the letters of scripts that do not separate words by spaces. */
 const letter = /^[\p{L}\p{N}]$/u;
 const unspaced =
   /^[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]$/u;
 
-/** A place in the words: the signs that may follow, and whether a word is over here. */
+/** A node of the trie of all words: the next nodes by character, and whether a word ends here. */
 interface Place {
   next: Map<string, Place>;
   isWord: boolean;
@@ -39,8 +39,8 @@ interface Place {
 const newPlace = (): Place => ({ next: new Map(), isWord: false });
 
 /**
- * Finds whole words, without regard to case, accents, signs that nobody sees, and marks such as `**`. All words are looked for
- * at once, sign by sign: a regular expression of a thousand words takes seconds for one message.
+ * Returns a function that finds whole words. It ignores case, accents, invisible characters, and markup such as `**`. A
+ * trie finds all words in one scan, because a regular expression of a thousand words takes seconds for one message.
  */
 function wordFinder(words: readonly string[]): (text: string) => boolean {
   const start = newPlace();
@@ -70,7 +70,7 @@ function beginsWord(start: Place, signs: readonly string[], at: number): boolean
   return false;
 }
 
-/** Whether a word goes on from its first or last sign to the one beside it. */
+/** Whether the first or last character of a match and the adjacent character belong to the same word. */
 const isWithin = (sign = '', beside = ''): boolean =>
   letter.test(beside) && letter.test(sign) && !unspaced.test(sign);
 

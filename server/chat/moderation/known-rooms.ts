@@ -5,8 +5,8 @@ import type { Connection } from '../model.ts';
 import { readWithin } from '../rooms.ts';
 
 /**
- * The rooms of which the moderators' page may say something to this user: public ones, and private ones of which the user is
- * a member. Direct rooms are none of them.
+ * Returns the rooms that the moderators' page may show to this user: the public rooms from which the user is not
+ * banned, and the user's private rooms. Direct rooms are excluded.
  */
 export function knownRooms({ directory }: Pick<Chat, 'directory'>, { person }: Connection): KnownRooms {
   const memberships = [...person.memberships.values()];
@@ -16,19 +16,19 @@ export function knownRooms({ directory }: Pick<Chat, 'directory'>, { person }: C
   };
 }
 
-/** The rooms that the user moderates as a member. */
+/** Returns the rooms that the user moderates as a member. */
 export function moderatedRooms({ identity: { roles }, person }: Connection): string[] {
   return [...person.memberships.values()]
     .filter(({ room, member }) => rightsIn(room.record, { roles, member }).includes('moderate'))
     .map(({ room }) => room.record.id);
 }
 
-/** Whether the user sees the reports, and the messages that wait, of any room. */
+/** Whether there is a room whose reports and pending messages the user may see. */
 export function moderatesAny(connection: Connection): boolean {
   return moderatesSite(connection.identity) || moderatedRooms(connection).length > 0;
 }
 
-/** Whether a room is one of these. */
+/** Whether the room is among the known rooms. */
 export function isKnown(
   { directory }: Pick<Chat, 'directory'>,
   { rooms, except }: KnownRooms,

@@ -7,7 +7,7 @@ import { listEvents } from '../site.ts';
 import { isKnown, knownRooms, readKnown } from './known-rooms.ts';
 
 const day = 24 * 60 * 60 * 1000;
-/** Days of which the messages are shown. */
+/** The number of days in the chart of messages. */
 const daysShown = 30;
 const firstDay = () => dayOf(Date.now()) - daysShown + 1;
 
@@ -61,7 +61,7 @@ export async function overview(chat: Chat, connection: Connection): Promise<Answ
   });
 }
 
-/** Files that are counted of all rooms, and of one, so that no answer takes a database a second. */
+/** Maximum files counted in all rooms together, and in one room, so that no query takes a second. */
 const filesCounted = 100_000;
 const filesCountedOfRoom = 2000;
 
@@ -70,13 +70,13 @@ const sizeOf = ({ bytes, more }: { bytes: number; more: boolean }): { bytes: num
   ...(more ? { more } : {}),
 });
 
-/** How much is said in these rooms, and how large their files are. */
+/** Returns the number of messages and the size of the files in these rooms. */
 export function rooms(
   chat: Chat,
   connection: Connection,
   { rooms: asked }: RequestPayload<'moderate:rooms'>,
 ): Promise<Answers['moderate:rooms']> {
-  // A room may be deleted meanwhile, and another one made with its id, of which the asker must not know.
+  // With the creation time, because another room, which the asker may not know of, may get the ID during the reads.
   const chosen = () => {
     const known = knownRooms(chat, connection);
     return asked.flatMap((id) => {
@@ -93,7 +93,7 @@ export function rooms(
     ]);
     const sizes = new Map(files.map((one) => [one.room, sizeOf(one)]));
     return {
-      // A room may have been deleted between the two.
+      // A room may have been deleted between the two reads.
       rooms: messages.map((one) => ({ ...one, files: sizes.get(one.room) ?? { bytes: 0 } })),
     };
   });

@@ -14,11 +14,11 @@ import { rejectHeld } from './held.ts';
 import { isKnown, readKnown } from './known-rooms.ts';
 import { shownReport } from './shown-reports.ts';
 
-/** Messages that a ban can delete: so many, of so many milliseconds. */
+/** Maximum messages that a ban can delete, and their maximum age in ms. */
 const mostRecent = 200;
 const recently = 24 * 60 * 60 * 1000;
 
-/** Everybody who has ever been here, or those whom a query finds. */
+/** Lists the users who ever connected, or those among them that match the query. */
 export async function people(
   chat: Chat,
   connection: Connection,
@@ -51,7 +51,7 @@ export async function people(
   });
 }
 
-/** One of them. */
+/** Returns details of a user who ever connected. */
 export async function person(
   chat: Chat,
   connection: Connection,
@@ -93,7 +93,7 @@ export async function person(
   });
 }
 
-/** Bans a user from the whole site, or ends that. */
+/** Bans a user from the whole site, or lifts the ban. */
 export async function ban(
   chat: Chat,
   connection: Connection,
@@ -103,16 +103,16 @@ export async function ban(
   const actor = connection.person.user.id;
   if (end) await site.unban(chat, user, actor);
   else await site.ban(chat, user, { seconds, reason }, actor);
-  // Connections that came before the ban was stored may have begun to send.
+  // Connections that opened before the ban was stored may still be sending. Wait until their requests end.
   if (messages !== undefined) await chat.everywhere(user, { is: 'kick' });
-  // Later, so that no message comes after them.
+  // Read after the kick, so that the user cannot send further messages.
   const recent =
     messages === undefined ? [] : await readKnown(chat, connection, (known) => recentOf(chat, user, known));
   if (messages !== undefined) await rejectWaiting(chat, connection, user, reason);
   const deleted = await Promise.all(
     recent.map(async ({ room, seq, id }) => {
       chat.reactions.flush(room, seq);
-      // Public rooms are known to those who are not in them, too.
+      // In a public room, site moderators need not be members.
       const isPublic = chat.directory.room(room)?.record.kind === 'public';
       const done = await chat.history.write
         .delete({
@@ -132,7 +132,7 @@ export async function ban(
   return { deleted: deleted.filter(Boolean).length };
 }
 
-/** The messages of the user that wait, wherever this moderator decides about them. */
+/** Rejects the user's pending messages, except where this moderator may not decide. */
 async function rejectWaiting(
   chat: Chat,
   connection: Connection,
@@ -145,7 +145,7 @@ async function rejectWaiting(
   }
 }
 
-/** It is gone in another way, or another moderator decides about it. */
+/** Ignores errors for a message that no longer exists, or that this moderator may not decide about. */
 function ifGone(error: unknown): undefined {
   if (error instanceof RequestError && /^unknown_/.test(error.code)) return undefined;
   throw error;
@@ -176,7 +176,7 @@ export async function mayExport(chat: Chat, { id, roles }: SessionIdentity): Pro
 }
 
 /**
- * The stored data of a user, as an act of the admin who asks.
+ * Exports the stored data of a user, and records an audit entry for the admin who requested it.
  * @param open see `exported`
  */
 export async function exportFor(
@@ -195,7 +195,7 @@ export async function exportFor(
 
 const userOf = ({ id, name }: UserRecord): User => ({ id, name });
 
-/** @throws RequestError `unknown_user` for somebody who has never been here, whether some room names the id or not */
+/** @throws RequestError `unknown_user` if the user never connected, even if a room names the ID */
 async function arrived({ history }: Chat, user: string): Promise<{ user: UserRecord; at: number }> {
   const known = await history.read.arrival({ user });
   if (known === null) throw new RequestError('unknown_user');
@@ -220,7 +220,7 @@ function isBelow(
   return outranks({ roles: identity.roles, member: undefined }, target);
 }
 
-/** The mutes and bans of a user in these rooms, and a ban from the whole site. */
+/** Returns the mutes and bans of a user in these rooms, and the ban from the whole site. */
 function restrictionsOf(
   chat: Chat,
   known: KnownRooms,

@@ -4,10 +4,10 @@ import type { Restrictions } from './restrictions.ts';
 
 type Removal = EventPayload<'room:removed'>;
 
-/** The most bans that a new connection is notified of. */
+/** Maximum bans that a new connection is notified of. */
 const mostTold = 100;
 
-/** The event for the user who loses the room by this ban. */
+/** Returns the event for a user who loses the room by this ban. */
 export function removalBy(room: string, { until, reason }: Restriction): Removal {
   return {
     room,
@@ -19,8 +19,8 @@ export function removalBy(room: string, { until, reason }: Restriction): Removal
 }
 
 /**
- * The same for the newest bans that the user is under, who may have been away when they were laid. It says nothing of a
- * room of which the user was no member.
+ * Returns the events for the user's newest current bans, because the user may have been offline when they started.
+ * Omits bans that did not end a membership, because the user may not know of these rooms.
  */
 export function removalsOf(restrictions: Restrictions, user: string): Removal[] {
   return restrictions

@@ -1,14 +1,14 @@
 import type { History } from '../../history/history.ts';
 import type { Directory } from '../directory.ts';
 
-/** The longest milliseconds between two checks for ends, because the wall clock may be set meanwhile. */
+/** Maximum delay between two checks, in ms, because the wall clock may be set. */
 const lookEvery = 1000;
-/** Restrictions that end in one write. */
+/** Maximum restrictions lifted in one write. */
 const mostEnded = 100;
 
 /**
- * Ends mutes and bans when their time is over, by the wall clock. Several servers may do this at once.
- * @returns a function to call whenever another one may be the next to end
+ * Lifts mutes and bans when they expire, by the wall clock. Several servers may do this concurrently.
+ * @returns a function to call when the next restriction to expire may be a different one
  */
 export function keepEnding(
   { history, directory }: { history: History; directory: Directory },
@@ -25,7 +25,7 @@ export function keepEnding(
     try {
       const { ended } = await history.write.endRestrictions({ before: Date.now(), most: mostEnded });
       ending = false;
-      // Another server has ended them; its changes arrive here.
+      // Another server lifted them, and its changes arrive soon.
       if (ended === 0) wait(lookEvery);
       else await turn();
     } catch (error) {

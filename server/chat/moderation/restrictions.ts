@@ -6,18 +6,20 @@ import {
   restrictionKinds,
 } from '../../history/history.ts';
 
-/** The most users who may be muted or banned at a time in a room, and by a moderator: all of them are in memory. */
+/** Maximum users who are muted or banned at a time, in a room and by a moderator, because all are kept in memory. */
 export const mostRestricted = 10_000;
 
 type Restricted = NonNullable<MemberRecord['restricted']>;
 
-/** All mutes and bans in rooms, in memory, since decisions are made without asking the disk (see `Directory`). */
+/**
+ * Keeps all mutes and bans in rooms in memory, so that rights are decided without reading from disk: see `Directory`.
+ */
 export class Restrictions {
   readonly #byUser = new Map<string, Map<string, Restricted>>();
   readonly #byRoom = new Map<string, Set<string>>();
-  /** How many there are by each moderator. */
+  /** The number of restrictions by each moderator. */
   readonly #counts = new Map<string, number>();
-  /** The earliest end; null if there is none, undefined if it must be searched for, since there may be very many. */
+  /** The earliest end; null if no restriction ends. Undefined until `nextEnd` scans for it, which can be slow. */
   #nextEnd: number | null | undefined = null;
 
   set(room: string, user: string, kind: RestrictionKind, now: Restriction | null): void {
@@ -56,12 +58,12 @@ export class Restrictions {
     for (const user of this.#byRoom.get(room) ?? []) this.setAll(room, user, {});
   }
 
-  /** A ban lasts until its end is stored, because the membership comes back in the same moment. */
+  /** An expired ban still counts until its end is stored, because that write also restores the membership. */
   isBanned(room: string, user: string): boolean {
     return this.#byUser.get(user)?.get(room)?.banned !== undefined;
   }
 
-  /** The user's current restrictions in all rooms. */
+  /** Returns the user's unexpired restrictions in all rooms. */
   on(user: string): { room: string; kind: RestrictionKind; restriction: Restriction }[] {
     const at = Date.now();
     return [...(this.#byUser.get(user) ?? [])].flatMap(([room, restricted]) =>
@@ -76,7 +78,7 @@ export class Restrictions {
     return [...(this.#byUser.get(user) ?? [])].flatMap(([room, { banned }]) => (banned ? [room] : []));
   }
 
-  /** The user's current mute in the room, and the milliseconds that are left of it. */
+  /** Returns the user's unexpired mute in the room, and its remaining time in ms. */
   muteOf(room: string, user: string): { mute: Restriction; forMs: number } | undefined {
     const mute = this.#byUser.get(user)?.get(room)?.muted;
     if (mute === undefined) return undefined;
@@ -85,9 +87,9 @@ export class Restrictions {
   }
 
   /**
-   * Whether one more user may be restricted there, or this user already is. In a full room, restrictions that are over
-   * but not yet lifted do not count.
-   * @param by the moderator; absent for one of the whole site, who may restrict any number of users
+   * Whether the user may be restricted in the room: the limits are not reached, or the user already is restricted. In a
+   * full room, expired restrictions that are not lifted yet do not count.
+   * @param by the moderator. Absent for a site moderator, who only has the limit of the room.
    */
   hasPlaceFor(room: string, user: string, by?: string): boolean {
     const users = this.#byRoom.get(room);
@@ -103,14 +105,14 @@ export class Restrictions {
     return left > 0;
   }
 
-  /** The restrictions of a room, sorted by user id. */
+  /** Returns the restrictions in a room, sorted by user ID. */
   of(room: string): { user: string; restricted: Restricted }[] {
     return [...(this.#byRoom.get(room) ?? [])]
       .sort((a, b) => (a < b ? -1 : 1))
       .map((user) => ({ user, restricted: this.#byUser.get(user)?.get(room) ?? {} }));
   }
 
-  /** The earliest end; null if there is none. */
+  /** The earliest end of a restriction; null if no restriction ends. */
   get nextEnd(): number | null {
     if (this.#nextEnd === undefined) {
       let next: number | null = null;

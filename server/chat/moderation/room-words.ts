@@ -6,9 +6,10 @@ import type { Chat } from '../chat.ts';
 import type { Connection } from '../model.ts';
 
 /**
- * Names and topics of rooms are read by people who are not members, and cannot wait for a moderator.
- * @param room its id, if there is one already
- * @throws RequestError `forbidden` if the words must not be published without a moderator of the site
+ * Checks the name and the topic of a room. Users who are not members may read them, and they cannot be pending
+ * approval.
+ * @param room its ID, if it already exists
+ * @throws RequestError `forbidden` if only a site moderator may set this name or topic
  */
 export async function checkRoomWords(
   { hold, history }: Chat,

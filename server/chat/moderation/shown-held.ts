@@ -1,7 +1,10 @@
 import type { History, StoredHeld } from '../../history/history.ts';
 import type { Held } from '../../wire/events.ts';
 
-/** Messages that wait, as their authors and moderators see them. Moderators see the name of an author who has written nothing yet. */
+/**
+ * Returns pending and rejected messages as their authors and moderators see them. Moderators see the author's name even
+ * before the author's first message.
+ */
 export async function shownHeld(
   history: Pick<History, 'read'>,
   stored: readonly StoredHeld[],

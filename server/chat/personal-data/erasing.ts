@@ -2,13 +2,13 @@ import type { Consumer } from '../../changes/consumer.ts';
 import { erasureConsumer } from '../../history/history.ts';
 import type { Chat } from '../chat.ts';
 
-/** The shortest pause between two steps, in milliseconds, in which users' requests run. */
+/** Minimum delay between two steps, in ms, so that user requests run in between. */
 const stepPause = 5;
 
-/** Keeps no process alive. */
+/** The timer does not keep the process running. */
 const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms).unref());
 
-/** Erases users, step by step: all whose erasure is not over. */
+/** Returns the consumer that runs all unfinished erasures, step by step. */
 export function erasing({ history, everywhere }: Pick<Chat, 'history' | 'everywhere'>): Consumer {
   return {
     name: erasureConsumer,

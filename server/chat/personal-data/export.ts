@@ -11,7 +11,7 @@ import type { Chat } from '../chat.ts';
 import { shownHeld } from '../moderation/shown-held.ts';
 import { notifyOf } from '../summary.ts';
 
-/** Messages, reactions or reports read at once. */
+/** Rows of one read, such as messages, reactions or reports. */
 const atOnce = 500;
 
 /** A file of the export. */
@@ -21,12 +21,13 @@ interface ExportedFile {
 }
 
 /**
- * All stored data of a user, for that user: identity, the address for mails, rooms, invite links, blocked users, devices, mutes
- * and bans, own messages with their files, reactions, followed threads, reports, pins, messages that wait for a moderator, and
- * acts of moderation. It omits data of others: reports lack the reported message and the decision, restrictions lack the
- * moderator, and acts the other user. Of private rooms in which the user never was, or is no more, it says only why they were
- * lost. Null for a user who has neither connected nor been named.
- * @param open returns the bytes of a file by the id under which they are stored; null if it is gone
+ * Exports all stored data of a user, for that user: identity, mail address, rooms, invite links, blocked users,
+ * devices, mutes and bans, own messages with their files, reactions, followed threads, reports, pins, pending messages
+ * and audit entries. It omits data of others: reports lack the reported message and the decision, restrictions lack the
+ * moderator, and audit entries lack the other user. A restriction in a private room is included only if the user is a
+ * member, or if it is the ban that ended the membership.
+ * @param open returns the bytes of a file by its `stored` ID; null if they do not exist
+ * @returns null if the ID is not stored as a user, and no ban or mute of it can be included
  */
 export async function exported(
   { history, directory }: Chat,
@@ -38,7 +39,7 @@ export async function exported(
   const rooms = memberships.map(({ room }) => room.id);
   const laid = directory.restrictions.on(id);
   const lost = laid.flatMap(({ room, restriction }) => (restriction.endsMembership ? room : []));
-  // Any id can be muted or banned in a private room: the user does not learn of a room by that.
+  // Moderators can mute or ban any ID in their private room. The export must not reveal that room to the user.
   const isKnown = (room: string) => directory.room(room)?.record.kind === 'public' || rooms.includes(room);
   const restricted = laid.filter(({ room }) => isKnown(room) || lost.includes(room));
   const firstHere = (await history.read.arrival({ user: id }))?.at ?? 0;
@@ -50,7 +51,7 @@ export async function exported(
     user: { id, name: user?.name ?? id },
     ...(user?.siteRole === undefined ? {} : { siteRole: user.siteRole }),
     ...(banned === null ? {} : { banned: withoutModerator(banned) }),
-    // 0 for long ago.
+    // 0: the user never connected, or first connected before the server stored this time.
     ...(firstHere === 0 ? {} : { since: firstHere }),
     ...(here.at === undefined ? {} : { lastHere: here.at }),
     ...(here.hidden ? { hidden: true } : {}),
@@ -93,7 +94,10 @@ export async function exported(
     })),
   };
   const files: { id: string; name: string }[] = [];
-  /** With only the names that the user may know, and not by whom reactions are; of a lost room none, which would be new ones. */
+  /**
+   * Hides names that the user may not know, and who reacted. Omits all reactions in rooms that the user lost, because
+   * they may be newer than the loss.
+   */
   const withoutReactors = (message: StoredMessage) => {
     const { reactions, ...rest } = directory.messageOf(message);
     if (reactions === undefined || !isKnown(message.room)) return rest;
@@ -174,7 +178,7 @@ export async function exported(
       });
       const shown = page.acts.flatMap(({ by, user, ...act }) => {
         if (by === id) return { ...act, as: 'moderator' };
-        // The author of a message does not learn that it was reported.
+        // The author of a message must not learn that it was reported.
         return act.kind === 'report_closed' ? [] : { ...act, as: 'user' };
       });
       if (shown.length > 0) yield lines(shown);
@@ -198,7 +202,8 @@ export async function exported(
       try {
         yield { name: `files/${file}/${name}`, bytes };
       } finally {
-        // The reader may be gone before it began, and an open file that nobody closes ends the process.
+        // The client may disconnect before it reads this file. An open file handle that is never closed ends the
+        // process.
         bytes.destroy();
       }
     }
