@@ -1,4 +1,4 @@
-/** A Redis with its user. An empty `user` is Redis's default user. */
+/** The address and login of a Redis server. An empty `user` is the default user of Redis. */
 export interface RedisServer {
   host: string;
   port: number;
@@ -9,8 +9,8 @@ export interface RedisServer {
 }
 
 /**
- * How servers notify each other of their writes: over a Redis, by NOTIFY of the history's own PostgreSQL, or only
- * through the history's own MariaDB.
+ * How servers learn of each other's writes: over Redis, by NOTIFY in the history's PostgreSQL, or only by polling the
+ * history's MariaDB.
  */
 export type BusPlace = { kind: 'redis'; server: RedisServer } | { kind: 'postgres' } | { kind: 'mysql' };
 

@@ -5,12 +5,12 @@ import type { BusPlace } from './address.ts';
 import type { BusKind, BusLink } from './kind.ts';
 import { Reconnecting } from './reconnecting.ts';
 
-/** Texts that wait to be sent. Further ones are dropped; servers find those changes in the database. */
+/** The maximum number of texts being sent. Further texts are dropped, and servers find the changes by polling. */
 const mostWaiting = 1000;
-/** Milliseconds that the doctor waits for an answer. */
+/** How long the doctor waits until its text is sent, and then until it returns, in milliseconds. */
 const patience = 3000;
 
-/** A bus and its state. */
+/** A bus with its connection state. */
 export interface KnownBus extends Bus {
   /** When it went down, by the monotonic clock; null while it is up. */
   readonly downSince: number | null;
@@ -39,8 +39,8 @@ async function kindOf(place: BusPlace, history: DatabaseAddress): Promise<BusKin
 
 /**
  * For the doctor: sends a text over the bus to itself.
- * @returns the milliseconds until it came back; null if it did not, undefined where there is no bus
- * @throws Error that says why the bus cannot be used
+ * @returns the round-trip time in milliseconds, null if the text did not return in time, undefined without a bus
+ * @throws Error with the reason if the bus cannot be used
  */
 export async function tryBus(place: BusPlace, history: DatabaseAddress): Promise<number | null | undefined> {
   const kind = await kindOf(place, history);

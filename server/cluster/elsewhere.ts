@@ -7,7 +7,7 @@ interface OtherServer {
   counts: boolean;
 }
 
-/** Users of a lost or returned server who are handled in one turn of the event loop. */
+/** How many users of a lost or returned server are handled per event-loop tick. */
 const atOnce = 200;
 
 const nobody: ReadonlyMap<string, User> = new Map();
@@ -15,11 +15,11 @@ const nobody: ReadonlyMap<string, User> = new Map();
 /** The users who are connected to other servers, and the rooms in which members see them. */
 export class Elsewhere {
   readonly #servers = new Map<string, OtherServer>();
-  /** Users who count as present, by room; a user of several servers is there once. */
+  /** Users who count as present, by room. A user who is connected to several servers is included once. */
   readonly #rooms = new Map<string, Map<string, User>>();
   readonly #onChange: (room: string, user: string) => void;
 
-  /** @param onChange called when a user has come to a room, has left it, or is seen there under another name */
+  /** @param onChange called when the presence or the name of a user in a room changes */
   constructor(onChange: (room: string, user: string) => void) {
     this.#onChange = onChange;
   }
@@ -38,7 +38,7 @@ export class Elsewhere {
     return false;
   }
 
-  /** Sets how a user is seen who is connected to that server; null when the user has left it. */
+  /** Sets how others see a user of that server. Null if the user disconnected from it. */
   set(id: string, user: string, seen: Seen | null): void {
     const server = this.#servers.get(id) ?? { users: new Map(), counts: true };
     this.#servers.set(id, server);
@@ -56,7 +56,7 @@ export class Elsewhere {
     void this.#lookAtAll(server);
   }
 
-  /** The user is no longer a member, even if a server has announced otherwise before. */
+  /** Removes a user from a room after the end of the membership, even if a server announced the user there before. */
   removed(room: string, user: string): void {
     for (const { users } of this.#servers.values()) {
       const seen = users.get(user);
@@ -66,7 +66,7 @@ export class Elsewhere {
     }
   }
 
-  /** The room is deleted, even for servers that do not count at the moment and may count again. */
+  /** Removes a deleted room from all servers, including silent servers that may return. */
   roomDeleted(room: string): void {
     for (const { users } of this.#servers.values()) {
       for (const [user, { rooms }] of users) if (rooms.includes(room)) this.removed(room, user);

@@ -1,30 +1,30 @@
 import { randomUUID } from 'node:crypto';
 import type { OrderAnswer } from '../chat/other-servers.ts';
 
-/** Milliseconds that an order waits for the answers of the other servers. */
+/** How long an order waits for the answers of other servers, in milliseconds. */
 const answersWithin = 1000;
 
 interface Given {
-  /** The answers that have come so far. */
+  /** The sum of the answers. */
   readonly answer: { count: number; joined: string[] };
-  /** The servers that have not answered. */
+  /** The servers whose answer is missing. */
   readonly missing: Set<string>;
   done(): void;
 }
 
-/** The orders that this server has given to the others, until all have answered or the time is over. */
+/** The orders that this server sent to other servers, each until all servers answered or the timeout. */
 export class GivenOrders {
   readonly #orders = new Map<string, Given>();
   readonly #onLate: (server: string) => void;
 
-  /** @param onLate called with each server that has not answered in time */
+  /** @param onLate called with each server that did not answer in time */
   constructor(onLate: (server: string) => void) {
     this.#onLate = onLate;
   }
 
   /**
-   * @param send sends the others the order with that id
-   * @returns their answers together
+   * @param send sends the order with this ID to the other servers
+   * @returns the sum of their answers
    * @throws what `send` throws
    */
   give(send: (id: string) => Promise<void>): Promise<OrderAnswer> {
@@ -60,7 +60,7 @@ export class GivenOrders {
     });
   }
 
-  /** An order of this server has come back in the changes, so these servers get it now, too. */
+  /** Sets the servers that must answer. Called when the order arrives in the change log, where they read it, too. */
   sent(id: string, servers: Iterable<string>): void {
     const given = this.#orders.get(id);
     if (given === undefined) return;

@@ -2,7 +2,7 @@ import type { Link } from './reconnecting.ts';
 
 /** A kind of bus. */
 export interface BusKind {
-  /** As in `Bus`. */
+  /** See `Bus`. */
   takesChanges: boolean;
   /** Connects and listens. @throws BusError */
   connect(
@@ -12,7 +12,7 @@ export interface BusKind {
 }
 
 export interface BusLink extends Link {
-  /** A hint may be dropped in favour of a later one. */
+  /** May drop a hint if a later hint follows. */
   send(text: string, is: 'hint' | 'said'): Promise<unknown>;
 }
 

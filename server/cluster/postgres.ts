@@ -3,13 +3,13 @@ import type { DatabaseAddress } from '../history/engine/address.ts';
 import { clientConfig, destroySocket } from '../history/engine/postgres.ts';
 import { BusError, type BusKind } from './kind.ts';
 
-/** The longest payload of a NOTIFY that PostgreSQL takes. */
+/** The maximum payload of NOTIFY in PostgreSQL. */
 const mostBytes = 7999;
 
 /**
- * NOTIFY in the history's own database. A hint is only a number, since a payload is small. PostgreSQL takes one lock
- * for all commits with a NOTIFY, so each NOTIFY is a statement of its own, and texts that arrive while one is under way
- * share the next one.
+ * A bus by NOTIFY in the history's own database. Hints omit the changes, because payloads are small. PostgreSQL takes
+ * a global lock for each commit with a NOTIFY, so NOTIFY is never part of a write. Texts that arrive during a NOTIFY
+ * share the next statement.
  */
 export function postgresBus(address: DatabaseAddress): BusKind {
   return {
@@ -42,7 +42,7 @@ export function postgresBus(address: DatabaseAddress): BusKind {
       };
       return {
         send(text, is) {
-          // The highest number covers all lower ones.
+          // A later hint replaces earlier hints, because its number covers lower numbers.
           if (is === 'hint') hint = text;
           else if (Buffer.byteLength(text) <= mostBytes) said.push(text);
           sending ??= sendAll().finally(() => {

@@ -1,28 +1,28 @@
-/** A connection that can be asked whether the other side is still there. */
+/** A connection that can check whether the peer still answers. */
 export interface Link {
   ping(): Promise<unknown>;
   end(): void;
 }
 
-// Milliseconds.
-/** The pause before the next connection, and the interval of pings. */
+// Durations are in milliseconds.
+/** The mean delay before a reconnect. */
 const pause = 500;
 const pingEvery = 1000;
-/** The timeout of connecting and of a ping. */
+/** The timeout for connecting and for a ping. */
 const timeout = 2000;
 
-/** Keeps one connection, and replaces it when it is lost or does not answer. */
+/** Keeps a connection open, and replaces it if it is lost or does not answer. */
 export class Reconnecting<L extends Link> {
   readonly #connect: (failed: (error: Error) => void) => Promise<L>;
   readonly #onState: (reason: Error | null) => void;
   #link: L | undefined;
   #timer: NodeJS.Timeout | undefined;
-  /** Identifies the connection that is in use or being made; a higher number has replaced it. */
+  /** The number of the current connection attempt. Results of earlier attempts are ignored. */
   #turn = 0;
   #isUp: boolean | undefined;
   #closed = false;
 
-  /** @param onState called with the reason when the connection is lost, and with null when it is there */
+  /** @param onState called with the reason when the connection fails or is lost, and with null when it is up */
   constructor(
     connect: (failed: (error: Error) => void) => Promise<L>,
     onState: (reason: Error | null) => void,

@@ -2,16 +2,16 @@ import { mostBytes } from '../history/engine/followed.ts';
 import type { RedisServer } from './address.ts';
 import { BusError, type BusKind } from './kind.ts';
 
-/** Milliseconds after which a socket that does not connect is closed. The caller has given it up by then. */
+/** Half of the time in milliseconds after which an unconnected socket is closed. The callers time out much earlier. */
 const timeout = 10_000;
 
-/** Redis or Valkey. The changes of a batch travel with the hint, so the other servers need not read them. */
+/** A bus over Redis or Valkey. A hint includes the changes, so other servers need not read them. */
 export function redisBus(server: RedisServer): BusKind {
   return {
     takesChanges: true,
     async connect(channel, { text, failed }) {
       const library = await import('redis');
-      // A connection that subscribes can do nothing else.
+      // A subscribed connection cannot publish.
       const clients = [0, 1].map(() => createClient(library, server)) as [Client, Client];
       const [sending, listening] = clients;
       let ended = false;
@@ -27,12 +27,12 @@ export function redisBus(server: RedisServer): BusKind {
         );
       for (const client of clients) {
         client.on('error', (error) => failed(failure(error)));
-        // A client that is destroyed while it connects still becomes connected.
+        // A client that is destroyed while connecting still connects.
         client.on('ready', () => ended && client.destroy());
       }
       try {
         await Promise.all(clients.map((client) => client.connect()));
-        // Anybody may publish there, so a text of hundreds of megabytes must not become a string.
+        // Other programs may publish on the channel, so a text of hundreds of megabytes must not become a string.
         const onMessage = (message: Buffer) => text(message.toString('utf8', 0, mostBytes + 1));
         await listening.subscribe(channel, onMessage, true);
       } catch (error) {
@@ -56,9 +56,9 @@ function createClient({ createClient, RESP_TYPES }: Library, server: RedisServer
   const { host, port, tls, user, password, database } = server;
   const socket = { host, port, reconnectStrategy: false, connectTimeout: 2 * timeout } as const;
   return createClient({
-    // The older protocol is enough, and every Redis knows it.
+    // RESP 2 is sufficient, and every version of Redis supports it.
     RESP: 2,
-    // Without `rejectUnauthorized`, NODE_TLS_REJECT_UNAUTHORIZED could switch it off.
+    // Without `rejectUnauthorized`, NODE_TLS_REJECT_UNAUTHORIZED could turn off the certificate check.
     socket: tls ? { ...socket, tls, rejectUnauthorized: true } : socket,
     ...(user === '' ? {} : { username: user }),
     ...(password === '' ? {} : { password }),

@@ -1,24 +1,25 @@
-// Milliseconds.
-/** A configuration that has changed counts on each server within a minute: for longer none rightly differs. */
+// Durations are in milliseconds.
+/** Each server reads a changed configuration within a minute, so a longer difference is an error. */
 const longest = 90_000;
-/** Servers that live have answered a server that starts by then. */
+/** Running servers answer a starting server within this time. */
 const answeredWithin = 1000;
-/** So old a server has heard of all that live. */
+/** After this time, a starting server has heard from all running servers. */
 const startsFor = 15_000;
 
-/** The configuration of the site that a server has read, as it announces it. */
+/** The site configuration that a server read, as it announces it. */
 export interface SiteRead {
-  /** The version of the server and the settings that it reads by. Only servers with the same ones are compared. */
+  /** Identifies the server version and its settings for reading. Only servers with equal values are compared. */
   by: string;
+  /** Identifies the content of the configuration. */
   is: string;
-  /** Since when it has been so, in milliseconds since 1970. */
+  /** When the server first read this content, in Unix ms. */
   since: number;
 }
 
 /**
- * Says whether this server has read the same configuration of the site as the others. The one that most servers have
- * counts, at a tie the one that is older. A server that starts with another one does not fit at once; one that has
- * fitted, not after a minute and a half.
+ * Checks whether this server read the same site configuration as the others. The configuration of most servers counts,
+ * in a tie the oldest. A starting server with a different configuration differs at once, a server that fitted before
+ * differs after 90 seconds.
  */
 export class SameSite {
   readonly #heard = new Map<string, SiteRead>();
@@ -27,23 +28,23 @@ export class SameSite {
   #verdict: 'unknown' | 'fits' | 'differs' = 'unknown';
   #differsSince: number | undefined;
 
-  /** Null as long as it is not known. */
+  /** Null until the first `read`. */
   get own(): SiteRead | null {
     return this.#own;
   }
 
-  /** Unknown until the others have had time to answer. With another one than `fits` this server is not ready. */
+  /** Unknown until the other servers had time to answer. This server is ready only if it `fits`. */
   get verdict(): 'unknown' | 'fits' | 'differs' {
     return this.#verdict;
   }
 
-  /** The other servers whose configuration counts. */
+  /** The other servers with the configuration that counts. */
   get counting(): string[] {
     const counting = this.#counting();
     return [...this.#heard].filter(([, { is }]) => is === counting).map(([server]) => server);
   }
 
-  /** @returns whether it has changed */
+  /** @returns whether the configuration changed */
   read({ by, is }: Omit<SiteRead, 'since'>): boolean {
     if (this.#own?.is === is) return false;
     this.#own = { by, is, since: Date.now() };
@@ -51,12 +52,12 @@ export class SameSite {
     return true;
   }
 
-  /** The others know of this server, and begin to answer. */
+  /** Starts the time for answers, because the other servers now know this server. */
   introduced(): void {
     this.#introducedAt = Math.min(this.#introducedAt, performance.now());
   }
 
-  /** @param read undefined if that server compares nothing */
+  /** @param read undefined if that server does not read a site configuration */
   heard(server: string, read: SiteRead | undefined): void {
     if (read === undefined) this.#heard.delete(server);
     else this.#heard.set(server, read);
@@ -68,7 +69,7 @@ export class SameSite {
     this.judge();
   }
 
-  /** To be called also as time goes by. */
+  /** Must be called regularly, because the verdict depends on the time. */
   judge(): void {
     const now = performance.now();
     const age = now - this.#introducedAt;

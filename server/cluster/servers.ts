@@ -14,46 +14,46 @@ import { Elsewhere } from './elsewhere.ts';
 import { GivenOrders } from './given-orders.ts';
 import { SameSite, type SiteRead } from './same-site.ts';
 
-// Milliseconds.
-/** Users who come and go within this time are announced together. */
+// Durations are in milliseconds.
+/** Changes of users within this time are announced together. */
 const gatherFor = 100;
-/** The pause before a failed announcement is repeated. */
+/** The delay before a failed announcement is repeated. */
 const failurePause = 1000;
 const beatEvery = 5000;
-/** A server that is silent for this long is dead, or its process stands still: its users do not count as present. */
+/** A server that is silent for this long crashed or hangs, so its users no longer count as present. */
 const deadAfter = 15_000;
 const tickEvery = 1000;
-/** A tick that is this late shows that this process stood still. */
+/** A longer time between two ticks means that this process was blocked or suspended. */
 const stoodStill = 3000;
 /**
- * An order that may be older than this when it is read has lapsed, unless it is a kick. It is younger than the last own
- * beat that was read before it, and that is at most 5 s old while all is well.
+ * An order that may be older than this has lapsed, unless it is a kick. It is newer than the last own beat before it in
+ * the change log, which is normally at most 5 s old.
  */
 const lapsesAfter = 10_000;
 /**
- * The users of a dead server are kept for this long. A server that was silent but lives is asked again after that: it
- * may have read all the time (one that has not for an hour ends, see `Delivery`) and only could not write.
+ * How long the users of a dead server are kept. If the server returns later, a `hello` makes it announce its users
+ * again. It may have failed only to write, because a server that cannot read for an hour ends (see `Delivery`).
  */
 const forgetAfter = 2 * 60 * 60 * 1000;
-/** The longest time that announcing its end delays the end of this server. */
+/** How long the shutdown waits until the `bye` is stored. */
 const byeWithin = 500;
 
-/** The most users in one change. */
+/** Maximum users per announcement. */
 const mostUsers = 100;
 
 /**
- * A server's announcement to all servers, including itself. It travels with the changes: nothing is lost, and all
- * servers get it in the same order, so nobody has to ask whether the state of another server is complete.
+ * A server's announcement to all servers, including itself. Announcements are entries of the change log. No server
+ * misses any, and all read them in the same order, so the known state of another server is always complete.
  */
 type Broadcast =
-  /** `at` means something only to the sender: it is the sender's wall clock. */
+  /** `at`: the sender's wall clock, in Unix ms, which only the sender uses. */
   | { is: 'hello' | 'beat'; name: string; at: number; site?: SiteRead; run?: Run; took?: number }
   | { is: 'bye' }
   | { is: 'here'; users: (readonly [string, Seen | null])[] }
   | { is: 'order'; id: string; user: string; order: Order }
   | ({ is: 'done'; id: string } & OrderAnswer);
 
-/** A text that a server sends over the bus, if there is one. */
+/** A text that a server sends over the bus. Without a bus it is not sent. */
 interface Said {
   is: 'typing';
   room: string;
@@ -63,50 +63,49 @@ interface Said {
 }
 
 interface Known {
-  /** Empty until it is known. */
+  /** Empty until the first `hello` or `beat`. */
   name: string;
   run?: Run | undefined;
   took?: number | undefined;
   heardAt: number;
-  /** Own beats that have come back since `heardAt`. */
+  /** How many own beats were read since `heardAt`. */
   beats: number;
   alive: boolean;
-  /** When it was heard last, if it has fallen silent. */
+  /** When the server was last heard, in Unix ms. Set when it falls silent. */
   downSince?: number;
-  /** Whether `onSilence` was called for it. */
+  /** Whether `onSilence` reported the server as silent. */
   silent: boolean;
-  /** It has let an order wait in vain since `heardAt`: the next order does not wait for it. */
+  /** The server did not answer an order in time since `heardAt`, so the next order does not wait for it. */
   late: boolean;
 }
 
-/** The configuration of a site, which all servers have to read alike. */
+/** The site configuration, which must be the same on all servers. */
 interface SiteReading {
-  /** As it was read last; null as long as it is unknown. */
+  /** Returns what this server last read. Null while unknown. */
   read(): Promise<Omit<SiteRead, 'since'> | null>;
-  /** Called with the servers whose configuration counts, and with null when this server has read the same. */
+  /** Called with the servers whose configuration counts, and with null when this server fits again. */
   onDiffers(servers: string[] | null): void;
 }
 
-/** The same may succeed later, or this server is ending. */
+/** Whether a retry may succeed, or this server is shutting down. */
 const isPassing = (error: unknown) =>
   error instanceof RequestError && /^(storage_|server_draining$)/.test(error.code);
 
-/** Keeps no process alive. */
+/** The timer does not keep the process running. */
 const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms).unref());
 
 /**
- * The other servers and the users who are connected to them. Each server announces to the others when a user comes,
- * goes or is seen differently, and regularly that it is alive. The state of a silent server is kept: when it is heard
- * again, that state is right, since none of its announcements can have been lost.
+ * The other servers and their connected users. Each server announces changes of its users, and regularly that it is
+ * alive. The state of a silent server is kept and is valid when the server returns, because announcements are not lost.
  */
 export class Servers implements OtherServers {
-  /** It begins with this object. */
+  /** This process instance, which starts with this object. */
   readonly run: Run;
   readonly #self: string;
   readonly #history: History;
-  /** Absent while this server is being started. */
+  /** Undefined until `open`. */
   #here: ThisServer | undefined;
-  /** Presence on other servers that has changed while this one was being started. */
+  /** Presence changes on other servers before `open`. */
   readonly #unseen: { room: string; user: string }[] = [];
   readonly #onSilence: (server: string, silent: boolean) => void;
   readonly #onSameName: (server: string) => void;
@@ -116,22 +115,22 @@ export class Servers implements OtherServers {
   readonly #elsewhere: Elsewhere;
   readonly #known = new Map<string, Known>();
   readonly #orders = new GivenOrders((server) => this.#isLate(server));
-  /** Users whose state still has to be announced. */
+  /** Users whose state must be announced. */
   readonly #changed = new Set<string>();
   #broadcasting: Promise<void> | undefined;
   #ticks: NodeJS.Timeout | undefined;
   #closed = false;
   #tickedAt = performance.now();
   /**
-   * When the last own beat that has come back was sent: a change that is read after it was sent later. By the wall
-   * clock, which goes on while the machine sleeps.
+   * When the last own beat that was read back was sent. Later entries of the log are newer. Uses the wall clock, which
+   * advances while the machine sleeps.
    */
   #upToDate = Date.now();
-  /** When the last own `hello` came back: every server that lived then announces its users after it. */
+  /** When the last own `hello` was read back. Every running server announces its users after it. */
   #introducedAt = Number.POSITIVE_INFINITY;
   /** The next beat must be a `hello`. */
   #asks = false;
-  /** How long the last announcement took to be stored, as each small write of this server does. */
+  /** How many milliseconds the last announcement took to be stored, which is typical for small writes. */
   #answered: { took?: number } = {};
   #deafUntil = 0;
   readonly #site: SiteReading | undefined;
@@ -139,12 +138,12 @@ export class Servers implements OtherServers {
   #siteDiffers = false;
 
   /**
-   * @param options.self the id of this run of the server
-   * @param options.version of this program
+   * @param options.self the ID of this process instance
+   * @param options.version the version of this program
    * @param options.onSilence called when another server falls silent, and when it is heard again
-   * @param options.onSameName called once, when two servers have one name
+   * @param options.onSameName called once, if two servers have the same name
    * @param options.onFailure called after a bug in this program
-   * @param options.site absent where nothing is read of a site
+   * @param options.site absent if no site configuration is read
    */
   constructor(options: {
     self: string;
@@ -169,7 +168,7 @@ export class Servers implements OtherServers {
     this.#history.onChange((change) => this.#follow(change));
   }
 
-  /** From now on this server carries out the orders of the others. */
+  /** Starts to run orders of other servers, and to check which servers are alive. */
   open(here: ThisServer): void {
     this.#here = here;
     for (const { room, user } of this.#unseen.splice(0)) here.presenceChanged(room, user);
@@ -177,8 +176,8 @@ export class Servers implements OtherServers {
   }
 
   /**
-   * Makes this server and the others known to each other.
-   * @param name unique among the servers: an earlier one with this name is gone
+   * Announces this server to the others, which then announce themselves.
+   * @param name unique among the servers; an earlier server with this name counts as gone
    */
   async join(name: string): Promise<void> {
     this.#name = name;
@@ -187,12 +186,12 @@ export class Servers implements OtherServers {
     void this.#keepBeating();
   }
 
-  /** Whether this server has read the same configuration of the site as the others, as far as they are known. */
+  /** Whether this server read the same site configuration as the other servers. True without a site configuration. */
   get hasSameSite(): boolean {
     return this.#site === undefined || this.#sameSite.verdict === 'fits';
   }
 
-  /** All connections to this server are closed. */
+  /** Announces the end of this server. Its connections must be closed before. */
   async close(): Promise<void> {
     this.#closed = true;
     clearInterval(this.#ticks);
@@ -241,10 +240,10 @@ export class Servers implements OtherServers {
     return this.#orders.give((id) => this.#broadcast({ is: 'order', id, user, order }));
   }
 
-  /** Handles a text that another server has sent over the bus. */
+  /** Handles a text that another server sent over the bus. */
   heard(what: object): void {
     const now = performance.now();
-    // A text that has waited since before this process stood still is outdated.
+    // Texts that arrived while this process was blocked are outdated.
     if (now < this.#deafUntil || now - this.#tickedAt > stoodStill) return;
     const { is, room: id, createdAt, user, typing } = what as Said;
     if (is === 'typing') this.#here?.typing({ id, createdAt }, user, typing);
@@ -252,14 +251,14 @@ export class Servers implements OtherServers {
 
   /** @throws RequestError `storage_unavailable`, or `server_draining` */
   async #broadcast(broadcast: Broadcast): Promise<void> {
-    // An announcement after the end of this server would make it seem alive again.
+    // An announcement after `bye` would make this server seem alive again.
     if (this.#closed && broadcast.is !== 'bye') throw new RequestError('server_draining');
     const began = performance.now();
     await this.#history.write.broadcast({ from: this.#self, what: broadcast });
     this.#answered = { took: Math.ceil(performance.now() - began) };
   }
 
-  /** @returns whether it was announced; false if the history does not answer, or this server is ending */
+  /** @returns whether the announcement was stored; false also if this server is shutting down */
   async #attempt(broadcast: Broadcast): Promise<boolean> {
     try {
       await this.#broadcast(broadcast);
@@ -335,7 +334,7 @@ export class Servers implements OtherServers {
   }
 
   #follow(change: Change): void {
-    // A server that stands still announces too late that a user has gone.
+    // The server of the user may hang and announce this too late.
     if (change.type === 'room' && change.is === 'deleted') this.#elsewhere.roomDeleted(change.room.id);
     if (change.type === 'member' && !isMember(change.now)) {
       this.#elsewhere.removed(change.room.id, change.user.id);
@@ -357,7 +356,7 @@ export class Servers implements OtherServers {
     } else if (broadcast.is === 'bye') {
       return this.#forget(from);
     } else {
-      // Neither a starting server nor an answer to our hello: this server has forgotten it.
+      // The sender is neither starting nor answering our `hello`, so this server forgot it.
       const forgotten = !this.#known.has(from) && broadcast.is !== 'hello';
       if (forgotten && performance.now() - this.#introducedAt > deadAfter) this.#asks = true;
       this.#isAlive(from);
@@ -392,17 +391,16 @@ export class Servers implements OtherServers {
 
   async #obey({ id, user, order }: Broadcast & { is: 'order' }): Promise<void> {
     const late = Date.now() - this.#upToDate > lapsesAfter;
-    // A lapsed kick closes the connections that are open now, because those that were open when it was given are
-    // unknown.
+    // A lapsed kick closes all current connections, because it is unknown which of them existed when it was sent.
     if (late && order.is !== 'kick') return;
     const answer = (await this.#here?.obey(user, order)) ?? { count: 0 };
     // The sender does not wait for a late answer.
     if (!late) void this.#attempt({ is: 'done', id, ...answer });
   }
 
-  /** Another server has started, or has forgotten one that lives: it does not know the users here. */
+  /** Announces this server and its users to a server that started or forgot them. */
   #introduce(): void {
-    // At once, so that orders of that server wait for this one.
+    // Send the beat first, so that orders of that server wait for this server.
     void this.#attempt(this.#alive('beat'));
     for (const { user } of this.#here?.everybody() ?? []) this.seenChanged(user.id);
   }
@@ -438,7 +436,7 @@ export class Servers implements OtherServers {
     this.#elsewhere.setCounts(id, false);
   }
 
-  /** A server has started with the name of another one, which must have been killed. */
+  /** Marks servers with the name of a starting server as gone, because they must have been killed. */
   #replaced(by: string, name: string): void {
     for (const [id, known] of this.#known) {
       if (id !== by && known.alive && known.name === name) this.#isGone(id, known);
@@ -451,12 +449,12 @@ export class Servers implements OtherServers {
     this.#tickedAt = now;
     if (late) {
       this.#deafUntil = now + tickEvery;
-      // The announcements of that time are still to be read.
+      // Announcements from that time are not read yet.
       for (const known of this.#known.values()) Object.assign(known, { heardAt: now, beats: 0 });
     }
     for (const [id, known] of this.#known) {
       const silentFor = now - known.heardAt;
-      // While own beats do not come back either, the database is silent, not the server.
+      // If own beats do not return either, the database is silent, not the server.
       if (known.beats < 2) continue;
       if (known.alive && silentFor > deadAfter) {
         this.#isGone(id, known);
