@@ -6,8 +6,8 @@ import { readConfig } from '../settings/config.ts';
 import { givenSettings } from '../settings/file.ts';
 
 /**
- * The backup that a command is about, and the data of the chat server with these settings.
- * @param words behind the command
+ * Returns the path of the backup that a command names, and the data of the chat server with these settings.
+ * @param words the positional arguments of the command
  * @throws CommandProblem, ConfigError
  */
 export function dataOf(
@@ -20,7 +20,7 @@ export function dataOf(
     throw new CommandProblem(exit.usage, `${wrong}\n\n${given.help}`);
   }
   const { env, lines } = givenSettings(given.settings, given.env);
-  // These commands read no sessions, and a container that restores may have no setting for them.
+  // These commands do not read sessions, and a container that restores may lack the required setting.
   const namesStore = env.CHAT_SITE || env.CHAT_SESSION_STORE || env.CHAT_SESSION_STORE_FILE;
   const { history, files } = readConfig(namesStore ? env : { ...env, CHAT_SESSION_STORE: 'file:///' }, lines);
   if (files.kind === 's3' && !given['without-files']) {
@@ -34,8 +34,9 @@ export function dataOf(
 }
 
 /**
- * The server could not write what another account has made: nor in a folder of its own what root has made.
- * @throws CommandProblem
+ * Checks that this account owns the history and the files. The server could not write files of another account,
+ * including files that root creates in the server's folder.
+ * @throws CommandProblem naming the owner
  */
 export function checkOwner({ history, files }: Data, command: 'restore' | 'import'): void {
   const self = process.getuid?.();
@@ -44,7 +45,7 @@ export function checkOwner({ history, files }: Data, command: 'restore' | 'impor
     let there = resolve(path);
     if (self === 0) while (!existsSync(there)) there = dirname(there);
     const owner = statSync(there, { throwIfNoEntry: false })?.uid ?? self;
-    // A mount may be root's, and writable for the group of the server.
+    // A mounted folder may belong to root, but be writable by the group of the server.
     if (owner === self || (self !== 0 && path === files && isWritable(there))) continue;
     throw new CommandProblem(
       exit.configuration,

@@ -6,7 +6,7 @@ import { forScreen } from '../wire/blank.ts';
 export { usage as help };
 
 export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
-  // Nobody reads on, so it need not go on asking databases.
+  // The reader closed the pipe, so the remaining checks are not needed.
   process.stdout.on('error', () => process.exit());
   return doctor(args, env, {
     finding: (line) => console.log(withDocs(forScreen(line))),

@@ -44,7 +44,7 @@ type Kind = (typeof kinds)[number];
 /** Whether an export of this kind is a folder. */
 const isFolderOf = (kind: Kind | undefined) => kind === 'slack' || kind === 'rocketchat';
 
-/** Milliseconds in which the database ends the connection by which was seen that no server uses it. */
+/** Timeout in ms until the database ends the connection of `connectAlone`. `openHistory` waits for its lock. */
 const longestEnd = 5000;
 
 export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
@@ -88,7 +88,7 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
   const onFailure = (error: Error) => {
     throw error;
   };
-  // A file belongs to one program by itself.
+  // For SQLite, `openHistory` itself makes sure that no server uses the file.
   if (place.kind !== 'sqlite') {
     const connection = await connectAlone(await dialectOf(place)).catch((error: Error) => {
       throw new CommandProblem(exit.unavailable, whyNotAlone(place, error));
@@ -122,7 +122,7 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
   }
 }
 
-/** Imports what the arguments name into an open history, and prints what was imported. */
+/** Imports an export into an open history, and prints the result. */
 export async function importInto(
   place: Pick<ImportOptions, 'history' | 'files' | 'erasedAt'>,
   given: Pick<ImportOptions, 'users' | 'mostBytes'> & {
@@ -200,13 +200,13 @@ async function* linesFrom(
   }
 }
 
-/** Where a line of an export is, as far as its converter says it. */
+/** Returns the position of a converted line as exactly as its fields permit. */
 function placeOf(given: GivenLine, from: string): string {
   if (given.type === 'message') return given.id;
   return given.type === 'member' ? `${given.room}, ${given.user}` : from;
 }
 
-/** @throws CommandProblem if the file exists or cannot be made */
+/** @throws CommandProblem if the file exists or cannot be created */
 function openReport(path: string): number {
   try {
     return openSync(path, 'wx', 0o600);

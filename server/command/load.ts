@@ -9,10 +9,10 @@ import { CommandProblem, exit } from '../program/problem.ts';
 import { lineForScreen } from '../wire/blank.ts';
 import { progress } from './progress.ts';
 
-/** The default and the most of each. */
+/** Default and maximum of each option. Without a default, there is one connection per cookie. */
 const bounds = { connections: [undefined, 1000], rate: [10, 500], seconds: [10, 120] } as const;
 
-/** Milliseconds in which an acknowledged message has to arrive at all connections. */
+/** Time in ms after the last response until missing messages count as lost. */
 const wait = 10_000;
 
 export const help = `${howToRun('load', '--url URL --cookie-file FILE --room ID [--connections N] [--rate N] [--seconds N]')}
@@ -86,7 +86,7 @@ function addressOf(given: string, isOwn: boolean): URL {
   return address;
 }
 
-/** @throws CommandProblem, without what the file holds */
+/** @throws CommandProblem, without the content of the file */
 function cookiesIn(path: string): string[] {
   let text: string;
   try {

@@ -4,17 +4,17 @@ import { forScreen } from '../wire/blank.ts';
 
 /** A subcommand. */
 interface Command {
-  /** Its use, its options, and an example. */
+  /** Usage, options and an example. */
   help: string;
   /**
-   * @param args the words behind the command
-   * @returns the exit code; undefined for a server, which goes on
+   * @param args the arguments after the name of the command
+   * @returns the exit code; undefined for a server, which keeps running
    * @throws CommandProblem, or an error of `parseArgs`
    */
   run(args: readonly string[], env: NodeJS.ProcessEnv): Promise<number | undefined>;
 }
 
-/** Each is loaded only when it is called: a server pays for no other one. */
+/** Modules are imported on demand, so that a server does not load the other commands. */
 const commands: Record<string, [does: string, load: () => Promise<Command>]> = {
   init: ['looks at your site and writes the settings', () => import('./init.ts')],
   run: ['runs the chat server', () => import('./run.ts')],
@@ -66,7 +66,7 @@ function print(text: string): number {
   return 0;
 }
 
-// A reader such as `head` may close the pipe early. A command still writes to its other outputs.
+// A reader such as `head` may close the pipe early. The command must still complete its other output.
 process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => {
   if (code !== 'EPIPE') throw new Error(`the standard output cannot be written (${code})`);
 });

@@ -1,8 +1,9 @@
-/** Milliseconds after which it is worth a line, and between two of them. */
+/** Delay in ms before the first line appears. */
 const after = 1000;
+/** Minimum interval between updates, in ms. */
 const every = 100;
 
-/** A line on the terminal that is written over again and again; nothing if no terminal looks on. */
+/** Creates a line on the terminal that each update overwrites. No-op if stderr is not a terminal. */
 export function progress(): { say(text: string): void; end(): void } {
   if (process.stderr.isTTY !== true) return { say() {}, end() {} };
   let next = performance.now() + after;

@@ -52,7 +52,7 @@ const nameOf = ({ history }: Data) => (history.kind === 'sqlite' ? history.path 
 /** @throws CommandProblem */
 async function confirm(data: Data): Promise<void> {
   const { history, files } = data;
-  // The files may be of another history, such as that of a server which runs.
+  // The files may belong to another history, for example of a running server.
   const filesThere = files !== undefined && (await hasFiles(files)) ? resolve(files) : undefined;
   if (history.kind === 'sqlite' && !existsSync(history.path) && filesThere === undefined) return;
   const lost = `${nameOf(data)} will be replaced${

@@ -14,9 +14,9 @@ import { type Config, ConfigError, listSettings, nodeName, readConfig } from '..
 import { type GivenSettings, givenSettings, usualFiles } from '../settings/file.ts';
 import { unknownText } from '../settings/names.ts';
 
-/** EX_IOERR: the history or the port cannot be opened, or an unexpected error has ended the server. */
+/** EX_IOERR of sysexits.h: the history or the port cannot be opened, or an unexpected error ended the server. */
 const failed = 74;
-/** Milliseconds before the promised end of a drain at which it is cut short. */
+/** A drain is cut short this many ms before its promised end. */
 const beforeTheEnd = 500;
 
 export const help = `${howToRun('run', '[--settings FILE] [--check]')}
@@ -30,24 +30,24 @@ Runs the chat server until SIGTERM or Ctrl-C. It logs lines of JSON, and is read
 Example: ${howToRun('run', '--settings /etc/php-session-chat/settings')}`;
 
 /**
- * Must be run with the options of Node in package.json: after a flood the heap is full of garbage, and V8 by itself
- * lets it grow to a multiple of what is in use. bench/README.md describes them. Do not set them by
- * `v8.setFlagsFromString()`: one in forty short-lived processes then hung at its end.
+ * Requires the Node options in package.json, which bench/README.md describes. By default, V8 lets the heap grow to a
+ * multiple of the used memory when a flood fills it with garbage. Do not set the options by `v8.setFlagsFromString()`,
+ * because one in forty short-lived processes then hung at its end.
  */
 export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Promise<number | undefined> {
   const { values } = parseArgs({
     args: [...args],
     options: { settings: { type: 'string' }, check: { type: 'boolean', default: false } },
   });
-  // The history is private: files created from here on are readable by this user alone.
+  // The history is private, so only this account may read the files created below.
   process.umask(0o077);
   const given = givenSettings(values.settings, env);
   const config = readConfig(given.env, given.lines);
   if (values.check) return 0;
-  // The packages of OpenTelemetry look for their variables there.
+  // The OpenTelemetry packages read their variables from `process.env`.
   for (const [name, value] of Object.entries(given.env))
     if (name.startsWith('OTEL_')) process.env[name] = value;
-  // Where the logs of several servers are merged, each line names its server.
+  // Each line names its server, because the logs of several servers may be merged.
   const node = config.cluster ? nodeName(config) : config.node;
   const log = createLog(config.logLevel, node);
   await reportStart(config, given, log);
@@ -64,7 +64,7 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
   };
   process.on('uncaughtException', (error) => die(error, 'unexpected error'));
 
-  // It may wait for the end of another server. Without a handler, the first process of a container ignores them.
+  // The start may wait for another server to end. Without a handler, PID 1 of a container ignores these signals.
   const leave = () => process.exit(0);
   for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, leave);
 
@@ -90,15 +90,15 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
     );
   };
   const { reload } = app;
-  // With no configuration to read, it ends the process, as when its terminal is closed.
+  // Without a configuration to reload, SIGHUP ends the process, as when its terminal is closed.
   if (reload !== undefined)
     process.on('SIGHUP', () => void reload().catch((error: unknown) => die(error, 'unexpected error')));
   for (const signal of ['SIGTERM', 'SIGINT']) process.off(signal, leave).on(signal, stop);
-  // At any log level, because a program that starts this server waits for this line and reads the port from it.
+  // Logged at any level, because programs that start this server wait for this line and read the port from it.
   log.child({}, { level: 'info' }).info({ host: app.host, port: app.port, pid: process.pid }, 'listening');
 }
 
-/** Logs at the start what the server runs with, and warns of settings that the operator may want to correct. */
+/** Logs the settings, and warns of settings that the operator may want to correct. */
 async function reportStart(config: Config, { env, lines, file }: GivenSettings, log: Log): Promise<void> {
   const set = listSettings(env, lines).filter(({ from, value }) => from !== 'default' && value !== '');
   log.info({ settings: Object.fromEntries(set.map(({ name, value }) => [name, value])) }, 'settings');

@@ -5,25 +5,25 @@ import { CommandProblem, exit } from '../program/problem.ts';
 import { readConfig } from '../settings/config.ts';
 import { givenSettings } from '../settings/file.ts';
 
-/** Milliseconds in which nothing comes. The server gives up its own work earlier. */
+/** A request fails after this time in ms without data. The timeouts of the server are shorter. */
 const longestSilence = 60_000;
-/** Bytes of an answer that is no archive. */
+/** Maximum characters of a response that is not an archive. */
 const longestAnswer = 64 * 1024;
 
-/** A user's calls of the API, as the site makes them with its key. Each throws a CommandProblem if it is refused. */
+/** API calls about a user, with the key of the site. Each throws a CommandProblem if the server rejects it. */
 export interface RunningServer {
-  /** The name by which the chat knows the user. */
+  /** Returns the name of the user in the chat. */
   nameOf(user: string): Promise<string>;
-  /** The bytes of a zip archive. They end with an error if the server cuts them off. */
+  /** Returns the bytes of a zip archive. The stream fails if the server cuts it off. */
   exportOf(user: string): Promise<IncomingMessage>;
   erase(user: string, messages: 'anonymise' | 'delete'): Promise<void>;
 }
 
 /**
- * The server that runs with these settings. It is asked because it alone may change its history, and has a copy of it
- * in memory.
- * @param file of `--settings`
- * @throws CommandProblem if nobody could call it
+ * Prepares calls of the server that runs with these settings. A command must not change the history itself, because the
+ * running server caches parts of it.
+ * @param file the file of `--settings`
+ * @throws CommandProblem if the settings lack a key or a port
  */
 export function runningServer(file: string | undefined, env: NodeJS.ProcessEnv): RunningServer {
   const given = givenSettings(file, env);
@@ -44,13 +44,13 @@ export function runningServer(file: string | undefined, env: NodeJS.ProcessEnv):
       'CHAT_PORT is 0, so nothing says where the chat server listens: its log line "listening" has the port, to be given as in CHAT_PORT=7070',
     );
   }
-  // A server that listens on all addresses listens on this one.
+  // A server that listens on all addresses also listens on the loopback address.
   const place = { '0.0.0.0': '127.0.0.1', '::': '::1' }[host] ?? host;
   const where = `${place.includes(':') ? `[${place}]` : place}:${port}`;
 
   async function call(method: string, path: string): Promise<IncomingMessage> {
     const headers = { Authorization: `Bearer ${key}` };
-    // `fetch` would resolve an id of two dots.
+    // `fetch` would resolve the user ID `..` as a parent folder.
     const asked = request({ host: place, port, method, path: `/api/users/${path}`, headers });
     asked.setTimeout(longestSilence, () =>
       asked.destroy(new Error(`it is silent for ${longestSilence / 1000} s`)),
@@ -83,7 +83,7 @@ export function runningServer(file: string | undefined, env: NodeJS.ProcessEnv):
 
 function refused(status: number, text: string): CommandProblem {
   const { code, message } = errorIn(text);
-  // Without a key of its own a server has no API.
+  // A server without a key has no API, so it answers `not_found`.
   if (code === 'unauthorized' || code === 'not_found') {
     return new CommandProblem(
       exit.configuration,

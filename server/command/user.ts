@@ -1,6 +1,6 @@
 import { CommandProblem, exit } from '../program/problem.ts';
 
-/** The one user that a command is about. @throws CommandProblem */
+/** Returns the user ID that a command names. @throws CommandProblem if there is not exactly one */
 export function theUser(words: readonly string[], help: string): string {
   const [user, ...more] = words;
   if (user !== undefined && user !== '' && more.length === 0) return user;
