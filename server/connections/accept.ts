@@ -29,7 +29,7 @@ import { freeHandshake, internalsOf, replaceAck, storeNoRooms, webSocketOf, with
 import { RoomsLog } from './rooms-log.ts';
 import { PacketSource, WebSockets } from './source.ts';
 
-/** A connection before and after it is accepted. */
+/** `entering` is set after authentication. `accepted` replaces it once the connection is welcomed. */
 interface SocketData {
   entering?: { login: Login; connection: Connection };
   accepted?: Accepted;
@@ -38,33 +38,33 @@ interface SocketData {
 /** The parts of the server that connections need. */
 interface Parts extends Omit<ConnectionParts, 'publisher' | 'roomsLog'> {
   logins: Logins;
-  /** Makes the first event of a connection. */
+  /** Returns the payload of `session:ready`, the first event. */
   ready: (connection: Connection) => SessionReady;
-  /** Names the rooms that bans have taken from the user: the next events. */
+  /** Returns the payloads of `room:removed` for rooms that the user lost to bans. They follow `session:ready`. */
   bans: (connection: Connection) => EventPayload<'room:removed'>[];
   accepted: OnAccepted;
 }
 
-/** Called with what has found the login of a connection, which holds secrets. */
+/** Called for an accepted login, with the credentials that identified it. They contain secrets. */
 export type OnAccepted = (
   connection: Connection,
   by: { credentials: Credentials; origin: string | undefined },
 ) => void;
 
-/** A connection of Engine.IO. */
+/** An Engine.IO connection. */
 interface Open {
   readonly conn: EngineSocket;
   readonly guard: Guard;
   readonly source: PacketSource;
-  /** Frees its place in the limit of its address. */
+  /** Releases the connection's slot in the limit by address, and unbinds its later requests. */
   readonly unbind: () => void;
-  /** Frees its place in the limit of its user. */
+  /** Releases the connection's slot in the limit by user. */
   release: (() => void) | undefined;
-  /** Set once its login is known. */
+  /** Set after authentication. */
   connection: Connection | undefined;
   /**
-   * Whether Socket.IO has taken it. If so, Socket.IO reports the end of the connection, perhaps before the transport
-   * closes.
+   * Whether Socket.IO admitted the connection. Its `disconnect` event then reports the end, perhaps before the
+   * transport closes.
    */
   accepted: boolean;
 }
@@ -72,19 +72,20 @@ interface Open {
 type ChatServer = Server<ClientToServer, ServerToClient, DefaultEventsMap, SocketData>;
 type ChatSocket = SocketIoSocket<ClientToServer, ServerToClient, DefaultEventsMap, SocketData>;
 
-/** The most packets in the body of one POST, which are handled in one turn: more than a client sends after a break. */
+/**
+ * Packets in the body of one POST, which are handled in one event-loop tick. Clients send fewer, even after an outage.
+ */
 const mostPackets = 500;
 const packetSeparator = '\x1e';
 /**
- * CONNECTs that are started per turn of the event loop, and then read, welcomed and joined together: when thousands
- * come back at once, messages of others get through in between. A higher number ends a storm sooner and delays messages
- * more.
+ * CONNECTs that start per event-loop tick, and then are read, welcomed and joined together. A higher number ends a
+ * reconnect storm sooner, but delays the messages of other connections more.
  */
 const mostConnectsInATurn = 12;
-/** The shortest milliseconds between two rounds of closing while the server drains. */
+/** The minimum delay (ms) between two batches of closed connections while the server drains. */
 const shortestPause = 5;
 
-/** Binds Socket.IO to logins: authenticates connections, serves their requests, and closes them. */
+/** Binds Socket.IO to logins. It authenticates connections, serves their requests and closes them. */
 export class SocketTransport {
   readonly publisher = new FanOut();
   readonly #engine: EngineServer;
@@ -97,18 +98,18 @@ export class SocketTransport {
   readonly #connects = new Turns(mostConnectsInATurn);
   /** By Engine.IO's `sid`. */
   readonly #connections = new Map<string, Open>();
-  /** Returns the ack of a request. Shared by all sockets. */
+  /** Returns the ack of a request. All sockets share this function. */
   readonly #ack: (this: ChatSocket, request: number) => (response: unknown) => number;
-  /** Called when the last connection has closed. */
+  /** Called when the last connection closes. */
   #onEmpty = (): void => {};
-  /** Called when a connection closes before Socket.IO takes it. */
+  /** Called when an authenticated connection closes before Socket.IO admits it. */
   #onLost = (_: Connection): void => {};
 
   constructor(options: {
     admission: Admission;
     /** Concurrent connections of one user. */
     limitConnectionsUser: number;
-    /** Bytes that may wait for one connection. */
+    /** The limit of queued bytes for one connection. */
     limitQueue: number;
     /** The login address for users who are not logged in. */
     siteLoginUrl: string | undefined;
@@ -125,10 +126,10 @@ export class SocketTransport {
       httpCompression: false,
       wsEngine: WebSockets,
     });
-    // Engine.IO's own generator draws random bytes for each id.
+    // Cheaper than Engine.IO's own generator, which draws random bytes for each ID.
     this.#engine.generateId = () => randomUUID();
     this.#io = new Server({ serveClient: false });
-    // The fan-out stores them.
+    // `FanOut` stores the rooms.
     storeNoRooms(this.#io);
     this.#io.bind(this.#engine);
     const answer = (to: string, request: number, answer: unknown) =>
@@ -140,7 +141,7 @@ export class SocketTransport {
     const onClose = function (this: EngineSocket) {
       closed(this);
     };
-    // Before Socket.IO's own listener, so that packets that break the rules never reach it.
+    // Runs before Socket.IO's own listener, so that packets that break the rules never reach Socket.IO.
     this.#engine.prependListener('connection', (conn: EngineSocket) => {
       const sid = internalsOf(conn).id;
       const unbind = this.#admission.bind(sid, conn.request, conn.transport.name === 'websocket');
@@ -157,7 +158,7 @@ export class SocketTransport {
     return this.#io.of('/').sockets.size;
   }
 
-  /** Accepts connections from now on. */
+  /** Starts to accept connections. */
   open(parts: Parts): void {
     const { services } = parts;
     this.#onLost = (connection) => disconnectUser(services.chat, connection);
@@ -169,7 +170,7 @@ export class SocketTransport {
     this.#io.use((socket, next) => {
       const { conn } = socket;
       this.#connects.take(this.#admission.keyOf(conn.request), 1, () => {
-        // It was closed while it waited, and Socket.IO releases it.
+        // The connection closed while it was queued. Socket.IO cleans it up.
         if (conn.readyState !== 'open') return next();
         const authenticated = parts.services.traces.begin(
           'connect',
@@ -178,10 +179,10 @@ export class SocketTransport {
         );
         authenticated.then(
           (refusal) => next(refusal === null ? undefined : connectError(refusal, this.#loginUrl)),
-          // Socket.IO does not await a middleware: an uncaught rejection would leave the client waiting.
+          // Socket.IO does not await a middleware, so the client would wait forever after an uncaught rejection.
           (error: unknown) => {
             if (error instanceof RequestError) {
-              // The history has failed, which is not a bug in this program.
+              // The history failed, which is not a bug in this program.
               const { code: kind, message: reason } = error;
               this.#onRefusal({ code: 'internal', reason, kind });
             } else {
@@ -216,11 +217,11 @@ export class SocketTransport {
       connection.guard.close('too_large');
       return answerError(res, 'too_large', undefined, { Connection: 'close' });
     }
-    // Engine.IO measures a body of unknown length, answers 413, and leaves the connection open.
+    // Engine.IO measures a body of unknown length and responds with 413, but leaves the connection open.
     res.on('finish', () => {
       if (res.statusCode === 413) connection.guard.close('too_large');
     });
-    // Engine.IO waits half a minute for the poll that takes its close packet, and reads on meanwhile.
+    // Engine.IO waits half a minute for the poll that takes its close packet, and continues to read until then.
     if (connection.conn.readyState !== 'open') return answerError(res, 'bad_request');
     if (!connection.source.readBody(req)) {
       connection.guard.close('malformed');
@@ -248,11 +249,11 @@ export class SocketTransport {
     if (connection?.conn.upgrading || connection?.conn.upgraded) return answerErrorRaw(socket, 'bad_request');
     const over = () => this.#admission.over(req);
     socket.on('close', over);
-    // Corked, so that the answer to the upgrade and Engine.IO's first packet are one write.
+    // Corked, so that the upgrade response and Engine.IO's first packet go out in one write.
     socket.cork();
     setImmediate(() => {
       socket.uncork();
-      // Removes the listener, which would keep the request in memory as long as the connection lives.
+      // Removes the listener, which would keep the request in memory for the life of the connection.
       if (!this.#admission.awaits(req)) socket.off('close', over);
     });
     this.#engine.handleUpgrade(withQuery(req, url), socket, head);
@@ -261,10 +262,10 @@ export class SocketTransport {
   }
 
   /**
-   * Closes all connections, evenly spread over a time, because clients reconnect by themselves and should not reach the
-   * other servers all at once. Each connection is served until its turn comes.
-   * @param over milliseconds
-   * @param lastPackets milliseconds that a client has to receive its queued packets
+   * Closes all connections, evenly spread over a period. Clients reconnect automatically and would otherwise reach the
+   * other servers all at once. Each connection is served until it is closed.
+   * @param options.over the period in milliseconds
+   * @param options.lastPackets the time in milliseconds for a client to receive its queued packets
    */
   async close(drain: Drain, { over, lastPackets }: { over: number; lastPackets: number }): Promise<void> {
     const ends = performance.now() + over;
@@ -286,10 +287,10 @@ export class SocketTransport {
     await this.#io.close();
   }
 
-  /** Finishes and answers the accepted requests of these connections, then closes them. */
+  /** Waits until the accepted requests of these connections are answered, then closes the connections. */
   async #leave(connections: readonly Open[], drain: Drain, lastPackets: number): Promise<void> {
     await Promise.all(connections.map(({ connection }) => connection && drain.finish(connection)));
-    // Requests that have arrived meanwhile are read and refused.
+    // Lets requests that arrived during the wait be read and rejected.
     await nextTurn();
     const closed = connections.map(({ conn, connection }) => {
       if (connection !== undefined) this.publisher.flush(connection.id);
@@ -298,11 +299,14 @@ export class SocketTransport {
       conn.close();
       return close;
     });
-    // Clients that have not read their queue by then are not waited for.
+    // Does not wait longer for clients that do not read their queue.
     await Promise.race([Promise.all(closed), pause(lastPackets)]);
   }
 
-  /** Sets `socket.data` and returns null, or returns why the connection is refused. */
+  /**
+   * Authenticates a connection and sets `socket.data`.
+   * @returns null, or why the connection is rejected
+   */
   async #authenticate(
     socket: ChatSocket,
     { logins, services, accepted, seen }: Parts,
@@ -315,7 +319,7 @@ export class SocketTransport {
     if (services.drain.started) return refuse({ code: 'server_draining' }, 'draining');
     const { session: given } = socket.handshake.auth;
     if (given !== undefined && conn.transport.name !== 'websocket') {
-      // Over polling, nothing would bind later requests to this session.
+      // Over polling, later requests would not be bound to this session.
       return refuse(
         { code: 'unauthorized', message: 'auth.session needs WebSocket' },
         'auth.session over polling',
@@ -336,7 +340,7 @@ export class SocketTransport {
     if (user.banned || chat.directory.banOf(user.id) !== null) {
       return refuse({ code: 'forbidden' }, 'banned');
     }
-    // Only now, because the limit is per user and only the login identifies the user.
+    // The limit is per user, and only the login identifies the user.
     const release = this.#connectionsOfUser.take(user.id);
     if (release === null) {
       return refuse(
@@ -348,7 +352,7 @@ export class SocketTransport {
     if (open !== undefined && conn.readyState === 'open') open.release = release;
     else release();
     const connection = await connectUser(chat, socket.id, identityOf(user, chat));
-    // A ban during these awaits has closed the user's accepted connections, which this one was not yet.
+    // A ban during these awaits closed only accepted connections, and this connection was not accepted yet.
     if (chat.directory.banOf(user.id) !== null) {
       disconnectUser(chat, connection);
       release();
@@ -356,7 +360,7 @@ export class SocketTransport {
     }
     accepted(connection, { credentials, origin });
     seen(user);
-    // Corked, so that the next packet is written with `session:ready`: see `#welcome`.
+    // Corked, so that Socket.IO's CONNECT packet and `session:ready` go out in one write: see `#welcome`.
     internalsOf(conn).transport.socket?._socket.cork();
     socket.data = { entering: { login, connection } };
     if (open !== undefined && conn.readyState === 'open') open.connection = connection;
@@ -370,7 +374,7 @@ export class SocketTransport {
     const { login, connection } = entering;
     shared.roomsLog.logProblems(login.handle, login.user);
     const open = this.#connections.get(internalsOf(socket.conn).id);
-    // The connection was closed in this very turn.
+    // The connection closed in this tick.
     if (open === undefined) return;
     open.accepted = true;
     const { guard, source } = open;
@@ -404,21 +408,21 @@ export class SocketTransport {
   }
 }
 
-/** Shared by all sockets: a function each would take memory for as long as the connection lives. */
+/** Shared by all sockets, because a function for each socket would take memory as long as the connection lives. */
 function left(this: ChatSocket, reason: string): void {
   this.data.accepted?.left(reason === 'client namespace disconnect');
 }
 
 /**
- * Called for each refusal, for the log and the metrics. `reason` explains it without secrets; `kind` is the same
- * without details that vary; `hint` says how to fix it.
+ * Called for each rejection, for the log and the metrics. `reason` contains no secrets, `kind` is the reason without
+ * variable details, and `hint` is the fix.
  */
 export type OnRefusal = (refusal: Partial<Omit<Refusal, 'code'>> & { code: string }) => void;
 
 interface ConnectRefusal {
   code: ConnectErrorCode;
   message?: string;
-  /** Added to the message of the code. */
+  /** Appended to the default message of the code. */
   reason?: string;
   /** With `rate_limited`. */
   retryAfterMs?: number;

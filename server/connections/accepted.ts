@@ -20,12 +20,12 @@ export interface ConnectionParts {
   publisher: FanOut;
   services: Services;
   liveness: Liveness;
-  /** Makes the payload of `session:changed`. */
+  /** Returns the payload of `session:changed`. */
   self: (connection: Connection) => SessionChange;
   roomsLog: RoomsLog;
-  /** Called with the user of each login that was accepted or is banned, and again when something in it has changed. */
+  /** Called for each login that is accepted or banned, and again when its user data changes. */
   seen(user: SessionUser): void;
-  /** Called when a connection has ended by a logout. */
+  /** Called when a logout ends a connection. */
   loggedOut(connection: Connection): void;
 }
 
@@ -37,8 +37,8 @@ interface AcceptedSocket {
 }
 
 /**
- * An accepted connection, as its login and its requests see it. It is one object without closures, since there are
- * thousands, each living for hours.
+ * An accepted connection, used by its login and its requests. It has no closures, because thousands of connections live
+ * for hours.
  */
 export class Accepted implements Subscriber, Client {
   readonly connection: Connection;
@@ -46,7 +46,7 @@ export class Accepted implements Subscriber, Client {
   readonly weight: Guard;
   readonly #shared: ConnectionParts;
   readonly #socket: AcceptedSocket;
-  /** Of its login. */
+  /** The handle of its login. */
   readonly #handle: string;
   #login: CheckedLogin | undefined;
 
@@ -68,10 +68,10 @@ export class Accepted implements Subscriber, Client {
     this.#handle = handle;
   }
 
-  /** From now on the connection ends with its login. */
+  /** Ends the connection when its login ends. */
   subscribe(login: Login): void {
     this.#login = this.#shared.liveness.subscribe(login, this);
-    // A change since the login was read may have ended the connection at once.
+    // A change of the session, or a kick, may already have ended the connection.
     if (this.connection.gone) this.#login.unsubscribe(this);
     else if (this.connection.ended) this.ended('kicked');
   }
@@ -83,7 +83,7 @@ export class Accepted implements Subscriber, Client {
   ended(reason: EndReason): void {
     this.connection.ended = true;
     if (this.connection.gone) return;
-    // No event may follow the end.
+    // No event may follow `session:ended`.
     this.#shared.publisher.remove(this.connection.id);
     this.#socket.emit('session:ended', { reason });
     this.#socket.disconnect(true);
@@ -116,15 +116,15 @@ export class Accepted implements Subscriber, Client {
   }
 
   /**
-   * Called when Socket.IO releases it: by the client's wish, by `ended`, or because its transport is closed.
-   * @param keepsTransport whether the client has left the namespace alone, which other namespaces may outlive
+   * Called when Socket.IO disconnects the socket, because the client left, `ended` ran or the transport closed.
+   * @param keepsTransport whether the client left only the namespace, so that the transport is still open
    */
   left(keepsTransport: boolean): void {
     const { connection } = this;
     const { publisher, services } = this.#shared;
     publisher.remove(connection.id);
     this.intake.leave();
-    // Until then the login can still end its requests.
+    // Until its requests are done, the login can still end them.
     const underWay = services.drain.underWay(connection);
     if (underWay === undefined) this.#login?.unsubscribe(this);
     else void underWay.then(() => this.#login?.unsubscribe(this));

@@ -1,14 +1,16 @@
 import type { IncomingMessage } from 'node:http';
 import { BlockList, isIP, isIPv6, type Socket } from 'node:net';
 
-/** Remembered addresses. Most connections come from few, and each is looked up several times. */
+/** Cached addresses of peers. Most connections come from few peers, and each address is looked up several times. */
 const mostRemembered = 1000;
 
-/** A network peer. `key` is the unit of the limits by address; with IPv6 it is the /64, which one customer gets. */
+/**
+ * A network peer. `key` is the unit of the limits by address. For IPv6 it is the /64 network, which one customer gets.
+ */
 interface End {
   address: string;
   key: string;
-  /** Whether it is a proxy whose `X-Forwarded-For` counts. */
+  /** Whether it is a proxy whose `X-Forwarded-For` is trusted. */
   trusted: boolean;
 }
 
@@ -37,12 +39,12 @@ export class Addresses {
     return this.#peer(socket).trusted;
   }
 
-  /** The key of the connection itself, whoever uses it. */
+  /** The limit key of the TCP peer, even if it is a proxy. */
   keyOfPeer(socket: Socket): string {
     return this.#peer(socket).key;
   }
 
-  /** The key of the client. */
+  /** The limit key of the client. */
   keyOf(request: Pick<IncomingMessage, 'socket' | 'headers'>): string {
     return this.#client(request).key;
   }
@@ -53,8 +55,8 @@ export class Addresses {
   }
 
   /**
-   * `X-Forwarded-For` is read from its end, because each trusted proxy appends the address that
-   * it got the request from; everything left of the first untrusted address may be forged.
+   * Reads `X-Forwarded-For` from its end, because each trusted proxy appends the address of its peer. Everything left
+   * of the first untrusted address may be forged.
    */
   #client({ socket, headers }: Pick<IncomingMessage, 'socket' | 'headers'>): End {
     let end = this.#peer(socket);
@@ -89,7 +91,7 @@ export class Addresses {
   }
 }
 
-/** An IPv4 address on an IPv6 socket is the same client; some proxies append the port. */
+/** Strips brackets, the port that some proxies append, and the IPv6 prefix of an IPv4 address. */
 function plain(address: string): string {
   return address
     .replace(/^\[(.*)\](:\d+)?$/, '$1')
@@ -97,7 +99,7 @@ function plain(address: string): string {
     .replace(/^::ffff:(?=\d+\.)/i, '');
 }
 
-/** The first four groups of an IPv6 address, written in full. */
+/** Returns the /64 network of an IPv6 address in one canonical form. */
 function network64(address: string): string {
   const [before = '', after] = address.split('%')[0]?.split('::') ?? [];
   const head = before === '' ? [] : before.split(':');

@@ -9,21 +9,21 @@ import type { HttpErrorCode } from '../wire/errors.ts';
 import { isListed } from '../wire/origins.ts';
 import { Addresses } from './address.ts';
 
-/** `retryAfterMs` goes with `rate_limited`. */
+/** `retryAfterMs` is set for `rate_limited`. */
 export interface HttpRefusal {
   code: HttpErrorCode;
   retryAfterMs?: number;
-  /** The page has an allowed origin, so it may learn why it is refused. */
+  /** Whether the page has an allowed origin, so that it may read the reason. */
   readable?: boolean;
 }
 
-/** HTTP connections per chat connection: long-polling uses two at a time, and the page loads files. */
+/** HTTP connections per chat connection. Long-polling uses two at a time, and the page loads files. */
 const httpConnectionsEach = 3;
 
-/** Characters of an origin. The time to read a host that is not ASCII grows with the square of its length. */
+/** Characters. The time to parse a host that is not ASCII grows with the square of its length. */
 const longestOrigin = 300;
 
-/** The properties of a connection that its later requests must repeat, since they are not authenticated again. */
+/** Properties of a first request that later requests must repeat, because they are not authenticated again. */
 interface Binding {
   login: string | null;
   origin: string | undefined;
@@ -31,8 +31,8 @@ interface Binding {
 
 /**
  * Decides which clients may open a connection, and checks that later requests come from the same client. It runs before
- * Engine.IO for every request and upgrade: Engine.IO's own hook runs once a connection, and its `cors` does not stop a
- * WebSocket from a foreign page.
+ * Engine.IO for every request and upgrade, because Engine.IO's own hook runs once per connection. Engine.IO's `cors`
+ * does not stop a WebSocket from a foreign page.
  */
 export class Admission {
   readonly #origins: ReadonlySet<string>;
@@ -41,22 +41,22 @@ export class Admission {
   readonly #nativeClients: boolean;
   readonly #logins: Pick<Logins, 'binding'>;
   /**
-   * Of connections that began by polling. WebSocket connections need none: no client has a reason to send another
-   * request for them.
+   * By `sid`, for connections that started with polling. No client has a reason to send another request for a WebSocket
+   * connection.
    */
   readonly #bindings = new Map<string, Binding>();
   readonly #addresses: Addresses;
   readonly #connects: RateLimit;
   /**
-   * Requests that were refused for another reason. They have a limit of their own, because foreign pages can cause them
-   * anywhere.
+   * Counts requests that are rejected for other reasons. Separate from `#connects`, because any foreign page can make a
+   * browser send them.
    */
   readonly #refused: RateLimit;
   readonly #open: OpenLimit;
   readonly #me: RateLimit;
   readonly #strangers: RateLimit;
   readonly #http: OpenLimit;
-  /** The functions that free places, by first request, until the connection is bound. */
+  /** The functions that release slots, by first request, until the connection is bound. */
   readonly #places = new WeakMap<IncomingMessage, () => void>();
   readonly #drain: Drain;
 
@@ -87,16 +87,20 @@ export class Admission {
   }
 
   /**
-   * Takes a place for an HTTP connection, or returns null if its address has too many. The place is freed when the
-   * connection is closed or has become a WebSocket. Connections from a trusted proxy are not counted here, because
-   * `request` counts them by the client's address.
+   * Reserves a slot for an HTTP connection. Connections from a trusted proxy are not counted here, because `request`
+   * counts them by the client's address.
+   * @returns null if the address has too many, or a function that releases the slot when the connection closes or
+   * becomes a WebSocket
    */
   connection(socket: Socket): (() => void) | null {
     if (this.#addresses.isProxied(socket)) return noPlace;
     return this.#http.take(this.#addresses.keyOfPeer(socket));
   }
 
-  /** The same for a request that a trusted proxy passes on, which occupies one of the proxy's connections. */
+  /**
+   * Reserves a slot for a request through a trusted proxy, which occupies one of the proxy's connections.
+   * @returns null if the address has too many, or a function that releases the slot
+   */
   request(req: IncomingMessage): (() => void) | null {
     if (!this.#addresses.isProxied(req.socket)) return noPlace;
     const key = this.#addresses.keyOf(req);
@@ -105,27 +109,30 @@ export class Admission {
     return this.#http.take(key);
   }
 
-  /** The key by which the limits by address count this request. */
+  /** The key of this request in the limits by address. */
   keyOf(req: IncomingMessage): string {
     return this.#addresses.keyOf(req);
   }
 
   /**
-   * The parts of a request by which its login is recognised.
-   * @param session that the client has sent itself
+   * Returns the parts of a request that identify its login.
+   * @param session the session that the client sent itself, not in a cookie
    */
   credentials(req: IncomingMessage, session?: unknown): Credentials {
     const { cookie, 'user-agent': userAgent, 'x-forwarded-for': forwarded } = req.headers;
     const forwardedFor = Array.isArray(forwarded) ? forwarded.join(',') : forwarded;
     const [address, client] = [this.#addresses.addressOf(req), this.#addresses.keyOf(req)];
-    // It outlives the request, which must not stay in memory with it.
+    // `isPageHost` outlives the request and must not keep it in memory.
     const bound = boundAddress(req);
     const isPageHost = (name: string) =>
       ['https', 'http'].some((scheme) => this.#isOwnHost(`${scheme}://${name}`, name, bound));
     return { cookies: cookie, session, address, client, userAgent, forwardedFor, isPageHost };
   }
 
-  /** Why a request or upgrade for Engine.IO is refused; null if it may continue. */
+  /**
+   * Returns why a request or upgrade for Engine.IO is rejected. Otherwise returns null, and the first request of a
+   * connection gets a slot.
+   */
   refusal(req: IncomingMessage, url: URL, upgrade: boolean): HttpRefusal | null {
     const key = this.#addresses.keyOf(req);
     const code = this.#refusedFor(req, url, upgrade);
@@ -134,7 +141,7 @@ export class Admission {
       const readable = code !== 'origin_not_allowed';
       return retryAfterMs === null ? { code, readable } : { code: 'rate_limited', retryAfterMs, readable };
     }
-    // A connection is counted once, with its first request; its polls and its upgrade are not.
+    // Counts a connection once, with its first request, but not its polls and its upgrade.
     if (req.method === 'OPTIONS' || url.searchParams.get('sid')) return null;
     const release = this.#open.take(key);
     if (release === null) return { code: 'rate_limited', retryAfterMs: tryAgainAfter, readable: true };
@@ -150,7 +157,7 @@ export class Admission {
   #refusedFor(req: IncomingMessage, url: URL, upgrade: boolean): HttpErrorCode | null {
     const { origin } = req.headers;
     if (origin !== undefined && !this.#allows(origin, req)) return 'origin_not_allowed';
-    // A browser omits `Origin` only on a GET to its own site. Other requests without it come from apps.
+    // Browsers send `Origin` with each upgrade and POST. Without it, the request comes from an app.
     const needsOrigin = upgrade || req.method === 'POST';
     if (origin === undefined && needsOrigin && !this.#nativeClients) return 'origin_not_allowed';
     // Browsers load images and scripts of a foreign page without `Origin`. Apps do not send Sec-Fetch-Site.
@@ -173,7 +180,7 @@ export class Admission {
       if (req.method !== 'GET') return 'bad_request';
       return this.#drain.started ? 'server_draining' : null;
     }
-    // Engine.IO asks only for the sid in the URL: anyone who has seen it could take over the connection.
+    // Engine.IO checks only the `sid` in the URL, so anyone who saw it could take over the connection.
     const binding = this.#bindings.get(sid);
     if (binding === undefined || (req.method !== 'GET' && req.method !== 'POST')) return 'bad_request';
     if (binding.login !== this.#loginOf(req)) return 'session_changed';
@@ -189,8 +196,8 @@ export class Admission {
   }
 
   /**
-   * Binds the later requests of a connection to its first one, and takes over the place of that request.
-   * @returns the function to call when the connection is closed
+   * Binds the later requests of a connection to its first request, and takes over that request's slot.
+   * @returns the function to call when the connection closes
    */
   bind(sid: string, first: IncomingMessage, webSocket: boolean): () => void {
     const { origin } = first.headers;
@@ -203,7 +210,10 @@ export class Admission {
     };
   }
 
-  /** Whether later requests of a connection are tied to its login. Nothing ties them if the site was not open at the first one. */
+  /**
+   * Whether later requests of a connection are bound to its login. They are not if the site could not be read at the
+   * first request.
+   */
   isTied(sid: string): boolean {
     return this.#bindings.get(sid)?.login !== null;
   }
@@ -212,18 +222,18 @@ export class Admission {
     return this.#logins.binding({ cookies: req.headers.cookie });
   }
 
-  /** Whether a first request has a place but no connection yet. */
+  /** Whether a first request has a slot but no connection yet. */
   awaits(first: IncomingMessage): boolean {
     return this.#places.has(first);
   }
 
-  /** The first request is over; without a connection, its place is freed. */
+  /** Called when the first request ends. Releases its slot if it did not open a connection. */
   over(first: IncomingMessage): void {
     this.#places.get(first)?.();
     this.#places.delete(first);
   }
 
-  /** Lets the allowed page read the answers to its polling. */
+  /** Lets the page at the allowed `Origin` read the response. */
   allowReading(req: IncomingMessage, res: ServerResponse): void {
     res.setHeader('Vary', 'Origin');
     res.setHeader('X-Content-Type-Options', 'nosniff');
@@ -239,8 +249,8 @@ export class Admission {
   }
 
   /**
-   * Why `GET /me` is refused, or null. It needs an allowed `Origin`, or the browser's confirmation that the page has
-   * this very origin: otherwise any page could learn who visits it.
+   * Returns why `GET /me` is rejected, or null. It needs an allowed `Origin`, or the browser's confirmation that the
+   * page has the same origin. Otherwise any page could learn who visits it.
    */
   refusalOfMe(req: IncomingMessage): HttpRefusal | null {
     const { origin } = req.headers;
@@ -254,8 +264,8 @@ export class Admission {
   }
 
   /**
-   * Limits requests for files without a valid session by address, because each costs a look-up in the store.
-   * @returns milliseconds to wait, or a function to call if the session was valid
+   * Limits requests for files and exports without a valid session by address, because each reads the session store.
+   * @returns milliseconds to wait, or a function that cancels the count once the session is valid
    */
   stranger(req: IncomingMessage): number | (() => void) {
     const [key, at] = [this.#addresses.keyOf(req), performance.now()];
@@ -265,7 +275,7 @@ export class Admission {
   /**
    * Allows pages of an allowed origin, and apps that send their session themselves. A cookie alone may come from a
    * foreign page.
-   * @param ownSession whether the app has sent the session itself, not in a cookie
+   * @param ownSession whether the app sends the session itself, not in a cookie
    */
   mayUpload(req: IncomingMessage, ownSession: boolean): boolean {
     const { origin } = req.headers;
@@ -280,8 +290,8 @@ export class Admission {
 
   #allows(origin: string, req: IncomingMessage): boolean {
     if (isListed(this.#origins, origin)) return true;
-    // The server's own page has the origin to which the request was sent. A host name counts only if it is known to be
-    // ours, or else a page could make its own name point here (DNS rebinding).
+    // The server's own page has the origin to which the request was sent. The host name must be known to be ours,
+    // because a page could make its own name point here (DNS rebinding).
     if (origin.length > longestOrigin || !URL.canParse(origin)) return false;
     const url = new URL(origin);
     if (url.origin !== origin || url.host !== req.headers.host || !/^https?:$/.test(url.protocol))
@@ -305,7 +315,7 @@ function schemeAndHost(origin: string): string {
   return `${protocol}//${hostname}`;
 }
 
-/** The log names the origin, which is no secret, because the operator must know it to allow it. */
+/** Returns the fields for the log. They include the origin, because the operator must know it to allow it. */
 export function reasonOf(code: string, req: IncomingMessage): { code: string; reason?: string } {
   if (code === 'origin_not_allowed' && req.headers.origin === undefined) {
     return {
@@ -314,7 +324,7 @@ export function reasonOf(code: string, req: IncomingMessage): { code: string; re
     };
   }
   if (code === 'origin_not_allowed') {
-    // Anybody can choose the origin, and a terminal that shows the log would obey some characters.
+    // Any client can choose the origin, and a terminal that shows the log would interpret control characters.
     const origin = req.headers.origin?.slice(0, 100).replace(/[^ -~]/g, '?');
     return { code, reason: `CHAT_ORIGINS does not list ${origin}` };
   }

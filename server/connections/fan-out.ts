@@ -6,23 +6,23 @@ import { internalsOf, type PacketOptions } from './internals.ts';
 interface Receiver {
   readonly conn: EngineSocket;
   /**
-   * Without duplicates. Most have one or two: a set would take four times the memory, and so would an array that is
-   * pushed to.
+   * Without duplicates. Most receivers have one or two rooms, and a set or a growing array would take four times the
+   * memory.
    */
   rooms: readonly string[];
-  /** The frames it gets at the end of this turn; undefined for none. */
+  /** The frames to write at the end of this tick, if any. */
   batch: Batch | undefined;
 }
 
-/** An event or answer in two forms: a packet for Engine.IO's polling, and a WebSocket frame. */
+/** An event or response, as a packet for Engine.IO's polling and as a WebSocket frame. */
 interface Frame {
   readonly packet: string;
   readonly bytes: Buffer;
 }
 
 /**
- * Frames in their order. Receivers of the same frames share one batch, and so one buffer: adding the same frame to the
- * same batch again returns the same longer batch.
+ * A sequence of frames. Adding the same frame to the same batch again returns the same new batch, so receivers of the
+ * same frames share one buffer.
  */
 class Batch {
   readonly #before: Batch | undefined;
@@ -60,12 +60,12 @@ class Batch {
 }
 
 /**
- * Sends the chat's events and answers to connections. A connection gets everything from one turn of the event loop in
- * one write, and a frame is built once for all its receivers. Socket.IO's own broadcast writes to each connection for
- * each event, which is most of the cost of a chat server.
+ * Sends the chat's events and responses to connections. A connection gets everything from one event-loop tick in one
+ * write, and a frame is built once for all its receivers. Socket.IO's own broadcast writes to each connection for each
+ * event, which is most of the cost of a chat server.
  *
- * Order: a connection gets events and answers in the order in which they were made. Anything that is sent to it
- * directly must `flush` it before.
+ * A connection gets events and responses in the order in which they were created. Code that sends to a connection
+ * directly must call `flush` first.
  */
 export class FanOut implements Publisher {
   readonly #receivers = new Map<string, Receiver>();
@@ -73,12 +73,15 @@ export class FanOut implements Publisher {
   #empty = new Batch();
   #waiting: Receiver[] = [];
 
-  /** From now on this connection gets its events. @param id its id in the chat */
+  /**
+   * Adds a connection, which then gets its events.
+   * @param id the ID of the connection in the chat
+   */
   add(id: string, conn: EngineSocket): void {
     this.#receivers.set(id, { conn, rooms: [], batch: undefined });
   }
 
-  /** Frames published so far are still written to it; later ones are not. */
+  /** Writes the queued frames of this connection, then removes it. */
   remove(id: string): void {
     this.flush(id);
     const receiver = this.#receivers.get(id);
@@ -120,7 +123,11 @@ export class FanOut implements Publisher {
     }
   };
 
-  /** Answers a request of this connection. @param request its number @returns bytes of the answer */
+  /**
+   * Sends the response to a request of this connection.
+   * @param request the number of the request
+   * @returns bytes of the frame, or 0 if the connection was removed
+   */
   answer(connection: string, request: number, answer: unknown): number {
     const receiver = this.#receivers.get(connection);
     if (receiver === undefined) return 0;
@@ -129,7 +136,7 @@ export class FanOut implements Publisher {
     return frame.bytes.length;
   }
 
-  /** Writes the frames published for this connection so far. */
+  /** Writes the queued frames of this connection. */
   flush(id: string): void {
     const receiver = this.#receivers.get(id);
     if (receiver !== undefined) write(receiver);
@@ -142,7 +149,7 @@ export class FanOut implements Publisher {
     receiver.batch = (receiver.batch ?? this.#empty).with(frame);
   }
 
-  /** Writes the frames published for all connections so far. */
+  /** Writes the queued frames of all connections. */
   flushAll(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
@@ -165,13 +172,12 @@ function write(receiver: Receiver): void {
   const { transport, writeBuffer } = internalsOf(conn);
   const socket = transport.name === 'websocket' ? transport.socket : undefined;
   if (socket === undefined) {
-    // With polling, and before the upgrade, packets stay separate, because they are framed on their way out.
+    // Over polling, also before an upgrade, Engine.IO frames each packet itself.
     for (const { packet } of batch.frames) conn.write(packet);
     return;
   }
   const tcp = socket._socket;
-  // Everything sent before is with the kernel, or held by a cork to go with this, so the frames can bypass Engine.IO
-  // and ws.
+  // If all earlier output is in the kernel, or corked to go with this write, the frames can bypass Engine.IO and ws.
   const next = tcp && (tcp.writableLength === 0 || tcp.writableCorked > 0);
   if (next && writeBuffer.length === 0 && socket.readyState === WebSocket.OPEN) {
     tcp.write(batch.bytes);

@@ -4,7 +4,7 @@ import { WebSocket } from 'ws';
 import { type EngineTransport, internalsOf, type PacketOptions, type WsSocket } from './internals.ts';
 import type { PacketSource } from './source.ts';
 
-/** Why a connection was closed by force; a label of the metrics. */
+/** Why a connection was closed by force. Also a label of the metrics. */
 export type Breach =
   | 'no_connect'
   | 'second_connect'
@@ -15,28 +15,31 @@ export type Breach =
   /** Far more requests than a user may make, or a message or body in far more parts than clients send. */
   | 'flood';
 
-/** The largest packet in bytes, announced as `maxPayload`. It includes binary attachments. */
+/** Maximum bytes of a packet with its binary attachments, announced as `maxPayload`. */
 export const maxPacketBytes = 65_536;
-/** Milliseconds after which a connection without an accepted CONNECT is closed. */
+/** Milliseconds. A connection without an accepted CONNECT is then closed. */
 const connectTimeout = 5000;
-/** Control packets (pongs, probes, WebSocket's pings and pongs) of one connection per ping interval: two are usual. */
+/** Control packets of one connection per ping interval: pongs, probes, and WebSocket pings and pongs. Two are usual. */
 const mostControlPackets = 100;
 const pingInterval = 25_000;
 /**
- * Bytes of a packet that count as one more request, by the measured cost of parsing. The longest text counts as two to
- * five.
+ * A packet counts as one extra request per this number of bytes, by the measured cost of parsing. The longest text
+ * counts as two to five requests.
  */
 const receivedAsOne = 4096;
-/** A client that upgrades sends one probe; on some lines one gets lost. */
+/** Probes per connection. An upgrading client sends one, and on some lines a probe gets lost. */
 const mostProbes = 3;
-/** Milliseconds that a closing WebSocket may take; it keeps its memory until then. */
+/** A closing WebSocket is terminated after this time (ms), because it keeps its memory until then. */
 const goodbye = 3000;
-/** Bytes that a closing WebSocket may still receive: those on their way when the client learned of the end. */
+/**
+ * A closing WebSocket may still receive this number of bytes, which were in transit when the client learned of the
+ * close.
+ */
 const mostAfterEnd = 262_144;
 
 /**
- * The key under which an observed object stores its guard, so that all connections share one listener per event. A
- * listener each would take memory for as long as the connection lives.
+ * An observed object stores its guard under this key, so that all connections share one listener per event. Separate
+ * listeners would take memory as long as the connection lives.
  */
 const guard = Symbol('guard');
 
@@ -46,11 +49,12 @@ interface Guarded {
 type GuardedConnection = EngineSocket & Guarded;
 
 /**
- * Enforces the rules for one Engine.IO connection: one CONNECT, well-formed packets, few control packets, and at most
- * `maxQueue` bytes waiting for it (0 lifts the limit). It must be created before Socket.IO gets the connection.
+ * Enforces the rules of one Engine.IO connection. It must send one CONNECT, well-formed packets and few control
+ * packets, and have at most `maxQueue` queued bytes (0 lifts the limit). The guard must be created before Socket.IO
+ * gets the connection.
  */
 export class Guard {
-  /** The extra requests that its large packets count as so far. */
+  /** The number of extra requests for large packets so far. */
   received = 0;
   readonly #conn: EngineSocket;
   readonly #source: PacketSource;
@@ -58,16 +62,22 @@ export class Guard {
   readonly #onBreach: (breach: Breach) => void;
   #told = false;
   #connects = 0;
-  /** Bytes attached to the last packet so far: Socket.IO keeps them until all announced attachments are there. */
+  /**
+   * The size of the attachments since the last text packet. Socket.IO keeps them until all announced attachments
+   * arrive.
+   */
   #attached = 0;
   #control = 0;
   #windowEnds = performance.now() + pingInterval;
-  /** Set while Socket.IO handles a packet: if it closes the connection then, that packet is the reason. */
+  /**
+   * Set while Socket.IO handles a packet. If Socket.IO closes the connection during that time, the packet is the
+   * reason.
+   */
   #handling = false;
-  /** Bytes in Engine.IO's own buffer, which it empties whole into the transport. */
+  /** The size of Engine.IO's own buffer, which Engine.IO empties as a whole into the transport. */
   #buffered = 0;
   #measuring = false;
-  /** Answers to polls that are not sent yet: a client may poll again without reading. */
+  /** Poll responses that are not fully sent. A client may poll again without reading them. */
   #answers: Set<ServerResponse> | undefined;
   #upgrading: WsSocket | undefined;
   #probes = 0;
@@ -86,16 +96,17 @@ export class Guard {
     this.#onBreach = onBreach;
     Object.assign(conn, { [guard]: this });
     conn.on('packet', Guard.#onPacket);
-    // After Socket.IO's own listener, which it adds in this turn.
+    // Runs after Socket.IO's own listener, which Socket.IO adds in this tick.
     queueMicrotask(() => conn.on('data', Guard.#onData));
-    // Not left to Socket.IO, whose own timeout waits half a minute for a poll that may never come.
+    // Replaces Socket.IO's own timeout, which then waits half a minute for a poll that may never come.
     this.awaitConnect();
     conn.on('close', Guard.#onClose);
     conn.on('packetCreate', Guard.#onPacketCreate);
     conn.on('flush', Guard.#onFlush);
-    // Until the upgrade, this is the only event of Engine.IO about the new transport; each probe is answered on it.
+    // Before the upgrade, this is Engine.IO's only event about the new transport. It follows the response to each
+    // probe.
     conn.on('upgrading', Guard.#onUpgrading);
-    // Listens before ws's errors reach Engine.IO, which cannot tell them from a cut cable.
+    // Listens to ws itself, because Engine.IO reports ws's errors in the same way as a cut cable.
     const { socket } = this.#transport;
     if (socket !== undefined) this.#watch(socket);
   }
@@ -105,15 +116,15 @@ export class Guard {
     this.#tell(breach);
     const { socket } = this.#transport;
     this.#source.drop();
-    // close() alone would wait until the other side has taken everything, and keep all of it until then.
+    // Discards the queue, which `close()` alone would keep in memory until the client reads it.
     this.#conn.close(true);
     socket?.terminate();
     this.#upgrading?.terminate();
-    // Only sockets that still carry an answer to this client: a proxy may have reused the others for another client.
+    // Destroys only sockets with a response to this client. A proxy may have reused the others for another client.
     for (const answer of this.#answers ?? []) answer.destroy();
   }
 
-  /** Closes the connection unless a CONNECT is accepted in time. Called again when a client leaves the namespace. */
+  /** Closes the connection unless a CONNECT is accepted in time. Called again when the client leaves the namespace. */
   awaitConnect(): void {
     this.#unconnected = setTimeout(() => this.close('no_connect'), connectTimeout);
   }
@@ -124,9 +135,9 @@ export class Guard {
     this.#unconnected = undefined;
   }
 
-  /** Called when a WebSocket is opened as the upgrade of this connection. */
+  /** Called when a WebSocket opens as the upgrade of this connection. */
   watch(socket: WsSocket): void {
-    // A failed one may take its time to close, and a client may try as often as it likes.
+    // Ends the previous attempt, which may close slowly. The number of attempts is not limited.
     this.#upgrading?.terminate();
     this.#upgrading = socket;
     this.#watch(socket);
@@ -167,7 +178,7 @@ export class Guard {
 
   static readonly #onPing = function (this: WsSocket): void {
     const own = (this as unknown as Guarded)[guard];
-    // ws closes the connection by itself when too many pongs wait to be sent, and hands on this ping afterwards.
+    // ws terminates the connection when too many pongs are queued, and emits this ping afterwards.
     if (this.readyState !== WebSocket.OPEN) own.close('ping_flood');
     else own.#countControl();
   };
@@ -194,11 +205,12 @@ export class Guard {
     else if (type === 'message') {
       own.#handling = true;
       if (typeof data === 'string' && isConnect(data)) {
-        // Socket.IO rejects other namespaces itself. A CONNECT to `/` reads the session from the store.
+        // Socket.IO itself rejects other namespaces. A CONNECT to `/` reads the session from the store, so only one is
+        // allowed.
         if (isForeign(data)) own.#countControl();
         else if (++own.#connects > 1) own.close('second_connect');
       }
-      // Acks, plain and binary. This server asks for none, and nothing else would limit them.
+      // Acks, plain and binary. This server requests none, and no other limit covers them.
       if (typeof data === 'string' && /^[36]/.test(data)) own.close('malformed');
     } else if (type === 'error') own.close('malformed');
     else own.#countControl();
@@ -214,18 +226,18 @@ export class Guard {
     const own = (this as GuardedConnection)[guard];
     clearTimeout(own.#unconnected);
     if (own.#handling) own.#tell('malformed');
-    // The client has stopped or its cable is cut, so nobody will take the queue.
+    // After a ping timeout, the client or its line is dead and does not read the queue.
     const { socket } = own.#transport;
     if (reason === 'ping timeout') socket?.terminate();
     else if (socket && socket.readyState !== WebSocket.CLOSED) {
       const lingering = setTimeout(() => socket.terminate(), goodbye).unref();
-      // ws reads on and drops all that comes, as fast as it comes.
+      // While it closes, ws reads and drops input without a limit.
       let left = mostAfterEnd;
       socket._socket.on('data', ({ length }: Buffer) => {
         left -= length;
         if (left < 0) socket.terminate();
       });
-      // Otherwise the timer would keep the connection and all that it has read in memory.
+      // Otherwise the timer would keep the connection and everything it received in memory.
       socket.on('close', () => clearTimeout(lingering));
     }
   };
@@ -237,8 +249,8 @@ export class Guard {
     const own = (this as GuardedConnection)[guard];
     own.#buffered += options?.wsPreEncodedFrame?.[0]?.length ?? sizeOf(data);
     if (own.#maxQueue === 0 || own.#measuring || own.#waiting <= own.#maxQueue) return;
-    // A batch of messages is handed over in one turn, before anything of it can be written. In the next turn the kernel
-    // has taken the first part and Engine.IO hands it the rest: bytes that wait then wait for the reader.
+    // A batch of messages is queued in one tick, before any of it is written. After the next tick, the kernel has the
+    // first part and the transport has the rest, so all bytes that remain wait for the reader.
     own.#measuring = true;
     setImmediate(() =>
       setImmediate(() => {
@@ -263,7 +275,7 @@ export class Guard {
   };
 }
 
-/** Socket.IO reads the type as a number, and a blank as 0. */
+/** Socket.IO converts the type to a number, and a blank becomes 0. */
 const isConnect = (data: string): boolean => Number(data.charAt(0)) === 0;
 
 /** Whether a CONNECT names a namespace other than `/`, in the form `0/NAME` or `0/NAME,PAYLOAD`. */

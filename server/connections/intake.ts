@@ -1,23 +1,23 @@
 import type { Guard } from './guard.ts';
 import type { PacketSource } from './source.ts';
 
-/** The most requests of one connection under way. Beyond it, reading stops until half of them are done. */
+/** Requests of one connection in progress. At this limit, reading pauses until half of them are done. */
 const mostUnderWay = 200;
-/** Milliseconds without reading for each request of the user beyond the limit. */
+/** Reading pauses for this time (ms) for each request over the user's limit. */
 const penalty = 10;
 /**
- * A user whose penalties add up to more milliseconds than `longestPenalty` is disconnected. After `forgivenAfter`
- * milliseconds without a new one they start from zero.
+ * Milliseconds. A user is disconnected when a series of penalties lasts longer than `longestPenalty`. A new series
+ * starts if the last penalty ended more than `forgivenAfter` ago.
  */
 const longestPenalty = 10_000;
 const forgivenAfter = 1000;
 
-/** The penalties of users who exceed their limit, over all their connections. */
+/** The penalties of users who exceed their limit, across all their connections. */
 export class Penalties {
   readonly #users = new Map<string, Penalty>();
 
   /**
-   * The intake of a connection of this user.
+   * Returns the intake of a connection of this user.
    * @param guard closes the connection if the user does not stop
    */
   intake(user: string, source: PacketSource, guard: Guard): Intake {
@@ -30,7 +30,7 @@ export class Penalties {
 
 /** The penalty of one user. It outlives the user's connections, so reconnecting does not shorten it. */
 class Penalty {
-  /** Mostly one: a set would take four times the memory, and so would an array that is pushed to. */
+  /** Usually one. A set or a growing array would take four times the memory. */
   intakes: readonly Intake[] = [];
   readonly #forget: () => void;
   #began = 0;
@@ -72,8 +72,8 @@ class Penalty {
 }
 
 /**
- * Reads from a connection no faster than its requests are done, and not while its user has a penalty. TCP makes the
- * sender wait, so the sender can use up neither the memory nor the CPU time of this process.
+ * Pauses reading from a connection while too many of its requests are in progress, or while its user has a penalty. TCP
+ * then makes the sender wait, so the sender can exhaust neither the memory nor the CPU time of this process.
  */
 export class Intake {
   readonly #source: PacketSource;
@@ -100,7 +100,10 @@ export class Intake {
     this.adjust();
   }
 
-  /** Adds to the user's penalty. @param weight the weight of the request beyond the limit */
+  /**
+   * Adds to the user's penalty.
+   * @param weight the weight of the request over the limit
+   */
   punish(weight: number): void {
     this.#penalty.add(weight);
   }

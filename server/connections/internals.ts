@@ -6,18 +6,18 @@ import type { Server, Socket } from 'socket.io';
 import { type ServerOptions, WebSocketServer } from 'ws';
 
 /*
- * Everything that the server uses of Engine.IO, Socket.IO and ws beyond their public interfaces. It may change with any of their
- * releases, so test/server/connections/internals.test.ts checks each part and names the one that is gone.
+ * Everything that the server uses of Engine.IO, Socket.IO and ws beyond their public interfaces. It may change with any
+ * release, so test/server/connections/internals.test.ts checks each part and names a missing one.
  */
 
 /** A WebSocket of ws, with its private fields. */
 export interface WsSocket {
   readonly readyState: number;
-  /** The bytes that ws and the TCP connection have not passed to the kernel. */
+  /** The output in bytes that ws and the TCP connection have not passed to the kernel yet. */
   readonly bufferedAmount: number;
   /** The TCP connection. */
   readonly _socket: TcpSocket;
-  /** The stream of frames, to which ws writes the TCP input. */
+  /** The stream that parses frames. ws writes the TCP input to it. */
   readonly _receiver: Writable;
   on(event: 'ping' | 'pong' | 'close', listener: () => void): void;
   on(event: 'error', listener: (error: { code?: string }) => void): void;
@@ -36,7 +36,7 @@ export interface EngineTransport {
 interface EngineInternals {
   readonly id: string;
   readonly transport: EngineTransport;
-  /** The packets that the transport has not taken. */
+  /** Packets that Engine.IO has not passed to the transport yet. */
   readonly writeBuffer: readonly unknown[];
 }
 
@@ -48,7 +48,7 @@ export interface PacketOptions {
 
 export const internalsOf = (conn: EngineSocket): EngineInternals => conn as unknown as EngineInternals;
 
-/** ws, with limits that Engine.IO does not pass to it. */
+/** Returns ws's server class with limits that Engine.IO does not pass to it. */
 export function limitedWebSockets(limits: { maxFragments: number; maxBufferedChunks: number }) {
   return class extends WebSocketServer {
     constructor(options: ServerOptions) {
@@ -59,15 +59,15 @@ export function limitedWebSockets(limits: { maxFragments: number; maxBufferedChu
 
 type EngineRequest = Parameters<EngineServer['handleRequest']>[0];
 
-/** Adds the query, which Engine.IO would parse again. */
+/** Adds the parsed query, so that Engine.IO does not parse it again. */
 export const withQuery = (req: IncomingMessage, { searchParams }: URL): EngineRequest =>
   Object.assign(req as EngineRequest, { _query: Object.fromEntries(searchParams) });
 
-/** The WebSocket that Engine.IO has opened for an upgrade. */
+/** The WebSocket that Engine.IO opened for an upgrade. */
 export const webSocketOf = (req: IncomingMessage): WsSocket | undefined =>
   (req as IncomingMessage & { websocket?: WsSocket }).websocket;
 
-/** Stops Socket.IO from storing rooms: it creates a room and a set of rooms for each connection. */
+/** Stops Socket.IO from storing rooms, because it creates a room and a set of rooms for each connection. */
 export function storeNoRooms(io: Pick<Server, 'of'>): void {
   const nothing = () => {};
   Object.assign(io.of('/').adapter, { addAll: nothing, delAll: nothing });
@@ -75,15 +75,18 @@ export function storeNoRooms(io: Pick<Server, 'of'>): void {
 
 const noAcks = new Map<never, never>();
 
-/** Frees the handshake, the first request, and a map of pending acks, which remains empty because the server expects no acks. */
+/**
+ * Frees the handshake, the first request, and the map of pending acks. The map stays empty, because the server expects
+ * no acks.
+ */
 export function freeHandshake(socket: Pick<Socket, 'conn'>): void {
   Object.assign(socket.conn, { request: null });
   Object.assign(socket, { handshake: null, acks: noAcks });
 }
 
 /**
- * Replaces the function that returns the ack of a request. Socket.IO's function searches the response for binary data and writes
- * each response separately.
+ * Replaces the function that returns the ack of a request. Socket.IO's function searches the response for binary data
+ * and writes each response separately.
  */
 export function replaceAck<Connection>(
   socket: Connection,

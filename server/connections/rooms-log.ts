@@ -7,7 +7,7 @@ const maxLoggedProblems = 10_000;
 /** Logs problems with the rooms and texts of a session, once per login and problem. */
 export class RoomsLog {
   readonly #log: Log;
-  /** Each behind the handle of its login. */
+  /** Each entry is the handle of a login, followed by a reason. */
   readonly #logged = new Set<string>();
 
   constructor(log: Log) {
@@ -34,7 +34,7 @@ export class RoomsLog {
     if (!reason) return;
     const key = `${handle} ${reason}`;
     if (this.#logged.has(key)) return;
-    // The log may then repeat a line.
+    // After this, the log may repeat a line.
     if (this.#logged.size >= maxLoggedProblems) this.#logged.clear();
     this.#logged.add(key);
     this.#log.warn({ setting, reason }, message);

@@ -2,33 +2,36 @@ import type { Readable, Writable } from 'node:stream';
 import { limitedWebSockets, type WsSocket } from './internals.ts';
 
 /**
- * Bytes of a WebSocket's input that are read at a time. Most messages are smaller. TCP delivers 64 KiB at once, which
- * may be 10,000 frames: reading them in one turn of the event loop would delay everybody else.
+ * A WebSocket's input is read in pieces of this number of bytes, one per event-loop tick. Most messages are smaller.
+ * TCP delivers 64 KiB at once, which may be 10,000 frames, and reading them in one tick would delay all other
+ * connections.
  */
 const pieceBytes = 1024;
 /**
- * The most fragments of one message. Browsers and apps send one; each takes memory that the message's size does not
- * show.
+ * Fragments of one message. Browsers and apps send one, and each takes memory that the message's size does not show.
  */
 const mostFragments = 128;
-/** The most TCP pieces of one frame, since each takes memory too. A frame on a slow line has about 100. */
+/** TCP chunks of one frame, because each takes memory. A frame on a slow line has about 100. */
 const mostPieces = 1024;
 
 export const WebSockets = limitedWebSockets({ maxFragments: mostFragments, maxBufferedChunks: mostPieces });
 
-/** The source of a connection's packets, for all transports. */
+/** The input of one connection, for all transports. */
 export class PacketSource {
   #pace: Pace | undefined;
   #body: Readable | undefined;
   #paused = false;
 
-  /** Packets come from this WebSocket too, which must not have read anything yet. */
+  /** Adds a WebSocket as input. Its input must still be unread. */
   readSocket(socket: Pick<WsSocket, '_receiver'>): void {
     this.#pace = new Pace(socket);
     if (this.#paused) this.#pace.pause();
   }
 
-  /** Packets come from the body of this POST too. False while another one is read: no client sends two at once. */
+  /**
+   * Adds the body of a POST as input.
+   * @returns false if another body is still being read, since no client sends two at once
+   */
   readBody(body: Readable): boolean {
     if (this.#body !== undefined) return false;
     this.#body = body;
@@ -52,7 +55,7 @@ export class PacketSource {
     this.#resumeBody();
   }
 
-  /** The connection is closed: input that has arrived is not read any more. */
+  /** Discards unread input of the WebSocket, because the connection is closed. */
   drop(): void {
     this.#pace?.drop();
   }
@@ -66,7 +69,7 @@ export class PacketSource {
   }
 }
 
-/** The key under which a WebSocket's stream stores its pace, so that all of them share one function. */
+/** A WebSocket's stream stores its pace under this key, so that all streams share one function. */
 const pace = Symbol('pace');
 
 interface Paced extends Writable {
@@ -76,8 +79,8 @@ interface Paced extends Writable {
 type Done = Parameters<Writable['_write']>[2];
 
 /**
- * Lets a WebSocket read its frames in small pieces, and none while it is paused. ws's own `pause()` stops only TCP:
- * input that has arrived is read to its end, even when the connection is closed.
+ * Makes a WebSocket read its frames in small pieces, and stop while it is paused. ws's own `pause()` stops only TCP.
+ * Input that was already received would still be read, even after the connection closed.
  */
 class Pace {
   readonly #receiver: Writable;
@@ -135,7 +138,7 @@ class Pace {
   }
 }
 
-/** Reads that are due, of all connections: one piece or one body per turn of the event loop. */
+/** Pending reads of all connections. Each event-loop tick runs one of them, for one piece or one body. */
 const waiting: (() => void)[] = [];
 
 function inTurn(read: () => void): void {
@@ -143,7 +146,7 @@ function inTurn(read: () => void): void {
 }
 
 function readNext(): void {
-  // It stays in the list while it runs, so that the reads it adds do not start a second round of turns.
+  // Stays in the list while it runs, so that the reads it adds do not start a second series of ticks.
   waiting[0]?.();
   waiting.shift();
   if (waiting.length > 0) setImmediate(readNext);

@@ -2,14 +2,14 @@ import type { Logins } from 'php-sessions';
 import type { Log } from '../log.ts';
 import { howToRun } from '../program/how-to-run.ts';
 
-/** Milliseconds after which a store that could not be read is tried again. */
+/** The store is checked again after this time (ms) while it cannot be read. */
 const againAfter = 5000;
 const hint = `start the store, or correct CHAT_SESSION_STORE or CHAT_SITE; ${howToRun('doctor')} checks it with the same settings`;
 
 /**
- * Logs if the session store cannot be read at the start, and when it can. Otherwise that would show only when a visitor
- * connects. The server starts anyway, because a store may take longer to start.
- * @returns a function that stops this
+ * Logs if the session store cannot be read at startup, and when it recovers. Otherwise the fault would show only when a
+ * visitor connects. The server starts anyway, because the store may take longer to start.
+ * @returns a function that stops the checks
  */
 export function reportStore(logins: Pick<Logins, 'fault'>, log: Log): () => void {
   let reported: string | undefined;
@@ -22,7 +22,7 @@ export function reportStore(logins: Pick<Logins, 'fault'>, log: Log): () => void
       if (reported !== undefined) log.info('the session store can be read');
       return;
     }
-    // The fault may be another one by now, for example a wrong password once the store answers.
+    // The fault may differ from the last one, for example a wrong password once the store responds.
     if (fault.message !== reported) {
       log.error(
         { reason: fault.message, hint: fault.hint ?? hint },
