@@ -1,24 +1,24 @@
 import { crc32, deflateSync, inflateSync } from 'node:zlib';
 
 /**
- * Rewrites an animated PNG (https://www.w3.org/TR/png-3/#apng-frame-based-animation), whose frames libvips cannot read:
- * each frame is unpacked, checked and packed again, and only the chunks that describe pixels are kept.
+ * Rewrites an animated PNG (https://www.w3.org/TR/png-3/#apng-frame-based-animation), because libvips cannot read its
+ * frames. Each frame is decompressed, checked and compressed again, and only chunks that describe pixels are kept.
  */
 
 export interface AnimatedPng {
   width: number;
   height: number;
   frames: Frame[];
-  /** The chunks in front of the pixels. */
+  /** The kept chunks before the pixels. */
   head: Chunk[];
-  /** 0 repeats the animation for ever. */
+  /** How often the animation plays; 0 repeats it endlessly. */
   plays: number;
 }
 
 interface Frame {
   width: number;
   height: number;
-  /** The rest of its `fcTL` chunk: position, delay, and how it replaces the previous frame. Absent if it is not animated. */
+  /** Position, delay and blending, as in the `fcTL` chunk. Absent for a still picture that precedes the animation. */
   control?: Buffer;
   packed: Buffer[];
 }
@@ -29,7 +29,7 @@ interface Chunk {
 }
 
 const signature = Buffer.from('\x89PNG\r\n\x1a\n', 'latin1');
-/** The kept chunks in front of the pixels, with their lengths: no text fits into them. */
+/** The kept chunks before the pixels, with minimum and maximum lengths, so that extra data does not fit. */
 const kept: Readonly<Record<string, readonly [min: number, max: number]>> = {
   PLTE: [3, 768],
   tRNS: [1, 256],
@@ -37,9 +37,9 @@ const kept: Readonly<Record<string, readonly [min: number, max: number]>> = {
   cHRM: [32, 32],
   sRGB: [1, 1],
 };
-/** Samples of a pixel, by the colour type. */
+/** Samples per pixel, by colour type. */
 const channels: Readonly<Record<number, number>> = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
-/** First column, first line and steps of the passes of an interlaced picture. */
+/** The passes of an interlaced picture: first column, first line, column step and line step. */
 const passes = [
   [0, 0, 8, 8],
   [4, 0, 8, 8],
@@ -103,7 +103,7 @@ export function writeAnimatedPng({ frames, head, plays }: AnimatedPng): Buffer {
   for (const [n, { width, height, control, packed }] of frames.entries()) {
     if (control !== undefined) parts.push(chunk('fcTL', be32(sequence++, width, height), control));
     const length = lengthOf(header, width, height);
-    // One more byte than it may have shows that it has more.
+    // Permits one byte more than expected, to detect a frame that is too large.
     const lines = inflateSync(Buffer.concat(packed), { maxOutputLength: length + 1 });
     if (lines.length !== length) throw damaged('has a frame of another size');
     const pixels = deflateSync(lines);
@@ -112,7 +112,7 @@ export function writeAnimatedPng({ frames, head, plays }: AnimatedPng): Buffer {
   return Buffer.concat([...parts, chunk('IEND')]);
 }
 
-/** Whether `acTL` comes before the pixels. No other PNG is read further. */
+/** Whether `acTL` comes before the pixels, as in every animated PNG. */
 function isAnimated(bytes: Buffer): boolean {
   for (let at = signature.length; at + 12 <= bytes.length; at += 12 + bytes.readUInt32BE(at)) {
     const type = bytes.toString('latin1', at + 4, at + 8);
@@ -147,7 +147,7 @@ function frameOf(control: Buffer | undefined, size: { width: number; height: num
   return { width, height, control: control.subarray(12), packed: [] };
 }
 
-/** Bytes of the unpacked lines, each with the byte of its filter. */
+/** Returns the bytes of the decompressed lines. Each line starts with a filter byte. */
 function lengthOf(header: Buffer, width: number, height: number): number {
   const bits = (header[8] ?? 0) * (channels[header[9] ?? 0] ?? 0);
   const linesOf = (columns: number, lines: number) =>

@@ -8,19 +8,19 @@ import type { FilesPlace } from './place.ts';
 import { type Storage, storedName } from './storage.ts';
 import { WorkFolder } from './work-folder.ts';
 
-/** Milliseconds for which a bucket may be silent. */
+/** A request fails after this time in ms without data from the bucket. */
 const answerLimit = 10_000;
-/** Bytes of a refusal that are read: its code is at the beginning. */
+/** The part of an error response that is read, in bytes. It contains the error code. */
 const mostOfRefusal = 8 * 1024;
-/** The slowest accepted upload in bytes per millisecond, beyond that time. */
+/** The slowest accepted upload, in bytes per ms. Its time is added to `answerLimit`. */
 const slowest = 100;
 
-/** Ends an exchange when the other side is silent. Time in which this side does not read is not counted. */
+/** Aborts a request if the bucket is silent. Time in which this server does not read is not counted. */
 class Silence {
   readonly #abort = new AbortController();
   readonly signal = this.#abort.signal;
 
-  /** Waits for something from the other side. */
+  /** Awaits a promise, and aborts the request if that takes longer than `limit` ms. */
   async bounded<T>(awaited: Promise<T>, limit = answerLimit): Promise<T> {
     const late = setTimeout(
       () => this.#abort.abort(new DOMException('The other side is silent.', 'TimeoutError')),
@@ -29,7 +29,7 @@ class Silence {
     return awaited.finally(() => clearTimeout(late));
   }
 
-  /** The bytes of an answer, as fast as they are read. The connection is free as soon as nobody wants them any more. */
+  /** Returns the body as a stream that is read on demand. Destroying the stream aborts the request. */
   stream(body: ReadableStream<Uint8Array>): Readable {
     const reader = body.getReader();
     const silence = this;
@@ -63,7 +63,7 @@ async function beginningOf({ body }: Response, silence: Silence): Promise<string
 /** Files in a bucket of S3 or a compatible service. */
 export function bucketStorage({ url, region, prefix, credentials }: FilesPlace & { kind: 's3' }): Storage {
   const { key = '', secret = '' } = credentials ?? {};
-  // All servers of this account on this machine share it: each cleans up after those that were killed.
+  // All servers of this account on this machine share the folder, so each can delete files of killed servers.
   const work = new WorkFolder(join(tmpdir(), `php-session-chat-files-${process.getuid?.() ?? ''}`), 'own');
 
   async function ask(
@@ -82,7 +82,7 @@ export function bucketStorage({ url, region, prefix, credentials }: FilesPlace &
       service: 's3',
       region,
     }).sign();
-    // Not signed: a proxy may change it. Of a file that was packed on its way, the length would be unknown.
+    // Not signed, because a proxy may change it. The length of a compressed file would be unknown.
     signed.headers.set('Accept-Encoding', 'identity');
     const taken = Math.ceil((body?.size ?? 0) / slowest);
     const answer = await silence
@@ -103,7 +103,7 @@ export function bucketStorage({ url, region, prefix, credentials }: FilesPlace &
     return { answer, silence };
   }
 
-  /** A short answer is read to its end, so that the connection can be used again. */
+  /** Converts an error response to an error. Reads a short body to its end, so that the connection can be reused. */
   async function refusal(answer: Response, silence: Silence): Promise<Error> {
     const text = await silence.bounded(beginningOf(answer, silence)).catch(() => '');
     const code = /<Code>([A-Za-z]{1,60})<\/Code>/.exec(text)?.[1] ?? '';
@@ -112,7 +112,7 @@ export function bucketStorage({ url, region, prefix, credentials }: FilesPlace &
 
   return {
     work: () => work.path(),
-    // Stored files leave this disk.
+    // Omits `charged`, because stored files do not stay on this disk.
     reserve: (user, bytes) => work.reserve(user, bytes),
     async put(name, path) {
       const body = await openAsBlob(path);
@@ -153,7 +153,7 @@ export function bucketStorage({ url, region, prefix, credentials }: FilesPlace &
     isCopied: () => Promise.resolve(false),
     tidy: () => work.tidy(),
     async check() {
-      // The account may lack the right to list the bucket, so this asks for a file.
+      // Requests a file, because the account may lack the right to list the bucket.
       const { answer, silence } = await ask('GET', 'check');
       if (answer.ok) return void (await answer.body?.cancel());
       const refused = await refusal(answer, silence);

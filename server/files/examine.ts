@@ -7,17 +7,18 @@ import { isText } from './text.ts';
 
 /**
  * A separate process that detects a file's type or re-encodes pictures. A hostile file can only harm this process,
- * which has no keys, no connections, no files, little memory and little time. If it ends, the next file gets a new one.
+ * which has no keys, no connections, no files, little memory and little time. If it ends, the next file gets a new
+ * process.
  */
 
 type Format = (typeof formats)[keyof typeof formats];
 
-/** Bytes of memory, and seconds of CPU time for one task. Usual pictures need far less. */
+/** Limits of one task, memory in bytes. Usual pictures need far less. */
 const maxMemory = 1200 * 1024 * 1024;
 const maxCpuSeconds = 20;
 /**
- * The pixels of a picture in all its frames: as many as the process decodes and encodes within its memory and time.
- * docs/protocol.md promises them.
+ * Maximum pixels of a picture in all its frames. The process can decode and encode as many within its limits.
+ * docs/protocol.md promises these numbers.
  */
 const maxPixels: Record<Format, number> = {
   png: 64_000_000,
@@ -26,20 +27,20 @@ const maxPixels: Record<Format, number> = {
   webp: 64_000_000,
   avif: 16_000_000,
 };
-/** The same of a WebP that does not move, and of 16 bits per channel. */
+/** Lower maximum pixels of a still WebP, and of a PNG with 16 bits per channel. */
 const maxStillWebpPixels = 32_000_000;
 const maxDeepPixels = 32_000_000;
 const maxFrames = 500;
-/** Pixels of one side. The libraries keep whole lines, however few there are. */
+/** Maximum pixels of one side. The libraries buffer whole lines, even if a picture has few lines. */
 const maxSide = 20_000;
-/** Pixels that can become WebP with transparency within the memory and the time of one task. */
+/** Larger pictures are not compressed to a smaller WebP, because that could exceed the limits of a task. */
 const maxWebpPixels = 16_000_000;
-/** The longer side of a preview, and of the picture from which a BlurHash is made. */
+/** Pixels of the longer side of a preview, and of the picture from which its BlurHash is computed. */
 const previewSide = 1280;
 const blurSide = 32;
-/** Noise exceeds it, and gets a preview of half the size. docs/operate.md has this number. */
+/** A larger preview, for example of noise, is made again at half the size. docs/operate.md contains this number. */
 const maxPreviewBytes = 1024 * 1024;
-/** Bytes that are read at once. */
+/** Bytes per read. */
 const pieceBytes = 1024 * 1024;
 
 /** The format of the stored picture, by the type of the uploaded one. */
@@ -52,10 +53,10 @@ const formats = {
   'image/avif': 'avif',
 } as const;
 
-/** libvips has decoders of other formats, which detect their files by other signs than we do. Only these can be used. */
+/** The permitted decoders. libvips has others, which detect their formats differently from this module. */
 const decoders = ['Png', 'Jpeg', 'Nsgif', 'Webp', 'Heif'].map((name) => `VipsForeignLoad${name}Buffer`);
 
-/** Types whose files browsers do not show, and what the sender can do. */
+/** Advice to the sender, by types that browsers do not show. */
 const advice: Record<string, string> = {
   'image/heic':
     'Browsers do not show HEIC pictures. Send the picture as JPEG; an iPhone takes such pictures after Settings > Camera > Formats > Most Compatible.',
@@ -65,9 +66,9 @@ const advice: Record<string, string> = {
 for (const type of ['image/heif', 'image/heic-sequence', 'image/heif-sequence'])
   advice[type] = advice['image/heic'] as string;
 
-// All other processes take precedence. A process may not raise its priority, if the server has a lower one.
+// All other processes take precedence. An even lower priority of the server stays, because raising it may be forbidden.
 setPriority(Math.max(10, getPriority()));
-/** The CPU time before the current task. */
+/** The CPU usage at the start of the current task. Undefined between tasks. */
 let before: NodeJS.CpuUsage | undefined;
 setInterval(() => {
   if (before === undefined) return;
@@ -78,7 +79,7 @@ setInterval(() => {
   const limit = isTooLong ? `${maxCpuSeconds} s of CPU time` : `${maxMemory / 1024 / 1024} MB of memory`;
   const refused = `The file cannot be read within ${limit}.`;
   send({ found: { refused, code: 'file_limit' }, memory: Number.POSITIVE_INFINITY });
-  // An exit would wait for the library.
+  // `process.exit` would wait for the picture library.
   process.abort();
 }, 50).unref();
 
@@ -113,7 +114,7 @@ async function types(): Promise<Work> {
   return async (task, bytes) => {
     const ahead = windowed(bytes);
     const slice = (from: number, to: number) => ({ arrayBuffer: () => ahead.read(from, to - from) });
-    // No more than these of a Blob is used.
+    // `fileTypeFromBlob` uses only these members of a Blob.
     const blob = { size: bytes.size, type: '', slice } as unknown as Blob;
     return examine(task, ahead, (await fileTypeFromBlob(blob))?.mime);
   };
@@ -139,18 +140,18 @@ async function examine({ types }: Task, bytes: Bytes, first: string | undefined)
   const played = first === undefined ? undefined : await readMedia(first, bytes);
   const { type: found, media } = played ?? {};
   const type = played === null ? undefined : await typeOf(bytes, found);
-  // `image/*` covers the pictures that are re-encoded. All others keep metadata of the camera, such as the place.
+  // `image/*` covers only re-encoded pictures. Other pictures keep the camera's metadata, such as the location.
   const isOfKind = (one: string) =>
     types.includes(one.replace(/\/.*/, '/*')) &&
     (!one.startsWith('image/') || one in formats) &&
     one !== 'video/quicktime';
   const allowed = (one: string) => types.includes(one) || isOfKind(one);
   if (type === undefined || !allowed(type)) {
-    // Formats based on zip, such as documents, count as zip.
+    // Formats based on zip, such as office documents, also count as zip.
     const isZip =
       found !== undefined && allowed('application/zip') && (await beginsWith(bytes, 'PK\u0003\u0004'));
     if (isZip) return { type: 'application/zip' };
-    // A text may begin like another format: `BM`, `MZ`, `ID3`.
+    // A text may start with the signature of another format, such as `BM`, `MZ` or `ID3`.
     if (allowed('text/plain') && (await isText(bytes))) return { type: 'text/plain' };
     const name = type ?? first ?? 'unknown';
     const known = advice[name];
@@ -168,7 +169,7 @@ async function examine({ types }: Task, bytes: Bytes, first: string | undefined)
   return media === undefined ? { type } : { type, media };
 }
 
-/** Markup counts as text, whatever it describes, and is never shown as anything else. */
+/** Returns the type by content. Markup such as SVG counts as plain text, so it is never rendered. */
 async function typeOf(bytes: Bytes, found: string | undefined): Promise<string | undefined> {
   if (found === 'image/apng') return 'image/png';
   if (found !== undefined && !/^text\/|xml$|^application\/rtf$/.test(found)) return found;
@@ -176,7 +177,7 @@ async function typeOf(bytes: Bytes, found: string | undefined): Promise<string |
   return (await isText(bytes)) ? 'text/plain' : undefined;
 }
 
-/** Readers accept a header within the first 1,024 bytes, such as behind those of HTTP, and look for the end in as many. */
+/** PDF readers search the first 1,024 bytes for the header, for example after HTTP headers, and as many for the end. */
 async function isPdf({ size, read }: Bytes): Promise<boolean> {
   const [first, last] = [await read(0, 1024), await read(Math.max(0, size - 1024), 1024)];
   return /%PDF-\d/.test(first.toString('latin1')) && last.includes('%%EOF');
@@ -185,7 +186,7 @@ async function isPdf({ size, read }: Bytes): Promise<boolean> {
 const beginsWith = async ({ read }: Bytes, text: string): Promise<boolean> =>
   (await read(0, text.length)).toString('latin1') === text;
 
-/** Decodes a picture within bounds, and encodes it and its preview without any metadata. */
+/** Decodes a picture within the limits. Encodes it and its preview without any metadata. */
 async function picture(
   { sharp, encode }: { sharp: typeof import('sharp').default; encode: typeof import('blurhash').encode },
   bytes: Buffer,
@@ -193,7 +194,7 @@ async function picture(
 ): Promise<Examined> {
   const type = found as keyof typeof formats;
   const format = formats[type];
-  // libvips decodes the first picture of a sequence alone.
+  // libvips decodes only the first picture of a sequence.
   if (format === 'avif' && bytes.toString('latin1', 8, 12) === 'avis')
     return {
       refused: 'Animated AVIF pictures are not accepted. Send it as WebP or GIF.',
@@ -217,7 +218,7 @@ async function picture(
   const { width, height, pages = 1, pageHeight = height, autoOrient, isPalette, hasAlpha } = about;
   const moves = pages > 1;
   const pixels = width * pageHeight * pages;
-  // libvips decodes a whole AVIF for each use of it.
+  // libvips would decode the whole AVIF again for each use.
   const source =
     format === 'avif'
       ? await sharp(bytes, options).autoOrient().raw().toBuffer({ resolveWithObject: true })
@@ -227,10 +228,10 @@ async function picture(
       ? sharp(bytes, options).autoOrient()
       : sharp(source.data, { ...options, raw: source.info });
   const coded = {
-    // A palette saves most of the bytes of a picture that has one.
+    // A picture that has a palette would be several times as large without it.
     png: { palette: isPalette, dither: 0 },
     jpeg: { quality: 88 },
-    // Fast rather than small: the default effort takes ten times as long.
+    // Fast rather than small, because the default effort takes ten times as long.
     avif: { effort: 0 },
     webp: { effort: moves || pixels > 16_000_000 ? 0 : 4 },
     gif: {},
@@ -251,7 +252,7 @@ async function picture(
           : writeAnimatedPng(animation),
     };
     if (made.bytes.length > maxBytes) {
-      // Such as a photo as PNG, or a JPEG of a lower quality than ours.
+      // For example a photo uploaded as PNG, or a JPEG with a quality below 88.
       const smaller = hasAlpha || format === 'webp' ? 'webp' : 'jpeg';
       if (moves || animation !== null || (smaller === 'webp' && pixels > maxWebpPixels))
         return { tooLarge: made.bytes.length };
@@ -291,7 +292,7 @@ async function picture(
   };
 }
 
-/** The limit that the picture exceeds. Its header gives the size before anything is decoded. */
+/** Returns a message if the picture exceeds a limit. Uses sizes from headers, before anything is decoded. */
 function limitOf(
   { width, height, pages = 1, pageHeight = height, depth }: Metadata,
   format: Format,

@@ -11,44 +11,44 @@ export interface ExaminedFile extends Omit<Task, 'size' | 'type'> {
   path: string;
 }
 
-/** A request to an examining process, which gets no path: it asks for the bytes. */
+/** A task for an examining process. It contains no path; the process requests the bytes. */
 export interface Task {
-  /** Bytes. */
+  /** In bytes. */
   size: number;
-  /** Accepted types: `image/*`, `application/pdf`. */
+  /** The accepted types, such as `image/*` or `application/pdf`. */
   types: readonly string[];
   /** The type of a picture to re-encode. */
   type?: string;
-  /** Only a small picture is wanted: pixels of its longer side. */
+  /** Pixels of the longer side, if only a small picture is wanted. */
   side?: number;
-  /** The largest re-encoded picture. */
+  /** Maximum size of a re-encoded picture, in bytes. */
   maxBytes: number;
 }
 
 export type ToExaminer = Task | { bytes: Buffer };
 
-/** `memory`: bytes that the process uses afterwards; infinite if it ends. */
+/** `memory`: bytes that the process uses after the task; infinite if the process ends. */
 export type ToServer =
   | 'ready'
   | { read: { at: number; length: number } }
   | { found: Examined; memory: number };
 
-/** The answer of an examining process. */
+/** The result of a task. */
 export type Examined =
   | { type: string; made?: MadePicture; media?: Media }
-  /** It is a picture of an accepted type. */
+  /** The file is a picture of this accepted type. */
   | { picture: string }
-  /** Why it cannot be accepted: what the sender should know. */
+  /** The file cannot be accepted. `refused` is a message for the sender. */
   | { refused: string; code: 'file_type' | 'file_limit' | 'file_damaged' }
-  /** It is a picture that exceeds `maxBytes` after it is re-encoded: its bytes then. */
+  /** The re-encoded picture has this many bytes, more than `maxBytes`. */
   | { tooLarge: number }
-  /** It cannot be decoded as its type, or it has ended the process. */
+  /** The file cannot be decoded as its type, or it crashed the process. */
   | { failed: true };
 
 /** A re-encoded picture. */
 export interface MadePicture {
   bytes: Buffer;
-  /** Absent for a small picture. */
+  /** Absent if only a small picture was wanted. */
   preview?: Buffer;
   width: number;
   height: number;
@@ -56,31 +56,31 @@ export interface MadePicture {
 }
 
 /**
- * Milliseconds for which a file waits for others, and milliseconds for one task on a busy machine with the start of its
- * process, which bounds its CPU time itself. A file outwaits any single task, so one user cannot have the files of others
- * refused. The sum is below the 60 s after which a proxy gives up.
+ * The time that a file may wait for other files. It is longer than any single task, so one user's file cannot cause the
+ * rejection of another user's file. Together with `maxTaskMs` it is below the 60 s after which a proxy gives up.
  */
 const maxWaitMs = 30_000;
+/** The time for one task and the start of its process. The process limits its own CPU time. */
 const maxTaskMs = 25_000;
-/** Milliseconds without work after which a process ends: with the picture library it takes 150 MB. */
+/** Idle time in ms after which a process ends. With the picture library it uses 150 MB of memory. */
 const idleFor = 60_000;
-/** Bytes of a process after which it ends, so that each large picture has the same memory. */
+/** A process that uses more bytes after a task ends, so that each large picture has the same memory. */
 const maxIdleMemory = 384 * 1024 * 1024;
-/** Bytes that a process reads at once. */
+/** Maximum bytes that a process gets per read. */
 const maxRead = 4 * 1024 * 1024;
 
 /**
- * Has files examined by processes that any file may kill. Pictures take long, so they have a separate process and no
- * other file waits behind them.
+ * Examines files in separate processes, because a hostile file may crash its process. Pictures take long, so they have
+ * their own process, and no other file waits behind them.
  */
 export class Examiner {
   readonly #types = new ExaminingProcess('types');
   readonly #pictures = new ExaminingProcess('pictures');
 
   /**
-   * @param user the owner of the file; users whose files have taken less time lately come first
+   * @param user the uploader. Files of the user whose files took the least time recently come first.
    * @param signal aborts the examination
-   * @throws RequestError `rate_limited` if the file waits too long for others, or its examination for a busy machine
+   * @throws RequestError `rate_limited` if the file waited too long for others, or the task was late on a busy machine
    * @throws Error if no process can be started; the signal's reason if it aborts
    */
   async examine(
@@ -107,13 +107,13 @@ interface Waiter {
   user: string;
   work: Work;
   signal: AbortSignal | undefined;
-  /** Ends the waiting. */
+  /** Rejects the file if it waits too long. */
   late: NodeJS.Timeout;
   resolve(found: Examined): void;
   reject(error: unknown): void;
 }
 
-/** A process that does one task after the other. */
+/** A process that runs one task at a time, with a queue. */
 class ExaminingProcess {
   readonly #kind: 'types' | 'pictures';
   #process: Promise<ChildProcess> | undefined;
@@ -181,7 +181,7 @@ class ExaminingProcess {
     }
   }
 
-  /** A process that is alive. It must be asked without waiting for anything else, because it may end at any time. */
+  /** Returns a live process. Use it without awaiting anything else, because it may end at any time. */
   async #started(): Promise<ChildProcess> {
     if (this.#closed) throw new Error('the server is shutting down');
     this.#process ??= start(this.#kind);
@@ -201,7 +201,7 @@ class ExaminingProcess {
     { signal, end }: { signal: AbortSignal | undefined; end: number },
   ): Promise<Examined> {
     return new Promise((resolve, reject) => {
-      // Any other signal, and an exit, would wait for the library.
+      // Any other signal would have to wait for the picture library.
       const kill = () => child.kill('SIGKILL');
       let isLate = false;
       const late = setTimeout(() => {
@@ -215,12 +215,12 @@ class ExaminingProcess {
         child.off('message', onMessage);
         child.off('exit', onExit);
         if (signal?.aborted) reject(signal.reason);
-        // The process bounds its CPU time itself, and has got too little of it: that says nothing about the file.
+        // The process got too little CPU time on a busy machine, so the file may be valid.
         else if (isLate) reject(tooMany());
         else if (error !== undefined) reject(error);
         else resolve(found);
       };
-      // A file that kills the process fails alone: the next one gets a new process.
+      // Only the file that crashed the process fails. The next file gets a new process.
       const onExit = () => done({ failed: true });
       const onMessage = (message: ToServer) => {
         if (message === 'ready') return;

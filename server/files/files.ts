@@ -13,46 +13,46 @@ import type { FilesPlace } from './place.ts';
 import type { Opened, Storage } from './storage.ts';
 import type { Reservation } from './work-folder.ts';
 
-/** Files that are deleted in one step, before the history forgets them. */
+/** Maximum files per batch of a sweep. The history forgets them after their bytes are deleted. */
 const mostAtOnce = 100;
-/** Milliseconds between two searches for files without a message. */
+/** Maximum ms between two sweeps for orphaned files. */
 const sweepEvery = 60_000;
-/** Milliseconds after a deletion until the search for the files that were left over. */
+/** Delay in ms from a deletion to another sweep, for files that the first sweep left. */
 const sweepAgainAfter = 5000;
-/** Bytes after which an upload is synced, because messages would wait behind many unsynced bytes. */
+/** An upload is synced after this many bytes, because writes of messages would wait behind many unsynced bytes. */
 const syncEvery = 1024 * 1024;
 
 export interface Upload {
   room: string;
   user: string;
-  /** As the uploader calls it. */
+  /** The uploader's name for the file. */
   name: string;
-  /** Bytes. */
+  /** In bytes. */
   length: number;
   bytes: AsyncIterable<Buffer> | Iterable<Buffer>;
-  /** It is a picture, of which only a small one is stored: pixels of its longer side. */
+  /** Pixels of the longer side. If set, only pictures are accepted, and only a small copy is stored. */
   side?: number;
-  /** It is a voice message, with these loudnesses: nothing but sound is accepted. */
+  /** The loudness of a voice message. If set, only sound is accepted. */
   peaks?: string;
-  /** Aborted when nobody waits for the upload any more. */
+  /** Aborted when the uploading client disconnects. */
   signal?: AbortSignal;
   /**
-   * Rejects if the user may no longer upload it. It is called once all bytes are there, which may be long after the
-   * start.
+   * Rejects if the user may no longer upload the file. Called when the file is received and examined, which may be long
+   * after the start.
    */
   check?: () => Promise<void>;
 }
 
-/** Why a file is not stored. `too_large`: it exceeds CHAT_LIMIT_FILE re-encoded. */
+/** Why a file is not stored. `too_large`: the re-encoded picture exceeds CHAT_LIMIT_FILE. */
 export interface Unusable {
   code: 'file_type' | 'file_limit' | 'file_damaged' | 'too_large';
-  /** What the sender should know. */
+  /** A message for the sender. */
   words?: string;
 }
 
 const previewOf = (id: string) => `${id}.preview`;
 
-/** The files that users upload, from the first byte until the last one is deleted. */
+/** Receives, stores and deletes the files of users. */
 export class Files {
   readonly #place: Exclude<FilesPlace, { kind: 'off' }>;
   readonly #types: readonly string[];
@@ -68,13 +68,13 @@ export class Files {
   #timer: NodeJS.Timeout;
   #soon: NodeJS.Timeout | undefined;
   #closed = false;
-  /** Uploads under way, by user. */
+  /** Uploads in progress, by user. */
   readonly #uploads = new Map<string, Set<AbortController>>();
 
   /**
-   * @param options.maxBytes the largest stored file
-   * @param options.budget without it no user has a limit
-   * @param options.orphans milliseconds for which a file may exist without a message
+   * @param options.maxBytes maximum size of a stored file, in bytes
+   * @param options.budget without it, users have no limit
+   * @param options.orphans how long a file may exist without a message, in ms
    * @param options.onFailure called when the storage fails
    */
   constructor(options: {
@@ -105,7 +105,7 @@ export class Files {
   /**
    * Stores a file, and resolves when it can be sent with a message.
    * @throws RequestError `storage_full`, `storage_unavailable`, `unknown_room`, `forbidden` (the user was erased
-   * meanwhile), `rate_limited` (the user's budget, or the file waits too long for others)
+   * during the upload), `rate_limited` (the user's budget, or the file waits too long for others)
    * @throws the reason of `signal`; the error of `check`
    */
   async add(upload: Upload): Promise<MessageFile | Unusable> {
@@ -120,7 +120,7 @@ export class Files {
     try {
       return await this.#store({ ...upload, bytes, signal: ended }, charge);
     } catch (error) {
-      // Received bytes were written, whatever became of them. The server's own failure costs the user nothing.
+      // Received bytes stay charged, because they were written to disk. A failure of the storage charges nothing.
       if (error instanceof RequestError && error.isOfStorage) charge?.cancel();
       else if (received < length) charge?.change(received);
       throw error;
@@ -129,7 +129,7 @@ export class Files {
     }
   }
 
-  /** @param part only this part of the file; null if there is no such file */
+  /** @param part reads only this part @returns null if the file does not exist */
   async open(
     id: string,
     what: 'file' | 'preview',
@@ -148,7 +148,7 @@ export class Files {
     await (await this.#opened()).check();
   }
 
-  /** Deletes files that no message carries any more, or for too long; one run at a time, however often it is called. */
+  /** Deletes the bytes of deleted and orphaned files. A call during a sweep makes it run again. */
   sweep(): void {
     this.#again = true;
     this.#sweeping ??= this.#sweepAll()
@@ -182,7 +182,7 @@ export class Files {
   #opened(): Promise<Storage> {
     const opened = this.#storage ?? openStorage(this.#place);
     this.#storage = opened;
-    // The next call tries again.
+    // After a failure, the next call tries again.
     opened.catch(() => {
       if (this.#storage === opened) this.#storage = undefined;
     });
@@ -235,10 +235,10 @@ export class Files {
       }
       await check?.();
       signal.throwIfAborted();
-      // Before its bytes are stored: bytes of an unknown file would stay for ever.
+      // Recorded before its bytes are stored, because bytes of an unknown file would never be deleted.
       await this.#history.write.addFile({ room, user, file, at: Date.now() });
       await this.#keep(storage, id, path, made?.preview === undefined ? undefined : previewPath);
-      // A deletion of the user's or the room's files may have run before these bytes were there.
+      // The user's or the room's files may have been deleted before these bytes were stored.
       if (signal.aborted || (await this.#history.read.file({ id, user })) === null) {
         await this.#delete(storage, id).catch((error: Error) => this.#fail(error));
         await this.#history.write.forgetFiles({ ids: [id] });
@@ -248,7 +248,7 @@ export class Files {
       return file;
     } finally {
       for (const one of [path, previewPath]) {
-        // A file that could not be removed is deleted later; the answer does not depend on it.
+        // A file that cannot be removed now is deleted by `tidy` later, and does not change the result.
         await rm(one, { force: true }).catch(this.#onFailure);
       }
     }
@@ -277,7 +277,7 @@ export class Files {
     }
   }
 
-  /** Reads the next piece only when the last one is on its way to the disk, so memory is bounded. */
+  /** Reads the next piece only after the last piece is written, so memory is bounded. */
   async #receive(
     bytes: Upload['bytes'],
     path: string,
@@ -306,7 +306,7 @@ export class Files {
       if (preview !== undefined) await storage.put(previewOf(id), preview);
       await storage.put(id, path);
     } catch (error) {
-      // The partial bytes are deleted with their entry later.
+      // A sweep deletes the partial bytes together with their entry.
       this.#fail(error as Error);
     }
   }
@@ -330,7 +330,7 @@ export class Files {
       const { ids, stored } = await this.#history.write.dropFiles({ before, most: mostAtOnce });
       if (ids.length === 0) continue;
       const storage = await this.#opened();
-      // Looked up after the history has dropped them: a copy of it that is made from here on names none of them.
+      // Checked after the history dropped the files, because a backup that starts later does not need them.
       if (await storage.isCopied()) return;
       for (const id of stored) await this.#delete(storage, id);
       await this.#history.write.forgetFiles({ ids });
@@ -340,12 +340,12 @@ export class Files {
         this.sweep();
       }, sweepAgainAfter).unref();
     }
-    // Not only at the start: a server usually starts again at once, when no leftover is a day old yet.
+    // Not only at startup, because a server usually restarts at once, when no leftover file is a day old yet.
     await (await this.#opened()).tidy();
   }
 }
 
-/** How a message shows sound or video. */
+/** Returns the fields of a file that is sound or video. */
 function playedAs(
   { duration, shown }: Media,
   peaks: string | undefined,
@@ -370,7 +370,7 @@ async function write(file: FileHandle, piece: Buffer): Promise<void> {
 
 const isFull = (code: string | undefined) => code === 'ENOSPC' || code === 'EDQUOT';
 
-/** Whether the change may leave files without an owner. */
+/** Whether the change may orphan files. */
 function leavesFiles(change: Change): boolean {
   if (change.type === 'message') return change.is === 'changed' && change.message.deletedAt !== undefined;
   if (change.type === 'erased') return true;

@@ -7,14 +7,14 @@ import { sync } from './sync.ts';
 import { WorkFolder } from './work-folder.ts';
 
 /**
- * Follows no link, and does not wait for a writer of a FIFO: root may make a backup of a folder in which another account
- * writes.
+ * Does not follow symbolic links or wait for the writer of a FIFO, because root may back up a folder in which another
+ * account can create them.
  */
 const readOnly = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-/** There is no such file, or it is a link or a socket. */
+/** The errors of a missing file, a symbolic link, and a socket. */
 const missing = new Set(['ENOENT', 'ELOOP', 'ENXIO']);
 
-/** Files in a folder, which several servers may share. */
+/** Opens a storage in a folder, which several servers may share. */
 export function folderStorage(setting: string): Storage {
   const folder = resolve(setting);
   const work = new WorkFolder(join(folder, 'incoming'));
@@ -26,11 +26,11 @@ export function folderStorage(setting: string): Storage {
     async put(name, path) {
       const to = pathOf(name);
       await mkdir(dirname(to), { recursive: true, mode: 0o700 });
-      // An answered upload survives a loss of power: first the bytes are synced, then the name.
+      // Sync the bytes before the name, so that a confirmed upload survives a power failure.
       await sync(path);
       await rename(path, to);
       await sync(dirname(to));
-      // This upload, or another one at the same time, may have made the subfolder.
+      // This upload or a concurrent one may have created the subfolder.
       await sync(folder);
     },
     async open(name, part) {

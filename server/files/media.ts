@@ -1,32 +1,32 @@
-/** The bytes of a file, of which only parts are read. */
+/** Random access to the bytes of a file. */
 export interface Bytes {
   size: number;
   /** Returns fewer bytes at the end of the file. */
   read(at: number, length: number): Promise<Buffer>;
 }
 
-/** The facts about sound or video, as its container states them. */
+/** What the container of sound or video states about it. */
 export interface Media {
-  /** Milliseconds. Absent if the container does not say. */
+  /** In ms. Absent if the container does not state it. */
   duration?: number;
-  /** Pixels of a picture as it is shown. Absent for sound. */
+  /** The displayed size in pixels. Absent for sound. */
   shown?: { width: number; height: number };
 }
 
-/** Parts of a container that are looked at: an hour of video has a few hundred thousand. */
+/** Maximum elements of a container that are read. An hour of video has a few hundred thousand. */
 const mostParts = 500_000;
-/** Bytes that are read at once: most parts are small. */
+/** Size of the read-ahead in bytes, because most elements are small. */
 const window = 64 * 1024;
-/** Milliseconds; a longer duration is a lie or of no use. */
+/** Maximum milliseconds. A longer duration is wrong or useless, so it is ignored. */
 const longest = 7 * 24 * 60 * 60 * 1000;
 const mostSide = 20_000;
 
 /**
- * Reads the container of sound or video that browsers play. A type of video that holds no picture is sound.
+ * Reads the container of sound or video that browsers play. A video without a picture gets the type of sound.
  *
- * @param found the type that the first bytes have
- * @returns null if there is neither sound nor video in it, whatever its first bytes promise; without `media`, it is of
- * another type
+ * @param found the type by the first bytes of the file
+ * @returns null if it contains no sound or video, or a QuickTime file contains codecs that not all browsers play;
+ * without `media` for any other type
  */
 export async function readMedia(
   found: string,
@@ -60,7 +60,7 @@ const sameAs: Record<string, string> = {
 interface Tracks {
   audio: boolean;
   video: boolean;
-  /** Milliseconds. */
+  /** In ms; 0 if unknown. */
   duration: number;
   width: number;
   height: number;
@@ -79,7 +79,7 @@ const containers: Record<string, (bytes: Bytes) => Promise<Tracks | null>> = {
 const isSide = (pixels: number) => pixels >= 1 && pixels <= mostSide;
 const isDuration = (ms: number) => ms > 0 && ms <= longest;
 
-/** Reads ahead, because parts follow each other. */
+/** Adds reading ahead, because elements are read in sequence. */
 export function windowed({ size, read }: Bytes): Bytes {
   let from = 0;
   let ahead: Buffer = Buffer.alloc(0);
@@ -95,7 +95,7 @@ export function windowed({ size, read }: Bytes): Bytes {
   };
 }
 
-/** The elements of a WebM, by their ids; those whose content is elements are entered. */
+/** The IDs of elements of a WebM. The content of the elements in `entered` consists of elements. */
 const element = {
   segment: 0x18538067,
   cluster: 0x1f43b675,
@@ -127,8 +127,9 @@ const entered: ReadonlySet<number> = new Set([
 ]);
 
 /**
- * A browser that records does not know the duration when it writes the beginning: then the last block tells it. Elements
- * without a length, as a recording has, need no special case, because the parts of an entered element simply follow.
+ * Reads a WebM. The header of a browser's recording lacks the duration, so the last block determines it. Recordings
+ * also contain elements of unknown length. They need no special case, because the content of an entered element is read
+ * next anyway.
  */
 async function webm(bytes: Bytes): Promise<Tracks | null> {
   const tracks = { audio: false, video: false, duration: 0, width: 0, height: 0 };
@@ -147,7 +148,7 @@ async function webm(bytes: Bytes): Promise<Tracks | null> {
     at += id.bytes + length.bytes;
     if (id.value === element.cluster && stated > 0) break;
     if (entered.has(id.value)) continue;
-    // Only a file that is cut, or no WebM, has anything else without a length.
+    // No other element of a complete WebM has an unknown length.
     if (length.value === Infinity) break;
     const content = async () => (length.value > 8 ? Buffer.alloc(0) : bytes.read(at, length.value));
     if (id.value === element.scale) scale = unsigned(await content());
@@ -178,7 +179,7 @@ async function webm(bytes: Bytes): Promise<Tracks | null> {
   return tracks;
 }
 
-/** A number whose first bits give its length. A length is infinite if all its bits are set: it is not known. */
+/** Reads a number whose first bits give its size. A length is unknown (`Infinity`) if all its bits are set. */
 function variable(head: Buffer, at: number, isLength: boolean): { bytes: number; value: number } | null {
   const first = head[at] ?? 0;
   const bytes = Math.clz32(first) - 23;
@@ -206,9 +207,9 @@ interface Mp4Tracks extends Tracks {
 }
 
 interface Mp4Track {
-  /** `soun`, `vide`, or another one. */
+  /** The handler type: `soun`, `vide`, or others. */
   kind: string;
-  /** The format of its first sample, such as `avc1`. */
+  /** The format of the first sample description, such as `avc1`. */
   codec: string;
   /** Units per second. */
   scale: number;
@@ -228,8 +229,8 @@ const mp4Entered: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * The codecs that every browser plays. They play them in a QuickTime file too, which has the structure of an MP4, if it is
- * sent as one.
+ * The codecs that every browser plays. A QuickTime file with them plays if it is sent as MP4, because it has the same
+ * structure.
  */
 const playable: ReadonlySet<string> = new Set(['avc1', 'avc3', 'mp4a']);
 
@@ -239,7 +240,7 @@ async function quickTime(bytes: Bytes): Promise<Tracks | null> {
   return codecs.length > 0 && codecs.every((codec) => playable.has(codec)) ? tracks : null;
 }
 
-/** A recording comes in fragments, and its duration is the sum of theirs. */
+/** Reads an MP4. A recording consists of fragments. If it states no duration, the end of the last fragment counts. */
 async function mp4(bytes: Bytes): Promise<Mp4Tracks | null> {
   const tracks = new Map<number, Mp4Track>();
   const lengths = new Map<number, number>();
@@ -280,7 +281,7 @@ async function mp4(bytes: Bytes): Promise<Mp4Tracks | null> {
       track = { kind: '', codec: '', scale: 0, width: 0, height: 0 };
       tracks.set(content.readUInt32BE(long ? 20 : 12), track);
       const sides = [content.readUInt32BE(76 + long) / 65_536, content.readUInt32BE(80 + long) / 65_536];
-      // Turned by a quarter: the first number of the matrix is 0.
+      // The first number of the matrix is 0 if the video is rotated by 90 degrees.
       if (content.readInt32BE(40 + long) === 0) sides.reverse();
       [track.width = 0, track.height = 0] = sides;
     } else if (name === 'mdhd') track.scale = times(await box(32)).scale;
@@ -324,17 +325,17 @@ async function mp4(bytes: Bytes): Promise<Mp4Tracks | null> {
   };
 }
 
-/** The units per second, and the duration in them. */
+/** Reads the units per second, and the duration in these units. */
 function times(content: Buffer): { scale: number; duration: number } {
   const long = content[0] === 1;
   if (content.length < (long ? 32 : 20)) return { scale: 0, duration: 0 };
   const duration = long ? Number(content.readBigUInt64BE(24)) : content.readUInt32BE(16);
-  // All bits are set if it is unknown.
+  // An unknown duration has all bits set.
   const isKnown = duration < (long ? 2 ** 63 : 0xffffffff);
   return { scale: content.readUInt32BE(long ? 20 : 12), duration: isKnown ? duration : 0 };
 }
 
-/** The duration of the samples of one fragment. */
+/** Returns the duration of the samples in a `trun` box. @param each the default duration of a sample */
 function lengthOfRun(content: Buffer, each: number): number {
   if (content.length < 8) return 0;
   const flags = content.readUInt32BE(0);
@@ -362,7 +363,7 @@ async function wav(bytes: Bytes): Promise<Tracks | null> {
   return null;
 }
 
-/** The last page tells how many samples there are. */
+/** Reads an Ogg. Its last page contains the number of samples. */
 async function ogg(bytes: Bytes): Promise<Tracks | null> {
   const start = (await bytes.read(0, 64)).toString('latin1');
   const vorbis = start.indexOf('\u0001vorbis');
@@ -378,13 +379,13 @@ async function ogg(bytes: Bytes): Promise<Tracks | null> {
   return soundOf((samples / (rate || Infinity)) * 1000);
 }
 
-/** Of MPEG 1 and of MPEG 2, in layer 3: kilobits per second, by the number in a frame's head. */
+/** Bit rates of MPEG 1 and MPEG 2 in layer 3, in kbit/s, by the index in the frame header, which starts at 1. */
 const rates = [
   [32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320],
   [8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160],
 ];
 
-/** The first frame tells how many there are, or how large all of them are. */
+/** Reads an MP3. Its first frame contains the number of frames, or at least a bit rate. */
 async function mp3(bytes: Bytes): Promise<Tracks | null> {
   const tag = await bytes.read(0, 10);
   const size = [...tag.subarray(6)].reduce((sum, byte) => sum * 128 + (byte & 127), 0);
@@ -396,7 +397,7 @@ async function mp3(bytes: Bytes): Promise<Tracks | null> {
     const frequency = [44_100, 48_000, 32_000][(head >>> 10) & 3];
     const rate = rates[version === 3 ? 0 : 1]?.[((head >>> 12) & 15) - 1];
     if (head >>> 21 !== 0x7ff || version === 1 || frequency === undefined) continue;
-    // In the other layers frames have other sizes; a player finds the duration out.
+    // Frames of other layers have other sizes. The player determines the duration.
     if (((head >>> 17) & 3) !== 1) return soundOf(0);
     if (rate === undefined) continue;
     const first = part.subarray(at, at + 200);

@@ -1,13 +1,13 @@
 import { unseen } from '../wire/file-names.ts';
 
-/** Characters of a name. File systems take 255 bytes, and browsers append to names that already exist. */
+/** Maximum characters of a name. File systems permit 255 bytes, and browsers append to names that already exist. */
 const longest = 100;
 const longestEnding = 20;
 
 /**
- * The file name that others see, made from the uploader's: without paths, invisible characters, characters that change
- * the writing direction, and characters that file systems refuse. A name that is too long loses its middle and keeps
- * its ending.
+ * Converts the uploader's file name to the name that other users see. Removes paths, invisible characters, characters
+ * that change the writing direction, and characters that file systems reject. A name that is too long loses its middle
+ * and keeps its extension.
  */
 export function fileName(given: string): string {
   const last = given.toWellFormed().split(/[/\\]/).at(-1) ?? '';
@@ -16,8 +16,8 @@ export function fileName(given: string): string {
     .replace(unseen, '')
     .replace(/[<>:"|?*]/g, '_')
     .replace(/\s+/g, ' ')
-    // A leading dot hides a file; a trailing one is lost on Windows.
-    // Looked for at the beginning of each run alone: at each dot it would take hundreds of milliseconds for a long name.
+    // A leading dot hides a file, and Windows drops a trailing dot.
+    // The lookbehind matches only the start of a run of dots. Without it, a long name takes hundreds of milliseconds.
     .replace(/^[. ]+|(?<![. ])[. ]+$/g, '');
   if (name.replace(/\u200c|\u200d|\p{VS}/gu, '') === '') return 'file';
   const characters = [...name];

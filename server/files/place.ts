@@ -1,4 +1,4 @@
-/** Where the bytes of files are kept: a folder, or a bucket of S3 or a compatible service. */
+/** Where the bytes of files are stored: in a folder, or in a bucket of S3 or a compatible service. */
 export type FilesPlace =
   | { kind: 'off' }
   | { kind: 'dir'; folder: string }
@@ -9,7 +9,7 @@ export type FilesPlace =
       region: string;
       /** Prepended to the names of all files. */
       prefix: string;
-      /** Absent if they come from the environment: see `AWS_ACCESS_KEY_ID`. */
+      /** Absent if `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY` contain them. */
       credentials?: BucketCredentials;
     };
 
@@ -19,8 +19,8 @@ export interface BucketCredentials {
 }
 
 /**
- * `off`, `dir:FOLDER`, or `s3://[KEY:SECRET@]BUCKET` with the options `endpoint` (an address; by default Amazon's),
- * `region` and `prefix`. Undefined for anything else.
+ * Parses `off`, `dir:FOLDER`, or `s3://[KEY:SECRET@]BUCKET` with the options `endpoint` (a URL; by default Amazon's),
+ * `region` and `prefix`. Returns undefined for any other text.
  */
 export function readFilesPlace(text: string): FilesPlace | undefined {
   if (text === 'off') return { kind: 'off' };
@@ -47,7 +47,7 @@ function readBucket(text: string): FilesPlace | undefined {
   return { kind: 's3', url, region, prefix, ...(credentials === undefined ? {} : { credentials }) };
 }
 
-/** Only Amazon has the bucket in the host name: with others, there may be no DNS name for each bucket. */
+/** Only Amazon's host names contain the bucket. Other services may lack a DNS name for each bucket. */
 function addressOf(bucket: string, region: string, endpoint: string | null): string | undefined {
   if (endpoint === null) return `https://${bucket}.s3.${region}.amazonaws.com/`;
   if (!URL.canParse(endpoint)) return undefined;

@@ -1,38 +1,38 @@
 import type { Readable } from 'node:stream';
 import type { Reservation } from './work-folder.ts';
 
-/** The names that a server makes: an id of 32 hex digits, and that of the preview of a picture. */
+/** The names of stored files: an ID of 32 hex digits, with `.preview` for the preview of a picture. */
 export const storedName = /^[0-9a-f]{32}(\.preview)?$/;
 
 /**
- * Stores the bytes of files under names that this server makes. No other name leads to a file, such as a path in a row of a
- * forged backup.
+ * Stores the bytes of files under names that match `storedName`. Other names, such as a path in a row of a forged
+ * backup, do not lead to a file.
  */
 export interface Storage {
-  /** A folder for files being made, on the same disk as the finished ones if they are on a disk. */
+  /** Returns the folder for files in progress. It is on the same disk as the stored files, if they are on a disk. */
   work(): Promise<string>;
   /**
    * Reserves space in the work folder.
-   * @param charged bytes that the user has stored lately, with these
-   * @returns null if there is too little
+   * @param charged bytes that are charged to the user now, including these
+   * @returns null if there is too little space
    */
   reserve(user: string, bytes: number, charged: number): Promise<Reservation | null>;
-  /** Takes over a file from the work folder. */
+  /** Moves a file from the work folder into the storage. */
   put(name: string, path: string): Promise<void>;
-  /** @param part first and last byte, both inclusive */
+  /** @param part first and last byte, both inclusive @returns null if the file does not exist */
   open(name: string, part?: { start: number; end: number }): Promise<Opened | null>;
   /** Deletes the file if it exists. */
   delete(name: string): Promise<void>;
-  /** Whether a backup is being made: nothing is deleted until it is done. */
+  /** Whether a backup is running. No file may be deleted until it ends. */
   isCopied(): Promise<boolean>;
-  /** Deletes what killed servers have left in the work folder. */
+  /** Deletes files that killed servers left in the work folder. */
   tidy(): Promise<void>;
-  /** Rejects if files cannot be stored; the message says why. */
+  /** Rejects with the reason if files cannot be stored. */
   check(): Promise<void>;
 }
 
 export interface Opened {
-  /** Of the whole file, or of the part. */
+  /** Size of the file, or of the requested part, in bytes. */
   size: number;
   bytes: Readable;
 }

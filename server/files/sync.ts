@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises';
 
-/** Brings a file to the disk, or the names in a folder, so that a loss of power leaves them. */
+/** Writes a file, or the names in a folder, to the disk, so that they survive a power failure. */
 export async function sync(path: string): Promise<void> {
   const handle = await open(path);
   try {

@@ -1,15 +1,15 @@
 import type { Bytes } from './media.ts';
 
-/** Bytes that are read at once; even, so that no UTF-16 code unit is cut. */
+/** Bytes per read. An even number does not split UTF-16 code units. */
 const pieceBytes = 1024 * 1024;
 
 /**
- * Control characters that editors show or ignore: bell, backspace, tab, line feed, vertical tab, form feed, carriage return,
- * shift out and in, Ctrl-Z (the end of a file on DOS), escape (colours in logs).
+ * Control characters that editors show or ignore: bell, backspace, tab, line feed, vertical tab, form feed, carriage
+ * return, shift out and in, Ctrl-Z (the end of a file on DOS), escape (colours in logs).
  */
 const shownControls = new Set([0x07, 0x08, 0x09, 0x0a, 0x0b, 0x0c, 0x0d, 0x0e, 0x0f, 0x1a, 0x1b]);
 
-/** All bytes of a PNG's signature may be in a text. */
+/** Checked first, because all bytes of this signature may occur in a text. */
 const pngSignature = '89504e470d0a1a0a';
 
 const isControl = (code: number) => code < 0x20 && !shownControls.has(code);
@@ -30,7 +30,7 @@ async function hasNoControls({ size, read }: Bytes): Promise<boolean> {
   return true;
 }
 
-/** Without a byte order mark, text has characters of ASCII, if only line breaks; other data hardly ever does. */
+/** Text without a byte order mark contains ASCII, at least line breaks. Other data rarely looks like that. */
 async function isUtf16({ size, read }: Bytes, order: 'little' | 'big'): Promise<boolean> {
   if (size % 2 !== 0) return false;
   const high = order === 'little' ? 1 : 0;

@@ -2,31 +2,34 @@ import { access, constants, lstat, mkdir, readdir, rm, stat, statfs } from 'node
 import { dirname, join } from 'node:path';
 import { sync } from './sync.ts';
 
-/** Milliseconds after which a file counts as left over from a killed server. */
+/** A file that is unchanged for this time in ms counts as left by a killed server. */
 const abandonedAfter = 24 * 60 * 60 * 1000;
-/** Bytes that must stay free on the disk, because the history may be on it too; at most this part of a small disk. */
+/** The disk space in bytes that must stay free, because the history may be on the same disk. */
 const reserveBytes = 64 * 1024 * 1024;
+/** The maximum part of a small disk that must stay free. */
 const reservePart = 1 / 4;
 
 /** Space on the disk for bytes that are about to be written. */
 export interface Reservation {
-  /** Some of the bytes are on the disk now. */
+  /** Reports that some of the bytes were written. */
   written(bytes: number): void;
-  /** Releases what was not written. */
+  /** Releases the space that was not used. */
   end(): void;
 }
 
-/** A folder for files that are being made. It is created at the first use. */
+/** A folder for files in progress. It is created at the first use. */
 export class WorkFolder {
   readonly #path: string;
   readonly #place: 'given' | 'own';
   #ready: Promise<string> | undefined;
-  /** Bytes that are reserved and not yet written: of each user, of all, and how many ever ceased to be reserved. */
+  /** The reserved bytes that are not yet written, by user. */
   readonly #reservedBy = new Map<string, number>();
+  /** The sum of `#reservedBy`. */
   #reserved = 0;
+  /** All bytes that were written or released so far. */
   #released = 0;
 
-  /** @param place `own`: a folder below one where others can create folders too, so its owner is checked */
+  /** @param place `own`: its parent is open to other accounts, so the owner of the folder is checked */
   constructor(path: string, place: 'given' | 'own' = 'given') {
     this.#path = path;
     this.#place = place;
@@ -42,9 +45,9 @@ export class WorkFolder {
   }
 
   /**
-   * Reserves space, so that concurrent writes never take the same bytes. A user gets at most as much as stays free, so one
-   * user alone fills half of the disk.
-   * @param charged bytes that the user has stored on this disk lately, with these
+   * Reserves space, so that concurrent writes do not share the same free bytes. One user alone can fill only half of
+   * the disk, because a user may not use more bytes than are still free.
+   * @param charged bytes of files on this disk that are charged to the user now, including these
    * @returns null if there is too little space
    */
   async reserve(user: string, bytes: number, charged = 0): Promise<Reservation | null> {
@@ -56,7 +59,7 @@ export class WorkFolder {
       blocks === 0
         ? Number.POSITIVE_INFINITY
         : bavail * bsize - Math.min(reserveBytes, blocks * bsize * reservePart);
-    // What was written while the system answered may be missing in its answer.
+    // `statfs` may not include bytes that were written during the call.
     const free = unused - this.#reserved - (this.#released - releasedBefore);
     const own = this.#reservedBy.get(user) ?? 0;
     if (Math.max(charged, own + bytes) > free) return null;
@@ -77,7 +80,7 @@ export class WorkFolder {
     return { written, end: () => written(left) };
   }
 
-  /** Rejects if it can neither be written nor created. */
+  /** Rejects if the folder is not writable and cannot be created. */
   async check(): Promise<void> {
     let there = this.#path;
     for (;;) {
@@ -92,9 +95,9 @@ export class WorkFolder {
     }
   }
 
-  /** Deletes what killed servers have left here. */
+  /** Deletes files that killed servers left here. */
   async tidy(): Promise<void> {
-    // There may be no folder, or one of another user.
+    // The folder may belong to another account, or it cannot be created.
     if (this.#place === 'own' && (await this.path().catch(() => null)) === null) return;
     const before = Date.now() - abandonedAfter;
     for (const name of await readdir(this.#path).catch(none)) {
@@ -108,7 +111,7 @@ export class WorkFolder {
     const first = await mkdir(this.#path, { recursive: true, mode: 0o700 });
     if (this.#place === 'own') await this.#checkOwner();
     else if (first !== undefined) {
-      // The folders that were made survive a loss of power, as the files beside this one do.
+      // Sync the created folders, so that they survive a power failure like the stored files next to them.
       for (let made = this.#path; made.length >= first.length; made = dirname(made))
         await sync(dirname(made));
     }
@@ -125,7 +128,7 @@ export class WorkFolder {
   }
 }
 
-/** The folder was not created yet. */
+/** Returns an empty list if the folder does not exist yet. */
 function none(error: NodeJS.ErrnoException): string[] {
   if (error.code === 'ENOENT') return [];
   throw error;
