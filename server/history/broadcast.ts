@@ -1,18 +1,18 @@
-// Notifications between servers lie in the log of changes, without names and data of users who are erased.
+// Node messages are stored in the change log. An erasure removes the names and data of its user from them.
 
-/** The parts of a notification between servers that concern users. `Broadcast` in cluster/servers.ts has all of it. */
+/** The parts of a node message that are about users. `Broadcast` in cluster/servers.ts is the whole message. */
 interface Broadcast {
-  /** How others see them. */
+  /** How others see these users. */
   users?: readonly (readonly [id: string, seen: { name: string } | null])[];
   order?: { is: string };
   user?: string;
 }
 
-/** The users whom a notification names. */
+/** Returns the users whose names a node message contains. */
 export const usersNamed = (what: object): string[] =>
   ((what as Broadcast).users ?? []).flatMap(([id, seen]) => (seen === null ? [] : [id]));
 
-/** The notification without the name of this user, and without data pushed to this user. */
+/** Returns the node message without the name of this user, and without data pushed to this user. */
 export function withoutUser(what: object, user: string): object {
   const { users, order, user: of } = what as Broadcast;
   if (users !== undefined) {
@@ -21,6 +21,6 @@ export function withoutUser(what: object, user: string): object {
       users: users.map(([id, seen]) => [id, id === user && seen ? { ...seen, name: id } : seen]),
     };
   }
-  // An order that does nothing takes its place: a server that reads it only now is too late for the push.
+  // Replaced by a command without effect. A server that reads the entry now is too late for the push.
   return order?.is === 'push' && of === user ? { ...what, order: { is: 'count' } } : what;
 }

@@ -6,8 +6,8 @@ import type { UserRecord } from './people/user.ts';
 import type { RoomRecord } from './rooms/room.ts';
 
 /**
- * The changes of a write. All changes are handed out in the order of the commits, before the write that made them
- * resolves; a listener's copy is therefore current when the write resolves. `asker`: see `History.write`.
+ * A change of the history. Changes are dispatched in commit order, before the write that made them resolves. A
+ * listener's copy is therefore current when the write resolves. `asker`: see `History.write`.
  */
 export type Change = {
   asker?: string;
@@ -16,21 +16,21 @@ export type Change = {
       type: 'message';
       is: 'new' | 'changed';
       message: StoredMessage;
-      /** Only these reactions have changed. A server that reads the change from the database later does not get it. */
+      /** Set if only these reactions changed. Absent on a server that reads the change from the log. */
       reacted?: MessageReacted['changes'];
     }
   /**
-   * These users are mentioned by a message, or not any more. A server that reads it later gets the message as it is
-   * then.
+   * A message mentions `added`, and no longer mentions `removed`. A server that reads the change from the log gets the
+   * current message.
    */
   | { type: 'mentions'; message: StoredMessage; added: readonly string[]; removed: readonly string[] }
   /**
-   * A reply concerns these users, because they follow its thread: it is new, concerns them still when it mentions them
-   * no more (`again`), or is deleted.
+   * These users are notification targets of a reply, because they follow its thread. `again`: the reply no longer
+   * mentions them, but they remain targets.
    */
   | { type: 'concerned'; message: StoredMessage; users: readonly string[]; is: 'new' | 'again' | 'deleted' }
   | ({ type: 'followed'; user: string; following: boolean } & ThreadPlace)
-  /** Created, renamed, or with another number of members. */
+  /** A room was created, changed or deleted. New members are announced by `member` only. */
   | { type: 'room'; is: 'new' | 'changed' | 'deleted'; room: RoomRecord }
   | {
       type: 'member';
@@ -42,20 +42,20 @@ export type Change = {
       cause: 'left' | 'removed' | 'banned' | 'other';
     }
   | { type: 'blocked'; user: string; other: string; blocked: boolean }
-  /** A report of a message of that room is new, or closed. */
+  /** A message of the room was reported, or a report was closed. */
   | { type: 'report'; room: RoomRecord; id: string; closed: boolean }
   /**
-   * A message of that author waits for a moderator, or does so no more. `discarded`: by its author, or it is kept no
-   * longer. `by`: who has decided.
+   * A message of this author became pending approval (`held`), or was decided. `discarded`: the author discarded or
+   * replaced it, or its retention ended. `by`: the moderator.
    */
   | { type: 'held'; room: string; id: string; user: string; is: HeldChange; by?: string }
-  /** A message of that room was pinned, or is not pinned any more. */
+  /** A message of the room was pinned or unpinned. */
   | { type: 'pin'; room: RoomRecord; seq: number }
-  /** It has begun, changed or (null) ended. If a ban changes a membership, another change follows it. */
+  /** A mute or ban started, changed or (null) ended. If a ban changes a membership, a `member` change follows. */
   | { type: 'restricted'; room: RoomRecord; user: string; kind: RestrictionKind; now: Restriction | null }
   /**
-   * `seenSeq`: as in `MemberRecord`. `again`: the other one of a direct room knows that already. `unread`: the mark was
-   * moved back; the mentions behind it, with their authors.
+   * A read marker was moved. `seenSeq`: as in `MemberRecord`. `again`: these messages were read before, so other users
+   * already know. `unread`: set if the marker was moved back; the mentions after it, with their authors.
    */
   | {
       type: 'read';
@@ -68,19 +68,19 @@ export type Change = {
     }
   | { type: 'user'; user: UserRecord }
   | { type: 'ban'; user: string; ban: Ban | null }
-  /** Much of the room has changed, and no other change says what. */
+  /** The room changed in ways that no other change describes, so it must be read again. */
   | { type: 'reset'; room: RoomRecord }
-  /** Nobody is known by that id any more. */
+  /** A user was erased. Nothing is stored under this ID until a new user uses it. */
   | { type: 'erased'; user: string }
-  /** The changes beside it are an act of moderation. */
+  /** The audit entry of a moderator's action, which is stored with the changes of that action. */
   | { type: 'act'; act: Omit<Act, 'at'> }
-  /** The erasure of a user was asked for. */
+  /** The erasure of a user was requested. */
   | { type: 'erasing' }
-  /** A notification of a server to all servers. */
+  /** A node message of a server to all servers. */
   | { type: 'broadcast'; from: string; what: object }
 );
 
-/** The types of changes, each with the bit that stands for it in the log of changes. A bit keeps its meaning for ever. */
+/** The bit of each change type in the change log. A bit must never get another meaning. */
 export const changeBits = {
   message: 1 << 0,
   mentions: 1 << 1,
@@ -103,26 +103,26 @@ export const changeBits = {
   held: 1 << 18,
 } as const satisfies Record<Change['type'], number>;
 
-/** A message without its text, which may be deleted while the log still has the change. */
+/** A reference to a message. The log omits the text, which may be deleted while the log still has the change. */
 export interface MessagePlace {
   room: string;
   seq: number;
   rev: number;
-  /** That of the message: another one has the place in a room that is made again under the id of a deleted one. */
+  /** The message ID. If a room is created again under the ID of a deleted room, another message gets the same `seq`. */
   id: string;
 }
 
-/** A change as the log has it. */
+/** A change as stored in the log. */
 export type LoggedChange =
   | Exclude<Change, { type: 'message' | 'mentions' | 'concerned' }>
   | (Omit<Change & { type: 'mentions' }, 'message'> & { message: MessagePlace })
   | (Omit<Change & { type: 'concerned' }, 'message'> & { message: MessagePlace })
   | { type: 'message'; is: 'new' | 'changed'; message: MessagePlace };
 
-/** The changes of a transaction, as far as the log has them. `num` rises in the order of the commits. */
+/** The logged changes of a transaction. `num` rises in commit order. */
 export interface LoggedEntry {
   num: number;
-  /** Milliseconds since 1970, by the clock of the database. */
+  /** Unix ms, by the clock of the database. */
   at: number;
   changes: LoggedChange[];
 }

@@ -1,6 +1,6 @@
 /**
- * All columns of all tables, and what they hold: whole numbers, text, or JSON as text, which a `table` reads and writes as objects. A name has the same
- * type everywhere.
+ * The types of the columns of all tables: whole numbers, text, or JSON as text, which a `table` reads and writes as
+ * objects. A column name has the same type in all tables.
  */
 export const columnTypes = {
   num: 'int',

@@ -12,7 +12,7 @@ import { markPushes } from './notifications/pushes.ts';
 import { getRoom, roomNeed } from './rooms/loaded.ts';
 import { type StoredEvent, webhooks } from './webhooks.ts';
 
-/** The rows of consumers: each is stored with the position of its consumer. */
+/** The rows that consumers produce. They are stored in one transaction with the consumer's position. */
 export interface ConsumedRows {
   acts?: readonly Act[];
   events?: readonly StoredEvent[];
@@ -21,22 +21,21 @@ export interface ConsumedRows {
 
 export interface LogWrites {
   /**
-   * Takes or renews the lease of a consumer of the log of changes, which begins with what is written from then on, and
-   * gives its next entries: those with a change of its types. `heldFor`: this server has no lease; another
-   * one has it for at most so many milliseconds. Only the holder's `done` counts: if another server has taken the lease since,
-   * nothing is stored. `rows` are stored along with `done`.
+   * Takes or renews the lease of a change-log consumer, and returns its next entries, which have a change of its
+   * `types`. A new consumer starts at the end of the log. `heldFor`: another server holds the lease, for at most this
+   * time in ms. `rows` are stored together with `done`, and only if this server still holds the lease.
    */
   consume: {
     in: Consume & { rows?: ConsumedRows };
     out: { heldFor: number } | { entries: LoggedEntry[]; upTo: number; skipped: number };
   };
-  /** Forgets the consumers but these, if no server has had their lease for a day: they were switched off. */
+  /** Deletes all other consumers without a lease for a day, because they were switched off. */
   keepConsumers: { in: { names: readonly string[] }; out: Nothing };
-  /** With several servers: reaches all of them as a change, this one too. Nothing else is written. */
+  /** Sends a node message to all servers, including this one, as a change. */
   broadcast: { in: { from: string; what: object }; out: Nothing };
 }
 
-/** Whether somebody is a member of a direct room by it. */
+/** Whether the event announces a new member of a direct room. */
 const isOfDirect = (event: StoredEvent): event is StoredEvent & { roomId: string } =>
   event.type === 'room.member_added' && event.roomId?.startsWith('d-') === true;
 
@@ -54,13 +53,15 @@ export const consume: Rule<LogWrites['consume']> = {
     const known = getConsumer(work, input);
     const { at, holder, heldUntil, entries, skipped, upTo } = known;
     const heldFor = heldUntil - at;
-    // Its holder may be dead, and would have it for as long as the clock was set back.
+    // If the lease is longer than any server requests, the clock was set back. The lease is ignored, because its holder
+    // may have crashed.
     const isHeld = heldFor > 0 && heldFor <= Math.max(lease, leaseTime);
     if (holder !== by && (isHeld || renews)) return { heldFor: isHeld ? heldFor : 0 };
     const isDone = holder === by && done !== undefined;
     if (isDone && rows?.acts !== undefined) insertActs(work, rows.acts);
-    // An erasure deletes the events about its user, and would miss one that is stored after that stage. Only a direct room has a
-    // member who has never been here; it is one of its two until an erasure.
+    // An erasure deletes the events about its user, and would miss an event stored after that stage. Events about
+    // unknown users are dropped too, except in direct rooms, where a member may never have connected. An erasure
+    // deletes `pair`.
     const isLeft = (event: StoredEvent) => {
       const { user } = event;
       if (user === undefined || !isGone(work, user)) return true;
@@ -77,7 +78,7 @@ export const consume: Rule<LogWrites['consume']> = {
       }
     }
     const from = isDone ? done : known.position;
-    // Entries that hold nothing for this consumer are passed at once.
+    // Skips entries without changes for this consumer.
     const position = entries.length === 0 && most > 0 ? upTo : from + skipped;
     setConsumer(work, { name, types, position, holder: by, heldUntil: at + lease });
     return { entries, upTo, skipped };
@@ -96,7 +97,7 @@ export const keepConsumers: Rule<LogWrites['keepConsumers']> = {
 export const broadcast: Rule<LogWrites['broadcast']> = {
   needs: ({ what }) => usersNamed(what).flatMap(aboutUser),
   run(work, { from, what }, changes) {
-    // The server may not know yet that a user is erased, or was a moment ago: the name would stay in the log.
+    // The server may not know of a recent erasure yet, and the user's name would stay in the log.
     const erased = usersNamed(what).filter((id) => isGone(work, id));
     changes.push({ type: 'broadcast', from, what: erased.reduce(withoutUser, what) });
     return {};

@@ -113,13 +113,13 @@ export { mostFollowers } from './threads/threads.ts';
 export { type EventType, eventTypes, type StoredEvent } from './webhooks.ts';
 
 /**
- * The writes: the input and the output of each operation. Each is one transaction, shared with others
- * (group commit). An operation that is impossible rejects with a RequestError, and changes nothing. Its codes are
- * listed; `storage_full` and `storage_unavailable` are always possible.
+ * The writes, with the input and the output of each operation. Operations that arrive together share a transaction
+ * (group commit). A rejected operation throws a RequestError and has no effect. Its codes are listed with the
+ * operation; `storage_full` and `storage_unavailable` are always possible.
  *
- * `actor`: the moderator who does it; absent for the PHP application.
- * `decidedFor`: the state of the room when it was decided that the user may do this. If its number has changed
- * since, or another room has its id, the result is `stale`, and the caller has to decide again.
+ * `actor`: the moderator who acts. Absent for the PHP application.
+ * `decidedFor`: the state of the room in which the caller decided that the user may do this. If `access` changed since,
+ * or another room has the ID, the result is `stale`, and the caller must decide again.
  */
 export interface Writes
   extends ActWrites,
@@ -151,7 +151,7 @@ export interface Writes
     ThreadWrites,
     WebhookWrites {}
 
-/** The reads. A read sees all writes that resolved before it was asked. */
+/** The reads. A read sees all writes that resolved before it started. */
 export interface Reads
   extends AboutPersonReads,
     ActReads,
@@ -182,10 +182,10 @@ export interface Reads
     WebhookReads,
     SearchReads {}
 
-/** All reads but searching: each database has its own search index. */
+/** All reads except `search`, because each database has its own search index. */
 export type ReadRegistry = ReadsOf<Omit<Reads, 'search'>>;
 
-/** The methods of `History.write`, `probe` or `read`: each passes its name on, and what it is called with. */
+/** Creates the methods of `History.write`, `probe` or `read`. Each calls `pass` with its name and its arguments. */
 export function methods<Methods extends object>(
   pass: (name: keyof Methods & string, input: never, asker?: string) => Promise<unknown>,
 ): Methods {
@@ -197,37 +197,39 @@ export function methods<Methods extends object>(
   }) as Methods;
 }
 
-/** All rooms, members and messages, on disk. Every database passes test/contracts/history.ts. */
+/** The storage of all rooms, members and messages. Every database passes test/contracts/history.ts. */
 export interface History {
-  /** `asker`: the id of the connection that asked. It comes with the changes, which that connection is not notified of. */
+  /** `asker`: the ID of the requesting connection. The changes include it, so that this connection is not notified. */
   readonly write: {
     readonly [Op in keyof Writes]: (input: Writes[Op]['in'], asker?: string) => Promise<Writes[Op]['out']>;
   };
   /**
-   * The result of the write if there is nothing to change, as for a repeat; null if it would change something.
-   * Rejects as the write would. Changes nothing.
+   * Returns the result of a write that would change nothing, such as a duplicate; null if it would change something.
+   * Rejects as the write would, and has no effect.
    */
   readonly probe: {
     readonly [Op in keyof Writes]: (input: Writes[Op]['in']) => Promise<Writes[Op]['out'] | null>;
   };
   /**
-   * A read resolves after all changes that were stored before it, by any server, were handed out. A listener's copy is then as
-   * new as the answer, so it decides which parts of the answer a user may get.
+   * A read resolves after the changes that its result may include, of any server, are dispatched. A listener's copy is
+   * then at least as new as the result, so that it can decide which parts of the result a user may get.
    */
   readonly read: {
     readonly [Query in keyof Reads]: (input: Reads[Query]['in']) => Promise<Reads[Query]['out']>;
   };
   /**
-   * Resolves when everything was handed out that was stored before, by any server. Only for decisions that follow no read.
-   * Rejects if the database fails.
+   * Resolves when all changes stored before the call, by any server, are dispatched. Only for decisions that need no
+   * read. Rejects if the database fails.
    */
   current(): Promise<void>;
   /** See `Change`. */
   onChange(listener: (change: Change) => void): void;
-  /** With several servers and a bus: says something small to the others, which may be lost. Never waits, never fails. */
+  /**
+   * With several servers and a bus: sends a small node message to the others, which may be lost. Never waits or fails.
+   */
   say?(what: object): void;
-  /** With several servers: the digest of a text by a key that only servers of this history have. */
+  /** With several servers: returns the digest of a text, with a key that only servers of this history have. */
   digest?(text: string): string;
-  /** Finishes what was asked for, then closes. */
+  /** Finishes the queued operations, then closes. */
   close(): Promise<void>;
 }

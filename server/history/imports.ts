@@ -13,13 +13,13 @@ import type { RoomRecord } from './rooms/room.ts';
 import { requireRoom, siteRoom } from './rooms/room-changes.ts';
 import { checkName, publicName } from './rooms/rooms.ts';
 
-// Messages that another chat has exported: see server/import/. No server runs meanwhile, and nobody is notified: the changes are
-// neither handed out nor logged.
+// Imports of messages that another chat exported: see server/import/. No server runs during an import, and no user is
+// notified, so the changes are neither dispatched nor logged.
 
 export interface ImportWrites {
   /**
-   * A room that another chat has exported. As all imports it is neither announced nor logged: no server runs meanwhile.
-   * Codes: `conflict` (a public room has that name).
+   * Creates a room that another chat exported. No-op if a room with this ID exists. Codes: `conflict` (a public room
+   * has that name).
    */
   importRoom: {
     in: {
@@ -29,12 +29,12 @@ export interface ImportWrites {
       topic?: string;
       at: number;
     };
-    /** An existing room keeps its kind. */
+    /** The kind of the room. An existing room keeps its kind. */
     out: { kind: RoomRecord['kind'] };
   };
-  /** A message of such a room. A `clientId` that this user has used there stores nothing. Codes: as in `send`. */
+  /** Stores a message of such a room. No-op if the user already used the `clientId` there. Codes: as in `send`. */
   importMessage: { in: NewMessage; out: { seq: number; repeated: boolean } };
-  /** Members of such a room, who have read everything. Codes: `unknown_room`. */
+  /** Adds members of such a room, with all messages marked as read. Codes: `unknown_room`. */
   importMembers: {
     in: { room: string; users: readonly (User & { role: RoomRole })[]; at: number };
     out: Nothing;
@@ -61,7 +61,7 @@ export const importMessage: Rule<ImportWrites['importMessage']> = {
   run(work, input) {
     const { room, user, clientId } = input;
     requireRoom(work, room);
-    // Whatever it says: files get other ids each time.
+    // The content is not compared, because files get new IDs in each import.
     const known = getMessageByClientId(work, room, user.id, clientId)?.message;
     if (known !== undefined) return { seq: known.seq, repeated: true };
     const sent = { ...input, asMember: false };
@@ -84,11 +84,11 @@ export const importMembers: Rule<ImportWrites['importMembers']> = {
   run(work, { room: id, users, at }) {
     const room = requireRoom(work, id);
     for (const { role, ...user } of users) {
-      // The import done again brings back nobody who has left, or was removed or banned since.
+      // A repeated import must not bring back users who left, or were removed or banned since.
       if (!isMember(getMember(work, id, user.id)) && hasBeenMember(work, id, user.id)) continue;
       rename(work, user, unheard());
       add(work, room, user, { source: 'api', role, acted: acted.joined, at }, unheard());
-      // Messages that an earlier run had not imported count as read, too.
+      // Messages that an earlier import lacked are marked as read too.
       const member = getMember(work, id, user.id);
       if (member !== undefined && member.readSeq < room.lastSeq)
         setMember(work, id, user.id, { ...member, readSeq: room.lastSeq });

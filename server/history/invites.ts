@@ -12,16 +12,16 @@ import type { RoomRecord, RoomState } from './rooms/room.ts';
 import { isStale, requireRoom } from './rooms/room-changes.ts';
 import { roomNumber } from './rooms/select.ts';
 
-/** Invite links of one user to one room. */
+/** Maximum invite links of one user to one room. */
 export const mostInvites = 20;
 
-/** And of the room: all are listed at once. Members do not see the links of others. */
+/** Maximum invite links of one room, because all are listed at once. Members do not see the links of others. */
 export const mostInvitesOfRoom = 200;
 
 /**
- * Whether a link lets this user in who is no member: neither somebody who is banned, nor somebody who was removed, unless an
- * owner or moderator has made it since.
- * @param of.maker the membership of the link's maker, and the role on the whole site
+ * Whether a link admits this user, who is not a member. It never admits a banned user. It admits a removed user only if
+ * an owner or moderator created it after the removal.
+ * @param of.maker the membership of the link's creator, and the creator's role on the whole site
  */
 export function opens(
   { access, readmits, until, uses, used }: StoredInvite,
@@ -40,58 +40,58 @@ export function opens(
   return member?.removed === undefined || (readmits === 1 && access >= member.removed);
 }
 
-/** A link by which people become members of a room. The token is not stored. */
+/** An invite link to a room. The token is not stored. */
 export interface StoredInvite {
   id: string;
   room: string;
-  /** Of the token: see `digestOf` in chat/invites.ts. */
+  /** The digest of the token: see `digestOf` in chat/invites.ts. */
   digest: string;
   by: string;
-  /** The room's number when the link was made. */
+  /** The room's `access` when the link was created. */
   access: number;
-  /** Made by an owner or moderator: it lets in people who were removed before. */
+  /** Set if an owner or moderator created the link, so that it admits users who were removed before. */
   readmits?: 1;
   at: number;
   /** Absent if it does not expire. */
   until?: number;
-  /** The number of people whom it lets in; absent for any number. */
+  /** The number of users that it admits. Absent for any number. */
   uses?: number;
   used: number;
 }
 
 export interface InviteWrites {
   /**
-   * Makes an invite link. Codes: `unknown_room`, `forbidden` (no member), `limit_reached` (the maker has `mostInvites` there, or
-   * the room `mostInvitesOfRoom`).
+   * Creates an invite link. Codes: `unknown_room`, `forbidden` (not a member), `limit_reached` (the creator has
+   * `mostInvites` links to the room, or the room has `mostInvitesOfRoom`).
    */
   createInvite: {
     in: { invite: Omit<StoredInvite, 'access' | 'used'>; decidedFor?: RoomState };
     out: { stale: boolean };
   };
-  /** @param in.by the maker; absent for a link of whomever */
+  /** Revokes a link. No-op if its creator is not `by`. @param in.by absent to revoke links of any creator */
   revokeInvite: {
     in: { room: string; id: string; by?: string; decidedFor?: RoomState };
     out: { stale: boolean };
   };
   /**
-   * Makes the user a member by this link, and counts that; a member stays one. Codes: `unknown_invite` (it lets this user
-   * in no more, see `opens`), `limit_reached` (`most` members).
-   * @param in.by the maker, as it was read
+   * Makes the user a member and counts the use of the link. No-op for members. Codes: `unknown_invite` (the link does
+   * not admit this user: see `opens`), `limit_reached` (`most` members).
+   * @param in.by the creator of the link, as read before
    */
   acceptInvite: {
     in: { room: string; id: string; by: string; user: User; most: number; at: number };
     out: Nothing;
   };
-  /** Forgets links that expired before that time. */
+  /** Deletes links that expired before `before`. */
   forgetInvites: { in: { before: number }; out: Nothing };
 }
 
 export interface InviteReads {
-  /** The links of a room, the newest first. */
+  /** The links of a room, newest first. */
   invites: { in: { room: string }; out: StoredInvite[] };
-  /** All links that a user has made, the oldest first. */
+  /** All links that a user created, oldest first. */
   invitesBy: { in: { user: string }; out: StoredInvite[] };
-  /** The link of that digest, with its room, and what decides whether it lets `user` in: see `opens`. */
+  /** The link with this digest, its room, and the data that decides whether it admits `user`: see `opens`. */
   invite: {
     in: { digest: string; user: string };
     out:
@@ -102,7 +102,7 @@ export interface InviteReads {
   };
 }
 
-/** The links by which people become members of rooms. They end with the membership of who has made them: see `putMember`. */
+/** The invite links. They are deleted when the creator loses the membership or the moderator role: see `putMember`. */
 export const invites = table<StoredInvite>(
   'chat_invites',
   ['id'],

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** The databases in which a history may be. */
+/** The databases that can store a history. */
 export type DatabaseName = 'PostgreSQL' | 'MariaDB' | 'SQLite';
 
 /** The folder with the migrations of all databases. */
@@ -8,14 +8,14 @@ export const migrationsFolder = new URL('./migrations/', import.meta.url);
 
 interface Migration {
   name: string;
-  /** The number up to which a program has to know the migrations to work with this one. */
+  /** The number of the newest migration that a program must know to use tables with this migration. */
   needs: number;
   statements: string[];
 }
 
 /**
- * The words of the migrations, in each database. Numbers are of 64 bits. MariaDB indexes only columns of a known
- * length. SQLite compares text byte by byte, PostgreSQL with this collation.
+ * How each database writes the placeholder words of the migrations. Numbers have 64 bits. MariaDB indexes only columns
+ * of limited length. SQLite compares texts by bytes, PostgreSQL only with this collation.
  */
 const words: Record<DatabaseName, readonly (readonly [word: RegExp, sql: string])[]> = {
   PostgreSQL: [
@@ -46,7 +46,7 @@ const names = '((?:PostgreSQL|MariaDB|SQLite)(?:, (?:PostgreSQL|MariaDB|SQLite))
 const fromHere = new RegExp(`^-- From here on: ${names}`);
 const ofLine = new RegExp(`-- ${names}`);
 
-/** The migrations of a folder as this database takes them, in their order. */
+/** Returns the migrations of a folder in order, with the statements for this database. */
 export function migrationsOf(database: DatabaseName, folder: URL): Migration[] {
   return readdirSync(folder)
     .filter((name) => /^\d{3}-.*\.sql$/.test(name))
@@ -78,7 +78,7 @@ function statementsOf(database: DatabaseName, text: string): string[] {
     .filter((statement) => statement !== '');
 }
 
-/** Says that the tables are those of a newer version. */
+/** Returns the error for tables of a newer version. */
 export function tooNew(format: number, known: number): Error {
   return new Error(
     `the history was written by a newer version (format ${format}, this version knows ${known})`,

@@ -5,26 +5,27 @@ import type { SqlHistoryOptions } from './engine/sql.ts';
 import { openSqliteHistory } from './engine/sqlite/sqlite.ts';
 import type { History } from './history.ts';
 
-/** Where a history is: a file, or a database of a server. */
+/** The location of a history: a file, or a database on a server. */
 export type HistoryPlace = { kind: 'sqlite'; path: string } | DatabaseAddress;
 
-/** Reads CHAT_HISTORY. @returns undefined for anything else */
+/** Parses CHAT_HISTORY. @returns undefined if it is invalid */
 export function readHistoryPlace(setting: string): HistoryPlace | undefined {
-  // Several threads share the file, so it cannot be one in memory. With a host or a login it is another database's.
+  // Several threads share the file, so it cannot be in memory. A URL with a host or a login is for another database.
   const path = /^sqlite:(?!:memory:|\/\/[^/]|.*:.*@)(.+)$/s.exec(setting)?.[1];
   return path === undefined ? readDatabaseAddress(setting) : { kind: 'sqlite', path };
 }
 
 /**
- * @param options.onFailure called after a bug in this program; nothing works from then on
- * @throws Error naming the place, without a password, when it cannot be used or a newer version has written it
+ * Opens the history, and waits for another server that uses the database.
+ * @param options.onFailure called after a bug in this program, or if another server took over. This server must stop.
+ * @throws Error with the location, without a password, if it cannot be used or a newer version wrote it
  */
 export async function openHistory(
   place: HistoryPlace,
   options: Omit<SqlHistoryOptions, 'begin'> & {
-    /** Milliseconds in which another server that has the database may end. */
+    /** How long to wait for another server to stop, in ms. */
     patience?: number;
-    /** Called when this one waits for that. */
+    /** Called when this wait starts. */
     onWaiting?: () => void;
   },
 ): Promise<History> {
@@ -64,18 +65,18 @@ export async function openDatabaseHistory(
   dialect: ServerDialect,
   options: SqlHistoryOptions,
 ): Promise<History> {
-  // A server with a file does not need the memory that these take.
+  // Imported on demand, to save memory on servers that use a file.
   const { openSqlHistory } = await import('./engine/sql.ts');
   const { reads, subjects } = await import('./subjects.ts');
   return openSqlHistory(dialect, { reads, subjects }, options);
 }
 
-/** For the doctor. @throws Error that says why the database of a history cannot be reached */
+/** Tries to connect, for the command `doctor`. @throws Error with the reason if the database cannot be reached */
 export async function tryDatabase(place: DatabaseAddress): Promise<void> {
   (await (await dialectOf(place)).connect()).destroy();
 }
 
-/** How to talk to the database of a history. */
+/** Returns the dialect for the database of a history. */
 export async function dialectOf(address: DatabaseAddress): Promise<ServerDialect> {
   return address.kind === 'postgres'
     ? (await import('./engine/postgres.ts')).postgres(address)

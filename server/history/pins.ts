@@ -13,7 +13,7 @@ import type { RoomState } from './rooms/room.ts';
 import { countPins, isStale, messageIn, recordOf, requireRoomOf } from './rooms/room-changes.ts';
 import { isUnexpired, parseRoomCursor, roomNumber } from './rooms/select.ts';
 
-/** Pinned messages of one room. */
+/** Maximum pinned messages of one room. */
 const mostPins = 50;
 
 /** A pinned message. */
@@ -22,17 +22,17 @@ interface StoredPin {
   seq: number;
   by: string;
   at: number;
-  /** The newest message of the room at that time. */
+  /** The newest message of the room when this message was pinned. */
   after: number;
-  /** Pins are listed by it: a later one has a higher place. */
+  /** The order of the list. Later pins have higher values. */
   place: number;
 }
 
 export interface PinWrites {
   /**
-   * Pins a message, or unpins it. Doing it again changes nothing. Codes: `unknown_room` (also for users who are not
-   * members), `forbidden` (the other one of a direct room has blocked the user), `unknown_message` (none, or a deleted one
-   * is to be pinned), `limit_reached` (`mostPins`).
+   * Pins or unpins a message. A repeat is a no-op. Codes: `unknown_room` (also for users who are not members),
+   * `forbidden` (the peer of a direct room blocked the user), `unknown_message` (missing, or a tombstone to pin),
+   * `limit_reached` (`mostPins`).
    */
   pin: {
     in: { room: string; seq: number; user: string; pinned: boolean; decidedFor?: RoomState; at: number };
@@ -41,12 +41,12 @@ export interface PinWrites {
 }
 
 export interface PinReads {
-  /** The pinned messages of a room, the last one pinned first. `seq`: this one alone. */
+  /** The pinned messages of a room, latest pin first. `seq`: only this message. */
   pins: {
     in: { room: string; seq?: number };
     out: { pin: StoredPin; message: StoredMessage }[];
   };
-  /** All pins by a user; pages as those of `written`. */
+  /** All pins by a user, paginated like `written`. */
   pinsBy: {
     in: { user: string; from: string; limit: number };
     out: { pins: Pick<StoredPin, 'room' | 'seq' | 'at'>[]; next?: string };

@@ -1,21 +1,22 @@
 import type { Row } from './engine/table.ts';
 import type { Holding, StoredMessage } from './messages/message.ts';
 
-/** Which messages a search looks for, beside their text. */
+/** The conditions of a search, apart from the text. */
 export interface SearchFilter {
-  /** The id of their author. */
+  /** The ID of the author. */
   from?: string;
   has?: Holding;
-  /** Sent at this time or later, and before that one, in milliseconds. */
+  /** Sent at `sentFrom` or later, and before `sentBefore`, as Unix ms. */
   sentFrom?: number;
   sentBefore?: number;
 }
 
 export interface SearchReads {
   /**
-   * Messages whose text holds `query`, if that is given, and that fit `only`, newest first, in these rooms and
-   * (`everyPublic`) in all public ones but `except`. Deleted ones are never found. `next`: where to go on (as `from`); a page may be short though there are more. It says nothing to those who read it, such as how
-   * many messages there are. Codes: `bad_request` (no `from` of this history).
+   * Messages that contain `query`, if set, and match `only`, newest first: in `rooms` and (`everyPublic`) in all public
+   * rooms but `except`. Tombstones are not found. `next` is the `from` of the next page, an encrypted cursor, because
+   * its number would reveal activity in other rooms. A page with `next` may be short. Codes: `bad_request` (`from` is
+   * not a cursor of this history).
    */
   search: {
     in: {
@@ -31,7 +32,7 @@ export interface SearchReads {
   };
 }
 
-/** Whether a search may find the message: by all but its text and what it holds, for which there are indexes. */
+/** Whether a message matches the filter. Does not check `has` and the text, because indexes find these. */
 export function isSearched(
   { user_id, sent_at, deleted_at }: Row,
   { from, sentFrom = 0, sentBefore = Number.POSITIVE_INFINITY }: SearchFilter,

@@ -227,15 +227,15 @@ const rules: { readonly [Op in keyof Writes]: Rule<Writes[Op]> } = {
   forgetMailStops,
 };
 
-/** All that is stored, for the engine. */
+/** The tables, rules and stores of all subjects, for the engine. */
 export const subjects: Subjects = {
   tables,
   rules,
   needsOfRoom(work, id) {
     const room = work.rooms.get(id);
-    // It may be made now, and then begins after a deleted one of its id.
+    // The transaction may create the room. Its numbers then continue where a deleted room with the same ID ended.
     if (room == null) return formerKeys(work, id).map((key) => rows(formerRooms, key));
-    // Of a direct room who writes may have been blocked by the other side, whom the first message makes a member.
+    // In a direct room the peer may have blocked the author, and becomes a member with the first message.
     const { pair } = room.row;
     return (pair ?? []).flatMap((user) => [
       rows(blocks, { user, other: otherOf(pair, user) as string }),
@@ -245,7 +245,7 @@ export const subjects: Subjects = {
   },
   stores: [storeRooms, storeMembers, storeMessages, storeReactions, storeUsers, storeFiles],
   keep(work, kept) {
-    // Such changes reach rows that are not loaded here; and nothing of an erased user stays.
+    // Such changes also affect rows that are not loaded here, and data of an erased user must not stay cached.
     if (changesUsers(work) || work.deletedRooms.length > 0) return kept.forget();
     keepRooms(work, kept);
     keepMembers(work, kept);

@@ -1,15 +1,15 @@
 import { pairsOf, searchPairs } from './text-keys.ts';
 
 /**
- * The terms of the indexes for searching. Each index holds them by room and block: so many messages of a room together.
- * Most pairs of characters return in a block, so it takes a few rows a message, where one by message would take as many as
- * the text has characters. No search looks at a row of a room that the asker may not read, so nothing is learnt of it.
+ * The terms of the search indexes. A row of an index is a term in a block of consecutive messages of a room. Most terms
+ * recur within a block, so a message adds a few rows instead of one per character. A search reads only rows of rooms
+ * that the asker may read, so it does not reveal activity in other rooms.
  */
 
-/** A longer query asks the index for so many of its terms: each text that is found is looked at anyway. */
+/** Maximum terms of a query that are looked up in the index. The text of each candidate is checked anyway. */
 const mostTerms = 12;
 
-/** A text is found by its pairs of characters and by each character, as numbers of 32 bits. */
+/** Adds the terms of a text, which are hashes of its pairs of characters and of its single characters. */
 export function addTerms(terms: Set<number>, text: string): void {
   for (const pair of pairsOf(text)) {
     terms.add(hash(pair));
@@ -17,14 +17,14 @@ export function addTerms(terms: Set<number>, text: string): void {
   }
 }
 
-/** Terms that each text has in which the query is found. */
+/** Returns terms that every text with the query contains. */
 export function termsOfQuery(query: string): number[] {
   const wanted = searchPairs(query);
   const words = 'pairs' in wanted ? wanted.pairs : [wanted.beginning];
   return [...new Set(words.map(hash))].slice(0, mostTerms);
 }
 
-/** FNV-1a. Two that are the same by chance cost a look at the texts. */
+/** FNV-1a. A collision only adds candidates, whose texts are then checked. */
 function hash(word: string): number {
   let value = 0x811c9dc5;
   for (let n = 0; n < word.length; n++) value = Math.imul(value ^ word.charCodeAt(n), 0x01000193);

@@ -1,58 +1,58 @@
 /**
- * Keys by which names and texts are compared and sorted. They are computed here and stored, so that every database does
- * the same: by their own collations `Bob`, `bob` and `bob ` can be one name, in each database differently.
+ * Keys for the comparison and the order of names and texts. They are computed here and stored, because the collations
+ * of the databases differ. In some of them, `Bob`, `bob` and `bob ` are the same name.
  */
 
-/** Equal for names that differ in case alone. */
+/** Returns a key that is equal for names that differ only in case. */
 export function nameKey(name: string): string {
   return name.normalize('NFC').toLowerCase();
 }
 
-/** Sorts names as people expect, accents and case aside, by plain comparison of code units. */
+/** Returns a key that sorts names without regard to accents and case, when compared by code units. */
 export function sortKey(name: string): string {
   return name.normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase();
 }
 
-/** Behind the names, which are all before it. */
+/** Sorts after all names. */
 export const behindNames = '\u{10ffff}';
 
 /**
- * Sorts the members of a room by what all of them may know: by their names, and behind these by their ids the people whose
- * names are not shown there.
+ * Returns the sort key in the member list of a room, which contains only data that all members may see: the name, or
+ * after all names the ID if the name is hidden.
  */
 export function memberKey({ id, name }: { id: string; name: string }, isShown: boolean): string {
   return isShown ? sortKey(name) : behindNames + id;
 }
 
-/** A database indexes only so many bytes: of a longer key its beginning decides. No usual name has one. */
+/** Shortens the key, because the databases limit the size of indexed values. Usual names have shorter keys. */
 export function storedMemberKey(user: { id: string; name: string }, isShown: boolean): string {
   return [...memberKey(user, isShown)].slice(0, 128).join('');
 }
 
-/** The same for names of rooms, none of which has a longer key. */
+/** Shortens the key of a room name, for the same reason. Keys of valid room names are not longer than this. */
 export const storedNameKey = (key: string): string => [...key].slice(0, 240).join('');
 
-/** The beginnings by which a person is found: the whole name, each word in it, and the id, without regard to case. */
+/** Returns the texts whose prefixes find a user: the whole name, each word of it, and the ID, regardless of case. */
 export function findKeys({ id, name }: { id: string; name: string }): string[] {
   const key = nameKey(name);
   const words = key.split(/[^\p{L}\p{M}\p{N}]+/u).filter((word) => word !== '');
   return [...new Set([key, nameKey(id), ...words])];
 }
 
-/** Behind the last character of a text, so that it begins a pair as well. */
+/** Follows the last character of a text, so that this character also starts a pair. */
 const end = '\u{e100}';
 
 /**
- * A text as pairs of neighbouring characters, in lower case: the words of the search index. By them any part of a text is
- * found in any script, with no need to know where words begin. Characters that an index might take for the end of a word
- * are moved to a private range.
+ * Splits a text into pairs of adjacent characters in lower case, which are the words of the search index. Pairs find
+ * any part of a text in any script, without knowledge of word boundaries. ASCII characters that an index might treat as
+ * the end of a word are mapped to a private range.
  */
 export function pairsOf(text: string): string[] {
   const characters = wordCharacters(text);
   return characters.map((character, n) => character + (characters[n + 1] ?? end));
 }
 
-/** The terms of a query: pairs that follow each other, or the beginning of a pair for a single character. */
+/** Returns the pairs of a query, or for a single character the start of a pair. */
 export function searchPairs(query: string): { pairs: string[] } | { beginning: string } {
   const [first = '', ...rest] = wordCharacters(query);
   if (rest.length === 0) return { beginning: first };

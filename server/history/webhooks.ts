@@ -5,9 +5,9 @@ import type { Rule } from './engine/rule.ts';
 import { table } from './engine/table.ts';
 import { needOf, type ValueLoader, type Work } from './engine/work.ts';
 
-// Events that the site is notified of. A consumer of the log of changes makes them: see consuming.ts.
+// Events for the webhook of the site. A consumer of the change log creates them: see consuming.ts.
 
-/** The types of events that the site is notified of, the most important first. */
+/** The types of events, most important first. */
 export const eventTypes = [
   'message.reported',
   'message.held',
@@ -22,22 +22,22 @@ export const eventTypes = [
 
 export type EventType = (typeof eventTypes)[number];
 
-/** An event that waits to be sent to the site: ids alone, no text and no name. */
+/** A queued or failed event for the site. It contains IDs, but no texts and no names. */
 export interface StoredEvent {
-  /** The same for all tries. */
+  /** Does not change between attempts. */
   id: string;
   type: EventType;
-  /** When it happened, in milliseconds since 1970. */
+  /** When it happened, as Unix ms. */
   at: number;
-  /** When it is to be sent, in milliseconds since 1970; absent when no more tries are left. */
+  /** When the next attempt is due, as Unix ms. Absent if no attempts are left. */
   due?: number;
-  /** Tries so far, that under way included. */
+  /** The number of attempts, including the one in progress. */
   tries: number;
   roomId?: string;
-  /** When that room was made, as far as the change says it: a later room may have the same id. */
+  /** When the room was created, because a later room may have the same ID. Absent if the change does not contain it. */
   roomCreatedAt?: number;
   seq?: number;
-  /** The id of the message: a later room may have the same id, and a message of the same `seq`. */
+  /** The message ID, because a later room with the same ID may have a message of the same `seq`. */
   messageId?: string;
   user?: string;
   report?: string;
@@ -46,8 +46,9 @@ export interface StoredEvent {
 
 export interface WebhookWrites {
   /**
-   * Settles events that were sent or are to be tried again (`due`; without it, never), and gives the next ones that are
-   * due: they are due again at `until`, in case this server ends. `next`: when the first of all others is due.
+   * Deletes sent events, and sets the next attempt of failed events (none without `due`). Then claims the next due
+   * events, which become due again at `until`, in case this server crashes. `next`: when the first of the other events
+   * is due.
    */
   claimEvents: {
     in: {
@@ -59,18 +60,18 @@ export interface WebhookWrites {
     };
     out: { events: StoredEvent[]; next?: number };
   };
-  /** Deletes events beyond that number: of the least important type first, and of that the oldest. */
+  /** Deletes events above the limit `most`, from the least important type on, and oldest first within a type. */
   dropEvents: { in: { most: number }; out: { dropped: number } };
-  /** All events without tries left are due now. */
+  /** Makes all events without attempts left due now. */
   retryEvents: { in: { at: number }; out: { events: number } };
 }
 
 export interface WebhookReads {
-  /** How many events wait to be sent, and the newest ones without tries left. */
+  /** The number of queued events, and the newest events without attempts left. */
   events: { in: { limit: number }; out: { waiting: number; failed: StoredEvent[] } };
 }
 
-/** The events that wait to be sent to the site. */
+/** The queued and failed events for the site. */
 export const webhooks = table<StoredEvent>(
   'chat_webhooks',
   ['id'],
@@ -138,7 +139,7 @@ export const retryEvents: Rule<WebhookWrites['retryEvents']> = {
   },
 };
 
-/** How many events there are, by their types, and how many without tries left. */
+/** Counts the events of each type, and the events without attempts left. */
 const eventCountsLoader: ValueLoader<object, ReadonlyMap<EventType | 'failed', number>> = {
   name: 'counts of events',
   *find({ transaction }, work) {
@@ -156,12 +157,12 @@ const eventCountsNeed = needOf(eventCountsLoader, {});
 
 const eventCounts = (work: Work) => work.value(eventCountsLoader, {});
 
-/** Not by `put`: the event goes with a user who is erased meanwhile. */
+/** Sets the next attempt. Does not use `put`, which would store the event again if an erasure deleted it. */
 function postpone(work: Work, { id, due = null }: { id: string; due?: number | null }): void {
   work.later(() => sql`UPDATE chat_webhooks SET due = ${due} WHERE id = ${id}`);
 }
 
-/** Of events of the same time more may stay, or fewer. */
+/** Deletes all but the newest `most` events of the type. Deletes more if events of the same time are on both sides. */
 function keepNewestEvents(work: Work, type: EventType, most: number): void {
   const newest = sql`SELECT at FROM chat_webhooks WHERE type = ${type} ORDER BY at DESC LIMIT 1 OFFSET ${most}`;
   work.later(

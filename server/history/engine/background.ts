@@ -25,7 +25,7 @@ const pollIntervalMs = 60_000;
 const roomsPerQuery = 50;
 
 /**
- * Runs deferred work in small steps: updates the search index, and deletes expired messages and those of deleted
+ * Runs deferred work in small steps: updates the search index, and deletes expired messages and the data of deleted
  * rooms. User requests run between the steps. Several servers may do this concurrently, because each step locks its
  * room.
  */
@@ -172,7 +172,7 @@ export class Background {
       const [changed] = await connection.query(
         sql`SELECT seq FROM chat_messages WHERE ${ofBlock} AND rev > ${roomBefore.head as number} LIMIT 1`,
       );
-      // A message has changed during the read. The next round indexes its current text.
+      // A message changed during the read. The next round indexes its current text.
       if (changed !== undefined) return;
       for (let n = 0; n < rows.length; n += maxRows) {
         const some = rows.slice(n, n + maxRows);

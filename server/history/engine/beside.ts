@@ -44,7 +44,7 @@ export function namesIn(dialect: ServerDialect): { tables: string[]; sequences: 
   return { tables: ['chat_migrations', ...names('TABLE')], sequences: names('SEQUENCE') };
 }
 
-/** Returns those of the tables that exist. */
+/** Returns the existing ones among `tables`. */
 async function findTables(
   connection: DatabaseConnection,
   { name }: ServerDialect,

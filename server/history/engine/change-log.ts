@@ -25,7 +25,7 @@ import {
 } from './dialect.ts';
 import type { Row } from './table.ts';
 
-/** Milliseconds. If the server that holds a consumer crashes, another server takes over after this time. */
+/** In ms. If the server that holds a consumer crashes, another server takes over after this time. */
 export const leaseTime = 5000;
 
 /** The changes of one transaction. `num` counts the logged transactions of all servers in commit order. */
@@ -45,7 +45,7 @@ const entriesPerRead = 200;
 /** Maximum messages of one lookup. A batch of entries can refer to many more. */
 const messagesPerQuery = 1000;
 
-/** Milliseconds for which entries are kept. A server that stalls for longer may miss entries. */
+/** Entries are deleted after this time. A server that stalls for longer may miss entries. */
 const entryTtlMs = 60 * 60 * 1000;
 
 /** Entries older than that are kept for a slow consumer, but at most the newest 100,000. */
@@ -75,7 +75,7 @@ export function append(dialect: Dialect, changes: readonly Change[]): Sql[] {
   ];
 }
 
-/** Returns the changes that are logged: those of the given types. */
+/** Returns the changes of the given types, which must be logged. */
 export const ofTypes = (changes: readonly Change[], types: number): readonly Change[] =>
   types === allTypes ? changes : changes.filter(({ type }) => (changeBits[type] & types) !== 0);
 
@@ -318,8 +318,8 @@ export interface Consume {
   by: string;
   types: readonly Change['type'][];
   /**
-   * Milliseconds; 0 releases the lease. If another server's lease lasts longer than both this and `leaseTime`, the
-   * clock was set back since then, and the lease is ignored.
+   * The duration in ms; 0 releases the lease. If another server's lease lasts longer than both this and `leaseTime`,
+   * the clock was set back since then, and the lease is ignored.
    */
   lease: number;
   /** Maximum entries; 0 only takes or renews the lease. */
@@ -475,8 +475,8 @@ function referencesIn(change: LoggedChange): MessageRef[] {
 }
 
 /**
- * References a message. `id`, or `createdAt` of its room, tells it from a message of a later room with the same room
- * ID.
+ * References a message. `id`, or `createdAt` of its room, distinguishes it from a message of a later room with the same
+ * room ID.
  */
 interface MessageRef {
   room: string;

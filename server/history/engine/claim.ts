@@ -5,9 +5,9 @@ import { claimLimit } from './limits.ts';
 import { Pool } from './pool.ts';
 import type { Row } from './table.ts';
 
-/** Milliseconds between checks that the lock is still held. */
+/** The delay between checks that the lock is still held. */
 const checkIntervalMs = 1000;
-/** Milliseconds between attempts to take a lock that another server holds. */
+/** The delay between attempts to take a lock that another server holds. */
 const retryDelayMs = 250;
 
 /** Selects the last server that ran alone. */
@@ -17,8 +17,7 @@ const holderIn = ([row]: readonly Row[]): string => (row?.holder as string | und
 export interface Claim {
   /**
    * Records that this server starts. Call it when the tables exist, before reading data that is cached. From then on
-   * the claim is also lost if another server ran alone in between, because this server has missed its bans and
-   * removals.
+   * the claim is also lost if another server ran alone in between, because this server missed its bans and removals.
    */
   begin(): Promise<void>;
   close(): void;
@@ -28,7 +27,7 @@ export interface Claim {
  * Takes a lock in the database, and keeps it until `close` or until the process ends, even by kill -9. The lock is
  * exclusive (`alone`), or shared with servers that follow each other's changes (`together`). It belongs to a
  * connection; if that is lost, for example when the database restarts, another connection takes it again.
- * @param options.patience milliseconds to wait for another server, which may be shutting down
+ * @param options.patience how long to wait for another server, in ms, because it may be shutting down
  * @param options.onWaiting called when the wait starts
  * @param options.inUse error message if another server holds the lock
  * @param options.usedSince error message if another server has run alone since `begin`

@@ -4,7 +4,7 @@ import { type Need, needOf, type ValueLoader, type Work } from './work.ts';
 
 // Consumers of the change log. Their operations run in their own transactions.
 
-/** Milliseconds until an unused consumer is deleted. */
+/** An unused consumer is deleted after this time. */
 const unusedTtlMs = 24 * 60 * 60 * 1000;
 
 /** Locks the consumer and loads its next entries. */

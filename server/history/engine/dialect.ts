@@ -14,7 +14,7 @@ export interface Sql {
   each?: { rows: readonly (readonly Value[])[]; at: number };
 }
 
-/** A computation that queries a database: it yields statements, and receives the rows of each. */
+/** A computation that queries a database. It yields statements, and receives the rows of each. */
 export type Asking<T> = Generator<readonly Sql[], T, Row[][]>;
 
 export function* ask(statement: Sql): Asking<Row[]> {

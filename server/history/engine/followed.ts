@@ -47,7 +47,7 @@ const deleteIntervalMs = 60 * 1000;
 const codeLength = 44;
 /** More than the servers that run at any time. */
 const maxRuns = 1000;
-/** Longer texts are ignored: whoever may publish on the bus could make all servers compute HMACs. */
+/** Longer texts are ignored, because any client of the bus could make all servers compute HMACs. */
 export const mostBytes = 64 * 1024;
 /** Maximum own texts remembered until the bus returns them. It may lose some. */
 const maxPendingEchoes = 1000;

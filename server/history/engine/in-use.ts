@@ -19,7 +19,7 @@ const connections: Record<'PostgreSQL' | 'MariaDB', Sql> = {
   ),
 };
 
-/** Milliseconds for which the database may still list the connections of a server that has ended. */
+/** After a server ends, the database may list its connections for this time. */
 const maxEndMs = 2000;
 const checkDelayMs = 100;
 

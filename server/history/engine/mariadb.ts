@@ -62,8 +62,8 @@ const lockName = lockOf('');
 /** The lock of a server that runs alone. */
 const alone = lockOf(' alone');
 /**
- * MariaDB has no shared named locks, so each of the servers that run together takes one of its own. A server first
- * takes its lock, then checks those of the other kind, so two conflicting servers never both succeed.
+ * MariaDB has no shared named locks, so servers that run together take different locks. A server first takes its lock,
+ * then checks the locks of the other kind, so two conflicting servers never both succeed.
  */
 const together = Array.from({ length: 64 }, (_, n) => lockOf(` ${n}`));
 
@@ -78,7 +78,7 @@ export function mariadb(address: DatabaseAddress): ServerDialect {
       if (columns.length === 1) {
         return { text: `${columns[0]} IN (?)`, values: [rows.map(([value = null]) => value)] };
       }
-      // Not `(a, b) IN (…)`, for which some versions do not use the index.
+      // Not `(a, b) IN (…)`, because some versions do not use the index for it.
       const one = `(${columns.map((column) => `${column} = ?`).join(' AND ')})`;
       return { text: `(${rows.map(() => one).join(' OR ')})`, values: rows.flat() };
     },

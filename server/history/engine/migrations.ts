@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { migrationsFolder, migrationsOf, tooNew } from '../migrations.ts';
 import { type DatabaseConnection, raw, type ServerDialect, sql } from './dialect.ts';
 
-/** Milliseconds between attempts to take the lock. */
+/** The delay between attempts to take the lock. */
 const retryDelayMs = 100;
 
 /** The name of the migration that starts, or `waiting` while another server migrates. */
@@ -37,7 +37,7 @@ export async function migrate(
     if (last < steps.length) await connection.query(dialect.patience);
     for (const [index, { name, needs, statements }] of steps.entries()) {
       if (index < last) continue;
-      // In a new history, migrations take no time.
+      // In a new history, migrations are instant.
       if (last > 0) onProgress({ migration: name });
       await connection.query(raw('BEGIN'));
       for (const statement of statements) await connection.queryPatiently(raw(statement));

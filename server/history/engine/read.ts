@@ -2,7 +2,7 @@ import { type Asking, ask, type Dialect, raw, type Sql, sql } from './dialect.ts
 import type { SealedCursors } from './sealed-cursors.ts';
 import { type Row, rowFrom, type Table } from './table.ts';
 
-/** The maximum size of a page in bytes of JSON, whatever its `limit`. */
+/** The maximum size of a page in bytes of JSON, even if `limit` allows more entries. */
 export const maxPageBytes = 256 * 1024;
 
 /** A read sorts or scans this many rows of a user or a room. */
@@ -14,7 +14,7 @@ export interface ReadContext {
   readonly cursors: SealedCursors;
 }
 
-/** A read, such as that of `PinReads['pins']`. */
+/** The function of a read, such as `PinReads['pins']`. */
 type Read<Of extends { in: unknown; out: unknown }> = (
   context: ReadContext,
   input: Of['in'],

@@ -50,8 +50,8 @@ export function pageOfSearch(
 }
 
 /**
- * Searches newest first. The index tells which blocks contain all terms of the query. The messages of a room that are
- * not in a full block yet, its tail, are read directly. Each text is checked, so that all databases return the same
+ * Searches newest first. The index finds the blocks that contain all terms of the query. The messages of a room that
+ * are not in a full block yet, its tail, are read directly. Each text is checked, so that all databases return the same
  * results.
  */
 export async function search(
@@ -209,7 +209,7 @@ export async function search(
 
   async function readMessages({ room, after, upTo }: Source): Promise<Row[]> {
     const { has } = only;
-    // Without words, the source may be a whole room. Read no more of it than one check uses.
+    // Without words, the source may be a whole room. Read only as many messages as one check uses.
     const held =
       has === undefined
         ? raw('')

@@ -42,9 +42,9 @@ const omittedTables = [
 
 /** IDs of one query. */
 const idsPerQuery = 1000;
-/** Values of one INSERT. PostgreSQL's limit is 65,535. */
+/** Maximum values of one INSERT. PostgreSQL's limit is 65,535. */
 const maxValues = 10_000;
-/** Characters of one INSERT. */
+/** Maximum characters of one INSERT. */
 const maxCharacters = 1024 * 1024;
 
 /** The number of migrations in this version. */
@@ -269,8 +269,8 @@ export async function restoring(
         await one.query(raw(`UPDATE chat_consumers SET position = ${endOfLog}`));
       });
       const into = raw(besideName('chat_erased'));
-      // An erasure and its list entry share a transaction. So the copy misses exactly the erasures that it does not
-      // list, whatever the clocks say.
+      // An erasure and its list entry share a transaction. So the copy lacks exactly the erasures that it does not
+      // list. Clocks do not matter.
       const notInCopy = sql`FROM chat_erased AS old WHERE NOT EXISTS
         (SELECT 1 FROM ${into} AS new WHERE new.digest = old.digest AND new.at = old.at)`;
       const erased = there.includes('chat_erased')

@@ -15,10 +15,10 @@ import { search } from './search.ts';
 import type { Subjects } from './work.ts';
 import { closed, unavailable, Writer } from './writer.ts';
 
-/** Milliseconds that reads may take once all writes are done. */
+/** The maximum time for the remaining reads after the last write. */
 const maxCloseMs = 1000;
 
-/** Milliseconds for which a server's row in `chat_writers` is kept after its last transaction. */
+/** A server's row in `chat_writers` is deleted this long after its last transaction. */
 const writersTtlMs = 30 * 86_400_000;
 
 export interface SqlHistoryOptions {

@@ -4,8 +4,8 @@ import { type Columns, type Value, valuesOf } from './table.ts';
 import type { Place, Work } from './work.ts';
 
 /**
- * Queues the writes of a transaction for its next round trip. Each table takes at most one DELETE and one INSERT,
- * however many operations the transaction has.
+ * Queues the writes of a transaction for its next round trip. Each table takes at most one DELETE and one INSERT for
+ * all operations of the transaction.
  */
 export function* store(place: Place, work: Work): Asking<void> {
   for (const storeSubject of place.subjects.stores) yield* storeSubject(place, work) ?? [];
@@ -46,7 +46,7 @@ function storeTables({ dialect, transaction }: Place, work: Work): void {
 
 /**
  * Writes changed rows of a table.
- * @param rows.some rows of which only the `changed` columns differ
+ * @param rows.some rows where only the `changed` columns differ
  */
 export function writeChanged(
   { dialect, transaction }: Place,

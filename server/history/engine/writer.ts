@@ -241,7 +241,7 @@ export class Writer {
         await run(transaction.queryAll([...entry, end]));
         return batch({});
       }
-      // Without an entry: the response waits for the entries of other servers that the rules may have read.
+      // Without an entry, the response waits for the entries of other servers that the rules may have read.
       const numbered = entry.length > 0 ? entry : [lastPosition];
       const [answer = []] = await run(transaction.queryAll([...numbered, end]));
       return batch(entry.length > 0 ? { entry: numberOf(answer) } : { upTo: numberOf(answer) });
@@ -295,8 +295,8 @@ export class Writer {
   }
 
   /**
-   * Checks whether a transaction whose COMMIT got no response was committed. Retries until the database responds: no
-   * other write may run before, and clients must not receive a guess.
+   * Checks whether a transaction whose COMMIT got no response was committed. Retries until the database responds,
+   * because no other write may run before, and clients must not receive a guess.
    * @returns the number of the last entry since; null if it was not committed
    */
   async #isCommitted(number: number): Promise<number | null> {

@@ -2,17 +2,17 @@ import { randomUUID } from 'node:crypto';
 import type { History } from '../history.ts';
 import { type ErasedMessages, erasureConsumer } from './erasure.ts';
 
-/** An erasure of a user that a restored history does not know of. `at`: milliseconds of the epoch. */
+/** An erasure that is missing in a restored history. `at` is in Unix ms. */
 export interface LostErasure {
   user: string;
   messages: ErasedMessages;
   at: number;
 }
 
-/** Longer than any erasure takes, in milliseconds. */
+/** The duration of the lease in ms, longer than any erasure. */
 const lease = 24 * 60 * 60 * 1000;
 
-/** Carries these erasures out, and those that are under way, in a history that no server uses. */
+/** Runs these and all unfinished erasures in a history that no server uses. */
 export async function eraseAgain(history: History, erasures: readonly LostErasure[]): Promise<void> {
   const by = randomUUID();
   for (const erasure of erasures) await history.write.erase(erasure);
@@ -28,34 +28,36 @@ export async function eraseAgain(history: History, erasures: readonly LostErasur
     if (step === null) break;
     kicked = step.kick ? step.user : undefined;
   }
-  // The server that starts next takes it.
+  // Release the lease for the next server.
   await history.write.consume({ ...consumer, lease: 0 });
 }
 
-/** For a copied history: no server of before holds a consumer any more. */
+/** Releases all consumers of a copied history, because the servers that held them are gone. */
 export const freeConsumers = 'UPDATE chat_consumers SET held_until = 0';
 
 /** The columns that name users. */
 export const namesOfUsers = ['user_id', 'other_id', 'by_id', 'created_by', 'pair_low', 'pair_high', 'origin'];
 
-/** More changes of a room than a history can have had since the copy was made: 2,000 a second, for three weeks. */
+/** An upper bound of the changes of a room since the copy was made: 2,000 per second for three weeks. */
 const mostLost = 2 ** 32;
 
-/** More changes than a room has in a millisecond. Times it, the clock stays below 2^53 until the year 2109. */
+/** An upper bound of the changes of a room per millisecond. The clock times this is below 2^53 until the year 2109. */
 const mostAtOnce = 2 ** 11;
 
-/** Milliseconds: with SQLite an erasure is listed before it is committed, and may have missed the copy. */
+/** In ms. With SQLite an erasure is listed before it is committed, so a copy made in between lacks a listed erasure. */
 export const erasureMargin = 60_000;
 
-/** The number of the last entry of the log of changes. */
+/** An SQL expression for the number of the last change-log entry. */
 export const endOfLog = `coalesce((SELECT num FROM chat_position WHERE id = 'changes'), 0)`;
 
 /**
- * Everything that waited was sent since, or is out of date. Clients begin again with each room, also where they had read more
- * than the copy has: see `isKnown` in chat/rooms.ts.
+ * Returns the statements that prepare a restored history for a server. They clear the queues, because queued items were
+ * sent since the copy or are outdated. They reset all rooms, because clients may know a newer state than the copy: see
+ * `canContinueFrom` in chat/rooms.ts.
  */
 export function forRestored(): string[] {
-  // Each restore has a later clock, so no number of what an earlier one has lost comes again. The clock may have been set back.
+  // The new heads must be higher than all heads since the copy was made, even after several restores. They are derived
+  // from the clock, or if that was set back, from the old heads.
   const clock = Date.now() * mostAtOnce;
   const head = `CASE WHEN head < ${clock} THEN ${clock} ELSE head + ${mostLost} END`;
   return [
@@ -64,9 +66,9 @@ export function forRestored(): string[] {
     'DELETE FROM chat_due_rooms',
     'DELETE FROM chat_pushes',
     `UPDATE chat_consumers SET position = ${endOfLog} WHERE id IN ('webhooks', 'notify')`,
-    // In this order for MariaDB, which goes from one column to the next.
+    // `reset_rev` first, because MariaDB assigns the columns in order, and both must derive from the old `head`.
     `UPDATE chat_rooms SET reset_rev = ${head}, head = ${head}`,
-    // The site may make rooms again that are lost, or that were deleted.
+    // The site may recreate rooms that were deleted, or that are missing in the copy (digest '').
     `UPDATE chat_former_rooms SET head = ${head}`,
     `INSERT INTO chat_former_rooms (digest, head)
      SELECT '', ${clock} FROM (SELECT count(*) AS n FROM chat_former_rooms WHERE digest = '') AS known WHERE n = 0`,

@@ -7,13 +7,13 @@ import { erasedDigest, erasedSince } from '../engine/sqlite/erased.ts';
 import { digestKeyOf } from '../engine/sqlite/migrations.ts';
 import { dialectOf, type HistoryPlace } from '../open.ts';
 
-/** When users were erased last, in milliseconds of the epoch, by their digests with this key. */
+/** The times of the latest erasures in Unix ms, by the digest of the user with this key. */
 interface Erasures {
   digestKey: Uint8Array;
   at: ReadonlyMap<string, number>;
 }
 
-/** @returns when a user of the history was erased, in milliseconds of the epoch */
+/** @returns a function that looks up when a user of the history was last erased, in Unix ms */
 export async function erasuresOf(place: HistoryPlace): Promise<(user: string) => number | undefined> {
   const { digestKey, at } = await (place.kind === 'sqlite' ? besideFile(place.path) : inDatabase(place));
   return (user) => at.get(erasedDigest(digestKey, user));

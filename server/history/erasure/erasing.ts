@@ -25,20 +25,19 @@ import { steps } from './steps.ts';
 
 export interface ErasureWrites {
   /**
-   * From now on this user is being erased: see `eraseStep`. Asked for again, it begins again; what is to be deleted
-   * stays so.
-   * Codes: `bad_request` (the id of nobody).
-   * @param in.messages whether the messages stay, as nobody's, or are deleted
-   * @param in.reason for the list of acts alone, which keeps it as long as the act
+   * Requests the erasure of a user, which `eraseStep` runs. A repeated request starts the erasure again; `delete` stays
+   * in effect even if the second request says `anonymise`. Codes: `bad_request` (the ID of deleted users, or of @all).
+   * @param in.messages whether messages are deleted, or only lose their author
+   * @param in.reason stored only in the audit entry
    */
   erase: {
     in: { user: string; messages: ErasedMessages; actor?: string; reason?: string; at: number };
     out: Nothing;
   };
   /**
-   * The next step of an erasure, for the server that holds the lease of the consumer `erasureConsumer`; null for others,
-   * and if no erasure is left. `kick`: nothing was done. The user's connections have to be closed first.
-   * @param in.kicked the user whose connections were closed since the last step
+   * Runs the next step of an erasure, if server `by` holds the lease of the consumer `erasureConsumer`. Null if it does
+   * not, or if no erasure is left. `kick`: no step ran, because the user's connections must be closed first.
+   * @param in.kicked the user whose connections were closed after the last step
    */
   eraseStep: { in: { by: string; kicked?: string; at: number }; out: { user: string; kick: boolean } | null };
 }
@@ -65,7 +64,7 @@ export const eraseStep: Rule<ErasureWrites['eraseStep']> = {
     if (erasure === undefined) return null;
     const { user, stage } = erasure;
     if ((stage === 'begin' || stage === 'person') && kicked !== user) return { user, kick: true };
-    // Messages sent before the last old connection was closed are the erased user's; later ones are somebody else's.
+    // All old connections are closed, so later messages with this author belong to a new user of the same ID.
     const ended = stage === 'person' ? { ...erasure, at, upTo: newestMessage(work) } : erasure;
     if (
       stage === 'person' &&
@@ -83,7 +82,7 @@ export const eraseStep: Rule<ErasureWrites['eraseStep']> = {
   },
 };
 
-/** Asks for the lease of the erasures, and takes nothing. */
+/** Requests the state of the erasure consumer, without entries. */
 const leaseOf = (by: string): Consume => ({
   name: erasureConsumer,
   by,
@@ -92,10 +91,10 @@ const leaseOf = (by: string): Consume => ({
   most: 0,
 });
 
-/** Deals with what is next in the stage of this erasure. @returns where to go on */
+/** Processes the next rows of the erasure's stage. @returns where the stage continues; undefined if it is complete */
 function takeFrom(work: Work, erasure: Erasure, changes: Change[]): number | undefined {
   const { found, next } = erasable(work, erasure);
-  // In one order, whatever the database.
+  // Sorted, so that all databases process the rows in the same order.
   for (const one of (found as Erasable[]).sort(inOrder))
     steps[erasure.stage].run(work, erasure, one, changes);
   return next;
@@ -111,16 +110,16 @@ function inOrder(a: Partial<Erasable>, b: Partial<Erasable>): number {
   return 0;
 }
 
-// A step of an erasure has a transaction of its own, so what the database says is as it is now.
+// A step of an erasure runs in its own transaction, so query results are current.
 
 interface OpenErasure {
-  /** Absent where there is none to take a step of. */
+  /** Absent if no erasure is left. */
   erasure?: Erasure;
-  /** The next rows of its stages. */
+  /** The next rows, by stage. */
   lists?: ReadonlyMap<ErasureStage, ErasableList>;
 }
 
-/** The erasure that is next, with the next rows, and the needs of that step. */
+/** Finds the next erasure and its next rows, and returns the needs of that step. */
 const openErasureLoader: ValueLoader<object, OpenErasure> = {
   name: 'next erasure',
   *find(place, work) {
@@ -143,7 +142,7 @@ const openErasureLoader: ValueLoader<object, OpenErasure> = {
       );
     }
     work.keep(openErasureLoader, {}, { erasure, lists });
-    // Behind the rooms, which are locked first: what somebody has just written there as their member counts.
+    // Read after the rooms are locked, so that it includes messages that members of these rooms have just sent.
     return erasure.stage === 'person' ? [...needs, newestMessageNeed] : needs;
   },
 };

@@ -1,6 +1,6 @@
 import type { Row } from '../engine/table.ts';
 
-/** The consumer of the log of changes that erases users: its holder takes the steps. */
+/** The change-log consumer that erases users. The server that holds its lease runs the steps. */
 export const erasureConsumer = 'erasure';
 
 /** The treatment of the messages of an erased user. */
@@ -17,17 +17,17 @@ export function erasureFrom(row: Row): Erasure {
   };
 }
 
-/** Of `erasures`. */
+/** The columns of `chat_erasures`. */
 export const erasureColumns = ['user_id', 'erases', 'asked_at', 'up_to', 'stage', 'place'] as const;
 
-/** Their values. */
+/** Returns the values of `erasureColumns`. */
 export function erasureRow({ user, messages, at, upTo, stage, place }: Erasure) {
   return [user, messages, at, upTo, stage, place];
 }
 
 /**
- * The stages of an erasure, in their order. Until `person` the user is taken out of everything that makes somebody of a
- * session, so that one who comes later is a new user; what that one writes is of nobody who is being erased.
+ * The stages of an erasure, in order. The stages up to `person` delete the user and everything that a session with the
+ * same ID would get. After them, a session with this ID is a new user, whose data is not erased.
  */
 export const erasureStages = [
   'begin',
@@ -42,11 +42,11 @@ export const erasureStages = [
   'reactions',
   'mentions',
   'messages',
-  // Later than the messages, of which others may forward copies until then.
+  // After `messages`, because users can forward these messages until then.
   'forwards',
-  // Later than both, which reports copy until then.
+  // After both, because new reports copy their messages until then.
   'reports',
-  // Later than messages and reports: acts name their authors.
+  // After messages and reports, because audit entries name their authors.
   'log',
   'audit',
   'resets',
@@ -55,32 +55,32 @@ export const erasureStages = [
 export type ErasureStage = (typeof erasureStages)[number];
 
 /**
- * The stages that are repeated with `person`: the user, or somebody who named the user, may have been here since, and
- * the last connections are closed only then.
+ * The stages that are repeated together with `person`, when the last connections are closed. Until then, the user or
+ * users who name this user may have stored new rows.
  */
 export const stagesAgain = erasureStages.slice(1, erasureStages.indexOf('person'));
 
-/** Whether the user is still there: what is stored for that id belongs to whoever is being erased. */
+/** Whether the user still exists. Until then, new data for this ID belongs to the user who is being erased. */
 export function isBeforeEnd({ stage }: Pick<Erasure, 'stage'>): boolean {
   return erasureStages.indexOf(stage) <= erasureStages.indexOf('person');
 }
 
-/** How far the erasure of a user has come. */
+/** The state of an erasure. */
 export interface Erasure {
   user: string;
   messages: ErasedMessages;
   /**
-   * When the user ended, and the number of the last message that was there; 0 until then. Clocks may differ, numbers
-   * do not.
+   * `at`: the time of the request, and after `person` the time of that stage, in Unix ms. `upTo`: the newest message at
+   * that stage; 0 before. Later messages are not erased. Decided by number, because the clocks of servers may differ.
    */
   at: number;
   upTo: number;
   stage: ErasureStage;
-  /** Of stages that walk: where to go on. */
+  /** Where a stage that scans continues. */
   place: number;
 }
 
-/** Something that a stage of an erasure has to do with: what names it depends on the stage. */
+/** A row that a stage must process. The stage determines which fields identify it. */
 export interface Erasable {
   room: string;
   seq: number;
@@ -90,7 +90,7 @@ export interface Erasable {
   id: string;
 }
 
-/** @param next where to go on; absent where nothing is left after these */
+/** The next rows of a stage. `next`: where the stage continues; absent if these are the last rows. */
 export interface ErasableList {
   found: Partial<Erasable>[];
   next?: number;

@@ -13,7 +13,7 @@ import { type Erasure, erasureColumns, erasureFrom, erasureRow, isBeforeEnd } fr
 
 export const aboutUser = (user: string): Need[] => [userNeed(user), erasureNeed(user)];
 
-/** Whether rows of this user would not be found any more by an erasure, or belong to nobody. */
+/** Whether rows about the user must not be stored: the user does not exist, or an erasure could miss the rows. */
 export function isGone(work: Work, user: string): boolean {
   const erasure = erasureOf(work, user);
   return getUser(work, user) === undefined || (erasure !== undefined && isBeforeEnd(erasure));
@@ -23,7 +23,7 @@ export function isGone(work: Work, user: string): boolean {
 
 export const selectErasures = sql`SELECT ${raw(erasureColumns.join(', '))} FROM chat_erasures`;
 
-/** Locks the erasure: no step of it is taken meanwhile. */
+/** Locks the erasure, so that its steps wait. */
 const lockedLoader: Loader<{ user: string }> = {
   name: 'erasure',
   *find({ dialect, transaction }, work, needs) {
@@ -37,7 +37,7 @@ const lockedLoader: Loader<{ user: string }> = {
 
 export const lockedErasureNeed = (user: string): Need => needOf(lockedLoader, { user });
 
-/** Without the lock, which steps would not wait for. The value is undefined where there is none. */
+/** Reads without a lock, so that steps need not wait. The value is undefined if the user is not being erased. */
 const erasureLoader: ValueLoader<{ user: string }, Erasure | undefined> = {
   name: 'erasure',
   keyOf: ({ user }) => user,
@@ -63,7 +63,7 @@ const erasureLoader: ValueLoader<{ user: string }, Erasure | undefined> = {
 
 export const erasureNeed = (user: string): Need => needOf(erasureLoader, { user });
 
-/** The erasure of this user that is under way. */
+/** Returns the erasure of the user that is in progress. */
 export const erasureOf = (work: Work, user: string): Erasure | undefined =>
   work.value(erasureLoader, { user });
 
@@ -73,20 +73,22 @@ export function setErasure(work: Work, erasure: Erasure): void {
   work.set(work.valuesOf(erasureLoader), erasure.user, erasure);
 }
 
-/** It is done: nothing of it stays. */
+/** Deletes the state of a completed erasure. */
 export function endErasure(work: Work, user: string): void {
   work.later(() => sql`DELETE FROM chat_erasures WHERE user_id = ${user}`);
   work.later(() => sql`DELETE FROM chat_erased_rooms WHERE user_id = ${user}`);
 }
 
-/** The erasure has changed something in the room without a change for it: the stage `resets` makes one. */
+/**
+ * Records that the erasure changed the room without announcing it. The stage `resets` announces a reset of the room.
+ */
 export function noteErased(work: Work, user: string, id: string): void {
   const { num: room } = existingRoom(work, id);
   if (room === undefined) return;
   work.later((dialect) => dialect.insertNew('chat_erased_rooms', ['user_id', 'room'], [[user, room]]));
 }
 
-/** The reset of the room is made. */
+/** Removes the record of `noteErased`, because the reset is announced. */
 export function settleErased(work: Work, user: string, id: string): void {
   const { num: room } = existingRoom(work, id);
   if (room === undefined) return;

@@ -5,19 +5,20 @@ import type { RestrictionKind } from '../members/member.ts';
 import { goneRooms, roomsLookedThrough } from '../rooms/room.ts';
 import type { Erasable, ErasableList, Erasure, ErasureStage } from './erasure.ts';
 
-/** The most rows that a step of an erasure finds at once, and that it looks through where no index has the user. */
+/** Maximum rows that one step finds. */
 const erasuresAtOnce = 100;
 
+/** Maximum rows that one step scans if no index contains the user. */
 const rowsLookedThrough = 5000;
 
-/** Parts of JSON: of a restriction or a closed report by this user, and of a message by or with the user. */
+/** Fragments of stored JSON: the moderator of a closed report, the author of a message, and a mention. */
 const byIn = (user: string): string => `"by":${JSON.stringify(user)}`;
 
 const authorIn = (user: string): string => `"user":{"id":${JSON.stringify(user)},`;
 
 const mentionIn = (user: string): string => `"user":${JSON.stringify(user)},`;
 
-/** The next rows of a stage. Rows that are done are not found again. */
+/** Finds the next rows of a stage. Processed rows are not found again. */
 export function* findErasable(place: Place, erasure: Erasure): Asking<ErasableList> {
   const { user, stage } = erasure;
   switch (stage) {
@@ -47,18 +48,20 @@ export function* findErasable(place: Place, erasure: Erasure): Asking<ErasableLi
         ...(row as Partial<Erasable>),
         ...(typeof user_id === 'string' ? { user: user_id } : {}),
       }));
-      // Others may forward one of these copies before its room is locked: that copy of it is found by the next look alone.
+      // A copy may be forwarded again before its room is locked. Only another query finds the new copy.
       const isLast = stage === 'forwards' ? found.length === 0 : found.length < erasuresAtOnce;
-      // Rows that are done are not found again, so the stage continues from its beginning.
+      // Processed rows are not found again, so the stage continues from its start.
       return isLast ? { found } : { found, next: 0 };
     }
   }
 }
 
-/** The most entries that are examined at once for a user's id. */
+/** Maximum change-log entries that one step scans for the user's ID. */
 const entriesLookedThrough = 2000;
 
-/** Messages of one step: others wait for it, and each has terms in the index for searching. */
+/**
+ * Maximum messages of one step. Few, because other writes wait, and each message has many terms in the search index.
+ */
 const messagesAtOnce = 30;
 
 const most = raw(`LIMIT ${erasuresAtOnce}`);
@@ -68,16 +71,16 @@ const roomOf = (table: string) =>
     `rooms.id AS room FROM chat_${table} AS ${table} JOIN chat_rooms AS rooms ON rooms.num = ${table}.room`,
   );
 
-/** A text that is looked for in another, as a pattern. */
+/** Returns a LIKE pattern for texts that contain `text`. */
 const within = (text: string) => `%${text.replace(/[!%_]/g, '!$&')}%`;
 
 const has = (column: string, text: string) => sql`${raw(column)} LIKE ${within(text)} ESCAPE '!'`;
 
-/** Whatever is in one of two indexes: no more of either is read than is dealt with. */
+/** Selects rows from two indexes. From each it reads at most the rows of one step. */
 const either = (one: Sql, other: Sql) =>
   sql`SELECT * FROM (${one} ${most}) AS one UNION SELECT * FROM (${other} ${most}) AS other ${most}`;
 
-/** The statements of the stages that find all rows by the user. */
+/** The statements of the stages that find their rows by an index. */
 export const erasableOf: Record<
   Exclude<ErasureStage, 'begin' | 'rows' | 'person' | 'log' | 'reports' | 'held' | 'messages'>,
   (user: string, dialect: Dialect) => Sql
@@ -107,7 +110,7 @@ export const erasableOf: Record<
   resets: (user) => sql`SELECT ${roomOf('erased_rooms')} WHERE user_id = ${user} ${most}`,
 };
 
-/** The rows of a table that name this user: their keys, and their rooms. */
+/** Selects the keys and the room IDs of the rows in a table that name the user. */
 export function rowsNaming(user: string, { name, key, columns, erased }: Table): Sql {
   const isOfRoom = 'room' in columns;
   const keys = key
@@ -122,7 +125,7 @@ export function rowsNaming(user: string, { name, key, columns, erased }: Table):
   return other === undefined ? sql`${by(one)} ${most}` : either(by(one), by(other));
 }
 
-/** Rows of all tables that name the user. */
+/** Finds rows that name the user, in all tables. */
 function* rowsOf({ transaction, subjects }: Place, user: string): Asking<ErasableList> {
   const found: Partial<Erasable>[] = [];
   for (const table of subjects.tables.filter(({ erased }) => erased !== undefined)) {
@@ -138,7 +141,7 @@ function* rowsOf({ transaction, subjects }: Place, user: string): Asking<Erasabl
   return { found };
 }
 
-/** The entries that name the user, with their texts. */
+/** Finds the change-log entries that contain the user's ID. */
 function* entriesOf({ transaction }: Place, { user, place }: Erasure): Asking<ErasableList> {
   const [first] = yield* transaction.query(
     sql`SELECT num FROM chat_changes WHERE num > ${place} ORDER BY num LIMIT 1`,
@@ -153,7 +156,7 @@ function* entriesOf({ transaction }: Place, { user, place }: Erasure): Asking<Er
   return { found, next: rows.length < erasuresAtOnce ? end - 1 : (rows.at(-1)?.num as number) };
 }
 
-/** The rows of which any of these is true. All are looked through, some thousands at a time. */
+/** Finds rows that meet any of these conditions, by a scan of the table in steps of `rowsLookedThrough` rows. */
 function* passedBy(
   { transaction }: Place,
   { place }: Erasure,
@@ -175,7 +178,7 @@ function* passedBy(
   return later === undefined ? { found } : { found, next: end };
 }
 
-/** Room by room. */
+/** Finds the user's messages, one room at a time. */
 function* messagesOf(place: Place, { user, upTo, place: from }: Erasure): Asking<ErasableList> {
   const { transaction } = place;
   const theirs = sql`messages.user_id = ${user} AND messages.num <= ${upTo}`;

@@ -34,7 +34,7 @@ import { giveReply, isReply, removeReply } from '../threads/threads.ts';
 import { type Erasable, type Erasure, type ErasureStage, erasureConsumer } from './erasure.ts';
 import { noteErased, settleErased } from './erasures.ts';
 
-/** The work of a stage on each of the rows that it finds. */
+/** How a stage processes each row that it finds. */
 interface Step {
   needs(user: string, found: Erasable, tables: readonly Table[]): Need[];
   run(work: Work, erasure: Erasure, found: Erasable, changes: Change[]): void;
@@ -43,7 +43,7 @@ interface Step {
 export const steps: { [Stage in ErasureStage]: Step } = {
   begin: { needs: () => [], run() {} },
 
-  /** A conversation stays with the other one, if that one has ever seen it. */
+  /** Deletes direct rooms of the user. A room whose peer is a member stays, without the erased user. */
   directs: {
     needs: (user, { room }) => [lastMessageNeed(room), ...peopleIn(room, [user])],
     run(work, { user, at }, { room: id }, changes) {
@@ -64,7 +64,7 @@ export const steps: { [Stage in ErasureStage]: Step } = {
     run(work, { user, at }, { room: id }, changes) {
       const room = getRoom(work, id);
       if (room === undefined) return;
-      // The other one was erased before: nobody is left to read it.
+      // The peer was erased before, so the room has no readers left.
       if (room.kind === 'direct' && room.pair === undefined) return removeRoom(work, room, changes);
       removeMember(work, { room: id, user, at }, changes);
     },
@@ -104,7 +104,7 @@ export const steps: { [Stage in ErasureStage]: Step } = {
       work.remove(table, where);
       if (left.row !== null) {
         work.put(table, left.row);
-        // The members of the room see it otherwise from now on.
+        // Members of the room see the changed row.
         if ('room' in where) note(work, user, where.room as string);
       }
       if (left.change !== undefined) changes.push(left.change as Change);
@@ -114,7 +114,7 @@ export const steps: { [Stage in ErasureStage]: Step } = {
   files: {
     needs: () => [],
     run(work, _erasure, { id }) {
-      // It is dropped, and nobody's.
+      // Drops the file, and deletes its owner and its description.
       work.later(
         () =>
           sql`UPDATE chat_files SET state = ${fileStates.dropped}, user_id = '', about = '{}' WHERE id = ${id}`,
@@ -161,17 +161,17 @@ export const steps: { [Stage in ErasureStage]: Step } = {
       if (known === undefined) return;
       const { user, messages } = erasure;
       const { closed, message } = known;
-      // The messages of the erased user are nobody's by now.
+      // The stage `messages` has run, so a message with this author belongs to a new user of the same ID.
       const isOfNewUser = getMessage(work, id, known.seq)?.user.id === user;
       const isOwn = message?.user.id === user && !isOfNewUser;
       const isCopy = isOwn || message?.forwarded?.user.id === user;
       const author = known.author === user && !isOfNewUser ? { author: deletedUser.id } : {};
-      // As the message itself.
+      // A copy is deleted in the same cases as its message.
       const isToGo = isCopy && (messages === 'delete' || message?.text === '');
       if (known.by === user || isToGo) {
         work.remove(reports, known);
         const room = requireRoom(work, id);
-        // Of messages that are too old none counts.
+        // Neither closed reports nor reports of expired messages are counted.
         if (closed !== undefined || known.seq < room.firstSeq) return;
         countReports(work, room, -1);
         return void changes.push({
@@ -192,7 +192,7 @@ export const steps: { [Stage in ErasureStage]: Step } = {
     },
   },
 
-  /** Messages of others that wait for a moderator. */
+  /** Removes mentions of the user from pending and rejected messages of other users. */
   held: {
     needs: (_user, { room, id }) => [rows(held, { room, id })],
     run(work, { user }, { room, id }) {
@@ -213,20 +213,21 @@ export const steps: { [Stage in ErasureStage]: Step } = {
         if (one.emoji !== emoji) return [one];
         if (one.count === 1) return [];
         const { count, users } = one;
-        // Somebody who has not been named so far may take the place.
+        // The message names the first reactors only. Removing a named user makes room for the next user.
         const isLong = count > namedReactors && users.includes(user);
         const rest = isLong
           ? firstReactors(work, id, seq, emoji, namedReactors)
           : users.filter((other) => other !== user);
         return [{ emoji, count: count - 1, users: rest }];
       });
-      // The message keeps its `rev`, here and below: the room gets one new `rev` at the end, for all its changes.
+      // The message keeps its `rev`, here and below. The stage `resets` raises the head of the room once for all
+      // changes.
       setReacted(work, { ...kept, ...(reactions.length === 0 ? {} : { reactions }) }, reacted);
       note(work, user, id);
     },
   },
 
-  /** Messages of others stay as they are, but they no longer mention the user. */
+  /** Removes mentions of the user from messages of other users. The texts stay. */
   mentions: {
     needs: (_user, { room, seq }) => [messageNeed(room, seq)],
     run(work, { user }, { room: id, seq }) {
@@ -247,7 +248,7 @@ export const steps: { [Stage in ErasureStage]: Step } = {
       const isToGo = messages === 'delete' || after.text === '';
       const message = isToGo && after.deletedAt === undefined ? deleted(after, at) : after;
       eraseMessage(work, message, before);
-      // It may have come after the stage of the files.
+      // The image of the preview may have been stored after the stage `files`.
       releasePicture(work, before, at);
       tellMentions(message, before, changes);
       if (isReply(before) && before.deletedAt === undefined) {
@@ -258,7 +259,7 @@ export const steps: { [Stage in ErasureStage]: Step } = {
     },
   },
 
-  /** Copies that others have forwarded. As of the original, the files go, and the name. */
+  /** Deletes copies that other users forwarded, or removes the author's name and the files, as for the original. */
   forwards: {
     needs: (_user, { room, seq }) => [messageNeed(room, seq)],
     run(work, { user, at, messages }, { room: id, seq }, changes) {
@@ -289,18 +290,18 @@ export const steps: { [Stage in ErasureStage]: Step } = {
   },
 };
 
-/** A row that `rowsNaming` has found. */
+/** Parses the ID of a row that the stage `rows` found. */
 function rowNamed(tables: readonly Table[], id: string): [table: Table, where: object] {
   const [name, where] = JSON.parse(id) as [string, object];
   return [tables.find((table) => table.name === name) as Table, where];
 }
 
-/** Nobody sees messages any more that are being deleted with their room. */
+/** Records a changed room for the stage `resets`. Deleted rooms are skipped, because they have no readers. */
 function note(work: Work, user: string, room: string): void {
   if (!room.startsWith(gone)) noteErased(work, user, room);
 }
 
-/** As if the user had never been there. An owner's room goes to another. */
+/** Deletes all data of the user in the room. If the user owned the room, a successor gets it. */
 function removeMember(
   work: Work,
   { room: id, user, at }: { room: string; user: string; at: number },
@@ -311,7 +312,7 @@ function removeMember(
   const room = requireRoom(work, id);
   const laid = restrictionKinds.filter((kind) => before.restricted?.[kind] !== undefined);
   if (isMember(before)) countMembers(work, room, -1, at);
-  // Never without a change that tells it: all that is decided of the room would be outdated.
+  // `access` rises only if a change announces it. Otherwise other servers would keep an outdated value.
   else if (laid.length > 0) setRoom(work, { ...room, access: room.access + 1 });
   deleteMember(work, id, user);
   const now: MemberRecord = { sources: 0, role: 'member', readSeq: 0, acted: 0 };
@@ -323,7 +324,7 @@ function removeMember(
   handOver(work, id, user, before, changes);
 }
 
-/** Without what tells whose it was: also what the author's program has called it. */
+/** Removes the author, including the `clientId`, which the author's client chose. Removes files and the preview too. */
 function asNobodys({ files: _, preview: _page, ...message }: StoredMessage): StoredMessage {
   return { ...message, clientId: `erased-${message.seq}`, user: deletedUser };
 }
@@ -333,7 +334,7 @@ function deleted(message: StoredMessage, at: number): StoredMessage {
   return { ...kept, text: '', deletedAt: at };
 }
 
-/** A reported copy of what the user had written: the files go, as those of the original. */
+/** Removes the author and the files of a forwarded original from the message copied in a report. */
 function withoutOrigin(message: StoredMessage, user: string): StoredMessage {
   const { forwarded, files: _, ...rest } = message;
   if (forwarded?.user.id !== user) return message;
@@ -346,7 +347,7 @@ function withoutMention<M extends { mentions?: readonly { user: string }[] }>(me
   return (others.length === 0 ? rest : { ...rest, mentions: others }) as M;
 }
 
-/** Entries of the log of changes, by their numbers. */
+/** Loads entries of the change log by number. */
 const entryLoader: ValueLoader<{ num: number }, string> = {
   name: 'entry of the log',
   keyOf: ({ num }) => String(num),
@@ -365,13 +366,13 @@ const entryLoader: ValueLoader<{ num: number }, string> = {
 };
 const entryNeed = (num: number): Need => needOf(entryLoader, { num });
 
-/** Removes the user's name and words from that entry of the log: see `withoutWords`. */
+/** Removes the user's name and words from an entry of the change log: see `withoutWords`. */
 function eraseInLog(work: Work, user: string, num: number): void {
   const text = work.valuesOf(entryLoader).get(String(num));
   if (text === undefined) return;
   const changes = withoutWords(text, user);
   work.later(() => sql`UPDATE chat_changes SET changes = ${changes} WHERE num = ${num}`);
-  // Consumers that are not done with the entry may have read it: they read it again.
+  // A consumer may be processing the old text of the entry. Without its lease it must read the entry again.
   work.later(
     () =>
       sql`UPDATE chat_consumers SET holder = '', held_until = 0

@@ -1,28 +1,28 @@
 import type { MessageFile } from '../../wire/events.ts';
 import type { Columns, Row, Value } from '../engine/table.ts';
 
-/** A file that has been uploaded. The first message that carries it keeps it. */
+/** An uploaded file. It stays with the first message to which it is attached. */
 export interface StoredFile {
   id: string;
   user: string;
-  /** `loose`: no message carries it, or none any more. `dropped`: it is about to be deleted, and is nobody's. */
+  /** `loose`: not attached to a message. `carried`: attached. `dropped`: pending deletion. */
   state: 'loose' | 'carried' | 'dropped';
-  /** The message that has carried it first. */
+  /** The message to which it was first attached, even if it is detached now. */
   seq?: number;
-  /** Since when it is in this state, in milliseconds since 1970. */
+  /** Since when the file is in this state, as Unix ms, or `waitsSince`. */
   at: number;
   about: MessageFile;
-  /** The file under whose id the bytes are stored: a forwarded copy shares them. */
+  /** The ID of the stored bytes. A forwarded copy shares the bytes of the original file. */
   stored: string;
 }
 
-/** The time of a file whose message waits for a moderator: nothing that drops old files finds it. */
+/** The `at` of a file whose message is pending approval, so that it is not dropped as an old orphan. */
 export const waitsSince = Number.MAX_SAFE_INTEGER;
 
-/** Whether the message that is going to carry the file waits for a moderator. */
+/** Whether the file belongs to a message that is pending approval. */
 export const isHeld = ({ state, at }: StoredFile) => state === 'loose' && at === waitsSince;
 
-/** Files by their states in the database. */
+/** The states as stored in the database. */
 export const fileStates = { loose: 0, carried: 1, dropped: 2 } as const satisfies Record<
   StoredFile['state'],
   number
@@ -44,7 +44,7 @@ export function fileFrom(row: Row): StoredFile {
   };
 }
 
-/** The columns that are written of a file. */
+/** The columns to write for a file. */
 export const fileFields: Columns = ['id', 'room', 'user_id', 'seq', 'state', 'at', 'about', 'size', 'stored'];
 
 export const fileRow = (room: number, { id, user, seq, state, at, about, stored }: StoredFile): Value[] => [

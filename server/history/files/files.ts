@@ -13,29 +13,31 @@ import { fileColumns, fileFrom, fileStates, type StoredFile } from './file.ts';
 import { doomedFiles, doomedFilesNeed, idsIn, insertFile } from './loaded.ts';
 
 export interface FileWrites {
-  /** A file that is being uploaded into a room. Codes: `unknown_room`. */
+  /**
+   * Records an upload to a room, before its bytes are stored. Codes: `unknown_room`, `forbidden` (during an erasure).
+   */
   addFile: { in: { room: string; user: string; file: MessageFile; at: number }; out: Nothing };
   /**
-   * Drops files that no message has carried since before `before`, so many at a time. `ids`: those whose bytes are to be
-   * deleted, these and others, those of deleted rooms among them.
+   * Drops up to `most` files: orphaned since before `before`, or of deleted rooms. `ids` also includes files that were
+   * dropped before. `stored`: the IDs of the bytes to delete.
    */
   dropFiles: { in: { before: number; most: number }; out: { ids: string[]; stored: string[] } };
-  /** Forgets files whose bytes are deleted. */
+  /** Deletes the rows of files whose bytes are deleted. */
   forgetFiles: { in: { ids: readonly string[] }; out: Nothing };
 }
 
 export interface FileReads {
   /**
-   * The bytes of the files that the messages of rooms carry, copies too; rooms that do not exist are left out. `more`: there
-   * are more than `most` files, which are at least so large.
+   * The size of the attached files of each room, in bytes. Forwarded copies count too. Unknown rooms are left out.
+   * `more`: the room has more than `most` files, and `bytes` is a lower bound.
    */
   filesIn: {
     in: { rooms: readonly string[]; most: number };
     out: { room: string; bytes: number; more: boolean }[];
   };
-  /** The same, of all these rooms together. */
+  /** Like `filesIn`, for all these rooms together. */
   filesInAll: { in: KnownRooms & { most: number }; out: { bytes: number; more: boolean } };
-  /** A file that is not dropped, the room of its upload, and what is stored of this user there. */
+  /** A file that is neither dropped nor expired, its room, and the stored row of the user there. */
   file: {
     in: { id: string; user: string };
     out: { file: StoredFile; room: RoomRecord; member: MemberRecord | null } | null;
@@ -48,7 +50,7 @@ export const addFile: Rule<FileWrites['addFile']> = {
   run(work, { room, user, file, at }) {
     requireRoom(work, room);
     const erasure = erasureOf(work, user);
-    // The stage that looks for files may just be over: nobody would find this one.
+    // The stage `files` of the erasure may be complete, and would miss this file.
     if (erasure !== undefined && isBeforeEnd(erasure)) refuse('forbidden', 'the user is being erased');
     insertFile(work, room, { id: file.id, user, state: 'loose', at, about: file, stored: file.id });
     return {};

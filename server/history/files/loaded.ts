@@ -15,7 +15,7 @@ import { existingRoom } from '../rooms/loaded.ts';
 import { goneRooms } from '../rooms/room.ts';
 import { fileColumns, fileFields, fileFrom, fileRow, fileStates, type StoredFile } from './file.ts';
 
-/** A message carries that file no more. */
+/** Detaches a file from its message. */
 export function release(
   work: Work,
   { room }: StoredMessage,
@@ -30,7 +30,7 @@ export function release(
 
 interface LoadedFile {
   row: StoredFile;
-  /** The number of its room, or the id where that is new too. */
+  /** The number of its room, or the ID if the transaction creates the room. */
   room: number | string;
   state: 'stored' | 'new' | 'changed';
 }
@@ -41,7 +41,7 @@ export const idsIn = (ids: Iterable<string>) => [...ids].map((id) => [id]);
 
 const fileLoader: Loader<{ id: string }> = {
   name: 'file',
-  /** They are locked: one belongs to one message, and what is to be deleted gets no message any more. */
+  /** Locks the files, so that a file is not attached to two messages, and not attached after it is dropped. */
   ask({ dialect }, work, needs): Question[] {
     const files = work.part(loadedFiles);
     const ids = [...new Set(needs.map(({ id }) => id))].filter((id) => !files.has(id)).sort();
@@ -64,7 +64,7 @@ const fileLoader: Loader<{ id: string }> = {
 
 export const fileNeed = (id: string): Need => needOf(fileLoader, { id });
 
-/** A file that was uploaded into this room. */
+/** Returns the file, if it belongs to this room. */
 export function getFile(work: Work, room: string, id: string): StoredFile | undefined {
   const known = work.part(loadedFiles).get(id);
   if (known === undefined) return missing(fileLoader, { id });
@@ -78,26 +78,26 @@ export function insertFile(work: Work, room: string, row: StoredFile): void {
   work.set(files, row.id, { row, room: existingRoom(work, room).num ?? room, state: 'new' });
 }
 
-/** Changes the state of a file that the rule has asked for. */
+/** Changes a file that the rule has loaded. */
 export function setFile(work: Work, row: StoredFile): void {
   const files = work.part(loadedFiles);
   const known = files.get(row.id) as LoadedFile;
   work.set(files, row.id, { ...known, row, state: known.state === 'new' ? 'new' : 'changed' });
 }
 
-/** Files that are to be deleted. */
+/** Files to delete. */
 interface Doomed {
-  /** The files under whose ids their bytes are stored, by their own ids. */
+  /** The IDs of their bytes, by file ID. */
   stored: ReadonlyMap<string, string>;
-  /** The files that are not dropped, by those of these bytes that they have. */
+  /** Other files that are not dropped and share these bytes, by the ID of the bytes. */
   sharing: ReadonlyMap<string, readonly string[]>;
 }
 
-/** For an operation with a transaction of its own. */
+/** Only for rules that run `alone`, because changes of the same transaction are not taken into account. */
 const doomedLoader: ValueLoader<{ before: number; most: number }, Doomed> = {
   name: 'files to be deleted',
   *find({ dialect, transaction }, work, needs) {
-    // The condition of the index.
+    // Repeats the condition of the partial index, so that the database uses it.
     const open = raw(`state <> ${fileStates.carried}`);
     for (const need of needs) {
       const { before, most } = need;
@@ -133,8 +133,8 @@ const doomedLoader: ValueLoader<{ before: number; most: number }, Doomed> = {
 export const doomedFilesNeed = (before: number, most: number): Need => needOf(doomedLoader, { before, most });
 
 /**
- * Files to be deleted: those that are dropped, loose ones since before that time, and those of deleted rooms. `stored`:
- * the bytes that no other file shares.
+ * Returns up to `most` files to delete: dropped files, files orphaned since before `before`, and files of deleted
+ * rooms. `stored`: the IDs of the bytes that no remaining file shares.
  */
 export function doomedFiles(work: Work, before: number, most: number): { ids: string[]; stored: string[] } {
   const { stored, sharing } = work.value(doomedLoader, { before, most });

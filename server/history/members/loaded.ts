@@ -95,7 +95,7 @@ function loadedMember(room: LoadedRoom, user: string): LoadedMember | null {
   return room.num === undefined ? null : missing(memberLoader, { room: room.row.id, user });
 }
 
-/** Whether the user is or was a member. A row alone does not prove it: restrictions of other users have rows, too. */
+/** Whether the user is or was a member. A row alone does not prove it, because restricted users have rows also. */
 export const hasBeenMember = (work: Work, room: string, user: string): boolean =>
   (loadedMember(existingRoom(work, room), user)?.since ?? 0) > 0;
 
@@ -145,7 +145,7 @@ export function ownerOf(work: Work, id: string): string | undefined {
     if (member !== null && isMember(member.row) && member.row.role === 'owner') return user;
   }
   const owner = room.num === undefined ? null : work.value(ownerLoader, { room: id });
-  // A loaded member is not the owner any more, or the loop would have returned it.
+  // If the stored owner is loaded, the loop found that this member no longer owns the room.
   return owner === null || loadedMembers(room).has(owner) ? undefined : owner;
 }
 
@@ -175,7 +175,9 @@ const successorsLoader = roomValueLoader<
   none: { list: [], isComplete: true },
 });
 
-/** Returns who takes over from `except`: the longest-standing moderator, or if there is none, the longest-standing member. */
+/**
+ * Returns the successor of `except`: the longest-standing moderator, or without moderators the longest-standing member.
+ */
 export function successorOf(work: Work, id: string, except: string): string | undefined {
   const room = existingRoom(work, id);
   const loaded = loadedMembers(room);

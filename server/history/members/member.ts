@@ -39,7 +39,7 @@ export interface MemberRecord {
   acted: number;
   /** When the user last sent a message there, in milliseconds since 1970. */
   wroteAt?: number;
-  /** Users who are not members can have restrictions, too. */
+  /** Mutes and bans. Users who are not members can have them also. */
   restricted?: Partial<Record<RestrictionKind, Restriction>>;
   /** The user left. Other users cannot add the user again. */
   left?: true;

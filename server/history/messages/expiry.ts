@@ -14,7 +14,7 @@ export interface ExpiryReads {
   };
 }
 
-/** One read scans this many rooms, and messages of each, and returns at most this many rooms. */
+/** Limits of one read: scanned rooms, scanned messages of each room, and returned rooms. */
 const maxScannedRooms = 200;
 
 const maxScannedMessages = 500;
@@ -38,7 +38,7 @@ export const expiryReads: ReadsOf<ExpiryReads> = {
       );
       const kept = messages.find(({ sent_at }) => (sent_at as number) >= expiresBefore);
       const last = messages.at(-1);
-      // Another server may have deleted them since.
+      // Another server may have deleted the messages since the first query.
       if (last !== undefined) {
         const firstSeq = (kept?.seq ?? (last.seq as number) + 1) as number;
         rooms.push({ room: id as string, firstSeq });

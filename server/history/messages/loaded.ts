@@ -50,7 +50,7 @@ interface LoadedMessage {
   hasNewMentions?: true;
   /** The message belongs to other lists of its room than in the database. */
   hasNewHoldings?: true;
-  /** The author was erased: all columns must be written. */
+  /** The author was erased, so all columns must be written. */
   isErased?: true;
   /** Orders the new messages of all rooms. */
   order?: number;
@@ -217,7 +217,7 @@ export function eraseMessage(work: Work, message: StoredMessage, before: StoredM
   putLoaded(work, { ...loaded, row: { message, digest: '' }, isErased: true });
 }
 
-/** Stores a message of which only the reactions or the preview changed. */
+/** Stores a message after a change of only its reactions or its preview. */
 export function setReacted(work: Work, message: StoredMessage, reacted: Reacted): void {
   const loaded = loadedMessage(work, message.room, message.seq);
   putLoaded(work, { ...loaded, row: { ...loaded.row, message }, reacted });

@@ -189,7 +189,7 @@ export interface Reacted {
 
 /**
  * The column `rich`, as JSON. It repeats the visible reactions, so that reading a page of messages needs no join. The rows
- * of `chat_reactions` say who reacted.
+ * of `chat_reactions` have the users who reacted.
  */
 interface Rich extends Reacted {
   reactions: [emoji: string, count: number, users: string[]][];
@@ -306,7 +306,7 @@ export function messageRow(
 
 /**
  * Serializes the column `files`. It repeats what the message shows of its files, so that reading a page needs no join. The
- * rows of `chat_files` say who owns them.
+ * rows of `chat_files` have their owners.
  */
 const filesColumn = ({ files }: StoredMessage): string | null =>
   files === undefined ? null : JSON.stringify(files);

@@ -48,16 +48,17 @@ interface NewForward {
 
 export interface MessageWrites {
   /**
-   * Stores a message and moves the sender's read marker to it. For a `clientId` that the user already used in this room it
-   * stores nothing and returns the stored message in its current state.
+   * Stores a message and moves the sender's read marker to it. If the user already used the `clientId` in this room, it
+   * only returns the stored message in its current state.
    *
    * Drops mentions of users who may not read the room, and @all unless a moderator sends the message. In a public room,
-   * mentions of banned users are dropped only if a moderator sends the message. Otherwise the sender would learn of the ban.
+   * mentions of banned users are dropped only if a moderator sends the message. Otherwise the sender would learn of the
+   * ban.
    *
    * Codes: `unknown_room` (also for users who are not members), `conflict` (same `clientId`, other text, replyTo, files
-   * or mentions), `forbidden` (only moderators may write there, the peer of a direct room has blocked the sender, or was
-   * erased), `muted`, `unknown_message` (`replyTo` does not exist), `unknown_file` (not an unattached file of this user in
-   * this room), `rate_limited` (slow mode).
+   * or mentions), `forbidden` (only moderators may write there, the peer of a direct room blocked the sender, or was
+   * erased), `muted`, `unknown_message` (`replyTo` does not exist), `unknown_file` (not an unattached file of this user
+   * in this room), `rate_limited` (slow mode).
    */
   send: { in: NewMessage & Sending; out: { message: StoredMessage; repeated: boolean } };
   /**

@@ -46,7 +46,7 @@ export interface MessageReads {
   holding: { in: { room: string; what: Holding; before: number; limit: number }; out: Page };
 }
 
-/** The bytes of a message's content. Its JSON is longer. */
+/** The size of a message's content in bytes. Its JSON is longer. */
 const messageBytes = raw(
   '(octet_length(text) + coalesce(octet_length(files), 0) + coalesce(octet_length(rich), 0))',
 );

@@ -32,7 +32,7 @@ export interface ReactionWrites {
   /**
    * Applies reactions of several users to one message as one change. If the list changes a reaction twice, the last entry
    * counts. `results` has one entry per reaction: whether it changed anything, or the error code (`unknown_room`: not a
-   * member; `forbidden`: the peer of a direct room has blocked the user; `limit_reached`: `mostReactions`).
+   * member; `forbidden`: the peer of a direct room blocked the user; `limit_reached`: `mostReactions`).
    *
    * Codes for the whole request: `unknown_room`, `forbidden`, `unknown_message` (missing or deleted).
    */
@@ -49,7 +49,7 @@ const mostReactions = 12;
 export const namedReactors = 10;
 
 export interface ReactionReads {
-  /** Returns the reactions in `of` that this user has given. */
+  /** Returns the reactions in `of` that this user gave. */
   reactionsOf: {
     in: { user: string; of: readonly { room: string; seq: number; emoji: string }[] };
     out: { room: string; seq: number; emoji: string }[];
@@ -143,7 +143,7 @@ export const react: Rule<ReactionWrites['react']> = {
   },
 };
 
-/** The users who have reacted to a message with one emoji. `place` is null for a user who has not. */
+/** The users who reacted to a message with one emoji. `place` is null for a user without this reaction. */
 type Reactors = Map<string, { place: number | null; isChanged: boolean }>;
 
 /** By message and emoji. */
@@ -200,7 +200,7 @@ export const reactionNeed = (reaction: UserReaction): Need => needOf(reactionLoa
 
 type FirstReactors = Omit<UserReaction, 'user'> & { most: number };
 
-/** The first users who have reacted so, as they are in the database. */
+/** Loads the first users with this reaction, as of the database. */
 const firstReactorsLoader = roomValueLoader<FirstReactors, { users: readonly string[]; isAll: boolean }>(
   'first reactors',
   {

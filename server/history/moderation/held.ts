@@ -51,7 +51,7 @@ export interface HeldWrites {
   /**
    * Stores a message as pending approval. Sends it at once, like `send`, if the author moderates the room, if the room is
    * direct, or if `why` is null. With `why` null it can still be a repeat of a pending message, which is returned then. Codes:
-   * those of `send`, and `limit_reached` (`mostHeld`).
+   * as for `send`, `limit_reached` (`mostHeld`).
    */
   hold: {
     in: MessageWrites['send']['in'] & { why: HoldReason | null };
@@ -68,7 +68,7 @@ export interface HeldWrites {
   /**
    * Publishes a pending message as the newest one of the room, or makes the pending edit. Codes: `unknown_room`,
    * `unknown_message` (not pending, or `by` may not decide there), `forbidden` (the moderator's own message, or the author may
-   * not write there any more), and those of `send` and `edit`.
+   * no longer write there), others as for `send` and `edit`.
    * @param in.user the author
    * @param in.preview false: omits the preview
    * @param in.siteModerator see `Sending`

@@ -69,8 +69,8 @@ export interface ReportWrites {
 export interface ReportReads {
   report: { in: { id: string }; out: StoredReport | null };
   /**
-   * Open reports of unexpired messages, newest first. `rooms` null: all rooms but `except`. `next` is the `from` of the next
-   * page, an encrypted cursor. Codes: `bad_request` (`from` is not a cursor of this history).
+   * Open reports of unexpired messages, newest first. With `rooms` null, in all rooms but `except`. `next` is the
+   * `from` of the next page, an encrypted cursor. Codes: `bad_request` (`from` is not a cursor of this history).
    */
   reports: {
     in: { rooms: readonly string[] | null; except?: readonly string[]; from?: string; limit: number };

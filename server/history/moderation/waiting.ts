@@ -10,8 +10,8 @@ import type { NewMessage, StoredMessage } from '../messages/message.ts';
 export const mostHeld = 20;
 
 /**
- * The maximum number of pending and rejected messages of a user in all rooms, including rooms that the user cannot see any
- * more. They are all read at once.
+ * The maximum number of pending and rejected messages of a user in all rooms, including rooms that the user lost. They
+ * are all read at once.
  */
 export const mostHeldWithLost = 200;
 

@@ -54,7 +54,7 @@ export interface DeviceWrites {
 }
 
 export interface DeviceReads {
-  /** Returns those of the users who have devices. */
+  /** Returns the users among `users` who have devices. */
   withDevices: { in: { users: readonly string[] }; out: string[] };
   /** Returns the devices of a user, latest registration first. */
   devices: { in: { user: string }; out: StoredDevice[] };

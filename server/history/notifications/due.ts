@@ -14,8 +14,8 @@ import { markPushes, type PushPlace } from './pushes.ts';
 export interface Concerned {
   users: readonly string[];
   /**
-   * Rooms whose members must be scanned for targets: members who want notifications of every message. `everyone` (for @all):
-   * all members except those who want no notifications.
+   * Rooms whose members must be scanned for members who want notifications of every message. With `everyone` (for
+   * @all), all members are targets unless they turned notifications off.
    */
   rooms: readonly { room: string; everyone: boolean }[];
   /** When to check whether `users` have read the messages, as Unix ms. */
@@ -62,7 +62,7 @@ export interface DueWrites {
       room: string;
       users: readonly string[];
       due: number;
-      /** Those of `users` who have devices. */
+      /** The users among `users` who have devices. */
       pushes: readonly string[];
       pushDue: number;
       next?: number;
@@ -264,7 +264,7 @@ export function markDueRooms(
     );
   if (everyone) update(sql`everyone = 1`, sql`everyone IS NULL`);
   update(sql`again = 1`, sql`claimed = 1`);
-  // Ignores times in the far future: they were stored before the clock was set back.
+  // Ignores times in the far future, which were stored before the clock was set back.
   update(
     sql`due = done + ${pauseMs}`,
     sql`due IS NULL AND done + ${pauseMs} > ${due} AND done <= ${due + pauseMs}`,

@@ -6,22 +6,22 @@ import type { Work } from '../engine/work.ts';
 import type { RoomRow } from './room.ts';
 import { type KnownRooms, knownRooms } from './select.ts';
 
-/** Of a time in milliseconds since 1970: the number of its day, by UTC. */
+/** Returns the number of the day of a time in Unix ms, by UTC. */
 export const dayOf = (at: number): number => Math.floor(at / (24 * 60 * 60 * 1000));
 
 export interface DayWrites {
-  /** Forgets how many messages were sent on the days before that time. */
+  /** Deletes the message counts of the days before `before`. */
   forgetDays: { in: { before: number }; out: Nothing };
 }
 
 export interface DayReads {
-  /** How many messages were sent in these rooms, by day, from that day on; days without any are left out. */
+  /** The number of messages sent in these rooms, by day, from day `from` on. Days without messages are left out. */
   messagesByDay: { in: KnownRooms & { from: number }; out: { day: number; messages: number }[] };
-  /** How many messages were sent in each of these rooms from that day on; rooms that do not exist are left out. */
+  /** The number of messages sent in each of these rooms from day `from` on. Unknown rooms are left out. */
   messagesIn: { in: { rooms: readonly string[]; from: number }; out: { room: string; messages: number }[] };
 }
 
-/** How many messages were sent, by room and day; those of a room's last day are in its row. */
+/** The number of messages sent, by room and day. The row of the room has the count of its last day. */
 export const days = table<{ room: string; day: number; messages: number }>('chat_days', ['room', 'day'], {
   room: 'room',
   day: 'day',
@@ -29,8 +29,8 @@ export const days = table<{ room: string; day: number; messages: number }>('chat
 });
 
 /**
- * The messages of the last day of a room, with one that is sent now. The day before is stored apart. If a clock was set
- * back, the message counts for the last day all the same.
+ * Returns the message count of the room's last day, after adding a message sent at `at`. On a new day it stores the
+ * count of the former last day. If the clock was set back, the message counts for the last day.
  */
 export function withOneMore(work: Work, { id, sent }: RoomRow, at: number): NonNullable<RoomRow['sent']> {
   const day = dayOf(at);

@@ -45,7 +45,7 @@ export function setRoom(work: Work, row: RoomRow): void {
 export function deleteRoomRow(work: Work, id: string): void {
   const { num } = existingRoom(work, id);
   work.set(work.rooms, id, null);
-  // A room of this id may be made again in this transaction, and has none of them.
+  // The transaction may create a room with this ID again, which must not have these rows.
   for (const rows of work.tables.values()) {
     for (const [key, { row, ...one }] of rows) {
       const { room } = (row ?? one.key) as { room?: string };
@@ -57,13 +57,13 @@ export function deleteRoomRow(work: Work, id: string): void {
   work.change(() => work.deletedRooms.pop());
 }
 
-/** The keys under which `formerRooms` may have a deleted room of that id. */
+/** Returns the keys of `formerRooms` for a deleted room with that ID, and for all rooms that a restore lost. */
 export const formerKeys = (work: Work, id: string): [own: { digest: string }, lost: { digest: string }] => [
   { digest: work.digest(`room ${id}`) },
   { digest: '' },
 ];
 
-/** A loader of the id of one room by something else than its id; null where there is none. */
+/** A loader that finds the ID of a room by other columns; null if there is no such room. */
 type RoomLoader<Of extends object> = ValueLoader<Of, string | null>;
 
 function roomLoaderBy<Of extends object>(
@@ -101,7 +101,7 @@ const byPublicName = roomLoaderBy<{ key: string }>(
   ({ key }) => [storedNameKey(key)],
 );
 export const publicNameNeed = (key: string): Need => needOf(byPublicName, { key });
-/** The public room of that name, without regard to case. */
+/** Returns the ID of the public room with this `nameKey`. */
 export function publicRoomNamed(work: Work, key: string): string | undefined {
   const isNamed = ({ row }: LoadedRoom) => row.kind === 'public' && nameKey(row.name) === key;
   return foundRoom(work, work.value(byPublicName, { key }), isNamed)?.row.id;
@@ -133,19 +133,22 @@ export function roomMadeBy(work: Work, user: string, clientId: string): RoomRow 
   return foundRoom(work, work.value(byMaker, { user, clientId }), isMade)?.row;
 }
 
-/** The room of the database, or one that this transaction has made or changed, for which this holds. */
+/**
+ * Finds a room for which `holds` is true, as of this transaction, which may have created or changed rooms.
+ * @param stored the ID of the room that the database has
+ */
 function foundRoom(
   work: Work,
   stored: string | null,
   holds: (room: LoadedRoom) => boolean,
 ): LoadedRoom | undefined {
   for (const room of work.rooms.values()) if (room !== null && holds(room)) return room;
-  // A loaded room was examined above.
+  // Loads the stored room. If it is loaded already, it was checked above.
   if (stored !== null) loadedRoom(work, stored);
   return undefined;
 }
 
-/** For an operation with a transaction of its own. */
+/** Only for rules that run `alone`, because changes of the same transaction are not taken into account. */
 const emptyRoomsLoader: ValueLoader<{ before: number; most: number }, readonly string[]> = {
   name: 'empty rooms',
   *find({ transaction }, work, needs) {
@@ -166,20 +169,20 @@ const emptyRoomsLoader: ValueLoader<{ before: number; most: number }, readonly s
 export const emptyRoomsNeed = (before: number, most: number): Need =>
   needOf(emptyRoomsLoader, { before, most });
 
-/** Private rooms without members since before that time. */
+/** Returns private rooms that have had no members since before `before`. */
 export const emptyRooms = (work: Work, before: number, most: number): RoomRow[] =>
   work
     .value(emptyRoomsLoader, { before, most })
     .flatMap((id) => getRoom(work, id) ?? [])
-    // Somebody may have come before the room was locked.
+    // A user may have become a member before the room was locked.
     .filter(({ emptySince }) => emptySince !== undefined && emptySince < before);
 
-/** The columns that most transactions change of a room. */
+/** Most transactions change only these columns of a room. */
 const often: Columns = ['head', 'last_seq', 'day', 'sent'];
 const columns: Columns = ['num', ...roomFields];
 export function* storeRooms(place: Place, work: Work): Asking<void> {
   const { dialect, transaction } = place;
-  // Before the others are made: one may be named as a deleted one was.
+  // First, because a new room may have the name of a deleted room.
   for (const num of work.deletedRooms) retire(place, num);
   const rooms = [...work.rooms.values()].filter((room) => room !== null);
   const made = rooms.filter(({ num }) => num === undefined);
@@ -189,10 +192,10 @@ export function* storeRooms(place: Place, work: Work): Asking<void> {
     transaction.later(sql`UPDATE chat_rooms SET ${raw(set)} WHERE ${dialect.each(['num'], nums)}`);
   };
   const known = rooms.filter(({ num }) => num !== undefined);
-  // Another room may take the name that one gives up, and two may change theirs.
+  // Cleared before the new names are stored, because a room may take the former name of another, or two may swap names.
   const isRenamed = ({ row, stored }: LoadedRoom) => row.kind === 'public' && row.name !== stored?.name;
   update('public_key = NULL', known.filter(isRenamed));
-  // A room that is made may have the `clientId` of one that its maker has lost.
+  // Cleared first, because a new room may have the `clientId` of a room that its creator lost.
   update(
     'client_id = NULL',
     known.filter(({ row, stored }) => row.clientId !== stored?.clientId),
@@ -211,7 +214,7 @@ export function* storeRooms(place: Place, work: Work): Asking<void> {
   );
 }
 
-/** Gives rooms that the transaction makes their numbers. */
+/** Inserts new rooms and sets their numbers. */
 function* makeRooms({ dialect, transaction }: Place, made: readonly LoadedRoom[]): Asking<void> {
   const rows = made.map(({ row }) => roomRow(row));
   const nums = yield* transaction.query(dialect.insert('chat_rooms', roomFields, rows, 'RETURNING num, id'));
@@ -219,7 +222,7 @@ function* makeRooms({ dialect, transaction }: Place, made: readonly LoadedRoom[]
   for (const room of made) room.num = byId.get(room.row.id);
 }
 
-/** A deleted room keeps nothing but its messages, which are deleted step by step: see `Background`. */
+/** Deletes the data of a room except its messages, which are deleted step by step: see `Background` and `purger`. */
 function retire({ transaction, subjects }: Place, num: number): void {
   transaction.later(sql`DELETE FROM chat_members WHERE room = ${num}`);
   for (const { name, columns } of subjects.tables) {

@@ -4,7 +4,7 @@ import { loadedMembers } from '../members/loaded.ts';
 import { memberColumns, memberFrom } from '../members/member.ts';
 import { isReadable, type RoomRecord } from './room.ts';
 
-/** The rooms that a user has made, and whether the user may know of them. */
+/** The IDs of the rooms that a user created, and whether the user may know of each room. */
 const madeRooms: ValueLoader<{ user: string }, ReadonlyMap<string, boolean>> = {
   name: 'rooms of a maker',
   keyOf: ({ user }) => user,
@@ -27,7 +27,7 @@ const madeRooms: ValueLoader<{ user: string }, ReadonlyMap<string, boolean>> = {
 };
 export const madeRoomsNeed = (user: string): Need => needOf(madeRooms, { user });
 
-/** @returns those that the maker may know of, and those that the maker has lost */
+/** @returns how many of the user's rooms the user may know of (`left`), and how many the user lost */
 export function countRoomsMadeBy(work: Work, user: string): { left: number; lost: number } {
   const made = new Map(work.value(madeRooms, { user }));
   for (const [id, room] of work.rooms) {

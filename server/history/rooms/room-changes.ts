@@ -9,7 +9,7 @@ import type { StoredMessage } from '../messages/message.ts';
 import { deleteRoomRow, formerKeys, getRoom, setRoom } from './loaded.ts';
 import { type RoomRecord, type RoomRow, type RoomState, withoutRuleFields } from './room.ts';
 
-/** The last heads of deleted rooms: see `formerKeys`. */
+/** The heads of deleted rooms: see `formerKeys`. */
 export const formerRooms = table<{ digest: string; head: number }>('chat_former_rooms', ['digest'], {
   digest: 'digest',
   head: 'head',
@@ -21,8 +21,8 @@ export function requireRoom(work: Work, id: string): RoomRow {
 }
 
 /**
- * The room of a member: somebody who was removed while the request was under way is none. @throws RequestError
- * `unknown_room`
+ * Returns the room if the user is a member. The user may have been removed during the request.
+ * @throws RequestError `unknown_room`
  */
 export function requireRoomOf(work: Work, id: string, user: string): RoomRow {
   const room = requireRoom(work, id);
@@ -39,7 +39,7 @@ export function recordOf(work: Work, row: RoomRow): RoomRecord {
 export function removeRoom(work: Work, room: RoomRow, changes: Change[]): void {
   const gone = recordOf(work, room);
   deleteRoomRow(work, room.id);
-  // The id of a room that a user has made never comes again: see `newRoomId`.
+  // IDs of rooms that users created are random, so they are never reused: see `newRoomId`.
   if (!/^[ud]-/.test(room.id) && room.head > 0) {
     const [own] = formerKeys(work, room.id);
     work.put(formerRooms, { ...own, head: room.head });
@@ -56,12 +56,12 @@ export function countPins(work: Work, { pins: _, ...room }: RoomRow, now: number
   setRoom(work, { ...room, ...(now === 0 ? {} : { pins: now }) });
 }
 
-/** A message that is not too old: see `expire`. */
+/** Returns the message, unless it expired: see `expire`. */
 export function messageIn(work: Work, room: RoomRow, seq: number): StoredMessage | undefined {
   return seq < room.firstSeq ? undefined : getMessage(work, room.id, seq);
 }
 
-/** Whether something was decided for another state of the room, or for another room: a new one may have the id of a deleted one. */
+/** Whether a decision was based on another state of the room, or on a deleted room with the same ID. */
 export function isStale(room: RoomRow, decidedFor: RoomState = room): boolean {
   return decidedFor.access !== room.access || decidedFor.createdAt !== room.createdAt;
 }
@@ -83,8 +83,8 @@ export function emptyRoom(id: string, kind: RoomRow['kind'], name: string, at: n
 }
 
 /**
- * An empty room under an id of the site, which a deleted one may have had: the numbers go on after those, and clients that
- * know these begin again. See `isKnown` in chat/rooms.ts.
+ * Returns an empty room with an ID that the site chose. If a deleted room had this ID, the numbers continue after that
+ * room's, and its clients must discard their copies: see `canContinueFrom` in chat/rooms.ts.
  */
 export function siteRoom(work: Work, id: string, kind: RoomRow['kind'], name: string, at: number): RoomRow {
   const room = emptyRoom(id, kind, name, at);

@@ -5,10 +5,10 @@ import { isBanned, isMember, type MemberRecord } from '../members/member.ts';
 import type { StoredMessage } from '../messages/message.ts';
 import { nameKey, storedNameKey } from '../text-keys.ts';
 
-/** Whether a user made the room, and not the settings, a session or the API. */
+/** Whether a user created the room, not the settings, a session or the API. */
 export const isUserRoom = (room: string): boolean => room.startsWith('u-');
 
-/** A room as it is stored. `access` rises when somebody becomes a member, stops being one, or gets another role. */
+/** A room as stored. `access` rises with each change of a membership, a role, a mute or a ban. */
 export interface RoomRecord {
   id: string;
   kind: RoomKind;
@@ -16,33 +16,36 @@ export interface RoomRecord {
   topic?: string;
   head: number;
   lastSeq: number;
-  /** The oldest message that is left: those before it are too old. 1 as long as none has gone. */
+  /** The oldest unexpired message; 1 if no message has expired. */
   firstSeq: number;
   access: number;
-  /** How many members it has. */
+  /** The number of members. */
   members: number;
-  /** Milliseconds since 1970. */
+  /** Unix ms. */
   createdAt: number;
-  /** Only those that differ from the settings of a new room. */
+  /** The settings that differ from the defaults in `roomSettings`. */
   settings: RoomSettings;
-  /** Which of the pair of a direct room want previews of links: the first, the second, or both; absent for none. */
+  /** Which users of `pair` want link previews: the first (`low`), the second, or both. Absent if neither does. */
   previewsOf?: 'low' | 'high' | 'both';
-  /** Open reports of messages that are not too old; absent for none. */
+  /** The number of open reports of unexpired messages. Absent if 0. */
   reports?: number;
-  /** Pinned messages that are not too old; absent for none. */
+  /** The number of unexpired pinned messages. Absent if 0. */
   pins?: number;
-  /** The head when what was known before said nothing any more: so much had changed at once, or another room had the id. */
+  /**
+   * The head at the last reset. Clients must discard an older state, because an erasure or a restore changed it, or
+   * because it belongs to a deleted room with the same ID.
+   */
   reset?: number;
-  /** Both users of a direct room; absent if one of them was erased. */
+  /** Both users of a direct room. Absent if one of them was erased. */
   pair?: readonly [string, string];
-  /** The newest message as it is now, with its whole text. */
+  /** The newest message in its current state, with its whole text. */
   last?: StoredMessage;
 }
 
-/** A room as it was when something was decided; `createdAt` tells it from another one of its id. */
+/** The state of a room on which a decision was based. `createdAt` distinguishes rooms with the same ID. */
 export type RoomState = Pick<RoomRecord, 'access' | 'createdAt'>;
 
-/** A copy: the record of a room in memory goes on. */
+/** Copies the state, because the record of a room in memory changes. */
 export function stateOf({ access, createdAt }: RoomState): RoomState {
   return { access, createdAt };
 }
@@ -56,14 +59,14 @@ export function wantsPreviews(
   return previewsOf === 'both' || pair[previewsOf === 'low' ? 0 : 1] === user;
 }
 
-/** The other one of the two who have a direct room. */
+/** Returns the peer of a user in a direct room. */
 export function otherOf(pair: RoomRecord['pair'], user: string): string | undefined {
   return pair?.find((one) => one !== user);
 }
 
 /**
- * Before the first message of a direct room, neither of the two is shown that the other one has opened it, nor what the
- * other one does there.
+ * Whether the users of a room may see each other's activity there. In a direct room without messages, neither user may
+ * see that the other opened it, or what the other does there.
  */
 export const hasBegun = ({ kind, lastSeq }: Pick<RoomRecord, 'kind' | 'lastSeq'>): boolean =>
   kind !== 'direct' || lastSeq > 0;
@@ -90,13 +93,13 @@ export const roomSettings: {
 
 const settings = Object.entries(roomSettings) as [keyof RoomSettings, { column: ColumnName }][];
 
-/** What only the rules need of a room. */
+/** Fields of a room that only the rules need. */
 interface RuleFields {
   createdBy?: string;
   clientId?: string;
-  /** Since when the room has no members. */
+  /** Since when the room has no members, as Unix ms. */
   emptySince?: number;
-  /** How many messages were sent on the last day with any. */
+  /** The number of messages on the last day with messages. */
   sent?: { day: number; messages: number };
 }
 
@@ -109,14 +112,17 @@ const ruleFields: Readonly<Record<keyof RuleFields, true>> = {
   sent: true,
 };
 
-/** The room as other servers and the chat get it. */
+/** Returns the room as other servers and the chat get it. */
 export function withoutRuleFields(row: RoomRow): Omit<RoomRecord, 'last'> {
   const room = { ...row };
   for (const field of Object.keys(ruleFields) as (keyof RuleFields)[]) delete room[field];
   return room;
 }
 
-/** The columns of a room with their values: all rooms have the required ones, and only rules read those of `RuleFields`. */
+/**
+ * The columns of a room. `required` columns are set in all rooms. Only the rules read `for rules` columns, and
+ * `for indexes` columns are used in conditions only.
+ */
 const columns: readonly {
   readonly column: ColumnName;
   readonly is?: 'required' | 'for rules' | 'for indexes';
@@ -151,15 +157,15 @@ const columns: readonly {
   { column: 'sent', is: 'for rules', value: ({ sent }) => sent?.messages },
 ];
 
-/** The columns that are written of a room. */
+/** The columns to write for a room. */
 export const roomFields: Columns = columns.map(({ column }) => column);
 
-/** The columns that are NULL in a room that is being deleted. */
+/** The columns that are set to NULL when the room is deleted. */
 export const optionalRoomFields: Columns = columns
   .filter(({ is }) => is !== 'required')
   .map(({ column }) => column);
 
-/** The values of `roomFields`. */
+/** Returns the values of `roomFields`. */
 export const roomRow = (room: RoomRow): Value[] => columns.map(({ value }) => value(room) ?? null);
 
 const selected = (...kinds: readonly ('required' | 'for rules' | undefined)[]): string =>
@@ -200,7 +206,7 @@ function settingsFrom(row: Row): RoomSettings {
   );
 }
 
-/** A room with the fields that only the rules need. */
+/** Builds a room with the fields that only the rules need. */
 export const roomRowFrom = (row: Row): RoomRow => ({
   ...roomFrom(row),
   ...(row.created_by === null ? {} : { createdBy: row.created_by as string }),
@@ -213,13 +219,13 @@ export const roomRowFrom = (row: Row): RoomRow => ({
 export const roomRowColumns = `num, ${selected('required', undefined, 'for rules')}`;
 
 /**
- * Prefix of the id of a deleted room whose messages are still being deleted, step by step: it may have any number of
- * them, and to delete all at once would hold up everybody. No room that anybody can name has a slash in its id.
+ * The prefix of the ID of a deleted room whose messages are still being deleted. They are deleted step by step, because
+ * a single transaction would block other requests. IDs of other rooms contain no slash.
  */
 export const gone = 'gone/';
 
-/** The condition for such rooms. */
+/** The SQL condition for such rooms. */
 export const goneRooms = `id >= '${gone}' AND id < '${gone}:'`;
 
-/** The most rooms that are examined at once for messages of a user. */
+/** Maximum rooms that one query scans for messages of a user. */
 export const roomsLookedThrough = 5000;

@@ -45,10 +45,10 @@ import { emptyRoom, isStale, newRoom, recordOf, removeRoom, requireRoom, siteRoo
 import { roomSelection, withLastMessages } from './select.ts';
 
 export interface RoomWrites {
-  /** Makes the rooms of the settings that do not exist yet. */
+  /** Creates the rooms of CHAT_ROOMS that do not exist yet. */
   publicRooms: { in: { rooms: readonly { id: string; name: string }[]; at: number }; out: Nothing };
   /**
-   * A room made by a user, who owns it. Codes: `conflict` (a public room has that name, without regard to case),
+   * Creates a room that the user owns. Codes: `conflict` (a public room has that name, regardless of case),
    * `limit_reached` (`most` rooms of this user exist).
    */
   createRoom: {
@@ -64,12 +64,16 @@ export interface RoomWrites {
     };
     out: { room: RoomRecord; repeated: boolean };
   };
-  /** Makes or changes a room for the PHP application. Codes: `conflict` (another kind, or the name of a public room). */
+  /**
+   * Creates or changes a room for the PHP application. Codes: `conflict` (another kind, or the name of a public room).
+   */
   putRoom: {
     in: { id: string; kind: 'public' | 'private'; name: string; topic?: string; at: number };
     out: { room: RoomRecord; created: boolean };
   };
-  /** An empty topic removes it. Codes: `unknown_room`, `conflict` (a public room has that name). */
+  /**
+   * Changes a room. An empty topic removes the topic. Codes: `unknown_room`, `conflict` (a public room has that name).
+   */
   updateRoom: {
     in: {
       room: string;
@@ -80,20 +84,20 @@ export interface RoomWrites {
     } & RoomSettings;
     out: { room: RoomRecord; stale: boolean };
   };
-  /** Deletes the room with all that is in it. Codes: `unknown_room`. */
+  /** Deletes the room with all its data. Codes: `unknown_room`. */
   deleteRoom: { in: { room: string; actor?: string; decidedFor?: RoomState }; out: { stale: boolean } };
   /**
-   * All messages before `firstSeq` are too old: nobody gets them any more, and they are deleted step by step. Never falls.
-   * Codes: `unknown_room`.
+   * Expires all messages before `firstSeq`. They are no longer returned, and are deleted step by step. No-op if the
+   * room's `firstSeq` is not lower. Codes: `unknown_room`.
    */
   expire: { in: { room: string; firstSeq: number }; out: Nothing };
-  /** Deletes private rooms that have had no members since before `before`, so many at a time. */
+  /** Deletes up to `most` private rooms that have had no members since before `before`. */
   deleteEmptyRooms: { in: { before: number; most: number }; out: { deleted: number } };
   /**
-   * The direct room of these two; the first becomes a member. Codes: `forbidden` (the other one has blocked the
-   * first, or is nobody).
-   * @param in.otherName of the other one on the site; it does not replace a name that the chat has
-   * @returns `repeated`: the first was a member
+   * Returns the direct room of `by` and `other`, and makes `by` a member. Creates the room if necessary. Codes:
+   * `forbidden` (`other` blocked `by`, or is the ID of deleted users).
+   * @param in.otherName the site's name of `other`, which does not replace a name that the chat knows
+   * @returns `repeated`: `by` was a member before
    */
   openDirect: {
     in: { id: string; by: User; other: string; otherName?: string; at: number };
@@ -102,9 +106,9 @@ export interface RoomWrites {
 }
 
 export interface RoomReads {
-  /** For the start: all rooms that everybody may read. */
+  /** All public rooms, which are read at the start. */
   publicRooms: { in: null; out: RoomRecord[] };
-  /** `bare`: without its last message, so that it takes no longer for one that has messages. */
+  /** `bare`: without the last message, so that the time does not reveal whether the room has messages. */
   room: { in: { room: string; bare?: true }; out: RoomRecord | null };
 }
 
@@ -119,7 +123,7 @@ export const publicRooms: Rule<RoomWrites['publicRooms']> = {
   },
 };
 
-/** Together with those that the maker has lost, the rooms of somebody may be this many times the limit. */
+/** The rooms of a user, including rooms that the user lost, are limited to `most` times this. */
 const timesWithLost = 10;
 
 export const createRoom: Rule<RoomWrites['createRoom']> = {
@@ -140,7 +144,8 @@ export const createRoom: Rule<RoomWrites['createRoom']> = {
       const { left, lost } = countRoomsMadeBy(work, by.id);
       if (left >= most || left + lost >= most * timesWithLost) refuse('limit_reached');
     }
-    // A user who has lost the room that was made first does not learn whether it is still there. No client can give this id.
+    // The user lost the room of this `clientId`, and must not learn whether it still exists, so a new room gets the
+    // `clientId`. Clients cannot send the ID that the old room gets.
     if (repeat !== undefined) setRoom(work, { ...repeat, clientId: `lost ${repeat.id}` });
     const room = newRoom(
       work,
@@ -254,7 +259,7 @@ export const openDirect: Rule<RoomWrites['openDirect']> = {
   },
 };
 
-/** @throws RequestError `conflict` when a public room but `except` has that name */
+/** @throws RequestError `conflict` if a public room other than `except` has that name */
 export function checkName(work: Work, name: string, except?: string): void {
   const other = publicRoomNamed(work, nameKey(name));
   if (other !== undefined && other !== except) refuse('conflict', 'a public room of that name exists');
@@ -293,7 +298,7 @@ function update(
   return updated;
 }
 
-/** The settings of a change that differ from those of the room. */
+/** Returns the settings of a change that differ from the room's current settings. */
 function newSettings(room: RoomRow, change: RoomSettings): RoomSettings {
   const names = Object.keys(roomSettings) as (keyof RoomSettings)[];
   const changed = names.filter((name) => {
@@ -309,7 +314,7 @@ function stored(settings: RoomSettings): RoomSettings {
   return Object.fromEntries(Object.entries(settings).filter(isStored));
 }
 
-/** Both users of a direct room, in the same order whoever opens it. */
+/** Returns both users of a direct room in a fixed order. */
 function pairOf(a: string, b: string): readonly [string, string] {
   return a < b ? [a, b] : [b, a];
 }

@@ -3,7 +3,7 @@ import type { Row } from '../engine/table.ts';
 import { messageFrom } from '../messages/message.ts';
 import { type RoomRecord, roomColumns, roomFrom } from './room.ts';
 
-/** The rooms that a user may know of: all public ones but `except`, and those of `rooms`. */
+/** The rooms that a user may know of: all public rooms except `except`, and `rooms`. */
 export interface KnownRooms {
   rooms: readonly string[];
   except: readonly string[];
@@ -19,7 +19,7 @@ export const roomNumber = (id: string): Sql => sql`(SELECT num FROM chat_rooms W
 export const isUnexpired = (room: string): Sql =>
   sql`seq >= (SELECT first_seq FROM chat_rooms WHERE id = ${room})`;
 
-/** A table of the rooms that a user may know of. */
+/** Returns a subquery of the rooms that a user may know of. */
 export function knownRooms(dialect: Dialect, { rooms, except }: KnownRooms): Sql {
   const open =
     except.length === 0
@@ -29,7 +29,7 @@ export function knownRooms(dialect: Dialect, { rooms, except }: KnownRooms): Sql
   return sql`(SELECT num, id AS room_id, name, kind, first_seq, last_seq, day, sent FROM chat_rooms WHERE ${open}${own})`;
 }
 
-/** The numbers of the rooms with these ids, as far as they exist. */
+/** Finds the numbers of the rooms with these IDs. Unknown IDs are left out. */
 export function* findRoomNumbers(dialect: Dialect, ids: readonly string[]): Asking<Map<string, number>> {
   if (ids.length === 0) return new Map();
   const rows = yield* ask(sql`SELECT id, num FROM chat_rooms WHERE ${inList(dialect, 'id', ids)}`);

@@ -31,7 +31,7 @@ export interface StoredThread {
   replies: number;
   /** The authors of the latest replies without `apart`, latest first, up to `namedAuthors`. */
   authors: ThreadAuthor[];
-  /** The excluded users who have written replies. */
+  /** The excluded users who wrote replies. */
   apart: ThreadAuthor[];
   /** The number of new replies, up to `mostNewReplies`. See `unread`. */
   fresh: number;
@@ -39,7 +39,7 @@ export interface StoredThread {
 
 export interface ThreadReads {
   /**
-   * Returns those of the threads that have replies.
+   * Returns the threads among `threads` that have replies.
    * @param in.apart users excluded from `authors` and listed in `apart` instead
    * @param in.unread counts the replies after message `after` by users other than `user` and `apart`, as `fresh`
    */

@@ -1,15 +1,15 @@
 import { chmodSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 
-/** Milliseconds to wait for a process that is shutting down. */
+/** How long to wait for a process that is shutting down. */
 const timeoutMs = 1000;
 /** The result code SQLITE_BUSY. */
 const busyCode = 5;
 
 /**
  * Takes an exclusive lock, and keeps it until `close` or until the process ends, even by kill -9. Node cannot lock a
- * file, but SQLite can, with an open transaction on an empty database. The file is never deleted: another process may
- * already wait for it, and a third would create and lock a new file.
+ * file, but SQLite can, with an open transaction on an empty database. The file is never deleted, because another
+ * process may already wait for it, and a third would create and lock a new file.
  * @param lock path of the lock file, which is created if missing
  * @param inUse error message if another process holds the lock
  * @returns the claim; `close` may be called twice

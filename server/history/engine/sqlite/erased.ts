@@ -36,13 +36,13 @@ export function listErased(path: string, erasures: readonly ListedErasure[]): vo
   }
 }
 
-/** A fingerprint of the list at one moment: its length and SHA-256. */
+/** A fingerprint of the list at one moment, by its length and SHA-256. */
 export interface ListedBefore {
   bytes: number;
   sha256: string;
 }
 
-/** @param most the bytes to hash; by default all */
+/** Returns the fingerprint of the list. @param most maximum bytes to hash; by default all */
 export async function listedNow(path: string, most = Number.POSITIVE_INFINITY): Promise<ListedBefore> {
   const hash = createHash('sha256');
   let bytes = 0;

@@ -15,7 +15,7 @@ const maxPendingTexts = 50;
 interface RoomToPurge {
   num: number;
   upTo: number;
-  /** The room itself is deleted, too. */
+  /** Whether the room itself is deleted. */
   isDeleted: boolean;
 }
 

@@ -12,8 +12,8 @@ import {
 import { isFull } from './protocol.ts';
 
 /**
- * Messages of a block, whose bits share one number, and blocks of a group likewise. The rows of a block are adjacent,
- * so a message changes few pages of the file. The row of a group rules out 1,024 messages at once.
+ * Messages in a block, and blocks in a group. A row of the index has one bit for each of them. The rows of a block are
+ * adjacent, so a message changes few pages of the file. The row of a group rules out 1,024 messages at once.
  */
 const bitsPerNumber = 32;
 const blockOf = (seq: number): number => Math.floor((seq - 1) / bitsPerNumber);
@@ -29,8 +29,8 @@ const bitsUpTo = (bit: number): number => -1 >>> (bitsPerNumber - 1 - bit);
 const maxRows = 128;
 
 /**
- * The search index, in its own file next to the history. It tells which messages of a room have all terms of a query.
- * It is built from the history, and rebuilt if it is damaged or belongs to another copy of the history.
+ * The search index, in its own file next to the history. It finds the messages of a room that have all terms of a
+ * query. It is built from the history, and rebuilt if it is damaged or belongs to another copy of the history.
  */
 export class SearchIndex {
   readonly db: DatabaseSync;

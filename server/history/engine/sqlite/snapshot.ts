@@ -13,7 +13,7 @@ import { erasedDigest, erasedSince, type ListedBefore } from './erased.ts';
 import { digestKeyOf, migrate } from './migrations.ts';
 import { openSqliteHistory } from './sqlite.ts';
 
-/** Milliseconds to wait if another program has locked the file. */
+/** How long to wait while another program locks the file. */
 const lockTimeoutMs = 5000;
 /** Pages of 4 KB between two progress reports. */
 const pagesPerStep = 2500;

@@ -13,11 +13,11 @@ import { type Batch, type Request, readsAtStart } from './protocol.ts';
 /** Delays in milliseconds before a failed start of a thread is retried. They double with each attempt. */
 const restartDelaysMs = { shortest: 500, longest: 30_000 };
 
-/** Milliseconds until a new message starts the search thread, which follows the history at the same interval. */
+/** A new message starts the search thread after this time. The thread follows the history at the same interval. */
 const indexDelayMs = 1000;
 
 /**
- * Opens the history in one SQLite file, in WAL mode. After the start the main thread does not access the disk: one
+ * Opens the history in one SQLite file, in WAL mode. After the start the main thread does not access the disk. One
  * thread writes, one reads, one searches. The latter two start on demand, because each takes 8 MB. If a thread cannot
  * start, its calls fail with `storage_unavailable`, and the start is retried. The file belongs to one chat server;
  * other programs, such as a backup, may read it.

@@ -38,15 +38,15 @@ const maxBatch = { calls: 1000, characters: 16 * 1024 * 1024 };
 /** The size in bytes to which the WAL is truncated: where SQLite runs its automatic checkpoint, at 1,000 pages. */
 const maxWal = 1000 * 4096;
 
-/** Milliseconds to wait if another program, such as a backup, has locked the file. */
+/** How long to wait while another program, such as a backup, locks the file. */
 const lockTimeoutMs = 1000;
 
-/** Milliseconds until a deleted text is removed from the WAL, and between attempts. */
+/** The delay until a deleted text is removed from the WAL, and between attempts. */
 const eraseDelayMs = 10_000;
 
-/** Milliseconds between two deletion steps. */
+/** The delay between two deletion steps. */
 const purgeIntervalMs = 20;
-/** Maximum milliseconds between checks whether the search index has followed. A full disk may block it. */
+/** The maximum delay between checks whether the search index has followed. A full disk may block it. */
 const maxPurgeDelayMs = 1000;
 
 const db = new DatabaseSync(path, { enableForeignKeyConstraints: true, timeout: lockTimeoutMs });
@@ -59,14 +59,14 @@ disk.lend(() => {
   db.exec('PRAGMA secure_delete = ON');
   migrate(db);
   db.prepare('DELETE FROM chat_bans WHERE until <= ?').run(Date.now());
-  // The holders have ended, because the file belongs to one server.
+  // The holders are gone, because the file belongs to one server.
   db.exec('UPDATE chat_consumers SET held_until = 0');
   beginGeneration(db);
   db.exec('UPDATE chat_commits SET num = 0');
 });
 /**
- * Numbers the transactions with changes. Other threads see a commit before the main thread has its changes. The
- * number tells which changes must be dispatched before a read result.
+ * Numbers the transactions with changes. Other threads see a commit before the main thread has its changes. With the
+ * number, the main thread dispatches these changes before the result of a read.
  */
 const nextCommit = db.prepare('UPDATE chat_commits SET num = num + 1 RETURNING num');
 // The WAL grows beyond this, for example during a backup, and SQLite would not shrink the file otherwise.
