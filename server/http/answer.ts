@@ -36,12 +36,12 @@ export function send(
   end(res, req.method === 'HEAD' ? '' : body);
 }
 
-/** Limits of what a client may still send after it has its answer. */
+/** Limits for reading the rest of a request's body after the response. */
 const linger = { ms: 3000, bytes: 64 * 1024 * 1024 };
 
 /**
- * Ends an answer. The rest of the request's body is read and dropped, up to a limit: closing a connection with unread
- * input would lose the answer.
+ * Ends a response. First reads and drops the rest of the request's body up to a limit, because closing a connection
+ * with unread input would lose the response.
  */
 export function end(res: ServerResponse, body: string): void {
   const { req } = res;
@@ -60,7 +60,7 @@ export function end(res: ServerResponse, body: string): void {
   req.on('data', count).once('end', finish).once('close', finish).resume();
 }
 
-/** The error by which clients of Engine.IO 3 recognise a newer server (`Server.errors` of engine.io). */
+/** Clients of Engine.IO 3 recognise a newer server by this error (`Server.errors` of engine.io). */
 const engineError = { code: 5, message: 'Unsupported protocol version' };
 
 function errorBody(code: HttpErrorCode): string {
@@ -68,7 +68,7 @@ function errorBody(code: HttpErrorCode): string {
   return JSON.stringify(code === 'unsupported_protocol' ? { ...engineError, error } : { error });
 }
 
-/** Answers `{"error":{"code","message"}}` with the status of the code. */
+/** Sends `{"error":{"code","message"}}` with the status of the code. */
 export function answerError(
   res: ServerResponse,
   code: HttpErrorCode,
@@ -87,12 +87,12 @@ export function answerError(
   end(res, body);
 }
 
-/** Milliseconds that a client has to receive such an answer. */
+/** A client must receive a response of `answerErrorRaw` within this time (ms). */
 const rawAnswerTimeout = 2000;
 
-/** The same answer on a bare connection: for a refused upgrade, or a request that could not be parsed. */
+/** Sends the same response on a bare connection, for a rejected upgrade or a request that could not be parsed. */
 export function answerErrorRaw(socket: Duplex, code: HttpErrorCode, retryAfterMs?: number): void {
-  // The client may be gone already, which is no error.
+  // The client may already have disconnected, which is not an error.
   socket.on('error', () => {});
   if (!socket.writable) return void socket.destroy();
   const unread = setTimeout(() => socket.destroy(), rawAnswerTimeout).unref();
@@ -118,8 +118,8 @@ export function isKnown(etag: string, header: string | undefined): boolean {
 }
 
 /**
- * Whether a page loads this as a picture, a frame or the like. On a page of this very origin it may be part of what a
- * visitor has written.
+ * Whether a page loads this as an image, a frame or similar. On a page of the same origin, the element may come from
+ * content that a visitor wrote.
  */
 export function isEmbedded(req: IncomingMessage): boolean {
   const dest = req.headers['sec-fetch-dest'] ?? 'empty';

@@ -17,16 +17,16 @@ import {
 import { answerError, answerJson } from './answer.ts';
 import { answerZip, type ZipFile } from './zip.ts';
 
-/** The messages of an erased user lose their author, or are deleted. */
+/** What happens to the messages of an erased user. They lose their author, or are deleted. */
 const erasedMessages = ['anonymise', 'delete'] as const;
 type ErasedMessages = (typeof erasedMessages)[number];
 
-/** PHP sites keep ids as integers or as strings. */
+/** PHP sites store IDs as integers or as strings. */
 const siteUserId = z.union([ownUserId, z.int().min(1).transform(String)]);
 
 const namedUser = z.object({ id: siteUserId, name: userName });
 
-/** The bodies of the PHP application's requests, by their name in `routes`. */
+/** The request bodies of the PHP application, by their name in `routes`. */
 export const bodies = {
   message: z.object({
     user: namedUser.transform(({ id, name }) => ({ id, name: name || id })),
@@ -62,7 +62,7 @@ export const bodies = {
 
 type Bodies = { [Name in keyof typeof bodies]: z.output<(typeof bodies)[Name]> };
 
-/** The query of each call that has options. */
+/** The query options of the calls that have any. */
 const erasureQuery = { messages: z.enum(erasedMessages).default('anonymise') };
 const auditQuery = {
   cursor: z
@@ -82,21 +82,24 @@ export interface Api {
   putRoom(room: string, body: Bodies['room']): Promise<{ room: object; created: boolean }>;
   deleteRoom(room: string): Promise<void>;
   changeMembers(room: string, body: Bodies['members']): Promise<number>;
-  /** Makes users known who may not have been here yet. */
+  /** Adds users, even if they have never opened the chat. */
   putUsers(body: Bodies['users']): Promise<void>;
   kick(user: string): Promise<number>;
   ban(user: string, body: Bodies['ban']): Promise<number>;
   unban(user: string): Promise<void>;
   lookUp(user: string): Promise<object | null>;
-  /** All stored data of a user, as the files of an archive; null if the user is unknown. */
+  /** Returns all stored data of a user as the files of an archive, or null if the user is unknown. */
   exportUser(user: string): Promise<AsyncIterable<ZipFile> | null>;
-  /** A page of the audit entries. */
+  /** Returns a page of the audit entries. */
   listActs(query: AuditQuery): Promise<object>;
-  /** The events that wait to be sent to the site, and those without tries left. */
+  /** Returns the events that wait to be sent to the site or have no attempts left. */
   listEvents(): Promise<object>;
-  /** Sends events without tries left again. @returns how many */
+  /**
+   * Retries the events without attempts left.
+   * @returns the number of events
+   */
   retryEvents(): Promise<number>;
-  /** Starts to erase a user, whose messages lose their author or are deleted. */
+  /** Starts to erase a user. */
   eraseUser(user: string, messages: ErasedMessages): Promise<void>;
 }
 
@@ -104,18 +107,18 @@ type Result = { status: number; body: object } | { archive: string; parts: Async
 
 interface Route<Body extends keyof Bodies = keyof Bodies> {
   method: string;
-  /** It may have the placeholder `{room}` or `{user}`. */
+  /** May contain the placeholder `{room}` or `{user}`. */
   template: string;
   /** What the call does, for docs/openapi.json. */
   summary: string;
   path: RegExp;
   names?: 'room' | 'user';
   body: Body;
-  /** The options that the query may have. */
+  /** The allowed options of the query. */
   query?: Readonly<Record<string, z.ZodType>>;
-  /** Statuses of successful answers. */
+  /** Statuses of successful responses. */
   statuses: readonly number[];
-  /** The largest body, in bytes. */
+  /** Maximum bytes of the body. */
   size: number;
   run(api: Api, name: string, body: Bodies[Body], query: object): Promise<Result>;
 }
@@ -275,7 +278,7 @@ export const routes: readonly Route[] = [
   ),
 ];
 
-/** Answers requests under `/api/`. Without a configured key there is no API. */
+/** Creates the handler of requests under `/api/`. Without a configured key, the API is disabled. */
 export function createApi(
   api: Api,
   keys: readonly string[],
@@ -313,7 +316,7 @@ export function answerRequestError(req: IncomingMessage, res: ServerResponse, er
   answerJson(req, res, statusOf[code] ?? 400, errorBody(code, shown), retryAfterMs);
 }
 
-/** The status of an error; 400 for all others. */
+/** The HTTP status of an error code. All other codes are 400. */
 export const statusOf: Partial<Record<RequestError['code'], number>> = {
   forbidden: 403,
   muted: 403,
@@ -336,7 +339,7 @@ function parseQuery(
 ): { value: object } | { wrong: string } {
   const given = [...options.keys()];
   if (given.some((name) => !Object.hasOwn(known, name))) {
-    // A proxy may have decoded a slash in an id: the erasure of `ben/ban` would lift the ban of `ben`.
+    // A proxy may have decoded a slash in an ID. Erasing the user `ben/ban` would then lift the ban of `ben`.
     return {
       wrong:
         'query: this call has no such option; an id with a slash needs an address at which no proxy decodes it',
@@ -347,12 +350,12 @@ function parseQuery(
   return parsed.success ? { value: parsed.data } : { wrong: issueOf(parsed.error, 'query') };
 }
 
-/** The body, or null if it is larger than `most` bytes. */
+/** Returns the body, or null if it is larger than `most` bytes. */
 export async function readBody(req: IncomingMessage, most: number): Promise<string | null> {
   if (Number(req.headers['content-length'] ?? 0) > most) return null;
   const pieces: Buffer[] = [];
   let size = 0;
-  // The rest of a refused body is read too: see `end`.
+  // Keeps the request open, because `end` reads the rest of a rejected body.
   for await (const piece of req.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     size += piece.length;
     if (size > most) return null;

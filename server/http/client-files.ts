@@ -15,7 +15,7 @@ export interface ClientFile {
 /** The output of `npm run build`. */
 export const clientFolder = new URL('../../client/dist/', import.meta.url);
 
-/** The pages with an address of their own. */
+/** The paths of the pages, by file name. */
 const pages: Readonly<Record<string, string>> = { 'index.html': '/', 'moderate.html': '/moderate' };
 
 const types: Record<string, string> = {
@@ -26,15 +26,15 @@ const types: Record<string, string> = {
   '.map': 'application/json',
 };
 
-/** The build writes these beside a file: client/compress-plugin.ts. */
+/** The build writes these files next to the original: see client/compress-plugin.ts. */
 const compressed: readonly [Coding, string][] = [
   ['br', '.br'],
   ['gzip', '.gz'],
 ];
 
 /**
- * The built browser client, read into memory once, by path. Only paths in this map are served, so none can lead out of
- * the folder. Empty when the client has not been built.
+ * Reads the built browser client into memory once, by path. Only paths in this map are served, so a request cannot
+ * leave the folder. The map is empty if the client is not built.
  */
 export function readClientFiles(folder = clientFolder): ReadonlyMap<string, ClientFile> {
   const files = new Map<string, ClientFile>();
@@ -50,7 +50,7 @@ export function readClientFiles(folder = clientFolder): ReadonlyMap<string, Clie
     }
     files.set(pages[name] ?? `/${name}`, {
       type,
-      // The build names the files under assets/ by their content.
+      // The build derives the names under assets/ from the content.
       cacheControl: name.startsWith('assets/') ? 'public, max-age=31536000, immutable' : 'no-cache',
       forms,
     });
@@ -58,17 +58,19 @@ export function readClientFiles(folder = clientFolder): ReadonlyMap<string, Clie
   return files;
 }
 
-/** What the chat's own pages say about the site. */
+/** Addresses of the site that the chat's own pages need. */
 interface SiteAddresses {
   readonly login: string;
-  /** Templates for the picture and the page of a user; absent if the page can use those of the settings. */
+  /**
+   * Templates for the avatar and the profile page of a user. Absent if the page can use the templates in the settings.
+   */
   readonly avatar?: string | undefined;
   readonly profile?: string | undefined;
 }
 
 /**
- * Returns the addresses for the chat's own pages. They may have another origin than the site, where a path of the site
- * leads nowhere, so such paths become addresses of the site that the login belongs to.
+ * Returns the addresses for the chat's own pages. Those pages may have another origin than the site, so paths become
+ * full addresses on the site's origin.
  */
 export function siteAddresses(
   login: string,
@@ -76,14 +78,15 @@ export function siteAddresses(
   origins: readonly string[],
 ): SiteAddresses {
   const origin = URL.parse(login)?.origin;
-  // The login may be on another host, such as that of a single sign-on. Pages of the site embed the chat.
+  // The login may be on another host, such as a single sign-on. Only origins whose pages embed the chat belong to the
+  // site.
   const site = origin !== undefined && isListed(new Set(origins), origin) ? origin : undefined;
   const absolute = (template: string | undefined) =>
     site !== undefined && template?.startsWith('/') ? site + template : undefined;
   return { login, avatar: absolute(avatar), profile: absolute(url) };
 }
 
-/** Returns the files with the addresses in the pages, where the build left a place for them. */
+/** Returns the files with the addresses inserted into the pages, at the placeholders of the build. */
 export function withSiteAddresses(
   files: ReadonlyMap<string, ClientFile>,
   { login, avatar, profile }: SiteAddresses,

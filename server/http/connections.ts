@@ -9,36 +9,43 @@ import { parserOf } from './node-http.ts';
 
 /** Unanswered requests of one connection. Browsers and proxies send one at a time. */
 const mostUnanswered = 8;
-/** Node parses all requests in one piece of input at once, so pipelined ones must be small. */
+/** Headers of a pipelined request. Node parses all requests in one piece of input at once, so they must be small. */
 const mostPipelinedHeaders = 25;
-/** Bytes. Most requests are refused before their body has arrived. */
+/** Bytes. The connection of a request with a larger body closes after the response. */
 const mostUnreadBody = 65_536;
-/** Milliseconds for the body of a request that is no upload. */
+/** The body of a request must arrive within this time (ms), except for an upload. */
 const longestBody = 30_000;
-/** Milliseconds in which a client must send a request or receive an answer, however it spreads the bytes. */
+/** A client must send a request or receive a response within this time (ms), however slowly its bytes arrive. */
 const defaultPatience = 80_000;
-/** The most connections that wait for their clients; each may wait at least `waitAtLeast` milliseconds. */
+/**
+ * Connections that may wait for their clients. Beyond that, the longest waiting ones are closed, but not before
+ * `waitAtLeast` milliseconds.
+ */
 const mostWaiting = 1000;
 const waitAtLeast = 250;
 /**
- * The same for connections that have sent nothing yet. Each takes half of the memory of one with half a request (11
- * KB), and when thousands of clients come back at once, many of them are late.
+ * The same limit for connections without any input. Each takes half the memory of a connection with half a request (11
+ * KB). When thousands of clients reconnect at once, many of them send late.
  */
 const mostSilent = 6000;
 /**
- * Answers and upgrades that are started per turn of the event loop, so that neither open WebSockets nor new
- * connections, of which Node accepts one a turn, wait for hundreds of them.
+ * The weight of the responses and upgrades that start per event-loop tick. Node accepts one new connection per tick,
+ * and neither new connections nor open WebSockets should wait for hundreds of them.
  */
 const mostInATurn = 32;
 /**
- * The weight of an answer: 4 of them fill a turn. Smaller turns would cost thousands of upgrades more than they help.
+ * The weight of a response, so that 4 responses fill a tick, or 32 upgrades of weight 1. Fewer per tick would slow down
+ * thousands of upgrades more than it helps others.
  */
 const answerWeight = 8;
 
-/** Why a connection was closed by force; a label of the metrics. */
+/** Why a connection was closed by force. Also a label of the metrics. */
 export type HttpBreach = 'pipelining' | 'slow_reader';
 
-/** Limits by address. `connection` and `request` take a place; they return the function that frees it, or null. */
+/**
+ * Limits by address. `connection` and `request` reserve a slot and return the function that releases it, or null if the
+ * limit is reached.
+ */
 export interface Places {
   keyOf(req: IncomingMessage): string;
   connection(socket: Socket): (() => void) | null;
@@ -53,41 +60,41 @@ export interface Bounds {
 }
 
 interface HttpConnection {
-  /** The answer that is being made or sent. */
+  /** The response in progress. */
   current: ServerResponse | undefined;
-  /** The time until which the whole request must have arrived. */
+  /** The deadline for the whole request, by the monotonic clock. */
   bodyUntil: number;
-  /** Later requests, which Node has not got yet. */
+  /** Pipelined requests that are not passed to Node yet. */
   readonly queue: (() => unknown)[];
-  /** Frees its place. */
+  /** Releases the connection's slot. */
   readonly release: () => void;
 }
 
-/** Return values for the parser. It does not know the second, and ends with an error. */
+/** Return values for the parser. It does not know the second value, so it stops with an error. */
 const goOn = 0;
 const refuseRequest = -1;
 
 /**
  * Limits the resources that one client can occupy over plain HTTP, up to the upgrade to a WebSocket: connections by
- * address, unanswered requests, unread answers, and time. Node alone answers all pipelined requests and keeps every
- * answer until it is read, for ever.
+ * address, unanswered requests, unread responses, and time. Node alone answers all pipelined requests and keeps every
+ * response until it is read, without a limit.
  */
 export class Connections {
   readonly #bounds: Bounds;
   readonly #patience: number;
   readonly #open = new Map<Socket, HttpConnection>();
   /**
-   * The time since which a connection waits for its client to send a request or receive an answer. The longest wait is
+   * When a connection started to wait for its client to send a request or receive a response. The longest wait is
    * first.
    */
   readonly #waiting = new Map<Socket, number>();
-  /** The same for connections that have sent nothing yet, as of the last check. */
+  /** The same for connections that were without any input at the last check. */
   readonly #silent = new Map<Socket, number>();
-  /** Whether too many wait, and the longest waiting ones are about to be closed. */
+  /** Whether the longest waiting connections are about to be closed. */
   #closing = false;
-  /** For answers and upgrades. */
+  /** Schedules responses and upgrades. */
   readonly #turns = new Turns(mostInATurn);
-  /** Shared by all: a function each would keep Node's HTTP parser for as long as a WebSocket lives. */
+  /** Shared by all connections, because a function each would keep Node's HTTP parser for the life of a WebSocket. */
   readonly #closed: (this: Socket) => void;
 
   constructor(server: Server, bounds: Bounds, patience = defaultPatience) {
@@ -102,7 +109,10 @@ export class Connections {
     server.on('close', () => clearInterval(timer));
   }
 
-  /** Calls `answer`, at once if possible: a client may have closed its half of the connection after the request. */
+  /**
+   * Calls `answer`, synchronously if possible, because a client may close its half of the connection right after the
+   * request.
+   */
   inTurn(req: IncomingMessage, res: ServerResponse, answer: () => void): void {
     const { socket } = req;
     const connection = this.#open.get(socket);
@@ -130,13 +140,13 @@ export class Connections {
   }
 
   /**
-   * Calls `answer` when it is the turn of this upgrade, unless the client is gone by then. From then on HTTP no longer
-   * manages the connection.
+   * Calls `answer` when this upgrade may start, unless the client has disconnected. HTTP then no longer manages the
+   * connection.
    */
   upgradeInTurn(req: IncomingMessage, answer: () => void): void {
     const { socket } = req;
     this.#heard(socket);
-    // Until then nobody else listens, and an error without a listener ends the process.
+    // The socket has no other listener until then, and an error without a listener ends the process.
     socket.on('error', ignore);
     this.#turns.take(this.#bounds.places.keyOf(req), 1, () => {
       if (socket.destroyed) return;
@@ -146,18 +156,18 @@ export class Connections {
     });
   }
 
-  /** Lifts the time limit of this request; its handler must check that it makes progress. */
+  /** Lifts the time limit for the body of this request. Its handler must check the progress instead. */
   patient({ socket }: IncomingMessage): void {
     const connection = this.#open.get(socket);
     if (connection !== undefined) connection.bodyUntil = Number.POSITIVE_INFINITY;
   }
 
-  /** Whether an answer is due on this connection. */
+  /** Whether a request on this connection awaits its response. */
   owes(socket: Duplex): boolean {
     return this.#open.get(socket as Socket)?.current !== undefined;
   }
 
-  /** Called when the connection is closed, or has become a WebSocket. */
+  /** Called when the connection closes or becomes a WebSocket. */
   #leave(socket: Socket): void {
     const connection = this.#open.get(socket);
     if (connection === undefined) return;
@@ -168,7 +178,7 @@ export class Connections {
     this.#heard(socket);
   }
 
-  /** The client is not waited for any more. */
+  /** Ends the wait for the client. */
   #heard(socket: Socket): void {
     this.#silent.delete(socket);
     this.#waiting.delete(socket);
@@ -228,13 +238,12 @@ export class Connections {
     this.#closeLongest();
   }
 
-  /** Real clients act at once: if too many connections wait, the longest waiting ones are closed. */
+  /** Closes the longest waiting connections if too many wait, because real clients act at once. */
   #closeLongest(): void {
     if (this.#closing || (this.#waiting.size <= mostWaiting && this.#silent.size <= mostSilent)) return;
     this.#closing = true;
     const limit = performance.now() - waitAtLeast;
-    // Nothing was read while the event loop was blocked. After the next turn, everything that had arrived by now is
-    // read.
+    // A blocked event loop does not read. After the next tick, all input that arrived until now is read.
     setImmediate(() =>
       setImmediate(() => {
         this.#closing = false;
@@ -244,7 +253,7 @@ export class Connections {
     );
   }
 
-  /** @param limit connections that wait since later than this are kept, however many they are */
+  /** @param limit connections that started to wait later are kept, even if there are more than `most` */
   #closeOf(waiting: ReadonlyMap<Socket, number>, most: number, limit: number): void {
     for (const [socket, since] of waiting) {
       if (waiting.size <= most || since > limit) break;
@@ -253,7 +262,7 @@ export class Connections {
   }
 
   #close(socket: Socket, breach: HttpBreach): void {
-    // An idle connection has broken no rule.
+    // An idle connection broke no rule.
     if (this.owes(socket)) this.#bounds.onBreach(breach);
     this.#leave(socket);
     socket.destroy();
@@ -262,7 +271,7 @@ export class Connections {
 
 function ignore(): void {}
 
-/** Whether the body could take long to skip after the answer, before the next request can be read. */
+/** Whether skipping the body after the response could take long, before the next request can be read. */
 function mayBeLarge({ headers }: IncomingMessage): boolean {
   return (
     headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > mostUnreadBody

@@ -1,13 +1,13 @@
-/** The encodings of a file, usually smallest first; `identity` is the file itself. */
+/** The encodings of a file, usually smallest first. `identity` is the file itself. */
 export const codings = ['br', 'gzip', 'identity'] as const;
 export type Coding = (typeof codings)[number];
 
 const item = /^([^\s;]+)(?:\s*;\s*q\s*=\s*([01](?:\.\d{0,3})?))?$/i;
 
 /**
- * The best available encoding for `Accept-Encoding` (RFC 9110, section 12.5.3): the one with the highest `q`, and of
- * several the smallest. `identity` comes last unless it is named, and is also the fallback if no available encoding is
- * accepted.
+ * Returns the best available encoding for `Accept-Encoding` (RFC 9110, section 12.5.3): the one with the highest `q`,
+ * or the smallest of several. `identity` comes last unless it is named, and is also the fallback if no available
+ * encoding is accepted.
  */
 export function codingFor(header: string | undefined, there: (coding: Coding) => boolean): Coding {
   const qualities = new Map<string, number>();

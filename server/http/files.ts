@@ -15,12 +15,12 @@ import { targetOf } from './target.ts';
 const mostOfUser = 4;
 const mostOfAll = 200;
 /**
- * Upload attempts of one user into rooms that the user may not use, so that nobody finds out by trying which rooms
+ * Upload attempts of one user into rooms that the user may not use. The limit keeps a user from probing which rooms
  * exist.
  */
 const mostTries: Rate = { count: 60, ms: 60 * 1000 };
 
-/** Types that are sent as themselves; browsers show or play them, and run nothing of them. */
+/** Types that are sent with their own content type. Browsers show or play them, but run no code in them. */
 const shown: ReadonlySet<string> = new Set([
   'image/png',
   'image/jpeg',
@@ -38,19 +38,22 @@ const shown: ReadonlySet<string> = new Set([
 
 type Refusal = HttpErrorCode | RequestError['code'];
 
-/** The parts that the routes of files need. `Who`: a user, from a session. */
+/** The dependencies of the file routes. `Who` is a user from a session. */
 export interface FileParts<Who extends { id: string }> {
-  /** The largest file, in bytes. */
+  /** Maximum bytes of a file. */
   limit: number;
   admission: {
-    /** @param ownSession whether it sends its session itself, not in a cookie */
+    /** @param ownSession whether the request sends its session itself, not in a cookie */
     mayUpload(req: IncomingMessage, ownSession: boolean): boolean;
     mayDownload(req: IncomingMessage): boolean;
     allowReading(req: IncomingMessage, res: ServerResponse): void;
     /** See `Admission.stranger`. */
     stranger(req: IncomingMessage): number | (() => void);
   };
-  /** The user of the request. @param session that it sends itself, not in a cookie */
+  /**
+   * Returns the user of the request.
+   * @param session the session that the request sends itself, not in a cookie
+   */
   who(req: IncomingMessage, session: string | undefined): Promise<Who | 'banned' | HttpErrorCode>;
   draining(): boolean;
   /** @throws RequestError if this user may not upload into the room */
@@ -61,16 +64,16 @@ export interface FileParts<Who extends { id: string }> {
     name: string;
     length: number;
     bytes: AsyncIterable<Buffer>;
-    /** Of a voice message: its loudness. */
+    /** The loudness of a voice message. */
     peaks?: string;
-    /** Aborted when the client has gone away. */
+    /** Aborted when the client disconnects. */
     signal: AbortSignal;
     /** Rejects if the user may no longer upload. */
     check(): Promise<void>;
   }): Promise<MessageFile | { code: HttpErrorCode; words?: string }>;
-  /** Called after each upload, unless its client has gone away. `code`: `ok`, or why it was refused. */
+  /** Called after each upload, unless its client disconnected. `code` is `ok`, or why the upload was rejected. */
   onUpload(code: 'ok' | Refusal): void;
-  /** The file, if this user may see it, and the id under which its bytes are stored. */
+  /** Returns the file if this user may see it, and the ID of its stored bytes. */
   find(who: Who, id: string): Promise<{ about: MessageFile; stored: string } | null>;
   open(
     stored: string,
@@ -79,13 +82,13 @@ export interface FileParts<Who extends { id: string }> {
   ): Promise<{ size: number; bytes: Readable } | null>;
 }
 
-/** Whether the request uploads a file, which may take its time. */
+/** Whether the request uploads a file, which may take long. */
 export const isUpload = (req: IncomingMessage, path: string): boolean =>
   path === '/files' && req.method === 'POST';
 
 export const isOfFiles = (path: string): boolean => path === '/files' || path.startsWith('/files/');
 
-/** Answers requests under `/files`. If files are off, nothing exists there. */
+/** Creates the handler of requests under `/files`. */
 export function createFileRoutes<Who extends { id: string }>(
   parts: FileParts<Who>,
 ): (req: IncomingMessage, res: ServerResponse) => Promise<void> {
@@ -95,7 +98,10 @@ export function createFileRoutes<Who extends { id: string }>(
   const ofAll = new OpenLimit(mostOfAll);
   const tries = new RateLimit(mostTries);
 
-  /** @throws RequestError `rate_limited` */
+  /**
+   * Returns the user of the request, and limits requests without a valid session.
+   * @throws RequestError `rate_limited`
+   */
   async function knownIn(req: IncomingMessage): Promise<Who | 'banned' | HttpErrorCode> {
     const known = admission.stranger(req);
     if (typeof known === 'number') {
@@ -107,7 +113,7 @@ export function createFileRoutes<Who extends { id: string }>(
     return who;
   }
 
-  /** @returns why it is refused; `ok` if it is answered */
+  /** @returns `ok` if the response was sent, or why the upload is rejected */
   async function upload(
     req: IncomingMessage,
     res: ServerResponse,
@@ -131,7 +137,7 @@ export function createFileRoutes<Who extends { id: string }>(
     const tooOften = tries.take(who.id, 1, at);
     if (tooOften !== null) throw tooMuch('upload attempts', tooOften);
     await answerInTime(parts.check(who, room)).catch((error: unknown) => {
-      // It says nothing about the room.
+      // A storage failure does not reveal whether the room exists.
       if (isOwnFailure(error)) tries.giveBack(who.id, at);
       throw error;
     });
@@ -141,7 +147,7 @@ export function createFileRoutes<Who extends { id: string }>(
     res.once('close', () => gone.abort(new Error('the client has gone away')));
     try {
       if (places.includes(null)) throw tooMuch('simultaneous uploads', tryAgainAfter);
-      // Only while the body arrives: afterwards the upload waits for others.
+      // Watches only while the body arrives, because the upload then waits for the server.
       const stopped = watchProgress(req, () => req.socket.bytesRead);
       const body = async function* () {
         yield* req.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
@@ -186,13 +192,13 @@ export function createFileRoutes<Who extends { id: string }>(
     }
     const what = size === null ? 'file' : 'preview';
     const etag = `"${id}${size === null ? '' : '-preview'}"`;
-    // Back shows a page again without asking, perhaps after a logout, and to somebody else.
+    // The Back button shows a stored page without revalidation, perhaps to another user after a logout.
     const isPage = req.headers['sec-fetch-dest'] === 'document';
     const headers = {
       ...securityHeaders,
       ETag: etag,
       'Cache-Control': isPage ? 'private, no-store' : 'private, no-cache',
-      // Nor does it show one that the chat has asked for since, at the same address.
+      // Keeps Back from showing a copy that the chat has since requested at the same address.
       Vary: 'Origin, Sec-Fetch-Dest',
       'Content-Security-Policy': "sandbox; default-src 'none'",
       'Cross-Origin-Resource-Policy': 'same-site',
@@ -206,7 +212,7 @@ export function createFileRoutes<Who extends { id: string }>(
     }
     const opening = parts.open(found.stored, what, part);
     const opened = await answerInTime(opening).catch((error) => {
-      // The file may still open later, and nobody would read it.
+      // Closes the file if it opens after the timeout, because it will not be read.
       opening.then((late) => late?.bytes.destroy()).catch(() => {});
       throw error;
     });
@@ -223,12 +229,12 @@ export function createFileRoutes<Who extends { id: string }>(
       return void res.end();
     }
     const stopped = watchReader(req, res);
-    // A client that goes away midway is no failure; one that stays sees that the file is cut.
+    // A disconnect is not a failure. A client that is still connected sees that the file is incomplete.
     await pipeline(opened.bytes, res)
       .catch(() => res.destroy())
       .finally(() => {
-        // If the client was gone before, `pipeline` does not touch the file. An open file that nobody closes ends the
-        // process.
+        // If the client disconnected before, `pipeline` does not touch the file. An open file that is never closed ends
+        // the process.
         opened.bytes.destroy();
         stopped();
       });
@@ -259,7 +265,7 @@ export function createFileRoutes<Who extends { id: string }>(
       if (code === 'ok') parts.onUpload(code);
       else answer(code);
     } catch (error) {
-      // The client has gone away during its upload.
+      // The client disconnected during its upload.
       if (res.headersSent || req.errored || res.destroyed) return void res.destroy();
       if (error instanceof Refused) return answer(error.code, undefined, error.words);
       if (!(error instanceof RequestError)) throw error;
@@ -269,7 +275,7 @@ export function createFileRoutes<Who extends { id: string }>(
   };
 }
 
-/** Rejects an upload that was allowed at first. */
+/** Thrown to reject an upload. */
 class Refused extends Error {
   readonly code: HttpErrorCode | 'forbidden';
   /** Replaces the default message of the code. */
@@ -282,7 +288,7 @@ class Refused extends Error {
   }
 }
 
-/** Whether the server has failed, and not the upload. */
+/** Whether the storage failed, and not the upload. */
 const isOwnFailure = (error: unknown): boolean => error instanceof RequestError && error.isOfStorage;
 
 const tooMuch = (of: string, retryAfterMs: number) =>
@@ -290,13 +296,13 @@ const tooMuch = (of: string, retryAfterMs: number) =>
     retryAfterMs,
   });
 
-/** The length of the body; null if it is not given. */
+/** Returns the length of the body, or null if it is not specified. */
 function lengthOf({ headers }: IncomingMessage): number | null {
   const length = headers['content-length'];
   return length === undefined || headers['transfer-encoding'] !== undefined ? null : Number(length);
 }
 
-/** The session that an app sends itself; no page can make a browser do so without a preflight. */
+/** The session that an app sends itself. A page can make a browser send it only after a preflight. */
 const ownSession = ({ headers }: IncomingMessage): string | undefined =>
   /^Session +(\S+)$/i.exec(headers.authorization ?? '')?.[1];
 

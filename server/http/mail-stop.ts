@@ -5,27 +5,30 @@ import type { RateLimit } from '../limits/by-key.ts';
 import { answerError, end, securityHeaders } from './answer.ts';
 import { readBody } from './api.ts';
 
-/** Bytes of a form of one field, as mail programs and browsers send it. */
+/** Bytes. Mail programs and browsers send a form with one field. */
 const mostBody = 4096;
-/** The field of RFC 8058, in both codings of forms. */
+/** The field of RFC 8058, in both encodings of forms. */
 const oneClick =
   /^List-Unsubscribe=One-Click\b|name="?List-Unsubscribe"?(?:\r?\n[^\r\n]+)*\r?\n\r?\nOne-Click\b/;
 
 export interface MailStopRoute {
-  /** Whether a token is neither too old nor of another form. */
+  /** Whether a token has the right form and is not too old. */
   takes(token: string): boolean;
-  /** Switches mails off; with an unknown token nothing happens. @throws RequestError */
+  /**
+   * Turns off mails for the token's user. An unknown token has no effect.
+   * @throws RequestError
+   */
   stop(token: string): Promise<void>;
   page(is: 'asked' | 'stopped' | 'over', acceptLanguage: string | undefined): string;
-  /** The style in each page. */
+  /** The inline style of each page. */
   style: string;
   limit: RateLimit;
   keyOf(req: IncomingMessage): string;
 }
 
 /**
- * Serves the links in mails that stop mails. A GET stops nothing: programs that look for malware follow all links of a mail. An
- * unknown token gets the same answers as a known one.
+ * Serves the unsubscribe links in mails. A GET does not unsubscribe, because malware scanners follow all links in a
+ * mail. An unknown token gets the same responses as a known one.
  */
 export function createMailStop(
   route: MailStopRoute,

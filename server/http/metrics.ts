@@ -2,7 +2,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import { requestErrors, serverFailures } from '../wire/errors.ts';
 import { requests } from '../wire/events.ts';
 
-/** The things that a server needs to be ready, as `/readyz` names them. */
+/** What a server needs to be ready, as named by `/readyz`. */
 export const parts = ['session store', 'history', 'bus', 'site configuration', 'draining'] as const;
 export type Part = (typeof parts)[number];
 
@@ -110,12 +110,12 @@ export class Metrics {
     registers: [this.#registry],
   });
 
-  /** @param events the types of events for the site */
+  /** @param events the types of events that are sent to the site */
   constructor(events: readonly string[]) {
-    // Node's own metrics, such as nodejs_eventloop_lag_seconds. With its default of 10 ms, measuring the event loop
-    // would take nearly all of the CPU of an idle server.
+    // Node's own metrics, such as nodejs_eventloop_lag_seconds. At the default precision of 10 ms, measuring the event
+    // loop would take nearly all of the CPU of an idle server.
     collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: 50 });
-    // A series that begins with its first failure has no increase for Prometheus, and raises no alert.
+    // A series that starts with its first failure has no increase for Prometheus, and raises no alert.
     for (const code of serverFailures) {
       if (!(code in requestErrors)) continue;
       for (const event of Object.keys(requests)) this.requests.inc({ event, code }, 0);
@@ -130,9 +130,9 @@ export class Metrics {
   }
 
   /**
-   * Adds the metrics that are computed when they are read.
-   * @param current.connections returns the number of connected clients
-   * @param current.missing returns the parts that the server lacks to be ready
+   * Adds the metrics that are computed on each read.
+   * @param options.connections returns the number of connected clients
+   * @param options.missing returns the parts that the server lacks to be ready
    */
   addGauges({
     connections,

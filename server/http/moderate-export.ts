@@ -7,29 +7,31 @@ import { userId } from '../wire/events.ts';
 import { answerError, isEmbedded } from './answer.ts';
 import { answerZip, type ZipFile } from './zip.ts';
 
-/** Archives for one admin: each reads all that is stored of a user. */
+/** Archives per admin, because each reads all stored data of a user. */
 const mostExports: Rate = { count: 10, ms: 60 * 1000 };
-/** Milliseconds after which the right is asked for again, within a file, and of a session store that is silent. */
+/**
+ * The admin's right is checked again after this time (ms) within a file, and while the session store is unavailable.
+ */
 const againAfter = 1000;
 
-/** The parts of the export. `Who`: a user, from a session. */
+/** The dependencies of the export. `Who` is a user from a session. */
 export interface ModerateExportRoute<Who extends { id: string }> {
-  /** The user of the request. */
+  /** Returns the user of the request. */
   who(req: IncomingMessage): Promise<Who | 'banned' | HttpErrorCode>;
   /** See `Admission.stranger`. */
   stranger(req: IncomingMessage): number | (() => void);
   draining(): boolean;
-  /** Milliseconds for which a silent session store cuts nothing off. */
+  /** An unavailable session store does not end an archive within this time (ms). */
   grace: number;
   /** @throws RequestError if this user may not export data */
   may(who: Who): Promise<void>;
-  /** @throws RequestError if this user may not export the data of that one */
+  /** @throws RequestError if `who` may not export the data of `user` */
   archive(who: Who, user: string): Promise<AsyncIterable<ZipFile>>;
 }
 
 /**
- * Serves the data of a user to admins, as the moderators' page asks for it. Each archive is an act of moderation, so no page of
- * another origin may make a browser ask, nor a picture that somebody has put into one of ours.
+ * Serves the data of a user to admins, for the moderators' page. Each archive creates an audit entry, so neither a page
+ * of another origin nor an image in one of our own pages may request one.
  */
 export function createModerateExport<Who extends { id: string }>(
   route: ModerateExportRoute<Who>,
@@ -55,7 +57,7 @@ export function createModerateExport<Who extends { id: string }>(
       });
     }
     const archive = await answerInTime(route.archive(who, user as string));
-    // A client that reads slowly may have lost the right long before the end.
+    // The admin may lose the right during a slow download.
     const stillMay = async () => {
       const end = performance.now() + route.grace;
       let now = await answerInTime(route.who(req));
@@ -70,7 +72,7 @@ export function createModerateExport<Who extends { id: string }>(
   };
 }
 
-/** The same archive, of which nothing is given without the check: before each file, and within it once a second. */
+/** Checks the right before each file of the archive, and once a second within a file. */
 async function* checked(archive: AsyncIterable<ZipFile>, check: () => Promise<void>): AsyncIterable<ZipFile> {
   for await (const { name, bytes } of archive) {
     await check();

@@ -2,14 +2,17 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 
 /**
- * Node's `http` without an import, which would read all its exports and for `WebSocket` load an HTTP client that this
- * server does not use: 15 MB, and a quarter of the CPU of a start. Types can be imported as usual.
+ * Node's `http` without an import, because an import would read all its exports. Reading `WebSocket` loads an HTTP
+ * client that this server does not use: 15 MB, and a quarter of the CPU time of a start. Types can be imported as
+ * usual.
  */
 export const { createServer, STATUS_CODES } = process.getBuiltinModule('node:http');
 
 /** The HTTP parser of a connection, which Node's types omit. */
 interface Parser {
-  /** Called for each request. Node has no public way to delay a request, or to stop the parser within received input. */
+  /**
+   * Called for each request. Node has no public way to delay a request, or to stop the parser within received input.
+   */
   onIncoming(req: IncomingMessage & { upgrade?: boolean }, keepAlive: boolean): number;
 }
 

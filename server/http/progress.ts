@@ -1,13 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-/** In each period of `progressEvery` milliseconds, at least `leastProgress` bytes must be sent or received. */
+/** At least `leastProgress` bytes must be sent or received in each period of `progressEvery` milliseconds. */
 const progressEvery = 30_000;
 const leastProgress = 8 * 1024;
 
 /**
- * Closes the connection when it makes no more progress.
- * @param isAwaited whether the other side is what is waited for; a period at whose end it is not does not count
- * @returns a function that stops this
+ * Closes the connection after a period with too little progress.
+ * @param isAwaited whether the server waits for the client; a period counts only if this is true at its end
+ * @returns a function that stops the check
  */
 export function watchProgress(
   { socket }: IncomingMessage,
@@ -23,7 +23,7 @@ export function watchProgress(
   return () => clearInterval(timer);
 }
 
-/** The same for the reader of an answer, who is waited for only while there are bytes that do not go out. */
+/** Watches the client that reads a response. A period counts only if unsent bytes remain at its end. */
 export const watchReader = (req: IncomingMessage, res: ServerResponse): (() => void) =>
   watchProgress(
     req,

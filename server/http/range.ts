@@ -7,9 +7,9 @@ export interface ByteRange {
 }
 
 /**
- * The range of a resource of that size that a request asks for; undefined for all of it, null if it cannot be
- * satisfied. For several ranges, or another version (`If-Range`), a server may send everything (RFC 9110, section
- * 14.2).
+ * Returns the range that a request asks for in a resource of that size. Undefined means the whole resource, null a
+ * range that cannot be satisfied. For several ranges, or another version (`If-Range`), a server may send everything
+ * (RFC 9110, section 14.2).
  */
 export function partOf(
   { headers, method }: IncomingMessage,

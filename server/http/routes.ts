@@ -10,10 +10,9 @@ import { isOfFiles } from './files.ts';
 import type { Metrics, Part } from './metrics.ts';
 
 /**
- * Allows only the client's own files, connections to this server and the pictures of users; text never becomes code.
- *
- * @param framedBy - who may show the page in a frame
- * @param avatarOrigin - another origin that has the pictures of users
+ * Allows only the client's own files, connections to this server and the avatars of users. Text never becomes code.
+ * @param framedBy who may show the page in a frame
+ * @param avatarOrigin another origin that serves the avatars
  */
 const contentSecurityPolicy = (framedBy: "'self'" | "'none'", avatarOrigin = '') =>
   [
@@ -22,51 +21,51 @@ const contentSecurityPolicy = (framedBy: "'self'" | "'none'", avatarOrigin = '')
     "style-src 'self'",
     "connect-src 'self'",
     `img-src 'self' ${avatarOrigin}`.trim(),
-    // A recording is listened to before it is sent.
+    // The page plays a recording before it is sent.
     "media-src 'self' blob:",
     "base-uri 'none'",
     "form-action 'none'",
     `frame-ancestors ${framedBy}`,
     "require-trusted-types-for 'script'",
-    // The address of the service worker, and nothing else.
+    // Covers only the address of the service worker.
     'trusted-types php-chat',
   ].join('; ');
 
-/** Addresses that are there once the client is built. */
+/** Paths that exist once the client is built. */
 const ofClient: ReadonlySet<string> = new Set(['/', '/moderate', '/php-chat.js']);
 
 type Handler = (req: IncomingMessage, res: ServerResponse) => void | Promise<void>;
 
-/** Serves everything but Socket.IO: the chat page, the client's files, health, metrics, the API. */
+/** Serves everything except Socket.IO: the chat page, the client's files, health, metrics, the API. */
 export function createRoutes(options: {
   files: ReadonlyMap<string, ClientFile>;
-  /** The origin of the pictures of users; absent if it is this server's. */
+  /** The origin of the users' avatars. Absent if it is this server's. */
   avatarOrigin?: string | undefined;
   metrics: Metrics;
   apiKeys: readonly string[];
   api: Api;
-  /** The parts that this server lacks to do its work; empty if it is ready. */
+  /** Returns the parts that this server lacks to be ready. */
   missing: () => Promise<readonly Part[]>;
-  /** The user of the request, for the launcher and badge on a page; `{}` if nobody is logged in. */
+  /** Returns the user of the request for the launcher and badge on a page, or `{}` without a login. */
   me: (req: IncomingMessage) => Promise<object | 'session_store_unavailable'>;
-  /** `refusalOfMe`: why `/me` is refused, or null. `allowReading` lets the page read the answer. */
+  /** `refusalOfMe` returns why `/me` is rejected, or null. `allowReading` lets the page read the response. */
   admission: {
     refusalOfMe(req: IncomingMessage): { code: HttpErrorCode; retryAfterMs?: number } | null;
     allowReading(req: IncomingMessage, res: ServerResponse): void;
   };
-  /** The key with which browsers subscribe to pushes; absent if they cannot. */
+  /** Returns the key for push subscriptions in browsers. Absent if push is off. */
   pushKey?: (() => Promise<string>) | undefined;
-  /** Serves requests under `/files`; absent if files are off. */
+  /** Serves requests under `/files`. Absent if files are off. */
   fileRoutes?: ((req: IncomingMessage, res: ServerResponse) => Promise<void>) | undefined;
-  /** Serves the links in mails that stop mails; absent if there are none. */
+  /** Serves the unsubscribe links in mails. Absent if mails have no such links. */
   mailStop?: ((req: IncomingMessage, res: ServerResponse) => Promise<void>) | undefined;
-  /** Serves the data of users to admins; absent if they may not have them. */
+  /** Serves the data of users to admins. Absent if admins may not export it. */
   moderateExport?: ((req: IncomingMessage, res: ServerResponse) => Promise<void>) | undefined;
-  /** Whether a proxy on this machine may pass on requests of others. */
+  /** Whether a proxy on this machine may forward requests of other clients. */
   proxied: boolean;
 }): (req: IncomingMessage, res: ServerResponse, path: string) => Promise<void> {
   const routes: Record<string, Handler> = {
-    // Answers whether the process is alive, whatever the state of its stores.
+    // Reports that the process is alive, in any state of its stores.
     '/healthz': (req, res) => answerJson(req, res, 200, { status: 'ok' }),
     '/readyz': async (req, res) => {
       const missing = await options.missing();
@@ -83,7 +82,7 @@ export function createRoutes(options: {
     },
     '/push/key': async (req, res) => {
       if (options.pushKey === undefined) return answerError(res, 'not_found');
-      // It is public, and a page of another origin needs it too.
+      // The key is public, and pages of other origins need it.
       res.setHeader('Access-Control-Allow-Origin', '*');
       answerJson(req, res, 200, { key: await answerInTime(options.pushKey()) });
     },
@@ -125,7 +124,7 @@ function serve(file: ClientFile, path: string, avatarOrigin?: string): Handler {
     ...(file.forms.size > 1 ? { Vary: 'Accept-Encoding' } : {}),
     ...(file.type.startsWith('text/html')
       ? {
-          // A press there can delete: no other page may lay it under something else.
+          // A click on this page can delete data, so no other page may show it in a frame.
           'Content-Security-Policy': contentSecurityPolicy(
             path === '/moderate' ? "'none'" : "'self'",
             avatarOrigin,
@@ -149,10 +148,10 @@ function serve(file: ClientFile, path: string, avatarOrigin?: string): Handler {
   };
 }
 
-/** Whether a request seems to come from this machine itself. A proxy on it may leave no trace. */
+/** Whether a request seems to come from this machine itself. A proxy on this machine may not be recognisable. */
 function isLocal(req: IncomingMessage): boolean {
   const address = req.socket.remoteAddress?.replace(/^::ffff:/, '') ?? '';
-  // A page could point its own host name here and read the answer, but not the name `localhost`.
+  // A page could make its own host name point here and read the response, but not the name `localhost`.
   const named = loopback.test((req.headers.host ?? '').replace(/:\d+$/, '').toLowerCase());
   const forwarded = Object.keys(req.headers).some((name) =>
     /^(forwarded|via|x-(forwarded-.*|real-ip))$/.test(name),

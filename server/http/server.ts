@@ -15,15 +15,18 @@ import { targetOf } from './target.ts';
 /** Milliseconds. Slower headers are an attack, or come over a line that is too slow to use. */
 const headersTimeout = 10_000;
 /**
- * Milliseconds that an idle connection stays open, less than the patience of `Connections`. Proxies keep connections for
- * up to 60 s; a request on one that the server is closing would fail.
+ * An idle connection stays open for this time (ms), which is less than `defaultPatience` of `Connections`. Proxies keep
+ * connections for up to 60 s, and a request on a connection that the server is closing would fail.
  */
 const keepAliveTimeout = 75_000;
-/** For uploads, in milliseconds; `Connections` bounds all other requests. */
+/** The time limit (ms) of uploads. `Connections` limits all other requests. */
 const requestTimeout = 15 * 60_000;
 /** Clients and proxies send up to 50. */
 const mostHeaders = 100;
-/** Connections that the kernel queues until they are accepted. A single address may bring more than Node's 511. */
+/**
+ * Connections that the kernel queues until they are accepted. A single address may cause more than Node's default of
+ * 511.
+ */
 const backlog = 4096;
 const socketPath = '/socket.io/';
 
@@ -35,11 +38,11 @@ export interface SocketEndpoint {
 
 export interface HttpServer {
   port: number;
-  /** @param lastBytes milliseconds that clients have to receive the bytes on their way to them */
+  /** @param lastBytes the time in milliseconds for clients to receive the bytes in transit */
   close(lastBytes: number): Promise<void>;
 }
 
-/** Opens the port, and separates Socket.IO's requests from all others. */
+/** Opens the port, and passes requests under `/socket.io/` to `endpoint` and all others to `routes`. */
 export async function openHttpServer(options: {
   host: string;
   port: number;
@@ -55,16 +58,16 @@ export async function openHttpServer(options: {
     keepAliveTimeout,
     requestTimeout,
     connectionsCheckingInterval: 1000,
-    // Node's own answer to a missing `Host` has no body; `targetOf` checks it instead.
+    // Node's own response to a missing `Host` has no body, so `targetOf` checks it instead.
     requireHostHeader: false,
     // Clients offer h2c and other upgrades, which a server may ignore. Node would treat them all as WebSockets, and
-    // hand over an upgrade with a body before the body has arrived.
+    // would pass on an upgrade before its body arrives.
     shouldUpgradeCallback: ({ headers }) =>
       /^websocket$/i.test(headers.upgrade ?? '') &&
       (headers['content-length'] ?? '0') === '0' &&
       headers['transfer-encoding'] === undefined,
   });
-  // Node silently drops headers beyond its limit. A limit one higher than ours makes that visible.
+  // Node silently drops headers beyond its limit. A limit one higher than ours makes an excess visible.
   server.maxHeadersCount = mostHeaders + 1;
   const connections = new Connections(server, bounds);
   const onHeaderTooLarge = () => {
@@ -88,10 +91,10 @@ export async function openHttpServer(options: {
         if (error.isOfStorage) quiet.warn(`http ${code}`, { code, reason }, 'a request failed');
         if (!res.headersSent) return answerRequestError(req, res, error);
       } else if (error !== req.errored) {
-        // A client that goes away in the middle of its request is no failure.
+        // A client that disconnects during its request is not a failure.
         log.error({ err: error }, 'unexpected error in an HTTP request');
       }
-      // An archive that has begun can only be cut off.
+      // An archive whose response has started can only be cut off.
       res.destroy();
     });
   };
@@ -114,7 +117,7 @@ export async function openHttpServer(options: {
     connections.upgradeInTurn(req, () => upgrade(req, socket, head)),
   );
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    // An error sent now would be read as the answer to an earlier request.
+    // The client would read an error as the response to an earlier request.
     if (connections.owes(socket)) socket.destroy();
     else if (error.code === 'HPE_HEADER_OVERFLOW') {
       onHeaderTooLarge();
@@ -138,7 +141,7 @@ export async function openHttpServer(options: {
     port: (server.address() as AddressInfo).port,
     async close(lastBytes) {
       const closed = new Promise((resolve) => server.close(resolve));
-      // Closing a connection by force while input waits unread loses the output on its way.
+      // Waits first, because destroying a connection with unread input loses its pending output.
       await Promise.race([closed, pause(lastBytes)]);
       for (const socket of sockets) socket.destroy();
       await closed;

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 
 /** The target of a request. */
 export interface Target {
-  /** As sent, with what `leftRaw` finds encoded; it is the same as in `url`. */
+  /** As sent, but with the characters of `leftRaw` encoded. It equals the path of `url`, except for `userOfDots`. */
   path: string;
   url: URL;
 }
@@ -10,25 +10,26 @@ export interface Target {
 /** `PATH`, `PATH?QUERY`, or the same after `http://HOST` (RFC 9112, section 3.2.2). */
 const form = /^(?:https?:\/\/([^/?#]*))?(\/[^?#]*)(\?[^#]*)?$/i;
 /**
- * Characters without a meaning in a path, which are in names of files and users: nginx before 1.21.1 decodes them where a
- * location takes a part of the path away, and does not encode them again. A backslash, which it leaves too, can be a slash.
+ * These characters have no meaning in a path, but occur in names of files and users. nginx before 1.21.1 decodes them
+ * if a location strips part of the path, and does not encode them again. It does the same with a backslash, which can
+ * be a slash and is not allowed here.
  */
 const leftRaw = /["<>^`{|}]/g;
 const hasNames = /^\/(?:files|api)\//;
-/** Paths in which dots can be a user id: a user may be called `..`, and dots are never encoded. */
+/** Paths in which dots can be a user ID. A user may be called `..`, and clients never encode dots. */
 const userOfDots = /^\/api\/users\/(?:\.|%2e){1,2}(?:\/(?:connections|ban|push|export))?$/i;
 
 /**
- * The target of a request; null if a proxy could read it differently from this server, and so pass what it should
- * block: backslashes, dot segments, empty segments, other raw characters that a URL encodes, a host that is none or differs
- * from `Host`.
+ * Returns the target of a request, or null if a proxy could read it differently and forward what it should block.
+ * Rejects backslashes, dot segments, empty segments, other raw characters that a URL encodes, and a host that is
+ * invalid or differs from `Host`.
  */
 export function targetOf(req: IncomingMessage): Target | null {
   const hosts = req.headersDistinct.host ?? [];
   const [, authority, sent, query = ''] = form.exec(req.url ?? '') ?? [];
   if (sent === undefined || sent.includes('//')) return null;
   const path = hasNames.test(sent) ? sent.replace(leftRaw, encodeURIComponent) : sent;
-  // HTTP/1.0 has no `Host`; HTTP/1.1 has it once.
+  // HTTP/1.0 needs no `Host`, and HTTP/1.1 exactly one.
   if (hosts.length > 1 || (hosts.length === 0 && req.httpVersion === '1.1')) return null;
   if (authority !== undefined && authority.toLowerCase() !== hosts[0]?.toLowerCase()) return null;
   if (!URL.canParse(`http://${authority ?? 'localhost'}`)) return null;

@@ -11,8 +11,8 @@ export interface ZipFile {
 }
 
 /**
- * Streams an archive as the answer. A failure midway closes the connection, so that the client sees that the archive is
- * cut.
+ * Streams an archive as the response. A failure in the middle closes the connection, so that the client sees that the
+ * archive is incomplete.
  * @throws Error if a part fails
  */
 export async function answerZip(
@@ -40,13 +40,13 @@ export async function answerZip(
     'Cache-Control': 'no-store',
   });
   const stopped = watchReader(req, res);
-  // Both are awaited at once: a rejection that nobody awaits yet ends the process.
+  // Both are awaited together, because an unhandled rejection ends the process.
   await Promise.all([
     add().catch((error: Error) => {
       (zip.outputStream as Readable).destroy(error);
       if (!left.signal.aborted) throw error;
     }),
-    // A client that goes away midway is no failure.
+    // A client that disconnects early is not a failure.
     pipeline(zip.outputStream, res)
       .catch(() => res.destroy())
       .finally(() => left.abort()),
