@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** What an import leaves out, in words for the operator. The command counts by them. */
+/** The reasons to skip a record, as the operator reads them. The import command counts records by reason. */
 export const reasons = {
   notice: 'notices, such as "Ann joined the channel"',
   direct: 'conversations of two or a few users',
@@ -18,11 +18,11 @@ export const reasons = {
   fileType: 'files of a type that CHAT_FILE_TYPES does not allow, or damaged',
 } as const;
 
-/** Something in an export that is not imported, or not wholly. */
+/** A record of the export that is skipped, or imported only in part. */
 export interface Skipped {
   type: 'skipped';
   reason: keyof typeof reasons;
-  /** The file in the export, with the time or the ID of the record. */
+  /** The position in the export, such as a file with the time or the ID of the record. */
   place: string;
 }
 
@@ -32,7 +32,7 @@ export const skipped = (reason: Skipped['reason'], place: string): Skipped => ({
   place,
 });
 
-/** Returns the text of a file of the export, or `''` if there is none. */
+/** Returns the text of a file of the export, or `''` if the file is missing. */
 export function readText(path: string): string {
   try {
     return readFileSync(path, 'utf8');
@@ -42,16 +42,16 @@ export function readText(path: string): string {
   }
 }
 
-/** Returns the items of a list; none for anything else. */
+/** Returns the defined items of a list; an empty list for any other value. */
 export function listOf<Item>(value: readonly Item[] | undefined): Item[] {
   return Array.isArray(value) ? value.filter((item) => item !== undefined) : [];
 }
 
-/** Characters of the name and of the topic of a room. */
+/** Maximum lengths in characters, as `roomName` and `topic` in server/wire/events.ts require. */
 export const maxRoomName = 80;
 export const maxTopic = 250;
 
-/** Returns the first `max` characters in one line, as names of rooms and topics are. */
+/** Returns the first `max` characters on one line, as room names and topics require. */
 export const shortened = (text: string, max: number): string =>
   [...text.replaceAll(/\p{C}/gu, ' ')].slice(0, max).join('');
 
@@ -63,7 +63,7 @@ export interface Attachment {
   fallback?: string;
 }
 
-/** Returns what people read in each attachment: `fallback` is for programs that show none of the other parts. */
+/** Returns the visible text of each attachment. `fallback` is for clients that cannot show the other fields. */
 export const attachedTexts = (attachments: readonly Attachment[] | undefined): string[] =>
   listOf(attachments).map(
     ({ pretext, title, text, fallback }) =>

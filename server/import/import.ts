@@ -11,43 +11,43 @@ import type { ChosenFile } from '../wire/events.ts';
 import type { Skipped } from './exported.ts';
 import { type Line, LineProblem, lineFrom } from './lines.ts';
 
-/** Messages without files that are stored at once: a transaction holds many. */
+/** Maximum pending messages without files. The history stores many in one transaction. */
 const atOnce = 200;
-/** Messages that are read at once. */
+/** Messages per page when the existing messages of a room are read. */
 const messagesRead = 500;
-/** Members that are added at once. */
+/** Members per write. */
 const membersAtOnce = 500;
-/** Characters of a message that is imported: longer ones are cut. */
+/** Longer texts are cut to this many characters. */
 const mostText = 10_000;
 
 export interface ImportOptions {
   history: Pick<History, 'read' | 'write' | 'probe'>;
-  /** Absent: files are left out. */
+  /** Undefined if files are off. */
   files: Pick<Files, 'add'> | undefined;
-  /** The folder of local files. Nothing outside of it is read, by no link either. */
+  /** The folder of the export's files. Files outside of it are not read, not even through symbolic links. */
   folder: string;
-  /** Bytes of a file. */
+  /** Maximum size of an imported file, in bytes. */
   mostBytes: number;
-  /** The ids of people here, by their ids in the export. Others get an id of their own. */
+  /** User IDs in this chat, by the IDs in the export. All other users get a generated ID. */
   users: ReadonlyMap<string, string>;
-  /** When a user of the history was erased, in milliseconds of the epoch. */
+  /** Returns when a user of this chat was erased, in Unix ms. */
   erasedAt(user: string): number | undefined;
   onProgress(counts: Readonly<Counts>): void;
-  /** Called for everything that is not imported. */
+  /** Called for each record that is skipped, or imported only in part. */
   onSkipped(reason: Skipped['reason'], place: string): void;
-  /** Whether a line that is not valid is skipped, as in the export of another program. Otherwise it ends the import. */
+  /** Whether invalid lines are skipped, as in exports of other chats. Otherwise the first one ends the import. */
   skipsInvalid: boolean;
 }
 
 export interface Counts {
   rooms: number;
   messages: number;
-  /** Messages that an earlier run has imported. */
+  /** Messages that an earlier run imported. */
   known: number;
-  /** Messages of people who were erased since, which are left out. */
+  /** Skipped messages of users who were erased from this chat. */
   erased: number;
   files: number;
-  /** Rooms of whose members the export names nobody of the site. */
+  /** Rooms to which this import adds no member. */
   empty: { id: string; name: string }[];
 }
 
@@ -55,11 +55,11 @@ interface ImportedRoom {
   id: string;
   name: string;
   last: number;
-  /** The numbers of its messages, by their ids in the export. */
+  /** The `seq` of the room's messages, by the IDs in the export. */
   seqs: Map<string, number>;
-  /** The numbers of those that were there before, by `keyOf`. */
+  /** The `seq` of the messages that were in the room before this import, by `keyOf`. */
   known: ReadonlyMap<string, number>;
-  /** The times of those whose authors were erased. */
+  /** The times of existing messages by erased authors, in Unix ms. */
   erased: ReadonlySet<number>;
   members: Map<string, { role: 'owner' | 'moderator' | 'member'; place: string }>;
 }
@@ -67,9 +67,9 @@ interface ImportedRoom {
 type Message = Line & { type: 'message' };
 
 /**
- * Imports what another chat has exported, into rooms of its own. Done again, it goes on where it stopped, and doubles
- * nothing: rooms and messages are known by the ids that they have in the export.
- * @throws CommandProblem naming the line that is wrong
+ * Imports the messages of another chat into separate rooms. A repeated import skips existing rooms and messages, which
+ * it recognises by their IDs in the export.
+ * @throws CommandProblem naming the invalid line
  */
 export async function importLines(
   lines: AsyncIterable<{ given: unknown; place: string }>,
@@ -91,10 +91,10 @@ class Import {
   readonly #options: ImportOptions;
   readonly #rooms = new Map<string, ImportedRoom>();
   readonly #names = new Map<string, string>();
-  /** The people here whose names are known. */
+  /** The cached names of mapped users, by their IDs in this chat. */
   readonly #known = new Map<string, string>();
   readonly #counts: Counts = { rooms: 0, messages: 0, known: 0, erased: 0, empty: [], files: 0 };
-  /** They wait for their transaction; answers to them have to come after it. */
+  /** Messages whose transaction is not committed yet. Replies to them must wait for their `seq`. */
   #waiting: { message: Message; room: ImportedRoom; done: Promise<number> }[] = [];
 
   constructor(options: ImportOptions) {
@@ -118,7 +118,7 @@ class Import {
     await this.#settle();
     const at = Date.now();
     for (const { id, name, members } of this.#rooms.values()) {
-      // Others get no membership: perhaps somebody else may log in with their id.
+      // Unmapped users do not become members, because another user might be able to log in with a generated ID.
       const here = [...members].filter(
         ([user]) => this.#options.users.has(user) && this.#erasedAt(user) === undefined,
       );
@@ -153,7 +153,7 @@ class Import {
         `there is a public room ${JSON.stringify(name)} already: give this one another name`,
       );
     });
-    // Everybody would read what was written in private.
+    // Otherwise every user could read messages that were written in private.
     if (kind === 'private' && there.kind === 'public')
       throw wrong(
         place,
@@ -164,7 +164,7 @@ class Import {
     this.#counts.rooms++;
   }
 
-  /** The messages of a room, whoever their authors are: `users` may have named others before. */
+  /** Finds the existing messages of a room, by all authors: an earlier run may have mapped users differently. */
   async #knownIn(room: string): Promise<Pick<ImportedRoom, 'known' | 'erased'>> {
     const known = new Map<string, number>();
     const erased = new Set<number>();
@@ -172,7 +172,7 @@ class Import {
     for (let after = 0; ; ) {
       const { messages, complete } = await this.#options.history.read.after({ ...all, after });
       for (const message of messages) {
-        // An erasure leaves nothing of an imported message to know it by, except its time.
+        // After an erasure, only the time still identifies an imported message.
         if (message.user.id === deletedUser.id) erased.add(message.sentAt);
         else known.set(keyOf(message), message.seq);
       }
@@ -181,7 +181,7 @@ class Import {
     }
   }
 
-  /** When somebody of the export was erased here, under either of the ids that the messages may have had. */
+  /** Returns when a user of the export was erased here, under the mapped or the generated ID. */
   #erasedAt(given: string): number | undefined {
     const { users, erasedAt } = this.#options;
     const mapped = users.get(given);
@@ -196,7 +196,7 @@ class Import {
       room.seqs.set(message.id, seq);
       return void this.#counts.known++;
     }
-    // The users that are given now may leave out whoever was erased.
+    // `users` may no longer map an erased user, so the time of an erased message is enough.
     if (room.erased.has(message.at)) return void this.#counts.erased++;
     const answers = message.replyTo !== undefined && !room.seqs.has(message.replyTo);
     if (answers || message.files !== undefined || this.#waiting.length >= atOnce) await this.#settle();
@@ -207,12 +207,12 @@ class Import {
       else this.#counts.messages++;
       return seq;
     });
-    // It is awaited with the others.
+    // `#settle` awaits it. Until then, a rejection must not count as unhandled.
     done.catch(() => {});
     this.#waiting.push({ message, room, done });
   }
 
-  /** Null for a message of which nothing is left. */
+  /** Returns null for a message that has neither text nor files. */
   async #input(message: Message, room: ImportedRoom, place: string) {
     const { user: author, text, at, replyTo, files = [] } = message;
     const user = await this.#user(author);
@@ -231,7 +231,7 @@ class Import {
       if (chosen.length > 0) return { ...input, files: chosen };
     }
     if (input.text.trim() !== '') return input;
-    // Of files that are lost the names are left.
+    // If no file can be imported, the file names become the text.
     return files.length === 0 ? null : { ...input, text: cleaned(files.map(nameOf).join(', ')) };
   }
 
@@ -269,7 +269,7 @@ class Import {
     return { reason: added.code === 'too_large' ? 'fileSize' : 'fileType' };
   }
 
-  /** Waits for the messages that are on their way. */
+  /** Waits until the pending messages are stored. */
   async #settle(): Promise<void> {
     const waiting = this.#waiting;
     this.#waiting = [];
@@ -277,7 +277,7 @@ class Import {
     if (waiting.length > 0) this.#options.onProgress(this.#counts);
   }
 
-  /** People here keep their names. */
+  /** Returns the ID and the name of an author. Mapped users keep the names that they have in this chat. */
   async #user(given: string): Promise<{ id: string; name: string }> {
     const mapped = this.#options.users.get(given);
     const id = mapped ?? importedId(given);
@@ -299,15 +299,15 @@ const digest = (text: string) => createHash('sha256').update(text).digest('hex')
 
 const clientIdOf = ({ id }: Message) => `i-${digest(id).slice(0, 40)}`;
 
-/** With its time, which no client can give: a message that a user has sent is never taken for an imported one. */
+/** Contains the time, which clients cannot choose, so a message sent by a user never matches an imported one. */
 const keyOf = ({ clientId, sentAt }: Pick<NewMessage, 'clientId' | 'sentAt'>) => `${sentAt} ${clientId}`;
 
-/** Not the id or the name that somebody has in the export: a site may let people choose theirs. */
+/** A digest, not the ID in the export, because a site may let its users choose their IDs. */
 const importedId = (given: string) => `import-${digest(given).slice(0, 40)}`;
 
 const shownName = (name: string) => visibleLine(name, 64).trim() || 'Somebody';
 
-/** Without what no message can hold. */
+/** Removes characters that a message must not contain, and cuts the text. */
 function cleaned(text: string): string {
   const shown = text
     .toWellFormed()

@@ -5,7 +5,6 @@ import { CommandProblem, exit } from '../program/problem.ts';
 import { roomName, topic } from '../wire/events.ts';
 
 const id = z.string().min(1).max(200);
-/** Nothing was written in the future. */
 const time = z
   .int()
   .min(0)
@@ -13,8 +12,8 @@ const time = z
 const name = z.string().min(1).max(250);
 
 /**
- * A line of an import, as docs/operate.md describes it. A room and its members stand before its messages, and these in the
- * order of their times.
+ * A line of an import, as docs/operate.md describes it. A room comes before its members and messages, and its messages
+ * are sorted by time.
  */
 const line = z.discriminatedUnion('type', [
   z.object({ type: z.literal('user'), id, name }),
@@ -48,10 +47,10 @@ const line = z.discriminatedUnion('type', [
   }),
 ]);
 export type Line = z.output<typeof line>;
-/** As a converter gives it: what is usual may be left out. */
+/** A line as a converter yields it, in which fields with a default may be missing. */
 export type GivenLine = z.input<typeof line>;
 
-/** A line that cannot be imported. `reason` is without the place. */
+/** A line that is not valid. `reason` does not contain the place. */
 export class LineProblem extends CommandProblem {
   readonly reason: string;
 
@@ -62,7 +61,7 @@ export class LineProblem extends CommandProblem {
 }
 
 /**
- * Parses JSON without its nulls: exporters write `null`, an empty list or nothing for the same thing.
+ * Parses JSON and omits nulls, because exporters write `null`, an empty list or nothing for a missing value.
  * @throws LineProblem for text that is not JSON
  */
 export function parseJson(text: string, place: string): unknown {
@@ -82,7 +81,7 @@ export function lineFrom(given: unknown, place: string): Line {
   throw new LineProblem(place, `${field === '' ? '' : `${field}: `}${issue?.message}`);
 }
 
-/** The lines of a file of JSON lines. */
+/** Yields the lines of a file of JSON lines, without blank lines. */
 export async function* linesOf(path: string): AsyncGenerator<{ given: unknown; place: string }> {
   let n = 0;
   for await (const text of createInterface({ input: createReadStream(path), crlfDelay: Infinity })) {

@@ -14,7 +14,7 @@ interface MattermostPost {
   team?: string;
   channel?: string;
   user: string;
-  /** Newer exports name the kind of a post, such as `system_join_channel`. */
+  /** The kind of a post, such as `system_join_channel`. Older exports lack it. */
   type?: string;
   message?: string;
   create_at: number;
@@ -38,12 +38,12 @@ interface MattermostLine {
   post?: MattermostPost;
 }
 
-/** Of a message in this chat. */
+/** Maximum files of a message in this chat. */
 const maxFiles = 10;
 
 /**
- * A bulk export of Mattermost, the file of JSON lines (https://docs.mattermost.com/manage/bulk-export-tool.html). Direct
- * messages are left out. Attachments are beside it, in `data`.
+ * Converts a bulk export of Mattermost: a file of JSON lines, next to a folder `data` with the attachments
+ * (https://docs.mattermost.com/manage/bulk-export-tool.html). Skips direct messages.
  */
 export async function* mattermostLines(
   lines: AsyncIterable<{ given: unknown; place: string }>,
@@ -80,7 +80,7 @@ export async function* mattermostLines(
     else if (type === 'post' && post !== undefined) posts.push({ post, place });
     else if (type === 'direct_channel' || type === 'direct_post') yield skipped('direct', place);
   }
-  // A reply is with its root, and may be younger than the next root.
+  // The export lists replies within their root post, but they may be newer than the next root post.
   const all = posts.flatMap(({ post: root, place }) => {
     const id = idOf(root, root);
     const replies = listOf(root.replies).map((post) => ({ root, post, place, replyTo: id }));
@@ -110,7 +110,7 @@ export async function* mattermostLines(
   }
 }
 
-/** Exports without types of posts have the notices in English (`i18n/en.json` of Mattermost's server). */
+/** Without a `type`, a notice is recognised by its English text (`i18n/en.json` of Mattermost's server). */
 function isNotice({ type, user, message = '' }: MattermostPost): boolean {
   if (type !== undefined && type !== '') return type.startsWith('system_');
   const [, first, last] =
@@ -120,13 +120,13 @@ function isNotice({ type, user, message = '' }: MattermostPost): boolean {
   return first !== undefined && (last ?? first) === user;
 }
 
-/** Webhooks write in attachments of their own, next to a text or without one. */
+/** Returns the text of a post. Webhooks write in attachments, with or without a message. */
 function textOf({ message = '', props }: MattermostPost): string {
   return [message, ...attachedTexts(props?.attachments)].filter((line) => line !== '').join('\n');
 }
 
 const roomOf = (team: string, channel: string) => `${team}/${channel}`;
 
-/** An export has no ids of messages: nobody writes two in the same millisecond of a channel. */
+/** Derives an ID, because exports contain none. A user does not write twice in a channel in the same millisecond. */
 const idOf = ({ team, channel }: MattermostPost, { user, create_at: at }: MattermostPost) =>
   `${team}/${channel} ${at} ${user}`;

@@ -8,19 +8,19 @@ interface RocketChatMessage {
   name?: string;
   msg?: string;
   ts: string;
-  /** Of a notice, such as `uj`. Old exports call it `t`. */
+  /** The kind of a notice, such as `uj`. Old exports name this field `t`. */
   type?: string;
   t?: string;
   attachments?: { fileName?: string; title?: string }[];
 }
 
 /**
- * The folder of an export of Rocket.Chat as JSON, unzipped: a file of JSON lines for each room, and channels.json with the
- * rooms where a user has exported all own data (`exportRoomMessagesToFile.ts` in Rocket.Chat). Direct rooms are left out.
- * Files are elsewhere: their names are added to the text.
+ * Converts the folder of an unzipped JSON export of Rocket.Chat: a file of JSON lines for each room. If a user exported
+ * all their data, channels.json lists the rooms (`exportRoomMessagesToFile.ts` in Rocket.Chat). Skips direct rooms. The
+ * names of files are added to the text, because the folder does not contain the files.
  *
- * Private rooms have no members: the export does not say whom somebody has removed, since its lines `ru` and `au` hide the
- * name. Members of a public one, which is open to everybody, are who has written there and has not left since.
+ * Private rooms are imported without members, because the notices `ru` (removed) and `au` (added) hide the user's name.
+ * Members of a public room are the users who wrote in it and did not leave afterwards.
  */
 export function* rocketChatLines(folder: string): Generator<GivenLine | Skipped> {
   const about = new Map(
@@ -62,7 +62,7 @@ export function* rocketChatLines(folder: string): Generator<GivenLine | Skipped>
         yield skipped(user === undefined ? 'author' : 'notice', `${file}, ${ts}`);
         continue;
       }
-      // An export has no ids of messages.
+      // Derives an ID, because exports contain none.
       const place = `${roomId} ${ts} ${user}`;
       const n = times.get(place) ?? 0;
       times.set(place, n + 1);

@@ -50,18 +50,18 @@ interface SlackMessage {
   reactions?: unknown[];
 }
 
-/** Messages that say what happened in a channel (https://docs.slack.dev/reference/events/message). */
+/** Subtypes of messages about events in a channel (https://docs.slack.dev/reference/events/message). */
 const notices =
   /^(channel|group)_|^(bot_add|bot_remove|pinned_item|unpinned_item|tombstone|sh_room_created|reminder_add)$/;
 
-/** Characters of the blocks of a message. A longer text is cut by the import anyway. */
+/** Maximum characters from the blocks of a message. The import cuts longer texts anyway. */
 const maxBlockText = 20_000;
 
 /**
- * The folder of an export of Slack, unzipped: users.json, channels.json (public), groups.json (private), and for each of
- * these a folder with a file a day (https://slack.com/help/articles/220556107). Other exporters write the same files,
- * slackdump with folders named by ID and without members. Conversations of few people are left out. Of files the export
- * has only addresses: their names are added to the text.
+ * Converts the folder of an unzipped Slack export: users.json, channels.json (public), groups.json (private), and a
+ * folder for each channel with a file for each day (https://slack.com/help/articles/220556107). Other exporters write
+ * the same files; slackdump names the folders by ID and omits members. Skips direct conversations. File names are added
+ * to the text, because the export contains only the addresses of files.
  */
 export function* slackLines(folder: string): Generator<GivenLine | Skipped> {
   const users = list<SlackUser>(folder, 'users.json');
@@ -103,7 +103,7 @@ export function* slackLines(folder: string): Generator<GivenLine | Skipped> {
             names.set(user, shown);
             yield { type: 'user', id: user, name: shown };
           }
-          // Without a list, the members of a channel that is open to all are those who have written in it.
+          // If a public channel has no list of members, its authors become members.
           if (members === undefined && kind === 'public') yield { type: 'member', room: id, user };
           if (listOf(reactions).length > 0) yield skipped('reactions', place);
           yield {
@@ -128,7 +128,7 @@ function list<Item>(folder: string, file: string): Item[] {
   return text === '' ? [] : listOf(parseJson(text, join(folder, file)) as Item[]);
 }
 
-/** Returns the files of a channel by days, relative to the export; undefined if the channel has no folder. */
+/** Returns the daily files of a channel, relative to the export; undefined if the channel has no folder. */
 function daysOf(folder: string, names: readonly string[]): string[] | undefined {
   for (const name of names.filter((name) => !/[/\\]|^\./.test(name))) {
     try {
@@ -153,8 +153,8 @@ function fileNames({ files, file }: SlackMessage): string[] {
 }
 
 /**
- * Bots write in attachments or blocks, next to a text or without one. To a text of a person, attachments add only what
- * Slack has read at its links.
+ * Returns the text of a message. Bots write in attachments or blocks, with or without a text. Attachments of a user's
+ * text are ignored, because they contain only Slack's previews of its links.
  */
 function textOf({ text: given, bot_id: bot, attachments, blocks }: SlackMessage): string {
   const text = typeof given === 'string' ? given : '';
@@ -163,7 +163,7 @@ function textOf({ text: given, bot_id: bot, attachments, blocks }: SlackMessage)
   return written || blockText(listOf(blocks)).join('\n').slice(0, maxBlockText);
 }
 
-/** The texts of blocks, in their order: `text` is a string, or an object that has one. */
+/** Returns the texts of blocks in order. A block's `text` is a string, or an object that has a `text`. */
 function blockText(blocks: readonly unknown[]): string[] {
   const waiting = [...blocks].reverse();
   const texts: string[] = [];
@@ -186,7 +186,7 @@ const timeOf = ({ ts }: SlackMessage) => Math.floor(Number(ts) * 1000);
 const nameOf = ({ id, name, real_name: real, profile }: SlackUser) =>
   profile?.display_name || profile?.real_name || real || name || id;
 
-/** Mentions, links and signs as people read them (https://docs.slack.dev/messaging/formatting-message-text). */
+/** Replaces Slack's markup by readable text (https://docs.slack.dev/messaging/formatting-message-text). */
 function plain(text: string, users: ReadonlyMap<string, string>, rooms: ReadonlyMap<string, string>): string {
   return text
     .replaceAll(
