@@ -1,17 +1,17 @@
 import { RequestError } from '../wire/errors.ts';
 
-/** Milliseconds. docs/protocol.md promises an answer within 8 s; the rest is for the network. */
+/** The time limit (ms). docs/protocol.md promises a response within 8 s, and the rest is for the network. */
 const longest = 7000;
 
 /**
- * The result of `work`, or `storage_unavailable` if it takes too long, for example because the disk hangs or another
- * program locks the history. The work itself goes on: its outcome is unknown then, and a client that repeats the
- * request learns it.
+ * Returns the result of `work`, or rejects with `storage_unavailable` after a timeout, for example because the disk
+ * hangs or another program locks the history. The work continues, so its outcome is unknown until the client repeats
+ * the request.
  */
 export function answerInTime<T>(work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const late = () => reject(new RequestError('storage_unavailable', `no outcome after ${longest} ms`));
-    // After the event loop was blocked, timers run first: one more turn lets in a result that is already there.
+    // After the event loop was blocked, timers run first. One more tick admits a result that is already available.
     const timer = setTimeout(() => setImmediate(late), longest);
     work.finally(() => clearTimeout(timer)).then(resolve, reject);
   });

@@ -1,19 +1,19 @@
 /**
- * Milliseconds after which a client with too many connections should try again. A guess, because it may close one at
- * any time.
+ * A client with too many connections should retry after this time (ms). This is a guess, because the client may close a
+ * connection at any time.
  */
 export const tryAgainAfter = 5000;
 
-/** At most `count` in any period of `ms` milliseconds; a `count` of 0 lifts the limit. */
+/** At most `count` in any period of `ms` milliseconds. A `count` of 0 lifts the limit. */
 export interface Rate {
   count: number;
   ms: number;
 }
 
-/** Events within this fraction of the period are stored as one, which bounds the memory. */
+/** The number of slices in a period. Events within one slice are stored together, which limits the memory. */
 const slicesOfPeriod = 100;
 
-/** Events of one key that came close together. They count until one period after the last of them. */
+/** Events of one key that occurred close together. They count until one period after the last of them. */
 interface Slice {
   first: number;
   last: number;
@@ -21,9 +21,9 @@ interface Slice {
 }
 
 /**
- * Limits events by key: no period of the rate's length lets more through than its count. It uses the monotonic clock,
- * unlike packages for this, so setting the wall clock locks nobody out and lets nobody in. Counts outlive the
- * connections that caused them.
+ * Limits the events of each key, so that no period of the rate's length exceeds its count. It uses the monotonic clock,
+ * unlike packages for this purpose, so setting the wall clock has no effect. Counts outlive the connections that caused
+ * them.
  */
 export class RateLimit {
   readonly rate: Rate;
@@ -36,10 +36,10 @@ export class RateLimit {
   }
 
   /**
-   * Counts an event.
-   * @param weight how many it counts as; the last one within the limit may weigh more than is left
-   * @param now the time, if `giveBack` needs it
-   * @returns null if it is within the limit; otherwise the milliseconds until the next one is
+   * Counts an event if it is within the limit.
+   * @param weight the weight of the event; the last event within the limit may exceed what is left
+   * @param now the time of the event, if `giveBack` needs it
+   * @returns null if the event is within the limit, or the milliseconds until the next event is
    */
   take(key: string, weight = 1, now = performance.now()): number | null {
     const { count, ms } = this.rate;
@@ -66,7 +66,7 @@ export class RateLimit {
     return null;
   }
 
-  /** Like `take`, but lets the whole weight through or nothing. */
+  /** Like `take`, but admits the whole weight or nothing. */
   takeWhole(key: string, weight: number, now = performance.now()): number | null {
     const { count, ms } = this.rate;
     if (count === 0) return null;
@@ -82,20 +82,23 @@ export class RateLimit {
     return this.take(key, weight, now);
   }
 
-  /** Undoes a `take`. @param taken when it was taken, by the monotonic clock */
+  /**
+   * Undoes a `take`.
+   * @param taken when the event was counted, by the monotonic clock
+   */
   giveBack(key: string, taken: number, weight = 1): void {
     const slices = this.#counting(key, performance.now());
     const slice = slices.findLast(({ first, last }) => first <= taken && taken <= last);
     if (slice !== undefined) slice.weight -= weight;
   }
 
-  /** Adds to the weight of an event that `take` let through, once its cost is known. */
+  /** Adds to the weight of an earlier event, once its cost is known. */
   add(key: string, weight: number): void {
     const newest = this.#counting(key, performance.now()).at(-1);
     if (newest !== undefined) newest.weight += weight;
   }
 
-  /** The weight that counts now. */
+  /** Returns the weight that counts now. */
   used(key: string): number {
     return this.#counting(key, performance.now()).reduce((sum, { weight }) => sum + weight, 0);
   }
@@ -107,7 +110,7 @@ export class RateLimit {
     return slices;
   }
 
-  /** Once a period, forgets the keys without counted events, because anybody can add keys. */
+  /** Once a period, deletes keys without counted events, because any client can add keys. */
   #sweep(now: number): void {
     if (now - this.#swept < this.rate.ms) return;
     this.#swept = now;
@@ -115,7 +118,7 @@ export class RateLimit {
   }
 }
 
-/** Limits how many are open at once by key; a `most` of 0 lifts the limit. */
+/** Limits the open items of each key. A `most` of 0 lifts the limit. */
 export class OpenLimit {
   readonly #most: number;
   readonly #open = new Map<string, number>();
@@ -124,7 +127,10 @@ export class OpenLimit {
     this.#most = most;
   }
 
-  /** Takes a place. @returns the function that frees it, or null if there is none */
+  /**
+   * Reserves a slot.
+   * @returns the function that releases it, or null if the limit is reached
+   */
   take(key: string): (() => void) | null {
     if (this.#most === 0) return unlimited;
     const open = this.#open.get(key) ?? 0;
@@ -143,7 +149,7 @@ export class OpenLimit {
 
 function unlimited(): void {}
 
-/** Limits how many tasks of one key run at once; the others wait in the order in which they came. */
+/** Limits the concurrent tasks of each key. Other tasks wait in the order of their arrival. */
 export class ConcurrencyLimit {
   readonly #most: number;
   readonly #keys = new Map<string, { running: number; waiting: (() => void)[] }>();

@@ -4,12 +4,12 @@ import os from 'node:os';
 import threads from 'node:worker_threads';
 
 /**
- * Runs before the code of a separate process and in each of its threads, and closes what Node's permissions leave open:
- * a thread that is started with other options has none of them.
+ * Runs before the code of a separate process and in each of its threads. Closes gaps of Node's permissions, such as a
+ * thread that is started with other options, which has no restrictions.
  */
 const { Worker } = threads;
 
-/** Starts a thread with the permissions of this one. */
+/** Starts a thread with the permissions of the current thread. */
 function ConfinedWorker(
   file: string | URL,
   { workerData, name }: threads.WorkerOptions = {},
@@ -19,12 +19,12 @@ function ConfinedWorker(
 
 Worker.prototype.constructor = ConfinedWorker;
 threads.Worker = ConfinedWorker as unknown as typeof Worker;
-// Of this process alone.
+// Sets the priority of this process only.
 const { setPriority } = os;
 os.setPriority = (priority: number) => setPriority(priority);
 syncBuiltinESMExports();
 
-// The permissions deny all of it, and sharp's WebAssembly needs these numbers at its start.
+// The permissions deny `process.binding`, but sharp's WebAssembly reads these numbers from it at startup.
 Object.assign(process, { binding: () => ({ fs: constants }) });
-// Signals reach the server where both run as the same user. `kill` is made of `_kill`.
+// Signals reach the server if both processes run as the same user. `kill` calls `_kill`.
 Object.assign(process, { kill: undefined, _kill: undefined, _debugProcess: undefined });

@@ -3,8 +3,9 @@ import { openSync, readFileSync, statSync } from 'node:fs';
 
 /**
  * Starts the code of a separate process under restrictions of the Linux kernel. Unlike Node's permissions, these also
- * hold after code has taken over the process. The arguments are those of the next Node: its permissions name the files
- * that it may read, and whether it uses the network. A restriction that the kernel does not know is omitted.
+ * hold if hostile code takes over the process. The arguments are for the Node process that is started next. Its
+ * permission flags also define the readable files and the network access here. A restriction that the kernel does not
+ * support is omitted.
  */
 const options = process.argv.slice(2);
 const usesNetwork = options.includes('--allow-net');
@@ -30,11 +31,11 @@ const numbers: Partial<Record<string, Calls>> = {
     prlimit64: 302,
     setpriority: 141,
     refused: [
-      // socketpair, whose datagrams reach any AF_UNIX socket.
+      // socketpair, because its datagrams reach any AF_UNIX socket.
       53,
       // chmod, fchmod, chown, fchown, lchown, fchownat, and fchmodat.
       ...[90, 91, 92, 93, 94, 260, 268],
-      // truncate, which Landlock checks from version 3 on.
+      // truncate, which Landlock restricts only since version 3.
       76,
       // utime, utimes, futimesat, and utimensat.
       ...[132, 235, 261, 280],
@@ -42,7 +43,7 @@ const numbers: Partial<Record<string, Calls>> = {
       ...[188, 189, 190, 197, 198, 199],
       // sched_setparam, sched_setscheduler, sched_setaffinity, sched_setattr, and ioprio_set.
       ...[142, 144, 203, 314, 251],
-      // shmget, semget, and msgget, whose memory outlives the process.
+      // shmget, semget, and msgget, because their memory outlives the process.
       ...[29, 64, 68],
     ],
   },
@@ -51,7 +52,7 @@ const numbers: Partial<Record<string, Calls>> = {
     socket: 198,
     prlimit64: 261,
     setpriority: 140,
-    // In the same order, without those that ARM64 does not have.
+    // In the same order, without calls that ARM64 does not have.
     refused: [
       199,
       ...[52, 55, 54, 53],
@@ -63,25 +64,28 @@ const numbers: Partial<Record<string, Calls>> = {
     ],
   },
 };
-/** Everywhere: io_uring_setup, which makes sockets, too; fchmodat2, setxattrat, removexattrat, and file_setattr. */
+/**
+ * The same on all architectures: io_uring_setup (which also creates sockets), fchmodat2, setxattrat, removexattrat, and
+ * file_setattr.
+ */
 const newCalls = [425, 452, 463, 466, 469];
 
-// PR_SET_NO_NEW_PRIVS, which the others need.
+// PR_SET_NO_NEW_PRIVS, which Landlock and seccomp require.
 prctl(38, 1n, 0n, 0n, 0n);
 restrictFiles();
 restrictCalls();
 const { SEPARATE_CHANNEL: channel, ...env } = process.env;
-// Node closes all others that it was given.
+// A copy of the channel, because Node closes all descriptors that it inherited.
 const NODE_CHANNEL_FD = String(dup(Number(channel)));
 process.execve?.(process.execPath, [process.execPath, ...options], { ...env, NODE_CHANNEL_FD });
 
-/** By Landlock, which also keeps the process from signalling and reading the memory of others. */
+/** Restricts files with Landlock, which also prevents signals to other processes and access to their memory. */
 function restrictFiles(): void {
   const [createRuleset, addRule, restrictSelf] = [444n, 445n, 446n];
   const version = Number(syscall(createRuleset, 0n, 0n, 1n, 0n));
   if (version < 1) return;
   const rights = 13 + (version >= 2 ? 1 : 0) + (version >= 3 ? 1 : 0) + (version >= 5 ? 1 : 0);
-  // All rights to files, none to ports, and the scopes of abstract sockets and of signals.
+  // All rights to files, no rights to ports, and the scopes of abstract sockets and signals.
   const handled = new BigUint64Array([(1n << BigInt(rights)) - 1n, 0n, 3n]);
   const ruleset = syscall(createRuleset, handled, version >= 6 ? 24n : 8n, 0n, 0n);
   for (const path of readablePaths()) {
@@ -98,12 +102,12 @@ function restrictFiles(): void {
     rule.setInt32(8, file, true);
     syscall(addRule, ruleset, 1n, rule, 0n);
   }
-  // It stays open, since a rule holds only while the kernel keeps this folder in memory.
+  // Stays open, because a rule holds only while the kernel keeps this folder in memory.
   dup(openSync('/proc/self', 'r'));
   syscall(restrictSelf, ruleset, 0n, 0n, 0n);
 }
 
-/** The program's files, and what Node needs at its start and to count its memory. */
+/** The program's files, and the files that Node needs to start and to measure its memory. */
 function readablePaths(): Set<string> {
   const flag = '--allow-fs-read=';
   const program = options.filter((one) => one.startsWith(flag)).map((one) => one.slice(flag.length));
@@ -125,12 +129,12 @@ function readablePaths(): Set<string> {
   ]);
 }
 
-/** By seccomp: what Landlock leaves open, which are sockets, the rights of files, and the limits of other processes. */
+/** Restricts with seccomp what Landlock leaves open: sockets, file attributes, and the limits of other processes. */
 function restrictCalls(): void {
   const calls = numbers[process.arch];
   if (calls === undefined) return;
   const [load, isEqual, isAtLeast, answer] = [0x20, 0x15, 0x35, 0x06];
-  // Each instruction: code, instructions to skip if true, if false, value.
+  // An instruction consists of a code, the instructions to skip if true and if false, and a value.
   const allowed = [answer, 0, 0, 0x7fff0000];
   // EACCES
   const refused = [answer, 0, 0, 0x5000d];
@@ -145,11 +149,11 @@ function restrictCalls(): void {
       [isEqual, 1, 0, calls.architecture],
       refused,
       [load, 0, 0, 0],
-      // The same calls by other numbers.
+      // The x32 calls, which are the same calls with other numbers.
       [isAtLeast, 0, 1, 0x40000000],
       refused,
       ...when(calls.socket, ...(usesNetwork ? isElsewhere : [refused])),
-      // Of this process alone.
+      // Allowed for this process only.
       ...when(calls.prlimit64, ...isZero(0), allowed),
       ...when(calls.setpriority, ...isZero(0), ...isZero(1), allowed),
       ...calls.refused.flatMap((call) => when(call, refused)),

@@ -5,27 +5,27 @@ import { type Rate, RateLimit } from './by-key.ts';
 const maxFilesPerHour: Rate = { count: 1000, ms: 60 * 60 * 1000 };
 const dayMs = 24 * 60 * 60 * 1000;
 
-/** The bytes of one upload, picture of a preview or copy, as they count for its user. */
+/** The charge of one upload, preview image or copy to its user. */
 export interface Charge {
   /**
    * Replaces the charged bytes.
-   * @throws RequestError `rate_limited` if the user's limit does not allow as many
+   * @throws RequestError `rate_limited` if the user's limit does not allow them
    */
   change(bytes: number): void;
-  /** Takes everything back. */
+  /** Reverts the whole charge. */
   cancel(): void;
 }
 
 /**
- * What one user may store: the bytes of CHAT_LIMIT_FILES_USER. Uploads, re-encoded pictures, pictures of previews and
- * forwarded copies are all charged here.
+ * Limits what one user may store (CHAT_LIMIT_FILES_USER). Uploads, re-encoded pictures, preview images and forwarded
+ * copies are all charged here.
  */
 export class FileBudget {
   readonly #rate: Rate;
   readonly #bytes: RateLimit;
   readonly #files: RateLimit;
 
-  /** @param rate a `count` of 0 lifts the limits; the bytes are counted all the same */
+  /** @param rate a `count` of 0 lifts the limits, but bytes are still counted */
   constructor(rate: Rate) {
     this.#rate = rate;
     this.#bytes = new RateLimit(rate.count === 0 ? { count: Number.POSITIVE_INFINITY, ms: dayMs } : rate);
@@ -58,7 +58,7 @@ export class FileBudget {
     };
   }
 
-  /** The bytes that are charged to the user now. */
+  /** Returns the bytes that are currently charged to the user. */
   used(user: string): number {
     return this.#bytes.used(user);
   }

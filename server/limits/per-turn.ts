@@ -1,25 +1,25 @@
-/** Work that waits for its turn. */
+/** Queued work. */
 interface Due {
   readonly weight: number;
   readonly begin: () => void;
 }
 
 /**
- * Starts a bounded amount of work per turn of the event loop, one address after the other, however much each wants. All
- * other work of the server runs between the turns.
+ * Starts a bounded amount of work per event-loop tick. Addresses take turns, even if one has much more work. All other
+ * work of the server runs between the ticks.
  */
 export class Turns {
   readonly #most: number;
   readonly #due = new Map<string, Due[]>();
-  /** The weight that was started in this turn. */
+  /** The weight that was started in this tick. */
   #begun = 0;
 
-  /** @param most the weight that may be started in one turn */
+  /** @param most the weight that may be started in one tick */
   constructor(most: number) {
     this.#most = most;
   }
 
-  /** Calls `begin`, at once if this turn has room for it. */
+  /** Calls `begin`, synchronously if this tick has capacity. */
   take(address: string, weight: number, begin: () => void): void {
     if (this.#begun === 0) setImmediate(() => this.#next());
     if (this.#begun < this.#most) {
@@ -37,7 +37,7 @@ export class Turns {
       if (this.#begun >= this.#most) break;
       const next = due.shift();
       this.#due.delete(address);
-      // Moved to the end of the map, which this loop reaches again.
+      // Moves the address to the end of the map, which this loop reaches again.
       if (due.length > 0) this.#due.set(address, due);
       if (next !== undefined) this.take(address, next.weight, next.begin);
     }

@@ -4,21 +4,21 @@ import { isBuiltin } from 'node:module';
 import { dirname, extname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
-/** Milliseconds for a start on a busy machine. */
+/** The time limit (ms) of a start, which allows for a busy machine. */
 const startTimeoutMs = 30_000;
 
 /**
- * The users of separate processes if the server runs as root. Packages, service managers and container images (65532) do
- * not use these numbers. Each process has its own, so that it cannot touch the others.
+ * The user IDs of separate processes if the server runs as root. Packages, service managers and container images
+ * (65532) do not use these IDs. Each kind has its own ID, so that it cannot affect the others.
  */
 const userIds = { types: 65_529, pictures: 65_530, pages: 65_531 } as const;
 
-/** What a separate process does. */
+/** The kinds of separate processes. */
 type Kind = keyof typeof userIds;
 
 /**
- * Node's permissions. Files can be read from the program alone, and neither programs nor native code can be started.
- * The WebAssembly of sharp needs threads.
+ * Additional permissions of Node. Without them, a process can only read the program's files, and can start neither
+ * programs nor native code. The WebAssembly of sharp needs threads.
  */
 const permissions: Record<Kind, readonly string[]> = {
   types: [],
@@ -26,21 +26,23 @@ const permissions: Record<Kind, readonly string[]> = {
   pages: ['--allow-net'],
 };
 
-/** No core dumps, no bytes in files, and few open files. */
+/** No core dumps, no bytes written to files, and few open files. */
 const limits = 'ulimit -c 0; ulimit -f 0; ulimit -n 256;';
 /** The sandbox sets `no_new_privs` itself. Not every system has `setpriv`. */
 const withoutSandbox = 'p=$(command -v setpriv) && exec "$p" --no-new-privs "$0" "$@"; exec "$0" "$@"';
-/** Not every build of Node can make the native calls, and not every service allows them. */
+/** Not every build of Node supports native calls, and not every service allows them. */
 let hasSandbox = process.platform === 'linux' && isBuiltin('node:ffi');
 let onSandboxForbidden = () => {};
-/** The listener is called once if the service manager forbids the system calls of the sandbox. */
+/** Sets the listener that is called once if the service manager forbids the system calls of the sandbox. */
 export const whenSandboxForbidden = (listener: () => void): void => {
   onSandboxForbidden = listener;
 };
 
 let rootStays: Promise<boolean> | undefined;
 
-/** Whether separate processes run as root, because their own users cannot be used here or cannot read the program. */
+/**
+ * Whether separate processes run as root, because their own user IDs cannot be used here or cannot read the program.
+ */
 export function isSeparateRoot(): Promise<boolean> {
   rootStays ??= new Promise<boolean>((resolve) => {
     if (process.getuid?.() !== 0) return resolve(false);
@@ -49,17 +51,17 @@ export function isSeparateRoot(): Promise<boolean> {
     const user = { uid: userIds.types, gid: userIds.types };
     const paths = readable().filter((path) => existsSync(path));
     execFile('/bin/sh', ['-c', check, process.execPath, ...paths], user, (error) => resolve(error !== null));
-    // Without the right to become another user, or in a user namespace without these users, the call throws.
+    // The call throws without the right to change the user, or in a user namespace without these IDs.
   }).catch(() => true);
   return rootStays;
 }
 
 /**
- * Starts a module as a process of its own, for input that may be hostile. The process can read the program's own files,
- * and nothing else of this machine: docs/security.md says what holds it back. It must send a message when it is ready,
- * and end when the channel closes. It does not keep this process from ending.
- * @param options Node's
- * @throws Error if it does not start
+ * Starts a module in a separate process, for input that may be hostile. The process can read the program's own files,
+ * and nothing else on this machine (see docs/security.md). The module must send a message when it is ready, and exit
+ * when the channel closes. The process does not keep the server running.
+ * @param options the options of Node
+ * @throws Error if the process does not start
  */
 export async function startSeparate(
   module: URL,
@@ -69,7 +71,7 @@ export async function startSeparate(
   const user = process.getuid?.() === 0 && !(await isSeparateRoot()) ? userIds[kind] : undefined;
   const command = [module, kind, options, user] as const;
   return start(...command).catch((error: Error) => {
-    // A filter of system calls that the service manager has set.
+    // The system call filter of the service manager ended the process.
     if (error.cause !== 'SIGSYS') throw error;
     if (hasSandbox) onSandboxForbidden();
     hasSandbox = false;
@@ -85,10 +87,10 @@ function start(
 ): Promise<ChildProcess> {
   return new Promise((resolve, reject) => {
     const { PATH } = process.env;
-    // The environment holds keys and passwords, which this process must not get.
+    // The environment contains keys and passwords, which the separate process must not get.
     const env = {
       ...(PATH === undefined ? {} : { PATH }),
-      // libvips keeps large pictures in memory, because it has no files.
+      // libvips keeps large pictures in memory, because the process cannot write files.
       VIPS_DISC_THRESHOLD: '4g',
     };
     // Loaded on demand, since most servers rarely need it.
@@ -101,14 +103,14 @@ function start(
       execArgv: hasSandbox
         ? [
             '-c',
-            // The sandbox hands the channel on to the Node that it starts.
+            // The sandbox passes the channel to the Node process that it starts.
             `${limits} export SEPARATE_CHANNEL=$NODE_CHANNEL_FD; unset NODE_CHANNEL_FD; exec "$0" "$@"`,
             process.execPath,
             pathOf('enter-sandbox'),
             ...options,
           ]
         : ['-c', `${limits} ${withoutSandbox}`, process.execPath, ...options],
-      // Sends buffers as they are.
+      // Sends buffers without conversion.
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     });
@@ -118,7 +120,7 @@ function start(
       reject(new Error(`the process ${module.pathname} does not start`, { cause: signal }));
     };
     const late = setTimeout(() => child.kill('SIGKILL'), startTimeoutMs);
-    // Stays, because a message to a process that has just ended is an error.
+    // Stays registered, because a message to a process that just ended causes an error.
     child.on('error', fail);
     child.once('exit', fail);
     child.once('message', () => {
@@ -142,7 +144,7 @@ function readable(): string[] {
     folder = dirname(folder);
     const modules = join(folder, 'node_modules');
     paths.push(join(folder, 'package.json'), modules);
-    // It may be a link.
+    // It may be a symbolic link.
     if (existsSync(modules)) paths.push(realpathSync(modules));
   }
   return paths;
@@ -153,7 +155,7 @@ export function optionsOf(module: URL, kind: Kind): string[] {
     '--permission',
     ...[...readable(), fileURLToPath(module)].map((path) => `--allow-fs-read=${path}`),
     ...permissions[kind],
-    // It opens files without asking for the permission.
+    // SQLite opens files without checking the permission.
     '--no-experimental-sqlite',
     '--disallow-code-generation-from-strings',
     '--disable-sigusr1',
@@ -161,12 +163,12 @@ export function optionsOf(module: URL, kind: Kind): string[] {
   ];
 }
 
-/** Where memory runs out, the kernel ends this process before all others, such as the server. */
+/** Makes the kernel end this process before all others, such as the server, if memory runs out. */
 function endFirst({ pid }: ChildProcess): void {
   try {
     writeFileSync(`/proc/${pid}/oom_score_adj`, '1000');
   } catch {
-    // Linux alone has that file, and only of a process that has started.
+    // The file exists only on Linux, and only for a process that has started.
   }
 }
 
