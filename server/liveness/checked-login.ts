@@ -12,69 +12,69 @@ import {
 import type { EndReason } from '../wire/events.ts';
 import { LoginTtl, type TtlOptions } from './ttl.ts';
 
-// Milliseconds, and times by the monotonic clock.
+// Durations are in milliseconds. Times are on the monotonic clock.
 
-/** PHP empties a session before it writes it again: if it is empty or unreadable, it is read once more. */
+/** PHP truncates a session before it writes it, so an empty or unreadable session is read a second time. */
 const confirmAfter = 100;
-/** The site has just opened the login, and may end it a little later. If it takes longer, the regular check sees it. */
+/** Checks after the site opened the login, because that request may end it. The regular check finds later changes. */
 const checksAfterOpening = [50, 250];
-/** The pause before a login that could not be read is read again. */
+/** The delay before a failed read is repeated. */
 const retryAfter = 250;
-/** Between two checks of one login: a flood of notifications must not make the server read it all the time. */
+/** The minimum time between two checks of a login, so that a flood of notifications does not cause constant reads. */
 const shortestPause = 5;
-/** Notifications may be missing: a login is checked this often even where the store promises to notify each change. */
+/** A login is checked at this interval even if the store promises all notifications, because they may be lost. */
 const checkAnyway = 60_000;
 
-/** A connection, as its login sees it. */
+/** An open connection of a login. */
 export interface Subscriber {
-  /** The login has ended: nothing may be delivered from now on. Called once, and nothing else after it. */
+  /** The login ended, so nothing more may be delivered. Called once, as the last call. */
   ended(reason: EndReason): void;
-  /** The store has been silent for longer than the grace, which says nothing about the login. */
+  /** A check failed, and the login was not confirmed within `grace`. It may still be valid. */
   unconfirmed(): void;
-  /** Something in the identity has changed. */
+  /** The identity of the user changed. */
   changed(user: SessionUser): void;
 }
 
-/** The options and listeners of all logins. */
+/** Options and callbacks that all logins share. */
 export interface Surroundings extends TtlOptions {
-  /** For this long a silent store ends nothing. */
+  /** How long connections stay open while the store does not answer. */
   grace: number;
   watch: Watch;
-  /** Begins a check, whose result `answered` or `failed` gets. */
+  /** Starts a check, which ends with a call of `answered` or `failed`. */
   check(login: CheckedLogin): void;
   onAnswer(login: CheckedLogin): void;
   onFailure(login: CheckedLogin, error: StoreError): void;
-  /** Called for each connection of a login that ends. */
+  /** Called for each connection of an ended login. */
   onEnd(reason: EndReason): void;
-  /** It has ended, or has no connections any more: it is not checked again. */
+  /** The login ended or lost its last connection, so it is not checked again. */
   onRelease(login: CheckedLogin): void;
 }
 
 /**
- * - `idle`: waits for its turn, or for a notification
- * - `due`: a check begins in a moment, `shortestPause` after the last one began
- * - `checking`: a check is under way, until it is known why the login has ended, if it has
- * - `recheck`: the same, and a notification has come since the check began, whose change it may have missed
- * - `confirming`: was seen to be empty or unreadable once, and is read again after `confirmAfter`
- * - `retrying`: could not be read although the store answers, and is checked again after `retryAfter`
- * - `ended`: for good: the login has ended, or nobody is connected with it any more
+ * - `idle`: waits for its turn or for a notification
+ * - `due`: a check starts `shortestPause` after the start of the previous one
+ * - `checking`: a check is in flight, or found no user and the reason of the end is being determined
+ * - `recheck`: `checking`, and a notification arrived whose change the check may have missed
+ * - `confirming`: was empty or unreadable once, and is read again after `confirmAfter`
+ * - `retrying`: `unsettled`, or `failed` in `recheck`, and is checked again after `retryAfter`
+ * - `ended`: final, because the login ended or lost its last connection
  */
 type State = 'idle' | 'due' | 'checking' | 'recheck' | 'confirming' | 'retrying' | 'ended';
 
 /**
- * - `turn`: of the schedule
+ * - `turn`: the schedule reached the login
  * - `notified`: the login may have changed or ended, or is in use
- * - `waited`: the pause of a state is over
- * - `alive`: the answer shows the same user
- * - `doubtful`: the answer shows an empty or unreadable record, for the first time
- * - `failed`: no answer
- * - `unsettled`: it is written again and again, so no read of it counts
+ * - `waited`: the delay of the state is over
+ * - `alive`: the check found the same user
+ * - `doubtful`: the check found an empty or unreadable record for the first time
+ * - `failed`: the check failed
+ * - `unsettled`: the check failed because the session is rewritten too often
  */
 type Event = 'turn' | 'notified' | 'waited' | 'alive' | 'doubtful' | 'failed' | 'unsettled';
 
 /**
- * The path of a logout. `end` leads from every state to `ended`. An event that has no entry for a state changes nothing,
- * such as a notification in `confirming`: the check that follows sees what was notified.
+ * How a check confirms a login. `end` leads from every state to `ended`. An event without an entry for a state is
+ * ignored, such as a notification in `confirming`, because the next check sees its change.
  */
 const transitions: Record<Event, Partial<Record<State, State>>> = {
   turn: { idle: 'checking' },
@@ -86,25 +86,25 @@ const transitions: Record<Event, Partial<Record<State, State>>> = {
   unsettled: { checking: 'retrying', recheck: 'retrying' },
 };
 
-/** A login with open connections, and whether it is still alive. At most one check of it is under way. */
+/** A login with open connections, checked until it ends or loses the last one. At most one check is in flight. */
 export class CheckedLogin implements Watcher {
-  /** The login's handle when it was first seen. An answer may show another one. */
+  /** The handle of the first connection's login. A check may find the same user with a new handle. */
   readonly handle: string;
   readonly #around: Surroundings;
-  /** Mostly one: a set would take four times the memory, and so would an array that is pushed to. */
+  /** Usually only one. A set, or an array that is pushed to, would take four times the memory. */
   #subscribers: readonly Subscriber[] = [];
   readonly #ttl: LoginTtl;
   readonly #followed: Followed;
   #login: Login;
   #state: State = 'idle';
   #pause: NodeJS.Timeout | undefined;
-  /** The last answer showed an empty or unreadable record: another one like that is the end. */
+  /** The last check found an empty or unreadable record. If the next one does too, the login ends. */
   #doubtful = false;
-  /** When the last check began. */
+  /** When the last check started. */
   #began = Number.NEGATIVE_INFINITY;
-  /** The same, if that check got an answer. */
+  /** When the last check started if it succeeded. */
   #answered = Number.NEGATIVE_INFINITY;
-  /** When the login was last known to be alive. */
+  /** When the login was last confirmed. */
   #confirmed = performance.now();
 
   constructor(login: Login, around: Surroundings) {
@@ -115,17 +115,17 @@ export class CheckedLogin implements Watcher {
     this.#followed = around.watch.add(login, this);
   }
 
-  /** Asks for its TTL, unless that is known: it tells an expiry from a logout. */
+  /** Reads the TTL if it is not up to date. The TTL distinguishes an expiry from a logout. */
   askTtl(): void {
     if (this.#state !== 'ended') this.#ttl.update();
   }
 
-  /** The login as the last answer has shown it. */
+  /** The login as of the last check. */
   get login(): Login {
     return this.#login;
   }
 
-  /** @param seen the user as this connection has read it, perhaps before or after a change */
+  /** @param seen the user that the connection read, possibly before or after a change that is known here */
   subscribe(subscriber: Subscriber, seen: SessionUser): void {
     this.#subscribers = this.#subscribers.concat(subscriber);
     if (isDeepStrictEqual(seen, this.#login.user)) return;
@@ -138,12 +138,12 @@ export class CheckedLogin implements Watcher {
     if (this.#subscribers.length === 0) this.#release();
   }
 
-  /** Its user has written something in the chat. */
+  /** The user wrote in the chat. */
   written(): void {
     this.#ttl.written();
   }
 
-  /** Its turn in the schedule. @returns whether a check of it is to begin, together with those of others */
+  /** Handles a turn of the schedule. @returns whether the caller must check the login, in a batch with others */
   turn(): boolean {
     const { ends } = this.#login;
     if (ends !== undefined && Date.now() >= ends) this.end('expired');
@@ -170,7 +170,7 @@ export class CheckedLogin implements Watcher {
     }
   }
 
-  /** Nothing else changes the state, except `end`. @returns the state that has begun, if one has */
+  /** Makes all state changes except the one to `ended`. @returns the new state; undefined if the event is ignored */
   #change(event: Event): State | undefined {
     const state = transitions[event][this.#state];
     if (state === undefined) return undefined;
@@ -202,7 +202,7 @@ export class CheckedLogin implements Watcher {
     this.#around.onRelease(this);
   }
 
-  /** @param result null if nothing has changed, as in nearly all checks */
+  /** @param result null if nothing changed, as in nearly all checks */
   answered(result: CheckResult | null): void {
     this.#around.onAnswer(this);
     if (this.#state === 'ended') return;
@@ -241,12 +241,12 @@ export class CheckedLogin implements Watcher {
     for (const subscriber of this.#subscribers) subscriber.changed(login.user);
   }
 
-  /** It stays in `checking` meanwhile: no notification can bring the login back now. */
+  /** Ends the login. Keeps the state while the TTL is read, because no notification can restore the login. */
   async #endWithNobody(): Promise<void> {
     this.end((await this.#ttl.hasRunOut()) ? 'expired' : 'logout');
   }
 
-  /** The check has got no answer. */
+  /** The check failed. @throws the error if it is not a StoreError */
   failed(error: unknown): void {
     if (!(error instanceof StoreError)) throw error;
     if (this.#state === 'ended') return;
@@ -256,11 +256,11 @@ export class CheckedLogin implements Watcher {
     if (performance.now() - this.#confirmed >= this.#around.grace) {
       for (const subscriber of this.#subscribers) subscriber.unconfirmed();
     }
-    // Nobody may be left by now.
+    // `unconfirmed` may have closed all connections.
     if (this.#subscribers.length > 0) this.#around.onFailure(this, error);
   }
 
-  /** Whether the store would have notified it of any change since the last answer. */
+  /** Whether the store would have sent a notification of any change since the last check. */
   #isKnownUnchanged(): boolean {
     const { since } = this.#followed;
     return since !== undefined && since < this.#answered && performance.now() - this.#answered < checkAnyway;

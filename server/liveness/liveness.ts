@@ -2,26 +2,25 @@ import { type Login, type Logins, SessionBusyError, type StoreError } from 'php-
 import { CheckedLogin, type Subscriber, type Surroundings } from './checked-login.ts';
 import { Schedule } from './schedule.ts';
 
-/** For so many milliseconds new logins wait for each other, so that the store is asked for the TTLs of all of them at once. */
+/** How long new logins wait in milliseconds, so that the store is asked for their TTLs in one batch. */
 const gatherTtlsFor = 50;
 
 export interface LivenessOptions extends Pick<Surroundings, 'interval' | 'grace' | 'keepalive' | 'onEnd'> {
   /** Called for each check. */
   onCheck(): void;
-  /** The store fell silent, or answers again (null). Called once for each change. */
+  /** The store stopped answering, or answers again (null). Called once for each change. */
   onStore(silent: StoreError | null): void;
   /** The store answers, but this login cannot be read now. Called at each check. */
   onUnreadable(error: SessionBusyError): void;
-  /** The store no longer sends notifications, or sends them again (null). Called once for each change. */
+  /** The store stopped sending notifications, or sends them again (null). Called once for each change. */
   onNotifications(lost: StoreError | null): void;
-  /** A login in use could not be renewed. Called once for each error message, however often it happens. */
+  /** A login in use could not be renewed. Called only once for each error message. */
   onKeepaliveFailure(error: StoreError): void;
 }
 
 /**
- * Whether the login of each open connection is still alive. Connections subscribe to their login, which is checked
- * once in an interval for all that share it, and at once when a change is notified. `CheckedLogin` decides what a
- * check leads to.
+ * Checks whether the logins of open connections are still valid. Connections subscribe to their login. It is checked
+ * once per interval for all its connections, and at once after a notification. `CheckedLogin` handles the results.
  */
 export class Liveness {
   readonly #logins: Logins;
@@ -29,16 +28,16 @@ export class Liveness {
   readonly #around: Surroundings;
   readonly #schedule: Schedule<CheckedLogin>;
   readonly #byHandle = new Map<string, CheckedLogin>();
-  /** Logins whose last check got no answer: of a store's servers only one may be silent. */
+  /** Logins whose last check got no answer. A single server of the store may be silent while the others answer. */
   readonly #unanswered = new Set<CheckedLogin>();
   #silent = false;
-  /** New logins whose TTL is to be asked for. */
+  /** New logins whose TTL must be read. */
   #fresh: CheckedLogin[] = [];
 
   constructor(logins: Logins, options: LivenessOptions) {
     this.#logins = logins;
     this.#options = options;
-    // Few: no message of a store names a login.
+    // Stays small, because the error messages of stores do not name logins.
     const failures = new Set<string>();
     this.#around = {
       ...options,
@@ -59,7 +58,7 @@ export class Liveness {
     );
   }
 
-  /** No login is checked any more. */
+  /** Stops all checks. */
   stop(): void {
     this.#around.watch.end();
     this.#schedule.stop();

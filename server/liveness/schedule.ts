@@ -1,20 +1,19 @@
-/** Milliseconds. Members whose turns are no further apart than this have them together. */
+/** Turns within this time, in milliseconds, are taken together. */
 const longestGathering = 100;
-/** In parts of the interval, which may be short. */
+/** Limits the gathering time for a short interval. */
 const gatheringsPerInterval = 10;
-/** More at once would hold up the event loop, unless there are too many members for that. */
+/** Limits how long a visit blocks the event loop. With very many members, a visit has more. */
 const mostAtOnce = 500;
 
 /**
- * Gives each of its members a turn once in an interval. A single timer serves all; without members there is none.
- * Members whose turns are close together have them at the same time: for a store, fifty logins at once are little
- * more work than one.
+ * Gives each member a turn once per interval, with a single timer that runs only while there are members. Turns that
+ * are close together are taken together, because fifty logins in a batch cost a store little more than a single login.
  */
 export class Schedule<Member> {
   readonly #interval: number;
   readonly #gathering: number;
   readonly #visit: (members: readonly Member[]) => void;
-  /** When each is to have its next turn, by the monotonic clock. All wait equally long, so the first one is the next. */
+  /** When each member has its next turn, on the monotonic clock. Sorted, because all members wait equally long. */
   readonly #turns = new Map<Member, number>();
   #timer: NodeJS.Timeout | undefined;
 
@@ -35,7 +34,7 @@ export class Schedule<Member> {
     if (this.#turns.size === 0) this.stop();
   }
 
-  /** Ends all turns. */
+  /** Stops the turns until a member is added. */
   stop(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -57,7 +56,7 @@ export class Schedule<Member> {
       members.push(member);
     }
     for (const member of members) {
-      // To the end.
+      // Moves the member to the end of the map.
       this.#turns.delete(member);
       this.#turns.set(member, now + this.#interval);
     }

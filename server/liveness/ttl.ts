@@ -1,42 +1,42 @@
 import { type Login, type Logins, StoreError } from 'php-sessions';
 
-// Milliseconds, and times by the monotonic clock.
+// Durations are in milliseconds. Times are on the monotonic clock.
 
-/** A login counts as in use for this long after its user has written something. */
+/** How long a login counts as in use after its user wrote in the chat. */
 const inUseFor = 60_000;
-/** A login is renewed no more often than this, unless its lifetime is short. */
+/** The minimum time between two renewals, unless the lifetime is short. */
 const shortestRenewalPause = 60_000;
+/** A login is renewed when this part of its lifetime has passed. */
 const renewalPart = 1 / 3;
-/** Some stores count in whole seconds, and answers take time: a TTL may be wrong by this much. */
+/** The maximum error of a TTL, because some stores count in whole seconds and answers take time. */
 const precision = 1500;
-/** The store is asked for a TTL at least this often, and no more often where it gives no answer. */
+/** The time after which a TTL is read again. Without an answer, the next attempt waits as long. */
 const askEvery = 60_000;
 
 export interface TtlOptions {
   logins: Logins;
-  /** Between two checks of a login. */
+  /** The time between two checks of a login. */
   interval: number;
-  /** Whether what a user writes renews the login. */
+  /** Whether writing in the chat renews the login. */
   keepalive: boolean;
   /** A login in use could not be renewed. */
   onKeepaliveFailure(error: StoreError): void;
 }
 
 /**
- * The TTL of one login, as its store last reported it: it distinguishes an expiry from a logout. Also renews the login
- * while its user writes in the chat, as a page view would: never beyond the site's lifetime, and never to less than it
- * has left.
+ * The TTL of a login as the store last reported it. It distinguishes an expiry from a logout. Also renews the login
+ * while its user writes in the chat, as page views would. A renewal sets the site's lifetime and never shortens a TTL.
  */
 export class LoginTtl {
   readonly #checked: { readonly login: Login };
   readonly #options: TtlOptions;
-  /** When it expires; `Infinity` if never, undefined as long as the store has not said. */
+  /** When the login expires. `Infinity` if never, undefined until the store reports it. */
   #expires: number | undefined;
   #askAgainAt = Number.NEGATIVE_INFINITY;
   #asking = false;
-  /** The longest TTL that was seen: about what PHP gives it with each request. */
+  /** The longest TTL seen, which is about the lifetime that PHP sets with each request. */
   #longest = 0;
-  /** When PHP or the keepalive is last known to have used it. */
+  /** The last known use of the login by PHP or by a renewal. */
   #usedAt = performance.now();
   #writtenAt = Number.NEGATIVE_INFINITY;
   #renewedAt = Number.NEGATIVE_INFINITY;
@@ -46,18 +46,18 @@ export class LoginTtl {
     this.#options = options;
   }
 
-  /** Its user has written something in the chat. */
+  /** The user wrote in the chat. */
   written(): void {
     this.#writtenAt = performance.now();
   }
 
-  /** The site has used the login, or may have: its TTL has changed. */
+  /** The site used the login, or may have used it, so the TTL must be read again. */
   used(): void {
     this.#usedAt = performance.now();
     this.#askAgainAt = Number.NEGATIVE_INFINITY;
   }
 
-  /** Asks for the TTL, or renews the login, if it is time for that. Failures of the store say nothing about it. */
+  /** Reads the TTL or renews the login if that is due. A failure to read the TTL is ignored. */
   update(): void {
     if (this.#asking) return;
     const renewing = this.#options.keepalive && this.#isToBeRenewed();
@@ -69,9 +69,8 @@ export class LoginTtl {
   }
 
   /**
-   * Whether an ended login has expired, in contrast to a logout. A store that still has the record, and the last check of a
-   * login in a table, return what was left of it. If the record is gone, the login has expired when the last known TTL had
-   * passed, or without one, `lifetime=` of the store URL after the last use.
+   * Whether an ended login expired, in contrast to a logout. If the store returns a TTL, that decides. Otherwise the
+   * login expired if the last known TTL has passed; without a known TTL, if `lifetime` has passed since the last use.
    */
   async hasRunOut(): Promise<boolean> {
     const left = await this.#options.logins.ttl(this.#checked.login).catch(ignoreFailure);
@@ -84,15 +83,15 @@ export class LoginTtl {
   async #ask(): Promise<number | null> {
     this.#askAgainAt = performance.now() + askEvery;
     const left = await this.#options.logins.ttl(this.#checked.login);
-    // Gone by now, perhaps because it has just expired, or the store does not say: what was seen before still counts.
+    // The record is gone, perhaps because it just expired, or its end is unknown. Keep the last known TTL.
     if (left === null) return null;
     const now = performance.now();
     const before = this.#expires;
     this.#expires = now + left;
-    // Near its end it is asked for with each check: PHP may have renewed it, or it is the last TTL to be seen.
+    // Near the end, every check reads the TTL. PHP may renew it, or this reading may be the last.
     this.#askAgainAt = Math.min(now + askEvery, this.#expires - precision - 2 * this.#options.interval);
     if (left === Number.POSITIVE_INFINITY) return left;
-    // The site has shortened it on purpose.
+    // The site shortened the TTL on purpose.
     const shortened =
       before !== undefined && before !== Number.POSITIVE_INFINITY && this.#expires < before - precision;
     this.#longest = shortened ? left : Math.max(this.#longest, left);
@@ -110,7 +109,7 @@ export class LoginTtl {
   async #renew(): Promise<void> {
     this.#renewedAt = performance.now();
     try {
-      // Without knowing what is left, one could shorten it.
+      // Read the TTL first, because a renewal could shorten it.
       const left = await this.#ask();
       const lifetime = this.#lifetime();
       if (lifetime === 0 || (left !== null && left > lifetime * (1 - renewalPart))) return;
