@@ -3,9 +3,9 @@ import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
 import { setTimeout as pause } from 'node:timers/promises';
 import { patience, Talker } from './talker.ts';
 
-/** Connections that are being opened at once. */
+/** Connections that are opened concurrently. */
 const openedAtOnce = 20;
-/** The most unanswered messages: a server that cannot keep up is measured at the rate that it can. */
+/** Maximum unanswered messages. A server that cannot keep up is measured at the rate that it sustains. */
 const mostUnanswered = 1000;
 
 export interface Load {
@@ -18,40 +18,42 @@ export interface Load {
   /** Messages a second, of all connections together. */
   readonly rate: number;
   readonly seconds: number;
-  /** Milliseconds after the last acknowledgement: what has not arrived then is lost. */
+  /** Time in ms to wait after the last response. Messages that arrive later count as lost. */
   readonly wait: number;
 }
 
 export interface Figures {
   opened: number;
-  /** Connections that were not accepted, or did not get into the room: how many, by code. */
+  /** The number of connections that were rejected, or could not join the room, by error code. */
   failed: Map<string, number>;
-  /** Connections that were closed before the end. */
+  /** Connections that closed before the end. */
   closed: number;
-  /** Messages that were to be sent. */
+  /** Messages that should be sent. */
   wanted: number;
   acknowledged: number;
-  /** Messages that were not acknowledged: how many, by code. The server may be too slow for some of them to be sent. */
+  /** The number of messages without `ok`, by code. `not sent`: the server was too slow to send them in time. */
   refused: Map<string, number>;
-  /** Acknowledged messages that a connection should have received. */
+  /** Expected deliveries: each acknowledged message to each connection that stayed open. */
   deliveries: number;
-  /** How many of them it did not receive, and how often it received one again. */
+  /** Deliveries that did not arrive. */
   lost: number;
+  /** Deliveries that arrived again. */
   doubled: number;
-  /** Nanoseconds from the sending of a message to its acknowledgement, and to its arrival at each connection. */
+  /** Nanoseconds from sending a message to its acknowledgement. */
   acks: RecordableHistogram;
+  /** Nanoseconds from sending a message to its arrival at each connection. */
   arrivals: RecordableHistogram;
 }
 
-/** A connection, and how often each message came to it. */
+/** A connection. `times` counts how often it received each message. */
 interface Listener {
   readonly talker: Talker;
   readonly times: Uint8Array;
 }
 
 /**
- * Opens connections, lets them write into the room in turn, and waits until each has received all of it.
- * @param onProgress hears how many connections are open, and how many messages were sent
+ * Opens connections, sends messages from them in turn, and waits until each has received all acknowledged messages.
+ * @param onProgress called with the number of open connections, and of sent messages
  */
 export async function load(
   { address, cookies, room, connections, rate, seconds, wait }: Load,
@@ -69,7 +71,7 @@ export async function load(
     const times = new Uint8Array(sentAt.length);
     const hear = (clientId: string) => {
       const [, n] = clientId.split(`${run}-`);
-      // Others write here, too.
+      // Not a message of this test.
       if (n === undefined) return;
       const place = Number(n);
       arrivals.record(since(sentAt[place] as number));
@@ -114,7 +116,7 @@ export async function load(
       const n = taken++;
       const early = begin + (n * 1000) / rate - performance.now();
       if (early > 0 && listeners.some(({ talker }) => talker.isOpen)) await pause(early);
-      // A second late is too late.
+      // Sending stops one second after the planned end.
       if (performance.now() - begin > (seconds + 1) * 1000) count(refused, 'not sent');
       else await send(n);
     }
@@ -151,7 +153,7 @@ export async function load(
 const count = (counts: Map<string, number>, code: string): void =>
   void counts.set(code, (counts.get(code) ?? 0) + 1);
 
-/** The outcome, or `unanswered`. */
+/** Returns the outcome, or `unanswered` after the timeout. */
 async function inTime(outcome: Promise<string>): Promise<string> {
   const { promise, resolve } = Promise.withResolvers<string>();
   const late = setTimeout(() => resolve('unanswered'), patience);

@@ -1,16 +1,16 @@
 import { WebSocket } from 'ws';
 import type { Answer, EventPayload } from '../wire/events.ts';
 
-/** Milliseconds in which the server accepts a connection and answers a request. */
+/** Timeout in ms for opening a connection, and for the response to a request. */
 export const patience = 10_000;
 
 type Asked = { room: string; text?: string; clientId?: string };
 
-/** A connection of a user as a client makes it: it speaks as much of the protocol as a load needs. */
+/** A user's connection to the server, with the part of the protocol that a load test needs. */
 export class Talker {
   isOpen = true;
   readonly #socket: WebSocket;
-  /** Requests that wait for their answers, by id. */
+  /** Callbacks of unanswered requests, by ID. */
   readonly #asked = new Map<number, (outcome: string) => void>();
   #lastId = 0;
 
@@ -19,7 +19,7 @@ export class Talker {
     socket.on('message', (data) => {
       const packet = String(data);
       if (packet === '2') socket.send('3');
-      // The session has ended, or the server.
+      // 41: the session ended. 1: the server closes the connection.
       else if (packet === '41' || packet === '1') socket.terminate();
       else if (packet.startsWith('42["message:new"')) {
         const [, { clientId }] = JSON.parse(packet.slice(2)) as [string, EventPayload<'message:new'>];
@@ -30,9 +30,10 @@ export class Talker {
   }
 
   /**
+   * Opens a connection and waits until the session is ready.
    * @param address of the chat server
-   * @param onMessage hears of every message in the rooms that this connection joins
-   * @throws Error whose message is the code of the refusal
+   * @param onMessage called for each message in the rooms that this connection joins
+   * @throws Error whose message is the error code
    */
   static async open(address: URL, cookie: string, onMessage: (clientId: string) => void): Promise<Talker> {
     const url = `${address.href.replace(/\/*$/, '').replace(/^http/, 'ws')}/socket.io/?EIO=4&transport=websocket`;
@@ -70,7 +71,7 @@ export class Talker {
     }
   }
 
-  /** @returns `ok`, `held` for a message that waits for a moderator, or the code of the refusal; `closed` with the connection */
+  /** @returns `ok`, `held` if the message is pending approval, `closed` if the connection ends, or the error code */
   request(event: 'room:join' | 'message:send', asked: Asked): Promise<string> {
     if (!this.isOpen) return Promise.resolve('closed');
     const id = ++this.#lastId;
