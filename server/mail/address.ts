@@ -1,17 +1,20 @@
 import { visibleLine } from '../wire/blank.ts';
 
-/** A sender: the name that readers see, and the address. */
+/** The name and address of a sender. */
 export interface Mailbox {
-  /** Empty if there is none. */
+  /** May be empty. */
   name: string;
   address: string;
 }
 
-/** Longer than any address that a server takes (RFC 5321). */
+/** Maximum lengths of the local part and of the whole address (RFC 5321). */
 const longest = { local: 64, whole: 254 };
 const longestName = 100;
 
-/** The usual form of an address, in any script: nothing in it can end an address, a header or a command. */
+/**
+ * Whether the text is an address of the usual form, in any script. Nothing in it can end an address, a header or a
+ * command.
+ */
 export function isMailAddress(text: string): boolean {
   if (text.length > longest.whole) return false;
   const [, local = '', domain = ''] =
@@ -20,7 +23,7 @@ export function isMailAddress(text: string): boolean {
   return isLocal && domain.split('.').every((label) => /^(?!-).{1,63}(?<!-)$/u.test(label));
 }
 
-/** `ADDRESS` or `NAME <ADDRESS>`; undefined for anything else. */
+/** Parses `ADDRESS` or `NAME <ADDRESS>`. Returns undefined for anything else. */
 export function readMailbox(text: string): Mailbox | undefined {
   const [, name = '', address = text] = /^(.*?)\s*<([^<>]*)>$/.exec(text) ?? [];
   if (!isMailAddress(address) || /[<>"]/.test(name)) return undefined;

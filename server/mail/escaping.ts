@@ -1,4 +1,4 @@
-/** HTML that may stand in a page as it is. */
+/** HTML that is inserted without escaping. */
 export class Html {
   readonly text: string;
   constructor(text: string) {
@@ -15,7 +15,7 @@ const asText = (value: Value): string => {
   return value instanceof Html ? value.text : value.map(({ text }) => text).join('');
 };
 
-/** Every value that is no HTML is escaped. */
+/** Builds HTML from a template. Escapes all strings. */
 export function html(parts: TemplateStringsArray, ...values: Value[]): Html {
   return new Html(String.raw({ raw: parts }, ...values.map(asText)));
 }

@@ -6,14 +6,14 @@ const nothing = html``;
 const when = (text: string, made: () => Html) => (text === '' ? nothing : made());
 const lines = (text: string) => new Html(escaped(text).replaceAll('\n', '<br>'));
 
-/** Mail programs know no style sheets but those of `dark`; Outlook knows tables and `bgcolor`. */
+/** Styles are inline, because many mail programs ignore style sheets. Outlook needs tables and `bgcolor`. */
 const font = new Html(
   "font-family:-apple-system,BlinkMacSystemFont,'Segoe UI',Roboto,'Noto Sans',Helvetica,Arial,sans-serif",
 );
 const ink = new Html('color:#1a1d29');
 const soft = new Html('color:#596076');
 
-/** The tile and the letters of a face, by hue: those of the client. */
+/** The background and text colours of avatars by hue, as in the client. */
 const faces: Record<string, readonly [tile: string, letters: string]> = {
   h0: ['#ffd5d5', '#6a2b30'],
   h1: ['#fcdac1', '#653401'],
@@ -32,12 +32,12 @@ const styles = new Html(`:root{color-scheme:light dark;supported-color-schemes:l
 
 const table = new Html('role="presentation" cellpadding="0" cellspacing="0" border="0"');
 
-/** The differences between the directions of writing. */
+/** Values that depend on the direction of writing. */
 interface Sides {
   end: 'left' | 'right';
-  /** A padding of its value at the start of the line. */
+  /** Returns a CSS padding at the start of the line. */
   atStart(px: number): Html;
-  /** The corners of a bubble: the small one is where its author is. */
+  /** The corner radii of a bubble. The small corner is next to the author. */
   corners: Html;
 }
 
@@ -54,7 +54,7 @@ const sides: Record<'ltr' | 'rtl', Sides> = {
   },
 };
 
-/** The mail as HTML. @param site its name */
+/** Renders a mail as HTML. @param site the name of the site */
 export function htmlOf(
   letter: Letter,
   site: string,
@@ -120,7 +120,7 @@ function bubble({ author, time, text, files }: LetterMessage, side: Sides): Html
   return html`<tr><td width="42" valign="top" style="width:42px;padding:0 0 14px"><table ${table}><tr><td width="32" height="32" align="center" valign="middle" bgcolor="${tile}" style="width:32px;height:32px;border-radius:16px;background:${tile};color:${letters};${font};font-size:12px;line-height:32px;font-weight:700">${initials(author.name)}</td></tr></table></td><td valign="top" style="padding:0 0 14px"><p class="ink" style="margin:0 0 3px;${font};font-size:14px;line-height:20px;${ink}"><b dir="auto">${author.name}</b> <span class="soft" style="${soft};font-size:12px">${time}</span></p><table ${table}><tr><td class="${kind}" bgcolor="${background}" style="padding:8px 12px;border-radius:${side.corners};background:${background};${font};font-size:15px;line-height:22px;${ink};word-break:break-word">${files.map(file)}${text.length > 0 ? html`<div dir="auto">${pieces}</div>` : nothing}</td></tr></table></td></tr>`;
 }
 
-/** Rooms without texts, one a row. */
+/** Renders rooms without messages, one per row. */
 function list(rooms: readonly LetterRoom[], side: Sides): Html {
   if (rooms.length === 0) return nothing;
   const cell = html`padding:13px 0;border-bottom:1px solid #e3e5ec;${font};font-size:15px;line-height:22px;${ink}`;

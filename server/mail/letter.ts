@@ -4,13 +4,12 @@ import { messagesOfMail, roomsOfMail } from '../notify/mail-bounds.ts';
 import type { NotificationTexts } from '../notify/texts.ts';
 import type { RoomKind, User } from '../wire/events.ts';
 
-/** Characters and lines of a message. A mail is to be read at once, and mail programs cut long ones. */
+/** Maximum characters and lines of a message. Mails should be short, and mail programs cut long ones. */
 const longest = { text: 320, lines: 8 };
 
 /**
- * The characters of a user's text, with spaces where a mail program would find an address to link. Programs link addresses in
- * plain text and in HTML by themselves. Only a space stops all of them: some ignore invisible characters, and so do browsers
- * in host names.
+ * Inserts spaces into a user's text where a mail program would detect an address and link it, even in plain text. Only
+ * a space stops all programs, because some ignore invisible characters, as browsers do in host names.
  */
 const unlinked = (characters: readonly string[]): string[] =>
   characters.map((one, n) => {
@@ -19,7 +18,7 @@ const unlinked = (characters: readonly string[]): string[] =>
     return isInAddress(before, one, rest) ? `${one} ` : one;
   });
 
-/** Times, numbers with one dot and names of files stay as they are. */
+/** Whether a space is needed after `one`. Times, numbers with one dot and file names stay unchanged. */
 function isInAddress(before: string, one: string, rest: string): boolean {
   if (one === ':') return /[^\s\p{N}]/u.test(before) && /^\S/.test(rest);
   if (/^[@＠]$/.test(one)) return /\S/.test(before) && /^[^\s\p{P}]/u.test(rest);
@@ -27,10 +26,13 @@ function isInAddress(before: string, one: string, rest: string): boolean {
   return /^[^\s\p{N}\p{P}]/u.test(rest) || /^\d{1,3}\.\d/.test(rest);
 }
 
-/** The end of a file's name. None of these is a top-level domain. */
+/** Extensions of file names. None of these is a top-level domain. */
 const fileType = /^(?:avif|csv|docx?|gif|jpe?g|mp[34]|od[st]|pdf|png|pptx?|txt|webp|xlsx?)(?![^\s\p{P}])/iu;
 
-/** Control characters that a message may have: one of them, U+0085, ends a line in some mail programs, and none for JavaScript. */
+/**
+ * Control characters that a message may contain. Some mail programs end a line at U+0085, but the regular expressions
+ * that quote lines do not.
+ */
 const control = /[\x7f-\x9f]/g;
 
 /** A room with unread messages. */
@@ -40,11 +42,11 @@ export interface UnreadIn {
   name: string;
   unread: number;
   mentions: number;
-  /** The first of them. */
+  /** The `seq` of the first unread message. */
   from: number;
-  /** The first few of them; none if no texts are to be shown. */
+  /** The first few unread messages, even if the mail does not show texts. Empty if they are `withheld`. */
   messages: readonly StoredMessage[];
-  /** What must not be shown of the text of users: the name of the room too, or authors and messages. */
+  /** User texts that the mail must not show. `all` includes the name of the room. */
   withheld?: 'all' | 'messages';
 }
 
@@ -52,12 +54,12 @@ export interface UnreadIn {
 export interface Letter {
   /** Also the subject. */
   title: string;
-  /** A few words for the list of mails, and under the title; empty if nothing may be named. */
+  /** A short text for the list of mails and below the title. Empty if no room may be named. */
   summary: string;
   rooms: LetterRoom[];
   /** Empty if all rooms are listed. */
   moreRooms: string;
-  /** Why there are no texts; empty if there are, or if the site wants none. */
+  /** Says that the reader turned texts off; otherwise empty. */
   hidden: string;
   open: { text: string; address: string };
   why: string;
@@ -67,41 +69,42 @@ export interface Letter {
 
 export interface LetterRoom {
   name: string;
-  /** `private`, `mentions you`; may be empty. */
+  /** Such as `private` or `mentions you`; may be empty. */
   note: string;
   count: string;
   messages: LetterMessage[];
-  /** Empty if all messages are shown. */
+  /** `text` is empty if all messages are shown, or if texts are not shown. */
   more: { text: string; address: string };
 }
 
 export interface LetterMessage {
   author: User;
   time: string;
-  /** Pieces of the text; those that name the reader are marked. */
+  /** The text in pieces. `you` marks mentions of the reader. */
   text: { text: string; you: boolean }[];
-  /** The files, each in words. */
+  /** Descriptions of the files. */
   files: string[];
 }
 
 export interface LetterOptions {
   texts: NotificationTexts;
-  /** `nothing`: not even who has written, and where. */
+  /** `nothing` also hides authors and rooms. */
   shows: 'text' | 'name' | 'nothing';
-  /** Whether it is the reader who wants no texts. */
+  /** Whether the reader turned texts off. */
   byChoice: boolean;
-  /** Once a day, or after so many minutes. */
+  /** Once a day, or the delay in minutes. */
   mail: 'daily' | number;
-  /** Where the page with the chat is, and the link that stops mails. */
+  /** The URL of the chat page. */
   pageUrl: string;
+  /** The link that turns mails off. */
   stopUrl: string;
-  /** Milliseconds since 1970. */
+  /** Unix ms. */
   now: number;
 }
 
 const unlinkedLine = (text: string) => unlinked([...toLine(text)]).join('');
 
-/** Says in a mail what is unread. @param total of all rooms */
+/** Builds the content of a mail. @param total the number of unread messages in all rooms */
 export function letterOf(
   reader: User,
   total: number,
@@ -135,14 +138,14 @@ export function letterOf(
   };
 }
 
-/** Where the client opens a message. */
+/** Returns the URL at which the client opens a message. */
 const addressIn = (pageUrl: string, room: string, seq: number) => `${pageUrl}#m=${room}/${seq}`;
 
 const isYou = (user: string, reader: User) => user === reader.id || user === everybody;
 
 /**
- * The name of the first who mentions the reader. In a public room that may be a stranger, whose name must not become the
- * subject of a mail.
+ * Returns the name of the first author who mentions the reader. In a public room that may be a stranger, whose name
+ * must not become the subject of a mail.
  */
 function mentioner({ kind, mentions, messages, withheld }: UnreadIn, reader: User): string | undefined {
   if (mentions === 0 || kind === 'public' || withheld !== undefined) return undefined;
@@ -171,7 +174,7 @@ function roomOf(room: UnreadIn, reader: User, { texts, shows, pageUrl, now }: Le
   };
 }
 
-/** The beginning of the text, cut where it names the reader. Mentions count in characters. */
+/** Returns the beginning of the text, split at mentions of the reader. Mentions count in code points. */
 function piecesOf({ text, mentions = [] }: StoredMessage, reader: User): LetterMessage['text'] {
   const characters = unlinked([...text]);
   const kept = [...text.split('\n').slice(0, longest.lines).join('\n')].length;

@@ -6,15 +6,18 @@ import type { Mailbox } from './address.ts';
 import type { MailPlace } from './place.ts';
 
 /**
- * Milliseconds for the connection, for the greeting, and for each further answer. Some servers greet late on purpose, since
- * senders of spam do not wait.
+ * Timeouts for the connection, the greeting and each further response, in milliseconds. Some servers delay the greeting
+ * on purpose, because spammers do not wait.
  */
 const patience = { connection: 20_000, greeting: 30_000, answer: 30_000 };
-/** Milliseconds for a mail, with the time that it waits for a connection. A slow server can always answer one more byte. */
+/**
+ * Timeout of a mail in milliseconds, including the wait for a connection. The other timeouts restart with each byte of
+ * a slow server.
+ */
 const mailTime = 60_000;
-/** Milliseconds for which a connection is kept for the next mail. */
+/** Idle connections are kept for this time, in milliseconds. */
 const keptFor = 20_000;
-/** Bytes of an answer. */
+/** Maximum bytes of a response. */
 const mostAnswer = 16 * 1024;
 
 export interface Mail {
@@ -23,34 +26,33 @@ export interface Mail {
   subject: string;
   text: string;
   html: string;
-  /** Without its brackets. */
+  /** The message ID, without angle brackets. */
   id: string;
-  /** The id of the thread, likewise. */
+  /** The ID of the thread, without angle brackets. */
   thread: string;
-  /** Further headers. */
+  /** Additional headers. */
   headers: Readonly<Record<string, string>>;
-  /** Whether it may still go out as it is. Asked when the server waits for its bytes. Never rejects. */
+  /** Whether the mail may still be sent unchanged. Called when the server is ready for its bytes. Never rejects. */
   isCurrent(): Promise<boolean>;
 }
 
-/** A mail that is being handed over. */
+/** The progress of a mail. */
 interface Sending {
   readonly isCurrent: Mail['isCurrent'];
   is: 'waiting' | 'outdated' | 'begun';
 }
 
 /**
- * `refused`: this address takes no mail. `failed`: the mail was not taken. `down`: the mail was not begun, as there was no
- * connection or login, or this server ends; or the mail server has said that it takes none now. `lost`: nobody knows whether
- * the mail was taken; it must not be sent again. `reason` repeats nothing that the mail server or a user has written.
- * `outdated`: it was not sent, see `isCurrent`.
+ * `refused`: the server rejects this address permanently. `failed`: it rejected this mail. `down`: no byte of the mail
+ * was sent, or the server accepts no mails now. `lost`: it is unknown whether the mail was accepted, so it must not be
+ * sent again. `outdated`: not sent, see `isCurrent`. `reason` contains no text of the mail server or of a user.
  */
 export type MailOutcome =
   | { is: 'sent' }
   | { is: 'outdated' }
   | { is: 'refused' | 'failed' | 'down' | 'lost'; reason: string };
 
-/** The package is loaded only where mails are sent. */
+/** Loads `nodemailer` on demand, because servers that do not send mails do not need it. */
 export async function openMailServer({
   host,
   port,
@@ -71,7 +73,7 @@ export async function openMailServer({
       ...(ca && { tls: { ca } }),
       ...(user !== undefined && { auth: { user, pass: password ?? '' } }),
       maxConnections: mailsAtOnce,
-      // The server may have taken a mail whose connection breaks, and it must not come twice.
+      // The server may have accepted a mail whose connection broke, and it must not be sent twice.
       maxRequeues: 0,
       idleTimeout: keptFor,
       connectionTimeout: patience.connection,
@@ -85,11 +87,11 @@ export async function openMailServer({
   );
 }
 
-/** Hands mails to the operator's mail server, over few connections. */
+/** Sends mails through the operator's mail server, over few connections. */
 export class MailServer {
   readonly #transport: Transporter;
   readonly #underWay = new UnderWay();
-  /** By the signals of the mails. */
+  /** By the abort signal of the mail. */
   readonly #sending = new WeakMap<AbortSignal, Sending>();
 
   constructor(transport: Transporter) {
@@ -99,11 +101,11 @@ export class MailServer {
       if (sending) message.processFunc((bytes) => Readable.from(read(bytes, sending)));
       done();
     });
-    // Errors of idle connections; others reject the mail.
+    // Errors of idle connections. Other errors reject `sendMail`.
     transport.on('error', () => {});
   }
 
-  /** Hands over one mail, at most once. Never rejects. */
+  /** Sends one mail, at most once. Never rejects. */
   async send({ from, to, subject, text, html, id, thread, headers, isCurrent }: Mail): Promise<MailOutcome> {
     const late = AbortSignal.timeout(mailTime);
     const sending: Sending = { isCurrent, is: 'waiting' };
@@ -131,13 +133,16 @@ export class MailServer {
       const reason = late.aborted ? `it was not taken within ${mailTime / 1000} s` : reasonOf(error);
       if (isAboutAddress(error)) return { is: 'refused', reason };
       if (isAboutMail(error)) return { is: 'failed', reason };
-      // An answer with a code says that the mail was not taken.
+      // A response code means that the mail was not accepted.
       const hasAnswered = (error as SmtpError).responseCode !== undefined;
       return { is: sending.is === 'begun' && !hasAnswered ? 'lost' : 'down', reason };
     }
   }
 
-  /** Connects and logs in. @throws Error with a reason as in `MailOutcome`, and a `code` of `nodemailer` */
+  /**
+   * Connects and logs in.
+   * @throws Error with a reason as in `MailOutcome`, and the `code` of `nodemailer`
+   */
   async check(): Promise<void> {
     try {
       await this.#transport.verify();
@@ -148,14 +153,17 @@ export class MailServer {
     }
   }
 
-  /** Ends the mails under way. */
+  /** Aborts the mails in flight. */
   close(): void {
     this.#underWay.close();
     this.#transport.close({ force: true });
   }
 }
 
-/** The bytes of a mail. The server may have greeted long after it was written. An error ends the connection, and so the mail. */
+/**
+ * Yields the bytes of a mail, if it is still current. The server may have greeted long after it was written. An error
+ * closes the connection and so cancels the mail.
+ */
 async function* read(bytes: Readable, sending: Sending): AsyncGenerator<Buffer> {
   if (!(await sending.isCurrent())) {
     sending.is = 'outdated';
@@ -165,7 +173,7 @@ async function* read(bytes: Readable, sending: Sending): AsyncGenerator<Buffer> 
   yield* bytes;
 }
 
-/** An error as `nodemailer` makes it. */
+/** An error of `nodemailer`. */
 interface SmtpError extends NodeJS.ErrnoException {
   command?: string;
   response?: string;
@@ -173,12 +181,12 @@ interface SmtpError extends NodeJS.ErrnoException {
   originalCode?: string;
 }
 
-/** The enhanced status code of an answer, RFC 3463. */
+/** Returns the enhanced status code of a response (RFC 3463). */
 const enhancedIn = ({ response = '' }: SmtpError) => /^\d{3}[ -](\d\.\d{1,3}\.\d{1,3})\b/.exec(response)?.[1];
 
 /**
- * The server has refused the recipient for good. A refusal by policy (5.7) is one of the sender, such as by a server that
- * relays no mails for us, and a full mailbox (552, 5.2.2) is emptied again.
+ * Whether the server rejected the recipient permanently. Policy rejections (5.7) concern the sender, such as missing
+ * permission to relay. A full mailbox (552, 5.2.2) is temporary.
  */
 function isAboutAddress(error: unknown): boolean {
   const { command, responseCode = 0 } = error as SmtpError;
@@ -187,13 +195,13 @@ function isAboutAddress(error: unknown): boolean {
   return !enhanced.startsWith('5.7.') && enhanced !== '5.2.2';
 }
 
-/** The server has answered to this mail, and may take another. 421: it closes the connection. */
+/** Whether the server rejected this mail and may accept others. With 421 it closes the connection. */
 function isAboutMail(error: unknown): boolean {
   const { command = '', responseCode } = error as SmtpError;
   return responseCode !== undefined && responseCode !== 421 && /^(MAIL|RCPT|DATA)/.test(command);
 }
 
-/** In words for the log: the answers of servers often have the address in them. */
+/** Describes an error for the log. Omits the text of the response, which often contains the address. */
 function reasonOf(error: unknown): string {
   const { command, responseCode, originalCode, code = 'no code' } = error as SmtpError;
   if (code === 'EABORT') return 'this server ends';

@@ -14,32 +14,38 @@ import { type WriteMail, write } from './templates.ts';
 export interface MailsOptions {
   server: MailPlace;
   from: Mailbox;
-  /** Whether the site lets the texts of messages into mails. */
+  /** Whether the site allows message texts in mails. */
   text: boolean;
-  /** By the owner's templates; absent: by ours. */
+  /** Renders the operator's templates. Default: the built-in ones. */
   write?: WriteMail | undefined;
-  /** The page with the chat. */
+  /** The URL of the chat page. */
   pageUrl: string;
   history: Pick<History, 'read' | 'write'>;
   stops: MailStops;
-  /** The address of a user in the site's own tables; absent if it is that of the session. @throws Error if they cannot be read */
+  /**
+   * Returns the address of a user from the site's own tables. Absent if the address from the session is used.
+   * @throws Error if the tables cannot be read
+   */
   addressOf?: ((user: string) => Promise<string | null>) | undefined;
-  /** Called when a mail was not sent that should have been. `reason` holds neither address nor name. */
+  /** Called when a mail could not be sent. `reason` contains no address and no name. */
   onFailure(reason: string): void;
 }
 
-/** Milliseconds for which nothing is sent after a failure of the mail server: many wrong logins may lock its account. */
+/**
+ * Sending stops for this time after a failure of the mail server, in milliseconds. Many failed logins may lock its
+ * account.
+ */
 const downFor = 60_000;
 
-/** Mails people who are away. */
+/** Sends mails to offline users. */
 export class Mails {
   readonly #options: MailsOptions;
   readonly #server: MailServer;
   readonly #write: WriteMail;
   #downUntil = 0;
-  /** The sender's, as people read it. */
+  /** The sender's domain as readers see it. */
   readonly #domain: string;
-  /** The part of ids of mails after the `@`: headers of ids take ASCII alone. */
+  /** The domain of message IDs. Headers with IDs must be ASCII. */
   readonly #idDomain: string;
 
   private constructor(options: MailsOptions, server: MailServer) {
@@ -54,7 +60,6 @@ export class Mails {
     return new Mails(options, await openMailServer(options.server));
   }
 
-  /** Sends one mail. */
   readonly send: SendMail = async (user, about) => {
     try {
       return await this.#send(user, about);
@@ -72,7 +77,7 @@ export class Mails {
     const { refused } = await history.read.mailAddress({ user: id });
     if (refused === digestOf(to)) return 'refused';
     const stopUrl = await stops.link(id);
-    // The site's table may have taken a while to answer.
+    // Read after the address, because the site's table may have been slow.
     const found = await about();
     if (found === undefined) return undefined;
     const { settings } = found;
@@ -121,7 +126,7 @@ export class Mails {
     return outcome.is === 'down' ? 'failed' : outcome.is;
   }
 
-  /** Where mails to this user go; undefined if that is not known. @throws Error if it cannot be read now */
+  /** Returns the mail address of a user, or undefined if unknown. @throws Error if it cannot be read now */
   async addressOf(user: string): Promise<string | undefined> {
     const { history, addressOf } = this.#options;
     const address = addressOf ? await addressOf(user) : (await history.read.mailAddress({ user })).address;
@@ -129,22 +134,22 @@ export class Mails {
     return isMailAddress(trimmed) ? trimmed : undefined;
   }
 
-  /** Ends the mails under way. */
+  /** Aborts the mails in flight. */
   close(): void {
     this.#server.close();
   }
 
   /**
-   * Mails to one address about the same room are one thread. To two addresses they are not: who sees both mails, such as a
-   * provider of mailboxes, would learn that they share a room.
-   * @param room empty for readers who want no names: room ids are short words often, and could be tried
+   * Returns the ID of the thread of all mails to an address about a room. It differs between addresses, because a mail
+   * provider could otherwise see which readers share a room.
+   * @param room empty for readers who want no names, because room IDs are often short words that could be guessed
    */
   #threadOf(to: string, room: string): string {
     return `${digestOf(`${this.#options.pageUrl} ${to} ${room}`).slice(0, 32)}@${this.#idDomain}`;
   }
 }
 
-/** Whether all that a mail says is so now, but for its numbers: more may be unread. */
+/** Whether everything in a mail is still true, except its numbers, because more messages may be unread. */
 function holdsStill(said: About, now: About): boolean {
   if (!isDeepStrictEqual(said.settings, now.settings)) return false;
   return said.unread.rooms.every(({ room, name, messages }) => {

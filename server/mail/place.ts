@@ -2,30 +2,30 @@ import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { loopback } from '../outgoing/addresses.ts';
 
-/** A mail server that takes mails for everybody, and how to log in to it. */
+/** A mail server that accepts mails to any address, and its login. */
 export interface MailPlace {
   host: string;
   port: number;
-  /** From the first byte, after STARTTLS, or not at all. */
+  /** TLS from the first byte (`first`), after STARTTLS (`later`), or none. */
   tls: 'first' | 'later' | 'none';
-  /** Certificates in PEM that replace those of the well-known authorities. */
+  /** PEM certificates that replace the well-known authorities. */
   ca?: string;
-  /** Absent if it wants no login. */
+  /** Absent if the server needs no login. */
   user?: string;
   password?: string;
 }
 
-/** The port of a mail server on this machine is that of servers; others take mails of people who log in at their own. */
+/** Default ports: 465 and 587 for submission with a login, and 25 for a server on this machine without TLS. */
 const ports = { first: 465, later: 587, none: 25 };
 
 /**
- * `smtps://[USER[:PASSWORD]@]HOST[:PORT]` with TLS from the first byte, or `smtp:` with STARTTLS. Options: `ca=FILE` with
- * the certificate of one's own authority, and `tls=on`: without it, `smtp:` to this machine has no TLS, since nobody can
- * listen there, and a mail server often has no certificate for that name.
+ * Parses `smtps://[USER[:PASSWORD]@]HOST[:PORT]` with TLS from the first byte, or `smtp:` with STARTTLS. `ca=FILE` is
+ * the certificate of a private authority. Without `ca` and `tls=on`, `smtp:` to this machine does not use TLS, because
+ * nothing can intercept it and mail servers often lack a certificate for that name.
  * @returns undefined for anything else
  */
 export function readMailPlace(url: string): MailPlace | undefined {
-  // Not by URL, which reads a password with a slash in it as a host.
+  // Not parsed by `URL`, which takes the user for the host if the password contains a slash.
   const parts =
     /^(smtps?):\/\/(?:([^:@/?#]+)(?::([^@/?#]*))?@)?(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::(\d{1,5}))?\/?(?:\?([^#@]*))?$/.exec(
       url,
@@ -56,7 +56,7 @@ export function readMailPlace(url: string): MailPlace | undefined {
   }
 }
 
-/** For people: without the user and the password. */
+/** Returns the address for display, without user and password. */
 export function placeOf({ host, port, tls }: MailPlace): string {
   return `${tls === 'first' ? 'smtps' : 'smtp'}://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }

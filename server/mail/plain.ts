@@ -1,6 +1,9 @@
 import type { Letter, LetterRoom } from './letter.ts';
 
-/** The mail as text. Each line of a message is quoted, so that none can pass for a line of the mail, or for another message. */
+/**
+ * Renders a mail as plain text. Each line of a message is quoted, so that it cannot pass for a line of the mail or for
+ * another message.
+ */
 export function plainOf({
   title,
   summary,

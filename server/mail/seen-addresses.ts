@@ -1,11 +1,11 @@
 import type { History } from '../history/history.ts';
 import { isMailAddress } from './address.ts';
 
-/** Stores the addresses that the sessions of users have, each once. */
+/** Stores the mail addresses from the sessions of users when they change. */
 export class SeenAddresses {
   readonly #history: Pick<History, 'read' | 'write'>;
   readonly #onFailure: (error: Error) => void;
-  /** The last task of each user that is under way. */
+  /** The latest task of each user with tasks in progress. */
   readonly #tasks = new Map<string, Promise<void>>();
 
   constructor(history: Pick<History, 'read' | 'write'>, onFailure: (error: Error) => void) {
@@ -14,20 +14,20 @@ export class SeenAddresses {
   }
 
   /**
-   * Nothing waits for this.
-   * @param text if it is no address, the user has none any more
+   * Stores the address of a user in the background.
+   * @param text if it is not a valid address, the stored address is deleted
    */
   note(user: string, text: string): void {
     const address = text.trim();
     this.#next(user, isMailAddress(address) ? address : null);
   }
 
-  /** The site does not let the user in any more: nothing of what others write there is to be mailed. */
+  /** Deletes the address of a user whom the site banned, because no messages may be mailed to banned users. */
   forget(user: string): void {
     this.#next(user, null);
   }
 
-  /** Tasks of a user run one after the other: each has to find what the one before has stored. */
+  /** Runs the tasks of a user sequentially, because each must read what the previous one stored. */
   #next(user: string, address: string | null): void {
     const task = (this.#tasks.get(user) ?? Promise.resolve())
       .then(() => this.#store(user, address))
@@ -38,7 +38,7 @@ export class SeenAddresses {
     this.#tasks.set(user, task);
   }
 
-  /** Asks for what is stored, and remembers nothing: an erasure or another server may have changed it. */
+  /** Reads the stored address each time, because an erasure or another server may have changed it. */
   async #store(user: string, address: string | null): Promise<void> {
     const { read, write } = this.#history;
     const known = await read.mailAddress({ user });

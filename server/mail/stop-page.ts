@@ -1,7 +1,7 @@
 import { NotificationTexts } from '../notify/texts.ts';
 import { Html, html } from './escaping.ts';
 
-/** `asked`: with the button that stops mails. `over`: the link is too old, or none of ours. */
+/** `asked`: with the button that turns mails off. `over`: the link is expired or invalid. */
 export type StopPage = 'asked' | 'stopped' | 'over';
 
 export const stopPageStyle = `:root{color-scheme:light dark;font:16px/1.5 system-ui,sans-serif}
@@ -13,9 +13,9 @@ a{color:light-dark(#3f4fb0,#a6b3fa)}
 button{min-height:44px;padding:0 20px;border:0;border-radius:9px;background:light-dark(#3f4fb0,#a6b3fa);color:light-dark(#fff,#0b0d13);font:inherit;font-weight:700;cursor:pointer}`;
 
 /**
- * The page of a link that stops mails, in the reader's language.
- * @param accepted the header Accept-Language
- * @param settings where the user's own settings are
+ * Renders the page of a link that turns mails off, in the reader's language.
+ * @param accepted the `Accept-Language` header
+ * @param settings the URL of the user's settings
  */
 export function stopPage(is: StopPage, accepted: string | undefined, settings: string): string {
   const texts = new NotificationTexts(wanted(accepted));
@@ -40,7 +40,7 @@ export function stopPage(is: StopPage, accepted: string | undefined, settings: s
 `.text;
 }
 
-/** The language that a browser wants most. */
+/** Returns the first language of an `Accept-Language` header. */
 function wanted(accepted = ''): string {
   return /^\s*([A-Za-z-]{2,16})/.exec(accepted)?.[1] ?? 'en';
 }

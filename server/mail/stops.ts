@@ -1,24 +1,27 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { type History, mailStopsFor } from '../history/history.ts';
 
-/** A token with the time of its mail in seconds: so an old link is known as such, whether it was ever stored or not. */
+/**
+ * A token starts with the time of its mail in seconds, so that an expired link is recognised even if it was never
+ * stored.
+ */
 const form = /^([0-9a-z]{6,8})-([A-Za-z0-9_-]{24})$/;
 const randomPart = 18;
 
 const digestOf = (token: string) => createHash('sha256').update(token).digest('hex');
 
-/** The links in mails that switch mails off, and do nothing else. Only digests of their tokens are stored. */
+/** The links in mails that only turn mails off. The history stores only digests of their tokens. */
 export class MailStops {
   readonly #history: Pick<History, 'read' | 'write'>;
   readonly #url: string;
 
-  /** @param url the public address of this server, without a slash at its end */
+  /** @param url the public URL of this server, without a trailing slash */
   constructor(history: Pick<History, 'read' | 'write'>, url: string) {
     this.#history = history;
     this.#url = url;
   }
 
-  /** A new link for a mail to this user. */
+  /** Creates a link for a mail to this user. */
   async link(user: string): Promise<string> {
     const at = Date.now();
     const token = `${Math.floor(at / 1000).toString(36)}-${randomBytes(randomPart).toString('base64url')}`;
@@ -26,13 +29,13 @@ export class MailStops {
     return `${this.#url}/stop?t=${token}`;
   }
 
-  /** Whether this server would still take the token, were it known. */
+  /** Whether the token is well-formed and not expired. It may still be unknown. */
   takes(token: string): boolean {
     const [, seconds = '0'] = form.exec(token) ?? [];
     return Number.parseInt(seconds, 36) * 1000 > Date.now() - mailStopsFor;
   }
 
-  /** Switches mails to the user of the token off; with an unknown one nothing happens. */
+  /** Turns off mails to the user of the token. No-op for an unknown token. */
   async stop(token: string): Promise<void> {
     const { read, write } = this.#history;
     const stop = this.takes(token) ? await read.mailStop({ id: digestOf(token) }) : null;

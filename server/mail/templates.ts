@@ -5,7 +5,7 @@ import { htmlOf } from './html.ts';
 import type { Letter } from './letter.ts';
 import { plainOf } from './plain.ts';
 
-/** How a letter becomes a mail. */
+/** Renders the content of a mail. */
 export type WriteMail = (letter: Letter, site: string, language: Language) => { text: string; html: string };
 
 interface Language {
@@ -13,7 +13,7 @@ interface Language {
   direction: 'ltr' | 'rtl';
 }
 
-/** Bytes of a template. */
+/** Maximum bytes of a template. */
 const largest = 256 * 1024;
 
 export const write: WriteMail = (letter, site, language) => ({
@@ -22,10 +22,10 @@ export const write: WriteMail = (letter, site, language) => ({
 });
 
 /**
- * The owner's templates in the language of Mustache: `mail.html` and `mail.txt`, each in place of ours. They have the
- * letter, `site`, `lang` and `direction`.
+ * Reads the operator's Mustache templates, `mail.html` and `mail.txt`. Each replaces the built-in one. Their variables
+ * are the fields of `Letter`, `site`, `lang` and `direction`.
  *
- * @throws Error that says which file cannot be used, and why
+ * @throws Error that names the invalid file and the reason
  */
 export function readTemplates(folder: string): WriteMail {
   const html = read(join(folder, 'mail.html'));
@@ -41,7 +41,7 @@ export function readTemplates(folder: string): WriteMail {
   };
 }
 
-/** Undefined if it is not there. */
+/** Returns undefined if the file does not exist. */
 function read(path: string): string | undefined {
   let template: string;
   try {
@@ -58,7 +58,7 @@ function read(path: string): string | undefined {
   } catch (error) {
     throw new Error(`${path} is no template: ${(error as Error).message}`);
   }
-  // Readers must be able to end mails, also in programs without a button for that.
+  // Readers must be able to stop mails, also in mail programs without an unsubscribe button.
   if (!made.includes(stopMark)) throw new Error(`${path} lacks {{stop.address}}, the link that stops mails`);
   return template;
 }
