@@ -1,21 +1,24 @@
 import type { History } from '../history/history.ts';
 
-/** Milliseconds in which one act of a user is noted. */
+/** Activity of a user is recorded at most once in this time, in milliseconds. */
 const step = 30_000;
-/** Milliseconds after an act for which a user is here. */
+/** A user is online for this time after an activity, in milliseconds. */
 export const hereFor = 2 * 60_000;
 
-/** Milliseconds after the note of an act for which a user may be here. */
+/**
+ * A user may be online for this time after a recorded activity, in milliseconds. Activity soon after it is not
+ * recorded.
+ */
 export const longestHere = step + hereFor;
 
 /**
- * Whether a user whose last act was noted then is here: an open connection alone is not presence. An act of the far future
- * was noted before the clock was set back.
+ * Whether a user with this latest recorded activity is online. An open connection alone does not count. Activity in the
+ * far future was recorded before the clock was set back.
  */
 export const isHere = (activeAt: number | undefined, at: number) =>
   activeAt !== undefined && Math.abs(at - activeAt) < longestHere;
 
-/** Notes the last acts of users, so that every server knows who is here. */
+/** Records the latest activity of users, so that every server knows who is online. */
 export class Acts {
   readonly #history: Pick<History, 'write'>;
   readonly #onFailure: (error: Error) => void;
@@ -27,7 +30,7 @@ export class Acts {
     this.#onFailure = onFailure;
   }
 
-  /** The user has done something. Nothing waits for this. */
+  /** Records user activity in the background. */
   note(user: string): void {
     const at = Date.now();
     const now = Math.floor(at / step);

@@ -11,17 +11,20 @@ import {
   type StoredMessage,
 } from '../history/history.ts';
 
-/** Milliseconds after a message when it is pushed. */
+/** Delay of a push after the message, in milliseconds. */
 export const pushAfter = 5000;
-/** Milliseconds for which changes are gathered: each time costs two transactions, and nobody is notified earlier. */
+/**
+ * Changes are batched for this time, in milliseconds, because each batch costs two transactions. Notifications are sent
+ * later anyway.
+ */
 const gather = 1000;
 
 /**
- * Notes whom a message may concern, in the transaction that takes it out of the log: the other one of a direct room, people
- * who are mentioned or follow the thread, and the members of rooms, who are looked through later. Whether it really concerns
- * them is checked when it is their time.
- * @param firstLook milliseconds after a message when its readers are looked at for the first time
- * @param stored called when there are new ones
+ * Returns the consumer that queues the notification targets of messages, in the transaction that moves its position.
+ * Targets are the peer in a direct room, mentioned users, followers of the thread, and rooms whose members are scanned
+ * later. Whether they have read the message is checked when they are due.
+ * @param firstLook the delay of the first check after a message, in milliseconds
+ * @param stored called when there are new targets
  */
 export function concerns({ read }: Pick<History, 'read'>, firstLook: number, stored: () => void): Consumer {
   return {
@@ -57,7 +60,7 @@ export function concerns({ read }: Pick<History, 'read'>, firstLook: number, sto
   };
 }
 
-/** The messages of the entries that are new or begin to mention everybody, and the users whom they name. */
+/** Returns the messages that are new or now mention @all, and the mentioned users and followers of threads. */
 function placesOf(entries: readonly LoggedEntry[]) {
   const places: { room: string; seq: number }[] = [];
   const named: PushPlace[] = [];
@@ -68,7 +71,7 @@ function placesOf(entries: readonly LoggedEntry[]) {
   const take = (change: LoggedChange) => {
     if (change.type === 'message' && change.is === 'new') look(change.message);
     if (change.type === 'mentions') {
-      // Everybody is no user: the members of the room are looked through, as after a new message.
+      // @all is not a user. The members of the room are scanned, as after a new message.
       if (change.added.includes(everybody)) look(change.message);
       name(
         change.message.room,

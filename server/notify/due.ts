@@ -9,33 +9,41 @@ import { type NotifyDefaults, type NotifySettings, settingsOf } from './settings
 import { nextDaily, quietUntil } from './times.ts';
 import { type Notified, type Unread, type UnreadRoom, unreadOf } from './unread.ts';
 
-/** Users, or rooms, that one claim takes. */
+/** Maximum users or rooms of one claim. */
 const atOnce = 50;
 /**
- * Milliseconds after which those that a server has taken are due again: the server has ended meanwhile. It begins to look at
- * one only in the first half of that time.
+ * If this server crashes, another server takes over its claims after this time, in milliseconds. Checks of users start
+ * only in the first half of it.
  */
 const claimTime = 120_000;
-/** Users who are looked at at the same time. A mail that waited for a free connection would be outdated when it goes out. */
+/**
+ * Maximum users who are checked concurrently. A mail that waits for a free connection would be outdated when it is
+ * sent.
+ */
 const together = { events: 8, mails: mailsAtOnce };
-/** Milliseconds between two looks for what another server has stored. */
+/** The interval for polling rows that other servers queued, in milliseconds. */
 const lookEvery = 30_000;
-/** Members of a room that are looked through at once. */
+/** Members of a room in one page of a scan. */
 const membersAtOnce = 500;
-/** Milliseconds for each member until a room is looked through again, so that large rooms cost no more than small ones. */
+/**
+ * The delay between two scans of a room per member, in milliseconds, so that large rooms do not cost more than small
+ * ones.
+ */
 const pauseOfMember = 100;
+/** Minimum delay between two scans of a room, in milliseconds. */
 const shortestPause = 10_000;
-/** Milliseconds between two mails to the same user. */
+/** Minimum time between two mails to a user, in milliseconds. */
 const betweenMails = 60 * 60_000;
-/** Milliseconds until a mail that the mail server could not take is tried again, and after which it is given up. */
+/** The delay before a failed mail is retried, in milliseconds. */
 const tryAgainAfter = 5 * 60_000;
+/** A mail is given up if it still fails after this time, in milliseconds. */
 const longestTrying = 24 * 60 * 60_000;
-/** Users whose first failed mail is remembered. */
+/** Maximum entries of `Due.#failing`. All are dropped when it is full. */
 const mostFailing = 100_000;
-/** `failed`: it was not sent, and may be tried again. */
+/** `failed`: the mail was not sent and may be retried. `lost`: it is unknown whether the mail was sent. */
 export type NoticeOutcome = 'sent' | 'no_address' | 'refused' | 'failed' | 'lost';
 
-/** The unread messages that a mail is about, and the settings of its reader, as they are now. */
+/** The unread messages for a mail and the settings of its reader, as of now. */
 export interface About {
   unread: Unread;
   settings: NotifySettings;
@@ -43,7 +51,8 @@ export interface About {
 
 /**
  * Sends a mail. Never rejects.
- * @param about is asked last, and again when the mail goes out, so that it says what is so then; undefined if nothing is left of it
+ * @param about returns the current contents, or undefined if nothing is left to send. Called just before the mail is
+ * written, and again before it is transmitted.
  * @returns undefined if there was nothing to send
  */
 export type SendMail = (
@@ -55,31 +64,31 @@ export interface DueOptions {
   history: Pick<History, 'read' | 'write'>;
   directory: Directory;
   defaults: NotifyDefaults;
-  /** Milliseconds after a message when its readers are looked at for the first time. */
+  /** The delay of the first check after a message, in milliseconds. */
   firstLook: number;
-  /** Absent if this server sends no mails. */
+  /** Absent if this server does not send mails. */
   mail?: SendMail | undefined;
-  /** Without mails the site gets events. */
+  /** Without `mail`: whether the site gets `notify.due` events. */
   events: boolean;
-  /** Called when there may be more pushes to send. */
+  /** Called when pushes may have been queued. */
   onPushes(): void;
   /** Called when an event for the site is stored. */
   onEvent(): void;
   onMail(outcome: NoticeOutcome | 'given up'): void;
-  /** Called when the history has failed. */
+  /** Called when the history fails. */
   onFailure(error: Error): void;
 }
 
 /**
- * Looks at the users whom something concerns that they may not have read, when their time has come, and notifies them: by
- * mail, at most once; or the site by an event, which is not lost. Any server may look at any user, but only one server at a time.
+ * Checks queued users when they are due, and notifies them of unread messages. A mail is sent at most once. Otherwise
+ * the site gets an event, which cannot be lost. Only one server at a time checks a user.
  */
 export class Due {
   readonly #options: DueOptions;
-  /** Rooms have rounds of their own: a mail server that is slow holds up no pushes. */
+  /** Separate from `#users`, so that a slow mail server does not delay pushes. */
   readonly #rooms: Rounds;
   readonly #users: Rounds;
-  /** When the first mail to a user failed, of those that are tried again. */
+  /** The start of the retry period of each user whose mail failed, as Unix ms. */
   readonly #failing = new Map<string, number>();
 
   constructor(options: DueOptions) {
@@ -88,13 +97,13 @@ export class Due {
     this.#users = new Rounds((signal) => this.#lookAtUsers(signal), options.onFailure);
   }
 
-  /** There are more. */
+  /** Checks the queues now. */
   wake(): void {
     this.#rooms.wake();
     this.#users.wake();
   }
 
-  /** Waits for what is under way. */
+  /** Stops, and waits for the checks in progress. */
   async stop(): Promise<void> {
     await Promise.all([this.#rooms.stop(), this.#users.stop()]);
   }
@@ -117,7 +126,8 @@ export class Due {
       const until = at + claimTime;
       const { users: left, next } = await write.claimDueUsers({ at, until, most: atOnce });
       if (left.length === 0) return waitFor(next);
-      // A server that sent has ended: nobody knows whether these were sent, and what they would have said counts as notified.
+      // A server crashed while sending these. It is unknown whether they were sent, so their messages count as
+      // notified.
       for (const { sending } of left) if (sending) this.#options.onMail('lost');
       while (left.length > 0) {
         const isLate = signal.aborted || Date.now() > at + claimTime / 2;
@@ -157,7 +167,7 @@ export class Due {
     this.#options.onPushes();
   }
 
-  /** @returns how the user is settled; nothing if that is stored already */
+  /** Checks a user. @returns the result for `settleDue`; empty if the claim ended already */
   async #lookAt({ user }: { user: string }, until: number): Promise<{ user: string; due?: number }[]> {
     const { history, directory, defaults, mail, events, onEvent, onMail } = this.#options;
     const { notices, activeAt, notified, lastNotified } = await history.read.notices({ user });
@@ -183,12 +193,13 @@ export class Due {
       if (!lost) onEvent();
       return [];
     }
-    // Before it is sent: if this server ends now, the mail is lost rather than sent twice.
+    // Recorded before sending, so that a crash loses the mail instead of sending it twice.
     const { lost } = await history.write.noteNotified({ user, rooms: ids, until, at, sending: true });
     if (lost) return [];
     const outcome = await mail(user, () => this.#about(user, ids, notified));
     const oldest = Math.min(...rooms.map(({ since }) => since));
-    // Not from the message alone: mails of a day, or after a visit, may be due a day after it.
+    // The retry period starts at the first failure, or at the oldest message if that is later. A mail may be due a day
+    // after its message, such as a daily mail.
     const since = Math.max(this.#failing.get(user) ?? at, oldest);
     const again = outcome === 'failed' && at <= since + longestTrying;
     this.#failing.delete(user);
@@ -203,7 +214,7 @@ export class Due {
     return [{ user, ...(again ? { due: at + tryAgainAfter } : {}) }];
   }
 
-  /** The unread messages of these rooms by now. @param before without this time */
+  /** Returns the current unread messages of these rooms. @param before the earlier notifications, without this one */
   async #about(user: string, ids: readonly string[], before: Notified): Promise<About | undefined> {
     const { history, directory, defaults } = this.#options;
     const { notices } = await history.read.notices({ user });
@@ -215,15 +226,15 @@ export class Due {
   }
 }
 
-/** Whether the user was notified of the room, and has not been here since. */
+/** Whether the user was notified of the room and was not online since. */
 function isNotified(room: string, notified: Notified, activeAt = 0): boolean {
   return notified.some((one) => one.room === room && one.at >= activeAt);
 }
 
-/** Milliseconds until the next one is due, or another server may have stored one. */
+/** Returns the milliseconds until the next row is due, but at most `lookEvery`. */
 const waitFor = (next = Number.POSITIVE_INFINITY) => Math.min(lookEvery, next - Date.now());
 
-/** When the user is to be notified. A time that is over means now. */
+/** Returns when to notify the user, as Unix ms. A past time means now. */
 function dueAt(
   { mail, quiet, zone }: NotifySettings,
   rooms: readonly UnreadRoom[],
@@ -234,7 +245,7 @@ function dueAt(
   }: { at: number; activeAt: number | undefined; lastNotified: number | undefined },
 ): number {
   const oldest = Math.min(...rooms.map(({ since }) => since));
-  // A message that was unread at an earlier visit, or mail, makes no mail of today due: that hour is over.
+  // A daily mail is due at the first daily hour after the oldest message, the latest mail and the latest activity.
   const due = Math.max(
     mail === 'daily'
       ? nextDaily(zone, Math.max(oldest, lastNotified, activeAt ?? 0))

@@ -1,5 +1,6 @@
-/** Rooms of a mail, and messages of each: what is left out is counted. */
+/** Maximum rooms in a mail. Further rooms are only counted. */
 export const roomsOfMail = 3;
+/** Maximum messages of a room in a mail. Further messages are only counted. */
 export const messagesOfMail = 5;
-/** Mails that are handed over at the same time. */
+/** Maximum mails that are sent concurrently. */
 export const mailsAtOnce = 3;

@@ -8,23 +8,26 @@ import { type NotifyDefaults, settingsOf, shownSettings, storedChange } from './
 import { quietUntil } from './times.ts';
 import { unreadOf } from './unread.ts';
 
-/** Milliseconds for which the last acts of users are kept: long enough to know of what they were notified since. */
+/** User activity is kept for this time, in milliseconds. It shows whether a user was online since a notification. */
 const actsKept = 365 * 24 * 60 * 60_000;
 const sweepEvery = 24 * 60 * 60_000;
-/** Milliseconds after a message when its readers are looked at for the first time, if nobody waits for less. */
+/**
+ * The latest time of the first check after a message, in milliseconds. It is the shortest mail delay that users can
+ * choose.
+ */
 const longestFirstLook = 5 * 60_000;
 
 export interface NotifierOptions extends Omit<DueOptions, 'firstLook' | 'directory'> {
   history: History;
-  /** Where mails to a user go. Absent if the server sends none. */
+  /** Returns the mail address of a user. Absent if this server does not send mails. */
   mailTo?: ((user: string) => Promise<string | undefined>) | undefined;
-  /** A new link that switches mails to a user off; absent if the server does not know its address. */
+  /** Returns a new link that turns off mails to a user. Absent if the server does not know its public URL. */
   stopLink?: ((user: string) => Promise<string>) | undefined;
 }
 
-/** Everything about notifying people who are away. */
+/** Notifies offline users of unread messages, and manages their settings. */
 export class Notifier {
-  /** It follows the log of changes. */
+  /** The consumer of the change log that queues notification targets. */
   readonly consumer: Consumer;
   readonly #history: History;
   readonly #defaults: NotifyDefaults;
@@ -52,20 +55,23 @@ export class Notifier {
     this.#sweeping = setInterval(sweep, sweepEvery).unref();
   }
 
-  /** Begins to notify people. */
+  /** Starts to send notifications. */
   open(directory: DueOptions['directory']): void {
     this.#directory = directory;
     this.#due = new Due({ ...this.#options, directory, firstLook: this.#firstLook });
   }
 
-  /** The user has done something: see `client:active`. */
+  /** Records user activity: see `client:active`. */
   acted(user: string, { zone, lang }: RequestPayload<'client:active'> = {}): void {
     this.#acts.note(user);
     const set = { ...(zone === undefined ? {} : { zone }), ...(lang === undefined ? {} : { lang }) };
     if (Object.keys(set).length > 0) this.#said(user, set).catch(this.#options.onFailure);
   }
 
-  /** Asks for what is stored, and remembers nothing: an erasure or another server may have changed it. */
+  /**
+   * Stores the time zone and language of a client. They are not cached, because an erasure or another server may change
+   * them.
+   */
   async #said(user: string, set: { zone?: string; lang?: string }): Promise<void> {
     const { read, write } = this.#history;
     const { notices } = await read.notices({ user });
@@ -73,7 +79,10 @@ export class Notifier {
     await write.setNotices({ user, set });
   }
 
-  /** A user who is no member of this public room has opened it, and its last message was that one. Never rejects. */
+  /**
+   * Records that a user who is not a member opened a public room whose last message is `seq`. No-op if no unread
+   * message mentions the user. Never rejects.
+   */
   async opened(user: string, room: string, seq: number): Promise<void> {
     const { read, write } = this.#history;
     try {
@@ -91,7 +100,7 @@ export class Notifier {
     try {
       return { ...shown, mailTo: (await mailTo(user)) ?? null };
     } catch (error) {
-      // The settings can be seen and changed while the table of the addresses cannot be read.
+      // The settings stay available if the table of mail addresses cannot be read.
       onFailure(error as Error);
       return shown;
     }
@@ -99,22 +108,22 @@ export class Notifier {
 
   async set(user: string, change: RequestPayload<'notify:set'>): Promise<Answers['notify:set']> {
     await this.#history.write.setNotices({ user, set: storedChange(change) });
-    // By this choice something may be due now.
+    // The new settings may make a queued notification due.
     this.#due?.wake();
     this.#options.onPushes();
     return this.get(user);
   }
 
   /**
-   * The data of the event `notify.due`: of the rooms of which the user was notified at that time, what is still unread. In quiet
-   * hours, into which a further try may fall, their end.
+   * Returns the data of a `notify.due` event: what is still unread in its rooms, or null if nothing is. In quiet hours,
+   * which a retry may fall into, returns their end as Unix ms.
    */
   async dueOf({ user, at }: { user: string; at: number }): Promise<object | number | null> {
     const directory = this.#directory;
     if (directory === undefined) return null;
     const { notices, notified } = await this.#history.read.notices({ user });
     const { mail, lang, text, quiet } = settingsOf(notices, this.#defaults);
-    // As it was before the event.
+    // The notifications before this event.
     const before = notified.flatMap((one) => {
       if (one.at !== at) return [one];
       return one.before === undefined ? [] : [{ room: one.room, at: one.before }];

@@ -2,18 +2,18 @@ import type { StoredNotices } from '../history/history.ts';
 import { type Answers, type RequestPayload, zone as zoneName } from '../wire/events.ts';
 import type { Quiet } from './times.ts';
 
-/** How a user is notified while away. */
+/** The notification settings of a user. */
 export interface NotifySettings {
-  /** Never, once a day, or after so many minutes. */
+  /** Never, once a day, or the delay in minutes. */
   mail: 'off' | 'daily' | number;
   push: boolean;
   quiet: Quiet | null;
-  /** The part of a message that is shown: its author and text, its author, or only that it is there. */
+  /** What notifications show of a message: its author and text, its author, or only that it exists. */
   text: 'text' | 'name' | 'nothing';
   zone: string;
-  /** A language tag; absent if the user's client has not said it. */
+  /** A language tag. Absent if no client of the user sent one. */
   lang?: string;
-  /** When a link in a mail has switched mails off, in milliseconds since 1970. */
+  /** When the user turned mails off by the link in a mail, as Unix ms. */
   mailStoppedAt?: number;
 }
 
@@ -25,10 +25,10 @@ export interface NotifyDefaults {
 
 const usualHours = '22:00-07:00';
 
-/** With the defaults where the user has chosen nothing. */
+/** Returns the settings of a user, with the defaults for unset ones. */
 export function settingsOf(stored: StoredNotices, defaults: NotifyDefaults): NotifySettings {
   const { mail, stopped, push, quiet = usualHours, shows = 'text', lang } = stored;
-  // An earlier version may have stored one that nothing here can reckon with, and so may another one of Node.
+  // An earlier version of this server or of Node may have accepted a zone that is not supported now.
   const zone = zoneName.safeParse(stored.zone).data ?? defaults.zone;
   const [from = '', to = ''] = quiet.split('-');
   const after = mail === undefined ? defaults.after / 60_000 : Number(mail);
@@ -43,7 +43,7 @@ export function settingsOf(stored: StoredNotices, defaults: NotifyDefaults): Not
   };
 }
 
-/** As the user gets them. */
+/** Returns the settings as the user gets them. */
 export function shownSettings({
   mail,
   mailStoppedAt,
@@ -54,7 +54,7 @@ export function shownSettings({
   return { mail, push, quiet, text, ...(mailStoppedAt === undefined ? {} : { mailStoppedAt }) };
 }
 
-/** The stored form of a change. */
+/** Returns the stored form of a change. Null resets a setting. */
 export function storedChange({ mail, push, quiet, text, lang }: RequestPayload<'notify:set'>): {
   [Name in keyof StoredNotices]: StoredNotices[Name] | null;
 } {

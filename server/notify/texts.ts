@@ -14,7 +14,7 @@ type Values = Readonly<Record<string, string>>;
 
 const known = new Map<string, Record<string, string>>();
 
-/** The texts of a language by their keys. */
+/** Returns the texts of a language by key. */
 export function textsIn(lang: string): Record<string, string> {
   const read = known.get(lang) ?? JSON.parse(readFileSync(new URL(`${lang}.json`, folder), 'utf8'));
   known.set(lang, read);
@@ -23,7 +23,7 @@ export function textsIn(lang: string): Record<string, string> {
 
 const base = (tag: string) => tag.toLowerCase().split(/[-_]/)[0];
 
-/** The best language for a tag: the same, or of the same first part, or English. */
+/** Returns the best language for a tag: the same one, one with the same first part, or English. */
 export function notificationLanguage(wanted: string): string {
   return (
     notificationLanguages.find((lang) => lang.toLowerCase() === wanted.toLowerCase()) ??
@@ -32,18 +32,18 @@ export function notificationLanguage(wanted: string): string {
   );
 }
 
-/** The texts, times and numbers of one reader. */
+/** Formats texts, times and numbers for one reader. */
 export class NotificationTexts {
   readonly lang: string;
   readonly direction: 'ltr' | 'rtl';
   readonly #by: Readonly<Record<string, string>>;
-  /** With the reader's region, as in `en-GB`. */
+  /** Includes the reader's region, as in `en-GB`. */
   readonly #locale: string;
   readonly #zone: string;
 
   /**
-   * @param wanted a language tag, which may be of any form
-   * @param zone of the times, as IANA names them
+   * @param wanted a language tag, which may be malformed
+   * @param zone the IANA time zone for times
    */
   constructor(wanted = 'en', zone = 'UTC') {
     this.lang = notificationLanguage(wanted);
@@ -57,7 +57,7 @@ export class NotificationTexts {
     return this.#fill(this.#by[key] ?? key, values);
   }
 
-  /** Picks the form for `n`, such as `.one`. */
+  /** Picks the plural form for `n`, such as `.one`. */
   count(key: Plural<Key>, n: number): string {
     const form = this.#by[`${key}.${new Intl.PluralRules(this.lang).select(n)}`] ?? this.#by[`${key}.other`];
     return this.#fill(form ?? key, { n: new Intl.NumberFormat(this.#locale).format(n) });
@@ -67,13 +67,13 @@ export class NotificationTexts {
     return new Intl.ListFormat(this.#locale).format(items.map((item) => this.#isolated(item)));
   }
 
-  /** Minutes in words. */
+  /** Formats a duration in minutes. */
   minutes(n: number): string {
     const [value, unit] = n % 60 === 0 ? [n / 60, 'hour'] : [n, 'minute'];
     return new Intl.NumberFormat(this.#locale, { style: 'unit', unit, unitDisplay: 'long' }).format(value);
   }
 
-  /** The time of day, and the day unless that is the one of `now`. */
+  /** Formats the time of day, with the date unless it is the day of `now`. */
   time(at: number, now: number): string {
     const options = { timeZone: this.#zone } as const;
     const day = new Intl.DateTimeFormat(this.#locale, { ...options, dateStyle: 'short' });
@@ -89,7 +89,7 @@ export class NotificationTexts {
     );
   }
 
-  /** A name of the other direction would move the signs around it. */
+  /** Isolates a value of the other text direction, which would otherwise move the punctuation around it. */
   #isolated(value: string): string {
     const mixed =
       this.direction === 'rtl' ? /\p{Script=Latin}/u : /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]/;

@@ -15,65 +15,70 @@ import {
 import type { User } from '../wire/events.ts';
 import { messagesOfMail, roomsOfMail } from './mail-bounds.ts';
 
-/** The unread messages that concern a user, as they are stored now. */
+/** The unread messages that concern a user, as of now. */
 export interface Unread {
   user: User;
-  /** Of these rooms. */
+  /** The number of unread messages in `rooms`. */
   total: number;
-  /** The one with the newest message first. */
+  /** Sorted by `since`, latest first. */
   rooms: UnreadRoom[];
 }
 
 export interface UnreadRoom {
   room: string;
   kind: RoomRecord['kind'];
-  /** The stored membership; absent for a user who is named in a public room without being a member. */
+  /** The stored membership. Absent for a user who is mentioned in a public room without being a member. */
   member?: Membership['member'];
-  /** Of a direct room, the name of the other user. */
+  /** In a direct room, the name of the peer. */
   name: string;
-  /** Set if a user wrote the name: in a direct room, or in one that a user made. */
+  /** Set if a user wrote the name, as in direct rooms and in rooms that users created. */
   isUserText?: true;
-  /** The text of users that no mail or push shows, because the reader has not accepted the room: see `withheldIn`. */
+  /** User texts that mails and pushes must not show, because the reader has not accepted the room: see `withheldIn`. */
   withheld?: 'all' | 'messages';
-  /** The messages that concern the user; at most `mostUnread`. */
+  /** The number of messages that concern the user; at most `mostUnread`. */
   unread: number;
-  /** The mentions of the user among all unread messages, and replies in followed threads; at most `mostUnread`. */
+  /** The number of unread mentions of the user, including replies in followed threads; at most `mostUnread`. */
   mentions: number;
-  /** The first of them, and when it was sent, in milliseconds since 1970. */
+  /** The `seq` of the first message that concerns the user. */
   from: number;
+  /** When that message was sent, as Unix ms. */
   since: number;
-  /** The number of the last of them. */
+  /** The `seq` of the last message that concerns the user. */
   newest: number;
-  /** The first few of them, and the last one; none where they were not asked for, and none that is deleted meanwhile. */
+  /** The first `messagesOfMail` of these messages, without deleted ones. Empty if they were not requested. */
   messages: StoredMessage[];
+  /** The message at `newest`. Absent if it was not requested or is deleted. */
   last?: StoredMessage;
 }
 
 export interface UnreadOptions {
-  /** When the user was last notified of which rooms. */
+  /** When the user was last notified of each room. */
   notified: Notified;
-  /** These rooms alone. */
+  /** Reads only these rooms. */
   only?: readonly string[];
-  /** Of these rooms, as many as a mail shows, the messages are given. All rooms together would take too much memory. */
+  /**
+   * Rooms whose messages are returned, at most `roomsOfMail` of them. The messages of all rooms would take too much
+   * memory.
+   */
   messagesOf?: readonly string[];
-  /** Leaves out messages that are `withheld`. */
+  /** Omits the messages of `withheld` rooms. */
   forMail?: boolean;
 }
 
-/** The most unread messages of a room that are counted, and the most mentions. */
+/** Unread messages and mentions of a room are counted up to this limit. */
 const mostUnread = 100;
 /**
- * Milliseconds for which a message is unread for somebody whom it names and who is no member: long enough for a mail once a
- * day, for quiet hours after that, and for the tries of a day.
+ * A mention of a user who is not a member is unread for this time, in milliseconds. It is enough for a daily mail,
+ * quiet hours after it, and a day of retries.
  */
 const namedFor = 3 * 24 * 60 * 60_000;
 
 /**
- * All rooms with unread messages that concern a user: in rooms of which the user wants to hear each message, those of others;
- * elsewhere those that mention the user, or answer in a thread that the user follows. None that is deleted, and none by
- * somebody whom the user has blocked. A user who is banned, or has never been here, is not notified at all. In a public room
- * of which the user is no member, a message of the last days that names the user is unread until the user opens the room, or
- * was notified of it.
+ * Finds the rooms with unread messages that concern a user. These are all messages of other users if the user wants
+ * notifications of each, otherwise mentions and replies in followed threads. Excludes deleted messages and blocked
+ * authors. A recent mention in a public room that the user has not joined is unread until the user opens the room or is
+ * notified of it.
+ * @returns undefined if the user is banned or never connected
  */
 export async function unreadOf(
   { read }: Pick<History, 'read'>,
@@ -84,7 +89,7 @@ export async function unreadOf(
   const { user, memberships, blocked, arrived } = await read.user({ user: id });
   if (user === null || !arrived || directory.banOf(id) !== null) return undefined;
   const without = new Set([...blocked, id]);
-  // The user may have lost the room before its messages were read, and another room may have got its id.
+  // The user may have lost access before the messages were read, and another room may have the ID now.
   const still = async ({ room, member }: Pick<Membership, 'room'> & { member?: Membership['member'] }) => {
     const [now] = await read.membersOf({ room: room.id, users: [id] });
     const there = await read.room({ room: room.id, bare: true });
@@ -93,7 +98,7 @@ export async function unreadOf(
   };
   const isMeant = ({ room }: { room: RoomRecord }) => only?.includes(room.id) ?? true;
   const found: (Found & { of: Parameters<typeof still>[0]; name: string })[] = [];
-  // In turn: notices may wait, and others read meanwhile.
+  // Sequential, because notifications are not urgent and must not slow down other reads.
   for (const membership of memberships.filter(isMeant)) {
     const numbers = await unreadIn(read, membership, without);
     if (numbers !== undefined)
@@ -120,33 +125,37 @@ export async function unreadOf(
   return { user: { id, name: user.name }, total, rooms };
 }
 
-/** When a user was last notified of what is unread in these rooms. */
+/** When a user was last notified of each room, as Unix ms. */
 export type Notified = readonly { room: string; at: number }[];
 
 /**
- * A user accepts a room by joining it or writing there. The site accepts private rooms on behalf of their members. Strangers can
- * add a user to a room, write to the user in direct, and mention the user in a public room: their words must not reach the
- * user in a mail or a push, which has the site as its sender. `messages`: only the name of the room is from the site.
+ * Returns the user texts of a room that mails and pushes must not show, because they are sent in the name of the site.
+ * Strangers can add a user to a room, write a direct message, or mention the user in a public room. A user accepts a
+ * room by joining it or writing there, and the site accepts private rooms for its members. `messages`: only the name of
+ * the room is from the site.
  */
 function withheldIn(isUserText: boolean, member: Membership['member'] | undefined): UnreadRoom['withheld'] {
   if (isMember(member) && member.acted > acted.never) return undefined;
   return isUserText ? 'all' : 'messages';
 }
 
-/** The name of a room as this member sees it. */
+/** Returns the name of a room as the member sees it. */
 function nameOf({ room, partner }: Membership, directory: Directory): string {
   if (partner === undefined) return room.name;
   const { user } = partner;
   return partner.shares || directory.isVisible(user, partner) ? user.name : user.id;
 }
 
-/** The numbers of a room. */
+/** The unread messages of a room, without their contents. */
 interface Found extends Omit<UnreadRoom, 'name' | 'member' | 'messages' | 'last'> {
-  /** The numbers of the first few messages. */
+  /** The `seq` of the first `messagesOfMail` messages. */
   first: readonly number[];
 }
 
-/** @param notifiedAt nothing is unread if the last message is not newer */
+/**
+ * @param notifiedAt if no message is newer, nothing counts as unread
+ * @returns undefined if nothing is unread
+ */
 async function unreadIn(
   read: History['read'],
   { room, member, mentions }: Membership | Reads['namedOutside']['out'][number],
