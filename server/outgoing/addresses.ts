@@ -1,13 +1,14 @@
 import { BlockList, isIP } from 'node:net';
 
-/** A host that is this machine, in the form of URLs and settings. */
+/** Matches the hosts of this machine, as in URLs and settings. */
 export const loopback = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/;
 
 /**
- * The addresses that are no public ones, from the registries of IANA for special purposes
- * (https://www.iana.org/assignments/iana-ipv4-special-registry and iana-ipv6-special-registry), with multicast. Also all
- * that hold an IPv4 address within, since a gateway leads to that one, and the one by which Azure gives a machine its
- * settings and secrets (https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16).
+ * Networks that are not public, from the IANA registries of special purposes
+ * (https://www.iana.org/assignments/iana-ipv4-special-registry and iana-ipv6-special-registry), and multicast. Includes
+ * networks that embed IPv4 addresses, because a gateway leads to them. Also includes the address at which Azure serves
+ * settings and secrets of a machine
+ * (https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16).
  */
 const special: readonly (readonly [network: string, prefix: number])[] = [
   ['0.0.0.0', 8],
@@ -42,7 +43,7 @@ const blocked = new BlockList();
 for (const [network, prefix] of special) {
   blocked.addSubnet(network, prefix, network.includes(':') ? 'ipv6' : 'ipv4');
 }
-/** The only part of IPv6 that is given out for use on the internet (RFC 4291). */
+/** The only IPv6 addresses that are allocated for the internet (RFC 4291). */
 const global = new BlockList();
 global.addSubnet('2000::', 3, 'ipv6');
 

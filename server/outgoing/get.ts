@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { NotFetched, type OutgoingRequest, request } from './request.ts';
 
 export interface Got {
-  /** The last one of the redirects. */
+  /** The URL after all redirects. */
   url: URL;
   headers: IncomingMessage['headers'];
   body: IncomingMessage;
@@ -11,9 +11,9 @@ export interface Got {
 const mostRedirects = 5;
 
 /**
- * Gets what users name. Each redirect is checked as `request` does.
- * @returns the answer with status 200; its body must be read or destroyed
- * @throws NotFetched for an address that is not asked for, a redirect without end, or another status
+ * Fetches a URL from a user. Each redirect is checked as in `request`.
+ * @returns the response with status 200; its body must be read or destroyed
+ * @throws NotFetched for a forbidden URL, too many redirects, or another status
  * @throws the reason of `signal`, or the error of the connection
  */
 export async function get(

@@ -4,27 +4,27 @@ import { request as httpsRequest } from 'node:https';
 import { isIP, type LookupFunction, type Socket } from 'node:net';
 import { isPublic } from './addresses.ts';
 
-/** An address that a user names is not asked for: it is none of the public internet, or its answer cannot be used. */
+/** A URL from a user is not requested because it is forbidden, or its response cannot be used. */
 export class NotFetched extends Error {}
 
 export interface OutgoingRequest {
   method?: 'GET' | 'POST';
-  /** Of the request, such as `Accept`. */
+  /** Request headers, such as `Accept`. */
   headers: Record<string, string | number>;
   body?: Uint8Array;
-  /** Hosts, as in `URL.host`, that may be asked although they are not public, of this machine, or at another port. */
+  /** Hosts, as in `URL.host`, that may be requested even if they are private, on this machine, or at another port. */
   allowed: ReadonlySet<string>;
-  /** Keeps connections for further requests; without it each request has its own. */
+  /** Reuses connections. Without it, each request has its own. */
   agent?: HttpAgent;
   signal: AbortSignal;
 }
 
 /**
- * Asks an address that a user names, without reaching into our own network: only over http and https at their own ports,
- * only at public addresses of other machines, and the address that was checked is the one that is connected to. It
- * follows no redirect, and sends no cookies, no `Referer` and no credentials.
- * @returns the answer, whatever its status; its body must be read or destroyed
- * @throws NotFetched for an address that is not asked for
+ * Requests a URL from a user without reaching into the internal network. The URL must use http or https, the default
+ * port, and a public address of another machine. The checked address is the one that is connected to. Redirects are not
+ * followed, and no cookies, `Referer` or credentials are added.
+ * @returns the response, with any status; its body must be read or destroyed
+ * @throws NotFetched for a forbidden URL
  * @throws the reason of `signal`, or the error of the connection
  */
 export function request(
@@ -37,7 +37,7 @@ export function request(
   if (username !== '' || password !== '') throw new NotFetched('credentials in the address');
   if (port !== '' && !isAllowed) throw new NotFetched(`port ${port}`);
   const name = url.hostname.replace(/^\[|\]$/g, '');
-  // A connection to an address resolves no name.
+  // An IP address is not resolved, so `lookup` does not check it.
   if (isIP(name) !== 0 && !isAllowed && !isPublic(name)) throw new NotFetched('no public address');
   signal.throwIfAborted();
   return new Promise((done, reject) => {
@@ -47,13 +47,14 @@ export function request(
       headers,
       signal,
       lookup: isAllowed ? undefined : publicOnly(signal),
-      // Many or long headers.
+      // Allows many or long headers.
       maxHeaderSize: 16 * 1024,
     });
     asked.once('socket', (socket: Socket) => {
       const check = () => {
         const { localAddress, remoteAddress = '' } = socket;
-        // A connection to a public address of this machine begins at that address. No request has been sent yet.
+        // A connection to a public address of this machine also starts at that address. The request has not been sent
+        // yet.
         if (isAllowed) return;
         if (!isPublic(remoteAddress)) asked.destroy(new NotFetched('no public address'));
         else if (localAddress === remoteAddress) asked.destroy(new NotFetched('an address of this machine'));
@@ -62,7 +63,7 @@ export function request(
       else check();
     });
     asked.once('response', done);
-    // The request has let go of its connection by then, so neither an error of it nor the signal would reject.
+    // The request no longer owns the connection, so neither its errors nor the signal would reject.
     asked.once('upgrade', (_, socket) => {
       socket.destroy();
       reject(new NotFetched('an upgrade'));
@@ -73,8 +74,8 @@ export function request(
 }
 
 /**
- * Resolves a name whose addresses are all public. It asks the name servers itself and stops when `signal` aborts: a look-up
- * by the system keeps one of few threads until a silent name server times out, and others wait for it.
+ * Resolves a name only if all its addresses are public. Queries the name servers directly and stops when `signal`
+ * aborts. A lookup by the system would occupy one of few threads until a silent name server times out.
  */
 const publicOnly =
   (signal: AbortSignal): LookupFunction =>
@@ -93,7 +94,7 @@ const publicOnly =
 
 /** @throws Error with the code of `node:dns` if the name has neither IPv4 nor IPv6 addresses */
 async function resolve(name: string, signal: AbortSignal): Promise<{ address: string; family: number }[]> {
-  // Such a name belongs to this machine or its network.
+  // A name without a dot belongs to this machine or its network.
   if (!/\.[^.]/.test(name)) throw new NotFetched('no public address');
   const resolver = new Resolver({ timeout: 2000, tries: 2 });
   const cancel = () => resolver.cancel();

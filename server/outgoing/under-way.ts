@@ -1,6 +1,6 @@
 /**
- * Requests under way, which all end at `close`. Each has a signal of its own: with Node 20, one that lives on keeps
- * everything that `AbortSignal.any` has made of it.
+ * Requests in flight, which `close` aborts. Each has its own signal, because in Node 20 a long-lived signal retains
+ * everything that `AbortSignal.any` makes of it.
  */
 export class UnderWay {
   readonly #ends = new Set<AbortController>();
@@ -11,9 +11,9 @@ export class UnderWay {
   }
 
   /**
-   * @param work with a signal that ends it
-   * @param ms after which it ends, too, by a `TimeoutError`. A timer of our own: before Node 24, `AbortSignal.any` does not
-   * keep an `AbortSignal.timeout` alive.
+   * @param work gets a signal that aborts it
+   * @param ms the timeout, after which it is aborted with a `TimeoutError`. It uses a separate timer, because before
+   * Node 24 `AbortSignal.any` does not keep an `AbortSignal.timeout` alive.
    */
   async run<T>(work: (end: AbortSignal) => Promise<T>, ms?: number): Promise<T> {
     const end = new AbortController();
