@@ -9,18 +9,19 @@ import { type PageHead, PageReader } from './page.ts';
 
 /**
  * A separate process that fetches the pages of links. A hostile page can only harm this process, which has no keys, no
- * connections and little memory. If it ends, the next link gets a new one.
+ * connections to clients or databases, and little memory. If it ends, the next link gets a new process.
  */
 
-/** Milliseconds for a page with its redirects, and for its picture. */
+/** Timeout in ms for a page with its redirects. */
 const pageTime = 3000;
+/** Timeout in ms for the picture of a page, with its redirects. */
 const pictureTime = 2000;
-/** Bytes that are read of a page, after decompression, and of a picture. */
+/** Maximum bytes after decompression. The rest of a page is ignored; a larger picture is rejected. */
 const mostBytes = 512 * 1024;
-/** Bytes of memory. */
+/** Maximum bytes of memory of this process. */
 const maxMemory = 256 * 1024 * 1024;
 
-/** The bodies that are decompressed, by `Content-Encoding`. */
+/** Decompression, by `Content-Encoding`. */
 const decoders = {
   gzip: createGunzip,
   'x-gzip': createGunzip,
@@ -52,7 +53,7 @@ async function fetchPage({ url, ...task }: FetchTask): Promise<NonNullable<Fetch
   });
   const { base, image, ...page } = await readPage(got);
   if (image === undefined || !task.picture) return page;
-  // Without its picture a page still has a title.
+  // If the picture fails, the page still has a title.
   const picture = await fetchPicture(image, base, got.url, allowed).catch(() => undefined);
   return { ...page, ...(picture === undefined ? {} : { picture }) };
 }
@@ -78,7 +79,7 @@ async function readPage({ headers, body }: Got): Promise<PageHead & { base?: str
   return page;
 }
 
-/** @param base the address from which the page counts its own @returns in base64 */
+/** @param base the page's `<base href>` @returns the picture in base64 */
 async function fetchPicture(
   image: string,
   base: string | undefined,
@@ -112,7 +113,7 @@ const asking = (types: string): Pick<OutgoingRequest, 'headers'> => ({
 
 const within = (ms: number): AbortSignal => AbortSignal.timeout(ms);
 
-/** The body without its compression. To read no further destroys it. */
+/** Returns the decompressed body. Leaving a loop over it destroys it. */
 function decoded(body: Got['body']): AsyncIterable<Buffer> & Readable {
   const encoding = body.headers['content-encoding']?.trim().toLowerCase() ?? 'identity';
   if (encoding === 'identity' || encoding === '') return body;
@@ -121,12 +122,12 @@ function decoded(body: Got['body']): AsyncIterable<Buffer> & Readable {
     throw new NotFetched(`encoding ${encoding}`);
   }
   const decoder = decoders[encoding as keyof typeof decoders]();
-  // Errors of both reach the reader of the decoder.
+  // Errors of both streams reach the reader of the decoder.
   pipeline(body, decoder).catch(() => {});
   return decoder;
 }
 
-/** As `<meta>` says at the beginning of the page (https://html.spec.whatwg.org/#prescan-a-byte-stream-to-determine-its-encoding). */
+/** The charset of a `<meta>` (https://html.spec.whatwg.org/#prescan-a-byte-stream-to-determine-its-encoding). */
 const charsetIn = (html: Buffer): string | undefined =>
   /<meta[^>]{0,200}charset\s*=\s*["']?\s*([\w:.-]+)/i.exec(html.subarray(0, 1024).toString('latin1'))?.[1];
 

@@ -3,23 +3,23 @@ import { extname } from 'node:path';
 import { FairQueue } from '../limits/fair-queue.ts';
 import { startSeparate } from '../limits/separate-process.ts';
 
-/** A request to the fetching process. */
+/** A task for the fetching process. */
 export interface FetchTask {
   id: number;
   url: string;
-  /** Hosts that may be asked although they are not public. */
+  /** Hosts that may be contacted although they are not public. */
   allowed: readonly string[];
   /** Whether the page's picture is wanted. */
   picture: boolean;
 }
 
-/** Its answer; without a page if there is nothing to show. */
+/** The result of a task. Without `page`, there is nothing to show. */
 export interface Fetched {
   id: number;
   page?: {
     title: string;
     description?: string;
-    /** The bytes of the picture as the site sends them, in base64. */
+    /** The picture in base64, not re-encoded yet. */
     picture?: string;
   };
 }
@@ -29,19 +29,20 @@ interface Job extends Omit<FetchTask, 'id'> {
   resolve(page: Fetched['page']): void;
 }
 
-/** Pages that are fetched at once, of all users and of one: slow sites of one user delay nobody else's links. */
+/** Maximum pages that are fetched concurrently. */
 const mostAtOnce = 16;
+/** Maximum concurrent pages of one user, so that slow sites do not delay the links of other users. */
 const mostOfUser = 2;
-/** Links that wait. Beyond it the user with the most loses the newest one. */
+/** Maximum queued links. Beyond it, the user with the most links loses the newest one. */
 const mostWaiting = 500;
-/** Milliseconds for one link in a process that has started, which bounds each step by itself, unless a page keeps it busy. */
+/** Timeout in ms for one link. Only a page that blocks the process reaches it, because each step has its own limit. */
 const longest = 8000;
-/** Milliseconds without work after which the process ends. */
+/** Idle time in ms after which the process ends. */
 const idleFor = 60_000;
-/** Milliseconds after which the process is replaced when it has no work: it cannot read a newer /etc/resolv.conf. */
+/** An idle process of this age in ms is replaced, because it cannot read a changed /etc/resolv.conf. */
 const maxAge = 600_000;
 
-/** Has pages fetched by a process that any page may kill. */
+/** Fetches pages in a separate process, because a hostile page may crash it. */
 export class Fetcher {
   readonly #onFailure: (error: Error) => void;
   readonly #waiting = new FairQueue<Job>();
@@ -59,7 +60,7 @@ export class Fetcher {
     this.#onFailure = onFailure;
   }
 
-  /** @returns undefined if there is nothing to show, or too much to do */
+  /** @returns undefined if there is nothing to show, or the queue is full */
   fetch(user: string, task: Omit<FetchTask, 'id'>): Promise<Fetched['page']> {
     if (this.#closed) return Promise.resolve(undefined);
     return new Promise((resolve) => {
@@ -107,9 +108,9 @@ export class Fetcher {
     this.#process ??= this.#started();
     this.#process.then(
       (child) => {
-        // It was lost while the process started.
+        // The link was given up while the process started.
         if (!this.#running.has(id)) return;
-        // A page that keeps the process busy: the others have lost it too.
+        // A page that blocks the process also blocks the other pages, so all of them are given up.
         late = setTimeout(() => this.#end(), longest);
         child.send({ ...task, id } satisfies FetchTask, (error) => error && this.#lost());
       },
@@ -133,7 +134,7 @@ export class Fetcher {
     return child;
   }
 
-  /** The process has ended: the pages that it was fetching have no preview. */
+  /** Gives up all pages in progress, because their process ended. */
   #lost(): void {
     for (const done of [...this.#running.values()]) done(undefined);
   }

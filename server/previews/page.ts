@@ -1,6 +1,6 @@
 import { Parser } from 'htmlparser2';
 
-/** The description of a page that its head gives. */
+/** What the head of a page says about it. */
 export interface PageHead {
   title: string;
   description?: string;
@@ -8,19 +8,19 @@ export interface PageHead {
   image?: string;
 }
 
-/** Elements within each other: the parser takes ever longer for each one. Heads of pages have a few. */
+/** Maximum nesting of elements. The parser takes longer at each level, and the head of a page has only a few. */
 const deepest = 100;
-/** Characters (UTF-16 units) that are kept. */
+/** Maximum lengths in UTF-16 units. */
 const most = { title: 200, description: 400, image: 2048 } as const;
 
-/** The names of `<meta>` elements, the first the best: Open Graph (https://ogp.me), Twitter's cards, HTML's own. */
+/** The names of `<meta>` elements, in order of preference: Open Graph (https://ogp.me), Twitter cards, HTML. */
 const names: Readonly<Record<keyof typeof most, readonly string[]>> = {
   title: ['og:title', 'twitter:title'],
   description: ['og:description', 'twitter:description', 'description'],
   image: ['og:image:secure_url', 'og:image', 'og:image:url', 'twitter:image'],
 };
 
-/** Reads pieces of HTML until the head of the page is over. */
+/** Reads pieces of HTML until the head of the page ends. */
 export class PageReader {
   readonly #found = new Map<string, string>();
   #title = '';
@@ -83,7 +83,7 @@ export class PageReader {
   }
 }
 
-/** The text in one line, without characters that control anything: a page must not turn the text of the chat around. */
+/** Returns the text on one line, without control characters, some of which would reverse the text around it. */
 function plain(text: string, length: number): string {
   const line = text
     .slice(0, 4 * length)

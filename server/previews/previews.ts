@@ -4,10 +4,10 @@ import { RequestError } from '../wire/errors.ts';
 import type { Preview } from '../wire/events.ts';
 import { type Fetched, Fetcher } from './fetcher.ts';
 
-/** Pixels of the longer side of a stored picture: three times as many as it is shown with. */
+/** Pixels of the longer side of a stored picture, three times its displayed size. */
 const pictureSide = 270;
 
-/** The previews of links in messages. Each is fetched once, for its message alone. */
+/** Fetches the previews of links in messages. Each message gets its own preview, which is fetched once. */
 export class Previews {
   readonly #history: History;
   readonly #files: Files | undefined;
@@ -17,10 +17,10 @@ export class Previews {
   readonly #fetcher: Fetcher;
 
   /**
-   * @param options.files undefined: without pictures
-   * @param options.hosts those that may be asked although they are not public
+   * @param options.files without it, previews have no pictures
+   * @param options.hosts hosts that may be contacted although they are not public
    * @param options.hasWord whether a text has one of the words of CHAT_HOLD_WORDS
-   * @param options.onFailure called when a preview could not be fetched or stored for a reason of our own
+   * @param options.onFailure called when the server itself fails to fetch or to store a preview
    */
   constructor(options: {
     history: History;
@@ -37,7 +37,7 @@ export class Previews {
     this.#fetcher = new Fetcher(options.onFailure);
   }
 
-  /** Fetches the page of a message that has just been stored. A crash meanwhile leaves the message with the address alone. */
+  /** Fetches the linked page of a new or edited message. After a crash of the server, only the address remains. */
   begin({ room, seq, user, preview }: StoredMessage): void {
     const { write } = this.#history;
     this.#fetch({ room, user: user.id, preview, isPublished: true }, (found) =>
@@ -45,7 +45,7 @@ export class Previews {
     );
   }
 
-  /** The same for a message that waits for a moderator, who decides about the page, too. */
+  /** Like `begin`, for a message that is pending approval. The moderator sees the page before the approval. */
   beginHeld({ id, room, user, message: { preview } }: StoredHeld): void {
     const { write } = this.#history;
     this.#fetch({ room, user, preview, isPublished: false }, (found) =>
@@ -76,15 +76,15 @@ export class Previews {
       await store({ url, ...(page ? { page } : {}) });
     };
     run().catch((error: Error) => {
-      // The room is gone.
+      // The room was deleted.
       if (!(error instanceof RequestError && error.code === 'unknown_room')) this.#onFailure(error);
     });
   }
 
-  /** Whether the page has a listed word. A message that is published already cannot wait for a moderator any more. */
+  /** Whether the page contains a word that is held for approval. A published message can no longer be held. */
   async #isListed({ title, description = '' }: NonNullable<Fetched['page']>, room: string): Promise<boolean> {
     if (!this.#hasWord(`${title}\n${description}`)) return false;
-    // In direct rooms nothing is checked.
+    // Words are not checked in direct rooms.
     return (await this.#history.read.room({ room, bare: true }))?.kind !== 'direct';
   }
 
@@ -112,7 +112,7 @@ export class Previews {
       side: pictureSide,
     };
     const file = await this.#files?.add(upload).catch((error: Error) => {
-      // Files has reported a failure of its storage. Beyond the user's budget the page is shown without its picture.
+      // `Files` already reported a storage failure. Beyond the user's budget, the preview has no picture.
       if (!(error instanceof RequestError)) this.#onFailure(error);
     });
     if (file === undefined || 'code' in file || file.image === undefined) return undefined;
