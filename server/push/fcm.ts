@@ -6,26 +6,27 @@ import { UnderWay } from '../outgoing/under-way.ts';
 import { answerTime, beforeSending, ending, keptFor, noAnswer, type PushOutcome } from './push-service.ts';
 import { encoded } from './vapid.ts';
 
-// Firebase Cloud Messaging, HTTP v1 (https://firebase.google.com/docs/cloud-messaging/send/v1-api), with OAuth by a signed
-// assertion (RFC 7523).
+// Firebase Cloud Messaging, HTTP v1 API (https://firebase.google.com/docs/cloud-messaging/send/v1-api). A signed
+// assertion requests the OAuth token (RFC 7523).
 
-/** The project that may send to an app, and the account that may do so for it. */
+/** A Firebase project, and the service account that sends for it. */
 export interface ServiceAccount {
   project: string;
   email: string;
   key: KeyObject;
-  /** Gives tokens for requests. */
+  /** The OAuth endpoint that issues access tokens. */
   tokenUrl: URL;
 }
 
-/** Bytes of an answer. */
+/** Maximum characters of a response. */
 const mostAnswer = 64 * 1024;
 const scope = 'https://www.googleapis.com/auth/firebase.messaging';
-/** Seconds for which an assertion counts, and for which a token must still count. */
+/** The lifetime of an assertion, in seconds. */
 const assertionTime = 600;
+/** An access token is not used in the last seconds of its lifetime. */
 const slack = 60;
 
-/** @returns undefined for a text that is no file of a service account */
+/** Parses the key file of a service account. @returns undefined if it is invalid */
 export function readServiceAccount(text: string): ServiceAccount | undefined {
   try {
     const { type, project_id, client_email, private_key, token_uri } = JSON.parse(text) as Record<
@@ -45,7 +46,7 @@ export function readServiceAccount(text: string): ServiceAccount | undefined {
   }
 }
 
-/** Sends to apps: data alone, of which the app makes a notification when it has fetched the message. */
+/** Sends data messages to apps. An app fetches the chat message before it shows a notification. */
 export class Fcm {
   readonly #account: ServiceAccount;
   readonly #url: URL;
@@ -57,7 +58,7 @@ export class Fcm {
     this.#url = new URL(`/v1/projects/${encodeURIComponent(account.project)}/messages:send`, origin);
   }
 
-  /** Sends to the app with that registration token. Never rejects. */
+  /** Sends to the app with the registration token `device`. Never rejects. */
   async send(
     device: string,
     { data, isUrgent }: { data: Readonly<Record<string, string>>; isUrgent: boolean },
@@ -71,7 +72,7 @@ export class Fcm {
       token = await this.#accessToken();
       const first = await this.#post(token, body);
       if (first.answer.statusCode !== 401) return outcomeOf(first.answer, first.text);
-      // The token has ended before its time, and the push was not taken.
+      // The token expired early, so FCM did not accept the push.
       token = undefined;
       token = await this.#accessToken();
       const second = await this.#post(token, body);
@@ -80,13 +81,13 @@ export class Fcm {
       if (error instanceof NoToken && error.isBusy) return { is: 'busy', wait: 0, reason: error.message };
       if (error instanceof Unusable) return { is: 'refused', reason: error.message };
       const { code, reason } = noAnswer(error);
-      // Without a token nothing was sent.
+      // Without a token, nothing was sent.
       const isSure = token === undefined || beforeSending.has(code);
       return isSure ? { is: 'busy', wait: 0, reason } : { is: 'refused', reason };
     }
   }
 
-  /** Ends the requests under way. */
+  /** Aborts the requests in flight. */
   close(): void {
     this.#underWay.close();
   }
@@ -95,12 +96,12 @@ export class Fcm {
     const headers = { 'Content-Type': 'application/json', Authorization: `Bearer ${token}` };
     const used = this.#token;
     const posted = await this.#underWay.run((end) => post(this.#url, headers, body, end), answerTime);
-    // Others may have asked for a new one meanwhile.
+    // Another request may have replaced the token already.
     if (posted.answer.statusCode === 401 && this.#token === used) this.#token = undefined;
     return posted;
   }
 
-  /** The token for all requests, until shortly before its end. */
+  /** Returns the access token that all requests share. Requests a new one shortly before it expires. */
   async #accessToken(): Promise<string> {
     if (this.#token === undefined || this.#token.until < Date.now()) {
       const token = { promise: this.#newToken(), until: Number.POSITIVE_INFINITY };
@@ -134,11 +135,11 @@ export class Fcm {
   }
 }
 
-/** An answer that cannot be used. */
+/** A response that cannot be used. */
 class Unusable extends Error {}
 
 class NoToken extends Unusable {
-  /** It may be given later. */
+  /** A later request may get a token. */
   readonly isBusy: boolean;
 
   constructor(status = 0) {
@@ -169,8 +170,7 @@ async function post(url: URL, headers: Record<string, string>, body: string, sig
 function outcomeOf({ statusCode: status = 0, headers }: IncomingMessage, text: string): PushOutcome {
   if (status === 200) return { is: 'sent' };
   const code = errorCodeOf(text);
-  // The app was removed. A project that is not the app's (SENDER_ID_MISMATCH) says nothing about the device: CHAT_FCM may
-  // be the wrong one.
+  // The app was uninstalled. SENDER_ID_MISMATCH does not prove that, because CHAT_FCM may name the wrong project.
   if (code === 'UNREGISTERED') return { is: 'gone' };
   const reason = `status ${status}${code === undefined ? '' : ` ${code}`}`;
   if (status === 429 || status >= 500) {
@@ -179,7 +179,7 @@ function outcomeOf({ statusCode: status = 0, headers }: IncomingMessage, text: s
   return { is: 'refused', reason };
 }
 
-/** The code of FCM among the details of an error. */
+/** Returns the FCM error code from the `details` of an error response. */
 function errorCodeOf(text: string): string | undefined {
   const { error } = fieldsOf(text) as { error?: { details?: unknown } };
   const details = Array.isArray(error?.details) ? (error.details as unknown[]) : [];

@@ -4,29 +4,33 @@ import type { NotifySettings } from '../notify/settings.ts';
 import type { NotificationTexts } from '../notify/texts.ts';
 import type { UnreadRoom } from '../notify/unread.ts';
 
-/** Characters of a text in a notice. */
+/** Maximum characters of the message text in a push. */
 const longestText = 140;
-/** Rooms that a notice lists: with ids of 64 characters they take a third of what a push may hold. */
+/** With more unread rooms than this, a push does not list them. 20 IDs of 64 characters take a third of a push. */
 const mostListed = 20;
 
 export interface Notice {
   room: UnreadRoom;
-  /** The last message that concerns the user, with the names that the user may know. */
+  /** The latest message that concerns the user, with the names that the user may see. */
   message: Pick<StoredMessage, 'user' | 'text' | 'files'>;
   shows: NotifySettings['text'];
   texts: NotificationTexts;
-  /** All rooms with something unread that concerns the user, and how many messages that is. */
+  /** All rooms with unread messages that concern the user. */
   unread: readonly UnreadRoom[];
+  /** The number of these messages. */
   total: number;
-  /** When it was looked at what is unread, in milliseconds since 1970. */
+  /** The time just before the unread messages were read, as Unix ms. */
   at: number;
-  /** The page that a press opens. */
+  /** The page that a click opens. */
   page: string;
-  /** Without a sound: there was one for this room a moment ago. */
+  /** No sound, because a push about this room just made one. */
   silent: boolean;
 }
 
-/** A declarative push message (https://w3c.github.io/push-api/#declarative-push-message): some browsers show it without a worker. */
+/**
+ * Builds a declarative push message (https://w3c.github.io/push-api/#declarative-push-message). Some browsers show it
+ * without a service worker.
+ */
 export function noticeOf({ room, message, shows, texts, unread, total, at, page, silent }: Notice): object {
   const { lang, direction: dir } = texts;
   const rooms = unread.length > mostListed ? {} : { unread: unread.map(({ room }) => room) };
@@ -45,7 +49,7 @@ export function noticeOf({ room, message, shows, texts, unread, total, at, page,
   };
 }
 
-/** For a login that is expired: somebody else may read it. */
+/** Builds a push without names for an expired login, because another person may use the browser now. */
 export function namelessNotice(texts: NotificationTexts, page: string): object {
   const { lang, direction: dir } = texts;
   return {

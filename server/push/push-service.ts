@@ -6,15 +6,18 @@ import { UnderWay } from '../outgoing/under-way.ts';
 import { encrypted, type SubscriptionKeys } from './encryption.ts';
 import { authorization, type VapidKey } from './vapid.ts';
 
-/** Milliseconds that a push service has to answer. */
+/** Timeout of a request, in milliseconds. */
 export const answerTime = 10_000;
-/** Bytes of an answer. */
+/** Maximum bytes of a response. */
 const mostAnswer = 4096;
-/** Seconds for which a service keeps a push for a browser or device that is off. */
+/** How long a push service keeps a push for an offline device, in seconds. */
 export const keptFor = 24 * 60 * 60;
-/** Connections to one service. */
+/** Maximum connections to one push service. */
 const mostConnections = 16;
-/** Failures before anything was sent. After others the service may have taken the push, which is not sent twice. */
+/**
+ * Errors that occur before the push is sent. After any other error the service may have accepted it, so it is not
+ * retried.
+ */
 export const beforeSending: ReadonlySet<string> = new Set([
   'EAI_AGAIN',
   'ENOTFOUND',
@@ -26,10 +29,10 @@ export const beforeSending: ReadonlySet<string> = new Set([
   'ENETUNREACH',
   'EHOSTUNREACH',
 ]);
-/** Longer than any endpoint that a browser gives. */
+/** Maximum length of an endpoint. Browsers use shorter ones. */
 const longestEndpoint = 2048;
 
-/** The services of the browsers: a host, or (`*.`) all hosts below it. */
+/** The hosts of the browsers' push services. `*.` matches all subdomains. */
 const known = [
   // Chrome, Edge on Android, Opera, Samsung Internet, Brave.
   'fcm.googleapis.com',
@@ -42,23 +45,26 @@ const known = [
 export interface Push {
   /** At most `mostPlain` bytes. */
   text: Uint8Array;
-  /** A newer push of the same topic takes the place of one that the browser has not got yet: at most 32 of A-Z a-z 0-9 - _. */
+  /** A newer push replaces an undelivered one with the same topic. At most 32 characters of A-Z a-z 0-9 - _. */
   topic: string;
   urgency: 'low' | 'normal' | 'high';
 }
 
-/** How a service has answered. `gone`: the subscription has ended. `busy`: to be tried again after `wait` milliseconds. */
+/**
+ * The result of a push. `gone`: the subscription ended. `busy`: retry it. `wait` is the delay that the service asks for
+ * in milliseconds, or 0.
+ */
 export type PushOutcome =
   | { is: 'sent' }
   | { is: 'gone' }
   | { is: 'busy'; wait: number; reason: string }
-  /** `reason` repeats nothing of an answer. */
+  /** `reason` contains no free text from the response. */
   | { is: 'refused'; reason: string };
 
-/** Nothing was sent, since this server ends: another one may send it. */
+/** Not sent, because this server is shutting down. Another server may send it. */
 export const ending: PushOutcome = { is: 'busy', wait: 0, reason: 'this server ends' };
 
-/** Sends pushes to the services of the browsers, RFC 8030. An endpoint is named by a user, who may name any address. */
+/** Sends pushes to the push services of browsers (RFC 8030). Endpoints come from users, so they can be any URL. */
 export class PushServices {
   readonly #contact: string;
   readonly #allowed: ReadonlySet<string>;
@@ -71,15 +77,18 @@ export class PushServices {
   readonly #underWay = new UnderWay();
 
   /**
-   * @param contact `mailto:` or `https:`
-   * @param allowed hosts, as in `URL.host`, that the operator adds to the known ones; they need not be public
+   * @param contact a `mailto:` or `https:` URL for the operators of push services
+   * @param allowed hosts, as in `URL.host`, that the operator permits besides `known`; they need not be public
    */
   constructor(contact: string, allowed: ReadonlySet<string>) {
     this.#contact = contact;
     this.#allowed = allowed;
   }
 
-  /** Whether a push may be sent there: over https, at its own port, to a service that is known or allowed. */
+  /**
+   * Whether pushes may be sent to this endpoint. It must be an https URL of an allowed host, or of a known host on the
+   * default port.
+   */
   takes(endpoint: string): boolean {
     return this.#urlOf(endpoint) !== undefined;
   }
@@ -96,10 +105,10 @@ export class PushServices {
     return port === '' && isKnown ? url : undefined;
   }
 
-  /** Sends one push. Never rejects. A redirect is a refusal. */
+  /** Sends one push. Never rejects. Redirects are not followed and count as `refused`. */
   async send(endpoint: string, keys: SubscriptionKeys, vapid: VapidKey, push: Push): Promise<PushOutcome> {
     const url = this.#urlOf(endpoint);
-    // The operator may have taken a host off the list since.
+    // The operator may have removed the host from CHAT_PUSH_HOSTS since the device was registered.
     if (url === undefined)
       return { is: 'refused', reason: 'no push service that is known or in CHAT_PUSH_HOSTS' };
     if (this.#underWay.isClosed) return ending;
@@ -132,22 +141,22 @@ export class PushServices {
     }
   }
 
-  /** Ends the requests under way. */
+  /** Aborts the requests in flight and closes all connections. */
   close(): void {
     this.#underWay.close();
     this.#agent.destroy();
   }
 }
 
-/** Why no answer came. */
+/** Describes why there was no response. */
 export function noAnswer(error: unknown): { code: string; reason: string } {
   const { code = 'no code', cause } = error as NodeJS.ErrnoException;
-  // Node gives the reason of the signal as the cause.
+  // Node sets the abort reason of the signal as `cause`.
   const isLate = (cause as Error | undefined)?.name === 'TimeoutError';
   return { code, reason: isLate ? `no answer within ${answerTime / 1000} s` : `no answer (${code})` };
 }
 
-/** The connection can be used again only after the whole answer; a longer one ends it. */
+/** Reads the whole response, because the connection cannot be reused before. A longer response closes it. */
 function read(answer: IncomingMessage): Promise<void> {
   return new Promise((done) => {
     let bytes = 0;

@@ -10,16 +10,20 @@ import type { PushOutcome } from './push-service.ts';
 import type { DeviceRegistry } from './registry.ts';
 import { PushSender, pauseOf, type SenderOptions, soonestAgain } from './sender.ts';
 
-/** Pushes that are taken at a time, and of these so many are looked at together. */
+/** Maximum pushes of one claim. */
 const atOnce = 50;
+/** Maximum pushes that are checked concurrently. */
 const together = 10;
-/** Milliseconds after which pushes that a server has taken are due again: the server has ended meanwhile. */
+/** If this server crashes, another server takes over its pushes after this time, in milliseconds. */
 const claimTime = 60_000;
-/** Milliseconds between two looks for what another server has stored. */
+/** The interval for polling pushes that other servers queued, in milliseconds. */
 const lookEvery = 30_000;
-/** Milliseconds after which a message is not news any more. */
+/** Maximum age of a pushed message, in milliseconds. */
 const newsFor = 24 * 60 * 60_000;
-/** Milliseconds for which pushed messages are remembered: a room is looked through again after a minute at most. */
+/**
+ * How long completed pushes are remembered, in milliseconds. A scan of the room may queue them again up to a minute
+ * later.
+ */
 const pushedKept = 5 * 60_000;
 
 interface Reason {
@@ -28,10 +32,10 @@ interface Reason {
   found: UnreadRoom;
   /** The newest message of the room that concerns the user. */
   stored: StoredMessage;
-  /** As in `Pushed`; nobody has got a new message. */
+  /** As in `Pushed`. `got` is empty for a new message. */
   mentions: number;
   got: readonly string[];
-  /** Before it was looked at what is unread, in milliseconds since 1970. */
+  /** The time just before the unread messages were read, as Unix ms. */
   at: number;
 }
 
@@ -40,16 +44,15 @@ export interface PushesOptions extends SenderOptions {
   directory: Directory;
   defaults: NotifyDefaults;
   registry: Pick<DeviceRegistry, 'check' | 'addressOf' | 'forget'>;
-  /** Called for each device that was sent to, and for a push that a server was sending when it ended (`lost`). */
+  /** Called with the outcome for each device, and with `lost` for each push that a crashed server was sending. */
   onPush(outcome: PushOutcome['is'] | 'lost'): void;
-  /** Called when the history has failed. */
+  /** Called when the history fails. */
   onFailure(error: Error): void;
 }
 
 /**
- * Sends pushes to the devices of users, each at most once: the devices are noted before, and no server sends it to them
- * again. A device that cannot be reached is tried again. Whether anything is still unread, what it says, and who is logged in
- * where, is asked at that time.
+ * Sends pushes to the devices of users. Each device gets a push at most once, because recipients are recorded before
+ * sending. Devices that are not available are retried. Unread messages and logins are read just before sending.
  */
 export class Pushes {
   readonly #options: PushesOptions;
@@ -62,12 +65,12 @@ export class Pushes {
     this.#rounds = new Rounds((signal) => this.#look(signal), options.onFailure);
   }
 
-  /** There are more. */
+  /** Checks for due pushes now. */
   wake(): void {
     this.#rounds.wake();
   }
 
-  /** Waits for what is under way. */
+  /** Stops, and waits for the checks in progress. */
   stop(): Promise<void> {
     return this.#rounds.stop();
   }
@@ -84,13 +87,13 @@ export class Pushes {
         most: atOnce,
         before: at - pushedKept,
       });
-      // Nobody knows whether they were sent.
+      // A server crashed while sending these, so it is unknown whether they arrived.
       for (const { sending } of pushes) if (sending) this.#options.onPush('lost');
       const left = [...pushes];
       while (left.length > 0) {
         const isLate = () => signal.aborted || Date.now() > at + claimTime / 2;
         const some = left.splice(0, isLate() ? left.length : together);
-        // The pushes of one user in turn, since each looks through all rooms of the user.
+        // Pushes of one user are checked sequentially, because each check reads all rooms of the user.
         const byUser = Map.groupBy(some, ({ user }) => user);
         const inTurn = async (pushes: readonly DuePush[]) => {
           const settled: SettledPush[] = [];
@@ -110,27 +113,28 @@ export class Pushes {
   async #lookAt(push: DuePush, until: number): Promise<SettledPush> {
     const { history, directory } = this.#options;
     const { user, room, pushed } = push;
-    /** @param waits milliseconds for which each of the devices waits that are left */
+    /** @param waits delays in milliseconds until each remaining device can be retried */
     const settled = (pushed: Pushed | undefined, waits: readonly number[]): SettledPush => {
       const place = { user, room, pushed };
       return waits.length === 0 ? place : { ...place, due: Date.now() + Math.min(...waits), yields: true };
     };
-    // Before the store is asked, which costs it work.
+    // Checked first, because checking the logins puts load on the session store.
     const reason = await this.#reasonFor(push, [room]);
     if ('settled' in reason) return reason.settled;
     const devices = await this.#devicesOf(user, reason.got);
     const waits = devices.unknown.map(() => soonestAgain);
     if (devices.ready.length === 0) return settled(pushed, waits);
-    // It may have taken a while to answer.
+    // Checked again, because the session store may have been slow.
     const still = await this.#reasonFor(push);
     if ('settled' in still) return still.settled;
     const { settings, unread, found, stored, mentions, got, at } = still;
-    // A newer one is for all devices.
+    // A newer message arrived during the check. It is for all devices.
     if (got.length < reason.got.length) return settled(pushed, [0]);
     const own = new Set((await history.read.devices({ user })).map(({ id }) => id));
     const open = devices.ready.flatMap((one) => {
       const { device, login } = one;
-      // Its user has logged out there meanwhile, and somebody else may have logged in.
+      // Skips devices whose user logged out during the check, because another user may have logged in there. Also skips
+      // devices that have the push.
       if (!own.has(device.id) || got.includes(device.id)) return [];
       const rooms = login.is === 'live' ? roomsFor(login, unread.rooms) : unread.rooms;
       return rooms.includes(found) ? [{ ...one, rooms, busyFor: this.#sender.busyFor(device) }] : [];
@@ -158,8 +162,8 @@ export class Pushes {
   }
 
   /**
-   * The reason of a push to the user about this room, as it is now; without one, when to look again, if at all.
-   * @param only if given, nothing is known of other rooms
+   * Returns why to push this room to the user now. Without a reason, returns when to check again, if at all.
+   * @param only reads only these rooms, so `unread` lacks all others
    */
   async #reasonFor(
     { user, room, pushed }: DuePush,
@@ -172,7 +176,7 @@ export class Pushes {
     const settings = settingsOf(notices, defaults);
     const at = Date.now();
     if (!settings.push) return { settled };
-    // A user who is here may leave without having read it.
+    // An online user may leave without reading the message.
     if (activeAt !== undefined && isHere(activeAt, at))
       return { settled: { ...known, due: activeAt + longestHere } };
     const quiet = settings.quiet === null ? undefined : quietUntil(settings.quiet, at);
@@ -183,23 +187,23 @@ export class Pushes {
     });
     const found = unread?.rooms.find((one) => one.room === room);
     if (unread === undefined || found === undefined) return { settled };
-    // As it was read with the room: later the user may have lost that.
+    // Not read again, because the user may have lost access to the room since.
     const stored = found.last;
-    // It was deleted at this moment, and there may be others.
+    // The message was deleted during the read. Others may be left.
     if (stored === undefined) return { settled: { ...known, due: at } };
     if (stored.sentAt < at - newsFor) return { settled };
     const reason = { settings, unread, found, stored, at };
     if (pushed?.message !== stored.id || pushed.mentions < found.mentions)
       return { ...reason, mentions: found.mentions, got: [] };
     const { mentions, got } = pushed;
-    // It came before an earlier push and was in it, and its room was looked through because of it only after that.
+    // All devices have a push with this message. A later scan of the room queued it again.
     if (got === undefined) return { settled: known };
     return { ...reason, mentions, got };
   }
 
   /**
-   * The devices that may be sent to, without those that have got it; `unknown`: the store does not say whether their user is
-   * logged in there.
+   * Returns the devices to send to, except those in `got`. `unknown`: the session store cannot tell whether their user
+   * is still logged in.
    */
   async #devicesOf(user: string, got: readonly string[]) {
     const { history, registry, onRefusal } = this.#options;
@@ -217,7 +221,7 @@ export class Pushes {
   }
 }
 
-/** The rooms of which a device may hear: the site may have taken some out of its session since. */
+/** Returns the rooms that a push to this device may mention. Its session may no longer grant some of them. */
 const roomsFor = (session: Parameters<typeof memberBySession>[2], rooms: readonly UnreadRoom[]) =>
   rooms.filter(
     ({ room: id, kind, member }) =>

@@ -18,38 +18,39 @@ export type DeviceAddress =
       /** In base64url. */
       p256dh: string;
       auth: string;
-      /** The public key with which the browser has subscribed. */
+      /** The VAPID public key of the browser's subscription. */
       key: string;
-      /** The page that a press on a notice opens. */
+      /** The page that a click on a notification opens. */
       page: string;
     }
   | { token: string };
 
-/** The sealed part of a device. */
+/** The contents of `StoredDevice.sealed` before encryption. */
 interface Sealed {
   address: DeviceAddress;
-  /** The credentials of the login by which it was registered. */
+  /** The credentials of the connection that registered the device. */
   credentials: Credentials;
 }
 
 /**
- * Whether the user of a device is still logged in there. `expired`: the login has ended by itself, or no key of this server
- * opens the device. `ended`: the user has logged out, or is another one. `unknown`: the store does not answer, or the
- * session cannot be read.
+ * Whether the user is still logged in on a device. `expired`: the login expired or may have ended, or no key of this
+ * server decrypts the device. `ended`: the user logged out, is banned, or is a different user. `unknown`: the session
+ * store does not answer, or the session cannot be read.
  */
 export interface DeviceLogin {
   is: 'live' | 'expired' | 'ended' | 'unknown';
-  /** Of a live one: the rooms that its session gives; absent if their list cannot be read. */
+  /** The rooms that the site puts the user into, from a live session. Absent if the list is unreadable. */
   rooms?: readonly { id: string }[];
 }
 
-/** Milliseconds by which clocks may differ, and by which a new end of a login is worth storing. */
+/** Maximum difference of clocks, in milliseconds. */
 const slack = 5000;
+/** A new expiry of a login is stored only if it differs by more than this, in milliseconds. */
 const worthStoring = 60_000;
-/** Characters of the address of a page: it has to fit into a push. */
+/** Maximum length of the page URL. It must fit into a push. */
 const longestPage = 1000;
 
-/** How a connection began. */
+/** The request that opened a connection. */
 interface Origin {
   credentials: Credentials;
   origin: string | undefined;
@@ -59,14 +60,14 @@ export interface RegistryOptions {
   history: Pick<History, 'read' | 'write'>;
   logins: Logins;
   sealing: Sealing;
-  /** Of pages that a press may open: CHAT_ORIGINS. */
+  /** Origins of pages that a click may open (CHAT_ORIGINS), besides the origin of the connection itself. */
   origins: readonly string[];
-  /** Absent where browsers are not reached. */
+  /** Absent if pushes to browsers are off. */
   browsers?: { services: Pick<PushServices, 'takes'>; keys: VapidKeys } | undefined;
   apps: boolean;
 }
 
-/** The devices of users, each bound to the login by which it was registered. */
+/** Registers and checks the devices of users. Each device is bound to the login that registered it. */
 export class DeviceRegistry implements Devices {
   readonly #options: RegistryOptions;
   readonly #origins = new WeakMap<Connection, Origin>();
@@ -79,9 +80,9 @@ export class DeviceRegistry implements Devices {
     return { browsers: this.#options.browsers !== undefined, apps: this.#options.apps };
   }
 
-  /** A connection was accepted: a device that it registers is bound to the same login. */
+  /** Remembers the login of an accepted connection, because its devices are bound to that login. */
   accepted(connection: Connection, { credentials, origin }: Origin): void {
-    // They are compared again long after the browser has got other cookies.
+    // Checks of a device validate the cookies as of now, because the browser may have newer ones by then.
     this.#origins.set(connection, { credentials: { ...credentials, at: Date.now() }, origin });
   }
 
@@ -132,7 +133,7 @@ export class DeviceRegistry implements Devices {
     return { endpoint, p256dh, auth, key, page: href.split('#')[0] as string };
   }
 
-  /** When a login ends by itself, in milliseconds since 1970; undefined if that is not known. */
+  /** Returns when the login expires, as Unix ms, or undefined if unknown. */
   async #endOf(login: Login): Promise<number | undefined> {
     if (login.ends !== undefined) return login.ends;
     const { logins } = this.#options;
@@ -140,7 +141,7 @@ export class DeviceRegistry implements Devices {
     return left === undefined || !Number.isFinite(left) ? undefined : Math.round(Date.now() + left);
   }
 
-  /** Undefined if it was sealed by a key that the operator has taken away. */
+  /** Returns undefined if the operator removed the key that encrypted the device. */
   addressOf(device: StoredDevice): DeviceAddress | undefined {
     return this.#open(device)?.address;
   }
@@ -150,8 +151,8 @@ export class DeviceRegistry implements Devices {
   }
 
   /**
-   * Asks the store, and keeps what it says; a device whose login has ended is deleted, unless it was registered again
-   * meanwhile. A server that has a wrong key, or reads sessions wrongly, deletes none. Never renews a login.
+   * Checks the login of a device in the session store without renewing it, and stores the result. Deletes the device of
+   * an `ended` login, unless it was registered again since. A wrong key or an unreadable session deletes nothing.
    */
   async check(device: StoredDevice): Promise<DeviceLogin> {
     const { history, logins } = this.#options;
@@ -169,11 +170,11 @@ export class DeviceRegistry implements Devices {
         });
       return { is: 'expired' };
     };
-    // Another server may have the key, or this one after its next start: it finds the device live again.
+    // Another server may have the key, or this one after its next start. It finds the device live again.
     if (opened === null) return expired();
     const found = await logins.identify(opened.credentials);
     if (!('code' in found) && found.user.id === user && !found.user.banned) {
-      // Somebody else may be at the browser.
+      // Another person may use the browser now.
       if (found.mayBeOver) return expired();
       const until = await this.#endOf(found);
       const isNew = Math.abs((until ?? 0) - (device.until ?? 0)) > worthStoring;
@@ -185,7 +186,7 @@ export class DeviceRegistry implements Devices {
     if ('code' in found) {
       if (found.code === 'session_store_unavailable') return { is: 'unknown' };
       const isOver = device.until !== undefined && Date.now() >= device.until - slack;
-      // It may be damaged, or the settings of this server may not fit it.
+      // The session may be damaged, or the settings of this server may not match it.
       if (found.code === 'session_invalid' && !isOver) {
         await expired();
         return { is: 'unknown' };
@@ -197,8 +198,8 @@ export class DeviceRegistry implements Devices {
   }
 
   /**
-   * The login of this connection has ended by a logout, and its devices end with it. A later check would take a login that
-   * was renewed after the registration for an expired one.
+   * Removes the devices of the login after a logout. A later check cannot tell a logout from an expiry if the login was
+   * renewed after the registration.
    */
   async loggedOut(connection: Connection): Promise<void> {
     const { history } = this.#options;
@@ -210,12 +211,12 @@ export class DeviceRegistry implements Devices {
     }
   }
 
-  /** The same value for all requests of a login. */
+  /** Returns a value that all requests of a login share. */
   #loginOf({ cookies, session }: Credentials = {}): unknown {
     return session ?? this.#options.logins.binding({ cookies });
   }
 
-  /** Forgets a device that its push service does not know any more, or whose user has logged out there. */
+  /** Removes a device that its push service no longer knows, or on which the user logged out. */
   async forget({ id, user, sealed }: StoredDevice): Promise<void> {
     await this.#options.history.write.removeDevice({ id, user, sealed });
   }

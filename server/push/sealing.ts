@@ -5,18 +5,18 @@ const nonceBytes = 12;
 const tagBytes = 16;
 
 /**
- * Seals what lies in the history and must be of no use to somebody who has the history alone. The keys are outside of it:
- * see CHAT_PUSH_KEY_FILE.
+ * Encrypts secrets in the history, so that a copy of the history alone does not reveal them. The keys are stored
+ * elsewhere: see CHAT_PUSH_KEY_FILE.
  */
 export class Sealing {
   readonly #keys: readonly Uint8Array[];
 
-  /** @param keys the first one seals; the others still open, while the first replaces them */
+  /** @param keys the first key encrypts; all keys decrypt, so that the first can replace the others */
   constructor(keys: readonly Uint8Array[]) {
     this.#keys = keys;
   }
 
-  /** @param place the row to which it belongs: it opens nowhere else */
+  /** @param place the row that contains the value; it cannot be decrypted in another row */
   seal(place: string, value: object): string {
     const nonce = randomBytes(nonceBytes);
     const cipher = createCipheriv(algorithm, this.#keys[0] as Uint8Array, nonce, { authTagLength: tagBytes });
@@ -25,7 +25,7 @@ export class Sealing {
     return Buffer.concat(sealed).toString('base64url');
   }
 
-  /** Null if none of the keys opens it. */
+  /** Returns null if no key decrypts the text. */
   open(place: string, text: string): unknown {
     const sealed = Buffer.from(text, 'base64url');
     if (sealed.length < nonceBytes + tagBytes) return null;
@@ -38,12 +38,15 @@ export class Sealing {
       try {
         return JSON.parse(Buffer.concat([opened, decipher.final()]).toString());
       } catch {
-        // Sealed by another key, or for another row.
+        // Encrypted with another key, or for another row.
       }
     }
     return null;
   }
 }
 
-/** The id of a device: a digest of its address, which is random and long, so that it does not reveal it. */
+/**
+ * Returns the ID of a device, a digest of its address. The address is long and random, so the digest does not reveal
+ * it.
+ */
 export const deviceIdOf = (address: string): string => hash('sha256', address, 'base64url');

@@ -9,48 +9,51 @@ import type { PushOutcome, PushServices } from './push-service.ts';
 import type { DeviceAddress, DeviceLogin, DeviceRegistry } from './registry.ts';
 import type { VapidKeys } from './vapid-keys.ts';
 
-/** Milliseconds until a push is tried again: as the service says, but not sooner or later than that. */
+/** Minimum delay before a retry, in milliseconds. Push services may ask for a longer one. */
 export const soonestAgain = 30_000;
+/** Maximum delay before a retry, in milliseconds. */
 const latestAgain = 60 * 60_000;
-/** Devices that are known to wait. */
+/** Maximum entries of `PushSender.#busy`. All are dropped when it is full. */
 const mostBusy = 100_000;
-/** Milliseconds between two sounds of one room. */
+/** Minimum time between two sounds of a room on a device, in milliseconds. */
 const betweenSounds = 60_000;
 
 export interface SenderOptions {
   registry: Pick<DeviceRegistry, 'forget'>;
-  /** Absent where browsers are not reached. */
+  /** Undefined if pushes to browsers are off. */
   browsers: { services: PushServices; keys: VapidKeys } | undefined;
-  /** Absent where apps are not reached. */
+  /** Undefined if pushes to apps are off. */
   apps: Fcm | undefined;
-  /** Called for each device that was sent to. */
+  /** Called with the outcome for each device. */
   onPush(outcome: PushOutcome['is']): void;
-  /** Called when a push was not sent, or its service has not taken it. `reason` repeats nothing of an answer. */
+  /** Called when a push was not sent or not accepted. `reason` contains no free text from the response. */
   onRefusal(reason: string): void;
 }
 
-/** A device that is sent to. */
+/** The device that gets the push. */
 interface Target {
   device: StoredDevice;
   address: DeviceAddress;
   login: DeviceLogin;
-  /** The rooms with something unread of which the device may hear. */
+  /** Rooms with unread messages that a push to this device may mention. */
   rooms: readonly UnreadRoom[];
 }
 
-/** The contents of a push, the same for all devices of its user. */
+/** The content of a push, the same for all devices of the user. */
 interface News {
   found: UnreadRoom;
   message: Notice['message'];
   settings: NotifySettings;
-  /** Before it was looked at what is unread, in milliseconds since 1970. */
+  /** The time just before the unread messages were read, as Unix ms. */
   at: number;
 }
 
-/** Sends a push to one device, and remembers which devices have made a sound, or are to be left alone for a while. */
+/**
+ * Sends pushes to devices. Remembers which devices made a sound recently, and which must wait for their push service.
+ */
 export class PushSender {
   readonly #options: SenderOptions;
-  /** When a room made a sound last, by room and device; the oldest first. */
+  /** When a room last made a sound on a device, by room and device ID, oldest first. */
   readonly #sounds = new Map<string, number>();
   /** When the push service accepts pushes for a device again, of any room, by the device's ID. */
   readonly #busy = new Map<string, number>();
@@ -64,7 +67,7 @@ export class PushSender {
     return (this.#busy.get(id) ?? 0) - Date.now();
   }
 
-  /** Forgets the sounds that were long before that time. */
+  /** Forgets sounds from more than `betweenSounds` before `at`. */
   forget(at: number): void {
     for (const [place, made] of this.#sounds) {
       if (made > at - betweenSounds) break;
@@ -91,7 +94,7 @@ export class PushSender {
   async #toApp(token: string, { login, rooms }: Target, { found }: News): Promise<PushOutcome> {
     const { apps } = this.#options;
     if (apps === undefined) return { is: 'refused', reason: 'CHAT_FCM is not set' };
-    // An app that opened the room would make its user a member.
+    // The app must not open the room, because that would make the user a member.
     const outside = found.member === undefined ? { member: 'false' } : {};
     const withheld = found.withheld === undefined ? {} : { accepted: 'false' };
     const numbers = { seq: String(found.newest), unread: String(unreadIn(rooms)) };
@@ -120,7 +123,7 @@ export class PushSender {
           })
         : namelessNotice(texts, page);
     const secret = Buffer.from(auth, 'base64url');
-    // By a secret that the service does not know: it would learn who shares a room, and could try which one it is.
+    // Keyed with a secret, because the push service could otherwise guess the room and see which users share it.
     const topic = createHmac('sha256', secret).update(found.room).digest('base64url').slice(0, 32);
     const outcome = await browsers.services.send(
       endpoint,
@@ -137,5 +140,5 @@ const isUrgent = ({ kind, mentions }: UnreadRoom) => kind === 'direct' || mentio
 
 const unreadIn = (rooms: readonly UnreadRoom[]) => rooms.reduce((sum, one) => sum + one.unread, 0);
 
-/** Milliseconds until a push is tried again. */
+/** Returns the delay before a retry, in milliseconds. */
 export const pauseOf = ({ wait }: { wait: number }) => Math.min(Math.max(soonestAgain, wait), latestAgain);

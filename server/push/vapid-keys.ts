@@ -2,14 +2,14 @@ import type { History, StoredVapidKey } from '../history/history.ts';
 import type { Sealing } from './sealing.ts';
 import { drawVapidKey, type VapidKey, vapidKeyOf } from './vapid.ts';
 
-/** Milliseconds for which the list of keys is used again. Another server may have made an older one. */
+/** The key list is cached for this time, in milliseconds. Another server may have added an older key. */
 const listedFor = 60_000;
 
 const placeOf = (id: string) => `vapid ${id}`;
 
 /**
- * The keys by which push services know this chat: the same on all servers. Browsers subscribe with the oldest one that
- * can be opened; the others serve the subscriptions that were made with them.
+ * The VAPID keys of this chat, the same on all servers. Browsers subscribe with the oldest key that can be decrypted.
+ * The others serve subscriptions made with them.
  */
 export class VapidKeys {
   readonly #history: Pick<History, 'read' | 'write'>;
@@ -21,7 +21,7 @@ export class VapidKeys {
     this.#sealing = sealing;
   }
 
-  /** The key with which browsers subscribe. The first time it is made. */
+  /** Returns the key with which browsers subscribe. Creates it on first use. */
   async current(): Promise<VapidKey> {
     const [oldest] = await this.#list();
     if (oldest !== undefined) return oldest;
@@ -30,18 +30,18 @@ export class VapidKeys {
     const sealed = this.#sealing.seal(placeOf(id), { private: bytes.toString('base64url') });
     await this.#history.write.addVapidKey({ id, sealed, at: Date.now() });
     this.#listed = undefined;
-    // Another server may have made one at the same time.
+    // Another server may have added an older key at the same time.
     const [made] = await this.#list();
     if (made === undefined) throw new Error('the new key for push services is not stored');
     return made;
   }
 
-  /** Undefined for a key that this chat does not have, or that cannot be opened any more. */
+  /** Returns undefined for a key that this chat does not have or can no longer decrypt. */
   async of(id: string): Promise<VapidKey | undefined> {
     const isIt = (key: VapidKey) => key.public === id;
     const found = (await this.#list()).find(isIt);
     if (found !== undefined) return found;
-    // Another server may have made it since.
+    // Another server may have added the key since.
     this.#listed = undefined;
     return (await this.#list()).find(isIt);
   }

@@ -3,23 +3,23 @@ import { pointBytes } from './encryption.ts';
 
 // Voluntary Application Server Identification for Web Push, RFC 8292.
 
-/** Seconds for which a token counts. RFC 8292 allows a day; clocks may differ. */
+/** The lifetime of a token, in seconds. RFC 8292 allows 24 hours. Clocks may differ. */
 const tokenTime = 12 * 60 * 60;
 const coordinateBytes = (pointBytes - 1) / 2;
 
-/** A pair of keys by which push services know this chat. */
+/** A key pair that identifies this chat to push services. */
 export interface VapidKey {
-  /** The point of P-256, uncompressed, in base64url: browsers subscribe with it. */
+  /** An uncompressed P-256 point in base64url, with which browsers subscribe. */
   public: string;
   private: KeyObject;
 }
 
-/** Bytes of a new private key. */
+/** Generates the bytes of a private key. */
 export function drawVapidKey(): Buffer {
   const ecdh = createECDH('prime256v1');
   ecdh.generateKeys();
   const key = ecdh.getPrivateKey();
-  // A key that begins with zeros comes shorter.
+  // Node omits leading zero bytes of the key.
   return Buffer.concat([Buffer.alloc(coordinateBytes - key.length), key]);
 }
 
@@ -38,10 +38,10 @@ export function vapidKeyOf(bytes: Uint8Array): VapidKey {
 }
 
 /**
- * The header `Authorization` for a push.
+ * Returns the `Authorization` header of a push.
  * @param audience the origin of the push service
- * @param contact `mailto:` or `https:`, for its operators
- * @param now milliseconds since 1970
+ * @param contact a `mailto:` or `https:` URL for its operators
+ * @param now the current time as Unix ms
  */
 export function authorization(key: VapidKey, audience: string, contact: string, now: number): string {
   const claims = { aud: audience, exp: Math.floor(now / 1000) + tokenTime, sub: contact };
@@ -50,5 +50,5 @@ export function authorization(key: VapidKey, audience: string, contact: string, 
   return `vapid t=${signed}.${signature.toString('base64url')},k=${key.public}`;
 }
 
-/** A part of a JSON Web Token. */
+/** Encodes a part of a JSON Web Token. */
 export const encoded = (part: object): string => Buffer.from(JSON.stringify(part)).toString('base64url');
