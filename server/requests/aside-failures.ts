@@ -2,7 +2,9 @@ import type { OnAsideFailure } from '../chat/asides.ts';
 import type { Log, QuietLog } from '../log.ts';
 import { RequestError } from '../wire/errors.ts';
 
-/** Logs failures of work that no request waits for. Storage recovers; any other failure is a bug in this program. */
+/**
+ * Logs failures of background tasks. Storage failures are temporary, and any other failure is a bug in this program.
+ */
 export function asideFailures(log: Log, quiet: QuietLog): OnAsideFailure {
   return (aside, error) => {
     if (error instanceof RequestError) {

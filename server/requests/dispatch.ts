@@ -29,8 +29,8 @@ const maxDepth = 16;
 export interface Services {
   chat: Chat;
   /**
-   * Limits of one user over all connections. `requests` counts every request, the others count some; `reads` and
-   * `searches` bound concurrent ones.
+   * Limits of one user across all connections. `requests` counts every request, and `reads` and `searches` limit
+   * concurrent requests. The others count some requests.
    */
   limits: { requests: RateLimit; reads: ConcurrencyLimit; searches: ConcurrencyLimit } & Record<
     LimitName,
@@ -43,28 +43,28 @@ export interface Services {
   onRequest(event: RequestName | 'unknown', code: string): void;
 }
 
-/** A connection as the source of requests, independent of socket.io. */
+/** A connection as the source of requests, independent of Socket.IO. */
 export interface Client {
   connection: Connection;
-  /** Reads the connection's packets, and slows down by what it learns here of the requests. */
+  /** Reads the connection's packets. It pauses while too many requests are in progress, or during a penalty. */
   intake: { begin(): void; end(): void; punish(weight: number): void };
-  /** The extra requests that its large packets count as so far. */
+  /** The number of extra requests for large packets so far. */
   weight: { readonly received: number };
-  /** The user has done something, which keeps the session alive if the operator wants it. */
+  /** Records user activity, which keeps the session alive if the operator enables that. */
   active(): void;
 }
 
 /**
- * Bytes of an answer that count as one more request, by the measured cost of reading it. A page of history is one or
- * two.
+ * A response counts as one extra request per this number of bytes, by the measured cost of reading it. A page of
+ * history counts as one or two.
  */
 const answeredAsOne = 16_384;
 
 const handlers = { ...roomRequests, ...messageRequests, ...moderationRequests, ...heldRequests };
 
 /**
- * Handles every event of a connection: shape, order, rights, limits, errors. Returns the listener for all events of one
- * connection; it never throws, and answers each request that has an ack exactly once.
+ * Returns the listener for all events of one connection, which checks shape, order, rights and limits. The listener
+ * never throws, and responds exactly once to each request that has an ack.
  */
 export function requestListener(services: Services, client: Client) {
   const { requests: limit } = services.limits;
@@ -73,18 +73,18 @@ export function requestListener(services: Services, client: Client) {
   const user = connection.person.user.id;
   let known = client.weight.received;
   return (event: string, ...args: unknown[]): void => {
-    // Socket.IO delivers events of one packet even after the first of them has closed the connection.
+    // Socket.IO still delivers queued events after an earlier event closed the connection.
     if (connection.gone) return;
     const ack = args.pop();
     const name = Object.hasOwn(requests, event) ? (event as RequestName) : 'unknown';
-    // Events that are no request count too, because reading them cost as much.
+    // Events that are not requests also count, because reading them costs as much.
     const weight = 1 + client.weight.received - known;
     known = client.weight.received;
     const count: Count = { weight, taken: performance.now() };
     const limited = limit.take(user, weight, count.taken);
     if (limited !== null) intake.punish(weight);
     if (typeof ack !== 'function') {
-      // Without an ack nobody learns whether it worked, so it is not carried out.
+      // Without an ack, the client cannot learn the outcome, so the request does not run.
       services.onRequest(name, 'no_ack');
       return;
     }
@@ -107,7 +107,7 @@ export function requestListener(services: Services, client: Client) {
         (data) => answer({ ok: true, data }),
         (error: unknown) => answer({ ok: false, error: failure(services, name, error) }),
       );
-      // The work is tracked beyond its answer, because late work is still carried out.
+      // Tracks the work beyond a timeout response, because late work still completes.
       services.drain.track(connection, Promise.allSettled([work, answered]));
     } catch (error) {
       answer({ ok: false, error: failure(services, name, error) });
@@ -115,13 +115,13 @@ export function requestListener(services: Services, client: Client) {
   };
 }
 
-/** The number of requests that it has counted as, and when it was counted. */
+/** The weight of a request, and when it was counted by the monotonic clock. */
 interface Count {
   taken: number;
   weight: number;
 }
 
-/** Checks, counts and runs, in the order in which the protocol promises its errors. */
+/** Checks, counts and runs a request. The protocol defines the order of its errors. */
 async function carryOut(
   services: Services,
   client: Client,
@@ -134,11 +134,11 @@ async function carryOut(
   const { connection } = client;
   const user = connection.person.user.id;
   handler.check?.({ chat, payload });
-  // Most requests name a room, which is looked up before the answer can say anything about it.
+  // Most requests name a room. It must be found before a response can reveal anything about it.
   let room: Room | undefined;
   if (payload.room !== undefined) {
     const find = () => chat.directory.find(connection.person, payload.room);
-    // Another server may know the room already. A user over the limit does not cause a look into the database.
+    // The room may be new on another server. A user over the limit does not cause a database query.
     if (find() === undefined && tooManyRequests === null) await chat.history.current();
     room = requireRoom(find());
   }
@@ -163,7 +163,7 @@ async function carryOut(
     if (retryAfterMs !== null || count === 0) continue;
     retryAfterMs = limits[name].take(user, count, at);
     if (retryAfterMs !== null) {
-      // A request over one limit is not carried out, and counts against none.
+      // A request over one limit does not run, and counts against none of them.
       counted?.();
       break;
     }
@@ -179,16 +179,16 @@ async function carryOut(
     return await work;
   };
   const run = async () => {
-    // The request may have waited for others, or for one of the reads of this user to end.
+    // The connection can end while the request is queued.
     if (connection.ended) throw new RequestError('forbidden', 'the connection has ended');
     try {
       return await runOnce();
     } catch (error) {
-      // A refusal says something of what was read, too.
+      // A rejection also reveals something about the room.
       if (error instanceof RequestError && !error.isOfStorage) await stillThere(context);
       if (room === undefined || !(error instanceof RequestError) || error.code !== 'unknown_room')
         throw error;
-      // The user was removed from a public room during the request, and may still read it.
+      // The user was removed from a public room during the request, but may still read it.
       const refusal = refusalByRights(handler, context);
       if (refusal !== null) throw refusal;
       return runOnce();
@@ -198,7 +198,7 @@ async function carryOut(
   if (retryAfterMs === null) {
     const searches = counts.some(([name, count]) => name === 'search' && count > 0);
     const read = async () => {
-      // The cost of earlier answers was unknown when this request arrived, so it is counted again.
+      // Counted again, because the cost of earlier responses was unknown when this request arrived.
       limits.requests.giveBack(user, taken, weight);
       const tooMany = limits.requests.take(user, weight);
       if (tooMany !== null) throw new RequestError('rate_limited', undefined, { retryAfterMs: tooMany });
@@ -206,10 +206,10 @@ async function carryOut(
       for (;;) {
         const rights = rightsOf(context);
         const answer = await run();
-        // The user may have been removed or banned before the read: nothing of the room may follow that.
+        // The user may have been removed or banned before the read. Content of the room must not follow that event.
         if (context.room !== undefined) chat.directory.checkStill(connection.person, context.room);
         if (rightsOf(context) === rights) return answer;
-        // With other rights the user gets another answer, or none.
+        // With other rights, the user gets another response, or none.
         const lost = refusalByRights(handler, context);
         if (lost !== null) throw lost;
       }
@@ -222,7 +222,7 @@ async function carryOut(
   throw new RequestError('rate_limited', undefined, { retryAfterMs });
 }
 
-/** The refusal that follows from joining and rights alone, or null. */
+/** Returns the rejection that follows from joining, rights and mutes, or null. */
 function refusalByRights(
   handler: RequestHandler<'message:send'>,
   context: Context<'message:send'>,
@@ -238,7 +238,7 @@ function refusalByRights(
   return muted === undefined ? null : new RequestError('muted', undefined, { retryAfterMs: muted.forMs });
 }
 
-/** The rights of the user: those on which an answer may depend. */
+/** Returns the rights of the user that a response may depend on. */
 function rightsOf({
   connection,
   room,
@@ -247,7 +247,10 @@ function rightsOf({
   return [...roles, ...(room === undefined ? [] : rightsIn(room.record, actorOf(room, connection)))].join();
 }
 
-/** A repeat is answered even if the user has lost the right: otherwise a lost answer could not be asked for again. */
+/**
+ * Returns the response to a repeat, or null if the request is not a repeat. Works even if the user lost the right,
+ * because otherwise a client could not recover a lost response.
+ */
 async function repeatOf(
   handler: RequestHandler<'message:send'>,
   context: Context<'message:send'>,
@@ -256,14 +259,18 @@ async function repeatOf(
   try {
     return await repeated(handler, context);
   } catch (error) {
-    // `conflict` (same clientId, other content) and the loss of the room take precedence over the refusal; no other error does.
+    // Only two request errors take precedence over the rejection: `conflict` (same clientId, other content) and the
+    // loss of the room.
     const comesFirst =
       error instanceof RequestError && (error.code === 'conflict' || error.code === 'unknown_room');
     throw comesFirst || !(error instanceof RequestError) ? error : refused;
   }
 }
 
-/** The answer to a repeat as things are now; null if it is none. Nothing of a room that the user has lost is in it. */
+/**
+ * Returns the current response to a repeat, or null if the request is not a repeat.
+ * @throws RequestError `unknown_room` if the user lost the room
+ */
 async function repeated(
   handler: RequestHandler<'message:send'>,
   context: Context<'message:send'>,
@@ -277,8 +284,9 @@ async function repeated(
 }
 
 /**
- * Checks that a refusal or a repeat, which a write returned, may be sent: another server may have removed or banned the user
- * before that write. @throws RequestError `unknown_room`
+ * Checks that the user may still read the room before a rejection or the response to a repeat is sent. Another server
+ * may have removed or banned the user before the history decided on the request.
+ * @throws RequestError `unknown_room`
  */
 async function stillThere({
   chat,
@@ -305,7 +313,7 @@ function parse(name: RequestName, args: unknown[]): unknown {
 }
 
 /**
- * Refuses a key `__proto__` at any depth, too many values and too deep ones. It does not recurse, since the sender
+ * Rejects a key `__proto__` at any depth, too many values and too deep nesting. It does not recurse, because the sender
  * chooses the depth.
  */
 function checkKeys(payload: unknown): void {

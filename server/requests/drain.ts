@@ -1,19 +1,19 @@
 import type { Connection } from '../chat/model.ts';
 
-/** Milliseconds. A disk that hangs must not hold up a kick: whoever gave the order is answered within 7 s. */
+/** Milliseconds. A hanging disk must not delay a kick, because its response is due within 7 s. */
 const longestChange = 3000;
 
-/** By the connection that asked for it, which may be closed. */
+/** By the connection of the request, which may be closed. */
 type Works = Map<Connection, Set<Promise<unknown>>>;
 
-/** Tracks the work under way, and stops accepting new work connection by connection. */
+/** Tracks work in progress, and stops accepting new work connection by connection. */
 export class Drain {
   readonly #accepted: Works = new Map();
   readonly #changes: Works = new Map();
   readonly #leaving = new WeakSet<Connection>();
   #started = false;
 
-  /** No new connections are accepted any more. Open ones are served until `finish`. */
+  /** Whether new connections are rejected. Open connections are served until `finish`. */
   get started(): boolean {
     return this.#started;
   }
@@ -22,39 +22,39 @@ export class Drain {
     this.#started = true;
   }
 
-  /** Whether new requests of this connection are refused. */
+  /** Whether new requests of this connection are rejected. */
   isLeaving(connection: Connection): boolean {
     return this.#leaving.has(connection);
   }
 
-  /** Registers work of a connection that a drain waits for. */
+  /** Registers work of a connection. A drain waits for it. */
   track(connection: Connection, work: Promise<unknown>): void {
     note(this.#accepted, connection, work);
   }
 
-  /** Registers work that may store something, when it begins. */
+  /** Registers work that may store something, when the work starts. */
   changes(connection: Connection, work: Promise<unknown>): void {
     note(this.#changes, connection, work);
   }
 
-  /** Resolves when all that this connection has asked for so far is done and answered; undefined if it is already. */
+  /** Resolves when all current requests of this connection are done and answered. Undefined without such requests. */
   underWay(connection: Connection): Promise<unknown> | undefined {
     const work = this.#accepted.get(connection);
     return work && Promise.allSettled(work);
   }
 
-  /** Accepts nothing new of this connection from now on; resolves when all that was accepted is done and answered. */
+  /** Rejects new requests of this connection. Resolves when all accepted requests are done and answered. */
   async finish(connection: Connection): Promise<void> {
     this.#leaving.add(connection);
     await this.underWay(connection);
   }
 
-  /** Resolves when all accepted work is done, including that of closed connections. */
+  /** Resolves when all accepted work is done, also of closed connections. */
   async finishAll(): Promise<void> {
     await Promise.allSettled([...this.#accepted.values()].flatMap((work) => [...work]));
   }
 
-  /** Resolves when no change is under way any more that this user has asked for, or after `longestChange`. */
+  /** Resolves when all changes in progress that this user requested are done, or after `longestChange`. */
   async changesOf(user: string): Promise<void> {
     const changes = [...this.#changes].flatMap(([{ person }, work]) =>
       person.user.id === user ? [...work] : [],

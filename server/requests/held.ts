@@ -2,7 +2,7 @@ import { approveHeld, discardHeld, listHeld, rejectHeld } from '../chat/moderati
 import { moderatesAny } from '../chat/moderation/known-rooms.ts';
 import type { RequestHandlers } from './request.ts';
 
-/** Messages that wait for a moderator. The rights depend on their rooms: see `decidesIn`. */
+/** Messages that are pending approval. The rights depend on their rooms: see `decidesIn`. */
 export const heldRequests: RequestHandlers<'held:list' | 'held:approve' | 'held:reject' | 'held:discard'> = {
   'held:list': {
     order: 'read',

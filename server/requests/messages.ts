@@ -92,7 +92,7 @@ export const messageRequests: RequestHandlers<
       return deleteMessage(chat, connection, room, payload);
     },
   },
-  // All who have joined may react, even where only some may write.
+  // Needs no right, because members may react even if only moderators may write.
   'message:react': {
     order: 'ordered',
     joined: true,
@@ -155,7 +155,7 @@ export const messageRequests: RequestHandlers<
   },
   'read:mark': {
     order: 'ordered',
-    // Only so many messages can be read, but the mark can be moved back without end.
+    // The number of messages limits how often the marker can move forward, but it can move back without a limit.
     counts: ({ unread }) => (unread ? { change: 1 } : {}),
     run: ({ chat, connection, room, payload }) => markRead(chat, connection, room, payload),
   },
@@ -170,19 +170,19 @@ export const messageRequests: RequestHandlers<
   },
 };
 
-/** The answer to a request that sends. */
+/** Returns the response to a request that sends a message. A repeat does not count. */
 async function counted<Answer>(
   sending: Promise<{ answer: Answer; repeated: boolean }>,
   { notCounted, active }: Pick<Context<'message:send'>, 'notCounted' | 'active'>,
 ): Promise<Answer> {
   try {
     const { answer, repeated } = await sending;
-    // Clients repeat requests by themselves, so a repeat does not keep the session alive.
+    // Clients repeat requests automatically, so a repeat does not keep the session alive.
     if (repeated) notCounted();
     else active();
     return answer;
   } catch (error) {
-    // Slow mode: a request over one limit counts against none.
+    // Slow mode. A request over one limit counts against none of them.
     if (error instanceof RequestError && error.code === 'rate_limited') notCounted();
     throw error;
   }

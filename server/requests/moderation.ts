@@ -7,7 +7,7 @@ import { canOf } from '../chat/summary.ts';
 import type { Can, RequestName } from '../wire/events.ts';
 import type { Context, RequestHandlers } from './request.ts';
 
-/** Whether the user has this part of the moderators' page. */
+/** Returns a check that the user has this part of the moderators' page. */
 const has =
   (part: keyof NonNullable<Can['moderate']>) =>
   ({ chat, connection }: Pick<Context<RequestName>, 'chat' | 'connection'>): boolean =>
@@ -81,7 +81,7 @@ export const moderationRequests: RequestHandlers<
   },
   'moderate:retry': {
     order: 'change',
-    // The log, and what waits for the site, are for admins.
+    // The audit log, and the events that wait for the site, are for admins.
     allowed: (context) => has('log')(context) && context.chat.retryEvents !== undefined,
     counts: () => ({ change: 1 }),
     run: async ({ chat }) => ({ events: (await chat.retryEvents?.()) ?? 0 }),

@@ -108,11 +108,11 @@ export const roomRequests: RequestHandlers<
   // The rights depend on who is removed: see `remove`.
   'room:remove': {
     order: 'change',
-    // To join and leave again and again is an event for all members each time.
+    // Each join and leave sends an event to all members.
     counts: () => ({ change: 1 }),
     run: ({ chat, connection, room, payload }) => remove(chat, connection, room, payload),
   },
-  // A user who repeats handing over a room no longer has the right: see `setRole`.
+  // Needs no right, because a repeated transfer of ownership comes from a former owner: see `setRole`.
   'room:role': {
     order: 'change',
     counts: () => ({ change: 1 }),
@@ -120,7 +120,7 @@ export const roomRequests: RequestHandlers<
   },
   'room:members': {
     order: 'read',
-    // Looking somebody up is a search, however large the room.
+    // A query counts as a search in a room of any size.
     counts: ({ query }) => (query === undefined ? {} : { search: 1 }),
     run: ({ chat, connection, room, payload }) => members(chat, connection, room, payload),
   },
@@ -247,7 +247,7 @@ export const roomRequests: RequestHandlers<
   },
   'client:active': {
     order: 'change',
-    // An act is noted twice a minute. The zone and the language are stored as often as they change.
+    // Activity is stored at most twice a minute, but each new time zone or language is stored.
     counts: ({ zone, lang }) => (zone === undefined && lang === undefined ? {} : { change: 1 }),
     async run({ chat, connection, payload }) {
       chat.notify?.acted(connection.person.user.id, payload);
