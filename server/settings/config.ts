@@ -51,7 +51,7 @@ import {
 } from './forms.ts';
 import { addUnknown, unknownSettings } from './names.ts';
 
-/** Invalid settings, each with what to do about it. A service manager need not restart the process. */
+/** Invalid settings, each with its fix. A service manager need not restart the process. */
 export class ConfigError extends CommandProblem {
   constructor(problems: readonly string[]) {
     super(
@@ -62,7 +62,7 @@ export class ConfigError extends CommandProblem {
   }
 }
 
-/** The environment variables for the options of `session/`, which defines their defaults and forms. */
+/** The environment variables for the options of `php-sessions`, which defines their defaults and formats. */
 const sessionSettings = {
   site: 'CHAT_SITE',
   siteDatabase: 'CHAT_SITE_DATABASE',
@@ -88,7 +88,7 @@ const sessionSettings = {
   userMail: 'CHAT_USER_MAIL',
 } as const satisfies Record<OptionName, string>;
 
-/** What the messages of `php-sessions` call its options. */
+/** The names of settings in the messages of `php-sessions`. */
 export const sessionNames: Names = {
   option: (name) => sessionSettings[name],
   grants: howToRun('doctor', '--grants'),
@@ -101,7 +101,7 @@ const onOff = z.enum(['on', 'off']).transform((v) => v === 'on');
 const retentionForm = 'none, or a time such as 90d';
 const templateForm = 'a path beginning with / or an https:// address, with {id} in place of the user id';
 
-/** Settings that may hold a password. Each can be given by a file instead, whose path is in the setting with `_FILE` behind it. */
+/** Settings that may contain a password. A setting with the suffix `_FILE` can name a file with the value instead. */
 const secretSettings = [
   'CHAT_SITE_DATABASE',
   'CHAT_SESSION_STORE',
@@ -113,7 +113,7 @@ const secretSettings = [
 
 const secretFileForm = 'the path of a file that holds the setting in one line';
 
-/** The path of the file with the key of a service account: the account. */
+/** Reads a service account from the file with its key. */
 const serviceAccountFile = readBy((file) => {
   try {
     return readServiceAccount(readFileSync(file, 'utf8'));
@@ -122,7 +122,7 @@ const serviceAccountFile = readBy((file) => {
   }
 });
 
-/** Every other setting: its default, its form, and the accepted values in words. */
+/** All other settings. The tuples are described at `Setting` in forms.ts. */
 const settings = {
   CHAT_HOST: [
     '0.0.0.0',
@@ -195,7 +195,7 @@ const settings = {
   ],
   CHAT_API_KEY_FILE: [
     '',
-    // A key that somebody has commented out is to count no longer.
+    // Rejects commented-out lines, which would otherwise be keys.
     keyFile(apiKey.regex(/^[^#;]/)),
     'the path of a file that holds a key of 16 characters or more, without blanks and without # or ; before it; several, one a line',
     'key file',
@@ -208,7 +208,7 @@ const settings = {
     'key file',
   ],
   CHAT_WEBHOOK_EVENTS: [
-    // Clients offer mails where the site wants this one, so it has to be able to send them.
+    // A site that subscribes to `notify.due` must send mails, because clients then offer them. So it is not a default.
     eventTypes.filter((type) => type !== 'notify.due').join(','),
     list.pipe(z.array(z.enum([...eventTypes, ...presenceTypes])).min(1)),
     `types of events, separated by commas: ${[...eventTypes, ...presenceTypes].join(', ')}`,
@@ -342,13 +342,13 @@ type Parsed = { [K in keyof Settings]: Value<K> };
 /** The names of all settings. */
 export const settingNames: readonly string[] = [...Object.values(sessionSettings), ...Object.keys(settings)];
 
-/** The frozen settings of one run. Durations are in milliseconds. */
+/** The settings of this process, frozen. Durations are in milliseconds. */
 export type Config = ReturnType<typeof readConfig>;
 
 /**
  * Reads the settings, all at once.
- * @param lines for each setting that a file has given: the file and the line, for the problems
- * @throws ConfigError naming every setting that cannot be used
+ * @param lines the file and line of each setting from a file, for the messages
+ * @throws ConfigError with all invalid settings
  */
 export function readConfig(env: NodeJS.ProcessEnv, lines: ReadonlyMap<string, string> = new Map()) {
   const wrong = (problems: readonly string[]) =>
@@ -408,13 +408,13 @@ export function readConfig(env: NodeJS.ProcessEnv, lines: ReadonlyMap<string, st
     limitFilesUser: value.CHAT_LIMIT_FILES_USER,
     filesOrphans: value.CHAT_FILES_ORPHANS,
     cluster: value.CHAT_CLUSTER,
-    /** Undefined if the operator has not named this server. */
+    /** Undefined if the operator did not name this server. */
     node: value.CHAT_NODE,
     drain: drainTimes(value),
     loginUrl: value.CHAT_LOGIN_URL,
     /**
-     * The login address for clients of real sites; undefined for the default, which fits only the sample. Only pages can
-     * fill in where to return to.
+     * The login address for clients, without the placeholders of the return address, which only pages can replace.
+     * Undefined for the default, which is only valid for the sample site.
      */
     siteLoginUrl:
       value.CHAT_LOGIN_URL === settings.CHAT_LOGIN_URL[0]
@@ -422,18 +422,18 @@ export function readConfig(env: NodeJS.ProcessEnv, lines: ReadonlyMap<string, st
         : (value.CHAT_LOGIN_URL as string).replace(/\{return\w*\}/g, ''),
     rooms: value.CHAT_ROOMS,
     apiKeys: [...value.CHAT_API_KEY, ...value.CHAT_API_KEY_FILE],
-    /** Undefined if the site is not notified of events. */
+    /** Undefined if the site does not receive events. */
     webhooks: value.CHAT_WEBHOOK_URL && {
       url: value.CHAT_WEBHOOK_URL,
       keys: value.CHAT_WEBHOOK_KEY_FILE,
       events: new Set(value.CHAT_WEBHOOK_EVENTS),
     },
-    /** The public address of this server, without a slash at its end, and of the page with the chat. */
+    /** The public address of this server, without a trailing slash, and the address of the page with the chat. */
     url: value.CHAT_URL,
     pageUrl: value.CHAT_PAGE_URL ?? (value.CHAT_URL && `${value.CHAT_URL}/`),
-    /** Undefined if this server sends no mails. */
+    /** Undefined if this server does not send mails. */
     mail: mailOf(value),
-    /** Undefined if nobody is notified while no page is open. */
+    /** Undefined if push notifications are off. */
     push:
       value.CHAT_PUSH_CONTACT || value.CHAT_FCM
         ? {
@@ -482,7 +482,7 @@ export function readConfig(env: NodeJS.ProcessEnv, lines: ReadonlyMap<string, st
   });
 }
 
-/** The settings as they are given, those that a file holds too. */
+/** Returns the texts of all settings, including those from `_FILE` settings. */
 function textsIn(env: NodeJS.ProcessEnv): ReturnType<typeof readTexts> {
   const { texts: given, problems } = readTexts(settingNames, env);
   const texts: Record<string, string | undefined> = { ...given };
@@ -490,13 +490,13 @@ function textsIn(env: NodeJS.ProcessEnv): ReturnType<typeof readTexts> {
     const file = texts[`${name}_FILE`];
     if (!file) continue;
     if (texts[name]) problems.push(`${name} and ${name}_FILE: give one of them, not both`);
-    // A file that cannot be used is reported with all else that is wrong.
+    // `secretFile` reports an unusable file, together with all other problems.
     else texts[name] = secretIn(file);
   }
   return { texts, problems };
 }
 
-/** Problems of the settings of mails with each other. */
+/** Returns the problems of mail settings that do not fit together. */
 function mailProblems(
   texts: Texts,
   { CHAT_MAIL: server, CHAT_MAIL_TEMPLATES: templates = '' }: Partial<Parsed>,
@@ -534,7 +534,7 @@ function mailOf({
   };
 }
 
-/** Adds the key from the environment variables that all programs for S3 use, unless the place has its own key. */
+/** Adds the key from the AWS environment variables, unless the address contains a key. */
 function withCredentials(place: FilesPlace | undefined, env: NodeJS.ProcessEnv): FilesPlace | undefined {
   if (place?.kind !== 's3' || place.credentials !== undefined) return place;
   const { AWS_ACCESS_KEY_ID: key, AWS_SECRET_ACCESS_KEY: secret } = env;
@@ -543,14 +543,14 @@ function withCredentials(place: FilesPlace | undefined, env: NodeJS.ProcessEnv):
 }
 
 /**
- * The name of this server in the log and for the other servers. With port 0, the process id distinguishes it from
- * others on this host.
+ * Returns the name of this server for the log and the other servers. With port 0, the process ID distinguishes the
+ * servers of this host.
  */
 export function nodeName({ node, port }: Pick<Config, 'node' | 'port'>): string {
   return node ?? `${hostname()}:${port === 0 ? `any-${process.pid}` : port}`;
 }
 
-/** Problems of the bus with this history. A setting that is invalid by itself is reported elsewhere. */
+/** Returns the problems of a bus that does not fit the history. Invalid values are reported by `readEach`. */
 function clusterProblems({ CHAT_CLUSTER: bus, CHAT_HISTORY: history }: Partial<Parsed>): string[] {
   if (!bus || !history) return [];
   if (history.kind === 'sqlite') {
@@ -566,12 +566,12 @@ function clusterProblems({ CHAT_CLUSTER: bus, CHAT_HISTORY: history }: Partial<P
 
 /** The default of CHAT_DRAIN for several servers, in milliseconds. */
 const usualDrain = 8000;
-/** Milliseconds that a drain may take beyond CHAT_DRAIN. */
+/** How much longer than CHAT_DRAIN a drain may take, in milliseconds. */
 const drainMargin = 2000;
 
-/** On SIGTERM, the connections are closed over `over` milliseconds, and the process must end `within` that many. */
+/** On SIGTERM, the connections are closed during `over` ms, and the process must end after at most `within` ms. */
 function drainTimes({ CHAT_DRAIN, CHAT_CLUSTER }: Parsed): { over: number; within: number } {
-  // The users of a single server have nowhere else to go, so it should be back soon.
+  // The users of a single server cannot move to another server, so it must restart quickly.
   const over = CHAT_DRAIN ?? (CHAT_CLUSTER === undefined ? 0 : usualDrain);
   return { over, within: (CHAT_DRAIN ?? usualDrain) + drainMargin };
 }
@@ -579,12 +579,12 @@ function drainTimes({ CHAT_DRAIN, CHAT_CLUSTER }: Parsed): { over: number; withi
 /** A setting as the operator sees it. */
 export interface ShownSetting {
   name: string;
-  /** Without keys and passwords; empty if there is none. */
+  /** Without keys and passwords. Empty if the setting has no value. */
   value: string;
   from: 'environment' | 'file' | 'site' | 'default';
 }
 
-/** Lists all settings with their values and sources. `readConfig` must accept them. @param lines as there */
+/** Lists all settings with their values and sources. Takes the arguments of `readConfig`, which must accept them. */
 export function listSettings(
   env: NodeJS.ProcessEnv,
   lines: ReadonlyMap<string, string> = new Map(),

@@ -2,25 +2,25 @@ import { lstatSync, readFileSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { ConfigError } from './config.ts';
 
-/** The places where settings are looked for if no file is named. The first that is there counts. */
+/** The default paths of the settings file. The first existing file is used. */
 export const usualFiles = ['/etc/php-session-chat/settings', 'settings'] as const;
 
-/** Bytes. */
+/** The maximum size of a settings file in bytes. */
 const largest = 1024 * 1024;
 
-/** The settings of a program: those of its environment, and below them those of a file. */
+/** Settings from the environment and from a settings file. */
 export interface GivenSettings {
   env: NodeJS.ProcessEnv;
-  /** For each setting that a file has given: the file and the line. */
+  /** The file and line of each setting from the file, such as `PATH line 3`. */
   lines: ReadonlyMap<string, string>;
-  /** The path of that file, if there is one. */
+  /** The path of the settings file. Absent without a file. */
   file?: string;
 }
 
 /**
- * Adds the settings of a file to those of the environment, which win. An empty variable counts as not set.
- * @param named the file of `--settings`, empty for none; undefined for the first of the usual files that is there
- * @throws ConfigError that names the file and the line, and no value
+ * Adds the settings of a file to the environment, which takes precedence. An empty variable counts as not set.
+ * @param named the file of `--settings`, or empty for no file; if undefined, the first of `usualFiles` that exists
+ * @throws ConfigError with the file and the lines, without values
  */
 export function givenSettings(named: string | undefined, env: NodeJS.ProcessEnv): GivenSettings {
   const merged = { ...env };
@@ -45,7 +45,7 @@ function usualFile(env: NodeJS.ProcessEnv): { path: string; bytes: Buffer } | nu
       if (error instanceof ConfigError) throw error;
       const { code = '' } = error as NodeJS.ErrnoException;
       if (['ENOENT', 'ENOTDIR', 'EISDIR'].includes(code)) continue;
-      // A service manager reads the file itself, which may be for its eyes alone.
+      // A service manager may have read the file already, and this account may not be allowed to.
       if (code === 'EACCES' && (env.CHAT_SITE || env.CHAT_SESSION_STORE)) continue;
       throw unreadable(file, code);
     }
@@ -54,7 +54,8 @@ function usualFile(env: NodeJS.ProcessEnv): { path: string; bytes: Buffer } | nu
 }
 
 /**
- * Nobody has named the file: in a folder such as /tmp it may be of anybody who waits for a server or a doctor there.
+ * Rejects a default file of another account in a folder that all accounts can write to. In a folder such as /tmp it may
+ * be planted for a server or doctor that starts there.
  * @throws ConfigError
  */
 function refuseForeign(path: string): void {
@@ -90,11 +91,11 @@ const blank = /[ \t]/;
 const newline = /[\n\r]/;
 
 /**
- * Reads lines `NAME=value` as systemd reads the file of `EnvironmentFile=` (parse_env_file_internal() in its
- * src/basic/env-file.c): `#` and `;` begin a comment, `'…'` stands as it is, in `"…"` a backslash goes before `"`, `\`,
- * `$` and a backtick, and at the end of a line it joins the next one. Of a name that stands twice the last value counts.
- * Lines that systemd ignores are errors here: a setting that is ignored may be the one that keeps people out.
- * @throws ConfigError that names all such lines
+ * Parses lines `NAME=value` like systemd parses a file of `EnvironmentFile=` (parse_env_file_internal() in its
+ * src/basic/env-file.c). `#` and `;` start a comment. `'…'` is literal. In `"…"` a backslash escapes `"`, `\`, `$` and
+ * a backtick, without quotes any character. A backslash before a line feed joins the lines. The last value of a name
+ * counts. Lines that systemd ignores are errors here, because an ignored setting may be one that restricts access.
+ * @throws ConfigError with all such lines
  */
 export function parseSettings(text: string, path: string): Map<string, { value: string; line: number }> {
   const found = new Map<string, { value: string; line: number }>();
@@ -109,7 +110,7 @@ export function parseSettings(text: string, path: string): Map<string, { value: 
   const wrong = (where: number, what: string) => void problems.push(`${path} line ${where}: ${what}`);
   const isLineEnd = (character: string) => character === '' || newline.test(character);
 
-  /** Up to the closing quote. */
+  /** Reads up to the closing quote. Returns null if the quote is not closed. */
   function quoted(quote: string): string | null {
     let value = '';
     for (;;) {
@@ -127,10 +128,10 @@ export function parseSettings(text: string, path: string): Map<string, { value: 
     }
   }
 
-  /** The value behind `=`; null if a quote has no end. */
+  /** Reads the value after `=`. Returns null if a quote is not closed. */
   function value(): string | null {
     let all = '';
-    // Blanks at the end do not count, unless they are quoted or escaped.
+    // Trailing blanks are removed, unless they are quoted or escaped.
     let length = 0;
     let isBare = false;
     for (;;) {

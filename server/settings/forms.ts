@@ -11,14 +11,14 @@ function inMilliseconds(value: string): number {
   return Number.parseInt(value, 10) * milliseconds[unit];
 }
 
-/** A form that may be absent: the empty value is undefined. */
+/** Accepts an empty value, as undefined. */
 export const optional = <Value>(form: z.ZodType<Value, string>) =>
   z
     .literal('')
     .transform(() => undefined)
     .or(form);
 
-/** A value that `read` understands; it returns undefined for any other. */
+/** Parses a value by `read`, which returns undefined for an invalid value. */
 export const readBy = <Value>(read: (value: string) => Value | undefined) =>
   z.string().transform((value, context) => {
     const found = read(value);
@@ -27,14 +27,14 @@ export const readBy = <Value>(read: (value: string) => Value | undefined) =>
     return z.NEVER;
   });
 
-/** `250ms`, `1s`, `5m`: a duration of more than zero and up to a day, in milliseconds. */
+/** `250ms`, `1s`, `5m`: a duration from 10 ms to 24 h, in milliseconds. */
 export const duration = z
   .string()
   .regex(/^\d{1,9}(ms|s|m|h)$/)
   .transform(inMilliseconds)
   .pipe(z.int().min(10).max(86_400_000));
 
-/** The same, or `0s`. */
+/** A `duration`, or `0s`. */
 export const durationOrNone = z.union([
   z
     .string()
@@ -52,7 +52,7 @@ export const retention = z.union([
     .transform(inMilliseconds),
 ]);
 
-/** `24h`, `7d`: a time, in milliseconds. */
+/** `24h`, `7d`: a time in milliseconds. Unlike a `duration`, it may exceed 24 h. */
 export const time = z
   .string()
   .regex(/^[1-9]\d{0,5}(ms|s|m|h|d)$/)
@@ -97,10 +97,10 @@ export const sizeRate = z.union([
     }),
 ]);
 
-/** `application/pdf`, `image/*`: one type of files, or all of a kind. */
+/** `application/pdf`, `image/*`: a media type, or all types of a group. */
 export const mediaType = z.string().regex(/^[a-z]+\/(\*|[a-z0-9][a-z0-9.+-]{0,100})$/);
 
-/** An address, or a range of them as CIDR. */
+/** An IP address, or a CIDR range. */
 export const network = z.string().refine((value) => {
   const [address = '', bits, ...rest] = value.split('/');
   const family = isIP(address);
@@ -120,7 +120,7 @@ export const list = z.string().transform((value) =>
     .filter((item) => item !== ''),
 );
 
-/** A host as in an address: `wiki.example`, `wiki.example:8080`. */
+/** A host as URLs contain it: `wiki.example`, `wiki.example:8080`. */
 export const webHost = z.string().refine((value) => {
   if (value.includes('*')) return false;
   const address = `http://${value}/`;
@@ -133,7 +133,7 @@ export const webAddress = z
     (value) => value.startsWith('/') || /^https?:$/.test(URL.canParse(value) ? new URL(value).protocol : ''),
   );
 
-/** `general:Général`, or a name alone, in any script, from which the id is made. */
+/** `general:Général`: an ID and a name. If there is only a name, in any script, the ID is derived from it. */
 export const roomSetting = z
   .string()
   .transform((value) => {
@@ -142,7 +142,7 @@ export const roomSetting = z
   })
   .refine(({ id, name }) => !/^[udr]-/.test(id ?? name) && roomName.safeParse(name).success);
 
-/** An address with `{id}` in it: a path on the page's site, or an `https:` address on another one. */
+/** An address that contains `{id}`: a path on the site of the page, or an `https:` URL. */
 export const template = z.string().refine((value) => {
   if (!value.includes('{id}') || /[\s\p{Cc}]/u.test(value)) return false;
   const address = value.replaceAll('{id}', '1');
@@ -151,20 +151,20 @@ export const template = z.string().refine((value) => {
 
 export const apiKey = z.string().regex(/^[\x21-\x7e]{16,}$/);
 
-/** The bytes of a key of Standard Webhooks: `whsec_` and 24 to 64 random bytes in base64. */
+/** A key of Standard Webhooks, as bytes: `whsec_` and 24 to 64 random bytes in base64. */
 export const webhookKey = z
   .string()
   .regex(/^whsec_[A-Za-z0-9+/]+={0,2}$/)
   .transform((key) => Buffer.from(key.slice('whsec_'.length), 'base64'))
   .refine(({ length }) => length >= 24 && length <= 64);
 
-/** The bytes of a key that seals: 32 random ones in base64. */
+/** An encryption key, as bytes: 32 random bytes in base64. */
 export const sealingKey = z
   .string()
   .regex(/^[A-Za-z0-9+/]{43}=$/)
   .transform((key) => Buffer.from(key, 'base64'));
 
-/** The address of an operator for operators of push services, which they take only if it is a public one. */
+/** The contact of the operator for push services, which accept only public addresses. */
 export const contact = z
   .string()
   .refine((value) =>
@@ -173,7 +173,7 @@ export const contact = z
       : URL.canParse(value) && new URL(value).protocol === 'https:' && new URL(value).hostname.includes('.'),
   );
 
-/** The path of a file that holds keys of this form, one a line: the keys, none without a path. */
+/** Reads keys from a file, one per line. An empty path gives no keys. */
 export const keyFile = <Key>(form: z.ZodType<Key>) =>
   z.string().transform((file, context): Key[] => {
     if (file === '') return [];
@@ -189,13 +189,13 @@ export const keyFile = <Key>(form: z.ZodType<Key>) =>
     }
   });
 
-/** An address that something is sent to. */
+/** The `http:` or `https:` URL for requests of this server. */
 export const endpoint = z
   .string()
   .refine((value) => URL.canParse(value) && /^https?:$/.test(new URL(value).protocol))
   .transform((value) => new URL(value));
 
-/** The address of a page or of a program that links begin with, without what follows its path. */
+/** A base URL without credentials, query and fragment. Trailing slashes are removed, so that paths can be appended. */
 export const linkAddress = z
   .string()
   .refine((value) => {
@@ -205,7 +205,7 @@ export const linkAddress = z
   })
   .transform((value) => new URL(value).href.replace(/\/+$/, ''));
 
-/** The address of a page, to which a link adds a place in it. */
+/** The URL of a page, without credentials and fragment. Links add a fragment. */
 export const pageAddress = z
   .string()
   .refine((value) => {
@@ -217,13 +217,13 @@ export const pageAddress = z
 
 /** The secret in a setting: a key, the path of a file with one, or an address with a password. */
 type Secret = 'key' | 'key file' | 'address';
-/** A setting: its default, its form, the accepted values in words, and its secret, if any. */
+/** The definition of a setting. `accepted` describes the valid values in messages. */
 type Setting = readonly [fallback: string, form: z.ZodType, accepted: string, secret?: Secret];
 
-/** The given settings, by name. */
+/** The texts of settings, by name. */
 export type Texts = Readonly<Record<string, string | undefined>>;
 
-/** The one line of a file; undefined if it cannot be read, or has none or several. */
+/** Reads a file with a single line. Returns undefined if it cannot be read, is empty or has control characters. */
 export function secretIn(path: string): string | undefined {
   try {
     const text = readFileSync(path, 'utf8').trim();
@@ -233,13 +233,13 @@ export function secretIn(path: string): string | undefined {
   }
 }
 
-/** The path of such a file. */
+/** The path of a file that `secretIn` can read, or empty. */
 export const secretFile = z.string().refine((path) => path === '' || secretIn(path) !== undefined);
 
 /**
- * Reads the named settings from the environment, without surrounding blanks. Programs that read a file of settings may
- * leave some of its syntax in a value: docker's --env-file keeps quotes, and a file from Windows has another end of
- * line. Such a value could pass for a path in the session, or for a key, and nobody would be let in.
+ * Reads the named settings from the environment and trims blanks. Programs that load a settings file may leave syntax
+ * in a value. Docker's `--env-file` keeps quotes, and a file from Windows has carriage returns. Such a value could be a
+ * valid session path or key, and then no user could log in.
  */
 export function readTexts(
   names: readonly string[],
@@ -254,7 +254,7 @@ export function readTexts(
   return { texts, problems };
 }
 
-/** Reads all settings of a table, and reports everything that is wrong with them. */
+/** Parses all settings of a table, and returns their problems. */
 export function readEach(
   settings: Readonly<Record<string, Setting>>,
   texts: Texts,
@@ -273,23 +273,23 @@ export function readEach(
   return { parsed, problems };
 }
 
-/** The part of a given value that an error may repeat: nothing that may be a key or a password, in any setting. */
+/** Returns the part of an invalid value that a message may contain. In all settings, keys and passwords are omitted. */
 function repeatable(given: string, secret: Secret | undefined): string {
-  // Any part of an address that cannot be parsed may be the password.
+  // Any part of an unparsable address may be the password.
   if (secret === 'key' || secret === 'address') return '';
-  // The operator may have given the key itself instead of its file.
+  // The value may be the key instead of the path of its file.
   if (secret === 'key file') return /^\.{0,2}\/[^=]*$/.test(given) ? given : '';
   const scheme = /^[a-z][a-z0-9+.-]*:(?=\/)/i.exec(given)?.[0] ?? '';
   const isAddress = scheme !== '' && !/^(https?|sqlite|file|memory):$/i.test(scheme);
-  // USER:PASSWORD@HOST, password=…: only the part before them cannot be a secret.
+  // USER:PASSWORD@HOST or password=… may follow the scheme, so at most the scheme is shown.
   if (!isAddress && !/[@=]/.test(given)) return given;
   return scheme === '' ? '' : `${scheme}…`;
 }
 
-/** The value of a setting that was accepted, without keys and passwords. */
+/** Returns a valid value without keys and passwords. */
 export function shown(value: string, secret: Secret | undefined): string {
   if (secret === 'key' && value !== '') return '(not shown)';
   const shown = value.replace(/(:\/\/)[^/?#]*@/g, '$1…@');
-  // A web address may have a token there.
+  // The query or fragment of a web address may contain a token.
   return secret === 'address' ? shown.replace(/^(https?:[^?#]*[?#]).+/i, '$1…') : shown;
 }

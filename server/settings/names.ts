@@ -1,26 +1,26 @@
-/** Settings of the PHP application, which may share an environment with this server. */
+/** Settings of the PHP application, which may share its environment with this server. */
 const otherSettings = ['CHAT_API_URL'];
-/** The most wrong letters in a misspelling, and never more than a third of the name. */
+/** A misspelt name has at most this many wrong letters, and at most a third of its length. */
 const mostWrong = 2;
-/** A name further away than this fraction of its length is near to none. */
+/** The maximum distance of the nearest setting, as a fraction of its length. */
 const farthest = 0.3;
 
-/** The beginning of the names of a program's settings. */
+/** The prefix of the settings of a program. */
 type Start = 'CHAT_' | 'SESSION_SERVER_';
 
-/** A name in the environment that looks like a setting but is none of this version. */
+/** A name in the environment that looks like a setting but is unknown to this version. */
 export interface UnknownSetting {
   name: string;
-  /** The setting with the nearest name; undefined if none is near. */
+  /** The setting with the nearest name. Undefined if all names are too different. */
   nearest: string | undefined;
-  /** Only a letter or two are wrong, so the nearest one was meant. */
+  /** Only one or two letters are wrong, so `nearest` was meant. */
   misspelt: boolean;
 }
 
 /**
- * Finds names that begin like the settings of a program, are set, and are none: misspelt, of another version, or of
- * another program. In a file of settings a name can be misspelt from its beginning on.
- * @param fromFile the names that such a file has set
+ * Finds unknown names that have a value and the prefix of the program. They may be misspelt, of another version, or of
+ * another program. A misspelt name from a settings file is found even if its prefix is wrong.
+ * @param fromFile the names from the settings file
  */
 export function unknownSettings(
   env: NodeJS.ProcessEnv,
@@ -41,8 +41,8 @@ export function unknownText({ name, nearest }: UnknownSetting): string {
 }
 
 /**
- * Adds the unknown names that are problems. A single wrong letter can change who gets in, so a misspelt name is one.
- * Other unknown names may belong to a newer version or to a container manager: they are listed beside other problems.
+ * Adds unknown names to the problems. A misspelt name is always a problem, because the intended setting may restrict
+ * access. Other names may belong to a newer version or a container manager, so they are only added to other problems.
  */
 export function addUnknown(problems: string[], unknown: readonly UnknownSetting[]): void {
   const refused = problems.length > 0 ? unknown : unknown.filter(({ misspelt }) => misspelt);
@@ -50,7 +50,7 @@ export function addUnknown(problems: string[], unknown: readonly UnknownSetting[
 }
 
 function nearestTo(name: string, start: Start, known: readonly string[]): Omit<UnknownSetting, 'name'> {
-  // Only what all of them begin with says nothing.
+  // The common prefix would make all names similar.
   const withoutStart = (one: string) => (name.startsWith(start) ? one.slice(start.length) : one);
   const given = withoutStart(name).toUpperCase();
   const [best] = known
@@ -60,14 +60,13 @@ function nearestTo(name: string, start: Start, known: readonly string[]): Omit<U
   const { length } = withoutStart(best.one);
   if (best.wrong <= Math.min(mostWrong, length / 3)) return { nearest: best.one, misspelt: true };
   if (best.wrong <= length * farthest) return { nearest: best.one, misspelt: false };
-  // For example CHAT_STORE for CHAT_SESSION_STORE.
-  // The file that may hold a setting is not meant where that setting may be.
+  // For example, CHAT_STORE suggests CHAT_SESSION_STORE, but not CHAT_SESSION_STORE_FILE.
   const isOther = (one: string) => one.endsWith('_FILE') && known.includes(one.slice(0, -'_FILE'.length));
   const alike = known.filter((one) => sharedWords(given, withoutStart(one)) && !isOther(one));
   return { nearest: alike.length === 1 ? alike[0] : undefined, misspelt: false };
 }
 
-/** Whether one of two names has all the words of the other. */
+/** Whether one of the names contains all words of the other. */
 function sharedWords(given: string, known: string): boolean {
   const [some, others] = [given.split('_'), known.split('_')];
   return some.every((word) => others.includes(word)) || others.every((word) => some.includes(word));

@@ -40,7 +40,7 @@ const file = <T>(read: (content: string) => T) =>
 /** Linux limits the path of a socket. */
 const maxSocketPathBytes = 107;
 
-/** Each setting with its default, its form, and what it accepts in words. */
+/** The definitions of all settings. */
 const settings = {
   SESSION_SERVER_HOST: [
     '127.0.0.1',
@@ -114,7 +114,7 @@ export type Settings = ReturnType<typeof readSettings>;
 
 /**
  * Reads the settings from the environment, all at once.
- * @throws SettingsError naming every setting that cannot be used
+ * @throws SettingsError with all invalid settings
  */
 export function readSettings(env: NodeJS.ProcessEnv) {
   const { texts, problems: flaws } = readTexts(Object.keys(settings), env);
@@ -146,7 +146,7 @@ export function readSettings(env: NodeJS.ProcessEnv) {
   });
 }
 
-/** Whether to open the port: if SESSION_SERVER_PORT is set, or only settings of ports and no socket. */
+/** Whether to open the port. True if SESSION_SERVER_PORT is set, or the host or certificate but not the socket. */
 function opensPort(texts: Texts): boolean {
   if (texts.SESSION_SERVER_PORT) return true;
   return !texts.SESSION_SERVER_SOCKET && Boolean(texts.SESSION_SERVER_HOST || texts.SESSION_SERVER_TLS_CERT);
@@ -159,9 +159,9 @@ function settingsOf(
   token: Buffer | undefined,
 ) {
   return {
-    /** Null: listens on the socket only. */
+    /** Null if the server listens only on the socket. */
     listen: open.port ? { host: value.SESSION_SERVER_HOST, port: value.SESSION_SERVER_PORT } : null,
-    /** Undefined: listens on the port only. */
+    /** Undefined if the server listens only on the port. */
     socket: open.socket ? value.SESSION_SERVER_SOCKET : undefined,
     tls,
     container: value.SESSION_SERVER_CONTAINER,
@@ -185,7 +185,7 @@ function settingsOf(
   };
 }
 
-/** @returns null if the URL has no container's form */
+/** @returns null if the URL does not match a container */
 function parseContainer(url: string): { open: OpenContainer; path: string } | null {
   for (const [form, open] of Object.entries(containers)) {
     const scheme = form.replace('PATH', '');
