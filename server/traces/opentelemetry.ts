@@ -12,10 +12,10 @@ import { RequestError, serverFailures } from '../wire/errors.ts';
 import type { Traces } from './traces.ts';
 
 /**
- * Traces that go to an OpenTelemetry collector, in batches. Batches that it does not take are dropped. The variables
- * `OTEL_EXPORTER_OTLP_…` of the environment, `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` count too.
+ * Opens traces that are sent to an OpenTelemetry collector in batches. A batch that fails is dropped. The environment
+ * variables `OTEL_EXPORTER_OTLP_…`, `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` also apply.
  * @param options.to the address of the collector, without the path of the traces
- * @param options.onFailure called when it has not taken a batch
+ * @param options.onFailure called when a batch fails
  */
 export function openTraces({
   to,

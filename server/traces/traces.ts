@@ -1,29 +1,29 @@
 import { type History, methods } from '../history/history.ts';
 
 /**
- * Spans for OpenTelemetry. Their names and codes are from fixed sets: no session, no user, no room and no text is in
- * them.
+ * Spans for OpenTelemetry. Their names and codes come from fixed sets, so they do not contain sessions, users, rooms or
+ * texts.
  */
 export interface Traces {
   /**
-   * Runs work in a span that begins a trace.
-   * @param codeOf the error code in a result that refuses something
+   * Runs work in the root span of a new trace.
+   * @param codeOf returns the error code of a result, or undefined for a success
    */
   begin<T>(name: string, work: () => Promise<T>, codeOf?: (result: T) => string | undefined): Promise<T>;
-  /** Runs work in a span below the one around it. Without one around it, only runs it. */
+  /** Runs work in a child of the current span. Without a current span, runs the work without a span. */
   below<T>(name: string, work: () => Promise<T>): Promise<T>;
-  /** Sends what is not sent yet. @param ms the longest time that this takes */
+  /** Sends the remaining spans. @param ms the timeout */
   close(ms: number): Promise<void>;
 }
 
-/** As long as nobody wants any. */
+/** Runs the work without spans. */
 export const noTraces: Traces = {
   begin: (_name, work) => work(),
   below: (_name, work) => work(),
   close: async () => {},
 };
 
-/** The same history, with a span for each of its reads and writes. */
+/** Adds a span to each read and write of a history. */
 export function tracedHistory(history: History, traces: Traces): History {
   // The maps pair each operation with its input, which TypeScript cannot follow.
   return {
