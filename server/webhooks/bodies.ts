@@ -1,7 +1,7 @@
 import type { History, RoomRecord, StoredEvent, StoredMessage } from '../history/history.ts';
 import type { Message, User } from '../wire/events.ts';
 
-/** The most bytes of a text, in UTF-8. */
+/** Maximum bytes of a text, in UTF-8. */
 const mostTextBytes = 16 * 1024;
 
 interface Place {
@@ -10,14 +10,14 @@ interface Place {
 }
 
 /**
- * The rooms that a user is to be notified of; null if nothing is left of it, or when it is to be sent, in milliseconds since
- * 1970, if that is later.
+ * Returns the data of a `notify.due` event. Null if nothing is left to notify of, or the time to send the event if that
+ * is later, as Unix ms.
  */
 export type DueOf = (event: { user: string; at: number }) => Promise<object | number | null>;
 
 /**
- * Makes the body of each event, as Standard Webhooks asks: of what is stored now, which may be newer than the event. Null for
- * one of which nothing is left, and a time in milliseconds since 1970 for one that is to be sent then.
+ * Builds the body of each event in the format of Standard Webhooks. It shows the current data, which may be newer than
+ * the event. A body is null if nothing is left to send, or the time to send the event later, as Unix ms.
  */
 export async function bodiesOf(
   events: readonly StoredEvent[],
@@ -56,7 +56,7 @@ export async function bodiesOf(
   );
 }
 
-/** @param name absent for nobody who has been here */
+/** @param name absent for a user who never connected */
 export const userIn = (id: string, name = id): User => ({ id, name });
 
 const keyOf = ({ room, seq }: Place) => `${seq} ${room}`;
@@ -68,12 +68,12 @@ function roomOf({ id, kind, name, topic, members, pair }: RoomRecord): object {
 
 function messageAt(place: Place, id: string | undefined, messages: ReadonlyMap<string, Message>): object {
   const message = messages.get(keyOf(place));
-  // It has expired, or the room is deleted, whether there is another one with its id or not.
+  // The message expired or its room was deleted. Another room may have the ID now.
   if (message === undefined || message.id !== id) return { message: { ...place, text: '', deleted: true } };
   return beginning('message', message);
 }
 
-/** With the beginning of its text, and whether that is not all. */
+/** Returns the message with the beginning of its text. `truncated` is set if the text is longer. */
 function beginning(name: 'message' | 'held', whole: Pick<Message, 'text' | 'mentions'>): object {
   const text = cut(whole.text);
   if (text === whole.text) return { [name]: whole };
@@ -98,7 +98,7 @@ async function reported(
 
 async function waiting(id: string, read: History['read']): Promise<object> {
   const held = await read.held({ id });
-  // It was decided on, or discarded, meanwhile.
+  // A moderator decided on the message, or it was discarded.
   if (held === null || held.closed !== undefined) return { held: { id, deleted: true } };
   const [user] = await read.users({ ids: [held.user] });
   const { why, at, seq, message } = held;
@@ -111,7 +111,7 @@ async function waiting(id: string, read: History['read']): Promise<object> {
   });
 }
 
-/** The beginning of a text, without half of a character. */
+/** Returns the beginning of a text without splitting a character. */
 function cut(text: string): string {
   if (Buffer.byteLength(text) <= mostTextBytes) return text;
   const { read } = new TextEncoder().encodeInto(text, new Uint8Array(mostTextBytes));

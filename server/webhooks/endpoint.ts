@@ -3,26 +3,27 @@ import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { retryAfter } from '../outgoing/retry-after.ts';
 
-/** Milliseconds that the site has to answer, and most bytes of its answer. */
+/** Timeout for the response of the site, in milliseconds. */
 const answerTime = 15_000;
+/** Maximum bytes of the response. */
 const mostAnswer = 64 * 1024;
 
 export interface Posted {
-  /** Absent if no answer came. */
+  /** Absent if there was no response. */
   status?: number;
-  /** Milliseconds for which the site wants nothing more. */
+  /** The delay before further events that the site asks for, in milliseconds. */
   wait?: number;
-  /** In words for the log. They repeat nothing of the answer. */
+  /** Describes the result for the log, without text of the response. */
   reason: string;
 }
 
-/** The address that takes events, by Standard Webhooks 1.0 (https://www.standardwebhooks.com). */
+/** The URL that receives events, by Standard Webhooks 1.0 (https://www.standardwebhooks.com). */
 export class Endpoint {
   readonly #url: URL;
   readonly #keys: readonly Uint8Array[];
   readonly #agent: HttpAgent;
 
-  /** @param most connections at once */
+  /** @param most maximum connections */
   constructor(url: URL, keys: readonly Uint8Array[], most: number) {
     this.#url = url;
     this.#keys = keys;
@@ -30,7 +31,7 @@ export class Endpoint {
     this.#agent = new Agent({ keepAlive: true, maxSockets: most, maxFreeSockets: 4 });
   }
 
-  /** Posts an event, signed with each key. Never rejects. A redirect is a failure. */
+  /** Posts an event, signed with each key. Never rejects. Redirects are not followed and count as failures. */
   post(id: string, body: string): Promise<Posted> {
     const timestamp = String(Math.floor(Date.now() / 1000));
     const signatures = this.#keys.map(
@@ -60,7 +61,7 @@ export class Endpoint {
       resolve({ reason: `no answer (${code})` }),
     );
     request.on('response', (response) => {
-      // The connection can be used again only after the whole answer.
+      // Reads the whole response, because the connection cannot be reused before.
       let bytes = 0;
       response.on('data', (piece: Buffer) => {
         bytes += piece.length;
@@ -69,7 +70,7 @@ export class Endpoint {
       response.on('error', () => {});
       response.on('close', () => resolve(postedOf(response)));
     });
-    // Without this, an upgrade has no response and no error.
+    // An upgrade emits neither a response nor an error.
     request.on('upgrade', (response, socket) => {
       socket.destroy();
       resolve(postedOf(response));
@@ -79,7 +80,7 @@ export class Endpoint {
     return promise;
   }
 
-  /** Ends the requests under way. */
+  /** Aborts the requests in flight. */
   close(): void {
     this.#agent.destroy();
   }

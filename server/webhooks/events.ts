@@ -11,23 +11,24 @@ import type { PresenceType } from './presence.ts';
 
 type Event = Omit<StoredEvent, 'id' | 'at' | 'due' | 'tries'>;
 
-/** The changes that events are made of; the notifier makes the last one. */
+/** The change from which each event is made. The notifier makes `notify.due`. */
 const sources: Record<Exclude<EventType, 'notify.due'>, LoggedChange['type']> = {
   'message.created': 'message',
   'message.changed': 'message',
   'message.reported': 'report',
   'message.held': 'held',
   'room.created': 'room',
-  // Not the change of the room, which any new member makes.
+  // Not `room`, because every new member changes the room.
   'room.changed': 'act',
   'room.member_added': 'member',
   'room.member_removed': 'member',
 };
 
 /**
- * Makes events of the changes, in the transaction that takes them out of the log: none is lost, and none is stored twice.
- * @param stored called when there are new ones
- * @returns null if no change makes an event that the site wants
+ * Returns the consumer that makes events from changes, in the transaction that moves its position. No event is lost or
+ * stored twice.
+ * @param stored called when there are new events
+ * @returns null if the site does not want an event that is made from changes
  */
 export function webhookEvents(
   wanted: ReadonlySet<EventType | PresenceType>,
@@ -40,7 +41,8 @@ export function webhookEvents(
   return {
     name: 'webhooks',
     types: [...types],
-    // The site hears of a single message at once. Of many, each time costs more than to send them.
+    // Single messages are sent almost immediately. Many messages are batched, because each batch costs more than
+    // sending its events.
     gather: 250,
     apart: 1000,
     take: (entries) => ({

@@ -1,33 +1,36 @@
-/** The types of events that are sent once and not stored, because they are worth nothing later. */
+/** Types of events that are sent once and not stored, because they are useless later. */
 export const presenceTypes = ['user.online', 'user.offline'] as const;
 export type PresenceType = (typeof presenceTypes)[number];
 
-/** Milliseconds between two looks at who is here. */
+/** The interval for checking who is online, in milliseconds. */
 const lookEvery = 2000;
-/** Milliseconds after which a change counts: a visitor who goes from page to page leaves and comes all the time. */
+/** A change counts only after this time, in milliseconds, because visitors disconnect with every page they leave. */
 const settledAfter = 10_000;
-/** Milliseconds after which the first server has sent a change. If it ends before, the next one sends it, maybe once more. */
+/**
+ * A change counts as sent by the first server after this time, in milliseconds. If that server crashes before, the next
+ * one sends the change, possibly again.
+ */
 const sentAfter = 60_000;
 
 interface Presence {
   type: PresenceType;
   user: string;
-  /** In milliseconds since 1970. */
+  /** Unix ms. */
   at: number;
 }
 
-/** The users who are here, without the changes of the last seconds. */
+/** The online users, without changes of the last seconds. */
 export class SettledPresence {
   readonly #known: Set<string>;
-  /** Since when it is otherwise for a user, in milliseconds since 1970. */
+  /** When the status of a user changed from `#known`, as Unix ms. */
   readonly #since = new Map<string, number>();
 
-  /** @param here who is here at the beginning: nothing is said of them */
+  /** @param here the users who are online at the start, and get no event */
   constructor(here: Iterable<string>) {
     this.#known = new Set(here);
   }
 
-  /** The users who have come or left since the last call, and have stayed or stayed away for a while. */
+  /** Returns each user who came online or went offline, once the new status has lasted for `settledAfter`. */
   changes(here: ReadonlySet<string>, now: number): Presence[] {
     for (const user of this.#since.keys()) {
       if (this.#known.has(user) === here.has(user)) this.#since.delete(user);
@@ -52,10 +55,10 @@ interface Server {
 }
 
 /**
- * Notices who comes to this chat and leaves it. The first of its servers by name notifies the site; if they do not hear each
- * other, several do.
- * @param wanted the types of events that the site wants; if none of these is among them, nobody is watched
- * @param look `others`: those that work
+ * Sends an event when a user comes online or goes offline. Only the first server by name sends it. If the servers
+ * cannot reach each other, several do.
+ * @param wanted the event types that the site wants; without one of `presenceTypes`, nothing is watched
+ * @param look returns this server and the `others` that are running
  */
 export function watchPresence(
   wanted: ReadonlySet<string>,
@@ -64,12 +67,15 @@ export function watchPresence(
 ): { stop(): void } {
   if (!presenceTypes.some((type) => wanted.has(type))) return { stop() {} };
   let settled: SettledPresence | undefined;
-  /** The last change of each user that is to be sent, or that the first server may not have sent before its end. */
+  /**
+   * The latest change of each user that this server must send, or that the first server may not send because it
+   * crashed.
+   */
   const left = new Map<string, Presence>();
   const timer = setInterval(() => {
     const { own, others } = look();
     const elsewhere = others.flatMap(({ users }) => [...users]);
-    // The others have said so of these users.
+    // The other servers already sent events about these users.
     settled ??= new SettledPresence(elsewhere);
     const now = Date.now();
     for (const change of settled.changes(new Set([...own.users, ...elsewhere]), now)) {

@@ -7,58 +7,63 @@ import { bodiesOf, type DueOf, userIn } from './bodies.ts';
 import { Endpoint, type Posted } from './endpoint.ts';
 import type { PresenceType } from './presence.ts';
 
-/** Events under way at once. */
+/** Maximum events in flight. */
 const slots = 32;
-/** Events that are not stored: so many wait, and so many are under way at once, beside the others. */
+/** Maximum queued events of `sendOnce`. */
 const mostOnce = 1000;
+/** Maximum events of `sendOnce` in flight, in addition to `slots`. */
 const slotsOnce = 4;
-/** Milliseconds after which an event that a server has taken is due again: the server has ended meanwhile. */
+/** If this server crashes, another server takes over its events after this time, in milliseconds. */
 const claimTime = 20_000;
-/** Milliseconds for which outcomes are gathered while no more events wait: each time costs a transaction. */
+/** Results are batched for this time, in milliseconds, unless more events are due. Each batch costs a transaction. */
 const settleAfter = 1000;
-/** Milliseconds between two looks for events that another server has left. */
+/** The interval for polling events that other servers left, in milliseconds. */
 const lookEvery = 30_000;
-/** The pauses before the second and each further try, in seconds: the example of Standard Webhooks 1.0, 75 hours in all. */
+/**
+ * The delays before the second and each further attempt, in seconds. They are the example of Standard Webhooks 1.0, 75
+ * hours in total.
+ */
 const pauses = [5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400];
-/** The part of a pause that is left to chance, so that not all events come back at once. */
+/** The random part of a delay, so that not all events are retried at the same time. */
 const jitter = 0.1;
-/** The longest pause that the site may ask for, in milliseconds. */
+/** Maximum delay that the site may ask for, in milliseconds. */
 const longestPause = 60 * 60 * 1000;
-/** Events that are kept, and milliseconds between two looks whether there are more. */
+/** Maximum stored events. */
 const mostEvents = 100_000;
+/** The interval for deleting events beyond `mostEvents`, in milliseconds. */
 const trimEvery = 60_000;
-/** Milliseconds that events under way have at the end. */
+/** The time for events in flight to finish at shutdown, in milliseconds. */
 const longestStop = 2000;
 
 type Outcome = 'sent' | 'failed' | 'given up' | 'gone';
 
 const isTaken = ({ status = 0 }: Posted) => status >= 200 && status < 300;
 
-/** An event that was not taken, or waits for its time: when it is to be tried again, if it is. */
+/** An event that was not accepted, or must be sent later. `due` is the next attempt, if any. */
 type Failed = Writes['claimEvents']['in']['failed'][number];
 
 export interface WebhookOptions {
   url: URL;
-  /** The bytes of each key that signs: two while one replaces the other. */
+  /** The signing keys. There are two while one replaces the other. */
   keys: readonly Uint8Array[];
   history: Pick<History, 'read' | 'write'>;
   messageOf: (message: StoredMessage) => Message;
   dueOf: DueOf;
-  /** Called after each try. */
+  /** Called after each attempt. */
   onTry(event: { type: EventType | PresenceType }, outcome: Outcome): void;
-  /** Called when the site has not taken an event. `reason` repeats nothing of an answer. */
+  /** Called when the site did not accept a stored event. `reason` contains no text of the response. */
   onFailure(reason: string): void;
-  /** Called when the history has failed. */
+  /** Called when the history fails. */
   onHistoryFailure(reason: string): void;
-  /** Called when so many events were deleted because too many wait. */
+  /** Called with the number of events that were deleted because more than `mostEvents` were stored. */
   onDropped(events: number): void;
-  /** Called when the site has answered 410: nothing more is sent until the next start. */
+  /** Called when the site responds with 410. Nothing more is sent until the next start. */
   onGone(): void;
 }
 
 /**
- * Sends events to the site, each until it is taken, without an order among them. Any server may send any event; those of
- * a server that ends are sent by another.
+ * Sends events to the site in no particular order, each until it is accepted or no attempts are left. Any server may
+ * send any event, including those of a crashed server.
  */
 export class Webhooks {
   readonly #options: WebhookOptions;
@@ -74,7 +79,7 @@ export class Webhooks {
   #isGone = false;
   readonly #waiting: { type: PresenceType; user: string; at: Date }[] = [];
   #sendingOnce = 0;
-  /** More events were due than could begin. */
+  /** More events were due than could be sent. */
   #isBehind = false;
   #isStopping = false;
 
@@ -89,12 +94,14 @@ export class Webhooks {
     this.#trimming = setInterval(() => void this.#trim(), trimEvery).unref();
   }
 
-  /** There are events to send. */
+  /** Checks for due events now. */
   wake(): void {
     this.#rounds.wake();
   }
 
-  /** Waits for the events under way, and leaves the others to the next start. */
+  /**
+   * Stops, and waits up to `longestStop` for the events in flight. Another server or the next start sends the others.
+   */
   async stop(): Promise<void> {
     this.#isStopping = true;
     clearInterval(this.#trimming);
@@ -105,16 +112,16 @@ export class Webhooks {
     this.#endpoint.close();
     this.#forOnce.close();
     const left = [...this.#underWay.keys()].map((id) => ({ id, due: Date.now() }));
-    // If the history fails, these events are due again by themselves.
+    // If this fails, the events become due again after `claimTime`.
     await this.#claim(this.#sent, [...this.#failed, ...left], 0).catch(() => {});
   }
 
-  /** How many more events can be sent once: none while the site wants none. */
+  /** The number of events that `sendOnce` can queue; 0 while nothing may be sent. */
   get roomForOnce(): number {
     return this.#isOff ? 0 : mostOnce - this.#waiting.length;
   }
 
-  /** Sends an event about a user, once: if the site does not take it, it is lost. */
+  /** Sends an event about a user once. It is lost if the site does not accept it. */
   sendOnce(type: PresenceType, user: string): void {
     this.#waiting.push({ type, user, at: new Date() });
     if (this.#sendingOnce < slotsOnce) void this.#sendWaiting();
@@ -124,7 +131,7 @@ export class Webhooks {
     return this.#isStopping || this.#isGone || Date.now() < this.#pausedUntil;
   }
 
-  /** Never rejects. */
+  /** Sends the queued events of `sendOnce`. Never rejects. */
   async #sendWaiting(): Promise<void> {
     const { history, onTry } = this.#options;
     this.#sendingOnce++;
@@ -132,7 +139,7 @@ export class Webhooks {
       const event = this.#waiting.shift();
       if (event === undefined) break;
       const { type, user, at } = event;
-      // If the history fails, others report it.
+      // Other operations report failures of the history.
       const known = await history.read.unerased({ user }).catch(() => null);
       if (known === null) continue;
       const body = JSON.stringify({
@@ -147,7 +154,7 @@ export class Webhooks {
     this.#sendingOnce--;
   }
 
-  /** Nothing more is sent for as long as the site says. @returns how many milliseconds that is */
+  /** Pauses or stops sending if the response asks for it. @returns the pause in milliseconds */
   #obey({ status, wait: asked = 0 }: Posted): number {
     if (status === 410 && !this.#isGone) {
       this.#isGone = true;
@@ -158,7 +165,7 @@ export class Webhooks {
     return wait;
   }
 
-  /** Settles the events that are done, and begins the next ones. @returns milliseconds until there may be more */
+  /** Stores the results of sent events, and starts to send the next ones. @returns milliseconds until the next check */
   async #look(): Promise<number> {
     clearTimeout(this.#settling);
     this.#settling = undefined;
