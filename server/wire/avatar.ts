@@ -3,7 +3,7 @@ export const colors = ['red', 'orange', 'yellow', 'green', 'teal', 'blue', 'purp
 
 const segmenter = new Intl.Segmenter();
 
-/** First letters of the first and the last word; one is enough for Chinese, Japanese and Korean. */
+/** Returns the first letters of the first and last word. Chinese, Japanese and Korean names get a single letter. */
 export function initials(name: string): string {
   const words = name.split(/[\s\p{P}]+/u).filter((word) => /[\p{L}\p{N}\p{S}]/u.test(word));
   const first = firstLetter(words[0] ?? name);
@@ -12,13 +12,13 @@ export function initials(name: string): string {
   return first + firstLetter(words.at(-1) ?? '');
 }
 
-/** With three marks at most, which every script can do with: more would be painted over the neighbours. */
+/** Keeps at most three combining marks. No script needs more, and more would cover neighbouring text. */
 function firstLetter(word: string): string {
   const letter = [...segmenter.segment(word)][0]?.segment.toLocaleUpperCase() ?? '';
   return letter.replace(/(\p{M}{3})\p{M}+/gu, '$1');
 }
 
-/** The class of one of eight hues: FNV-1a of the id, so that a person or a room has the same colour everywhere. */
+/** Returns the CSS class of the hue by FNV-1a of the ID, so that a user or room has the same colour in all clients. */
 export function hue(id: string): string {
   let hash = 0x811c9dc5;
   for (const byte of new TextEncoder().encode(id)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;

@@ -1,4 +1,4 @@
-/** Whether a text has no visible character. Braille's empty pattern is invisible, though Unicode does not say so. */
+/** Whether a text has no visible character. Braille's empty pattern is invisible, but has no such Unicode property. */
 export const isBlank = (text: string) => /^[\p{White_Space}\p{Cc}\p{Cf}\p{DI}\u2800]*$/u.test(text);
 
 const control = /[\p{Cc}\p{Zl}\p{Zp}]/u;
@@ -15,10 +15,10 @@ export const lineForScreen = (text: string): string => forScreen(text).replaceAl
 
 const code = (character: string) => `\\u{${character.codePointAt(0)?.toString(16)}}`;
 
-/** Direction marks and characters without a width, with which one name could imitate another. */
+/** Direction marks and zero-width characters. A name with them could imitate the name of another user. */
 const unseen = /[\p{Bidi_Control}\u00ad\u180e\u200b\u2060-\u2064\ufeff]/gu;
 
-/** Returns the visible characters of a name in one line, at most `maxCharacters`. Empty if none is visible. */
+/** Returns the visible characters of a name in one line, at most `maxCharacters`. Empty if no character is visible. */
 export function visibleLine(text: string, maxCharacters: number): string {
   const line = [...asLine(text).replace(unseen, '')].slice(0, maxCharacters).join('');
   return isBlank(line) ? '' : line;

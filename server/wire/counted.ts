@@ -1,6 +1,6 @@
-/** Up to so many the server counts people, and messages, reports, files and reactions of a person. */
+/** Maximum count of users, and of the messages, reports, files and reactions of a user. */
 export const mostCounted = 10_000;
 
-/** The most rooms of a person, and reports about one, that the server lists. */
+/** Maximum rooms of a user, and reports about a user, in the details of a user. */
 export const mostRooms = 200;
 export const mostReports = 50;

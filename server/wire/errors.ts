@@ -1,6 +1,6 @@
 /**
- * Every code that a client can get, with its default message. Clients decide by the code alone; the message is for
- * people who read a log or a console.
+ * All error codes of requests, with their default messages. Clients decide by the code alone. The message is for a log
+ * or console.
  */
 export const requestErrors = {
   bad_request: 'The request breaks a rule of the protocol.',
@@ -23,13 +23,13 @@ export const requestErrors = {
   internal: 'The server failed. The operator finds the cause in its log.',
 } as const;
 
-/** Messages of the same codes in answers about files. */
+/** Messages for these codes in responses about files. */
 export const fileErrors: Partial<Record<RequestErrorCode, string>> = {
   storage_unavailable: 'Files cannot be stored or read at the moment. Try again.',
   storage_full: 'There is no room left to store files. Try again later.',
 };
 
-/** `retryable`: the client may succeed later with the same session. */
+/** `retryable`: a later attempt with the same session may succeed. */
 export const connectErrors = {
   unauthorized: { retryable: false, message: 'Nobody is logged in with this session.' },
   session_invalid: { retryable: false, message: 'The session cannot be read as this server is configured.' },
@@ -43,7 +43,7 @@ export const connectErrors = {
   internal: { retryable: true, message: 'The server failed. The operator finds the cause in its log.' },
 } as const;
 
-/** The codes that mean that the server has failed, and not the client. */
+/** The codes for failures of the server, not of the client. */
 export const serverFailures: ReadonlySet<string> = new Set([
   'internal',
   'session_store_unavailable',
@@ -100,12 +100,12 @@ export type RequestErrorCode = keyof typeof requestErrors;
 export type ConnectErrorCode = keyof typeof connectErrors;
 export type HttpErrorCode = keyof typeof httpErrors;
 
-/** An error for the client, which gets the code and the message but never the cause. */
+/** An error for the client, which receives the code and the message but never the cause. */
 export class RequestError extends Error {
   readonly code: RequestErrorCode;
-  /** With `rate_limited`: milliseconds until the limit allows the same request again. */
+  /** With `rate_limited`, the milliseconds until the same request is allowed again. */
   readonly retryAfterMs: number | undefined;
-  /** With the `conflict` of an edit: the `Message` as it is now. */
+  /** With `conflict` of an edit, the current `Message`. */
   readonly current: object | undefined;
 
   constructor(
@@ -120,12 +120,12 @@ export class RequestError extends Error {
     this.current = options?.current;
   }
 
-  /** Whether the storage has failed. */
+  /** Whether the storage failed. */
   get isOfStorage(): boolean {
     return this.code.startsWith('storage_');
   }
 
-  /** The message for the client. That of the storage is for the log: it names the operator's files and database. */
+  /** The message for the client. Details of a storage error are only logged, because they name files and databases. */
   get shown(): string {
     return this.isOfStorage ? requestErrors[this.code] : this.message;
   }

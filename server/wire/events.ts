@@ -4,11 +4,13 @@ import { asLine, isBlank, isLine, visibleLine } from './blank.ts';
 import { type ConnectErrorCode, type RequestErrorCode, requestErrors } from './errors.ts';
 
 /**
- * The wire contract (docs/protocol.md) as schemas. The server checks all client input by them, and docs/asyncapi.json
- * is generated from them. The browser client imports only the types.
+ * The wire contract (docs/protocol.md) as schemas. The server validates all client input with them, and
+ * docs/asyncapi.json is generated from them. The browser client imports only the types.
  */
+
+/** Counts code points. For a long text a lower bound is enough, because it exceeds every limit of a `line`. */
 const characters = (text: string) => (text.length > 2 * 250 ? text.length / 2 : [...text].length);
-/** A line of text without control characters, ends of lines and lone surrogates; its length is in code points. */
+/** A single line of well-formed text without control characters. `most` is in code points. */
 const line = (most: number) =>
   z
     .string()
@@ -20,27 +22,27 @@ export const roomId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
 export const clientId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
 /** 1 to 64 characters without control characters, as in a session. */
 export const userId = line(64).refine((id) => id !== '');
-/** An id that a user can have: 0 stands for erased users, and * for everybody in a room. */
+/** The ID of an actual user. `0` stands for erased users, and `*` for all members of a room. */
 export const ownUserId = userId.refine((id) => id !== '0' && id !== '*', {
   message: 'the ids 0 and * are nobody’s',
 });
-/** A user's name, as the site gives it; empty if there is nothing to see in it. */
+/** The name of a user, from the site. Empty if it has no visible character. */
 export const userName = z.string().transform((name) => visibleLine(name, 64));
-/** The reason of a ban, as the site gives it. */
+/** The reason of a ban, from the site. */
 export const banReason = z.string().max(250).transform(asLine);
-/** Whether the text changes the direction of the words after it, including those of a sentence that contains it. */
+/** Whether the text has bidi embeddings, overrides or isolates, which can also reorder the text around it. */
 const turnsDirection = (text: string) => /[\u202a-\u202e\u2066-\u2069]/.test(text);
 export const roomName = line(80).refine((name) => !isBlank(name) && !turnsDirection(name));
 export const topic = line(250).refine((text) => !turnsDirection(text));
-/** A `seq` or `rev`: a whole number that JavaScript holds exactly. */
+/** A safe integer from 0, such as a count, or the `head` of a room. */
 const counter = z.int().min(0);
 const seq = z.int().min(1);
-/** Milliseconds since 1970, for display only: `seq` and `rev` define the order. */
+/** Unix ms, only for display. The order is defined by `seq` and `rev`. */
 const time = z.int().min(0);
 
-/** Members of the largest room in which authors learn who has seen a message. */
+/** Maximum members of a room with `message:seen`. */
 export const mostSeers = 50;
-/** Most mentions of one message. */
+/** Maximum mentions per message. */
 export const mostMentions = 20;
 
 /** A user as others see them. `name`: at most 64 characters. */
@@ -53,8 +55,8 @@ const write = z.enum(['all', 'moderators']);
 const right = z.enum(['send', 'invite', 'update', 'remove', 'moderate', 'pin', 'roles', 'delete', 'leave']);
 
 /**
- * The newest message of a room as it is now; `text` is cut to 120 characters, `files` counts its files. `voice`: the
- * first of them is a voice message of so many milliseconds, 0 if that is unknown.
+ * The newest message of a room in its current state. `text` is cut to 120 characters, `files` is a count. If the first
+ * file is a voice message, `voice` is its duration in milliseconds, or 0 if that is unknown.
  */
 const lastMessage = z.object({
   seq,
@@ -64,16 +66,16 @@ const lastMessage = z.object({
   deletedAt: time.exactOptional(),
   files: seq.exactOptional(),
   voice: counter.exactOptional(),
-  /** Not in events for several users: this user has blocked the author. */
+  /** This user blocked the author. Absent from events to several users. */
   hidden: z.literal(true).exactOptional(),
 });
 
-/** A pinned message as it is now; `text` is cut to 120 characters. */
+/** A pinned message in its current state. `text` is cut to 120 characters. */
 const pin = lastMessage.extend({
-  /** The user who has pinned it, and when. */
+  /** Who pinned it, and when. */
   by: user,
   at: time,
-  /** The newest message at that time: “… pinned a message” stands behind it. */
+  /** The newest message at that time. Clients show “… pinned a message” after it. */
   after: counter,
 });
 /** A single emoji that Unicode recommends for general interchange. The longest has 35 bytes. */
@@ -82,7 +84,7 @@ const emoji = z
   .max(40)
   .refine((text) => /^\p{RGI_Emoji}$/v.test(text));
 
-/** The settings of a room as an update takes them. A value that every new room has is not stored. */
+/** The room settings in an update. Default values are not stored. */
 const roomSettings = z.object({
   write: write.exactOptional(),
   slow: z.int().min(0).max(3600).exactOptional(),
@@ -92,7 +94,7 @@ const roomSettings = z.object({
   emoji: emoji.or(z.literal('')).exactOptional(),
 });
 
-/** A room as one user sees it. `unread` is 0 for users who are not members. */
+/** A room for a specific user. `unread` is 0 for users who are not members. */
 const roomSummary = z.object({
   id: roomId,
   name: z.string(),
@@ -105,48 +107,48 @@ const roomSummary = z.object({
   /** The other user of a direct room, and whether that user is present. */
   with: user.exactOptional(),
   present: z.boolean().exactOptional(),
-  /** The `seq` up to which the other user of a direct room has read. */
+  /** In a direct room, the last `seq` that the other user read. */
   readByOther: counter.exactOptional(),
   head: counter,
   lastSeq: counter,
-  /** The oldest message that is kept, if older ones have expired. */
+  /** The oldest kept message. Present if older messages expired. */
   firstSeq: seq.exactOptional(),
   readSeq: counter,
   unread: counter,
-  /** Unread messages that mention this user, or everybody. */
+  /** Unread messages that mention this user or all members, or reply in a thread that this user follows. */
   mentions: counter,
   last: lastMessage.exactOptional(),
   notify,
   write,
-  /** Seconds between two messages of one user; moderators are exempt. */
+  /** Slow mode: the minimum seconds between two messages of a user. Moderators are exempt. */
   slow: z.int().min(1).exactOptional(),
-  /** Milliseconds for which the user may not write there; 2^53 − 1 for a permanent mute. */
+  /** The remaining time of a mute in milliseconds, or 2^53 − 1 if the mute is permanent. */
   mutedForMs: counter.exactOptional(),
   mutedReason: z.string().exactOptional(),
-  /** Open reports, for users who have the right `moderate` there. */
+  /** Open reports, for users with the right `moderate`. */
   reports: counter.exactOptional(),
   /**
-   * Links have no previews there; absent if they have, where `can.previews` says so. `asked`, of a direct room: this user
-   * wants them, and the other one does not yet.
+   * Present if links have no previews in this room. `asked`: in a direct room, this user wants previews but the other
+   * user did not agree yet. If absent, `can.previews` decides.
    */
   previews: z.enum(['off', 'asked']).exactOptional(),
-  /** Authors do not learn who has seen a message there; absent if they do, where `can.seen` says so. */
+  /** Present if authors cannot see who read their messages in this room. If absent, `can.seen` decides. */
   seen: z.literal('off').exactOptional(),
-  /** The room's own colour and emoji; absent if it has none. */
+  /** The chosen colour and emoji of the room. */
   color: z.enum(colors).exactOptional(),
   emoji: z.string().exactOptional(),
-  /** Pinned messages; absent if there are none. */
+  /** The number of pinned messages, if any. */
   pins: seq.exactOptional(),
 });
 
-/** A user who is named in a text, and where, in characters. Mentions do not overlap. */
+/** A mention of a user, with its position in the text in characters. Mentions do not overlap. */
 const mention = z.object({ user, start: counter, length: seq });
 
 const roomMember = z.object({ user, role, present: z.boolean() });
 
 /**
- * Users with the same emoji on a message. `users`: the first 10 by time; `mine`, in answers only: the asking user is
- * one of them.
+ * Reactions with the same emoji to a message. `users`: the first 10 by time. `mine`: the requesting user reacted with
+ * it, only in responses.
  */
 const reaction = z.object({
   emoji: z.string(),
@@ -156,23 +158,22 @@ const reaction = z.object({
 });
 
 /**
- * The id of a report, a message that waits, an invite link, a device or a chosen file. Its form is not checked further: one that is not
- * stored is unknown. But PostgreSQL fails at U+0000, and with it what others write at the same time has to be done again.
+ * The ID of a report, a held message, an invite link, a device or a chosen file. Other invalid IDs are not found in the
+ * history. But U+0000 must be rejected here: PostgreSQL fails on it, and concurrent writes would have to run again.
  */
 const entryId = z.string().regex(/^[!-~]{1,64}$/);
-/** The id of a file. It cannot be guessed. */
+/** The ID of a file, which cannot be guessed. */
 const fileId = z.string().regex(/^[A-Za-z0-9_-]{16,64}$/);
-/** The text for people who do not see the picture. */
+/** The description of a picture for users who cannot see it. */
 const alt = line(250);
-/** Loudness from 0 to v, 31 in base 32. */
+/** 46 loudness values from 0 to 31, each a base-32 digit. */
 export const peaks = z.string().regex(/^[0-9a-v]{46}$/);
-/** Files of one message. */
+/** Maximum files per message. */
 export const mostFiles = 10;
 /**
- * A file as a message shows it. `type` is detected from its bytes, `size` is in bytes. A picture has its displayed
- * width and height, and a BlurHash to show while it loads. Sound and video that browsers play have what their container
- * says, with durations in milliseconds. `peaks` makes a voice message of sound: its loudness in equal steps, as its
- * sender has measured it.
+ * A file in a message. `type` is detected from its bytes, `size` is in bytes. `image`: the displayed size of a picture,
+ * with a BlurHash to show while it loads. `audio` and `video`: data from the container of a file that browsers play,
+ * with durations in milliseconds. Sound with `peaks` is a voice message. The sender measured them in equal steps.
  */
 const file = z.object({
   id: fileId,
@@ -184,7 +185,7 @@ const file = z.object({
   audio: z.object({ duration: seq.exactOptional(), peaks: peaks.exactOptional() }).exactOptional(),
   video: z.object({ width: seq, height: seq, duration: seq.exactOptional() }).exactOptional(),
 });
-/** Files as a client names them, each at most once. */
+/** The files of a new or edited message, each at most once. */
 const chosenFiles = z
   .array(z.object({ id: entryId, alt: alt.optional() }))
   .max(mostFiles)
@@ -193,8 +194,8 @@ const chosenFiles = z
   });
 
 /**
- * The page of the first link in a text. Without a title the server is fetching it, or has stopped before it came: `url` alone
- * says nothing about the page. A picture is a file that is no attachment.
+ * The page of the first link in a text. Without a title, the server is fetching the page, or stopped before the page
+ * arrived. `image` is a file that is not attached to the message.
  */
 const preview = z.object({
   url: z.string(),
@@ -217,38 +218,38 @@ const message = z.object({
   deletedAt: time.exactOptional(),
   deletedBy: z.enum(['author', 'moderator']).exactOptional(),
   replyTo: seq.exactOptional(),
-  /** Of a reply: the first message of its thread, which may have expired. */
+  /** For a reply, the first message of the thread, which may be expired. */
   thread: seq.exactOptional(),
-  /** By position, with current names. Absent if there are none. */
+  /** By position, with current names. Absent without mentions. */
   mentions: z.array(mention).exactOptional(),
-  /** In display order; absent if there are none. */
+  /** In display order. Absent without files. */
   files: z.array(file).exactOptional(),
   preview: preview.exactOptional(),
-  /** A copy of another message. `user`: its author, if that was in a public room. */
+  /** Present on a copy of another message. `user`: the original author, if the original was in a public room. */
   forwarded: z.object({ user: user.exactOptional() }).exactOptional(),
-  /** In answers only: the asking user has blocked the author. */
+  /** The requesting user blocked the author. Only in responses. */
   hidden: z.literal(true).exactOptional(),
-  /** In order of first use; absent if there are none. */
+  /** In order of first use. Absent without reactions. */
   reactions: z.array(reaction).exactOptional(),
 });
 
-/** The replies of a thread that are not deleted, without those of users whom the asking user has blocked. */
+/** A summary of a thread. Excludes deleted replies, and replies of users whom the requesting user blocked. */
 const thread = z.object({
   thread: seq,
-  /** The first message that is left: the thread is shown under it. */
+  /** The first message that is not expired. Clients show the thread below it. */
   root: seq,
   replies: counter,
-  /** The last authors, at most three, the last first. */
+  /** The last authors, at most three, newest first. */
   authors: z.array(user),
   lastAt: time.exactOptional(),
-  /** In answers only: those that the asking member has not read, up to 100. */
+  /** Replies that the requesting member did not read, counted up to 100. Only in responses. */
   new: seq.exactOptional(),
 });
 
 const reportReason = z.enum(['spam', 'abuse', 'other']);
 const reportEnd = z.enum(['deleted', 'muted', 'banned', 'nothing']);
 
-/** A user's report of a message. `message`: as it was when reported; once the report is closed, as it is now. */
+/** A report of a message. `message` is the reported version, or the current version if the report is closed. */
 const report = z.object({
   id: z.string(),
   room: roomId,
@@ -262,18 +263,18 @@ const report = z.object({
 
 const restrictionKind = z.enum(['muted', 'banned']);
 
-/** A mute or a ban of a person. Without a room it is a ban from the whole site. */
+/** A mute or a ban of a user. A ban without `room` applies to the whole site. */
 const restrictionOfPerson = z.object({
   room: roomId.exactOptional(),
   name: z.string().exactOptional(),
   kind: restrictionKind,
   until: time.exactOptional(),
   reason: z.string().exactOptional(),
-  /** Absent if the PHP application has laid it. */
+  /** Absent if it is from the PHP application. */
   by: user.exactOptional(),
 });
 
-/** Acts of moderation. */
+/** The kinds of audit entries. */
 export const actKinds = [
   'muted',
   'unmuted',
@@ -296,20 +297,20 @@ export const actKinds = [
 ] as const;
 
 /**
- * `site`: acts outside of rooms, in rooms that the site made, and by the PHP application. `rooms`: all other acts in rooms that
- * users made.
+ * `site`: audit entries outside of rooms, in rooms of the site, and by the PHP application. `rooms`: all other audit
+ * entries in rooms of users.
  */
 export const auditScopes = ['site', 'rooms'] as const;
 export type AuditScope = (typeof auditScopes)[number];
 
-/** An act of moderation. It holds no text of a message. */
+/** An audit entry. It does not contain texts of messages. */
 const act = z.object({
   kind: z.enum(actKinds),
   at: time,
-  /** Absent if the PHP application has done it. */
+  /** Absent if the PHP application did it. */
   by: user.exactOptional(),
   user: user.exactOptional(),
-  /** The room and its name; the name is absent if the room is deleted. */
+  /** The room and its name. `name` is absent if the room was deleted. */
   room: roomId.exactOptional(),
   name: z.string().exactOptional(),
   seq: seq.exactOptional(),
@@ -325,28 +326,28 @@ const act = z.object({
     })
     .exactOptional(),
 });
-/** Why a message waits: the author's first one, it has a link, it has a word of CHAT_HOLD_WORDS, or all messages wait. */
+/** Why a message is held: the first of its author, a link, a word of CHAT_HOLD_WORDS, or because all messages are. */
 const holdReason = z.enum(['first', 'links', 'words', 'all']);
 export type HoldReason = z.output<typeof holdReason>;
 
 /**
- * A message, or an edit of the message `seq`, that waits for a moderator, or that one has rejected. It has no place in the
- * room: its author and the moderators alone see it.
+ * A message, or an edit of the message `seq`, that is pending approval or was rejected. It is not in the room yet, so
+ * only its author and the moderators see it.
  */
 const held = z.object({
   id: z.string(),
   room: roomId,
   user,
-  /** Absent for an edit. */
+  /** Absent on an edit. */
   clientId: clientId.exactOptional(),
   seq: seq.exactOptional(),
   why: holdReason,
   text: z.string(),
   replyTo: seq.exactOptional(),
-  /** Of an edit: absent for no change. */
+  /** Absent on an edit that does not change the files. */
   files: z.array(file).exactOptional(),
   mentions: z.array(z.object({ user: userId, start: counter, length: seq })).exactOptional(),
-  /** Of an edit: only that of another page. Without a title it is being fetched, or there is nothing to show. */
+  /** On an edit, only for a new page. Without a title it is being fetched, or the page has nothing to show. */
   preview: preview.exactOptional(),
   /** When it was sent. */
   at: time,
@@ -354,20 +355,20 @@ const held = z.object({
 });
 export type Held = z.output<typeof held>;
 
-/** A link by which people become members of a private room. Its token is given to its maker alone, once. */
+/** An invite link to a private room. Only its creator receives the token, once. */
 const invite = z.object({
   id: z.string(),
-  /** The maker. */
+  /** The creator. */
   by: user,
   at: time,
-  /** Absent if it does not expire. */
+  /** Absent if the link does not expire. */
   until: time.exactOptional(),
-  /** The number of people whom it lets in; absent for any number. */
+  /** Maximum users who can join by the link. Absent without a limit. */
   uses: seq.exactOptional(),
   used: counter,
 });
 
-/** Actions that the operator's settings allow a user; all others are `forbidden`. */
+/** Actions that the operator's settings allow a user. All other actions are `forbidden`. */
 const can = z.object({
   createPublic: z.boolean(),
   createPrivate: z.boolean(),
@@ -377,34 +378,34 @@ const can = z.object({
   files: z.boolean(),
   /** Whether links can have previews. */
   previews: z.boolean(),
-  /** Whether authors learn who has seen a message. */
+  /** Whether authors can see who read their messages. */
   seen: z.boolean(),
   /** Whether browsers can be notified while no page is open. */
   push: z.boolean(),
   /** Whether messages can be reported. */
   report: z.boolean(),
-  /** Whether people who are away get mails, from this server or from the site. */
+  /** Whether offline users receive mails, from this server or from the site. */
   mail: z.boolean(),
-  /** Whether messages of the user may have to wait for a moderator. */
+  /** Whether messages of the user may need approval. */
   hold: z.boolean(),
-  /** The parts of the moderators' page beside the reports; absent for users without a role on the site. */
+  /** The parts of the moderators' page besides the reports. Absent for users without a role on the site. */
   moderate: z
     .object({
-      /** People and their restrictions, bans from the whole site, the overview. */
+      /** Users and their restrictions, bans from the whole site, and the overview. */
       people: z.boolean(),
-      /** The acts of moderation. */
+      /** The audit log. */
       log: z.boolean(),
-      /** Whether the data of people can be exported and erased. */
+      /** Whether the data of users can be exported and erased. */
       data: z.boolean(),
     })
     .exactOptional(),
 });
-/** Templates in which a client replaces `{id}` by the percent-encoded user id. */
+/** URL templates. Clients replace `{id}` with the percent-encoded user ID. */
 const profile = z.object({ avatar: z.string().exactOptional(), url: z.string().exactOptional() });
 /** Sums over all rooms of a user whose `notify` is not `none`. */
 const totals = z.object({ unread: counter, mentions: counter });
 
-/** The shapes that events and answers share, by the names of docs/protocol.md. */
+/** The shapes that events and responses share, by their names in docs/protocol.md. */
 export const shapes = {
   User: user,
   RoomSummary: roomSummary,
@@ -432,7 +433,7 @@ export type SiteRole = z.output<typeof siteRole>;
 export type Notify = z.output<typeof notify>;
 export type Write = z.output<typeof write>;
 export type RoomSettings = z.output<typeof roomSettings>;
-/** An action that a user may take in a room, as in `RoomSummary.may`. */
+/** An action that a user may take in a room. See `RoomSummary.may`. */
 export type Right = z.output<typeof right>;
 export type LastMessage = z.output<typeof lastMessage>;
 export type Pin = z.output<typeof pin>;
@@ -454,17 +455,17 @@ export type Can = z.output<typeof can>;
 export type Profile = z.output<typeof profile>;
 export type Totals = z.output<typeof totals>;
 
-/** The longest holds the sort key of a name, in which one character may become 18 of two or three bytes each. */
+/** Long enough for the sort key of a name, where a character may become 18 characters of two or three bytes each. */
 const cursor = z.string().min(1).max(4096);
 const limit = (most: number, usual = most) => z.int().min(1).max(most).default(usual);
-/** A mute or a ban. `seconds`: 0 lifts it; absent means permanent. */
+/** A mute or a ban. `seconds`: 0 lifts it, and without a value it is permanent. */
 const restriction = z.object({
   room: roomId,
   user: userId,
   seconds: z.int().min(0).max(longestSeconds).optional(),
   reason: line(250).optional(),
 });
-/** The lists of a room in which a message may be. */
+/** What a message must contain to be in the list or search result. */
 const holding = z.enum(['pictures', 'files', 'links']);
 const query = line(100).refine((text) => !isBlank(text));
 const clockTime = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/);
@@ -480,7 +481,7 @@ const language = z
   .max(16);
 const noticeText = z.enum(['text', 'name', 'nothing']);
 
-/** Quiet hours are reckoned by `Temporal`, and times are written by `Intl`, which knows more names, such as `PST`. */
+/** Both must accept a zone: `Temporal` computes quiet hours, and `Intl`, which also knows `PST`, formats times. */
 function isZone(name: string): boolean {
   try {
     Temporal.Instant.fromEpochMilliseconds(0).toZonedDateTimeISO(name);
@@ -490,13 +491,13 @@ function isZone(name: string): boolean {
   }
 }
 
-/** Of an invite link. Its form is not checked further: a token that is not stored is unknown. */
+/** The token of an invite link. Its format is not checked further, because an invalid token is not found. */
 const token = z.string().regex(/^[!-~]{1,128}$/);
 
-/** Mentions as a client sends them. Whether they fit is checked with the text. */
+/** The mentions of a new or edited message. Their positions are validated with the text. */
 const mentions = z.array(z.object({ user: userId, start: counter, length: seq })).max(mostMentions);
 
-/** The payload of every request this server knows. Unknown fields are ignored. */
+/** The payloads of all requests. Unknown fields are ignored. */
 export const requests = {
   'room:list': z.object({
     member: z.boolean().default(true),
@@ -545,9 +546,9 @@ export const requests = {
   'room:pins': z.object({ room: roomId }),
   'invite:create': z.object({
     room: roomId,
-    /** 0: it does not expire. */
+    /** 0 if the link does not expire. */
     seconds: z.int().min(0).max(longestSeconds).default(604_800),
-    /** 0: any number of people. */
+    /** 0 for any number of users. */
     uses: z.int().min(0).max(10_000).default(50),
   }),
   'invite:list': z.object({ room: roomId }),
@@ -571,17 +572,17 @@ export const requests = {
   'user:find': z.object({ query, room: roomId.optional(), limit: limit(20) }),
   'device:register': z
     .object({
-      /** Of an app, by its push service. */
+      /** For an app, the token from its push service. */
       token: z
         .string()
         .regex(/^[\x21-\x7e]{1,4096}$/)
         .optional(),
-      /** Of a browser: `PushSubscription`, with the public key with which it has subscribed. */
+      /** For a browser, its `PushSubscription` and the public key that it subscribed with. */
       endpoint: z.string().max(2048).optional(),
       p256dh: z.string().max(100).optional(),
       auth: z.string().max(40).optional(),
       key: z.string().max(100).optional(),
-      /** The page that a press on a notice opens. */
+      /** The page that a click on the notification opens. */
       page: z.string().max(1000).optional(),
       name: line(64).optional(),
     })
@@ -599,7 +600,7 @@ export const requests = {
     replyTo: seq.optional(),
     files: chosenFiles.optional(),
     mentions: mentions.optional(),
-    /** False: without the page of its link. */
+    /** Whether to add a preview of the link. */
     preview: z.boolean().default(true),
   }),
   'message:forward': z.object({ room: roomId, from: z.object({ room: roomId, seq }), clientId }),
@@ -630,7 +631,7 @@ export const requests = {
       .optional(),
   }),
   'report:list': z.object({
-    /** Asks for `decided`, from that time on. */
+    /** Requests `decided`, counted from this time. */
     since: time.optional(),
     cursor: cursor.optional(),
     limit: limit(100, 50),
@@ -638,10 +639,10 @@ export const requests = {
   'report:close': z.object({
     id: entryId,
     done: reportEnd,
-    /** Duration of `muted` and `banned`; absent means permanent. */
+    /** Duration of `muted` and `banned`. Permanent if absent. */
     seconds: z.int().min(1).max(longestSeconds).optional(),
     reason: line(250).optional(),
-    /** Closes all open reports of that message. */
+    /** Also closes the other open reports of the message. */
     all: z.boolean().default(false),
   }),
   'report:context': z.object({ id: entryId }),
@@ -654,10 +655,10 @@ export const requests = {
   'moderate:ban': z
     .object({
       user: userId,
-      /** Absent means permanent. */
+      /** Permanent if absent. */
       seconds: z.int().min(1).max(longestSeconds).optional(),
       reason: line(250).optional(),
-      /** Deletes the messages of the last 24 hours, too. */
+      /** Also deletes the messages of the last 24 hours. */
       messages: z.literal('delete').optional(),
       /** Ends the ban. */
       end: z.boolean().default(false),
@@ -667,9 +668,9 @@ export const requests = {
     }),
   'moderate:erase': z.object({
     user: userId,
-    /** Exactly the name of the user, who is then certainly the one that is meant. */
+    /** The exact name of the user, as a safeguard against a wrong ID. */
     name: z.string().max(250),
-    /** For the list of acts, which keeps it. */
+    /** Kept in the audit log. */
     reason: line(250).optional(),
   }),
   'moderate:acts': z.object({
@@ -677,19 +678,19 @@ export const requests = {
     cursor: cursor.optional(),
     limit: limit(100, 50),
   }),
-  /** Rooms of which the user may not know are left out of the answer. */
+  /** The response omits rooms that the user may not see. */
   'moderate:rooms': z.object({ rooms: z.array(roomId).min(1).max(100) }),
   'moderate:overview': z.object({}),
   'moderate:retry': z.object({}),
   'held:list': z.object({
-    /** The user's own, rejected ones too, instead of those that the user decides about. */
+    /** Lists the user's own messages, including rejected messages, instead of those that the user can approve. */
     mine: z.literal(true).optional(),
     cursor: cursor.optional(),
     limit: limit(100, 50),
   }),
   'held:approve': z.object({
     id: entryId,
-    /** Whether to publish the preview. False if the moderator has not seen it. */
+    /** Whether to publish the preview. False if the moderator did not see it. */
     preview: z.boolean().default(true),
   }),
   'held:reject': z.object({ id: entryId, reason: line(250).optional() }),
@@ -739,28 +740,28 @@ export type RequestPayload<E extends RequestName> = z.output<(typeof requests)[E
 
 const nothing = z.object({});
 const notices = z.object({
-  /** Never, once a day, or after so many minutes. */
+  /** Never, daily, or after this delay in minutes. */
   mail: z.union([z.enum(['off', 'daily']), z.number()]),
-  /** The address of this user; null if the site has none. Absent if the site itself sends the mails. */
+  /** The address of this user, or null if the site does not have it. Absent if the site sends the mails. */
   mailTo: z.string().nullable().exactOptional(),
-  /** When a link in a mail has switched mails off. */
+  /** When the user turned off mails by a link in a mail. */
   mailStoppedAt: time.exactOptional(),
   push: z.boolean(),
   quiet: z.object({ from: z.string(), to: z.string(), zone: z.string() }).nullable(),
   text: noticeText,
 });
 const next = z.string().exactOptional();
-/** Bytes of all files; `more`: of so many files that not all are counted. */
+/** The total size of files in bytes. `more`: there are too many files, so the total is only a part. */
 const fileSizes = z.object({ bytes: counter, more: z.literal(true).exactOptional() });
 const errorCode = z.enum(Object.keys(requestErrors) as [RequestErrorCode, ...RequestErrorCode[]]);
 const failed = z.array(z.object({ user: userId, code: errorCode }));
 const messages = z.array(message);
 const complete = z.boolean();
-/** The threads of the messages of an answer; absent if there are none. */
+/** The threads of the messages in a response. Absent without threads. */
 const threads = z.array(thread).exactOptional();
 const reset = z.literal(true).exactOptional();
 
-/** The `data` of each request's answer. */
+/** The `data` of the response to each request. */
 export const answers = {
   'room:list': z.object({ rooms: z.array(roomSummary), next }),
   'room:join': z.object({
@@ -807,11 +808,11 @@ export const answers = {
     name: z.string(),
     topic: z.string().exactOptional(),
     members: counter,
-    /** How many of the members are present. */
+    /** The number of present members. */
     present: counter,
     /** Some of the members. */
     people: z.array(user),
-    /** The id of the room, for its members. */
+    /** The ID of the room, only for members. */
     room: roomId.exactOptional(),
   }),
   'invite:accept': z.object({ room: roomSummary }),
@@ -819,12 +820,15 @@ export const answers = {
   'user:block': nothing,
   'user:blocked': z.object({ users: z.array(user) }),
   'user:about': z.object({
-    /** In the room; absent for users who are not members. */
+    /** The role in the room. Absent for users who are not members. */
     role: role.exactOptional(),
     present: z.boolean(),
-    /** The end of the last visit, in steps of five minutes; absent if the asker may not know it, or nobody does. */
+    /**
+     * The end of the last visit, rounded down to five minutes. Absent while the user is present, if unknown, and if the
+     * requester may not know it.
+     */
     lastHere: time.exactOptional(),
-    /** Only about the asker, and only where the site shows when people were here, or what they have seen. */
+    /** Only about the requester, and only with CHAT_LAST_SEEN or CHAT_SEEN. */
     hidden: z.boolean().exactOptional(),
   }),
   'user:hide': nothing,
@@ -840,7 +844,7 @@ export const answers = {
         id: z.string(),
         kind: z.enum(['browser', 'app']),
         name: z.string().exactOptional(),
-        /** When it was registered last. */
+        /** The time of the last registration. */
         at: time,
       }),
     ),
@@ -851,14 +855,14 @@ export const answers = {
   'message:unpreview': z.object({ message }),
   'message:delete': z.object({ message }),
   'message:react': z.object({ message }),
-  /** `total`: all members of the room but the author. */
+  /** `total`: the number of members except the author. */
   'message:seen': z.object({ users: z.array(user), total: counter }),
   'message:pin': nothing,
   'message:unpin': nothing,
   'message:report': nothing,
   'report:list': z.object({
     reports: z.array(report),
-    /** How many messages the user has decided about. */
+    /** The number of messages that the user decided about since `since`. */
     decided: counter.exactOptional(),
     next,
   }),
@@ -869,13 +873,13 @@ export const answers = {
       z.object({
         user,
         here: z.boolean(),
-        /** Open reports of messages of the person. */
+        /** Open reports of the user's messages. */
         reports: counter,
-        /** Mutes and bans. */
+        /** The number of mutes and bans. */
         restricted: counter,
       }),
     ),
-    /** How many have ever been here. */
+    /** The number of users who ever connected. Absent above 10,000. */
     all: counter.optional(),
     next,
   }),
@@ -883,12 +887,12 @@ export const answers = {
     user,
     here: z.boolean(),
     lastHere: time.exactOptional(),
-    /** When the person came for the first time; absent if that was before the server noted it. */
+    /** The first connection of the user. Absent if it was before the server stored this time. */
     since: time.exactOptional(),
     messages: counter,
-    /** The room where all of these messages are; absent if they are in several, or none. */
+    /** The room of all these messages. Absent if they are in several rooms, or if the user has no messages. */
     onlyIn: roomId.exactOptional(),
-    /** Messages of the last 24 hours, up to 200, which a ban can delete. */
+    /** Messages of the last 24 hours, which a ban can delete. Counted up to 200. */
     recent: counter,
     rooms: z.array(
       z.object({
@@ -899,49 +903,49 @@ export const answers = {
       }),
     ),
     restrictions: z.array(restrictionOfPerson),
-    /** Reports of messages of the person, closed ones too. */
+    /** Reports of the user's messages, including closed reports. */
     reports: z.array(report),
-    /** How many reports the person has made. */
+    /** The number of reports by the user. */
     reportsBy: counter,
-    /** How many messages of the person moderators have deleted, by the acts that are kept. */
+    /** The number of the user's messages that moderators deleted, by the audit log. */
     removed: counter,
     may: z.object({ ban: z.boolean(), export: z.boolean(), erase: z.boolean() }),
-    /** An erasure deletes these beside the messages; absent unless the user may erase the person. */
+    /** What an erasure deletes besides the messages. Absent if the requester may not erase the user. */
     erases: z.object({ files: counter, reactions: counter }).exactOptional(),
   }),
-  /** How many messages were deleted. */
+  /** `deleted`: the number of deleted messages. */
   'moderate:ban': z.object({ deleted: counter }),
   'moderate:erase': nothing,
   'moderate:acts': z.object({ acts: z.array(act), next }),
-  /** How many are sent again. */
+  /** `events`: the number of events that are sent again. */
   'moderate:retry': z.object({ events: counter }),
   'moderate:rooms': z.object({
     rooms: z.array(
       z.object({
         room: roomId,
-        /** The messages of the last 30 days by UTC. */
+        /** Messages of the last 30 days by UTC. */
         messages: counter,
         files: fileSizes,
       }),
     ),
   }),
   'moderate:overview': z.object({
-    /** People who are connected now. */
+    /** Users who are connected now. */
     here: counter,
-    /** The same and people who were in the last seven days and do not hide it; absent where the site does not store it. */
+    /** `here`, and users of the last seven days who do not hide it. Absent without CHAT_LAST_SEEN. */
     week: counter.exactOptional(),
-    /** Of the last 30 days by UTC, the oldest first. */
+    /** Messages per day of the last 30 days by UTC, oldest first. */
     messages: z.array(z.object({ day: z.string().regex(/^\d{4}-\d\d-\d\d$/), count: counter })),
     rooms: counter,
-    /** How many of these rooms are private. */
+    /** The number of private rooms. */
     private: counter,
-    /** How many of them were made in the last seven days. */
+    /** The number of rooms created in the last seven days. */
     fresh: counter,
-    /** Open ones. */
+    /** Open reports in these rooms. */
     reports: counter,
-    /** Of these rooms; absent where nobody can send files. */
+    /** Files in these rooms. Absent if files are off. */
     files: fileSizes.exactOptional(),
-    /** Events for the site: those that wait, and up to 100 without tries left. For admins, where the site takes events. */
+    /** Queued and failed events for the site, failed ones up to 100. For admins, if the site receives events. */
     events: z.object({ waiting: counter, failed: counter }).exactOptional(),
     /** Absent for a single server. */
     servers: z
@@ -949,15 +953,15 @@ export const answers = {
         z.object({
           name: z.string(),
           working: z.boolean(),
-          /** People who are connected to it. */
+          /** Users who are connected to it. */
           here: counter,
-          /** How many milliseconds it took to store its last announcement; absent as long as it is unknown. */
+          /** The time to store its last announcement, in milliseconds. Absent if unknown or not working. */
           took: counter.exactOptional(),
-          /** When it was heard last, if it does not work. */
+          /** When the server was last heard. Only if it does not work. */
           downSince: time.exactOptional(),
           /** Absent for a server of an earlier version. */
           version: z.string().exactOptional(),
-          /** When it was started. */
+          /** When the server was started. */
           since: time.exactOptional(),
         }),
       )
@@ -993,10 +997,10 @@ export const events = {
     protocol: z.literal(1),
     ...whoIAm,
     rooms: z.array(roomSummary),
-    /** There are more rooms, which `room:list` returns. */
+    /** Whether there are more rooms, which `room:list` returns. */
     more: z.boolean(),
     firstRoom: roomId.exactOptional(),
-    /** The name of the server, if it has one. */
+    /** The name of the server, if the operator set it. */
     node: z.string().exactOptional(),
     totals,
     /** Characters and mentions per message, bytes per file, files per message. */
@@ -1014,18 +1018,18 @@ export const events = {
     changes: z.array(
       z.object({
         emoji: z.string(),
-        /** The number of users who have it now. */
+        /** The current number of users with this reaction. */
         count: counter,
         added: z.array(userId).exactOptional(),
         removed: z.array(userId).exactOptional(),
       }),
     ),
   }),
-  /** `pin` absent: it is not pinned any more. `count`: pinned messages of the room. */
+  /** Without `pin`, the message was unpinned. `count`: the number of pinned messages in the room. */
   'pin:changed': z.object({ room: roomId, seq, pin: pin.exactOptional(), count: counter }),
   mention: z.object({
     message,
-    /** It does not mention the user, but is a reply in a thread that the user follows. */
+    /** The message does not mention the user, but is a reply in a thread that the user follows. */
     followed: z.literal(true).exactOptional(),
   }),
   'thread:changed': z.object({ room: roomId, threads: z.array(thread) }),
@@ -1046,7 +1050,7 @@ export const events = {
     room: roomId,
     readable: z.boolean(),
     reason: z.enum(removalReasons),
-    /** With a ban: its reason and its end. */
+    /** The reason and the end of a ban. */
     text: z.string().exactOptional(),
     until: time.exactOptional(),
   }),
@@ -1065,11 +1069,11 @@ export const events = {
     partial,
   }),
   'typing:changed': z.object({ room: roomId, user, typing: z.boolean() }),
-  /** `mentions`: the mark has fallen back to `seq`, and so many mentions are unread now. */
+  /** `mentions`: the number of unread mentions, present if the read marker was moved back to `seq`. */
   'read:changed': z.object({ room: roomId, user: userId, seq: counter, mentions: counter.exactOptional() }),
   'seen:changed': z.object({ room: roomId, seq, users: z.array(user), total: counter }),
   'report:changed': z.object({ report, open: counter }),
-  /** `by`: who has decided; for moderators alone. */
+  /** `by`: who decided, only for moderators. */
   'held:changed': z.object({
     id: z.string(),
     room: roomId,
@@ -1091,7 +1095,7 @@ export type MembersChange = EventPayload<'members:changed'>;
 export type MessageReacted = EventPayload<'message:reacted'>;
 export type RoomActivity = EventPayload<'room:activity'>;
 
-/** For socket.io's typed sockets, on either side. */
+/** The event types of socket.io's typed sockets, for server and client. */
 export type ClientToServer = {
   [E in RequestName]: (
     payload: z.input<(typeof requests)[E]>,
@@ -1104,7 +1108,7 @@ export interface RequestFailure {
   code: RequestErrorCode;
   message: string;
   retryAfterMs?: number;
-  /** With `conflict` of `message:edit`: the message as it is now. */
+  /** With `conflict` of `message:edit`, the current message. */
   current?: Message;
 }
 
@@ -1114,7 +1118,7 @@ export interface ConnectFailure {
   message: string;
   retryable: boolean;
   retryAfterMs?: number;
-  /** With `unauthorized`: `CHAT_LOGIN_URL`, where the operator has set it. */
+  /** With `unauthorized`, `CHAT_LOGIN_URL` if the operator set it. */
   loginUrl?: string;
 }
 

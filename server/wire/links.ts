@@ -1,10 +1,10 @@
-/** A piece of a message: text as it is, or a link whose visible text is unchanged. */
+/** A piece of a message: plain text, or a link. The `text` of a link is as the user typed it. */
 export type Piece = string | { readonly href: string; readonly host: string; readonly text: string };
 
-/** Candidates only; what may be a link is decided after parsing. */
+/** Matches only candidates. `links` parses them and decides. */
 const ADDRESS = '[^\\s<>"`\\p{Cc}\\p{Bidi_Control}]+';
 const LABEL = '[\\p{L}\\p{N}-]';
-/** With a scheme, beginning with `www.`, or of e-mail; each begins where a word does. */
+/** An address with a scheme, with `www.`, or of e-mail, at the start of a word. */
 const CANDIDATE = new RegExp(
   [
     `(?<![\\p{L}\\p{N}])(?:https?://|mailto:)${ADDRESS}`,
@@ -13,10 +13,11 @@ const CANDIDATE = new RegExp(
   ].join('|'),
   'giu',
 );
-/** The time to read a host grows with the square of its length. A name on the internet has up to 253 characters. */
+/** Parsing a host takes quadratic time in its length. Host names have at most 253 characters. */
 const LONG_HOST = /^https?:[/\\]*[^/\\?#]{300}/iu;
 const ALLOWED = new Set(['http:', 'https:', 'mailto:']);
 
+/** Splits a text into plain text and links. */
 export function links(text: string): Piece[] {
   const pieces: Piece[] = [];
   let done = 0;
@@ -25,10 +26,10 @@ export function links(text: string): Piece[] {
     const address = complete(url);
     if (LONG_HOST.test(address) || !URL.canParse(address)) continue;
     const { href, protocol, username, password, host, pathname } = new URL(address);
-    // In `https://bank.example@other.example` the host is the second one.
+    // The host of `https://bank.example@other.example` is other.example.
     if (!ALLOWED.has(protocol) || username !== '' || password !== '') continue;
     if (match.index > done) pieces.push(text.slice(done, match.index));
-    // The host as the browser will ask for it: `xn--…` shows a look-alike for what it is.
+    // The host as the browser requests it. `xn--…` reveals look-alike characters.
     pieces.push({ href, host: protocol === 'mailto:' ? pathname : host, text: url });
     done = match.index + url.length;
   }
@@ -36,13 +37,13 @@ export function links(text: string): Piece[] {
   return pieces;
 }
 
-/** With the scheme that was left out. */
+/** Adds the scheme if it is missing. */
 function complete(url: string): string {
   if (/^(?:https?:|mailto:)/iu.test(url)) return url;
   return /^www\./iu.test(url) ? `https://${url}` : `mailto:${url}`;
 }
 
-/** Punctuation at the end belongs to the sentence; a bracket does unless it was opened within. */
+/** Removes trailing punctuation, which belongs to the sentence. A `)` stays if it closes a `(` of the address. */
 function withoutTail(url: string): string {
   let unopened = count(url, ')') - count(url, '(');
   let end = url.length;
@@ -56,7 +57,7 @@ function withoutTail(url: string): string {
 
 const count = (text: string, character: string) => text.split(character).length - 1;
 
-/** The first web page that a text links to; null if there is none. */
+/** Returns the first `http:` or `https:` link of a text, or null. */
 export function firstPage(text: string): string | null {
   for (const piece of links(text)) {
     if (typeof piece !== 'string' && !piece.href.startsWith('mailto:')) return piece.href;

@@ -1,6 +1,6 @@
 /**
- * Whether the form of an entry of `CHAT_ORIGINS` is valid: an `http` or `https` origin, whose first label may be `*`, or
- * the origin of an app such as `capacitor://localhost`, which URL's `origin` does not show.
+ * Whether an entry of `CHAT_ORIGINS` is valid: an `http` or `https` origin with an optional `*` as first label, or the
+ * origin of an app such as `capacitor://localhost`. For the latter, `URL` returns the origin `null`.
  */
 export function isOrigin(value: string): boolean {
   if (!URL.canParse(value)) return false;
@@ -11,7 +11,7 @@ export function isOrigin(value: string): boolean {
   return origin === value && (!host.includes('*') || /^\*\.([^*.]+\.[^*]+|localhost(:\d+)?)$/.test(host));
 }
 
-/** Whether an entry names this origin. `https://*.example.org` names every host with one more label, and no other. */
+/** Whether the list contains this origin. `https://*.example.org` stands for all hosts with exactly one more label. */
 export function isListed(listed: ReadonlySet<string>, origin: string): boolean {
   return listed.has(origin) || listed.has(origin.replace(/^(https?:\/\/)[\w-]+\./, '$1*.'));
 }
