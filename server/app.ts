@@ -19,11 +19,11 @@ import { type Config, nodeName } from './settings/config.ts';
 export interface App {
   host: string;
   port: number;
-  /** Reads the changed configuration of the site. Undefined if the server reads no configuration of a site. */
+  /** Reads the changed site configuration. Undefined if the server does not read a site configuration. */
   reload: (() => Promise<void>) | undefined;
   /**
-   * Shuts down gracefully: refuses new connections, finishes what it has accepted, closes the connections over time,
-   * and then everything else.
+   * Shuts down gracefully. Rejects new connections, finishes accepted requests, closes the connections over time, and
+   * then all other parts.
    */
   close(): Promise<void>;
 }
@@ -31,13 +31,13 @@ export interface App {
 /** At shutdown, clients have this time to receive the data that was sent to them. */
 const maxFarewellMs = 3000;
 
-/** At shutdown, the sending of mails, pushes and events may take this time. */
+/** At shutdown, mails, pushes and events have this time to be sent. */
 const maxSendingMs = 2000;
 
 /**
- * Opens the parts of the server, each with what it needs of those before it, and then the port.
- * @param client the browser client
- * @param onFailure called when a part that everything needs has failed
+ * Opens the parts of the server in the order of their dependencies, then the port, and joins the other servers.
+ * @param client the files of the browser client
+ * @param onFailure called when the history fails, so the server must end
  */
 export async function startApp(
   config: Config,
@@ -49,7 +49,7 @@ export async function startApp(
   const { quiet, metrics } = telemetry;
   const drain = new Drain();
   const hold = holdSettings(config.hold);
-  // Before the history, because the start ends if the configuration of the site cannot be read.
+  // Opened before the history, because the start fails if the site configuration cannot be used.
   const siteLogins = await openSiteLogins(config, hold, telemetry);
   const { logins, liveness } = siteLogins;
   const traces = await openTraces(config, telemetry);
@@ -110,7 +110,8 @@ export async function startApp(
     reload: logins.reload,
     async close() {
       const { over, within } = config.drain;
-      // The time after the last connection is closed, in three equal parts: last packets, last bytes, the history.
+      // The time after the last connection is closed has three equal parts: for the last packets, the last bytes, and
+      // the history with the traces.
       const each = (within - over) / 3;
       const farewellMs = Math.min(maxFarewellMs, each);
       drain.start();

@@ -3,16 +3,16 @@ import pino from 'pino';
 export type Log = pino.Logger;
 
 /**
- * JSON lines on standard output. Callers never log session ids, cookies, keys and message texts; the redaction is a
- * second barrier, for objects that are logged whole.
- * @param node the server's name, for every line
- * @param to in place of standard output
+ * JSON lines on standard output. Callers never log session IDs, cookies, keys and message texts. The redaction is a
+ * second barrier for objects that are logged whole.
+ * @param node the name of the server, added to every line
+ * @param to replaces standard output
  */
 export function createLog(level: string, node?: string, to?: pino.DestinationStream): Log {
   const options: pino.LoggerOptions = {
     level,
     base: node === undefined ? null : { node },
-    // The message of an error names its cause where that helps, and pino would add it. The stack has all causes.
+    // pino would append the causes to the message, which already names them if that helps. The stack has all causes.
     serializers: {
       err: (error: unknown) =>
         error instanceof Error ? { ...pino.stdSerializers.err(error), message: error.message } : error,
