@@ -6,20 +6,20 @@ import { ownZone } from './time-zone.ts';
 
 const REPEAT_MS = 30_000;
 const ACTS = ['keydown', 'pointerdown', 'pointermove', 'touchstart'];
-/** A site may name its language as no browser does. The server takes what `language` in wire/events.ts says. */
+/** A site may set any `lang`, so the tag is checked first. The limits match `language` in wire/events.ts. */
 const LONGEST_TAG = 16;
 const TAG = /^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3}$/;
 
 /**
- * Says that the user is here, so that nothing is mailed or pushed meanwhile: for a key, a pointer or a touch while the
- * chat is visible, where the site notifies people who are away.
+ * Reports the user's activity, so that an active user gets no mail or push. Activity is a key, pointer or touch event
+ * while the chat is visible. Nothing is reported if the site sends neither mail nor push.
  */
 export class Activity implements Follower {
   readonly #chat: Chat;
   readonly #strings: Strings;
   readonly #host: Element;
   #said = Number.NEGATIVE_INFINITY;
-  /** The server does not know the zone and the language yet. */
+  /** True until this connection has sent the time zone and the language. */
   #fresh = true;
 
   constructor(chat: Chat, strings: Strings, host: Element, signal: AbortSignal) {
@@ -45,7 +45,7 @@ export class Activity implements Follower {
     const about = this.#fresh && zone !== undefined ? { zone, ...named } : named;
     this.#fresh = false;
     this.#chat.request('client:active', about).catch(({ code }: RequestError) => {
-      // A server may know fewer zones than a browser of today. The act counts all the same.
+      // The server may not support a zone of a current browser. The request without it still counts as activity.
       if (code === 'bad_request' && 'zone' in about)
         this.#chat.request('client:active', named).catch(() => {});
       else this.#fresh = true;

@@ -12,81 +12,84 @@ import type { ConnectionState } from '../connection/connection-state.ts';
 import type { Pending } from '../store/entries.ts';
 import type { Room } from '../store/room.ts';
 
-/** `unknown`: it was found missing. */
+/** `unknown`: a request showed that the room is missing or not readable. */
 export type RemovalReason = EventPayload<'room:removed'>['reason'] | 'unknown';
-/** Of a ban, `text` is its reason, and `until` its end. */
+/** For a ban, `text` is its reason and `until` its end. */
 export type RoomRemoval = { reason: RemovalReason } & Pick<EventPayload<'room:removed'>, 'text' | 'until'>;
 
-/** A message that others sent; of a room that is not joined, how many files it has is all that is known of them. */
+/** A message of another user. If the room is not joined, `files` is only their number. */
 export type NewMessage = Pick<Message, 'user' | 'text' | 'seq' | 'mentions'> & {
   readonly files?: readonly MessageFile[] | number;
 };
 
-/** The views listen with it. */
+/** Implemented by the views. */
 export interface ChatListener {
-  /** Something to show has changed. */
+  /** The view is out of date and must render again. */
   changed(): void;
-  /** Everything shown has to go, before this returns. */
+  /** The view must remove all content before this returns. */
   hide(): void;
   state(state: ConnectionState): void;
-  /** A new message of somebody else, in whichever room. */
+  /** A new message of another user, in any room. Not called for muted rooms that are not joined. */
   message(room: Room, message: NewMessage): void;
   unsent(item: Pending): void;
   loaded(count: number): void;
-  /** A room was taken from the user, who may have been reading it. */
+  /** The user left a room or lost access to it. It may be the room on screen. */
   removed?(room: Room, removal: RoomRemoval): void;
-  /** The room that the page names is none that the user may read. */
+  /** The page names a room that does not exist or that the user may not read. */
   unknownRoom?(id: string): void;
 }
 
-/** Follows events as long as it is shown. Its code comes later. */
+/** Receives events while it is in `Chat.followers`. Its code is loaded after the chat's first code. */
 export interface Follower {
-  /** Over a new connection. */
+  /** A new connection is ready. */
   ready?(): void;
-  /** All rooms of the user are known over the new connection. */
+  /** All rooms of the user are listed after a new connection. */
   listed?(): void;
-  /** The user has logged out for good: nothing of that user may stay. */
+  /** The user logged out, or another user logged in. All data of this user must be deleted. */
   over?(): void;
   members?(change: MembersChange): void;
   presence?(change: PresenceChange): void;
-  /** It is new, or another than before. */
+  /** A message is new or has changed. */
   message?(message: Message): void;
-  /** That message was edited or deleted, or its author erased: its former words are not to be seen or heard any more. */
+  /** A message was edited or deleted, or its author erased. Its old text must not be shown or read aloud. */
   outdated?(room: Room, seq: number, isDeleted: boolean): void;
-  /** Its messages have to be read again. */
+  /** The room's messages must be loaded again. */
   reset?(room: Room): void;
   reacted?(room: Room, reacted: MessageReacted): void;
-  /** In a room that no page of this user shows. */
+  /** The user was mentioned in a room that no connection of theirs has joined. */
   mentioned?(message: Message): void;
-  /** It is listed now, or one is a member of it now. */
+  /** A room is new in the list, or the user is now a member of it. */
   added?(room: Room): void;
-  /** Here or elsewhere. */
+  /** The room was opened here, or read on another device. */
   opened?(room: Room): void;
   removed?(room: Room, removal: RoomRemoval): void;
-  /** Over the connection that is open now. */
+  /** The room is joined on the current connection. */
   joined?(room: Room): void;
-  /** More people have seen a message of the user's. */
+  /** More users have seen a message of this user. */
   seen?(change: EventPayload<'seen:changed'>): void;
-  /** A message is pinned, or not any more. */
+  /** A message was pinned or unpinned. */
   pinned?(room: Room, change: PinChange): void;
   typing?(change: EventPayload<'typing:changed'>): void;
-  /** The user follows a thread from now on, or no longer does. */
+  /** The user started or stopped following a thread. */
   followed?(change: EventPayload<'thread:followed'>): void;
-  /** The user has muted or banned somebody, or lifted that: no event tells who did it. */
+  /**
+   * This user may have muted or banned a user, or lifted that. Called after the request, because no event names the
+   * moderator.
+   */
   restricted?(): void;
   reported?(change: EventPayload<'report:changed'>): void;
-  /** Here or on another device; also what is known already. */
+  /** The user blocked or unblocked a user, here or on another device. May repeat the current state. */
   blocked?(change: EventPayload<'blocked:changed'>): void;
-  /** The connection says nothing more of that room, or of any. */
+  /** No more events arrive for this room, or for any room if `room` is undefined. */
   silent?(room?: string): void;
-  /** For those who decide: a message waits, or does so no more. */
+  /** A pending message was added, changed or decided. Moderators also receive the messages of other users. */
   held?(change: EventPayload<'held:changed'>): void;
-  /** A message of the user's waits for a moderator, and was approved or rejected, or an edit of one was. */
+  /** A message of this user is pending approval, was approved or was rejected. `rejected` also covers edits. */
   waits?(): void;
   approved?(): void;
   rejected?(held: Held): void;
-  /** A moderator has deleted a message of the user's, and says why. */
+  /** A moderator deleted a message of this user and gave a reason. */
   deleted?(room: Room, reason: string): void;
-  /** Another tab has changed what is kept in the browser. */
+  /** Another tab changed the browser's storage. `key` is null if it was cleared. */
   stored?(key: string | null): void;
 }

@@ -36,9 +36,9 @@ import { browserStorage, Store } from './storage.ts';
 import { tabLock } from './tab-lock.ts';
 import { OwnTyping } from './typing.ts';
 
-/** Milliseconds for which a message is left to the tab in which it was written. */
+/** The tab that wrote a message has this time to send it before another tab does. */
 const FOREIGN_MS = 2000;
-/** The data of a push that says why a moderator has deleted a message. */
+/** The data of a `deleted` push: a moderator deleted a message of this user and gave a reason. */
 const deletion = object<{ room: string; reason: string }>({ room: text, reason: text });
 
 const NOTHING: Can = {
@@ -55,35 +55,34 @@ const NOTHING: Can = {
   hold: false,
 };
 
-/** The user's rooms and all that goes on in them. It stands between the connection and the views. */
+/** The model of the chat, between the connection and the views: the user's rooms and what happens in them. */
 export class Chat implements ConnectionListener {
   readonly connection: Connection;
   readonly sync: RoomSync;
   readonly list: Rooms;
   readonly shown: ShownRoom;
-  /** Tells the others that this user is typing. */
   readonly ownTyping: OwnTyping;
   me: User | undefined;
   roles: readonly SiteRole[] = [];
-  /** The operator's settings allow this user these things, whichever the room. */
+  /** What the operator's settings allow this user, in any room. */
   can: Can = NOTHING;
   profile: Profile = {};
   limits: Omit<Ready['limits'], 'mentions'> = { text: Number.POSITIVE_INFINITY, file: 0, files: 0 };
-  /** The outbox waits before it tries again. */
+  /** Set while the outbox waits for its next attempt. */
   paused: Pause | undefined;
   outbox: Outbox | undefined;
-  /** Settings of this user in this browser. */
+  /** Settings, drafts and unsent messages of this user in this browser. */
   store: Store | undefined;
-  /** Settings of this browser, for every user. */
+  /** Settings of this browser that all users share. */
   readonly settings: Store;
 
-  /** Whether the user has blocked that user. False until the list of blocked users has loaded. */
+  /** Whether this user blocked another user. False until the list of blocked users is loaded. */
   hasBlocked: (user: string) => boolean = () => false;
-  /** Parts of the view that follow what happens in the rooms. */
+  /** Parts of the view that receive events. */
   readonly followers = new Set<Follower>();
   readonly tasks = new Tasks();
 
-  /** The server's address, with a slash at the end. */
+  /** The server's address with a trailing slash. */
   readonly server: string;
   readonly #listener: ChatListener;
   readonly #storage = browserStorage();
@@ -123,7 +122,7 @@ export class Chat implements ConnectionListener {
     this.#marks = new ReadMarks(this.connection, this.rooms);
   }
 
-  /** All rooms that are known, one's own and others. */
+  /** All known rooms: the user's own and other public rooms. */
   get rooms(): ReadonlyMap<string, Room> {
     return this.list.byId;
   }
@@ -150,7 +149,7 @@ export class Chat implements ConnectionListener {
     return this.totals.unread;
   }
 
-  /** Over all rooms that are not muted; of a room that is shown alone, of that one. */
+  /** The totals of all rooms that are not muted. With `single`, the unread count of the shown room only. */
   get totals(): Totals {
     const { current } = this;
     if (this.single) {
@@ -165,12 +164,11 @@ export class Chat implements ConnectionListener {
     return this.shown.single();
   }
 
-  /** There is no room to show: none was found, or the one that was shown is gone. */
+  /** Whether there is no room to show. Either none was found, or the shown room was removed. */
   get roomless(): boolean {
     return this.connection.state.kind === 'ready' && this.shown.none;
   }
 
-  /** A room, of whichever kind. */
   get mayCreate(): boolean {
     return this.can.createPublic || this.can.createPrivate;
   }
@@ -186,7 +184,7 @@ export class Chat implements ConnectionListener {
 
   // Actions of the user
 
-  /** Shows a room that is listed. */
+  /** Shows a listed room. */
   open(id: string): void {
     const room = this.rooms.get(id);
     if (room === undefined || room === this.current) return;
@@ -203,9 +201,10 @@ export class Chat implements ConnectionListener {
   }
 
   /**
-   * Shows a room, listed or not, as soon as there is a connection; fails with `unknown_room` if there is none.
+   * Shows a room, listed or not, as soon as there is a connection. Fails with `unknown_room` if the user may not read
+   * it.
    *
-   * @param wanted - the page wants it, for whoever is logged in: a public one is joined
+   * @param wanted - the page requests the room, also for a user who logs in later; a public room is joined
    */
   async openRoom(id: string, wanted = false): Promise<Room> {
     await this.connection.ready(wanted);
@@ -222,7 +221,7 @@ export class Chat implements ConnectionListener {
     this.#listener.changed();
   }
 
-  /** Becomes a member by an invite link, and shows the room. */
+  /** Joins a room by an invite link and shows it. */
   async accept(token: string): Promise<Room> {
     const { room } = await this.connection.request('invite:accept', { token });
     const listed = this.list.put(room);
@@ -230,7 +229,7 @@ export class Chat implements ConnectionListener {
     return listed;
   }
 
-  /** Shows the direct room with that user, which is made if there is none. */
+  /** Shows the direct room with a user, and creates it if necessary. */
   async openDirect(user: string): Promise<Room> {
     await this.connection.ready();
     const { room } = await this.connection.request('direct:open', { user });
@@ -240,11 +239,11 @@ export class Chat implements ConnectionListener {
   }
 
   /**
-   * False when there is no room for it in the browser's storage.
+   * Adds a message to the outbox. Returns false if the browser's storage is full.
    *
-   * @param aside - it is written in a panel beside the room, which therefore does not scroll to its end
-   * @param room - else the one that is shown
-   * @param bare - without a preview of its link
+   * @param aside - the message is written in a panel next to the room, so the room does not scroll to its end
+   * @param room - by default the shown room
+   * @param bare - without a link preview
    */
   send(
     text: string,
@@ -264,7 +263,10 @@ export class Chat implements ConnectionListener {
     return true;
   }
 
-  /** Sends a copy into that room, after the note if there is one. False when there is no room for it in the storage. */
+  /**
+   * Sends a copy of a message to a room, after `note` if it is not empty. Returns false if the browser's storage is
+   * full.
+   */
   forward(message: Message, room: Room, note: string): boolean {
     const { outbox } = this;
     if (outbox === undefined || (note !== '' && !outbox.add(room.id, note))) return false;
@@ -273,23 +275,23 @@ export class Chat implements ConnectionListener {
     return isKept;
   }
 
-  /** Sends again what was refused in that room. */
+  /** Retries the failed messages of a room, except those that a moderator decides or has rejected. */
   retry(room: string): void {
     for (const item of this.outbox?.list(room) ?? [])
       if (item.failed !== undefined && item.held === undefined) this.outbox?.retry(item);
     this.#deliver();
   }
 
-  /** Discards a message that was not sent, or that waits for a moderator. */
+  /** Discards a message that was not sent, is pending approval or was rejected. */
   async discard({ clientId, held }: Pending): Promise<void> {
     if (held !== undefined) await this.connection.request('held:discard', { id: held });
     this.outbox?.discard(clientId);
   }
 
   /**
-   * `rev`: of the message as it was seen. `conflict` carries the message as it is now.
+   * Edits a message. `rev` is the revision that the user saw. The error `conflict` contains the current message.
    *
-   * @returns whether the edit waits for a moderator
+   * @returns whether the edit is pending approval
    */
   async edit(
     { room, seq, rev }: Pick<Message, 'room' | 'seq' | 'rev'>,
@@ -321,7 +323,7 @@ export class Chat implements ConnectionListener {
     this.#listener.changed();
   }
 
-  /** Messages after that one are unread again, until the room is opened the next time. */
+  /** Marks the messages after `seq` as unread until the room is opened again. */
   async markUnread(room: Room, seq: number): Promise<void> {
     const answer = await this.connection.request('read:mark', { room: room.id, seq, unread: true });
     room.keptUnread = room === this.current;
@@ -330,7 +332,7 @@ export class Chat implements ConnectionListener {
     this.#listener.changed();
   }
 
-  /** The same `clientId` once more is the same room. It is listed, not opened. */
+  /** Creates a room and lists it without opening it. A repeated `clientId` returns the same room. */
   async createRoom(payload: RequestOf<'room:create'>): Promise<Answers['room:create']> {
     const answer = await this.connection.request('room:create', payload);
     this.list.put(answer.room);
@@ -346,7 +348,7 @@ export class Chat implements ConnectionListener {
     this.#put(await this.connection.request('room:notify', { room: room.id, notify }));
   }
 
-  /** Whether this user wants previews of links in a direct room. */
+  /** Sets whether this user wants link previews in a direct room. */
   async wantPreviews(room: Room, previews: 'on' | 'off'): Promise<void> {
     this.#put(await this.connection.request('room:previews', { room: room.id, previews }));
   }
@@ -356,14 +358,14 @@ export class Chat implements ConnectionListener {
     this.list.removed({ room: room.id, readable: false, reason: 'deleted' });
   }
 
-  /** Leaves the room. A public one stays in the list of other rooms. */
+  /** Leaves a room. A public room stays listed among the other rooms. */
   async leaveRoom(room: Room): Promise<void> {
     if (this.me === undefined) return;
     await this.connection.request('room:remove', { room: room.id, user: this.me.id });
     this.list.removed({ room: room.id, readable: room.summary.kind === 'public', reason: 'left' });
   }
 
-  /** Requests that change nothing here, or whose effect comes as an event. */
+  /** Sends a request that does not change this model, or whose effect arrives as an event. */
   async request<E extends RequestName>(name: E, payload: RequestOf<E>): Promise<Answers[E]> {
     const answer = await this.connection.request(name, payload);
     if (name === 'room:mute' || name === 'room:ban' || name === 'report:close')
@@ -371,13 +373,13 @@ export class Chat implements ConnectionListener {
     return answer;
   }
 
-  /** How many messages of that user wait in this browser. */
+  /** Counts the user's unsent messages in this browser. */
   kept(user: User): number {
     const store = this.#userStore(user);
     return store.keys('out/').filter((key) => store.get(key, pendingForm)?.held === undefined).length;
   }
 
-  /** Whether something that user has begun to write waits in this browser. */
+  /** Whether this browser has drafts of the user. */
   hasDrafts(user: User): boolean {
     return this.#userStore(user).keys('draft/').length > 0;
   }
@@ -392,7 +394,7 @@ export class Chat implements ConnectionListener {
       }
       this.#silent();
       this.ownTyping.forget();
-      // Ends pauses: another tab, which may be connected, waits for its turn to send.
+      // Ends the outbox's delays, so that it releases its lock. Another tab may be connected and waiting for the lock.
       this.outbox?.wake();
       this.paused = undefined;
     }
@@ -410,7 +412,7 @@ export class Chat implements ConnectionListener {
     this.outbox.wake();
     const member = this.current?.summary.member;
     this.list.ready(ready);
-    // Joining would make one a member again of a public room that one was taken out of meanwhile.
+    // The user was removed from the shown public room while offline. Joining it would make them a member again.
     if (member === true && this.current?.summary.member === false)
       this.#removed(this.current, { reason: 'unknown' });
     if (this.current === undefined) this.shown.begin();
@@ -430,7 +432,7 @@ export class Chat implements ConnectionListener {
   hide(): void {
     this.tasks.restart();
     this.outbox?.close();
-    // First the views: they keep a draft that was just typed.
+    // Hide the views first, because they save the draft that was just typed.
     this.#listener.hide();
     this.list.clear();
     this.ownTyping.forget();
@@ -451,7 +453,7 @@ export class Chat implements ConnectionListener {
     for (const follower of this.followers) follower.over?.();
   }
 
-  /** Every event of the server, and what becomes of it. */
+  /** Handlers for all events of the server. */
   readonly #events: ServerEvents = {
     'session:changed': (change) => {
       this.#identity(change);
@@ -472,9 +474,9 @@ export class Chat implements ConnectionListener {
       const member = this.rooms.get(summary.id)?.summary.member;
       const room = this.list.put(summary);
       if (member !== true) for (const follower of this.followers) follower.added?.(room);
-      // The ban is over.
+      // The user's ban from this room ended.
       if (this.shown.ban?.id === room.id) this.open(room.id);
-      // It was joined in another window.
+      // The room was joined in another window.
       if (room === this.current && room.preview && summary.member) this.#enter(room);
       this.#listener.changed();
     },
@@ -502,7 +504,7 @@ export class Chat implements ConnectionListener {
     'presence:changed': (change) => {
       this.rooms.get(change.room)?.presence(change);
       for (const follower of this.followers) follower.presence?.(change);
-      // Perhaps the own name has changed.
+      // The user's own name may have changed.
       this.me = change.joined.find(({ id }) => id === this.me?.id) ?? this.me;
       this.#listener.changed();
     },
@@ -519,7 +521,8 @@ export class Chat implements ConnectionListener {
     'read:changed': (read) => this.#read(read),
     mention: ({ message }) => {
       const room = this.rooms.get(message.room);
-      // The message may not be known as unread yet. An edit may mention the user in one that was read before.
+      // The message may not be counted as unread yet. If an edit adds the mention to a message that was already read,
+      // it does not count.
       if (room !== undefined && message.seq > room.summary.readSeq)
         room.summary = { ...room.summary, mentions: room.summary.mentions + 1 };
       for (const follower of this.followers) follower.mentioned?.(message);
@@ -543,12 +546,12 @@ export class Chat implements ConnectionListener {
     },
     'held:changed': (change) => {
       const { held, is } = change;
-      // Moderators get those of others, too.
+      // Moderators also receive the pending messages of other users.
       if (this.outbox !== undefined && (held === undefined || held.user.id === this.me?.id))
         followHeld(this.outbox, change);
       if (held !== undefined && is === 'rejected' && held.user.id === this.me?.id) {
         for (const follower of this.followers) follower.rejected?.(held);
-        // The message of an edit stays as it is, and says nothing of it.
+        // After a rejected edit the message is unchanged and nothing else is shown, so discard the edit.
         if (held.seq !== undefined) this.#discardHeld(held);
       }
       for (const follower of this.followers) follower.held?.(change);
@@ -558,7 +561,7 @@ export class Chat implements ConnectionListener {
       for (const follower of this.followers) follower.blocked?.(change);
     },
     push: ({ name, data }) => {
-      // Pushes of other names are the PHP application's, for a client of its own. It may use this name for other data, too.
+      // Other pushes are sent by the PHP application to its own clients. It may also use this name with other data.
       if (name !== 'deleted' || !deletion(data)) return;
       const room = this.rooms.get(data.room);
       if (room !== undefined) for (const follower of this.followers) follower.deleted?.(room, data.reason);
@@ -601,7 +604,7 @@ export class Chat implements ConnectionListener {
     const { last } = activity;
     const { lastSeq: known = 0, last: before } = room?.summary ?? {};
     this.list.activity(activity);
-    // Of a room that is not joined, no more than its newest message is known.
+    // If the room is not joined, only its newest message is known.
     if (room !== undefined && before !== undefined) {
       const { last: now } = room.summary;
       const isDeleted =
@@ -637,7 +640,10 @@ export class Chat implements ConnectionListener {
     this.#listener.changed();
   }
 
-  /** It was read otherwise than by a mark from here, whose answer has the number. */
+  /**
+   * Fetches the number of unread mentions. Needed if the room was read without a read marker from this client, because
+   * only the response to a marker contains the number.
+   */
   #countMentions(room: Room): void {
     if (room.summary.mentions === 0) return;
     void this.tasks.once(`count mentions in ${room.id}`, async () => {
@@ -664,7 +670,7 @@ export class Chat implements ConnectionListener {
   }
 
   #shown(room: Room): void {
-    // Without a connection it shows what is known.
+    // Without a connection the room shows the messages in memory at once.
     room.opening = room.newFrom !== undefined && this.connection.state.kind === 'ready';
     for (const follower of this.followers) follower.opened?.(room);
     this.#enter(room);
@@ -690,7 +696,7 @@ export class Chat implements ConnectionListener {
     this.#tidy();
   }
 
-  /** Leaves what is no longer shown, once nothing waits to be sent there. */
+  /** Leaves rooms that are no longer shown, once they have no messages to send. */
   #tidy(): void {
     for (const room of this.rooms.values()) {
       if (!room.joined || room === this.current || this.#unsentIn(room.id)) continue;
@@ -703,9 +709,7 @@ export class Chat implements ConnectionListener {
     return this.outbox?.list(room).some(({ failed }) => failed === undefined) === true;
   }
 
-  /**
-   * Sends the messages that wait for a room which is not shown. The room is joined for as long as that takes.
-   */
+  /** Sends unsent messages of rooms that are not shown. Such a room is joined until its messages are sent. */
   #deliver(): void {
     for (const id of new Set(this.pending().map(({ room }) => room))) {
       if (id === this.current?.id || this.rooms.get(id)?.joined === true || !this.#unsentIn(id)) continue;
@@ -723,7 +727,7 @@ export class Chat implements ConnectionListener {
     });
   }
 
-  /** Asks what has become of messages that wait for a moderator. */
+  /** Updates this user's pending messages in the outbox with the server's list. */
   #compareHeld(outbox: Outbox): void {
     const before = outbox.list().filter(({ held }) => held !== undefined);
     if (!this.can.hold && before.length === 0) return;
@@ -747,7 +751,7 @@ export class Chat implements ConnectionListener {
     this.#listener.changed();
   }
 
-  /** A message changes what is unread, and says that an own one has arrived. */
+  /** Updates the unread count for messages, and confirms the user's own messages in the outbox. */
   #note(room: Room, messages: readonly Message[]): void {
     if (this.me === undefined) return;
     for (const message of messages) {
@@ -758,7 +762,7 @@ export class Chat implements ConnectionListener {
       if (message.user.id === this.me.id && this.outbox?.confirm(message) === true)
         for (const follower of this.followers) follower.approved?.();
     }
-    // Somebody may read it on from where it was left.
+    // The user may continue reading where they stopped, so more messages are kept.
     const unread = room === this.current && !this.shown.viewing && room.timeline.attached;
     room.timeline.trim(unread ? KEPT_UNREAD : undefined);
     this.list.moved(room);
@@ -803,7 +807,7 @@ export class Chat implements ConnectionListener {
     for (const follower of this.followers) follower.stored?.(event.key);
     if (this.store?.owns(event.key, 'out/') !== true) return;
     this.outbox?.reread();
-    // The tab in which it was written sends it, if it can.
+    // The tab that wrote the message sends it if it can.
     clearTimeout(this.#delivery);
     this.#delivery = setTimeout(() => this.#deliver(), FOREIGN_MS);
   };

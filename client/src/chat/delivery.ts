@@ -9,7 +9,7 @@ import type { RoomSync } from './room-sync.ts';
 import type { Store } from './storage.ts';
 
 export interface Pause {
-  /** Why the last attempt failed. */
+  /** The error code of the last attempt. */
   readonly code: string;
   readonly until: number;
 }
@@ -19,14 +19,14 @@ interface DeliveryPort {
   readonly sync: RoomSync;
   readonly rooms: ReadonlyMap<string, Room>;
   stored(message: Message): void;
-  /** A message waits for a moderator. */
+  /** A message is pending approval. */
   held(): void;
   failed(item: Pending): void;
   paused(pause: Pause | undefined): void;
   changed(): void;
 }
 
-/** The outbox of one user, sending over the connection into the rooms that are joined. */
+/** Opens a user's outbox, which sends over the connection into joined rooms. */
 export function openOutbox(store: Store, alone: Alone, around: DeliveryPort): Outbox {
   const { connection, sync, rooms } = around;
   const send = async (item: Pending): Promise<Message | Pending> => {

@@ -1,6 +1,6 @@
 /**
- * Says whether a value has that form. Another version of the chat, or another script of the site, may have
- * written the values in the browser's storage.
+ * Checks the shape of a value from the browser's storage. Another version of the chat, or another script of the site,
+ * may have written it.
  */
 export type Form<T> = (value: unknown) => value is T;
 
@@ -23,7 +23,7 @@ export const map =
   (value): value is Record<string, T> =>
     isObject(value) && Object.values(value).every(form);
 
-/** With these fields, and perhaps others beside them. */
+/** An object with at least these fields. */
 export const object =
   <T>(fields: { readonly [Name in keyof T]-?: (value: unknown) => boolean }): Form<T> =>
   (value): value is T =>

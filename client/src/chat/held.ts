@@ -2,12 +2,12 @@ import type { EventPayload, Held } from '../../../server/wire/events.ts';
 import type { Pending } from '../store/entries.ts';
 import type { Outbox } from './outbox.ts';
 
-/** A message that waits for a moderator, or was rejected, as the outbox keeps it. */
+/** Returns the outbox item of a message that is pending approval or was rejected. */
 export function heldItem(
   { id, room, clientId, text, replyTo, mentions, files, at, rejected }: Held,
   before?: Pending,
 ): Pending | undefined {
-  // An edit: the message itself is shown.
+  // An edit has no item, because the message itself is shown.
   if (clientId === undefined) return undefined;
   const item: Pending = before ?? {
     clientId,
@@ -24,7 +24,7 @@ export function heldItem(
   return { ...kept, held: id, failed: 'rejected', ...(reason === undefined ? {} : { reason }) };
 }
 
-/** Has the outbox show what has become of a message, perhaps of another device. */
+/** Updates the outbox after a change of a pending message, perhaps from another device. */
 export function followHeld(outbox: Outbox, { id, held, is }: EventPayload<'held:changed'>): void {
   const known = outbox.list().find((item) => item.held === id);
   if (is === 'discarded' || is === 'approved') {
@@ -36,9 +36,9 @@ export function followHeld(outbox: Outbox, { id, held, is }: EventPayload<'held:
 }
 
 /**
- * The same for what has changed while there was no connection.
+ * Updates the outbox after changes that were missed while offline.
  *
- * @param before - those that were kept when the server was asked
+ * @param before - the pending items in the outbox when the list was requested
  */
 export function compareHeld(outbox: Outbox, held: readonly Held[], before: readonly Pending[]): void {
   const ids = new Set(held.map(({ id }) => id));

@@ -7,24 +7,24 @@ import type { Chat } from './chat.ts';
 import type { Follower, NewMessage } from './chat-listener.ts';
 import { flag, number, object, optional } from './form.ts';
 
-/** Between two visits of one person. */
+/** A start of the chat counts as a new visit if the last counted visit began longer ago. */
 const VISIT_MS = 30 * 60_000;
 const VISITS = 3;
 const LATER_MS = 30 * 24 * 60 * 60_000;
 const LONGEST = 140;
-/** In this time every page of the browser has got the message. */
+/** The lock is held this long, so that every page of the browser has received the message. */
 const EVERYWHERE_MS = 5000;
 
 export type MessagePlace = Pick<Message, 'room' | 'seq'>;
 
-/** The state of the offer of notifications, in the storage of this browser. */
+/** The state of the offer of notifications, in the browser's storage. */
 interface StoredOffer {
   readonly on?: boolean;
   readonly visits: number;
   readonly at: number;
-  /** Somebody has named the reader. */
+  /** The user was mentioned at least once. */
   readonly mentioned?: boolean;
-  /** Until then nobody is asked. */
+  /** The user is not asked before this time. */
   readonly later?: number;
 }
 
@@ -36,14 +36,14 @@ const storedForm = object<StoredOffer>({
   later: optional(number),
 });
 
-/** A message with a notification. */
+/** A message that a notification is about. */
 interface Notified {
   readonly room: string;
   readonly seq: number;
   readonly user: string;
 }
 
-/** The notification that stands for a room. */
+/** The notification that is shown for a room. */
 interface Shown extends Notified {
   readonly notification: Notification;
 }
@@ -53,25 +53,28 @@ const kept = ({ settings }: Chat): StoredOffer =>
 const keep = (chat: Chat, change: Partial<StoredOffer>) =>
   chat.settings.set('notifications', { ...kept(chat), ...change });
 
-/** `absent`: this browser cannot show any on this page, as on a page without TLS. */
+/** `absent`: this browser cannot show notifications on this page, for example without TLS. */
 export function notificationState(chat: Chat): 'on' | 'off' | 'blocked' | 'absent' {
   if (typeof Notification === 'undefined' || navigator.locks === undefined) return 'absent';
   if (Notification.permission === 'denied') return 'blocked';
   return Notification.permission === 'granted' && kept(chat).on === true ? 'on' : 'off';
 }
 
-/** To be called by a press: nothing else may ask. */
+/** Must be called by a click, because browsers do not allow the question at other times. */
 export async function turnOn(chat: Chat): Promise<void> {
   keep(chat, { on: true });
   if (Notification.permission !== 'granted') await Notification.requestPermission();
 }
 
-/** A user who gets pushes would get a message twice otherwise. */
+/** Turns these notifications off. With pushes, a user would be notified of each message twice. */
 export function turnOff(chat: Chat): void {
   keep(chat, { on: false });
 }
 
-/** At the third visit or after the first mention, unless somebody said “not now” in the last thirty days. */
+/**
+ * Offers notifications from the third visit or the first mention on, unless the user chose “not now” in the last 30
+ * days.
+ */
 export function mayAsk(chat: Chat): boolean {
   const { visits, later = 0, mentioned = false } = kept(chat);
   return (visits >= VISITS || mentioned) && later < Date.now() && notificationState(chat) === 'off';
@@ -82,8 +85,8 @@ export function askLater(chat: Chat): void {
 }
 
 /**
- * Notifications of the browser about new messages, while no page with this chat has the focus. Of several pages one
- * shows each; of a room the newest one stands.
+ * Shows browser notifications about new messages while no page with this chat has the focus. If several pages are open,
+ * one of them shows each notification. A room's newest notification replaces its last one.
  */
 export class Notifications implements Follower {
   readonly #chat: Chat;
@@ -93,10 +96,10 @@ export class Notifications implements Follower {
   readonly #name: string;
   readonly #shown = new Map<string, Shown>();
   #blurred = () => {};
-  /** Messages for which other pages are asked whether they show them. */
+  /** Messages that wait for a lock. The page that gets the lock shows the notification. */
   readonly #waiting = new Set<Notified>();
 
-  /** @param open - shows that message */
+  /** @param open - shows a message */
   constructor(
     chat: Chat,
     strings: Strings,
@@ -145,7 +148,7 @@ export class Notifications implements Follower {
     this.#waiting.add(waiting);
     void navigator.locks.request(name, { ifAvailable: true }, async (lock) => {
       const { held = [] } = lock === null ? {} : await navigator.locks.query();
-      // It may have been taken back meanwhile.
+      // The message may have become outdated while this page waited for the lock.
       if (!this.#waiting.delete(waiting) || lock === null) return;
       if (held.some((one) => one.name === this.#focusName)) return;
       this.#show(room, message);
@@ -157,7 +160,7 @@ export class Notifications implements Follower {
     this.#takeBack((one) => one.room === id && one.seq === seq);
   }
 
-  /** The room is no more, or not this user's any more. */
+  /** The room was deleted, or the user is no longer in it. */
   removed({ id }: Room): void {
     this.#takeBack(({ room }) => room === id);
   }
@@ -170,7 +173,7 @@ export class Notifications implements Follower {
     if (blocked) this.#takeBack(({ user }) => user === id);
   }
 
-  /** They may be for somebody else's eyes by now. */
+  /** Closes all notifications. After a logout they must not be visible to another user. */
   clear(): void {
     this.#takeBack(() => true);
   }
@@ -189,8 +192,8 @@ export class Notifications implements Follower {
   }
 
   /**
-   * As long as this page has the focus, the others know by a lock. The messages that were shown are in sight
-   * now.
+   * Holds a lock while this page has the focus, so that other pages show no notifications. Closes the notifications,
+   * because the user sees the chat now.
    */
   readonly #focused = () => {
     this.clear();
@@ -232,7 +235,7 @@ export class Notifications implements Follower {
   }
 }
 
-/** Undefined in browsers that show notifications of service workers only, as those of Android do. */
+/** Returns undefined in browsers that show only notifications of service workers, such as those on Android. */
 function notificationOf(title: string, options: NotificationOptions): Notification | undefined {
   try {
     return new Notification(title, options);

@@ -2,7 +2,7 @@ import type { Message } from '../../../server/wire/events.ts';
 import { type NewMention, type Pending, pendingForm, type SentFile } from '../store/entries.ts';
 import type { Store } from './storage.ts';
 
-/** The same message again would be refused again: only the user can decide. */
+/** Errors that a retry does not fix, so the user must decide. */
 const FINAL = new Set([
   'forbidden',
   'too_long',
@@ -18,25 +18,25 @@ const FINAL = new Set([
 ]);
 
 export interface OutboxPort {
-  /** Connected, and the room joined. */
+  /** Whether the client is connected and has joined the room. */
   canSend(room: string): boolean;
-  /** The stored message; or, if it waits for a moderator, what is kept of it until then. */
+  /** Returns the stored message, or the item to keep if the message is pending approval. */
   send(item: Pending): Promise<Message | Pending>;
   sent(message: Message): void;
-  /** A message waits for a moderator. */
+  /** A message is pending approval. */
   held(): void;
   failed(item: Pending): void;
   changed(): void;
-  /** Sending goes on after a pause; `code` tells why. */
+  /** Sending stopped with the error `code` and continues after `ms` milliseconds. */
   waiting(code: string, ms: number): void;
 }
 
-/** Runs `task` alone among all tabs of this browser, where it can: without, a repeat is harmless. */
+/** Runs `task` in one tab of the browser at a time, if the browser supports it. Otherwise duplicates are harmless. */
 export type Alone = (name: string, task: () => Promise<void>) => Promise<void>;
 
 /**
- * Messages on their way: kept until the server has acknowledged them, sent in order, a room at a time.
- * Every tab sees the same outbox, and whichever can sends it.
+ * Unsent messages, stored until the server has acknowledged them. Each room's messages are sent one at a time, in
+ * order. All tabs share the outbox, and any tab that can sends it.
  */
 export class Outbox {
   readonly #store: Store;
@@ -45,7 +45,9 @@ export class Outbox {
   readonly #draining = new Set<string>();
   readonly #again = new Set<string>();
   readonly #pauses = new Set<() => void>();
-  /** Kept messages as they are now, by their keys, where the browser's storage has no room for the change. */
+  /**
+   * Changed items by storage key, if the browser's storage was full. The storage still has the items before the change.
+   */
   readonly #unstored = new Map<string, Pending>();
   #items: Pending[] | undefined;
   #closed = false;
@@ -56,7 +58,7 @@ export class Outbox {
     this.#alone = alone;
   }
 
-  /** Oldest first. */
+  /** The oldest item first. */
   list(room?: string): Pending[] {
     this.#items ??= this.#store
       .keys('out/')
@@ -73,7 +75,7 @@ export class Outbox {
     return this.list().find((item) => item.clientId === clientId);
   }
 
-  /** False when the browser's storage is full: nothing was taken over then. */
+  /** Adds a message. Returns false and adds nothing if the browser's storage is full. */
   add(
     room: string,
     text: string,
@@ -95,7 +97,7 @@ export class Outbox {
     return this.put(item);
   }
 
-  /** A copy of that message. False when the browser's storage is full. */
+  /** Adds a copy of a message. Returns false if the browser's storage is full. */
   forward(room: string, { room: from, seq, text }: Message): boolean {
     return this.put({
       clientId: newId(),
@@ -106,12 +108,18 @@ export class Outbox {
     });
   }
 
-  /** Two messages of the same millisecond, or a clock set back, keep their order. */
+  /**
+   * Returns a time after the room's last item. Items keep their order within a millisecond, and if the clock is set
+   * back.
+   */
   #time(room: string): number {
     return Math.max(Date.now(), (this.list(room).at(-1)?.sentAt ?? 0) + 1);
   }
 
-  /** A refused message again, as it is or, where its id was already used for another text, as a new one. */
+  /**
+   * Sends a failed message again. After `conflict` it gets a new ID, because the server has another text under the old
+   * one.
+   */
   retry(item: Pending): void {
     const { failed, ...again } = item;
     if (failed !== 'conflict') {
@@ -129,33 +137,33 @@ export class Outbox {
   }
 
   /**
-   * A message of one's own was seen stored: its acknowledgement may have been lost.
+   * Removes the item of a message that is stored on the server. Its acknowledgement may have been lost.
    *
-   * @returns whether a moderator has approved it
+   * @returns whether the message was pending approval
    */
   confirm(message: Message): boolean {
     const item = this.get(message.clientId);
-    // A copy has the text of the original, which may have been edited meanwhile.
+    // A copy has the text of the original, which may have been edited since the item was created.
     const changed =
       message.editedAt !== undefined || message.deletedAt !== undefined || item?.forward !== undefined;
-    // Other words under the same id: the server answers `conflict` when they are sent, so nothing is lost silently.
+    // An item with another text under the same ID stays. Sending it fails with `conflict`, so it is not lost silently.
     if (item === undefined || (!changed && item.text !== message.text)) return false;
     this.discard(item.clientId);
     return item.held !== undefined;
   }
 
-  /** Nothing more can be sent to that room. */
+  /** Marks all unsent messages of a room as failed. */
   refuse(room: string, code: string): void {
     for (const item of this.list(room)) if (item.failed === undefined) this.#refuse(item, code);
   }
 
-  /** Another tab has changed something. */
+  /** Reads the outbox again after another tab changed it, and sends what can be sent. */
   reread(): void {
     this.#changed();
     this.flush();
   }
 
-  /** Sends what can be sent. */
+  /** Sends all messages that can be sent. */
   flush(): void {
     for (const room of new Set(this.list().map((item) => item.room))) void this.#drain(room);
   }
@@ -177,7 +185,7 @@ export class Outbox {
   }
 
   async #sendAll(room: string): Promise<void> {
-    // While this tab waited for its turn, another one may have sent everything.
+    // While this tab waited for the lock, another tab may have sent everything.
     this.#items = undefined;
     for (let item = this.#next(room), tries = 0; item !== undefined; item = this.#next(room)) {
       try {
@@ -193,7 +201,7 @@ export class Outbox {
         this.#changed();
       } catch (error) {
         const { code, retryAfterMs } = error as { code?: string; retryAfterMs?: number };
-        // No refusal, but a fault of this program.
+        // An error without a code is a bug in this program.
         if (code === undefined) throw error;
         if (FINAL.has(code)) {
           this.#refuse(item, code);
@@ -209,7 +217,7 @@ export class Outbox {
 
   #refuse(item: Pending, code: string): void {
     if (!this.#isKept(item)) return this.#changed();
-    // The words of an original that is gone go with it.
+    // If the original was deleted, its text is removed from the copy.
     const isGone = item.forward !== undefined && code === 'unknown_message';
     const failed = { ...item, failed: code, ...(isGone && { text: '' }) };
     this.#set(failed);
@@ -217,18 +225,18 @@ export class Outbox {
     this.#port.failed(failed);
   }
 
-  /** Neither discarded meanwhile, nor deleted because the session ended. */
+  /** Whether the item still exists. It may have been discarded, or deleted at the end of the session. */
   #isKept(item: Pending): boolean {
     return this.#store.get(keyOf(item), pendingForm) !== undefined;
   }
 
-  /** Sends no more: the session may be over, and another outbox goes on with what is kept. */
+  /** Stops sending, because the session may be over. Another outbox continues with the stored items. */
   close(): void {
     this.#closed = true;
     this.wake();
   }
 
-  /** Ends all pauses. */
+  /** Ends all delays. */
   wake(): void {
     for (const end of this.#pauses) end();
   }
@@ -252,13 +260,13 @@ export class Outbox {
     );
   }
 
-  /** Keeps a message that is shown, and not to be sent. */
+  /** Stores a message that is shown but not sent. */
   keep(item: Pending): void {
     this.#set(item);
     this.#changed();
   }
 
-  /** Keeps it as it is now, and sends it when that can be. False when there is no room for a new message. */
+  /** Stores a message and sends it when possible. Returns false if the storage has no space for a new message. */
   put(item: Pending): boolean {
     if (!this.#set(item)) return false;
     this.#changed();
@@ -266,7 +274,10 @@ export class Outbox {
     return true;
   }
 
-  /** A message that is kept already changes in any case: else it would be sent as before, or drawn, for ever. */
+  /**
+   * Stores an item. If the storage is full, an existing item changes in memory. Otherwise its old state would be sent
+   * or shown indefinitely.
+   */
   #set(item: Pending): boolean {
     const key = keyOf(item);
     this.#unstored.delete(key);

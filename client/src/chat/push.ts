@@ -5,39 +5,39 @@ import type { Follower } from './chat-listener.ts';
 import { flag, number, object, text } from './form.ts';
 import { type MessagePlace, turnOff } from './notifications.ts';
 
-/** The worker's message to a page when a notice is pressed. */
+/** The worker's message to a page when a notification is clicked. */
 const pressed = object<{ phpChat: MessagePlace }>({
   phpChat: object<MessagePlace>({ room: text, seq: number }),
 });
-/** The wish of this user in this browser. A logout deletes it. */
+/** The storage key of the user's choice in this browser. A logout deletes it. */
 const WISH = 'push';
 
 /**
- * `on`: this device is notified while no page is open. `blocked`: by the browser. `home`: an iPhone allows it to a site on
- * its Home Screen alone. `absent`: the browser has no such thing, the site has switched it off, or the chat server is on
- * another origin than the page, which names no worker.
+ * `on`: this device is notified while no page is open. `blocked`: the browser blocks notifications. `home`: an iPhone
+ * allows them only to a site on its Home Screen. `absent`: the browser or the site does not support pushes, or the chat
+ * server is on another origin and the page names no worker.
  */
 export type PushState = 'on' | 'off' | 'blocked' | 'home' | 'absent';
 
 /**
- * Pushes to this browser, by the worker of the chat server. The settings panel shows `state`, and calls `turnOn` and
- * `turnOff`.
+ * Pushes to this browser, through the chat server's service worker. The settings panel shows `state` and calls `turnOn`
+ * and `turnOff`.
  */
 export class BrowserPush implements Follower {
-  /** Of this device, as `device:list` has it; undefined until it is registered. */
+  /** This device's ID in `device:list`; undefined until the device is registered. */
   id: string | undefined;
   readonly #chat: Chat;
   readonly #changed: () => void;
   readonly #host: Element;
   readonly #open: (message: MessagePlace) => void;
-  /** The last piece of work, for which the next one waits: a press may come while the start registers. */
+  /** The last task. The next one waits for it, because the user may click while the start registers the device. */
   #work: Promise<unknown> = Promise.resolve();
-  /** As it was looked at last: how many messages are unread. */
+  /** The number of unread messages at the last check. */
   #unread: number | undefined;
-  /** A look at the notices that is under way. */
+  /** The request for the worker's notifications that is in progress. */
   #notices: Promise<Notification[]> | undefined;
 
-  /** @param open - shows that message */
+  /** @param open - shows a message */
   constructor(
     chat: Chat,
     changed: () => void,
@@ -58,16 +58,16 @@ export class BrowserPush implements Follower {
 
   get state(): PushState {
     if (!this.#chat.can.push || this.#worker === undefined) return 'absent';
-    // Outside of the Home Screen an iPhone has neither.
+    // An iPhone has neither unless the site is on the Home Screen.
     if (!('PushManager' in window) || typeof Notification === 'undefined')
       return (navigator as { standalone?: boolean }).standalone === false ? 'home' : 'absent';
     if (Notification.permission === 'denied') return 'blocked';
     return this.#isWanted && Notification.permission === 'granted' ? 'on' : 'off';
   }
 
-  /** To be called by a press: the browser asks the user then. @throws if it is not on afterwards */
+  /** Must be called by a click, because the browser then asks the user. @throws if pushes could not be turned on */
   turnOn(): Promise<void> {
-    // Asked at once, as long as it counts as a press.
+    // Ask at once, while the browser still counts this as a click.
     const asked = Notification.requestPermission();
     return this.#next(async () => {
       if ((await asked) !== 'granted') throw new Error('notifications are not allowed');
@@ -77,7 +77,7 @@ export class BrowserPush implements Follower {
     });
   }
 
-  /** @throws if the server does not know yet */
+  /** @throws if the server could not remove the device */
   turnOff(): Promise<void> {
     return this.#next(async () => {
       this.#chat.store?.delete(WISH);
@@ -88,12 +88,12 @@ export class BrowserPush implements Follower {
     });
   }
 
-  /** At each start: the session may have another id, and the browser another subscription. */
+  /** Registers the device on each connection, because the session ID or the browser's subscription may have changed. */
   ready(): void {
     if (this.state === 'absent' || this.state === 'home') return;
     this.#next(async () => {
       if (this.state === 'on') await this.#register();
-      // Somebody else has used this browser, or this user has logged out since.
+      // Another user has used this browser, or this user has logged out since.
       else if (!this.#isWanted) {
         await (await this.#subscription())?.unsubscribe();
         await this.#closeAll();
@@ -101,11 +101,13 @@ export class BrowserPush implements Follower {
       await this.#close(
         ({ room = '', seq = 0 }) => seq <= (this.#chat.rooms.get(room)?.summary.readSeq ?? -1),
       );
-      // The next start tries again.
+      // The next connection tries again.
     }).catch(() => {});
   }
 
-  /** With each drawing: when all is read, wherever that was, the icon of an installed site has no number any more. */
+  /**
+   * Called with each render. When all messages are read, on any device, the icon of an installed site loses its number.
+   */
   settle(): void {
     const { connection, list } = this.#chat;
     if (connection.state.kind !== 'ready') return;
@@ -115,17 +117,17 @@ export class BrowserPush implements Follower {
     if (unread === 0 && this.state === 'on') this.#clearNumber().catch(() => {});
   }
 
-  /** The session is over: what the notices say may be for somebody else's eyes by now. */
+  /** The session ended. The notifications are closed, because another user may see them. */
   ended(): void {
     this.#next(() => this.#closeAll()).catch(() => {});
   }
 
-  /** The messages of the room's notices are read now. */
+  /** Closes the room's notifications, because their messages are now read. */
   opened({ id }: Room): void {
     this.#close(({ room }) => room === id).catch(() => {});
   }
 
-  /** The room is no more, or not this user's any more. */
+  /** The room was deleted, or the user is no longer in it. */
   removed(room: Room): void {
     this.opened(room);
   }
@@ -151,8 +153,8 @@ export class BrowserPush implements Follower {
   }
 
   /**
-   * The chat server's worker; where that is on another origin, the one that the page names. A page may use only a worker of
-   * its own origin, and over TLS or on this machine alone.
+   * The chat server's worker, or the worker that the page names if the server is on another origin. A page may only use
+   * workers of its own origin, over TLS or on localhost.
    */
   get #worker(): { address: string; scope: string } | undefined {
     if (!('serviceWorker' in navigator)) return undefined;
@@ -161,7 +163,7 @@ export class BrowserPush implements Follower {
     const named = this.#host.getAttribute('worker');
     const address = named === null ? null : URL.parse(named, document.baseURI);
     if (address?.origin !== location.origin) return undefined;
-    // A scope of its own: the site may have a worker for its pages.
+    // A separate scope, because the site may have a worker for its pages.
     return { address: address.href, scope: new URL('php-chat/', address).href };
   }
 
@@ -171,7 +173,7 @@ export class BrowserPush implements Follower {
     return done.finally(() => this.#changed());
   }
 
-  /** Undefined before the worker is registered. The site may have a worker, and subscriptions, of its own. */
+  /** Returns undefined until our worker is registered. The site may have its own worker and subscriptions. */
   async #registration(): Promise<ServiceWorkerRegistration | undefined> {
     if (this.#worker === undefined) return undefined;
     const { address, scope } = this.#worker;
@@ -194,7 +196,7 @@ export class BrowserPush implements Follower {
     const { key } = (await answer.json()) as { key: string };
     const { pushManager } = registration;
     let subscription = await pushManager.getSubscription();
-    // It was made with a key that the site has replaced.
+    // The subscription was created with a key that the site has replaced.
     if (subscription !== null && keyOf(subscription) !== key) {
       await subscription.unsubscribe();
       subscription = null;
@@ -206,9 +208,9 @@ export class BrowserPush implements Follower {
     this.id = (await this.#chat.request('device:register', device)).id;
   }
 
-  /** Closes the notices about such messages. */
+  /** Closes the notifications of the messages that `isOver` matches. */
   async #close(isOver: (message: Partial<MessagePlace>) => boolean): Promise<void> {
-    // Much may be over at once.
+    // Many messages may become outdated at once, and share this request.
     this.#notices ??= this.#registration()
       .then((found) => found?.getNotifications() ?? [])
       .finally(() => {
@@ -220,14 +222,14 @@ export class BrowserPush implements Follower {
     }
   }
 
-  /** Also takes the number from the icon of an installed site. */
+  /** Also removes the number from the icon of an installed site. */
   async #closeAll(): Promise<void> {
     await this.#close(() => true);
     await this.#clearNumber();
   }
 
   async #clearNumber(): Promise<void> {
-    // Without this worker the number is the site's own.
+    // Without our worker, the number belongs to the site.
     if ((await this.#registration()) !== undefined) await navigator.clearAppBadge?.().catch(() => {});
   }
 
@@ -247,7 +249,7 @@ interface TrustedTypes {
 }
 let policy: ReturnType<TrustedTypes['createPolicy']> | undefined;
 
-/** The address of the worker, where the page asks for Trusted Types: its policy has to allow `php-chat`. */
+/** Converts the worker's address for pages with Trusted Types. The page's policy must allow `php-chat`. */
 function trusted(address: string): unknown {
   const { trustedTypes } = window as { trustedTypes?: TrustedTypes };
   if (trustedTypes === undefined) return address;
@@ -259,7 +261,7 @@ function trusted(address: string): unknown {
   }
 }
 
-/** Only an active worker can subscribe. */
+/** Waits until the worker is active, because only an active worker can subscribe. */
 function activated({ active, waiting, installing }: ServiceWorkerRegistration): Promise<void> {
   const worker = active ?? waiting ?? installing;
   return new Promise((resolve, reject) => {
@@ -272,13 +274,13 @@ function activated({ active, waiting, installing }: ServiceWorkerRegistration): 
   });
 }
 
-/** The public key of a subscription, as the server gives it. */
+/** Returns the public key of a subscription in the server's format (base64url). */
 function keyOf({ options: { applicationServerKey } }: PushSubscription): string {
   const bytes = String.fromCharCode(...new Uint8Array(applicationServerKey ?? new ArrayBuffer()));
   return btoa(bytes).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
 }
 
-/** As people call it, such as “Firefox, Windows”. */
+/** Returns a name for the list of devices, such as “Firefox, Windows”. */
 function browserName(): string {
   const { userAgent } = navigator;
   const of = (names: readonly (readonly [string, RegExp])[]) =>

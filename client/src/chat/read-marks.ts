@@ -2,10 +2,10 @@ import type { Connection } from '../connection/connection.ts';
 import { RequestError } from '../connection/connection-state.ts';
 import type { Room } from '../store/room.ts';
 
-/** At most one mark is sent in this time, in milliseconds. */
+/** At most one read marker is sent in this time. */
 const PAUSE_MS = 1000;
 
-/** Tells the server what was read. A mark that could not be sent goes over the next connection. */
+/** Sends read markers to the server. A marker that could not be sent is sent over the next connection. */
 export class ReadMarks {
   readonly #connection: Connection;
   readonly #rooms: ReadonlyMap<string, Room>;
@@ -17,7 +17,7 @@ export class ReadMarks {
     this.#rooms = rooms;
   }
 
-  /** Something was read, or can be told again. */
+  /** Called when a room was read, and on a new connection. */
   changed(): void {
     const wait = Math.max(0, this.#last + PAUSE_MS - performance.now());
     this.#timer ??= setTimeout(() => void this.#tell(), wait);
@@ -43,7 +43,7 @@ export class ReadMarks {
       room.summary = { ...room.summary, mentions: summary.mentions };
     } catch (error) {
       if (!(error instanceof RequestError)) throw error;
-      // Over the next connection it is tried again; what the server refuses for another cause stays as it is.
+      // Retried after the rate limit or a reconnect. Any other error is final.
       if (error.code === 'rate_limited') this.#last += error.retryAfterMs ?? PAUSE_MS;
       else if (this.#connection.state.kind === 'ready') room.marked = room.summary.readSeq;
     }

@@ -1,16 +1,16 @@
 import { flag, number, object, optional, text } from './form.ts';
 import type { Store } from './storage.ts';
 
-/** A recording without its sound. */
+/** The metadata of a recording. */
 export interface RecordingNote {
-  /** Where it is to be sent: a room, or a thread of it. */
+  /** The room or thread that the recording belongs to. */
   readonly place: string;
   readonly type: string;
-  /** Milliseconds. */
+  /** In milliseconds. */
   readonly duration: number;
-  /** How loud it is, twenty times a second, as digits: see peaks.ts. */
+  /** The loudness as 20 digits per second: see peaks.ts. */
   readonly levels: string;
-  /** The user has sent it, but the server may not have it yet. */
+  /** The user sent the recording, but the server may not have it yet. */
   readonly sent?: boolean | undefined;
 }
 
@@ -23,13 +23,13 @@ const noteForm = object<RecordingNote>({
 });
 
 const PARTS = 'parts';
-/** The last task of this page with its database. */
+/** The last database task of this page. */
 let last: Promise<unknown> = Promise.resolve();
 
 /**
- * The recordings of one user that the server does not have yet. Their notes are in the `Store`, so that nobody
- * waits for them; their sound is in a database of the browser, which goes with the `Store`. Without a database
- * they last as long as the page.
+ * One user's recordings that the server does not have yet. Their metadata is in the `Store`, so that it can be read
+ * without waiting. Their sound is in an IndexedDB database, which is deleted with the `Store`. Without a database,
+ * recordings last only as long as the page.
  */
 export class Recordings {
   readonly #store: Store;
@@ -38,7 +38,7 @@ export class Recordings {
     this.#store = store;
   }
 
-  /** By their ids. */
+  /** Returns the metadata by ID. */
   notes(): Map<string, RecordingNote> {
     const notes = this.#store.keys('voice/').map((key) => {
       return [key.slice('voice/'.length), this.#store.get(key, noteForm)] as const;
@@ -51,7 +51,7 @@ export class Recordings {
     if (note !== undefined) this.#note(id, { ...note, sent: true });
   }
 
-  /** Its sound; undefined if nothing of it is kept. */
+  /** Returns the sound, or undefined if no part of it is stored. */
   async sound(id: string): Promise<Blob | undefined> {
     const type = this.notes().get(id)?.type;
     if (type === undefined) return undefined;
@@ -60,20 +60,20 @@ export class Recordings {
   }
 
   /**
-   * Where it cannot be kept, it lasts as long as the page.
+   * Stores a part of the sound. If this fails, the recording lasts only as long as the page.
    *
-   * @param n - its place among the parts of that recording
-   * @param note - of the recording with this part
+   * @param n - the number of the part
+   * @param note - the metadata including this part
    */
   async add(id: string, n: number, part: Blob, note: RecordingNote): Promise<void> {
-    // No part can be heard without the first.
+    // No part can be played without the first.
     if (n === 1 || this.notes().has(id)) this.#note(id, note);
-    // Without a note nothing would find the sound again, or delete it for the next user.
+    // Without metadata, nothing would find the sound again, or delete it for the next user.
     if (!this.notes().has(id)) return;
     await this.#inParts('readwrite', (store) => store.put(part, [id, n])).catch(() => {});
   }
 
-  /** The note goes last: a page that is left before that finds it at its next start, and deletes the sound then. */
+  /** Deletes the metadata last. If the page is closed before that, the next start finds it and deletes the sound. */
   async delete(id: string): Promise<void> {
     this.sent(id);
     await this.#inParts('readwrite', (store) => store.delete(all(id))).catch(() => {});
@@ -84,7 +84,7 @@ export class Recordings {
     this.#store.set(`voice/${id}`, note);
   }
 
-  /** Tasks run one after the other: a part that is being added must not outlive the recording. */
+  /** Runs tasks one after the other, so that a part that is being added does not outlive a deleted recording. */
   #inParts<T>(mode: IDBTransactionMode, task: (store: IDBObjectStore) => IDBRequest<T>): Promise<T> {
     const result = last.then(() => this.#open(mode, task));
     last = result.catch(() => {});
@@ -101,7 +101,7 @@ export class Recordings {
       await done(work, 'complete');
       return request.result;
     } finally {
-      // Nothing may keep another tab from deleting it.
+      // An open database would prevent another tab from deleting it.
       database.close();
     }
   }

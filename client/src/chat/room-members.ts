@@ -6,24 +6,24 @@ import type { Follower } from './chat-listener.ts';
 
 const PAGE = 50;
 
-/** One of the two lists: who is here, and who is not. */
+/** One of the two lists: members who are online, or offline. */
 interface List {
   readonly members: Map<string, RoomMember>;
-  /** Where the next page begins; null when all are here, undefined before the first page. */
+  /** The cursor of the next page; null after the last page, undefined before the first. */
   next: string | null | undefined;
 }
 
-/** The people of whom events have told while an answer is awaited, which is older than they are. */
+/** Member changes received while a page request is in flight. They are newer than the page. */
 interface Newer {
-  /** All of them, or that they are gone. */
+  /** Members who changed or left, by ID. */
   readonly changed: Set<string>;
-  /** Only whether they are here: their role is in the answer. */
+  /** Members whose presence changed, by ID. Their role is in the response. */
   readonly present: Map<string, boolean>;
 }
 
 const empty = (): List => ({ members: new Map(), next: undefined });
 
-/** The members of a room, as far as they were asked for, kept up to date by events. */
+/** The loaded members of a room, kept up to date by events. */
 export class RoomMembers implements Follower {
   readonly #connection: Connection;
   readonly #tasks: Tasks;
@@ -33,9 +33,9 @@ export class RoomMembers implements Follower {
   readonly #away = empty();
   #found: { query: string; members: readonly RoomMember[] } | undefined;
   #wanted = '';
-  /** For each answer that is awaited. */
+  /** One entry for each request in flight. */
   readonly #awaited = new Set<Newer>();
-  /** Counts how often everything was asked for again: an answer to an earlier request no longer matters. */
+  /** Incremented by `ready`. Responses to earlier requests are ignored. */
   #turn = 0;
 
   constructor(connection: Connection, tasks: Tasks, room: Room, changed: () => void) {
@@ -46,8 +46,8 @@ export class RoomMembers implements Follower {
   }
 
   /**
-   * Asks for the people: at first, over a new connection, and when more has changed than events say. The former
-   * answer is shown until the new one comes, or as long as there is no connection.
+   * Loads the members: at first, on a new connection, and when an event does not contain all changes. The old lists are
+   * shown until the response arrives.
    */
   ready(): void {
     this.#turn++;
@@ -59,7 +59,9 @@ export class RoomMembers implements Follower {
     void this.find(this.#wanted);
   }
 
-  /** Sorted by name. Before the first page of all arrives, the answer to `room:join` says who is present. */
+  /**
+   * The members sorted by name. Before the first page arrives, the response to `room:join` determines who is online.
+   */
   list(present: boolean, lang: string): RoomMember[] {
     const { members, next } = present ? this.#here : this.#away;
     const { compare } = new Intl.Collator(lang, { numeric: true });
@@ -70,13 +72,13 @@ export class RoomMembers implements Follower {
     return known.sort((a, b) => compare(a.user.name, b.user.name) || (a.user.id < b.user.id ? -1 : 1));
   }
 
-  /** There is another page. */
+  /** Whether there is another page. */
   more(present: boolean): boolean {
     const { next } = present ? this.#here : this.#away;
     return next !== null && next !== undefined;
   }
 
-  /** The next page. */
+  /** Loads the next page. */
   async load(present: boolean): Promise<void> {
     const list = present ? this.#here : this.#away;
     const turn = this.#turn;
@@ -110,12 +112,15 @@ export class RoomMembers implements Follower {
     );
   }
 
-  /** The last query of `find`, once its answer has come. */
+  /** The results of the last `find`; undefined until the response arrives. */
   get found(): readonly RoomMember[] | undefined {
     return this.#found?.query === this.#wanted ? this.#found.members : undefined;
   }
 
-  /** Members with that at the beginning of a word of their name or id; older answers are dropped. */
+  /**
+   * Finds members by the beginning of their name, of a word in it, or of their ID. Responses to older queries are
+   * ignored.
+   */
   async find(query: string): Promise<void> {
     this.#wanted = query.trim();
     if (this.#wanted === '') {
@@ -163,7 +168,7 @@ export class RoomMembers implements Follower {
     }
   }
 
-  /** Somebody is in one of the lists. */
+  /** Whether the user is in one of the lists. */
   lists(id: string): boolean {
     return this.#known(id) !== undefined;
   }
@@ -172,7 +177,7 @@ export class RoomMembers implements Follower {
     return this.#here.members.get(id) ?? this.#away.members.get(id);
   }
 
-  /** Into the list where it belongs; undefined: into none. */
+  /** Moves a member to the right list, or removes the member if it is undefined. */
   #put(id: string, member: RoomMember | undefined): void {
     this.#here.members.delete(id);
     this.#away.members.delete(id);

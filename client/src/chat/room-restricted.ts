@@ -6,14 +6,14 @@ import type { Follower } from './chat-listener.ts';
 
 export type RestrictedUser = Answers['room:restricted']['users'][number];
 
-/** The people who are muted in a room or banned from it. The server names them only to people who decide about that. */
+/** The users who are muted in a room or banned from it. The server names them only to the room's moderators. */
 export class RoomRestricted implements Follower {
   readonly #connection: Connection;
   readonly #tasks: Tasks;
   readonly #room: Room;
   readonly #changed: () => void;
   #all: readonly RestrictedUser[] = [];
-  /** Something has changed since the first page was asked for. */
+  /** Whether something changed since the first page was requested. */
   #stale = false;
 
   constructor(connection: Connection, tasks: Tasks, room: Room, changed: () => void) {
@@ -24,8 +24,8 @@ export class RoomRestricted implements Follower {
   }
 
   /**
-   * Asks for them: at first, over a new connection, and when the user's rights have changed. Meanwhile it is asked only
-   * once more, however much changes.
+   * Loads the list: at first, on a new connection, and after changes. Changes while it loads cause only one further
+   * load.
    */
   ready(): void {
     this.#stale = true;
@@ -60,12 +60,12 @@ export class RoomRestricted implements Follower {
     return all;
   }
 
-  /** The user has muted or banned somebody, or lifted that. */
+  /** This user may have muted or banned a user, or lifted that. */
   restricted(): void {
     this.ready();
   }
 
-  /** A member who is gone may have been banned; of somebody who was banned, that may be over. */
+  /** A member who left may have been banned. A change of a listed user may mean that the ban ended. */
   members({ room, changed, partial }: MembersChange): void {
     const known = new Set(this.#all.map(({ user }) => user.id));
     const concerns = changed.some((change) => 'gone' in change || known.has(change.user.id));

@@ -4,30 +4,33 @@ import type { Tasks } from '../connection/tasks.ts';
 import type { Room } from '../store/room.ts';
 
 export interface RoomSyncPort {
-  /** Messages came with an answer, not as an event. */
+  /** Messages arrived in a response, not as an event. */
   arrived(room: Room, messages: readonly Message[]): void;
-  /** `isNew`: the user was no member before. */
+  /** `isNew`: the user was not a member before. */
   joined(room: Room, isNew: boolean): void;
-  /** There is no such room any more. */
+  /** The room was deleted, or the user may no longer read it. */
   gone(room: Room): void;
   loaded(count: number): void;
   changed(): void;
 }
 
-/** As far back as the "New" line is fetched page by page when a room is opened. */
+/**
+ * If the "New" line is further back than this many messages, the room opens as a window of the history. Otherwise all
+ * pages up to the line are loaded.
+ */
 const UNSEEN = 300;
-/** More missed changes than this are not fetched: the room begins again with its newest messages. */
+/** If more changes were missed, they are not fetched, and the room starts again with its newest messages. */
 const MISSED = 2000;
-/** Farther away than this, a message is shown in a window of its own. */
+/** A message further back than this is shown in a window of the history. */
 const NEAR = 150;
 const AROUND = 25;
 
-/** Keeps the rooms' timelines up to date: joins, asks for what was missed, fetches other pages. */
+/** Keeps the rooms' timelines up to date: joins rooms, fetches missed changes and loads other pages. */
 export class RoomSync {
   readonly #connection: Connection;
   readonly #tasks: Tasks;
   readonly #port: RoomSyncPort;
-  /** Rooms of which nothing that is known counts any more. */
+  /** Rooms whose messages in memory are no longer valid. */
   readonly #outdated = new Set<Room>();
 
   constructor(connection: Connection, tasks: Tasks, port: RoomSyncPort) {
@@ -36,7 +39,7 @@ export class RoomSync {
     this.#port = port;
   }
 
-  /** Nothing that is known of it counts any more. Of a room that is joined, what is shown stays until the answer is there. */
+  /** Discards the room's messages in memory. A joined room shows them until the response arrives. */
   async rejoin(room: Room): Promise<void> {
     this.#outdated.add(room);
     if (room.joined) await this.join(room);
@@ -66,15 +69,15 @@ export class RoomSync {
       this.#port.arrived(room, answer.messages);
       this.#port.joined(room, !summary.member);
     });
-    // It was read before that was said.
+    // The room was reset after the response was created.
     if (done && this.#outdated.has(room)) await this.join(room);
     else if (room.joined) await this.sync(room);
   }
 
-  /** Reads the newest messages of a public room without joining it. */
+  /** Loads the newest messages of a public room without joining it. */
   async look(room: Room): Promise<void> {
     await this.#once(`look at ${room.id}`, room, async (current) => {
-      // First the room: what is written between the answers counts as unknown.
+      // Request the room first, so that messages written between the two responses do not count as known.
       const answer = await this.#connection.request('read:mark', { room: room.id, seq: 0 });
       const page = await this.#connection.request('message:history', { room: room.id });
       if (!current() || !room.preview) return;
@@ -86,14 +89,14 @@ export class RoomSync {
     });
   }
 
-  /** The room is no longer shown. */
+  /** Leaves a room that is no longer shown. */
   leave(room: Room): void {
     room.joined = false;
-    // Should it fail, the connection is being lost, which says the same.
+    // If this fails, the connection is being lost, which has the same effect.
     this.#connection.request('room:leave', { room: room.id }).catch(() => {});
   }
 
-  /** Asks for what was missed, if anything was. */
+  /** Fetches missed changes, if there are any. */
   async sync(room: Room): Promise<void> {
     for (let since = room.timeline.syncFrom; since !== undefined; since = room.timeline.syncFrom) {
       const from = since;
@@ -113,7 +116,7 @@ export class RoomSync {
     if (room.joined && room.timeline.head === undefined) await this.join(room);
   }
 
-  /** The next older page. */
+  /** Loads the next older page. */
   async older(room: Room): Promise<void> {
     const { first: before, epoch, complete, head } = room.timeline;
     if (complete || head === undefined) return;
@@ -125,7 +128,7 @@ export class RoomSync {
     });
   }
 
-  /** The next newer page, where the list does not reach the end. */
+  /** Loads the next newer page, if the list does not reach the end. */
   async newer(room: Room): Promise<void> {
     const { last: after, epoch, attached } = room.timeline;
     if (attached) return;
@@ -136,14 +139,14 @@ export class RoomSync {
     });
   }
 
-  /** Brings that message into the list, wherever it is; false if it cannot be had. */
+  /** Loads the part of the history that contains a message. Returns false if it cannot be loaded. */
   async reach(room: Room, seq: number): Promise<boolean> {
     const { timeline } = room;
     const listed = () => seq >= timeline.first && seq <= timeline.last;
     if (listed()) return true;
     if (timeline.head === undefined) return false;
     if (seq < timeline.first && timeline.first - seq <= NEAR) return this.#backTo(room, seq);
-    // A message that came just now is at the end, or will be.
+    // A message that just arrived is at the end.
     if (!timeline.attached) {
       timeline.toEnd();
       if (listed()) return true;
@@ -162,7 +165,7 @@ export class RoomSync {
     return listed();
   }
 
-  /** Brings the place into the list where the "New" line stands, far back as a window. */
+  /** Loads the history at the "New" line, in a window if it is far back. */
   async unseen(room: Room): Promise<void> {
     const { newFrom, timeline } = room;
     if (newFrom !== undefined && timeline.head !== undefined && timeline.attached) {
@@ -173,7 +176,7 @@ export class RoomSync {
     this.#port.changed();
   }
 
-  /** An older message, for a quote. It is asked for once a connection. */
+  /** Fetches an older message for a quote, once per connection. */
   async askQuote(room: Room, seq: number): Promise<void> {
     const { epoch } = room.timeline;
     const name = `${seq} ${epoch}`;
@@ -190,7 +193,7 @@ export class RoomSync {
     });
   }
 
-  /** Older pages, until that message is in the list. */
+  /** Loads older pages until the message is in the list. */
   async #backTo(room: Room, seq: number): Promise<boolean> {
     while (room.timeline.first > seq && !room.timeline.complete) {
       const { first } = room.timeline;
@@ -200,7 +203,7 @@ export class RoomSync {
     return room.timeline.first <= seq;
   }
 
-  /** As `Tasks.once`; a room that cannot be read is gone. */
+  /** Like `Tasks.once`. A room that cannot be read is reported as gone. */
   async #once(name: string, room: Room, task: (current: () => boolean) => Promise<void>): Promise<boolean> {
     const done = await this.#tasks.once(name, task, ({ code }) => {
       if (code === 'unknown_room') this.#port.gone(room);

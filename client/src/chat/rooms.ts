@@ -7,34 +7,35 @@ import type { RoomRemoval } from './chat-listener.ts';
 export interface RoomsPort {
   /** Called when all rooms of the user are listed, if `session:ready` did not name them all. */
   listed?(): void;
-  /** It is in the list no more. */
+  /** The user is no longer in the room. */
   removed(room: Room, removal: RoomRemoval): void;
   changed(): void;
 }
 
-/** The most rooms that one answer of `room:list` holds. */
+/** The maximum number of rooms in a response to `room:list`. */
 const PAGE = 200;
-/** Lists one thing above the next where the server says no time. */
+/** The distance of positions between rooms without messages, since the server sends no time for them. */
 const STEP = 0.001;
 
 /**
- * All rooms that this client knows: one's own, and public ones that one may join. `session:ready` names the first
- * hundred; the rest of one's own is asked for at once, since each may have something unread, the public ones by page.
+ * All rooms that this client knows: the user's own rooms, and public rooms that the user may join. `session:ready`
+ * contains the first hundred. The user's other rooms are requested at once, since each may have unread messages. Public
+ * rooms are loaded page by page.
  */
 export class Rooms {
   readonly byId = new Map<string, Room>();
   readonly #connection: Connection;
   readonly #tasks: Tasks;
   readonly #port: RoomsPort;
-  /** Where the next page of the public rooms begins; null when all are here, undefined before the first page. */
+  /** The cursor of the next page of public rooms; null after the last page, undefined before the first. */
   #next: string | null | undefined = null;
   /** Whether all rooms of the user are listed. */
   whole = false;
   /** Unread messages in the user's own rooms that are not listed yet. */
   #unlisted: Totals = { unread: 0, mentions: 0 };
-  /** A room has become one's own since the server was asked where rooms without a message stand. */
+  /** The user joined a room since the order of rooms without messages was requested. */
   #unplaced = false;
-  /** How far the server's clock is ahead of this one. */
+  /** How far the server's clock is ahead of this one, in milliseconds. */
   #ahead = 0;
 
   constructor(connection: Connection, tasks: Tasks, port: RoomsPort) {
@@ -46,7 +47,8 @@ export class Rooms {
   /**
    * The user's own rooms, the newest message first.
    *
-   * @param opened - opening it makes the user a member: it counts as an own room before the server has said so
+   * @param opened - a room that the user joins by opening it; it counts as an own room before the server has confirmed
+   * that
    */
   own(opened?: Room): Room[] {
     return [...this.byId.values()]
@@ -54,7 +56,7 @@ export class Rooms {
       .sort((a, b) => b.at - a.at || (a.id < b.id ? -1 : 1));
   }
 
-  /** Public ones that one is not a member of, by name. */
+  /** Public rooms that the user is not a member of, by name. */
   others(lang: string, opened?: Room): Room[] {
     const { compare } = new Intl.Collator(lang, { numeric: true });
     return [...this.byId.values()]
@@ -62,7 +64,7 @@ export class Rooms {
       .sort((a, b) => compare(a.summary.name, b.summary.name));
   }
 
-  /** Sums over one's own rooms, but for muted ones. */
+  /** The totals of the user's own rooms that are not muted. */
   get totals(): Totals {
     let { unread, mentions } = this.#unlisted;
     for (const room of this.byId.values()) {
@@ -73,7 +75,7 @@ export class Rooms {
     return { unread, mentions };
   }
 
-  /** Over a new connection. */
+  /** Updates the list on a new connection. */
   ready({ rooms, more, totals, serverTime }: SessionReady): void {
     this.#ahead = serverTime - Date.now();
     // Other public rooms that were never opened are fetched again, page by page.
@@ -84,7 +86,7 @@ export class Rooms {
     this.#list(rooms, this.now, missing);
     this.#next = more ? undefined : null;
     this.whole = !more;
-    // Messages that were read here, but not yet reported to the server, are in both sums.
+    // Messages that were read here but not reported to the server yet are in both sums.
     const rest = (of: keyof Totals) =>
       Math.max(
         0,
@@ -100,12 +102,12 @@ export class Rooms {
     this.#unlisted = { unread: 0, mentions: 0 };
   }
 
-  /** There are public rooms that are not listed yet. */
+  /** Whether there are public rooms that are not listed yet. */
   get moreOthers(): boolean {
     return this.#next !== null;
   }
 
-  /** The next page of the public rooms. */
+  /** Loads the next page of public rooms. */
   async loadOthers(): Promise<void> {
     await this.#tasks.once('list others', async (current) => {
       if (this.#next === null) return;
@@ -118,7 +120,7 @@ export class Rooms {
     });
   }
 
-  /** Public rooms with that in their names, even if their page has not come. */
+  /** Loads public rooms whose name contains the query, even if their page has not been loaded. */
   async findOthers(query: string): Promise<void> {
     if (!this.moreOthers || query.trim() === '') return;
     await this.#tasks.once(`find others ${query}`, async (current) => {
@@ -129,14 +131,14 @@ export class Rooms {
     });
   }
 
-  /** Puts rooms without a message where the server has them: no other answer says where that is. */
+  /** Sorts rooms without messages as the server does. No other response contains their order. */
   async place(): Promise<void> {
     this.#unplaced = true;
     await this.#tasks.once('place', async (current) => {
       do {
         this.#unplaced = false;
-        // A room with a message that came while the answer was on its way stands above: the answer does not
-        // have it.
+        // A room that received a message during the request stays above, because the response does not contain the
+        // message.
         const from = this.now;
         const { rooms } = await this.#connection.request('room:list', { limit: PAGE });
         if (!current()) return;
@@ -146,14 +148,14 @@ export class Rooms {
     });
   }
 
-  /** A room as it is now, whether it is listed or not; `unknown_room` if there is none that one may read. */
+  /** Fetches the current state of a room, listed or not. Fails with `unknown_room` if the user may not read it. */
   async fetch(id: string): Promise<Room> {
-    // Marks nothing, and asks for no more than the right to read.
+    // This marker changes nothing and requires only the right to read.
     const answer = await this.#connection.request('read:mark', { room: id, seq: 0 });
     return this.put(answer.room);
   }
 
-  /** A room that is new, or known and now like this. */
+  /** Adds a room, or updates it if it is known. */
   put(summary: RoomSummary): Room {
     const at = summary.last?.sentAt;
     const known = this.byId.get(summary.id);
@@ -172,20 +174,20 @@ export class Rooms {
   }
 
   /**
-   * Fetches a direct room if a message of the other user has another name. The server sends no events with the name and
-   * presence of users whom this user may not find.
+   * Fetches a direct room if a message shows that the other user's name or presence is outdated. The server sends no
+   * events with the name and presence of users whom this user may not find.
    */
   heard({ id, summary }: Room, { id: user, name }: User): void {
     const other = summary.with;
     if (other?.id === user && (other.name !== name || summary.present === false)) this.#meet(id);
   }
 
-  /** Its newest message may be another one. */
+  /** Updates the room's position after its newest message may have changed. */
   moved(room: Room): void {
     room.at = room.summary.last?.sentAt ?? room.at;
   }
 
-  /** `readable`: a public room, which one may join again. */
+  /** `readable`: the room is public, so it stays listed, and the user may join it again. */
   removed(removal: RoomRemoval & { room: string; readable: boolean }): void {
     const room = this.byId.get(removal.room);
     if (room === undefined) return;
@@ -194,7 +196,7 @@ export class Rooms {
     this.#port.removed(room, removal);
   }
 
-  /** A room that was not listed yet, or of which more is to be known now. */
+  /** Fetches a room that is not listed yet, or whose data is outdated. */
   #meet(id: string): void {
     void this.#tasks.once(
       `meet ${id}`,
@@ -207,8 +209,10 @@ export class Rooms {
   }
 
   /**
-   * In the server's order, below what stands at `from`; where the last of them stands. A room without messages
-   * stands where the server has put it: below the rooms before it.
+   * Adds rooms in the server's order, below the position `from`. A room without messages goes just below the room
+   * before it.
+   *
+   * @returns the position of the last room
    */
   #list(summaries: readonly RoomSummary[], from: number, missing?: Set<string>): number {
     let above = from;
@@ -221,7 +225,7 @@ export class Rooms {
     return above;
   }
 
-  /** A room that was joined while the answer was on its way is one's own. */
+  /** Adds public rooms, except rooms that the user joined during the request. */
   #listOthers(rooms: readonly RoomSummary[]): void {
     this.#list(
       rooms.filter(({ id }) => this.byId.get(id)?.summary.member !== true),
@@ -229,12 +233,12 @@ export class Rooms {
     );
   }
 
-  /** By the server's clock. Where a room stands that is made now. */
+  /** The time of the server's clock. It is the position of a new room. */
   get now(): number {
     return Date.now() + this.#ahead;
   }
 
-  /** Rooms that `session:ready` did not name: other own rooms, and rooms that were listed before. */
+  /** Loads rooms that `session:ready` did not contain: other rooms of the user, and rooms that were listed before. */
   async #rest(more: boolean, missing: Set<string>): Promise<void> {
     if (more) {
       await this.#tasks.once('list own', async (current) => {

@@ -5,18 +5,18 @@ import type { Room } from '../store/room.ts';
 import { blank } from '../text/paste.ts';
 import type { Follower } from './chat-listener.ts';
 
-/** The pause after the last key before a search is sent, in milliseconds. */
+/** The delay after the last keystroke before a search is sent. */
 const PAUSE_MS = 250;
 const PAGE = 25;
-/** After so many empty pages the reader says whether to go on. */
+/** After this many empty pages, the user decides whether to continue. */
 const MOST_EMPTY = 5;
 
-/** Which messages are looked for, beside their text. */
+/** The filters besides the text. */
 export interface SearchFilters {
   readonly has?: 'pictures' | 'files' | 'links';
-  /** The id of the author. */
+  /** The author's user ID. */
   readonly from?: string;
-  /** In milliseconds since 1970: at this time or later, and before that one. */
+  /** Unix milliseconds: sent at `sentFrom` or later, and before `sentBefore`. */
   readonly sentFrom?: number;
   readonly sentBefore?: number;
 }
@@ -24,19 +24,19 @@ export interface SearchFilters {
 export interface SearchState {
   readonly query: string;
   readonly filters: SearchFilters;
-  /** Absent: in all rooms that one may read. */
+  /** Undefined: search all rooms that the user may read. */
   readonly room: string | undefined;
   /** Undefined until the first answer. */
   readonly messages: readonly Message[] | undefined;
-  /** There are older ones. */
+  /** Whether there are older hits. */
   readonly more: boolean;
   readonly busy: boolean;
   readonly error: RequestError | undefined;
 }
 
-/** Looks for messages. An answer to a question that is no longer asked is dropped. */
+/** Searches messages. Responses to earlier searches are ignored. */
 export class Search implements Follower {
-  /** Undefined while nothing is looked for. */
+  /** Undefined while there is no search. */
   state: SearchState | undefined;
   readonly #connection: Connection;
   readonly #changed: () => void;
@@ -49,7 +49,7 @@ export class Search implements Follower {
     this.#changed = changed;
   }
 
-  /** With every letter. A blank query without filters shows nothing. */
+  /** Called with each keystroke. A blank query without filters ends the search. */
   find(query: string, filters: SearchFilters, room: string | undefined): void {
     this.clear();
     if (blank(query) && Object.keys(filters).length === 0) return this.#changed();
@@ -58,7 +58,7 @@ export class Search implements Follower {
     this.#changed();
   }
 
-  /** The last request, which has failed, once more. */
+  /** Repeats the last request, which failed. */
   again(): void {
     void this.#ask();
   }
@@ -74,7 +74,7 @@ export class Search implements Follower {
     this.state = undefined;
   }
 
-  /** A message that may be among the results is another one now. */
+  /** Updates the hits after a message has changed. */
   message(message: Message): void {
     const { state } = this;
     if (state?.messages?.some(({ id }) => id === message.id) !== true) return;
@@ -84,14 +84,14 @@ export class Search implements Follower {
     this.state = { ...state, messages };
   }
 
-  /** The search is repeated; the former hits stay until its answer. */
+  /** Repeats the search. The old hits stay until the response arrives. */
   reset({ id }: Room): void {
     if (this.state?.messages?.some(({ room }) => room === id) !== true) return;
     this.#next = undefined;
     void this.#ask();
   }
 
-  /** Its hits go at once, also those that are on their way; the repeated search finds what one may still read. */
+  /** Removes the room's hits and repeats the search, also if a search is in progress. */
   removed({ id }: Room): void {
     const { state } = this;
     if (state === undefined) return;
@@ -111,7 +111,7 @@ export class Search implements Follower {
     try {
       const found: Message[] = [];
       let empty = 0;
-      // A page may be empty although there are older ones.
+      // A page may be empty although there are older hits.
       do {
         const { messages, next } = await this.#connection.request('message:search', {
           ...(blank(state.query) ? {} : { query: state.query }),
@@ -124,7 +124,7 @@ export class Search implements Follower {
         this.#next = next;
         found.push(...messages);
       } while (found.length === 0 && this.#next !== undefined && ++empty < MOST_EMPTY);
-      // Some of those that were known may have been changed or deleted meanwhile.
+      // Hits may have been changed or deleted during the request.
       const known = first ? [] : (this.state?.messages ?? []);
       this.#set({
         ...state,
@@ -137,7 +137,7 @@ export class Search implements Follower {
       if (!(error instanceof RequestError)) throw error;
       if (asked !== this.#asked) return;
       const before = this.state ?? state;
-      // Hits of a search that is repeated may not be there any more.
+      // Hits from before a repeated search may not exist any longer.
       this.#set({ ...before, messages: first ? undefined : before.messages, busy: false, error });
     }
   }

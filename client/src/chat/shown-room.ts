@@ -6,37 +6,43 @@ import type { Rooms } from './rooms.ts';
 import type { Store } from './storage.ts';
 
 export interface ShownRoomPort {
-  /** It is shown from now on. */
+  /** The room is now shown. */
   shown(room: Room): void;
-  /** The page wants a room that is missing, or that this user may not read. */
+  /** The room that the page requests does not exist, or the user may not read it. */
   unknown(id: string): void;
   changed(): void;
 }
 
-/** Which room is shown: the one that the user opens, and which one before, after a removal and after another login. */
+/** Decides which room is shown: at the start, when the user opens a room, after a removal and after another login. */
 export class ShownRoom {
   room: Room | undefined;
-  /** The user was banned from the room that was shown, or that the page begins with: that is said in its place. */
+  /** Set if the user was banned from the shown room, or from the room to start with. The ban is shown instead. */
   ban: (RoomRemoval & { readonly id: string; readonly name?: string }) | undefined;
-  /** Its newest message is in sight, and the page has the reader's attention. */
+  /** The room's newest message is in sight, and the page has the user's attention. */
   viewing = false;
-  /** The room that the page wants is shown alone: no other one takes its place. */
+  /** Whether the page shows only the room that it requests, and no replacement for it. */
   readonly single: () => boolean;
   readonly #list: Rooms;
   readonly #tasks: Tasks;
   readonly #port: ShownRoomPort;
-  /** The room the page wants opened; undefined once it was, or was found missing. */
+  /**
+   * The room that the page requests. Cleared when it is found missing or, without `single`, when the first room is
+   * shown.
+   */
   #wanted: string | undefined;
-  /** Its address alone names it: a public one is not joined for that. */
+  /** The room is named only by the page's address, so it is not joined if it is public. */
   readonly #byAddress: boolean;
-  /** New users begin with it, says the server. */
+  /** The room that the server names for new users. */
   #first: string | undefined;
   #user: string | undefined;
   #store: Store | undefined;
-  /** How often it is being asked whether there is a room to begin with, and the last one that was asked for. */
+  /** The number of lookups in progress for a room to start with, and the last room looked up. */
   #looking = 0;
   #lookedFor: string | undefined;
-  /** The room that was shown when all was hidden, and to whom: a user who is let in again goes on there. */
+  /**
+   * The user and the room that was shown when the chat was hidden. If the same user is admitted again, the room is
+   * shown again.
+   */
   #before: { readonly user: string | undefined; readonly room: string } | undefined;
 
   constructor(
@@ -55,12 +61,12 @@ export class ShownRoom {
     this.#port = port;
   }
 
-  /** No room is shown, and none is being looked for. */
+  /** Whether no room is shown or being looked up. */
   get none(): boolean {
     return this.room === undefined && this.#looking === 0;
   }
 
-  /** Over a new connection, for this user. */
+  /** A new connection of this user is ready. */
   ready(user: string, store: Store, first: string | undefined): void {
     this.#user = user;
     this.#store = store;
@@ -73,12 +79,15 @@ export class ShownRoom {
     this.viewing = false;
     room.keptUnread = false;
     room.newFrom = room.unread > 0 ? room.summary.readSeq + 1 : undefined;
-    // It is only what that page shows: other pages go on where they were.
+    // A single room concerns this page only. Other pages continue with the last room.
     if (!this.single()) this.#store?.set('room', room.id);
     this.#port.shown(room);
   }
 
-  /** Shows the room to begin with. */
+  /**
+   * Shows the first room: the room that the page requests, the last one shown, the server's room for new users, or the
+   * user's newest.
+   */
   begin(): void {
     if (this.ban !== undefined && !this.#list.byId.has(this.ban.id)) return;
     const before = this.#before?.user === this.#user ? this.#before?.room : undefined;
@@ -88,7 +97,7 @@ export class ShownRoom {
     for (const id of [this.#wanted, last]) {
       const room = this.#list.byId.get(id ?? '');
       if (room === undefined && id !== undefined) return void this.#lookFor(id);
-      // Users who have left a room are not taken back there.
+      // Users who left a room are not taken back to it.
       if (room !== undefined && (room.summary.member || id === this.#wanted)) return this.#beginWith(room);
     }
     if (single) return;
@@ -97,29 +106,29 @@ export class ShownRoom {
     this.#beginWith((left ? undefined : first) ?? this.#list.own()[0]);
   }
 
-  /** It has been joined. */
+  /** The user joined a room. */
   joined({ id }: Room): void {
     if (id === this.#first) this.#store?.delete('left');
   }
 
-  /** The user is in it no more. */
+  /** The user is no longer in a room. */
   removed({ id }: Room): void {
     if (this.#store?.get('room', text) === id) this.#store.delete('room');
-    // It would be opened, and so joined, for the next connection.
+    // Otherwise the next connection would open the room, and so join it.
     if (id === this.#first) this.#store?.set('left', id);
   }
 
-  /** Of a room that is not listed: its name, which may be another one now, is not known. */
+  /** The user is banned from a room that is not listed, so its current name is unknown. */
   banned(id: string, ban: RoomRemoval): void {
     if (id === this.#lookedFor && this.room === undefined) this.ban = { ...ban, id };
   }
 
-  /** Shows another one in place of a room that was removed, or a ban from it. */
+  /** Shows another room in place of a removed room, or the ban from it. */
   replace(ban?: ShownRoom['ban']): void {
     this.#clear();
     this.ban = ban;
     if (ban !== undefined) return;
-    // Not one that is only offered: joining it would make one a member.
+    // Only an own room, because opening another public room would make the user a member.
     if (!this.single()) this.#beginWith(this.#list.own()[0]);
   }
 
@@ -142,7 +151,7 @@ export class ShownRoom {
     this.show(room);
   }
 
-  /** A room to begin with that is not among those that are listed. */
+  /** Looks up a room to start with that is not listed. */
   async #lookFor(id: string): Promise<void> {
     this.#looking += 1;
     this.#lookedFor = id;
@@ -150,7 +159,7 @@ export class ShownRoom {
       `look for ${id}`,
       async () => void (await this.#list.fetch(id)),
       () => {
-        // Told once of the room that was shown last; the page may want the room again.
+        // The ban from the last room is shown once. A room that the page requests may be requested again.
         if (this.ban?.id === id) return void (id !== this.#wanted && this.#store?.delete('room'));
         if (id === this.#wanted) this.#port.unknown(id);
         else this.#store?.delete('room');

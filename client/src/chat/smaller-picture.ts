@@ -1,9 +1,12 @@
-/** A picture with more pixels on a side, or more bytes, is encoded again. */
+/** A picture with more pixels on a side, or with more bytes, is encoded again. */
 const MOST_SIDE = 2560;
 const MOST_BYTES = 2 * 1024 * 1024;
 const QUALITY = 0.88;
 
-/** The type that a picture of this type is encoded as. A GIF would lose that it moves, so it stays. */
+/**
+ * The type and file extension that each type is encoded as. GIFs are not encoded, because they would lose their
+ * animation.
+ */
 const BECOMES: Partial<Record<string, readonly [type: string, ending: string]>> = {
   'image/jpeg': ['image/jpeg', '.jpg'],
   'image/png': ['image/webp', '.webp'],
@@ -11,7 +14,10 @@ const BECOMES: Partial<Record<string, readonly [type: string, ending: string]>> 
   'image/avif': ['image/webp', '.webp'],
 };
 
-/** The file to send: for a large picture a smaller one, upright and without the place where it was taken. */
+/**
+ * Returns the file to send. A large picture is scaled down, turned upright and stripped of metadata such as its
+ * location.
+ */
 export async function smaller(bytes: Blob, name: string): Promise<{ bytes: Blob; name: string }> {
   const as = { bytes, name };
   const [type, ending] = BECOMES[bytes.type] ?? [];
@@ -30,7 +36,7 @@ export async function smaller(bytes: Blob, name: string): Promise<{ bytes: Blob;
   canvas.getContext('2d')?.drawImage(picture, 0, 0, canvas.width, canvas.height);
   picture.close();
   const made = await new Promise<Blob | null>((resolve) => canvas.toBlob(resolve, type, QUALITY));
-  // A browser that cannot write the type gives another one.
+  // If the browser cannot encode the type, it returns a different type.
   if (made === null || made.type !== type || (scale === 1 && made.size >= bytes.size)) return as;
   return { bytes: made, name: `${name.replace(/\.[^.]*$/, '')}${ending}` };
 }

@@ -1,9 +1,9 @@
 import type { Form } from './form.ts';
 
 /**
- * Values in the browser's storage, under a prefix for each server and user. Each value has a key, so that two
- * tabs never overwrite each other. Writing is synchronous, so that nothing is lost when a tab is closed. Larger things
- * are in a database of the browser with that prefix as its name: see recordings.ts.
+ * Values in the browser's storage, with a key prefix for each server and user. Each value has its own key, so that tabs
+ * do not overwrite each other's values. Writing is synchronous, so that nothing is lost when a tab closes. Larger data
+ * is in an IndexedDB database named by the prefix: see recordings.ts.
  */
 export class Store {
   readonly #prefix: string;
@@ -14,7 +14,7 @@ export class Store {
     this.#prefix = `${['php-chat', ...scope].map(encodeURIComponent).join('/')}/`;
   }
 
-  /** Undefined, too, if what is kept there has not that form. */
+  /** Returns undefined if the value is missing or does not have this form. */
   get<T>(key: string, form: Form<T>): T | undefined {
     try {
       const text = this.#storage.getItem(this.#prefix + key);
@@ -25,7 +25,7 @@ export class Store {
     }
   }
 
-  /** False when there is no room. */
+  /** Returns false if the storage is full. */
   set(key: string, value: unknown): boolean {
     try {
       this.#storage.setItem(this.#prefix + key, JSON.stringify(value));
@@ -52,13 +52,13 @@ export class Store {
     for (const key of this.keys(start)) this.delete(key);
   }
 
-  /** Deletes everything that is kept for this user, the database, too. */
+  /** Deletes all data of this user, including the database. */
   erase(): void {
     this.clear();
     eraseDatabase(this.#prefix);
   }
 
-  /** Deletes everything that is kept for all other users. Settings of all users have no `/` in their keys. */
+  /** Deletes the data of all other users. Keys of settings that all users share contain no `/`. */
   keepOnly(user: string): void {
     const own = encodeURIComponent(user);
     const others = new Set<string>();
@@ -71,25 +71,30 @@ export class Store {
     for (const other of others) eraseDatabase(`${this.#prefix}${other}/`);
   }
 
-  /** The database of this user. */
+  /** The name of this user's database. */
   get database(): string {
     return this.#prefix;
   }
 
-  /** Whether a `storage` event is about such a key; `null` means that the storage was cleared as a whole. */
+  /**
+   * Whether a `storage` event concerns keys that begin with `start`. A null key means that the whole storage was
+   * cleared.
+   */
   owns(key: string | null, start: string): boolean {
     return key === null || key.startsWith(this.#prefix + start);
   }
 }
 
-/** A browser that forbids databases has none. */
+/** A browser that forbids IndexedDB has no database to delete. */
 function eraseDatabase(name: string): void {
   try {
     indexedDB.deleteDatabase(name);
   } catch {}
 }
 
-/** The page's storage; where the browser forbids it (a sandboxed frame), memory, gone with the page. */
+/**
+ * Returns the page's storage. If the browser forbids it, as in a sandboxed frame, values last only as long as the page.
+ */
 export function browserStorage(): Storage {
   try {
     localStorage.getItem('');

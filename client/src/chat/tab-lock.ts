@@ -1,8 +1,8 @@
 import type { Alone } from './outbox.ts';
 
 /**
- * Lets in a single tab at a time, by Web Locks. Pages without TLS lack them, and sandboxed frames are refused:
- * there every tab sends, which costs requests and nothing else, since a message is known by its `clientId`.
+ * Runs a task in one tab at a time, with Web Locks. Pages without TLS have no locks, and sandboxed frames may not use
+ * them. Every tab sends there, which costs only requests, because the server recognises a duplicate by its `clientId`.
  */
 export function tabLock(scope: string): Alone {
   const locks = (navigator as Partial<Navigator>).locks;

@@ -14,23 +14,26 @@ interface Port {
   changed(): void;
 }
 
-/** A thread while it is shown: its first message, and its last replies without a gap. */
+/** A thread while it is shown: its root message, and its newest replies without a gap. */
 export class Thread implements Talk, Follower {
   readonly id: string;
   readonly room: Room;
   readonly number: number;
   newFrom: number | undefined;
   following = false;
-  /** It could not be read. */
+  /** The thread could not be loaded. */
   failed = false;
   readonly timeline: Talk['timeline'];
   readonly #port: Port;
   readonly #messages = new Map<number, Message>();
   #first: Message | undefined;
   #complete = false;
-  /** Counts beginnings: a page that was asked for earlier no longer fits. */
+  /** Incremented when the list starts again. Pages requested before that are ignored. */
   #epoch = 0;
-  /** The newest reply when the connection was lost: those that come over the next one may leave a gap. */
+  /**
+   * The newest reply when the connection was lost, or 0 after a reset. Replies over the next connection may leave a
+   * gap.
+   */
   #lost: number | undefined;
 
   constructor(room: Room, number: number, port: Port) {
@@ -67,7 +70,7 @@ export class Thread implements Talk, Follower {
     return this.#first?.seq;
   }
 
-  /** The message under which it is shown. */
+  /** The thread's root message. */
   get first(): Message | undefined {
     return this.#first === undefined ? undefined : this.#newest(this.#first);
   }
@@ -80,13 +83,13 @@ export class Thread implements Talk, Follower {
     return thread === this.number;
   }
 
-  /** Whether a message on its way is going to be a reply of it. */
+  /** Whether an unsent message will be a reply in this thread. */
   takes({ room, replyTo }: Pending): boolean {
     const replied = replyTo === undefined ? undefined : this.timeline.get(replyTo);
     return room === this.room.id && (replyTo === this.number || (replied !== undefined && this.has(replied)));
   }
 
-  /** Reads it from its end. */
+  /** Loads the newest replies. */
   async load(): Promise<void> {
     this.failed = false;
     const { connection, tasks } = this.#port;
@@ -104,7 +107,7 @@ export class Thread implements Talk, Follower {
     if (done) this.#port.changed();
   }
 
-  /** The next older page. */
+  /** Loads the next older page. */
   async older(): Promise<void> {
     if (this.#complete || this.#first === undefined) return;
     const [before, epoch] = [this.timeline.first, this.#epoch];
@@ -119,7 +122,7 @@ export class Thread implements Talk, Follower {
     if (done) changed();
   }
 
-  /** Older pages, until that message is in the list; false if it is none of this thread. */
+  /** Loads older pages until the message is in the list. Returns false if it is not in this thread. */
   async reach(seq: number): Promise<boolean> {
     while (this.timeline.first > seq && !this.#complete) {
       const { first } = this.timeline;
@@ -138,7 +141,7 @@ export class Thread implements Talk, Follower {
     this.following = following;
   }
 
-  // As a follower of what happens
+  // Events of the chat
 
   ready(): void {
     void this.load();
@@ -186,7 +189,7 @@ export class Thread implements Talk, Follower {
     for (const message of messages) this.#put(message);
   }
 
-  /** Where the last so many messages of others begin. */
+  /** Returns the `seq` of the first of the last `count` messages by other users. */
   #newIn(messages: readonly Message[], count = this.counts?.new ?? 0): number | undefined {
     if (count === 0) return undefined;
     const others = messages.filter(
@@ -209,7 +212,10 @@ export class Thread implements Talk, Follower {
     return seq === this.#first?.seq ? this.#first : this.#messages.get(seq);
   }
 
-  /** The room may know of changes that have come while there was no connection. */
+  /**
+   * Returns the room's copy of a message if it is newer. The room may have received changes that the thread missed
+   * while offline.
+   */
   #newest(message: Message): Message {
     const other = this.room.timeline.get(message.seq);
     return other !== undefined && other.rev > message.rev ? other : message;

@@ -1,4 +1,4 @@
-/** The zone of the browser as IANA names it; undefined where the browser does not know it, and says `Etc/Unknown`. */
+/** The browser's time zone as an IANA name, or undefined if the browser reports `Etc/Unknown`. */
 export function ownZone(): string | undefined {
   const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
   return timeZone === 'Etc/Unknown' ? undefined : timeZone;

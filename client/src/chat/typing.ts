@@ -1,13 +1,13 @@
 import type { Connection } from '../connection/connection.ts';
 
-/** The event is repeated this often, in milliseconds, as long as the user types. */
+/** While the user types, the event is repeated after this time. */
 const REPEAT_MS = 3000;
 const STOP_MS = 5000;
 
-/** Says that this user is typing. */
+/** Sends this user's typing events. */
 export class OwnTyping {
   readonly #connection: Connection;
-  /** Where the others believe that one types, and when they were told so. */
+  /** The room in which other users see this user typing, and the time of the last event. */
   #told: { room: string; at: number } | undefined;
   #ends: ReturnType<typeof setTimeout> | undefined;
 
@@ -15,7 +15,7 @@ export class OwnTyping {
     this.#connection = connection;
   }
 
-  /** Something was typed in that room. */
+  /** Called with each change of the text. */
   typed(room: string): void {
     if (this.#told !== undefined && this.#told.room !== room) this.stop();
     clearTimeout(this.#ends);
@@ -25,7 +25,7 @@ export class OwnTyping {
     this.#tell(room, true);
   }
 
-  /** After a pause, when the field loses the focus, and when the message is sent. */
+  /** Called after a pause, when the field loses the focus, and when the message is sent. */
   stop(): void {
     clearTimeout(this.#ends);
     if (this.#told === undefined) return;
@@ -34,7 +34,7 @@ export class OwnTyping {
     this.#tell(room, false);
   }
 
-  /** The connection is gone, and what the others believe with it. */
+  /** The connection is lost, and the server no longer shows this user as typing. */
   forget(): void {
     clearTimeout(this.#ends);
     this.#told = undefined;
@@ -42,7 +42,7 @@ export class OwnTyping {
 
   #tell(room: string, typing: boolean): void {
     if (this.#connection.state.kind !== 'ready') return;
-    // Not worth a second attempt: it is over by then.
+    // Not retried, because the event would be outdated.
     this.#connection.request('typing:set', { room, typing }).catch(() => {});
   }
 }

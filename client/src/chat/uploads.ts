@@ -3,41 +3,46 @@ import { unseen } from '../../../server/wire/file-names.ts';
 import { newId } from './outbox.ts';
 import { smaller } from './smaller-picture.ts';
 
-/** The most uploads at once: they share the line. */
+/** The maximum number of parallel uploads, because they share the bandwidth. */
 const AT_ONCE = 2;
-/** A server that neither takes more nor answers for so long does so no more. */
+/** An upload without progress or response for this long is aborted. */
 const HANGS_MS = 60_000;
 
-/** Why a file is not there: it would be refused, was refused, did not arrive, or waits for room in a message. */
+/**
+ * Why a file is not uploaded. The server would reject or has rejected it, it did not arrive, or the message has no
+ * space for it.
+ */
 export type UploadProblem = 'tooLarge' | 'type' | 'limit' | 'damaged' | 'failed' | 'busy' | 'tooMany';
 
-/** A voice message as its author knows it. */
+/** The data of a voice message that its author's client measures. */
 export interface VoiceNote {
-  /** Milliseconds. */
+  /** In milliseconds. */
   readonly duration: number;
-  /** Its loudness: see the protocol. */
+  /** The loudness: see docs/protocol.md. */
   readonly peaks: string;
 }
 
-/** A file on its way to the server, or there. */
+/** A file that is being uploaded or was uploaded. */
 export interface Upload {
   readonly key: string;
   readonly room: string;
   readonly name: string;
   readonly type: string;
   readonly size: number;
-  /** The bytes to send; absent after a reload of the page. */
+  /** The bytes to send; undefined after a reload of the page. */
   readonly source: Blob | undefined;
-  /** Of a voice message. */
+  /** Set for a voice message. */
   readonly voice?: VoiceNote | undefined;
   /** From 0 to 1. */
   progress: number;
   problem: UploadProblem | undefined;
-  /** The file as the server has stored it. */
+  /** The stored file, as the server describes it. */
   stored: MessageFile | undefined;
 }
 
-/** Refusals that another try does not change, or not at once: by status, which a proxy may send too, and by code. */
+/**
+ * Errors that a retry does not fix, or not at once, by error code and by HTTP status. A proxy may also send the status.
+ */
 const REFUSED: Partial<Record<number | string, UploadProblem>> = {
   413: 'tooLarge',
   415: 'type',
@@ -46,7 +51,7 @@ const REFUSED: Partial<Record<number | string, UploadProblem>> = {
   file_damaged: 'damaged',
 };
 
-/** Uploads files, a few at a time, and tells what becomes of them. */
+/** Uploads files, a few at a time, and reports their progress. */
 export class Uploads {
   readonly #server: string;
   readonly #isConnected: () => boolean;
@@ -57,8 +62,8 @@ export class Uploads {
   #paused = false;
 
   /**
-   * @param server - its address, with a slash at the end
-   * @param isConnected - without a connection nothing is tried: what has begun waits for the next one
+   * @param server - the server's address with a trailing slash
+   * @param isConnected - nothing is uploaded while this is false; interrupted uploads wait for the next connection
    */
   constructor(server: string, isConnected: () => boolean) {
     this.#server = server;
@@ -69,15 +74,16 @@ export class Uploads {
     return this.#all.get(key);
   }
 
-  /** Is called with each that goes on, ends, fails or is cancelled, until the returned function is called. */
+  /** Calls `listener` when an upload progresses, ends, fails or is cancelled, until the returned function is called. */
   follow(listener: (upload: Upload) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
   /**
-   * @param most - bytes of one file
-   * @param over - the key and the sound of a voice message, or a problem, such as that the message has no room for the file
+   * @param most - the maximum bytes of one file
+   * @param over - the key and data of a voice message, or a problem, for example that the message has no space for the
+   * file
    */
   add(
     room: string,
@@ -98,13 +104,13 @@ export class Uploads {
       ...over,
     };
     this.#all.set(upload.key, upload);
-    // A picture may get smaller before it is sent.
+    // A picture may be scaled down before it is sent.
     if (file.size > most && !file.type.startsWith('image/')) upload.problem = 'tooLarge';
     if (upload.problem === undefined) this.#enqueue(upload);
     return upload;
   }
 
-  /** An upload from before the page was loaded. */
+  /** Adds an upload from before the page was reloaded. */
   restore(upload: Upload): void {
     this.#all.set(upload.key, upload);
   }
@@ -127,7 +133,7 @@ export class Uploads {
     this.#tell(cancelled);
   }
 
-  /** The session may be over: what is on its way begins again when the user is back. */
+  /** Interrupts the uploads, because the session may be over. They start again after `resume`. */
   pause(): void {
     this.#paused = true;
     const begun = [...this.#running];
@@ -138,13 +144,13 @@ export class Uploads {
     this.#waiting.unshift(...cut);
   }
 
-  /** There is a connection again. */
+  /** Continues on a new connection. */
   resume(): void {
     this.#paused = false;
     this.#next();
   }
 
-  /** Another user comes, or none. */
+  /** Cancels all uploads when the user changes or logs out. */
   clear(): void {
     for (const key of [...this.#all.keys()]) this.cancel(key);
   }
@@ -161,7 +167,7 @@ export class Uploads {
     const abort = new AbortController();
     this.#running.set(upload.key, abort);
     void this.#run(upload, abort.signal).finally(() => {
-      // After a pause it may be on its way again.
+      // After a pause the upload may be running again.
       if (this.#running.get(upload.key) === abort) this.#running.delete(upload.key);
       this.#next();
       if (!abort.signal.aborted) this.#tell(upload);
@@ -183,7 +189,7 @@ export class Uploads {
     } else upload.problem = REFUSED[code] ?? REFUSED[status] ?? 'failed';
   }
 
-  /** Only `XMLHttpRequest` says how much has been sent. */
+  /** Uses `XMLHttpRequest`, because only it reports upload progress. */
   #send(
     upload: Upload,
     { bytes, name }: { bytes: Blob; name: string },
@@ -196,7 +202,7 @@ export class Uploads {
       request.open('POST', `${this.#server}files?${query}`);
       request.withCredentials = true;
       request.responseType = 'json';
-      // The server looks at the bytes alone.
+      // The server detects the type from the bytes alone.
       request.setRequestHeader('Content-Type', 'application/octet-stream');
       let timer: ReturnType<typeof setTimeout>;
       const goesOn = () => {
