@@ -10,12 +10,12 @@ export type Ended = EndReason | 'unauthorized';
 export type Ready = Parameters<ServerToClient['session:ready']>[0];
 
 export type ConnectionState =
-  /** The first attempts, without any answer yet. */
+  /** The first attempt, without a response yet. */
   | { readonly kind: 'connecting'; readonly since: number }
-  /** The session seems over. The view stays empty until it is known whether the session was only renewed. */
+  /** The session seems over. The view stays empty until it is clear whether the session was only renewed. */
   | { readonly kind: 'checking'; readonly since: number; readonly user: User | undefined }
   | { readonly kind: 'ready' }
-  /** `retryAt` is in the past while an attempt is under way. `first`: there was no connection since `start`. */
+  /** `retryAt` is in the past during an attempt. `first`: there was no connection since `start`. */
   | {
       readonly kind: 'lost';
       readonly cause: 'network' | 'store' | 'many';
@@ -24,7 +24,7 @@ export type ConnectionState =
       readonly first: boolean;
     }
   | { readonly kind: 'refused'; readonly cause: 'origin' | 'invalid' | 'banned' }
-  /** `loginUrl`: where the server says that one logs in. */
+  /** `loginUrl`: the login page that the server names. */
   | {
       readonly kind: 'ended';
       readonly reason: Ended;
@@ -35,20 +35,20 @@ export type ConnectionState =
 export interface ConnectionListener {
   state(state: ConnectionState): void;
   ready(ready: Ready): void;
-  /** The session may be over: nothing may be shown until `ready`. */
+  /** The session may be over. Nothing may be shown until `ready`. */
   hide(): void;
-  /** This user has logged out for good: the server has said so, or the page takes the chat away. Nothing kept may stay. */
+  /** The user logged out, or another user logged in. All stored data of the user must be deleted. */
   over(user: User): void;
 }
 
-/** Handles each event of the server, except for those of the session, which the connection handles. */
+/** Handlers of all server events, except the session events that the connection handles. */
 export type ServerEvents = Omit<ServerToClient, 'session:ready' | 'session:ended'>;
 
-/** Why a request was not carried out: a code of the protocol; `offline` and `timeout`, which is the end of a connection. */
+/** A failed request. `code` is a code of the protocol, `offline`, or `timeout`, which also ends the connection. */
 export class RequestError extends Error {
   readonly code: string;
   readonly retryAfterMs: number | undefined;
-  /** With `conflict` of an edit: the message as it is now. */
+  /** The current message, if an edit failed with `conflict`. */
   readonly current: Message | undefined;
 
   constructor(code: string, { retryAfterMs, current }: Partial<RequestFailure> = {}) {

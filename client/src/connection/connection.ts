@@ -20,56 +20,65 @@ import { type Closing, Socket } from './socket.ts';
 
 export type RequestOf<E extends RequestName> = Parameters<ClientToServer[E]>[0];
 
-/** PHP's answer with a renewed cookie may still be on its way: so long, and so often, one tries to be let in again. */
+/**
+ * PHP's response with a renewed cookie may still be in flight, so authentication is retried for this time, after these
+ * delays.
+ */
 const RESUME_MS = 5000;
 const RESUME_PAUSES = [50, 250, 500, 1000];
-/** After this it is said that the session has ended, whatever becomes of the other attempts. */
+/** After this time the view shows the end of the session, while the retries continue. */
 const CARD_MS = 1000;
-/** A request that has no answer by then is lost, and the connection with it. */
+/** A request without a response in this time has failed, and the connection counts as lost. */
 const REQUEST_MS = 10_000;
-/** From opening a connection until the server says who one is. */
+/** The timeout from opening a connection until `session:ready`. */
 const ATTEMPT_MS = 12_000;
-/** Whether the connection still lives, asked when somebody looks at the page again. */
+/** The timeout of the check whether the connection still works, when the user returns to the page. */
 const PROBE_MS = 3000;
-/** If something came from the server so recently, it need not be asked. */
+/** If the server sent something this recently, the check is not needed. */
 const HEARD_MS = 1000;
-/** A timer that comes later than this was asleep with the machine. */
+/** If a tick is more than `ASLEEP_MS` late, the machine was asleep. */
 const TICK_MS = 2000;
 const ASLEEP_MS = 8000;
-/** Between two looks at a session that had ended. */
+/** The minimum time between two checks for a new session after the end of one. */
 const LOOK_MS = 2000;
-/** A request of the user waits for a connection this many milliseconds. */
+/** A user's request waits this long for a connection. */
 const CONNECTING_MS = 10_000;
-/** After these, one may be let in again without doing anything in this page. */
+/** After these endings, the user may be admitted again without an action in this page. */
 const returning: ReadonlySet<Ended> = new Set(['unauthorized', 'logout', 'expired', 'invalid']);
 
-/** The one socket, and what is tried when it breaks. */
+/** Owns the socket, reconnects it, and checks whether a lost session is still valid. */
 export class Connection {
   readonly #server: string;
   readonly #listener: ConnectionListener;
   readonly #socket: Socket;
   #first: 'websocket' | 'polling' = 'websocket';
   #state: ConnectionState = { kind: 'connecting', since: Date.now() };
-  /** The next attempt. */
+  /** The timer of the next attempt. */
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** The attempt that is under way, without any answer yet. */
+  /** The attempt in progress, which has no response yet. */
   #attempt: { readonly began: number; readonly ends: ReturnType<typeof setTimeout> } | undefined;
   #failures = 0;
-  /** How many things that the user has asked for wait for a connection that is tried for. */
+  /** The number of user requests that wait in `connected`. */
   #wanted = 0;
-  /** The tasks that wait for a connection. */
+  /** Callers of `ready` that wait for a connection. */
   readonly #waiting = new Set<{ resolve(): void; reject(error: RequestError): void }>();
-  /** The origin seems to be refused, which cannot be told for certain: tried again when somebody looks. */
+  /**
+   * The server probably refuses the page's origin, but this cannot be verified. Retried when the user returns to the
+   * page.
+   */
   #unwelcome = false;
   #user: User | undefined;
   #begun = Date.now();
   #lostAt: number | undefined;
-  /** The session seems over: how often it was tried to be let in again, and when it is said. */
+  /**
+   * Set while the session seems over and authentication is retried: the reason, the end of the retries and their
+   * number.
+   */
   #resume: { readonly reason: Ended; readonly until: number; tries: number } | undefined;
   #card: ReturnType<typeof setTimeout> | undefined;
-  /** The end of a session that was said, while the same user may still be let in again. */
+  /** The session end that was reported, while the same user may still be admitted again. */
   #said: { readonly reason: Ended; readonly user: User | undefined } | undefined;
-  /** Looking for a new session after one has ended; nothing of it is shown. */
+  /** Whether the client is checking for a new session after the end of one. The view does not show this. */
   #looking = false;
   #lookedAt = 0;
   #loginUrl: string | undefined;
@@ -87,7 +96,7 @@ export class Connection {
       'session:ended': ({ reason }) => this.#over(reason),
     };
     this.#socket = new Socket(server, REQUEST_MS, {
-      // Types cannot follow a name from the table to its payload; other names are of a newer server.
+      // The types cannot link an event's name to its payload. Unknown names come from a newer server and are ignored.
       event: (name, payload) =>
         (all as Partial<Record<string, (payload: never) => void>>)[name]?.(payload as never),
       heard: () => {
@@ -118,14 +127,15 @@ export class Connection {
     clearInterval(this.#ticks);
     this.#stopWaiting();
     this.#close();
-    // The page has heard that the session has ended, and takes the chat away for that.
+    // If the session has ended, the page may remove the chat for that reason. The end is then final.
     this.#certain();
   }
 
   /**
-   * As soon as there is a connection.
+   * Resolves when there is a connection.
    *
-   * @param next - over that of the next user, too: else it is `offline` once a session has ended
+   * @param next - also wait for the next user's connection; otherwise it fails with `offline` once the session has
+   * ended
    */
   ready(next = false): Promise<void> {
     const { kind } = this.#state;
@@ -134,7 +144,7 @@ export class Connection {
     return new Promise((resolve, reject) => this.#waiting.add({ resolve, reject }));
   }
 
-  /** As soon as there is a connection, which is tried for at once and again; `offline` where none comes. */
+  /** Resolves when there is a connection. Tries to connect at once, and fails with `offline` after `CONNECTING_MS`. */
   async connected(): Promise<void> {
     const { promise, reject } = Promise.withResolvers<never>();
     const timer = setTimeout(() => reject(new RequestError('offline')), CONNECTING_MS);
@@ -146,18 +156,18 @@ export class Connection {
     });
   }
 
-  /** Ends the pause between two attempts. */
+  /** Connects now instead of waiting for the next attempt. */
   tryNow(): void {
     if (this.#state.kind !== 'lost' && !this.#unwelcome) return;
     if (this.#attempt !== undefined) {
-      // An attempt that hangs since before the network came back would go on hanging.
+      // An attempt that began before the network came back may hang, so a new one is started.
       if (Date.now() - this.#attempt.began < PROBE_MS) return;
       this.#socket.disconnect();
     }
     this.#connect();
   }
 
-  /** Somebody looks at the page again, or the network or the machine is back. */
+  /** Called when the user returns to the page, or when the network or the machine is back. */
   wake(): void {
     const { kind } = this.#state;
     if (kind === 'ready') void this.#probe();
@@ -165,7 +175,10 @@ export class Connection {
     else this.tryNow();
   }
 
-  /** Never kept for later: it would be sent before the rooms are joined again. */
+  /**
+   * Sends a request. Fails with `offline` instead of queueing it, because it would be sent before the rooms are joined
+   * again.
+   */
   async request<E extends RequestName>(
     name: E,
     payload: RequestOf<E>,
@@ -177,14 +190,14 @@ export class Connection {
       if (error.code === 'timeout') this.#unanswered(sent);
       throw error;
     });
-    // Types cannot follow the name through to the answer.
+    // The types cannot link a request's name to its response.
     const answered = answer as Answer<Answers[E]>;
     if (!answered.ok) throw new RequestError(answered.error.code, answered.error);
     return answered.data;
   }
 
   #ready(ready: Ready): void {
-    // The first word of a connection that was given up meanwhile.
+    // The attempt that this event belongs to was given up.
     if (this.#attempt === undefined) return;
     if (this.#user !== undefined && this.#user.id !== ready.user.id) return this.#end('user_changed');
     this.#reset();
@@ -203,8 +216,8 @@ export class Connection {
 
   #closed(how: Closing): void {
     this.#settled();
-    // The other way first the next time. A transport that hangs does not fail, so that no other would be
-    // tried after it. A proxy may also accept a WebSocket and close it at once.
+    // Use the other transport first next time. A transport that hangs does not fail, so the other one would never be
+    // tried. A proxy may also accept a WebSocket and close it at once.
     if (how === 'hung' || how === 'unopened')
       this.#first = this.#first === 'polling' ? 'websocket' : 'polling';
     if (how === 'hung' || how === 'failed') this.#refused({});
@@ -236,8 +249,8 @@ export class Connection {
   }
 
   /**
-   * Hides everything at once, and tries for a while to be let in again with the cookie that is held then. A
-   * user who was never let in has nothing to go on with: the server has looked twice for the session.
+   * Hides everything at once, and retries for a while with the current cookie. There is no retry for a user who was
+   * never admitted, because the server already looked up the session twice.
    */
   #check(reason: Ended): void {
     if (this.#resume !== undefined) {
@@ -254,9 +267,9 @@ export class Connection {
   }
 
   /**
-   * Tries once more; the last attempt is when the time is over.
+   * Schedules the next retry, and the last one for the end of the time.
    *
-   * @param isOver - whether the server has said so to the attempt before, or that one has not reached it
+   * @param isOver - whether the server confirmed the end in the last attempt
    */
   #tryAgain(isOver = false): void {
     if (this.#resume === undefined) return;
@@ -280,8 +293,8 @@ export class Connection {
     if (this.#unwelcome) return;
     const first = this.#user === undefined;
     this.#lostAt ??= first ? this.#begun : Date.now();
-    // From 1 s to 30 s, spread: after a restart of the server everybody comes back. It does not grow while somebody waits
-    // for a connection, which they do for some seconds only.
+    // 1 to 30 seconds at random, because all clients reconnect after a restart of the server. The delay does not grow
+    // while a user's request waits, which lasts at most `CONNECTING_MS`.
     const doubled = this.#wanted > 0 ? 0 : this.#failures;
     const pause = Math.max(atLeast, Math.min(15_000, 1000 * 2 ** doubled) * (1 + Math.random()));
     this.#failures++;
@@ -289,7 +302,7 @@ export class Connection {
     this.#schedule(pause);
   }
 
-  /** A server that does not answer is lost, even where the connection to it still stands. */
+  /** Treats the connection as lost after an unanswered request, even if the socket is still open. */
   #unanswered(since: number): void {
     this.#lostAt = since;
     this.#socket.disconnect();
@@ -299,24 +312,27 @@ export class Connection {
   async #probe(): Promise<void> {
     if (this.#probing || Date.now() - this.#heardAt < HEARD_MS) return;
     this.#probing = true;
-    // Any answer will do, and none is what `request` sees to.
+    // Any response is enough. `request` handles a missing one.
     await this.request('room:list', { limit: 1 }, PROBE_MS).catch(() => {});
     this.#probing = false;
   }
 
-  /** After the end of a session somebody may have logged in again, in another tab. */
+  /** Checks for a new session after the end of one. The user may have logged in again in another tab. */
   #look(): void {
     const { state } = this;
     if (state.kind !== 'ended' || !returning.has(state.reason)) return;
     if (this.#resume !== undefined || this.#looking || Date.now() - this.#lookedAt < LOOK_MS) return;
     this.#looking = true;
     this.#lookedAt = Date.now();
-    // The next user begins with an empty chat.
+    // The next user starts with an empty chat.
     this.#user = undefined;
     this.#connect();
   }
 
-  /** Timers do not run while the machine sleeps; those of a hidden page are late, too, but nobody looks at it. */
+  /**
+   * Detects that the machine was asleep, because timers do not run then. A hidden page is ignored, because its timers
+   * are also late.
+   */
   #tick(): void {
     const late = Date.now() - this.#ticked > TICK_MS + ASLEEP_MS;
     this.#ticked = Date.now();
@@ -327,10 +343,10 @@ export class Connection {
     const lostAt = this.#lostAt;
     const verdict = await import('./origin-probe.ts').then(
       ({ causeOfRefusal }) => causeOfRefusal(this.#server),
-      // Not even that can be had from the server.
+      // The server did not deliver the code of the probe either.
       () => ({ kind: 'no' }) as const,
     );
-    // There may have been a connection meanwhile, which was lost for another reason.
+    // The connection may have been restored and lost again for another reason.
     if (verdict.kind === 'no' || this.#state.kind !== 'lost' || this.#lostAt !== lostAt) return;
     if (verdict.kind === 'limited') {
       if (this.#attempt === undefined) this.#retry('many', verdict.retryAfterMs);
@@ -351,18 +367,18 @@ export class Connection {
     if (isCertain) this.#certain();
   }
 
-  /** Says that the session has ended, perhaps while it is still tried to be let in again. */
+  /** Reports the end of the session, possibly while retries continue. */
   #say(reason: Ended): void {
     const user = this.#user;
     this.#said = { reason, user };
     this.#enter({ kind: 'ended', reason, user, loginUrl: this.#loginUrl });
   }
 
-  /** No session follows the one whose end was said. */
+  /** The reported session end is final. After a logout or a change of user, the user's data is deleted. */
   #certain(): void {
     const said = this.#said;
     this.#said = undefined;
-    // Privacy outranks unsent text: the next user of this browser must not find it.
+    // Privacy is more important than unsent text, so the next user of this browser must not find it.
     if (said?.user !== undefined && (said.reason === 'logout' || said.reason === 'user_changed'))
       this.#listener.over(said.user);
   }
@@ -383,19 +399,19 @@ export class Connection {
     if (this.#state.kind === 'lost') this.#enter({ ...this.#state, retryAt: Date.now() });
     this.#settled();
     this.#attempt = { began: Date.now(), ends: setTimeout(() => this.#abandon(), ATTEMPT_MS) };
-    // Each way that fails is an error in the console. A server that was there is more likely away than out of reach of
-    // the way that worked: the other way is for every second attempt.
+    // Each failed transport logs an error in the console. A server that was available is more likely down than blocked
+    // for one transport. Only every second attempt tries the other transport.
     this.#socket.connect(this.#first, this.#failures % 2 === 0);
   }
 
-  /** The connection was opened, and then the server said nothing. */
+  /** The server did not send `session:ready` in time. */
   #abandon(): void {
     this.#socket.disconnect();
     this.#settled();
     this.#retry('network');
   }
 
-  /** No attempt is under way. */
+  /** Ends the attempt in progress. */
   #settled(): void {
     clearTimeout(this.#attempt?.ends);
     this.#attempt = undefined;

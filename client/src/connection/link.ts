@@ -1,27 +1,30 @@
-/** A connection to an Engine.IO server (protocol 4), over which text goes both ways. */
+/** A connection to an Engine.IO server (protocol 4) that sends and receives text. */
 export interface Link {
   send(text: string): void;
-  /** The listener hears nothing more. */
+  /** Closes the connection without a call of the listener. */
   close(): void;
 }
 
 export interface LinkListener {
-  /** @param most - the bytes of the largest packet: the server ends a connection that sends a larger one */
+  /** @param most - the maximum packet size in bytes; the server ends a connection that sends a larger one */
   opened(most: number): void;
-  /** Anything at all has come from the server. */
+  /** A packet of any type arrived from the server. */
   heard(): void;
   said(text: string): void;
-  /** Called once. `failed`: with an error, before it was opened; `unopened`: without one. */
+  /**
+   * Called once. Before the connection was opened: `failed` with an error, `unopened` without one. Afterwards:
+   * `broken`.
+   */
   closed(how: 'failed' | 'unopened' | 'broken'): void;
 }
 
-/** The first characters of Engine.IO's packets. */
+/** The types of Engine.IO packets, which are their first characters. */
 const packets = { open: '0', ping: '2', pong: '3', message: '4' } as const;
 
-/** The path of Socket.IO at that server: a path of the server's own is where a proxy has put it. */
+/** The path of Socket.IO on a server. If the server's address has a path, a proxy serves the chat below it. */
 export const pathAt = (server: string) => `${new URL(server).pathname.replace(/\/$/, '')}/socket.io/`;
 
-/** By WebSocket; throws where that is forbidden. polling.ts is the other way. */
+/** Connects by WebSocket, or throws if the browser forbids it. The alternative is polling.ts. */
 export function byWebSocket(server: string, listener: LinkListener): Link {
   const url = new URL(`${pathAt(server)}?EIO=4&transport=websocket`, server);
   url.protocol = url.protocol.replace('http', 'ws');
@@ -41,7 +44,7 @@ export function byWebSocket(server: string, listener: LinkListener): Link {
     listener.closed(how);
   };
   const lost = () => end(opened ? 'broken' : 'unopened');
-  /** The server asks in turns whether this is still here; it is gone when it no longer does. */
+  /** The server sends pings regularly. If they stop, the connection is lost. */
   const wait = () => {
     clearTimeout(timer);
     timer = setTimeout(lost, silence);
@@ -50,7 +53,7 @@ export function byWebSocket(server: string, listener: LinkListener): Link {
   socket.onopen = () => {
     accepted = true;
   };
-  // Where the page's own policy forbids it, nothing more follows.
+  // If the page's policy forbids the connection, no `close` event follows.
   socket.onerror = () => end(opened ? 'broken' : 'failed');
   socket.onclose = () => end(opened ? 'broken' : accepted ? 'unopened' : 'failed');
   socket.onmessage = ({ data }: MessageEvent<string>) => {

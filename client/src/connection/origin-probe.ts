@@ -1,5 +1,5 @@
 export type Verdict =
-  /** `likely`: it cannot be told for certain, since the browser keeps the answer from the page. */
+  /** `likely`: not certain, because the browser hides the response from the page. */
   | { readonly kind: 'refused' | 'likely' | 'no' }
   | { readonly kind: 'limited'; readonly retryAfterMs: number };
 
@@ -7,8 +7,8 @@ const TIMEOUT_MS = 5000;
 const HOUR = 3_600_000;
 
 /**
- * Why the server refuses to open a connection: this page's origin, or a limit. The status of a failed WebSocket is
- * invisible to scripts, so after a first failure this asks once over HTTP.
+ * Finds out why the server refuses a connection: because of this page's origin, or because of a limit. Scripts cannot
+ * see the status of a failed WebSocket, so this is requested over HTTP after a first failure.
  */
 export async function causeOfRefusal(server: string): Promise<Verdict> {
   const polling = new URL('socket.io/?EIO=4&transport=polling', server);
@@ -21,9 +21,9 @@ export async function causeOfRefusal(server: string): Promise<Verdict> {
     const body = (await answer.json()) as { error?: { code?: string } };
     return { kind: body.error?.code === 'origin_not_allowed' ? 'refused' : 'no' };
   } catch {
-    // Across origins a refusal cannot be read and looks like a server that is down. The element's script
-    // is open to every origin: where it is served and Socket.IO is not, the origin is what is refused,
-    // or else something in between keeps Socket.IO out.
+    // Across origins, a refusal cannot be read and looks like a server that is down. The element's script is available
+    // to every origin. If it is served and Socket.IO is not, then the origin is refused, or something in between blocks
+    // Socket.IO.
     if (new URL(server).origin === location.origin) return { kind: 'no' };
     const script = new URL('php-chat.js', server);
     const open = await fetch(script, {
@@ -38,7 +38,10 @@ export async function causeOfRefusal(server: string): Promise<Verdict> {
   }
 }
 
-/** The server says seconds; a proxy before it may say a date, or anything. */
+/**
+ * Converts `Retry-After` to milliseconds, at most an hour. The server sends seconds, but a proxy may send a date or
+ * anything else.
+ */
 function pause(retryAfter: string | null): number {
   const seconds = Number(retryAfter ?? 1);
   const ms = Number.isNaN(seconds) ? Date.parse(String(retryAfter)) - Date.now() : 1000 * seconds;

@@ -2,10 +2,10 @@ import { Socket as Engine } from 'engine.io-client';
 import { type Link, type LinkListener, pathAt } from './link.ts';
 
 /**
- * By HTTP, for networks that block WebSocket.
+ * Connects by HTTP long polling, for networks that block WebSocket.
  *
- * @param upgrade - goes over to WebSocket where that works after all
- * @param both - tries WebSocket alone where polling fails
+ * @param upgrade - switches to WebSocket if it works after all
+ * @param both - tries WebSocket alone if polling fails
  */
 export function byPolling(server: string, upgrade: boolean, both: boolean, listener: LinkListener): Link {
   const engine = new Engine(new URL(server).origin, {

@@ -3,44 +3,44 @@ import { RequestError } from './connection-state.ts';
 import { byWebSocket, type Link, type LinkListener } from './link.ts';
 
 /**
- * Why there is no connection any more. `hung`: it was not opened in time. `unopened`: it was closed instead. `failed`:
- * an error came before it was opened. `server`: the server has ended it. `broken`: all else.
+ * Why a connection closed. `hung`: it was not opened in time. `unopened`: it was closed before it was opened. `failed`:
+ * there was an error before it was opened. `server`: the server ended it. `broken`: any other reason.
  */
 export type Closing = 'hung' | 'unopened' | 'failed' | 'server' | 'broken';
 
 export interface SocketListener {
   event(name: string, payload: unknown): void;
-  /** Anything at all has come from the server. */
+  /** A packet of any type arrived from the server. */
   heard(): void;
-  /** By the server, with its reason, before there was a connection. */
+  /** The server refused the connection for this reason. */
   refused(failure: Partial<ConnectFailure>): void;
-  /** Called once for each connection, unless it was closed from here. */
+  /** Called once for each connection, unless the client closed it or it was refused. */
   closed(how: Closing): void;
 }
 
-/** The first characters of Socket.IO's packets. */
+/** The types of Socket.IO packets, which are their first characters. */
 const packets = { connect: '0', disconnect: '1', event: '2', ack: '3', connectError: '4' } as const;
 
 /**
- * The part of the Socket.IO protocol (5) that the chat needs: a single namespace, JSON, answers to requests. It
- * keeps nothing for later and tries nothing again: connection.ts decides that.
+ * The part of the Socket.IO protocol (5) that the chat needs: one namespace, JSON, and acknowledgements. It does not
+ * queue or retry, because connection.ts decides that.
  */
 export class Socket {
   readonly #server: string;
   readonly #openMs: number;
   readonly #listener: SocketListener;
   #link: Link | undefined;
-  /** The number of this attempt. Calls that belong to an earlier one are ignored. */
+  /** The number of the current attempt. Results of earlier attempts are ignored. */
   #attempt = 0;
   #connected = false;
   #opening: ReturnType<typeof setTimeout> | undefined;
-  /** Requests that wait for an answer, by their numbers. */
+  /** Pending requests by their number. */
   readonly #waiting = new Map<number, { answered(answer: unknown): void; lost(): void }>();
   #requests = 0;
-  /** The bytes of the largest packet. */
+  /** The maximum packet size in bytes. */
   #most = 0;
 
-  /** @param openMs - in so long a connection is to be opened */
+  /** @param openMs - the timeout for opening a connection */
   constructor(server: string, openMs: number, listener: SocketListener) {
     this.#server = server;
     this.#openMs = openMs;
@@ -52,9 +52,9 @@ export class Socket {
   }
 
   /**
-   * Opens a connection; one that is open already ends.
+   * Opens a connection, and closes the current one.
    *
-   * @param both - tries the other way, too, where the first fails
+   * @param both - tries the other transport if the first one fails
    */
   connect(first: 'websocket' | 'polling', both: boolean): void {
     this.disconnect();
@@ -76,7 +76,7 @@ export class Socket {
     const code = await import('./polling.ts').catch(() => undefined);
     if (attempt !== this.#attempt) return;
     if (code === undefined) {
-      // The server may have another build by now, or the network was down. WebSocket may work.
+      // The server may have a newer build, or the network was down. WebSocket may work.
       if (both) return this.#byWebSocket((how) => this.#close(how));
       return this.#close('failed');
     }
@@ -107,15 +107,15 @@ export class Socket {
   }
 
   /**
-   * Fails with `too_long` instead of sending a packet for which the server would end the connection, with `timeout` when there is no
-   * answer in time, and with `offline` when there can be none any more.
+   * Sends a request. Fails with `too_long` if the server would end the connection because of the packet's size. Fails
+   * with `timeout` if there is no response in time, and with `offline` if the connection is lost.
    */
   request(name: string, payload: unknown, ms: number): Promise<unknown> {
     return new Promise((resolve, reject) => {
       if (!this.#connected) return reject(new RequestError('offline'));
       const id = this.#requests++;
       const packet = `${packets.event}${id}${JSON.stringify([name, payload])}`;
-      // And the sign of Engine.IO before it.
+      // Engine.IO adds one character before the packet.
       if (new TextEncoder().encode(packet).length >= this.#most) return reject(new RequestError('too_long'));
       const settle = () => {
         clearTimeout(timer);
@@ -167,7 +167,7 @@ export class Socket {
     this.#listener.closed(how);
   }
 
-  /** Nothing more comes of it. */
+  /** Closes the link and fails the pending requests. */
   #drop(): void {
     clearTimeout(this.#opening);
     this.#attempt++;

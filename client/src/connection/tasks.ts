@@ -1,28 +1,26 @@
 import { RequestError } from './connection-state.ts';
 
-/** The same request may succeed later, on the same connection. */
+/** Temporary errors, after which the same request may succeed on the same connection. */
 const PASSING = new Set(['rate_limited', 'storage_unavailable', 'storage_full', 'internal']);
-/** The connection is over, or about to be: everything is asked for again over the next one. */
+/** The connection is lost, or soon will be. Everything is requested again over the next one. */
 const OVER = new Set(['offline', 'timeout', 'server_draining']);
 
-/**
- * Requests that the client makes by itself: each at most once at a time, and again if it failed for a passing
- * cause.
- */
+/** Background requests of the client. Each runs at most once at a time, and is retried after a temporary error. */
 export class Tasks {
-  /** Counts connections: what is under way on an earlier one no longer matters. */
+  /** The number of the connection. Tasks of earlier connections are ignored. */
   #turn = 0;
   readonly #busy = new Set<string>();
 
-  /** A new connection, or none any more. */
+  /** Abandons all tasks, because the connection has changed or closed. */
   restart(): void {
     this.#turn++;
     this.#busy.clear();
   }
 
   /**
-   * False if it was not done: it is under way already, the connection is another one, or it was refused.
-   * `current` says whether the answer is still wanted.
+   * Runs a task, unless it is already running. `current` returns whether the response is still needed.
+   *
+   * @returns false if the task was already running, the connection changed, or the request was refused
    */
   async once(
     name: string,
