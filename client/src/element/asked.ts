@@ -1,12 +1,12 @@
 import { addressIn, type PageAddress } from '../text/page-address.ts';
 
-/** For the token of an invite link, while somebody who opened it logs in on another page of that chat server. */
+/** The storage key of an invite token. The token is kept while the user logs in on another page of that chat server. */
 const kept = (server: string) => `php-chat/join ${server}`;
 
-/** Whether the page lets the chat have the part of its address behind `#`. */
+/** Whether the page lets the chat use the fragment of its address. */
 const hasAddress = (host: Element): boolean => host.getAttribute('history') === 'hash';
 
-/** The wish in the page's address, or of the link that was opened before a login. */
+/** Returns what the page's address requests, or the invite link that was opened before a login. */
 export function takeAsked(host: Element, server: string): PageAddress {
   if (!hasAddress(host)) return undefined;
   const asked = takeAddress(server);
@@ -15,7 +15,10 @@ export function takeAsked(host: Element, server: string): PageAddress {
   return token === undefined ? asked : { token };
 }
 
-/** A token is taken out of the page's address: nobody sees it in the bar, and it is in no history. */
+/**
+ * Reads what the page's address requests. A token is removed from the address, so that it is neither visible nor in the
+ * history.
+ */
 export function takeAddress(server: string): PageAddress {
   const asked = addressIn(location.hash);
   if (asked !== undefined && 'token' in asked) {
@@ -29,7 +32,7 @@ function keepToken(server: string, token: string): void {
   try {
     sessionStorage.setItem(kept(server), token);
   } catch {
-    // Without storage the link has to be opened again after a login.
+    // Without storage, the user must open the link again after a login.
   }
 }
 
@@ -41,11 +44,11 @@ function keptToken(server: string): string | undefined {
   }
 }
 
-/** The user is logged in, and has seen what the link leads to. */
+/** Called when the user is logged in and saw the room that the link leads to. */
 export function forgetToken(server: string): void {
   try {
     sessionStorage.removeItem(kept(server));
   } catch {
-    // There is none.
+    // Without storage there is no token.
   }
 }

@@ -10,7 +10,10 @@ declare global {
   }
 }
 
-/** How many messages are unread, for a menu of the page; nothing at 0. It takes `server`, `lang` and `strings`. */
+/**
+ * Shows the number of unread messages in a menu of the page, or nothing at 0. It has the attributes `server`, `lang`
+ * and `strings`.
+ */
 export class PhpChatBadge extends HTMLElement {
   static readonly observedAttributes = ['server', 'lang', 'strings'];
 

@@ -9,19 +9,19 @@ import { refusal } from '../views/refusal.ts';
 import { takeAsked } from './asked.ts';
 import { Surroundings } from './surroundings.ts';
 
-/** Which counts were put in front of the page's title, by any element: another number there is the page's own. */
+/** The counts that any element put before the page's title. Another number there belongs to the page. */
 const counted = new Set<string>();
 
-/** Events for the element. */
+/** Events of the chat for its element. */
 export interface AppListener {
-  /** `single`: of a room that is shown alone. */
+  /** `single`: the counts are from a room that is shown alone. */
   unread(count: number, mentions: number, single: boolean): void;
   ended(reason: Ended): void;
-  /** The reader wants the chat closed. */
+  /** The user wants to close the chat. */
   close(): void;
 }
 
-/** The chat in its element, as long as that is in the page: the model, the views, and what wakes them. */
+/** The chat in its element, while the element is in the page. Creates the model and the views, and wakes them. */
 export class ChatApp {
   readonly #host: HTMLElement;
   readonly #chat: Chat;
@@ -30,13 +30,13 @@ export class ChatApp {
   readonly #listener: AppListener;
   readonly #surroundings: Surroundings;
   readonly #tick: ReturnType<typeof setInterval>;
-  /** The focus is to come from there into the chat. */
+  /** The focused element when `focus` was called. Undefined if no move of the focus is pending. */
   #focusDue: Element | null | undefined;
-  /** Another one may draw in its place: this one draws no more. */
+  /** Set by `stop`. Another instance may then render in the same place. */
   #stopped = false;
-  /** Calls off the drawing that is due. */
+  /** Cancels the scheduled render. */
   #callOff: (() => void) | undefined;
-  /** The last totals that were reported; undefined before the chat has been connected. */
+  /** The last reported totals; undefined before the first connection and after the end of a session. */
   #unread: Totals | undefined;
 
   constructor(host: HTMLElement, root: ShadowRoot, server: string, texts: Texts, listener: AppListener) {
@@ -118,7 +118,7 @@ export class ChatApp {
     }
   }
 
-  /** Moves the focus into the chat, as soon as there is something to focus, unless the reader goes elsewhere. */
+  /** Moves the focus into the chat as soon as an element can take it, unless the user moves it elsewhere first. */
   focus(): void {
     this.#focusDue = document.activeElement;
     this.#settleFocus();
@@ -151,7 +151,7 @@ export class ChatApp {
     return matchMedia('(pointer: coarse)').matches || this.#host.hasAttribute('touch');
   }
 
-  /** Draws once a frame, however much has changed; a hidden page has no frames. */
+  /** Renders once per frame. A hidden page has no frames, so it uses a timer. */
   #changed(): void {
     if (this.#callOff !== undefined || this.#stopped) return;
     const draw = () => {
@@ -169,22 +169,22 @@ export class ChatApp {
     }
   }
 
-  /** Countdowns, and what depends on how long something lasts. */
+  /** Updates countdowns and other content that depends on the time. */
   #ticked(): void {
     const waiting = this.#chat.connection.state.kind !== 'ready' || this.#chat.paused !== undefined;
     if (waiting) this.#changed();
   }
 
-  /** Somebody looks again, or the network is back: now is the time to try. */
+  /** The user may be looking at the page again, or the network may be back, so try to connect. */
   readonly #woken = () => {
     if (navigator.onLine && !document.hidden) this.#chat.connection.wake();
-    // A frame that was asked for before the page was hidden may be long in coming.
+    // A frame that was requested before the page was hidden may come late.
     this.#callOff?.();
     this.#callOff = undefined;
     this.#changed();
   };
 
-  /** A page that the browser keeps is shown again by Back, perhaps after a logout, and to somebody else. */
+  /** The browser may keep the page and show it again with Back, perhaps after a logout and to another user. */
   readonly #leaving = ({ persisted }: PageTransitionEvent) => {
     this.#view.keep();
     if (persisted) this.#chat.stop();

@@ -2,10 +2,10 @@ interface Opener {
   openDirect(user: string): void;
 }
 
-/** The chats of the page; a launcher comes before a chat that is in the page by itself. */
+/** The chats of the page. A launcher has priority over a chat that the page itself contains. */
 const openers: Opener[] = [];
 
-/** A press on anything with `data-chat-with="42"` opens the direct room with that user. */
+/** A click on an element with `data-chat-with="42"` opens the direct room with that user. */
 function pressed(event: MouseEvent): void {
   if (event.defaultPrevented) return;
   const [user] = event
@@ -16,7 +16,11 @@ function pressed(event: MouseEvent): void {
   openers[0]?.openDirect(user);
 }
 
-/** @returns what ends it */
+/**
+ * Makes a chat open direct rooms from links of the page.
+ *
+ * @returns a function that removes the chat
+ */
 export function openChatWith(opener: Opener, first: boolean): () => void {
   if (first) openers.unshift(opener);
   else openers.push(opener);

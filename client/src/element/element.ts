@@ -22,26 +22,28 @@ declare global {
 }
 
 /**
- * The chat as one tag. This much of it is there at once, so that the page is laid out for good; the rest is loaded.
+ * The chat as one tag. This part is loaded first, so that the page's layout does not change later. Then the rest is
+ * loaded.
  *
  * @attr server - the chat server's address; without it, where this script comes from
  * @attr room - the id of the room to open
  * @attr single - with `room`: that room alone
  * @attr theme - `light` or `dark`; without it, the page's own `color-scheme`
- * @attr lang - the language; without it, that of the page, then the browser's
+ * @attr lang - the language; without it, the language of the page, then of the browser
  * @attr strings - the address of the owner's texts
- * @attr login-url - where the reader logs in again when the session has ended
+ * @attr login-url - where the user logs in again after the end of the session
  * @attr profile-url - where the site shows a person: `{id}` is replaced by the user's id
  * @attr avatar-url - where the site has a picture of a person: `{id}` is replaced by the user's id
- * @attr history - `hash`: where there is one pane, Back leads from the room to the rooms
+ * @attr history - `hash`: the chat uses the fragment of the page's address, and on a narrow screen Back leads to the
+ * rooms
  * @attr worker - the address of a script of the page's own origin that imports the chat server's `sw.js`, for pushes
  * @attr title-count - `off` leaves the page's title alone
  * @attr notify-text - `off`: notifications have no text of private and direct messages
  * @attr sound - `on`: notifications make the system's sound
  * @attr closable - shows a button that fires `php-chat:close`
- * @fires php-chat:unread - the number of unread messages has changed
- * @fires php-chat:ended - the session has ended; everything shown is gone
- * @fires php-chat:close - the reader wants the chat closed
+ * @fires php-chat:unread - the number of unread messages changed
+ * @fires php-chat:ended - the session ended, and all content was removed
+ * @fires php-chat:close - the user wants to close the chat
  */
 export class PhpChat extends HTMLElement {
   static readonly observedAttributes = ['server', 'room', 'lang', 'strings'];
@@ -51,9 +53,9 @@ export class PhpChat extends HTMLElement {
   #fitted = '';
   #strings = earlyTexts(this);
   #app: ChatApp | undefined;
-  /** Actions that wait until the chat is there. */
+  /** Actions that wait until the chat is loaded. */
   #wishes: ((app: ChatApp) => void)[] = [];
-  /** Counts the beginnings: what was loaded for an earlier one is of no use. */
+  /** The number of the current start. Anything loaded for an earlier start is discarded. */
   #start = 0;
   #failures = 0;
   #unread: Unread | undefined;
@@ -75,7 +77,7 @@ export class PhpChat extends HTMLElement {
     if (this.isConnected) void this.#load();
   }
 
-  /** Opens the direct room with that user of the site. */
+  /** Opens the direct room with a user of the site. */
   openDirect(userId: string): void {
     this.#wish((app) => app.openDirect(String(userId)));
   }
@@ -84,7 +86,10 @@ export class PhpChat extends HTMLElement {
     this.#wish((app) => app.openRoom(String(id)));
   }
 
-  /** Later, when the chat is not there yet, unless the reader has gone elsewhere. */
+  /**
+   * Moves the focus into the chat. If the chat is not loaded yet, this happens later, unless the user has moved the
+   * focus.
+   */
   override focus(): void {
     const before = document.activeElement;
     this.#wish((app) => {
@@ -114,7 +119,7 @@ export class PhpChat extends HTMLElement {
   }
 
   attributeChangedCallback(name: string, before: string | null, after: string | null): void {
-    // The attributes that the tag has when it is found in the page are no change: they take no focus.
+    // Attributes that the tag already has when the page is parsed are not changes, so they do not move the focus.
     if (before === after || !this.isConnected || this.#chatWith === undefined) return;
     if (name === 'room') {
       if (after !== null) this.openRoom(after);
@@ -152,7 +157,7 @@ export class PhpChat extends HTMLElement {
 
   #stop(): void {
     this.#start += 1;
-    // Other pages keep their numbers: nothing was read by this.
+    // Other pages keep their counts, because no messages were read.
     this.#unread?.gone(this);
     this.#unread = undefined;
     this.#app?.stop();
@@ -160,7 +165,7 @@ export class PhpChat extends HTMLElement {
     this.#empty();
   }
 
-  /** The content of the tag was for the time before this script. */
+  /** Shows that the chat is loading. The tag's own content is only for the time before this script. */
   #empty(): void {
     let loading: Element | undefined;
     const draw = () => {
@@ -176,7 +181,7 @@ export class PhpChat extends HTMLElement {
   #failed(): void {
     this.#failures += 1;
     const again = () => {
-      // Some browsers do not ask again for a script that has failed in the same page.
+      // Some browsers do not request a failed script again in the same page.
       if (this.#failures > 1) location.reload();
       else void this.#load();
     };
@@ -201,7 +206,7 @@ export class PhpChat extends HTMLElement {
   }
 
   #tell(count: number, mentions: number, single: boolean): void {
-    // The badges and buttons of all pages count every room.
+    // The badges and buttons of all pages count the messages of all rooms.
     if (single) this.#unread?.gone(this);
     else this.#unread?.live(this, count);
     this.#fire('php-chat:unread', { count, mentions });
@@ -221,7 +226,7 @@ export class PhpChat extends HTMLElement {
   }
 }
 
-/** Stands in place of a chat that is not loaded yet, or could not be. */
+/** Creates the card for a chat that is not loaded yet, or failed to load. */
 function unloaded(text: string, ...actions: [label: string, act: () => void][]): Element {
   const card = document.createElement('div');
   card.className = 'unloaded';
@@ -237,11 +242,11 @@ function unloaded(text: string, ...actions: [label: string, act: () => void][]):
 }
 
 /**
- * How high an element may be at most so that its end is in the window with the page as it begins. An element
- * that begins too far down for that is reached by scrolling, and may then be as high as the window.
+ * Returns the maximum height of an element whose end must be visible while the page is scrolled to its start. An
+ * element too far down for that is reached by scrolling, and may be as high as the window.
  *
- * @param top - where the element begins in the document
- * @param least - how high the element is at least
+ * @param top - the top of the element in the document
+ * @param least - the minimum height of the element
  */
 function highest(top: number, windowHeight: number, least: number): string {
   const begin = Math.ceil(top);

@@ -14,9 +14,9 @@ declare global {
   }
 }
 
-/** Where the panel is the whole window; the sheet says the same. */
+/** On these screens the panel fills the window. The style sheet has the same query. */
 const SMALL = '(max-width: 480px), (max-height: 420px)';
-/** The attributes that the chat inside takes from its launcher. */
+/** The attributes that the launcher passes to its chat. */
 const handedOn = [
   'server',
   'room',
@@ -35,10 +35,10 @@ const handedOn = [
 const pictures = { open: 'M4 5h16v11.5H10.5L6 20v-3.5H4z', close: 'm5 9.5 7 7 7-7' };
 
 /**
- * A round button on every page, with the number of unread messages; it opens the chat in a panel. The chat itself is
- * loaded with the first opening and stays from then on.
+ * A round button with the number of unread messages. It opens the chat in a panel. The chat is loaded when it is first
+ * opened and then stays.
  *
- * @attr side - `start` or `end`, where it is without it
+ * @attr side - `start` or `end`, which is the default
  */
 export class PhpChatLauncher extends HTMLElement {
   static readonly observedAttributes = handedOn;
@@ -51,7 +51,7 @@ export class PhpChatLauncher extends HTMLElement {
   #strings = earlyTexts(this);
   #text: FirstTexts = (key) => key;
   #count = 0;
-  /** The element that the focus returns to. */
+  /** The element that gets the focus back. */
   #opener: HTMLElement | undefined;
   #ends: (() => void)[] = [];
 
@@ -62,7 +62,7 @@ export class PhpChatLauncher extends HTMLElement {
     slot.name = 'chat';
     this.#panel.append(slot);
     this.#button.addEventListener('click', () => (this.#panel.open ? this.close() : this.open()));
-    // The way back of a phone; Esc comes as a key, so that what is inside may take it.
+    // `cancel` is the Back of a phone. Esc is handled as a key, so that elements inside can use it first.
     const shut = (event: Event) => {
       event.preventDefault();
       this.close();
@@ -91,7 +91,7 @@ export class PhpChatLauncher extends HTMLElement {
 
   connectedCallback(): void {
     if (this.#ends.length > 0) return;
-    // They may have changed while it was taken out of the page.
+    // The attributes may have changed while the element was not in the page.
     this.#hand();
     this.#read();
     this.#small.addEventListener('change', this.#resized);
@@ -99,7 +99,7 @@ export class PhpChatLauncher extends HTMLElement {
       () => this.#small.removeEventListener('change', this.#resized),
       openChatWith(this, true),
       Unread.at(serverAddress(this)).watch((count) => {
-        // The chat of a single room tells its number here alone.
+        // The chat of a single room reports its count only to this launcher.
         if (this.#chat === undefined || !this.#single) this.#counted(count);
       }),
     );
@@ -142,7 +142,7 @@ export class PhpChatLauncher extends HTMLElement {
     this.#opener = undefined;
   }
 
-  /** Opens the panel with the direct room with that user of the site. */
+  /** Opens the panel and in it the direct room with a user of the site. */
   openDirect(userId: string): void {
     this.open();
     this.#chat?.openDirect(userId);
@@ -166,7 +166,7 @@ export class PhpChatLauncher extends HTMLElement {
     this.#load();
     if (this.#small.matches) this.#panel.showModal();
     else if (byReader) this.#panel.show();
-    // As it was on the page before: the focus stays where this page has it.
+    // The panel was open on the previous page. The focus stays where it is on this page.
     else this.#panel.open = true;
     this.#draw();
   }
@@ -178,12 +178,12 @@ export class PhpChatLauncher extends HTMLElement {
     this.#hand();
     this.#chat.toggleAttribute('closable', true);
     if (this.#strings !== undefined) this.#chat.strings = this.#strings;
-    // The elements that the page has put into the chat's slots, such as its logo.
+    // Elements for the chat's slots, such as the page's logo.
     this.#chat.append(...[...this.children].filter((child) => child.slot !== ''));
     this.append(this.#chat);
   }
 
-  /** Gives the chat inside what the page says here. */
+  /** Copies attributes of the launcher to its chat. */
   #hand(names: readonly string[] = handedOn): void {
     for (const name of names) {
       const value = this.getAttribute(name);
@@ -192,7 +192,7 @@ export class PhpChatLauncher extends HTMLElement {
     }
   }
 
-  /** The window has become small, or large. */
+  /** The window became small or large. */
   readonly #resized = () => {
     if (!this.#panel.open) return;
     const focus = this.#focused();
@@ -218,14 +218,14 @@ export class PhpChatLauncher extends HTMLElement {
     if (!open) this.#button.append(unreadNumber(this.#count, 'n'));
   }
 
-  /** The element that has the focus, in whichever shadow tree. */
+  /** Returns the element that has the focus, in any shadow tree. */
   #focused(): HTMLElement | undefined {
     let at = document.activeElement;
     while (at?.shadowRoot?.activeElement != null) at = at.shadowRoot.activeElement;
     return at instanceof HTMLElement && at !== document.body ? at : undefined;
   }
 
-  /** Open or shut, for this tab over its pages; undefined where a browser forbids to keep it. */
+  /** Stores or returns whether the panel is open in this tab. Returns undefined if the browser forbids storage. */
   #kept(open?: boolean): boolean | undefined {
     const key = `php-chat ${serverAddress(this)} open`;
     try {
@@ -237,7 +237,7 @@ export class PhpChatLauncher extends HTMLElement {
   }
 }
 
-/** A picture of one path. */
+/** Creates an icon from one path. */
 function svg(path: string): SVGSVGElement {
   const element = document.createElementNS(NAMESPACE, 'svg');
   element.setAttribute('viewBox', '0 0 24 24');

@@ -1,4 +1,4 @@
-/** Boxes of the page that cut off what is outside of them: the element is no higher than what is seen of it there. */
+/** Limits the element's height to the visible part of the page's boxes that clip it. */
 export class Surroundings {
   readonly #host: HTMLElement;
   readonly #sheet = new CSSStyleSheet();
@@ -17,11 +17,11 @@ export class Surroundings {
   }
 
   #fit(): void {
-    // As high as it is in the open page.
+    // Measure the height without the limit.
     this.#sheet.replaceSync('');
     const { top, bottom } = this.#host.getBoundingClientRect();
     const room = Math.floor(this.#end(bottom) - top);
-    // Where not even the least height has room, it is the page that scrolls.
+    // If even the minimum height does not fit, the page scrolls instead.
     if (
       top + room < Math.floor(bottom) &&
       room >= Number.parseFloat(getComputedStyle(this.#host).minBlockSize)
@@ -31,7 +31,7 @@ export class Surroundings {
 
   #end(bottom: number): number {
     let end = bottom;
-    // The body cuts off only what is outside the window, and a launcher's panel stands above the page.
+    // The body clips only content outside the window, and a launcher's panel is above the page.
     for (let box = this.#host.parentElement; box && box !== document.body; box = box.parentElement) {
       if (box.localName === 'php-chat-launcher') break;
       if (!/hidden|clip/.test(getComputedStyle(box).overflowY)) continue;
@@ -41,7 +41,7 @@ export class Surroundings {
     return end;
   }
 
-  /** Once: the first look at a size counts as a change. */
+  /** Observes a box once, because the first measurement counts as a change. */
   #observe(box: Element): void {
     if (!this.#observed.has(box)) this.#seen.observe(box);
     this.#observed.add(box);

@@ -1,35 +1,37 @@
-/** The pages of a browser tell each other this about a chat server. */
+/** The messages between the pages of a browser about a chat server. */
 type Told =
-  /** `live`: by a connected chat, which knows it at once; else from the server, at that time. */
+  /** `live`: the count is from a connected chat, so it is current. Otherwise it is from the server at the time `at`. */
   { readonly count: number; readonly live: boolean; readonly at: number } | 'ask';
 
 const MINUTE = 60_000;
-/** Other pages are waited for this many milliseconds; they answer within a few. */
+/** Other pages have this time to respond. They respond within a few milliseconds. */
 const ANSWER_MS = 100;
-/** An answer that another page got in this time is as good as one's own: several pages that open at once ask once. */
+/**
+ * A count that another page received this recently is used, so that several pages that open at once send one request.
+ */
 const SAME_MS = 2000;
-/** The page was looked at again: so old an answer may be. */
+/** When the user returns to the page, an older count is requested again. */
 const FRESH_MS = 5000;
 const TIMEOUT_MS = 10_000;
-/** A server that did not answer, or refused to, is left alone for this many milliseconds. */
+/** After a failure, the server is not asked again for this time. */
 const REFUSED_MS = 5 * MINUTE;
 
 /**
- * The unread totals of one chat server. A chat that is open tells it all pages of the browser. As long as none
- * is, one visible page asks the server for all of them.
+ * The unread count of one chat server. A connected chat reports it to all pages of the browser. Without one, a visible
+ * page requests it from the server for all pages.
  */
 export class Unread {
   static readonly #servers = new Map<string, Unread>();
 
   readonly #server: string;
   readonly #watchers = new Set<(count: number) => void>();
-  /** The chats of this page. */
+  /** The counts of the connected chats in this page. */
   readonly #chats = new Map<object, number>();
   #channel: BroadcastChannel | undefined;
   #known = 0;
-  /** When `#known` was true. */
+  /** The time at which `#known` was correct. */
   #at = Number.NEGATIVE_INFINITY;
-  /** Of another page's chat. */
+  /** Whether `#known` is from a connected chat in another page. */
   #live = false;
   #tick: ReturnType<typeof setInterval> | undefined;
   #stop = new AbortController();
@@ -40,7 +42,7 @@ export class Unread {
     this.#server = server;
   }
 
-  /** The same for all elements of the page. */
+  /** Returns the instance for a server, which all elements of the page share. */
   static at(server: string): Unread {
     let unread = Unread.#servers.get(server);
     if (unread === undefined) {
@@ -50,7 +52,7 @@ export class Unread {
     return unread;
   }
 
-  /** Tells the number now and whenever it changes, until the returned function is called. */
+  /** Calls `watcher` now and after each change, until the returned function is called. */
   watch(watcher: (count: number) => void): () => void {
     this.#watchers.add(watcher);
     if (this.#watchers.size === 1) this.#begin();
@@ -65,7 +67,7 @@ export class Unread {
     return own ?? this.#known;
   }
 
-  /** A connected chat of this page says what it has. */
+  /** Reports the count of a connected chat in this page. */
   live(chat: object, count: number): void {
     this.#chats.set(chat, count);
     this.#open();
@@ -73,7 +75,7 @@ export class Unread {
     this.#told();
   }
 
-  /** It is closed. */
+  /** A chat of this page was closed, or its session ended. */
   gone(chat: object): void {
     const count = this.#chats.get(chat);
     if (count === undefined) return;
@@ -140,7 +142,7 @@ export class Unread {
     for (const watcher of this.#watchers) watcher(this.count);
   }
 
-  /** Asks the other pages, then the server, unless an answer is as young as that. */
+  /** Asks the other pages and then the server, unless the count is younger than `fresh` milliseconds. */
   async #look(fresh: number): Promise<void> {
     if (document.hidden || this.#chats.size > 0 || this.#asking) return;
     if (Date.now() - this.#at < fresh || Date.now() < this.#notBefore) return;
@@ -153,16 +155,16 @@ export class Unread {
       const answered = () => this.#live || asked - this.#at < SAME_MS;
       if (!answered()) await this.#first(async () => void (answered() || (await this.#ask())));
     } catch {
-      // The last known totals stay.
+      // The last count stays.
       this.#notBefore = Date.now() + REFUSED_MS;
     } finally {
       this.#asking = false;
     }
   }
 
-  /** Where another page asks at this moment, its answer is enough. */
+  /** Sends the request, unless another page is doing so and will share its response. */
   async #first(ask: () => Promise<void>): Promise<void> {
-    // Only pages by https (and on this machine) have locks.
+    // Only pages over https (and on localhost) have locks.
     if (navigator.locks === undefined) return ask();
     await navigator.locks.request(
       `php-chat unread ${this.#server}`,
@@ -172,7 +174,7 @@ export class Unread {
   }
 
   async #ask(): Promise<void> {
-    // There a browser does not say which site asks, and the server refuses: that would be in the console.
+    // On such a page the browser does not send its origin, so the server would refuse and an error would be logged.
     if (!isSecureContext && this.#server.startsWith(`${origin}/`)) return;
     const answer = await fetch(new URL('me', this.#server), {
       credentials: 'include',
@@ -186,7 +188,7 @@ export class Unread {
   }
 }
 
-/** How many are unread, for the eye: beside words for those who do not see it; nothing at 0. */
+/** Creates the visible count, or nothing at 0. It is hidden from screen readers, which read a text next to it. */
 export function unreadNumber(count: number, className: string): Node | '' {
   if (count === 0) return '';
   const number = document.createElement('span');
