@@ -5,14 +5,14 @@ import { Desk } from './desk.ts';
 import { sheet as ours } from './sheet.ts';
 import { ModerateView } from './view.tsx';
 
-/** The moderators' page in its element: the connection, the view, and what wakes them. */
+/** The moderators' page in its element. Creates the connection and the view, and wakes them. */
 export class ModerateApp {
   readonly #desk: Desk;
   readonly #view: ModerateView;
   readonly #strings: Strings;
   readonly #tick: ReturnType<typeof setInterval>;
   readonly #stopped = new AbortController();
-  /** Calls off the drawing that is due. */
+  /** Cancels the scheduled render. */
   #callOff: (() => void) | undefined;
 
   constructor(host: HTMLElement, root: ShadowRoot, server: string, texts: Texts) {
@@ -45,7 +45,7 @@ export class ModerateApp {
     document.addEventListener('visibilitychange', this.#seen, { signal });
     addEventListener('pagehide', this.#leaving, { signal });
     addEventListener('pageshow', ({ persisted }) => persisted && this.#desk.start(), { signal });
-    // Countdowns, and what depends on how long something lasts.
+    // Updates countdowns and other content that depends on the time.
     this.#tick = setInterval(() => this.#desk.connection.state.kind !== 'ready' && changed(), 500);
     this.#desk.start();
     changed();
@@ -60,7 +60,7 @@ export class ModerateApp {
     this.#view.stop();
   }
 
-  /** Draws once a frame, however much has changed; a hidden page, which has no frames, by a timer: its title counts. */
+  /** Renders once per frame. A hidden page has no frames, so it uses a timer to update the count in its title. */
   #changed(): void {
     if (this.#callOff !== undefined) return;
     if (document.hidden) {
@@ -83,19 +83,19 @@ export class ModerateApp {
 
   readonly #woken = () => {
     if (navigator.onLine && !document.hidden) this.#desk.connection.wake();
-    // A frame that was asked for before the page was hidden may be long in coming.
+    // A frame that was requested before the page was hidden may come late.
     this.#callOff?.();
     this.#callOff = undefined;
     this.#changed();
   };
 
-  /** A page that the browser keeps is shown again by Back, perhaps after a logout, and to somebody else. */
+  /** The browser may keep the page and show it again with Back, perhaps after a logout and to another user. */
   readonly #leaving = ({ persisted }: PageTransitionEvent) => {
     this.#view.leave();
     if (persisted) this.#desk.stop();
   };
 
-  /** A phone may end a hidden page without a word. */
+  /** A phone may end a hidden page without an event. */
   readonly #seen = () => {
     if (document.hidden) this.#view.leave();
     this.#woken();

@@ -21,7 +21,7 @@ export interface CaseAction {
   readonly picture: IconName;
   readonly label: string;
   readonly key: string;
-  /** `danger`, `bad`: it takes something away. */
+  /** `danger`, `bad`: the action removes something. */
   readonly kind?: 'danger' | 'bad' | 'primary';
   run(): void;
 }
@@ -33,7 +33,7 @@ interface Props {
   readonly actions: readonly [readonly CaseAction[], readonly CaseAction[]];
 }
 
-/** The number of messages that are shown before one that waits. A report has as many. */
+/** The number of messages that are shown before a pending message, as for a report. */
 const BEFORE = 3;
 
 /** A message to decide on: the reports, its author, and the messages around it. */
@@ -42,7 +42,7 @@ export class CaseDetail extends Component<Props> {
   #roving: Roving | undefined;
   #around: readonly Message[] | 'failed' | undefined;
   #author: Answers['moderate:person'] | 'failed' | undefined;
-  /** The messages of the author, while they are shown: the newest first, and none of a direct room. */
+  /** The messages of the author while they are shown, the newest first, without direct rooms. */
   #all: Pages<Message> | undefined;
   #unmounted = false;
   readonly #follower: Follower = { ready: () => this.#load() };
@@ -114,7 +114,7 @@ export class CaseDetail extends Component<Props> {
           <ul
             class="said"
             aria-label={strings.count('mod.reports', one.reports.length)}
-            // A long list is scrolled by keys, too.
+            // A long list can be scrolled by keyboard.
             tabIndex={one.reports.length > 4 ? 0 : undefined}
           >
             {one.reports.map((report) => (
@@ -186,7 +186,7 @@ export class CaseDetail extends Component<Props> {
     );
   }
 
-  /** How many messages the author has written, and where. */
+  /** Returns how many messages the author wrote, and where. */
   #messagesOf({ messages, onlyIn }: Answers['moderate:person']): string {
     const { context } = this.props;
     const { strings } = context;
@@ -221,7 +221,7 @@ export class CaseDetail extends Component<Props> {
     );
   }
 
-  /** From what was said around the message to all that its author has written, and back. */
+  /** Switches between the messages around the reported message and all messages of its author. */
   readonly #turn = () => {
     const { chat } = this.props.context;
     const { user } = subjectOf(this.props.one);
@@ -239,7 +239,7 @@ export class CaseDetail extends Component<Props> {
     this.forceUpdate();
   };
 
-  /** In their order. A message that waits would be the next one. */
+  /** Returns the messages in their order. A pending message is the last one. */
   #messages(): ComponentChildren {
     const { context, one } = this.props;
     const subject = subjectOf(one);
@@ -308,7 +308,7 @@ export class CaseDetail extends Component<Props> {
     this.forceUpdate();
   };
 
-  /** Shows it when it has come, with the message that is meant in sight. */
+  /** Shows a value when it is loaded, and scrolls to the message to decide on. */
   #read<T>(coming: Promise<T>, show: (value: T | 'failed') => void): void {
     const shown = (value: T | 'failed') => {
       if (this.#unmounted) return;
@@ -333,13 +333,13 @@ export class CaseDetail extends Component<Props> {
   }
 }
 
-/** A report that somebody has just closed has nothing around it. */
+/** Returns no messages for a report that was just closed, because it has no context. */
 function gone(error: unknown): { messages: Message[] } {
   if (error instanceof RequestError && error.code === 'unknown_message') return { messages: [] };
   throw error;
 }
 
-/** Why a message waits. */
+/** Shows why a message is pending approval. */
 function OnHold({ context: { strings }, held }: { context: DeskContext; held: Held }) {
   const [before, after] = strings.text('mod.because').split('{why}');
   return (

@@ -14,7 +14,7 @@ interface Props {
   open(): void;
 }
 
-/** A case in the queue: who, what, and why it is there. */
+/** A case in the queue: the author, the message, and why it is there. */
 export function CaseRow({ context, one, current, open }: Props) {
   const { strings } = context;
   const subject = subjectOf(one);

@@ -1,11 +1,11 @@
 /**
- * Programs for tables take cells that begin so for formulas, some of them after blanks, or with signs of full width. In
- * some countries `;` separates cells: there a cell of this table becomes several, and its quotes stand within these, or begin
- * one and are left out.
+ * The positions at which a spreadsheet would read a formula. Some programs also accept blanks before it, or full-width
+ * signs. In some countries `;` separates cells, so a cell of this table becomes several. Its quotes are then inside of
+ * these cells, or begin a cell and are removed.
  */
 const FORMULA = /^(?=[\t\r\n])|(?<![^;\t\r\n])(?=(?:"|[^\S\t\r\n])*[=+\-@＝＋－＠])/g;
 
-/** The table as RFC 4180 has it. */
+/** Returns the table as CSV (RFC 4180). */
 export function csvOf(rows: readonly (readonly string[])[]): string {
   return rows.map((row) => `${row.map(cell).join(',')}\r\n`).join('');
 }
@@ -15,14 +15,14 @@ function cell(text: string): string {
   return /[",;\t\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
-/** Saves the table as a file of that name. */
+/** Saves the table as a CSV file. */
 export function saveTable(rows: readonly (readonly string[])[], name: string): void {
-  // The mark at the beginning says that it is UTF-8.
+  // The byte order mark identifies the file as UTF-8.
   const url = URL.createObjectURL(new Blob(['\ufeff', csvOf(rows)], { type: 'text/csv;charset=utf-8' }));
   const link = document.createElement('a');
   link.href = url;
   link.download = name;
   link.click();
-  // The browser has begun to save it by then.
+  // By this time the browser has started to save the file.
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }

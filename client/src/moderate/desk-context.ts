@@ -3,31 +3,31 @@ import type { ControlContext } from '../views/context.ts';
 import type { Desk } from './desk.ts';
 import type { PagePlace } from './place.ts';
 
-/** Every view of the moderators' page works with this. */
+/** What every view of the moderators' page needs. */
 export interface DeskContext extends ControlContext {
   readonly chat: Desk;
-  /** There is room for the list and what is chosen in it, beside each other. */
+  /** Whether the list and the chosen item fit next to each other. */
   wide(): boolean;
-  /** What is shown. */
+  /** The place that is shown. */
   place(): PagePlace;
-  /** Shows that, and draws before this returns. `instead`: Back does not lead to what was shown before. */
+  /** Shows a place, and renders before this returns. With `instead`, Back does not lead to the previous place. */
   go(place: PagePlace, how?: 'instead'): void;
-  /** Leads from what was chosen back to its list. */
+  /** Goes from the chosen item back to its list. */
   back(): void;
   /** Opens a dialog. */
   dialog(content: (close: () => void) => ComponentChildren): void;
-  /** @param press - what the notice offers, perhaps until then */
+  /** @param press - the button of the toast, which may be limited until a time */
   toast(
     text: string,
     kind: 'good' | 'bad',
     press?: { readonly label: string; readonly until?: number; run(): void },
   ): void;
-  /** For those who hear it. */
+  /** Announces a text to screen readers. */
   say(text: string): void;
-  /** Moves the focus to the heading of what is chosen. */
+  /** Moves the focus to the heading of the chosen item. */
   focusDetail(): void;
-  /** Keys do something. */
+  /** Whether keyboard shortcuts are on. */
   keys(): boolean;
-  /** An attribute of the element. */
+  /** Returns an attribute of the element. */
   attribute(name: string): string | null;
 }

@@ -25,32 +25,32 @@ const NOTHING = { people: false, log: false, data: false };
 
 export interface DeskListener {
   changed(): void;
-  /** Everything shown has to go, before this returns. */
+  /** The view must remove all content before this returns. */
   hide(): void;
   state(state: ConnectionState): void;
 }
 
 /**
- * The moderator's connection, and the rooms that the moderator knows. It joins none, since joining
- * a public room would make the moderator a member of it.
+ * The moderator's connection, and the rooms that the moderator knows. It does not join rooms, because joining a public
+ * room would make the moderator a member of it.
  */
 export class Desk implements ConnectionListener {
   readonly connection: Connection;
   readonly list: Rooms;
   readonly tasks = new Tasks();
   readonly followers = new Set<Follower>();
-  /** Its address, with a slash at the end. */
+  /** The server's address with a trailing slash. */
   readonly server: string;
   me: User | undefined;
   roles: readonly SiteRole[] = [];
-  /** The kinds of rooms that this user may make. */
+  /** The kinds of rooms that this user may create. */
   creates: Pick<Can, 'createPublic' | 'createPrivate'> = NO_ROOM;
-  /** The rights of this user beside the queue. */
+  /** The rights of this user in addition to the queue. */
   can: NonNullable<Can['moderate']> = NOTHING;
   profile: Profile = {};
   /** Settings of this user in this browser. */
   store: Store | undefined;
-  /** Settings of this browser, for every user. */
+  /** Settings of this browser that all users share. */
   readonly settings: Store;
   readonly #listener: DeskListener;
   readonly #storage = browserStorage();
@@ -73,7 +73,7 @@ export class Desk implements ConnectionListener {
     this.hide();
   }
 
-  /** The parts of the page that this user has. */
+  /** The parts of the page that this user may see. */
   get parts(): Section[] {
     const { people, log } = this.can;
     return sections.filter((one) => one === 'queue' || (one === 'log' ? log : people));
@@ -83,7 +83,7 @@ export class Desk implements ConnectionListener {
     return this.connection.request(name, payload);
   }
 
-  /** Nothing that was written on this page waits for the next login. */
+  /** This page does not store unsent texts for the next login. */
   kept(): number {
     return 0;
   }
@@ -119,7 +119,7 @@ export class Desk implements ConnectionListener {
     this.store = undefined;
   }
 
-  /** Drafts of the chat go, too: no chat may be open to see the logout. */
+  /** Also deletes drafts of the chat, because the logout may happen while no chat is open. */
   over(user: User): void {
     this.#storeOf(user).erase();
   }
@@ -159,7 +159,7 @@ export class Desk implements ConnectionListener {
     else this.#afresh();
   }
 
-  /** This user may see more, or less. */
+  /** The user's rights may have changed. */
   #afresh(): void {
     for (const follower of this.followers) follower.ready?.();
     this.#listener.changed();

@@ -3,7 +3,7 @@ import style from '../styles/host.css?inline';
 import { sharedSheet } from '../styles/shared-sheet.ts';
 import { ModerateApp } from './app.ts';
 
-/** The moderators' page as one tag, for the server's own page alone. */
+/** The moderators' page as one tag, only for the server's own page. */
 export class PhpChatModerate extends HTMLElement {
   readonly #root = this.attachShadow({ mode: 'open' });
   #app: ModerateApp | undefined;
@@ -11,7 +11,7 @@ export class PhpChatModerate extends HTMLElement {
   constructor() {
     super();
     this.#root.adoptedStyleSheets = [sharedSheet(style)];
-    // The content of the tag, as long as there is nothing else.
+    // Shows the content of the tag until the page is loaded.
     this.#root.append(document.createElement('slot'));
   }
 

@@ -16,7 +16,7 @@ interface Props {
   close(): void;
 }
 
-/** Asks for the exact name before everything of a person is deleted for good. */
+/** Asks for the exact name before all data of a user is permanently deleted. */
 export class ErasePerson extends Component<Props> {
   #name = '';
   #reason = '';

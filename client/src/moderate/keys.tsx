@@ -4,14 +4,14 @@ import { Row, Switch } from '../views/controls/rows.tsx';
 import type { Desk } from './desk.ts';
 import type { DeskContext } from './desk-context.ts';
 
-/** Whether keys do something in this browser. People who dictate turn them off. */
+/** The storage key of the setting for keyboard shortcuts. Users who dictate turn them off. */
 const KEPT = 'moderate-keys';
 
 export const keysAreOn = ({ settings }: Desk): boolean => settings.get(KEPT, flag) !== false;
 
 const turnKeys = ({ settings }: Desk, on: boolean) => settings.set(KEPT, on);
 
-/** Each with the key of its words. */
+/** All shortcuts, each with the key of its text. */
 const all = [
   [['J', 'K'], 'mod.keys.next'],
   [['D'], 'action.delete'],
@@ -24,8 +24,8 @@ const all = [
 ] as const;
 
 /**
- * The letter or sign of a key that is pressed alone, outside of a field; of a key that has none of these in its layout, the
- * letter that stands there in others.
+ * Returns the letter or sign of a key that is pressed without modifiers and outside of a field. If the keyboard layout
+ * has another script, returns the Latin letter at this position in other layouts.
  */
 export function plainKey(event: KeyboardEvent): string | undefined {
   const { key, code, ctrlKey, altKey, metaKey, isComposing } = event;
@@ -36,7 +36,7 @@ export function plainKey(event: KeyboardEvent): string | undefined {
   return /[!-~]/.test(key) ? key.toLowerCase() : code.replace(/^Key/, '').toLowerCase();
 }
 
-/** At the end of the queue: the keys that are needed most. */
+/** The most important shortcuts, shown below the queue. */
 export function KeyHints({ context, open }: { readonly context: DeskContext; open(): void }) {
   const { strings } = context;
   return (
@@ -63,7 +63,7 @@ export function KeyHints({ context, open }: { readonly context: DeskContext; ope
   );
 }
 
-/** All keys, and whether they do something. */
+/** The dialog with all shortcuts, and the switch that turns them on or off. */
 export function Keys({ context, close }: { readonly context: DeskContext; close(): void }) {
   const { chat, strings, changed } = context;
   const on = context.keys();

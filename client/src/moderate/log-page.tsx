@@ -54,7 +54,7 @@ const pictures: Partial<Record<ActKind, IconName>> = {
 const bad: readonly ActKind[] = ['message_deleted', 'banned', 'site_banned', 'room_deleted', 'erased'];
 const warn: readonly ActKind[] = ['muted', 'rejected', 'removed'];
 
-/** The same in every language, for programs. */
+/** The names of the CSV columns. They are the same in every language, for programs. */
 const columns = [
   'at',
   'by_id',
@@ -70,14 +70,14 @@ const columns = [
 
 const DAY_MS = 86_400_000;
 const days = ['7', '30', '365'] as const;
-/** The number of acts in an answer. */
+/** The number of audit entries in a response. */
 const PAGE = 100;
-/** After so many acts the reader decides whether to read on. */
+/** After this many entries, the user decides whether to load more. */
 const MOST = 1000;
-/** The number of rows that are drawn at first. */
+/** The number of rows that are rendered at first. */
 const DRAWN = 200;
 
-/** The acts of moderation, the newest first. */
+/** The audit entries of moderation, the newest first. */
 export class LogPage implements Part {
   readonly #context: DeskContext;
   readonly #acts: Pages<ShownAct>;
@@ -87,7 +87,7 @@ export class LogPage implements Part {
   #group: Group = 'all';
   #days: (typeof days)[number] = '30';
   #drawn = DRAWN;
-  /** How many acts are read without being asked. */
+  /** The number of entries that are loaded automatically. */
   #most = MOST;
 
   constructor(context: DeskContext) {
@@ -266,7 +266,7 @@ export class LogPage implements Part {
         </thead>
         <tbody>
           {acts.map((act, n) => (
-            // Acts have no ids, and two may have the same time.
+            // Entries have no IDs, and two may have the same time.
             <tr key={`${act.at} ${n}`}>{this.#cells(act)}</tr>
           ))}
         </tbody>
@@ -318,7 +318,7 @@ export class LogPage implements Part {
     );
   }
 
-  /** The act in words. */
+  /** Describes an entry in words. */
   #what({ kind, to }: ShownAct): string {
     const { strings } = this.#context;
     const words = strings.text(`mod.act.${kind}`);
@@ -339,7 +339,7 @@ export class LogPage implements Part {
     return [user && strings.name(user), name].filter(Boolean).join(', ') || '–';
   }
 
-  /** Whether an act is of the time that is shown. */
+  /** Whether an entry is in the chosen period. */
   #since(act: ShownAct | undefined): boolean {
     return act !== undefined && act.at >= startOfDay(Date.now()) - (Number(this.#days) - 1) * DAY_MS;
   }
@@ -360,10 +360,13 @@ export class LogPage implements Part {
     });
   }
 
-  /** Reads on until all acts of the chosen time are here: the ones that fit the filters may be far back. */
+  /**
+   * Loads pages until all entries of the chosen period are loaded, because entries that match the filters may be far
+   * back.
+   */
   async #readOn(): Promise<void> {
     const { state, items, next } = this.#acts;
-    // A refused page is asked for again by a press alone.
+    // A failed page is requested again only by a click.
     if (state !== 'here') return;
     if (next !== undefined && items.length < this.#most && this.#since(items.at(-1))) await this.#acts.more();
   }

@@ -4,7 +4,7 @@ import type { DeskContext } from './desk-context.ts';
 
 const lines = ['w30', 'w85', 'w55'];
 
-/** Where a list will be. */
+/** The placeholder of a list that is loading. */
 export function ListToCome() {
   return (
     <Bones>
@@ -24,7 +24,7 @@ export function ListToCome() {
   );
 }
 
-/** Everything is done. */
+/** Shown when all cases are decided. */
 export function AllClear({ title, text }: { readonly title: string; readonly text: string }) {
   return (
     <div class="clear">
@@ -40,7 +40,7 @@ export function AllClear({ title, text }: { readonly title: string; readonly tex
   );
 }
 
-/** Stands beside what is known already: the rest could not be loaded. */
+/** Shown next to loaded content if the rest could not be loaded. */
 export function RestFailed({
   context: { strings },
   again,
@@ -59,7 +59,7 @@ export function RestFailed({
   );
 }
 
-/** Stands in place of something that could not be loaded. */
+/** Shown instead of content that could not be loaded. */
 export function Failed(props: { readonly context: DeskContext; readonly title: string; again(): void }) {
   const { context, title, again } = props;
   const { strings } = context;

@@ -13,21 +13,21 @@ import { Scroll } from './scroll.tsx';
 type Overview = Answers['moderate:overview'];
 type Day = Overview['messages'][number];
 
-/** The plot in its own units: one day is ten wide. */
+/** The dimensions of the plot in its own units. A day is 10 units wide. */
 const TALL = 100;
 const DAY = 10;
 const BAR = 7.6;
-/** The number of days that are named below it. */
+/** The number of days that are named below the plot. */
 const NAMED = 5;
-/** Milliseconds for a small write from which on people notice that a server is slow. */
+/** If a small write takes longer than this, users notice that the server is slow. */
 const SLOW = 200;
 
-/** A state is a shape, and not a colour alone. */
+/** Each state has a shape, because colour alone is not enough. */
 const shapes = { ok: 'dot', slow: 'dot warn', gone: 'dot bad' };
 const stateOf = (working: boolean, took = 0): keyof typeof shapes =>
   working ? (took < SLOW ? 'ok' : 'slow') : 'gone';
 
-/** The whole chat in figures. */
+/** The statistics of the whole chat. */
 export class OverviewPage implements Part {
   readonly #context: DeskContext;
   #overview: Overview | 'failed' | undefined;
@@ -108,7 +108,7 @@ export class OverviewPage implements Part {
   #facts({ here, week, messages, rooms, private: hidden, fresh, reports, files }: Overview) {
     const { strings } = this.#context;
     const [yesterday, today] = [messages.at(-2)?.count ?? 0, messages.at(-1)?.count ?? 0];
-    // The site may not store when people were here.
+    // The site may not store when users were online.
     const lately = week === undefined ? undefined : strings.text('mod.week', { n: week });
     return (
       <dl class="facts">
@@ -203,7 +203,7 @@ export class OverviewPage implements Part {
     );
   }
 
-  /** Some days by their dates, and today. They are days by UTC. */
+  /** Returns the labels of some days and of today. The days are in UTC. */
   #named(messages: readonly Day[]): string[] {
     const { strings } = this.#context;
     const date = new Intl.DateTimeFormat(strings.locale, { day: 'numeric', month: 'short', timeZone: 'UTC' });
@@ -313,7 +313,7 @@ export class OverviewPage implements Part {
   }
 }
 
-/** The next round number whose half is a whole one, too. */
+/** Returns the next round number whose half is also an integer. */
 function roundUp(n: number): number {
   const size = 10 ** Math.floor(Math.log10(n));
   return [1, 2, 4, 6, 8, 10].map((step) => step * size).find((one) => one >= n && one % 2 === 0) ?? 2;

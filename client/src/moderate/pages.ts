@@ -3,13 +3,13 @@ import type { Desk } from './desk.ts';
 
 type Page<Item> = readonly [items: readonly Item[], next: string | undefined, all?: number | undefined];
 
-/** A list that comes page by page. The answer to what is no longer asked is dropped. */
+/** A list that is loaded page by page. Responses to outdated requests are ignored. */
 export class Pages<Item> {
   items: readonly Item[] = [];
   state: 'loading' | 'here' | 'failed' = 'loading';
-  /** Where the next page begins; undefined where all are here. */
+  /** The cursor of the next page; undefined after the last page. */
   next: string | undefined;
-  /** How many there are without a search, if the answer says so. */
+  /** The total number without a search, if the response contains it. */
   all: number | undefined;
   readonly #desk: Desk;
   readonly #ask: (cursor: { cursor?: string }) => Promise<Page<Item>>;
@@ -23,7 +23,7 @@ export class Pages<Item> {
     this.#changed = changed;
   }
 
-  /** From the beginning: what is known stays until the answer has come. */
+  /** Loads the first page. The old items stay until the response arrives. */
   async load(): Promise<void> {
     this.#asked++;
     this.#busy = false;
@@ -36,7 +36,7 @@ export class Pages<Item> {
     if (this.next !== undefined && !this.#busy) await this.#page(this.next);
   }
 
-  /** Asks again for the page that has failed: the beginning, or the next one. */
+  /** Requests the failed page again, which is the first or the next page. */
   async again(): Promise<void> {
     await (this.next === undefined ? this.load() : this.more());
   }

@@ -1,27 +1,27 @@
 import type { ComponentChildren } from 'preact';
 
-/** A part of the page: a list with what is chosen in it, or one pane. */
+/** A part of the page, which is either a list with a chosen item, or a single pane. */
 export interface Part {
-  /** It is shown from now on. */
+  /** The part is now shown. */
   open?(): void;
-  /** Over a new connection, or with other rights, while it is shown. */
+  /** While the part is shown, a new connection is ready or the user's rights have changed. */
   ready?(): void;
   draw(): Drawn;
-  /** Does what that key does here; false if it does nothing. */
+  /** Handles a shortcut. Returns false if the shortcut has no action here. */
   key?(key: string): boolean;
-  /** Moves the focus to the field that finds something. */
+  /** Moves the focus to the search field. */
   find?(): void;
-  /** The session may be over. */
+  /** Removes all data, because the session may be over. */
   clear(): void;
 }
 
 export type Drawn =
   | {
       readonly list: ComponentChildren;
-      /** The chosen one, and its name. */
+      /** The chosen item. `label` is its name. */
       readonly detail?: ComponentChildren;
       readonly label: string;
-      /** Stands there as long as nothing is chosen. */
+      /** Shown while no item is chosen. */
       readonly blank?: ComponentChildren;
     }
   | { readonly whole: ComponentChildren };

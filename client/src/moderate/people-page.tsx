@@ -14,10 +14,10 @@ import { PersonDetail } from './person-detail.tsx';
 
 type Listed = Answers['moderate:people']['people'][number];
 
-/** The pause after the last key before a name is looked for, in milliseconds. */
+/** The delay after the last keystroke before a search is sent. */
 const PAUSE_MS = 250;
 
-/** Everybody who has ever been here, and one of them. */
+/** The list of all users who have ever been here, and the chosen user. */
 export class PeoplePage implements Part {
   readonly #context: DeskContext;
   readonly #people: Pages<Listed>;
@@ -157,7 +157,7 @@ export class PeoplePage implements Part {
     );
   }
 
-  /** How many people have ever been here. */
+  /** Returns how many users have ever been here. */
   #count(): string | undefined {
     const { strings } = this.#context;
     const { all, state } = this.#people;
@@ -165,7 +165,7 @@ export class PeoplePage implements Part {
     return state === 'here' ? counted(mostCounted, strings) : undefined;
   }
 
-  /** The open reports of a person, and the restrictions. */
+  /** Returns the numbers of a user's open reports and restrictions. */
   #notes({ reports, restricted }: Listed): string {
     const { strings } = this.#context;
     return [

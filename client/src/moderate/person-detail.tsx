@@ -26,11 +26,11 @@ type Person = Answers['moderate:person'];
 interface Props {
   readonly context: DeskContext;
   readonly id: string;
-  /** Called after an act: the list of people may have to change. */
+  /** Called after an action, because the list of people may change. */
   acted(): void;
 }
 
-/** A person: rooms, restrictions, reports and data, and the actions on them. */
+/** A user with rooms, restrictions, reports and data, and the actions on them. */
 export class PersonDetail extends Component<Props> {
   #person: Person | 'unknown' | 'failed' | undefined;
   #unmounted = false;

@@ -1,4 +1,4 @@
-/** Pictures that only the moderators' page has. */
+/** Icons that only the moderators' page uses. */
 export const pictures = {
   tray: 'M4 13.5 6.5 5h11l2.5 8.5v6H4zM4 13.5h5a3 3 0 0 0 6 0h5',
   chart: 'M4 20h16M7 16v-5M12 16V6M17 16v-8',

@@ -1,10 +1,10 @@
 export const sections = ['queue', 'people', 'rooms', 'log', 'overview'] as const;
 export type Section = (typeof sections)[number];
 
-/** A place of the page, as its address has it behind `#`. */
+/** A place in the page, as written in the fragment of its address. */
 export interface PagePlace {
   readonly section: Section;
-  /** The case, or the person. */
+  /** The key of the case, or the ID of the user. */
   readonly id?: string;
 }
 

@@ -17,24 +17,24 @@ import type { Drawn, Part } from './part.ts';
 import { type Case, type Decision, type Order, orders, Queue, subjectOf, UNDO_MS } from './queue.ts';
 import { type RestrictedRoom, RestrictPerson } from './restrict-person.tsx';
 
-/** The list draws so many rows. The others move up when these are decided on. */
+/** The maximum number of rendered rows. Further cases move up when these are decided. */
 const DRAWN = 200;
 
-/** The messages to decide on: their list, and the chosen one. */
+/** The list of messages to decide on, and the chosen message. */
 export class QueuePage implements Part {
   readonly queue: Queue;
   readonly #context: DeskContext;
   readonly #list = createRef<HTMLDivElement>();
   #kind: Case['kind'] | 'all' = 'all';
-  /** The order and the room can be chosen. */
+  /** Whether the choices of an order and a room are shown. */
   #sorting = false;
   #room = '';
-  /** The case that is shown, and where in the list it stands. */
+  /** The key of the shown case, and its index in the list. */
   #shown: { readonly key: string; readonly at: number } | undefined;
 
   readonly #openKeys: () => void;
 
-  /** @param openKeys - shows all keys */
+  /** @param openKeys - opens the dialog with all shortcuts */
   constructor(context: DeskContext, openKeys: () => void) {
     this.#context = context;
     this.#openKeys = openKeys;
@@ -46,8 +46,8 @@ export class QueuePage implements Part {
   }
 
   /**
-   * The case that is chosen. Where there is room for it, one always is: it stays while others come and go, and after it is
-   * gone itself, it is the next.
+   * The chosen case. If the list and the case fit next to each other, there is always one. It stays chosen while other
+   * cases come and go. When it is decided, the next case is chosen.
    */
   get current(): Case | undefined {
     const { cases } = this;
@@ -136,7 +136,7 @@ export class QueuePage implements Part {
     };
   }
 
-  /** Does what that key does here; false if it does nothing. */
+  /** Handles a shortcut. Returns false if the shortcut has no action here. */
   key(key: string): boolean {
     if (key === 'z') return this.#undo();
     if (key === 'j' || key === 'k') return this.#step(key === 'j' ? 1 : -1);
@@ -157,7 +157,7 @@ export class QueuePage implements Part {
     return kind === 'all' ? cases : cases.filter((one) => one.kind === kind);
   }
 
-  /** All of them as soon as nothing is left in the chosen room. */
+  /** The cases of the chosen room, or all cases if that room has none. */
   get #inRoom(): Case[] {
     const { cases } = this.queue;
     const here = cases.filter((one) => subjectOf(one).room === this.#room);
@@ -166,7 +166,7 @@ export class QueuePage implements Part {
 
   readonly #turnSorting = () => {
     this.#sorting = !this.#sorting;
-    // Cases that are left out without a word would be forgotten.
+    // If the choice is hidden, the cases of other rooms would be overlooked.
     this.#room = '';
     this.#context.changed();
   };
@@ -202,7 +202,7 @@ export class QueuePage implements Part {
     );
   }
 
-  /** The choice of a kind, where there are cases of both. */
+  /** The choice of a kind, if there are cases of both kinds. */
   #kinds() {
     const { strings, changed } = this.#context;
     const all = this.#inRoom;
@@ -358,7 +358,10 @@ export class QueuePage implements Part {
     ));
   }
 
-  /** Nobody is muted in a direct room, or banned from it; from the whole site those ban who have a role there. */
+  /**
+   * Returns where the author can be restricted; undefined is the whole site. Direct rooms have no restrictions. Only a
+   * user with a role for the whole site may ban from it.
+   */
   #places(one: Case, how: 'mute' | 'ban'): (RestrictedRoom | undefined)[] {
     const { room } = subjectOf(one);
     const here = { id: room, name: roomName(room, this.#context) };
@@ -411,7 +414,7 @@ export class QueuePage implements Part {
     return true;
   }
 
-  /** From a case that is decided on to the next. */
+  /** Goes from a decided case to the next case. */
   #leave(one: Case, decide: () => void): void {
     const { strings, go, say, focusDetail } = this.#context;
     const before = indexIn(this.cases, one);
@@ -438,7 +441,7 @@ export class QueuePage implements Part {
 
   #refused(one: Case, decision: Decision, error: RequestError): void {
     const { strings, toast } = this.#context;
-    // The message is gone meanwhile, perhaps with its room.
+    // The message was deleted, perhaps with its room.
     if (error.code === 'unknown_message') return void this.queue.load();
     toast(refusal(error, strings), 'bad', {
       label: strings.text('common.again'),
@@ -450,5 +453,5 @@ export class QueuePage implements Part {
   }
 }
 
-/** Finds a case by its key, since each look at the queue makes new objects. */
+/** Finds a case by its key, because the queue creates new objects each time. */
 const indexIn = (cases: readonly Case[], { key }: Case) => cases.findIndex((one) => one.key === key);

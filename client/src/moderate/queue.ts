@@ -12,7 +12,10 @@ import type { RequestOf } from '../connection/connection.ts';
 import { RequestError } from '../connection/connection-state.ts';
 import type { Desk } from './desk.ts';
 
-/** A message to decide on: with its open reports, the oldest first, or one that waits to be published. */
+/**
+ * A message to decide on. It is either reported, with its open reports from the oldest to the newest, or pending
+ * approval.
+ */
 export type Case =
   | { readonly kind: 'reported'; readonly key: string; readonly reports: readonly [Report, ...Report[]] }
   | { readonly kind: 'held'; readonly key: string; readonly held: Held };
@@ -22,63 +25,66 @@ export type Decision =
   | { readonly done: 'approved' }
   | { readonly done: 'rejected'; readonly reason?: string };
 
-/** Which case is first. */
+/** The orders of the cases. */
 export const orders = ['reports', 'newest', 'oldest'] as const;
 export type Order = (typeof orders)[number];
 
 interface QueuePort {
   changed(): void;
-  /** Another moderator has decided on it. `late`: so has this one, too late. */
+  /** Another moderator decided the case. `late`: this moderator also decided it, but too late. */
   meanwhile(one: Case, by: User, done: Decision['done'], late: boolean): void;
-  /** It could not be done: the case is back. */
+  /** The decision failed, so the case is in the queue again. */
   refused(one: Case, decision: Decision, error: RequestError): void;
 }
 
-/** A decision that the moderator can still take back. */
+/** A decision that the moderator can still undo. */
 interface Undoable {
   readonly one: Case;
   readonly decision: Decision;
   readonly timer: ReturnType<typeof setTimeout>;
 }
 
-/** A decision that a check of the session has interrupted, with its moderator and the end of its time. */
+/** A decision that was interrupted by a check of the session, with its moderator and its expiry. */
 interface Interrupted extends Undoable {
   readonly by: string | undefined;
   readonly until: number;
 }
 
 const PAGE = 100;
-/** The list has at most so many of either kind. */
+/** The maximum number of reports, and of pending messages, that are loaded. */
 const MOST = 2000;
-/** A decision can be taken back for so long. */
+/** A decision can be undone for this time. */
 export const UNDO_MS = 8000;
 /**
- * A decision waits for so long while the session is checked: that takes seconds. A moderator who logs in again later may
- * have forgotten it, and must not see somebody banned for it.
+ * An interrupted decision is kept for this time, because a check of the session takes seconds. A moderator who logs in
+ * later may have forgotten the decision, and must not ban a user with it.
  */
 const INTERRUPTED_MS = 60_000;
 
 export const keyOf = ({ room, message }: Report): string => `${room}/${message.seq}`;
 const keyOfHeld = (id: string): string => `held/${id}`;
 
-/** The messages to decide on, and the decisions on their way. */
+/** The messages to decide on, and the decisions that are not confirmed yet. */
 export class Queue implements Follower {
   state: 'loading' | 'here' | 'failed' | 'forbidden' = 'loading';
   order: Order = 'reports';
   readonly #desk: Desk;
   readonly #port: QueuePort;
-  /** By their ids. */
+  /** The open reports and the pending messages, by ID. */
   #reports = new Map<string, Report>();
   #held = new Map<string, Held>();
-  /** Changes since the lists are being read. */
+  /** Changes that arrived while the lists are being loaded. */
   #since: (() => void)[] | undefined;
-  /** The decisions of this moderator from that midnight on. */
+  /** The number of this moderator's decisions since the midnight `since`. */
   #decidedFrom = { since: 0, count: 0 };
   #undoable: Undoable | undefined;
   readonly #interrupted = new Set<Interrupted>();
-  /** The most reports that each case had: a case keeps its place while another moderator closes its reports. */
+  /**
+   * The highest number of reports of each case. With it, a case keeps its place while another moderator closes its
+   * reports.
+   */
   readonly #most = new Map<string, number>();
-  /** Decided here, and not answered yet: by the keys of the cases. */
+  /** The keys of cases whose decision was sent but is not confirmed yet. */
   readonly #sent = new Set<string>();
 
   constructor(desk: Desk, port: QueuePort) {
@@ -86,7 +92,9 @@ export class Queue implements Follower {
     this.#port = port;
   }
 
-  /** All cases to decide on. A message that waits counts like one report, and among equals the oldest is first. */
+  /**
+   * All cases to decide on. A pending message counts like one report. Of cases with equal counts, the oldest is first.
+   */
   get cases(): Case[] {
     const reported = [...Map.groupBy(this.#reports.values(), keyOf)].map(([key, reports]) =>
       caseOf(key, reports),
@@ -108,13 +116,13 @@ export class Queue implements Follower {
     return since === midnight() ? count : 0;
   }
 
-  /** Over a new connection, or with other rights. */
+  /** A new connection is ready, or the user's rights have changed. */
   ready(): void {
     const interrupted = [...this.#interrupted];
     this.#interrupted.clear();
     for (const { one, decision, timer, by, until } of interrupted) {
       clearTimeout(timer);
-      // Somebody else may have logged in meanwhile, and timers stand still while a computer sleeps.
+      // Another user may have logged in, and timers do not run while a computer sleeps.
       if (by === this.#desk.me?.id && Date.now() < until) this.#carryOut(one, decision);
     }
     void this.load();
@@ -182,20 +190,20 @@ export class Queue implements Follower {
     this.#port.changed();
   }
 
-  /** A page of the list that is on its way may be older. */
+  /** Applies a change now and after the lists are loaded, because a page in flight may be older. */
   #change(change: () => void): void {
     change();
     this.#since?.push(change);
   }
 
-  /** Decides after a pause in which the moderator can take it back. The decision before it is sent at once. */
+  /** Decides a case after a delay in which the moderator can undo it. The decision before it is sent at once. */
   decide(one: Case, decision: Decision): void {
     this.flush();
     this.#undoable = { one, decision, timer: setTimeout(() => this.flush(), UNDO_MS) };
     this.#port.changed();
   }
 
-  /** Takes the last decision back. */
+  /** Undoes the last decision and returns its case. */
   undo(): Case | undefined {
     const { one, timer } = this.#undoable ?? {};
     clearTimeout(timer);
@@ -204,7 +212,7 @@ export class Queue implements Follower {
     return one;
   }
 
-  /** Sends what could be taken back until now. */
+  /** Sends the decision that could still be undone. */
   flush(): void {
     const undoable = this.#undoable;
     if (undoable === undefined) return;
@@ -218,13 +226,13 @@ export class Queue implements Follower {
     const by = this.#desk.me?.id;
     this.send(one, decision).catch((error: unknown) => {
       if (!(error instanceof RequestError)) throw error;
-      // The session may be over: to try again would be offered to the next moderator.
+      // The session may be over. A retry would then be offered to the next moderator.
       if (this.#desk.me === undefined) this.#interrupt(one, decision, by);
       else if (this.#desk.me.id === by) this.#port.refused(one, decision, error);
     });
   }
 
-  /** Decides for good. False if another moderator has done that before. */
+  /** Sends a final decision. Returns false if another moderator decided the case before. */
   async send(one: Case, decision: Decision): Promise<boolean> {
     const by = this.#desk.me?.id;
     this.#sent.add(one.key);
@@ -234,7 +242,7 @@ export class Queue implements Follower {
       const closed = await this.#request(one, decision);
       const late = closed !== undefined && closed.by.id !== this.#desk.me?.id;
       if (!late) this.#decidedFrom = { since: midnight(), count: this.decidedToday + 1 };
-      // An event may have said so already.
+      // An event may have reported this already.
       if (late && this.#reportedCase(one.key) !== undefined)
         this.#port.meanwhile(one, closed.by, closed.done, true);
       this.#change(() => {
@@ -248,7 +256,10 @@ export class Queue implements Follower {
     }
   }
 
-  /** The session may be over. A decision that is not carried out yet waits a minute for the same moderator. */
+  /**
+   * Removes all data, because the session may be over. A decision that was not sent waits a minute for the same
+   * moderator.
+   */
   clear(): void {
     this.order = 'reports';
     this.#decidedFrom = { since: 0, count: 0 };
@@ -270,12 +281,12 @@ export class Queue implements Follower {
     this.#interrupted.add(interrupted);
   }
 
-  /** How a report was closed. */
+  /** Sends a decision. Returns how the report was closed. */
   async #request(one: Case, decision: Decision): Promise<Report['closed']> {
     const desk = this.#desk;
     if (one.kind === 'held') {
       const { id, preview } = one.held;
-      // The page may have come after the decision, so the moderator has not seen it.
+      // The link preview may have been loaded after the decision, so the moderator has not seen it.
       const unseen = preview !== undefined && preview.title === undefined;
       if (decision.done === 'approved')
         await desk.request('held:approve', { id, ...(unseen && { preview: false }) });
@@ -287,7 +298,7 @@ export class Queue implements Follower {
     return undefined;
   }
 
-  /** All pages of a list; undefined for one that this user does not get. */
+  /** Loads all pages of a list. Returns undefined if this user may not read it. */
   async #all<Page extends { readonly next?: string }, One>(
     ask: (payload: { limit: number; cursor?: string }) => Promise<Page>,
     listed: (page: Page) => readonly One[],
@@ -307,7 +318,7 @@ export class Queue implements Follower {
     return found;
   }
 
-  /** Nobody decides about an own message. */
+  /** Adds a pending message. Moderators do not decide about their own messages. */
   #put(held: Held): void {
     if (held.user.id !== this.#desk.me?.id && held.rejected === undefined) this.#held.set(held.id, held);
   }
@@ -330,7 +341,7 @@ export class Queue implements Follower {
     return reports.length === 0 ? undefined : caseOf(key, reports);
   }
 
-  /** A decision on the message that could be taken back is of no use any more. */
+  /** Handles the decision of another moderator. The undoable decision of this moderator is dropped. */
   #decided(before: Case, by: User, done: Decision['done']): void {
     if (by.id === this.#desk.me?.id) return;
     const undoable = this.#undoable?.one.key === before.key;
@@ -347,9 +358,9 @@ export interface Subject {
   readonly files?: readonly MessageFile[];
   readonly preview?: Preview;
   readonly at: number;
-  /** As it was reported; absent for one that is not published. */
+  /** The message as it was reported. Undefined for an unpublished message. */
   readonly message?: Message;
-  /** Of a published message, or of the one that an edit would change. */
+  /** The `seq` of the published message, or of the message that an edit would change. */
   readonly seq?: number;
 }
 

@@ -7,9 +7,9 @@ interface Props {
   readonly context: DeskContext;
   readonly how: 'mute' | 'ban';
   readonly user: string;
-  /** As it is said. */
+  /** The name to show. */
   readonly name: string;
-  /** Where it can be done; `undefined` is the whole site. The first is suggested. */
+  /** The rooms to choose from; `undefined` is the whole site. The first place is preselected. */
   readonly places: readonly (RestrictedRoom | undefined)[];
   run(room: string | undefined, restriction: Restriction & { messages?: 'delete' }): Promise<void>;
   close(): void;
@@ -20,15 +20,15 @@ export interface RestrictedRoom {
   readonly name: string;
 }
 
-/** Stands for the whole site: no room has that id. */
+/** The option for the whole site. No room has this ID. */
 const EVERYWHERE = '*';
-/** Up to so many places stand beside each other. */
+/** Up to this number, the places are buttons next to each other. */
 const FEW = 2;
 
-/** Mutes or bans a person in a room that is to be chosen, or bans one from the whole site. */
+/** Mutes or bans a user in a room that the moderator chooses, or bans the user from the whole site. */
 export class RestrictPerson extends Component<Props> {
   #place = this.props.places[0];
-  /** How many messages of the last 24 hours there are, and whether a ban from the whole site deletes them. */
+  /** The number of the user's messages in the last 24 hours, and whether a ban from the whole site deletes them. */
   #recent = 0;
   #deletes = false;
 
@@ -66,12 +66,12 @@ export class RestrictPerson extends Component<Props> {
     );
   }
 
-  /** Messages go with the person. */
+  /** Whether messages are deleted with the ban. */
   get #takes(): boolean {
     return this.#place === undefined && this.#deletes;
   }
 
-  /** Where it was chosen to be, which may not be drawn yet. */
+  /** Uses the chosen place, which may not be rendered yet. */
   readonly #run = (restriction: Restriction) => {
     const place = this.#place;
     const messages = this.#takes ? ({ messages: 'delete' } as const) : {};

@@ -12,19 +12,19 @@ import type { DeskContext } from './desk-context.ts';
 import type { Drawn, Part } from './part.ts';
 import { Scroll } from './scroll.tsx';
 
-/** The most rooms that one request asks for. */
+/** The maximum number of rooms in a request. */
 const AT_ONCE = 100;
 
 type Counts = Answers['moderate:rooms']['rooms'][number];
 type Order = 'last' | 'name' | 'members';
 
-/** The rooms that this moderator knows: who may write there, how many people they have, and who is kept out. */
+/** The rooms that this moderator knows, with their kind, their counts and their restricted users. */
 export class RoomsPage implements Part {
   readonly #context: DeskContext;
   readonly #field = createRef<HTMLInputElement>();
   #query = '';
   #order: Order = 'last';
-  /** By the rooms for which they were asked; undefined until the answer has come. */
+  /** The counts by room ID. Undefined during the request for a room, and if it failed. */
   #counts = new Map<string, Counts | undefined>();
 
   constructor(context: DeskContext) {
@@ -120,7 +120,7 @@ export class RoomsPage implements Part {
 
   readonly #create = async () => {
     const { chat, dialog, changed, toast, strings } = this.#context;
-    // Few moderators make rooms.
+    // Loaded on demand, because few moderators create rooms.
     const part = await import('../views/rooms/new-room.tsx').catch(() => undefined);
     if (part === undefined) return toast(strings.text('conn.lost'), 'bad');
     const { NewRoom } = part;
@@ -132,7 +132,7 @@ export class RoomsPage implements Part {
         create={(payload) => chat.request('room:create', payload)}
         done={({ room }) => {
           chat.list.put(room);
-          // Where it stands in the list depends on the order.
+          // Filters by the name, because the room's place in the list depends on the order.
           this.#query = room.name;
           changed();
         }}
@@ -251,7 +251,7 @@ export class RoomsPage implements Part {
       .sort(orders[this.#order]);
   }
 
-  /** Asks once for each room that is drawn; a failure is a room without a number. */
+  /** Requests the counts of each rendered room once. If this fails, the room is shown without counts. */
   async #count(rooms: readonly Room[]): Promise<void> {
     const { chat, changed } = this.#context;
     const counts = this.#counts;
@@ -267,7 +267,7 @@ export class RoomsPage implements Part {
     changed();
   }
 
-  /** Public rooms that the moderator is no member of. */
+  /** Loads public rooms that the moderator is not a member of. */
   async #load(): Promise<void> {
     const { list } = this.#context.chat;
     if (list.moreOthers) await list.loadOthers();

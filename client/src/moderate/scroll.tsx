@@ -1,6 +1,6 @@
 import type { ComponentChildren } from 'preact';
 
-/** A box for content that may be higher than it. Keys scroll it, too. */
+/** A box that scrolls its content, also by keyboard. */
 export function Scroll(props: { readonly label: string; readonly children: ComponentChildren }) {
   return (
     // biome-ignore lint/a11y/useSemanticElements: a fieldset belongs into a form.

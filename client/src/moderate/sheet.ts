@@ -4,5 +4,5 @@ import panels from '../styles/panels.css?inline';
 import prefs from '../styles/prefs.css?inline';
 import { sheetOf } from '../styles/styles.ts';
 
-/** The sheet of the moderators' page, upon that of the chat. */
+/** The style sheet of the moderators' page, in addition to the sheet of the chat. */
 export const sheet = sheetOf([panels, dialogs, prefs, moderate].join('\n'));

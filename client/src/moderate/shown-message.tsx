@@ -12,7 +12,7 @@ import type { DeskContext } from './desk-context.ts';
 import { roomName } from './mod-words.ts';
 import type { Subject } from './queue.ts';
 
-/** The nodes that a text may have. */
+/** The maximum number of DOM nodes for a text. */
 const NODES = 1000;
 
 type Said = Omit<Subject, 'room' | 'seq'>;
@@ -20,19 +20,19 @@ type Said = Omit<Subject, 'room' | 'seq'>;
 interface Props {
   readonly context: DeskContext;
   readonly said: Said;
-  /** The message to decide on, perhaps one that waits, or a message beside it. */
+  /** The message to decide on, which may be pending approval, or a message around it. */
   readonly kind: 'target' | 'target wait' | 'ctx';
-  /** Of messages of several rooms and days. */
+  /** The room to show, if the messages are from several rooms and days. */
   readonly room?: string;
 }
 
 export const saidIn = (message: Message): Said => ({ ...message, at: message.sentAt, message });
 
-/** A message with its author: read, and nothing more. */
+/** A message with its author, without actions. */
 export function ShownMessage({ context, said, kind, room }: Props) {
   const { strings } = context;
   const { user, at, message } = said;
-  // Only one message of a page can be without an ID: the one that waits.
+  // Only the pending message has no ID, and there is at most one.
   const contentId = `content-${message?.id ?? 'waiting'}`;
   const gone = message?.deletedAt !== undefined;
   return (
@@ -58,7 +58,7 @@ export function ShownMessage({ context, said, kind, room }: Props) {
   );
 }
 
-/** The words of a message in one line. */
+/** Returns a message as one line of text. */
 export function lineOf({ text, files, message }: Said, { strings }: Pick<DeskContext, 'strings'>): string {
   if (message?.deletedAt !== undefined)
     return strings.text(message.deletedBy === 'moderator' ? 'msg.deletedByModerator' : 'msg.deleted');
@@ -116,7 +116,7 @@ function Content({ context, said: { text, files = [], preview } }: Pick<Props, '
             <Described file={file} context={context} />
           </a>
         ))}
-      {/* Mentions are words like others: moderators see what was typed. */}
+      {/* Mentions are plain text, because moderators see what was typed. */}
       {text !== '' && formatted(text, NODES, undefined)}
       {preview?.title !== undefined && (
         <div class="page-card">

@@ -18,7 +18,7 @@ import { hashOf, type PagePlace, placeIn, type Section } from './place.ts';
 import { QueuePage } from './queue-page.tsx';
 import { RoomsPage } from './rooms-page.tsx';
 
-/** From this width on there is room for the list and what is chosen in it. */
+/** From this width on, the list and the chosen item fit next to each other. */
 const WIDE = 860;
 
 const pictures: Record<Section, IconName> = {
@@ -36,7 +36,7 @@ const names = {
   overview: 'mod.overview',
 } as const satisfies Record<Section, StringKey>;
 
-/** The whole page: what leads to its parts, the part that is shown, and what lies above. */
+/** The whole page: the navigation, the shown part, and the menu or dialog above it. */
 export class ModerateView {
   readonly #root: ShadowRoot;
   readonly #context: DeskContext;
@@ -45,18 +45,18 @@ export class ModerateView {
   readonly #portraits: Portraits;
   readonly #queue: QueuePage;
   readonly #parts: Record<Section, Part>;
-  /** The part that is shown, once it has asked for what it shows. */
+  /** The shown part, after its `open` was called. */
   #opened: Part | undefined;
   readonly #resized: ResizeObserver;
   #wide = false;
   #place: PagePlace = placeIn(location.hash);
-  /** A menu. */
+  /** The open menu. */
   #layer: (() => ComponentChildren) | undefined;
-  /** A dialog: what is below it is inert. */
+  /** The open dialog. The content below it is inert. */
   #dialog: (() => ComponentChildren) | undefined;
-  /** For those who hear it, and how much was said before: the same words are said again. */
+  /** The text for screen readers. `count` increases with each text, so that the same text is announced again. */
   #said = { text: '', count: 0 };
-  /** The heading that is to get the focus once it is drawn. */
+  /** Whether a heading gets the focus after the next render. */
   #focusDue = false;
 
   constructor(
@@ -112,7 +112,7 @@ export class ModerateView {
     addEventListener('keydown', this.#key);
   }
 
-  /** How many cases wait; undefined as long as that is unknown. */
+  /** The number of open cases; undefined while it is unknown. */
   get waiting(): number | undefined {
     const { state, cases } = this.#queue.queue;
     return state === 'here' ? cases.length : undefined;
@@ -131,12 +131,12 @@ export class ModerateView {
     this.#draw(this.#content(part));
     this.#portraits.hang();
     if (this.#focusDue && this.#dialog === undefined) this.#focusHeading();
-    // A button that goes with its press, as Try again does, leaves the keys to the pane.
+    // A button such as Try again disappears when it is clicked. Its pane then gets the focus.
     else if (focused?.isConnected === false && this.#root.activeElement === null)
       pane?.querySelector<HTMLElement>('h2')?.focus();
   }
 
-  /** The session may be over: no message and no name may stay in the page. */
+  /** Removes all content. The session may be over, so messages and names must not stay in the page. */
   hide(): void {
     this.#opened = undefined;
     for (const part of Object.values(this.#parts)) part.clear();
@@ -154,7 +154,7 @@ export class ModerateView {
     this.#root.querySelector<HTMLElement>('.empty h2')?.focus();
   }
 
-  /** The page is left, perhaps for good: what could be taken back is done. */
+  /** The user leaves the page, perhaps permanently. The decision that could be undone is sent. */
   leave(): void {
     this.#queue.queue.flush();
   }
@@ -191,7 +191,7 @@ export class ModerateView {
     );
   }
 
-  /** Stands in place of everything. */
+  /** Returns the card that is shown instead of the page. */
   #card(): ComponentChildren {
     const { chat, strings, attribute } = this.#context;
     const card =
@@ -268,7 +268,7 @@ export class ModerateView {
     );
   }
 
-  /** The part that is shown: the queue, as long as the user does not have the one that is wanted. */
+  /** The requested part, or the queue if the user may not see that part. */
   get #section(): Section {
     const { section } = this.#place;
     return this.#context.chat.parts.includes(section) ? section : 'queue';
@@ -331,7 +331,7 @@ export class ModerateView {
     if (before.id !== undefined && this.#place.id === undefined) this.#focusListed(before.id);
   };
 
-  /** Back in the list, the focus is where it was. */
+  /** Moves the focus to the row of the item that was shown. */
   #focusListed(id: string | undefined): void {
     if (this.#wide) return;
     const row = id && this.#root.querySelector<HTMLElement>(`[data-key="${CSS.escape(id)}"]`);
@@ -366,12 +366,12 @@ export class ModerateView {
     if (key === undefined) return;
     if (key === '?') this.#openKeys();
     else if (key === '/') this.#find();
-    // A decision can be taken back from everywhere.
+    // A decision can be undone in every part.
     else if (!(key === 'z' ? this.#queue : this.#parts[this.#section]).key?.(key)) return;
     event.preventDefault();
   };
 
-  /** Something where something can be found, else people. */
+  /** Moves the focus to the search field of the part, or to the search for people. */
   #find(): void {
     const part = this.#parts[this.#section];
     if (part.find !== undefined) return part.find();
@@ -380,7 +380,7 @@ export class ModerateView {
     this.#parts.people.find?.();
   }
 
-  /** A part that this user does not have any more keeps nothing. */
+  /** Clears the parts that this user may no longer see, and reloads the shown part. */
   #afresh(): void {
     for (const [section, part] of Object.entries(this.#parts))
       if (!this.#context.chat.parts.includes(section as Section)) part.clear();
@@ -392,5 +392,5 @@ export class ModerateView {
   }
 }
 
-/** Marks in the history that the list is before it. */
+/** The state of a history entry that follows the entry of its list. */
 const WITHIN = 'within';
