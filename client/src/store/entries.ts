@@ -1,25 +1,25 @@
 import type { Held, Message, MessageFile, User } from '../../../server/wire/events.ts';
 import { flag, list, number, object, optional, text } from '../chat/form.ts';
 
-/** A file of a message that is on its way; with an `id` it has been uploaded. */
+/** A file of an unsent message. It has an `id` once it is uploaded. */
 export interface SentFile extends Partial<Pick<MessageFile, 'id' | 'alt' | 'image' | 'audio' | 'video'>> {
-  /** Of the upload in this browser. */
+  /** The key of the upload in this browser. */
   readonly key: string;
   readonly name: string;
   readonly type: string;
   readonly size: number;
-  /** Nobody uploads it any more. */
+  /** No tab uploads the file any longer. */
   readonly lost?: boolean;
 }
 
-/** A mention: the user, and the place of the name in the text, in characters. */
+/** A mention: the user, and the position of the name in the text, in code points. */
 export interface NewMention {
   readonly user: string;
   readonly start: number;
   readonly length: number;
 }
 
-/** A message of one's own that is not known to be stored. */
+/** A message of this user that the server has not confirmed as stored. */
 export interface Pending {
   readonly clientId: string;
   readonly room: string;
@@ -27,20 +27,20 @@ export interface Pending {
   readonly sentAt: number;
   readonly replyTo?: number;
   readonly mentions?: readonly NewMention[];
-  /** It goes when all of them are uploaded. */
+  /** The message is sent when all files are uploaded. */
   readonly files?: readonly SentFile[];
-  /** False: without a preview of its link. */
+  /** False: send without a link preview. */
   readonly preview?: boolean;
-  /** It is a copy of that message, whose text is shown until it is stored. */
+  /** The message that this one is a copy of. Its text is shown until the copy is stored. */
   readonly forward?: Pick<Message, 'room' | 'seq'>;
-  /** Absent: to be sent. The code of the refusal otherwise, or `held` or `rejected`. */
+  /** Undefined while the message can be sent. Otherwise the error code, `held` or `rejected`. */
   readonly failed?: string;
-  /** It waits for a moderator on the server, under this id, or one has rejected it, for that reason. */
+  /** The server's ID of the message while it is pending approval, or after a moderator rejected it for `reason`. */
   readonly held?: string;
   readonly reason?: string;
 }
 
-/** The fields that a stored file and one on its way share. */
+/** The fields that stored and unsent files share. */
 const fileFields = {
   name: text,
   type: text,
@@ -72,7 +72,7 @@ export const pendingForm = object<Pending>({
   reason: optional(text),
 });
 
-/** A line of the timeline: the same, by `key`, from pending to stored. */
+/** A message in the timeline. Its `key` does not change when an unsent message is stored. */
 export interface Entry {
   readonly key: string;
   readonly user: User;
@@ -81,11 +81,11 @@ export interface Entry {
   readonly replyTo?: number | undefined;
   readonly message?: Message;
   readonly pending?: Pending;
-  /** It waits for the reader, who is a moderator. */
+  /** Set for a message that this user, a moderator, can approve. */
   readonly waits?: Held;
 }
 
-/** The stored messages in their order, then what is on its way, each once. */
+/** Returns the stored messages in their order, then the unsent messages, without duplicates. */
 export function entries(
   stored: readonly Message[],
   pending: readonly Pending[],
@@ -103,7 +103,7 @@ export function entries(
   const known = new Set(list.map((entry) => entry.key));
   for (const item of pending) {
     const key = `${me.id}/${item.clientId}`;
-    // Refused as `conflict`: the stored message of that id is another one, and both are shown.
+    // After `conflict`, the stored message with this ID is a different one, so both are shown.
     const other = item.failed === 'conflict';
     if (!other && known.has(key)) continue;
     list.push({ ...item, key: other ? `${key}/conflict` : key, user: me, pending: item });

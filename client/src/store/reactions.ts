@@ -1,12 +1,14 @@
 import type { Message, MessageReacted } from '../../../server/wire/events.ts';
 
-/** Users of one reaction that a message names. */
+/** The maximum number of users that a message names for a reaction. */
 const NAMED = 10;
 
-/** The reactions as events have reported them. */
+/** A change of reactions, as in the event `message:reacted`. */
 export type Reacted = Omit<MessageReacted, 'room'>;
 
-/** The message after that change, as the user `me` sees it; as it is, if it knows of it. */
+/**
+ * Applies a change to a message, as the user `me` sees it. Returns the same message if it already contains the change.
+ */
 export function afterChange(message: Message, change: Message | Reacted, me: string): Message {
   if (message.rev >= change.rev) return message;
   return 'changes' in change ? withReactions(message, change, me) : withMine(change, message, me);
@@ -17,7 +19,7 @@ function withReactions(message: Message, { rev, changes }: Reacted, me: string):
   const list = new Map(reactions.map((reaction) => [reaction.emoji, reaction]));
   for (const { emoji, count, added = [], removed = [] } of changes) {
     const known = list.get(emoji);
-    // Where some are not named, nobody knows who would be next.
+    // If some users are not named, they come before the added ones.
     const whole = known === undefined || known.count === known.users.length;
     const users = [...(known?.users ?? []), ...(whole ? added : [])]
       .filter((user) => !removed.includes(user))
@@ -29,7 +31,10 @@ function withReactions(message: Message, { rev, changes }: Reacted, me: string):
   return { ...rest, rev, ...(list.size > 0 ? { reactions: [...list.values()] } : {}) };
 }
 
-/** An event does not say what is one's own: that is known where all are named, and else from before. */
+/**
+ * Adds `mine`, which events do not contain. It is known if all users are named. Otherwise it is taken from the old
+ * message.
+ */
 function withMine(message: Message, { reactions: before }: Message, me: string): Message {
   const reactions = message.reactions?.map((reaction) => {
     const { emoji, count, users } = reaction;

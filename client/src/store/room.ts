@@ -10,43 +10,45 @@ import type {
 } from '../../../server/wire/events.ts';
 import { Timeline } from './timeline.ts';
 
-/** As long as the server cuts the newest message of a room. */
+/** The length to which the server cuts a room's newest message. */
 const PREVIEW = 120;
 
 /** A room as this client sees it. */
 export class Room {
   summary: RoomSummary;
   readonly timeline = new Timeline();
-  /** At most 100 of those who are here, and how many they are. */
+  /** At most 100 of the members who are online, and their total number. */
   present: User[] = [];
   presentCount = 0;
-  /** Joined over the connection that is open now. */
+  /** Whether the room is joined on the current connection. */
   joined = false;
-  /** A public room that is shown to somebody who has not joined it: it is read, and no more. */
+  /** A public room that the user can read but has not joined. */
   preview = false;
-  /** Opening it joins it, although it is a public one: the page, or the user, wants that. */
+  /** Opening this public room joins it, because the page or the user wants that. */
   wanted = false;
-  /** The "New" line stands before the first message of others from this `seq` on. */
+  /** The "New" line is above the first message by another user with this `seq` or a later one. */
   newFrom: number | undefined;
-  /** Somebody else has added the user, who has not opened the room since. */
+  /** Another user added this user, who has not opened the room since. */
   fresh = false;
-  /** The other one of a direct room is somebody whom the user has blocked: nothing is unread there. */
+  /** The user blocked the other user of this direct room, so nothing in it is unread. */
   blocked = false;
-  /** The user has marked messages as unread: they stay so until the room is opened again. */
+  /** The user marked messages as unread. They stay unread until the room is opened again. */
   keptUnread = false;
-  /** The unread messages are being fetched: the room opens where they begin. */
+  /** The unread messages are being loaded. The room opens at the first one. */
   opening = false;
-  /** Where the room stands among the others: the later, the further above. */
+  /**
+   * The position in the list of rooms, usually the time of the newest message. Rooms with later times are further up.
+   */
   at = 0;
-  /** Up to here the server knows that one has read. */
+  /** The `seq` of the read marker that the server knows. */
   marked: number;
-  /** Up to here the other one of a direct room has read. */
+  /** The `seq` up to which the other user of a direct room has read. */
   readByOther: number;
-  /** The threads that have replies, by number. */
+  /** The threads that have replies, by their number. */
   readonly threads = new Map<number, Thread>();
-  /** Pinned messages, the last one pinned first; known once the room is joined. */
+  /** The pinned messages, the newest pin first. Known once the room is joined. */
   pins: readonly Pin[] = [];
-  /** Which quotes were asked for. */
+  /** The quotes that were requested. */
   readonly askedQuotes = new Set<string>();
 
   constructor(summary: RoomSummary) {
@@ -68,24 +70,24 @@ export class Room {
     return member && !this.blocked ? Math.max(0, lastSeq - Math.max(readSeq, firstSeq - 1)) : 0;
   }
 
-  /** Unread messages that mention one. */
+  /** The number of unread messages that mention the user. */
   get mentions(): number {
     return Math.min(this.summary.mentions, this.unread);
   }
 
-  /** Its messages can be asked for over the connection that is open now. */
+  /** Whether its messages can be requested on the current connection. */
   get readable(): boolean {
     return this.joined || this.preview;
   }
 
-  /** Counts neither in the page's title nor in any other sum. */
+  /** A muted room does not count in the page's title or in any other total. */
   get muted(): boolean {
     return this.summary.notify === 'none';
   }
 
   /**
-   * The room as the server describes it now. Messages that were read here stay read, unless the history begins
-   * again, or the server knew that and the mark was moved back since.
+   * Applies the server's description of the room. Messages that were read here stay read, with two exceptions: the
+   * history starts again, or the read marker was moved back after the server had received it.
    */
   update(summary: RoomSummary): void {
     this.timeline.expire(summary.firstSeq);
@@ -98,7 +100,7 @@ export class Room {
     this.readByOther = Math.min(Math.max(summary.readByOther ?? 0, this.readByOther), summary.lastSeq);
   }
 
-  /** Takes in the activity of a room that is not joined. */
+  /** Applies the activity of a room that is not joined. */
   activity({ head, lastSeq, firstSeq, members, name, topic, last }: RoomActivity): void {
     this.timeline.expire(firstSeq);
     this.#expire(firstSeq);
@@ -117,9 +119,9 @@ export class Room {
   }
 
   /**
-   * A new or changed message: it may count as unread; one's own (from any device) marks as read up to it.
+   * Applies a new or changed message. A message of this user, from any device, marks everything before it as read.
    *
-   * @returns whether it has marked anything
+   * @returns whether this moved the read position
    */
   note(message: Message, me: User): boolean {
     const { lastSeq, readSeq, head, last } = this.summary;
@@ -139,13 +141,13 @@ export class Room {
     return own && message.seq > readSeq;
   }
 
-  /** The thread that is shown under that message. */
+  /** Returns the thread that has this message as its root and has replies. */
   threadUnder({ seq, thread = seq }: Pick<Message, 'seq' | 'thread'>): Thread | undefined {
     const known = this.threads.get(thread);
     return known?.root === seq && known.replies > 0 ? known : undefined;
   }
 
-  /** From an answer or an event, which says nothing of what is new. */
+  /** Applies threads of a response or an event. Events do not contain the number of new replies. */
   noteThreads(threads: readonly Thread[] = []): void {
     for (const thread of threads) {
       const fresh = thread.new ?? this.threads.get(thread.thread)?.new;
@@ -153,20 +155,20 @@ export class Room {
     }
   }
 
-  /** A reply that has come while nobody was looking. */
+  /** Counts a new reply that arrived while the room was not viewed. */
   noteReply({ thread: number }: Message): void {
     const known = number === undefined ? undefined : this.threads.get(number);
     if (known !== undefined) this.threads.set(known.thread, { ...known, new: (known.new ?? 0) + 1 });
   }
 
-  /** The new replies of that thread, or of all, have been seen. */
+  /** Marks the new replies of a thread as seen, or of all threads. */
   seenReplies(number?: number): void {
     for (const { new: fresh, ...thread } of this.threads.values())
       if (fresh !== undefined && (number ?? thread.thread) === thread.thread)
         this.threads.set(thread.thread, thread);
   }
 
-  /** The message is pinned now; undefined: it is not. */
+  /** Adds or changes the pin of a message, or removes it if `pin` is undefined. */
   pin(seq: number, pin: Pin | undefined): void {
     const isKnown = this.pins.some((known) => known.seq === seq);
     if (pin === undefined) this.pins = this.pins.filter((known) => known.seq !== seq);
@@ -178,7 +180,10 @@ export class Room {
     return this.readUpTo(this.summary.lastSeq);
   }
 
-  /** The mark was moved back: messages after it are unread again, and so many mentions. */
+  /**
+   * The read marker was moved back to `seq`. The messages after it are unread again and contain this number of
+   * mentions.
+   */
   unreadAfter(seq: number, mentions: number): void {
     this.marked = seq;
     this.summary = { ...this.summary, readSeq: seq, mentions };
@@ -190,7 +195,7 @@ export class Room {
     return true;
   }
 
-  /** The user is no member any more, but may join again. */
+  /** The user is no longer a member but may join again. */
   left(): void {
     const { role: _role, ...summary } = this.summary;
     this.summary = {
@@ -226,7 +231,7 @@ export class Room {
   }
 }
 
-/** A message as the list of rooms shows it. */
+/** Returns a message as the list of rooms shows it. */
 export function preview({
   seq,
   user,

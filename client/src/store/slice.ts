@@ -1,24 +1,24 @@
 import type { Entry } from './entries.ts';
 
-/** Elements on the page at most, and by how many the part that is shown moves. */
+/** The maximum number of rendered entries, and how far the rendered part moves at a time. */
 const MOST = 200;
 const STEP = 50;
 const FIRST = 100;
 
 /**
- * Which part of a long list has elements. It is held by keys, not by positions: older messages come in
- * above, and new ones below, without moving it.
+ * The rendered part of a long list. It is stored as keys and not as indexes, so older messages above and new messages
+ * below do not move it.
  */
 export class Slice {
   #from: string | undefined;
-  /** Undefined: the part reaches to the end, and follows it. */
+  /** Undefined: the part reaches the end and follows it. */
   #to: string | undefined;
 
   get follows(): boolean {
     return this.#to === undefined;
   }
 
-  /** `reading`: the end is not in sight, so nothing may go from above. */
+  /** `reading`: the end is not in sight, so the top of the part must stay. */
   of(entries: readonly Entry[], reading: boolean): readonly Entry[] {
     let [from, to] = this.#range(entries);
     if (to - from > MOST) {
@@ -29,7 +29,7 @@ export class Slice {
     return entries.slice(from, to);
   }
 
-  /** Moves up; false when the list has no more. */
+  /** Moves up. Returns false if there are no older entries. */
   older(entries: readonly Entry[]): boolean {
     const [from, to] = this.#range(entries);
     if (from === 0) return false;
@@ -38,7 +38,7 @@ export class Slice {
     return true;
   }
 
-  /** Moves down; false when it reaches the end already. */
+  /** Moves down. Returns false if the part already reaches the end. */
   newer(entries: readonly Entry[]): boolean {
     if (this.#to === undefined) return false;
     const [from, to] = this.#range(entries);
@@ -47,7 +47,7 @@ export class Slice {
     return true;
   }
 
-  /** Moves to where that entry is in the middle. */
+  /** Moves the part so that the entry is in its middle. */
   around(entries: readonly Entry[], index: number): void {
     const from = Math.max(0, index - FIRST / 2);
     this.#hold(entries, from, Math.min(entries.length, from + FIRST));

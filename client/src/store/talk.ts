@@ -1,7 +1,7 @@
 import type { Room } from './room.ts';
 import type { Timeline } from './timeline.ts';
 
-/** Messages that are read as one list: those of a room, or of a thread in it. */
+/** Messages that are shown as one list, either in a room or in one of its threads. */
 export interface Talk {
   readonly id: string;
   readonly room: Room;
@@ -9,10 +9,10 @@ export interface Talk {
     Timeline,
     'head' | 'attached' | 'complete' | 'first' | 'last' | 'list' | 'get' | 'toEnd'
   >;
-  /** The "New" line stands before the first message of others from this `seq` on. */
+  /** The "New" line is above the first message by another user with this `seq` or a later one. */
   newFrom: number | undefined;
-  /** It is not known yet where it opens. */
+  /** Whether the position at which it opens is still unknown. */
   readonly opening: boolean;
-  /** Of a thread: the message under which it is shown. */
+  /** For a thread, the `seq` of its root message. */
   readonly root?: number | undefined;
 }

@@ -2,21 +2,21 @@ import type { Pin } from '../../../server/wire/events.ts';
 import { startOfDay } from '../strings/strings.ts';
 import type { Entry } from './entries.ts';
 
-/** The lines of the timeline, from top to bottom. */
+/** A block of the timeline, which is a list of them from top to bottom. */
 export type TimelineBlock =
   | { readonly kind: 'day'; readonly at: number; readonly key: string }
   | { readonly kind: 'new' }
   | { readonly kind: 'pin'; readonly pin: Pin }
-  /** Behind the first message of a thread. */
+  /** After the root message of a thread. */
   | { readonly kind: 'root' }
   | { readonly kind: 'group'; readonly own: boolean; readonly entries: Entry[] };
 
 const GAP_MS = 5 * 60_000;
 
 /**
- * Groups of one author's messages, with lines where the day changes, where the unseen ones begin, and where somebody has
- * pinned a message.
- * @param root - the first message of a thread, whose day goes without saying
+ * Groups consecutive messages of one author. Adds lines where the day changes, where unseen messages begin, and where a
+ * user pinned a message.
+ * @param root - the `seq` of a thread's root message; its day is not shown
  */
 export function blocks(
   entries: readonly Entry[],

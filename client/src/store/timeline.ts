@@ -20,40 +20,46 @@ export interface HistoryAnswer {
   complete: boolean;
 }
 
-/** Live events kept while something older is fetched; what is beyond comes with the next sync, or with a later page. */
+/**
+ * The maximum number of live events that are held back while older changes are loaded. Further events arrive with the
+ * next sync or a later page.
+ */
 const HELD = 1000;
-/** The most messages in memory, and the most of the newest while the user reads further back than that. */
+/** The maximum number of messages in memory, and of the newest messages while the user reads further back. */
 const KEPT = 2000;
 const KEPT_NEWEST = 100;
-/** The list grows up to so many, as long as nobody has read its end. */
+/** The maximum length of the list while the user has not read its end. */
 export const KEPT_UNREAD = 4000;
 
 /**
  * The known part of a room's history: ordering and deduplication, without any input or output.
  *
- * `seq` orders, `rev` tells what is known: every change up to `head` is. Answers and events may come in any
- * order, late, or twice; of each message the newest state wins.
+ * `seq` orders messages, and `rev` orders changes. All changes up to `head` are known. Responses and events may arrive
+ * in any order, late or twice. The newest state of each message wins.
  *
- * What is known are the newest messages without a gap. Somebody who reads far back sees a window: another piece
- * without a gap, which becomes one with the newest as soon as it reaches them.
+ * The known messages are the newest ones, without a gap. A user who reads far back sees a window: another range without
+ * a gap, which is merged with the newest messages when it reaches them.
  */
 export class Timeline {
-  /** By `seq`. May hold messages of neither piece: quoted ones, and what a sync says of what is not loaded. */
+  /**
+   * The messages by `seq`. Some belong to neither range: quoted messages, and synced changes to messages that are not
+   * loaded.
+   */
   #messages = new Map<number, Message>();
   /** Live events that cannot be applied yet, by `rev`. */
   #held = new Map<number, Message | Reacted>();
-  /** The newest changes to what is not loaded: a page that is on its way may not have them. */
+  /** The latest changes to messages that are not loaded. A page in flight may not contain them. */
   #late: (Message | Reacted)[] = [];
   #me = '';
-  /** Up to here an answer that was not complete has left out states which later changes of the same messages replace. */
+  /** Up to this `rev`, an incomplete sync left out states of messages that were changed again later. */
   #partly = 0;
   #head: number | undefined;
   #seen = 0;
-  /** Where the piece that reaches to the end begins. */
+  /** The first `seq` of the range that reaches the end. */
   #first = Number.POSITIVE_INFINITY;
   #complete = false;
   #window: { first: number; last: number } | undefined;
-  /** Messages before this one were too old, and are deleted. */
+  /** Messages before this `seq` were too old and are deleted. */
   #oldest = 1;
   #epoch = 0;
   #joining = false;
@@ -64,37 +70,37 @@ export class Timeline {
     return this.#head;
   }
 
-  /** Set when something was missed: the `since` to ask with. */
+  /** The `since` of the next sync; undefined if no change was missed. */
   get syncFrom(): number | undefined {
     return !this.#joining && this.#head !== undefined && this.#seen > this.#head ? this.#head : undefined;
   }
 
-  /** The oldest `seq` of the list: the `before` of the next page. */
+  /** The oldest `seq` of the list, which is the `before` of the next page. */
   get first(): number {
     return this.#window?.first ?? this.#first;
   }
 
-  /** The newest `seq` of the list, and the `after` of the next page where the list does not reach the end. */
+  /** The newest `seq` of the list. If the list does not reach the end, it is the `after` of the next page. */
   get last(): number {
     return this.#window?.last ?? this.list().at(-1)?.seq ?? 0;
   }
 
-  /** The list reaches the end, and grows with each new message. */
+  /** Whether the list reaches the end and grows with each new message. */
   get attached(): boolean {
     return this.#window === undefined;
   }
 
-  /** Nothing older than the list is left. */
+  /** Whether the list contains the oldest message. */
   get complete(): boolean {
     return this.#window === undefined ? this.#complete : this.#window.first <= this.#oldest;
   }
 
-  /** Changes when the list begins again: a page that was asked for earlier no longer fits. */
+  /** Changes when the list starts again. Pages requested before that are ignored. */
   get epoch(): number {
     return this.#epoch;
   }
 
-  /** The list, by `seq`, without pending messages. */
+  /** The list by `seq`, without unsent messages. */
   list(): readonly Message[] {
     const { first, last } = this.#window ?? { first: this.#first, last: Number.POSITIVE_INFINITY };
     this.#sorted ??= this.#between(first, last);
@@ -105,11 +111,11 @@ export class Timeline {
     return this.#messages.get(seq);
   }
 
-  /** Before asking to join: the `since` to ask with. Until the answer all live events are held back. */
+  /** Returns the `since` for a request to join. Live events are held back until the response. */
   join(): number | undefined {
     this.#joining = true;
     this.#held.clear();
-    // A history restored from a backup counts from lower revs again: what was seen says nothing now.
+    // After a restore from a backup, revs start at a lower number, so the highest rev seen is not valid.
     this.#seen = 0;
     return this.#head;
   }
@@ -133,7 +139,7 @@ export class Timeline {
     else if (this.#head !== undefined && since <= this.#head) this.#merge(answer, since);
   }
 
-  /** `message:new`, `message:changed` and `message:reacted` alike, as the user `me` hears them. */
+  /** Applies a `message:new`, `message:changed` or `message:reacted` event, as the user `me` receives it. */
   live(change: Message | Reacted, me: string): void {
     this.#me = me;
     this.#seen = Math.max(this.#seen, change.rev);
@@ -141,7 +147,7 @@ export class Timeline {
     this.#settle();
   }
 
-  /** The message of an ack: known at once, but it proves nothing about what came before it. */
+  /** Adds the message of an acknowledgement. Earlier changes may still be missing. */
   stored(message: Message): void {
     if (this.#head === undefined) return;
     this.#put(message);
@@ -151,14 +157,14 @@ export class Timeline {
     }
   }
 
-  /** A message is shown in another way, as long as nothing newer is known of it. */
+  /** Replaces a message with another form of the same state, unless a newer state is known. */
   shown(message: Message): void {
     if (this.#messages.get(message.seq)?.rev !== message.rev) return;
     this.#messages.set(message.seq, message);
     this.#sorted = undefined;
   }
 
-  /** An older page of `message:history`, as asked for with `before` when `epoch` was this one's. */
+  /** Adds an older page of `message:history`. It was requested with `before` while this was the `epoch`. */
   older(answer: HistoryAnswer, before: number, epoch: number): void {
     if (epoch !== this.#epoch) return;
     for (const message of answer.messages) this.#put(message);
@@ -170,7 +176,7 @@ export class Timeline {
     this.#detach();
   }
 
-  /** A newer page, as asked for with `after`. */
+  /** Adds a newer page, which was requested with `after`. */
   newer(answer: HistoryAnswer, epoch: number): void {
     if (epoch !== this.#epoch || this.#window === undefined) return;
     for (const message of answer.messages) this.#put(message);
@@ -184,7 +190,7 @@ export class Timeline {
     this.#attach();
   }
 
-  /** A piece of the history, without a gap, is shown instead of the end. */
+  /** Shows a range of the history without a gap, instead of the end. */
   window(answer: HistoryAnswer, epoch: number): void {
     const [first, last] = [answer.messages[0]?.seq, answer.messages.at(-1)?.seq];
     if (epoch !== this.#epoch || first === undefined || last === undefined) return;
@@ -195,7 +201,7 @@ export class Timeline {
     this.#attach();
   }
 
-  /** The end is shown again. */
+  /** Shows the end again. */
   toEnd(): void {
     if (this.#window === undefined) return;
     this.#window = undefined;
@@ -204,13 +210,14 @@ export class Timeline {
     this.#sorted = undefined;
   }
 
-  /** A single message, for a quote. */
+  /** Adds a single message for a quote. */
   quoted(message: Message, epoch: number): void {
     if (epoch === this.#epoch) this.#put(message);
   }
 
   /**
-   * Drops the oldest, as long as the end is shown; not at each new message, since that builds the list again.
+   * Drops the oldest messages of the range that reaches the end. It waits until there are 10 % too many, because
+   * dropping rebuilds the list.
    */
   trim(kept = KEPT): void {
     if (this.#messages.size <= kept * 1.1) return;
@@ -223,7 +230,7 @@ export class Timeline {
     this.#sorted = undefined;
   }
 
-  /** Messages before this one are too old. */
+  /** Deletes the messages before this `seq`, which are too old. */
   expire(oldest = 1): void {
     if (oldest <= this.#oldest) return;
     this.#oldest = oldest;
@@ -240,7 +247,7 @@ export class Timeline {
     this.#sorted = undefined;
   }
 
-  /** Everything is gone; the room has to be joined again. */
+  /** Deletes everything. The room must be joined again. */
   forget(): void {
     this.#messages.clear();
     this.#late = [];
@@ -255,7 +262,7 @@ export class Timeline {
 
   #merge(answer: SyncAnswer, since: number): void {
     for (const message of answer.messages) this.#put(message);
-    // An answer that is not complete and yet empty would be asked for for ever.
+    // An incomplete response without messages would otherwise be requested again endlessly.
     const last = answer.messages.at(-1)?.rev;
     const reached = answer.complete || last === undefined ? answer.head : last;
     this.#head = Math.max(this.#head ?? since, reached);
@@ -266,18 +273,18 @@ export class Timeline {
     this.#settle();
   }
 
-  /** Applies what is held as far as it follows without a gap. */
+  /** Applies the held events that follow `head` without a gap. */
   #settle(): void {
     if (this.#head === undefined || this.#joining) return;
     for (;;) {
       const next = this.#held.get(this.#head + 1);
       if (next === undefined) break;
       const known = this.#messages.get(next.seq);
-      // The rest of the answer has the whole message: an event has only what is different, and never what is one's own.
+      // The rest of the response contains the whole message. An event contains only the changes, and never `mine`.
       if (next.rev <= this.#partly && (known === undefined || 'changes' in next)) break;
       if (known !== undefined) this.#put(afterChange(known, next, this.#me));
       else if ('changes' in next || next.seq < this.#first) {
-        // No page is on its way for so long.
+        // No page request is in flight during that many events.
         if (this.#late.push(next) > HELD) this.#late.shift();
       } else this.#put(next);
       this.#head = next.rev;
@@ -291,7 +298,7 @@ export class Timeline {
       .sort((a, b) => a.seq - b.seq);
   }
 
-  /** A user who has read back so far that the whole would be too much to keep sees a window from now on. */
+  /** Limits the list of a user who has read far back. The user then sees a window. */
   #detach(): void {
     if (this.#window !== undefined) {
       if (this.#window.last - this.#window.first < KEPT * 1.1) return;
@@ -309,7 +316,7 @@ export class Timeline {
     this.#sorted = undefined;
   }
 
-  /** A window that has reached the newest is one piece with them. */
+  /** Merges the window with the newest messages when it has reached them. */
   #attach(): void {
     if (this.#window === undefined || this.#window.last < this.#first - 1) return;
     this.#complete =
@@ -319,7 +326,7 @@ export class Timeline {
     this.#sorted = undefined;
   }
 
-  /** Forgets what belongs to no piece. */
+  /** Deletes messages outside both ranges. */
   #sweep(): void {
     const { first = 0, last = 0 } = this.#window ?? {};
     for (const seq of this.#messages.keys()) {
@@ -327,7 +334,10 @@ export class Timeline {
     }
   }
 
-  /** Of one `rev`, an answer says more than events: what is one's own. */
+  /**
+   * Stores a message unless a newer state is known. A response replaces an event of the same `rev`, because only the
+   * response contains `mine`.
+   */
   #put(message: Message): void {
     const { seq, rev } = message;
     if ((this.#messages.get(seq)?.rev ?? 0) > rev) return;

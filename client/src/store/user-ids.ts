@@ -1,9 +1,9 @@
 import type { Message } from '../../../server/wire/events.ts';
 
-/** The id by which everybody in a room is mentioned. */
+/** The ID that mentions all members of a room (@all). */
 export const EVERYBODY = '*';
 
-/** The id of all who were erased: no session has it. */
+/** The ID of all erased users. No session has it. */
 export const ERASED = '0';
 
 /** Whether a message mentions this user. */
