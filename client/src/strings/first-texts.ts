@@ -2,13 +2,13 @@ import english from 'virtual:texts/first-en';
 import { bestLanguage, wantedLanguage } from './languages.ts';
 import type { OwnersTexts } from './own-texts.ts';
 
-/** Gives one of the few texts that are there before a language has been loaded. */
+/** Returns one of the few texts that are available before a language is loaded. */
 export type FirstTexts = (key: string, n?: number) => string;
 
-/** The texts in the other languages, once an element of the page has wanted one of these. */
+/** The first texts in all languages except English. Loaded when an element needs one of these. */
 let ours: Record<string, Record<string, string>> = {};
 
-/** @param changed - is called when the owner's texts have come, or ours in another language than English */
+/** @param changed - called when the owner's texts, or ours in another language than English, are loaded */
 export function firstTexts(
   element: Element,
   owners: OwnersTexts | string | undefined,
@@ -30,11 +30,11 @@ export function firstTexts(
     changed();
   };
   const wanted = bestLanguage(wantedLanguage(element));
-  // English stays where they cannot be loaded.
+  // If they cannot be loaded, the texts stay English.
   if (wanted !== 'en' && !(wanted in ours)) load().catch(() => {});
   return (key, n = 0) => {
     const lang = bestLanguage(wantedLanguage(element), known);
-    // The value may be no text: an owner may give anything, and an object has properties that are named like languages.
+    // A value may not be a string. Owners may provide anything, and objects have inherited properties.
     const found: unknown[] = [known[key]?.[lang], ours[lang]?.[key], english[key]];
     const text = found.find((one) => typeof one === 'string') ?? '';
     return text.replace('{n}', String(n));

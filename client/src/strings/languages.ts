@@ -2,7 +2,7 @@ import type { Texts } from './language-texts.ts';
 import type { OwnersTexts } from './own-texts.ts';
 import type { LoadedTexts } from './owners-texts.ts';
 
-/** Each language is one file, which is loaded only where it is shown. */
+/** Each language is one file, which is loaded only if it is shown. */
 export const ours = [
   'ar',
   'de',
@@ -21,14 +21,16 @@ export const ours = [
   'zh-Hans',
 ];
 
-/** The language wanted for an element: its own, that of the page around it, the browser's. */
+/** Returns the language of an element: its own, the language of the page around it, or the browser's. */
 export function wantedLanguage(element: Element): string {
-  // A shadow tree has none of its own: then that of the document.
+  // `closest` does not leave a shadow tree, so the document's language is used there.
   const around = element.closest('[lang]:not([lang=""])') ?? document.documentElement;
   return around.getAttribute('lang') || navigator.language;
 }
 
-/** The best there is, by the exact tag or else by its first part; the owner's languages count like ours. */
+/**
+ * Returns the best available language, by the exact tag or by its primary subtag. The owner's languages are included.
+ */
 export function bestLanguage(wanted: string, owners: OwnersTexts = {}): string {
   const same = (tag: string) => tag.toLowerCase().replaceAll('_', '-');
   const known = [...Object.values(owners).flatMap((by) => Object.keys(by ?? {})), ...ours];
@@ -41,9 +43,9 @@ export function bestLanguage(wanted: string, owners: OwnersTexts = {}): string {
 }
 
 /**
- * The texts to begin with.
+ * Loads the texts to start with.
  *
- * @param owners - the owner's texts, or where they are
+ * @param owners - the owner's texts, or the address of their file
  */
 export async function loadTexts(
   wanted: string,
@@ -51,7 +53,7 @@ export async function loadTexts(
 ): Promise<LoadedTexts> {
   const own = load(bestLanguage(wanted));
   if (owners === undefined) return { texts: await own };
-  // A failure is reported where it is awaited.
+  // A failure is handled where this is awaited.
   own.catch(() => {});
   const their = await import('./owners-texts.ts');
   return their.withOwners(owners, own, (by) => {
@@ -61,12 +63,15 @@ export async function loadTexts(
 }
 
 async function load(lang: string): Promise<Texts> {
-  // The build puts the address of its files here (strings-plugin.ts).
+  // The build replaces this address with the address of its file (strings-plugin.ts).
   const file = await import(/* @vite-ignore */ `./languages/${lang}.json`);
   return { lang, by: file.default };
 }
 
-/** The first part of a tag. Code that is loaded at another time has its own: shared, it would be one more file to load. */
+/**
+ * Returns the primary subtag. Other files have copies of this function, because a shared module would be one more file
+ * to load.
+ */
 function base(tag: string): string | undefined {
   return tag.toLowerCase().split(/[-_]/)[0];
 }

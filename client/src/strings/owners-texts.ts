@@ -1,14 +1,14 @@
 import type { Texts } from './language-texts.ts';
 import type { OwnersTexts } from './own-texts.ts';
 
-/** The first drawing waits so long for the owner's file. */
+/** The first render waits this long for the owner's file. */
 const FILE_MS = 1000;
-/** At most this many unknown keys are named. */
+/** The maximum number of unknown keys in the warning. */
 const MOST_SAID = 10;
 
 const files = new Map<string, Promise<OwnersTexts>>();
 
-/** The owner's file, asked for once by all elements of a page; `{}` when it cannot be used. */
+/** Loads the owner's file, once for all elements of a page. Returns `{}` if it cannot be used. */
 export function ownersFile(address: string): Promise<OwnersTexts> {
   const url = URL.parse(address, document.baseURI)?.href ?? address;
   let file = files.get(url);
@@ -31,7 +31,7 @@ async function read(url: string): Promise<OwnersTexts> {
   }
 }
 
-/** The texts that a script has set. */
+/** Checks the texts that a script has set. */
 async function given(texts: OwnersTexts): Promise<OwnersTexts> {
   try {
     return checked(texts);
@@ -46,7 +46,7 @@ const refuse = (what: string, error: unknown) =>
 
 function checked(texts: unknown): OwnersTexts {
   if (!areTexts(texts)) throw new Error('not an object of objects: by key, then by language');
-  // It is of use to nobody but the owner: nothing waits for it.
+  // The warning is only for the owner, so it is not awaited.
   void sayUnknown(texts).catch(() => {});
   return texts;
 }
@@ -58,7 +58,7 @@ function areTexts(value: unknown): value is OwnersTexts {
 
 const said = new Set<string>();
 
-/** Names the keys that are none of ours, once each: they are misspelt, or of another version. */
+/** Warns once about each key that we do not have. It is misspelt, or from another version. */
 async function sayUnknown(texts: OwnersTexts): Promise<void> {
   const { default: ours } = await import('./languages/en.json');
   const known = new Set(Object.keys(ours).map(withoutForm));
@@ -71,19 +71,21 @@ async function sayUnknown(texts: OwnersTexts): Promise<void> {
   );
 }
 
-/** Languages have other plural forms than ours. */
+/** Removes the plural form from a key, because other languages have other forms. */
 const withoutForm = (key: string) => key.replace(/\.(?:zero|one|two|few|many|other)$/, '');
 
 export interface LoadedTexts {
   readonly texts: Texts;
-  /** Where the owner's file takes longer: what is to be shown when it has come. */
+  /** Set if the owner's file takes longer: the texts to show when it is loaded. */
   readonly later?: Promise<Texts>;
 }
 
 /**
- * @param owners - the owner's texts, or where they are
- * @param own - our texts in the language that is wanted
- * @param best - with the owner's languages: the one to show, and our texts to go with it
+ * Combines the owner's texts with ours.
+ *
+ * @param owners - the owner's texts, or the address of their file
+ * @param own - our texts in the best language without the owner's texts
+ * @param best - returns the language to show with the owner's texts, and our texts for it
  */
 export async function withOwners(
   owners: OwnersTexts | string,
@@ -101,7 +103,7 @@ export async function withOwners(
     : { texts: await together(first) };
 }
 
-/** The file if it comes within a second. */
+/** Returns the file, or undefined if it is not loaded within a second. */
 async function inTime<T>(file: Promise<T>): Promise<T | undefined> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<undefined>((resolve) => {
@@ -112,7 +114,10 @@ async function inTime<T>(file: Promise<T>): Promise<T | undefined> {
   return first;
 }
 
-/** The owner's texts before ours. A plural form of ours beside one of another language would be a mixture. */
+/**
+ * Replaces our texts by the owner's. If the languages differ, our `.one` forms of these texts are removed, because they
+ * would mix both languages.
+ */
 export function merged(lang: string, ours: Texts, owners: OwnersTexts): Texts {
   const by = { ...ours.by };
   const their = Object.entries(owners).flatMap(([key, { [lang]: text }]): [string, string][] =>
@@ -122,7 +127,7 @@ export function merged(lang: string, ours: Texts, owners: OwnersTexts): Texts {
   return { lang, by: { ...by, ...Object.fromEntries(their) } };
 }
 
-/** As in languages.ts. */
+/** A copy of the function in languages.ts. */
 function base(tag: string): string | undefined {
   return tag.toLowerCase().split(/[-_]/)[0];
 }

@@ -11,14 +11,14 @@ type Values = Record<string, string | number>;
 const RIGHT_TO_LEFT_LETTER = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]/;
 const RIGHT_TO_LEFT = /^(?:Arab|Hebr|Syrc|Thaa|Nkoo|Adlm|Rohg)$/;
 
-/** As short as a badge has to be. */
+/** A count that is short enough for a badge. */
 export const atMost99 = (count: number) => (count > 99 ? '99+' : String(count));
 
-/** The texts, times and dates that are shown. */
+/** Formats the texts, times and dates that are shown. */
 export class Strings {
-  /** For dates, numbers and sorting: the reader's own region where it is of the same language. */
+  /** The locale for dates, numbers and sorting: the user's own region, if its language is the same. */
   locale = 'en';
-  /** Only that from right to left: texts of other languages are shown in any page as its own direction says. */
+  /** Set only for right-to-left languages. Other texts follow the direction of the page. */
   direction: 'rtl' | undefined;
   #texts: Texts = { lang: 'en', by: {} };
   #plural = new Intl.PluralRules('en');
@@ -32,10 +32,10 @@ export class Strings {
     this.use(texts);
   }
 
-  /** The owner's texts may come when others are shown already. */
+  /** Replaces the texts. The owner's texts may arrive after the first render. */
   use(texts: Texts): void {
     this.#texts = texts;
-    // The owner may have named a language as no browser knows it.
+    // The owner's language may not be a valid tag.
     const lang = isTag(texts.lang) ? texts.lang : 'en';
     const { script = '' } = new Intl.Locale(lang).maximize();
     this.direction = RIGHT_TO_LEFT.test(script) ? 'rtl' : undefined;
@@ -50,7 +50,7 @@ export class Strings {
     return this.#texts.lang;
   }
 
-  /** Others, when the owner's have come late: what was drawn has to be drawn again. */
+  /** Another object once the owner's texts arrive late, so that everything is rendered again. */
   get texts(): Texts {
     return this.#texts;
   }
@@ -59,23 +59,23 @@ export class Strings {
     return this.#fill(this.#texts.by[key] ?? key, values);
   }
 
-  /** The server names an erased user in its own language. */
+  /** Returns a user's name. For an erased user, the server's name is in the server's language. */
   name({ id, name }: User): string {
     return id === ERASED ? this.text('msg.deletedUser') : name;
   }
 
-  /** A direct room has the name of the other one. */
+  /** Returns the name of a room. A direct room has the name of the other user. */
   roomName({ with: other, name }: RoomSummary): string {
     return other ? this.name(other) : name;
   }
 
-  /** Picks the form for `n`, such as `.one`; a language that knows one form has only `.other`. */
+  /** Returns the text in the plural form for `n`, such as `.one`. A language with a single form has only `.other`. */
   count(key: PluralKey, n: number, values: Values = {}): string {
     const form = this.#texts.by[`${key}.${this.#plural.select(n)}`];
     return this.#fill(form ?? this.#texts.by[`${key}.other`] ?? key, { n, ...values });
   }
 
-  /** A number in the reader's digits. */
+  /** Formats a number in the user's digits. */
   number(n: number): string {
     return this.#number.format(n);
   }
@@ -85,7 +85,7 @@ export class Strings {
       const value = Object.hasOwn(values, name) ? values[name] : undefined;
       if (typeof value === 'number') return this.number(value);
       if (value === undefined) return whole;
-      // A name of the other direction would move the signs around it.
+      // A name in the other direction would move the signs around it, so it is isolated.
       const mixed = this.direction === 'rtl' || RIGHT_TO_LEFT_LETTER.test(value);
       return mixed ? `\u2068${value}\u2069` : value;
     });
@@ -99,7 +99,7 @@ export class Strings {
     return this.#full.format(at);
   }
 
-  /** As it is written within a sentence: "today". */
+  /** Returns a day as written within a sentence, such as "today". */
   dayWithin(at: number, now = Date.now()): string {
     const days = daysBetween(at, now);
     if (days < 0 || days > 1) return this.day(at, now);
@@ -130,7 +130,7 @@ export function startOfDay(at: number): number {
   return new Date(at).setHours(0, 0, 0, 0);
 }
 
-/** As in languages.ts. */
+/** A copy of the function in languages.ts. */
 function base(tag: string): string | undefined {
   return tag.toLowerCase().split(/[-_]/)[0];
 }

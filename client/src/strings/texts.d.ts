@@ -3,12 +3,12 @@ declare module 'virtual:emoji/all' {
   const tabs: string[];
   export default tabs;
 }
-/** By the first part of a language's tag. */
+/** Functions that load the words, by primary language subtag. */
 declare module 'virtual:emoji/words' {
   const words: Record<string, () => Promise<{ default: string }>>;
   export default words;
 }
-/** The words of each emoji, one a line. */
+/** The search words, one line for each emoji. */
 declare module 'virtual:emoji/words-*' {
   const words: string;
   export default words;
