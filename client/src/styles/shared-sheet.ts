@@ -1,6 +1,9 @@
 const sheets = new Map<string, CSSStyleSheet>();
 
-/** All elements of a page share a sheet. It is adopted, so that a strict policy for styles does not stop it. */
+/**
+ * Returns a style sheet that all elements of the page share. A strict policy for styles allows it, because it is
+ * adopted.
+ */
 export function sharedSheet(css: string): CSSStyleSheet {
   let sheet = sheets.get(css);
   if (sheet === undefined) {

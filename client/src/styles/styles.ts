@@ -6,8 +6,9 @@ import timeline from './timeline.css?inline';
 import tokens from './tokens.css?inline';
 
 /**
- * All elements of a page share a sheet. It is adopted, so that a strict policy for styles does not stop it. Not
- * shared-sheet.ts, which belongs to the page's script: what is loaded later must not load that again.
+ * Returns a function that creates a style sheet once, so that all elements of the page share it. A strict policy for
+ * styles allows it, because it is adopted. It does not import shared-sheet.ts from the page's script, because code that
+ * is loaded later must not load that script again.
  */
 export function sheetOf(css: string): () => CSSStyleSheet {
   let made: CSSStyleSheet | undefined;
