@@ -1,6 +1,6 @@
 import type { Strings } from '../strings/strings.ts';
 
-/** "1:05", in the reader's digits. */
+/** Returns a duration such as "1:05", in the user's digits. */
 export function clock(ms: number, { locale }: Pick<Strings, 'locale'>): string {
   const seconds = Math.floor(ms / 1000 + 0.01);
   const number = (value: number, minimumIntegerDigits: number) =>

@@ -1,11 +1,11 @@
-/** The text of a field and its selection. */
+/** The text of a field, and its selection. */
 export interface Field {
   readonly value: string;
   readonly start: number;
   readonly end: number;
 }
 
-/** Puts `text` between `from` and `to`; then what is between `start` and `end` of the whole is selected. */
+/** Replaces the text from `from` to `to`, and then selects from `start` to `end` of the result. */
 export interface Change {
   readonly from: number;
   readonly to: number;
@@ -16,21 +16,21 @@ export interface Change {
 
 const SIGNS = { bold: '**', italic: '_', code: '`' };
 
-/** A fence with the name of its language, and a whole block of code. */
+/** Match an opening fence with the name of its language, and a whole block of code. */
 const OPENING = /```[A-Za-z0-9+#.-]{0,20}\n$/u;
 const BLOCK = /^```[A-Za-z0-9+#.-]{0,20}\n((?:(?!```).)+)\n```$/su;
-/** The last number of a list. */
+/** The highest number of an item in a list. */
 const LAST = 999;
 
 export type Format = keyof typeof SIGNS | 'quote' | 'list';
 
-/** Formats what is selected, or takes that away again. */
+/** Formats the selection, or removes the format. */
 export function toggle(field: Field, format: Format): Change {
   if (format === 'quote') return atLines(field, '> ');
   if (format === 'list') return atLines(field, '- ');
   const { value } = field;
   const selected = value.slice(field.start, field.end);
-  // Signs belong to words: beside a blank they would be text.
+  // Signs must be next to a word. Next to a blank they would be text.
   const start = field.start + (selected.length - selected.trimStart().length);
   const end = Math.max(start, field.end - (selected.length - selected.trimEnd().length));
   const inside = value.slice(start, end);
@@ -57,7 +57,7 @@ export function toggle(field: Field, format: Format): Change {
   return { from: start, to: end, text: sign + bare + sign, start: first, end: first + bare.length };
 }
 
-/** Parts of a text that have the format already lose it, to have it with the rest; a sign within a word is text. */
+/** Removes the format from parts of a text, before it is applied to the whole. A sign inside a word is text. */
 function withoutSigns(text: string, sign: string): string {
   const literal = sign.replaceAll('*', '[*]');
   const word = '[\\p{LC}\\p{N}]';
@@ -65,7 +65,7 @@ function withoutSigns(text: string, sign: string): string {
   return [...text.matchAll(signs)].length % 2 === 0 ? text.replaceAll(signs, '') : text;
 }
 
-/** Fences around what has several lines, or around nothing any more. Undefined for a part of a line. */
+/** Adds fences around several lines, or removes them. Returns undefined for a part of a line. */
 function toggleBlock(value: string, start: number, end: number): Change | undefined {
   const inside = value.slice(start, end);
   const opening = OPENING.exec(value.slice(0, start))?.[0];
@@ -79,10 +79,10 @@ function toggleBlock(value: string, start: number, end: number): Change | undefi
   return { from: start, to: end, text: `\`\`\`\n${inside}\n\`\`\``, start: start + 4, end: end + 4 };
 }
 
-/** Whether the text behind that stands in a block of code, as far as that shows while it is written. */
+/** Whether the text after `before` is in a block of code. The block's end may not be written yet. */
 const inFence = (before: string) => [...before.matchAll(/(?<!`)```(?!`)/gu)].length % 2 === 1;
 
-/** Each line that is selected, in part at least, begins with that; or none does any more, if all did. */
+/** Adds the prefix to each line that is at least partly selected, or removes it if all lines have it. */
 function atLines({ value, start, end }: Field, prefix: string): Change {
   const from = value.lastIndexOf('\n', start - 1) + 1;
   const next = value.indexOf('\n', Math.max(start, end - 1));
@@ -95,8 +95,8 @@ function atLines({ value, start, end }: Field, prefix: string): Change {
 }
 
 /**
- * A new line in a list begins the next item, or ends the list behind an empty one. Undefined outside of lists
- * and in code.
+ * Returns the change for a new line in a list. It starts the next item, or ends the list after an empty item. Returns
+ * undefined outside of lists and in code.
  */
 export function newLine({ value, start, end }: Field): Change | undefined {
   const from = value.lastIndexOf('\n', start - 1) + 1;

@@ -1,11 +1,11 @@
 import { links, type Piece } from '../../../server/wire/links.ts';
 
-/** The parts of a line: text and links, code as it was written, or what is bold or italic. */
+/** A part of a line: text, a link, code as it was written, or bold or italic parts. */
 export type Inline =
   | Piece
   | { readonly code: string }
   | { readonly mark: 'strong' | 'em'; readonly inline: readonly Inline[] };
-/** A paragraph, a quotation, a list, numbered from `start` or not, or code in a block of its own. */
+/** A paragraph, a quotation, a list or a block of code. Without `start` the list has no numbers. */
 export type Block =
   | { readonly kind: 'text' | 'quote'; readonly inline: readonly Inline[] }
   | {
@@ -15,28 +15,32 @@ export type Block =
     }
   | { readonly kind: 'code'; readonly text: string };
 
-/** Not within a longer run. */
+/** Three backticks that are not part of a longer run. */
 const FENCE = /(?<!`)```(?!`)/gu;
-/** The name of a language behind a fence, and the end of the line there. */
+/** The name of a language after a fence, and the end of that line. */
 const LANGUAGE = /^[A-Za-z0-9+#.-]{0,20}\n/u;
-/** How a line of a quotation or a list begins, and what it says. */
+/** The sign at the start of a line in a quotation or a list, and the text of the line. */
 const LINE = /^(?:(>)|-|(\d{1,3})\.) +(\S.*)$/u;
 /**
- * A possible link, up to its last letter or digit, whose backslashes are its own; a sign that is to be plain; or code within a line. The latter also
- * matches blanks, which are sorted out afterwards: in the expression that would take quadratic time.
+ * A possible link up to its last letter or digit, an escaped sign, or code within a line. Backslashes in a link belong
+ * to it. Blank code is also matched and rejected later, because rejecting it in this expression would take quadratic
+ * time.
  */
 const LITERAL = /(?:https?:\/\/|www\.)[^\s`]*[\p{L}\p{N}]|\\([\\*_`>.-])|(?<!`)`([^`\n]+)`(?!`)/giu;
-/** Signs that may begin or end something, and the end of a paragraph. */
+/** Signs that may start or end a format, and the end of a paragraph. */
 const SIGNS = /(\*+|_+|\n[^\S\n]*\n)/u;
-/** Signs stand outside of it. Scripts without case have no such edges: some of them put no space between words. */
+/**
+ * Signs must be outside of words. Scripts without case are not included, because some of them put no space between
+ * words.
+ */
 const WORD = /[\p{LC}\p{N}]/u;
 const DEPTH = 3;
-/** At most so many signs wait for their end at once: each end is looked for among them. */
+/** The maximum number of open signs, because each closing sign is searched among them. */
 const MOST_OPEN = 100;
 
 /**
- * A message as it is shown: the part of CommonMark that docs/protocol.md names. A sign that is not closed,
- * encloses nothing or is nested deeper than three stays as it was written.
+ * Parses a message, with the part of CommonMark that docs/protocol.md describes. A sign stays as it was written if it
+ * is not closed, encloses nothing or is nested deeper than three.
  */
 export function blocks(text: string): Block[] {
   const found: Block[] = [];
@@ -57,13 +61,13 @@ export function blocks(text: string): Block[] {
   return found;
 }
 
-/** Links that are shown in another way have other words than their address. */
+/** Returns the words of a link that is shown in another form than its address. */
 export type LinkWords = (href: string) => { readonly text: string } | undefined;
 
-/** The words of a message, without the signs that format it. */
+/** Returns the words of a message, without formatting signs. */
 export const plain = (text: string, linked?: LinkWords): string => words(blocks(text), linked);
 
-/** The same of what has been parsed. */
+/** Returns the words of parsed blocks, without formatting signs. */
 export function words(all: readonly Block[], linked?: LinkWords): string {
   return all
     .map((block) => {
@@ -85,10 +89,10 @@ export const said = (inline: readonly Inline[], linked?: LinkWords): string =>
     })
     .join('');
 
-/** Without what belongs to the lines of the fences. */
+/** Removes the language and the line breaks that belong to the fences. */
 const within = (text: string) => text.replace(LANGUAGE, '').replace(/\n$/u, '');
 
-/** The line breaks beside a block of code are those that end its fences' lines. */
+/** Parses the text between blocks of code, without the line breaks that belong to the fences. */
 function between(text: string, after: boolean, before: boolean, found: Block[]): void {
   const start = after && text.startsWith('\n') ? 1 : 0;
   const end = before && text.length > start && text.endsWith('\n') ? text.length - 1 : text.length;
@@ -96,7 +100,7 @@ function between(text: string, after: boolean, before: boolean, found: Block[]):
   if (words !== '' || !(after || before)) found.push(...lines(words));
 }
 
-/** Paragraphs, quotations and lists. */
+/** Splits a text into paragraphs, quotations and lists. */
 function lines(text: string): Block[] {
   const found: Block[] = [];
   let paragraph: string[] = [];
@@ -108,7 +112,7 @@ function lines(text: string): Block[] {
     [quoted, list] = [[], undefined];
   };
   const endParagraph = (last: boolean) => {
-    // Empty lines beside a quotation or a list are the distance that it has anyway.
+    // Empty lines next to a quotation or a list are dropped, because these have a margin anyway.
     while (found.length > 0 && paragraph[0]?.trim() === '') paragraph.shift();
     while (!last && paragraph.at(-1)?.trim() === '') paragraph.pop();
     if (paragraph.length > 0) found.push({ kind: 'text', inline: inline(paragraph.join('\n')) });
@@ -136,7 +140,10 @@ function lines(text: string): Block[] {
   return found;
 }
 
-/** A number that is neither the next one nor the first again begins a list of its own, to be shown as it was written. */
+/**
+ * Whether an item continues a list. Its number must be the next one or the first one again. Any other number starts a
+ * new list, so that it is shown as it was written.
+ */
 function continues(
   list: { start: number | undefined; items: unknown[] } | undefined,
   number?: number,
@@ -145,20 +152,23 @@ function continues(
   return number === list.start || number === list.start + list.items.length;
 }
 
-/** The pieces of a text, with its bold and italic parts. */
+/** Parses the links, code, bold and italic parts of a text. */
 function inline(text: string): Inline[] {
   const found: Inline[] = [];
-  /** Signs that may have begun something, with their places among the pieces. */
+  /** Signs that may start a format, with their index among the pieces. */
   let open: { readonly sign: string; readonly at: number }[] = [];
   let done = 0;
 
-  /** Ends what this sign has begun last; false if it has begun nothing. Signs that began something in between stay as they are. */
+  /**
+   * Ends the format that this sign started last. Returns false if there is none. Signs that were opened in between stay
+   * as they are.
+   */
   const close = (sign: string): boolean => {
     const n = open.findLastIndex((one) => one.sign === sign);
     const at = open[n]?.at;
     if (at === undefined) return false;
     const inside = found.slice(at + 1);
-    // Everything around it would be deeper still.
+    // Formats around it would be nested even deeper.
     const deep = depth(inside) >= DEPTH;
     open = deep ? [] : open.slice(0, n);
     if (!deep)
@@ -169,7 +179,7 @@ function inline(text: string): Inline[] {
     const [before, after] = [text[done - 1] ?? ' ', text[done + run.length] ?? ' '];
     const opens = !WORD.test(before) && after.trim() !== '';
     const closes = !WORD.test(after) && before.trim() !== '';
-    // Three are bold and italic: what was opened last is closed first.
+    // `***` is bold and italic. The format that was opened last is closed first.
     const both = open.at(-1)?.sign === '**' ? ['**', '*'] : ['*', '**'];
     for (const one of run === '***' ? both : [run]) {
       if (closes && close(one)) continue;
@@ -177,7 +187,7 @@ function inline(text: string): Inline[] {
         open.push({ sign: one, at: found.length });
         if (open.length > MOST_OPEN) open.shift();
       }
-      // Nothing goes on behind an empty line.
+      // A format ends at an empty line.
       if (one.startsWith('\n')) open = [];
       found.push(one);
     }
@@ -205,7 +215,7 @@ function inline(text: string): Inline[] {
   return joined(found);
 }
 
-/** Each text becomes a node of the page: what stands beside another is one with it. */
+/** Merges neighbouring texts, because each text becomes a node of the page. */
 function joined(pieces: readonly Inline[]): Inline[] {
   const all: Inline[] = [];
   for (const piece of pieces) {
@@ -216,7 +226,7 @@ function joined(pieces: readonly Inline[]): Inline[] {
   return all;
 }
 
-/** How deep the deepest of them is nested. */
+/** Returns the maximum depth of nesting. */
 const depth = (pieces: readonly Inline[]): number =>
   pieces.reduce<number>(
     (most, piece) =>

@@ -1,6 +1,6 @@
 import type { NewMention } from '../store/entries.ts';
 
-/** Somebody who was chosen from the list: `label` is what stands in the text for it. */
+/** A user who was chosen from the list. `label` represents the user in the text. */
 export interface PickedMention {
   readonly user: string;
   readonly label: string;
@@ -9,8 +9,8 @@ export interface PickedMention {
 const WORD = /[\p{L}\p{N}]/u;
 
 /**
- * The chosen people whose names still stand in the text, by their places. Of two with one name each stands for
- * the next place; a name that was typed by hand mentions nobody.
+ * Returns the mentions of chosen users whose labels are still in the text, by position. Chosen users with the same
+ * label get its occurrences in turn. A name that was typed by hand is not a mention.
  */
 export function mentionsIn(text: string, picks: readonly PickedMention[], most = 20): NewMention[] {
   const left = [...picks];

@@ -1,4 +1,4 @@
-/** The part of a page's address behind `#` that is the chat's: a room, perhaps with a message, or an invite link. */
+/** The chat's part of the fragment of a page's address: a room, perhaps with a message, or an invite link. */
 export type PageAddress =
   | { readonly room: string; readonly seq?: number }
   | { readonly token: string }
@@ -18,5 +18,4 @@ export function addressIn(hash: string): PageAddress {
 export const hashOf = (room: string, seq?: number) => `#m=${room}${seq === undefined ? '' : `/${seq}`}`;
 export const inviteHash = (token: string) => `#join=${token}`;
 
-/** Without the part behind `#`. */
 export const withoutHash = (address: string) => address.replace(/#.*$/su, '');

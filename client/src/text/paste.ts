@@ -1,4 +1,6 @@
-/** Pasted text as the server takes it: line feeds only, no control characters, no half surrogates. */
+/**
+ * Converts pasted text to the form that the server accepts: line feeds only, no control characters, no lone surrogates.
+ */
 export function cleaned(text: string): string {
   return text
     .replace(/\r\n?/g, '\n')
@@ -6,14 +8,14 @@ export function cleaned(text: string): string {
     .toWellFormed();
 }
 
-/** The server counts code points. */
+/** Counts code points, as the server does. */
 export function codePoints(text: string): number {
   let count = 0;
   for (const _ of text) count++;
   return count;
 }
 
-/** The server's rule for "not blank". */
+/** Whether a text is blank by the server's rule. */
 export function blank(text: string): boolean {
   return /^[\p{White_Space}\p{Cc}\p{Cf}\p{DI}\u2800]*$/u.test(text);
 }

@@ -1,6 +1,6 @@
 import { plain } from './format.ts';
 
-/** The most characters before and after a hit: two lines then show it. */
+/** The maximum number of characters before and after a hit, so that it is visible in two lines. */
 const BEFORE = 60;
 const AFTER = 200;
 
@@ -11,8 +11,8 @@ export interface Snippet {
 }
 
 /**
- * The part of a message in which the query stands, without regard to case and without the signs that format it; its
- * beginning if the query is not found as it is.
+ * Returns the part of a message that contains the query, ignoring case and without formatting signs. Returns the
+ * beginning if the message does not contain the query literally.
  */
 export function snippet(text: string, query: string): Snippet {
   const line = plain(text).replace(/\s+/gu, ' ').toWellFormed();
@@ -20,7 +20,7 @@ export function snippet(text: string, query: string): Snippet {
   const match = wanted === '' ? null : new RegExp(escaped(wanted), 'iu').exec(line);
   if (match === null) return { before: line.slice(0, BEFORE + AFTER).toWellFormed(), found: '', after: '' };
   const { index: at, 0: found } = match;
-  // At a word's beginning, if there is one near.
+  // Starts at the beginning of a word, if one is near.
   const from = at <= BEFORE ? 0 : Math.max(at - BEFORE, line.lastIndexOf(' ', at - BEFORE / 2) + 1);
   return {
     before: `${from > 0 ? '…' : ''}${line.slice(from, at)}`.toWellFormed(),

@@ -1,4 +1,4 @@
-/** In lower case and without accents, for a search by name. */
+/** Converts a text to lower case without accents, for a search by name. */
 export const withoutAccents = (text: string) =>
   text
     .normalize('NFD')

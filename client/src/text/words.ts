@@ -3,7 +3,7 @@ import type { Strings } from '../strings/strings.ts';
 import { clock } from './clock.ts';
 import { type LinkWords, plain } from './format.ts';
 
-/** The text of a message; for files, their names or descriptions. */
+/** Returns the text of a message, followed by the names or descriptions of its files. */
 export function wordsOf(
   text: string,
   files: readonly Pick<MessageFile, 'alt' | 'name' | 'audio'>[] | undefined,
@@ -18,7 +18,7 @@ export function wordsOf(
   return [plain(text, linked), ...words].filter(Boolean).join(', ');
 }
 
-/** A message of which the list of rooms, or that of pins, shows one line. */
+/** Returns a message as one line, for the list of rooms or the list of pins. */
 export function lastWords({ text, voice }: Pick<LastMessage, 'text' | 'voice'>, strings: Strings): string {
   const line = plain(text).replace(/\s+/gu, ' ');
   if (line !== '') return line;
