@@ -27,7 +27,7 @@ import { refusal } from './refusal.ts';
 import { RoomEntry } from './rooms/room-entry.ts';
 import { RoomList } from './rooms/room-list.tsx';
 
-/** The whole element: three panes, and what lies above them. */
+/** The root view of the element: three panes and the layers above them. */
 export class AppView {
   readonly #root: ShadowRoot;
   readonly #context: Context;
@@ -43,21 +43,21 @@ export class AppView {
   readonly #peopleButton = createRef<HTMLButtonElement>();
   #composer: Composer | undefined;
   #rooms: RoomList | undefined;
-  /** The user's settings, in place of the room. */
+  /** The user's settings, shown instead of the room. */
   #settings: (() => ComponentChildren) | undefined;
-  /** The page's address asks for it, which is done when its code has come. */
+  /** The message or invite link in the page's address, until its view opens. */
   #asked: PageAddress;
-  /** Where the page says that one logs in. */
+  /** From the element's `login-url` attribute. */
   #loginUrl: string | null = null;
-  /** The room that was drawn last. */
+  /** ID of the room in the last render. */
   #drawn: string | undefined;
   /** A card (card.tsx) replaces everything. */
   #carded = false;
-  /** Taken from the page: what comes late draws nothing any more. */
+  /** Set by `stop()`. Code that loads later must not render. */
   #stopped = false;
-  /** The element that opened the layer which closes now. */
+  /** The element that opened the layer that is closing. */
   #opener: Element | null | undefined;
-  /** Where the focus was when everything was hidden. */
+  /** The caret at `hide()`. Set only if the focus was in the chat. */
   #left: { caret: Caret | undefined } | undefined;
 
   readonly #writing: Writing = {
@@ -73,7 +73,7 @@ export class AppView {
   ) {
     const { chat, strings, changed } = context;
     this.#root = root;
-    // A room alone is opened with the others.
+    // `Chat` opens a link that names only a room.
     this.#asked = asked !== undefined && ('token' in asked || 'seq' in asked) ? asked : undefined;
     this.#toasts = new Toasts(chat, strings, changed);
     chat.followers.add(this.#toasts);
@@ -183,7 +183,7 @@ export class AppView {
       },
     });
     if (this.#entry.atRooms) this.#panes.view = 'rooms';
-    // The first messages may be drawn before the observer speaks.
+    // The first render may run before the ResizeObserver reports a width.
     this.#panes.fit(root.host.clientWidth);
     this.#resized = new ResizeObserver(([entry]) => {
       this.#panes.fit(entry?.contentRect.width ?? 0);
@@ -202,7 +202,7 @@ export class AppView {
     const card = cardOf(chat, strings, this.#loginUrl);
     this.#carded = card !== undefined;
     if (card !== undefined) return this.#draw(<CardView {...card} />);
-    // The menu of a message would act in the room that is shown by now.
+    // The menu of a message would act on the newly opened room.
     if (this.#drawn !== undefined && this.#drawn !== chat.current?.id) this.#layers.put();
     this.#drawn = chat.current?.id;
     const focus = holdFocus(this.#root, () => this.#heirs());
@@ -210,7 +210,7 @@ export class AppView {
     this.#late.parts?.replies.hold();
     const pill = this.#pill();
     this.#draw(this.#content());
-    // Both are looked at before anything is drawn.
+    // Both timelines must be measured before the second draw.
     const folds = [this.#timeline.fold(), this.#late.parts?.replies.fold()];
     if (folds.includes(true)) this.#draw(this.#content());
     this.#timeline.settle();
@@ -229,7 +229,7 @@ export class AppView {
     this.#toasts.show(text, kind);
   }
 
-  /** Takes everything from the page. */
+  /** Removes all views from the page. */
   stop(): void {
     this.#stopped = true;
     this.#reading.stop();
@@ -242,7 +242,7 @@ export class AppView {
 
   open(id: string): void {
     this.#uncoverRoom();
-    // They would stand above the room.
+    // They would cover the room.
     if (this.#panes.single !== undefined) this.#clearPanels();
     this.#context.chat.open(id);
     this.#toasts.goodNewsIsOld();
@@ -252,7 +252,7 @@ export class AppView {
     else this.#composer?.focus();
   }
 
-  /** The session may be over: no message, name or draft may stay in the page. */
+  /** Clears the page because the session may have expired. No message, name or draft may remain in it. */
   hide(): void {
     if (this.#root.activeElement !== null) this.#left = { caret: this.#composer?.caret };
     this.#reading.stop();
@@ -285,7 +285,7 @@ export class AppView {
     this.#sayCard();
   }
 
-  /** The page named a room that does not exist. */
+  /** The user cannot read the room that the page names. */
   unknownRoom(id: string): void {
     this.#late.silently(({ hintAtUnknownRoom }) => hintAtUnknownRoom(id, this.#context.chat.single));
   }
@@ -293,7 +293,7 @@ export class AppView {
   #sayCard(): void {
     const heading = this.#root.querySelector<HTMLElement>('.empty h2');
     const words = heading?.textContent ?? '';
-    // Another one may be shown, or none, when it can be said.
+    // The card may be different or gone by the time it can be announced.
     this.#late.speak(
       (speaker) => heading?.isConnected && heading.textContent === words && speaker.alert(words),
     );
@@ -310,11 +310,11 @@ export class AppView {
     });
   }
 
-  /** The user has left a room, or was removed from it. */
+  /** The user left the room or was removed from it. */
   removed(room: Room, { reason }: RoomRemoval): void {
     if (room !== this.#context.chat.current) return;
     this.#layers.loseRoom();
-    // Where there is one pane: another room in its place would not say that this one is gone. A ban is said there.
+    // With one pane, opening another room would hide that this one is gone. A ban has a notice in the room's pane.
     this.#toRooms();
     if (reason === 'banned') this.#panes.view = 'room';
   }
@@ -327,7 +327,7 @@ export class AppView {
     this.#late.parts?.speaker.loaded(count);
   }
 
-  /** The page may be going. */
+  /** Saves drafts, because the page may be about to unload. */
   keep(): void {
     this.#composer?.keepNow();
     this.#late.parts?.replies.keep();
@@ -344,7 +344,7 @@ export class AppView {
           : undefined;
     const lost = noticeOf(this.#context)?.lost === true;
     render(
-      // biome-ignore lint/a11y/noStaticElementInteractions: keys of whatever has the focus within.
+      // biome-ignore lint/a11y/noStaticElementInteractions: handles keys for the focused element inside.
       <div
         class={lost ? 'app lost' : 'app'}
         part="app"
@@ -461,7 +461,7 @@ export class AppView {
     );
   }
 
-  /** The user's settings, or what the page's address asks for. */
+  /** Returns the view that replaces the room: the user's settings, or the target of the page's address. */
   #insteadOfRoom(): ComponentChildren {
     const { chat } = this.#context;
     if (this.#settings !== undefined) return this.#settings();
@@ -470,7 +470,7 @@ export class AppView {
     return this.#late.parts?.visits.draw();
   }
 
-  /** Opens the message or the invite link of the address, once the user is known. */
+  /** Opens the message or invite link in the page's address once the user is known. */
   #visit(): void {
     const { chat } = this.#context;
     const asked = this.#asked;
@@ -491,14 +491,14 @@ export class AppView {
     this.#late.speak((speaker) => speaker.say(heading.textContent));
   }
 
-  /** Something lies above the panes, where there is not room for all of them. */
+  /** Whether a panel or layer covers the room. Always false in a wide element, which has space for all panes. */
   get #covered(): boolean {
     if (this.#panes.wide) return false;
     const side = this.#peopleShown || this.#searching || this.#detailed || this.#replies;
     return side || this.#layers.shown;
   }
 
-  /** Nobody records a voice message that nobody sees: where there is no room beside it, a panel lies above it. */
+  /** Pauses a voice recording that a panel covers, so that it does not continue out of sight. */
   #pauseUnseen(): void {
     if (this.#panes.wide) return;
     const { voice, replies } = this.#late.parts ?? {};
@@ -506,7 +506,7 @@ export class AppView {
     else if (this.#replies) voice?.pause(replies?.thread?.id);
   }
 
-  /** Closes the topmost layer, as Esc does. A dialog in which something was typed stays. */
+  /** Closes the topmost layer, as Esc does. A dialog in which the user typed something stays open. */
   #uncover(): void {
     const large = this.#root.querySelector('dialog[open]');
     if (large instanceof HTMLDialogElement) return large.close();
@@ -515,18 +515,18 @@ export class AppView {
     top?.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape', bubbles: true, cancelable: true }));
   }
 
-  /** Messages are looked for. */
+  /** Whether the search panel is open. */
   get #searching(): boolean {
     return this.#late.parts?.search.where !== undefined;
   }
 
-  /** The details of the room are shown. */
+  /** Whether the details of the room are visible. */
   get #detailed(): boolean {
     const shown = this.#late.parts?.details.shown === true && !this.#panes.hidesRoom;
     return shown && !this.#context.chat.roomless;
   }
 
-  /** The replies of a thread are shown. */
+  /** Whether the replies of a thread are visible. */
   get #replies(): boolean {
     const shown = this.#late.parts?.replies.thread !== undefined && !this.#panes.hidesRoom;
     return shown && this.#panes.roomInSight;
@@ -537,13 +537,13 @@ export class AppView {
     return this.#panes.people && !instead && !this.#panes.hidesRoom;
   }
 
-  /** Closes the other panels: the page shows a single one. */
+  /** Closes the search, details and replies panels. Only one panel is open at a time. */
   #clearPanels(): void {
     const { search, details, replies } = this.#late.parts ?? {};
     for (const panel of [search, details, replies]) panel?.clear();
   }
 
-  /** How many messages are below what is in sight; undefined where the end is in sight, or none is known yet. */
+  /** Number of messages below the visible ones. Undefined at the end, or before any message is shown. */
   #pill(): number | undefined {
     return this.#timeline.atEnd || !this.#timeline.shown ? undefined : this.#timeline.below;
   }
@@ -561,7 +561,7 @@ export class AppView {
     this.#composer = composer;
   };
 
-  /** A user who was writing when the session got a new id goes on writing. */
+  /** Restores focus and caret after `hide()`, so that a renewed session ID does not interrupt typing. */
   #resume(): void {
     if (this.#left === undefined || this.#context.chat.current === undefined) return;
     const { caret } = this.#left;
@@ -575,13 +575,13 @@ export class AppView {
     const { chat } = this.#context;
     const room = chat.current?.id;
     this.#late.withPanels(({ openMenu }) => {
-      // Its code may come when another room is shown, or the message is gone.
+      // While the code loaded, the user may have opened another room, or the message may be gone.
       const isOver = !opener.isConnected || (request.kind !== 'add' && chat.current?.id !== room);
       if (!isOver) openMenu(request, this.#context, opener);
     });
   }
 
-  /** The elements that may get the focus when the focused one is gone. */
+  /** Elements that can take the focus if the focused element is removed, in order of preference. */
   #heirs(): (Element | null | undefined)[] {
     const { chat, touch } = this.#context;
     const places = [
@@ -593,13 +593,13 @@ export class AppView {
     return [this.#opener, ...places.map((place) => this.#root.querySelector(place))];
   }
 
-  /** Nothing stands in place of the room. */
+  /** Closes the view that replaces the room. */
   #uncoverRoom(): void {
     this.#late.parts?.visits.close();
     this.#settings = undefined;
   }
 
-  /** Shows the rooms where there is one pane, and closes what lay above the room. */
+  /** Switches to the room list if there is space for one pane, and closes the panels that cover the room. */
   #toRooms(): void {
     this.#uncoverRoom();
     this.#panes.view = 'rooms';
@@ -608,7 +608,7 @@ export class AppView {
 
   readonly #back = () => {
     this.#toasts.goodNewsIsOld();
-    // The list has it.
+    // The room list shows the draft.
     this.#composer?.keepNow();
     this.#toRooms();
     this.render();
@@ -618,14 +618,14 @@ export class AppView {
   #search(where: 'here' | 'everywhere'): void {
     const focused = this.#root.activeElement;
     this.#late.withPanels(() => {
-      // One of them is above the timeline where there is no room beside it.
+      // Only one panel is open at a time.
       this.#late.parts?.details.clear();
       this.#late.parts?.replies.clear();
       this.#late.parts?.search.open(where, focused);
     });
   }
 
-  /** The messages of the room; one on its way belongs to the end. */
+  /** The messages of the room. Unsent messages follow only if the newest messages are loaded. */
   #entries() {
     const { chat } = this.#context;
     const { current } = chat;
@@ -654,7 +654,7 @@ export class AppView {
     }
     this.#panes.view = 'room';
     this.#uncoverRoom();
-    // They would stand above what was found.
+    // They would cover the message.
     if (!this.#panes.wide) this.#clearPanels();
     this.render();
     await this.#timeline.jump(seq);
@@ -667,7 +667,7 @@ export class AppView {
     else this.#showDetails(tab);
   };
 
-  /** @param tab - the one that was chosen last, unless given */
+  /** @param tab - defaults to the last selected tab */
   #showDetails(tab?: DetailsTab): void {
     const focused = this.#root.activeElement;
     this.#late.withPanels(() => {
@@ -690,7 +690,7 @@ export class AppView {
   }
 
   readonly #closeSettings = () => {
-    // Where a room is shown alone there is no list to go back to.
+    // A single room has no list to return to.
     if (this.#panes.single === undefined || this.#context.chat.single) this.#uncoverRoom();
     else this.#toRooms();
     this.#context.draw(this.#root.querySelector('.own-settings'));
@@ -704,7 +704,7 @@ export class AppView {
     this.#peopleButton.current?.focus();
   }
 
-  /** A tooltip is the topmost of all. */
+  /** A tooltip is the topmost layer, so Esc closes it first. */
   readonly #escape = (event: KeyboardEvent) => {
     if (event.key !== 'Escape' || this.#late.parts?.tooltip.shown !== true) return;
     this.#late.parts?.tooltip.hide();
@@ -717,7 +717,7 @@ export class AppView {
     const { key, altKey, ctrlKey, metaKey, shiftKey } = event;
     const { single } = this.#context.chat;
     const target = event.target as Element;
-    // The code that opens the menu of a message comes later.
+    // Loads the code of the message menu, then repeats the key press.
     if (this.#late.panels === undefined && key === 'Enter' && target.matches('.msg'))
       return this.#late.withPanels(() => target.dispatchEvent(new KeyboardEvent(event.type, event)));
     if (key === 'Escape') {
@@ -731,7 +731,7 @@ export class AppView {
       else if (replies?.thread !== undefined) replies.close();
       else return;
     } else if (single) {
-      // There is no other room.
+      // There is no other room to switch to.
       return;
     } else if (altKey && (key === 'ArrowUp' || key === 'ArrowDown')) {
       const { order = [] } = this.#rooms ?? {};

@@ -6,15 +6,15 @@ import { Icon, type IconName } from './controls/icon.tsx';
 export interface Notice {
   kind: '' | 'warn' | 'bad';
   picture: IconName;
-  /** `{s}` stands for the seconds that are left. */
+  /** `{s}` is replaced by the remaining seconds. */
   text: string;
   until?: number;
   retry?: () => void;
-  /** The connection is lost: nobody is known to be here. */
+  /** The connection is lost, so presence is unknown. */
   lost?: boolean;
 }
 
-/** A connection that comes back at once needs no banner. */
+/** A shorter interruption does not show a banner. */
 const LOST_MS = 1000;
 const CONNECTING_MS = 2000;
 
@@ -24,7 +24,7 @@ export const causes = {
   many: { picture: 'clock', text: 'conn.many' },
 } as const;
 
-/** A line that says what is wrong with the connection, if anything is. */
+/** The line that reports a connection or storage problem. */
 export function Banner({ context, notice }: { context: ControlContext; notice: Notice | undefined }) {
   if (notice === undefined) return null;
   const { kind, picture, text, until, retry } = notice;
@@ -47,7 +47,7 @@ export function Banner({ context, notice }: { context: ControlContext; notice: N
   );
 }
 
-/** The worst problem of the chat. */
+/** Returns the most severe problem. Connection problems outrank storage problems. */
 export function noticeOf({ chat, strings }: Context): Notice | undefined {
   const waiting = chat.pending().filter((item) => item.failed === undefined).length;
   const offline = waiting > 0 ? strings.count('conn.outbox', waiting) : strings.text('conn.offline');
@@ -60,7 +60,7 @@ export function noticeOf({ chat, strings }: Context): Notice | undefined {
   return undefined;
 }
 
-/** @param offline - says that the browser has no network */
+/** @param offline - the text for a browser without network */
 export function noticeOfConnection(
   connection: Chat['connection'],
   strings: Strings,
@@ -79,7 +79,7 @@ export function noticeOfConnection(
   if (state.retryAt <= now)
     return { kind: 'warn', picture: 'retry', text: strings.text('conn.lost'), lost: true };
   const { picture, text } = causes[state.cause];
-  // To try now would be more of what is too much.
+  // An immediate retry would add to the overload.
   const retry = state.cause === 'many' ? {} : { retry: tryNow };
   return { kind: 'warn', picture, text: strings.text(text), until: state.retryAt, ...retry, lost: true };
 }

@@ -8,7 +8,7 @@ type EndedState = Extract<ConnectionState, { kind: 'ended' }>;
 
 /** The card that replaces everything while there is nothing to show. */
 export interface Card {
-  /** Absent: something is under way. */
+  /** Without it the card shows a spinner. */
   readonly picture?: IconName;
   readonly title: string;
   readonly text?: string;
@@ -16,9 +16,9 @@ export interface Card {
   readonly note?: string;
 }
 
-/** A server that is down may be back by then. */
+/** A restarting server is often back within this time. */
 const DOWN_MS = 2000;
-/** A session that has only been renewed is known to be so by then. */
+/** Checking a session that was only renewed takes less than this time. */
 const CHECKING_MS = 300;
 
 const pictures: Record<EndedState['reason'], IconName> = {
@@ -32,12 +32,12 @@ const pictures: Record<EndedState['reason'], IconName> = {
 
 const refusals = {
   origin: { title: 'ended.origin.title', text: 'ended.origin.text' },
-  // Only the site's owner can mend it, too.
+  // As with `origin`, only the site owner can fix this.
   invalid: { title: 'ended.unreadable.title', text: 'ended.origin.text' },
   banned: { title: 'ended.banned.title', text: 'ended.banned.text' },
 } as const;
 
-/** @param loginUrl where the page says that one logs in */
+/** @param loginUrl - from the element's `login-url` attribute */
 export function cardOf(chat: ForCard, strings: Strings, loginUrl: string | null): Card | undefined {
   const { state } = chat.connection;
   const now = Date.now();
@@ -51,7 +51,7 @@ export function cardOf(chat: ForCard, strings: Strings, loginUrl: string | null)
         text: strings.text(refusals[state.cause].text),
       };
     case 'lost': {
-      // For all else the banner has words of its own.
+      // The banner reports all other causes.
       if (state.cause !== 'network' || !navigator.onLine) return undefined;
       if (!state.first || now - state.since < DOWN_MS) return undefined;
       const seconds = Math.ceil((state.retryAt - now) / 1000);
@@ -91,14 +91,14 @@ export function CardView({ picture, title, text, action, note }: Card) {
 function ended(state: EndedState, chat: ForCard, strings: Strings, loginUrl: string | undefined): Card {
   const { reason, user } = state;
   const name = user?.name ?? '';
-  // The user can do nothing about an unreadable session but log in again.
+  // An unreadable session is shown as expired, because the user can only log in again.
   const words = reason === 'invalid' ? 'expired' : reason;
   const card = {
     picture: pictures[reason],
     title: strings.text(`ended.${words}.title`, { name }),
     text: waiting(state, chat, strings) ?? strings.text(`ended.${words}.text`, { name }),
   };
-  // Without an address to log in at, a first-time visitor has nowhere to be sent.
+  // A first-time visitor can log in only if there is a login URL.
   if (user === undefined && loginUrl === undefined) return card;
   const label: StringKey =
     reason === 'user_changed' ? 'ended.continue' : user === undefined ? 'ended.first' : 'ended.login';
@@ -106,7 +106,7 @@ function ended(state: EndedState, chat: ForCard, strings: Strings, loginUrl: str
   return { ...card, action: { label: strings.text(label), press } };
 }
 
-/** Unsent messages that are kept for the user; after a logout, there are none. */
+/** Returns the text about unsent messages and drafts that are stored for the user. A logout deletes them. */
 function waiting({ reason, user }: EndedState, chat: ForCard, strings: Strings): string | undefined {
   if (user === undefined || reason === 'logout' || reason === 'user_changed') return undefined;
   const { name } = user;
@@ -116,8 +116,8 @@ function waiting({ reason, user }: EndedState, chat: ForCard, strings: Strings):
 }
 
 /**
- * Fills in the page to return to. It is always this page, so nobody can choose another one by a link. A path may begin with
- * two slashes, which would name another host.
+ * Fills in the return address, which is always the current page. A link cannot choose a different page. Leading slashes
+ * are collapsed, because a path such as `//example.com` names another host.
  */
 function withReturn(loginUrl: string): string {
   const { href, pathname, search, hash } = location;
@@ -129,7 +129,7 @@ function withReturn(loginUrl: string): string {
   return loginUrl.replace(/\{(return\w*)\}/g, (_, name: string) => encodeURIComponent(values[name] ?? ''));
 }
 
-/** Only a page: a `login-url` of `javascript:` would be a way around the site's script policy. */
+/** Only HTTP URLs are allowed. A `login-url` of `javascript:` would bypass the site's script policy. */
 function leave(loginUrl: string | undefined): void {
   const url = loginUrl === undefined ? null : URL.parse(withReturn(loginUrl), document.baseURI);
   if (url !== null && /^https?:$/.test(url.protocol)) location.assign(url);

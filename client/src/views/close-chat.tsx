@@ -1,7 +1,7 @@
 import type { Context } from './context.ts';
 import { Icon } from './controls/icon.tsx';
 
-/** Puts the chat away; in the corner of whatever is shown. */
+/** The button that closes the chat, in the corner of every view. */
 export function CloseChat({ context }: { context: Context }) {
   const close = context.close();
   if (close === undefined) return null;

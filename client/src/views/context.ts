@@ -13,7 +13,7 @@ import type { Pane } from './panes.ts';
 export type DialogRequest =
   | { readonly kind: 'create'; readonly name?: string }
   | { readonly kind: 'direct' }
-  /** `failed`: who could not be invited when the room was made. */
+  /** `failed`: users who could not be invited when the room was created. */
   | { readonly kind: 'invite'; readonly room: Room; readonly failed?: readonly FailedInvitation[] }
   | { readonly kind: 'inviteLink'; readonly room: Room }
   | { readonly kind: 'restricted'; readonly room: Room }
@@ -38,12 +38,12 @@ export type DialogRequest =
       save(alt: string): void;
     };
 
-/** A message that mentions somebody, with the names of now. */
+/** A message that mentions users, with their current names. */
 export interface Named {
-  /** The text with a sign in place of each mention, and how that is shown. */
+  /** The text with a placeholder for each mention, and how to render a piece of it. */
   readonly marked: string;
   readonly say: Say;
-  /** Somebody else mentions the reader. */
+  /** Whether another user mentions the reader. */
   readonly toMe: boolean;
 }
 
@@ -51,7 +51,7 @@ export interface Named {
 export interface Writing {
   reply(entry: Entry): void;
   edit(entry: Entry): void;
-  /** Puts these words into the field, before what it has. */
+  /** Puts the text of the entry into the field, before the current text. */
   again(entry: Entry): void;
 }
 
@@ -59,7 +59,7 @@ export interface Writing {
 export type MenuRequest =
   | { readonly kind: 'add' }
   | { readonly kind: 'room'; readonly room: Room }
-  /** `key`: does at once what that key of the menu does. */
+  /** `key` runs the item with this key instead of opening the menu. */
   | {
       readonly kind: 'message';
       readonly entry: Entry;
@@ -67,13 +67,13 @@ export type MenuRequest =
       readonly key?: string | undefined;
     };
 
-/** Somebody in a room. */
+/** A user in a room. */
 export interface SomebodyHere {
   readonly room: Room;
   readonly user: User;
-  /** A message of that person, which can be reported. */
+  /** A message by this user, which can be reported. */
   readonly message?: Message | undefined;
-  /** Banned from the room. */
+  /** Whether the user is banned from the room. */
   readonly banned?: boolean;
 }
 
@@ -82,99 +82,99 @@ export interface FailedInvitation {
   readonly code: string;
 }
 
-/** The present text of the message that is being edited: it was changed on another device, or deleted. */
+/** The current version of the message being edited, which was changed on another device or deleted. */
 export type Clash = { readonly text: string; readonly rev: number } | 'deleted';
 
-/** The text that is being written, for the strip above its field: an edit, a reply, or neither. */
+/** The state of the composer for the strip above its field: an edit, a reply, or neither. */
 export interface StripProps {
   readonly room: Room;
   readonly edit: { readonly clash?: Clash } | undefined;
-  /** The message that it answers, which may change meanwhile: nothing of it is kept with the draft. */
+  /** The message to reply to. Only its number is stored with the draft, because the message may change. */
   readonly replyTo: number | undefined;
-  /** Written so far; empty where its link is to have no preview. */
+  /** The text of the draft; empty if the user removed the preview of its link. */
   readonly text: string;
-  /** Edits what the message says by now instead. */
+  /** Continues the edit with the current text of the message. */
   use(text: string, rev: number): void;
   cancel(): void;
-  /** Takes the preview of its link away. */
+  /** Removes the preview of the link. */
   bare(): void;
 }
 
-/** Where one writes: into a room, or into a thread of it. */
+/** Where a message is written: a room, or a thread in it. */
 export interface Place {
   readonly room: Room;
   readonly thread?: { readonly number: number } | undefined;
 }
 
-/** Under which a draft and its files are kept. */
+/** Storage key of a room or thread, for its draft and files. */
 export const keyOf = ({ room, thread }: Place): string =>
   thread === undefined ? room.id : `${room.id}/${thread.number}`;
 
-/** The files of what is being written. */
+/** The files attached to a draft. */
 export interface Tray {
-  /** There is something to send. */
+  /** Whether a file can be sent. */
   readonly full: boolean;
   draw(): ComponentChildren;
-  /** The files of the message that is sent now; undefined for none. */
+  /** Removes the files from the draft and returns them for the message; undefined if there are none. */
   take(): SentFile[] | undefined;
 }
 
-/** Where a voice message is recorded, and what its composer knows of it. */
+/** Where a voice message is recorded, with the state of the composer. */
 export interface VoicePlace extends Place {
-  /** The message that it answers. */
+  /** The message to reply to. */
   readonly replyTo: number | undefined;
   sent(): void;
 }
 
 export interface VoiceControls {
-  /** Stands above the field. */
+  /** Shown above the field. */
   readonly status?: ComponentChildren;
-  /** Stands in place of the field, while there is a recording. */
+  /** Replaces the field while there is a recording. */
   readonly row?: ComponentChildren;
-  /** Stands in place of the button that sends, while there is nothing else to send. */
+  /** Replaces the send button while there is a recording, or nothing to send. */
   readonly end: ComponentChildren;
 }
 
-/** A message, also as it is pinned or stands in the room list. */
+/** A message in full, as a pin, or as the preview in the room list. */
 export type Hideable = Pick<Message, 'user' | 'hidden'>;
 
 export interface Blocking {
-  /** Another one whenever something else is hidden: messages are drawn again then. */
+  /** Changes when other messages are hidden. Messages are redrawn then. */
   readonly version: number;
   has(user: string): boolean;
   set(user: User, blocked: boolean): Promise<void>;
-  /** Its author is blocked. */
+  /** Whether the author is blocked. */
   isHidden(message: Hideable): boolean;
-  /** It is hidden, and was not shown on request. */
+  /** Whether the message is hidden and the user has not revealed it. */
   hides(message: Message): boolean;
-  /** Stands in place of hidden messages in a row. */
+  /** The line that replaces a run of hidden messages. */
   line(run: readonly Message[]): ComponentChildren;
 }
 
-/** What controls and dialogs need. They also appear on the moderators' page, which shows no room. */
+/** What controls and dialogs need. The moderators' page also provides it, but shows no room. */
 export interface ControlContext {
   readonly chat: Pick<Chat, 'connection' | 'request'>;
   readonly strings: Strings;
-  /** A finger, not a mouse: larger targets, sheets for menus, and Enter breaks the line. */
+  /** Whether the user touches the screen: larger targets, sheets instead of menus, and Enter inserts a line break. */
   touch(): boolean;
-  /** Draws again with the next frame. */
+  /** Redraws in the next frame. */
   changed(): void;
-  /** Puts a menu or sheet above everything else; without one, what is there goes. */
+  /** Shows a menu or sheet above everything else. Without content, closes the current one. */
   layer(content?: () => ComponentChildren): void;
 }
 
-/** Every view of the chat works with this. */
+/** The context of all views. A member whose code loads later returns undefined until it is loaded. */
 export interface Context extends ControlContext {
   readonly chat: Chat;
-  /** How the reader puts the chat away, where the page has something to bring it back. */
+  /** Returns the function that closes the chat, if the page can open it again. */
   close(): (() => void) | undefined;
   /**
-   * Draws now, before this returns.
+   * Redraws before it returns.
    *
-   * @param opener - what opened that which closes: it gets the focus that was there
+   * @param opener - the element that opened the closing layer; it gets the focus back
    */
   draw(opener?: Element | null): void;
-  /** @param press - what the notice offers, such as to take back what was done, unless that is `over` */
+  /** @param press - the button of the toast, such as undo. While `over` returns true, the toast is hidden. */
   toast(
     text: string,
     kind: 'good' | 'bad',
@@ -182,79 +182,79 @@ export interface Context extends ControlContext {
   ): void;
   /** Opens a room, and moves the focus there. */
   open(room: string): void;
-  /** Shows a message, whichever room it is in. */
+  /** Shows a message in any room. */
   jump(message: MessagePlace): void;
-  /** Opens a menu beside what was pressed. */
+  /** Opens a menu next to the clicked element. */
   menu(request: MenuRequest, opener: HTMLElement): void;
-  /** The present text of the message, if an edit was refused because of it; its code comes later. */
+  /** Returns the current version of the message if an edit failed because of it. */
   clashOf(error: unknown): Clash | undefined;
-  /** The buttons beside the field; their code comes later. */
+  /** The buttons next to the field. */
   tools(): ComponentChildren;
-  /** Names somebody in what is being written; its code comes later. */
+  /** Inserts a mention of the user into the draft. */
   mention(user: User): void;
-  /** The strip above the field: the message to reply to or edit, and the link with a preview; its code comes later. */
+  /** The strip above the field: the message to reply to or edit, and the link with a preview. */
   strip(props: StripProps): ComponentChildren;
-  /** The row of reactions under a message; its code comes later. */
+  /** The row of reactions under a message. */
   reactions(entry: Entry): ComponentChildren;
-  /** The page of a message's link; its code comes later. */
+  /** The preview of a message's link. */
   preview(entry: Entry, resize: () => void): ComponentChildren;
-  /** Draws who has seen the user's newest message; its code comes later. */
+  /** Returns the function that draws the read receipts of the user's newest message. */
   seen(message: Message): (() => ComponentChildren) | undefined;
-  /** The line under the first message of a thread; its code comes later. */
+  /** The line under the root of a thread. */
   replies(thread: Thread, open: boolean, seq: number): ComponentChildren;
-  /** Under which message the replies are that are shown beside that room. */
+  /** The message whose replies are open next to the room. */
   repliesOf(room: Room): number | undefined;
-  /** Shows the replies of a thread; `opener` gets the focus back. */
+  /** Opens the replies of a thread. `opener` gets the focus back. */
   showReplies(room: Room, thread: number, opener: Element | null): void;
-  /** Moves the focus to the first of these elements. */
+  /** Focuses the first element that matches the selector. */
   focus(which: string): void;
-  /** A message that mentions somebody; its code comes later. */
+  /** The text of a message that mentions users. */
   named(entry: Entry): Named | undefined;
-  /** The mentions of a text that is written there, or in place of that message. */
+  /** The mentions in a new text at this place, or in the edit of message `seq`. */
   mentions(place: Place, text: string, seq?: number): NewMention[] | undefined;
-  /** The buttons of a message that waits for the reader's decision; their code comes later. */
+  /** The buttons for a message that is pending the reader's approval. */
   decide(held: Held): ComponentChildren;
-  /** The pictures and files of a message; its code comes later. */
+  /** The pictures and files of a message. */
   files(entry: Entry): ComponentChildren;
-  /** The files that are attached to the draft; their code comes later. */
+  /** The files attached to the draft. */
   tray(place: Place): Tray | undefined;
-  /** Records voice messages; undefined where that cannot be. Its code comes later. */
+  /** Records voice messages. Undefined if that is not possible. */
   voice(place: VoicePlace): VoiceControls | undefined;
-  /** Attaches files; without any, asks for some. */
+  /** Attaches files. Without `files`, opens the file picker. */
   attach(place: Place, files?: FileList): void;
   /**
-   * Stands at the field of a room: `line` in its place, where the user may not write, or `status` above it.
-   * With `wait` nothing can be sent for a moment. Its code comes later.
+   * For the composer of a room: `line` replaces the field if the user may not write, `status` appears above it, and
+   * `wait` prevents sending for a moment.
    */
   bar(room: Room): { line?: ComponentChildren; status?: ComponentChildren; wait?: boolean } | undefined;
-  /** The people whom the reader has blocked; their code comes later. */
+  /** The users blocked by the reader. */
   blocking(): Blocking | undefined;
   /** The text shown instead of a blocked user's message. */
   instead(message: Hideable | undefined): string | undefined;
-  /** A link to a message that the reader may see; its code comes later. */
+  /** Resolves a link to a message that the reader may see. */
   readonly linked: Linked;
-  /** Moves the focus to the heading of the card in place of a room, and says it. */
+  /** Focuses and announces the heading of the card that replaces the room. */
   focusCard(): void;
   /** Opens a dialog. */
   dialog(request: DialogRequest): void;
-  /** In place of an empty room, for somebody who has just set the chat up. */
+  /** Shown instead of an empty room to the owner of a new chat. */
   firstRun(): ComponentChildren;
   /** An attribute of the element. */
   attribute(name: string): string | null;
-  /** Stands in place of a room where none is open; its code comes later. */
+  /** Shown instead of a room while none is open. */
   noRoom(): ComponentChildren;
-  /** Shows the rooms, or the room, where there is one pane. */
+  /** Switches between the room list and the room if there is space for one pane. */
   pane(which: Pane): void;
-  /** The people beside or above the timeline. */
+  /** Shows the member list next to the timeline, or in the details if there is no space. */
   showPeople(): void;
-  /** The settings of the room, among its details. */
+  /** Shows the settings in the details of the room. */
   showRoomSettings(): void;
-  /** The user's own settings, in place of the room. */
+  /** The user's own settings, shown instead of the room. */
   showSettings(): void;
-  /** Push on this device; its code comes later. */
+  /** Push on this device. */
   push(): BrowserPush | undefined;
-  /** The offer of notifications behind these messages; its code comes later. */
+  /** The offer of notifications under these messages. */
   offer(entries: readonly Entry[]): ComponentChildren;
-  /** Looks for messages of the room, where the bar above them has no button for it. */
+  /** Searches the room. Undefined if the header has a search button. */
   searchInMenu(): (() => void) | undefined;
 }

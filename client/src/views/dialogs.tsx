@@ -25,10 +25,10 @@ interface Props {
   close(): void;
 }
 
-/** The sheet of the dialogs, beside those of the element and of the panels. */
+/** Styles of the dialogs, added to the sheets of the element and the panels. */
 export const sheet = sheetOf(style);
 
-/** All dialogs: a piece of code of its own. */
+/** All dialogs. Their code is a separate chunk. */
 export function Dialogs({ context, request, close }: Props) {
   const { chat, strings, toast } = context;
   if (request.kind === 'create')
@@ -123,7 +123,7 @@ export function Dialogs({ context, request, close }: Props) {
   );
 }
 
-/** The beginning of a text, long enough to recognise it. */
+/** Returns the first 80 characters on one line, enough to recognise the text. */
 function shortened(text: string): string {
   const line = [...text.replace(/\s+/gu, ' ').trim()];
   return line.length <= 80 ? line.join('') : `${line.slice(0, 80).join('')}…`;

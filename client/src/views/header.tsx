@@ -8,21 +8,21 @@ import { RoomFace } from './rooms/room-face.tsx';
 
 interface Props {
   readonly context: Context;
-  /** The connection is lost: nobody is known to be here. */
+  /** The connection is lost, so presence is unknown. */
   readonly lost: boolean;
   readonly title: RefObject<HTMLHeadingElement | null>;
   readonly people: RefObject<HTMLButtonElement | null>;
   back(): void;
-  /** Whether the details of the room are shown, and which of them. */
+  /** Whether the details of the room are open, and the selected tab. */
   readonly detailed: boolean;
   readonly tab: DetailsTab | undefined;
-  /** `tab`: those; undefined: whichever were chosen last. */
+  /** Without `tab`, opens the last selected tab. */
   toggleDetails(tab?: DetailsTab): void;
-  /** Absent where there is no room for it: then it is in the room's menu. */
+  /** Undefined if the header is too narrow. The room's menu offers the search then. */
   search: (() => void) | undefined;
 }
 
-/** The room's name, the way back where there is one pane, how many people are here, the search, and the room's menu. */
+/** The room's header: back button, name, number of users online, search and menu. */
 export function Header(props: Props) {
   const { context, lost, title, people, back, tab, toggleDetails, search } = props;
   const { chat, strings } = context;
@@ -30,7 +30,7 @@ export function Header(props: Props) {
   const unread = room === undefined || room.muted ? 0 : chat.unreadIn(room);
   const elsewhere = chat.unread - unread;
   const label = strings.text('rooms.back');
-  // Oneself is here, as soon as it is known who is.
+  // The user counts too, so 0 means that presence is not loaded yet.
   const count = lost || !room?.presentCount ? '–' : room.presentCount;
   const heading = strings.text('people.heading');
   return (

@@ -2,14 +2,14 @@ import type { ConnectionState } from '../connection/connection-state.ts';
 
 const said = new Set<string>();
 
-/** For whoever builds the page: in English, once each. */
+/** Logs a hint for the developer of the page. In English, and each text once. */
 function hint(text: string): void {
   if (said.has(text)) return;
   said.add(text);
   console.warn(`php-chat: ${text}`);
 }
 
-/** The hint that a state of the connection gives about the settings. */
+/** Logs which setting may cause this state of the connection. */
 export function hintAt(state: ConnectionState, server: string): void {
   const { hostname } = new URL(server);
   const cookie =
@@ -30,7 +30,7 @@ export function hintAtUnknownRoom(id: string, single: boolean): void {
   hint(`there is no room "${id}" that this user may read. ${instead} is shown.`);
 }
 
-/** Two scripts of this kind on one page may be of different versions: the elements are those of the one that ran first. */
+/** Warns about scripts of different versions on one page. The script that runs first defines the elements. */
 export async function hintAtScripts(): Promise<void> {
   const addresses = [...document.scripts].map(({ src }) => src.replace(/[?#].*/s, ''));
   const own = [...new Set(addresses)].filter((address) => address.endsWith('/php-chat.js'));

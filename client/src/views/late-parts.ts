@@ -8,8 +8,8 @@ type Dialogs = typeof import('./dialogs.tsx');
 type Prefs = typeof import('./prefs/prefs.tsx');
 
 /**
- * The first two come when the first messages are shown, the user's settings when they are opened. So does the grid of
- * emoji: see emoji/open-emoji.tsx.
+ * `panels` and `dialogs` load after the first messages are shown, `prefs` when the settings need it. The emoji grid
+ * loads separately, see emoji/open-emoji.tsx.
  */
 const late = {
   panels: new Late<Panels>(() => import('./panels.ts')),
@@ -17,20 +17,20 @@ const late = {
   prefs: new Late<Prefs>(() => import('./prefs/prefs.tsx')),
 };
 
-/** The parts of one element that come after its first messages, with their sheets. */
+/** The parts of one element that load after its first messages, with their style sheets. */
 export class LateParts {
-  /** Undefined until the panels have come. */
+  /** Undefined until the panels are loaded. */
   parts: Parts | undefined;
   readonly #context: Context;
   readonly #root: ShadowRoot;
   readonly #messages: Messages;
   readonly #failed: (again: () => void) => void;
-  /** Whether no room was shown when it was asked for. */
+  /** The value of `roomless` at the last `load()`. */
   #asked: boolean | undefined;
-  /** Code that comes after the end is for nobody. */
+  /** Aborted by `stop()`. Code that loads later is ignored. */
   readonly #stopped = new AbortController();
 
-  /** @param failed - tells the reader that something cannot be had, and offers to try again */
+  /** @param failed - shows that loading failed and offers a retry */
   constructor(context: Context, root: ShadowRoot, messages: Messages, failed: (again: () => void) => void) {
     this.#context = context;
     this.#root = root;
@@ -38,16 +38,15 @@ export class LateParts {
     this.#failed = failed;
   }
 
-  /** Undefined until they can be shown. */
+  /** Undefined until loaded. */
   get panels(): Panels | undefined {
     return late.panels.code;
   }
 
   /**
-   * Loads the code before it is wanted. Should it fail, it is asked for again then, as where no room is shown
-   * any more.
+   * Preloads the code. If it is not needed yet, a failure is ignored, and the next use loads it again.
    *
-   * @param people - they are to be seen now
+   * @param people - the member list is visible, so it needs the code now
    */
   load(people: boolean): void {
     const { roomless } = this.#context.chat;
@@ -71,7 +70,7 @@ export class LateParts {
     this.#withDressed(late.prefs, task);
   }
 
-  /** They have lists of people, too: their sheets stand upon that of the panels. */
+  /** Loads the panels first, because these style sheets build on theirs. */
   #withDressed<T extends { sheet(): CSSStyleSheet }>(part: Late<T>, task: (code: T) => void): void {
     this.#with(late.panels, () =>
       this.#with(part, (code) => {
@@ -81,19 +80,19 @@ export class LateParts {
     );
   }
 
-  /** For what is offered: nobody waits for it. */
+  /** For offers that the user did not ask for. A failure is ignored. */
   readonly #prefs = (task: (code: Prefs) => void) =>
     this.#quietly(late.prefs.load(), (code) => {
       this.#dress(code.sheet());
       task(code);
     });
 
-  /** For tasks that nobody waits for and that show nothing. */
+  /** For tasks without a visible result. A failure is ignored. */
   silently(task: (code: Panels) => void): void {
     this.#quietly(late.panels.load(), task);
   }
 
-  /** For those who hear it: at once, or as soon as it can be said. */
+  /** Runs a screen reader announcement now, or after its code has loaded. */
   speak(task: (speaker: Parts['speaker']) => void): void {
     if (this.parts !== undefined) return task(this.parts.speaker);
     this.#quietly(late.panels.load(), () => {
@@ -109,7 +108,7 @@ export class LateParts {
     );
   }
 
-  /** Starts the parts, once, when the panels have come. */
+  /** Starts the parts once the panels are loaded. */
   start(): void {
     if (this.panels === undefined || this.parts !== undefined) return;
     this.#dress(this.panels.sheet());
@@ -129,10 +128,9 @@ export class LateParts {
   }
 
   /**
-   * Does that with code that comes later: at once, if it has come. Where it cannot be had, the reader is offered to try
-   * again.
+   * Runs a task with its code, immediately if that is loaded. If loading fails, offers the user a retry.
    *
-   * @param again - the reader has pressed that once
+   * @param again - this is the retry
    */
   #with<T>(part: Late<T>, task: (code: T) => void, again = false): void {
     const { chat } = this.#context;
@@ -142,11 +140,11 @@ export class LateParts {
     }
     const me = chat.me?.id;
     const tryAgain = () => {
-      // Some browsers do not ask again for a script that has failed in the same page.
+      // Some browsers do not request a failed script again in the same page.
       if (again) location.reload();
       else this.#with(part, task, true);
     };
-    // It was for somebody whose session may have ended meanwhile.
+    // The session may have ended, or the user changed, while the code loaded.
     const isOver = () => this.#stopped.signal.aborted || chat.me?.id !== me;
     part.load().then(
       (code) => {

@@ -1,6 +1,6 @@
-/** Code that is loaded later than the first messages. All elements of a page share it. */
+/** Code that loads after the first messages. All elements of a page share it. */
 export class Late<T> {
-  /** Undefined until it has come. */
+  /** Undefined until loaded. */
   code: T | undefined;
   readonly #import: () => Promise<T>;
   #coming: Promise<T> | undefined;
@@ -9,7 +9,7 @@ export class Late<T> {
     this.#import = load;
   }
 
-  /** Asks for it once at a time, and again after a failure. */
+  /** Concurrent calls share one request. A failed load can be repeated. */
   load(): Promise<T> {
     this.#coming ??= this.#import().then(
       (code) => {

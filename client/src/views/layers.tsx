@@ -4,7 +4,10 @@ import type { LateParts } from './late-parts.ts';
 
 type Content = () => ComponentChildren;
 
-/** Dialogs that say nothing of what is in a room, and those that end a room themselves. */
+/**
+ * Dialogs that stay open when the room is lost. They do not show its content, or they remove it from the list
+ * themselves.
+ */
 const apart: ReadonlySet<DialogRequest['kind']> = new Set([
   'create',
   'direct',
@@ -22,9 +25,9 @@ export class Layers {
   readonly #late: LateParts;
   #layer: Content | undefined;
   #dialog: Content | undefined;
-  /** The dialog is about the room that is shown. */
+  /** Whether the dialog must close when the room is lost. */
   #ofRoom = false;
-  /** Which dialogs may still open when their code has come: those since the room was lost, or everything cleared. */
+  /** If one of these counters changes while the code of a dialog loads, the dialog does not open. */
   #since = { loss: 0, clearing: 0 };
 
   constructor(context: Context, root: ShadowRoot, late: LateParts) {
@@ -37,12 +40,12 @@ export class Layers {
     return this.#layer !== undefined || this.modal;
   }
 
-  /** Everything below is inert. */
+  /** Whether a dialog is open. Everything below it is inert. */
   get modal(): boolean {
     return this.#dialog !== undefined;
   }
 
-  /** Without content, what is there goes; a dialog stays. */
+  /** Shows a menu or large picture. Without content, closes the current one; a dialog stays open. */
   put(content?: Content): void {
     this.#layer = content;
   }
@@ -63,7 +66,7 @@ export class Layers {
     });
   }
 
-  /** The room that was shown is lost, and what may show its messages with it. */
+  /** Closes everything that may show messages of the lost room. */
   loseRoom(): void {
     this.#since.loss++;
     this.#layer = undefined;

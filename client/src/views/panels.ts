@@ -23,15 +23,12 @@ export { firstRun } from './rooms/first-run.tsx';
 export { NoRoom } from './rooms/no-room.tsx';
 export { step } from './rooms/step.ts';
 
-/**
- * The sheet of all that stands beside, above or in place of the room. It comes when the first messages are
- * shown.
- */
+/** Styles of most panels, menus and files. */
 export const sheet = sheetOf(style);
 
 addPictures(pictures);
 
-/** All menus that something outside of the panels opens. */
+/** Opens a menu for code outside the panels. */
 export function openMenu(request: MenuRequest, context: Context, opener: HTMLElement): void {
   if (request.kind === 'add') openAddMenu(context, opener);
   else if (request.kind === 'room') openRoomMenu(request.room, context, opener);

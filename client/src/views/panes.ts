@@ -1,22 +1,22 @@
 import type { Chat } from '../chat/chat.ts';
 import { flag } from '../chat/form.ts';
 
-/** From so many pixels on there is room for the list beside a room, and for the people beside both. */
+/** Minimum widths in CSS pixels: the room list next to a room, and the member list next to both. */
 const TWO_PANES = 640;
 const WIDE = 960;
-/** On a phone the bar above the messages has no room for a search. */
+/** Minimum width in CSS pixels for a search button in the header. Most phones are narrower. */
 const SEARCH_IN_BAR = 391;
 
 export type Pane = 'rooms' | 'room';
 
-/** Which panes are shown in an element of its width. */
+/** Decides which panes an element of a given width shows. */
 export class Panes {
-  /** Which one is wanted where there is room for one. */
+  /** The pane to show if there is space for only one. */
   view: Pane = 'room';
-  /** The user's settings, or what the page's address asks for, stand in place of the room. */
+  /** The user's settings or the target of the page's address replace the room. */
   hidesRoom = false;
   readonly #chat: Chat;
-  /** People beside the timeline, where there is room for it: remembered. */
+  /** Whether the user wants the member list next to the timeline. Stored in the browser. */
   #peopleBeside: boolean;
   #width = 0;
 
@@ -29,13 +29,16 @@ export class Panes {
     this.#width = width;
   }
 
-  /** The one that is shown where there is room for one. A ban is shown in place of its room. */
+  /**
+   * The pane to show if there is space for only one. Without a room it is the list, unless a ban notice or `hidesRoom`
+   * replaces the room.
+   */
   get shown(): Pane {
     const none = this.#chat.roomless && this.#chat.shown.ban === undefined && !this.hidesRoom;
     return none ? 'rooms' : this.view;
   }
 
-  /** The same; undefined where there is room for two. */
+  /** Same as `shown`, but undefined if there is space for two panes. */
   get single(): Pane | undefined {
     return this.#width < TWO_PANES ? this.shown : undefined;
   }
@@ -48,12 +51,12 @@ export class Panes {
     return this.#width >= SEARCH_IN_BAR;
   }
 
-  /** The list does not stand in place of the room. */
+  /** Whether the room's pane is visible. */
   get roomInSight(): boolean {
     return this.single !== 'rooms';
   }
 
-  /** People of a direct room are the two that one knows of. */
+  /** Whether the member list is shown next to the timeline. A direct room needs none. */
   get people(): boolean {
     const { current, roomless } = this.#chat;
     return this.wide && this.#peopleBeside && !roomless && current?.summary.kind !== 'direct';

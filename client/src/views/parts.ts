@@ -31,7 +31,7 @@ import { Voice } from './voice/voice.tsx';
 
 type Prefs = typeof import('./prefs/prefs.tsx');
 
-/** The parts that one element has from when the panels have come until the signal stops them. */
+/** Parts of one element that start when the panels are loaded, and end with the signal. */
 export interface Parts {
   readonly tooltip: Tooltip;
   readonly speaker: Speaker;
@@ -114,7 +114,7 @@ export function start(
   const onHold = new OnHold(context);
   chat.followers.add(onHold);
   void hintAtScripts();
-  // Files, reactions and mentions of what stands there already were not drawn: that code has just come.
+  // Redraws the visible messages, because the code for their files, reactions and mentions has just loaded.
   redraw('.msg');
   return {
     tooltip,
@@ -142,14 +142,14 @@ export function start(
       const summary = chat.rooms.get(room)?.summary;
       if (forward !== undefined && summary !== undefined) return notForwarded(forward, context);
       const other = summary?.with;
-      // The other one has blocked the user, who is told no more than that.
+      // The peer blocked the user. The text does not reveal that.
       if (failed === 'forbidden' && other !== undefined)
         context.toast(strings.text('composer.blockedDirect', { name: strings.name(other) }), 'bad');
     },
   };
 }
 
-/** Names all chats to which that message could not be forwarded. Each refusal draws the notice again. */
+/** Names all rooms to which the message could not be forwarded. Each further failure replaces the toast. */
 function notForwarded({ room, seq }: NonNullable<Pending['forward']>, context: Context): void {
   const { chat, strings, toast } = context;
   const items = chat

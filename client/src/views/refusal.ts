@@ -2,9 +2,7 @@ import type { User } from '../../../server/wire/events.ts';
 import { RequestError } from '../connection/connection-state.ts';
 import type { Strings } from '../strings/strings.ts';
 
-/**
- * Why something was not done, in words. An error that is no answer of the server is a fault of this program.
- */
+/** Returns the text that explains a failed request. Rethrows any other error, because that is a bug. */
 export function refusal(error: unknown, strings: Strings, otherwise = strings.text('error.other')): string {
   if (!(error instanceof RequestError)) throw error;
   if (error.code === 'offline') return strings.text('conn.lost');
@@ -16,7 +14,7 @@ export function refusal(error: unknown, strings: Strings, otherwise = strings.te
   return otherwise;
 }
 
-/** Why there is no direct room with somebody. A person who is blocked learns no more than that. */
+/** Returns the text for a direct room that could not be opened. A blocked user is not told about the block. */
 export function refusedDirect(error: unknown, { name }: User, strings: Strings): string {
   const isForbidden = error instanceof RequestError && error.code === 'forbidden';
   return isForbidden ? strings.text('composer.blockedDirect', { name }) : refusal(error, strings);

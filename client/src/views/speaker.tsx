@@ -15,8 +15,8 @@ const LOST_MS = 2000;
 const LONGEST = 140;
 
 /**
- * A screen reader says these texts without being asked: two hidden live regions, used sparingly. The last text
- * stays there to be read once more, as long as it may be seen elsewhere.
+ * Announces texts to screen readers, sparingly, with two hidden live regions. The last text stays there to be read
+ * again until its message, room or author is hidden.
  */
 export class Speaker implements Follower {
   readonly #chat: Pick<Chat, 'me' | 'current'>;
@@ -35,7 +35,7 @@ export class Speaker implements Follower {
   #state: ConnectionState | undefined;
   #lostSaid = false;
 
-  /** @param ignored - of whom nothing is to be heard */
+  /** @param ignored - whether a user's reactions are not announced */
   constructor(
     chat: Pick<Chat, 'me' | 'current'>,
     strings: Strings,
@@ -61,7 +61,7 @@ export class Speaker implements Follower {
     );
   }
 
-  /** A message in the room that is open: read out, or only counted when many come at once. */
+  /** Announces a message in the open room. A burst of messages is announced as a number. */
   arrived(room: Room, { user: { id, name }, seq, text, mentions: named, files }: NewMessage): void {
     const source = { room: room.id, seq, user: id };
     const words = shortened(wordsOf(text, typeof files === 'number' ? [] : files, this.#strings));
@@ -88,7 +88,7 @@ export class Speaker implements Follower {
     this.say(this.#strings.text('say.room', { room: summary.name }), { room: id, user: summary.with?.id });
   }
 
-  /** Somebody else's reaction to one's own message in the room that is open. */
+  /** Announces another user's reaction to one of the user's messages in the open room. */
   reacted(room: Room, { seq, changes }: MessageReacted): void {
     const me = this.#chat.me?.id;
     const now = Date.now();
@@ -111,7 +111,7 @@ export class Speaker implements Follower {
     this.alert(this.#strings.text('say.unsent'));
   }
 
-  /** Says that the connection is lost, once it is for a while, and that it is back. */
+  /** Announces a loss of connection that lasts for `LOST_MS`, and the reconnect after it. */
   connection(state: ConnectionState): void {
     this.#state = state;
     if (state.kind === 'lost') {
@@ -124,7 +124,7 @@ export class Speaker implements Follower {
     }
   }
 
-  /** Why it is lost may have been found out meanwhile. */
+  /** Uses the current state, because the cause may become known during the delay. */
   #sayLost(): void {
     if (this.#state?.kind !== 'lost') return;
     const seconds = Math.max(1, Math.round((this.#state.retryAt - Date.now()) / 1000));
@@ -165,7 +165,7 @@ export class Speaker implements Follower {
     this.#changed();
   }
 
-  /** Nothing that was said may stay in the page. */
+  /** Removes all announced texts from the page. */
   clear(): void {
     clearTimeout(this.#burst);
     this.#burst = undefined;
@@ -179,7 +179,7 @@ export class Speaker implements Follower {
 const shortened = (text: string) =>
   text.length > LONGEST ? `${text.slice(0, LONGEST).toWellFormed()}…` : text;
 
-/** The author of the text, and its message or room: the text goes with these. */
+/** The author of a text, and its message or room. The text is removed with any of them. */
 interface Source {
   readonly room: string;
   readonly seq?: number;
@@ -192,7 +192,7 @@ interface Said {
   readonly count: number;
 }
 
-/** An element of its own: the same words twice are otherwise no change, and are not spoken. */
+/** A new key replaces the element. Screen readers do not speak the same text again in an unchanged element. */
 function paragraph(said: Said | undefined) {
   return said !== undefined && <p key={said.count}>{said.text}</p>;
 }

@@ -8,18 +8,18 @@ interface Props {
   readonly context: ControlContext;
   readonly title: string;
   readonly text?: string;
-  /** The answer that changes nothing. */
+  /** Label of the button that cancels. */
   readonly stay: string;
   readonly label: string;
-  /** The text when it could not be done, where the reason has no words of its own. */
+  /** Error text if the action failed and its error code has no text. */
   readonly failed?: string;
   run(): Promise<void>;
-  /** Called when the action has been done. */
+  /** Called after the action succeeded. */
   done?(): void;
   close(): void;
 }
 
-/** Asks before something is taken away. */
+/** Asks for confirmation of a destructive action. */
 export class Ask extends Component<Props> {
   readonly #submission = new Submission(this.props.context);
 

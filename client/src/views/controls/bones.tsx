@@ -1,16 +1,16 @@
 import { Component, type ComponentChildren } from 'preact';
 
-/** An answer that comes within this time needs no sign that it is coming. */
+/** A response within this time needs no placeholder. */
 export const BONES_MS = 300;
 
 interface Props {
-  /** Stands there until the answer has come. */
+  /** The placeholder. */
   readonly children: ComponentChildren;
-  /** Keeps the place in the first moment. */
+  /** Reserves its space until the placeholder appears. */
   readonly before?: ComponentChildren;
 }
 
-/** The place of something that was asked for when this was drawn first. */
+/** Shows a placeholder while something loads, but only if that takes longer than `BONES_MS`. */
 export class Bones extends Component<Props, { late: boolean }> {
   override state = { late: false };
   #timer: ReturnType<typeof setTimeout> | undefined;

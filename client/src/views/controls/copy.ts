@@ -1,6 +1,6 @@
 import type { Context } from '../context.ts';
 
-/** @param said - the notice that it was copied */
+/** @param said - text of the toast after copying */
 export function copy(text: string, { strings, toast }: Context, said = strings.text('common.copied')): void {
   copied(text).then(
     () => toast(said, 'good'),
@@ -8,16 +8,16 @@ export function copy(text: string, { strings, toast }: Context, said = strings.t
   );
 }
 
-/** Rejects where it could not be copied. */
+/** Rejects if the text cannot be copied. */
 export function copied(text: string): Promise<void> {
-  // Pages without TLS have no clipboard.
+  // Pages without TLS have no `navigator.clipboard`.
   return (
     navigator.clipboard?.writeText(text) ??
     (copiedByCommand(text) ? Promise.resolve() : Promise.reject(new Error('no clipboard')))
   );
 }
 
-/** The older way, which works on any page: what the command copies is put in its place. */
+/** Uses `execCommand`, which works on any page. A listener replaces what the command copies. */
 function copiedByCommand(text: string): boolean {
   let put = false;
   const replace = (event: ClipboardEvent) => {

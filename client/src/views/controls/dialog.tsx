@@ -5,13 +5,13 @@ import { Icon } from './icon.tsx';
 interface Props {
   readonly context: ControlContext;
   readonly title: string;
-  /** How many things there are in it. */
+  /** Number of items, shown after the title. */
   readonly count?: number;
-  /** A question: it has no fields, and begins with the harmless answer. */
+  /** A confirmation. It has no fields, so the focus starts on the button that cancels. */
   readonly ask?: boolean;
-  /** Something was typed, which a stray press must not lose. */
+  /** The user typed something, so Esc and a click outside must not close the dialog. */
   readonly typed?: boolean;
-  /** The cause of a failure, above the fields. */
+  /** The error message above the fields. */
   readonly problem?: string | undefined;
   readonly again?: (() => void) | undefined;
   /** The buttons at the end. */
@@ -26,17 +26,17 @@ const TYPED = 'input:not([type="radio"]), textarea';
 const INVALID = '[aria-invalid="true"]';
 const WRONG = `${INVALID}, .problem`;
 
-/** The dialog before it is drawn again. */
+/** State of the dialog before an update. */
 interface Before {
   readonly hadFocus: boolean;
-  /** It says already that something is wrong. */
+  /** It already showed an error. */
   readonly wrong: boolean;
 }
 
-/** Marks what has opened another dialog in place of this one: the focus returns there. */
+/** Marks the control that opened another dialog instead of this one. It gets the focus when this dialog returns. */
 export const opener = (is: boolean) => ({ 'data-opener': is || undefined });
 
-/** A dialog within the element: what is below it is inert. */
+/** A dialog within the element. Everything below it is inert. */
 export class Dialog extends Component<Props> {
   readonly #dialog = createRef<HTMLDivElement>();
   #pressed = false;
@@ -52,11 +52,11 @@ export class Dialog extends Component<Props> {
     return { hadFocus: this.#active !== null, wrong: this.#find(WRONG) !== undefined };
   }
 
-  /** The focus stays in the dialog, and goes to the field that is to be mended when something is refused. */
+  /** Keeps the focus in the dialog. When an error appears, moves it to the field to correct. */
   override componentDidUpdate(_props: Props, _state: unknown, { hadFocus, wrong }: Before): void {
     if (!hadFocus) return;
     if (!wrong && this.#find(WRONG) !== undefined) (this.#find(INVALID) ?? this.#find(TYPED))?.focus();
-    // The button that had it may be gone, with its line of a list.
+    // The focused button may have been removed with its list row.
     if (this.#active === null) this.#find('.body button, .acts button')?.focus();
   }
 
@@ -72,19 +72,19 @@ export class Dialog extends Component<Props> {
 
   override render({ context, title, count = 0, ask = false, problem, again, actions, children }: Props) {
     return (
-      // biome-ignore lint/a11y/noStaticElementInteractions: the keyboard has Esc for it.
-      // biome-ignore lint/a11y/useKeyWithClickEvents: the keyboard has Esc for it.
+      // biome-ignore lint/a11y/noStaticElementInteractions: keyboard users press Esc.
+      // biome-ignore lint/a11y/useKeyWithClickEvents: keyboard users press Esc.
       <div
         class="veil around"
         onPointerDown={(event) => {
           this.#pressed = event.target === event.currentTarget;
         }}
-        // A field that was typed in keeps the focus.
+        // Keeps the focus in a text field.
         onMouseDown={(event) => event.target === event.currentTarget && event.preventDefault()}
         onClick={(event) => this.#pressed && event.target === event.currentTarget && this.#leave()}
       >
-        {/* biome-ignore lint/a11y/noStaticElementInteractions: it is a dialog, in either case. */}
-        {/* biome-ignore lint/a11y/useAriaPropsSupportedByRole: it is a dialog, in either case. */}
+        {/* biome-ignore lint/a11y/noStaticElementInteractions: both roles are dialogs. */}
+        {/* biome-ignore lint/a11y/useAriaPropsSupportedByRole: both roles are dialogs. */}
         <div
           class={ask ? 'dialog ask' : 'dialog'}
           role={ask ? 'alertdialog' : 'dialog'}
@@ -141,7 +141,7 @@ interface FieldProps {
   typed(value: string): void;
 }
 
-/** A line of text with its name above, and what is wrong with it below. */
+/** A text field with its label above and its error below. */
 export function TextField({ id, label, optional, value, readOnly, error, typed }: FieldProps) {
   return (
     <>

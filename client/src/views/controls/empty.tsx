@@ -2,7 +2,7 @@ import type { ComponentChildren } from 'preact';
 import { Icon, type IconName } from './icon.tsx';
 
 interface Props {
-  /** `talk`: the drawing where a chat begins. */
+  /** `talk` is the illustration for a chat without messages. */
   readonly picture: IconName | 'talk';
   readonly title: string;
   readonly text: string;
@@ -10,7 +10,7 @@ interface Props {
   readonly children?: ComponentChildren;
 }
 
-/** Two bubbles and two people, drawn with the tokens. */
+/** Two bubbles and two people in the colours of the theme. */
 function Talk() {
   return (
     <svg class="art" viewBox="0 0 148 104" aria-hidden="true">
@@ -23,7 +23,7 @@ function Talk() {
   );
 }
 
-/** In place of a list that has nothing in it: a picture, a sentence, at most one action. */
+/** Shown instead of an empty list: a picture, a sentence and at most one action. */
 export function Empty({ picture, title, text, children }: Props) {
   return (
     <div class="empty">

@@ -5,13 +5,13 @@ interface Props {
   readonly label: string;
   readonly query: string;
   readonly field?: RefObject<HTMLInputElement | null>;
-  /** After the field, such as the key that leads to it. */
+  /** Shown after the field, such as its keyboard shortcut. */
   readonly children?: ComponentChildren;
   typed(query: string): void;
   pressed(event: KeyboardEvent): void;
 }
 
-/** Above a long list: finds by name. */
+/** The field above a long list that filters it by name. */
 export function FilterField({ label, query, field, children, typed, pressed }: Props) {
   return (
     <div class="filter">

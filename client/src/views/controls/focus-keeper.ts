@@ -1,9 +1,8 @@
 const ITEMS = '.msg, .room, .person';
 
 /**
- * Remembers where the focus is. Call the result when all has changed: a removed element passes the focus on to
- * itself, where it was only drawn again, else to its neighbour, else to the first heir that takes it; never to
- * the page.
+ * Remembers the focused element. Call the result after a redraw: if the element lost the focus, it tries the element,
+ * its new copy, its neighbour and the heirs in turn. The focus must not fall back to the page.
  */
 export function holdFocus(
   root: ShadowRoot,
@@ -22,7 +21,7 @@ export function holdFocus(
     const neighbour = [...items.slice(at), ...items.slice(0, Math.max(0, at)).reverse()].find(
       (element) => element.isConnected,
     );
-    // An element that is gone, hidden or no longer a control takes no focus.
+    // An element that was removed, hidden or disabled does not accept the focus.
     for (const place of [focused, again, neighbour, ...heirs()]) {
       if (root.activeElement === null) (place as HTMLElement | null)?.focus({ preventScroll: true });
     }

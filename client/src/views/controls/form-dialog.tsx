@@ -6,29 +6,29 @@ import type { Submission } from './submission.ts';
 interface Props {
   readonly context: ControlContext;
   readonly title: string;
-  /** A question: it has no fields, and begins with the harmless answer. */
+  /** A confirmation. It has no fields, so the focus starts on the button that cancels. */
   readonly ask?: boolean;
-  /** Something was typed, which a stray press must not lose. */
+  /** The user typed something, so Esc and a click outside must not close the dialog. */
   readonly typed?: boolean;
-  /** The request that it makes; absent if it makes none. */
+  /** The request of the dialog, if it makes one. */
   readonly submission?: Submission;
-  /** Whether the request can be repeated beside its error. */
+  /** Whether the error message has a button to retry. */
   readonly again?: boolean;
   readonly label: string;
-  /** Instead of the label while one waits for the answer. */
+  /** Label of the submit button while the request is in flight. */
   readonly busy?: string;
-  /** Null where nothing is left to cancel. */
+  /** Null if there is nothing left to cancel. */
   readonly cancel?: string | null | undefined;
-  /** Whether there is all that it needs. */
+  /** Whether the form is complete. */
   readonly ready?: boolean;
-  /** Whether it takes something away. */
+  /** Whether the action is destructive. */
   readonly bad?: boolean;
   readonly children: ComponentChildren;
   submit(): void;
   close(): void;
 }
 
-/** A dialog that makes one request, with the two buttons for it. */
+/** A dialog that makes one request, with buttons to cancel and submit. */
 export class FormDialog extends Component<Props> {
   override componentWillUnmount(): void {
     this.props.submission?.cancel();
@@ -72,7 +72,7 @@ export class FormDialog extends Component<Props> {
     );
   }
 
-  /** Stops waiting first, whatever becomes of the request. */
+  /** The first click only stops waiting for the request, which may still succeed. */
   readonly #cancel = () => {
     const { submission, close } = this.props;
     if (submission?.cancel() !== true) close();

@@ -1,7 +1,7 @@
-/** The longest of the movements that `fresh` starts in the style sheet. */
+/** Duration of the longest animation of `.fresh` in the style sheet. */
 const FRESH_MS = 300;
 
-/** Lets an element move that has just arrived: what was loaded, scrolled to or restored does not. */
+/** Animates an element that has just appeared. Loaded, scrolled and restored elements do not animate. */
 export function arrive(element: Element | null): void {
   if (element === null) return;
   element.classList.add('fresh');

@@ -39,12 +39,12 @@ const paths = {
 
 export type IconName = keyof typeof paths | keyof typeof pictures | keyof typeof ofModerators;
 
-/** Other pictures come with the code that needs them. */
+/** Other icons are added by the code that needs them. */
 export function addPictures(more: Record<string, string>): void {
   Object.assign(paths, more);
 }
 
-/** A line drawing in the colour of the text around it; never the only name of a control. */
+/** A line drawing in the text colour. Screen readers ignore it, so a control needs another name. */
 export function Icon({ name, size = '' }: { name: IconName; size?: '' | 's' | 'flip' }) {
   return (
     <svg class={`i ${size}${name === 'dots' ? ' dots' : ''}`.trim()} viewBox="0 0 24 24" aria-hidden="true">

@@ -5,19 +5,19 @@ import { Icon, type IconName } from './icon.tsx';
 export interface MenuItem {
   readonly picture: IconName;
   readonly label: string;
-  /** The key that does the same without the menu. */
+  /** The key that runs the item without the menu. */
   readonly key?: string;
-  /** A line stands above it. */
+  /** Whether a separator appears above it. */
   readonly apart?: boolean;
-  /** It takes something away. */
+  /** Whether the action is destructive. */
   readonly bad?: boolean;
   run(): void;
 }
 
-/** One of a few that stand beside each other above the items. */
+/** A button in the row above the items. */
 export interface QuickPick {
   readonly emoji: string;
-  /** The text, where the item is no emoji. */
+  /** Name of a pick that is not an emoji. It shows a plus icon. */
   readonly label?: string;
   run(): void;
 }
@@ -28,23 +28,23 @@ interface Props {
   readonly picks?: readonly QuickPick[] | undefined;
   /** The subject of the menu, above the items. */
   readonly about?: ComponentChildren;
-  /** The element that the menu stands beside. */
+  /** The element next to which the menu opens. */
   readonly beside: Element;
-  /** At least so wide. */
+  /** Minimum width in CSS pixels. */
   readonly width?: number | undefined;
   readonly sheet: boolean;
   close(): void;
-  /** It is not shown any more, whatever has closed it. */
+  /** Called when the menu is no longer shown, however it was closed. */
   closed(): void;
 }
 
-/** Opens a menu beside its opener, or as a sheet from below on a touch screen; the focus comes back to the opener. */
+/** Opens a menu next to its opener, or as a bottom sheet on a touch screen. The focus returns to the opener. */
 export function openMenu(
   context: ControlContext,
   opener: HTMLElement,
   menu: Omit<Props, 'beside' | 'sheet' | 'close' | 'closed'> & { beside?: Element | null },
 ): void {
-  // The key may have been pressed on the opener itself, such as a message, which does not expand.
+  // An opener such as a message, where a key opened the menu, has no expanded state.
   const expanded = (value: boolean) =>
     opener.hasAttribute('aria-haspopup') && opener.setAttribute('aria-expanded', String(value));
   const message = opener.closest<HTMLElement>('.msg');
@@ -52,7 +52,7 @@ export function openMenu(
   const close = () => {
     closed();
     opener.focus();
-    // A message shows its buttons while it is pointed at: hidden, they take no focus.
+    // A message shows its buttons only while the pointer is over it, and a hidden button cannot take the focus.
     if (!opener.matches(':focus')) message?.focus({ preventScroll: true });
     context.layer();
   };
@@ -65,7 +65,7 @@ export function openMenu(
 
 class Menu extends Component<Props> {
   readonly #menu = createRef<HTMLDivElement>();
-  /** The finger that opened the sheet is still to be lifted: only a new press chooses or closes. */
+  /** Whether a press began on the sheet. Lifting the finger that opened the sheet must not choose or close. */
   #pressed = false;
 
   override componentDidMount(): void {
@@ -79,7 +79,7 @@ class Menu extends Component<Props> {
     this.props.closed();
   }
 
-  /** The chat may have another size, and the opener another place. */
+  /** The chat may have been resized, or the opener moved. */
   override componentDidUpdate(): void {
     const menu = this.#menu.current;
     if (menu !== null && !this.props.sheet) place(menu, this.props.beside);
@@ -87,15 +87,15 @@ class Menu extends Component<Props> {
 
   override render({ label, items, picks, about, sheet, width, close }: Props) {
     const chosen = (run: () => void) => (event: MouseEvent) => {
-      // By keyboard there is no press.
+      // A keyboard click has no press.
       if (event.detail > 0 && !this.#pressed) return;
       close();
       run();
     };
     return (
       <>
-        {/* biome-ignore lint/a11y/noStaticElementInteractions: the keyboard has Esc for it. */}
-        {/* biome-ignore lint/a11y/useKeyWithClickEvents: the keyboard has Esc for it. */}
+        {/* biome-ignore lint/a11y/noStaticElementInteractions: keyboard users press Esc. */}
+        {/* biome-ignore lint/a11y/useKeyWithClickEvents: keyboard users press Esc. */}
         <div
           class={sheet ? 'veil' : 'veil clear'}
           onPointerDown={this.#press}
@@ -140,7 +140,7 @@ class Menu extends Component<Props> {
             >
               <Icon name={picture} />
               <span>{name}</span>
-              {/* biome-ignore lint/a11y/noAriaHiddenOnFocusable: a kbd takes no focus. */}
+              {/* biome-ignore lint/a11y/noAriaHiddenOnFocusable: a kbd is not focusable. */}
               {key !== undefined && !sheet && <kbd aria-hidden="true">{key}</kbd>}
             </button>,
           ])}
@@ -175,11 +175,11 @@ class Menu extends Component<Props> {
   };
 }
 
-/** Below the opener where there is room, else above; their ends meet. Never beyond the element's edges. */
+/** Places the menu below the opener if it fits there, otherwise above, within the element. Their inline ends align. */
 function place(menu: HTMLElement, opener: Element): void {
-  // It is not drawn any more, or hidden.
+  // The opener was removed or hidden.
   if (opener.getClientRects().length === 0) return;
-  // Where it was must not make it narrower.
+  // The previous position must not limit the width.
   menu.style.left = '';
   const around = (menu.offsetParent ?? document.documentElement).getBoundingClientRect();
   const from = opener.getBoundingClientRect();

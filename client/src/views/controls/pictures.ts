@@ -1,4 +1,4 @@
-/** Pictures that the first view of a room does not show. */
+/** Icons that the first view of a room does not need. */
 export const pictures = {
   outside: 'M14 4.5h5.5V10M19.5 4.5 11 13M17 14v5.5H4.5V7H10',
   muted:

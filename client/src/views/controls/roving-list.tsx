@@ -4,20 +4,20 @@ import { Roving } from './roving.ts';
 type Listeners = 'onScroll' | 'onPointerEnter' | 'onPointerLeave' | 'onFocusOut';
 
 interface Props extends Pick<HTMLAttributes<HTMLDivElement>, Listeners> {
-  /** The items, among everything within. */
+  /** Selector of the items. */
   readonly items: string;
   readonly label: string;
-  /** The item where the Tab key stops, unless the focus is on another. */
+  /** Selector of the item that is the tab stop, unless the focus is on another item. */
   readonly preferred?: string;
-  /** Letters do something else than to find by name. */
+  /** Letter keys do not find items by name. */
   readonly noLetters?: boolean;
-  /** Its items are on their way. */
+  /** The items are loading. */
   readonly busy?: boolean;
   readonly element: RefObject<HTMLDivElement | null>;
   readonly children: ComponentChildren;
 }
 
-/** A scrolled list with one tab stop. */
+/** A scrollable list with a single tab stop. */
 export class RovingList extends Component<Props> {
   #roving: Roving | undefined;
 
@@ -45,7 +45,7 @@ export class RovingList extends Component<Props> {
     ...listeners
   }: Props) {
     return (
-      // biome-ignore lint/a11y/useSemanticElements: a fieldset belongs into a form.
+      // biome-ignore lint/a11y/useSemanticElements: a fieldset belongs in a form.
       <div
         class="scroll"
         role="group"

@@ -1,6 +1,6 @@
 /**
- * Makes a list a single tab stop: the arrow keys, Home and End move within it, letters find by name. `items`
- * are in their order on screen. They, and the controls in them, are drawn with `tabIndex={-1}`.
+ * Makes a list a single tab stop: the arrow keys, Home and End move within it, letters find items by name. The items
+ * must be in screen order. They and the controls in them are rendered with `tabIndex={-1}`.
  */
 export class Roving {
   readonly #list: HTMLElement;
@@ -20,7 +20,7 @@ export class Roving {
     return [...this.#list.querySelectorAll<HTMLElement>(this.#selector)];
   }
 
-  /** After the list has changed: the stop stays where the focus is, or goes to `preferred`. */
+  /** Call after the list changes. The tab stop stays at the focused item, or moves to `preferred`. */
   update(preferred: HTMLElement | undefined): void {
     const { activeElement } = this.#list.getRootNode() as ShadowRoot;
     const focused = activeElement?.closest<HTMLElement>(this.#selector);
@@ -54,7 +54,7 @@ export class Roving {
   }
 }
 
-/** The controls within an item can be reached while the item is the tab stop. */
+/** Makes the controls in an item tabbable while the item is the tab stop. */
 function reach(item: HTMLElement, tabIndex: number): void {
   item.tabIndex = tabIndex;
   for (const control of item.querySelectorAll<HTMLElement>('a, button, input, video, pre, [role=button]'))

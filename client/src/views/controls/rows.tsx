@@ -2,7 +2,7 @@ import type { ComponentChildren } from 'preact';
 import type { Context } from '../context.ts';
 import { Icon, type IconName } from './icon.tsx';
 
-/** A heading with its picture, and what belongs to it. */
+/** A section whose heading has an icon. */
 export function Section(props: {
   readonly picture: IconName;
   readonly title: string;
@@ -19,7 +19,7 @@ export function Section(props: {
   );
 }
 
-/** Words at the start, one control at the end. */
+/** A list row with text at the start and one control at the end. */
 export function Row(props: {
   readonly title: ComponentChildren;
   readonly hint?: ComponentChildren;
@@ -41,7 +41,7 @@ export function Row(props: {
 export function Switch(props: {
   readonly label: string;
   readonly on: boolean;
-  /** Nothing can be done about it here. */
+  /** The user cannot change it here. */
   readonly fixed?: boolean;
   turn(on: boolean): void;
 }) {
@@ -59,7 +59,7 @@ export function Switch(props: {
   );
 }
 
-/** One of a few values. */
+/** A select with a few options. */
 export function Choice<T extends string>(props: {
   readonly label: string;
   readonly chosen: T;
@@ -87,9 +87,9 @@ export function Choice<T extends string>(props: {
 }
 
 /**
- * Saves a change that the page shows already. A change that cannot be saved is put back, and can be tried again.
+ * Saves a change that is already shown. If that fails, reverts the change and offers a retry.
  *
- * @param show - shows it as it shall be, or as it was
+ * @param show - shows the new value if `wanted`, otherwise the previous one
  */
 export function save(context: Context, show: (wanted: boolean) => void, run: () => Promise<unknown>): void {
   const { strings, toast, changed } = context;

@@ -4,7 +4,7 @@ const widths = [
   [25, 55],
 ] as const;
 
-/** Where messages will be. */
+/** Placeholders for messages that are loading. */
 export function Skeleton() {
   return widths.map(([line, block]) => (
     <div class="group" aria-hidden="true" key={line}>

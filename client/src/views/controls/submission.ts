@@ -2,12 +2,12 @@ import { RequestError } from '../../connection/connection-state.ts';
 import type { ControlContext } from '../context.ts';
 import { refusal } from '../refusal.ts';
 
-/** The request of a dialog: a single one at a time, until it is answered or cancelled. */
+/** The request of a dialog. Only one runs at a time, until it is answered or cancelled. */
 export class Submission {
   readonly #context: ControlContext;
-  /** The request that waits for its answer. */
+  /** Identifies the request in flight. */
   #task: object | undefined;
-  /** The error, in words. */
+  /** The error message. */
   problem: string | undefined;
 
   constructor(context: ControlContext) {
@@ -18,7 +18,7 @@ export class Submission {
     return this.#task !== undefined;
   }
 
-  /** `refused` says why it was not done, where other words than the usual ones fit. */
+  /** `refused` returns the error message if the default does not fit. */
   async run<T>(
     task: () => Promise<T>,
     done: (answer: T) => void,
@@ -37,7 +37,7 @@ export class Submission {
       const answer = await task();
       if (current()) done(answer);
     } catch (error) {
-      // A fault of this program is told in the console, and must not keep the dialog waiting.
+      // A bug is reported in the console. It must not keep the dialog busy.
       if (!(error instanceof RequestError)) throw error;
       if (current()) this.problem = refused(error);
     } finally {
@@ -46,7 +46,7 @@ export class Submission {
     }
   }
 
-  /** Stops waiting, whatever becomes of it; false if nothing is waited for. */
+  /** Stops waiting for the request, which may still succeed. Returns false without a request in flight. */
   cancel(): boolean {
     const { busy } = this;
     this.#task = undefined;

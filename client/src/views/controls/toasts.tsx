@@ -5,27 +5,24 @@ import { Icon } from './icon.tsx';
 
 const SHOWN_MS = 6000;
 
-/** A button of a notice. */
+/** The button of a toast. */
 interface Press {
   readonly label: string;
-  /** The offer ends then, and the notice with it. */
+  /** Unix time in ms at which the toast closes. */
   readonly until?: number;
-  /** It cannot be done now, and is not offered. */
+  /** While it returns true, the toast is hidden because its action is not possible. */
   over?(): boolean;
   run(): void;
 }
 
-/**
- * Shows a single short notice at a time; it stays while it is pointed at, holds the focus, or offers to try
- * again.
- */
+/** Shows one toast at a time. It stays while it is hovered or focused, and if it is an error that offers a retry. */
 export class Toasts implements Follower {
   readonly #chat: { readonly me: User | undefined };
   readonly #strings: Strings;
   readonly #changed: () => void;
   #shown: { text: string; kind: 'good' | 'bad'; press: Press | undefined } | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** The user who was here last. */
+  /** The user of the previous connection. */
   #user: string | undefined;
 
   constructor(chat: { readonly me: User | undefined }, strings: Strings, changed: () => void) {
@@ -34,7 +31,7 @@ export class Toasts implements Follower {
     this.#changed = changed;
   }
 
-  /** @param press - offers to try again what failed, or to take back what was done */
+  /** @param press - retries a failed action or undoes an action */
   show(text: string, kind: 'good' | 'bad', press?: Press): void {
     this.#shown = { text, kind, press };
     this.#countDown();
@@ -47,14 +44,14 @@ export class Toasts implements Follower {
     this.#changed();
   };
 
-  /** A request that the end of a session has cut off fails after it: to try it again is not for the next user. */
+  /** A request cut off by the end of a session fails after it. The next user must not be offered its retry. */
   ready(): void {
     const user = this.#chat.me?.id;
     if (user !== this.#user) this.clear();
     this.#user = user;
   }
 
-  /** A user who goes on has seen that something succeeded, and may need the place below the notice. */
+  /** A user who continues has seen the success, and may need the space below the toast. */
   goodNewsIsOld(): void {
     if (this.#shown?.kind === 'good') this.clear();
   }
@@ -107,7 +104,7 @@ export class Toasts implements Follower {
     clearTimeout(this.#timer);
     const until = this.#shown?.press?.until;
     if (until !== undefined) this.#timer = setTimeout(this.clear, until - Date.now());
-    // An error that can be tried again stays until it is.
+    // An error with a retry stays until the user retries or closes it.
     else if (this.#shown !== undefined && (this.#shown.kind === 'good' || this.#shown.press === undefined))
       this.#timer = setTimeout(this.clear, SHOWN_MS);
   };

@@ -3,17 +3,17 @@ import type { Context } from '../context.ts';
 
 const POINTED_MS = 500;
 const GAP = 6;
-/** People who are named. */
+/** Maximum number of users to name. */
 const NAMED = 8;
 
 interface Around extends Pick<Context, 'strings' | 'touch' | 'changed'> {
-  /** Without a room nothing has reactions. */
+  /** The moderators' page has no current room, and so no reactions. */
   readonly chat: Pick<Chat, 'me' | 'request'> & Partial<Pick<Chat, 'current'>>;
 }
 
 /**
- * Says the name of a button that is only a picture, and when a message was edited: to who points at it for a while, or
- * comes to it by keyboard. Of a reaction it names the people.
+ * Shows a tooltip after the pointer rests on an element, or on keyboard focus: the name of an icon button, the time of
+ * an edit, or the users of a reaction.
  */
 export class Tooltip {
   readonly #context: Around;
@@ -53,7 +53,7 @@ export class Tooltip {
   draw() {
     const button = this.#of;
     const name = button?.dataset.tip ?? button?.getAttribute('aria-label');
-    // The open menu says enough.
+    // A button with an open menu needs no tooltip.
     if (button?.isConnected !== true || button.getAttribute('aria-expanded') === 'true') return undefined;
     if (name == null) return undefined;
     return (
@@ -75,7 +75,7 @@ export class Tooltip {
     const room = chat.current;
     const reaction = room?.timeline.get(seq)?.reactions?.find((one) => one.emoji === emoji);
     if (room === undefined || reaction === undefined) return;
-    // Without an answer their number has to do.
+    // If the request fails, there is no tooltip, and the button still shows the number.
     const answer = await chat
       .request('message:reactions', { room: room.id, seq, emoji })
       .catch(() => undefined);
@@ -89,12 +89,12 @@ export class Tooltip {
     changed();
   }
 
-  /** Below the button where there is room, else above; within the element. */
+  /** Places the tooltip below the button if it fits there, otherwise above, within the element. */
   readonly #place = (tip: HTMLElement | null) => {
     if (tip === null || this.#of === undefined) return;
     const around = (tip.offsetParent ?? document.documentElement).getBoundingClientRect();
     const button = this.#of.getBoundingClientRect();
-    // Below a message is the next one.
+    // A tooltip in a message goes above, because the next message is below.
     const fits = button.bottom + GAP + tip.offsetHeight <= around.bottom;
     const below = fits && this.#of.dataset.tip === undefined;
     const top = below ? button.bottom + GAP : button.top - GAP - tip.offsetHeight;
@@ -105,7 +105,7 @@ export class Tooltip {
   };
 }
 
-/** None in the large view: it covers them, and its buttons have a `title`. */
+/** Returns the element that has a tooltip. The large view covers tooltips, so its buttons have a `title` instead. */
 function named(target: EventTarget | null): HTMLElement | undefined {
   return target instanceof Element && target.closest('.lightbox') === null
     ? (target.closest<HTMLElement>(':is(.icon, .send, .add, .play)[aria-label], [data-emoji], [data-tip]') ??

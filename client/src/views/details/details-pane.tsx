@@ -13,7 +13,7 @@ import { RoomSettings } from './room-settings.tsx';
 const tabs = ['people', 'files', 'pinned', 'settings'] as const;
 export type DetailsTab = (typeof tabs)[number];
 
-/** The panel of the room that is shown: its people, files, pinned messages and settings. */
+/** The panel of the open room: its members, files, pinned messages and settings. */
 export class DetailsPane {
   shown = false;
   readonly #context: Context;
@@ -24,7 +24,7 @@ export class DetailsPane {
     this.#context = context;
   }
 
-  /** @param tab - the one that was chosen last, unless given */
+  /** @param tab - defaults to the last selected tab */
   open(opener: Element | null, tab?: DetailsTab): void {
     if (tab !== undefined) this.#context.chat.settings.set('details', tab);
     this.shown = true;
@@ -33,7 +33,7 @@ export class DetailsPane {
     this.#pane.current?.querySelector<HTMLElement>('[role=tab][aria-selected=true]')?.focus();
   }
 
-  /** Is not drawn any more. */
+  /** Closes the panel without a redraw. */
   clear(): void {
     this.shown = false;
   }
@@ -44,7 +44,7 @@ export class DetailsPane {
     this.#opener = null;
   };
 
-  /** @param lost - nobody is known to be here */
+  /** @param lost - the connection is lost, so presence is unknown */
   draw(room: Room, inert: boolean, lost: boolean) {
     const { strings } = this.#context;
     const { id, kind, topic, members } = room.summary;
@@ -120,7 +120,7 @@ export class DetailsPane {
     return tabs.filter((tab) => (tab === 'people' ? kind !== 'direct' : tab === 'settings' ? member : true));
   }
 
-  /** The one that was chosen last on this device, whichever room it was. */
+  /** Returns the tab that was last selected on this device, in any room. */
   tab(room: Room): DetailsTab {
     const offered = this.#tabs(room);
     const chosen = this.#context.chat.settings.get('details', text);

@@ -20,7 +20,7 @@ const kinds = ['pictures', 'files', 'links'] as const;
 type Kind = (typeof kinds)[number];
 
 const ITEMS = '.pics button, .filelist a';
-/** The next page is fetched so far ahead of where one scrolls. */
+/** The next page is fetched within this distance of the end, in CSS pixels. */
 const AHEAD = 300;
 
 interface Props {
@@ -30,7 +30,7 @@ interface Props {
 
 interface State {
   what: Kind;
-  /** Newest first; undefined until the first answer. */
+  /** Newest first; undefined before the first response. */
   messages: readonly Message[] | undefined;
   complete: boolean;
   failed: boolean;
@@ -56,7 +56,11 @@ export class RoomFiles extends Component<Props, State> implements Follower {
     return this.#again.current?.matches(':focus') === true ? this.#items.length : undefined;
   }
 
-  /** A failure that is over passes the focus on to what has come. @param before - the number of items then, if it had it */
+  /**
+   * After a retry succeeded, moves the focus to the first new item.
+   *
+   * @param before - number of items before the update, if the retry button had the focus
+   */
   override componentDidUpdate(_props: Props, _state: State, before: number | undefined): void {
     if (before !== undefined && this.#again.current === null) {
       const chosen = this.#kinds.current?.querySelector<HTMLElement>('[aria-pressed=true]');
@@ -78,7 +82,7 @@ export class RoomFiles extends Component<Props, State> implements Follower {
     if (room === this.props.room) this.#begin(this.state.what);
   }
 
-  /** It is new, edited or deleted. */
+  /** Handles a new, edited or deleted message. */
   message(message: Message): void {
     const { messages, what, complete } = this.state;
     if (message.room !== this.props.room.id || messages === undefined) return;
@@ -93,7 +97,7 @@ export class RoomFiles extends Component<Props, State> implements Follower {
     const label = strings.text('details.files');
     return (
       <>
-        {/* biome-ignore lint/a11y/useSemanticElements: a fieldset has other looks. */}
+        {/* biome-ignore lint/a11y/useSemanticElements: a fieldset looks different. */}
         <div class="seg" role="group" aria-label={label} ref={this.#kinds}>
           {kinds.map((kind) => (
             <button type="button" key={kind} aria-pressed={kind === what} onClick={() => this.#begin(kind)}>
@@ -147,7 +151,7 @@ export class RoomFiles extends Component<Props, State> implements Follower {
     ]);
   }
 
-  /** Below what has come before. */
+  /** Shown below the items that are already loaded. */
   #failure() {
     const { strings } = this.props.context;
     return (
@@ -289,7 +293,7 @@ export class RoomFiles extends Component<Props, State> implements Follower {
   };
 }
 
-/** The first page is on its way. */
+/** Placeholders for the first page. */
 function Lines() {
   return (
     <Bones>
@@ -302,7 +306,7 @@ function Lines() {
   );
 }
 
-/** As the server lists it. */
+/** Whether the message belongs to the list, by the rules of the server. */
 function holds({ text, files = [], deletedAt }: Message, what: Kind): boolean {
   if (deletedAt !== undefined) return false;
   if (what === 'links') return links(text).some((piece) => typeof piece !== 'string');

@@ -5,7 +5,7 @@ import { Icon } from '../controls/icon.tsx';
 import { Row } from '../controls/rows.tsx';
 import { openEmoji } from '../emoji/open-emoji.tsx';
 
-/** The colour and the emoji of a room; '' for none. */
+/** The colour and the emoji of a room; empty if not set. */
 export interface Look {
   readonly color: NonNullable<RoomSummary['color']> | '';
   readonly emoji: string;
@@ -18,7 +18,7 @@ interface Props {
   change(look: Partial<Look>): void;
 }
 
-/** The rows in which the colour and the emoji of a room are chosen. */
+/** The rows that choose the colour and the emoji of a room. */
 export function RoomLook({ context, roomId, look: { color, emoji }, change }: Props) {
   const { strings, layer } = context;
   const colorLabel = strings.text('settings.color');
@@ -53,7 +53,7 @@ export function RoomLook({ context, roomId, look: { color, emoji }, change }: Pr
             class="btn"
             aria-label={`${emojiLabel}: ${removeLabel}`}
             onClick={({ currentTarget: { nextElementSibling: picker } }) => {
-              // This button disappears.
+              // This button is removed.
               (picker as HTMLElement).focus();
               change({ emoji: '' });
             }}

@@ -12,7 +12,7 @@ import { NotifyChoice } from '../rooms/notify-choice.tsx';
 import { RoomFields } from '../rooms/room-fields.tsx';
 import { type Look, RoomLook } from './room-look.tsx';
 
-/** Seconds of slow mode that are offered. */
+/** Offered delays of slow mode, in seconds. */
 const PAUSES = [0, 10, 30, 60, 300, 900];
 
 type Rules = Pick<RoomSummary, 'write'> &
@@ -28,18 +28,18 @@ interface Props {
 }
 
 /**
- * The notices that a member wants; name, topic and rules, for users who may change them; and what ends something.
- * Each change is saved at once, name and topic when their field is left.
+ * The settings of a room: notifications for any member, name and rules for users who may change them, and actions such
+ * as leaving. Each change is saved immediately, name and topic on blur.
  */
 export class RoomSettings extends Component<Props> {
   readonly #fields = new RoomFields(this.props.context.strings, this.props.context.changed);
   readonly #submission = new Submission(this.props.context);
-  /** Changes that the server has not answered yet. */
+  /** Changes that the server has not confirmed. */
   #pending: Partial<Rules> = {};
   #wanted: 'on' | 'off' | undefined;
-  /** A field was left while the server had not answered yet. */
+  /** Whether a field lost the focus during a request, so that it is saved afterwards. */
   #again = false;
-  /** Name and topic as they were when the fields began with them. */
+  /** The name and topic that the fields started with. */
   #before = { name: '', topic: '' };
 
   override componentWillUnmount(): void {
@@ -88,14 +88,14 @@ export class RoomSettings extends Component<Props> {
 
   #named() {
     const { name, topic = '' } = this.props.room.summary;
-    // Somebody else may have changed them.
+    // Another user may have changed them.
     if (!this.#typed && (name !== this.#before.name || topic !== this.#before.topic)) {
       this.#before = { name, topic };
       [this.#fields.name, this.#fields.topic] = [name, topic];
     }
     const { problem } = this.#submission;
     return (
-      // biome-ignore lint/a11y/noStaticElementInteractions: it only notices that a field of it is left.
+      // biome-ignore lint/a11y/noStaticElementInteractions: it only detects that a field loses the focus.
       <div
         onFocusOut={() => this.#rename()}
         onKeyDown={(event) => {
@@ -112,7 +112,7 @@ export class RoomSettings extends Component<Props> {
     );
   }
 
-  /** In a direct room both decide about previews, after its first message. */
+  /** In a direct room both users decide about previews, once it has a message. */
   #wish() {
     const { context, room } = this.props;
     const label = context.strings.text('settings.previews');
@@ -230,7 +230,7 @@ export class RoomSettings extends Component<Props> {
     const { name: nameBefore, topic: topicBefore } = this.#before;
     void this.#submission.run(
       () =>
-        // Only what was changed: somebody else may be changing the rest.
+        // Only the changed fields, because another user may be changing the others.
         context.chat.updateRoom({
           room: room.id,
           ...(name === nameBefore ? {} : { name }),
@@ -238,7 +238,7 @@ export class RoomSettings extends Component<Props> {
         }),
       () => {
         this.#before = { name, topic };
-        // Behind the end of this submission.
+        // Runs after this submission ends.
         if (this.#again) queueMicrotask(() => this.#rename());
       },
       (error: RequestError) => {

@@ -3,10 +3,10 @@ import { toned } from '../../text/tone.ts';
 import { drawable } from './drawable.ts';
 import { wordsIn } from './words.ts';
 
-/** All emoji, by the tabs of the grid. */
+/** All emoji, grouped by the tabs of the grid. */
 export const groups = all.map((tab) => tab.split(' '));
 
-/** Looks for emoji by what they are called, in one language and in English. */
+/** Finds emoji by their names in one language and in English. */
 export class EmojiNames {
   readonly #words: readonly string[];
 
@@ -18,7 +18,7 @@ export class EmojiNames {
     return new EmojiNames(await wordsIn(locale));
   }
 
-  /** With that tone of skin, where there is one. */
+  /** Finds emoji in the given skin tone, if they have one. */
   named(query: string, most: number, tone: string | undefined): { emoji: string; name: string }[] {
     return this.find(query, most).map((one) => ({
       emoji: (tone && toned(one, tone)) || one,
@@ -31,8 +31,8 @@ export class EmojiNames {
   }
 
   /**
-   * Emoji that have this name, then names that begin with it or contain it, then other words of them. Emoji
-   * that this system cannot draw are left out.
+   * Returns emoji with this name, then with names that start with it or contain it, then with other matching words.
+   * Emoji that this system cannot draw are left out.
    */
   find(query: string, most: number): readonly string[] {
     const wanted = query.trim().toLowerCase();

@@ -2,12 +2,12 @@ import { map, number } from '../../chat/form.ts';
 import type { Store } from '../../chat/storage.ts';
 
 const USUAL = ['👍', '❤️', '😂', '😮', '😢', '🎉', '🙏', '✅'];
-/** How many are offered as reactions. */
+/** Number of emoji that are offered as reactions. */
 const REACTIONS = 6;
-/** After so many uses they are a person's own. */
+/** The user's own emoji come first after this number of uses. */
 const ENOUGH = 10;
 
-/** The emoji that are offered first: the usual ones, then the most used of this person. */
+/** Returns the emoji to offer first: the user's most used after `ENOUGH` uses, then the usual ones. */
 export function frequent(settings: Store, count = REACTIONS): string[] {
   const uses = settings.get('reactions', map(number)) ?? {};
   const own = Object.entries(uses);

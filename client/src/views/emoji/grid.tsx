@@ -14,12 +14,12 @@ export const sheet = sheetOf(style);
 const COLUMNS = 8;
 const MOST_FOUND = 80;
 const LONG_PRESS_MS = 450;
-/** Emoji in a row, and the most that are remembered. */
+/** Frequently used emoji: above the smileys, and in their own tab. */
 const FIRST_ROW = 8;
 const MOST_OFTEN = 32;
 const tabs = ['frequent', 'smileys', 'people', 'nature', 'food', 'sport', 'travel', 'objects'] as const;
 const pictures = ['🕘', '😀', '👋', '🐻', '🍎', '⚽', '🚗', '💡'];
-/** Emoji that this system cannot draw are left out. That is found out for a tab when it is first opened. */
+/** Per tab, the emoji that this system can draw. Computed when the tab is first opened. */
 const drawn = new Map<number, readonly string[]>();
 const inTab = (tab: number): readonly string[] => {
   const known = drawn.get(tab) ?? drawable(groups[tab] ?? []);
@@ -30,22 +30,22 @@ const inTab = (tab: number): readonly string[] => {
 interface Props {
   readonly context: Context;
   readonly beside: Element;
-  /** This many of the most used ones. */
+  /** Returns the `count` most used emoji. */
   often(count: number): readonly string[];
   chosen(emoji: string): void;
   close(): void;
 }
 
-/** All emoji: by tabs, or by what they are called. */
+/** All emoji in tabs, with a search by name. */
 export class EmojiGrid extends Component<Props> {
   readonly #box = createRef<HTMLDivElement>();
   #tab = 1;
   #query = '';
   #names: EmojiNames | undefined;
-  /** The emoji whose tones are offered. */
+  /** The emoji whose skin tones are offered. */
   #tones: string | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** The press was long: it chooses nothing. */
+  /** The press was long, so its click must not choose an emoji. */
   #long = false;
 
   override componentDidMount(): void {
@@ -70,8 +70,8 @@ export class EmojiGrid extends Component<Props> {
     const often = found === undefined && this.#tab === 1 ? most(FIRST_ROW) : [];
     return (
       <>
-        {/* biome-ignore lint/a11y/noStaticElementInteractions: the keyboard has Esc for it. */}
-        {/* biome-ignore lint/a11y/useKeyWithClickEvents: the keyboard has Esc for it. */}
+        {/* biome-ignore lint/a11y/noStaticElementInteractions: keyboard users press Esc. */}
+        {/* biome-ignore lint/a11y/useKeyWithClickEvents: keyboard users press Esc. */}
         <div class="veil clear" onClick={close} />
         <div
           class="emojis"
@@ -215,7 +215,7 @@ export class EmojiGrid extends Component<Props> {
 
 const tonesOf = (emoji: string): string[] => TONES.flatMap((tone) => toned(emoji, tone) ?? []);
 
-/** Above what it belongs to where there is room, else below; never beyond the element's edges. */
+/** Places the grid above `beside` if it fits there, otherwise below, within the element. */
 function place(box: HTMLElement, beside: Element): void {
   const around = (box.offsetParent ?? document.documentElement).getBoundingClientRect();
   const from = beside.getBoundingClientRect();

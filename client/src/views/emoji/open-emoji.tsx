@@ -1,10 +1,10 @@
 import type { Context } from '../context.ts';
 import { frequent } from './frequent.ts';
 
-/** The names of all emoji, and the grid of them. */
+/** Loads the grid and the names of all emoji. */
 export const emojiCode = () => import('./grid.tsx');
 
-/** Opens the grid of all emoji; the focus comes back to the opener. */
+/** Opens the grid of all emoji. The focus returns to the opener. */
 export async function openEmoji(
   context: Context,
   opener: HTMLElement,

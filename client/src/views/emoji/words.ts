@@ -1,6 +1,6 @@
 import words from 'virtual:emoji/words';
 
-/** The words by which each emoji is found: in the language of the interface, and in English. */
+/** Loads the search words of each emoji in the language of the interface and in English. */
 export async function wordsIn(locale: string): Promise<string[]> {
   const [lang = ''] = locale.split('-');
   const [english, own] = await Promise.all([words.en?.(), lang === 'en' ? undefined : words[lang]?.()]);

@@ -7,13 +7,13 @@ import type { Room } from '../../store/room.ts';
 import { type Context, keyOf, type Place, type VoicePlace } from '../context.ts';
 import { fileSize } from './file-size.ts';
 
-/** A file of the next message. */
+/** A file attached to a draft. */
 export interface Attached {
   readonly upload: Upload;
   readonly alt?: string | undefined;
 }
 
-/** The part of it that is kept in the browser. */
+/** The part of an attached file that the browser stores. */
 interface StoredFile extends Pick<Upload, 'key' | 'name' | 'type' | 'size'> {
   readonly alt?: string | undefined;
   readonly stored?: MessageFile | undefined;
@@ -30,7 +30,7 @@ const keptForm = list(
   }),
 );
 
-/** A file with one of these goes with no message unless the user does something. */
+/** Problems that only the user can resolve. A file with one of them does not count towards the limit of files. */
 const NEVER: ReadonlySet<UploadProblem | undefined> = new Set([
   'tooLarge',
   'type',
@@ -39,30 +39,30 @@ const NEVER: ReadonlySet<UploadProblem | undefined> = new Set([
   'tooMany',
 ]);
 
-/** Types that the server refuses since browsers do not show them, and what to send in their place. */
+/** Types that the server rejects because browsers do not show them, and the format to send instead. */
 const CONVERTED: readonly (readonly [kind: string, other: string, form: RegExp])[] = [
   ['HEIC', 'JPEG', /^image\/hei[cf]|\.hei[cf]$/i],
   ['QuickTime', 'MP4', /^video\/quicktime|\.(mov|qt)$/i],
 ];
 
-/** Files that are shown, with those that do not go: a hundred would help nobody. */
+/** Maximum number of files in the tray. It also holds files that cannot be sent. */
 const MOST_TILES = 20;
 
 const lockOf = (key: string) => `php-chat/upload/${key}`;
 
-/** It may still arrive by itself. */
+/** Whether the upload may still complete without the user. */
 const goesOn = ({ stored, problem }: Upload) => stored === undefined && problem === undefined;
 
-/** The files of what is being written, by places, and of messages that wait for their files. */
+/** The files of drafts by room or thread, and of messages that wait for their uploads. */
 export class Attachments {
   readonly uploads: Uploads;
   readonly #context: Context;
   readonly #trays = new Map<string, Attached[]>();
-  /** Give the locks of files on their way back, by the files' keys. */
+  /** Functions that release the locks of running uploads, by file key. */
   readonly #held = new Map<string, () => void>();
-  /** The user of these files, which stay until it is known whether the session was only renewed. */
+  /** The owner of the files. The files stay until the session is known to belong to another user. */
   #user: string | undefined;
-  /** A file is dragged over the room. */
+  /** Whether a file is dragged over the room. */
   dragged = false;
 
   constructor(context: Context, root: ShadowRoot, signal: AbortSignal) {
@@ -75,29 +75,29 @@ export class Attachments {
     for (const type of ['dragenter', 'dragover', 'dragleave', 'drop'] as const)
       root.addEventListener(type, over as EventListener, { signal });
     signal.addEventListener('abort', () => this.clear());
-    // This code comes later than the first connection.
+    // This code loads after the first connection.
     this.#tidy();
   }
 
-  /** Another user comes, or none. */
+  /** Discards the files, because another user logged in, or the user logged out. */
   clear(): void {
-    // First, or they would be kept for the next user.
+    // Comes first. Otherwise the changed uploads would be stored for the next user.
     this.#trays.clear();
     this.uploads.clear();
   }
 
-  /** The end of the session is said: another tab would wait for files that may never go on. */
+  /** Releases the locks when the session ends. Another tab would wait for uploads that may never continue. */
   ended(): void {
     for (const end of this.#held.values()) end();
   }
 
-  /** Undefined while nobody is known. */
+  /** Undefined while no user is known. */
   get recordings(): Recordings | undefined {
     const { store } = this.#context.chat;
     return store && new Recordings(store);
   }
 
-  /** Sends what was recorded, which is kept until the server has it. False if there is no room for it. */
+  /** Sends a recording, which is stored until the server has it. Returns false if the browser's storage is full. */
   sendVoice({ room, thread, replyTo }: VoicePlace, file: File, voice: VoiceNote, key: string): boolean {
     const { chat } = this.#context;
     const upload = this.uploads.add(room.id, file, chat.limits.file, { key, voice });
@@ -121,12 +121,12 @@ export class Attachments {
       if (note.sent === true && !going.has(id)) void recordings?.delete(id);
   }
 
-  /** Whether a message of the room may have files. */
+  /** Whether the user may send files to the room. */
   may(room: Room): boolean {
     return this.#context.chat.can.files && room.summary.may.includes('send');
   }
 
-  /** Adds files; without any, asks for some. */
+  /** Adds files. Without `files`, opens the file picker. */
   attach(place: Place, files?: FileList): void {
     const { strings, toast } = this.#context;
     if (!this.may(place.room)) return toast(strings.text('composer.noFiles'), 'bad');
@@ -159,7 +159,7 @@ export class Attachments {
     });
   }
 
-  /** Why a file will not be sent. */
+  /** Returns why a file will not be sent. */
   why({ problem, name, type }: Upload): string {
     const { chat, strings } = this.#context;
     if (problem === 'tooLarge')
@@ -175,14 +175,14 @@ export class Attachments {
       : strings.text('file.convert', { kind, other });
   }
 
-  /** Why a file of a message does not go. */
+  /** Returns why a file of a pending message cannot be uploaded; undefined if no problem is known. */
   problemOf({ key, lost }: SentFile): string | undefined {
     const upload = this.uploads.get(key);
     if (upload?.problem !== undefined) return this.why(upload);
     return lost === true ? this.#context.strings.text('file.failed') : undefined;
   }
 
-  /** Over a new connection, what did not arrive over the one before is tried again. */
+  /** Retries the failed uploads after a reconnect. */
   ready(): void {
     const user = this.#context.chat.me?.id;
     if (user !== this.#user) this.clear();
@@ -195,17 +195,17 @@ export class Attachments {
     for (const item of outbox?.list() ?? []) {
       const missing = (item.files ?? []).filter(({ id }) => id === undefined);
       const uploads = missing.map(({ key }) => this.uploads.get(key));
-      // The end of the session may have been said, and another tab may have found the file missing.
+      // The end of the session may have released the lock, and another tab may have marked the file as lost.
       for (const upload of uploads) if (upload !== undefined && goesOn(upload)) this.#hold(upload);
       const all = uploads.filter((upload) => upload?.problem === 'failed' && upload.source !== undefined);
-      // A message that cannot go as a whole is left to its author.
+      // If not all files of a message can be retried, its author has to decide.
       if (item.failed !== 'upload' || all.length < missing.length) continue;
       for (const upload of all) if (upload !== undefined) this.#again(upload);
       outbox?.retry(item);
     }
   }
 
-  /** A message that waits for files of which nothing is known here: another tab uploads them, or nobody any more. */
+  /** Checks the files of a pending message. A file without an upload here is uploaded by another tab, or lost. */
   look(pending: Pending): void {
     if (pending.failed !== undefined) return;
     for (const file of pending.files ?? []) {
@@ -217,7 +217,7 @@ export class Attachments {
     }
   }
 
-  /** A message is no longer on its way: it was stored, or discarded with what was still to come. */
+  /** Cancels the uploads of a message that is no longer pending, because it was stored or discarded. */
   release({ files = [] }: Pending): void {
     const waiting = this.#context.chat.outbox?.list().flatMap((item) => item.files ?? []);
     for (const { key } of files) if (!waiting?.some((file) => file.key === key)) this.uploads.cancel(key);
@@ -240,7 +240,7 @@ export class Attachments {
         this.uploads.restore(upload);
         return this.#again(upload);
       }
-      // Said once already: what is there goes without it.
+      // The loss was already reported, so the message is sent without the file.
       const rest = item.files?.filter((one) => one !== file) ?? [];
       if (file.lost !== true) {
         const files = item.files?.map((one) => (one === file ? { ...one, lost: true } : one)) ?? [];
@@ -254,7 +254,7 @@ export class Attachments {
     });
   }
 
-  /** The files that are attached to the draft. */
+  /** Returns the files attached to the draft. */
   items(place: Place): Attached[] {
     const key = keyOf(place);
     const known = this.#trays.get(key);
@@ -305,16 +305,16 @@ export class Attachments {
     this.#set(place, [...items, ...added]);
   }
 
-  /** Whether one more file fits into the message. */
+  /** Whether the message can take one more file. */
   hasRoom = (place: Place): boolean => this.#hasRoom(this.items(place));
 
-  /** A file that did not arrive may still come. */
+  /** A failed upload counts, because it may still succeed. */
   #hasRoom(items: readonly Attached[]): boolean {
     const going = items.filter(({ upload: { problem } }) => !NEVER.has(problem));
     return going.length < this.#context.chat.limits.files;
   }
 
-  /** The files of the message that is sent now; a file that will not be sent stays, with the reason. */
+  /** Removes the files from the draft and returns them for the message. A file with a problem stays in the tray. */
   take(place: Place): SentFile[] | undefined {
     const items = this.items(place).filter(({ upload }) => upload.problem === undefined);
     if (items.length === 0) return undefined;
@@ -328,18 +328,18 @@ export class Attachments {
     });
   }
 
-  /** A file of a message once more. */
+  /** Repeats the upload of a file that a message needs. */
   #again(upload: Upload): void {
     this.uploads.retry(upload);
     this.#hold(upload);
   }
 
-  /** Other tabs see by it that this one is still at it. */
+  /** Holds a lock during the upload, so that other tabs do not regard the file as lost. */
   #hold({ key }: Upload): void {
     if (this.#held.has(key)) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     const stop = this.uploads.follow((upload) => {
-      // A cancelled one is known no more.
+      // A cancelled upload is no longer in `uploads`.
       if (upload.key === key && !(goesOn(upload) && this.uploads.get(key) !== undefined)) end();
     });
     const end = () => {
@@ -351,17 +351,17 @@ export class Attachments {
     void navigator.locks?.request(lockOf(key), () => promise);
   }
 
-  /** A file has come further. It is in the tray, or belongs to a message that waits for it. */
+  /** Handles a change of an upload. The file is in a tray, or a pending message waits for it. */
   #changed(upload: Upload): void {
     const { outbox } = this.#context.chat;
     if (upload.stored !== undefined || upload.problem !== undefined) {
-      // A message that has the file already learns nothing of it.
+      // A message that already has the file's ID needs no update.
       const waits = ({ key, id }: SentFile) => key === upload.key && id === undefined;
       const waiting = outbox?.list().find(({ files }) => files?.some(waits));
       if (waiting !== undefined) {
         const files = waiting.files?.map((file) => (waits(file) ? sent(upload, file.alt) : file)) ?? [];
         const { failed, ...item } = { ...waiting, files };
-        // The server has refused it, whatever becomes of the file: only the user can decide.
+        // The server rejected the message for another reason, so only the user can send it again.
         if (failed !== undefined && failed !== 'upload') outbox?.put({ ...item, failed });
         else outbox?.put(upload.problem === undefined ? item : { ...item, failed: 'upload' });
         this.#tidy();
@@ -377,10 +377,10 @@ export class Attachments {
     const isHere = event.target instanceof Element && event.target.closest('.main') !== null;
     const isFile = event.dataTransfer?.types.includes('Files') === true;
     if (!isFile) return;
-    // The field takes what is let go above it by itself.
+    // The field handles drops itself.
     if (event.type === 'drop' && isHere && current !== undefined && !event.defaultPrevented)
       this.attach({ room: current }, event.dataTransfer?.files);
-    // Else the browser would show the file in place of the page.
+    // Otherwise the browser would leave the page and open the file.
     event.preventDefault();
     const isField = event.target instanceof Element && event.target.matches('.talk textarea');
     if (!isHere && !isField && event.dataTransfer) event.dataTransfer.dropEffect = 'none';
@@ -392,7 +392,7 @@ export class Attachments {
   }
 }
 
-/** As a message on its way names it. */
+/** Returns the file in the form that a pending message has it. */
 function sent({ key, name, type, size, voice, stored }: Upload, alt: string | undefined): SentFile {
   return { name, type, size, ...(voice && { audio: voice }), ...stored, key, ...(alt ? { alt } : {}) };
 }

@@ -3,7 +3,7 @@ import { Component, createRef } from 'preact';
 
 const SIDE = 32;
 
-/** A blurred picture, until the picture itself is there. On a canvas: no policy of a page has to allow it. */
+/** A blurred preview until the picture loads. Drawn on a canvas, which no content security policy of a page blocks. */
 export class Blur extends Component<{ readonly hash: string }> {
   readonly #canvas = createRef<HTMLCanvasElement>();
 

@@ -3,19 +3,19 @@ import type { Context } from '../context.ts';
 import { FormDialog } from '../controls/form-dialog.tsx';
 import { Thumbnail } from './thumbnail.tsx';
 
-/** Characters; the server takes no more. */
+/** Maximum number of characters that the server accepts. */
 const LONGEST = 250;
 
 interface Props {
   readonly context: Context;
-  /** The picture; undefined where it is on the server alone. */
+  /** The picture; undefined if only the server has it. */
   readonly source: Blob | undefined;
   readonly alt: string;
   save(alt: string): void;
   close(): void;
 }
 
-/** The description of a picture, for people who do not see it. */
+/** The dialog that describes a picture for users who cannot see it. */
 export class Describe extends Component<Props, { alt: string }> {
   constructor(props: Props) {
     super(props);

@@ -1,4 +1,4 @@
-/** The name of a file; a long one is cut before its ending. */
+/** The name of a file. A long name is truncated before its extension. */
 export function FileName({ name }: { readonly name: string }) {
   const [, stem = name, ending = ''] = /^(.+?)(\.[^.]{1,12})$/.exec(name) ?? [];
   return (

@@ -13,24 +13,24 @@ import { fileSize } from './file-size.ts';
 import { shownFiles } from './shown-files.tsx';
 import { Tray } from './tray.tsx';
 
-/** It comes with the first sound or video. */
+/** Loaded with the first sound or video. */
 const code = new Late(() => import('../media/media.tsx'));
 
 interface Around {
   readonly root: ShadowRoot;
   readonly signal: AbortSignal;
-  /** For those who hear it. */
+  /** Announces a text to screen readers. */
   say(text: string): void;
-  /** Draws the messages again. */
+  /** Redraws the messages. */
   redraw(): void;
 }
 
-/** All views of files: in the composer, over the room, and in messages. */
+/** All views of files: in the composer, above the room, and in messages. */
 export class FileViews implements Follower {
   readonly #context: Context;
   readonly #around: Around;
   readonly #attachments: Attachments;
-  /** Undefined until there is something to play, and its code has come. */
+  /** Undefined until there is something to play and its code is loaded. */
   #media: Media | undefined;
   #asked: Promise<Media> | undefined;
 
@@ -41,7 +41,7 @@ export class FileViews implements Follower {
     this.#attachments = new Attachments(context, root, signal);
     const { uploads } = this.#attachments;
     uploads.follow((upload) => {
-      // A file that is taken away is forgotten.
+      // A file that the user removed is no longer in `uploads`.
       if (upload.stored !== undefined && uploads.get(upload.key) === upload)
         say(context.strings.text('say.uploaded', { name: upload.name }));
     });
@@ -68,32 +68,32 @@ export class FileViews implements Follower {
     this.#attachments.attach(place, files);
   }
 
-  /** Whether a message of the room may have files. */
+  /** Whether the user may send files to the room. */
   may(room: Room): boolean {
     return this.#attachments.may(room);
   }
 
-  /** Recordings of the user that the server does not have. */
+  /** Recordings of the user that the server does not have yet. */
   get recordings(): Recordings | undefined {
     return this.#attachments.recordings;
   }
 
-  /** False if there is no room for it in the browser's storage. */
+  /** Returns false if the browser's storage is full. */
   sendVoice(place: VoicePlace, file: File, voice: VoiceNote, key: string): boolean {
     return this.#attachments.sendVoice(place, file, voice, key);
   }
 
-  /** The pictures and files of a message. */
+  /** Renders the pictures and files of a message. */
   shown(entry: Entry) {
     return shownFiles(entry, this.#context, this.#attachments, (file) => this.#played(file, entry));
   }
 
-  /** Stands above the timeline while something plays that is not in sight. */
+  /** Shown above the timeline while something plays out of view. */
   bar() {
     return this.#media?.bar();
   }
 
-  /** Undefined for a file that is only for downloading; so is a sound or video, as long as its code has not come. */
+  /** Returns undefined for a file that can only be downloaded. Until their code is loaded, so can sounds and videos. */
   #played(file: MessageFile, entry: Entry) {
     if (file.audio === undefined && file.video === undefined) return undefined;
     if (this.#media === undefined)
@@ -104,7 +104,7 @@ export class FileViews implements Follower {
     return this.#media?.shown(file, entry);
   }
 
-  /** The players, once their code has come. */
+  /** Loads the players. */
   media(): Promise<Media> {
     this.#asked ??= code.load().then(
       ({ Media, sheet }) => {
@@ -122,7 +122,7 @@ export class FileViews implements Follower {
     return this.#asked;
   }
 
-  /** Where a file that is dragged can be let go. */
+  /** The area on which dragged files can be dropped. */
   frame(room: Room) {
     if (!this.#attachments.dragged) return undefined;
     const { chat, strings } = this.#context;
@@ -136,13 +136,13 @@ export class FileViews implements Follower {
     );
   }
 
-  /** The session may be over. */
+  /** Stops playback and pauses uploads, because the session may have expired. */
   hide(): void {
     this.#media?.clear();
     this.#attachments.uploads.pause();
   }
 
-  /** The end of the session is said. */
+  /** Call when the session has ended. */
   ended(): void {
     this.#attachments.ended();
   }

@@ -7,20 +7,20 @@ import { addressOf } from './address.ts';
 import { calm, moves } from './picture.tsx';
 
 const LARGEST = 4;
-/** A finger that goes so far, in pixels, turns the page. */
+/** A touch that moves by this distance shows another picture, in CSS pixels. */
 const SWIPE = 50;
 
 interface Shown {
   readonly context: Context;
   readonly entry: Entry;
   readonly pictures: readonly MessageFile[];
-  /** Which of them is seen first. */
+  /** Index of the picture to show first. */
   readonly at: number;
   /** Gets the focus back. */
   readonly opener: HTMLElement;
 }
 
-/** Shows pictures of a message over the whole window. */
+/** Shows the pictures of a message over the whole window. */
 export function openLargeView(shown: Shown): void {
   const { context, opener } = shown;
   const close = () => {
@@ -46,10 +46,10 @@ const whole = { scale: 1, x: 0, y: 0 };
 
 class LargeView extends Component<Shown & { close(): void }, View> {
   readonly #dialog = createRef<HTMLDialogElement>();
-  /** Fingers, or the mouse, by their ids. */
+  /** Positions of the pressed fingers or the mouse, by pointer ID. */
   readonly #down = new Map<number, Place>();
   #began: Place | undefined;
-  /** A picture that is dragged may be let go beside it. */
+  /** Where the press began. Dragging a picture beyond its edge must not close the view. */
   #pressed: EventTarget | null = null;
 
   constructor(props: Shown & { close(): void }) {
@@ -84,7 +84,7 @@ class LargeView extends Component<Shown & { close(): void }, View> {
       <dialog
         class="lightbox"
         aria-label={strings.text('view.title', count)}
-        // Keys pressed in it stay here.
+        // Keeps the focus in the dialog after a click, so that it gets the keys.
         tabIndex={-1}
         ref={this.#dialog}
         onClose={close}
@@ -124,7 +124,7 @@ class LargeView extends Component<Shown & { close(): void }, View> {
             <Icon name="close" />
           </button>
         </div>
-        {/* biome-ignore lint/a11y/useKeyWithClickEvents: the keyboard has Esc for it. */}
+        {/* biome-ignore lint/a11y/useKeyWithClickEvents: keyboard users press Esc. */}
         <figure
           onClick={({ target, currentTarget }) =>
             target === currentTarget && this.#pressed === target && close()
@@ -138,7 +138,7 @@ class LargeView extends Component<Shown & { close(): void }, View> {
         >
           <img
             key={file.id}
-            // Before the address: it would be asked for twice.
+            // Before `src`, otherwise the browser requests the picture twice.
             crossorigin="use-credentials"
             src={moves(file) && calm() ? `${address}?size=preview` : address}
             alt={file.alt ?? file.name}
@@ -171,14 +171,14 @@ class LargeView extends Component<Shown & { close(): void }, View> {
     this.setState({ at, ...whole }, () => {
       const dialog = this.#dialog.current;
       const root = dialog?.getRootNode();
-      // There is none after the last one, and keys would go nowhere.
+      // The button is disabled at the last picture. A disabled button does not get keys.
       if (root instanceof ShadowRoot && root.activeElement?.matches(':disabled'))
         dialog?.querySelector<HTMLElement>('.nav :enabled')?.focus();
     });
   }
 
   readonly #key = (event: KeyboardEvent) => {
-    // Nothing of it is for what lies below.
+    // Keeps all keys from the views below.
     event.stopPropagation();
     if (event.key !== 'ArrowLeft' && event.key !== 'ArrowRight') return;
     event.preventDefault();
@@ -202,7 +202,7 @@ class LargeView extends Component<Shown & { close(): void }, View> {
   };
 
   readonly #move = ({ pointerId, buttons, clientX: x, clientY: y }: PointerEvent) => {
-    // It was lifted elsewhere.
+    // The button was released elsewhere.
     if (buttons === 0) this.#down.delete(pointerId);
     const before = this.#down.get(pointerId);
     if (before === undefined) return;

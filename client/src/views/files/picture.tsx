@@ -8,14 +8,14 @@ import { Icon } from '../controls/icon.tsx';
 import { addressOf } from './address.ts';
 import { Blur } from './blur.tsx';
 
-/** A moving picture is played this many times, and then stands still. */
+/** An animated picture plays this many times, then stops. */
 const TIMES = 3;
-/** For one whose bytes cannot be had. */
+/** Assumed duration if the file cannot be read. */
 const UNKNOWN_MS = 3000;
-/** How long each takes to play once, by their ids. */
+/** Duration of one run in milliseconds, by file ID. */
 const durations = new Map<string, number>();
 
-/** It is shown on the moderators' page, too. */
+/** The moderators' page shows pictures too. */
 export interface PictureContext extends Pick<Context, 'strings'> {
   readonly chat: Pick<Chat, 'server' | 'connection' | 'followers'>;
 }
@@ -24,7 +24,7 @@ interface Props {
   readonly context: PictureContext;
   readonly file: MessageFile;
   readonly alone: boolean;
-  /** How many more stand behind it. */
+  /** Number of further pictures that are not shown. */
   readonly more: number;
   open(opener: HTMLElement): void;
 }
@@ -35,20 +35,17 @@ interface State {
   playing: boolean;
 }
 
-/** Whether that picture may move. */
+/** Whether the picture may be animated. */
 export const moves = ({ type }: Pick<MessageFile, 'type'>) => type === 'image/gif';
-/** The reader wants nothing to move. */
+/** Whether the user prefers reduced motion. */
 export const calm = () => matchMedia('(prefers-reduced-motion: reduce)').matches;
 
-/**
- * A picture that is seen small, and opens large. A moving picture is played a few times, and again when the
- * pointer is on it.
- */
+/** A small picture that opens large. An animated picture plays `TIMES` times, and again when the pointer enters it. */
 export class Picture extends Component<Props, State> {
   override state: State = { missing: undefined, here: false, playing: moves(this.props.file) && !calm() };
   #timer: ReturnType<typeof setTimeout> | undefined;
   #unmounted = false;
-  /** Over a new connection it is asked for again. */
+  /** Requests the picture again after a reconnect. */
   readonly #follower: Follower = { ready: () => this.setState({ missing: undefined }) };
 
   override componentDidUpdate(): void {
@@ -105,7 +102,7 @@ export class Picture extends Component<Props, State> {
         {gone && <span>{strings.text('file.gone')}</span>}
         {missing === undefined && (
           <img
-            // Before the address: it would be asked for twice.
+            // Before `src`, otherwise the browser requests the picture twice.
             crossorigin="use-credentials"
             loading="lazy"
             src={playing ? address : `${address}?size=preview`}
@@ -137,7 +134,7 @@ export class Picture extends Component<Props, State> {
     let duration = durations.get(file.id);
     if (duration === undefined) {
       try {
-        // The browser has it already, as long as it has not changed.
+        // The browser usually has it in its cache.
         const answer = await fetch(addressOf(context.chat, file), { credentials: 'include' });
         duration = gifDuration(new Uint8Array(await answer.arrayBuffer()));
       } catch {

@@ -12,16 +12,16 @@ import { openLargeView } from './large-view.tsx';
 import { Picture } from './picture.tsx';
 import { Thumbnail } from './thumbnail.tsx';
 
-/** The most pictures of a message that are shown at once. */
+/** Maximum number of pictures of a message that are shown. */
 export const SEEN = 4;
-/** The size of a single picture, in CSS pixels. */
+/** Maximum size of a single picture, in CSS pixels. */
 const WIDEST = 340;
 const TALLEST = 320;
 
 /**
- * The pictures and files of a message.
+ * Renders the pictures and files of a message.
  *
- * @param played - a sound or video that can be played here
+ * @param played - renders a sound or video that can be played here
  */
 export function shownFiles(
   entry: Entry,
@@ -82,7 +82,8 @@ export function Grid<File extends Pick<MessageFile, 'image'>>({
 }) {
   const [first] = pictures;
   const size = pictures.length === 1 ? first?.image : undefined;
-  // Nothing moves when it comes. How large one is that is on its way, the server tells.
+  // Reserves the space, so that nothing moves when the picture loads. The server measures uploads, so their size is not
+  // known yet.
   const inlineSize = size && `${Math.min(WIDEST, size.width, (TALLEST * size.width) / size.height)}px`;
   return (
     <div class={`imgs n${Math.min(pictures.length, SEEN)}`} style={{ inlineSize }}>
@@ -91,7 +92,7 @@ export function Grid<File extends Pick<MessageFile, 'image'>>({
   );
 }
 
-/** "PDF, 1.4 MB" */
+/** Returns the type and size of a file, such as "PDF, 1.4 MB". */
 function aboutFile(
   { name, type, size }: Pick<MessageFile, 'name' | 'type' | 'size'>,
   { strings }: Pick<Context, 'strings'>,
@@ -100,7 +101,7 @@ function aboutFile(
   return `${ending?.toUpperCase() ?? type}, ${fileSize(size, strings)}`;
 }
 
-/** The icon of a file, its name, its kind and size. */
+/** The icon of a file, its name, type and size. */
 export function Described({
   file,
   context,
@@ -127,7 +128,7 @@ interface OnTheirWayProps {
   readonly pending: Pending;
 }
 
-/** The files of a message that waits for them, or for the server. */
+/** The files of a pending message. */
 class OnTheirWay extends Component<OnTheirWayProps> {
   #stop: (() => void) | undefined;
 

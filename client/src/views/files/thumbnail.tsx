@@ -1,13 +1,13 @@
 import { Component, createRef } from 'preact';
 
-/** The shorter side, in pixels: sharp on a screen with two of them for one. */
+/** The shorter side in pixels: twice the shown size, for screens with a high density. */
 const SIDE = 184;
 
 interface Props {
   readonly source: Blob;
 }
 
-/** A picture that is still in this browser. On a canvas: no policy of a page has to allow it. */
+/** A picture that this browser has. Drawn on a canvas, which no content security policy of a page blocks. */
 export class Thumbnail extends Component<Props> {
   readonly #canvas = createRef<HTMLCanvasElement>();
 

@@ -13,7 +13,7 @@ interface Props {
   readonly items: readonly Attached[];
 }
 
-/** The files that go with the next message: a single Tab stop, arrow keys within, Del removes. */
+/** The files of the draft. They are a single tab stop: arrow keys move within it, Delete removes a file. */
 export function Tray({ context, attachments, place, items }: Props) {
   const { strings } = context;
   const remove = (item: Attached, tile: HTMLElement | null) => {
@@ -40,7 +40,7 @@ export function Tray({ context, attachments, place, items }: Props) {
     event.stopPropagation();
   };
   return (
-    // biome-ignore lint/a11y/useSemanticElements: these are no fields of a form.
+    // biome-ignore lint/a11y/useSemanticElements: these are not form fields.
     <div class="tray" role="group" aria-label={strings.text('file.tray')}>
       {items.map((item, n) => {
         const { upload, alt } = item;
@@ -51,7 +51,7 @@ export function Tray({ context, attachments, place, items }: Props) {
         if (problem !== undefined) classes.push('bad');
         else if (stored === undefined) classes.push('busy');
         return (
-          // biome-ignore lint/a11y/useSemanticElements: these are no fields of a form.
+          // biome-ignore lint/a11y/useSemanticElements: these are not form fields.
           <div
             class={classes.join(' ')}
             role="group"

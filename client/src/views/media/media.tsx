@@ -16,7 +16,7 @@ export const sheet = sheetOf(style);
 export class Media {
   readonly #context: Context;
   readonly player: Player;
-  /** The ids of the players in sight. */
+  /** IDs of the visible players. */
   readonly #inSight = new Set<string>();
   #drawn: Sound | undefined;
 
@@ -29,7 +29,7 @@ export class Media {
     });
   }
 
-  /** Undefined for a file that is neither, or that this browser cannot play. */
+  /** Returns undefined for a file that is neither sound nor video, or that this browser cannot play. */
   shown(file: MessageFile, entry: Entry) {
     const kind = file.audio ? 'audio' : file.video ? 'video' : undefined;
     if (kind === undefined || document.createElement(kind).canPlayType(file.type) === '') return undefined;
@@ -41,14 +41,14 @@ export class Media {
     );
   }
 
-  /** Stands above the timeline while something plays that is not in sight. */
+  /** Shown above the timeline while something plays out of view. */
   bar() {
     const sound = this.#away();
     this.#drawn = sound;
     return sound && <Playing context={this.#context} player={this.player} sound={sound} />;
   }
 
-  /** The session is over. */
+  /** Stops playback, because the session may have expired. */
   clear(): void {
     this.player.stop();
   }

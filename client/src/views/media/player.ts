@@ -6,14 +6,14 @@ import type { Room } from '../../store/room.ts';
 import type { Context } from '../context.ts';
 import { addressOf } from '../files/address.ts';
 
-/** Sound that can be played: of a message, or a recording that is not sent. */
+/** A sound that can be played: in a message, or an unsent recording. */
 export interface Sound {
   readonly id: string;
   readonly address: string;
-  /** Milliseconds, if they are known. */
+  /** The duration in milliseconds; undefined if unknown. */
   readonly duration: number | undefined;
   readonly voice: boolean;
-  /** The message that carries it. */
+  /** The message that contains it. */
   readonly entry?: Entry | undefined;
 }
 
@@ -25,25 +25,25 @@ export const soundOf = (context: Context, file: MessageFile, entry: Entry): Soun
   entry,
 });
 
-/** Voice messages that were played, in this browser: older ones count as not played again. */
+/** Maximum number of voice messages remembered as played in this browser. Older ones count as not played. */
 const MOST_HEARD = 1000;
 const SPEEDS = [1, 1.5, 2];
 
-/** Plays one sound or video of an element at a time, as long as its message may be seen. */
+/** Plays one sound or video of an element at a time, as long as the user may see its message. */
 export class Player implements Follower {
   readonly #context: Context;
   readonly #audio = new Audio();
   readonly #listeners = new Set<() => void>();
   readonly #failed = new Set<string>();
-  /** Where the others were left, in seconds. */
+  /** Positions in seconds at which other sounds were left. */
   readonly #left = new Map<string, number>();
   #video: HTMLVideoElement | undefined;
-  /** It plays, or was paused last. */
+  /** The sound that plays, or was paused last. */
   sound: Sound | undefined;
 
   constructor(context: Context, signal: AbortSignal) {
     this.#context = context;
-    // Before an address: the server knows by the cookie who asks, on another origin, too.
+    // Set before any `src`, so that requests to another origin include the cookie.
     this.#audio.crossOrigin = 'use-credentials';
     this.#audio.preload = 'metadata';
     for (const type of ['timeupdate', 'play', 'pause', 'durationchange', 'seeked'])
@@ -53,7 +53,7 @@ export class Player implements Follower {
     signal.addEventListener('abort', () => this.stop());
   }
 
-  /** Calls it with each change, until the returned function is called. */
+  /** Calls the listener on each change until the returned function is called. */
   follow(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -63,7 +63,7 @@ export class Player implements Follower {
     return this.sound?.id === id && !this.#audio.paused;
   }
 
-  /** It plays or has stopped on its way: not one that has ended. */
+  /** Whether the sound plays, or was paused before its end. */
   get underWay(): boolean {
     return !this.#audio.paused || this.#audio.currentTime > 0;
   }
@@ -72,12 +72,12 @@ export class Player implements Follower {
     return this.#failed.has(id);
   }
 
-  /** Milliseconds from its beginning. */
+  /** Position in milliseconds. */
   at({ id }: Sound): number {
     return (this.sound?.id === id ? this.#audio.currentTime : (this.#left.get(id) ?? 0)) * 1000;
   }
 
-  /** Milliseconds; 0: not known yet. The browser does not know that of a recording. */
+  /** Duration in milliseconds; 0 if unknown. Browsers do not know the duration of a recording. */
   duration({ id, duration }: Sound): number {
     const own = this.sound?.id === id ? this.#audio.duration * 1000 : 0;
     return duration ?? (Number.isFinite(own) ? own : 0);
@@ -106,12 +106,12 @@ export class Player implements Follower {
     this.#load(sound);
     this.#note(sound);
     this.#audio.play().catch((error: Error) => {
-      // Paused before it began, or another one was chosen.
+      // It was paused before it began, or another sound was chosen.
       if (error.name !== 'AbortError' && this.sound === sound) this.#fail();
     });
   }
 
-  /** @param ms - from its beginning */
+  /** @param ms - position from the start */
   seek(sound: Sound, ms: number): void {
     this.#load(sound);
     const end = this.duration(sound) || Infinity;
@@ -119,26 +119,26 @@ export class Player implements Follower {
     this.#tell();
   }
 
-  /** This video plays now. */
+  /** Call when a video starts to play. Pauses everything else. */
   give(video: HTMLVideoElement): void {
     this.#audio.pause();
     if (this.#video !== video) this.#video?.pause();
     this.#video = video;
   }
 
-  /** This video is no longer shown. */
+  /** Call when a video is no longer shown. */
   release(video: HTMLVideoElement): void {
     unload(video);
     if (this.#video === video) this.#video = undefined;
   }
 
-  /** The sound has stopped. */
+  /** Pauses the sound and the video. */
   hush(): void {
     this.#audio.pause();
     this.#video?.pause();
   }
 
-  /** Nothing of it stays. */
+  /** Stops playback and discards all positions. */
   stop(): void {
     unload(this.#audio);
     this.sound = undefined;
@@ -208,7 +208,7 @@ export class Player implements Follower {
     this.#tell();
   }
 
-  /** The next voice message of the same person that was not played yet. */
+  /** Returns the next voice message by the same author that was not played yet. */
   #after({ voice, entry }: Sound): Sound | undefined {
     const { message } = entry ?? {};
     const room = voice && message ? this.#context.chat.rooms.get(message.room) : undefined;
@@ -226,7 +226,7 @@ export class Player implements Follower {
   #fail(): void {
     const { sound } = this;
     if (sound === undefined || !this.#audio.hasAttribute('src')) return;
-    // Over another connection it may play.
+    // Stores the position, because it may play after a reconnect.
     this.#left.set(sound.id, this.#audio.currentTime);
     this.#failed.add(sound.id);
     this.sound = undefined;
@@ -239,7 +239,7 @@ export class Player implements Follower {
   };
 }
 
-/** Without `load` the browser keeps what it has, and the Play key of a keyboard goes on with it. */
+/** Without `load()` the browser keeps the media, and the Play key of a keyboard continues it. */
 function unload(media: HTMLMediaElement): void {
   media.pause();
   media.removeAttribute('src');

@@ -13,11 +13,11 @@ interface Props {
   readonly player: Player;
   readonly file: MessageFile;
   readonly entry: Entry;
-  /** Says whether it is in sight. */
+  /** Reports whether the player is visible. */
   seen(id: string, isSeen: boolean): void;
 }
 
-/** A voice message, or the row of another sound, drawn again as it plays. */
+/** A voice message, or the row of another sound. It redraws as it plays. */
 export class ShownSound extends Component<Props> {
   readonly #root = createRef<HTMLDivElement>();
   #stop: (() => void) | undefined;
@@ -73,7 +73,7 @@ export class ShownSound extends Component<Props> {
     );
   }
 
-  /** The drawing depends on this alone. */
+  /** All values that the rendering depends on. */
   #look(): string {
     const { context, player, file, entry } = this.props;
     const sound = soundOf(context, file, entry);
@@ -107,7 +107,7 @@ export class ShownSound extends Component<Props> {
     const levels = levelsOf(peaks);
     const failed = player.failed(sound);
     return (
-      // biome-ignore lint/a11y/useSemanticElements: these are no fields of a form.
+      // biome-ignore lint/a11y/useSemanticElements: these are not form fields.
       <div
         class="voice"
         role="group"

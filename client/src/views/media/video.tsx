@@ -6,7 +6,7 @@ import { Icon } from '../controls/icon.tsx';
 import { addressOf } from '../files/address.ts';
 import type { Player } from './player.ts';
 
-/** The size of a video, in CSS pixels: whatever size its file says, it has room for its button and is no tower. */
+/** Size limits in CSS pixels. For any size in the file, the play button fits and the video is not too tall. */
 const WIDEST = 340;
 const TALLEST = 320;
 const LOWEST = 64;
@@ -17,7 +17,7 @@ interface Props {
   readonly file: MessageFile;
 }
 
-/** Nothing of it is loaded before the first press; then it has the browser's own controls. */
+/** A video. It loads nothing before the first click, and then has the browser's own controls. */
 export class ShownVideo extends Component<Props, { pressed: boolean; failed: boolean }> {
   override state = { pressed: false, failed: false };
   #video: HTMLVideoElement | undefined;
@@ -39,7 +39,7 @@ export class ShownVideo extends Component<Props, { pressed: boolean; failed: boo
         }}
       >
         {pressed && !failed ? (
-          // biome-ignore lint/a11y/useMediaCaption: people send them without.
+          // biome-ignore lint/a11y/useMediaCaption: users send videos without captions.
           <video
             crossorigin="use-credentials"
             src={addressOf(chat, file)}
@@ -82,7 +82,7 @@ export class ShownVideo extends Component<Props, { pressed: boolean; failed: boo
     );
   }
 
-  /** It has the keys once it is drawn, and is released once it is not any more. */
+  /** Focuses the video when it appears, and releases it when it is removed. */
   readonly #shown = (video: HTMLVideoElement | null) => {
     if (this.#video !== undefined) this.props.player.release(this.#video);
     this.#video = video ?? undefined;

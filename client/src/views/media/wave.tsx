@@ -7,7 +7,7 @@ const HEIGHT = 28;
 const STEP = 5;
 const SEEK_MS = 5000;
 
-/** Loudness as lines: each from 0 to 1. */
+/** Loudness as lines. Levels range from 0 to 1. */
 export function Lines({ levels }: { readonly levels: readonly number[] }) {
   const lines = levels.map((level, n) => {
     const half = 0.7 + Math.min(1, level) * 9.8;
@@ -29,13 +29,13 @@ interface PositionProps {
   readonly sound: Sound;
 }
 
-/** How much of it was played, as `--at`. */
+/** The part that was played, as `--at` in percent. */
 export const played = (player: Player, sound: Sound): { '--at': string } => {
   const duration = player.duration(sound);
   return { '--at': `${duration > 0 ? Math.min(100, (player.at(sound) / duration) * 100) : 0}%` };
 };
 
-/** The place in a sound: the arrow keys move it by five seconds. */
+/** The slider for the position in a sound. The arrow keys move it by five seconds. */
 export function Position({ context, player, sound }: PositionProps) {
   const { strings } = context;
   const input = createRef<HTMLInputElement>();
@@ -49,7 +49,7 @@ export function Position({ context, player, sound }: PositionProps) {
     else if (event.key in steps) player.seek(sound, steps[event.key] ?? 0);
     else return;
     event.preventDefault();
-    // The messages around it have the same keys.
+    // The messages around it handle the same keys.
     event.stopPropagation();
   };
   return (

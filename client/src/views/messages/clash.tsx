@@ -7,7 +7,7 @@ interface Props extends Pick<StripProps, 'use' | 'cancel'> {
   readonly clash: Clash;
 }
 
-/** The present text of the edited message, above the user's own text. */
+/** Shows the current text of the edited message above the user's own version. */
 export function ClashStrip({ context: { strings }, clash, use, cancel }: Props) {
   const deleted = clash === 'deleted';
   return (
@@ -29,7 +29,7 @@ export function ClashStrip({ context: { strings }, clash, use, cancel }: Props) 
   );
 }
 
-/** Somebody changed or deleted the message meanwhile. */
+/** Returns the current version if an edit failed because the message was changed or deleted. */
 export function clashOf(error: unknown): Clash | undefined {
   if (!(error instanceof RequestError)) return undefined;
   const { code, current } = error;

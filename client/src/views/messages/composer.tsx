@@ -8,28 +8,28 @@ import { Icon } from '../controls/icon.tsx';
 import { refusal } from '../refusal.ts';
 import { type Edit, keepDraft, keptDraft } from './draft.ts';
 
-/** Where in the text somebody is writing. */
+/** The selection in the field. */
 export type Caret = readonly [start: number, end: number];
 
 interface Props {
   readonly context: Context;
   readonly room: Room;
-  /** The thread into which the user writes: a reply to its first message, unless another one is chosen. */
+  /** The thread to write into. A message replies to its root, unless the user chose another message. */
   readonly thread?: { readonly number: number; readonly root: number; readonly label: string };
-  /** The pill that leads to the newest message; undefined while that is in sight. */
+  /** Number of messages below the visible ones, for the button that jumps to the end; undefined at the end. */
   readonly below: number | undefined;
-  /** Some of them were there when the room was opened. */
+  /** Whether some of them were unread when the room was opened. */
   readonly unreadBelow: boolean;
   toEnd(): void;
-  /** The user's newest message, to be edited. */
+  /** Returns the user's newest message that can be edited. */
   lastOwn(): Entry | undefined;
-  /** This is the composer that is shown now; undefined: none is. */
+  /** Called with this composer when it is mounted, and with undefined when it is unmounted. */
   shown(composer: Composer | undefined): void;
 }
 
 const DRAFT_MS = 300;
 
-/** Where one writes into one room. The text is kept as a draft until it is sent. */
+/** The composer of a room or a thread. Its text is stored as a draft until it is sent. */
 export class Composer extends Component<Props> {
   readonly #field = createRef<HTMLTextAreaElement>();
   #text: string;
@@ -37,9 +37,9 @@ export class Composer extends Component<Props> {
   #bare: boolean | undefined;
   #edit: Edit | undefined;
   #gone = false;
-  /** The edited text is on its way. */
+  /** Whether the edited text is being saved. */
   #saving = false;
-  /** Slow mode lets nothing be sent now. An edit is no new message. */
+  /** Whether slow mode prevents sending now. It does not apply to edits. */
   #waits: boolean | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -67,7 +67,7 @@ export class Composer extends Component<Props> {
     this.props.shown(undefined);
   }
 
-  /** Where somebody is writing; undefined when the focus is elsewhere. */
+  /** The selection in the field; undefined if the field is not focused. */
   get caret(): Caret | undefined {
     const field = this.#field.current;
     return field?.matches(':focus') === true ? [field.selectionStart, field.selectionEnd] : undefined;
@@ -94,7 +94,7 @@ export class Composer extends Component<Props> {
     this.focus([text.length, text.length]);
   }
 
-  /** Puts these words back, before what has been written since. */
+  /** Puts the text of an unsent message back, before the current text. */
   again({ text, replyTo, pending }: Entry): void {
     this.#edit = undefined;
     this.#write(blank(this.#text) ? text : `${text}\n${this.#text}`);
@@ -105,7 +105,7 @@ export class Composer extends Component<Props> {
     this.focus([text.length, text.length]);
   }
 
-  /** True if there was something to leave. */
+  /** Cancels the edit or the reply. Returns false if there is neither. */
   readonly cancel = (): boolean => {
     if (this.#edit !== undefined) this.#edit = undefined;
     else if (this.#replyTo !== undefined) this.#replyTo = undefined;
@@ -116,7 +116,7 @@ export class Composer extends Component<Props> {
     return true;
   };
 
-  /** Keeps the draft at once: the page may be going. */
+  /** Saves the draft immediately, because the page may be about to unload. */
   keepNow(): void {
     if (this.#timer !== undefined) this.#keep();
   }
@@ -243,7 +243,7 @@ export class Composer extends Component<Props> {
     );
   }
 
-  /** In place of the field, before joining. */
+  /** Shown instead of the field until the user joins the room. */
   #preview() {
     const { context, room, below, toEnd } = this.props;
     const { chat, strings } = context;
@@ -253,7 +253,7 @@ export class Composer extends Component<Props> {
         <div class="status">
           <span />
         </div>
-        {/* biome-ignore lint/a11y/useSemanticElements: there are no fields in it. */}
+        {/* biome-ignore lint/a11y/useSemanticElements: it has no form fields. */}
         <div class="joinbar" role="group" aria-label={room.summary.name}>
           <span>{strings.text('rooms.joinText')}</span>
           <button
@@ -285,7 +285,7 @@ export class Composer extends Component<Props> {
     );
   }
 
-  /** Files do not go with edits. */
+  /** Undefined during an edit, which cannot add files. */
   get #tray() {
     const { context } = this.props;
     return this.#edit === undefined ? context.tray(this.props) : undefined;
@@ -303,7 +303,7 @@ export class Composer extends Component<Props> {
     return strings.text(clash === 'deleted' ? 'msg.sendNew' : 'edit.saveMine');
   }
 
-  /** The present text of the message is edited instead. */
+  /** Continues the edit with the current text of the message. */
   readonly #use = (text: string, rev: number) => {
     if (this.#edit === undefined) return;
     this.#edit = { seq: this.#edit.seq, rev, text };
@@ -325,7 +325,7 @@ export class Composer extends Component<Props> {
       if (waits) toast(strings.text('held.waiting'), 'good');
       if (this.#edit === edit) this.#edit = undefined;
     } catch (error) {
-      // It was left meanwhile.
+      // The user left the edit while it was being saved.
       if (this.#edit !== edit) return;
       const clash = context.clashOf(error);
       if (clash !== undefined) this.#edit = { ...edit, clash };
@@ -334,7 +334,7 @@ export class Composer extends Component<Props> {
       this.#saving = false;
       draw();
     }
-    // Another composer may be in this room by now.
+    // Another composer may own the draft of this room now.
     if (!this.#gone) this.#keep();
   }
 
@@ -347,13 +347,13 @@ export class Composer extends Component<Props> {
     if ((blank(text) && !tray?.full) || codePoints(text) > chat.limits.text || this.#saving || this.#waits)
       return;
     if (edit !== undefined && edit.clash !== 'deleted') return void this.#save(edit);
-    // A reply belongs to the draft, which waits.
+    // The chosen reply belongs to the draft, not to the edit.
     const replyTo = (edit === undefined ? this.#replyTo : undefined) ?? thread?.root;
     const mentions = context.mentions(this.props, text, edit?.seq);
     const bare = edit === undefined && this.#bare;
     if (!chat.send(text, replyTo, mentions, tray?.take(), thread !== undefined, room, bare))
       return toast(strings.text('error.other'), 'bad');
-    // A message that was deleted while it was edited goes as a new one, and the draft is still there.
+    // A message deleted during its edit is sent as a new one. The draft remains.
     if (edit === undefined) {
       this.#text = '';
       this.#replyTo = this.#bare = undefined;
@@ -362,7 +362,7 @@ export class Composer extends Component<Props> {
     this.#keep();
     this.focus();
     this.props.toEnd();
-    // At once: the next letter must not be added to what was sent.
+    // Redraws now, so that the next key does not add to the text just sent.
     draw();
   }
 
@@ -373,7 +373,7 @@ export class Composer extends Component<Props> {
     this.props.context.draw();
   };
 
-  /** With another link there is a preview again, though that of the one before was taken away. */
+  /** The preview stays removed only while the first link is the same. */
   #write(text: string): void {
     if (this.#bare && firstPage(text) !== firstPage(this.#text)) this.#bare = undefined;
     this.#text = text;
@@ -381,7 +381,7 @@ export class Composer extends Component<Props> {
 
   readonly #voiceSent = () => {
     this.#replyTo = undefined;
-    // Another composer may be in this room by now.
+    // Another composer may own the draft of this room now.
     if (!this.#gone) this.#keep();
     this.props.toEnd();
     this.props.context.draw();
@@ -415,7 +415,7 @@ export class Composer extends Component<Props> {
       event.preventDefault();
       return this.edit(entry);
     }
-    // Enter that ends a composition (Chinese, Japanese, accents) chooses a word; Safari tells only by 229.
+    // Enter that ends a composition (Chinese, Japanese, accents) chooses a word. Safari reports only key code 229.
     if (event.key !== 'Enter' || event.isComposing || event.keyCode === 229) return;
     if (event.shiftKey || event.altKey || event.ctrlKey || event.metaKey || this.props.context.touch())
       return;
@@ -438,7 +438,7 @@ export class Composer extends Component<Props> {
     this.#typed();
   }
 
-  /** Where the browser cannot size the field by its content. */
+  /** Fits the field to its content in browsers without `field-sizing`. */
   #grow(): void {
     const field = this.#field.current;
     if (field === null || CSS.supports('field-sizing', 'content')) return;

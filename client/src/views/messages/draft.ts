@@ -3,19 +3,19 @@ import type { Store } from '../../chat/storage.ts';
 import type { Room } from '../../store/room.ts';
 import { type Clash, keyOf, type Place } from '../context.ts';
 
-/** The words that somebody has begun in a place, as the browser keeps them until they are sent. */
+/** The draft of a room or a thread. The browser stores it until it is sent. */
 export interface Draft {
   text: string;
   replyTo: number | undefined;
-  /** It goes without a preview of its link. */
+  /** Whether the user removed the link preview. */
   bare?: boolean | undefined;
-  /** A message that is being edited; the draft waits meanwhile. */
+  /** An edit in progress. The draft remains until the edit ends. */
   edit: Edit | undefined;
 }
 
 export interface Edit {
   readonly seq: number;
-  /** Of the message as it was seen. */
+  /** The revision of the message that the edit is based on. */
   readonly rev: number;
   readonly text: string;
   readonly clash?: Clash;
@@ -37,13 +37,13 @@ const draftForm = object<Draft>({
 });
 
 const placeOf = (place: Place) => `draft/${keyOf(place)}`;
-/** Under which the people are kept who were chosen for it. */
+/** Key of the users that were picked for mentions in the draft. */
 export const picksOf = (place: Place) => `picks/${keyOf(place)}`;
 
 export const keptDraft = (place: Place, store: Store | undefined): Draft | undefined =>
   store?.get(placeOf(place), draftForm);
 
-/** Keeps a draft; one with nothing in it goes, and the people who were chosen go with its text. */
+/** Stores a draft, or deletes an empty one. Without any text, the picked users are deleted too. */
 export function keepDraft(place: Place, draft: Draft, store: Store | undefined): void {
   if (draft.text === '' && draft.edit === undefined) store?.delete(picksOf(place));
   if (draft.text === '' && draft.replyTo === undefined && draft.edit === undefined)
@@ -51,6 +51,6 @@ export function keepDraft(place: Place, draft: Draft, store: Store | undefined):
   else store?.set(placeOf(place), draft);
 }
 
-/** The text that was begun in a room. */
+/** The text of the room's draft. */
 export const draftOf = (room: Room, store: Store | undefined): string | undefined =>
   keptDraft({ room }, store)?.text;

@@ -6,10 +6,10 @@ import type { pictures } from '../controls/pictures.ts';
 const GAP = 6;
 const buttons: readonly (Format & keyof typeof pictures)[] = ['bold', 'italic', 'code', 'quote', 'list'];
 const keys: Readonly<Record<string, Format>> = { b: 'bold', i: 'italic', e: 'code' };
-/** With Control, a Mac moves the caret. */
+/** Apple devices use Command, because Control moves the caret there. */
 const apple = /^(?:Mac|iP)/.test(navigator.platform);
 
-/** Formats what is selected in the composer: a bar above it, keys, and lists that go on by themselves. */
+/** Formats the selection in the composer: a bar above it, shortcut keys, and lists that continue on a new line. */
 export class FormatBar {
   readonly #context: Pick<Context, 'strings' | 'touch' | 'changed'>;
   readonly #root: ShadowRoot;
@@ -23,11 +23,11 @@ export class FormatBar {
     this.#context = context;
     this.#root = root;
     root.addEventListener('keydown', this.#key, { signal });
-    // Only some browsers say so when the selection of a field has changed.
+    // Not every browser fires `selectionchange` for a text field.
     for (const type of ['select', 'input', 'keyup', 'pointerup', 'focusin', 'focusout'])
       root.addEventListener(type, this.#look, { signal });
     document.addEventListener('selectionchange', this.#look, { signal });
-    // Something may be selected already.
+    // Text may already be selected.
     this.#look();
   }
 
@@ -43,7 +43,7 @@ export class FormatBar {
             key={format}
             tabIndex={-1}
             aria-label={strings.text(`format.${format}`)}
-            // The selection stays.
+            // Keeps the selection.
             onPointerDown={(event) => event.preventDefault()}
             onClick={() => this.#format(format)}
           >
@@ -81,14 +81,14 @@ export class FormatBar {
     apply(toggle(fieldOf(this.#field), format), this.#field);
   }
 
-  /** The composer's field, while one is writing there. */
+  /** Returns the composer's field if it has the focus. */
   #active(): HTMLTextAreaElement | undefined {
     const { activeElement } = this.#root;
     const writing = activeElement instanceof HTMLTextAreaElement && !activeElement.readOnly;
     return writing && activeElement.closest('.composer') !== null ? activeElement : undefined;
   }
 
-  /** Above the field, at its beginning. */
+  /** Places the bar above the field, at its start. */
   readonly #place = (bar: HTMLElement | null) => {
     const field = this.#field;
     if (bar === null || field === undefined) return;
@@ -106,10 +106,10 @@ const fieldOf = ({ value, selectionStart, selectionEnd }: HTMLTextAreaElement): 
   end: selectionEnd,
 });
 
-/** Changes what is in a field as if it were typed. */
+/** Changes the text of a field as if it were typed. */
 export function apply({ from, to, text, start, end }: Change, field: HTMLTextAreaElement): void {
   field.setSelectionRange(from, to);
-  // The only way that can be undone by the keys for it.
+  // Only `execCommand` keeps the undo keys working.
   const done = document.execCommand(text === '' ? 'delete' : 'insertText', false, text);
   if (!done) {
     field.setRangeText(text, from, to);

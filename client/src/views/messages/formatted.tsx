@@ -1,14 +1,14 @@
 import type { ComponentChildren } from 'preact';
 import { type Block, blocks, type Inline, said, words } from '../../text/format.ts';
 
-/** A link that is shown in another way, and leads to a place in the chat. */
+/** Returns how to show and open a link that leads into the chat. Undefined for any other link. */
 export type Linked = (href: string) => { readonly text: string; open(): void } | undefined;
-/** Says how a piece of text is shown; `code`: as words alone. */
+/** Renders a piece of text, with `code` as plain words. */
 export type Say = (text: string, code?: boolean) => ComponentChildren;
 
 /**
- * A message's text as elements; `end` follows its last word. About `most` nodes stand for it: what comes after them is
- * shown as plain words, since three signs can make two elements.
+ * Renders the text of a message, with `end` after the last word. After about `most` nodes the rest becomes plain text,
+ * because three characters can make two elements.
  */
 export function formatted(
   text: string,
@@ -20,7 +20,7 @@ export function formatted(
   const all = blocks(text);
   let left = most;
 
-  /** `rest` shows together those that there is no room for. */
+  /** `rest` renders the pieces beyond the limit as one. */
   const within = <T,>(
     pieces: readonly T[],
     show: (piece: T, n: number) => ComponentChildren,
@@ -63,7 +63,7 @@ export function formatted(
     const after = key === all.length - 1 && end;
     if (block.kind === 'code') {
       return [
-        // Roving makes it a tab stop with its message, so that the keyboard can scroll it.
+        // `Roving` makes it a tab stop with its message, so that the keyboard can scroll it.
         <pre class="code" tabIndex={-1} key={key}>
           <code>{say(block.text, true)}</code>
         </pre>,
@@ -85,7 +85,7 @@ export function formatted(
     const { start, items } = block;
     const List = start === undefined ? 'ul' : 'ol';
     return (
-      // The direction of a list decides the side of its markers.
+      // The direction of a list decides on which side its markers are.
       <List class="text" dir="auto" start={start} key={key}>
         {within(
           items,
@@ -114,7 +114,7 @@ export function formatted(
   ));
 }
 
-/** A press with the mouse alone stays in the chat; with a key it opens another tab, as for any link. */
+/** A plain click stays in the chat. With a modifier key it opens another tab, like any link. */
 function MessageLink({ href, text, open }: { href: string; text: string; open(): void }) {
   const press = (event: MouseEvent) => {
     if (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;

@@ -10,9 +10,9 @@ import { FilterField } from '../controls/filter-field.tsx';
 import { FormDialog } from '../controls/form-dialog.tsx';
 import { RoomFace } from '../rooms/room-face.tsx';
 
-/** Chats to which a message goes at once. */
+/** Maximum number of chats for one forward. */
 const MOST = 5;
-/** Chats that are shown: others are found by name. */
+/** Maximum number of chats in the list. The user finds others by name. */
 const SHOWN = 100;
 
 interface Props {
@@ -21,7 +21,7 @@ interface Props {
   close(): void;
 }
 
-/** Sends copies of a message into other chats, after a note if one is written. */
+/** The dialog that forwards copies of a message to other chats, after an optional note. */
 export class Forward extends Component<Props> {
   readonly #chosen = new Set<Room>();
   #query = '';
@@ -50,11 +50,11 @@ export class Forward extends Component<Props> {
             changed();
           }}
           pressed={(event) => {
-            // Enter chooses what was found, and sends nothing.
+            // Enter selects the only match. It must not send.
             if (event.key !== 'Enter' || event.isComposing) return;
             event.preventDefault();
             event.stopPropagation();
-            // The drawn list may be a letter behind the field.
+            // The rendered list may be a letter behind the field.
             const [only, ...others] = this.#found();
             if (only !== undefined && others.length === 0) this.#choose(only);
           }}
@@ -130,7 +130,7 @@ export class Forward extends Component<Props> {
       if (!chat.forward(message, room, note)) return toast(strings.text('error.other'), 'bad');
     }
     close();
-    // Without a connection the banner says what waits.
+    // Without a connection, the banner shows the number of unsent messages.
     if (chat.connection.state.kind === 'ready') toast(strings.text('forward.done'), 'good');
   };
 }

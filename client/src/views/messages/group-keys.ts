@@ -1,14 +1,14 @@
 import type { Entry } from '../../store/entries.ts';
 
 /**
- * Names for the groups of messages. A group keeps its name while one of its messages is in it: what is
- * loaded above, or said below, is drawn into it and makes no new one.
+ * Assigns keys to groups of messages. A group keeps its key while one of its messages remains in it, so new or loaded
+ * messages are added to its element instead of replacing it.
  */
 export class GroupKeys {
   #names = new Map<string, number>();
   #last = 0;
 
-  /** The name of each group, in their order. */
+  /** Returns the key of each group, in order. */
   name(groups: readonly (readonly Entry[])[]): number[] {
     const names = new Map<string, number>();
     const taken = new Set<number>();

@@ -6,19 +6,19 @@ import { Icon } from '../controls/icon.tsx';
 import { refusal } from '../refusal.ts';
 import { PageCard } from './page-card.tsx';
 
-/** Milliseconds for which a page may be on its way. */
+/** Maximum wait for a preview, in milliseconds. */
 const LONGEST = 5000;
-/** Messages of a room whose previews the reader has hidden. */
+/** Maximum number of hidden previews that are remembered per room. */
 const MOST_HIDDEN = 200;
 
 interface Props {
   readonly context: Context;
   readonly entry: Entry;
-  /** Draws the message again, with what is read staying where it is. */
+  /** Redraws the timeline and keeps the reader's position. */
   resize(): void;
 }
 
-/** The page of a message's link. Its height is the same on its way and there, so nothing jumps. */
+/** The preview of the page that a message links to. The placeholder has the same height, so nothing jumps. */
 class LinkPreview extends Component<Props> {
   #late: ReturnType<typeof setTimeout> | undefined;
 
@@ -69,7 +69,7 @@ class LinkPreview extends Component<Props> {
     );
   }
 
-  /** Milliseconds for which the page may still come. */
+  /** Milliseconds left until the wait for the preview ends. */
   #left(): number {
     return Math.min(LONGEST, this.props.entry.sentAt + LONGEST - Date.now());
   }
@@ -119,7 +119,6 @@ class LinkPreview extends Component<Props> {
   };
 }
 
-/** The page of a message's link. */
 export const linkPreview = (entry: Entry, context: Context, resize: () => void) => (
   <LinkPreview context={context} entry={entry} resize={resize} />
 );
@@ -137,7 +136,7 @@ function Bones() {
   );
 }
 
-/** No page has come. */
+/** Shown if no preview arrived. */
 function Host({ url, host }: { readonly url: string; readonly host: string }) {
   return (
     <div class="page-card shut">

@@ -3,7 +3,7 @@ import { firstPage } from '../../../../server/wire/links.ts';
 import type { Context } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
 
-/** Milliseconds for which nobody types before a link counts as written. */
+/** Pause in typing after which a link counts as complete, in milliseconds. */
 const PAUSE_MS = 500;
 
 interface Props {
@@ -12,7 +12,7 @@ interface Props {
   close(): void;
 }
 
-/** The host of the link whose page the message will show. The page itself is fetched when the message is sent. */
+/** Shows the host of the link that will get a preview. The server fetches the page when the message is sent. */
 export class LinkStrip extends Component<Props> {
   #shown: string | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;

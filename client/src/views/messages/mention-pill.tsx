@@ -2,7 +2,7 @@ import type { Context } from '../context.ts';
 
 const GAP = 6;
 
-/** Beside the pill that leads to the newest message: leads to the next one below that mentions the reader. */
+/** A button next to the one that jumps to the end. It jumps to the next message below that mentions the reader. */
 export class MentionPill {
   readonly #context: Pick<Context, 'strings' | 'changed'>;
   readonly #root: ShadowRoot;
@@ -13,7 +13,7 @@ export class MentionPill {
   constructor(context: Pick<Context, 'strings' | 'changed'>, root: ShadowRoot, signal: AbortSignal) {
     this.#context = context;
     this.#root = root;
-    // It does not bubble.
+    // Scroll events do not bubble.
     const scrolled = () => this.#next !== undefined && this.#next !== this.#below() && context.changed();
     root.addEventListener('scroll', scrolled, { signal, capture: true });
     signal.addEventListener('abort', () => this.#resized.disconnect());
@@ -39,7 +39,7 @@ export class MentionPill {
     );
   }
 
-  /** Only while there is a pill. */
+  /** Returns the next mention below. Undefined without the button that jumps to the end. */
   #below(): HTMLElement | undefined {
     const log = this.#root.querySelector('[role=log]');
     if (log === null || this.#pill() === null) return undefined;
@@ -58,7 +58,7 @@ export class MentionPill {
     if (button === null) return;
     this.#place();
     const pill = this.#pill();
-    // The pill gets wider with its number, and moves with the composer and with all that is around it.
+    // That button changes its width with its number, and moves when the composer or its surroundings are resized.
     for (const part of [pill, pill?.parentElement, button.offsetParent])
       if (part) this.#resized.observe(part);
   };

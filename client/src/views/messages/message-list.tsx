@@ -12,29 +12,29 @@ import { Avatar } from '../people/avatar.tsx';
 import { GroupKeys } from './group-keys.ts';
 import { Message, type MessageActions, type MessageState } from './message.tsx';
 
-/** A message that is acknowledged sooner needs no "Sending…". */
+/** A message acknowledged within this time does not show "Sending…". */
 const SENDING_MS = 400;
-/** After so long, a group of one's own messages says the time again. */
+/** A group of the user's own messages repeats the time after this interval. */
 const AGAIN_MS = 15 * 60_000;
 
 interface Port {
-  /** A message that is read is getting another height. */
+  /** Redraws after the height of a message changed, and keeps the reader's position. */
   resize(): void;
-  /** Draws again after that time. */
+  /** Redraws after this delay. */
   later(ms: number): void;
 }
 
-/** The messages of a room, in groups of one author each, and the lines between them. */
+/** Renders the messages of a room or thread in groups by author, and the lines between them. */
 export class MessageList {
-  /** The messages that are drawn now, by the keys of their entries. */
+  /** The rendered messages by entry key. */
   readonly drawn = new Map<string, Message>();
-  /** The key of what is marked for a moment. */
+  /** Key of the entry that is highlighted after a jump. */
   flash: string | undefined;
   readonly #context: Context;
   readonly #actions: MessageActions;
   readonly #port: Port;
   readonly #groups = new GroupKeys();
-  /** The end of the list as it was drawn last. */
+  /** The last entry of the previous render. */
   #end: { talk: Talk; key: string } | undefined;
 
   constructor(context: Context, actions: MessageActions, port: Port) {
@@ -43,7 +43,7 @@ export class MessageList {
     this.#port = port;
   }
 
-  /** @param list - all of them; `shown`: those that are drawn */
+  /** @param list - all entries; `shown`: those to render */
   draw(talk: Talk, list: readonly Entry[], shown: readonly Entry[]) {
     const { chat, strings } = this.#context;
     const { room, timeline, root } = talk;
@@ -116,14 +116,17 @@ export class MessageList {
 
   #line(kind: 'day' | 'new' | 'count-line', key: string, words: string, said = words) {
     return (
-      // biome-ignore lint/a11y/useSemanticElements: an hr has no words.
+      // biome-ignore lint/a11y/useSemanticElements: an hr has no text.
       <div class={kind} role="separator" aria-label={said} key={key}>
         <span aria-hidden="true">{words}</span>
       </div>
     );
   }
 
-  /** The messages behind the end that was drawn last. A message that is fetched, or jumped to, has not arrived. */
+  /**
+   * Returns the keys of the entries added after the end of the previous render. Messages that were loaded or jumped to
+   * do not count.
+   */
   #arrived(talk: Talk, list: readonly Entry[]): ReadonlySet<string> {
     const before = this.#end?.talk === talk ? list.findIndex(({ key }) => key === this.#end?.key) : -1;
     const end = talk.timeline.attached ? list.at(-1) : undefined;
@@ -133,8 +136,8 @@ export class MessageList {
   }
 
   /**
-   * @param marks `last`: the key of one's own newest message, which says that it was sent; `fresh`: the keys of those
-   *   that have just arrived
+   * @param marks - `last`: key of the user's newest entry, which shows that it was sent; `fresh`: keys of the entries
+   * that have just arrived
    */
   #group(
     { own, entries: list }: TimelineBlock & { kind: 'group' },
@@ -146,7 +149,7 @@ export class MessageList {
     const { room, root } = talk;
     const [{ user, sentAt } = { user: { id: '', name: '' }, sentAt: 0 }] = list;
     let said = sentAt;
-    // A long group of the reader's own messages, which have no name beside them, says its time again.
+    // Repeats the time in a long group of the user's own messages.
     const again = (at: number) => {
       if (Math.abs(at - said) < AGAIN_MS) return undefined;
       said = at;
@@ -192,7 +195,10 @@ export class MessageList {
     );
   }
 
-  /** Hidden messages in a row are one line, in place of the first of them; undefined: that one is shown. */
+  /**
+   * A run of hidden messages is one line, at its first message. Returns the messages of that line, an empty list within
+   * the run, or undefined if the message is shown.
+   */
   #hidden(list: readonly Entry[], at: number): Stored[] | undefined {
     const blocking = this.#context.blocking();
     const isHidden = (entry: Entry | undefined) =>
@@ -205,7 +211,7 @@ export class MessageList {
       .flatMap(({ message }) => (message === undefined ? [] : [message]));
   }
 
-  /** A press shows who that is: see `listenToPeople`, which comes later. */
+  /** A click opens the user's card. `listenToPeople` handles it, because its code loads later. */
   #name(user: User) {
     const name = <bdi>{this.#context.strings.name(user)}</bdi>;
     if (user.id === ERASED) return name;

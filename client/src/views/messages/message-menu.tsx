@@ -17,14 +17,14 @@ import { react } from './react.ts';
 import { showsSeen } from './seen-line.tsx';
 import { unsentActions } from './unsent.ts';
 
-/** The reactions that are offered first. */
+/** The reactions at the top of the menu. */
 function picksFor({ message }: Entry, context: Context, opener: HTMLElement): QuickPick[] {
   if (message === undefined || message.deletedAt !== undefined) return [];
   const { settings, rooms } = context.chat;
   if (rooms.get(message.room)?.preview) return [];
   const give = (emoji: string) => {
     used(settings, emoji);
-    // It may have changed while the menu was open.
+    // The message may have changed while the menu was open.
     void react(context, rooms.get(message.room)?.timeline.get(message.seq) ?? message, emoji);
   };
   const more = () =>
@@ -39,7 +39,7 @@ function picksFor({ message }: Entry, context: Context, opener: HTMLElement): Qu
   ];
 }
 
-/** The actions on a message that the user may take. */
+/** The actions that the user may take on a message. */
 function messageItems(
   entry: Entry,
   context: Context,
@@ -77,7 +77,7 @@ function messageItems(
       key: 'R',
       run: () => writing.reply(entry),
     },
-    // A reply in the panel is where this would lead.
+    // A message in the panel of replies needs no item that opens the panel.
     room !== undefined &&
       opener.closest('.talk') === null && {
         picture: 'talk',
@@ -160,7 +160,7 @@ function messageItems(
   return items.filter((item) => item !== false);
 }
 
-/** The items of a message that was not sent. A message that is on its way has none: it is in the room in a moment. */
+/** The items of a message that was not sent. A message in flight has none, because it will soon be in the room. */
 function unsentItems({ pending, ...entry }: Entry, context: Context, writing: Writing): MenuItem[] {
   const { strings } = context;
   if (pending?.failed === undefined) return [];
@@ -185,12 +185,12 @@ function unsentItems({ pending, ...entry }: Entry, context: Context, writing: Wr
   return items.filter((item) => item !== false);
 }
 
-/** That message, and all after it. */
+/** Marks this message and all later ones as unread. */
 export function markUnread(room: Room, seq: number, { chat, strings, toast }: Context): void {
   chat.markUnread(room, seq - 1).catch((error) => toast(refusal(error, strings), 'bad'));
 }
 
-/** @param key - does at once what that key of the menu does */
+/** @param key - runs the item with this key instead of opening the menu */
 export function openMessageMenu(
   entry: Entry,
   writing: Writing,

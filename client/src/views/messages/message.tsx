@@ -22,15 +22,15 @@ export type MessageState =
   | 'rejected'
   | undefined;
 
-/** A text that takes more lines is cut to twenty (`.cut` in timeline.css), with a button that shows the rest. */
+/** A text with more lines is cut to twenty (`.cut` in timeline.css), with a button that shows the rest. */
 const LONG_LINES = 24;
-/** The nodes that a text may have: more than twenty lines need, and one that the reader has opened as a whole. */
+/** Maximum number of nodes in a text: more than twenty lines need, or `OPEN_NODES` if it is shown in full. */
 const NODES = 250;
 const OPEN_NODES = 5000;
 
 export interface MessageActions extends UnsentActions {
   reply(entry: Entry): void;
-  /** `key`: does at once what that key of the menu does. */
+  /** `key` runs the item with this key instead of opening the menu. */
   menu(entry: Entry, opener: HTMLElement, key?: string): void;
   jump(seq: number): void;
 }
@@ -38,45 +38,45 @@ export interface MessageActions extends UnsentActions {
 interface Props {
   readonly context: Context;
   readonly actions: MessageActions;
-  /** Where the timeline finds what it has drawn. */
+  /** The timeline's map of rendered messages. */
   readonly drawn: Map<string, Message>;
   readonly entry: Entry;
   readonly texts: Texts;
   readonly own: boolean;
   readonly state: MessageState;
-  /** The message that is replied to; undefined while it is fetched. */
+  /** The message that this one replies to; undefined while it is loading. */
   readonly quoted: Stored | undefined;
-  /** The replies to it, and whether they are shown beside it. */
+  /** The thread under the message, and whether its replies are open next to the room. */
   readonly thread: Thread | undefined;
   readonly opened: boolean;
-  /** Draws who has seen it; undefined where that is not known. */
+  /** Renders the read receipts; undefined if they are unknown. */
   readonly seen: (() => ComponentChildren) | undefined;
   readonly setSize: number;
-  /** The hidden messages in whose place it stands: none where one before it does; undefined: it is shown. */
+  /** The hidden messages that this entry stands for. Empty if an earlier entry does; undefined if it is shown. */
   readonly hidden: readonly Stored[] | undefined;
-  /** Changes with the hidden messages, which may be quoted, too; undefined until its code has come. */
+  /** Version of the set of hidden messages, which may be quoted. Undefined until its code has loaded. */
   readonly hiding: number | undefined;
-  /** It was jumped to. */
+  /** Whether it is highlighted after a jump. */
   readonly flash: boolean;
-  /** It has arrived while its room was shown, so it may move when it is first drawn. */
+  /** Whether it arrived while its room was open. It is animated then. */
   readonly fresh: boolean;
-  /** Draws with what is read staying where it is. */
+  /** Redraws the timeline and keeps the reader's position. */
   resize(): void;
 }
 
 let count = 0;
 
-/** A message, drawn again when something in it has changed. */
+/** A message. It renders again only if something in it changed. */
 export class Message extends Component<Props> {
-  /** Unique in the element, because a message that has replies is in two timelines. */
+  /** Unique in the element, because a message with replies is in two timelines. */
   readonly #contentId = `message-${++count}`;
   readonly #element = createRef<HTMLElement>();
   readonly #fold = createRef<HTMLDivElement>();
-  /** Has got another text since its lines were last counted. */
+  /** Whether the text changed after its lines were last counted. */
   #uncounted = true;
   #long = false;
   #open = false;
-  /** A text that is cut is drawn as cut. */
+  /** Whether it must render again, because the text was cut or opened. */
   #stale = false;
 
   get element(): HTMLElement | null {
@@ -103,7 +103,7 @@ export class Message extends Component<Props> {
       entry.user !== next.entry.user ||
       texts !== next.texts;
     if (changed) this.#uncounted = true;
-    // It grows with each message: drawing all of them again for it would be too much.
+    // Set directly. It grows with each message, and rendering all messages again for it would be too slow.
     if (setSize !== next.setSize && next.entry.message !== undefined)
       this.#element.current?.setAttribute('aria-setsize', String(next.setSize));
     return (
@@ -121,7 +121,7 @@ export class Message extends Component<Props> {
     );
   }
 
-  /** The lines of a text that may be long, once the message is on the page; undefined when nothing has changed. */
+  /** Returns the number of lines of a text that may be long, once it is on the page. Undefined if nothing changed. */
   lines(resized: boolean): number | undefined {
     if (!resized && !this.#uncounted) return undefined;
     this.#uncounted = false;
@@ -132,7 +132,7 @@ export class Message extends Component<Props> {
     return height / Number.parseFloat(getComputedStyle(fold).lineHeight);
   }
 
-  /** Whether it has to be drawn again, as cut or as a whole. */
+  /** Returns whether the message must render again, with the text cut or in full. */
   fold(lines: number): boolean {
     const long = lines > LONG_LINES;
     if (long !== this.#long) this.#stale = true;
@@ -144,7 +144,7 @@ export class Message extends Component<Props> {
     const { context, entry, own, state, quoted, thread, opened, setSize, flash, hidden } = this.props;
     const { strings } = context;
     const { message, user, replyTo } = entry;
-    // Its code comes later, as that of reactions and files: `equip` has all messages drawn again then.
+    // Its code loads later, and then redraws all messages, as for reactions and files.
     const named = message?.mentions && context.named(entry);
     this.#stale = false;
     if (hidden !== undefined)
@@ -198,7 +198,7 @@ export class Message extends Component<Props> {
     );
   }
 
-  /** Says of a copy that it is one, and whose words they are. */
+  /** Returns the line that marks a forwarded copy and names the original author. */
   #origin(): string | undefined {
     const { message, pending } = this.props.entry;
     const { strings } = this.props.context;
@@ -249,7 +249,7 @@ export class Message extends Component<Props> {
     return context.strings.text(moderated ? 'msg.deletedByModerator' : 'msg.deleted');
   }
 
-  /** The time of the last edit for screen readers. Sighted users see it in a tooltip. */
+  /** The time of the last edit, for screen readers. Sighted users see it in a tooltip. */
   #edited(): string {
     const { editedAt } = this.props.entry.message ?? {};
     return editedAt === undefined ? '' : ` (${this.#editedAt(editedAt)})`;
@@ -259,7 +259,7 @@ export class Message extends Component<Props> {
     return editedAt(at, this.props.context.strings);
   }
 
-  /** The Tab key leads to links in the part that is not shown, too. */
+  /** The Tab key also reaches links in the hidden part of the text. */
   readonly #reveal = ({ target }: FocusEvent) => {
     const fold = this.#fold.current;
     if (!(target instanceof HTMLElement) || fold === null || !this.#long || this.#open) return;
@@ -272,7 +272,7 @@ export class Message extends Component<Props> {
     this.#open = !this.#open;
     this.#stale = true;
     this.props.resize();
-    // The text that was read is gone: its beginning may be far above.
+    // The text that was read is hidden, and its start may be far above.
     if (!this.#open) this.element?.scrollIntoView({ block: 'nearest' });
   };
 
@@ -331,7 +331,7 @@ export class Message extends Component<Props> {
     );
   }
 
-  /** Its author has its words back in the field by Edit, and sends them as another message; a moderator decides. */
+  /** A message that is pending approval or rejected. Its author can edit it, which sends a new message. */
   #held(state: 'held' | 'rejected') {
     const { context, actions, entry } = this.props;
     const { strings } = context;
@@ -372,7 +372,7 @@ export class Message extends Component<Props> {
       );
     }
     const { failed, room = '' } = entry.pending ?? {};
-    // The other user has blocked this one: it would be refused again.
+    // The peer blocked the user, so a retry would fail again.
     const blocked = failed === 'forbidden' && context.chat.rooms.get(room)?.summary.with !== undefined;
     return (
       <div class="state bad">
@@ -395,12 +395,12 @@ function isRefused(state: MessageState): boolean {
   return state === 'failed' || state === 'conflict' || state === 'rejected';
 }
 
-/** When it was edited, in words. */
+/** The time of an edit, in words. */
 export function editedAt(at: number, strings: Strings): string {
   return strings.text('msg.editedAt', { when: `${strings.dayWithin(at)}, ${strings.time(at)}` });
 }
 
-/** Whether it may take more than `LONG_LINES` lines: in the narrowest element a line has ten characters at least. */
+/** Whether the text may need more than `LONG_LINES` lines. Even in the narrowest element a line has ten characters. */
 function mayBeLong(text: string): boolean {
   return text.length > 10 * LONG_LINES || text.split(/[\n\x85\p{Zl}\p{Zp}]/u).length > LONG_LINES;
 }

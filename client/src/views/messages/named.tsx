@@ -2,17 +2,17 @@ import type { Entry } from '../../store/entries.ts';
 import { ERASED, EVERYBODY, mentions } from '../../store/user-ids.ts';
 import type { Named } from '../context.ts';
 
-/** Stand for the mentions while the text is parsed: signs that Unicode gives to nobody. A message has 20 at most. */
+/** Placeholders for mentions while the text is parsed: Unicode noncharacters. A message has at most 20 mentions. */
 const SIGNS = /([\ufdd0-\ufdef])/u;
 const FIRST = 0xfdd0;
 
-/** `@` and a name. */
+/** Maximum length of `@` and a name. */
 const LONGEST = 65;
 
 /**
- * A message that mentions somebody, with the names of now. Undefined where its text has such signs itself. The typed words
- * stay where they can be no name, or there is none: a mention must not hide what search and notifications show, or show what
- * nobody has typed, as an id that is the sender's own choice.
+ * Returns the text of a message with the current names of the mentioned users, or undefined if the text contains a
+ * placeholder itself. The typed words stay if they cannot be a name, or if the user has none. A mention must not hide
+ * what search and notifications show, or show an ID, which the sender chose but did not type.
  */
 export function named({ message, text, user }: Entry, me: string | undefined): Named | undefined {
   const all = message?.mentions ?? [];

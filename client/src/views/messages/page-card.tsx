@@ -20,7 +20,7 @@ export function PageCard({ context, preview: { url, title, description, image } 
         <b>{title}</b>
         {description && <p>{description}</p>}
       </div>
-      {/* The attributes stand before the address: it would be asked for twice. */}
+      {/* `crossorigin` and `loading` come before `src`, otherwise the browser requests the picture twice. */}
       {source && <img crossorigin="use-credentials" loading="lazy" src={source} alt="" />}
     </a>
   );

@@ -9,7 +9,7 @@ import { picksOf } from './draft.ts';
 
 const PAGE = 100;
 
-/** The people who were chosen for a draft, also before the page was loaded again. They go with it. */
+/** The users picked for mentions in a draft. They are stored with it, so they survive a reload. */
 export class Picks implements Follower {
   readonly #chat: Chat;
   #looks = 0;
@@ -26,12 +26,12 @@ export class Picks implements Follower {
     this.#chat.store?.set(picksOf(place), [...this.in(place), pick]);
   }
 
-  /** One of them may be erased, and so in no room any more. Only an answer says so: no failure does. */
+  /** A picked user may have been erased, and is no longer in the room. A failed request does not remove the pick. */
   reset(room: Room): void {
     const picks = this.#keysIn(room).flatMap((key) => this.#kept(key));
     for (const user of new Set(picks.map((pick) => pick.user))) {
       if (user === EVERYBODY) continue;
-      // An answer that is on its way may be older than the change: each time it is asked again.
+      // A response in flight may be older than the change, so every reset sends a new request.
       void this.#chat.tasks.once(`look for a pick ${this.#looks++}`, async (current) => {
         if (!(await this.#isIn(room, user)) && current()) this.#leaveOut(room, user);
       });
@@ -46,7 +46,7 @@ export class Picks implements Follower {
     }
   }
 
-  /** With the keys of its threads. */
+  /** Includes the keys of the room's threads. */
   #keysIn(room: Room): string[] {
     const own = picksOf({ room });
     const keys = this.#chat.store?.keys(own) ?? [];
@@ -57,7 +57,7 @@ export class Picks implements Follower {
     return this.#chat.store?.get(key, list(object<PickedMention>({ user: text, label: text }))) ?? [];
   }
 
-  /** The ids of others may begin in the same way. */
+  /** The query also finds other users whose ID starts with this one, so the pages are searched for the exact ID. */
   async #isIn(room: Room, user: string, cursor?: string): Promise<boolean> {
     const page = { limit: PAGE, ...(cursor === undefined ? {} : { cursor }) };
     const { members, next } = await this.#chat.request('room:members', {

@@ -2,7 +2,7 @@ import type { Message } from '../../../../server/wire/events.ts';
 import { wordsOf } from '../../text/words.ts';
 import type { Context } from '../context.ts';
 
-/** The author and the text of a quotation, as far as they are known and may be seen. */
+/** Returns the author and text of a quoted message, or placeholders if it is not loaded, deleted or hidden. */
 export function quotation(message: Message | undefined, context: Context): { name: string; line: string } {
   const { strings } = context;
   const line =

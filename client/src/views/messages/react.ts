@@ -3,17 +3,17 @@ import { afterChange } from '../../store/reactions.ts';
 import type { Context } from '../context.ts';
 import { refusal } from '../refusal.ts';
 
-/** How long a reaction that was just given may move. */
+/** Duration of the animation of a new reaction. */
 const FRESH_MS = 340;
 
 let given: { message: Message; emoji: string } | undefined;
 
-/** The user has given it just now, here. */
+/** Whether the user has just given this reaction on this page. */
 export function isFresh({ id }: Message, emoji: string): boolean {
   return given?.message.id === id && given.emoji === emoji;
 }
 
-/** Gives a reaction or takes it back: shown at once, and as it was if it is refused. */
+/** Gives or takes back a reaction. The change is shown immediately, and reverted if the request fails. */
 export async function react(context: Context, message: Message, emoji: string): Promise<void> {
   const { chat, strings, toast, changed } = context;
   const { room, seq, rev, reactions = [] } = message;

@@ -4,13 +4,13 @@ import { Icon } from '../controls/icon.tsx';
 import type { MessageActions } from './message.tsx';
 import { isFresh, isMine, react } from './react.ts';
 
-/** The reactions to a message: a press gives the same, or takes the own one back. */
+/** The reactions to a message. A click gives the same reaction, or takes back the user's own. */
 export function reactions(entry: Entry, context: Context, open: MessageActions['menu']) {
   const { chat, strings } = context;
   const { message } = entry;
   if (message === undefined) return null;
   return (
-    // biome-ignore lint/a11y/useSemanticElements: these are no fields of a form.
+    // biome-ignore lint/a11y/useSemanticElements: these are not form fields.
     <div class="reacts" role="group" aria-label={strings.text('react.label')}>
       {message.reactions?.map((reaction) => {
         const { emoji, count } = reaction;

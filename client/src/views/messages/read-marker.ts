@@ -3,7 +3,7 @@ import type { TimelineView } from './timeline.tsx';
 
 const READ_MS = 500;
 
-/** Read is what was in sight for half a second, on a page that has the reader's attention. */
+/** Marks messages as read after the end was visible for half a second on a focused page. */
 export class ReadMarker {
   readonly #chat: Chat;
   readonly #timeline: TimelineView;
@@ -14,7 +14,7 @@ export class ReadMarker {
     this.#timeline = timeline;
   }
 
-  /** With every drawing: who scrolls, leaves the page or turns to the list of rooms is not reading. */
+  /** Call after each render. Scrolling up, leaving the page or opening the room list stops the timer. */
   watch(): void {
     const { atEnd, visible } = this.#timeline;
     const viewing = atEnd && visible && document.hasFocus() && !document.hidden;

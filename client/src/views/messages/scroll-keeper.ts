@@ -1,27 +1,27 @@
-/** Counts as the end. */
+/** A position within this distance of the bottom counts as the end, in CSS pixels. */
 const END = 48;
 
 /**
- * Where the reader is in a scrolled column. At the end it stays there through everything that grows;
- * elsewhere the first message in sight stays where it is, whatever comes or goes above.
+ * Keeps the reader's position in a scrolled column. At the end, it follows new content. Elsewhere the first visible
+ * message stays in place when content above it changes.
  */
 export class ScrollKeeper {
   readonly #scroller: HTMLElement;
   readonly #column: HTMLElement;
   readonly #changed: () => void;
   readonly #resized: ResizeObserver;
-  /** Undefined until it is measured. */
+  /** Undefined until measured. */
   #width: number | undefined;
-  /** The first message in sight when the reader last scrolled. */
+  /** The first visible message when the reader last scrolled. */
   #anchor: { readonly message: HTMLElement; readonly offset: number } | undefined;
   #atEnd = true;
 
-  /** @param changed it was scrolled, or its width is another */
+  /** @param changed - called after scrolling or a change of width */
   constructor(scroller: HTMLElement, column: HTMLElement, changed: () => void) {
     this.#scroller = scroller;
     this.#column = column;
     this.#changed = changed;
-    // The composer grows, the window changes, a text wraps in another way: none of these scrolls.
+    // A larger composer, a resized window or wrapped text changes the height without a scroll event.
     this.#resized = new ResizeObserver(() => {
       if (this.#atEnd) this.#bottom();
       if (this.#width === column.clientWidth) return;
@@ -39,7 +39,7 @@ export class ScrollKeeper {
   }
 
   scrolled(): void {
-    // The browser moved a column that became shorter. The reader did not scroll.
+    // The width changed, so the browser scrolled and not the reader.
     if (this.#width !== undefined && this.#width !== this.#column.clientWidth) return;
     const { message, offset } = this.#first();
     this.#anchor = message && { message, offset };
@@ -66,8 +66,8 @@ export class ScrollKeeper {
   }
 
   /**
-   * Before anything changes: where what is read stands. To be called back when all has changed.
-   * `follow`: the column reaches to the newest message, which stays in sight if it is.
+   * Call before a redraw, and the result after it. With `follow` the column contains the newest message, which stays
+   * visible if it is.
    */
   hold(follow: boolean): () => void {
     const stay = this.#atEnd && follow;
@@ -81,12 +81,12 @@ export class ScrollKeeper {
     };
   }
 
-  /** The height of what is read has changed: the end may have come into sight, or gone. */
+  /** Call after a visible message changed its height. The end may have come into view or left it. */
   measure(): void {
     this.#atEnd = this.below <= END;
   }
 
-  /** Scrolls so that the element stands at this part of the height. */
+  /** Scrolls the element to a part of the free height: 0 is the top, 1 the bottom. */
   show(element: HTMLElement, part: number): void {
     const room = Math.max(0, this.#scroller.clientHeight - element.offsetHeight);
     this.restore(element, room * part);
@@ -98,7 +98,7 @@ export class ScrollKeeper {
     this.#atEnd = this.below <= END;
   }
 
-  /** The first message in sight, and how far it is from the top. */
+  /** The key of the first visible message, and its distance from the top. */
   position(): { from: string | undefined; offset: number } {
     const { message, offset } = this.#first();
     return { from: message?.dataset.key, offset };
@@ -114,7 +114,7 @@ export class ScrollKeeper {
     this.#scroller.scrollTop = this.#scroller.scrollHeight;
   }
 
-  /** The last message of which something is in sight. */
+  /** The last message that is at least partly visible. */
   get last(): HTMLElement | undefined {
     const { bottom } = this.#scroller.getBoundingClientRect();
     const { all, at } = this.#search((message) => message.getBoundingClientRect().top >= bottom);
@@ -127,7 +127,7 @@ export class ScrollKeeper {
     return all[at];
   }
 
-  /** The first message of which that is true, as it is of all after it: half of them are left out with each look. */
+  /** Binary search for the first message that satisfies `found`. All messages after it must satisfy it too. */
   #search(found: (message: HTMLElement) => boolean): { all: HTMLElement[]; at: number } {
     const all = [...this.#column.querySelectorAll<HTMLElement>('.msg')];
     let [low, high] = [0, all.length];

@@ -13,7 +13,7 @@ interface Props {
   close(): void;
 }
 
-/** The members of a room who have seen an own message. */
+/** The dialog with the read receipts of the user's message. */
 export class SeenBy extends Component<Props> {
   #seen: Answers['message:seen'] | undefined;
   readonly #submission = new Submission(this.props.context);

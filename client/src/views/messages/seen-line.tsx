@@ -6,12 +6,12 @@ import type { Room } from '../../store/room.ts';
 import type { Context } from '../context.ts';
 import { Avatar } from '../people/avatar.tsx';
 
-/** Members of the largest room in which the server says who has seen a message. */
+/** The server sends read receipts only in rooms with at most this number of members. */
 const mostSeers = 50;
-/** The faces before the words. */
+/** Number of avatars before the text. */
 const FACES = 3;
 
-/** Whether authors learn in that room who has seen a message. */
+/** Whether authors see read receipts in this room. */
 export function showsSeen({ summary }: Room, { can }: Chat): boolean {
   const { member, seen, kind, members } = summary;
   return can.seen && member && seen !== 'off' && kind !== 'direct' && members <= mostSeers;
@@ -19,11 +19,11 @@ export function showsSeen({ summary }: Room, { can }: Chat): boolean {
 
 interface Known {
   readonly seq: number;
-  /** Another one for each answer; undefined where nobody has seen the message. */
+  /** A new function for each response, so that the message renders again. Undefined without read receipts. */
   draw?: (() => ComponentChildren) | undefined;
 }
 
-/** The line under the user's newest message in a room, which says how many have seen it. */
+/** The line under the user's newest message in a room that shows its read receipts. */
 export class SeenLine implements Follower {
   readonly #context: Context;
   #known = new WeakMap<Room, Known>();
@@ -32,7 +32,7 @@ export class SeenLine implements Follower {
     this.#context = context;
   }
 
-  /** Draws the line. It is asked for once, and the server sends what changes. */
+  /** Returns the function that draws the line. Requests the receipts once; the server sends changes. */
   of(message: Message): Known['draw'] {
     const room = this.#context.chat.rooms.get(message.room);
     if (room === undefined || !showsSeen(room, this.#context.chat)) return undefined;
@@ -42,7 +42,7 @@ export class SeenLine implements Follower {
     return undefined;
   }
 
-  /** Over a new connection: it has to be asked again. */
+  /** Requests the receipts again after a reconnect. */
   joined(room: Room): void {
     const known = this.#known.get(room);
     if (known !== undefined) this.#ask(room, { ...known });
@@ -53,7 +53,7 @@ export class SeenLine implements Follower {
     if (room !== undefined && this.#known.get(room)?.seq === seen.seq) this.#note(room, seen);
   }
 
-  /** They are not shown any more, or again, in any room. */
+  /** Blocking a user removes their receipts in every room. Unblocking brings them back. */
   blocked(): void {
     this.#known = new WeakMap();
     this.#context.changed();
@@ -64,7 +64,7 @@ export class SeenLine implements Follower {
     this.#known.set(room, known);
     this.#context.chat.request('message:seen', { room: room.id, seq }).then(
       (seen) => this.#known.get(room) === known && this.#note(room, { seq, ...seen }),
-      // It says "Sent" then. Over the next connection it is asked again.
+      // The message shows "Sent" instead. The next connection requests the receipts again.
       () => {},
     );
   }
@@ -99,7 +99,7 @@ export class SeenLine implements Follower {
   }
 }
 
-/** How many have seen a message. */
+/** The text that says how many members have seen a message. */
 export function seenWords(
   { users, total }: Pick<EventPayload<'seen:changed'>, 'users' | 'total'>,
   strings: Context['strings'],

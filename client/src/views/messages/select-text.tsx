@@ -7,7 +7,7 @@ interface Props {
   close(): void;
 }
 
-/** A message's text to select from: in the timeline a long press opens the menu instead. */
+/** Shows the text of a message to select from. In the timeline a long press opens the menu instead. */
 export function SelectText({ context, text, close }: Props) {
   const { strings } = context;
   return (

@@ -4,7 +4,7 @@ import { ClashStrip } from './clash.tsx';
 import { LinkStrip } from './link-strip.tsx';
 import { quotation } from './quotation.ts';
 
-/** Above the field: the message to reply to or edit, and the link that gets a preview. */
+/** The strips above the field: the message to reply to or edit, and the link that gets a preview. */
 export function strip(props: StripProps, context: Context) {
   const { room, edit, text, bare } = props;
   const shows = edit === undefined && context.chat.can.previews && room.summary.previews === undefined;

@@ -20,14 +20,14 @@ import { Picks } from './picks.ts';
 
 const GAP = 6;
 const SHOWN = 8;
-/** As many members as are asked for at once; in larger rooms the others are found by how a word of their names begins. */
+/** Members per request. In larger rooms, a query finds the others by the start of a word in their name. */
 const PAGE = 100;
 const LABEL = 'mention-list';
 
-/** A member, all of them, or an emoji by its name. */
+/** A member, all members, or an emoji. */
 type Option = PickedMention & { readonly member?: RoomMember; readonly emoji?: string };
 
-/** The list that opens in the composer, with `@` of people, with `:` of emoji. The focus stays in the field. */
+/** The list of suggestions in the composer: users after `@`, emoji after `:`. The focus stays in the field. */
 export class Suggest implements Follower {
   readonly #context: Context;
   readonly #root: ShadowRoot;
@@ -35,21 +35,21 @@ export class Suggest implements Follower {
   readonly #pill: MentionPill;
   readonly #picks: Picks;
   #field: HTMLTextAreaElement | undefined;
-  /** Where the `@` or `:` stands for which the list is open. */
+  /** Position of the `@` or `:` that the list belongs to. */
   #at = 0;
   #query = '';
   #options: readonly Option[] = [];
   #hot = 0;
-  /** It was closed by hand at this sign. */
+  /** Position of the sign whose list the user closed or chose from. */
   #closedAt: number | undefined;
-  /** Comes with the first `:`. */
+  /** Loaded when the first `:` is typed. */
   #emoji: EmojiNames | undefined;
-  /** Members by room and by what was looked for. */
+  /** Members by room and query. */
   #members = new Map<string, readonly RoomMember[]>();
-  /** The keys of `#members` that need not be asked for again. */
+  /** The keys of `#members` that need no new request. */
   #asked = new Set<string>();
 
-  /** @param thread - the one that is shown beside the room */
+  /** @param thread - returns the thread that is open next to the room */
   constructor(
     context: Context,
     root: ShadowRoot,
@@ -67,10 +67,7 @@ export class Suggest implements Follower {
       root.addEventListener(type, this.#look, { signal });
   }
 
-  /**
-   * The people whom a text mentions: the chosen ones, and with an edited message the people whom it has
-   * mentioned.
-   */
+  /** Returns the mentions in a text of picked users, and in an edit also of users that the message already mentions. */
   mentions(place: Place, text: string, seq?: number): NewMention[] {
     const { text: stored = '', mentions = [] } =
       (seq === undefined ? undefined : place.room.timeline.get(seq)) ?? {};
@@ -87,7 +84,7 @@ export class Suggest implements Follower {
     this.#asked.clear();
   }
 
-  // The members stay until the answer is there: without them the list would close, and Enter send half of a name.
+  // Keeps the members until the response. Without them the list would close, and Enter would send half of a name.
   members(): void {
     this.#asked.clear();
   }
@@ -96,7 +93,7 @@ export class Suggest implements Follower {
     this.#asked.clear();
   }
 
-  /** After the session no name stays. */
+  /** When the session ends, no name may remain. */
   silent(): void {
     if (this.#context.chat.me !== undefined) return;
     this.ready();
@@ -125,7 +122,7 @@ export class Suggest implements Follower {
         {this.#options.map((option, n) => {
           const { user, label, member, emoji } = option;
           return (
-            // biome-ignore lint/a11y/useKeyWithClickEvents: the field takes the keys.
+            // biome-ignore lint/a11y/useKeyWithClickEvents: the field handles the keys.
             <div
               role="option"
               class={n === this.#hot ? 'person hot' : 'person'}
@@ -133,7 +130,7 @@ export class Suggest implements Follower {
               aria-selected={n === this.#hot}
               tabIndex={-1}
               key={user}
-              // The focus stays in the field.
+              // Keeps the focus in the field.
               onPointerDown={(event) => event.preventDefault()}
               onClick={() => this.#take(option)}
             >
@@ -164,7 +161,7 @@ export class Suggest implements Follower {
     const field = this.#active();
     const caret =
       field !== undefined && field.selectionStart === field.selectionEnd ? field.selectionStart : 0;
-    // After a name, its `@` still counts, since names may have blanks in them: the `:` is nearer.
+    // Names may contain spaces, so an `@` still matches after a name. A `:` after it is closer to the caret.
     const emoji = emojiAsked(field?.value ?? '', caret);
     const found = emoji ?? personAsked(field?.value ?? '', caret);
     const room = this.#context.chat.current;
@@ -211,7 +208,7 @@ export class Suggest implements Follower {
     else if (event.key === 'ArrowUp') this.#hot = (this.#hot + length - 1) % length;
     else if (event.key === 'Escape') this.#closedAt = this.#at;
     else if ((event.key !== 'Enter' && event.key !== 'Tab') || option === undefined) return;
-    // Neither the composer nor what closes things gets it.
+    // Keeps the key from the composer and from handlers that close layers.
     event.preventDefault();
     event.stopPropagation();
     if (event.key === 'Escape') this.#close();
@@ -235,7 +232,7 @@ export class Suggest implements Follower {
     this.#picks.add(place, { user, label });
   }
 
-  /** In place of what stands from the sign up to there, with a space after it. */
+  /** Replaces the text from the sign up to `to`, and adds a space. */
   #put(field: HTMLTextAreaElement, words: string, to: number): void {
     const end = this.#at + words.length + 1;
     this.#closedAt = this.#at;
@@ -243,7 +240,7 @@ export class Suggest implements Follower {
     apply({ from: this.#at, to, text: `${words} `, start: end, end }, field);
   }
 
-  /** Names somebody where the caret is. */
+  /** Inserts a mention of a user at the caret. */
   mention({ id, name }: User): void {
     const field = this.#root.querySelector<HTMLTextAreaElement>('.composer textarea');
     const place = field === null ? undefined : this.#placeOf(field);
@@ -269,13 +266,13 @@ export class Suggest implements Follower {
       const { EmojiNames: names } = await emojiCode();
       this.#emoji = await names.in(this.#context.strings.locale);
     } catch {
-      // With the next letter it is tried again.
+      // The next letter tries again.
       return;
     }
     this.#look();
   }
 
-  /** First people with a word that begins so; among them first those who are here, then the last authors. */
+  /** Names with a word that starts with the query come first, then present members, then the latest authors. */
   #found(room: Room): Option[] {
     const { chat, strings } = this.#context;
     const query = this.#query.toLowerCase();
@@ -295,13 +292,13 @@ export class Suggest implements Follower {
       .sort((a, b) => rank(b) - rank(a) || compare(a.user.name, b.user.name))
       .slice(0, SHOWN)
       .map((member) => ({ user: member.user.id, label: `@${member.user.name}`, member }));
-    // Until the members have loaded, Enter would choose @room instead of a person.
+    // Until the members are loaded, Enter would choose @room instead of a user.
     const isKnown = this.#members.has(`${room.id} `);
     const everybody = isKnown && room.summary.may.includes('moderate') && 'room'.startsWith(query);
     return everybody ? [...people, { user: EVERYBODY, label: '@room' }] : people;
   }
 
-  /** Once for each room, and in large ones for what is looked for. */
+  /** Requests the members once per room, and in large rooms also once per query. */
   async #ask(room: Room, field: HTMLTextAreaElement): Promise<void> {
     const query = this.#query.toLowerCase().trim();
     for (const wanted of query === '' || room.summary.members <= PAGE ? [''] : ['', query]) {
@@ -321,21 +318,21 @@ export class Suggest implements Follower {
     }
   }
 
-  /** The composer's field, while one is writing there. */
+  /** Returns the composer's field if it has the focus. */
   #active(): HTMLTextAreaElement | undefined {
     const { activeElement } = this.#root;
     const writing = activeElement instanceof HTMLTextAreaElement && !activeElement.readOnly;
     return writing && activeElement.closest('.composer') !== null ? activeElement : undefined;
   }
 
-  /** Where that field writes. */
+  /** Returns the room or thread that the field belongs to. */
   #placeOf(field: Element): Place | undefined {
     const thread = field.closest('.talk') === null ? undefined : this.#thread();
     const room = thread?.room ?? this.#context.chat.current;
     return room && { room, thread };
   }
 
-  /** Places the list above the field, at its beginning. It grows upwards. */
+  /** Places the list above the field, at its start. It grows upwards. */
   #place(list: HTMLElement | null): void {
     const field = this.#field?.closest('.field');
     if (list === null || !field) return;

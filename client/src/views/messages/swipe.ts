@@ -1,23 +1,23 @@
 import type { Message } from './message.tsx';
 import { isStored, type Messages } from './touch-and-keys.ts';
 
-/** Nobody draws a line that is quite straight: a swipe begins so far on, and is at least twice as wide as it is high. */
+/** A swipe starts after this distance. It must be at least twice as wide as high, because no finger moves straight. */
 const BEGIN_PX = 12;
-/** From here on, letting go replies; the message goes no further than that. */
+/** Lifting the finger after this distance replies. The message moves no further than `MOST_PX`. */
 const ENOUGH_PX = 56;
 const MOST_PX = 72;
 
-/** These parts move by themselves under a finger. */
+/** These elements react to a moving finger themselves. */
 const OWN = 'pre, input, audio, video, .tools';
 
 /**
- * A finger that draws a message towards the start of the line replies to it, until the signal stops that. Scrolling stays the
- * browser's: it ends a swipe.
+ * Replies to a message that a finger swipes towards the start of the line. Scrolling stays with the browser, which
+ * cancels the swipe. Ends with the signal.
  */
 export function swipeToReply(root: ShadowRoot, { find }: Messages, signal: AbortSignal): void {
   let drawn: { message: Message; element: HTMLElement; mark?: Element | undefined } | undefined;
   let from = { id: 0, x: 0, y: 0 };
-  /** How far, towards the start of the line. */
+  /** Distance towards the start of the line. */
   let way = 0;
   const end = () => {
     if (drawn?.mark !== undefined) drawn.element.dataset.swipe = 'over';
@@ -46,7 +46,7 @@ export function swipeToReply(root: ShadowRoot, { find }: Messages, signal: Abort
     if (drawn.mark === undefined) {
       if (height > BEGIN_PX || way < -BEGIN_PX) return end();
       if (way < BEGIN_PX || way < 2 * height) return;
-      // The picture of the button that does the same.
+      // The icon of the reply button.
       const picture = element.querySelector('.tools button:nth-of-type(2) svg')?.cloneNode(true);
       if (!(picture instanceof Element)) return end();
       picture.classList.add('swiped');

@@ -9,36 +9,36 @@ import type { MessageActions } from './message.tsx';
 import { MessageList } from './message-list.tsx';
 import { ScrollKeeper } from './scroll-keeper.ts';
 
-/** Older messages are fetched, or shown, this far ahead of where the reader is. */
+/** More messages are shown or fetched when the reader is within this distance of an edge, in CSS pixels. */
 const AHEAD = 800;
 const FLASH_MS = 1600;
 
-/** Where a room opens, or is left: at its end, or with this message so far from the top. */
+/** A scroll position: the end, or the entry `from` at this distance from the top. */
 interface Place {
   readonly from: string | undefined;
   readonly offset: number;
   readonly end: boolean;
 }
 
-/** The messages that are shown, and the ways to more of them. */
+/** The messages to show, and how to get more. */
 export interface Source {
   talk(): Talk | undefined;
   label(): string;
   entries(): readonly Entry[];
-  /** Brings that message into the list; false if it cannot be had. */
+  /** Loads the message into the list. Resolves to false if that is not possible. */
   reach(seq: number): Promise<boolean>;
   older(): void;
   newer(): void;
 }
 
 /**
- * The messages of the open room, or of a thread. A drawing has three steps, so that all reading of the page comes before all
- * writing: `hold` looks where the reader is, `draw` says what is shown, `settle` puts the reader back.
+ * The messages of the open room, or of a thread. A redraw has three steps, so that all layout reads come before all
+ * writes: `hold` measures the reader's position, `draw` renders, `settle` restores the position.
  */
 export class TimelineView {
-  /** Messages of others below what is in sight. */
+  /** Number of other users' messages below the visible ones. */
   below = 0;
-  /** The newest message when the room was opened. */
+  /** `lastSeq` of the room when it was opened. */
   #opened = 0;
   readonly #context: Context;
   readonly #source: Source;
@@ -57,10 +57,10 @@ export class TimelineView {
   #since = Date.now();
   #wake: ReturnType<typeof setTimeout> | undefined;
   #restore: (() => void) | undefined;
-  /** A message that is read is getting another height. */
+  /** A visible message is changing its height. */
   #resizing = false;
   #target: number | undefined;
-  /** Where to jump to when the room has been joined. */
+  /** A jump that waits until the room is joined. */
   #awaited: { talk: Talk; seq: number } | undefined;
 
   constructor(context: Context, actions: MessageActions, source: Source) {
@@ -69,18 +69,18 @@ export class TimelineView {
     this.#list = new MessageList(context, actions, { resize: this.#resize, later: (ms) => this.#later(ms) });
   }
 
-  /** The newest message is in sight. */
+  /** Whether the newest message is visible. */
   get atEnd(): boolean {
     const attached = this.#talk?.timeline.attached === true;
     return this.#placed && attached && this.#slice.follows && this.#scroll?.atEnd === true;
   }
 
-  /** Some of what is below was unread when the room was opened. */
+  /** Whether some of the messages below were unread when the room was opened. */
   get unreadBelow(): boolean {
     return this.#seen < this.#opened;
   }
 
-  /** There are messages, or it is known that there are none. */
+  /** Whether the messages are shown, or the room is known to be empty. */
   get shown(): boolean {
     return this.#placed;
   }
@@ -89,7 +89,7 @@ export class TimelineView {
     return this.#element !== undefined && this.#element.getClientRects().length > 0;
   }
 
-  /** Goes to the newest message: after sending, or when the pill is pressed. */
+  /** Scrolls to the newest message, after sending or from the button for it. */
   readonly toEnd = () => {
     this.#talk?.timeline.toEnd();
     this.#slice.toEnd();
@@ -97,17 +97,17 @@ export class TimelineView {
     this.#context.changed();
   };
 
-  /** Shows that message in the middle and marks it for a moment; fetches it first where it has to. */
+  /** Shows a message in the middle and highlights it for a moment. Fetches it if necessary. */
   async jump(seq: number): Promise<void> {
     const talk = this.#source.talk();
-    // As soon as it has been joined.
+    // Jumps when the room is joined.
     if (talk !== undefined && talk.timeline.head === undefined) this.#awaited = { talk, seq };
     if (talk === undefined || !(await this.#source.reach(seq)) || talk !== this.#talk) return;
     this.#target = seq;
     this.#context.draw();
   }
 
-  /** The user's newest message that can still be edited. */
+  /** The user's newest message that can be edited. */
   get lastOwn(): Entry | undefined {
     const { me } = this.#context.chat;
     return this.#entries.findLast(
@@ -116,7 +116,7 @@ export class TimelineView {
     );
   }
 
-  /** Nothing of it may stay. */
+  /** Clears everything shown and all stored positions. */
   clear(): void {
     this.#awaited = undefined;
     this.#change(undefined);
@@ -174,7 +174,7 @@ export class TimelineView {
     );
   }
 
-  /** Whether a text turned out to be long, or no longer is, and has to be drawn again. */
+  /** Returns whether a text became long or short, so that it must be redrawn. */
   fold(): boolean {
     const width = this.#element?.firstElementChild?.clientWidth ?? 0;
     const resized = width !== this.#width;
@@ -211,7 +211,10 @@ export class TimelineView {
     this.#roving = new Roving(column, '.msg');
   };
 
-  /** The message that the element is in, if it is one of this list: a thread beside the room has the same messages. */
+  /**
+   * Returns the message that contains the element, if this list rendered it. A thread next to the room shows the same
+   * messages.
+   */
   readonly find = (element: Element) => {
     const message = this.#list.drawn.get(element.closest<HTMLElement>('.msg')?.dataset.key ?? '');
     return message?.element?.contains(element) === true ? message : undefined;
@@ -223,7 +226,7 @@ export class TimelineView {
       const place = { ...this.#scroll.position(), end: this.atEnd };
       if (chat.rooms.has(this.#talk.room.id)) this.#left.set(this.#talk.id, place);
     }
-    // Each room and thread has an element of its own.
+    // Each room and thread has its own element.
     this.#scroll?.stop();
     this.#scroll = undefined;
     this.#talk = talk;
@@ -248,7 +251,7 @@ export class TimelineView {
     }, ms);
   }
 
-  /** Opens a room: at the New line, or where one left it, or at the end. */
+  /** Opens a room at the New line, where the user left it, or at the end. */
   #place(talk: Talk): () => void {
     const me = this.#context.chat.me?.id;
     const { newFrom } = talk;
@@ -276,7 +279,7 @@ export class TimelineView {
     };
   }
 
-  /** Brings what was jumped to into sight. */
+  /** Scrolls the target of a jump into view. */
   #show(scroll: ScrollKeeper): void {
     const entry = this.#entries.find(({ message }) => message !== undefined && message.seq === this.#target);
     const element = this.#list.drawn.get(entry?.key ?? '')?.element;
@@ -299,7 +302,7 @@ export class TimelineView {
     this.#context.draw();
   };
 
-  /** The number on the pill: how many messages of others are below the last one that was in sight. */
+  /** Updates `below`, the number of other users' messages after the last one that was visible. */
   #count({ timeline, room: { summary } }: Talk): void {
     const last = this.#list.drawn.get(this.#scroll?.last?.dataset.key ?? '')?.props.entry.message;
     if (this.atEnd) this.#seen = Math.max(this.#seen, summary.lastSeq);
@@ -308,13 +311,13 @@ export class TimelineView {
     const listed = this.#entries.filter(
       ({ message, user }) => message !== undefined && message.seq > this.#seen && user.id !== me,
     ).length;
-    // The authors of the others are not known before they come.
+    // The authors of messages that are not loaded are unknown, so all of these count.
     this.below = listed + (timeline.attached ? 0 : summary.lastSeq - Math.max(timeline.last, this.#seen));
   }
 
-  /** Shows, or fetches, more where the reader comes near an edge. */
+  /** Shows or fetches more messages if the reader is near an edge. */
   #extend({ room }: Talk, scroll: ScrollKeeper): void {
-    // Without a height it is not on the page, and every edge is near.
+    // Without a height the element is hidden, and every edge would seem near.
     if (this.#element?.clientHeight === 0) return;
     const above = scroll.above < AHEAD;
     const below = scroll.below < AHEAD;
@@ -327,5 +330,5 @@ export class TimelineView {
   }
 }
 
-/** There is something to show, and where it begins is known. */
+/** Whether the messages are loaded, and the position to open at is known. */
 const isReady = ({ timeline, opening }: Talk) => timeline.head !== undefined && !opening;

@@ -4,7 +4,7 @@ import { used } from '../emoji/frequent.ts';
 import { openEmoji } from '../emoji/open-emoji.tsx';
 import { apply } from './format-bar.tsx';
 
-/** The buttons beside the composer's field. */
+/** The buttons next to the composer's field. */
 export function tools(context: Context) {
   return (
     <button
@@ -25,13 +25,13 @@ export function tools(context: Context) {
   );
 }
 
-/** Puts it where the caret is; the focus stays where it is. */
+/** Inserts an emoji at the caret, and keeps the focus where it is. */
 function insertEmoji(emoji: string, field: HTMLTextAreaElement, context: Context): void {
   const { selectionStart: from, selectionEnd: to } = field;
   const end = from + emoji.length;
   const focused = (field.getRootNode() as ShadowRoot).activeElement;
   used(context.chat.settings, emoji);
-  // With a finger the keyboard would come for a moment.
+  // On a touch screen, focusing the field would open the keyboard for a moment.
   if (context.touch()) {
     field.setRangeText(emoji, from, to, 'end');
     field.dispatchEvent(new Event('input', { bubbles: true }));

@@ -3,18 +3,18 @@ import type { Tooltip } from '../controls/tooltip.tsx';
 import type { Message } from './message.tsx';
 
 const LONG_PRESS_MS = 450;
-/** A finger is never quite still. */
+/** A finger may move this far during a long press. */
 const MOVED_PX = 10;
 
-/** The items of a message's menu that have a key of their own. */
+/** The keys of items in the message menu. */
 const KEYS = new Set(['r', 't', 'f', 'c', 'l', 'e', 'del', '+']);
 
-/** The messages that are drawn. */
+/** Finds the rendered messages. */
 export interface Messages {
   find(element: Element): Message | undefined;
 }
 
-/** Handles fingers and keys on messages until the signal stops it. */
+/** Handles touch and keys on messages until the signal aborts. */
 export function listenToMessages(
   root: ShadowRoot,
   messages: Messages,
@@ -26,14 +26,14 @@ export function listenToMessages(
   onLongPress(root, messages, tooltip, signal);
 }
 
-/** On a message: Enter or Shift+F10 opens the menu, letters do what it offers. */
+/** On a focused message, Enter or Shift+F10 opens the menu, and letters run its items. */
 function onKeys(root: ShadowRoot, { find }: Messages, signal: AbortSignal): void {
   const pressed = (event: KeyboardEvent) => {
     const target = event.target as HTMLElement;
     const message = find(target);
     if (message?.element == null || event.altKey || event.ctrlKey || event.metaKey) return;
     const { entry, actions } = message.props;
-    // On a link, or a button in the message, Enter does what that is for.
+    // On a link or button in the message, Enter activates that.
     const menu =
       (event.key === 'Enter' && message.element === target) ||
       event.key === 'ContextMenu' ||
@@ -46,7 +46,7 @@ function onKeys(root: ShadowRoot, { find }: Messages, signal: AbortSignal): void
   root.addEventListener('keydown', (event) => event instanceof KeyboardEvent && pressed(event), { signal });
 }
 
-/** Shift+Tab comes to a message from the field to write in: to it, not to the last control in it. */
+/** Shift+Tab from the composer focuses the message, not the last control in it. */
 function onComingBack(root: ShadowRoot, { find }: Messages, signal: AbortSignal): void {
   const focused = ({ target, relatedTarget }: FocusEvent) => {
     if (!(target instanceof HTMLElement) || !(relatedTarget instanceof Element)) return;
@@ -56,7 +56,7 @@ function onComingBack(root: ShadowRoot, { find }: Messages, signal: AbortSignal)
   root.addEventListener('focusin', (event) => event instanceof FocusEvent && focused(event), { signal });
 }
 
-/** A long press on a message opens its sheet; on a reaction it says whose it is. */
+/** A long press opens the menu of a message, or names the users of a reaction. */
 function onLongPress(root: ShadowRoot, { find }: Messages, tooltip: Tooltip, signal: AbortSignal): void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let from = { x: 0, y: 0 };
@@ -71,7 +71,7 @@ function onLongPress(root: ShadowRoot, { find }: Messages, tooltip: Tooltip, sig
     const reaction = (target as Element).closest<HTMLElement>('[data-emoji]');
     from = { x: event.clientX, y: event.clientY };
     timer = setTimeout(() => {
-      // It may have gone meanwhile.
+      // The message may have been removed during the press.
       if (message.element === null) return;
       opened = true;
       if (reaction !== null) tooltip.show(reaction);
@@ -85,9 +85,9 @@ function onLongPress(root: ShadowRoot, { find }: Messages, tooltip: Tooltip, sig
     event instanceof PointerEvent && does(event);
   root.addEventListener('pointerdown', pointer(down), { signal });
   root.addEventListener('pointermove', pointer(moved), { signal });
-  // On a link the browser has a menu of its own for a long press: not above this one.
+  // Prevents the browser's own menu for a long press on a link.
   root.addEventListener('contextmenu', (event) => opened && event.preventDefault(), { signal });
-  // The finger that asked whose a reaction is does not press it as well.
+  // The press that names the users of a reaction must not click it as well.
   const pressed = (event: Event) => {
     if (!opened || !(event.target instanceof Element) || event.target.closest('[data-emoji]') === null)
       return;
@@ -95,14 +95,14 @@ function onLongPress(root: ShadowRoot, { find }: Messages, tooltip: Tooltip, sig
   };
   root.addEventListener('click', pressed, { signal, capture: true });
   for (const name of ['pointerup', 'pointercancel']) root.addEventListener(name, cancel, { signal });
-  // It does not bubble.
+  // Scroll events do not bubble.
   root.addEventListener('scroll', cancel, { signal, capture: true });
 }
 
-/** Something can be done with it: it is in the room, or not sent yet. */
+/** Whether the message has actions, because it is in the room or not sent yet. */
 const hasMenu = (entry: Entry) => entry.message === undefined || isStored(entry);
 
-/** It is in the room. */
+/** Whether the message is in the room and not deleted. */
 export function isStored({ message }: Entry): boolean {
   return message !== undefined && message.deletedAt === undefined;
 }

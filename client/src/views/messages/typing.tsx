@@ -3,27 +3,27 @@ import type { Follower } from '../../chat/chat-listener.ts';
 import type { Room } from '../../store/room.ts';
 import type { Strings } from '../../strings/strings.ts';
 
-/** Somebody of whom nothing more is heard has stopped. */
+/** Without an update for this time, a user is no longer shown as typing. */
 const OTHERS_MS = 6000;
 
-/** The people who are typing, by room. */
+/** The users who are typing, by room. */
 export class OthersTyping implements Follower {
   readonly #rooms = new Map<string, Map<string, { user: User; ends: ReturnType<typeof setTimeout> }>>();
   readonly #changed: () => void;
   readonly #ignored: (user: string) => boolean;
 
-  /** @param ignored - of whom nothing is to be seen */
+  /** @param ignored - whether a user's typing is not shown */
   constructor(changed: () => void, ignored: (user: string) => boolean = () => false) {
     this.#changed = changed;
     this.#ignored = ignored;
   }
 
-  /** The first to begin stands first. */
+  /** In the order in which they started. */
   in(room: string): User[] {
     return [...(this.#rooms.get(room)?.values() ?? [])].map(({ user }) => user);
   }
 
-  /** Says a single name, two names, or else "several people". */
+  /** Shows one name, two names or "several people". */
   draw(room: Room, strings: Strings) {
     const [first, second, ...more] = this.in(room.id).map(({ name }) => name);
     if (first === undefined) return null;
@@ -50,7 +50,7 @@ export class OthersTyping implements Follower {
     const users = this.#rooms.get(room) ?? new Map();
     this.#rooms.set(room, users);
     clearTimeout(users.get(user.id)?.ends);
-    // People who go on keep their places.
+    // Setting an existing key of a `Map` keeps its position.
     users.set(user.id, { user, ends: setTimeout(() => this.#stopped(room, user.id), OTHERS_MS) });
     this.#changed();
   }

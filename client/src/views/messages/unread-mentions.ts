@@ -4,13 +4,13 @@ import { mentions } from '../../store/user-ids.ts';
 import type { Context } from '../context.ts';
 
 /**
- * Counts the unread messages that mention the reader, or reply in a thread that the reader follows, in a room that is joined
- * but not in sight. The server sends `mention` for other rooms only. A message may name the reader and still not count, and
- * which threads are followed is not known, so the server is asked for the number.
+ * Counts the unread messages that mention the reader or reply in a followed thread, in a joined room that is not
+ * visible. The server sends `mention` for other rooms only. It decides which messages count and knows the followed
+ * threads, so it is asked for the number.
  */
 export class UnreadMentions implements Follower {
   readonly #context: Context;
-  /** Rooms that are asked for, and whether to ask once more: what has come since may not be in the answer. */
+  /** Rooms with a request in flight, and whether to repeat it, because the response may miss a newer message. */
   readonly #asked = new Map<string, boolean>();
 
   constructor(context: Context) {
@@ -22,7 +22,7 @@ export class UnreadMentions implements Follower {
     const room = chat.rooms.get(message.room);
     if (room === undefined || message.seq <= room.summary.readSeq) return;
     if (message.thread === undefined && !mentions(message, chat.me?.id)) return;
-    // It is about to count as read.
+    // It is about to be marked as read.
     if (room === chat.current && chat.shown.viewing) return;
     if (this.#asked.has(room.id)) this.#asked.set(room.id, true);
     else void this.#ask(room.id);
@@ -32,7 +32,7 @@ export class UnreadMentions implements Follower {
     const { chat, changed } = this.#context;
     do {
       this.#asked.set(room, false);
-      // With the next summary of the room it is right in any case.
+      // If this fails, the next summary of the room corrects the number.
       await chat.list.fetch(room).then(changed, () => {});
     } while (this.#asked.get(room) === true);
     this.#asked.delete(room);

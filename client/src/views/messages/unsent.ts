@@ -3,11 +3,11 @@ import type { Strings } from '../../strings/strings.ts';
 import type { Context, Writing } from '../context.ts';
 import { refusal } from '../refusal.ts';
 
-/** The actions on one's own messages that are not in the room: not sent, waiting for a moderator, or rejected. */
+/** Actions on the user's own messages that are not in the room: unsent, pending approval, or rejected. */
 export interface UnsentActions {
   retry(entry: Entry): void;
   discard(entry: Entry): void;
-  /** Puts the words back into the field, and discards the message. */
+  /** Puts the text back into the field and discards the message. */
   again(entry: Entry): void;
 }
 
@@ -30,7 +30,7 @@ export function unsentActions(
   };
 }
 
-/** A moderator has rejected it. */
+/** The text for a message that a moderator rejected. */
 export function rejectedWords(reason: string | undefined, strings: Strings): string {
   return reason === undefined
     ? strings.text('held.rejected')

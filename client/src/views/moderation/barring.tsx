@@ -6,18 +6,21 @@ import type { OthersTyping } from '../messages/typing.tsx';
 import { blockItem } from './block-item.ts';
 import { timeToCome } from './restriction-words.ts';
 
-/** The server sends it for a mute that does not end. */
+/** The value that the server sends for a permanent mute. */
 const FOR_GOOD = Number.MAX_SAFE_INTEGER;
-/** No timer of a browser is longer. */
+/** The longest delay that browser timers support. */
 const LONGEST = 2 ** 31 - 1;
 
-/** A cause that keeps the user from writing, for long in place of the field, for a moment above it; else the people who are typing. */
+/**
+ * Shows why the user cannot write: instead of the field, or above it for the delay of slow mode. Otherwise shows the
+ * users who are typing.
+ */
 export class Barring implements Follower {
   readonly #context: Context;
   readonly #typing: OthersTyping;
-  /** By rooms: what the server said last, and when that ends by the clock here. */
+  /** By room: the last `mutedForMs` from the server, and the Unix time in ms at which the mute ends. */
   readonly #mutes = new Map<string, { forMs: number; ends: number }>();
-  /** The user's last message of each room: its number, and when it was sent by the clock that is never set. */
+  /** By room: the user's last message, and when it was sent, as a value of `performance.now()`. */
   readonly #written = new Map<string, { seq: number; at: number }>();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -27,7 +30,7 @@ export class Barring implements Follower {
   }
 
   silent(room?: string): void {
-    // Without a connection all of it goes on; it ends with the user.
+    // Mutes and delays continue without a connection. They are cleared when the session ends.
     if (room !== undefined || this.#context.chat.me !== undefined) return;
     this.#mutes.clear();
     this.#written.clear();
@@ -51,7 +54,7 @@ export class Barring implements Follower {
       return { line: closed('ban', words, run && { label: strings.text('block.end'), run }) };
     }
     if (!may.includes('send')) {
-      // A direct room has no moderators: the other one was erased.
+      // A direct room has no moderators, so the peer was erased.
       const words =
         other === undefined
           ? strings.text('composer.readOnly')
@@ -66,7 +69,7 @@ export class Barring implements Follower {
     return { wait: true, status: strings.text('composer.slow', { s: Math.ceil(left / 1000) }) };
   }
 
-  /** By this page, before it was loaded, or on another device. */
+  /** Returns when the user last wrote in the room, including before a reload and on other devices. */
   #lastWritten({ id, timeline }: Room): number {
     const { me, list } = this.#context.chat;
     const known = this.#written.get(id);

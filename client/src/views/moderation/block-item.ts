@@ -3,11 +3,11 @@ import { ERASED } from '../../store/user-ids.ts';
 import type { Context } from '../context.ts';
 import type { MenuItem } from '../controls/menu.tsx';
 
-/** Blocks somebody else, or takes that back. */
+/** Returns the menu item that blocks or unblocks another user. */
 export function blockItem(user: User, context: Context): MenuItem | false {
   const { chat, strings, dialog, toast } = context;
   const blocking = context.blocking();
-  // An erased user has the id of nobody.
+  // All erased users share this ID.
   if (user.id === chat.me?.id || user.id === ERASED || blocking === undefined) return false;
   if (blocking.has(user.id)) {
     return {

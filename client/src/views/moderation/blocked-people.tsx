@@ -3,23 +3,23 @@ import type { Follower, NewMessage } from '../../chat/chat-listener.ts';
 import type { Room } from '../../store/room.ts';
 import type { Context, Hideable } from '../context.ts';
 
-/** Notices that wait at most: more would help nobody. */
+/** Maximum number of queued notices. */
 const MOST_WAITING = 100;
 
-/** The people whom the user has blocked, and what is hidden for it: in answers of the server, and what comes live. */
+/** The users blocked by this user. Hides their messages, both in responses and in events. */
 export class BlockedPeople implements Follower {
   version = 0;
   readonly #context: Context;
   readonly #blocked = new Set<string>();
-  /** The server has said who they are. */
+  /** Whether the server has sent the list of blocked users. */
   #known = false;
-  /** And has done so over this connection: somebody may have been blocked since the one before. */
+  /** Whether the server has responded over this connection. Other users may have been blocked before the reconnect. */
   #current = false;
-  /** Notices of new messages that wait until then, the newest ones. */
+  /** Notices of new messages that are queued until then. The oldest are dropped. */
   #waiting: { readonly room: Room; readonly message: NewMessage; readonly notice: () => void }[] = [];
-  /** Messages that are shown on request, by their ids, and whose they are. */
+  /** The messages that the user revealed: their authors by message ID. */
   readonly #opened = new Map<string, string>();
-  /** By rooms: what follows that number is unread, since somebody else wrote it, or since it cannot be had. */
+  /** By room: the `readSeq` that needs no new check: another user wrote the next message, or the request failed. */
   readonly #unread = new Map<string, number>();
 
   constructor(context: Context) {
@@ -50,11 +50,11 @@ export class BlockedPeople implements Follower {
       this.#changed();
       this.#goOn();
     };
-    // A server that refuses it never says who they are.
+    // If the server rejects the request, the list stays unknown, and no notice needs to wait.
     void chat.tasks.once('blocked people', ask, () => this.#goOn());
   }
 
-  /** Gives the notices that wait. */
+  /** Delivers the queued notices. */
   #goOn(): void {
     this.#current = true;
     const waiting = this.#waiting;
@@ -62,7 +62,7 @@ export class BlockedPeople implements Follower {
     for (const { room, message, notice } of waiting) this.announce(room, message, notice);
   }
 
-  /** Gives notice of a message, unless its author is blocked: that may be known only later. */
+  /** Runs `notice` unless the author is blocked. Until that is known, the notice is queued. */
   announce(room: Room, message: NewMessage, notice: () => void): void {
     if (this.#current) {
       if (!this.has(message.user.id)) notice();
@@ -81,12 +81,12 @@ export class BlockedPeople implements Follower {
     this.removed(room);
   }
 
-  /** No event tells the page that has found it out. */
+  /** Notifies the followers. The server sends no event to the page that requested or discovered the change. */
   #tell(change: EventPayload<'blocked:changed'>): void {
     for (const follower of this.#context.chat.followers) follower.blocked?.(change);
   }
 
-  /** While the connection is lost, messages stay hidden; after the session nothing is shown. */
+  /** Messages stay hidden while the connection is lost. When the session ends, everything is cleared. */
   silent(): void {
     if (this.#context.chat.me !== undefined) return;
     this.#known = false;
@@ -101,7 +101,7 @@ export class BlockedPeople implements Follower {
     if (blocked) this.#blocked.add(user);
     else this.#blocked.delete(user);
     this.#unread.clear();
-    // Somebody who was blocked long ago may have been shown on request before the server has said who is.
+    // The user may have revealed a message before the list arrived, so only later changes hide it again.
     if (this.#known) for (const [id, author] of this.#opened) if (author === user) this.#opened.delete(id);
     for (const room of this.#context.chat.rooms.values()) this.#mark(room);
     this.#changed();
@@ -113,8 +113,8 @@ export class BlockedPeople implements Follower {
   }
 
   /**
-   * With each drawing, however a room has come by its messages: those of blocked people alone are not unread. The server
-   * learns it, for every number and every device. It is asked about one room at a time.
+   * Call with each render. Marks messages by blocked users as read, up to the first by another user, so that they do
+   * not count as unread on any device. Requests one room at a time.
    */
   settle(): void {
     const { chat, changed } = this.#context;
@@ -136,7 +136,7 @@ export class BlockedPeople implements Follower {
         const first = messages.findIndex(({ hidden }) => hidden !== true);
         const upTo = (first === -1 ? messages.at(-1) : messages[first - 1])?.seq ?? after;
         chat.readUpTo(room, upTo);
-        // Where the user has marked them as unread, they stay so.
+        // Messages that the user marked as unread stay unread.
         const isKept = room.summary.readSeq === after;
         if (first !== -1 || isKept) unread(isKept ? after : upTo);
       },
@@ -144,7 +144,7 @@ export class BlockedPeople implements Follower {
     );
   }
 
-  /** The other one of a direct room must not learn what was read there, and can write there no more. */
+  /** Counts a direct room with a blocked peer as read without a read marker, because the peer would see the marker. */
   #mark(room: Room): void {
     const { with: other } = room.summary;
     room.blocked = other !== undefined && this.#blocked.has(other.id);
@@ -157,7 +157,7 @@ export class BlockedPeople implements Follower {
     );
   }
 
-  /** Until the blocked people are known, as the server says it. */
+  /** Until the list is known, the server's `hidden` decides. */
   isHidden({ user, hidden }: Hideable): boolean {
     return this.has(user.id) || (!this.#known && hidden === true);
   }

@@ -8,17 +8,17 @@ import { opener } from '../controls/dialog.tsx';
 import { refusal } from '../refusal.ts';
 
 const PAGE = 100;
-/** The moderators' page has them all. */
+/** Maximum number of messages to load. The moderators' page lists all. */
 const MOST = 500;
 
-/** The messages of others that wait for a moderator, among those of their room, for those who decide there. */
+/** For moderators: messages of other users that are pending approval, shown among the messages of the room. */
 export class OnHold implements Follower {
   readonly #context: Context;
-  /** By their ids, in the order of the server and then of their coming. */
+  /** By ID, in the order of the server, then of arrival. */
   #held = new Map<string, Held>();
-  /** The rooms in which the user decided when the list was read. */
+  /** The rooms that the user moderated when the list was loaded. */
   #asked = new Set<string>();
-  /** The changes that came while the list was being read. */
+  /** IDs that changed while the list was loading. */
   #since: Set<string> | undefined;
 
   constructor(context: Context) {
@@ -29,7 +29,7 @@ export class OnHold implements Follower {
     this.#asked.clear();
   }
 
-  /** After the session nothing of it stays. */
+  /** When the session ends, nothing may remain. */
   silent(): void {
     if (this.#context.chat.me === undefined) this.#held.clear();
   }
@@ -40,10 +40,10 @@ export class OnHold implements Follower {
     else this.#held.delete(id);
   }
 
-  /** Puts what waits where it was sent, and an edit behind its message. */
+  /** Inserts pending messages where they were sent, and a pending edit after its message. */
   among(room: Room, list: Entry[]): Entry[] {
     if (!decides(room)) {
-      // The server says nothing of what happens there until the user decides again.
+      // The server sends no events for this room until the user moderates it again.
       this.#asked.delete(room.id);
       return list;
     }
@@ -55,7 +55,7 @@ export class OnHold implements Follower {
     for (const held of waiting) {
       const at = placeOf(held, list, room);
       const key = held.clientId === undefined ? `held/${held.id}` : `${held.user.id}/${held.clientId}`;
-      // It has been approved, and is known as a message already.
+      // It was approved and is already in the list.
       if (at === undefined || list.some((entry) => entry.key === key)) continue;
       const { user, text, replyTo } = held;
       list.splice(at, 0, { key, user, text, sentAt: held.at, replyTo, waits: held });
@@ -63,7 +63,7 @@ export class OnHold implements Follower {
     return list;
   }
 
-  /** The buttons of a message that waits. */
+  /** The buttons of a pending message. */
   draw(held: Held) {
     const { strings, dialog } = this.#context;
     return (
@@ -89,7 +89,7 @@ export class OnHold implements Follower {
     try {
       await chat.request('held:approve', { id });
     } catch (error) {
-      // Another moderator was faster.
+      // Another moderator decided first.
       if (!(error instanceof RequestError) || error.code !== 'unknown_message')
         return toast(refusal(error, strings), 'bad');
       this.#held.delete(id);
@@ -125,13 +125,13 @@ export class OnHold implements Follower {
 
 const decides = ({ summary }: Room) => summary.may.includes('moderate');
 
-/** Undefined where the messages around it are not shown. */
+/** Returns the index for a pending message; undefined if the messages around it are not loaded. */
 function placeOf({ seq, at }: Held, list: readonly Entry[], { timeline }: Room): number | undefined {
   if (seq !== undefined) {
     const edited = list.findIndex(({ message }) => message?.seq === seq);
     return edited === -1 ? undefined : edited + 1;
   }
-  // Answers that are on their way belong to the end.
+  // The user's unsent messages stay at the end.
   const next = list.findIndex(({ sentAt, pending }) => pending !== undefined || sentAt > at);
   if (next === 0 && !timeline.complete) return undefined;
   if (next !== -1 && list[next]?.pending === undefined) return next;

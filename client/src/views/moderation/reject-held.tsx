@@ -10,7 +10,7 @@ interface Props {
   close(): void;
 }
 
-/** Rejects a message at once, from the room that it waits for. */
+/** The dialog that rejects a message in its room, immediately. */
 export class RejectHeld extends Component<Props> {
   readonly #submission = new Submission(this.props.context);
 

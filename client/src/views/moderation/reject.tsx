@@ -10,13 +10,13 @@ interface Props {
   readonly context: ControlContext;
   readonly title: string;
   readonly name: string;
-  /** Absent where the decision can still be taken back. */
+  /** Absent if the decision can be undone. */
   readonly submission?: Submission;
   submit(reason: string): void;
   close(): void;
 }
 
-/** Why a message is not published: its author sees it. */
+/** The dialog that rejects a message. Its author sees the reason. */
 export class Reject extends Component<Props> {
   #reason = '';
 

@@ -15,9 +15,9 @@ interface Props {
   close(): void;
 }
 
-/** Reports a message to the moderators. */
+/** The dialog that reports a message to the moderators. */
 export class ReportMessage extends Component<Props> {
-  /** None before one is chosen. */
+  /** Undefined until the user chooses. */
   #reason: 'spam' | 'abuse' | 'other' | undefined;
   #note = '';
   readonly #submission = new Submission(this.props.context);

@@ -16,12 +16,14 @@ interface Props {
 
 type Done = 'deleted' | 'muted' | 'nothing';
 
-/** The open reports, by messages, the newest first. A report that another moderator closes disappears. */
+/**
+ * The dialog with the open reports, grouped by message, newest first. A report closed by another moderator disappears.
+ */
 export class Reports extends Component<Props> {
   #reports: Report[] | undefined;
-  /** The author of this message is being muted. */
+  /** The reports of the message whose author is being muted. */
   #muting: readonly Report[] | undefined;
-  /** The report for which that was asked last. */
+  /** ID of the report whose mute dialog was opened last. */
   #asked: string | undefined;
   readonly #submission = new Submission(this.props.context);
   readonly #follower: Follower = {

@@ -13,7 +13,7 @@ interface Props {
   close(): void;
 }
 
-/** Mutes or bans a member of a room; who is muted already may be let write again. */
+/** The dialog that mutes or bans a member of a room, or lifts the current mute. */
 export class RestrictMember extends Component<Props> {
   #muted = false;
 
@@ -38,7 +38,7 @@ export class RestrictMember extends Component<Props> {
         run={async (restriction) => {
           await request(restriction);
           const words = strings.text(how === 'mute' ? 'mute.done' : 'ban.done', { name: user.name });
-          // The end of a mute does not bring back the one before it.
+          // Undo would not restore the previous mute.
           toast(words, 'good', this.#muted ? undefined : { label: 'common.undo', run: undo });
         }}
         close={close}
@@ -52,7 +52,7 @@ export class RestrictMember extends Component<Props> {
     do {
       const page = await context.chat
         .request('room:restricted', { room: room.id, ...(cursor === undefined ? {} : { cursor }) })
-        // Without it, one can mute all the same.
+        // Without the list, the user can still mute.
         .catch(() => undefined);
       if (page === undefined) return;
       this.#muted = page.users.some((one) => one.kind === 'muted' && one.user.id === user.id);

@@ -5,7 +5,7 @@ import { FormDialog } from '../controls/form-dialog.tsx';
 import { Submission } from '../controls/submission.ts';
 import { refusal } from '../refusal.ts';
 
-/** In seconds; undefined: for good. */
+/** Durations in seconds; undefined is permanent. */
 const TIMES = { hour: 3600, day: 86_400, week: 604_800, forever: undefined } as const;
 const LONGEST_REASON = 250;
 
@@ -17,24 +17,24 @@ export interface Restriction {
 interface Props {
   readonly context: ControlContext;
   readonly how: 'mute' | 'ban';
-  /** Names, as they are said. */
+  /** Display names of the user and the room. */
   readonly name: string;
   readonly room: string;
-  /** Else the words are of that room. */
+  /** Replaces the default text, which names the room. */
   readonly text?: string;
-  /** On the button, if it does more than that. */
+  /** Replaces the default label of the button, if it does more. */
   readonly label?: string;
-  /** Stands above the times: what else there is to choose. */
+  /** More choices, shown above the duration. */
   readonly children?: ComponentChildren;
   /** Whether a reason can be given. */
   readonly reasoned: boolean;
-  /** Somebody is muted who may write again. */
+  /** Lifts the current mute. Absent if the user is not muted. */
   lift?: (() => Promise<void>) | undefined;
   run(restriction: Restriction): Promise<void>;
   close(): void;
 }
 
-/** For how long somebody is muted in a room, or banned from it, and why. */
+/** The dialog for the duration and the reason of a mute or ban. */
 export class Restrict extends Component<Props> {
   #time: keyof typeof TIMES = 'day';
   #reason = '';
@@ -66,7 +66,7 @@ export class Restrict extends Component<Props> {
         )}
         {children}
         <p class="label">{howLong}</p>
-        {/* biome-ignore lint/a11y/useSemanticElements: a fieldset has other looks. */}
+        {/* biome-ignore lint/a11y/useSemanticElements: a fieldset looks different. */}
         <div class="seg" role="group" aria-label={howLong}>
           {(Object.keys(TIMES) as (keyof typeof TIMES)[]).map((time) => (
             <button

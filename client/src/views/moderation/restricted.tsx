@@ -12,12 +12,10 @@ interface Props {
   close(): void;
 }
 
-/**
- * The people who are muted in a room, or banned from it, until when and why. Each restriction can be lifted.
- */
+/** The dialog with the users who are muted in a room or banned from it, until when and why. Lifts each restriction. */
 export class Restricted extends Component<Props> {
   #users: readonly RestrictedUser[] | undefined;
-  /** Where the next page begins. */
+  /** Cursor of the next page. */
   #next: string | undefined;
   readonly #submission = new Submission(this.props.context);
 

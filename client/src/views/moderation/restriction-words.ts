@@ -2,7 +2,7 @@ import type { RoomRemoval } from '../../chat/chat-listener.ts';
 import type { RestrictedUser } from '../../chat/room-restricted.ts';
 import type { Strings } from '../../strings/strings.ts';
 
-/** A ban in words: from which room if its name is known, until when, and why if a reason was given. */
+/** Returns the texts of a ban: the room's name if known, the end, and any reason. */
 export function banWords(room: string | undefined, { until, text }: RoomRemoval, strings: Strings) {
   return {
     title: room === undefined ? strings.text('ban.you.here') : strings.text('ban.you.title', { room }),
@@ -14,13 +14,13 @@ export function banWords(room: string | undefined, { until, text }: RoomRemoval,
   };
 }
 
-/** That somebody is muted or banned, and until when. */
+/** Returns the text of a mute or ban, with its end. */
 export function restrictionWords({ kind, until }: RestrictedUser, strings: Strings): string {
   if (until === undefined) return strings.text(`restricted.${kind}ForGood`);
   return strings.text(`restricted.${kind}`, { when: timeToCome(until, strings) });
 }
 
-/** A day and time that are still to come, as they are written within a sentence: "tomorrow, 09:58". */
+/** Formats a future day and time for use within a sentence, such as "tomorrow, 09:58". */
 export function timeToCome(at: number, strings: Strings): string {
   const tomorrow = new Date();
   tomorrow.setDate(tomorrow.getDate() + 1);

@@ -3,7 +3,7 @@ import type { User } from '../../../../server/wire/events.ts';
 import { ERASED } from '../../store/user-ids.ts';
 import { Icon } from '../controls/icon.tsx';
 
-/** Decoration: the name always stands beside it. */
+/** Hidden from screen readers, because the name is always next to it. */
 export function Avatar({ user, kind = '' }: { user: User; kind?: string }) {
   const erased = user.id === ERASED;
   return (

@@ -10,7 +10,7 @@ interface Props {
   close(): void;
 }
 
-/** Chooses one person and opens the direct room with that person. */
+/** The dialog that opens a direct room with one user. */
 export class NewDirect extends Component<Props> {
   #chips: readonly Chip[] = [];
   #people: PeopleField | undefined;

@@ -12,7 +12,7 @@ interface Props {
   close(): void;
 }
 
-/** Chooses the member who owns the room from now on, and asks once more: the owner cannot take it back. */
+/** The dialog that makes a member the owner of the room. It asks for confirmation, because the owner cannot undo it. */
 export class HandOver extends Component<Props> {
   #to: User | undefined;
   #field: PeopleField | undefined;

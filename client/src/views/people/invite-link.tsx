@@ -13,12 +13,12 @@ import { refusal } from '../refusal.ts';
 import { chatPage } from '../visits/message-links.ts';
 
 const DAY = 24 * 60 * 60;
-/** Days and people that are offered; 0: without an end. */
+/** Offered durations in days, and numbers of users; 0 is unlimited. */
 const DAYS = [1, 7, 30, 0];
 const PEOPLE = [1, 10, 50, 100, 0];
 const COPIED_MS = 2000;
 
-/** The address is known only now. */
+/** A new link. Its URL is known only when it is created. */
 interface Made {
   readonly invite: Invite;
   readonly address: string;
@@ -30,21 +30,21 @@ interface Props {
   close(): void;
 }
 
-/** Makes invite links, and shows those that there are. */
+/** The dialog that creates invite links and lists the existing ones. */
 export class InviteLink extends Component<Props> {
   #days = 7;
   #people = 50;
   #made: Made | undefined;
   #invites: readonly Invite[] = [];
   #listed = false;
-  /** It was copied just now. */
+  /** Whether the link was copied in the last two seconds. */
   #copied = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #asking: Invite | undefined;
   #asked: Invite | undefined;
   readonly #field = createRef<HTMLInputElement>();
   readonly #submission = new Submission(this.props.context);
-  /** The request for the list, which must not disable the buttons. */
+  /** The request for the list. A separate submission, so that it does not disable the buttons. */
   readonly #listing = new Submission(this.props.context);
 
   override componentDidMount(): void {
@@ -284,7 +284,7 @@ export class InviteLink extends Component<Props> {
     );
   };
 
-  /** An expired link needs no question. */
+  /** Removes an expired link without asking for confirmation. */
   #remove(invite: Invite): void {
     void this.#submission.run(
       () => this.#revoke(invite),

@@ -10,12 +10,12 @@ import { type Chip, PeopleField } from './people-field.tsx';
 interface Props {
   readonly context: Context;
   readonly room: Room;
-  /** The people who could not be invited when the room was made. */
+  /** Users who could not be invited when the room was created. */
   readonly failed: readonly FailedInvitation[];
   close(): void;
 }
 
-/** Invites several people at once; those who cannot be stay, with the reason. */
+/** The dialog that invites several users at once. Users who cannot be invited stay in the field, with the reason. */
 export class Invite extends Component<Props> {
   #chips: readonly Chip[];
   #people: PeopleField | undefined;

@@ -3,8 +3,8 @@ import type { Context, SomebodyHere } from '../context.ts';
 import type { Messages } from '../messages/touch-and-keys.ts';
 
 /**
- * Opens the card of a person beside that element; its code comes later. The focus comes back to the opener, or to the
- * person's place in the list if that has changed meanwhile.
+ * Loads the card of a user and opens it next to `beside`. The focus returns to the opener, or if that is gone, to the
+ * user's row in the list.
  */
 export async function openPerson(
   shown: SomebodyHere,
@@ -15,13 +15,13 @@ export async function openPerson(
   const { chat, layer, strings, toast } = context;
   const root = opener.getRootNode();
   if (!(root instanceof ShadowRoot)) return;
-  // A person who comes or goes while the code loads is drawn in another place, by another element.
+  // A user who comes or goes while the code loads gets a new element elsewhere in the list.
   const at = beside.getBoundingClientRect();
   const expanded = (value: boolean) =>
     opener.hasAttribute('aria-haspopup') && opener.setAttribute('aria-expanded', String(value));
   try {
     const { PersonCard, sheet } = await import('./person-card.tsx');
-    // The session may have ended meanwhile, or the room be lost.
+    // While the code loaded, the session may have ended, or the room was lost.
     if (!root.host.isConnected || chat.rooms.get(shown.room.id) !== shown.room) return;
     const dress = sheet();
     if (!root.adoptedStyleSheets.includes(dress)) root.adoptedStyleSheets.push(dress);
@@ -41,7 +41,7 @@ export async function openPerson(
   }
 }
 
-/** A press on the picture or the name of an author, or on a mention, opens the person's card, until the signal stops it. */
+/** Opens the user's card on a click on an author's avatar or name, or on a mention. Ends with the signal. */
 export function listenToPeople(
   root: ShadowRoot,
   { find }: Messages,

@@ -9,26 +9,26 @@ import { Icon } from '../controls/icon.tsx';
 import { refusal } from '../refusal.ts';
 import { Avatar } from './avatar.tsx';
 
-/** Somebody who was chosen. */
+/** A user who was chosen. */
 export interface Chip {
   readonly user: User;
-  /** Typed as an id: nothing else is known of him. */
+  /** Typed as an ID, so nothing else is known. */
   readonly exact?: boolean;
-  /** Why he could not be invited. */
+  /** Why the user could not be invited. */
   readonly reason?: string;
 }
 
 interface Option {
   readonly user: User;
-  /** The id as it was typed. */
+  /** Whether the ID was typed. */
   readonly exact?: boolean;
-  /** A member already. */
+  /** Whether the user is already a member. */
   readonly inRoom?: boolean;
 }
 
 interface Found {
   readonly users: readonly User[];
-  /** The people among them who are members already. */
+  /** IDs of the users who are already members. */
   readonly inRoom: readonly string[];
 }
 
@@ -37,46 +37,46 @@ interface Props {
   readonly label: string;
   readonly optional?: string;
   readonly chips: readonly Chip[];
-  /** Members cannot be chosen again. */
+  /** A room whose members cannot be chosen. */
   readonly room?: string;
-  /** Only its members can be chosen; some of them are offered before anything is typed. */
+  /** Only members of this room can be chosen. Some are offered before the user types. */
   readonly members?: Room;
-  /** Takes a single person, without chips. */
+  /** Takes a single user, without chips. */
   readonly single?: boolean;
   readonly readOnly: boolean;
   readonly hint?: string;
-  /** Called when a single person was chosen, or taken back. */
+  /** Called when a user is chosen or removed. */
   chosen(chips: readonly Chip[]): void;
-  /** Something was typed that is no person yet. */
+  /** Called with the text that does not name a user yet. */
   typed(text: string): void;
-  /** This is the field that is shown now. */
+  /** Called with the field when it is mounted. */
   shown(field: PeopleField): void;
 }
 
 const PAUSE_MS = 200;
-/** Between the field and what is above it. */
+/** Distance between the field and the edge above it, in CSS pixels. */
 const GAP = 4;
 const NAMES = 8;
 const LONGEST_ID = 64;
-/** The server finds nobody by more. */
+/** The server rejects longer queries. */
 const LONGEST_QUERY = 100;
 const SEPARATORS = /[\n\r,;\t]+/u;
 
-/** Where people are looked for by name, or named by their exact id. */
+/** A field that finds users by name. Admins can also enter exact IDs. */
 export class PeopleField extends Component<Props> {
   readonly #input = createRef<HTMLInputElement>();
   #text = '';
-  /** Undefined: nothing is offered. */
+  /** Undefined while no options are offered. */
   #options: readonly Option[] | undefined;
   #hot = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** The options that were last drawn. */
+  /** The options of the last render. */
   #seen: readonly Option[] | undefined;
-  /** For what the options are. */
+  /** The query that `#options` belongs to. */
   #answered = '';
-  /** Why nobody could be looked for. */
+  /** Why the search failed. */
   #problem: string | undefined;
-  /** The first that is found is to be taken. */
+  /** Takes the first result when it arrives. */
   #hurried = false;
 
   override componentDidMount(): void {
@@ -96,7 +96,9 @@ export class PeopleField extends Component<Props> {
     this.#timer = undefined;
   }
 
-  /** Takes what stands in the field, if anything does: true. It may be that its names have yet to come. */
+  /**
+   * Takes the text in the field as a user, possibly after its names have loaded. Returns false if the field is empty.
+   */
   finish(): boolean {
     if (blank(this.#text)) return false;
     const hot = this.#options?.[this.#hot];
@@ -121,8 +123,8 @@ export class PeopleField extends Component<Props> {
         {single ? (
           input
         ) : (
-          // biome-ignore lint/a11y/noStaticElementInteractions: its field takes the keys.
-          // biome-ignore lint/a11y/useKeyWithClickEvents: its field takes the keys.
+          // biome-ignore lint/a11y/noStaticElementInteractions: its field handles the keys.
+          // biome-ignore lint/a11y/useKeyWithClickEvents: its field handles the keys.
           <div
             class="chips"
             onClick={(event) => event.target === event.currentTarget && this.#input.current?.focus()}
@@ -142,7 +144,7 @@ export class PeopleField extends Component<Props> {
     );
   }
 
-  /** The suggestions stand below the field: where they would be out of sight, the field moves up. */
+  /** Scrolls the field up if the suggestions below it would be out of view. */
   #reveal(): void {
     const field = this.#input.current?.closest<HTMLElement>('.chips, .input');
     const body = field?.closest('.body');
@@ -216,7 +218,7 @@ export class PeopleField extends Component<Props> {
           const { user, exact, inRoom } = option;
           const hot = index === this.#hot;
           return (
-            // biome-ignore lint/a11y/useKeyWithClickEvents: the field above takes the keys.
+            // biome-ignore lint/a11y/useKeyWithClickEvents: the field above handles the keys.
             <div
               role="option"
               id={`people-option-${index}`}
@@ -247,7 +249,7 @@ export class PeopleField extends Component<Props> {
     );
   }
 
-  /** Known of those with whom one has a direct room, or shares the room that is shown. */
+  /** Known only for peers of direct rooms and members of the open room. */
   #here({ id }: User): boolean {
     const { chat } = this.props.context;
     return (
@@ -256,20 +258,20 @@ export class PeopleField extends Component<Props> {
     );
   }
 
-  /** An ID that is typed may be that of nobody, so users choose from the names, and only admins may type one. */
+  /** Only admins may type an ID, because it may belong to no user. Others choose from names. */
   get #mayTypeId(): boolean {
     const { context, members } = this.props;
     return members === undefined && context.chat.roles.includes('admin');
   }
 
-  /** Several IDs may come at once. */
+  /** Whether several IDs can be entered at once. */
   get #takesIds(): boolean {
     return this.#mayTypeId && this.props.single !== true;
   }
 
   #typed(text: string): void {
     const parts = text.split(SEPARATORS);
-    // A text that comes in one go, such as by speech, may hold several.
+    // Text that arrives at once, such as from speech input, may contain several IDs.
     if (parts.length > 1 && this.#takesIds) return this.#several(parts);
     this.#set(text);
     this.#offer(text.trim(), PAUSE_MS);
@@ -314,7 +316,7 @@ export class PeopleField extends Component<Props> {
     this.#options = options;
     this.#answered = query;
     this.#problem = problem;
-    // A text may be a name: an admin must choose it as an ID.
+    // The text may be a name, so an admin must choose it explicitly to use it as an ID.
     this.#hot = options.findIndex(({ inRoom, exact }) => inRoom !== true && exact !== true);
     const hot = this.#options[this.#hot];
     if (this.#hurried && hot !== undefined) return this.#take(hot);
@@ -328,7 +330,7 @@ export class PeopleField extends Component<Props> {
       const payload = { query, limit: NAMES, ...(room === undefined ? {} : { room }) };
       return context.chat.request('user:find', payload);
     }
-    // Asks for another, because the user is not offered.
+    // Requests one more, because the user is in the result but is not offered.
     const payload = { room: members.id, limit: NAMES + 1, ...(query === '' ? {} : { query }) };
     const answer = await context.chat.request('room:members', payload);
     return { users: answer.members.map(({ user }) => user), inRoom: [] };
@@ -341,7 +343,7 @@ export class PeopleField extends Component<Props> {
     this.#options = undefined;
     this.#answered = '';
     this.#set(this.props.single === true ? option.user.name : '');
-    // At once: the next letter must not be added to what was there.
+    // Redraws now, so that the next key does not add to the old text.
     this.props.context.draw();
     this.#input.current?.focus();
     this.props.chosen(this.props.single === true ? [chip] : [...this.props.chips, chip]);
@@ -385,7 +387,7 @@ export class PeopleField extends Component<Props> {
     if (event.key === 'ArrowDown' || event.key === 'ArrowUp') {
       this.#move(event.key === 'ArrowDown' ? 1 : -1);
     } else if (takes && !event.shiftKey && this.finish()) {
-      // It is a person now, or will be.
+      // The text was taken as a user, or will be.
     } else if (event.key === 'Backspace' && empty && chips.length > 0) {
       chosen(chips.slice(0, -1));
     } else if (event.key === 'Escape' && this.#options !== undefined && !empty) {

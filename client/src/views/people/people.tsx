@@ -16,28 +16,25 @@ import { openPerson } from './open-person.tsx';
 interface Props {
   readonly context: Context;
   readonly room: Room;
-  /** The connection is lost: nobody is known to be here. */
+  /** The connection is lost, so presence is unknown. */
   readonly lost: boolean;
 }
 
 interface PanelProps extends Props {
-  /** Under a dialog nothing can be reached. */
+  /** Whether a dialog covers the panel. */
   readonly inert: boolean;
   close(): void;
 }
 
-/** From so many members on there is a field to find one. */
+/** With more members, the panel has a field to find one. */
 const MANY = 20;
 const PAUSE_MS = 200;
-/** Of people who are banned: a dialog has the others. */
+/** Maximum number of banned users in the list. A dialog shows the others. */
 const MOST_BANNED = 50;
-/** The next page is fetched so far ahead of where one scrolls. */
+/** The next page is fetched within this distance of the end, in CSS pixels. */
 const AHEAD = 300;
 
-/**
- * The members as they were when the panel was closed, for as long as the room is open: without a connection
- * nothing else is known.
- */
+/** The lists of each room, kept when the panel closes. Without a connection, they are all that is known. */
 const known = new WeakMap<Room, { people: RoomMembers; restricted: RoomRestricted }>();
 
 /** The panel with the members of the room. */
@@ -62,12 +59,12 @@ export function People({ context, room, inert, lost, close }: PanelProps) {
   );
 }
 
-/** The members of the room: who is here now, then the others. */
+/** The members of the room: first those who are present, then the others. */
 export class PeopleList extends Component<Props> {
   readonly #list = createRef<HTMLDivElement>();
   readonly #people: RoomMembers;
   readonly #restricted: RoomRestricted;
-  /** The rights of the reader when the list was drawn last. */
+  /** The rights of the reader at the last render. */
   #isMember: boolean;
   #moderates: boolean;
   #query = '';
@@ -100,7 +97,7 @@ export class PeopleList extends Component<Props> {
     const { role, may } = this.props.room.summary;
     const isMember = role !== undefined;
     const moderates = may.includes('moderate');
-    // The events about people name nobody to themselves.
+    // No member event reports that the user joined, left, or became a moderator.
     if (isMember !== this.#isMember) this.#people.ready();
     if (moderates !== this.#moderates) this.#restricted.ready();
     this.#isMember = isMember;
@@ -150,7 +147,7 @@ export class PeopleList extends Component<Props> {
     const present = Math.max(here.length, room.presentCount);
     const others = Math.max(away.length, room.summary.members - present);
     const hidden = present - here.length + (others - away.length);
-    // As where a room is opened for the first time.
+    // No list has loaded, for example if the room was first opened without a connection.
     if (lost && here.length + away.length === 0)
       return (
         <p class="note">
@@ -184,7 +181,7 @@ export class PeopleList extends Component<Props> {
   #banned() {
     const { context, room } = this.props;
     const { strings, dialog } = context;
-    // The events about members and the answer about bans come one after the other.
+    // Member events and the list of bans arrive separately, so a user may be in both.
     const banned = this.#restricted.banned.filter(({ user }) => !this.#people.lists(user.id));
     if (banned.length === 0) return [];
     return [
@@ -270,7 +267,7 @@ export class PeopleList extends Component<Props> {
         pressed={(event) => {
           if (event.key !== 'Escape' || this.#query === '') return;
           this.#look('');
-          // At once: the next letter must not be added to what was there.
+          // Redraws now, so that the next key does not add to the old text.
           context.draw();
           event.preventDefault();
           event.stopPropagation();

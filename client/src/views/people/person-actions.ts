@@ -7,7 +7,7 @@ import { siteAddress } from './site-address.ts';
 
 const rank = { member: 0, moderator: 1, owner: 2 } as const;
 
-/** The first actions: to write to a person, and to mention the person here. */
+/** The main actions: write to the user, and mention the user here. */
 export function quick({ room, user, banned }: SomebodyHere, context: Context): MenuItem[] {
   const { chat, strings, toast } = context;
   const { kind, may } = room.summary;
@@ -43,9 +43,9 @@ export function quick({ room, user, banned }: SomebodyHere, context: Context): M
 }
 
 /**
- * The acts of a moderator on a person that the user may take.
+ * Returns the moderation actions on a user that the reader may take.
  *
- * @param role - in the room; undefined for people who are not members
+ * @param role - in the room; undefined for users who are not members
  */
 export function moderation(
   { room, user, banned }: SomebodyHere,
@@ -54,7 +54,7 @@ export function moderation(
 ): MenuItem[] {
   const { chat, strings, dialog, toast } = context;
   const { may, role: own = 'member' } = room.summary;
-  // A site's admin stands above the owner, its moderator above all others.
+  // A site admin outranks a site moderator, who outranks the room's owner.
   const site = chat.roles.includes('admin') ? 3 : chat.roles.includes('moderator') ? 2.5 : 0;
   const above = user.id !== chat.me?.id && Math.max(site, rank[own]) > rank[role ?? 'member'];
   const change = (to: 'moderator' | 'member') => {
@@ -97,7 +97,7 @@ export function moderation(
   return above ? items.filter((item) => item !== false) : [];
 }
 
-/** To report a message of the person, and to block the person. */
+/** More actions: report a message of the user, and block the user. */
 export function others({ user, message }: SomebodyHere, context: Context): MenuItem[] {
   const { chat, strings, dialog } = context;
   const items: (MenuItem | false)[] = [
@@ -114,7 +114,7 @@ export function others({ user, message }: SomebodyHere, context: Context): MenuI
   return items.filter((item) => item !== false);
 }
 
-/** Where the site shows more about a person. */
+/** Returns the URL of the user's page on the site. */
 export function profileUrl({ id }: User, { attribute, chat }: Context): string | undefined {
   const template = attribute('profile-url') ?? chat.profile.url;
   return template === undefined ? undefined : siteAddress(template, id);

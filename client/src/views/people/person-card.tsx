@@ -15,23 +15,23 @@ export const sheet = sheetOf(style);
 interface Props {
   readonly context: Context;
   readonly shown: SomebodyHere;
-  /** The card stands beside it, or where it was at last. */
+  /** The card is placed next to this element, or at its last position. */
   readonly beside: Element;
   readonly at: DOMRect;
-  /** Of the chat, in pixels. */
+  /** Width of the chat in CSS pixels. */
   readonly width: number;
   close(): void;
 }
 
-/** A narrower element has no room for a card beside something. */
+/** In a narrower chat the card is a sheet. */
 const NARROW = 640;
 const GAP = 8;
 
-/** The card of a person: who it is, whether the person is here, and what one may do. */
+/** The card of a user: who it is, whether the user is online, and the available actions. */
 export class PersonCard extends Component<Props> {
   readonly #card = createRef<HTMLDivElement>();
   #about: Answers['user:about'] | undefined;
-  /** Whether the person was in the room's list of people who are here when that was asked for. */
+  /** Whether the user was in the room's list of present users at the last request. */
   #here: boolean | undefined;
   #failed = false;
   #pressed = false;
@@ -47,7 +47,7 @@ export class PersonCard extends Component<Props> {
 
   override componentDidUpdate(): void {
     this.#place();
-    // The person has come or gone meanwhile.
+    // The user came or went after the last request.
     if (this.#isHere() !== this.#here) this.#load();
   }
 
@@ -68,8 +68,8 @@ export class PersonCard extends Component<Props> {
     const fast = quick(shown, context);
     return (
       <>
-        {/* biome-ignore lint/a11y/noStaticElementInteractions: the keyboard has Esc for it. */}
-        {/* biome-ignore lint/a11y/useKeyWithClickEvents: the keyboard has Esc for it. */}
+        {/* biome-ignore lint/a11y/noStaticElementInteractions: keyboard users press Esc. */}
+        {/* biome-ignore lint/a11y/useKeyWithClickEvents: keyboard users press Esc. */}
         <div
           class={this.#sheet ? 'veil' : 'veil clear'}
           onPointerDown={press}
@@ -117,7 +117,7 @@ export class PersonCard extends Component<Props> {
     );
   }
 
-  /** Here now, or when the person was last here. */
+  /** Returns whether the user is online, or when that was last the case. */
   #state(own: boolean) {
     const { strings } = this.props.context;
     if (own) return strings.text('people.you');
@@ -165,7 +165,7 @@ export class PersonCard extends Component<Props> {
     );
   }
 
-  /** The user's own choice, where the site shows when people were here. */
+  /** Returns the item that hides the user's own times. The server sends `hidden` only if the site shows times. */
   #hiding(): MenuItem[] {
     const { context } = this.props;
     const { chat, strings, toast } = context;
@@ -207,7 +207,7 @@ export class PersonCard extends Component<Props> {
     );
   }
 
-  /** The button goes, and the card has the keys. */
+  /** The retry button disappears, so the card takes the focus. */
   readonly #again = () => {
     this.#card.current?.focus();
     this.#load();
@@ -229,7 +229,7 @@ export class PersonCard extends Component<Props> {
     event.stopPropagation();
   };
 
-  /** Beside what was pressed, where there is more room; never beyond the element's edges. */
+  /** Places the card beside the element, on the side where it fits, within the chat. */
   #place(): void {
     const card = this.#card.current;
     if (card === null || this.#sheet) return;

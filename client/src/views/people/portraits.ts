@@ -4,29 +4,29 @@ import { ERASED } from '../../store/user-ids.ts';
 import type { Context } from '../context.ts';
 import { siteAddress } from './site-address.ts';
 
-/** Where there is no picture, none is asked for again for so long. */
+/** Delay before a missing picture is requested again. */
 const AGAIN_MS = 60 * 60_000;
-/** While the network is away, that says nothing of the picture. */
+/** Shorter, because without a connection the picture may exist. */
 const SOON_MS = 60_000;
-/** How many of them are remembered beyond this page. */
+/** Maximum number of failures that the browser stores. */
 const MOST = 200;
 const FAILED = 'portraits';
 
-/** Until when a picture is not asked for, by addresses. */
+/** Unix time in ms before which a picture is not requested, by URL. */
 type Failed = Readonly<Record<string, number>>;
 
-/** Where they hang. */
+/** What `Portraits` needs from the context. */
 interface Wall extends Pick<Context, 'attribute'> {
   readonly chat: Pick<Chat, 'connection' | 'profile' | 'store'>;
 }
 
-/** Pictures of people, as the site has them: over the initials, which stay where there is none. */
+/** Shows the site's pictures of users over their initials. The initials stay if there is no picture. */
 export class Portraits {
   readonly #context: Wall;
   readonly #root: ShadowRoot;
   #template: string | undefined;
   readonly #addresses = new Map<string, string | undefined>();
-  /** Known here even where the browser's storage is full, was emptied, or forgets some of very many. */
+  /** Failures on this page, in case the browser's storage is full, was emptied, or dropped some. */
   #failed: Failed = {};
 
   constructor(context: Wall, root: ShadowRoot) {
@@ -34,7 +34,7 @@ export class Portraits {
     this.#root = root;
   }
 
-  /** After each drawing: they hang in what was drawn. */
+  /** Call after each render. Adds the pictures to the rendered avatars. */
   hang(): void {
     const { chat, attribute } = this.#context;
     const template = attribute('avatar-url') ?? chat.profile.avatar;
@@ -52,7 +52,7 @@ export class Portraits {
   }
 
   #address(id: string | undefined): string | undefined {
-    // An erased user has the id of nobody.
+    // All erased users share this ID.
     if (id === undefined || id === ERASED || this.#template === undefined) return undefined;
     if (!this.#addresses.has(id)) this.#addresses.set(id, siteAddress(this.#template, id));
     return this.#addresses.get(id);
@@ -75,9 +75,9 @@ export class Portraits {
     return this.#context.chat.store?.get(FAILED, map(number)) ?? {};
   }
 
-  /** For all pages of the site that this user opens in this browser. */
+  /** Stores the failure for all pages of the site in this browser. */
   #fail(address: string): void {
-    // Others of it may be out of sight, and not asked for yet.
+    // Other avatars with this URL may be out of view, so their requests have not started.
     for (const picture of this.#root.querySelectorAll<HTMLImageElement>('.avatar img'))
       if (picture.src === address) picture.remove();
     const now = Date.now();

@@ -1,9 +1,9 @@
-/** An address of the site that is about a person, from a template of it; undefined for one that is not to be trusted. */
+/** Fills a URL template of the site with a user ID. Returns undefined if the result is not trusted. */
 export function siteAddress(template: string, id: string): string | undefined {
-  // In a path these are no names, encoded or not.
+  // In a path these are relative segments, even if encoded.
   if (/^\.\.?$/.test(id)) return undefined;
   const url = URL.parse(template.replaceAll('{id}', encodeURIComponent(id.toWellFormed())), document.baseURI);
-  // On the host of the page, whose site and chat may have two ports, or by TLS. Never a script.
+  // Allows HTTPS, or HTTP on the page's host, because site and chat may use different ports. Never a script URL.
   const own =
     [url?.protocol, location.protocol].every((one) => one === 'http:') && url?.hostname === location.hostname;
   return own || url?.protocol === 'https:' ? url.href : undefined;

@@ -8,7 +8,7 @@ interface Props {
   readonly summary: RoomSummary;
 }
 
-/** Under the name of a direct room: whether the other one is here, or was last. Empty if that is not to be known. */
+/** The peer's presence or last-seen time, under the name of a direct room. Empty if unknown. */
 export class Whereabouts extends Component<Props> {
   #lastHere: number | undefined;
   #gone = false;
@@ -39,7 +39,7 @@ export class Whereabouts extends Component<Props> {
         this.#lastHere = lastHere;
         if (!this.#gone) this.forceUpdate();
       },
-      // The card of the person says so, and can ask again.
+      // The card of the user shows the error and offers a retry.
       () => {},
     );
   }

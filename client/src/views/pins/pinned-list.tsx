@@ -9,11 +9,11 @@ import { pinnedWords, setPinned } from './pinning.ts';
 interface Props {
   readonly context: Context;
   readonly room: Room;
-  /** The message is shown in the timeline. */
+  /** Shows the message in the timeline. */
   go(pin: Pin): void;
 }
 
-/** All pinned messages of a room, the last one pinned first. */
+/** All pinned messages of a room, the latest pin first. */
 export function PinnedList({ context, room, go }: Props) {
   const { strings } = context;
   if (room.pins.length === 0)

@@ -10,14 +10,14 @@ import { PinnedList } from './pinned-list.tsx';
 import { pinnedWords } from './pinning.ts';
 import { hiddenPin, pinsPlace } from './pins-place.tsx';
 
-/** The marks at the start of the bar. */
+/** Maximum number of marks at the start of the bar. */
 const MARKS = 4;
 
-/** The pinned messages of the rooms that are joined, and the bar above the timeline that leads to them. */
+/** The pinned messages of the joined rooms, and the bar above the timeline that shows them. */
 export class PinnedMessages implements Follower {
   readonly #context: Context;
   readonly #speaker: Speaker;
-  /** The pinned message that the bar of a room shows; absent: the newest one. */
+  /** The pinned message that the bar of a room shows; absent for the newest one. */
   readonly #shown = new WeakMap<Room, number>();
   /** The room whose list is open. */
   #open: Room | undefined;
@@ -49,7 +49,7 @@ export class PinnedMessages implements Follower {
     if (isNew) this.#shown.delete(room);
     if (isNew && pin.by.id !== this.#context.chat.me?.id && room === this.#context.chat.current)
       this.#speaker.say(this.#context.strings.text('say.pinned', { name: pin.by.name }));
-    // Something was missed.
+    // An event was missed.
     if (room.pins.length !== count) this.joined(room);
   }
 
@@ -61,7 +61,7 @@ export class PinnedMessages implements Follower {
     room?.pin(message.seq, { ...preview(message), by, at, after });
   }
 
-  /** Stands above the timeline. */
+  /** The bar above the timeline. */
   bar(room: Room) {
     const { pins } = room;
     const [newest] = pins;
@@ -96,7 +96,7 @@ export class PinnedMessages implements Follower {
               </span>
             )}
             <Icon name="pin" />
-            {/* Words around what is seen say what a press does. */}
+            {/* Hidden words around the visible text say what a click does. */}
             {strings
               .text('pin.go')
               .split(/(\{name\}|\{text\})/)
@@ -195,11 +195,11 @@ interface DialogProps {
   readonly room: Room;
   go(pin: Pin): void;
   close(): void;
-  /** It is not drawn any more: another room may be shown. */
+  /** Called when the list is removed, for example because another room is shown. */
   gone(): void;
 }
 
-/** The list below the bar; whatever is pressed beside it closes it. */
+/** The list below the bar. A click outside closes it. */
 class PinnedDialog extends Component<DialogProps> {
   readonly #close = createRef<HTMLButtonElement>();
 
@@ -208,7 +208,7 @@ class PinnedDialog extends Component<DialogProps> {
   }
 
   override componentDidUpdate(): void {
-    // The last one was unpinned.
+    // The bar offers the list only for two or more pinned messages.
     if (this.props.room.pins.length < 2) this.props.close();
   }
 
@@ -220,8 +220,8 @@ class PinnedDialog extends Component<DialogProps> {
     const { strings } = context;
     return (
       <>
-        {/* biome-ignore lint/a11y/noStaticElementInteractions: the keyboard has Esc for it. */}
-        {/* biome-ignore lint/a11y/useKeyWithClickEvents: the keyboard has Esc for it. */}
+        {/* biome-ignore lint/a11y/noStaticElementInteractions: keyboard users press Esc. */}
+        {/* biome-ignore lint/a11y/useKeyWithClickEvents: keyboard users press Esc. */}
         <div class="veil clear" onClick={close} />
         <div class="pinlist" role="dialog" aria-label={strings.text('pin.label')}>
           <h3>

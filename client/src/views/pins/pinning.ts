@@ -5,15 +5,15 @@ import { lastWords } from '../../text/words.ts';
 import type { Context } from '../context.ts';
 import { refusal } from '../refusal.ts';
 
-/** The most pinned messages of a room (docs/protocol.md). */
+/** Maximum number of pinned messages in a room (docs/protocol.md). */
 const MOST = 50;
 
-/** The words of a pinned message, in one line. */
+/** The text of a pinned message, in one line. */
 export function pinnedWords(pin: Pin, { strings, instead }: Context): string {
   return instead(pin) ?? (pin.deletedAt === undefined ? lastWords(pin, strings) : strings.text('pin.gone'));
 }
 
-/** Pins a message, or unpins it: what is shown changes at once, and changes back if that is refused. */
+/** Pins or unpins a message. The change is shown immediately, and reverted if the request fails. */
 export function setPinned(room: Room, message: Message | Pin, pinned: boolean, context: Context): void {
   const { chat, strings, toast } = context;
   if (chat.me === undefined) return;

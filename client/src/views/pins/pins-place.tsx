@@ -8,5 +8,5 @@ export function pinsPlace({ chat }: Context, room: Room) {
   return isAwaited && chat.store?.get(hiddenPin(room), number) === undefined && <section class="pins" />;
 }
 
-/** The key of the time at which the hidden message was pinned. */
+/** Storage key for the pin time of the hidden message. */
 export const hiddenPin = ({ id }: Room) => `pin/${id}`;

@@ -6,12 +6,12 @@ import { Row, Section, save } from '../controls/rows.tsx';
 import { Avatar } from '../people/avatar.tsx';
 import { Loading } from './loading.tsx';
 
-/** The people whom the user has blocked. */
+/** The list of blocked users. */
 export class Blocked extends Component<{ readonly context: Context }> {
-  /** Unblocked, and not known to be saved. */
+  /** IDs of unblocked users until the server confirms. */
   readonly #unblocked = new Set<string>();
   readonly #list = new Loading(this.props.context, () => this.props.context.chat.request('user:blocked', {}));
-  /** The names of people who are blocked elsewhere come with the list alone. */
+  /** The event has no name for a user who was blocked on another device, so the list is loaded again. */
   readonly #follower: Follower = { ready: this.#list.load, blocked: this.#list.load };
 
   override componentDidMount(): void {
@@ -70,7 +70,7 @@ export class Blocked extends Component<{ readonly context: Context }> {
     save(context, show, async () => {
       await context.blocking()?.set(user, false);
       this.#list.value = { users: this.#list.value?.users.filter(({ id }) => id !== user.id) ?? [] };
-      // Somebody may be blocked again meanwhile.
+      // The user may be blocked again later.
       show(false);
     });
   }

@@ -1,9 +1,9 @@
 import type { Context } from '../context.ts';
 import { Bones } from '../controls/bones.tsx';
 
-/** Something that the server is asked for while it is shown: its place, and what stands there before it has come. */
+/** Data that is requested while its view is open, and the placeholder until it has loaded. */
 export class Loading<T> {
-  /** Undefined until it has come. */
+  /** Undefined until loaded. */
   value: T | undefined;
   readonly #context: Context;
   readonly #ask: () => Promise<T>;
@@ -15,7 +15,7 @@ export class Loading<T> {
     this.#ask = ask;
   }
 
-  /** Asks, or asks again: what is known stays until the answer has come. */
+  /** Loads the data, or loads it again. The current value stays until the response. */
   readonly load = () => {
     const { changed } = this.#context;
     const asked = ++this.#asked;
@@ -34,7 +34,7 @@ export class Loading<T> {
     );
   };
 
-  /** In its place. */
+  /** Renders the placeholder or the error. */
   draw() {
     const { strings } = this.#context;
     if (this.#failed)

@@ -7,7 +7,7 @@ import { Icon } from '../controls/icon.tsx';
 import { Choice, Row, Section, Switch } from '../controls/rows.tsx';
 import { TimeField } from './time-field.tsx';
 
-/** How the user is notified while away. */
+/** The user's notification settings. */
 export type Notices = Answers['notify:get'];
 
 export interface NoticesProps {
@@ -16,9 +16,9 @@ export interface NoticesProps {
   set(change: RequestOf<'notify:set'>): void;
 }
 
-/** Of mails, in minutes. */
+/** Offered delays of mails, in minutes. */
 const DELAYS = [5, 15, 60] as const;
-/** Where the user switches mails on. */
+/** The delay in minutes when the user turns mails on. */
 export const USUAL_DELAY = 15;
 const USUAL_HOURS = { from: '22:00', to: '07:00' };
 
@@ -55,7 +55,7 @@ export function Mail({ context: { strings }, notices, set }: NoticesProps) {
   );
 }
 
-/** Where the mails go, or why there are none. */
+/** Returns where the mails go, or why the user does not get any. */
 function mailHint({ mail, mailTo, mailStoppedAt }: Notices, strings: Strings): string | undefined {
   if (mailTo === null) return strings.text('prefs.mailNone');
   if (mail === 'off' && mailStoppedAt !== undefined)
@@ -63,7 +63,7 @@ function mailHint({ mail, mailTo, mailStoppedAt }: Notices, strings: Strings): s
   return mailTo === undefined ? undefined : strings.text('prefs.mailTo', { address: mailTo });
 }
 
-/** The operator may have set another delay than those that are offered. */
+/** The operator may have set a delay that is not offered. */
 function delays(chosen: Notices['mail'], strings: Strings): [string, string][] {
   const minutes = new Set<number>([...DELAYS, ...(typeof chosen === 'number' ? [chosen] : [])]);
   const words = (n: number) => {
@@ -115,7 +115,7 @@ export function QuietHours({ context: { strings }, notices: { quiet }, set }: No
   );
 }
 
-/** The name that stands for a zone: `America/Argentina/Buenos_Aires` is “Buenos Aires”. */
+/** Returns the city of a time zone: `America/Argentina/Buenos_Aires` becomes “Buenos Aires”. */
 const city = (zone: string) => zone.slice(zone.lastIndexOf('/') + 1).replaceAll('_', ' ');
 
 /** The choice of the content of notifications, with a sample. */
@@ -130,7 +130,7 @@ export function Shown({ context: { chat, strings }, notices: { text: chosen }, s
   return (
     <Section picture="eye" title={label}>
       <div class="box">
-        {/* biome-ignore lint/a11y/useSemanticElements: a fieldset has other looks. */}
+        {/* biome-ignore lint/a11y/useSemanticElements: a fieldset looks different. */}
         <div class="seg" role="group" aria-label={label}>
           {(['text', 'name', 'nothing'] as const).map((text) => (
             <button type="button" key={text} aria-pressed={chosen === text} onClick={() => set({ text })}>

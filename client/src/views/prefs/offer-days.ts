@@ -1,6 +1,6 @@
 import { type Form, flag, list, object, optional, text } from '../../chat/form.ts';
 
-/** In the storage of this browser: the days on which the offer was shown, and that it is never shown again. */
+/** Stored in the browser: the days on which the offer was shown, and whether it must not be shown again. */
 export interface OfferDays {
   readonly days: readonly string[];
   readonly over?: boolean;
@@ -10,7 +10,7 @@ export const offerDays: Form<OfferDays> = object<OfferDays>({ days: list(text), 
 
 const DAYS = 3;
 
-/** The value to keep when it is shown on that day; undefined: it is not shown any more. */
+/** Returns the value to store when the offer is shown on that day; undefined if it must not be shown. */
 export function shownOn(day: string, { days, over }: OfferDays = { days: [] }): OfferDays | undefined {
   if (over === true) return undefined;
   if (days.includes(day)) return { days };

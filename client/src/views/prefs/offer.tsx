@@ -4,9 +4,9 @@ import { Icon } from '../controls/icon.tsx';
 import { type Notices, USUAL_DELAY } from './notices.tsx';
 
 /**
- * The offer of notifications; undefined where the user has them, or there is nothing to offer.
+ * Returns the function that renders the offer of notifications; undefined if the user has them, or none can be offered.
  *
- * @param end - it has been answered
+ * @param end - called when the user accepts or dismisses the offer
  */
 export function offer(context: Context, notices: Notices, end: () => void) {
   const { chat } = context;
@@ -15,7 +15,7 @@ export function offer(context: Context, notices: Notices, end: () => void) {
   const canMail = chat.can.mail && mailTo !== null;
   if ((canMail && mail !== 'off') || here?.state === 'on') return undefined;
   const push = here?.state === 'off' || here?.state === 'home' ? here : undefined;
-  // Somebody who has stopped the mails does not want them.
+  // A user who unsubscribed from the mails does not want them.
   const mails = canMail && mailStoppedAt === undefined;
   if (push === undefined && !mails) return undefined;
   return () => <Offer context={context} push={push} mails={mails} end={end} />;
@@ -32,7 +32,7 @@ function Offer({ context, push, mails, end }: Props) {
   const { strings } = context;
   const mail = mails ? () => sendMails(context) : undefined;
   return (
-    // biome-ignore lint/a11y/useSemanticElements: a fieldset has other looks.
+    // biome-ignore lint/a11y/useSemanticElements: a fieldset looks different.
     <div class="offer" role="group" aria-label={strings.text('notify.title')} key="offer">
       <span class="disc" aria-hidden="true">
         <Icon name="bell" />
@@ -81,7 +81,7 @@ function sendMails(context: Context): void {
   );
 }
 
-/** Where this device does not allow it, the user learns what to do. */
+/** If this device does not allow push, a dialog explains what to do. */
 async function turnOn(push: BrowserPush, context: Context, mail: (() => void) | undefined): Promise<void> {
   const { strings, toast, dialog, showSettings } = context;
   if (push.state === 'home') return dialog({ kind: 'pushHelp', why: 'home', mail });

@@ -11,18 +11,18 @@ type Code = typeof import('./prefs.tsx');
 const KEY = 'offer';
 
 /**
- * Under a message that was sent: the offer of notifications, to users who have neither mails nor push. It is over
- * when it is answered, and after three days on which it was shown.
+ * The offer of notifications under a sent message, for users who have neither mails nor push. It ends when the user
+ * responds, or after three days on which it was shown.
  */
 export class Offering implements Follower {
   readonly #context: Context;
   readonly #load: (task: (code: Code) => void) => void;
-  /** This page has asked whether there is something to offer. */
+  /** Whether this page has checked if there is something to offer. */
   #asked = false;
-  /** It stands under that message. */
+  /** The message that the offer appears under. */
   #under: (MessagePlace & { draw(): ComponentChildren }) | undefined;
 
-  /** @param load - its code comes when there is something to offer */
+  /** @param load - loads the code when there is something to offer */
   constructor(context: Context, load: (task: (code: Code) => void) => void) {
     this.#context = context;
     this.#load = load;
@@ -51,12 +51,12 @@ export class Offering implements Follower {
     );
   }
 
-  /** The session is over. */
+  /** Removes the offer when the session ends. */
   silent(): void {
     if (this.#context.chat.me === undefined) this.#under = undefined;
   }
 
-  /** Behind those messages. */
+  /** Renders the offer if it belongs under one of these messages. */
   draw(entries: readonly Entry[]): ComponentChildren {
     const under = this.#under;
     const isThere = ({ message }: Entry) => message?.seq === under?.seq && message?.room === under?.room;

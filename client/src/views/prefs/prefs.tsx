@@ -21,9 +21,9 @@ interface Props {
   close(): void;
 }
 
-/** The user's own settings, in place of the room. Each change is saved at once. */
+/** The user's own settings, shown instead of the room. Each change is saved immediately. */
 export class Prefs extends Component<Props> {
-  /** Chosen, and not known to be saved. */
+  /** Changes that the server has not confirmed. */
   #chosen: Partial<Notices> = {};
   readonly #notices = new Loading(this.props.context, () =>
     this.props.context.chat.request('notify:get', {}),
@@ -65,7 +65,7 @@ export class Prefs extends Component<Props> {
     );
   }
 
-  /** The site notifies people who are away. */
+  /** Whether the site notifies offline users. */
   get #offered(): boolean {
     const { can } = this.props.context.chat;
     return can.mail || can.push;

@@ -13,11 +13,11 @@ interface Props extends NoticesProps {
   readonly here: BrowserPush;
 }
 
-/** The devices of the user that are notified while no page is open: this one, and others. */
+/** The user's devices that are notified while no page is open: this one and others. */
 export class PushDevices extends Component<Props> {
-  /** Removed, and not known to be saved. */
+  /** IDs of removed devices, which are hidden before the server confirms. */
   readonly #removed = new Set<string>();
-  /** Wanted of this device, and not known to be saved. */
+  /** The requested state of this device until it is saved. */
   #wanted: boolean | undefined;
   readonly #list = new Loading(this.props.context, () => this.props.context.chat.request('device:list', {}));
 
@@ -88,10 +88,10 @@ export class PushDevices extends Component<Props> {
     context.changed();
     try {
       await (on ? here.turnOn() : here.turnOff());
-      // Pushes to all devices may have been switched off elsewhere.
+      // Pushes to all devices may have been turned off on another device.
       if (on && !notices.push) set({ push: true });
     } catch {
-      // Browsers ask, and the answer may be no: the state says so.
+      // The user may have declined in the browser's prompt. The state shows that.
       if (here.state !== 'blocked')
         context.toast(context.strings.text(on ? 'offer.failed' : 'prefs.failed'), 'bad', {
           label: 'common.again',

@@ -3,7 +3,7 @@ import type { Context } from '../context.ts';
 import { Dialog } from '../controls/dialog.tsx';
 import { Icon } from '../controls/icon.tsx';
 
-/** The three steps to the only place where an iPhone allows push. */
+/** The three steps to the Home Screen. An iPhone allows push only for sites there. */
 export function HomeScreen({ strings }: { readonly strings: Strings }) {
   return (
     <>
@@ -26,7 +26,7 @@ export function HomeScreen({ strings }: { readonly strings: Strings }) {
   );
 }
 
-/** The browser blocks it: how to allow it. */
+/** Explains how to allow notifications that the browser blocks. */
 export function Blocking({ strings }: { readonly strings: Strings }) {
   return (
     <div class="note-box warn">
@@ -42,7 +42,7 @@ export function Blocking({ strings }: { readonly strings: Strings }) {
 interface Props {
   readonly context: Context;
   readonly why: 'blocked' | 'home';
-  /** Switches mails on instead; absent where there are none. */
+  /** Turns on mails instead; absent if mails are not available. */
   readonly mail?: (() => void) | undefined;
   close(): void;
 }

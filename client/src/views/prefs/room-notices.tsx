@@ -7,18 +7,18 @@ import { Choice, Row, Section, save } from '../controls/rows.tsx';
 import { Avatar } from '../people/avatar.tsx';
 import { NotifyLine } from '../rooms/ask-card.tsx';
 
-/** More are shown by a press. */
+/** Number of rooms shown at first, and added with each click. */
 const PAGE = 50;
 
-/** The messages of each room of which the user wants to be notified. */
+/** Selects for each room which messages notify the user. */
 export class RoomNotices extends Component<{ readonly context: Context }> {
-  /** Chosen, and not known to be saved. */
+  /** Choices that the server has not confirmed. */
   readonly #chosen = new Map<string, Notify>();
   #shown = PAGE;
 
   override render({ context }: { readonly context: Context }) {
     const { chat, strings, changed, push } = context;
-    // Then notifications of this device have a part of their own.
+    // With push, the notifications of this device have their own section.
     const hasPush = chat.can.push && push()?.state !== 'absent';
     const { compare } = new Intl.Collator(strings.locale, { numeric: true });
     const isDirect = ({ summary }: Room) => Number(summary.kind === 'direct');
@@ -89,7 +89,7 @@ export class RoomNotices extends Component<{ readonly context: Context }> {
     };
     save(context, show, async () => {
       await context.chat.notify(room, notify);
-      // From now on it is as the room says.
+      // The room has the new value now.
       show(false);
     });
   }

@@ -9,7 +9,7 @@ interface Props {
 
 const STILL_MS = 1000;
 
-/** A time of day, saved when somebody has stopped typing, or leaves the field: browsers report each digit. */
+/** A time of day. It is saved after a pause in typing or on blur, because browsers report each digit. */
 export class TimeField extends Component<Props> {
   #typed: string | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -26,7 +26,7 @@ export class TimeField extends Component<Props> {
         aria-label={label}
         value={this.#typed ?? value}
         onInput={({ currentTarget }) => {
-          // An incomplete time has no value.
+          // The value of an incomplete time is empty.
           this.#typed = currentTarget.value || undefined;
           clearTimeout(this.#timer);
           this.#timer = setTimeout(this.#save, STILL_MS);

@@ -2,7 +2,7 @@ import type { Thread } from '../../../../server/wire/events.ts';
 import type { Context } from '../context.ts';
 import { Avatar } from '../people/avatar.tsx';
 
-/** Under the first message of a thread: who has replied last, how many replies there are, and how many are new. */
+/** The line under the root of a thread. It shows the latest authors, and the number of replies and of new ones. */
 export function repliesLine(thread: Thread, open: boolean, context: Context, seq: number) {
   const { strings, chat } = context;
   const { replies, authors, new: fresh, lastAt } = thread;

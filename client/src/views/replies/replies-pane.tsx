@@ -10,9 +10,9 @@ import { TimelineView } from '../messages/timeline.tsx';
 import { unsentActions } from '../messages/unsent.ts';
 import { refusal } from '../refusal.ts';
 
-/** The panel of one thread beside the room, or above it where there is no room beside it. */
+/** The panel of one thread, next to the room or over it if there is no space. */
 export class RepliesPane {
-  /** The thread that is shown; undefined for none. */
+  /** The open thread; undefined while the panel is closed. */
   thread: Thread | undefined;
   readonly #context: Context;
   readonly #view: TimelineView;
@@ -63,7 +63,7 @@ export class RepliesPane {
     else this.#context.focus('.talk .bar h2');
   }
 
-  /** Is not drawn any more. */
+  /** Closes the panel without a redraw. */
   clear(): void {
     if (this.thread === undefined) return;
     this.#composer?.keepNow();
@@ -80,7 +80,7 @@ export class RepliesPane {
     this.#context.draw(opener);
   };
 
-  /** Escape was pressed in the panel. */
+  /** Handles Escape in the panel. */
   escape(): void {
     if (this.#composer?.cancel() !== true) this.close();
   }
@@ -91,7 +91,7 @@ export class RepliesPane {
     this.#composer?.keepNow();
   }
 
-  // Drawing: see TimelineView
+  // The steps of a redraw, see `TimelineView`.
 
   hold(): void {
     if (this.thread !== undefined && this.thread.room !== this.#context.chat.current) this.clear();
@@ -182,7 +182,7 @@ export class RepliesPane {
     );
   }
 
-  /** The quotes of the first message are left out: it stands above. */
+  /** Removes the quotes of the root message, because it is shown above. */
   #entries() {
     const { thread } = this;
     const { chat } = this.#context;
@@ -206,7 +206,7 @@ export class RepliesPane {
   async #jump(seq: number): Promise<void> {
     const { thread } = this;
     if (thread !== undefined && (await thread.reach(seq))) return this.#view.jump(seq);
-    // It is in the room alone.
+    // The message is not in the thread.
     this.#context.jump({ room: thread?.room.id ?? '', seq });
   }
 

@@ -1,7 +1,7 @@
 import type { Context } from '../context.ts';
 import { type MenuItem, openMenu } from '../controls/menu.tsx';
 
-/** Begins a room, or a message to somebody. */
+/** Opens the menu that creates a room or a direct room. */
 export function openAddMenu(context: Context, opener: HTMLElement): void {
   const { chat, strings, dialog } = context;
   const { direct } = chat.can;

@@ -2,13 +2,13 @@ import { askLater, mayAsk, notificationState, turnOn } from '../../chat/notifica
 import type { Context } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
 
-/** Above the rooms: asks whether the browser may notify of messages. */
+/** The card above the rooms that asks to turn on browser notifications. */
 export function AskCard({ context }: { context: Context }) {
   const { chat, strings, changed } = context;
-  // Where the site notifies people who are away, there is an offer under the first message that is sent.
+  // If the site notifies offline users, `Offering` makes its offer under a sent message instead.
   if (chat.can.mail || chat.can.push || chat.connection.state.kind !== 'ready' || !mayAsk(chat)) return null;
   return (
-    // biome-ignore lint/a11y/useSemanticElements: a fieldset has other looks.
+    // biome-ignore lint/a11y/useSemanticElements: a fieldset looks different.
     <div class="ask-card" role="group" aria-label={strings.text('notify.title')}>
       <Icon name="bell" />
       <div>
@@ -30,7 +30,7 @@ export function AskCard({ context }: { context: Context }) {
   );
 }
 
-/** In the settings of a room: the same, or that the browser does not permit it. */
+/** The same question in settings, or a note that the browser blocks notifications. */
 export function NotifyLine({ context }: { context: Context }) {
   const { chat, strings } = context;
   const state = notificationState(chat);

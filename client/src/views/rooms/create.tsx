@@ -9,7 +9,7 @@ interface Props {
   close(): void;
 }
 
-/** A new room, with those who are invited to it at once; it is opened then. */
+/** The dialog that creates a room, invites users to it, and opens it. */
 export class CreateRoom extends Component<Props> {
   #chips: readonly Chip[] = [];
   #people: PeopleField | undefined;

@@ -5,13 +5,13 @@ import type { Room } from '../../store/room.ts';
 import type { Context } from '../context.ts';
 import { ReadyCard } from './ready-card.tsx';
 
-/** The card for the owner of a new chat, in place of an empty room. */
+/** The card for the owner of a new chat, shown instead of an empty room. */
 export function firstRun(context: Context): ComponentChildren {
   const { chat, changed } = context;
   if (!isNew(chat)) return undefined;
   const hide = () => chat.settings.set('ready', 'hidden');
   if (!isOwnPage(chat)) {
-    // The site has the chat.
+    // The site already includes the chat.
     hide();
     return undefined;
   }
@@ -26,10 +26,10 @@ export function firstRun(context: Context): ComponentChildren {
   );
 }
 
-/** The page is that of the chat server, not one of the site. */
+/** Whether the page belongs to the chat server and not to the site. */
 const isOwnPage = ({ server }: Chat) => location.origin + location.pathname === server;
 
-/** No message of a person anywhere, and the one who looks has set it up. */
+/** Whether no user has written a message yet, and this user can set up the chat. */
 function isNew(chat: Chat): boolean {
   return (
     chat.roles.includes('admin') &&
@@ -38,7 +38,7 @@ function isNew(chat: Chat): boolean {
   );
 }
 
-/** Where the reader is the only member of a private room, messages of others come from the site, such as its welcome. */
+/** In a private room whose only member is the reader, messages by others come from the site, such as a welcome. */
 function isUnused({ summary: { kind, last, lastSeq, members } }: Room, { me }: Chat): boolean {
   return lastSeq === 0 || (kind === 'private' && members === 1 && last?.user.id !== me?.id);
 }

@@ -2,7 +2,7 @@ import { type Strings, startOfDay } from '../../strings/strings.ts';
 
 const DAY_MS = 86_400_000;
 
-/** When something was, as short as a list needs it: today the time, then the day, then the date. */
+/** Formats a time for a list, as short as possible: today the time, then the day, after a week the date. */
 export function listTime(at: number, strings: Strings, now = Date.now()): string {
   const days = Math.round((startOfDay(now) - startOfDay(at)) / DAY_MS);
   if (days <= 0) return strings.time(at);
@@ -14,7 +14,7 @@ export function listTime(at: number, strings: Strings, now = Date.now()): string
   ).format(at);
 }
 
-/** Making one takes longer than using it a hundred times. */
+/** Creating a formatter takes longer than a hundred uses of it. */
 const known = new Map<string, Intl.DateTimeFormat>();
 
 function formatter(locale: string, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {

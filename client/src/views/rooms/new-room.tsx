@@ -8,18 +8,18 @@ import { Submission } from '../controls/submission.ts';
 import { refusal } from '../refusal.ts';
 import { RoomFields } from './room-fields.tsx';
 
-/** People who are invited to a private room when it is made. */
+/** The users to invite to a new private room. */
 interface Invited {
-  /** Somebody is chosen, or being written. */
+  /** Whether a user is chosen or the field contains text. */
   readonly typed: boolean;
   draw(readOnly: boolean): ComponentChildren;
-  /** Their ids; undefined while what is written is nobody. */
+  /** Returns the IDs; undefined while the text names no user. */
   finish(): readonly string[] | undefined;
 }
 
 interface Props {
   readonly context: ControlContext;
-  /** The kinds of rooms that this user may make. */
+  /** The kinds of rooms that the user may create. */
   readonly can: Pick<Can, 'createPublic' | 'createPrivate'>;
   readonly name: string;
   readonly invited?: Invited;
@@ -28,11 +28,11 @@ interface Props {
   close(): void;
 }
 
-/** Asks for what a new room is, and makes it. */
+/** The dialog that creates a room. */
 export class NewRoom extends Component<Props> {
   /**
-   * The same for each attempt with the same fields: what the server has made is not made twice. With others it would
-   * answer with what it has made already.
+   * Retries with the same fields reuse the `clientId`, so that the server does not create the room twice. Changed
+   * fields need a new one, because the server would return the existing room.
    */
   #attempt: { readonly fields: string; readonly clientId: string } | undefined;
   readonly #fields: RoomFields;
@@ -69,7 +69,7 @@ export class NewRoom extends Component<Props> {
     );
   }
 
-  /** Where only one kind may be made, there is nothing to choose: which one it is is said. */
+  /** If the user may create only one kind of room, names it instead of offering a choice. */
   #who() {
     const { context, can } = this.props;
     const { strings, changed } = context;

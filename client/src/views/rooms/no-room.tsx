@@ -2,7 +2,7 @@ import type { Context } from '../context.ts';
 import { Empty } from '../controls/empty.tsx';
 import { banWords } from '../moderation/restriction-words.ts';
 
-/** No room is open: the user was banned from it, or there is none to show. Where there is none at all, neither one's own nor one to join, what one may do by oneself is offered. */
+/** Shown while no room is open. Explains a ban, or offers to create a room if the user has none and can join none. */
 export function NoRoom({ context }: { context: Context }) {
   const { chat, strings, dialog } = context;
   const { ban } = chat.shown;

@@ -10,14 +10,14 @@ interface Props {
   choose(notify: Notify): void;
 }
 
-/** The messages of a room of which the user wants to be notified. */
+/** Selects which messages in a room notify the user. */
 export function NotifyChoice({ context, chosen, choose }: Props) {
   const { strings } = context;
   const label = strings.text('settings.notify');
   return (
     <>
       <p class="label">{label}</p>
-      {/* biome-ignore lint/a11y/useSemanticElements: a fieldset has other looks. */}
+      {/* biome-ignore lint/a11y/useSemanticElements: a fieldset looks different. */}
       <div class="seg" role="group" aria-label={label}>
         {(['all', 'mentions', 'none'] as const).map((notify) => (
           <button type="button" key={notify} aria-pressed={chosen === notify} onClick={() => choose(notify)}>

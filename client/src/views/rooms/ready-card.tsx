@@ -5,7 +5,7 @@ import { Icon } from '../controls/icon.tsx';
 
 let sheet: CSSStyleSheet | undefined;
 
-/** Its own sheet comes with its code. */
+/** Adds the style sheet of this card, which loads with its code. */
 function dress(element: Element | null): void {
   const root = element?.getRootNode();
   if (!(root instanceof ShadowRoot)) return;
@@ -16,11 +16,11 @@ function dress(element: Element | null): void {
   if (!root.adoptedStyleSheets.includes(sheet)) root.adoptedStyleSheets.push(sheet);
 }
 
-/** For the owner of a new chat: the lines that bring it to his site. */
+/** For the owner of a new chat: the code that adds it to the site. */
 export function ReadyCard({ context, hide }: { context: Context; hide(): void }) {
   const { chat, strings } = context;
   const address = chat.server.replace(/\/$/, '');
-  // People log in on the site, which may have another host than the chat's own page.
+  // Users log in on the site, and the chat's own page may have another host.
   const site = URL.parse(context.attribute('login-url') || '.', location.href)?.origin;
   const lines = [
     `CHAT_ORIGINS=${site}`,
@@ -34,7 +34,7 @@ export function ReadyCard({ context, hide }: { context: Context; hide(): void })
         {strings.text('ready.title')}
       </h3>
       <p>{strings.text('ready.text')}</p>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, and is to be scrolled by keyboard. */}
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, so keyboard users must reach it. */}
       <pre tabIndex={0}>
         <code>{lines}</code>
       </pre>

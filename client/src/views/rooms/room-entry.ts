@@ -3,31 +3,31 @@ import { hashOf, type PageAddress } from '../../text/page-address.ts';
 import type { Context } from '../context.ts';
 import type { Pane } from '../panes.ts';
 
-/** Says in `history.state` what an entry shows, beside what the site keeps there. */
+/** Key in `history.state` for what an entry shows, next to the site's own data. */
 const MARK = 'php-chat';
 
-/** The content of an entry: a pane, and whether something lies above it. */
+/** What an entry shows: a pane, and whether a layer covers it. */
 interface Mark {
   readonly pane: Pane;
   readonly above?: true;
 }
 
 interface RoomEntryContext extends Pick<Context, 'attribute' | 'chat' | 'pane' | 'changed'> {
-  /** Closes what lies above the panes. */
+  /** Closes the layer that covers the panes. */
   uncover(): void;
-  /** The page's address asks for something else now. */
+  /** Opens what the page's address now refers to. */
   visit(asked: PageAddress): void;
 }
 
 /**
- * The entries of the browser's history, on a page that lets the chat have them. Where there is one pane, the room has
- * one of its own: Back leads to the rooms. So has what lies above a pane, such as a dialog: Back closes it.
+ * The chat's entries in the browser's history, on pages that allow them. With one pane, the room has its own entry, so
+ * Back leads to the list. A layer such as a dialog has one too, so Back closes it.
  */
 export class RoomEntry {
   readonly #context: RoomEntryContext;
-  /** The chat has sent the browser back. */
+  /** The chat itself called `history.back()`. */
   #leaving = false;
-  /** Something lies above the panes. */
+  /** Whether a layer covers the panes. */
   #above = false;
 
   constructor(context: RoomEntryContext) {
@@ -39,12 +39,12 @@ export class RoomEntry {
     removeEventListener('popstate', this.#moved);
   }
 
-  /** Somebody went back to the rooms before the chat was there, or from another page. */
+  /** The user returned to the list before the chat started, or from another page. */
   get atRooms(): boolean {
     return this.#used && marked()?.pane === 'rooms';
   }
 
-  /** After each drawing; `pane` is undefined where both are shown. */
+  /** Call after each render. `pane` is undefined if both panes are shown. */
   follow(pane: Pane | undefined, above: boolean): void {
     const { chat } = this.#context;
     this.#above = above;
@@ -61,14 +61,14 @@ export class RoomEntry {
     if (above && !now.above) history.pushState(state({ pane: now.pane, above: true }), '');
   }
 
-  /** The address is that of the room. */
+  /** Sets the address to the open room. */
   #enter(address: string, pane: Pane | undefined): void {
     const { hash, pathname, search } = location;
     if (pane === undefined || marked()?.pane === 'room') {
       if (hash !== address) history.replaceState(history.state, '', address);
       return;
     }
-    // The page may have been opened with the address of a room: the rooms have none.
+    // The page may have been opened with the address of a room. The list has no address.
     history.replaceState(
       state({ pane: 'rooms' }),
       '',
@@ -87,11 +87,11 @@ export class RoomEntry {
     if (!this.#used) return;
     const leaving = this.#leaving;
     this.#leaving = false;
-    // The browser has come late: the user may be in another room by now.
+    // The browser goes back asynchronously, so the user may be in another room by now.
     if (leaving) return changed();
     const mark = marked();
     const asked = takeAddress(chat.server);
-    // Somebody has typed an address, or pressed a link to one.
+    // The user entered an address or clicked a link.
     if (mark === undefined && asked !== undefined) return visit(asked);
     if (this.#above && !mark?.above) uncover();
     else if (asked !== undefined && 'room' in asked && chat.rooms.has(asked.room)) chat.open(asked.room);

@@ -6,8 +6,8 @@ import { Avatar } from '../people/avatar.tsx';
 type Face = Pick<RoomSummary, 'id' | 'name' | 'kind' | 'with' | 'color' | 'emoji'>;
 
 /**
- * The picture of a room: the other user of a direct room, else a tile with the room's emoji and colour. It is
- * decorative, because the name of the room is always beside it.
+ * The picture of a room: the avatar of a direct room's peer, otherwise a tile with the room's emoji and colour. Screen
+ * readers ignore it, because the room's name is always next to it.
  *
  * @param size - a class of `.avatar`
  */

@@ -20,7 +20,7 @@ export class RoomFields {
     this.topic = topic;
   }
 
-  /** Whether they can be sent. */
+  /** Whether the fields are valid. Sets the error of an invalid name. */
   check(): boolean {
     this.name = this.name.trim();
     this.topic = this.topic.trim();

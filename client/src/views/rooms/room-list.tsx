@@ -12,39 +12,38 @@ import { RoomRow } from './room-row.tsx';
 
 interface Props {
   readonly context: Context;
-  /** Under a dialog nothing can be reached. */
+  /** Whether a dialog covers the list. */
   readonly inert: boolean;
-  /** The connection is lost. */
   readonly lost: boolean;
-  /** This is the list that is shown now; undefined: none is. */
+  /** Called with this list when it is mounted, and with undefined when it is unmounted. */
   shown(list: RoomList | undefined): void;
   search(): void;
-  /** The user's settings stand in place of the room. */
+  /** Whether the user's settings replace the room. */
   readonly settings: boolean;
-  /** The list does not stand in place of the room. */
+  /** Whether the room's pane is visible. */
   readonly roomInSight: boolean;
-  /** The part above the list. */
+  /** Shown above the list. */
   readonly above: ComponentChildren;
 }
 
-/** From so many rooms on there is a field to find one. */
+/** With more rooms, the list has a field to find one. */
 const MANY = 20;
-/** More public rooms are fetched so far ahead of where one scrolls. */
+/** More public rooms are fetched within this distance of the end, in CSS pixels. */
 const AHEAD = 400;
 
-/** The left pane: one's own rooms, the newest message first, then public ones, and below who one is. */
+/** The left pane: the user's own rooms with the latest message first, then public rooms, and the user at the bottom. */
 export class RoomList extends Component<Props> {
   readonly #nav = createRef<HTMLElement>();
   readonly #list = createRef<HTMLDivElement>();
   readonly #filter = createRef<HTMLInputElement>();
   readonly #order = new StillOrder<Room>();
   readonly #names = new Map<string, { name: string; plain: string }>();
-  /** The room that was open when the list was last drawn, and whether it stood among one's own. */
+  /** The open room at the last render, and whether it was among the user's own rooms. */
   #open: { readonly room: Room | undefined; readonly own: boolean } | undefined;
   #query = '';
-  /** The last pointer on the list was a finger. */
+  /** Whether the last pointer on the list was a finger. */
   #finger = false;
-  /** It is on the list now. */
+  /** Whether a finger is on the list now. */
   #touched = false;
 
   override componentDidMount(): void {
@@ -61,12 +60,12 @@ export class RoomList extends Component<Props> {
     this.props.shown(undefined);
   }
 
-  /** The user's own rooms as they stand on the screen. */
+  /** The user's own rooms in their order on the screen. */
   get order(): readonly Room[] {
     return this.#order.drawn;
   }
 
-  /** To the field, or to the list where there is none. */
+  /** Focuses the search field, or the list if there is no field. */
   find(): void {
     if (this.#filter.current !== null) this.#filter.current.select();
     this.#filter.current?.focus();
@@ -84,11 +83,10 @@ export class RoomList extends Component<Props> {
     const { can, me } = chat;
     const label = strings.text('rooms.list');
     const wanted = withoutAccents(this.#query.trim());
-    // Opening it joins it, unless it is only looked at.
+    // Opening a room joins it, except for a preview.
     const joining = chat.current?.preview ? undefined : chat.current;
     const matches = (room: Room) => wanted === '' || this.#plain(room).includes(wanted);
-    // Rows that do not match are hidden, not removed: to make hundreds of rows again takes longer than a
-    // frame.
+    // Rows that do not match are hidden and not removed, because creating hundreds of rows takes longer than a frame.
     const own = this.#order
       .draw(chat.list.own(joining), this.#held)
       .map((room) => ({ room, hidden: !matches(room) }));
@@ -102,7 +100,7 @@ export class RoomList extends Component<Props> {
               <span>{strings.text('rooms.heading')}</span>
             </slot>
           </h2>
-          {/* With the one that follows: it would move when that appears. */}
+          {/* Appears together with the next button, which would move it otherwise. */}
           {me !== undefined && (
             <button type="button" class="icon" aria-label={strings.text('search.open')} onClick={search}>
               <Icon name="search" />
@@ -123,7 +121,7 @@ export class RoomList extends Component<Props> {
         </div>
         {above}
         {chat.rooms.size > MANY && this.#field()}
-        {/* Another one when the rooms are known: the field above would move the empty one. */}
+        {/* A new element once the rooms are known, because the field above would move the empty list. */}
         <RovingList
           key={me === undefined ? 'empty' : 'rooms'}
           items="li:not([hidden]) > .room"
@@ -179,7 +177,7 @@ export class RoomList extends Component<Props> {
         typed={(query) => this.#look(query)}
         pressed={this.#key}
       >
-        {/* biome-ignore lint/a11y/noAriaHiddenOnFocusable: a kbd takes no focus. */}
+        {/* biome-ignore lint/a11y/noAriaHiddenOnFocusable: a kbd is not focusable. */}
         {!touch() && <kbd aria-hidden="true">{/Mac|iP/.test(navigator.platform) ? '⌘K' : 'Ctrl K'}</kbd>}
       </FilterField>
     );
@@ -215,7 +213,7 @@ export class RoomList extends Component<Props> {
     const wanted = this.#query.trim();
     if (wanted === '')
       return (
-        // Where there is room beside the list, it is said there.
+        // If there is space for a room next to the list, the room's pane shows this text.
         <div class="narrow" key="none">
           {context.noRoom()}
         </div>
@@ -232,7 +230,7 @@ export class RoomList extends Component<Props> {
     );
   }
 
-  /** At once: the next letter must not be added to what was there. */
+  /** Redraws now, so that the next key does not add to the old text. */
   #clear(): void {
     this.#look('');
     this.props.context.draw();
@@ -250,7 +248,7 @@ export class RoomList extends Component<Props> {
     if (event.key === 'Escape' && this.#query !== '') this.#clear();
     else if (event.key === 'ArrowDown') this.focus();
     else if (event.key === 'Enter') {
-      // The drawn list may be a letter behind the field.
+      // The rendered list may be a letter behind the field.
       this.props.context.draw();
       const first = this.#list.current?.querySelector<HTMLElement>('li:not([hidden]) > .room')?.dataset.key;
       if (first === undefined) return;
@@ -272,13 +270,13 @@ export class RoomList extends Component<Props> {
   }
 
   /**
-   * While one points at the list or moves in it, nothing in it changes places. The browser is asked whether it
-   * does: an element that is removed or drawn again under a pointer need not report that it leaves.
+   * While the pointer is over the list or the focus is in it, the rows keep their order. Asks the browser, because an
+   * element that is removed or redrawn under the pointer may not fire `pointerleave`.
    */
   get #held(): boolean {
     const list = this.#list.current;
     if (list === null) return false;
-    // Where a finger was, the browser goes on to say that something points.
+    // After a touch, browsers still match `:hover`.
     return list.matches(':focus-within') || (this.#finger ? this.#touched : list.matches(':hover'));
   }
 
@@ -288,7 +286,7 @@ export class RoomList extends Component<Props> {
     this.props.context.changed();
   };
 
-  /** A public room that is opened far below goes up to one's own, out of sight. */
+  /** Scrolls to the open room. A public room far below moves up to the user's own rooms, out of view. */
   #showOpen(): void {
     const { current } = this.props.context.chat;
     const own = current?.preview !== true;
@@ -297,7 +295,7 @@ export class RoomList extends Component<Props> {
     const list = this.#list.current;
     const row = list?.querySelector('[aria-current]');
     if (list === null || !row) return;
-    // Not scrollIntoView, which scrolls the page around the chat as well.
+    // `scrollIntoView` would also scroll the page around the chat.
     const [frame, place] = [list.getBoundingClientRect(), row.getBoundingClientRect()];
     if (place.top < frame.top) list.scrollTop += place.top - frame.top;
     else if (place.bottom > frame.bottom) list.scrollTop += place.bottom - frame.bottom;
@@ -311,9 +309,9 @@ export class RoomList extends Component<Props> {
   };
 }
 
-/** Keeps a list as it was drawn last while somebody points at it or has the focus in it: what is new comes last. */
+/** Keeps the order of the last render while the pointer or the focus is in the list. New items come last. */
 class StillOrder<T extends { readonly id: string }> {
-  /** As it stands on the screen. */
+  /** The items in their order on the screen. */
   drawn: readonly T[] = [];
 
   draw(items: readonly T[], still: boolean): readonly T[] {
@@ -355,7 +353,7 @@ function Me({ context, lost, settings }: Pick<Props, 'context' | 'lost' | 'setti
   const { me, connection } = chat;
   const ready = connection.state.kind === 'ready';
   const words = strings.text(lost ? 'conn.lost' : ready ? 'conn.connected' : 'conn.connecting');
-  // As high before one is known as after.
+  // The height is the same before the user is known.
   return (
     <div class="me">
       {me === undefined ? (

@@ -14,7 +14,7 @@ function roomItems(room: Room, context: Context): MenuItem[] {
   const direct = kind === 'direct';
   const profile = other === undefined || other.id === ERASED ? undefined : profileUrl(other, context);
   const quiet = notify === 'none';
-  // The usual choice for such a room.
+  // The default for this kind of room.
   const loud = kind === 'public' ? 'mentions' : 'all';
   const items: (MenuItem | false)[] = [
     search !== undefined && { picture: 'search', label: strings.text('search.inRoom'), run: search },

@@ -7,12 +7,12 @@ import { rejectedWords } from '../messages/unsent.ts';
 import { banWords } from '../moderation/restriction-words.ts';
 import type { Speaker } from '../speaker.tsx';
 
-/** The private rooms that this user has seen in this browser: what is not among them is new. */
+/** Key of the private rooms that the user has seen in this browser. Other private rooms are new. */
 const SEEN = 'seen';
 
 /**
- * Says what others do with the rooms of the user. A room that the user was taken into stays marked until it is opened, over
- * visits and in all tabs: it has nothing unread, since whoever becomes a member begins with the next message.
+ * Reports what others do with the user's rooms. A room that another user added this user to stays marked until opened,
+ * across visits and tabs. It has no unread messages, because a new member starts with the next message.
  */
 export class RoomNews implements Follower {
   readonly #context: Context;
@@ -24,11 +24,11 @@ export class RoomNews implements Follower {
     this.listed();
   }
 
-  /** Marks the rooms that others added the user to while the user was away. */
+  /** Marks the rooms that the user was added to while offline. */
   listed(): void {
     const { chat } = this.#context;
     const seen = chat.store?.get(SEEN, list(text));
-    // At a first visit all is new, and so nothing is.
+    // On the first visit no room counts as new, because all are.
     if (seen !== undefined && chat.list.whole)
       for (const room of this.#rooms) room.fresh ||= room !== chat.current && !seen.includes(room.id);
     this.#keep();
@@ -36,7 +36,7 @@ export class RoomNews implements Follower {
 
   added(room: Room): void {
     const { me, current } = this.#context.chat;
-    // A direct one comes with what was said in it.
+    // A new direct room may already contain messages.
     if (room.unread > 0 && room.summary.last?.user.id !== me?.id) this.#speaker.elsewhere(room);
     if (!mayBeNews(room)) return;
     room.fresh = room !== current;
@@ -50,7 +50,7 @@ export class RoomNews implements Follower {
     this.#keep();
   }
 
-  /** The user has said something there, or forwarded it, without a look at the room. */
+  /** The user wrote or forwarded a message to the room without opening it. */
   message({ room: id, user }: Message): void {
     const { rooms, me } = this.#context.chat;
     const room = rooms.get(id);
@@ -66,7 +66,7 @@ export class RoomNews implements Follower {
       this.#tell(reason === 'deleted' ? 'rooms.deleted' : 'rooms.removed', room, 'bad');
   }
 
-  /** In place of the room that was shown, a card says it. */
+  /** For the open room, a card in its place shows the ban. */
   #banned(room: Room, removal: RoomRemoval): void {
     const { chat, strings, toast } = this.#context;
     if (room === chat.current) return;
@@ -82,7 +82,7 @@ export class RoomNews implements Follower {
     this.#speaker.say(this.#context.strings.text('msg.sent'));
   }
 
-  /** The message itself says it where it is shown. */
+  /** If the message is visible, it shows the reason itself. */
   rejected({ room, seq, rejected }: Held): void {
     const { chat, strings, toast } = this.#context;
     const words = rejectedWords(rejected?.reason, strings);
@@ -107,7 +107,7 @@ export class RoomNews implements Follower {
     return [...this.#context.chat.rooms.values()].filter(mayBeNews);
   }
 
-  /** Only when all are listed: rooms that are not known yet would be new again. */
+  /** Only if all rooms are listed. Rooms that are not would become new again. */
   #keep(): void {
     const { store, list } = this.#context.chat;
     if (list.whole)
@@ -123,6 +123,6 @@ export class RoomNews implements Follower {
   }
 }
 
-/** Not what he has made himself. A public room he joins by himself, and a direct one comes with a message. */
+/** Excludes rooms that the user owns. Public rooms are joined by choice, and a direct room comes with a message. */
 const mayBeNews = ({ summary: { kind, member, role } }: Room) =>
   kind === 'private' && member && role !== 'owner';

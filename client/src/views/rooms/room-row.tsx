@@ -12,21 +12,21 @@ import { RoomFace } from './room-face.tsx';
 interface Props {
   readonly context: Context;
   readonly room: Room;
-  /** At the time of drawing: it changes with each message, as the room itself does not. */
+  /** The summary at the time of rendering. Each message replaces it, while the room stays the same object. */
   readonly summary: RoomSummary;
   readonly texts: Texts;
   readonly unread: number;
   readonly fresh: boolean;
   readonly current: boolean;
-  /** It is not what is looked for. */
+  /** Whether the room does not match the search. */
   readonly hidden: boolean;
-  /** The text that the reader has begun, in a room that is not in sight. */
+  /** The user's draft, if the room is not visible. */
   readonly draft: string | undefined;
-  /** The text shown instead of the last message of a blocked user. */
+  /** Replaces the last message if its author is blocked. */
   readonly instead: string | undefined;
 }
 
-/** One of one's rooms, in two lines: its name and when something was said last, and what. */
+/** One of the user's rooms. The first line has the name and the time of the last message, the second its text. */
 export class RoomRow extends Component<Props> {
   #day = 0;
 
@@ -41,7 +41,7 @@ export class RoomRow extends Component<Props> {
       fresh !== next.fresh ||
       current !== next.current ||
       texts !== next.texts ||
-      // "Yesterday" is another day tomorrow.
+      // "Yesterday" is wrong after midnight.
       this.#day !== startOfDay(Date.now())
     );
   }
@@ -102,7 +102,7 @@ export class RoomRow extends Component<Props> {
     );
   }
 
-  /** The meaning of pictures and colours, in words. */
+  /** Describes the icons and colours in words. */
   #about(): string {
     const { context, room, summary, unread, fresh } = this.props;
     const { strings } = context;
@@ -118,7 +118,7 @@ export class RoomRow extends Component<Props> {
     return words.map((word) => (word === false ? '' : `, ${word}`)).join('');
   }
 
-  /** "Bob: …"; of the other one of a direct room the words alone. */
+  /** Returns the last message with its author, such as "Bob: …". For the peer of a direct room, only the text. */
   #last() {
     const { context, summary, instead, draft } = this.props;
     const { chat, strings } = context;
@@ -137,7 +137,7 @@ export class RoomRow extends Component<Props> {
     const own = last.user.id === chat.me?.id;
     if (summary.kind === 'direct' && !own) return <bdi>{text}</bdi>;
     const name = <bdi>{own ? strings.text('msg.you') : strings.name(last.user)}</bdi>;
-    // The language decides what is around the name.
+    // The language decides the text around the name.
     const [around = '', after] = strings.text('rooms.last').split('{text}');
     return (
       <>

@@ -2,9 +2,9 @@ import type { Room } from '../../store/room.ts';
 import type { Context } from '../context.ts';
 
 /**
- * Opens the room before or after the one that is shown.
+ * Opens the room before or after the open one.
  *
- * @param unread - the next one in which something is unread
+ * @param unread - skips rooms without unread messages
  */
 export function step(by: 1 | -1, unread: boolean, order: readonly Room[], { chat, open }: Context): void {
   const at = chat.current === undefined ? -1 : order.indexOf(chat.current);

@@ -5,10 +5,10 @@ import type { Room } from '../../store/room.ts';
 import type { Context } from '../context.ts';
 
 const kinds = ['pictures', 'files', 'links'] as const;
-/** The members who are offered as authors. */
+/** Number of members who are offered as authors. */
 const MEMBERS = 100;
 
-/** The filters as they are shown: days as the fields of the browser give them, `2026-11-23`. */
+/** The filters in the form. Days are in the format of date fields, such as `2026-11-23`. */
 export interface Filters {
   readonly has?: (typeof kinds)[number];
   readonly from?: { readonly id: string; readonly label: string };
@@ -16,7 +16,7 @@ export interface Filters {
   readonly until?: string;
 }
 
-/** As the server takes them: days begin and end in the time zone of the reader. */
+/** Converts the filters for the server. Days begin and end in the reader's time zone. */
 export function asked({ has, from, since, until }: Filters): SearchFilters {
   return {
     ...(has === undefined ? {} : { has }),
@@ -26,24 +26,24 @@ export function asked({ has, from, since, until }: Filters): SearchFilters {
   };
 }
 
-/** @param later - so many days, however long they are where clocks are changed */
+/** @param later - calendar days to add, because clock changes make days shorter or longer */
 function beginOf(day: string, later: number): number {
   const [year = 0, month = 1, date = 1] = day.split('-').map(Number);
   const begin = new Date(year, month - 1, date + later);
-  // Two digits of a year would be of the last century.
+  // The constructor maps years below 100 to the 20th century.
   begin.setFullYear(year, month - 1, date + later);
   return Math.max(0, begin.getTime());
 }
 
 interface Props {
   readonly context: Context;
-  /** The room that is searched; undefined: all of them. */
+  /** The room to search; undefined for all rooms. */
   readonly room: Room | undefined;
   readonly filters: Filters;
   set(filters: Filters): void;
 }
 
-/** Narrows a search down: by author, by what a message holds, by its day. */
+/** The fields that narrow a search by author, content and day. */
 export class FilterFields extends Component<Props> {
   #members: readonly User[] = [];
   #gone = false;
@@ -78,7 +78,7 @@ export class FilterFields extends Component<Props> {
     };
     return (
       <div class="filters" id="filters">
-        {/* biome-ignore lint/a11y/useSemanticElements: a fieldset has a box of its own. */}
+        {/* biome-ignore lint/a11y/useSemanticElements: a fieldset draws its own box. */}
         <div class="seg" role="group" aria-label={strings.text('search.has')}>
           {kinds.map((kind) => (
             <button type="button" key={kind} aria-pressed={filters.has === kind} onClick={() => toggle(kind)}>
@@ -116,7 +116,7 @@ export class FilterFields extends Component<Props> {
     );
   }
 
-  /** Oneself, and then the people who are known here, by name. */
+  /** Returns the user, then the other known users by name. */
   #people(): { id: string; label: string }[] {
     const { context, room, filters } = this.props;
     const { chat, strings } = context;
@@ -130,7 +130,7 @@ export class FilterFields extends Component<Props> {
       .map((user) => ({ id: user.id, label: strings.name(user) }))
       .sort((a, b) => a.label.localeCompare(b.label, strings.locale));
     const all = [...(me === undefined ? [] : [{ id: me.id, label: strings.text('msg.you') }]), ...others];
-    // Somebody who was chosen where others are.
+    // Keeps an author who was chosen in another room.
     const { from } = filters;
     return from === undefined || all.some(({ id }) => id === from.id) ? all : [...all, from];
   }
@@ -145,7 +145,7 @@ export class FilterFields extends Component<Props> {
         this.#members = members.map(({ user }) => user);
         this.forceUpdate();
       },
-      // The people who are here are offered all the same.
+      // The present users are offered without the response.
       () => {},
     );
   }

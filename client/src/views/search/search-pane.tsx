@@ -3,9 +3,9 @@ import type { Context } from '../context.ts';
 import type { Speaker } from '../speaker.tsx';
 import { SearchPanel } from './search.tsx';
 
-/** Whether messages are looked for, and where; the focus goes back to what opened the search. */
+/** Opens and closes the search. The focus returns to the element that opened it. */
 export class SearchPane {
-  /** In the room that is shown, or everywhere; undefined while nothing is looked for. */
+  /** Whether to search the open room or all rooms; undefined while the search is closed. */
   where: 'here' | 'everywhere' | undefined;
   readonly #context: Context;
   readonly #jump: (to: MessagePlace) => void;
@@ -27,7 +27,7 @@ export class SearchPane {
     if (open) this.#panel?.focus();
   }
 
-  /** Is not drawn any more. */
+  /** Closes the search without a redraw. */
   clear(): void {
     this.where = undefined;
   }
@@ -38,7 +38,7 @@ export class SearchPane {
     this.#opener = null;
   };
 
-  /** @param roomInSight - there is a room that "this room" can mean */
+  /** @param roomInSight - whether the room that "this room" refers to is visible */
   draw(roomInSight: boolean, inert: boolean) {
     if (this.where === undefined) return undefined;
     return (

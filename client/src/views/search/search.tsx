@@ -15,26 +15,26 @@ import { RovingList } from '../controls/roving-list.tsx';
 import { listTime } from '../rooms/list-time.ts';
 import { asked, FilterFields, type Filters } from './filters.tsx';
 
-/** The query when a hit was chosen, for each user: the hit may not have been the one that was meant. */
+/** For each user, the query whose hit was chosen last. The search opens with it again, in case the hit was wrong. */
 const chosen = new WeakMap<Store, string>();
 
 interface Props {
   readonly context: Context;
-  /** Looks in all rooms, or in the one that is shown. */
+  /** Whether to search all rooms instead of the open room. */
   readonly everywhere: boolean;
-  /** There is a room that "this room" can mean. */
+  /** Whether the room that "this room" refers to is visible. */
   readonly roomInSight: boolean;
   readonly inert: boolean;
   setEverywhere(everywhere: boolean): void;
   jump(message: Message): void;
-  /** This is the panel that is shown now; undefined: none is. */
+  /** Called with this panel when it is mounted, and with undefined when it is unmounted. */
   shown(panel: SearchPanel | undefined): void;
-  /** Says to a screen reader how much was found. */
+  /** Announces the number of hits to screen readers. */
   say(text: string): void;
   close(): void;
 }
 
-/** Looks for messages, in place of the people. */
+/** The search for messages, shown instead of the member list. */
 export class SearchPanel extends Component<Props> {
   readonly #field = createRef<HTMLInputElement>();
   readonly #list = createRef<HTMLDivElement>();
@@ -44,11 +44,11 @@ export class SearchPanel extends Component<Props> {
   readonly #store: Store | undefined;
   #query: string;
   #filters: Filters = {};
-  /** The fields of the filters are shown. */
+  /** Whether the filter fields are shown. */
   #filtering = false;
-  /** A hit of these words was chosen. */
+  /** Whether a hit of this query was chosen. */
   #chosen = false;
-  /** Which room was shown when it was asked for. */
+  /** The open room at the time of the search. */
   #room: string | undefined;
   #said: readonly Message[] | undefined;
 
@@ -72,10 +72,10 @@ export class SearchPanel extends Component<Props> {
     return this.#older.current?.matches(':focus') === true ? this.#hits.length : undefined;
   }
 
-  /** @param hits - before, if the button below them had the focus */
+  /** @param hits - number of hits before the update, if the button below them had the focus */
   override componentDidUpdate(before: Props, _state: unknown, hits: number | undefined): void {
     const { strings, chat } = this.props.context;
-    // With the last page it goes.
+    // The button is removed with the last page.
     if (hits !== undefined && this.#older.current === null)
       (this.#hits[hits] ?? this.#hits.at(-1) ?? this.#field.current)?.focus();
     const { everywhere } = this.props;
@@ -138,7 +138,7 @@ export class SearchPanel extends Component<Props> {
             onKeyDown={this.#key}
           />
           {roomInSight && !chat.single && (
-            // biome-ignore lint/a11y/useSemanticElements: a fieldset has a box of its own.
+            // biome-ignore lint/a11y/useSemanticElements: a fieldset draws its own box.
             <div class="seg" role="group" aria-label={strings.text('search.where')}>
               {[false, true].map((all) => (
                 <button
@@ -202,7 +202,7 @@ export class SearchPanel extends Component<Props> {
             type="button"
             class="btn primary"
             onClick={() => {
-              // The button goes.
+              // The button is removed.
               this.#field.current?.focus();
               this.#search.again();
             }}
@@ -251,7 +251,7 @@ export class SearchPanel extends Component<Props> {
               ? strings.text('search.newest', { n: messages.length })
               : strings.text('search.error.title')}
           </span>
-          {/* A disabled button loses the focus. */}
+          {/* A disabled button would lose the focus. */}
           <button
             type="button"
             class="btn"
@@ -336,7 +336,7 @@ function Where({ room: { summary }, strings }: { room: Room; strings: Strings })
   );
 }
 
-/** Results that are on their way. */
+/** Placeholders for hits. */
 function Lines() {
   return (
     <div class="results" aria-hidden="true">

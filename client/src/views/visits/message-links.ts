@@ -6,16 +6,19 @@ import type { Context } from '../context.ts';
 import { copy } from '../controls/copy.ts';
 import { listTime } from '../rooms/list-time.ts';
 
-/** A link to a message of a room that the reader may read. */
+/** A link to a message in a room that the reader may read. */
 export interface MessageLink {
   readonly text: string;
   open(): void;
 }
 
-/** The most messages that are asked for: nobody can make other people's clients ask without end by links. */
+/** Maximum number of messages to request. Otherwise links could make other clients request without limit. */
 const MOST_ASKED = 100;
 
-/** The page to which links to messages and to rooms lead: the chat's own, wherever this one is shown. */
+/**
+ * Returns the page for links to messages and rooms: this page if its history uses the hash, otherwise the page of the
+ * chat server.
+ */
 export function chatPage({ attribute, chat }: Pick<Context, 'attribute' | 'chat'>): string {
   return attribute('history') === 'hash' ? withoutHash(location.href) : chat.server;
 }
@@ -29,19 +32,19 @@ export function copyLink({ room: id, seq }: Message, context: Context): void {
   copy(chatPage(context) + hashOf(id, seq), context, said);
 }
 
-/** The message that a link names; undefined if it is deleted or unknown. @throws RequestError for a private room, too */
+/** Returns the message of a link; undefined if deleted or unknown. @throws RequestError, also for a private room */
 export async function linked({ chat }: Context, room: string, seq: number): Promise<Message | undefined> {
   const { messages } = await chat.request('message:history', { room, before: seq + 1, limit: 1 });
   const [message] = messages;
   return message?.seq === seq && message.deletedAt === undefined ? message : undefined;
 }
 
-/** Links to messages within texts: shown by their room and time to those who may read them, to others as they are. */
+/** Shows links to messages by their room and time to users who may read them. Other users see the link as written. */
 export class MessageLinks {
   readonly #context: Context;
-  /** All messages that show such a link are drawn again. */
+  /** Redraws all messages that contain such a link. */
   readonly #found: () => void;
-  /** When they were sent; null for those that cannot be seen, or are not known yet. */
+  /** When the messages were sent; null if the user cannot see the message, or it is not loaded yet. */
   readonly #times = new Map<string, number | null>();
   #asking: Promise<void> = Promise.resolve();
 
@@ -50,7 +53,7 @@ export class MessageLinks {
     this.#found = found;
   }
 
-  /** Over a new connection it may be another user. */
+  /** The new connection may be for another user. */
   ready(): void {
     for (const [key, at] of this.#times) if (at === null) this.#times.delete(key);
   }
@@ -88,7 +91,7 @@ export class MessageLinks {
     const at = this.#times.get(key);
     if (at !== undefined) return at;
     this.#times.set(key, null);
-    // The next one waits for the answer.
+    // The requests run one after the other.
     if (this.#times.size <= MOST_ASKED) this.#asking = this.#asking.then(() => this.#ask(room.id, seq, key));
     return null;
   }
@@ -100,7 +103,7 @@ export class MessageLinks {
       this.#times.set(key, message.sentAt);
       this.#found();
     } catch (error) {
-      // Such a link stays as it was written.
+      // The link stays as it was written.
       if (!(error instanceof RequestError)) throw error;
     }
   }

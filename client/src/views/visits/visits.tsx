@@ -15,25 +15,25 @@ import { linked } from './message-links.ts';
 
 type Look = Answers['invite:look'];
 
-/** An address of the page leads to a message, or is an invite link: what stands in place of the room for it. */
+/** The view that replaces the room if the page's address is a link to a message or an invite link. */
 export class Visits implements Follower {
   readonly #context: Context;
   #token: string | undefined;
-  /** The room of the link; `over`: the link lets nobody in any more. */
+  /** The room of the invite link; `over` if the link is no longer valid. */
   #look: Look | 'over' | undefined;
-  /** The user who has seen that: the link is for nobody else. */
+  /** The user who saw the invite. If another user logs in, the view closes. */
   #seenBy: string | undefined;
-  /** Why the link could not be looked at. */
+  /** Why the invite link could not be loaded. */
   #problem: string | undefined;
   #joining = false;
-  /** A message that cannot be shown was asked for. */
+  /** Whether the requested message cannot be shown. */
   #unseen = false;
 
   constructor(context: Context) {
     this.#context = context;
   }
 
-  /** It stands in place of the room. */
+  /** Whether this view replaces the room. */
   get shown(): boolean {
     return this.#token !== undefined || this.#unseen;
   }
@@ -53,7 +53,7 @@ export class Visits implements Follower {
     if (this.#token !== undefined && this.#look === undefined) void this.#lookAt(this.#token);
   }
 
-  /** The session may be over: nothing of the room may stay. A link that nobody has seen is for whoever logs in. */
+  /** Clears the view, because the session may have expired. A link that no user saw stays for the next login. */
   clear(): void {
     this.#look = undefined;
     this.#problem = undefined;
@@ -137,7 +137,7 @@ export class Visits implements Follower {
     );
   }
 
-  /** Stands in place of the room of a link that leads nowhere now. */
+  /** The card for an invite link that cannot be used now. */
   #card(title: string, text: string, buttons: ComponentChildren) {
     return (
       <div class="landing">
@@ -213,7 +213,7 @@ export class Visits implements Follower {
         this.#seen();
         this.#look = 'over';
       } else if (error.code !== 'offline') {
-        // Over the next connection it is asked for again without a press.
+        // If the request failed as `offline`, the next connection repeats it.
         this.#problem = refusal(error, strings);
       }
     }
@@ -246,7 +246,7 @@ export class Visits implements Follower {
     }
   };
 
-  /** A message that is private, deleted or unknown is the same: it cannot be seen. */
+  /** Opens a linked room or message. A private, deleted or unknown message gets the same text. */
   async #find(place: { room: string; seq?: number }): Promise<void> {
     const { chat, strings, toast, jump, open, draw } = this.#context;
     const { room, seq } = place;

@@ -1,29 +1,29 @@
-/** A finger that rests for so long holds the button; one that is gone before has pressed it. */
+/** A finger that rests for this time holds the button. A shorter touch is a click. */
 const HOLD_MS = 200;
 const DISCARD_PX = 80;
 const LOCK_PX = 60;
 
-/** How a hold ends: let go, slid to the start, slid up, or taken away by the browser. */
+/** How a hold ends: lifted, slid towards the start of the line, slid up, or cancelled by the browser. */
 export type HoldEnd = 'let go' | 'start' | 'up' | 'away';
 
-/** A finger on the button. */
+/** A finger that holds the record button. */
 export class Hold {
-  /** Undefined as long as it holds. */
+  /** Undefined while the finger holds. */
   end: HoldEnd | undefined;
-  /** Is called with the end. */
+  /** Called when the hold ends. */
   ended: ((end: HoldEnd) => void) | undefined;
   readonly #from: PointerEvent;
   readonly #isMirrored: boolean;
   readonly #stop = new AbortController();
 
-  /** @param begun - is called when the finger has rested */
+  /** @param begun - called when the finger has rested for `HOLD_MS` */
   constructor(from: PointerEvent, begun: () => void) {
     this.#from = from;
     this.#isMirrored = getComputedStyle(from.currentTarget as Element).direction === 'rtl';
     const { signal } = this.#stop;
     const timer = setTimeout(begun, HOLD_MS);
     signal.addEventListener('abort', () => clearTimeout(timer));
-    // On the window: what is drawn while it holds may take the button's place.
+    // Listens on the window, because the row that appears during the hold may replace the button.
     const on = (type: 'pointermove' | 'pointerup' | 'pointercancel', run: (event: PointerEvent) => void) =>
       addEventListener(type, (event) => event.pointerId === from.pointerId && run(event), { signal });
     on('pointermove', (event) => this.#moved(event));

@@ -1,11 +1,11 @@
-/** Of sound that people speak. */
+/** For speech. */
 const BITS_A_SECOND = 32_000;
-/** The recorder gives its sound away in parts of so many milliseconds. */
+/** Interval at which the recorder delivers parts of the file. */
 const PART_MS = 1000;
 
 const types = ['audio/mp4;codecs=mp4a.40.2', 'audio/webm;codecs=opus', 'audio/mp4', 'audio/webm'];
 
-/** Records from the microphone, which is in use only while it records. */
+/** Records from the microphone, and uses it only while recording. */
 export class Microphone {
   readonly #sound = new AudioContext();
   readonly #meter = this.#sound.createAnalyser();
@@ -15,13 +15,13 @@ export class Microphone {
   #input: { readonly stream: MediaStream; readonly node: AudioNode } | undefined;
 
   /**
-   * @param part - is called with each part of the file
-   * @param lost - the microphone is gone: unplugged, or taken by a call
+   * @param part - called with each part of the file
+   * @param lost - called when the microphone is unplugged or taken by a call
    */
   constructor(part: (part: Blob) => void, lost: () => void) {
     this.#lost = lost;
-    // The recorder hears this, whichever microphone is connected to it: a pause gives the microphone back, and what
-    // comes after it belongs to the same file.
+    // The recorder hears this node and not the microphone. A pause can release the microphone, and recording continues
+    // in the same file with any other.
     const target = this.#sound.createMediaStreamDestination();
     target.channelCount = 1;
     this.#meter.connect(target);
@@ -34,16 +34,16 @@ export class Microphone {
     });
   }
 
-  /** Of the file, without the codec. */
+  /** MIME type of the file, without the codec. */
   get type(): string {
     return this.#recorder.mimeType.replace(/;.*/, '');
   }
 
   /**
-   * Begins, or goes on.
+   * Starts or resumes recording.
    *
-   * @param wanted - whether it is still wanted when the user has allowed it
-   * @returns false if it was not
+   * @param wanted - whether the recording is still wanted after the user has allowed it
+   * @returns false if it is not
    */
   async open(wanted: () => boolean): Promise<boolean> {
     const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
@@ -63,7 +63,7 @@ export class Microphone {
     }
   }
 
-  /** From 0 to 1: how loud it is now, as people hear it. */
+  /** The current loudness from 0 to 1, on a scale close to human hearing. */
   get level(): number {
     this.#meter.getFloatTimeDomainData(this.#samples);
     return Math.sqrt(
@@ -74,7 +74,7 @@ export class Microphone {
     );
   }
 
-  /** Gives the microphone back; what was recorded so far comes as a part. */
+  /** Releases the microphone, and delivers the sound since the last part. */
   pause(): void {
     if (this.#recorder.state === 'recording') {
       this.#recorder.pause();
@@ -83,7 +83,7 @@ export class Microphone {
     this.#release();
   }
 
-  /** The file is complete when this returns. */
+  /** Ends the recording. The file is complete when the promise resolves. */
   async stop(): Promise<void> {
     const isOn = this.#recorder.state !== 'inactive';
     const stopped = Promise.withResolvers<void>();

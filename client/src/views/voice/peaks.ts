@@ -1,17 +1,17 @@
-/** How often the loudness is measured: every so many milliseconds. */
+/** Interval of the loudness measurements. */
 export const STEP_MS = 50;
-/** A voice message has a digit of loudness for each of so many equal steps. */
+/** Number of loudness digits in a voice message. */
 const PEAKS = 46;
-/** Anything below is noise, and stays small. */
+/** A recording whose peaks are below this level is noise, and its lines stay small. */
 const QUIET = 0.15;
 
 const MOST = 31;
 const digit = (level: number) => Math.round(Math.min(1, Math.max(0, level)) * MOST).toString(32);
 
-/** Loudness from 0 to 1, as digits from `0` to `v`. */
+/** Converts loudness from 0 to 1 into digits from `0` to `v`. */
 export const digitsOf = (levels: readonly number[]): string => levels.map(digit).join('');
 
-/** The loudness in so many equal steps, compared with the loudest. */
+/** Returns the loudness in equal steps, relative to the loudest. */
 export function shapeOf(levels: readonly number[], steps: number): number[] {
   const peaks: number[] = [];
   for (let n = 0; n < steps; n++) {
@@ -23,5 +23,5 @@ export function shapeOf(levels: readonly number[], steps: number): number[] {
   return peaks.map((peak) => peak / top);
 }
 
-/** The loudness of a voice message as it is sent. */
+/** Returns the loudness digits that are sent with a voice message. */
 export const peaksOf = (levels: readonly number[]): string => digitsOf(shapeOf(levels, PEAKS));

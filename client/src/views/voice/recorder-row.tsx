@@ -6,7 +6,7 @@ import type { Player, Sound } from '../media/player.ts';
 import { Lines, Position, played } from '../media/wave.tsx';
 import type { Recording } from './recording.ts';
 
-/** The row shows so many lines at once. */
+/** Number of lines in the row. */
 const LINES = 40;
 
 interface Props {
@@ -22,7 +22,7 @@ interface Props {
   };
 }
 
-/** Stands in place of the field, drawn again as it records and plays. */
+/** Replaces the field while there is a recording. It redraws as it records and plays. */
 export class RecorderRow extends Component<Props> {
   readonly #root = createRef<HTMLDivElement>();
   #stop: (() => void)[] = [];
@@ -32,7 +32,7 @@ export class RecorderRow extends Component<Props> {
     recording.shown = true;
     this.#stop = [
       recording.follow(() => {
-        // The list of rooms may stand in its place.
+        // The room list may have replaced the row.
         if (recording.isOn && this.#root.current?.checkVisibility() === false) recording.pause();
         this.forceUpdate();
       }),
@@ -45,7 +45,7 @@ export class RecorderRow extends Component<Props> {
     return this.#root.current?.matches(':focus-within') === true;
   }
 
-  /** The button that had the focus may be gone. */
+  /** The focused button may have been removed. */
   override componentDidUpdate(_props: Props, _state: object, hadFocus: boolean): void {
     if (hadFocus && !this.getSnapshotBeforeUpdate()) this.#root.current?.focus();
   }
@@ -58,7 +58,7 @@ export class RecorderRow extends Component<Props> {
 
   override render({ context: { strings }, recording, acts }: Props) {
     return (
-      // biome-ignore lint/a11y/useSemanticElements: these are no fields of a form.
+      // biome-ignore lint/a11y/useSemanticElements: these are not form fields.
       <div
         class="rec"
         role="group"
@@ -121,7 +121,7 @@ export class RecorderRow extends Component<Props> {
     const { context, player, recording, acts } = this.props;
     const { strings } = context;
     const sound: Sound = {
-      // The player must not go on with the file before the last addition.
+      // A new ID for each duration, otherwise the player would continue the file from before the last addition.
       id: `${recording.id}/${recording.duration}`,
       address: recording.address,
       duration: recording.duration,

@@ -9,29 +9,29 @@ import type { Hold, HoldEnd } from './hold.ts';
 import { RecorderRow } from './recorder-row.tsx';
 import { MOST_MS, Recording } from './recording.ts';
 
-/** Anything shorter was a mistake. */
+/** A shorter recording was a mistake. */
 const LEAST_MS = 1000;
-/** The last milliseconds are counted down. */
+/** The remaining time is shown when less than this is left. */
 const LAST_MS = 30_000;
-/** How long it says why there is no recording. */
+/** How long the row shows why nothing can be recorded. */
 const PROBLEM_MS = 10_000;
 
-/** The recordings of one element that are not sent: at most one in each place. */
+/** The unsent recordings of one element, at most one in each room or thread. */
 export class Recorder {
   readonly #context: Context;
   readonly #files: FileViews;
   readonly #player: Player;
   readonly #speaker: Speaker;
   readonly #all = new Map<string, Recording>();
-  /** Sent, but the end of the file is not there yet. */
+  /** Recordings that the user sent before their file was complete. */
   readonly #ending = new Set<Recording>();
-  /** Other tabs see by these that this one has a recording. */
+  /** Functions that release the locks, by recording ID. The lock tells other tabs that this tab has the recording. */
   readonly #locks = new Map<string, () => void>();
-  /** It was discarded, and its place is still free for it. */
+  /** The discarded recording, while its room or thread has no newer one. */
   #undoable: Recording | undefined;
-  /** The user is asked for the microphone. */
+  /** The recording that waits for permission to use the microphone. */
   #asking: Recording | undefined;
-  /** The place where nothing can be recorded, and why. */
+  /** The room or thread in which recording failed, and why. */
   #problem: { readonly place: string; readonly text: 'voice.blocked' | 'voice.none' } | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -89,7 +89,7 @@ export class Recorder {
     };
   }
 
-  /** @param hold - as long as a finger is on the button */
+  /** @param hold - the finger on the button; absent after a click */
   async start(place: VoicePlace, hold?: Hold): Promise<void> {
     const key = keyOf(place);
     const { chat } = this.#context;
@@ -110,7 +110,7 @@ export class Recorder {
     await this.#put(recording);
   }
 
-  /** Shows the recording of the page before. */
+  /** Shows a recording from before the page was reloaded. */
   async restore(place: string): Promise<void> {
     const { recordings } = this.#files;
     const { chat } = this.#context;
@@ -118,18 +118,18 @@ export class Recorder {
       if (note.place !== place || note.sent === true || this.#all.has(place)) continue;
       if (recordings === undefined || !(await this.#lock(id))) continue;
       const recording = await Recording.restore(id, recordings, chat.limits.file);
-      // The session may be over, and another recording begun.
+      // The session may have ended, or another recording may have started.
       if (recording !== undefined && this.#locks.has(id) && !this.#all.has(place)) await this.#put(recording);
       else this.#unlock(id);
     }
   }
 
-  /** @param except - the key of the place whose recording goes on */
+  /** @param except - key of the room or thread whose recording continues */
   pause(except?: string): void {
     for (const [place, recording] of this.#all) if (place !== except) recording.pause();
   }
 
-  /** The session is over: nothing is recorded any more. */
+  /** Ends all recordings, because the session may have expired. Their stored parts remain. */
   clear(): void {
     for (const recording of [...this.#all.values(), ...this.#ending]) recording.close();
     this.#asking?.close();
@@ -157,12 +157,12 @@ export class Recorder {
       shown = look;
     });
     this.#context.draw();
-    // Nobody records what nobody sees.
+    // A recording must not continue if its row is not shown.
     if (!recording.shown) recording.pause();
     if (!this.#locks.has(recording.id)) await this.#lock(recording.id);
   }
 
-  /** False if it was not wanted any more, or cannot be. */
+  /** Returns false if the recording is no longer wanted, or is not possible. */
   async #open(recording: Recording, isWanted: () => boolean): Promise<boolean> {
     this.#problem = undefined;
     this.#asking = recording;
@@ -182,7 +182,7 @@ export class Recorder {
   async #goOn(recording: Recording): Promise<void> {
     if (this.#asking !== undefined || recording.full) return;
     this.#player.hush();
-    // The user may have left the room before allowing it.
+    // The user may have left the room before allowing the microphone.
     await this.#open(recording, () => recording.shown);
   }
 
@@ -209,7 +209,7 @@ export class Recorder {
     this.#ending.add(recording);
     draw();
     const file = await recording.file();
-    // Else the session is over: it is kept for its user.
+    // Otherwise the session has ended, and the recording stays stored for its user.
     if (!this.#ending.delete(recording)) return;
     if (!this.#files.sendVoice(place, file, recording.voice, recording.id)) {
       await this.#put(recording);
@@ -243,7 +243,7 @@ export class Recorder {
     draw();
   }
 
-  /** It is here no more. */
+  /** Removes a recording from its room or thread. */
   #remove(recording: Recording): Recording {
     recording.held = false;
     if (this.#player.sound?.id.startsWith(recording.id) === true) this.#player.stop();
@@ -292,12 +292,12 @@ export class Recorder {
     return recording.held || touch() ? '' : strings.text('voice.hint');
   }
 
-  /** Nothing can be sent for a moment. */
+  /** Whether slow mode prevents sending now. */
   #waits({ room }: VoicePlace): boolean {
     return this.#context.bar(room)?.wait === true;
   }
 
-  /** False if another tab has it. */
+  /** Returns false if another tab has the recording. */
   #lock(id: string): Promise<boolean> {
     const name = `php-chat/voice/${id}`;
     return new Promise((resolve) => {
@@ -308,7 +308,7 @@ export class Recorder {
         });
       navigator.locks
         .request(name, { ifAvailable: true }, (lock) => (lock === null ? resolve(false) : hold()))
-        // A sandboxed frame has no locks, and keeps nothing.
+        // A sandboxed frame supports neither locks nor storage.
         .catch(() => void hold());
     });
   }

@@ -6,21 +6,21 @@ import { Microphone } from './microphone.ts';
 import { digitsOf, peaksOf, STEP_MS, shapeOf } from './peaks.ts';
 
 export const MOST_MS = 5 * 60_000;
-/** A file ends when it is so near to the most that the server takes: more of it is to come. */
+/** A recording ends at this share of the size limit, because its last part is still to come. */
 const NEARLY = 0.9;
 
-/** A voice message that is not sent. The browser keeps each part of it at once. */
+/** A voice message that is not sent yet. The browser stores each part immediately. */
 export class Recording {
   readonly id: string;
   readonly place: string;
   readonly levels: number[] = [];
-  /** A finger holds the button. */
+  /** Whether a finger holds the button. */
   held = false;
-  /** The finger has slid up. */
+  /** Whether the finger slid up, which keeps recording without it. */
   slidUp = false;
-  /** It is in sight. */
+  /** Whether its row is shown. */
   shown = false;
-  /** It is of the page before: nothing can be added. */
+  /** Whether it was restored after a reload or by undo. Nothing can be added to it. */
   restored = false;
   readonly #kept: Recordings;
   readonly #most: number;
@@ -28,14 +28,14 @@ export class Recording {
   #microphone: Microphone | undefined;
   #parts: Blob[] = [];
   #type = '';
-  /** Milliseconds up to the last pause, and when it went on. */
+  /** The duration in milliseconds up to the last pause, and when recording continued. */
   #before = 0;
   #since: number | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
   #closed = false;
   #address: string | undefined;
 
-  /** @param most - bytes of a file */
+  /** @param most - maximum size of the file in bytes */
   constructor(place: string, kept: Recordings, most: number, id = newId()) {
     this.id = id;
     this.place = place;
@@ -43,7 +43,7 @@ export class Recording {
     this.#most = most;
   }
 
-  /** The recording of the page before; undefined if nothing of it is there. */
+  /** Restores a recording after a reload; undefined if none of its sound is stored. */
   static async restore(id: string, kept: Recordings, most: number): Promise<Recording | undefined> {
     const sound = await kept.sound(id);
     const note = kept.notes().get(id);
@@ -57,7 +57,7 @@ export class Recording {
     return recording;
   }
 
-  /** Calls it with each change, until the returned function is called. */
+  /** Calls the listener on each change until the returned function is called. */
   follow(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -67,19 +67,22 @@ export class Recording {
     return this.#since !== undefined;
   }
 
-  /** Milliseconds. */
+  /** In milliseconds. */
   get duration(): number {
     const now = this.#since === undefined ? 0 : performance.now() - this.#since;
     return Math.min(MOST_MS, this.#before + now);
   }
 
-  /** It cannot be any longer. */
+  /** Whether it has reached its maximum duration or size. */
   get full(): boolean {
     const bytes = this.#parts.reduce((sum, { size }) => sum + size, 0);
     return this.duration >= MOST_MS || bytes > this.#most * NEARLY;
   }
 
-  /** False if it was not wanted any more when the user had allowed it; fails as `getUserMedia` does. */
+  /**
+   * Starts or resumes recording. Returns false if that is no longer wanted once the user has allowed it. Rejects like
+   * `getUserMedia`.
+   */
   async open(wanted: () => boolean): Promise<boolean> {
     this.#microphone ??= new Microphone(
       (part) => this.#add(part),
@@ -101,7 +104,7 @@ export class Recording {
     this.#tell();
   }
 
-  /** The file of what was recorded. */
+  /** Ends the recording and returns its file. */
   async file(): Promise<File> {
     this.#rest();
     await this.#microphone?.stop();
@@ -114,18 +117,18 @@ export class Recording {
     return { duration: Math.round(this.duration), peaks: peaksOf(this.levels) };
   }
 
-  /** How loud it is, in so many equal steps. */
+  /** The loudness in equal steps. */
   shape(steps: number): number[] {
     return shapeOf(this.levels, steps);
   }
 
-  /** Where it can be listened to, while it is paused. */
+  /** URL to play the recording while it is paused. */
   get address(): string {
     this.#address ??= URL.createObjectURL(new Blob(this.#parts, { type: this.#type }));
     return this.#address;
   }
 
-  /** Adds nothing any more, and releases the microphone. The parts that are kept stay. */
+  /** Ends the recording and releases the microphone. The stored parts remain. */
   close(): void {
     this.#rest();
     this.#closed = true;
@@ -138,7 +141,7 @@ export class Recording {
     await this.#kept.delete(this.id);
   }
 
-  /** It was discarded, and is there again. */
+  /** Returns a copy of the discarded recording, and stores it again. */
   bringBack(): Recording {
     const again = new Recording(this.place, this.#kept, this.#most);
     again.levels.push(...this.levels);
@@ -149,7 +152,7 @@ export class Recording {
     return again;
   }
 
-  /** False if it rests already. */
+  /** Stops measuring. Returns false if it is paused already. */
   #rest(): boolean {
     if (this.#since === undefined) return false;
     this.#before = this.duration;
@@ -173,7 +176,7 @@ export class Recording {
 
   #tick(): void {
     const level = this.#microphone?.level ?? 0;
-    // The timers of a hidden page are slower.
+    // Timers are slower in a hidden page, so one tick may add several levels.
     while (this.levels.length * STEP_MS < this.duration) this.levels.push(level);
     if (this.full) this.pause();
     else this.#tell();

@@ -8,20 +8,20 @@ import type { Speaker } from '../speaker.tsx';
 import { Hold } from './hold.ts';
 import type { Recorder } from './recorder.tsx';
 
-/** It comes with the first recording. */
+/** Loaded with the first recording. */
 const code = new Late(() => import('./recorder.tsx'));
 
-/** The button that records voice messages, and the recorder that takes the place of the field. */
+/** The button that records voice messages, and the recorder that replaces the field. */
 export class Voice implements Follower {
   readonly #context: Context;
   readonly #files: FileViews;
   readonly #speaker: Speaker;
   readonly #signal: AbortSignal;
-  /** The places where it has looked for a recording of the page before. */
+  /** Keys of the rooms and threads that were checked for a recording from before a reload. */
   readonly #looked = new Set<string>();
-  /** Undefined until its code has come. */
+  /** Undefined until loaded. */
   #recorder: Recorder | undefined;
-  /** The click after a hold is none. */
+  /** The last touch was a hold, so the click after it must not start a recording. */
   #wasHeld = false;
 
   constructor(context: Context, files: FileViews, speaker: Speaker, signal: AbortSignal) {
@@ -36,7 +36,7 @@ export class Voice implements Follower {
     this.#looked.clear();
   }
 
-  /** Undefined where none can be sent, or this browser cannot record. */
+  /** Returns undefined if the user may not send files to the room, or the browser cannot record. */
   controls(place: VoicePlace): VoiceControls | undefined {
     if (!this.#files.may(place.room) || !canRecord()) return undefined;
     this.#look(place);
@@ -44,12 +44,12 @@ export class Voice implements Follower {
     return this.#recorder?.controls(place, mic) ?? { end: mic(false) };
   }
 
-  /** @param except - the key of the place whose recording goes on */
+  /** @param except - key of the room or thread whose recording continues */
   pause(except?: string): void {
     this.#recorder?.pause(except);
   }
 
-  /** The session is over. */
+  /** Ends all recordings, because the session may have expired. */
   clear(): void {
     this.#looked.clear();
     this.#recorder?.clear();
@@ -90,12 +90,12 @@ export class Voice implements Follower {
       const recorder = await this.#load();
       await recorder.start(place, hold);
     } catch {
-      // Perhaps there is no connection to load it over.
+      // The code may have failed to load without a connection.
       if (!this.#signal.aborted) toast(strings.text('error.other'), 'bad');
     }
   }
 
-  /** Shows the recording of the page before. */
+  /** Shows a recording from before the page was reloaded. */
   #look(place: VoicePlace): void {
     const key = keyOf(place);
     if (this.#looked.has(key)) return;
@@ -104,7 +104,7 @@ export class Voice implements Follower {
     if (!notes.some((note) => note.place === key && note.sent !== true)) return;
     this.#load()
       .then((recorder) => recorder.restore(key))
-      // It is looked for again when the room is opened over another connection.
+      // The check is repeated when the room is shown after a reconnect.
       .catch(() => {});
   }
 
@@ -116,5 +116,5 @@ export class Voice implements Follower {
   }
 }
 
-/** Browsers give the microphone to pages with TLS alone. */
+/** Browsers offer the microphone only to pages with TLS. */
 const canRecord = () => 'mediaDevices' in navigator && 'MediaRecorder' in window;
