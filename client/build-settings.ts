@@ -1,9 +1,9 @@
 import type { UserConfig } from 'vite';
 
-/** All builds of the client that make pages have the same. */
+/** The settings shared by the builds of the chat page and of the moderators' page. */
 export const shared = {
   base: './',
-  // Every element is made by a call: those of the classic way are shorter than those of the automatic one.
+  // The classic runtime generates shorter calls than the automatic one, and each element is a call.
   oxc: {
     jsx: { runtime: 'classic', pragma: 'h', pragmaFrag: 'Fragment' },
     jsxInject: "import { Fragment, h } from 'preact'",
@@ -11,7 +11,7 @@ export const shared = {
   build: {
     target: ['chrome123', 'firefox128', 'safari18'],
     modulePreload: false,
-    // The policy of the chat's own pages allows no data: addresses.
+    // The Content Security Policy of the chat's own pages does not allow `data:` URLs.
     assetsInlineLimit: 0,
   },
 } satisfies UserConfig;

@@ -2,15 +2,15 @@ import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import type { Plugin } from 'vite';
 
 /**
- * Puts beside each file of the build the same compressed, as `FILE.br` and `FILE.gz`, for the server to send to those
- * who accept it. Not beside the page: the server writes the login's address into it.
+ * Adds a Brotli (`FILE.br`) and a gzip (`FILE.gz`) copy of each file of the build, for clients that accept them. HTML
+ * files get no copies, because the server inserts the login URL into them.
  */
 export const compress: Plugin = {
   name: 'compress',
   apply: 'build',
   enforce: 'post',
   generateBundle: {
-    // After Vite's own, which still changes what it has written.
+    // Runs after Vite's own hooks, which still modify the files.
     order: 'post',
     handler(_options, bundle) {
       for (const file of Object.values(bundle)) {

@@ -6,11 +6,11 @@ import { languages } from './strings-plugin.ts';
 
 const start = 'virtual:emoji/';
 const from = createRequire(import.meta.url);
-/** The tabs of the grid, by the groups of Unicode: symbols and flags stand with the objects. */
+/** The tabs of the emoji grid, as Unicode groups. Symbols (8) and flags (9) share a tab with objects (7). */
 const tabs = [[0], [1], [3], [4], [6], [5], [7, 8, 9]];
-/** No newer emoji: few systems could draw them. */
+/** The newest Emoji version that is included. Few systems can render later ones. */
 const newest = 15.1;
-/** An emoji is found by at most this many words beside its name. */
+/** Besides its name, an emoji is found by at most this many tags. */
 const mostTags = 2;
 
 interface Emoji {
@@ -30,7 +30,10 @@ function isKnown(lang: string): boolean {
   }
 }
 
-/** Of the data, whose modules are not the package's own. */
+/**
+ * Returns the licence entry of emojibase-data. Vite does not list that package, because this plugin bundles its data as
+ * virtual modules.
+ */
 function license(): object {
   const path = from.resolve('emojibase-data/package.json');
   const { name, version, license } = from(path) as Record<string, string>;
@@ -38,12 +41,12 @@ function license(): object {
   return { name, version, identifier: license, text };
 }
 
-/** The emoji of each tab, in Unicode's order. */
+/** Returns the emoji of each tab in Unicode's order. */
 function grouped(lang: string): Emoji[][] {
   const all = from(`emojibase-data/${lang}/data.json`) as Emoji[];
   const shown = all.flatMap((one) => {
     if (one.version > newest) return [];
-    // The data has a variation selector where Unicode recommends none.
+    // Some emoji in the data have a variation selector that Unicode does not recommend.
     const forms = [one.emoji, one.emoji.replaceAll('\ufe0f', '')];
     const emoji = forms.find((form) => /^\p{RGI_Emoji}$/v.test(form));
     return emoji === undefined ? [] : [{ ...one, emoji }];
@@ -58,16 +61,17 @@ function grouped(lang: string): Emoji[][] {
   );
 }
 
-/** The name of an emoji, and what else it is found by. */
+/** Returns the search words of an emoji: its name and tags, separated by commas. */
 function words({ label, tags = [] }: Emoji): string {
   const more = tags.filter((tag) => !label.includes(tag)).slice(0, mostTags);
   return [label, ...more].join(',').toLowerCase();
 }
 
 /**
- * Modules of emojibase's data: `virtual:emoji/all` has the emoji of the tabs, each tab as one text; `virtual:emoji/words-en` has
- * the words of each in a language, in the same order, one a line; `virtual:emoji/words` loads these by the first part of a
- * language's tag, for each language of the client that emojibase knows.
+ * Provides emojibase's data as modules. `virtual:emoji/all` exports one string of emoji per tab.
+ * `virtual:emoji/words-en` exports the search words in a language, one line per emoji in the same order.
+ * `virtual:emoji/words` exports functions that load these words, by primary language subtag. It contains the languages
+ * that both the client and emojibase support.
  */
 export function emoji(): Plugin {
   return {

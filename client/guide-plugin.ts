@@ -5,7 +5,7 @@ import type { Plugin } from 'vite';
 const text = fileURLToPath(new URL('../docs/element.md', import.meta.url));
 const style = fileURLToPath(new URL('src/page/guide.css', import.meta.url));
 
-/** Makes `guide.html` of docs/element.md: what the owner of a new chat is led to, on his own server. */
+/** Renders docs/element.md as `guide.html`. The chat server serves it to the owner of a new chat. */
 export const guide: Plugin = {
   name: 'guide',
   apply: 'build',
@@ -36,7 +36,7 @@ ${blocks(markdown).map(block).join('\n')}
 `;
 }
 
-/** The parts between empty lines. Code, which may have empty lines, is a single block. */
+/** Splits Markdown at blank lines. Fenced code is a single block, even if it contains blank lines. */
 function blocks(markdown: string): string[] {
   return markdown
     .split(/^(```\w*\n.*?\n```)$/ms)
@@ -68,7 +68,7 @@ function table([head = '', , ...rows]: string[]): string {
   return `<div class="table" tabindex="0"><table><thead><tr>${cells(head, 'th')}</tr></thead><tbody>${body}</tbody></table></div>`;
 }
 
-/** Code first: nothing in it is marked up. */
+/** Renders code spans, bold text and links. A code span must not contain bold or link syntax. */
 function inline(source: string): string {
   return source
     .split(/(`[^`]+`)/)
@@ -79,7 +79,7 @@ function inline(source: string): string {
     .join('')
     .replace(/\*\*(.+?)\*\*/g, '<b>$1</b>')
     .replace(/\[(.+?)\]\(([^)]*)\)/g, (_, words: string, address: string) =>
-      // The other pages are not on the server.
+      // Other links point to documents that the server does not serve.
       /^(https:|#)/.test(address) ? `<a href="${address}">${words}</a>` : words,
     );
 }

@@ -1,27 +1,31 @@
 import type { Plugin } from 'vite';
 
-/** Vite's module that wraps each `import()`, so that a chunk's own imports and sheets load with it. The chat has none. */
+/**
+ * Vite's module that wraps each `import()` to preload the chunk's imports and style sheets. This build preloads
+ * nothing.
+ */
 const helper = '\0vite/preload-helper.js';
 const plain = 'const __vitePreload = (load) => load();';
 
-/** An `import()` with the wrapper, and the definition of the wrapper at the beginning of a chunk. */
+/** Match a wrapped `import()`, and the definition of the wrapper at the start of a chunk. */
 const wrapped = /[\w$]+\(\(\)=>(import\(`[^`]+`\)[^`]*?),\[\],import\.meta\.url\)/g;
 const definition = /^\s*const ([\w$]+)=\1=>\1\(\);/;
 
-/** The line of Rolldown's own file, and of a chunk that imports it. */
+/** Match the export line of Rolldown's runtime file, and its import in another chunk. */
 const runtimeExport = /;export\{(\w+)\};?\s*$/;
 const runtimeImport = /import\{\w+ as ([\w$]+)\}from"\.\/rolldown-runtime-[^"]*";/;
 
 /**
- * Takes Vite's wrapper away from each `import()`, because every byte of it would be on every page. Puts Rolldown's runtime,
- * a line, into the chunks that use it: as a file of its own it would cost a round trip before the chat starts.
+ * Removes Vite's wrapper from each `import()`, because every page would load its bytes. Inlines Rolldown's runtime,
+ * which is one line, into the chunks that use it. As a separate file it would cost a round trip before the chat starts.
  */
 export const lean: Plugin = {
   name: 'lean',
   apply: 'build',
   enforce: 'pre',
   load: (id) => (id.endsWith(helper) ? `export ${plain}` : undefined),
-  // Each chunk has its own: the page's script is imported by nothing, and does not import the chat.
+  // Each chunk defines the wrapper itself, because the page's script neither imports the chat statically nor is
+  // imported.
   renderChunk: (code) =>
     code.replace(
       /^import \{ (.*?)[\w$]+ as __vitePreload\b(.*) \} from ("[^"]*");$/m,
@@ -32,7 +36,7 @@ export const lean: Plugin = {
       },
     ),
   generateBundle: {
-    // After Vite's own, which fills in what is to be loaded before a chunk: here nothing ever is.
+    // Runs after Vite's own hook, which fills in the preload lists. Here they are all empty.
     order: 'post',
     handler(_options, bundle) {
       const runtime = Object.values(bundle).find(({ fileName }) => fileName.includes('rolldown-runtime-'));

@@ -5,8 +5,8 @@ import { lean } from './lean-plugin.ts';
 import { strings } from './strings-plugin.ts';
 
 /**
- * Builds the moderators' page, `moderate.html`. By a build of its own: code that it shared with the chat would be in more
- * files of the chat's first load.
+ * Builds the moderators' page, `moderate.html`. It is a separate build, because code shared with the chat would split
+ * the chat's first load into more files.
  */
 export const moderate: Plugin = {
   name: 'moderate',

@@ -10,19 +10,19 @@ const module = 'virtual:texts/first';
 /** The keys of the texts that a page shows before it has loaded a language. */
 const first = /^(launcher\.|common\.again$|rooms\.unread$)/;
 
-/** The families of texts that only one of the two pages shows. */
+/** Key prefixes of texts that only the moderators' page shows, or only the chat. */
 const ofModerators = /^mod\./;
 const ofChat =
   /^(block|copyLink|edit|emoji|format|invite|join|leave|media|mention|notify|offer|owner|pin|prefs|preview|push|ready|refused|replies|say|seen|typing|view)\./;
 
-/** The languages of the client: each is one file of texts. */
+/** The tags of the client's languages. Each has one file of texts. */
 export const languages = readdirSync(folder).map((file) => basename(file, '.json'));
 
 export function textsIn(lang: string): Record<string, string> {
   return JSON.parse(readFileSync(`${folder}${lang}.json`, 'utf8')) as Record<string, string>;
 }
 
-/** The texts of a language, with the English one where a text is not translated yet. */
+/** Returns the texts of a language, in English if they are not translated yet. */
 function completeIn(lang: string): Record<string, string> {
   const texts = textsIn(lang);
   const isThere = (key: string) => key in texts || key.replace(/\.one$/, '.other') in texts;
@@ -30,7 +30,7 @@ function completeIn(lang: string): Record<string, string> {
   return { ...Object.fromEntries(english), ...texts };
 }
 
-/** The texts of a language without the families that the page does not show. */
+/** Returns the texts of a language, without those that the page does not show. */
 function forPage(page: 'chat' | 'moderate' | 'both', lang: string): Record<string, string> {
   const left = { chat: ofModerators, moderate: ofChat, both: /^$/ }[page];
   return Object.fromEntries(Object.entries(completeIn(lang)).filter(([key]) => !left.test(key)));
@@ -41,9 +41,10 @@ function firstIn(lang: string): Record<string, string> {
 }
 
 /**
- * Completes the files of the languages, and makes the first texts: `virtual:texts/first-en` in English, and
- * `virtual:texts/first` in all other languages. All languages have one hash, so the first script knows the address of each
- * file: a list of addresses would be too large for it, or one more file to wait for.
+ * Provides the texts of all languages. Texts that are not translated yet are added in English.
+ * `virtual:texts/first-en` and `virtual:texts/first` contain the first texts, in English and in all other languages.
+ * All language files share one hash, so the first script can compute their addresses. A list of addresses would be too
+ * large for the script, and as a separate file it would cost a request.
  */
 export function strings(page: 'chat' | 'moderate'): Plugin {
   let shown: typeof page | 'both' = page;
@@ -66,7 +67,7 @@ export function strings(page: 'chat' | 'moderate'): Plugin {
     },
     transform(code, id) {
       if (shown === 'both' || !id.endsWith('/strings/languages.ts')) return undefined;
-      // Relative to the script of the page.
+      // The path is relative to the page's script.
       const path = page === 'chat' ? fileName('$1') : `$1-${hash}.js`;
       return { code: code.replace(/\.\/languages\/(\$\{\w+\})\.json/, `./${path}`), map: null };
     },

@@ -11,21 +11,21 @@ import { worker } from './worker-plugin.ts';
 export default defineConfig({
   ...shared,
   plugins: [strings('chat'), emoji(), guide, worker, moderate, lean, compress],
-  // `npm run dev`: the chat server beside it, with this page's origin in CHAT_ORIGINS.
+  // For `npm run dev`. The chat server runs on the same machine, with this page's origin in CHAT_ORIGINS.
   server: { proxy: { '/socket.io': { target: 'http://127.0.0.1:7070', ws: true } } },
   build: {
     ...shared.build,
-    // The packages whose code is in the build, with their licences, which ask to go along.
+    // The licences of the bundled packages, which require that their text is distributed with the code.
     license: { fileName: 'licenses.json' },
     rolldownOptions: {
       output: {
-        // Sites include this address: it stays the same over all versions.
+        // Sites embed this address, so it must be the same in all versions.
         entryFileNames: 'php-chat.js',
-        // The first load has these names in it, and six characters tell versions apart, too.
+        // The first load contains these names, so the hash is short. Six characters are enough to tell versions apart.
         chunkFileNames: 'assets/[name]-[hash:6].js',
         assetFileNames: 'assets/[name]-[hash][extname]',
-        // The first code of the chat is a single file, and so are the panels, though later code shares some of it: what a
-        // file imports would cost a round trip.
+        // Puts the chat's first code into one file and the panels into another, although later chunks share code with
+        // them. Each further imported file would cost a round trip.
         codeSplitting: {
           groups: [
             { name: 'chat-app', test: /\/src\/element\/chat-app\.ts$/, priority: 1 },

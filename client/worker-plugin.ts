@@ -1,8 +1,8 @@
 import { build, type Plugin } from 'vite';
 
 /**
- * Builds the service worker as `sw.js`: an address that stays the same over all versions. By a build of its own, since a
- * worker can import nothing of the client.
+ * Builds the service worker as `sw.js`, an address that is the same in all versions. It is a separate build, because
+ * the worker cannot import the client's chunks.
  */
 export const worker: Plugin = {
   name: 'worker',
