@@ -17,7 +17,7 @@ export type ReadCall = {
 export type Request = ThreadCall | { close: true };
 
 /** Reads that the server runs without any user, such as at its start. The writer answers them, so that no reader starts. */
-export const readsAtStart = {
+export const readsByWriter = {
   publicRooms: true,
   bans: true,
   restrictions: true,

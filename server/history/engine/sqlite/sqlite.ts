@@ -8,7 +8,7 @@ import type { Change } from '../../changes.ts';
 import { type History, methods } from '../../history.ts';
 import { claim } from './claim.ts';
 import { isIndexed } from './index-state.ts';
-import { type Batch, type Request, readsAtStart } from './protocol.ts';
+import { type Batch, type Request, readsByWriter } from './protocol.ts';
 
 /** Delays in milliseconds before a failed start of a thread is retried. They double with each attempt. */
 const restartDelaysMs = { shortest: 500, longest: 30_000 };
@@ -74,7 +74,7 @@ export async function openSqliteHistory(options: {
     probe: methods((op, input) => writer.call({ op, input, probe: true })),
     read: methods((op, input) => {
       // Searches have their own thread, so a long one does not block other reads.
-      const thread = op in readsAtStart ? writer : op === 'search' ? searcher : reader;
+      const thread = op in readsByWriter ? writer : op === 'search' ? searcher : reader;
       return thread.call({ op, input, read: true });
     }),
     // No other server writes here, and each write or read resolves after the changes that it includes are dispatched.
