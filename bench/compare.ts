@@ -1,7 +1,7 @@
 /**
  * This server as packages contain it, beside plain Socket.IO, which has neither users nor storage, Centrifugo's engine
  * with its history in memory, and other checkouts of this project. Prints a table of medians: seven rounds, in which the
- * servers alternate. CPU is that of all threads of a server. Needs Go.
+ * servers alternate. CPU counts all threads of a server. Needs Go.
  * Run: npm run bench compare [CHECKOUT …]
  */
 import { once } from 'node:events';
@@ -10,12 +10,14 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { percentile, rss } from '../test/helpers/server-figures.ts';
-import { LightClient } from './light-client.ts';
+import { centrifuge } from './light-client.ts';
 import {
   Crowd,
   checkouts,
   compare,
   cpuSeconds,
+  enter,
+  enterAll,
   type Server,
   sessionOf,
   startCentrifuge,
@@ -26,15 +28,12 @@ import {
 import type { Talk } from './talker.ts';
 
 const rounds = 7;
-const usual = 1000;
 const many = 5000;
 const rooms = Array.from({ length: 10 }, (_, n) => `room-${n}`);
 
-/** The figures of a server, by the name of the row. */
-type Figures = Map<string, number[]>;
-
 class Contender {
-  readonly figures: Figures = new Map();
+  /** By the name of the row. */
+  readonly figures = new Map<string, number[]>();
   readonly name: string;
   readonly start: () => Promise<Server>;
 
@@ -48,26 +47,16 @@ class Contender {
   }
 }
 
-/** Connects a user and joins a room. */
-async function enter({ port, dialect, sessions, name }: Server, n: number): Promise<LightClient> {
-  const client = await LightClient.open(port, dialect, sessions ? `PHPSESSID=${sessionOf(n)}` : '');
-  if (!(await client.request('room:join', { room: rooms[n % rooms.length] as string })))
-    throw new Error(`${name}: a room could not be joined`);
-  return client;
-}
-
 /** Connects a thousand users, fifty at a time. @returns microseconds of CPU a connection */
 async function connectThousand(server: Server): Promise<number> {
-  const clients: LightClient[] = [];
   const before = cpuSeconds(server.process.pid);
-  for (let n = 0; n < usual; n += 50)
-    clients.push(...(await Promise.all(Array.from({ length: 50 }, (_, k) => enter(server, n + k)))));
+  const clients = await enterAll(server, rooms);
   await pause(1000);
   const cpu = cpuSeconds(server.process.pid) - before;
   for (const client of clients) client.close();
-  // Until the server has released them and their users.
+  // The server releases the connections and their users in this time.
   await pause(2000);
-  return (cpu * 1e6) / usual;
+  return (cpu * 1e6) / clients.length;
 }
 
 /** Connects all users at once, while another user writes. */
@@ -75,7 +64,7 @@ async function storm(contender: Contender, server: Server): Promise<void> {
   const before = rss(server.process.pid);
   const talk: Talk = {
     port: server.port,
-    isCentrifuge: server.dialect.path === '/',
+    isCentrifuge: server.dialect === centrifuge,
     entered: server.dialect.enter?.heard ?? '',
     cookie: server.sessions ? `PHPSESSID=${sessionOf(many)}` : '',
     room: rooms[many % rooms.length] as string,
@@ -83,7 +72,7 @@ async function storm(contender: Contender, server: Server): Promise<void> {
   const talker = new Worker(new URL('talker.ts', import.meta.url), { workerData: talk });
   await once(talker, 'message');
   const begun = performance.now();
-  const clients = await Promise.all(Array.from({ length: many }, (_, n) => enter(server, n)));
+  const clients = await Promise.all(Array.from({ length: many }, (_, n) => enter(server, rooms, n)));
   contender.note('a storm of 5,000, s', (performance.now() - begun) / 1000);
   talker.postMessage('stop');
   const [late] = (await once(talker, 'message')) as [number[]];

@@ -32,7 +32,7 @@ async function cost({ port, dialect, sessions, process: { pid } }: Server) {
     });
     clients.push(...(await Promise.all(more)));
   }
-  // Until the garbage of connecting is collected.
+  // V8 collects the garbage of the connects in this time.
   await pause(10_000);
   const costs: number[] = [];
   for (let n = 0; n < slices; n++) {

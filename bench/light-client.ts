@@ -8,7 +8,7 @@ export interface Dialect {
   readonly opened: string;
   /** The client's first text, and the text that accepts it. */
   readonly enter?: { say: string; heard: string };
-  /** The server's ping, in a frame of its own, and its answer. */
+  /** The server's ping, which is a separate frame, and the response. */
   readonly ping: string;
   readonly pong: string;
   request(id: number, name: 'room:join' | 'message:send', payload: { room: string }): string;
@@ -69,7 +69,7 @@ export class LightClient {
     socket.setNoDelay(true);
     socket.on('data', (chunk: Buffer) => this.#read(chunk));
     socket.on('close', () => {
-      const closed = new Error('the server has closed the connection');
+      const closed = new Error('the server closed the connection');
       this.#failed?.(closed);
       for (const { reject } of this.#requests.values()) reject(closed);
     });
@@ -119,7 +119,7 @@ export class LightClient {
     this.#socket.write(Buffer.concat([head, payload]));
   }
 
-  /** Resolves when this text has arrived; one at a time. */
+  /** Resolves when this text arrives. Call it for one text at a time. */
   #until(pattern: string): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#failed = reject;

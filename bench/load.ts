@@ -12,7 +12,7 @@ import { startRedis } from '../test/helpers/redis.ts';
 import { centrifuge, type Dialect, LightClient, socketIo } from './light-client.ts';
 
 export const root = new URL('..', import.meta.url).pathname;
-/** The compared checkouts: this one, and those in the arguments. */
+/** The compared checkouts: this checkout, then the arguments. */
 export const checkouts: readonly { name: string; folder: string }[] = [
   { name: 'this', folder: root },
   ...process.argv.slice(2).map((folder) => ({ name: basename(folder), folder })),
@@ -149,7 +149,7 @@ export interface Sent {
   acks: number[];
 }
 
-/** Sends at this rate for some seconds, evenly, from one client after the other. @throws Error if one is refused */
+/** Sends at this rate for some seconds, evenly, from one client after the other. @throws Error if a message is refused */
 export async function sendEvenly(
   clients: readonly LightClient[],
   rate: number,
@@ -180,53 +180,55 @@ export async function sendEvenly(
   return { sent, lasted, acks };
 }
 
+/** Returns the room of user `n`. All rooms have equally many users. */
+const roomOf = (rooms: readonly string[], n: number): string => rooms[n % rooms.length] as string;
+
+/** Connects a user and joins a room. @throws Error if the server refuses the room */
+export async function enter(server: Server, rooms: readonly string[], n: number): Promise<LightClient> {
+  const { name, port, dialect, sessions } = server;
+  const client = await LightClient.open(port, dialect, sessions ? `PHPSESSID=${sessionOf(n)}` : '');
+  if (!(await client.request('room:join', { room: roomOf(rooms, n) })))
+    throw new Error(`${name}: a room could not be joined`);
+  return client;
+}
+
+/** Connects a thousand users, fifty at a time. */
+export async function enterAll(server: Server, rooms: readonly string[]): Promise<LightClient[]> {
+  const clients: LightClient[] = [];
+  for (let n = 0; n < connections; n += 50)
+    clients.push(...(await Promise.all(Array.from({ length: 50 }, (_, k) => enter(server, rooms, n + k)))));
+  return clients;
+}
+
 /** A server with its thousand connections, spread over the rooms. */
 export class Crowd {
   readonly server: Server;
   readonly #rooms: readonly string[];
-  readonly #clients: LightClient[] = [];
+  readonly #clients: readonly LightClient[];
 
-  private constructor(server: Server, rooms: readonly string[]) {
+  private constructor(server: Server, rooms: readonly string[], clients: readonly LightClient[]) {
     this.server = server;
     this.#rooms = rooms;
-  }
-
-  get pid(): number {
-    return this.server.process.pid;
+    this.#clients = clients;
   }
 
   static async gather(server: Server, rooms: readonly string[]): Promise<Crowd> {
-    const crowd = new Crowd(server, rooms);
-    for (let n = 0; n < connections; n += 50) {
-      await Promise.all(Array.from({ length: 50 }, (_, k) => crowd.#enter(n + k)));
-    }
+    const crowd = new Crowd(server, rooms, await enterAll(server, rooms));
     await pause(1500);
     return crowd;
   }
 
-  async #enter(n: number): Promise<void> {
-    const { name, port, dialect, sessions } = this.server;
-    const client = await LightClient.open(port, dialect, sessions ? `PHPSESSID=${sessionOf(n)}` : '');
-    this.#clients[n] = client;
-    if (!(await client.request('room:join', { room: this.#roomOf(n) }))) {
-      throw new Error(`${name}: a room could not be joined`);
-    }
-  }
-
-  #roomOf(n: number): string {
-    return this.#rooms[n % this.#rooms.length] as string;
-  }
-
   /** Sends at this rate, evenly, from one connection after the other. */
   async talk(rate: number): Promise<Slice> {
+    const { pid } = this.server.process;
     const received = () => this.#clients.reduce((sum, { bytes }) => sum + bytes, 0);
-    const [bytes, cpu] = [received(), cpuSeconds(this.pid)];
-    const { sent, lasted, acks } = await sendEvenly(this.#clients, rate, (n) => this.#roomOf(n));
+    const [bytes, cpu] = [received(), cpuSeconds(pid)];
+    const { sent, lasted, acks } = await sendEvenly(this.#clients, rate, (n) => roomOf(this.#rooms, n));
     const deliveries = sent * (connections / this.#rooms.length);
     if (received() - bytes < deliveries * text.length) {
       throw new Error(`${this.server.name}: ${received() - bytes} bytes are not ${deliveries} deliveries`);
     }
-    return { cpu: ((cpuSeconds(this.pid) - cpu) * 1000) / sent, rate: (sent * 1000) / lasted, acks };
+    return { cpu: ((cpuSeconds(pid) - cpu) * 1000) / sent, rate: (sent * 1000) / lasted, acks };
   }
 
   async leave(): Promise<void> {
