@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { root, runtime } from './npm-packages.mjs';
 
-/** Milliseconds for the start and the end of the server. */
-const longestStart = 30_000;
+/** Covers the start and the end of the server. */
+const timeoutMs = 30_000;
 
 /**
  * Starts the chat server once, with an unused history and port. Node then caches the compiled code, and the next start takes
@@ -35,7 +35,7 @@ async function compileServer() {
       if (text.includes('"listening"')) server.kill('SIGTERM');
     });
   }
-  const giveUp = setTimeout(() => server.kill('SIGKILL'), longestStart);
+  const giveUp = setTimeout(() => server.kill('SIGKILL'), timeoutMs);
   let code;
   try {
     [code] = await once(server, 'close');

@@ -16,7 +16,7 @@ const library = 'php-session';
 async function build() {
   const [option, folder = option] = process.argv.slice(2);
   if (folder === undefined) return await buildChat();
-  if (folder !== library) throw new Problem(`package.mjs: there is no package ${folder}`, USAGE);
+  if (folder !== library) throw new Problem(`package.mjs: unknown package ${folder}`, USAGE);
   const place = join(root, 'packages', folder);
   const license = join(place, 'LICENSE');
   if (option === '--restore') {
@@ -31,7 +31,7 @@ async function build() {
   return 0;
 }
 
-/** `dist/` has the folders of the checkout, so that files find each other in both by the same paths. */
+/** Makes `dist/` with the folders of the checkout, so that files find each other by the same paths in both. */
 async function buildChat() {
   rmSync(dist, { recursive: true, force: true });
   await bundleServer();
@@ -79,7 +79,7 @@ const toSources = (file) =>
   typeof file === 'string' ? file : file.default.replace(/^\.\/dist\/(.*)\.js$/, './src/$1.ts');
 
 /**
- * Reads the manifest of a package, whose `exports` may be those of a pack that was interrupted.
+ * Reads the manifest of a package. If a pack was interrupted, its `exports` still name the compiled files.
  * @param {string} folder
  * @param {(file: Export) => Export} convert
  */

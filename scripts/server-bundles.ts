@@ -3,8 +3,8 @@ import { dirname, join, relative } from 'node:path';
 import type { Plugin, Rolldown } from 'vite';
 
 /**
- * Bundles the server: most of a start is to load 700 files. The packages contain the bundles, and tests start them. In a
- * checkout, the commands run the sources.
+ * Bundles the server, because loading 700 files takes most of a start. The packages contain the bundles, and tests start
+ * them. In a checkout, the commands run the sources.
  */
 const root = join(import.meta.dirname, '..');
 
@@ -29,14 +29,14 @@ export const otherPrograms = [
   'packages/php-session/src/stores/sql/sqlite-search-thread.ts',
 ];
 
-/** In a module that starts another one with its own extension. */
+/** Code of modules that start a program with their own file extension. */
 export const startsProgram = 'extname(import.meta.url)';
 
 export const isOwnSource = (id: string): boolean =>
   /\/(server|packages)\//.test(id) && !id.includes('node_modules');
 
 /**
- * Replaces `import.meta.url`, by which modules find their files: a bundle is in another place.
+ * Replaces `import.meta.url`, because modules find their files by it, and a bundle is in another folder.
  * @param urlOf returns an expression for the URL of a module
  */
 function places(urlOf: (id: string, code: string) => string): Plugin {
@@ -56,8 +56,8 @@ function places(urlOf: (id: string, code: string) => string): Plugin {
 }
 
 /**
- * Requires Node's `http`. A bundled package would import it, and Node would load its own client for `fetch` with it:
- * see server/http/node-http.ts.
+ * Requires Node's `http`. If a bundle imported it, Node would also load its client for `fetch`: see
+ * server/http/node-http.ts.
  */
 const requireHttp: Plugin = {
   name: 'require-http',
@@ -67,8 +67,8 @@ const requireHttp: Plugin = {
 };
 
 /**
- * Escapes the characters outside ASCII, which are in texts and patterns alone. V8 keeps a source with other characters than
- * those of Latin-1 in twice the memory.
+ * Escapes characters outside ASCII, which only strings and regular expressions contain. V8 needs twice the memory for a
+ * source with characters outside Latin-1.
  */
 const ascii: Plugin = {
   name: 'ascii',
@@ -88,13 +88,14 @@ interface Options {
   outDir: string;
   /** The extension of the bundles. */
   extension: 'js' | 'mjs';
-  /** The folder for what several bundles, or parts of one, import. */
+  /** The folder for chunks. */
   chunks: string;
+  /** Returns an expression for the URL of a module. */
   urlOf: (id: string, code: string) => string;
 }
 
 /**
- * Bundles programs together: what two of them import is there once.
+ * Bundles programs. Code that several of them import becomes a chunk.
  * @param sources paths in the checkout
  * @returns the folders of the packages in the bundles
  */
@@ -108,7 +109,7 @@ export async function bundle(
     root,
     logLevel: 'warn',
     plugins: [places(urlOf), requireHttp, ascii],
-    // Its WebAssembly is a file beside it.
+    // sharp loads WebAssembly from a file next to its own.
     ssr: { noExternal: true, external: ['sharp'] },
     build: {
       ssr: true,
@@ -133,11 +134,11 @@ export async function bundle(
   return new Set(modules.flatMap((id) => /^.*\/node_modules\/(@[^/]+\/)?[^/]+/.exec(id)?.[0] ?? []));
 }
 
-/** Makes the server of a release: a bundle for each program, so that it loads nothing for others, and the files that it reads. */
+/** Makes the server of a release: its files, and a bundle for each program, which does not load code of other programs. */
 export async function bundleRelease(outDir: string): Promise<void> {
   const packages = new Set<string>();
   for (const source of [command, ...historyThreads, ...otherPrograms]) {
-    // All files of a bundle are in one folder.
+    // A bundle and its chunks are in the same folder, so one relative path is right in all of them.
     const folder = dirname(source);
     const urlOf = (id: string) => {
       const path = relative(folder, relative(root, id)).replace(/\.ts$/, '.js');
@@ -153,14 +154,14 @@ export async function bundleRelease(outDir: string): Promise<void> {
   writeFileSync(join(outDir, 'server/licenses.json'), JSON.stringify([...packages].sort().map(licenseOf)));
 }
 
-/** Returns the notice that the licence of a package wants beside its code. The list of the client has the same form. */
+/** Returns the notice that the licence of a package requires, in the form of the client build's list. */
 function licenseOf(folder: string) {
   const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
   const { name, version, license: identifier, author = `${name} contributors` } = manifest;
   const file = readdirSync(folder).find((entry) => /^licen[sc]e/i.test(entry));
   if (file !== undefined)
     return { name, version, identifier, text: readFileSync(join(folder, file), 'utf8') };
-  // Some packages only name their licence, which is our own.
+  // Some packages name the MIT License, but do not contain its text.
   if (identifier !== 'MIT') throw new Error(`${name} has no text of its licence ${identifier}`);
   const text = readFileSync(join(root, 'LICENSE'), 'utf8').replace(
     /^Copyright .*$/m,

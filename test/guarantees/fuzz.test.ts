@@ -24,7 +24,7 @@ const counts = {
   events: size(60_000, 80),
   http: size(40_000, 60),
 };
-/** Cases that are drawn by one seed. */
+/** Cases generated from one seed. */
 const perBatch = 200;
 const cookie = 'PHPSESSID=mallory';
 
@@ -80,11 +80,11 @@ function checkServer(): void {
   );
   if (bad.length > 0) throw new Error(`the server has logged an error:\n${bad.join('\n')}`);
   const { exitCode, signalCode } = server.process;
-  if ((exitCode ?? signalCode) !== null) throw new Error(`the server has ended:\n${text.slice(-4000)}`);
+  if ((exitCode ?? signalCode) !== null) throw new Error(`the server ended:\n${text.slice(-4000)}`);
 }
 
 const idle: RawClient[] = [];
-/** Uses a connection for one case; it goes on to the next one unless the server has closed it. */
+/** Lends a connection to a case. Later cases use it again unless the server closed it. */
 async function onConnection(attack: (client: RawClient) => Promise<void>): Promise<void> {
   let client = idle.pop();
   while (client?.closed) client = idle.pop();
@@ -167,7 +167,8 @@ async function tryCases<T>(
     return drawn.pop();
   };
   let hasFailed = false;
-  // The lanes do not wait for each other: the server waits five seconds for another CONNECT of a client that has left.
+  // Each lane takes its next case at once. After a DISCONNECT packet a case takes five seconds, because the server waits for
+  // another CONNECT.
   const lane = async () => {
     for (let drawn = next(); drawn !== undefined && !hasFailed; drawn = next()) {
       const { one, seed } = drawn;
@@ -239,7 +240,7 @@ test('two users have talked all the while: each message came once and in order',
 
 /** Cases that the reduced counts reach only by luck. */
 const seldom = <T>(list: T[]): T[] => list.slice(0, size(list.length, 0));
-test('the cases have gone in as far as they should, or all of this would say little', async () => {
+test('the random cases reach the errors, refusals and closings that they are for', async () => {
   const names = [...(await metrics(server.url)).keys()].join('\n');
   const reached = (pattern: RegExp) => [...names.matchAll(pattern)].map(([, code]) => code);
   expect(reached(/^chat_requests_total.*code="(\w+)"/gm)).toEqual(

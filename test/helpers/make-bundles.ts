@@ -28,7 +28,7 @@ import { sourcesKey } from './sources-key.ts';
 const root = join(import.meta.dirname, '../..');
 const folder = join(root, 'node_modules/.cache/test-bundles');
 
-/** Bundled together, to save time. The threads of the history, which most tests start, are files of their own. */
+/** Bundled together, to save time. Each thread of the history gets its own file, because most tests start it. */
 const programs = [
   command,
   ...otherPrograms,
@@ -36,7 +36,7 @@ const programs = [
   'test/helpers/next-chat-server.ts',
 ];
 
-/** The folder of the bundles of the sources as they are. Its name changes with them. */
+/** Returns the folder for the bundles of the current sources. Its name changes with the sources. */
 function bundlesOf(): string {
   const files = ['chat-parts', 'next-chat-server', 'make-bundles'].map((name) => `test/helpers/${name}.ts`);
   files.push('scripts/server-bundles.ts');
@@ -67,8 +67,8 @@ export function threadsOfBundles(): Plugin {
 }
 
 /**
- * Makes the bundles, unless those of these sources are there. `startChild` starts them from then on, in the processes that
- * this one starts, too.
+ * Makes the bundles of the current sources if they are missing. Afterwards `startChild` starts them, in this process and
+ * its children.
  */
 export default async function makeBundles(): Promise<void> {
   const bundles = bundlesOf();

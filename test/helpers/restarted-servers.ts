@@ -13,7 +13,9 @@ import { toModelResponse } from './room-views.ts';
 export interface Site {
   /** The environment of each server. */
   servers: NodeJS.ProcessEnv[];
-  /** Finds the database sessions that a killed server left, and returns a wait for their end. Until then they may commit. */
+  /**
+   * Finds the database sessions of a killed server, which may still commit. Returns a function that waits for their end.
+   */
   findSessions(server: number): Promise<() => Promise<void>>;
 }
 
