@@ -6,19 +6,22 @@ import { expect, onTestFinished, test } from 'vitest';
 import { stringify } from 'yaml';
 import { alerts, alertsFile } from '../helpers/alerts.ts';
 
-/** Samples of every 15 s by the name of their series: some as it was, and then twenty minutes as it is. */
+/**
+ * Samples every 15 s by the name of their series: eight with the old value, then twenty minutes with the new
+ * one.
+ */
 type Series = Record<string, string>;
 
 const [before, since] = [8, 80];
 const then = (was: string | number, is: string | number) => `${was}x${before - 1} ${is}x${since}`;
-/** A counter that rises from then on. */
+/** A counter that starts to rise after the old samples. */
 const rises = then(0, '1+1');
 
-/** Labels that Prometheus gives. */
+/** Labels that Prometheus adds. */
 const own = 'job="php-session-chat", instance="chat:7070"';
 const labelled = (name: string) => (name.includes('{') ? name.replace('{', `{${own}, `) : `${name}{${own}}`);
 
-/** promtool compares the alerts that fire at the end of each of these series. */
+/** Checks with promtool which alerts fire at the end of each series. */
 function expectAlerts(cases: readonly (readonly [what: string, Series, alerts: readonly string[]])[]): void {
   const folder = mkdtempSync(join(tmpdir(), 'chat-alerts-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
@@ -45,7 +48,7 @@ const mails = (outcome: string) => ({ [`chat_mails_total{outcome="${outcome}"}`]
 const webhooks = (outcome: string, type = 'message.created') => ({
   [`chat_webhooks_total{outcome="${outcome}",type="${type}"}`]: rises,
 });
-/** Of 100 messages each 15 s, as many were stored within 100 ms. */
+/** Of 100 messages every 15 s, `within` are stored within 100 ms. */
 const commits = (within: number) => ({
   'chat_commit_seconds_bucket{le="0.1"}': then(0, `${within}+${within}`),
   'chat_commit_seconds_bucket{le="1"}': then(0, '100+100'),
@@ -53,45 +56,53 @@ const commits = (within: number) => ({
 });
 
 const cases: [what: string, Series, alerts: string[]][] = [
-  ['a server to which nothing happens', { up: then(1, 1), ...missingNothing() }, []],
-  ['it does not answer', { up: then(1, 0) }, ['ChatDown']],
-  ['it is killed again and again', { process_start_time_seconds: '1x68 2x5 3x5 4x7' }, ['ChatRestarts']],
-  ['it was started twice', { process_start_time_seconds: '1x68 2x10 3x8' }, []],
+  ['the server is idle', { up: then(1, 1), ...missingNothing() }, []],
+  ['the server does not respond', { up: then(1, 0) }, ['ChatDown']],
+  ['the server crashes repeatedly', { process_start_time_seconds: '1x68 2x5 3x5 4x7' }, ['ChatRestarts']],
+  ['the server restarted twice', { process_start_time_seconds: '1x68 2x10 3x8' }, []],
   ['the session store is silent', missing('session store'), ['ChatSessionStoreSilent']],
-  ['connections are refused for the store', refused('session_store_unavailable'), ['ChatSessionStoreSilent']],
+  [
+    'connections are rejected because of the store',
+    refused('session_store_unavailable'),
+    ['ChatSessionStoreSilent'],
+  ],
   ['sessions cannot be read', refused('session_invalid'), ['ChatSessionsInvalid']],
-  ['nobody is logged in', refused('unauthorized'), []],
+  ['connections are not logged in', refused('unauthorized'), []],
   ['the history is silent', missing('history'), ['ChatHistoryFails']],
   ['the disk is full', requests('storage_full'), ['ChatHistoryFails']],
-  ['requests are refused', requests('forbidden'), []],
+  ['requests are rejected', requests('forbidden'), []],
   ['the database is slow', commits(80), ['ChatHistorySlow']],
   ['the database is fast', commits(95), []],
   ['the bus is down', missing('bus'), ['ChatBusDown']],
-  ['the site differs', { chat_site_differs: then(0, 1) }, ['ChatSiteDiffers']],
+  ['the site differs between servers', { chat_site_differs: then(0, 1) }, ['ChatSiteDiffers']],
   ['the site cannot be read', { chat_site_unreadable: then(0, 1) }, ['ChatSiteUnreadable']],
   ['files are not stored', { 'chat_uploads_total{code="storage_full"}': rises }, ['ChatFilesFail']],
   ['requests fail', requests('internal'), ['ChatRequestsFail']],
-  ['no mail is sent', mails('failed'), ['ChatMailsWait']],
+  ['every mail fails', mails('failed'), ['ChatMailsWait']],
   ['some mails are sent', { ...mails('failed'), ...mails('sent') }, []],
-  ['mails are refused', mails('refused'), ['ChatMailsGivenUp']],
-  ['pushes are refused', { 'chat_pushes_total{outcome="refused"}': rises }, ['ChatPushesGivenUp']],
-  ['the site takes no events', webhooks('failed'), ['ChatWebhooksWait']],
-  ['the site takes no events of users', webhooks('failed', 'user.online'), []],
-  ['the site takes some events', { ...webhooks('failed'), ...webhooks('sent') }, []],
-  ['events are given up', webhooks('gone'), ['ChatWebhooksGivenUp']],
+  ['the mail server rejects mails', mails('refused'), ['ChatMailsGivenUp']],
+  ['push services reject pushes', { 'chat_pushes_total{outcome="refused"}': rises }, ['ChatPushesGivenUp']],
+  ['every event to the site fails', webhooks('failed'), ['ChatWebhooksWait']],
+  ['every user event to the site fails', webhooks('failed', 'user.online'), []],
+  ['some events to the site fail', { ...webhooks('failed'), ...webhooks('sent') }, []],
+  ['events are discarded after retries', webhooks('gone'), ['ChatWebhooksGivenUp']],
   ['events are dropped', { chat_webhooks_dropped_total: rises }, ['ChatWebhooksGivenUp']],
   [
-    'a consumer of the changes fails',
+    'a consumer of the change log fails',
     { 'chat_changes_failed_total{consumer="audit"}': rises },
     ['ChatChangesFail'],
   ],
   [
-    'it fails with the history',
+    'a consumer fails together with the history',
     { 'chat_changes_failed_total{consumer="audit"}': rises, ...missing('history') },
     ['ChatHistoryFails'],
   ],
-  ['changes are skipped', { 'chat_changes_skipped_total{consumer="audit"}': rises }, ['ChatChangesSkipped']],
-  ['too little CPU', { nodejs_eventloop_lag_p99_seconds: then(0.01, 0.3) }, ['ChatBusy']],
+  [
+    'a consumer skips changes',
+    { 'chat_changes_skipped_total{consumer="audit"}': rises },
+    ['ChatChangesSkipped'],
+  ],
+  ['the event loop is slow', { nodejs_eventloop_lag_p99_seconds: then(0.01, 0.3) }, ['ChatBusy']],
   [
     'too many open files',
     { process_open_fds: then(10, 90), process_max_fds: then(100, 100) },
@@ -104,7 +115,7 @@ function missingNothing(): Series {
   return Object.fromEntries(parts.map((part) => [part, then(0, 0)]));
 }
 
-test('each alert fires for what it is about, and alone', () => {
+test('each alert fires alone and only for its cause', () => {
   expectAlerts(cases);
   const fired = new Set(cases.flatMap(([, , fired]) => fired));
   expect([...fired].sort()).toEqual(

@@ -7,23 +7,25 @@ import { type Child, startChild } from '../helpers/child.ts';
 
 const execute = promisify(execFile);
 
-/** A Debian 12 with no more than its base, in a folder. There is no systemd in it, so no service starts by itself. */
+/** A minimal Debian 12 in a folder. It has no systemd, so services do not start automatically. */
 export interface BareDebian {
-  /** Runs a shell's commands there as root, until they end. @returns what they have said */
+  /** Runs shell commands as root and waits for them. @returns their output */
   run(commands: string, options?: { input?: string; env?: Record<string, string> }): Promise<string>;
-  /** Starts a program there as root. */
+  /** Starts a program as root. */
   start(...program: string[]): Child;
-  /** Starts a service that a package has brought, as systemd would. */
+  /** Starts a service of a package with the settings of its systemd unit. */
   startService(name: string): Promise<Child>;
-  /** The path of a file of it. */
+  /** The path of a file outside the machine. */
   at(path: string): string;
-  /** Every file with its kind, rights and owner, with a hash for those in /etc, where the accounts are. */
+  /**
+   * Every file with its type, mode and owner. Files in /etc also have a hash, because the accounts are there.
+   */
   contents(): Promise<string[]>;
-  /** Another one with the same files. */
+  /** Copies the machine to another folder. */
   copy(folder: string): Promise<BareDebian>;
 }
 
-/** Its packages come from where this machine has its own. Needs root. */
+/** Installs the packages from this machine's sources. Needs root. */
 export async function makeBareDebian(folder: string): Promise<BareDebian> {
   if (process.getuid?.() !== 0) throw new Error('a bare Debian is made as root: run this as root');
   await execute('debootstrap', ['--variant=minbase', 'bookworm', folder], { maxBuffer: 2 ** 26 });
@@ -40,12 +42,12 @@ function bareDebian(folder: string): BareDebian {
   const basics = {
     PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
     LANG: 'C.UTF-8',
-    // Compiled code is kept where a unit says so alone, and not where all children of tests keep it.
+    // Code is cached only if the unit asks for it, not in the shared cache of the tests.
     NODE_COMPILE_CACHE: '',
     ...Object.fromEntries(Object.entries(process.env).filter(([name]) => /^(https?|no)_proxy$/i.test(name))),
   };
   const asRoot = { ...basics, HOME: '/root', DEBIAN_FRONTEND: 'noninteractive' };
-  /** Mounts and processes are its own, and end with the program. */
+  /** Has its own mounts and processes, which end with the program. */
   const inside = (program: readonly string[], before: readonly string[] = []) => [
     ...['--mount', '--pid', '--fork', '--kill-child', 'sh', '-ec'],
     [...before, 'mount -t proc -o hidepid=invisible proc "$0/proc"', 'exec chroot "$0" "$@"'].join('\n'),
@@ -58,7 +60,7 @@ function bareDebian(folder: string): BareDebian {
         env: { ...asRoot, ...env },
         maxBuffer: 2 ** 26,
       });
-      // A program that asks nothing may have ended before.
+      // The program may end without reading its input.
       running.child.stdin?.on('error', () => {}).end(input);
       const { stdout, stderr } = await running;
       return stdout + stderr;
@@ -77,7 +79,7 @@ function bareDebian(folder: string): BareDebian {
       for (const { path, mode } of kept)
         await self.run(`install -d -m ${mode} -o ${user} -g ${group} ${path}`);
 
-      // Of its sandbox, the files, the rights and the processes. Filters of system calls and limits of memory are systemd's.
+      // The sandbox covers files, rights and processes. System call filters and memory limits need systemd.
       const writable = [
         ...kept.map(({ path }) => path),
         ...all('ReadWritePaths').map((path) => path.replace(/^-/, '')),
@@ -91,7 +93,7 @@ function bareDebian(folder: string): BareDebian {
         ...(last('ProtectHome') === 'yes' ? ['/home', '/root'] : []).map(
           (path) => `mount -t tmpfs -o ro,mode=000 tmpfs "$0${path}"`,
         ),
-        // A container may not allow so many, not even to root.
+        // A container may not allow this limit, even for root.
         `ulimit -n ${last('LimitNOFILE')} 2> /dev/null || :`,
         ...(last('ProtectSystem') === 'strict' ? ['mount -o remount,bind,ro "$0"'] : []),
       ];
@@ -115,7 +117,7 @@ function bareDebian(folder: string): BareDebian {
       });
     },
     async contents() {
-      // The tools' own: lists and logs of apt and dpkg, and the last versions of the files of accounts.
+      // Files that the tools write: lists and logs of apt and dpkg, and backups of the account files.
       const others = ['var/lib/apt', 'var/cache/apt', 'var/log', 'run', 'var/lib/dpkg/*-old', 'etc/*-'];
       const pruned = others.flatMap((path) => ['-path', `./${path}`, '-o']).slice(0, -1);
       const { stdout: files } = await execute(
@@ -138,7 +140,7 @@ function bareDebian(folder: string): BareDebian {
   return self;
 }
 
-/** The values of each name in a unit and the files beside it. An empty one forgets those before it. */
+/** The values of each key in a unit and its drop-ins. An empty value clears the earlier ones. */
 function readUnit(folder: string, name: string): Map<string, string[]> {
   const beside = join(folder, `etc/systemd/system/${name}.service.d`);
   const [template, instance = ''] = name.split(/(?<=@)/);

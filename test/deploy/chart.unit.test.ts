@@ -20,7 +20,7 @@ interface Schema {
 const values = parse(read('deploy/helm/values.yaml')) as Record<string, unknown>;
 const schema = JSON.parse(read('deploy/helm/values.schema.json')) as Schema;
 
-/** The paths to all values; maps that are given as a whole count as one. */
+/** The paths of all values. A map without a schema for its keys counts as one value. */
 function pathsOf(value: unknown, { properties }: Schema, path = ''): string[] {
   if (properties === undefined) return [path];
   return Object.entries(value as Record<string, unknown>).flatMap(([name, inner]) =>
@@ -43,13 +43,13 @@ test('templates, values and schema of the chart agree', () => {
   expect(pathsIn(schema)).toHaveLength(paths.length + 1);
 });
 
-test('a server gets settings that exist, and has more time to end than its drain takes', () => {
+test('the chart uses existing settings, and a grace period longer than CHAT_DRAIN', () => {
   const named = [...deployment.matchAll(/name: (CHAT_\w+)/g)].map(([, name]) => name);
   expect(named).toContain('CHAT_DRAIN');
   expect(named.filter((name) => !settingNames.includes(name as string))).toEqual([]);
   const [, more] =
     /terminationGracePeriodSeconds: \{\{ add \.Values\.drainSeconds (\d+) \}\}/.exec(deployment) ?? [];
-  // It ends within CHAT_DRAIN and 2 s.
+  // After CHAT_DRAIN a server ends within 2 s.
   expect(Number(more)).toBeGreaterThan(2);
   const routes = read('server/http/routes.ts');
   const probes = [...deployment.matchAll(/(\w+)Probe:\n +httpGet: \{ path: (\S+), port: http \}/g)];
@@ -61,7 +61,7 @@ test('a server gets settings that exist, and has more time to end than its drain
   for (const [, , path] of probes) expect(routes).toContain(`'${path}':`);
 });
 
-test('a single server without CHAT_CLUSTER ends before the next one starts, which would wait for that', () => {
+test('a single server without CHAT_CLUSTER stops before its replacement starts', () => {
   const [, several, single] =
     /\{\{- if or (.*) \}\}[^{]*rollingUpdate: \{ maxSurge: 1, maxUnavailable: 0 \}\n +\{\{- else \}\}\n +#.*\n +strategy: (.*)\n +\{\{- end/.exec(
       deployment,
@@ -70,7 +70,7 @@ test('a single server without CHAT_CLUSTER ends before the next one starts, whic
   expect(single).toBe('{ type: Recreate }');
 });
 
-test('a server may do no more than it needs, as the user of the image', () => {
+test('the chart runs the server as the user of the image, without privileges', () => {
   const user = [...read('Dockerfile').matchAll(/^USER (\d+)$/gm)].at(-1)?.[1];
   expect(deployment).toContain(`runAsUser: ${user}\n`);
   for (const line of [
@@ -85,7 +85,7 @@ test('a server may do no more than it needs, as the user of the image', () => {
   }
 });
 
-test('no value of the chart can hold a secret', () => {
+test('the values of the chart cannot hold secrets', () => {
   const { propertyNames, additionalProperties } = schema.properties?.settings ?? {};
   const { not } = additionalProperties as { not: { pattern: string } };
   expect(propertyNames?.not.enum).toContain('CHAT_API_KEY');
@@ -95,11 +95,11 @@ test('no value of the chart can hold a secret', () => {
   for (const value of ['redis://redis:6379', 'https://www.example.org/a@b', 'Garden <chat@garden.example>']) {
     expect(value).not.toMatch(new RegExp(not.pattern));
   }
-  // No key of a Secret is made here, so none is in a release.
+  // The chart does not create a Secret, so a release does not contain one.
   expect([...templates.values()].join('\n')).not.toMatch(/^kind: Secret$/m);
 });
 
-test('the Secret and the settings for Kubernetes in docs/operate.md are valid', () => {
+test('docs/operate.md shows a valid Secret and valid settings for Kubernetes', () => {
   const [, section = ''] = /\n## Kubernetes\n([\s\S]*?)\n## /.exec(read('docs/operate.md')) ?? [];
   const [, secret = ''] = /<<'END'\n([\s\S]*?)END\n/.exec(section) ?? [];
   const env = Object.fromEntries(
@@ -112,10 +112,10 @@ test('the Secret and the settings for Kubernetes in docs/operate.md are valid', 
   expect(readConfig({ ...env, ...others }).unknown).toEqual([]);
 });
 
-test('an Ingress is off by default, and those in docs/operate.md keep a connection by polling at one server', () => {
+test('the Ingress is off by default, and the examples in docs/operate.md use sticky sessions', () => {
   expect(values.ingress).toMatchObject({ enabled: false });
   expect(templates.get('ingress.yaml')).toMatch(/^\{\{- if \.Values\.ingress\.enabled \}\}\n/);
-  // Both find the port of the service by its name.
+  // Both refer to the port of the service by its name.
   for (const name of ['ingress.yaml', 'service.yaml']) expect(templates.get(name)).toMatch(/name: http\b/);
   const [, section = ''] = /\n### An Ingress\n([\s\S]*?)\n## /.exec(read('docs/operate.md')) ?? [];
   const examples = [...section.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text = '']) => parse(text));

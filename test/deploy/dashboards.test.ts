@@ -47,7 +47,7 @@ beforeAll(async () => {
 });
 afterAll(() => site.close());
 
-/** Labels that Prometheus itself gives. */
+/** Labels that Prometheus adds. */
 const own = new Set(['job', 'instance']);
 const words = new Set(['by', 'or', 'and', 'unless', 'on']);
 
@@ -57,7 +57,7 @@ interface Selected {
   matchers: [string, string, string][];
 }
 
-/** The metrics that an expression selects, and the labels by which it sums. */
+/** The metrics that an expression selects, and the labels it groups by. */
 function partsOf(expr: string): { selected: Selected[]; by: string[] } {
   const by: string[] = [];
   const plain = expr.replace(/\bby \(([^)]*)\)/g, (_, list: string) => {
@@ -76,7 +76,7 @@ function partsOf(expr: string): { selected: Selected[]; by: string[] } {
   }
   return { selected, by: by.filter((label) => !own.has(label)) };
 }
-/** Without the times in square brackets, which look like names. */
+/** Removes the time ranges in square brackets, which look like names. */
 const withoutTimes = (expr: string) => expr.replace(/\[[^\]]*\]/g, '');
 
 const fits = (sample: Sample, { name, matchers }: Selected) =>
@@ -89,7 +89,7 @@ const fits = (sample: Sample, { name, matchers }: Selected) =>
 
 const expressions = () => panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr));
 
-test('each metric, label and value in the alerts is in the answer of a server to which nothing has happened', () => {
+test('an idle server reports each metric and label value in the alerts', () => {
   expect(alerts().length).toBeGreaterThan(10);
   for (const { alert, expr } of alerts()) {
     const { selected, by } = partsOf(withoutTimes(expr));
@@ -109,7 +109,7 @@ test('each metric, label and value in the alerts is in the answer of a server to
   }
 });
 
-test('each metric and label in the dashboard is in the answer of a server, and each metric of ours is in the dashboard', () => {
+test('the dashboard shows each `chat_` metric, and only metrics that a server reports', () => {
   expect(expressions().length).toBeGreaterThan(15);
   for (const expr of [...expressions(), ...templating.list.flatMap(({ definition }) => definition ?? [])]) {
     const { selected, by } = partsOf(withoutTimes(expr).replace(/^label_values\((.*), \w+\)$/, '$1'));
@@ -127,7 +127,7 @@ test('each metric and label in the dashboard is in the answer of a server, and e
   expect(ours.filter((name) => !shown.includes(name))).toEqual([]);
 });
 
-test('docs/operate.md says what to do about each alert, and names no others', () => {
+test('docs/operate.md explains exactly the existing alerts', () => {
   const rows = [...operate.matchAll(/^\| `(Chat\w+)` \|/gm)].map(([, name]) => name);
   expect(rows).toEqual(alerts().map(({ alert }) => alert));
 });

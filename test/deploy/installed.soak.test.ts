@@ -9,7 +9,8 @@ import { type Child, ownPort } from '../helpers/child.ts';
 import { type BareDebian, makeBareDebian } from './bare-debian.ts';
 
 /**
- * Our packages on bare Debian machines, in the way of docs/install.md. Needs root, and the registries of Debian and npm.
+ * Tests the packages on bare Debian machines, installed as docs/install.md describes. Needs root and the
+ * registries of Debian and npm.
  */
 const root = new URL('../../', import.meta.url).pathname;
 const folder = mkdtempSync(join(tmpdir(), 'chat-installed-'));
@@ -42,15 +43,15 @@ afterAll(async () => {
 
 interface Site {
   machine: BareDebian;
-  /** The chat's own page. */
+  /** The URL of the chat's page. */
   chat: string;
-  /** The value of the cookie of a login. */
+  /** Returns the value of the session cookie. */
   login(name: string): Promise<string>;
-  /** Answers the questions of `init`. @returns the lines that it prints for the start, and the address of the chat */
+  /** Answers the questions of `init`. @returns the start commands that it prints, and the chat's URL */
   init(settings?: string): Promise<{ lines: string; chat: string }>;
 }
 
-/** A small site, served by PHP on a machine of its own. */
+/** Starts a small PHP site on its own machine. */
 async function startSite(name: string): Promise<Site> {
   const machine = await bare.copy(join(folder, name));
   const [port, chatPort] = [await ownPort(), await ownPort()];
@@ -81,7 +82,7 @@ async function startSite(name: string): Promise<Site> {
   };
 }
 
-/** Two people who talk in their browsers. */
+/** Ann sends a message in a browser, and Bob reads it in another. */
 async function talk(site: Site, text: string) {
   const [ann, bob] = [await open(site, 'Ann'), await open(site, 'Bob')];
   await ann.write(text);
@@ -89,7 +90,7 @@ async function talk(site: Site, text: string) {
   return [ann, bob] as const;
 }
 
-/** A page of the chat as somebody sees it who is logged in to the site. */
+/** Opens the chat as a logged-in user. */
 async function open({ chat, login }: Site, name: string) {
   const context = await browser.newContext({ locale: 'en-GB' });
   onTestFinished(() => context.close());
@@ -114,7 +115,7 @@ async function listening(service: Child): Promise<Child> {
   return service;
 }
 
-/** The files of a machine that are new or gone since, without the site's own sessions. */
+/** Lists added and removed files, without the site's own sessions. */
 async function changes({ contents }: BareDebian, before: readonly string[]): Promise<string[]> {
   const [was, is] = [before, await contents()].map(
     (lines) => new Set(lines.filter((line) => !line.includes('/var/lib/php/sessions/'))),
@@ -127,7 +128,7 @@ async function changes({ contents }: BareDebian, before: readonly string[]): Pro
 
 const seconds = (since: number) => `${((performance.now() - since) / 1000).toFixed(1)} s`;
 
-/** The same package as if it were the next release, which lacks one page and brings another. */
+/** Builds the same package as the next release, with one page removed and another added. */
 async function nextPackage(file: string): Promise<string> {
   const next = join(folder, 'next');
   await execute('dpkg-deb', ['--raw-extract', file, next]);
@@ -141,7 +142,7 @@ async function nextPackage(file: string): Promise<string> {
   return join(folder, `php-session-chat_${nextVersion}_${file.split('_').at(-1)}`);
 }
 
-test('the Debian package runs the chat of two sites, through an upgrade to a purge that keeps only messages', async () => {
+test('the Debian package runs two chats through an upgrade, and a purge keeps only the messages', async () => {
   const architecture = process.arch === 'x64' ? 'amd64' : 'arm64';
   const file = join(folder, `php-session-chat_${version}_${architecture}.deb`);
   const make = `import('./scripts/debian-package.mjs').then((its) => its.makeDebianPackage('${tarball}', '${architecture}', '${version}', '${folder}'))`;
@@ -159,7 +160,7 @@ test('the Debian package runs the chat of two sites, through an upgrade to a pur
   const { lines } = await site.init();
   expect(lines).toContain("'[Service]' User=www-data ");
   expect(lines).toMatch(/^systemctl enable php-session-chat\nsystemctl restart php-session-chat$/m);
-  // There is no systemd, so the service is started by hand.
+  // There is no systemd, so the test starts the service.
   await machine.run(lines.replace(/^systemctl .*$/gm, ''));
   let chat = await listening(await machine.startService('php-session-chat'));
   const [ann, bob] = await talk(site, 'Hello from a package');
@@ -181,14 +182,14 @@ test('the Debian package runs the chat of two sites, through an upgrade to a pur
   await talk(site, 'Hello after an upgrade');
   expect(await chat.stop()).toBe(0);
 
-  // The same site once more, with a chat of its own.
+  // The same site with a second chat of its own.
   const shop = await site.init('/etc/php-session-chat/shop.conf');
   expect(shop.lines).toMatch(/^systemctl restart php-session-chat@shop$/m);
   await machine.run(shop.lines.replace(/^systemctl .*$/gm, ''));
   const other = await listening(await machine.startService('php-session-chat@shop'));
   await talk({ ...site, chat: shop.chat }, 'Hello from the shop');
   expect(await other.stop()).toBe(0);
-  // Neither site can replace the data or the compiled code of the other one.
+  // Neither chat can replace the data or compiled code of the other.
   for (const [at, mode] of [
     ['/var/lib', '700'],
     ['/var/cache', '755'],
@@ -213,7 +214,7 @@ test('the Debian package runs the chat of two sites, through an upgrade to a pur
     'test -s /var/lib/php-session-chat/main/chat.db && test -s /var/lib/php-session-chat/shop/chat.db',
   );
   await machine.run('rm -r /var/lib/php-session-chat');
-  // The account stays.
+  // The accounts remain after a purge.
   const accounts = /\/etc\/(passwd|group|shadow|gshadow)$/;
   expect((await changes(machine, before)).filter((line) => !accounts.test(line))).toEqual([]);
   await machine.run('getent passwd php-session-chat');

@@ -7,7 +7,7 @@ import { expect, onTestFinished, test } from 'vitest';
 
 const root = new URL('../../', import.meta.url).pathname;
 
-/** Starts systemd as the first process of its own namespaces, on a copy of this machine that vanishes with it. */
+/** Starts systemd as the first process of new namespaces, on a temporary copy of this machine. */
 const boot = `
 mount --make-rprivate /
 mkdir "$0"
@@ -32,7 +32,7 @@ umount -l mnt/before
 exec env -i container=oci PATH="$PATH" /lib/systemd/systemd --unit=stand-in.service --show-status=no
 `;
 
-test('under systemd, with the unit of the Debian package, code that has taken over a separate process reaches no more than it needs', async () => {
+test('the unit of the Debian package lets a hijacked separate process reach only what it needs', async () => {
   if (process.getuid?.() !== 0) throw new Error('systemd is started as root: run this as root');
   const folder = mkdtempSync(join(tmpdir(), 'chat-systemd-'));
   const cgroup = `/sys/fs/cgroup/systemd/${folder.split('/').at(-1)}`;
@@ -46,7 +46,7 @@ test('under systemd, with the unit of the Debian package, code that has taken ov
   const output = join(folder, 'output');
   const text = [
     '[Unit]\nDefaultDependencies=no\nSuccessAction=exit\nFailureAction=exit\n[Service]\nType=oneshot',
-    // A container has no devices of its own to give, nor a limit of memory.
+    // A container cannot provide private devices or a memory limit.
     service.replace(/^(ExecStart|Restart\w*|PrivateDevices|MemoryMax)=.*\n/gm, ''),
     'StandardOutput=append:/run/output',
     ...kinds.map((kind) => {

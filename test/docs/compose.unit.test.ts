@@ -7,8 +7,8 @@ const page = (path: string) => readFileSync(new URL(`../../${path}`, import.meta
 
 const files = ['docker-compose.yml', 'docker-compose.cluster.yml', 'deploy/compose/docker-compose.yml'];
 
-test.each(files)('%s limits the memory of each service, and mounts no device in place of a file', (file) => {
-  // Anchors are merged by `<<`.
+test.each(files)('%s limits the memory of each service, and does not mount devices', (file) => {
+  // The parser merges `<<` anchors only with this option.
   const { services } = parse(page(file), { merge: true }) as {
     services: Record<string, { mem_limit?: string; volumes?: string[] }>;
   };
@@ -18,7 +18,7 @@ test.each(files)('%s limits the memory of each service, and mounts no device in 
   }
 });
 
-test('nginx in deploy/compose passes requests on as docs/install.md has it', () => {
+test('nginx in deploy/compose uses the proxy settings from docs/install.md', () => {
   const directives = (text: string) =>
     [...text.replaceAll('$$', '$').matchAll(/^ *(proxy_(?!pass).*|client_max_body_size .*|map .*);?$/gm)].map(
       ([, directive]) => directive,
@@ -29,14 +29,14 @@ test('nginx in deploy/compose passes requests on as docs/install.md has it', () 
   expect(directives(page('deploy/compose/docker-compose.yml')).sort()).toEqual(directives(advised).sort());
 });
 
-test('nginx in deploy/compose serves no hidden file, such as .env', () => {
+test('nginx in deploy/compose does not serve hidden files such as .env', () => {
   const [, pattern = '$'] =
     /location ~ (\S+) \{\s*return 404;/.exec(page('deploy/compose/docker-compose.yml')) ?? [];
   const paths = ['/.env', '/.git/config', '/a/.htpasswd', '/.well-known/security.txt', '/a.b/index.php'];
   expect(paths.filter((path) => new RegExp(pattern).test(path))).toEqual(paths.slice(0, 3));
 });
 
-test.each(files)('%s sets the chat server up with settings that can be used', (file) => {
+test.each(files)('%s contains only valid settings of the chat server', (file) => {
   const lines = page(file).matchAll(/^ +(CHAT_\w+): (.*)$/gm);
   const env = Object.fromEntries(
     [...lines].map(([, name, value = '']) => [name, value.replace(/^\$\{.*/, '')]),
@@ -46,7 +46,7 @@ test.each(files)('%s sets the chat server up with settings that can be used', (f
 });
 
 test.each(['docker-compose.cluster.yml', 'scripts/start-cluster.mjs'])(
-  'nginx in %s passes requests on as docs/operate.md has it',
+  'nginx in %s uses the proxy settings from docs/operate.md',
   (file) => {
     const directives = (text: string) =>
       [

@@ -11,11 +11,11 @@ const page = read('protocol.md');
 test.each([
   ['asyncapi.json', asyncApi],
   ['openapi.json', openApi],
-])('docs/%s is what `npm run contracts` writes', (file, make) => {
+])('docs/%s equals the output of `npm run contracts`', (file, make) => {
   expect(JSON.parse(read(file))).toEqual(JSON.parse(JSON.stringify(make())));
 });
 
-/** The first column of the tables under a heading. */
+/** The names in the first column of the tables under a heading. */
 const firstColumn = (heading: string) => {
   const section = page.split(/^## /m).find((part) => part.startsWith(heading)) ?? '';
   return [...section.matchAll(/^\| ((?:`[^`]+`(?:, )?)+)/gm)].flatMap(([, cell = '']) =>
@@ -23,11 +23,11 @@ const firstColumn = (heading: string) => {
   );
 };
 
-test('docs/protocol.md has a row for every request, and no others', () => {
+test('docs/protocol.md has exactly one row per request', () => {
   expect(firstColumn('Requests').sort()).toEqual(Object.keys(requests).sort());
 });
 
-test('docs/protocol.md has a row for every event of the server except those of the session', () => {
+test('docs/protocol.md has a row for each server event except the two of the session', () => {
   const described = Object.keys(events).filter((name) => !/^session:(ready|ended)$/.test(name));
   expect(firstColumn('Events').sort()).toEqual(described.sort());
   for (const name of ['session:ready', 'session:ended']) expect(page).toContain(`\`${name}\``);
@@ -39,11 +39,11 @@ test.each([
   ['HTTP', Object.keys(httpErrors)],
   ['the end of a session', [...endReasons]],
   ['the end of a membership', [...removalReasons]],
-])('docs/protocol.md names every code of %s', (_, codes) => {
+])('docs/protocol.md names every code for %s', (_, codes) => {
   expect(codes.filter((code) => !page.includes(code))).toEqual([]);
 });
 
-test('docs/protocol.md has a row for every call of the PHP application', () => {
+test('docs/protocol.md has a row for every HTTP call of the PHP application', () => {
   const missing = routes.filter(({ method, template }) => {
     const path = template.replace('{user}', '{id}');
     return (
@@ -55,7 +55,7 @@ test('docs/protocol.md has a row for every call of the PHP application', () => {
   expect(missing.map(({ method, template }) => `${method} ${template}`)).toEqual([]);
 });
 
-test('generators of clients find a server, a summary and a name of its own for each operation', () => {
+test('docs/openapi.json has one server, and a summary and a unique ID for each operation', () => {
   const { servers, paths } = openApi() as {
     servers: unknown[];
     paths: Record<string, Record<string, { operationId: string; summary: string }>>;

@@ -15,11 +15,11 @@ const views = readdirSync(join(root, 'client/src/views'), { recursive: true, enc
 
 const first = (text: string, pattern: RegExp) =>
   [...text.matchAll(pattern)].map(([, name = '']) => name).sort();
-/** The first column of the table below a heading, up to the next one. */
+/** The names in the first column of the tables between this heading and the next. */
 const rowsBelow = (heading: string) =>
   first(page.split(`\n## ${heading}\n`)[1]?.split('\n## ')[0] ?? '', /^\| `([^`]+)` \|/gm);
 
-test('docs/element.md has the attributes of the element', () => {
+test('docs/element.md lists the attributes of the element', () => {
   expect(rowsBelow('Attributes')).toEqual(first(element, /@attr ([\w-]+)/g));
 });
 
@@ -29,15 +29,15 @@ test('docs/element.md lists the languages of the client, and README.md counts th
   expect(read('README.md')).toContain(`in ${languages.length} languages`);
 });
 
-test('docs/element.md has the events of the element', () => {
+test('docs/element.md lists the events of the element', () => {
   expect(rowsBelow('Events')).toEqual(first(element, /@fires ([\w:-]+)/g));
 });
 
-test('docs/element.md has the slots of the element', () => {
+test('docs/element.md lists the slots of the element', () => {
   expect(rowsBelow('Slots')).toEqual(first(views, /<slot name="([\w-]+)"/g));
 });
 
-test('docs/element.md has the parts of the element', () => {
+test('docs/element.md lists the parts of the element', () => {
   const parts = first(views, /\bpart=(?:\{own \? ')?['"]?([a-z -]+)['"]/g).flatMap((names) =>
     names.split(' '),
   );
@@ -45,7 +45,7 @@ test('docs/element.md has the parts of the element', () => {
   expect(named.sort()).toEqual([...new Set(parts)].sort());
 });
 
-test('docs/element.md has the public custom properties, with their defaults', () => {
+test('docs/element.md lists the public custom properties with their defaults', () => {
   const made = [...tokens.matchAll(/^ {2}(--pc-[\w-]+): (?:light-dark\(([^)]+)\)|([^;]+));/gm)];
   expect(rowsBelow('Colours, fonts').filter((name) => name.startsWith('--'))).toEqual(
     made.map(([, name]) => name).sort(),

@@ -13,7 +13,7 @@ const proofs = rows.map((row) => {
   return { promise, tests: [...proof.matchAll(/\[([^\]]+)\]\(\.\.\/([^)]+)\)/g)] };
 });
 
-test('each promise names a test, and the text of its link is in that file', () => {
+test('each promise links to a test file that contains the text of the link', () => {
   expect(proofs.length).toBeGreaterThan(30);
   expect(proofs.filter(({ tests }) => tests.length === 0).map(({ promise }) => promise)).toEqual([]);
   const missing = proofs.flatMap(({ tests }) =>
@@ -22,7 +22,7 @@ test('each promise names a test, and the text of its link is in that file', () =
   expect(missing).toEqual([]);
 });
 
-test('each test of a guarantee is named by a promise', () => {
+test('a promise links to each test in test/guarantees', () => {
   const named = new Set(proofs.flatMap(({ tests }) => tests.map(([, , file]) => file)));
   const tests = projectFiles().filter((file) => /^test\/guarantees\/.*\.test\.ts$/.test(file));
   expect(tests.filter((file) => !named.has(file))).toEqual([]);

@@ -17,7 +17,7 @@ const pages = [
 ];
 const read = (page: string) => readFileSync(join(root, page), 'utf8');
 
-/** Like GitHub's anchors of headings. */
+/** The anchors that GitHub makes for the headings of a page. */
 function anchorsOf(page: string): string[] {
   const headings = read(page)
     .replace(/^( *)```.*?^\1```/gms, '')
@@ -30,7 +30,7 @@ function anchorsOf(page: string): string[] {
   );
 }
 
-test.each(pages)('each link of %s leads to a file and a heading that exist', (page) => {
+test.each(pages)('each link in %s leads to an existing file and heading', (page) => {
   const links = [...read(page).matchAll(/\]\((?!https?:|mailto:)([^)#\s]*)(?:#([^)\s]+))?\)/g)];
   const broken = links.filter(([, to = '', anchor]) => {
     const target = to === '' ? page : normalize(join(dirname(page), to));
@@ -40,11 +40,11 @@ test.each(pages)('each link of %s leads to a file and a heading that exist', (pa
   expect(broken.map(([link]) => link)).toEqual([]);
 });
 
-test('the README of php-sessions, which npm shows without this repository, links only to itself', () => {
+test('the README of php-sessions links only to itself, because npm shows it alone', () => {
   expect(read('packages/php-session/README.md')).not.toMatch(/\]\((?!#)/);
 });
 
-test('CONTRIBUTING.md names files and folders that exist', () => {
+test('CONTRIBUTING.md names existing files and folders', () => {
   const named = [...read('CONTRIBUTING.md').matchAll(/`([\w-]+(?:\/[\w.-]+)*\/(?:[\w-]+\.\w+)?)`/g)].map(
     ([, path = '']) => path,
   );
@@ -52,7 +52,7 @@ test('CONTRIBUTING.md names files and folders that exist', () => {
   expect(named.filter((path) => !existsSync(join(root, path)))).toEqual([]);
 });
 
-test('each page that the code or another page names exists in this repository', () => {
+test('each page that a file names exists in the repository', () => {
   const files = projectFiles();
   const named = files
     .filter((file) => /\.(tsx?|mjs|php|css|html|sql|yml|md)$/.test(file))

@@ -6,19 +6,19 @@ import { projectFiles } from '../helpers/project-files.ts';
 
 const root = new URL('../..', import.meta.url).pathname;
 const files = projectFiles();
-/** Pages and tests do not count as a definition of a name. */
+/** A name must be defined in code. Docs and tests do not count. */
 const code = files.filter(
   (file) => /\.(tsx?|mjs|php|json|sql|yml)$|Dockerfile$/.test(file) && !/^(test|docs)\//.test(file),
 );
 const texts = new Map(code.map((file) => [file, readFileSync(join(root, file), 'utf8')]));
 
-/** The files whose path ends like this. */
+/** The files whose path ends with `reference`. */
 const called = (reference: string) => files.filter((file) => `/${file}`.endsWith(`/${reference}`));
 
 const has = (text: string | undefined, name: string) =>
   text !== undefined && new RegExp(`(?<![\\w#])${name}\\b`).test(text);
 
-/** `a`, or `a` and `b`, or `a`, `b` and `c`: a comma alone begins something else. */
+/** Matches `a`, or `a` and `b`, or `a`, `b` and `c`. A comma without a final "and" separates two entries. */
 const several = (one: string) => `${one}(?:(?:, ${one})* and ${one})?`;
 const isFile = /^[\w./-]+\.(tsx?|php|css|json|sql|yml)$/;
 const nameInFile = new RegExp(
@@ -27,7 +27,7 @@ const nameInFile = new RegExp(
 );
 const quoted = (text = '') => [...text.matchAll(/`([^`]+)`/g)].map(([, inside = '']) => inside);
 
-/** The last column of the tables: the places in the code. */
+/** The last column of the tables, which names places in the code. */
 const cellsOf = (page: string) =>
   readFileSync(join(root, 'docs', page), 'utf8')
     .split('\n')
@@ -48,7 +48,7 @@ for (const page of ['security.md', 'asvs.md']) {
     expect(missing).toEqual([]);
   });
 
-  test(`docs/${page}: each file and each folder that its tables name exists`, () => {
+  test(`docs/${page}: each file and folder in its tables exists`, () => {
     const missing = cells.flatMap(quoted).filter((each) => {
       if (isFile.test(each)) return called(each).length === 0;
       return /^[\w-][\w./-]*\/$/.test(each) && !files.some((path) => `/${path}`.includes(`/${each}`));
@@ -56,7 +56,7 @@ for (const page of ['security.md', 'asvs.md']) {
     expect(missing).toEqual([]);
   });
 
-  test(`docs/${page}: each name that stands alone in its tables is in the code`, () => {
+  test(`docs/${page}: each name without a file in its tables exists in the code`, () => {
     const missing = cells
       .flatMap(quoted)
       .flatMap((each) => (/^#?[A-Za-z_]\w*(::\w+)?$/.test(each) ? each.split('::') : []))
@@ -65,7 +65,7 @@ for (const page of ['security.md', 'asvs.md']) {
   });
 }
 
-test('docs/security.md: each request and each event is in the table of hidden things', () => {
+test('docs/security.md lists what each request and event hides', () => {
   const page = readFileSync(join(root, 'docs', 'security.md'), 'utf8');
   const table = page.slice(
     page.indexOf('### What is hidden, request by request'),

@@ -24,7 +24,7 @@ const saml = (start: string) => ({
 });
 const codeigniter = { site: 'codeigniter:', userId: 'user_id', userName: 'firstname' };
 const mediawiki = { site: 'mediawiki:', cookieName: 'wiki_session' };
-/** The page's other settings besides the URL, and the logged-in user. */
+/** The other settings for each URL, and the name of the logged-in user. */
 const others: Record<string, [Omit<SessionOptions, 'store'>, name: string]> = {
   'Cacti mysql': [{ site: 'cacti:' }, '7'],
   'CodeIgniter mysql': [codeigniter, 'Ann'],
@@ -46,7 +46,7 @@ const others: Record<string, [Omit<SessionOptions, 'store'>, name: string]> = {
   'Tiny Tiny RSS postgres': [{ site: 'ttrss:' }, 'Ann'],
 };
 
-describe('the store URLs of docs/sessions.md, with sessions that PHP writes as the applications do', () => {
+describe('the store URLs in docs/sessions.md, with sessions that PHP writes like the applications', () => {
   let memcached: Memcached;
   let redis: Redis;
   let mariadb: Mariadb;
@@ -75,7 +75,7 @@ describe('the store URLs of docs/sessions.md, with sessions that PHP writes as t
     await Promise.all([memcached.stop(), redis.remove(), mariadb.remove(), postgres.remove()]);
   });
 
-  test('each row has its session here', () => {
+  test('each row has a session in this test', () => {
     expect(rows.map(({ application, protocol }) => `${application} ${protocol}`).sort()).toEqual(
       Object.keys(others).sort(),
     );
@@ -90,7 +90,7 @@ describe('the store URLs of docs/sessions.md, with sessions that PHP writes as t
     };
     const store = url
       .replace(/@?127\.0\.0\.1(:\d+)?/, (at) => `${at.replace(/:\d+$/, '')}:${ports[protocol]}`)
-      // The databases of the others are named after them.
+      // The database of every other application is named after the application.
       .replace('/ttrss?', '/site?');
     const [options, name] = others[`${application} ${protocol}`] ?? [{}, ''];
     const { readSession, close } = openSessions({ store: `${store}&timeout=5000ms`, ...options });
@@ -106,7 +106,7 @@ describe('the store URLs of docs/sessions.md, with sessions that PHP writes as t
       ];
       const id = `${application.replaceAll(' ', '')}-${protocol}`;
       const header = [...cookies, 'SimpleSAMLSessionID'].map((cookie) => `${cookie}=${id}`).join('; ');
-      // On a busy machine a store may be late, which says nothing about the session.
+      // On a busy machine a store may respond late.
       await expect.poll(() => readSession(header)).toMatchObject({ user: { name } });
       const nobody = header.replaceAll(id, 'nobody');
       await expect.poll(() => readSession(nobody)).toMatchObject({ code: 'unauthorized' });

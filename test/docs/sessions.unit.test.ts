@@ -10,7 +10,7 @@ const keys = join(folder, 'keys');
 writeFileSync(keys, Buffer.alloc(32, 7).toString('base64'));
 
 const page = readFileSync(new URL('../../docs/sessions.md', import.meta.url), 'utf8');
-/** Without URLs that only show the form, in capitals or with dots. */
+/** The complete URLs, without those that only show a form with capitals or dots. */
 const urls = [
   ...page.matchAll(/`((?:file|memcached|rediss?|mysql|mariadb|postgres|sqlite|session-server):[^`]+)`/g),
 ]
@@ -21,11 +21,11 @@ test('docs/sessions.md has store URLs to copy', () => {
   expect(urls.length).toBeGreaterThan(20);
 });
 
-test.each([...new Set(urls)])('%s of docs/sessions.md can be used as it is', (url) => {
+test.each([...new Set(urls)])('%s in docs/sessions.md is a valid store URL', (url) => {
   expect(() => parseStoreUrl(url.replaceAll('/etc/chat/app-keys', keys))).not.toThrow();
 });
 
-test('with what docs/sessions.md puts at the end of a Laravel site’s URL, for session.encrypt', () => {
+test('docs/sessions.md gives a valid suffix for a Laravel site with session.encrypt', () => {
   const rows = [...page.matchAll(/^ +\| `\w+` \| `([^`]+)` \| `([^`]+)` \|$/gm)];
   expect(rows).toHaveLength(4);
   for (const [, url = '', end = ''] of rows) {

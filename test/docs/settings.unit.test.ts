@@ -10,22 +10,22 @@ const rows = [
   ),
 ].map(([, name = '', fallback]) => ({ name, fallback }));
 
-test('docs/settings.md names the settings that the server reads, each once, and no others', () => {
+test('docs/settings.md lists each setting that the server reads exactly once', () => {
   const read = new Set<string>();
-  // They cannot be used without a store, but all have been read by then.
+  // Fails without a store, but only after reading all settings.
   expect(() => readConfig(new Proxy({}, { get: (_, name) => void read.add(String(name)) }))).toThrow();
   expect(rows.map(({ name }) => name).sort()).toEqual([...read].sort());
 });
 
 test.each(rows.filter(({ fallback }) => fallback !== undefined))(
-  '$name=$fallback, the default of docs/settings.md, changes nothing',
+  '$name=$fallback in docs/settings.md is the default',
   ({ name, fallback }) => {
-    // As JSON, because a store has functions, which are new objects in each configuration.
+    // Compared as JSON, because the functions of a store are new objects in each configuration.
     expect(JSON.stringify(configOf({ [name]: fallback }))).toBe(JSON.stringify(configOf({})));
   },
 );
 
-test('a setting that docs/settings.md says has no default is empty without one', () => {
+test('a setting without a default in docs/settings.md is empty in the code', () => {
   const code = ['server/settings/config.ts', 'packages/php-session/src/options.ts']
     .map((file) => readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8'))
     .join('\n');
