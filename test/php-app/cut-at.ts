@@ -3,8 +3,8 @@ import { onTestFinished } from 'vitest';
 import { ownPort } from '../helpers/child.ts';
 
 /**
- * Passes everything to a store until a command appears, and then cuts the connection.
- * @param times this many times; after that everything is passed
+ * Starts a proxy for a store that cuts a connection when the client sends `command`, at most `times` times.
+ * @returns its port
  */
 export async function cutAt(
   command: RegExp,

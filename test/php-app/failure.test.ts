@@ -20,7 +20,7 @@ afterAll(async () => {
   await memcached?.stop();
 });
 
-/** A site for one test. */
+/** Starts a site that ends with the test. */
 async function siteWith(env: NodeJS.ProcessEnv, memcachedPort = memcached.port): Promise<PhpApp> {
   const site = await startPhpApp({ memcachedPort, env });
   onTestFinished(async () => void (await site.stop()));
@@ -31,7 +31,7 @@ describe.each([
   ['stopped', 'SIGSTOP'],
   ['down', 'SIGKILL'],
 ] as const)('memcached %s', (_, signal) => {
-  test('every page that needs the session is 503 and sets no cookie', async () => {
+  test('returns 503 without a cookie for every page that needs the session', async () => {
     const memcached = await startMemcached();
     onTestFinished(async () => void (await memcached.stop('SIGKILL')));
     const app = await siteWith({}, memcached.port);
@@ -50,16 +50,16 @@ describe.each([
 });
 
 test.each([
-  ['the login', /^set /, '/login'],
-  ['the logout', /^delete /, '/logout'],
-])('a store that fails at the end, writing %s, is 503 and no silent logout', async (_, command, path) => {
+  ['writing the login', /^set /, '/login'],
+  ['deleting it on logout', /^delete /, '/logout'],
+])('returns 503 instead of a silent logout if the store fails at %s', async (_, command, path) => {
   const { cookie, csrf } = await openForm(app);
   const cut = await siteWith({}, await cutAt(command, memcached.port));
   const body = `username=alice&password=alice&csrf=${csrf}`;
   expectUnavailable(await raw(cut.url, { path, method: 'POST', headers: { cookie }, body }));
 });
 
-test('a record that is not JSON is 500, without changing it', async () => {
+test('returns 500 for a record that is not JSON, and does not change it', async () => {
   const cookie = `PHPSESSID=${'c'.repeat(26)}`;
   await memcached.set(`sessions/${idOf(cookie)}`, 'user_id|i:1;');
   const answer = await raw(app.url, { headers: { cookie } });
@@ -68,7 +68,7 @@ test('a record that is not JSON is 500, without changing it', async () => {
   expect(await memcached.ask(`get sessions/${idOf(cookie)}\r\n`)).toContain('user_id|i:1;');
 });
 
-describe('misconfigured', () => {
+describe('with invalid settings', () => {
   test.each([
     [
       { SESSION_STORE: 'redis://user:secret@127.0.0.1:6379/three' },
@@ -76,7 +76,7 @@ describe('misconfigured', () => {
     ],
     [{ CHAT_URL: "https://a;script-src 'unsafe-inline'" }, /CHAT_URL must be a URL/],
     [{ CHAT_URL: 'x', SESSION_COOKIE_DOMAIN: ';' }, /SESSION_COOKIE_DOMAIN must be.*; CHAT_URL must be/],
-  ])('%o: the visitor learns only that, the log what', async (env, message) => {
+  ])('shows the visitor a general error and logs the cause: %o', async (env, message) => {
     const wrong = await siteWith(env);
     const answer = await raw(wrong.url);
     expect(answer.status).toBe(500);
@@ -88,7 +88,7 @@ describe('misconfigured', () => {
   });
 });
 
-test('many first requests at once make one database, which only its owner can read', async () => {
+test('creates one database, readable only by its owner, on concurrent first requests', async () => {
   const folder = temporaryFolder();
   const data = join(folder, 'data');
   const fresh = await siteWith({ APP_DATA: data });

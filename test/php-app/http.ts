@@ -7,14 +7,14 @@ export interface Answer {
   readonly body: string;
 }
 
-/** A request exactly as given: `fetch` allows neither a foreign Host header nor another source address. */
+/** Sends a request unchanged. `fetch` does not allow another Host header or source address. */
 export function raw(
   url: string,
   options: {
     method?: string;
     path?: string;
     headers?: Record<string, string>;
-    /** Source address, such as 127.0.0.2. */
+    /** The source address, such as 127.0.0.2. */
     from?: string;
     body?: string;
   } = {},
@@ -46,7 +46,7 @@ export function raw(
   });
 }
 
-/** The store failed, which says nothing about the session, so the browser keeps its cookie. */
+/** Checks a response while the store fails. It does not set a cookie, because the session may still exist. */
 export function expectUnavailable(answer: Answer): void {
   expect(answer.status).toBe(503);
   expect(answer.headers).not.toHaveProperty('set-cookie');
@@ -55,7 +55,7 @@ export function expectUnavailable(answer: Answer): void {
   expect(answer.body).toContain('Login is not possible right now. Please try again soon.');
 }
 
-/** Checks every page that needs the session, with this cookie, with none, and with invented ones. */
+/** Checks every page that needs the session, with this cookie, without a cookie and with invented cookies. */
 export async function expectEveryPageUnavailable(url: string, cookie: string, csrf: string): Promise<void> {
   const form = `username=alice&password=alice&csrf=${csrf}`;
   const answers = await Promise.all([

@@ -29,7 +29,7 @@ async function login(
   return raw(app.url, { method: 'POST', path: '/login', from, body, headers: { cookie, ...more } });
 }
 
-test('the sixth failed login from one address is 429, whatever the names', async () => {
+test('returns 429 for the sixth failed login from one address, for any names', async () => {
   for (let n = 1; n <= 5; n++) expect((await login(`nobody${n}`, 'x')).status).toBe(401);
   const sixth = await login('nobody6', 'x');
   expect(sixth.status).toBe(429);
@@ -42,36 +42,36 @@ test('the sixth failed login from one address is 429, whatever the names', async
   expect((await login('alice', 'alice', '127.0.0.2')).status).toBe(303);
 });
 
-test('the sixth failed login of one name is 429, whatever the addresses', async () => {
+test('returns 429 for the sixth failed login with one name, from any addresses', async () => {
   for (let n = 2; n <= 6; n++) expect((await login('alice', 'x', `127.0.0.${n}`)).status).toBe(401);
   expect((await login('alice', 'x', '127.0.0.7')).status).toBe(429);
-  // Otherwise guessing could continue: the answers to right and wrong passwords must be the same.
+  // The correct password must get the same response, or guessing could continue.
   expect((await login('alice', 'alice', '127.0.0.7')).status).toBe(429);
   expect((await login('bob', 'bob', '127.0.0.7')).status).toBe(303);
 });
 
-test('a name is not locked out where it has logged in before', async () => {
+test('does not lock a user out at an address of an earlier login', async () => {
   expect((await login('alice', 'alice', '127.0.0.9')).status).toBe(303);
   for (let n = 2; n <= 6; n++) await login('alice', 'x', `127.0.0.${n}`);
   expect((await login('alice', 'alice', '127.0.0.7')).status).toBe(429);
   expect((await login('alice', 'alice', '127.0.0.9')).status).toBe(303);
 });
 
-test('a login after a few slips forgets them', async () => {
+test('resets the failed attempts after a successful login', async () => {
   for (let round = 0; round < 2; round++) {
     for (let n = 1; n <= 4; n++) expect((await login('alice', 'slip')).status).toBe(401);
     expect((await login('alice', 'alice')).status).toBe(303);
   }
 });
 
-test('guesses sent at once are counted one by one', async () => {
+test('counts each of several concurrent guesses', async () => {
   const guesses = 10;
   const answers = await Promise.all(Array.from({ length: guesses }, (_, n) => login('alice', `guess${n}`)));
   expect(answers.filter((answer) => answer.status === 401)).toHaveLength(5);
   expect(answers.filter((answer) => answer.status === 429)).toHaveLength(guesses - 5);
 });
 
-test('a forged X-Forwarded-For changes nothing', async () => {
+test('ignores a forged X-Forwarded-For', async () => {
   const forged = (n: number) => ({ 'x-forwarded-for': `10.0.0.${n}`, forwarded: `for=10.0.0.${n}` });
   for (let n = 1; n <= 5; n++) await login(`nobody${n}`, 'x', '127.0.0.1', forged(n));
   expect((await login('nobody6', 'x', '127.0.0.1', forged(6))).status).toBe(429);

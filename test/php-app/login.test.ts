@@ -49,12 +49,12 @@ describe('login', () => {
     );
   });
 
-  test('the cookie is HttpOnly, SameSite=Lax, for this host and this browser session', async () => {
+  test('sets a cookie that is HttpOnly, SameSite=Lax and limited to this host and browser session', async () => {
     const [cookie] = (await fetch(app.url)).headers.getSetCookie();
     expect(cookie).toMatch(/^PHPSESSID=[a-z0-9,-]{26,}; path=\/; HttpOnly; SameSite=Lax$/i);
   });
 
-  test('the session ID changes and the old one is worth nothing', async () => {
+  test('replaces the session ID and deletes the old session', async () => {
     const before = await openForm(app);
     const answer = await post(`${app.url}/login`, before.cookie, {
       username: 'alice',
@@ -69,7 +69,7 @@ describe('login', () => {
     expect((await openForm(app, after)).csrf).not.toBe(before.csrf);
   });
 
-  test('an ID set by an attacker before the login is replaced', async () => {
+  test('replaces a session ID planted before the login', async () => {
     const planted = `PHPSESSID=${'a'.repeat(26)}`;
     const page = await fetch(app.url, { headers: { cookie: planted } });
     const cookie = sessionCookie(page);
@@ -78,8 +78,8 @@ describe('login', () => {
   });
 });
 
-describe('refused', () => {
-  test('a wrong password and an unknown user look alike', async () => {
+describe('rejected logins', () => {
+  test('shows the same page for a wrong password and an unknown user', async () => {
     const answers = [await tryLogin(app, 'alice', 'wrong'), await tryLogin(app, 'nobody', 'wrong')];
     const pages = await Promise.all(answers.map((answer) => answer.text()));
     expect(answers.map((answer) => answer.status)).toEqual([401, 401]);
@@ -92,7 +92,7 @@ describe('refused', () => {
     expect(one).toContain('Wrong user name or password.');
   });
 
-  test('an unknown user takes as long', async () => {
+  test('takes as long for an unknown user as for a known one', async () => {
     const time = async (name: string) => {
       const { cookie, csrf } = await openForm(app);
       const start = performance.now();
@@ -102,22 +102,23 @@ describe('refused', () => {
       return took;
     };
     await app.login('bob');
-    // Two of each, because the sixth failure of an address is refused at once.
+    // Two attempts each, because the sixth failure from an address is rejected immediately.
     const [known, unknown] = [
       Math.min(await time('alice'), await time('alice')),
       Math.min(await time('nobody'), await time('nobody')),
     ];
-    // The machine only ever adds to a time. Without bcrypt an answer takes a few milliseconds, with it about fifty.
+    // The minimum removes delays of the machine. Without bcrypt a response takes a few milliseconds, with it
+    // about fifty.
     expect(unknown).toBeGreaterThan(known / 4);
     expect(unknown).toBeLessThan(known * 4);
   });
 
   const noTokens: [string, string | undefined][] = [
-    ['a foreign one', '0'.repeat(64)],
-    ['none', undefined],
-    ['an empty one', ''],
+    ['a wrong value', '0'.repeat(64)],
+    ['no value', undefined],
+    ['an empty value', ''],
   ];
-  test.each(noTokens)('CSRF token: %s is 403, with a form that works', async (_, csrf) => {
+  test.each(noTokens)('returns 403 and a working form for %s as CSRF token', async (_, csrf) => {
     const { cookie } = await openForm(app);
     const fields = { username: 'alice', password: 'alice', ...(csrf === undefined ? {} : { csrf }) };
     const answer = await post(`${app.url}/login`, cookie, fields);
@@ -128,14 +129,14 @@ describe('refused', () => {
     expect(again.status).toBe(303);
   });
 
-  test("another visitor's CSRF token is 403", async () => {
+  test("returns 403 for another visitor's CSRF token", async () => {
     const [mine, theirs] = [await openForm(app), await openForm(app)];
     const fields = { username: 'alice', password: 'alice', csrf: theirs.csrf };
     expect((await post(`${app.url}/login`, mine.cookie, fields)).status).toBe(403);
   });
 
   const lists = ['username[]=alice&password=alice', 'username=alice&password[]=alice', 'username[a][b]=1'];
-  test.each(lists)('%s is 400', async (fields) => {
+  test.each(lists)('returns 400 for %s', async (fields) => {
     const { cookie, csrf } = await openForm(app);
     const body = `${fields}&csrf=${csrf}`;
     const answer = await raw(app.url, { method: 'POST', path: '/login', headers: { cookie }, body });
@@ -143,7 +144,7 @@ describe('refused', () => {
     expect(answer.headers).not.toHaveProperty('set-cookie');
   });
 
-  test('bytes that are not UTF-8, NULs and long input are a wrong name', async () => {
+  test('treats invalid UTF-8, NUL and very long names as unknown users', async () => {
     for (const username of ['alice%00', '%FF%FE', 'a'.repeat(100_000)]) {
       const { cookie, csrf } = await openForm(app);
       const body = `username=${username}&password=alice&csrf=${csrf}`;
@@ -152,7 +153,7 @@ describe('refused', () => {
     }
   });
 
-  test('a password over 72 bytes counts to its last byte', async () => {
+  test('compares passwords beyond 72 bytes', async () => {
     await openForm(app);
     const start = 'x'.repeat(72);
     addUser('dora', `${start}a`);
@@ -161,11 +162,11 @@ describe('refused', () => {
     expect((await tryLogin(app, 'dora', `${start}a`)).status).toBe(303);
   });
 
-  test('leads to the page that the visitor asked for', async () => {
+  test('redirects to the requested page after a login', async () => {
     const form = await fetch(`${app.url}/members/3`);
     const cookie = sessionCookie(form);
     const page = await form.text();
-    // Without an action the browser sends it to the page, and keeps what stands behind # in the address.
+    // Without an action the browser sends the form to the current page and keeps the URL fragment.
     expect(page).toContain('<form method="post">');
     const fields = { form: 'login', username: 'bob', csrf: csrfToken(page) };
     expect((await post(`${app.url}/members/3`, cookie, { ...fields, password: 'x' })).status).toBe(401);
@@ -175,13 +176,13 @@ describe('refused', () => {
     expect(await loggedInAs(app, sessionCookie(answer))).toBe('Bob');
   });
 
-  test.each(['/members/0', '/nowhere', '/chat-events'])('%s takes no login', async (path) => {
+  test.each(['/members/0', '/nowhere', '/chat-events'])('%s does not accept a login', async (path) => {
     const { cookie, csrf } = await openForm(app);
     const fields = { form: 'login', username: 'bob', password: 'bob', csrf };
     expect((await post(`${app.url}${path}`, cookie, fields)).status).toBe(404);
   });
 
-  test('a redirect target is never taken from the request', async () => {
+  test('ignores redirect targets in the request', async () => {
     const { cookie, csrf } = await openForm(app);
     const target = 'https://evil.example/';
     const answer = await raw(app.url, {
@@ -209,7 +210,7 @@ describe('logout', () => {
     expect(await loggedInAs(app, cookie)).toBeUndefined();
   });
 
-  test('needs POST and the CSRF token', async () => {
+  test('requires POST and the CSRF token', async () => {
     const cookie = await app.login('alice');
     expect((await fetch(`${app.url}/logout`, { headers: { cookie } })).status).toBe(405);
     const answer = await post(`${app.url}/logout`, cookie, { csrf: '0'.repeat(64) });
@@ -220,7 +221,7 @@ describe('logout', () => {
   });
 });
 
-test('neither session IDs nor passwords are in the log', async () => {
+test('does not log session IDs or passwords', async () => {
   const cookie = await app.login('alice');
   await tryLogin(app, 'alice', 'a-wrong-password');
   expect(app.output()).not.toContain(idOf(cookie));

@@ -5,7 +5,7 @@ import type { PhpApp } from '../helpers/php-app.ts';
 import { type Redis, startRedis } from '../helpers/redis.ts';
 import { cutAt } from './cut-at.ts';
 import { expectEveryPageUnavailable, expectUnavailable, raw } from './http.ts';
-import { another, memcachedUrl, native, site } from './native.ts';
+import { memcachedUrl, native, site, startOwnMemcached } from './native.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 import { idOf, loggedInAs, openForm } from './visitor.ts';
 
@@ -19,7 +19,7 @@ beforeAll(async () => {
 afterAll(() => Promise.all([memcached?.stop(), redis?.remove()]));
 
 const redisUrl = (port: number) => `redis://:${encodeURIComponent(password)}@127.0.0.1:${port}?timeout=200ms`;
-describe('while the store is down every page is 503, without losing a cookie', () => {
+describe('while the store is down', () => {
   async function expectNothingLost(app: PhpApp, begin: () => unknown, end?: () => unknown): Promise<void> {
     const cookie = await app.login('alice');
     const { csrf } = await openForm(app, cookie);
@@ -35,13 +35,15 @@ describe('while the store is down every page is 503, without losing a cookie', (
     expect(await loggedInAs(app, cookie)).toBe('Alice');
   }
 
-  test('ext-memcached’s handler, memcached down', async () => {
-    const own = await another();
-    await expectNothingLost(await site(memcachedUrl('memcached', own.port)), () => own.stop('SIGKILL'));
+  test('ext-memcached: returns 503 for every page and keeps the cookie', async () => {
+    const ownMemcached = await startOwnMemcached();
+    await expectNothingLost(await site(memcachedUrl('memcached', ownMemcached.port)), () =>
+      ownMemcached.stop('SIGKILL'),
+    );
   });
 });
 
-/** A command of memcached’s binary protocol about a session, not about its lock. */
+/** Matches a command of memcached’s binary protocol for a session, but not for its lock. */
 const binary = (opcode: number) => new RegExp(`^\\x80${String.fromCharCode(opcode)}.*key\\.(?!lock)`, 's');
 const deleting = binary(4);
 
@@ -49,8 +51,8 @@ type Failure = [handler: string, what: string, command: RegExp, path: string];
 test.each<Failure>([
   ['memcached', 'the logout', deleting, '/logout'],
   ['memcache', 'the logout', /^delete /, '/logout'],
-  ['redis', 'one look whether the ID is known', /EXISTS/, '/'],
-])('%s: %s fails: 503, and the login is kept', async (handler, _, command, path) => {
+  ['redis', 'one check of the ID', /EXISTS/, '/'],
+])('%s: returns 503 and keeps the login if %s fails', async (handler, _, command, path) => {
   const [target, url] =
     handler === 'redis'
       ? [redis.port, redisUrl]
@@ -67,8 +69,8 @@ test.each<Failure>([
   if (path === '/') expect(await loggedInAs(cut, cookie)).toBe('Alice');
 });
 
-describe('a session that another request has locked for too long is 503', () => {
-  test('ext-memcached’s handler', async () => {
+describe('returns 503 for a session that startOwnMemcached request locks too long', () => {
+  test('with ext-memcached’s handler', async () => {
     const app = await site(memcachedUrl('memcached', memcached.port));
     const cookie = await app.login('alice');
     await memcached.set(`memc.sess.key.lock.${idOf(cookie)}`, '1');
@@ -77,7 +79,7 @@ describe('a session that another request has locked for too long is 503', () => 
     expect(await loggedInAs(app, cookie)).toBe('Alice');
   });
 
-  test('phpredis’s handler', async () => {
+  test('with phpredis’s handler', async () => {
     const code = `
       $session->start();
       $_SESSION['user_id'] = 7;
@@ -98,7 +100,7 @@ describe('a session that another request has locked for too long is 503', () => 
   });
 });
 
-test('phpredis’s handler, and a Redis that answers with errors, which phpredis takes for "there is none"', async () => {
+test('phpredis: fails if Redis responds with errors, instead of starting a new session', async () => {
   const own = await startRedis(['--rename-command', 'EXISTS', '']);
   onTestFinished(() => own.remove());
   const id = 'abcdefghijklmnopqrstuvwxyz';
@@ -116,7 +118,7 @@ test('phpredis’s handler, and a Redis that answers with errors, which phpredis
     expect(native(`redis://127.0.0.1:${own.port}/${database}`, code)).toBe('redis: get: Redis refuses');
 });
 
-test('a folder of sessions that nobody may list, as Debian’s: its garbage is left alone', () => {
+test('does not collect garbage in an unlistable session folder', () => {
   const folder = temporaryFolder();
   if (process.getuid?.() === 0) chownSync(folder, 65_534, 65_534);
   chmodSync(folder, 0o300);
@@ -134,7 +136,7 @@ test('a folder of sessions that nobody may list, as Debian’s: its garbage is l
   expect(native(`file://${folder}`, `ob_start(); ${code}`)).toBe('hidden written');
 });
 
-test('refused URLs, each with its reason, and those of handlers that are not PHP’s own', () => {
+test('rejects invalid URLs with a reason, and selects the handler for valid ones', () => {
   const urls = {
     'memcached://?handler=memcached': 'memcached: takes servers as',
     'memcached://user:secret@h?handler=memcache': 'memcached: takes no user here',
@@ -172,13 +174,15 @@ test('refused URLs, each with its reason, and those of handlers that are not PHP
     foreach (json_decode($argv[2]) as $url) {
         try {
             $handler = PhpSessionChat\\Session\\NativeHandler::fromUrl($url);
-            $told[] = $handler === null ? 'ours' : 'native';
+            $results[] = $handler === null ? 'ours' : 'native';
         } catch (PhpSessionChat\\Session\\InvalidSettings $error) {
-            $told[] = $error->getMessage();
+            $results[] = $error->getMessage();
         }
     }
-    echo json_encode($told);`;
-  const told = JSON.parse(native('file:///folder', code, {}, JSON.stringify(Object.keys(urls)))) as string[];
-  expect(told).toEqual(Object.values(urls).map((reason) => expect.stringContaining(reason)));
-  expect(told.join()).not.toContain('secret');
+    echo json_encode($results);`;
+  const results = JSON.parse(
+    native('file:///folder', code, {}, JSON.stringify(Object.keys(urls))),
+  ) as string[];
+  expect(results).toEqual(Object.values(urls).map((reason) => expect.stringContaining(reason)));
+  expect(results.join()).not.toContain('secret');
 });

@@ -3,7 +3,7 @@ import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import type { PhpApp } from '../helpers/php-app.ts';
 import { cutAt } from './cut-at.ts';
 import { expectUnavailable, raw } from './http.ts';
-import { another, memcachedUrl, native, site } from './native.ts';
+import { memcachedUrl, native, site, startOwnMemcached } from './native.ts';
 import { idOf, loggedInAs } from './visitor.ts';
 
 let memcached: Memcached;
@@ -13,44 +13,44 @@ beforeAll(async () => {
 });
 afterAll(() => memcached?.stop());
 
-test('ext-memcache: nothing is believed of a session as long as nobody can say that there is none', async () => {
+test('ext-memcache: returns 503 if memcached does not respond to a read', async () => {
   const cut = await site(memcachedUrl('memcache', await cutAt(/^get /, memcached.port)));
   expectUnavailable(await raw(cut.url, { headers: { cookie: `PHPSESSID=${'d'.repeat(26)}` } }));
 });
 
-describe('one of two memcacheds stops', () => {
-  /** A user whose session is on that server. */
-  async function somebodyOn(one: Memcached, app: PhpApp): Promise<string> {
+describe('one of two memcached servers stops', () => {
+  /** Logs Alice in until her session is stored on `server`. */
+  async function loginOn(server: Memcached, app: PhpApp): Promise<string> {
     for (;;) {
       const cookie = await app.login('alice');
-      const { held } = await one.traces(`memc.sess.key.${idOf(cookie)}`);
+      const { held } = await server.traces(`memc.sess.key.${idOf(cookie)}`);
       if (held[0]?.startsWith('VA')) return cookie;
     }
   }
 
-  test('ext-memcached: 503 for those whose sessions are there, until it is back or out of the list', async () => {
-    const [first, second] = await Promise.all([another(), another()]);
+  test('ext-memcached: returns 503 for sessions on the stopped server until it is back', async () => {
+    const [first, second] = await Promise.all([startOwnMemcached(), startOwnMemcached()]);
     const app = await site(memcachedUrl('memcached', first.port, second.port));
-    const there = await somebodyOn(first, app);
+    const lostCookie = await loginOn(first, app);
     await first.stop('SIGKILL');
-    expectUnavailable(await raw(app.url, { headers: { cookie: there } }));
+    expectUnavailable(await raw(app.url, { headers: { cookie: lostCookie } }));
 
-    // Some new IDs belong to the other server, and so do their locks, which are placed separately.
+    // A new ID may belong to the other server. Its lock is placed separately, so some logins fail.
     const login = () => app.login('bob').catch(() => '');
-    let here = '';
-    await expect.poll(async () => (here = await login()), { interval: 1 }).not.toBe('');
-    expect(await loggedInAs(app, here)).toBe('Bob');
-    await second.delete(`memc.sess.key.${idOf(here)}`);
-    const over = () => raw(app.url, { headers: { cookie: here } });
+    let keptCookie = '';
+    await expect.poll(async () => (keptCookie = await login()), { interval: 1 }).not.toBe('');
+    expect(await loggedInAs(app, keptCookie)).toBe('Bob');
+    await second.delete(`memc.sess.key.${idOf(keptCookie)}`);
+    const openHome = () => raw(app.url, { headers: { cookie: keptCookie } });
     await expect
-      .poll(async () => (await over()).headers['set-cookie']?.[0], { interval: 1 })
+      .poll(async () => (await openHome()).headers['set-cookie']?.[0], { interval: 1 })
       .toMatch(/^PHPSESSID=/);
 
     const empty = await startMemcached(first.port);
     onTestFinished(async () => {
       await empty.stop();
     });
-    const after = await raw(app.url, { headers: { cookie: there } });
+    const after = await raw(app.url, { headers: { cookie: lostCookie } });
     expect(after.status).toBe(200);
     expect(after.headers['set-cookie']?.[0]).toMatch(/^PHPSESSID=/);
   });
@@ -59,8 +59,8 @@ describe('one of two memcacheds stops', () => {
 test.each([
   'handler=memcached&distribution=ketama_weighted&weight=2,5',
   'handler=memcache&redundancy=1&distribution=memcache_standard_fnv&weight=2,5',
-])('while one server is gone, none of sixty sessions is taken for a new one: %s', async (options) => {
-  const gone = await another();
+])('takes none of sixty sessions for a new session while one server is down: %s', async (options) => {
+  const gone = await startOwnMemcached();
   const url = `memcached://127.0.0.1:${gone.port},127.0.0.1:${memcached.port}?${options}&timeout=200ms`;
   const code = `
     ob_start();

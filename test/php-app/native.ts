@@ -6,7 +6,7 @@ import { type PhpApp, startPhpApp } from '../helpers/php-app.ts';
 export const memcachedUrl = (handler: string, ...ports: number[]) =>
   `memcached://${ports.map((port) => `127.0.0.1:${port}`).join(',')}?handler=${handler}&timeout=200ms`;
 
-/** A site for one test. */
+/** Starts a site that ends with the test. */
 export async function site(SESSION_STORE: string): Promise<PhpApp> {
   const app = await startPhpApp({ env: { SESSION_STORE } });
   onTestFinished(async () => {
@@ -15,16 +15,16 @@ export async function site(SESSION_STORE: string): Promise<PhpApp> {
   return app;
 }
 
-/** A memcached for one test. */
-export async function another(): Promise<Memcached> {
-  const one = await startMemcached();
+/** Starts a memcached that ends with the test. */
+export async function startOwnMemcached(): Promise<Memcached> {
+  const memcached = await startMemcached();
   onTestFinished(async () => {
-    await one.stop('SIGKILL');
+    await memcached.stop('SIGKILL');
   });
-  return one;
+  return memcached;
 }
 
-/** Runs PHP with `$session`, the native handler of that URL. @returns its output */
+/** Runs PHP with `$session`, the native handler for `url`. @returns its output */
 export function native(url: string, code: string, settings = {}, ...given: string[]): string {
   const all = { 'session.upload_progress.enabled': '0', ...settings };
   const options = Object.entries(all).flatMap(([name, value]) => ['-d', `${name}=${value}`]);

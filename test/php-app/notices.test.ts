@@ -18,7 +18,7 @@ let app: PhpApp;
 beforeAll(async () => {
   memcached = await startMemcached();
   const keyFile = join(folder, 'webhook-key');
-  // In place of a mail server, which refuses the first mail.
+  // Replaces the mail program, and rejects the first mail.
   const mailer = join(folder, 'mailer.sh');
   writeFileSync(
     mailer,
@@ -58,7 +58,7 @@ const noticesOf = async (cookie: string) => {
   return { status: answer.status, page: await answer.text() };
 };
 
-test('a member is mailed once about missed messages, which only an admin sees listed', async () => {
+test('mails a member once about missed messages, which only an admin sees listed', async () => {
   const [alice, carol] = [await app.login('alice'), await app.login('carol')];
   expect((await noticesOf(alice)).page).toContain('Nobody has missed anything yet.');
   const away = await connectChat(chat.url, carol);
@@ -82,7 +82,7 @@ test('a member is mailed once about missed messages, which only an admin sees li
   const { page } = await noticesOf(alice);
   expect(page).toContain('<bdi>Carol</bdi> has unread messages: 2');
   expect(page).not.toContain('Soil');
-  // The first mail was refused, so the event has come again.
+  // The first mail was rejected, so the chat sent the event again.
   expect(existsSync(join(folder, 'tried'))).toBe(true);
   const [head = '', body = '', ...more] = readFileSync(mails, 'utf8')
     .trim()
@@ -106,7 +106,7 @@ test('a member is mailed once about missed messages, which only an admin sees li
   expect(await noticesOf(carol)).toMatchObject({ status: 404 });
 });
 
-test('only a site with the key accepts events, if they are signed', async () => {
+test('accepts an event only with the key configured and a valid signature', async () => {
   const forged = { type: 'notify.due', data: { user: { id: '2' }, total: 9 } };
   const send = (url: string) =>
     fetch(`${url}/chat-events`, {

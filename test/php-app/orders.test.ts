@@ -7,7 +7,7 @@ import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import { eventsOf } from '../helpers/people.ts';
 import { csrfToken, type PhpApp, post, startPhpApp } from '../helpers/php-app.ts';
 
-/** The sample site's messages to its users in the chat. */
+/** Tests the sample site's messages to its users in the chat. */
 const key = 'a-key-of-more-than-16-characters';
 let memcached: Memcached;
 let chat: RunningChat;
@@ -44,7 +44,7 @@ const orderOf = (page: string) => /name="order" value="(\d+)"/.exec(page)?.[1] ?
 const textsOf = async (client: ChatClient, room: string) =>
   (await client.request('message:history', { room })).messages.map(({ text, user }) => [user.id, text]);
 
-test('the first login sends one welcome, in its language', async () => {
+test('sends one welcome message in the language of the first login', async () => {
   const alice = await connect(await app.login('alice'));
   expect(alice.ready.rooms[0]).toMatchObject({
     id: 'orders-1',
@@ -72,7 +72,7 @@ test('the first login sends one welcome, in its language', async () => {
   expect(await textsOf(alice, 'orders-1')).toHaveLength(1);
 });
 
-test('an order is confirmed once, and only to its user', async () => {
+test('confirms an order once, and only to the user who placed it', async () => {
   const [bobs, carols] = [await app.login('bob'), await app.login('carol')];
   const [bob, carol] = [await connect(bobs), await connect(carols)];
   await bob.request('room:join', { room: 'orders-2' });
@@ -98,9 +98,9 @@ test('an order is confirmed once, and only to its user', async () => {
 type Forged = [what: string, over: Record<string, string>, status: number];
 test.each<Forged>([
   ['another CSRF token', { csrf: 'f'.repeat(64) }, 403],
-  ['a product that is none of ours', { product: 'class' }, 400],
-  ['a number that is none of ours', { order: '-1' }, 400],
-])('%s is refused without a message', async (_, over, status) => {
+  ['an unknown product', { product: 'class' }, 400],
+  ['an invalid order number', { order: '-1' }, 400],
+])('rejects %s without sending a message', async (_, over, status) => {
   const cookie = await app.login('carol');
   const carol = await connect(cookie);
   const before = await textsOf(carol, 'orders-3');
@@ -110,7 +110,7 @@ test.each<Forged>([
   expect(await textsOf(carol, 'orders-3')).toEqual(before);
 });
 
-test('a visitor who is not logged in orders nothing', async () => {
+test('rejects orders of visitors who are not logged in', async () => {
   const form = await fetch(`${app.url}/`);
   const cookie = form.headers.getSetCookie()[0]?.split(';')[0] ?? '';
   const answer = await post(`${app.url}/orders`, cookie, { csrf: csrfToken(await form.text()), order: '1' });
@@ -118,7 +118,7 @@ test('a visitor who is not logged in orders nothing', async () => {
   expect(await answer.text()).toContain('name="username"');
 });
 
-test('users of the site can log in while the chat server is down', async () => {
+test('lets users log in while the chat server is down', async () => {
   const url = `http://127.0.0.1:${await ownPort()}`;
   const lonely = await startPhpApp({
     memcachedPort: memcached.port,

@@ -22,7 +22,7 @@ afterAll(async () => {
   await memcached?.stop();
 });
 
-/** A session as another part of the site could store it. @returns its cookie */
+/** Stores a session like another part of the site. @returns its cookie */
 async function sessionOf(firstname: string): Promise<string> {
   const id = crypto.randomUUID();
   await memcached.set(`sessions/${id}`, JSON.stringify({ user_id: 7, firstname }), 600);
@@ -42,14 +42,14 @@ function directives(policy: unknown): Map<string, string> {
 }
 
 describe('chat page', () => {
-  test('has the chat as one tag and its script, beside the page by default', async () => {
+  test("contains the chat's tag and script, and a policy that allows only them", async () => {
     const cookie = await app.login('alice');
     const { body, headers } = await raw(app.url, { path: '/messages', headers: { cookie } });
     expect(body).toContain(
       '<php-chat server="http://127.0.0.1:7070" login-url="/messages" history="hash"><p>The chat couldn’t be',
     );
     expect(body).toContain('<script type="module" src="http://127.0.0.1:7070/php-chat.js"></script>');
-    // On phones: the field to write in stays above the keyboard.
+    // Keeps the input field above the keyboard on phones.
     expect(body).toContain('initial-scale=1, interactive-widget=resizes-content">');
     const policy = directives(headers['content-security-policy']);
     expect(Object.fromEntries(policy)).toEqual({
@@ -70,14 +70,14 @@ describe('chat page', () => {
     ['Shop.Example:8080', 'http://shop.example:7070'],
     ['[::1]:8080', 'http://[::1]:7070'],
     ['localhost', 'http://localhost:7070'],
-  ])('Host %s puts the chat at %s', async (host, chat) => {
+  ])('uses for Host %s the chat at %s', async (host, chat) => {
     const cookie = await app.login('alice');
     const { body } = await raw(app.url, { headers: { cookie, host } });
     expect(body).toContain(`server="${chat}"`);
   });
 
   test.each(['a"b', 'a b', "a';script-src *", 'a/b', 'user@host', '<svg>', 'a:b:c', '-', 'a,b', '[x]', 'é'])(
-    'Host "%s" is 400',
+    'returns 400 for Host "%s"',
     async (host) => {
       const cookie = await app.login('alice');
       const bytes = Buffer.from(host).toString('latin1');
@@ -87,7 +87,7 @@ describe('chat page', () => {
     },
   );
 
-  test('every page has the launcher, and that of another member a chat button', async () => {
+  test('adds the launcher to every page, and a chat button for other members', async () => {
     const cookie = await app.login('carol');
     const page = async (path: string) => (await raw(app.url, { path, headers: { cookie } })).body;
     for (const path of ['/', '/members', '/members/2']) {
@@ -98,7 +98,7 @@ describe('chat page', () => {
     expect((await raw(app.url, { path: '/members/99', headers: { cookie } })).status).toBe(404);
   });
 
-  test("the user's name is escaped", async () => {
+  test("escapes the user's name", async () => {
     const cookie = await sessionOf('<script>alert(1)</script>"\'&');
     const { body } = await raw(app.url, { headers: { cookie } });
     expect(body).toContain('<bdi>&lt;script&gt;alert(1)&lt;/script&gt;&quot;&apos;&amp;</bdi>');
@@ -106,8 +106,8 @@ describe('chat page', () => {
   });
 });
 
-describe('other settings', () => {
-  test('CHAT_URL and SESSION_COOKIE_DOMAIN', async () => {
+describe('with other settings', () => {
+  test('uses CHAT_URL and SESSION_COOKIE_DOMAIN', async () => {
     const other = await startPhpApp({
       memcachedPort: memcached.port,
       chatUrl: 'https://chat.example.org/live/',
@@ -126,8 +126,8 @@ describe('other settings', () => {
     expect(policy.get('connect-src')).toBe('https://chat.example.org wss://chat.example.org');
   });
 
-  test('https sets a Secure cookie and HSTS, and loads the chat over https', async () => {
-    // PHP's own server does not support TLS: the variable is set as by a web server in front of PHP.
+  test('sets a Secure cookie and HSTS over https', async () => {
+    // PHP's built-in server does not support TLS, so the test sets the variable like a web server.
     const folder = temporaryFolder();
     const index = join(root, 'php-app/public/index.php');
     writeFileSync(join(folder, 'https.php'), `<?php $_SERVER['HTTPS'] = 'on'; return require '${index}';`);
@@ -166,7 +166,7 @@ describe('every page', () => {
     ['GET', '/login', 405],
     ['POST', '/', 405],
     ['DELETE', '/session', 405],
-  ])('%s %s is %i with the security headers', async (method, path, status) => {
+  ])('%s %s returns %i with the security headers', async (method, path, status) => {
     const answer = await raw(app.url, { method, path });
     expect(answer.status).toBe(status);
     expect(answer.headers).toMatchObject({
@@ -181,7 +181,7 @@ describe('every page', () => {
     expect(answer.headers).not.toHaveProperty('strict-transport-security');
   });
 
-  test('405 names the allowed methods', async () => {
+  test('names the allowed methods in a 405 response', async () => {
     expect((await raw(app.url, { path: '/logout' })).headers.allow).toBe('POST');
     expect((await raw(app.url, { path: '/', method: 'POST' })).headers.allow).toBe('GET, HEAD');
   });
@@ -191,7 +191,7 @@ describe('every page', () => {
     ['fr-CH, fr;q=0.9, en;q=0.8', 'fr', 'Connexion au club'],
     ['fr;q=0, de', 'en', 'Log in to the club'],
     ['"><script>', 'en', 'Log in to the club'],
-  ])('Accept-Language %s: %s', async (languages, language, heading) => {
+  ])('Accept-Language %s selects %s', async (languages, language, heading) => {
     const { body } = await raw(app.url, {
       headers: languages === undefined ? {} : { 'accept-language': languages },
     });
@@ -200,7 +200,7 @@ describe('every page', () => {
   });
 });
 
-test('the session page tells four characters of the ID and no more', async () => {
+test('shows only four characters of the session ID', async () => {
   const { cookie } = await openForm(app);
   const id = cookie.slice('PHPSESSID='.length);
   const { body } = await raw(app.url, { path: '/session', headers: { cookie } });

@@ -25,14 +25,14 @@ beforeAll(async () => {
   memcached = await Promise.all([startMemcached(), startMemcached()]);
 });
 afterAll(async () => {
-  await Promise.all((memcached ?? []).map((one) => one.stop()));
+  await Promise.all((memcached ?? []).map((server) => server.stop()));
   rmSync(folder, { recursive: true, force: true });
 });
 
 const servers = () => memcached.map(({ port }) => `127.0.0.1:${port}`).join(',');
-/** The value of a key in either of the two. */
+/** Reads a key from both servers. Only one has it. */
 const inMemcached = async (key: string) =>
-  (await Promise.all(memcached.map((one) => one.ask(`get ${key}\r\n`)))).join('');
+  (await Promise.all(memcached.map((server) => server.ask(`get ${key}\r\n`)))).join('');
 
 const inTable = (id: string) => {
   const database = new DatabaseSync(table, { readOnly: true });
@@ -41,7 +41,7 @@ const inTable = (id: string) => {
   return Buffer.from(row?.data as Uint8Array).toString('latin1');
 };
 
-/** `as` is the form of Alice's session: its handler and its format. */
+/** `as` matches Alice's session in the format of the handler. */
 const stores: {
   name: string;
   url: () => string;
@@ -55,7 +55,7 @@ const stores: {
     as: /\r\nuser_id\|i:1;firstname\|s:5:"Alice";/,
   },
   {
-    name: 'ours in a table of SQLite: JSON, encrypted',
+    name: 'our handler with encrypted JSON in SQLite',
     url: () =>
       `sqlite:${table}?table=sessions&id=id&data=data&expires=expires&format=json&layers=decrypt:${keyFile}`,
     stored: (id) => inTable(id),
@@ -63,14 +63,14 @@ const stores: {
   },
 ];
 
-/** The page that shows a site's owner that two servers share a session. */
+/** Reads the page that shows whether two servers share a session. */
 async function sessionPage(app: PhpApp, cookie: string) {
   const { body } = await raw(app.url, { path: '/session', headers: { cookie } });
-  const told = (id: string) => new RegExp(`id="session-${id}"><[^>]+>([^<]*)<`).exec(body)?.[1] ?? '';
-  return { id: told('id'), started: told('started'), now: told('now'), server: told('server') };
+  const field = (id: string) => new RegExp(`id="session-${id}"><[^>]+>([^<]*)<`).exec(body)?.[1] ?? '';
+  return { id: field('id'), started: field('started'), now: field('now'), server: field('server') };
 }
 
-test.each(stores)('two servers, one cookie, one session: $name', async ({ url, stored, as }) => {
+test.each(stores)('shares one session between two servers: $name', async ({ url, stored, as }) => {
   const env = { SESSION_STORE: url() };
   const apps = (await Promise.all([startPhpApp({ env }), startPhpApp({ env })])) as [PhpApp, PhpApp];
   onTestFinished(async () => {
