@@ -24,7 +24,7 @@ const kick = async (id: string) => {
 };
 
 describe('DELETE /api/users/{id}/connections', () => {
-  test('closes all connections of that user, of whatever session, and nobody else’s', async () => {
+  test('closes all connections of the user in every session, and those of no other user', async () => {
     const [first, second] = [await site.session('jo/é ?#'), await site.session('jo/é ?#')];
     const kicked = await Promise.all([
       connectChat(site.chat.url, first),
@@ -41,12 +41,12 @@ describe('DELETE /api/users/{id}/connections', () => {
     expect(await kick('jo/é ?#')).toEqual({ status: 200, body: { closed: 0 } });
     expect(other.socket.connected).toBe(true);
     expect((await metrics(site.chat.url)).get('chat_sessions_ended_total{reason="kicked"}')).toBe(3);
-    // Only PHP ends the session, so the user may come back.
+    // The login in PHP is still valid, so the user may connect again.
     (await connectChat(site.chat.url, first)).close();
     other.close();
   });
 
-  /** Sends the target unchanged: fetch would resolve `..` before sending. */
+  /** Sends the target unchanged, because fetch would resolve `..`. */
   const kickAt = async (path: string) => {
     const headers = { Authorization: `Bearer ${key}`, Host: 'chat.test' };
     const sent = request(site.chat.url, { method: 'DELETE', path, headers }).end();
@@ -61,19 +61,19 @@ describe('DELETE /api/users/{id}/connections', () => {
     ['.', 'http://chat.test/api/users/%2e/connections'],
     ['a/..', '/api/users/a%2f../connections'],
     ['"a" {^`|}<b>', '/api/users/"a"%20{^`|}<b>/connections'],
-  ])('no user is called so that nobody can close his connections: %s at %s', async (id, path) => {
+  ])('closes the connections of a user with the ID %s at %s', async (id, path) => {
     const client = await connectChat(site.chat.url, await site.session(id));
     expect(await kickAt(path)).toEqual({ status: 200, body: { closed: 1 } });
     expect((await client.ended).reason).toBe('kicked');
   });
 
-  test('no user is called so that nobody can erase him', async () => {
+  test('erases users with IDs that look like path segments', async () => {
     for (const path of ['/api/users/..', '/api/users/%2e?messages=delete', '/api/users/a%2f..']) {
       expect(await kickAt(path)).toEqual({ status: 202, body: {} });
     }
   });
 
-  test('a path that leads to the API by dots or a backslash is refused', async () => {
+  test('rejects a path that reaches the API through dots or a backslash', async () => {
     const client = await connectChat(site.chat.url, await site.session('dots'));
     for (const path of [
       '/api/users/x/../dots/connections',
@@ -87,7 +87,7 @@ describe('DELETE /api/users/{id}/connections', () => {
     client.close();
   });
 
-  test('an id that is none', async () => {
+  test('rejects an invalid user ID', async () => {
     const refused = { status: 400, body: { error: { code: 'bad_request', message: expect.any(String) } } };
     for (const id of ['a'.repeat(65), 'a\n', '\0']) expect(await kick(id)).toEqual(refused);
     const answer = await ask('/api/users/%ff/connections', { method: 'DELETE' });
@@ -95,17 +95,17 @@ describe('DELETE /api/users/{id}/connections', () => {
   });
 });
 
-test('the erasure of a user with a slash in the id, which a proxy has decoded, lifts no ban', async () => {
+test('does not lift a ban when a proxy decodes the slash in the ID of an erased user', async () => {
   const ben = '/api/users/slash-ben';
   expect((await ask(`${ben}/ban`, { method: 'PUT' })).status).toBe(200);
   const answer = await ask(`${ben}/ban?messages=anonymise`, { method: 'DELETE' });
   expect([answer.status, await answer.json()]).toMatchObject([400, { error: { code: 'bad_request' } }]);
-  // Without control characters, which not every database accepts.
+  // Control characters are removed, because some databases reject them.
   await ask(`${ben}/ban`, { method: 'PUT', body: JSON.stringify({ reason: 'sp\0am\n' }) });
   expect(await (await ask(ben)).json()).toHaveProperty('banned.reason', 'spam');
 });
 
-test('GET /api/audit lists the acts of moderators and of the site, the newest first', async () => {
+test('GET /api/audit lists the actions of moderators and of the site, newest first', async () => {
   const ann = await connectChat(site.chat.url, await site.session('audit-ann'));
   const made = { name: 'Den', kind: 'private' as const, members: ['audit-ben'], clientId: 'audit-den' };
   const { room } = await ann.request('room:create', made);
@@ -136,7 +136,7 @@ test('GET /api/audit lists the acts of moderators and of the site, the newest fi
   ann.close();
 });
 
-test('entries of a room that a user made push no entry of the site off the first page of GET /api/audit', async () => {
+test('GET /api/audit keeps entries of the site on the first page despite many room changes', async () => {
   await ask('/api/users/flood-victim/ban', { method: 'PUT', body: '{"reason":"spam"}' });
   const eve = await connectChat(site.chat.url, await site.session('flood-eve'));
   const made = { name: 'Den', kind: 'private', clientId: 'flood-den' } as const;
@@ -174,13 +174,13 @@ test('entries of a room that a user made push no entry of the site off the first
 test.each([
   ['no key', '/api/users/1/connections', 'DELETE', undefined, 401, 'unauthorized'],
   ['a wrong key', '/api/users/1/connections', 'DELETE', `${key}x`, 401, 'unauthorized'],
-  ['no key, for what is not there', '/api/nothing', 'GET', undefined, 401, 'unauthorized'],
-  ['another method', '/api/users/1/connections', 'GET', key, 405, 'method_not_allowed'],
-  ['what is not there', '/api/nothing', 'GET', key, 404, 'not_found'],
-  ['no id', '/api/users//connections', 'DELETE', key, 400, 'bad_request'],
-  ['the id of erased users', '/api/users/0', 'DELETE', key, 400, 'bad_request'],
-  ['the id that stands for everybody', '/api/users/%2A', 'DELETE', key, 400, 'bad_request'],
-])('%s', async (_, path, method, given, status, code) => {
+  ['no key for an unknown path', '/api/nothing', 'GET', undefined, 401, 'unauthorized'],
+  ['a wrong method', '/api/users/1/connections', 'GET', key, 405, 'method_not_allowed'],
+  ['an unknown path', '/api/nothing', 'GET', key, 404, 'not_found'],
+  ['no user ID', '/api/users//connections', 'DELETE', key, 400, 'bad_request'],
+  ['the ID of erased users', '/api/users/0', 'DELETE', key, 400, 'bad_request'],
+  ['the ID of @all', '/api/users/%2A', 'DELETE', key, 400, 'bad_request'],
+])('rejects a request with %s', async (_, path, method, given, status, code) => {
   const headers: Record<string, string> = given === undefined ? {} : { Authorization: `Bearer ${given}` };
   const answer = await ask(path, { method, headers });
   const { error } = (await answer.json()) as { error: { code: string } };
@@ -190,7 +190,7 @@ test.each([
 });
 
 test.each(['', '\u200b', '\u3164', '\u2800'])(
-  'a name with nothing to see makes nobody nameless: %j',
+  'keeps the known name or shows the ID if the given name is invisible: %j',
   async (blank) => {
     const call = async (method: string, path: string, body?: object) =>
       (await ask(path, { method, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })).json();
@@ -209,7 +209,7 @@ test.each(['', '\u200b', '\u3164', '\u2800'])(
   },
 );
 
-test('a body that is too large is answered with 413, which the client gets though it is still sending', async () => {
+test('answers 413 for a body that is too large while the client is still sending', async () => {
   const body = 'x'.repeat(4_000_000);
   const head = `Host: a\r\nAuthorization: Bearer ${key}`;
   const chunked = `${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`;
@@ -230,7 +230,7 @@ test('a body that is too large is answered with 413, which the client gets thoug
   }
 });
 
-test('with CHAT_FILES=off there are no addresses of files', async () => {
+test('answers 404 for file requests with CHAT_FILES=off', async () => {
   const headers = { origin: 'http://localhost:8080' };
   for (const [method, address] of [
     ['GET', `/files/${'a'.repeat(32)}/x`],

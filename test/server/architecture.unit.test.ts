@@ -10,12 +10,12 @@ const filesIn = (folder: string, ending: RegExp) =>
 const read = (file: string) => readFileSync(join(root, file), 'utf8');
 
 interface Import {
-  /** A package by name, a file by its path from the root. */
+  /** A package name, or the path of a file from the root. */
   from: string;
   typeOnly: boolean;
 }
 
-/** The imports of a file: by statements, by `import()` of a module or of a type, and as the file of a worker. */
+/** Returns the imports of a file: statements, `import()` of modules and types, and worker files. */
 function importsOf(file: string): Import[] {
   const text = read(file).replace(/^\s*(\/\/|\*|\/\*).*$/gm, '');
   const place = (from: string) =>
@@ -31,7 +31,7 @@ function importsOf(file: string): Import[] {
   return [...statements, ...others];
 }
 
-/** The allowed imports of each folder or file beside itself; packages are checked below. The flow is one way. */
+/** The files of the project that each folder may import besides its own. Packages are checked below. */
 const mayImport: Record<string, readonly string[]> = {
   'server/wire/': [],
   'server/limits/': ['server/wire/errors.ts'],
@@ -113,7 +113,7 @@ const mayImport: Record<string, readonly string[]> = {
   'server/http/': ['server/limits/', 'server/log.ts', 'server/outgoing/addresses.ts', 'server/wire/'],
 };
 
-test.each(Object.entries(mayImport))('%s imports of the project only %j', (part, allowed) => {
+test.each(Object.entries(mayImport))('%s imports only %j from the project', (part, allowed) => {
   const found = filesIn(part, /\.ts$/).flatMap((file) =>
     importsOf(file)
       .filter(
@@ -161,7 +161,7 @@ test('run loads no module of another command', () => {
   expect([...loaded].filter((file) => /^server\/(import|load|init|backup)\//.test(file))).toEqual([]);
 });
 
-test('each file of the server is in a folder, except its parts put together, and its log', () => {
+test('keeps all server files in folders, except app.ts and log.ts', () => {
   const top = filesIn('server', /^server\/[^/]+\.ts$/).sort();
   expect(top).toEqual(['server/app.ts', 'server/log.ts']);
 });
@@ -169,13 +169,13 @@ test('each file of the server is in a folder, except its parts put together, and
 test.each([
   ['server', 'server/README.md'],
   ['client/src', 'client/README.md'],
-])('each folder of %s is in the table of %s, and no other', (place, page) => {
+])('lists exactly the folders of %s in the table of %s', (place, page) => {
   const folders = readdirSync(join(root, place), { withFileTypes: true }).filter((one) => one.isDirectory());
   const listed = [...read(page).matchAll(/^\| `(\w+)\/` \|/gm)].map(([, name]) => name);
   expect(listed.sort()).toEqual(folders.map(({ name }) => name).sort());
 });
 
-/** The files of an import cycle, with the first one again at its end; undefined if there is none. */
+/** Returns the files of an import cycle, with the first one repeated at the end, or undefined. */
 function cycleIn(files: readonly string[]): string[] | undefined {
   const checked = new Set<string>();
   const follow = (file: string, path: readonly string[]): string[] | undefined => {
@@ -195,7 +195,7 @@ function cycleIn(files: readonly string[]): string[] | undefined {
   return undefined;
 }
 
-test('no imports form a cycle in a package, types and dynamic ones included', () => {
+test('has no import cycle within a package, including type and dynamic imports', () => {
   const files = ['server', 'packages/php-session/src', 'packages/session-server/src', 'client/src'].flatMap(
     (folder) => filesIn(folder, /\.tsx?$/),
   );
@@ -216,7 +216,7 @@ test.each<[string, RegExp]>([
   expect(found).toEqual([]);
 });
 
-test('the history takes nothing but types from the schemas of the wire: each of its threads would make them', () => {
+test('the history imports only types from the wire schemas, which each thread would build', () => {
   const found = filesIn('server/history', /\.ts$/).flatMap((file) =>
     importsOf(file)
       .filter(({ from, typeOnly }) => from === 'server/wire/events.ts' && !typeOnly)
@@ -225,7 +225,7 @@ test('the history takes nothing but types from the schemas of the wire: each of 
   expect(found).toEqual([]);
 });
 
-test('the engine of the history imports no rule and no read, and only the threads of SQLite import their lists', () => {
+test('only the SQLite threads of the history engine import lists of operations', () => {
   const hasOperations = (file: string) =>
     /: (Rule|ReadsOf|Subjects)</.test(read(file)) || /: Subjects = /.test(read(file));
   const found = filesIn('server/history/engine', /\.ts$/).flatMap((file) =>
@@ -257,12 +257,12 @@ test.each([
   ['server/README.md', 'server'],
   ['packages/session-server/README.md', 'packages/session-server/src'],
   ['CONTRIBUTING.md', '.'],
-])('everything that %s names exists in the file that it names', (page, folder) => {
+])('%s names only declarations that exist in the files it gives', (page, folder) => {
   const named = [...read(page).matchAll(/`#?(\w+)`\s+in\s+`([\w/.-]+\.tsx?)`/g)];
   expect(named.length).toBeGreaterThan(15);
   const missing = named.filter(([, name, file = '']) => {
     const path = join(folder, file);
-    // The list of CONTRIBUTING says `there` for the folder of the file before.
+    // CONTRIBUTING.md leaves out the folder if the previous file has the same one.
     if (folder === '.' && !file.includes('/')) return false;
     if (!existsSync(join(root, path))) return true;
     const method = `^ +(static |async )*#?${name}(<[^>]*>)?\\((\\{[^}]*\\}|[^;()])*\\)(: [^;]*?)? (\\{|=>)`;
@@ -272,7 +272,7 @@ test.each([
   expect(missing.map(([text]) => text)).toEqual([]);
 });
 
-test('the chat server is started with the same options of Node, and keeps what Node compiles, wherever that is done', () => {
+test('starts the server with the same Node options and a compile cache everywhere', () => {
   const [, options] = /exec node (.*) server\/command\/main\.ts run/.exec(read('package.json')) ?? [];
   expect(options).toMatch(/^--/);
   const places: [file: string, start: (options: string) => string, cache: string][] = [
@@ -293,7 +293,7 @@ test('the chat server is started with the same options of Node, and keeps what N
     expect(read(file)).toContain(start(options as string));
     expect(read(file)).toContain(cache);
   }
-  // Setting flags later sometimes makes V8 hang at the end.
+  // Setting flags after the start sometimes makes V8 hang on exit.
   const later = filesIn('server', /\.ts$/).filter((file) => /^(?! \*).*setFlagsFromString/m.test(read(file)));
   expect(later).toEqual([]);
 });

@@ -27,9 +27,9 @@ import { startTcpProxy } from '../helpers/tcp-proxy.ts';
 
 const root = new URL('../..', import.meta.url).pathname;
 const settings = { CHAT_ORIGINS: origin, CHAT_ROOMS: 'lobby,garden', CHAT_FILES_ORPHANS: '1s' };
-/** Texts that a dump has to quote. */
+/** Texts that a dump must quote. */
 const odd = ['two\nlines', 'a\ttab and \\ and \\N and \\.', `'quotes" and ; and ?`, '🌱 ∑ ü', '\\.\nx'];
-/** Somebody who has written something before the backup. */
+/** A user with a message in the backup, who is erased later. */
 const ben = 'ben-who-will-be-erased';
 
 const engines = [
@@ -42,7 +42,7 @@ const engines = [
     },
     tables: `SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'public'`,
     rows: (table: string) => `SELECT t::text AS row FROM ${table} AS t ORDER BY 1`,
-    // An index of the history has that name.
+    // The restore needs this name for an index of the history.
     prevent: ({ query }: HistoryDatabase) => query('CREATE TABLE chat_files_pkey (id INT)'),
     placing: ['RENAME TO', 'COMMIT'],
   },
@@ -62,7 +62,9 @@ const engines = [
 ];
 
 describe.each(engines)('a history in $name', ({ name, other, start, tables, rows, prevent, placing }) => {
-  /** With MariaDB a backup holds statements, and a restore is not one transaction: there is more to go wrong. */
+  /**
+   * Outside the soak run only MariaDB is tested: its backup holds statements and its restore is not one transaction.
+   */
   const it: (title: string, run: () => Promise<void>) => void = size(true, name === 'MariaDB')
     ? test
     : () => {};
@@ -108,22 +110,22 @@ describe.each(engines)('a history in $name', ({ name, other, start, tables, rows
   ];
   const command = (name: keyof typeof commands, url: string, from = file, files = kept.files) =>
     commandHere(commands[name], argsOf(name, from), envOf(url, files));
-  /** The same in a process of its own. */
+  /** Starts a command in a separate process. */
   const startCommand = (name: keyof typeof commands, url: string, env: NodeJS.ProcessEnv = {}): Child =>
     startChild(process.execPath, ['server/command/main.ts', name, ...argsOf(name, file), '--settings='], {
       cwd: root,
       env: { ...envOf(url, kept.files), ...env },
     });
-  /** A clock that is ahead of that of the chat servers. */
+  /** Module code that sets the clock ahead of the chat servers’ clock. */
   const ahead = encodeURIComponent('const { now } = Date; Date.now = () => now() + 300_000');
 
-  /** The end of such a process. */
+  /** Waits until the process ends. */
   async function endOf(child: Child): Promise<{ code: number; said: string }> {
     const code = await new Promise<number>((resolve) => child.process.on('close', resolve));
     return { code, said: child.output() };
   }
 
-  /** Restores in this process. @returns the code with which the command would end, and its words */
+  /** Restores in this process. @returns exit code and error message, as of the command */
   const restoring = async (
     url: string,
     from: string,
@@ -131,7 +133,7 @@ describe.each(engines)('a history in $name', ({ name, other, start, tables, rows
   ): Promise<{ code: number; said: string }> => {
     const place = { history: readHistoryPlace(url) as HistoryPlace, files: files.slice('dir:'.length) };
     let ended = { code: 0, said: '' };
-    // The database takes a moment to end the connections of the one before.
+    // Until the database has closed the connections of the previous restore, the exit code is 69.
     await expect
       .poll(async () => {
         ended = await restoreBackup(from, place).then(
@@ -144,7 +146,7 @@ describe.each(engines)('a history in $name', ({ name, other, start, tables, rows
     return ended;
   };
 
-  /** The rows of each table, as a digest. */
+  /** Returns a digest of the rows of each table. */
   async function contents({ query }: HistoryDatabase): Promise<Map<string, string>> {
     const found = new Map<string, string>();
     for (const { name } of await query(tables)) {
@@ -156,7 +158,7 @@ describe.each(engines)('a history in $name', ({ name, other, start, tables, rows
     return found;
   }
 
-  /** Whether a history has all that was acknowledged, without a gap. */
+  /** Expects all acknowledged messages without a gap, the photo, and no temporary tables. */
   async function expectWhole({ query }: HistoryDatabase, files: string): Promise<void> {
     const messages = await query(
       `SELECT seq, text FROM chat_messages JOIN chat_rooms ON chat_rooms.num = chat_messages.room
@@ -172,7 +174,7 @@ describe.each(engines)('a history in $name', ({ name, other, start, tables, rows
     expect(left.filter((name) => !name.startsWith('chat_'))).toEqual([]);
   }
 
-  /** A server ends while it erases somebody, and the restored history erases the rest. */
+  /** Checks that a restore completes an erasure that was in progress during the backup. */
   async function erasedMidway(elsewhere: HistoryDatabase, files: string): Promise<void> {
     await elsewhere.query(
       `INSERT INTO chat_erasures (user_id, erases, asked_at, up_to, stage, place) VALUES ('${ben}', 'delete', 1, 0, 'begin', 0)`,
@@ -183,7 +185,7 @@ describe.each(engines)('a history in $name', ({ name, other, start, tables, rows
     expect(await elsewhere.holding(ben)).toEqual([]);
   }
 
-  test('a backup while messages are sent has all that was acknowledged before it began, and is restored elsewhere', async () => {
+  test('contains all messages acknowledged before the backup began, and restores them into another database', async () => {
     const person = await site.person({}, ben);
     await person.request('room:join', { room: 'garden' });
     await say(person, 'garden', `I am ${ben}`);
@@ -191,7 +193,7 @@ describe.each(engines)('a history in $name', ({ name, other, start, tables, rows
     photo = (await upload(site.chat.url, ann.cookie, 'seen on Monday', { room: 'garden', name: 'a.txt' }))
       .file;
     await say(ann, 'garden', 'look', { files: [{ id: photo.id }] });
-    // As another backup does, so that the server does not delete the bytes yet.
+    // Pretends that another backup runs, so the server keeps the bytes of the deleted file.
     const sign = join(kept.files.slice('dir:'.length), 'backup-of-another-machine');
     writeFileSync(sign, '');
     const dropped = { room: 'garden', name: 'b.txt' };
@@ -199,7 +201,7 @@ describe.each(engines)('a history in $name', ({ name, other, start, tables, rows
     const { seq } = await say(ann, 'garden', 'look again', { files: [{ id: gone.id }] });
     await ann.request('message:delete', { room: 'garden', seq });
     for (const text of odd) await say(ann, 'lobby', text);
-    // As one of several servers tells the others what was pushed.
+    // A message that one of several servers sent to the others through the change log.
     const pushed = 'pushed to pages';
     await history.query(
       `INSERT INTO chat_changes (num, since, types, changes)
@@ -245,7 +247,7 @@ describe.each(engines)('a history in $name', ({ name, other, start, tables, rows
   });
 
   const storedAt = (files: string, id: string) => join(files.slice('dir:'.length), id.slice(0, 2), id);
-  /** A file that no history knows. */
+  /** Creates a file that no history lists. */
   function unknownIn(files: string): string {
     const path = storedAt(files, 'ab'.repeat(16));
     mkdirSync(join(path, '..'), { recursive: true });
@@ -253,7 +255,7 @@ describe.each(engines)('a history in $name', ({ name, other, start, tables, rows
     return path;
   }
 
-  it('a restore that cannot take its place leaves the files as they were', async () => {
+  it('keeps the existing files if the restored tables cannot be renamed', async () => {
     const elsewhere = await engine.database();
     const { files, remove } = historyFolder();
     const before = unknownIn(files);
@@ -267,7 +269,7 @@ describe.each(engines)('a history in $name', ({ name, other, start, tables, rows
 
   const portOf = ({ url }: HistoryDatabase) => /(?<=:)\d+(?=\/)/.exec(url)?.[0] ?? '';
 
-  it('a restore without a response to its last statement keeps the files for the next one', async () => {
+  it('keeps the restored files for the next attempt if its last statement gets no response', async () => {
     const elsewhere = await engine.database();
     const left = [...placing];
     const line = await startTcpProxy(
@@ -291,9 +293,9 @@ describe.each(engines)('a history in $name', ({ name, other, start, tables, rows
     before = elsewhere;
   });
 
-  // PostgreSQL renames in the transaction that removes what was there.
+  // PostgreSQL removes the old tables in the same transaction.
   if (name === 'MariaDB') {
-    it('a restore that loses the database after it renamed the tables succeeds, and the next one cleans up', async () => {
+    it('succeeds if the connection breaks after renaming, and cleans up at the next restore', async () => {
       const elsewhere = before as HistoryDatabase;
       const port = portOf(elsewhere);
       let [isRenamed, isLost] = [false, false];
@@ -324,7 +326,7 @@ describe.each(engines)('a history in $name', ({ name, other, start, tables, rows
     });
   }
 
-  it('a forged backup reads nothing else that the user of the database may read', async () => {
+  it('does not let a forged backup read other tables of the database user', async () => {
     const elsewhere = await engine.database();
     await elsewhere.query('CREATE TABLE site_keys (id VARCHAR(64))');
     await elsewhere.query(`INSERT INTO site_keys VALUES ('a key of the site')`);
@@ -336,7 +338,7 @@ describe.each(engines)('a history in $name', ({ name, other, start, tables, rows
     await forgedBackup(file, forged, (rows) => Buffer.concat([rows, Buffer.from(`\n${statement}\n`)]));
     const { files, remove } = historyFolder();
     const { code } = await restoring(elsewhere.url, forged, files);
-    // A dump of PostgreSQL has COPY, not INSERT.
+    // A dump of PostgreSQL contains COPY, not INSERT.
     expect(code).toBe(other === 'PostgreSQL' ? 74 : 0);
     for (const { name } of await elsewhere.query(tables)) {
       if (name === 'site_keys') continue;
@@ -347,7 +349,7 @@ describe.each(engines)('a history in $name', ({ name, other, start, tables, rows
     await elsewhere.close();
   });
 
-  it('a restore and an import refuse the history of a running server', async () => {
+  it('rejects a restore or an import while a server uses the history', async () => {
     const refused = {
       code: 69,
       said: expect.stringMatching(/^a chat server is using this history: stop it first, and each other one/),
@@ -355,18 +357,18 @@ describe.each(engines)('a history in $name', ({ name, other, start, tables, rows
     expect(await command('restore', history.url)).toEqual(refused);
     const lines = join(folder, 'lines.jsonl');
     writeFileSync(lines, '');
-    // Also while it takes no changes from the log.
+    // Also while the server holds no lease of a change-log consumer.
     await history.query('UPDATE chat_consumers SET held_until = 0');
     expect(await command('import', history.url, lines)).toEqual(refused);
   });
 
-  it('a damaged file or that of another database is refused, and a killed restore changes nothing', async () => {
+  it('changes nothing if the backup is damaged or foreign, or the restore is killed', async () => {
     expect((await site.api('DELETE', `/users/${ben}?messages=delete`)).status).toBe(202);
     await expect.poll(async () => (await site.api('GET', `/users/${ben}`)).status).toBe(404);
     await site.chat.stop();
     early = await contents(history);
     const whole = readFileSync(file);
-    // The database refuses this row before all bytes are checked.
+    // The database rejects this row before all bytes of the backup are checked.
     const text = whole.toString('latin1');
     const firstRow = /chat_messages`? \([^)]*\) (?:FROM stdin;\n|VALUES\s*\()/.exec(text);
     expect(firstRow).not.toBeNull();
@@ -376,7 +378,7 @@ describe.each(engines)('a history in $name', ({ name, other, start, tables, rows
     const withoutSeparator = Buffer.from(whole);
     withoutSeparator.write(' ', startOfRow + text.slice(startOfRow).search(/[\t,]/));
     const manifest = whole.toString('latin1', 512, 1024);
-    // As long as it was.
+    // Of the same length.
     const ofOther =
       other === 'MariaDB'
         ? manifest.replace('"postgres"', '   "mysql"')
@@ -406,7 +408,7 @@ describe.each(engines)('a history in $name', ({ name, other, start, tables, rows
     expect([...early].filter(([name, rowsOfIt]) => now.get(name) !== rowsOfIt)).toEqual([]);
   });
 
-  it('a restored history is erased again, waits to send nothing, is searched, and clients begin again', async () => {
+  it('erases users again who were erased after the backup', async () => {
     const { said, code } = await command('restore', history.url);
     expect([code, said]).toEqual([0, expect.stringMatching(/^✓ Restored: /)]);
     await expectWhole(history, kept.files);
@@ -434,7 +436,7 @@ describe.each(engines)('a history in $name', ({ name, other, start, tables, rows
     expect(message.seq).toBe(joined.room.lastSeq + 1);
     const { room: read } = await back.request('room:join', { room: 'lobby' });
     back.close();
-    // The restore has erased somebody, and the server can do so, too.
+    // An erasure by the restore does not block later erasures by the server.
     const cid = 'cid-who-comes-later';
     const later = await connectChat(again.url, await site.rawSession(`{"user_id":"${cid}"}`));
     later.close();
@@ -445,7 +447,7 @@ describe.each(engines)('a history in $name', ({ name, other, start, tables, rows
       .poll(async () => (await fetch(`${again.url}/api/users/${cid}`, { headers })).status)
       .toBe(404);
     await again.stop();
-    // No number is given twice, so a client that has read what is lost now does not take it for the same.
+    // Numbers are never reused, so a client cannot mistake new messages for lost ones that it has read.
     expect(await command('restore', history.url)).toMatchObject({ code: 0 });
     const [lobby] = await history.query(`SELECT head, reset_rev FROM chat_rooms WHERE id = 'lobby'`);
     expect(Number(lobby?.reset_rev)).toBeGreaterThan(read.head);

@@ -40,13 +40,13 @@ const folder = mkdtempSync(join(tmpdir(), 'backup-'));
 const file = join(folder, 'chat.tar');
 let site: PeopleSite;
 let ann: Person;
-/** A backup from before all that. */
+/** A backup from before `ben` and `photo` existed. */
 const early = join(folder, 'early.tar');
-/** Somebody who has written something before the backup. */
+/** A user with a message in the backup, who is erased later. */
 const ben = 'ben-who-will-be-erased';
-/** A file that a message of the garden carries, uploaded before the backup. */
+/** A file that was attached to a message in the garden before the backup. */
 let photo: { id: string; name: string };
-/** All texts that were acknowledged before the backup began. */
+/** The texts of all messages that were acknowledged before the backup began. */
 const acknowledged: string[] = [];
 
 beforeAll(async () => {
@@ -79,7 +79,7 @@ const command = (
   env: NodeJS.ProcessEnv = {},
   words?: string[],
 ) => commandHere(commands[name], argsOf(name, from, words), { ...envOf(kept), ...env });
-/** The same in a process of its own. */
+/** Runs a command like `command`, in a separate process. */
 async function commandProcess(name: keyof typeof commands, kept: Kept, env: NodeJS.ProcessEnv = {}) {
   const child = startChild(
     process.execPath,
@@ -90,7 +90,7 @@ async function commandProcess(name: keyof typeof commands, kept: Kept, env: Node
   return { code, said: child.output() };
 }
 
-/** Sends messages to the lobby, one after the other, until it is told to stop. */
+/** Sends messages to the lobby one after the other. @returns a function that stops it */
 function stream() {
   let stopped = false;
   const send = async () => {
@@ -113,7 +113,7 @@ const digestsIn = (path: string) =>
     readdirSync(path, { recursive: true, encoding: 'utf8' })
       .sort()
       .filter((name) => statSync(join(path, name)).isFile())
-      // Of a server that does not run they are empty, or say nothing of the history.
+      // These files are empty or rebuilt while the server is stopped.
       .filter((name) => !/-(lock|reserve|search)$/.test(name))
       .map((name) => [
         name,
@@ -128,7 +128,7 @@ const dataOf = ({ path, files }: Kept) => ({
 });
 const folderOf = ({ path }: Kept) => join(path, '..');
 
-/** Whether the history is that of the backup, with all that was acknowledged by then. */
+/** Expects the history of the backup, with all of these messages and the photo. */
 function expectRestored({ path, files }: Kept, texts: readonly string[]): void {
   const db = new DatabaseSync(path, { readOnly: true });
   expect(db.prepare('PRAGMA integrity_check').get()).toEqual({ integrity_check: 'ok' });
@@ -146,7 +146,7 @@ function expectRestored({ path, files }: Kept, texts: readonly string[]): void {
   );
 }
 
-test('a backup while messages are sent has all that was acknowledged before it began, with the files', async () => {
+test('contains all messages acknowledged before the backup began, with their files', async () => {
   expect(await command('backup', kept, early)).toMatchObject({ code: 0 });
   const person = await site.person({}, ben);
   await person.request('room:join', { room: 'garden' });
@@ -175,7 +175,7 @@ test('a backup while messages are sent has all that was acknowledged before it b
 });
 
 test.runIf(process.getuid?.() === 0)(
-  'a restore by root is refused where the server of another account could not use what it makes',
+  'rejects a restore by root into a folder that belongs to another account',
   async () => {
     const other = historyFolder();
     const at = dirname(other.path);
@@ -189,10 +189,10 @@ test.runIf(process.getuid?.() === 0)(
   },
 );
 
-test('a client reads from the start after each restore of the same backup', async () => {
+test('makes clients read from the start after each restore of the same backup', async () => {
   const to = historyFolder();
   try {
-    // The backup has not got the second one.
+    // The room `newer` is not in the backup.
     const rooms = ['lobby', 'newer'];
     const heads = new Map(rooms.map((room) => [room, 1]));
     for (const texts of [3, 5]) {
@@ -221,8 +221,8 @@ test('a client reads from the start after each restore of the same backup', asyn
   }
 });
 
-test('a restore refuses the history of a running server', async () => {
-  // As a container has it that also runs the server.
+test('rejects a restore into the history of a running server', async () => {
+  // Like in a container that also runs the server.
   const store = join(folder, 'store');
   writeFileSync(store, site.memcached.url);
   expect(await command('restore', kept, file, { CHAT_SESSION_STORE_FILE: store })).toEqual({
@@ -231,7 +231,7 @@ test('a restore refuses the history of a running server', async () => {
   });
 });
 
-test('a restore replaces the files of another history only with consent', async () => {
+test('replaces the files of another history only with consent', async () => {
   const { file: later } = await upload(site.chat.url, ann.cookie, 'on Tuesday', { room: 'garden' });
   await say(ann, 'garden', 'look', { files: [{ id: later.id }] });
   const trial = { ...historyFolder(), files: kept.files };
@@ -251,7 +251,7 @@ test('a restore replaces the files of another history only with consent', async 
   }
 });
 
-test('of two backups of one process id, as in two containers, the end of one is not that of the other', async () => {
+test('keeps files while one of two backups with the same process ID is still running', async () => {
   const files = mkdtempSync(join(folder, 'files-'));
   const [one, other] = [await keepFiles(files), await keepFiles(files)];
   await one();
@@ -260,7 +260,7 @@ test('of two backups of one process id, as in two containers, the end of one is 
   expect(await isCopied(files)).toBe(false);
 });
 
-test('a backup that was killed counts as ended, also when its clock was ahead', async () => {
+test('treats a killed backup as ended, even if its clock was ahead', async () => {
   const files = mkdtempSync(join(folder, 'files-'));
   const end = await keepFiles(files);
   const [sign] = readdirSync(files);
@@ -272,14 +272,14 @@ test('a backup that was killed counts as ended, also when its clock was ahead', 
   await end();
 });
 
-test('files of deleted messages stay while a backup is made', async () => {
+test('keeps files of deleted messages while a backup runs', async () => {
   const { file: doomed } = await upload(site.chat.url, ann.cookie, 'in a hurry', { room: 'garden' });
   const { seq } = await say(ann, 'garden', 'look', { files: [{ id: doomed.id }] });
   const files = kept.files.slice('dir:'.length);
   const sign = join(files, 'backup-1');
   writeFileSync(sign, '');
   await ann.request('message:delete', { room: 'garden', seq });
-  // It is swept before another is: one is swept after the other.
+  // Files are swept one after the other, and this one after the deleted message’s file.
   const { file: later } = await upload(site.chat.url, ann.cookie, 'unused', { room: 'garden' });
   const db = new DatabaseSync(kept.path, { readOnly: true });
   const stateOf = db.prepare('SELECT state FROM chat_files WHERE id = ?');
@@ -291,7 +291,7 @@ test('files of deleted messages stay while a backup is made', async () => {
   await expect.poll(() => existsSync(place)).toBe(false);
 });
 
-test('a damaged file, another one and that of a newer version are refused before anything changes', async () => {
+test('rejects a damaged, foreign or newer backup before changing anything', async () => {
   const other = historyFolder();
   await restoreBackup(file, dataOf(other));
   const before = digestsIn(folderOf(other));
@@ -309,7 +309,7 @@ test('a damaged file, another one and that of a newer version are refused before
     [whole.subarray(0, length - 512), /is no whole backup: it is cut off/],
     [whole.subarray(0, Math.floor(length / 2)), /it is cut off/],
     [Buffer.concat([whole, Buffer.alloc(512)]), /it does not end there/],
-    // A header, the history, and the end.
+    // Inside a header, inside the history, and at the end.
     ...[100, Math.floor(length / 2), length - 1].map((at): [Buffer, RegExp] => [
       flipped(at),
       /is no whole backup: /,
@@ -332,7 +332,7 @@ test('a damaged file, another one and that of a newer version are refused before
   other.remove();
 });
 
-test('a forged backup brings no trigger and no view that would work on in the history', async () => {
+test('rejects a forged backup that contains a trigger or a view', async () => {
   const other = historyFolder();
   await restoreBackup(file, dataOf(other));
   const before = digestsIn(folderOf(other));
@@ -358,11 +358,11 @@ test('a forged backup brings no trigger and no view that would work on in the hi
   other.remove();
 });
 
-test('a restore that is killed goes on or goes back at the next call, and no server starts on half of it', async () => {
+test('continues or rolls back a killed restore at the next call', async () => {
   const disk = faultyDisk(false);
   const older = historyFolder();
   await restoreBackup(early, dataOf(older));
-  // As a server that was killed leaves it.
+  // A server that was killed leaves this file behind.
   writeFileSync(`${older.path}-wal`, 'of the older history');
   const before = digestsIn(folderOf(older));
   const copyOfOlder = () => {
@@ -375,7 +375,7 @@ test('a restore that is killed goes on or goes back at the next call, and no ser
   once.remove();
   const calls = disk.calls();
   const isRename = (call: string) => call.startsWith('rename at ');
-  // Before the first one all is as it was; the last one ends the restore, and the others move the files.
+  // The first rename begins the restore and the last one completes it. Those between move the files.
   const [begins, ends] = [calls.findIndex(isRename), calls.findLastIndex(isRename)];
   const middle = calls.findIndex((call, at) => at > begins && isRename(call));
   const places = size([begins, begins + 3, middle, ends, calls.length - 1], [begins, middle, ends]);
@@ -402,7 +402,7 @@ test('a restore that is killed goes on or goes back at the next call, and no ser
   disk.close();
 });
 
-test('a restored history is erased again, waits to send nothing, is searched, and clients begin again', async () => {
+test('erases users again who were erased after the backup', async () => {
   const { file: unknown } = await upload(site.chat.url, ann.cookie, 'after it', { room: 'garden' });
   const known = 1;
   expect((await site.api('DELETE', `/users/${ben}?messages=delete`)).status).toBe(202);
@@ -435,7 +435,8 @@ test('a restored history is erased again, waits to send nothing, is searched, an
       async () => (await back.request('message:search', { query: text.split(' ')[1] as string })).messages,
     )
     .toContainEqual(expect.objectContaining({ text }));
-  // A client starts from the beginning, even if it knows nothing newer than the backup. Numbers of lost messages are far away.
+  // The client must start from the beginning although its `since` is not newer than the backup. New numbers start far
+  // above those of lost messages.
   const joined = await back.request('room:join', { room: 'lobby', since: known });
   expect(joined).toMatchObject({ reset: true });
   expect(joined.room.head).toBeGreaterThan(known + 1_000_000);

@@ -2,7 +2,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { methods } from '../../server/history/history.ts';
 import { openChatOver } from '../helpers/chat-over-history.ts';
 
-test('a start creates the missing rooms of CHAT_ROOMS and leaves the existing ones as they are', async () => {
+test('creates missing rooms of CHAT_ROOMS and does not change existing ones', async () => {
   const differing: object[] = [];
   const { chat, close } = await openChatOver(
     (stored) => ({
@@ -37,7 +37,7 @@ test('a start creates the missing rooms of CHAT_ROOMS and leaves the existing on
   ]);
 });
 
-test('changes by another server while the chat reads at its start are neither missed nor announced', async () => {
+test('applies changes that another server makes during the initial reads, without announcing them', async () => {
   const kicked: string[] = [];
   const unexpected = () => {
     throw new Error('nobody is here');

@@ -17,7 +17,7 @@ import { bundled, ownPort, startChild } from '../helpers/child.ts';
 const root = new URL('../..', import.meta.url).pathname;
 const key = 'a-key-of-more-than-16-characters';
 const program = 'server/command/main.ts';
-/** For a shell, which starts it itself. */
+/** The bundled program, for commands that a shell starts. */
 const [quick] = bundled([program], root, {});
 let site: ChatSite<RunningChat>;
 let folder: string;
@@ -39,7 +39,7 @@ const newFile = (text?: string) => {
   return file;
 };
 
-/** The settings of that server, with others in their place. */
+/** Writes a settings file for the server of `site`, with overrides. */
 function settingsFile(other: Record<string, string> = {}): string {
   const all = {
     CHAT_SESSION_STORE: site.memcached.url,
@@ -53,7 +53,7 @@ function settingsFile(other: Record<string, string> = {}): string {
 
 const commands = { erase, export: exporting, load, version };
 
-/** A command in this process. */
+/** Runs a command in this process. */
 async function command(name: keyof typeof commands, ...args: string[]) {
   const lines: string[] = [];
   const log = vi.spyOn(console, 'log').mockImplementation((line) => void lines.push(line));
@@ -68,7 +68,7 @@ async function command(name: keyof typeof commands, ...args: string[]) {
   }
 }
 
-/** The whole program. */
+/** Runs the whole program in a separate process. */
 async function run(...args: string[]): Promise<{ code: number; said: string }> {
   const env = { PATH: process.env.PATH };
   const child = startChild(process.execPath, [program, ...args], { cwd: root, env });
@@ -76,7 +76,7 @@ async function run(...args: string[]): Promise<{ code: number; said: string }> {
   return { code, said: child.output() };
 }
 
-/** A user who has said something. */
+/** Creates a user with one message. */
 async function talker(id: string): Promise<void> {
   const client = await connectChat(site.chat.url, await site.session(id, `Name of ${id}`));
   const room = 'lobby';
@@ -90,7 +90,7 @@ const isKnown = async (id: string) => {
   return (await fetch(`${site.chat.url}/api/users/${id}`, { headers })).status === 200;
 };
 
-test('--help lists all commands, and each has a usage and an example', async () => {
+test('--help lists all commands, each with usage and an example', async () => {
   const { code, said } = await run('--help');
   expect(code).toBe(0);
   const names = [...said.matchAll(/^ {2}([\w-]+) /gm)].map(([, name = '']) => name);
@@ -110,7 +110,7 @@ test.each<[string[], RegExp]>([
     ['run', '--prot', '1'],
     /^✗ Unknown option '--prot'[\s\S]*\nnpm run server -- \[--settings FILE\] \[--check\]\n/,
   ],
-])('%j explains the mistake and the usage, and exits with 64', async (args, expected) => {
+])('explains the mistake and the usage of %j, and exits with 64', async (args, expected) => {
   expect(await run(...args)).toEqual({ code: 64, said: expect.stringMatching(expected) });
 });
 
@@ -128,13 +128,13 @@ test.each<[keyof typeof commands, string[], RegExp]>([
   expect(await command(name, ...args)).toEqual({ code: 64, said: expect.stringMatching(expected) });
 });
 
-test('version: that of the package', async () => {
+test('version prints the version of the package', async () => {
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   const said = `php-session-chat ${version} (Node ${process.versions.node})`;
   expect(await command('version')).toEqual({ code: 0, said });
 });
 
-test('session-server: settings of a file, below those of the environment', async () => {
+test('session-server reads a settings file, which the environment overrides', async () => {
   const file = newFile('SESSION_SERVER_PORT=0\nSESSION_SERVER_HOST=127.0.0.1\nSESSION_SERVER_LIFETIME=x\n');
   const child = startChild(process.execPath, [program, 'session-server', '--settings', file], {
     cwd: root,
@@ -149,7 +149,7 @@ test('session-server: settings of a file, below those of the environment', async
 });
 
 test('export writes the archive of the API to a private file or the standard output', async () => {
-  // An address with this id is another one once it is resolved.
+  // A URL with this ID changes when it is resolved.
   await talker('..');
   const messages = (archive: string) =>
     strFromU8(unzipSync(readFileSync(archive))['messages.jsonl'] as Uint8Array);
@@ -162,7 +162,7 @@ test('export writes the archive of the API to a private file or the standard out
   expect(again).toEqual({ code: 74, said: `${file} is there already: name another file` });
   const piped = newFile();
   const line = `"$0" ${quick} export .. --settings ${settings} > ${piped}`;
-  // The server is in this process, which must not wait for the other one.
+  // The server runs in this process, so waiting synchronously would block it.
   const shell = startChild('sh', ['-c', line, process.execPath], { cwd: root });
   expect(await new Promise((resolve) => shell.process.on('close', resolve))).toBe(0);
   expect(messages(piped)).toBe(messages(file));
@@ -178,9 +178,9 @@ test('erase needs --yes without a terminal', async () => {
   await expect.poll(() => isKnown('31')).toBe(false);
 });
 
-test('erase on a terminal: only after the id has been typed again', async () => {
+test('erase on a terminal requires the ID to be typed again', async () => {
   await talker('32');
-  /** `script` gives the command a terminal. */
+  /** `script` provides a terminal. */
   const typed = async (answer: string) => {
     const line = `'${process.execPath}' ${quick} erase 32 --messages delete --settings ${settings}`;
     const child = startChild('script', ['-qefc', line, '/dev/null'], {
@@ -202,32 +202,29 @@ test('erase on a terminal: only after the id has been typed again', async () => 
 test.each([
   ['export', ['99']],
   ['erase', ['99', '--yes']],
-] as const)(
-  '%s says what to do if the server knows no such user, has another key, or does not answer',
-  async (name, args) => {
-    const port = await ownPort();
-    for (const [other, code, expected] of [
-      [{}, 67, /^the chat knows no user with this id/],
-      [
-        { CHAT_API_KEY: 'geheim-geheim-geheim' },
-        78,
-        /^the chat server has another key, or none: .* start it again/,
-      ],
-      [{ CHAT_API_KEY: '' }, 78, /set CHAT_API_KEY_FILE as in docs/],
-      [
-        { CHAT_PORT: String(port) },
-        69,
-        new RegExp(
-          `^no chat server answers at 127\\.0\\.0\\.1:${port} \\(ECONNREFUSED\\): start it .*npm run server`,
-        ),
-      ],
-    ] as const)
-      expect(await command(name, ...args, '--settings', settingsFile(other))).toEqual({
-        code,
-        said: expect.stringMatching(expected),
-      });
-  },
-);
+] as const)('%s explains an unknown user, a wrong key and a missing server', async (name, args) => {
+  const port = await ownPort();
+  for (const [other, code, expected] of [
+    [{}, 67, /^the chat knows no user with this id/],
+    [
+      { CHAT_API_KEY: 'geheim-geheim-geheim' },
+      78,
+      /^the chat server has another key, or none: .* start it again/,
+    ],
+    [{ CHAT_API_KEY: '' }, 78, /set CHAT_API_KEY_FILE as in docs/],
+    [
+      { CHAT_PORT: String(port) },
+      69,
+      new RegExp(
+        `^no chat server answers at 127\\.0\\.0\\.1:${port} \\(ECONNREFUSED\\): start it .*npm run server`,
+      ),
+    ],
+  ] as const)
+    expect(await command(name, ...args, '--settings', settingsFile(other))).toEqual({
+      code,
+      said: expect.stringMatching(expected),
+    });
+});
 
 test('load sends messages at a rate and reports those acknowledged and received', async () => {
   const cookies = await Promise.all(['41', '42', '43'].map((id) => site.session(id)));

@@ -5,17 +5,17 @@ import { describe, expect, test } from 'vitest';
 import { ConfigError, listSettings, readConfig } from '../../server/settings/config.ts';
 import { configOf, sessionsOf } from '../helpers/config.ts';
 
-test('without a store and a site, the error has an example of each', () => {
+test('shows an example of a store and of a site if both are missing', () => {
   expect(() => readConfig({})).toThrow(
     /CHAT_SESSION_STORE: not set; it says where PHP keeps its sessions, such as file:.*set CHAT_SITE, such as \//,
   );
 });
 
-test('an empty variable counts as not set', () => {
+test('treats an empty variable as not set', () => {
   expect(configOf({ CHAT_PORT: '', CHAT_API_KEY: '' })).toMatchObject({ port: 7070, apiKeys: [] });
 });
 
-test('rooms with names in any script, and ids of one’s own', () => {
+test('accepts rooms with names in any script and with separate IDs', () => {
   expect(configOf({ CHAT_ROOMS: 'lobby, general:Général, 交流' }).rooms).toEqual([
     { name: 'lobby' },
     { id: 'general', name: 'Général' },
@@ -23,20 +23,20 @@ test('rooms with names in any script, and ids of one’s own', () => {
   ]);
 });
 
-test.each(['/avatars/{id}.jpg', 'https://cdn.example/{id}'])('%s is a template', (template) => {
+test.each(['/avatars/{id}.jpg', 'https://cdn.example/{id}'])('accepts the template %s', (template) => {
   expect(configOf({ CHAT_USER_AVATAR: template }).profile).toEqual({ avatar: template });
 });
 
-test('several keys of the API, while one replaces another', () => {
+test('accepts several API keys, so that one can be replaced', () => {
   const [old, fresh] = ['o'.repeat(20), 'n'.repeat(20)];
   expect(configOf({ CHAT_API_KEY: `${fresh},${old}` }).apiKeys).toEqual([fresh, old]);
 });
 
-test('paths, with a dot inside a key', () => {
+test('accepts paths with an escaped dot in a key', () => {
   expect(sessionsOf({ CHAT_USER_ID: 'app.user\\.v2.id' }).user.id).toEqual(['app', 'user.v2', 'id']);
 });
 
-test('all problems are listed together, with the accepted values', () => {
+test('lists all problems together, with the accepted values', () => {
   const wrong = {
     CHAT_PORT: '70000',
     CHAT_ORIGINS: 'https://a.example/path',
@@ -54,13 +54,13 @@ test('all problems are listed together, with the accepted values', () => {
   };
   const error = problemsOf(wrong);
   for (const [name, value] of Object.entries(wrong)) {
-    // Values that may hold a password are not repeated.
+    // Values that may contain a password are not repeated.
     const repeated = /^CHAT_(HISTORY|FILES)$/.test(name) ? '' : `${JSON.stringify(value)} is `;
     expect(error).toMatch(new RegExp(`^ {2}${name}: ${repeated}not `, 'm'));
   }
 });
 
-test('problems with files are listed with the rest', () => {
+test('lists problems with files among the others', () => {
   const error = problemsOf({
     CHAT_ROOMS: 'lobby,lobby',
     CHAT_API_KEY_FILE: '/nonexistent',
@@ -69,7 +69,7 @@ test('problems with files are listed with the rest', () => {
   expect(error).toMatch(/CHAT_ROOMS: [\s\S]*CHAT_API_KEY_FILE: "\/nonexistent" is not [\s\S]*not both/);
 });
 
-test('settings that hold a password can be in files, as Docker and Kubernetes give secrets', () => {
+test('reads settings that contain a password from files, like secrets of Docker', () => {
   const folder = mkdtempSync(join(tmpdir(), 'secrets-'));
   const file = (text: string) => {
     const path = join(folder, 'secret');
@@ -92,7 +92,7 @@ test('settings that hold a password can be in files, as Docker and Kubernetes gi
   rmSync(folder, { recursive: true });
 });
 
-test('a key file has one key per line, without comments', () => {
+test('reads one key per line of a key file, and rejects comments', () => {
   const folder = mkdtempSync(join(tmpdir(), 'keys-'));
   const path = join(folder, 'keys');
   const keys = ['first-key-0123456', 'second-key-01234'];
@@ -107,19 +107,19 @@ test('a key file has one key per line, without comments', () => {
   rmSync(folder, { recursive: true });
 });
 
-test('events without a key are refused', () => {
+test('rejects CHAT_WEBHOOK_URL without a key', () => {
   const error = problemsOf({ CHAT_WEBHOOK_URL: 'https://site.example/events' });
   expect(error).toMatch(/CHAT_WEBHOOK_URL and CHAT_WEBHOOK_KEY_FILE: .* give the file of its key/);
 });
 
-describe('mails', () => {
+describe('mail', () => {
   const needed = {
     CHAT_MAIL_FROM: 'Our garden <chat@garden.example>',
     CHAT_URL: 'https://garden.example/chat/',
   };
   const mailOf = (CHAT_MAIL: string) => configOf({ ...needed, CHAT_MAIL }).mail?.server;
 
-  test('the server is reached without TLS only on this machine', () => {
+  test('allows a mail server without TLS only on this machine', () => {
     const login = { user: 'chat@garden.example', password: 'p/@:?#%' };
     const address = `${encodeURIComponent(login.user)}:${encodeURIComponent(login.password)}@mail.example`;
     expect(mailOf(`smtps://${address}`)).toEqual({ host: 'mail.example', port: 465, tls: 'first', ...login });
@@ -134,7 +134,7 @@ describe('mails', () => {
     expect(mailOf('smtp://localhost?tls=on')).toEqual({ host: 'localhost', port: 587, tls: 'later' });
   });
 
-  test('the password from a file', () => {
+  test('reads the mail password from a file', () => {
     const folder = mkdtempSync(join(tmpdir(), 'mail-'));
     writeFileSync(join(folder, 'password'), 'p/w d\n');
     const file = { ...needed, CHAT_MAIL_PASSWORD_FILE: join(folder, 'password') };
@@ -144,7 +144,7 @@ describe('mails', () => {
     rmSync(folder, { recursive: true });
   });
 
-  test('the sender, and the addresses that links begin with', () => {
+  test('reads the sender and the base URLs of links', () => {
     const { mail, url, pageUrl } = configOf({ ...needed, CHAT_MAIL: 'smtp://localhost' });
     expect(mail?.from).toEqual({ name: 'Our garden', address: 'chat@garden.example' });
     expect([url, pageUrl]).toEqual(['https://garden.example/chat', 'https://garden.example/chat/']);
@@ -154,7 +154,7 @@ describe('mails', () => {
   });
 });
 
-test('pushes without a key to seal what is kept for them are refused', () => {
+test('rejects CHAT_PUSH_CONTACT without a key file', () => {
   expect(problemsOf({ CHAT_PUSH_CONTACT: 'mailto:owner@example.org' })).toMatch(
     /CHAT_PUSH_CONTACT and CHAT_PUSH_KEY_FILE: .* give the file of a key/,
   );
@@ -173,12 +173,12 @@ test.each([
     'CHAT_MAIL_FROM',
     value,
   ]),
-  // They would match nothing or everything.
+  // These would match either nothing or everything.
   ...['https://*.example', 'https://a.*.example.org', 'app://*', 'file:///app', 'null', 'https://*'].map(
     (value) => ['CHAT_ORIGINS', value],
   ),
   ['CHAT_PREVIEW_HOSTS', '*.wiki.example'],
-])('%s=%s is refused', (name = '', value = '') => {
+])('rejects %s=%s', (name = '', value = '') => {
   expect(problemsOf({ [name]: value })).toContain(`${name}: `);
 });
 
@@ -195,13 +195,13 @@ test.each([
   ['CHAT_URL', 'https://user:geheim@host'],
   ['CHAT_ORIGINS', 'https://user:geheim@host'],
   ['CHAT_LOGIN_URL', 'ftp://user:geheim@host/'],
-])('%s=%s: what may be secret is never repeated', (name, value) => {
+])('does not repeat a possible secret in the error of %s=%s', (name, value) => {
   const error = problemsOf({ [name]: value });
   expect(error).toContain(name);
   expect(error.replace('geheim= is not an option', '')).not.toContain('geheim');
 });
 
-test('syntax of a settings file around a value: blanks are removed, quotes and ends of lines refused', () => {
+test('trims a value and rejects quotes and line breaks', () => {
   const env = { CHAT_USER_ID: ' user_id\r', CHAT_API_KEY: '0123456789abcdef\n' };
   expect([sessionsOf(env).user.id, configOf(env).apiKeys]).toEqual([['user_id'], ['0123456789abcdef']]);
   expect(
@@ -216,7 +216,7 @@ test('syntax of a settings file around a value: blanks are removed, quotes and e
   );
 });
 
-/** Wrong forms that a person may write, each with this secret. Our PHP library refuses the first ones too. */
+/** Typical mistakes, each with this secret. Our PHP library rejects these session stores too. */
 const secret = 'sesame';
 const malformed = {
   CHAT_SESSION_STORE: readFileSync(
@@ -269,7 +269,7 @@ const malformed = {
 };
 
 test.each(Object.entries(malformed))(
-  '%s: a malformed address is refused without repeating it',
+  'rejects malformed addresses in %s without repeating them',
   (name, texts) => {
     const refused = (text: string) => {
       try {
@@ -283,7 +283,7 @@ test.each(Object.entries(malformed))(
   },
 );
 
-test('the address of a history’s database, with a password of all that has to be encoded', () => {
+test('decodes special characters in the password of a history database', () => {
   const address = {
     kind: 'postgres',
     at: { host: 'db.example', port: 5432 },
@@ -327,7 +327,7 @@ test.each<[string, string | undefined, RegExp]>([
   ['redis://:geh/eim@host', databases.postgres, noBus],
   ['redis://user:geheim@host/x', databases.postgres, noBus],
   ['redis://a@b@host', databases.postgres, noBus],
-])('CHAT_CLUSTER=%s is refused with the history %s', (bus, history, expected) => {
+])('rejects CHAT_CLUSTER=%s with the history %s', (bus, history, expected) => {
   const problems = problemsOf({ CHAT_CLUSTER: bus, CHAT_HISTORY: history });
   expect(problems).toMatch(new RegExp(`^ {2}CHAT_CLUSTER${expected.source}`, 'm'));
   expect(problems).not.toMatch(/geh.?eim/);
@@ -341,11 +341,11 @@ test.each([
   ],
   [{ CHAT_DRAIN: '0s' }, { over: 0, within: 2000 }],
   [{ CHAT_DRAIN: '1m' }, { over: 60_000, within: 62_000 }],
-] as const)('a drain with %o: %o', (env, times) => {
+] as const)('sets the drain times for %o to %o', (env, times) => {
   expect(configOf(env).drain).toEqual(times);
 });
 
-test('a bus: a Redis with a login, or the database of the history', () => {
+test('accepts a Redis with a login or the history database as the bus', () => {
   const busOf = (bus: string, history: keyof typeof databases) =>
     configOf({ CHAT_CLUSTER: bus, CHAT_HISTORY: databases[history] }).cluster;
   expect(busOf('postgres', 'postgres')).toEqual({ kind: 'postgres' });
@@ -368,30 +368,27 @@ test.each([
   ['CHAT_SESION_CHECK', 'CHAT_SESSION_CHECK'],
   ['CHAT_USER_BANEND', 'CHAT_USER_BANNED'],
   ['CHAT_User_Banned', 'CHAT_USER_BANNED'],
-])('the misspelling %s is refused with the name %s', (name, nearest) => {
+])('rejects the misspelling %s of %s', (name, nearest) => {
   expect(problemsOf({ [name]: 'geheim' })).toMatch(
     new RegExp(`^  ${name}: there is no such setting; the nearest is ${nearest}$`, 'm'),
   );
 });
 
-test('unknown names are listed together with invalid values', () => {
+test('lists unknown names together with invalid values', () => {
   const listed = problemsOf({ CHAT_PORT: 'x', CHAT_ROOM: 'a', CHAT_ARCHIVE: '1s' });
   expect(listed.match(/CHAT_\w+(?=:)/g)).toEqual(['CHAT_PORT', 'CHAT_ROOM', 'CHAT_ARCHIVE']);
 });
 
 test.each([
-  // A name that Docker and Kubernetes make for a service called chat.
+  // Docker and Kubernetes set this name for a service called chat.
   ['CHAT_PORT_7070_TCP_ADDR', 'CHAT_PORT'],
   ['CHAT_ARCHIVE', undefined],
   ['CHAT_STORE', 'CHAT_SESSION_STORE'],
-])(
-  'the unknown %s is reported with the nearest setting %s, but does not prevent a start',
-  (name, nearest) => {
-    expect(configOf({ [name]: 'x' }).unknown).toEqual([{ name, nearest, misspelt: false }]);
-  },
-);
+])('reports the unknown %s with the nearest setting %s, but does not prevent a start', (name, nearest) => {
+  expect(configOf({ [name]: 'x' }).unknown).toEqual([{ name, nearest, misspelt: false }]);
+});
 
-test('files are stored in a folder, or in a bucket with its key or that of the environment', () => {
+test('reads a folder for files, or a bucket with its key from URL or environment', () => {
   const files = (setting: string, env = {}) => configOf({ CHAT_FILES: setting, ...env }).files;
   const credentials = { key: 'k', secret: 's/e+c' };
   const aws = { AWS_ACCESS_KEY_ID: 'k', AWS_SECRET_ACCESS_KEY: 's/e+c' };
@@ -418,7 +415,7 @@ test('files are stored in a folder, or in a bucket with its key or that of the e
   });
 });
 
-test('empty settings and those of the PHP application are not unknown', () => {
+test('ignores empty settings and those of the PHP application', () => {
   const env = { CHAT_PORT: '1', CHAT_API_URL: 'http://localhost', CHAT_ARCHIVE: '', PATH: '' };
   expect(configOf(env).unknown).toEqual([]);
 });
@@ -429,7 +426,7 @@ describe('the list of all settings', () => {
       .filter((one) => one.name === name)
       .map(({ value, from }) => `${value} (${from})`);
 
-  test('has each once, with its value and where that comes from', () => {
+  test('contains each setting once, with its value and source', () => {
     const env = { CHAT_SESSION_STORE: 'file:///sessions', CHAT_SITE: 'dokuwiki:', CHAT_USER_NAME: 'x' };
     expect(lineOf(env, 'CHAT_SESSION_STORE')).toEqual(['file:///sessions (environment)']);
     expect(lineOf(env, 'CHAT_SESSION_NAME')).toEqual(['DokuWiki (site)']);
@@ -454,7 +451,7 @@ describe('the list of all settings', () => {
     ['CHAT_LOGIN_URL', 'https://chat:geheim@host/', 'https://…@host/'],
     ['CHAT_USER_URL', 'https://chat:geheim@host/{id}', 'https://…@host/{id}'],
     ['CHAT_API_KEY', 'geheim-geheim-geheim', '(not shown)'],
-  ])('of %s=%s it shows %s', (name, value, text) => {
+  ])('shows %s=%s as %s', (name, value, text) => {
     expect(lineOf({ [name]: value }, name)).toEqual([`${text} (environment)`]);
   });
 });
@@ -466,7 +463,7 @@ test.each([
   ['file:///var/lib/php/sessions', 'php'],
   ['memcached://h?handler=memcache&persistent=1&weight=1&timeout=1&retry_interval=15', 'php'],
   ['redis://h?prefix=siam_&lifetime=1440&lock=5&lease=30', 'php'],
-])('the format of a store: %s, %s', (url, format) => {
+])('reads the store %s with the format %s', (url, format) => {
   expect(sessionsOf({ CHAT_SESSION_STORE: url }).source.format).toBe(format);
 });
 
@@ -478,7 +475,7 @@ test.each([
   ['memcached://h:0', /HOST:PORT/],
   ['memcached://a,b:0?format=json', /HOST:PORT/],
   ['foo://h', /must be one of memcached:/],
-])('a store URL that this version cannot use: %s', (url, reason) => {
+])('rejects the store URL %s', (url, reason) => {
   expect(problemsOf({ CHAT_SESSION_STORE: url })).toMatch(reason);
 });
 

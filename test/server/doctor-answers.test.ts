@@ -26,7 +26,7 @@ const user = 'user_id|i:42;firstname|s:3:"Ann";';
 const large = `${user}more|s:1300000:"${'x'.repeat(1_300_000)}";`;
 const deep = `${user}deep|${'a:1:{i:0;'.repeat(5000)}i:1;${'}'.repeat(5000)}`;
 
-/** Sessions, options of the store, and what both say; a cookie, where that is not `PHPSESSID=ID`. */
+/** Title, content, store options, expected reason, and the cookie unless it is `PHPSESSID=ID`. */
 const sessions: [string, Buffer | null, string, RegExp, ((id: string) => string)?][] = [
   ['of a user', Buffer.from(user), '', /^user 42$/],
   ['of a user, packed', deflateSync(user), 'layers=zlib', /^user 42$/],
@@ -35,7 +35,7 @@ const sessions: [string, Buffer | null, string, RegExp, ((id: string) => string)
   ['that is not packed', Buffer.from(user), 'layers=zlib', /layers=zlib: .* the bytes look like php$/],
   ['that is cut off', Buffer.from(user.slice(0, -2)), '', /^the session cannot be read as php: expected/],
   ['of another format', Buffer.from('a:1:{s:7:"user_id";i:42;}'), '', /the bytes look like php_serialize$/],
-  // Another server: the log has each kind of reason once a minute.
+  // The option starts another server, because a server logs each kind of reason once a minute.
   ['that is too deep', Buffer.from(deep), 'timeout=2000ms', /^the session cannot be read as php: /],
   ['of a guest', Buffer.from('cart|i:1;'), '', /^nobody is logged in: user_id is not in the session$/],
   [
@@ -56,12 +56,12 @@ const sessions: [string, Buffer | null, string, RegExp, ((id: string) => string)
 ];
 
 test.each(sessions)(
-  'a session %s: the log, the client and the doctor say the same',
+  'reports the same reason to log, client and doctor for a session %s',
   async (title, bytes, options, says, cookieOf) => {
     const id = title.replace(/\W/g, '').padEnd(26, 'x');
     if (bytes !== null) {
       writeFileSync(join(folder, `sess_${id}`), bytes);
-      // An older file is read once.
+      // A recently changed file is read twice.
       utimesSync(join(folder, `sess_${id}`), Date.now() / 1000 - 10, Date.now() / 1000 - 10);
     }
     const cookie = cookieOf?.(id) ?? `PHPSESSID=${id}`;

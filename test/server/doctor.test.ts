@@ -51,10 +51,10 @@ afterAll(async () => {
 const inFiles = () => ({ CHAT_SESSION_STORE: `file://${folder}` });
 const lastLine = (options: string) => new RegExp(`needs these options behind its \\?: ${options}$`, 'm');
 
-/** A `✗` without a `→`. Several may share one. */
+/** A `✗` without advice (`→`). Consecutive problems may share advice. */
 const unadvised = /^✗ .*\n(?!✗| {2}→)/m;
 
-/** Runs the doctor in this process, which has loaded it already. @returns its output, once it has ended with the code */
+/** Runs the doctor in this process and expects this exit code. @returns its output */
 async function doctor(code: number, env: Record<string, string>, ...args: string[]): Promise<string> {
   const said: string[] = [];
   const findings: string[] = [];
@@ -69,7 +69,7 @@ async function doctor(code: number, env: Record<string, string>, ...args: string
   return said.join('');
 }
 
-/** The same in a separate process, which must end by itself. @param input its standard input */
+/** Runs the doctor in a separate process, which must end without being killed. @param input its standard input */
 async function doctorProcess(
   code: number,
   env: Record<string, string>,
@@ -78,7 +78,7 @@ async function doctorProcess(
 ): Promise<string> {
   const child = startChild(process.execPath, ['server/command/main.ts', 'doctor', '--settings=', ...args], {
     cwd: root,
-    // Another user can neither read nor fill the cache of all tests.
+    // Another user cannot use the shared compile cache.
     env: {
       PATH: process.env.PATH,
       ...(uid === undefined ? {} : { NODE_COMPILE_CACHE: join(folder, 'compiled') }),
@@ -99,16 +99,16 @@ function sqlite(file: string, sql: string): void {
   db.close();
 }
 
-/** A session file. @returns the setting of its store, and the arguments that name it */
+/** Writes a session file. @returns the store setting, and the arguments that select the session */
 function sessionFile(session: string | Buffer, name = 'sess_') {
   const fileId = randomBytes(16).toString('hex');
   writeFileSync(join(folder, name + fileId), session);
   return [inFiles(), '--cookie', fileId] as const;
 }
 
-test('all is well: from a cookie that no list of processes shows to the user, and no value of the session', async () => {
+test('accepts a cookie from standard input and prints no value of the session', async () => {
   const env = { ...inFiles(), CHAT_USER_ID: 'app.user.id', CHAT_USER_NAME: 'app.user.name' };
-  // The whole header, as in the developer tools.
+  // The whole header, as the developer tools of a browser show it.
   const input = `Cookie: lang=de; PHPSESSID=${id}; theme=dark\n`;
   const said = await doctorProcess(0, env, ['--cookie', '-'], { input });
   expect(said).toMatch(/answers[\s\S]*Its keys: app\.user, app\.n, csrf\.[\s\S]*the user 7, called Zoë/);
@@ -125,7 +125,7 @@ test.each<[string, RegExp, Record<string, string>, Record<string, string>?]>([
   ['another format', /look like php\.\n {2}→ the store URL has to say format=php /, { format: 'igbinary' }],
   ['another prefix', lastLine('prefix=sess_'), { prefix: 'ci_session' }],
   ['other folders', lastLine('format=php'), { depth: '1', format: 'php' }],
-  ['no options', /→ CHAT_SESSION_STORE needs no options: remove the \? /, { depth: '1' }],
+  ['needless options', /→ CHAT_SESSION_STORE needs no options: remove the \? /, { depth: '1' }],
   ['another folder', /no such folder/, { folder: '/nowhere' }],
   [
     'a user refused by the settings',
@@ -139,7 +139,7 @@ test.each<[string, RegExp, Record<string, string>, Record<string, string>?]>([
     {},
     { CHAT_SESSION_NAME: 'sid' },
   ],
-])('%s is explained, with what to change', async (_, expected, { folder: at = folder, ...options }, env) => {
+])('explains %s and how to fix it', async (_, expected, { folder: at = folder, ...options }, env) => {
   const cookie = env?.CHAT_SESSION_NAME === undefined ? id : `lang=de; PHPSESSID=${id}`;
   const store = `file://${at}?${new URLSearchParams(options)}`;
   const said = await doctor(1, { CHAT_SESSION_STORE: store, ...env }, '--cookie', cookie);
@@ -147,17 +147,17 @@ test.each<[string, RegExp, Record<string, string>, Record<string, string>?]>([
   expect(said).not.toContain('s3cret');
 });
 
-test('a session written by the handler of a PHP extension, under the key of our handler', async () => {
+test('finds a session that another PHP extension’s handler wrote', async () => {
   const examined = () => doctor(1, { CHAT_SESSION_STORE: memcached.url }, '--cookie', id);
   expect(await examined()).toMatch(lastLine('handler=memcached'));
-  // In ext-memcache's compressed form.
+  // In the compressed format of ext-memcache.
   await memcached.set(id, Buffer.from('not packed'), 0, 2);
   expect(await examined()).toMatch(lastLine('handler=memcached'));
   await memcached.delete(`memc.sess.key.${id}`);
   expect(await examined()).toMatch(lastLine('handler=memcache'));
 });
 
-test.each(['plain', 'signed:'])('a signed cookie, with the setting %s', async (form) => {
+test.each(['plain', 'signed:'])('recognizes a signed cookie with CHAT_SESSION_COOKIE=%s', async (form) => {
   const keyFile = join(folder, 'cookie-keys');
   writeFileSync(keyFile, `${randomBytes(32).toString('base64')}\n`);
   const signed = `0123456789abcdef0123456789abcdef.${'0a'.repeat(32)}`;
@@ -169,7 +169,7 @@ test.each(['plain', 'signed:'])('a signed cookie, with the setting %s', async (f
   expect(said).not.toContain(signed.slice(0, 32));
 });
 
-test('an entry of the folder under that id is not a file of PHP’s', async () => {
+test('reports a session entry that is not a regular file', async () => {
   const other = 'f'.repeat(26);
   mkdirSync(join(folder, `sess_${other}`));
   const said = await doctor(1, inFiles(), '--cookie', other);
@@ -177,14 +177,14 @@ test('an entry of the folder under that id is not a file of PHP’s', async () =
   expect(said).not.toMatch(/handler=|distribution=/);
 });
 
-test('a session that is expired by the options of the store URL', async () => {
+test('explains that the lifetime in the store URL expired a session', async () => {
   const [env, ...args] = sessionFile('user_id|i:7;');
   const ago = Date.now() / 1000 - 1800;
   utimesSync(join(folder, `sess_${args[1]}`), ago, ago);
   expect(await doctor(1, env, ...args)).toMatch(/This session is expired[\s\S]*lifetime=/);
 });
 
-test('a store that fails midway is explained without a stack', async () => {
+test('explains a store error without a stack trace', async () => {
   const db = join(folder, 'site.db');
   sqlite(db, `CREATE TABLE s (id, data, ends); INSERT INTO s VALUES ('${id}', 'user_id|i:7;', 'soon')`);
   const env = { CHAT_SESSION_STORE: `sqlite:${db}?table=s&id=id&data=data&expires=ends` };
@@ -193,7 +193,7 @@ test('a store that fails midway is explained without a stack', async () => {
   expect(said).not.toMatch(/^ +at /m);
 });
 
-test('logout notifications and renewals that Redis does not permit are warnings', async () => {
+test('warns if Redis does not permit logout notifications or renewals', async () => {
   const redis = await startLockedRedis('secret');
   onTestFinished(() => redis.remove());
   const said = async (user = '') => {
@@ -207,7 +207,7 @@ test('logout notifications and renewals that Redis does not permit are warnings'
     /^! .*are not active.*\n {2}→ .*CONFIG SET notify-keyspace-events 'Egx', and in redis\.conf the line notify-keyspace-events Egx$/m,
   );
   await set('Kx$');
-  // Flags that others have set stay.
+  // Keeps the flags that are already set.
   expect(await said()).toMatch(/CONFIG SET notify-keyspace-events '\$xKEg',/);
   for (const flags of ['Egx', 'KEA', 'AE$']) {
     await set(flags);
@@ -220,7 +220,7 @@ test('logout notifications and renewals that Redis does not permit are warnings'
   expect(await said('reader')).toMatch(/^! Sessions cannot be renewed: .*\+expire/m);
 });
 
-test('the cookie is optional, and a wrong one is explained', async () => {
+test('works without a cookie and explains a wrong one', async () => {
   const env = { CHAT_SESSION_STORE: memcached.url };
   expect(await doctor(0, env)).toMatch(
     /✓ The session store answers\.\n[\s\S]*: npm run doctor -- --cookie -\n/,
@@ -237,7 +237,7 @@ test('the cookie is optional, and a wrong one is explained', async () => {
   expect(await doctor(64, {}, '--cake')).toContain("Unknown option '--cake'");
 });
 
-test('settings are listed without keys and passwords, those of the default only with --all', async () => {
+test('lists settings without keys and passwords, and defaults only with --all', async () => {
   const keyFile = join(folder, 'api-key');
   writeFileSync(keyFile, 'geheim-geheim-geheim');
   const env = {
@@ -261,7 +261,7 @@ test('settings are listed without keys and passwords, those of the default only 
   expect(all).not.toContain('The other settings');
 });
 
-test('a misspelt name is refused, another unknown one is a warning', async () => {
+test('rejects a misspelt setting and warns of an unknown one', async () => {
   const { CHAT_SESSION_STORE } = inFiles();
   expect(await doctor(78, { CHAT_SESION_STORE: CHAT_SESSION_STORE })).toMatch(
     /^ {2}CHAT_SESION_STORE: there is no such setting; the nearest is CHAT_SESSION_STORE$/m,
@@ -275,13 +275,13 @@ test.each([
   ['memcached://127.0.0.1:1', 'memcached at 127.0.0.1:1', 'Start memcached, or correct CHAT_SESSION_STORE'],
   ['redis://127.0.0.1:1', 'Redis at 127.0.0.1:1', 'Start Redis, or correct CHAT_SESSION_STORE'],
   ['file:///none', 'the session folder /none', 'Name the folder of PHP’s session.save_path'],
-])('%s cannot be reached: named, with what to do', async (store, named, advice) => {
+])('reports that %s cannot be reached, with advice', async (store, named, advice) => {
   expect(await doctor(1, { CHAT_SESSION_STORE: store })).toMatch(
     new RegExp(`^✗ The session store: ${named} cannot be r.*\\.\n {2}→ ${advice}`, 'm'),
   );
 });
 
-test('a self-signed certificate of the chat is explained, with what to set', async () => {
+test('explains how to trust a self-signed certificate of the chat', async () => {
   const { key, certificate } = makeCertificate(folder, 'localhost');
   const server = createTlsServer({ key: readFileSync(key), cert: readFileSync(certificate) });
   onTestFinished(() => void server.close());
@@ -292,7 +292,7 @@ test('a self-signed certificate of the chat is explained, with what to set', asy
   );
 });
 
-test('a name of the cookie that the site does not use', async () => {
+test('reports a cookie name that the site does not use', async () => {
   const site = mkdtempSync(join(folder, 'site-'));
   writeFileSync(join(site, 'index.php'), "<?php session_name('garden'); session_start();");
   const user = { CHAT_USER_ID: 'app.user.id', CHAT_USER_NAME: 'app.user.name' };
@@ -300,13 +300,13 @@ test('a name of the cookie that the site does not use', async () => {
   expect(await doctor(1, named, '--cookie', id)).toMatch(
     /^✗ CHAT_SESSION_NAME is sid, but the site calls its cookie garden\.\n {2}→ Leave CHAT_SESSION_NAME out/m,
   );
-  // Browsers do send it.
+  // Browsers may still send a cookie of this name.
   expect(await doctor(0, named, '--cookie', `sid=${id}`)).toContain('the user 7, called Zoë');
   const unnamed = { ...named, CHAT_SESSION_NAME: '' };
   expect(await doctor(0, unnamed, '--cookie', id)).toContain('the user 7, called Zoë');
 });
 
-test('docs/operate.md shows what the doctor says', async () => {
+test('prints the output that docs/operate.md shows', async () => {
   const page = readFileSync(join(root, 'docs/operate.md'), 'utf8');
   const [, sample = ''] = /compares\. -->\n```\n([\s\S]*?)\n```/.exec(page) ?? [];
   const place = mkdtempSync(join(tmpdir(), 'doctor-'));
@@ -327,14 +327,14 @@ test('docs/operate.md shows what the doctor says', async () => {
   const shown = said
     .replace(`file://${place}`, 'file:///var/lib/php/sessions')
     .replaceAll(place, '/var/lib/php-session-chat/main')
-    // The user of this test, and whether there is a client, do not concern the page.
+    // These lines depend on the machine: whether root runs the test, and whether the client is built.
     .replace(/! Root may read.*\n.*\n/, '')
     .replace(/! The browser client is not built.*\n.*\n/, '✓ The browser client is built.\n');
   expect(shown.trimEnd().split('\n')).toEqual(sample.split('\n'));
 });
 
-describe('the requirements of the server besides the sessions', () => {
-  test('the folders of the history and the files can be created and written by this account', async () => {
+describe('the server’s own requirements', () => {
+  test('checks that this account can create and write the folders of history and files', async () => {
     const history = join(folder, 'not', 'yet', 'chat.db');
     expect(await doctor(0, { ...inFiles(), CHAT_HISTORY: `sqlite:${history}` })).toContain(
       `✓ The history ${history} does not exist yet, and can be created`,
@@ -353,7 +353,7 @@ describe('the requirements of the server besides the sessions', () => {
       CHAT_HISTORY: 'sqlite:/usr/chat.db',
       CHAT_FILES: 'dir:/usr/files',
     };
-    // Root may do everything.
+    // Root is allowed everything, so the test uses another account.
     const nobody = process.getuid?.() === 0 ? { uid: 65_534 } : {};
     const forbidden = await doctorProcess(1, settings, [], nobody);
     for (const line of [
@@ -365,7 +365,7 @@ describe('the requirements of the server besides the sessions', () => {
     expect(forbidden).not.toContain('Root may read');
   });
 
-  test('messages and files where the web server of the site hands them out', async () => {
+  test('reports a history and files inside the web root of the site', async () => {
     const site = mkdtempSync(join(folder, 'site-'));
     writeFileSync(join(site, 'index.php'), '<?php');
     const places = { CHAT_HISTORY: `sqlite:${site}/data/chat.db`, CHAT_FILES: `dir:${site}/data/files` };
@@ -378,11 +378,11 @@ describe('the requirements of the server besides the sessions', () => {
       const advice = ` {2}→ .* ${place}${folder}/php-session-chat/`;
       expect(said).toMatch(new RegExp(`^✗ The place of the ${title}, ${site}/.*\n${advice}`, 'm'));
     }
-    // Otherwise nothing says what is handed out.
+    // Without CHAT_SITE the web root is unknown.
     expect(await doctor(0, { ...inFiles(), ...places })).not.toContain('The place of');
   });
 
-  test('the history in a database that cannot be reached: its place and the reason, without the password', async () => {
+  test('names a history database that cannot be reached, without the password', async () => {
     const history = 'postgres://chat:geheim@127.0.0.1:1/chat';
     const said = await doctor(1, { ...inFiles(), CHAT_HISTORY: history });
     expect(said).toMatch(
@@ -391,7 +391,7 @@ describe('the requirements of the server besides the sessions', () => {
     expect(said).not.toContain('geheim');
   });
 
-  test('the origin of a page is listed in CHAT_ORIGINS', async () => {
+  test('checks that CHAT_ORIGINS lists the origin of a page', async () => {
     const env = { ...inFiles(), CHAT_ORIGINS: 'https://www.example.org', CHAT_TRUSTED_PROXIES: '127.0.0.1' };
     expect(await doctor(0, env, '--origin', 'https://www.example.org/forum/?page=1')).toContain(
       '✓ Pages of https://www.example.org may connect.',
@@ -408,26 +408,26 @@ describe('the requirements of the server besides the sessions', () => {
   test.each<[string, number, Record<string, string>, RegExp]>([
     ['missing behind a proxy', 1, {}, missing],
     [
-      'missing behind one on this machine',
+      'missing behind a proxy on this machine',
       1,
       { CHAT_HOST: '127.0.0.1', CHAT_ORIGINS: 'http://example.org' },
       missing,
     ],
     [
-      'everybody',
+      'all addresses',
       1,
       { CHAT_TRUSTED_PROXIES: '10.0.0.1,0.0.0.0/0' },
       /^✗ CHAT_TRUSTED_PROXIES has 0\.0\.0\.0\/0/m,
     ],
     ['right', 0, { CHAT_TRUSTED_PROXIES: '10.0.0.1' }, /^[^✗]*$/],
-  ])('trusted proxies: %s', async (_, code, env, expected) => {
+  ])('checks trusted proxies: %s', async (_, code, env, expected) => {
     const proxied = { ...inFiles(), CHAT_ORIGINS: 'https://www.example.org', ...env };
     expect(await doctor(code, proxied)).toMatch(expected);
   });
 });
 
 describe('the content of a session', () => {
-  test('a wrong path to the name: who is called by the id, and the path that was meant', async () => {
+  test('names the user without a name, and suggests the right path', async () => {
     const [env, ...args] = sessionFile('user_id|i:11;user|a:1:{s:4:"name";s:3:"Zoe";}');
     const said = await doctor(1, env, ...args);
     expect(said).toMatch(
@@ -439,7 +439,7 @@ describe('the content of a session', () => {
     );
   });
 
-  test('keys with dots are written as they stand in a path, and the path without a backslash is recognized', async () => {
+  test('escapes dots in keys and suggests the path with backslashes', async () => {
     const [env, ...args] = sessionFile('app.v2|a:1:{s:4:"us.r";a:1:{s:2:"id";i:7;}}');
     const said = await doctor(1, { ...env, CHAT_USER_ID: 'app.v2.us.r.id' }, ...args);
     expect(said).toContain('Its keys: app\\.v2.us\\.r.');
@@ -448,7 +448,7 @@ describe('the content of a session', () => {
     expect(await doctor(1, right, ...args)).toContain('It belongs to the user 7');
   });
 
-  test('objects by their class, strings that are serialized themselves, and the ! that is missing', async () => {
+  test('lists objects by class and serialized strings, and suggests the missing !', async () => {
     const token = 'O:9:"App\\Token":1:{s:4:"user";a:1:{s:2:"id";i:7;}}';
     const [env, ...args] = sessionFile(
       `user|O:8:"App\\User":1:{s:5:"\0*\0id";i:7;}token|s:${token.length}:"${token}";`,
@@ -466,7 +466,7 @@ describe('the content of a session', () => {
     ['O:8:"stdClass":1:{s:2:"id";i:7;}', 'a serialized object', 'format=php_serialize'],
     [deflateRawSync('a:1:{s:7:"user_id";i:7;}'), 'raw deflated data', 'layers=inflate&format=php_serialize'],
     [deflateRawSync(`user_id|i:7;${note}`).toString('base64'), 'base64', 'layers=base64,inflate'],
-  ])('%s: what it is, and what the store URL has to say', async (session, looks, options) => {
+  ])('recognizes %s and names the options of the store URL', async (session, looks, options) => {
     const [{ CHAT_SESSION_STORE: store }, ...args] = sessionFile(session);
     expect(await doctor(1, { CHAT_SESSION_STORE: store }, ...args)).toContain(
       `the bytes look like ${looks}.\n  → the store URL has to say ${options} (`,
@@ -475,7 +475,7 @@ describe('the content of a session', () => {
     expect(right).toContain('✓ It can be read as php');
   });
 
-  test('Symfony’s last_username is never a user: not as a path, and not as a suggestion', async () => {
+  test('never accepts or suggests Symfony’s last_username as a user', async () => {
     const [store, ...args] = sessionFile('_sf2_attributes|a:1:{s:23:"_security.last_username";s:5:"admin";}');
     const env = { ...store, CHAT_SITE: 'symfony:' };
     const visitor = await doctor(1, env, ...args);
@@ -487,7 +487,7 @@ describe('the content of a session', () => {
     );
   });
 
-  test('rooms, roles and ban of the user, and paths to them that do not fit', async () => {
+  test('shows rooms, roles and ban of the user, and wrong paths to them', async () => {
     const [store, ...args] = sessionFile(
       'user_id|i:7;firstname|s:3:"Zoe";teams|a:2:{i:0;s:1:"a";i:1;s:1:"b";}role|s:9:"moderator";out|i:1;',
     );
@@ -506,15 +506,15 @@ describe('the content of a session', () => {
   });
 });
 
-describe('a session under a prefix that nobody has heard of', () => {
+describe('a session under an unknown prefix', () => {
   const bytes = 'user_id|i:7;firstname|s:3:"Zoe";';
 
-  test('in files', async () => {
+  test('is found in files', async () => {
     const [env, ...args] = sessionFile(bytes, 'odd-');
     expect(await doctor(1, env, ...args)).toMatch(lastLine('prefix=odd-'));
   });
 
-  test('in memcached', async () => {
+  test('is found in memcached', async () => {
     const other = randomBytes(16).toString('hex');
     await memcached.set(`my_site/${other}`, bytes);
     const store = `memcached://127.0.0.1:${memcached.port}?handler=memcached`;
@@ -523,7 +523,7 @@ describe('a session under a prefix that nobody has heard of', () => {
     );
   });
 
-  test('in Redis, otherwise the prefixes that it has', async () => {
+  test('is found in Redis, or the existing prefixes are listed', async () => {
     const redis = await startLockedRedis('secret');
     onTestFinished(() => redis.remove());
     const other = randomBytes(16).toString('hex');
@@ -538,7 +538,7 @@ describe('a session under a prefix that nobody has heard of', () => {
     expect(none).not.toContain(other.slice(1, 8));
   });
 
-  test('in SQLite', async () => {
+  test('is found in SQLite', async () => {
     const db = join(folder, 'prefixed.db');
     const other = randomBytes(16).toString('hex');
     sqlite(db, `CREATE TABLE s (id, data); INSERT INTO s VALUES ('odd:${other}', 'user_id|i:7;')`);
@@ -547,7 +547,7 @@ describe('a session under a prefix that nobody has heard of', () => {
   });
 });
 
-test('MariaDB with a missing table, a prefix or a user who may only read is explained', async () => {
+test('explains a missing table, a prefix or a read-only user of MariaDB', async () => {
   const db = await startSiteDatabase('mysql');
   onTestFinished(() => db.remove());
   await db.run('CREATE TABLE s (id VARBINARY(99) PRIMARY KEY, data BLOB, ends INT)');
@@ -575,7 +575,7 @@ test('MariaDB with a missing table, a prefix or a user who may only read is expl
   expect(may).toMatch(lastLine('.*prefix=odd:'));
 });
 
-test('PostgreSQL with a missing table, a prefix or NOTIFY as the bus is explained', async () => {
+test('explains a missing table or a prefix of PostgreSQL, and tests its bus', async () => {
   const db = await startSiteDatabase('postgres');
   onTestFinished(() => db.remove());
   const other = randomBytes(16).toString('hex');
@@ -606,7 +606,7 @@ describe('several servers', () => {
       CHAT_CLUSTER: `redis://${login}@127.0.0.1:${port}`,
     });
 
-    test('works, and a chat that takes a WebSocket falls silent', async () => {
+    test('works, while a silent WebSocket is reported', async () => {
       const server = createServer((_req, res) => res.end('0{"sid":"a"}'));
       const sockets = new WebSocketServer({ server, autoPong: false });
       sockets.on('connection', (socket) => socket.pause());
@@ -624,9 +624,9 @@ describe('several servers', () => {
 
     test.each<[string, string, string, number?]>([
       ['a wrong password', 'default:falsch', 'Redis refuses \\(WRONGPASS\\)'],
-      ['not there', 'default:geheim', 'Redis: the connection failed \\(ECONNREFUSED\\)', 1],
-      ['one that forbids the channels', 'chat:geheim', 'Redis refuses \\(NOPERM\\)'],
-    ])('%s', async (_, login, why, port) => {
+      ['no server', 'default:geheim', 'Redis: the connection failed \\(ECONNREFUSED\\)', 1],
+      ['forbidden channels', 'chat:geheim', 'Redis refuses \\(NOPERM\\)'],
+    ])('is reported: %s', async (_, login, why, port) => {
       const said = await doctor(1, env(login, port));
       const failure = `✗ The bus of CHAT_CLUSTER cannot be used\\. ${why}.*\\.`;
       expect(said).toMatch(new RegExp(`^${failure}\n {2}→ .*php-session-chat:\\*`, 'm'));
@@ -634,14 +634,14 @@ describe('several servers', () => {
     });
   });
 
-  test('at the address of the chat WebSocket works, and polling is sticky', async () => {
+  test('checks that WebSockets and sticky polling work at the address of the chat', async () => {
     const env = inFiles();
     const servers = await Promise.all([chatServerHere(env), chatServerHere(env)]);
     const ports = servers.map(({ port }) => port);
     const upstream = `upstream chat { ${ports.map((port) => `server 127.0.0.1:${port};`).join(' ')} }`;
     const port = await ownPort();
     const sticky = await startNginxBalancer(ports);
-    // Without the upgrade, and to any server.
+    // Without WebSocket upgrade, and to any of the servers.
     const plain = await runNginx(
       `${upstream} server { listen 127.0.0.1:${port}; location / { proxy_pass http://chat; } }`,
       port,
@@ -661,7 +661,7 @@ describe('several servers', () => {
   });
 });
 
-test('one of two memcached servers is down: it is named, although the other one answers', async () => {
+test('names the memcached server that is down while another one answers', async () => {
   const store = `memcached://127.0.0.1:${memcached.port},127.0.0.1:1?handler=memcached`;
   const said = await doctor(1, { CHAT_SESSION_STORE: store });
   expect(said).toMatch(/^✗ The session store: memcached at 127\.0\.0\.1:1 cannot be reached/m);

@@ -21,7 +21,7 @@ afterAll(async () => {
   history.remove();
 });
 
-test('after SIGTERM accepted requests are answered before the server exits', async () => {
+test('answers accepted requests after SIGTERM before it exits', async () => {
   const env = { CHAT_SESSION_STORE: memcached.url, CHAT_HISTORY: history.url };
   const server = await startChatServer(env);
   const connect = (n: number, transports = ['websocket']) =>
@@ -30,7 +30,7 @@ test('after SIGTERM accepted requests are answered before the server exits', asy
   const polling = await connect(11, ['polling']);
   await polling.request('room:join', { room: 'lobby' });
 
-  // Joins and sends in turn: each send waits for the join before it.
+  // Joins and sends alternate: each send waits for the preceding join.
   const stored = new Set<string>();
   const answered: string[][] = [];
   for (const client of clients) {
@@ -52,11 +52,11 @@ test('after SIGTERM accepted requests are answered before the server exits', asy
       }
     }
   }
-  // Then some are under way. On a busy machine the server may have read only a part of them when it ends.
+  // Now some requests are in flight. On a busy machine the server may have read only part of them when it stops.
   await expect.poll(() => stored.size, { interval: 1 }).toBeGreaterThan(0);
   const exit = server.stop('SIGTERM');
   for (const client of [...clients, polling]) expect(await client.disconnected).toBe('transport close');
-  // Not 0 if it was not done after 9.5 s.
+  // The exit code would not be 0 after 9.5 s.
   expect(await exit).toBe(0);
 
   for (const codes of answered) {
@@ -66,13 +66,13 @@ test('after SIGTERM accepted requests are answered before the server exits', asy
   const again = await chatServerHere(env);
   const reader = await connectChat(again.url, 'PHPSESSID=u12');
   const { messages } = await reader.request('room:sync', { room: 'lobby', since: 0, limit: 500 });
-  // Every request that was carried out was answered.
+  // Each stored message was acknowledged, and each acknowledged message is stored.
   expect(new Set(messages.map(({ clientId }) => clientId))).toEqual(stored);
   reader.close();
   await again.stop();
 });
 
-test('a server closes its connections one by one over CHAT_DRAIN, and serves the rest', async () => {
+test('closes connections one by one during CHAT_DRAIN and still serves the others', async () => {
   const server = await chatServerHere({
     CHAT_SESSION_STORE: memcached.url,
     CHAT_HISTORY: history.url,
@@ -104,14 +104,14 @@ test('a server closes its connections one by one over CHAT_DRAIN, and serves the
   expect(await exit).toBe(0);
 });
 
-/** `late` if the server has not ended half a second before the promised end, when its process would give up. */
+/** Resolves to `late` if the server still runs half a second before the deadline at which its process would give up. */
 const ended = (server: RunningChat) => Promise.race([server.stop(), pause(9500, 'late', { ref: false })]);
 
-test('a server ends within CHAT_DRAIN and 2 s, the connections closed over all that time', async () => {
+test('stops within CHAT_DRAIN and 2 s, spreading the disconnects over that time', async () => {
   const server = await chatServerHere({
     CHAT_SESSION_STORE: memcached.url,
     CHAT_HISTORY: history.url,
-    // A quarter of it, and a second and a half, are left when the last one is closed: a machine may stand still so long.
+    // A slow machine has a quarter of this plus 1.5 s left after the last connection is closed.
     CHAT_DRAIN: '8s',
   });
   const clients = await Promise.all(
@@ -120,12 +120,12 @@ test('a server ends within CHAT_DRAIN and 2 s, the connections closed over all t
   const began = performance.now();
   const end = ended(server);
   await Promise.all(clients.map(({ disconnected }) => disconnected));
-  // The last quarter belongs to the last one.
+  // The last quarter is kept for the last connection.
   expect((performance.now() - began) / 1000).toBeGreaterThan(4);
   expect(await end).toBe(0);
 });
 
-test('pushes that their services do not answer do not hold up the end', async () => {
+test('stops although push services do not answer', async () => {
   const service = await startPushService();
   trust(service);
   service.answer = () => {};

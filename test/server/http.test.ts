@@ -25,7 +25,7 @@ beforeAll(async () => {
 });
 afterAll(() => site.close());
 
-/** Sends these bytes and returns the answer, up to the end of its JSON or to the close. */
+/** Sends raw bytes and returns the response once its JSON body is complete or the connection closes. */
 function exchange(request: string): Promise<string> {
   return new Promise((resolve, reject) => {
     let text = '';
@@ -47,7 +47,7 @@ describe('the chat page and the client', () => {
   test.each([
     ['/', "'self'"],
     ['/moderate', "'none'"],
-  ])('the page at %s has a strict policy with frames of %s', async (path, framedBy) => {
+  ])('serves %s with a strict policy and frame-ancestors %s', async (path, framedBy) => {
     const page = await get(path);
     expect(page.status).toBe(200);
     expect(page.headers.get('content-type')).toBe('text/html; charset=utf-8');
@@ -56,7 +56,7 @@ describe('the chat page and the client', () => {
     expect(policy).toContain("require-trusted-types-for 'script'");
     expect(policy).toContain(`frame-ancestors ${framedBy}`);
     expect(policy).not.toContain('unsafe');
-    // The path of the site is an address of it here, where the policy allows it.
+    // The relative path in CHAT_USER_AVATAR became a URL of the site, so the policy has to allow that origin.
     expect(policy).toContain("img-src 'self' https://site.example;");
     expect(page.headers.get('x-content-type-options')).toBe('nosniff');
     const html = await page.text();
@@ -67,7 +67,7 @@ describe('the chat page and the client', () => {
     expect(html).not.toMatch(/<script>|style=/);
   });
 
-  test('the element’s script: for every origin, checked again each time', async () => {
+  test('serves the element’s script to every origin and revalidates it each time', async () => {
     const script = await get('/php-chat.js');
     expect(script.headers.get('content-type')).toBe('text/javascript; charset=utf-8');
     expect(script.headers.get('access-control-allow-origin')).toBe('*');
@@ -77,7 +77,7 @@ describe('the chat page and the client', () => {
     expect((await get('/php-chat.js', { headers: { 'If-None-Match': '"other"' } })).status).toBe(200);
   });
 
-  test('files named by their content are kept for ever', async () => {
+  test('caches files with content hashes as immutable', async () => {
     const html = await (await get('/')).text();
     const asset = /["(]\.?(\/assets\/[^"]+)"/.exec(html)?.[1] ?? '';
     const file = await get(asset);
@@ -86,7 +86,7 @@ describe('the chat page and the client', () => {
   });
 });
 
-describe('everything else is a JSON error', () => {
+describe('all other requests', () => {
   test.each([
     ['GET', '/nothing', 404, 'not_found'],
     ['GET', '/..%2f', 404, 'not_found'],
@@ -99,7 +99,7 @@ describe('everything else is a JSON error', () => {
     ['POST', '/', 405, 'method_not_allowed'],
     ['DELETE', '/healthz', 405, 'method_not_allowed'],
     ['PUT', '/php-chat.js', 405, 'method_not_allowed'],
-  ])('%s %s: %d', async (method, path, status, code) => {
+  ])('answers %s %s with the JSON error %d', async (method, path, status, code) => {
     const answer = await get(path, { method });
     expect(answer.status).toBe(status);
     expect(answer.headers.get('content-type')).toBe('application/json');
@@ -109,19 +109,19 @@ describe('everything else is a JSON error', () => {
   test.each([
     ['TRACE', 'TRACE / HTTP/1.1\r\nHost: a\r\n\r\n', 405],
     ['headers of 20 KB', `GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`, 431],
-    ['no HTTP', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc', 400],
-    ['headers that never end: after 10 s', 'GET / HTTP/1.1\r\nHost: a\r\nX-Slow: ', 408],
-  ])('%s', async (_, request, status) => {
+    ['a TLS handshake', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc', 400],
+    ['headers that never end, after 10 s', 'GET / HTTP/1.1\r\nHost: a\r\nX-Slow: ', 408],
+  ])('answers a malformed request with a JSON error: %s', async (_, request, status) => {
     const answer = await exchange(request);
     expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
     expect(answer).toContain('{"error":{"code":');
   });
 });
 
-/** A proxy that should block something may read these differently from a URL parser. */
-describe('a target that is not what its path says: 400', () => {
+/** A proxy that blocks certain paths may parse these targets differently from a URL parser. */
+describe('ambiguous request targets', () => {
   test.each([
-    ['a backslash for a slash', '\\readyz'],
+    ['a backslash instead of a slash', '\\readyz'],
     ['backslashes that lead up', '/x\\..\\readyz'],
     ['two slashes', '//evil.example/readyz'],
     ['dot segments', '/x/../readyz'],
@@ -131,11 +131,11 @@ describe('a target that is not what its path says: 400', () => {
     ['a raw quotation mark', '/ready"z'],
     ['a raw byte over 127', '/ready\xe9z'],
     ['a fragment', '/readyz#/../x'],
-    ['the address of another host', 'http://evil.example/readyz'],
-    ['an address with a user', 'http://x@a/readyz'],
-    ['an address without a path', 'http://a'],
+    ['a URL of another host', 'http://evil.example/readyz'],
+    ['a URL with a user', 'http://x@a/readyz'],
+    ['a URL without a path', 'http://a'],
     ['no path', 'readyz'],
-  ])('%s', async (_, target) => {
+  ])('rejects with 400: %s', async (_, target) => {
     const answer = await exchange(`GET ${target} HTTP/1.1\r\nHost: a\r\n\r\n`);
     expect(answer).toMatch(/^HTTP\/1\.1 400 [\s\S]*\{"error":\{"code":"bad_request"/);
     const upgrade = 'Connection: Upgrade\r\nUpgrade: websocket\r\n';
@@ -145,54 +145,54 @@ describe('a target that is not what its path says: 400', () => {
   });
 
   test.each(['[', 'a:b', 'a:99999', ''])(
-    'an address at a host that is none, which `Host` names, too: %j',
+    'rejects an absolute URL with the invalid host %j, also given in `Host`',
     async (host) => {
       const from = site.chat.output().length;
       for (const path of ['/readyz', '/moderate/export?user=1']) {
         const lines = [`GET http://${host}${path} HTTP/1.1`, `Host: ${host}`, 'Sec-Fetch-Site: same-origin'];
         expect(await exchange(`${lines.join('\r\n')}\r\n\r\n`)).toMatch(/^HTTP\/1\.1 400 /);
       }
-      // An error of our own would be an error in the log for each request of a stranger.
+      // A thrown error would let any client fill the log.
       expect(site.chat.output().slice(from)).not.toMatch(/"level":(50|60)/);
     },
   );
 
   test.each([['/%5Cx/readyz'], ['/x%2freadyz'], ['/%72eadyz'], ['/readyz/'], ['/READYZ'], ['/readyz%09']])(
-    'an address that only looks like another does not exist: %s',
+    'answers 404 for a path that only resembles an existing one: %s',
     async (target) => {
       expect(await exchange(`GET ${target} HTTP/1.1\r\nHost: a\r\n\r\n`)).toMatch(/^HTTP\/1\.1 404 /);
     },
   );
 });
 
-test('a client that goes away in the middle of its request is no error in the log', async () => {
+test('does not log an error when a client disconnects in the middle of its request', async () => {
   const from = site.chat.output().length;
   const head = `PUT /api/rooms/cut HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${key}\r\n`;
   for (const body of ['Content-Length: 100\r\n\r\n{', 'Transfer-Encoding: chunked\r\n\r\n9\r\n{']) {
     const socket = connect(site.chat.port, '127.0.0.1');
-    // It is answered at once, which says that the server has begun to read the other one.
+    // The response to /healthz shows that the server has begun to read the second request.
     socket.write(`GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n${head}${body}`);
     await once(socket, 'data');
     socket.resetAndDestroy();
     await once(socket, 'close');
   }
-  // The log of this one comes after that of those.
+  // Its log lines come after those of the broken requests.
   await get('/healthz');
   expect(site.chat.output().slice(from)).not.toMatch(/"level":(50|60)/);
 });
 
 test.each([
-  ['an absolute address', 'GET http://chat.example/healthz HTTP/1.1\r\nHost: chat.example\r\n\r\n'],
+  ['an absolute URL', 'GET http://chat.example/healthz HTTP/1.1\r\nHost: chat.example\r\n\r\n'],
   [
-    'an offer of HTTP/2, which is passed over',
+    'an offer of HTTP/2',
     'GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n\r\n',
   ],
-])('still served: %s', async (_, request) => {
+])('still serves %s', async (_, request) => {
   expect(await exchange(request)).toMatch(/^HTTP\/1\.1 200 [\s\S]*"status":"ok"/);
 });
 
 describe('/metrics', () => {
-  test('from this machine has all metrics of docs/operate.md', async () => {
+  test('returns all metrics of docs/operate.md to a request from this machine', async () => {
     const text = await (await get('/metrics')).text();
     const page = readFileSync(new URL('../../docs/operate.md', import.meta.url), 'utf8');
     const named = [...page.matchAll(/^\| `(chat_\w+)` \|/gm)].map(([, name]) => name);
@@ -202,7 +202,7 @@ describe('/metrics', () => {
   });
 
   test.each([['X-Real-IP: 203.0.113.1'], ['Via: 1.1 proxy'], ['Forwarded: for=203.0.113.1']])(
-    'a proxy is known by %s, and a page by the name that it gave this server',
+    'requires the key if the request has %s or another host name',
     async (header) => {
       const head = (host: string, more = '') => `GET /metrics HTTP/1.1\r\nHost: ${host}\r\n${more}\r\n`;
       expect(await exchange(head('127.0.0.1:7070'))).toMatch(/^HTTP\/1\.1 200 /);
@@ -211,7 +211,7 @@ describe('/metrics', () => {
     },
   );
 
-  test('through a proxy, even one on this machine: with the key only', async () => {
+  test('requires the key behind a proxy, even one on this machine', async () => {
     const forwarded = { 'X-Forwarded-For': '127.0.0.1' };
     expect((await get('/metrics', { headers: forwarded })).status).toBe(401);
     expect((await get('/metrics', { headers: { ...forwarded, Authorization: 'Bearer wrong' } })).status).toBe(
@@ -223,8 +223,8 @@ describe('/metrics', () => {
   });
 });
 
-test('/metrics with CHAT_TRUSTED_PROXIES: with the key only, from this machine too', async () => {
-  // A proxy on this machine that passes on the client's Host and adds nothing looks like this machine itself.
+test('requires the key for /metrics on this machine if CHAT_TRUSTED_PROXIES is set', async () => {
+  // A local proxy that forwards the client’s Host and adds no header cannot be told apart from a local client.
   const proxied = await chatServerHere({
     CHAT_SESSION_STORE: site.memcached.url,
     CHAT_TRUSTED_PROXIES: '10.0.0.0/8',
@@ -236,7 +236,7 @@ test('/metrics with CHAT_TRUSTED_PROXIES: with the key only, from this machine t
   expect((await fetch(`${proxied.url}/metrics`, { headers })).status).toBe(200);
 });
 
-describe('a start that cannot succeed says why', () => {
+describe('a failing start', () => {
   const history = historyFolder();
   afterAll(() => history.remove());
   const start = (env: NodeJS.ProcessEnv, user: { uid?: number } = {}) =>
@@ -258,7 +258,7 @@ describe('a start that cannot succeed says why', () => {
     return { code: child.process.exitCode, output: child.output() };
   };
 
-  test('bad settings, all of them at once: 78', async () => {
+  test('reports all invalid settings at once and exits with 78', async () => {
     const { code, output } = await end({
       CHAT_PORT: 'x',
       CHAT_ROOMS: 'u-mine',
@@ -271,24 +271,24 @@ describe('a start that cannot succeed says why', () => {
     expect(output).not.toContain('secret');
   });
 
-  test('a port in use', async () => {
+  test('reports a port in use', async () => {
     const { code, output } = await end({ CHAT_PORT: String(site.chat.port) });
     expect(code).toBe(74);
     expect(output).toContain(`EADDRINUSE`);
   });
 
-  test('a history that cannot be opened', async () => {
+  test('reports a history that cannot be opened', async () => {
     const { code, output } = await end({ CHAT_HISTORY: 'sqlite:/dev/null/chat.db' });
     expect(code).toBe(74);
-    // The cause once.
+    // The log entry names the cause once.
     expect(output).toMatch(
       /"message":"the history [^E"]*EEXIST: file already exists, mkdir '\/dev\/null'",.*"the server cannot start"/,
     );
   });
 
   if (soak) {
-    test('a folder that may not be made: its account and the line that makes it', async () => {
-      // Root may, so it is tested as another user.
+    test('names the account and the command to run if a folder cannot be created', async () => {
+      // Root may create it, so the test runs as another user.
       const user = process.getuid?.() === 0 ? { uid: 65_534 } : {};
       const { code, output } = await end({ CHAT_HISTORY: 'sqlite:/usr/chat/chat.db' }, user);
       expect(code).toBe(74);
@@ -300,8 +300,8 @@ describe('a start that cannot succeed says why', () => {
 });
 
 if (soak) {
-  test('without a built client the page is 503 and the rest works', async () => {
-    // The client is found beside the server; a copy of the server alone has none.
+  test('answers 503 for the page without a built client, and serves the rest', async () => {
+    // The server looks for the client in a sibling folder, so a copy of the server alone has none.
     const root = new URL('../../', import.meta.url).pathname;
     const folder = mkdtempSync(join(tmpdir(), 'chat-bare-'));
     cpSync(join(root, 'server'), join(folder, 'server'), { recursive: true });

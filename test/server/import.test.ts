@@ -50,7 +50,7 @@ const settingsOf = ({ url, files }: Pick<Kept, 'url' | 'files'>) => ({
   CHAT_FILES: files,
 });
 
-/** Calls the command; `during` may end it. */
+/** Runs the command in a separate process, which `during` may kill. */
 async function importingProcess(
   kept: Kept,
   args: string[],
@@ -64,11 +64,11 @@ async function importingProcess(
   return new Promise<number | null>((resolve) => child.process.on('close', resolve));
 }
 
-/** The same in this process, which has loaded it already. */
+/** Runs the command in this process, where its modules are loaded already. */
 const commanding = (kept: Pick<Kept, 'url' | 'files'>, args: string[]) =>
   commandHere(run, args, settingsOf(kept));
 
-/** Shared by most tests, since each export has its own rooms. */
+/** Shared by most tests, because each export has its own rooms. */
 let history: History;
 let into: () => Promise<Parameters<typeof importInto>[0]>;
 beforeAll(async () => {
@@ -90,7 +90,7 @@ beforeAll(async () => {
   };
 });
 
-/** Runs an import into `into`, and returns the output of the command. */
+/** Runs an import into `history`. @returns exit code and output, as of the command */
 const importing = (
   from: string,
   {
@@ -113,7 +113,7 @@ const importing = (
     {},
   );
 
-/** A chat over it, as its server would open it after the import, and somebody there. */
+/** Opens a chat over `history`, like a server after the import, with a connected user. */
 async function look(task: (ann: Person, here: PeopleHere) => Promise<void>, id = '42'): Promise<void> {
   const here = await startPeopleHere({}, history);
   await task(await here.person({}, id), here);
@@ -129,7 +129,7 @@ function file(name: string, lines: readonly unknown[]): string {
   return path;
 }
 
-/** A server with that history, and somebody there. */
+/** Starts a server over the history, with a connected user. */
 async function serve(
   { url, files }: Kept,
   task: (site: PeopleSite, ann: Person) => Promise<void>,
@@ -145,7 +145,7 @@ async function serve(
   }
 }
 
-/** A room that the person is in, or could join. */
+/** Returns a room that the user is in or could join. */
 async function roomNamed(one: Person, name: string) {
   const lists = [await one.request('room:list', {}), await one.request('room:list', { member: false })];
   return lists.flatMap(({ rooms }) => rooms).find((room) => room.name === name);
@@ -161,16 +161,16 @@ async function messagesOf(one: Person, room = ''): Promise<Message[]> {
   }
 }
 
-/** The messages of a room: their authors, their texts, and the names of their files. */
+/** Returns author, text and file names of each message of a room. */
 async function textsIn(one: Person, name: string): Promise<string[][]> {
   const found = await messagesOf(one, (await roomNamed(one, name))?.id);
   return found.map(({ user, text, files = [] }) => [user.name, text, ...files.map((file) => file.name)]);
 }
 
 const at = Date.UTC(2024, 4, 1, 9);
-/** More than an import reads at once. */
+/** More than one batch of an import. */
 const count = 600;
-/** How many messages a history has, which another process may be making. */
+/** Counts the messages of a history that another process may be creating. */
 function writtenTo({ path }: Kept): number {
   try {
     const db = new DatabaseSync(path, { readOnly: true });
@@ -180,12 +180,12 @@ function writtenTo({ path }: Kept): number {
       db.close();
     }
   } catch {
-    // It has no tables yet.
+    // The tables do not exist yet.
     return 0;
   }
 }
 
-/** A room with so many messages, every hundredth with a file, and replies. */
+/** Writes an export with `count` messages in one room. Every hundredth has a file; some are replies. */
 function many(): string {
   mkdirSync(join(folder, 'attached'));
   const message = (n: number) => ({
@@ -209,16 +209,16 @@ function many(): string {
   ]);
 }
 
-test('messages with their times, replies and files are imported once, in order, however often it is broken off', async () => {
+test('messages are imported once, in order, with replies and files, despite a kill and repeats', async () => {
   const kept = newHistory();
   const lines = many();
   const users = join(folder, 'users.json');
   const hooks = { CHAT_WEBHOOK_URL: 'http://127.0.0.1:9/', CHAT_WEBHOOK_KEY_FILE: join(folder, 'key') };
   writeFileSync(hooks.CHAT_WEBHOOK_KEY_FILE, `whsec_${Buffer.alloc(24, 'a').toString('base64')}\n`);
-  // The consumers are registered by the first start.
+  // The first start registers the webhook consumer, so the import could queue events.
   await serve(kept, async () => {}, hooks);
   writeFileSync(users, JSON.stringify({ u1: '42' }));
-  // Killed while it writes, then whole, then once more.
+  // The first import is killed while it writes, the second completes, and the third repeats it.
   await importingProcess(kept, [lines, '--users', users], ({ process }) => {
     const timer = setInterval(() => writtenTo(kept) > 0 && process.kill('SIGKILL'), 20);
     process.on('close', () => clearInterval(timer));
@@ -231,7 +231,7 @@ test('messages with their times, replies and files are imported once, in order, 
   await serve(
     kept,
     async (site, ann) => {
-      // Everything counts as read.
+      // Imported messages count as read.
       const expected = { kind: 'private', topic: 'Beans', role: 'owner', members: 1 };
       const room = await roomNamed(ann, 'Old garden');
       expect(room).toMatchObject({ ...expected, lastSeq: count, readSeq: count });
@@ -246,36 +246,33 @@ test('messages with their times, replies and files are imported once, in order, 
       expect(await (await download(site.chat.url, ann.cookie, note as never)).text()).toBe('note 100');
       const { messages } = await ann.request('message:search', { query: `message ${count - 1}` });
       expect(messages).toMatchObject([{ text: `message ${count - 1}` }]);
-      // An import notifies no users.
+      // An import does not notify the site.
       expect((await site.api('GET', '/webhooks')).body).toEqual({ waiting: 0, failed: [] });
     },
     hooks,
   );
 });
 
-test.runIf(process.getuid?.() === 0)(
-  'root is refused where the server of another account could not use what it makes',
-  async () => {
-    const own = 12_345;
-    const lines = file('own.jsonl', [{ type: 'user', id: 'u1', name: 'Ann' }]);
-    const server = mkdtempSync(join(folder, 'server-'));
-    const kept = { url: `sqlite:${server}/data/chat.db`, files: 'dir:/nowhere' };
-    const refused = (path: string) => ({
-      code: 78,
-      said: `${path} belongs to another account (${own}): import as that one`,
-    });
-    chownSync(server, own, own);
-    expect(await commanding(kept, [lines])).toEqual(refused(server));
-    expect(readdirSync(server)).toEqual([]);
-    chownSync(server, 0, 0);
-    mkdirSync(join(server, 'data'));
-    writeFileSync(join(server, 'data/chat.db'), '');
-    chownSync(join(server, 'data/chat.db'), own, own);
-    expect(await commanding(kept, [lines])).toEqual(refused(`${server}/data/chat.db`));
-  },
-);
+test.runIf(process.getuid?.() === 0)('rejects root if the history belongs to another account', async () => {
+  const own = 12_345;
+  const lines = file('own.jsonl', [{ type: 'user', id: 'u1', name: 'Ann' }]);
+  const server = mkdtempSync(join(folder, 'server-'));
+  const kept = { url: `sqlite:${server}/data/chat.db`, files: 'dir:/nowhere' };
+  const refused = (path: string) => ({
+    code: 78,
+    said: `${path} belongs to another account (${own}): import as that one`,
+  });
+  chownSync(server, own, own);
+  expect(await commanding(kept, [lines])).toEqual(refused(server));
+  expect(readdirSync(server)).toEqual([]);
+  chownSync(server, 0, 0);
+  mkdirSync(join(server, 'data'));
+  writeFileSync(join(server, 'data/chat.db'), '');
+  chownSync(join(server, 'data/chat.db'), own, own);
+  expect(await commanding(kept, [lines])).toEqual(refused(`${server}/data/chat.db`));
+});
 
-test('everybody has a name after an import, in one line of signs that can be seen', async () => {
+test('gives every user a visible name on one line', async () => {
   const names = { a: '\u3164', b: '\u2800 \u200b', c: ' \u202eAnn\u200b\nLee ', d: 'x'.repeat(70) };
   const lines = file('names.jsonl', [
     { type: 'room', id: 'c4', name: 'Names', kind: 'public' },
@@ -289,7 +286,7 @@ test('everybody has a name after an import, in one line of signs that can be see
   });
 });
 
-/** A folder in the way of an export. */
+/** Creates a folder and returns functions that write an export into it. */
 function folderWith(name: string) {
   const path = join(folder, name);
   mkdirSync(path);
@@ -303,7 +300,9 @@ function folderWith(name: string) {
   };
 }
 
-/** Imports with a report. @returns what is imported, the counts of what is not, and the places in the report */
+/**
+ * Imports with a report. @returns what was imported, counts of what was skipped, and the places that the report lists
+ */
 async function importedFrom(from: string, kind: 'slack' | 'mattermost' | 'rocketchat', users = {}) {
   const report = join(folder, `${kind}-report.jsonl`);
   const { code, said } = await importing(from, { kind, mayBePublic: true, report, users });
@@ -314,7 +313,7 @@ async function importedFrom(from: string, kind: 'slack' | 'mattermost' | 'rocket
   return { imported: /✓ Imported: (.*)/.exec(said)?.[1], counts: counts.sort(), places };
 }
 
-test('an export of Slack is imported as users read it, and the rest is counted', async () => {
+test('imports an export of Slack as users read it, and counts what it skips', async () => {
   const slack = folderWith('slack');
   slack.put('users.json', [
     { id: 'U1', name: 'ann', profile: { display_name: 'Ann' } },
@@ -398,7 +397,7 @@ test('an export of Slack is imported as users read it, and the rest is counted',
   });
 });
 
-test('an export of Mattermost is imported with replies, files and bots', async () => {
+test('imports an export of Mattermost with replies, files and bots', async () => {
   const { path } = folderWith('data');
   writeFileSync(join(path, 'plan.txt'), 'the plan');
   const post = (message: string, n: number, over: object = {}) => {
@@ -452,7 +451,7 @@ test('an export of Mattermost is imported with replies, files and bots', async (
   });
 });
 
-test('an export of Rocket.Chat is imported in the order of its times', async () => {
+test('imports an export of Rocket.Chat in order of time', async () => {
   const rocket = folderWith('rocket');
   rocket.lines('channels.json', [{ roomId: 'R1', roomName: 'seeds', type: 'c' }]);
   const line = (n: number, over: object) => {
@@ -481,7 +480,7 @@ test('an export of Rocket.Chat is imported in the order of its times', async () 
   });
 });
 
-test('a room that is private now adds nothing to the public one of an earlier import', async () => {
+test('adds nothing to an imported public room that is private in a later export', async () => {
   const exported = (kind: string, texts: string[], room = 'plans') =>
     file(`${kind}.jsonl`, [
       { type: 'user', id: 'u1', name: 'Ann' },
@@ -495,7 +494,7 @@ test('a room that is private now adds nothing to the public one of an earlier im
       /private\.jsonl, line 2: the room "plans" is public here by an earlier import/,
     ),
   });
-  // The other way round it stays as narrow as it was.
+  // In the opposite case the room stays private.
   for (const given of [
     exported('private', ['a secret'], 'narrow'),
     exported('public', ['a secret', 'for all'], 'narrow'),
@@ -507,7 +506,7 @@ test('a room that is private now adds nothing to the public one of an earlier im
   });
 });
 
-test('of Rocket.Chat nobody is made a member of a private room, or of a public one that they have left', async () => {
+test('adds no Rocket.Chat user to private rooms, or to public rooms they left', async () => {
   const rocket = folderWith('rocket-left');
   const line = (username: string, n: number, over = {}) => {
     return { username, ts: new Date(at + n).toISOString(), msg: 'hello', ...over };
@@ -536,7 +535,7 @@ test('of Rocket.Chat nobody is made a member of a private room, or of a public o
   });
 });
 
-test('an import that is done again brings back nobody who was removed since', async () => {
+test('does not add removed members again when the import is repeated', async () => {
   const users = { u1: '42', u2: '43' };
   const members = ['u1', 'u2'].map((user) => ({ type: 'member', room: 'c3', user }));
   const message = { type: 'message', id: 'a', room: 'c3', user: 'u1', at, text: 'before' };
@@ -554,7 +553,7 @@ test('an import that is done again brings back nobody who was removed since', as
   }, '43');
 });
 
-test('an import that is done again doubles nothing of people who have got another id since', async () => {
+test('does not duplicate messages if a repeated import maps users to other IDs', async () => {
   const lines = file('named.jsonl', [
     { type: 'room', id: 'c5', name: 'Shed' },
     { type: 'member', room: 'c5', user: 'u1' },
@@ -582,7 +581,7 @@ test('an import that is done again doubles nothing of people who have got anothe
   });
 });
 
-test('a repeated import does not bring back users who were erased since', async () => {
+test('does not restore erased users when the import is repeated', async () => {
   const member = (user: string) => ({ type: 'member', room: 'c6', user });
   const message = (user: string, n: number, text: string) => {
     return { type: 'message', id: text, room: 'c6', user, at: at + n, text };
@@ -605,7 +604,7 @@ test('a repeated import does not bring back users who were erased since', async 
     await history.write.erase({ user: 'gone', messages: 'delete', at: Date.now() });
     await expect.poll(() => shown(bob)).toEqual(left);
   }, '43');
-  // Whether or not the repeated import names the users.
+  // With and without a mapping of the users.
   for (const named of [users, {}]) {
     expect((await importing(lines, { users: named })).said).toContain(
       '✓ Imported: 0 messages and 0 files in 1 rooms; 1 were there already; 1 of people who were erased here are left out',
@@ -628,14 +627,14 @@ test.each<[RegExp, unknown[]]>([
     [odd.room, odd.message, { ...odd.message, id: 'b', at: at - 1 }],
   ],
   [/line 2: at: it is in the future/, [odd.room, { ...odd.message, at: Date.now() + 1e9 }]],
-])('what is wrong is said with its line: %s', async (says, lines) => {
+])('reports invalid input with its line: %s', async (says, lines) => {
   expect(await importing(file('wrong.jsonl', lines))).toEqual({
     code: 65,
     said: expect.stringMatching(says),
   });
 });
 
-test('nothing outside of the folder is read', async () => {
+test('does not read files outside the folder', async () => {
   symlinkSync('/etc/passwd', join(folder, 'link'));
   const files = ['../../etc/passwd', 'link', '.'].map((path) => ({ path }));
   const escaping = { ...odd.message, id: 'z', text: '', files };
@@ -644,7 +643,7 @@ test('nothing outside of the folder is read', async () => {
   expect(said).toContain('  3  files that are not in the export');
 });
 
-test('a missing file and an unknown kind are refused', async () => {
+test('rejects a missing file and an unknown kind', async () => {
   const kept = newHistory();
   expect((await commanding(kept, [join(folder, 'none')])).code).toBe(65);
   expect((await commanding(kept, [join(folder, 'many.jsonl'), '--from', 'icq'])).code).toBe(64);

@@ -15,14 +15,14 @@ const php = { name: 'www-data', uid: 33, gid: 33 };
 const hostOnly = { path: '/', domain: '', secure: false };
 const start = ['systemctl enable php-session-chat', 'systemctl restart php-session-chat'];
 
-/** The unit of the Debian package for the sites beside the first one. */
+/** The unit that the Debian package installs for additional sites. */
 const unitOfMoreSites = execFileSync(
   process.execPath,
   ['-e', "import('./scripts/debian-package.mjs').then((its) => process.stdout.write(its.unitOfMoreSites()))"],
   { cwd: root, encoding: 'utf8' },
 );
 
-/** A machine with the Debian package. */
+/** The root folder of a machine with the Debian package. */
 let machine: string;
 beforeAll(() => {
   machine = mkdtempSync(join(tmpdir(), 'machine-'));
@@ -30,12 +30,12 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(machine, { recursive: true }));
 
-test('a site that the service can read as it is: the service is started, or started again', () => {
+test('only starts or restarts the service if it can read the site as it is', () => {
   const needs = { account: own, settings, site: '/var/www/html', sessions: undefined };
   expect(startService(needs, machine)?.lines).toEqual(start);
 });
 
-test('rights of an earlier run that this site does not need are taken back', () => {
+test('removes rights of an earlier run that this site does not need', () => {
   const etc = join(machine, 'etc');
   onTestFinished(() => rmSync(etc, { recursive: true }));
   const beside = join(etc, 'systemd/system', `${unit}.d`);
@@ -49,7 +49,7 @@ test('rights of an earlier run that this site does not need are taken back', () 
   ]);
 });
 
-test('each further site gets a service of the unit in docs/operate.md', () => {
+test('creates a service for each additional site from the unit in docs/operate.md', () => {
   const at = join(machine, 'etc/systemd/system');
   onTestFinished(() => rmSync(join(machine, 'etc'), { recursive: true }));
   mkdirSync(at, { recursive: true });
@@ -90,45 +90,42 @@ test('each further site gets a service of the unit in docs/operate.md', () => {
 
 const odd = String.raw`/tmp/it's "$HOME" \ \`id\` %`;
 test.each<[string, string, string, string[]]>([
-  ['where Debian has the sessions', '/var/www/html', '/var/lib/php/sessions', []],
+  ['where Debian stores them', '/var/www/html', '/var/lib/php/sessions', []],
   ['in another folder', '/var/www/html', '/srv/a b%', ['ReadWritePaths=-"/srv/a b%%"']],
   ['in a home', '/home/ann/site', '/home/ann/s', ['ReadWritePaths=-/home/ann/s', 'ProtectHome=read-only']],
   ['in /tmp', '/var/www/html', '/tmp/s', ['ReadWritePaths=-/tmp/s', 'PrivateTmp=no']],
-  ['in a folder whose name has a second line', '/var/www/html', '/srv/a\nExecStartPre=+/srv/a.sh', []],
+  ['in a folder with a line break in its name', '/var/www/html', '/srv/a\nExecStartPre=+/srv/a.sh', []],
   [
-    'in a folder with signs of a shell',
+    'in a folder with shell characters',
     '/var/www/html',
     odd,
     [`ReadWritePaths=-"${odd.replace(/["\\]/g, '\\$&').replace('%', '%%')}"`, 'PrivateTmp=no'],
   ],
-])(
-  'sessions in files, %s: the service runs as the account of PHP, and may do what that takes',
-  (_, site, sessions, more) => {
-    const root = vi.spyOn(process as Required<typeof process>, 'geteuid').mockReturnValue(0);
-    onTestFinished(() => root.mockRestore());
-    const said: string[] = [];
-    const say = (line = '') => void said.push(line);
-    const addresses = addressesFor(parseAddress('http://localhost'), null, hostOnly, 7070);
-    printNextSteps(
-      {
-        ...{ addresses, account: php, acl: [], login: addresses.site, settings, data: '/var/lib/chat' },
-        ...{ site, sessions, port: 7070, isBuilt: true, machine },
-        ...{ userPath: undefined, condition: undefined, usesSiteUser: false },
-      },
-      { say, problem: say, heading: say, ask: async () => null, askHidden: async () => null, close() {} },
-    );
-    const [, lines = ''] = /1\. Start the chat server\n\n([\s\S]*?)\n\n/.exec(said.join('\n')) ?? [];
-    const run = lines.replaceAll('/etc/systemd/system', machine);
-    // The lines as they stand on the screen.
-    const called = execFileSync('bash', ['-c', `systemctl() { echo "$@"; }\n${run}`], { stdio: 'pipe' });
-    expect(called.toString()).toBe('daemon-reload\nenable php-session-chat\nrestart php-session-chat\n');
-    expect(readFileSync(join(machine, `${unit}.d/site.conf`), 'utf8')).toBe(
-      ['[Service]', 'User=www-data', 'Group=', ...more, ''].join('\n'),
-    );
-  },
-);
+])('runs the service as PHP’s account, with access to sessions %s', (_, site, sessions, more) => {
+  const root = vi.spyOn(process as Required<typeof process>, 'geteuid').mockReturnValue(0);
+  onTestFinished(() => root.mockRestore());
+  const said: string[] = [];
+  const say = (line = '') => void said.push(line);
+  const addresses = addressesFor(parseAddress('http://localhost'), null, hostOnly, 7070);
+  printNextSteps(
+    {
+      ...{ addresses, account: php, acl: [], login: addresses.site, settings, data: '/var/lib/chat' },
+      ...{ site, sessions, port: 7070, isBuilt: true, machine },
+      ...{ userPath: undefined, condition: undefined, usesSiteUser: false },
+    },
+    { say, problem: say, heading: say, ask: async () => null, askHidden: async () => null, close() {} },
+  );
+  const [, lines = ''] = /1\. Start the chat server\n\n([\s\S]*?)\n\n/.exec(said.join('\n')) ?? [];
+  const run = lines.replaceAll('/etc/systemd/system', machine);
+  // Runs the printed lines unchanged.
+  const called = execFileSync('bash', ['-c', `systemctl() { echo "$@"; }\n${run}`], { stdio: 'pipe' });
+  expect(called.toString()).toBe('daemon-reload\nenable php-session-chat\nrestart php-session-chat\n');
+  expect(readFileSync(join(machine, `${unit}.d/site.conf`), 'utf8')).toBe(
+    ['[Service]', 'User=www-data', 'Group=', ...more, ''].join('\n'),
+  );
+});
 
-test('without a service, or with settings that it does not read, there are no such lines', () => {
+test('prints no commands for a service without one that reads these settings', () => {
   const needs = { account: own, settings, site: '/var/www/html', sessions: undefined };
   expect(startService(needs, join(machine, 'none'))).toBeUndefined();
   for (const settings of [

@@ -53,10 +53,10 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** Root may read everything, so the chat's account is another one. */
+/** Root may read everything, so the chat uses another account. */
 const user = process.getuid?.() === 0 ? ['--user', 'nobody'] : [];
 
-/** Runs `init` in this process. @returns its exit code, and all that it has said */
+/** Runs `init` in this process. @returns its exit code and its output */
 async function run(
   args: readonly string[],
   env: NodeJS.ProcessEnv = {},
@@ -83,7 +83,7 @@ async function run(
 let files = 0;
 const newFile = () => join(folder, String(++files), 'settings');
 
-/** Another folder of that WordPress. */
+/** Creates another folder of WordPress, with this configuration. */
 function otherFolder(config: string | null): string {
   const other = mkdtempSync(join(tmpdir(), 'wordpress-'));
   onTestFinished(() => rmSync(other, { recursive: true, force: true }));
@@ -93,7 +93,7 @@ function otherFolder(config: string | null): string {
   return other;
 }
 
-test('WordPress is found, its settings are written, and the next steps are listed', async () => {
+test('finds WordPress, writes its settings and lists the next steps', async () => {
   const file = newFile();
   const { code, said } = await run([site.folder, '--settings', file, '--yes', ...user]);
   expect(said).toContain('To let them find all users of the site, add CHAT_FIND_PEOPLE=all');
@@ -104,9 +104,9 @@ test('WordPress is found, its settings are written, and the next steps are liste
   expect(said).toMatch(/location \^~ \/chat\/ \{|ProxyPass "\/chat\/"/);
   expect(said).toContain('<php-chat server="/chat/" login-url="/wp-login.php?redirect_to={return}">');
   expect(said).toMatch(/\n {6}<\?php if \(is_user_logged_in\(\)\): \?>\n {8}<script /);
-  // For a block of HTML.
+  // For an HTML block.
   expect(said).toMatch(/\n\n {6}<script .*\n {6}<php-chat .*<\/php-chat>\n/);
-  // Root may read all, so only as the account of the chat the doctor sees what that may.
+  // Root may read everything, so the doctor has to run as the chat’s account.
   const as = user.length > 0 ? 'runuser -u nobody -- ' : '';
   expect(said).toContain(`does not work: ${as}npm run doctor -- --settings ${file} --chat https://blog`);
   expect(code).toBe(0);
@@ -123,14 +123,14 @@ test('WordPress is found, its settings are written, and the next steps are liste
     CHAT_FILES: `dir:${join(file, '../data/files')}`,
   });
   expect(readConfig(env, lines)).toMatchObject({ unknown: [] });
-  // Neither the salts nor the password of the database are copied.
+  // The salts and the database password are not copied.
   for (const secret of [phrases.key, db.password]) {
     expect(readFileSync(file, 'utf8')).not.toContain(secret);
     expect(said).not.toContain(secret);
   }
 });
 
-test('only --force replaces an existing file', async () => {
+test('replaces an existing file only with --force', async () => {
   const file = newFile();
   mkdirSync(join(file, '..'));
   writeFileSync(file, 'own\n');
@@ -143,7 +143,7 @@ test('only --force replaces an existing file', async () => {
   expect(readFileSync(file, 'utf8')).toContain('CHAT_SITE=');
 });
 
-test('two settings files of one folder name a history and a port each', async () => {
+test('gives two settings files in one folder different histories and ports', async () => {
   const beside = join(newFile(), '..');
   const places = [];
   for (const name of ['a.conf', 'b.conf']) {
@@ -156,7 +156,7 @@ test('two settings files of one folder name a history and a port each', async ()
   expect(places.at(-1)).toBe('7071');
 });
 
-test('one more site of a machine keeps its data beside that of the first, and never within', async () => {
+test('places the data of another site next to that of the first, not inside', async () => {
   const at = (name: string) =>
     run([site.folder, '--settings', `/etc/php-session-chat/${name}.conf`, '--print', ...user]);
   expect(await at('shop')).toEqual({
@@ -168,7 +168,7 @@ test('one more site of a machine keeps its data beside that of the first, and ne
   expect(await at('main')).toEqual({ code: 64, said: expect.stringContaining('choose another name') });
 });
 
-test('a history that is there is given to no other site, unless the environment names it', async () => {
+test('rejects an existing history for another site, unless the environment names it', async () => {
   const file = newFile();
   const data = join(file, '../data');
   const here = [site.folder, '--settings', file, '--force', ...user];
@@ -196,7 +196,7 @@ test('a history that is there is given to no other site, unless the environment 
   expect((await run(here, named)).code).toBe(0);
 });
 
-test('a folder that other accounts may change: refused, as they could replace the settings', async () => {
+test('rejects a folder that other accounts can change', async () => {
   const file = newFile();
   const at = join(file, '..');
   mkdirSync(join(at, 'below'), { recursive: true });
@@ -217,7 +217,7 @@ test('a folder that other accounts may change: refused, as they could replace th
   expect((await run([site.folder, '--settings', below, '--yes', ...user])).code).toBe(0);
 });
 
-test('settings, messages or files where the web server would hand them out: refused, with a place beside the site', async () => {
+test('rejects settings and data in a published folder, and suggests another', async () => {
   const above = mkdtempSync(join(folder, 'www-'));
   const blog = join(above, 'html/blog');
   mkdirSync(join(above, 'html'));
@@ -245,7 +245,7 @@ test('settings, messages or files where the web server would hand them out: refu
   expect(readdirSync(blog)).toEqual(before);
 });
 
-test('the settings of the environment are written if they are valid', async () => {
+test('writes settings of the environment if they are valid', async () => {
   const file = newFile();
   const url = `mysql://${login()}@127.0.0.1:${db.port}/site`;
   const own = {
@@ -270,24 +270,19 @@ test('the settings of the environment are written if they are valid', async () =
 test.each<[string, string[], number, RegExp]>([
   ['no folder', [], 64, /^✗ The folder of the site is missing[\s\S]*Example: npm run init/],
   ['two folders', ['/a', '/b'], 64, /^✗ One folder, and not 2/],
-  ['an option that is none', ['/', '--frce'], 64, /^✗ Unknown option '--frce'/],
-  ['a folder that is not there', ['/nowhere/at/all'], 64, /^✗ \/nowhere\/at\/all: there is no such folder/],
-  [
-    'an address that is none',
-    ['/', '--url', 'example.org'],
-    64,
-    /^✗ "example.org" is not an address: give it/,
-  ],
-  ['an address of files', ['/', '--url', 'file:///x'], 64, /is not an address/],
-  ['a login in the address', ['/', '--url', 'https://a:geheim@b.org'], 64, /has a login, a \? or a # in it/],
-])('%s: code and reason', async (_, args, code, expected) => {
+  ['an unknown option', ['/', '--frce'], 64, /^✗ Unknown option '--frce'/],
+  ['a missing folder', ['/nowhere/at/all'], 64, /^✗ \/nowhere\/at\/all: there is no such folder/],
+  ['an invalid URL', ['/', '--url', 'example.org'], 64, /^✗ "example.org" is not an address: give it/],
+  ['a file: URL', ['/', '--url', 'file:///x'], 64, /is not an address/],
+  ['a login in the URL', ['/', '--url', 'https://a:geheim@b.org'], 64, /has a login, a \? or a # in it/],
+])('rejects %s with exit code and reason', async (_, args, code, expected) => {
   const answer = await run([...args, '--settings', newFile()]);
   expect(answer.code).toBe(code);
   expect(answer.said).toMatch(expected);
   expect(answer.said).not.toContain('geheim');
 });
 
-test('what a site names cannot command the screen of root, nor forge a line of its own', async () => {
+test('escapes control characters in text from the site', async () => {
   const forged = '\n✓ All is well.\u001b[2J';
   const config = `<?php require '/none${forged}';`;
   const answer = await run([otherFolder(config), '--yes', '--url', 'http://x', '--settings', newFile()]);
@@ -301,7 +296,7 @@ test('what a site names cannot command the screen of root, nor forge a line of i
   expect(child.output()).not.toMatch(/^✓ All|(?!\n)\p{Cc}/mu);
 });
 
-test('a file, a circle of links, and a WordPress that is half installed', async () => {
+test('rejects a file, a circular link and a half-installed WordPress', async () => {
   const link = join(folder, 'circle');
   symlinkSync(link, link);
   const file = join(site.folder, 'wp-config.php');
@@ -316,14 +311,14 @@ test('a file, a circle of links, and a WordPress that is half installed', async 
   }
 });
 
-test('a folder above or below that of the application: the right one is named', async () => {
+test('names the right folder if given its parent or a subfolder', async () => {
   const above = mkdtempSync(join(folder, 'www-'));
   const config = readFileSync(join(site.folder, 'wp-config.php'), 'utf8');
   renameSync(otherFolder(config), join(above, 'html'));
   mkdirSync(join(above, 'html/wp-content/plugins'), { recursive: true });
   const machine = plainSite().machine;
   const named = expect.stringContaining(`WordPress is in ${above}/html`);
-  // Its folder for the web server has PHP in it, so it may be a site of its own.
+  // The parent has PHP in its web root, so it may be a plain PHP site, for which `init` asks for the URL.
   for (const [path, answers] of [
     [above, ['https://example.org']],
     [join(above, 'html/wp-content/plugins'), []],
@@ -337,7 +332,7 @@ test('a folder above or below that of the application: the right one is named', 
   expect((await run([`${above}/html`, '--print', '--user', account])).said).not.toContain('WordPress is in');
 });
 
-test('a database that cannot be used is explained', async () => {
+test('explains a database that cannot be used', async () => {
   const config = readFileSync(join(site.folder, 'wp-config.php'), 'utf8');
   const port = await ownPort();
   await db.run("CREATE USER norights@'%' IDENTIFIED BY 'x'");
@@ -367,7 +362,7 @@ test('a database that cannot be used is explained', async () => {
   }
 });
 
-test('a database user that may not read what the chat needs: the SQL that lets it', async () => {
+test('prints the GRANT if the database user cannot read what the chat needs', async () => {
   await db.run("CREATE USER bare@'%' IDENTIFIED BY 'x'");
   const own = { CHAT_SITE_DATABASE: `mysql://bare:x@127.0.0.1:${db.port}/site` };
   const answer = await run([site.folder, '--settings', newFile()], own);
@@ -380,7 +375,7 @@ test('a database user that may not read what the chat needs: the SQL that lets i
   expect(answer.said).not.toContain('CREATE USER');
 });
 
-test('a file that the account of the chat may not read: the line that lets it', async () => {
+test('prints the setfacl command for a file that the chat cannot read', async () => {
   const other = otherFolder(readFileSync(join(site.folder, 'wp-config.php'), 'utf8'));
   chmodSync(other, 0o755);
   chmodSync(join(other, 'wp-config.php'), 0o000);
@@ -389,12 +384,12 @@ test('a file that the account of the chat may not read: the line that lets it', 
   expect([...said.matchAll(/setfacl .*/g)].map(([line]) => line)).toEqual([
     `setfacl -RP -m u:${account}:r ${other}/wp-config.php`,
   ]);
-  // Root has read it nevertheless.
+  // Root could read the file anyway.
   expect(code).toBe(user.length > 0 ? 0 : 78);
 });
 
 test.runIf(process.getuid?.() === 0)(
-  'a link out of the site: no right to the file of another account, and one to a file of its own or of root’s choice',
+  'grants no access to another account’s file through a link out of the site',
   async () => {
     const other = otherFolder(readFileSync(join(site.folder, 'wp-config.php'), 'utf8'));
     chmodSync(other, 0o755);
@@ -421,7 +416,7 @@ test.runIf(process.getuid?.() === 0)(
     chownSync(secret, 0, 0);
     lchownSync(link, 0, 0);
     expect(await lines()).toMatchObject(right);
-    // A link of root may lead through links of somebody else.
+    // A link of root may lead through a link of another account.
     const writers = join(mkdtempSync(join(folder, 'writer-')), 'link');
     chmodSync(join(writers, '..'), 0o755);
     symlinkSync(secret, writers);
@@ -433,7 +428,7 @@ test.runIf(process.getuid?.() === 0)(
   },
 );
 
-test('what a site calls its folder of sessions adds no line to the unit of a service', async () => {
+test('rejects a session folder whose name would add lines to a systemd unit', async () => {
   const { machine, path } = plainSite();
   const forged = String.raw`/tmp/a/s\nExecStartPre=+/tmp/a/evil\n#`;
   writeFileSync(join(path, 'index.php'), `<?php ini_set('session.save_path', "${forged}"); session_start();`);
@@ -444,7 +439,7 @@ test('what a site calls its folder of sessions adds no line to the unit of a ser
   expect(said).not.toMatch(/^\s*ExecStartPre/m);
 });
 
-test('a database that knows this machine by no name of a host: no SQL for its administrator', async () => {
+test('prints no SQL if the database reports an invalid host name for this machine', async () => {
   const proxy = await startTcpProxy(db.port, (piece, client) =>
     client.write(piece.toString('latin1').replace(/@(127\.0\.0\.1|localhost)/g, "@1'; DROP "), 'latin1'),
   );
@@ -462,7 +457,7 @@ test('a database that knows this machine by no name of a host: no SQL for its ad
   ]);
 });
 
-/** A site in PHP behind PHP-FPM, whose pool has a folder of its own for sessions. */
+/** Creates a plain PHP site behind PHP-FPM, whose pool sets a session folder. */
 function plainSite() {
   const machine = mkdtempSync(join(folder, 'machine-'));
   const write = (file: string, text: string) => {
@@ -489,7 +484,7 @@ function plainSite() {
   return { machine, sessions, id, path: join(machine, 'srv/site') };
 }
 
-test('a plain PHP site whose PHP runs elsewhere, as in another container: the settings say where its sessions are', async () => {
+test('takes the session store from the environment if PHP runs elsewhere', async () => {
   const { machine, sessions, id, path } = plainSite();
   rmSync(join(machine, 'etc/php'), { recursive: true });
   const args = [path, '--print', '--url', 'https://example.org', '--user', userInfo().username];
@@ -505,7 +500,7 @@ test('a plain PHP site whose PHP runs elsewhere, as in another container: the se
   expect(code).toBe(0);
 });
 
-test('a plain PHP site is set up from the keys of one login', async () => {
+test('configures a plain PHP site from the session of one login', async () => {
   const { machine, sessions, id, path } = plainSite();
   const file = newFile();
   const args = [path, '--settings', file];
@@ -530,7 +525,7 @@ test('a plain PHP site is set up from the keys of one login', async () => {
   expect(said).toContain("<?php if (!empty($_SESSION['user']['id'])): ?>");
   expect(said).not.toMatch(new RegExp(`geheim|Zoë|${id}`));
   expect(said).toContain('and name the table of users by CHAT_USER_TABLE');
-  // The session gives that user the role already.
+  // The session already gives this user the role.
   expect(said).not.toContain('be an admin');
   expect(code).toBe(0);
   const { env } = givenSettings(file, {});
@@ -550,7 +545,7 @@ test('a plain PHP site is set up from the keys of one login', async () => {
   });
 });
 
-test('a plain PHP site as a program: the answers come from its input, and the cookie is not shown', async () => {
+test('reads the answers from standard input and does not print the cookie', async () => {
   const { sessions, id, path } = plainSite();
   const file = newFile();
   const args = ['server/command/main.ts', 'init', path, '--settings', file, '--user', userInfo().username];
@@ -569,7 +564,7 @@ test('a plain PHP site as a program: the answers come from its input, and the co
   );
 });
 
-test('Laravel: the address, the cookie and the store by its folder', async () => {
+test('configures Laravel from its folder', async () => {
   const laravel = mkdtempSync(join(folder, 'laravel-'));
   const write = (name: string, text: string) => {
     mkdirSync(join(laravel, name, '..'), { recursive: true });
@@ -593,7 +588,7 @@ test('Laravel: the address, the cookie and the store by its folder', async () =>
   mkdirSync(join(laravel, 'storage/framework/sessions'), { recursive: true });
   for (const path of [laravel, ...['storage', 'config', 'bootstrap'].map((name) => join(laravel, name))])
     chmodSync(path, 0o755);
-  // Only the folder with the pages is handed out.
+  // The web server publishes only `public`.
   const file = join(laravel, 'settings');
   const own = ['--user', userInfo().username];
   const url = ['--url', 'https://chat.example.org'];

@@ -35,7 +35,7 @@ function newFolder(): string {
 const hostOnly = { path: '/', domain: '', secure: false };
 
 test.each<[given: string | null, known: string | null, cookie: object, chat: string, way: string]>([
-  // The address of the site, and that of the chat.
+  // The chat is a path of the site.
   ['https://a.org', null, {}, 'https://a.org/chat/', 'path'],
   ['http://a.org', null, {}, 'http://a.org/chat/', 'path'],
   ['https://a.org/shop', null, {}, 'https://a.org/shop/chat/', 'path'],
@@ -44,17 +44,17 @@ test.each<[given: string | null, known: string | null, cookie: object, chat: str
   ['https://a.org', 'https://a.org/blog', { path: '/blog/' }, 'https://a.org/blog/chat/', 'path'],
   ['https://a.org/blog/talk', 'https://a.org/blog', { path: '/blog/' }, 'https://a.org/blog/talk/', 'path'],
   ['https://a.org/talk', 'https://a.org', {}, 'https://a.org/talk/', 'path'],
-  // The cookie is for less than the site.
+  // The cookie covers only a part of the site.
   [null, 'https://a.org/', { path: '/members' }, 'https://a.org/members/chat/', 'path'],
-  // A host of its own.
+  // The chat has its own host.
   ['https://chat.a.org', 'https://www.a.org', { domain: '.a.org' }, 'https://chat.a.org/', 'host'],
   ['https://chat.a.org', 'https://a.org', { domain: '.' }, 'https://chat.a.org/', 'host'],
   ['https://a.org:8443', 'https://a.org', {}, 'https://a.org:8443/', 'host'],
-  // On this machine there need be no web server before the chat.
+  // On this machine the chat needs no web server in front of it.
   ['http://localhost:8000', null, {}, 'http://localhost:7070/', 'direct'],
   [null, 'http://127.0.0.1', { secure: true }, 'http://127.0.0.1:7070/', 'direct'],
   ['http://localhost/shop', null, { path: '/shop' }, 'http://localhost/shop/chat/', 'path'],
-])('%s for the site %s with the cookie %j: %s', (given, known, cookie, chat, way) => {
+])('turns %s, the site %s and the cookie %j into %s', (given, known, cookie, chat, way) => {
   const url = (text: string | null) => (text === null ? null : parseAddress(text));
   const found = addressesFor(url(given), url(known), { ...hostOnly, ...cookie }, 7070);
   expect([found.chat.href, found.way]).toEqual([chat, way]);
@@ -88,13 +88,13 @@ test.each<[given: string, known: string | null, cookie: object, why: RegExp]>([
     /paths within \/blog\/, .* Use .*\/blog\/chat\//,
   ],
   ['https://a.org/blogs/', 'https://a.org/blog', { path: '/blog' }, /paths within \/blog/],
-])('%s for the site %s with the cookie %j is refused', (given, known, cookie, why) => {
+])('rejects %s for the site %s with the cookie %j', (given, known, cookie, why) => {
   const site = known === null ? null : parseAddress(known);
   const find = () => addressesFor(parseAddress(given), site, { ...hostOnly, ...cookie }, 7070);
   expect(find).toThrow(expect.objectContaining({ code: 78, message: expect.stringMatching(why) }));
 });
 
-test('a file of settings reads alike for the server and for a shell', () => {
+test('writes settings that the server and a shell read alike', () => {
   const values = {
     A: 'file:///s?owner=www-data&x=y',
     B: `it's "$HOME" \`id\` \\ #`,
@@ -113,7 +113,7 @@ test('a file of settings reads alike for the server and for a shell', () => {
   );
 });
 
-test('a file is written whole, readable by its group, or not at all', () => {
+test('writes a file completely and readable by its group, or not at all', () => {
   const file = join(newFolder(), 'made/settings');
   writeSettings(file, 'A=1\n', undefined, false);
   expect(statSync(file).mode & 0o777).toBe(0o640);
@@ -131,7 +131,7 @@ test('a file is written whole, readable by its group, or not at all', () => {
   expect(readdirSync(dirname(file))).toEqual(['settings']);
 });
 
-test('only a regular file or a link itself is replaced', () => {
+test('replaces only a regular file or the link itself', () => {
   const folder = newFolder();
   const pipe = join(folder, 'pipe');
   execFileSync('mkfifo', [pipe]);
@@ -160,18 +160,18 @@ test.each([
   "https://a.org/'/",
   'https://a.org/x;y/',
   'https://a.org/x&y/',
-])('%s is no address for a shell or a web server', (text) => {
+])('rejects the URL %s, which shells or web servers would interpret', (text) => {
   expect(() => parseAddress(text)).toThrow(/contains characters with a meaning/);
 });
 
-test('a path of a cookie gets no such character into the address of the chat', () => {
+test('rejects such characters in the path of a cookie', () => {
   const cookie = { ...hostOnly, path: '/$(id)' };
   expect(() => addressesFor(null, parseAddress('https://a.org'), cookie, 7070)).toThrow(
     /contains characters with a meaning/,
   );
 });
 
-test('a name with an end of a line stays one line of a shell', () => {
+test('prints one shell line for a file name with a line break', () => {
   const name = "/srv/a\n\u001b[2J'b";
   const [line = ''] = setfaclLines({ name: 'chat', uid: 1, gid: 1 }, new Map([[name, 'r']]));
   expect(line).not.toMatch(/\p{Cc}/u);
@@ -179,7 +179,7 @@ test('a name with an end of a line stays one line of a shell', () => {
   expect(words.toString()).toBe(name);
 });
 
-test('web servers by their files and processes, with the file of the site', () => {
+test('finds web servers by files and processes, with the configuration of the site', () => {
   const root = newFolder();
   const write = (file: string, text: string) => {
     mkdirSync(dirname(join(root, file)), { recursive: true });
@@ -205,7 +205,7 @@ test('web servers by their files and processes, with the file of the site', () =
   ]);
 });
 
-test('docs/install.md shows the blocks that `init` prints', () => {
+test('prints the blocks that docs/install.md shows', () => {
   const page = readFileSync(new URL('../../docs/install.md', import.meta.url), 'utf8');
   expect(page).toContain(`\`\`\`nginx\n${nginxLocation('/chat/', 7070)}\n\`\`\``);
   expect(page).toContain(`\`\`\`nginx\n${nginxMap}\n\`\`\``);

@@ -23,7 +23,7 @@ const folder = mkdtempSync(join(tmpdir(), 'php-session-package-'));
 /** Another project, with the package installed for reading sessions. */
 const project = join(folder, 'project');
 const installed = join(project, 'node_modules/php-session-chat');
-/** The package as npm installs it for the machine, with its command. */
+/** The package installed for the whole machine, with its command. */
 const machine = join(folder, 'lib/node_modules/php-session-chat');
 const command = join(folder, 'bin/php-session-chat');
 
@@ -34,7 +34,7 @@ beforeAll(() => {
     mkdirSync(place, { recursive: true });
     execFileSync('tar', ['-xzf', join(folder, ...tarball), '-C', place, '--strip-components=1']);
   };
-  // The dependencies of this version, Node among them, are here already.
+  // The dependencies, including Node, are already in this repository.
   unpackTo(machine);
   mkdirSync(dirname(command), { recursive: true });
   symlinkSync(join(root, 'node_modules'), join(machine, 'node_modules'));
@@ -43,7 +43,7 @@ beforeAll(() => {
   writeFileSync(join(project, 'package.json'), '{ "type": "module" }');
   const tarballs = tarball.map((name) => join(folder, name));
   npm(project, 'install', '--omit=optional', '--prefer-offline', '--no-audit', '--no-fund', ...tarballs);
-  // It builds the package, which takes a minute on a busy machine.
+  // Packing builds the package, which is slow on a busy machine.
 }, 300_000);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -53,19 +53,19 @@ function npm(cwd: string, ...args: string[]): void {
   if (status !== 0) throw new Error(`npm ${args.join(' ')}:\n${stdout}${stderr}`);
 }
 
-/** Runs a file of the project as a separate program. */
+/** Runs a file of the project in a separate process. */
 function node(args: string[], program = process.execPath): string {
   return execFileSync(program, args, { cwd: project, encoding: 'utf8' });
 }
 
-/** Runs a line of code with a script of this project. */
+/** Runs a line of code with a script of this repository. */
 const script = (name: string, line: string) =>
   execFileSync(process.execPath, ['-e', `import('./scripts/${name}').then((its) => ${line})`], {
     cwd: root,
     encoding: 'utf8',
   });
 
-/** The Node of these tests, and the machine's own if that is another major version, 20.19 or later. */
+/** The Node of these tests, and the machine’s Node if its major version differs and is 20.19 or later. */
 const ownNodes = (process.env.PATH ?? '')
   .split(delimiter)
   .filter((at) => !at.includes('node_modules') && existsSync(join(at, 'node')))
@@ -85,7 +85,7 @@ const filesIn = (path: string) =>
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name).slice(path.length + 1));
 
-test('contains exactly the bundled server, the types of sessions, the client and the documentation', () => {
+test('contains exactly the bundled server, session types, client and documentation', () => {
   const built = [...historyThreads, ...otherPrograms].map((name) => join('dist', name.replace(/ts$/, 'js')));
   for (const name of filesIn(join(root, 'server')))
     if (!/\.(md|ts)$/.test(name)) built.push(join('dist/server', name));
@@ -108,7 +108,7 @@ test('contains exactly the bundled server, the types of sessions, the client and
   );
 });
 
-test('the licences of the bundled packages are there, and the list of all contents names these packages, and no tool', () => {
+test('includes the licence of every bundled package and lists each in the bill of materials', () => {
   const licensesIn = (folder: string) =>
     JSON.parse(readFileSync(join(installed, 'dist', folder, 'licenses.json'), 'utf8')) as {
       name: string;
@@ -134,7 +134,7 @@ test('the licences of the bundled packages are there, and the list of all conten
       .filter(({ text = '' }) => !/Copyright/i.test(text))
       .map(({ name }) => name);
   expect(silent('server')).toEqual([]);
-  // The client's build adds no text where a package has none.
+  // The client’s build adds no text if a package has no licence file.
   for (const name of silent('client/dist'))
     expect(readdirSync(join(root, 'node_modules', name)).filter((file) => /^licen[sc]e/i.test(file))).toEqual(
       [],
@@ -157,7 +157,7 @@ test('the licences of the bundled packages are there, and the list of all conten
   expect(bill()).toBe(made);
 });
 
-test('its bundles import nothing but Node and sharp', () => {
+test('imports only Node modules and sharp in its bundles', () => {
   const imported = [...historyThreads, ...otherPrograms, 'server/command/*.ts'].flatMap((source) =>
     globSync(join(installed, 'dist', source.replace(/ts$/, 'js'))).flatMap((file) =>
       [
@@ -171,11 +171,11 @@ test('its bundles import nothing but Node and sharp', () => {
   expect([...others]).toEqual(['sharp']);
 });
 
-test('without its optional packages, it puts no Node before that of the project', () => {
+test('does not replace the project’s Node when installed without optional packages', () => {
   expect(existsSync(join(project, 'node_modules/.bin/node'))).toBe(false);
 });
 
-/** The command, on a machine that has no Node of its own. */
+/** Starts the command on a machine without Node. */
 const started = (args: string[], env: NodeJS.ProcessEnv = {}, stdio: 'pipe' | 'ignore' = 'ignore') =>
   startChild(command, args, {
     cwd: folder,
@@ -188,7 +188,7 @@ async function said(child: Child): Promise<{ code: number; output: string }> {
   return { code, output: child.output() };
 }
 
-test('its command runs on the Node that comes with it, and names itself', async () => {
+test('runs its command on the bundled Node and prints its version', async () => {
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   expect(await said(started(['version']))).toEqual({
     code: 0,
@@ -199,7 +199,7 @@ test('its command runs on the Node that comes with it, and names itself', async 
   expect(help.code).toBe(0);
 });
 
-test('without its own Node it takes one of the machine, or says which it needs', async () => {
+test('uses the machine’s Node without its own, or names the version it needs', async () => {
   const alone = join(project, 'node_modules/.bin/php-session-chat');
   const own = { PATH: `${dirname(process.execPath)}:/usr/bin:/bin` };
   expect((await said(startChild(alone, ['version'], { env: own }))).code).toBe(0);
@@ -207,7 +207,7 @@ test('without its own Node it takes one of the machine, or says which it needs',
   expect(none).toEqual({ code: 69, output: expect.stringContaining('needs Node 26') });
 });
 
-test('the pages of the documentation that it names are there, also in the manual page, which has the help of each command', async () => {
+test('contains the documentation that its help and manual page name', async () => {
   const { output } = await said(started(['help']));
   expect(output).toContain(join(machine, 'docs/settings.md'));
   expect(existsSync(join(machine, 'docs/settings.md'))).toBe(true);
@@ -226,7 +226,7 @@ test('the pages of the documentation that it names are there, also in the manual
   expect(page).not.toContain(folder.replaceAll('-', '\\-'));
 });
 
-test.each(runtimes)('knows the user of a PHP session, on Node $major', ({ program }) => {
+test.each(runtimes)('reads the user of a PHP session on Node $major', ({ program }) => {
   const settings = { 'session.save_handler': 'files', 'session.save_path': folder };
   const ann = phpRequest(settings, '$_SESSION["user_id"] = 42; $_SESSION["firstname"] = "Ann 张"');
   writeFileSync(
@@ -239,7 +239,7 @@ test.each(runtimes)('knows the user of a PHP session, on Node $major', ({ progra
   expect(JSON.parse(node(['read.js'], program))).toEqual({ id: '42', name: 'Ann 张' });
 });
 
-test('the client’s script has all that it loads', () => {
+test('contains every file that the client’s script loads', () => {
   const client = join(installed, 'dist/client/dist');
   const loaded = filesIn(client)
     .filter((name) => name.endsWith('.js'))
@@ -252,7 +252,7 @@ test('the client’s script has all that it loads', () => {
   expect(loaded.filter((path) => !existsSync(path))).toEqual([]);
 });
 
-test('the client’s types know the elements, their methods and events, libraries checked too', () => {
+test('declares the client’s elements, methods and events in its types', () => {
   writeFileSync(
     join(project, 'page.ts'),
     `import 'php-session-chat/client';
@@ -274,7 +274,7 @@ test('the client’s types know the elements, their methods and events, librarie
   expect(node([join(root, 'node_modules/typescript/bin/tsc'), '--singleThreaded', '-p', '.'])).toBe('');
 });
 
-test('its types accept right uses and refuse wrong ones, libraries checked too', () => {
+test('has types that accept correct uses and reject wrong ones', () => {
   writeFileSync(
     join(project, 'read.ts'),
     `import { type FormatName, formats, openSessions, type PhpValue, type RefusalCode, type SessionUser } from 'php-session-chat/session';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 
-/** What a package can lack shows in its sources; `package.soak.test.ts` builds, installs and starts it. */
+/** Checks the manifests against the sources. `package.soak.test.ts` builds, installs and starts the package. */
 const root = resolve(import.meta.dirname, '../..');
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const filesIn = (path: string) =>
@@ -12,7 +12,7 @@ const filesIn = (path: string) =>
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name).slice(path.length + 1));
 
-/** The npm packages that the files of a folder import. */
+/** Returns the npm packages that the files of a folder import. */
 const importedIn = (folder: string) =>
   new Set(
     filesIn(join(root, folder))
@@ -28,12 +28,12 @@ const importedIn = (folder: string) =>
 test.each([
   ['php-session', 'packages/php-session'],
   ['session-server', 'packages/session-server'],
-])('packages/%s depends on the packages that its files import, and on no others', (_, folder) => {
+])('packages/%s depends on exactly the packages that its files import', (_, folder) => {
   const { dependencies = {} } = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8'));
   expect(Object.keys(dependencies).sort()).toEqual([...importedIn(join(folder, 'src'))].sort());
 });
 
-test('the chat depends on what its own packages import and on what its bundles lack, in the same versions', () => {
+test('depends on what its own packages import and its bundles lack, in the same versions', () => {
   // sharp loads its WebAssembly if native code is forbidden.
   const names = ['sharp', '@img/sharp-wasm32'];
   for (const folder of ['php-session', 'session-server']) {
@@ -49,12 +49,12 @@ test('the chat depends on what its own packages import and on what its bundles l
     expect({ ...manifest.dependencies, ...manifest.devDependencies }).toHaveProperty([name]);
 });
 
-test('runs no script when it is installed', () => {
+test('runs no script during installation', () => {
   const installing = /^(pre|post)?(install|prepare)$/;
   expect(Object.keys(manifest.scripts).filter((name) => installing.test(name))).toEqual([]);
 });
 
-test('the chart is packed in the way of helm, in the same bytes each time', () => {
+test('packs the chart like helm, with reproducible bytes', () => {
   const folder = mkdtempSync(join(tmpdir(), 'chart-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const files = ['1', '2'].map((name) => join(folder, name));

@@ -16,13 +16,13 @@ const childrenOf = (node: Node): Node[] => Object.values(node).flat().filter(isN
 const nameOf = (node: unknown) =>
   isNode(node) && node.type === 'Identifier' ? (node.name as string) : undefined;
 
-/** All nodes within a function, without nested functions. */
+/** All nodes of a function, without those of nested functions. */
 const within = (node: Node): Node[] =>
   childrenOf(node).flatMap((one) => (/Function/.test(one.type) ? [] : [one, ...within(one)]));
 const functionsIn = (node: Node): Node[] =>
   childrenOf(node).flatMap((one) => [...(/Function/.test(one.type) ? [one] : []), ...functionsIn(one)]);
 
-/** The names that an `await` waits for: `await a`, `await Promise.all([a, b])`. */
+/** Returns the variable names in an `await`: `await a`, `await Promise.all([a, b])`. */
 function awaited(node: Node): string[] {
   const of = (one: Node): string[] => {
     const name = nameOf(one);
@@ -34,7 +34,7 @@ function awaited(node: Node): string[] {
   return of(node.argument as Node);
 }
 
-/** `a.catch(…)`, `a.then(…, …)`: the promise whose rejection it handles. */
+/** Returns the name of the promise that `a.catch(…)` or `a.then(…, …)` handles. */
 function caught({ type, callee, arguments: given }: Node): string | undefined {
   if (type !== 'CallExpression') return undefined;
   const { object, property } = callee as Node;
@@ -44,10 +44,13 @@ function caught({ type, callee, arguments: given }: Node): string | undefined {
     : undefined;
 }
 
-/** A promise that only resolves cannot reject while nobody awaits it. */
+/** Such a promise never rejects. */
 const onlyResolves = /new Promise(<[^>]*>)?\(\(\w*\) =>/;
 
-/** Promises that are held in a variable while the function awaits something else, and that nobody has caught before. */
+/**
+ * Returns the promises that are stored in a variable while the function awaits something else, without a handler for
+ * their rejection.
+ */
 function held(text: string): string[] {
   if (!text.includes('await')) return [];
   const { program, errors } = parseSync('a.ts', text);
@@ -70,7 +73,7 @@ function held(text: string): string[] {
 }
 
 test.each(['server', 'packages/php-session/src', 'packages/session-server/src'])(
-  '%s/ holds no promise whose rejection nobody would see',
+  '%s/ handles the rejection of every promise that it stores in a variable',
   (folder) => {
     const files = readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).filter(
       (name) => /\.ts$/.test(name) && !name.includes('node_modules'),

@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => site.close());
 
-test('no session id, cookie, key, session content or text in any output, whatever happens', async () => {
+test('keeps session IDs, cookies, keys, session data and message texts out of all output', async () => {
   const cookies: string[] = [];
   const remember = async (cookie: Promise<string> | string) => {
     cookies.push(await cookie);

@@ -20,7 +20,7 @@ function fileWith(text: string | Buffer): string {
 const valuesIn = (text: string) =>
   Object.fromEntries([...parseSettings(text, 'f')].map(([name, { value }]) => [name, value]));
 
-// By src/basic/env-file.c of systemd.
+// Cases from src/basic/env-file.c of systemd.
 test.each<[string, Record<string, string>]>([
   ['A=1\nB=2', { A: '1', B: '2' }],
   ['  A = 1 \r\n\r\n\tB=2\r\n', { A: '1', B: '2' }],
@@ -34,11 +34,11 @@ test.each<[string, Record<string, string>]>([
   ['A=file:///s?owner=www&x=y', { A: 'file:///s?owner=www&x=y' }],
   ['A=1\nA=2\nB=', { A: '2', B: '' }],
   ['A=a"b"\nC=\'ü 交\'', { A: 'a"b"', C: 'ü 交' }],
-])('%j is read as systemd reads it', (text, expected) => {
+])('reads %j as systemd does', (text, expected) => {
   expect(valuesIn(text)).toEqual(expected);
 });
 
-test('invalid lines are listed by number, without their values', () => {
+test('lists invalid lines by number, without their values', () => {
   const text = '# one\nA="1\n2"\ngeheim\nexport B=geheim\nC D=geheim\nE=\'geheim\nF=geheim';
   expect(() => parseSettings(text, '/etc/f')).toThrow(
     /^Settings that cannot be used:\n {2}\/etc\/f line 4: it is neither.*\n {2}\/etc\/f line 5: a name .*\n {2}\/etc\/f line 6: a name .*\n {2}\/etc\/f line 7: E: a quote has no end$/,
@@ -46,7 +46,7 @@ test('invalid lines are listed by number, without their values', () => {
   expect(() => parseSettings(text, '/etc/f')).not.toThrow(/geheim/);
 });
 
-test('the environment wins, unless it is empty, and problems name the line of the file', () => {
+test('lets non-empty environment variables override the file', () => {
   const file = fileWith('CHAT_PORT=1\nCHAT_HOST=::1\nCHAT_SESSION_STORE=file:///s\nCHAT_DIRECT=maybe\n');
   const { env, lines } = givenSettings(file, { CHAT_PORT: '2', CHAT_HOST: '' });
   expect(env).toMatchObject({ CHAT_PORT: '2', CHAT_HOST: '::1' });
@@ -60,7 +60,7 @@ test.each([
   ['CHATUSER_REQUIRE', 'CHAT_USER_REQUIRE'],
   ['chat_user_banned', 'CHAT_USER_BANNED'],
   ['HAT_PORT', 'CHAT_PORT'],
-])('%s in a file is a misspelling, and refused: %s was meant', (name, nearest) => {
+])('rejects the misspelling %s of %s in a file', (name, nearest) => {
   const file = fileWith(`CHAT_SESSION_STORE=file:///s\n${name}=geheim\n`);
   const { env, lines } = givenSettings(file, {});
   expect(() => readConfig(env, lines)).toThrow(
@@ -68,7 +68,7 @@ test.each([
   );
 });
 
-test('names of other programs in a file are no misspellings, however alike their ends are', () => {
+test('accepts names of other programs, however similar their endings', () => {
   const others =
     'TZ=UTC\nHTTP_PORT=1\nAWS_ACCESS_KEY_ID=k\nSESSION_SERVER_PORT=7081\nNODE_URL=x\nPHP_API_KEY=x\n';
   const { env, lines } = givenSettings(fileWith(`CHAT_SESSION_STORE=file:///s\n${others}`), {
@@ -80,39 +80,42 @@ test('names of other programs in a file are no misspellings, however alike their
 test.each<[string, string | Buffer, RegExp]>([
   ['not in UTF-8', Buffer.from('A=\xff', 'latin1'), /not a text in UTF-8/],
   ['too large', 'A'.repeat(1024 * 1024 + 1), /larger than 1048576 bytes/],
-])('a file that is %s', (_, text, expected) => {
+])('rejects a file that is %s', (_, text, expected) => {
   expect(() => givenSettings(fileWith(text), {})).toThrow(expected);
 });
 
-test('a file that is named must be readable', () => {
+test('requires a named file to be readable', () => {
   expect(givenSettings('', { A: '1' })).toEqual({ env: { A: '1' }, lines: new Map() });
   expect(() => givenSettings(join(folder, 'none'), {})).toThrow(/none cannot be read \(ENOENT\)/);
   expect(() => givenSettings(folder, {})).toThrow(/cannot be read \(EISDIR\)/);
 });
 
-test.runIf(process.getuid?.() === 0)('the default file in an open folder must belong to this account', () => {
-  const before = process.cwd();
-  const [open, elsewhere] = [mkdtempSync(join(folder, 'open-')), mkdtempSync(join(folder, 'elsewhere-'))];
-  const file = join(open, 'settings');
-  const given = () => {
-    process.chdir(open);
-    try {
-      return givenSettings(undefined, {}).env;
-    } finally {
-      process.chdir(before);
-    }
-  };
-  writeFileSync(file, 'A=own\n');
-  chmodSync(open, 0o1777);
-  expect(given()).toEqual({ A: 'own' });
-  chownSync(file, 65_534, 65_534);
-  expect(given).toThrow(`${file} belongs to another account`);
-  rmSync(file);
-  writeFileSync(join(elsewhere, 'settings'), 'A=own\n');
-  symlinkSync(join(elsewhere, 'settings'), file);
-  lchownSync(file, 65_534, 65_534);
-  expect(given).toThrow(`${file} belongs to another account`);
-  // Where only its owner writes, as in a container with a folder of the host, the file is the owner's.
-  chmodSync(open, 0o755);
-  expect(given()).toEqual({ A: 'own' });
-});
+test.runIf(process.getuid?.() === 0)(
+  'requires the default file in a world-writable folder to belong to this account',
+  () => {
+    const before = process.cwd();
+    const [open, elsewhere] = [mkdtempSync(join(folder, 'open-')), mkdtempSync(join(folder, 'elsewhere-'))];
+    const file = join(open, 'settings');
+    const given = () => {
+      process.chdir(open);
+      try {
+        return givenSettings(undefined, {}).env;
+      } finally {
+        process.chdir(before);
+      }
+    };
+    writeFileSync(file, 'A=own\n');
+    chmodSync(open, 0o1777);
+    expect(given()).toEqual({ A: 'own' });
+    chownSync(file, 65_534, 65_534);
+    expect(given).toThrow(`${file} belongs to another account`);
+    rmSync(file);
+    writeFileSync(join(elsewhere, 'settings'), 'A=own\n');
+    symlinkSync(join(elsewhere, 'settings'), file);
+    lchownSync(file, 65_534, 65_534);
+    expect(given).toThrow(`${file} belongs to another account`);
+    // Only the folder’s owner can create files there, as in a container with a mounted host folder.
+    chmodSync(open, 0o755);
+    expect(given()).toEqual({ A: 'own' });
+  },
+);

@@ -10,7 +10,7 @@ import { startMemcached } from '../helpers/memcached.ts';
 
 const root = new URL('../..', import.meta.url).pathname;
 
-/** The text that the server has logged, or will log. */
+/** Waits until the log matches. @returns the matching text */
 async function said({ output }: RunningChat, pattern: RegExp): Promise<string> {
   await expect.poll(output, { interval: 5 }).toMatch(pattern);
   return pattern.exec(output())?.[0] ?? '';
@@ -27,13 +27,13 @@ describe('settings from a file', () => {
   };
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  test('the error names the line of one that cannot be used', async () => {
+  test('names the line of an invalid setting', async () => {
     const refused = start('CHAT_SESSION_STORE=file:///tmp', 'CHAT_DIRECT=perhaps');
     expect(await new Promise<number>((resolve) => refused.process.on('close', resolve))).toBe(78);
     expect(refused.output()).toContain(`  ${file} line 4: CHAT_DIRECT: "perhaps" is not on or off`);
   });
 
-  test('the log has those that differ from the default or need correction, without secrets', async () => {
+  test('logs non-default and questionable settings without secrets', async () => {
     const chat = start(
       ...["CHAT_SESSION_STORE='redis://site:geheim@127.0.0.1:1'", 'CHAT_API_KEY=geheim-geheim-geheim'],
       ...['CHAT_SITE=symfony:', 'CHAT_USER_ID=_sf2_attributes._security\\.last_username'],
@@ -65,10 +65,10 @@ describe('settings from a file', () => {
   });
 });
 
-test('before the first visitor, one thread runs beside the main one: each costs 10 MB', async () => {
+test('runs a single worker thread before the first connection, as each costs 10 MB', async () => {
   const chat = await startChatServer({ CHAT_SESSION_STORE: 'file:///tmp' });
   try {
-    // The answer comes after the reads and sweeps of the start.
+    // The response comes after the initial reads and sweeps.
     expect((await fetch(`http://127.0.0.1:${chat.port}/healthz`)).ok).toBe(true);
     const threads = readdirSync(`/proc/${chat.pid}/task`).map((thread) =>
       readFileSync(`/proc/${chat.pid}/task/${thread}/comm`, 'utf8').trim(),
@@ -79,7 +79,7 @@ test('before the first visitor, one thread runs beside the main one: each costs 
   }
 });
 
-describe('a session store that cannot be read: the server starts, and its log says what is wrong', () => {
+describe('a start with an unreadable session store', () => {
   let folder: string;
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'php-sessions-'));
@@ -89,7 +89,7 @@ describe('a session store that cannot be read: the server starts, and its log sa
   });
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  /** The reason in the log of a server with that store. */
+  /** Returns the reason that a server with this store logs. */
   async function reasonWith(store: string): Promise<string> {
     const chat = await chatServerHere({ CHAT_SESSION_STORE: store });
     try {
@@ -104,7 +104,7 @@ describe('a session store that cannot be read: the server starts, and its log sa
     }
   }
 
-  test('a missing folder, file, table', async () => {
+  test('logs a missing folder, file or table', async () => {
     expect(await reasonWith('file:///nowhere/sessions')).toMatch(
       /\/nowhere\/sessions cannot be read .*no such folder/,
     );
@@ -118,12 +118,12 @@ describe('a session store that cannot be read: the server starts, and its log sa
   });
 
   if (process.getuid?.() === 0) {
-    test('root and a folder that everybody may write to, as Debian has it: owner= is missing', async () => {
+    test('logs a missing owner= if root reads a world-writable folder', async () => {
       expect(await reasonWith(`file://${folder}/public`)).toMatch(/runs as root.* name that user in owner=$/);
     });
   }
 
-  test('one of several memcached servers that is down, until it is back', async () => {
+  test('logs that one of several memcached servers is down, and its recovery', async () => {
     const other = await startMemcached();
     const port = await ownPort();
     const servers = `127.0.0.1:${other.port},127.0.0.1:${port}`;

@@ -21,7 +21,7 @@ interface Batch {
   }[];
 }
 
-/** A collector of traces as JSON that responds with this status, and stores what it accepts. */
+/** Starts a trace collector for JSON. It responds with this status, and stores the bodies if it is 200. */
 async function startCollector(status = 200) {
   const bodies: string[] = [];
   const asked: (string | undefined)[] = [];
@@ -53,7 +53,7 @@ async function startServer(env: NodeJS.ProcessEnv) {
   return server;
 }
 
-/** A user writes into the lobby. */
+/** Connects a user, who joins the lobby and sends a message. */
 async function talk({ url }: { url: string }) {
   const client = await connectChat(url, 'PHPSESSID=secret-session');
   await client.request('room:join', { room: 'lobby' });
@@ -80,7 +80,7 @@ beforeAll(async () => {
   collector.status = 200;
   await talk(server);
   await expect(connectChat(server.url, 'PHPSESSID=unknown')).rejects.toThrow('unauthorized');
-  // Spans that are not sent yet are sent at the end.
+  // Pending spans are sent when the server stops.
   expect(await server.stop()).toBe(0);
   output = server.output();
 });
@@ -89,11 +89,11 @@ afterAll(async () => {
   await memcached?.stop();
 });
 
-test('the log says that a collector refuses spans', () => {
+test('logs that a collector rejects spans', () => {
   expect(output).toMatch(/"reason":"[^"]+".*"msg":"traces cannot be sent: the collector/);
 });
 
-test('a collector gets the spans of connections and requests, with the reads and writes below them, and no secret', () => {
+test('sends spans of connections and requests with their reads and writes, without secrets', () => {
   expect(new Set(collector.asked)).toEqual(new Set(['POST /v1/traces']));
   const batches = collector.bodies.flatMap((body) => (JSON.parse(body) as Batch).resourceSpans);
   const texts = ({ attributes }: Pick<Span, 'attributes'>) =>
