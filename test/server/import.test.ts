@@ -209,7 +209,7 @@ function many(): string {
   ]);
 }
 
-test('messages are imported once, in order, with replies and files, despite a kill and repeats', async () => {
+test('imports messages once, in order, with replies and files, despite a kill and repeats', async () => {
   const kept = newHistory();
   const lines = many();
   const users = join(folder, 'users.json');
