@@ -43,7 +43,10 @@ import { startTcpProxy } from '../helpers/tcp-proxy.ts';
 import { historyContract } from './history.ts';
 import { expectRefusal, openTested } from './history-tested.ts';
 
-/** An answer without ids and cursors that a history makes, and with sorted lists: the order of some is not promised. */
+/**
+ * Removes generated IDs and cursors from a response, and sorts its lists, because the order of some is
+ * unspecified.
+ */
 function comparable(answer: unknown): unknown {
   const ids = /"([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32})"/g;
   return JSON.parse(JSON.stringify(answer ?? null).replace(ids, '""'), (key, part: unknown) =>
@@ -51,25 +54,25 @@ function comparable(answer: unknown): unknown {
   );
 }
 
-/** Of a server with databases. */
+/** A database server to test with. */
 interface Engine {
   readonly port: number;
   database(): Promise<HistoryDatabase>;
   dialect(database: HistoryDatabase): ServerDialect;
-  /** Steps of these statements that scan a table, sort, or read rows in vain. */
+  /** The steps of these statements that scan a table, sort, or read rows unnecessarily. */
   unindexed(connection: DatabaseConnection, statements: readonly Sql[]): Promise<string[]>;
-  /** The round trips of storing a message. */
+  /** The round trips for storing a message. */
   readonly trips: number;
   remove(): Promise<void>;
-  /** Of `localhost`, in PEM. */
+  /** The certificate of `localhost` in PEM. */
   readonly certificate: string;
   readonly socket: string;
-  /** Copies a database with the programs in docs/operate.md. */
+  /** Copies a database with the programs from docs/operate.md. */
   copy(from: HistoryDatabase, to: HistoryDatabase): void;
   signal(name: 'SIGSTOP' | 'SIGCONT'): void;
-  /** Whether these bytes of the server confirm a COMMIT. */
+  /** Whether this reply of the server confirms a COMMIT. */
   saysCommitted(reply: Buffer, sent: Buffer): boolean;
-  /** Ends all connections to a database but the caller's. */
+  /** Ends all connections to a database except the caller's. */
   disconnect(database: HistoryDatabase): Promise<void>;
 }
 
@@ -86,8 +89,8 @@ const message = (text = 'hello', room = 'lobby', user = ann) => ({
 });
 
 /**
- * The contract of a history in a database server: that of every history, and the properties that only a server can get
- * wrong.
+ * Tests a history in a database server: the contract of every history, and what only a database server can
+ * get wrong.
  */
 export function historyDatabaseContract(name: string, start: () => Promise<Engine>) {
   let engine: Engine;
@@ -106,7 +109,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
     await engine.remove();
   });
 
-  // In an ordinary run `every-call.ts` compares this database with SQLite.
+  // Without soak, `every-call.ts` compares this database with SQLite instead.
   if (soak)
     historyContract(name, () =>
       openTested({
@@ -117,7 +120,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       }),
     );
 
-  /** Tests what hardly depends on the database server: an ordinary run does so with one of them. */
+  /** Tests code that hardly depends on the database server. Without soak they run with only one server. */
   const it: (title: string, run: () => Promise<void>) => void = size(true, name === 'PostgreSQL')
     ? test
     : () => {};
@@ -132,7 +135,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       closing.push(() => history.close());
       return history;
     }
-    /** As a server opens it. */
+    /** Opens the history like a chat server, which claims it. */
     async function claimed(
       url: string,
       {
@@ -148,7 +151,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       return history;
     }
     const shared: Shared = { self: 'one', look: 3_600_000, onSaid() {}, onForeign() {} };
-    /** A way to the database that can be cut. */
+    /** Starts a connection to the database that the test can cut. */
     async function startLine(
       reply: (piece: Buffer, client: Socket) => void = (piece, client) => client.write(piece),
       onSent?: (piece: Buffer) => void,
@@ -164,7 +167,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
         },
       };
     }
-    /** The dialect, with calls around the statements of each connection. */
+    /** The dialect with callbacks around the statements of each connection. */
     function watched(around: {
       query?(text: string): void;
       before?(statements: readonly Sql[]): unknown;
@@ -192,7 +195,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
         },
       };
     }
-    /** A chat server that starts while another one runs, and then, after a kill -9, in the place of that. */
+    /** Starts a chat server while another one runs. It takes over after a kill -9 of the first. */
     async function startBesideAnother() {
       const other = await engine.database();
       const env = {
@@ -223,14 +226,14 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
     let kept: History;
     beforeAll(async () => {
       if (it === test) {
-        // Meanwhile the others run.
+        // Runs in parallel with the other tests.
         waiting = startBesideAnother();
         waiting.catch(() => {});
       }
       kept = await openDatabase(database.url, ({ messages }) => batches.push(messages));
     });
     afterAll(() => kept.close());
-    /** An empty history with the lobby, which is open for all tests. */
+    /** Empties the history that all tests share, and creates the lobby. */
     async function empty(): Promise<History> {
       await database.empty();
       await kept.write.publicRooms(lobby);
@@ -242,7 +245,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
     const count = async (what: string) =>
       Number((await database.query(`SELECT count(*) AS n FROM ${what}`))[0]?.n);
 
-    test('servers that start together on an empty database make its tables once', async () => {
+    test('creates the tables once if servers start together on an empty database', async () => {
       const fresh = await engine.database();
       closing.push(() => fresh.close());
       const histories = await Promise.all([1, 2, 3].map(() => open(fresh.url)));
@@ -251,7 +254,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
         expect(await history.read.publicRooms(null)).toMatchObject([{ id: 'lobby' }]);
       }
       expect(Number((await fresh.query('SELECT count(*) AS n FROM chat_digest_key'))[0]?.n)).toBe(1);
-      // The very first message is not of a user who was erased before.
+      // An erasure requested before the first message does not affect it.
       const [history] = histories as [History];
       await history.write.erase({ user: ann.id, messages: 'delete', at: 1 });
       const step = erasureSteps(history, 'one', 1);
@@ -262,14 +265,14 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       expect((await all(history, 'lobby')).messages).toEqual([first]);
     });
 
-    it('an import learns who was erased, and when last', async () => {
+    it('reports the time of the last erasure of a user to an import', async () => {
       const history = await empty();
       for (const at of [7, 9]) await history.write.erase({ user: ann.id, messages: 'delete', at });
       const erasedAt = await erasuresOf(readHistoryPlace(database.url) as HistoryPlace);
       expect([ann.id, '2'].map(erasedAt)).toEqual([9, undefined]);
     });
 
-    test('of several servers that start, one runs a migration, without a statement limit', async () => {
+    test('runs a migration on one of several starting servers, without a statement limit', async () => {
       const fresh = await engine.database();
       closing.push(() => fresh.close());
       const dialect = engine.dialect(fresh);
@@ -298,7 +301,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
         );
       add('001', 'CREATE TABLE chat_digest_key (digest VARCHAR(64))');
       await carryOut();
-      // It can only be carried out once.
+      // Fails if run twice.
       add('002', `CREATE TABLE seen AS SELECT ${limit} AS was`);
       await holder?.query(dialect.tryLock);
       const migrating = others.map(carryOut);
@@ -309,13 +312,13 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       expect((await fresh.query('SELECT was FROM seen')).map(({ was }) => Number(was))).toEqual([0]);
     });
 
-    test('a server that is alone shares the database with no other one, and any number with CHAT_CLUSTER do', async () => {
+    test('refuses a second server on the database unless all set CHAT_CLUSTER', async () => {
       const inUse =
         /cannot be opened: another chat server, an import or a restore is using it; stop that first, or set CHAT_CLUSTER on each/;
       const alone = await claimed(database.url);
       await expect(claimed(database.url)).rejects.toThrow(inUse);
       await expect(claimed(database.url, { shared })).rejects.toThrow(inUse);
-      // Another database of the same server, without connections of before, which may take a moment to end.
+      // Another database on the same server, because earlier connections may take a moment to end.
       const fresh = await engine.database();
       closing.push(() => fresh.close());
       const restoring = await connectAlone(engine.dialect(fresh));
@@ -331,7 +334,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       await (await claimed(database.url)).close();
     });
 
-    test('a restore waits for a server that is just ending', async () => {
+    test('lets a restore wait for a server that is shutting down', async () => {
       const fresh = await engine.database();
       closing.push(() => fresh.close());
       const ending = await claimed(fresh.url);
@@ -355,18 +358,18 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       (await restoring).destroy();
     });
 
-    it('a server that lost the database continues unless another server has claimed it', async () => {
+    it('continues after a lost connection unless another server claimed the database', async () => {
       let asked = 0;
       const line = await startLine(undefined, (piece) => {
         if (/try_advisory_lock|IS_USED_LOCK/.test(piece.toString('latin1'))) asked++;
       });
       const failed = Promise.withResolvers<Error>();
-      // The database may take a moment to notice that the history of the test before was closed.
+      // The database may need a moment to notice that the last test closed its history.
       await claimed(line.url, { onFailure: failed.resolve, patience: hanging });
       await line.cut();
       await line.mend();
       asked = 0;
-      // It asks again when it has got an answer.
+      // The second query follows the response to the first.
       await expect.poll(() => asked).toBeGreaterThan(1);
       await expect(claimed(database.url)).rejects.toThrow(
         /another chat server, an import or a restore is using it/,
@@ -380,7 +383,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
     });
 
     test.each(['alone', 'one of several'])(
-      'a server, %s, that lost the database fails if another one used it alone since then',
+      'fails %s after a lost connection if another server used the database alone',
       async (how) => {
         const line = await startLine();
         const failed = Promise.withResolvers<Error>();
@@ -395,13 +398,13 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       },
     );
 
-    it('a migration that was carried out, but not noted because the server was killed, is carried out again', async () => {
+    it('reruns a migration that a killed server ran without recording it', async () => {
       const { message: sent } = await (await empty()).write.send(message());
       await database.query('DELETE FROM chat_migrations');
       expect((await all(await open(), 'lobby')).messages).toEqual([sent]);
     });
 
-    it('storing a message waits for the database as rarely as it can, and so do many reactions that are taken back', async () => {
+    it('needs few round trips to store a message or remove many reactions', async () => {
       await empty();
       let trips = 0;
       let waits = false;
@@ -428,14 +431,14 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       };
       await react(users, true);
       trips = 0;
-      // Each of them is named when the reaction is removed, and another user takes the place.
+      // Each removed user was named in the message, so another user is named instead.
       const { message: left } = await react(users.slice(0, 505), false);
       expect(trips).toBeLessThan(4 * engine.trips);
       const named = users.slice(505, 515).map(({ id }) => id);
       expect(left.reactions).toEqual([{ emoji: '👍', count: 15, users: named }]);
     });
 
-    test('two servers write into the same rooms: no number is missing or twice, each hands out its own changes in order', async () => {
+    test('numbers messages without gaps while two servers write to the same rooms', async () => {
       const first = await empty();
       const rooms = ['a', 'b', 'c', 'd'].map((id) => ({ id, name: id }));
       await first.write.publicRooms({ rooms, at: 0 });
@@ -448,7 +451,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       const users = Array.from({ length: 8 }, (_, i) => ({ id: `u${i}`, name: `User ${i}` }));
       await Promise.all(
         Array.from({ length: size(400, 120) }, async (_, i) => {
-          // Not all at once, so that there are many transactions.
+          // The delay splits the messages into many transactions.
           for (let turn = 0; turn < i; turn += 8) await new Promise(setImmediate);
           const history = histories[i % 2] as History;
           const user = users[i % 8] as typeof ann;
@@ -470,7 +473,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       expect(await count('chat_messages')).toBe(size(400, 120));
     });
 
-    test('statements that belong together have no effect after one of them fails', async () => {
+    test('undoes all statements of a transaction if one fails', async () => {
       await database.empty();
       const connection = await engine.dialect(database).connect();
       closing.push(() => connection.destroy());
@@ -491,7 +494,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       expect(await count('chat_writers')).toBe(1);
     });
 
-    test('the same clientId by way of two servers at once is one message', async () => {
+    test('stores one message for the same clientId sent through two servers at once', async () => {
       const histories = [await empty(), await open()];
       const sent = Array.from({ length: 50 }, () => message());
       const answers = await Promise.all(
@@ -501,7 +504,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       expect(await count('chat_messages')).toBe(50);
     });
 
-    test('of two servers that ask at once one is given a user to mail, and one a push to send', async () => {
+    test('assigns each due mail and push to one of two servers', async () => {
       const histories = [await empty(), await open()];
       const { write } = histories[0] as History;
       const users = Array.from({ length: 20 }, (_, n) => `away${n}`).sort();
@@ -528,7 +531,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
     });
 
     test.each(['alone', 'one of several'])(
-      'the answer to a COMMIT is lost, %s: the message is stored once, and its sender is told so',
+      'stores a message once if the response to a COMMIT is lost, %s',
       async (how) => {
         const history = await empty();
         const lost = { commits: 0 };
@@ -557,7 +560,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       },
     );
 
-    it('a database that is gone with the answer to a COMMIT: nobody waits for it to be current', async () => {
+    it('rejects current() if the database disappears with the response to a COMMIT', async () => {
       await empty();
       const gone = Promise.withResolvers<void>();
       let isLast = false;
@@ -583,7 +586,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       await cut.current();
     });
 
-    it('requests fail with storage_unavailable until the database is back', async () => {
+    it('rejects requests with storage_unavailable until the database is back', async () => {
       await empty();
       const line = await startLine();
       const history = await open(line.url);
@@ -603,7 +606,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       expect((await all(history, 'lobby')).messages).toHaveLength(2);
     });
 
-    it('a search finds messages in their current state, indexed or not', async () => {
+    it('finds current texts with and without the search index', async () => {
       const history = await empty();
       await history.write.join({ room: 'lobby', user: ann, at: 0 });
       const text = (i: number) => (i % 50 === 0 ? `Nadel 针${i}` : `hay ${i}`);
@@ -642,7 +645,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       await expect.poll(() => count('chat_blocks WHERE stale = 1')).toBe(0);
       expect(await search('nadel')).toEqual(left);
       expect(await search('nadeln')).toEqual(['nadeln']);
-      // Rows that an operator deletes by hand block nothing.
+      // Rows deleted manually by an operator do not block indexing.
       await database.query('DELETE FROM chat_messages WHERE seq = 390');
       await Promise.all(Array.from({ length: 250 }, () => history.write.send(message('more'))));
       await expect.poll(() => count('chat_blocks')).toBe(5);
@@ -652,7 +655,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       await expect.poll(() => count('chat_rooms')).toBe(0);
     });
 
-    it('long texts end a page of a search early', async () => {
+    it('ends a search page early after long texts', async () => {
       const history = await empty();
       const text = 'x'.repeat(4000);
       await Promise.all(Array.from({ length: 1100 }, () => history.write.send(message(text))));
@@ -662,7 +665,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       expect(await history.read.search({ ...input, from: page.next as string })).toEqual({ messages: [] });
     });
 
-    it('no table holds deleted or edited texts, or anything of a deleted room', async () => {
+    it('removes deleted and edited texts and deleted rooms from all tables', async () => {
       const history = await empty();
       await history.write.join({ room: 'lobby', user: ann, at: 0 });
       await history.write.putRoom({ id: 'den', kind: 'private', name: 'Wm4kZ-room', at: 0 });
@@ -692,8 +695,8 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
     });
 
     /**
-     * A server on a history with a text that another one, which has been killed, has left in a deleted room.
-     * @param onQuery called before each statement by itself
+     * Opens a history on a database where a killed server left a text in a deleted room. @param onQuery
+     * called before each separate statement
      */
     async function openBeside(
       onQuery: (text: string) => void,
@@ -703,17 +706,17 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       const history = await openDatabaseHistory(watched({ query: onQuery }), settings);
       closing.push(() => history.close());
     }
-    /** As a server leaves it that is killed right after it has deleted the room. */
+    /** Leaves the database like a server that was killed right after deleting the room. */
     const leave = () => database.query(`UPDATE chat_rooms SET id = 'gone/1'`);
 
-    it('a text that a killed server has left in a deleted room goes within a minute, by any other server', async () => {
+    it("removes a killed server's texts in a deleted room within a minute", async () => {
       const killed = await open();
       await empty();
       await killed.write.send(message('Wm4kZ-left'));
       await killed.close();
       vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
       closing.push(() => vi.useRealTimers());
-      // When it has nothing more to do.
+      // Waits until the server has no more work.
       const round = new Set(['WHERE expiring = 1', 'WHERE stale = 1']);
       await openBeside((text) => {
         for (const part of round) if (text.includes(part)) round.delete(part);
@@ -724,7 +727,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       await expect.poll(() => database.holding('Wm4kZ')).toEqual([]);
     });
 
-    it('texts of a deleted room are removed although the search index fails', async () => {
+    it('removes the texts of a deleted room even if the search index fails', async () => {
       const killed = await open();
       await empty();
       await killed.write.send(message('Wm4kZ-left'));
@@ -738,7 +741,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       await expect.poll(() => database.holding('Wm4kZ')).toEqual([]);
     });
 
-    test('each kind of call has the same outcome as with SQLite', async () => {
+    test('returns the same results as SQLite for each kind of call', async () => {
       const folder = await emptyHistory();
       closing.push(() => folder.remove());
       await database.empty();
@@ -746,7 +749,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       const call = async (how: 'write' | 'read', op: string, input: unknown) => {
         const [own, other] = await Promise.all(
           both.map((history) =>
-            // Each call is paired with its inputs.
+            // `op` and `input` match.
             (history[how] as History['write'])
               [op as 'join'](input as never)
               .catch(({ code }: RequestError) => ({ code })),
@@ -762,7 +765,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
         await call('read', 'search', { query, rooms: ['den'], everyPublic: true, limit: 9 });
     });
 
-    test('users are four where their ids differ in case, a blank or an accent', async () => {
+    test('distinguishes user IDs that differ in case, a trailing space or an accent', async () => {
       const { write, read } = await empty();
       for (const id of ['Bob', 'bob', 'bob ', 'Bób'])
         await write.send({ ...message('hello', 'lobby', { id, name: id }), clientId: 'same' });
@@ -771,7 +774,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       expect(found.map(({ id }) => id).sort()).toEqual(['Bob', 'bob', 'bob ']);
     });
 
-    it('a server refuses tables that a newer version has changed incompatibly', async () => {
+    it('rejects tables that a newer version changed incompatibly', async () => {
       await database.query('INSERT INTO chat_migrations (num, needs) VALUES (99, 98)');
       try {
         await expect(open()).rejects.toThrow(
@@ -784,13 +787,13 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       }
     });
 
-    it('the log of a server that waits for its history does not show the password', async () => {
+    it('does not log the password while waiting for the history', async () => {
       const { said, password } = await waiting;
       expect(said).toContain('CHAT_HISTORY');
       for (const form of [password, decodeURIComponent(password)]) expect(said).not.toContain(form);
     });
 
-    it('while the database hangs every request is answered, and afterwards nothing is missing or doubled', async () => {
+    it('loses and duplicates no message while the database hangs', async () => {
       await database.empty();
       const memcached = await startMemcached();
       closing.push(() => memcached.stop());
@@ -810,7 +813,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
         text: 'hello',
         clientId: newClientId(),
       }));
-      // Some may be on their way to the disk, others not yet.
+      // Some may already be on their way to the disk.
       const sending = sent.map((one) => ann.raw('message:send', one));
       engine.signal('SIGSTOP');
       const answers = await Promise.all([
@@ -823,7 +826,8 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       expect(await ready()).toEqual([503, ['history']]);
       engine.signal('SIGCONT');
       await expect.poll(ready, { interval: 200 }).toEqual([200, undefined]);
-      // The connection that writes may be lost later than the one that readiness asks: a client sends again.
+      // The writing connection may be lost later than the one that readiness checks, so the client sends
+      // again.
       for (const one of sent)
         await expect.poll(() => ann.raw('message:send', one)).toMatchObject({ ok: true });
       const { messages } = await ann.request('message:history', { room: 'lobby' });
@@ -831,7 +835,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       expect(messages.map(({ clientId }) => clientId).sort()).toEqual(sent.map((one) => one.clientId).sort());
     });
 
-    it('a dump is a whole backup, also for a database of another name', async () => {
+    it('restores a complete history from a dump into a database with another name', async () => {
       const history = await empty();
       const sent = message('before');
       const { message: stored } = await history.write.send(sent);
@@ -846,7 +850,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       expect((await all(copy, 'lobby')).messages.map(({ seq }) => seq)).toEqual([1, 2]);
     });
 
-    test('over TLS with a certificate that is checked, and over a Unix socket', async () => {
+    test('connects over TLS with a verified certificate, and over a Unix socket', async () => {
       await empty();
       const secured = `${database.url.replace('127.0.0.1', 'localhost')}?tls=on`;
       const byTls = await open(`${secured}&ca=${engine.certificate}`);
@@ -856,7 +860,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       expect(await bySocket.read.room({ room: 'lobby' })).toMatchObject({ lastSeq: 1 });
     });
 
-    test('what a step of an erasure looks up by its user is found by an index', async () => {
+    test("finds a user's rows for an erasure through an index", async () => {
       const history = await empty();
       const rooms = Array.from({ length: 300 }, (_, i) => ({ id: `room-${i}`, name: `Room ${i}` }));
       await history.write.publicRooms({ rooms, at: 0 });
@@ -872,7 +876,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       expect(await engine.unindexed(connection, statements)).toEqual([]);
     });
 
-    it('a copy of a copy that is forwarded while another server looks for copies loses an erased author, too', async () => {
+    it('erases the author from a copy of a copy forwarded during the erasure', async () => {
       const history = await empty();
       for (const user of [ann, { id: '2', name: 'Ben' }])
         await history.write.join({ room: 'lobby', user, at: 0 });
@@ -884,7 +888,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       const { message: original } = await history.write.send(message('words'));
       const copy = await forward(original.seq);
       const between = [() => forward(copy)];
-      // The copies are found, and their rooms are locked next.
+      // The copies are found. Next, their rooms are locked.
       const after = (statements: readonly Sql[]) =>
         statements.some(({ text }) => text.includes('WHERE origin =')) && between.pop()?.();
       const erasing = await openDatabaseHistory(watched({ after }), { onFailure: unexpectedFailure });
@@ -900,7 +904,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       ]);
     });
 
-    it('a read resolves after the changes that another server has stored before it were handed out', async () => {
+    it("dispatches another server's changes before a later read resolves", async () => {
       await empty();
       const writing = await open(database.url, undefined, shared);
       const reading = await open(database.url, undefined, { ...shared, self: 'two' });
@@ -913,7 +917,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       expect([messages.map(({ text }) => text), heard]).toEqual([['news'], ['news']]);
     });
 
-    /** Follows a history of which something is written between the reading of entries and that of their messages. */
+    /** Follows a history. The test can write between the read of an entry and the read of its message. */
     async function following() {
       await empty();
       const writing = await open(database.url, undefined, shared);
@@ -921,7 +925,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       await writing.write.join({ room: 'lobby', user: first.user, at: 0 });
       const between: (() => Promise<unknown>)[] = [];
       const seen: Change[] = [];
-      // Its entry is read, and the message itself is read next.
+      // The entry was read. Its message is read next.
       const before = async ([first]: readonly Sql[]) => {
         if (first?.text.includes('FROM chat_rooms')) await between.pop()?.();
       };
@@ -943,7 +947,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
     const banned = (write: History['write'], user: string) =>
       write.restrict({ room: 'lobby', user, kind: 'banned', restriction: { by: 'api' }, at: 1 });
 
-    it('a message that is edited while another server reads that it is new, is new to that server in its place', async () => {
+    it('reports a new message in order on a server that reads it after an edit', async () => {
       const { writing, others, between, messages, message: sent } = await following();
       const { message: next } = await writing.write.send(message('next'));
       const { room, seq, rev, user } = sent;
@@ -957,7 +961,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       ]);
     });
 
-    it('another server that reads a message late delivers its changes only after the ban before them', async () => {
+    it("delivers a message's changes on another server only after an earlier ban", async () => {
       const preview = 'https://secret.example/';
       const changed = {
         edited: { text: `a secret ${preview}`, editedAt: 2, preview: { url: preview } },
@@ -989,7 +993,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       }
     });
 
-    it('a server that reads late of a new message, of a ban and of a change of the message tells each mention with the contents once', async () => {
+    it('reports each mention with content once if a server reads the message late', async () => {
       const named = ['b', 'd'].map((user, start) => ({ user, start, length: 1 }));
       for (const how of ['reacted', 'edited'] as const) {
         const { writing, others, mentions } = await following();
@@ -1011,7 +1015,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       }
     });
 
-    it('such a server tells those who follow a thread of a new reply with its contents once, and of none that is deleted', async () => {
+    it('reports a reply with content once to thread followers if read late', async () => {
       const ben = { id: '2', name: 'Ben' };
       for (const how of ['reacted', 'edited', 'deleted'] as const) {
         const { writing, others, concerned, message: first } = await following();
@@ -1036,7 +1040,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       }
     });
 
-    it('such a server notifies no followers of a thread if another room has the ID of its deleted room', async () => {
+    it("does not notify thread followers if another room has the deleted room's ID", async () => {
       const { writing, others, between, messages, concerned, message: first } = await following();
       const { room } = first;
       await writing.write.join({ room, user: { id: '2', name: 'Ben' }, at: 0 });
@@ -1065,7 +1069,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       expect(concerned()).toEqual([]);
     });
 
-    it('a server that is far behind looks up a thousand messages at a time', async () => {
+    it('reads a thousand messages at a time on a server that is far behind', async () => {
       await empty();
       const { write } = await open(database.url, undefined, shared);
       await Promise.all(Array.from({ length: 1100 }, () => write.send(message())));
@@ -1083,7 +1087,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       expect([found.length, places]).toEqual([1100, [1000, 100]]);
     });
 
-    it('entries for other servers are kept for an hour by the clock of the database', async () => {
+    it('keeps entries for other servers for one hour of database time', async () => {
       await empty();
       const { write } = await open(database.url, undefined, shared);
       for (let sent = 0; sent < 3; sent++) await write.send(message());
@@ -1098,7 +1102,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       await expect.poll(nums).toEqual(others);
     });
 
-    test('entries of the log of changes that are old are found by an index', async () => {
+    test('finds old entries of the change log through an index', async () => {
       await empty();
       const dialect = engine.dialect(database);
       const connection = await dialect.connect();
@@ -1109,7 +1113,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       expect(await engine.unindexed(connection, [statement])).toEqual([]);
     });
 
-    test('a wrong password: the failure names the place, and no password', async () => {
+    test('reports a wrong password with the address but without the password', async () => {
       const wrong = database.url.replace(/:[^:@]+@/, ':geheim@');
       const error = await claimed(wrong).catch((reason: Error) => reason);
       expect(String(error)).toContain(`127.0.0.1:${engine.port}`);

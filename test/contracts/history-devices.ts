@@ -5,7 +5,7 @@ import { callsOf, type Now } from './history-tested.ts';
 
 const at = 1_700_000_000_000;
 
-/** The contract of every history for the devices of users, and for the keys by which push services know the chat. */
+/** Tests the devices of users and the chat's keys for push services, in every history. */
 export function devicesContract(now: Now) {
   const { write, read } = callsOf(now);
   const device = (id: string, user: string, over: Partial<StoredDevice> = {}): StoredDevice => ({
@@ -19,7 +19,7 @@ export function devicesContract(now: Now) {
   const arrive = (id: string) => write.arrive({ user: { id, name: id } });
   const idsOf = async (user: string) => (await read.devices({ user })).map(({ id }) => id);
 
-  test('a device is of one user: of the one who has registered it last', async () => {
+  test('assigns a device to the user who registered it last', async () => {
     for (const user of ['ann', 'ben']) await arrive(user);
     const first = device('pc', 'ann', { name: 'Firefox', until: at + 9 });
     await write.registerDevice(first);
@@ -32,10 +32,10 @@ export function devicesContract(now: Now) {
     await write.registerDevice(device('pc', 'ben'));
     expect(await idsOf('ann')).toEqual(['phone']);
     expect(await read.devices({ user: 'ben' })).toEqual([device('pc', 'ben')]);
-    // Neither removes nor changes what is another's by now.
+    // Ann can no longer remove or change the device, because it is Ben's.
     await write.removeDevice({ id: 'pc', user: 'ann' });
     await write.noteDevice({ id: 'pc', user: 'ann', since: at });
-    // Nor what was registered again since.
+    // An outdated registration cannot remove or change a newer one.
     await write.removeDevice({ id: 'pc', user: 'ben', sealed: first.sealed });
     await write.noteDevice({ id: 'pc', user: 'ben', sealed: first.sealed, since: at });
     expect(await read.devices({ user: 'ben' })).toEqual([device('pc', 'ben')]);
@@ -44,7 +44,7 @@ export function devicesContract(now: Now) {
     expect(await idsOf('ben')).toEqual([]);
   });
 
-  test('beyond ten devices the one goes that was registered the longest ago', async () => {
+  test('drops the oldest registration beyond ten devices', async () => {
     await arrive('cat');
     for (let n = 0; n <= mostDevices; n++) await write.registerDevice(device(`m${n}`, 'cat', { at: at + n }));
     expect(await idsOf('cat')).toEqual(Array.from({ length: mostDevices }, (_, n) => `m${mostDevices - n}`));
@@ -52,7 +52,7 @@ export function devicesContract(now: Now) {
     expect((await idsOf('cat')).slice(0, 2)).toEqual(['m3', `m${mostDevices}`]);
   });
 
-  test('a device is forgotten a while after its login has expired, unless it is registered again', async () => {
+  test('deletes a device some time after its login expires, unless it is registered again', async () => {
     await arrive('dan');
     for (const id of ['old', 'new', 'live']) await write.registerDevice(device(id, 'dan', { until: at + 5 }));
     await write.noteDevice({ id: 'old', user: 'dan', since: at + 5 });
@@ -70,19 +70,19 @@ export function devicesContract(now: Now) {
     expect(await idsOf('dan')).toEqual(['live', 'new']);
   });
 
-  test('a device that is registered after its user was erased is not stored', async () => {
+  test('does not store a device registered after its user was erased', async () => {
     await arrive('eve');
     await write.erase({ user: 'eve' });
     await carryOutErasures(now().history);
     await write.registerDevice(device('late', 'eve'));
     expect(await idsOf('eve')).toEqual([]);
-    // A later user of that id.
+    // A later user with the same ID.
     await arrive('eve');
     await write.registerDevice(device('later', 'eve'));
     expect(await idsOf('eve')).toEqual(['later']);
   });
 
-  test('keys for push services, the oldest first', async () => {
+  test('returns the keys for push services, oldest first', async () => {
     expect(await read.vapidKeys(null)).toEqual([]);
     await write.addVapidKey({ id: 'second', sealed: 'b', at: at + 1 });
     await write.addVapidKey({ id: 'first', sealed: 'a', at });

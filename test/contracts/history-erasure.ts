@@ -3,7 +3,7 @@ import { deletedUser, type StoredReport, type Writes } from '../../server/histor
 import { carryOutErasures, erasureSteps, holdErasures } from '../helpers/erasures.ts';
 import { callsOf, type Now } from './history-tested.ts';
 
-/** Letters that occur nowhere else. */
+/** A text that occurs nowhere else. */
 const mark = 'Xw7qK';
 const ann = { id: `${mark}"%_!7`, name: `Anna ${mark}` };
 const ben = { id: '2', name: 'Ben' };
@@ -12,8 +12,8 @@ const at = 1_700_000_000_000;
 let n = 0;
 
 /**
- * The contract of every history for the erasure of a user. `now`: the history of this test, with the public room
- * `lobby`; `holding` returns the tables of a database that contain a text.
+ * Tests the erasure of a user in every history. `now`: the current history, with the public room `lobby`;
+ * `holding` returns the tables that contain a text.
  */
 export function erasureContract(now: Now) {
   const { write, read } = callsOf(now);
@@ -44,7 +44,7 @@ export function erasureContract(now: Now) {
   };
   const resets = () => now().changes.flatMap((change) => (change.type === 'reset' ? [change.room] : []));
 
-  /** Everything that can contain a user. */
+  /** Creates all kinds of data that can contain a user. */
   async function live() {
     for (const user of [ann, ben, cat]) {
       await write.arrive({ user });
@@ -114,7 +114,7 @@ export function erasureContract(now: Now) {
     return { den, alone, direct, unseen, carried, bare, closed: closed.id };
   }
 
-  /** Reads everything of these rooms. */
+  /** Reads all data of these rooms. */
   async function everything(rooms: readonly string[]) {
     const all: unknown[] = [
       await read.bans(null),
@@ -145,7 +145,7 @@ export function erasureContract(now: Now) {
     return JSON.stringify(all).replaceAll(JSON.stringify(ann.id).slice(1, -1), ann.id);
   }
 
-  test('an erasure removes the user from all data, and keeps the messages without an author', async () => {
+  test('removes the user from all data and keeps the messages without an author', async () => {
     const { den, alone, direct, unseen, carried, bare, closed } = await live();
     const rooms = ['lobby', den, alone, direct];
     expect(await everything(rooms)).toContain(mark);
@@ -153,7 +153,7 @@ export function erasureContract(now: Now) {
     now().changes.length = 0;
     expect(await erase('anonymise')).toBe(2);
 
-    // The messages of a direct room stay; the other user has written some of them.
+    // The messages of the direct room stay, because Ben wrote some of them.
     expect((await newest(direct)).map(({ text, user }) => [text, user.id])).toEqual([
       ['of ben', ben.id],
       [`direct ${mark}`, deletedUser.id],
@@ -172,7 +172,7 @@ export function erasureContract(now: Now) {
     expect(one).not.toHaveProperty('files');
     expect(one).not.toHaveProperty('deletedAt');
     expect(one?.reactions).toEqual([{ emoji: '👍', count: 1, users: [ben.id] }]);
-    // Another user is named in place of the erased one.
+    // Other users are named instead of the erased user.
     const others = Array.from({ length: 10 }, (_, i) => `m${i}`);
     expect(two).toMatchObject({
       mentions: [{ user: cat.id }],
@@ -201,7 +201,8 @@ export function erasureContract(now: Now) {
       reports: 2,
     });
 
-    // The room has an owner, the empty one none; the direct room has one user left, and the unseen one is gone.
+    // Ben owns the room now, the empty room has no owner, one user is left in the direct room, and the unused
+    // one is deleted.
     const owner = (await read.members({ room: den, limit: 9 })).members;
     expect(owner.map(({ user, member }) => [user.id, member.role])).toEqual([
       [ben.id, 'owner'],
@@ -213,7 +214,7 @@ export function erasureContract(now: Now) {
     const refused = expect.objectContaining({ code: 'forbidden' });
     await expect(send(ben, { room: direct, asMember: true })).rejects.toEqual(refused);
     await expect(write.openDirect({ id: 'd-none', by: ben, other: deletedUser.id })).rejects.toEqual(refused);
-    // Each room is announced once, when all of it has changed.
+    // Each room is announced once, after all its changes.
     expect(
       resets()
         .map(({ id }) => id)
@@ -223,7 +224,7 @@ export function erasureContract(now: Now) {
     await expect.poll(() => now().holding(mark)).toEqual(['chat_messages']);
     expect(await now().holding(ann.name)).toEqual([]);
 
-    // A second erasure does nothing, and a user who comes with that id is new.
+    // A second erasure is a no-op, and a user who arrives with this ID is new.
     now().changes.length = 0;
     expect(await erase('anonymise')).toBe(2);
     expect(resets()).toEqual([]);
@@ -240,7 +241,7 @@ export function erasureContract(now: Now) {
     expect(await newest('lobby')).toEqual(messages);
   });
 
-  test('copies that others have forwarded lose an erased author with the files, or go as the messages do', async () => {
+  test('removes an erased author and the files from copies forwarded by others', async () => {
     for (const user of [ann, ben, cat]) await write.arrive({ user });
     await write.join({ room: 'lobby', user: cat });
     const copied = async (seq: number) => {
@@ -259,7 +260,7 @@ export function erasureContract(now: Now) {
     await erase('anonymise');
     const copies = (await newest('lobby')).slice(2);
     expect(copies.map(({ seq, text, user, forwarded, deletedAt }) => [seq, text, user, forwarded, deletedAt]))
-      // A copy that had files alone is gone.
+      // The copy without text is deleted.
       .toEqual([
         [words.seq, 'words', ben, { user: deletedUser, shown: true }, undefined],
         [bare.seq, '', ben, undefined, expect.any(Number)],
@@ -283,7 +284,7 @@ export function erasureContract(now: Now) {
     expect((await newest('lobby')).at(-1)).toMatchObject({ seq: later.seq, text: '', deletedAt: at + 1 });
   });
 
-  test('on request, an erasure deletes the messages of the user in place', async () => {
+  test('deletes the messages of the user in place on request', async () => {
     const { den, alone, direct } = await live();
     await send(cat, { room: den, text: 'a' });
     await send(ann, { room: den, text: `b ${mark}`, mentions: [{ user: '*', start: 0, length: 1 }] });
@@ -310,7 +311,7 @@ export function erasureContract(now: Now) {
       deletedAt: expect.any(Number),
     });
     expect(await read.room({ room: den })).toMatchObject({ last: { seq: 2, user: deletedUser } });
-    // Nobody has an unread mention in a deleted message.
+    // A deleted message does not leave unread mentions.
     const gone = now().changes.filter((change) => change.type === 'mentions');
     expect(gone.map(({ removed }) => removed)).toContainEqual([ben.id]);
     expect((await read.reports({ rooms: null, limit: 9 })).reports.map(({ seq }) => seq)).toEqual([2]);
@@ -320,7 +321,7 @@ export function erasureContract(now: Now) {
     await expect.poll(() => now().holding(mark)).toEqual([]);
   });
 
-  test('a direct room is deleted when the second of its two is erased', async () => {
+  test('deletes a direct room when its second user is erased', async () => {
     for (const user of [ann, ben]) await write.arrive({ user });
     const { room } = await write.openDirect({ id: `d-${n++}`, by: ann, other: ben.id });
     for (const user of [ann, ben]) await send(user, { room: room.id, text: mark, asMember: true });
@@ -339,7 +340,7 @@ export function erasureContract(now: Now) {
     );
   });
 
-  test('a user who connected or was named before the last connections were closed is erased too', async () => {
+  test('erases a user who connected or was named before the last connections closed', async () => {
     for (const user of [ann, ben]) await write.arrive({ user });
     await write.erase({ user: ann.id, messages: 'delete' });
     const unerased = () => Promise.all([ann, ben].map(({ id }) => read.unerased({ user: id })));
@@ -350,7 +351,7 @@ export function erasureContract(now: Now) {
     };
     await kicked();
     await kicked();
-    // Rows that the stages before have searched.
+    // These rows are in tables that earlier stages already scanned.
     await write.arrive({ user: ann, rooms: [{ id: `own${n++}`, name: 'own' }] });
     await write.join({ room: 'lobby', user: ann });
     const by = { by: ann, clientId: `r${n++}`, most: 0, at } as const;
@@ -374,7 +375,7 @@ export function erasureContract(now: Now) {
     expect(await now().holding(mark.toLowerCase())).toEqual([]);
   });
 
-  test('no restriction names an erased moderator any more, however many there were', async () => {
+  test('removes an erased moderator from any number of restrictions', async () => {
     const restrict = async (room: string, user: string, by: string) => {
       for (const kind of ['muted', 'banned'] as const) {
         await write.restrict({ room, user, kind, restriction: { by, reason: `because "by":"${by}"` } });
@@ -403,7 +404,7 @@ export function erasureContract(now: Now) {
     );
   });
 
-  test('reports and audit entries during an erasure do not name the erased user', async () => {
+  test('does not name the erased user in reports and audit entries during the erasure', async () => {
     const audit = { name: 'audit', by: 'one', types: ['act'] } as const;
     await write.consume({ ...audit, lease: 1, most: 0 });
     for (const messages of ['anonymise', 'delete'] as const) {
@@ -439,7 +440,7 @@ export function erasureContract(now: Now) {
     }
   });
 
-  test('the picture of a page that is fetched after the files were erased goes with its message', async () => {
+  test('deletes a preview picture fetched after the files were erased', async () => {
     await write.arrive({ user: ann });
     const url = 'https://garden.example/';
     const { seq } = await send(ann, { text: url, preview: url });
@@ -455,12 +456,12 @@ export function erasureContract(now: Now) {
     expect((await write.dropFiles({ before: 0, most: 10 })).ids).toContain(id);
   });
 
-  test('one holder at a time carries out an erasure, which spares later data of the same ID', async () => {
+  test('runs an erasure on one server at a time, sparing later data of the ID', async () => {
     await write.join({ room: 'lobby', user: ann });
     const sent: string[] = [];
     for (let i = 0; i < 250; i++) sent.push((await send(ann, { text: `text ${i}` })).id);
     await write.erase({ user: ann.id, messages: 'delete' });
-    // Asked for again with another option, the first one counts.
+    // A second request with another option does not change the first.
     await write.erase({ user: ann.id });
     const step = erasureSteps(now().history, 'one', at + 1);
     const changed = async () =>
@@ -471,7 +472,7 @@ export function erasureContract(now: Now) {
     }
     expect(resets()).toEqual([]);
     expect(await erasureSteps(now().history, 'two', at + 2)()).toBeNull();
-    // The new user stays, and so does a message from a server whose clock lags behind.
+    // The new user stays, and so does a message from a server whose clock is slow.
     const { seq } = await send(ann, { text: 'new', sentAt: at - 5000 });
     const uploaded = await file('lobby', ann.id);
     expect(await read.unerased({ user: ann.id })).toMatchObject(ann);

@@ -9,7 +9,7 @@ const at = 1_700_000_000_000;
 const later = at + 60_000;
 let n = 0;
 
-/** The contract of every history for messages that wait for a moderator. `now`: as for `moderationContract`. `everywhere`: whose statements are not those of the rules. */
+/** Tests messages pending approval in every history. `now`: as for `moderationContract`. */
 export function heldContract(now: Now) {
   const { write, read } = callsOf(now);
   const room = 'lobby';
@@ -43,7 +43,7 @@ export function heldContract(now: Now) {
     (await read.newest({ room, upTo: 99, limit: 99 })).messages.map(({ text }) => text);
   const kinds = () => now().changes.flatMap((change) => (change.type === 'held' ? change.is : []));
 
-  test('a message waits beside the room, takes the newest place when it is approved, and is there once', async () => {
+  test('stores a pending message once, and gives it the newest place on approval', async () => {
     await join(ann, ben);
     await say();
     const sent = input();
@@ -71,7 +71,7 @@ export function heldContract(now: Now) {
     expect(kinds()).toEqual(['held', 'approved']);
   });
 
-  test('a user has written in the room, or in one of the site, as a member of it or as none', async () => {
+  test('recognises users who wrote in the room or a site room, members or not', async () => {
     const cat = { id: '3', name: 'Cat' };
     await write.putRoom({ id: 'garden', kind: 'public', name: 'garden' });
     await write.createRoom({ id: 'own', clientId: 'own', kind: 'public', name: 'own', by: ann, most: 9 });
@@ -91,7 +91,7 @@ export function heldContract(now: Now) {
     expect([await wrote('garden'), await wrote(room)]).toEqual([false, false]);
   });
 
-  test('a room that an erased user has made is none of the site', async () => {
+  test('does not treat a room created by an erased user as a site room', async () => {
     const cat = { id: '3', name: 'Cat' };
     const made = { clientId: 'own', kind: 'public', name: 'own', by: ben, most: 9, at } as const;
     await write.createRoom({ id: 'u-own', ...made });
@@ -102,7 +102,7 @@ export function heldContract(now: Now) {
     expect(await read.hasWritten({ user: cat.id, room })).toBe(false);
   });
 
-  test('a decision needs the right at the time when it is stored', async () => {
+  test("checks the moderator's right when the decision is stored", async () => {
     await join(ann, ben);
     const held = await hold();
     const place = { room, id: held.id, by: ann.id, at: later };
@@ -125,7 +125,7 @@ export function heldContract(now: Now) {
     expect(await approveNow()).toMatchObject({ message: { text: 'pallets' } });
   });
 
-  test('approving a message that was published by a repeat makes no copy', async () => {
+  test('does not copy a message on approval that a repeat already published', async () => {
     await join(ann, ben);
     const sent = input();
     const held = await hold(sent);
@@ -134,7 +134,7 @@ export function heldContract(now: Now) {
     expect(await texts()).toEqual(['pallets']);
   });
 
-  test('a rejected message stays with its author, over a restart too, until it is discarded', async () => {
+  test('keeps a rejected message for its author until it is discarded', async () => {
     await join(ann, ben);
     const held = await hold();
     await reject(held.id, 'an advertisement');
@@ -150,10 +150,10 @@ export function heldContract(now: Now) {
     expect(await texts()).toEqual([]);
   });
 
-  test('a message is approved only by another user, and while its author may write', async () => {
+  test('approves a message only by another user and while its author may write', async () => {
     await join(ann, ben);
     const [own, other] = [await hold({ user: ann }), await hold()];
-    // Ann is no moderator, so her message waits; later she is.
+    // Ann was not a moderator when she sent it. Now she is.
     await expectRefusal(approve(own), 'forbidden');
     await expectRefusal(reject(own.id), 'forbidden');
     await write.restrict({ room, user: ben.id, restriction: { by: ann.id } });
@@ -164,7 +164,7 @@ export function heldContract(now: Now) {
     await reject(other.id);
   });
 
-  test('a pending edit leaves the text, until a later edit or a deletion discards it', async () => {
+  test('keeps the text during a pending edit, which a later edit or deletion discards', async () => {
     await join(ann, ben);
     const { seq } = await say(ben, 'before');
     const edit = (text: string) => write.holdEdit({ room, seq, user: ben.id, text, why: 'links', at: later });
@@ -187,7 +187,7 @@ export function heldContract(now: Now) {
     expect(await edit('by hand').catch((error) => error)).toEqual(refused('unknown_message'));
   });
 
-  test('its files become orphans only when it is discarded', async () => {
+  test('orphans the files of a pending message only when it is discarded', async () => {
     await join(ann, ben);
     const about = { name: 'a.png', type: 'image/png', size: 1 };
     const add = async (id: string) => {
@@ -202,7 +202,7 @@ export function heldContract(now: Now) {
     expect((await write.dropFiles({ before: later, most: 9 })).ids).toEqual(['f2']);
   });
 
-  test('its preview is published only if it was there before the approval', async () => {
+  test('publishes a preview only if it was there before the approval', async () => {
     await join(ann, ben);
     const url = 'https://garden.example/spring';
     const about = { name: 'preview.webp', type: 'image/webp', size: 1 };
@@ -224,7 +224,7 @@ export function heldContract(now: Now) {
     expect(await fetched(early.id, 'f')).toEqual({ changed: false });
     const preview = { url, title: 'Spring', image: { id: 'e', width: 4, height: 3 } };
     expect((await read.held({ id: early.id }))?.message.preview).toEqual(preview);
-    // The picture is nobody's orphan while the message waits.
+    // The picture is not orphaned while the message is pending.
     expect((await write.dropFiles({ before: later, most: 9 })).ids).toEqual(['f']);
     const { message } = await approve(early);
     expect(message.preview).toEqual(preview);
@@ -249,7 +249,7 @@ export function heldContract(now: Now) {
     ]);
   });
 
-  test('a copy is refused if its original was edited since it was looked at', async () => {
+  test('rejects a copy if its original was edited after the check', async () => {
     await join(ann, ben);
     const about = { name: 'a.png', type: 'image/png', size: 1 };
     await write.addFile({ room, user: ben.id, file: { id: 'f1', ...about } });
@@ -267,7 +267,7 @@ export function heldContract(now: Now) {
     expect(message).toMatchObject({ text, files: [{ name: 'a.png', alt: 'a cat' }] });
   });
 
-  test('pending messages count for slow mode, and are limited in number', async () => {
+  test('limits the number of pending messages and counts them for slow mode', async () => {
     await join(ann, ben);
     await write.updateRoom({ room, slow: 60 });
     await hold();
@@ -277,7 +277,7 @@ export function heldContract(now: Now) {
     await expectRefusal(write.hold(input()), 'limit_reached');
   });
 
-  test('moderators, the PHP application and direct rooms do not wait', async () => {
+  test('publishes messages of moderators, the PHP application and direct rooms immediately', async () => {
     await join(ann, ben);
     await write.setRole({ room, user: ben.id, role: 'moderator' });
     const direct = await write.openDirect({ id: `d${n++}`, by: ben, other: ann.id });
@@ -290,7 +290,7 @@ export function heldContract(now: Now) {
       expect(await write.hold(input(over))).toHaveProperty('message');
   });
 
-  test('a page of them has no more bytes than any other, but one at least', async () => {
+  test('limits the bytes of a page of pending messages, but returns at least one', async () => {
     await join(ann, ben);
     const sizes = [300_000, 100_000, 100_000, 100_000];
     for (const size of sizes) await hold({ text: 'x'.repeat(size) });
@@ -299,7 +299,7 @@ export function heldContract(now: Now) {
     expect(pages.map(({ held }) => held.length)).toEqual([2, 1, 1]);
   });
 
-  test('pages list the pending messages of several rooms once, newest first, without excluded rooms', async () => {
+  test('lists pending messages of several rooms once, newest first, without excluded rooms', async () => {
     await join(ann, ben);
     for (const id of ['den', 'attic']) {
       await write.putRoom({ id, kind: 'private', name: id });
@@ -328,7 +328,7 @@ export function heldContract(now: Now) {
     expect(await list({ rooms: [], everyPublic: true, except: ['garden', room] })).toEqual([[]]);
   });
 
-  test('they are listed in pages by room, and forgotten after their time', async () => {
+  test('lists pending messages in pages by room, and deletes expired ones', async () => {
     await join(ann, ben);
     const all = [await hold(), await hold(), await hold()].map(({ id }) => id).reverse();
     const of = { rooms: [room], everyPublic: false, limit: 2 };
@@ -341,7 +341,7 @@ export function heldContract(now: Now) {
     expect(await read.heldBy({ user: ben.id })).toEqual([]);
   });
 
-  test('they mention no user any more who was erased', async () => {
+  test('removes mentions of erased users from pending messages', async () => {
     await join(ann, ben);
     const cat = { id: 'c"_%', name: 'Cat' };
     await join(cat);
@@ -357,7 +357,7 @@ export function heldContract(now: Now) {
     expect(both.message.mentions).toHaveLength(2);
   });
 
-  test('they go with their room', async () => {
+  test('deletes pending messages with their room', async () => {
     await join(ann, ben);
     const held = await hold();
     await write.deleteRoom({ room });
@@ -366,11 +366,11 @@ export function heldContract(now: Now) {
     await expectRefusal(approve(held), 'unknown_room');
   });
 
-  test('none is in a new room with the ID of a deleted one, even in the same transaction', async () => {
+  test('deletes pending messages with their room even in the same transaction', async () => {
     await join(ann, ben);
     const { write: direct } = now().history;
     const [, waiting] = await Promise.all([
-      // The calls that come while these are stored share the next transaction.
+      // The next calls share one transaction, because they wait for these.
       Promise.all(Array.from({ length: 20 }, () => say())),
       direct.hold(input()),
       direct.deleteRoom({ room }),

@@ -17,7 +17,7 @@ const at = 1_700_000_000_000;
 const room = 'den';
 let n = 0;
 
-/** The contract of every history for invite links. Ann owns the room `den`, Ben is in it; Cat and Dan are not. */
+/** Tests invite links in every history. Ann owns the room `den`, and Ben is a member. Cat and Dan are not. */
 export function invitesContract(now: Now) {
   const { write, read } = callsOf(now);
   const begin = async () => {
@@ -53,7 +53,7 @@ export function invitesContract(now: Now) {
   const isMember = async ({ id }: typeof ann) =>
     (await read.membersOf({ room, users: [id] }))[0]?.sources === 4;
 
-  test('an invite link admits new members up to its number of uses and its end', async () => {
+  test('admits new members by a link until its use limit or expiry', async () => {
     await begin();
     const id = await link(ann, { uses: 1, until: at + 10 });
     await accept(id, ben);
@@ -95,7 +95,7 @@ export function invitesContract(now: Now) {
     expect(await links()).toEqual([]);
   });
 
-  test('a link ends permanently when its creator loses the right to invite', async () => {
+  test('ends a link permanently when its creator loses the right to invite', async () => {
     await begin();
     const ends: [string, () => Promise<unknown>, () => Promise<unknown>][] = [
       ['removed', () => remove(ben), () => add(ben)],
@@ -117,7 +117,7 @@ export function invitesContract(now: Now) {
     await role('member');
     expect(await links()).toEqual([own]);
     await expectRefusal(accept(early, cat, {}, ben), 'unknown_invite');
-    // The owner's right goes with the role alone.
+    // The owner loses the right only with the role.
     await write.setRole({ room, user: ben.id, role: 'owner' });
     expect(await links()).toEqual([own]);
     await write.deleteRoom({ room });
@@ -125,7 +125,7 @@ export function invitesContract(now: Now) {
     expect(await read.invitesBy({ user: ann.id })).toEqual([]);
   });
 
-  test('a user who was removed or banned comes back only by a link that a moderator has made since', async () => {
+  test("readmits a removed or banned user only by a moderator's later link", async () => {
     await begin();
     await add(cat);
     await add(dan);
@@ -136,13 +136,13 @@ export function invitesContract(now: Now) {
     for (const id of [before]) await expectRefusal(accept(id, cat), 'unknown_invite');
     await expectRefusal(accept(members, cat, {}, ben), 'unknown_invite');
     await accept(since, cat);
-    // Once back, a user is a member like others, and may leave and return.
+    // A readmitted user is a normal member again, and may leave and return.
     await remove(cat, 'left');
     await accept(members, cat, {}, ben);
     await ban(dan, { by: ann.id });
     const during = await link(ann);
     for (const id of [since, during]) await expectRefusal(accept(id, dan), 'unknown_invite');
-    // The membership ends during the ban, and so the ban gives none back.
+    // The membership ends during the ban, so lifting the ban does not restore it.
     await remove(dan);
     await ban(dan, null);
     expect(await isMember(dan)).toBe(false);
@@ -151,7 +151,7 @@ export function invitesContract(now: Now) {
     await accept(during, dan);
   });
 
-  test('an invite by a site moderator does not work while the site denies its maker the role', async () => {
+  test("rejects a site moderator's link while its creator lacks the site role", async () => {
     await begin();
     const strong = await link(ben, { readmits: 1 });
     await expectRefusal(accept(strong, cat, {}, ben), 'unknown_invite');
@@ -167,7 +167,7 @@ export function invitesContract(now: Now) {
     expect(await read.invite({ digest: 'of none', user: dan.id })).toBeNull();
   });
 
-  test('a user has a limited number of links to a room until some are revoked', async () => {
+  test('limits the links of a user to a room until some are revoked', async () => {
     await begin();
     const first = await link(ben);
     const all = [];
@@ -182,7 +182,7 @@ export function invitesContract(now: Now) {
     await write.revokeInvite({ room, id: first });
     expect(await links()).toHaveLength(mostInvites - 1);
     await link(ann);
-    // The links of others do not show in one's own limit, unless they are very many.
+    // The links of other users count only toward the much higher limit of the room.
     for (let i = 0; i < mostInvites - 1; i++) await link(ben);
     for (let i = 0; (await links()).length < mostInvitesOfRoom; i++) {
       const other = { id: `m${i}`, name: 'Member' };

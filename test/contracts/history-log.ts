@@ -13,15 +13,15 @@ import { callsOf, expectRefusal, type Now } from './history-tested.ts';
 
 const ann = { id: '1', name: 'Ann' };
 const at = 1_700_000_000_000;
-/** Milliseconds that no test takes. */
+/** Milliseconds that no test reaches. */
 const long = 3_600_000;
 
-/** The contract of every history for its log of changes. `now`: the history of this test, with the public room `lobby`. */
+/** Tests the change log in every history. `now`: the current history, with the public room `lobby`. */
 export function logContract(now: Now) {
   const { write, read } = callsOf(now);
   const consume = async (over: Partial<Writes['consume']['in']> = {}) =>
     write.consume({ name: 'webhooks', by: 'one', types: ['message'], lease: long, most: 100, ...over });
-  /** As the holder of the lease. */
+  /** Consumes entries as the holder of the lease. */
   const taken = async (over: Partial<Writes['consume']['in']> = {}) => {
     const answer = await consume(over);
     if ('heldFor' in answer) throw new Error('another server has the lease');
@@ -37,7 +37,7 @@ export function logContract(now: Now) {
   const range = (first: number, last: number) =>
     Array.from({ length: last - first + 1 }, (_, i) => first + i);
 
-  test('a consumer gets the later changes of its types in the order of the commits, without texts', async () => {
+  test("returns later changes of the consumer's types in commit order, without texts", async () => {
     await send('before');
     await taken();
     const blocked: readonly Change['type'][] = ['blocked'];
@@ -59,7 +59,7 @@ export function logContract(now: Now) {
     });
   });
 
-  test('entries come again until their consumer is done with them, also after a restart', async () => {
+  test('returns entries again until their consumer is done, even after a restart', async () => {
     await taken();
     for (const n of range(1, 5)) await send(`${n}`);
     const first = await taken({ most: 2 });
@@ -68,7 +68,7 @@ export function logContract(now: Now) {
     const second = await taken({ most: 2, done: first.upTo });
     expect(seqsOf(second.entries)).toEqual([3, 4]);
     await now().reopen();
-    // The new run of the server has another name.
+    // A restarted server has another name.
     const renewed = { by: 'two', lease: 0 };
     await taken({ lease: 0, most: 0 });
     expect(seqsOf((await taken(renewed)).entries)).toEqual([3, 4, 5]);
@@ -81,7 +81,7 @@ export function logContract(now: Now) {
     expect(entries[0]?.num).toBeGreaterThan(upTo);
   });
 
-  test('only the server with the lease consumes entries', async () => {
+  test('returns entries only to the server with the lease', async () => {
     await taken();
     await send('1');
     await send('2');
@@ -90,14 +90,14 @@ export function logContract(now: Now) {
     expect(other).toEqual({ heldFor: expect.any(Number) });
     expect((other as { heldFor: number }).heldFor).toBeGreaterThan(0);
     expect((other as { heldFor: number }).heldFor).toBeLessThanOrEqual(long);
-    // It is given back, and another one takes it before the first one is done.
+    // The lease is released, and another server takes it before the first is done.
     await taken({ lease: 0, most: 0 });
     expect(seqsOf((await taken({ by: 'two', lease: 0 })).entries)).toEqual([1, 2]);
     expect(seqsOf((await taken({ done: upTo })).entries)).toEqual([1, 2]);
     expect(seqsOf((await taken({ done: upTo })).entries)).toEqual([2]);
   });
 
-  test('a server that renews its lease too late stores nothing that another server has done', async () => {
+  test('discards the results of a server that renewed its lease too late', async () => {
     await taken();
     for (const n of range(1, 3)) await send(`${n}`);
     const { upTo } = await taken({ most: 1, lease: 0 });
@@ -109,27 +109,27 @@ export function logContract(now: Now) {
     expect((await read.acts({ limit: 9 })).acts).toEqual([]);
   });
 
-  test('a lease from before the clock of the database was set back holds nobody up', async () => {
+  test('ignores a lease from before the database clock was set back', async () => {
     await taken({ lease: long });
     await send('1');
-    // No server asks for as much as is left of it.
+    // The remaining time exceeds the lease time of any server.
     expect(seqsOf((await taken({ by: 'two', lease: leaseTime })).entries)).toEqual([1]);
   });
 
-  test('a consumer that was switched off is forgotten after a day without a lease', async () => {
+  test('forgets a disabled consumer after a day without a lease', async () => {
     const day = 24 * 60 * 60 * 1000;
     await taken({ lease: -2 * day });
     await taken({ name: 'other', lease: 0 });
     await write.keepConsumers({ names: ['third'] });
     await send('1');
     expect(seqsOf((await taken({ name: 'other' })).entries)).toEqual([1]);
-    // It begins write.
+    // The forgotten consumer starts anew.
     expect(seqsOf((await taken()).entries)).toEqual([]);
     await send('2');
     expect(seqsOf((await taken()).entries)).toEqual([2]);
   });
 
-  test('a write that is refused leaves no entry', async () => {
+  test('logs no entry for a rejected write', async () => {
     await taken();
     await send('one', 'same');
     const refused = send('two', 'same');
@@ -137,7 +137,7 @@ export function logContract(now: Now) {
     expect(seqsOf((await taken()).entries)).toEqual([1]);
   });
 
-  describe('acts of moderation', () => {
+  describe('audit entries', () => {
     const moderator = 'Xw7qK moderator';
     const follow = () =>
       runConsumers(now().history, [audit], { onFailure: (_, error) => raise(error), onSkipped: raise });
@@ -147,7 +147,7 @@ export function logContract(now: Now) {
       return write.restrict({ room: 'lobby', user, restriction });
     };
 
-    test('each change by a moderator is listed once with who, whom, where and why', async () => {
+    test('lists each change by a moderator once, with actor, user, room and reason', async () => {
       let consumers = follow();
       for (const id of ['2', '3']) await write.join({ room: 'lobby', user: { id, name: id } });
       for (const id of ['a', 'b']) {
@@ -228,7 +228,7 @@ export function logContract(now: Now) {
       await consumers.stop();
     });
 
-    test('one whose transaction is undone is not listed, also if another write in it is the cause', async () => {
+    test('does not list an entry whose transaction was rolled back', async () => {
       const consumers = follow();
       const file = { id: 'same', name: 'a.txt', type: 'text/plain', size: 1 };
       const add = () => write.addFile({ room: 'lobby', user: '2', file });
@@ -242,7 +242,7 @@ export function logContract(now: Now) {
       await consumers.stop();
     });
 
-    test('none names an erased user, even one that a consumer has read before', async () => {
+    test('removes an erased user even from entries that a consumer already read', async () => {
       let consumers = follow();
       await mute('2');
       await mute(moderator, '2');

@@ -13,7 +13,7 @@ const ben = { id: '2', name: 'Ben' };
 const at = 1_700_000_000_000;
 let n = 0;
 
-/** The contract of every history for moderation. `now`: the history of this test, with the public room `lobby`. */
+/** Tests moderation in every history. `now`: the current history, with the public room `lobby`. */
 export function moderationContract(now: Now) {
   const { write, read } = callsOf(now);
   const join = (...users: (typeof ann)[]) =>
@@ -31,7 +31,7 @@ export function moderationContract(now: Now) {
       })
     ).message;
 
-  test('the last visit of a user is the latest noted, and of nobody who hides it, is unknown or being erased', async () => {
+  test('returns the latest last-seen time, unless the user hides it', async () => {
     await join(ann, ben);
     const here = (user: string, when: number) => write.noteHere({ user, at: when });
     const known = (user: string, asker = ben.id) => read.lastHere({ user, asker });
@@ -52,14 +52,14 @@ export function moderationContract(now: Now) {
     expect(await known(ann.id)).toEqual({ at: at + 1, hidden: false });
     await write.forgetHere({ before: at + 2 });
     expect(await known(ann.id)).toEqual({ hidden: false });
-    // Connections that an erasure closes end a visit, too.
+    // An erasure closes connections, which also record a last-seen time.
     await write.erase({ user: ann.id });
     await here(ann.id, at + 3);
     await write.hideHere({ user: ann.id, hidden: true });
     expect(await known(ann.id)).toEqual({ hidden: false });
   });
 
-  test('a message was seen by members who have read it, not by those who came later, hide it, or are blocked', async () => {
+  test('lists members who read a message, without later members, hidden and blocked ones', async () => {
     const [cat, dan] = [
       { id: '3', name: 'Cat' },
       { id: '4', name: 'Dan' },
@@ -80,7 +80,7 @@ export function moderationContract(now: Now) {
     expect(await seen(first + 1, ann.id, 2)).toEqual([ben.id, cat.id]);
     expect(await seen(first, ben.id)).toEqual([]);
     expect(await seen(first + 2)).toBeUndefined();
-    // A mark that is moved back does not undo what was seen.
+    // Moving the read marker back does not change who has seen a message.
     await write.markUnread({ room: 'lobby', user: ben.id, seq: first - 1 });
     expect(await seen()).toEqual([ben.id, cat.id]);
     await write.hideHere({ user: ben.id, hidden: true });
@@ -97,14 +97,14 @@ export function moderationContract(now: Now) {
     const by = { room: 'lobby', user: cat.id, kind: 'banned', at } as const;
     await write.restrict({ ...by, restriction: { by: ann.id } });
     expect(await seen()).toEqual([ben.id]);
-    // A user who comes back is a member like a new one, as of then.
+    // After the ban, Cat is a new member and has not seen earlier messages.
     await write.restrict({ ...by, restriction: null });
     expect(await seen()).toEqual([ben.id]);
     await write.delete({ room: 'lobby', seq: first, user: ann.id });
     expect(await seen()).toBeUndefined();
   });
 
-  test('a room keeps its posting permission and slow mode', async () => {
+  test('keeps the posting permission and slow mode of a room', async () => {
     const { room } = await write.updateRoom({ room: 'lobby', write: 'moderators', slow: 30 });
     const settings = { write: 'moderators', slow: 30 };
     expect(room).toMatchObject({ name: 'lobby', settings });
@@ -117,7 +117,7 @@ export function moderationContract(now: Now) {
     expect((await read.room({ room: 'lobby' }))?.settings).toEqual({});
   });
 
-  test('a room keeps its colour and emoji', async () => {
+  test('keeps the colour and emoji of a room', async () => {
     const settings = { color: 'teal', emoji: '👩🏽‍💻' } as const;
     const { room } = await write.updateRoom({ room: 'lobby', ...settings });
     expect(room).toMatchObject({ settings });
@@ -130,7 +130,7 @@ export function moderationContract(now: Now) {
     expect((await read.room({ room: 'lobby' }))?.settings).toEqual({});
   });
 
-  test('only moderators and the site send new messages to a room that is closed to others', async () => {
+  test('accepts new messages only from moderators and the site in a restricted room', async () => {
     await join(ann, ben);
     const before = { clientId: 'once' };
     const first = await send(ben, before);
@@ -141,12 +141,12 @@ export function moderationContract(now: Now) {
     await send(ben, { siteModerator: true });
     await send(ben, { asMember: false });
     await send(ann);
-    // A user who is no longer a moderator, even if the asking server does not know it yet.
+    // Ann is no longer a moderator, even if the calling server still assumes it.
     await write.setRole({ room: 'lobby', user: ann.id, role: 'member' });
     await expectRefusal(send(ann), 'forbidden');
   });
 
-  test('slow mode counts from the last stored message, except for moderators', async () => {
+  test('counts slow mode from the last stored message, except for moderators', async () => {
     await join(ann, ben);
     await send(ben);
     await write.updateRoom({ room: 'lobby', slow: 10 });
@@ -169,7 +169,7 @@ export function moderationContract(now: Now) {
     await write.send({ ...sent, clientId: 'moderator' });
   });
 
-  test('slow mode delays also a message of an earlier time than the last', async () => {
+  test('delays a message in slow mode even if its time is before the last one', async () => {
     await join(ben);
     await write.updateRoom({ room: 'lobby', slow: 10 });
     await send(ben);
@@ -179,13 +179,13 @@ export function moderationContract(now: Now) {
     await send(ben, { sentAt: at - 10_001 });
   });
 
-  test('slow mode uses the measured time if the clock was set', async () => {
+  test('uses the measured time for slow mode if the clock was changed', async () => {
     await join(ben);
     await write.updateRoom({ room: 'lobby', slow: 10 });
     await send(ben);
     const hour = 3_600_000;
     const measured = (ms: number) => ({ lastOwn: { sentAt: at, ms } });
-    // The clock is set forward, and back.
+    // The clock is set forward and back.
     await expectRefusal(send(ben, { sentAt: at + hour, ...measured(3000) }), 'rate_limited', {
       retryAfterMs: 7000,
     });
@@ -193,7 +193,7 @@ export function moderationContract(now: Now) {
       retryAfterMs: 7000,
     });
     await send(ben, { sentAt: at - hour, ...measured(10_000) });
-    // The measured time refers to an earlier message than the last one.
+    // The measured time belongs to an earlier message.
     await expectRefusal(send(ben, { sentAt: at - hour, ...measured(60_000) }), 'rate_limited', {
       retryAfterMs: 10_000,
     });
@@ -211,7 +211,7 @@ export function moderationContract(now: Now) {
   const lobbyNow = async () => (await read.room({ room: 'lobby' })) as RoomRecord;
   const by = '1';
 
-  test('a muted user can neither send nor edit until the mute ends', async () => {
+  test('rejects messages and edits of a muted user until the mute ends', async () => {
     await join(ann, ben);
     await send(ben);
     const decidedFor = await lobbyNow();
@@ -242,7 +242,7 @@ export function moderationContract(now: Now) {
     expect(await read.restrictions(null)).toEqual([]);
   });
 
-  test('a permanent ban: no membership before or after it counts, and the user is a member again when it is lifted', async () => {
+  test("suspends a banned user's membership and restores it when the ban is lifted", async () => {
     const lobby = [{ id: 'lobby', name: 'lobby' }];
     await join(ann, ben);
     await write.setRole({ room: 'lobby', user: ben.id, role: 'owner' });
@@ -265,7 +265,7 @@ export function moderationContract(now: Now) {
     expect((await add('api')).results).toEqual([null]);
     await write.arrive({ user: ben, rooms: lobby });
     expect(await read.room({ room: 'lobby' })).toMatchObject({ members: 1 });
-    // The source of the membership may end meanwhile.
+    // The source of the membership may end during the ban.
     const take = { room: 'lobby', users: [ben.id], by: 'people', cause: 'removed', at } as const;
     await write.removeMembers({ ...take, sources: sources.people });
     expect(await memberOf(ben.id)).toMatchObject({ sources: 0, held: sources.api | sources.session });
@@ -287,7 +287,7 @@ export function moderationContract(now: Now) {
     });
   });
 
-  test('a mark that is moved back counts the mentions that an edit or a deletion before it in the batch has changed', async () => {
+  test('counts mentions changed earlier in the batch when a read marker moves back', async () => {
     await join(ann, ben);
     const mention = [{ user: ben.id, start: 0, length: 1 }];
     const edited = await send(ann);
@@ -304,7 +304,7 @@ export function moderationContract(now: Now) {
     expect(change).toMatchObject({ user: ben.id, readSeq: 0, unread: [[seq, ann.id]] });
   });
 
-  test('the end of a ban makes a member with the default notifications of a new one', async () => {
+  test('resets the notification setting of a member after a ban', async () => {
     await join(ann, ben);
     await write.setNotify({ room: 'lobby', user: ben.id, notify: 'none' });
     await restrict(ben.id, 'banned', { by });
@@ -312,7 +312,7 @@ export function moderationContract(now: Now) {
     expect(await memberOf(ben.id)).not.toHaveProperty('notify');
   });
 
-  test('a user without restrictions can be added by members, except after leaving', async () => {
+  test('lets members add a user without restrictions, except after leaving', async () => {
     const room = 'den';
     await write.putRoom({ id: room, name: room });
     const add = async (...ids: string[]) => {
@@ -327,7 +327,7 @@ export function moderationContract(now: Now) {
     await restrict('5', 'banned', { by }, { room });
     await restrict('5', 'banned', null, { room });
     expect(await add('1', '2', '3', '4', '5')).toEqual(['forbidden', null, null, 'forbidden', null]);
-    // During a ban, too, the site decides about a user who has left.
+    // The site can add a user who left, even during a ban.
     await restrict('1', 'banned', { by }, { room });
     await write.addMembers({ room, users: [{ id: '1' }], source: 'api', mayReturn: true });
     await restrict('1', 'banned', null, { room });
@@ -335,7 +335,7 @@ export function moderationContract(now: Now) {
     expect(await memberOf('1', room)).not.toHaveProperty('left');
   });
 
-  test('bans of users who are not members end by time or with the room', async () => {
+  test('ends bans of users who are not members by time or with the room', async () => {
     await join(ann);
     for (const [n, user] of ['2', '3', '4'].entries()) {
       await restrict(user, 'banned', { until: at + n, by });
@@ -351,7 +351,7 @@ export function moderationContract(now: Now) {
     expect(await write.endRestrictions({ before: at + 9, most: 5 })).toEqual({ ended: 0 });
   });
 
-  test('a blocked user can neither open nor use the direct room', async () => {
+  test("rejects a blocked user's use of the direct room", async () => {
     const block = (other: string, blocked = true, when = at) =>
       write.block({ user: ann.id, other, blocked, at: when });
     await block('3', true, at - 1);
@@ -392,7 +392,7 @@ export function moderationContract(now: Now) {
     await expectRefusal(write.react({ ...react(ben.id), seq: 9 }), 'forbidden');
   });
 
-  test('a user blocks a limited number of others', async () => {
+  test('limits how many users a user can block', async () => {
     const block = (other: string) => write.block({ user: ann.id, other });
     await Promise.all(Array.from({ length: mostBlocked - 1 }, (_, i) => block(`o${i}`)));
     const answers = await Promise.allSettled([block('last'), block('more'), block('last')]);
@@ -402,7 +402,7 @@ export function moderationContract(now: Now) {
     await expectRefusal(block('beyond'), 'limit_reached');
   });
 
-  test('each user has one report of a message, which keeps the reported text', async () => {
+  test('stores one report per user and message, with the reported text', async () => {
     await join(ann, ben, { id: '3', name: 'Cy' });
     await send(ben, { text: 'rude' });
     await send(ben, { text: 'ruder' });
@@ -466,11 +466,11 @@ export function moderationContract(now: Now) {
       closed: { by: ben.id, done: 'nothing', at },
     });
     expect(await read.room({ room: 'lobby' })).toMatchObject({ reports: 2 });
-    // It is still the only report of this user.
+    // The closed report still counts as this user's report.
     expect(await write.report({ room: 'lobby', seq: 1, by: ann.id })).toEqual({
       repeated: true,
     });
-    // Expired messages are deleted with their reports.
+    // Reports are deleted with their expired messages.
     await write.expire({ room: 'lobby', firstSeq: 2 });
     expect(await read.room({ room: 'lobby' })).toMatchObject({ reports: 1 });
     expect((await list(null)).reports.map(({ seq }) => seq)).toEqual([2]);
@@ -493,7 +493,7 @@ export function moderationContract(now: Now) {
     expect((await own(ann.id)).reports).toEqual([]);
   });
 
-  test('a report is closed together with its decision: by the first one who decides, with others of that message', async () => {
+  test('closes a report with its first decision, and other reports of the message', async () => {
     await join(ann, ben);
     const { seq } = await send(ben);
     const other = (await send(ben)).seq;
@@ -549,7 +549,7 @@ export function moderationContract(now: Now) {
     ]);
   });
 
-  test('reports come in pages of limited size', async () => {
+  test('returns reports in pages of limited size', async () => {
     await join(ann, ben);
     const length = maxPageBytes / 4;
     for (let seq = 1; seq <= 6; seq++) {
@@ -563,7 +563,7 @@ export function moderationContract(now: Now) {
     }
   });
 
-  test('a message has one pin until it is unpinned, expired or deleted with its room', async () => {
+  test('keeps one pin per message until it is unpinned, expired or deleted', async () => {
     await join(ann, ben);
     for (const text of ['first', 'second', 'third']) await send(ben, { text });
     const decidedFor = await lobbyNow();
@@ -612,7 +612,7 @@ export function moderationContract(now: Now) {
     expect((await read.pinsBy({ user: ann.id, from: '', limit: 9 })).pins).toEqual([]);
   });
 
-  test('current messages are listed by what they hold, newest first', async () => {
+  test('lists current messages by content type, newest first', async () => {
     await join(ann);
     const file = (id: string, image?: object) => ({
       room: 'lobby',
@@ -652,7 +652,7 @@ export function moderationContract(now: Now) {
     ]);
   });
 
-  test('a report comes from who may read the room', async () => {
+  test('accepts a report only from users who can read the room', async () => {
     await join(ben);
     await send(ben);
     const report = (by: string, room = 'lobby') => write.report({ room, seq: 1, by });

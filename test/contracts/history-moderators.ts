@@ -9,7 +9,7 @@ const today = 20_000;
 const at = today * day;
 let n = 0;
 
-/** The contract of every history for the moderators' page: each list and number has the rooms alone that are asked for. */
+/** Tests the moderators' page in every history. Each list and count covers only the requested rooms. */
 export function moderatorsContract(now: Now) {
   const { write, read } = callsOf(now);
   const send = async (over: Partial<Writes['send']['in']> = {}) => {
@@ -25,7 +25,7 @@ export function moderatorsContract(now: Now) {
   };
   const den = (id = 'den') => write.putRoom({ id, name: id, at });
 
-  test('messages are counted by day, a repeat once, and a deleted one still', async () => {
+  test('counts messages by day, including deleted ones and each repeat once', async () => {
     await den();
     const byDay = (rooms: readonly string[], over = {}) =>
       read.messagesByDay({ rooms, except: [], from: today - 2, ...over });
@@ -38,7 +38,7 @@ export function moderatorsContract(now: Now) {
       send({ room: 'garden' }),
     ]);
     await send({ clientId: first.clientId, sentAt: at });
-    // By a clock that was set back.
+    // The clock was set back.
     await send({ room: 'garden', sentAt: at - day });
     for (let sent = 0; sent < 4; sent++) await send({ room: 'den', sentAt: at + sent * day });
     await write.delete({ room: 'lobby', seq: first.seq, user: ann.id, moderator: true, anywhere: true, at });
@@ -70,7 +70,7 @@ export function moderatorsContract(now: Now) {
     expect(await byDay([])).toEqual([{ day: today, messages: 2 }]);
   });
 
-  test('the sizes of the attached files of a room are added up to a maximum number', async () => {
+  test('sums the sizes of files attached in a room up to a maximum number', async () => {
     await den();
     await write.join({ room: 'lobby', user: ann, at });
     await write.addMembers({ room: 'den', users: [ann], source: 'api', mayReturn: true, at });
@@ -136,7 +136,7 @@ export function moderatorsContract(now: Now) {
   const everywhere = { rooms: [], except: [] };
   const inDen = { rooms: ['den'], except: ['lobby'] };
 
-  test('people are those who have been here, the last arrival first, or by what a search finds', async () => {
+  test('lists users by last arrival or by a search', async () => {
     const people = Array.from({ length: 7 }, (_, n) => ({ id: `u${n}`, name: `Bo${n} Bob` }));
     await den();
     await write.addMembers({
@@ -173,7 +173,7 @@ export function moderatorsContract(now: Now) {
     expect(await pages('named')).toEqual(['8']);
   });
 
-  test('messages, reports and rooms of somebody count in the rooms that are asked for', async () => {
+  test('counts messages, reports and rooms of a user only in the requested rooms', async () => {
     await den();
     await write.addMembers({ room: 'den', users: [ann, ben, cat], source: 'api', mayReturn: true, at });
     for (const user of [ann, ben, cat]) {
@@ -221,7 +221,7 @@ export function moderatorsContract(now: Now) {
     const own = { rooms: ['den'], except: [] };
     const both = { user: ben.id, mostRooms: 9, ...own };
     expect(await read.activity({ ...both, most: 9 })).not.toHaveProperty('onlyIn');
-    // As far as they were counted they are all in one.
+    // The count stopped while all counted messages were in one room.
     expect(await read.activity({ ...both, most: 1 })).not.toHaveProperty('onlyIn');
     expect(await read.activity({ user: ann.id, most: 2, mostRooms: 1, ...own })).toMatchObject({
       messages: 0,
@@ -258,7 +258,7 @@ export function moderatorsContract(now: Now) {
     });
   });
 
-  test('messages of somebody who is a member of none of the rooms count, too', async () => {
+  test('counts messages of a user who is not a member of the rooms', async () => {
     await den();
     await write.putRoom({ id: 'class', name: 'class', at });
     await write.arrive({ user: ben, at });
@@ -284,7 +284,7 @@ export function moderatorsContract(now: Now) {
     await write.consume({ ...consumer, done: 0, rows: { acts } });
   }
 
-  test('deleted messages in rooms that the asker does not see take no place from the others', async () => {
+  test('excludes deletions in rooms invisible to the moderator before limiting the count', async () => {
     await den();
     const deleted = (room: string, open = false) =>
       ({ kind: 'message_deleted', at, by: cat.id, user: ben.id, room, ...(open ? { open } : {}) }) as const;
@@ -297,7 +297,7 @@ export function moderatorsContract(now: Now) {
     expect(await removed({ rooms: ['den'] }, 2)).toBe(2);
   });
 
-  test('acts are listed by the rooms that are asked for, and stay so when the room is gone', async () => {
+  test('lists audit entries of the requested rooms even after a room is deleted', async () => {
     const lobby = { room: 'lobby', open: true } as const;
     const list: Act[] = [
       { kind: 'muted', at, by: ann.id, user: ben.id, ...lobby },
@@ -330,7 +330,7 @@ export function moderatorsContract(now: Now) {
     }
   });
 
-  test('acts in a room that is gone are in no list and count of the next room of that id', async () => {
+  test('excludes audit entries of a deleted room from the next room with its ID', async () => {
     const later = at + 10_000;
     await write.putRoom({ id: 'den', name: 'den', at: later });
     const deleted = { kind: 'message_deleted', by: cat.id, user: ben.id, room: 'den' } as const;
@@ -344,7 +344,7 @@ export function moderatorsContract(now: Now) {
     expect(await read.decisionsBy({ user: cat.id, since: at, most: 9, ...known })).toBe(1);
   });
 
-  test('audit entries about a user are listed only from rooms that the user knows of', async () => {
+  test('lists audit entries about a user only from rooms the user knows', async () => {
     const later = at + 10_000;
     for (const id of ['own', 'lost']) await write.putRoom({ id, name: id, at: later });
     const about = { by: cat.id, user: ben.id };
@@ -387,7 +387,7 @@ export function moderatorsContract(now: Now) {
     ]);
   });
 
-  test('an erased user is in no arrival, report or ban', async () => {
+  test('removes an erased user from arrivals, reports and bans', async () => {
     for (const user of [ann, ben]) await write.arrive({ user, at });
     await send({ user: ben });
     await write.report({ room: 'lobby', seq: 1, by: cat.id, at });

@@ -9,11 +9,11 @@ const minute = 60_000;
 const hour = 60 * minute;
 let n = 0;
 
-/** The contract of every history for the users who are to be notified of what they have not read. */
+/** Tests the notification queue for users with unread messages in every history. */
 export function notifyContract(now: Now) {
   const { write, read } = callsOf(now);
 
-  /** Notes them as the consumer of the log does. */
+  /** Queues notifications like the consumer of the change log. */
   const note = async (
     users: string[],
     rooms: { room: string; everyone: boolean }[] = [],
@@ -26,7 +26,7 @@ export function notifyContract(now: Now) {
     const concerned = { users, rooms, due: at, roomsDue, pushes, pushDue: at };
     await write.consume({ ...consumer, done: taken.upTo, rows: { concerned } });
   };
-  /** Until when the last claim holds. */
+  /** When the last claim expires. */
   let held = 0;
   const claim = async (over: Partial<Writes['claimDueUsers']['in']> = {}) => {
     const input = { at, until: (over.at ?? at) + minute, most: 9, ...over };
@@ -38,7 +38,7 @@ export function notifyContract(now: Now) {
   };
   const settle = (users: { user: string; due?: number }[], now = at) =>
     write.settleDue({ users, until: held, at: now });
-  /** A private room of these members, with a message of the first that the others have not read. */
+  /** Creates a private room with these members and a message from the owner that the others have not read. */
   const unread = async (owner: string, ...members: string[]) => {
     for (const id of [owner, ...members]) await write.arrive({ user: { id, name: id } });
     const room = `den-${n++}`;
@@ -52,7 +52,7 @@ export function notifyContract(now: Now) {
   const concerned = async (room: string, everyone = false) =>
     (await read.concernedMembers({ room, everyone, after: '', limit: 9 })).users;
 
-  test('a notified user is claimed by one server at a time until the claim is settled', async () => {
+  test('gives a notified user to one server at a time until the claim is settled', async () => {
     await note(['1', '2']);
     await note(['2']);
     expect(await claim({ at: at - 1 })).toEqual({ users: [], rooms: [], next: at });
@@ -69,7 +69,7 @@ export function notifyContract(now: Now) {
     await settle([{ user: '2' }]);
   });
 
-  test('activity during a claim makes the user due again', async () => {
+  test('keeps a user due if activity arrives during a claim', async () => {
     await note(['1']);
     await claim();
     await note(['1']);
@@ -79,7 +79,7 @@ export function notifyContract(now: Now) {
     expect(await claim({ at: 2 * until })).toEqual({ users: [], rooms: [] });
   });
 
-  test('the members of a room are looked through again after its pause, however much is written', async () => {
+  test('scans the members of a busy room again only after a delay', async () => {
     await note([], [{ room: 'den', everyone: false }]);
     await note([], [{ room: 'den', everyone: true }]);
     expect((await claim()).rooms).toEqual([{ room: 'den', everyone: true }]);
@@ -92,11 +92,11 @@ export function notifyContract(now: Now) {
     expect((await claim({ at: at + minute, until: at + 2 * minute })).rooms).toEqual([
       { room: 'den', everyone: false },
     ]);
-    // There is more while a server looks.
+    // New activity arrives during a scan.
     await note([], [{ room: 'den', everyone: false }], at + minute);
     await noted([], at + 2 * minute);
     expect((await claim({ at: at + 2 * minute, until: at + 3 * minute })).rooms).toHaveLength(1);
-    // A small room is looked through sooner.
+    // A small room is scanned sooner.
     await noted([], at + 2 * minute + 5);
     await note([], [{ room: 'den', everyone: false }], at + 2 * minute);
     expect((await claim({ at: at + 2 * minute + 4, until: at + 3 * minute })).rooms).toEqual([]);
@@ -106,7 +106,7 @@ export function notifyContract(now: Now) {
     await settle([{ user: '1' }, { user: '2' }]);
   });
 
-  test('a room concerns its members who have not read it, want to hear of it, and were not notified since their last act', async () => {
+  test('selects unnotified members with unread messages who want notifications', async () => {
     const room = await unread('ann', 'ben', 'cat', 'dan');
     expect(await concerned(room)).toEqual(['ben', 'cat', 'dan']);
     expect(await read.concernedMembers({ room, everyone: false, after: 'ben', limit: 1 })).toEqual({
@@ -132,7 +132,7 @@ export function notifyContract(now: Now) {
       notified: [{ room, at }],
       lastNotified: at,
     });
-    // Another server says it later, or the clock was set back.
+    // Another server reports an earlier time. A much earlier one means that the clock was set back.
     const activeAt = async () => (await read.notices({ user: 'dan' })).activeAt;
     await write.noteActive({ user: 'dan', at });
     expect(await activeAt()).toBe(at + 1);
@@ -145,7 +145,7 @@ export function notifyContract(now: Now) {
     expect(await read.notices({ user: 'dan' })).toEqual({ notices: {}, notified: [] });
   });
 
-  test('with the time of an event stays the time before it, until the site has taken it', async () => {
+  test('keeps the previous notification time until the site accepts the event', async () => {
     const room = await unread('ann', 'eli');
     const notify = async (at: number) => {
       await note(['eli']);
@@ -168,12 +168,12 @@ export function notifyContract(now: Now) {
     });
   });
 
-  test('a mail under way when its server ends is known as such, and one that was not sent is no notice', async () => {
+  test('recognises an interrupted mail, and restores the earlier state if it was not sent', async () => {
     const room = await unread('ann', 'eve');
     await note(['eve']);
     await claim();
     await write.noteNotified({ user: 'eve', rooms: [room], until: held, at, sending: true });
-    // A server that has been too slow leaves the user to the one that has taken over.
+    // The slow server loses the user to the server that took over.
     const late = held;
     expect((await claim({ at: until })).users).toEqual([{ user: 'eve', sending: true }]);
     await write.settleDue({ users: [{ user: 'eve' }], until: late, at });
@@ -187,7 +187,7 @@ export function notifyContract(now: Now) {
     expect((await claim({ at: 2 * until })).users).toEqual([]);
   });
 
-  test('a push is given once, again if its server has ended, and after its outcome only if there was more', async () => {
+  test('dispatches a push once, or again if its server crashed or more arrived', async () => {
     const push = { user: '1', room: 'den' };
     await note([], [], at, [push, { ...push, room: 'lobby' }]);
     const claim = (time: number) => {
@@ -212,7 +212,7 @@ export function notifyContract(now: Now) {
     expect(await claim(2 * until)).toEqual({ pushes: [] });
   });
 
-  test('pushed messages are remembered for a while without delaying newer ones', async () => {
+  test('remembers pushed messages for a while without delaying newer ones', async () => {
     const [sent, waiting] = [
       { user: '1', room: 'sent' },
       { user: '1', room: 'waiting' },
@@ -242,19 +242,19 @@ export function notifyContract(now: Now) {
     expect(await claim(at + 2)).toEqual({ pushes: [], next: at + 1 + hour });
     await note([], [], at, all);
     expect((await claim(at)).pushes).toEqual(given);
-    // A message comes while they are looked at.
+    // A message arrives during the claim.
     await note([], [], at, all);
     await settled(at + 3);
     expect((await claim(at + 2)).pushes).toEqual([]);
     expect((await claim(at + 3)).pushes).toEqual(given);
     await settled(at + 4);
-    // A user who is here, or has quiet hours, is not looked at earlier.
+    // A push for a user who is online or in quiet hours stays delayed.
     await note([], [], at, [waiting]);
     await claim(at);
     await write.settlePushes({ pushes: [{ ...waiting, pushed, due: at + hour }], until: held, at });
     await note([], [], at, [waiting]);
     expect(await claim(at + 9, at + 5)).toEqual({ pushes: [], next: at + hour });
-    // It is forgotten what was pushed where nothing waits.
+    // The pushed message is forgotten where no push is queued.
     await note([], [], at, [sent]);
     expect((await claim(at + hour)).pushes).toEqual([
       { ...sent, sending: false },
@@ -262,7 +262,7 @@ export function notifyContract(now: Now) {
     ]);
     await write.settlePushes({ pushes: all, until: held, at });
     expect(await claim(2 * until)).toEqual({ pushes: [] });
-    // The rows of an erased user go.
+    // The rows of an erased user are deleted.
     const kit = { user: 'kit', room: 'sent' };
     await write.arrive({ user: { id: 'kit', name: 'Kit' } });
     await note([], [], at, [kit]);
@@ -275,11 +275,11 @@ export function notifyContract(now: Now) {
     await write.settlePushes({ pushes: [kit], until: held, at });
   });
 
-  test('new settings of a user make queued notifications due, even during a claim', async () => {
+  test('makes queued notifications due when the user changes settings, even during a claim', async () => {
     await write.arrive({ user: { id: 'hal', name: 'Hal' } });
     const push = { user: 'hal', room: 'den' };
     const choose = (set: Writes['setNotices']['in']['set']) => write.setNotices({ user: 'hal', set });
-    /** How many users and pushes are given. */
+    /** The number of claimed users and pushes. */
     const given = async (time: number) => {
       const { users } = await claim({ at: time });
       const { pushes } = await write.claimPushes({ at: time, until: held, most: 9, before: at });
@@ -315,7 +315,7 @@ export function notifyContract(now: Now) {
     await choose({ quiet: null });
     await settleAll();
     expect(await given(at + 1)).toEqual([1, 1]);
-    // A mail that the mail server has not taken waits for its next try, and a push that has ended is not sent again.
+    // A mail rejected by the mail server waits for its next attempt, and a completed push is not sent again.
     await write.noteNotified({ user: 'hal', rooms: [], until: held, at, sending: true });
     await choose({ quiet: 'off' });
     await settle([{ user: 'hal', due: later }], at + 1);
@@ -328,7 +328,7 @@ export function notifyContract(now: Now) {
     await settle([{ user: 'hal' }], at + 1);
   });
 
-  test('messages that name a user are unread in public rooms of which the user is no member, until they are read', async () => {
+  test('keeps mentions in public rooms unread for users who are not members', async () => {
     const [ivy, jim] = [
       { id: 'ivy', name: 'Ivy' },
       { id: 'jim', name: 'Jim' },
@@ -359,7 +359,7 @@ export function notifyContract(now: Now) {
     expect(await outside()).toEqual([{ ...none, seqs: [['ivy', [1, 3]]] }]);
     expect(await outside(at + 3)).toEqual([{ ...none, seqs: [['ivy', [3]]] }]);
     expect(await outside(at + 4)).toEqual([]);
-    // Nobody has such a mark who is not known, nor one behind the last message.
+    // The marker is not stored for an unknown user or beyond the last message.
     await write.noteOpened({ room, user: 'nobody', seq: 3 });
     expect(await outside(0, 'nobody')).toEqual([{ ...none, seqs: [['ivy', [2]]] }]);
     await write.noteOpened({ room, user: 'jim', seq: 4 });
@@ -387,7 +387,7 @@ export function notifyContract(now: Now) {
     expect(await outside()).toEqual([]);
   });
 
-  test('addresses of users, the one that takes no mail, and the links that stop mails', async () => {
+  test('stores mail addresses, rejected addresses and unsubscribe tokens of known users', async () => {
     await write.arrive({ user: { id: 'gil', name: 'Gil' } });
     await write.noteMailAddress({ user: 'gil', address: 'gil@site.example' });
     await write.noteMailAddress({ user: 'gil', refused: 'digest' });
@@ -408,7 +408,7 @@ export function notifyContract(now: Now) {
     expect([await read.mailStop({ id: 'old' }), await read.mailStop({ id: 'none' })]).toEqual([null, null]);
   });
 
-  test('only chosen settings of known users are stored', async () => {
+  test('stores only chosen settings of known users', async () => {
     await write.arrive({ user: { id: 'fay', name: 'Fay' } });
     await write.setNotices({ user: 'fay', set: { mail: '5', push: 0, quiet: 'off', zone: 'Asia/Tokyo' } });
     await write.setNotices({ user: 'fay', set: { mail: null, shows: 'name', lang: 'pt-BR' } });

@@ -12,7 +12,7 @@ const url = 'https://garden.example/spring';
 const text = `Look: ${url}`;
 let n = 0;
 
-/** The contract of every history for previews of links. */
+/** Tests link previews in every history. */
 export function previewsContract(now: Now) {
   const { write, read } = callsOf(now);
   const begin = async () => {
@@ -40,7 +40,7 @@ export function previewsContract(now: Now) {
   };
   const stateOf = async (id: string) => (await read.file({ id, user: ben.id }))?.file.state;
 
-  test('a message has the page of its link from when it comes, and is no newer for an edit', async () => {
+  test('attaches the page of a link to its message without causing edit conflicts', async () => {
     await begin();
     const sent = await send();
     expect(sent.preview).toEqual({ url });
@@ -48,16 +48,16 @@ export function previewsContract(now: Now) {
     expect(await fill(sent.seq, page)).toEqual({ changed: true });
     expect(await shown(sent.seq)).toEqual({ url, ...page });
     expect(await stateOf('p1')).toBe('carried');
-    // A second answer changes nothing.
+    // A second result is ignored.
     expect(await fill(sent.seq)).toEqual({ changed: false });
-    // Its author has seen the message as it was sent.
+    // The author edits the message without having seen its preview.
     const edited = await edit(sent.seq, { text: `${text}!`, rev: sent.rev, preview: url });
     expect(edited.preview).toEqual({ url, ...page });
     await now().reload();
     expect(await shown(sent.seq)).toEqual({ url, ...page });
   });
 
-  test('nothing is left of a page that could not be fetched, of another link, or of a deleted message', async () => {
+  test('removes failed previews, and those of replaced links and deleted messages', async () => {
     await begin();
     const [failed, other, gone] = [await send(), await send(), await send()];
     await fill(failed.seq);
@@ -65,7 +65,7 @@ export function previewsContract(now: Now) {
     await fill(other.seq, { title: 'Old', image: await picture('p2') });
     const edited = await edit(other.seq, { text: 'https://b.example', preview: 'https://b.example/' });
     expect(edited.preview).toEqual({ url: 'https://b.example/' });
-    // The page of the link before comes late.
+    // The page of the old link arrives late.
     expect(await fill(other.seq, { title: 'Old', image: await picture('late') })).toEqual({ changed: false });
     await fill(gone.seq, { title: 'Old', image: await picture('p3') });
     await write.delete({ room, seq: gone.seq, user: ann.id });
@@ -74,14 +74,14 @@ export function previewsContract(now: Now) {
     expect(ids.sort()).toEqual(['late', 'p2', 'p3']);
   });
 
-  test('the author or a moderator removes a page, and an edit with the same link does not bring it back', async () => {
+  test('does not restore a removed preview on an edit with the same link', async () => {
     await begin();
     const { seq } = await send();
     await fill(seq, { title: 'Spring', image: await picture('p4') });
-    // Another server may have taken the role of a moderator away.
+    // Another server may have removed the moderator role.
     for (const claims of [false, true]) await expectRefusal(remove(seq, ben.id, claims), 'forbidden');
     expect((await remove(seq)).message.preview).toBeUndefined();
-    // Again, and by a moderator: nothing changes.
+    // Removing it again, even as a moderator, is a no-op.
     const { rev } = (await remove(seq)).message;
     expect((await remove(seq, ben.id, true, { siteModerator: true })).message.rev).toBe(rev);
     expect((await edit(seq, { text: `${text} again`, preview: url })).preview).toBeUndefined();
@@ -89,7 +89,7 @@ export function previewsContract(now: Now) {
     await expectRefusal(remove(99), 'unknown_message');
   });
 
-  test('a room without previews has none, nor has a direct room before both want them', async () => {
+  test('omits previews if the room disables them or a direct user has not agreed', async () => {
     await begin();
     const waits = await send();
     await write.updateRoom({ room, previews: 'off', actor: ann.id });

@@ -11,12 +11,12 @@ interface Storage {
   close(): unknown;
 }
 
-/** An open history. All tests of a contract run on it, each on an empty one. */
+/** An open history. All tests of a contract share it and empty it first. */
 export interface TestedHistory extends Omit<Storage, 'open' | 'close'> {
   readonly history: History;
-  /** All changes since the beginning of the test but acts, which are for the log of changes. */
+  /** All changes since the start of the test, without audit entries, which belong to the change log. */
   readonly changes: Change[];
-  /** Lets the next transaction load what it needs, instead of what the last one has left in memory. */
+  /** Makes the next transaction load its data instead of using data of the last one. */
   reload(): Promise<void>;
   /** Closes the history and opens it again. */
   reopen(): Promise<void>;
@@ -35,7 +35,7 @@ export async function openTested({ open, close, ...storage }: Storage): Promise<
     return history;
   };
   let history = await followed();
-  // A new user.
+  // A new user clears the cached data.
   const reload = () => history.write.arrive({ user: { id: `reload ${reloads++}`, name: '-' }, at: 0 });
   return {
     ...storage,
@@ -54,7 +54,7 @@ export async function openTested({ open, close, ...storage }: Storage): Promise<
     async empty() {
       await reload();
       await storage.empty();
-      // No type of change is logged for a consumer of the last test.
+      // No type of change is logged for a consumer of the previous test.
       await history.write.keepConsumers({ names: ['none'] });
     },
     async close() {
@@ -66,10 +66,10 @@ export async function openTested({ open, close, ...storage }: Storage): Promise<
 
 export type Now = () => TestedHistory;
 
-/** The time at which everything is written, if not said otherwise. */
+/** The default time of all writes. */
 const at = 1_700_000_000_000;
 
-/** What most tests write, so that they name only what they are about. */
+/** Default inputs, so that tests name only what matters. */
 const usual = {
   createRoom: { kind: 'private', most: 0, at },
   putRoom: { kind: 'private', at },
@@ -95,7 +95,7 @@ type Input<Op extends keyof Writes> = Op extends keyof typeof usual
   : Writes[Op]['in'];
 type UsualWrites = { readonly [Op in keyof Writes]: (input: Input<Op>) => Promise<Writes[Op]['out']> };
 
-/** The calls of the history that is open. */
+/** The calls of the open history, with default inputs. */
 export const callsOf = (now: Now) => ({
   write: methods<History['write']>((op, input) => {
     const defaults = usual[op as keyof typeof usual];
@@ -106,11 +106,11 @@ export const callsOf = (now: Now) => ({
 
 export const refused = (code: string, more = {}) => expect.objectContaining({ code, ...more });
 
-/** Whether a call is refused with this code. */
+/** Expects that a call is rejected with this code. */
 export const expectRefusal = (call: Promise<unknown>, code: string, more = {}) =>
   expect(call).rejects.toMatchObject({ code, ...more });
 
-/** All pages of a read, which gets its place as `from`, and nothing for the first page. */
+/** Reads all pages. The first call has no `from`. */
 export async function pagesOf<Page extends { readonly next?: Place }, Place = string>(
   read: (place: { from?: Place }) => Promise<Page>,
 ): Promise<Page[]> {

@@ -16,7 +16,7 @@ const dan = { id: '4', name: 'Dan' };
 const at = 1_700_000_000_000;
 let n = 0;
 
-/** The contract of every history for threads. `now`: the history of this test, with the public room `lobby`. */
+/** Tests threads in every history. `now`: the current history, with the public room `lobby`. */
 export function threadsContract(now: Now) {
   const room = 'lobby';
   const { write, read } = callsOf(now);
@@ -39,13 +39,13 @@ export function threadsContract(now: Now) {
       .flat()
       .sort();
   };
-  /** Whether each of these users follows the thread. */
+  /** Whether each user follows the thread. */
   const following = async (thread: number, ...users: (typeof ann)[]) => {
     const all = await Promise.all(users.map(({ id }) => read.thread({ room, thread, user: id })));
     return all.map((one) => one?.following);
   };
 
-  test('a thread has all replies to one message, at any depth', async () => {
+  test('collects all replies to one message at any depth', async () => {
     await join(ann, ben, cat, dan);
     await send(ann);
     await send(ben);
@@ -62,7 +62,7 @@ export function threadsContract(now: Now) {
     expect(page).toMatchObject({ messages: [{ seq: 5 }, { seq: 6 }], complete: false });
     const first = await read.replies({ room, thread: 1, after: 3, before: 99, from: 'start', limit: 9 });
     expect(first).toMatchObject({ messages: [{ seq: 4 }, { seq: 5 }, { seq: 6 }], complete: true });
-    // By any message of it.
+    // Any message of the thread identifies it.
     for (const seq of [1, 4]) {
       const found = await read.thread({ room, thread: seq, user: ann.id });
       expect(found).toMatchObject({ thread: 1, root: { seq: 1 }, following: true });
@@ -71,7 +71,7 @@ export function threadsContract(now: Now) {
     await expectRefusal(send(ann, 99), 'unknown_message');
   });
 
-  test('excluded authors, such as blocked ones, are listed and counted separately', async () => {
+  test('lists and counts excluded authors, such as blocked ones, separately', async () => {
     await join(ann, ben, cat, dan);
     await send(ann);
     for (const user of [ben, cat, cat, dan]) await send(user, 1);
@@ -85,14 +85,14 @@ export function threadsContract(now: Now) {
     expect((await of(1, { unread: { after: 0, user: 'other' } }))?.fresh).toBe(mostNewReplies);
   });
 
-  test('deleted replies are not counted, and their authors are as their other replies say', async () => {
+  test('does not count deleted replies or list their authors', async () => {
     await join(ann, ben);
     await send(ann);
     await send(ben, 1);
     await send(ann, 1);
     const kept = await send(ben, 1);
     await send(ben, 1);
-    // Two of one author in one transaction, the older first.
+    // Two deletions by one author in one transaction, the older reply first.
     await Promise.all([send(ben, 1), remove(ben, 2), remove(ben, 5)]);
     await remove(ben, 6);
     expect((await of(1))?.authors[0]).toEqual({ user: ben, replies: 1, seq: 4, at: kept.sentAt });
@@ -104,13 +104,13 @@ export function threadsContract(now: Now) {
     expect(root?.root).toMatchObject({ seq: 1, text: '', deletedBy: 'author' });
     await remove(ann, 3);
     expect(await of(1)).toBeUndefined();
-    // Deleting again counts nothing.
+    // A second deletion does not change the count.
     await remove(ann, 3);
     await send(ben, 3);
     expect((await of(1))?.replies).toBe(1);
   });
 
-  test('the author of the first message and those who reply follow a thread, if they have not said otherwise', async () => {
+  test("makes the root's author and repliers follow a thread unless they opted out", async () => {
     await join(ann, ben, cat);
     await send(ann);
     expect(await following(1, ann)).toEqual([false]);
@@ -152,14 +152,14 @@ export function threadsContract(now: Now) {
     await expectRefusal(write.follow({ ...none, thread: 1, user: 'x' }), 'unknown_room');
   });
 
-  test('a reply in a followed thread counts like a mention, until it is read or deleted', async () => {
+  test('counts a reply in a followed thread like a mention until read or deleted', async () => {
     await join(ann, ben, cat);
     await send(ann);
     await send(ben, 1);
     await send(cat, 1);
     expect([await mentionsOf(ann), await mentionsOf(ben), await mentionsOf(cat)]).toEqual([[2, 3], [3], []]);
     const named = [{ user: ben.id, start: 0, length: 1 }];
-    // Once, though it mentions Ben as well; and still when it does so no more.
+    // It counts once although it also mentions Ben, even after the mention is removed.
     await send(cat, 1, { mentions: named });
     expect(await mentionsOf(ben)).toEqual([3, 4]);
     now().changes.length = 0;
@@ -174,7 +174,7 @@ export function threadsContract(now: Now) {
     expect(await mentionsOf(ann)).toEqual([]);
   });
 
-  test(`a thread has at most ${mostFollowers} followers`, async () => {
+  test(`limits a thread to ${mostFollowers} followers`, async () => {
     await join(ann, ben);
     await send(ann);
     const many = Array.from({ length: mostFollowers }, (_, each) => ({ id: `f${each}`, name: `F${each}` }));
@@ -189,7 +189,7 @@ export function threadsContract(now: Now) {
     expect(await following(1, ben)).toEqual([true]);
   });
 
-  test('where the first messages have expired, the oldest reply that is left is the first one', async () => {
+  test('shows the oldest remaining reply first after the first messages expire', async () => {
     await join(ann, ben, cat);
     await send(ann);
     for (const user of [ben, cat, ben, cat]) await send(user, 1);
@@ -210,7 +210,7 @@ export function threadsContract(now: Now) {
     expect(await read.followedBy({ user: cat.id, from: '', limit: 9 })).toEqual({ threads: [] });
   });
 
-  test('an erased user is neither author, follower nor notified of a thread', async () => {
+  test('removes an erased user from authors, followers and notifications of a thread', async () => {
     await join(ann, ben, cat);
     await send(ann);
     for (const user of [ben, cat, ben]) await send(user, 1);
@@ -226,7 +226,7 @@ export function threadsContract(now: Now) {
     expect(await of(1)).toMatchObject({ replies: 2, authors: [{ user: deletedUser }] });
     await join(ben);
     expect(await mentionsOf(ben)).toEqual([]);
-    // Deleting the reply took its mark from the others, too.
+    // The deleted reply is no longer unread for others.
     expect(await mentionsOf(ann)).toEqual([2, 4]);
   });
 }

@@ -7,11 +7,11 @@ const at = 1_700_000_000_000;
 const until = at + 60_000;
 let n = 0;
 
-/** The contract of every history for the events that the site is notified of. */
+/** Tests events for the site in every history. */
 export function webhooksContract(now: Now) {
   const { write, read } = callsOf(now);
 
-  /** Stores events as the consumer of the log does, and gives their ids. */
+  /** Stores events like the consumer of the change log. @returns their IDs */
   const store = async (...some: Partial<StoredEvent>[]): Promise<string[]> => {
     const consumer = { name: 'webhooks', by: 'me', types: ['room'], lease: 60_000, most: 9 } as const;
     const taken = await write.consume(consumer);
@@ -33,7 +33,7 @@ export function webhooksContract(now: Now) {
     write.claimEvents({ sent: [], failed: [], at, until, most: 9, ...over });
   const ids = ({ events }: { events: readonly StoredEvent[] }) => events.map(({ id }) => id).sort();
 
-  test('an event that is due is given once, and again if its server has ended', async () => {
+  test('dispatches a due event once, or again if its server crashed', async () => {
     const [first = '', second = '', later = ''] = await store({}, {}, { due: at + 5 });
     expect(await claim({ most: 1, at: at - 1 })).toEqual({ events: [], next: at });
     const claimed = await claim();
@@ -55,7 +55,7 @@ export function webhooksContract(now: Now) {
     expect(await claim({ at: 2 * until })).toEqual({ events: [] });
   });
 
-  test('an event that fails is due later, then never, and again when that is asked for', async () => {
+  test('retries a failed event later, then only on request', async () => {
     const [one = ''] = await store({});
     await claim();
     expect(await claim({ failed: [{ id: one, due: at + 9 }] })).toEqual({ events: [], next: at + 9 });
@@ -69,14 +69,14 @@ export function webhooksContract(now: Now) {
     await claim({ sent: [one] });
   });
 
-  test('too many events: the oldest of the least important type go', async () => {
+  test('drops the oldest events of the least important type beyond the limit', async () => {
     const made = await store(
       { type: 'message.reported' },
       { type: 'message.changed', at: at - 3 },
       { type: 'message.changed', at: at - 1 },
       { type: 'message.changed', at: at - 2 },
       { at: at - 9 },
-      // Without this one, somebody would never hear of what was missed.
+      // Important, because otherwise a user is not notified of missed messages.
       { type: 'notify.due', at: at - 9 },
     );
     expect(await write.dropEvents({ most: 9 })).toEqual({ dropped: 0 });
@@ -88,7 +88,7 @@ export function webhooksContract(now: Now) {
     expect(await write.dropEvents({ most: 0 })).toEqual({ dropped: 2 });
   });
 
-  test('an event of an erased user goes, and one that comes later is not stored', async () => {
+  test('deletes events of an erased user and does not store later ones', async () => {
     for (const id of ['8', '9']) await write.arrive({ user: { id, name: id } });
     await store({ type: 'room.member_added', user: '9' });
     const by = { id: '8', name: '8' };
@@ -107,7 +107,7 @@ export function webhooksContract(now: Now) {
     expect(ids(await claim())).toEqual([...others].sort());
   });
 
-  test('the messages in some places', async () => {
+  test('returns the messages at the given positions', async () => {
     await write.publicRooms({ rooms: [{ id: 'lobby', name: 'Lobby' }], at });
     const user = { id: '1', name: 'N1' };
     const said = { room: 'lobby', user, sentAt: at, asMember: false };

@@ -49,10 +49,7 @@ const newRoom = (over: Partial<Writes['createRoom']['in']> = {}): Writes['create
   ...over,
 });
 
-/**
- * The contract of every history.
- * @param open opens a history, which `empty` empties between the tests
- */
+/** Tests every history. @param open opens a history, which `empty` empties between the tests */
 export function historyContract(name: string, open: () => Promise<TestedHistory>) {
   describe(`the history contract: ${name}`, () => contract(open));
 }
@@ -97,7 +94,7 @@ function contract(open: () => Promise<TestedHistory>) {
   afterAll(() => tested.close());
 
   describe('messages', () => {
-    test('a message comes back as it was sent, numbered', async () => {
+    test('returns a message as sent, with its number', async () => {
       const { asMember: _, ...sent } = message({ text: '你好 👋🏽\n\t<script>alert(1)</script>\u200f' });
       const stored = await send({ ...sent, asMember: false });
       expect(stored).toEqual({ ...sent, id: expect.stringMatching(/^.{8,}$/), seq: 1, rev: 1 });
@@ -106,7 +103,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(await newest('lobby', 2)).toEqual({ messages: [stored, reply], complete: true });
     });
 
-    test('changes are handed out once, in the order of the commits, before the write resolves', async () => {
+    test('dispatches changes once, in commit order, before the write resolves', async () => {
       await Promise.all(
         Array.from({ length: 50 }, async () => {
           const stored = await send(message());
@@ -117,12 +114,12 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(revs).toEqual(Array.from({ length: 50 }, (_, i) => i + 1));
     });
 
-    test('changes carry who asked', async () => {
+    test('names the connection that caused a change', async () => {
       await tested.history.write.send(message(), 'connection-1');
       expect(tested.changes.every(({ asker }) => asker === 'connection-1')).toBe(true);
     });
 
-    test('the same clientId is the same message, as it is now, also after an edit and a restart', async () => {
+    test('returns the current message for a repeated clientId, even after a restart', async () => {
       await join(ann);
       await send(message());
       const sent = message({ text: 'once', replyTo: 1 });
@@ -146,7 +143,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(await read.room({ room: 'lobby' })).toMatchObject({ head: 2, lastSeq: 2 });
     });
 
-    test('the same clientId with other content is a conflict and changes nothing', async () => {
+    test('rejects a repeated clientId with other content as a conflict', async () => {
       await send(message());
       const sent = message({ text: 'first', replyTo: 1 });
       const stored = await send(sent);
@@ -156,7 +153,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect((await newest('lobby', 10)).messages[1]).toEqual(stored);
     });
 
-    test('the same clientId of another user or in another room is another message', async () => {
+    test('stores another message for the same clientId of another user or room', async () => {
       const sent = message();
       const all = await Promise.all([
         send(sent),
@@ -166,7 +163,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(new Set(all.map(({ id }) => id)).size).toBe(3);
     });
 
-    test('a room that does not exist, a reply to nothing, no member: refused, and no number is lost', async () => {
+    test('does not use up numbers for rejected messages', async () => {
       const answers = await Promise.allSettled([
         send(message()),
         send(message({ room: 'cellar' })),
@@ -180,7 +177,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(answers[4]).toMatchObject({ value: { seq: 2, rev: 2 } });
     });
 
-    test('an edit with another text takes the next rev, and keeps its seq', async () => {
+    test('assigns an edited message a new rev and keeps its seq', async () => {
       await join(ann);
       await send(message({ text: 'one' }));
       await send(message({ text: 'two' }));
@@ -193,7 +190,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(await read.room({ room: 'lobby' })).toMatchObject({ head: 3, lastSeq: 2 });
     });
 
-    test('only an edit based on the newest rev succeeds', async () => {
+    test('accepts only an edit based on the newest rev', async () => {
       await join(ann);
       await send(message({ text: 'one' }));
       const edit = (text: string) => write.edit({ room: 'lobby', seq: 1, user: ann.id, text, rev: 1 });
@@ -202,14 +199,14 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(second).toMatchObject({ reason: { code: 'conflict', current: { text: 'uno', rev: 2 } } });
     });
 
-    test('a message deleted by its author or a moderator stays in its place without its text', async () => {
+    test('empties a message deleted by its author or a moderator but keeps its place', async () => {
       await join(ann, ben);
       await send(message({ text: 'secret' }));
       await send(message({ text: 'reply', replyTo: 1 }));
       const remove = (user: string, moderator = false, over = {}) =>
         write.delete({ room: 'lobby', seq: 1, user, moderator, at, ...over });
       await expectRefusal(remove(ben.id), 'forbidden');
-      // Another server may have taken the role away.
+      // Another server may have removed the role.
       const setRole = (role: 'moderator' | 'member') => write.setRole({ room: 'lobby', user: ben.id, role });
       for (const role of ['moderator', 'member'] as const) await setRole(role);
       await expectRefusal(remove(ben.id, true), 'forbidden');
@@ -225,7 +222,7 @@ function contract(open: () => Promise<TestedHistory>) {
       ]);
     });
 
-    test('a former member can neither edit nor delete', async () => {
+    test('rejects edits and deletions by a former member', async () => {
       await join(ann, ben);
       await send(message({ text: 'secret' }));
       const remove = { room: 'lobby', users: [ann.id, ben.id], sources: sources.people } as const;
@@ -238,7 +235,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect((await newest('lobby', 1)).messages).toMatchObject([{ text: 'secret', rev: 1 }]);
     });
 
-    test('a repeat of a deleted message returns its tombstone', async () => {
+    test('returns the tombstone for a repeat of a deleted message', async () => {
       await join(ann);
       const sent = message({ text: 'secret' });
       await send(sent);
@@ -264,7 +261,7 @@ function contract(open: () => Promise<TestedHistory>) {
       tested.changes.length = 0;
     });
 
-    test('a message names the first ten users of a reaction by time', async () => {
+    test('names the first ten users of a reaction by time', async () => {
       const { message: first, results } = await react([
         ...all('👍', ids),
         ...all('❤️', ['p3']),
@@ -291,7 +288,7 @@ function contract(open: () => Promise<TestedHistory>) {
         },
       ]);
       await tested.reload();
-      // Also by several operations of one transaction.
+      // Several operations share one transaction.
       await Promise.all([
         react([...all('👍', ['p2', 'p0', 'p12'], false), ...all('❤️', ['p3'], false)]),
         react([...all('👍', ['p0', 'p1'], true), ...all('👍', ['p3'], false)]),
@@ -310,7 +307,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(await read.reactionsOf({ user: 'p12', of })).toEqual([]);
     });
 
-    test('repeating a reaction changes nothing, and a thirteenth emoji is one too many', async () => {
+    test('rejects a thirteenth emoji and ignores a repeated reaction', async () => {
       const emojis = [...'😀😃😄😁😆😅😂🙂😉😊😇🥰'];
       await react(emojis.map((emoji) => ({ user: 'p1', emoji, on: true })));
       const { message: full, results } = await react([
@@ -336,8 +333,8 @@ function contract(open: () => Promise<TestedHistory>) {
       expect((await newest('lobby', 1)).messages).toEqual([freed.message]);
     });
 
-    test('no page of changes leaves out a message because reactions have overtaken it, however little fits', async () => {
-      // More than one page, and not published yet.
+    test('includes messages overtaken by reactions in every page of changes', async () => {
+      // These changes exceed one page and are not published yet.
       for (let seq = 3; seq < 9; seq++) {
         await send(message({ text: 'long '.repeat(10_000) }));
         await react(all('👍', ['p1']), seq);
@@ -360,14 +357,14 @@ function contract(open: () => Promise<TestedHistory>) {
       expect([messages.map(({ seq }) => seq), complete]).toEqual([[3, 1, 2], true]);
     });
 
-    test('they are no reason for a conflict of edits, stay with an edited message, and go with a deleted one', async () => {
+    test('keeps reactions through an edit and removes them with a deleted message', async () => {
       await react(all('👍', ['p1']), 2);
       const edit = (text: string, rev: number) =>
         write.edit({ room: 'lobby', seq: 2, user: 'p0', text, rev });
       const { message: edited } = await edit('dos', 2);
       expect(edited).toMatchObject({ rev: 4, reactions: [{ emoji: '👍', count: 1, users: ['p1'] }] });
       await react(all('👍', ['p2']), 2);
-      // A reaction that is not published yet does not reveal the earlier text, so it holds none back.
+      // An unpublished reaction does not reveal the earlier text, so the message is returned.
       for (const upTo of [4, 5]) {
         const { messages, complete } = await since('lobby', 2, upTo);
         expect({ messages, complete }).toMatchObject({ complete: true, messages: [{ rev: 5, text: 'dos' }] });
@@ -406,7 +403,7 @@ function contract(open: () => Promise<TestedHistory>) {
       write.edit({ room: 'lobby', seq, user: ann.id, text, files });
     beforeEach(() => join(ann, ben));
 
-    test('a message carries files of its author and room, in order, and no other message does after it', async () => {
+    test('attaches files of the author and room, in order, to one message only', async () => {
       for (const id of ['f1', 'f2', 'f3']) await add(id);
       await add('f4', { user: ben });
       await add('f5', { room: 'garden' });
@@ -436,7 +433,7 @@ function contract(open: () => Promise<TestedHistory>) {
       await expectRefusal(send(message({ files: [{ id: 'f1' }] })), 'unknown_file');
     });
 
-    test('a forwarded message is a copy, whose files share the bytes until the last one is dropped', async () => {
+    test('shares the bytes of files between a message and its forwarded copies', async () => {
       for (const id of ['f1', 'f2']) await add(id);
       await send(message({ text: 'words', files: [{ id: 'f1', alt: 'A cat' }, { id: 'f2' }] }));
       const forward = { room: 'garden', from: { room: 'lobby', seq: 1 }, user: ben, sentAt: at };
@@ -477,7 +474,7 @@ function contract(open: () => Promise<TestedHistory>) {
       await tested.reload();
       await deleteIn('garden', from.seq, ben.id);
       expect(await dropped()).toEqual({ ids: [first?.id, second?.id].sort(), stored: [] });
-      // The bytes go with the last ones, also if the other ones have not been forgotten.
+      // The bytes are dropped with the last files, even if other rows remain.
       await deleteIn('garden', third.seq, ben.id);
       const last = await dropped();
       expect(last.ids).toHaveLength(4);
@@ -485,7 +482,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect((await dropped()).stored.sort()).toEqual(['f1', 'f2']);
     });
 
-    test('an edit replaces the files only if it lists files', async () => {
+    test('replaces the files on an edit only if it lists files', async () => {
       for (const id of ['f1', 'f2', 'f3']) await add(id);
       await send(message({ files: [{ id: 'f1' }, { id: 'f2' }] }));
       const { files: _, ...plain } = { room: 'lobby', seq: 1, user: ann.id, text: 'new', at, files: [] };
@@ -495,7 +492,7 @@ function contract(open: () => Promise<TestedHistory>) {
       const { message: changed } = await edit(1, [{ id: 'f3' }, { id: 'f2', alt: 'Two' }], 'new');
       expect(changed).toMatchObject({ rev: 3, files: [about('f3'), { ...about('f2'), alt: 'Two' }] });
       expect(await file('f1')).toMatchObject({ file: { state: 'loose', seq: 1 } });
-      // It stays with the first message.
+      // The file stays reserved for its first message.
       await expectRefusal(send(message({ files: [{ id: 'f1' }] })), 'unknown_file');
       await expectRefusal(edit(1, [{ id: 'f9' }]), 'unknown_file');
       expect((await edit(1, [{ id: 'f1' }], '')).message).toMatchObject({ text: '', files: [about('f1')] });
@@ -504,7 +501,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect((await newest('lobby', 1)).messages[0]).not.toHaveProperty('files');
     });
 
-    test('files of a deleted message have no owner at once, and are doomed until they are dropped, also after a restart', async () => {
+    test('hides files of a deleted message immediately and drops them later', async () => {
       for (const id of ['f1', 'f2', 'f3']) await add(id);
       await send(message({ files: [{ id: 'f1' }, { id: 'f2' }] }));
       const { message: deleted } = await write.delete({ room: 'lobby', seq: 1, user: ann.id });
@@ -519,10 +516,10 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(await file('f3')).not.toBeNull();
     });
 
-    test('a file without a message is dropped after a while, and cannot be sent afterwards', async () => {
+    test('drops a file without a message after a while', async () => {
       for (const id of ['old', 'sent', 'kept']) await add(id, { added: at });
       await add('young', { added: at + 10 });
-      // In one transaction, in this order.
+      // These calls share one transaction in this order.
       const [, ids, late] = await Promise.allSettled([
         send(message({ files: [{ id: 'sent' }] })),
         doomed(at + 5),
@@ -536,7 +533,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(await file('young', ann)).not.toBeNull();
     });
 
-    test('files of a deleted room are doomed', async () => {
+    test('drops files of a deleted room', async () => {
       const { id: room } = await create();
       await add('f1', { room });
       await add('f2', { room });
@@ -547,7 +544,7 @@ function contract(open: () => Promise<TestedHistory>) {
       await expectRefusal(add('f3', { room }), 'unknown_room');
     });
 
-    test('files of an expired message have no owner at once, and are doomed', async () => {
+    test('drops files of an expired message', async () => {
       for (const id of ['f1', 'f2', 'f3']) await add(id);
       await send(message({ files: [{ id: 'f1' }] }));
       await send(message({ files: [{ id: 'f2' }] }));
@@ -584,7 +581,7 @@ function contract(open: () => Promise<TestedHistory>) {
     const edit = async (seq: number, over: Partial<Writes['edit']['in']> = {}) =>
       (await write.edit({ room: 'lobby', seq, user: ann.id, text, at, ...over })).message;
 
-    test('they are stored with current names for everybody who may read the room, and shown if the user has acted there', async () => {
+    test('stores mentions with current names for users who can read the room', async () => {
       await join(ann, bob, zoë);
       const den = (await create({ by: ann })).id;
       await addPeople(den, [bob.id]);
@@ -599,11 +596,11 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(await send({ ...sent, sentAt: 5 })).toEqual(first);
       await expectRefusal(send({ ...sent, mentions: named(bob.id) }), 'conflict');
       await expectRefusal(send(message({ ...sent, mentions: [] })), 'conflict');
-      // The right to mention everybody is not part of the content.
+      // The right to mention @all is not part of the content.
       expect(await send({ ...sent, siteModerator: true })).toEqual(first);
       const all = await send(message({ text, mentions: everywhere, siteModerator: true }));
       expect(all.mentions?.at(-1)).toEqual({ user: '*', start: 6, length: 1, name: '*', shown: true });
-      // Bob has been in a public room, so his name may be known everywhere.
+      // Bob joined a public room, so all users may know his name.
       const inDen = await send(message({ room: den, text, mentions: named(zoë.id, bob.id, eve.id) }));
       expect(inDen.mentions).toEqual([stored(bob, 2)]);
       await addPeople(den, [eve.id]);
@@ -627,7 +624,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect((await newest(den, 2)).messages.at(-1)?.mentions).toEqual(ofEve(true));
     });
 
-    test('both of a direct room may be mentioned, also before the other is a member', async () => {
+    test('mentions the peer of a direct room before the peer is a member', async () => {
       const { room } = await write.openDirect({ id: 'd-1', by: ann, other: bob.id });
       await send(message({ room: room.id, text, mentions: named(bob.id, eve.id), asMember: true }));
       expect(tested.changes.slice(-2)).toMatchObject([
@@ -637,7 +634,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(await unreadOf(bob.id)).toEqual({ 'd-1': [1] });
     });
 
-    test('unread messages that mention a user, or everybody, count once each, until they are read, edited or deleted', async () => {
+    test('counts each unread mention once until it is read, edited or deleted', async () => {
       await join(ann, bob, eve);
       tested.changes.length = 0;
       const all = { text, siteModerator: true };
@@ -652,7 +649,7 @@ function contract(open: () => Promise<TestedHistory>) {
       ]);
       expect(await unreadOf(bob.id)).toEqual({ lobby: [1, 2, 3] });
       expect(await unreadOf(eve.id)).toEqual({ lobby: [1, 3] });
-      // Writing marks the room as read.
+      // Ann sent the messages, so they are read.
       expect(await unreadOf(ann.id)).toEqual({ lobby: [] });
       await write.markRead({ room: 'lobby', user: bob.id, seq: 1 });
       expect(await unreadOf(bob.id)).toEqual({ lobby: [2, 3] });
@@ -671,12 +668,12 @@ function contract(open: () => Promise<TestedHistory>) {
       expect((await newest('lobby', 1)).messages[0]).not.toHaveProperty('mentions');
       await tested.reload();
       expect(await unreadOf(eve.id)).toEqual({ lobby: [2] });
-      // For a user who joins later, all earlier messages are read.
+      // All earlier messages count as read for a new member.
       await join(zoë);
       expect(await unreadOf(zoë.id)).toEqual({ lobby: [] });
     });
 
-    test('an edit without mentions keeps those of the same text only', async () => {
+    test('keeps mentions on an edit without mentions only if the text is unchanged', async () => {
       await join(ann, bob);
       await send(message({ text, mentions: named(bob.id) }));
       const same = await edit(1);
@@ -696,7 +693,7 @@ function contract(open: () => Promise<TestedHistory>) {
   });
 
   describe('pages', () => {
-    test('come by seq, up to a number or after one', async () => {
+    test('return messages by seq, up to a number or after one', async () => {
       for (let i = 0; i < 10; i++) await send(message());
       const page = await newest('lobby', 8, 3);
       expect(page).toMatchObject({ complete: false, messages: [{ seq: 6 }, { seq: 7 }, { seq: 8 }] });
@@ -713,7 +710,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(await newer(10, 10)).toEqual({ messages: [], complete: true });
     });
 
-    test('by rev: each changed message once, in its newest state', async () => {
+    test('return each changed message once by rev, in its newest state', async () => {
       await join(ann);
       for (let i = 0; i < 10; i++) await send(message());
       await write.edit({ room: 'lobby', seq: 6, user: ann.id, text: 'new' });
@@ -726,7 +723,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(await since('lobby', 11, 11)).toEqual({ messages: [], complete: true });
     });
 
-    test('a page ends at its size in bytes, however many were asked for, and goes on from there', async () => {
+    test('end at a size in bytes and continue from there', async () => {
       const text = '好'.repeat(4000);
       await Promise.all(Array.from({ length: 40 }, () => send(message({ text }))));
       const byRev = await since('lobby', 0, 40);
@@ -739,7 +736,7 @@ function contract(open: () => Promise<TestedHistory>) {
     });
   });
 
-  test('an announcement to other servers is a change in its place among those of that batch', async () => {
+  test('dispatches a node message in order with the other changes of its batch', async () => {
     const told = { from: 'one', what: { is: 'beat' } };
     await Promise.all([send(message()), write.broadcast(told), send(message())]);
     const relevant = tested.changes.filter(({ type }) => type === 'broadcast' || type === 'message');
@@ -749,7 +746,7 @@ function contract(open: () => Promise<TestedHistory>) {
     expect(tested.changes.at(-1)).toEqual({ type: 'broadcast', ...told });
   });
 
-  test('an announcement has the ID in place of the name of an unknown user', async () => {
+  test('replaces the name of an unknown user in a node message with the ID', async () => {
     await write.join({ room: 'lobby', user: ann });
     const users = [ann.id, 'erased'].map((id) => [id, { name: 'Ann', rooms: ['lobby'] }]);
     await write.broadcast({ from: 'one', what: { is: 'here', users: [...users, ['ben', null]] } });
@@ -759,7 +756,7 @@ function contract(open: () => Promise<TestedHistory>) {
       from: 'one',
       what: { is: 'here', users: named },
     });
-    // A user whose erasure has started is renamed here too, because the erasure may have scanned the log already.
+    // A user being erased is renamed here, because the erasure may already have scanned the log.
     await write.erase({ user: ann.id });
     await write.broadcast({ from: 'one', what: { is: 'here', users: [users[0] as [string, object]] } });
     const erased = [ann.id, { name: ann.id, rooms: ['lobby'] }];
@@ -771,7 +768,7 @@ function contract(open: () => Promise<TestedHistory>) {
   });
 
   describe('rooms and members', () => {
-    test('rooms keep their numbers when they are made again, and after reopening', async () => {
+    test("keeps a room's numbers if it is created again or the history is reopened", async () => {
       const last = await send(message());
       await tested.reload();
       await write.publicRooms({ rooms: [{ id: 'lobby', name: 'Other' }], at: at + 1 });
@@ -784,7 +781,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(await send(message())).toMatchObject({ seq: 2 });
     });
 
-    test('a member’s read marker starts at the newest message and never falls', async () => {
+    test("starts a new member's read marker at the newest message and never lowers it", async () => {
       await send(message({ user: ben }));
       expect(await memberOf('lobby', ann.id)).toBeNull();
       await write.join({ room: 'lobby', user: ann });
@@ -807,7 +804,7 @@ function contract(open: () => Promise<TestedHistory>) {
       ]);
     });
 
-    test('for a user who becomes a member within a batch, earlier messages of the batch are read', async () => {
+    test('marks earlier messages of a batch as read for a new member', async () => {
       await Promise.all([
         send(message({ user: ben })),
         send(message({ user: ben })),
@@ -817,7 +814,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(await memberOf('lobby', ann.id)).toMatchObject({ readSeq: 2 });
     });
 
-    test('a user owns the room created once with a clientId', async () => {
+    test('creates one room for a repeated clientId, owned by its creator', async () => {
       const wanted = newRoom({ topic: 'quiet' });
       const [first, second] = await Promise.all([
         write.createRoom(wanted),
@@ -828,7 +825,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(await memberOf(wanted.id, ann.id)).toMatchObject({ role: 'owner' });
     });
 
-    test('a public room has a name of its own, ignoring case', async () => {
+    test('rejects a public room name that differs only in case', async () => {
       await expectRefusal(create({ kind: 'public', name: 'GARDEN' }), 'conflict');
       expect(await create({ kind: 'private', name: 'Garden' })).toMatchObject({ name: 'Garden' });
       const room = await create({ kind: 'public', name: 'Été' });
@@ -838,19 +835,19 @@ function contract(open: () => Promise<TestedHistory>) {
       });
     });
 
-    test('a user makes a limited number of rooms', async () => {
+    test('limits the number of rooms a user creates', async () => {
       await create();
       await create();
       await expectRefusal(create({ most: 2 }), 'limit_reached');
     });
 
-    test('rooms that their maker has lost count only if there are very many of them', async () => {
+    test('counts rooms that their creator lost only beyond a high number', async () => {
       const how = { sources: sources.people, by: 'people', cause: 'removed', at } as const;
       const lose = (room: string) => write.removeMembers({ room, users: [ann.id], ...how });
       const isFull = () => expect(create({ most: 1 })).rejects.toMatchObject({ code: 'limit_reached' });
       const open = await create({ kind: 'public', name: 'Open', most: 1 });
       await lose(open.id);
-      // Until she is banned there she can join it again.
+      // She can still rejoin it until she is banned.
       await isFull();
       const restriction = { by: ben.id };
       await write.restrict({ room: open.id, user: ann.id, kind: 'banned', restriction });
@@ -864,7 +861,7 @@ function contract(open: () => Promise<TestedHistory>) {
       await isFull();
     });
 
-    test('a name that a public room gives up is free for another in the same transaction', async () => {
+    test('frees the name of a renamed public room in the same transaction', async () => {
       const rename = (room: string, name: string) => write.updateRoom({ room, name });
       await Promise.all([
         rename('garden', 'Park'),
@@ -875,7 +872,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(names.sort()).toEqual(['Park', 'garden', 'lobby']);
     });
 
-    test('sources are kept apart: a membership ends with the last of them', async () => {
+    test('ends a membership only with its last source', async () => {
       const { id } = await create();
       await addPeople(id, [ben.id]);
       await addPeople(id, [ben.id], { source: 'api' });
@@ -889,7 +886,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(await read.room({ room: id })).toMatchObject({ members: 1 });
     });
 
-    test('people who have left, or blocked who adds them, are added by the site alone', async () => {
+    test('lets only the site add users who left or blocked the inviter', async () => {
       const { id } = await create();
       await addPeople(id, [ben.id, '3']);
       const remove = (user: string, cause: 'left' | 'removed') =>
@@ -901,7 +898,7 @@ function contract(open: () => Promise<TestedHistory>) {
         (await addPeople(id, users, { by, mayReturn: true })).results;
       await tested.reload();
       expect(await invited([ben.id, '3', '4', '5'])).toEqual(['forbidden', null, 'forbidden', null]);
-      // Another user may, and so may a user who was blocked before, once the block is lifted.
+      // Another user may add a user who blocked Ann, and Ann may after the block is lifted.
       expect(await invited(['4'], '3')).toEqual([null]);
       await remove('4', 'removed');
       expect(await invited(['4'])).toEqual(['forbidden']);
@@ -911,7 +908,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(await memberOf(id, ben.id)).not.toHaveProperty('left');
     });
 
-    test('only the owner and moderators add a removed user again', async () => {
+    test('lets only the owner and moderators add a removed user again', async () => {
       const { id } = await create();
       await addPeople(id, [ben.id, '3']);
       await write.removeMembers({ room: id, users: [ben.id] });
@@ -924,7 +921,7 @@ function contract(open: () => Promise<TestedHistory>) {
       ]);
     });
 
-    test('an owner who leaves hands over to the longest-standing moderator, else member', async () => {
+    test('transfers ownership to the longest-standing moderator, or else member', async () => {
       const { id } = await create();
       await addPeople(id, [ben.id], { at: at + 1 });
       await addPeople(id, ['3'], { at: at + 2 });
@@ -936,7 +933,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(await memberOf(id, ben.id)).toMatchObject({ role: 'owner' });
     });
 
-    test('a room has one owner: handing it over makes the former one a moderator', async () => {
+    test('makes the former owner a moderator when ownership is transferred', async () => {
       const { id } = await create();
       await addPeople(id, [ben.id]);
       await write.setRole({ room: id, user: ben.id, role: 'owner' });
@@ -945,7 +942,7 @@ function contract(open: () => Promise<TestedHistory>) {
       await expectRefusal(write.setRole({ room: id, user: '9', role: 'member' }), 'unknown_user');
     });
 
-    test('a decision for a deleted room is stale in the next room of its ID', async () => {
+    test('treats a decision for a deleted room as stale in the next room with its ID', async () => {
       const made = { id: 'team', kind: 'private', name: 'Team' } as const;
       const room = made.id;
       const now = async () => stateOf((await read.room({ room })) as RoomRecord);
@@ -981,7 +978,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(await now()).toEqual({ ...after, access: after.access + 1 });
     });
 
-    test('a room of the site that is made again, in whatever way, begins beyond the number where the deleted one ended', async () => {
+    test('numbers a recreated site room beyond the last number of the deleted one', async () => {
       const team = { id: 'team', name: 'Team', at } as const;
       const room = team.id;
       const numbers = async (id: string = room) => {
@@ -1007,13 +1004,13 @@ function contract(open: () => Promise<TestedHistory>) {
       const { head } = await numbers();
       await write.deleteRoom({ room });
       await tested.reload();
-      // Others have the first numbers.
+      // A room with another ID starts with the first numbers.
       for (const one of [team, { ...team, id: 'other' }]) await write.putRoom({ ...one, kind: 'private' });
       expect(await numbers()).toEqual({ head: head + 1, reset: head + 1, lastSeq: 0 });
       expect(await numbers('other')).toEqual({ head: 0, reset: undefined, lastSeq: 0 });
     });
 
-    test('two users have one direct room, whoever opens it', async () => {
+    test('opens one direct room for two users from either side', async () => {
       const direct = (id: string, by: typeof ann, other: string) => write.openDirect({ id, by, other });
       const first = await direct('d-1', ann, ben.id);
       expect(first).toMatchObject({ repeated: false, room: { id: 'd-1', kind: 'direct', members: 1 } });
@@ -1025,7 +1022,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(await read.room({ room: 'd-2' })).toBeNull();
     });
 
-    test('all messages and reactions of a user, room by room, in pages', async () => {
+    test('lists all messages and reactions of a user by room, in pages', async () => {
       const rooms = [(await create()).id, (await create()).id, 'lobby'];
       for (const room of rooms) {
         await addPeople(room, [ann.id, ben.id]);
@@ -1053,7 +1050,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(await read.written({ user: 'nobody', from: '', limit: 9 })).toEqual({ messages: [] });
     });
 
-    test('a search omits rooms as if they did not exist: no empty page reveals them', async () => {
+    test('omits hidden rooms from a search without empty pages', async () => {
       const { id } = await create({ kind: 'public', name: 'Open' });
       await addPeople(id, [ann.id]);
       for (const room of ['lobby', id]) await send(message({ room, text: 'a word', asMember: false }));
@@ -1066,7 +1063,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(await look([id, 'lobby', 'none'])).toEqual({ messages: [] });
     });
 
-    test('a deleted room takes everything with it', async () => {
+    test('deletes all data of a room with it', async () => {
       const { id } = await create();
       await addPeople(id, [ben.id]);
       await send(message({ room: id, text: 'gone with it' }));
@@ -1078,7 +1075,7 @@ function contract(open: () => Promise<TestedHistory>) {
       await expectRefusal(send(message({ room: id })), 'unknown_room');
     });
 
-    test('messages that are too old go, with their reactions and the search, and nobody can act on them', async () => {
+    test('removes expired messages with their reactions, and rejects further actions', async () => {
       const { id } = await create();
       for (const sentAt of [at, at + 1, at + 2]) {
         await send(message({ room: id, text: `old ${sentAt - at}`, sentAt, asMember: true }));
@@ -1091,7 +1088,7 @@ function contract(open: () => Promise<TestedHistory>) {
       await write.expire({ room: id, firstSeq: 3 });
       const room = { id, head: 4, firstSeq: 3 };
       expect(tested.changes.at(-1)).toMatchObject({ type: 'room', is: 'changed', room });
-      // They are not shown, whether or not they are deleted by now.
+      // Expired messages are hidden before they are deleted.
       expect((await newest(id, 10)).messages.map(({ seq }) => seq)).toEqual([3]);
       const page = await read.after({ room: id, after: 0, upTo: 3, limit: 10 });
       expect(page).toMatchObject({ messages: [{ seq: 3 }], complete: true });
@@ -1115,7 +1112,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(await send(message({ room: id, asMember: true }))).toMatchObject({ seq: 4, rev: 5 });
     });
 
-    test('all expired messages of a long history are deleted, step by step', async () => {
+    test('deletes all expired messages of a long history in steps', async () => {
       const { id } = await create();
       const texts = Array.from({ length: 620 }, (_, n) => `word${n}`);
       await Promise.all(
@@ -1132,7 +1129,7 @@ function contract(open: () => Promise<TestedHistory>) {
       const emoji = '👍';
       await write.react({ room: id, seq: 605, reactions: [{ user: ann.id, emoji, on: true }] });
       await sweep();
-      // Expired ones that are not deleted yet are not shown either.
+      // Expired messages are hidden before they are deleted.
       const reactors = await read.reactors({ room: id, seq: 605, emoji, after: 0, limit: 1 });
       const { messages } = await read.changes({ room: id, since: 0, upTo: 621, limit: 1000 });
       const found = await search('word60', [id]);
@@ -1147,7 +1144,7 @@ function contract(open: () => Promise<TestedHistory>) {
       await expect.poll(left).toEqual([]);
     });
 
-    test('private rooms without members are deleted when they have been so for long enough, others stay', async () => {
+    test('deletes private rooms that were empty long enough', async () => {
       const { id } = await create();
       const [kept, joined] = [(await create()).id, (await create({ kind: 'public', name: 'Open' })).id];
       await write.putRoom({ id: 'unused', name: 'Unused' });
@@ -1155,7 +1152,7 @@ function contract(open: () => Promise<TestedHistory>) {
       const leave = (room: string, when: number) =>
         write.removeMembers({ room, users: [ann.id], cause: 'left', at: when });
       for (const room of [id, joined]) await leave(room, at + 10);
-      // The user left, and came back.
+      // The only member left and came back.
       await leave(kept, at);
       await addPeople(kept, [ann.id], { source: 'api', mayReturn: true });
       const sweep = async (before: number, most = 10) =>
@@ -1173,7 +1170,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(await search('an empty', [id])).toEqual([]);
     });
 
-    test('members by name, in pages, and by the beginnings of their names', async () => {
+    test('lists members by name in pages, and by prefixes of their names', async () => {
       const { id } = await create({ by: { id: '1', name: 'Zoë Adams' } });
       for (const [user, name] of [
         ['2', 'émile'],
@@ -1195,7 +1192,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(await members({ query: 'NEVER' })).toEqual(['never-here']);
     });
 
-    test('people whom others have added come after the names, by their ids, until they act', async () => {
+    test('lists members with unknown names last, by ID, until they are active', async () => {
       const { id } = await create({ by: { id: 'owner', name: 'Olga' } });
       const arrive = (user: string, name: string) => write.arrive({ user: { id: user, name } });
       for (const [user, name] of [
@@ -1215,11 +1212,12 @@ function contract(open: () => Promise<TestedHistory>) {
         });
       };
       expect(await members()).toEqual(['Olga', '1', '2', '3', '4']);
-      // Connecting does not make their names known.
+      // Connecting does not reveal a user's name.
       await arrive('1', 'Ada');
       await arrive('4', 'Aaron');
       expect(await members()).toEqual(['Olga', '1', '2', '3', '4']);
-      // In this room; in a public one; by the site; and by a message together with another name.
+      // Each step reveals a name: a join of this room, one of a public room, an addition by the site, and a
+      // message.
       await write.join({ room: id, user: { id: '1', name: 'Ada' } });
       expect(await members()).toEqual(['Ada', 'Olga', '2', '3', '4']);
       await join({ id: '2', name: 'Amy' });
@@ -1232,7 +1230,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(await members({ sort: 'b', id: '' })).toEqual(['Bob', 'Cyd', 'Olga']);
     });
 
-    test('a user whom the site puts into a room is known there by name unless it is public', async () => {
+    test('reveals the name of a user added by the site only in private rooms', async () => {
       const rooms = [
         { id: 'class', name: 'Class' },
         { id: 'lobby', name: 'lobby' },
@@ -1240,7 +1238,7 @@ function contract(open: () => Promise<TestedHistory>) {
       await write.arrive({ user: ben, rooms });
       await write.putRoom({ id: 'club', name: 'Club' });
       for (const room of ['club', 'garden']) await addPeople(room, ['3'], { source: 'api' });
-      // Invited, then added by the site; and added while banned.
+      // User 4 is invited and then added by the site. User 5 is added during a ban.
       const { id } = await create();
       await addPeople(id, ['4']);
       expect(await memberOf(id, '4')).toMatchObject({ acted: 0 });
@@ -1254,12 +1252,12 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(await actedIn('lobby', ben.id)).toBe(0);
       expect([await actedIn('club', '3'), await actedIn('garden', '3')]).toEqual([1, 0]);
       expect([await actedIn(id, '4'), await actedIn(id, '5')]).toEqual([1, 1]);
-      // It stays when the site removes them again: the members know them.
+      // The name remains known after the site removes the user.
       await write.arrive({ user: ben, rooms: [] });
       expect(await memberOf('class', ben.id)).toMatchObject({ sources: 0, acted: 1 });
     });
 
-    test('a user whom only the site has put into a public room is not found there, but by members of a common room of the site', async () => {
+    test('does not find a user whom only the site added to a public room', async () => {
       await write.arrive({ user: { id: '7', name: 'Quill' }, rooms: [{ id: 'lobby', name: '' }] });
       await join(ann);
       const find = (user: string) => read.findUsers({ user, query: 'quill', onlyShared: true, limit: 9 });
@@ -1273,7 +1271,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(await find(ann.id)).toMatchObject([{ id: '7', name: 'Quill' }]);
     });
 
-    test('hidden people, however many, do not displace visible people in the results', async () => {
+    test('finds visible users despite any number of hidden ones', async () => {
       const many = Array.from({ length: 2010 }, (_, n) => ({ id: `h${n}`, name: `Quaa ${n}` }));
       await write.putRoom({ id: 'elsewhere', name: 'Elsewhere' });
       for (let n = 0; n < many.length; n += 500) {
@@ -1296,7 +1294,7 @@ function contract(open: () => Promise<TestedHistory>) {
         const asked = { user: ann.id, query, onlyShared: true, limit: 20, ...over };
         return (await read.findUsers(asked)).map(({ id }) => id);
       };
-      // By the whole name first, then by another word or the id; before the others come people of a private room.
+      // Sorted by full name, then by another word or the ID. Users in a shared private room come first.
       expect(await found('qu')).toEqual(['8', 'quaint', '9', '6', '7']);
       expect(await found('qu', { limit: 4 })).toEqual(['8', 'quaint', '9', '6']);
       expect(await found('ZOË')).toEqual(['9']);
@@ -1304,7 +1302,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(await found('qu', { onlyShared: false })).toEqual(['8', 'quaint', '9', '6', '7']);
     });
 
-    test('users are found after their first visit or public message, not by being named', async () => {
+    test('finds users after their first visit or public message, not after being named', async () => {
       const { id } = await create();
       await addPeople(id, ['quill-1']);
       await addPeople(id, [], { users: [{ id: '5', name: 'Quill Smith' }], source: 'api' });
@@ -1329,7 +1327,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect((await find()).sort()).toEqual(['3', '6', '9']);
     });
 
-    test('users are four where their ids differ in case, a blank or an accent', async () => {
+    test('distinguishes user IDs that differ in case, a trailing space or an accent', async () => {
       const ids = ['Bob', 'bob', 'bob ', 'Bób'];
       for (const id of ids) await write.join({ room: 'lobby', user: { id, name: id } });
       expect(await read.room({ room: 'lobby' })).toMatchObject({ members: 4 });
@@ -1339,7 +1337,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(found.map(({ id }) => id).sort()).toEqual(['Bob', 'bob', 'bob ']);
     });
 
-    test('the latest ban of a user lasts until its end or until it is lifted', async () => {
+    test('keeps the latest ban of a user until it expires or is lifted', async () => {
       const until = Date.now() + 3_600_000;
       await write.setBan({ user: ann.id, ban: { reason: 'spam' } });
       await write.setBan({ user: ann.id, ban: { until } });
@@ -1351,7 +1349,7 @@ function contract(open: () => Promise<TestedHistory>) {
     });
   });
 
-  test('a read resolves after the changes before it were handed out', async () => {
+  test('dispatches earlier changes before a read resolves', async () => {
     const lost = new Set<string>();
     tested.history.onChange((change) => {
       if (change.type === 'member' && change.now.sources === 0) lost.add(change.room.id);
@@ -1375,7 +1373,7 @@ function contract(open: () => Promise<TestedHistory>) {
       ];
       await read.room({ room });
       await Promise.all([
-        // They make the transaction long.
+        // These messages make the transaction long.
         ...Array.from({ length: 200 }, () => send(message({ text: 'x'.repeat(2000), asMember: false }))),
         write.removeMembers({ room, users: [ben.id] }),
         write.edit({ room, seq, user: ann.id, text: 'a secret' }),
@@ -1386,7 +1384,7 @@ function contract(open: () => Promise<TestedHistory>) {
     expect(early).toBe(0);
   });
 
-  describe('order among people', () => {
+  describe('moderation, threads and invites', () => {
     invitesContract(now);
     previewsContract(now);
     threadsContract(now);
@@ -1395,7 +1393,6 @@ function contract(open: () => Promise<TestedHistory>) {
     devicesContract(now);
   });
 
-  // Events have their own SQL statements.
   describe('events for the site', () => {
     webhooksContract(now);
   });
@@ -1412,12 +1409,12 @@ function contract(open: () => Promise<TestedHistory>) {
     erasureContract(now);
   });
 
-  describe('the log of changes', () => {
+  describe('the change log', () => {
     logContract(now);
   });
 
-  describe('searching', () => {
-    test('any part of a text in any script, without regard to case, newest first', async () => {
+  describe('search', () => {
+    test('finds any part of a text in any script, ignoring case, newest first', async () => {
       for (const text of [
         'Hello World',
         '你好，世界',
@@ -1438,7 +1435,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(await search('nothing of it', ['lobby'])).toEqual([]);
     });
 
-    test('only in the rooms that are named, and in all public ones where that is asked for', async () => {
+    test('searches only the given rooms, and all public rooms on request', async () => {
       const { id } = await create();
       await send(message({ text: 'needle in the lobby' }));
       await send(message({ text: 'needle in the den', room: id }));
@@ -1449,7 +1446,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(await search('needle', [])).toEqual([]);
     });
 
-    test('by author, by what a message holds and by time, with words and without, in pages', async () => {
+    test('filters by author, content type and time, with or without words, in pages', async () => {
       const by = (id: string) => ({ id, name: id });
       const { id } = await create();
       await send(message({ text: 'see https://example.org', user: by('7'), sentAt: at + 1000 }));
@@ -1478,7 +1475,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(await find({ from: 'nobody' })).toEqual([]);
     });
 
-    test('a filter that matches nothing looks through a long room in pages, each of bounded work', async () => {
+    test('returns pages of limited work for a filter without matches in a long room', async () => {
       const most = 6000;
       for (let n = 0; n < most; n += 500) {
         await Promise.all(Array.from({ length: 500 }, () => send(message({ text: 'w' }))));
@@ -1488,7 +1485,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(pages.map(({ messages }) => messages)).toEqual([[], []]);
     });
 
-    test('rooms that are not searched do not affect the pages, even in a search of many rooms', async () => {
+    test('returns the same pages regardless of rooms that are not searched', async () => {
       const { id: hidden } = await create();
       const rooms = Array.from({ length: 120 }, (_, n) => `team-${n}`);
       await Promise.all(rooms.map((room) => write.putRoom({ id: room, name: room })));
@@ -1503,7 +1500,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(await look('code is 7', 1)).toEqual({ messages: [] });
       const newest = await look('code', 1);
       expect(newest).toMatchObject({ messages: [{ text: 'our code' }], next: expect.any(String) });
-      // Users who could compare cursors would see whether anything was stored between two messages of theirs.
+      // Comparable cursors would reveal whether messages were stored between two visible ones.
       expect((await look('code', 1)).next).not.toBe(newest.next);
       const oldest = await look('code', 1, newest.next);
       expect(oldest).toMatchObject({ messages: [{ text: 'my code' }] });
@@ -1511,7 +1508,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect((await look('code', 2)).next).toBeUndefined();
     });
 
-    test('a page has a next one for existing texts: not for deleted, former and expired ones', async () => {
+    test('does not announce a next page for deleted, former or expired texts', async () => {
       const { id } = await create();
       for (const text of ['too old word', 'first word', 'deleted word', 'former word', 'last word'])
         await send(message({ room: id, text, asMember: true }));
@@ -1529,7 +1526,7 @@ function contract(open: () => Promise<TestedHistory>) {
     });
   });
 
-  test('closing finishes pending requests and rejects new ones', async () => {
+  test('finishes pending requests on close and rejects new ones', async () => {
     const sends = Array.from({ length: 100 }, () => send(message()));
     await tested.history.close();
     await Promise.all(sends);
