@@ -10,7 +10,7 @@ import { asideFailures } from '../../../server/requests/aside-failures.ts';
 import { RequestError } from '../../../server/wire/errors.ts';
 import { openChatOver } from '../../helpers/chat-over-history.ts';
 
-test('failures of background tasks are logged with a code, without any text, name or ID', async () => {
+test('logs failures of background tasks with a code, without text, names or IDs', async () => {
   const lines: Record<string, unknown>[] = [];
   const sink = new Writable({
     write(line, _, done) {
@@ -57,7 +57,7 @@ test('failures of background tasks are logged with a code, without any text, nam
   const fault = new TypeError('x is not a function');
   const asides: Record<string, () => Promise<unknown>> = {
     async session_rooms() {
-      // The failed work is tried again.
+      // The failed task is retried.
       await expect.poll(() => boss.person.memberships.has('b')).toBe(false);
       const more = await connectUser(chat, 'c2', identity('boss-7', { rooms: [{ id: 'b', name: 'B' }] }));
       failing = { ...failing, write: 'arrive' };
@@ -65,7 +65,7 @@ test('failures of background tasks are logged with a code, without any text, nam
     },
     async deletion_reason() {
       const seq = await say(`m${lines.length}`);
-      // The deletion itself asks for what is current, too.
+      // The deletion itself calls `current` before the write, so fail only after it.
       failing = { ...failing, after: 'delete' };
       await deleteMessage(chat, boss, room, { room: 'den', seq, reason: 'a secret' });
     },
@@ -90,7 +90,7 @@ test('failures of background tasks are logged with a code, without any text, nam
   expect(JSON.stringify(lines)).not.toMatch(/secret|ben-7|boss-7|Name of/);
 });
 
-test('changes of a session during a failure of the history are stored after it', async () => {
+test('stores session changes after the history recovers from a failure', async () => {
   let failures = 0;
   let failing = false;
   let underWay = 0;

@@ -14,8 +14,8 @@ import {
 import { roomRequests } from '../../helpers/room-requests.ts';
 
 /**
- * A user tries to learn about a room, or to act in it, without being in it. Eve has an account like everybody else,
- * knows the protocol, and may even know the id of the room.
+ * A user tries to read or act in a room without being a member. Eve has a normal account, knows the protocol, and may
+ * even know the ID of the room.
  */
 let site: PeopleSite;
 beforeAll(async () => {
@@ -29,22 +29,22 @@ afterAll(() => site.close());
 
 let ann: Person;
 let ben: Person;
-/** In no room of others. */
+/** Not a member of any room of other users. */
 let eve: Person;
-/** Ann's room, with Ben in it. */
+/** A room of Ann's with Ben as a member. */
 let den: string;
 /** Contained in the room's name, its topic and all its messages. */
 const secret = `secret${newClientId().replaceAll('-', 'x')}`;
 const inTest = closedAfterEach();
 const person = async (session?: object): Promise<Person> => inTest(await site.person(session));
-/** A member of Ann's room who has joined it. */
+/** Returns a new user who has joined Ann's room. */
 async function member(): Promise<Person> {
   const mole = await person();
   await ann.request('room:invite', { room: den, users: [mole.id] });
   await mole.request('room:join', { room: den });
   return mole;
 }
-/** What the events and answers of somebody contain of the room and its messages. */
+/** Returns which of the room's ID and the secret appear in the user's events and responses. */
 const learnt = (client: Person, ...answers: unknown[]) => {
   const all = JSON.stringify([client.ready, client.events, ...answers]);
   return [den, secret].filter((word) => all.includes(word));
@@ -55,7 +55,7 @@ const me = async (one: Person) => {
 };
 
 test.each(['moderator', 'admin'])(
-  'for a site’s %s a private room of others does not exist',
+  'hides a private room from a site %s who is not a member',
   async (roles) => {
     const boss = await person({ roles });
     for (const [event, payload] of Object.entries(roomRequests))
@@ -64,7 +64,7 @@ test.each(['moderator', 'admin'])(
   },
 );
 
-test('a removed user has no access to the room and gets no events of it', async () => {
+test('denies a removed user access to the room and its events', async () => {
   const mole = await member();
   const sent = { room: den, text: 'mine', clientId: newClientId() };
   const { seq } = (await mole.request('message:send', sent)).message;
@@ -79,7 +79,7 @@ test('a removed user has no access to the room and gets no events of it', async 
   await say(ann, den, `${secret} after the removal`);
   await ann.request('room:update', { room: den, topic: `${secret} changed` });
   await ann.request('typing:set', { room: den, typing: true });
-  // Presence, which is gathered for the longest time, is announced last.
+  // Presence changes are batched for the longest time, so this event comes last.
   (await site.again(ben)).close();
   const there = (await member()).id;
   await expect
@@ -90,7 +90,7 @@ test('a removed user has no access to the room and gets no events of it', async 
   expect(mole.events.slice(before)).toEqual([]);
 });
 
-test('of those who join in the moment of their removal nothing comes after `room:removed`', async () => {
+test('nothing comes after `room:removed` if a user joins during the removal', async () => {
   const mole = await person();
   for (let round = 0; round < size(30, 8); round++) {
     await ann.request('room:invite', { room: den, users: [mole.id] });
@@ -112,14 +112,14 @@ test('of those who join in the moment of their removal nothing comes after `room
   }
 });
 
-test('a list in the session that names rooms of people opens none of them', async () => {
+test('ignores rooms created by users in the session’s room list', async () => {
   const { room } = await ann.request('direct:open', { user: ben.id });
   const forged = await person({ rooms: [den, room.id, { [den]: 'x' }] });
   expect(forged.ready.rooms.filter(({ member }) => member)).toEqual([]);
   expect(learnt(forged)).toEqual([]);
 });
 
-test('lists, pages and cursors are the same, whatever a name is that is not shown', async () => {
+test('returns the same lists, pages and cursors for any hidden name', async () => {
   const target = await person({ firstname: 'Zoe' });
   const room = (await site.den(eve, [ann, target, ben])).id;
   await site.api('PATCH', '/rooms/lobby/members', { add: [target.id] });
@@ -150,7 +150,7 @@ test('lists, pages and cursors are the same, whatever a name is that is not show
   expect(await look()).toEqual(before);
 });
 
-test('the cursor of the own room’s reports does not count those of other rooms', async () => {
+test('does not count reports of other rooms in the cursor of report:list', async () => {
   const mia = await person();
   const { id: room } = await site.den(eve, [mia]);
   await mia.request('room:join', { room });
@@ -180,7 +180,7 @@ test('the cursor of the own room’s reports does not count those of other rooms
     expect([cursor, await codeOf(eve, 'report:list', { cursor })]).toEqual([cursor, 'bad_request']);
 });
 
-test('GET /me counts nothing of a room that the site has taken away, while no page is open', async () => {
+test('excludes a room from GET /me that the site removed while no page was open', async () => {
   const room = `team-${newClientId()}`;
   const [mole, mia] = [await person({ rooms: [room] }), await person({ rooms: [room] })];
   await mia.request('room:join', { room });
@@ -191,7 +191,7 @@ test('GET /me counts nothing of a room that the site has taken away, while no pa
   await site.writeSession(mole, { rooms: [] });
   const nothing = { user: { id: mole.id }, unread: 0, mentions: 0 };
   expect(await me(mole)).toMatchObject(nothing);
-  // Nor when the server has forgotten the user.
+  // Also after the server has dropped the user from memory.
   await expect
     .poll(() => eventsOf(mia, 'presence:changed').some(({ left }) => left.includes(mole.id)))
     .toBe(true);

@@ -5,7 +5,7 @@ import { type PeopleHere, startPeopleHere } from '../../helpers/people-here.ts';
 afterEach(() => void vi.useRealTimers());
 const [second, began] = [1000, Date.now()];
 
-test('a ban lasts for its time by the wall clock, also after a restart', async () => {
+test('keeps a ban for its duration by the wall clock, across restarts', async () => {
   const kept = historyFolder();
   onTestFinished(() => kept.remove());
   let site: PeopleHere | undefined;

@@ -10,15 +10,15 @@ import { openChatOver } from '../../helpers/chat-over-history.ts';
 import { carryOutErasures } from '../../helpers/erasures.ts';
 
 /**
- * A change reaches a user who is there, or one who is being read from the history at that moment, before or after the
- * database has stored it. All of them then know the same as a user who comes later.
+ * A change can reach a user who is connected, or whose data is being read, before or after the database stores it. The
+ * chat's data must then equal that of a user who connects later.
  */
 let history: History;
 let chat: Chat;
 let close: () => Promise<void>;
-/** The user's read is held back before it is asked for, or before it is answered. */
+/** Delays the read of a user before the query or before its response. */
 const held = new Map<string, { moment: Moment; isHeld: () => void; until: Promise<void> }>();
-/** All changes, as JSON after their types. */
+/** All changes, each as its type and JSON. */
 const changes: string[] = [];
 const at = 1_700_000_000_000;
 const user = (id: string) => ({ id, name: `Name of ${id}` });
@@ -40,7 +40,7 @@ afterAll(() => close());
 
 type Moment = 'there' | 'read before it' | 'read after it' | 'later';
 
-/** `id` is in the private room `den` of `owner`, and has a direct room with `other`, who is in the den too. */
+/** `id` is a member of `den`, a private room of `owner`, and has a direct room with `other`, who is also in the den. */
 interface World {
   id: string;
   owner: string;
@@ -55,7 +55,7 @@ const say = (room: string, by: string, text = 'news', mentioned?: string, over: 
     ...{ room, clientId: `c${clientIds++}`, user: user(by), text, sentAt: at, asMember: true, ...over },
     ...(mentioned === undefined ? {} : { mentions: [{ user: mentioned, start: 0, length: 1 }] }),
   });
-/** To the first message of the room. */
+/** Replies to the first message of the room. */
 const reply = (room: string, by: string, mentioned?: string) =>
   say(room, by, 'a reply', mentioned, { replyTo: 1 });
 const add = (room: string, id: string) =>
@@ -73,7 +73,7 @@ const restrict = (kind: 'muted' | 'banned', { den, id, owner }: World, ends?: tr
   history.write.restrict({ room: den, user: id, kind, restriction: ends ? null : { by: owner }, at });
 const pin = (room: string, user: string, pinned: boolean) =>
   history.write.pin({ room, seq: 1, user, pinned, at });
-/** A message of that member waits for a moderator. */
+/** Creates a message of the member that is pending approval. */
 async function holdOf(room: string, id: string) {
   const sent = { room, user: user(id), clientId: `c${clientIds++}`, text: 'waits', sentAt: at };
   const done = await history.write.hold({ ...sent, asMember: true, why: 'all' });
@@ -81,7 +81,7 @@ async function holdOf(room: string, id: string) {
   return done.held;
 }
 const rename = (id: string) => history.write.arrive({ user: { id, name: `New ${id}` }, at });
-/** Joins the room on the user's connection, if there is one. */
+/** Joins the room on each connection of the user. */
 async function joinHere(room: string, id: string): Promise<void> {
   for (const connection of chat.directory.person(id)?.connections ?? []) {
     await join(chat, connection, requireRoom(chat.directory.room(room)), { room });
@@ -92,7 +92,7 @@ async function erase(id: string): Promise<void> {
   await carryOutErasures(history);
 }
 
-/** A change of each type, or several. The others are for other servers, and for consumers of the log. */
+/** Changes by type. The excluded types are only for other servers and consumers of the log. */
 const kinds: {
   [Kind in Exclude<Change['type'], 'broadcast' | 'act' | 'erasing'>]: Record<
     string,
@@ -101,18 +101,18 @@ const kinds: {
 } = {
   message: {
     'a message': ({ den, owner }) => say(den, owner),
-    'an own message': ({ den, id }) => say(den, id),
+    'a message of the user': ({ den, id }) => say(den, id),
     'an edit': ({ den, owner }) => history.write.edit({ room: den, seq: 1, user: owner, text: 'other', at }),
     'a deletion': ({ den, owner }) =>
       history.write.delete({ room: den, seq: 1, user: owner, moderator: false, at }),
     'a reaction': ({ den, owner }) =>
       history.write.react({ room: den, seq: 1, reactions: [{ user: owner, emoji: '👍', on: true }] }),
-    'words of the other side': ({ direct, other }) => say(direct, other),
+    'a message of the peer': ({ direct, other }) => say(direct, other),
   },
   mentions: {
     'a mention': ({ den, owner, id }) => say(den, owner, 'you', id),
     'a mention of everybody': ({ den, owner }) => say(den, owner, 'all', everybody),
-    'a mention that goes again': async ({ den, owner, id }) => {
+    'a mention that an edit removes': async ({ den, owner, id }) => {
       const { message } = await say(den, owner, 'you', id);
       const { seq } = message;
       await history.write.edit({ room: den, seq, user: owner, text: 'nobody', mentions: [], at });
@@ -123,13 +123,13 @@ const kinds: {
       await history.write.follow({ room: den, thread: 1, user: id, following: true });
       await reply(den, owner);
     },
-    'a reply in a followed thread that goes again': async ({ den, owner, id }) => {
+    'a deleted reply in a followed thread': async ({ den, owner, id }) => {
       await history.write.follow({ room: den, thread: 1, user: id, following: true });
       const { message } = await reply(den, owner);
       const { seq } = message;
       await history.write.delete({ room: den, seq, user: owner, moderator: false, at });
     },
-    'a reply that mentions the user no more': async ({ den, owner, id }) => {
+    'a reply whose mention an edit removes': async ({ den, owner, id }) => {
       await history.write.follow({ room: den, thread: 1, user: id, following: true });
       const { message } = await reply(den, owner, id);
       const { seq } = message;
@@ -141,16 +141,17 @@ const kinds: {
       history.write.follow({ room: den, thread: 1, user: id, following: true }),
   },
   room: {
-    'another name': ({ den }) => history.write.updateRoom({ room: den, name: 'Other' }),
-    'other rules': ({ den }) => history.write.updateRoom({ room: den, write: 'moderators', slow: 10 }),
-    'old messages gone': ({ den }) => history.write.expire({ room: den, firstSeq: 2 }),
-    'the end': ({ den }) => history.write.deleteRoom({ room: den }),
-    'the end and a new beginning without the user': async ({ den }) => {
+    'another name of the room': ({ den }) => history.write.updateRoom({ room: den, name: 'Other' }),
+    'other rules of the room': ({ den }) =>
+      history.write.updateRoom({ room: den, write: 'moderators', slow: 10 }),
+    'the expiry of old messages': ({ den }) => history.write.expire({ room: den, firstSeq: 2 }),
+    'the deletion of the room': ({ den }) => history.write.deleteRoom({ room: den }),
+    'the recreation of the room without the user': async ({ den }) => {
       await history.write.deleteRoom({ room: den });
       await history.write.putRoom({ id: den, kind: 'private', name: 'New', at: at + 1 });
       await add(den, `stranger in ${den}`);
     },
-    'the end and a new beginning': async ({ den, id, owner }) => {
+    'the recreation of the room': async ({ den, id, owner }) => {
       for (let n = 0; n < 3; n++) await say(den, owner);
       await history.write.expire({ room: den, firstSeq: 3 });
       await history.write.deleteRoom({ room: den });
@@ -159,8 +160,8 @@ const kinds: {
     },
   },
   member: {
-    'the removal': ({ den, id }) => remove(den, id),
-    'the removal and the return': async ({ den, id }) => {
+    'the removal of the user': ({ den, id }) => remove(den, id),
+    'the removal and return of the user': async ({ den, id }) => {
       await remove(den, id);
       await add(den, id);
     },
@@ -176,15 +177,15 @@ const kinds: {
       }),
     'another role': ({ den, id }) => history.write.setRole({ room: den, user: id, role: 'moderator' }),
     'other notifications': ({ den, id }) => history.write.setNotify({ room: den, user: id, notify: 'none' }),
-    'the role of somebody else': ({ den, other }) =>
+    'another role of another member': ({ den, other }) =>
       history.write.setRole({ room: den, user: other, role: 'moderator' }),
-    'the removal of somebody else': ({ den, other }) => remove(den, other),
-    'the removal of the owner who returns': async ({ den, owner }) => {
+    'the removal of another member': ({ den, other }) => remove(den, other),
+    'the removal and return of the owner': async ({ den, owner }) => {
       await remove(den, owner);
       await add(den, owner);
       await joinHere(den, owner);
     },
-    'the first look of the other side': ({ direct, other }) =>
+    'the first visit of the peer': ({ direct, other }) =>
       history.write.join({ room: direct, user: user(other), at }),
     'a public room': async ({ id }) => {
       await history.write.putRoom({ id: `square-${id}`, kind: 'public', name: `Square ${id}`, at });
@@ -192,19 +193,19 @@ const kinds: {
     },
   },
   read: {
-    'own reading': ({ den, id }) => history.write.markRead({ room: den, user: id, seq: 1 }),
-    'own reading that is taken back': async ({ den, id }) => {
+    'a read marker': ({ den, id }) => history.write.markRead({ room: den, user: id, seq: 1 }),
+    'a read marker that moves back': async ({ den, id }) => {
       await history.write.markRead({ room: den, user: id, seq: 1 });
       await history.write.markUnread({ room: den, user: id, seq: 0 });
     },
-    'the reading of the other side': async ({ direct, other }) => {
+    'a read marker of the peer': async ({ direct, other }) => {
       await history.write.join({ room: direct, user: user(other), at });
       await history.write.markRead({ room: direct, user: other, seq: 1 });
     },
   },
   user: {
     'a new name': ({ id }) => rename(id),
-    'a new name of the other side': ({ other }) => rename(other),
+    'a new name of the peer': ({ other }) => rename(other),
   },
   ban: { 'a ban from the site': ({ id }) => history.write.setBan({ user: id, ban: { reason: 'spam' } }) },
   restricted: {
@@ -216,8 +217,8 @@ const kinds: {
     },
   },
   held: {
-    'a message that waits': ({ den, other }) => holdOf(den, other),
-    'a rejected one': async ({ den, other, owner }) => {
+    'a pending message': ({ den, other }) => holdOf(den, other),
+    'a rejected message': async ({ den, other, owner }) => {
       const { id } = await holdOf(den, other);
       await history.write.rejectHeld({ room: den, id, by: owner, at });
     },
@@ -228,7 +229,7 @@ const kinds: {
   },
   pin: {
     'a pinned message': ({ den, owner }) => pin(den, owner, true),
-    'a message that is pinned no more': async ({ den, owner }) => {
+    'an unpinned message': async ({ den, owner }) => {
       for (const pinned of [true, false]) await pin(den, owner, pinned);
     },
   },
@@ -240,16 +241,16 @@ const kinds: {
   },
   reset: {
     'the erasure of the owner': ({ owner }) => erase(owner),
-    'the erasure of the other side': ({ other }) => erase(other),
+    'the erasure of the peer': ({ other }) => erase(other),
   },
-  erased: { 'the own erasure': ({ id }) => erase(id) },
+  erased: { 'the erasure of the user': ({ id }) => erase(id) },
 };
 
 let connections = 0;
 const connect = (id: string, name: string) =>
   connectUser(chat, `c${connections++}`, { id, name, roles: [], rooms: [] });
 
-/** The chat's knowledge of a connected user, and what the user's client gets of it. */
+/** Returns the chat's data of a connected user, and what the user's client receives. */
 function known({ person }: Connection, rooms: readonly string[]) {
   const { directory } = chat;
   const { id } = person.user;
@@ -259,7 +260,7 @@ function known({ person }: Connection, rooms: readonly string[]) {
     summary: summaryOf(directory, room, connection as Connection),
     joined: [...room.joined].map((one) => one.person.user.id),
     present: [...room.present].sort(([a], [b]) => (a < b ? -1 : 1)),
-    // `Restrictions` has those that are current.
+    // The current mutes and bans are in `restrictions` below.
     member: { ...member, restricted: undefined },
     mentions: [...mentions],
   }));
@@ -276,7 +277,7 @@ function known({ person }: Connection, rooms: readonly string[]) {
 
 let worlds = 0;
 
-/** @returns what is known of the user, with the same ids at every moment */
+/** @returns the chat's data of the user, with IDs that are equal for all moments */
 async function knownAfter(
   kind: string,
   change: (world: World) => Promise<unknown>,
@@ -319,7 +320,7 @@ async function knownAfter(
   hold.resolve();
   await before;
   const connection = await connect(id, name);
-  // The ids of messages are random.
+  // Message IDs are random.
   const text = JSON.stringify(known(connection, [den, direct])).replaceAll(w, 'w');
   return JSON.parse(text.replaceAll(/"(clientId|id)":"(c\d+|[\da-f-]{36})"/g, '"$1":""'));
 }
@@ -330,10 +331,10 @@ const rows = Object.entries(kinds).flatMap(([kind, ways]) =>
 
 describe.concurrent.each([
   ['alone', false],
-  ['with the others', true],
-] as const)('a user who is %s', (_, inCompany) => {
+  ['together with the other members', true],
+] as const)('a user who connects %s', (_, inCompany) => {
   test.each(rows)(
-    'knows the same of $title, having been there, read during it, or come later',
+    'has the same data after $title, whether connected before, during or after it',
     async ({ kind, change }) => {
       const moments: Moment[] = ['later', 'there', 'read before it', 'read after it'];
       const after = moments.map((moment) => knownAfter(kind, change, moment, inCompany));

@@ -9,7 +9,7 @@ function connectionTo(room: Room, id: string): Connection {
   return { id, gone: false, person: { memberships } } as Connection;
 }
 
-test('all connections of a large room get the latest summary, at most 50 in each tick', async () => {
+test('sends the latest summary to all connections of a large room, at most 50 per tick', async () => {
   const sent: string[] = [];
   const summaries = new ChangedSummaries((_, { id }) => sent.push(id));
   const [large, small] = [roomOf('large'), roomOf('small')];
@@ -18,7 +18,7 @@ test('all connections of a large room get the latest summary, at most 50 in each
   expect(sent).toHaveLength(maxPerTick);
   summaries.send(small, [connectionTo(small, 'one of the small')]);
   for (let n = 0; n < 5; n++) summaries.send(large, all);
-  // The longest waiting connection is first; connections that got it before the last change get it again.
+  // The connection that waited longest is first. Connections that got an earlier summary get the latest one too.
   const sentBefore = [...sent];
   for (let turn = 0; turn < 5; turn++) {
     await nextTurn();
@@ -31,7 +31,7 @@ test('all connections of a large room get the latest summary, at most 50 in each
   ]);
 });
 
-test('a connection that was closed, or whose user has lost the room, gets no summary', async () => {
+test('skips closed connections and users who lost the room', async () => {
   const sent: string[] = [];
   const summaries = new ChangedSummaries((_, { id }) => sent.push(id));
   const room = roomOf('large');

@@ -2,14 +2,14 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { newClientId } from '../../helpers/chat-client.ts';
 import { codeOf, eventsOf, type PeopleSite, say, startPeopleSite } from '../../helpers/people.ts';
 
-/** The events after the site changes a user’s session, and of rooms that connections do not show. */
+/** Events after the site changes a user’s session, and events of rooms that a connection does not show. */
 let site: PeopleSite;
 beforeAll(async () => {
   site = await startPeopleSite();
 });
 afterAll(() => site.close());
 
-test('the activity of a direct room names the other one to each side', async () => {
+test('names the peer in the activity of a direct room', async () => {
   const [ann, ben] = await site.people(2);
   const { room } = await ann.request('direct:open', { user: ben.id });
   await ann.request('room:join', { room: room.id });
@@ -18,7 +18,7 @@ test('the activity of a direct room names the other one to each side', async () 
   await say(ben, room.id);
   const others = [await site.again(ann), await site.again(ben)] as const;
   await say(ann, room.id, 'news');
-  // An activity for the messages before may come first.
+  // An activity event of an earlier message may come first.
   for (const [client, partner] of [
     [others[0], ben],
     [others[1], ann],
@@ -28,7 +28,7 @@ test('the activity of a direct room names the other one to each side', async () 
       .toMatchObject({ room: room.id, members: 2, name: `Name of ${partner.id}`, last: { text: 'news' } });
 });
 
-test('a new site role changes the rights in each room of the user', async () => {
+test('updates the user’s rights in all rooms after a new site role', async () => {
   const [ann, ben] = await site.people(2);
   const { id } = await site.den(ann, [ben]);
   await ben.request('room:join', { room: 'lobby' });
@@ -42,7 +42,7 @@ test('a new site role changes the rights in each room of the user', async () => 
   });
 });
 
-test('a new list of rooms in the session changes rooms, of which `session:changed` says nothing', async () => {
+test('adds and removes rooms of the session’s list without `session:changed`', async () => {
   const ann = await site.person();
   const room = `team-${newClientId()}`;
   await site.writeSession(ann, { rooms: [room] });
@@ -55,7 +55,7 @@ test('a new list of rooms in the session changes rooms, of which `session:change
   expect(await codeOf(ann, 'room:join', { room })).toBe('unknown_room');
 });
 
-test('an entry of the session’s list that is no room is logged once per content, without showing it', async () => {
+test('logs invalid entries of the session’s room list once, without their text', async () => {
   const logged = () =>
     [...site.chat.output().matchAll(/^\{.*"setting":"CHAT_USER_ROOMS".*\}$/gm)].map(
       ([line]) => (JSON.parse(line) as { reason: string }).reason,
@@ -65,7 +65,7 @@ test('an entry of the session’s list that is no room is logged once per conten
   const first =
     '2 of 5 entries are not ids, the first is number 2; 1 ids begin with u-, d- or r-, which only the chat gives';
   await expect.poll(logged).toEqual([first]);
-  // Another part of the session changes.
+  // Change another part of the session.
   await site.writeSession(ann, {
     rooms: ['team-1', 'very secret!', 7, null, 'd-direct'],
     firstname: 'Renamed',
@@ -82,7 +82,7 @@ test('an entry of the session’s list that is no room is logged once per conten
   expect(site.chat.output()).not.toContain('very secret');
 });
 
-test('that a member whom all know has opened the room for the first time is in no event', async () => {
+test('does not announce that a member known to all first opens the room', async () => {
   const [ann, ben, eva] = await site.people(3);
   for (const one of [ann, ben]) await one.request('room:join', { room: 'lobby' });
   const { id } = await site.den(ann, [ben, eva]);
@@ -90,7 +90,7 @@ test('that a member whom all know has opened the room for the first time is in n
   const known = await ann.request('room:members', { room: id });
   const events = () => eventsOf(ann, 'members:changed').filter(({ room }) => room === id);
   await ben.request('room:join', { room: id });
-  // Eva is not known before she has joined. Her event would have come with that of Ben, or after it.
+  // Ann does not know Eva before Eva joins. An event about Ben would come before Eva's or with it.
   await eva.request('room:join', { room: id });
   const ofEva = { user: { id: eva.id, name: `Name of ${eva.id}` }, role: 'member', present: true };
   await expect.poll(events).toEqual([{ room: id, changed: [ofEva], count: 3 }]);

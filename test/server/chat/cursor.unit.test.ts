@@ -3,7 +3,7 @@ import { cursorOf, decodeCursor } from '../../../server/chat/cursor.ts';
 import { memberKey, sortKey } from '../../../server/history/text-keys.ts';
 import { requests } from '../../../server/wire/events.ts';
 
-test('a cursor comes back as it was made', () => {
+test('decodes a cursor to its original values', () => {
   expect(decodeCursor(cursorOf(['Zoë 👋', 'u-1']), ['string', 'string'])).toEqual(['Zoë 👋', 'u-1']);
   expect(decodeCursor(cursorOf([-1_700_000_000_000, 'u-1']), ['number', 'string'])).toEqual([
     -1_700_000_000_000,
@@ -24,14 +24,14 @@ test.each([
   ['"a\\u0000"', 'string'],
   ['"\\ud800"', 'string'],
   ['1', 'string'],
-] as const)('a cursor with %s as its %s is not from this server', (part, type) => {
+] as const)('rejects a cursor that contains %s instead of a %s', (part, type) => {
   const cursor = Buffer.from(`[${part}]`).toString('base64url');
   expect(() => decodeCursor(cursor, [type])).toThrow(expect.objectContaining({ code: 'bad_request' }));
 });
 
-// The sort keys of U+FDFA are the longest: it is a compatibility form of 18 characters.
+// U+FDFA has the longest sort keys, because it is a compatibility form of 18 characters.
 test.each(['\ufdfa', '\u{10ffff}', '㌖', '"', 'ΐ'])(
-  'lists go on behind names that are all %j',
+  'accepts cursors behind long names of %j',
   (character) => {
     const id = '\u{1d4b3}'.repeat(64);
     const name = character.repeat(64);

@@ -5,7 +5,7 @@ import { type PeopleHere, startPeopleHere } from '../../helpers/people-here.ts';
 afterEach(() => void vi.useRealTimers());
 const [day, began] = [24 * 60 * 60 * 1000, Date.now()];
 
-test('a private room without members for 30 days is deleted, an unused one with members is not', async () => {
+test('deletes a private room after 30 days without members', async () => {
   const kept = historyFolder();
   onTestFinished(() => kept.remove());
   let site: PeopleHere | undefined;
@@ -35,6 +35,6 @@ test('a private room without members for 30 days is deleted, an unused one with 
   await startAfter(29);
   expect(await known()).toEqual(Object.keys(rooms));
   await startAfter(31);
-  // Only after the start, because there may be very many of them.
+  // The deletion runs after the start, because there may be very many such rooms.
   await expect.poll(known).toEqual(['own', 'open', 'used']);
 });

@@ -36,7 +36,7 @@ const erase = (id: string, query = '') => site.api('DELETE', `/users/${encodeURI
 const join = (room: string, ...people: Person[]) =>
   Promise.all(people.map((person) => person.request('room:join', { room })));
 
-test('an erased user is disconnected, each room concerned gets one event, and clients that come back later start again', async () => {
+test('disconnects an erased user and resets the rooms with the user’s messages', async () => {
   const [ann, ben, cat] = await site.people(3);
   await join('garden', ann, ben, cat);
   await join('lobby', ann, ben);
@@ -61,7 +61,7 @@ test('an erased user is disconnected, each room concerned gets one event, and cl
   expect(await ended).toEqual({ reason: 'kicked' });
   expect(await gone).toMatchObject({ changed: [{ user: { id: ann.id, name: ann.id }, gone: true }] });
   expect(await reset).toEqual({ room: 'garden' });
-  // An earlier one may still come: they are at least a second apart.
+  // Activity events are at least a second apart, so an earlier one may still come.
   await expect
     .poll(() => eventsOf(cat, 'room:activity').at(-1))
     .toMatchObject({ room: 'garden', members: 2, head: before.head + 1 });
@@ -84,7 +84,7 @@ test('an erased user is disconnected, each room concerned gets one event, and cl
   expect(now).toEqual({ head: back.room.head, messages: [], complete: true });
   expect((await ben.request('room:members', { room: 'garden' })).members).toHaveLength(2);
   expect((await site.api('GET', `/users/${ann.id}`)).status).toBe(404);
-  // No message was written there, so nothing has to be read again.
+  // The lobby contains no messages, so it is not reset.
   expect(eventsOf(ben, 'room:reset')).toEqual([{ room: 'garden' }]);
   await expect(say(cat, 'garden', 'third')).resolves.toMatchObject({ rev: back.room.head + 1 });
 
@@ -97,7 +97,7 @@ test('an erased user is disconnected, each room concerned gets one event, and cl
   for (const one of [again, ben, cat]) one.close();
 });
 
-test('the other one of a direct room keeps it, without a partner to write to', async () => {
+test('keeps a direct room readable for the peer of an erased user', async () => {
   const [ann, ben] = await site.people(2);
   const { room: direct } = await ann.request('direct:open', { user: ben.id });
   await join(direct.id, ann);
@@ -119,7 +119,7 @@ test('the other one of a direct room keeps it, without a partner to write to', a
   ben.close();
 });
 
-test('a room that an erased user had left goes on: its owner invites', async () => {
+test('lets the owner of a room invite after the erasure of a former member', async () => {
   const [ann, ben, cat] = await site.people(3);
   const den = await site.den(ben, [ann]);
   await ann.request('room:remove', { room: den.id, user: ann.id });
@@ -131,7 +131,7 @@ test('a room that an erased user had left goes on: its owner invites', async () 
   for (const one of [ann, ben, cat]) one.close();
 });
 
-test('an erasure removes the reports and the current upload of the user', async () => {
+test('removes the reports and rejects the current upload of an erased user', async () => {
   const [ann, ben, cat] = await site.people(3);
   const den = await site.den(ben, [ann, cat]);
   await join(den.id, cat, ben);
@@ -158,36 +158,34 @@ test('an erasure removes the reports and the current upload of the user', async 
   for (const one of [ben, cat]) one.close();
 });
 
-test('an upload of a user whom another server erases is refused and removed', async () => {
+test('rejects and removes an upload of a user whom another server is erasing', async () => {
   const ann = await site.person();
   await join('lobby', ann);
   const files = () => readdirSync(kept.files.slice('dir:'.length), { recursive: true, encoding: 'utf8' });
   const uploaded = () => upload(site.chat.url, ann.cookie, 'some text', { name: 'a.txt' });
   expect((await uploaded()).status).toBe(201);
   const before = files();
-  // Files of the tests before this one may still be deleted.
+  // Files of earlier tests may still be deleted.
   const added = () => files().filter((name) => !before.includes(name));
   const db = new DatabaseSync(kept.path, { timeout: 5000 });
   onTestFinished(() => db.close());
   db.prepare(`INSERT INTO chat_erasures VALUES (?, 'anonymise', ?, 0, 'files', 0)`).run(ann.id, Date.now());
   expect(await uploaded()).toMatchObject({ status: 403, code: 'forbidden' });
   await expect.poll(added).toEqual([]);
-  // From this stage on, an uploader is a new user.
+  // From this stage on, the ID belongs to a new user.
   db.prepare(`UPDATE chat_erasures SET stage = 'messages'`).run();
   expect((await uploaded()).status).toBe(201);
   db.exec('DELETE FROM chat_erasures');
   ann.close();
 });
 
-test('a banned or unknown user can be erased, but not the ID of all erased users', async () => {
+test('erases banned and unknown users, but rejects the ID shared by erased users', async () => {
   expect((await site.api('PUT', '/users/never-here/ban', { reason: 'x' })).status).toBe(200);
   expect((await erase('never-here', '?messages=delete')).status).toBe(202);
   await expect.poll(async () => (await site.api('GET', '/users/never-here')).status).toBe(404);
   expect((await erase('nobody-at-all')).status).toBe(202);
-  // This id is shared by all erased users.
   expect((await erase(deletedUser.id)).status).toBe(400);
-  // The site cannot write or add a member with that id either: it would be taken for an erased user and disturb the
-  // next erasure.
+  // The ID cannot be an author or a member either. That user would look erased and disturb the next erasure.
   const post = { user: deletedUser, text: 'x', clientId: 'erased-1' };
   expect((await site.api('POST', '/rooms/lobby/messages', post)).status).toBe(400);
   expect((await site.api('PATCH', '/rooms/lobby/members', { add: [deletedUser.id] })).status).toBe(400);

@@ -17,7 +17,7 @@ import {
 } from '../../helpers/people.ts';
 import { type PeopleHere, startPeopleHere } from '../../helpers/people-here.ts';
 
-/** Messages that wait for a moderator, over real sockets. */
+/** Messages pending approval, over real sockets. */
 let site: PeopleHere;
 /** With files and exports. */
 let served: PeopleSite;
@@ -38,7 +38,7 @@ type On = Pick<PeopleSite, 'person' | 'people'>;
 const user = async (session?: object, on: On = site): Promise<Person> => inTest(await on.person(session));
 const users = <Count extends keyof Several>(count: Count) => site.people(count, inTest);
 
-/** Sends a message that may wait. */
+/** Sends a message that may require approval. */
 async function send(
   one: Person,
   room: string,
@@ -59,19 +59,19 @@ async function hold(
   if (!('held' in sent)) throw new Error('the message does not wait');
   return sent.held;
 }
-/** The event of that message, once it has come. */
+/** Returns the event of the message once it arrives. */
 async function changed(one: Person, { id }: Held, is: string) {
   const find = () => eventsOf(one, 'held:changed').find((change) => change.id === id && change.is === is);
   await expect.poll(find).toBeDefined();
   return find();
 }
-/** Somebody, a moderator and a bystander in the lobby. */
+/** A user, a moderator and a bystander, all in the lobby. */
 async function lobby(on: On = site) {
   const [[ann, eve], mod] = [await on.people(2, inTest), await user({ roles: 'moderator' }, on)];
   for (const one of [ann, mod, eve]) await one.request('room:join', { room: 'lobby' });
   return { ann, mod, eve };
 }
-/** A private room of Ben's with Ann in it. */
+/** A private room of Ben's that Ben and Ann have joined. */
 async function den() {
   const [ben, ann] = await users(2);
   const { id } = await site.den(ben, [ann]);
@@ -79,8 +79,8 @@ async function den() {
   return { ben, ann, room: id };
 }
 
-describe('which messages wait', () => {
-  test('only those with a link or a listed word, in any case and form', async () => {
+describe('approval is required', () => {
+  test('for messages with a link or a listed word, in any case and form', async () => {
     const { ann } = await lobby();
     const waits = async (text: string) => {
       const sent = await send(ann, 'lobby', text);
@@ -94,7 +94,7 @@ describe('which messages wait', () => {
     expect(await waits('see a.example')).toBe(false);
   });
 
-  test('those whose files have such a name or description', async () => {
+  test('for messages with a link or listed word in a file name or description', async () => {
     const { ann } = await lobby(served);
     const files = await Promise.all(
       ['plan', 'pallets'].map(
@@ -108,7 +108,7 @@ describe('which messages wait', () => {
     expect((await hold(ann, 'lobby', 'look', { files: [{ id: named }] })).why).toBe('words');
   });
 
-  test('all of a new user in public rooms, until one is approved', async () => {
+  test('for messages of a new user in public rooms until the first approval', async () => {
     const first = await startPeopleHere({
       CHAT_ROOMS: 'lobby',
       CHAT_CREATE_ROOMS: 'all',
@@ -124,7 +124,7 @@ describe('which messages wait', () => {
       const direct = await ann.request('direct:open', { user: ben.id });
       await ann.request('room:join', { room: direct.room.id });
       expect(await send(ann, direct.room.id, 'hello')).toHaveProperty('message');
-      // Nor is one in a room of one's own.
+      // A user's own room requires no approval either.
       const own = { name: 'Own', kind: 'private', clientId: newClientId() } as const;
       const { room } = await ann.request('room:create', own);
       await ann.request('room:join', { room: room.id });
@@ -140,8 +140,8 @@ describe('which messages wait', () => {
   });
 });
 
-describe('a message that waits', () => {
-  test('is seen by its author and moderators alone, in no answer, count, event or export of others', async () => {
+describe('a message pending approval', () => {
+  test('is seen by its author and the moderators only', async () => {
     const { ann, mod, eve } = await lobby(served);
     await say(eve, 'lobby', 'hello');
     const before = (await eve.request('room:list', {})).rooms;
@@ -153,7 +153,7 @@ describe('a message that waits', () => {
     for (const one of [ann, mod]) expect(await changed(one, held, 'held')).toEqual(change);
     expect((await mod.request('held:list', {})).held).toContainEqual(held);
     expect((await ann.request('held:list', { mine: true })).held).toEqual([held]);
-    // The bystander, who may not ask either.
+    // Eve is neither the author nor a moderator.
     expect(await codeOf(eve, 'held:list', {})).toBe('forbidden');
     for (const event of ['held:approve', 'held:reject'])
       expect(await codeOf(eve, event, { id: held.id })).toBe('unknown_message');
@@ -168,7 +168,7 @@ describe('a message that waits', () => {
     expect(others.filter((line) => line.includes('quincunx'))).toEqual([]);
   });
 
-  test('is published when it is approved, with the names of who decided for moderators alone', async () => {
+  test('is published on approval, and only moderators see who approved it', async () => {
     const { ann, mod, eve } = await lobby();
     const other = await user({ roles: 'admin' });
     const clientId = newClientId();
@@ -182,12 +182,12 @@ describe('a message that waits', () => {
     expect(await changed(ann, held, 'approved')).toEqual(change);
     expect(await changed(other, held, 'approved')).toEqual({ ...change, by });
     expect(await codeOf(other, 'held:approve', { id: held.id })).toBe('unknown_message');
-    // A repeat returns the message, and is not sent again.
+    // A repeat returns the message without sending it again.
     expect(await send(ann, 'lobby', 'pallets', { clientId })).toEqual({ message });
     expect((await ann.request('held:list', { mine: true })).held).toEqual([]);
   });
 
-  test('is shown to its author as rejected, until the author discards it', async () => {
+  test('is shown to its author as rejected until the author discards it', async () => {
     const { ann, mod } = await lobby();
     const held = await hold(ann, 'lobby');
     await mod.request('held:reject', { id: held.id, reason: 'an advertisement' });
@@ -206,7 +206,7 @@ describe('a message that waits', () => {
     ]);
   });
 
-  test('an edit that needs approval leaves the old text', async () => {
+  test('keeps the old text visible if it is an edit', async () => {
     const { ann, mod, eve } = await lobby(served);
     const { seq } = await say(ann, 'lobby', 'hello');
     const edit = { room: 'lobby', seq, text: 'see https://a.example' };
@@ -215,7 +215,7 @@ describe('a message that waits', () => {
     const text = async () =>
       (await eve.request('message:history', { room: 'lobby' })).messages.find((one) => one.seq === seq)?.text;
     expect(await text()).toBe('hello');
-    // An edit with a new file takes its place, and then an edit with the same file.
+    // A new edit with a file replaces the pending one, and so does another edit with the same file.
     const { file } = await upload(served.chat.url, ann.cookie, 'plan', { room: 'lobby' });
     const withFile = { ...edit, files: [{ id: file.id }] };
     for (const over of [{}, { text: 'other https://a.example' }, { text: edit.text }])
@@ -224,14 +224,14 @@ describe('a message that waits', () => {
     const { message } = await mod.request('held:approve', { id: last?.id ?? '' });
     expect(message).toMatchObject({ seq, text: edit.text, files: [{ id: file.id }] });
     expect(await text()).toBe(edit.text);
-    // A listed word stands in the description of the file alone.
+    // Only the description of the file contains a listed word.
     const described = { ...edit, text: 'plain', files: [{ id: file.id, alt: 'pallets' }] };
     const answered = await ann.raw('message:edit', described);
     expect(answered).toMatchObject({ ok: true, data: { held: { seq, why: 'words' } } });
     expect(await text()).toBe(edit.text);
   });
 
-  test('its files are only for its author and moderators until it is approved', async () => {
+  test('hides its files from other users until it is approved', async () => {
     const { ann, mod, eve } = await lobby(served);
     const { file } = await upload(served.chat.url, ann.cookie, 'plan', { room: 'lobby' });
     const held = await hold(ann, 'lobby', 'pallets', { files: [{ id: file.id }] });
@@ -245,7 +245,7 @@ describe('a message that waits', () => {
     expect(await statuses()).toEqual([200, 200, 200]);
   });
 
-  test('a copy that was forwarded is the answer to a repeat, whatever has become of its original', async () => {
+  test('is not created when a forward is repeated after its original got a link', async () => {
     const { ann, mod } = await lobby();
     const { seq } = await say(mod, 'lobby', 'without a link');
     const copy = { room: 'lobby', from: { room: 'lobby', seq }, clientId: newClientId() };
@@ -259,13 +259,13 @@ describe('a message that waits', () => {
     );
   });
 
-  test('a user has a limited number in all rooms together', async () => {
+  test('counts toward a limit for the user over all rooms', async () => {
     const { ann: member, room } = await den();
     await member.request('room:join', { room: 'lobby' });
     const texts = Array.from({ length: 20 }, (_, n) => `pallets ${n}`);
     for (const [n, text] of texts.entries()) await hold(member, n % 2 ? room : 'lobby', text);
     await expect(send(member, room, 'more pallets')).rejects.toThrow('limit_reached');
-    // A repeat is answered, though.
+    // A repeat of a pending message is still answered.
     const [first] = (await member.request('held:list', { mine: true })).held;
     const { room: where = '', text = '', clientId = '' } = first ?? {};
     expect(await send(member, where, text, { clientId })).toEqual({ held: first });
@@ -274,8 +274,8 @@ describe('a message that waits', () => {
   });
 });
 
-describe('who decides', () => {
-  test('in a private room its own moderators, not those of the site', async () => {
+describe('the decision', () => {
+  test('in a private room belongs to the room’s own moderators', async () => {
     const { ben, ann, room } = await den();
     const admin = await user({ roles: 'admin' });
     const held = await hold(ann, room);
@@ -287,7 +287,7 @@ describe('who decides', () => {
     expect((await ben.request('held:approve', { id: held.id })).message.text).toBe(held.text);
   });
 
-  test('no moderator of the site who is banned from the room', async () => {
+  test('is denied to a site moderator who is banned from the room', async () => {
     const { ann, mod } = await lobby();
     const admin = await user({ roles: 'admin' });
     await admin.request('room:join', { room: 'lobby' });
@@ -301,7 +301,7 @@ describe('who decides', () => {
     await admin.request('room:ban', { room: 'lobby', user: mod.id, seconds: 0 });
   });
 
-  test('nobody about an edit of somebody who may not write there any more', async () => {
+  test('cannot approve an edit by a user who may no longer write there', async () => {
     const { ben, ann, room } = await den();
     const { seq } = await say(ann, room, 'hello');
     const edit = { room, seq, text: 'see https://a.example' };
@@ -317,7 +317,7 @@ describe('who decides', () => {
   });
 });
 
-describe('words that cannot wait', () => {
+describe('names and topics', () => {
   const newRoom = (kind: 'public' | 'private', name: string, topic?: string) => ({
     kind,
     name,
@@ -325,7 +325,7 @@ describe('words that cannot wait', () => {
     ...(topic === undefined ? {} : { topic }),
   });
 
-  test('names and topics of rooms have no listed words and no links, unless a moderator of the site gives them', async () => {
+  test('of rooms contain listed words and links only if a site moderator sets them', async () => {
     const [ann, boss] = [await user(), await user({ roles: 'moderator' })];
     for (const words of ['Cheap wátches', 'see https://a.example'])
       for (const made of [newRoom('public', words), newRoom('private', 'Den', words)])
@@ -337,7 +337,7 @@ describe('words that cannot wait', () => {
     await boss.request('room:create', newRoom('public', `Pallets ${newClientId()}`));
   });
 
-  test('a name of the session with a listed word is replaced by the ID', async () => {
+  test('from the session become the user ID if they contain a listed word', async () => {
     const ann = await user({ firstname: 'Cheap Watches' });
     expect(ann.ready.user).toEqual({ id: ann.id, name: ann.id });
     const changed = nextOf(ann, 'session:changed');
@@ -349,7 +349,7 @@ describe('words that cannot wait', () => {
     ['all', false],
     ['first', true],
   ] as const)(
-    'with CHAT_HOLD=%s the name of a public room is a moderator’s, or a known user’s: %s',
+    'of public rooms with CHAT_HOLD=%s are allowed from approved users: %s',
     async (mode, known) => {
       const on = await startPeopleHere({ CHAT_CREATE_ROOMS: 'all', CHAT_ROOMS: 'lobby', CHAT_HOLD: mode });
       try {
@@ -370,7 +370,7 @@ describe('words that cannot wait', () => {
   );
 });
 
-test('erasing a user removes pending messages, also from the list of moderators', async () => {
+test('removes pending messages of an erased user from the moderators’ list', async () => {
   const { ann, mod } = await lobby();
   const held = await hold(ann, 'lobby');
   await site.api('DELETE', `/users/${ann.id}`);
@@ -380,7 +380,7 @@ test('erasing a user removes pending messages, also from the list of moderators'
   );
 });
 
-/** The lines of all files of that user's export. */
+/** Returns the lines of all files in the user's export. */
 async function fetchExport(id: string): Promise<string[]> {
   const answer = await fetch(`${served.chat.url}/api/users/${id}/export`, {
     headers: { authorization: `Bearer ${apiKey}` },

@@ -8,9 +8,9 @@ import { postgresDatabase } from '../../helpers/history-database.ts';
 import { codeOf, say, startPeopleSite } from '../../helpers/people.ts';
 import { startPostgres } from '../../helpers/postgres.ts';
 
-// Where an answer waits for a lock, it looks at what is locked: so its time shows that this is there.
+// If a request waited for a lock in a hidden room, its response time would reveal that the room exists.
 
-/** Eve has a room, and Ann another one, with a message in it. A transaction of another server has begun. */
+/** Creates a room of Ann's with a message and a room of Eve's, and opens a transaction of another server. */
 async function twoRooms() {
   const server = await startPostgres();
   const database = await postgresDatabase(server);
@@ -34,14 +34,14 @@ async function twoRooms() {
   return { site, database, eve, hidden, own, seq };
 }
 
-test('who forwards from a room that he may not read does not wait for what happens there', async () => {
+test('rejects a forward from a hidden room without waiting for a lock on that room', async () => {
   const { database, eve, hidden, own, seq } = await twoRooms();
   await database.query('SELECT num FROM chat_rooms WHERE id = $1 FOR UPDATE', [hidden]);
   const copy = { room: own, from: { room: hidden, seq }, clientId: newClientId() };
   expect(await codeOf(eve, 'message:forward', copy)).toBe('unknown_message');
 });
 
-test('an upload into a room that its user may not read looks for no message of that room', async () => {
+test('rejects an upload into a hidden room without reading its messages', async () => {
   const { site, database, eve, hidden } = await twoRooms();
   await database.query('LOCK TABLE chat_messages IN ACCESS EXCLUSIVE MODE');
   const headers = { cookie: eve.cookie, origin };

@@ -6,8 +6,8 @@ import { askedDirectly } from '../../helpers/asked-directly.ts';
 import { openChatOver } from '../../helpers/chat-over-history.ts';
 import { roomsOf } from '../../helpers/rooms-of.ts';
 
-/** Each read is a part of the time that an answer takes. */
-test('requests read the same of online and offline users, so that no response time tells them apart', async () => {
+/** The reads add to the response time, so a difference would reveal who is online. */
+test('reads the same data for online and offline users', async () => {
   const reads: string[] = [];
   const { chat, history, close } = await openChatOver((stored) => ({
     read: methods((query, input) => {

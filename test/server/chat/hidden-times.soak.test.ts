@@ -5,10 +5,10 @@ import { connectRaw, type RawClient } from '../../helpers/raw-client.ts';
 import { takesAsLong } from '../../helpers/takes-as-long.ts';
 
 const hiddenMessages = 5000;
-const hiddenPeople = 1000;
+const hiddenUsers = 1000;
 const bounds = { answers: 1000, most: 0.1, share: 0.1 };
 
-/** Two sites that look the same to one user: the second one also has many other rooms, people and messages. */
+/** Two sites that look the same to Eve. The second also contains many other rooms, users and messages. */
 describe.each(Object.entries(databases))('%s', (_, start) => {
   const open: (() => Promise<unknown>)[] = [];
   const askers: { client: RawClient; own: string }[] = [];
@@ -31,7 +31,7 @@ describe.each(Object.entries(databases))('%s', (_, start) => {
   }, 60_000);
 
   test.each(readsOf('').map(([event, payload]) => [event, payload] as const))(
-    `%s %j takes as long with ${hiddenMessages} hidden messages and ${hiddenPeople} hidden people as without (medians of ${bounds.answers} answers within ${100 * bounds.share} % or ${bounds.most} ms)`,
+    `%s %j takes as long with ${hiddenMessages} hidden messages and ${hiddenUsers} hidden users as without (medians of ${bounds.answers} answers within ${100 * bounds.share} % or ${bounds.most} ms)`,
     async (event, payload) => {
       const [without, beside] = askers.map(
         ({ client, own }) =>
@@ -43,7 +43,7 @@ describe.each(Object.entries(databases))('%s', (_, start) => {
     600_000,
   );
 
-  test('a message is looked for as long in a hidden room as in none', async () => {
+  test('takes as long to forward from a hidden room as from a missing one', async () => {
     let asked = 0;
     const [without, beside] = askers.map(({ client, own }) => () => {
       const from = { room: 'den-1', seq: 7 };
@@ -53,11 +53,11 @@ describe.each(Object.entries(databases))('%s', (_, start) => {
   }, 600_000);
 });
 
-/** Private rooms of others, with similar words and names to those that are searched for. */
+/** Creates private rooms of other users, with words and names similar to those in the requests. */
 async function hide({ api }: PeopleSite): Promise<void> {
   for (const room of ['den-1', 'den-2']) {
     await api('PUT', `/rooms/${room}`, { name: 'Den', kind: 'private' });
-    const add = Array.from({ length: hiddenPeople / 2 }, (_, n) => ({
+    const add = Array.from({ length: hiddenUsers / 2 }, (_, n) => ({
       id: `${room}-${n}`,
       name: `Name of ${n}`,
     }));

@@ -15,7 +15,7 @@ const comparable = (answer: unknown): unknown =>
     JSON.stringify(answer, (key, value) => (key === 'next' ? true : key === 'serverTime' ? 0 : value)),
   );
 
-/** Requests that name a person, and those that would show one. */
+/** Requests that name a user or could reveal one. */
 const naming = (room: string, user: string): readonly (readonly [RequestName, object])[] => [
   ['room:remove', { room, user }],
   ['room:role', { room, user, role: 'member' }],
@@ -37,14 +37,14 @@ const naming = (room: string, user: string): readonly (readonly [RequestName, ob
 ];
 
 /**
- * The table of docs/security.md: each request, route and event is the same with and without a hidden room, person,
- * message and file; and a hidden one that is named is treated like a missing one.
+ * Covers the table of docs/security.md. Hidden rooms, users, messages and files do not change any response, route or
+ * event. A request that names a hidden one is answered as if it were missing.
  */
 describe.each(Object.entries(databases))('%s', (_, start) => {
   const files = mkdtempSync(join(tmpdir(), 'chat-files-'));
   let site: PeopleSite;
   let database: Awaited<ReturnType<typeof start>>;
-  /** Eve has a room with Mia. She may not know Ann and Ben. */
+  /** Eve shares a room with Mia. Eve may not know Ann and Ben. */
   let [eve, mia, ann, ben]: Person[] = [];
   let own: string;
   const hidden = { den: '', direct: '', report: '', held: '', file: { id: '', name: '' } };
@@ -71,7 +71,7 @@ describe.each(Object.entries(databases))('%s', (_, start) => {
     rmSync(files, { recursive: true });
   });
 
-  /** All answers of all reading requests, page by page, and the data of a new connection and of a badge. */
+  /** Returns the responses of all read requests, page by page, and the data of a new connection and of a badge. */
   async function everything(): Promise<unknown[]> {
     const { again } = site;
     const asker = eve as Person;
@@ -94,7 +94,7 @@ describe.each(Object.entries(databases))('%s', (_, start) => {
     return all;
   }
 
-  /** Two people, their rooms, and content in them like the asker's. */
+  /** Creates two users with rooms and content similar to Eve's. */
   async function hide(): Promise<void> {
     [ann, ben] = await site.people(2);
     const [one, other] = [ann as Person, ben as Person];
@@ -119,21 +119,21 @@ describe.each(Object.entries(databases))('%s', (_, start) => {
     const waits = { room: hidden.den, text: 'pallets of code', clientId: newClientId() };
     const sent = await other.raw('message:send', waits);
     hidden.held = sent.ok ? (sent.data as { held: { id: string } }).held.id : '';
-    // Changes that the server gathers for the longest time have arrived by then.
+    // Presence changes are batched for the longest time, so all other events arrive earlier.
     const changes = eventsOf(other, 'presence:changed').length;
     (await site.again(one)).close();
     one.close();
     await expect.poll(() => eventsOf(other, 'presence:changed').length).toBeGreaterThan(changes);
   }
 
-  test('every answer, page and event is the same with and without a hidden room, person, message and file', async () => {
+  test('returns every answer, page and event unchanged by hidden data', async () => {
     const before = await everything();
     const heard = (eve as Person).events.length;
     await hide();
     expect((eve as Person).events.slice(heard).map(({ name }) => name)).toEqual([]);
     expect(await everything()).toEqual(before);
     const named = [...readsOf(''), ...naming('', '')].map(([event]) => event);
-    // The others name a room, a file or a report, see below, or send events for the site again.
+    // The others name a room, a file or a report (tested below), or send events to the site again.
     const others = [
       'room:create',
       'report:close',
@@ -146,7 +146,7 @@ describe.each(Object.entries(databases))('%s', (_, start) => {
     );
   }, 60_000);
 
-  test('a hidden room, with its messages, is one that does not exist, whatever is asked to be done there', async () => {
+  test('treats a hidden room, with its messages, as missing in every request', async () => {
     const withRoom = Object.entries(requests).filter(([, schema]) => 'room' in schema.shape);
     expect(Object.keys(roomRequests).sort()).toEqual(withRoom.map(([name]) => name).sort());
     const inside = () =>
@@ -186,7 +186,7 @@ describe.each(Object.entries(databases))('%s', (_, start) => {
     expect(await made('Den')).toBe(true);
   });
 
-  test('a hidden file is treated as missing', async () => {
+  test('treats a hidden file as missing', async () => {
     const { url } = site.chat;
     const asker = eve as Person;
     const none = { id: 'a'.repeat(hidden.file.id.length), name: hidden.file.name };
@@ -219,7 +219,7 @@ describe.each(Object.entries(databases))('%s', (_, start) => {
     }
   });
 
-  test('a hidden person is one who was never seen', async () => {
+  test('treats a hidden user like one who was never seen', async () => {
     const answers: unknown[][] = [];
     for (const user of [(ben as Person).id, 'none1']) {
       const room = (await site.den(eve as Person)).id;

@@ -21,14 +21,14 @@ test.each([
   expect(finder(word)(text)).toBe(wanted);
 });
 
-test('of words that begin alike each one is found, whichever of them is only a part of a word there', () => {
+test('finds whole words among listed words with a common prefix', () => {
   const has = finder('new', 'new car', 'new cars for', 'newest');
   for (const text of ['new', 'a new carport', 'new cars for', 'the newest'])
     expect(has(text), text).toBe(true);
   for (const text of ['news', 'newer cars for', 'new']) expect(has(text), text).toBe(text === 'new');
 });
 
-test('a thousand words are looked for at once, in letters that no word has, too', () => {
+test('searches a long text for a thousand words', () => {
   const alphabet = 'abcdefghijklmnopqrstuvwxyz';
   const at = (n: number) => alphabet[n % 26] as string;
   const words = Array.from(

@@ -18,13 +18,13 @@ const person = async (session?: object): Promise<Person> => inTest(await site.pe
 const users = <Count extends keyof Several>(count: Count) => site.people(count, inTest);
 const link = (by: Person, room: string, over = {}) => by.request('invite:create', { room, ...over });
 const accept = (who: Person, token: string) => who.request('invite:accept', { token });
-/** The answers to a user who looks at a link and presses the button. */
+/** Returns the responses when the user views and accepts a link. */
 const triesOf = async (who: Person, token: string) => [
   await who.raw('invite:look', { token }),
   await who.raw('invite:accept', { token }),
 ];
 
-test('a link shows its room to those who may join by it and to members', async () => {
+test('shows the room of a link to members and to users who may join', async () => {
   const [ann, ben, eve] = await users(3);
   const { id: room } = await site.den(ann, [ben], { name: 'Den', topic: 'Saturday' });
   const { invite, token } = await link(ben, room);
@@ -37,7 +37,7 @@ test('a link shows its room to those who may join by it and to members', async (
     used: 0,
   });
   expect(Buffer.from(token, 'base64url').length).toBeGreaterThanOrEqual(16);
-  // Nobody has seen anything of Ben, whom Ann has added.
+  // Ann added Ben, who has not acted in the room, so Ben's name is not shown.
   const seen: Answers['invite:look'] = {
     by: { id: ben.id, name: ben.id },
     name: 'Den',
@@ -57,7 +57,7 @@ test('a link shows its room to those who may join by it and to members', async (
   expect(invites).toEqual([{ ...invite, used: 1 }]);
 });
 
-test('a link that does not let somebody in answers like one that does not exist, whatever the reason', async () => {
+test('answers every unusable link like one that does not exist', async () => {
   const [ann, ben, eve] = await users(3);
   const { id: room } = await site.den(ann, [ben, eve]);
   const used = await link(ann, room, { uses: 1 });
@@ -81,12 +81,12 @@ test('a link that does not let somebody in answers like one that does not exist,
   await ann.request('room:ban', { room, user: eve.id, seconds: 0 });
   expect(await triesOf(eve, since.token)).toEqual(nothing);
   await accept(eve, (await link(ann, room)).token);
-  // With the room everything about it is gone.
+  // The links are deleted with the room.
   await ann.request('room:delete', { room });
   expect(await triesOf(stranger, beforeRemoval.token)).toEqual(nothing);
 });
 
-test('members see and revoke only their own links, moderators all', async () => {
+test('lets members manage their own links, and moderators all links', async () => {
   const [ann, ben, cat] = await users(3);
   const { id: room } = await site.den(ann, [ben, cat]);
   const [byAnn, byBen, byCat] = [await link(ann, room), await link(ben, room), await link(cat, room)];
@@ -103,7 +103,7 @@ test('members see and revoke only their own links, moderators all', async () => 
   await expect.poll(() => idsFor(ann)).toEqual([byAnn.invite.id]);
 });
 
-test('a site’s moderator who is a member makes links that let in people who were removed', async () => {
+test('lets removed users join by a link of a site moderator who is a member', async () => {
   const [ann, mod, eve] = [await person(), await person({ roles: 'moderator' }), await person()];
   const { id: room } = await site.den(ann, [mod, eve]);
   await ann.request('room:remove', { room, user: eve.id });
@@ -117,7 +117,7 @@ test('a site’s moderator who is a member makes links that let in people who we
   expect(await triesOf(eve, again.token)).toEqual(nothing);
 });
 
-test('a link that is turned off while its room is read shows nothing of it', async () => {
+test('shows nothing for a link that is revoked while its room is read', async () => {
   let meanwhile = async (): Promise<void> => undefined;
   const { chat, history, close } = await openChatOver((stored) => ({
     read: methods(async (query, input) => {

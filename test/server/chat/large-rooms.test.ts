@@ -7,7 +7,7 @@ import { type OpenChat, openChatOver } from '../../helpers/chat-over-history.ts'
 import { eventsOf, nextOf, say } from '../../helpers/people.ts';
 import { type PeopleHere, startPeopleHere } from '../../helpers/people-here.ts';
 
-/** Many rooms, many members, large texts: answers to clients stay small. */
+/** Responses stay small despite many rooms, many members and large texts. */
 const answerBytes = 256 * 1024;
 const size = (data: unknown) => Buffer.byteLength(JSON.stringify(data));
 let site: PeopleHere;
@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => site.close());
 
-test('a page of found messages ends at 256 KiB, and the next one goes on', async () => {
+test('limits a page of search results to 256 KiB', async () => {
   const ann = await site.person();
   const room = (await site.den(ann)).id;
   await ann.request('room:join', { room });
@@ -34,7 +34,7 @@ test('a page of found messages ends at 256 KiB, and the next one goes on', async
   expect(pages).toBeGreaterThan(2);
 });
 
-test('150 rooms of the largest size: session:ready has 100, the list has all in pages of at most 256 KiB', async () => {
+test('lists 150 large rooms in pages of at most 256 KiB', async () => {
   const rooms = Array.from({ length: 150 }, (_, n) => `big-${newClientId()}-${n}`);
   const ann = await site.person({ rooms });
   const admin = await site.person({ rooms, roles: 'admin' });
@@ -82,7 +82,7 @@ describe('a room of 130 present users', () => {
   });
   afterAll(() => chat.close());
 
-  test('presence and typing are reduced', async () => {
+  test('limits the presence list to 100 users and omits typing events', async () => {
     const { ask } = await askedDirectly(chat.chat)('eve');
     const joined = (await ask('room:join', { room: 'lobby' })).data as Answers['room:join'];
     expect(joined).toMatchObject({ presentCount: 131, present: { length: 100 } });
@@ -93,7 +93,7 @@ describe('a room of 130 present users', () => {
     expect(events.map(({ name }) => name)).not.toContain('typing:changed');
   });
 
-  test('all leave at once: one event cannot name them', async () => {
+  test('names at most 100 users in one event when all leave at once', async () => {
     const presence = () => events.filter(({ name }) => name === 'presence:changed');
     const before = presence().length;
     for (const { connection } of people.slice(3)) disconnectUser(chat.chat, connection);
@@ -105,7 +105,7 @@ describe('a room of 130 present users', () => {
   });
 });
 
-test('one event about 150 new members names 100 of them and the number of all', async () => {
+test('names 100 of 150 new members in one event, with the total count', async () => {
   const ann = await site.person();
   const room = `bulk-${newClientId()}`;
   await site.api('PUT', `/rooms/${room}`, { name: 'Bulk', kind: 'private' });
@@ -119,7 +119,7 @@ test('one event about 150 new members names 100 of them and the number of all', 
   expect(await changed).toMatchObject({ changed: { length: 100 }, count: 151, partial: true });
 });
 
-test('rooms of a session stay one’s own when the last connection is closed', async () => {
+test('keeps the rooms of a session after its last connection closes', async () => {
   const ann = await site.person({ rooms: [`team-${newClientId()}`] });
   ann.close();
   const user = async () => (await site.api('GET', `/users/${ann.id}`)).body;

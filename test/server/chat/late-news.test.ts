@@ -10,7 +10,7 @@ import { askedDirectly } from '../../helpers/asked-directly.ts';
 import { newClientId } from '../../helpers/chat-client.ts';
 import { openChatOver } from '../../helpers/chat-over-history.ts';
 
-/** A chat that hears of the writes of another server when it reads or writes itself. */
+/** Opens a chat that receives changes of another server only at its own next read or write. */
 async function lateChat(over: Partial<Parameters<typeof openChat>[0]> = {}) {
   const late: (() => void)[] = [];
   const other = { writes: false };
@@ -38,14 +38,14 @@ async function lateChat(over: Partial<Parameters<typeof openChat>[0]> = {}) {
         if (!other.writes) hear();
       },
     }),
-    // The last reports are announced when the test is over.
+    // Reports may still be announced after the test.
     () => ({ onAsideFailure() {}, ...over }),
   );
   onTestFinished(opened.close);
   return { ...opened, other };
 }
 
-test('a server that gets a ban from the site late serves nothing more to its user', async () => {
+test('serves nothing to a user whose site ban arrives late', async () => {
   const { chat, history, other } = await lateChat();
   const ben = { id: 'ben', name: 'Ben', roles: [], rooms: [] };
   const totals = () => totalsOfUser(history, chat.directory, new ConcurrencyLimit(1), ben);
@@ -62,7 +62,7 @@ test('a server that gets a ban from the site late serves nothing more to its use
   expect(chat.directory.banOf('cat')).toEqual({});
 });
 
-test('a server that hears late of a removal tells the removed moderator nothing that came after it', async () => {
+test('shows a moderator nothing newer than a removal that arrives late', async () => {
   const { chat, history, other } = await lateChat();
   const { ask } = await askedDirectly(chat)('ben');
   const at = Date.now();
@@ -71,10 +71,10 @@ test('a server that hears late of a removal tells the removed moderator nothing 
     { id: 'cat', name: 'Cat' },
   ];
 
-  // He moderates another room still.
+  // Ben still moderates another room.
   await ask('room:create', { kind: 'private', name: 'Own', clientId: 'own' });
 
-  /** A room that Ben moderates, with two reports and a message that waits. */
+  /** Creates a room that Ben moderates, with two reports and a pending message. */
   async function make() {
     const clientId = newClientId();
     const made = { kind: 'private', name: 'Den', by: ann, clientId, most: 0, at } as const;
@@ -98,7 +98,7 @@ test('a server that hears late of a removal tells the removed moderator nothing 
     const rude = await say('rude');
     const [closed, open] = [await report(rude), await report(await say('spam'))];
     const place = { room, closed, open, waiting: await hold('may I'), own: '', since: 0 };
-    /** Ben is removed elsewhere, and then something is said and done there. */
+    /** Another server removes Ben, and then stores messages, an edit and reports in the room. */
     async function remove(n: number) {
       const role = { room, user: 'ben', role: 'moderator', actor: 'ann' } as const;
       await Promise.all([join(), history.write.setRole(role)]);
@@ -117,7 +117,7 @@ test('a server that hears late of a removal tells the removed moderator nothing 
       ]);
       place.since = since;
       for (const seq of [since, since + 1]) await report(seq);
-      // A user has only so many that wait.
+      // The number of pending messages of a user is limited.
       if (n < 8) await Promise.all(['waits since 1', 'waits since 2'].map(hold));
       return place;
     }
@@ -173,7 +173,7 @@ test('a server that hears late of a removal tells the removed moderator nothing 
   const answers: unknown[] = [];
   let den = await make();
   for (const [n, [event, payload]] of cases.entries()) {
-    // Reports that are closed, and messages that are decided on, do not come back.
+    // The first cases use up reports or pending messages, so each gets a new room.
     if (n < 6) den = await make();
     const place = await den.remove(n);
     other.writes = false;
@@ -183,7 +183,7 @@ test('a server that hears late of a removal tells the removed moderator nothing 
   expect(answers).toEqual(cases.map(([event, , answer]) => [event, answer]));
 });
 
-test('a server that hears late that a public room is a private one now tells moderators of the site nothing of that', async () => {
+test('hides a room from site moderators when its change from public to private arrives late', async () => {
   const { chat, history, other } = await lateChat();
   const at = Date.now();
   const user = { id: 'ann', name: 'Ann' };
@@ -203,7 +203,7 @@ test('a server that hears late that a public room is a private one now tells mod
   expect(await counted()).toEqual({ ok: true, data: { rooms: [] } });
 });
 
-test('a server that hears late of a removal answers no repeat of the removed user', async () => {
+test('does not answer repeated requests of a user whose removal arrives late', async () => {
   const hold = { mode: 'off', hasWord: (text: string) => text.includes('pallets') } as const;
   const { chat, history, other } = await lateChat({ hold });
   const connect = askedDirectly(chat);
@@ -249,7 +249,7 @@ test('a server that hears late of a removal answers no repeat of the removed use
   );
 });
 
-test('a reaction that is stored with those of others tells nobody who was removed that the message is gone', async () => {
+test('answers the batched reaction of a removed user with `unknown_room`', async () => {
   const { chat, history, other } = await lateChat();
   const connect = askedDirectly(chat);
   const [ann, ben] = [await connect('ann'), await connect('ben')];
@@ -270,7 +270,7 @@ test('a reaction that is stored with those of others tells nobody who was remove
   ]);
 });
 
-test('a server that hears late that a room is gone lays none of its mutes and bans on people in the next one', async () => {
+test('does not apply mutes and bans of a deleted room to its successor with the same ID', async () => {
   const { chat, history, other } = await lateChat();
   const at = Date.now();
   const made = { id: 'team', kind: 'private', name: 'Team' } as const;
@@ -291,7 +291,7 @@ test('a server that hears late that a room is gone lays none of its mutes and ba
   await history.write.putRoom({ ...made, at: at + 1 });
   await history.write.addMembers({ ...add, at: at + 1 });
   other.writes = false;
-  // It reads the new room, and then hears that the old one is gone.
+  // The chat reads the new room before it receives the deletion of the old one.
   const { ask } = await askedDirectly(chat)('ben');
   expect(chat.directory.restrictions.on('cat')).toEqual([]);
   expect(await ask('room:join', { room: made.id })).toMatchObject({ ok: true });
@@ -299,11 +299,11 @@ test('a server that hears late that a room is gone lays none of its mutes and ba
   expect(await ask('message:send', sent)).toMatchObject({ ok: true });
 });
 
-test('a server that hears late of a new room with the same ID decides nothing there by the old one', async () => {
+test('rejects requests that rely on rights in a deleted room with the same ID', async () => {
   const { chat, history, other } = await lateChat();
   const { ask } = await askedDirectly(chat)('ben');
   const [ann, madeAt] = [{ id: 'ann' }, Date.now()];
-  /** A room of three people, always with the same number. @returns an invite link to it */
+  /** Creates a room of three members, always with the same `access`. @returns an invite link to it */
   async function make(id: string, owner: string, at: number) {
     const users = [ann, { id: owner }, { id: 'dan' }];
     const said = { room: id, user: { ...ann, name: 'Ann' }, sentAt: at, asMember: true };
@@ -338,7 +338,7 @@ test('a server that hears late of a new room with the same ID decides nothing th
     ['invite:revoke', {}],
   ] as const;
   const answers: unknown[] = [];
-  // A member of the new room has to ask again there.
+  // The request is for the old room, even if Ben also owns the new one.
   for (const next of ['cat', 'ben']) {
     for (const [n, [event, payload]] of requests.entries()) {
       const room = `class-${next}-${n}`;
@@ -361,7 +361,7 @@ test('a server that hears late of a new room with the same ID decides nothing th
   );
 });
 
-test('a server that hears late that a moderator has lost the role lets the messages of that user wait, and none before', async () => {
+test('holds messages of a moderator whose demotion arrives late', async () => {
   const hold = { mode: 'off', hasWord: (text: string) => text.includes('pallets') } as const;
   const { chat, history, other } = await lateChat({ hold });
   const connect = askedDirectly(chat);
@@ -374,7 +374,7 @@ test('a server that hears late that a moderator has lost the role lets the messa
   };
   const say = (room: string, text: string) =>
     ben.ask('message:send', { room, text, clientId: newClientId() });
-  // As many as may wait: a moderator has nothing to do with that.
+  // Fill the limit of pending messages, which does not apply to moderators.
   const elsewhere = await make();
   for (let n = 0; n < mostHeld; n++) expect(await say(elsewhere, 'pallets')).toHaveProperty('data.held');
   expect(await say(elsewhere, 'pallets')).toMatchObject({ error: { code: 'limit_reached' } });

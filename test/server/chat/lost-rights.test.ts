@@ -14,7 +14,7 @@ import { nameOf, openInterrupted } from '../../helpers/rooms-of.ts';
 const at = Date.now();
 const secret = 'the code is quincunx';
 
-test('the ban of a user deletes no message in a room that the moderator has left, nor in one that was made again', async () => {
+test('keeps messages in rooms that the moderator loses while a ban deletes messages', async () => {
   const { chat, history, once, say } = await openInterrupted();
   const connect = askedDirectly(chat);
   const boss = await connect('boss', ['admin']);
@@ -29,7 +29,7 @@ test('the ban of a user deletes no message in a room that the moderator has left
     await make(room);
     await say(room, 'rude');
   }
-  // The last that is read before the messages are deleted.
+  // The last read before the messages are deleted.
   once('after', 'heldBy', async () => {
     const removal = { room: 'left', users: ['boss'], sources: 7 } as const;
     await history.write.removeMembers({ ...removal, by: 'api', cause: 'removed', at });
@@ -44,7 +44,7 @@ test('the ban of a user deletes no message in a room that the moderator has left
   expect(texts.sort()).toEqual(['again: hello', 'kept: ', 'left: hello']);
 });
 
-test('a ban deletes the message being stored and drops later requests of the user', async () => {
+test('deletes the message being stored and rejects later requests of a banned user', async () => {
   const drain = new Drain();
   const { chat, history, once, hasHappened } = await openInterrupted({
     kick: (user) => drain.changesOf(user),
@@ -88,7 +88,7 @@ test('a ban deletes the message being stored and drops later requests of the use
   expect(stored.blocked).toEqual([]);
 });
 
-test('the badge counts nothing for a user who is banned while it is read', async () => {
+test('returns no badge for a user who is banned during the read', async () => {
   const { chat, history, once } = await openInterrupted();
   const eve = { ...nameOf('eve'), roles: [], rooms: [] };
   const totals = () => totalsOfUser(history, chat.directory, new ConcurrencyLimit(1), eve);
@@ -97,7 +97,7 @@ test('the badge counts nothing for a user who is banned while it is read', async
   expect(await totals()).toBeNull();
 });
 
-test('a moderator who loses the right while an answer is read gets what a member gets', async () => {
+test('answers a moderator who is demoted during the read like a member', async () => {
   const { chat, history, once, hasHappened, den, say, report, hold } = await openInterrupted();
   const connect = askedDirectly(chat);
   const identity = (roles: SiteRole[]) => ({ ...nameOf('boss'), roles, rooms: [] });
@@ -110,7 +110,7 @@ test('a moderator who loses the right while an answer is read gets what a member
   const link = { room, seconds: 0, uses: 0 };
   const { invite } = await createInvite(chat, ann.connection, chat.directory.room(room) as Room, link);
   await report(room, await say(room, 'ann', secret), 'ben');
-  // The site's moderators see these of a public room.
+  // Site moderators see reports and pending messages of a public room.
   await history.write.publicRooms({ rooms: [{ id: 'lobby', name: 'Lobby' }], at });
   await history.write.join({ room: 'lobby', user: nameOf('ann'), at });
   await say('lobby', 'ann', 'said before');
@@ -151,7 +151,7 @@ test('a moderator who loses the right while an answer is read gets what a member
   }
 });
 
-test('who is removed before a change is answered gets nothing of the room in the answer', async () => {
+test('reveals nothing of a room to a user who is removed during a change', async () => {
   const { chat, once, hasHappened, remove } = await openInterrupted();
   const connect = askedDirectly(chat);
   const [ann, ben] = [await connect('ann'), await connect('ben')];
@@ -185,14 +185,14 @@ test('who is removed before a change is answered gets nothing of the room in the
   expect(answers).toEqual(cases.map(([event]) => [event, noRoom]));
 });
 
-test('people hear of a new public room as it was made, also where its maker is here before that is heard', async () => {
+test('announces a new public room once, with its state at creation', async () => {
   const { chat, told, lateFor, den, say } = await openInterrupted();
   const connect = askedDirectly(chat);
   await connect('zoe');
   await lateFor(async () => {
     await den('u-kitchen', ['ann'], 'public');
     await say('u-kitchen', 'ann');
-    // The history is read for her before the changes are heard.
+    // Ann's data is read before the chat receives the changes.
     await connect('ann');
   });
   const heard = told.filter((one) => one.startsWith('c-zoe room:added '));
@@ -202,7 +202,7 @@ test('people hear of a new public room as it was made, also where its maker is h
   expect(summary).not.toHaveProperty('last');
 });
 
-test('an event of a closed report tells a removed moderator nothing that was written after the removal', async () => {
+test('omits text written after a moderator’s removal from report events', async () => {
   const { chat, history, told, lateFor, hearOne, den, say, report, remove } = await openInterrupted();
   const connect = askedDirectly(chat);
   for (const id of ['ann', 'ben']) await connect(id);
@@ -224,7 +224,7 @@ test('an event of a closed report tells a removed moderator nothing that was wri
   expect(toBen.filter((one) => one.includes(secret))).toEqual([]);
 });
 
-test('a user who was just removed is not notified that a pending message was rejected', async () => {
+test('does not notify a just removed user that a pending message was rejected', async () => {
   const { chat, history, told, once, lateFor, den, hold, remove } = await openInterrupted();
   const connect = askedDirectly(chat);
   for (const id of ['ann', 'ben', 'cat']) await connect(id);
@@ -247,7 +247,7 @@ test('a user who was just removed is not notified that a pending message was rej
   expect([...heardBy('c-ben'), ...heardBy('c-cat')].filter((one) => one.includes(secret))).toEqual([]);
 });
 
-test('an answer has nothing of a room that got the id meanwhile, nor the context of a report that was closed', async () => {
+test('rejects reads of a room that was replaced under the same ID', async () => {
   const { chat, history, once, say, report } = await openInterrupted();
   const connect = askedDirectly(chat);
   const room = 'den';
@@ -273,13 +273,13 @@ test('an answer has nothing of a room that got the id meanwhile, nor the context
   expect(await boss.ask('report:context', { id })).toMatchObject({ error: { code: 'unknown_message' } });
 });
 
-test('an event of a room that is deleted while it is read tells nobody of the next room with its id', async () => {
+test('drops events of a deleted room after a new room takes its ID', async () => {
   const { chat, history, told, once, hasHappened, say, hold } = await openInterrupted();
   const connect = askedDirectly(chat);
   const [ann, cat] = [await connect('ann'), await connect('cat')];
   const room = 'team';
   let madeAt = 1;
-  /** A room of its owner, with a message by Ben. */
+  /** Creates the room with a message by Ben. */
   async function begin(owner: typeof ann, text: string) {
     const made = { id: room, kind: 'private', name: 'Team', most: 0, at: ++madeAt } as const;
     await history.write.createRoom({ ...made, by: owner.connection.person.user, clientId: newClientId() });
@@ -313,7 +313,7 @@ test('an event of a room that is deleted while it is read tells nobody of the ne
     await write('ann');
     await expect.poll(hasHappened).toBe(true);
     await expect.poll(() => cat.connection.joined.size).toBe(1);
-    // Events are announced in turn, so that of the old room would be the first.
+    // Events are sent in order, so an event of the old room would come first.
     await write('cat');
     await expect.poll(announced).not.toEqual([]);
     heard.push(...announced());
@@ -322,7 +322,7 @@ test('an event of a room that is deleted while it is read tells nobody of the ne
   expect(heard).toEqual(cases.map(() => expect.stringContaining('hello')));
 });
 
-test('an author who was removed before a moderator deletes the message learns no reason', async () => {
+test('hides the reason of a deletion from an author who was removed before', async () => {
   const { chat, told, once, lateFor, remove } = await openInterrupted();
   const connect = askedDirectly(chat);
   const [ann, ben] = [await connect('ann'), await connect('ben')];
@@ -334,7 +334,7 @@ test('an author who was removed before a moderator deletes the message learns no
   const pushed = () => told.filter((one) => one.startsWith('c-ben push'));
   await deleted(1);
   await expect.poll(pushed).toEqual([expect.stringContaining('the reason 1')]);
-  // Another server writes, when the message is about to be deleted.
+  // Another server removes Ben just before the deletion is written.
   once('before', 'write delete', () => lateFor(() => remove(room, 'ben')));
   await deleted(2);
   await expect.poll(() => told.join()).toMatch(/room:removed|the reason 2/);
@@ -342,7 +342,7 @@ test('an author who was removed before a moderator deletes the message learns no
   expect(pushed()).toHaveLength(1);
 });
 
-test('a user who is removed from a public room during a request is not told that the room is unknown', async () => {
+test('does not answer `unknown_room` to a user removed from a public room', async () => {
   const { chat, once, hasHappened, den, say, remove } = await openInterrupted();
   const ben = await askedDirectly(chat)('ben');
   const room = 'den';

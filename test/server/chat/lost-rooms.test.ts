@@ -15,10 +15,7 @@ import {
 } from '../../helpers/people.ts';
 import { type PeopleHere, startPeopleHere } from '../../helpers/people-here.ts';
 
-/**
- * Somebody who was removed from a room, or banned there, tries to learn what happens in it by what is their own: their
- * messages, files and rooms.
- */
+/** A user who was removed or banned tries to learn about the room through their own messages, files and rooms. */
 let site: PeopleHere;
 /** With files and exports. */
 let served: PeopleSite;
@@ -53,7 +50,7 @@ const mine = async (one: Person) => (await one.request('held:list', { mine: true
 const lost = (one: Person, room: string) =>
   expect.poll(() => eventsOf(one, 'room:removed').filter((event) => event.room === room)).toHaveLength(1);
 
-/** A private room of Ben's with Ann in it, who has joined it. */
+/** A private room of Ben's that Ben and Ann have joined. */
 async function den(on: Pick<PeopleSite, 'people' | 'den'> = site) {
   const [ben, ann] = await on.people(2, inTest);
   const { id } = await on.den(ben, [ann]);
@@ -64,7 +61,7 @@ async function den(on: Pick<PeopleSite, 'people' | 'den'> = site) {
 test.each([
   ['a private room', 'club'],
   ['a public room', 'garden'],
-])('whether a message waits as the first one does not depend on what is deleted in %s', async (_, room) => {
+])('holds a message regardless of deletions in %s that the user lost', async (_, room) => {
   const mod = await user({ roles: 'moderator', rooms: ['club'] });
   for (const one of [room, 'lobby']) await mod.request('room:join', { room: one });
   const waits: boolean[] = [];
@@ -74,7 +71,7 @@ test.each([
     const first = await send(ann, room);
     if (!('held' in first)) throw new Error('the message does not wait');
     const { message } = await mod.request('held:approve', { id: first.held.id });
-    // Another one is approved there without being the first.
+    // Later messages there need no approval.
     expect(await send(ann, room, 'and more')).toHaveProperty('message');
     await mod.request('room:ban', { room, user: ann.id });
     await lost(ann, room);
@@ -86,7 +83,7 @@ test.each([
   expect(waits).toEqual([true, true]);
 });
 
-test('a removed user is not notified of decisions about own pending messages there', async () => {
+test('a removed user is not notified of decisions about pending messages', async () => {
   for (const how of ['room:ban', 'room:remove'] as const) {
     const { ben, ann, room } = await den();
     const later = await site.again(ann);
@@ -106,7 +103,7 @@ test('a removed user is not notified of decisions about own pending messages the
   }
 });
 
-test('what waits there, or is deleted with the room, does not count', async () => {
+test('does not count pending messages in lost rooms toward the user’s limit', async () => {
   const { ben, ann, room } = await den();
   for (let n = 0; n < 20; n++) await hold(ann, room);
   await ann.request('room:join', { room: 'lobby' });
@@ -118,7 +115,7 @@ test('what waits there, or is deleted with the room, does not count', async () =
   await hold(ann, 'lobby');
 });
 
-test('pending messages in lost rooms are limited in number', async () => {
+test('limits pending messages in lost rooms', async () => {
   const [ben, ann] = await users(2);
   const fill = async () => {
     const { id } = await site.den(ben, [ann]);
@@ -131,7 +128,7 @@ test('pending messages in lost rooms are limited in number', async () => {
   await expect(fill()).rejects.toThrow('limit_reached');
 });
 
-test('a room that is created again is a new one, whether the lost one is still there or not', async () => {
+test('a room created again is new, whether or not the lost one still exists', async () => {
   const answers: unknown[] = [];
   for (const isDeleted of [false, true]) {
     const [ann, ben] = await users(2);
@@ -152,7 +149,7 @@ test('a room that is created again is a new one, whether the lost one is still t
   ]);
 });
 
-/** Mutes, bans and acts in the user's export, once all acts so far are listed. */
+/** Returns the mutes, bans and audit entries in the user's export, after the audit log contains all earlier actions. */
 async function exported(one: Person): Promise<{ about: string; restricted: object[]; acts: object[] }> {
   const room = newClientId();
   await served.api('PUT', `/rooms/${room}`, { name: room, kind: 'private' });
@@ -171,7 +168,7 @@ async function exported(one: Person): Promise<{ about: string; restricted: objec
   };
 }
 
-test('an export says nothing of a room in which the user never was, whatever is laid on the user there', async () => {
+test('exports nothing about a room that the user never joined, even with a ban', async () => {
   const [ben, eve] = await served.people(2, inTest);
   const { id } = await served.den(ben);
   await ben.request('room:mute', { room: id, user: eve.id, reason: 'shall not speak' });
@@ -182,7 +179,7 @@ test('an export says nothing of a room in which the user never was, whatever is 
   expect(acts).toEqual([]);
 });
 
-test('an export has the loss of a room, but no later acts of its moderators', async () => {
+test('exports the loss of a room but no later moderation there', async () => {
   for (const how of ['room:ban', 'room:remove'] as const) {
     const { ben, ann, room } = await den(served);
     const held = await hold(ann, room);
@@ -206,7 +203,7 @@ test('an export has the loss of a room, but no later acts of its moderators', as
   }
 });
 
-test('an own file is gone with the room, whether it is still there or not', async () => {
+test('hides the user’s own files in a lost room', async () => {
   const { ben, ann, room } = await den(served);
   const own = (await upload(served.chat.url, ann.cookie, 'text', { room, name: 'plan.txt' })).file;
   const loose = (await upload(served.chat.url, ann.cookie, 'text', { room, name: 'loose.txt' })).file;

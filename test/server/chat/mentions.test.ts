@@ -33,7 +33,7 @@ const summaryOf = async (client: ChatClient, room: string) => {
   const { rooms } = await client.request('room:list', {});
   return rooms.find(({ id }) => id === room) as RoomSummary;
 };
-/** A public room that all have joined and only the first still has open. */
+/** Returns a public room of these users that only the first still shows. */
 async function publicRoom(...people: ChatClient[]) {
   const room = rooms[next++] as string;
   for (const [n, person] of people.entries()) {
@@ -44,7 +44,7 @@ async function publicRoom(...people: ChatClient[]) {
 }
 
 describe('mentions', () => {
-  test('say who is named where, in the order of their places, to everybody alike', async () => {
+  test('list the named users in text order, the same for all readers', async () => {
     const [ann, ben] = await site.people(2);
     const room = await publicRoom(ann, ben);
     await ben.request('room:join', { room });
@@ -73,12 +73,12 @@ describe('mentions', () => {
     expect(deleted).not.toHaveProperty('mentions');
   });
 
-  test('reveal no name of a user whom the readers of the room may not find', async () => {
+  test('do not reveal the name of a user whom the readers may not find', async () => {
     const [ann, eve] = await site.people(2);
     const room = await publicRoom(ann);
     const hidden = await send(ann, room, [at(eve.id)]);
     expect(hidden.mentions).toEqual([{ user: { id: eve.id, name: eve.id }, start: 0, length: 1 }]);
-    // She may still read it.
+    // Eve may still read the message.
     await expect.poll(() => told(eve)).toEqual([hidden]);
     await eve.request('room:join', { room });
     const { messages } = await ann.request('message:history', { room });
@@ -126,7 +126,7 @@ describe('mentions', () => {
     expect(await summaryOf(later, room)).toMatchObject({ mentions: 1 });
   });
 
-  test('notify only the named users who do not show the room, on all their connections', async () => {
+  test('notify only named users who do not show the room, on all connections', async () => {
     const [ann, ben, bob, kim] = await site.people(4);
     const { id: room } = await site.den(ann, [ben, bob, kim]);
     for (const client of [ann, bob]) await client.request('room:join', { room });
@@ -136,7 +136,7 @@ describe('mentions', () => {
     const all = await send(ann, room, [at('*')]);
     for (const client of [ben, benToo]) await expect.poll(() => told(client)).toEqual([first, all]);
     await expect.poll(() => told(kim)).toEqual([all]);
-    // People newly named by an edit are notified, and those who were named before are not notified again.
+    // An edit notifies newly named users, but not those named before.
     const edited = await ann.request('message:edit', {
       room,
       seq: 1,
@@ -149,7 +149,7 @@ describe('mentions', () => {
     expect(bob.messages()).toEqual([first, all]);
   });
 
-  test('that an edit adds do not notify users who have read the message', async () => {
+  test('added by an edit do not notify users who already read the message', async () => {
     const [ann, ben, kim] = await site.people(3);
     const { id: room } = await site.den(ann, [ben, kim]);
     await ann.request('room:join', { room });

@@ -23,7 +23,7 @@ async function talk() {
 }
 const changesOf = (client: ChatClient) => eventsOf(client, 'message:changed');
 
-test('a pinned message is announced to all who joined, and listed in its current state', async () => {
+test('announces a pinned message to joined users and lists its current state', async () => {
   const [ann, ben, eve] = [await connect(1), await connect(2), await connect(3)];
   const room = (await ann.request('direct:open', { user: '2' })).room.id;
   await ann.request('room:join', { room });
@@ -33,7 +33,7 @@ test('a pinned message is announced to all who joined, and listed in its current
   expect((await ann.request('room:pins', { room })).pins).toEqual([]);
   const changes = (client: ChatClient) => eventsOf(client, 'pin:changed');
   await ann.request('message:pin', { room, seq: 2 });
-  // An event has the number of pins at its own time, not at that of its change.
+  // `count` is read when the event is sent, so wait before the next pin.
   await expect.poll(() => changes(ann).length).toBe(1);
   await ben.request('message:pin', { room, seq: 1 });
   await ben.request('message:pin', { room, seq: 1 });
@@ -63,7 +63,7 @@ test('a pinned message is announced to all who joined, and listed in its current
   for (const client of [ann, ben, eve]) client.close();
 });
 
-test('a read marker that is moved back counts again on all devices of its user only', async () => {
+test('counts messages again on the user’s devices after the read marker moves back', async () => {
   const [ann, ben] = [await connect(11), await connect(12)];
   const room = (await ann.request('direct:open', { user: '12' })).room.id;
   await ann.request('room:join', { room });
@@ -81,7 +81,7 @@ test('a read marker that is moved back counts again on all devices of its user o
       { room, user: '12', seq: 3 },
       { room, user: '12', seq: 1, mentions: 1 },
     ]);
-  // Also for who comes later.
+  // Clients that connect later get the same state.
   const summary = (client: ChatClient) => client.ready.rooms.find(({ id }) => id === room);
   const [annLater, benLater] = [await connect(11), await connect(12)];
   expect(summary(annLater)).toMatchObject({ readByOther: 3 });
@@ -95,7 +95,7 @@ test('a read marker that is moved back counts again on all devices of its user o
 });
 
 describe('editing', () => {
-  test('reaches all members as a change that keeps the place', async () => {
+  test('sends all members a change that keeps the message’s position', async () => {
     const { room, ann, ben } = await talk();
     await send(ann, room, 'helo');
     await send(ben, room);
@@ -112,7 +112,7 @@ describe('reacting', () => {
     (await client.request('message:react', { room, seq, emoji, on })).message;
   const reactedOf = (client: ChatClient) => eventsOf(client, 'message:reacted');
 
-  test('within 250 ms is one change, in which only the answers mark the user’s own reactions', async () => {
+  test('combines reactions within 250 ms into one change', async () => {
     const { room, ann, ben } = await talk();
     await send(ann, room, 'the first');
     const answers = await Promise.all([react(ann, room), react(ben, room), react(ben, room, '❤️')]);
@@ -159,7 +159,7 @@ describe('reacting', () => {
     expect(await ben.request('message:reactions', { room, seq: 1, emoji: '👍' })).toEqual({ users });
   });
 
-  test('again is ok, and sends no event', async () => {
+  test('again returns the same message without an event', async () => {
     const { room, ann, ben } = await talk();
     await send(ann, room);
     const first = await react(ann, room);
@@ -174,7 +174,7 @@ describe('reacting', () => {
       ]);
   });
 
-  test('takes effect before the user’s next request, and causes no conflict of edits', async () => {
+  test('is stored before the user’s next request and causes no edit conflict', async () => {
     const { room, ann, ben } = await talk();
     const { rev } = await send(ann, room, 'one');
     await react(ben, room);
@@ -206,7 +206,7 @@ describe('reacting', () => {
     expect(await codeOf(ben, 'message:reactions', { room, seq: 1, emoji: '👍' })).toBe('unknown_message');
   });
 
-  test('the own reaction is marked even if it is not among the first ten', async () => {
+  test('marks the user’s own reaction even beyond the first ten users', async () => {
     const { room, ann } = await talk();
     await send(ann, room);
     const clients = await Promise.all(Array.from({ length: 12 }, (_, n) => connect(100 + n)));
@@ -232,7 +232,7 @@ describe('reacting', () => {
     for (const client of clients) client.close();
   });
 
-  test('does not make a room unread or its newest message newer', async () => {
+  test('does not make a room unread or change its newest message', async () => {
     const { room, ann, ben } = await talk();
     await send(ann, room);
     await ben.request('read:mark', { room, seq: 1 });
@@ -249,7 +249,7 @@ describe('reacting', () => {
 });
 
 describe('deleting', () => {
-  test('leaves the place, takes the text from history, sync, search and previews', async () => {
+  test('removes the text from history, sync, search and previews', async () => {
     const { room, ann, ben } = await talk();
     await send(ann, room, 'a needle');
     await send(ben, room, 'a reply', { replyTo: 1 });
@@ -273,8 +273,8 @@ describe('deleting', () => {
   });
 });
 
-describe('reading', () => {
-  test('sending a message marks it as read on all devices of its author', async () => {
+describe('sending', () => {
+  test('marks the message as read on all devices of its author', async () => {
     const { room, ann, ben } = await talk();
     const benToo = await connect(2);
     await send(ann, room);
@@ -284,7 +284,7 @@ describe('reading', () => {
   });
 });
 
-test('typing is sent to others until the message, a leave or a timeout', async () => {
+test('sends typing to others until a message, a leave or a timeout', async () => {
   const { room, ann, ben } = await talk();
   const told = () => eventsOf(ben, 'typing:changed').map(({ typing }) => typing);
   await ann.request('typing:set', { room, typing: true });
@@ -300,7 +300,7 @@ test('typing is sent to others until the message, a leave or a timeout', async (
   expect(ann.events.some(({ name }) => name === 'typing:changed')).toBe(false);
 });
 
-test('activity of a room that a member does not show: one event at once, then the latest state', async () => {
+test('limits activity events of a room that is not shown to one per second', async () => {
   const { room, ann, ben } = await talk();
   await ben.request('room:leave', { room });
   const began = performance.now();
@@ -311,7 +311,7 @@ test('activity of a room that a member does not show: one event at once, then th
   await expect
     .poll(() => told().at(-1))
     .toMatchObject({ room, lastSeq: 20, head: 20, last: { text: 'message 19' } });
-  // At most one a second.
+  // At most one event per second.
   expect(told().length).toBeLessThanOrEqual(3 + Math.floor((performance.now() - began) / 1000));
   expect(activityOf(ann)).toEqual([]);
 });

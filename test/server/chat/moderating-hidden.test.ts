@@ -8,14 +8,11 @@ import { eventsOf, type PeopleSite, type Person, say, startPeopleSite } from '..
 const comparable = (answer: unknown): unknown =>
   JSON.parse(JSON.stringify(answer, (key, value) => (key === 'next' ? true : value)));
 
-/**
- * The moderators' page is the same with and without a private room in which its admin is not, and with and without a direct
- * room, whatever happens there.
- */
+/** The moderators' page does not reveal direct rooms, or private rooms that the admin has not joined. */
 describe.each(Object.entries(databases))('%s', (_, start) => {
   let site: PeopleSite;
   let database: Awaited<ReturnType<typeof start>>;
-  /** Eve is an admin. Ann and Ben have been here, have written in public and are in a private room with Eve. */
+  /** Eve is an admin. Ann and Ben have written in public, and share a private room with Eve. */
   let [eve, ann, ben]: Person[] = [];
   beforeAll(async () => {
     database = await start();
@@ -39,7 +36,7 @@ describe.each(Object.entries(databases))('%s', (_, start) => {
     await database?.close();
   });
 
-  /** Messages, reports and decisions in a room. */
+  /** Creates messages, reports and decisions in a room. */
   async function actsIn(room: string, boss: Person, one: Person, other: Person): Promise<void> {
     for (const by of [one, other, other]) await say(by, room, 'words');
     for (const [by, seq] of [
@@ -52,7 +49,7 @@ describe.each(Object.entries(databases))('%s', (_, start) => {
     await boss.request('message:delete', { room, seq: 1, reason: 'why' });
   }
 
-  /** All acts so far are in the list of the site. */
+  /** Waits until the audit log contains all earlier actions. */
   async function recorded(): Promise<void> {
     const room = newClientId();
     await site.api('PUT', `/rooms/${room}`, { name: room, kind: 'private' });
@@ -96,7 +93,7 @@ describe.each(Object.entries(databases))('%s', (_, start) => {
     return all;
   }
 
-  test('all that the page gets is the same with and without hidden rooms, while they are there and when they are gone', async () => {
+  test('answers the same with and without hidden rooms, also after their deletion', async () => {
     const [one, other] = [ann as Person, ben as Person];
     await recorded();
     const before = await everything();
@@ -117,7 +114,7 @@ describe.each(Object.entries(databases))('%s', (_, start) => {
     expect(await everything()).toEqual(before);
     const counted = await (eve as Person).request('moderate:rooms', { rooms: [den, 'lobby', direct] });
     expect(counted.rooms.map(({ room }) => room)).toEqual(['lobby']);
-    // Reports alone reach the site's moderators, with what was said around, but not in a direct room.
+    // Only reports reach the site's moderators. Their context contains messages, except in a direct room.
     expect(eventsOf(eve as Person, 'report:changed').length).toBeGreaterThan(heard);
     const { reports, decided } = await (eve as Person).request('report:list', { since: 0 });
     const ofDirect = reports.find(({ room }) => room === direct);

@@ -37,7 +37,7 @@ const user = async (session?: object): Promise<Person> => inTest(await site.pers
 const users = <Count extends keyof Several>(count: Count) => site.people(count, inTest);
 const siteModerator = () => user({ roles: 'moderator' });
 
-/** A new public or private room of `owner`; all have joined it. */
+/** Creates a public or private room of `owner` that all users join. */
 async function open(kind: 'public' | 'private', owner: Person, ...others: Person[]): Promise<string> {
   const made = { name: newClientId(), kind, clientId: newClientId() };
   const { room } = await owner.request('room:create', made);
@@ -54,7 +54,7 @@ async function direct(one: Person, other: Person): Promise<string> {
   return room.id;
 }
 const named = ({ id }: Person) => ({ id, name: `Name of ${id}` });
-/** All open reports of a room. */
+/** Returns the open reports of a room. */
 async function reportsIn(room: string, by: Person): Promise<Report[]> {
   return (await by.request('report:list', {})).reports.filter((one) => one.room === room);
 }
@@ -62,7 +62,7 @@ const report = (by: Person, room: string, seq: number, more: object = {}) =>
   by.request('message:report', { room, seq, reason: 'spam', ...more });
 
 describe('the context of a report', () => {
-  test('has three messages before and after, and the open reports of the message', async () => {
+  test('contains three messages before and after, and the open reports of the message', async () => {
     const [ann, ben, cat, moderator] = [await user(), await user(), await user(), await siteModerator()];
     const room = await open('private', ann, ben, cat);
     for (let n = 1; n <= 9; n++) await say(n === 4 ? cat : ben, room, `text ${n}`);
@@ -95,7 +95,7 @@ describe('the context of a report', () => {
     expect(other.reports).toEqual([one]);
   });
 
-  test('of a direct room has no messages, not even for one of the two', async () => {
+  test('contains no messages of a direct room, even for its members', async () => {
     const [ann, ben] = [await siteModerator(), await user()];
     const room = await direct(ben, ann);
     await say(ben, room, 'more');
@@ -109,7 +109,7 @@ describe('the context of a report', () => {
 });
 
 describe('closing a report', () => {
-  test('with `all` closes those of that message with one decision, and the author gets the reason', async () => {
+  test('with `all` closes every report of the message and sends the author the reason', async () => {
     const [ann, ben, cat, dan] = await users(4);
     const room = await open('private', ann, ben, cat, dan);
     await say(ben, room, 'rude');
@@ -133,10 +133,10 @@ describe('closing a report', () => {
     expect(eventsOf(ann, 'report:changed').at(-1)).toMatchObject({ open: 1 });
   });
 
-  test('more than a hundred of one message, all of them', async () => {
+  test('with `all` closes more than a hundred reports of one message', async () => {
     const { chat, history, close } = await openChatOver(
       () => ({}),
-      // The last changes are announced when the test is over.
+      // Changes may still be announced after the test.
       () => ({ onAsideFailure() {} }),
     );
     onTestFinished(close);
@@ -154,7 +154,7 @@ describe('closing a report', () => {
     expect((await history.read.room({ room }))?.reports ?? 0).toBe(0);
   });
 
-  test('by a mute or a ban needs the right to restrict the author', async () => {
+  test('with a mute or ban requires the right to restrict the author', async () => {
     const [ann, ben, cat, dan] = await users(4);
     const room = await open('private', ann, ben, cat, dan);
     for (const one of [ben, cat]) await ann.request('room:role', { room, user: one.id, role: 'moderator' });
@@ -178,9 +178,8 @@ describe('closing a report', () => {
   });
 });
 
-/** A person as `moderate:person` shows it to the asker. */
 const person = (asker: Person, { id }: Pick<Person, 'id'>) => asker.request('moderate:person', { user: id });
-/** Acts of these people that are listed. */
+/** Returns the audit entries by these users. */
 const actsOf = async (asker: Person, ...by: Person[]) => {
   const ids = by.map(({ id }) => id);
   const { acts } = await asker.request('moderate:acts', { limit: 100 });
@@ -188,8 +187,8 @@ const actsOf = async (asker: Person, ...by: Person[]) => {
 };
 const admin = () => user({ roles: 'admin' });
 
-describe('people', () => {
-  test('are all who have been here, the newest first, with what is reported and restricted', async () => {
+describe('users', () => {
+  test('are listed newest first, with their open reports and restrictions', async () => {
     const [moderator, ann, ben] = [await siteModerator(), await user(), await user()];
     expect(moderator.ready.can.moderate).toEqual({ people: true, log: false, data: false });
     const room = await open('public', moderator, ann, ben);
@@ -224,7 +223,7 @@ describe('people', () => {
     expect((await moderator.request('moderate:people', { limit: 1 })).all).toBe((first.all as number) + 1);
   });
 
-  test('who were only named by the site or by users are unknown', async () => {
+  test('are unknown until their first connection, even if the site or a user named them', async () => {
     const moderator = await siteModerator();
     const room = await open('private', moderator);
     await moderator.request('room:invite', { room, users: ['invited-only'] });
@@ -246,7 +245,7 @@ describe('people', () => {
     expect((await person(moderator, invited)).user).toEqual(named(invited));
   });
 
-  test('are shown with their activity in public rooms and those of the moderator', async () => {
+  test('are shown with their activity in public rooms and the moderator’s own rooms', async () => {
     const [moderator, ann, ben] = [await siteModerator(), await user(), await user()];
     const open1 = await open('public', ann, ben);
     const shared = await open('private', ann, ben, moderator);
@@ -287,7 +286,7 @@ describe('people', () => {
     expect(people[0]).toMatchObject({ reports: 2, restricted: 3 });
   });
 
-  test('are shown with the number of messages that moderators deleted', async () => {
+  test('are shown with the number of their messages that moderators deleted', async () => {
     const [moderator, ben] = [await siteModerator(), await user()];
     const room = await open('public', ben, moderator);
     for (let n = 0; n < 2; n++) await say(ben, room);
@@ -295,7 +294,7 @@ describe('people', () => {
     await expect.poll(() => person(moderator, ben)).toMatchObject({ removed: 1, messages: 1, onlyIn: room });
   });
 
-  test('in a public room from which the asker is banned are as in a hidden one', async () => {
+  test('are shown without their activity in rooms from which the moderator is banned', async () => {
     const [moderator, boss, ben] = [await siteModerator(), await admin(), await user()];
     const room = await open('public', boss, ben);
     await say(ben, room);
@@ -311,7 +310,7 @@ describe('people', () => {
     });
   });
 
-  test('may be seen as last here as far as they let others see it', async () => {
+  test('are shown without their last visit if they hide it or are blocked', async () => {
     const [moderator, ann, ben] = [await siteModerator(), await user(), await user()];
     const lastOf = async (one: Person) => (await person(moderator, one)).lastHere;
     await ben.request('user:hide', { hidden: true });
@@ -325,8 +324,8 @@ describe('people', () => {
   });
 });
 
-describe('a ban from the whole site', () => {
-  test('deletes the messages of the last day, of public rooms and of the asker’s own', async () => {
+describe('a site ban', () => {
+  test('deletes the messages of the last day in public rooms and the moderator’s own rooms', async () => {
     const [moderator, boss, ann, ben] = [await siteModerator(), await admin(), await user(), await user()];
     const open1 = await open('public', ann, ben);
     const shared = await open('private', ann, ben, moderator);
@@ -352,7 +351,7 @@ describe('a ban from the whole site', () => {
     expect(await moderator.request('moderate:ban', ban)).toEqual({ deleted: 0 });
   });
 
-  test('closes the connections and refuses new ones until it is ended, as one act each', async () => {
+  test('closes connections and rejects new ones until it is lifted', async () => {
     const [moderator, boss, ben] = [await siteModerator(), await admin(), await user()];
     const ended = nextOf(ben, 'session:ended');
     await moderator.request('moderate:ban', { user: ben.id, seconds: 600, reason: 'spam' });
@@ -376,7 +375,7 @@ describe('a ban from the whole site', () => {
     ]);
   });
 
-  test('is for users of a lower role alone, connected or not', async () => {
+  test('is allowed only against users of a lower role, connected or not', async () => {
     const roles = { admin: 2, moderator: 1, none: 0 } as const;
     const all = Object.entries(roles) as [keyof typeof roles, number][];
     const one = (role: keyof typeof roles) => user(role === 'none' ? {} : { roles: role });
@@ -390,7 +389,7 @@ describe('a ban from the whole site', () => {
         if (rank > 0)
           expect([role, other, (await person(asker, target)).may.ban]).toEqual([role, other, allowed]);
         for (const how of [{ end: true }, { seconds: 600 }]) {
-          // A ban would close the connections of a target.
+          // A successful ban would disconnect the target.
           if (allowed && !('end' in how)) continue;
           const code = await codeOf(asker, 'moderate:ban', { user: target.id, ...how });
           expect([role, other, how, code]).toEqual([role, other, how, allowed ? 'ok' : 'forbidden']);
@@ -400,8 +399,8 @@ describe('a ban from the whole site', () => {
   });
 });
 
-describe('erasing a person', () => {
-  test('needs the exact name, and leaves an audit entry without the user', async () => {
+describe('erasing a user', () => {
+  test('requires the exact name and leaves an audit entry without the user', async () => {
     const [boss, ben] = [await admin(), await user()];
     const room = await open('public', boss, ben);
     await say(ben, room, 'words');
@@ -427,7 +426,7 @@ describe('erasing a person', () => {
     ]);
   });
 
-  test('is for admins alone, of users of a lower role', async () => {
+  test('is allowed only for admins, against users of a lower role', async () => {
     const [boss, other, moderator, ben] = [await admin(), await admin(), await siteModerator(), await user()];
     const erase = (asker: Person, target: Person) =>
       codeOf(asker, 'moderate:erase', { user: target.id, name: `Name of ${target.id}` });
@@ -437,7 +436,7 @@ describe('erasing a person', () => {
   });
 });
 
-describe('over HTTP and with sessions', () => {
+describe('exports and roles', () => {
   let served: PeopleSite;
   beforeAll(async () => {
     served = await startPeopleSite({
@@ -456,11 +455,11 @@ describe('over HTTP and with sessions', () => {
       ...over,
       headers: { ...same, ...(by === null ? {} : { cookie: by.cookie }), ...over.headers },
     });
-  test('gives an admin the archive of the API, as one act', async () => {
+  test('sends an admin the export archive and records one audit entry', async () => {
     const [boss, ben] = [await admin(), await user()];
     const room = await open('private', ben);
     await say(ben, room, 'my words');
-    // As Chromium asks for a link with `download`.
+    // Chromium sends this for a link with `download`.
     const answer = await get(boss, ben.id, { headers: { 'sec-fetch-dest': 'empty' } });
     expect([
       answer.status,
@@ -475,7 +474,7 @@ describe('over HTTP and with sessions', () => {
       .toEqual([{ kind: 'exported', at: expect.any(Number), by: named(boss), user: named(ben) }]);
   });
 
-  test('is refused to all others and to other pages, without an audit entry', async () => {
+  test('rejects exports by other users and from other pages, without an audit entry', async () => {
     const [boss, moderator, ben] = [await admin(), await siteModerator(), await user()];
     const codeFor = async (...of: Parameters<typeof get>) => {
       const answer = await get(...of);
@@ -484,7 +483,7 @@ describe('over HTTP and with sessions', () => {
     };
     for (const one of [moderator, ben]) expect(await codeFor(one, ben.id)).toBe('403 forbidden');
     expect(await codeFor(null, ben.id)).toBe('401 unauthorized');
-    // The last three in what a visitor has written on a page of this origin.
+    // A user can embed the last three in content on a page of this origin.
     const foreign = [
       ...['cross-site', 'same-site', 'none', ''].map((site) => ({ 'sec-fetch-site': site })),
       ...['image', 'iframe', 'video'].map((dest) => ({ 'sec-fetch-dest': dest })),
@@ -506,7 +505,7 @@ describe('over HTTP and with sessions', () => {
     ).toEqual([]);
   });
 
-  test('a changed role grants or revokes the page at once', async () => {
+  test('applies a changed role to moderation requests at once', async () => {
     const one = await siteModerator();
     const changed = nextOf(one, 'session:changed');
     await served.writeSession(one, {});
@@ -519,8 +518,8 @@ describe('over HTTP and with sessions', () => {
   });
 });
 
-describe('the acts', () => {
-  test('each one exactly once, with names, and by whichever way it was done', async () => {
+describe('the audit log', () => {
+  test('lists each action exactly once, with the names of user and room', async () => {
     const [boss, moderator, ben] = [await admin(), await siteModerator(), await user()];
     const room = await open('public', moderator, ben);
     for (let n = 0; n < 3; n++) await say(ben, room);
@@ -556,7 +555,7 @@ describe('the acts', () => {
     expect((await actsOf(boss, moderator))[0]).not.toHaveProperty('name');
   });
 
-  test('name no private room that has the id of a public one that is gone', async () => {
+  test('does not name a private room that reuses the ID of a deleted public room', async () => {
     const [boss, moderator, ben] = [await admin(), await siteModerator(), await user()];
     const id = newClientId();
     await site.api('PUT', `/rooms/${id}`, { name: id, kind: 'public' });
@@ -571,7 +570,7 @@ describe('the acts', () => {
 });
 
 describe('the overview', () => {
-  test('counts people, messages, rooms, reports and files, of public rooms and of the asker’s own', async () => {
+  test('counts only public rooms and the moderator’s own rooms', async () => {
     const settings = { CHAT_ROOMS: 'lobby', CHAT_CREATE_ROOMS: 'all', CHAT_ORIGINS: origin };
     const own = await startPeopleSite(settings);
     onTestFinished(() => own.close());
@@ -615,10 +614,10 @@ describe('the overview', () => {
     expect(await moderator.request('moderate:overview', {})).toMatchObject({ here: 4, week: 4 });
     await cat.request('user:hide', { hidden: true });
     for (const one of [ben, cat]) one.close();
-    // Of the two one hides it.
+    // Cat hides the last visit, so only Ben's still counts.
     await expect.poll(() => moderator.request('moderate:overview', {})).toMatchObject({ here: 2, week: 3 });
     const boss = await own.person({ roles: 'admin' });
-    // Without CHAT_MODERATE_DATA.
+    // This site runs without CHAT_MODERATE_DATA.
     expect(boss.ready.can.moderate).toEqual({ people: true, log: true, data: false });
     const erase = { user: ben.id, name: `Name of ${ben.id}` };
     expect(await codeOf(boss, 'moderate:erase', erase)).toBe('forbidden');

@@ -24,7 +24,7 @@ const inTest = closedAfterEach();
 const user = async (session?: object): Promise<Person> => inTest(await site.person(session));
 const users = <Count extends keyof Several>(count: Count) => site.people(count, inTest);
 
-/** A room of `owner`, with a moderator and members; all have joined it. */
+/** Creates a room of `owner` with a moderator and members, who all join it. */
 async function talk(members = 1, over: object = { kind: 'public' }) {
   const [owner, moderator] = await users(2);
   const others = await Promise.all(Array.from({ length: members }, () => user()));
@@ -48,7 +48,7 @@ const text = () => ({ text: 'hello', clientId: newClientId() });
 const send = (client: ChatClient, room: string, over = {}) =>
   client.raw('message:send', { room, ...text(), ...over });
 
-test('where moderators alone write, others are notified and can still react', async () => {
+test('lets members react in a room where only moderators may write', async () => {
   const { room, owner, moderator, ben } = await talk();
   await say(ben, room);
   const told = [nextOf(ben, 'room:changed'), nextOf(moderator, 'room:changed')];
@@ -65,7 +65,7 @@ test('where moderators alone write, others are notified and can still react', as
     .toMatchObject({ write: 'all', may: ['send', 'leave'] });
 });
 
-test('slow mode counts for all connections of a user', async () => {
+test('counts slow mode over all connections of a user', async () => {
   const { room, owner, ben } = await talk();
   await say(ben, room);
   const told = nextOf(ben, 'room:changed');
@@ -82,7 +82,7 @@ test('slow mode counts for all connections of a user', async () => {
   await say(ben, room);
 });
 
-test('a colour and an emoji that a moderator sets are announced, stay, and can be removed', async () => {
+test('stores, announces and removes a room’s colour and emoji', async () => {
   const { room, moderator, ben } = await talk();
   const told = nextOf(ben, 'room:changed');
   const look = { color: 'teal', emoji: '👩🏽‍💻' } as const;
@@ -98,7 +98,7 @@ test('a colour and an emoji that a moderator sets are announced, stay, and can b
   expect(bare).not.toHaveProperty('emoji');
 });
 
-test('a room:update with an unknown colour, or an emoji that is not exactly one, is a bad_request about that field', async () => {
+test('rejects an unknown colour or an invalid emoji as a bad_request about that field', async () => {
   const { room, owner } = await talk();
   const bad = [
     ...['crimson', 'Red', 'h0', 3, null].map((color) => ({ color })),
@@ -120,7 +120,7 @@ test('a room:update with an unknown colour, or an emoji that is not exactly one,
 const longest = 9_007_199_254_740_991;
 
 describe('a mute', () => {
-  test('lets a member only read until it ends, and notifies all devices of the member', async () => {
+  test('prevents a member from writing until it ends', async () => {
     const { room, moderator, others } = await talk(2);
     const [ben, eve] = others as [Person, Person];
     const again = await site.again(ben);
@@ -140,17 +140,17 @@ describe('a mute', () => {
     expect(await codeOf(ben, 'message:react', { room, seq: 1, emoji: '👍', on: true })).toBe('ok');
     expect((await ben.request('message:history', { room })).messages).toHaveLength(1);
     expect((await again.request('room:join', { room })).room).toMatchObject({ mutedReason: 'spam' });
-    // A short one takes its place only now: a machine may stand still for seconds.
+    // Mute briefly only now, because a slow machine could exceed a short mute above.
     await moderator.request('room:mute', { room, user: ben.id, seconds: 1, reason: 'spam' });
     for (const client of [ben, again]) {
       await expect.poll(() => eventsOf(client, 'room:changed').at(-1)).not.toHaveProperty('mutedForMs');
     }
     await say(ben, room);
-    // Nobody else is notified.
+    // Other members are not notified.
     expect(eventsOf(eve, 'room:changed')).toEqual([]);
   });
 
-  test('is in the list of the moderators until it is lifted', async () => {
+  test('is listed for moderators until it is lifted', async () => {
     const { room, owner, moderator, ben } = await talk();
     await owner.request('room:mute', { room, user: moderator.id });
     await moderator.request('room:mute', { room, user: ben.id, seconds: 600, reason: 'spam' });
@@ -173,7 +173,7 @@ describe('a mute', () => {
 
 describe('a ban', () => {
   test.each(['public', 'private'] as const)(
-    'takes a %s room away on all devices at once, as if it had never been, until it ends',
+    'removes a %s room from all devices of the user until it ends',
     async (kind) => {
       const { room, owner, moderator, others } = await talk(2, { kind });
       const [ben, eve] = others as [Person, Person];
@@ -214,10 +214,10 @@ describe('a ban', () => {
         expect((await owner.request('room:invite', { room, users: [ben.id] })).failed).toEqual([
           { user: ben.id, code: 'forbidden' },
         ]);
-      // A short one takes its place only now: a machine may stand still for seconds.
+      // Ban briefly only now, because a slow machine could exceed a short ban above.
       const until = Date.now() + 1000;
       await moderator.request('room:ban', { room, user: ben.id, seconds: 1, reason: 'enough' });
-      // The sources of the membership count again.
+      // The membership applies again.
       const added = await vi.waitUntil(
         () => ben.events.slice(heard).find(({ name }) => name === 'room:added'),
         { timeout: hanging },
@@ -235,7 +235,7 @@ describe('a ban', () => {
     const told = async (one: Person) => {
       const client = await site.again(one);
       inTest(client);
-      // Its answer comes behind all events of the welcome.
+      // The response arrives after all events that are sent on connect.
       await client.request('room:list', {});
       return eventsOf(client, 'room:removed');
     };
@@ -244,11 +244,11 @@ describe('a ban', () => {
     for (const { id } of [ben, stranger]) await moderator.request('room:ban', { ...lay, user: id });
     const ban = { room, readable: false, reason: 'banned', text: lay.reason, until: expect.any(Number) };
     expect(await told(ben)).toEqual([ban]);
-    // Another one takes its place, though it took no membership away.
+    // A second ban replaces the first, although Ben is no longer a member.
     const { reason: text, ...forGood } = { room, reason: `${lay.reason} again` };
     await moderator.request('room:ban', { ...forGood, user: ben.id, reason: text });
     expect(await told(ben)).toEqual([{ room, readable: false, reason: 'banned', text }]);
-    // To whom the room was never anything, it stays nothing.
+    // A user who was never in the room is not notified.
     expect(await told(stranger)).toEqual([]);
     for (const one of [owner, moderator, eve]) expect(await told(one)).toEqual([]);
     const seen = await Promise.all([
@@ -266,7 +266,7 @@ describe('a ban', () => {
     expect(await told(ben)).toEqual([]);
   });
 
-  test('looks in mentions like a departure, except to moderators', async () => {
+  test('looks like a departure in mentions, except to moderators', async () => {
     const { room, owner, moderator, others } = await talk(3);
     const [ben, eve, bob] = others as [Person, Person, Person];
     await bob.request('room:remove', { room, user: bob.id });
@@ -291,8 +291,8 @@ describe('a ban', () => {
   });
 });
 
-describe('blocking somebody', () => {
-  test('hides the messages of that user in all answers to the blocker only', async () => {
+describe('blocking a user', () => {
+  test('hides that user’s messages in responses to the blocker only', async () => {
     const { room, owner, others } = await talk(2);
     const [ben, eve] = others as [Person, Person];
     const again = await site.again(ben);
@@ -306,7 +306,7 @@ describe('blocking somebody', () => {
     const { unread } = (await ben.request('room:join', { room })).room;
     const { message } = await eve.request('message:send', { room, text: 'a word more', clientId: 'more' });
     await say(owner, room, 'a word of the owner');
-    // It counts as unread, but not as a mention.
+    // The message counts as unread, but not as a mention.
     const mention = (name: Person) => ({ mentions: [{ user: name.id, start: 0, length: 1 }] });
     await say(eve, room, 'a word to ben', mention(ben));
     expect((await again.request('room:list', {})).rooms.find(({ id }) => id === room)?.mentions).toBe(0);
@@ -335,7 +335,7 @@ describe('blocking somebody', () => {
     await owner.request('room:role', { room, user: ben.id, role: 'moderator' });
     const { message: deleted } = await ben.request('message:delete', { room, seq: 4 });
     expect(deleted).toMatchObject({ seq: 4, hidden: true });
-    // An event is one frame for all.
+    // All recipients get the same event, so it does not contain `hidden`.
     expect(eventsOf(ben, 'message:new').find(({ seq }) => seq === 2)).toEqual(message);
     expect(hiddenOf((await owner.request('message:history', { room })).messages)).toEqual([{}, {}, {}, {}]);
     await again.request('user:block', { user: eve.id, blocked: false });
@@ -370,12 +370,12 @@ describe('blocking somebody', () => {
     expect(await mentionsOfBen()).toEqual([4, 4]);
     await block(true, [counted(room, 1, 3), counted(other.room, 0, 1)]);
     expect(await mentionsOfBen()).toEqual([1, 1]);
-    // A message that was deleted meanwhile does not come back.
+    // A message that was deleted during the block does not count again.
     await eve.request('message:delete', { room, seq: 2 });
     await block(false, [counted(room, 2, 3), counted(other.room, 1, 1)]);
     expect(await mentionsOfBen()).toEqual([3, 3]);
     await block(true, [counted(room, 1, 3), counted(other.room, 0, 1)]);
-    // The same as after a restart, from the history.
+    // Without open connections, the count comes from the history.
     for (const one of [ben, again]) one.close();
     await expect.poll(async () => (await owner.request('room:join', { room })).present.length).toBe(3);
     const back = await site.again(ben);
@@ -383,7 +383,7 @@ describe('blocking somebody', () => {
     expect(back.ready.totals.mentions).toBe(1);
   });
 
-  test('ends direct messages from that user, who gets no other sign of it', async () => {
+  test('rejects direct messages of that user, who sees no other sign', async () => {
     const [ann, eve] = await users(2);
     const { room } = await eve.request('direct:open', { user: ann.id });
     await eve.request('room:join', { room: room.id });
@@ -397,13 +397,13 @@ describe('blocking somebody', () => {
     for (const one of [ann, eve]) expect(await types(one)).toBe('ok');
     for (const one of [ann, eve]) await expect.poll(() => seen(one)).toEqual([true]);
     await ann.request('user:block', { user: eve.id, blocked: true });
-    // A shown typing ends, and no other is shown.
+    // Typing that is shown ends, and further typing is not shown.
     for (const one of [ann, eve]) await expect.poll(() => seen(one)).toEqual([true, false]);
     for (const one of [eve, ann, eve, ann]) expect(await types(one)).toBe('ok');
     expect(await codeOf(eve, 'message:send', { room: room.id, ...text() })).toBe('forbidden');
-    // A repeat, and the removal of a reaction.
+    // A user may repeat or remove an earlier reaction.
     expect([await react(eve, '👍'), await react(eve, '❤️', false)]).toEqual(['ok', 'ok']);
-    // A user who has blocked somebody may still write to them.
+    // The blocker may still react and write.
     expect(await react(ann, '👋')).toBe('ok');
     await say(ann, room.id);
     expect((await ann.request('room:join', { room: room.id })).messages[0]?.reactions).toMatchObject([
@@ -426,7 +426,7 @@ describe('blocking somebody', () => {
   });
 });
 
-test('the blocker does not see the blocked user typing', async () => {
+test('hides typing of a blocked user from the blocker', async () => {
   const { room, others } = await talk(3);
   const [ben, eve, bob] = others as [Person, Person, Person];
   await ben.request('user:block', { user: eve.id, blocked: true });
@@ -441,7 +441,7 @@ test('the blocker does not see the blocked user typing', async () => {
 describe('a report', () => {
   const listOf = async (client: Person) => (await client.request('report:list', {})).reports;
 
-  test('reaches only those who moderate the room or the site, with the message as it was', async () => {
+  test('reaches only moderators of the room or the site, with the original text', async () => {
     const { room, owner, moderator, others } = await talk(2, { kind: 'private' });
     const [ben, eve] = others as [Person, Person];
     const site = await user({ roles: 'moderator' });
@@ -469,7 +469,7 @@ describe('a report', () => {
     expect((await ben.request('room:join', { room })).room).not.toHaveProperty('reports');
     for (const client of [ben, eve]) expect(await codeOf(client, 'report:list', {})).toBe('forbidden');
     expect(eve.events.slice(heard).map(({ name }) => name)).not.toContain('report:changed');
-    // For a moderator of the site, the room does not exist.
+    // A site moderator cannot join the private room.
     expect(await codeOf(site, 'room:join', { room })).toBe('unknown_room');
     const closed = nextOf(site, 'report:changed');
     const [{ id } = { id: '' }] = await listOf(moderator);
@@ -483,7 +483,7 @@ describe('a report', () => {
     await say(eve, room);
   });
 
-  test('shows nothing of a room to a moderator of the site who is banned from it', async () => {
+  test('is hidden from a site moderator who is banned from the room', async () => {
     for (const kind of ['public', 'private'] as const) {
       const { room, owner, others } = await talk(1, { kind });
       const [ben] = others as [Person];
@@ -512,7 +512,7 @@ describe('a report', () => {
     }
   });
 
-  test('of a message in a direct room can only delete it: nobody there could lift a mute or a ban', async () => {
+  test('in a direct room can delete the message, but not mute or ban', async () => {
     const [ann, ben, site] = [await user(), await user(), await user({ roles: 'moderator' })];
     const { room } = await ben.request('direct:open', { user: ann.ready.user.id });
     await ben.request('room:join', { room: room.id });
@@ -528,7 +528,7 @@ describe('a report', () => {
     expect((await ann.request('message:history', { room: room.id })).messages[0]).toMatchObject({ text: '' });
   });
 
-  test('shows nobody who may not read the room what its message became later', async () => {
+  test('does not show later text of its message to moderators outside the room', async () => {
     const { room: den, owner, moderator, others } = await talk(1, { kind: 'private' });
     const [ben, site] = [others[0] as Person, await user({ roles: 'moderator' })];
     const direct = await ben.request('direct:open', { user: owner.id });
@@ -540,7 +540,7 @@ describe('a report', () => {
       const closing = { id, done: 'nothing' as const };
       expect((await site.request('report:close', closing)).report).toMatchObject({ message: { seq } });
       await ben.request('message:edit', { room, seq, text: 'quincunx' });
-      // To close it again changes nothing, and answers.
+      // Closing the report again only returns it.
       const { report } = await site.request('report:close', closing);
       expect(report).toMatchObject({ message: { room, seq, user: named(ben), text: '' } });
       expect(JSON.stringify(site.events)).not.toContain('quincunx');

@@ -49,7 +49,7 @@ async function besideOthers(others: Pick<OtherServers, 'isConnected' | 'orderOth
 const room = 'u-den';
 const named = (...users: string[]) => users.map((user, start) => ({ user, start, length: 1 }));
 
-test('a server that cannot reach the others runs commands itself', async () => {
+test('runs commands locally if the other servers are unreachable', async () => {
   const kicked: string[] = [];
   const pushed: unknown[] = [];
   let others: Servers | undefined;
@@ -89,14 +89,14 @@ test('a server that cannot reach the others runs commands itself', async () => {
   const order = { is: 'push', name: 'order', data: 4711 } as const;
   expect(await chat.everywhere('7', order)).toBe(1);
   expect(pushed).toEqual([[['c1'], 'push', { name: 'order', data: 4711 }]]);
-  // Nobody has got it, so the site may push it again.
+  // No connection received the push, so the site may retry it.
   await expect(chat.everywhere('8', order)).rejects.toMatchObject({ code: 'storage_unavailable' });
   await expect(chat.everywhere('7', { is: 'kick' })).rejects.toMatchObject({ code: 'storage_unavailable' });
   expect(kicked).toEqual(['7']);
   expect([...(chat.directory.person('7')?.connections ?? [])].map((one) => one.ended)).toEqual([true]);
 });
 
-test('a user who loses a room while the other servers are asked whether it is shown there gets no mention', async () => {
+test('does not send a mention to a user who loses the room while other servers answer', async () => {
   const asked: ((answer: OrderAnswer) => void)[] = [];
   const { told, connect, den, say, remove } = await besideOthers({
     isConnected: () => true,
@@ -120,8 +120,8 @@ test('a user who loses a room while the other servers are asked whether it is sh
   expect(heardBy('ann')).not.toContain('mention');
 });
 
-test.each(['answer', 'fail to'] as const)(
-  'a message that changes before the other servers %s is not told as it was',
+test.each(['answer', 'fail'] as const)(
+  'sends mentions only with the current text if a message changes before other servers %s',
   async (how) => {
     const asked: (() => void)[] = [];
     const { history, mentions, connect, den, say } = await besideOthers({
@@ -154,7 +154,7 @@ test.each(['answer', 'fail to'] as const)(
   },
 );
 
-test('a server answers others which users have joined a room, also in the earlier format', async () => {
+test('tells other servers which users joined a room, also in the earlier format', async () => {
   const { chat, close } = await openChatOver(
     () => ({}),
     () => ({ rooms: [{ name: 'lobby' }] }),
@@ -168,7 +168,7 @@ test('a server answers others which users have joined a room, also in the earlie
   expect(await here.obey('', { ...order, users: ['7', '8', '9'] })).toEqual({ count: 1, joined: ['7'] });
   const counts = await Promise.all(['7', '8'].map((user) => here.obey(user, order)));
   expect(counts).toMatchObject([{ count: 1 }, { count: 0 }]);
-  // A push that says something of a room reaches nobody who has lost it meanwhile.
+  // A push about a room does not reach users who have lost the room.
   const push = { is: 'push', name: 'deleted' } as const;
   const rooms = ['lobby', 'den', undefined].map((room) => ({ ...push, ...(room && { room }) }));
   const reached = await Promise.all(rooms.map((one) => here.obey('7', one)));

@@ -32,7 +32,7 @@ const { writeSession, api }: Pick<PeopleSite, 'writeSession' | 'api'> = {
 const den = async (...of: Parameters<PeopleSite['den']>) => (await site.den(...of)).id;
 
 describe('the first event of a connection', () => {
-  test('has the user, the rights and the rooms of the settings', async () => {
+  test('contains the user, the rights and the configured rooms', async () => {
     const ann = await person();
     expect(ann.ready).toEqual({
       protocol: 1,
@@ -65,7 +65,7 @@ describe('the first event of a connection', () => {
     });
   });
 
-  test('the rooms of the user come first, the newest message first', async () => {
+  test('lists the user’s rooms first, by newest message', async () => {
     const [ann, ben] = await users(2);
     const [older, newer] = [await den(ann, [ben]), await den(ann, [ben])];
     for (const room of [older, newer]) {
@@ -84,7 +84,7 @@ describe('the first event of a connection', () => {
   });
 });
 
-test('the public rooms that one is not a member of, by name, in pages', async () => {
+test('pages through public rooms without the user’s own, by name', async () => {
   const ann = await person();
   const first = await ann.request('room:list', { member: false, limit: 2 });
   expect(first.rooms.map(({ name }) => name)).toEqual(['Général', 'lobby']);
@@ -97,8 +97,8 @@ test('the public rooms that one is not a member of, by name, in pages', async ()
   expect(await names(false)).not.toContain('lobby');
 });
 
-describe('rooms that people make', () => {
-  test('a private room: its members hear of it, others do not', async () => {
+describe('rooms of users', () => {
+  test('announces a private room to its members only', async () => {
     const [ann, ben, eve] = await users(3);
     const room = await den(ann, [ben], { name: 'Plans', topic: 'for Monday' });
     const added = expect.objectContaining({
@@ -115,7 +115,7 @@ describe('rooms that people make', () => {
     expect(eventsOf(eve, 'room:added')).toEqual([]);
   });
 
-  test('a public room is announced to everybody once, and its name is taken', async () => {
+  test('announces a new public room to all users once', async () => {
     const [admin, ann] = [await person({ roles: 'admin' }), await person()];
     const name = `Straße ${newClientId()}`;
     const wanted = { name, kind: 'public' as const, clientId: newClientId() };
@@ -125,7 +125,7 @@ describe('rooms that people make', () => {
     expect(rooms).toMatchObject([{ id: room.id }]);
   });
 
-  test('a new name and topic reach everybody who is a member, whether they show the room or not', async () => {
+  test('sends a new name and topic to all members, even if they do not show the room', async () => {
     const [ann, ben] = await users(2);
     const room = await den(ann, [ben]);
     await ann.request('room:join', { room });
@@ -137,17 +137,17 @@ describe('rooms that people make', () => {
     expect((await ann.request('room:update', { room, topic: '' })).room).not.toHaveProperty('topic');
   });
 
-  test('nothing that waits to be sent about a room follows its deletion', async () => {
+  test('drops pending activity of a room when it is deleted', async () => {
     const [ann, ben] = await users(2);
     const rooms = [await den(ann, [ben]), await den(ann, [ben])] as const;
     const [gone, kept] = rooms;
     for (const room of rooms) await ann.request('room:join', { room });
-    // The second of each waits for a second.
+    // The activity of the second message is delayed by a second.
     for (const room of rooms) for (const words of ['one', 'two']) await send(ann, room, words);
     await ann.request('room:delete', { room: gone });
     const heardOf = (room: string) => eventsOf(ben, 'room:activity').filter((event) => event.room === room);
     await expect.poll(() => heardOf(kept)).toMatchObject([{ lastSeq: 1 }, { lastSeq: 2 }]);
-    // A machine that stood still may have sent the second before the deletion.
+    // On a slow machine, the second activity may precede the deletion.
     const removed = ben.events.findIndex(({ name }) => name === 'room:removed');
     expect(ben.events[removed]?.payload).toMatchObject({ room: gone, reason: 'deleted' });
     const before = ben.events.slice(0, removed).map(({ payload }) => payload);
@@ -155,7 +155,7 @@ describe('rooms that people make', () => {
     expect(heardOf(gone)[0]).toMatchObject({ lastSeq: 1 });
   });
 
-  test('a user who has left a public room may join it again', async () => {
+  test('lets a user rejoin a public room', async () => {
     const ann = await person();
     await ann.request('room:join', { room: 'general' });
     const removed = nextOf(await again(ann), 'room:removed');
@@ -164,7 +164,7 @@ describe('rooms that people make', () => {
     expect((await ann.request('room:join', { room: 'general' })).room.member).toBe(true);
   });
 
-  test('members are listed by name or presence, and their changes are sent', async () => {
+  test('lists members by name or presence, and sends their changes', async () => {
     const [ann, ben] = await users(2);
     const room = await den(ann, [ben]);
     await ann.request('room:join', { room });
@@ -190,13 +190,13 @@ describe('rooms that people make', () => {
       .toContainEqual({ user: { id: 'zz-absent', name: 'zz-absent' }, role: 'member', present: false });
   });
 
-  test('changes name an absent user who has acted in a common room, and give only the id of others', async () => {
+  test('names absent users in changes only if they were active in a shared room', async () => {
     const [ann, ben, known, hidden] = await users(4);
     for (const one of [ann, known]) await one.request('room:join', { room: 'lobby' });
     hidden.close();
     await expect.poll(async () => (await api('GET', `/users/${hidden.id}`)).body.connections).toBe(0);
     known.close();
-    // A while later, both are away.
+    // Wait until both are away.
     await expect
       .poll(() => eventsOf(ann, 'presence:changed').flatMap(({ left }) => left))
       .toContain(known.id);
@@ -218,14 +218,14 @@ describe('rooms that people make', () => {
     expect(told().slice(2)).toEqual(shown.map((user) => ({ user, gone: true })));
   });
 
-  test('role, presence and last visit of a user are shown only to members who may know them', async () => {
+  test('shows role, presence and last visit only to members who may know them', async () => {
     const [ann, ben, cat, eve] = await users(4);
     const room = await den(ann, [ben, cat]);
     const about = (who: Person, user: string, of = room) => who.request('user:about', { room: of, user });
     await ben.request('room:join', { room });
     expect(await about(ann, ben.id)).toEqual({ role: 'member', present: true });
     expect(await about(ann, ann.id)).toEqual({ role: 'owner', present: true, hidden: false });
-    // Nobody has seen anything of Cat, who is here.
+    // Cat is online, but has not acted in a shared room.
     expect(await about(ann, cat.id)).toEqual({ role: 'member', present: false });
     for (const user of [eve.id, 'nobody']) expect(await about(ann, user)).toEqual({ present: false });
     const before = Date.now();
@@ -237,14 +237,14 @@ describe('rooms that people make', () => {
     expect(lastHere % 300_000).toBe(0);
     expect([lastHere <= Date.now(), lastHere > before - 300_000]).toEqual([true, true]);
     expect(await about(ann, cat.id)).toEqual({ role: 'member', present: false });
-    // Of a room that one reads without being a member, of a user in no common room, of one who was removed or banned.
+    // Ben is not a member of the lobby.
     await eve.request('room:join', { room: 'lobby' });
     const gone = { present: false };
     expect(await about(eve, ben.id, 'lobby')).toEqual(gone);
     const back = await again(ben);
     await back.request('room:join', { room: 'lobby' });
     back.close();
-    // The five minutes may have ended since.
+    // `lastHere` may have reached the next step of five minutes.
     const known = { role: 'member', present: false, lastHere: expect.any(Number) };
     await expect.poll(() => about(eve, ben.id, 'lobby')).toEqual(known);
     const isUnknown = { role: 'member', present: false };
@@ -265,7 +265,7 @@ describe('rooms that people make', () => {
     await expect.poll(() => about(ann, ben.id, 'lobby')).toEqual(isUnknown);
   });
 
-  test('read receipts name users only to the author, and their total is independent of blocks', async () => {
+  test('names users in read receipts only if the author may know them', async () => {
     const [ann, ben, cat, dan] = await users(4);
     const room = await den(ann, [ben, cat, dan]);
     for (const each of [ann, ben, cat]) await each.request('room:join', { room });
@@ -279,7 +279,7 @@ describe('rooms that people make', () => {
     const told = () =>
       eventsOf(ann, 'seen:changed').map(({ users, total }) => [users.map(({ id }) => id), total]);
     await expect.poll(told).toContainEqual([[ben.id, cat.id], 3]);
-    // Nobody has seen anything else of Dan.
+    // Dan has not acted in a shared room, so Ann may not know Dan.
     expect(await seen()).toEqual([[ben.id, cat.id], 3]);
     await cat.request('user:block', { user: ann.id, blocked: true });
     await ben.request('user:hide', { hidden: true });
@@ -294,11 +294,11 @@ describe('rooms that people make', () => {
     await ann.request('message:seen', { room, seq: third });
     await ben.request('read:mark', { room, seq: third });
     await expect.poll(() => told().length).toBeGreaterThan(before);
-    // Nothing was said of those who hid it, had blocked the author, or are not known by name.
+    // Readers who hide their visits, block the author or are unknown to the author do not cause events.
     expect(eventsOf(ann, 'seen:changed').slice(before)).toEqual([
       { room, seq: third, users: [{ id: ben.id, name: `Name of ${ben.id}` }], total: 3 },
     ]);
-    // Nor does somebody who hides it cause an event that names Cat, who can be named again since the author has asked.
+    // Ben, who hides again, does not cause an event that names Cat, who can be named again since Ann's request.
     const elsewhere = await den(ann, [cat]);
     for (const each of [ann, cat]) await each.request('room:join', { room: elsewhere });
     const there = { room: elsewhere, seq: (await send(ann, elsewhere)).seq };
@@ -310,7 +310,7 @@ describe('rooms that people make', () => {
     await ann.request('user:block', { user: cat.id, blocked: false });
     await ben.request('user:hide', { hidden: true });
     await ben.request('read:mark', fourth);
-    // Authors of both rooms are notified at the same moment.
+    // Events of both rooms are sent at the same moment.
     await cat.request('read:mark', there);
     await expect.poll(() => eventsOf(ann, 'seen:changed').at(-1)).toMatchObject(there);
     expect(eventsOf(ann, 'seen:changed')).not.toContainEqual(expect.objectContaining(fourth));
@@ -327,7 +327,7 @@ describe('rooms that people make', () => {
     expect(await codeOf(ann, 'message:seen', { room, seq })).toBe('limit_reached');
   });
 
-  test('notify is a setting of the user for all devices', async () => {
+  test('applies notification settings to all devices of the user', async () => {
     const [ann, ben] = await users(2);
     const room = await den(ann, [ben]);
     await ann.request('room:join', { room });
@@ -341,7 +341,7 @@ describe('rooms that people make', () => {
 });
 
 describe('direct rooms', () => {
-  test('one per pair, which the other side gets with the first message', async () => {
+  test('exist once per pair and appear to the peer with the first message', async () => {
     const [ann, ben] = await users(2);
     const { room } = await ann.request('direct:open', { user: ben.id });
     expect(room).toMatchObject({ kind: 'direct', may: ['send', 'pin'], members: 2, with: { id: ben.id } });
@@ -356,7 +356,7 @@ describe('direct rooms', () => {
     expect(await read).toEqual({ room: room.id, user: ben.id, seq: 1 });
   });
 
-  test('a reaction does not name somebody whom the other one does not know', async () => {
+  test('do not name a user in a reaction before the peer knows the name', async () => {
     const [ann, ben] = await users(2);
     const { id: room } = (await ben.request('direct:open', { user: ann.id })).room;
     await ben.request('room:join', { room });
@@ -372,14 +372,14 @@ describe('direct rooms', () => {
     expect(await reactors(ann)).toEqual([{ id: ben.id, name: `Name of ${ben.id}` }]);
   });
 
-  test('presence of a conversation partner is sent without showing the room', async () => {
+  test('send presence of the peer to a user who does not show the room', async () => {
     const [ann, ben] = await users(2);
     const { room } = await ann.request('direct:open', { user: ben.id });
     const about = () => ann.request('user:about', { room: room.id, user: ben.id });
     expect(await about()).toEqual({ role: 'member', present: false });
     await ann.request('room:join', { room: room.id });
     await send(ann, room.id);
-    // Ben is a member, whom Ann does not know yet.
+    // Ben is a member, but Ann does not know Ben yet.
     expect(await about()).toEqual({ role: 'member', present: false });
     await ben.request('room:join', { room: room.id });
     await send(ben, room.id);
@@ -393,11 +393,11 @@ describe('direct rooms', () => {
     await expect.poll(about).toEqual(was);
   });
 
-  test('nothing shows that the other one has opened the room, before the first message and after it', async () => {
+  test('do not reveal whether the peer opened them', async () => {
     const [ann, ben, eva] = await users(3);
     const others = [ben, eva] as const;
     for (const other of others) await other.request('room:join', { room: 'lobby' });
-    // Ben opens it, and does all that one can do there without a message.
+    // Ben opens the room and does all that is possible there without a message.
     const { id } = (await ben.request('direct:open', { user: ann.id })).room;
     await ben.request('room:join', { room: id });
     await (await again(ben)).request('room:join', { room: id });
@@ -456,8 +456,8 @@ describe('direct rooms', () => {
   });
 });
 
-describe('the site decides', () => {
-  test('the rooms of several sessions of a user are the union of the open ones', async () => {
+describe('the session', () => {
+  test('gives a user the union of the rooms of all open sessions', async () => {
     const [one, two] = [`team-${newClientId()}`, `team-${newClientId()}`];
     const id = newClientId();
     const first = await person({ rooms: [one] }, id);
@@ -468,7 +468,7 @@ describe('the site decides', () => {
     await expect.poll(mine).toEqual([one]);
   });
 
-  test('a ban in the session closes open connections and refuses new ones', async () => {
+  test('with a ban closes connections and rejects new ones', async () => {
     const ann = await person();
     await writeSession(ann, { banned: '1' });
     expect(await ann.ended).toMatchObject({ reason: 'kicked' });
@@ -478,8 +478,8 @@ describe('the site decides', () => {
   });
 });
 
-describe('the people whom a user may find', () => {
-  test('people in common rooms, by the beginning of any word of the name', async () => {
+describe('finding users', () => {
+  test('matches users in shared rooms by the start of each word of the name', async () => {
     const [ann, ben, eve] = [
       await person({ firstname: 'Ann' }),
       await person({ firstname: 'Zora Q. Neale' }),
@@ -500,7 +500,7 @@ describe('the people whom a user may find', () => {
     eve.close();
   });
 
-  test('a user whom the site adds to a room is known only there', async () => {
+  test('finds a member added by the site only from the same private room', async () => {
     const [club, shown] = [`club-${newClientId()}`, `shown-${newClientId()}`];
     await api('PUT', `/rooms/${club}`, { name: 'Club', kind: 'private' });
     await api('PUT', `/rooms/${shown}`, { name: `Shown ${shown}`, kind: 'public' });
@@ -515,7 +515,7 @@ describe('the people whom a user may find', () => {
         present,
       ]);
     const [named, unnamed] = [`Name of ${ann.id}`, `Name of ${ben.id}`];
-    // In the order of the names. Ben has not even opened the room.
+    // The list is sorted by name. Ben has not even opened the room.
     expect(await listed(ann, club)).toEqual([named, unnamed].map((name) => [name, true]));
     expect((await ann.request('room:members', { room: club, present: true })).members).toHaveLength(2);
     const find = async (client: Person, query: string) =>
@@ -525,7 +525,7 @@ describe('the people whom a user may find', () => {
       name: unnamed,
       present: true,
     });
-    // Everybody may read the other room. A user's own name is no secret.
+    // All users may read the public room. Eve sees her own name.
     expect(await listed(eve, shown)).toEqual([
       [ann.id, false],
       [ben.id, false],
@@ -537,12 +537,13 @@ describe('the people whom a user may find', () => {
   });
 
   const losses: Record<string, (room: string, ann: Person, ben: Person) => Promise<unknown>> = {
-    'the other one is removed from': (room, ann, ben) => ann.request('room:remove', { room, user: ben.id }),
-    'the site takes one out of': (room, ann) => api('PATCH', `/rooms/${room}/members`, { remove: [ann.id] }),
+    'the peer is removed from': (room, ann, ben) => ann.request('room:remove', { room, user: ben.id }),
+    'the site removes the user from': (room, ann) =>
+      api('PATCH', `/rooms/${room}/members`, { remove: [ann.id] }),
     'the owner deletes': (room, ann) => ann.request('room:delete', { room }),
   };
   test.each(Object.keys(losses))(
-    'a direct room hides the other one again when %s the last other room',
+    'hides the name of the peer again when %s the last shared room',
     async (how) => {
       const [ann, ben] = await users(2);
       const lose = losses[how] as (typeof losses)[string];
@@ -564,7 +565,7 @@ describe('the people whom a user may find', () => {
 });
 
 describe('the PHP application', () => {
-  test('posts a message as a user, once for a clientId', async () => {
+  test('posts a message as a user, once per clientId', async () => {
     const ann = await person();
     await ann.request('room:join', { room: 'lobby' });
     const message = {
@@ -585,7 +586,7 @@ describe('the PHP application', () => {
     expect((await api('POST', '/rooms/lobby/messages', { ...message, text: ' ' })).status).toBe(400);
   });
 
-  test('pushes to a user’s connections', async () => {
+  test('pushes to all connections of a user', async () => {
     const ann = await person();
     const annToo = await again(ann);
     const pushed = nextOf(annToo, 'push');
@@ -597,7 +598,7 @@ describe('the PHP application', () => {
     expect((await api('POST', '/users/nobody-here/push', { name: 'x' })).body).toEqual({ delivered: 0 });
   });
 
-  test('makes and changes rooms, and members in bulk', async () => {
+  test('creates and changes rooms, and changes members in bulk', async () => {
     const id = `shop-${newClientId()}`;
     const room = { id, name: 'Shop', kind: 'private', members: 0, head: 0, lastSeq: 0 };
     expect(await api('PUT', `/rooms/${id}`, { name: 'Shop', kind: 'private' })).toEqual({
@@ -620,10 +621,10 @@ describe('the PHP application', () => {
     expect((await api('DELETE', `/rooms/${id}`)).status).toBe(404);
   });
 
-  test('makes a room again under its ID, which clients of the deleted one read from the start', async () => {
+  test('recreates a room under the same ID, which clients read from the start', async () => {
     const ann = await person();
     const room = newClientId();
-    /** A room with these messages. */
+    /** Creates the room with these messages. */
     const make = async (texts: readonly string[]) => {
       expect((await api('PUT', `/rooms/${room}`, { name: room, kind: 'public' })).status).toBe(201);
       await ann.request('room:join', { room });
@@ -665,12 +666,12 @@ describe('the PHP application', () => {
     expect((await api('PUT', `/users/${ann.id}/ban`, { seconds: 0 })).status).toBe(400);
   });
 
-  test('a ban meets also those who are just connecting, at whatever step of it', async () => {
+  test('bans a user at each step of connecting', async () => {
     for (let n = 0; n < size(60, 15); n++) {
       const id = `banned-${n}`;
       const cookie = await site.rawSession(JSON.stringify({ user_id: id }));
       const connecting = connectChat(site.chat.url, cookie).catch((error: unknown) => error);
-      // A connection takes a few milliseconds.
+      // Connecting takes a few milliseconds.
       await pause(n / size(4, 1));
       expect((await api('PUT', `/users/${id}/ban`, {})).status).toBe(200);
       const client = await connecting;

@@ -6,14 +6,14 @@ import { openChatOver } from '../../helpers/chat-over-history.ts';
 import { hanging } from '../../helpers/hanging.ts';
 import { nameOf, roomsOf } from '../../helpers/rooms-of.ts';
 
-/** Users who leave and come back are read from the history again only if something that concerns them has changed. */
+/** A returning user is read from the history again only if data about the user has changed. */
 let history: History;
 let chat: Chat;
 let close: () => Promise<void>;
 let rooms: ReturnType<typeof roomsOf>;
-/** Users who were read from the history. */
+/** IDs of users who were read from the history. */
 const asked = new Set<string>();
-/** Answers about users that are held back. */
+/** Delays the reads of users, by ID. */
 const held = new Map<string, Promise<void>>();
 let connections = 0;
 const at = 1_700_000_000_000;
@@ -41,13 +41,13 @@ async function gone(id: string): Promise<void> {
   asked.delete(id);
 }
 
-/** Connects, and stays away long enough to have left. */
+/** Connects, disconnects, and waits until the chat has dropped the user. */
 async function visit(id: string): Promise<void> {
   disconnectUser(chat, await connect(id));
   await gone(id);
 }
 
-/** The chat's data of a connected user. */
+/** Returns the chat's data of a connected user. */
 function known(id: string) {
   const person = chat.directory.person(id);
   const memberships = [...(person?.memberships.values() ?? [])].map(({ room, member }) => ({
@@ -65,15 +65,15 @@ async function stored(id: string) {
 
 const say = (room: string, by: string, over: object = {}) => rooms.say(room, by, 'news', over);
 
-/** A private room of `owner`, who is always connected, so that the room stays in memory. */
+/** Creates a private room of `owner`, who stays connected so that the room stays in memory. */
 async function den(id: string, owner: string, members: string[]): Promise<void> {
   await connect(owner);
   await rooms.den(id, [owner, ...members]);
   await say(id, owner);
 }
 
-describe.concurrent('somebody who comes back', () => {
-  test('unchanged is known without asking the history, with what the rooms have seen meanwhile', async () => {
+describe.concurrent('a returning user', () => {
+  test('is restored from memory with the current state of the rooms', async () => {
     await den('u-ann', 'owner-1', ['ann']);
     await visit('ann');
     await say('u-ann', 'owner-1');
@@ -85,7 +85,7 @@ describe.concurrent('somebody who comes back', () => {
     expect([...(person?.memberships.get('u-ann')?.room.here ?? [])]).toContain(person);
   });
 
-  const meanwhile: { [title: string]: (id: string) => Promise<unknown> } = {
+  const changesWhileAway: { [title: string]: (id: string) => Promise<unknown> } = {
     'was removed from a room': (id) => rooms.remove(`u-${id}`, id),
     'was invited to another room': (id) => den(`u-other-${id}`, `owner-of-other-${id}`, [id]),
     'got another role': (id) => history.write.setRole({ room: `u-${id}`, user: id, role: 'moderator' }),
@@ -96,19 +96,22 @@ describe.concurrent('somebody who comes back', () => {
     'had a room deleted': (id) => history.write.deleteRoom({ room: `u-${id}` }),
   };
 
-  test.each(Object.entries(meanwhile))('and %s while away is as the history says', async (title, change) => {
-    const id = title.replaceAll(' ', '-');
-    await den(`u-${id}`, `owner-of-${id}`, [id]);
-    await visit(id);
-    const before = await stored(id);
-    await change(id);
-    const now = await stored(id);
-    expect(now.memberships).not.toEqual(before.memberships);
-    await connect(id);
-    expect(known(id)).toEqual(now);
-  });
+  test.each(Object.entries(changesWhileAway))(
+    'who %s while away matches the stored data',
+    async (title, change) => {
+      const id = title.replaceAll(' ', '-');
+      await den(`u-${id}`, `owner-of-${id}`, [id]);
+      await visit(id);
+      const before = await stored(id);
+      await change(id);
+      const now = await stored(id);
+      expect(now.memberships).not.toEqual(before.memberships);
+      await connect(id);
+      expect(known(id)).toEqual(now);
+    },
+  );
 
-  test('to a direct room, after the partner has gone from a room of both, is as the history says', async () => {
+  test('sees a direct room as stored after the peer left a shared room', async () => {
     const { room } = await history.write.openDirect({ id: 'd-2', by: nameOf('pat'), other: 'quin', at });
     await say(room.id, 'pat');
     await connect('quin');
@@ -123,7 +126,7 @@ describe.concurrent('somebody who comes back', () => {
     expect(chat.directory.room(room.id)?.partners.get('quin')?.shares).toBe(false);
   });
 
-  test('to a room that nobody has kept in memory is read again', async () => {
+  test('is read again if a room is no longer in memory', async () => {
     await rooms.den('u-alone', ['gus']);
     await visit('gus');
     await say('u-alone', 'site', { asMember: false });

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { mostRestricted, Restrictions } from '../../../server/chat/moderation/restrictions.ts';
 
-test('the first end is known whatever begins, changes and is lifted', () => {
+test('returns the next end after additions, changes and removals', () => {
   const restrictions = new Restrictions();
   const ends: (number | null)[] = [];
   const lay = (user: string, kind: 'muted' | 'banned', until?: number | null) => {
@@ -20,7 +20,7 @@ test('the first end is known whatever begins, changes and is lifted', () => {
   expect([...ends, restrictions.nextEnd]).toEqual([null, 30, 20, 10, 20, 30, 40, null]);
 });
 
-test('adding one to very many does not process all of them', () => {
+test('adds a restriction without scanning all others', () => {
   const restrictions = new Restrictions();
   let looked = 0;
   const most = 1000;
@@ -38,7 +38,7 @@ test('adding one to very many does not process all of them', () => {
   expect(looked).toBeLessThan(10 * most);
 });
 
-test('an expired restriction that is not lifted yet takes no place', () => {
+test('does not count an expired restriction toward the limit', () => {
   const restrictions = new Restrictions();
   for (let n = 0; n < mostRestricted; n++) restrictions.set('den', `${n}`, 'muted', { by: '1' });
   expect(['7', 'new'].map((user) => restrictions.hasPlaceFor('den', user))).toEqual([true, false]);
@@ -48,7 +48,7 @@ test('an expired restriction that is not lifted yet takes no place', () => {
   expect(restrictions.hasPlaceFor('den', 'new')).toBe(false);
 });
 
-test('each moderator may restrict a limited number of users in all rooms together', () => {
+test('limits the users that one moderator restricts over all rooms', () => {
   const restrictions = new Restrictions();
   const most = mostRestricted;
   for (let n = 0; n < most; n++) restrictions.set(`den ${n % 2}`, `${n}`, 'muted', { by: '1' });

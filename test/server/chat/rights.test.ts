@@ -5,13 +5,13 @@ import { closedAfterEach, codeOf, type Person, say } from '../../helpers/people.
 import { type PeopleHere, startPeopleHere } from '../../helpers/people-here.ts';
 
 /**
- * All rights: every role × action × kind of room × source of membership (docs/protocol.md, "Rights"). A single server,
- * and a room for each role.
+ * Tests every role × action × kind of room × source of membership (docs/protocol.md, "Rights") on one server, with a
+ * room for each role.
  */
 let site: PeopleHere;
-/** Sees all reports. */
+/** Sees the reports of all rooms. */
 let overseer: Person;
-/** A user who makes rooms, and one who is the target of every action. */
+/** A user who creates rooms, and the target of every action. */
 let [maker, other]: [Person, Person] = [] as never;
 beforeAll(async () => {
   site = await startPeopleHere({ CHAT_CREATE_ROOMS: 'all' });
@@ -40,7 +40,7 @@ const actions = [
 type Action = (typeof actions)[number];
 type Rights = Record<Role, readonly Action[]>;
 
-/** The rules of docs/protocol.md in full: the allowed actions. A stranger is not a member. */
+/** The allowed actions by the rules of docs/protocol.md. A stranger is not a member. */
 const inPublic: Rights = {
   admin: ['send', 'update', 'remove', 'moderate', 'pin', 'roles', 'delete', 'leave'],
   'site moderator': ['send', 'update', 'remove', 'moderate', 'pin', 'leave'],
@@ -58,7 +58,7 @@ const inPrivate: Rights = {
   member: ['send', 'invite', 'leave'],
   stranger: [],
 };
-/** A user whom the session or the API has put into a room cannot leave it; strangers were put nowhere. */
+/** Members added by the session or the API cannot leave. Strangers were not added. */
 const kept = (rights: Rights): Rights => {
   const { stranger, ...others } = rights;
   const cut = Object.entries(others).map(([role, may]) => [role, may.filter((action) => action !== 'leave')]);
@@ -71,7 +71,7 @@ interface Place {
   rights: Rights;
   /** Whether it can have an owner. */
   owned: boolean;
-  /** Creates the room, with the actor in it unless that is a stranger. `boss` may invite, and give roles. */
+  /** Creates the room, with the actor as a member unless it is a stranger. `boss` may invite and assign roles. */
   make(role: Role, session: object): Promise<{ room: string; actor: Person; boss: Person }>;
 }
 
@@ -118,7 +118,7 @@ const places: readonly Place[] = [
   },
 ];
 
-/** The room, with a plain member added by people. */
+/** Creates the room, with `other` as a plain member and two messages. */
 async function cell(place: Place, role: Role) {
   const { room, actor, boss } = await place.make(role, roles(role));
   if (role === 'moderator') await boss.request('room:role', { room, user: actor.id, role: 'moderator' });
@@ -128,10 +128,7 @@ async function cell(place: Place, role: Role) {
   return { room, actor, boss, other };
 }
 
-/**
- * Actions without a right: those of everybody who may read the room, and the actor's own report, as its moderators see
- * it.
- */
+/** Tries what needs no right in the table: requests of all readers, and the reports that moderators see. */
 async function takePart({ room, actor, boss }: Awaited<ReturnType<typeof cell>>) {
   const by = (client: Person) => client.raw('message:report', { room, seq: 1, reason: 'spam' });
   const ask = (event: string, payload: object) => codeOf(actor, event, { room, seq: 1, ...payload });
@@ -140,10 +137,10 @@ async function takePart({ room, actor, boss }: Awaited<ReturnType<typeof cell>>)
     await ask('message:report', { reason: 'spam' }),
   ]);
   const reacted = ask('message:react', { emoji: '👍', on: true });
-  // In any case, the reaction is stored now.
+  // The actor's next request stores the reaction at once.
   await ask('message:delete', {});
   codes.add(await reacted);
-  // Another user has reported it in a room in which the actor may not.
+  // The report of `boss` exists even if the actor may not report.
   await by(boss);
   const { reports } = await overseer.request('report:list', {});
   const id = reports.find((one) => one.room === room)?.id ?? '';
@@ -203,7 +200,7 @@ async function attempt(
 
 describe.each(places)('in $title', (place) => {
   const known = Object.keys(place.rights).filter((role) => place.owned || role !== 'owner') as Role[];
-  test.each(known)('a user who is %s has exactly the rights of the table', async (role) => {
+  test.each(known)('gives the role %s exactly the rights in the table', async (role) => {
     const may = place.rights[role];
     const hidden = place.private && role === 'stranger';
     const attempts = async (here: Awaited<ReturnType<typeof cell>>, tried: readonly Action[]) => {
@@ -221,10 +218,11 @@ describe.each(places)('in $title', (place) => {
       inRoom: hidden ? 'unknown_room' : 'ok',
       upload: hidden ? 'unknown_room' : 'ok',
       seesReports: moderates,
-      // Users who may not see a report do not learn that it exists.
+      // Users who may not see a report cannot find out that it exists.
       closes: moderates ? 'ok' : 'unknown_message',
     });
-    // In an order in which none removes the precondition of the next. Who may leave has left, and may delete the room.
+    // This order keeps the preconditions of later actions. A deletion needs its own room, so that the actor can leave
+    // the first.
     await attempts(here, ['send', 'invite', 'update', 'pin', 'moderate', 'roles', 'remove']);
     if (!may.includes('delete')) return attempts(here, ['delete', 'leave']);
     await attempts(await cell(place, role), ['delete']);
@@ -233,7 +231,7 @@ describe.each(places)('in $title', (place) => {
 });
 
 test.each(['member', 'admin', 'stranger'] as const)(
-  'in a direct room only the two users may act, and only send and pin: %s',
+  'allows only sending and pinning in a direct room, only for its two users: %s',
   async (role) => {
     const one = await user(role === 'admin' ? { roles: 'admin' } : {});
     const opener = role === 'stranger' ? maker : one;
@@ -268,7 +266,7 @@ test.each([
   ['site moderator', 'admin', 'forbidden'],
   ['admin', 'site moderator', 'ok'],
   ['admin', 'admin', 'forbidden'],
-] as const)('%s removes, mutes and bans %s: %s', async (actorRole, targetRole, expected) => {
+] as const)('%s removes, mutes or bans %s: %s', async (actorRole, targetRole, expected) => {
   const owner = await user();
   const actor = actorRole === 'owner' ? owner : await user(roles(actorRole));
   const target = targetRole === 'owner' ? owner : await user(roles(targetRole));
@@ -287,16 +285,16 @@ test.each([
     }
     return [...new Set(codes)].join();
   };
-  // Whether the target is connected or not, because the site role is remembered.
+  // The site role is stored, so the target need not be connected.
   target.close();
   expect(await ask()).toBe(expected);
 });
 
-describe('a membership from', () => {
+describe('membership', () => {
   const roomOf = (client: ChatClient, id: string): RoomSummary | undefined =>
     client.ready.rooms.find((room) => room.id === id);
 
-  test('the session can be ended by no user of the chat, and has no owner', async () => {
+  test('from the session cannot be ended by any user of the chat', async () => {
     const id = `team-${newClientId()}`;
     const moderator = await user({ rooms: [id], roles: 'moderator' });
     const member = await user({ rooms: { [id]: 'The team' } });
@@ -310,7 +308,7 @@ describe('a membership from', () => {
     await admin.request('room:role', { room: id, user: member.id, role: 'moderator' });
   });
 
-  test('the API is ended only by the API', async () => {
+  test('from the API can be ended only by the API', async () => {
     const id = `club-${newClientId()}`;
     expect(await api('PUT', `/rooms/${id}`, { name: 'Club', kind: 'private' })).toBe(201);
     const member = await user();

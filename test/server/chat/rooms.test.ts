@@ -31,11 +31,11 @@ const send = (client: ChatClient, room: string, text = 'hello', over = {}) =>
   client.request('message:send', { room, text, clientId: newClientId(), ...over });
 const seqs = (messages: { seq: number }[]) => messages.map(({ seq }) => seq);
 const upTo = (n: number, from = 1) => Array.from({ length: n - from + 1 }, (_, i) => from + i);
-/** Resolves when the client has got the event with this rev. */
+/** Waits until the client has received the event with this rev. */
 const heard = (client: ChatClient, rev: number) =>
   expect.poll(() => client.messages().some((message) => message.rev === rev)).toBe(true);
 
-test('only users who have joined get a message, once each, the sender included', async () => {
+test('sends a message once to each joined user, including the sender', async () => {
   const room = newRoom();
   const [ann, ben, eve] = [await connect(1), await connect(2), await connect(3)];
   for (const client of [ann, ben, eve]) await client.request('room:join', { room });
@@ -49,7 +49,7 @@ test('only users who have joined get a message, once each, the sender included',
   expect(eve.messages()).toEqual([]);
 });
 
-test('messages count as unread from the first join on', async () => {
+test('counts messages as unread from the first join', async () => {
   const room = newRoom();
   const [ann, ben] = [await connect(1), await connect(2)];
   await ann.request('room:join', { room });
@@ -84,7 +84,7 @@ test('messages count as unread from the first join on', async () => {
   expect(mine((await connect(9)).ready)).toMatchObject({ member: false, unread: 0 });
 });
 
-test('a join returns the newest 50 messages, and the history older ones by page', async () => {
+test('returns the newest 50 messages on join, and older ones in pages', async () => {
   const room = newRoom();
   const ann = await connect(1);
   await ann.request('room:join', { room });
@@ -101,7 +101,7 @@ test('a join returns the newest 50 messages, and the history older ones by page'
   expect(await ann.request('message:history', { room, before: 1 })).toEqual({ messages: [], complete: true });
 });
 
-test('room:join and room:sync with since return what changed after it', async () => {
+test('returns the changes after `since` from room:join and room:sync', async () => {
   const room = newRoom();
   const ann = await connect(1);
   await ann.request('room:join', { room });
@@ -121,12 +121,12 @@ test('room:join and room:sync with since return what changed after it', async ()
   });
   const nothing = { head: 250, complete: true, messages: [] };
   expect(await ann.request('room:sync', { room, since: 250 })).toEqual(nothing);
-  // Above the head, as after a restored backup.
+  // `since` above the head, as after a restored backup.
   for (const event of ['room:join', 'room:sync'] as const)
     expect(await ann.request(event, { room, since: 251 })).toMatchObject({ reset: true });
 });
 
-test('presence is counted by user, not by connection', async () => {
+test('counts presence by user, not by connection', async () => {
   const room = newRoom();
   const ann = await connect(71);
   expect(await ann.request('room:join', { room })).toMatchObject({
@@ -149,7 +149,7 @@ test('presence is counted by user, not by connection', async () => {
   expect(changes().length).toBe(before + 1);
 });
 
-test('presence: a name that changed is the new one for who joins later', async () => {
+test('shows the current name of a present user to users who join later', async () => {
   const room = newRoom();
   const ann = await connect(5);
   await ann.request('room:join', { room });
@@ -160,14 +160,14 @@ test('presence: a name that changed is the new one for who joins later', async (
     .toContain('Anna');
 });
 
-test('presence: a user who joins during a short absence of another gets the return', async () => {
+test('announces a returning user to members who joined during the short absence', async () => {
   const room = newRoom();
   const [ann, ben] = [await connect(81), await connect(82)];
   for (const client of [ann, ben]) await client.request('room:join', { room });
   ben.close();
   const there = async () => (await ann.request('room:members', { room, present: true })).members.length;
   await expect.poll(there, { interval: 5 }).toBe(1);
-  // Changes are gathered for a quarter of a second, and all of this happens within it.
+  // Presence changes are batched for 250 ms, and all of this happens within that time.
   const later = await connect(83);
   const joined = await later.request('room:join', { room });
   expect(joined.present.map(({ id }) => id)).not.toContain('82');
@@ -177,7 +177,7 @@ test('presence: a user who joins during a short absence of another gets the retu
     .toMatchObject({ joined: expect.arrayContaining([{ id: '82', name: 'User 82' }]), count: 3 });
 });
 
-test('a user who joins a room that others have just joined sees its current state', async () => {
+test('returns the current messages on each join, after sends, edits and deletions', async () => {
   const room = newRoom();
   const [ann, ben] = [await connect(1), await connect(2)];
   await ann.request('room:join', { room });

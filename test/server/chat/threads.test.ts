@@ -9,7 +9,7 @@ beforeAll(async () => {
 afterAll(() => site.close());
 
 const ids = (users: readonly { id: string }[]) => users.map(({ id }) => id);
-/** A private room of these people, which all but the last have joined, with a first message of the first. */
+/** Creates a private room with a message by the first user. All but the last user join it. */
 async function scene(...people: Person[]) {
   const [owner, ...others] = people as [Person, ...Person[]];
   const { id: room } = await site.den(owner, others);
@@ -21,14 +21,14 @@ async function scene(...people: Person[]) {
     reply: (who: Person, over: object = {}) => say(who, room, 'an answer', { replyTo: thread, ...over }),
   };
 }
-/** The last state that the events have given of the thread. */
+/** Returns the latest state of the thread in the user's events. */
 const announced = (who: Person, thread: number) =>
   eventsOf(who, 'thread:changed')
     .flatMap(({ threads }) => threads)
     .findLast((one) => one.thread === thread);
 
 describe('a thread', () => {
-  test('is announced to users who have joined, and returned with the number of new replies', async () => {
+  test('is announced to joined users, and returned with its number of new replies', async () => {
     const [ann, ben, cat] = await site.people(3);
     const { room, thread, reply } = await scene(ann, ben, cat);
     const replies = [await reply(ben), await reply(ann), await reply(ben)];
@@ -37,7 +37,7 @@ describe('a thread', () => {
     const shown = { thread, root: thread, replies: 3, lastAt: last };
     await expect.poll(() => announced(ann, thread)).toMatchObject(shown);
     expect(ids(announced(ann, thread)?.authors ?? [])).toEqual([ben.id, ann.id]);
-    // At most one a second, of which the first comes at once.
+    // At most one event per second, the first at once.
     expect(eventsOf(ann, 'thread:changed').length).toBeLessThanOrEqual(3);
     expect(eventsOf(cat, 'thread:changed')).toEqual([]);
 
@@ -55,7 +55,7 @@ describe('a thread', () => {
     expect(first.messages.map(({ seq }) => seq)).toEqual([2]);
     await cat.request('read:mark', { room, seq: 4 });
     expect((await cat.request('message:history', { room })).threads).toEqual([announced(ann, thread)]);
-    // A client that has missed only the last reply gets the whole count with it.
+    // A client that missed only the last reply gets the total count with it.
     const missed = await cat.request('room:sync', { room, since: 3 });
     expect(missed).toMatchObject({ messages: [{ seq: 4 }], threads: [{ thread, replies: 3 }] });
     for (const { seq } of replies) {
@@ -70,7 +70,7 @@ describe('a thread', () => {
     expect((await cat.request('message:history', { room, before: 2 })).threads).toBeUndefined();
   });
 
-  test('shows nothing of blocked users', async () => {
+  test('excludes replies by blocked users', async () => {
     const [ann, ben, cat, eve] = (await Promise.all([1, 2, 3, 4].map(() => site.person()))) as [
       Person,
       Person,
@@ -97,10 +97,10 @@ describe('a thread', () => {
     expect(got).toEqual({ ...shown, new: 1 });
     expect(messages.map(({ hidden }) => hidden)).toEqual([undefined, true, true]);
     const { rooms } = await ann.request('room:list', {});
-    // Of Ben's reply alone.
+    // Only Ben's reply counts.
     expect(rooms.find(({ id }) => id === room)?.mentions).toBe(1);
 
-    // A thread in which only she writes is like one without replies.
+    // A thread with replies by only the blocked user looks like a message without replies.
     const other = await say(ben, room, 'another question');
     const before = await ann.request('message:history', { room, after: other.seq - 1 });
     await say(eve, room, 'an answer', { replyTo: other.seq });
@@ -109,7 +109,7 @@ describe('a thread', () => {
     expect(after.threads).toBeUndefined();
   });
 
-  test('tells followers who have lost the room nothing', async () => {
+  test('does not notify followers who lost the room', async () => {
     const [ann, ben] = await site.people(2);
     const { room, thread, reply } = await scene(ann, ben);
     await ann.request('room:join', { room });
@@ -143,7 +143,7 @@ describe('following a thread', () => {
     const mentions = async (who: Person) =>
       (await who.request('room:list', {})).rooms.find(({ id }) => id === room)?.mentions;
     expect([await mentions(ann), await mentions(cat), await mentions(ben)]).toEqual([2, 1, 0]);
-    // Mentioned as well: one event, one mark.
+    // A reply that also mentions the user sends one event and counts once.
     const name = [{ user: cat.id, start: 0, length: 1 }];
     const named = nextOf(cat, 'mention');
     const { seq } = await reply(ben, { mentions: name });
@@ -167,7 +167,7 @@ describe('following a thread', () => {
     await say(ben, room, 'an answer', { replyTo: thread });
     for (const one of [ann, ben]) await one.request('room:remove', { room, user: one.id });
     for (const replyTo of [thread, other]) await say(cat, room, 'an answer', { replyTo });
-    // A message that mentions somebody is announced behind the others.
+    // Mentions are announced after the replies.
     for (const { id: user } of [ann, ben]) {
       await say(cat, room, 'x', { mentions: [{ user, start: 0, length: 1 }] });
     }

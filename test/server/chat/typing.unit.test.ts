@@ -25,7 +25,7 @@ function start() {
   const [first, other] = [room(), room()];
   const [ann, ben] = [connectionOf('ann'), connectionOf('ben')];
   for (const one of [first, other]) one.joined.add(connectionOf('cat'));
-  /** @returns how often others are told that somebody types, and types no more */
+  /** @returns the number of events for the start and for the end of typing */
   const inTurn = (where: Room, who: Connection, times: number) => {
     told.length = 0;
     said.length = 0;
@@ -36,7 +36,7 @@ function start() {
   return { typing, told, first, other, ann, ben, inTurn };
 }
 
-test('typing that starts and stops rapidly is announced at a limited rate', () => {
+test('limits the rate of typing events', () => {
   const { first, other, ann, ben, inTurn } = start();
   expect(inTurn(first, ann, 100)).toEqual([4, 4]);
   expect([inTurn(other, ann, 2), inTurn(first, ben, 2)]).toEqual([
@@ -51,7 +51,7 @@ test('typing that starts and stops rapidly is announced at a limited rate', () =
   expect(inTurn(first, ann, 100)).toEqual([4, 4]);
 });
 
-test('typing that exceeded the rate is announced when it continues', () => {
+test('announces typing that continues after it exceeded the rate', () => {
   const { typing, told, first, ann, inTurn } = start();
   inTurn(first, ann, 100);
   told.length = 0;

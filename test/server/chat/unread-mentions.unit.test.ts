@@ -12,7 +12,7 @@ const nobody: ReadonlySet<string> = new Set();
 const of = (...mentions: [author: string, seq: number][]) =>
   mentions.reduce<UnreadMentions>((all, [author, seq]) => withMention(all, author, seq, nobody), noMentions);
 
-test('they count by their authors: not those of blocked users, and not expired ones', () => {
+test('counts mentions by author, without blocked users and expired messages', () => {
   const mentions = of(['ann', 5], ['ben', 3], ['ann', 1], ['ben', 7]);
   expect(mentions).toEqual(
     new Map([
@@ -25,18 +25,18 @@ test('they count by their authors: not those of blocked users, and not expired o
   expect(countMentions(mentions, new Set(['ben']), 2)).toBe(1);
 });
 
-test('mentions that are read, edited or deleted are removed', () => {
+test('removes mentions that are read, edited or deleted', () => {
   const mentions = of(['ann', 1], ['ann', 5], ['ben', 3]);
   expect(stillUnread(mentions, 0)).toBe(mentions);
   expect(stillUnread(mentions, 3)).toEqual(new Map([['ann', [5]]]));
   expect(stillUnread(mentions, 5)).toBe(noMentions);
   expect(withoutMention(mentions, 3)).toEqual(new Map([['ann', [1, 5]]]));
   expect(withoutMention(mentions, 4)).toBe(mentions);
-  // For each room of a connecting user, the history returns a new map.
+  // The history returns a new map for each room of a connecting user.
   expect(stillUnread(new Map(), 0)).toBe(noMentions);
 });
 
-test('the newest of more than 1,000 stay, as the history finds them', () => {
+test('keeps the newest 1,000 mentions', () => {
   let mentions: UnreadMentions = of(['ann', 1], ['ben', 2]);
   for (let seq = 3; seq <= 1001; seq++) mentions = withMention(mentions, 'ann', seq, nobody);
   expect(countMentions(mentions, nobody, 1)).toBe(1000);
@@ -44,7 +44,7 @@ test('the newest of more than 1,000 stay, as the history finds them', () => {
   expect(withMention(mentions, 'ben', 1002, nobody).get('ben')).toEqual([1002]);
 });
 
-test('mentions by blocked users displace no others', () => {
+test('keeps mentions by others despite many mentions by blocked users', () => {
   const blocked = new Set(['eve']);
   let mentions: UnreadMentions = of(['ann', 1], ['ben', 2]);
   for (let seq = 3; seq <= 2000; seq++) mentions = withMention(mentions, 'eve', seq, blocked);

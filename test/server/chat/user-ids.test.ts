@@ -10,7 +10,7 @@ import {
   startPeopleSite,
 } from '../../helpers/people.ts';
 
-/** Ids are compared byte by byte everywhere: these are different people, two of them with the two forms of `ó`. */
+/** User IDs are compared byte by byte, so these are different users. Two IDs contain the two forms of `ó`. */
 const ids = ['Bob', 'bob', 'bob ', 'B\u00f3b', 'Bo\u0301b'];
 let site: PeopleSite;
 let people: Person[];
@@ -29,7 +29,7 @@ const connections = async () =>
     ids.map(async (id) => (await site.api('GET', `/users/${encodeURIComponent(id)}`)).body.connections),
   );
 
-test('similar user IDs have limits and connections of their own', async () => {
+test('gives similar user IDs separate limits and connection quotas', async () => {
   const [one, ...rest] = await Promise.all(ids.map((id) => site.person({}, `quota${id}`)));
   for (const client of [one, ...rest] as Person[]) await client.request('room:join', { room: 'lobby' });
   for (let n = 0; n < 3; n++) await say(one as Person, 'lobby');
@@ -43,7 +43,7 @@ test('similar user IDs have limits and connections of their own', async () => {
   (await site.person({}, `quota${ids[1]}`)).close();
 });
 
-test('with CHAT_SEEN=off neither of the two learns what the other one has read', async () => {
+test('does not reveal read markers to the peer with CHAT_SEEN=off', async () => {
   const [one, two] = await Promise.all(['reads', 'writes'].map((id) => site.person({}, id)));
   const { room } = await (one as Person).request('direct:open', { user: 'writes' });
   for (const client of [one, two] as Person[]) {
@@ -60,7 +60,7 @@ test('with CHAT_SEEN=off neither of the two learns what the other one has read',
   );
 });
 
-test('PUT /api/users makes all of its users known before their first visit, or none', async () => {
+test('adds all users of PUT /api/users, or none if one is invalid', async () => {
   const looking = await site.person();
   const found = async () => (await looking.request('user:find', { query: 'kim' })).users;
   const users = [
@@ -72,12 +72,12 @@ test('PUT /api/users makes all of its users known before their first visit, or n
   expect(await found()).toEqual([]);
   expect(await site.api('PUT', '/users', { users })).toEqual({ status: 200, body: { count: 2 } });
   expect(await found()).toEqual(users);
-  // The session says a newer name.
+  // The session contains a newer name.
   await site.person({}, 'kim');
   expect(await found()).toContainEqual({ id: 'kim', name: 'Name of kim' });
 });
 
-test('pushes, closed connections, bans and members of the API reach the named user', async () => {
+test('applies pushes, disconnects, bans and memberships of the API to the exact user ID', async () => {
   for (const [n, one] of people.entries()) {
     const id = encodeURIComponent(ids[n] as string);
     const pushed = nextOf(one, 'push');

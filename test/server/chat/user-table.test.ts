@@ -12,7 +12,7 @@ import { startMariadb } from '../../helpers/mariadb.ts';
 import { codeOf } from '../../helpers/people.ts';
 import { startPostgres } from '../../helpers/postgres.ts';
 
-test('users in the table of a plain PHP site are found before their first visit, and others rejected', async () => {
+test('finds the users of a plain PHP site before their first visit', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'user-table-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const file = join(folder, 'site.db');
@@ -33,9 +33,9 @@ test('users in the table of a plain PHP site are found before their first visit,
   onTestFinished(() => ann.close());
   expect(ann.ready.roles).toEqual(['admin']);
   const zoe = { id: '8', name: 'Zoë Quill' };
-  // A name with a listed word is replaced by the ID, as for users who have come.
+  // A name with a listed word is replaced by the ID, as for connected users.
   const listed = { id: '10', name: '10' };
-  // A search would block the main thread, which looks up IDs alone.
+  // A search would block the main thread, so only ID lookups run there.
   const prepared = vi.spyOn(DatabaseSync.prototype, 'prepare');
   const { users } = await ann.request('user:find', { query: 'qui', limit: 5 });
   const statements = prepared.mock.calls
@@ -73,7 +73,7 @@ test('users in the table of a plain PHP site are found before their first visit,
   ).toContain('no setting names the path of the users’ addresses');
 });
 
-test('a text outside the character set of the table finds no user, without a failure', async () => {
+test('returns an empty result for text outside the character set of the table', async () => {
   const [mariadb, postgres] = await Promise.all([startMariadb(), startPostgres()]);
   onTestFinished(async () => void (await Promise.all([mariadb.remove(), postgres.remove()])));
   const rows = "INSERT INTO people VALUES ('Zoë', 'Zoë Quill')";
