@@ -4,19 +4,19 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** The answers to some requests. */
+/** Response types with more than one value. */
 public final class Answers {
   private Answers() {}
 
   /**
-   * A part of a list.
+   * One page of a list.
    *
-   * @param <T> what it is a list of
+   * @param <T> the item type
    */
   public static class Page<T> {
-    /** May be empty although there is more. */
+    /** The items. The list may be empty although more pages follow. */
     public final List<T> items;
-    /** To ask for the next part with; null: this is the last. */
+    /** The cursor of the next page; null on the last page. */
     public final @Nullable String next;
 
     Page(List<T> items, @Nullable String next) {
@@ -30,9 +30,9 @@ public final class Answers {
     }
   }
 
-  /** A part of a room's members, by name. */
+  /** A page of a room's members, by name. */
   public static final class Members extends Page<RoomMember> {
-    /** How many members the room has. */
+    /** The room's member count. */
     public final int count;
 
     Members(List<RoomMember> items, @Nullable String next, int count) {
@@ -41,11 +41,11 @@ public final class Answers {
     }
   }
 
-  /** The members of a room who have seen an own message. */
+  /** The members of a room who have seen a message of the user. */
   public static final class SeenBy {
-    /** As far as one may know them, by name. */
+    /** The members that the user may know about, by name. */
     public final List<User> users;
-    /** How many other members the room has. */
+    /** The number of other members in the room. */
     public final int total;
 
     SeenBy(List<User> users, int total) {
@@ -59,11 +59,11 @@ public final class Answers {
     }
   }
 
-  /** A room that was created. */
+  /** A new room. */
   public static final class Created {
     /** The room. */
     public final RoomSummary room;
-    /** The users who could not be added: the user id, and an error code. */
+    /** Users who could not be added: an error code by user ID. */
     public final Map<String, String> failed;
 
     Created(RoomSummary room, Map<String, String> failed) {
@@ -79,9 +79,9 @@ public final class Answers {
 
   /** The result of an invitation. */
   public static final class Invited {
-    /** The ids of those who are members now. */
+    /** IDs of the users who are now members. */
     public final List<String> added;
-    /** The users who could not be added: the user id, and an error code. */
+    /** Users who could not be added: an error code by user ID. */
     public final Map<String, String> failed;
 
     Invited(List<String> added, Map<String, String> failed) {
@@ -95,11 +95,11 @@ public final class Answers {
     }
   }
 
-  /** People that were looked for. */
+  /** Users found by a search. */
   public static final class Found {
-    /** People who share a private room with the user come first. */
+    /** The users. Those who share a private room with the searching user come first. */
     public final List<User> users;
-    /** The ids of those who are members of the room that was named. */
+    /** IDs of the users who are members of the given room. */
     public final List<String> inRoom;
 
     Found(List<User> users, List<String> inRoom) {

@@ -6,19 +6,22 @@ import java.util.List;
 import java.util.Set;
 import org.json.JSONObject;
 
-/** The users whom this user has blocked. The server says so in its answers, and leaves it to clients in its events. */
+/**
+ * The user IDs that this user blocked. Responses mark their messages as hidden, but events do not, so the client hides
+ * those.
+ */
 final class Blocks {
-  /** Notices that wait at most: more would help nobody. */
+  /** Limit for queued notifications; the oldest are dropped. */
   private static final int MOST_WAITING = 100;
 
   private final Tasks tasks;
   private final Runnable changed;
   private final Set<String> users = new HashSet<>();
-  /** Asked for since the session began. */
+  /** Whether the list was loaded in this session. */
   private boolean known;
-  /** Asked for over this connection, too: somebody may have been blocked since the one before. */
+  /** Whether the list was loaded over this connection. Another device may have changed it before. */
   private boolean current;
-  /** Notices of new messages that wait until then, the newest ones. */
+  /** Notifications of new messages that wait for the list. */
   private List<Runnable> waiting = new ArrayList<>();
 
   Blocks(Tasks tasks, Runnable changed) {
@@ -26,7 +29,7 @@ final class Blocks {
     this.changed = changed;
   }
 
-  /** Over a new connection: they may have changed meanwhile. */
+  /** Loads the list after each connect. */
   void ready() {
     current = false;
     tasks.once(
@@ -52,7 +55,7 @@ final class Blocks {
             }
           }
 
-          /** A server that refuses it never says who they are. */
+          /** Without a list, no user counts as blocked. */
           @Override
           void refused(ChatError error) {
             goOn();
@@ -60,7 +63,7 @@ final class Blocks {
         });
   }
 
-  /** Gives the notices that wait. */
+  /** Sends the queued notifications. */
   private void goOn() {
     current = true;
     List<Runnable> due = waiting;
@@ -74,7 +77,7 @@ final class Blocks {
     waiting.clear();
   }
 
-  /** Gives notice of a message, unless its author is blocked: that may be known only later. */
+  /** Runs the notification unless the author is blocked, once the list is loaded. */
   void announce(String author, Runnable notice) {
     if (current) {
       if (!has(author)) notice.run();
@@ -88,14 +91,14 @@ final class Blocks {
     return users.contains(user);
   }
 
-  /** False if that is nothing new. */
+  /** @return whether this is a change */
   boolean set(String user, boolean blocked) {
     boolean news = blocked ? users.add(user) : users.remove(user);
     if (news) changed.run();
     return news;
   }
 
-  /** As it is to be shown now, however long ago it was read. */
+  /** Marks the message as hidden or visible by the current list. */
   Message shown(Message message) {
     return known ? message.hidden(has(message.user.id)) : message;
   }
@@ -106,7 +109,7 @@ final class Blocks {
     return shown;
   }
 
-  /** The direct room with such a user has no unread messages. */
+  /** Updates a room by the current list. A direct room with a blocked user has no unread messages. */
   RoomSummary shown(RoomSummary room) {
     boolean quiet = room.with != null && has(room.with.id);
     boolean hidden = room.last != null && (has(room.last.user.id) || (!known && room.last.hidden));

@@ -3,14 +3,22 @@ package io.github.phpsessionchat;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The result of a request: one of the two methods is called, once, on the executor of the {@link Chat}.
+ * The result of a request. Exactly one of the two methods is called, once, on the executor of the {@link Chat}.
  *
- * @param <T> what the server answers
+ * @param <T> the type of the response
  */
 public interface Callback<T extends @Nullable Object> {
-  /** @param answer what the server says; null where it says nothing */
+  /**
+   * Called when the server accepts the request.
+   *
+   * @param answer the response; null if it has no content
+   */
   void done(T answer);
 
-  /** @param error why it was not carried out */
+  /**
+   * Called when the request fails. Does nothing by default.
+   *
+   * @param error the reason
+   */
   default void failed(ChatError error) {}
 }

@@ -5,10 +5,13 @@ import java.util.Map;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
 
-/** Everything that an app is told, on its own executor. */
+/** Runs the app's callbacks on the app's executor. */
 final class Callbacks {
   private final Executor executor;
-  /** Calls that the listener has yet to get, by what they are about; another map for each user. Guarded by itself, the field by this. */
+  /**
+   * The latest callback per key that has not run yet. Each user gets a new map. The map is guarded by itself, the field
+   * by this object.
+   */
   private Map<String, Runnable> newest = new HashMap<>();
 
   Callbacks(Executor executor) {
@@ -19,11 +22,11 @@ final class Callbacks {
     try {
       executor.execute(callback);
     } catch (RejectedExecutionException e) {
-      // The app has ended its executor, and wants to hear nothing more.
+      // The app shut down its executor, so it expects no more callbacks.
     }
   }
 
-  /** Calls it after all that the app was told before; also where the app wants to hear nothing more. */
+  /** Runs {@code passed} after all earlier callbacks, or immediately if the executor rejects it. */
   void mark(Runnable passed) {
     try {
       executor.execute(passed);
@@ -32,7 +35,7 @@ final class Callbacks {
     }
   }
 
-  /** Unless it is forgotten before. */
+  /** Runs the callback unless {@link #forget} is called first. */
   void tellOfUser(Runnable callback) {
     Map<String, Runnable> mine = mine();
     tell(
@@ -41,7 +44,7 @@ final class Callbacks {
         });
   }
 
-  /** In place of what was not told yet about the same: an app that is slow is told the last state alone. */
+  /** Replaces a queued callback with the same key, so a slow app gets only the latest state. */
   void tellNewest(String about, Runnable callback) {
     Map<String, Runnable> mine = mine();
     synchronized (mine) {
@@ -57,7 +60,7 @@ final class Callbacks {
         });
   }
 
-  /** Drops the calls about this user that the listener has yet to get: the next user may come first. */
+  /** Drops queued callbacks of the current user, so they do not run after a user switch. */
   synchronized void forget() {
     newest = new HashMap<>();
   }

@@ -7,9 +7,9 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** The content of an event about one message: its new state, or the reactions that have changed. */
+/** An event about one message: its new state or its changed reactions. */
 abstract class Change {
-  /** Users of one reaction that a message names. */
+  /** Maximum number of users listed for a reaction. */
   private static final int NAMED = 10;
 
   final long seq;
@@ -20,20 +20,26 @@ abstract class Change {
     this.rev = rev;
   }
 
-  /** The message after it, as the user {@code me} sees it; as it is, if it knows of it. */
+  /**
+   * Returns the message after the change, as the user {@code me} sees it. Returns it unchanged if it is as new as the
+   * change.
+   */
   final Message after(Message known, String me) {
     return known.rev >= rev ? known : next(known, me);
   }
 
   abstract Message next(Message known, String me);
 
-  /** The whole message, or null. */
+  /** The complete message, or null. */
   abstract @Nullable Message whole();
 
-  /** {@code message:new} and {@code message:changed} alike. */
+  /** A {@code message:new} or {@code message:changed} event. */
   static Change to(Message message) {
     return new Change(message.seq, message.rev) {
-      /** An event does not say what is one's own: that is known where all are named, and else from before. */
+      /**
+       * Events do not mark the user's own reactions. If all users are listed, this is known from the list, otherwise
+       * from the previous state.
+       */
       @Override
       Message next(Message known, String me) {
         List<Reaction> reactions = new ArrayList<>();
@@ -54,7 +60,7 @@ abstract class Change {
     };
   }
 
-  /** An emoji of {@code message:reacted}. */
+  /** A changed reaction in {@code message:reacted}. */
   static final class Reacted {
     final String emoji;
     final int count;
@@ -70,7 +76,7 @@ abstract class Change {
 
     private Reaction after(@Nullable Reaction known, String me) {
       List<String> users = known == null ? new ArrayList<>() : new ArrayList<>(known.users);
-      // Where some are not named, nobody knows who would be next.
+      // If some users are not listed, the next one in order is unknown.
       if (known == null || known.count == known.users.size()) users.addAll(added);
       users.removeAll(removed);
       while (users.size() > NAMED) users.remove(NAMED);
@@ -79,7 +85,7 @@ abstract class Change {
     }
   }
 
-  /** {@code message:reacted}. */
+  /** A {@code message:reacted} event. */
   static Change reactions(long seq, long rev, List<Reacted> changes) {
     return new Change(seq, rev) {
       @Override

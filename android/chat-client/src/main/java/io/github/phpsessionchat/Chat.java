@@ -30,15 +30,14 @@ import org.json.JSONObject;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The chat of one user: the connection to a chat server, the rooms, and the messages of those rooms that are open.
+ * The chat of one user: the connection to a chat server, the rooms, and the messages of open rooms.
  *
- * <p>All methods may be called on any thread, and return at once. The result of a request comes to its
- * {@link Callback}, everything else to the {@link ChatListener}; both are called on the executor that the app has given,
- * on Android that of its main looper. Connecting, and coming back when the network, the server or the session has
- * changed, is done without the app.
+ * <p>All methods can be called on any thread and return immediately. Results of requests go to their {@link Callback},
+ * everything else to the {@link ChatListener}. Both run on the app's executor; on Android, use the main looper. The
+ * client connects, and reconnects after a network, server or session change, without help from the app.
  */
 public final class Chat {
-  /** The version of the wire protocol ({@code docs/protocol.md}) that this library speaks. */
+  /** The version of the wire protocol that this library speaks ({@code docs/protocol.md}). */
   public static final int PROTOCOL = 1;
 
   private static final SecureRandom RANDOM = new SecureRandom();
@@ -57,25 +56,25 @@ public final class Chat {
   private final FileAddresses addresses;
   private final Uploads uploads;
 
-  /** Which rooms the app shows, and whether one was a member when one was there last. */
+  /** Rooms that the app shows, and whether the user was a member when the room was last joined. */
   private final Map<String, Boolean> opened = new LinkedHashMap<>();
-  /** Callbacks that wait for a room to be open. */
+  /** Callbacks waiting for a room to open. */
   private final Map<String, List<Callback<RoomSummary>>> opening = new HashMap<>();
-  /** Rooms whose change the listener has yet to get. */
+  /** Open rooms with changes that are not reported yet. */
   private final Set<String> changedRooms = new LinkedHashSet<>();
 
   private boolean listChanged;
   private boolean tellingSoon;
-  /** The last user, and what the app showed when that session ended: the same user goes on there. */
+  /** The last user and the rooms open when that session ended. They open again for the same user. */
   private @Nullable String lastUser;
 
   private Map<String, Boolean> lastOpened = Collections.emptyMap();
-  /** Somebody was, since a session has ended last: what is open belongs to that user, not to whoever comes next. */
+  /** Whether a user has logged in since the last session ended. If so, the open rooms belong to that user. */
   private boolean letIn;
   private @Nullable Delivery delivery;
   private volatile boolean closed;
 
-  // The last state that the listener got, for all threads.
+  // The last reported state, readable from all threads.
   private volatile ConnectionState state = ConnectionState.of(ConnectionState.Kind.STOPPED);
   private volatile @Nullable Identity me;
   private volatile List<RoomSummary> roomList = Collections.emptyList();
@@ -97,17 +96,19 @@ public final class Chat {
   }
 
   /**
+   * Creates a builder.
+   *
    * @param server the address of the chat server, such as {@code https://www.example.org/chat/}
-   * @param executor where all callbacks are called; it has to call them one after the other. While
-   *     it does not, the client reads no more from the server
-   * @param listener is told everything that is not the answer to a request
-   * @return a chat in the making
+   * @param executor runs all callbacks; must run them one at a time. While it is busy, the client stops reading from
+   *     the server
+   * @param listener receives events
+   * @return a builder
    */
   public static Builder builder(String server, Executor executor, ChatListener listener) {
     return new Builder(server, executor, listener);
   }
 
-  /** Makes a chat. */
+  /** Builds a chat. */
   public static final class Builder {
     private final HttpUrl server;
     private final Executor executor;
@@ -124,8 +125,10 @@ public final class Chat {
     }
 
     /**
-     * @param http whose cookies tell the chat server who one is: the client with which the app talks to the site. The
-     *     cookie is taken from its jar for each request, so a renewed one counts at once
+     * Sets the client whose cookies identify the user: the client that the app uses for the site. Each request reads
+     * the cookie from its jar, so a renewed cookie takes effect at once.
+     *
+     * @param http a client with a cookie jar
      * @return this builder
      */
     public Builder http(OkHttpClient http) {
@@ -134,7 +137,9 @@ public final class Chat {
     }
 
     /**
-     * @param session tells who one is in place of a cookie. It works over WebSocket alone
+     * Identifies the user by session ID instead of a cookie. This works over WebSocket only.
+     *
+     * @param session provides the ID
      * @return this builder
      */
     public Builder session(SessionId session) {
@@ -143,7 +148,9 @@ public final class Chat {
     }
 
     /**
-     * @param outbox keeps what is not sent yet; without it a {@link MemoryOutbox} does
+     * Sets where unsent messages are stored, by default in a {@link MemoryOutbox}.
+     *
+     * @param outbox the storage
      * @return this builder
      */
     public Builder outbox(Outbox outbox) {
@@ -152,8 +159,10 @@ public final class Chat {
     }
 
     /**
-     * @param site the address of the site, or its origin, as {@code CHAT_ORIGINS} of the server names it. Needed for files
-     *     to be sent where the chat server has a host of its own, which is not named there
+     * Sets the origin to send with uploads, by default that of the chat server. Required if the chat server has its own
+     * host that {@code CHAT_ORIGINS} does not list.
+     *
+     * @param site the address or origin of the site, as listed in {@code CHAT_ORIGINS}
      * @return this builder
      */
     public Builder origin(String site) {
@@ -161,7 +170,12 @@ public final class Chat {
       return this;
     }
 
-    /** @return the chat, which {@link Chat#start} connects */
+    /**
+     * Builds the chat. It does not connect until {@link Chat#start}.
+     *
+     * @return the chat
+     * @throws IllegalStateException if neither a client with a cookie jar nor a session is set
+     */
     public Chat build() {
       boolean cookies = http != null && http.cookieJar() != CookieJar.NO_COOKIES;
       if (!cookies && session == null) throw new IllegalStateException("needs http() with a cookie jar, or session()");
@@ -170,33 +184,36 @@ public final class Chat {
     }
   }
 
-  // The connection
+  // Connection
 
   /**
-   * Connects, and stays connected. Also after a new login, when the session had ended: rooms that were opened meanwhile
-   * are for whoever has logged in, and those of before are open again if it is the same user. On Android: {@code
-   * onStart}.
+   * Connects and stays connected. On Android, call it in {@code onStart}. Call it again after a login that follows the
+   * end of a session: rooms opened since then are opened for the new user, and the rooms from before only if it is the
+   * same user.
    */
   public void start() {
     run(connection::start);
   }
 
   /**
-   * Disconnects. It keeps what is known, and {@link #start} goes on there. On Android: {@code onStop}. The
-   * outbox is sent when it goes on; an upload that is under way comes to its end.
+   * Disconnects. On Android, call it in {@code onStop}. Rooms and messages stay in memory for {@link #start}, and
+   * uploads in progress continue. Unsent messages wait for the next connection.
    */
   public void stop() {
     run(connection::stop);
   }
 
-  /** Somebody looks at the app again, or the network is back: does not wait for the next attempt. */
+  /**
+   * Checks the connection, or reconnects at once. Call it when the app returns to the foreground or the network is
+   * back.
+   */
   public void wake() {
     run(connection::wake);
   }
 
   /**
-   * Disconnects for good, and ends the chat's thread. Nothing can be done with this chat any more: {@link #start} does
-   * nothing, a request fails with {@code offline}.
+   * Disconnects permanently and ends the chat's thread. Afterwards {@link #start} does nothing and requests fail with
+   * {@code offline}.
    */
   public void close() {
     run(
@@ -207,29 +224,43 @@ public final class Chat {
           if (delivery != null) delivery.close();
           marks.stop();
           uploads.clear();
-          // The last word of the connection is under way.
+          // Leaves time for the last packets of the connection.
           loop.later(2000, loop::end);
         });
   }
 
-  /** @return how it stands with the connection */
+  /**
+   * Returns the connection state.
+   *
+   * @return the last reported state
+   */
   public ConnectionState state() {
     return state;
   }
 
-  /** @return who one is; null before the first connection and after the end of the session */
+  /**
+   * Returns the logged-in user.
+   *
+   * @return the user; null before the first connection and after the end of a session
+   */
   public @Nullable Identity me() {
     return me;
   }
 
-  /** @return one's own rooms, the newest message first; then public ones that one may join, by name */
+  /**
+   * Returns all known rooms.
+   *
+   * @return the user's rooms, newest message first, then public rooms to join, by name
+   */
   public List<RoomSummary> rooms() {
     return roomList;
   }
 
   /**
-   * @param room the id of an open room
-   * @return its messages, then those that wait to be sent
+   * Returns the messages of an open room.
+   *
+   * @param room the room ID
+   * @return the stored messages in order, then the unsent messages
    */
   public List<Entry> messages(String room) {
     Objects.requireNonNull(room, "room");
@@ -237,26 +268,34 @@ public final class Chat {
     return entries == null ? Collections.<Entry>emptyList() : entries;
   }
 
-  /** @return files that are on their way, or there and in no message yet, in the order of the calls */
+  /**
+   * Returns uploads that are in progress, failed, or not yet part of a message.
+   *
+   * @return the uploads, in the order in which they were added
+   */
   public List<Upload> uploads() {
     return uploads.list();
   }
 
-  // Rooms that are shown
+  // Open rooms
 
-  /** @param room the id of a room that is shown from now on, see {@link #openRoom(String, Callback)} */
+  /**
+   * Opens a room, see {@link #openRoom(String, Callback)}.
+   *
+   * @param room the room ID
+   */
   public void openRoom(String room) {
     openRoom(room, null);
   }
 
   /**
-   * Shows a room: {@link ChatListener#onMessages} tells its messages from now on, over all connections, until
-   * {@link #closeRoom}. A user who opens a public room becomes a member. Open the rooms that are shown, and no others:
-   * what goes on in the rest is told by {@link ChatListener#onRooms}.
+   * Opens a room: {@link ChatListener#onMessages} reports its messages until {@link #closeRoom}, also after a
+   * reconnect. The user joins a public room. Open only the rooms on screen, since {@link ChatListener#onRooms} covers
+   * the others.
    *
-   * @param room the id of a room, listed or not
-   * @param callback called when the room is there, at the latest with the next connection; {@code offline} if it is
-   *     closed, or the session ends, before; may be null
+   * @param room the room ID, listed or not
+   * @param callback gets the room once it is joined, which may need the next connection; {@code offline} if the room is
+   *     closed or the session ends before; may be null
    */
   public void openRoom(String room, @Nullable Callback<RoomSummary> callback) {
     Objects.requireNonNull(room, "room");
@@ -280,12 +319,11 @@ public final class Chat {
   }
 
   /**
-   * Reads a room without joining it: a user who looks at a public room does not become a member. No
-   * later event of it comes; {@link #openRoom} joins it.
+   * Reads a room without joining it. Later events of the room are not reported; {@link #openRoom} joins it.
    *
-   * @param room the id of a room
-   * @param cursor {@link Page#next} of the page before; null: the newest messages
-   * @param callback a page of its messages, the oldest first; the next page is older
+   * @param room the room ID
+   * @param cursor {@link Page#next} of the previous page; null: the newest messages
+   * @param callback gets a page of messages, oldest first; the next page is older
    */
   public void lookAtRoom(String room, @Nullable String cursor, @Nullable Callback<Page<Message>> callback) {
     Objects.requireNonNull(room, "room");
@@ -297,7 +335,11 @@ public final class Chat {
         callback);
   }
 
-  /** @param room the id of a room that is not shown any more; one stays a member */
+  /**
+   * Closes a room. The user stays a member.
+   *
+   * @param room the room ID
+   */
   public void closeRoom(String room) {
     Objects.requireNonNull(room, "room");
     run(
@@ -314,30 +356,42 @@ public final class Chat {
         });
   }
 
-  /** @param room the id of an open room whose older messages are to be listed as well */
+  /**
+   * Loads older messages of an open room.
+   *
+   * @param room the room ID
+   */
   public void loadOlder(String room) {
     Objects.requireNonNull(room, "room");
     withRoom(room, sync::older);
   }
 
-  /** @param room the id of an open room, whose newer messages are to be listed where the list does not reach the end */
+  /**
+   * Loads newer messages of an open room whose list does not reach the newest one.
+   *
+   * @param room the room ID
+   */
   public void loadNewer(String room) {
     Objects.requireNonNull(room, "room");
     withRoom(room, sync::newer);
   }
 
   /**
-   * Lists a message and those around it, in place of the newest: one that was found or is quoted.
+   * Shows a message and those around it instead of the newest ones, for example a search result or a quoted message.
    *
-   * @param room the id of an open room
-   * @param seq of the message
+   * @param room the ID of an open room
+   * @param seq the message
    */
   public void jumpTo(String room, long seq) {
     Objects.requireNonNull(room, "room");
     withRoom(room, known -> sync.reach(known, seq));
   }
 
-  /** @param room the id of an open room whose newest messages are to be listed again */
+  /**
+   * Shows the newest messages of an open room again.
+   *
+   * @param room the room ID
+   */
   public void jumpToEnd(String room) {
     Objects.requireNonNull(room, "room");
     withRoom(
@@ -348,13 +402,17 @@ public final class Chat {
         });
   }
 
-  /** @param room the id of an open room whose newest message is in sight: all in it counts as read, on all devices */
+  /**
+   * Marks all messages of an open room as read on all devices. Call it while the newest message is visible.
+   *
+   * @param room the room ID
+   */
   public void markRead(String room) {
     Objects.requireNonNull(room, "room");
     withRoom(
         room,
         known -> {
-          // A user at the end needs no more than a list to scroll through.
+          // At the end of the list, older messages can be dropped.
           known.timeline.trim();
           if (!known.readUpTo(known.summary.lastSeq)) return;
           listChanged();
@@ -363,17 +421,16 @@ public final class Chat {
   }
 
   /**
-   * Marks a message and all after it as unread, on all devices of the user. In an open room they stay so, whatever
-   * {@link #markRead} is called for, until {@link #openRoom} is called again, the user writes there, or reads there on
-   * another device.
+   * Marks a message and all later ones as unread on all devices of the user. In an open room {@link #markRead} has no
+   * effect until {@link #openRoom} is called again, the user writes there, or reads there on another device.
    *
-   * @param room the id of a room, open or not
-   * @param seq of the first message that is to be unread
-   * @param callback the room
+   * @param room the room ID, open or not
+   * @param seq the first unread message
+   * @param callback gets the room
    */
   public void markUnread(String room, long seq, @Nullable Callback<RoomSummary> callback) {
     Objects.requireNonNull(room, "room");
-    // From now on, not from the answer on: what is read meanwhile would undo it.
+    // Set before the response, because a read marker sent in between would undo the request.
     run(() -> keepUnread(room, true));
     ask(
         "read:mark",
@@ -400,13 +457,20 @@ public final class Chat {
     marks.changed();
   }
 
-  /** @param room the id of an open room in which something was typed; call it for each change of the text */
+  /**
+   * Tells other members that the user is typing. Call it for each change of the text.
+   *
+   * @param room the ID of an open room
+   */
   public void typed(String room) {
     Objects.requireNonNull(room, "room");
     withRoom(room, known -> typing.typed(room));
   }
 
-  /** The text was left or deleted: others no longer see that one types. Sending says so by itself. */
+  /**
+   * Tells other members that the user stopped typing: the text was cleared or the field lost focus. Sending a message
+   * does this automatically.
+   */
   public void stoppedTyping() {
     run(typing::stop);
   }
@@ -414,37 +478,39 @@ public final class Chat {
   // Messages
 
   /**
-   * @param room the id of a room
-   * @param text what is written
-   * @return see {@link #send(String, String, long)}
+   * Sends a message, see {@link #send(String, String, long)}.
+   *
+   * @param room the room ID
+   * @param text 1 to {@link Identity#textLimit} characters
+   * @return the {@code clientId} of the message
    */
   public String send(String room, String text) {
     return send(room, text, 0);
   }
 
   /**
-   * Takes a message over into the outbox, and sends it until the server has stored it; in the order of the calls. It is
-   * listed at once. If the server refuses it, or it cannot be kept ({@code not_kept}), or it is not known whose message it
-   * is ({@code offline}: before the first connection, and after the end of a session), {@link ChatListener#onUnsent} is
-   * told.
+   * Stores a message in the outbox and sends it until the server has stored it, in the order of the calls. It is listed
+   * immediately. {@link ChatListener#onUnsent} reports a message that the server rejects, that the outbox cannot store
+   * ({@code not_kept}), or that has no known author ({@code offline}: before the first connection and after a session
+   * has ended).
    *
-   * @param room the id of a room, open or not
+   * @param room the room ID, open or not
    * @param text 1 to {@link Identity#textLimit} characters
-   * @param replyTo the {@code seq} of the message that it answers; 0: none
-   * @return its {@code clientId}
+   * @param replyTo the {@code seq} of the message to reply to; 0: no reply
+   * @return the {@code clientId} of the message
    */
   public String send(String room, String text, long replyTo) {
     return send(room, NewMessage.of(text).replyTo(replyTo));
   }
 
   /**
-   * As {@link #send(String, String, long)}, with mentions and files. It waits for its files, and later messages overtake
-   * it meanwhile. If a file cannot be sent, or the process ends before it is there, the message is refused ({@code
-   * not_uploaded}): {@link #retry} then sends again what there is a source of, and leaves the rest out.
+   * Sends a message with mentions and files, see {@link #send(String, String, long)}. It waits until its files are
+   * uploaded, and later messages overtake it. If an upload fails, or the process ends first, the message fails with
+   * {@code not_uploaded}. {@link #retry} then uploads the files again whose source still exists, and omits the others.
    *
-   * @param room the id of a room, open or not
-   * @param message what is to be sent
-   * @return its {@code clientId}
+   * @param room the room ID, open or not
+   * @param message the message
+   * @return the {@code clientId} of the message
    */
   public String send(String room, NewMessage message) {
     Objects.requireNonNull(room, "room");
@@ -452,7 +518,7 @@ public final class Chat {
     String clientId = newClientId();
     boolean wellFormed = isWellFormed(written.text);
     for (String alt : written.files.values()) wellFormed &= alt == null || isWellFormed(alt);
-    // Half a surrogate pair cannot be sent: on its way it would become a question mark.
+    // An unpaired surrogate would arrive as a question mark.
     if (!wellFormed) refuse(clientId, room, written, "bad_request");
     else if (closed) refuse(clientId, room, written, ChatError.OFFLINE);
     else {
@@ -486,7 +552,11 @@ public final class Chat {
     tell(() -> listener.onUnsent(unsent));
   }
 
-  /** @param clientId of a message that was refused, and that is to be sent again */
+  /**
+   * Sends a failed message again.
+   *
+   * @param clientId the message
+   */
   public void retry(String clientId) {
     Objects.requireNonNull(clientId, "clientId");
     run(
@@ -495,7 +565,11 @@ public final class Chat {
         });
   }
 
-  /** @param clientId of a message that waits or was refused, and is to be forgotten */
+  /**
+   * Discards an unsent message.
+   *
+   * @param clientId the message, waiting or failed
+   */
   public void discard(String clientId) {
     Objects.requireNonNull(clientId, "clientId");
     run(
@@ -505,19 +579,25 @@ public final class Chat {
   }
 
   /**
-   * @param message one's own, as it was seen
+   * Changes the text of a message.
+   *
+   * @param message the user's message, as it is shown
    * @param text the new text
-   * @param callback {@code conflict} if the text has changed meanwhile: {@link ChatError#current} has it
+   * @param callback gets the edited message; {@code conflict} if the text changed since, with the current message in
+   *     {@link ChatError#current}
    */
   public void edit(Message message, String text, @Nullable Callback<Message> callback) {
     edit(message, MessageEdit.of(text), callback);
   }
 
   /**
-   * @param message one's own, as it was seen
-   * @param edit what it is to be
-   * @param callback {@code conflict} if the text has changed meanwhile: {@link ChatError#current} has it; {@link
-   *     ChatError#HELD} if the edit waits for a moderator: the message stays as it is until then
+   * Changes the text, mentions or files of a message.
+   *
+   * @param message the user's message, as it is shown
+   * @param edit the new content
+   * @param callback gets the edited message; {@code conflict} if the text changed since, with the current message in
+   *     {@link ChatError#current}; {@link ChatError#HELD} if the edit is pending approval, which leaves the message
+   *     unchanged until then
    */
   public void edit(Message message, MessageEdit edit, @Nullable Callback<Message> callback) {
     Objects.requireNonNull(message, "message");
@@ -554,9 +634,11 @@ public final class Chat {
   }
 
   /**
-   * @param message one's own, or another's with the right {@link RoomSummary.Right#MODERATE}
-   * @param reason told to its author; null: none
-   * @param callback the message without its text
+   * Deletes a message.
+   *
+   * @param message the user's message, or any message with {@link RoomSummary.Right#MODERATE}
+   * @param reason sent to the author, or null
+   * @param callback gets the message without its text
    */
   public void delete(Message message, @Nullable String reason, @Nullable Callback<Message> callback) {
     Objects.requireNonNull(message, "message");
@@ -565,9 +647,11 @@ public final class Chat {
   }
 
   /**
-   * @param search what to search for, in one's own rooms or in one room
-   * @param cursor {@link Page#next} of the page before; null: the first
-   * @param callback the newest first; a page may be empty although there is more
+   * Searches messages.
+   *
+   * @param search the criteria, in the user's rooms or one room
+   * @param cursor {@link Page#next} of the previous page; null: the first page
+   * @param callback gets the newest matches first; a page may be empty although more pages follow
    */
   public void search(Search search, @Nullable String cursor, @Nullable Callback<Page<Message>> callback) {
     Objects.requireNonNull(search, "search");
@@ -584,10 +668,12 @@ public final class Chat {
   }
 
   /**
-   * @param room the id of a room
-   * @param content pictures, other files, or links
-   * @param cursor {@link Page#next} of the page before; null: the first
-   * @param callback the messages of that room that have them, the newest first
+   * Lists the messages of a room that contain pictures, other files or links.
+   *
+   * @param room the room ID
+   * @param content what the messages contain
+   * @param cursor {@link Page#next} of the previous page; null: the first page
+   * @param callback gets the messages, newest first
    */
   public void files(
       String room, Message.Content content, @Nullable String cursor, @Nullable Callback<Page<Message>> callback) {
@@ -601,13 +687,13 @@ public final class Chat {
   // Files
 
   /**
-   * Begins to send a file to the server, two at a time; {@link ChatListener#onUpload} tells how far it is. An upload that breaks is
-   * sent again, over the next connection if there is none. A message has it by {@link NewMessage#file}; one that is in no
-   * message after {@code CHAT_FILES_ORPHANS} is deleted there. An upload under way is forgotten with the process, and when
-   * another user comes.
+   * Uploads a file, at most two at a time. {@link ChatListener#onUpload} reports the progress. A broken upload
+   * restarts, if necessary over the next connection. Attach the file to a message by {@link NewMessage#file}; otherwise
+   * the server deletes it after {@code CHAT_FILES_ORPHANS}. An upload in progress is lost when the process ends or
+   * another user logs in.
    *
-   * @param room the id of the room
-   * @param file with at most {@link Identity#fileLimit} bytes
+   * @param room the room ID
+   * @param file at most {@link Identity#fileLimit} bytes
    * @return the key of the {@link Upload}
    */
   public String upload(String room, NewFile file) {
@@ -630,7 +716,11 @@ public final class Chat {
     tell(() -> listener.onUpload(refused));
   }
 
-  /** @param upload the key of one that has failed, and is to be tried again */
+  /**
+   * Starts a failed upload again.
+   *
+   * @param upload the key of the upload
+   */
   public void retryUpload(String upload) {
     Objects.requireNonNull(upload, "upload");
     run(
@@ -640,7 +730,11 @@ public final class Chat {
         });
   }
 
-  /** @param upload the key of one that is not to be sent any more; a message that waits for it is refused */
+  /**
+   * Cancels an upload. A message that waits for it fails.
+   *
+   * @param upload the key of the upload
+   */
   public void cancelUpload(String upload) {
     Objects.requireNonNull(upload, "upload");
     run(
@@ -651,22 +745,22 @@ public final class Chat {
   }
 
   /**
-   * A request for a file, for the {@link Builder#http} client (its cookies say who asks) or a library that loads pictures
-   * with that client. A user who may not read the message gets a 404. Its type and name are chosen by others: show pictures, and
-   * hand all else to the user as a download.
+   * Returns a request for a file, for the {@link Builder#http} client, whose cookies identify the user, or for an image
+   * loader with that client. The server responds with 404 if the user may not read the message. Name and type are
+   * chosen by other users: show pictures, sound and video only, and offer anything else as a download.
    *
-   * @param file of a message
-   * @return a request, for this session
+   * @param file the file of a message
+   * @return a request for this session
    */
   public Request fileRequest(ChatFile file) {
     return addresses.download(Objects.requireNonNull(file, "file"), false);
   }
 
   /**
-   * The same for a smaller picture, of at most 1,280 pixels on each side, as WebP.
+   * Returns a request for a WebP preview of a picture, at most 1,280 pixels on each side. See {@link #fileRequest}.
    *
-   * @param file of a message, with a {@link ChatFile#image}
-   * @return a request, for this session
+   * @param file a file with {@link ChatFile#image}
+   * @return a request for this session
    */
   public Request previewRequest(ChatFile file) {
     return addresses.download(Objects.requireNonNull(file, "file"), true);
@@ -675,10 +769,12 @@ public final class Chat {
   // Rooms
 
   /**
-   * @param own one's own, the newest message first; else public ones of which one is no member, by name
-   * @param query a part of the name; null: all
-   * @param cursor {@link Page#next} of the page before; null: the first
-   * @param callback the rooms
+   * Lists rooms.
+   *
+   * @param own true: the user's rooms, newest message first; false: public rooms to join, by name
+   * @param query part of the name; null: all
+   * @param cursor {@link Page#next} of the previous page; null: the first page
+   * @param callback gets the rooms
    */
   public void listRooms(
       boolean own, @Nullable String query, @Nullable String cursor, @Nullable Callback<Page<RoomSummary>> callback) {
@@ -687,8 +783,10 @@ public final class Chat {
   }
 
   /**
-   * @param room what is to be created
-   * @param callback the room, which is not opened by itself
+   * Creates a room, without opening it.
+   *
+   * @param room the new room
+   * @param callback gets the room and the users who could not be added
    */
   public void createRoom(NewRoom room, @Nullable Callback<Created> callback) {
     Objects.requireNonNull(room, "room");
@@ -703,9 +801,11 @@ public final class Chat {
   }
 
   /**
-   * @param room the id of a room
-   * @param change what is to be different, with the right {@link RoomSummary.Right#UPDATE}
-   * @param callback the room
+   * Changes a room. Requires {@link RoomSummary.Right#UPDATE}.
+   *
+   * @param room the room ID
+   * @param change the changes
+   * @param callback gets the room
    */
   public void updateRoom(String room, RoomChange change, @Nullable Callback<RoomSummary> callback) {
     Objects.requireNonNull(room, "room");
@@ -722,8 +822,10 @@ public final class Chat {
   }
 
   /**
-   * @param room the id of a room that is to be deleted with all that is in it
-   * @param callback no answer
+   * Deletes a room with all its messages.
+   *
+   * @param room the room ID
+   * @param callback called with null
    */
   public void deleteRoom(String room, @Nullable Callback<@Nullable Void> callback) {
     Objects.requireNonNull(room, "room");
@@ -732,8 +834,10 @@ public final class Chat {
   }
 
   /**
-   * @param room the id of a room of which one is to be no member any more
-   * @param callback no answer
+   * Leaves a room.
+   *
+   * @param room the room ID
+   * @param callback called with null
    */
   public void leaveRoom(String room, @Nullable Callback<@Nullable Void> callback) {
     Objects.requireNonNull(room, "room");
@@ -743,9 +847,11 @@ public final class Chat {
   }
 
   /**
-   * @param room the id of a room
-   * @param user the id of somebody who is to leave it
-   * @param callback no answer
+   * Removes a member from a room.
+   *
+   * @param room the room ID
+   * @param user the member's ID
+   * @param callback called with null
    */
   public void removeMember(String room, String user, @Nullable Callback<@Nullable Void> callback) {
     Objects.requireNonNull(room, "room");
@@ -754,9 +860,11 @@ public final class Chat {
   }
 
   /**
-   * @param room the id of a private room
-   * @param users ids of 1 to 100 users
-   * @param callback who was added, and who was not
+   * Adds users to a private room.
+   *
+   * @param room the room ID
+   * @param users 1 to 100 user IDs
+   * @param callback gets the added users, and an error code for each other user
    */
   public void invite(String room, List<String> users, @Nullable Callback<Invited> callback) {
     Objects.requireNonNull(room, "room");
@@ -766,12 +874,12 @@ public final class Chat {
   }
 
   /**
-   * Makes a link by which people become members of a room, with the right {@link RoomSummary.Right#INVITE}.
+   * Creates an invite link. Requires {@link RoomSummary.Right#INVITE}.
    *
-   * @param room the id of a private room
-   * @param seconds for how long it works; 0: without an end
-   * @param uses how many people it lets in; 0: any number
-   * @param callback the link, with its token
+   * @param room the ID of a private room
+   * @param seconds how long the link is valid; 0: unlimited
+   * @param uses how many users can join by it; 0: unlimited
+   * @param callback gets the link with its token
    */
   public void createInvite(String room, long seconds, int uses, @Nullable Callback<Invite> callback) {
     Objects.requireNonNull(room, "room");
@@ -784,8 +892,10 @@ public final class Chat {
   }
 
   /**
-   * @param room the id of a private room
-   * @param callback the user's own links, for moderators all of the room; the newest first
+   * Lists invite links of a private room.
+   *
+   * @param room the room ID
+   * @param callback gets the user's links, or all links for moderators, newest first
    */
   public void invites(String room, @Nullable Callback<List<Invite>> callback) {
     Objects.requireNonNull(room, "room");
@@ -797,9 +907,11 @@ public final class Chat {
   }
 
   /**
-   * @param room the id of a private room
-   * @param id {@link Invite#id} of the link that is to let in nobody any more
-   * @param callback no answer
+   * Revokes an invite link.
+   *
+   * @param room the ID of a private room
+   * @param id the {@link Invite#id} of the link
+   * @param callback called with null
    */
   public void revokeInvite(String room, String id, @Nullable Callback<@Nullable Void> callback) {
     Objects.requireNonNull(room, "room");
@@ -808,8 +920,10 @@ public final class Chat {
   }
 
   /**
+   * Reads an invite link without joining the room.
+   *
    * @param token {@link ChatLink#token}
-   * @param callback the room to which the link leads; fails with {@code unknown_invite} if it does not let the user in
+   * @param callback gets the room of the link; {@code unknown_invite} if the link does not admit the user
    */
   public void lookAtInvite(String token, @Nullable Callback<InvitedRoom> callback) {
     Objects.requireNonNull(token, "token");
@@ -817,10 +931,10 @@ public final class Chat {
   }
 
   /**
-   * Makes the user a member, when the user has asked for that.
+   * Joins a room by an invite link. Call it after the user agrees.
    *
    * @param token {@link ChatLink#token}
-   * @param callback the room; fails with {@code unknown_invite} if the link does not let the user in
+   * @param callback gets the room; {@code unknown_invite} if the link does not admit the user
    */
   public void acceptInvite(String token, @Nullable Callback<RoomSummary> callback) {
     Objects.requireNonNull(token, "token");
@@ -828,10 +942,12 @@ public final class Chat {
   }
 
   /**
-   * @param room the id of a room
-   * @param user the id of a member
-   * @param role {@link RoomSummary.Role#OWNER} hands the room over
-   * @param callback no answer
+   * Changes the role of a member.
+   *
+   * @param room the room ID
+   * @param user the member's ID
+   * @param role the new role; {@link RoomSummary.Role#OWNER} transfers ownership
+   * @param callback called with null
    */
   public void setRole(String room, String user, RoomSummary.Role role, @Nullable Callback<@Nullable Void> callback) {
     Objects.requireNonNull(room, "room");
@@ -841,11 +957,13 @@ public final class Chat {
   }
 
   /**
-   * @param room the id of a room
-   * @param query how a name or an id begins; null: all
-   * @param present those who are connected; null: all
-   * @param cursor {@link Page#next} of the page before; null: the first
-   * @param callback the members, by name
+   * Lists the members of a room.
+   *
+   * @param room the room ID
+   * @param query the beginning of a name or ID; null: all
+   * @param present true: connected members only; null: all
+   * @param cursor {@link Page#next} of the previous page; null: the first page
+   * @param callback gets the members, by name
    */
   public void members(
       String room,
@@ -864,9 +982,11 @@ public final class Chat {
   }
 
   /**
-   * @param room the id of a room
-   * @param notify what one wants to be told of
-   * @param callback the room
+   * Changes the notification level of a room.
+   *
+   * @param room the room ID
+   * @param notify the messages to be notified of
+   * @param callback gets the room
    */
   public void setNotify(String room, RoomSummary.Notify notify, @Nullable Callback<RoomSummary> callback) {
     Objects.requireNonNull(room, "room");
@@ -875,9 +995,11 @@ public final class Chat {
   }
 
   /**
-   * @param room the id of a direct room
-   * @param on whether one wants previews of links there: they begin when the other one does, too
-   * @param callback the room
+   * Turns link previews in a direct room on or off. They appear only if both users turn them on.
+   *
+   * @param room the ID of a direct room
+   * @param on whether this user wants previews
+   * @param callback gets the room
    */
   public void setPreviews(String room, boolean on, @Nullable Callback<RoomSummary> callback) {
     Objects.requireNonNull(room, "room");
@@ -887,12 +1009,13 @@ public final class Chat {
   // Reactions
 
   /**
-   * Gives a reaction, or takes it back. It is listed when the server has stored it.
+   * Adds or removes a reaction. The list changes when the server has stored it.
    *
-   * @param message as it was seen
+   * @param message the message
    * @param emoji one emoji
-   * @param on whether it is given
-   * @param callback the message; {@code limit_reached} if it has as many different ones as one may have
+   * @param on true: add; false: remove
+   * @param callback gets the message; {@code limit_reached} if the message has the maximum number of different
+   *     reactions
    */
   public void react(Message message, String emoji, boolean on, @Nullable Callback<Message> callback) {
     Objects.requireNonNull(message, "message");
@@ -902,10 +1025,12 @@ public final class Chat {
   }
 
   /**
-   * @param message as it was seen
-   * @param emoji one of its {@link Message#reactions}
-   * @param cursor {@link Page#next} of the page before; null: the first
-   * @param callback whom it is from, by time
+   * Lists the users of a reaction.
+   *
+   * @param message the message
+   * @param emoji one of {@link Message#reactions}
+   * @param cursor {@link Page#next} of the previous page; null: the first page
+   * @param callback gets the users, in the order of their reactions
    */
   public void reactions(
       Message message, String emoji, @Nullable String cursor, @Nullable Callback<Page<User>> callback) {
@@ -916,12 +1041,12 @@ public final class Chat {
   }
 
   /**
-   * Sends a copy of a message with its files.
+   * Forwards a copy of a message with its files.
    *
-   * @param message one that the user may read
-   * @param room the id of the room that gets the copy, of which the user is a member
-   * @param clientId an id that the app makes for this copy: the same one again, after a failure, is the same copy
-   * @param callback the copy; {@code unknown_message} if the message is gone
+   * @param message a message that the user can read
+   * @param room the ID of the target room, where the user is a member
+   * @param clientId an ID that the app creates; after a failure, reuse it so that the copy is not sent twice
+   * @param callback gets the copy; {@code unknown_message} if the message was deleted
    */
   public void forward(Message message, String room, String clientId, @Nullable Callback<Message> callback) {
     Objects.requireNonNull(message, "message");
@@ -932,9 +1057,11 @@ public final class Chat {
   }
 
   /**
-   * @param message an own message in a room of at most 50 members that is not direct
-   * @param callback the members who have seen it, as far as one may know that; later ones by {@link
-   *     ChatListener#onSeenBy}, in an open room
+   * Reads which members have seen a message of the user, in a room of at most 50 members that is not direct. In an open
+   * room, {@link ChatListener#onSeenBy} reports later changes.
+   *
+   * @param message the user's message
+   * @param callback gets the members that the user may know about
    */
   public void seenBy(Message message, @Nullable Callback<Answers.SeenBy> callback) {
     Objects.requireNonNull(message, "message");
@@ -944,10 +1071,12 @@ public final class Chat {
   // Threads
 
   /**
-   * @param room the id of a room
-   * @param thread the {@code seq} of any message of the thread
-   * @param before of the replies before this {@code seq}; 0: of the last ones
-   * @param callback a page of the thread; {@code unknown_message} if nothing of it is left
+   * Loads replies of a thread.
+   *
+   * @param room the room ID
+   * @param thread the {@code seq} of any message in the thread
+   * @param before load replies before this {@code seq}; 0: the latest replies
+   * @param callback gets a page of the thread; {@code unknown_message} if no message of the thread is left
    */
   public void replies(String room, long thread, long before, @Nullable Callback<RepliesPage> callback) {
     Objects.requireNonNull(room, "room");
@@ -965,13 +1094,13 @@ public final class Chat {
   }
 
   /**
-   * Follows a thread, or no longer does. Its replies then count like mentions. A user also follows a thread by replying, and
-   * by having written its first message, unless the user has unfollowed it before.
+   * Follows or unfollows a thread. Replies in a followed thread count like mentions. A user also follows a thread by
+   * replying or by having written its first message, unless the user unfollowed it before.
    *
-   * @param room the id of a room of the user's
-   * @param thread the {@code seq} of any message of the thread
-   * @param following whether the user is to follow it
-   * @param callback no answer; {@code limit_reached} if as many follow it as may
+   * @param room the ID of a room where the user is a member
+   * @param thread the {@code seq} of any message in the thread
+   * @param following true: follow; false: unfollow
+   * @param callback called with null; fails with {@code limit_reached} if the thread has the maximum number of followers
    */
   public void follow(String room, long thread, boolean following, @Nullable Callback<@Nullable Void> callback) {
     Objects.requireNonNull(room, "room");
@@ -981,9 +1110,11 @@ public final class Chat {
   // Pinned messages
 
   /**
-   * @param message as it was seen, in a room that is open and where one has the right {@link RoomSummary.Right#PIN}
-   * @param pinned whether it is to be pinned
-   * @param callback no answer; {@code limit_reached} if the room has as many as one may have
+   * Pins or unpins a message. Requires {@link RoomSummary.Right#PIN}.
+   *
+   * @param message a message of an open room
+   * @param pinned true: pin; false: unpin
+   * @param callback called with null; fails with {@code limit_reached} if the room has the maximum number of pins
    */
   public void pin(Message message, boolean pinned, @Nullable Callback<@Nullable Void> callback) {
     Objects.requireNonNull(message, "message");
@@ -992,8 +1123,10 @@ public final class Chat {
   }
 
   /**
-   * @param room the id of a room
-   * @param callback its pinned messages, the one that was pinned last first
+   * Lists the pinned messages of a room.
+   *
+   * @param room the room ID
+   * @param callback gets the messages, the latest pin first
    */
   public void pinned(String room, @Nullable Callback<List<PinnedMessage>> callback) {
     Objects.requireNonNull(room, "room");
@@ -1001,22 +1134,24 @@ public final class Chat {
   }
 
   /**
-   * Removes the page of its link for everybody.
+   * Removes the link preview of a message for all readers.
    *
-   * @param message one's own, or where one has the right {@link RoomSummary.Right#MODERATE}; in a room that is open
-   * @param callback no answer
+   * @param message a message of an open room: the user's own, or any with {@link RoomSummary.Right#MODERATE}
+   * @param callback called with null
    */
   public void removePreview(Message message, @Nullable Callback<@Nullable Void> callback) {
     Objects.requireNonNull(message, "message");
     ask("message:unpreview", Wire.payload("room", message.room, "seq", message.seq), data -> null, callback);
   }
 
-  // People
+  // Users
 
   /**
-   * @param room the id of a room that one may read
-   * @param user the id of somebody there, or one's own
-   * @param callback what one may know of that user
+   * Reads the role and last visit of a user.
+   *
+   * @param room the ID of a room that the user can read
+   * @param user the ID of a user there, or the user's own ID
+   * @param callback gets what the user may know
    */
   public void about(String room, String user, @Nullable Callback<Presence> callback) {
     Objects.requireNonNull(room, "room");
@@ -1025,22 +1160,25 @@ public final class Chat {
   }
 
   /**
-   * @param hidden whether nobody learns from now on when one was last here, and what one has seen in rooms
-   * @param callback no answer
+   * Hides the user's last visit and read receipts from others, or shows them again.
+   *
+   * @param hidden whether they are hidden
+   * @param callback called with null
    */
   public void hide(boolean hidden, @Nullable Callback<@Nullable Void> callback) {
     ask("user:hide", Wire.payload("hidden", hidden), data -> null, callback);
   }
 
-  // Notices while the user is away
+  // Notifications
 
   /**
-   * Has this app pushed to by Firebase Cloud Messaging, as the user who is logged in now. An app calls it after each
-   * connection, and when its token has changed: {@code docs/android.md} shows it.
+   * Registers this app for pushes by Firebase Cloud Messaging to the logged-in user. Call it after each connection and
+   * when the token changes; {@code docs/android.md} has an example.
    *
    * @param token the registration token of the app
-   * @param name what the device is called in the list of the user's devices; null: nothing
-   * @param callback its id, for {@link #removeDevice}; {@code forbidden} if the site has no such pushes
+   * @param name the name in the user's list of devices, or null
+   * @param callback gets the device ID for {@link #removeDevice}; {@code forbidden} if the site does not send such
+   *     pushes
    */
   public void registerDevice(String token, @Nullable String name, @Nullable Callback<String> callback) {
     Objects.requireNonNull(token, "token");
@@ -1048,60 +1186,70 @@ public final class Chat {
   }
 
   /**
-   * Ends the pushes to a device, such as to this one before a logout.
+   * Stops pushes to a device. Call it for this device before a logout.
    *
-   * @param id of one of the user's own devices
-   * @param callback no answer
+   * @param id the ID of a device of the user
+   * @param callback called with null
    */
   public void removeDevice(String id, @Nullable Callback<@Nullable Void> callback) {
     Objects.requireNonNull(id, "id");
     ask("device:remove", Wire.payload("id", id), data -> null, callback);
   }
 
-  /** @param callback the user's own devices that get pushes, the last one registered first */
+  /**
+   * Lists the user's devices that get pushes.
+   *
+   * @param callback gets the devices, the latest registration first
+   */
   public void devices(@Nullable Callback<List<Device>> callback) {
     ask("device:list", new JSONObject(), data -> Wire.list(data, "devices", Wire::device), callback);
   }
 
-  /** @param callback how the user is notified; {@code forbidden} where nobody is */
+  /**
+   * Reads the notification settings.
+   *
+   * @param callback gets the settings; {@code forbidden} if the site does not send notifications
+   */
   public void notices(@Nullable Callback<Notices> callback) {
     ask("notify:get", new JSONObject(), Wire::notices, callback);
   }
 
   /**
-   * @param change what is to be different
-   * @param callback the settings afterwards; {@code forbidden} where nobody is notified
+   * Changes the notification settings.
+   *
+   * @param change the changes
+   * @param callback gets the new settings; {@code forbidden} if the site does not send notifications
    */
   public void setNotices(NoticesChange change, @Nullable Callback<Notices> callback) {
     Objects.requireNonNull(change, "change");
-    // A copy: the app may go on to change it.
+    // Copied, because the app may change the object later.
     ask("notify:set", new JSONObject(change.payload.toString()), Wire::notices, callback);
   }
 
   /**
-   * The user has touched the app: for two minutes no device is pushed to. Call it for a touch or a key while the chat is
-   * in sight, once in 30 s at most; messages, edits and reactions count by themselves.
+   * Suppresses pushes to all devices of the user for two minutes. Call it on a touch or key press while the chat is
+   * visible, at most every 30 s. Messages, edits and reactions count as activity automatically.
    */
   public void active() {
     String zone = TimeZone.getDefault().getID();
     Locale locale = Locale.getDefault();
     String language = locale.getLanguage().isEmpty() ? null : locale.getLanguage();
     String country = locale.getCountry().isEmpty() ? "" : "-" + locale.getCountry();
-    // Java has zones that others do not know, such as GMT+02:00, for which the server would refuse it all.
+    // The server rejects the request if it does not know the zone, such as Java's GMT+02:00.
     JSONObject payload =
         Wire.payload("zone", zone.contains("/") ? zone : null, "lang", language == null ? null : language + country);
     ask("client:active", payload, data -> null, null);
   }
 
-  // Order among people
+  // Moderation
 
   /**
-   * Reports a message to the moderators; its author is not told.
+   * Reports a message to the moderators. The author is not notified.
    *
-   * @param message of somebody else
-   * @param reason what is wrong with it
-   * @param text up to 500 characters; null: nothing
-   * @param callback no answer
+   * @param message a message of another user
+   * @param reason the kind of problem
+   * @param text up to 500 characters, or null
+   * @param callback called with null
    */
   public void report(
       Message message, Report.Reason reason, @Nullable String text, @Nullable Callback<@Nullable Void> callback) {
@@ -1113,23 +1261,25 @@ public final class Chat {
   }
 
   /**
-   * @param cursor {@link Page#next} of the page before; null: the first
-   * @param callback the open reports, the newest first, of the rooms where one has the right {@link
-   *     RoomSummary.Right#MODERATE}; for a moderator or admin of the site those of all rooms
+   * Lists open reports.
+   *
+   * @param cursor {@link Page#next} of the previous page; null: the first page
+   * @param callback gets the reports, newest first, of rooms where the user has {@link RoomSummary.Right#MODERATE}; of
+   *     all rooms for a moderator or admin of the site
    */
   public void reports(@Nullable String cursor, @Nullable Callback<Page<Report>> callback) {
     ask("report:list", Wire.payload("cursor", cursor), data -> Wire.page(data, "reports", Wire::report), callback);
   }
 
   /**
-   * Closes a report, and does what it says. If somebody has closed it before, nothing happens.
+   * Closes a report with an action. If the report is already closed, nothing happens.
    *
-   * @param report as it was seen
+   * @param report the report
    * @param done deletes the message, or mutes or bans its author
-   * @param seconds how long the author is muted or banned; 0: for good
-   * @param reason up to 250 characters, which the author sees; null: none
-   * @param all closes all open reports of that message
-   * @param callback the closed report: {@link Report#closed} says who has closed it, and how
+   * @param seconds the duration of a mute or ban; 0: permanent
+   * @param reason up to 250 characters, shown to the author, or null
+   * @param all closes all open reports of the message
+   * @param callback gets the closed report; {@link Report#closed} contains who closed it, and the action
    */
   public void closeReport(
       Report report,
@@ -1151,13 +1301,13 @@ public final class Chat {
   }
 
   /**
-   * Somebody may read a room, and not write there.
+   * Mutes a user in a room: the user can read but not write. Requires {@link RoomSummary.Right#MODERATE}.
    *
-   * @param room the id of a room where one has the right {@link RoomSummary.Right#MODERATE}
-   * @param user the id of a user, member or not
-   * @param seconds up to 31,536,000; 0: for good
-   * @param reason up to 250 characters, which that user sees; null: none
-   * @param callback no answer
+   * @param room the room ID
+   * @param user the ID of a user, member or not
+   * @param seconds the duration, up to 31,536,000; 0: permanent
+   * @param reason up to 250 characters, shown to the user, or null
+   * @param callback called with null
    */
   public void mute(
       String room, String user, long seconds, @Nullable String reason, @Nullable Callback<@Nullable Void> callback) {
@@ -1165,22 +1315,24 @@ public final class Chat {
   }
 
   /**
-   * @param room the id of a room
-   * @param user the id of a user who may write there again
-   * @param callback no answer
+   * Ends the mute of a user.
+   *
+   * @param room the room ID
+   * @param user the user's ID
+   * @param callback called with null
    */
   public void unmute(String room, String user, @Nullable Callback<@Nullable Void> callback) {
     restrict("room:mute", room, user, 0L, null, callback);
   }
 
   /**
-   * For somebody a room is there no longer.
+   * Bans a user from a room: the user can neither read nor find it. Requires {@link RoomSummary.Right#MODERATE}.
    *
-   * @param room the id of a room where one has the right {@link RoomSummary.Right#MODERATE}
-   * @param user the id of a user, member or not
-   * @param seconds up to 31,536,000; 0: for good
-   * @param reason up to 250 characters, which that user sees; null: none
-   * @param callback no answer
+   * @param room the room ID
+   * @param user the ID of a user, member or not
+   * @param seconds the duration, up to 31,536,000; 0: permanent
+   * @param reason up to 250 characters, shown to the user, or null
+   * @param callback called with null
    */
   public void ban(
       String room, String user, long seconds, @Nullable String reason, @Nullable Callback<@Nullable Void> callback) {
@@ -1188,9 +1340,11 @@ public final class Chat {
   }
 
   /**
-   * @param room the id of a room
-   * @param user the id of a user for whom it is there again
-   * @param callback no answer
+   * Ends the ban of a user.
+   *
+   * @param room the room ID
+   * @param user the user's ID
+   * @param callback called with null
    */
   public void unban(String room, String user, @Nullable Callback<@Nullable Void> callback) {
     restrict("room:ban", room, user, 0L, null, callback);
@@ -1210,9 +1364,11 @@ public final class Chat {
   }
 
   /**
-   * @param room the id of a room where one has the right {@link RoomSummary.Right#MODERATE}
-   * @param cursor {@link Page#next} of the page before; null: the first
-   * @param callback who is muted there or banned, by id
+   * Lists muted and banned users of a room. Requires {@link RoomSummary.Right#MODERATE}.
+   *
+   * @param room the room ID
+   * @param cursor {@link Page#next} of the previous page; null: the first page
+   * @param callback gets the users, by ID
    */
   public void restricted(String room, @Nullable String cursor, @Nullable Callback<Page<Restriction>> callback) {
     Objects.requireNonNull(room, "room");
@@ -1221,11 +1377,12 @@ public final class Chat {
   }
 
   /**
-   * For oneself: messages of that user are {@link Message#hidden} from now on, and no direct ones come. Nobody is told.
+   * Blocks or unblocks a user for this user. Messages of a blocked user are {@link Message#hidden}, and direct messages
+   * are rejected. The blocked user is not notified.
    *
-   * @param user the id of another user
-   * @param blocked false: not any more
-   * @param callback no answer
+   * @param user the ID of the other user
+   * @param blocked true: block; false: unblock
+   * @param callback called with null
    */
   public void block(String user, boolean blocked, @Nullable Callback<@Nullable Void> callback) {
     Objects.requireNonNull(user, "user");
@@ -1239,16 +1396,21 @@ public final class Chat {
         callback);
   }
 
-  /** @param callback whom one has blocked, the last one first */
+  /**
+   * Lists blocked users.
+   *
+   * @param callback gets the users, the latest block first
+   */
   public void blocked(@Nullable Callback<List<User>> callback) {
     ask("user:blocked", new JSONObject(), data -> Wire.list(data, "users", Wire::user), callback);
   }
 
-  // People
 
   /**
-   * @param user the id of another user
-   * @param callback the room of the two, which is not opened by itself
+   * Finds or creates the direct room with another user. {@link #openRoom} shows it.
+   *
+   * @param user the ID of the other user
+   * @param callback gets the room
    */
   public void openDirect(String user, @Nullable Callback<RoomSummary> callback) {
     Objects.requireNonNull(user, "user");
@@ -1256,9 +1418,11 @@ public final class Chat {
   }
 
   /**
-   * @param query how a name, a word of it or an id begins
-   * @param room the id of a room, to learn who is a member of it; null: none
-   * @param callback at most 20
+   * Searches users.
+   *
+   * @param query the beginning of a name, of a word in it, or of an ID
+   * @param room the ID of a room whose members are marked in the result, or null
+   * @param callback gets at most 20 users
    */
   public void findUsers(String query, @Nullable String room, @Nullable Callback<Found> callback) {
     Objects.requireNonNull(query, "query");
@@ -1270,7 +1434,7 @@ public final class Chat {
         callback);
   }
 
-  // From the connection
+  // Events from the connection
 
   private final class Connected implements Connection.Listener {
     @Override
@@ -1284,7 +1448,7 @@ public final class Chat {
         if (delivery != null) delivery.wake();
       }
       boolean ended = now.kind == ConnectionState.Kind.SESSION_ENDED || now.kind == ConnectionState.Kind.REFUSED;
-      // Rooms opened from now on are for the next user.
+      // Rooms opened after this belong to the next user.
       if (ended && letIn) {
         letIn = false;
         lastOpened = new LinkedHashMap<>(opened);
@@ -1300,7 +1464,7 @@ public final class Chat {
       tasks.restart();
       identity(ready);
       String user = me.user.id;
-      // Rooms that another user had open are nothing to this one.
+      // Rooms open for a different user stay closed.
       if (user.equals(lastUser)) {
         for (Map.Entry<String, Boolean> one : lastOpened.entrySet()) opened.put(one.getKey(), one.getValue());
       }
@@ -1426,7 +1590,7 @@ public final class Chat {
           tellOfUser(() -> listener.onPush(payload.optString("name"), Wire.plain(payload.opt("data"))));
           break;
         default:
-          // Of a later version.
+          // From a newer protocol version.
       }
     }
 
@@ -1492,7 +1656,7 @@ public final class Chat {
     tellOfUser(() -> listener.onReport(report, open));
   }
 
-  /** Messages of a user are hidden now, or shown again. */
+  /** Renders all rooms again, because messages are now hidden or visible. */
   private void blocksChanged() {
     for (Room room : rooms.byId.values()) changed(room);
     listChanged();
@@ -1560,7 +1724,9 @@ public final class Chat {
     }
   }
 
-  /** Some of it was read on another device: only the server knows how many mentions are left. */
+  /**
+   * Requests the number of unread mentions. After some messages were read on another device, only the server knows it.
+   */
   private void countMentions(Room room) {
     tasks.once(
         "count mentions in " + room.id(),
@@ -1582,7 +1748,7 @@ public final class Chat {
         });
   }
 
-  // From the rooms
+  // Events from the rooms
 
   private final class Listed implements Rooms.Port {
     @Override
@@ -1727,7 +1893,7 @@ public final class Chat {
     public void changed(String room) {
       Room known = rooms.byId.get(room);
       if (known != null) Chat.this.changed(known);
-      // A message that waits is a reason to be joined, and the one that has gone may have been the last.
+      // An unsent message needs its room joined, and a room without one may be left.
       loop.run(Chat.this::deliver);
       loop.run(Chat.this::tidy);
     }
@@ -1753,7 +1919,7 @@ public final class Chat {
 
   // Actions
 
-  /** Joins a room that the app shows. */
+  /** Joins an open room. */
   private void enter(String id) {
     Room room = rooms.byId.get(id);
     if (room != null) {
@@ -1778,7 +1944,7 @@ public final class Chat {
   }
 
   private void enter(Room room) {
-    // Joining would make one a member again of a public room that one was taken out of meanwhile.
+    // The user was removed from this public room while offline. Joining would undo that.
     if (Boolean.TRUE.equals(opened.get(room.id())) && !room.summary.member) {
       rooms.removed(room.id(), new Removal(RemovalReason.UNKNOWN, true));
       return;
@@ -1793,13 +1959,13 @@ public final class Chat {
     if (room.joined && rooms.byId.get(room.id()) == room) new Synced().joined(room);
   }
 
-  /** Fails all calls that wait for that room. */
+  /** Fails all callbacks that wait for the room. */
   private void giveUp(String id, ChatError error) {
     List<Callback<RoomSummary>> waiting = opening.remove(id);
     if (waiting != null) for (Callback<RoomSummary> one : waiting) tell(() -> one.failed(error));
   }
 
-  /** Leaves what is no longer shown, once nothing waits to be sent there. */
+  /** Leaves closed rooms that have no unsent messages. */
   private void tidy() {
     Set<String> waiting = delivery == null ? Collections.<String>emptySet() : delivery.waiting();
     for (Room room : rooms.byId.values()) {
@@ -1809,7 +1975,7 @@ public final class Chat {
     }
   }
 
-  /** Sends messages that wait for a room that is not shown, too: it is joined for as long as that takes. */
+  /** Joins closed rooms that have unsent messages. */
   private void deliver() {
     if (!connection.ready() || delivery == null) return;
     for (String id : delivery.waiting()) {
@@ -1836,14 +2002,14 @@ public final class Chat {
     }
   }
 
-  /** Takes from a message what counts as unread, and that a message of this user has arrived. */
+  /** Updates counters from new messages, and confirms the user's own. */
   private void note(Room room, List<Message> arrived) {
     if (me == null) return;
     for (Message message : arrived) {
       room.note(message, me.user);
       if (message.user.id.equals(me.user.id) && delivery != null) delivery.confirm(message);
     }
-    // Somebody may have read back to the oldest of the list.
+    // The user may be reading the oldest messages of the list.
     if (room.open && room.timeline.attached()) room.timeline.trim(Timeline.KEPT_UNREAD);
     else room.timeline.trim();
     rooms.moved(room);
@@ -1858,7 +2024,7 @@ public final class Chat {
     note(room, Collections.singletonList(message));
   }
 
-  /** Asks what has become of messages that wait for a moderator. */
+  /** Asks the server for the state of messages that are pending approval. */
   private void compareHeld(Delivery asking) {
     Set<String> before = asking.allHeld();
     if (before.isEmpty()) return;
@@ -1920,24 +2086,24 @@ public final class Chat {
     return known != null && known.summary.kind == RoomSummary.Kind.PUBLIC;
   }
 
-  /** Privacy outranks unsent text: whoever comes next to this device must not find it. */
+  /** Clears the outbox, because the next user of this device must not find unsent messages. */
   private void forgetUnsent(ConnectionState.Reason reason) {
     if (reason != ConnectionState.Reason.LOGOUT && reason != ConnectionState.Reason.USER_CHANGED) return;
     uploads.clear();
     try {
       outbox.keepOnly(null);
     } catch (IOException | RuntimeException e) {
-      // The next user's outbox forgets it, before anything else.
+      // The next user's `Delivery` clears it before anything else.
     }
   }
 
-  // Calls of the app
+  // Calls from the app
 
   private interface WithRoom {
     void run(Room room);
   }
 
-  /** On the chat's own thread. */
+  /** Runs the task on the chat's thread, unless the chat is closed. */
   private void run(Runnable task) {
     loop.run(
         () -> {
@@ -1955,7 +2121,7 @@ public final class Chat {
 
   private <T extends @Nullable Object> void ask(
       String name, JSONObject payload, Wire.Reader<T> reader, @Nullable Callback<T> callback) {
-    // Its thread may have ended: then nothing on it would answer.
+    // After close() the thread may have ended, so the error is reported from here.
     String refused = closed ? ChatError.OFFLINE : isWellFormed(payload.toString()) ? null : "bad_request";
     if (refused != null) {
       if (callback != null) tell(() -> callback.failed(new ChatError(refused)));
@@ -1995,7 +2161,7 @@ public final class Chat {
     tellSoon();
   }
 
-  /** After everything that has arrived already, and before what comes then: a hundred messages are one change. */
+  /** Reports after all events that have already arrived, so that a burst of messages is one change. */
   private void tellSoon() {
     if (tellingSoon) return;
     tellingSoon = true;
@@ -2049,14 +2215,14 @@ public final class Chat {
     return id.toString();
   }
 
-  /** Letters, signs and marks of which nothing is seen. */
+  /** Characters that render as nothing but are not in the categories below. */
   private static final String DRAWN_AS_NOTHING =
       "\u034F\u115F\u1160\u17B4\u17B5\u180B\u180C\u180D\u180F\u2065\u2800\u3164\uFFA0"
           + "\uFE00\uFE01\uFE02\uFE03\uFE04\uFE05\uFE06\uFE07"
           + "\uFE08\uFE09\uFE0A\uFE0B\uFE0C\uFE0D\uFE0E\uFE0F"
           + "\uFFF0\uFFF1\uFFF2\uFFF3\uFFF4\uFFF5\uFFF6\uFFF7\uFFF8";
 
-  /** As the server looks at it: there is nothing to see in it. */
+  /** Whether the text has no visible character. Same rule as the server's. */
   static boolean isBlank(String text) {
     for (int i = 0; i < text.length(); i += Character.charCount(text.codePointAt(i))) {
       int c = text.codePointAt(i);

@@ -2,23 +2,32 @@ package io.github.phpsessionchat;
 
 import org.jspecify.annotations.Nullable;
 
-/** Why a request was not carried out. */
+/** The reason why a request failed. */
 public final class ChatError extends Exception {
   private static final long serialVersionUID = 1;
 
-  /** There is no connection, or it was lost before the answer came: then the server may have carried the request out. */
+  /**
+   * There is no connection, or it was lost before the response. In the second case, the server may have run the
+   * request.
+   */
   public static final String OFFLINE = "offline";
-  /** The server did not answer in time; the connection is given up and opened again. */
+  /** The server did not respond in time. The client reconnects. */
   public static final String TIMEOUT = "timeout";
 
-  /** An edit waits for a moderator. */
+  /** The edit is pending approval by a moderator. */
   public static final String HELD = "held";
 
-  /** An error code of the protocol, {@link #OFFLINE}, {@link #TIMEOUT} or {@link #HELD}. Unknown ones mean what {@code internal} means. */
+  /**
+   * An error code of the protocol, {@link #OFFLINE}, {@link #TIMEOUT} or {@link #HELD}. Treat an unknown code like
+   * {@code internal}.
+   */
   public final String code;
-  /** With {@code rate_limited} and {@code muted}: when to try again, in milliseconds, at most an hour; else 0. */
+  /**
+   * Milliseconds until the request may be repeated, at most one hour. Set for {@code rate_limited} and {@code muted},
+   * otherwise 0.
+   */
   public final long retryAfterMs;
-  /** With {@code conflict} of an edit: the message as it is now; else null. */
+  /** The current message if an edit fails with {@code conflict}, otherwise null. */
   public final transient @Nullable Message current;
 
   ChatError(String code, String message, long retryAfterMs, @Nullable Message current) {

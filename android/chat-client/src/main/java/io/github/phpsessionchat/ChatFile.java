@@ -4,13 +4,13 @@ import org.jspecify.annotations.Nullable;
 
 /** A file of a {@link Message}. {@link Chat#fileRequest} and {@link Chat#previewRequest} fetch it. */
 public final class ChatFile {
-  /** The facts about a picture before it is there. */
+  /** Size and blurred version of a picture. */
   public static final class Image {
-    /** In pixels, as it is shown. */
+    /** The width in pixels as displayed. */
     public final int width;
-    /** In pixels, as it is shown. */
+    /** The height in pixels as displayed. */
     public final int height;
-    /** A BlurHash: a few characters that a library of that name makes a blurred picture of. */
+    /** A BlurHash: a short string from which a BlurHash library renders a blurred picture. */
     public final String blur;
 
     Image(int width, int height, String blur) {
@@ -25,13 +25,13 @@ public final class ChatFile {
     }
   }
 
-  /** The facts about sound that can be played. */
+  /** Data of playable sound. */
   public static final class Audio {
-    /** In milliseconds; 0: unknown. */
+    /** The duration in milliseconds; 0: unknown. */
     public final long duration;
     /**
-     * Of a voice message: how loud it is, in 46 equal steps from {@code 0} to {@code v} (31 in base 32), as its sender says.
-     * Null: another sound.
+     * The volume of a voice message, as measured by the sender: 46 values from {@code 0} to {@code v} (31 in base 32);
+     * null for other sound.
      */
     public final @Nullable String peaks;
 
@@ -46,13 +46,13 @@ public final class ChatFile {
     }
   }
 
-  /** The facts about a video that can be played. */
+  /** Data of a playable video. */
   public static final class Video {
-    /** In pixels, as it is shown. */
+    /** The width in pixels as displayed. */
     public final int width;
-    /** In pixels, as it is shown. */
+    /** The height in pixels as displayed. */
     public final int height;
-    /** In milliseconds; 0: unknown. */
+    /** The duration in milliseconds; 0: unknown. */
     public final long duration;
 
     Video(int width, int height, long duration) {
@@ -67,21 +67,21 @@ public final class ChatFile {
     }
   }
 
-  /** The server's id of it. */
+  /** The file ID. */
   public final String id;
-  /** Its name, without a path. Others have chosen it. */
+  /** The file name without a path. Another user may have chosen it. */
   public final String name;
-  /** The type that its bytes have, such as {@code image/png}. */
+  /** The MIME type detected from the content, such as {@code image/png}. */
   public final String type;
-  /** How many bytes it has. */
+  /** The size in bytes. */
   public final long size;
-  /** A text for people who do not see it; null: none. */
+  /** The alternative text, or null. */
   public final @Nullable String alt;
-  /** Null: no picture that has a preview. */
+  /** Picture data; null if the file is not a picture with a preview. */
   public final @Nullable Image image;
-  /** Null: no sound, or one that browsers do not play. */
+  /** Sound data; null if the file is not sound that browsers can play. */
   public final @Nullable Audio audio;
-  /** Null: no video, or one that browsers do not play. */
+  /** Video data; null if the file is not a video that browsers can play. */
   public final @Nullable Video video;
 
   ChatFile(
@@ -104,10 +104,10 @@ public final class ChatFile {
   }
 
   /**
-   * The same file for {@link MessageEdit#files}, told otherwise.
+   * Returns a copy with a different alternative text, for {@link MessageEdit#files}.
    *
-   * @param alt up to 250 characters for who does not see it; null: nothing
-   * @return another object
+   * @param alt up to 250 characters, or null
+   * @return the copy
    */
   public ChatFile describedAs(@Nullable String alt) {
     return new ChatFile(id, name, type, size, alt, image, audio, video);

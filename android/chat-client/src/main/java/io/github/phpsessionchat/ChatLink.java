@@ -4,16 +4,16 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
-/** A link to the chat's page: to a room, to a message, or for joining a private room. */
+/** A link on the chat's page to a room, a message or an invitation. */
 public final class ChatLink {
   private static final Pattern MESSAGE = Pattern.compile("m=([A-Za-z0-9_-]{1,64})(?:/([1-9][0-9]{0,14}))?");
   private static final Pattern INVITE = Pattern.compile("join=([A-Za-z0-9_-]{1,128})");
 
-  /** The id of the room; null: it is an invite link. */
+  /** The room ID; null for an invite link. */
   public final @Nullable String room;
-  /** The number of the message in the room; 0: the link names none. */
+  /** The message's number in the room; 0 if the link has none. */
   public final long seq;
-  /** The token of an invite link, for {@link Chat#lookAtInvite}; null: it is none. */
+  /** The token of an invite link, for {@link Chat#lookAtInvite}; otherwise null. */
   public final @Nullable String token;
 
   private ChatLink(@Nullable String room, long seq, @Nullable String token) {
@@ -23,8 +23,10 @@ public final class ChatLink {
   }
 
   /**
-   * @param address an address, of whatever page: the app decides which pages are the chat's
-   * @return null if the part behind {@code #} is none of the chat's
+   * Parses a link. Only the part after {@code #} is checked, so check yourself whether the page belongs to the chat.
+   *
+   * @param address the address
+   * @return the link, or null if that part is not a chat link
    */
   public static @Nullable ChatLink parse(String address) {
     String part = address.substring(address.indexOf('#') + 1);
@@ -37,7 +39,7 @@ public final class ChatLink {
     return new ChatLink(message.group(1), seq == null ? 0 : Long.parseLong(seq), null);
   }
 
-  /** Without the token, which lets people in. */
+  /** Omits the token, because anyone can join with it. */
   @Override
   public String toString() {
     return token != null ? "invite link" : "link to " + room + (seq == 0 ? "" : "/" + seq);

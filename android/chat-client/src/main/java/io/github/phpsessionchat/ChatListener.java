@@ -4,161 +4,180 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The app gets notified by this. All methods are called on the executor of the {@link Chat}, one after the other. Lists are
- * whole, new and unmodifiable; of several changes in a row an app may be told the last state alone.
+ * Receives events from a {@link Chat}. All methods are called on its executor, one at a time. Lists are complete, new
+ * and unmodifiable. If state changes repeatedly, a slow app may get only the latest state.
  */
 public interface ChatListener {
-  /** @param state how it stands with the connection; each change is told, in its order */
+  /**
+   * The connection state changed. Every change is reported, in order.
+   *
+   * @param state the new state
+   */
   default void onState(ConnectionState state) {}
 
-  /** @param me who one is; told at each connection, and whenever name, roles or rights change */
+  /**
+   * Called after each connection, and when the user's name, roles or rights change.
+   *
+   * @param me the logged-in user
+   */
   default void onIdentity(Identity me) {}
 
   /**
-   * The session may be over: nothing may be shown any more, until {@link #onIdentity}. The lists are empty from now on
-   * and come again.
+   * The session may have ended. Hide everything until {@link #onIdentity}. All lists are now empty and will be sent
+   * again.
    */
   default void onHide() {}
 
-  /** @param rooms one's own, the newest message first; then public ones that one may join, by name */
+  /**
+   * The list of rooms changed.
+   *
+   * @param rooms the user's rooms, newest message first, then public rooms to join, by name
+   */
   default void onRooms(List<RoomSummary> rooms) {}
 
   /**
-   * An open room's messages have changed.
+   * The messages of an open room changed.
    *
-   * @param room the room's id
-   * @param entries the messages by their order, then those that wait to be sent
-   * @param view which part of the history they are
+   * @param room the room ID
+   * @param entries the stored messages in order, then the unsent messages
+   * @param view which part of the history the list covers
    */
   default void onMessages(String room, List<Entry> entries, HistoryView view) {}
 
   /**
-   * Somebody else has written something new: for a sound or a notification. Of rooms that are not open, the newest
-   * message of about a second is told, and nothing where the user wants none ({@link RoomSummary.Notify#NONE}). It is not
-   * called for people whom the user has blocked.
+   * Another user sent a message; use it for a sound or notification. For rooms that are not open, only the newest
+   * message is reported, about once a second, unless the user chose {@link RoomSummary.Notify#NONE}. Messages of
+   * blocked users are not reported.
    *
    * @param room the room
-   * @param message the message, its text cut to 120 characters where the room is not open
+   * @param message the message; the text is cut to 120 characters if the room is not open
    */
   default void onNewMessage(RoomSummary room, RoomSummary.Last message) {}
 
   /**
-   * Somebody names this user, or everybody, or replies in a thread that the user follows: for a notification. If the
-   * room is not open here, it is called only if the room is open on no other device of the user either. It is not
-   * called where the user wants nothing ({@link RoomSummary.Notify#NONE}).
+   * A message mentions the user or all members, or replies in a thread that the user follows; use it for a
+   * notification. If the room is not open here, it is reported only if the room is open on no other device of the user.
+   * It is not reported if the user chose {@link RoomSummary.Notify#NONE}.
    *
-   * @param room the room, in which there is one unread mention more
-   * @param message the message; of a room that is not open, an edit may have put the name in
+   * @param room the room, with the new mention counted
+   * @param message the message; in a room that is not open, the mention may come from an edit
    */
   default void onMention(RoomSummary room, Message message) {}
 
   /**
-   * Threads have got replies or lost them, or have come with messages. Other threads have not changed.
+   * Threads of an open room gained or lost replies, or were loaded with messages.
    *
-   * @param room the id of a room that is open
-   * @param threads each as it is now
+   * @param room the room ID
+   * @param threads the current state of these threads; threads that are not listed did not change
    */
   default void onReplies(String room, List<Replies> threads) {}
 
   /**
-   * The user follows a thread, or no longer does: by {@link Chat#follow}, or because of a reply.
+   * The user started or stopped following a thread, by {@link Chat#follow} or by a reply.
    *
-   * @param room the id of the room
-   * @param thread the number of the thread
-   * @param following whether the user does
+   * @param room the room ID
+   * @param thread the thread number
+   * @param following whether the user now follows the thread
    */
   default void onFollowed(String room, long thread, boolean following) {}
 
-  /** @param message was refused, or could not be kept: {@link PendingMessage#failed} says why */
+  /**
+   * A message was rejected or could not be stored in the outbox.
+   *
+   * @param message the message; {@link PendingMessage#failed} contains the reason
+   */
   default void onUnsent(PendingMessage message) {}
 
-  /** @param upload has come further, has ended or has failed */
+  /**
+   * An upload progressed, finished or failed.
+   *
+   * @param upload the current state
+   */
   default void onUpload(Upload upload) {}
 
   /**
-   * Something waits to be sent, or an outbox to be read; it is tried again by itself.
+   * Sending is paused, or the outbox cannot be read. The client retries automatically.
    *
-   * @param code why: {@code rate_limited}, {@code storage_unavailable}, {@code storage_full} …; null: nothing waits any
-   *     more
-   * @param ms until the next attempt
+   * @param code the reason, such as {@code rate_limited}, {@code storage_unavailable} or {@code storage_full}; null
+   *     when sending resumes
+   * @param ms milliseconds until the next attempt
    */
   default void onSendingPaused(@Nullable String code, long ms) {}
 
   /**
-   * The user has left the room, or lost it. If it was open, it is closed.
+   * The user left the room or lost access to it. An open room is closed.
    *
-   * @param room the room as it was
-   * @param removal why
+   * @param room the last known state of the room
+   * @param removal the reason
    */
   default void onRoomRemoved(RoomSummary room, Removal removal) {}
 
   /**
-   * The people who are connected, in an open room.
+   * The connected users of an open room changed.
    *
-   * @param room the room's id
-   * @param users at most 100
-   * @param count how many they are
+   * @param room the room ID
+   * @param users at most 100 connected users
+   * @param count the number of connected users
    */
   default void onPresent(String room, List<User> users, int count) {}
 
   /**
-   * The members of an open room have changed.
+   * The members of an open room changed.
    *
-   * @param room the room's id
-   * @param changed who has come, or has another role or name
-   * @param gone who is a member no more
-   * @param partial there were more changes: {@link Chat#members} has them all
+   * @param room the room ID
+   * @param changed members who joined, or whose role or name changed
+   * @param gone users who are no longer members
+   * @param partial whether changes are missing here; {@link Chat#members} returns all members
    */
   default void onMembers(String room, List<RoomMember> changed, List<User> gone, boolean partial) {}
 
   /**
-   * The others who are typing in an open room.
+   * The users who are typing in an open room changed.
    *
-   * @param room the room's id
-   * @param users who began first stands first
+   * @param room the room ID
+   * @param users other users, in the order in which they started to type
    */
   default void onTyping(String room, List<User> users) {}
 
   /**
-   * The other user of a direct room has read.
+   * The other user of a direct room read messages.
    *
-   * @param room the room's id
-   * @param seq up to this message
+   * @param room the room ID
+   * @param seq the last message read
    */
   default void onReadByOther(String room, long seq) {}
 
   /**
-   * Somebody has seen an own message since {@link Chat#seenBy} was asked about it: the last one that it was asked about in
-   * an open room.
+   * Another member saw the message of the latest {@link Chat#seenBy} request in an open room.
    *
-   * @param room the room's id
+   * @param room the room ID
    * @param seq the message
-   * @param seen the members who have seen it by now
+   * @param seen all members who have seen it
    */
   default void onSeenBy(String room, long seq, Answers.SeenBy seen) {}
 
   /**
-   * A message was reported, or a report was closed, in a room where one has the right {@link RoomSummary.Right#MODERATE}.
+   * A message was reported or a report was closed, in a room where the user has {@link RoomSummary.Right#MODERATE}.
    *
    * @param report the report
-   * @param open how many are open in its room
+   * @param open the number of open reports in the room
    */
   default void onReport(Report report, int open) {}
 
   /**
-   * On another device of the user somebody was blocked, or is not any more.
+   * The user blocked or unblocked another user on another device.
    *
-   * @param user the id of that user
-   * @param blocked whether the user is blocked now
+   * @param user the ID of that user
+   * @param blocked whether that user is now blocked
    */
   default void onBlocked(String user, boolean blocked) {}
 
   /**
-   * The PHP application, or the server itself, tells this user something.
+   * The PHP application or the server sent the user an event.
    *
-   * @param name what it is about; {@code deleted} is the server's: why a moderator has deleted one's own message ({@code
-   *     room}, {@code seq}, {@code reason})
-   * @param data what it says, in Java's own types: String, Long, Double, Boolean, List, Map, or null
+   * @param name the event name; the server itself sends {@code deleted} when a moderator deletes the user's message
+   *     (data: {@code room}, {@code seq}, {@code reason})
+   * @param data the data as String, Long, Double, Boolean, List, Map or null
    */
   default void onPush(String name, @Nullable Object data) {}
 }

@@ -18,48 +18,51 @@ import okhttp3.OkHttpClient;
 import org.json.JSONObject;
 import org.jspecify.annotations.Nullable;
 
-/** The one connection, and what is tried when it breaks. */
+/** Keeps one connection to the server and reconnects it. */
 final class Connection implements Link.Listener {
   interface Listener {
     void state(ConnectionState state);
 
     void ready(JSONObject ready);
 
-    /** The session may be over: nothing may be shown until {@code ready}. */
+    /** The session may have ended. Nothing may be shown until {@code ready}. */
     void hide();
 
-    /** The session has ended for good: the server has said so. The listener learned of its end before, perhaps long ago. */
+    /** The server confirmed that the session ended. {@code hide} was called earlier, possibly long ago. */
     void over(Reason reason);
 
-    /** Every event but those of the session, which are the connection's own. */
+    /** Any event except those of the session, which the connection handles itself. */
     void event(String name, JSONObject payload);
 
-    /** Calls {@code passed} when the app has taken all that it was told before. */
+    /** Calls {@code passed} after the app has handled all earlier events. */
     void mark(Runnable passed);
   }
 
-  /** PHP's answer with a renewed cookie may still be on its way: so long, and so often, one tries to be let in again. */
+  /** PHP may not have sent the renewed cookie yet. The client retries within this time, after these delays. */
   private static final long RESUME_MS = 5000;
 
   private static final long[] RESUME_PAUSES = {50, 250, 500, 1000};
-  /** After this it is said that the session has ended, whatever becomes of the other attempts. */
+  /** After this time SESSION_ENDED is reported, while the attempts continue. */
   private static final long SAY_MS = 1000;
-  /** A request without an answer by then is lost, and with it the connection. */
+  /** A request without a response in this time fails and the connection is dropped. */
   private static final long REQUEST_MS = 10_000;
-  /** From opening a connection until the server says who one is; shorter where the other transport can be tried. */
+  /**
+   * From opening a connection until {@code session:ready}. The first limit is shorter because the other transport is
+   * tried next.
+   */
   private static final long ATTEMPT_MS = 12_000;
 
   private static final long FIRST_ATTEMPT_MS = 6000;
-  /** Whether the connection still lives, asked when somebody looks at the app again. */
+  /** Time limit of the probe that checks an open connection when the app returns to the foreground. */
   private static final long PROBE_MS = 3000;
-  /** A client that has just heard of the server need not ask. */
+  /** No probe is needed if the server sent something this recently. */
   private static final long HEARD_MS = 1000;
-  /** Between two looks at a session that had ended. */
+  /** Minimum interval between checks for a new session after one has ended. */
   private static final long LOOK_MS = 2000;
 
   /**
-   * The number of attempts within that time, and the pause after them: a server that ends each connection as soon as it has let
-   * one in would else be asked without end.
+   * After this number of attempts within {@code PAUSE_MS}, the client waits that long. Otherwise it would loop if the
+   * server ends each connection right after accepting it.
    */
   static final int MOST_ATTEMPTS = 20;
 
@@ -67,12 +70,12 @@ final class Connection implements Link.Listener {
 
   private static final Set<Kind> LOST = EnumSet.of(Kind.OFFLINE, Kind.STORE_UNAVAILABLE, Kind.RATE_LIMITED);
 
-  /** The session seems over: since when, and how often it was tried to be let in again. */
+  /** Attempts to resume a session that may have ended. */
   private static final class Resume {
     final Reason reason;
     final long until;
     int tries;
-    /** Whether the server has answered the last attempt, and said that nobody is logged in. */
+    /** Whether the server answered the last attempt that the user is not logged in. */
     boolean isOver;
 
     Resume(Reason reason, long until) {
@@ -101,35 +104,34 @@ final class Connection implements Link.Listener {
   private ConnectionState state = ConnectionState.of(Kind.STOPPED);
   private @Nullable Link link;
   private boolean ready;
-  /** The next attempt. */
   private @Nullable Future<?> timer;
-  /** Ends the attempt that is under way, and that nothing has been heard of. */
+  /** Ends the current attempt if the server does not respond. */
   private @Nullable Future<?> attempt;
 
   private long attemptBegan;
-  /** When the newest attempts began. */
+  /** Start times of the latest attempts. */
   private final Deque<Long> began = new ArrayDeque<>();
-  /** A network may block WebSocket: the transport that has worked last begins each round of attempts. */
+  /** A network may block WebSocket, so each round starts with the transport that last worked. */
   private boolean pollingWorked;
 
   private boolean pollingFirst;
-  /** In this round of attempts. */
+  /** Whether this round has tried both transports. */
   private boolean triedOther;
 
   private int failures;
   private @Nullable String user;
   private @Nullable Resume resume;
   private @Nullable Future<?> saying;
-  /** The end of a session that the server has announced, while the same user may still be let in again. */
+  /** Why the session ended, while it may still be resumed. */
   private @Nullable Reason announced;
-  /** After the end of a session, a look whether there is another one, of which nothing is shown. */
+  /** Whether a silent attempt checks for a new session after one has ended. The app does not see its state. */
   private boolean looking;
 
   private long lookedAt = Long.MIN_VALUE / 2;
   private @Nullable String loginUrl;
   private boolean probing;
 
-  /** @param session gives the session id for {@code auth.session}; null: the client's cookies tell who one is */
+  /** @param session provides the ID for {@code auth.session}; null: the server identifies the user by cookie */
   Connection(Loop loop, HttpUrl server, OkHttpClient http, @Nullable SessionId session, Listener listener) {
     this.loop = loop;
     this.server = server;
@@ -142,10 +144,9 @@ final class Connection implements Link.Listener {
     return ready;
   }
 
-  /** Begins, or begins again after {@link #stop}, the end of a session or a refusal. */
+  /** Starts the connection. Also restarts it after {@link #stop}, the end of a session or a rejection. */
   void start() {
     if (state.kind != Kind.STOPPED && state.kind != Kind.SESSION_ENDED && state.kind != Kind.REFUSED) return;
-    // After a login the user starts afresh; after a pause the same user goes on.
     giveUp();
     reset();
     began.clear();
@@ -159,7 +160,7 @@ final class Connection implements Link.Listener {
     if (state.kind != Kind.STOPPED) enter(ConnectionState.of(Kind.STOPPED));
   }
 
-  /** The app knows that the session has ended: nobody tries any more to be let in again. */
+  /** Ends the attempts to resume, because the app already handles the end of the session. */
   private void giveUp() {
     if (state.kind != Kind.SESSION_ENDED || resume == null) return;
     boolean isOver = resume.isOver;
@@ -168,7 +169,7 @@ final class Connection implements Link.Listener {
     if (isOver) certain();
   }
 
-  /** Somebody looks at the app again, or the network is back. */
+  /** Called when the app returns to the foreground or the network is back. */
   void wake() {
     if (ready) probe();
     else if (state.kind == Kind.SESSION_ENDED) look();
@@ -179,7 +180,7 @@ final class Connection implements Link.Listener {
     request(name, payload, reply, REQUEST_MS);
   }
 
-  /** Never buffered: what Socket.IO keeps while offline it would send before the rooms are joined again. */
+  /** Requests are never buffered: Socket.IO would send them before the rooms are joined again. */
   private void request(String name, JSONObject payload, Reply reply, long ms) {
     if (!ready) {
       loop.run(() -> reply.failed(new ChatError(ChatError.OFFLINE)));
@@ -198,7 +199,7 @@ final class Connection implements Link.Listener {
     else one.reply.failed(Wire.error(Wire.object(answer, "error")));
   }
 
-  /** A server that does not answer is lost, even where the connection to it still stands. */
+  /** Drops a connection whose server does not respond, even if the socket is still open. */
   private void unanswered(Pending one) {
     if (!pending.remove(one)) return;
     drop();
@@ -248,7 +249,7 @@ final class Connection implements Link.Listener {
     String refusal = link.httpError();
     long retryAfterMs = link.retryAfterMs();
     drop();
-    // The server disconnects like this only when a session is over.
+    // The server disconnects this way only when a session has ended.
     if (reason.equals("io server disconnect") && !looking) check(Reason.UNAUTHORIZED);
     else if ("session_changed".equals(refusal) && !opening) connectAnew();
     else if ("origin_not_allowed".equals(refusal)) refuse(Refusal.ORIGIN);
@@ -278,8 +279,8 @@ final class Connection implements Link.Listener {
   }
 
   /**
-   * Hides everything at once, and tries for a while to be let in again with the cookie that is held then. A user who was never
-   * let in has nothing to go on with: the server has looked twice for the session.
+   * Hides the chat and tries to resume the session with the current cookie. If no user was ready on this session, there
+   * is nothing to resume, because the server already reads the session twice.
    */
   private void check(Reason reason) {
     drop();
@@ -300,10 +301,10 @@ final class Connection implements Link.Listener {
   }
 
   /**
-   * Tries once more, the last time when the time is over.
+   * Schedules the next attempt to resume, the last one at the end of the time limit.
    *
-   * @param isOver whether the server has said to the last attempt that nobody is logged in; false if that attempt has not
-   *     reached the server, or the server cannot read sessions just now
+   * @param isOver whether the server confirmed in the last attempt that the user is not logged in; false if it was
+   *     unreachable or could not read sessions
    */
   private void tryAgain(boolean isOver) {
     resume.isOver = isOver;
@@ -334,14 +335,15 @@ final class Connection implements Link.Listener {
       tryAgain(false);
       return;
     }
-    // From 1 s to 30 s, spread: after a restart of the server everybody comes back.
+    // The delay grows from 1 to 30 s. It is random, so that clients do not all reconnect at once after a server
+    // restart.
     double grown = Math.min(15_000, 1000 * Math.pow(2, failures++)) * (1 + random.nextDouble());
     long pause = Math.max(atLeast, (long) grown);
     enter(ConnectionState.lost(kind, System.currentTimeMillis() + pause));
     schedule(pause);
   }
 
-  /** The cookie has become another one, which closes the connection: nothing is wrong. */
+  /** The server closed the connection because the cookie changed. Reconnects at once. */
   private void connectAnew() {
     enter(ConnectionState.lost(Kind.OFFLINE, System.currentTimeMillis()));
     begin();
@@ -355,14 +357,14 @@ final class Connection implements Link.Listener {
 
   private void tryNow() {
     if (attempt != null) {
-      // An attempt that hangs since before the network came back would go on hanging.
+      // An attempt that started before the network came back would keep hanging.
       if (loop.now() - attemptBegan < PROBE_MS) return;
       drop();
     }
     begin();
   }
 
-  /** After the end of a session somebody may have logged in again. */
+  /** Checks once whether the user logged in again. */
   private void look() {
     if (state.reason == Reason.KICKED || state.reason == Reason.USER_CHANGED) return;
     if (resume != null || looking || loop.now() - lookedAt < LOOK_MS) return;
@@ -375,7 +377,7 @@ final class Connection implements Link.Listener {
   private void probe() {
     if (probing || loop.now() - link.heardAt() < HEARD_MS) return;
     probing = true;
-    // Any answer will do, and none is what `request` sees to.
+    // Any response proves that the connection is alive; `request` handles a missing one.
     Reply reply =
         new Reply() {
           @Override
@@ -403,12 +405,12 @@ final class Connection implements Link.Listener {
     if (isCertain) certain();
   }
 
-  /** {@code unauthorized} says less than the reason that the server has given before. */
+  /** Keeps an earlier reason, which is more specific than {@code unauthorized}. */
   private void announce(Reason reason) {
     if (announced == null || reason != Reason.UNAUTHORIZED) announced = reason;
   }
 
-  /** No session follows the one whose end was announced. */
+  /** Reports that the session is over. */
   private void certain() {
     Reason reason = announced;
     announced = null;
@@ -420,7 +422,7 @@ final class Connection implements Link.Listener {
     timer = loop.later(pause, this::begin);
   }
 
-  /** A round of attempts: with the one transport, then the other. */
+  /** Starts a round of attempts, one per transport. */
   private void begin() {
     triedOther = false;
     pollingFirst = pollingWorked;
@@ -440,14 +442,14 @@ final class Connection implements Link.Listener {
     }
     boolean otherLeft = !triedOther && session == null;
     attempt = loop.later(otherLeft ? FIRST_ATTEMPT_MS : ATTEMPT_MS, this::abandon);
-    // Asked for each time: it may have been renewed.
+    // Read for each attempt, because the ID may have changed.
     String id = session == null ? null : session.current();
     Map<String, String> auth = session == null ? null : Collections.singletonMap("session", id == null ? "" : id);
     link = new Link(loop, server, http, auth, pollingFirst, this);
     link.connect();
   }
 
-  /** The server is silent: some networks let a WebSocket hang. */
+  /** The server did not respond. Some networks let a WebSocket hang. */
   private void abandon() {
     drop();
     if (!triedOther && session == null) tryOther();
@@ -459,7 +461,7 @@ final class Connection implements Link.Listener {
     drop();
   }
 
-  /** The connection is no more, or the attempt. */
+  /** Drops the connection or the current attempt, and fails pending requests. */
   private void drop() {
     Loop.cancel(attempt);
     attempt = null;

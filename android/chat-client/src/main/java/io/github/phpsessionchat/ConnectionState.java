@@ -2,72 +2,71 @@ package io.github.phpsessionchat;
 
 import org.jspecify.annotations.Nullable;
 
-/** How it stands with the connection to the chat server. */
+/** The state of the connection to the chat server. */
 public final class ConnectionState {
-  /** The states that an app has to tell apart. */
+  /** The kinds of states. */
   public enum Kind {
-    /** Not started, or stopped by the app. */
+    /** Not started yet, or stopped by the app. */
     STOPPED,
-    /** The first attempt, of which nothing has been heard yet. */
+    /** The first attempt is in progress. */
     CONNECTING,
-    /** Connected, and logged in. */
+    /** Connected and logged in. */
     ONLINE,
-    /** No connection. The next attempt is made by itself at {@link ConnectionState#retryAt}. */
+    /** Not connected. The client retries at {@link ConnectionState#retryAt}. */
     OFFLINE,
-    /** The server cannot read sessions just now. That says nothing about the login; it is tried again by itself. */
+    /** The server cannot read sessions, so the login may still be valid. The client retries automatically. */
     STORE_UNAVAILABLE,
-    /** Too many connections. It is tried again by itself. */
+    /** Too many connections. The client retries automatically. */
     RATE_LIMITED,
     /**
-     * The session seems over ({@link ConnectionState#reason}), or has only got a new id: it is tried with the cookie
-     * that is there now. Nothing may be shown meanwhile. {@link #ONLINE} or {@link #SESSION_ENDED} comes within about
-     * a second.
+     * The session may have ended ({@link ConnectionState#reason}), or only its ID changed, so the client reconnects
+     * with the current cookie. Hide the chat. {@link #ONLINE} or {@link #SESSION_ENDED} follows within about a second.
      */
     CHECKING_SESSION,
     /**
-     * The user has to log in again, and the app then calls {@link Chat#start}. After {@link #CHECKING_SESSION} it is
-     * still tried in silence for four seconds: {@link #ONLINE} may follow by itself.
+     * The user must log in again; then call {@link Chat#start}. After {@link #CHECKING_SESSION} the client keeps trying
+     * for four more seconds, so {@link #ONLINE} may still follow.
      */
     SESSION_ENDED,
-    /** The server lets this user or this app in no more: {@link ConnectionState#refusal}. */
+    /** The server rejects this user or app; see {@link ConnectionState#refusal}. */
     REFUSED
   }
 
-  /** Why a session is over. */
+  /** The reason why a session ended. */
   public enum Reason {
-    /** The user has logged out of the site. */
+    /** The user logged out of the site. */
     LOGOUT,
-    /** The session was too old. */
+    /** The session expired. */
     EXPIRED,
-    /** Another user is logged in now. */
+    /** Another user logged in to the same session. */
     USER_CHANGED,
-    /** The session cannot be read any more. */
+    /** The session can no longer be read. */
     INVALID,
-    /** Closed by the site's operator. */
+    /** The site's operator closed the connection. */
     KICKED,
-    /** Nobody is logged in: the app has no session, or an old one. */
+    /** Not logged in: the app has no session, or an outdated one. */
     UNAUTHORIZED
   }
 
-  /** Why the server does not let the client in. */
+  /** The reason why the server rejects the client. */
   public enum Refusal {
-    /** The site has banned the user. */
+    /** The user is banned from the site. */
     BANNED,
-    /** The session cannot be read as the server is configured: a matter for the site's operator. */
+    /** The server's configuration does not fit the session format. Only the site's operator can fix this. */
     INVALID_SESSION,
-    /** The server takes no native clients ({@code CHAT_NATIVE_CLIENTS}). */
+    /** The server does not accept native clients ({@code CHAT_NATIVE_CLIENTS}). */
     ORIGIN
   }
 
-  /** What it is. */
+  /** The kind of state. */
   public final Kind kind;
-  /** With CHECKING_SESSION and SESSION_ENDED; else null. */
+  /** The reason, for CHECKING_SESSION and SESSION_ENDED; otherwise null. */
   public final @Nullable Reason reason;
-  /** With REFUSED; else null. */
+  /** The reason, for REFUSED; otherwise null. */
   public final @Nullable Refusal refusal;
-  /** With SESSION_ENDED: where the server says that one logs in, or null. */
+  /** The login page, for SESSION_ENDED; null if the server does not provide it. */
   public final @Nullable String loginUrl;
-  /** With OFFLINE, STORE_UNAVAILABLE and RATE_LIMITED: the next attempt, in milliseconds since 1970; else 0. */
+  /** The next attempt in milliseconds since 1970, for OFFLINE, STORE_UNAVAILABLE and RATE_LIMITED; otherwise 0. */
   public final long retryAt;
 
   private ConnectionState(

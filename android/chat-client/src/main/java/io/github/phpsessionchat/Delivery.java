@@ -15,10 +15,10 @@ import java.util.concurrent.Future;
 import org.json.JSONObject;
 import org.jspecify.annotations.Nullable;
 
-/** The messages of one user on their way: kept until the server has acknowledged them, and sent in order. */
+/** Sends the messages of one user in order, and stores them until the server has acknowledged them. */
 final class Delivery {
   interface Port {
-    /** Connected, and the room joined. */
+    /** Whether the client is connected and has joined the room. */
     boolean canSend(String room);
 
     void send(PendingMessage item, Reply reply);
@@ -26,41 +26,44 @@ final class Delivery {
     void sent(Message message);
 
     /**
-     * Discards a message that waits for a moderator, or was rejected.
+     * Withdraws a message that is pending approval or was rejected.
      *
-     * @param discarded called when the server has acknowledged that; not if the connection ends before
+     * @param discarded called when the server has acknowledged that, but not if the connection ends first
      */
     void discardHeld(String id, Runnable discarded);
 
     void failed(PendingMessage item);
 
-    /** Null: nobody sends that file any more, in this process. */
+    /** Returns null if no upload with this key exists in this process. */
     @Nullable Upload upload(String key);
 
-    /** Once more, from its source. */
+    /** Uploads the file again from its source. */
     void uploadAgain(String key);
 
-    /** No message needs it any more. */
+    /** Removes an upload after its message is stored or discarded. */
     void forgetUpload(String key);
 
     void changed(String room);
 
-    /** Messages wait, for the reason {@code code}; null: none waits any more. */
+    /** Reports that sending is paused because of {@code code}, or has resumed if it is null. */
     void paused(@Nullable String code, long ms);
   }
 
-  /** There is no room for a message where it would be kept: it is not sent. */
+  /** The outbox could not store the message, so it is not sent. */
   static final String NOT_KEPT = "not_kept";
-  /** A file of a message is not there, and nobody sends it any more. */
+  /** A file of the message is missing and is not being uploaded. */
   static final String NOT_UPLOADED = "not_uploaded";
 
-  /** A message waits for a moderator, or one has rejected it. */
+  /** The message is pending approval, or was rejected, by a moderator. */
   static final String HELD = ChatError.HELD;
   static final String REJECTED = "rejected";
-  /** The user has discarded such a message, and the server, which may still publish it, has yet to acknowledge that. */
+  /**
+   * The user discarded a held or rejected message. The server has not acknowledged that, so it may still publish the
+   * message.
+   */
   static final String DISCARDED = "discarded";
 
-  /** The same message again would be refused again: only the user can decide. */
+  /** Errors that the same message would cause again, so only the user can retry. */
   private static final Set<String> FINAL =
       new HashSet<>(
           Arrays.asList(
@@ -77,25 +80,24 @@ final class Delivery {
               "conflict"));
 
   private static final long LONGEST_PAUSE_MS = 30_000;
-  /** In place of a room's id, which has no such characters. */
+  /** The key for pauses of the outbox. Room IDs have no parentheses. */
   private static final String OUTBOX = "(outbox)";
 
   private final Loop loop;
   private final Outbox outbox;
   private final String user;
   private final Port port;
-  /** By {@code clientId}. */
   private final Map<String, PendingMessage> items = new LinkedHashMap<>();
 
-  /** The ids of messages that wait for a moderator, or were rejected, by {@code clientId}, as far as the server has said them. */
+  /** IDs of held and rejected messages by {@code clientId}, once the server has sent them. */
   private final Map<String, String> held = new HashMap<>();
 
   private final Set<String> sending = new HashSet<>();
-  /** Where a refusal that passes has paused sending: by room, or OUTBOX. */
+  /** Timers of pauses after temporary errors, by room or OUTBOX. */
   private final Map<String, Future<?>> pauses = new HashMap<>();
-  /** How often in a row; as long as there is one, the app knows that something waits. */
+  /** Consecutive failed attempts by room or OUTBOX. While there is an entry, the app knows that sending is paused. */
   private final Map<String, Integer> tries = new HashMap<>();
-  /** The work that the outbox could not do yet. */
+  /** Work that the outbox has not done yet, because it failed. */
   private boolean cleared;
 
   private boolean loaded;
@@ -110,7 +112,7 @@ final class Delivery {
     settle();
   }
 
-  /** Changes that the outbox has yet to keep. The listener learns of them once; they are tried again with growing pauses. */
+  /** Runs the pending work of the outbox. A failure is reported once and retried with growing delays. */
   private void settle() {
     boolean failed = false;
     try {
@@ -123,7 +125,7 @@ final class Delivery {
       if (!loaded) load();
       loaded = true;
     } catch (IOException | RuntimeException e) {
-      // Messages written from now on are sent all the same.
+      // New messages can still be sent.
       failed = true;
     }
     for (String clientId : new ArrayList<>(forgotten)) {
@@ -153,7 +155,7 @@ final class Delivery {
     for (String room : waiting()) drain(room);
   }
 
-  /** Oldest first. */
+  /** Returns the messages of a room, oldest first. */
   List<PendingMessage> list(String room) {
     List<PendingMessage> list = new ArrayList<>();
     for (PendingMessage item : items.values()) {
@@ -166,7 +168,7 @@ final class Delivery {
     return list;
   }
 
-  /** Rooms into which something waits to be sent. */
+  /** Returns the rooms with messages to send. */
   Set<String> waiting() {
     Set<String> rooms = new LinkedHashSet<>();
     for (PendingMessage item : items.values()) if (item.failed == null) rooms.add(item.room);
@@ -176,7 +178,7 @@ final class Delivery {
   void add(String clientId, String room, NewMessage message) {
     List<PendingMessage> before = list(room);
     long last = before.isEmpty() ? 0 : before.get(before.size() - 1).writtenAt;
-    // Two messages of the same millisecond, or a clock set back, keep their order.
+    // Keeps the order of messages from the same millisecond or after the clock is set back.
     long at = Math.max(System.currentTimeMillis(), last + 1);
     List<PendingFile> files = new ArrayList<>();
     String failed = null;
@@ -194,7 +196,7 @@ final class Delivery {
     if (put(item) && failed != null) port.failed(item);
   }
 
-  /** A file has come to its end, the one or the other. */
+  /** Called when an upload finishes or fails. */
   void uploaded(Upload upload) {
     if (upload.failed != null) uploadGone(upload.key);
     if (upload.file == null) return;
@@ -209,14 +211,14 @@ final class Delivery {
       if (!mine) continue;
       PendingMessage now = item.with(files);
       items.put(now.clientId, now);
-      // Where that cannot be kept, it is known until the process ends.
+      // If the outbox fails, the file is known until the process ends.
       keep(now);
       port.changed(now.room);
       drain(now.room);
     }
   }
 
-  /** Nobody sends that file any more. */
+  /** Fails the messages that wait for a cancelled or failed upload. */
   void uploadGone(String key) {
     for (PendingMessage item : new ArrayList<>(items.values())) {
       for (PendingFile file : item.files) {
@@ -226,8 +228,7 @@ final class Delivery {
   }
 
   /**
-   * A refused message again, as it is or, where its id was already used for another text, as a new one. Files of which
-   * there is nothing any more are left out.
+   * Sends a failed message again, under a new ID if the old one is used up. Files that no longer exist are omitted.
    */
   void retry(String clientId) {
     PendingMessage item = items.get(clientId);
@@ -250,13 +251,16 @@ final class Delivery {
     boolean used = item.failed.equals("conflict") || item.failed.equals(REJECTED);
     PendingMessage now = item.failed(null).with(files);
     boolean kept = put(used ? now.as(Chat.newClientId()) : now);
-    // The new one has its files.
+    // The new message has the files.
     if (used && kept && isHeld(item)) discardHeld(item.with(Collections.<PendingFile>emptyList()));
     else if (used && kept) forget(item);
     for (String key : again) port.uploadAgain(key);
   }
 
-  /** Files that could not be sent over the connection before are sent now; what cannot go as a whole is left to the user. */
+  /**
+   * Retries messages whose files could not be uploaded over the last connection, if all of their files can be. The user
+   * decides about the others.
+   */
   void uploadsGoOn() {
     for (PendingMessage item : new ArrayList<>(items.values())) {
       boolean goesOn = NOT_UPLOADED.equals(item.failed);
@@ -269,25 +273,25 @@ final class Delivery {
     }
   }
 
-  /** The user does not want it any more. */
+  /** Removes a message for the user. */
   void discard(String clientId) {
     PendingMessage item = items.get(clientId);
     if (item != null && isHeld(item)) discardHeld(item);
     else done(clientId);
   }
 
-  /** Where the connection ends before the acknowledgement, or the id is not known, {@link #compareHeld} goes on with it. */
+  /** If the ID is unknown or the connection ends first, {@link #compareHeld} repeats this after a reconnect. */
   private void discardHeld(PendingMessage item) {
     PendingMessage discarded = item.failed(DISCARDED);
     items.put(item.clientId, discarded);
-    // Where that cannot be kept, it waits again after the next start, and can be discarded again.
+    // If the outbox fails, the message is held again after a restart and can be discarded again.
     keep(discarded);
     port.changed(item.room);
     String id = held.get(item.clientId);
     if (id != null) port.discardHeld(id, () -> done(item.clientId));
   }
 
-  /** It is stored, or gone. */
+  /** Removes a message that was stored or withdrawn. */
   private void done(String clientId) {
     held.remove(clientId);
     PendingMessage item = items.get(clientId);
@@ -303,15 +307,15 @@ final class Delivery {
     if (next(item.room) == null) goesOn(item.room);
   }
 
-  /** A message of one's own was seen stored: its acknowledgement may have been lost. */
+  /** Removes a message that was seen as stored, because its acknowledgement may have been lost. */
   void confirm(Message message) {
     PendingMessage item = items.get(message.clientId);
-    // Other words under the same id: the server answers `conflict` when they are sent, so nothing is lost silently.
+    // A different text under the same ID: sending it fails with `conflict`, so the message is not lost silently.
     if (item == null || !item.room.equals(message.room)) return;
     if (message.isEdited() || message.isDeleted() || item.text.equals(message.text)) done(item.clientId);
   }
 
-  /** The {@code clientId} of each message that waits for a moderator, or was rejected. */
+  /** Returns the {@code clientId} of each held or rejected message. */
   Set<String> allHeld() {
     Set<String> all = new HashSet<>();
     for (PendingMessage item : items.values()) if (isHeld(item)) all.add(item.clientId);
@@ -322,7 +326,7 @@ final class Delivery {
     return HELD.equals(item.failed) || REJECTED.equals(item.failed) || DISCARDED.equals(item.failed);
   }
 
-  /** The server says what has become of a message that waits. */
+  /** Applies a moderator's decision, or the removal of a held message. */
   void decided(String id, boolean isThere, boolean isRejected) {
     for (Map.Entry<String, String> one : new ArrayList<>(held.entrySet())) {
       if (!one.getValue().equals(id)) continue;
@@ -333,9 +337,11 @@ final class Delivery {
   }
 
   /**
-   * @param before {@link #allHeld} when the server was asked: its answer says nothing about later ones
-   * @param ids of the messages that wait and those that were rejected, by {@code clientId}
-   * @param rejected the ids of the rejected ones
+   * Applies a {@code held:list} response.
+   *
+   * @param before {@link #allHeld} at the time of the request, because the response does not cover later messages
+   * @param ids held and rejected messages: IDs by {@code clientId}
+   * @param rejected IDs of the rejected ones
    */
   void compareHeld(Set<String> before, Map<String, String> ids, Set<String> rejected) {
     for (PendingMessage item : new ArrayList<>(items.values())) {
@@ -351,27 +357,27 @@ final class Delivery {
     }
   }
 
-  /** Nothing more can be sent to that room. */
+  /** Fails all waiting messages of a room. */
   void refuse(String room, String code) {
     for (PendingMessage item : list(room)) if (item.failed == null) refuse(item, code);
     goesOn(room);
   }
 
-  /** Another connection, or none any more: no refusal of the one before counts. */
+  /** Called when the connection starts or ends. Pauses of the previous connection no longer apply. */
   void wake() {
     for (String paused : new ArrayList<>(tries.keySet())) if (!paused.equals(OUTBOX)) goesOn(paused);
     settle();
     for (String room : waiting()) drain(room);
   }
 
-  /** Sends no more: the session may be over, and another one goes on with what is kept. */
+  /** Stops sending. The next {@link Delivery} continues with the stored messages. */
   void close() {
     closed = true;
     for (Future<?> pause : pauses.values()) Loop.cancel(pause);
     pauses.clear();
   }
 
-  /** Sends what waits in that room, unless that is paused. */
+  /** Sends the next message of a room, unless sending there is paused. */
   void drain(String room) {
     if (closed || sending.contains(room) || pauses.containsKey(room) || !port.canSend(room)) return;
     PendingMessage item = next(room);
@@ -387,7 +393,7 @@ final class Delivery {
             goesOn(room);
             if (data.has("held")) {
               held.put(item.clientId, Wire.heldId(data));
-              // Discarded meanwhile.
+              // The user discarded it while it was being sent.
               if (!items.containsKey(item.clientId)) discardHeld(item);
               else refuse(item, HELD);
             } else {
@@ -428,7 +434,7 @@ final class Delivery {
             }));
   }
 
-  /** The listener learns that nothing waits any more when the last pause ends. */
+  /** Ends a pause. After the last one, the app is notified. */
   private void goesOn(String what) {
     Loop.cancel(pauses.remove(what));
     if (tries.remove(what) != null && tries.isEmpty()) port.paused(null, 0);
@@ -439,7 +445,12 @@ final class Delivery {
     return null;
   }
 
-  /** False: it is kept in memory alone, as refused, for the user to send again or discard. */
+  /**
+   * Stores and sends a message. If the outbox fails, the message stays in memory as failed, and the user can retry or
+   * discard it.
+   *
+   * @return whether it was stored
+   */
   private boolean put(PendingMessage item) {
     boolean kept = keep(item);
     PendingMessage now = kept ? item : item.failed(NOT_KEPT);
@@ -451,11 +462,11 @@ final class Delivery {
   }
 
   private void refuse(PendingMessage item, String code) {
-    // Discarded meanwhile.
+    // The user discarded it while it was being sent.
     if (!items.containsKey(item.clientId)) return;
     PendingMessage failed = item.failed(code);
     items.put(item.clientId, failed);
-    // Where that cannot be kept, it is sent again after the next start, and refused again.
+    // If the outbox fails, the message is sent and rejected again after a restart.
     keep(failed);
     port.changed(item.room);
     port.failed(failed);

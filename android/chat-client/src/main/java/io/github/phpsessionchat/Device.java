@@ -2,23 +2,23 @@ package io.github.phpsessionchat;
 
 import org.jspecify.annotations.Nullable;
 
-/** A browser or an app of the user that gets pushes. */
+/** A browser or app of the user that gets pushes. */
 public final class Device {
   /** The kind of a device. */
   public enum Kind {
-    /** By Web Push. */
+    /** A browser, by Web Push. */
     BROWSER,
-    /** By Firebase Cloud Messaging. */
+    /** An app, by Firebase Cloud Messaging. */
     APP
   }
 
-  /** The server's id of it. */
+  /** The device ID. */
   public final String id;
-  /** A browser or an app. */
+  /** The kind. */
   public final Kind kind;
-  /** Its own name; null if it has given none. */
+  /** The name, or null. */
   public final @Nullable String name;
-  /** When it was registered last, in milliseconds since 1970 by the server's clock. */
+  /** The last registration, in milliseconds since 1970 by the server's clock. */
   public final long at;
 
   Device(String id, Kind kind, @Nullable String name, long at) {

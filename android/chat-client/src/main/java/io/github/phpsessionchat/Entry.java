@@ -7,21 +7,21 @@ import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/** A line of a room: a stored message, or a message of this user that waits. */
+/** A line in a room: a stored message or an unsent message of the user. */
 public final class Entry {
-  /** The same from the moment of sending until the message is stored: for the ids of a list view. */
+  /** An ID for list views. It stays the same when an unsent message is stored. */
   public final String key;
-  /** Who wrote it. */
+  /** The author. */
   public final User user;
-  /** Its text. */
+  /** The text. */
   public final String text;
-  /** When it was stored or, while it waits, written; in milliseconds since 1970. */
+  /** When the message was stored, or written if it is unsent, in milliseconds since 1970. */
   public final long sentAt;
-  /** The {@code seq} of the message that it answers; 0: none. */
+  /** The {@code seq} of the message that it replies to; 0: no reply. */
   public final long replyTo;
-  /** The stored message; null while it waits. */
+  /** The stored message; null if unsent. */
   public final @Nullable Message message;
-  /** The message that waits; null once it is stored. */
+  /** The unsent message; null if stored. */
   public final @Nullable PendingMessage pending;
 
   private Entry(Message message) {
@@ -44,7 +44,7 @@ public final class Entry {
     this.pending = pending;
   }
 
-  /** The stored messages in their order, then what is on its way, each once. */
+  /** Returns the stored messages in order, then the unsent ones, without duplicates. */
   static List<Entry> list(List<Message> stored, List<PendingMessage> pending, @Nullable User me) {
     List<Entry> list = new ArrayList<>(stored.size() + pending.size());
     Set<String> known = new HashSet<>();
@@ -56,7 +56,7 @@ public final class Entry {
     if (me != null) {
       for (PendingMessage item : pending) {
         String key = me.id + "/" + item.clientId;
-        // Refused as `conflict`: the stored message of that id is another one, and both are shown.
+        // After `conflict`, a different message is stored under the same ID. Both are listed.
         boolean other = "conflict".equals(item.failed);
         if (other || !known.contains(key)) list.add(new Entry(other ? key + "/conflict" : key, me, item));
       }

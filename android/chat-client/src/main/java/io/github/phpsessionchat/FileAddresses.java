@@ -4,16 +4,16 @@ import okhttp3.HttpUrl;
 import okhttp3.Request;
 import org.jspecify.annotations.Nullable;
 
-/** Where the server has its files, and how it is told who asks for them. */
+/** Builds requests for uploads and downloads, with the user's session. */
 final class FileAddresses {
   private final HttpUrl server;
-  /** The origin that a browser would send: the server takes no file by a cookie alone. */
+  /** The origin that a browser would send. The server rejects uploads that have only a cookie. */
   private final String origin;
   private final @Nullable SessionId session;
 
   /**
-   * @param origin null: the server's own
-   * @param session null: the client's cookies tell who one is
+   * @param origin null: the origin of the server
+   * @param session null: the server identifies the user by cookie
    */
   FileAddresses(HttpUrl server, @Nullable String origin, @Nullable SessionId session) {
     this.server = server;
@@ -43,18 +43,18 @@ final class FileAddresses {
     return id == null ? request : request.header("Authorization", "Session " + id);
   }
 
-  /** Null: there is none, or one that no header can hold, and that is none of PHP. */
+  /** The session ID, or null if it is missing or not valid in a header. PHP creates no such ID. */
   private @Nullable String sessionId() {
     String id = session == null ? null : session.current();
     return id != null && id.matches("[!-~]+") ? id : null;
   }
 
-  /** These would lead to another address. */
+  /** In a URL, these names would be resolved as path steps. */
   private static boolean isSegment(String name) {
     return !name.isEmpty() && !name.equals(".") && !name.equals("..");
   }
 
-  /** As a browser writes it. */
+  /** The origin as a browser writes it. */
   static String originOf(HttpUrl url) {
     String root = url.newBuilder().username("").password("").encodedPath("/").query(null).fragment(null).toString();
     return root.substring(0, root.length() - 1);

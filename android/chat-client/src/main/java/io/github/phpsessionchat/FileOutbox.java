@@ -15,26 +15,29 @@ import okhttp3.HttpUrl;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An {@link Outbox} in a folder, which survives the end of the process and a usual restart: a folder for each server, in
- * it one for each user, in that a file for each message. Every file is written beside its place, brought to the disk,
- * and renamed, so that there is never half a message. After a loss of power the last messages may be missing, and those
- * removed last may be there again, since Java cannot bring the names in a folder to the disk on Android before API level
- * 26. Other files, and links, are left alone.
+ * An {@link Outbox} in a folder. It survives the end of the process and a normal restart.
+ *
+ * <p>There is a folder per server, in it one per user, and in that a file per message. Each file is written under a
+ * temporary name, synced and renamed, so a message is never half written. After a power loss, the latest messages may
+ * be missing and the latest removed ones may be back, because Java cannot sync a folder on Android before API level 26.
+ * Other files and links are left alone.
  */
 public final class FileOutbox implements Outbox {
   private static final Charset UTF_8 = Charset.forName("UTF-8");
   private static final String KEPT = ".json";
   private static final String UNFINISHED = ".new";
-  /** Far more than a message takes. */
+  /** Maximum file size in bytes, far above that of any message. */
   private static final int LONGEST = 1_000_000;
 
   private final File base;
   private final File folder;
 
   /**
-   * @param folder created with the first message, for this user of the machine alone. On Android a folder below {@code
-   *     context.getFilesDir()}, which no other app can read
-   * @param server the address of the chat server: what was written for one is not sent to another
+   * Creates an outbox.
+   *
+   * @param folder created with the first message, accessible only to this system user. On Android, use a folder in
+   *     {@code context.getFilesDir()}, which other apps cannot read
+   * @param server the address of the chat server. Messages for one server are not sent to another
    */
   public FileOutbox(File folder, String server) {
     base = Objects.requireNonNull(folder, "folder");
@@ -47,7 +50,7 @@ public final class FileOutbox implements Outbox {
     for (File file : list(of(user))) {
       String name = file.getName();
       if (!isOwn(name) || !isPlain(file)) continue;
-      // A file left half written at the end of the process was never taken over.
+      // The process ended while writing it, so it was never accepted.
       if (name.endsWith(UNFINISHED)) {
         delete(file);
         continue;
@@ -68,7 +71,7 @@ public final class FileOutbox implements Outbox {
     create(own);
     if (isLink(folder) || isLink(own)) throw new IOException("is a link: " + own);
     File unfinished = file(own, message.clientId, UNFINISHED);
-    // It may be a link, which would be written through.
+    // A link here would be followed when writing.
     delete(unfinished);
     try {
       try (FileOutputStream out = new FileOutputStream(unfinished)) {
@@ -94,12 +97,12 @@ public final class FileOutbox implements Outbox {
       if ((user != null && other.equals(of(user))) || !other.getName().matches("[0-9a-f]{64}")) continue;
       if (isLink(other) || !other.isDirectory()) continue;
       for (File file : list(other)) if (isOwn(file.getName())) delete(file);
-      // Unless something else lies in it.
+      // Fails if the folder contains other files.
       other.delete();
     }
   }
 
-  /** User ids may hold any characters, and more of them than the name of a folder. */
+  /** User IDs may contain any characters and be too long for a folder name. */
   private File of(String user) {
     return new File(folder, hash(user));
   }
@@ -117,13 +120,13 @@ public final class FileOutbox implements Outbox {
     return file.isFile() && !isLink(file);
   }
 
-  /** {@code java.nio.file} would know, which Android has from API level 26 on. */
+  /** {@code java.nio.file} requires Android API level 26. */
   private static boolean isLink(File file) throws IOException {
     File parent = file.getAbsoluteFile().getParentFile();
     return !file.getCanonicalFile().equals(new File(parent.getCanonicalFile(), file.getName()));
   }
 
-  /** For this user of the machine alone, where the file system knows users. */
+  /** Creates a folder that only this system user can access, if the file system supports that. */
   private static void create(File folder) throws IOException {
     if (folder.isDirectory()) return;
     if (!folder.mkdirs() && !folder.isDirectory()) throw new IOException("cannot create " + folder);
@@ -157,12 +160,12 @@ public final class FileOutbox implements Outbox {
       }
       return hex.toString();
     } catch (NoSuchAlgorithmException e) {
-      // Every Java and every Android has it.
+      // All Java and Android versions have SHA-256.
       throw new IllegalStateException(e);
     }
   }
 
-  /** Null: somebody else has written it, or the disk has lost it. It stays there, and hides no other. */
+  /** Reads a message. Returns null for a foreign or damaged file, which is left in place. */
   private static @Nullable PendingMessage read(File file) {
     if (file.length() > LONGEST) return null;
     byte[] bytes = new byte[(int) file.length()];

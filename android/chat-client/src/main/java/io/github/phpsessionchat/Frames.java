@@ -8,23 +8,23 @@ import okio.Sink;
 import okio.Socket;
 import okio.Source;
 
-/** The bytes that come over a WebSocket. OkHttp keeps a message until it is whole, however long it is; here it ends. */
+/** Limits the size of WebSocket messages. OkHttp itself buffers a message of any length. */
 final class Frames extends ForwardingSource {
   /**
-   * OkHttp keeps the answers to pings until the server takes them, however many they are. The chat server sends none; a
-   * proxy that sends one every few seconds reaches this after a day, and the client connects again.
+   * OkHttp buffers an unlimited number of pongs that the server does not read. The chat server sends no pings. If a
+   * proxy sends one every few seconds, the client reconnects about once a day.
    */
   static final int MOST_PINGS = 10_000;
 
   private int pings;
-  /** Bytes of the frame's head that have come. */
+  /** Number of header bytes read so far. */
   private int head;
-  /** Bytes of its length, after the first two; and those that are yet to come. */
+  /** Unread bytes of the extended length. */
   private int lengthBytes;
 
   private boolean isControl;
   private boolean continues;
-  /** Bytes of the frame that are yet to come, and those of the message so far. */
+  /** Payload bytes of the frame still to read, and bytes of the message so far. */
   private long left;
 
   private long message;
@@ -33,7 +33,10 @@ final class Frames extends ForwardingSource {
     super(source);
   }
 
-  /** The answer that has opened a WebSocket. The server never compresses: what is short on the way stays short. */
+  /**
+   * Wraps the socket of an upgrade response. The server never compresses, so the extensions are removed: a compressed
+   * message could exceed the limit after it is inflated.
+   */
   static Response bounded(Response response) {
     Socket socket = response.socket();
     if (socket == null) return response;
@@ -73,7 +76,7 @@ final class Frames extends ForwardingSource {
     return read;
   }
 
-  /** A byte of the head of a frame. A mask, which no server may send, OkHttp refuses. */
+  /** Reads one byte of a frame header. OkHttp itself rejects masked frames. */
   private void head(int next) throws IOException {
     if (head == 0) {
       if ((next & 0x0f) == 0x9 && ++pings > MOST_PINGS) throw new IOException("the server sends too many pings");
@@ -87,7 +90,7 @@ final class Frames extends ForwardingSource {
       head = 2;
       if (lengthBytes == 0) begin(length);
     } else {
-      // While the length is read it counts as none that is left.
+      // Until the length is complete, `left` stays 0.
       length = length << 8 | next;
       if (--lengthBytes == 0) begin(length);
     }

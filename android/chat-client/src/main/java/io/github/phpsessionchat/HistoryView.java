@@ -1,12 +1,14 @@
 package io.github.phpsessionchat;
 
-/** Which part of a room's history is shown. */
+/** Which part of a room's history is listed. */
 public final class HistoryView {
-  /** Whether nothing older is left: else {@link Chat#loadOlder} has more. */
+  /** Whether the list starts with the oldest message; if not, {@link Chat#loadOlder} loads more. */
   public final boolean atBeginning;
-  /** Whether the newest message is the last of the list: else {@link Chat#loadNewer} has more. */
+  /** Whether the list ends with the newest message; if not, {@link Chat#loadNewer} loads more. */
   public final boolean atEnd;
-  /** Whether all is known that the server has: false before the room was joined, and while something is fetched. */
+  /**
+   * Whether the list has all changes known to the server; false before the room is joined and while changes are loaded.
+   */
   public final boolean upToDate;
 
   HistoryView(boolean atBeginning, boolean atEnd, boolean upToDate) {

@@ -5,8 +5,8 @@ import java.util.Locale;
 import java.util.Map;
 
 /**
- * The tags of a page, one after the other. Each character is looked at once: a regular expression would recurse, or look
- * again and again, where a page is large or broken.
+ * Iterates over the tags of a page in linear time. Regular expressions could recurse or backtrack on large or broken
+ * pages.
  */
 final class HtmlTags {
   private final String html;
@@ -18,19 +18,19 @@ final class HtmlTags {
     this.html = html;
   }
 
-  /** In lower case; that of an end tag begins with a slash. */
+  /** The tag name in lower case. An end tag starts with a slash. */
   String name() {
     return name;
   }
 
-  /** By their names in lower case; the values as they stand there. */
+  /** Unescaped values by lower-case attribute name. */
   Map<String, String> attributes() {
     return attributes;
   }
 
-  /** Goes to the next whole tag; false: there is none. */
+  /** Moves to the next complete tag. Returns false at the end. */
   boolean next() {
-    // The content of these has no tags.
+    // These elements contain text only.
     if (name != null && (name.equals("script") || name.equals("style") || name.equals("textarea"))) skipTo("</" + name);
     while (true) {
       skipTo("<");
@@ -95,7 +95,7 @@ final class HtmlTags {
     while (at < html.length() && isSpace()) at++;
   }
 
-  /** The end, where there is no such text. It is compared without regard to case. */
+  /** Moves to the text, compared without case, or to the end. */
   private void skipTo(String text) {
     if (text.length() == 1) {
       int found = html.indexOf(text, at);

@@ -3,47 +3,47 @@ package io.github.phpsessionchat;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/** The user who is connected, with what the operator's settings allow. */
+/** The logged-in user, with permissions and limits from the operator's settings. */
 public final class Identity {
-  /** The role of a user on the whole site. */
+  /** The role of a user on the site. */
   public enum SiteRole {
-    /** Has all rights in public rooms and rooms of which he is a member. */
+    /** Has all rights in public rooms and in rooms where the user is a member. */
     ADMIN,
-    /** Has those of a room's moderator there. */
+    /** Has the rights of a room moderator in the same rooms. */
     MODERATOR
   }
 
-  /** Oneself. */
+  /** The user. */
   public final User user;
   /** The user's roles on the whole site. */
   public final Set<SiteRole> roles;
-  /** Whether one may create public rooms. */
+  /** Whether the user may create public rooms. */
   public final boolean canCreatePublic;
-  /** Whether one may create private rooms. */
+  /** Whether the user may create private rooms. */
   public final boolean canCreatePrivate;
-  /** Whether one may write to a single user. */
+  /** Whether the user may open direct rooms. */
   public final boolean canOpenDirect;
-  /** Whether one may look for people. */
+  /** Whether the user may search for other users. */
   public final boolean canFindPeople;
-  /** Whether one may send files. */
+  /** Whether the user may upload files. */
   public final boolean canSendFiles;
-  /** Whether one may ask who has seen an own message. */
+  /** Whether the user may see read receipts of their own messages. */
   public final boolean canAskWhoHasSeen;
-  /** Whether one may report messages to the moderators. */
+  /** Whether the user may report messages. */
   public final boolean canReport;
-  /** The address of a user's picture with <code>{id}</code> for the percent-encoded user id; null: none. */
+  /** The address of a user's picture, with <code>{id}</code> for the percent-encoded user ID, or null. */
   public final @Nullable String avatarTemplate;
-  /** The address of a user's page with <code>{id}</code> for the percent-encoded user id; null: none. */
+  /** The address of a user's profile page, with <code>{id}</code> for the percent-encoded user ID, or null. */
   public final @Nullable String profileTemplate;
-  /** The most characters (code points) of a message. */
+  /** Maximum length of a message in code points. */
   public final int textLimit;
-  /** The most users that a message may mention. */
+  /** Maximum number of mentions in a message. */
   public final int mentionsLimit;
-  /** The most bytes of a file. */
+  /** Maximum size of a file in bytes. */
   public final long fileLimit;
-  /** The most files of a message. */
+  /** Maximum number of files in a message. */
   public final int filesLimit;
-  /** The room to show to who has not chosen one; null: the first of one's own. */
+  /** The ID of the room to open first; null: the first of the user's rooms. */
   public final @Nullable String firstRoom;
 
   Identity(Draft draft) {
@@ -65,7 +65,7 @@ public final class Identity {
     firstRoom = draft.firstRoom;
   }
 
-  /** Null: none is known of. */
+  /** The error code if the server would reject the file, or null. */
   @Nullable String refusalOf(NewFile file) {
     if (!canSendFiles) return "forbidden";
     return file.size > fileLimit ? "too_large" : null;
@@ -76,7 +76,6 @@ public final class Identity {
     return "user " + user.id + " with " + roles;
   }
 
-  /** An identity in the making. */
   static final class Draft {
     User user;
     Set<SiteRole> roles;

@@ -2,21 +2,24 @@ package io.github.phpsessionchat;
 
 import org.jspecify.annotations.Nullable;
 
-/** A link by which people become members of a private room. */
+/** An invite link to a private room. */
 public final class Invite {
-  /** The server's id of it. */
+  /** The ID of the link. */
   public final String id;
-  /** The user who has made it. */
+  /** The user who created it. */
   public final User by;
-  /** When it was made, in milliseconds since 1970 by the server's clock. */
+  /** When it was created, in milliseconds since 1970 by the server's clock. */
   public final long at;
-  /** When it expires, in milliseconds since 1970 by the server's clock; 0: it does not. */
+  /** When it expires, in milliseconds since 1970 by the server's clock; 0: never. */
   public final long until;
-  /** The number of people whom it lets in; 0: any number. */
+  /** The maximum number of users who can join; 0: unlimited. */
   public final int uses;
-  /** The number of people who have joined by it. */
+  /** The number of users who have joined. */
   public final int used;
-  /** Opens it: behind {@code #join=} in the address of the chat's page. Null except in the answer to {@link Chat#createInvite}. */
+  /**
+   * The secret, for {@code #join=} in the address of the chat's page. Null except in the response to
+   * {@link Chat#createInvite}.
+   */
   public final @Nullable String token;
 
   Invite(String id, User by, long at, long until, int uses, int used, @Nullable String token) {

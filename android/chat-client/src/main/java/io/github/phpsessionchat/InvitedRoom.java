@@ -3,21 +3,21 @@ package io.github.phpsessionchat;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** The room to which an invite link leads. */
+/** The room of an invite link. */
 public final class InvitedRoom {
-  /** The user who has made the link. */
+  /** The user who created the link. */
   public final User by;
   /** The name of the room. */
   public final String name;
-  /** Null: it has none. */
+  /** The topic, or null. */
   public final @Nullable String topic;
   /** The number of members. */
   public final int members;
-  /** The number of members who are present. */
+  /** The number of members who are online. */
   public final int present;
   /** Some of the members. */
   public final List<User> people;
-  /** The id of the room; null: the user is no member of it. */
+  /** The room ID; null if the user is not a member. */
   public final @Nullable String room;
 
   InvitedRoom(

@@ -23,31 +23,31 @@ import org.json.JSONObject;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An attempt to connect, and the connection that it becomes. A Socket.IO socket is made for each, and never used again:
- * what the Java client keeps from one attempt to the next (headers with a cookie that has become stale, the transport,
- * events of the old connection) cannot matter then. The cookie comes from the client's jar, for every single request.
+ * One connection attempt, and the connection if it succeeds. Each has its own Socket.IO socket. A reused socket would
+ * keep headers with an old cookie, the transport, and events of the old connection. Each request reads its cookie from
+ * the client's jar.
  */
 final class Link {
   interface Listener {
-    /** An event of the server. */
+    /** The server sent an event. */
     void heard(String name, JSONObject payload);
 
-    /** The server does not let this client in: what travels with {@code connect_error}. */
+    /** The server rejected the connection; {@code error} is the content of {@code connect_error}. */
     void refused(JSONObject error);
 
-    /** There is no connection, or none any more; {@code reason} as Socket.IO names it. */
+    /** The attempt failed or the connection was lost. The reason is Socket.IO's. */
     void broken(String reason);
 
-    /** Calls {@code passed} when the app has taken all that it was told before. */
+    /** Calls {@code passed} after the app has handled all earlier events. */
     void mark(Runnable passed);
   }
 
-  /** The server announces the end of a connection by an answer to the poll that hangs: so long it may take. */
+  /** Time for the server to answer the pending poll when the connection closes. */
   private static final long FAREWELL_MS = 1000;
-  /** A poll is answered at the latest with the server's next ping, after 25 s. */
+  /** The server answers a poll at the latest with its next ping, after 25 s. */
   private static final long POLL_MS = 60_000;
 
-  /** The server sends nothing but that there is nothing once, when the transport changes. */
+  /** Limit for polls without content. The server sends one only when the transport changes. */
   private static final int EMPTY_POLLS = 20;
 
   private static final String[] WEBSOCKET_ONLY = {"websocket"};
@@ -62,13 +62,13 @@ final class Link {
   private volatile @Nullable WebSocket webSocket;
   private volatile @Nullable String httpError;
   private volatile long retryAfterMs;
-  /** Polls are made one after the other, on different threads. */
+  /** Polls run one after another, but on different threads. */
   private volatile int emptyPolls;
   private boolean closed;
   private boolean open;
   private long heardAt;
 
-  /** @param session for {@code auth.session}, which goes over WebSocket alone; null: the cookie tells who one is */
+  /** @param session for {@code auth.session}, over WebSocket only; null: the server identifies the user by cookie */
   Link(
       Loop loop,
       HttpUrl server,
@@ -79,14 +79,14 @@ final class Link {
     this.loop = loop;
     this.listener = listener;
     pace = new Pace(passed -> EventThread.nextTick(() -> loop.run(() -> listener.mark(passed))));
-    // With a dispatcher of its own all calls of this connection can be cancelled, and no others.
+    // With its own dispatcher, only the calls of this connection can be cancelled together.
     Dispatcher dispatcher = new Dispatcher(http.dispatcher().executorService());
     this.http =
         http.newBuilder()
             .dispatcher(dispatcher)
             .readTimeout(POLL_MS, TimeUnit.MILLISECONDS)
             .callTimeout(0, TimeUnit.MILLISECONDS)
-            // The address of the chat server is given: what leads elsewhere is a proxy, or a mistake.
+            // The app configures the address, so a redirect comes from a proxy or is a mistake.
             .followRedirects(false)
             .followSslRedirects(false)
             .addInterceptor(this::watch)
@@ -94,7 +94,7 @@ final class Link {
     IO.Options options = new IO.Options();
     options.forceNew = true;
     options.reconnection = false;
-    // The connection has its own, which covers the time until the server says who one is.
+    // `Connection` has its own timeout, which also covers the time until `session:ready`.
     options.timeout = -1;
     options.path = server.encodedPath().replaceAll("/$", "") + "/socket.io/";
     options.transports = session != null ? WEBSOCKET_ONLY : pollingFirst ? POLLING_FIRST : WEBSOCKET_FIRST;
@@ -102,7 +102,7 @@ final class Link {
     options.callFactory = this.http;
     options.webSocketFactory = this::openWebSocket;
     options.decoder = new Packets.Decoder(() -> loop.run(() -> broken("parse error")));
-    // Its path is where a proxy has put the server; to Socket.IO it would be the name of a namespace.
+    // The path is set in the options. In the URI, Socket.IO would use it as a namespace.
     URI origin = server.newBuilder().encodedPath("/").query(null).fragment(null).build().uri();
     socket = IO.socket(origin, options);
     socket.onAnyIncoming(args -> loop.run(() -> heard(args)));
@@ -115,7 +115,7 @@ final class Link {
     socket.connect();
   }
 
-  /** The answer comes on the chat's thread, if it comes. */
+  /** Calls {@code ack} on the chat's thread when the server responds. */
   void emit(String name, JSONObject payload, Ack ack) {
     Ack onLoop =
         args ->
@@ -128,23 +128,23 @@ final class Link {
     socket.emit(name, new Object[] {payload}, onLoop);
   }
 
-  /** Ends it; it is silent from now on. */
+  /** Closes the link. No more events are reported. */
   void close() {
     if (closed) return;
     closed = true;
     pace.end();
     socket.disconnect();
-    // A call that hangs would go on hanging, and hold its threads.
+    // Otherwise a hanging call would keep its threads.
     if (open) loop.later(FAREWELL_MS, this::cut);
     else cut();
   }
 
-  /** When the server was last heard of, by the loop's clock; 0: not yet. */
+  /** When the server last sent something, by the loop's clock; 0 before that. */
   long heardAt() {
     return heardAt;
   }
 
-  /** The code with which the chat server itself has refused an HTTP request; null if it has not. */
+  /** The error code of the last HTTP request that the chat server rejected, or null. */
   @Nullable String httpError() {
     return httpError;
   }
@@ -177,7 +177,10 @@ final class Link {
     if (!closed) listener.broken(reason);
   }
 
-  /** The Java client gives no reason for a failed request, and takes any answer for the server's. */
+  /**
+   * Reads the error code of a failed request, and rejects responses that do not come from the chat server. The Java
+   * client does neither.
+   */
   private Response watch(Interceptor.Chain chain) throws IOException {
     Request request = chain.request();
     boolean polls = request.method().equals("GET");
@@ -201,14 +204,17 @@ final class Link {
   }
 
   private boolean isPayload(String payload, boolean first) {
-    // With a proxy that answers every poll at once, polling would never rest.
+    // If a proxy answered every poll at once, polling would run in a tight loop.
     if (payload.equals("6")) emptyPolls = emptyPolls + 1;
     if (emptyPolls > EMPTY_POLLS) return false;
     pace.read(payload.length());
     return Packets.isPayload(payload, first);
   }
 
-  /** OkHttp throws on its own thread at what it does not expect, such as a cookie that no header can hold. */
+  /**
+   * Turns unchecked exceptions into an {@link IOException}. OkHttp throws them on its own thread, for example for a
+   * cookie that is not valid in a header.
+   */
   static Response proceed(Interceptor.Chain chain) throws IOException {
     Response response;
     try {
@@ -217,12 +223,11 @@ final class Link {
       throw new IOException("the request cannot be sent", e);
     }
     if (response.body().contentLength() >= -1) return response;
-    // To read a body of fewer than no bytes throws, and so does to close it.
+    // Reading or closing a body of negative length throws.
     chain.call().cancel();
     throw new IOException("an answer of a negative length");
   }
 
-  /** Whether this request opens the connection. */
   private static boolean opens(Request request) {
     return request.url().queryParameter("sid") == null;
   }
@@ -232,12 +237,12 @@ final class Link {
       String body = response.peekBody(10_000).string();
       return Packets.isReadable(body) ? Wire.text(Wire.object(new JSONObject(body), "error"), "code") : null;
     } catch (IOException | JSONException e) {
-      // Of a proxy, or cut off.
+      // From a proxy, or truncated.
       return null;
     }
   }
 
-  /** {@code Retry-After} in seconds, an hour at most; 0 where it says nothing, or a date. */
+  /** {@code Retry-After} in milliseconds, at most one hour; 0 if it is absent or a date. */
   static long retryAfterMs(Response response) {
     String seconds = response.header("Retry-After", "0");
     if (!seconds.matches("\\d{1,9}")) return 0;
@@ -250,8 +255,8 @@ final class Link {
   }
 
   /**
-   * Between OkHttp and the Java client. That client leaves the server's close frame unanswered, and would notice the end
-   * only by missing pings; and it takes what it cannot.
+   * Filters what OkHttp passes to the Java client. It answers the server's close frame, because the Java client would
+   * notice the end only by missing pings. It also rejects malformed packets.
    */
   private static final class Guard extends WebSocketListener {
     private final WebSocketListener engine;
@@ -299,7 +304,7 @@ final class Link {
     public void onFailure(WebSocket socket, Throwable error, @Nullable Response response) {
       if (over) return;
       over = true;
-      // It does not hear of an Error.
+      // The engine ignores an `Error`.
       engine.onFailure(socket, error instanceof Exception ? error : new IOException(error), response);
     }
 

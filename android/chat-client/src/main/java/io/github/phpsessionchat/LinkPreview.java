@@ -3,17 +3,17 @@ package io.github.phpsessionchat;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The page of the first link in a {@link Message}. The server has fetched it, so the reader's device need not ask a
- * stranger's site.
+ * A preview of the first link in a {@link Message}. The server fetches the page, so the reader's device does not
+ * contact an unknown site.
  */
 public final class LinkPreview {
-  /** The address of the link. */
+  /** The address. */
   public final String url;
-  /** Null: the server is fetching the page, or has stopped before it came. After five seconds show the host alone. */
+  /** The title; null while the server fetches the page, or if that failed. Show only the host after five seconds. */
   public final @Nullable String title;
-  /** Null: none. */
+  /** The description, or null. */
   public final @Nullable String description;
-  /** A small picture for {@link Chat#fileRequest}; null: none. */
+  /** A small picture for {@link Chat#fileRequest}, or null. */
   public final @Nullable ChatFile image;
 
   LinkPreview(String url, @Nullable String title, @Nullable String description, @Nullable ChatFile image) {

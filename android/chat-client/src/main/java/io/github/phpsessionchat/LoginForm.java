@@ -8,11 +8,11 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
-/** The form of a page in which a password is asked for. */
+/** The form on a page that contains a password field. */
 final class LoginForm {
   private static final Pattern ENTITY = Pattern.compile("&(?:#(\\d{1,7})|#[xX]([0-9a-fA-F]{1,6})|(\\w+));");
 
-  /** Where it is sent, as it stands there. */
+  /** The target as written in the form. */
   final String action;
 
   private final List<Map<String, String>> inputs;
@@ -26,7 +26,7 @@ final class LoginForm {
     this.passwordAt = passwordAt;
   }
 
-  /** Null: there is none. */
+  /** Returns the first login form, or null. */
   static @Nullable LoginForm in(String html) {
     HtmlTags tags = new HtmlTags(html);
     String action = null;
@@ -56,7 +56,7 @@ final class LoginForm {
     return action == null || userAt < 0 || passwordAt < 0 ? null : new LoginForm(action, inputs, userAt, passwordAt);
   }
 
-  /** Names and values, as a browser sends them. */
+  /** Returns names and values as a browser would send them. */
   List<String[]> filled(String user, String password) {
     List<String[]> fields = new ArrayList<>();
     boolean submitted = false;
@@ -70,7 +70,7 @@ final class LoginForm {
         if (!input.containsKey("checked")) continue;
         if (!input.containsKey("value")) value = "on";
       } else if (type.equals("submit")) {
-        // The first button is the one that the enter key presses.
+        // The enter key presses the first button.
         if (submitted) continue;
         submitted = true;
       } else if (type.equals("button") || type.equals("reset") || type.equals("image") || type.equals("file")) {

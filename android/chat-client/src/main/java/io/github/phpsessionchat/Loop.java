@@ -6,7 +6,7 @@ import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
-/** The one thread on which everything of a chat is done, so that nothing in it needs a lock. */
+/** The single thread of a chat. Because all state is used only there, no locks are needed. */
 final class Loop {
   private final ScheduledThreadPoolExecutor thread;
 
@@ -19,7 +19,7 @@ final class Loop {
               made.setDaemon(true);
               return made;
             },
-            // After the end nothing is done any more.
+            // Tasks after the end are dropped.
             new ThreadPoolExecutor.DiscardPolicy());
     thread.setRemoveOnCancelPolicy(true);
   }
@@ -36,7 +36,7 @@ final class Loop {
     if (timer != null) timer.cancel(false);
   }
 
-  /** In milliseconds, of a clock that nobody sets. */
+  /** Milliseconds of a monotonic clock. */
   long now() {
     return TimeUnit.NANOSECONDS.toMillis(System.nanoTime());
   }
@@ -45,7 +45,7 @@ final class Loop {
     thread.shutdownNow();
   }
 
-  /** An executor keeps to itself what a task throws. A mistake in this library is to be seen. */
+  /** An executor would swallow exceptions. This reports them to the uncaught exception handler. */
   private static Runnable guarded(Runnable task) {
     return () -> {
       try {

@@ -8,7 +8,7 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** An {@link Outbox} that ends with the process. */
+/** An {@link Outbox} in memory. Messages are lost when the process ends. */
 public final class MemoryOutbox implements Outbox {
   private final Map<String, Map<String, PendingMessage>> users = new HashMap<>();
 

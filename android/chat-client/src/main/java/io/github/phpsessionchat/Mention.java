@@ -3,21 +3,21 @@ package io.github.phpsessionchat;
 import java.util.List;
 import java.util.Objects;
 
-/** A user who is named in the text of a {@link Message}, and where. */
+/** A mention of a user in the text of a {@link Message}. */
 public final class Mention {
-  /** The id of {@link #user} where everybody in the room is mentioned. */
+  /** The ID of {@link #user} if all members of the room are mentioned. */
   public static final String EVERYBODY = "*";
-  /** {@code @} and a name, in characters. */
+  /** {@code @} and a name, in code points. */
   private static final int LONGEST = 65;
 
   /**
-   * With the name of the time when the message was read. {@link Message#textWithNames()} has it in place of what was typed. If
-   * there is no name, this is the id, which may be any words of the author's.
+   * The user, with the name at the time when the message was read. {@link Message#textWithNames()} inserts the name. If
+   * the user has no name, the name is the ID, and the author may have chosen any text for that.
    */
   public final User user;
-  /** Where it begins, in characters of the text: {@link String#offsetByCodePoints} finds the place. */
+  /** The start in code points; convert it by {@link String#offsetByCodePoints}. */
   public final int start;
-  /** How many characters it has. */
+  /** The length in code points. */
   public final int length;
 
   Mention(User user, int start, int length) {
@@ -26,7 +26,7 @@ public final class Mention {
     this.length = length;
   }
 
-  /** Of a place as Java counts. */
+  /** Creates a mention from indexes in UTF-16 units. */
   static Mention in(String text, User user, int begin, int end) {
     Objects.requireNonNull(user, "user");
     if (begin < 0 || end <= begin || end > text.length()) {
@@ -36,8 +36,9 @@ public final class Mention {
   }
 
   /**
-   * The text with the names of now. Mentions outside the text, or in the midst of another, are left out. The typed words stay
-   * where it can be no name, or there is none: a mention must not hide words, or show any that nobody has typed.
+   * Returns the text with current names. Mentions that are out of range or overlap are ignored. The original text stays
+   * if it cannot be a name or there is no name, so that a mention neither hides words nor shows words that were not
+   * typed.
    */
   static String named(String text, List<Mention> mentions) {
     StringBuilder named = new StringBuilder();

@@ -5,68 +5,68 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A stored message as it is now. Its place is given by {@link #seq} alone: times are for display.
+ * The current state of a stored message. Order messages by {@link #seq}; times are only for display.
  *
- * <p>{@code toString} leaves out the text, so that it gets into no log.
+ * <p>{@code toString} omits the text, to keep it out of logs.
  */
 public final class Message {
-  /** The kind of user who deleted a message. */
+  /** Who deleted a message. */
   public enum DeletedBy {
-    /** Its author. */
+    /** The author. */
     AUTHOR,
-    /** Somebody with the right {@link RoomSummary.Right#MODERATE}. */
+    /** A user with {@link RoomSummary.Right#MODERATE}. */
     MODERATOR
   }
 
-  /** A list of a room in which a message may be. */
+  /** A kind of content, for lists and searches. */
   public enum Content {
-    /** Messages with pictures: files that have a {@link ChatFile#image}. */
+    /** Pictures: files with a {@link ChatFile#image}. */
     PICTURES,
-    /** Messages with other files. */
+    /** Other files. */
     FILES,
-    /** Messages with an address that begins with {@code http://}, {@code https://} or {@code www.}. */
+    /** Links that start with {@code http://}, {@code https://} or {@code www.}. */
     LINKS
   }
 
-  /** The server's id of it. */
+  /** The message ID. */
   public final String id;
-  /** The id of its room. */
+  /** The room ID. */
   public final String room;
-  /** Its number in the room: 1, 2, 3 … without a gap. */
+  /** The message's number in the room: 1, 2, 3 … without gaps. */
   public final long seq;
-  /** The number of its last change in the room. */
+  /** The number of the message's last change, counted per room. */
   public final long rev;
-  /** The id that the sending client gave it. */
+  /** The ID set by the sending client. */
   public final String clientId;
-  /** Its author, with the name of that time. */
+  /** The author, with the name at the time of sending. */
   public final User user;
-  /** Empty if it was deleted, and where there are files alone. */
+  /** The text; empty if the message was deleted or has only files. */
   public final String text;
   /** When it was stored, in milliseconds since 1970 by the server's clock. */
   public final long sentAt;
-  /** When it was last edited; 0: never. */
+  /** When it was last edited; 0: not edited. */
   public final long editedAt;
-  /** When it was deleted; 0: it was not. */
+  /** When it was deleted; 0: not deleted. */
   public final long deletedAt;
-  /** Null if it was not deleted. */
+  /** Who deleted it; null if it is not deleted. */
   public final @Nullable DeletedBy deletedBy;
-  /** The {@code seq} of the message that it answers; 0: none. */
+  /** The {@code seq} of the message that it replies to; 0: no reply. */
   public final long replyTo;
-  /** Of a reply, the number of its thread: the {@code seq} of the first message, which may have expired; 0: it is none. */
+  /** The thread of a reply: the {@code seq} of the first message, which may have expired; 0: no reply. */
   public final long thread;
-  /** Its mentions, by their places. Unmodifiable. */
+  /** The mentions, in the order of the text. Unmodifiable. */
   public final List<Mention> mentions;
-  /** Its files, in the order in which they are shown. Unmodifiable. */
+  /** The files, in display order. Unmodifiable. */
   public final List<ChatFile> files;
-  /** The page of the first link in its text; null: none. */
+  /** A preview of the first link in the text, or null. */
   public final @Nullable LinkPreview preview;
-  /** Whether it is a copy of another message, with the words and files of that. */
+  /** Whether the message is a copy of another message. */
   public final boolean forwarded;
-  /** Of a copy, the author of the other message, if that was in a public room; null: not said. */
+  /** The author of the original message; null if this is not a copy, or the original was not in a public room. */
   public final @Nullable User forwardedFrom;
-  /** With what it was answered, the emoji that was used first first. Unmodifiable. */
+  /** The reactions, in the order in which they were first used. Unmodifiable. */
   public final List<Reaction> reactions;
-  /** Whether the reader has blocked its author: not to be shown, or only when asked for. */
+  /** Whether the reader blocked the author. Hide the message, or show it only on request. */
   public final boolean hidden;
 
   private Message(Draft draft) {
@@ -107,20 +107,19 @@ public final class Message {
   }
 
   /**
-   * Its text as it is to be read now: in place of each mention the name that its user has by now, with an {@code @} before
-   * it where one stands in the text.
+   * Returns the text with the current name of each mentioned user. A typed {@code @} stays.
    *
-   * @return the text with those names
+   * @return the text for display
    */
   public String textWithNames() {
     return Mention.named(text, mentions);
   }
 
   /**
-   * Whether it names a user, or everybody in the room.
+   * Returns whether the message mentions a user or all members.
    *
-   * @param user a user id
-   * @return whether that user is meant
+   * @param user the user ID
+   * @return whether the user is mentioned
    */
   public boolean mentions(String user) {
     for (Mention mention : mentions) {
@@ -129,12 +128,20 @@ public final class Message {
     return false;
   }
 
-  /** @return whether it was deleted; it keeps its place in the list */
+  /**
+   * Returns whether the message was deleted. A deleted message stays in the list.
+   *
+   * @return whether it was deleted
+   */
   public boolean isDeleted() {
     return deletedAt != 0;
   }
 
-  /** @return whether its text is another one than it was sent with */
+  /**
+   * Returns whether the message was edited.
+   *
+   * @return whether it was edited
+   */
   public boolean isEdited() {
     return editedAt != 0;
   }
@@ -144,7 +151,6 @@ public final class Message {
     return "message " + seq + " in " + room;
   }
 
-  /** A message in the making. */
   static final class Draft {
     String id;
     String room;

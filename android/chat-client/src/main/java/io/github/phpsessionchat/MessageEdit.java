@@ -5,11 +5,11 @@ import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
-/** The new content of a message: {@link Chat#edit(Message, MessageEdit, Callback)}. */
+/** New content for {@link Chat#edit(Message, MessageEdit, Callback)}. */
 public final class MessageEdit {
   final String text;
   final List<Mention> mentions = new ArrayList<>();
-  /** Null: as they are. */
+  /** Null: unchanged. */
   @Nullable List<ChatFile> files;
 
   private MessageEdit(String text) {
@@ -17,18 +17,22 @@ public final class MessageEdit {
   }
 
   /**
-   * @param text the new text, or the same; with files it may be empty
-   * @return an edit in the making. It leaves the files as they are; another text mentions nobody, and the same text those
-   *     whom it did
+   * Creates an edit. It leaves the files unchanged. If the text is unchanged, so are its mentions; a different text has
+   * only the mentions added here.
+   *
+   * @param text the text; may be empty if the message has files
+   * @return the edit
    */
   public static MessageEdit of(String text) {
     return new MessageEdit(text);
   }
 
   /**
-   * @param user whom the text names
-   * @param begin where the name begins, as in {@link String#substring}
-   * @param end where it ends
+   * Marks a part of the text as a mention.
+   *
+   * @param user the mentioned user
+   * @param begin start of the name, as in {@link String#substring}
+   * @param end end of the name
    * @return this edit
    */
   public MessageEdit mention(User user, int begin, int end) {
@@ -37,8 +41,10 @@ public final class MessageEdit {
   }
 
   /**
-   * @param files all that it is to have from now on: its own, and those of an {@link Upload}; {@link ChatFile#describedAs}
-   *     tells them otherwise. The server deletes the others
+   * Replaces the files of the message. The server deletes all others.
+   *
+   * @param files existing files of the message, with a new text by {@link ChatFile#describedAs}, and files of an
+   *     {@link Upload}
    * @return this edit
    */
   public MessageEdit files(List<ChatFile> files) {

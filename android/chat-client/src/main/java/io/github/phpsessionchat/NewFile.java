@@ -6,15 +6,15 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.util.Objects;
 
-/** A file to be sent: {@link Chat#upload}. */
+/** A file for {@link Chat#upload}. */
 public final class NewFile {
-  /** Where its bytes come from. On Android, of a content URI: {@code () -> resolver.openInputStream(uri)}. */
+  /** Provides the content. For a content URI on Android: {@code () -> resolver.openInputStream(uri)}. */
   public interface Source {
     /**
-     * Called on a thread of the upload, again for each attempt. The stream is read piece by piece, and closed.
+     * Called on an upload thread, once per attempt. The client reads the stream in pieces and closes it.
      *
-     * @return the bytes from the first on
-     * @throws IOException they cannot be had
+     * @return the content from the first byte
+     * @throws IOException if the content cannot be read
      */
     InputStream open() throws IOException;
   }
@@ -31,10 +31,12 @@ public final class NewFile {
   }
 
   /**
-   * @param name as others see it; on Android {@code OpenableColumns.DISPLAY_NAME}
-   * @param size how many bytes the source gives; on Android {@code OpenableColumns.SIZE}. Where that is not
-   *     known, copy it into a file first
-   * @param source gives the bytes
+   * Creates a file from a source.
+   *
+   * @param name the name that others see; on Android {@code OpenableColumns.DISPLAY_NAME}
+   * @param size the exact number of bytes; on Android {@code OpenableColumns.SIZE}. If it is unknown, copy the content
+   *     to a file first
+   * @param source provides the content
    * @return the file
    */
   public static NewFile of(String name, long size, Source source) {
@@ -42,7 +44,9 @@ public final class NewFile {
   }
 
   /**
-   * @param file with its own name, and as long as it is now
+   * Creates a file with the name and current length of a local file.
+   *
+   * @param file the local file
    * @return the file
    */
   public static NewFile of(File file) {

@@ -7,11 +7,11 @@ import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
-/** A message to be sent: {@link Chat#send(String, NewMessage)}. */
+/** A message for {@link Chat#send(String, NewMessage)}. */
 public final class NewMessage {
   final String text;
   final List<Mention> mentions = new ArrayList<>();
-  /** Texts for people who do not see a file, by the keys of the uploads. */
+  /** Alternative texts by upload key. */
   final Map<String, @Nullable String> files = new LinkedHashMap<>();
 
   long replyTo;
@@ -21,7 +21,7 @@ public final class NewMessage {
     this.text = Objects.requireNonNull(text, "text");
   }
 
-  /** As it is now: it is sent on another thread. */
+  /** Copied, because it is sent on another thread. */
   NewMessage copy() {
     NewMessage copy = new NewMessage(text).replyTo(replyTo);
     copy.mentions.addAll(mentions);
@@ -31,15 +31,19 @@ public final class NewMessage {
   }
 
   /**
-   * @param text 1 to {@link Identity#textLimit} characters; with files it may be empty
-   * @return a message in the making
+   * Creates a message.
+   *
+   * @param text 1 to {@link Identity#textLimit} characters; may be empty if the message has files
+   * @return the message
    */
   public static NewMessage of(String text) {
     return new NewMessage(text);
   }
 
   /**
-   * @param seq of the message that it answers
+   * Makes the message a reply.
+   *
+   * @param seq the message to reply to
    * @return this message
    */
   public NewMessage replyTo(long seq) {
@@ -48,12 +52,13 @@ public final class NewMessage {
   }
 
   /**
-   * Names somebody in the text, up to {@link Identity#mentionsLimit} times. Readers see the name that the user has by
-   * then. Somebody who may not read the room is not told of it.
+   * Marks a part of the text as a mention, up to {@link Identity#mentionsLimit} times. Readers see the user's current
+   * name there. A user who cannot read the room is not notified.
    *
-   * @param user whom; with the id {@link Mention#EVERYBODY}, everybody in the room, for who may moderate there
-   * @param begin where the name begins, as in {@link String#substring}: at an {@code @}, if there is one
-   * @param end where it ends
+   * @param user the user; with the ID {@link Mention#EVERYBODY}, all members, which only moderators of the room may
+   *     mention
+   * @param begin start of the name, as in {@link String#substring}; include a leading {@code @}
+   * @param end end of the name
    * @return this message
    */
   public NewMessage mention(User user, int begin, int end) {
@@ -62,10 +67,10 @@ public final class NewMessage {
   }
 
   /**
-   * Adds a file, up to {@link Identity#filesLimit}. The message is sent when all its files are there.
+   * Attaches a file, up to {@link Identity#filesLimit} times. The message is sent when all files are uploaded.
    *
-   * @param upload what {@link Chat#upload} has given for the same room
-   * @param alt up to 250 characters for who does not see it; null: nothing
+   * @param upload the key returned by {@link Chat#upload} for the same room
+   * @param alt alternative text, up to 250 characters, or null
    * @return this message
    */
   public NewMessage file(String upload, @Nullable String alt) {
@@ -74,7 +79,7 @@ public final class NewMessage {
   }
 
   /**
-   * Sends it without the page of its link, in a room whose links have previews.
+   * Sends the message without a link preview.
    *
    * @return this message
    */

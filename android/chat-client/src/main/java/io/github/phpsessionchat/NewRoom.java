@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
-/** A room to be created. The same object once more is the same room, so a request that failed can be repeated. */
+/** A room for {@link Chat#createRoom}. Reuse the same object after a failure: the room is created only once. */
 public final class NewRoom {
   final String clientId = Chat.newClientId();
   final String name;
@@ -21,23 +21,29 @@ public final class NewRoom {
   }
 
   /**
-   * @param name 1 to 80 characters, which no other public room has
-   * @return a room for everybody
+   * Creates a public room.
+   *
+   * @param name 1 to 80 characters, unique among public rooms
+   * @return the room
    */
   public static NewRoom publicRoom(String name) {
     return new NewRoom(name, RoomSummary.Kind.PUBLIC, Collections.<String>emptyList());
   }
 
   /**
+   * Creates a private room.
+   *
    * @param name 1 to 80 characters
-   * @param members ids of up to 100 users beside oneself
-   * @return a room for its members
+   * @param members IDs of up to 100 other users
+   * @return the room
    */
   public static NewRoom privateRoom(String name, List<String> members) {
     return new NewRoom(name, RoomSummary.Kind.PRIVATE, new ArrayList<>(Objects.requireNonNull(members, "members")));
   }
 
   /**
+   * Sets the topic.
+   *
    * @param topic up to 250 characters
    * @return this room
    */

@@ -2,38 +2,38 @@ package io.github.phpsessionchat;
 
 import org.jspecify.annotations.Nullable;
 
-/** How the user learns of messages while away. */
+/** The user's notification settings. */
 public final class Notices {
-  /** {@link #mail}: never. */
+  /** {@link #mail}: no mails. */
   public static final int OFF = -1;
-  /** {@link #mail}: at 9:00 of each day. */
+  /** {@link #mail}: daily at 9:00. */
   public static final int DAILY = 0;
 
-  /** The part of a message that a notice shows. */
+  /** What a notification shows of a message. */
   public enum Shown {
-    /** The author and the text. */
+    /** Author and text. */
     TEXT,
-    /** The author alone. */
+    /** The author only. */
     NAME,
     /** Neither. */
     NOTHING
   }
 
-  /** Hours without notices, in the user's time zone. */
+  /** A daily period without notifications, in the user's time zone. */
   public static final class Quiet {
-    /** The beginning, such as {@code 22:00}. */
+    /** The start, such as {@code 22:00}. */
     public final String from;
     /** The end, such as {@code 07:00}. */
     public final String to;
-    /** The name of the time zone, such as {@code Europe/Paris}; null, when they are set: that which the server knows. */
+    /** The time zone, such as {@code Europe/Paris}; null to use the zone that the server has. */
     public final @Nullable String zone;
 
     /**
-     * Hours from a beginning to an end, which may be on the next day.
+     * Creates a period. It may end on the next day.
      *
-     * @param from such as {@code 22:00}
-     * @param to such as {@code 07:00}
-     * @param zone the name of a time zone; null: that which the server knows
+     * @param from the start, such as {@code 22:00}
+     * @param to the end, such as {@code 07:00}
+     * @param zone the time zone; null: the zone that the server has
      */
     public Quiet(String from, String to, @Nullable String zone) {
       this.from = from;
@@ -47,15 +47,15 @@ public final class Notices {
     }
   }
 
-  /** Mails: {@link #OFF}, {@link #DAILY}, or after so many minutes. */
+  /** When mails are sent: {@link #OFF}, {@link #DAILY}, or the delay in minutes. */
   public final int mail;
-  /** Whether devices get pushes. */
+  /** Whether the user's devices get pushes. */
   public final boolean push;
-  /** Hours without mails and pushes; null: none. */
+  /** The period without mails and pushes, or null. */
   public final @Nullable Quiet quiet;
-  /** The part of a message that they show. */
+  /** What mails and pushes show of a message. */
   public final Shown text;
-  /** The address for mails; null if the site has none, or sends the mails itself. */
+  /** The address for mails; null if the site has no address or sends the mails itself. */
   public final @Nullable String mailTo;
 
   Notices(int mail, boolean push, @Nullable Quiet quiet, Shown text, @Nullable String mailTo) {

@@ -4,14 +4,14 @@ import java.util.Objects;
 import org.json.JSONObject;
 import org.jspecify.annotations.Nullable;
 
-/** The changes to the {@link Notices} of the user. All else stays. */
+/** Changes to {@link Notices}. Settings that are not set here stay unchanged. */
 public final class NoticesChange {
   final JSONObject payload = new JSONObject();
 
   /**
-   * Sets when mails come.
+   * Sets when mails are sent.
    *
-   * @param mail {@link Notices#OFF}, {@link Notices#DAILY}, or 5, 15 or 60 minutes after a message
+   * @param mail {@link Notices#OFF}, {@link Notices#DAILY}, or a delay of 5, 15 or 60 minutes
    * @return this change
    */
   public NoticesChange mail(int mail) {
@@ -19,9 +19,9 @@ public final class NoticesChange {
   }
 
   /**
-   * Sets whether devices get pushes.
+   * Turns pushes on or off.
    *
-   * @param push for all devices of the user
+   * @param push whether the user's devices get pushes
    * @return this change
    */
   public NoticesChange push(boolean push) {
@@ -29,9 +29,9 @@ public final class NoticesChange {
   }
 
   /**
-   * Sets the hours without mails and pushes.
+   * Sets the period without mails and pushes.
    *
-   * @param quiet null: none
+   * @param quiet the period, or null
    * @return this change
    */
   public NoticesChange quiet(Notices.@Nullable Quiet quiet) {
@@ -40,9 +40,9 @@ public final class NoticesChange {
   }
 
   /**
-   * Sets how much of a message notices show.
+   * Sets what notifications show of a message.
    *
-   * @param text of each message
+   * @param text the parts shown
    * @return this change
    */
   public NoticesChange text(Notices.Shown text) {
@@ -53,7 +53,7 @@ public final class NoticesChange {
   /**
    * Sets the language of mails and pushes.
    *
-   * @param tag such as {@code pt-BR}
+   * @param tag the language tag, such as {@code pt-BR}
    * @return this change
    */
   public NoticesChange language(String tag) {

@@ -5,42 +5,43 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Where messages are kept until the server has acknowledged them. All methods are called on the chat's own thread, never
- * on the app's executor; one outbox belongs to one {@link Chat}. An outbox keeps
- * what {@link PendingMessage#toJson} gives. A {@code RuntimeException} (SQLite on Android throws
- * such) counts as the {@code IOException} that is named here; what failed is tried again, but for {@link #put}.
+ * Stores messages until the server has acknowledged them. Each {@link Chat} needs its own outbox. Store the result of
+ * {@link PendingMessage#toJson}. All methods are called on the chat's thread. A {@code RuntimeException}, as thrown by
+ * SQLite on Android, is handled like an {@code IOException}. The client repeats failed calls, except {@link #put}.
  */
 public interface Outbox {
   /**
-   * @param user a user id
-   * @return what is kept for that user, in any order
-   * @throws IOException nothing can be read
+   * Reads the messages of a user.
+   *
+   * @param user the user ID
+   * @return the messages, in any order
+   * @throws IOException if they cannot be read
    */
   List<PendingMessage> load(String user) throws IOException;
 
   /**
-   * Keeps a message, in place of one with the same {@code clientId}. When it returns, the message is kept.
+   * Stores a message and replaces one with the same {@code clientId}. The message must be stored when this returns.
    *
-   * @param user a user id
-   * @param message of that user
-   * @throws IOException there is no room for it
+   * @param user the user ID
+   * @param message a message of that user
+   * @throws IOException if the message cannot be stored
    */
   void put(String user, PendingMessage message) throws IOException;
 
   /**
-   * Forgets a message, if it is kept.
+   * Removes a message. Does nothing if it is not stored.
    *
-   * @param user a user id
-   * @param clientId of the message
-   * @throws IOException it is still kept
+   * @param user the user ID
+   * @param clientId the message
+   * @throws IOException if the message could not be removed
    */
   void remove(String user, String clientId) throws IOException;
 
   /**
-   * Forgets what is kept for all other users: whoever comes next to this device must not find it.
+   * Removes the messages of all other users, because the next user of the device must not find them.
    *
-   * @param user a user id; null: everything is forgotten
-   * @throws IOException some of it is still kept
+   * @param user the user ID; null: removes all messages
+   * @throws IOException if a message could not be removed
    */
   void keepOnly(@Nullable String user) throws IOException;
 }

@@ -1,19 +1,19 @@
 package io.github.phpsessionchat;
 
 /**
- * Lets a connection read no faster than the app takes what is read: a flood of events would else fill the memory. On the
- * way to the app no queue has a bound of its own. So a mark is sent after the events, and no more is read than one piece
- * until the mark has come through.
+ * Backpressure: the connection reads no faster than the app handles events. No queue on the way to the app is bounded,
+ * so a flood of events would fill the memory. A marker follows each piece of input, and at most one more piece is read
+ * until the marker returns.
  */
 final class Pace {
-  /** Calls {@code passed} when all is done that came before. */
+  /** Calls {@code passed} after all earlier work is done. */
   interface Way {
     void mark(Runnable passed);
   }
 
-  /** In characters. */
+  /** Size of a piece in characters. */
   private static final int PIECE = 1 << 18;
-  /** The cost of an event besides its text. */
+  /** Added per packet for its overhead. */
   private static final int PACKET = 200;
 
   private final Way way;
@@ -25,18 +25,17 @@ final class Pace {
     this.way = way;
   }
 
-  /** Counts what was read. */
   synchronized void read(int characters) {
     read += PACKET + characters;
   }
 
-  /** Waits until there is room for more; on a thread that reads. */
+  /** Blocks the reading thread until there is room for more input. */
   synchronized void await() {
     if (read < PIECE) return;
     try {
       while (marked && !over) wait();
     } catch (InterruptedException e) {
-      // The app has ended the threads of its client.
+      // The app shut down its client's threads.
       Thread.currentThread().interrupt();
     }
     if (over) return;
@@ -45,7 +44,7 @@ final class Pace {
     way.mark(this::passed);
   }
 
-  /** Nobody waits any more. */
+  /** Releases waiting threads. */
   synchronized void end() {
     over = true;
     notifyAll();

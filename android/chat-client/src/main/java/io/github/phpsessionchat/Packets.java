@@ -9,20 +9,20 @@ import org.json.JSONException;
 import org.json.JSONObject;
 
 /**
- * Keeps packets from the stock client that it cannot take. It throws on its own threads at what it
- * does not expect (a proxy's page, bytes, an event without a name), and on Android that ends the app.
+ * Keeps malformed packets from the stock client. It throws on its own threads if it gets a proxy's page, bytes or an
+ * event without a name. On Android this would crash the app.
  */
 final class Packets {
-  /** Far more than the server sends at once: it ends answers at 256 KiB. */
+  /** Size limit in characters. The server limits a response to 256 KiB. */
   static final int LONGEST = 16 << 20;
 
   private static final int LONGEST_HANDSHAKE = 10_000;
-  /** Android reads JSON by recursion, and so does this library. */
+  /** Nesting limit. Android and org.json parse JSON recursively. */
   private static final int DEEPEST = 200;
-  /** Far more than any number needs: of millions of digits the library of JSON would make a number for hours. */
+  /** No valid number is this long. The JSON library would spend hours on one with millions of digits. */
   private static final int MOST_DIGITS = 100;
 
-  /** It would log the packet that it cannot read, and a packet may hold somebody's text. */
+  /** It would log a malformed packet, which may contain message text. */
   private static final Logger STOCK_LOGGER = Logger.getLogger(IOParser.class.getName());
 
   static {
@@ -31,7 +31,7 @@ final class Packets {
 
   private Packets() {}
 
-  /** All packets of one answer to a poll; {@code first}: the answer to the request that opens the connection. */
+  /** Checks all packets of a poll response. {@code first} marks the response that opens the connection. */
   static boolean isPayload(String payload, boolean first) {
     boolean opens = first;
     int from = 0;
@@ -43,7 +43,7 @@ final class Packets {
     return isPacket(payload.substring(from), opens);
   }
 
-  /** A packet of Engine.IO as text. The first opens the connection, no other does. Bytes are not sent in this chat. */
+  /** Checks an Engine.IO text packet. Only the first packet opens a connection. The chat sends no binary packets. */
   static boolean isPacket(String packet, boolean first) {
     if (packet.isEmpty() || packet.length() > LONGEST) return false;
     char type = packet.charAt(0);
@@ -69,7 +69,7 @@ final class Packets {
     }
   }
 
-  /** Whether JSON, or what shall be JSON, is nested no deeper than can be read, and has no number that is longer. */
+  /** Whether the nesting and the numbers of this text are within the limits for the JSON library. */
   static boolean isReadable(String json) {
     int depth = 0;
     int digits = 0;
@@ -86,7 +86,7 @@ final class Packets {
     return true;
   }
 
-  /** Socket.IO's packets, as the stock client reads them; after one that it cannot read, it is given no more. */
+  /** Decodes Socket.IO packets with the stock decoder. After a malformed packet, it ignores all others. */
   static final class Decoder implements Parser.Decoder {
     private final Parser.Decoder stock = new IOParser.Decoder();
     private final Runnable broken;
@@ -99,14 +99,14 @@ final class Packets {
     @Override
     public void add(String packet) {
       if (failed) return;
-      // After an event or an acknowledgement with bytes it would wait for these.
+      // After a binary event or acknowledgement, the decoder would wait for the bytes.
       boolean hasBytes = packet.startsWith("5") || packet.startsWith("6");
       if (hasBytes || !isReadable(packet)) {
         fail();
         return;
       }
       try {
-        // The stock client handles the packet in here as well.
+        // The stock client also handles the packet inside this call.
         stock.add(packet);
       } catch (RuntimeException e) {
         fail();

@@ -4,15 +4,15 @@ import org.jspecify.annotations.Nullable;
 
 /** A file of a {@link PendingMessage}. */
 public final class PendingFile {
-  /** Of its {@link Upload}, which is known in this process alone. */
+  /** The key of its {@link Upload}. Only this process knows it. */
   public final String key;
-  /** Its name. */
+  /** The file name. */
   public final String name;
-  /** How many bytes it has. */
+  /** The size in bytes. */
   public final long size;
-  /** A text for people who do not see it; null: none. */
+  /** The alternative text, or null. */
   public final @Nullable String alt;
-  /** The file that is there already; null: it is on its way, or was, when the process ended. */
+  /** The uploaded file; null while the upload is in progress, or if it was lost when the process ended. */
   public final @Nullable ChatFile file;
 
   PendingFile(String key, String name, long size, @Nullable String alt, @Nullable ChatFile file) {

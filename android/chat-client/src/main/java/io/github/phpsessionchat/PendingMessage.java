@@ -8,28 +8,28 @@ import org.json.JSONException;
 import org.json.JSONObject;
 import org.jspecify.annotations.Nullable;
 
-/** A message of one's own that is not known to be stored. An {@link Outbox} keeps it. */
+/** A message of the user that the server has not acknowledged. An {@link Outbox} stores it. */
 public final class PendingMessage {
-  /** The same in every attempt: by it the server knows a repeat. */
+  /** The same in every attempt, so that the server detects duplicates. */
   public final String clientId;
-  /** The id of its room. */
+  /** The room ID. */
   public final String room;
-  /** Its text. */
+  /** The text. */
   public final String text;
-  /** When it was written, in milliseconds since 1970 by this machine's clock; it gives the order of sending. */
+  /** When it was written, in milliseconds since 1970 by this machine's clock. Messages are sent in this order. */
   public final long writtenAt;
-  /** The {@code seq} of the message that it answers; 0: none. */
+  /** The {@code seq} of the message that it replies to; 0: no reply. */
   public final long replyTo;
-  /** Its mentions. Unmodifiable. */
+  /** The mentions. Unmodifiable. */
   public final List<Mention> mentions;
-  /** Its files. It is sent when all of them are there. Unmodifiable. */
+  /** The files. The message is sent when all are uploaded. Unmodifiable. */
   public final List<PendingFile> files;
-  /** Whether it goes without the page of its link: {@link NewMessage#withoutPreview}. */
+  /** Whether the message is sent without a link preview: {@link NewMessage#withoutPreview}. */
   public final boolean withoutPreview;
   /**
-   * Why it is not sent: an error code of the protocol, {@code not_kept}, {@code not_uploaded} or {@code offline}; {@code
-   * held}: it waits for a moderator; {@code rejected}: one has rejected it; {@code discarded}: it is no longer shown, and
-   * the server has yet to discard it; null: it will be sent.
+   * Null: the message will be sent. Otherwise the reason why not: an error code of the protocol, {@code not_kept},
+   * {@code not_uploaded} or {@code offline}; {@code held}: pending approval by a moderator; {@code rejected}: a
+   * moderator rejected it; {@code discarded}: the user discarded it and the server has not acknowledged that.
    */
   public final @Nullable String failed;
 
@@ -66,16 +66,16 @@ public final class PendingMessage {
     return new PendingMessage(clientId, room, text, writtenAt, replyTo, mentions, files, withoutPreview, failed);
   }
 
-  /** Whether all its files are there. */
+  /** Whether all files are uploaded. */
   boolean isWhole() {
     for (PendingFile file : files) if (file.file == null) return false;
     return true;
   }
 
   /**
-   * The whole message, for an outbox to keep.
+   * Serializes the message for an outbox.
    *
-   * @return JSON, which {@link #fromJson} reads
+   * @return JSON for {@link #fromJson}
    */
   public String toJson() {
     JSONArray named = new JSONArray();
@@ -102,9 +102,11 @@ public final class PendingMessage {
   }
 
   /**
-   * @param json what {@link #toJson} has given
-   * @return the same message
-   * @throws IllegalArgumentException that is something else
+   * Restores a message.
+   *
+   * @param json the result of {@link #toJson}
+   * @return the message
+   * @throws IllegalArgumentException if the JSON is not a message
    */
   public static PendingMessage fromJson(String json) {
     try {

@@ -1,12 +1,12 @@
 package io.github.phpsessionchat;
 
-/** A pinned message of a room, as it is now. */
+/** A pinned message of a room, in its current state. */
 public final class PinnedMessage {
-  /** The message, as a list of rooms shows it. */
+  /** The message as in a {@link RoomSummary}. */
   public final RoomSummary.Last message;
-  /** The user who has pinned it. */
+  /** The user who pinned it. */
   public final User by;
-  /** When, in milliseconds since 1970 by the server's clock. */
+  /** When it was pinned, in milliseconds since 1970 by the server's clock. */
   public final long at;
 
   PinnedMessage(RoomSummary.Last message, User by, long at) {

@@ -2,15 +2,17 @@ package io.github.phpsessionchat;
 
 import org.jspecify.annotations.Nullable;
 
-/** The facts that one may know about a person in a room. */
+/** What the reader may know about a user in a room. */
 public final class Presence {
-  /** Null for people who are not members. */
+  /** The role; null if the user is not a member. */
   public final RoomSummary.@Nullable Role role;
-  /** Whether the person is here now, as far as one may know. */
+  /** Whether the user is online, if the reader may know it. */
   public final boolean present;
-  /** The end of the last visit, in milliseconds since 1970 and in steps of five minutes; 0 if one may not know it. */
+  /**
+   * The end of the last visit, in milliseconds since 1970, rounded to five minutes; 0 if the reader may not know it.
+   */
   public final long lastHere;
-  /** Of oneself: whether others do not get {@link #lastHere}, nor are shown what one has seen in rooms. */
+  /** Whether the reader hides {@link #lastHere} and read receipts from others. Set only for the reader. */
   public final boolean hidden;
 
   Presence(RoomSummary.@Nullable Role role, boolean present, long lastHere, boolean hidden) {

@@ -2,15 +2,18 @@ package io.github.phpsessionchat;
 
 import java.util.List;
 
-/** An emoji with which users have answered a {@link Message}. */
+/** An emoji that users added to a {@link Message}. */
 public final class Reaction {
   /** The emoji. */
   public final String emoji;
-  /** How many users it is from. */
+  /** The number of users. */
   public final int count;
-  /** The ids of at most ten of them, the first by time; {@link Chat#reactions} has them all. Unmodifiable. */
+  /**
+   * IDs of the first ten users at most, in the order of their reactions; {@link Chat#reactions} lists all.
+   * Unmodifiable.
+   */
   public final List<String> users;
-  /** Whether one of them is the reader. */
+  /** Whether the reader is one of the users. */
   public final boolean mine;
 
   Reaction(String emoji, int count, List<String> users, boolean mine) {

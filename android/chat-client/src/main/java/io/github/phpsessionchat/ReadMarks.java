@@ -5,9 +5,9 @@ import java.util.concurrent.Future;
 import org.json.JSONObject;
 import org.jspecify.annotations.Nullable;
 
-/** Tells the server what was read. A mark that did not arrive goes over the next connection. */
+/** Sends read markers to the server. A marker that was not acknowledged is sent again after a reconnect. */
 final class ReadMarks {
-  /** At most one mark in this time. */
+  /** Minimum interval between two markers. */
   private static final long PAUSE_MS = 1000;
 
   private final Loop loop;
@@ -23,7 +23,7 @@ final class ReadMarks {
     notBefore = loop.now();
   }
 
-  /** Something was read, or can be told again. */
+  /** Schedules a marker. Call it after a marker moves, and after each reconnect. */
   void changed() {
     if (timer == null) timer = loop.later(Math.max(0, notBefore - loop.now()), this::tell);
   }
@@ -53,7 +53,7 @@ final class ReadMarks {
 
           @Override
           public void failed(ChatError error) {
-            // A mark refused for another cause stays as it is; over the next connection it is tried again.
+            // If the connection was lost, the marker stays pending until the reconnect. Any other error is final.
             if (error.code.equals("rate_limited")) notBefore += Math.max(PAUSE_MS, error.retryAfterMs);
             else if (connection.ready()) room.marked = seq;
             if (connection.ready()) changed();

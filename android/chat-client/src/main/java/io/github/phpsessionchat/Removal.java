@@ -2,15 +2,15 @@ package io.github.phpsessionchat;
 
 import org.jspecify.annotations.Nullable;
 
-/** The user has left a room, or lost it. */
+/** The end of a user's access to a room or membership in it. */
 public final class Removal {
-  /** Why. */
+  /** The reason. */
   public final RemovalReason reason;
-  /** Whether it is a public room, which one may join again. */
+  /** Whether the room is public and the user may join again. */
   public final boolean readable;
-  /** The text of a ban; else null. */
+  /** The text of a ban, otherwise null. */
   public final @Nullable String text;
-  /** When a ban ends, in milliseconds since 1970 by the server's clock; 0: it does not, or it is no ban. */
+  /** The end of a ban, in milliseconds since 1970 by the server's clock; 0 if it is permanent or this is not a ban. */
   public final long until;
 
   Removal(RemovalReason reason, boolean readable, @Nullable String text, long until) {

@@ -1,17 +1,17 @@
 package io.github.phpsessionchat;
 
-/** Why the user has left a room, or lost it. */
+/** The reason for a {@link Removal}. */
 public enum RemovalReason {
-  /** The user has left it. */
+  /** The user left. */
   LEFT,
-  /** Removed by somebody of the room. */
+  /** A moderator or owner removed the user. */
   REMOVED,
-  /** Banned from it. */
+  /** The user was banned from the room. */
   BANNED,
-  /** The site has taken the user out of it. */
+  /** The site removed the user. */
   SITE,
-  /** It was deleted. */
+  /** The room was deleted. */
   DELETED,
-  /** It is not there any more, and nobody has said why. */
+  /** The room is no longer accessible, for an unknown reason. */
   UNKNOWN
 }

@@ -3,21 +3,21 @@ package io.github.phpsessionchat;
 import java.util.List;
 
 /**
- * The replies of a thread: of all messages whose chain of replies ends at the same message. Deleted ones do not count, nor
- * do those of users whom the reader has blocked.
+ * The replies of a thread: all messages whose chain of replies ends at the same message. Deleted messages and those of
+ * blocked users are not counted.
  */
 public final class Replies {
-  /** The number of the thread: {@link Message#thread} of the replies. */
+  /** The thread number: {@link Message#thread} of the replies. */
   public final long thread;
-  /** The {@code seq} of its first message that is left: they are shown under it. */
+  /** The {@code seq} of the thread's first message that still exists. Show the replies there. */
   public final long root;
-  /** How many there are; 0: none any more. */
+  /** The number of replies; 0 if all were removed. */
   public final int count;
-  /** The last authors, at most three, the last first. Unmodifiable. */
+  /** The latest authors, at most three, newest first. Unmodifiable. */
   public final List<User> authors;
-  /** When the last one was stored, in milliseconds since 1970 by the server's clock; 0: there is none. */
+  /** When the latest reply was stored, in milliseconds since 1970 by the server's clock; 0 without a reply. */
   public final long lastAt;
-  /** How many the reader had not read when they were asked for, up to 100; 0 in all later changes. */
+  /** The number of unread replies at the time of the request, up to 100. Events set 0. */
   public final int unread;
 
   Replies(long thread, long root, int count, List<User> authors, long lastAt, int unread) {

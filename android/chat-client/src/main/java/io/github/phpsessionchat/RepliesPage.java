@@ -2,17 +2,17 @@ package io.github.phpsessionchat;
 
 import java.util.List;
 
-/** A page of a thread. */
+/** A page of replies in a thread. */
 public final class RepliesPage {
-  /** The first message of the thread that is left. It may be deleted. */
+  /** The first message of the thread that still exists. It may be marked as deleted. */
   public final Message root;
-  /** How many replies there are, and by whom. */
+  /** The number and authors of all replies. */
   public final Replies replies;
   /** Whether the user follows the thread. */
   public final boolean following;
-  /** The replies of this page, the oldest first. Unmodifiable. */
+  /** The replies on this page, oldest first. Unmodifiable. */
   public final List<Message> messages;
-  /** Whether there are none before these. */
+  /** Whether this page contains the first reply. */
   public final boolean complete;
 
   RepliesPage(Message root, Replies replies, boolean following, List<Message> messages, boolean complete) {

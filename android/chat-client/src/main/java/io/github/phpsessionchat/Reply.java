@@ -2,7 +2,7 @@ package io.github.phpsessionchat;
 
 import org.json.JSONObject;
 
-/** The result of a request, on the chat's own thread. */
+/** The result of a request. Called on the chat's thread. */
 interface Reply {
   void ok(JSONObject data);
 

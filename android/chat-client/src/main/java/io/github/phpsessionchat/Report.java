@@ -6,15 +6,15 @@ import org.jspecify.annotations.Nullable;
 public final class Report {
   /** The reason of a report. */
   public enum Reason {
-    /** Advertising, or the same again and again. */
+    /** Advertising or repeated messages. */
     SPAM,
-    /** Against somebody. */
+    /** An attack on a user. */
     ABUSE,
-    /** All else. */
+    /** Anything else. */
     OTHER
   }
 
-  /** The action of a moderator. */
+  /** The action that closed the report. */
   public enum Done {
     /** The message was deleted. */
     DELETED,
@@ -22,17 +22,17 @@ public final class Report {
     MUTED,
     /** Its author was banned from the room. */
     BANNED,
-    /** Nothing was to be done. */
+    /** No action. */
     NOTHING
   }
 
-  /** The end of a report. */
+  /** How a report was closed. */
   public static final class Closed {
-    /** By whom. */
+    /** The moderator. */
     public final User by;
     /** The action. */
     public final Done done;
-    /** When, in milliseconds since 1970 by the server's clock. */
+    /** The time, in milliseconds since 1970 by the server's clock. */
     public final long at;
 
     Closed(User by, Done done, long at) {
@@ -47,21 +47,21 @@ public final class Report {
     }
   }
 
-  /** The server's id of it. */
+  /** The report ID. */
   public final String id;
-  /** The id of the room. */
+  /** The room ID. */
   public final String room;
-  /** The message as it was when it was reported; once the report is closed, as it is. */
+  /** The message at the time of the report; once the report is closed, its current state. */
   public final Message message;
-  /** The user who has reported it. */
+  /** The user who reported it. */
   public final User by;
   /** The reason. */
   public final Reason reason;
-  /** The text of the report; null: none. */
+  /** The reporter's text, or null. */
   public final @Nullable String text;
-  /** When it was reported, in milliseconds since 1970 by the server's clock. */
+  /** When the report was made, in milliseconds since 1970 by the server's clock. */
   public final long at;
-  /** Null while it is open. */
+  /** How the report was closed; null while it is open. */
   public final @Nullable Closed closed;
 
   Report(

@@ -2,25 +2,25 @@ package io.github.phpsessionchat;
 
 import org.jspecify.annotations.Nullable;
 
-/** A user may do less in a room than others. */
+/** A mute or ban of a user in a room. */
 public final class Restriction {
-  /** The forbidden action. */
+  /** The kind of restriction. */
   public enum Kind {
-    /** To write. */
+    /** The user cannot write. */
     MUTED,
-    /** To join the room, to read and to find it. */
+    /** The user cannot join, read or find the room. */
     BANNED
   }
 
   /** The user. */
   public final User user;
-  /** The forbidden action; null: this version does not know it. */
+  /** The kind; null if this version does not know it. */
   public final @Nullable Kind kind;
-  /** When it ends, in milliseconds since 1970 by the server's clock; 0: it does not. */
+  /** The end, in milliseconds since 1970 by the server's clock; 0: permanent. */
   public final long until;
-  /** Why; null: nobody has said why. */
+  /** The reason, or null. */
   public final @Nullable String reason;
-  /** The user who has ordered it. */
+  /** The user who set the restriction. */
   public final User by;
 
   Restriction(User user, @Nullable Kind kind, long until, @Nullable String reason, User by) {

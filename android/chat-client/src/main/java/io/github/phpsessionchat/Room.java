@@ -7,28 +7,31 @@ import java.util.List;
 import java.util.Set;
 import org.json.JSONObject;
 
-/** A room as this client sees it. */
+/** The client's state of a room. */
 final class Room {
-  /** As long as the server cuts the newest message of a room, in code points. */
+  /** Length at which the server cuts the text of a room's newest message, in code points. */
   private static final int PREVIEW = 120;
 
   final Timeline timeline = new Timeline();
   RoomSummary summary;
-  /** The app shows it. */
+  /** Whether the app shows the room. */
   boolean open;
-  /** Joined over the connection that is open now. */
+  /** Whether the room is joined over the current connection. */
   boolean joined;
-  /** At most 100 of those who are here, and how many they are. */
+  /** At most 100 connected users, and the number of all. */
   List<User> present = Collections.emptyList();
 
   int presentCount;
-  /** Where the room stands among the others, in milliseconds: the later, the further above. */
+  /** Sort key in milliseconds; rooms with a higher value come first. */
   double at;
-  /** Up to here the server knows that one has read. */
+  /** The read marker that the server has acknowledged. */
   long marked;
-  /** The user has marked messages as unread: they stay so until the room is opened again. */
+  /**
+   * Whether the user marked messages as unread. {@link Chat#markRead} then has no effect until the room is opened
+   * again.
+   */
   boolean keptUnread;
-  /** Up to here the app knows that something was written. */
+  /** The {@code seq} up to which messages were reported to the app. */
   long told;
 
   Room(RoomSummary summary) {
@@ -46,8 +49,10 @@ final class Room {
   }
 
   /**
-   * Takes the newest state from the server. Messages that were read here stay read, unless the history starts again, or the
-   * server knew that and the mark was moved back since.
+   * Applies the server's state. Messages read here stay read unless the history restarts, or the server knew the marker
+   * and it was moved back since.
+   *
+   * @param anew whether the history restarts
    */
   void update(RoomSummary now, boolean anew) {
     timeline.expire(now.firstSeq);
@@ -59,7 +64,7 @@ final class Room {
     told = summary.lastSeq;
   }
 
-  /** {@code room:activity}: what goes on in a room that is not joined. */
+  /** Applies {@code room:activity}, for a room that is not joined. */
   void activity(JSONObject activity) {
     RoomSummary.Draft draft = new RoomSummary.Draft(summary);
     draft.name = activity.optString("name", summary.name);
@@ -77,7 +82,7 @@ final class Room {
     summary = draft.done();
   }
 
-  /** A new or changed message: it may count as unread; one's own (from any device) marks as read up to it. */
+  /** Updates counters for a new or changed message. A message of the user, from any device, moves the read marker. */
   void note(Message message, User me) {
     boolean own = message.user.id.equals(me.id);
     RoomSummary.Last last = summary.last;
@@ -96,16 +101,16 @@ final class Room {
     summary = draft.done();
   }
 
-  /** Of a message that mentions one, and that was not told of before: what else of it is new comes with what goes on. */
+  /** Counts a mention that arrived before its message; {@code room:activity} brings the rest. */
   void mentioned(long seq) {
     RoomSummary.Draft draft = new RoomSummary.Draft(summary);
     draft.lastSeq = Math.max(summary.lastSeq, seq);
-    // An edit may mention the user in a message that was read before.
+    // An edit may add a mention to a message that was already read.
     if (seq > summary.readSeq) draft.mentions++;
     summary = draft.done();
   }
 
-  /** The server says how many unread messages mention the user. */
+  /** Sets the number of unread mentions. */
   void mentions(long count) {
     RoomSummary.Draft draft = new RoomSummary.Draft(summary);
     draft.mentions = count;
@@ -118,7 +123,7 @@ final class Room {
     summary = draft.done();
   }
 
-  /** The mark was moved back: messages after it are unread again, and so many mentions. */
+  /** Moves the read marker back to {@code seq}, after which {@code mentions} mentions are unread. */
   void unreadAfter(long seq, long mentions) {
     RoomSummary.Draft draft = new RoomSummary.Draft(summary);
     draft.readSeq = seq;
@@ -141,7 +146,7 @@ final class Room {
     summary = draft.done();
   }
 
-  /** The user is no member any more, but may join again. */
+  /** Applies that the user is no longer a member of this public room. */
   void left() {
     RoomSummary.Draft draft = new RoomSummary.Draft(summary);
     draft.member = false;
@@ -157,7 +162,7 @@ final class Room {
     open = false;
   }
 
-  /** {@code presence:changed}; false if it says nothing about who is here. */
+  /** Applies {@code presence:changed}. Returns whether the list of connected users changed. */
   boolean presence(List<User> came, List<String> left, int count) {
     if (summary.with != null) {
       boolean here = false;

@@ -3,7 +3,7 @@ package io.github.phpsessionchat;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
-/** The changes to a room; anything else stays. */
+/** Changes to a room. Properties that are not set here stay unchanged. */
 public final class RoomChange {
   @Nullable String name;
   @Nullable String topic;
@@ -13,6 +13,8 @@ public final class RoomChange {
   @Nullable String seen;
 
   /**
+   * Sets the name.
+   *
    * @param name 1 to 80 characters
    * @return this change
    */
@@ -22,6 +24,8 @@ public final class RoomChange {
   }
 
   /**
+   * Sets the topic.
+   *
    * @param topic up to 250 characters; empty: none
    * @return this change
    */
@@ -31,7 +35,9 @@ public final class RoomChange {
   }
 
   /**
-   * @param write who may write
+   * Sets who can write.
+   *
+   * @param write the users who can write
    * @return this change
    */
   public RoomChange write(RoomSummary.Write write) {
@@ -40,7 +46,9 @@ public final class RoomChange {
   }
 
   /**
-   * @param seconds between two messages of one user, but for moderators: up to 3,600; 0: none
+   * Sets the minimum interval between two messages of a user who is not a moderator.
+   *
+   * @param seconds 0 to 3,600; 0: none
    * @return this change
    */
   public RoomChange slow(int seconds) {
@@ -49,7 +57,9 @@ public final class RoomChange {
   }
 
   /**
-   * @param on whether links of new messages have previews
+   * Turns link previews for new messages on or off.
+   *
+   * @param on whether links get previews
    * @return this change
    */
   public RoomChange previews(boolean on) {
@@ -58,7 +68,9 @@ public final class RoomChange {
   }
 
   /**
-   * @param on whether authors learn who has seen a message
+   * Turns read receipts on or off.
+   *
+   * @param on whether authors get read receipts
    * @return this change
    */
   public RoomChange seen(boolean on) {

@@ -2,11 +2,11 @@ package io.github.phpsessionchat;
 
 /** A member of a room. */
 public final class RoomMember {
-  /** Who it is. */
+  /** The user. */
   public final User user;
   /** The role of the member in the room. */
   public final RoomSummary.Role role;
-  /** Whether the member is connected to the chat now. */
+  /** Whether the member is online. */
   public final boolean present;
 
   RoomMember(User user, RoomSummary.Role role, boolean present) {

@@ -4,13 +4,13 @@ import java.util.Collections;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/** A room as its reader sees it now. */
+/** The current state of a room as the reader sees it. */
 public final class RoomSummary {
-  /** The readers of a room. */
+  /** Who can read a room. */
   public enum Kind {
-    /** Everybody. */
+    /** All users. */
     PUBLIC,
-    /** Its members. */
+    /** The members. */
     PRIVATE,
     /** Two users. */
     DIRECT
@@ -20,69 +20,69 @@ public final class RoomSummary {
   public enum Role {
     /** Has all rights. */
     OWNER,
-    /** May change the room, remove people and delete messages of others. */
+    /** May change the room, remove members and delete messages of others. */
     MODERATOR,
-    /** Everybody else. */
+    /** Has no special rights. */
     MEMBER
   }
 
   /** A right of a user in a room. */
   public enum Right {
-    /** To write, to edit one's own messages, to show that one types. */
+    /** Write, edit the user's own messages, and show typing. */
     SEND,
-    /** To add people. */
+    /** Add members. */
     INVITE,
-    /** To change name and topic, and the rules of the room: see {@link RoomChange}. */
+    /** Change name, topic and the settings of {@link RoomChange}. */
     UPDATE,
-    /** To remove people. */
+    /** Remove members. */
     REMOVE,
-    /** To delete messages of others, to mute and ban people, to see and close reports. */
+    /** Delete messages of others, mute and ban users, see and close reports. */
     MODERATE,
-    /** To pin messages and to unpin them. */
+    /** Pin and unpin messages. */
     PIN,
-    /** To give roles and to hand the room over. */
+    /** Assign roles and transfer ownership. */
     ROLES,
-    /** To delete the room. */
+    /** Delete the room. */
     DELETE,
-    /** To leave it. */
+    /** Leave the room. */
     LEAVE
   }
 
-  /** The messages that the user wants to be notified of. */
+  /** Which messages of a room the user is notified of. */
   public enum Notify {
     /** All messages. */
     ALL,
-    /** Messages that name the user. */
+    /** Messages that mention the user. */
     MENTIONS,
-    /** Nothing: the room counts in no sum of unread messages. */
+    /** No messages. Do not count the room in totals of unread messages. */
     NONE
   }
 
-  /** The users who may write in a room. */
+  /** Who can write in a room. */
   public enum Write {
-    /** Everybody who may read it. */
+    /** All users who can read the room. */
     ALL,
     /** The owner and moderators. */
     MODERATORS
   }
 
-  /** The newest message of a room as it is now. */
+  /** The newest message of a room, in its current state. */
   public static final class Last {
-    /** Its number in the room. */
+    /** The message's number in the room. */
     public final long seq;
-    /** Its author. */
+    /** The author. */
     public final User user;
-    /** Its text, cut to 120 characters; empty if it was deleted. */
+    /** The text, cut to 120 characters; empty if the message was deleted. */
     public final String text;
     /** When it was stored, in milliseconds since 1970 by the server's clock. */
     public final long sentAt;
-    /** When it was deleted; 0: it was not. */
+    /** When it was deleted; 0: not deleted. */
     public final long deletedAt;
-    /** How many files it has. */
+    /** The number of files. */
     public final int files;
-    /** Milliseconds of a voice message, which is its first file, 0 if that is unknown; -1: there is none. */
+    /** The duration of a voice message (the first file) in milliseconds, 0 if unknown; -1 if there is none. */
     public final long voice;
-    /** Whether the reader has blocked its author. */
+    /** Whether the reader blocked the author. */
     public final boolean hidden;
 
     Last(
@@ -107,64 +107,64 @@ public final class RoomSummary {
     }
   }
 
-  /** The id: {@code [A-Za-z0-9_-]{1,64}}. */
+  /** The room ID: {@code [A-Za-z0-9_-]{1,64}}. */
   public final String id;
-  /** The name; of a direct room that of the other user. */
+  /** The name; in a direct room, the name of the other user. */
   public final String name;
-  /** Null: none. */
+  /** The topic, or null. */
   public final @Nullable String topic;
-  /** The readers. */
+  /** Who can read the room. */
   public final Kind kind;
   /** Whether the reader is a member. */
   public final boolean member;
-  /** How many members it has. */
+  /** The number of members. */
   public final int members;
-  /** The reader's own role; null for who is no member. */
+  /** The reader's role; null if the reader is not a member. */
   public final @Nullable Role role;
-  /** The reader's rights in it. */
+  /** The reader's rights. */
   public final Set<Right> may;
   /** The other user of a direct room; null in other rooms. */
   public final @Nullable User with;
-  /** Whether the other user of a direct room is connected to the chat now. */
+  /** Whether the other user of a direct room is online. */
   public final boolean present;
   /** The number of the room's last change. */
   public final long head;
   /** The {@code seq} of the newest message; 0: none. */
   public final long lastSeq;
-  /** The {@code seq} of the oldest message that is left; what came before it was too old. 1: none is gone. */
+  /** The {@code seq} of the oldest message that has not expired; 1 if none has expired. */
   public final long firstSeq;
-  /** Up to here the reader has read. */
+  /** The {@code seq} of the last message that the reader has read. */
   public final long readSeq;
-  /** How many messages the reader has not read; 0 for who is no member, and in a direct room with a blocked user. */
+  /** The number of unread messages; 0 if the reader is not a member, and in a direct room with a blocked user. */
   public final long unread;
-  /** How many of them mention the reader, or everybody. */
+  /** The number of unread messages that mention the reader or all members, or reply in a followed thread. */
   public final long mentions;
-  /** Null: there is no message. */
+  /** The newest message; null if the room is empty. */
   public final @Nullable Last last;
-  /** The messages that the reader wants to be notified of. */
+  /** Which messages the reader is notified of. */
   public final Notify notify;
-  /** The users who may write. */
+  /** Who can write. */
   public final Write write;
-  /** The seconds that have to pass between two messages of one user, but for moderators; 0: none. */
+  /** Minimum interval in seconds between two messages of a user who is not a moderator; 0: none. */
   public final int slow;
   /**
-   * Whether links of new messages have previews, if the site's operator has switched them on; in a direct room when both
-   * want it: see {@link Chat#setPreviews}.
+   * Whether links in new messages get previews, if the site's operator allows it. In a direct room, both users must
+   * turn them on: see {@link Chat#setPreviews}.
    */
   public final boolean previews;
-  /** Whether authors learn who has seen a message, unless the site's operator has switched it off. */
+  /** Whether authors get read receipts, if the site's operator allows it. */
   public final boolean seen;
   /**
-   * Until then the reader may not write here, in milliseconds since 1970 by this machine's clock; {@link Long#MAX_VALUE}:
-   * for good; 0: the reader may. Its end is told by {@link ChatListener#onRooms}.
+   * Until when the reader is muted, in milliseconds since 1970 by this machine's clock; {@link Long#MAX_VALUE}:
+   * permanently; 0: not muted. {@link ChatListener#onRooms} reports the end.
    */
   public final long mutedUntil;
-  /** Why the reader may not write here; null: nobody has said why. */
+  /** Why the reader is muted; null: no reason given. */
   public final @Nullable String mutedReason;
-  /** How many reports are open, for who has the right {@link Right#MODERATE}; else 0. */
+  /** The number of open reports, for readers with {@link Right#MODERATE}; otherwise 0. */
   public final int reports;
 
-  /** The reader has blocked the other user of this direct room. */
+  /** Whether the reader blocked the other user of this direct room. */
   final boolean quiet;
 
   private RoomSummary(Draft draft) {
@@ -198,7 +198,9 @@ public final class RoomSummary {
   }
 
   /**
-   * @param right one of the rights
+   * Returns whether the reader has a right.
+   *
+   * @param right the right
    * @return whether the reader has it
    */
   public boolean may(Right right) {
@@ -210,7 +212,6 @@ public final class RoomSummary {
     return "room " + id;
   }
 
-  /** A summary in the making. */
   static final class Draft {
     String id;
     String name;

@@ -3,28 +3,28 @@ package io.github.phpsessionchat;
 import java.util.List;
 import org.json.JSONObject;
 
-/** Keeps the rooms' timelines up to date: joins, asks for what was missed, fetches other pages. */
+/** Keeps timelines up to date: joins rooms, loads missed changes and other pages. */
 final class RoomSync {
   interface Port {
-    /** Messages came with an answer, not as an event. */
+    /** Messages of a response, not of an event. */
     void arrived(Room room, List<Message> messages);
 
-    /** These have come with an answer. */
+    /** Threads of a response. */
     void replies(Room room, List<Replies> threads);
 
     void joined(Room room);
 
-    /** There is no such room any more. */
+    /** The room does not exist or cannot be read. */
     void gone(Room room);
 
     void changed(Room room);
   }
 
-  /** More missed changes than this are not fetched: the room starts again with its newest messages. */
+  /** After more missed changes, the room restarts with its newest messages. */
   private static final int MISSED = 2000;
-  /** The most that {@code room:sync} gives at once. */
+  /** Maximum page size of {@code room:sync}. */
   private static final int SYNC_PAGE = 500;
-  /** On either side of a message that is looked for. */
+  /** Number of messages to load on each side of the target. */
   private static final int AROUND = 25;
 
   private final Connection connection;
@@ -37,7 +37,7 @@ final class RoomSync {
     this.port = port;
   }
 
-  /** A request about one room; a room that cannot be read is gone. */
+  /** A request for one room. {@code unknown_room} removes the room. */
   private abstract class About extends Tasks.Task {
     final Room room;
 
@@ -56,7 +56,7 @@ final class RoomSync {
     join(room, false);
   }
 
-  /** Nothing that is known of it counts any more, and is shown until the answer is there. */
+  /** Joins as if nothing was loaded. The current messages stay visible until the response. */
   void joinAnew(Room room) {
     join(room, true);
   }
@@ -93,7 +93,7 @@ final class RoomSync {
         });
   }
 
-  /** The room is no longer shown. */
+  /** Leaves a closed room. */
   void leave(Room room) {
     room.joined = false;
     connection.request(
@@ -103,13 +103,13 @@ final class RoomSync {
           @Override
           public void ok(JSONObject data) {}
 
-          // The connection is being lost, which says the same.
+          // The connection is lost, so the server has left the room anyway.
           @Override
           public void failed(ChatError error) {}
         });
   }
 
-  /** Asks for what was missed, if anything was. */
+  /** Requests missed changes, if any. */
   void sync(Room room) {
     Timeline timeline = room.timeline;
     if (timeline.syncFrom() == Timeline.NONE) {
@@ -124,7 +124,7 @@ final class RoomSync {
           @Override
           JSONObject payload() {
             since = timeline.syncFrom();
-            // A live event may have closed the gap while this waited: asking then brings nothing, and harms nothing.
+            // Events may have closed the gap while this waited. The request is then harmless.
             if (since == Timeline.NONE) since = Math.max(0, timeline.head());
             return Wire.payload("room", room.id(), "since", since, "limit", SYNC_PAGE);
           }
@@ -135,13 +135,13 @@ final class RoomSync {
             timeline.synced(changes, since);
             port.arrived(room, changes.messages);
             replies(room, data);
-            // An answer that leads no further would be asked for for ever; the next event asks again.
+            // Without progress, this would loop forever. The next event triggers another request.
             if (timeline.head() != since) sync(room);
           }
         });
   }
 
-  /** The next older page. */
+  /** Loads the next older page. */
   void older(Room room) {
     Timeline timeline = room.timeline;
     if (timeline.complete() || timeline.head() == Timeline.NONE) return;
@@ -164,7 +164,7 @@ final class RoomSync {
         });
   }
 
-  /** The next newer page, where the list does not reach the end. */
+  /** Loads the next newer page if the list does not reach the end. */
   void newer(Room room) {
     Timeline timeline = room.timeline;
     if (timeline.attached()) return;
@@ -187,7 +187,7 @@ final class RoomSync {
         });
   }
 
-  /** Shows that message and those around it, instead of the end. */
+  /** Shows a message and those around it. */
   void reach(Room room, long seq) {
     Timeline timeline = room.timeline;
     if (timeline.head() == Timeline.NONE) return;

@@ -12,26 +12,26 @@ import org.json.JSONObject;
 import org.jspecify.annotations.Nullable;
 
 /**
- * All rooms that this client knows: one's own, and public ones that one may join. {@code session:ready} names the first
- * hundred; the rest of one's own is asked for at once, since each may have something unread.
+ * All known rooms: the user's rooms and public rooms to join. {@code session:ready} has the first hundred. The user's
+ * other rooms are loaded at once, because each may have unread messages.
  */
 final class Rooms {
   interface Port {
-    /** It is in the list no more, or one is no member any more. */
+    /** The room was removed, or the user is no longer a member. */
     void removed(Room room, RoomSummary before, Removal removal);
 
     void changed();
   }
 
-  /** The most that {@code room:list} gives at once. */
+  /** Maximum page size of {@code room:list}. */
   private static final int PAGE = 200;
-  /** Lists one thing above the next where the server says no time. */
+  /** Sorts a room without a message just below the previous one. */
   private static final double STEP = 0.001;
 
   final Map<String, Room> byId = new LinkedHashMap<>();
   private final Tasks tasks;
   private final Port port;
-  /** How far the server's clock is ahead of this one. */
+  /** Difference between the server's clock and this one, in milliseconds. */
   private long ahead;
 
   Rooms(Tasks tasks, Port port) {
@@ -39,7 +39,7 @@ final class Rooms {
     this.port = port;
   }
 
-  /** The user's own, the newest message first; then the others, by name. */
+  /** Returns the user's rooms, newest message first, then the others by name. */
   List<RoomSummary> list() {
     List<Room> own = new ArrayList<>();
     List<Room> others = new ArrayList<>();
@@ -53,7 +53,7 @@ final class Rooms {
     return Collections.unmodifiableList(list);
   }
 
-  /** Over a new connection. */
+  /** Updates the rooms after a connect. */
   void ready(JSONObject ready) {
     ahead = Wire.number(ready, "serverTime") - System.currentTimeMillis();
     Set<String> missing = new HashSet<>(byId.keySet());
@@ -66,7 +66,7 @@ final class Rooms {
     byId.clear();
   }
 
-  /** A room that is new, or known and now like this. */
+  /** Adds or updates a room. */
   Room put(RoomSummary summary) {
     Room room = byId.get(summary.id);
     boolean joined = room != null && !room.summary.member && summary.member;
@@ -78,7 +78,7 @@ final class Rooms {
     return room;
   }
 
-  /** In the server's order. A room without a message stays where the server has put it: below the room before it. */
+  /** Adds or updates rooms in the server's order. A room without a message goes just below the previous one. */
   private void put(List<RoomSummary> summaries, Set<String> missing) {
     double above = System.currentTimeMillis() + ahead;
     for (RoomSummary summary : summaries) {
@@ -89,12 +89,15 @@ final class Rooms {
     }
   }
 
-  /** Its newest message may be another one. */
+  /** Updates the sort key after the newest message changed. */
   void moved(Room room) {
     if (room.summary.last != null) room.at = room.summary.last.sentAt;
   }
 
-  /** No event brings the name and presence of a user whom this one may not find: a message does. */
+  /**
+   * Reloads a direct room if the other user's name or presence is outdated. If this user may not find the other, no
+   * event reports them.
+   */
   void heard(Room room, User user) {
     User other = room.summary.with;
     if (other == null || !other.id.equals(user.id)) return;
@@ -110,7 +113,7 @@ final class Rooms {
     port.removed(room, before, removal);
   }
 
-  /** A room that was not listed yet, or of which more is to be known now. */
+  /** Loads an unknown or outdated room. */
   void meet(String id) {
     fetch(
         "meet " + id,
@@ -130,11 +133,11 @@ final class Rooms {
     void refused(ChatError error);
   }
 
-  /** A room as it is now, whether it is listed or not. */
+  /** Loads a room, listed or not. */
   void fetch(String task, String id, Found then) {
     tasks.once(
         task,
-        // Marks nothing, and asks for no more than the right to read.
+        // With `seq` 0 this moves no marker, and it requires only the right to read.
         new Tasks.Task("read:mark") {
           @Override
           JSONObject payload() {
@@ -169,14 +172,14 @@ final class Rooms {
             put(Wire.list(data, "rooms", Wire::room), missing);
             port.changed();
             String next = Wire.text(data, "next");
-            // A cursor that leads no further would be asked for for ever.
+            // A cursor that does not change would be requested forever.
             if (next != null && !next.equals(cursor)) fetchRest(next, missing);
             else lookFor(missing);
           }
         });
   }
 
-  /** A room that is not listed is not gone yet: only the server's word takes it away. */
+  /** Checks rooms that are missing from the list. Only an `unknown_room` response removes them. */
   private void lookFor(Set<String> missing) {
     for (String id : missing) {
       fetch(

@@ -4,8 +4,8 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The messages to search for: {@link Chat#search}. A search needs a text or one of the filters besides the room; each
- * further one narrows it down.
+ * The criteria of {@link Chat#search}. Set a text or at least one filter besides the room. Messages must match all
+ * criteria.
  */
 public final class Search {
   @Nullable String text;
@@ -16,6 +16,8 @@ public final class Search {
   @Nullable Long sentBefore;
 
   /**
+   * Sets the text to search for.
+   *
    * @param text 1 to 100 characters, found anywhere in a message
    * @return this search
    */
@@ -25,7 +27,9 @@ public final class Search {
   }
 
   /**
-   * @param room the id of the only room to search in
+   * Limits the search to a room.
+   *
+   * @param room the room ID
    * @return this search
    */
   public Search room(String room) {
@@ -34,7 +38,9 @@ public final class Search {
   }
 
   /**
-   * @param user the id of the author
+   * Limits the search to an author.
+   *
+   * @param user the author's ID
    * @return this search
    */
   public Search from(String user) {
@@ -43,7 +49,9 @@ public final class Search {
   }
 
   /**
-   * @param content which each message has
+   * Limits the search to messages with pictures, files or links.
+   *
+   * @param content the kind of content
    * @return this search
    */
   public Search has(Message.Content content) {
@@ -52,7 +60,7 @@ public final class Search {
   }
 
   /**
-   * Leaves out messages that were sent before this time. An app turns a date into it by the user's time zone.
+   * Excludes messages sent before a time. Convert dates by the user's time zone.
    *
    * @param time milliseconds since 1970
    * @return this search
@@ -63,7 +71,7 @@ public final class Search {
   }
 
   /**
-   * Leaves out messages that were sent at this time or later.
+   * Excludes messages sent at a time or later.
    *
    * @param time milliseconds since 1970
    * @return this search

@@ -11,18 +11,18 @@ import okhttp3.HttpUrl;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A cookie jar in memory for {@code OkHttpClient.Builder.cookieJar}. Thread-safe. An app that wants a login to outlive the
- * process keeps what {@link #get} says in a safe place, and gives it back by {@link #set}.
+ * An in-memory cookie jar for {@code OkHttpClient.Builder.cookieJar}. Thread-safe. To keep a login across processes,
+ * store the result of {@link #get} securely and restore it by {@link #set}.
  */
 public final class SessionCookies implements CookieJar {
   private final List<Cookie> cookies = new ArrayList<>();
-  /** Cookies of {@link #set}: it is not known to which paths and hosts the site gives them. */
+  /** Cookies of {@link #set} whose host and path are guesses. */
   private final List<Cookie> guessed = new ArrayList<>();
 
   @Override
   public synchronized void saveFromResponse(HttpUrl url, List<Cookie> received) {
     for (Cookie cookie : received) {
-      // Two of one name would be one too many for the chat server, which cannot tell which counts.
+      // The chat server cannot choose between two cookies of the same name, so the guess is removed.
       for (Cookie guess : guessed) if (guess.name().equals(cookie.name()) && guess.matches(url)) cookies.remove(guess);
       guessed.retainAll(cookies);
       put(cookie);
@@ -44,9 +44,11 @@ public final class SessionCookies implements CookieJar {
   }
 
   /**
-   * @param url of the site
-   * @param name of the cookie, such as {@code PHPSESSID}
-   * @return its value as it was received; null: there is none
+   * Returns the value of a cookie.
+   *
+   * @param url the address of the site
+   * @param name the cookie name, such as {@code PHPSESSID}
+   * @return the value as received, or null
    */
   public @Nullable String get(String url, String name) {
     for (Cookie cookie : loadForRequest(HttpUrl.get(url))) if (cookie.name().equals(name)) return cookie.value();
@@ -54,12 +56,13 @@ public final class SessionCookies implements CookieJar {
   }
 
   /**
-   * Sets a cookie as if the site had: with the host, path and life of the one of that name that the site gets now; else
-   * for that host alone, all paths, and until the process ends.
+   * Sets a cookie as if the site had sent it. Host, path and lifetime are those of the site's current cookie of that
+   * name; without one, the cookie applies to this host and all paths until the process ends.
    *
-   * @param url of the site
-   * @param name of the cookie, such as {@code PHPSESSID}
-   * @param value as it stands in a header
+   * @param url the address of the site
+   * @param name the cookie name, such as {@code PHPSESSID}
+   * @param value the value as it appears in a header
+   * @throws IllegalArgumentException if the value is not valid in a header
    */
   public synchronized void set(String url, String name, String value) {
     HttpUrl site = HttpUrl.get(url);
@@ -87,13 +90,13 @@ public final class SessionCookies implements CookieJar {
     guessed.add(guess);
   }
 
-  /** Forgets everything: the user has logged out. */
+  /** Removes all cookies, after a logout. */
   public synchronized void clear() {
     cookies.clear();
     guessed.clear();
   }
 
-  /** OkHttp throws at a header of other characters, on a thread of its own. */
+  /** OkHttp would throw on its own thread for other characters. */
   private static boolean canBeSent(String value) {
     for (int i = 0; i < value.length(); i++) {
       char c = value.charAt(i);

@@ -1,12 +1,12 @@
 package io.github.phpsessionchat;
 
-/** A PHP session id that the app has from elsewhere, such as a web view. */
+/** Provides a PHP session ID that the app gets elsewhere, such as from a web view. */
 public interface SessionId {
   /**
-   * Asked before each attempt to connect or to upload a file, on the chat's own thread, and so with the id that is there
-   * then; and by {@link Chat#fileRequest} and {@link Chat#previewRequest}, on the thread that calls them.
+   * Returns the current ID. Called on the chat's thread before each connection attempt and upload, and by
+   * {@link Chat#fileRequest} and {@link Chat#previewRequest} on their caller's thread.
    *
-   * @return the session id, decoded; empty: there is none
+   * @return the decoded session ID; empty: none
    */
   String current();
 }

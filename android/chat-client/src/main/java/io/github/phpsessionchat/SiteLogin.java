@@ -12,17 +12,17 @@ import okhttp3.Request;
 import okhttp3.Response;
 
 /**
- * Logs in to a PHP site as a browser does: gets the page with the login form, fills in name and password beside what is
- * in it already (the CSRF token), and posts it. The cookie jar of the client has the session then.
+ * Logs in to a PHP site like a browser: loads the page with the login form, fills in name and password, keeps the other
+ * fields such as the CSRF token, and posts the form. Afterwards the client's cookie jar contains the session.
  */
 public final class SiteLogin {
-  /** The site has not let the user in. */
+  /** The site rejected the login. */
   public static final class Refused extends IOException {
     private static final long serialVersionUID = 1;
 
-    /** The status of the site's answer. */
+    /** The HTTP status of the response. */
     public final int status;
-    /** When it may be tried again, in milliseconds; 0: the site does not say. */
+    /** Milliseconds until the login may be repeated; 0 if the site does not specify it. */
     public final long retryAfterMs;
 
     Refused(String message, int status, long retryAfterMs) {
@@ -33,7 +33,7 @@ public final class SiteLogin {
   }
 
   private static final long LONGEST_PAGE = 1_000_000;
-  /** For each of the two requests, redirects included, where the client sets no limit of its own. */
+  /** Time limit for each of the two requests with redirects, if the client has no limit. */
   private static final long LONGEST_S = 60;
 
   private final OkHttpClient http;
@@ -41,8 +41,11 @@ public final class SiteLogin {
   private boolean cleartext;
 
   /**
-   * @param http with a cookie jar; the same as that of the {@link Chat}
+   * Creates a login for a page.
+   *
+   * @param http a client with a cookie jar, the same jar as for the {@link Chat}
    * @param page the address of the page with the login form: {@code https}, or on this machine
+   * @throws IllegalArgumentException if the client has no cookie jar, or the address is not valid
    */
   public SiteLogin(OkHttpClient http, String page) {
     if (http.cookieJar() == CookieJar.NO_COOKIES) throw new IllegalArgumentException("http has no cookie jar");
@@ -53,8 +56,7 @@ public final class SiteLogin {
   }
 
   /**
-   * The page may be read, and the password sent, without encryption: for a test server that is not on this machine. Where
-   * the page itself is encrypted this changes nothing.
+   * Allows an unencrypted page, for a test server on another machine. Has no effect if the page is encrypted.
    *
    * @return this login
    */
@@ -64,14 +66,14 @@ public final class SiteLogin {
   }
 
   /**
-   * Blocks until the site has answered: not to be called on Android's main thread. The form is the one with a field of
-   * the type {@code password}; if the site shows such a form again, it has not let the user in. No
-   * redirect is followed from an encrypted page to one that is not.
+   * Blocks until the site responds, so do not call it on Android's main thread. The login form is the first one with a
+   * {@code password} field. If the response has such a form again, the login counts as rejected. Redirects from an
+   * encrypted to an unencrypted page fail.
    *
-   * @param user what goes into the field before the password
-   * @param password what goes into the password's field
-   * @throws Refused name or password are wrong, or the site does not want to be asked now
-   * @throws IOException the site cannot be reached, fails, or shows no login form
+   * @param user the value of the last text, email or tel field before the password
+   * @param password the value of the password field
+   * @throws Refused if name or password are wrong, or the site limits logins
+   * @throws IOException if the site is unreachable, fails or has no login form
    */
   public void logIn(String user, String password) throws IOException {
     Objects.requireNonNull(user, "user");
@@ -81,7 +83,7 @@ public final class SiteLogin {
     try (Response response = http.newCall(new Request.Builder().url(page).build()).execute()) {
       form = LoginForm.in(html(response));
       if (form == null) throw new IOException("no login form at " + page + ": HTTP " + response.code());
-      // Where the site has led to: what the form says counts from there.
+      // Relative to the page after redirects.
       target = response.request().url().resolve(form.action);
       if (target == null) throw new IOException("the login form is sent to no address of the web");
     }
@@ -100,7 +102,10 @@ public final class SiteLogin {
     }
   }
 
-  /** Of each single request, so that neither a redirect nor the form leads to where others can read. */
+  /**
+   * Checks each request, including redirects and the form's target, because the password must not be readable on the
+   * network.
+   */
   private Response onlyWhereSafe(Interceptor.Chain chain) throws IOException {
     HttpUrl url = chain.request().url();
     boolean safe = url.isHttps() || (!page.isHttps() && (cleartext || isLoopback(url.host())));
@@ -112,7 +117,7 @@ public final class SiteLogin {
     return host.equals("localhost") || host.equals("::1") || host.matches("127(\\.\\d{1,3}){3}");
   }
 
-  /** Its beginning, where it is long. */
+  /** The beginning of the page, up to the size limit. */
   private static String html(Response response) throws IOException {
     return response.peekBody(LONGEST_PAGE).string();
   }

@@ -5,19 +5,19 @@ import java.util.HashSet;
 import java.util.Set;
 import org.json.JSONObject;
 
-/** Requests that the client makes by itself: each thing once at a time, and again if it failed for a passing cause. */
+/** Runs the client's own requests, one at a time per name. A request that fails temporarily is repeated. */
 final class Tasks {
-  /** The same request may succeed later, on the same connection. */
+  /** Errors after which the same request may succeed on this connection. */
   private static final Set<String> PASSING =
       new HashSet<>(Arrays.asList("rate_limited", "storage_unavailable", "storage_full", "internal"));
-  /** The connection is over, or about to be: over the next one all is asked for again. */
+  /** Errors of a connection that has ended or is about to. After the reconnect, everything is requested again. */
   private static final Set<String> OVER =
       new HashSet<>(Arrays.asList(ChatError.OFFLINE, ChatError.TIMEOUT, "server_draining"));
 
   private static final long FIRST_PAUSE_MS = 1000;
   private static final long LONGEST_PAUSE_MS = 30_000;
 
-  /** One thing to be asked for. */
+  /** A request. */
   abstract static class Task {
     final String request;
 
@@ -25,7 +25,7 @@ final class Tasks {
       this.request = request;
     }
 
-    /** Made again for each attempt. */
+    /** Called for each attempt. */
     abstract JSONObject payload();
 
     abstract void answered(JSONObject data);
@@ -35,7 +35,7 @@ final class Tasks {
 
   private final Loop loop;
   private final Connection connection;
-  /** Counts connections: what is under way on an earlier one no longer matters. */
+  /** The number of the current connection. Requests of earlier connections are ignored. */
   private int turn;
 
   private final Set<String> busy = new HashSet<>();
@@ -45,13 +45,13 @@ final class Tasks {
     this.connection = connection;
   }
 
-  /** A new connection, or none any more. */
+  /** Called when a connection starts or ends. */
   void restart() {
     turn++;
     busy.clear();
   }
 
-  /** Does nothing if a task of that name is under way. */
+  /** Does nothing if a task of this name is in progress. */
   void once(String name, Task task) {
     if (busy.add(name)) attempt(name, task, turn, FIRST_PAUSE_MS);
   }

@@ -12,37 +12,37 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The known history of one room: ordering and deduplication, without any input or output. The rules are those of
- * the browser client, and {@code test/vectors} holds both to them.
+ * The loaded history of one room: ordering and deduplication, without I/O. It follows the same rules as the browser
+ * client; {@code test/vectors} tests both.
  *
- * <p>{@code seq} orders, {@code rev} tells what is known: every change up to {@code head} is. Answers and events may
- * come in any order, late, or twice; of each message the newest state wins.
+ * <p>{@code seq} is the order. {@code rev} counts changes, and all changes up to {@code head} are known. Responses and
+ * events may arrive late, twice or in any order; the newest state of each message wins.
  *
- * <p>What is known are the newest messages without a gap. Somebody who reads far back sees a window: another piece
- * without a gap, which becomes one with the newest as soon as it reaches them.
+ * <p>The newest messages are loaded without a gap. A user who reads far back sees a window: another range without a
+ * gap, which is merged with the newest messages when it reaches them.
  */
 final class Timeline {
-  /** No such number. */
+  /** Stands for a missing number. */
   static final long NONE = -1;
 
   private static final long END = Long.MAX_VALUE;
-  /** Live events kept while something older is fetched; what is beyond comes with the next sync. */
+  /** Limit for events that wait for an older change; the next sync brings those beyond it. */
   private static final int HELD = 1000;
-  /** The number of messages that stay in memory, and of the newest while the user reads further back than that. */
+  /** Number of messages kept in memory, and of the newest messages kept while the user reads further back. */
   private static final int KEPT = 2000;
 
   private static final int KEPT_NEWEST = 100;
-  /** The list grows up to so many, as long as the app does not say that somebody has read its end. */
+  /** Limit for an open room until the app reports that the user has read its end. */
   static final int KEPT_UNREAD = 4000;
-  /** A tenth is dropped at once: to build the list again costs the same for one. */
+  /** Trims a tenth at a time, because removing one message also rebuilds the whole list. */
   private static final double SLACK = 1.1;
 
   private static final Comparator<Message> BY_SEQ = (a, b) -> Long.compare(a.seq, b.seq);
 
-  /** An answer that says what has changed: of {@code room:join} or {@code room:sync}. */
+  /** A {@code room:join} or {@code room:sync} response. */
   static final class Changes {
     final long head;
-    /** Of the room, with {@code room:join}. */
+    /** Set only for {@code room:join}. */
     final long lastSeq;
 
     final List<Message> messages;
@@ -58,71 +58,71 @@ final class Timeline {
     }
   }
 
-  /** By {@code seq}. May hold messages of neither piece: quoted ones, and changes to what is not loaded. */
+  /** By {@code seq}. Also contains single messages outside both ranges: quoted ones and changed ones. */
   private final Map<Long, Message> messages = new HashMap<>();
-  /** Live events that cannot be applied yet, by {@code rev}. */
+  /** Events that wait for an older change, by {@code rev}. */
   private final Map<Long, Change> held = new HashMap<>();
-  /** The newest changes to what is not loaded: a page that is on its way may not have them. */
+  /** The latest changes to messages that are not loaded. A page in flight may be older. */
   private final Deque<Change> late = new ArrayDeque<>();
 
   private String me = "";
 
   private long head = NONE;
   private long seen;
-  /** Up to here an answer that was not complete has left out states which later changes of the same messages replace. */
+  /** The {@code head} of an incomplete response. It omits states that later changes replaced. */
   private long partly;
-  /** Where the piece that reaches to the end begins. */
+  /** The first {@code seq} of the range of newest messages. */
   private long first = END;
 
   private boolean complete;
   private boolean windowed;
   private long windowFirst;
   private long windowLast;
-  /** Messages before this are too old, and gone. */
+  /** Messages before this have expired. */
   private long oldest = 1;
 
   private int epoch;
   private boolean joining;
   private @Nullable List<Message> sorted;
 
-  /** Every change up to this {@code rev} is known; NONE before the first join. */
+  /** All changes up to this {@code rev} are known; NONE before the first join. */
   long head() {
     return head;
   }
 
-  /** Set when something was missed: the {@code since} to ask with; else NONE. */
+  /** The {@code since} of the sync that is needed to fill a gap, or NONE. */
   long syncFrom() {
     return !joining && head != NONE && seen > head ? head : NONE;
   }
 
-  /** The oldest {@code seq} of the list: the {@code before} of the next page. */
+  /** The oldest {@code seq} in the list, for {@code before} of the next page. */
   long first() {
     return windowed ? windowFirst : first;
   }
 
-  /** The newest {@code seq} of the list, and the {@code after} of the next page where it does not reach the end. */
+  /** The newest {@code seq} in the list, for {@code after} of the next page if the list does not reach the end. */
   long last() {
     if (windowed) return windowLast;
     List<Message> list = list();
     return list.isEmpty() ? 0 : list.get(list.size() - 1).seq;
   }
 
-  /** The list reaches the end, and grows with each new message. */
+  /** Whether the list reaches the end and grows with each new message. */
   boolean attached() {
     return !windowed;
   }
 
-  /** Nothing older than the list is left. */
+  /** Whether no older messages exist. */
   boolean complete() {
     return windowed ? windowFirst <= oldest : complete;
   }
 
-  /** Changes when the list starts again: a page asked for earlier no longer fits. */
+  /** Changes when the list is rebuilt. Pages requested in an earlier epoch are dropped. */
   int epoch() {
     return epoch;
   }
 
-  /** The list, by {@code seq}, without pending messages. */
+  /** The stored messages, ordered by {@code seq}. */
   List<Message> list() {
     if (sorted == null) {
       sorted = Collections.unmodifiableList(windowed ? between(windowFirst, windowLast) : between(first, END));
@@ -130,16 +130,15 @@ final class Timeline {
     return sorted;
   }
 
-  /** The message of that {@code seq}, if it is known. */
   @Nullable Message get(long seq) {
     return messages.get(seq);
   }
 
-  /** Before asking to join: the {@code since} to ask with, or NONE. Until the answer all live events are held back. */
+  /** Returns the {@code since} for {@code room:join}, or NONE. Events are held back until the response. */
   long join() {
     joining = true;
     held.clear();
-    // A history restored from a backup counts from lower revs again: what was seen says nothing now.
+    // A history restored from a backup has lower revs, so earlier events no longer count.
     seen = 0;
     return head;
   }
@@ -163,7 +162,7 @@ final class Timeline {
     else if (head != NONE && since <= head) merge(answer);
   }
 
-  /** Takes an event, as the user {@code me} hears it. */
+  /** Applies an event for the user {@code me}. */
   void live(Change change, String me) {
     this.me = me;
     seen = Math.max(seen, change.rev);
@@ -171,7 +170,7 @@ final class Timeline {
     settle();
   }
 
-  /** The message of an ack: known at once, but it proves nothing about what came before it. */
+  /** Adds the message of an acknowledgement. Earlier changes may still be missing. */
   void stored(Message message) {
     if (head == NONE) return;
     put(message);
@@ -181,7 +180,7 @@ final class Timeline {
     }
   }
 
-  /** An older page of {@code message:history}, as asked for with {@code before} when the epoch was this one's. */
+  /** Adds an older page, requested with {@code before} in {@code epoch}. */
   void older(List<Message> page, boolean answerComplete, long before, int epoch) {
     if (epoch != this.epoch) return;
     putAll(page);
@@ -193,7 +192,7 @@ final class Timeline {
     detach();
   }
 
-  /** A newer page, as asked for with {@code after}. */
+  /** Adds a newer page, requested with {@code after} in {@code epoch}. */
   void newer(List<Message> page, int epoch) {
     if (epoch != this.epoch || !windowed) return;
     putAll(page);
@@ -207,7 +206,7 @@ final class Timeline {
     attach();
   }
 
-  /** A piece of the history, without a gap, is shown instead of the end. */
+  /** Shows a range of the history instead of the newest messages. */
   void window(List<Message> page, int epoch) {
     if (epoch != this.epoch || page.isEmpty()) return;
     putAll(page);
@@ -219,7 +218,7 @@ final class Timeline {
     attach();
   }
 
-  /** The end is shown again. */
+  /** Shows the newest messages again. */
   void toEnd() {
     if (!windowed) return;
     windowed = false;
@@ -228,7 +227,7 @@ final class Timeline {
     sorted = null;
   }
 
-  /** A single message, for a quote. */
+  /** Adds a single message, for a quote. */
   void quoted(Message message, int epoch) {
     if (epoch == this.epoch) put(message);
   }
@@ -237,12 +236,12 @@ final class Timeline {
     trim(KEPT);
   }
 
-  /** Drops the oldest, as long as the end is shown; not at each new message, since the list is built again. */
+  /** Drops the oldest messages while the end is shown, see {@link #SLACK}. */
   void trim(int kept) {
     if (messages.size() <= kept * SLACK) return;
     List<Message> newest = windowed ? between(first, END) : list();
     if (newest.size() <= kept * SLACK) return;
-    // As in the browser, where nothing to keep keeps everything.
+    // Same as the browser client: 0 keeps all messages.
     if (kept > 0) first = newest.get(newest.size() - kept).seq;
     else first = newest.get(0).seq;
     complete = false;
@@ -251,7 +250,7 @@ final class Timeline {
     sorted = null;
   }
 
-  /** Messages before this are too old. */
+  /** Removes expired messages. */
   void expire(long oldest) {
     if (oldest <= this.oldest) return;
     this.oldest = oldest;
@@ -270,7 +269,7 @@ final class Timeline {
     sorted = null;
   }
 
-  /** Everything is gone; the room has to be joined again. */
+  /** Removes all messages. The room must be joined again. */
   void forget() {
     messages.clear();
     late.clear();
@@ -285,7 +284,7 @@ final class Timeline {
 
   private void merge(Changes answer) {
     putAll(answer.messages);
-    // An answer that is not complete and yet empty would be asked for for ever.
+    // Otherwise an incomplete but empty response would be requested forever.
     boolean whole = answer.complete || answer.messages.isEmpty();
     long reached = whole ? answer.head : answer.messages.get(answer.messages.size() - 1).rev;
     head = Math.max(head, reached);
@@ -296,17 +295,18 @@ final class Timeline {
     settle();
   }
 
-  /** Applies what is held as far as it follows without a gap. */
+  /** Applies held events that follow without a gap. */
   private void settle() {
     if (head == NONE || joining) return;
     for (Change next = held.get(head + 1); next != null; next = held.get(head + 1)) {
       Message known = messages.get(next.seq);
-      // The rest of the answer has the whole message: an event has only what is different, and never what is one's own.
+      // The next part of the response contains the whole message. An event contains only what changed, and does not
+      // mark the user's own reactions.
       if (next.rev <= partly && (known == null || next.whole() == null)) break;
       if (known != null) put(next.after(known, me));
       else if (next.whole() != null && next.seq >= first) put(next.whole());
       else {
-        // No page is on its way for so long.
+        // Any page in flight arrives before this many changes.
         if (late.size() == HELD) late.removeFirst();
         late.addLast(next);
       }
@@ -326,7 +326,7 @@ final class Timeline {
     return list;
   }
 
-  /** A user who has read back too far to keep the whole sees a window from now on. */
+  /** Switches to a window if the list is too long to keep. */
   private void detach() {
     if (windowed) {
       if (windowLast - windowFirst < KEPT * SLACK) return;
@@ -345,7 +345,7 @@ final class Timeline {
     sorted = null;
   }
 
-  /** A window that has reached the newest is one piece with them. */
+  /** Merges the window with the newest messages once it reaches them. */
   private void attach() {
     if (!windowed || windowLast < first - 1) return;
     complete = windowFirst <= oldest || (complete && first <= windowFirst);
@@ -354,7 +354,7 @@ final class Timeline {
     sorted = null;
   }
 
-  /** Forgets what belongs to no piece. */
+  /** Removes messages outside both ranges. */
   private void sweep() {
     for (Iterator<Long> seqs = messages.keySet().iterator(); seqs.hasNext(); ) {
       long seq = seqs.next();
@@ -367,7 +367,7 @@ final class Timeline {
     for (Message message : all) put(message);
   }
 
-  /** Of one {@code rev}, an answer says more than events: what is one's own. */
+  /** At the same {@code rev}, a response replaces an event because it marks the user's own reactions. */
   private void put(Message message) {
     Message known = messages.get(message.seq);
     if (known != null && known.rev > message.rev) return;

@@ -9,7 +9,7 @@ import java.util.concurrent.Future;
 import org.json.JSONObject;
 import org.jspecify.annotations.Nullable;
 
-/** The users who type, by room: the others, and oneself for the others to see. */
+/** Users who are typing, by room, and the typing state that this user sends. */
 final class Typing {
   interface Port {
     void changed(String room, List<User> users);
@@ -20,9 +20,9 @@ final class Typing {
     @Nullable Future<?> ends;
   }
 
-  /** Somebody of whom nothing more is heard has stopped. */
+  /** A user without a new event stopped typing after this time. */
   private static final long OTHERS_MS = 6000;
-  /** The server hears this often that the user still types. */
+  /** Interval for repeating that the user is typing. */
   private static final long REPEAT_MS = 3000;
 
   private static final long STOP_MS = 5000;
@@ -31,7 +31,7 @@ final class Typing {
   private final Connection connection;
   private final Port port;
   private final Map<String, Map<String, Typist>> rooms = new LinkedHashMap<>();
-  /** Where the others believe that one types oneself, and when they were told so. */
+  /** The room where others see this user typing, and when that was last sent. */
   private @Nullable String toldRoom;
 
   private long toldAt;
@@ -50,7 +50,7 @@ final class Typing {
     }
     Map<String, Typist> users = rooms.get(room);
     if (users == null) rooms.put(room, users = new LinkedHashMap<>());
-    // A user who goes on keeps the place.
+    // A user who continues keeps the position.
     Typist typist = users.get(user.id);
     if (typist == null) users.put(user.id, typist = new Typist());
     Loop.cancel(typist.ends);
@@ -67,7 +67,6 @@ final class Typing {
     tell(room);
   }
 
-  /** Forgets that room. */
   void forget(String room) {
     Map<String, Typist> users = rooms.remove(room);
     if (users == null || users.isEmpty()) return;
@@ -75,14 +74,14 @@ final class Typing {
     port.changed(room, Collections.<User>emptyList());
   }
 
-  /** The connection is gone, and what the others believe with it. */
+  /** The connection was lost, and others no longer see this user typing. */
   void forget() {
     for (String room : new ArrayList<>(rooms.keySet())) forget(room);
     Loop.cancel(ends);
     toldRoom = null;
   }
 
-  /** Something was typed in that room. */
+  /** Called for each change of the text. */
   void typed(String room) {
     if (toldRoom != null && !toldRoom.equals(room)) stop();
     Loop.cancel(ends);
@@ -93,7 +92,7 @@ final class Typing {
     say(room, true);
   }
 
-  /** After a pause, when the field is left, and when the message is sent. */
+  /** Called after a pause, when the field loses focus, and when the message is sent. */
   void stop() {
     Loop.cancel(ends);
     String room = toldRoom;
@@ -115,7 +114,7 @@ final class Typing {
           @Override
           public void ok(JSONObject data) {}
 
-          // Not worth a second attempt: it is over by then.
+          // Not repeated, because the state would be outdated.
           @Override
           public void failed(ChatError error) {}
         });

@@ -2,27 +2,27 @@ package io.github.phpsessionchat;
 
 import org.jspecify.annotations.Nullable;
 
-/** How it stands with a file that is sent to the server, for a message that is written or waits for it. */
+/** The state of a file upload. */
 public final class Upload {
-  /** The source could not be opened, broke off, or has not as many bytes as was said. */
+  /** The source could not be opened, failed while reading, or has a different size than specified. */
   public static final String UNREADABLE = "unreadable";
 
-  /** The key that {@link Chat#upload} has given. */
+  /** The key returned by {@link Chat#upload}. */
   public final String key;
-  /** The id of the room in which a message may have it. */
+  /** The ID of the room whose messages may contain the file. */
   public final String room;
-  /** Its name. */
+  /** The file name. */
   public final String name;
-  /** How many bytes it has. */
+  /** The size in bytes. */
   public final long size;
-  /** How many of them are sent; an attempt that breaks begins again. When all are, the server examines the file. */
+  /** The number of bytes sent in this attempt. After the last byte, the server examines the file. */
   public final long sent;
-  /** The stored file; null: it is not there yet. */
+  /** The stored file; null until it is stored. */
   public final @Nullable ChatFile file;
   /**
-   * Why it is not there, and will not be: an error code of the protocol, such as {@code too_large}, {@code file_type},
-   * {@code rate_limited} and {@code storage_full}, {@link #UNREADABLE}, or {@link ChatError#OFFLINE} if the connection
-   * broke again and again. Null: it is there, or on its way.
+   * The error code if the upload failed: a code of the protocol, such as {@code too_large}, {@code file_type},
+   * {@code rate_limited} or {@code storage_full}; {@link #UNREADABLE}; or {@link ChatError#OFFLINE} if the connection
+   * broke repeatedly. Otherwise null.
    */
   public final @Nullable String failed;
 

@@ -24,35 +24,35 @@ import org.json.JSONException;
 import org.json.JSONObject;
 import org.jspecify.annotations.Nullable;
 
-/** The files of one user on their way to the server: a few at a time, each again if the network or the server fails. */
+/** Uploads the files of one user, a few at a time. Uploads are repeated after network or server errors. */
 final class Uploads {
   interface Port {
-    /** Connected: what fails then is not for lack of a network. */
+    /** Whether the client is connected, so that a failure has another cause than the network. */
     boolean ready();
 
     void changed(Upload upload);
   }
 
-  /** Each line is shared by all. */
+  /** Files share the connection's bandwidth. */
   private static final int AT_ONCE = 2;
-  /** Attempts while there is a connection; what is more would cost the user's data for nothing. */
+  /** Maximum attempts per connection, to limit data usage. */
   private static final int ATTEMPTS = 3;
 
   private static final long FIRST_PAUSE_MS = 1000;
-  /** An upload that has to wait for longer than this fails. */
+  /** An upload fails if it would have to wait longer than this. */
   private static final long LONGEST_PAUSE_MS = 60_000;
-  /** Nothing more could be sent for so long. */
+  /** Time limit for a blocked write. */
   private static final long STALLED_MS = 30_000;
-  /** The server examines a picture before it answers, after those that came before it. */
+  /** Time limit for the response. The server examines the file first, after those in its queue. */
   private static final long EXAMINED_MS = 120_000;
-  /** Between two words about how much is sent. */
+  /** Minimum interval between progress reports. */
   private static final long TELL_MS = 100;
 
   private static final int PIECE = 16_384;
   private static final long LONGEST_ANSWER = 100_000;
   private static final MediaType BYTES = MediaType.get("application/octet-stream");
 
-  /** The same file may be taken later; all other refusals are final. */
+  /** Status codes after which the same file may be accepted later. All others are final. */
   private static final Set<Integer> PASSING = new HashSet<>(Arrays.asList(401, 408, 429, 500, 502, 503, 504, 507));
 
   private final class Item {
@@ -62,14 +62,14 @@ final class Uploads {
     long sent;
     @Nullable ChatFile file;
     @Nullable String failed;
-    /** Over another connection it may succeed. */
+    /** Whether to retry over the next connection. */
     boolean passing;
     int attempts;
-    /** Of the attempt that is under way. */
+    /** The current attempt. */
     @Nullable Call call;
 
     @Nullable Body body;
-    /** Of the next one. */
+    /** The next attempt. */
     @Nullable Future<?> timer;
 
     Item(String key, String room, NewFile source) {
@@ -88,7 +88,7 @@ final class Uploads {
   private final OkHttpClient http;
   private final Port port;
   private final Map<String, Item> items = new LinkedHashMap<>();
-  /** Of the user who is known to be logged in; for all threads. */
+  /** The uploads of the logged-in user, readable from all threads. */
   private volatile List<Upload> shown = Collections.emptyList();
 
   private @Nullable String user;
@@ -113,18 +113,18 @@ final class Uploads {
     this.port = port;
   }
 
-  /** For all threads. */
+  /** Can be called on any thread. */
   List<Upload> list() {
     return shown;
   }
 
-  /** Null: nothing is known of it, in this process. */
+  /** Returns null if no upload with this key exists in this process. */
   @Nullable Upload get(String key) {
     Item item = items.get(key);
     return item == null ? null : item.now();
   }
 
-  /** @param refusal with which the server would answer; null: it may take the file */
+  /** @param refusal the error code if the server would reject the file, or null */
   void add(String key, String room, NewFile file, @Nullable String refusal) {
     Item item = new Item(key, room, file);
     items.put(key, item);
@@ -133,7 +133,7 @@ final class Uploads {
     if (item.failed == null) begin(item);
   }
 
-  /** An upload that has failed, or that the server does not know any more. */
+  /** Restarts an upload that failed, or whose file the server no longer has. */
   void retry(String key) {
     Item item = items.get(key);
     if (item == null || item.call != null || item.timer != null) return;
@@ -153,14 +153,14 @@ final class Uploads {
     show();
   }
 
-  /** A message has them. */
+  /** Removes uploads that are now part of a message. */
   void taken(List<ChatFile> files) {
     for (Item item : new ArrayList<>(items.values())) {
       for (ChatFile file : files) if (item.file != null && item.file.id.equals(file.id)) cancel(item.key);
     }
   }
 
-  /** Over a new connection: what could not be sent goes on, if it is the same user. */
+  /** Continues unfinished uploads after a connect, or removes all of them for a different user. */
   void ready(String user) {
     if (!user.equals(this.user)) clear();
     this.user = user;
@@ -177,14 +177,14 @@ final class Uploads {
     }
   }
 
-  /** The session may be over: nothing is sent until it is known. */
+  /** Stops all uploads while the session may have ended. */
   void pause() {
     paused = true;
     show();
     for (Item item : items.values()) stop(item);
   }
 
-  /** Another user comes, or none. */
+  /** Removes all uploads, for a logout or user change. */
   void clear() {
     for (String key : new ArrayList<>(items.keySet())) cancel(key);
   }
@@ -198,7 +198,7 @@ final class Uploads {
   }
 
   private void begin(Item item) {
-    // Without a connection it waits for the next one.
+    // It starts with the next connection.
     if (paused || item.call != null || !port.ready()) return;
     item.sent = 0;
     Body body = new Body(item);
@@ -225,7 +225,7 @@ final class Uploads {
         });
   }
 
-  /** On the chat's thread, unless it was stopped meanwhile. */
+  /** Runs {@code then} on the chat's thread, unless the upload was stopped. */
   private void end(Item item, Call call, Runnable then) {
     loop.run(
         () -> {
@@ -244,7 +244,7 @@ final class Uploads {
       return;
     }
     String code = Wire.text(Wire.object(body, "error"), "code");
-    // Of a proxy, which knows the size that it lets pass.
+    // A proxy that limits the size responds without a code.
     String usual = status == 413 ? "too_large" : "internal";
     boolean isFinal = status != 201 && !PASSING.contains(status);
     broken(item, code == null ? usual : code, isFinal, retryAfterMs);
@@ -300,12 +300,12 @@ final class Uploads {
       String body = response.peekBody(LONGEST_ANSWER).string();
       return Packets.isReadable(body) ? new JSONObject(body) : new JSONObject();
     } catch (IOException | JSONException e) {
-      // Of a proxy, or cut off.
+      // From a proxy, or truncated.
       return new JSONObject();
     }
   }
 
-  /** It is the source that failed, and not the network. */
+  /** An error of the source, not of the network. */
   private static final class Unreadable extends IOException {
     private static final long serialVersionUID = 1;
 
@@ -314,7 +314,7 @@ final class Uploads {
     }
   }
 
-  /** Straight from the source to the network. */
+  /** Streams the source to the network. */
   private final class Body extends RequestBody {
     private final Item item;
 
@@ -354,7 +354,9 @@ final class Uploads {
     }
   }
 
-  /** Tells what the source throws (on Android a {@code SecurityException}, too) from what the network does. */
+  /**
+   * Distinguishes exceptions of the source, such as a {@code SecurityException} on Android, from those of the network.
+   */
   private static final class Bytes implements AutoCloseable {
     private final InputStream in;
 
@@ -380,7 +382,7 @@ final class Uploads {
       try {
         in.close();
       } catch (IOException | RuntimeException e) {
-        // The whole was read.
+        // All content was read.
       }
     }
   }

@@ -1,18 +1,20 @@
 package io.github.phpsessionchat;
 
-/** Somebody, as others see them. */
+/** A user as others see them. */
 public final class User {
-  /** The id of all users whom the site has erased; an app says in its own language who that is. */
+  /** The shared ID of all users erased by the site. The app provides the name in its own language. */
   public static final String ERASED = "0";
 
   /** The user id of the site: 1 to 64 characters. */
   public final String id;
-  /** At most 64 characters; the id, where the site tells no name. */
+  /** At most 64 characters; the ID if the site provides no name. */
   public final String name;
 
   /**
-   * @param id the user id of the site
-   * @param name what others read
+   * Creates a user.
+   *
+   * @param id the user ID of the site
+   * @param name the display name
    */
   public User(String id, String name) {
     this.id = id;

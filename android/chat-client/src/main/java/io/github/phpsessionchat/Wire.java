@@ -15,17 +15,17 @@ import org.json.JSONObject;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The shapes of the protocol, between JSON and Java. Only what Android's own {@code org.json} has is used: there it takes
- * the place of the library of that name.
+ * Converts between JSON and Java types. Uses only methods of Android's {@code org.json}, which replaces the library on
+ * Android.
  */
 final class Wire {
   static final long LONGEST_PAUSE_MS = 3_600_000;
-  /** The largest whole number of JavaScript stands for a time without an end. */
+  /** JavaScript's largest safe integer stands for an unlimited time. */
   private static final long FOR_GOOD = (1L << 53) - 1;
 
   private Wire() {}
 
-  /** Of names and values in turn; what is null is left out. */
+  /** Builds an object from alternating names and values. Null values are omitted. */
   static JSONObject payload(@Nullable Object... namesAndValues) {
     JSONObject json = new JSONObject();
     try {
@@ -39,13 +39,14 @@ final class Wire {
     return json;
   }
 
-  /** Null where there is none. */
+  /** Returns null if the value is missing. */
   static @Nullable String text(JSONObject json, String name) {
     return json.isNull(name) ? null : json.optString(name);
   }
 
   /**
-   * 0 where there is none. A text is none: the library of JSON would read it as a number, for minutes if it is long enough.
+   * Returns 0 if the value is not a number. Strings are not converted, because the JSON library would spend minutes on
+   * a very long one.
    */
   static long number(JSONObject json, String name) {
     Object value = json.opt(name);
@@ -53,7 +54,7 @@ final class Wire {
     return value instanceof Number ? (long) ((Number) value).doubleValue() : 0;
   }
 
-  /** The nearest that there is to {@link #number}. */
+  /** Like {@link #number}, limited to the range of int. */
   static int count(JSONObject json, String name) {
     return (int) Math.max(Integer.MIN_VALUE, Math.min(Integer.MAX_VALUE, number(json, name)));
   }
@@ -62,7 +63,7 @@ final class Wire {
     return value.name().toLowerCase(Locale.ROOT);
   }
 
-  /** The usual value stands for all that this version does not know. */
+  /** Returns {@code usual} for values that this version does not know. */
   static <E extends Enum<E>> E named(Class<E> type, @Nullable String name, E usual) {
     if (name == null) return usual;
     try {
@@ -167,7 +168,7 @@ final class Wire {
         "video", film);
   }
 
-  /** As requests name them; null where there are none. */
+  /** The format of requests; null if empty. */
   static @Nullable JSONArray mentions(List<Mention> mentions) {
     JSONArray named = new JSONArray();
     for (Mention one : mentions) named.put(payload("user", one.user.id, "start", one.start, "length", one.length));
@@ -266,7 +267,7 @@ final class Wire {
     return draft.done();
   }
 
-  /** On this machine's clock. */
+  /** A time by this machine's clock. */
   private static long after(long ms) {
     return ms >= FOR_GOOD ? Long.MAX_VALUE : System.currentTimeMillis() + Math.max(0, ms);
   }
@@ -333,7 +334,10 @@ final class Wire {
     return new RoomMember(user(object(json, "user")), role, json.optBoolean("present"));
   }
 
-  /** Of {@code session:ready}; and of {@code session:changed}, which says nothing of limits and rooms. */
+  /**
+   * Reads {@code session:ready} or {@code session:changed}. The second has no limits and rooms, so these are taken from
+   * {@code before}.
+   */
   static Identity identity(JSONObject json, @Nullable Identity before) {
     JSONObject can = object(json, "can");
     JSONObject profile = object(json, "profile");
@@ -392,12 +396,12 @@ final class Wire {
         current == null ? null : message(current));
   }
 
-  /** Never longer than an hour, whatever it says: by then one may ask again. */
+  /** At most one hour. */
   static long retryAfterMs(JSONObject error) {
     return Math.max(0, Math.min(LONGEST_PAUSE_MS, number(error, "retryAfterMs")));
   }
 
-  /** The user ids and error codes of {@code failed}. */
+  /** Reads {@code failed}: error codes by user ID. */
   static Map<String, String> failed(JSONObject answer) {
     Map<String, String> failed = new LinkedHashMap<>();
     for (JSONObject one : list(answer, "failed", json -> json)) {
@@ -410,12 +414,12 @@ final class Wire {
     T read(JSONObject json);
   }
 
-  /** The id of the message that waits for a moderator. */
+  /** The ID of a message that is pending approval. */
   static String heldId(JSONObject answer) {
     return object(answer, "held").optString("id");
   }
 
-  /** Anything but an object is left out. */
+  /** Items that are not objects are omitted. */
   static <T> List<T> list(JSONObject json, String name, Reader<T> reader) {
     JSONArray array = json.optJSONArray(name);
     int length = array == null ? 0 : array.length();
@@ -439,27 +443,27 @@ final class Wire {
     return new Answers.Page<>(list(json, name, reader), text(json, "next"));
   }
 
-  /** The next page is that of the messages before the last one. */
+  /** The next page has the messages before the last one. */
   static Answers.Page<Message> filesPage(JSONObject json) {
     List<Message> messages = list(json, "messages", Wire::message);
     boolean last = messages.isEmpty() || json.optBoolean("complete");
     return new Answers.Page<>(messages, last ? null : String.valueOf(messages.get(messages.size() - 1).seq));
   }
 
-  /** The next page is that of the messages before the first one. */
+  /** The next page has the messages before the first one. */
   static Answers.Page<Message> historyPage(JSONObject json, Reader<Message> reader) {
     List<Message> messages = list(json, "messages", reader);
     boolean last = messages.isEmpty() || json.optBoolean("complete");
     return new Answers.Page<>(messages, last ? null : String.valueOf(messages.get(0).seq));
   }
 
-  /** An empty object where there is none. */
+  /** Returns an empty object if the value is missing. */
   static JSONObject object(JSONObject json, String name) {
     JSONObject object = json.optJSONObject(name);
     return object == null ? new JSONObject() : object;
   }
 
-  /** Any JSON in Java's own types. */
+  /** Converts JSON to Long, Double, Boolean, String, List, Map or null. */
   static @Nullable Object plain(@Nullable Object json) {
     if (json instanceof JSONObject) {
       Map<String, Object> map = new LinkedHashMap<>();

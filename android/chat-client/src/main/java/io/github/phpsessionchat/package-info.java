@@ -1,7 +1,7 @@
 /**
- * The client of a chat server for sites in PHP. {@link io.github.phpsessionchat.Chat} is where an app begins.
+ * Java and Android client for the chat server. Start with {@link io.github.phpsessionchat.Chat}.
  *
- * <p>Nothing here is null, unless it is {@link org.jspecify.annotations.Nullable}.
+ * <p>Types are non-null unless annotated with {@link org.jspecify.annotations.Nullable}.
  */
 @NullMarked
 package io.github.phpsessionchat;
