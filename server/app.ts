@@ -140,11 +140,11 @@ export async function startApp(
 
 /** The reason and the hint for a room that CHAT_ROOMS names but cannot create. */
 function describeRoomConflict({ id, name, is }: { id: string; name: string; is: string }) {
-  const reason = `CHAT_ROOMS has no effect on the room ${id}, which was there already and is ${is}`;
+  const reason = `CHAT_ROOMS has no effect on the room ${id}, which already exists and is ${is}`;
   const body = JSON.stringify({ kind: 'public', name });
   const hint =
     is === 'private'
-      ? 'give the room in CHAT_ROOMS another id'
-      : `rename the room in the chat, or by PUT /api/rooms/${id} ${body}; or give CHAT_ROOMS the name that it has`;
+      ? 'use another ID for this room in CHAT_ROOMS'
+      : `rename the room in the chat, or by PUT /api/rooms/${id} ${body}; or use its current name in CHAT_ROOMS`;
   return { reason, hint };
 }

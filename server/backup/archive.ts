@@ -104,7 +104,7 @@ export class ArchiveWriter {
       hash.update(part);
       await this.#to.appendFile(part);
     }
-    if (written !== size) throw new Error(`${name} has changed while it was copied`);
+    if (written !== size) throw new Error(`${name} changed while it was copied`);
     await this.#to.appendFile(Buffer.alloc(paddingOf(size)));
     return hash.digest('hex');
   }
@@ -142,14 +142,15 @@ export async function* readArchive(path: string): AsyncGenerator<ArchiveEntry> {
       }
       if (name === sums) {
         for await (const _ of bytes());
-        if (hash.digest('hex') !== list.digest('hex')) throw new Unreadable('its bytes have changed');
+        if (hash.digest('hex') !== list.digest('hex')) throw new Unreadable('its checksum does not match');
         await padding(file, size);
         if (!(await exactly(file, ending.length)).equals(ending)) throw new Unreadable('its end is damaged');
-        if ((await file.read(Buffer.alloc(1))).bytesRead > 0) throw new Unreadable('it does not end there');
+        if ((await file.read(Buffer.alloc(1))).bytesRead > 0)
+          throw new Unreadable('it continues after its end');
         return;
       }
       yield { name, size, bytes: bytes() };
-      if (left > 0) throw new Error(`${name} was not read to its end`);
+      if (left > 0) throw new Error(`${name} was not read to the end`);
       list.update(`${hash.digest('hex')}  ${name}\n`);
       await padding(file, size);
     }
@@ -160,14 +161,14 @@ export async function* readArchive(path: string): AsyncGenerator<ArchiveEntry> {
 
 async function padding(file: FileHandle, size: number): Promise<void> {
   const bytes = await exactly(file, paddingOf(size));
-  if (bytes.some((byte) => byte !== 0)) throw new Unreadable('its bytes have changed');
+  if (bytes.some((byte) => byte !== 0)) throw new Unreadable('its padding is damaged');
 }
 
 async function exactly(file: FileHandle, length: number): Promise<Buffer> {
   const bytes = Buffer.allocUnsafe(length);
   for (let read = 0; read < length; ) {
     const { bytesRead } = await file.read(bytes, read, length - read);
-    if (bytesRead === 0) throw new Unreadable('it is cut off');
+    if (bytesRead === 0) throw new Unreadable('it is truncated');
     read += bytesRead;
   }
   return bytes;

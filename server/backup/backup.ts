@@ -38,12 +38,12 @@ export async function makeBackup(
   onProgress: (what: { history: number } | { files: number }) => void = () => {},
 ): Promise<Made> {
   if ((await stat(to).catch(() => null)) !== null) {
-    throw new CommandProblem(exit.output, `${to} is there already: name another file`);
+    throw new CommandProblem(exit.output, `${to} already exists: choose another file`);
   }
   if (history.kind === 'sqlite' && (await stat(history.path).catch(() => null)) === null) {
     throw new CommandProblem(
       exit.configuration,
-      `there is no history ${history.path}: is it that of CHAT_HISTORY?`,
+      `the history ${history.path} does not exist: check CHAT_HISTORY`,
     );
   }
   // Next to the backup, so that it is on the same disk. A killed backup may have left this folder.

@@ -81,7 +81,7 @@ async function restoreFile(
     }
   } catch (error) {
     if (existsSync(place.restored)) {
-      throw asProblem(error, 'the backup is checked and half restored; do this again, and it goes on');
+      throw asProblem(error, 'the backup is valid, but only partly restored: run this again to complete it');
     }
     throw unchanged(from, error);
   } finally {
@@ -91,8 +91,11 @@ async function restoreFile(
 
 const unchanged = (from: string, error: unknown): CommandProblem =>
   error instanceof Unreadable
-    ? new CommandProblem(exit.data, `${from} is no whole backup: ${error.message}. Nothing has changed`)
-    : asProblem(error, 'nothing has been restored');
+    ? new CommandProblem(
+        exit.data,
+        `${from} is not a complete backup: ${error.message}. Current data is unchanged`,
+      )
+    : asProblem(error, 'nothing was restored');
 
 /**
  * Finds the cause of a failed load. Rows are loaded before all digests are checked, so the database may reject the rows
@@ -130,7 +133,7 @@ async function restoreRows(
     restoring.takePlace().catch((error: unknown) => {
       // The database may have replaced the tables, and only the connection was lost.
       throw error instanceof SqlError && error.problem === 'lost'
-        ? asProblem(error, 'it cannot be known whether the backup is restored: do this again')
+        ? asProblem(error, 'it is unknown whether the backup was restored: run this again')
         : error;
     });
   try {
@@ -143,7 +146,7 @@ async function restoreRows(
       files,
       ...options,
       async history({ bytes }, { migrations }) {
-        if (loaded) throw new Unreadable('it holds something else');
+        if (loaded) throw new Unreadable('it contains two histories');
         loaded = true;
         await restoring.makeTables(migrations);
         await restoring.load(linesOf(bytes)).catch(async (error: Error) => {
@@ -173,7 +176,7 @@ async function restoreRows(
     return made;
   } catch (error) {
     throw restored
-      ? asProblem(error, 'the history is restored, but files of before are left: do this again')
+      ? asProblem(error, 'the history is restored, but old files remain: run this again')
       : unchanged(from, error);
   } finally {
     if (files !== undefined) await rm(files, { recursive: true, force: true });
@@ -231,7 +234,7 @@ async function unpack(from: string, { unpacked, files, folder }: Place, options:
     files,
     ...options,
     async history(entry) {
-      if (hasHistory) throw new Unreadable('it holds something else');
+      if (hasHistory) throw new Unreadable('it contains two histories');
       hasHistory = true;
       await mkdir(unpacked, { mode: 0o700 });
       await write(join(unpacked, entries.history.sqlite), entry);
@@ -263,13 +266,13 @@ async function unpackEach(
       if (about.history !== to.kind) {
         throw new CommandProblem(
           exit.configuration,
-          `the backup is of a history in ${titles[about.history]}, and CHAT_HISTORY is one in ${titles[to.kind]}`,
+          `the backup contains a history in ${titles[about.history]}, but CHAT_HISTORY is in ${titles[to.kind]}: set CHAT_HISTORY to ${titles[about.history]}`,
         );
       }
       if (about.files && files === undefined && !to.withoutFiles) {
         throw new CommandProblem(
           exit.configuration,
-          'the backup has files, which are restored into a folder only: set CHAT_FILES=dir:FOLDER, or leave them out by --without-files',
+          'the backup contains files, which can be restored only into a folder: set CHAT_FILES=dir:FOLDER, or omit them with --without-files',
         );
       }
       if (about.files && folder !== undefined && files !== undefined) {
@@ -280,7 +283,7 @@ async function unpackEach(
       await to.history(entry, about);
     } else {
       const id = name.startsWith(entries.files) ? name.slice(entries.files.length) : '';
-      if (!about.files || !storedName.test(id)) throw new Unreadable('it holds something else');
+      if (!about.files || !storedName.test(id)) throw new Unreadable('it contains an unknown entry');
       if (files !== undefined) await write(join(files, id), entry);
       // Skipped files are read too, because the digests cover them.
       else for await (const _ of entry.bytes);
@@ -298,7 +301,8 @@ const titles: Record<Manifest['history'], string> = {
 };
 
 async function manifestOf({ name, size, bytes }: ArchiveEntry, known: number): Promise<Manifest> {
-  if (name !== entries.manifest || size > largestManifest) throw new Unreadable('it is another kind of file');
+  if (name !== entries.manifest || size > largestManifest)
+    throw new Unreadable('it is a different kind of file');
   const parts: Buffer[] = [];
   for await (const part of bytes) parts.push(part);
   const text = Buffer.concat(parts).toString();
@@ -306,17 +310,17 @@ async function manifestOf({ name, size, bytes }: ArchiveEntry, known: number): P
   try {
     value = JSON.parse(text);
   } catch {
-    throw new Unreadable('its description is damaged');
+    throw new Unreadable('its manifest is damaged');
   }
   const isNewer = (number: unknown, known: number) => typeof number === 'number' && number > known;
   if (isNewer(value.format, formatNow) || isNewer(value.migrations, known)) {
     throw new CommandProblem(
       exit.data,
-      'a newer version has made this backup: restore it with that version. Nothing has changed',
+      'a newer version made this backup: restore it with that version. Current data is unchanged',
     );
   }
   const read = manifest.safeParse(value);
-  if (!read.success) throw new Unreadable('its description is damaged');
+  if (!read.success) throw new Unreadable('its manifest is damaged');
   return read.data;
 }
 

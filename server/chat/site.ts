@@ -42,7 +42,7 @@ export async function putRoom(
   room: { id: string; name: string; topic?: string | undefined; kind: 'public' | 'private' },
 ): Promise<{ room: ApiRoom; created: boolean }> {
   if (isReservedRoomId(room.id)) {
-    throw new RequestError('bad_request', 'ids that begin with u-, d- or r- are the server’s own');
+    throw new RequestError('bad_request', 'IDs that begin with u-, d- or r- are reserved for the server');
   }
   const { topic, ...rest } = room;
   const done = await history.write.putRoom({ ...rest, ...(topic ? { topic } : {}), at: Date.now() });
@@ -81,7 +81,7 @@ async function notDirect(history: Chat['history'], room: string): Promise<void> 
   const record = await history.read.room({ room });
   if (record === null) throw new RequestError('unknown_room');
   if (record.kind === 'direct')
-    throw new RequestError('bad_request', 'a direct room belongs to its two users');
+    throw new RequestError('bad_request', 'a direct room can be changed only by its two users');
 }
 
 /**

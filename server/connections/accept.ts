@@ -333,7 +333,7 @@ export class SocketTransport {
       return { code: login.code, ...(login.forClient && { reason: login.reason }) };
     }
     if (!this.#admission.isTied(internalsOf(conn).id))
-      return refuse({ code: 'session_store_unavailable' }, 'polling began before the site could be read');
+      return refuse({ code: 'session_store_unavailable' }, 'polling started before the site could be read');
     const { user } = login;
     const { chat } = services;
     if (user.banned) seen(user);

@@ -320,7 +320,8 @@ export function reasonOf(code: string, req: IncomingMessage): { code: string; re
   if (code === 'origin_not_allowed' && req.headers.origin === undefined) {
     return {
       code,
-      reason: 'no Origin: from a foreign page, or from an app and CHAT_NATIVE_CLIENTS is false',
+      reason:
+        'the header Origin is missing: sent by another site, or by an app while CHAT_NATIVE_CLIENTS is false',
     };
   }
   if (code === 'origin_not_allowed') {
@@ -330,7 +331,10 @@ export function reasonOf(code: string, req: IncomingMessage): { code: string; re
   }
   if (code === 'unsupported_protocol') return { code, reason: 'a client of Socket.IO 2 or older' };
   if (code === 'rate_limited' && req.headers['x-forwarded-for'] !== undefined) {
-    return { code, reason: 'through a proxy: if it is yours, name it in CHAT_TRUSTED_PROXIES' };
+    return {
+      code,
+      reason: 'the client uses a proxy: if the proxy is yours, list it in CHAT_TRUSTED_PROXIES',
+    };
   }
   return { code };
 }

@@ -19,7 +19,7 @@ export class RoomsLog {
     const reserved = Array.isArray(groups) ? groups.filter(({ id }) => isReservedRoomId(id)).length : 0;
     const reasons = [
       groupsProblem,
-      reserved > 0 && `${reserved} ids begin with u-, d- or r-, which only the chat gives`,
+      reserved > 0 && `${reserved} IDs begin with u-, d- or r-, which are reserved for the chat`,
     ];
     this.#logOnce(
       handle,

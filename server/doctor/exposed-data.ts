@@ -23,8 +23,8 @@ export function* findExposedData(
   for (const [title, path, safePlace] of places) {
     if (!path || !`${resolveLinks(resolve(path))}/`.startsWith(root === '/' ? root : `${root}/`)) continue;
     yield problem(
-      `The place of the ${title}, ${resolve(path)}, is in ${root}, which the web server publishes.`,
-      `Choose a place outside of it, such as ${safePlace}.`,
+      `The path of the ${title}, ${resolve(path)}, is in ${root}, which the web server publishes.`,
+      `Choose a path outside that folder, such as ${safePlace}.`,
     );
   }
 }

@@ -48,8 +48,8 @@ export async function* checkReachability(
       const sid = /^0.*"sid":"([^"]+)"/.exec(first.text)?.[1];
       if (first.status !== 200 || sid === undefined) {
         return yield problem(
-          `At ${address} there is no chat: /socket.io/ is answered with ${first.status}.`,
-          'Does the proxy pass this path on, and without its prefix? See docs/install.md.',
+          `There is no chat at ${address}: /socket.io/ returns status ${first.status}.`,
+          'Configure the proxy to forward this path without its prefix. See docs/install.md.',
         );
       }
       const query = `&sid=${encodeURIComponent(sid)}`;
@@ -64,13 +64,13 @@ export async function* checkReachability(
   yield (await receivesPacket(`${url.replace(/^http/, 'ws')}&transport=websocket`, headersFor('doctor')))
     ? ok(`A WebSocket reaches the chat at ${address}.`)
     : problem(
-        `WebSockets do not reach the chat at ${address}, so all users are served by polling, which is slower.`,
-        'Let the proxy pass the upgrade on. See docs/install.md.',
+        `WebSockets do not reach the chat at ${address}, so all users fall back to polling, which is slower.`,
+        'Configure the proxy to forward the WebSocket upgrade. See docs/install.md.',
       );
   yield lost === 0
-    ? ok('Polling also reaches the chat, and stays at one server.')
+    ? ok('Polling also reaches the chat, and stays on one server.')
     : warning(
-        `Polling does not stay at one server: ${lost} of ${pollingConnections} connections were lost. Browsers without WebSocket cannot use the chat.`,
+        `Polling does not stay on one server: ${lost} of ${pollingConnections} connections were lost. Browsers without WebSocket cannot use the chat.`,
         `Let the load balancer choose the server by the cookie ${cookieName}. See docs/operate.md.`,
       );
 }
@@ -80,10 +80,10 @@ function advise(reason: string): string {
   if (/ALTNAME/.test(reason))
     return 'The certificate does not name this host: give the web server a certificate for it.';
   if (/CERT|SELF_SIGNED|UNABLE_TO_VERIFY/.test(reason))
-    return 'This machine does not trust the certificate, and neither may browsers. If your own authority has issued it, put NODE_EXTRA_CA_CERTS=FILE before the command, with the certificate of that authority.';
+    return 'This machine does not trust the certificate, and browsers may not either. If your own authority issued it, put NODE_EXTRA_CA_CERTS=FILE before the command, where FILE is the certificate of that authority.';
   if (/ENOTFOUND|EAI_AGAIN/.test(reason))
-    return 'This machine does not find the host: correct the address, or the DNS.';
-  return 'Does the web server run and listen at this address, and does a firewall let this machine in?';
+    return 'This machine cannot resolve the host: correct the address or the DNS.';
+  return 'Check that the web server listens at this address, and that no firewall blocks this machine.';
 }
 
 function receivesPacket(url: string, headers: Record<string, string>): Promise<boolean> {

@@ -52,7 +52,7 @@ async function checkDatabase(address: DatabaseAddress): Promise<Finding> {
   } catch (error) {
     return problem(
       `The history ${placeOf(address)} cannot be reached. ${(error as Error).message}.`,
-      'Start the database, or correct CHAT_HISTORY: the database must exist, and its owner is the user to log in as.',
+      'Start the database, or correct CHAT_HISTORY: the database must exist, and the user in CHAT_HISTORY must own it.',
     );
   }
 }
@@ -68,7 +68,10 @@ function checkHistoryFile(setting: string): Finding {
   try {
     if (exists && !statSync(path).isFile()) return problem(`The history ${path} is not a file.`, advice);
     if (!statSync(existingFolder).isDirectory())
-      return problem(`For the history, ${existingFolder} is not a folder.`, advice);
+      return problem(
+        `The history ${path} cannot be created, because ${existingFolder} is not a folder.`,
+        advice,
+      );
     if (exists) accessSync(path, constants.R_OK | constants.W_OK);
     // SQLite creates more files in the folder.
     accessSync(existingFolder, constants.W_OK | constants.X_OK);
@@ -94,7 +97,7 @@ async function checkFiles(place: FilesPlace): Promise<Finding> {
     return problem(
       `Files cannot be stored in ${where} (${code ?? message}).`,
       place.kind === 'dir'
-        ? 'Let the account of the chat server write to it, or set CHAT_FILES to another place, or to off.'
+        ? 'Let the account of the chat server write to it, or set CHAT_FILES to another folder or to off.'
         : 'Correct CHAT_FILES: the bucket, its endpoint and region, and a key that may get, put and delete there.',
     );
   }
@@ -104,7 +107,7 @@ async function checkFiles(place: FilesPlace): Promise<Finding> {
 const mailAdvice: Record<string, string> = {
   EAUTH:
     'Correct the user and the password of CHAT_MAIL. Many services want a separate password for each program.',
-  ETLS: 'smtp:// needs a mail server with STARTTLS, mostly at port 587. At port 465 it is smtps://.',
+  ETLS: 'smtp:// needs a mail server with STARTTLS, usually at port 587. For port 465, use smtps://.',
   EDNS: 'Correct the host of CHAT_MAIL.',
 };
 
@@ -117,9 +120,9 @@ async function checkMailServer({ server: place }: NonNullable<Config['mail']>): 
   } catch (error) {
     const { code = '', message } = error as NodeJS.ErrnoException;
     return problem(
-      `Mails cannot be sent by ${name}: ${message}.`,
+      `Mails cannot be sent through ${name}: ${message}.`,
       mailAdvice[code] ??
-        'Correct CHAT_MAIL: smtps:// is mostly at port 465, smtp:// at 587. If your own authority issued its certificate, name that authority by ?ca=FILE. Some providers block these ports.',
+        'Correct CHAT_MAIL: smtps:// usually uses port 465, smtp:// port 587. If your own authority issued the certificate, name that authority with ?ca=FILE. Some providers block these ports.',
     );
   } finally {
     server.close();
@@ -131,8 +134,8 @@ const slowBusMs = 100;
 async function checkBus(place: BusPlace, history: DatabaseAddress): Promise<Finding> {
   const advice =
     place.kind === 'redis'
-      ? 'Start the Redis, or correct CHAT_CLUSTER. Its user needs publish, subscribe and ping on the channels php-session-chat:*.'
-      : 'The servers connect to PostgreSQL itself for NOTIFY: a pooler must be in session mode.';
+      ? 'Start Redis, or correct CHAT_CLUSTER. The Redis user needs publish, subscribe and ping on the channels php-session-chat:*.'
+      : 'NOTIFY needs a direct connection to PostgreSQL, or a pooler in session mode.';
   try {
     const delayMs = await tryBus(place, history);
     if (delayMs === undefined) return ok('No bus: the servers poll the history every 100 ms.');
@@ -141,7 +144,7 @@ async function checkBus(place: BusPlace, history: DatabaseAddress): Promise<Find
     if (delayMs <= slowBusMs) return ok('The bus of CHAT_CLUSTER delivers messages.');
     return warning(
       `The bus of CHAT_CLUSTER is slow: a message came back after ${Math.round(delayMs)} ms.`,
-      'Messages from other servers are delayed by this time. Is the bus far away, or busy?',
+      'Messages from other servers are delayed by this time. Check whether the bus is far away or busy.',
     );
   } catch (error) {
     return problem(`The bus of CHAT_CLUSTER cannot be used. ${(error as Error).message}.`, advice);
@@ -151,8 +154,8 @@ async function checkBus(place: BusPlace, history: DatabaseAddress): Promise<Find
 export function checkClient(): Finding {
   if (existsSync(new URL('php-chat.js', clientFolder))) return ok('The browser client is built.');
   return warning(
-    'The browser client is not built: php-chat.js and the chat page are answered with 503.',
-    'npm run build, and start the server again.',
+    'The browser client is not built: php-chat.js and the chat page return status 503.',
+    'Run npm run build, and restart the server.',
   );
 }
 
@@ -186,8 +189,8 @@ export function* checkProxies({ trustedProxies, host, origins }: Config): Genera
   const allAddresses = trustedProxies.find((range) => range.endsWith('/0'));
   if (allAddresses !== undefined) {
     yield problem(
-      `CHAT_TRUSTED_PROXIES has ${allAddresses}: every visitor can pretend to have any address.`,
-      'Name the addresses of the proxies alone.',
+      `CHAT_TRUSTED_PROXIES has ${allAddresses}: every visitor can forge any address.`,
+      'List only the addresses of the proxies.',
     );
   }
   if (trustedProxies.length > 0) return;
@@ -202,6 +205,6 @@ export function* checkProxies({ trustedProxies, host, origins }: Config): Genera
   const seenBy = isIP(host) === 0 ? '' : ` as ${listensOnAll ? 'this machine' : host} sees it`;
   yield problem(
     `All visitors would share the limits of one address: ${reason}, but CHAT_TRUSTED_PROXIES names none.`,
-    `CHAT_TRUSTED_PROXIES=127.0.0.1 if the proxy runs on this machine, else its address${seenBy}.`,
+    `Set CHAT_TRUSTED_PROXIES=127.0.0.1 if the proxy runs on this machine, otherwise its address${seenBy}.`,
   );
 }

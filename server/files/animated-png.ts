@@ -74,7 +74,7 @@ export function readAnimatedPng(bytes: Buffer): AnimatedPng | null {
       current = undefined;
     } else if (type === 'IDAT' || (type === 'fdAT' && data.length >= 4)) {
       if (current === undefined) {
-        if (type === 'fdAT' && control === undefined) throw damaged('has a frame without its size');
+        if (type === 'fdAT' && control === undefined) throw damaged('has a frame without a size');
         current = frameOf(control, size);
         frames.push(current);
         control = undefined;
@@ -105,7 +105,7 @@ export function writeAnimatedPng({ frames, head, plays }: AnimatedPng): Buffer {
     const length = lengthOf(header, width, height);
     // Permits one byte more than expected, to detect a frame that is too large.
     const lines = inflateSync(Buffer.concat(packed), { maxOutputLength: length + 1 });
-    if (lines.length !== length) throw damaged('has a frame of another size');
+    if (lines.length !== length) throw damaged('has a frame of the wrong size');
     const pixels = deflateSync(lines);
     parts.push(n === 0 ? chunk('IDAT', pixels) : chunk('fdAT', be32(sequence++), pixels));
   }
@@ -143,7 +143,7 @@ function frameOf(control: Buffer | undefined, size: { width: number; height: num
     number,
   ];
   if (width === 0 || height === 0 || x + width > size.width || y + height > size.height)
-    throw damaged('has a frame outside of it');
+    throw damaged('has an empty frame, or one outside the picture');
   return { width, height, control: control.subarray(12), packed: [] };
 }
 

@@ -23,7 +23,8 @@ class Silence {
   /** Awaits a promise, and aborts the request if that takes longer than `limit` ms. */
   async bounded<T>(awaited: Promise<T>, limit = answerLimit): Promise<T> {
     const late = setTimeout(
-      () => this.#abort.abort(new DOMException('The other side is silent.', 'TimeoutError')),
+      () =>
+        this.#abort.abort(new DOMException('The bucket sent nothing before the timeout.', 'TimeoutError')),
       limit,
     );
     return awaited.finally(() => clearTimeout(late));
@@ -98,7 +99,7 @@ export function bucketStorage({ url, region, prefix, credentials }: FilesPlace &
       )
       .catch((error: Error) => {
         const { cause } = error as { cause?: NodeJS.ErrnoException };
-        throw new Error(`the bucket does not answer (${cause?.code ?? error.name})`, { cause: error });
+        throw new Error(`the bucket does not respond (${cause?.code ?? error.name})`, { cause: error });
       });
     return { answer, silence };
   }
@@ -107,7 +108,7 @@ export function bucketStorage({ url, region, prefix, credentials }: FilesPlace &
   async function refusal(answer: Response, silence: Silence): Promise<Error> {
     const text = await silence.bounded(beginningOf(answer, silence)).catch(() => '');
     const code = /<Code>([A-Za-z]{1,60})<\/Code>/.exec(text)?.[1] ?? '';
-    return new Error(`the bucket answers ${answer.status} ${code}`.trim());
+    return new Error(`the bucket returned ${answer.status} ${code}`.trim());
   }
 
   return {
@@ -138,8 +139,8 @@ export function bucketStorage({ url, region, prefix, credentials }: FilesPlace &
         await answer.body.cancel();
         throw new Error(
           isAnother
-            ? 'the bucket sends another part than the requested one'
-            : `the bucket packs files (${coding}); switch that off, also in a proxy before it`,
+            ? 'the bucket returned a different range than requested'
+            : `the bucket compresses files (${coding}): turn compression off, also in proxies in front of it`,
         );
       }
       return { size: Number(size), bytes: silence.stream(answer.body) };

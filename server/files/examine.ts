@@ -77,7 +77,7 @@ setInterval(() => {
   const memory = process.memoryUsage.rss();
   if (!isTooLong && memory <= maxMemory) return;
   const limit = isTooLong ? `${maxCpuSeconds} s of CPU time` : `${maxMemory / 1024 / 1024} MB of memory`;
-  const refused = `The file cannot be read within ${limit}.`;
+  const refused = `Reading the file takes more than ${limit}.`;
   send({ found: { refused, code: 'file_limit' }, memory: Number.POSITIVE_INFINITY });
   // `process.exit` would wait for the picture library.
   process.abort();
@@ -157,7 +157,7 @@ async function examine({ types }: Task, bytes: Bytes, first: string | undefined)
     const known = advice[name];
     if (played === null && known === undefined)
       return {
-        refused: `The file begins as ${name}, but has no sound or video that can be played.`,
+        refused: `The file starts like ${name}, but contains no playable audio or video.`,
         code: 'file_damaged',
       };
     return {
@@ -197,7 +197,7 @@ async function picture(
   // libvips decodes only the first picture of a sequence.
   if (format === 'avif' && bytes.toString('latin1', 8, 12) === 'avis')
     return {
-      refused: 'Animated AVIF pictures are not accepted. Send it as WebP or GIF.',
+      refused: 'Animated AVIF pictures are not accepted. Send the picture as WebP or GIF.',
       code: 'file_type',
     };
   const options = { limitInputPixels: maxPixels[format], failOn: 'error' } as const;
@@ -311,6 +311,6 @@ function limitOf(
   if (Math.max(width, pageHeight) > maxSide)
     return `The picture is ${width} × ${pageHeight} pixels; the limit of a side is ${maxSide}.`;
   if (pixels > most)
-    return `The picture has ${(pixels / 1e6).toFixed(1)} megapixels${frames > 1 ? ' in its frames' : ''}; the limit of ${name} is ${most / 1e6}.`;
+    return `The picture has ${(pixels / 1e6).toFixed(1)} megapixels${frames > 1 ? ' in all frames' : ''}; the limit of ${name} is ${most / 1e6}.`;
   return undefined;
 }

@@ -97,7 +97,7 @@ export class Files {
     this.#history.onChange((change) => {
       if (leavesFiles(change)) this.sweep();
       if (change.type !== 'erased') return;
-      const reason = new RequestError('forbidden', 'the user was erased meanwhile');
+      const reason = new RequestError('forbidden', 'the user was erased during the upload');
       for (const one of this.#uploads.get(change.user) ?? []) one.abort(reason);
     });
   }

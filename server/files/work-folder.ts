@@ -86,7 +86,7 @@ export class WorkFolder {
     for (;;) {
       try {
         await access(there, constants.R_OK | constants.W_OK | constants.X_OK);
-        if (!(await stat(there)).isDirectory()) throw new Error(`${there} is no folder`);
+        if (!(await stat(there)).isDirectory()) throw new Error(`${there} is not a folder`);
         return;
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || there === dirname(there)) throw error;
@@ -123,7 +123,7 @@ export class WorkFolder {
     const isOwn = there.isDirectory() && (process.getuid === undefined || there.uid === process.getuid());
     if (isOwn && (there.mode & 0o077) === 0) return;
     throw new Error(
-      `${this.#path} has another owner, or other accounts have access to it: remove it, or set TMPDIR`,
+      `${this.#path} belongs to another account, or other accounts can access it: remove it, or set TMPDIR`,
     );
   }
 }

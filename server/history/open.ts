@@ -38,12 +38,10 @@ export async function openHistory(
       patience: options.patience ?? 0,
       onWaiting: options.onWaiting ?? (() => {}),
       inUse:
-        'another chat server, an import or a restore is using it; stop that first, or set CHAT_CLUSTER on each server if they are of one site',
-      usedSince: 'another chat server, an import or a restore has used it meanwhile: start this server again',
+        'another chat server, an import or a restore is using it: stop that first, or set CHAT_CLUSTER on each server of the site',
+      usedSince: 'another chat server, an import or a restore used it since then: restart this server',
       onLost: ({ message }) =>
-        options.onFailure(
-          new Error(`this server has lost the connection to ${placeOf(place)}, and ${message}`),
-        ),
+        options.onFailure(new Error(`this server lost the connection to ${placeOf(place)}, and ${message}`)),
     });
     const history = await openDatabaseHistory(dialect, { ...options, begin: claimed.begin });
     return {

@@ -67,7 +67,7 @@ const erasureQuery = { messages: z.enum(erasedMessages).default('anonymise') };
 const auditQuery = {
   cursor: z
     .string()
-    .regex(/^[\w-]{0,64}$/, 'give the next of the page before, unchanged')
+    .regex(/^[\w-]{0,64}$/, '`next` of the previous page, unchanged')
     .optional(),
   by: ownUserId.optional(),
   scope: z.enum(auditScopes).optional(),
@@ -179,7 +179,7 @@ export const routes: readonly Route[] = [
   route(
     'PUT',
     '/api/users',
-    'Make users known before they open the chat',
+    'Add users before they open the chat',
     'users',
     [200],
     async (api, _id, body) => {
@@ -214,17 +214,10 @@ export const routes: readonly Route[] = [
     await api.unban(id);
     return ok({ closed: 0 });
   }),
-  route(
-    'GET',
-    '/api/users/{user}',
-    'Read what the chat knows of a user',
-    'nothing',
-    [200],
-    async (api, id) => {
-      const user = await api.lookUp(id);
-      return user === null ? { status: 404, body: errorBody('unknown_user') } : ok(user);
-    },
-  ),
+  route('GET', '/api/users/{user}', 'Read the data of a user', 'nothing', [200], async (api, id) => {
+    const user = await api.lookUp(id);
+    return user === null ? { status: 404, body: errorBody('unknown_user') } : ok(user);
+  }),
   route(
     'GET',
     '/api/users/{user}/export',
@@ -262,20 +255,13 @@ export const routes: readonly Route[] = [
     ),
     query: auditQuery,
   },
-  route('GET', '/api/webhooks', 'List the events that wait for the site', 'nothing', [200], async (api) =>
+  route('GET', '/api/webhooks', 'List the unsent events for the site', 'nothing', [200], async (api) =>
     ok(await api.listEvents()),
   ),
-  route(
-    'POST',
-    '/api/webhooks/retry',
-    'Retry the events that have failed',
-    'nothing',
-    [202],
-    async (api) => ({
-      status: 202,
-      body: { events: await api.retryEvents() },
-    }),
-  ),
+  route('POST', '/api/webhooks/retry', 'Retry failed events', 'nothing', [202], async (api) => ({
+    status: 202,
+    body: { events: await api.retryEvents() },
+  })),
 ];
 
 /** Creates the handler of requests under `/api/`. Without a configured key, the API is disabled. */
@@ -341,11 +327,10 @@ function parseQuery(
   if (given.some((name) => !Object.hasOwn(known, name))) {
     // A proxy may have decoded a slash in an ID. Erasing the user `ben/ban` would then lift the ban of `ben`.
     return {
-      wrong:
-        'query: this call has no such option; an id with a slash needs an address at which no proxy decodes it',
+      wrong: 'query: unknown option. For an ID with a slash, call an address where no proxy decodes it',
     };
   }
-  if (new Set(given).size < given.length) return { wrong: 'query: an option was given twice' };
+  if (new Set(given).size < given.length) return { wrong: 'query: an option appears twice' };
   const parsed = z.object(known).safeParse(Object.fromEntries(options));
   return parsed.success ? { value: parsed.data } : { wrong: issueOf(parsed.error, 'query') };
 }
@@ -372,7 +357,7 @@ function parse<Body extends keyof Bodies>(
   try {
     json = text === '' ? {} : JSON.parse(text);
   } catch {
-    return { wrong: 'the body is no JSON' };
+    return { wrong: 'the body is not valid JSON' };
   }
   const parsed = bodies[name].safeParse(json);
   if (parsed.success) return { value: parsed.data as Bodies[Body] };

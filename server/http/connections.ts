@@ -131,7 +131,7 @@ export class Connections {
       if (!this.#open.has(socket)) return;
       const release = this.#bounds.places.request(req);
       if (release === null) {
-        this.#onTooMany('too many HTTP requests of one address at once');
+        this.#onTooMany('too many concurrent HTTP requests from one address');
         return answerError(res, 'rate_limited', tryAgainAfter);
       }
       res.on('close', release);
@@ -187,7 +187,9 @@ export class Connections {
   #add(socket: Socket): void {
     const release = this.#bounds.places.connection(socket);
     if (release === null) {
-      this.#onTooMany('too many HTTP connections of one address: a proxy belongs in CHAT_TRUSTED_PROXIES');
+      this.#onTooMany(
+        'too many HTTP connections from one address: if it is your proxy, list it in CHAT_TRUSTED_PROXIES',
+      );
       return answerErrorRaw(socket, 'rate_limited', tryAgainAfter);
     }
     const connection: HttpConnection = { current: undefined, bodyUntil: 0, queue: [], release };

@@ -105,7 +105,7 @@ export function createFileRoutes<Who extends { id: string }>(
   async function knownIn(req: IncomingMessage): Promise<Who | 'banned' | HttpErrorCode> {
     const known = admission.stranger(req);
     if (typeof known === 'number') {
-      const words = 'There are too many requests without a session from this address. Try again later.';
+      const words = 'Too many requests without a session from this address. Try again later.';
       throw new RequestError('rate_limited', words, { retryAfterMs: known });
     }
     const who = await answerInTime(parts.who(req, ownSession(req)));
@@ -144,7 +144,7 @@ export function createFileRoutes<Who extends { id: string }>(
     tries.giveBack(who.id, at);
     const places = [ofUser.take(who.id), ofAll.take('')];
     const gone = new AbortController();
-    res.once('close', () => gone.abort(new Error('the client has gone away')));
+    res.once('close', () => gone.abort(new Error('the client disconnected')));
     try {
       if (places.includes(null)) throw tooMuch('simultaneous uploads', tryAgainAfter);
       // Watches only while the body arrives, because the upload then waits for the server.

@@ -11,7 +11,7 @@ export class Metrics {
   readonly #registry = new Registry();
   readonly refusals = new Counter({
     name: 'chat_refusals_total',
-    help: 'Connections and HTTP requests that were refused',
+    help: 'Rejected connections and HTTP requests',
     labelNames: ['code'],
     registers: [this.#registry],
   });
@@ -34,7 +34,7 @@ export class Metrics {
   });
   readonly commits = new Histogram({
     name: 'chat_commit_seconds',
-    help: 'Time of one transaction of the history, its sync to the disk included',
+    help: 'Duration of a history transaction, including the sync to disk',
     buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5],
     registers: [this.#registry],
   });
@@ -52,42 +52,42 @@ export class Metrics {
 
   readonly skipped = new Counter({
     name: 'chat_changes_skipped_total',
-    help: 'Entries of the log of changes that a consumer has missed, because it was too far behind',
+    help: 'Change-log entries that a consumer missed because it fell too far behind',
     labelNames: ['consumer'],
     registers: [this.#registry],
   });
 
   readonly failed = new Counter({
     name: 'chat_changes_failed_total',
-    help: 'Failures of a consumer of the log of changes, after each of which it is tried again',
+    help: 'Failures of a change-log consumer, each followed by a retry',
     labelNames: ['consumer'],
     registers: [this.#registry],
   });
 
   readonly pushes = new Counter({
     name: 'chat_pushes_total',
-    help: 'Pushes to devices of users, by how the push service has answered',
+    help: 'Pushes to devices, by response of the push service',
     labelNames: ['outcome'],
     registers: [this.#registry],
   });
 
   readonly webhooks = new Counter({
     name: 'chat_webhooks_total',
-    help: 'Tries to send an event to the site, by its type and outcome',
+    help: 'Attempts to send an event to the site, by type and outcome',
     labelNames: ['type', 'outcome'],
     registers: [this.#registry],
   });
 
   readonly mails = new Counter({
     name: 'chat_mails_total',
-    help: 'Mails to people who are away, by outcome',
+    help: 'Mails to offline users, by outcome',
     labelNames: ['outcome'],
     registers: [this.#registry],
   });
 
   readonly webhooksDropped = new Counter({
     name: 'chat_webhooks_dropped_total',
-    help: 'Events that were deleted before the site took them, because too many waited',
+    help: 'Events deleted before the site accepted them, because too many were queued',
     registers: [this.#registry],
   });
 
@@ -100,13 +100,13 @@ export class Metrics {
 
   readonly siteDiffers = new Gauge({
     name: 'chat_site_differs',
-    help: '1 while the configuration of the site is another one than on most servers, so that this one is not ready',
+    help: '1 while the site configuration differs from most servers, so this server is not ready',
     registers: [this.#registry],
   });
 
   readonly siteUnreadable = new Gauge({
     name: 'chat_site_unreadable',
-    help: '1 while the changed configuration of the site cannot be read, so that the one before still counts, or nobody is let in',
+    help: '1 while the changed site configuration cannot be used, so the previous one stays in use or all logins are rejected',
     registers: [this.#registry],
   });
 
@@ -151,7 +151,7 @@ export class Metrics {
     });
     new Gauge({
       name: 'chat_missing',
-      help: '1 for a part that this server lacks, so that it is not ready',
+      help: '1 for each missing part that makes this server not ready',
       labelNames: ['part'],
       registers: [this.#registry],
       async collect() {

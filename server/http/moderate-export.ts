@@ -52,7 +52,7 @@ export function createModerateExport<Who extends { id: string }>(
     known();
     const wait = limit.take(who.id);
     if (wait !== null) {
-      throw new RequestError('rate_limited', 'One admin can export 10 times in a minute. Try again later.', {
+      throw new RequestError('rate_limited', 'An admin can export 10 times a minute. Try again later.', {
         retryAfterMs: wait,
       });
     }

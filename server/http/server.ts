@@ -71,7 +71,7 @@ export async function openHttpServer(options: {
   server.maxHeadersCount = mostHeaders + 1;
   const connections = new Connections(server, bounds);
   const onHeaderTooLarge = () => {
-    const reason = 'a request had more than 16 KB of headers, or more than 100';
+    const reason = 'a request had more than 16 KB of headers, or more than 100 headers';
     const hint =
       'the cookies of the site are the usual cause: limit their number and size, or let the proxy pass only the cookies of the login to the chat';
     bounds.onRefusal({ code: 'header_too_large', reason, kind: 'header_too_large', hint });

@@ -3,15 +3,15 @@ import { readFileSync } from 'node:fs';
 /** The reasons to skip a record, as the operator reads them. The import command counts records by reason. */
 export const reasons = {
   notice: 'notices, such as "Ann joined the channel"',
-  direct: 'conversations of two or a few users',
+  direct: 'direct and group conversations',
   author: 'messages without an author',
   folder: 'channels without a folder in the export',
   channel: 'messages and members of channels that are not in the export',
   reactions: 'messages without their reactions',
   empty: 'messages without text and files',
   cut: 'messages cut to 10,000 characters',
-  line: 'records that are not valid',
-  member: 'members whom --users does not name',
+  line: 'invalid records',
+  member: 'members that --users does not list',
   fileCount: 'files beyond ten in a message',
   fileMissing: 'files that are not in the export, or with CHAT_FILES=off',
   fileSize: 'files larger than CHAT_LIMIT_FILE',

@@ -106,10 +106,10 @@ class Import {
     if (line.type === 'room') return this.#room(line, place);
     const room = this.#rooms.get(line.room);
     if (room === undefined)
-      throw new LineProblem(place, `the room ${JSON.stringify(line.room)} has no line before this one`);
+      throw new LineProblem(place, `the room ${JSON.stringify(line.room)} is not created by an earlier line`);
     if (line.type === 'member') return void room.members.set(line.user, { role: line.role, place });
     if (line.at < room.last)
-      throw new LineProblem(place, 'it is older than the message before it: sort them by time');
+      throw new LineProblem(place, 'it is older than the previous message: sort the messages by time');
     room.last = line.at;
     await this.#message(line, room, place);
   }
@@ -148,16 +148,13 @@ class Import {
     };
     const there = await this.#options.history.write.importRoom(input).catch((error: unknown) => {
       if (!(error instanceof RequestError) || error.code !== 'conflict') throw error;
-      throw wrong(
-        place,
-        `there is a public room ${JSON.stringify(name)} already: give this one another name`,
-      );
+      throw wrong(place, `a public room ${JSON.stringify(name)} already exists: give this room another name`);
     });
     // Otherwise every user could read messages that were written in private.
     if (kind === 'private' && there.kind === 'public')
       throw wrong(
         place,
-        `the room ${JSON.stringify(name)} is public here by an earlier import, and private in this one, and every user could read what is added: give --public if that was forgotten, or delete that room first`,
+        `an earlier import made the room ${JSON.stringify(name)} public, and this import makes it private, so every user could read the new messages: add --public, or delete that room first`,
       );
     const before = await this.#knownIn(id);
     this.#rooms.set(given, { id, name, last: 0, seqs: new Map(), ...before, members: new Map() });

@@ -68,7 +68,7 @@ export function parseJson(text: string, place: string): unknown {
   try {
     return JSON.parse(text, (_, value: unknown) => (value === null ? undefined : value));
   } catch {
-    throw new LineProblem(place, 'it is not JSON');
+    throw new LineProblem(place, 'it is not valid JSON');
   }
 }
 

@@ -36,7 +36,7 @@ export class FileBudget {
   charge(user: string, bytes: number, files = 1): Charge {
     const at = performance.now();
     const filesRetryMs = this.#files.take(user, files, at);
-    if (filesRetryMs !== null) throw limitReached('files, 1,000 in an hour', filesRetryMs);
+    if (filesRetryMs !== null) throw limitReached('1,000 files an hour', filesRetryMs);
     try {
       this.#take(user, bytes, at);
     } catch (error) {
@@ -67,8 +67,8 @@ export class FileBudget {
     const retryMs = this.#bytes.takeWhole(user, bytes, at);
     if (retryMs === null) return;
     const { count, ms } = this.#rate;
-    const limit = `${count / 1024 / 1024} MB in ${ms / 3_600_000} h`;
-    throw limitReached(`bytes of files, ${limit} (CHAT_LIMIT_FILES_USER)`, retryMs);
+    const limit = `${count / 1024 / 1024} MB of files in ${ms / 3_600_000} h`;
+    throw limitReached(`${limit} (CHAT_LIMIT_FILES_USER)`, retryMs);
   }
 }
 

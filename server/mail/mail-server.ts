@@ -130,7 +130,7 @@ export class MailServer {
       return { is: 'sent' };
     } catch (error) {
       if (sending.is === 'outdated') return { is: 'outdated' };
-      const reason = late.aborted ? `it was not taken within ${mailTime / 1000} s` : reasonOf(error);
+      const reason = late.aborted ? `not accepted within ${mailTime / 1000} s` : reasonOf(error);
       if (isAboutAddress(error)) return { is: 'refused', reason };
       if (isAboutMail(error)) return { is: 'failed', reason };
       // A response code means that the mail was not accepted.
@@ -204,8 +204,8 @@ function isAboutMail(error: unknown): boolean {
 /** Describes an error for the log. Omits the text of the response, which often contains the address. */
 function reasonOf(error: unknown): string {
   const { command, responseCode, originalCode, code = 'no code' } = error as SmtpError;
-  if (code === 'EABORT') return 'this server ends';
-  if (responseCode === undefined) return `no answer (${originalCode ?? code})`;
+  if (code === 'EABORT') return 'this server is shutting down';
+  if (responseCode === undefined) return `no response (${originalCode ?? code})`;
   const answer = [responseCode, enhancedIn(error as SmtpError) ?? []].flat().join(' ');
-  return `the answer to ${command ?? 'the connection'} was ${answer}`;
+  return `the response to ${command ?? 'the connection'} was ${answer}`;
 }

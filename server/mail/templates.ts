@@ -31,7 +31,7 @@ export function readTemplates(folder: string): WriteMail {
   const html = read(join(folder, 'mail.html'));
   const text = read(join(folder, 'mail.txt'));
   if (html === undefined && text === undefined)
-    throw new Error(`${folder} holds no mail.html and no mail.txt`);
+    throw new Error(`${folder} contains neither mail.html nor mail.txt`);
   return (letter, site, language) => {
     const view = { ...letter, site, ...language };
     return {
@@ -56,7 +56,7 @@ function read(path: string): string | undefined {
   try {
     made = mustache.render(template, { stop: { address: stopMark } });
   } catch (error) {
-    throw new Error(`${path} is no template: ${(error as Error).message}`);
+    throw new Error(`${path} is not a valid template: ${(error as Error).message}`);
   }
   // Readers must be able to stop mails, also in mail programs without an unsubscribe button.
   if (!made.includes(stopMark)) throw new Error(`${path} lacks {{stop.address}}, the link that stops mails`);

@@ -38,7 +38,7 @@ export function request(
   if (port !== '' && !isAllowed) throw new NotFetched(`port ${port}`);
   const name = url.hostname.replace(/^\[|\]$/g, '');
   // An IP address is not resolved, so `lookup` does not check it.
-  if (isIP(name) !== 0 && !isAllowed && !isPublic(name)) throw new NotFetched('no public address');
+  if (isIP(name) !== 0 && !isAllowed && !isPublic(name)) throw new NotFetched('not a public address');
   signal.throwIfAborted();
   return new Promise((done, reject) => {
     const asked = (protocol === 'https:' ? httpsRequest : httpRequest)(url, {
@@ -56,7 +56,7 @@ export function request(
         // A connection to a public address of this machine also starts at that address. The request has not been sent
         // yet.
         if (isAllowed) return;
-        if (!isPublic(remoteAddress)) asked.destroy(new NotFetched('no public address'));
+        if (!isPublic(remoteAddress)) asked.destroy(new NotFetched('not a public address'));
         else if (localAddress === remoteAddress) asked.destroy(new NotFetched('an address of this machine'));
       };
       if (socket.connecting) socket.once('connect', check);
@@ -84,7 +84,7 @@ const publicOnly =
       (addresses) => {
         const [first] = addresses;
         if (first === undefined || !addresses.every(({ address }) => isPublic(address))) {
-          callback(new NotFetched('no public address'), '', 0);
+          callback(new NotFetched('not a public address'), '', 0);
         } else if (options.all) callback(null, addresses);
         else callback(null, first.address, first.family);
       },
@@ -95,7 +95,7 @@ const publicOnly =
 /** @throws Error with the code of `node:dns` if the name has neither IPv4 nor IPv6 addresses */
 async function resolve(name: string, signal: AbortSignal): Promise<{ address: string; family: number }[]> {
   // A name without a dot belongs to this machine or its network.
-  if (!/\.[^.]/.test(name)) throw new NotFetched('no public address');
+  if (!/\.[^.]/.test(name)) throw new NotFetched('not a public address');
   const resolver = new Resolver({ timeout: 2000, tries: 2 });
   const cancel = () => resolver.cancel();
   signal.addEventListener('abort', cancel, { once: true });

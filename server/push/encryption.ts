@@ -55,7 +55,7 @@ export function encrypted(
   { p256dh, auth }: SubscriptionKeys,
   { ecdh, salt } = drawn(),
 ): Buffer {
-  if (plain.length > mostPlain) throw new RangeError('longer than a push can be');
+  if (plain.length > mostPlain) throw new RangeError('too long for a push');
   const own = ecdh.getPublicKey();
   const info = Buffer.concat([Buffer.from('WebPush: info\0'), p256dh, own]);
   const secret = hkdf(ecdh.computeSecret(p256dh), auth, info, 32);

@@ -162,7 +162,7 @@ async function post(url: URL, headers: Record<string, string>, body: string, sig
   let text = '';
   for await (const piece of answer.setEncoding('utf8')) {
     text += piece;
-    if (text.length > mostAnswer) throw new Unusable('an answer that is too long');
+    if (text.length > mostAnswer) throw new Unusable('the response is too long');
   }
   return { answer, text };
 }

@@ -62,7 +62,7 @@ export type PushOutcome =
   | { is: 'refused'; reason: string };
 
 /** Not sent, because this server is shutting down. Another server may send it. */
-export const ending: PushOutcome = { is: 'busy', wait: 0, reason: 'this server ends' };
+export const ending: PushOutcome = { is: 'busy', wait: 0, reason: 'this server is shutting down' };
 
 /** Sends pushes to the push services of browsers (RFC 8030). Endpoints come from users, so they can be any URL. */
 export class PushServices {
@@ -110,7 +110,7 @@ export class PushServices {
     const url = this.#urlOf(endpoint);
     // The operator may have removed the host from CHAT_PUSH_HOSTS since the device was registered.
     if (url === undefined)
-      return { is: 'refused', reason: 'no push service that is known or in CHAT_PUSH_HOSTS' };
+      return { is: 'refused', reason: 'the push service is neither known nor listed in CHAT_PUSH_HOSTS' };
     if (this.#underWay.isClosed) return ending;
     try {
       const body = encrypted(push.text, keys);

@@ -97,7 +97,7 @@ export class DeviceRegistry implements Devices {
     const login = await logins.identify(credentials);
     const user = connection.person.user.id;
     const isLoggedOut = 'code' in login ? login.code !== 'session_store_unavailable' : login.user.id !== user;
-    if (isLoggedOut) throw new RequestError('forbidden', 'the login of this connection has ended');
+    if (isLoggedOut) throw new RequestError('forbidden', 'the login of this connection is no longer valid');
     const until = 'code' in login ? undefined : await this.#endOf(login);
     const id = deviceIdOf('token' in address ? address.token : address.endpoint);
     const sealed: Sealed = { address, credentials };
@@ -121,15 +121,16 @@ export class DeviceRegistry implements Devices {
     const { browsers, origins } = this.#options;
     const wrong = (what: string) => new RequestError('bad_request', what);
     if (browsers === undefined) throw new RequestError('forbidden');
-    if (!browsers.services.takes(endpoint)) throw wrong('endpoint: no push service that this site knows');
+    if (!browsers.services.takes(endpoint))
+      throw wrong('endpoint: not a push service that this site accepts');
     const keys = { p256dh: Buffer.from(p256dh, 'base64url'), auth: Buffer.from(auth, 'base64url') };
-    if (!areKeys(keys)) throw wrong('p256dh, auth: no keys of a subscription');
+    if (!areKeys(keys)) throw wrong('p256dh, auth: not the keys of a subscription');
     if ((await browsers.keys.of(key)) === undefined)
       throw wrong('key: subscribe with the key of GET /push/key');
     const { origin: of = '', href = '' } = URL.canParse(page) ? new URL(page) : {};
     if (href.length > longestPage) throw wrong('page: too long');
     if (!isListed(new Set(origins), of) && (origin === undefined || of !== origin))
-      throw wrong('page: on no origin of CHAT_ORIGINS');
+      throw wrong('page: its origin is not in CHAT_ORIGINS');
     return { endpoint, p256dh, auth, key, page: href.split('#')[0] as string };
   }
 

@@ -32,7 +32,7 @@ export class VapidKeys {
     this.#listed = undefined;
     // Another server may have added an older key at the same time.
     const [made] = await this.#list();
-    if (made === undefined) throw new Error('the new key for push services is not stored');
+    if (made === undefined) throw new Error('the new key for push services was not stored');
     return made;
   }
 

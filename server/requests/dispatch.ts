@@ -180,7 +180,7 @@ async function carryOut(
   };
   const run = async () => {
     // The connection can end while the request is queued.
-    if (connection.ended) throw new RequestError('forbidden', 'the connection has ended');
+    if (connection.ended) throw new RequestError('forbidden', 'the connection is closed');
     try {
       return await runOnce();
     } catch (error) {
@@ -325,7 +325,7 @@ function checkKeys(payload: unknown): void {
     for (const value of level) {
       if (typeof value !== 'object' || value === null) continue;
       if (Object.hasOwn(value, '__proto__'))
-        throw new RequestError('bad_request', 'a key is called __proto__');
+        throw new RequestError('bad_request', 'a key is named __proto__');
       const inner = Object.values(value);
       values += inner.length;
       if (values > maxValues) throw new RequestError('bad_request', 'too many values');

@@ -99,7 +99,7 @@ useNames(sessionNames);
 
 const onOff = z.enum(['on', 'off']).transform((v) => v === 'on');
 const retentionForm = 'none, or a time such as 90d';
-const templateForm = 'a path beginning with / or an https:// address, with {id} in place of the user id';
+const templateForm = 'a path beginning with / or an https:// address, with {id} where the user ID belongs';
 
 /** Settings that may contain a password. A setting with the suffix `_FILE` can name a file with the value instead. */
 const secretSettings = [
@@ -221,7 +221,7 @@ const settings = {
   CHAT_PAGE_URL: [
     '',
     optional(pageAddress),
-    'the http:// or https:// address of a page, without a place in it (#)',
+    'the http:// or https:// address of a page, without a fragment (#)',
   ],
   CHAT_MAIL: [
     '',
@@ -245,7 +245,7 @@ const settings = {
   CHAT_PUSH_CONTACT: [
     '',
     z.literal('').or(contact),
-    'mailto: with an address, or an https:// address, by which operators of push services can reach you',
+    'mailto: with an address, or an https:// address, where operators of push services can reach you',
   ],
   CHAT_PUSH_KEY_FILE: [
     '',
@@ -300,7 +300,7 @@ const settings = {
   CHAT_FILES: [
     'dir:./data/files',
     readBy(readFilesPlace),
-    'a place for files: give dir:FOLDER, s3://[KEY:SECRET@]BUCKET[?endpoint=ADDRESS&region=REGION&prefix=PREFIX] (special characters of the key and secret percent-encoded), or off',
+    'a storage for files: give dir:FOLDER, s3://[KEY:SECRET@]BUCKET[?endpoint=ADDRESS&region=REGION&prefix=PREFIX] (special characters of the key and secret percent-encoded), or off',
     'address',
   ],
   CHAT_HOLD: ['off', z.enum(['off', 'links', 'first', 'all']), 'off, links, first or all'],
@@ -366,20 +366,20 @@ export function readConfig(env: NodeJS.ProcessEnv, lines: ReadonlyMap<string, st
   }
   if (texts.CHAT_WEBHOOK_URL && !texts.CHAT_WEBHOOK_KEY_FILE) {
     problems.push(
-      'CHAT_WEBHOOK_URL and CHAT_WEBHOOK_KEY_FILE: the site recognises events by their signature; give the file of its key too',
+      'CHAT_WEBHOOK_URL and CHAT_WEBHOOK_KEY_FILE: the site verifies the signature of events; set the file of the key too',
     );
   }
   problems.push(...mailProblems(texts, parsed as Partial<Parsed>));
   if ((texts.CHAT_PUSH_CONTACT || texts.CHAT_FCM) && !texts.CHAT_PUSH_KEY_FILE) {
     problems.push(
-      `${texts.CHAT_PUSH_CONTACT ? 'CHAT_PUSH_CONTACT' : 'CHAT_FCM'} and CHAT_PUSH_KEY_FILE: what finds the login of a device is kept sealed; give the file of a key for it too`,
+      `${texts.CHAT_PUSH_CONTACT ? 'CHAT_PUSH_CONTACT' : 'CHAT_FCM'} and CHAT_PUSH_KEY_FILE: logins of devices are stored encrypted; set the file of a key too`,
     );
   }
   problems.push(...clusterProblems(parsed as Partial<Parsed>));
   const files = withCredentials((parsed as Partial<Parsed>).CHAT_FILES, env);
   if (files?.kind === 's3' && files.credentials === undefined) {
     problems.push(
-      'CHAT_FILES: no key for the bucket; give s3://KEY:SECRET@BUCKET, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY',
+      'CHAT_FILES: the key of the bucket is missing; give s3://KEY:SECRET@BUCKET, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY',
     );
   }
   const logins = readOptions(sessionOptions(texts), (option) => sessionSettings[option]);
@@ -504,7 +504,7 @@ function mailProblems(
   if (!texts.CHAT_MAIL) return [];
   const problems = (['CHAT_MAIL_FROM', 'CHAT_URL'] as const)
     .filter((name) => !texts[name])
-    .map((name) => `${name}: mails need it; give it too, or leave CHAT_MAIL out`);
+    .map((name) => `${name}: mails need it; set it, or unset CHAT_MAIL`);
   if (!server) return problems;
   if (server.password !== undefined && texts.CHAT_MAIL_PASSWORD_FILE)
     problems.push('CHAT_MAIL and CHAT_MAIL_PASSWORD_FILE: give the password in one of them, not both');
@@ -555,12 +555,12 @@ function clusterProblems({ CHAT_CLUSTER: bus, CHAT_HISTORY: history }: Partial<P
   if (!bus || !history) return [];
   if (history.kind === 'sqlite') {
     return [
-      'CHAT_CLUSTER and CHAT_HISTORY: servers cannot work together on a sqlite: history, which is a file of one server alone; leave CHAT_CLUSTER out, or keep the history in PostgreSQL or MariaDB',
+      'CHAT_CLUSTER and CHAT_HISTORY: several servers cannot share a sqlite: history, which is a file; unset CHAT_CLUSTER, or store the history in PostgreSQL or MariaDB',
     ];
   }
   if (bus.kind === 'redis' || bus.kind === history.kind) return [];
   return [
-    `CHAT_CLUSTER and CHAT_HISTORY: ${bus.kind} is the database of the history, which is of another kind; give ${history.kind}, or a redis:// address`,
+    `CHAT_CLUSTER and CHAT_HISTORY: ${bus.kind} is not the database of the history; set CHAT_CLUSTER to ${history.kind}, or to a redis:// address`,
   ];
 }
 

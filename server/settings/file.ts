@@ -63,7 +63,7 @@ function refuseForeign(path: string): void {
   const isOpen = (statSync(dirname(path)).mode & 0o002) !== 0;
   if (!isOpen || [0, process.geteuid?.()].includes(uid)) return;
   throw new ConfigError([
-    `${path} belongs to another account, in a folder where everybody may write: name the file by --settings, or start this in another folder`,
+    `${path} belongs to another account, in a folder that all accounts may write to: pass the file with --settings, or run this in another folder`,
   ]);
 }
 
@@ -83,7 +83,7 @@ function textOf(bytes: Buffer, path: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
-    throw new ConfigError([`${path}: it is not a text in UTF-8`]);
+    throw new ConfigError([`${path}: it is not UTF-8 text`]);
   }
 }
 
@@ -182,9 +182,9 @@ export function parseSettings(text: string, path: string): Map<string, { value: 
     }
     const isName = /^[A-Za-z_][A-Za-z0-9_]*$/.test(name);
     const given = value();
-    if (given === null) wrong(start, `${isName ? `${name}: ` : ''}a quote has no end`);
-    else if (!isName) wrong(start, 'a name before = has other characters than A-Z a-z 0-9 _');
-    else if (given.includes('\0')) wrong(start, `${name}: it has a zero byte in it`);
+    if (given === null) wrong(start, `${isName ? `${name}: ` : ''}a quote is not closed`);
+    else if (!isName) wrong(start, 'the name before = may contain only A-Z a-z 0-9 _');
+    else if (given.includes('\0')) wrong(start, `${name}: it contains a zero byte`);
     else found.set(name, { value: given, line: start });
   }
   if (problems.length > 0) throw new ConfigError(problems);

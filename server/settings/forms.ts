@@ -248,8 +248,8 @@ export function readTexts(
   const texts = Object.fromEntries(names.map((name) => [name, env[name]?.trim()]));
   const problems = Object.entries(texts).flatMap(([name, text = '']) => {
     if (/^(['"]).*\1$/s.test(text))
-      return `${name}: leave out the quotes around it; here they are a part of the value`;
-    return /\p{Cc}/u.test(text) ? `${name}: it has a control character in it, such as the end of a line` : [];
+      return `${name}: remove the quotes around it; here they are part of the value`;
+    return /\p{Cc}/u.test(text) ? `${name}: it contains a control character, such as a line break` : [];
   });
   return { texts, problems };
 }

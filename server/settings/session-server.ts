@@ -32,7 +32,7 @@ const file = <T>(read: (content: string) => T) =>
     try {
       return read(readFileSync(path, 'utf8'));
     } catch {
-      context.addIssue('it cannot be read, or does not hold what it should');
+      context.addIssue('it cannot be read, or its content is invalid');
       return z.NEVER;
     }
   });
@@ -54,7 +54,7 @@ const settings = {
       .string()
       .transform((path) => resolve(path))
       .refine((path) => Buffer.byteLength(path) <= maxSocketPathBytes),
-    `a path that has ${maxSocketPathBytes} bytes or less with its folders`,
+    `a path of up to ${maxSocketPathBytes} bytes, including its folders`,
   ],
   SESSION_SERVER_CONTAINER: [
     'memory:',
@@ -73,7 +73,7 @@ const settings = {
       .regex(/^\d{1,9}$/)
       .transform(Number)
       .pipe(z.int().max(315_360_000)),
-    'seconds, 0 (for ever) to 315360000',
+    'seconds, 0 (forever) to 315360000',
   ],
   SESSION_SERVER_LOCK_TIMEOUT: ['20s', duration, 'a duration such as 20s, 10ms to 24h'],
   SESSION_SERVER_LOCK_HOLD: ['60s', duration, 'a duration such as 60s, 10ms to 24h'],
@@ -134,7 +134,9 @@ export function readSettings(env: NodeJS.ProcessEnv) {
   }
   const tls = readTls(value);
   if (tls === null)
-    problems.push('SESSION_SERVER_TLS_CERT and SESSION_SERVER_TLS_KEY: they do not belong together');
+    problems.push(
+      'SESSION_SERVER_TLS_CERT and SESSION_SERVER_TLS_KEY: the key does not match the certificate',
+    );
   const unknown = unknownSettings(env, 'SESSION_SERVER_', Object.keys(settings));
   addUnknown(problems, unknown);
   if (problems.length > 0) throw new SettingsError(problems);

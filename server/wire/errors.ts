@@ -10,15 +10,15 @@ export const requestErrors = {
   unknown_message: 'There is no such message in this room.',
   unknown_user: 'There is no such user here.',
   unknown_file: 'There is no such file of this user in this room, or another message has it.',
-  unknown_invite: 'This invite link does not work for this user, or does not work any more.',
+  unknown_invite: 'This invite link is no longer valid, or is not valid for this user.',
   forbidden: 'This user may not do that here.',
   not_joined: 'Join the room on this connection first.',
-  conflict: 'It has changed meanwhile, or its name or clientId is in use. Read it again.',
-  muted: 'This user may not write here for a while.',
-  limit_reached: 'There are already as many as this server allows.',
-  rate_limited: 'This is more than one user may do. Try again after retryAfterMs.',
+  conflict: 'It changed after you read it, or its name or clientId is in use. Read it again.',
+  muted: 'This user is temporarily muted here.',
+  limit_reached: 'The limit of this server is reached.',
+  rate_limited: 'This user has reached a rate limit. Try again after retryAfterMs.',
   storage_unavailable: 'The history does not answer at the moment. Try again.',
-  storage_full: 'There is no room left to store messages. Try again later.',
+  storage_full: 'There is no space left to store messages. Try again later.',
   server_draining: 'This server is shutting down. Connect again.',
   internal: 'The server failed. The operator finds the cause in its log.',
 } as const;
@@ -26,13 +26,16 @@ export const requestErrors = {
 /** Messages for these codes in responses about files. */
 export const fileErrors: Partial<Record<RequestErrorCode, string>> = {
   storage_unavailable: 'Files cannot be stored or read at the moment. Try again.',
-  storage_full: 'There is no room left to store files. Try again later.',
+  storage_full: 'There is no space left to store files. Try again later.',
 };
 
 /** `retryable`: a later attempt with the same session may succeed. */
 export const connectErrors = {
-  unauthorized: { retryable: false, message: 'Nobody is logged in with this session.' },
-  session_invalid: { retryable: false, message: 'The session cannot be read as this server is configured.' },
+  unauthorized: { retryable: false, message: 'This session has no logged-in user.' },
+  session_invalid: {
+    retryable: false,
+    message: 'The session cannot be read with the settings of this server.',
+  },
   forbidden: { retryable: false, message: 'The site has banned this user from the chat.' },
   rate_limited: {
     retryable: true,
@@ -59,7 +62,7 @@ export const httpErrors = {
   },
   unauthorized: {
     status: 401,
-    message: 'This needs a valid API key, or the session of a logged-in user.',
+    message: 'This request needs a valid API key, or the session of a logged-in user.',
   },
   origin_not_allowed: {
     status: 403,
@@ -67,7 +70,7 @@ export const httpErrors = {
   },
   session_changed: {
     status: 403,
-    message: 'The request carries another session than the first one of this connection. Connect again.',
+    message: 'The session of this request differs from the session of the connection. Connect again.',
   },
   not_found: { status: 404, message: 'There is nothing at this address.' },
   method_not_allowed: { status: 405, message: 'This address does not support that method.' },
@@ -78,12 +81,13 @@ export const httpErrors = {
   request_timeout: { status: 408, message: 'The request took too long to arrive.' },
   rate_limited: {
     status: 429,
-    message: 'There are too many requests or connections from this address. Try again later.',
+    message: 'Too many requests or connections from this address. Try again later.',
   },
   too_large: { status: 413, message: 'The body of the request is too large.' },
   header_too_large: {
     status: 431,
-    message: 'The request has more than 16 KB of headers, or more than 100. Delete old cookies of this site.',
+    message:
+      'The request has more than 16 KB of headers, or more than 100 headers. Delete old cookies of this site.',
   },
   session_store_unavailable: {
     status: 503,

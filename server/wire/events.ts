@@ -24,7 +24,7 @@ export const clientId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
 export const userId = line(64).refine((id) => id !== '');
 /** The ID of an actual user. `0` stands for erased users, and `*` for all members of a room. */
 export const ownUserId = userId.refine((id) => id !== '0' && id !== '*', {
-  message: 'the ids 0 and * are nobody’s',
+  message: 'the IDs 0 and * are reserved',
 });
 /** The name of a user, from the site. Empty if it has no visible character. */
 export const userName = z.string().transform((name) => visibleLine(name, 64));
@@ -190,7 +190,7 @@ const chosenFiles = z
   .array(z.object({ id: entryId, alt: alt.optional() }))
   .max(mostFiles)
   .refine((files) => new Set(files.map(({ id }) => id)).size === files.length, {
-    message: 'a file is named twice',
+    message: 'a file appears twice',
   });
 
 /**
@@ -589,7 +589,7 @@ export const requests = {
     .refine(
       ({ token, endpoint, p256dh, auth, key, page }) =>
         [endpoint, p256dh, auth, key, page].every((one) => (one === undefined) === (token !== undefined)),
-      { message: 'either token, or endpoint, p256dh, auth, key and page' },
+      { message: 'give either token, or endpoint, p256dh, auth, key and page' },
     ),
   'device:remove': z.object({ id: entryId }),
   'device:list': z.object({}),

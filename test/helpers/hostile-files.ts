@@ -304,7 +304,7 @@ export async function largePictures(): Promise<{ what: string; bytes: Buffer; li
     {
       what: 'a GIF',
       bytes: gif(500, 500, 400),
-      limit: '100.0 megapixels in its frames; the limit of GIF is 64',
+      limit: '100.0 megapixels in all frames; the limit of GIF is 64',
     },
     { what: 'a GIF of many frames', bytes: gif(1, 1, 10_000), limit: '10000 frames; the limit is 500' },
   ];

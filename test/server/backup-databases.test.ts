@@ -261,7 +261,7 @@ describe.each(engines)('a history in $name', ({ name, other, start, tables, rows
     const before = unknownIn(files);
     await prevent(elsewhere);
     const refused = await restoring(elsewhere.url, file, files);
-    expect(refused).toEqual({ code: 74, said: expect.stringMatching(/^nothing has been restored: /) });
+    expect(refused).toEqual({ code: 74, said: expect.stringMatching(/^nothing was restored: /) });
     expect([existsSync(before), existsSync(storedAt(files, photo.id))]).toEqual([true, false]);
     await elsewhere.close();
     remove();
@@ -283,7 +283,7 @@ describe.each(engines)('a history in $name', ({ name, other, start, tables, rows
     const cut = elsewhere.url.replace(`:${portOf(elsewhere)}/`, `:${line.port}/`);
     expect(await restoring(cut, file, files)).toEqual({
       code: 74,
-      said: expect.stringMatching(/^it cannot be known whether the backup is restored: do this again: /),
+      said: expect.stringMatching(/^it is unknown whether the backup was restored: run this again: /),
     });
     expect(existsSync(storedAt(files, photo.id))).toBe(true);
     await line.close();
@@ -352,7 +352,7 @@ describe.each(engines)('a history in $name', ({ name, other, start, tables, rows
   it('rejects a restore or an import while a server uses the history', async () => {
     const refused = {
       code: 69,
-      said: expect.stringMatching(/^a chat server is using this history: stop it first, and each other one/),
+      said: expect.stringMatching(/^this history is in use: stop every server of the chat first/),
     };
     expect(await command('restore', history.url)).toEqual(refused);
     const lines = join(folder, 'lines.jsonl');
@@ -388,7 +388,7 @@ describe.each(engines)('a history in $name', ({ name, other, start, tables, rows
       writeFileSync(wrong, bytes);
       const refused = {
         code: 65,
-        said: expect.stringMatching(/is no whole backup: .*Nothing has changed/),
+        said: expect.stringMatching(/is not a complete backup: .*Current data is unchanged/),
       };
       expect(await restoring(history.url, wrong, kept.files)).toEqual(refused);
     }
@@ -396,7 +396,7 @@ describe.each(engines)('a history in $name', ({ name, other, start, tables, rows
     writeFileSync(wrong, Buffer.concat([whole.subarray(0, 512), named, whole.subarray(1024)]));
     expect(await command('restore', history.url, wrong)).toEqual({
       code: 78,
-      said: expect.stringMatching(/^the backup is of a history in /),
+      said: expect.stringMatching(/^the backup contains a history in /),
     });
 
     const killed = startCommand('restore', history.url);

@@ -165,7 +165,7 @@ test('contains all messages acknowledged before the backup began, with their fil
   expect(readdirSync(folder)).toEqual(['chat.tar', 'early.tar']);
   expect(await command('backup', kept)).toEqual({
     code: 74,
-    said: `${file} is there already: name another file`,
+    said: `${file} already exists: choose another file`,
   });
   acknowledged.splice(0, Number.POSITIVE_INFINITY, ...before);
   const other = historyFolder();
@@ -306,17 +306,17 @@ test('rejects a damaged, foreign or newer backup before changing anything', asyn
   const withManifest = (text: string) =>
     Buffer.concat([whole.subarray(0, 512), Buffer.from(text, 'latin1'), whole.subarray(1024)]);
   const damaged: [Buffer, RegExp][] = [
-    [whole.subarray(0, length - 512), /is no whole backup: it is cut off/],
-    [whole.subarray(0, Math.floor(length / 2)), /it is cut off/],
-    [Buffer.concat([whole, Buffer.alloc(512)]), /it does not end there/],
+    [whole.subarray(0, length - 512), /is not a complete backup: it is truncated/],
+    [whole.subarray(0, Math.floor(length / 2)), /it is truncated/],
+    [Buffer.concat([whole, Buffer.alloc(512)]), /it continues after its end/],
     // Inside a header, inside the history, and at the end.
     ...[100, Math.floor(length / 2), length - 1].map((at): [Buffer, RegExp] => [
       flipped(at),
-      /is no whole backup: /,
+      /is not a complete backup: /,
     ]),
     [Buffer.from('SQLite format 3\0'.padEnd(2048)), /one of its headers is damaged/],
-    [Buffer.alloc(0), /it is cut off/],
-    [withManifest(manifest.replace('"format":1', '"format":2')), /a newer version has made this backup/],
+    [Buffer.alloc(0), /it is truncated/],
+    [withManifest(manifest.replace('"format":1', '"format":2')), /a newer version made this backup/],
     [withManifest(manifest.replace(/"migrations":\d+/, '"migrations":99')), /a newer version/],
   ];
   const wrong = join(folder, 'wrong.tar');
@@ -324,7 +324,7 @@ test('rejects a damaged, foreign or newer backup before changing anything', asyn
     writeFileSync(wrong, bytes);
     const refused = await restoreBackup(wrong, dataOf(other)).catch((error: CommandProblem) => error);
     expect(refused).toMatchObject({ code: 65, message: expect.stringMatching(expected) });
-    expect(refused).toMatchObject({ message: expect.stringContaining('Nothing has changed') });
+    expect(refused).toMatchObject({ message: expect.stringContaining('Current data is unchanged') });
   }
   expect(digestsIn(folderOf(other))).toEqual(before);
   const { code, said } = await command('restore', other, wrong);
@@ -390,7 +390,7 @@ test('continues or rolls back a killed restore at the next call', async () => {
     else if (place <= ends) {
       const onFailure = () => {};
       await expect(openSqliteHistory({ path: other.path, onFailure })).rejects.toThrow(
-        'that was interrupted',
+        'a restore was interrupted',
       );
     }
     await restoreBackup(file, dataOf(other));

@@ -109,7 +109,7 @@ test('reads one key per line of a key file, and rejects comments', () => {
 
 test('rejects CHAT_WEBHOOK_URL without a key', () => {
   const error = problemsOf({ CHAT_WEBHOOK_URL: 'https://site.example/events' });
-  expect(error).toMatch(/CHAT_WEBHOOK_URL and CHAT_WEBHOOK_KEY_FILE: .* give the file of its key/);
+  expect(error).toMatch(/CHAT_WEBHOOK_URL and CHAT_WEBHOOK_KEY_FILE: .* set the file of the key/);
 });
 
 describe('mail', () => {
@@ -156,7 +156,7 @@ describe('mail', () => {
 
 test('rejects CHAT_PUSH_CONTACT without a key file', () => {
   expect(problemsOf({ CHAT_PUSH_CONTACT: 'mailto:owner@example.org' })).toMatch(
-    /CHAT_PUSH_CONTACT and CHAT_PUSH_KEY_FILE: .* give the file of a key/,
+    /CHAT_PUSH_CONTACT and CHAT_PUSH_KEY_FILE: .* set the file of a key/,
   );
 });
 
@@ -209,9 +209,9 @@ test('trims a value and rejects quotes and line breaks', () => {
   ).toBe(
     [
       'Settings that cannot be used:',
-      '  CHAT_USER_ID: leave out the quotes around it; here they are a part of the value',
-      '  CHAT_API_KEY: leave out the quotes around it; here they are a part of the value',
-      '  CHAT_FILES: it has a control character in it, such as the end of a line',
+      '  CHAT_USER_ID: remove the quotes around it; here they are part of the value',
+      '  CHAT_API_KEY: remove the quotes around it; here they are part of the value',
+      '  CHAT_FILES: it contains a control character, such as a line break',
     ].join('\n'),
   );
 });
@@ -313,15 +313,15 @@ test('decodes special characters in the password of a history database', () => {
 });
 
 const databases = { postgres: 'postgres://chat:geheim@host/chat', mysql: 'mysql://chat:geheim@host/chat' };
-const alone = / and CHAT_HISTORY: .*sqlite:.*leave CHAT_CLUSTER out/;
+const alone = / and CHAT_HISTORY: .*sqlite:.*unset CHAT_CLUSTER/;
 const noBus = /: .*postgres or mysql/;
 
 test.each<[string, string | undefined, RegExp]>([
   ['redis://redis:6379', undefined, alone],
   ['postgres', 'sqlite:./data/chat.db', alone],
   ['mysql', undefined, alone],
-  ['postgres', databases.mysql, /.*give mysql, or a redis:\/\/ address/],
-  ['mysql', databases.postgres, /.*give postgres, or a redis:\/\/ address/],
+  ['postgres', databases.mysql, /.*set CHAT_CLUSTER to mysql, or to a redis:\/\/ address/],
+  ['mysql', databases.postgres, /.*set CHAT_CLUSTER to postgres, or to a redis:\/\/ address/],
   ['anything', databases.postgres, noBus],
   ['redis:', databases.postgres, noBus],
   ['redis://:geh/eim@host', databases.postgres, noBus],

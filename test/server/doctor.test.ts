@@ -342,7 +342,7 @@ describe('the server’s own requirements', () => {
     expect(existsSync(join(folder, 'not'))).toBe(false);
     const inFile = { ...inFiles(), CHAT_HISTORY: `sqlite:${folder}/sess_${id}/chat.db` };
     expect(await doctor(1, inFile)).toMatch(
-      /^✗ For the history, .* is not a folder\.\n {2}→ .*CHAT_HISTORY/m,
+      /^✗ The history .* cannot be created, because .* is not a folder\.\n {2}→ .*CHAT_HISTORY/m,
     );
     const debians = join(folder, 'debians');
     mkdirSync(debians);
@@ -376,10 +376,10 @@ describe('the server’s own requirements', () => {
       ['files', 'CHAT_FILES=dir:'],
     ]) {
       const advice = ` {2}→ .* ${place}${folder}/php-session-chat/`;
-      expect(said).toMatch(new RegExp(`^✗ The place of the ${title}, ${site}/.*\n${advice}`, 'm'));
+      expect(said).toMatch(new RegExp(`^✗ The path of the ${title}, ${site}/.*\n${advice}`, 'm'));
     }
     // Without CHAT_SITE the web root is unknown.
-    expect(await doctor(0, { ...inFiles(), ...places })).not.toContain('The place of');
+    expect(await doctor(0, { ...inFiles(), ...places })).not.toContain('The path of');
   });
 
   test('names a history database that cannot be reached, without the password', async () => {
@@ -654,9 +654,9 @@ describe('several servers', () => {
     ]);
     expect(well).toMatch(/^✓ A WebSocket reaches[\s\S]*^✓ Polling also reaches the chat, and stays/m);
     expect(bad).toMatch(
-      /^✗ WebSockets do not reach[\s\S]*^! Polling does not stay at one server: [1-4] of 4[\s\S]*PHPSESSID/m,
+      /^✗ WebSockets do not reach[\s\S]*^! Polling does not stay on one server: [1-4] of 4[\s\S]*PHPSESSID/m,
     );
-    expect(other).toMatch(/^✗ At http:.*nowhere there is no chat: .* 404\./m);
+    expect(other).toMatch(/^✗ There is no chat at http:.*nowhere: .* 404\./m);
     await Promise.all([sticky.stop(), plain.stop(), ...servers.map((server) => server.stop())]);
   });
 });

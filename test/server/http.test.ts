@@ -293,7 +293,7 @@ describe('a failing start', () => {
       const { code, output } = await end({ CHAT_HISTORY: 'sqlite:/usr/chat/chat.db' }, user);
       expect(code).toBe(74);
       expect(output).toMatch(
-        /the account (\S+) may not make the folder \/usr\/chat: as root, install -d -o \1 -m 700 \/usr\/chat/,
+        /the account (\S+) may not create the folder \/usr\/chat: run as root install -d -o \1 -m 700 \/usr\/chat/,
       );
     });
   }

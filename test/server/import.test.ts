@@ -367,11 +367,11 @@ test('imports an export of Slack as users read it, and counts what it skips', as
     imported: '8 messages and 0 files in 2 rooms',
     counts: [
       '1 channels without a folder in the export',
-      '1 conversations of two or a few users',
+      '1 direct and group conversations',
       '1 messages without an author',
       '1 messages without their reactions',
       '1 notices, such as "Ann joined the channel"',
-      '2 members whom --users does not name',
+      '2 members that --users does not list',
       '2 messages without text and files',
     ],
     places: expect.arrayContaining([
@@ -435,7 +435,7 @@ test('imports an export of Mattermost with replies, files and bots', async () =>
   expect(await importedFrom(exported, 'mattermost')).toMatchObject({
     imported: '5 messages and 1 files in 2 rooms',
     counts: expect.arrayContaining([
-      '1 conversations of two or a few users',
+      '1 direct and group conversations',
       '1 messages and members of channels that are not in the export',
       '3 notices, such as "Ann joined the channel"',
     ]),
@@ -490,9 +490,7 @@ test('adds nothing to an imported public room that is private in a later export'
   expect(await importing(exported('public', ['for all']))).toMatchObject({ code: 0 });
   expect(await importing(exported('private', ['for all', 'a secret']))).toEqual({
     code: 65,
-    said: expect.stringMatching(
-      /private\.jsonl, line 2: the room "plans" is public here by an earlier import/,
-    ),
+    said: expect.stringMatching(/private\.jsonl, line 2: an earlier import made the room "plans" public/),
   });
   // In the opposite case the room stays private.
   for (const given of [
@@ -619,11 +617,11 @@ const odd = {
 };
 
 test.each<[RegExp, unknown[]]>([
-  [/, line 1: it is not JSON/, ['{']],
+  [/, line 1: it is not valid JSON/, ['{']],
   [/line 1: room: /, [{ type: 'message', id: 'a' }]],
-  [/line 1: the room "c9" has no line before this one/, [odd.message]],
+  [/line 1: the room "c9" is not created by an earlier line/, [odd.message]],
   [
-    /line 3: it is older than the message before it/,
+    /line 3: it is older than the previous message/,
     [odd.room, odd.message, { ...odd.message, id: 'b', at: at - 1 }],
   ],
   [/line 2: at: it is in the future/, [odd.room, { ...odd.message, at: Date.now() + 1e9 }]],

@@ -41,7 +41,7 @@ test.each<[string, Record<string, string>]>([
 test('lists invalid lines by number, without their values', () => {
   const text = '# one\nA="1\n2"\ngeheim\nexport B=geheim\nC D=geheim\nE=\'geheim\nF=geheim';
   expect(() => parseSettings(text, '/etc/f')).toThrow(
-    /^Settings that cannot be used:\n {2}\/etc\/f line 4: it is neither.*\n {2}\/etc\/f line 5: a name .*\n {2}\/etc\/f line 6: a name .*\n {2}\/etc\/f line 7: E: a quote has no end$/,
+    /^Settings that cannot be used:\n {2}\/etc\/f line 4: it is neither.*\n {2}\/etc\/f line 5: the name .*\n {2}\/etc\/f line 6: the name .*\n {2}\/etc\/f line 7: E: a quote is not closed$/,
   );
   expect(() => parseSettings(text, '/etc/f')).not.toThrow(/geheim/);
 });
@@ -78,7 +78,7 @@ test('accepts names of other programs, however similar their endings', () => {
 });
 
 test.each<[string, string | Buffer, RegExp]>([
-  ['not in UTF-8', Buffer.from('A=\xff', 'latin1'), /not a text in UTF-8/],
+  ['not in UTF-8', Buffer.from('A=\xff', 'latin1'), /not UTF-8 text/],
   ['too large', 'A'.repeat(1024 * 1024 + 1), /larger than 1048576 bytes/],
 ])('rejects a file that is %s', (_, text, expected) => {
   expect(() => givenSettings(fileWith(text), {})).toThrow(expected);

@@ -87,7 +87,7 @@ describe('settings', () => {
     mkdirSync(join(servers.folder, 'other'));
     const { SESSION_SERVER_TLS_KEY } = tls(join(servers.folder, 'other'));
     expect(problemsOf({ ...tls(), SESSION_SERVER_TLS_KEY })).toEqual([
-      expect.stringMatching(/do not belong together$/),
+      expect.stringMatching(/does not match the certificate$/),
     ]);
     expect(problemsOf({ SESSION_SERVER_SOCKET: `/tmp/${'x'.repeat(103)}` })).toEqual([
       expect.stringMatching(/^SESSION_SERVER_SOCKET: /),

@@ -71,7 +71,7 @@ export async function checkHeld(
   if ((readable.length < mostHeld && all.length < mostHeldWithLost) || readable.some(isReplaced)) return;
   throw new RequestError(
     'limit_reached',
-    `${mostHeld} messages wait for a moderator, or were rejected: discard some`,
+    `${mostHeld} messages are pending approval or rejected: discard some`,
   );
 }
 

@@ -161,7 +161,7 @@ export async function erase(
   { user, name, reason }: RequestPayload<'moderate:erase'>,
 ): Promise<Answers['moderate:erase']> {
   const known = await lower(chat, connection, user);
-  if (known.name !== name) throw new RequestError('conflict', 'the user has another name');
+  if (known.name !== name) throw new RequestError('conflict', 'name is not the current name of the user');
   const actor = connection.person.user.id;
   await site.erase(chat, user, 'delete', { actor, ...(reason ? { reason } : {}) });
   return {};

@@ -21,15 +21,15 @@ export async function checkRoomWords(
   if (hold === undefined || said === '' || moderatesSite(identity)) return;
   const { mode } = hold;
   if (hold.hasWord(said))
-    throw new RequestError('forbidden', 'the name or topic has a word of CHAT_HOLD_WORDS');
+    throw new RequestError('forbidden', 'the name or topic contains a word from CHAT_HOLD_WORDS');
   if (mode === 'links' && firstPage(said) !== null)
-    throw new RequestError('forbidden', 'names and topics must not have links here (CHAT_HOLD=links)');
+    throw new RequestError('forbidden', 'names and topics must not contain links (CHAT_HOLD=links)');
   if (kind !== 'public') return;
   const user = person.user.id;
   const isNew = mode === 'first' && !(await history.read.hasWritten({ user, room }));
   if (mode === 'all' || isNew)
     throw new RequestError(
       'forbidden',
-      `moderators of the site name public rooms here (CHAT_HOLD=${mode}): ask one of them`,
+      `only site moderators can name public rooms (CHAT_HOLD=${mode}): ask one of them`,
     );
 }

@@ -46,7 +46,7 @@ export class TimedConnection implements DatabaseConnection {
     const timeout = new Promise<never>((_, reject) => {
       timer = setTimeout(
         // If this process was blocked, read the responses that have arrived before giving up.
-        () => setImmediate(() => reject(new SqlError('lost', `${this.#name}: it does not answer`))),
+        () => setImmediate(() => reject(new SqlError('lost', `${this.#name}: no response`))),
         answerLimit,
       );
     });
@@ -54,7 +54,7 @@ export class TimedConnection implements DatabaseConnection {
   }
 
   async #failing<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#ended) throw new SqlError('lost', `${this.#name}: the connection is lost`);
+    if (this.#ended) throw new SqlError('lost', `${this.#name}: the connection was lost`);
     try {
       return await work();
     } catch (error) {
@@ -74,7 +74,7 @@ export class TimedConnection implements DatabaseConnection {
 /** Converts a failure of the network, of TLS or of the client library. */
 export function connectionFailure(name: string, code: string): SqlError {
   const text = /CERT|SSL|SELF_SIGNED|ISSUER/.test(code)
-    ? 'there is no TLS with it: its certificate has to be of a known authority, or of ca=, and name the host'
+    ? 'TLS failed: the certificate must name the host, and be issued by a known authority or the one in ca='
     : 'the connection failed';
   return new SqlError('lost', `${name}: ${text}${code === '' ? '' : ` (${code})`}`);
 }

@@ -148,8 +148,8 @@ export class Delivery {
       // If the next entry cannot be read, it is not committed: the last entry is never deleted.
       const [first] = entries;
       if (first !== undefined) {
-        const gone = `what was written before ${first.num} is gone`;
-        return this.#fail(new Error(`this server stood still for too long: ${gone}`));
+        const gone = `log entries before ${first.num} were deleted`;
+        return this.#fail(new Error(`this server was blocked for too long: ${gone}`));
       }
       this.#newest = this.#position;
       // A client of the bus could replay hints from before a restore. Do not poll the database without a pause.

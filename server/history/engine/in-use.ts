@@ -41,7 +41,7 @@ export async function connectAlone(dialect: ServerDialect): Promise<DatabaseConn
     for (const began = performance.now(); !(await isAlone(connection, dialect)); await pause(checkDelayMs)) {
       if (performance.now() - began < maxEndMs) continue;
       throw new InUse(
-        `a chat server is using this history: stop it first, and each other one${dialect.name === 'MariaDB' ? '; with MariaDB, any other program that is connected to this database counts, too' : ''}`,
+        `this history is in use: stop every server of the chat first${dialect.name === 'MariaDB' ? ', and every other program that is connected to this database' : ''}`,
       );
     }
     return connection;

@@ -16,27 +16,27 @@ import type { Row } from './table.ts';
 
 /** Error numbers, because mysql2 has no names for MariaDB's own errors. All others are `refused`. */
 const problems: Readonly<Record<number, readonly [Problem, string]>> = {
-  1213: ['again', 'another transaction was in the way'],
-  1020: ['again', 'another transaction was in the way'],
-  1205: ['again', 'another transaction holds a lock for too long'],
-  1062: ['again', 'another server has stored the same'],
-  1021: ['full', 'its disk is full'],
-  1114: ['full', 'its disk is full'],
-  1040: ['lost', 'it takes no more connections'],
-  1203: ['lost', 'it takes no more connections of this user'],
-  1226: ['lost', 'it takes no more connections of this user'],
-  1969: ['lost', 'it needed too long for an answer'],
+  1213: ['again', 'conflict with another transaction'],
+  1020: ['again', 'conflict with another transaction'],
+  1205: ['again', 'timeout for a lock of another transaction'],
+  1062: ['again', 'another server stored the same row'],
+  1021: ['full', 'the disk is full'],
+  1114: ['full', 'the disk is full'],
+  1040: ['lost', 'too many connections'],
+  1203: ['lost', 'too many connections of this user'],
+  1226: ['lost', 'too many connections of this user'],
+  1969: ['lost', 'the statement timed out'],
   1317: ['lost', 'the statement was interrupted'],
-  1927: ['lost', 'the connection was ended'],
-  1053: ['lost', 'it is shutting down'],
-  1290: ['lost', 'it is read-only'],
-  1836: ['lost', 'it is read-only'],
-  1045: ['lost', 'it refuses the user or the password'],
-  1698: ['lost', 'it refuses the user or the password'],
-  1130: ['lost', 'it does not accept this user from this machine'],
-  1044: ['lost', 'there is no such database, or the user may not use it'],
-  1049: ['lost', 'there is no such database'],
-  1142: ['refused', 'the user may not do that there: it needs all privileges on the database'],
+  1927: ['lost', 'the server closed the connection'],
+  1053: ['lost', 'the server is shutting down'],
+  1290: ['lost', 'the server is read-only'],
+  1836: ['lost', 'the server is read-only'],
+  1045: ['lost', 'wrong user or password'],
+  1698: ['lost', 'wrong user or password'],
+  1130: ['lost', 'this user cannot log in from this machine'],
+  1044: ['lost', 'the database does not exist, or the user may not use it'],
+  1049: ['lost', 'the database does not exist'],
+  1142: ['refused', 'the user lacks a privilege: grant it all privileges on the database'],
 };
 
 /** The oldest version that is tested. */
@@ -150,12 +150,12 @@ async function connect({ at, user, password, database, tls }: DatabaseAddress): 
     for (const one of settings) await connection.query(raw(one));
     const [facts] = await connection.query(raw('SELECT VERSION() AS version'));
     const [, major, minor] = /^(?:5\.5\.5-)?(\d+)\.(\d+)\..*MariaDB/i.exec(facts?.version as string) ?? [];
-    if (major === undefined) throw new SqlError('refused', 'MariaDB: this is another database');
+    if (major === undefined) throw new SqlError('refused', 'MariaDB: the server is another database system');
     if (
       Number(major) < oldestVersion[0] ||
       (Number(major) === oldestVersion[0] && Number(minor) < oldestVersion[1])
     ) {
-      throw new SqlError('refused', `MariaDB: it is older than version ${oldestVersion.join('.')}`);
+      throw new SqlError('refused', `MariaDB: version ${oldestVersion.join('.')} or newer is required`);
     }
     return connection;
   } catch (error) {

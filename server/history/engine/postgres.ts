@@ -18,22 +18,22 @@ import type { Columns, Row, Value } from './table.ts';
 
 /** SQLSTATE codes, from PostgreSQL's errcodes.txt. All others are `refused`. */
 const problems: Readonly<Record<string, readonly [Problem, string]>> = {
-  '40001': ['again', 'another transaction was in the way'],
-  '40P01': ['again', 'another transaction was in the way'],
-  '23505': ['again', 'another server has stored the same'],
-  '55P03': ['again', 'another transaction holds a lock for too long'],
-  '53100': ['full', 'its disk is full'],
-  '53300': ['lost', 'it takes no more connections'],
-  '57014': ['lost', 'it needed too long for an answer'],
-  '57P01': ['lost', 'it is shutting down'],
-  '57P02': ['lost', 'it is shutting down'],
-  '57P03': ['lost', 'it is starting or shutting down'],
-  '25006': ['lost', 'it is read-only'],
-  '25P03': ['lost', 'a transaction stood still for too long'],
-  '28P01': ['lost', 'it refuses the user or the password'],
-  '28000': ['lost', 'it does not accept this user from this machine, or not without TLS'],
-  '3D000': ['lost', 'there is no such database'],
-  '42501': ['refused', 'the user may not do that there; the database has to be its own'],
+  '40001': ['again', 'conflict with another transaction'],
+  '40P01': ['again', 'conflict with another transaction'],
+  '23505': ['again', 'another server stored the same row'],
+  '55P03': ['again', 'timeout for a lock of another transaction'],
+  '53100': ['full', 'the disk is full'],
+  '53300': ['lost', 'too many connections'],
+  '57014': ['lost', 'the statement timed out'],
+  '57P01': ['lost', 'the server is shutting down'],
+  '57P02': ['lost', 'the server is shutting down'],
+  '57P03': ['lost', 'the server is starting or shutting down'],
+  '25006': ['lost', 'the server is read-only'],
+  '25P03': ['lost', 'a transaction was idle for too long'],
+  '28P01': ['lost', 'wrong user or password'],
+  '28000': ['lost', 'this user cannot log in from this machine, or only with TLS'],
+  '3D000': ['lost', 'the database does not exist'],
+  '42501': ['refused', 'the user lacks a privilege: make it the owner of the database'],
 };
 
 /** The oldest version that is tested. */
@@ -164,10 +164,10 @@ async function connect(address: DatabaseAddress): Promise<DatabaseConnection> {
       ),
     );
     if ((facts?.version as number) < oldestVersion * 10_000) {
-      throw new SqlError('refused', `PostgreSQL: it is older than version ${oldestVersion}`);
+      throw new SqlError('refused', `PostgreSQL: version ${oldestVersion} or newer is required`);
     }
     if (facts?.encoding !== 'UTF8') {
-      throw new SqlError('refused', 'PostgreSQL: the encoding of the database is not UTF8');
+      throw new SqlError('refused', 'PostgreSQL: the encoding of the database must be UTF8');
     }
     return connection;
   } catch (error) {

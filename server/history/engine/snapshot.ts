@@ -373,7 +373,7 @@ async function loadCopies(
     if (copy === undefined) {
       const [, table = '', list = ''] = /^COPY \S+\.(chat_\w+) \(([\w", ]+)\) FROM stdin;$/.exec(line) ?? [];
       if (table !== '') {
-        if (!known.has(table)) throw new Error(`it has rows of ${table}, which this version does not know`);
+        if (!known.has(table)) throw new Error(`it contains rows of the unknown table ${table}`);
         copy = {
           begin: `INSERT INTO ${besideName(table)} (${list})`,
           columns: list.split(',').length,
@@ -399,7 +399,7 @@ async function loadCopies(
     characters += line.length;
     if (rows.length * copy.columns > maxValues || characters > maxCharacters) await flush();
   }
-  if (copy !== undefined) throw new Error('its rows are cut off');
+  if (copy !== undefined) throw new Error('its rows are truncated');
 }
 
 const escapes: Record<string, string> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v' };
@@ -441,13 +441,14 @@ async function loadInserts(
     else {
       const [start = '', table = ''] = /^INSERT INTO `(chat_\w+)`/.exec(line) ?? [];
       if (start === '') continue;
-      if (!known.has(table)) throw new Error(`it has rows of ${table}, which this version does not know`);
+      if (!known.has(table)) throw new Error(`it contains rows of the unknown table ${table}`);
       insert = [`INSERT INTO \`${besideName(table)}\``, line.slice(start.length)];
     }
     if (!line.endsWith(');')) continue;
-    if (!hasValuesAlone(insert.slice(1).join('\n'))) throw new Error('it has rows that are no values');
+    if (!hasValuesAlone(insert.slice(1).join('\n')))
+      throw new Error('a row contains an expression instead of a value');
     await connection.queryPatiently(raw(insert.join('\n')));
     insert = [];
   }
-  if (insert.length > 0) throw new Error('its rows are cut off');
+  if (insert.length > 0) throw new Error('its rows are truncated');
 }

@@ -45,7 +45,7 @@ export interface ErasureWrites {
 export const erase: Rule<ErasureWrites['erase']> = {
   needs: ({ user }) => [lockedErasureNeed(user)],
   run(work, { user, messages, actor, reason, at }, changes) {
-    if (user === deletedUser.id || user === everybody) refuse('bad_request', 'nobody has this id');
+    if (user === deletedUser.id || user === everybody) refuse('bad_request', 'this ID is reserved');
     const before = erasureOf(work, user);
     const erases = before?.messages === 'delete' ? 'delete' : messages;
     setErasure(work, { user, messages: erases, at, upTo: 0, stage: 'begin', place: 0 });

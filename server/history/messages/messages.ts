@@ -170,7 +170,7 @@ function buildForwardedContent(
   });
   if (isBlank(source.text) && files.length === 0) refuse('unknown_message');
   if (checked !== undefined && !hasSameContent(checked, source))
-    refuse('forbidden', 'the message was edited meanwhile');
+    refuse('forbidden', 'the message was edited after you read it');
   const showsAuthor = sourceRoom.kind === 'public';
   const author = { id: source.user.id, name: showsAuthor ? source.user.name : '' };
   return {
@@ -260,7 +260,7 @@ export function editedTo(
   const files = chosen === undefined ? filesBefore : filesOf(work, before, { chosen, seq, held });
   // Reactions and previews also raise `rev`, but do not conflict with an edit.
   if (rev !== undefined && rev < before.rev && rev < textRevOf(work, before)) {
-    throw new RequestError('conflict', 'the message was edited meanwhile', { current: before });
+    throw new RequestError('conflict', 'the message was edited after you read it', { current: before });
   }
   if (isBlank(text) && files.length === 0) refuse('bad_request', 'text is blank');
   const preview = changedPreview(room, before, input);

@@ -310,7 +310,7 @@ export const forgetHeld: Rule<HeldWrites['forgetHeld']> = {
   },
 };
 
-const notMember = 'the author is not a member any more';
+const notMember = 'the author is no longer a member';
 
 /** Publishes the message as the newest one of the room, with its original `id` and `clientId`. */
 function approve(work: Work, pending: StoredHeld, at: number, changes: Change[]): StoredMessage {
@@ -427,7 +427,7 @@ function requirePending(
   const canDecide = canRead && isModerator(member, siteModerator);
   const [pending] = work.find(held, { room, id });
   if (pending === undefined || pending.closed !== undefined || !canDecide) refuse('unknown_message');
-  if (pending.user === by) refuse('forbidden', 'moderators cannot decide about their own messages');
+  if (pending.user === by) refuse('forbidden', 'moderators cannot approve or reject their own messages');
   return pending;
 }
 

@@ -33,7 +33,7 @@ export function loadedRoom(work: Work, id: string): LoadedRoom | null {
 
 export function existingRoom(work: Work, id: string): LoadedRoom {
   const room = loadedRoom(work, id);
-  if (room === null) throw new Error(`the rule puts something into the room ${id}, which does not exist`);
+  if (room === null) throw new Error(`the rule writes to the room ${id}, which does not exist`);
   return room;
 }
 

@@ -60,7 +60,7 @@ export const follow: Rule<ThreadWrites['follow']> = {
 /** Returns the thread of a reply to the message `replyTo`. @throws RequestError `unknown_message` */
 export function threadOf(work: Work, room: RoomRow, replyTo: number): number {
   if (replyTo > room.lastSeq || replyTo < room.firstSeq) {
-    refuse('unknown_message', 'replyTo names no message of this room');
+    refuse('unknown_message', 'replyTo is not a message of this room');
   }
   return getMessage(work, room.id, replyTo)?.thread ?? replyTo;
 }

@@ -63,7 +63,7 @@ test('logs invalid entries of the session’s room list once, without their text
   const ann = await site.person({ rooms: ['team-1', 'very secret!', 7, null, 'd-direct'] });
   const tabs = [await site.again(ann), await site.again(ann)];
   const first =
-    '2 of 5 entries are not ids, the first is number 2; 1 ids begin with u-, d- or r-, which only the chat gives';
+    '2 of 5 entries are not ids, the first is number 2; 1 IDs begin with u-, d- or r-, which are reserved for the chat';
   await expect.poll(logged).toEqual([first]);
   // Change another part of the session.
   await site.writeSession(ann, {

@@ -133,7 +133,7 @@ test.each(['busy', 'forbidden', 'silent'] as const)(
 
 test('with a wrong secret only uploads fail, and the log contains the reason', async () => {
   const { chat, ann } = await open({}, { id: s3.key.id, secret: 'wrong-secret' });
-  await expect.poll(() => chat.output()).toContain('the bucket answers 403 SignatureDoesNotMatch');
+  await expect.poll(() => chat.output()).toContain('the bucket returned 403 SignatureDoesNotMatch');
   expect(await attempt(chat)).toEqual([503, 'storage_unavailable']);
   await send(ann);
   expect(chat.output()).not.toContain('wrong-secret');

@@ -49,7 +49,7 @@ test('only the beginning of an endless refusal is read', async () => {
     ).pipe(res);
   });
   for (const ask of asksOf(endless))
-    await expect(ask()).rejects.toThrow('the bucket answers 500 InternalError');
+    await expect(ask()).rejects.toThrow('the bucket returned 500 InternalError');
   // The buffers of three connections.
   expect(sent).toBeLessThan(64 * 1024 * 1024);
 });
@@ -61,13 +61,15 @@ test('a file that was compressed on its way is refused: its length would be wron
     asked.push(req.headers['accept-encoding']);
     res.writeHead(200, { 'Content-Encoding': 'gzip', 'Content-Length': bytes.length }).end(bytes);
   });
-  await expect(packing.open(name)).rejects.toThrow('the bucket packs files (gzip)');
+  await expect(packing.open(name)).rejects.toThrow('the bucket compresses files (gzip)');
   expect(asked).toEqual(['identity']);
 });
 
 test('a part of another length is refused', async () => {
   const whole = await bucket((_req, res) => res.writeHead(206, { 'Content-Length': 10 }).end('0123456789'));
-  await expect(whole.open(name, { start: 2, end: 4 })).rejects.toThrow('the bucket sends another part');
+  await expect(whole.open(name, { start: 2, end: 4 })).rejects.toThrow(
+    'the bucket returned a different range',
+  );
 });
 
 test('a name that no server makes is not asked for: it could lead out of the prefix', async () => {
@@ -91,7 +93,7 @@ test('a redirect is named and not followed', async () => {
     res.writeHead(307, { Location: elsewhere }).end('<Error><Code>TemporaryRedirect</Code></Error>'),
   );
   for (const ask of asksOf(moved)) {
-    await expect(ask()).rejects.toThrow('the bucket answers 307 TemporaryRedirect');
+    await expect(ask()).rejects.toThrow('the bucket returned 307 TemporaryRedirect');
   }
   expect(isAsked).toBe(false);
 });

@@ -73,7 +73,7 @@ test('no file of any type, no preview and no user exceeds the limits of storage'
   // An uploaded JPEG is within what is left, and the re-encoded one is not.
   for (let n = 0; n < 15; n++) expect(await become(Buffer.alloc(limit, 'x'), ben)).toBe('text/plain');
   expect(await become(pictures[3]?.bytes as Buffer, ben)).toBe(
-    '429 This user has reached the limit of bytes of files, 1 MB in 1 h (CHAT_LIMIT_FILES_USER). Try again later.',
+    '429 This user has reached the limit of 1 MB of files in 1 h (CHAT_LIMIT_FILES_USER). Try again later.',
   );
   for (const one of [ann, ben]) one.close();
 });

@@ -139,7 +139,7 @@ test('missing entries are reported and end the delivery', async () => {
   world.committed = 6;
   world.delivery.hint(6);
   await vi.advanceTimersByTimeAsync(60_000);
-  expect(world.failures).toEqual([expect.stringContaining('what was written before 5 is gone')]);
+  expect(world.failures).toEqual([expect.stringContaining('log entries before 5 were deleted')]);
   expect(world.delivered).toEqual([]);
 });
 

@@ -222,7 +222,7 @@ test('one chat server at a time uses a history', async () => {
   for (const { file, code, output } of seconds) {
     expect(code).toBe(74);
     expect(output).toContain(
-      `the history ${file} cannot be opened: another chat server, perhaps that of another site, is using it: stop that one if it is of the same site, else give each site its own CHAT_HISTORY and CHAT_FILES`,
+      `the history ${file} cannot be opened: another chat server is using it. If that server is for the same site, stop it. Otherwise give each site its own CHAT_HISTORY and CHAT_FILES`,
     );
   }
   // The first server was not affected.

@@ -169,7 +169,9 @@ describe('connections of one address', () => {
     expect(refused).toMatch(/^Retry-After: 5\r$/m);
     await expect
       .poll(() => small.output())
-      .toMatch(/too many HTTP connections of one address: a proxy belongs in CHAT_TRUSTED_PROXIES/);
+      .toMatch(
+        /too many HTTP connections from one address: if it is your proxy, list it in CHAT_TRUSTED_PROXIES/,
+      );
     const other = open(small.port, '127.0.0.2');
     other.socket.write(request('/healthz'));
     await expect.poll(() => statuses(other.text())).toEqual([200]);

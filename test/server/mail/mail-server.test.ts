@@ -104,7 +104,7 @@ test('a recipient who is refused for good, for now, by policy, or with a full ma
         const outcome = await client.send({ ...mail, to: 'gone@site.example' });
         expect(outcome, text).toMatchObject({
           is,
-          reason: expect.stringMatching(/^the answer to RCPT TO was \d/),
+          reason: expect.stringMatching(/^the response to RCPT TO was \d/),
         });
         expect(JSON.stringify(outcome), text).not.toMatch(/gone|site/);
       }
@@ -167,7 +167,7 @@ test('at the end of the server only a mail that was being sent is lost', async (
   const waiting = early.send(mail);
   await connected;
   early.close();
-  const ends = { is: 'down', reason: 'this server ends' };
+  const ends = { is: 'down', reason: 'this server is shutting down' };
   expect(await waiting).toEqual(ends);
   expect(await early.send(mail)).toEqual(ends);
 
@@ -201,12 +201,14 @@ test('the doctor checks the mail server without printing its password', async ()
     `✓ The mail server smtps://localhost:${tls.port} accepts the login.`,
   );
   expect(await examine(tls.url.replace('p%40ss%2Fword', 'secret'))).toMatch(
-    /✗ Mails cannot be sent by smtps:.*the answer to AUTH PLAIN was 535 5\.7\.8\.\n {2}→ Correct the user/,
+    /✗ Mails cannot be sent through smtps:.*the response to AUTH PLAIN was 535 5\.7\.8\.\n {2}→ Correct the user/,
   );
   expect(await examine(tls.url)).toMatch(/✗ Mails cannot be sent, .*\n {2}→ Set CHAT_USER_MAIL/);
   expect(await examine(tls.url, { CHAT_USER_MAIL: 'user.mail' })).toContain(
     '✓ The addresses for mails come from the sessions',
   );
   const port = later.port;
-  expect(await examine(`smtps://chat:secret@localhost:${port}`)).toMatch(/✗ Mails cannot be sent by smtps:/);
+  expect(await examine(`smtps://chat:secret@localhost:${port}`)).toMatch(
+    /✗ Mails cannot be sent through smtps:/,
+  );
 });

@@ -303,12 +303,12 @@ describe('Mails.send', () => {
   test('the owner’s template is used: what people write stays text in it', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'chat-mail-'));
     try {
-      expect(() => readTemplates(folder)).toThrow('holds no mail.html and no mail.txt');
+      expect(() => readTemplates(folder)).toThrow('contains neither mail.html nor mail.txt');
       const put = (name: string, text: string) => writeFileSync(join(folder, name), text);
       put('mail.html', '<p>{{title}}</p>');
       expect(() => readTemplates(folder)).toThrow('lacks {{stop.address}}');
       put('mail.html', '{{#rooms}}<p>{{stop.address}}');
-      expect(() => readTemplates(folder)).toThrow('is no template: Unclosed section "rooms"');
+      expect(() => readTemplates(folder)).toThrow('is not a valid template: Unclosed section "rooms"');
       // The example of the documentation.
       const [, example = ''] =
         /```html\n(<html lang="{{lang}}".*?)```/s.exec(readFileSync('docs/operate.md', 'utf8')) ?? [];

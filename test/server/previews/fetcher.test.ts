@@ -261,7 +261,7 @@ describe('only public addresses are asked for', () => {
     const signal = AbortSignal.timeout(hanging);
     for (const address of [`http://${name}/`, `https://${name}/secret`]) {
       await expect(get(address, { headers: {}, allowed: new Set(), signal })).rejects.toThrow(
-        new NotFetched('no public address'),
+        new NotFetched('not a public address'),
       );
     }
   });

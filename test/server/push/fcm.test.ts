@@ -161,7 +161,7 @@ test('after a rejected token nothing is sent until a new one is issued', async (
     };
     more();
   };
-  expect(await fcm.send('device', push)).toEqual({ is: 'refused', reason: 'an answer that is too long' });
+  expect(await fcm.send('device', push)).toEqual({ is: 'refused', reason: 'the response is too long' });
 });
 
 test.each([

@@ -148,7 +148,7 @@ test('a connection that leads inside is ended before a byte is sent, whatever it
     agent,
     signal: AbortSignal.timeout(60_000),
   });
-  await expect(posted).rejects.toThrow(new NotFetched('no public address'));
+  await expect(posted).rejects.toThrow(new NotFetched('not a public address'));
   await ended;
   expect(got).toBe('');
   await new Promise((done) => inner.close(done));

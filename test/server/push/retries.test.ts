@@ -468,7 +468,7 @@ test('a device that no key opens is logged, without affecting another one', asyn
   answered(201);
   expect(await later(await message())).toBeUndefined();
   expect(service.taken.map(({ path }) => path)).toEqual([other.path]);
-  expect(refusals).toEqual(['CHAT_PUSH_KEY_FILE has no key that opens a device']);
+  expect(refusals).toEqual(['no key in CHAT_PUSH_KEY_FILE decrypts a registered device']);
 });
 
 test('a message that one server has pushed is not pushed by another one', async () => {

@@ -87,8 +87,8 @@ export class SearchIndex {
         this.db.exec('COMMIT');
       }
       const state = stateOf(this.db);
-      if (state === undefined) throw new Error('the index is of another form');
-      if (!isContinued(history, state)) throw new Error('the index is of another history');
+      if (state === undefined) throw new Error('the index has another schema');
+      if (!isContinued(history, state)) throw new Error('the index belongs to another history');
       this.#state = state;
       this.#statements = {
         set: this.db.prepare(

@@ -108,7 +108,7 @@ function formatOf(db: DatabaseSync): number {
   const format = db.prepare('PRAGMA user_version').get()?.user_version as number;
   if (format > knownFormat()) throw tooNew(format, knownFormat());
   const isWell = db.prepare('PRAGMA quick_check(1)').get()?.quick_check === 'ok';
-  if (format === 0 || !isWell) throw new Error('the history is damaged, or is none');
+  if (format === 0 || !isWell) throw new Error('the file is damaged, or is not a history');
   return format;
 }
 
@@ -119,7 +119,8 @@ function formatOf(db: DatabaseSync): number {
  */
 function requireNoTriggers(db: DatabaseSync): void {
   const found = db.prepare("SELECT 1 FROM sqlite_master WHERE type IN ('trigger', 'view')").get();
-  if (found !== undefined) throw new Error('it has a trigger or a view, which no chat server has made');
+  if (found !== undefined)
+    throw new Error('it contains a trigger or a view, which a chat server never creates');
 }
 
 /** Opens a file exclusively. Afterwards it is a single synced file again. */

@@ -107,13 +107,11 @@ function claimFile(path: string): { path: string; fileClaim: { close(): void } }
     closeSync(openSync(path, 'a', 0o600));
     const real = realpathSync(path);
     if (existsSync(restoredOf(real))) {
-      throw new Error(
-        'a backup was being restored here, and that was interrupted: do it once more with the command "restore"',
-      );
+      throw new Error('a restore was interrupted: run the command "restore" again');
     }
     // A lock file, not a lock on the database, because other programs may read that.
     const inUse =
-      'another chat server, perhaps that of another site, is using it: stop that one if it is of the same site, else give each site its own CHAT_HISTORY and CHAT_FILES';
+      'another chat server is using it. If that server is for the same site, stop it. Otherwise give each site its own CHAT_HISTORY and CHAT_FILES';
     return { path: real, fileClaim: claim(`${real}-lock`, inUse) };
   } catch (error) {
     throw cannotOpen(path, error);
@@ -128,8 +126,8 @@ function makeFolder(folder: string): void {
     const { code } = cause as NodeJS.ErrnoException;
     if (code !== 'EACCES') throw cause;
     const account = accountName();
-    const advice = `as root, install -d -o ${account} -m 700 ${folder}`;
-    throw new Error(`the account ${account} may not make the folder ${folder}: ${advice} (${code})`);
+    const advice = `run as root install -d -o ${account} -m 700 ${folder}`;
+    throw new Error(`the account ${account} may not create the folder ${folder}: ${advice} (${code})`);
   }
 }
 
