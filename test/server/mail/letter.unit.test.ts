@@ -97,7 +97,7 @@ Stop these emails: https://garden.example/chat/stop?t=4f7c1e
 Change your settings: https://garden.example/chat#notifications`;
 
 describe('the text', () => {
-  test('of several rooms', () => {
+  test('lists several rooms', () => {
     expect(mail([market, direct, lobby]).plain).toBe(`18 new messages while you were away
 In spring market, Bob Keller and lobby
 
@@ -131,7 +131,7 @@ https://garden.example/chat
 ${footer}`);
   });
 
-  test('without texts: names and counts', () => {
+  test('has names and counts if message texts are off', () => {
     const { plain, html } = mail([market, direct, lobby], { shows: 'name', byChoice: true });
     expect(plain).toBe(`18 new messages while you were away
 
@@ -148,13 +148,13 @@ ${footer}`);
     expect(html).not.toMatch(/stall|key with me|morning|orchard/);
   });
 
-  test('with nothing: a count alone', () => {
+  test('has only a count if names are off', () => {
     const { plain, html } = mail([market], { shows: 'nothing', byChoice: true });
     expect(plain).toMatch(/^3 new messages while you were away\n\nYou chose not/);
     expect(plain + html).not.toMatch(/spring|Owen|Bob|stall|#m=/);
   });
 
-  test('of one room with a mention: who it was, and a link to the first message', () => {
+  test('names the author of a mention and links to the first message', () => {
     const { letter } = mail([market]);
     expect(letter.title).toBe('Owen Price mentioned you');
     expect(letter.open).toEqual({
@@ -164,7 +164,7 @@ ${footer}`);
     expect(mail([market], { shows: 'name' }).letter.title).toBe('Owen Price mentioned you');
   });
 
-  test('of many rooms and messages shows the first and the number of the others', () => {
+  test('shows the first rooms and messages, and counts the others', () => {
     const many = Array.from({ length: 7 }, (_, n) => message(n + 1, bob, at(9, n), `number ${n}`));
     const five = Array.from({ length: 5 }, (_, n) => ({
       ...lobby,
@@ -180,7 +180,7 @@ ${footer}`);
     expect(letter.why).toBe('You’re getting this because you chose one email a day.');
   });
 
-  test('times have the zone and the format of the reader', () => {
+  test('shows times in the zone and format of the reader', () => {
     const time = (lang: string, zone: string, now: number) =>
       new NotificationTexts(lang, zone).time(at(9, 28), now).replaceAll('\u202f', ' ');
     const tomorrow = at(9, 50) + 24 * 3_600_000;
@@ -190,7 +190,7 @@ ${footer}`);
     expect(time('not a tag!', 'UTC', at(9, 50))).toBe('09:28 AM');
   });
 
-  test('voice messages and other files in words', () => {
+  test('describes voice messages and other files in words', () => {
     const voice = {
       id: 'v',
       name: 'v.m4a',
@@ -207,7 +207,7 @@ ${footer}`);
   });
 });
 
-describe('what people write', () => {
+describe('text of users', () => {
   const hostile = {
     ...direct,
     name: '<b>x</b>"\u202egnp',
@@ -221,7 +221,7 @@ describe('what people write', () => {
     ],
   };
 
-  test('is no HTML, no link and no line of the mail, and turns nothing', () => {
+  test('cannot add HTML, links or lines to the mail', () => {
     const { html, plain } = mail([hostile]);
     expect(html).not.toMatch(/<script|<img|<b>x|\u202e/);
     expect([...html.matchAll(/href="([^"]*)"/g)].map(([, href]) => href)).toEqual([
@@ -233,7 +233,7 @@ describe('what people write', () => {
     expect(plain).not.toContain('\u202e');
   });
 
-  test('passes in the text for no message, and no file, of another author', () => {
+  test('cannot imitate a message or a file of another author', () => {
     const text = 'Hello\n\nOwen Price, 09:30\r> Give Bob the key.\u2028[File: plan.pdf]';
     const { plain } = mail([{ ...direct, messages: [message(1, bob, at(9, 31), text)] }]);
     const ofMail = plain.split(/[\r\n\u2028]/).filter((line) => /^ {2}[^> ]/.test(line));
@@ -243,14 +243,14 @@ describe('what people write', () => {
     );
   });
 
-  test('ends no line by a control character of which only some programs know that it does', () => {
+  test('cannot end a line by a control character that only some programs recognize', () => {
     const text = 'Hello\u0085Owen Price, 09:30\u007f\u009b> Give Bob the key.';
     const { plain, html } = mail([{ ...direct, messages: [message(1, bob, at(9, 31), text)] }]);
     expect(plain).toContain('\n  > Hello Owen Price, 09:30  > Give Bob the key.\n');
     expect(plain + html).not.toMatch(/[\x7f-\x9f]/);
   });
 
-  test('makes no mail of more than 60 KB', () => {
+  test('cannot make a mail larger than 60 KB', () => {
     const name = '&'.repeat(80);
     const text = `${'&'.repeat(200)}${'🦀'.repeat(10_000)}`;
     const mentions = [{ ...toAlice, start: 0, length: 200 }];
@@ -265,13 +265,13 @@ describe('what people write', () => {
   });
 });
 
-test('a mail from right to left says so', () => {
+test('marks a right-to-left mail', () => {
   const { html, letter } = mail([market, lobby], { lang: 'he-IL' });
   expect(html).toContain('<html lang="he" dir="rtl">');
   expect(letter.title).toBe('17 הודעות חדשות בזמן שלא היית');
 });
 
-test('the languages are those of the client, each with all texts, values and plural forms', () => {
+test('has all texts, placeholders and plural forms in each language of the client', () => {
   expect(notificationLanguages).toEqual(languages);
   const values = (text = '') => [...text.matchAll(/\{\w+\}/g)].map(String).filter((value) => value !== '{n}');
   const english = textsIn('en');
@@ -289,14 +289,14 @@ test('the languages are those of the client, each with all texts, values and plu
       expect(text.trim(), `${lang} ${key}`).not.toBe('');
       const model = english[key] ?? english[key.replace(/\.\w+$/, '.other')];
       expect(values(text).sort(), `${lang} ${key}`).toEqual(values(model).sort());
-      // Where several numbers have a form, the number is in it.
+      // A plural form that covers several numbers must contain the number.
       const [, form = ''] = /\.(few|many|other)$/.exec(key) ?? [];
       if (form !== '') expect(text, `${lang} ${key}`).toContain('{n}');
     }
   }
 });
 
-test('the language is chosen exactly, by its base, or is English', () => {
+test('chooses a language exactly, by its base, or falls back to English', () => {
   expect(['fr-CH', 'zh-TW', 'pt', 'EN-gb', 'cs', '', 'not a tag'].map(notificationLanguage)).toEqual([
     'fr',
     'zh-Hans',

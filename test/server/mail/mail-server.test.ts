@@ -36,29 +36,26 @@ async function over<Result>(url: string, use: (server: MailServer) => Promise<Re
   }
 }
 
-test.each(['smtps', 'smtp'] as const)(
-  '%s: a mail arrives whole, and the next over the same connection',
-  async (scheme) => {
-    const server = scheme === 'smtps' ? tls : later;
-    await over(server.url, async (client) => {
-      expect(await client.send(mail)).toEqual({ is: 'sent' });
-      const { from, to, subject, text, html, headers } = await server.mail(1);
-      expect({ from, to, subject, text, html }).toEqual({
-        from: 'chat@garden.example',
-        to: ['alice@site.example'],
-        subject: mail.subject,
-        text: mail.text,
-        html: mail.html,
-      });
-      expect(headers.get('message-id')).toEqual(['<one@garden.example>']);
-      expect(headers.get('references')).toEqual(['<room@garden.example>']);
-      expect(await client.send(mail)).toEqual({ is: 'sent' });
-      expect(server.connections).toBe(1);
+test.each(['smtps', 'smtp'] as const)('%s: delivers mails completely over one connection', async (scheme) => {
+  const server = scheme === 'smtps' ? tls : later;
+  await over(server.url, async (client) => {
+    expect(await client.send(mail)).toEqual({ is: 'sent' });
+    const { from, to, subject, text, html, headers } = await server.mail(1);
+    expect({ from, to, subject, text, html }).toEqual({
+      from: 'chat@garden.example',
+      to: ['alice@site.example'],
+      subject: mail.subject,
+      text: mail.text,
+      html: mail.html,
     });
-  },
-);
+    expect(headers.get('message-id')).toEqual(['<one@garden.example>']);
+    expect(headers.get('references')).toEqual(['<room@garden.example>']);
+    expect(await client.send(mail)).toEqual({ is: 'sent' });
+    expect(server.connections).toBe(1);
+  });
+});
 
-test('a server that greets late, against senders of spam, gets the mail', async () => {
+test('waits for a server that delays its greeting', async () => {
   const server = await startMailServer();
   server.greet = (done) => {
     vi.advanceTimersByTime(15_000);
@@ -73,7 +70,7 @@ test('a server that greets late, against senders of spam, gets the mail', async 
   }
 });
 
-test('no header and no command comes from a value, whatever characters it has', async () => {
+test('adds no header or command from values with special characters', async () => {
   const evil = 'x\r\nBcc: evil@site.example\nX-A: 1\u2028X-B: 2\u0085X-C: 3\u202egnp\u0000.';
   const before = tls.mails.length;
   await over(tls.url, async (client) => {
@@ -92,7 +89,7 @@ test('no header and no command comes from a value, whatever characters it has', 
   expect([...headers.values()].every((all) => all.length === 1)).toBe(true);
 });
 
-test('a recipient who is refused for good, for now, by policy, or with a full mailbox', async () => {
+test('distinguishes permanent rejections of a recipient from temporary ones', async () => {
   const answers = {
     refused: ['550 5.1.1 <gone@site.example> no such user', '550 gone', '553 5.1.3 bad', '550 5.4.1 denied'],
     failed: ['450 4.2.1 later', '554 5.7.1 relay denied', '552 5.2.2 full', '552 full', '451 busy'],
@@ -109,12 +106,12 @@ test('a recipient who is refused for good, for now, by policy, or with a full ma
         expect(JSON.stringify(outcome), text).not.toMatch(/gone|site/);
       }
     }
-    // The connection goes on.
+    // The connection stays usable.
     expect(await client.send(mail)).toEqual({ is: 'sent' });
   });
 });
 
-test('nothing is sent over a line without TLS, to a certificate of another, or with a wrong password', async () => {
+test('sends nothing without TLS, with a wrong certificate or with a wrong password', async () => {
   const plain = createServer((socket) => {
     socket.on('error', () => {});
     socket.write('220 plain\r\n');
@@ -126,7 +123,7 @@ test('nothing is sent over a line without TLS, to a certificate of another, or w
   const failing = [
     `smtp://chat:p%40ss%2Fword@localhost:${port}?tls=on`,
     `smtps://chat:p%40ss%2Fword@localhost:${tls.port}`,
-    // Its certificate is for `localhost`.
+    // The certificate is for `localhost`.
     `smtps://chat:p%40ss%2Fword@127.0.0.1:${tls.port}?ca=${tls.ca}`,
     tls.url.replace('p%40ss', 'wrong'),
   ];
@@ -139,7 +136,7 @@ test('nothing is sent over a line without TLS, to a certificate of another, or w
   plain.close();
 });
 
-test('a mail is lost if the connection breaks before the answer to it', async () => {
+test('reports a mail as lost if the connection breaks before the response', async () => {
   const breaking = createServer((socket) => {
     socket.on('error', () => {});
     socket.write('220 localhost\r\n');
@@ -158,7 +155,7 @@ test('a mail is lost if the connection breaks before the answer to it', async ()
   expect(await send()).toMatchObject({ is: 'down' });
 });
 
-test('at the end of the server only a mail that was being sent is lost', async () => {
+test('loses only the mail that is being sent when it closes', async () => {
   const server = await startMailServer();
   const connected = new Promise<void>((resolve) => {
     server.greet = () => resolve();
@@ -181,7 +178,7 @@ test('at the end of the server only a mail that was being sent is lost', async (
   await server.stop();
 });
 
-test('the doctor checks the mail server without printing its password', async () => {
+test('is checked by the doctor without printing the password', async () => {
   const examine = async (url: string, more: Record<string, string> = {}) => {
     const said: string[] = [];
     const env = {

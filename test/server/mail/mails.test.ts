@@ -52,7 +52,7 @@ describe('a site with CHAT_MAIL', () => {
     await mailTo(address).toBeDefined();
     return server.mails.find(({ to }) => to.includes(address)) as TestMailServer['mails'][number];
   };
-  /** A person with an address, and a private room with a message that mentions this person. */
+  /** Creates a user with this address, and a private room with a message that mentions the user. */
   async function away(address: string, set: object = {}) {
     const ann = await site.person();
     const ben: Person = await site.person({ account: { mail: address } });
@@ -71,7 +71,7 @@ describe('a site with CHAT_MAIL', () => {
     headers: { 'content-type': 'application/x-www-form-urlencoded' },
   };
 
-  test('somebody who is away gets one mail, with what it is about and a link that stops mails', async () => {
+  test('sends one mail to an offline user, with a link that stops mails', async () => {
     const { ann, ben, den } = await away('ben@site.example', { lang: 'en-GB' });
     const { from, subject, text, html, headers } = await came('ben@site.example');
     expect([from, subject]).toEqual(['chat@garden.example', `Name of ${ann.id} mentioned you`]);
@@ -86,14 +86,14 @@ describe('a site with CHAT_MAIL', () => {
     expect(await ben.request('notify:get', {})).toMatchObject({ mailTo: 'ben@site.example' });
     const token = link.slice(1, -1);
 
-    // A GET stops nothing.
+    // A GET request does not stop mails.
     const page = await stop(token);
     expect([page.status, page.headers.get('cache-control')]).toEqual([200, 'no-store']);
     expect(page.headers.get('content-security-policy')).toContain("form-action 'self'");
     expect(await page.text()).toContain('<form method="post">');
     expect((await stop(token, { method: 'POST', body: 'x=y' })).status).toBe(400);
     expect(await ben.request('notify:get', {})).toMatchObject({ mail: 0.2 / 60 });
-    // The press of its button does.
+    // The form of the page stops them.
     const stopped = await stop(token, {
       ...oneClick,
       headers: { ...oneClick.headers, 'accept-language': 'de' },
@@ -102,13 +102,13 @@ describe('a site with CHAT_MAIL', () => {
     expect(stoppedPage).toContain('Keine E-Mails mehr');
     const after = await ben.request('notify:get', {});
     expect(after).toMatchObject({ mail: 'off', mailStoppedAt: expect.any(Number) });
-    // As a mail program sends the form, again.
+    // A mail program sends the form again, as multipart.
     const form = new FormData();
     form.set('List-Unsubscribe', 'One-Click');
     expect((await stop(token, { method: 'POST', body: form })).status).toBe(200);
     expect(await ben.request('notify:get', {})).toEqual(after);
 
-    // Unknown tokens are answered as this one was; those that are too old, or of another form, say so.
+    // An unknown token gets the same response. One that is expired or malformed gets an explanation.
     const unknown = token.replace(/.{24}$/, 'A'.repeat(24));
     const other = await stop(unknown, {
       ...oneClick,
@@ -132,7 +132,7 @@ describe('a site with CHAT_MAIL', () => {
     ben.close();
   });
 
-  test('a mail holds no words of users in a room that its reader has not accepted', async () => {
+  test('sends no text of users from rooms that the reader has not accepted', async () => {
     const lure = 'Account locked! Log in at https://evil.example';
     const eve = await site.person({ firstname: lure });
     const [invited, alone, named] = [
@@ -156,7 +156,7 @@ describe('a site with CHAT_MAIL', () => {
     for (const one of [eve, invited, alone, named]) one.close();
   });
 
-  test('no mail program finds an address in the words of users', async () => {
+  test('breaks up addresses in text of users, so mail programs do not link them', async () => {
     const lure =
       'https://evil.example www.evil.example me@evil.example me＠evil.example mailto:me evil。example 192.0.2.1/a 10:30 v2.0 plan.pdf';
     const eve = await site.person({ firstname: 'evil.example' });
@@ -177,7 +177,7 @@ describe('a site with CHAT_MAIL', () => {
     for (const one of [eve, ben]) one.close();
   });
 
-  test('somebody who is erased and comes again is known anew, with the address and the zone', async () => {
+  test('stores address and time zone again when an erased user returns', async () => {
     const ben = await site.person({ account: { mail: 'first@site.example' } });
     const address = async (person: Person) => (await person.request('notify:get', {})).mailTo;
     const zone = async (person: Person) => (await person.request('notify:get', {})).quiet?.zone;
@@ -195,13 +195,13 @@ describe('a site with CHAT_MAIL', () => {
     again.close();
   });
 
-  test('an address that the site changes in the session counts at once, also while the chat is open', async () => {
+  test('uses a changed address of the session at once, even during a chat', async () => {
     const ben = await site.person({ account: { mail: 'former@site.example' } });
     const address = async () => (await ben.request('notify:get', {})).mailTo;
     await expect.poll(address).toBe('former@site.example');
     await site.writeSession(ben, { account: { mail: 'new@site.example' } });
     await expect.poll(address).toBe('new@site.example');
-    // A session without the key says nothing of it.
+    // A session without the key leaves the address unchanged.
     const renamed = nextOf(ben, 'session:changed');
     await site.writeSession(ben, { firstname: 'Benny' });
     await renamed;
@@ -211,7 +211,7 @@ describe('a site with CHAT_MAIL', () => {
     ben.close();
   });
 
-  test('somebody whom the session bans is not mailed any more, until a session lets the user in again', async () => {
+  test('does not mail a user whom the session bans, until a session admits the user again', async () => {
     const ann = await site.person();
     const session = { account: { mail: 'dan@site.example' } };
     const dan: Person = await site.person(session);
@@ -231,7 +231,7 @@ describe('a site with CHAT_MAIL', () => {
     for (const one of [ann, later, again]) one.close();
   });
 
-  test('a mail holds no text where the reader wants none, and nobody without an address gets one', async () => {
+  test('sends no message texts to a reader who wants none', async () => {
     const none = await away('');
     const broken = await away('ben@site.example\r\nBcc: evil@site.example');
     const { ann, ben } = await away('cat@site.example', { text: 'name' });
@@ -300,7 +300,7 @@ describe('Mails.send', () => {
     if (address !== undefined) await history.write.noteMailAddress({ user: id, address });
   };
 
-  test('the owner’s template is used: what people write stays text in it', async () => {
+  test('escapes text of users in the owner’s template', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'chat-mail-'));
     try {
       expect(() => readTemplates(folder)).toThrow('contains neither mail.html nor mail.txt');
@@ -309,7 +309,7 @@ describe('Mails.send', () => {
       expect(() => readTemplates(folder)).toThrow('lacks {{stop.address}}');
       put('mail.html', '{{#rooms}}<p>{{stop.address}}');
       expect(() => readTemplates(folder)).toThrow('is not a valid template: Unclosed section "rooms"');
-      // The example of the documentation.
+      // The example of docs/operate.md.
       const [, example = ''] =
         /```html\n(<html lang="{{lang}}".*?)```/s.exec(readFileSync('docs/operate.md', 'utf8')) ?? [];
       put('mail.html', example);
@@ -336,7 +336,7 @@ describe('Mails.send', () => {
     }
   });
 
-  test('an address that is refused for good is not tried again until it changes', async () => {
+  test('does not retry a permanently rejected address until it changes', async () => {
     const mails = await open();
     await arrive('dan', 'dan@site.example');
     server.refusals.set('dan@site.example', '450 4.2.1 later');
@@ -353,7 +353,7 @@ describe('Mails.send', () => {
     mails.close();
   });
 
-  test('a mail server that takes no login is left alone for a while', async () => {
+  test('does not soon reconnect to a mail server that rejected the login', async () => {
     const { password: _, ...place } = readMailPlace(server.url) as MailPlace;
     const mails = await open({ server: { ...place, password: 'wrong' } });
     await arrive('ivy', 'ivy@site.example');
@@ -366,7 +366,7 @@ describe('Mails.send', () => {
     mails.close();
   });
 
-  test('mails about a room are one thread, and the texts of messages need the site’s consent', async () => {
+  test('puts mails about a room into one thread', async () => {
     const mails = await open({ text: false });
     await arrive('eve', 'eve@site.example');
     const message = {
@@ -391,7 +391,7 @@ describe('Mails.send', () => {
     mails.close();
   });
 
-  test('the thread of a mail does not show who else is in a room, nor any room to readers who want no names', async () => {
+  test('uses a different thread for each reader, and one without rooms if names are off', async () => {
     const mails = await open();
     await arrive('ida', 'ida@site.example');
     await arrive('jim', 'jim@site.example');
@@ -416,7 +416,7 @@ describe('Mails.send', () => {
     mails.close();
   });
 
-  test('a sender in another script: each header of the mail is ASCII, and its reader sees the name', async () => {
+  test('encodes a sender in another script as ASCII headers', async () => {
     const mails = await open({ from: { name: '', address: 'chat@gärten.example' } });
     await arrive('uma', 'uma@site.example');
     const before = server.mails.length;
@@ -442,7 +442,7 @@ describe('Mails.send', () => {
     mails.close();
   });
 
-  test('a mail is sent only if its content did not change while the mail server greeted', async () => {
+  test('sends a mail only if its content is unchanged after the greeting', async () => {
     const mails = await open();
     await arrive('liz', 'liz@site.example');
     const plan = { id: 'f', name: 'plan.txt', type: 'text/plain', size: 1 };
@@ -476,7 +476,7 @@ describe('Mails.send', () => {
       expect(await mails.send('liz', about)).toBe('failed');
       isGone = false;
     }
-    // A message more is no reason to wait.
+    // An additional message does not delay the mail.
     server.greet = (done) => {
       isMore = true;
       done();
@@ -491,10 +491,10 @@ describe('Mails.send', () => {
     ['mails are switched off', (write, { user }) => write.setNotices({ user, set: { mail: 'off' } }), 0],
   ];
   test.each([
-    // The last moment at which something is asked, and one before it.
+    // The last step before a mail is sent, and an earlier one.
     ...changes.map((change) => ['the mail server greets', ...change] as const),
     ...changes.slice(-1).map((change) => ['the site’s table is asked', ...change] as const),
-  ])('while %s, %s', async (during, what, happens, sent) => {
+  ])('respects a change while %s: %s', async (during, what, happens, sent) => {
     const [user, room, now] = [`to ${what}, ${during}`, `den ${what}, ${during}`, Date.now()];
     await arrive('ann');
     await arrive(user);
@@ -531,7 +531,7 @@ describe('Mails.send', () => {
       onMail() {},
       onFailure: (error) => expect.unreachable(error.message),
     });
-    // It is done with the user when nothing is left that is due.
+    // The user has been processed when no user is due.
     const left = () => history.write.claimDueUsers({ at: 0, until: 1, most: 1 });
     await expect.poll(left).toEqual({ users: [] });
     await due.stop();

@@ -5,10 +5,10 @@ import { ownHistory, unexpectedFailure } from '../../helpers/own-history.ts';
 
 test.each<[string, (addresses: SeenAddresses) => void, string | undefined]>([
   ['a ban', (addresses) => addresses.forget('ben'), undefined],
-  ['an address that was taken out', (addresses) => addresses.note('ben', ''), undefined],
-  ['a text that is no address', (addresses) => addresses.note('ben', 'ben at home'), undefined],
+  ['a removed address', (addresses) => addresses.note('ben', ''), undefined],
+  ['an invalid address', (addresses) => addresses.note('ben', 'ben at home'), undefined],
   ['another address', (addresses) => addresses.note('ben', 'ben@site.example'), 'ben@site.example'],
-])('right after a former session %s counts', async (_, see, address) => {
+])('applies %s right after the address of another session', async (_, see, address) => {
   const history = await ownHistory();
   const user = { id: 'ben', name: 'Ben' };
   await history.write.arrive({ user, at: 1 });
@@ -25,7 +25,7 @@ test.each<[string, (addresses: SeenAddresses) => void, string | undefined]>([
   see(addresses);
   await expect.poll(() => looks.length).toBe(2);
   await Promise.all(looks);
-  // Stored behind what these looks have led to.
+  // This write is queued behind those that followed the reads.
   await history.write.arrive({ user, at: 2 });
   expect((await history.read.mailAddress({ user: 'ben' })).address).toBe(address);
 });

@@ -15,8 +15,8 @@ const ann = { id: 'ann', name: 'Ann' };
 let rooms = 0;
 
 /**
- * A user without quiet hours who wants mails so, and the mailer of a server. The clock stands still.
- * @param events the server sends no mails, and the site gets events
+ * Creates a user without quiet hours who has this mail setting, and the `Due` of a server. The clock is stopped.
+ * @param events sends events to the site instead of mails
  */
 async function scene(mail: string, time: string, set: Partial<StoredNotices> = {}, events = false) {
   const user = 'ben';
@@ -29,7 +29,7 @@ async function scene(mail: string, time: string, set: Partial<StoredNotices> = {
   let answer: NoticeOutcome | Promise<NoticeOutcome> = 'sent';
   let lookedThrough = () => {};
   let meanwhile = async () => {};
-  /** The time of the last look at which nobody was left. */
+  /** The time of the last check that found no due users. */
   let done = 0;
   const write = Object.assign(Object.create(history.write) as History['write'], {
     async claimDueUsers(input: Writes['claimDueUsers']['in']) {
@@ -58,7 +58,7 @@ async function scene(mail: string, time: string, set: Partial<StoredNotices> = {
   const directory = { banOf: () => null, isVisible: () => true } as unknown as Directory;
   let due = new Due({ ...options, directory, firstLook: 0 });
   onTestFinished(() => due.stop());
-  /** Looks at everybody whose time has come. */
+  /** Processes all users who are due. */
   const look = async () => {
     done = 0;
     due.wake();
@@ -71,18 +71,18 @@ async function scene(mail: string, time: string, set: Partial<StoredNotices> = {
       answer = outcome;
     },
     wake: () => due.wake(),
-    /** Another server takes over. @returns ends the one before */
+    /** Starts another server that takes over. @returns a function that stops the former server */
     takeOver() {
       const former = due;
       due = new Due({ ...options, directory, firstLook: 0 });
       return () => former.stop();
     },
-    /** It is that time by now. */
+    /** Sets the clock and processes the due users. */
     async at(time: string) {
       vi.setSystemTime(Date.parse(time));
       await look();
     },
-    /** Ann writes in a new room of both, whose id is returned. */
+    /** Ann writes in a new room of both. @returns the ID of the room */
     async message() {
       const [room, at] = [`den${rooms++}`, Date.now()];
       const { den, say } = roomsOf(history, at);
@@ -93,7 +93,7 @@ async function scene(mail: string, time: string, set: Partial<StoredNotices> = {
       return room;
     },
     deleteRoom: (room: string) => history.write.deleteRoom({ room }),
-    /** Looks through the members of a room, for pushes to them. */
+    /** Scans the members of a room for pushes to them. */
     async lookThrough() {
       const consumer = { name: 'notify', by: 'me', types: ['message'], lease: hour, most: 9 } as const;
       const taken = await history.write.consume(consumer);
@@ -112,8 +112,8 @@ async function scene(mail: string, time: string, set: Partial<StoredNotices> = {
       await done;
     },
     /**
-     * Ann mentions the user in a public room of which the user is no member.
-     * @param isDeleted while the mailer looks for the address
+     * Ann mentions the user in a public room that the user has not joined.
+     * @param isDeleted Ann deletes the message while the mailer looks up the address
      */
     async mention(isDeleted = false) {
       const [room, at] = ['hall', Date.now()];
@@ -132,7 +132,9 @@ async function scene(mail: string, time: string, set: Partial<StoredNotices> = {
     },
     delete: ({ room, seq }: { room: string; seq: number }) =>
       history.write.delete({ room, seq, user: ann.id, moderator: false, at: Date.now() }),
-    /** The data of the newest event, as it would be sent now. The site takes it, or not. */
+    /**
+     * Returns the data of the newest event as it would be sent now. `isTaken`: the site accepts the event afterwards.
+     */
     async event(isTaken = false) {
       const at = Date.now();
       const claim = { failed: [], at, until: at, most: 9 };
@@ -149,7 +151,7 @@ async function scene(mail: string, time: string, set: Partial<StoredNotices> = {
   };
 }
 
-test('mails once a day come at nine, also to somebody who was here and has left something unread', async () => {
+test('sends daily mails at nine, also to a user who was online and left messages unread', async () => {
   const { mails, at, message, acts } = await scene('daily', '2030-05-06T12:00Z');
   await message();
   await at('2030-05-07T08:59Z');
@@ -166,7 +168,7 @@ test('mails once a day come at nine, also to somebody who was here and has left 
   expect(mails.slice(1)).toEqual([{ at: '2030-05-08T09:00', unread: 2 }]);
 });
 
-test('somebody who is here at nine gets the mail of that day when gone', async () => {
+test('sends the daily mail later if the user is online at nine', async () => {
   const { mails, at, message, acts } = await scene('daily', '2030-06-03T12:00Z');
   await message();
   vi.setSystemTime(Date.parse('2030-06-04T08:59:50Z'));
@@ -180,7 +182,7 @@ test('somebody who is here at nine gets the mail of that day when gone', async (
 test.each([
   ['daily', '2030-07-01T09:01Z', '2030-07-02T09:00Z'],
   ['15', '2030-08-01T09:00Z', '2030-08-01T09:15Z'],
-])('a mail (%s) that cannot be sent is tried again for a day', async (mail, said, due) => {
+])('retries a failed mail (%s) for a day', async (mail, said, due) => {
   const { mails, outcomes, at, message, answerWith } = await scene(mail, said);
   answerWith('failed');
   await message();
@@ -193,14 +195,14 @@ test.each([
   answerWith('sent');
   await at(new Date(first + 26 * hour).toISOString());
   expect(mails).toHaveLength(tries.length + 1);
-  // A message that comes then has its own day.
+  // A later message is retried for a whole day again.
   answerWith('failed');
   await message();
   await at(new Date(first + 52 * hour).toISOString());
   expect(outcomes.at(-1)).toBe('failed');
 });
 
-test('the next mail comes an hour after the last one, also if the room of that one is deleted', async () => {
+test('waits an hour after the last mail, even if its room was deleted', async () => {
   const { mails, at, message, deleteRoom } = await scene('15', '2030-09-02T12:00Z');
   const room = await message();
   await at('2030-09-02T12:15Z');
@@ -213,7 +215,7 @@ test('the next mail comes an hour after the last one, also if the room of that o
   expect(mails.slice(1)).toEqual([{ at: '2030-09-02T13:15', unread: 1 }]);
 });
 
-test('a clock that was set back neither prevents a mail nor mails an online user', async () => {
+test('neither skips a mail nor mails an online user after the clock was set back', async () => {
   const { mails, at, message, acts } = await scene('15', '2030-09-02T13:00Z');
   await acts();
   vi.setSystemTime(Date.parse('2030-09-02T12:00Z'));
@@ -226,7 +228,7 @@ test('a clock that was set back neither prevents a mail nor mails an online user
   expect(mails).toEqual([{ at: '2030-09-02T12:20', unread: 1 }]);
 });
 
-/** A mail that was handed to the mail server at 12:15, and has no answer before `respond`. */
+/** Hands a mail to the mail server at 12:15, which responds only when `respond` is called. */
 async function mailUnderWay() {
   const started = await scene('15', '2030-10-01T12:00Z');
   const answer = Promise.withResolvers<NoticeOutcome>();
@@ -238,7 +240,7 @@ async function mailUnderWay() {
   return { ...started, respond: answer.resolve };
 }
 
-test('a mail server that does not answer holds up no pushes', async () => {
+test('sends pushes while the mail server does not respond', async () => {
   const { outcomes, at, lookThrough, respond } = await mailUnderWay();
   await lookThrough();
   expect(outcomes).toEqual([]);
@@ -247,7 +249,7 @@ test('a mail server that does not answer holds up no pushes', async () => {
   expect(outcomes).toEqual(['sent']);
 });
 
-test('a mail under way when its server ends is lost: the next server does not send it again', async () => {
+test('does not resend a mail that was in flight when its server ended', async () => {
   const { mails, outcomes, at, respond, takeOver } = await mailUnderWay();
   const end = takeOver();
   await at('2030-10-01T12:18Z');
@@ -256,7 +258,7 @@ test('a mail under way when its server ends is lost: the next server does not se
   await end();
 });
 
-test('a stored time zone that the server does not know is that of the site', async () => {
+test('uses the site’s time zone if the stored one is unknown', async () => {
   const { mails, at, message } = await scene('15', '2030-09-02T12:00Z', {
     quiet: '10:00-13:00',
     zone: 'PST',
@@ -268,7 +270,7 @@ test('a stored time zone that the server does not know is that of the site', asy
   expect(mails).toEqual([{ at: '2030-09-02T13:00', unread: 1 }]);
 });
 
-test('a mention that was mailed is not mailed again because a later one is deleted as its mail goes out', async () => {
+test('does not mail a mention again if a later one is deleted during delivery', async () => {
   const { mails, at, message, mention, acts } = await scene('15', '2030-10-01T12:00Z');
   await mention();
   await at('2030-10-01T12:15Z');
@@ -286,27 +288,24 @@ test('a mention that was mailed is not mailed again because a later one is delet
 });
 
 test.each([
-  ['is not in', true, null],
-  ['that the site has not taken is in', false, expect.objectContaining({ total: 1 })],
-])(
-  'a mention in an earlier event %s a further try of an event whose own mention is deleted',
-  async (_, isTaken, says) => {
-    const { at, mention, acts, event, delete: remove } = await scene('15', '2030-10-01T12:00Z', {}, true);
-    await mention();
-    await at('2030-10-01T12:15Z');
-    expect(await event(isTaken)).toMatchObject({ total: 1 });
-    vi.setSystemTime(Date.parse('2030-10-01T13:00Z'));
-    await acts();
-    vi.setSystemTime(Date.parse('2030-10-01T14:00Z'));
-    const later = await mention();
-    await at('2030-10-01T14:15Z');
-    expect(await event()).toMatchObject({ total: 2 });
-    await remove(later);
-    expect(await event()).toEqual(says);
-  },
-);
+  ['omits a mention that the site has accepted', true, null],
+  ['includes a mention that the site has not accepted', false, expect.objectContaining({ total: 1 })],
+])('%s when it retries an event whose own mention was deleted', async (_, isTaken, says) => {
+  const { at, mention, acts, event, delete: remove } = await scene('15', '2030-10-01T12:00Z', {}, true);
+  await mention();
+  await at('2030-10-01T12:15Z');
+  expect(await event(isTaken)).toMatchObject({ total: 1 });
+  vi.setSystemTime(Date.parse('2030-10-01T13:00Z'));
+  await acts();
+  vi.setSystemTime(Date.parse('2030-10-01T14:00Z'));
+  const later = await mention();
+  await at('2030-10-01T14:15Z');
+  expect(await event()).toMatchObject({ total: 2 });
+  await remove(later);
+  expect(await event()).toEqual(says);
+});
 
-test('a mention of @all that an edit adds concerns the members of the room', async () => {
+test('notifies the members of the room if an edit adds @all', async () => {
   const history = await ownHistory();
   const [room, at] = ['den', Date.now()];
   await history.write.arrive({ user: ann, at });
@@ -329,7 +328,7 @@ test('a mention of @all that an edit adds concerns the members of the room', asy
     const taken = await history.write.consume({ name, by: 'me', types, lease: hour, most: 9 });
     return 'entries' in taken ? taken.entries : expect.unreachable('another server has the lease');
   };
-  // It begins with what is written from then on.
+  // The consumer starts with changes that are written after this call.
   expect(await next()).toEqual([]);
   const mentions = [{ user: '*', start: 0, length: 4 }];
   await history.write.edit({ room, seq, user: ann.id, text: '@all', mentions, at });

@@ -12,7 +12,7 @@ import { type PeopleSite, type Person, say, startPeopleSite } from '../../helper
 
 const kept = historyFolder();
 const dues: Due[] = [];
-/** Users whose next event the site does not take. */
+/** Users whose next event the site rejects. */
 const refused = new Set<string>();
 const receiver = createServer(async (request, response) => {
   let body = '';
@@ -22,7 +22,7 @@ const receiver = createServer(async (request, response) => {
   dues.push(data);
   response.writeHead(204).end();
 });
-/** The two hours around now there. */
+/** Quiet hours that include the current time in the zone `noon`. */
 const now = { from: '11:00', to: '14:00' };
 let site: PeopleSite;
 beforeAll(async () => {
@@ -51,11 +51,11 @@ const came = (user: Person) =>
       if (due === undefined) throw new Error(`no notice for ${user.id}`);
       return due;
     },
-    // On a busy machine a room may have been looked through before all is said in it.
+    // On a busy machine a room may be scanned before all messages are sent, and then only at the next scan.
     { timeout: lookThroughPause + hanging },
   );
 
-test('an event that the site has not taken waits for the end of quiet hours, too', async () => {
+test('delays an event that the site rejected until quiet hours end', async () => {
   const [ann, ben, cat] = await site.people(3);
   const writeTo = async (user: Person) => {
     const { id: den } = await site.den(ann, [user]);
@@ -66,7 +66,7 @@ test('an event that the site has not taken waits for the end of quiet hours, too
   await writeTo(ben);
   await vi.waitFor(() => expect(refused.has(ben.id)).toBe(false), { timeout: lookThroughPause + hanging });
   await ben.request('notify:set', { quiet: now });
-  // Ben's event would be tried again before this one is due.
+  // Ben’s event would be retried before Cat’s event is due.
   await writeTo(cat);
   await came(cat);
   expect(dues.filter(({ user }) => user.id === ben.id)).toEqual([]);
@@ -76,7 +76,7 @@ test('an event that the site has not taken waits for the end of quiet hours, too
   for (const one of [ann, ben, cat]) one.close();
 });
 
-test('an event says which names users wrote, and has none of a room that its user has not accepted', async () => {
+test('marks names that users wrote, and omits those of rooms the user has not accepted', async () => {
   const [ann, ben] = await site.people(2);
   const { id: added } = await site.den(ann, [ben], { name: 'Account locked!' });
   const { id: joined } = await site.den(ann, [ben], { name: 'Den' });
@@ -100,7 +100,7 @@ test('an event says which names users wrote, and has none of a room that its use
   for (const one of [ann, ben]) one.close();
 });
 
-test('the settings of a user are those of the site until the user chooses others, and everything is exported', async () => {
+test('uses the site’s notification settings until the user changes them', async () => {
   const ben = await site.person();
   expect(ben.ready.can.mail).toBe(true);
   const quiet = { from: '22:00', to: '07:00', zone: noon };

@@ -16,28 +16,28 @@ import {
   trust,
 } from '../../helpers/push-service.ts';
 
-/** Ann writes to Ben, who has a connection and does nothing. His browser is registered for pushes. */
+/** Ann writes to Ben, who is connected but idle. His browser is registered for pushes. */
 interface Scene {
   site: PeopleSite;
   ann: Person;
   ben: Person;
-  /** A private room of both. */
+  /** A private room of Ann and Ben. */
   den: string;
-  /** Ann's message there. */
+  /** Sends a message of Ann to the den. @returns its number */
   send(text?: string, over?: object): Promise<number>;
-  /** Another browser of Ben's, with a login of its own. */
+  /** Connects another browser of Ben, with a separate login. */
   elsewhere(): Promise<Person>;
-  /** Is done again every 90 seconds. */
+  /** Repeats the action every 90 seconds. */
   goesOn(act: () => unknown): void;
 }
 
-/** A notice to Ben. */
+/** A notification to Ben. */
 interface Notice {
   unread: number;
   mentions?: number;
-  /** It names nobody, and no room. */
+  /** It contains no name of a user or room. */
   isNameless?: boolean;
-  /** By when a mail comes; after the ten minutes of the site without it. */
+  /** The minutes within which the mail arrives. Without it, ten, as set for the site. */
   minutes?: number;
 }
 
@@ -46,14 +46,14 @@ const one: readonly Notice[] = [{ unread: 1 }];
 const mention: readonly Notice[] = [{ unread: 1, mentions: 1 }];
 const nameless: readonly Notice[] = [{ unread: 1, isNameless: true }];
 
-/** The hours around now there. */
+/** Quiet hours that include the current time in the zone `noon`. */
 const now = { from: '11:00', to: '15:00' };
 
 const join = (person: Person, room: string) => person.request('room:join', { room });
 const mentioning = (user: Person) => ({ mentions: [{ user: user.id, start: 0, length: 2 }] });
 const named = (by: Person, user: Person) => say(by, 'lobby', '@B hello', mentioning(user));
 const toAll = { mentions: [{ user: '*', start: 0, length: 4 }] };
-/** A public room that Ann has joined, and Ben has not. */
+/** Creates a public room that Ann joins and Ben does not. */
 async function publicRoom(ann: Person, ben: Person): Promise<string> {
   const made = { name: `Public ${ben.id}`, kind: 'public', clientId: ben.id } as const;
   const { room } = await ann.request('room:create', made);
@@ -63,7 +63,7 @@ async function publicRoom(ann: Person, ben: Person): Promise<string> {
 
 type Happens = (scene: Scene) => Promise<unknown>;
 
-/** What happens, with the notices that come to Ben: by mail, and by push. */
+/** Ben’s expected notifications by mail and by push, with the situations that cause them. */
 type Situations = [byMail: readonly Notice[], byPush: readonly Notice[], Record<string, Happens>];
 
 const situations: readonly Situations[] = [
@@ -72,21 +72,21 @@ const situations: readonly Situations[] = [
     one,
     {
       'a message in a private room': ({ send }) => send(),
-      'all messages of a public room are wanted': async ({ ann, ben }) => {
+      'a message in a public room set to all messages': async ({ ann, ben }) => {
         const room = await publicRoom(ann, ben);
         await join(ben, room);
         await ben.request('room:notify', { room, notify: 'all' });
         await say(ann, room);
       },
-      'Ben is here, and leaves without reading the message': async ({ ben, send }) => {
+      'Ben is online and leaves without reading the message': async ({ ben, send }) => {
         await ben.request('client:active', {});
         await send();
       },
-      'quiet hours, chosen in the zone of the client, which are over': async ({ ben, send }) => {
+      'quiet hours in the client’s zone that are over': async ({ ben, send }) => {
         await ben.request('notify:set', { quiet: { from: '20:00', to: '21:00', zone: noon } });
         await send();
       },
-      'two devices, and a logout on one of them': async ({ site, send, elsewhere }) => {
+      'a logout on one of two devices': async ({ site, send, elsewhere }) => {
         const other = await elsewhere();
         await site.memcached.delete(site.key(other.cookie));
         await other.disconnected;
@@ -113,7 +113,7 @@ const situations: readonly Situations[] = [
         await join(ann, room.id);
         await say(ann, room.id);
       },
-      'no names are wanted': async ({ ben, send }) => {
+      'Ben wants no names': async ({ ben, send }) => {
         await ben.request('notify:set', { text: 'nothing' });
         await send();
       },
@@ -124,39 +124,36 @@ const situations: readonly Situations[] = [
     nothing,
     {
       'a message in a public room': ({ ann }) => say(ann, 'lobby'),
-      'a mention in a public room of which Ben wanted nothing, and which he has left': async ({
-        ann,
-        ben,
-      }) => {
+      'a mention in a public room that Ben muted and left': async ({ ann, ben }) => {
         await join(ben, 'lobby');
         await ben.request('room:notify', { room: 'lobby', notify: 'none' });
         await ben.request('room:remove', { room: 'lobby', user: ben.id });
         await named(ann, ben);
       },
-      'a mention in a public room that Ben opens then without joining it': async ({ ann, ben }) => {
+      'a mention in a public room that Ben then opens without joining': async ({ ann, ben }) => {
         await named(ann, ben);
         await ben.request('message:history', { room: 'lobby', limit: 1 });
       },
-      'a mention in a public room, which an edit takes away': async ({ ann, ben }) => {
+      'a mention in a public room that an edit removes': async ({ ann, ben }) => {
         const { seq, rev } = await named(ann, ben);
         await ann.request('message:edit', { room: 'lobby', seq, text: 'hello', rev });
       },
-      'a mention in a public room, which is deleted': async ({ ann, ben }) => {
+      'a deleted mention in a public room': async ({ ann, ben }) => {
         const { seq } = await named(ann, ben);
         await ann.request('message:delete', { room: 'lobby', seq });
       },
-      'a mention in a public room, by somebody whom Ben has blocked': async ({ ann, ben }) => {
+      'a mention in a public room by a user whom Ben blocked': async ({ ann, ben }) => {
         await ben.request('user:block', { user: ann.id, blocked: true });
         await named(ann, ben);
       },
-      'a mention in a public room from which Ben is banned then': async ({ ann, ben }) => {
+      'a mention in a public room that then bans Ben': async ({ ann, ben }) => {
         await named(ann, ben);
         await ann.request('room:ban', { room: 'lobby', user: ben.id });
       },
-      'everybody is mentioned in a public room that Ben has not joined': async ({ ann, ben }) =>
+      '@all in a public room that Ben has not joined': async ({ ann, ben }) =>
         say(ann, await publicRoom(ann, ben), '@all hello', toAll),
-      'Ben is here': async ({ site, ben, send, goesOn }) => {
-        // An open connection of Socket.IO would end when the clock jumps.
+      'Ben is online': async ({ site, ben, send, goesOn }) => {
+        // Reconnects each time, because Socket.IO would close an open connection when the clock jumps.
         const act = async () => {
           const tab = await site.again(ben);
           await tab.request('client:active', {});
@@ -166,17 +163,17 @@ const situations: readonly Situations[] = [
         await send();
         goesOn(act);
       },
-      'read on another device': async ({ den, send, elsewhere }) => {
+      'a message read on another device': async ({ den, send, elsewhere }) => {
         const other = await elsewhere();
         await other.request('read:mark', { room: den, seq: await send() });
       },
-      'the message is deleted': async ({ ann, den, send }) =>
+      'a deleted message': async ({ ann, den, send }) =>
         ann.request('message:delete', { room: den, seq: await send() }),
-      'nothing of the room is wanted': async ({ ann, ben, den }) => {
+      'a mention in a room with notifications off': async ({ ann, ben, den }) => {
         await ben.request('room:notify', { room: den, notify: 'none' });
         await say(ann, den, '@B hello', mentioning(ben));
       },
-      'Ann is blocked after the message': async ({ ann, ben, send }) => {
+      'Ben blocks Ann after the message': async ({ ann, ben, send }) => {
         await send();
         await ben.request('user:block', { user: ann.id, blocked: true });
       },
@@ -211,25 +208,20 @@ const situations: readonly Situations[] = [
         await named(ann, ben);
       },
       'a mention in a public room that Ben has never joined': ({ ann, ben }) => named(ann, ben),
-      'a mention in a public room that Ben has opened before without joining it, after another mention':
-        async ({ ann, ben }) => {
-          await named(ann, ben);
-          await ben.request('message:history', { room: 'lobby', limit: 1 });
-          await named(ann, ben);
-        },
-      'a mention in a public room of which Ben sees one message, that of a link': async ({ ann, ben }) => {
+      'a mention in a public room that Ben opened after an earlier mention': async ({ ann, ben }) => {
+        await named(ann, ben);
+        await ben.request('message:history', { room: 'lobby', limit: 1 });
+        await named(ann, ben);
+      },
+      'a mention in a public room of which Ben sees one linked message': async ({ ann, ben }) => {
         const { seq } = await named(ann, ben);
         await ben.request('message:history', { room: 'lobby', before: seq + 1, limit: 1 });
       },
-      'everybody is mentioned by a moderator, in a room of which Ben wants mentions alone': async ({
-        ann,
-        ben,
-        den,
-      }) => {
+      'a moderator’s @all in a room set to mentions only': async ({ ann, ben, den }) => {
         await ben.request('room:notify', { room: den, notify: 'mentions' });
         await say(ann, den, '@all hello', toAll);
       },
-      'an answer in a thread that Ben follows, in a public room': async ({ ann, ben }) => {
+      'a reply in a followed thread of a public room': async ({ ann, ben }) => {
         await join(ben, 'lobby');
         const { seq } = await say(ann, 'lobby', 'a question');
         await ben.request('thread:follow', { room: 'lobby', thread: seq, following: true });
@@ -255,7 +247,7 @@ const situations: readonly Situations[] = [
         await ben.request('notify:set', { mail: 'daily' });
         await send();
       },
-      'no mails are wanted': async ({ ben, send }) => {
+      'Ben wants no mails': async ({ ben, send }) => {
         await ben.request('notify:set', { mail: 'off' });
         await send();
       },
@@ -265,7 +257,7 @@ const situations: readonly Situations[] = [
     one,
     nothing,
     {
-      'no pushes are wanted': async ({ ben, send }) => {
+      'Ben wants no pushes': async ({ ben, send }) => {
         await ben.request('notify:set', { push: false });
         await send();
       },
@@ -291,7 +283,7 @@ afterAll(async () => {
   folder.remove();
 });
 
-/** A site whose clock stands still for what is counted in minutes. */
+/** Starts a site. From the first `pass` on, only `pass` moves the clock. */
 async function startSite() {
   const began = Date.now();
   const kept = historyFolder();
@@ -300,7 +292,7 @@ async function startSite() {
     CHAT_FILES: kept.files,
     CHAT_TIME_ZONE: noon,
     CHAT_NOTIFY_AFTER: '10m',
-    // Everybody stays connected, and the store notifies of a logout.
+    // The store sends notifications of logouts, so frequent checks are not needed.
     CHAT_SESSION_CHECK: '5s',
     CHAT_MAIL: mails.url,
     CHAT_MAIL_FROM: 'Garden <chat@garden.example>',
@@ -317,7 +309,7 @@ async function startSite() {
   };
   const acts: (() => unknown)[] = [];
   let [passed, rooms, scenes] = [0, 0, 0];
-  /** A message that concerns nobody: a server looks for what is due when it hears of one. */
+  /** Sends a message that notifies no user. A server checks for due notifications whenever it receives one. */
   const tick = async () => {
     const room = `tick${rooms++}`;
     const message = { user: { id: 'clock', name: 'Clock' }, text: 'tick', clientId: room };
@@ -341,23 +333,23 @@ async function startSite() {
       const { id: den } = await site.den(ann, [ben]);
       await join(ann, den);
       await join(ann, 'lobby');
-      // He accepts the room, so that mails name it.
+      // Joining accepts the room, so mails include its name.
       await join(ben, den);
       await ben.request('room:leave', { room: den });
       const send = async (text?: string, over?: object) => (await say(ann, den, text, over)).seq;
       const elsewhere = async () => withBrowser(await site.person({ mail }, ben.id));
       return { site, ann, ben, den, send, elsewhere, goesOn: (act) => void acts.push(act) };
     },
-    /** Waits until the members of all rooms are noted whom a message may concern. */
+    /** Waits until all rooms have been scanned for members to notify. */
     async noted() {
       const last = await tick();
       const rows = 'SELECT room_id, due FROM chat_due_rooms WHERE due IS NOT NULL OR room_id = ?';
       await until(rows, last, [{ room_id: last, due: null }]);
     },
-    /** Waits until no push is due in the next minute: to people who are here, or have quiet hours, they are later. */
+    /** Waits until no push is due within a minute. Pushes to online users and in quiet hours are due later. */
     pushed: () =>
       until('SELECT user_id FROM chat_pushes WHERE claimed = 1 OR due < ?', Date.now() + 60_000, []),
-    /** Lets time pass, in steps in each of which people act who go on doing so. */
+    /** Advances the clock in steps, and repeats the actions of `goesOn` in each. */
     async pass(seconds: number) {
       for (let left = seconds; left > 0; left -= 90) {
         passed += Math.min(90, left);
@@ -373,7 +365,7 @@ async function startSite() {
     },
   };
 }
-/** Where mails to people go, and their browsers, by their ids. */
+/** Mail addresses and browsers by user ID. */
 const addresses = new Map<string, string>();
 const browsers = new Map<string, RegisteredBrowser[]>();
 
@@ -381,7 +373,7 @@ function noticeOf(unread: number, mentions: number, isNameless: boolean): Notice
   return { unread, ...(mentions === 0 ? {} : { mentions }), ...(isNameless ? { isNameless } : {}) };
 }
 
-/** The mails as a person would read them. */
+/** Returns a user’s notifications as the texts of the mails show them. */
 function byMail(user: string): Notice[] {
   const to = addresses.get(user) ?? '';
   const own = mails.mails.filter((mail) => mail.to.includes(to));
@@ -406,27 +398,27 @@ function byPush(user: string): Notice[] {
   });
 }
 
-/** Waits for as many notices as are to come; more would come with them. */
+/** Waits for the expected number of notifications. Excess ones would arrive along with them. */
 async function arrived(what: string, found: () => readonly unknown[], expected: readonly unknown[]) {
   const timeout = 2 * hanging;
   await vi.waitFor(() => expect(found().length, what).toBeGreaterThanOrEqual(expected.length), { timeout });
 }
 
-/** Seconds. In the last step of each, the notices of five minutes and of ten become due. */
+/** Seconds. Notifications after five and ten minutes become due in the last step of each. */
 const untilFirst = 4 * 90;
 const untilDue = 7 * 90;
 
-describe('exactly the notices come that a person wants', () => {
+describe('exactly the notifications that a user wants', () => {
   const told = situations.flatMap(([mail, push, of]) =>
     Object.entries(of).map(([what, happens]) => ({ what, happens, mail, push })),
   );
-  /** By situation. */
+  /** Results by situation. */
   const found = new Map<string, { first: Notice[]; mail: Notice[]; push: Notice[] }>();
   const early = (notices: readonly Notice[]) => notices.filter(({ minutes = 10 }) => minutes <= 9);
   beforeAll(async () => {
     const site = await startSite();
     const all = [];
-    // At once, they would change the members of the lobby faster than the chat can follow.
+    // One after the other, because the chat could not keep up with concurrent changes of the lobby’s members.
     for (const one of told) {
       const scene = await site.scene();
       await one.happens(scene);
@@ -434,7 +426,8 @@ describe('exactly the notices come that a person wants', () => {
     }
     await site.noted();
     await site.pushed();
-    // A jump while something is sent would end the time that it has, so each notice becomes due in the last step before a wait.
+    // A clock jump during a send would exceed its timeout, so each notification becomes due in the last step before a
+    // wait.
     await site.pass(untilFirst);
     for (const { what, mail, user } of all)
       await arrived(`after 6 minutes: ${what}`, () => byMail(user), early(mail));
@@ -445,14 +438,14 @@ describe('exactly the notices come that a person wants', () => {
       await arrived(`after ten minutes: ${what}`, () => byMail(user), mail);
       await arrived(`a push: ${what}`, () => byPush(user), push);
     }
-    // A server ends when all that is under way is sent.
+    // A server that closes first completes what is in flight.
     await site.close();
     for (const [n, { what, user }] of all.entries())
       found.set(what, { first: firsts[n] ?? [], mail: byMail(user), push: byPush(user) });
   }, 8 * hanging);
 
   const comes = (notices: readonly Notice[]) => notices.map(({ minutes: _, ...notice }) => notice);
-  test.each(told)('$what', ({ what, mail, push }) => {
+  test.each(told)('are sent for: $what', ({ what, mail, push }) => {
     expect(found.get(what)).toEqual({ first: comes(early(mail)), mail: comes(mail), push: comes(push) });
   });
 });

@@ -26,7 +26,7 @@ afterAll(async () => {
   folder.remove();
 });
 
-/** Ann names the user in the hall, of which the user is no member, so many milliseconds ago. @returns when */
+/** Ann mentions a user who is not a member of the hall, `ago` milliseconds ago. @returns the time of the message */
 async function named(user: string, ago: number): Promise<number> {
   const sentAt = Date.now() - ago;
   const mentions = [{ user, start: 0, length: 1 }];
@@ -52,7 +52,7 @@ const unread = async (user: string, notified: number[] = []) => {
   return found?.rooms.map(({ unread, mentions, since }) => ({ unread, mentions, since }));
 };
 
-test('nothing is in a notice to somebody whom another server has just banned', async () => {
+test('returns nothing for a user whom another server has just banned', async () => {
   await history.write.arrive({ user: { id: 'eve', name: 'Eve' }, at: 1 });
   await named('eve', hour);
   expect(await unread('eve')).toHaveLength(1);
@@ -68,7 +68,7 @@ test('nothing is in a notice to somebody whom another server has just banned', a
   expect(await unreadOf({ read }, directory, 'eve', { notified: [] })).toBeUndefined();
 });
 
-test('after a notice about a public room, only a newer mention notifies a user who is not a member', async () => {
+test('requires a mention newer than the last notification in a public room not joined', async () => {
   await history.write.arrive({ user: { id: 'ben', name: 'Ben' }, at: 1 });
   const first = await named('ben', 5 * hour);
   expect(await unread('ben')).toEqual([{ unread: 1, mentions: 1, since: first }]);
@@ -79,7 +79,7 @@ test('after a notice about a public room, only a newer mention notifies a user w
   expect(await unread('ben', [second + 1])).toEqual([]);
 });
 
-test('outside of one’s rooms mentions of more than three days ago are in no notice', async () => {
+test('ignores mentions older than three days outside the user’s rooms', async () => {
   await history.write.arrive({ user: { id: 'cat', name: 'Cat' }, at: 1 });
   await named('cat', 73 * hour);
   expect(await unread('cat')).toEqual([]);
@@ -87,7 +87,7 @@ test('outside of one’s rooms mentions of more than three days ago are in no no
   expect(await unread('cat')).toEqual([{ unread: 1, mentions: 1, since: at }]);
 });
 
-test('nothing is in a notice to somebody who has never been here, a member of the room or not', async () => {
+test('returns nothing for a user who has never connected', async () => {
   await history.write.createRoom({ ...room, id: 'den', kind: 'private', name: 'Den', clientId: 'd' });
   const at = Date.now() - hour;
   const users = [{ id: 'dan', name: 'Dan' }];
@@ -100,14 +100,14 @@ test('nothing is in a notice to somebody who has never been here, a member of th
   expect(await unread('dan')).toHaveLength(2);
 });
 
-test('the numbers of a room end at 100', async () => {
+test('counts at most 100 messages and mentions of a room', async () => {
   await history.write.arrive({ user: { id: 'flo', name: 'Flo' }, at: 1 });
   const since = await named('flo', 2 * hour);
   for (let n = 0; n < 100; n++) await named('flo', hour - n);
   expect(await unread('flo')).toEqual([{ unread: 100, mentions: 100, since }]);
 });
 
-test('messages that do not count hide no later ones', async () => {
+test('finds a mention after more than 100 messages that do not count', async () => {
   const [hal, ida] = [
     { id: 'hal', name: 'Hal' },
     { id: 'ida', name: 'Ida' },
@@ -157,7 +157,7 @@ test('messages that do not count hide no later ones', async () => {
   });
 });
 
-test('nothing that was written after a removal is in a notice that was being made by then', async () => {
+test('omits a room that the user loses during the read', async () => {
   await history.write.arrive({ user: { id: 'gus', name: 'Gus' }, at: 1 });
   await history.write.createRoom({ ...room, id: 'nook', kind: 'private', name: 'Nook', clientId: 'n' });
   const users = [{ id: 'gus', name: 'Gus' }];
@@ -191,7 +191,7 @@ test('nothing that was written after a removal is in a notice that was being mad
   }
 });
 
-test('nothing of a private room is in a notice about a public one that had its id', async () => {
+test('omits a private room that replaces a public one with its ID during the read', async () => {
   await history.write.arrive({ user: { id: 'jan', name: 'Jan' }, at: 1 });
   const made = { ...room, id: 'loft', name: 'Loft' } as const;
   const sent = { room: 'loft', user: ann, asMember: true, sentAt: Date.now() - hour };
@@ -213,7 +213,7 @@ test('nothing of a private room is in a notice about a public one that had its i
   expect(found?.rooms).toEqual([]);
 });
 
-test('opening a room without being a member searches for mentions only there', async () => {
+test('searches for mentions only in the room that a non-member opens', async () => {
   await history.write.arrive({ user: { id: 'lea', name: 'Lea' }, at: 1 });
   await named('lea', hour);
   await history.write.createRoom({ ...room, id: 'yard', kind: 'public', name: 'Yard', clientId: 'y' });
@@ -240,7 +240,7 @@ test('opening a room without being a member searches for mentions only there', a
   expect(all).toBe(0);
 });
 
-test('a thousand mentions that concern nobody hide no older one in a public room', async () => {
+test('finds an older mention behind a thousand that do not count', async () => {
   const [max, mia] = [
     { id: 'max', name: 'Max' },
     { id: 'mia', name: 'Mia' },

@@ -13,9 +13,11 @@ import { size } from '../../guarantees/size.ts';
 import { startChild } from '../../helpers/child.ts';
 import { hanging } from '../../helpers/hanging.ts';
 
-/** The answer of a program of the helpers, in namespaces with a network of their own, after these commands. */
+/**
+ * Runs these commands and a helper program in separate mount and network namespaces. @returns what the program reports
+ */
 async function inNamespaces(program: string, ...commands: string[]): Promise<string> {
-  // Its loopback is up: SIOCSIFFLAGS, IFF_UP.
+  // Sets the loopback interface up: SIOCSIFFLAGS, IFF_UP.
   const up = 'perl -e \'socket(S, 2, 2, 0) && ioctl(S, 0x8914, $_ = pack("a16s", "lo", 1)) or die\'';
   const isRoot = process.getuid?.() === 0;
   const namespaces = ['--mount', '--net', ...(isRoot ? [] : ['--user', '--map-root-user'])];
@@ -27,7 +29,7 @@ async function inNamespaces(program: string, ...commands: string[]): Promise<str
   return said;
 }
 
-/** The answer of slow-names.ts, with a name server of its own. */
+/** Runs slow-names.ts, which is its own name server. @returns its report */
 async function slowNames(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'chat-names-'));
   onTestFinished(() => rm(folder, { recursive: true }));
@@ -35,7 +37,10 @@ async function slowNames(): Promise<string> {
   return inNamespaces('slow-names.ts', `mount --bind ${folder}/resolv.conf /etc/resolv.conf`);
 }
 
-/** The answer of own-addresses.ts: SIOCSIFADDR with 8.8.4.4, and RTM_NEWROUTE with a local one to 9.9.9.9. */
+/**
+ * Runs own-addresses.ts after assigning 8.8.4.4 (SIOCSIFADDR) and a local route to 9.9.9.9 (RTM_NEWROUTE). @returns its
+ * report
+ */
 function ownAddresses(): Promise<string> {
   const address = 'pack("a16SnC4x8", "lo:1", 2, 0, 8, 8, 4, 4)';
   const route =
@@ -47,7 +52,7 @@ function ownAddresses(): Promise<string> {
   );
 }
 
-/** The answers of a site, by path. */
+/** The request handlers of a site, by path. */
 const pages: Record<string, RequestListener> = {};
 const asked: IncomingMessage[] = [];
 let site: Server;
@@ -79,15 +84,15 @@ const html =
   (_, res) =>
     res.writeHead(200, { 'content-type': 'text/html; charset=utf-8', ...headers }).end(body);
 
-/** The page of a site that is allowed. */
+/** Fetches a page with its picture. The host of the test site is allowed. */
 const fetched = (url: string, user = 'u') => fetcher.fetch(user, { url, allowed: [host], picture: true });
 const at = (path: string) => fetched(`http://${host}${path}`);
-/** Asks again if this machine stands still for the seconds that a page has. */
+/** Retries if this machine is too slow for the timeout of a page. */
 const reads = (path: string, page: object) =>
   vi.waitFor(async () => expect(await at(path)).toEqual(page), hanging);
 
-describe('a page is read', () => {
-  test('by its Open Graph, without cookies and without a referrer', async () => {
+describe('a page', () => {
+  test('is read by its Open Graph tags, without cookies or referrer', async () => {
     pages['/spring'] = html(`<!doctype html><head><title>Other</title>
       <meta property="og:title" content="Spring market 2027: stalls &amp; hours">
       <meta property="og:description" content="Forty growers\n from the valley.">
@@ -112,12 +117,12 @@ describe('a page is read', () => {
   test.each([
     ['gzip', gzipSync],
     ['br', brotliCompressSync],
-  ])('compressed as %s', async (encoding, compress) => {
+  ])('is read if compressed as %s', async (encoding, compress) => {
     pages['/packed'] = html(compress('<title>Packed</title><body>'), { 'content-encoding': encoding });
     await reads('/packed', { title: 'Packed' });
   });
 
-  test('in the encoding that it names', async () => {
+  test('is read in the encoding that it declares', async () => {
     const latin = Buffer.from('<head><meta charset="iso-8859-1"><title>Caf\xe9</title>', 'latin1');
     pages['/latin'] = html(latin, { 'content-type': 'text/html' });
     await reads('/latin', { title: 'Café' });
@@ -127,7 +132,7 @@ describe('a page is read', () => {
     await reads('/sjis', { title: '日本' });
   });
 
-  test('after redirects, and its picture relative to its base', async () => {
+  test('is read after redirects, with a picture relative to its base URL', async () => {
     pages['/moved'] = (_, res) => res.writeHead(302, { location: '/new/place' }).end();
     pages['/new/place'] = html(
       '<base href="/other/"><title>Here</title><meta name="twitter:image" content="p.gif">',
@@ -136,7 +141,7 @@ describe('a page is read', () => {
     await reads('/moved', { title: 'Here', picture: Buffer.from('GIF').toString('base64') });
   });
 
-  test('as one short line each, without characters that turn the text around', async () => {
+  test('is reduced to short lines without bidirectional control characters', async () => {
     const long = 'x'.repeat(10_000);
     pages['/long'] = html(
       `<title>a\u202eb\u0000c\u2066 d\n\n e</title><meta name=description content="${long}"><body>`,
@@ -146,7 +151,7 @@ describe('a page is read', () => {
     expect(page?.description).toHaveLength(400);
   });
 
-  test('also if the process that fetches it was slow to start', async () => {
+  test('is read even if the fetching process starts slowly', async () => {
     pages['/fast'] = html('<title>Fast</title><body>');
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     onTestFinished(() => void vi.useRealTimers());
@@ -160,8 +165,8 @@ describe('a page is read', () => {
   });
 });
 
-describe('nothing comes of', () => {
-  test('a page without a title, another type, another status, an unknown compression', async () => {
+describe('a bad page', () => {
+  test('has no preview if its title, type, status or compression is unsuitable', async () => {
     pages['/untitled'] = html('<p>text</p>');
     pages['/pdf'] = html('<title>no</title>', { 'content-type': 'application/pdf' });
     pages['/error'] = (_, res) =>
@@ -174,14 +179,14 @@ describe('nothing comes of', () => {
     }
   });
 
-  test('redirects without end', async () => {
+  test('has no preview if it redirects endlessly', async () => {
     pages['/round'] = (_, res) => res.writeHead(302, { location: '/round' }).end();
     asked.length = 0;
     expect(await at('/round')).toBeUndefined();
     expect(asked.length).toBeLessThanOrEqual(6);
   });
 
-  test('an answer that never ends, and one that never comes: the others are unharmed', async () => {
+  test('does not delay other users by an endless or missing response', async () => {
     pages['/silent'] = () => {};
     pages['/endless'] = (_, res) => {
       res.writeHead(200, { 'content-type': 'text/html' });
@@ -189,13 +194,13 @@ describe('nothing comes of', () => {
       res.on('close', () => clearInterval(more));
     };
     const slow = [at('/silent'), at('/endless'), at('/silent'), at('/endless')];
-    // The slow ones are of one user, so they hold up nobody else.
+    // All slow requests belong to one user, so other users do not wait for them.
     pages['/fast'] = html('<title>Fast</title><body>');
     expect(await fetched(`http://${host}/fast`, 'other')).toEqual({ title: 'Fast' });
     expect(await Promise.all(slow)).toEqual([undefined, undefined, undefined, undefined]);
   });
 
-  test('an answer that switches the protocol: the others are unharmed', async () => {
+  test('does not affect other users by switching the protocol', async () => {
     pages['/switched'] = ({ socket }) =>
       socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
     const signal = new AbortController().signal;
@@ -216,11 +221,11 @@ describe('nothing comes of', () => {
     expect(await otherPage).toEqual({ title: 'Other' });
   });
 
-  test('names whose server does not answer: those of others are looked up meanwhile', async () => {
+  test('does not delay name lookups of other users by a silent name server', async () => {
     expect(JSON.parse(await slowNames())).toEqual([{ title: 'Fast' }, 0]);
   });
 
-  test('elements within elements without end keep nobody waiting', async () => {
+  test('does not delay other users by endlessly nested elements', async () => {
     const deep = `<title>Deep</title>${'<x>'.repeat(80_000)}${'</p>'.repeat(60_000)}`;
     pages['/deep'] = html(`${deep}<meta property="og:title" content="late">`);
     pages['/fast'] = html('<title>Fast</title><body>');
@@ -231,7 +236,7 @@ describe('nothing comes of', () => {
     await reads('/deep', { title: 'Deep' });
   });
 
-  test('the part of a page beyond 512 KB, also where it was compressed, and a larger picture', async () => {
+  test('is read only up to 512 KB of uncompressed data, as is its picture', async () => {
     const filler = `<head>${' '.repeat(600 * 1024)}`;
     pages['/late'] = html(`${filler}<title>late</title>`);
     pages['/bomb'] = html(gzipSync(`${filler}${' '.repeat(size(50, 5) * 1024 * 1024)}<title>late</title>`), {
@@ -245,8 +250,8 @@ describe('nothing comes of', () => {
   });
 });
 
-describe('only public addresses are asked for', () => {
-  /** Spellings of this machine and of networks behind the server. */
+describe('addresses', () => {
+  /** Spellings of addresses of this machine and of networks behind the server. */
   const inside = [
     '127.0.0.1 127.1 127.0.1 2130706433 0x7f000001 0x7f.0x0.0x0.0x1 017700000001 0177.0.0.1',
     '0177.0.0.01 127.000.000.001 0x7f.1 127.0.0.1. 127.255.255.254 0 0.0.0.0 localhost',
@@ -257,7 +262,7 @@ describe('only public addresses are asked for', () => {
     '240.0.0.1 255.255.255.255 [2001:db8::1]',
   ].flatMap((names) => names.split(' '));
 
-  test.each(inside)('http://%s is refused', async (name) => {
+  test.each(inside)('rejects http://%s', async (name) => {
     const signal = AbortSignal.timeout(hanging);
     for (const address of [`http://${name}/`, `https://${name}/secret`]) {
       await expect(get(address, { headers: {}, allowed: new Set(), signal })).rejects.toThrow(
@@ -266,7 +271,7 @@ describe('only public addresses are asked for', () => {
     }
   });
 
-  test('other ports, schemes and credentials are refused, of an allowed host too', async () => {
+  test('rejects other ports, schemes and credentials, even of an allowed host', async () => {
     asked.length = 0;
     const user = `http://user:password@${host}/secret`;
     for (const address of [
@@ -281,7 +286,7 @@ describe('only public addresses are asked for', () => {
     expect(asked).toEqual([]);
   });
 
-  test('a redirect or a picture that leads inside is refused', async () => {
+  test('rejects a redirect or a picture that leads to an internal address', async () => {
     const inner = createServer((req, res) => {
       asked.push(req);
       res.writeHead(200, { 'content-type': 'text/html' }).end('<title>secret</title>');
@@ -297,11 +302,11 @@ describe('only public addresses are asked for', () => {
     await new Promise((done) => inner.close(done));
   });
 
-  test('the public addresses of this machine are refused, unless their host is allowed', async () => {
+  test('rejects the public addresses of this machine unless their host is allowed', async () => {
     expect(JSON.parse(await ownAddresses())).toEqual([null, null, { title: 'Inside' }, { title: 'Inside' }]);
   });
 
-  test('of the internet they are public', () => {
+  test('accepts public addresses of the internet', () => {
     for (const address of [
       '1.1.1.1',
       '8.8.8.8',

@@ -18,13 +18,12 @@ import {
 
 let web: Server;
 let link: string;
-/** Called when the page is asked for. */
+/** Handles requests for the page. */
 let answer: RequestListener;
 let asked = 0;
 let plain: Buffer;
-/** The picture of the page. */
 let picture: Buffer;
-/** CHAT_LIMIT_FILES_USER. */
+/** The bytes of CHAT_LIMIT_FILES_USER. */
 const limit = 1024 * 1024;
 let site: PeopleSite;
 let ann: Person;
@@ -70,7 +69,7 @@ const page: RequestListener = (_, res) =>
     );
 const send = async (text: string, over = {}) =>
   (await ann.request('message:send', { room, text, clientId: newClientId(), ...over })).message;
-/** The message as Ben sees it after the change. */
+/** Waits until Ben receives the changed message. */
 const changed = (seq: number) =>
   expect
     .poll(() =>
@@ -85,7 +84,7 @@ const stored = async (seq: number) => {
   return messages[0];
 };
 
-test('the preview of a link comes after the message, for readers of the room only', async () => {
+test('adds the preview of a link after the message, for readers of the room only', async () => {
   answer = page;
   const look = async () => {
     const sent = await send(`Look: ${link}.`);
@@ -94,7 +93,7 @@ test('the preview of a link comes after the message, for readers of the room onl
     return { sent, preview: (await stored(sent.seq))?.preview };
   };
   let { sent, preview } = await look();
-  // Where this machine stands still for the seconds that a page and its picture have, they do not come.
+  // Page and picture are missing if this machine is too slow for their timeout.
   for (let tries = 1; preview?.image === undefined && tries < 9; tries++) ({ sent, preview } = await look());
   expect(preview).toEqual({
     url: link,
@@ -109,13 +108,13 @@ test('the preview of a link comes after the message, for readers of the room onl
   const eve = await site.person();
   expect((await download(site.chat.url, eve.cookie, file)).status).toBe(404);
   eve.close();
-  // Its author removes it, and the picture with it.
+  // When the author removes the preview, its picture is deleted too.
   const { message } = await ann.request('message:unpreview', { room, seq: sent.seq });
   expect(message.preview).toBeUndefined();
   await expect.poll(async () => (await download(site.chat.url, ben.cookie, file)).status).toBe(404);
 });
 
-test('the picture of a preview counts for the author of the message: beyond the limit the page comes without it', async () => {
+test('omits the picture of a preview beyond the author’s file limit', async () => {
   const noise = sharp(randomBytes(200 * 200 * 3), { raw: { width: 200, height: 200, channels: 3 } });
   const large = await noise.jpeg().toBuffer();
   picture = large;
@@ -137,7 +136,7 @@ test('the picture of a preview counts for the author of the message: beyond the 
   for (const one of [eva, dan]) one.close();
 });
 
-test('no page is requested without a link or where previews are off', async () => {
+test('does not request a page without a link or with previews off', async () => {
   asked = 0;
   answer = page;
   expect((await send('no link')).preview).toBeUndefined();
@@ -156,7 +155,7 @@ test('no page is requested without a link or where previews are off', async () =
   expect(asked).toBe(0);
 });
 
-test('links in a direct room have previews if both users want them, and neither learns the choice of the other before', async () => {
+test('adds previews in a direct room only if both users want them', async () => {
   const [eva, dan] = [await site.person(), await site.person()];
   onTestFinished(() => {
     for (const one of [eva, dan]) one.close();
@@ -170,7 +169,7 @@ test('links in a direct room have previews if both users want them, and neither 
   const before = ofRoom(dan).length;
   for (const previews of ['on', 'off', 'on'] as const) await wish(eva, previews);
   await expect.poll(() => ofRoom(eva).at(-1)?.previews).toBe('asked');
-  // An event that would have been sent meanwhile would be there, too.
+  // An event sent before this message would have arrived by now.
   const come = nextOf(dan, 'message:new');
   await say(eva, id);
   await come;
@@ -183,7 +182,7 @@ test('links in a direct room have previews if both users want them, and neither 
   await expect.poll(() => ofRoom(dan).at(-1)?.previews).toBe('asked');
 });
 
-test('a page without anything to show leaves nothing, and a message of the site has a preview too', async () => {
+test('removes the empty preview if the page has nothing to show', async () => {
   answer = (_, res) => res.writeHead(404).end();
   const sent = await send(link);
   await changed(sent.seq);
@@ -204,7 +203,7 @@ const newest = async (reader: Person, seq: number) =>
   (await reader.request('message:history', { room: 'lobby', before: seq + 1, limit: 1 })).messages[0]
     ?.preview;
 
-test('the page of a published message is not shown if it has a listed word', async () => {
+test('omits the preview of a published message if the page contains a listed word', async () => {
   const [writer, reader] = [await site.person(), await site.person()];
   for (const one of [writer, reader]) await one.request('room:join', { room: 'lobby' });
   const previewOf = async (html: string) => {
@@ -220,7 +219,7 @@ test('the page of a published message is not shown if it has a listed word', asy
   for (const one of [writer, reader]) one.close();
 });
 
-test('a moderator sees the page before it is published, and exactly that page is published', async () => {
+test('publishes exactly the preview that the moderator saw', async () => {
   const [moderator, reader, writer] = [
     await site.person({ roles: 'moderator' }),
     await site.person(),
@@ -254,7 +253,7 @@ test('a moderator sees the page before it is published, and exactly that page is
   expect(message.preview).toEqual(preview);
   expect(await statusFor(reader)).toBe(200);
   expect(asked).toBe(1);
-  // An edit to another page is held with that page.
+  // A pending edit has the preview of its own page.
   const { seq } = (await hold('message:send', { text: 'no link', clientId: newClientId() })).message;
   const edit = (await hold('message:edit', { seq, text: `casino ${link}/2` })).held;
   await titleOf(edit.id).toBe('Another page');

@@ -11,7 +11,7 @@ import { phpRequest } from '../../helpers/php-request.ts';
 let folder: string;
 let chat: ChatServer;
 beforeAll(async () => {
-  // In memory, because waiting for a disk would make pauses in which there is time to read.
+  // In memory, because disk waits would leave pauses in which the session can be read.
   folder = mkdtempSync(join('/dev/shm', 'php-sessions-'));
   chat = await nextChatServer({ CHAT_SESSION_STORE: `file://${folder}` });
 });
@@ -23,7 +23,7 @@ afterAll(async () => {
 const request = (code: string, id?: string) =>
   phpRequest({ 'session.save_handler': 'files', 'session.save_path': folder }, code, id);
 
-/** Requests of one visitor, three at a time and without end: each runs the code in the same session. */
+/** Sends endless requests of one visitor, three at a time, which run the code in the same session. */
 async function busy(id: string, code: string): Promise<void> {
   const program = `while (true) { session_id('${id}'); session_start(); ${code}; session_write_close(); fwrite(STDOUT, '.'); usleep(2000); }`;
   const options = ['-d', `session.save_path=${folder}`, '-d', 'session.use_cookies=0', '-r', program];
@@ -35,7 +35,7 @@ async function busy(id: string, code: string): Promise<void> {
   for (const page of pages) page.stdout.resume();
 }
 
-test('a session that counts all the time: another user is noticed', async () => {
+test('notices another user in a session that changes constantly', async () => {
   const id = request('$_SESSION["user_id"] = 7');
   const client = await connectChat(chat.url, `PHPSESSID=${id}`);
   await busy(id, '$_SESSION["n"] = ($_SESSION["n"] ?? 0) + 1');
@@ -44,14 +44,14 @@ test('a session that counts all the time: another user is noticed', async () => 
 });
 
 const seconds = size(10, 0.4);
-test(`a user whose session changes in size all the time stays in for ${seconds} s until the logout`, async () => {
+test(`keeps a user whose session constantly changes in size for ${seconds} s until the logout`, async () => {
   const id = request('$_SESSION["user_id"] = 7');
   const clients: ChatClient[] = [await connectChat(chat.url, `PHPSESSID=${id}`)];
   await busy(id, '$_SESSION["pad"] = str_repeat("x", random_int(0, 50000))');
   const until = performance.now() + seconds * 1000;
   while (performance.now() < until || clients.length === 1) {
     const tried = await connectChat(chat.url, `PHPSESSID=${id}`).catch((error: unknown) => error);
-    // A session that cannot be read at the moment is tried again; the visitor gets only that code.
+    // If the session cannot be read at the moment, the client gets this code only.
     if (tried instanceof Error) expect(tried.message).toBe('session_store_unavailable');
     else clients.push(tried as ChatClient);
   }

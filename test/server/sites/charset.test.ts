@@ -10,7 +10,7 @@ import { phpUserSession } from '../../helpers/php-request.ts';
 const folder = mkdtempSync(join(tmpdir(), 'charset-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-test('a name or an ID outside the character set is explained in the log, to the client and by the doctor', async () => {
+test('explains a name or ID outside the character set to log, client and doctor', async () => {
   const env = { CHAT_SESSION_STORE: `file://${folder}`, CHAT_USER_ROOMS: 'rooms' };
   const chat = await nextChatServer(env);
   onTestFinished(async () => void (await chat.stop()));

@@ -6,7 +6,7 @@ import { connectChat, refusalOf } from '../../helpers/chat-client.ts';
 import { nextChatServer } from '../../helpers/chat-server.ts';
 import { startDokuWiki } from '../../helpers/dokuwiki.ts';
 
-test('a user of an unchanged DokuWiki is a user of the chat, by two settings', async () => {
+test('admits a user of an unchanged DokuWiki with two settings', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'php-sessions-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const wiki = await startDokuWiki({ 'session.save_handler': 'files', 'session.save_path': folder });
@@ -20,7 +20,7 @@ test('a user of an unchanged DokuWiki is a user of the chat, by two settings', a
   const cookies = await wiki.login(visitor);
   const client = await connectChat(chat.url, cookies);
   expect(client.ready.user).toEqual({ id: 'ann', name: 'Ann Zoë' });
-  // DokuWiki lets nobody in by the session alone.
+  // DokuWiki does not accept the session alone.
   const own = cookies.split('; ').filter((each) => !/^DW[0-9a-f]{32}=/.test(each));
   for (const wrong of [own, [...own, `DW${'0'.repeat(32)}=YW5u|0|YQ==`]])
     expect(await refusal(wrong.join('; '))).toBe('unauthorized');

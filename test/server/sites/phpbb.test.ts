@@ -6,7 +6,7 @@ import { phpbbSite } from '../../helpers/phpbb.ts';
 
 const db = await siteDatabase('sqlite');
 
-/** A site for one test. */
+/** Creates a site for one test. */
 async function phpBB() {
   const site = await phpbbSite(db);
   onTestFinished(async () => void (await site.remove()));
@@ -19,7 +19,7 @@ async function chatOf(folder: string, env: NodeJS.ProcessEnv = {}) {
   return server;
 }
 
-test('the chat admits a session only from its address and browser, and until the logout', async () => {
+test('admits a session only from its address and browser, until the logout', async () => {
   const { folder, logIn } = await phpBB();
   const server = await chatOf(folder);
   const device = await logIn('7', { name: 'Ann &amp; Co', address: '127.0.0.1' });
@@ -34,7 +34,7 @@ test('the chat admits a session only from its address and browser, and until the
   expect(server.output()).not.toContain(device.sid);
 });
 
-test('of two connections of one session, each is compared with bans by its own address', async () => {
+test('compares each connection of a session with bans by its own address', async () => {
   const { folder, logIn, insert } = await phpBB();
   const server = await chatOf(folder, { CHAT_TRUSTED_PROXIES: '127.0.0.1' });
   const { cookies } = await logIn('7', { address: '203.0.113.9' });

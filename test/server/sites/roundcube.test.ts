@@ -5,7 +5,7 @@ import { connectChat } from '../../helpers/chat-client.ts';
 import { startChatServer } from '../../helpers/chat-server.ts';
 import { roundcubeConfig, roundcubeFolder, roundcubeSession, secondCookie } from '../../helpers/roundcube.ts';
 
-test('after a second factor is switched on, logins are rejected until the configuration can be read', async () => {
+test('rejects logins after a second factor is enabled, until the configuration can be read', async () => {
   const { folder, file } = roundcubeFolder('');
   mkdirSync(join(folder, 'sessions'));
   writeFileSync(join(folder, 'sessions/sess_abc'), roundcubeSession);
@@ -31,7 +31,7 @@ test('after a second factor is switched on, logins are rejected until the config
   await server.until(/open connections stay open for now/);
   expect((await fetch(`${server.url}/readyz`)).status).toBe(503);
 
-  // Another fault lets nobody in either.
+  // Another fault rejects logins as well.
   reread("$config['plugins'] = [");
   await server.until(/config\.inc\.php line .*: all logins are rejected/);
   await expect(connect()).rejects.toThrow('session_store_unavailable');

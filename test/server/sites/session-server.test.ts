@@ -5,7 +5,7 @@ import { keptSessions } from '../../helpers/kept-sessions.ts';
 import { metrics } from '../../helpers/server-figures.ts';
 import { restartableSessionServer } from '../../helpers/session-server.ts';
 
-describe('a chat server that would check each session ten times a second', () => {
+describe('a chat server with a session check every 100 ms', () => {
   const user = (id: number, name: string) => `user_id|i:${id};firstname|s:${name.length}:"${name}";`;
 
   test('checks sessions only while the session server is silent, and notices each end', async () => {

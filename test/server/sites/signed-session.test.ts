@@ -15,7 +15,7 @@ writeFileSync(keyFile, `${key}\n`);
 
 const user = { id: '9223372036854775807', name: 'Zoë 张伟' };
 
-/** A site with its users in `TableSession`s of php/src, and the chat of that site. */
+/** A site that stores its users in `TableSession`s of php/src, and its chat. */
 let site: Child & { url: string };
 let chat: ChatServer;
 beforeAll(async () => {
@@ -44,7 +44,7 @@ afterEach(() => {
   expect(site.output()).not.toMatch(/Warning|Deprecated|Fatal|SQLSTATE/);
 });
 
-/** The cookie of the browser after that page: `SESSION=ID.SIGNATURE`. */
+/** Requests a page. @returns the browser’s cookie after it: `SESSION=ID.SIGNATURE` */
 async function page(path: string, cookie = ''): Promise<string> {
   const answer = await fetch(site.url + path, { headers: { cookie } });
   expect(answer.status).toBe(200);
@@ -52,7 +52,7 @@ async function page(path: string, cookie = ''): Promise<string> {
   return set?.split(';')[0] ?? cookie;
 }
 
-test('a TableSession logs in by its cookie or value until the logout', async () => {
+test('accepts the cookie or value of a TableSession until the logout', async () => {
   const cookie = await page('/login');
   const value = cookie.replace('SESSION=', '');
   const clients = [
@@ -70,7 +70,7 @@ test('a TableSession logs in by its cookie or value until the logout', async () 
   for (const secret of [value, value.slice(0, 32), key]) expect(chat.output()).not.toContain(secret);
 });
 
-test('unauthorized under the old id of a login with a new one', async () => {
+test('rejects the old session ID after the login moved to another', async () => {
   const old = await page('/login');
   const cookie = await page('/move', old);
   expect(cookie).not.toBe(old);
@@ -80,7 +80,7 @@ test('unauthorized under the old id of a login with a new one', async () => {
   client.close();
 });
 
-test('unauthorized with the id alone, or with another signature', async () => {
+test('rejects a session ID alone or with another signature', async () => {
   const cookie = await page('/login');
   const other = await page('/login');
   const [id] = cookie.split('.');

@@ -8,7 +8,7 @@ import { startPostgres } from '../../helpers/postgres.ts';
 const db = await startPostgres();
 afterAll(() => db.remove());
 
-test('a session that cannot be read is refused with the reason, not as a silent store', async () => {
+test('rejects an unreadable session with its reason, not as a silent store', async () => {
   const gate = await startGate(join(db.folder, `.s.PGSQL.${db.port}`));
   onTestFinished(() => gate.close());
   await db.query('CREATE TABLE odd_sessions (id TEXT PRIMARY KEY, data TEXT, expires BIGINT)');
@@ -29,7 +29,7 @@ test('a session that cannot be read is refused with the reason, not as a silent 
     expect((await refusalOf(connect(id))).message).toBe('session_store_unavailable');
     await chat.until(reason);
   }
-  // All were checked since.
+  // All sessions have been checked by then.
   await db.query("DELETE FROM odd_sessions WHERE id = 'well'");
   expect((await clients[2]?.ended)?.reason).toBe('logout');
   expect(clients.slice(0, 2).map(({ socket }) => socket.connected)).toEqual([true, true]);

@@ -7,14 +7,14 @@ import { wordPressSite } from '../../helpers/wordpress.ts';
 
 const db = await siteDatabase('mysql', true);
 
-/** A site for one test. */
+/** Creates a site for one test. */
 async function wordPress() {
   const site = await wordPressSite(db);
   onTestFinished(async () => void (await site.remove()));
   return site;
 }
 
-/** A chat server of this site, and a client of a device. */
+/** Starts a chat server of this site. @returns it, and a function that connects a device */
 async function chatOf({ folder }: { folder: string }, env: NodeJS.ProcessEnv = {}) {
   const server = await chatServerHere({ CHAT_SITE: folder, ...env });
   onTestFinished(async () => void (await server.stop()));
@@ -26,7 +26,7 @@ async function chatOf({ folder }: { folder: string }, env: NodeJS.ProcessEnv = {
   return { server, connect };
 }
 
-test('a login in the chat follows a changed name and role, and ends with its own logout', async () => {
+test('applies a changed name and role, and ends with the logout of its device', async () => {
   const site = await wordPress();
   const { server, connect } = await chatOf(site);
   const name = 'Ann &amp; Co';
@@ -45,7 +45,7 @@ test('a login in the chat follows a changed name and role, and ends with its own
   for (const secret of [...phone.secrets, ...desk.secrets]) expect(server.output()).not.toContain(secret);
 });
 
-test('open chats go on while the database of the site is silent', async () => {
+test('keeps open chats while the database of the site is silent', async () => {
   const site = await wordPress();
   const { server, connect } = await chatOf(site);
   const [device, other] = [await site.logIn('7'), await site.logIn('8')];
@@ -56,7 +56,7 @@ test('open chats go on while the database of the site is silent', async () => {
   const send = (n: number) =>
     ann.request('message:send', { room: 'lobby', clientId: `message-${n}`, text: `${n}` });
   await send(1);
-  // A check of the logins has got no answer.
+  // A check of the logins got no response.
   await expect.poll(async () => (await fetch(`${server.url}/readyz`)).status).toBe(503);
   await send(2);
   await expect.poll(() => ben.messages().map(({ text }) => text)).toEqual(['1', '2']);
@@ -67,7 +67,7 @@ test('open chats go on while the database of the site is silent', async () => {
   expect(ben.events.some(({ name }) => name === 'session:ended')).toBe(false);
 });
 
-test('users who were never here are found as far as CHAT_FIND_PEOPLE permits', async () => {
+test('finds users who never connected, as far as CHAT_FIND_PEOPLE permits', async () => {
   const site = await wordPress();
   const key = 'a-key-for-the-test-of-users';
   const all = await chatOf(site, { CHAT_FIND_PEOPLE: 'all', CHAT_API_KEY: key });
@@ -87,7 +87,7 @@ test('users who were never here are found as far as CHAT_FIND_PEOPLE permits', a
   const find = async (client: typeof ann, query: string) =>
     (await client.request('user:find', { query, limit: 5 })).users;
   for (const query of ['mari', 'LÓP', '8']) expect(await find(ann, query), query).toEqual([maria]);
-  // Neither the login name, nor the asker, nor a pattern finds anybody.
+  // The login name, the searching user and patterns do not match.
   for (const query of ['secret', 'ann', 'm%', '_aria', 'ópez'])
     expect(await find(ann, query), query).toEqual([]);
   expect((await ann.request('direct:open', { user: '8' })).room.with).toMatchObject(maria);
@@ -100,7 +100,7 @@ test('users who were never here are found as far as CHAT_FIND_PEOPLE permits', a
   const invited = await ann.request('room:invite', { room: made.room.id, users: members });
   expect(invited).toEqual({ added: ['8'], failed });
 
-  // The site may have users beside those of its table.
+  // The site may have users besides those in its table.
   const marvin = { id: 'bot', name: 'Marvin' };
   const put = await fetch(`${all.server.url}/api/users`, {
     method: 'PUT',
@@ -116,7 +116,7 @@ test('users who were never here are found as far as CHAT_FIND_PEOPLE permits', a
   expect((await asked.request('direct:open', { user: '8' })).room.with).toMatchObject({ name: '8' });
   expect(await codeOf(asked, 'direct:open', { user: '999' })).toBe('unknown_user');
 
-  // A conversation stays when the site has deleted the account.
+  // The direct room stays when the site deletes the account.
   await site.run('DELETE FROM #_users WHERE ID = 8');
   expect((await ann.request('direct:open', { user: '8' })).room.with).toMatchObject(maria);
   const other = await all.connect(await site.logIn('11', { name: 'Eve' }));
