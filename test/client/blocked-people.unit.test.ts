@@ -12,7 +12,7 @@ afterEach(() => {
 });
 
 test.each(['rate_limited', 'storage_unavailable', 'internal'] as const)(
-  'the blocked people are asked for again after %s, over the same connection',
+  'requests the blocked users again after %s on the same connection',
   async (code) => {
     vi.useFakeTimers();
     let answer = (): unknown => {
@@ -34,9 +34,9 @@ test.each(['rate_limited', 'storage_unavailable', 'internal'] as const)(
   },
 );
 
-/** Each request waits for its answer. */
+/** Starts with requests that the test answers. */
 function start() {
-  const asked: PromiseWithResolvers<unknown>[] = [];
+  const requests: PromiseWithResolvers<unknown>[] = [];
   const chat = {
     me: { id: '1', name: 'Alice' },
     rooms: new Map(),
@@ -44,40 +44,40 @@ function start() {
     tasks: new Tasks(),
     request: () => {
       const answer = Promise.withResolvers<unknown>();
-      asked.push(answer);
+      requests.push(answer);
       return answer.promise;
     },
   };
   const blocking = new BlockedPeople({ chat, changed: () => {} } as unknown as Context);
   chat.followers.add(blocking);
   const room = new Room({ id: 'r' } as RoomSummary);
-  const told: number[] = [];
+  const announced: number[] = [];
   const arrive = (seq: number, id: string) =>
-    blocking.announce(room, { seq, user: { id, name: id }, text: '' }, () => told.push(seq));
-  return { chat, blocking, room, asked, told, arrive };
+    blocking.announce(room, { seq, user: { id, name: id }, text: '' }, () => announced.push(seq));
+  return { chat, blocking, room, requests, announced, arrive };
 }
 
 const bobIsBlocked = { users: [{ id: 'bob', name: 'Bob' }] };
 
-test('messages are announced once the blocked users are known, except those of blocked users', async () => {
-  const { blocking, room, asked, told, arrive } = start();
+test('announces messages once the blocked users are known, except theirs', async () => {
+  const { blocking, room, requests, announced, arrive } = start();
   arrive(1, 'bob');
   arrive(2, 'carol');
   arrive(3, 'carol');
-  // It is deleted meanwhile.
+  // Message 3 is deleted before the response.
   blocking.outdated(room, 3);
-  expect(told).toEqual([]);
-  asked[0]?.resolve(bobIsBlocked);
-  await vi.waitFor(() => expect(told).toEqual([2]));
+  expect(announced).toEqual([]);
+  requests[0]?.resolve(bobIsBlocked);
+  await vi.waitFor(() => expect(announced).toEqual([2]));
   arrive(4, 'bob');
   arrive(5, 'carol');
-  expect(told).toEqual([2, 5]);
+  expect(announced).toEqual([2, 5]);
 });
 
-test('messages of blocked people that were marked as unread stay so, and are asked for once', async () => {
+test('keeps messages of blocked users unread if they were marked so, with one request', async () => {
   const room = new Room({ id: 'r', member: true, lastSeq: 4, readSeq: 2 } as RoomSummary);
   room.keptUnread = true;
-  const asked: string[] = [];
+  const requests: string[] = [];
   const chat = {
     me: { id: '1', name: 'Alice' },
     rooms: new Map([['r', room]]),
@@ -85,9 +85,9 @@ test('messages of blocked people that were marked as unread stay so, and are ask
     tasks: new Tasks(),
     connection: { state: { kind: 'ready' } },
     unreadIn: ({ unread }: Room) => unread,
-    readUpTo: (one: Room, seq: number) => one.readUpTo(seq),
+    readUpTo: (target: Room, seq: number) => target.readUpTo(seq),
     request: async (name: string) => {
-      asked.push(name);
+      requests.push(name);
       const messages = [3, 4].map((seq) => ({ seq, hidden: true }));
       return name === 'user:blocked' ? bobIsBlocked : { messages };
     },
@@ -97,33 +97,33 @@ test('messages of blocked people that were marked as unread stay so, and are ask
   await vi.waitFor(() => expect(blocking.has('bob')).toBe(true));
   for (let drawing = 0; drawing < 3; drawing++) {
     blocking.settle();
-    // The code that waits for the answer continues in later turns.
+    // Code that waits for the response continues in later ticks.
     await new Promise((done) => setImmediate(done));
   }
-  expect(asked).toEqual(['user:blocked', 'message:history']);
+  expect(requests).toEqual(['user:blocked', 'message:history']);
   expect(room.unread).toBe(2);
 });
 
-test('over a new connection a message is announced only when the blocked people of then are known', async () => {
-  const { chat, blocking, asked, told, arrive } = start();
-  asked[0]?.resolve({ users: [] });
+test('announces messages on a new connection only after loading the blocked users again', async () => {
+  const { chat, blocking, requests, announced, arrive } = start();
+  requests[0]?.resolve({ users: [] });
   arrive(1, 'bob');
-  await vi.waitFor(() => expect(told).toEqual([1]));
+  await vi.waitFor(() => expect(announced).toEqual([1]));
   chat.tasks.restart();
   blocking.ready();
   arrive(2, 'bob');
   arrive(3, 'carol');
-  expect(told).toEqual([1]);
-  asked[1]?.resolve(bobIsBlocked);
-  await vi.waitFor(() => expect(told).toEqual([1, 3]));
+  expect(announced).toEqual([1]);
+  requests[1]?.resolve(bobIsBlocked);
+  await vi.waitFor(() => expect(announced).toEqual([1, 3]));
 });
 
-test('where the server refuses to say who is blocked, the newest hundred messages that wait are announced', async () => {
-  const { asked, told, arrive } = start();
+test('announces the newest hundred waiting messages if the blocked users cannot be loaded', async () => {
+  const { requests, announced, arrive } = start();
   for (let seq = 1; seq <= 101; seq++) arrive(seq, 'bob');
-  asked[0]?.reject(new RequestError('unknown_event'));
-  await vi.waitFor(() => expect(told).toHaveLength(100));
-  expect(told[0]).toBe(2);
+  requests[0]?.reject(new RequestError('unknown_event'));
+  await vi.waitFor(() => expect(announced).toHaveLength(100));
+  expect(announced[0]).toBe(2);
   arrive(102, 'carol');
-  expect(told.at(-1)).toBe(102);
+  expect(announced.at(-1)).toBe(102);
 });

@@ -4,7 +4,7 @@ import { brotliDecompressSync, gunzipSync, gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { languages, textsIn } from '../../client/strings-plugin.ts';
 
-/** As `npm run build` has made it. */
+/** The output of `npm run build`. */
 const folder = new URL('../../client/dist/', import.meta.url).pathname;
 const read = (name: string) => readFileSync(join(folder, name));
 const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort();
@@ -24,13 +24,15 @@ test('a compressed file has the same content', () => {
   }
 });
 
-test('the script of a page, with launcher, badge and their sheets, is at most 6 KB with gzip', () => {
+test('the script of a page has at most 6 KB with gzip, including launcher and badge', () => {
   expect(gzipSync(read('php-chat.js'), { level: 9 }).length).toBeLessThanOrEqual(6 * 1024);
 });
 
 const chunk = (name: string) => names.find((file) => file.startsWith(name) && file.endsWith('.js')) ?? name;
 
-/** The files before the first message: the script, the chat with its style sheet, one language, and their imports. */
+/**
+ * The files before the first message: the script, the chat with its styles, one language, and their imports.
+ */
 function firstLoad(lang: string): Set<string> {
   const files = new Set<string>();
   const load = (name: string) => {
@@ -45,14 +47,14 @@ function firstLoad(lang: string): Set<string> {
   return files;
 }
 
-test('a first visit loads at most 64 KB with brotli, in every language', () => {
+test('a first visit loads at most 64 KB with brotli in every language', () => {
   const sizes = languages.map((lang) =>
     [...firstLoad(lang)].reduce((sum, name) => sum + read(`${name}.br`).length, 0),
   );
   for (const size of sizes) expect(size).toBeLessThanOrEqual(64 * 1024);
 });
 
-test('the code of the chat waits for no other file, and that of the panels for no further one', () => {
+test('the code of the chat imports no other file, and the panels import only the chat', () => {
   const imports = (name: string) =>
     [
       ...read(chunk(name))
@@ -80,7 +82,7 @@ test('a language is at most 9 KB with brotli', () => {
     expect(read(`${chunk(`assets/${lang}-`)}.br`).length, lang).toBeLessThanOrEqual(9 * 1024);
 });
 
-test('the moderators’ page loads at most 64 KB with brotli, in every language, and nothing of the chat’s files', () => {
+test('the moderators’ page loads at most 64 KB with brotli, and no file of the chat', () => {
   const page = read('moderate.html').toString();
   const own = names.filter((name) => name.startsWith('assets/moderate/'));
   const [script = ''] = own.filter((name) => page.includes(name) && name.endsWith('.js'));
@@ -92,12 +94,12 @@ test('the moderators’ page loads at most 64 KB with brotli, in every language,
     expect(read(name).toString(), name).not.toMatch(/(from|import\()\s*["'`]\.\./);
 });
 
-test('texts of the moderators’ page are in no file of the chat', () => {
+test("the chat's files do not contain texts of the moderators’ page", () => {
   const chats = names.filter((name) => name.endsWith('.js') && !name.startsWith('assets/moderate/'));
   for (const name of chats) expect(read(name).toString(), name).not.toContain('mod.forbidden');
 });
 
-test('the moderators’ page has each text that its code shows', () => {
+test('the moderators’ page contains every text that its code shows', () => {
   const own = names.filter((name) => name.startsWith('assets/moderate/') && name.endsWith('.js'));
   const isLanguage = (name: string) => languages.some((lang) => name.includes(`/${lang}-`));
   const code = own.filter((name) => !isLanguage(name)).map((name) => read(name).toString());
@@ -111,7 +113,7 @@ test('the moderators’ page has each text that its code shows', () => {
   expect(shown.filter((key) => !texts.includes(`"${key}"`))).toEqual([]);
 });
 
-test('each text is shown by some code, whole or by the beginning of its key', () => {
+test('the code shows each text, by its whole key or a prefix', () => {
   const code = names
     .filter((name) => name.endsWith('.js') && !languages.some((lang) => name.includes(`/${lang}-`)))
     .map((name) => read(name).toString())
@@ -125,16 +127,16 @@ test('each text is shown by some code, whole or by the beginning of its key', ()
   expect(unused).toEqual([]);
 });
 
-test('the script of a page imports nothing before it is asked to', () => {
+test('the script of a page does not import files until needed', () => {
   expect(read('php-chat.js').toString()).not.toMatch(/\bfrom\s*["'`]/);
 });
 
-test('no chunk imports the script of the page, which a page may load with a query of its own', () => {
+test('no chunk imports the script of the page, which a page may load with its own query', () => {
   const importing = names.filter(
     (name) =>
       name.startsWith('assets/') && name.endsWith('.js') && /php-chat\.js/.test(read(name).toString()),
   );
-  // The chat requests the script's address to check whether the server is up; that is not an import.
+  // The chat fetches the script's address to check whether the server is up. That is not an import.
   expect(
     importing.filter((name) => /(from|import\()\s*["'`][^"'`]*php-chat\.js/.test(read(name).toString())),
   ).toEqual([]);

@@ -40,7 +40,7 @@ test.each([
   ['invalid', 'Your login has expired', 'Log in again to continue.', 'Log in again'],
   ['kicked', 'You were disconnected', 'The site ended this chat session.', 'Log in again'],
   ['user_changed', 'Someone else is logged in', /^Alice was using this page\./, 'Continue'],
-] as const)('the card of a session that ended with %s', (reason, title, text, label) => {
+] as const)('shows the card for a session that ended with %s', (reason, title, text, label) => {
   const card = cardOf(chatIn(ended({ reason })), strings, null);
   expect(card).toMatchObject({ title, text: expect.stringMatching(text), action: { label } });
 });
@@ -51,7 +51,7 @@ test.each([
   ['expired', 2, true, '2 unsent messages and your drafts are saved for you, Alice.'],
   ['logout', 2, true, 'Your messages are no longer shown on this device.'],
 ] as const)(
-  'after %s with %i unsent messages and drafts %s the card lists what is saved',
+  'lists what is saved after %s with %i unsent messages and drafts: %s',
   (reason, unsent, drafts, text) => {
     expect(cardOf(chatIn(ended({ reason }), unsent, drafts), strings, null)?.text).toBe(text);
   },
@@ -74,7 +74,7 @@ test.each([
   ],
   ['the address is invalid', 'http://[', undefined, 'reloaded'],
   ['it is a script', 'javascript:alert(1)', undefined, 'reloaded'],
-] as const)('where a guest logs in if %s', (_, ofPage, ofServer, leadsTo) => {
+] as const)('leads a guest to the login if %s', (_, ofPage, ofServer, leadsTo) => {
   const state = ended({ reason: 'unauthorized', user: undefined, loginUrl: ofServer });
   const card = cardOf(chatIn(state), strings, ofPage);
   expect(card?.title).toBe('Please log in');
@@ -82,7 +82,7 @@ test.each([
   expect(left).toEqual(leadsTo === undefined ? [] : [leadsTo]);
 });
 
-test('another user continues on the same page, wherever one logs in', () => {
+test('reloads the page for another user, regardless of the login address', () => {
   cardOf(chatIn(ended({ reason: 'user_changed' })), strings, '/login')?.action?.press();
   expect(left).toEqual(['reloaded']);
 });
@@ -92,19 +92,19 @@ test.each([
   ['invalid', 'The chat cannot read your login', 'Please tell the site’s owner.'],
   ['banned', 'You may not use this chat', 'The site has excluded you from it.'],
 ] as const)(
-  'the card of a connection that is refused because of %s has nothing to click',
+  'shows a card without a button if the connection is rejected because of %s',
   (cause, title, text) => {
     const card = cardOf(chatIn({ kind: 'refused', cause }), strings, '/login');
     expect(card).toEqual({ picture: 'alert', title, text });
   },
 );
 
-test('a check of the session is shown after 300 ms', () => {
+test('shows the check of a session after 300 ms', () => {
   const at = (since: number) => cardOf(chatIn({ kind: 'checking', since, user }), strings, null)?.title;
   expect([at(now - 299), at(now - 300)]).toEqual([undefined, 'Checking your login…']);
 });
 
-test('a server that cannot be reached at first has a card after two seconds', () => {
+test('shows a card two seconds after a failed first connection', () => {
   const at = (over: object) =>
     cardOf(chatIn(lost({ first: true, since: now - 2000, retryAt: now + 4100, ...over })), strings, null);
   expect(at({})).toMatchObject({ title: 'The chat can’t be reached', note: 'Trying again in 5 s' });
@@ -121,7 +121,7 @@ test.each([
   ['network', 'Connection lost. Trying again in {s} s.', true],
   ['store', 'The login service isn’t responding. You can still read. Trying again in {s} s.', true],
   ['many', 'The chat is open in too many places. Trying again in {s} s.', false],
-] as const)('the banner of a connection that is lost because of %s', (cause, text, canRetry) => {
+] as const)('shows a banner for a connection lost because of %s', (cause, text, canRetry) => {
   const notice = (over: object) => {
     const state = lost({ cause, since: now - 60_000, retryAt: now + 3000, ...over });
     return noticeOfConnection({ state, tryNow: () => left.push('tried') } as never, strings, 'no network');

@@ -31,13 +31,13 @@ afterEach(() => {
   clients.clear();
 });
 
-/** A user whom no other test knows. */
+/** A user that no other test uses. */
 const person = async () => {
   const user = users++;
   const cookie = await site.session(user, `Person ${user}`);
   return { id: String(user), name: `Person ${user}`, cookie };
 };
-/** A user at another client, with direct access to the wire. */
+/** A user with a plain client that calls the wire directly. */
 async function other() {
   const { id, cookie } = await person();
   const client = await connectChat(site.chat.url, cookie);
@@ -54,7 +54,7 @@ async function open(cookie: string, room?: string, url = site.chat.url) {
   await expect.poll(() => opened.chat.current?.joined).toBe(true);
   return opened;
 }
-/** Messages whose words are not to be seen any more: their rooms and numbers, and whether they are deleted. */
+/** Records the messages whose content is outdated: room, number, and whether the message was deleted. */
 function outdatedIn(chat: Chat): [string, number, boolean][] {
   const all: [string, number, boolean][] = [];
   chat.followers.add({ outdated: ({ id }, seq, isDeleted) => all.push([id, seq, isDeleted]) });
@@ -63,40 +63,40 @@ function outdatedIn(chat: Chat): [string, number, boolean][] {
 const texts = (room: Room | undefined) => room?.timeline.list().map(({ text }) => text);
 const names = (rooms: Room[]) => rooms.map(({ summary }) => summary.name);
 
-describe('which room is shown', () => {
-  test('the one that the page names, otherwise the first of the settings', async () => {
+describe('the shown room', () => {
+  test('is the one that the page names, or else the first of CHAT_ROOMS', async () => {
     const ann = await person();
     const first = await open(ann.cookie);
     expect(first.chat.current?.id).toBe('lobby');
     expect((await open(ann.cookie, 'garden')).chat.current?.id).toBe('garden');
     const missing = await open(ann.cookie, 'nowhere');
-    expect(missing.told.filter(({ name }) => name === 'unknownRoom')).toEqual([
+    expect(missing.calls.filter(({ name }) => name === 'unknownRoom')).toEqual([
       { name: 'unknownRoom', args: ['nowhere'] },
     ]);
   });
 
-  test('a ban that was laid while the user was away is said in place of the room, until it is lifted', async () => {
+  test('is replaced by the ban, if the user was banned while offline, until it is lifted', async () => {
     const ann = await person();
     const ben = await other();
     const room = await privateRoom(ben, [ann.id]);
     await ben.request('room:ban', { room, user: ann.id, reason: 'enough' });
-    const { chat, told } = openChat(site.chat.url, ann.cookie, room);
+    const { chat, calls } = openChat(site.chat.url, ann.cookie, room);
     await expect.poll(() => chat.shown.ban).toMatchObject({ id: room, reason: 'banned', text: 'enough' });
     await expect.poll(() => chat.shown.none).toBe(true);
     expect(chat.current).toBeUndefined();
-    expect(told.filter(({ name }) => name === 'unknownRoom')).toEqual([]);
+    expect(calls.filter(({ name }) => name === 'unknownRoom')).toEqual([]);
     await ben.request('room:ban', { room, user: ann.id, seconds: 0 });
     await expect.poll(() => chat.current?.id).toBe(room);
   });
 
-  test('a user who logs in again returns to the same room with the unsent messages', async () => {
+  test('is the same after the user logs in again, with the unsent messages', async () => {
     const ann = await person();
     const ben = await other();
     const room = await privateRoom(ben, [ann.id]);
-    const { chat, told } = await open(ann.cookie);
+    const { chat, calls } = await open(ann.cookie);
     chat.open(room);
     await expect.poll(() => chat.current?.joined).toBe(true);
-    // A message that was refused stays for the user until it can be sent.
+    // A rejected message stays until the user can send it.
     await ben.request('room:update', { room, write: 'moderators' });
     chat.send('unsent');
     await expect.poll(() => chat.pending()).toMatchObject([{ text: 'unsent', failed: 'forbidden' }]);
@@ -110,20 +110,20 @@ describe('which room is shown', () => {
     await expect.poll(() => chat.current?.joined).toBe(true);
     expect(chat.current?.id).toBe(room);
     expect(chat.pending()).toMatchObject([{ text: 'unsent' }]);
-    expect(told.filter(({ name }) => name === 'hide')).toHaveLength(1);
+    expect(calls.filter(({ name }) => name === 'hide')).toHaveLength(1);
   });
 
-  test('a direct room that is asked for after the end of a session is not opened for the next user', async () => {
+  test('is not a direct room requested by the previous user after the session ended', async () => {
     const [ann, ben, cat] = [await person(), await other(), await person()];
     const { chat } = await open(ann.cookie);
-    const over = vi.spyOn(chat, 'over');
+    const overSpy = vi.spyOn(chat, 'over');
     await site.memcached.delete(site.key(ann.cookie));
     await expect.poll(() => chat.connection.state).toMatchObject({ kind: 'ended', reason: 'logout' });
-    const asked = chat.openDirect(ben.id).catch(({ code }) => code);
-    // The time in which the session may only have been renewed is over at the next attempt.
+    const opening = chat.openDirect(ben.id).catch(({ code }) => code);
+    // By the next attempt, the chat no longer expects that the session was only renewed.
     vi.setSystemTime(Date.now() + 5000);
     onTestFinished(() => void vi.useRealTimers());
-    await expect.poll(() => over.mock.calls.length).toBe(1);
+    await expect.poll(() => overSpy.mock.calls.length).toBe(1);
     await site.memcached.set(
       site.key(ann.cookie),
       JSON.stringify({ user_id: Number(cat.id), firstname: cat.name }),
@@ -135,10 +135,10 @@ describe('which room is shown', () => {
         return chat.me?.id;
       })
       .toBe(cat.id);
-    expect(await asked).toBe('offline');
+    expect(await opening).toBe('offline');
   });
 
-  test('unsent messages are discarded only when the server says that the session is over', async () => {
+  test('loses its unsent messages only when the server confirms the end of the session', async () => {
     const ann = await person();
     const ben = await other();
     const room = await privateRoom(ben, [ann.id]);
@@ -157,17 +157,17 @@ describe('which room is shown', () => {
     chat.send('unsent');
     await expect.poll(() => chat.pending()).toMatchObject([{ text: 'unsent', failed: 'forbidden' }]);
     const user = { id: ann.id, name: ann.name };
-    const over = vi.spyOn(chat, 'over');
+    const overSpy = vi.spyOn(chat, 'over');
     await site.memcached.delete(site.key(ann.cookie));
     await expect.poll(() => chat.connection.state).toMatchObject({ kind: 'ended', reason: 'logout' });
-    // The time in which the session may only have been renewed is over at the next attempt.
+    // By the next attempt, the chat no longer expects that the session was only renewed.
     vi.setSystemTime(Date.now() + 5000);
     onTestFinished(() => void vi.useRealTimers());
     const look = () => {
       vi.setSystemTime(Date.now() + 2000);
       chat.connection.wake();
     };
-    // Then it tries only when somebody looks at the page.
+    // Then the chat reconnects only when the user looks at the page.
     const before = attempts;
     await expect
       .poll(() => {
@@ -175,18 +175,18 @@ describe('which room is shown', () => {
         return attempts - before;
       })
       .toBeGreaterThan(4);
-    expect([over.mock.calls, chat.kept(user)]).toEqual([[], 1]);
+    expect([overSpy.mock.calls, chat.kept(user)]).toEqual([[], 1]);
     broken = false;
     await expect
       .poll(() => {
         look();
-        return over.mock.calls;
+        return overSpy.mock.calls;
       })
       .toEqual([[user]]);
     expect(chat.kept(user)).toBe(0);
   });
 
-  test('it keeps the newest 4,000 messages until the user views it', async () => {
+  test('keeps the newest 4,000 messages until the user views it', async () => {
     const ann = await person();
     const ben = await other();
     const room = await privateRoom(ben, [ann.id]);
@@ -205,10 +205,10 @@ describe('which room is shown', () => {
     expect(await heard()).toBe(2000);
   });
 
-  test('the chat joins it alone, and follows other rooms by their activity', async () => {
+  test('is the only joined room, while other rooms are followed by their activity', async () => {
     const ann = await person();
     const ben = await other();
-    const { chat, told } = await open(ann.cookie);
+    const { chat, calls } = await open(ann.cookie);
     const room = await privateRoom(ben, [ann.id]);
     await ben.request('room:join', { room });
     await expect.poll(() => chat.rooms.has(room)).toBe(true);
@@ -218,7 +218,7 @@ describe('which room is shown', () => {
     expect(chat.rooms.get(room)?.summary.last).toMatchObject({ text: 'psst', user: { id: ben.id } });
     expect(chat.list.own()[0]?.id).toBe(room);
     expect(chat.totals.unread).toBe(1);
-    expect(told.filter(({ name }) => name === 'message')).toHaveLength(1);
+    expect(calls.filter(({ name }) => name === 'message')).toHaveLength(1);
 
     const outdated = outdatedIn(chat);
     const edited = await ben.request('message:edit', {
@@ -248,26 +248,26 @@ describe('which room is shown', () => {
     await expect.poll(() => texts(chat.current)).toEqual(['pst', '']);
   });
 
-  test('a room whose name is larger than a packet is treated as missing', async () => {
+  test('is the first one if the named room exceeds the size of a packet', async () => {
     const { cookie } = await person();
-    const { chat, told } = await open(cookie, 'a'.repeat(70_000));
+    const { chat, calls } = await open(cookie, 'a'.repeat(70_000));
     expect(chat.current?.id).toBe('lobby');
-    expect(told.flatMap(({ name }) => (name === 'unknownRoom' ? name : []))).toEqual(['unknownRoom']);
+    expect(calls.flatMap(({ name }) => (name === 'unknownRoom' ? name : []))).toEqual(['unknownRoom']);
     const refused = chat.request('user:find', { query: 'é'.repeat(40_000), limit: 1 });
     await expect(refused).rejects.toMatchObject({ code: 'too_long' });
     expect(
-      told.filter(({ name, args }) => name === 'state' && JSON.stringify(args).includes('lost')),
+      calls.filter(({ name, args }) => name === 'state' && JSON.stringify(args).includes('lost')),
     ).toEqual([]);
   });
 
-  test('a message written in one room and sent late goes to that room, which is left again', async () => {
+  test('receives its late message after a switch to another room, and is left again', async () => {
     const ann = await person();
     const ben = await other();
     const { chat } = await open(ann.cookie);
     const room = await privateRoom(ben, [ann.id]);
     await expect.poll(() => chat.rooms.has(room)).toBe(true);
     chat.open(room);
-    // Not joined yet: it waits.
+    // The room is not joined yet, so the message waits.
     expect(chat.send('on my way')).toBe(true);
     chat.open('lobby');
     await expect.poll(async () => (await ben.request('message:history', { room })).messages.length).toBe(1);
@@ -278,13 +278,13 @@ describe('which room is shown', () => {
 });
 
 describe('the list of rooms', () => {
-  test('has all rooms of the user, also beyond the first page, the newest message first', async () => {
+  test('shows all rooms of the user beyond the first page, newest message first', async () => {
     const ann = await person();
     const ben = await other();
     const ids: string[] = [];
     for (let n = 0; n < size(220, 120); n++) {
       ids.push(await privateRoom(ben, [ann.id], `many ${n}`));
-      // No two are created in the same millisecond.
+      // Creates each room in its own millisecond.
       for (const at = Date.now(); Date.now() === at; ) await nextTurn();
     }
     for (const room of [ids[3] as string, ids[110] as string]) {
@@ -295,13 +295,13 @@ describe('the list of rooms', () => {
     expect(chat.totals.unread).toBe(2);
     await expect.poll(() => ids.every((id) => chat.rooms.has(id))).toBe(true);
     expect(chat.totals.unread).toBe(2);
-    // Rooms without a message are sorted by creation, on any page.
+    // Rooms without messages are sorted by creation across pages.
     const rest = ids.map((_, n) => `many ${n}`).filter((_, n) => n !== 3 && n !== 110);
     const listed = names(chat.list.own()).filter((name) => name.startsWith('many'));
     expect(listed).toEqual(['many 110', 'many 3', ...rest.reverse()]);
   });
 
-  test('an empty room that one joins stays where it will stand after a reload', async () => {
+  test('keeps a newly joined empty room in its place after a reload', async () => {
     const ann = await person();
     const ben = await other();
     const old = await ben.request('room:create', {
@@ -320,7 +320,7 @@ describe('the list of rooms', () => {
     await expect.poll(() => names(again.list.own())).toEqual(listed);
   });
 
-  test('a newly joined empty room is below rooms with messages that arrive while the list is loading', async () => {
+  test('sorts a newly joined empty room below rooms with messages that arrive while loading', async () => {
     const ann = await person();
     const ben = await other();
     const held: (() => void)[] = [];
@@ -338,7 +338,7 @@ describe('the list of rooms', () => {
       await ben.request('room:join', { room });
       const { sentAt } = await write(ben, room, 'hello');
       await expect.poll(() => late).toContain('hello');
-      // As long as a page may be busy.
+      // Waits longer than a page may be busy.
       await expect.poll(() => Date.now() - sentAt).toBeGreaterThan(200);
       joined = false;
       for (const pass of held) pass();
@@ -349,7 +349,7 @@ describe('the list of rooms', () => {
     }
   });
 
-  test('public rooms of others are loaded by page or found by name', async () => {
+  test('loads public rooms of others by page or finds them by name', async () => {
     const ann = await person();
     const ben = await other();
     for (let n = 0; n < 230; n++) {
@@ -369,7 +369,7 @@ describe('the list of rooms', () => {
     expect(chat.list.own().map(({ id }) => id)).toEqual(['lobby']);
   });
 
-  test('a room that is joined during a search for public rooms is listed with the own rooms', async () => {
+  test("lists a room joined during a search for public rooms with the user's rooms", async () => {
     const ann = await person();
     const ben = await other();
     const { room } = await ben.request('room:create', { name: 'found', kind: 'public', clientId: newId() });
@@ -390,12 +390,12 @@ describe('the list of rooms', () => {
     expect(names(chat.list.own())).toEqual(['found', 'lobby']);
   });
 
-  test('changes during a disconnection are known afterwards, removals too', async () => {
+  test('reflects changes and removals that happened during a disconnection', async () => {
     const ann = await person();
     const ben = await other();
     const gone = await privateRoom(ben, [ann.id], 'gone');
     const stays = await privateRoom(ben, [ann.id], 'stays');
-    const { chat, told } = await open(ann.cookie, gone);
+    const { chat, calls } = await open(ann.cookie, gone);
     expect(chat.rooms.has(stays)).toBe(true);
     chat.connection.stop();
     await ben.request('room:remove', { room: gone, user: ann.id });
@@ -404,30 +404,30 @@ describe('the list of rooms', () => {
     await expect.poll(() => chat.rooms.has(gone)).toBe(false);
     expect(chat.rooms.get(stays)?.summary.name).toBe('renamed');
     expect(chat.current?.id).not.toBe(gone);
-    expect(told.filter(({ name }) => name === 'removed')).toHaveLength(1);
+    expect(calls.filter(({ name }) => name === 'removed')).toHaveLength(1);
   });
 
-  test('a new connection requests its room list by one page, not room by room', async () => {
+  test('is requested by page after a reconnect, not room by room', async () => {
     const ann = await person();
     const { chat } = await open(ann.cookie);
     await expect.poll(() => chat.list.others('en').length).toBeGreaterThanOrEqual(200);
-    const asked: string[] = [];
+    const requests: string[] = [];
     const { request } = chat.connection;
     chat.connection.request = (name, payload) => {
-      asked.push(name);
+      requests.push(name);
       return request.call(chat.connection, name, payload) as never;
     };
     chat.connection.stop();
     chat.connection.start();
     await expect.poll(() => chat.current?.joined).toBe(true);
     await expect.poll(() => chat.list.others('en').length).toBeGreaterThanOrEqual(200);
-    expect(asked.filter((name) => name === 'read:mark')).toEqual([]);
-    expect(asked.length).toBeLessThan(10);
+    expect(requests.filter((name) => name === 'read:mark')).toEqual([]);
+    expect(requests.length).toBeLessThan(10);
   });
 });
 
 describe('actions on rooms', () => {
-  test('a public room that was left stays offered, and is not joined again by itself', async () => {
+  test('offers a public room after leaving it, without joining it again', async () => {
     const ann = await person();
     const { chat } = await open(ann.cookie);
     await chat.openRoom('garden', true);
@@ -440,7 +440,7 @@ describe('actions on rooms', () => {
     expect(chat.list.own()).toEqual([]);
   });
 
-  test('a removal by a moderator removes the room until the next invitation', async () => {
+  test('removes the room after a removal by a moderator until the next invitation', async () => {
     const ann = await person();
     const ben = await other();
     const room = await privateRoom(ben, [ann.id]);
@@ -459,7 +459,7 @@ describe('actions on rooms', () => {
 });
 
 describe('reading', () => {
-  test('is sent to the server once a second at most, and is known after a reload and on other devices', async () => {
+  test('is sent at most once a second, and known after a reload and on other devices', async () => {
     const ann = await person();
     const ben = await other();
     const room = await privateRoom(ben, [ann.id]);
@@ -486,7 +486,7 @@ describe('reading', () => {
     await expect.poll(() => again.chat.rooms.get(room)?.unread).toBe(0);
   });
 
-  test('unread mentions fall with what is read elsewhere or by an own message, and all that come at once count', async () => {
+  test("clears unread mentions read on another device or by the user's own message", async () => {
     const ann = await person();
     const ben = await other();
     const room = await privateRoom(ben, [ann.id]);
@@ -509,7 +509,7 @@ describe('reading', () => {
     await expect.poll(counts).toEqual({ unread: 3, mentions: 1, all: 1 });
     await watching.request('read:mark', { room, seq: 5 });
     await expect.poll(counts).toEqual({ unread: 0, mentions: 0, all: 0 });
-    // A message that was read mentions the user by an edit.
+    // An edit adds a mention to a message that was already read.
     await ben.request('message:edit', { room, seq, rev, ...named });
     await write(ben, room, 'three');
     await expect.poll(counts).toEqual({ unread: 1, mentions: 0, all: 0 });
@@ -524,7 +524,7 @@ describe('reading', () => {
     await expect.poll(counts).toEqual({ unread: 1, mentions: 0, all: 0 });
   });
 
-  test('replies of somebody whom the user has blocked are not counted as new', async () => {
+  test('does not count replies of blocked users as new', async () => {
     const ann = await person();
     const ben = await other();
     const cam = await other();
@@ -545,7 +545,7 @@ describe('reading', () => {
     expect(fresh()).toBe(2);
   });
 
-  test('in a direct room one learns how far the other has read', async () => {
+  test('shows how far the peer of a direct room has read', async () => {
     const ann = await person();
     const ben = await other();
     const { chat } = await open(ann.cookie);
@@ -555,7 +555,7 @@ describe('reading', () => {
     await expect.poll(() => chat.pending()).toEqual([]);
     await ben.request('read:mark', { room: room.id, seq: 1 });
     await expect.poll(() => room.readByOther).toBe(1);
-    // After a reload too, whether the other user is connected or not.
+    // Also after a reload, whether or not Ben is connected.
     const again = await open(ann.cookie);
     expect(again.chat.rooms.get(room.id)?.readByOther).toBe(1);
     ben.close();
@@ -563,7 +563,7 @@ describe('reading', () => {
     expect(later.chat.rooms.get(room.id)?.readByOther).toBe(1);
   });
 
-  test('read marks set without a connection are sent over the next one', async () => {
+  test('sends read markers set offline after the next connection', async () => {
     const ann = await person();
     const ben = await other();
     const room = await privateRoom(ben, [ann.id]);
@@ -589,7 +589,7 @@ describe('messages', () => {
     return { ann, chat, ben, room };
   }
 
-  test('a reset room is read again: the shown messages stay until then, and unsent ones always', async () => {
+  test('are kept while a reset room is loaded again, including unsent ones', async () => {
     const [ann, ben] = [await person(), await other()];
     const { chat } = await open(ann.cookie);
     const { current: room } = chat;
@@ -599,7 +599,7 @@ describe('messages', () => {
     const shown: unknown[] = [];
     const request = vi.spyOn(chat.connection, 'request').mockImplementation((name, payload) => {
       if (name === 'room:join') shown.push([payload, texts(room)?.at(-1)]);
-      // It waits, as without a connection.
+      // The message waits, like without a connection.
       if (name === 'message:send') return new Promise(() => {});
       return Connection.prototype.request.call(chat.connection, name, payload) as Promise<never>;
     });
@@ -621,7 +621,7 @@ describe('messages', () => {
     request.mockRestore();
   });
 
-  test('a room of which much has changed while it is being joined is joined once more', async () => {
+  test('are loaded again if the room is reset while being joined', async () => {
     const [ann, ben] = [await person(), await other()];
     await ben.request('room:join', { room: 'lobby' });
     await write(ben, 'lobby', 'of somebody who is erased');
@@ -636,8 +636,8 @@ describe('messages', () => {
           method: 'DELETE',
           headers: { authorization: `Bearer ${apiKey}` },
         });
-        // With long-polling the event may come with the answer and is handled at once; the caller that waits for the
-        // answer runs later.
+        // With long-polling the event may come with the response and is handled first. The caller that waits
+        // for the response runs later.
         await reset.promise;
       }
       return answer as never;
@@ -649,7 +649,7 @@ describe('messages', () => {
     request.mockRestore();
   });
 
-  test('search shows all pages of the latest query only', async () => {
+  test('are found by the latest query only, in all pages', async () => {
     const { chat, ben, room } = await talk();
     for (let n = 0; n < 40; n++) await write(ben, room, `needle ${n}`);
     const search = new Search(chat.connection, () => {});
@@ -669,14 +669,14 @@ describe('messages', () => {
     expect(search.state).toBeUndefined();
   });
 
-  test('search drops the hits of a room that the user can no longer read', async () => {
+  test('disappear from search results when the user can no longer read their room', async () => {
     const { ann, chat, ben, room } = await talk();
     const yard = { name: `yard ${ann.id}`, kind: 'public', clientId: newId() } as const;
     const open = (await ben.request('room:create', yard)).room.id;
     await ben.request('room:join', { room: open });
     const listed = await chat.openRoom(open, true);
     await expect.poll(() => listed.joined).toBe(true);
-    for (const one of [room, open]) await write(ben, one, `turnip ${ann.id}`);
+    for (const id of [room, open]) await write(ben, id, `turnip ${ann.id}`);
     const search = new Search(chat.connection, () => {});
     const hits = () => search.state?.messages?.map((hit) => hit.room);
     const left: unknown[] = [];
@@ -701,13 +701,13 @@ describe('messages', () => {
     vi.restoreAllMocks();
   });
 
-  test('jump to an old message, read forwards from there, and be live again at the end', async () => {
+  test('load forwards from an old message until the timeline is live again', async () => {
     const { ann, ben, room } = await talk();
     for (let n = 1; n <= 400; n++) await write(ben, room, `m${n}`);
     closeChats();
     const { chat: again } = await open(ann.cookie, room);
     const shown = again.current as Room;
-    // It opens at the first unread message.
+    // The room opens at the first unread message.
     await expect.poll(() => shown.opening).toBe(false);
     expect(shown.timeline).toMatchObject({ attached: false, first: 1, last: 50 });
     shown.timeline.toEnd();
@@ -725,7 +725,7 @@ describe('messages', () => {
     await expect.poll(() => texts(shown)?.at(-1)).toBe('live');
   });
 
-  test('a renamed user, other roles: the rights follow the session', async () => {
+  test("show the user's new name after it changes in the session", async () => {
     const ann = await person();
     const { chat } = await open(ann.cookie);
     await site.memcached.set(

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type Change, type Field, type Format, newLine, toggle } from '../../client/src/text/editing.ts';
 
-/** A text with the selection between `[` and `]`, or the caret as `|`. */
+/** Parses a text whose selection is between `[` and `]`, or whose caret is `|`. */
 function field(text: string): Field {
   const start = text.search(/[[|]/);
   const value = text.replace(/[[\]|]/g, '');
@@ -59,7 +59,7 @@ test.each<[string, string | undefined]>([
   ['a|', undefined],
   ['|- a', undefined],
   ['-a|', undefined],
-])('a new line in %j', (text, expected) => {
+])('continues the list on a new line in %j', (text, expected) => {
   const change = newLine(field(text));
   expect(change && after(field(text), change)).toBe(expected);
 });

@@ -14,7 +14,7 @@ test('each emoji of the grid has words in every language, within 40 KB', () => {
   expect(tabs).toHaveLength(7);
   expect(all.length).toBeGreaterThan(1800);
   expect(new Set(all).size).toBe(all.length);
-  expect(all.filter((one) => !/^\p{RGI_Emoji}$/v.test(one))).toEqual([]);
+  expect(all.filter((emoji) => !/^\p{RGI_Emoji}$/v.test(emoji))).toEqual([]);
   const size = (name: string) => brotliCompressSync(moduleOf(name)).length;
   for (const lang of ['en', 'fr', 'zh']) {
     const words = dataOf(`words-${lang}`) as string;
@@ -32,11 +32,11 @@ test('a skin tone applies to all people of an emoji', () => {
   expect(toned('🚀', medium)).toBeUndefined();
 });
 
-test('a colon at a word’s start and two letters ask for an emoji', () => {
-  const asked = (text: string) => emojiAsked(text, text.length);
-  expect(asked(':ro')).toEqual({ at: 0, query: 'ro' });
-  expect(asked('well :thumbs_u')).toEqual({ at: 5, query: 'thumbs_u' });
-  expect(asked('🚀\n:été')).toEqual({ at: 3, query: 'été' });
+test('a colon at the start of a word and two letters suggest emoji', () => {
+  const findQuery = (text: string) => emojiAsked(text, text.length);
+  expect(findQuery(':ro')).toEqual({ at: 0, query: 'ro' });
+  expect(findQuery('well :thumbs_u')).toEqual({ at: 5, query: 'thumbs_u' });
+  expect(findQuery('🚀\n:été')).toEqual({ at: 3, query: 'été' });
   for (const text of [':r', ': ro', 'at 10:30', 'a:ro', ':)', ':ro ', `:${'r'.repeat(30)}`, '::ro'])
-    expect(asked(text), text).toBeUndefined();
+    expect(findQuery(text), text).toBeUndefined();
 });

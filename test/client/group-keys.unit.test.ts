@@ -5,14 +5,14 @@ import { GroupKeys } from '../../client/src/views/messages/group-keys.ts';
 const group = (...keys: string[]) =>
   keys.map((key) => ({ key, user: { id: 'a', name: 'A' }, text: key, sentAt: 0 }) satisfies Entry);
 
-test('a group keeps its name while messages come in above and below, and others go', () => {
+test('keeps the key of a group while messages are added or removed', () => {
   const keys = new GroupKeys();
   const [first] = keys.name([group('b')]);
   expect(keys.name([group('a', 'b')])).toEqual([first]);
   expect(keys.name([group('a', 'c')])).toEqual([first]);
 });
 
-test('when a group is split, the first part keeps its key and the other gets a new one', () => {
+test('keeps the key for the first part of a split group and creates another', () => {
   const keys = new GroupKeys();
   const [first] = keys.name([group('a', 'b')]);
   const split = keys.name([group('a'), group('x'), group('b')]);
@@ -20,7 +20,7 @@ test('when a group is split, the first part keeps its key and the other gets a n
   expect(new Set(split).size).toBe(3);
 });
 
-test('a message that comes back gets no name that another group has', () => {
+test('does not give a returning message the key of another group', () => {
   const keys = new GroupKeys();
   const [first] = keys.name([group('a', 'b')]);
   expect(keys.name([group('b')])).toEqual([first]);

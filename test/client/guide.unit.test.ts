@@ -7,7 +7,7 @@ const page = pageOf(source, './guide.css');
 const unescaped = (html: string) => html.replace(/&#(\d+);/g, (_, code) => String.fromCharCode(Number(code)));
 const all = (text: string, pattern: RegExp) => [...text.matchAll(pattern)].map(([, found = '']) => found);
 
-test('the guide has every heading, every row and all code of docs/element.md', () => {
+test('the guide contains every heading, row and code block of docs/element.md', () => {
   const prose = source.replace(/^```.*?^```$/gms, '');
   const bare = (text: string) => unescaped(text.replace(/<[^>]+>/g, ''));
   expect(all(page, /<h[12] id="[^"]+">(.*)<\/h[12]>/g).map(bare)).toEqual(
@@ -19,7 +19,7 @@ test('the guide has every heading, every row and all code of docs/element.md', (
   );
 });
 
-test('nothing in the guide is left as it was marked up, and its links lead somewhere', () => {
+test('the guide contains no leftover markup, and its links lead to existing places', () => {
   const text = page.replace(/<(code|pre|title)[ >].*?<\/\1>/gs, '');
   expect(text).not.toMatch(/[`*|]|\]\(/);
   const ids = all(page, / id="([^"]+)"/g);

@@ -5,7 +5,7 @@ import type { Named } from '../../client/src/views/context.ts';
 import { named } from '../../client/src/views/messages/named.tsx';
 import type { Message } from '../../server/wire/events.ts';
 
-describe('the @ for which people are listed', () => {
+describe('finding the @ before the caret', () => {
   test.each<[text: string, query: string | undefined]>([
     ['@', ''],
     ['@bo', 'bo'],
@@ -22,43 +22,43 @@ describe('the @ for which people are listed', () => {
     [`@${'x'.repeat(60)}`, undefined],
     [`${'x'.repeat(41)}@b`, undefined],
     ['', undefined],
-  ])('%j', (text, query) => {
+  ])('returns the query for %j', (text, query) => {
     expect(personAsked(text, text.length)?.query).toBe(query);
   });
 
-  test('stands before the caret', () => {
+  test('returns the position of the @', () => {
     expect(personAsked('a @bob c', 5)).toEqual({ at: 2, query: 'bo' });
   });
 });
 
-describe('the users whom a text mentions', () => {
+describe('finding the mentions in a text', () => {
   const bob = { user: '2', label: '@Bob' };
   const bobby = { user: '3', label: '@Bobby' };
 
-  test('in characters, by their places, whatever was chosen first', () => {
+  test('returns them in text order, regardless of the order of choice', () => {
     expect(mentionsIn('👋🏽 @Bobby, @Bob', [bob, bobby])).toEqual([
       { user: '3', start: 3, length: 6 },
       { user: '2', start: 11, length: 4 },
     ]);
   });
 
-  test('no name that was removed, is part of a word, or was typed by hand', () => {
+  test('ignores removed names, parts of words and names typed manually', () => {
     expect(mentionsIn('@Bob', [])).toEqual([]);
     expect(mentionsIn('@Bobs', [bob])).toEqual([]);
     expect(mentionsIn('hello', [bob])).toEqual([]);
     expect(mentionsIn('@Bob and @Bob', [bob])).toHaveLength(1);
   });
 
-  test('two users with the same name, in the order in which they were chosen', () => {
+  test('assigns equal names to users in the order of choice', () => {
     expect(mentionsIn('@Bob @Bob', [bob, { ...bob, user: '9' }]).map(({ user }) => user)).toEqual(['2', '9']);
   });
 
-  test('twenty at most', () => {
+  test('returns at most twenty', () => {
     expect(mentionsIn('@Bob '.repeat(30), Array(30).fill(bob))).toHaveLength(20);
   });
 });
 
-test('a mention shows the current name of its user', () => {
+test('shows the current name of a mentioned user', () => {
   const message = (text: string, mentions: Message['mentions'] = []) => {
     const user = { id: '2', name: 'Bob' };
     const stored = { id: 'm', room: 'r', seq: 1, rev: 1, clientId: 'c', user, text, sentAt: 0, mentions };
@@ -72,11 +72,11 @@ test('a mention shows the current name of its user', () => {
   expect(words(shown)).toBe('👋🏽 @Alicia and @room');
   expect(shown?.say('nothing')).toBe('nothing');
   expect(message('x @Carol', [{ user: { id: '3', name: 'C' }, start: 2, length: 6 }])?.toMe).toBe(false);
-  // An id that nobody has is the sender's own choice, and a name has one line.
+  // The sender may have invented an unknown ID, and a name must fit one line.
   const nobody = { user: { id: 'buy pallets', name: 'buy pallets' }, start: 7, length: 1 };
   expect(words(message('Thanks x', [nobody]))).toBe('Thanks x');
   for (const text of ['a\nb', 'x'.repeat(66)])
     expect(words(message(text, [{ ...alice, start: 0, length: text.length }]))).toBe(text);
-  // Text that could be taken for a mention is shown as it is.
+  // Text that could be confused with a mention is not replaced.
   expect(message('\ufdd0 @Alice', [{ ...alice, start: 2 }])).toBeUndefined();
 });

@@ -26,7 +26,7 @@ async function room(name: string, ...texts: string[]): Promise<{ id: string; pag
 
 const field = (page: ChatPage) => page.root.querySelector('textarea') as HTMLTextAreaElement;
 const items = (page: ChatPage) => page.all('menuitem').map(textOf);
-/** Opens the menu of a message by the keyboard. */
+/** Opens the menu of a message with the keyboard. */
 async function menuOf(page: ChatPage, text: string, choice?: RegExp): Promise<void> {
   const message = await page.message(text);
   await until(() => expect(message.getAttribute('aria-posinset')).toMatch(/\d/));
@@ -37,7 +37,7 @@ async function menuOf(page: ChatPage, text: string, choice?: RegExp): Promise<vo
 }
 const texts = (page: ChatPage, expected: string[]) => until(() => expect(page.texts).toEqual(expected));
 
-test('edits a message in the composer while the draft waits', async () => {
+test('edits a message in the composer and restores the draft afterwards', async () => {
   const { id, page } = await room('edits', 'Gate opens at nine.');
   await page.fill('textbox', /^Message to/, 'a draft');
   await menuOf(page, 'Gate opens at nine.', /^Edit/);
@@ -50,10 +50,10 @@ test('edits a message in the composer while the draft waits', async () => {
   await texts(page, ['Gate opens at eight.(edited)']);
   await page.get('textbox', /^Message to/);
   expect(field(page).value).toBe('a draft');
-  // A screen reader hears when it was edited after the name.
+  // Screen readers read the time of the edit after the name.
   expect(nameOf(page.messages[0] as HTMLElement)).toMatch(/^You, \d\d:\d\d \(Edited today, \d\d:\d\d\)$/);
   expect((await bob.request('message:history', { room: id })).messages[0]?.text).toBe('Gate opens at eight.');
-  // The arrow edits the newest message from an empty field, and Esc leaves it as it is.
+  // The arrow key in an empty field edits the newest message, and Esc cancels.
   type(field(page), '');
   page.press('ArrowUp');
   await page.get('textbox', 'Edit message');
@@ -64,7 +64,7 @@ test('edits a message in the composer while the draft waits', async () => {
   await texts(page, ['Gate opens at eight.(edited)']);
 });
 
-test('shows a text that was changed elsewhere above one’s own, also after a reload', async () => {
+test("shows a text edited on another device above the user's own, even after a reload", async () => {
   const { id, page } = await room('clash', 'one rake');
   await menuOf(page, 'one rake', /^Edit/);
   type(field(page), 'three rakes');
@@ -87,7 +87,7 @@ test('shows a text that was changed elsewhere above one’s own, also after a re
   await until(() => expect(field(again).value).toBe('four rakes'));
 });
 
-test('offers to send a message anew that was deleted while it was edited', async () => {
+test('offers to resend a message deleted during its edit', async () => {
   const { id, page } = await room('gone', 'soon gone');
   await menuOf(page, 'soon gone', /^Edit/);
   type(field(page), 'still here');
@@ -117,13 +117,13 @@ test('deletes a message only after a confirmation', async () => {
   page.wire.answers.clear();
   await page.click('button', 'Delete', await page.get('alertdialog'));
   await texts(page, ['Message deleted', 'from Bob']);
-  // The owner may delete other members' messages, and the notice names the owner.
+  // The owner may delete messages of members. The notice names a moderator.
   await menuOf(page, 'from Bob', /^Delete/);
   await page.click('button', 'Delete', await page.get('alertdialog'));
   await texts(page, ['Message deleted', 'Deleted by a moderator']);
 });
 
-test('offers a member no deletion or edit of another’s message', async () => {
+test("does not offer a member to delete or edit another user's message", async () => {
   const { id } = await room('offers');
   const page = await openPage(site.chat.url, bob.cookie);
   await page.open('offers');
@@ -144,7 +144,7 @@ test('offers a member no deletion or edit of another’s message', async () => {
   ]);
 });
 
-test('shows who has seen a message, if the room shows read receipts', async () => {
+test('shows who has seen a message if the room shows read receipts', async () => {
   const { id, page } = await room('seen', 'who has read this?');
   const message = await page.message('who has read this?');
   const line = () => page.get('button', /Seen by/, message);
@@ -161,7 +161,7 @@ test('shows who has seen a message, if the room shows read receipts', async () =
   await page.gone('button', /Seen by/);
 });
 
-test('gives and takes back a reaction by key and by a press', async () => {
+test('adds and removes a reaction by key and by click', async () => {
   const { id, page } = await room('reactions', 'Gate opens at nine.');
   (await page.message('Gate opens at nine.')).focus();
   page.press('+');
@@ -189,7 +189,7 @@ test('gives and takes back a reaction by key and by a press', async () => {
   await page.gone('group', 'Reactions');
 });
 
-test('shows a finger the reactions on top of the sheet of a message', async () => {
+test("shows reactions at the top of a message's sheet on touch", async () => {
   const { page } = await room('fingers', 'Bring a rake.');
   page.element.toggleAttribute('touch', true);
   const bubble = (await page.message('Bring a rake.')).querySelector('.bubble') as HTMLElement;
@@ -204,7 +204,7 @@ test('shows a finger the reactions on top of the sheet of a message', async () =
   expect(textOf(page.all('menuitem', undefined, sheet)[0] ?? null)).toBe('👍');
 });
 
-test('mentions only a user who is chosen from the list', async () => {
+test('mentions only a user chosen from the list', async () => {
   const { page } = await room('market');
   const list = () => page.all('option', undefined, page.root).map(textOf);
   await page.fill('textbox', /^Message to/, 'mail a@b and @');
@@ -213,7 +213,7 @@ test('mentions only a user who is chosen from the list', async () => {
   );
   page.press('Escape');
   await page.gone('listbox');
-  // Closed by hand, it does not open again for the same character.
+  // After Escape the list stays closed for the same @.
   type(field(page), 'mail a@b and @b');
   await page.gone('listbox');
   type(field(page), '');
@@ -232,7 +232,7 @@ test('mentions only a user who is chosen from the list', async () => {
     expect.objectContaining({ mentions: [{ user: bob.id, start: 0, length: 4 }] }),
     expect.not.objectContaining({ mentions: expect.anything() }),
   ]);
-  // An edit keeps the people who are still named.
+  // An edit keeps the mentions that are still in the text.
   (await page.message('@Bob has it')).focus();
   page.press('e');
   await page.get('textbox', 'Edit message');
@@ -244,7 +244,7 @@ test('mentions only a user who is chosen from the list', async () => {
   });
 });
 
-test('shows who is mentioned where it happened, until it is read', async () => {
+test('marks the room and the message of a mention until it is read', async () => {
   const { id } = await room('spring');
   await room('elsewhere');
   const page = await openPage(site.chat.url, bob.cookie);
@@ -253,7 +253,7 @@ test('shows who is mentioned where it happened, until it is read', async () => {
   await say(alice, id, '@Bob hello', { mentions });
   await page.sees('Alice mentioned you');
   await page.open('elsewhere');
-  // A user who has the room open gets no notice of a mention.
+  // The server does not notify a user of mentions in an open room.
   await bob.request('room:leave', { room: id });
   await say(alice, id, '@Bob look', { mentions });
   await page.get('button', /^spring.*1 unread, you were mentioned/);
@@ -281,14 +281,15 @@ test('formats the selection by keys and continues lists', async () => {
   expect(input.value).toBe('- one\n');
 });
 
-test('draws code, lists, quotations and links, and reads them without their signs', async () => {
+test('renders code, lists, quotations and links', async () => {
   const { page } = await room('drawn');
   await page.write(
     '**Bold**, _it_ and `code`:\n- two *spades*\n- one rake\n> Quoted\n10. ten\n```php\n<?php\n    x\n```\nwww.php.example/s or help@orchard.example. **<b>stays</b>**',
   );
   const message = await until(() => page.messages[0] as HTMLElement);
   await until(() => expect(message.querySelector('pre')?.textContent).toBe('<?php\n    x'));
-  const found = (selector: string) => [...message.querySelectorAll(selector)].map((one) => one.textContent);
+  const found = (selector: string) =>
+    [...message.querySelectorAll(selector)].map((element) => element.textContent);
   expect(found('strong')).toEqual(['Bold', '<b>stays</b>']);
   expect(found('em')).toEqual(['it', 'spades']);
   expect(found('ul > li')).toEqual(['two spades', 'one rake']);
@@ -308,7 +309,7 @@ test('shows the delivery state of the user’s own messages', async () => {
   await until(async () => expect(textOf(await page.message('slow'))).toContain('Sending…'));
   const element = await page.message('slow');
   page.wire.held.clear();
-  // What was not answered is sent again with the next connection, and stays the same element.
+  // The unacknowledged message is sent again after the reconnect and keeps its element.
   page.online(false);
   page.online(true);
   await until(() => expect(textOf(element)).toMatch(/Sent|Seen/));
@@ -318,7 +319,7 @@ test('shows the delivery state of the user’s own messages', async () => {
   ]);
 });
 
-test('offers what to do with an outbox that the server refuses', async () => {
+test('offers to discard or resend messages that the server rejected', async () => {
   const { id, page } = await room('refused');
   await say(alice, id, 'the first words', { clientId: 'used-before' });
   const { localStorage } = page.window;
@@ -341,7 +342,7 @@ test('offers what to do with an outbox that the server refuses', async () => {
   await until(async () => expect(textOf(await again.message('other words'))).toMatch(/Sent|Seen/));
 });
 
-test('keeps a draft over a reload, and counts a text that is too long', async () => {
+test('keeps a draft through a reload and shows how far a text exceeds the limit', async () => {
   const { page } = await room('drafts');
   await page.fill('textbox', /^Message to/, 'a draft');
   const again = await page.reload();
@@ -357,11 +358,11 @@ test('keeps a draft over a reload, and counts a text that is too long', async ()
   again.press('Enter', { isComposing: true, keyCode: 229 } as KeyboardEventInit);
   expect(field(again).value).toBe('ni');
   again.press('Enter');
-  // As fast as the next letter comes.
+  // The field is empty before the next key arrives.
   expect(field(again).value).toBe('');
 });
 
-test('names the people who are typing', async () => {
+test('names the users who are typing', async () => {
   const { id, page } = await room('chatter');
   const carol = await site.person({ firstname: 'Carol' });
   await alice.request('room:invite', { room: id, users: [carol.id] });

@@ -34,10 +34,10 @@ const held = (id: string, at: number, more: Partial<Held> = {}): Held => ({
   ...more,
 });
 
-/** The requests that were made, and the answers to those that come. */
-let asked: unknown[][];
+/** The requests sent, and the answers to later ones. */
+let requests: unknown[][];
 let answers: Record<string, (payload: never) => unknown>;
-let told: unknown[][];
+let notices: unknown[][];
 let connection: object;
 
 const desk = () =>
@@ -50,7 +50,7 @@ const desk = () =>
       return connection;
     },
     async request(name: string, payload: never) {
-      asked.push([name, payload]);
+      requests.push([name, payload]);
       return answers[name]?.(payload);
     },
   }) as unknown as Desk;
@@ -58,8 +58,8 @@ const desk = () =>
 function queue(): Queue {
   return new Queue(desk(), {
     changed: () => {},
-    meanwhile: (one, by, done, late) => told.push(['meanwhile', one.key, by.name, done, late]),
-    refused: (one, _decision, error) => told.push(['refused', one.key, error.code]),
+    meanwhile: (one, by, done, late) => notices.push(['meanwhile', one.key, by.name, done, late]),
+    refused: (one, _decision, error) => notices.push(['refused', one.key, error.code]),
   });
 }
 
@@ -73,8 +73,8 @@ beforeEach(() => {
   vi.useFakeTimers();
   me = alice;
   connection = { state: { kind: 'ready' } };
-  asked = [];
-  told = [];
+  requests = [];
+  notices = [];
   answers = {
     'report:list': () => ({
       reports: [report('d', 'late', 40), report('c', 'twice', 30), report('b', 'early', 10)],
@@ -94,14 +94,14 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-test('the queue lists each message once, most reports first, then the oldest', async () => {
+test('lists each message once, most reports first, then the oldest', async () => {
   const all = queue();
   await all.load();
   expect(keys(all)).toEqual(['twice/1', 'early/1', 'held/waits', 'late/1']);
   expect(all.state).toBe('here');
 });
 
-test('what changes while the lists are read is newer than they are', async () => {
+test('keeps changes received while the lists are loading', async () => {
   const all = queue();
   answers['held:list'] = () => {
     all.held({ id: 'new', room: 'lobby', is: 'held', held: held('new', 60) });
@@ -113,7 +113,7 @@ test('what changes while the lists are read is newer than they are', async () =>
   expect(keys(all)).toEqual(['twice/1', 'early/1', 'held/new']);
 });
 
-test('only where neither reports nor waiting messages are to be had, the page is forbidden', async () => {
+test('is forbidden only if both reports and pending messages are', async () => {
   answers['report:list'] = forbidden;
   const some = queue();
   await some.load();
@@ -124,7 +124,7 @@ test('only where neither reports nor waiting messages are to be had, the page is
   expect(none.state).toBe('forbidden');
 });
 
-test('an own message that waits, and a rejected one, are not to be decided on', async () => {
+test("excludes the moderator's own pending messages and rejected ones", async () => {
   answers['held:list'] = () => ({
     held: [held('own', 1, { user: me }), held('rejected', 2, { rejected: { at: 3 } })],
   });
@@ -134,25 +134,25 @@ test('an own message that waits, and a rejected one, are not to be decided on', 
   expect(keys(all)).not.toContain('held/rejected');
 });
 
-test('a decision is sent after eight seconds, with the next one, or when the page is left, unless it is taken back', async () => {
+test('sends a decision after eight seconds unless it is undone', async () => {
   const all = queue();
   await all.load();
-  asked = [];
+  requests = [];
   all.decide(find(all, 'twice/1'), { done: 'deleted' });
   expect(keys(all)).not.toContain('twice/1');
   await vi.advanceTimersByTimeAsync(7999);
-  expect(asked).toEqual([]);
+  expect(requests).toEqual([]);
   expect(all.undo()?.key).toBe('twice/1');
   await vi.advanceTimersByTimeAsync(10_000);
-  expect(asked).toEqual([]);
+  expect(requests).toEqual([]);
   expect(keys(all)[0]).toBe('twice/1');
   all.decide(find(all, 'twice/1'), { done: 'deleted' });
   all.decide(find(all, 'early/1'), { done: 'nothing' });
-  expect(asked).toEqual([['report:close', { id: 'c', done: 'deleted', all: true }]]);
+  expect(requests).toEqual([['report:close', { id: 'c', done: 'deleted', all: true }]]);
   all.decide(find(all, 'held/waits'), { done: 'rejected', reason: 'No' });
   all.flush();
   await vi.advanceTimersByTimeAsync(0);
-  expect(asked.slice(1)).toEqual([
+  expect(requests.slice(1)).toEqual([
     ['report:close', { id: 'b', done: 'nothing', all: true }],
     ['held:reject', { id: 'waits', reason: 'No' }],
   ]);
@@ -160,7 +160,7 @@ test('a decision is sent after eight seconds, with the next one, or when the pag
   expect(all.decidedToday).toBe(7);
 });
 
-test('an approval leaves out a preview that came after the decision', async () => {
+test('approves a message without a preview that arrived after the decision', async () => {
   const preview = { url: 'https://a.example/' };
   answers['held:list'] = () => ({ held: [held('waits', 20, { preview })] });
   const all = queue();
@@ -169,10 +169,10 @@ test('an approval leaves out a preview that came after the decision', async () =
   const shown = held('waits', 20, { preview: { ...preview, title: 'Casino' } });
   all.held({ id: 'waits', room: 'lobby', is: 'held', held: shown });
   await vi.advanceTimersByTimeAsync(8000);
-  expect(asked).toContainEqual(['held:approve', { id: 'waits', preview: false }]);
+  expect(requests).toContainEqual(['held:approve', { id: 'waits', preview: false }]);
 });
 
-test('a decision whose eight seconds a check of the session interrupts is sent afterwards, for the same user alone', async () => {
+test('sends a decision delayed by a session check only for the same user', async () => {
   for (const [user, sent] of [
     [alice, [['held:approve', { id: 'waits' }]]],
     [bob, []],
@@ -182,27 +182,27 @@ test('a decision whose eight seconds a check of the session interrupts is sent a
     await all.load();
     all.decide(find(all, 'held/waits'), { done: 'approved' });
     all.clear();
-    // The same as by a session that is over for good.
+    // A second clear stands for a session that ended permanently.
     all.clear();
-    asked = [];
+    requests = [];
     await vi.advanceTimersByTimeAsync(10_000);
-    expect(asked).toEqual([]);
+    expect(requests).toEqual([]);
     me = user;
     all.ready();
     await vi.advanceTimersByTimeAsync(0);
-    expect(asked.filter(([name]) => !/:list$/.test(String(name)))).toEqual(sent);
+    expect(requests.filter(([name]) => !/:list$/.test(String(name)))).toEqual(sent);
     expect(keys(all).includes('held/waits')).toBe(user === bob);
     all.clear();
     all.ready();
     await vi.advanceTimersByTimeAsync(0);
-    expect(asked.filter(([name]) => name === 'held:approve')).toHaveLength(sent.length);
+    expect(requests.filter(([name]) => name === 'held:approve')).toHaveLength(sent.length);
   }
 });
 
 test.each([
   ['that waits for a connection', 'lost'],
   ['that is on its way', 'ready'],
-])('a decision %s when the session is checked is offered to no other moderator', async (_, kind) => {
+])('does not offer another moderator a decision %s during a session check', async (_, kind) => {
   for (const [user, sent] of [
     [alice, [['held:approve', { id: 'waits' }]]],
     [bob, []],
@@ -222,16 +222,16 @@ test.each([
     me = user;
     connection = { state: { kind: 'ready' } };
     answers['held:approve'] = () => ({});
-    asked = [];
+    requests = [];
     all.ready();
     await vi.advanceTimersByTimeAsync(0);
-    expect(asked.filter(([name]) => name === 'held:approve')).toEqual(sent);
+    expect(requests.filter(([name]) => name === 'held:approve')).toEqual(sent);
     expect(keys(all).includes('held/waits')).toBe(user === bob);
-    expect(told).toEqual([]);
+    expect(notices).toEqual([]);
   }
 });
 
-test('a decision is not sent when the connection that it waits for is that of another moderator', async () => {
+test("does not send a decision over another moderator's connection", async () => {
   const { promise, resolve } = Promise.withResolvers<void>();
   connection = { state: { kind: 'ended' }, connected: () => promise };
   const all = queue();
@@ -240,10 +240,10 @@ test('a decision is not sent when the connection that it waits for is that of an
   me = bob;
   resolve();
   await expect(sent).rejects.toThrow(RequestError);
-  expect(asked.filter(([name]) => name === 'held:approve')).toEqual([]);
+  expect(requests.filter(([name]) => name === 'held:approve')).toEqual([]);
 });
 
-test('a decision that was interrupted ends after a minute, in a computer that slept, too', async () => {
+test('drops an interrupted decision after a minute, even if the computer slept', async () => {
   for (const pass of [
     () => vi.advanceTimersByTimeAsync(60_000),
     async () => void vi.setSystemTime(Date.now() + 60_000),
@@ -254,56 +254,56 @@ test('a decision that was interrupted ends after a minute, in a computer that sl
     all.clear();
     expect(vi.getTimerCount()).toBe(1);
     await pass();
-    asked = [];
+    requests = [];
     all.ready();
     await vi.advanceTimersByTimeAsync(0);
     expect(vi.getTimerCount()).toBe(0);
-    expect(asked.filter(([name]) => name === 'held:approve')).toEqual([]);
+    expect(requests.filter(([name]) => name === 'held:approve')).toEqual([]);
     expect(keys(all)).toContain('held/waits');
   }
 });
 
-test('a case that another moderator has decided is removed and announced once', async () => {
+test('removes and announces once a case decided by another moderator', async () => {
   const all = queue();
   await all.load();
   expect(keys(all)).toHaveLength(4);
   const closed = { by: bob, done: 'nothing', at: 1 } as const;
   all.reported({ report: report('c', 'twice', 30, { closed }) });
-  expect([keys(all)[0], told]).toEqual(['twice/1', []]);
+  expect([keys(all)[0], notices]).toEqual(['twice/1', []]);
   all.reported({ report: report('a', 'twice', 50, { closed }) });
-  expect(told.splice(0)).toEqual([['meanwhile', 'twice/1', 'Bob', 'nothing', false]]);
-  // Alice's own, from another of her windows.
+  expect(notices.splice(0)).toEqual([['meanwhile', 'twice/1', 'Bob', 'nothing', false]]);
+  // Alice decided this case in another window.
   all.reported({ report: report('b', 'early', 10, { closed: { ...closed, by: me } }) });
   all.held({ id: 'waits', room: 'lobby', is: 'discarded' });
-  expect([keys(all), told]).toEqual([['late/1'], []]);
+  expect([keys(all), notices]).toEqual([['late/1'], []]);
   answers['report:close'] = () => ({ report: report('d', 'late', 40, { closed }) });
   expect(await all.send(find(all, 'late/1'), { done: 'deleted' })).toBe(false);
-  expect(told).toEqual([['meanwhile', 'late/1', 'Bob', 'nothing', true]]);
+  expect(notices).toEqual([['meanwhile', 'late/1', 'Bob', 'nothing', true]]);
   expect(keys(all)).toEqual([]);
 });
 
-test('a decision that could be taken back is dropped when another moderator has decided', async () => {
+test('drops a decision that can still be undone when another moderator decides', async () => {
   const all = queue();
   await all.load();
-  asked = [];
+  requests = [];
   all.decide(find(all, 'held/waits'), { done: 'approved' });
   all.held({ id: 'waits', room: 'lobby', is: 'rejected', by: bob });
   await vi.advanceTimersByTimeAsync(10_000);
-  expect(asked).toEqual([]);
-  expect(told).toEqual([['meanwhile', 'held/waits', 'Bob', 'rejected', true]]);
+  expect(requests).toEqual([]);
+  expect(notices).toEqual([['meanwhile', 'held/waits', 'Bob', 'rejected', true]]);
 });
 
-test('a decision that is refused brings the case back', async () => {
+test('restores a case whose decision is rejected', async () => {
   answers['report:close'] = forbidden;
   const all = queue();
   await all.load();
   all.decide(find(all, 'early/1'), { done: 'deleted' });
   await vi.advanceTimersByTimeAsync(8000);
-  expect(told).toEqual([['refused', 'early/1', 'forbidden']]);
+  expect(notices).toEqual([['refused', 'early/1', 'forbidden']]);
   expect(keys(all)).toContain('early/1');
 });
 
-test('a case that others are about to close stays where it was shown', async () => {
+test('keeps the place of a case while other moderators close its reports', async () => {
   const all = queue();
   await all.load();
   expect(keys(all)[0]).toBe('twice/1');
@@ -311,7 +311,7 @@ test('a case that others are about to close stays where it was shown', async () 
   expect(keys(all)).toEqual(['twice/1', 'early/1', 'held/waits', 'late/1']);
 });
 
-test('a page of the log that is refused is not asked for again by itself', async () => {
+test('does not request a rejected page of the log again', async () => {
   const acts = Array.from({ length: 100 }, (_, n) => ({ kind: 'pinned', by: bob, at: Date.now() - n }));
   answers['moderate:acts'] = async ({ cursor }: { cursor?: string }) => {
     await new Promise((resolve) => setTimeout(resolve, 10));
@@ -321,10 +321,10 @@ test('a page of the log that is refused is not asked for again by itself', async
   const log = new LogPage({ chat: desk(), changed: () => {} } as unknown as DeskContext);
   log.open();
   await vi.advanceTimersByTimeAsync(1000);
-  expect(asked).toHaveLength(2);
+  expect(requests).toHaveLength(2);
 });
 
-test('the address has the section and the entry, or stands for the queue', () => {
+test('converts the section and entry to a URL fragment and back', () => {
   for (const place of [
     { section: 'queue' },
     { section: 'queue', id: 'lobby/1' },
@@ -340,7 +340,7 @@ test('the address has the section and the entry, or stands for the queue', () =>
   ]);
 });
 
-test('CSV: quoted where it has to be, and no cell is a formula', () => {
+test('quotes CSV cells and escapes formulas', () => {
   expect(
     csvOf([
       ['a', 'b, "c"', 'two\nlines'],
@@ -350,12 +350,12 @@ test('CSV: quoted where it has to be, and no cell is a formula', () => {
   ).toBe('a,"b, ""c""","two\nlines"\r\n\'=1+1,\'-x,\'@x\r\n\' +1,\'＝1,"a;b","\'\n"\r\n');
 });
 
-test('CSV has no formula where `;` separates cells either', () => {
+test('escapes formulas in CSV also for readers that split at `;`', () => {
   const table = csvOf([
     ['7', "x;=cmd|' /C calc'!A0;y", 'spam'],
     ['8', 'x; +1;y', 'two\n@lines'],
     ['9', 'x;\t-1', 'x\t=1'],
-    // The quote becomes two: a cell that is empty within its quotes, with more behind them.
+    // CSV doubles the quote, so other readers see an empty quoted cell followed by the formula.
     ['10', 'x;"=1+1;y', 'x; "+1'],
   ]);
   const cells = Array.from(
@@ -365,7 +365,7 @@ test('CSV has no formula where `;` separates cells either', () => {
   expect(cells.filter((cell) => /^\s*[=+\-@]/.test(cell))).toEqual([]);
 });
 
-test('a key counts by its letter, or by its position on other layouts, without modifiers', () => {
+test('recognises keys by letter or position, without modifiers', () => {
   const press = (key: string, more: object = {}) =>
     plainKey({ key, code: '', composedPath: () => [], ...more } as unknown as KeyboardEvent);
   expect(press('j')).toBe('j');

@@ -18,13 +18,13 @@ beforeEach(async () => {
 });
 afterEach(() => site.close());
 
-/** A message in a room that these report. */
+/** Sends a message by Marek that these users report. @returns its number */
 async function reported(room: string, text: string, reason = 'abuse', by = [reporter]): Promise<number> {
   await marek.request('room:join', { room });
   const { seq } = await say(marek, room, text);
-  for (const one of by) {
-    await one.request('room:join', { room });
-    await one.request('message:report', { room, seq, reason, text: 'Third time.' } as never);
+  for (const user of by) {
+    await user.request('room:join', { room });
+    await user.request('message:report', { room, seq, reason, text: 'Third time.' } as never);
   }
   return seq;
 }
@@ -38,11 +38,14 @@ const open = (who: Person, hash = '') =>
 const cases = async (page: ChatPage) =>
   page.all('listitem', undefined, await page.get('region', 'Queue')).map(textOf);
 const shows = (page: ChatPage, expected: RegExp[]) =>
-  until(async () => expect(await cases(page)).toEqual(expected.map((one) => expect.stringMatching(one))));
+  until(async () =>
+    expect(await cases(page)).toEqual(expected.map((pattern) => expect.stringMatching(pattern))),
+  );
 const text = async (room: string, seq: number) =>
-  (await moderator.request('message:history', { room })).messages.find((one) => one.seq === seq)?.text;
+  (await moderator.request('message:history', { room })).messages.find((message) => message.seq === seq)
+    ?.text;
 
-test('the queue has a message once, most reports first, sorted and filtered', async () => {
+test('lists each message once, most reports first, with sorting and filters', async () => {
   await threeReported();
   const page = await open(moderator);
   await shows(page, [
@@ -62,12 +65,12 @@ test('the queue has a message once, most reports first, sorted and filtered', as
   sort.dispatchEvent(new page.window.Event('change', { bubbles: true }));
   await shows(page, [/Not what we agreed/]);
   expect(sort.value).toBe('board');
-  // A report that comes now is there at once.
+  // A new report appears immediately.
   await reported('board', 'Late', 'other');
   await until(async () => expect(await cases(page)).toHaveLength(2));
 });
 
-test('keys go to the next, delete, take back and keep, until they are turned off', async () => {
+test('supports keys to delete, undo and keep, until they are turned off', async () => {
   await threeReported();
   const page = await open(moderator);
   await until(async () => expect(await cases(page)).toHaveLength(3));
@@ -86,7 +89,7 @@ test('keys go to the next, delete, take back and keep, until they are turned off
   // The second decision sends the first.
   await until(async () => expect(await text('lobby', 1)).toBe(''));
   await until(async () => expect(await cases(page)).toHaveLength(1));
-  // A key with a modifier belongs to the browser.
+  // Keys with modifiers belong to the browser.
   key('a', { ctrlKey: true });
   await page.drawn();
   expect(await cases(page)).toHaveLength(1);
@@ -105,19 +108,19 @@ test('keys go to the next, delete, take back and keep, until they are turned off
   expect((await again.get('switch', 'Use these keys')).getAttribute('aria-checked')).toBe('false');
 });
 
-test('an entry disappears with a notice when another moderator decides it', async () => {
+test('removes an entry with a notice when another moderator decides it', async () => {
   await threeReported();
   const page = await open(moderator);
   const other = await open(admin);
-  for (const one of [page, other]) await until(async () => expect(await cases(one)).toHaveLength(3));
+  for (const view of [page, other]) await until(async () => expect(await cases(view)).toHaveLength(3));
   await other.click('button', 'Keep');
   await other.click('button', 'Keep');
   await page.sees('Alice has already decided this: kept.');
   await until(async () => expect(await cases(page)).toHaveLength(2));
 });
 
-test('a decision that is refused is taken back, with a notice', async () => {
-  // A moderator may not moderate an admin.
+test('restores an entry with a notice if the decision is rejected', async () => {
+  // A moderator cannot moderate an admin.
   await admin.request('room:join', { room: 'lobby' });
   const { seq } = await say(admin, 'lobby', 'My own words');
   await reporter.request('room:join', { room: 'lobby' });
@@ -130,13 +133,13 @@ test('a decision that is refused is taken back, with a notice', async () => {
   await page.click('button', 'Cancel', dialog);
   await page.click('button', 'Delete');
   await page.sees('Nothing is waiting.');
-  // Leaving the page does it at once.
+  // Leaving the page sends the decision immediately.
   page.window.dispatchEvent(new page.window.Event('pagehide'));
   await until(() => expect(page.wire.sent.map(([name]) => name)).toContain('report:close'));
   expect(await text('lobby', seq)).toBe('My own words');
 });
 
-test('a moderator reads the messages around a report and bans its author from all rooms', async () => {
+test('shows messages around a report and bans its author from all rooms', async () => {
   await reporter.request('room:join', { room: 'lobby' });
   for (const n of [1, 2, 3, 4]) await say(reporter, 'lobby', `before ${n}`);
   await reported('lobby', 'You never listen.');
@@ -145,8 +148,8 @@ test('a moderator reads the messages around a report and bans its author from al
   const around = await page.get('group', 'Messages in lobby');
   await until(() =>
     expect(page.all('article', undefined, around).map(textOf)).toEqual(
-      ['before 2', 'before 3', 'before 4', 'You never listen.', 'after 1', 'after 2', 'after 3'].map((one) =>
-        expect.stringContaining(one),
+      ['before 2', 'before 3', 'before 4', 'You never listen.', 'after 1', 'after 2', 'after 3'].map(
+        (words) => expect.stringContaining(words),
       ),
     ),
   );
@@ -163,15 +166,19 @@ test('a moderator reads the messages around a report and bans its author from al
   });
 });
 
-test('a message that waits is approved, or rejected with a reason', async () => {
+test('approves a pending message or rejects it with a reason', async () => {
   const held = await startPeopleSite({ CHAT_HOLD: 'first', CHAT_ROOMS: 'lobby' });
   const boss = await held.person({ firstname: 'Bob', roles: ['moderator'] });
   const authors = (await Promise.all(
     ['Carol', 'Dimitri'].map((firstname) => held.person({ firstname })),
   )) as Person[];
-  for (const one of authors) {
-    await one.request('room:join', { room: 'lobby' });
-    await one.request('message:send', { room: 'lobby', text: `from ${one.id}`, clientId: `c-${one.id}` });
+  for (const author of authors) {
+    await author.request('room:join', { room: 'lobby' });
+    await author.request('message:send', {
+      room: 'lobby',
+      text: `from ${author.id}`,
+      clientId: `c-${author.id}`,
+    });
   }
   const page = await openPage(held.chat.url, boss.cookie, { element: 'php-chat-moderate' });
   await shows(page, [/Carol.*Waiting.*First message.*lobby/, /Dimitri.*Waiting/]);
@@ -184,7 +191,7 @@ test('a message that waits is approved, or rejected with a reason', async () => 
   await page.fill('textbox', /^Reason, shown to Dimitri/, 'No sales here', dialog);
   page.press('Enter');
   await page.sees('Rejected. Dimitri can see the reason.');
-  // A decision is sent when the next one is made.
+  // The next decision sends the previous one.
   await until(async () =>
     expect(
       (await boss.request('message:history', { room: 'lobby' })).messages.map(({ text }) => text),
@@ -193,7 +200,7 @@ test('a message that waits is approved, or rejected with a reason', async () => 
   await held.close();
 });
 
-test('a user is found by name and banned, with recent messages, until the ban is ended', async () => {
+test('finds and bans a user with recent messages until the ban ends', async () => {
   await reported('garden', 'You never listen.');
   const page = await open(moderator, '#people');
   const people = await page.get('region', 'People');
@@ -219,10 +226,10 @@ test('a user is found by name and banned, with recent messages, until the ban is
   await page.sees('This person has never been here');
 });
 
-test('numbers up to which the server counts say that there may be more', async () => {
+test('shows "+" after numbers that reached the counting limit', async () => {
   await reported('garden', 'You never listen.');
   const known = await admin.request('moderate:person', { user: marek.id });
-  const many = <T>(count: number, one: (n: number) => T) => Array.from({ length: count }, (_, n) => one(n));
+  const many = <T>(count: number, make: (n: number) => T) => Array.from({ length: count }, (_, n) => make(n));
   const page = await open(admin);
   const data = {
     ...known,
@@ -235,11 +242,11 @@ test('numbers up to which the server counts say that there may be more', async (
   page.wire.answers.set('moderate:person', { ok: true, data });
   page.go(`#people/${marek.id}`);
   const about = await page.get('region', 'About this person');
-  for (const said of ['10,000+ messages', '50+ about them, 10,000+ by them']) await page.sees(said, about);
+  for (const words of ['10,000+ messages', '50+ about them, 10,000+ by them']) await page.sees(words, about);
   await page.get('heading', 'Rooms 200+', about);
 });
 
-test('an admin erases a person by the exact name, which the log has without it', async () => {
+test('lets an admin erase a user after typing the exact name', async () => {
   await reported('garden', 'You never listen.');
   const plain = await open(moderator, `#people/${marek.id}`);
   await plain.get('region', 'About this person');
@@ -266,7 +273,7 @@ test('an admin erases a person by the exact name, which the log has without it',
   await page.sees(/Alice.*Erased a person.*Asked by email/);
 });
 
-test('the log finds a person, and the overview has the figures of today', async () => {
+test("searches the log by user and shows today's figures in the overview", async () => {
   await reported('garden', 'You never listen.');
   await moderator.request('room:mute', { room: 'garden', user: marek.id, seconds: 86_400, reason: '=Loud' });
   await until(async () =>
@@ -282,7 +289,7 @@ test('the log finds a person, and the overview has the figures of today', async 
   await page.get('img', 'From 0 to 1 messages a day, 1 today so far');
 });
 
-test('the rooms are found by name, and made', async () => {
+test('finds rooms by name and creates rooms', async () => {
   const page = await open(moderator, '#rooms');
   await until(() => expect(page.all('row').length).toBe(4));
   await page.fill('searchbox', 'Find a room', 'lob');
@@ -295,7 +302,7 @@ test('the rooms are found by name, and made', async () => {
   await page.sees('Tool shed');
 });
 
-test('a room’s moderator sees the reports of that room alone', async () => {
+test('shows a room moderator only the reports of that room', async () => {
   await threeReported();
   const { id } = await site.den(reporter, [marek, admin], { name: 'own room' });
   const page = await open(reporter);
@@ -318,7 +325,7 @@ test('a user who is not a moderator gets an explanation', async () => {
   await page.sees('You’re logged in as Marek, who isn’t a moderator here.');
 });
 
-test('nothing is left in the page after a logout, nor in one that the browser keeps for Back', async () => {
+test('clears the page after a logout and when the browser keeps it for Back', async () => {
   await threeReported();
   const page = await open(moderator);
   await until(async () => expect(await cases(page)).toHaveLength(3));

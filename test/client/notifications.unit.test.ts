@@ -23,11 +23,11 @@ beforeEach(() => {
         shown.push(body);
       }
       close() {
-        shown = shown.filter((one) => one !== this.#body);
+        shown = shown.filter((text) => text !== this.#body);
       }
     },
   );
-  // Alone in the browser, it gets every lock.
+  // This test runs alone in the browser, so every lock is free.
   vi.stubGlobal('navigator', {
     locks: {
       request: (_name: string, _options: object, task: (lock: object) => unknown) => task({}),
@@ -45,7 +45,7 @@ const bob = { id: '2', name: 'Bob' };
 const reasons: [what: string, gone: (notifications: Notifications, room: Room) => void][] = [
   ['its message is edited or deleted', (notifications, room) => notifications.outdated(room, 7)],
   ['its author may be erased', (notifications, room) => notifications.reset(room)],
-  ['its room is taken away', (notifications, room) => notifications.removed(room)],
+  ['the user loses its room', (notifications, room) => notifications.removed(room)],
   ['its author is blocked', (notifications) => notifications.blocked({ user: '2', blocked: true })],
 ];
 
@@ -59,7 +59,7 @@ function open(): Notifications {
   return new Notifications(chat as unknown as Chat, strings, host, () => {}, signal);
 }
 
-test.each(reasons)('a notification stays until %s', async (_, gone) => {
+test.each(reasons)('closes a notification when %s', async (_, gone) => {
   const notifications = open();
   const [room, other] = [roomOf('talk'), roomOf('other')];
   notifications.arrived(room, { user: bob, seq: 7, text: 'hello' });
@@ -76,12 +76,15 @@ test.each(reasons)('a notification stays until %s', async (_, gone) => {
   expect(shown).toEqual([]);
 });
 
-test.each(reasons)('it is not shown if, while other pages are asked, %s', async (_, gone) => {
-  const notifications = open();
-  const [room, other] = [roomOf('talk'), roomOf('other')];
-  notifications.arrived(room, { user: bob, seq: 7, text: 'hello' });
-  notifications.arrived(other, { user: { id: '3', name: 'Cy' }, seq: 1, text: 'still there' });
-  gone(notifications, room);
-  await vi.waitFor(() => expect(shown).toContain('still there'));
-  expect(shown).toEqual(['still there']);
-});
+test.each(reasons)(
+  'does not show a notification if %s while other pages are being asked',
+  async (_, gone) => {
+    const notifications = open();
+    const [room, other] = [roomOf('talk'), roomOf('other')];
+    notifications.arrived(room, { user: bob, seq: 7, text: 'hello' });
+    notifications.arrived(other, { user: { id: '3', name: 'Cy' }, seq: 1, text: 'still there' });
+    gone(notifications, room);
+    await vi.waitFor(() => expect(shown).toContain('still there'));
+    expect(shown).toEqual(['still there']);
+  },
+);

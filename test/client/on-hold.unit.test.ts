@@ -15,10 +15,10 @@ function held(id: string, at: number, over: Partial<Held> = {}): Held {
   return { id, room: 'lobby', user: ben, clientId: id, why: 'all', text: id, at, ...over };
 }
 
-/** An edit of that message. */
+/** A pending edit of this message. */
 function edit(id: string, seq: number): Held {
-  const { clientId: _, ...one } = held(id, 99, { seq });
-  return one;
+  const { clientId: _, ...withoutClientId } = held(id, 99, { seq });
+  return withoutClientId;
 }
 
 const message = (seq: number): Entry => ({
@@ -37,12 +37,12 @@ const pending: Entry = {
 };
 
 function start() {
-  const asked: ((answer: { held: Held[]; next?: string }) => Promise<void>)[] = [];
+  const requests: ((answer: { held: Held[]; next?: string }) => Promise<void>)[] = [];
   const request = () => {
     const { promise, resolve } = Promise.withResolvers<{ held: Held[] }>();
-    asked.push(async (answer) => {
+    requests.push(async (answer) => {
       resolve(answer);
-      // Code that waits for the answer goes on before this does.
+      // Code that waits for the response runs first.
       for (let n = 0; n < 4; n++) await promise;
     });
     return promise;
@@ -59,14 +59,14 @@ function start() {
   const onHold = new OnHold({ chat, changed: () => {} } as unknown as Context);
   const shown = (list: readonly Entry[]) =>
     onHold.among(room, [...list]).map(({ key, waits }) => waits?.id ?? key);
-  return { onHold, asked, chat, timeline, summary, shown };
+  return { onHold, requests, chat, timeline, summary, shown };
 }
 
-test('pending messages appear where they were sent until they are approved', async () => {
-  const { onHold, asked, timeline, shown } = start();
+test('shows pending messages at their time until they are approved', async () => {
+  const { onHold, requests, timeline, shown } = start();
   expect(shown([message(1)])).toEqual(['message 1']);
-  await asked[0]?.({ held: [edit('edit', 2), held('late', 35), held('early', 5)], next: 'more' });
-  await asked[1]?.({ held: [held('middle', 15), edit('unseen', 9), held('own', 15, { user: ann })] });
+  await requests[0]?.({ held: [edit('edit', 2), held('late', 35), held('early', 5)], next: 'more' });
+  await requests[1]?.({ held: [held('middle', 15), edit('unseen', 9), held('own', 15, { user: ann })] });
   expect(shown([message(1), message(2), message(3), pending])).toEqual([
     'early',
     ...['message 1', 'middle', 'message 2', 'edit', 'message 3', 'late'],
@@ -79,27 +79,27 @@ test('pending messages appear where they were sent until they are approved', asy
   expect(shown([message(1), approved])).toEqual(['message 1', '2/middle', 'edit']);
   onHold.held({ id: 'middle', room: 'lobby', is: 'approved' });
   expect(shown([message(1), message(2)])).toEqual(['message 1', 'message 2', 'edit']);
-  expect(asked).toHaveLength(2);
+  expect(requests).toHaveLength(2);
 });
 
-test('what changes while the list is read counts more than the list', async () => {
-  const { onHold, asked, shown } = start();
+test('keeps changes received while the list is loading', async () => {
+  const { onHold, requests, shown } = start();
   shown([]);
   onHold.held({ id: 'new', room: 'lobby', is: 'held', held: held('new', 2) });
   onHold.held({ id: 'decided', room: 'lobby', is: 'rejected' });
-  await asked[0]?.({ held: [held('decided', 1), held('known', 1)] });
+  await requests[0]?.({ held: [held('decided', 1), held('known', 1)] });
   expect(shown([])).toEqual(['known', 'new']);
 });
 
-test('only a logged-in moderator sees pending messages', async () => {
-  const { onHold, asked, chat, summary, shown } = start();
+test('shows pending messages only to a logged-in moderator', async () => {
+  const { onHold, requests, chat, summary, shown } = start();
   shown([]);
-  await asked[0]?.({ held: [held('one', 1)] });
+  await requests[0]?.({ held: [held('one', 1)] });
   summary.may = [];
   expect(shown([])).toEqual([]);
   summary.may = ['moderate'];
   shown([]);
-  await asked[1]?.({ held: [held('two', 1)] });
+  await requests[1]?.({ held: [held('two', 1)] });
   expect(shown([])).toEqual(['two']);
   onHold.silent();
   expect(shown([])).toEqual(['two']);

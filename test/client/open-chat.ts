@@ -2,11 +2,11 @@ import { vi } from 'vitest';
 import { Chat } from '../../client/src/chat/chat.ts';
 import type { ChatListener } from '../../client/src/chat/chat-listener.ts';
 
-/** The cookies of the browsers. A chat names its browser in the address of its server: `/~0/`. */
+/** The cookies of the simulated browsers. A chat names its browser in the server URL: `/~0/`. */
 const jars: string[] = [];
 
-// Node has no cookies: everything else is the client as sites get it, and the real server. Other tests of the same
-// worker get this stub too: an address without a browser uses Node's own class.
+// Node has no cookies, so this class adds them. Otherwise the tests use the real client and server. Other
+// tests of the same worker also get this class, which is Node's without a browser in the URL.
 vi.stubGlobal(
   'WebSocket',
   class extends WebSocket {
@@ -14,11 +14,12 @@ vi.stubGlobal(
       const target = new URL(address);
       const [browser = '', n] = /~(\d+)\//.exec(target.pathname) ?? [];
       target.pathname = target.pathname.replace(browser, '');
-      // Node's own class also takes headers, which its types do not have.
+      // Node's class accepts headers, but its types do not.
       super(target, n === undefined ? [] : ({ headers: { cookie: jars[Number(n)] } } as unknown as string));
     }
 
-    // Node dispatches all messages of one read in the same task. A browser uses a task for each, so promises settle in between.
+    // Node dispatches all messages of one read in one task. A browser uses a task for each, so promises
+    // settle in between.
     override set onmessage(heard: ((event: MessageEvent) => void) | null) {
       super.onmessage =
         heard && ((event) => void setImmediate(() => super.onmessage !== null && heard(event)));
@@ -27,27 +28,27 @@ vi.stubGlobal(
 );
 vi.stubGlobal('addEventListener', () => {});
 vi.stubGlobal('removeEventListener', () => {});
-// A clock that jumps makes the connection ask whether somebody looks at the page, and after a first connection that fails
-// it asks for the cause, which depends on the origin of the page. The client without its views needs no more of a browser.
+// After a clock jump the connection checks whether the page is visible. After a failed first connection it
+// requests the cause, which depends on the page's origin.
 vi.stubGlobal('document', { hidden: false });
 vi.stubGlobal('location', new URL('http://127.0.0.1/'));
 
 export interface OpenChat {
   readonly chat: Chat;
-  /** The calls to the views, by name. */
-  readonly told: { name: keyof ChatListener; args: unknown[] }[];
+  /** The calls to the views. */
+  readonly calls: { name: keyof ChatListener; args: unknown[] }[];
 }
 
 const open = new Set<Chat>();
 
-/** The client without its views, in a browser with that cookie. */
+/** Opens the client without views, in a browser with this cookie. */
 export function openChat(url: string, cookie: string, room?: string): OpenChat {
   if (!jars.includes(cookie)) jars.push(cookie);
-  const told: OpenChat['told'] = [];
+  const calls: OpenChat['calls'] = [];
   const note =
     (name: keyof ChatListener) =>
     (...args: unknown[]) =>
-      void told.push({ name, args });
+      void calls.push({ name, args });
   const chat = new Chat(`${url}/~${jars.indexOf(cookie)}/`, room, {
     changed: () => {},
     hide: note('hide'),
@@ -60,7 +61,7 @@ export function openChat(url: string, cookie: string, room?: string): OpenChat {
   });
   open.add(chat);
   chat.start();
-  return { chat, told };
+  return { chat, calls };
 }
 
 export function closeChats(): void {

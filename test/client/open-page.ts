@@ -12,19 +12,19 @@ export type Name = string | RegExp;
 export interface PageOptions {
   readonly element?: 'php-chat' | 'php-chat-moderate';
   readonly attributes?: Readonly<Record<string, string>>;
-  /** Width of the element in pixels, which decides which panes it shows. */
+  /** The element's width in pixels, which decides which panes it shows. */
   readonly width?: number;
-  /** The part of the page's address behind `#`. */
+  /** The fragment of the page's URL. */
   readonly hash?: string;
-  /** Waits until the chat says that it is connected, unless `false`. */
+  /** Unless `false`, waits until the chat shows that it is connected. */
   readonly connected?: boolean;
   /** The initial content of `localStorage`. */
   readonly stored?: Readonly<Record<string, string>>;
 }
 
 /**
- * Opens the chat for one test in a window of its own, as the user with this cookie, connected to a real server. The window has no
- * layout, no style sheets and a single tab stop, so tests of these belong in test/e2e.
+ * Opens the chat in its own window as the user with this cookie, connected to a real server. The window has
+ * no layout, styles or tab order, which belong in test/e2e.
  */
 export async function openPage(url: string, cookie = '', options: PageOptions = {}): Promise<ChatPage> {
   const page = new ChatPage(free.get(url)?.pop() ?? new Tab(await pageScript(), url), cookie, options);
@@ -34,7 +34,7 @@ export async function openPage(url: string, cookie = '', options: PageOptions = 
   return page;
 }
 
-/** A window with the client's script. Tests reuse it, because the script is much slower in a new one. */
+/** A window with the client's script. Tests reuse windows, because the script starts slowly in a new one. */
 class Tab {
   readonly url: string;
   readonly dom: JSDOM;
@@ -65,7 +65,7 @@ class Tab {
   }
 }
 
-/** By address of the server, which the script computes once. */
+/** Idle windows by server URL, which the script reads once. */
 const free = new Map<string, Tab[]>();
 
 export class ChatPage {
@@ -74,7 +74,7 @@ export class ChatPage {
   readonly errors: unknown[] = [];
   /** Console warnings for the developer of the page. */
   readonly hints: string[] = [];
-  /** What was copied. */
+  /** Texts copied to the clipboard. */
   readonly copied: string[] = [];
   readonly wire: Wire = { sent: [], answers: new Map(), held: new Set() };
   readonly #tab: Tab;
@@ -107,12 +107,12 @@ export class ChatPage {
       this.element.setAttribute(name, value);
   }
 
-  /** Takes the chat from the page. An error that the page has not caught fails the test. */
+  /** Removes the chat from the page. An uncaught error of the page fails the test. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
     this.element.remove();
-    // An element that is only moved stays connected.
+    // An element removed and added in the same task stays connected.
     await null;
     free.set(this.#tab.url, [...(free.get(this.#tab.url) ?? []), this.#tab]);
     expect(this.errors).toEqual([]);
@@ -122,7 +122,7 @@ export class ChatPage {
     return this.element.shadowRoot as ShadowRoot;
   }
 
-  /** Opens the page again, with the same `localStorage`. */
+  /** Reloads the page with the same `localStorage`. */
   async reload(): Promise<ChatPage> {
     this.window.dispatchEvent(new this.window.Event('pagehide'));
     await this.close();
@@ -130,7 +130,7 @@ export class ChatPage {
     return openPage(this.#tab.url, this.#cookie, { ...this.#options, stored });
   }
 
-  /** Changes the part of the page's address behind `#`. */
+  /** Changes the fragment of the page's URL. */
   go(hash: string): void {
     this.window.history.pushState(null, '', hash);
     for (const name of ['popstate', 'hashchange']) this.window.dispatchEvent(new this.window.Event(name));
@@ -142,12 +142,12 @@ export class ChatPage {
     this.window.dispatchEvent(new this.window.Event(onLine ? 'online' : 'offline'));
   }
 
-  /** The element with the focus. */
+  /** The focused element. */
   get focused(): HTMLElement | null {
     return this.root.activeElement as HTMLElement | null;
   }
 
-  /** All elements with that role and name that assistive technology finds there now. */
+  /** All elements with this role and name that assistive technology finds. */
   all(role: string, name?: Name, inside: ParentNode = this.root): HTMLElement[] {
     return [...inside.querySelectorAll<HTMLElement>(`${TAGS[role] ?? ''}[role="${role}"]`)].filter(
       (element) =>
@@ -157,7 +157,7 @@ export class ChatPage {
     );
   }
 
-  /** Waits until exactly one element matches. */
+  /** Waits for exactly one matching element. */
   get(role: string, name?: Name, inside?: ParentNode): Promise<HTMLElement> {
     return until(() => {
       const found = this.all(role, name, inside);
@@ -175,7 +175,7 @@ export class ChatPage {
     return until(() => expect(this.all(role, name, inside).map(nameOf)).toEqual([]));
   }
 
-  /** Resolves when the text of the page, or of a part of it, contains that. */
+  /** Waits until the page, or a part of it, contains this text. */
   sees(text: Name, inside: ParentNode = this.root): Promise<void> {
     return until(() => {
       const all = textOf(inside);
@@ -197,7 +197,7 @@ export class ChatPage {
     return field;
   }
 
-  /** Presses a key where the focus is. */
+  /** Presses a key on the focused element. */
   press(key: string, over: KeyboardEventInit = {}, target: Element | null = this.focused): void {
     const { KeyboardEvent } = this.window;
     const at = target ?? this.window.document.body;
@@ -212,7 +212,7 @@ export class ChatPage {
     if (goesOn && /^(Enter| )$/.test(key) && at.matches('button, a, summary')) (at as HTMLElement).click();
   }
 
-  /** Resolves when what is due to be drawn has been drawn. */
+  /** Waits until pending changes are rendered. */
   drawn(): Promise<unknown> {
     const frame = () => new Promise((resolve) => this.window.requestAnimationFrame(resolve));
     return frame().then(frame);
@@ -248,7 +248,7 @@ export class ChatPage {
 
   message(text: string): Promise<HTMLElement> {
     return until(() => {
-      const found = this.messages.find((one) => textOf(one.querySelector('.text')) === text);
+      const found = this.messages.find((message) => textOf(message.querySelector('.text')) === text);
       if (found === undefined) throw new Error(`no message ${text} among ${this.texts.join(' | ')}`);
       return found;
     });
@@ -260,10 +260,10 @@ export class ChatPage {
   }
 }
 
-/** For `wire.answers`. */
+/** A failure for `wire.answers`. */
 export const refused = { ok: false, error: { code: 'storage_unavailable', message: 'for this test' } };
 
-/** Elements with an implicit role, so that not every element of the page must be examined. */
+/** Elements with an implicit role, so that queries need not examine every element. */
 const TAGS: Record<string, string> = {
   article: 'article,',
   button: 'button,summary,',
@@ -286,22 +286,22 @@ const TAGS: Record<string, string> = {
   textbox: 'input,textarea,',
 };
 
-/** A failure whose message is computed only if the wait times out, because that takes longer than the check. */
+/** A failure whose message is computed only on a timeout, because that is slower than the check. */
 class NotYet {
-  readonly said: () => string;
-  constructor(said: () => string) {
-    this.said = said;
+  readonly describe: () => string;
+  constructor(describe: () => string) {
+    this.describe = describe;
   }
 }
 
-/** Repeats the task until it does not throw. The pauses grow, because each check of the page takes CPU from the page. */
+/** Repeats the task until it does not throw. The delay grows, because each check takes CPU from the page. */
 export async function until<T>(task: () => T): Promise<Awaited<T>> {
   const end = Date.now() + hanging;
   for (let pause = 4; ; pause = Math.min(60, pause * 1.5)) {
     try {
       return await task();
     } catch (error) {
-      if (Date.now() > end) throw error instanceof NotYet ? new Error(error.said()) : error;
+      if (Date.now() > end) throw error instanceof NotYet ? new Error(error.describe()) : error;
     }
     await new Promise((resolve) => setTimeout(resolve, pause));
   }
@@ -310,14 +310,14 @@ export async function until<T>(task: () => T): Promise<Awaited<T>> {
 export const textOf = (element: ParentNode | null): string =>
   (element?.textContent ?? '').replaceAll(/\s+/g, ' ').trim();
 
-/** As Playwright compares names: a text may have other spaces. */
+/** Ignores differences of whitespace, like Playwright. */
 const matches = (found: string, name: Name) => (typeof name === 'string' ? found === name : name.test(found));
 
 const BLOCK = /^(ADDRESS|ARTICLE|ASIDE|DIV|DL|DT|DD|FORM|H\d|HEADER|LI|OL|P|SECTION|TABLE|TD|TR|UL)$/;
 
 export const nameOf = (element: Element): string =>
   computeAccessibleName(element, {
-    // The style sheets would not say more without a layout, and take most of the time.
+    // Without a layout, style sheets add nothing and take most of the time.
     getComputedStyle: (({ nodeName }: Element) => ({
       display: BLOCK.test(nodeName) ? 'block' : 'inline',
       visibility: 'visible',

@@ -27,13 +27,13 @@ afterEach(() => {
 
 test.each<[what: string, meanwhile: (rooms: Map<string, Room>) => void, opened: number]>([
   ['', () => {}, 1],
-  [', unless the session has ended meanwhile', (rooms) => rooms.clear(), 0],
+  [', unless the session ended', (rooms) => rooms.clear(), 0],
   [
-    ', unless the session has ended meanwhile and another one has begun',
+    ', unless another session started',
     (rooms) => rooms.set('lobby', new Room({ id: 'lobby' } as RoomSummary)),
     0,
   ],
-])('the card of a person opens when its code has come%s', async (_, meanwhile, opened) => {
+])("opens a user's card when its code is loaded%s", async (_, meanwhile, opened) => {
   const room = new Room({ id: 'lobby' } as RoomSummary);
   const rooms = new Map([['lobby', room]]);
   const layer = vi.fn();

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
 import { causeOfRefusal } from '../../client/src/connection/origin-probe.ts';
 
-/** The result of a 429 with that header. */
+/** Returns the delay for a 429 response with this header. */
 async function limited(retryAfter: string | undefined): Promise<number> {
   const server = createServer((_, res) => {
     res.writeHead(429, retryAfter === undefined ? {} : { 'Retry-After': retryAfter }).end();
@@ -19,7 +19,7 @@ async function limited(retryAfter: string | undefined): Promise<number> {
   }
 }
 
-test('Retry-After in seconds or as a date gives a delay of a second to an hour', async () => {
+test('converts Retry-After, in seconds or as a date, to a delay of at most an hour', async () => {
   expect(await limited('30')).toBe(30_000);
   expect(await limited(undefined)).toBe(1000);
   const date = await limited(new Date(Date.now() + 20_000).toUTCString());

@@ -15,7 +15,7 @@ const stored = ({ mentions: _, files: _files, preview: _preview, ...item }: Pend
 
 class Fake implements OutboxPort {
   online = true;
-  /** Codes to fail with, one per request. */
+  /** Error codes, one per request. */
   refuse: string[] = [];
   readonly requests: string[] = [];
   readonly failures: string[] = [];
@@ -40,7 +40,7 @@ class Fake implements OutboxPort {
   waiting = () => {};
 }
 
-/** Web Locks, for tabs of one process. */
+/** Web Locks for tabs of one process. */
 function locks(): Alone {
   const last = new Map<string, Promise<void>>();
   return (name, task) => {
@@ -55,7 +55,7 @@ const open = (port: OutboxPort, storage = memoryStorage(), alone = direct, user 
   new Outbox(new Store(storage, 'https://chat.example', user), port, alone);
 
 describe('the outbox', () => {
-  test('sends in order and keeps nothing that was acknowledged', async () => {
+  test('sends in order and removes acknowledged messages', async () => {
     const port = new Fake();
     const outbox = open(port);
     for (const text of ['a', 'b', 'c']) outbox.add('lobby', text);
@@ -63,7 +63,7 @@ describe('the outbox', () => {
     expect(port.texts).toEqual(['a', 'b', 'c']);
   });
 
-  test('survives a reload, with the same clientId and in the same order', async () => {
+  test('keeps its clientIds and order through a reload', async () => {
     const storage = memoryStorage();
     const before = new Fake();
     before.online = false;
@@ -77,7 +77,7 @@ describe('the outbox', () => {
     expect(after.texts).toEqual(Array.from({ length: 20 }, (_, i) => `t${i}`));
   });
 
-  test('a page whose library replaces Array.from, as MooTools and Prototype.js do, loses no message and keeps none of others', () => {
+  test('keeps its messages on pages where MooTools or Prototype.js replaced Array.from', () => {
     const storage = memoryStorage();
     const port = new Fake();
     port.online = false;
@@ -97,7 +97,7 @@ describe('the outbox', () => {
     expect(storage.length).toBe(0);
   });
 
-  test('a lost acknowledgement, a limit, a store that is down: the same message again, before the next', async () => {
+  test('retries the same message before the next after a temporary failure', async () => {
     const port = new Fake();
     port.refuse = ['timeout', 'rate_limited', 'storage_unavailable', 'server_draining', 'internal'];
     const outbox = open(port);
@@ -109,7 +109,7 @@ describe('the outbox', () => {
   });
 
   test.each(['forbidden', 'too_long', 'unknown_room', 'bad_request'])(
-    '%s waits for the user, the next is sent',
+    'keeps a message rejected with %s and sends the next',
     async (code) => {
       const port = new Fake();
       port.refuse = [code];
@@ -126,7 +126,7 @@ describe('the outbox', () => {
     },
   );
 
-  test('a conflict is sent as a new message only when the user retries it', async () => {
+  test('sends a conflicting message as a new one only when the user retries it', async () => {
     const port = new Fake();
     port.refuse = ['conflict'];
     const outbox = open(port);
@@ -140,7 +140,7 @@ describe('the outbox', () => {
     expect(new Set(port.requests).size).toBe(2);
   });
 
-  test('a pending message is kept, without sending it again, until it is decided on', async () => {
+  test('keeps a pending message without resending it until it is decided', async () => {
     const port = new Fake();
     const outbox = open(port);
     const waits: Held = {
@@ -162,7 +162,7 @@ describe('the outbox', () => {
     expect(outbox.list()).toMatchObject([{ failed: 'rejected', reason: 'spam', sentAt: item?.sentAt }]);
     followHeld(outbox, { ...change, is: 'discarded' });
     expect(outbox.list()).toEqual([]);
-    // Sent by another device, and decided while this one was away.
+    // Another device sent it, and a moderator decided it while this device was offline.
     const other = { ...held, id: 'h2', clientId: 'other' };
     compareHeld(outbox, [other], []);
     expect(outbox.list()).toMatchObject([{ clientId: 'other', held: 'h2', failed: 'held' }]);
@@ -170,7 +170,7 @@ describe('the outbox', () => {
     expect(outbox.list()).toEqual([]);
   });
 
-  test('a copy whose original is gone keeps nothing of its words, also in the storage', async () => {
+  test('removes the text of a copy whose original is deleted, also from the storage', async () => {
     const storage = memoryStorage();
     const port = new Fake();
     port.refuse = ['forbidden', 'unknown_message'];
@@ -186,7 +186,7 @@ describe('the outbox', () => {
     expect(open(port, storage).list()).toEqual(outbox.list());
   });
 
-  test('a message that is seen stored is not sent again', () => {
+  test('does not resend a message that is already stored', () => {
     const port = new Fake();
     port.online = false;
     const outbox = open(port);
@@ -198,7 +198,7 @@ describe('the outbox', () => {
     expect(outbox.list()).toEqual([]);
   });
 
-  test('two tabs send each message in order, once with a lock and at most twice without', async () => {
+  test('sends each message in order from two tabs, once with a lock', async () => {
     for (const [alone, requests] of [
       [locks(), 3],
       [direct, 6],
@@ -206,19 +206,19 @@ describe('the outbox', () => {
       const storage = memoryStorage();
       const port = new Fake();
       port.online = false;
-      const [one, two] = [open(port, storage, alone), open(port, storage, alone)];
-      for (const text of ['a', 'b', 'c']) one.add('lobby', text);
-      two.reread();
+      const [first, second] = [open(port, storage, alone), open(port, storage, alone)];
+      for (const text of ['a', 'b', 'c']) first.add('lobby', text);
+      second.reread();
       port.online = true;
-      one.flush();
-      two.flush();
-      await vi.waitFor(() => expect(one.list()).toEqual([]));
+      first.flush();
+      second.flush();
+      await vi.waitFor(() => expect(first.list()).toEqual([]));
       expect(port.requests.length).toBeLessThanOrEqual(requests);
       expect([...new Set(port.texts)]).toEqual(['a', 'b', 'c']);
     }
   });
 
-  test('a message deleted while it is under way does not come back', async () => {
+  test('does not restore a message deleted while it was being sent', async () => {
     const storage = memoryStorage();
     const store = new Store(storage, 'https://chat.example', '1');
     const port = new Fake();
@@ -231,7 +231,7 @@ describe('the outbox', () => {
     expect(storage.length).toBe(0);
   });
 
-  test('a closed outbox sends nothing more, and leaves its messages to the next', async () => {
+  test('stops sending when closed, and leaves its messages to the next outbox', async () => {
     const storage = memoryStorage();
     const port = new Fake();
     port.refuse = ['timeout'];
@@ -247,7 +247,7 @@ describe('the outbox', () => {
     await vi.waitFor(() => expect(port.texts).toEqual(['a', 'b']));
   });
 
-  test('users, and ids that look like paths, do not see each other', () => {
+  test('separates users, even if their IDs look like paths', () => {
     const storage = memoryStorage();
     const port = new Fake();
     port.online = false;
@@ -256,7 +256,7 @@ describe('the outbox', () => {
       expect(open(port, storage, direct, user).list()).toEqual([]);
   });
 
-  test('a full storage is reported, and nothing is taken over half', () => {
+  test('rejects a message if the storage is full', () => {
     const storage = memoryStorage();
     storage.setItem = () => {
       throw new Error('QuotaExceededError');
@@ -266,8 +266,8 @@ describe('the outbox', () => {
     expect(outbox.list()).toEqual([]);
   });
 
-  describe('in a storage that has become full', () => {
-    /** An outbox with this message, which cannot be changed in the storage any more. */
+  describe('in a storage that became full', () => {
+    /** Creates an outbox with one stored message that the storage cannot update. */
     function full(port: Fake, item: Partial<Pending> = {}) {
       const storage = memoryStorage();
       const outbox = open(port, storage);
@@ -276,12 +276,12 @@ describe('the outbox', () => {
       storage.setItem = () => {
         throw new Error('QuotaExceededError');
       };
-      // Sent again and again, it would never let the test end.
+      // Limits the requests, because an endless retry would never let the test end.
       port.canSend = () => port.requests.length < 4;
       return outbox;
     }
 
-    test('a refused message is not sent again, until the user says so', async () => {
+    test('does not resend a rejected message until the user retries it', async () => {
       const port = new Fake();
       port.refuse = ['forbidden', 'forbidden', 'forbidden', 'forbidden'];
       const outbox = full(port);
@@ -296,7 +296,7 @@ describe('the outbox', () => {
       expect(outbox.list()).toEqual([]);
     });
 
-    test('a message that waits for a moderator is not sent again', async () => {
+    test('does not resend a message pending approval', async () => {
       const port = new Fake();
       const outbox = full(port);
       port.send = async (item) => {
@@ -310,7 +310,7 @@ describe('the outbox', () => {
       expect(outbox.list()).toEqual([]);
     });
 
-    test('a message whose file has come is sent', async () => {
+    test('sends a message after its file is uploaded', async () => {
       const port = new Fake();
       const file = { key: 'f1', name: 'a.txt', type: 'text/plain', size: 1 };
       const outbox = full(port, { files: [file] });
@@ -320,5 +320,5 @@ describe('the outbox', () => {
     });
   });
 
-  test('ids fit the wire', () => expect(newId()).toMatch(/^[A-Za-z0-9_-]{1,64}$/));
+  test('creates IDs that fit the wire', () => expect(newId()).toMatch(/^[A-Za-z0-9_-]{1,64}$/));
 });

@@ -6,7 +6,7 @@ import { sourcesKey } from '../helpers/sources-key.ts';
 
 const root = new URL('../..', import.meta.url).pathname;
 const folder = join(root, 'node_modules/.cache/page-script');
-/** Both elements, and fewer languages, in one script: a window of jsdom loads no modules. */
+/** Builds one script with both elements and fewer languages, because a jsdom window cannot load modules. */
 const modules: Record<string, string> = {
   'virtual:page': `import '${root}client/src/php-chat.ts'; import '${root}client/src/moderate.ts';`,
   'virtual:emoji/words': "export default { en: () => import('virtual:emoji/words-en') };",
@@ -27,7 +27,7 @@ const oneScript: Plugin = {
 
 let script: Promise<Script> | undefined;
 
-/** The client's script for windows of jsdom, built once for the same sources. */
+/** Returns the client's script for jsdom windows, built once per version of the sources. */
 export function pageScript(): Promise<Script> {
   script ??= make();
   return script;
@@ -47,7 +47,7 @@ async function make(): Promise<Script> {
       import('../../client/strings-plugin.ts'),
     ]);
     const texts = strings('chat');
-    // Like `npm run dev`, it includes the texts of both pages.
+    // Like `npm run dev`, includes the texts of both pages.
     Object.assign(texts, { buildStart: undefined });
     (texts.configResolved as (config: object) => void)({ command: 'serve' });
     await build({
@@ -55,7 +55,7 @@ async function make(): Promise<Script> {
       configFile: false,
       root: join(root, 'client'),
       logLevel: 'error',
-      // Vitest's mode would set the position in the source as attributes of each element at each draw.
+      // Vitest's mode would add the source position to each element at each render.
       oxc: { ...shared.oxc, jsx: { ...shared.oxc.jsx, development: false } },
       define: { 'import.meta.url': 'location.href' },
       plugins: [oneScript, texts, emoji()],

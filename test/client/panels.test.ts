@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type PeopleSite, type Person, say, startPeopleSite } from '../helpers/people.ts';
 import { type ChatPage, click, nameOf, openPage, refused, textOf, type, until } from './open-page.ts';
 
-/** Another site, for link previews. */
+/** Serves another site for link previews. */
 const other = createServer((request, response) => {
   const title = request.url === '/empty' ? '' : '<title>Spring market</title>';
   const about = '<meta name="description" content="Forty growers from the valley.">';
@@ -36,10 +36,10 @@ afterAll(async () => {
   other.closeAllConnections();
 });
 
-/** A room of both with these messages of Bob's. */
+/** Creates a room of Alice and Bob with these messages by Bob. */
 async function room(name: string, ...texts: string[]): Promise<string> {
   const { id } = await site.den(alice, [bob], { name });
-  for (const one of [alice, bob]) await one.request('room:join', { room: id });
+  for (const user of [alice, bob]) await user.request('room:join', { room: id });
   for (const text of texts) await say(bob, id, text);
   return id;
 }
@@ -53,7 +53,7 @@ const field = (page: ChatPage) => page.root.querySelector('textarea') as HTMLTex
 const hits = (page: ChatPage, expected: RegExp[]) =>
   until(() =>
     expect([...page.root.querySelectorAll('.hit')].map(textOf)).toEqual(
-      expected.map((one) => expect.stringMatching(one)),
+      expected.map((pattern) => expect.stringMatching(pattern)),
     ),
   );
 const count = (page: ChatPage, selector: string, expected: number) =>
@@ -65,7 +65,7 @@ async function choose(page: ChatPage, name: string, value: string, inside?: Pare
 }
 const link = () => `http://127.0.0.1:${(other.address() as AddressInfo).port}/`;
 
-test('a search finds words in the room or in all, and narrows down by author, kind and day', async () => {
+test('finds words in one or all rooms, filtered by author and content', async () => {
   await room('yard', 'no plan in the yard');
   await room('terrace', 'see https://example.org/plan', 'a plan of the terrace');
   const page = await enter('terrace');
@@ -90,7 +90,7 @@ test('a search finds words in the room or in all, and narrows down by author, ki
   await page.gone('complementary', 'Search');
 });
 
-test('a failed request for older results keeps the list, and can be retried', async () => {
+test('keeps the results if a request for older ones fails, and retries it', async () => {
   await room('shed', ...numbered(30, 'spanner'));
   const page = await enter('shed');
   await page.click('button', 'Search in this room');
@@ -110,12 +110,12 @@ test('a failed request for older results keeps the list, and can be retried', as
   await until(() => expect(page.focused).toBe(page.root.querySelectorAll('button.hit')[25]));
 });
 
-test('a failed request for the links shows an error, and can be retried', async () => {
+test('shows an error if the links cannot be loaded, and retries it', async () => {
   await room('links', ...numbered(3, 'https://garden.example/plan'));
   const page = await enter('links');
   await page.click('button', 'links', await page.get('region', 'links'));
   const details = await page.get('complementary', 'Details');
-  // A spinner appears after a short delay.
+  // The spinner appears after a short delay.
   page.wire.held.add('room:files');
   await page.click('tab', 'Files', details);
   await until(() => expect(details.querySelector('.bone')).not.toBeNull());
@@ -128,7 +128,7 @@ test('a failed request for the links shows an error, and can be retried', async 
   await count(page, '.filelist a', 3);
 });
 
-test('a bar shows the pinned messages and jumps from one to the next', async () => {
+test('shows the pinned messages in a bar and jumps between them', async () => {
   const id = await room('market', 'Stall plan: we have **11**', ...numbered(3, 'message'), 'Gate opens');
   const page = await enter('market');
   (await page.message('Gate opens')).focus();
@@ -139,7 +139,7 @@ test('a bar shows the pinned messages and jumps from one to the next', async () 
   await page.sees('You pinned a message.', page.timeline);
   for (const seq of [1, 3]) await alice.request('message:pin', { room: id, seq });
   await page.get('button', 'All 3 pinned messages', bar);
-  // A press jumps to it; the next one is older.
+  // A click jumps to the message and shows the next older one.
   await page.click('button', /Bob ?: message 2/, bar);
   await until(async () => expect(page.focused).toBe(await page.message('message 2')));
   await page.get('button', /Bob ?: Stall plan: we have 11/, bar);
@@ -155,14 +155,14 @@ test('a bar shows the pinned messages and jumps from one to the next', async () 
   for (const seq of [3, 5]) await alice.request('message:unpin', { room: id, seq });
   const again = await page.reload();
   await again.sees('This message was deleted', await again.get('region', 'Pinned messages'));
-  // One alone is hidden here, until another comes.
+  // A single pin can be hidden until another message is pinned.
   await again.click('button', 'Hide', await again.get('region', 'Pinned messages'));
   const third = await again.reload();
   await third.sees('You pinned a message.', third.timeline);
   expect(third.all('region', 'Pinned messages')).toEqual([]);
   await alice.request('message:pin', { room: id, seq: 2 });
   await third.get('button', 'All 2 pinned messages');
-  // From a message on it is unread, until the room is opened again.
+  // The message and later ones are unread until the room is opened again.
   (await third.message('message 3')).focus();
   third.press('Enter');
   await third.click('menuitem', 'Mark as unread');
@@ -170,7 +170,7 @@ test('a bar shows the pinned messages and jumps from one to the next', async () 
   await third.get('separator', 'New', third.timeline);
 });
 
-test('the tabs of a room’s details are changed by the arrow keys, and kept', async () => {
+test('changes the tabs of a room’s details with arrow keys and remembers the tab', async () => {
   await room('tabs', 'a word');
   const page = await enter('tabs');
   await page.click('button', 'tabs', await page.get('region', 'tabs'));
@@ -191,7 +191,7 @@ test('the tabs of a room’s details are changed by the arrow keys, and kept', a
   );
 });
 
-test('replies are counted under the message, and read and written beside the room', async () => {
+test('counts replies under a message, and shows them in a panel', async () => {
   const id = await room('tools', 'Who has the key?');
   await say(alice, id, 'Me.', { replyTo: 1 });
   const page = await enter('tools');
@@ -202,7 +202,7 @@ test('replies are counted under the message, and read and written beside the roo
   const talk = await page.get('log', /^Replies to Bob/, panel);
   await until(() => expect(page.all('article', undefined, talk)).toHaveLength(2));
   await page.get('separator', '1 reply', talk);
-  // The thread has a separate draft, which is kept while the thread is closed.
+  // The thread keeps its own draft while it is closed.
   const own = () => panel.querySelector('textarea') ?? page.root.querySelector('.talk textarea');
   type(own() as HTMLTextAreaElement, 'At six?');
   page.press('Escape');
@@ -220,12 +220,12 @@ test('replies are counted under the message, and read and written beside the roo
   await until(async () =>
     expect((await page.get('button', 'Notify me about replies')).getAttribute('aria-pressed')).toBe('false'),
   );
-  // A search takes the place of the panel.
+  // The search replaces the panel.
   await page.click('button', 'Search in this room');
   await page.gone('complementary', 'Replies');
 });
 
-test('a quote shows the text of its message, and a press scrolls to the message', async () => {
+test('shows the quoted text and scrolls to its message on a click', async () => {
   const id = await room('quotes', ...numbered(3, 'point'));
   await say(alice, id, 'an answer', { replyTo: 2 });
   const page = await enter('quotes');
@@ -235,7 +235,7 @@ test('a quote shows the text of its message, and a press scrolls to the message'
   await until(async () => expect(page.focused).toBe(await page.message('point 2')));
 });
 
-test('a message is forwarded with a note into several chats', async () => {
+test('forwards a message with a note to several rooms', async () => {
   const from = await room('source', 'Gate opens at six.');
   const den = await room('den');
   const market = await room('Café Nord');
@@ -267,7 +267,7 @@ test('a message is forwarded with a note into several chats', async () => {
     await until(async () =>
       expect((await texts(id)).map(({ text }) => text)).toEqual(['For Saturday', 'Gate opens at six.']),
     );
-  // A forwarded message from a private room does not name its author, and cannot be edited.
+  // A message forwarded from a private room does not name its author, and cannot be edited.
   await bobs.open('den');
   const copy = await bobs.message('Gate opens at six.');
   expect(textOf(copy)).toMatch(/Forwarded(?! from)/);
@@ -278,16 +278,17 @@ test('a message is forwarded with a note into several chats', async () => {
   expect(from).not.toBe(den);
 });
 
-test('a link has its page under it: readers hide it for themselves, its author removes it for all', async () => {
+test('shows a link preview that readers can hide and the author can remove', async () => {
   await room('previews');
   const page = await enter('previews');
   const bobs = await openPage(site.chat.url, bob.cookie);
   await bobs.open('previews');
   await page.write(`Stalls: ${link()}`);
-  const card = async (one: ChatPage) => (await one.message(`Stalls: ${link()}`)).querySelector('.page-card');
-  for (const one of [page, bobs]) {
-    await until(async () => expect(textOf(await card(one))).toContain('Forty growers'));
-    const shown = (await card(one))?.querySelector('a');
+  const card = async (view: ChatPage) =>
+    (await view.message(`Stalls: ${link()}`)).querySelector('.page-card');
+  for (const view of [page, bobs]) {
+    await until(async () => expect(textOf(await card(view))).toContain('Forty growers'));
+    const shown = (await card(view))?.querySelector('a');
     expect(shown?.getAttribute('rel')).toBe('noopener noreferrer nofollow ugc');
     expect(shown?.href).toBe(link());
   }
@@ -296,8 +297,8 @@ test('a link has its page under it: readers hide it for themselves, its author r
   await again.click('button', /Show preview/);
   await until(async () => expect(textOf(await card(again))).toContain('Forty growers'));
   await page.click('button', 'Remove preview for everyone');
-  for (const one of [page, again]) await until(async () => expect(await card(one)).toBeNull());
-  // Links are sent without a preview, also after a reload.
+  for (const view of [page, again]) await until(async () => expect(await card(view)).toBeNull());
+  // A message can be sent without a preview, even after a reload.
   type(field(page), `Quietly: ${link()}`);
   await page.click('button', 'Send without preview');
   await page.gone('button', 'Send without preview');
@@ -310,7 +311,7 @@ test('a link has its page under it: readers hide it for themselves, its author r
   });
 });
 
-test('the user’s settings are saved at once, and put back where they cannot be', async () => {
+test('saves the user’s settings immediately and reverts them on failure', async () => {
   await room('spring market');
   await alice.request('user:block', { user: bob.id, blocked: true });
   const page = await enter('spring market');
@@ -337,7 +338,7 @@ test('the user’s settings are saved at once, and put back where they cannot be
   expect(nameOf(page.focused as HTMLElement)).toBe('Settings');
 });
 
-test('if the site notifies offline users, their settings are saved immediately', async () => {
+test('saves notification settings immediately if the site notifies offline users', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'webhook-'));
   writeFileSync(`${folder}/key`, `whsec_${Buffer.alloc(32).toString('base64')}`);
   const away = await startPeopleSite({
@@ -370,7 +371,7 @@ test('if the site notifies offline users, their settings are saved immediately',
   await page.click('button', 'Try again');
   await until(async () => expect(await stored()).toMatchObject({ mail: 'off' }));
   const known = { mail: 15, push: false, quiet: null, text: 'text' };
-  for (const [data, said] of [
+  for (const [data, message] of [
     [{ ...known, mailTo: 'ann@garden.example' }, 'To ann@garden.example'],
     [{ ...known, mailTo: null }, 'This site doesn’t have your email address.'],
     [{ ...known, mail: 'off', mailStoppedAt: Date.now() }, 'Turned off on today by the link in an email.'],
@@ -379,9 +380,9 @@ test('if the site notifies offline users, their settings are saved immediately',
     await page.gone('region', 'Settings');
     page.wire.answers.set('notify:get', { ok: true, data });
     await page.click('button', 'Settings');
-    await page.sees(said);
+    await page.sees(message);
   }
-  // Who has no notices is offered them once, under a message that was sent.
+  // A user without notifications gets one offer after sending a message.
   page.wire.answers.clear();
   await person.request('notify:set', { mail: 'off' });
   const again = await page.reload();
@@ -395,12 +396,12 @@ test('if the site notifies offline users, their settings are saved immediately',
   rmSync(folder, { recursive: true });
 });
 
-test('drafts are deleted at the login of another user, and after a logout that the moderators’ page notices', async () => {
+test('deletes drafts when another user logs in or the moderators’ page notices a logout', async () => {
   const ann = await site.person({ firstname: 'Ann' });
   const page = await openPage(site.chat.url, ann.cookie);
   await page.open('lobby');
   type(field(page), 'an unfinished secret');
-  const kept = (one: ChatPage) => JSON.stringify({ ...one.window.localStorage });
+  const kept = (view: ChatPage) => JSON.stringify({ ...view.window.localStorage });
   await until(() => expect(kept(page)).toContain('unfinished'));
   page.element.remove();
   const beside = { element: 'php-chat-moderate', stored: page.window.localStorage } as const;

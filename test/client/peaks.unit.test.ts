@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { digitsOf, peaksOf } from '../../client/src/views/voice/peaks.ts';
 import { peaks } from '../../server/wire/events.ts';
 
-test('the loudness of a recording of any length is what the server takes, its loudest as the top', () => {
+test("encodes the loudness of any recording within the server's limits, scaled to its peak", () => {
   for (const length of [0, 1, 20, 45, 46, 47, 6000])
     expect(peaks.safeParse(peaksOf(Array.from({ length }, (_, n) => (n % 7) / 7))).success).toBe(true);
   const louder = Array.from({ length: 460 }, (_, n) => n / 920);

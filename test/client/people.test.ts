@@ -18,10 +18,10 @@ beforeAll(async () => {
 });
 afterAll(() => site.close());
 
-/** A room of these three. */
+/** Creates a room of Alice, Bob and Carol. */
 async function room(name: string): Promise<string> {
   const { id } = await site.den(alice, [bob, carol], { name });
-  for (const one of [alice, bob, carol]) await one.request('room:join', { room: id });
+  for (const member of [alice, bob, carol]) await member.request('room:join', { room: id });
   return id;
 }
 async function enter(person: Person, name: string, options = {}): Promise<ChatPage> {
@@ -34,7 +34,7 @@ const person = async (page: ChatPage, name: string) =>
   page.get('button', new RegExp(`^${name}`), await people(page));
 const named = (page: ChatPage, who: string, name: RegExp) =>
   until(async () => expect(nameOf(await person(page, who))).toMatch(name));
-/** Chooses that in the card of a person. */
+/** Clicks an item in a user's card. */
 async function choose(page: ChatPage, name: string, item: string): Promise<void> {
   click(await person(page, name));
   await page.click('menuitem', item);
@@ -46,7 +46,7 @@ const note = (page: ChatPage, text: RegExp) =>
 const row = (page: ChatPage, name: RegExp) =>
   page.get('button', name, page.root.querySelector('nav') as HTMLElement);
 
-test('lists who is here above the others, and moves them when that changes', async () => {
+test('lists online users first and moves them when their presence changes', async () => {
   await room('orchard');
   const dave = await site.person({ firstname: 'Dave' });
   const page = await enter(alice, 'orchard');
@@ -59,7 +59,7 @@ test('lists who is here above the others, and moves them when that changes', asy
   await page.get('button', 'Here now: 3');
 });
 
-test('the card of a person leads to a direct message and the profile, and makes a moderator', async () => {
+test("leads from a user's card to a direct message and the profile", async () => {
   await room('committee');
   const page = await enter(alice, 'committee');
   const bobs = await enter(bob, 'committee');
@@ -79,7 +79,7 @@ test('the card of a person leads to a direct message and the profile, and makes 
   );
   await page.click('menuitem', 'Make moderator');
   await named(page, 'Bob', /moderator/);
-  // A moderator may not act on the owner.
+  // A moderator cannot act on the owner.
   click(await person(bobs, 'Alice'));
   expect(bobs.all('menuitem', undefined, await bobs.get('dialog', 'Alice')).map(textOf)).toEqual([
     'Block Alice',
@@ -91,7 +91,7 @@ test('the card of a person leads to a direct message and the profile, and makes 
   await page.get('textbox', 'Message to Bob');
 });
 
-test('the page’s own address of profiles takes precedence, unless it is a script or could be changed on the way', async () => {
+test("prefers the page's profile URL unless it is a script or insecure", async () => {
   await room('profiles');
   for (const [own, shown] of [
     ['https://people.example/{id}?from=chat', [`https://people.example/${bob.id}?from=chat`]],
@@ -106,18 +106,18 @@ test('the page’s own address of profiles takes precedence, unless it is a scri
   }
 });
 
-test('the site’s pictures hang over the initials, and one that is missing is not asked for again', async () => {
+test("shows the site's avatars and does not request a missing one again", async () => {
   const id = await room('portraits');
-  for (const one of [bob, carol]) await say(one, id, 'hello');
+  for (const author of [bob, carol]) await say(author, id, 'hello');
   const page = await enter(alice, 'portraits', {
     attributes: { 'avatar-url': 'https://site.example/{id}.jpg' },
   });
-  const pictures = (one: ChatPage) => [
-    ...one.timeline.querySelectorAll<HTMLImageElement>('.group > .avatar img'),
+  const pictures = (page: ChatPage) => [
+    ...page.timeline.querySelectorAll<HTMLImageElement>('.group > .avatar img'),
   ];
-  const shown = (one: ChatPage, ...of: Person[]) =>
+  const shown = (page: ChatPage, ...of: Person[]) =>
     until(() =>
-      expect(pictures(one).map(({ src }) => src)).toEqual(
+      expect(pictures(page).map(({ src }) => src)).toEqual(
         of.map((who) => `https://site.example/${who.id}.jpg`),
       ),
     );
@@ -129,7 +129,7 @@ test('the site’s pictures hang over the initials, and one that is missing is n
   await shown(await page.reload(), carol);
 });
 
-test('a name and a mention in the timeline open the card of the user', async () => {
+test("opens a user's card from a name or mention in the timeline", async () => {
   const id = await room('cards');
   await say(carol, id, 'Hi @Bob', { mentions: [{ user: bob.id, start: 3, length: 4 }] });
   const page = await enter(alice, 'cards');
@@ -150,7 +150,7 @@ test('a name and a mention in the timeline open the card of the user', async () 
   await until(() => expect(field(page)?.value).toBe('@Bob '));
 });
 
-test('the card of the user does not offer to mention oneself', async () => {
+test('does not offer users to mention themselves', async () => {
   await room('mirror');
   const page = await enter(alice, 'mirror');
   click(await person(page, 'Alice'));
@@ -158,7 +158,7 @@ test('the card of the user does not offer to mention oneself', async () => {
   await until(() => expect([...card.querySelectorAll('.quick > *')].map(textOf)).toEqual(['Profile']));
 });
 
-test('a moderator’s reason for deleting a message is shown to its author', async () => {
+test('shows the author a moderator’s reason for deleting a message', async () => {
   const id = await room('moderated');
   const page = await enter(bob, 'moderated');
   await page.write('buy my watches');
@@ -166,20 +166,20 @@ test('a moderator’s reason for deleting a message is shown to its author', asy
   await until(() => expect(message.getAttribute('aria-posinset')).toBe('1'));
   await alice.request('message:delete', { room: id, seq: 1, reason: 'no advertising' });
   await page.sees('A moderator deleted your message in moderated: no advertising');
-  // The site may use the name for something else.
+  // The site may push its own data under the same name.
   for (const data of [null, { room: id }, { room: id, reason: 'another' }])
     await site.api('POST', `/users/${bob.id}/push`, { name: 'deleted', data });
   await page.sees('A moderator deleted your message in moderated: another');
 });
 
-test('members who never connected are loaded by page, and a search finds a member by name', async () => {
+test('loads members who never connected by page, and finds them by name', async () => {
   const id = await room('assembly');
   const add = Array.from({ length: 60 }, (_, n) => ({
     id: `m${n}`,
     name: `Member ${String(n).padStart(3, '0')}`,
   }));
   await site.api('PATCH', `/rooms/${id}/members`, { add });
-  // The events would add the members to an open page.
+  // An open page would receive the members as events.
   await until(() => expect(JSON.stringify(alice.events)).toContain('Member 059'));
   const page = await enter(alice, 'assembly');
   await page.get('heading', 'Others 60');
@@ -197,7 +197,7 @@ test('members who never connected are loaded by page, and a search finds a membe
   await person(page, 'Alice');
 });
 
-test('the people list shows no one as online while the connection is lost', async () => {
+test('shows no user as online while the connection is lost', async () => {
   await room('watch');
   const page = await enter(alice, 'watch');
   await page.get('heading', 'Here now 3');
@@ -209,7 +209,7 @@ test('the people list shows no one as online while the connection is lost', asyn
   await page.get('heading', 'Here now 3');
 });
 
-test('a member is muted, reads why, and writes again when the mute is lifted, undone or over', async () => {
+test('mutes a member with a reason until the mute is lifted, undone or expires', async () => {
   const id = await room('muted');
   const page = await enter(alice, 'muted');
   const bobs = await enter(bob, 'muted');
@@ -237,7 +237,7 @@ test('a member is muted, reads why, and writes again when the mute is lifted, un
   await until(() => expect(field(bobs)?.value).toBe('a draft'));
 });
 
-test('a banned user sees the end and the reason in place of the room, until the ban is lifted', async () => {
+test('shows a banned user the end and the reason instead of the room', async () => {
   const id = await room('strict');
   const page = await enter(alice, 'strict');
   const bobs = await enter(bob, 'strict');
@@ -257,7 +257,7 @@ test('a banned user sees the end and the reason in place of the room, until the 
   await page.sees('Nobody is muted or banned', restricted);
   await bobs.get('textbox', 'Message to strict');
   await page.click('button', 'Close', restricted);
-  // Another moderator bans him; it is lifted where it is seen.
+  // Another ban, which the moderator lifts in the list of members.
   await alice.request('room:ban', { room: id, user: bob.id });
   const details = await page.get('complementary', 'Details');
   await page.click('tab', /^People/, details);
@@ -267,7 +267,7 @@ test('a banned user sees the end and the reason in place of the room, until the 
   await bobs.get('textbox', 'Message to strict');
 });
 
-test('a message is reported, and the report is found and closed by who moderates', async () => {
+test('reports a message to the moderators, who find and close the report', async () => {
   const id = await room('reported');
   await say(carol, id, 'Cheap watches!!!');
   await say(carol, id, 'Buy now');
@@ -289,7 +289,7 @@ test('a message is reported, and the report is found and closed by who moderates
   await page.click('menuitem', 'Reports · 1');
   const reports = await page.get('dialog', 'Reports');
   await page.sees(/Carol.*Cheap watches.*Insult or threat.*Bob/, reports);
-  // The open dialog also lists a new report.
+  // The open dialog also shows new reports.
   await bob.request('message:report', { room: id, seq: 2, reason: 'spam' });
   await until(() => expect(page.all('button', 'Resolve', reports)).toHaveLength(2));
   click(page.all('button', 'Resolve', reports)[0] as HTMLElement);
@@ -307,7 +307,7 @@ test('a message is reported, and the report is found and closed by who moderates
   await bobs.sees('Deleted by a moderator');
 });
 
-test('a blocked user can notice it only by direct messages that cannot be sent', async () => {
+test('reveals a block to the blocked user only by direct messages that fail', async () => {
   const dora = await site.person({ firstname: 'Dora' });
   const erin = await site.person({ firstname: 'Erin' });
   const { room: direct } = await erin.request('direct:open', { user: dora.id });
@@ -322,12 +322,12 @@ test('a blocked user can notice it only by direct messages that cannot be sent',
   expect(page.all('button', 'Retry')).toEqual([]);
 });
 
-test('a blocked person cannot be written to, and messages from blocked people do not count as unread', async () => {
+test('prevents writing to a blocked user, whose messages do not count as unread', async () => {
   const [dora, erin, fred] = (await Promise.all(
     ['Dora', 'Erin', 'Fred'].map((firstname) => site.person({ firstname })),
   )) as [Person, Person, Person];
   const { id } = await site.den(erin, [dora, fred], { name: 'noisy' });
-  for (const one of [erin, fred]) await one.request('room:join', { room: id });
+  for (const member of [erin, fred]) await member.request('room:join', { room: id });
   const { room: direct } = await erin.request('direct:open', { user: dora.id });
   await erin.request('room:join', { room: direct.id });
   await say(erin, direct.id, 'Hello Dora');
@@ -350,7 +350,7 @@ test('a blocked person cannot be written to, and messages from blocked people do
   await page.get('textbox', 'Message to Erin');
 });
 
-test('a blocked person is one line in the timeline, which shows the messages on request', async () => {
+test('hides messages of a blocked user behind one line that shows them on request', async () => {
   const id = await room('blocked');
   const page = await enter(bob, 'blocked');
   await say(carol, id, 'one');
@@ -361,7 +361,7 @@ test('a blocked person is one line in the timeline, which shows the messages on 
   await say(carol, id, 'two');
   await page.sees('2 messages from someone you blocked', page.timeline);
   expect(page.texts).toEqual([]);
-  // Nor is it said, quoted, or found.
+  // The messages are not announced, quoted or found.
   expect(page.all('status').map(textOf).join()).not.toContain('Carol:');
   await say(alice, id, 'Not so.', { replyTo: 2 });
   await page.message('Not so.');
@@ -374,7 +374,7 @@ test('a blocked person is one line in the timeline, which shows the messages on 
     ]),
   );
   page.press('Escape');
-  // Otherwise the line for new messages may come between the two.
+  // Otherwise the line for new messages may appear between the two.
   await until(() => expect(page.wire.sent).toContainEqual(['read:mark', { room: id, seq: 3 }]));
   const again = await page.reload();
   await again.sees('2 messages from someone you blocked', again.timeline);
@@ -385,7 +385,7 @@ test('a blocked person is one line in the timeline, which shows the messages on 
   await until(() => expect(third.texts).toEqual(['one', 'two', 'Not so.']));
 });
 
-test('messages of an erased user show a deleted user at once, in the reader’s language', async () => {
+test('shows messages of an erased user under a deleted user in the reader’s language', async () => {
   const id = await room('erased');
   const page = await enter(alice, 'erased', { attributes: { lang: 'de' }, connected: false });
   const body = { user: { id: 'gone-soon', name: 'Zoe Gone' }, text: 'I was here.', clientId: 'erased-1' };
@@ -404,7 +404,7 @@ test('messages of an erased user show a deleted user at once, in the reader’s 
   );
 });
 
-test('what waits for a moderator is seen by him and its author, who learns why it was rejected', async () => {
+test('shows a pending message only to moderators and its author', async () => {
   const held = await startPeopleSite({ CHAT_HOLD: 'first', CHAT_ROOMS: 'lobby' });
   const [writer, reader, boss] = (await Promise.all([
     held.person({ firstname: 'Carol' }),

@@ -9,7 +9,7 @@ import type { RoomSummary } from '../../server/wire/events.ts';
 
 afterEach(() => vi.useRealTimers());
 
-/** Bob was chosen in a room and in a thread of it, whose members the test defines. */
+/** Starts with Bob chosen in a room and in its thread. The test defines the members. */
 function start(...answers: (readonly string[] | RequestError)[]) {
   vi.useFakeTimers();
   const store = new Store(memoryStorage(), 'https://chat.example', '1');
@@ -30,20 +30,23 @@ function start(...answers: (readonly string[] | RequestError)[]) {
   return found;
 }
 
-test('after a reset, chosen users who are still members stay chosen, and others are dropped', async () => {
+test('keeps chosen users who are still members after a reset, and drops others', async () => {
   expect(await start(['bobby', 'bob'])(0)).toEqual(['bob', 'bob']);
   expect(await start(['bobby'])(0)).toEqual([]);
 });
 
 test.each(['offline', 'timeout', 'unknown_room'] as const)(
-  '%s says nothing of who is there',
+  'keeps the chosen users after %s',
   async (code) => {
     expect(await start(new RequestError(code))(60_000)).toEqual(['bob', 'bob']);
   },
 );
 
-test.each(['rate_limited', 'storage_unavailable'] as const)('after %s it is asked again', async (code) => {
-  const found = start(new RequestError(code));
-  expect(await found(0)).toEqual(['bob', 'bob']);
-  expect(await found(1000)).toEqual([]);
-});
+test.each(['rate_limited', 'storage_unavailable'] as const)(
+  'requests the members again after %s',
+  async (code) => {
+    const found = start(new RequestError(code));
+    expect(await found(0)).toEqual(['bob', 'bob']);
+    expect(await found(1000)).toEqual([]);
+  },
+);

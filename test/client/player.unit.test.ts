@@ -6,7 +6,7 @@ import { Media } from '../../client/src/views/media/media.tsx';
 import { type Player, soundOf } from '../../client/src/views/media/player.ts';
 import type { Message, MessageFile, RoomSummary } from '../../server/wire/events.ts';
 
-/** An element of the browser: it goes on with what it has, whatever its `src`, until it loads again. */
+/** Simulates a media element, which continues with its data whatever its `src`, until it loads again. */
 class Medium extends EventTarget {
   src: string | undefined;
   loaded: string | undefined;
@@ -75,12 +75,12 @@ afterEach(() => {
 
 test.each<[what: string, gone: () => void]>([
   ['its message is deleted', () => player.outdated(roomOf('talk'), 7, true)],
-  ['an edit takes its file away', () => player.outdated(withoutFile, 7, false)],
+  ['an edit removes its file', () => player.outdated(withoutFile, 7, false)],
   ['its author may be erased', () => player.reset(roomOf('talk'))],
-  ['its room is taken away', () => player.removed(roomOf('talk'))],
+  ['the user loses its room', () => player.removed(roomOf('talk'))],
   ['its author is blocked', () => player.blocked({ user: '2', blocked: true })],
   ['the session ends', () => media.clear()],
-])('a voice message that plays is silent, and nothing of it stays in the browser, when %s', (_, gone) => {
+])('stops a playing voice message and unloads it when %s', (_, gone) => {
   // Unrelated calls have no effect.
   player.outdated(roomOf('talk'), 7, false);
   player.outdated(roomOf('talk'), 6, true);
@@ -93,7 +93,7 @@ test.each<[what: string, gone: () => void]>([
   expect([audio.paused, audio.loaded, media.bar()]).toEqual([true, undefined, undefined]);
 });
 
-test('a video that is no longer shown keeps nothing in the browser', async () => {
+test('unloads a video that is no longer shown', async () => {
   const video = new Medium();
   const element = video as unknown as HTMLVideoElement;
   video.src = 'https://chat.example/files/v1/a.mp4';

@@ -6,12 +6,12 @@ import { Room } from '../../client/src/store/room.ts';
 import type { LastMessage, RoomSummary } from '../../server/wire/events.ts';
 
 const server = 'https://site.example/chat/';
-/** The notices of the worker, and the number on the icon of the installed site. */
+/** The notifications of the worker. */
 let notices: { data: object; close(): void }[];
 let badge: number;
-/** How often the notices were looked at. */
+/** How often the notifications were read. */
 let looks: number;
-/** The script of the worker whose scope has the chat server. */
+/** The script of the worker whose scope contains the chat server. */
 let script: string;
 
 beforeEach(() => {
@@ -21,7 +21,7 @@ beforeEach(() => {
   notices = [1, 2].map((seq) => {
     const data = { room: 'lobby', seq };
     const close = () => {
-      notices = notices.filter((one) => one.data !== data);
+      notices = notices.filter((notice) => notice.data !== data);
     };
     return { data, close };
   });
@@ -78,11 +78,11 @@ function open(
   const { signal } = new AbortController();
   return new BrowserPush(chat as unknown as Chat, changed, {} as Element, () => {}, signal);
 }
-/** Begins with a connection in that state, and resolves when its work is done. */
+/** Starts with a connection in this state, and resolves when it is done. */
 const begin = (kind: 'ready' | 'ended') => new Promise<void>((done) => void open(kind, done));
 
 test.each(['ready', 'ended'] as const)(
-  '%s, without this user’s wish for pushes: no notice and no number on the icon stay for the next one',
+  'removes notifications and the badge if the user does not want pushes: %s',
   async (kind) => {
     await begin(kind);
     expect([notices, badge]).toEqual([[], 0]);
@@ -90,7 +90,7 @@ test.each(['ready', 'ended'] as const)(
 );
 
 test.each(['ready', 'ended'] as const)(
-  '%s, with a worker of the site: its notices and its number stay',
+  "keeps the notifications and badge of the site's own worker: %s",
   async (kind) => {
     script = 'https://site.example/worker.js';
     await begin(kind);
@@ -98,12 +98,12 @@ test.each(['ready', 'ended'] as const)(
   },
 );
 
-test('with pushes, the number on the icon goes when the last unread message is read, and not before', async () => {
+test('clears the badge when the last unread message is read', async () => {
   const [lobby, garden] = ['lobby', 'garden'].map((id) =>
     roomOf(id, { member: true, lastSeq: 2, readSeq: 0 }),
   ) as [Room, Room];
   const connected = vi.fn();
-  // The device could not be registered: this test has no server.
+  // The device cannot be registered, because the test has no server.
   const push = open('ready', connected, [lobby, garden], true);
   await vi.waitFor(() => expect(connected).toHaveBeenCalled());
   push.settle();
@@ -118,11 +118,11 @@ test('with pushes, the number on the icon goes when the last unread message is r
 
 test.each<[what: string, gone: (push: BrowserPush) => void, left: number[]]>([
   ['a message is edited or deleted', (push) => push.outdated(roomOf('lobby'), 1), [2]],
-  ['the author of messages there may be erased', (push) => push.reset(roomOf('lobby')), []],
-  ['the room is taken away', (push) => push.removed(roomOf('lobby')), []],
+  ['an author in the room may be erased', (push) => push.reset(roomOf('lobby')), []],
+  ['the user loses the room', (push) => push.removed(roomOf('lobby')), []],
   ['the author is blocked', (push) => push.blocked({ user: '2', blocked: true }), [1]],
-  ['the other one of a direct room is blocked', (push) => push.blocked({ user: '3', blocked: true }), []],
-])('the notices of an open chat go, though their room is not shown, when %s', async (_, gone, left) => {
+  ['the peer of the direct room is blocked', (push) => push.blocked({ user: '3', blocked: true }), []],
+])('closes the notifications of a room that is not shown when %s', async (_, gone, left) => {
   const last = { seq: 2, user: { id: '2', name: 'Bob' }, text: 'hello', sentAt: 1 } satisfies LastMessage;
   const push = open('lost', () => {}, [roomOf('lobby', { last, with: { id: '3', name: 'Cleo' } })]);
   const seqs = () => notices.map(({ data }) => (data as { seq: number }).seq);

@@ -1,6 +1,6 @@
 /**
- * Generates the recorded vectors: `node test/client/record-vectors.ts`. They are runs of the model of a room:
- * everything that the client receives, and what it shows then.
+ * Records test vectors from random runs of the room model: everything that the client receives and then
+ * shows. Run with `node test/client/record-vectors.ts`.
  */
 import { writeFileSync } from 'node:fs';
 import fc from 'fast-check';
@@ -21,7 +21,7 @@ const shortened = <A extends { messages: Message[] }>(answer: A) => ({
 
 class Recorder extends Timeline {
   readonly steps: Step[] = [];
-  /** The request that was sent while the list was this one. */
+  /** The ID of the request sent at each epoch of the list. */
   readonly #asked = new Map<number, number>();
 
   override get epoch(): number {
@@ -115,8 +115,8 @@ const vectors = runs.map((run, index): Vector => {
   const recorder = new Recorder();
   const client = new Client(log, recorder);
   const count = { n: 0 };
-  for (const [at, one] of run.entries()) {
-    perform(log, client, one, count);
+  for (const [at, step] of run.entries()) {
+    perform(log, client, step, count);
     if (at % 8 === 7) recorder.expect();
   }
   client.connect(4);
@@ -124,9 +124,9 @@ const vectors = runs.map((run, index): Vector => {
   recorder.expect();
   return { name: `run ${index + 1}`, steps: recorder.steps };
 });
-/** In the other runs nothing arrives but answers to joins. */
+/** Skips runs in which only joins are answered. */
 const telling = /^(event|reacted|ack|synced|older|newer|window|quoted)$/;
 const lines = vectors
-  .filter(({ steps }) => steps.some((one) => telling.test(one.do)))
+  .filter(({ steps }) => steps.some((step) => telling.test(step.do)))
   .map((vector) => JSON.stringify(vector));
 writeFileSync(new URL('../vectors/timeline-recorded.json', import.meta.url), `[\n${lines.join(',\n')}\n]\n`);

@@ -3,7 +3,7 @@ import { type PeopleSite, startPeopleSite } from '../helpers/people.ts';
 import { type ChatPage, openPage, textOf, until } from './open-page.ts';
 
 let site: PeopleSite;
-/** Of another origin, and with narrow limits. */
+/** Another origin, with low limits. */
 let other: PeopleSite;
 beforeAll(async () => {
   site = await startPeopleSite({ CHAT_ROOMS: 'lobby' });
@@ -17,7 +17,7 @@ afterAll(async () => {
 const banner = ({ root }: ChatPage) => textOf(root.querySelector('.banner'));
 const closed = { connected: false };
 
-test('a page of a foreign origin shows an error, and names the setting in the console', async () => {
+test('shows an error on a page of another origin and names the setting in the console', async () => {
   const alice = await other.person({ firstname: 'Alice' });
   const attributes = { server: other.chat.url };
   const page = await openPage(site.chat.url, alice.cookie, { ...closed, attributes });
@@ -26,7 +26,7 @@ test('a page of a foreign origin shows an error, and names the setting in the co
   await until(() => expect(hints).toEqual([expect.stringContaining(`Add ${site.chat.url} to CHAT_ORIGINS`)]));
 });
 
-test('a user with too many connections sees the reason and the time of the next attempt', async () => {
+test('shows a user with too many connections the reason and the next attempt', async () => {
   const bob = await other.person({ firstname: 'Bob' });
   const page = await openPage(other.chat.url, bob.cookie, closed);
   await until(() =>
@@ -35,7 +35,7 @@ test('a user with too many connections sees the reason and the time of the next 
   bob.close();
 });
 
-test('a banned user is disconnected, and sees the ban at the next visit', async () => {
+test('disconnects a banned user, who sees the ban on the next visit', async () => {
   const carol = await site.person({ firstname: 'Carol' });
   const page = await openPage(site.chat.url, carol.cookie);
   await site.api('PUT', `/users/${carol.id}/ban`, {});
@@ -44,7 +44,7 @@ test('a banned user is disconnected, and sees the ban at the next visit', async 
   await again.get('heading', 'You may not use this chat');
 });
 
-test('a session that is restored within five seconds continues', async () => {
+test('continues a session restored within five seconds', async () => {
   const dora = await site.person({ firstname: 'Dora' });
   const page = await openPage(site.chat.url, dora.cookie);
   await page.open('lobby');
@@ -56,7 +56,7 @@ test('a session that is restored within five seconds continues', async () => {
   await until(() => expect(page.all('textbox', /^Message to/)[0]).toHaveProperty('value', 'half a thought'));
 });
 
-test('a session store that does not respond is not a logout', async () => {
+test('does not log users out while the session store does not respond', async () => {
   const emil = await site.person({ firstname: 'Emil' });
   site.memcached.signal('SIGSTOP');
   try {
@@ -69,7 +69,7 @@ test('a session store that does not respond is not a logout', async () => {
   }
 });
 
-test('a room that the user cannot read is named in the console, and the first one is shown', async () => {
+test('names an unreadable room in the console and shows the first room', async () => {
   const fay = await site.person({ firstname: 'Fay' });
   const page = await openPage(site.chat.url, fay.cookie, { attributes: { room: 'no-such-room' } });
   const { hints } = page;
@@ -77,7 +77,7 @@ test('a room that the user cannot read is named in the console, and the first on
   await until(() => expect(hints).toEqual([expect.stringContaining('there is no room "no-such-room"')]));
 });
 
-test('an element with a single room shows no other room after the user leaves it', async () => {
+test('shows no other room after the user leaves the only one', async () => {
   const gil = await site.person({ firstname: 'Gil' });
   await site.den(gil);
   await gil.request('room:join', { room: 'lobby' });

@@ -41,7 +41,7 @@ export class Log {
     return message;
   }
 
-  /** One of three users gives one of two reactions, or takes it back. */
+  /** One of three users adds or removes one of two reactions. */
   react(at: number): Reacted | undefined {
     const old = this.messages[at % Math.max(1, this.messages.length)];
     if (old === undefined || old.deletedAt !== undefined) return undefined;
@@ -51,7 +51,7 @@ export class Log {
     const { reactions = [], ...rest } = old;
     const users = reactions.find((reaction) => reaction.emoji === emoji)?.users ?? [];
     const on = !users.includes(user);
-    const now = on ? [...users, user] : users.filter((one) => one !== user);
+    const now = on ? [...users, user] : users.filter((id) => id !== user);
     const reaction = {
       emoji,
       count: now.length,
@@ -61,14 +61,14 @@ export class Log {
     const all =
       users.length === 0
         ? [...reactions, reaction]
-        : reactions.map((one) => (one.emoji === emoji ? reaction : one));
+        : reactions.map((other) => (other.emoji === emoji ? reaction : other));
     const list = all.filter(({ count }) => count > 0);
     this.messages[old.seq - 1] = { ...rest, rev, ...(list.length > 0 ? { reactions: list } : {}) };
     const change = { emoji, count: now.length, ...(on ? { added: [user] } : { removed: [user] }) };
     return { seq: old.seq, rev, changes: [change] };
   }
 
-  /** `limit` represents the page size and the 256 KiB at which an answer ends. */
+  /** `limit` stands for the page size and the 256 KiB at which a response ends. */
   since(since: number, limit: number) {
     const changed = this.messages.filter(({ rev }) => rev > since).sort((a, b) => a.rev - b.rev);
     return { head: this.head, messages: changed.slice(0, limit), complete: changed.length <= limit };
@@ -92,7 +92,7 @@ export class Log {
   }
 }
 
-/** An event for all users does not mark the reader's own reactions. */
+/** Removes `mine`, because an event for all users does not mark the reader's own reactions. */
 export function event<E extends Message | Reacted>(change: E): E {
   if ('changes' in change || change.reactions === undefined) return change;
   return { ...change, reactions: change.reactions.map(({ mine: _, ...reaction }) => reaction) };
@@ -100,7 +100,7 @@ export function event<E extends Message | Reacted>(change: E): E {
 
 type Answering = () => void;
 
-/** A client of that room: the server answers its requests at once, and the answers arrive when the run says so. */
+/** A client of the room. The server responds at once, but responses arrive when the run says so. */
 export class Client {
   readonly timeline: Timeline;
   pending: Pending[] = [];
@@ -167,7 +167,7 @@ export class Client {
     this.#answers.push(() => this.timeline.older(answer, first, epoch));
   }
 
-  /** A piece of the history that begins after that message. */
+  /** Requests a part of the history that starts after this message. */
   window(at: number, limit: number): void {
     if (!this.#connected || this.timeline.head === undefined) return;
     const { epoch } = this.timeline;
@@ -200,7 +200,7 @@ export class Client {
     });
   }
 
-  /** An answer or an event arrives, not necessarily in the order of sending. */
+  /** A response or event arrives, possibly out of order. */
   arrive(pick: number, event: boolean, how: 'deliver' | 'drop' | 'double'): void {
     const queue: unknown[] = event ? this.#events : this.#answers;
     if (queue.length === 0) return;

@@ -2,22 +2,22 @@ import type { Connection, RequestOf } from '../../client/src/connection/connecti
 import { Room } from '../../client/src/store/room.ts';
 import type { Answers, RequestName, RoomSummary } from '../../server/wire/events.ts';
 
-/** A connection whose requests, all of this name, the test answers in any order. */
+/** A connection whose requests, all with this name, the test answers in any order. */
 export function answeredByTest<E extends RequestName & keyof Answers>() {
-  const asked: { payload: RequestOf<E>; answer(data: Answers[E]): Promise<void> }[] = [];
+  const requests: { payload: RequestOf<E>; answer(data: Answers[E]): Promise<void> }[] = [];
   const request = (_: E, payload: RequestOf<E>) => {
     const { promise, resolve } = Promise.withResolvers<Answers[E]>();
     const answer = async (data: Answers[E]) => {
       resolve(data);
-      // Code that waits for it continues in later turns.
+      // Code that waits for it continues in later ticks.
       await new Promise((done) => setImmediate(done));
     };
-    asked.push({ payload, answer });
+    requests.push({ payload, answer });
     return promise;
   };
-  return { asked, connection: { state: { kind: 'ready' }, request } as unknown as Connection };
+  return { requests, connection: { state: { kind: 'ready' }, request } as unknown as Connection };
 }
 
-/** A room in which the user may do that. */
+/** A room in which the user has these rights. */
 export const roomOf = (id: string, may: RoomSummary['may'] = ['send']) =>
   new Room({ id, name: id, kind: 'public', member: true, members: 3, may } as RoomSummary);

@@ -11,20 +11,20 @@ const [ben, cid] = [
 ];
 
 function start(may: RoomSummary['may']) {
-  const { asked, connection } = answeredByTest<'room:restricted'>();
+  const { requests, connection } = answeredByTest<'room:restricted'>();
   const room = roomOf('r', may);
   const restricted = new RoomRestricted(connection, new Tasks(), room, () => {});
   restricted.ready();
   const banned = () => restricted.banned.map(({ user }) => user.id);
-  return { asked, room, restricted, banned };
+  return { requests, room, restricted, banned };
 }
 
-test('all pages of mutes and bans are loaded, without expired ones', async () => {
-  const { asked, restricted, banned } = start(['send', 'moderate']);
-  await asked[0]?.answer({ users: [{ user: ben, kind: 'muted', by }], next: 'n' });
+test('loads all pages of mutes and bans, without expired ones', async () => {
+  const { requests, restricted, banned } = start(['send', 'moderate']);
+  await requests[0]?.answer({ users: [{ user: ben, kind: 'muted', by }], next: 'n' });
   expect(restricted.mute('2')).toBeUndefined();
-  expect(asked[1]?.payload).toEqual({ room: 'r', cursor: 'n' });
-  await asked[1]?.answer({
+  expect(requests[1]?.payload).toEqual({ room: 'r', cursor: 'n' });
+  await requests[1]?.answer({
     users: [
       { user: cid, kind: 'banned', by },
       { user: by, kind: 'banned', until: 1, by },
@@ -34,33 +34,33 @@ test('all pages of mutes and bans are loaded, without expired ones', async () =>
   expect(banned()).toEqual(['3']);
 });
 
-test('only a moderator loads and keeps the list of mutes and bans', async () => {
-  expect(start(['send']).asked).toHaveLength(0);
-  const { asked, room, restricted, banned } = start(['moderate']);
-  await asked[0]?.answer({ users: [{ user: ben, kind: 'banned', by }] });
+test('loads and keeps the list of mutes and bans only for a moderator', async () => {
+  expect(start(['send']).requests).toHaveLength(0);
+  const { requests, room, restricted, banned } = start(['moderate']);
+  await requests[0]?.answer({ users: [{ user: ben, kind: 'banned', by }] });
   room.summary = { ...room.summary, may: ['send'] };
   expect(banned()).toEqual([]);
   restricted.ready();
   room.summary = { ...room.summary, may: ['moderate'] };
   expect(banned()).toEqual([]);
-  expect(asked).toHaveLength(1);
+  expect(requests).toHaveLength(1);
 });
 
-test('the list is loaded again when a member leaves or a listed user is back, once for several', async () => {
-  const { asked, restricted, banned } = start(['moderate']);
-  await asked[0]?.answer({ users: [{ user: ben, kind: 'banned', by }] });
+test('reloads the list once when members leave or listed users return', async () => {
+  const { requests, restricted, banned } = start(['moderate']);
+  await requests[0]?.answer({ users: [{ user: ben, kind: 'banned', by }] });
   const changed = (change: Parameters<typeof restricted.members>[0]['changed'][number], room = 'r') =>
     restricted.members({ room, changed: [change], count: 3 });
   changed({ user: cid, role: 'member', present: true });
   changed({ user: cid, gone: true }, 'another');
-  expect(asked).toHaveLength(1);
+  expect(requests).toHaveLength(1);
   changed({ user: ben, role: 'member', present: true });
   changed({ user: cid, gone: true });
   changed({ user: by, gone: true });
-  expect(asked).toHaveLength(2);
-  await asked[1]?.answer({ users: [] });
-  expect(asked).toHaveLength(3);
-  await asked[2]?.answer({ users: [{ user: cid, kind: 'banned', by }] });
+  expect(requests).toHaveLength(2);
+  await requests[1]?.answer({ users: [] });
+  expect(requests).toHaveLength(3);
+  await requests[2]?.answer({ users: [{ user: cid, kind: 'banned', by }] });
   expect(banned()).toEqual(['3']);
-  expect(asked).toHaveLength(3);
+  expect(requests).toHaveLength(3);
 });

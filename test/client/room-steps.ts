@@ -3,7 +3,7 @@ import { type Client, type Log, others } from './room-model.ts';
 
 export const small = fc.nat({ max: 1000 });
 export const limit = fc.integer({ min: 1, max: 7 });
-/** Possible steps of a room and of a client of it, in any order. */
+/** Random steps of a room and its client. */
 export const step = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: fc.constant('other' as const), n: small }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('send' as const) }) },
@@ -67,7 +67,7 @@ export function perform(log: Log, client: Client, step: Step, count: { n: number
   }
 }
 
-/** Lets everything arrive, and requests missing changes, until nothing is under way. */
+/** Delivers everything and requests missing changes until nothing is in flight. */
 export function settle(client: Client): void {
   for (let turn = 0; turn < 10_000; turn++) {
     if (client.timeline.syncFrom !== undefined) client.sync(3);

@@ -38,12 +38,12 @@ const answer = (head: number, name: string): Answers['room:join'] => ({
   presentCount: 0,
 });
 
-test('a room that is reset while it is being joined is joined once more, without the earlier state', async () => {
-  const asked: { payload: RequestOf<'room:join'>; resolve(answer: Answers['room:join']): void }[] = [];
+test('joins a room again without the earlier state if it is reset during the join', async () => {
+  const requests: { payload: RequestOf<'room:join'>; resolve(answer: Answers['room:join']): void }[] = [];
   const connection = {
     request: (_: string, payload: RequestOf<'room:join'>) => {
       const { promise, resolve } = Promise.withResolvers<Answers['room:join']>();
-      asked.push({ payload, resolve });
+      requests.push({ payload, resolve });
       return promise;
     },
   };
@@ -52,11 +52,11 @@ test('a room that is reset while it is being joined is joined once more, without
   const room = new Room(summary);
   const joining = sync.join(room);
   await sync.rejoin(room);
-  asked[0]?.resolve(answer(1, 'Bob'));
-  await expect.poll(() => asked.length).toBe(2);
-  expect(asked[1]?.payload).toEqual({ room: 'lobby' });
-  asked[1]?.resolve(answer(2, 'Deleted user'));
+  requests[0]?.resolve(answer(1, 'Bob'));
+  await expect.poll(() => requests.length).toBe(2);
+  expect(requests[1]?.payload).toEqual({ room: 'lobby' });
+  requests[1]?.resolve(answer(2, 'Deleted user'));
   await joining;
   expect(room.timeline.get(1)?.user.name).toBe('Deleted user');
-  expect(asked).toHaveLength(2);
+  expect(requests).toHaveLength(2);
 });

@@ -32,7 +32,7 @@ const message = (seq: number, user = bob): Message => ({
 });
 
 describe('unread', () => {
-  test('messages of others count, one’s own mark as read', () => {
+  test("counts messages of others, and the user's own message marks all as read", () => {
     const room = new Room(summary());
     room.note(message(11), me);
     room.note(message(12), me);
@@ -47,7 +47,7 @@ describe('unread', () => {
     expect(room.unread).toBe(0);
   });
 
-  test('a read mark of this client stays although the server has not got it yet', () => {
+  test('keeps a read marker that the server has not received yet', () => {
     const room = new Room(summary());
     room.note(message(12), me);
     room.markRead();
@@ -57,7 +57,7 @@ describe('unread', () => {
     expect(room.unread).toBe(0);
   });
 
-  test('a mark that was moved back on another device counts, unless this client has read on since', () => {
+  test('applies a marker moved back on another device unless this client read further', () => {
     const room = new Room(summary());
     room.update(summary({ readSeq: 7 }));
     expect(room.unread).toBe(3);
@@ -71,12 +71,12 @@ describe('unread', () => {
     expect(room.unread).toBe(0);
   });
 
-  test('a user who is not a member has no unread messages', () => {
+  test('is empty for a user who is not a member', () => {
     expect(new Room(summary({ member: false, readSeq: 0 })).unread).toBe(0);
   });
 });
 
-test('presence: each user once, even if changes overlap', () => {
+test('lists each present user once, even if changes overlap', () => {
   const room = new Room(summary());
   room.joined = true;
   room.present = [me];

@@ -17,10 +17,10 @@ async function two(): Promise<{ alice: Person; bob: Person }> {
   const [alice, bob] = await Promise.all(['Alice', 'Bob'].map((firstname) => site.person({ firstname })));
   return { alice, bob } as { alice: Person; bob: Person };
 }
-/** Creates a private room and joins the owner and all members. */
+/** Creates a private room and joins it with the owner and all members. */
 async function den(owner: Person, members: Person[], over: object): Promise<string> {
   const { id } = await site.den(owner, members, over);
-  for (const one of [owner, ...members]) await one.request('room:join', { room: id });
+  for (const person of [owner, ...members]) await person.request('room:join', { room: id });
   return id;
 }
 const open = (person: Person, options = {}) => openPage(site.chat.url, person.cookie, options);
@@ -34,7 +34,7 @@ async function choose(page: ChatPage, button: string, item: RegExp | string): Pr
 }
 
 describe('the list of rooms', () => {
-  test('shows the last message with author and time, the newest room first', async () => {
+  test('shows the last message with author and time, newest room first', async () => {
     const { alice, bob } = await two();
     const fir = await den(bob, [alice], { name: 'fir' });
     const oak = await den(bob, [alice], { name: 'oak' });
@@ -43,7 +43,7 @@ describe('the list of rooms', () => {
     const page = await open(alice);
     await until(() => expect(order(page).slice(0, 2)).toEqual(['oak', 'fir']));
     await row(page, /^fir ?, private, 1 unread \d\d:\d\d Bob ?: under the fir$/);
-    // Not while the focus is in the list.
+    // The order does not change while the list has the focus.
     (await row(page, /^oak/)).focus();
     await say(bob, fir, 'and again');
     await row(page, /^fir.*Bob ?: and again$/);
@@ -80,7 +80,7 @@ describe('the list of rooms', () => {
     expect(find.value).toBe('');
   });
 
-  test('counts what is unread in the page’s title, in an event and on the way back, but not of a muted room', async () => {
+  test('shows the unread count in the title, an event and the back button, without muted rooms', async () => {
     const { alice, bob } = await two();
     const loud = await den(bob, [alice], { name: 'loud' });
     const muted = await den(bob, [alice], { name: 'muted' });
@@ -108,7 +108,7 @@ describe('the list of rooms', () => {
     expect(Math.max(...counts)).toBe(2);
   });
 
-  test('joins a public room by a press, which can be read before', async () => {
+  test('joins a readable public room on a click', async () => {
     const { alice } = await two();
     await site.api('PUT', '/rooms/bees', { name: 'bee keeping', kind: 'public' });
     const page = await open(alice);
@@ -120,7 +120,7 @@ describe('the list of rooms', () => {
     await page.get('textbox', 'Message to bee keeping');
   });
 
-  test('marks a room as new until the user opens it, also after a reload', async () => {
+  test('marks a room as new until the user opens it, even after a reload', async () => {
     const { alice, bob } = await two();
     const page = await open(bob);
     await page.open('lobby');
@@ -135,9 +135,9 @@ describe('the list of rooms', () => {
     await row(third, /^shed ?, private No messages yet$/);
   });
 
-  // With a public room that the user has not joined, the list of rooms takes a second request.
+  // With a public room that the user has not joined, the list needs a second request.
   test.each([0, 1])(
-    'marks a room as new that others added the user to while offline, with %i public rooms not joined',
+    'marks a room as new if the user was added while offline, with %i other public rooms',
     async (others) => {
       const own = await startPeopleSite({ CHAT_CREATE_ROOMS: 'all', CHAT_ROOMS: 'lobby' });
       onTestFinished(() => own.close());
@@ -153,7 +153,7 @@ describe('the list of rooms', () => {
     },
   );
 
-  test('moves the focus to the next room when the focused room is deleted, and shows a notice', async () => {
+  test('moves the focus to the next room with a notice when the focused room is deleted', async () => {
     const { alice, bob } = await two();
     const made: string[] = [];
     for (const name of ['elm', 'ash', 'yew']) made.push(await den(bob, [alice], { name }));
@@ -161,14 +161,14 @@ describe('the list of rooms', () => {
     const page = await open(alice);
     await until(() => expect(order(page)[0]).toBe('yew'));
     (await row(page, /^ash/)).focus();
-    // The notice disappears after six seconds, and a slow machine may take that long to answer the request.
+    // The notice disappears after six seconds, and a slow machine may need as long for the request.
     await Promise.all([page.sees('ash was deleted.'), bob.request('room:delete', { room: made[1] ?? '' })]);
     await until(() => expect(nameOf(page.focused as HTMLElement)).toMatch(/^elm/));
     page.press('ArrowUp');
     expect(nameOf(page.focused as HTMLElement)).toMatch(/^yew/);
   });
 
-  test('names a direct room by the other, who may be here', async () => {
+  test('names a direct room after its peer and shows whether the peer is online', async () => {
     const { alice, bob } = await two();
     const page = await open(alice);
     await choose(page, 'New room or message', 'Message someone');
@@ -190,12 +190,12 @@ describe('the list of rooms', () => {
 });
 
 describe('leaving', () => {
-  test('asks for confirmation, which a removal by a moderator does not need', async () => {
+  test('asks for confirmation, unlike a removal by a moderator', async () => {
     const { alice, bob } = await two();
     await den(alice, [bob], { name: 'shed' });
     const page = await open(alice);
     const bobs = await open(bob);
-    for (const one of [page, bobs]) await one.open('shed');
+    for (const view of [page, bobs]) await view.open('shed');
     await choose(bobs, 'Room menu', 'Leave room');
     await bobs.get('alertdialog', 'Leave shed?');
     expect(textOf(bobs.focused)).toBe('Stay');
@@ -212,7 +212,7 @@ describe('leaving', () => {
     await page.gone('button', /^shed/, list(page));
   });
 
-  test('closes a menu or dialog over a message of the room, but not that of a new room', async () => {
+  test('closes a menu or dialog for a message of the room', async () => {
     const { alice, bob } = await two();
     const shed = await den(alice, [bob], { name: 'shed' });
     await say(alice, shed, 'what only members know');
@@ -262,7 +262,7 @@ describe('leaving', () => {
 });
 
 describe('a new room', () => {
-  test('shows errors at the fields, and adds the chosen people', async () => {
+  test('shows errors at the fields and adds the chosen users', async () => {
     const { alice, bob } = await two();
     const page = await open(alice);
     await choose(page, 'New room or message', 'New room');
@@ -289,7 +289,7 @@ describe('a new room', () => {
     await page.sees('Nobody found.');
     page.press('Enter');
     expect(page.all('button', /^Remove/, dialog)).toEqual([]);
-    // Tab waits for the names that are on their way.
+    // Tab waits for names that are still loading.
     type(people, bob.id);
     page.press('Tab');
     await page.get('button', 'Remove Bob', dialog);
@@ -300,7 +300,7 @@ describe('a new room', () => {
     await page.get('button', /^Bob/, await page.get('complementary', 'People'));
   });
 
-  test('is created once, also by a repeated request', async () => {
+  test('is created once despite a repeated request', async () => {
     const { alice } = await two();
     const page = await open(alice);
     await choose(page, 'New room or message', 'New room');
@@ -321,12 +321,12 @@ describe('a new room', () => {
     page.wire.held.clear();
     await page.click('button', 'Create room');
     await page.get('region', 'compost heap');
-    const asked = page.wire.sent.filter(([name]) => name === 'room:create').map(([, payload]) => payload);
-    expect(asked).toHaveLength(2);
-    expect(asked[1]).toEqual(asked[0]);
+    const requests = page.wire.sent.filter(([name]) => name === 'room:create').map(([, payload]) => payload);
+    expect(requests).toHaveLength(2);
+    expect(requests[1]).toEqual(requests[0]);
   });
 
-  test('the empty list offers a new room, or else what the user may do', async () => {
+  test('is not offered in an empty list if the user cannot create rooms', async () => {
     const bare = await startPeopleSite({
       CHAT_CREATE_ROOMS: 'none',
       CHAT_DIRECT: 'off',
@@ -341,7 +341,7 @@ describe('a new room', () => {
   });
 });
 
-test('the owner of a new chat sees the lines that bring it to his site, until he hides them', async () => {
+test('shows the owner of a new chat how to embed it until hidden', async () => {
   const first = await startPeopleSite({ CHAT_ROOMS: 'lobby' });
   const owner = await first.person({ roles: ['admin'] });
   const member = await first.person();
@@ -366,12 +366,12 @@ describe('the settings of a room', () => {
     return page.get('tabpanel', undefined, await page.get('complementary', 'Details'));
   };
 
-  test('the owner changes the name and topic, and a member only their own notifications', async () => {
+  test('let the owner change name and topic, and a member only the notifications', async () => {
     const { alice, bob } = await two();
     await den(alice, [bob], { name: 'spring market' });
     const page = await open(alice);
     const bobs = await open(bob);
-    for (const one of [page, bobs]) await one.open('spring market');
+    for (const view of [page, bobs]) await view.open('spring market');
     const own = await settings(bobs);
     expect(bobs.all('textbox', undefined, own)).toEqual([]);
     await bobs.click('button', 'Nothing', own);
@@ -383,20 +383,20 @@ describe('the settings of a room', () => {
     await page.fill('textbox', 'Name', 'autumn market', panel);
     page.press('Enter');
     await page.fill('textbox', /^Topic/, '9 to 14', panel);
-    // A topic that is being typed is saved when the panel goes, too.
+    // A topic being typed is saved when the panel closes.
     click(page.all('button', 'Close details')[0] as HTMLElement);
-    for (const one of [page, bobs]) {
-      await one.get('region', 'autumn market');
-      await one.sees('9 to 14');
+    for (const view of [page, bobs]) {
+      await view.get('region', 'autumn market');
+      await view.sees('9 to 14');
     }
   });
 
-  test('the owner transfers ownership, or deletes the room, after confirming', async () => {
+  test('let the owner transfer ownership or delete the room after a confirmation', async () => {
     const { alice, bob } = await two();
     await den(alice, [bob], { name: 'old market' });
     const page = await open(alice);
     const bobs = await open(bob);
-    for (const one of [page, bobs]) await one.open('old market');
+    for (const view of [page, bobs]) await view.open('old market');
     const panel = await settings(page);
     await page.click('button', 'Delete room', panel);
     await page.get('alertdialog', 'Delete old market?');
@@ -420,12 +420,12 @@ describe('the settings of a room', () => {
     await page.gone('button', /^old market/, list(page));
   });
 
-  test('limit who can write, and keep the text typed meanwhile', async () => {
+  test('limit who can write, and keep the typed text', async () => {
     const { alice, bob } = await two();
     const id = await den(alice, [bob], { name: 'slow' });
     const page = await open(alice);
     const bobs = await open(bob);
-    for (const one of [page, bobs]) await one.open('slow');
+    for (const view of [page, bobs]) await view.open('slow');
     const panel = await settings(page);
     await page.click('switch', 'Only moderators can post', panel);
     await until(() => expect(bobs.all('note').map(textOf)).toEqual(['Only moderators can post']));
@@ -438,7 +438,7 @@ describe('the settings of a room', () => {
     expect((await bobs.get('button', 'Send')).getAttribute('aria-disabled')).toBe('true');
     bobs.press('Enter');
     expect(field(bobs).value).toBe('the next');
-    // Neither does another visit shorten it.
+    // A reload does not shorten the wait.
     const again = await bobs.reload();
     await again.sees(/Slow mode: you can write again in 3,\d{3} s/);
     await page.write('quick');
@@ -448,7 +448,7 @@ describe('the settings of a room', () => {
 });
 
 describe('inviting', () => {
-  test('keeps people who cannot be invited in the dialog, with the reason', async () => {
+  test('keeps users who cannot be invited in the dialog with the reason', async () => {
     const { alice, bob } = await two();
     const carol = await site.person({ firstname: 'Carol' });
     const dave = await site.person({ firstname: 'Dave' });
@@ -462,8 +462,8 @@ describe('inviting', () => {
     type(people, alice.id);
     const member = await page.get('option', /Alice/);
     expect(member.getAttribute('aria-disabled')).toBe('true');
-    for (const { id: one } of [dave, carol]) {
-      type(people, one);
+    for (const { id: userId } of [dave, carol]) {
+      type(people, userId);
       page.press('Tab');
       await until(() => expect(people.value).toBe(''));
     }
@@ -473,21 +473,23 @@ describe('inviting', () => {
     expect([...dialog.querySelectorAll('.chip.bad bdi')].map(textOf)).toEqual(['Carol']);
   });
 
-  test('takes from an admin alone the ID of a person who has never been here', async () => {
+  test('accepts the ID of an unknown user only from an admin', async () => {
     const admin = await site.person({ firstname: 'Alice', roles: ['admin'] });
     const { bob } = await two();
     const id = await den(admin, [bob], { name: 'greenhouse' });
-    for (const one of [bob, admin]) {
-      const page = await open(one);
+    for (const inviter of [bob, admin]) {
+      const page = await open(inviter);
       await page.open('greenhouse');
       await choose(page, 'Room menu', 'Invite');
       const dialog = await page.get('dialog', 'Invite to greenhouse');
       type((await page.get('combobox', 'People', dialog)) as HTMLInputElement, 'newcomer-7');
       await page.sees('Nobody found.', dialog);
       const offered = page.all('option', undefined, dialog).map(textOf);
-      expect(offered).toEqual(one === bob ? [] : [expect.stringMatching(/newcomer-7.*Use this exact ID/)]);
-      if (one === bob) continue;
-      // The text may be a name, so it becomes an ID only when the option is chosen.
+      expect(offered).toEqual(
+        inviter === bob ? [] : [expect.stringMatching(/newcomer-7.*Use this exact ID/)],
+      );
+      if (inviter === bob) continue;
+      // The text may be a name, so it becomes an ID only if the option is chosen.
       page.press('ArrowDown');
       page.press('Enter');
       await page.click('button', 'Invite', dialog);
@@ -497,7 +499,7 @@ describe('inviting', () => {
     expect(members.map(({ user }) => user.id)).toContain('newcomer-7');
   });
 
-  test('a link admits a user who presses Join, also after a login, until the link is revoked', async () => {
+  test('admits a user who clicks Join on a link until the link is revoked', async () => {
     const { alice } = await two();
     const guest = await site.person({ firstname: 'Guest' });
     const id = await den(alice, [], { name: 'spring market', topic: 'Saturday' });
@@ -522,7 +524,7 @@ describe('inviting', () => {
     await page.click('button', 'New link', dialog);
     const { hash } = new URL(address);
     const attributes = { history: 'hash' };
-    // Before the login the page removes the token from its address.
+    // Before the login the page removes the token from its URL.
     const nobody = await openPage(site.chat.url, '', { hash, attributes, connected: false });
     await nobody.get('heading', 'Please log in');
     expect(nobody.window.location.hash).toBe('');
@@ -557,7 +559,7 @@ describe('inviting', () => {
 });
 
 describe('an address', () => {
-  test('leads to a message of a readable room, and reveals nothing of other rooms', async () => {
+  test('leads to a readable message and reveals nothing of other rooms', async () => {
     const { alice, bob } = await two();
     await site.api('PUT', '/rooms/garden', { name: 'garden', kind: 'public' });
     await bob.request('room:join', { room: 'garden' });
@@ -574,7 +576,7 @@ describe('an address', () => {
     await page.get('menu');
     expect(page.all('menuitem', /^Reply/)).toEqual([]);
     page.press('Escape');
-    // A link has a name only for a room that the reader may read.
+    // A link shows a room's name only if the reader can read the room.
     await page.get('link', /^#garden, \d/);
     await page.get('link', new RegExp(`#m=${secret}/1$`));
     for (const place of ['garden/3', `${secret}/1`, 'no-such-room/1', 'garden/999']) {
@@ -590,7 +592,7 @@ describe('an address', () => {
   });
 });
 
-test('the chat starts with invalid values in its storage', async () => {
+test('starts with invalid values in its storage', async () => {
   const { alice } = await two();
   const page = await open(alice);
   await page.open('lobby');

@@ -4,7 +4,7 @@ import type { Context } from '../../client/src/views/context.ts';
 import { SeenLine } from '../../client/src/views/messages/seen-line.tsx';
 import type { Message } from '../../server/wire/events.ts';
 
-test('after a block the lines of all rooms are asked for again, and older answers are dropped', async () => {
+test('requests the read receipts of all rooms again after a block, dropping older responses', async () => {
   const ids = ['current', 'other', 'slow'];
   const rooms = new Map(
     ids.map((id) => {
@@ -12,10 +12,10 @@ test('after a block the lines of all rooms are asked for again, and older answer
       return [id, { id, joined: true, summary } as unknown as Room];
     }),
   );
-  const asked: { room: string; answer(): Promise<void> }[] = [];
+  const requests: { room: string; answer(): Promise<void> }[] = [];
   const request = (_: string, { room }: { room: string }) => {
     const { promise, resolve } = Promise.withResolvers<unknown>();
-    asked.push({
+    requests.push({
       room,
       answer: async () => {
         resolve({ users: [{ id: '2', name: 'Bob' }], total: 2 });
@@ -28,14 +28,14 @@ test('after a block the lines of all rooms are asked for again, and older answer
   const lines = new SeenLine({ chat, changed: () => {} } as unknown as Context);
   const shown = () => ids.filter((room) => lines.of({ room, seq: 1 } as Message) !== undefined);
   expect(shown()).toEqual([]);
-  await asked[0]?.answer();
-  await asked[1]?.answer();
+  await requests[0]?.answer();
+  await requests[1]?.answer();
   expect(shown()).toEqual(['current', 'other']);
   lines.blocked();
   expect(shown()).toEqual([]);
-  await asked[2]?.answer();
+  await requests[2]?.answer();
   expect(shown()).toEqual([]);
-  expect(asked.map(({ room }) => room)).toEqual([...ids, ...ids]);
-  for (const { answer } of asked.slice(3)) await answer();
+  expect(requests.map(({ room }) => room)).toEqual([...ids, ...ids]);
+  for (const { answer } of requests.slice(3)) await answer();
   expect(shown()).toEqual(ids);
 });

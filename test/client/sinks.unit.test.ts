@@ -2,13 +2,13 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 
-/** Everything that makes elements or code from text. */
+/** Matches code that creates elements or code from text. */
 const sinks =
   /\b(innerHTML|outerHTML|insertAdjacentHTML|dangerouslySetInnerHTML|setHTML\w*|parseHTML\w*|srcdoc|DOMParser|createContextualFragment|document\.write\w*|eval|new Function|javascript:)\b/;
-/** Native functions that MooTools or Prototype.js replaces in a page by others, which do something else. */
+/** Matches native functions that MooTools or Prototype.js replaces with incompatible ones. */
 const replaced = /\bArray\.from\b|\bof .*\.entries\(\)|\.scrollTo\(/;
 
-/** Where that stands in the code of these folders. */
+/** Finds the first match in each file of these folders. */
 function found(what: RegExp, ...folders: string[]): string[] {
   return folders.flatMap((name) => {
     const folder = new URL(`../../${name}`, import.meta.url).pathname;
@@ -22,10 +22,10 @@ function found(what: RegExp, ...folders: string[]): string[] {
   });
 }
 
-test('nothing in the client makes HTML or code of text', () => {
+test('the client does not create HTML or code from text', () => {
   expect(found(sinks, 'client/src')).toEqual([]);
 });
 
-test('nothing in the client calls what a library of the page replaces', () => {
+test('the client does not call functions that a library of the page replaces', () => {
   expect(found(replaced, 'client/src', 'server/wire')).toEqual([]);
 });

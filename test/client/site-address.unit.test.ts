@@ -5,7 +5,7 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-/** Simulates a page of that address. */
+/** Simulates a page with this URL. */
 function inPage(baseURI: string): void {
   vi.stubGlobal('document', { baseURI });
   vi.stubGlobal('location', new URL(baseURI));
@@ -34,17 +34,17 @@ test.each([
   ['{id}', 'javascript:alert(1)', 'http://site.example/javascript%3Aalert(1)'],
   ['blob:http://site.example/{id}', '7', undefined],
   ['http://[{id}', '7', undefined],
-])('%j for the user %j is %j', (template, id, expected) => {
+])('resolves %j for the user %j to %j', (template, id, expected) => {
   inPage('http://site.example/');
   expect(siteAddress(template, id)).toBe(expected);
 });
 
-test('a page by TLS takes no address without it, not even of its own host', () => {
+test('rejects an address without TLS on a page with TLS, even on the same host', () => {
   inPage('https://site.example/');
   expect(siteAddress('http://site.example/{id}', '7')).toBeUndefined();
 });
 
-test('where a page has no origin, a script has none either and is no address of the site', () => {
+test('rejects scripts on a page without an origin', () => {
   inPage('about:srcdoc');
   for (const template of [
     'javascript:alert(1)',

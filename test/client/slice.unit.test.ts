@@ -14,7 +14,7 @@ const step = fc.record({
   reading: fc.boolean(),
 });
 
-test('the part is one piece, never above 200, and reaches both ends', () => {
+test('returns one contiguous part of at most 200 that reaches both ends', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 80, size: 'max' }), (steps) => {
       let [from, to] = [5000, 5050];
@@ -44,7 +44,7 @@ test('the part is one piece, never above 200, and reaches both ends', () => {
   );
 });
 
-test('while one reads back, what arrives moves nothing', () => {
+test('does not move when messages arrive while the user reads older ones', () => {
   const slice = new Slice();
   slice.around(list(0, 1000), 500);
   const before = slice.of(list(0, 1000), true);

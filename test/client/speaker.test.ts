@@ -11,7 +11,7 @@ afterAll(() => site.close());
 const polite = ({ root }: ChatPage) => textOf(root.querySelector('[role=status][aria-live=polite]'));
 const assertive = ({ root }: ChatPage) => textOf(root.querySelector('[aria-live=assertive]'));
 
-test('screen readers announce messages of others and changes of the connection', async () => {
+test('announces messages of others and connection changes to screen readers', async () => {
   const alice = await site.person({ firstname: 'Alice' });
   const bob = await site.person({ firstname: 'Bob' });
   await site.den(alice, [bob]);
@@ -19,25 +19,25 @@ test('screen readers announce messages of others and changes of the connection',
   const bobs = await openPage(site.chat.url, bob.cookie);
   await page.open('Den');
   await bobs.open('Den');
-  const said = (text: string | RegExp) =>
+  const announces = (text: string | RegExp) =>
     until(() => expect(polite(page)).toMatch(typeof text === 'string' ? new RegExp(`^${text}$`) : text));
   await bobs.write('hello');
-  await said('Bob: hello');
+  await announces('Bob: hello');
   await page.write('hello Bob');
   await bobs.message('hello Bob');
-  await said('Bob: hello');
+  await announces('Bob: hello');
   await page.open('lobby');
   await bobs.write('are you there');
-  await said('New message in Den');
+  await announces('New message in Den');
 
   page.online(false);
-  await said(/^Connection lost\.|offline/);
+  await announces(/^Connection lost\.|offline/);
   page.online(true);
-  await said('Connected again.');
+  await announces('Connected again.');
 
   await site.memcached.delete(site.key(alice.cookie));
   await until(() => expect(assertive(page)).toBe('You’re logged out'));
-  await said('');
+  await announces('');
 });
 
 test('asks a guest to log in', async () => {

@@ -10,7 +10,7 @@ afterEach(() => vi.useRealTimers());
 
 const chat = { me: { id: '1', name: 'Alice' }, current: undefined };
 
-/** All texts of the rendered output. */
+/** The texts of the rendered output. */
 const textsOf = (drawn: unknown): string[] => {
   if (typeof drawn === 'string') return [drawn];
   if (Array.isArray(drawn)) return drawn.flatMap(textsOf);
@@ -20,7 +20,7 @@ const textsOf = (drawn: unknown): string[] => {
 
 const start = () => new Speaker(chat, new Strings({ lang: 'en', by: textsIn('en') }), () => {});
 
-test('a lost connection is said with its cause, though that is found out later', () => {
+test('announces a lost connection with its cause, even if it is known later', () => {
   vi.useFakeTimers();
   const speaker = start();
   const lost = (cause: 'network' | 'many', seconds: number): ConnectionState => {
@@ -34,7 +34,7 @@ test('a lost connection is said with its cause, though that is found out later',
   expect(textsOf(speaker.draw())).toEqual(['The chat is open in too many places. Trying again in 30 s.']);
 });
 
-describe('an announcement can be read again until', () => {
+describe('removes an announcement when', () => {
   const bob = { id: '2', name: 'Bob' };
   const named = { user: chat.me, start: 0, length: 6 };
   const roomWith = (summary: Partial<RoomSummary>) => new Room(summary as RoomSummary);
@@ -46,13 +46,13 @@ describe('an announcement can be read again until', () => {
     ['its author is blocked', (speaker) => speaker.blocked({ user: '2', blocked: true })],
     ['its author may be erased', (speaker) => speaker.reset(room)],
     ['it is edited or deleted', (speaker) => speaker.outdated(room, 7)],
-    ['its room is taken away', (speaker) => speaker.removed(room)],
+    ['the user loses its room', (speaker) => speaker.removed(room)],
   ])('%s', (_, gone) => {
     const speaker = start();
     speaker.arrived(room, { user: bob, seq: 7, text: 'hello' });
     speaker.arrived(room, { user: bob, seq: 7, text: '@Alice hello', mentions: [named] });
-    const said = ['Bob: hello', 'Bob mentioned you: @Alice hello'];
-    expect(textsOf(speaker.draw())).toEqual(said);
+    const announcements = ['Bob: hello', 'Bob mentioned you: @Alice hello'];
+    expect(textsOf(speaker.draw())).toEqual(announcements);
     // Unrelated calls have no effect.
     speaker.blocked({ user: '3', blocked: true });
     speaker.blocked({ user: '2', blocked: false });
@@ -60,12 +60,12 @@ describe('an announcement can be read again until', () => {
     speaker.removed(other);
     speaker.outdated(room, 6);
     speaker.outdated(other, 7);
-    expect(textsOf(speaker.draw())).toEqual(said);
+    expect(textsOf(speaker.draw())).toEqual(announcements);
     gone(speaker);
     expect(textsOf(speaker.draw())).toEqual([]);
   });
 
-  test('somebody is blocked whose name is that of a direct room', () => {
+  test('the peer of a direct room is blocked', () => {
     const speaker = start();
     speaker.elsewhere(direct);
     expect(textsOf(speaker.draw())).toEqual(['New message in Bob']);

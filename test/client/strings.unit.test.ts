@@ -8,13 +8,13 @@ import type { RoomSummary } from '../../server/wire/events.ts';
 const stringsIn = (lang: string, browser?: readonly string[]) =>
   new Strings({ lang, by: textsIn(lang) }, browser);
 
-test('the language is chosen exactly, by its base, or is English', () => {
+test('chooses a language exactly, by its base, or else English', () => {
   expect(
     ['fr-CH', 'zh-TW', 'zh', 'en-GB', 'pt', 'cs', '', 'not a tag'].map((tag) => bestLanguage(tag)),
   ).toEqual(['fr', 'zh-Hans', 'zh-Hans', 'en', 'pt-BR', 'en', 'en', 'en']);
 });
 
-test('a language of the owner’s counts like ours, the exact one first', () => {
+test('treats a language of the owner like the built-in ones, exact match first', () => {
   const owners = { 'msg.sent': { cs: 'Odesláno', 'fr-CA': 'Envoyé !' } };
   expect(['cs-CZ', 'fr-CA', 'fr', 'zh', 'sk'].map((tag) => bestLanguage(tag, owners))).toEqual([
     'cs',
@@ -25,7 +25,7 @@ test('a language of the owner’s counts like ours, the exact one first', () => 
   ]);
 });
 
-test('the owner’s texts come before ours, and bring their own plural forms', () => {
+test('prefers the owner’s texts, with their own plural forms', () => {
   const ours = { lang: 'en', by: textsIn('en') };
   const owners = {
     'msg.sent': { en: 'Delivered', pl: 'Wysłano' },
@@ -47,23 +47,23 @@ test('the owner’s texts come before ours, and bring their own plural forms', (
   expect(pl.count('conn.outbox', 1)).toBe('1 wiadomości');
 });
 
-test('a language that no browser knows counts as English does', () => {
+test('uses English rules for a language that browsers do not know', () => {
   const strings = new Strings({ lang: 'our own!', by: { 'msg.sent': 'x' } });
   expect([strings.lang, strings.locale, strings.text('msg.sent')]).toEqual(['our own!', 'en', 'x']);
 });
 
-test('other texts in place of the first: the same object gives them', () => {
+test('returns other texts from the same object after a change of language', () => {
   const strings = stringsIn('en', ['fr-CH']);
   strings.use({ lang: 'fr', by: textsIn('fr') });
   expect([strings.text('msg.sent'), strings.lang, strings.locale]).toEqual(['Envoyé', 'fr', 'fr-CH']);
 });
 
-test('times follow the reader’s region where it is of the same language', () => {
+test('formats times by the reader’s region if it has the same language', () => {
   expect(stringsIn('en', ['de-CH', 'en-GB']).locale).toBe('en-GB');
   expect(stringsIn('fr', ['en-GB']).locale).toBe('fr');
 });
 
-test('plural forms', () => {
+test('chooses plural forms', () => {
   const [en, fr, zh] = [stringsIn('en'), stringsIn('fr'), stringsIn('zh-Hans')];
   expect([0, 1, 2].map((n) => en.count('timeline.jump', n))).toEqual([
     '0 new messages',
@@ -79,66 +79,63 @@ test('plural forms', () => {
   expect(en.count('ended.kept', 1, { name: 'Alice' })).toBe('1 unsent message is saved for you, Alice.');
 });
 
-test('numbers have the digits and the signs of the reader’s region', () => {
+test('formats numbers with the digits and separators of the reader’s region', () => {
   const inEgypt = new Strings({ lang: 'ar', by: { 'timeline.jump.other': '{n}' } }, ['ar-EG']);
   expect(inEgypt.count('timeline.jump', 1234)).toBe('١٬٢٣٤');
   expect(stringsIn('fr').count('timeline.jump', 1234)).toBe('1\u202f234 nouveaux messages');
 });
 
-test('a language that is written from right to left says so, one of the owner’s too', () => {
+test("returns the direction of right-to-left languages, even of the owner's", () => {
   const directions = ['ar', 'he-IL', 'fa', 'ks', 'ks-Deva', 'en', 'our own!'].map(
     (lang) => new Strings({ lang, by: {} }).direction,
   );
   expect(directions).toEqual(['rtl', 'rtl', 'rtl', 'rtl', undefined, undefined, undefined]);
 });
 
-test('a value with braces or a dollar sign is not changed', () => {
+test('does not interpret braces or dollar signs in a value', () => {
   expect(stringsIn('en').text('say.message', { name: '{text}', text: '$& {name}' })).toBe(
     '{text}: $& {name}',
   );
 });
 
-test('days', () => {
+test('names days', () => {
   const en = stringsIn('en', ['en-GB']);
-  const now = new Date(2026, 2, 29, 0, 30).getTime(); // the clocks change on this day in Europe
+  const now = new Date(2026, 2, 29, 0, 30).getTime(); // The clocks change on this day in Europe.
   expect(en.day(now, now)).toBe('Today');
   expect(en.day(new Date(2026, 2, 28, 23).getTime(), now)).toBe('Yesterday');
   expect(en.day(new Date(2026, 0, 2).getTime(), now)).toBe('Friday 2 January');
   expect(en.day(new Date(2025, 0, 2).getTime(), now)).toMatch(/2 January 2025/);
 });
 
-test.each(languages)(
-  '%s has every text, with the same values, and each plural form that it knows',
-  (lang) => {
-    const [ours, english] = [textsIn(lang), textsIn('en')];
-    const rules = new Intl.PluralRules(lang);
-    const forms = new Set<string>(Array.from({ length: 200 }, (_, n) => rules.select(n)));
-    const values = (text = '') => [...text.matchAll(/\{\w+\}/g)].map(String).sort();
-    for (const [key, text] of Object.entries(english)) {
-      const [, counted = '', form = ''] = /^(.*)\.(one|other)$/.exec(key) ?? [];
-      const isCounted = english[`${counted}.other`]?.includes('{n}') === true;
-      if (isCounted && !forms.has(form)) continue;
-      const named = isCounted && form === 'other' ? [...forms].map((each) => `${counted}.${each}`) : [key];
-      for (const each of named) {
-        expect(ours[each], each).toBeTruthy();
-        const own = values(ours[each]).filter((value) => !isCounted || value !== '{n}');
-        expect(own, each).toEqual(values(text).filter((value) => !isCounted || value !== '{n}'));
-      }
+test.each(languages)('%s has every text with the same values and all its plural forms', (lang) => {
+  const [ours, english] = [textsIn(lang), textsIn('en')];
+  const rules = new Intl.PluralRules(lang);
+  const forms = new Set<string>(Array.from({ length: 200 }, (_, n) => rules.select(n)));
+  const values = (text = '') => [...text.matchAll(/\{\w+\}/g)].map(String).sort();
+  for (const [key, text] of Object.entries(english)) {
+    const [, counted = '', form = ''] = /^(.*)\.(one|other)$/.exec(key) ?? [];
+    const isCounted = english[`${counted}.other`]?.includes('{n}') === true;
+    if (isCounted && !forms.has(form)) continue;
+    const named = isCounted && form === 'other' ? [...forms].map((each) => `${counted}.${each}`) : [key];
+    for (const each of named) {
+      expect(ours[each], each).toBeTruthy();
+      const own = values(ours[each]).filter((value) => !isCounted || value !== '{n}');
+      expect(own, each).toEqual(values(text).filter((value) => !isCounted || value !== '{n}'));
     }
-    expect(
-      Object.keys(ours).filter(
-        (key) => !Object.hasOwn(english, key.replace(/\.\w+$/, '.other')) && !Object.hasOwn(english, key),
-      ),
-    ).toEqual([]);
-  },
-);
+  }
+  expect(
+    Object.keys(ours).filter(
+      (key) => !Object.hasOwn(english, key.replace(/\.\w+$/, '.other')) && !Object.hasOwn(english, key),
+    ),
+  ).toEqual([]);
+});
 
-test('a language is one file: every place that names languages has it', () => {
+test('the client contains a file for each supported language', () => {
   expect(languages.length).toBeGreaterThan(2);
   expect(ours).toEqual(languages);
 });
 
-test('an erased user is named in the reader’s language, by the id: somebody may have chosen that name', () => {
+test('names an erased user in the reader’s language by ID, not by name', () => {
   const french = stringsIn('fr');
   expect(french.name({ id: '0', name: 'Deleted user' })).toBe('Utilisateur supprimé');
   expect(french.name({ id: '7', name: 'Deleted user' })).toBe('Deleted user');

@@ -10,7 +10,7 @@ const context = {
 } as unknown as Context;
 const pending = () => Promise.withResolvers<string>();
 
-test('runs one at a time, and is done with the answer', async () => {
+test('runs one request at a time until the response', async () => {
   const submission = new Submission(context);
   const { promise, resolve } = pending();
   const done: string[] = [];
@@ -29,7 +29,7 @@ test('runs one at a time, and is done with the answer', async () => {
   expect(submission.busy).toBe(false);
 });
 
-test('a cancelled one has no effect, and does not end the one that was started after it', async () => {
+test('ignores the result of a cancelled request, which does not end the next', async () => {
   const submission = new Submission(context);
   const [early, refused, late] = [pending(), pending(), pending()];
   const done: string[] = [];
@@ -54,7 +54,7 @@ test('a cancelled one has no effect, and does not end the one that was started a
   expect(submission.cancel()).toBe(false);
 });
 
-test('an error is shown in words until the next attempt', async () => {
+test('shows an error in words until the next attempt', async () => {
   const submission = new Submission(context);
   const refuse = async () => {
     throw new RequestError('unknown_room');
@@ -75,7 +75,7 @@ test('an error is shown in words until the next attempt', async () => {
   expect(submission.problem).toBeUndefined();
 });
 
-test('after a fault of the program, in the request or afterwards, one can try again', async () => {
+test('allows another attempt after a program error', async () => {
   const submission = new Submission(context);
   const fault = () => {
     throw new TypeError('fault');

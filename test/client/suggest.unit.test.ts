@@ -39,7 +39,7 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-test('the list of people is not drawn after the end of the session', async () => {
+test('closes the list of users when the session ends', async () => {
   vi.stubGlobal('HTMLTextAreaElement', Field);
   vi.stubGlobal('ResizeObserver', class {});
   const member = { user: { id: '2', name: 'Bob' }, role: 'member', present: true };
@@ -60,7 +60,7 @@ test('the list of people is not drawn after the end of the session', async () =>
   const suggest = new Suggest(context, root as unknown as ShadowRoot, () => undefined, signal);
   root.dispatchEvent(new Event('input'));
   await vi.waitFor(() => expect(suggest.draw()[0]).toBeDefined());
-  // A connection that is lost says so, too, and the list stays.
+  // A lost connection also calls this, but the list stays.
   suggest.silent();
   expect(suggest.draw()[0]).toBeDefined();
   chat.me = undefined;
@@ -68,7 +68,7 @@ test('the list of people is not drawn after the end of the session', async () =>
   expect(suggest.draw()[0]).toBeUndefined();
 });
 
-test('people are found without the accents of their names, first those whose names begin so', async () => {
+test('finds users without accents, prefixes first', async () => {
   vi.stubGlobal('HTMLTextAreaElement', Field);
   vi.stubGlobal('ResizeObserver', class {});
   const people = ['Abby', 'Amélie', 'İpek', 'مُحَمَّد', 'Bob'];
@@ -87,13 +87,13 @@ test('people are found without the accents of their names, first those whose nam
   const root = Object.assign(new EventTarget(), { activeElement: new Field('@'), querySelector: () => null });
   const { signal } = new AbortController();
   const suggest = new Suggest(context, root as unknown as ShadowRoot, () => undefined, signal);
-  // Without a connection the members are requested once for each letter, not in a loop.
+  // Without a connection the members are requested once per letter, not in a loop.
   let requests = 0;
   chat.request = async () => (++requests < 9 ? Promise.reject(new Error('offline')) : { members });
   root.dispatchEvent(new Event('input'));
   await new Promise(setImmediate);
   expect(requests).toBe(1);
-  // Enter would choose everybody before the people are known.
+  // Enter would choose @all before the members are known.
   expect(suggest.draw()[0]).toBeUndefined();
   chat.request = async () => ({ members });
   for (const [query, name] of [
@@ -112,7 +112,7 @@ test('people are found without the accents of their names, first those whose nam
   expect(JSON.stringify(suggest.draw()[0])).toMatch(/Bob.*Abby/);
 });
 
-test('people chosen for a draft of a room or a thread stay with it, whichever other field is empty, and go with its text', () => {
+test('keeps chosen users with their draft, separately for the room and its thread', () => {
   vi.stubGlobal('HTMLTextAreaElement', Field);
   vi.stubGlobal('ResizeObserver', class {});
   vi.stubGlobal('document', { execCommand: () => false });

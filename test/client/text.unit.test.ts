@@ -34,20 +34,20 @@ describe('links', () => {
     ['(first.last+tag@mail.a.example)', ['first.last+tag@mail.a.example']],
     ['www. www.x wwww.a.example awww.a.example @alice a@b x@', []],
     ['www.bank.example@a.example/', []],
-  ])('%j', (text, expected) => expect(urls(text)).toEqual(expected));
+  ])('finds the links in %j', (text, expected) => expect(urls(text)).toEqual(expected));
 
-  test('where addresses without a scheme lead', () => {
+  test('completes addresses without a scheme', () => {
     const hrefs = links('www.a.example/x and bob@a.example').map((piece) =>
       typeof piece === 'string' ? piece : piece.href,
     );
     expect(hrefs).toEqual(['https://www.a.example/x', ' and ', 'mailto:bob@a.example']);
   });
 
-  test('a look-alike host shows itself in ASCII', () => {
+  test('shows the ASCII form of a look-alike host', () => {
     expect(links('https://аpple.example')[0]).toMatchObject({ host: 'xn--pple-43d.example' });
   });
 
-  test('a host that is longer than any is no link, and is not read', () => {
+  test('ignores a host beyond the maximum length without parsing it', () => {
     const signs = Array.from({ length: 4000 }, (_, n) =>
       String.fromCodePoint(0x4e00 + ((n * 7919) % 20_000)),
     );
@@ -58,11 +58,11 @@ describe('links', () => {
     expect(cpuOf(() => links(`https://${text}`))).toBeLessThan(tenMillionBytes());
   });
 
-  test('a direction override ends a link', () => {
+  test('ends a link at a direction override', () => {
     expect(urls('https://a.example/\u202Egpj.exe')).toEqual(['https://a.example/']);
   });
 
-  test('the text stays the same, whatever it is, and every link is http, https or mailto', () => {
+  test('keeps any text unchanged and links only http, https and mailto', () => {
     const word = fc.oneof(anyText(), fc.constantFrom('https://', 'mailto:', ' ', ').', 'javascript:'));
     fc.assert(
       fc.property(fc.array(word), (words) => {
@@ -77,7 +77,7 @@ describe('links', () => {
   });
 });
 
-/** Pieces as text: code in angle brackets, bold in square ones, italic in braces. */
+/** Writes pieces as text: code in angle brackets, bold in square ones, italic in braces. */
 const shape = (inline: readonly Inline[]): string =>
   inline
     .map((piece) => {
@@ -88,16 +88,16 @@ const shape = (inline: readonly Inline[]): string =>
       return piece.mark === 'strong' ? `[${inside}]` : `{${inside}}`;
     })
     .join('');
-/** A paragraph as its text; code, a quotation or a list in an array after its marker. */
+/** A paragraph is its text. Code, a quotation or a list is an array after its marker. */
 const shapes = (text: string) =>
   blocks(text).map((block) => {
     if (block.kind === 'code') return ['`', block.text];
     if (block.kind === 'list') return [block.start ?? '-', ...block.items.map(shape)];
     return block.kind === 'quote' ? ['>', shape(block.inline)] : shape(block.inline);
   });
-/** The elements and texts that Preact makes of it. */
+/** Counts the elements and texts that Preact creates. */
 const nodes = (content: ComponentChildren): number => {
-  if (Array.isArray(content)) return content.reduce((sum, one) => sum + nodes(one), 0);
+  if (Array.isArray(content)) return content.reduce((sum, part) => sum + nodes(part), 0);
   if (typeof content === 'string') return 1;
   if (content == null || typeof content !== 'object' || !('props' in content)) return 0;
   return 1 + nodes(content.props.children);
@@ -111,7 +111,7 @@ const textOf = (content: ComponentChildren): string => {
 };
 
 describe('formatting', () => {
-  test('a backslash inside a link belongs to it', () => {
+  test('includes a backslash inside a link', () => {
     const [block] = blocks('\\*https://a.b/x\\_y\\* **www.a.b/\\-c** https://\\*');
     expect(block).toMatchObject({
       inline: [
@@ -145,7 +145,7 @@ describe('formatting', () => {
     ['```\nnot closed', ['```\nnot closed']],
     ['``````', ['``````']],
     ['```\n\n```', ['```\n\n```']],
-  ])('code: %j', (text, expected) => expect(shapes(text)).toEqual(expected));
+  ])('formats code: %j', (text, expected) => expect(shapes(text)).toEqual(expected));
 
   test.each([
     ['**bold** and *italic* and _italic_', '[bold] and {italic} and {italic}'],
@@ -167,7 +167,7 @@ describe('formatting', () => {
     ['\\*plain\\* \\_ \\` \\\\ C:\\new', '*plain* _ ` \\ C:\\new'],
     ['\\`**not code**`', '`[not code]`'],
     ['**<img src=x onerror=alert(1)>**', '[<img src=x onerror=alert(1)>]'],
-  ])('bold and italic: %j', (text, expected) => expect(shapes(text)).toEqual([expected]));
+  ])('formats bold and italic: %j', (text, expected) => expect(shapes(text)).toEqual([expected]));
 
   test.each<[string, unknown[]]>([
     ['> a **b**\n> c', [['>', 'a [b]\nc']]],
@@ -205,15 +205,15 @@ describe('formatting', () => {
     ],
     ['> > a', [['>', '> a']]],
     ['\n\na\n\n', ['\n\na\n\n']],
-  ])('quotations and lists: %j', (text, expected) => expect(shapes(text)).toEqual(expected));
+  ])('formats quotations and lists: %j', (text, expected) => expect(shapes(text)).toEqual(expected));
 
-  test('plain is the visible text', () => {
+  test('returns the visible text from plain', () => {
     const text =
       '**Bold**, _italic_, `code`:\n- two\n- one\n3. three\n4. four\n> said\n```js\nx\n```\nhttps://a.example';
     expect(plain(text)).toBe('Bold, italic, code:\ntwo\none\n3. three\n4. four\nsaid\nx\nhttps://a.example');
   });
 
-  test('nothing of a text is lost but the signs that format it', () => {
+  test('keeps everything of a text except formatting characters', () => {
     const text = fc.array(
       fc.constantFrom(
         '*',
@@ -238,7 +238,7 @@ describe('formatting', () => {
     fc.assert(
       fc.property(text, (pieces) => {
         const written = pieces.join('');
-        // The name of a language behind a fence is not shown.
+        // The language after a fence is not shown.
         fc.pre(!/```[a-z]/u.test(written));
         expect(letters(plain(written))).toBe(letters(written));
       }),
@@ -260,17 +260,17 @@ describe('formatting', () => {
     '**a _b ',
     '\\*',
     '> a\n\n',
-  ])('for %j a message makes no more nodes than the limit, and shows the same text', (unit) => {
+  ])('limits the nodes for %j and shows the same text', (unit) => {
     const text = unit.repeat(4000 / unit.length);
-    const said = (from: string) => from.replaceAll(/[\s\d.]/gu, '');
+    const compact = (from: string) => from.replaceAll(/[\s\d.]/gu, '');
     const content = formatted(text, 250, ' (edited)');
     expect(nodes(content)).toBeLessThanOrEqual(260);
-    expect(said(textOf(content))).toBe(`${said(plain(text))}(edited)`);
+    expect(compact(textOf(content))).toBe(`${compact(plain(text))}(edited)`);
     const whole = formatted(text, Infinity, undefined);
-    expect(said(textOf(whole))).toBe(said(plain(text)));
+    expect(compact(textOf(whole))).toBe(compact(plain(text)));
   });
 
-  test('a long run of one sign takes no long time', () => {
+  test('formats a long run of one character quickly', () => {
     const signs = [
       ')',
       'a',
@@ -298,27 +298,27 @@ describe('formatting', () => {
     const cpu = cpuOf(() => {
       for (const sign of signs) {
         const text = sign.repeat(10_000 / sign.length);
-        for (const one of [
+        for (const sample of [
           text,
           `https://a${text}`,
           `${'_a '.repeat(1000)}${'a* '.repeat(1000)}${text}`,
           `${'*a **b _c '.repeat(300)}x${' c_ b** a*'.repeat(300)}`,
         ])
-          blocks(one);
+          blocks(sample);
       }
     });
     expect(cpu).toBeLessThan(100 * tenMillionBytes());
   });
 });
 
-test('a search hit is marked in the visible text, without formatting characters', () => {
+test('marks a search hit in the visible text, without formatting characters', () => {
   const text = 'the **bold spanner**\nand `a *spanner`\n> quoted';
   expect(snippet(text, 'SPANNER ')).toEqual({
     before: 'the bold ',
     found: 'spanner',
     after: ' and a *spanner quoted',
   });
-  // The formatting characters are a part of the text that the server searches.
+  // The server also searches the formatting characters.
   expect(snippet(text, '**bold')).toEqual({
     before: 'the bold spanner and a *spanner quoted',
     found: '',
@@ -334,7 +334,7 @@ test.each([
   ['1', false],
   ['#', false],
   ['', false],
-])('only emoji: %s', (text, expected) => expect(onlyEmoji(text)).toBe(expected));
+])('detects only emoji: %s', (text, expected) => expect(onlyEmoji(text)).toBe(expected));
 
 test.each([
   ['Alice Moreau', 'AM'],
@@ -348,24 +348,24 @@ test.each([
   [`z${'\u030a'.repeat(60)} ada`, 'Z\u030a\u030a\u030aA'],
   ['हिन्दी', 'हि'],
   ['', ''],
-])('initials of %s', (name, expected) => expect(initials(name)).toBe(expected));
+])('returns the initials of %s', (name, expected) => expect(initials(name)).toBe(expected));
 
-test('the hue is FNV-1a of the id, as in every client', () => {
-  // 32-bit FNV-1a: "" is 0x811c9dc5, "a" 0xe40c292c, "foobar" 0xbf9cf968.
+test('derives the hue from the FNV-1a hash of the ID, like every client', () => {
+  // 32-bit FNV-1a: "" is 0x811c9dc5, "a" is 0xe40c292c, "foobar" is 0xbf9cf968.
   expect([hue(''), hue('a'), hue('foobar')]).toEqual(['h5', 'h4', 'h0']);
 });
 
 describe('typed and pasted text', () => {
-  test('pasted text', () => {
+  test('is cleaned when pasted', () => {
     expect(cleaned('a\r\nb\rc\u0000\u0007\td\uD800')).toBe('a\nb\nc\td\uFFFD');
   });
-  test('characters are code points', () => expect(codePoints('a👍🏽李')).toBe(4));
+  test('counts code points as characters', () => expect(codePoints('a👍🏽李')).toBe(4));
   test.each([
     ['', true],
     [' \n\t\u200B\u00A0\u2060', true],
     ['\u3000x', false],
-  ])('blank: %j', (text, expected) => expect(blank(text)).toBe(expected));
-  test('each character is blank if it is blank for the server', () => {
+  ])('detects blank text: %j', (text, expected) => expect(blank(text)).toBe(expected));
+  test('considers the same characters blank as the server', () => {
     const all = Array.from({ length: 0x110000 }, (_, code) => String.fromCodePoint(code));
     expect(all.filter((text) => blank(text) !== isBlank(text))).toEqual([]);
   });

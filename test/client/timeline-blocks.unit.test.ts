@@ -26,7 +26,7 @@ function shape(messages: Message[], newFrom?: number): string[] {
   );
 }
 
-test('adjacent messages of one author within five minutes form a group', () => {
+test('groups adjacent messages of one author within five minutes', () => {
   expect(
     shape([message('a', noon), message('a', noon + 5 * minute), message('a', noon + 11 * minute)]),
   ).toEqual(['day', '2', '1']);
@@ -35,19 +35,19 @@ test('adjacent messages of one author within five minutes form a group', () => {
   ).toEqual(['day', '2', 'own 1', '1']);
 });
 
-test('a day line wherever the local day changes', () => {
+test('inserts a line wherever the local day changes', () => {
   const night = new Date(2026, 2, 3, 23, 59).getTime();
   expect(shape([message('a', night), message('a', night + 2 * minute)])).toEqual(['day', '1', 'day', '1']);
 });
 
-test('the New line stands before the first unseen message of others, and parts a group', () => {
+test('inserts the New line before the first unseen message of others, splitting a group', () => {
   const list = [message('a', noon), message('me', noon), message('a', noon), message('a', noon)];
   expect(shape(list, list[1]?.seq)).toEqual(['day', '1', 'own 1', 'new', '2']);
   expect(shape(list, list[3]?.seq)).toEqual(['day', '1', 'own 1', '1', 'new', '1']);
   expect(shape(list, 10_000)).toEqual(['day', '1', 'own 1', '2']);
 });
 
-test('the line of a pin stands behind the newest message of that time, and ends a group', () => {
+test('inserts the line of a pin after the newest message of its time, splitting a group', () => {
   seq = 0;
   const messages = [message('a', noon), message('a', noon), message('a', noon)];
   const user = { id: 'a', name: 'a' };

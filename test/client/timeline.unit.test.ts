@@ -11,7 +11,10 @@ function expectContiguous(list: readonly Message[]): void {
   expect(list.map(({ seq }) => seq)).toEqual(list.map((_, index) => (list[0]?.seq ?? 0) + index));
 }
 
-/** The first page of a sync omits a message with the user's reaction; a held event has it without the reaction. */
+/**
+ * The first page of a sync omits a message with the user's reaction. A queued event has it without the
+ * reaction.
+ */
 const heldBesideAPage: Parameters<typeof perform>[2][] = [
   { do: 'other', n: 0 },
   { do: 'connect', limit: 1 },
@@ -30,7 +33,7 @@ const heldBesideAPage: Parameters<typeof perform>[2][] = [
 ];
 
 describe('the timeline', () => {
-  test('any interleaving of events, answers, pages and reconnections ends in the same list', () => {
+  test('ends with the same list for any order of events, responses, pages and reconnects', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 120, size: 'max' }), (steps) => {
         const log = new Log();
@@ -40,11 +43,11 @@ describe('the timeline', () => {
           perform(log, client, step, count);
           const keys = entries(client.timeline.list(), client.pending, me).map(({ key }) => key);
           expect(new Set(keys).size).toBe(keys.length);
-          // At the end, the user's own message is shown as soon as it is acknowledged, even if earlier ones are
-          // missing.
+          // At the end of the timeline, the user's own message appears when acknowledged, even if earlier
+          // ones are missing.
           if (!client.timeline.attached) expectContiguous(client.timeline.list());
         }
-        // At the end: online, waiting messages are sent, and everything older is fetched.
+        // Finally the client connects, sends waiting messages and loads the whole history.
         client.connect(4);
         settle(client);
         client.resend();
@@ -62,7 +65,7 @@ describe('the timeline', () => {
     );
   });
 
-  test('paging forwards from any window ends at the newest, and is live there', () => {
+  test('pages forwards from any window to the newest message, and is live there', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 80, size: 'max' }), limit, small, (steps, limit, at) => {
         const log = new Log();
@@ -89,7 +92,7 @@ describe('the timeline', () => {
     );
   });
 
-  test('somebody who reads far back sees the end where all of that is too old', () => {
+  test('returns to the end if all messages of an old window have expired', () => {
     const log = new Log();
     const client = new Client(log);
     for (let i = 0; i < 40; i++) log.write(me, `c${i}`);
@@ -104,7 +107,7 @@ describe('the timeline', () => {
     expect(client.timeline.complete).toBe(false);
   });
 
-  test('no more than 2,000 messages are kept, however far one reads back and forth', () => {
+  test('keeps at most about 2,000 messages while the user pages back and forth', () => {
     const log = new Log();
     const client = new Client(log);
     for (let i = 0; i < 6000; i++) log.write(me, `c${i}`);
@@ -126,7 +129,7 @@ describe('the timeline', () => {
     expect(timeline.list().at(-1)).toEqual(log.messages.at(-1));
   });
 
-  test('a history restored from a backup replaces the list, whatever arrived before the answer', () => {
+  test('replaces the list after a restore, whatever arrived before the response', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 2, max: 30 }),
@@ -138,7 +141,7 @@ describe('the timeline', () => {
           for (let i = 0; i < n; i++) before.write(me, `a${i}`);
           const timeline = new Timeline();
           timeline.joined(before.join(timeline.join(), 50), undefined);
-          // Held back because of a gap, and of a future that the restored history never had.
+          // This event is queued because of a gap, and the restored history never contained it.
           before.write(me, 'missed');
           timeline.live(before.write(me, 'lost'), me.id);
           const page = { answer: before.before(timeline.first + 1, 5), epoch: timeline.epoch };
@@ -164,7 +167,7 @@ describe('the timeline', () => {
     );
   });
 
-  test('a sync with a reset asks for a new join', () => {
+  test('requires a new join after a sync with a reset', () => {
     const log = new Log();
     log.write(me, 'a');
     const timeline = new Timeline();
@@ -174,7 +177,7 @@ describe('the timeline', () => {
     expect(timeline.list()).toEqual([]);
   });
 
-  test('more events than are held come with the sync', () => {
+  test('loads events beyond the queue limit with the sync', () => {
     const log = new Log();
     const timeline = new Timeline();
     timeline.joined(log.join(timeline.join(), 50), undefined);
@@ -206,7 +209,7 @@ describe('the user’s own reactions', () => {
   const ownOf = (timeline: Timeline) =>
     timeline.get(1)?.reactions?.flatMap(({ emoji, mine }) => (mine ? emoji : []));
 
-  test('comes with a page that is older than an edit or a reaction', () => {
+  test('are added from a page older than an edit or a reaction', () => {
     for (const more of [false, true]) {
       const { log, timeline } = reacted(5);
       timeline.live(event(log.change(0, false) as Message), me.id);
@@ -220,7 +223,7 @@ describe('the user’s own reactions', () => {
     }
   });
 
-  test('comes with an answer of the same rev', () => {
+  test('are added from a response with the same rev', () => {
     const { log, timeline } = reacted(50);
     const whole = log.messages[0] as Message;
     const now = {
@@ -230,15 +233,18 @@ describe('the user’s own reactions', () => {
     };
     timeline.live(event(now), me.id);
     expect(ownOf(timeline)).toEqual(['👍']);
-    const answer = { ...now, reactions: now.reactions.map((one) => ({ ...one, mine: true as const })) };
+    const answer = {
+      ...now,
+      reactions: now.reactions.map((reaction) => ({ ...reaction, mine: true as const })),
+    };
     timeline.stored(answer);
     expect(ownOf(timeline)).toEqual(['👍', '🎉']);
-    // The same event again contains less.
+    // The repeated event contains less.
     timeline.live(event(now), me.id);
     expect(timeline.get(1)).toEqual(answer);
   });
 
-  test('follow from an event that names all users', () => {
+  test('are derived from an event that names all users', () => {
     const { log, timeline } = reacted(50);
     const now = (users: string[]) => ({
       ...(log.messages[0] as Message),
@@ -252,7 +258,7 @@ describe('the user’s own reactions', () => {
   });
 });
 
-test('the newest 1,000 changes to messages that are not loaded wait for a page, of one message or of many', () => {
+test('keeps the newest 1,000 changes to unloaded messages until their page arrives', () => {
   for (const messages of [1, 2000]) {
     const log = new Log();
     for (let i = 0; i < 2001; i++) log.write(me, `c${i}`);
@@ -267,7 +273,7 @@ test('the newest 1,000 changes to messages that are not loaded wait for a page, 
     const reactions = timeline.list().flatMap((message) => message.reactions ?? []);
     expect(reactions).toHaveLength(Math.min(messages, 1000));
     expect(Math.max(...reactions.map(({ count }) => count))).toBe(5000);
-    // Each event of one message, beginning with the first that was kept, has named one more user, up to ten.
+    // Each kept event added one user, up to ten.
     if (messages === 1) expect(reactions[0]?.users[0]).toBe('4000');
   }
 });
@@ -276,7 +282,7 @@ describe('pending messages', () => {
   const stored = { id: 'm', room: 'r', seq: 1, rev: 1, clientId: 'a', user: me, text: 'x', sentAt: 0 };
   const pending = { clientId: 'a', room: 'r', text: 'x', sentAt: 0 };
 
-  test('the stored message takes the place, and the key, of the pending one', () => {
+  test('keep their key when the stored message replaces them', () => {
     const before = entries([], [pending], me);
     const after = entries([stored], [pending], me);
     expect(after.map(({ key }) => key)).toEqual(before.map(({ key }) => key));

@@ -3,7 +3,7 @@ import { Strings } from '../../client/src/strings/strings.ts';
 import { Toasts } from '../../client/src/views/controls/toasts.tsx';
 import { textsIn } from '../../client/strings-plugin.ts';
 
-test('what a session has left to be tried again is offered to its user, and not to the next one', () => {
+test('offers a retry only to the user whose session caused it', () => {
   const chat = { me: { id: '1', name: 'Alice' } };
   const toasts = new Toasts(chat, new Strings({ lang: 'en', by: textsIn('en') }), () => {});
   const isShown = () => JSON.stringify(toasts.draw()).includes('Not saved.');

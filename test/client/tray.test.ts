@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type PeopleSite, startPeopleSite } from '../helpers/people.ts';
 import { type ChatPage, openPage, textOf, until } from './open-page.ts';
 
-/** The page is on another origin: only there jsdom says where an upload comes from. */
+/** jsdom sends the origin of an upload only for another origin. */
 const shop = 'http://127.0.0.1:1';
 let site: PeopleSite;
 beforeAll(async () => {
@@ -10,7 +10,7 @@ beforeAll(async () => {
 });
 afterAll(() => site.close());
 
-/** Opens a room of a new user, who may send files. */
+/** Opens a room of a new user who may send files. */
 async function inDen(): Promise<ChatPage> {
   const alice = await site.person({ firstname: 'Alice' });
   await site.den(alice);
@@ -19,7 +19,7 @@ async function inDen(): Promise<ChatPage> {
   return page;
 }
 
-/** Chooses files in the dialog of the browser. */
+/** Chooses files in the browser's dialog. */
 async function attach(page: ChatPage, files: Record<string, string | Uint8Array>): Promise<void> {
   const { HTMLInputElement, File, Event } = page.window;
   HTMLInputElement.prototype.click = function () {
@@ -45,7 +45,7 @@ const retry = async (page: ChatPage, name: string) =>
 
 const many = 'Up to 10 files per message.';
 
-test('files beyond the maximum of a message wait for room in it or the next one', async () => {
+test('keeps files beyond the limit until the message or the next one has room', async () => {
   const page = await inDen();
   const names = Array.from({ length: 12 }, (_, n) => `${n}.txt`);
   await attach(page, Object.fromEntries(names.map((name) => [name, 'words'])));
@@ -66,7 +66,7 @@ test('files beyond the maximum of a message wait for room in it or the next one'
   expect(tiles(page)).toEqual({});
 });
 
-test('a reload keeps only the uploaded files', async () => {
+test('keeps only the uploaded files through a reload', async () => {
   const page = await inDen();
   await attach(page, { 'a.exe': 'MZ\0\0\0\0', 'up.txt': 'words', 'huge.zip': new Uint8Array(11 * 2 ** 20) });
   await seesTiles(page, {
@@ -83,7 +83,7 @@ test('a reload keeps only the uploaded files', async () => {
   await seesTiles(again, { 'huge.zip': 'Not uploaded.' });
 });
 
-test('without a connection files wait in the tray and in a message, and go by themselves', async () => {
+test('uploads files that waited offline, in the tray and in a message', async () => {
   const page = await inDen();
   page.online(false);
   await page.sees(/offline/);

@@ -6,18 +6,18 @@ import { OthersTyping } from '../../client/src/views/messages/typing.tsx';
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-describe('others', () => {
+describe('other users', () => {
   const heard = (typing: OthersTyping, id: string, on = true) =>
     typing.typing({ room: 'r', user: { id, name: `User ${id}` }, typing: on });
   const ids = (typing: OthersTyping) => typing.in('r').map(({ id }) => id);
 
-  test('stand in the order in which they began, however often they are heard of', () => {
+  test('appear in the order in which they began to type', () => {
     const typing = new OthersTyping(() => {});
     for (const id of ['2', '3', '2']) heard(typing, id);
     expect(ids(typing)).toEqual(['2', '3']);
   });
 
-  test('go 6 s after the last that was heard of them, and at once when they stop', () => {
+  test('disappear 6 s after their last event or when they stop', () => {
     const changed = vi.fn();
     const typing = new OthersTyping(changed);
     for (const id of ['2', '3', '4']) heard(typing, id);
@@ -34,43 +34,43 @@ describe('others', () => {
   });
 });
 
-describe('oneself', () => {
+describe('the user', () => {
   function start() {
-    const told: [room: string, typing: boolean][] = [];
+    const sent: [room: string, typing: boolean][] = [];
     const connection = {
       state: { kind: 'ready' },
       request: async (_: string, { room, typing }: { room: string; typing: boolean }) =>
-        void told.push([room, typing]),
+        void sent.push([room, typing]),
     };
-    return { told, typing: new OwnTyping(connection as unknown as Connection) };
+    return { sent, typing: new OwnTyping(connection as unknown as Connection) };
   }
 
-  test('is sent every 3 s at most, and withdrawn 5 s after the last letter', () => {
-    const { told, typing } = start();
+  test('is reported as typing at most every 3 s, until 5 s after the last key', () => {
+    const { sent, typing } = start();
     for (let tenths = 0; tenths < 70; tenths++) {
       typing.typed('r');
       vi.advanceTimersByTime(100);
     }
-    expect(told).toEqual([
+    expect(sent).toEqual([
       ['r', true],
       ['r', true],
       ['r', true],
     ]);
     vi.advanceTimersByTime(4800);
-    expect(told).toHaveLength(3);
+    expect(sent).toHaveLength(3);
     vi.advanceTimersByTime(200);
-    expect(told.slice(3)).toEqual([['r', false]]);
+    expect(sent.slice(3)).toEqual([['r', false]]);
     vi.advanceTimersByTime(60_000);
-    expect(told).toHaveLength(4);
+    expect(sent).toHaveLength(4);
   });
 
-  test('is taken back once, when it is sent or the room is another', () => {
-    const { told, typing } = start();
+  test('is reported as stopped once, after sending or in another room', () => {
+    const { sent, typing } = start();
     typing.typed('a');
     typing.typed('b');
     typing.stop();
     typing.stop();
-    expect(told).toEqual([
+    expect(sent).toEqual([
       ['a', true],
       ['a', false],
       ['b', true],
@@ -78,12 +78,12 @@ describe('oneself', () => {
     ]);
   });
 
-  test('is not sent for a closed connection', () => {
-    const { told, typing } = start();
+  test('is not reported on a closed connection', () => {
+    const { sent, typing } = start();
     typing.typed('r');
     typing.forget();
     vi.advanceTimersByTime(60_000);
     typing.stop();
-    expect(told).toEqual([['r', true]]);
+    expect(sent).toEqual([['r', true]]);
   });
 });

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type Upload, Uploads } from '../../client/src/chat/uploads.ts';
 
-/** A request as the browser makes it, which the test answers. */
+/** A request of the browser that the test answers. */
 class FakeRequest {
   static all: FakeRequest[] = [];
   readonly upload: { onprogress?: (event: { loaded: number; total: number }) => void } = {};
@@ -53,16 +53,16 @@ async function add(name: string, most = 100, over = {}): Promise<Upload> {
 }
 const stored = { id: 'f', name: 'a.txt' };
 
-test('a file is sent to its room by its name, and is stored when the server says so', async () => {
-  const told: number[] = [];
-  uploads.follow(({ progress }) => told.push(progress));
+test('uploads a file to its room by name until the server stores it', async () => {
+  const progresses: number[] = [];
+  uploads.follow(({ progress }) => progresses.push(progress));
   const upload = await add('a\u202etxt.a');
   expect(requests()[0]?.url).toEqual(['POST', 'https://chat.example/files?room=lobby&name=atxt.a']);
   requests()[0]?.upload.onprogress?.({ loaded: 1, total: 4 });
   requests()[0]?.answer(201, { file: stored });
   await settle();
   expect(upload).toMatchObject({ stored, problem: undefined });
-  expect(told).toEqual([0.25, 0.25]);
+  expect(progresses).toEqual([0.25, 0.25]);
 });
 
 test.each([
@@ -74,7 +74,7 @@ test.each([
   [429, 'file_limit', 'limit'],
   [500, undefined, 'failed'],
   [0, undefined, 'failed'],
-] as const)('an answer of %i with the code %s is the problem %s', async (status, code, problem) => {
+] as const)('reports a response of %i with code %s as %s', async (status, code, problem) => {
   const upload = await add('a.txt');
   requests()[0]?.answer(status, code === undefined ? null : { error: { code } });
   await settle();
@@ -87,14 +87,14 @@ test.each([
   expect(upload.stored).toEqual(stored);
 });
 
-test('a file is sent up to the largest size allowed', async () => {
+test('uploads files up to the maximum size', async () => {
   expect((await add('a.txt', 4)).problem).toBe('tooLarge');
   expect(requests()).toEqual([]);
   expect((await add('a.txt', 5)).problem).toBeUndefined();
   expect(requests()).toHaveLength(1);
 });
 
-test('a file beyond the message’s limit is not sent until a retry', async () => {
+test('does not upload a file beyond the message’s limit until a retry', async () => {
   const upload = await add('a.txt', 100, { problem: 'tooMany' });
   expect(requests()).toEqual([]);
   uploads.retry(upload);
@@ -102,7 +102,7 @@ test('a file beyond the message’s limit is not sent until a retry', async () =
   expect(requests()).toHaveLength(1);
 });
 
-test('at most two files are sent at once', async () => {
+test('uploads at most two files at once', async () => {
   const [first, , third] = [await add('1'), await add('2'), await add('3'), await add('4')];
   expect(requests().map(nameIn)).toEqual(['1', '2']);
   uploads.cancel(third?.key ?? '');
@@ -113,7 +113,7 @@ test('at most two files are sent at once', async () => {
   expect(uploads.get(first?.key ?? '')).toBeUndefined();
 });
 
-test('without a connection files wait, and one that was cut off is the first to be sent again', async () => {
+test('resumes with an interrupted upload after a reconnect', async () => {
   isConnected = false;
   const upload = await add('1');
   expect(requests()).toEqual([]);
@@ -132,7 +132,7 @@ test('without a connection files wait, and one that was cut off is the first to 
   expect(requests().map(nameIn)).toEqual(['1', '1', '2']);
 });
 
-test('after a pause of the session, interrupted uploads restart in the same order', async () => {
+test('restarts interrupted uploads in order after a pause of the session', async () => {
   const all = [await add('1'), await add('2'), await add('3')];
   requests()[1]?.upload.onprogress?.({ loaded: 1, total: 2 });
   uploads.pause();
@@ -147,7 +147,7 @@ test('after a pause of the session, interrupted uploads restart in the same orde
   expect(requests().map(nameIn)).toEqual(['1', '2', '1', '2', '3']);
 });
 
-test('clearing the uploads aborts them and removes all files', async () => {
+test('aborts all uploads and removes the files when cleared', async () => {
   const all = [await add('1'), await add('2'), await add('3')];
   uploads.clear();
   await settle();
@@ -155,7 +155,7 @@ test('clearing the uploads aborts them and removes all files', async () => {
   expect(requests().map(({ aborted }) => aborted)).toEqual([true, true]);
 });
 
-test('an upload without progress for a minute fails', async () => {
+test('fails an upload without progress for a minute', async () => {
   const upload = await add('1');
   await vi.advanceTimersByTimeAsync(59_999);
   requests()[0]?.upload.onprogress?.({ loaded: 1, total: 4 });

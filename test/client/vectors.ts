@@ -1,7 +1,7 @@
 import type { HistoryAnswer, JoinAnswer, SyncAnswer } from '../../client/src/store/timeline.ts';
 import type { Message, MessageReacted, Reaction } from '../../server/wire/events.ts';
 
-/** A message of the vectors: the fields that decide about order and deduplication. */
+/** A message of the vectors with the fields that decide order and deduplication. */
 export interface ShortMessage {
   seq: number;
   rev: number;
@@ -15,7 +15,7 @@ export interface ShortMessage {
 
 type Short<A extends { messages: Message[] }> = Omit<A, 'messages'> & { messages: ShortMessage[] };
 
-/** The steps of a client, as in test/vectors/README.md. */
+/** The steps of a client, described in test/vectors/README.md. */
 export type Step =
   | { do: 'join'; since: number | null }
   | { do: 'joined'; since: number | null; answer: Short<JoinAnswer> }

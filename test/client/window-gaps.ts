@@ -1,6 +1,6 @@
 import type { JSDOM } from 'jsdom';
 
-/** Observes and replaces the requests of a page, by name. */
+/** Observes and replaces the requests of a page by name. */
 export interface Wire {
   /** The requests sent, with their payloads. */
   readonly sent: [name: string, payload: unknown][];
@@ -17,7 +17,7 @@ export interface Gaps {
   readonly cookies: (address: string) => string;
 }
 
-/** Puts into a window what the client needs of a browser and jsdom lacks. Nothing has a size but the width of all. */
+/** Adds browser features that jsdom lacks to a window. All elements have the width of the window. */
 export function fillGaps(window: JSDOM['window'], gaps: Gaps): void {
   const { Element, HTMLElement, CSSStyleSheet, document, location, navigator } = window;
   const nothing = () => {};
@@ -30,7 +30,8 @@ export function fillGaps(window: JSDOM['window'], gaps: Gaps): void {
       constructor(address: string | URL) {
         super(reached(address));
       }
-      // Two that come at once would be dispatched at once, with no promise settled between them, unlike in a browser.
+      // jsdom would dispatch two concurrent messages without settling promises between them, unlike a
+      // browser.
       override set onmessage(heard: ((event: MessageEvent) => void) | null) {
         super.onmessage =
           heard && ((event) => void setImmediate(() => super.onmessage !== null && heard(event)));
@@ -85,7 +86,7 @@ export function fillGaps(window: JSDOM['window'], gaps: Gaps): void {
   });
   Object.defineProperties(Element.prototype, {
     clientWidth: { get: () => gaps.width },
-    // Something, for a reader to see.
+    // A size, so that the element counts as visible.
     getClientRects: { value: () => [{ width: gaps.width, height: 1 }] },
     checkVisibility: {
       value(this: Element) {
@@ -98,7 +99,7 @@ export function fillGaps(window: JSDOM['window'], gaps: Gaps): void {
   Object.assign(HTMLElement.prototype, { setPointerCapture: nothing, releasePointerCapture: nothing });
   CSSStyleSheet.prototype.replaceSync = nothing;
   document.hasFocus = () => true;
-  /** In the place of the selection, as the formats and mentions are inserted. */
+  /** Replaces the selection, which formats and mentions use. */
   document.execCommand = (_command, _ui, text = '') => {
     const field = document.activeElement?.shadowRoot?.activeElement as HTMLTextAreaElement;
     field.setRangeText(text, field.selectionStart, field.selectionEnd, 'end');
