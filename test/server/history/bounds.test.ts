@@ -19,7 +19,7 @@ import { emptyHistory } from '../../helpers/chat-server.ts';
 import { everyRead, everyWrite } from '../../helpers/every-call.ts';
 import { hanging } from '../../helpers/hanging.ts';
 
-// Data that one user can write within the limits in an hour or less must not delay others.
+// Data that one user can write within the limits of an hour must not delay other users.
 
 const at = Date.now();
 const user = { id: '1', name: 'Ann' };
@@ -44,16 +44,16 @@ async function newFile(): Promise<string> {
   return folder.path;
 }
 
-/** The steps of SQLite's plan that name this table. */
+/** Returns the steps of SQLite's query plan that name this table. */
 function planOf(db: DatabaseSync, { text, values }: Sql, table: string): string[] {
   const plan = db.prepare(`EXPLAIN QUERY PLAN ${text}`).all(...(values as string[]));
   return plan.map(({ detail }) => String(detail)).filter((detail) => detail.includes(table));
 }
 
-/** A statement that looks for replies of a thread. */
+/** A statement that searches replies of a thread. */
 const inThread = /FROM chat_messages\b[^;]*\bthread = \?/;
 
-/** The statements that are prepared from now on. */
+/** Collects the statements prepared after this call. */
 function preparedBy(db: DatabaseSync): string[] {
   const statements: string[] = [];
   const prepare = db.prepare.bind(db);
@@ -69,14 +69,14 @@ const contextOf = (db: DatabaseSync) => ({
   cursors: new SealedCursors(digestKeyOf(db)),
 });
 
-/** The database of an empty history that no server has open. */
+/** Returns the database of an empty history that no server has opened. */
 async function emptyDatabase(): Promise<DatabaseSync> {
   const db = new DatabaseSync(await newFile());
   onTestFinished(() => db.close());
   return db;
 }
 
-test('unread mentions are found by an index, however many have been read', async () => {
+test('finds unread mentions by an index that excludes the read ones', async () => {
   const file = await emptyDatabase();
   const searches = ['newer', 'mentions', 'newer', 'mentions'].map(
     (name) => `SEARCH ${name} USING COVERING INDEX chat_mentions_by_user (user_id=? AND room=? AND seq>?)`,
@@ -84,7 +84,7 @@ test('unread mentions are found by an index, however many have been read', async
   expect(planOf(file, unreadMentions('9', 9), 'chat_mentions')).toEqual(searches);
 });
 
-test('no more unread mentions are looked at than are kept, however many there are', async () => {
+test('reads only as many unread mentions as it keeps', async () => {
   const path = await newFile();
   const history = await open(path);
   await history.write.putRoom({ id: 'den', kind: 'private', name: 'Den', at });
@@ -103,7 +103,7 @@ test('no more unread mentions are looked at than are kept, however many there ar
   onTestFinished(() => db.close());
   let looked = 0;
   db.function('look', { varargs: true }, () => ++looked);
-  // A view of the same name is in front of the table.
+  // The view hides the table of the same name.
   db.exec('CREATE TEMP VIEW chat_mentions AS SELECT * FROM main.chat_mentions WHERE look(seq)');
   const context = contextOf(db);
   const read = () => {
@@ -119,7 +119,7 @@ test('no more unread mentions are looked at than are kept, however many there ar
   expect([ofFew > 0, looked]).toEqual([true, ofFew]);
 });
 
-test('the content of a deleted room is removed bit by bit, over a restart too, until nothing is left', async () => {
+test('removes the content of a deleted room in small steps, across a restart', async () => {
   const path = await newFile();
   const first = await open(path);
   await first.write.putRoom({ id: 'den', name: 'Den', kind: 'private', at });
@@ -141,7 +141,7 @@ test('the content of a deleted room is removed bit by bit, over a restart too, u
   expect([count('chat_reactions'), count('chat_mentions')]).toEqual([1, 1]);
   await first.close();
   const second = await open(path);
-  // The room may be created again meanwhile.
+  // The room may be created again before the removal ends.
   await second.write.putRoom({ id: 'den', name: 'Den', kind: 'private', at });
   await fill(second, 'den', 1, () => 'new long text');
   let waiting = 0;
@@ -151,7 +151,7 @@ test('the content of a deleted room is removed bit by bit, over a restart too, u
   };
   await vi.waitUntil(isDone, { timeout: hanging, interval: 5 });
   expect([count('chat_reactions'), count('chat_mentions')]).toEqual([0, 0]);
-  // Never all texts at once, because the thread that removes them from the search index holds them in memory.
+  // The texts are removed in parts, because the search-index thread holds them in memory.
   expect(waiting).toBeLessThan(1000);
   expect(
     await second.read.search({ query: 'long', rooms: ['den'], everyPublic: false, limit: 9 }),
@@ -159,7 +159,7 @@ test('the content of a deleted room is removed bit by bit, over a restart too, u
   await vi.waitUntil(() => count('chat_rooms') === 1, { timeout: hanging });
 });
 
-test('very many edits that the search index has missed are applied some at a time, and the result is complete', async () => {
+test('applies many missed edits to the search index in small steps', async () => {
   const path = await newFile();
   const history = await open(path);
   await history.write.putRoom({ id: 'den', name: 'Den', kind: 'private', at });
@@ -169,7 +169,7 @@ test('very many edits that the search index has missed are applied some at a tim
   await history.write.addMembers({ room: 'den', users, source: 'api', mayReturn: true, at });
   await fill(history, 'den', 3, (n) => `first ${n}`);
   expect((await search('first')).messages).toHaveLength(3);
-  // It cannot be written now.
+  // The search index cannot be written during this transaction.
   const index = new DatabaseSync(`${path}-search`);
   onTestFinished(() => index.close());
   index.exec('BEGIN EXCLUSIVE');
@@ -196,7 +196,7 @@ test('very many edits that the search index has missed are applied some at a tim
     addTerms(own, `round${rounds - 1} of${seq}`);
     for (const term of own) expected.set(term, (expected.get(term) ?? 0) | (1 << (seq - 1)));
   }
-  // The messages that it has missed follow the edits.
+  // The missed messages are indexed after the edits.
   await expect
     .poll(() => new Map(terms.all().map(({ term, messages }) => [term, messages])), { timeout: hanging })
     .toEqual(expected);
@@ -206,16 +206,16 @@ test('very many edits that the search index has missed are applied some at a tim
   );
 });
 
-test('a search over long repetitive texts is spread over pages', async () => {
+test('spreads a search over long repetitive texts over several pages', async () => {
   const history = await open(await newFile());
   await history.write.publicRooms({ rooms: [{ id: 'lobby', name: 'Lobby' }], at });
   const needle = `${'a'.repeat(98)}ba`;
   await fill(history, 'lobby', 1, () => `here it is: ${needle}`);
-  // Each has all pairs of the needle, in thousands, and none has the needle.
+  // Each text contains all pairs of the needle thousands of times, but not the needle.
   await fill(history, 'lobby', 1500, (n) => `ba${'a'.repeat(3900)}b ${n}`);
   const find = (query: string, from?: string) =>
     history.read.search({ query, rooms: [], everyPublic: true, limit: 50, ...(from ? { from } : {}) });
-  // The index is up to date when it has the newest message.
+  // The index is up to date when it contains the newest message.
   await vi.waitUntil(async () => (await find('b 1499')).messages.length === 1, { timeout: hanging });
   const found: string[] = [];
   let pages = 0;
@@ -227,11 +227,11 @@ test('a search over long repetitive texts is spread over pages', async () => {
     next = page.next;
   } while (next !== undefined);
   expect(found).toEqual([`here it is: ${needle}`]);
-  // Others are served between the pages.
+  // Other users are served between the pages.
   expect(pages).toBeGreaterThan(1);
 });
 
-test('people are looked up in a room of 5,000 page after page, each of a part of them', async () => {
+test('searches the members of a room of 5,000 in several pages', async () => {
   const history = await open(await newFile());
   await history.write.publicRooms({ rooms: [{ id: 'lobby', name: 'Lobby' }], at });
   const people = Array.from({ length: 5000 }, (_, n) => ({ id: `u${n}`, name: `Person number ${n}` }));
@@ -251,7 +251,7 @@ test('people are looked up in a room of 5,000 page after page, each of a part of
     pages++;
   } while (after !== undefined);
   expect(found).toEqual(['Zoë Zander']);
-  // Others are served between the pages.
+  // Other users are served between the pages.
   expect(pages).toBeGreaterThan(1);
   for (let n = 0; n < 50; n++) await history.write.arrive({ user: { id: 'u1', name: `Renamed ${n}` }, at });
   const renamed = (query: string) =>
@@ -260,7 +260,7 @@ test('people are looked up in a room of 5,000 page after page, each of a part of
   expect(await renamed('48')).not.toContainEqual(expect.objectContaining({ id: 'u1' }));
 });
 
-test('people whom others have only named cost a search for people nothing', async () => {
+test('searches for users without scanning users who were only named by others', async () => {
   const path = await newFile();
   const history = await open(path);
   await history.write.putRoom({ id: 'den', name: 'Den', kind: 'private', at });
@@ -281,14 +281,14 @@ test('people whom others have only named cost a search for people nothing', asyn
   const keys = () => db.prepare('SELECT find_key AS key FROM chat_user_keys ORDER BY key').all();
   const ofOne = [{ key: '7' }, { key: 'person' }, { key: 'person 7' }, { key: 'u7' }];
   expect(keys()).toEqual(ofOne);
-  // A name that others give somebody makes nobody known.
+  // A name from other users does not make a user findable.
   const renamed = { id: 'u8', name: 'Person eight' };
   await history.write.addMembers({ room: 'den', users: [renamed], source: 'api', mayReturn: true, at });
   expect(keys()).toEqual(ofOne);
   expect(await history.read.findUsers(asked)).toMatchObject([{ id: 'u7' }]);
 });
 
-test('the files of a room are added up by an index alone, however many there are', async () => {
+test('sums the file sizes of a room by an index only', async () => {
   const db = await emptyDatabase();
   const asking = reads.filesIn(contextOf(db), { rooms: ['lobby'], most: 9 });
   asking.next();
@@ -299,7 +299,7 @@ test('the files of a room are added up by an index alone, however many there are
   ]);
 });
 
-test('no statement looks through a table that grows, but for what the start reads whole', async () => {
+test('does not scan growing tables, except those read whole at the start', async () => {
   const db = await emptyDatabase();
   const prepare = db.prepare.bind(db);
   const statements = preparedBy(db);
@@ -314,7 +314,7 @@ test('no statement looks through a table that grows, but for what the start read
       const calls = [{ op: op as keyof Writes, input }];
       const { outcomes } = connection.answered(carryOut(place, calls));
       connection.answered(transaction.flush());
-      // Nobody knows the id of a report, or of a message that waits, before it is made.
+      // The IDs of reports and pending messages are random, so these writes fail.
       const needsId = ['closeReport', 'approveHeld', 'rejectHeld'].includes(op);
       const refused = needsId ? [{ error: expect.anything() }] : [];
       expect([op, outcomes.filter((one) => 'error' in one)]).toEqual([op, refused]);
@@ -329,7 +329,7 @@ test('no statement looks through a table that grows, but for what the start read
     prepare(`EXPLAIN QUERY PLAN ${sql}`)
       .all()
       .map(({ detail }) => String(detail));
-  // A room may have very many messages beside the replies of a thread.
+  // A room may contain many messages besides the replies of a thread.
   const ofThreads = statements.filter((sql) => inThread.test(sql));
   const indexes = ofThreads.flatMap((sql) =>
     stepsOf(sql).flatMap((step) => /^SEARCH (?:chat_)?messages USING INDEX (\w+)/.exec(step)?.[1] ?? []),
@@ -342,21 +342,21 @@ test('no statement looks through a table that grows, but for what the start read
   );
   expect([...new Set(scans)].sort()).toEqual(
     [
-      // The bans, at the start.
+      // All bans, read at the start.
       'SCAN chat_bans',
-      // Counted when many events wait, of which there is a bounded number.
+      // Counted if many events are queued. Their number is limited.
       'SCAN chat_webhooks USING COVERING INDEX chat_webhooks_by_type',
-      // A handful.
+      // These contain few rows.
       'SCAN chat_consumers',
       'SCAN chat_vapid_keys',
-      // The first row by its key.
+      // Only the first row, by its key.
       'SCAN chat_erasures',
       // Tables of one row.
       'SCAN CONSTANT ROW',
       'SCAN next_message',
       'SCAN chat_position',
       'SCAN chat_digest_key',
-      // Values that a statement gets, and rows that it has found by an index: as many as fit into an answer.
+      // Values of a statement, and rows found by an index, limited to one page.
       'SCAN json_each VIRTUAL TABLE INDEX 1:',
       ...['found', 'fresh', 'marks', 'newest', 'numbered', 'one', 'other', 'p', 'q', 'some_0', 'some_1'].map(
         (list) => `SCAN ${list}`,

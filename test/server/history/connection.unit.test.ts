@@ -10,7 +10,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-test('a database that does not answer is given up, but not during a migration', async () => {
+test('gives up on a database that does not answer, except during a migration', async () => {
   const answer = Promise.withResolvers<[]>();
   const connection = () =>
     new TimedConnection('a database', {

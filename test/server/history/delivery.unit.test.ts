@@ -12,11 +12,11 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** A change that names its entry. */
+/** A change with the number of its entry. */
 const change = (num: number): Change => ({ type: 'ban', user: String(num), ban: null });
 const numberOf = (one: Change) => Number((one as Change & { type: 'ban' }).user);
 
-/** A database with this many entries, of which the first `gone` were deleted, and a delivery that starts at 0. */
+/** A delivery from 0, and its database. The first `gone` entries were deleted from the database. */
 function start(options: { gone?: number; failing?: () => Error | undefined } = {}) {
   const world = { committed: 0, delivered: [] as number[], failures: [] as string[], reads: 0 };
   const delivery = new Delivery({
@@ -39,9 +39,9 @@ function start(options: { gone?: number; failing?: () => Error | undefined } = {
 const lost = new SqlError('lost', 'the database does not answer');
 const upTo = (n: number) => Array.from({ length: n }, (_, i) => i + 1);
 
-test('with any faults of hints and reads, every entry is delivered once, in order, and waiting callers are notified after it', async () => {
+test('delivers each entry once, in order, despite faulty hints and reads', async () => {
   const step = fc.record({
-    // The hint of an entry that was committed before, with or without its content; of an own one; or time passes.
+    // Commit an entry, hint at a committed entry with or without its content, commit an own entry, or let time pass.
     kind: fc.constantFrom('commit', 'hint', 'number', 'own', 'wait', 'look'),
     which: fc.nat(30),
     pause: fc.nat(40),
@@ -75,14 +75,14 @@ test('with any faults of hints and reads, every entry is delivered once, in orde
   );
 });
 
-test('entries that arrive in order are delivered at once, without a read', () => {
+test('delivers entries that arrive in order at once, without a read', () => {
   const world = start();
   for (const num of upTo(5)) world.delivery.hint(num, [change(num)]);
   expect(world.delivered).toEqual(upTo(5));
   expect(world.reads).toBe(0);
 });
 
-test('an own entry that was read back already takes no place: whole hints still need no read', async () => {
+test('delivers complete hints without a read after own entries were read back', async () => {
   const world = start();
   const { delivery } = world;
   for (const num of upTo(1000)) {
@@ -97,7 +97,7 @@ test('an own entry that was read back already takes no place: whole hints still 
   expect(world.reads).toBe(before);
 });
 
-test('a later entry waits for the one before for 20 ms, and then reads it', async () => {
+test('waits 20 ms for a missing entry and then reads it', async () => {
   const world = start();
   world.committed = 2;
   world.delivery.hint(2, [change(2)]);
@@ -108,7 +108,7 @@ test('a later entry waits for the one before for 20 ms, and then reads it', asyn
   expect(world.reads).toBe(1);
 });
 
-test('a hint of an entry that does not exist is forgotten', async () => {
+test('forgets a hint of an entry that does not exist', async () => {
   const world = start();
   world.delivery.hint(7);
   await vi.advanceTimersByTimeAsync(60_000);
@@ -120,7 +120,7 @@ test('a hint of an entry that does not exist is forgotten', async () => {
   expect(world.delivered).toEqual([1]);
 });
 
-test('hints of missing entries cost a few reads a second and delay no others', async () => {
+test('limits the reads for hints of missing entries', async () => {
   const world = start();
   for (let ms = 0; ms < 1000; ms++) {
     world.delivery.hint(7 + ms);
@@ -134,7 +134,7 @@ test('hints of missing entries cost a few reads a second and delay no others', a
   expect(world.reads).toBeLessThanOrEqual(5);
 });
 
-test('missing entries are reported and end the delivery', async () => {
+test('reports deleted entries and stops the delivery', async () => {
   const world = start({ gone: 4 });
   world.committed = 6;
   world.delivery.hint(6);
@@ -143,7 +143,7 @@ test('missing entries are reported and end the delivery', async () => {
   expect(world.delivered).toEqual([]);
 });
 
-test('a read that fails by a bug of this program is not repeated: the failure is reported, and waiting callers get it', async () => {
+test('reports a read that fails by a bug instead of repeating it', async () => {
   const world = start({ failing: () => new TypeError('not a function') });
   const waiting = world.delivery.upTo(1);
   const told = expect(waiting).rejects.toThrow('not a function');
@@ -153,7 +153,7 @@ test('a read that fails by a bug of this program is not repeated: the failure is
   expect(world.failures).toEqual(['not a function']);
 });
 
-test('after the end no entry is delivered, and waiting callers are notified', async () => {
+test('rejects waiting callers after the end and stops delivering', async () => {
   const world = start();
   const waiting = world.delivery.upTo(1);
   world.delivery.close(new Error('closed'));

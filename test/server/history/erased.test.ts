@@ -8,10 +8,10 @@ import { startChatSite } from '../../helpers/chat-site.ts';
 import { origin, upload } from '../../helpers/files.ts';
 import { apiKey, say } from '../../helpers/people.ts';
 
-/** It takes seconds, and to read all files takes long. */
+/** Deletion takes seconds, and reading all files takes long. */
 const patiently = { timeout: 50_000, interval: 500 };
 
-/** A server on a history of its own, and whoever comes to its lobby. */
+/** Starts a server on a history of its own. */
 async function open({ onTestFinished }: TestContext, env: NodeJS.ProcessEnv = {}) {
   const history = historyFolder();
   const settings = { CHAT_HISTORY: history.url, CHAT_FILES: history.files, CHAT_API_KEY: apiKey, ...env };
@@ -29,7 +29,10 @@ async function open({ onTestFinished }: TestContext, env: NodeJS.ProcessEnv = {}
       await client.request('room:join', { room: 'lobby' });
       return { ...client, cookie };
     },
-    /** These texts that a file of the server holds. Each file is read once, since there may be many texts. */
+    /**
+     * Returns the texts that a file of the server contains. Each file is read only once, because there may be many
+     * texts.
+     */
     found(...texts: string[]): string[] {
       const folder = dirname(history.path);
       const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
@@ -41,8 +44,8 @@ async function open({ onTestFinished }: TestContext, env: NodeJS.ProcessEnv = {}
   };
 }
 
-// They mostly wait.
-test.concurrent('deleted and edited texts are in no file of the server within 60 s, except in open reports', async (context) => {
+// Concurrent, because the tests mostly wait.
+test.concurrent('removes deleted and edited texts from all files within 60 s, except in open reports', async (context) => {
   const { expect } = context;
   const { site, connect, found } = await open(context, {
     CHAT_USER_ROLES: 'roles',
@@ -52,7 +55,7 @@ test.concurrent('deleted and edited texts are in no file of the server within 60
   const [deleted, edited, kept] = ['Wm4kZ-deleted-Tq8', 'Wm4kZ-edited-Tq8', 'Wm4kZ-kept-Tq8'];
   const [reported, open_] = ['Wm4kZ-reported-Tq8', 'Wm4kZ-open-Tq8'];
   for (const text of [deleted, edited, kept, reported, open_]) await say(ann, 'lobby', text);
-  // The search index holds them too. A page may be short on a busy machine.
+  // The search index also contains the texts. A page may be short on a busy machine.
   await expect
     .poll(async () => (await ann.request('message:search', { query: 'Wm4kZ' })).messages)
     .toHaveLength(5);
@@ -66,7 +69,7 @@ test.concurrent('deleted and edited texts are in no file of the server within 60
   }
   const [last] = (await admin.request('report:list', {})).reports;
   await admin.request('report:close', { id: last?.id as string, done: 'nothing' });
-  // Nor is one that has waited for a moderator in vain.
+  // A discarded pending message must be removed as well.
   const waiting = 'Wm4kZ-waiting-Tq8';
   await ann.raw('message:send', { room: 'lobby', text: `heron ${waiting}`, clientId: newClientId() });
   expect(found(waiting)).toEqual([waiting]);
@@ -79,7 +82,7 @@ test.concurrent('deleted and edited texts are in no file of the server within 60
   expect(found(deleted, edited, reported, waiting)).toEqual([]);
 });
 
-test.concurrent('data older than CHAT_RETENTION leaves the rooms, the unread counts, and all files of the server', async (context) => {
+test.concurrent('removes data older than CHAT_RETENTION from rooms, unread counts and files', async (context) => {
   const { expect } = context;
   const { connect, found } = await open(context, { CHAT_RETENTION: '4s' });
   const [ann, bob] = [await connect('1'), await connect('2')];
@@ -104,7 +107,7 @@ test.concurrent('data older than CHAT_RETENTION leaves the rooms, the unread cou
   expect(found(direct)).toEqual([direct]);
 });
 
-test.concurrent('no data of an erased user is in any file of the server', async (context) => {
+test.concurrent('leaves no data of an erased user in any file', async (context) => {
   const { expect } = context;
   const { site, connect, found } = await open(context, { CHAT_ORIGINS: origin });
   const send = (client: ChatClient, over: object) => say(client, 'lobby', '', over);

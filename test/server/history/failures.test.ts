@@ -44,7 +44,7 @@ function setUp() {
   }
   return { path: history.path, env, start };
 }
-/** The end of a chat server that must not start. */
+/** Returns the exit code and output of a chat server that must not start. */
 async function refused(env: NodeJS.ProcessEnv): Promise<{ code: number | null; output: string }> {
   const child = startChild(process.execPath, chatProgram, {
     cwd: new URL('../../../', import.meta.url).pathname,
@@ -56,7 +56,7 @@ async function refused(env: NodeJS.ProcessEnv): Promise<{ code: number | null; o
 
 const message = () => ({ room: 'lobby', text: 'hello', clientId: newClientId() });
 
-test('while another program locks the history, only sending fails', async () => {
+test('rejects only sends while another program locks the history', async () => {
   const { path, start } = setUp();
   const { server, client } = await start(chatServerHere);
   const first = message();
@@ -74,13 +74,13 @@ test('while another program locks the history, only sending fails', async () => 
   expect(server.output().match(/"code":"storage_unavailable","event":"message:send"/g)).toHaveLength(1);
 });
 
-test('locked for a moment only: the send waits for it', async () => {
+test('delays a send while the history is locked briefly', async () => {
   const { path, start } = setUp();
   const { server, client } = await start(chatServerHere);
   const other = new DatabaseSync(path, { timeout: 5000 });
   other.exec('BEGIN IMMEDIATE');
   const sending = client.request('message:send', message());
-  // Other requests are answered meanwhile; after this one, the send has arrived.
+  // Other requests are answered during the lock. After this one, the send has reached the server.
   await fetch(`${server.url}/metrics`);
   other.exec('ROLLBACK');
   other.close();
@@ -88,7 +88,7 @@ test('locked for a moment only: the send waits for it', async () => {
 });
 
 if (soak) {
-  test('a server survives a history file that cannot be opened at the first read', async () => {
+  test('survives a history file that cannot be opened at the first read', async () => {
     const { path, env } = setUp();
     const away = async () => {
       const server = await startChatServer(env);
@@ -97,7 +97,7 @@ if (soak) {
       return { server, connecting: await Promise.allSettled([connectChat(server.url, 'PHPSESSID=u1')]) };
     };
     let { server, connecting } = await away();
-    // On a slow machine the server's own work may have read before that.
+    // On a slow machine, the server may have read the file before it was moved.
     for (let n = 0; n < 5 && connecting[0].status === 'fulfilled'; n++) {
       connecting[0].value.close();
       renameSync(`${path}-away`, path);
@@ -118,7 +118,7 @@ if (soak) {
   });
 }
 
-describe('a disk with faults', () => {
+describe('with a faulty disk', () => {
   const history = historyFolder();
   const hangs = `${history.path}-hangs`;
   const disk = faultyDisk(false);
@@ -143,7 +143,7 @@ describe('a disk with faults', () => {
     history.remove();
   });
 
-  test('a disk that fails when a deleted text is to go: it goes the next time', async () => {
+  test('retries the removal of a deleted text after a disk error', async () => {
     const { seq } = (await client.request('message:send', { ...message(), room: 'garden' })).message;
     disk.fail('SQLite: run at …DELETE FROM former_t', 'EIO');
     await client.request('message:delete', { room: 'garden', seq });
@@ -155,7 +155,7 @@ describe('a disk with faults', () => {
     expect(await client.request('message:search', { query: 'hello' })).toMatchObject({ messages: [] });
   });
 
-  test('while the disk hangs every request is answered', async () => {
+  test('answers every request while the disk hangs', async () => {
     writeFileSync(hangs, '');
     const sent = message();
     const socket = async (event: string, payload: unknown) => {
@@ -168,7 +168,7 @@ describe('a disk with faults', () => {
     };
     const outcomes = await Promise.all([
       socket('message:send', sent),
-      // These wait for those before them.
+      // These are queued behind earlier requests.
       socket('room:notify', { room: 'lobby', notify: 'all' }),
       socket('room:notify', { room: 'lobby', notify: 'none' }),
       socket('message:history', { room: 'lobby' }),
@@ -181,7 +181,7 @@ describe('a disk with faults', () => {
       http('/me', { headers: { Cookie: 'PHPSESSID=u2', 'Sec-Fetch-Site': 'same-origin' } }),
     ]);
     expect(outcomes.slice(0, 5)).toEqual(Array(5).fill('storage_unavailable'));
-    // The reason is for the log alone.
+    // Only the log contains the reason.
     const error = { code: 'storage_unavailable', message: requestErrors.storage_unavailable };
     expect(outcomes.slice(5)).toEqual(Array(2).fill([503, error]));
     const logged = /"code":"storage_unavailable","reason":"no outcome after 7000 ms".*a request failed/g;
@@ -192,14 +192,14 @@ describe('a disk with faults', () => {
     rmSync(hangs);
     const { rooms } = await client.request('room:list', {});
     expect(rooms[0]).toMatchObject({ id: 'lobby', notify: 'none' });
-    // The post over HTTP may still have been on its way to the writer when the disk came back.
+    // The HTTP post may still have been queued for the writer when the disk recovered.
     const messages = await vi.waitFor(async () => {
       const history = await client.request('message:history', { room: 'lobby' });
       expect(history.messages).toHaveLength(2);
       return history.messages;
     }, hanging);
     expect(messages.map(({ clientId }) => clientId)).toContain(sent.clientId);
-    // The repeat of the unknown one returns the stored message.
+    // A repeat of the send with the unknown result returns the stored message.
     expect(await client.request('message:send', sent)).toEqual({
       message: messages.find(({ clientId }) => clientId === sent.clientId),
     });
@@ -207,7 +207,7 @@ describe('a disk with faults', () => {
   });
 });
 
-test('one chat server at a time uses a history', async () => {
+test('rejects a second chat server on the same history', async () => {
   const { path, env, start } = setUp();
   const { server, client } = await start(nextChatServer);
   const stored = await client.request('message:send', message());
@@ -225,7 +225,7 @@ test('one chat server at a time uses a history', async () => {
       `the history ${file} cannot be opened: another chat server is using it. If that server is for the same site, stop it. Otherwise give each site its own CHAT_HISTORY and CHAT_FILES`,
     );
   }
-  // The first server was not affected.
+  // The first server keeps working.
   expect(await client.request('message:send', message())).toMatchObject({ message: { seq: 2 } });
   await server.stop('SIGKILL');
   const next = await start(chatServerHere);

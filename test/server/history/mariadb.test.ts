@@ -19,7 +19,7 @@ historyDatabaseContract('MariaDB', async () => {
       const isSlow = ({ table, type, r_filtered, Extra }: Record<string, unknown>) =>
         String(Extra).includes('filesort') ||
         Number(r_filtered ?? 100) < 100 ||
-        // Its temporary tables are in angle brackets.
+        // The names of temporary tables are in angle brackets.
         (['ALL', 'index'].includes(type as string) && !String(table).startsWith('<'));
       const slow: string[] = [];
       for (const { text, values } of statements) {
@@ -43,7 +43,7 @@ historyDatabaseContract('MariaDB', async () => {
         'SELECT id FROM information_schema.processlist WHERE db = ? AND user = ?',
         [nameOf(database), 'site'],
       );
-      // A connection that has ended meanwhile is unknown.
+      // `KILL` fails for a connection that has ended.
       for (const { id } of open) await server.query(`KILL ${id}`).catch(() => {});
     },
   };

@@ -16,7 +16,7 @@ historyDatabaseContract('PostgreSQL', async () => {
     dialect: ({ url }) => postgres(readDatabaseAddress(url) as DatabaseAddress),
     async unindexed(connection, statements) {
       await connection.query(raw('ANALYZE'));
-      // For a small table it prefers a scan, even if it has an index.
+      // PostgreSQL prefers a scan of a small table, even with an index.
       for (const way of ['seqscan', 'sort']) await connection.query(raw(`SET enable_${way} = off`));
       const isSlow = (step: string) => /Seq Scan|Sort|Rows Removed by Filter/.test(step);
       const slow: string[] = [];
@@ -36,11 +36,11 @@ historyDatabaseContract('PostgreSQL', async () => {
     },
     remove: () => server.remove(),
     signal: (name) => {
-      // Processes that serve connections have their own groups.
+      // Processes that serve connections have their own process groups.
       const children = execFileSync('ps', ['-o', 'pid=', '--ppid', String(server.pid)], { encoding: 'utf8' });
       for (const pid of [server.pid, ...children.trim().split(/\s+/).map(Number)]) process.kill(pid, name);
     },
-    // `CommandComplete` with its tag.
+    // The tag of `CommandComplete`.
     saysCommitted: (reply) => reply.includes('COMMIT\0'),
     disconnect: async ({ url }) => {
       await server.query(

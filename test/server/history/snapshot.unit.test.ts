@@ -8,7 +8,7 @@ test.each([
   "('x',1,'anonymise'),\n(NULL,-1.5e+3,0xFF);",
   String.raw`('it\'s; (SELECT 1)',1,_binary 'a\\');`,
   "('two\nlines',1,'');",
-])('an INSERT with values alone: %j', (rows) => {
+])('accepts an INSERT with only values: %j', (rows) => {
   expect(hasValuesAlone(start + rows)).toBe(true);
 });
 
@@ -21,6 +21,6 @@ test.each([
   `${start}(version(),1,'a');`,
   `${start}('x',1,'a')`,
   start,
-])('an INSERT with anything else, or cut off: %j', (rows) => {
+])('rejects an INSERT with other parts, or an incomplete one: %j', (rows) => {
   expect(hasValuesAlone(rows)).toBe(false);
 });

@@ -34,7 +34,7 @@ const open = (path: string, onBatch?: (batch: { messages: number }) => void) =>
     ...(onBatch === undefined ? {} : { onBatch }),
   });
 
-/** Tables of the file itself, and of what is only counted up. */
+/** SQLite's own tables, and tables whose numbers only grow. */
 const keptTables = [
   ...['sqlite_sequence', 'next_message', 'generations'],
   ...['chat_commits', 'chat_digest_key', 'chat_position'],
@@ -66,7 +66,7 @@ historyContract('SQLite', async () => {
   });
 });
 
-/** Resolves when the search index covers the whole history. */
+/** Waits until the search index covers the whole history. */
 const indexed = (path: string) => expect.poll(() => isIndexed(path)).toBe(true);
 
 const message = (clientId: string) => ({
@@ -79,7 +79,7 @@ const message = (clientId: string) => ({
 });
 const lobby = { rooms: [{ id: 'lobby', name: 'lobby' }], at: 0 };
 
-test('many senders share a transaction, which holds at most 1,000 messages', async () => {
+test('batches concurrent sends into transactions of at most 1,000 messages', async () => {
   const batches: number[] = [];
   const history = await open(await newFile(), ({ messages }) => batches.push(messages));
   await history.write.publicRooms(lobby);
@@ -90,7 +90,7 @@ test('many senders share a transaction, which holds at most 1,000 messages', asy
   await history.close();
 });
 
-test('the change log keeps entries until their consumer has passed them', async () => {
+test('keeps entries in the change log until their consumer has processed them', async () => {
   const path = await newFile();
   const history = await open(path);
   const db = new DatabaseSync(path, { timeout: 5000 });
@@ -106,7 +106,7 @@ test('the change log keeps entries until their consumer has passed them', async 
   };
   await consume();
   for (const id of ['b', 'c', 'd']) await history.write.send(message(id));
-  // No consumer takes it.
+  // The consumer does not take this type.
   await history.write.block({ user: '1', other: '2', blocked: true, at: 0 });
   expect(count()).toBe(3);
   const { upTo } = await consume();
@@ -120,8 +120,8 @@ test('the change log keeps entries until their consumer has passed them', async 
   await history.close();
 });
 
-describe('an index for searching that does not fit is made again at the start, without a search', () => {
-  /** A closed and indexed history with this message. */
+describe('the search index', () => {
+  /** Creates a closed and indexed history with this message. */
   async function closedHistory(text: string): Promise<string> {
     const path = await newFile();
     const history = await open(path);
@@ -141,7 +141,7 @@ describe('an index for searching that does not fit is made again at the start, w
   }
   const termsIn = (path: string) => inIndex(path, (db) => db.prepare('SELECT * FROM terms').all());
 
-  test('of another history with as many messages', async () => {
+  test('is rebuilt at the start if it belongs to another history of the same size', async () => {
     const path = await closedHistory('hello');
     const right = termsIn(path);
     copyFileSync(`${await closedHistory('hello from elsewhere')}-search`, `${path}-search`);
@@ -151,7 +151,7 @@ describe('an index for searching that does not fit is made again at the start, w
     await history.close();
   });
 
-  test('of another form', async () => {
+  test('is rebuilt at the start if it has another format', async () => {
     const path = await closedHistory('hello');
     const right = termsIn(path);
     inIndex(path, (db) => db.exec('DROP TABLE terms; CREATE VIRTUAL TABLE pairs USING fts5(room, text)'));
@@ -161,7 +161,7 @@ describe('an index for searching that does not fit is made again at the start, w
     await history.close();
   });
 
-  test('of the same history is kept and continued, over many starts', async () => {
+  test('is kept and continued over many starts if it fits the history', async () => {
     const path = await closedHistory('hello');
     inIndex(path, (db) => db.exec(`INSERT INTO terms VALUES (0, 0, 0, 1)`));
     for (let start = 0; start < 2; start++) await (await open(path)).close();
@@ -173,7 +173,7 @@ describe('an index for searching that does not fit is made again at the start, w
   });
 });
 
-test('after a copy from before an edit and deletions was restored, all of it is found and nothing else', async () => {
+test('finds exactly the messages of a restored backup', async () => {
   const path = await newFile();
   const history = await open(path);
   const user = { id: '1', name: 'Ann' };
@@ -204,7 +204,7 @@ test('after a copy from before an edit and deletions was restored, all of it is 
   await restored.close();
 });
 
-test('a deleted text cannot be read from the digest without its key', async () => {
+test('stores keyed digests, so that they do not reveal a deleted text', async () => {
   const path = await newFile();
   const history = await open(path);
   await history.write.publicRooms(lobby);
@@ -216,7 +216,7 @@ test('a deleted text cannot be read from the digest without its key', async () =
   db.close();
 });
 
-test('a transaction that fails leaves nothing behind: the next message has its number', async () => {
+test('reuses the message number of a failed transaction', async () => {
   const path = await newFile();
   const history = await open(path);
   await history.write.publicRooms(lobby);
@@ -233,13 +233,13 @@ test('a transaction that fails leaves nothing behind: the next message has its n
   await history.close();
 });
 
-test('a file that is no database is reported at the start', async () => {
+test('rejects a file that is not a database', async () => {
   const path = await newFile();
   writeFileSync(path, 'this is not a database, whatever its name says. '.repeat(100));
   await expect(open(path)).rejects.toThrow(/not a database/);
 });
 
-test('a migration of a later version is carried out once, and what is stored stays', async () => {
+test('runs a migration of a later version once and keeps the data', async () => {
   const path = await newFile();
   const history = await open(path);
   await history.write.publicRooms(lobby);
@@ -267,14 +267,14 @@ test('a migration of a later version is carried out once, and what is stored sta
   );
 });
 
-test('page after page, a search finds all matches: in rooms of thousands, before and after the index is up to date', async () => {
+test('finds all matches page by page, before and after indexing', async () => {
   const path = await newFile();
   const history = await open(path);
   const rooms = Array.from({ length: 9 }, (_, n) => `room-${n}`);
   for (const room of rooms) await history.write.putRoom({ id: room, name: room, kind: 'private', at: 0 });
   const said = new Map<string, string>();
   const send = async (n: number) => {
-    // So many are in the first room that its index has two groups of blocks.
+    // The first room has so many messages that its index has two groups of blocks.
     const room = rooms[n % 5 === 0 ? n % 9 : 0] as string;
     const text = `${n % 7 === 0 ? 'needle' : 'eedlen'} ${n}${n === 3 ? ' once' : ''}`;
     const sent = { ...message(`c${n}`), room, text };
