@@ -30,7 +30,7 @@ const webSocket = (path: string) => path.replace('polling', 'websocket');
 const upgrade = (path: string, headers: Headers = {}) =>
   shortOf(webSocket(path), { ...upgradeHeaders, ...headers });
 
-test('a page of an allowed origin may read the answers, on both transports and after a preflight', async () => {
+test('lets a page of an allowed origin read the responses on both transports', async () => {
   const { short, answer } = await ask(handshake, good);
   expect(short).toBe('200');
   expect(answer).toContain('Access-Control-Allow-Origin: https://good.example\r\n');
@@ -40,7 +40,7 @@ test('a page of an allowed origin may read the answers, on both transports and a
   expect(await shortOf(handshake, { ...good, method: 'OPTIONS' })).toBe('204');
 });
 
-test('a page of another origin cannot even read the refusal', async () => {
+test('hides even the rejection from a page of another origin', async () => {
   const evil = { Origin: 'https://evil.example' };
   const refused = '403 origin_not_allowed';
   const { short, answer } = await ask(handshake, evil);
@@ -51,7 +51,7 @@ test('a page of another origin cannot even read the refusal', async () => {
   expect(site.chat.output().match(/CHAT_ORIGINS does not list/g)).toHaveLength(1);
 });
 
-test('an origin takes nothing into the log that a terminal would obey', async () => {
+test('replaces terminal control characters of an origin in the log', async () => {
   const chat = await chatServerHere({ CHAT_SESSION_STORE: site.memcached.url });
   onTestFinished(async () => void (await chat.stop()));
   // The 8-bit form of the escape sequence that clears a screen.
@@ -59,12 +59,12 @@ test('an origin takes nothing into the log that a terminal would obey', async ()
   await expect.poll(chat.output).toMatch(/CHAT_ORIGINS does not list https:\/\/evil\.example\?+2J"/);
 });
 
-test('a client of Socket.IO 2 learns in its own form that its protocol is not supported', async () => {
+test('tells a Socket.IO 2 client in its own format that the protocol is unsupported', async () => {
   const { body } = await ask('/socket.io/?EIO=3&transport=polling');
   expect(JSON.parse(body)).toMatchObject({ code: 5, message: 'Unsupported protocol version' });
 });
 
-test('headers above 16 KB or 100 are refused, and logged once with a hint', async () => {
+test('rejects more than 16 KB or 100 headers, and logs a hint once', async () => {
   const many = Object.fromEntries(Array.from({ length: 120 }, (_, n) => [`X-${n}`, '1']));
   for (const headers of [{ Cookie: `PHPSESSID=${'a'.repeat(20_000)}` }, many])
     expect(await shortOf(handshake, headers)).toBe('431 header_too_large');
@@ -74,14 +74,14 @@ test('headers above 16 KB or 100 are refused, and logged once with a hint', asyn
   expect(site.chat.output().match(/header_too_large/g)).toHaveLength(1);
 });
 
-describe('the sid of a connection is no key to it', () => {
-  /** Begins a connection. @returns the path of its later requests */
+describe('the sid of a connection', () => {
+  /** Starts a connection. @returns the path of its later requests */
   async function begin(headers: Headers, at = site) {
     const { sid } = JSON.parse((await ask(handshake, headers, at)).body.slice(1)) as { sid: string };
     return `${handshake}&sid=${sid}`;
   }
 
-  test('every request needs the same cookie and an allowed origin', async () => {
+  test('is valid only with the same cookie and an allowed origin', async () => {
     const Cookie = await site.session(1);
     const own = { Cookie, ...good };
     const path = await begin(own);
@@ -100,7 +100,7 @@ describe('the sid of a connection is no key to it', () => {
     expect((await ask(path, own)).body).toMatch(/^40\{"sid"/);
   });
 
-  test('nor is it when the connection began before the database of the site could be read', async () => {
+  test('requires the cookie even if the site database was unavailable at first', async () => {
     const db = await startSiteDatabase('sqlite');
     onTestFinished(() => db.remove());
     const forum = await phpbbSite(db);
@@ -114,14 +114,14 @@ describe('the sid of a connection is no key to it', () => {
     renameSync(`${db.name}.away`, db.name);
     await expect.poll(async () => (await fetch(`${chat.url}/readyz`)).status).toBe(200);
     await ask(path, post, at);
-    // Nobody without the cookie polls what is said to its owner.
+    // A client without the cookie cannot poll the data of its owner.
     expect((await ask(path, {}, at)).body).toMatch(/^44.*session_store_unavailable/);
     const client = await connectChat(chat.url, Cookie);
     expect(client.ready.user.id).toBe('7');
     client.close();
   });
 
-  test('nor is it when it stands twice in the address, beside an own one or none', async () => {
+  test('is rejected if the address contains a second sid', async () => {
     const sid = (await begin({ Cookie: await site.session(1) })).split('&sid=')[1];
     const own = (await begin({})).split('&sid=')[1];
     for (const twice of [`sid=&sid=${sid}`, `sid=${own}&sid=${sid}`, `sid=${sid}&sid=${own}`]) {
@@ -131,7 +131,7 @@ describe('the sid of a connection is no key to it', () => {
     }
   });
 
-  test('a connection that began as a WebSocket cannot be taken over by another one', async () => {
+  test('cannot take over a connection that started as a WebSocket', async () => {
     const [, session] = (await site.session(1)).split('=');
     const native = await connectChat(site.chat.url, null, { auth: { session } });
     const path = `${handshake}&sid=${native.socket.io.engine.id}`;
@@ -140,14 +140,14 @@ describe('the sid of a connection is no key to it', () => {
     native.close();
   });
 
-  test('other cookies may change, and the origin of a GET may be missing', async () => {
+  test('stays valid if other cookies change, and on a GET without an origin', async () => {
     const Cookie = await site.session(1);
     const path = await begin({ Cookie });
     expect(await shortOf(path, { Cookie: `theme=dark; ${Cookie}`, ...good, ...post })).toBe('200');
     expect(await shortOf(path, { Cookie })).toBe('200');
   });
 
-  test('without native clients, a POST needs the origin too', async () => {
+  test('requires an origin on POST if native clients are off', async () => {
     const env = { CHAT_ORIGINS: 'https://good.example', CHAT_NATIVE_CLIENTS: 'false' };
     const chat = await chatServerHere({ ...env, CHAT_SESSION_STORE: site.memcached.url });
     onTestFinished(async () => void (await chat.stop()));

@@ -42,46 +42,46 @@ const onBoth = (by: Admission, headers: Record<string, string | undefined>) => [
 test.each<[string, string, string?]>([
   ['evil', 'https://evil.example'],
   ['null', 'null'],
-  ['a name that begins like an allowed one', 'https://good.example.evil'],
+  ['a name that starts like an allowed one', 'https://good.example.evil'],
   ['http for https', 'http://good.example'],
   ['a wrong port', 'https://good.example:444'],
   ['a path', 'https://good.example/'],
-  ['the own address under a foreign name', 'http://rebound.example:7070', 'rebound.example:7070'],
-  ['http for https on the own host', 'http://good.example:7070', 'good.example:7070'],
+  ['the server’s address under a foreign name', 'http://rebound.example:7070', 'rebound.example:7070'],
+  ['http for https on the server’s host', 'http://good.example:7070', 'good.example:7070'],
   ['no URL', 'good.example'],
   ['two labels for a wildcard', 'https://a.b.blogs.example'],
   ['no label for a wildcard', 'https://blogs.example'],
   ['a wildcard within a label', 'https://evilblogs.example'],
   ['a wildcard host with another port', 'https://a.blogs.example:444'],
   ['a user name where a wildcard has a label', 'https://evil@a.blogs.example'],
-  ['what ends a host where a wildcard has a label', 'https://evil\\.blogs.example'],
+  ['a backslash where a wildcard has a label', 'https://evil\\.blogs.example'],
   ['another app', 'app://other'],
   ['another scheme', 'ionic://localhost'],
-])('a foreign origin is refused on both transports: %s', (_, origin, host = 'chat.example') => {
+])('rejects a foreign origin on both transports: %s', (_, origin, host = 'chat.example') => {
   expect(onBoth(admission, { origin, host })).toEqual(Array(2).fill('origin_not_allowed'));
 });
 
 test.each<[string, string | undefined, string?]>([
   ['as listed', 'https://good.example'],
   ['as listed, with a port', 'http://shop.example:8080'],
-  ['the own page on loopback', 'http://localhost:7070', 'localhost:7070'],
-  ['the own page on 127.0.0.1', 'http://127.0.0.1:7070', '127.0.0.1:7070'],
-  ['the own page on a listed host and scheme', 'https://good.example:7070', 'good.example:7070'],
+  ['the server’s page on loopback', 'http://localhost:7070', 'localhost:7070'],
+  ['the server’s page on 127.0.0.1', 'http://127.0.0.1:7070', '127.0.0.1:7070'],
+  ['the server’s page on a listed host and scheme', 'https://good.example:7070', 'good.example:7070'],
   ['a label for a wildcard', 'https://a.blogs.example'],
-  ['the own page on a host of a wildcard', 'https://a.blogs.example:7070', 'a.blogs.example:7070'],
+  ['the server’s page on a host of a wildcard', 'https://a.blogs.example:7070', 'a.blogs.example:7070'],
   ['an app with its own scheme', 'capacitor://localhost'],
   ['an app with its own name', 'app://chat'],
   ['a native client', undefined],
-])('an origin is allowed on both transports: %s', (_, origin, host = 'chat.example') => {
+])('allows an origin on both transports: %s', (_, origin, host = 'chat.example') => {
   expect(onBoth(admission, { origin, host })).toEqual(['admitted', 'admitted']);
 });
 
-test('without native clients an upgrade needs an Origin', () => {
+test('requires an Origin for an upgrade if native clients are off', () => {
   expect(onBoth(strict, {})).toEqual(['admitted', 'origin_not_allowed']);
   expect(onBoth(strict, { origin: 'https://good.example' })).toEqual(['admitted', 'admitted']);
 });
 
-// A sibling subdomain is a foreign page too: its legitimate requests have an Origin.
+// A sibling subdomain is foreign too, because its legitimate requests have an Origin.
 test.each<[string, string | undefined, boolean]>([
   ['cross-site', undefined, false],
   ['same-site', undefined, false],
@@ -90,15 +90,18 @@ test.each<[string, string | undefined, boolean]>([
   ['none', undefined, true],
   ...['image', 'iframe', 'script'].map((dest) => ['same-origin', dest, false] as [string, string, boolean]),
   ...['empty', 'document'].map((dest) => ['same-origin', dest, true] as [string, string, boolean]),
-])('a GET without Origin, Sec-Fetch-Site %s, Sec-Fetch-Dest %s: admitted is %s', (site, dest, isAdmitted) => {
-  const headers = { 'sec-fetch-site': site, 'sec-fetch-dest': dest };
-  for (const by of [admission, strict])
-    expect(refusalOf(by, request(headers))).toBe(isAdmitted ? 'admitted' : 'origin_not_allowed');
-  const origin = 'https://good.example';
-  expect(refusalOf(strict, request({ origin, 'sec-fetch-site': site }))).toBe('admitted');
-});
+])(
+  'admits a GET without Origin, with Sec-Fetch-Site %s and Sec-Fetch-Dest %s: %s',
+  (site, dest, isAdmitted) => {
+    const headers = { 'sec-fetch-site': site, 'sec-fetch-dest': dest };
+    for (const by of [admission, strict])
+      expect(refusalOf(by, request(headers))).toBe(isAdmitted ? 'admitted' : 'origin_not_allowed');
+    const origin = 'https://good.example';
+    expect(refusalOf(strict, request({ origin, 'sec-fetch-site': site }))).toBe('admitted');
+  },
+);
 
-test('the longest possible origin takes no longer to check than a short origin', () => {
+test('checks the longest possible origin in bounded time', () => {
   const signs = Array.from({ length: 1700 }, (_, n) => String.fromCodePoint(0x4e00 + ((n * 7919) % 20_000)));
   const req = request({ origin: `http://${encodeURIComponent(signs.join(''))}` });
   expect(refusalOf(admission, req)).toBe('origin_not_allowed');
@@ -108,7 +111,7 @@ test('the longest possible origin takes no longer to check than a short origin',
   expect(cpu).toBeLessThan(tenMillionBytes());
 });
 
-test('the credentials of a request have the whole address of the client, and never a forged one', () => {
+test('returns the full client address in the credentials, never a forged one', () => {
   const proxied = open({ trustedProxies: ['10.0.0.0/8'] });
   const headers = { cookie: 'a=1', 'user-agent': 'Browser', 'x-forwarded-for': '6.6.6.6, 2001:db8::5:6' };
   const forwardedFor = headers['x-forwarded-for'];
@@ -126,7 +129,7 @@ test('the credentials of a request have the whole address of the client, and nev
   });
 });
 
-test('the rate of new connections is limited per address', () => {
+test('limits the rate of new connections per address', () => {
   vi.useFakeTimers({ toFake: ['performance'] });
   const limited = open({ limitConnectAddress: { count: 2, ms: 10_000 } });
   const ask = (from?: string) => limited.refusal(request({}, from), address(false), false);
@@ -137,7 +140,7 @@ test('the rate of new connections is limited per address', () => {
   expect(ask()).toBeNull();
 });
 
-test('refused requests have a limit of their own', () => {
+test('limits rejected requests separately', () => {
   const limited = open({ limitConnectAddress: { count: 2, ms: 3_600_000 }, limitConnectionsAddress: 1 });
   const image = request({ 'sec-fetch-site': 'cross-site' });
   expect([1, 2, 3].map(() => refusalOf(limited, image))).toEqual([
@@ -155,7 +158,7 @@ test('refused requests have a limit of their own', () => {
   expect(refusalOf(limited, request({}))).toBe('rate_limited');
 });
 
-test('only the address that a trusted proxy added counts', () => {
+test('uses only the address that a trusted proxy added', () => {
   const limited = open({
     limitConnectAddress: { count: 1, ms: 3_600_000 },
     trustedProxies: ['127.0.0.1', '10.0.0.0/8'],

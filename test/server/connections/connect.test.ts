@@ -12,8 +12,8 @@ afterAll(() => site.close());
 
 const connect = (cookie: string | null, options = {}) => connectChat(site.chat.url, cookie, options);
 
-describe('a session with a user', () => {
-  test('session:ready comes first and says who and where', async () => {
+describe('connecting', () => {
+  test('sends session:ready first, with the user and the rooms', async () => {
     const client = await connect(await site.session(1, 'Alice'));
     expect(client.events[0]).toEqual({
       name: 'session:ready',
@@ -21,7 +21,7 @@ describe('a session with a user', () => {
         protocol: 1,
         user: { id: '1', name: 'Alice' },
         roles: [],
-        // The rooms of the settings, in their order.
+        // The configured rooms, in their order.
         rooms: ['lobby', 'garden'].map((id) => ({
           id,
           name: id,
@@ -61,21 +61,21 @@ describe('a session with a user', () => {
     client.close();
   });
 
-  test('auth.session instead of a cookie, which is then not looked at', async () => {
+  test('uses auth.session instead of the cookie', async () => {
     const [, id] = (await site.session(7)).split('=');
     const client = await connect(await site.session(8), { auth: { session: id } });
     expect(client.ready.user.id).toBe('7');
     client.close();
   });
 
-  test('written only after PHP has sent its answer: the second look finds it', async () => {
+  test('finds a session that PHP writes only after its response', async () => {
     const misses = async () => Number(/get_misses (\d+)/.exec(await site.memcached.ask('stats\r\n'))?.[1]);
-    // If this test stands still for the quarter of a second until the second look, that is too early.
+    // If the test stalls for 250 ms until the second lookup, the session is written too late.
     for (let tries = 1; ; tries++) {
       const cookie = `PHPSESSID=late${Date.now()}`;
       const before = await misses();
       const connecting = connect(cookie).catch(({ message }: Error) => message);
-      // The first look-up is over when memcached has counted its miss.
+      // The first lookup is over when memcached has counted a miss.
       await expect.poll(misses, { interval: 5 }).toBeGreaterThan(before);
       await site.memcached.set(site.key(cookie), '{"user_id":9}');
       const connected = await connecting;
@@ -86,9 +86,9 @@ describe('a session with a user', () => {
   });
 });
 
-// bad-input.test.ts has the cookies and sessions that are refused.
+// bad-input.test.ts tests the rejected cookies and sessions.
 describe('unauthorized', () => {
-  test('names the address of the login, where the operator has set one', async () => {
+  test('names the login address if the operator has set one', async () => {
     const env = { CHAT_SESSION_STORE: site.memcached.url, CHAT_LOGIN_URL: '/login?from=chat&back={return}' };
     const server = await chatServerHere(env);
     onTestFinished(async () => void (await server.stop()));
@@ -96,7 +96,7 @@ describe('unauthorized', () => {
     expect(refusal.data).toMatchObject({ code: 'unauthorized', loginUrl: '/login?from=chat&back=' });
   });
 
-  test('auth.session over polling', async () => {
+  test('rejects auth.session over polling', async () => {
     const [, id] = (await site.session(1)).split('=');
     const refusal = await refusalOf(connect(null, { auth: { session: id }, transports: ['polling'] }));
     expect(refusal.data).toEqual({
@@ -106,13 +106,16 @@ describe('unauthorized', () => {
     });
   });
 
-  test.each([[7], [null], [{}], ['']])('auth.session %j, whatever the cookie', async (session) => {
-    const refusal = await refusalOf(connect(await site.session(1), { auth: { session } }));
-    expect(refusal.message).toBe('unauthorized');
-  });
+  test.each([[7], [null], [{}], ['']])(
+    'rejects auth.session %j, even with a valid cookie',
+    async (session) => {
+      const refusal = await refusalOf(connect(await site.session(1), { auth: { session } }));
+      expect(refusal.message).toBe('unauthorized');
+    },
+  );
 });
 
-test('reading leaves the stored bytes and their lifetime as they are', async () => {
+test('does not change the stored session or its lifetime', async () => {
   const cookie = await site.session(1);
   const meta = () => site.memcached.ask(`mg ${site.key(cookie)} t s c h v\r\n`, /\r\n[^\r]*\r\n$/);
   const before = (await meta()).replace(/ h\d/, '');
@@ -123,7 +126,7 @@ test('reading leaves the stored bytes and their lifetime as they are', async () 
 test.each([
   ['/', '/admin'],
   ['/admin', '/'],
-])('of the namespaces %s and %s on one connection, / connects and /admin is rejected', async (...names) => {
+])('connects / and rejects /admin on one connection, in the order %s, %s', async (...names) => {
   const { io: manager } = chatSocket(site.chat.url, await site.session(1));
   onTestFinished(() => manager._close());
   let closings = 0;
@@ -143,7 +146,7 @@ test.each([
   expect(closings).toBe(0);
 });
 
-test.concurrent('a client that leaves the namespace keeps its transport for 5 s', async () => {
+test.concurrent('closes the transport 5 s after the client leaves the namespace', async () => {
   const client = await connectChat(site.chat.url, await site.session(1));
   const { engine } = client.socket.io;
   const packets: unknown[] = [];
@@ -157,7 +160,7 @@ test.concurrent('a client that leaves the namespace keeps its transport for 5 s'
   expect(packets).toEqual(['message 4/admin,{"message":"Invalid namespace"}']);
 });
 
-test.concurrent('a connection without a CONNECT is closed after 5 s', async () => {
+test.concurrent('closes a connection without a CONNECT after 5 s', async () => {
   const began = performance.now();
   const socket = new WebSocket(`${site.chat.url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`);
   await new Promise((resolve) => socket.addEventListener('close', resolve));

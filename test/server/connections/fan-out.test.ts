@@ -21,7 +21,7 @@ const send = (client: ChatClient, text: string, to = room) =>
 const seqs = (client: ChatClient, of = room) =>
   client.messages().flatMap(({ room: one, seq }) => (one === of ? [seq] : []));
 
-test('each message of a burst reaches clients of all transports once and in order', async () => {
+test('delivers each message of a burst once and in order on all transports', async () => {
   const senders = [await connect(), await connect(), await connect()];
   for (const sender of senders) await sender.request('room:join', { room });
   const ways: ClientOptions[] = [
@@ -33,7 +33,7 @@ test('each message of a burst reaches clients of all transports once and in orde
   const readers: ChatClient[] = [];
   const sending: Promise<unknown>[] = [];
   const heads: number[] = [];
-  // While the readers connect, join and change their transport, messages continue.
+  // Messages continue while the readers connect, join and change their transport.
   const burst = () => {
     for (const sender of senders) {
       for (let n = 0; n < 10; n++) sending.push(send(sender, `${n}`));
@@ -62,7 +62,7 @@ test('each message of a burst reaches clients of all transports once and in orde
   for (const client of [...senders, ...readers]) client.close();
 });
 
-test('an answer never overtakes the events that were published before it', async () => {
+test('delivers published events before a later response', async () => {
   const [one, other] = [await connect(), await connect()];
   for (const client of [one, other]) await client.request('room:join', { room });
   const seen: boolean[] = [];
@@ -74,7 +74,7 @@ test('an answer never overtakes the events that were published before it', async
     }),
   );
   expect(seen).toEqual(Array.from({ length: 100 }, () => true));
-  // No event of the room follows the answer to the leave.
+  // Events of the room do not follow the response to the leave.
   const more = Array.from({ length: 50 }, (_, n) => send(one, `more ${n}`));
   await other.request('room:leave', { room });
   const before = seqs(other).length;

@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => site.close());
 
-/** How many connections were closed so far for this reason. */
+/** Returns the number of connections closed for this reason. */
 const closedFor = async (reason: string) =>
   (await metrics(site.chat.url)).get(`chat_closed_total{reason="${reason}"}`) ?? 0;
 
@@ -38,9 +38,9 @@ interface Wire {
   _socket: Socket;
 }
 
-describe('a packet that is too large or has attachments', () => {
+describe('large packets and attachments', () => {
   test.each(['websocket', 'polling'])(
-    'more than 64 KB attached to one packet, by %s: too_large',
+    'closes a connection as too_large after more than 64 KB of attachments, by %s',
     async (transport) => {
       const before = await closedFor('too_large');
       const client = await connectChat(site.chat.url, await site.session(1), { transports: [transport] });
@@ -53,7 +53,7 @@ describe('a packet that is too large or has attachments', () => {
     },
   );
 
-  test('events with attachments of two connections do not mix, and are rejected', async () => {
+  test('rejects events with attachments, and does not mix two connections', async () => {
     const clients = await Promise.all(
       [1, 2].map(async (user) => connectChat(site.chat.url, await site.session(user))),
     );
@@ -71,20 +71,20 @@ describe('a packet that is too large or has attachments', () => {
     for (const [n, answer] of (await Promise.all(answers)).entries()) {
       expect(answer).toMatch(new RegExp(`^3${n}\\[\\{"ok":false,"error":\\{"code":"bad_request"`));
     }
-    // Neither is in the middle of a packet any more.
+    // Both connections can send the next packet.
     for (const client of clients) {
       await client.request('room:list', {});
       client.close();
     }
   });
 
-  test('data sent after the end is read only briefly', async () => {
+  test('reads only little from a client after its connection ends', async () => {
     const client = await connectRaw(site.chat.port, await site.session(1), 'lobby');
     const { socket } = client;
-    // It does not notice either that it was closed.
+    // The client does not notice that the connection was closed.
     socket.pause();
     const more = Buffer.alloc(1_000_000);
-    // The kernel's buffers take some megabytes. Without a limit, the server would read a gigabyte.
+    // The kernel buffers some megabytes. Without a limit, the server would read everything.
     let poured = 0;
     const over = new Promise((resolve) => socket.on('error', () => {}).on('close', resolve));
     socket.write(frame(`420["room:list",{"pad":"${'x'.repeat(70_000)}"}]`));
@@ -97,7 +97,7 @@ describe('a packet that is too large or has attachments', () => {
     await nextIsServed();
   });
 
-  test('a POST of 70 KB, with and without its length: 413, and the connection is closed', async () => {
+  test('rejects a POST of 70 KB with 413 and closes the connection', async () => {
     const cookie = await site.session(1);
     for (const body of ['x'.repeat(70_000), new Blob(['x'.repeat(70_000)]).stream()]) {
       const before = await closedFor('too_large');
@@ -117,7 +117,7 @@ describe('a packet that is too large or has attachments', () => {
   });
 });
 
-test('a client that knows a sid cannot close its connection without the cookie, by any method', async () => {
+test('does not close a connection for a client that knows only its sid', async () => {
   const client = await connectChat(site.chat.url, await site.session(1), { transports: ['polling'] });
   const { id } = client.socket.io.engine as unknown as { id: string };
   for (const method of ['OPTIONS', 'POST', 'PUT']) {
@@ -131,7 +131,7 @@ test('a client that knows a sid cannot close its connection without the cookie, 
   client.close();
 });
 
-test('a TCP connection that a proxy gives to one client after another is closed for none of the earlier', async () => {
+test('keeps a proxy’s TCP connection open when the connection of an earlier client is closed', async () => {
   const cookie = await site.session(1);
   const line = await RawClient.connect(site.chat.port);
   const before = await closedFor('no_connect');
@@ -152,10 +152,10 @@ test('a TCP connection that a proxy gives to one client after another is closed 
   line.close();
 });
 
-test('a flood of pings, pongs or CONNECTs to unknown namespaces closes that connection', async () => {
+test('closes a connection after a flood of pings, pongs or CONNECTs', async () => {
   for (const [count, inOnePiece, packet] of [
     [200, false, (ws: Wire) => ws.ping()],
-    // ws itself ends such a connection before a hundred are counted.
+    // ws closes such a connection before the server counts a hundred.
     [80, true, (ws: Wire) => ws.ping()],
     [200, false, (ws: Wire) => ws.pong()],
     [200, true, (ws: Wire) => ws.pong()],
@@ -174,7 +174,7 @@ test('a flood of pings, pongs or CONNECTs to unknown namespaces closes that conn
   await nextIsServed();
 });
 
-test('a polling connection upgrades to one WebSocket at a time, whose flood closes both', async () => {
+test('allows one WebSocket upgrade at a time, and closes both connections after its flood', async () => {
   const before = await closedFor('ping_flood');
   const cookie = await site.session(1);
   const client = await connectChat(site.chat.url, cookie, { transports: ['polling'] });
@@ -189,13 +189,13 @@ test('a polling connection upgrades to one WebSocket at a time, whose flood clos
   const first = await upgrade();
   expect(first.status).toBe('101');
   expect((await upgrade()).status).toBe('400');
-  // Without a probe, Engine.IO gives it up, and this client does not answer its close frame.
+  // Engine.IO gives up an upgrade without a probe. This client does not answer its close frame.
   first.socket.write(frame('6'));
   await once(first.socket, 'data');
   const second = await upgrade();
   expect(second.status).toBe('101');
   if (!first.socket.closed) await once(first.socket, 'close');
-  // Before any probe, so that Engine.IO reports this WebSocket to nobody.
+  // Before any probe, Engine.IO does not report this WebSocket.
   second.socket.write(Buffer.concat(Array.from({ length: 200 }, () => frame('', opcode.pong))));
   await client.disconnected;
   if (!second.socket.closed) await once(second.socket, 'close');
@@ -203,12 +203,12 @@ test('a polling connection upgrades to one WebSocket at a time, whose flood clos
   await nextIsServed();
 });
 
-describe('flood: far more parts than any client makes', () => {
+describe('too many parts', () => {
   const request = '420["room:list",{}]';
   const inParts = (count: number) =>
     fragments(...request, ...Array.from({ length: count - request.length }, () => ''));
 
-  test('a message of more than 128 fragments closes its connection', async () => {
+  test('close the connection of a message with more than 128 fragments', async () => {
     const before = await closedFor('flood');
     const client = await connectRaw(site.chat.port, await site.session(1));
     const answer = client.packet((packet) => packet.startsWith('430'));
@@ -220,7 +220,7 @@ describe('flood: far more parts than any client makes', () => {
     await nextIsServed();
   });
 
-  test('a POST of more than 500 packets closes its connection', async () => {
+  test('close the connection of a POST with more than 500 packets', async () => {
     const before = await closedFor('flood');
     const cookie = await site.session(1);
     const client = await connectChat(site.chat.url, cookie, { transports: ['polling'] });
@@ -240,14 +240,14 @@ describe('flood: far more parts than any client makes', () => {
   });
 });
 
-test('a client that stops polling is closed when too much is queued for it', async () => {
+test('closes a client that stops polling when too much is queued for it', async () => {
   const before = await closedFor('slow_reader');
   const writer = await connectChat(site.chat.url, await site.session(1));
   const slow = await connectChat(site.chat.url, await site.session(3), { transports: ['polling'] });
   for (const client of [writer, slow]) await client.request('room:join', { room: 'lobby' });
   (slow.socket.io.engine as unknown as { transport: { _poll(): void } }).transport._poll = () => {};
   let last = 0;
-  // Twice the limit of what waits.
+  // Send up to twice the queue limit.
   for (let sent = 0; sent < 130 && (await closedFor('slow_reader')) === before; sent++) {
     const message = { room: 'lobby', text: 'x'.repeat(4000), clientId: newClientId() };
     last = (await writer.request('message:send', message)).message.seq;

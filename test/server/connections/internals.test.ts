@@ -26,7 +26,7 @@ import {
 } from '../../../server/connections/internals.ts';
 import { parserOf } from '../../../server/http/node-http.ts';
 
-/** If one of these fails after an upgrade, server/connections/internals.ts depends on something that the package has changed. */
+/** If a test fails after an upgrade of a package, server/connections/internals.ts must be adapted to it. */
 
 const engine = new EngineServer({
   wsEngine: limitedWebSockets({ maxFragments: 2, maxBufferedChunks: 8 }),
@@ -37,7 +37,7 @@ const upgraded: (ReturnType<typeof webSocketOf> | null)[] = [];
 let http: HttpServer;
 let url: string;
 beforeAll(async () => {
-  // The engine gets the query from `withQuery` alone.
+  // The engine gets the query only from `withQuery`.
   const parsed = (req: IncomingMessage) => {
     const address = new URL(req.url ?? '', 'http://localhost');
     req.url = address.pathname;
@@ -73,7 +73,7 @@ async function connect(): Promise<{ socket: Socket; client: ReturnType<typeof co
   return { socket, client };
 }
 
-test('Engine.IO: a connection has its ID, and the packets that its transport has not taken', async () => {
+test('Engine.IO: provides the ID of a connection and its unsent packets', async () => {
   const { conn, client, received } = await open();
   expect(internalsOf(conn).id).toBe(JSON.parse((received[0] ?? '').slice(1)).sid);
   expect(internalsOf(conn).writeBuffer).toEqual([]);
@@ -83,7 +83,7 @@ test('Engine.IO: a connection has its ID, and the packets that its transport has
   client.terminate();
 });
 
-test('ws: a WebSocket has its TCP connection, its stream of frames, and the bytes that wait', async () => {
+test('ws: provides the TCP connection, the frame stream and the number of buffered bytes', async () => {
   const { conn, client } = await open();
   const { name, socket } = internalsOf(conn).transport;
   expect(name).toBe('websocket');
@@ -95,14 +95,14 @@ test('ws: a WebSocket has its TCP connection, its stream of frames, and the byte
   client.terminate();
 });
 
-test('ws: a message in too many fragments closes the connection', async () => {
+test('ws: closes the connection after a message in too many fragments', async () => {
   const { client } = await open();
   const closed = once(client, 'close');
   for (const fin of [false, false, true]) client.send('4', { fin });
   expect((await closed)[0]).toBe(1008);
 });
 
-test('Engine.IO and ws: bytes replace the frame of a packet, and the events of the packet come', async () => {
+test('Engine.IO and ws: sends the given bytes instead of a frame, with the events of the packet', async () => {
   const { conn, client, received } = await open();
   const events: unknown[] = [];
   conn.on('packetCreate', ({ options }) => events.push(options));
@@ -114,7 +114,7 @@ test('Engine.IO and ws: bytes replace the frame of a packet, and the events of t
   client.terminate();
 });
 
-test('Engine.IO: the response to a pending poll, and the transport of an upgrade', async () => {
+test('Engine.IO: provides the response to a pending poll, and the transport of an upgrade', async () => {
   const connected = once(engine, 'connection');
   const handshake = await (await fetch(`http://${url}/?EIO=4&transport=polling`)).text();
   const { sid } = JSON.parse(handshake.slice(1));
@@ -133,7 +133,7 @@ test('Engine.IO: the response to a pending poll, and the transport of an upgrade
   client.terminate();
 });
 
-test('Socket.IO: a connection without rooms and handshake answers by the replaced ack', async () => {
+test('Socket.IO: answers by the replaced ack, without rooms and a handshake', async () => {
   storeNoRooms(io);
   const { socket, client } = await connect();
   expect(io.of('/').adapter.rooms.size).toBe(0);
@@ -148,7 +148,7 @@ test('Socket.IO: a connection without rooms and handshake answers by the replace
   expect((await disconnected)[0]).toBe('client namespace disconnect');
 });
 
-test('Node: the HTTP parser of a connection calls a function for each request', async () => {
+test('Node: calls a function of the HTTP parser for each request', async () => {
   const paths: (string | undefined)[] = [];
   http.once('connection', (socket) => {
     const parser = parserOf(socket);

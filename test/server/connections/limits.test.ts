@@ -14,7 +14,7 @@ beforeAll(async () => {
 afterAll(() => memcached.stop());
 
 const withLimits = (env: NodeJS.ProcessEnv) => chatServerHere({ CHAT_SESSION_STORE: memcached.url, ...env });
-/** Starts a server with these settings, which ends with the test. */
+/** Starts a server with these settings that stops with the test. */
 async function start({ onTestFinished }: TestContext, env: NodeJS.ProcessEnv): Promise<RunningChat> {
   const server = await withLimits(env);
   onTestFinished(async () => void (await server.stop()));
@@ -30,15 +30,15 @@ async function joined(server: RunningChat, user: number, options = {}): Promise<
 }
 const message = (clientId = newClientId()) => ({ room: 'lobby', text: `text ${clientId}`, clientId });
 
-// admission.unit.test.ts has the rules, and bad-input.test.ts the answer beyond the limit.
-describe.concurrent('by address', () => {
+// admission.unit.test.ts tests the rules, and bad-input.test.ts the response beyond the limit.
+describe.concurrent('limits by address', () => {
   const handshake = async (
     { port }: RunningChat,
     headers = {},
     path = '/socket.io/?EIO=4&transport=polling',
   ) => inShort(await say(port, request(path, headers)));
 
-  test('open at once: a place is free again when a connection closes', async (context) => {
+  test('allow a new connection when an open one closes', async (context) => {
     const { expect } = context;
     const server = await start(context, { CHAT_LIMIT_CONNECTIONS_ADDRESS: '3' });
     const clients = [await connect(server, 1), await connect(server, 2), await connect(server, 3)];
@@ -47,7 +47,7 @@ describe.concurrent('by address', () => {
     await expect.poll(() => handshake(server)).toBe('200');
   });
 
-  test('a connection counts once: its polls, posts and its upgrade do not', async (context) => {
+  test('count a connection once, without its polls, posts and upgrade', async (context) => {
     const env = { CHAT_LIMIT_CONNECT_ADDRESS: '1/1h', CHAT_LIMIT_CONNECTIONS_ADDRESS: '1' };
     const server = await start(context, env);
     const client = await connect(server, 1, { transports: ['polling', 'websocket'] });
@@ -58,7 +58,7 @@ describe.concurrent('by address', () => {
     client.close();
   });
 
-  test('a handshake that comes to nothing keeps no place', async (context) => {
+  test('do not count a failed handshake', async (context) => {
     const { expect } = context;
     const server = await start(context, { CHAT_LIMIT_CONNECTIONS_ADDRESS: '1' });
     expect(await handshake(server, {}, '/socket.io/?EIO=3&transport=polling')).toMatch(/^400/);
@@ -68,10 +68,10 @@ describe.concurrent('by address', () => {
   });
 });
 
-describe.concurrent('by user', () => {
-  /** With tests of several limits, each by users of its own. */
+describe.concurrent('limits by user', () => {
+  /** Has several low limits. Each test uses its own users. */
   let strict: RunningChat;
-  /** With tests of floods, each by users of its own. */
+  /** Has a low limit of requests. Each test uses its own users. */
   let flooded: RunningChat;
   beforeAll(async () => {
     strict = await withLimits({
@@ -85,7 +85,7 @@ describe.concurrent('by user', () => {
   });
   afterAll(() => Promise.all([strict.stop(), flooded.stop()]));
 
-  test('connections: the newest is refused, the old ones stay', async ({ expect }) => {
+  test('reject the newest connection and keep the others', async ({ expect }) => {
     const [first, second] = [await connect(strict, 1), await connect(strict, 1)];
     const refusal = await refusalOf(connect(strict, 1));
     expect(refusal.data).toMatchObject({ code: 'rate_limited', retryable: true, retryAfterMs: 5000 });
@@ -100,12 +100,12 @@ describe.concurrent('by user', () => {
     await expect.poll(again).toBe('in');
   });
 
-  test('connections opened at the same moment: not one too many', async ({ expect }) => {
+  test('apply to connections that open at the same moment', async ({ expect }) => {
     const outcomes = await Promise.allSettled(Array.from({ length: 10 }, () => connect(strict, 10)));
     expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(2);
   });
 
-  test('sends, counted over all connections and reconnects of the user', async (context) => {
+  test('count sends over all connections and reconnects of the user', async (context) => {
     const { expect } = context;
     const server = await start(context, { CHAT_LIMIT_SEND: '5/3s' });
     const [tab, other, ben] = [await joined(server, 1), await joined(server, 1), await joined(server, 2)];
@@ -122,7 +122,7 @@ describe.concurrent('by user', () => {
     await again.request('message:send', message());
   });
 
-  test('a repeat is answered without counting, even beyond the limit', async ({ expect }) => {
+  test('do not count repeats, which are answered even beyond the limit', async ({ expect }) => {
     const client = await joined(strict, 11);
     const first = message();
     const stored = await client.request('message:send', first);
@@ -133,7 +133,7 @@ describe.concurrent('by user', () => {
     await expect(client.request('message:send', { ...first, text: 'other' })).rejects.toThrow('conflict');
   });
 
-  test('people with whom a room is created count as invited', async ({ expect }) => {
+  test('count the initial members of a new room as invited', async ({ expect }) => {
     const client = await connect(strict, 12);
     const create = (...members: string[]) =>
       client.request('room:create', { name: 'Den', kind: 'private', members, clientId: newClientId() });
@@ -141,13 +141,13 @@ describe.concurrent('by user', () => {
     expect(room.members).toBe(4);
     await client.request('room:invite', { room: room.id, users: ['5', '6'] });
     await expect(create('7')).rejects.toThrow('rate_limited');
-    // Refused requests created no room, and did not count.
+    // Rejected requests did not create a room, and did not count.
     await create();
     await create();
     await expect(create()).rejects.toThrow('rate_limited');
   });
 
-  test('finding a member counts as a search, listing members does not', async ({ expect }) => {
+  test('count finding a member as a search, but not listing members', async ({ expect }) => {
     const client = await connect(strict, 13);
     const members = (over: object) => client.request('room:members', { room: 'lobby', ...over });
     await members({ query: 'a' });
@@ -157,12 +157,12 @@ describe.concurrent('by user', () => {
     await members({ present: true });
   });
 
-  test('during a flood others are answered before its sender', async ({ expect }) => {
+  test('answer other users before the sender of a flood', async ({ expect }) => {
     const [flooder, ben] = [await connect(flooded, 14), await connect(flooded, 15)];
     const events = ['room:list', 'room:explode', 'message:send'];
     const flood = Array.from({ length: 200 }, (_, n) => flooder.raw(events[n % 3] as string, {}));
     await flood[30];
-    // More than a hundred requests of the flooder wait by now.
+    // More than a hundred requests of the flooder are queued by now.
     const next = [flooder, ben].map(async (client) => {
       await client.request('room:explode' as 'room:list', {}).catch(() => null);
       return client;
@@ -174,21 +174,19 @@ describe.concurrent('by user', () => {
     );
   });
 
-  test('the sender of a flood waits on his other connections too, those he opens meanwhile included', async ({
-    expect,
-  }) => {
+  test('delay all connections of the sender of a flood, including new ones', async ({ expect }) => {
     const polling = { transports: ['polling'] };
     const [flooder, other] = [await connect(flooded, 18, polling), await connect(flooded, 18)];
     const began = performance.now();
     const flood = Array.from({ length: 200 }, () => flooder.raw('room:list', {}));
-    // With polling, all of them arrive at once.
+    // With polling, all requests arrive at once.
     expect(await flood[199]).toMatchObject({ error: { code: 'rate_limited' } });
     const newest = await connect(flooded, 18);
     await Promise.all([other.raw('room:list', {}), newest.raw('room:list', {})]);
     expect(performance.now() - began).toBeGreaterThan(1000);
   });
 
-  test('a user who stays beyond the limit for 10 s is disconnected, on all connections', async (context) => {
+  test('disconnect all connections of a user who exceeds the limit for 10 s', async (context) => {
     const { expect } = context;
     const server = await start(context, { CHAT_LIMIT_REQUESTS: '20/1h' });
     const [quiet, others] = [await connect(server, 1), await connect(server, 2)];
@@ -196,19 +194,19 @@ describe.concurrent('by user', () => {
     const flooders = await Promise.all(polling);
     for (const { socket } of flooders) {
       const emit = socket.emit.bind(socket) as (...args: unknown[]) => void;
-      // 480 of the first one are beyond the limit, and 500 of the second.
+      // The first flooder exceeds the limit by 480 requests, the second by 500.
       for (let n = 0; n < 500; n++) emit('a', {}, () => {});
     }
     await Promise.all([quiet, ...flooders].map(({ disconnected }) => disconnected));
     const figures = await metrics(server.url);
     expect(figures.get('chat_closed_total{reason="flood"}')).toBe(4);
-    // The rest of the third is not even read.
+    // The server stops reading the requests of the third.
     expect(figures.get('chat_requests_total{event="unknown",code="unknown_event"}')).toBeLessThan(1050);
     await others.request('room:list', {});
     others.close();
   });
 
-  test('requests of all kinds, except those refused for another cause', async (context) => {
+  test('apply to all requests, except those rejected for another reason', async (context) => {
     const { expect } = context;
     const server = await start(context, { CHAT_LIMIT_REQUESTS: '4/1h' });
     const client = await joined(server, 1);
@@ -229,9 +227,9 @@ describe.concurrent('by user', () => {
     expect(await client.request('message:send', first)).toEqual(stored);
   });
 
-  describe('large answers', () => {
+  describe('for large responses', () => {
     const all = { room: 'lobby', since: 0 };
-    /** A server whose lobby has 60 messages of 4 KB, as many as these users may send within the limit. */
+    /** Starts a server whose lobby contains 60 messages of 4 KB, as many as these users may send. */
     async function filled(context: TestContext, limit: string): Promise<RunningChat> {
       const server = await start(context, { CHAT_LIMIT_REQUESTS: limit });
       const writers = await Promise.all([2, 3, 4, 5, 6].map((user) => joined(server, user)));
@@ -242,7 +240,7 @@ describe.concurrent('by user', () => {
       return server;
     }
 
-    test('an answer of 246 KB counts as 16 requests', async (context) => {
+    test('count a response of 246 KB as 16 requests', async (context) => {
       const { expect } = context;
       const server = await filled(context, '100/1h');
       const [patient, hasty] = [await connect(server, 1), await connect(server, 7)];
@@ -255,12 +253,12 @@ describe.concurrent('by user', () => {
       const answers = await Promise.all(Array.from({ length: 30 }, () => hasty.raw('room:sync', all)));
       const answered = answers.filter(({ ok }) => ok).length;
       expect(answered).toBeGreaterThanOrEqual(7);
-      // Requests that start before the first answer is there count little yet.
+      // Requests that start before the first response cost little.
       expect(answered).toBeLessThanOrEqual(20);
     });
   });
 
-  test('a request of 64 KB counts as 16', async (context) => {
+  test('count a request of 64 KB as 16 requests', async (context) => {
     const server = await start(context, { CHAT_LIMIT_REQUESTS: '40/1h' });
     const client = await connect(server, 1);
     const pad = 'x'.repeat(65_000);

@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => site.close());
 
-/** The first TCP data with that after this was written: on loopback, one write of the server. */
+/** Returns the first TCP data after the write that matches. On loopback, it is one write of the server. */
 async function firstAfter(socket: Socket, bytes: string | Buffer, fits = /(?:)/): Promise<string> {
   socket.write(bytes);
   for (;;) {
@@ -21,7 +21,7 @@ async function firstAfter(socket: Socket, bytes: string | Buffer, fits = /(?:)/)
   }
 }
 
-test('a connection is opened in two writes: the upgrade with the first packet, the CONNECT with session:ready', async () => {
+test('opens a connection with two writes of the server', async () => {
   const socket = connect({ port: site.chat.port, host: '127.0.0.1', noDelay: true });
   const upgraded = await firstAfter(socket, upgradeRequest(await site.session(1, 'Alice')));
   expect(upgraded).toContain('HTTP/1.1 101');
@@ -31,7 +31,7 @@ test('a connection is opened in two writes: the upgrade with the first packet, t
   socket.destroy();
 });
 
-test('requests that come together are answered in one write, in their order, each event where it belongs', async () => {
+test('answers requests that arrive together in one write, in their order', async () => {
   const socket = connect({ port: site.chat.port, host: '127.0.0.1', noDelay: true });
   await firstAfter(socket, upgradeRequest(await site.session(2, 'Ben')));
   await firstAfter(socket, frame('40'));
@@ -41,7 +41,7 @@ test('requests that come together are answered in one write, in their order, eac
   const answers = await firstAfter(
     socket,
     Buffer.concat([typing(1, true), typing(2, false), typing(3, true)]),
-    // The news of present people comes a moment after the join.
+    // The presence event follows a moment after the join.
     /43\d\[\{"ok"/,
   );
   expect([...answers.matchAll(/43(\d)\[\{"ok":true/g)].map(([, id]) => id)).toEqual(['1', '2', '3']);
