@@ -17,13 +17,13 @@ afterEach(() => {
 
 const rooms = ['hall', 'attic', 'cellar'];
 
-/** The database that all servers share: it delivers writes to each of them in one order. */
+/** The database of all servers. It delivers writes to each server in the same order. */
 class Database {
   readonly #changes: Change[] = [];
   readonly #readers: { at: number; listener: (change: Change) => void; isCut: () => boolean }[] = [];
-  /** Whether nobody can reach it. */
+  /** No server can reach the database. */
   down = false;
-  /** Whether writing fails by a bug of the program. */
+  /** Writes fail by a bug. */
   broken = false;
 
   write(change: Change): void {
@@ -31,14 +31,14 @@ class Database {
     this.#handOut();
   }
 
-  /** @param isCut whether only this server cannot reach it */
+  /** @param isCut whether only this server cannot reach the database */
   history(isCut: () => boolean): History {
     return {
       write: {
         broadcast: async (input: { from: string; what: object }) => {
           if (this.broken) throw new TypeError('not a function');
           if (this.down || isCut()) throw new RequestError('storage_unavailable');
-          // Copied, like over the network.
+          // Copied, as over a network.
           this.write({ type: 'broadcast', ...structuredClone(input) });
           return {};
         },
@@ -49,7 +49,7 @@ class Database {
     } as unknown as History;
   }
 
-  /** The user is no longer a member of the room. */
+  /** Removes the user from the room. */
   remove(id: string, room: string): void {
     const now = { sources: 0, role: 'member', readSeq: 0, acted: 0 } as const;
     const record = { id: room } as (Change & { type: 'member' })['room'];
@@ -57,7 +57,7 @@ class Database {
     this.write({ type: 'member', room: record, user, before: now, now, by: 'people', cause: 'removed' });
   }
 
-  /** The number of answered orders. */
+  /** The number of answered commands. */
   get answers(): number {
     return this.#changes.filter(({ type, ...told }) => 'what' in told && 'count' in told.what).length;
   }
@@ -83,7 +83,7 @@ class Database {
 class Server {
   readonly users = new Map<string, string[]>();
   readonly orders: string[] = [];
-  /** The state of the others that it shows, maintained only by its notifications. */
+  /** The presence on other servers as its notifications show it. */
   readonly shown = new Set<string>();
   readonly #database: Database;
   readonly #servers: Servers;
@@ -92,13 +92,13 @@ class Server {
   readonly sameName: string[] = [];
   readonly failures: string[] = [];
 
-  /** The site that it reads now. */
+  /** The site configuration that this server reads now. */
   site: { by: string; is: string } | null;
   readonly differs: (string[] | null)[] = [];
 
   /**
-   * @param name absent: it is being started, and shows nobody yet
-   * @param site what it reads of the site; undefined if it reads nothing
+   * @param name absent: the server is starting, and does not show users yet
+   * @param site the site configuration that it reads; undefined: it does not read any
    */
   constructor(database: Database, name?: string, site?: Server['site']) {
     this.#database = database;
@@ -179,18 +179,18 @@ class Server {
     return (await this.#servers.orderOthers(user, order)).count;
   }
 
-  /** The users who have joined the room on another server. */
+  /** Returns the users who have joined the room on another server. */
   async joined(room: string, users: string[]): Promise<readonly string[] | undefined> {
     return (await this.#servers.orderOthers('', { is: 'joined', room, users })).joined;
   }
 
-  /** The other servers, as it lists them. */
+  /** The list of the other servers. */
   get states(): string[] {
     const states = this.#servers.states();
     return states.map(({ name, working, users }) => `${name} ${working} ${users.join()}`).sort();
   }
 
-  /** When those of them that do not work were heard last. */
+  /** The time of the last message of each silent server. */
   get downSince(): Map<string, number> {
     const states = this.#servers.states();
     return new Map(
@@ -198,7 +198,7 @@ class Server {
     );
   }
 
-  /** The users on other servers that it knows, as its users see them. */
+  /** The users on other servers, as this server shows them. */
   get known(): string[] {
     return rooms.flatMap((room) =>
       [...this.#servers.presentIn(room).keys()].map((user) => `${room} ${user}`),
@@ -224,7 +224,7 @@ async function start(count: number): Promise<{ database: Database; servers: Serv
   return { database, servers };
 }
 
-/** The right state of a server: the users on all others. */
+/** Returns the expected presence of a server, which is the users on all others. */
 const truthFor = (one: Server, all: readonly Server[]) => [
   ...new Set(
     all.flatMap((other) =>
@@ -233,7 +233,7 @@ const truthFor = (one: Server, all: readonly Server[]) => [
   ),
 ];
 
-test('users come, go and are removed while servers are cut off, killed or started: all agree a while later', async () => {
+test('reaches the same presence on all servers after cuts, kills and starts', async () => {
   const user = fc.constantFrom('ann', 'bob', 'cy', 'dee');
   const which = fc.nat(2);
   const step = fc.oneof(
@@ -273,7 +273,7 @@ test('users come, go and are removed while servers are cut off, killed or starte
   );
 });
 
-test('the users of a server that is cut off leave within 20 s and are back when it is', async () => {
+test('removes the users of an unreachable server within 20 s and restores them later', async () => {
   const { servers } = await start(2);
   const [one, two] = servers as [Server, Server];
   const many = Array.from({ length: 1000 }, (_, n) => `user-${n}`);
@@ -294,7 +294,7 @@ test('the users of a server that is cut off leave within 20 s and are back when 
   expect(one.silent).toBe(0);
 });
 
-test('a user who is removed from a room leaves its presence, even if their server is cut off', async () => {
+test('removes a user from a room’s presence, even if the user’s server is cut off', async () => {
   const { database, servers } = await start(2);
   const [one, two] = servers as [Server, Server];
   two.come('bob', ['hall', 'attic']);
@@ -305,7 +305,7 @@ test('a user who is removed from a room leaves its presence, even if their serve
   expect([...one.shown]).toEqual(['attic bob']);
 });
 
-test('a user who leaves another server while this one is being started is not shown', async () => {
+test('hides a user who leaves another server while this one starts', async () => {
   const { database, servers } = await start(1);
   const [one] = servers as [Server];
   const starting = new Server(database);
@@ -320,7 +320,7 @@ test('a user who leaves another server while this one is being started is not sh
   expect([...starting.shown]).toEqual(['hall bob', 'hall cy']);
 });
 
-test('a room that was deleted while a server was silent does not come back with it', async () => {
+test('does not restore a room that was deleted while a server was silent', async () => {
   const { database, servers } = await start(2);
   const [one, two] = servers as [Server, Server];
   two.come('bob', ['hall', 'attic']);
@@ -329,7 +329,7 @@ test('a room that was deleted while a server was silent does not come back with 
   await seconds(20);
   expect(one.known).toEqual([]);
   database.delete('hall');
-  // It writes again before it reads.
+  // The server writes again before it reads.
   two.cut = false;
   for (let n = 0; n < 120; n++) {
     await seconds(0.05);
@@ -338,14 +338,14 @@ test('a room that was deleted while a server was silent does not come back with 
   expect(one.known).toEqual(['attic bob']);
 });
 
-test('nobody leaves while the database does not answer, nor when it answers again', async () => {
+test('keeps all users present while the database does not answer, and afterwards', async () => {
   const { database, servers } = await start(2);
   const [one, two] = servers as [Server, Server];
   one.come('ann', ['hall']);
   two.come('bob', ['hall']);
   await seconds(1);
   database.down = true;
-  // Longer than a dead server is remembered.
+  // Longer than the time after which a dead server is forgotten.
   await seconds(2 * 3600 + 30);
   database.down = false;
   for (let n = 0; n < 200; n++) {
@@ -354,7 +354,7 @@ test('nobody leaves while the database does not answer, nor when it answers agai
   }
 });
 
-test('a server that was forgotten, but lives, is known again within 20 s', async () => {
+test('restores a live server that was forgotten within 20 s', async () => {
   const { servers } = await start(3);
   const [one, two, three] = servers as [Server, Server, Server];
   two.come('bob', ['hall']);
@@ -368,7 +368,7 @@ test('a server that was forgotten, but lives, is known again within 20 s', async
   expect(one.known).toHaveLength(2);
 });
 
-test('a server takes the place of a killed one of the same name at once', async () => {
+test('replaces a killed server at once by a new one of the same name', async () => {
   const { database, servers } = await start(2);
   const [one, two] = servers as [Server, Server];
   two.come('bob', ['hall']);
@@ -381,7 +381,7 @@ test('a server takes the place of a killed one of the same name at once', async 
   expect([one.silent, one.sameName]).toEqual([0, []]);
 });
 
-test('a server is listed until it ends or its successor runs, with its users unless it is silent', async () => {
+test('lists a server until it ends or its successor runs', async () => {
   const { database, servers } = await start(3);
   const [one, two, three] = servers as [Server, Server, Server];
   two.come('bob', ['hall']);
@@ -393,7 +393,7 @@ test('a server is listed until it ends or its successor runs, with its users unl
   const cutAt = Date.now();
   await seconds(20);
   expect(one.states).toEqual(['server-1 false ']);
-  // It says every five seconds that it is alive.
+  // A server sends a heartbeat every five seconds.
   const heardBefore = cutAt - (one.downSince.get('server-1') ?? 0);
   expect(heardBefore).toBeGreaterThanOrEqual(0);
   expect(heardBefore).toBeLessThanOrEqual(5000);
@@ -408,7 +408,7 @@ test('a server is listed until it ends or its successor runs, with its users unl
   expect(one.states).toEqual(['server-1 true dee']);
 });
 
-test('two servers with the same name both count, and are reported once', async () => {
+test('counts two servers of the same name, and reports the name once', async () => {
   const { database, servers } = await start(2);
   const [one, two] = servers as [Server, Server];
   two.come('bob', ['hall']);
@@ -424,7 +424,7 @@ test('two servers with the same name both count, and are reported once', async (
   }
 });
 
-test('a command runs on all other servers and sums the responses of a second', async () => {
+test('runs a command on all other servers and sums the responses of one second', async () => {
   const { servers } = await start(3);
   const [one, two, three] = servers as [Server, Server, Server];
   for (const server of servers) server.come('bob', []);
@@ -434,11 +434,11 @@ test('a command runs on all other servers and sums the responses of a second', a
   const partly = one.order('bob', { is: 'count' });
   await seconds(1);
   expect(await partly).toBe(1);
-  // A server that has let the last order wait is not waited for.
+  // The next command does not wait for a server that did not answer the last one.
   expect(await one.order('bob', { is: 'count' })).toBe(1);
   three.back();
   expect(three.orders).toEqual(['kick bob', 'count bob', 'count bob']);
-  // Its answers come when they are carried out.
+  // The server answers after it has run the commands.
   await seconds(0);
   expect(await one.order('bob', { is: 'count' })).toBe(2);
   expect(two.orders).toEqual(three.orders);
@@ -447,7 +447,7 @@ test('a command runs on all other servers and sums the responses of a second', a
   await expect(two.order('bob', { is: 'kick' })).rejects.toThrow('does not answer');
 });
 
-test('one order asks all other servers who has joined a room', async () => {
+test('asks all other servers in one command which users joined a room', async () => {
   const { database, servers } = await start(3);
   const [one, two, three] = servers as [Server, Server, Server];
   one.come('ann', ['hall']);
@@ -459,7 +459,7 @@ test('one order asks all other servers who has joined a room', async () => {
   expect(database.answers).toBe(2);
 });
 
-test('a server that is more than 10 s late runs only kicks', async () => {
+test('runs only kicks on a server that is more than 10 s late', async () => {
   const { database, servers } = await start(2);
   const [one, two] = servers as [Server, Server];
   two.come('bob', []);
@@ -477,7 +477,7 @@ test('a server that is more than 10 s late runs only kicks', async () => {
   expect(await one.order('bob', { is: 'push', name: 'news' })).toBe(1);
 });
 
-test('a server that ends takes its users along', async () => {
+test('removes the users of a server that ends', async () => {
   const { servers } = await start(2);
   const [one, two] = servers as [Server, Server];
   two.come('bob', ['hall']);
@@ -487,7 +487,7 @@ test('a server that ends takes its users along', async () => {
   expect(one.known).toEqual([]);
 });
 
-test('a server that has ended tells nothing more, whatever it still has to tell', async () => {
+test('stops sending after the end of the server, even with pending changes', async () => {
   const { servers } = await start(2);
   const [one, two] = servers as [Server, Server];
   two.come('bob', ['hall']);
@@ -496,13 +496,13 @@ test('a server that has ended tells nothing more, whatever it still has to tell'
   await seconds(0.05);
   await Promise.all([two.close(), seconds(0.01)]);
   await expect(two.order('bob', { is: 'kick' })).rejects.toThrow('shutting down');
-  // A server that answers no order, and introduces itself to nobody.
+  // The ended server does not answer commands or announce itself.
   expect(await one.order('bob', { is: 'count' })).toBe(0);
   await seconds(20);
   expect([one.known, one.silent]).toEqual([[], 0]);
 });
 
-test('only errors other than an unavailable database are reported', async () => {
+test('reports errors, except an unavailable database', async () => {
   const { database, servers } = await start(1);
   const [server] = servers as [Server];
   database.down = true;
@@ -515,7 +515,7 @@ test('only errors other than an unavailable database are reported', async () => 
   expect(new Set(server.failures)).toEqual(new Set(['not a function']));
 });
 
-describe('the configuration of the site', () => {
+describe('the site configuration', () => {
   const read = (is: string) => ({ by: 'settings', is });
   const running = async (...sites: string[]) => {
     const database = new Database();
@@ -536,7 +536,7 @@ describe('the configuration of the site', () => {
     if (server !== undefined) server.site = read(is);
   };
 
-  test('a server that starts with another configuration is not ready until it reads the current one', async () => {
+  test('must match on a starting server before the server is ready', async () => {
     const { readiness, start } = await running('a', 'a');
     const third = start(read('b'));
     for (let n = 0; n < 200; n++) {
@@ -550,7 +550,7 @@ describe('the configuration of the site', () => {
     expect(third.differs).toEqual([['server-0', 'server-1'], null]);
   });
 
-  test('of two servers the one that has used its own for longer stays ready', async () => {
+  test('leaves the older of two servers ready if it differs', async () => {
     const { database, readiness, start } = await running('a');
     start(read('b'));
     await seconds(200);
@@ -558,7 +558,7 @@ describe('the configuration of the site', () => {
     expect(new Server(database, 'server-1', read('b')).ready).toBe(false);
   });
 
-  test('a server whose configuration differs from most for 90 s is not ready', async () => {
+  test('makes a server unready if it differs from most servers for 90 s', async () => {
     const { servers, readiness } = await running('a', 'a', 'a');
     changed(servers[0], 'b');
     await seconds(85);
@@ -567,13 +567,13 @@ describe('the configuration of the site', () => {
     expect(readiness()).toEqual([false, true, true]);
     changed(servers[1], 'b');
     await seconds(6);
-    // Of the majority, though it is younger.
+    // This server is in the majority, although its configuration is newer.
     expect(readiness()).toEqual([true, true, true]);
     await seconds(90);
     expect(readiness()).toEqual([true, true, false]);
   });
 
-  test('a change that each of them reads within a minute makes none unready', async () => {
+  test('leaves all servers ready if each reads a change within a minute', async () => {
     const { servers, readiness } = await running('a', 'a', 'a', 'a');
     for (const server of servers) {
       changed(server, 'b');
@@ -587,7 +587,7 @@ describe('the configuration of the site', () => {
     expect(servers.flatMap(({ differs }) => differs)).toEqual([]);
   });
 
-  test('servers that have gone, that compare nothing, or that have other settings do not count', async () => {
+  test('is not compared with ended servers, old servers, or servers with other settings', async () => {
     const { database, servers, readiness, start } = await running('a', 'a', 'a');
     const old = new Server(database, 'old');
     for (const server of servers.slice(0, 2)) void server.close();
@@ -602,7 +602,7 @@ describe('the configuration of the site', () => {
     expect([other.ready, last.ready]).toEqual([true, true]);
   });
 
-  test('a server that cannot read it yet says so when it can', async () => {
+  test('is reported as different once a starting server can read it', async () => {
     const { start } = await running('a', 'a');
     const late = start(null);
     await seconds(60);
