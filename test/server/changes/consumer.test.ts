@@ -20,7 +20,7 @@ function unexpected(error: unknown): never {
 }
 
 let consumers = 0;
-/** A consumer of its own for each test, which notes whom users have blocked. */
+/** Creates a new consumer that records the IDs of blocked users. */
 function noting(take: Consumer['take'] = () => ({})) {
   const taken: string[] = [];
   const consumer: Consumer = {
@@ -38,7 +38,7 @@ function noting(take: Consumer['take'] = () => ({})) {
 const othersOf = (entries: readonly LoggedEntry[]) =>
   entries.flatMap(({ changes }) => changes.flatMap((one) => (one.type === 'blocked' ? one.other : [])));
 
-/** Runs them as another server would. Resolves when they are known to the history. */
+/** Runs the consumers as another server would. Resolves when the history knows them. */
 async function run(of: readonly Consumer[], onFailure: (name: string, error: Error) => void = unexpected) {
   const running = runConsumers(history, of, { onFailure, onSkipped: unexpected });
   onTestFinished(() => running.stop());
@@ -48,7 +48,7 @@ async function run(of: readonly Consumer[], onFailure: (name: string, error: Err
 
 const block = (other: string) => history.write.block({ user: '1', other, blocked: true, at: 0 });
 
-test('a consumer that fails gets the same entries again without delaying others', async () => {
+test('passes the same entries again to a failing consumer, without delaying others', async () => {
   let tries = 0;
   const failing = noting(() => {
     if (++tries === 1) throw new Error('no answer');
@@ -67,7 +67,7 @@ test('a consumer that fails gets the same entries again without delaying others'
   expect(failures).toEqual([`${failing.consumer.name}: no answer`]);
 });
 
-test('changes that keep coming are taken together, at most once in so many milliseconds', async () => {
+test('batches frequent changes at the minimum interval of the consumer', async () => {
   const { consumer, taken } = noting();
   let times = 0;
   const take: Consumer['take'] = (...input) => {
@@ -83,7 +83,7 @@ test('changes that keep coming are taken together, at most once in so many milli
   expect(times - 1).toBeLessThanOrEqual((performance.now() - start) / 300);
 });
 
-test('of two servers one takes the entries, each once', async () => {
+test('passes each entry once, to one of two servers', async () => {
   const { consumer, taken } = noting();
   for (let servers = 0; servers < 2; servers++) await run([consumer]);
   const names = Array.from({ length: 50 }, (_, n) => `c${n}`);
@@ -92,7 +92,7 @@ test('of two servers one takes the entries, each once', async () => {
   expect(taken).toEqual(names);
 });
 
-test('stopping ends after the entries that are being taken, and these do not come again', async () => {
+test('finishes the current entries before it stops, and does not repeat them', async () => {
   const [begun, go] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const { consumer, taken } = noting(async (_, { signal }) => {
     begun.resolve();

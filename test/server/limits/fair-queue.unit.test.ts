@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { FairQueue } from '../../../server/limits/fair-queue.ts';
 
-test('users take turns, however many tasks each of them has', () => {
+test('lets users take turns, however many tasks each has', () => {
   const waiting = new FairQueue<string>();
   for (const task of ['a1', 'a2', 'a3', 'b1', 'b2', 'b3', 'c1']) waiting.add(task.charAt(0), task);
   expect(waiting.remove('a', 'a2')).toBe(true);
@@ -13,14 +13,14 @@ test('users take turns, however many tasks each of them has', () => {
   expect(order).toEqual(['a1', 'b1', 'c1', 'a3', 'b2', 'c2', 'b3', undefined]);
 });
 
-test('a queue that is too long loses the newest task of the user who has the most', () => {
+test('drops the newest task of the user with the most tasks', () => {
   const waiting = new FairQueue<string>();
   for (const task of ['a1', 'b1', 'b2', 'c1', 'b3', 'a2']) waiting.add(task.charAt(0), task);
   expect([waiting.dropLast(), waiting.dropLast(), waiting.size]).toEqual(['b3', 'a2', 4]);
   expect([waiting.next((user) => user !== 'a'), waiting.size]).toEqual(['b1', 3]);
 });
 
-test('the user whose tasks have taken the least time comes first, until that time is forgotten', () => {
+test('starts with the user whose tasks took the least time recently', () => {
   vi.useFakeTimers({ toFake: ['performance'] });
   onTestFinished(() => void vi.useRealTimers());
   const waiting = new FairQueue<string>();

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { Turns } from '../../../server/limits/per-turn.ts';
 
-test('a turn begins a bounded number, and one address does not hold up another', async () => {
+test('starts a bounded amount of work per tick, with addresses taking turns', async () => {
   const turns = new Turns(4);
   const begun: string[] = [];
   for (let n = 0; n < 10; n++) turns.take('busy', 1, () => void begun.push(`busy ${n}`));
@@ -17,7 +17,7 @@ test('a turn begins a bounded number, and one address does not hold up another',
   expect(begun.filter((each) => each !== 'other')).toEqual(Array.from({ length: 10 }, (_, n) => `busy ${n}`));
 });
 
-test('weights count, and a piece that asks for more while it begins waits for the next turn', async () => {
+test('counts weights, and delays work added by running work to the next tick', async () => {
   const turns = new Turns(8);
   const begun: string[] = [];
   turns.take('a', 8, () => {

@@ -8,9 +8,9 @@ import { chatProgram, historyFolder, usual } from '../../helpers/chat-server.ts'
 import { startChild } from '../../helpers/child.ts';
 
 const root = join(import.meta.dirname, '../../..');
-/** What only the fetcher of pages may do. */
+/** Only the process that fetches pages may do this. */
 const network = ['connect to a port', 'send a datagram', 'ask for a name', 'fetch an address', 'listen'];
-/** What the kernel lets code do that has taken over a process: nothing outside of the process. */
+/** What code that took over the process may do. None of it reaches outside of the process. */
 const within = ['call native code', 'run a text as code'];
 const confined = {
   attempts: 38,
@@ -23,7 +23,7 @@ const confined = {
   killedFirst: '1000',
 };
 
-/** Starts the stand-in as a server of this user does. `done`: what it may do, which a kernel without Landlock cannot bound. */
+/** Starts the stand-in as a server of this user would. If the kernel's Landlock is too old, the result contains `done`. */
 async function attempt(
   kind: string,
   uid: number,
@@ -40,7 +40,7 @@ async function attempt(
     env: { CHAT_API_KEY: 'secret', PATH: process.env.PATH ?? '' },
   });
   const { landlock, ...result } = JSON.parse(stdout);
-  // Version 6 also holds back signals.
+  // Version 6 also confines signals.
   if (mode === 'taken over' && landlock < 6) Object.assign(result, { done, unchanged: true });
   return result;
 }
@@ -49,13 +49,13 @@ test.each([
   ['root', 'pages', 0, '65531', 'running', network],
   ['its own user', 'pages', 1234, '1234', 'taken over', [...within, ...network]],
 ])(
-  'a server that runs as %s: its process for %s reads no files, environment or memory, starts nothing, uses no network unless it fetches pages, and is killed first if memory runs out (user %i: %s, %s)',
+  'run by %s, fully confines the process for %s (user %i: %s, %s)',
   async (_, kind, uid, user, mode, done) => {
     expect(await attempt(kind, uid, mode, done)).toEqual({ done, user, ...confined });
   },
 );
 
-test('under a service that forbids Landlock, the processes start without it', async () => {
+test('starts the processes without Landlock under a service that forbids it', async () => {
   expect(await attempt('types', 1234, 'filtered', [])).toEqual({
     ...confined,
     filters: 0,
@@ -65,7 +65,7 @@ test('under a service that forbids Landlock, the processes start without it', as
   });
 });
 
-test('root without the capability to become another user runs the processes as root and logs it', async () => {
+test('runs the processes as root, and logs it, if root cannot change the user', async () => {
   const [launcher = '', ...args] = ['setpriv', '--bounding-set', '-setuid,-setgid'];
   const done = ['become root'];
   expect(await attempt('pictures', 0, 'running', done, root, [launcher, ...args])).toEqual({
@@ -86,7 +86,7 @@ test('root without the capability to become another user runs the processes as r
   await server.until(/"reason":"Uploaded files and linked pages are read as root, because/);
 });
 
-test('root in a folder that other accounts cannot read: the processes run as root, and the kernel confines them', async () => {
+test('runs the processes as root in a folder that other accounts cannot read', async () => {
   const program = mkdtempSync(join(tmpdir(), 'chat-private-'));
   onTestFinished(() => rmSync(program, { recursive: true }));
   for (const name of ['package.json', 'server', 'test/helpers'])

@@ -7,8 +7,8 @@ import { load } from '../../../server/load/load.ts';
 type Request = [event: string, { clientId: string }];
 
 /**
- * A server that breaks its promises.
- * @param send passes a message on to the connections; what it returns is the answer
+ * Starts a server that may lose or repeat messages.
+ * @param send delivers a message to the connections and returns the response; null: no response
  */
 async function startServer(send: (clientId: string, sockets: WebSocket[]) => object | null): Promise<URL> {
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
@@ -39,7 +39,7 @@ const loadOn = (address: URL) =>
     () => {},
   );
 
-test('messages that a server acknowledges, and loses or repeats on the way, are counted', async () => {
+test('counts messages that the server acknowledges but loses or repeats', async () => {
   const address = await startServer((clientId, sockets) => {
     const n = Number(clientId.at(-1));
     deliver(clientId, n === 1 ? sockets.slice(1) : sockets);
@@ -55,7 +55,7 @@ test('messages that a server acknowledges, and loses or repeats on the way, are 
   });
 });
 
-test('refused messages, those that wait for a moderator, and closed connections are no lost messages', async () => {
+test('does not count rejected, pending or disconnected messages as lost', async () => {
   const address = await startServer((clientId, sockets) => {
     const n = Number(clientId.at(-1));
     if (n === 0) return { ok: false, error: { code: 'rate_limited' } };
