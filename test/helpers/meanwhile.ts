@@ -18,14 +18,14 @@ export const meanwhile: readonly [what: string, happens: Happens, sent: number][
     (write, { room }) => write.delete({ room, seq: 1, user: 'ann', moderator: false, at: Date.now() }),
     0,
   ],
-  ['it is read', (write, place) => write.markRead({ ...place, seq: 1 }), 0],
+  ['the message is read', (write, place) => write.markRead({ ...place, seq: 1 }), 0],
   [
     'the author is blocked',
     (write, { user }) => write.block({ user, other: 'ann', blocked: true, at: Date.now() }),
     0,
   ],
   [
-    'nothing of the room is wanted any more',
+    'notifications of the room are switched off',
     (write, place) => write.setNotify({ ...place, notify: 'none' }),
     0,
   ],

@@ -10,7 +10,7 @@ import { within } from '../../helpers/hanging.ts';
 import { type Memcached, startMemcached } from '../../helpers/memcached.ts';
 import { type S3Server, startS3Server } from '../../helpers/s3-server.ts';
 
-/** Files in a bucket, on a server that checks signatures and rights. It is installed at the first use. */
+/** The bucket is on an S3 server that checks signatures and permissions. It is installed at its first use. */
 let memcached: Memcached;
 let s3: S3Server;
 const cookie = 'PHPSESSID=s1';
@@ -27,7 +27,7 @@ afterAll(async () => {
 const history = historyFolder();
 afterAll(() => history.remove());
 
-/** A chat server with files in the bucket, and Ann in the lobby. */
+/** Starts a chat server with files in the bucket, and connects Ann, who joins the lobby. */
 async function open(over: NodeJS.ProcessEnv = {}, { id, secret } = s3.key) {
   const work = await mkdtemp(join(tmpdir(), 'chat-bucket-'));
   const credentials = `${encodeURIComponent(id)}:${encodeURIComponent(secret)}`;
@@ -46,7 +46,7 @@ async function open(over: NodeJS.ProcessEnv = {}, { id, secret } = s3.key) {
     await chat.stop();
     await rm(work, { recursive: true });
   });
-  /** Leftovers of uploads in the server's folder. */
+  /** Lists the files that uploads left in the server’s temporary folder. */
   const leftovers = async () =>
     (await readdir(work, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
   return { chat, ann, leftovers };
@@ -65,7 +65,7 @@ const picture = () =>
     .png()
     .toBuffer();
 
-test('files are in the bucket until their message is deleted', async () => {
+test('stores files until their message is deleted', async () => {
   const { chat, ann, leftovers } = await open();
   const [text, image] = await Promise.all([
     upload(chat.url, cookie, '0123456789', { name: 'é ü.txt' }),
@@ -99,7 +99,7 @@ test('files are in the bucket until their message is deleted', async () => {
 });
 
 test.each(['busy', 'forbidden', 'silent'] as const)(
-  'while the bucket is %s, only uploads and downloads fail, with 503',
+  'answers 503 only to uploads and downloads while the bucket is %s',
   async (mode) => {
     const { chat, ann, leftovers } = await open({ CHAT_FILES_ORPHANS: '2s' });
     const { file } = await upload(chat.url, cookie, 'text');
@@ -131,7 +131,7 @@ test.each(['busy', 'forbidden', 'silent'] as const)(
   },
 );
 
-test('with a wrong secret only uploads fail, and the log contains the reason', async () => {
+test('rejects uploads with a wrong secret, and logs the reason', async () => {
   const { chat, ann } = await open({}, { id: s3.key.id, secret: 'wrong-secret' });
   await expect.poll(() => chat.output()).toContain('the bucket returned 403 SignatureDoesNotMatch');
   expect(await attempt(chat)).toEqual([503, 'storage_unavailable']);

@@ -17,7 +17,7 @@ async function listen(answer: RequestListener): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
 }
 
-/** A bucket with arbitrary answers. */
+/** A bucket that responds as `answer` does. */
 const bucket = async (answer: RequestListener) =>
   bucketStorage({
     kind: 's3',
@@ -34,7 +34,7 @@ const asksOf = (storage: Storage) => [
   () => storage.check(),
 ];
 
-test('only the beginning of an endless refusal is read', async () => {
+test('reads only the beginning of an endless error response', async () => {
   const piece = Buffer.alloc(64 * 1024, ' ');
   let sent = 0;
   const endless = await bucket((_req, res) => {
@@ -54,7 +54,7 @@ test('only the beginning of an endless refusal is read', async () => {
   expect(sent).toBeLessThan(64 * 1024 * 1024);
 });
 
-test('a file that was compressed on its way is refused: its length would be wrong for the client', async () => {
+test('rejects a file that the bucket compressed, because its length would be wrong', async () => {
   const bytes = gzipSync(Buffer.alloc(1_000_000));
   const asked: unknown[] = [];
   const packing = await bucket((req, res) => {
@@ -65,14 +65,14 @@ test('a file that was compressed on its way is refused: its length would be wron
   expect(asked).toEqual(['identity']);
 });
 
-test('a part of another length is refused', async () => {
+test('rejects a part of another length', async () => {
   const whole = await bucket((_req, res) => res.writeHead(206, { 'Content-Length': 10 }).end('0123456789'));
   await expect(whole.open(name, { start: 2, end: 4 })).rejects.toThrow(
     'the bucket returned a different range',
   );
 });
 
-test('a name that no server makes is not asked for: it could lead out of the prefix', async () => {
+test('does not request a name that could lead out of the prefix', async () => {
   const asked: unknown[] = [];
   const storage = await bucket((req, res) => {
     asked.push(req.url);
@@ -83,7 +83,7 @@ test('a name that no server makes is not asked for: it could lead out of the pre
   expect(asked).toEqual([]);
 });
 
-test('a redirect is named and not followed', async () => {
+test('reports a redirect and does not follow it', async () => {
   let isAsked = false;
   const elsewhere = await listen((_req, res) => {
     isAsked = true;

@@ -16,7 +16,7 @@ import { smallDisk } from '../../helpers/small-disk.ts';
 const KB = 1024;
 const MB = 1024 * KB;
 
-test('no file of any type, no preview and no user exceeds the limits of storage', async () => {
+test('keeps every file, preview and user within the storage limits', async () => {
   const limit = 64 * KB;
   const folder = await mkdtemp(join(tmpdir(), 'chat-budget-'));
   const site = await startPeopleSite({
@@ -70,7 +70,7 @@ test('no file of any type, no preview and no user exceeds the limits of storage'
     stored().flatMap(({ name, size }) => (name.endsWith('.preview') === isPreview ? [size] : []));
   expect(Math.max(...sizes(false))).toBeLessThanOrEqual(limit);
   expect(Math.max(...sizes(true))).toBeLessThanOrEqual(MB);
-  // An uploaded JPEG is within what is left, and the re-encoded one is not.
+  // The uploaded JPEG would fit, but the re-encoded one does not.
   for (let n = 0; n < 15; n++) expect(await become(Buffer.alloc(limit, 'x'), ben)).toBe('text/plain');
   expect(await become(pictures[3]?.bytes as Buffer, ben)).toBe(
     '429 This user has reached the limit of 1 MB of files in 1 h (CHAT_LIMIT_FILES_USER). Try again later.',
@@ -78,7 +78,7 @@ test('no file of any type, no preview and no user exceeds the limits of storage'
   for (const one of [ann, ben]) one.close();
 });
 
-test('an upload that does not fit on the disk is refused as a whole, and affects no others', async () => {
+test('rejects an upload that does not fit on the disk, without affecting others', async () => {
   const memcached = await startMemcached();
   for (const id of ['ann', 'ben'])
     await memcached.set(`sessions/${id}`, `{"user_id":"${id}","firstname":"${id}"}`);

@@ -56,7 +56,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-/** The names of the stored files. */
+/** Returns the names of the stored files. */
 const stored = (): string[] =>
   readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
@@ -91,7 +91,7 @@ const privateRoom = async () => {
   return room.id;
 };
 
-test('a server with the lowest priority accepts files', async () => {
+test('accepts files on a server with the lowest priority', async () => {
   const low = await startChatSite({ CHAT_ROOMS: 'lobby', CHAT_ORIGINS: origin }, startChatServer);
   onTestFinished(low.close);
   setPriority(low.chat.pid, 19);
@@ -99,7 +99,7 @@ test('a server with the lowest priority accepts files', async () => {
   expect((await upload(low.chat.url, cookie, 'some text')).status).toBe(201);
 });
 
-test('a picture is turned upright and re-encoded without its metadata', async () => {
+test('rotates and re-encodes a picture without its metadata', async () => {
   expect(ann.ready).toMatchObject({ can: { files: true }, limits: { file: 1_048_576, files: 10 } });
   const bytes = await noise(1600, 400)
     .jpeg()
@@ -152,7 +152,7 @@ test('a picture is turned upright and re-encoded without its metadata', async ()
   expect(await sharp(await preview.arrayBuffer()).metadata()).toMatchObject({ width: 320, height: 1280 });
 });
 
-test('an animated PNG keeps its frames', async () => {
+test('keeps the frames of an animated PNG', async () => {
   const { status, file } = await upload(site.chat.url, annsCookie, animatedPng(), { name: 'a.png' });
   expect([status, file.type, file.image]).toEqual([
     201,
@@ -164,7 +164,7 @@ test('an animated PNG keeps its frames', async () => {
   expect(chunks.map(String)).toEqual(['IHDR', 'acTL', 'fcTL', 'IDAT', 'fcTL', 'fdAT', 'IEND']);
 });
 
-test('the error of a rejected picture or video names the limit or another format', async () => {
+test('names the limit or another format when it rejects a picture or video', async () => {
   const heic = Buffer.from('\0\0\0\x18ftypheic\0\0\0\0heicmif1', 'latin1');
   const hevc = mp4({ duration: 2, picture: { width: 640, height: 480 }, codecs: ['hvc1'] });
   hevc.write('qt  ', 8, 'latin1');
@@ -186,7 +186,7 @@ test('the error of a rejected picture or video names the limit or another format
   }
 });
 
-test('no hostile file runs, leaks or harms the next', async () => {
+test('does not run, leak or fail on hostile files', async () => {
   const files = await hostileFiles();
   const logged = site.chat.output().length;
   expect(files.length).toBeGreaterThanOrEqual(40);
@@ -226,7 +226,7 @@ test('no hostile file runs, leaks or harms the next', async () => {
   expect(site.chat.output().slice(logged)).not.toMatch(/"level":(50|60)/);
 });
 
-test('names have no path and nothing invisible, and keep their ending', async () => {
+test('removes paths and invisible characters from names, and keeps the extension', async () => {
   for (const [given, seen] of hostileNames) {
     const { status, file } = await upload(site.chat.url, annsCookie, 'text', { name: given });
     expect({ given, status }).toEqual({ given, status: 201 });
@@ -239,7 +239,7 @@ test('names have no path and nothing invisible, and keep their ending', async ()
   }
 });
 
-test('parts, tags and heads of a file', async () => {
+test('serves ranges, ETags and HEAD requests', async () => {
   const words = 'hello world, these are a few words';
   const { file } = await upload(site.chat.url, annsCookie, words, { name: 'a.txt' });
   expect(file).toEqual({ id: file.id, name: 'a.txt', type: 'text/plain', size: 34 });
@@ -274,7 +274,7 @@ test('parts, tags and heads of a file', async () => {
   expect([head.status, head.headers.get('content-length')]).toEqual([200, '34']);
 });
 
-test('text that every editor opens, and a PDF behind other bytes: accepted, stored unchanged and never shown as a page', async () => {
+test('accepts text in common encodings and a PDF with leading bytes, and stores them unchanged', async () => {
   const utf16 = (text: string, order: 'le' | 'be') => {
     const bytes = Buffer.from(text, 'utf16le');
     return order === 'le' ? bytes : bytes.swap16();
@@ -326,7 +326,7 @@ test('text that every editor opens, and a PDF behind other bytes: accepted, stor
   ]);
 });
 
-test('sound and video have the metadata of their containers, and are played in parts', async () => {
+test('reads the metadata of sound and video, and serves them in parts', async () => {
   const add = async (bytes: Buffer, name: string, peaks?: string) => {
     const options = { name, ...(peaks === undefined ? {} : { peaks }) };
     const { status, file, code } = await upload(site.chat.url, annsCookie, bytes, options);
@@ -358,8 +358,7 @@ test('sound and video have the metadata of their containers, and are played in p
     });
     expect([answer.status, (await answer.arrayBuffer()).byteLength]).toEqual([206, file.size - 4]);
   }
-  // A voice message is sound, with a loudness of the one form.
-  // A voice message is sound, with a loudness of the one form. A file that only begins like sound is refused.
+  // A voice message must be sound with valid peaks. A file that only begins like sound is rejected.
   expect([
     await add(mp4({ duration: 2, picture }), 'voice.webm', peaks),
     await add(Buffer.from('hello'), 'voice.webm', peaks),
@@ -370,14 +369,14 @@ test('sound and video have the metadata of their containers, and are played in p
   ]).toEqual([...Array(4).fill('415 file_type'), ...Array(2).fill('400 bad_request')]);
 });
 
-test('a file with braces in its name is found where nginx before 1.21.1 has decoded them', async () => {
+test('finds a file with braces in its name, which nginx before 1.21.1 decodes', async () => {
   const { file } = await upload(site.chat.url, annsCookie, 'a few words', { name: '{a}.txt' });
   const nginx = await RawClient.connect(site.chat.port);
   const passed = nginx.get(`/files/${file.id}/{a}.txt`, { Cookie: annsCookie });
   expect(await passed.finally(() => nginx.close())).toBe('a few words');
 });
 
-test('a client that goes away before its file is opened leaves no open file behind', async () => {
+test('leaves no open file when a client disconnects before the file is opened', async () => {
   const { file } = await upload(site.chat.url, annsCookie, 'a few words', { name: 'a.txt' });
   const { hostname, port } = new URL(site.chat.url);
   const leave = async () => {
@@ -391,18 +390,18 @@ test('a client that goes away before its file is opened leaves no open file behi
       try {
         return readlinkSync(join('/proc/self/fd', fd)).startsWith(folder);
       } catch {
-        // It was closed meanwhile.
+        // It was closed after the listing.
         return false;
       }
     });
   };
   for (let n = 0; n < 60; n++) await leave();
-  // All of them were answered, or cancelled.
+  // By then all requests were answered or cancelled.
   expect(await statusOf(file, annsCookie)).toBe(200);
   await expect.poll(isOpen).toBe(false);
 });
 
-test('uploads are refused by user, origin, size and type', async () => {
+test('rejects uploads by user, origin, size and type', async () => {
   const room = await privateRoom();
   const zoe = await site.session(9, 'Zoe');
   const evil = { headers: { origin: 'https://evil.example' } };
@@ -422,9 +421,9 @@ test('uploads are refused by user, origin, size and type', async () => {
     const init = { method: 'POST', headers, body, duplex: 'half' } as RequestInit;
     return (await fetch(`${site.chat.url}/files?room=lobby&name=x`, init)).status;
   };
-  // A form of a foreign page sends the cookie too.
+  // A form of another site also sends the cookie.
   expect(await post({ cookie: annsCookie })).toBe(403);
-  // Another value of that header does not show who has sent the cookie.
+  // Other values of this header do not prove which page sent the cookie.
   for (const authorization of ['Basic YTpi', 'Session', 'Bearer x'])
     expect(await post({ cookie: annsCookie, authorization })).toBe(403);
   expect(await post({ cookie: annsCookie, origin }, new Blob(['x']).stream())).toBe(411);
@@ -438,7 +437,7 @@ test('uploads are refused by user, origin, size and type', async () => {
   ]);
 });
 
-test('a download needs the session, as a cookie or sent by an app', async () => {
+test('requires the session for a download, as a cookie or from an app', async () => {
   const url = site.chat.url;
   const app = { authorization: `Session ${annsCookie.split('=')[1]}` };
   const made = await fetch(`${url}/files?room=lobby&name=x`, { method: 'POST', headers: app, body: 'x' });
@@ -457,12 +456,12 @@ test('a download needs the session, as a cookie or sent by an app', async () => 
     const answer = await fetch(`${url}/files/${path}`, { headers });
     expect([path, headers, answer.status]).toEqual([path, headers, expected]);
   }
-  // It has none.
+  // This file has no preview.
   expect(await statusOf({ id, name }, cookie, { preview: true })).toBe(404);
   expect((await fetch(`${url}/files`, { headers: { cookie } })).status).toBe(405);
 });
 
-test('only current members of a private room get its pictures', async () => {
+test('serves pictures of a private room only to its current members', async () => {
   const room = await privateRoom();
   const { file } = await upload(site.chat.url, annsCookie, await noise(40, 30).png().toBuffer(), { room });
   await send([{ id: file.id }], room);
@@ -485,7 +484,7 @@ test('only current members of a private room get its pictures', async () => {
   expect(await upload(site.chat.url, bensCookie, 'text', { room })).toMatchObject({ status: 404 });
 });
 
-test('a file is stored until its message or room is deleted', async () => {
+test('stores a file until its message or room is deleted', async () => {
   const room = await privateRoom();
   const [first, second, third] = await Promise.all(
     ['one', 'two', 'three'].map(
@@ -507,7 +506,7 @@ test('a file is stored until its message or room is deleted', async () => {
   expect(deleted.message).not.toHaveProperty('files');
   expect(await statusOf(third, annsCookie)).toBe(404);
   await expect.poll(stored).not.toContain(third.id);
-  // It belongs to its uploader again.
+  // The detached file belongs to its uploader again.
   expect([await statusOf(first, annsCookie), stored().includes(first.id)]).toEqual([200, true]);
   await ann.request('room:delete', { room });
   expect(await statusOf(first, annsCookie)).toBe(404);
@@ -516,7 +515,7 @@ test('a file is stored until its message or room is deleted', async () => {
   expect(readdirSync(join(folder, 'incoming'))).toEqual([]);
 });
 
-test('requests without a session are bounded by address, and those with one are not', async () => {
+test('limits requests without a session by address, but not those with one', async () => {
   const env = { CHAT_SESSION_STORE: site.memcached.url, CHAT_ORIGINS: origin, CHAT_LIMIT_ME: '3/1h' };
   const strict = await chatServerHere(env);
   onTestFinished(async () => void (await strict.stop()));
@@ -531,7 +530,7 @@ test('requests without a session are bounded by address, and those with one are 
   expect((await upload(strict.url, 'PHPSESSID=unknown', 'text')).status).toBe(429);
 });
 
-/** The files of an export. */
+/** Returns the files of an export. */
 async function archive(answer: Response) {
   const files = unzipSync(new Uint8Array(await answer.arrayBuffer()));
   const text = (name: string) => Buffer.from(files[name] ?? []).toString();
@@ -543,11 +542,11 @@ async function archive(answer: Response) {
   return { files, text, lines };
 }
 
-test('an export has all data of the user and no data of others', async () => {
+test('exports all data of the user and none of others', async () => {
   const room = await privateRoom();
   const { file } = await upload(site.chat.url, annsCookie, 'a few words', { name: '../../Été.txt', room });
   const { message: own } = await send([{ id: file.id }], room, 'with a file');
-  // A user who was added and has not been there: the room does not know the name.
+  // This user was added but never joined, so the room does not know the name.
   (await connectChat(site.chat.url, await site.session(3, 'Zacharias'))).close();
   await ann.request('room:invite', { room, users: ['3'] });
   const mentions = [{ user: '3', start: 0, length: 2 }];
@@ -610,7 +609,7 @@ test('an export has all data of the user and no data of others', async () => {
     { ...report, seq: 4, text: 'look' },
   ]);
   const act = { at: expect.any(Number), as: 'user' };
-  // They are listed soon after they have happened. In other tests of this file the user has moderated.
+  // Audit entries appear with a delay. Other tests of this file add entries of the user as a moderator.
   const acts = async () =>
     (await archive(await ask('1'))).lines('acts.jsonl').filter(({ as }) => as === 'user');
   await expect.poll(acts).toEqual([
@@ -619,7 +618,7 @@ test('an export has all data of the user and no data of others', async () => {
   ]);
   for (const secret of ['rude', 'boss', 'of Ben', 'Zacharias'])
     expect(Object.keys(files).map(text).join()).not.toContain(secret);
-  // Not by whom, which somebody who has lost the room could not see any more.
+  // Without names, because a user who has lost the room could no longer see them.
   expect(lines('messages.jsonl').find((one) => one.text === 'with a file').reactions).toEqual([
     { emoji: '🌱', count: 1 },
   ]);
@@ -633,7 +632,7 @@ test('an export has all data of the user and no data of others', async () => {
   expect([(await ask('never-seen')).status, (await ask('1', {})).status]).toEqual([404, 401]);
 });
 
-test('a server goes on after a refused upload and an export whose files cannot be read', async () => {
+test('keeps serving after a rejected upload and an export with unreadable files', async () => {
   const bucket = createServer((req, res) => {
     if (req.method !== 'GET') return void req.resume().once('end', () => res.end());
     res.writeHead(200, { 'Content-Length': 11 }).write('a few', () => res.destroy());
@@ -664,7 +663,7 @@ test('a server goes on after a refused upload and an export whose files cannot b
   bucket.close();
 });
 
-test('a forwarded file is available until the last copy is deleted', async () => {
+test('keeps a forwarded file until the last copy is deleted', async () => {
   const [room, target] = [await privateRoom(), await privateRoom()];
   await ben.request('room:join', { room: target });
   const { file } = await upload(site.chat.url, annsCookie, Buffer.from('Wm4kZ-shared'), {
@@ -676,7 +675,7 @@ test('a forwarded file is available until the last copy is deleted', async () =>
   const asked = { room: target, from, clientId: newClientId() };
   const { message } = await ann.request('message:forward', asked);
   const { files = [], ...copy } = message;
-  // Nobody learns who wrote in a private room.
+  // The author in the private room is not revealed.
   expect(copy).toMatchObject({ room: target, text: 'words', user: { id: '1', name: 'Ann' }, forwarded: {} });
   expect(copy.forwarded).toEqual({});
   expect(await ann.request('message:forward', asked)).toEqual({ message });
@@ -692,7 +691,7 @@ test('a forwarded file is available until the last copy is deleted', async () =>
   expect(exported.text(`files/${copied.id}/a.txt`)).toBe('Wm4kZ-shared');
   expect(stored()).toContain(file.id);
 
-  // A copy of the copy says no more.
+  // Neither by a copy of the copy.
   const again = { room: target, from: { room: target, seq: message.seq }, clientId: newClientId() };
   expect((await ben.request('message:forward', again)).message).toMatchObject({ forwarded: {} });
   await ann.request('message:delete', { room: target, seq: message.seq });

@@ -5,24 +5,24 @@ import { mp3, mp4, ogg, wav, webm } from '../../helpers/media.ts';
 const read = (type: string, bytes: Buffer) =>
   readMedia(type, { size: bytes.length, read: async (at, length) => bytes.subarray(at, at + length) });
 
-test('sound: its type without the name of a codec, and its duration', async () => {
+test('reads the type of sound without its codec, and the duration', async () => {
   const media = { duration: 2000 };
   expect(await read('audio/wav', wav(2))).toEqual({ type: 'audio/wav', media });
   expect(await read('audio/ogg; codecs=opus', ogg(2))).toEqual({ type: 'audio/ogg', media });
   expect(await read('audio/x-m4a', mp4({ duration: 2 }))).toEqual({ type: 'audio/mp4', media });
   expect(await read('audio/mpeg', mp3(2))).toEqual({ type: 'audio/mpeg', media: { duration: 2007 } });
-  // Another type is what it is.
+  // Other types are kept as they are.
   expect(await read('audio/flac', Buffer.from('fLaC'))).toEqual({ type: 'audio/flac' });
 });
 
-test('a recording without a stated duration has that of its blocks or fragments', async () => {
+test('computes a missing duration from blocks or fragments', async () => {
   const media = { duration: 2000 };
   expect(await read('video/webm', webm({ duration: 2, live: true }))).toEqual({ type: 'audio/webm', media });
   expect(await read('video/webm', webm({ duration: 2 }))).toEqual({ type: 'audio/webm', media });
   expect(await read('video/mp4', mp4({ duration: 2, live: true }))).toEqual({ type: 'audio/mp4', media });
 });
 
-test('video: the size as it is shown, also of a picture that was taken upright', async () => {
+test('reads the displayed size of a video, including a rotated one', async () => {
   const media = { duration: 2000, shown: { width: 640, height: 360 } };
   const picture = { width: 640, height: 360 };
   expect(await read('video/webm', webm({ duration: 2, picture }))).toEqual({ type: 'video/webm', media });
@@ -33,7 +33,7 @@ test('video: the size as it is shown, also of a picture that was taken upright',
   });
 });
 
-test('a file that only begins like sound or video is neither, however it is cut or goes on', async () => {
+test('does not misread a file that is cut or only begins like sound or video', async () => {
   for (const [type, whole] of [
     ['audio/wav', wav(2)],
     ['video/webm', webm({ duration: 2, live: true })],
@@ -59,7 +59,7 @@ test('a file that only begins like sound or video is neither, however it is cut 
   ).toBeNull();
 });
 
-test('QuickTime counts as MP4 if browsers play its codecs, and as QuickTime otherwise', async () => {
+test('treats QuickTime as MP4 only if browsers play its codecs', async () => {
   const picture = { width: 640, height: 360 };
   const quickTime = (...codecs: string[]) => read('video/quicktime', mp4({ duration: 2, picture, codecs }));
   expect(await quickTime('mp4a', 'avc1')).toEqual({
@@ -70,7 +70,7 @@ test('QuickTime counts as MP4 if browsers play its codecs, and as QuickTime othe
     expect(await quickTime(...codecs)).toBeNull();
 });
 
-test('a stated duration or size that no file can have is none', async () => {
+test('ignores an impossible duration or size', async () => {
   expect(await read('video/webm', webm({ duration: 1e12 }))).toEqual({ type: 'audio/webm', media: {} });
   const picture = { width: 30_000, height: 1 };
   const sound = { type: 'audio/mp4', media: { duration: 1000 } };

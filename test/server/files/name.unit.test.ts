@@ -7,12 +7,12 @@ test.each([
   ['. . a . b. ', 'a . b'],
   ['...', 'file'],
   ['a.', 'a'],
-])('dots and blanks around a name go: %j', (given, name) => expect(fileName(given)).toBe(name));
+])('removes dots and blanks around a name: %j', (given, name) => expect(fileName(given)).toBe(name));
 
-test('the longest name that an address holds takes no longer, whatever is in it', () => {
+test('takes no longer for the longest name, whatever its characters', () => {
   for (const sign of ['.', ' ', '. ', '/', 'a.', '\u202e', '%']) {
     const name = `x${sign.repeat(15_000 / sign.length)}x`;
-    // The first one is compiled.
+    // The first call compiles the code.
     fileName(name.slice(-500));
     expect(cpuOf(() => fileName(name))).toBeLessThan(4 * tenMillionBytes());
   }

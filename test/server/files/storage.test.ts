@@ -96,7 +96,7 @@ describe('a server with 1 MB of files per user', () => {
   };
   const refused = [429, 'rate_limited', true];
 
-  /** Starts an upload by hand, and sends this much of it. */
+  /** Starts an upload by hand, and sends `body` as its beginning. */
   async function begin(user: string, length: number, body: string | Buffer) {
     const socket = connect(chat.port, '127.0.0.1');
     const head = [
@@ -113,14 +113,14 @@ describe('a server with 1 MB of files per user', () => {
     return socket;
   }
 
-  test('a user uploads so many bytes in a time, whatever becomes of them', async () => {
+  test('counts all uploaded bytes of a user, even of rejected files', async () => {
     const user = await logIn('counted');
     expect(await outcome(user, Buffer.alloc(500_000))).toEqual([415]);
     expect(await outcome(user, 'x'.repeat(500_000))).toEqual([201]);
     expect(await outcome(user, 'x'.repeat(500_000))).toEqual(refused);
   });
 
-  test('copied files count as uploaded ones do, and a repeat of the copy is answered beyond the limit', async () => {
+  test('counts copied files like uploads, but still answers a repeated request', async () => {
     const user = await logIn('copying');
     const ann = await connectChat(chat.url, user);
     await ann.request('room:join', { room: 'lobby' });
@@ -134,13 +134,13 @@ describe('a server with 1 MB of files per user', () => {
     ann.close();
   });
 
-  test('the received bytes of a cut upload count, and it leaves nothing', async () => {
+  test('counts the received bytes of an aborted upload, and deletes them', async () => {
     const user = await logIn('cut');
     const socket = await begin(user, 1_000_000, 'x'.repeat(900_000));
     socket.destroy();
     await expect.poll(incoming).toEqual([]);
     expect(await outcome(user, 'x'.repeat(200_000))).toEqual(refused);
-    // Bytes that have not arrived cost nothing.
+    // Bytes that did not arrive do not count.
     expect(await outcome(user, 'x'.repeat(100_000))).toEqual([201]);
     expect(chat.output()).not.toMatch(/"level":(40|50|60)/);
   });
@@ -149,7 +149,7 @@ describe('a server with 1 MB of files per user', () => {
   test.each<[string, string, () => Promise<unknown>]>([
     ['logged out', '401 unauthorized', () => memcached.delete('sessions/leaving')],
     ['banned', '403 forbidden', () => fetch(`${chat.url}/api/users/leaving/ban`, ban)],
-  ])('an upload is refused if its user was %s while it came', async (_, answer, leave) => {
+  ])('rejects an upload if its user was %s before it ended', async (_, answer, leave) => {
     const files = () =>
       readdirSync(kept(), { recursive: true, withFileTypes: true }).filter((one) => one.isFile());
     const before = files().length;
@@ -163,7 +163,7 @@ describe('a server with 1 MB of files per user', () => {
     expect(files()).toHaveLength(before);
   });
 
-  test('a user who tries rooms by uploads is stopped, in hidden rooms as in missing ones', async () => {
+  test('limits uploads of a user to unknown rooms', async () => {
     const user = await logIn('trying');
     const statuses: number[] = [];
     for (let n = 0; n < 61; n++)
@@ -172,7 +172,7 @@ describe('a server with 1 MB of files per user', () => {
     expect(await outcome(await logIn('other'), 'x')).toEqual([201]);
   });
 
-  describe('bytes of a file that are not its own', () => {
+  describe('a stored file', () => {
     const backUp = () =>
       makeBackup(
         { history: { kind: 'sqlite', path: history.path }, files: kept() },
@@ -196,7 +196,7 @@ describe('a server with 1 MB of files per user', () => {
       ['a link', (path) => symlinkSync(history.path, path)],
       ['a pipe', (path) => execFileSync('mkfifo', [path])],
       ['a folder', (path) => mkdirSync(path)],
-    ])('%s that has its name is neither sent nor copied into a backup', async (_, put) => {
+    ])('is neither sent nor backed up if %s replaced it', async (_, put) => {
       const { missing } = await backUp();
       const { file, path } = await sent();
       rmSync(path);
@@ -205,7 +205,7 @@ describe('a server with 1 MB of files per user', () => {
       expect(await backUp()).toMatchObject({ missing: missing + 1 });
     });
 
-    test('those elsewhere that a row names, as in a forged backup, are not read, copied or deleted', async () => {
+    test('is not read, backed up or deleted outside of the folder', async () => {
       const { missing } = await backUp();
       const { file, message } = await sent();
       const secret = join(folder, 'secret');
@@ -223,7 +223,7 @@ describe('a server with 1 MB of files per user', () => {
   });
 });
 
-test('where a server with a bucket was killed in the middle of an upload, the next one deletes the rest after a day', async () => {
+test('deletes leftovers of a killed server with a bucket after a day', async () => {
   const temporary = join(folder, 'temporary');
   mkdirSync(temporary);
   vi.stubEnv('TMPDIR', temporary);
@@ -235,13 +235,13 @@ test('where a server with a bucket was killed in the middle of an upload, the ne
   utimesSync(join(work, 'old'), 0, Date.now() / 1000 - 86_401);
   await open().tidy();
   expect(readdirSync(work)).toEqual(['new']);
-  // A folder that others can write to is not used for uploads.
+  // A folder that other accounts can write to is not used for uploads.
   chmodSync(work, 0o777);
   await expect(open().work()).rejects.toThrow('set TMPDIR');
 });
 
-test('a file of a bucket that is not read to its end closes its connection', async () => {
-  // Its results are kept: otherwise the connection would end with the next garbage collection.
+test('closes the connection of a bucket’s file that is not read to its end', async () => {
+  // Keeps the responses referenced, because a garbage collection would close the connections too.
   vi.spyOn(globalThis, 'fetch');
   onTestFinished(() => void vi.restoreAllMocks());
   const open = new Set<string>();
@@ -265,11 +265,11 @@ test('a file of a bucket that is not read to its end closes its connection', asy
   bucket.close();
 });
 
-describe('a ban that was not announced to this server yet', () => {
+describe('a ban that this server has not received yet', () => {
   const about = { id: 'f'.repeat(32), name: 'x', type: 'text/plain', size: 1 };
   const ann: SessionIdentity = { id: '1', name: 'Ann', roles: [] };
   const ben: SessionIdentity = { id: '2', name: 'Ben', roles: ['admin'] };
-  /** A chat with a file of Ann's in a public room, which hears late of such changes. */
+  /** Opens a chat with a file of Ann in a public room. It receives changes of this type late. */
   async function deaf(type: 'restricted' | 'ban') {
     const late: (() => void)[] = [];
     const hear = async () => {
@@ -299,7 +299,7 @@ describe('a ban that was not announced to this server yet', () => {
     return { chat, history };
   }
 
-  test('refuses downloads from and uploads to a public room', async () => {
+  test('prevents downloads from and uploads to a public room', async () => {
     const { chat, history } = await deaf('restricted');
     expect(await fileFor(chat, ben, about.id)).toMatchObject({ about });
     await mayUpload(chat, ben, 'hall');
@@ -309,7 +309,7 @@ describe('a ban that was not announced to this server yet', () => {
     await expect(mayUpload(chat, ben, 'hall')).rejects.toThrow('no such room');
   });
 
-  test('refuses downloads, exports and uploads on the whole site', async () => {
+  test('prevents downloads, exports and uploads on the whole site', async () => {
     const { chat, history } = await deaf('ban');
     const whileBanned = async (ask: () => Promise<unknown>) => {
       await history.write.setBan({ user: ben.id, ban: { by: ann.id } });
@@ -324,7 +324,7 @@ describe('a ban that was not announced to this server yet', () => {
   });
 });
 
-test('a file without a message for CHAT_FILES_ORPHANS is deleted, and leftovers of a stopped server by the next one', async () => {
+test('deletes unsent files after CHAT_FILES_ORPHANS, and leftovers of a stopped server', async () => {
   const history = historyFolder();
   const env = settings({ CHAT_HISTORY: history.url, CHAT_FILES: `dir:${folder}/kept` });
   const stored = () =>
@@ -342,7 +342,7 @@ test('a file without a message for CHAT_FILES_ORPHANS is deleted, and leftovers 
   await ann.request('message:send', send([{ id: sent }]));
   const { message } = await ann.request('message:send', send([{ id: deleted }]));
   await first.stop();
-  // As if it had ended after the message was deleted, and before the bytes were.
+  // As if the server had stopped after deleting the message and before deleting the bytes.
   const blind = await chatServerHere({ ...env, CHAT_FILES: 'off' });
   const again = await connectChat(blind.url, cookie);
   await again.request('room:join', { room: 'lobby' });
@@ -361,7 +361,7 @@ test('a file without a message for CHAT_FILES_ORPHANS is deleted, and leftovers 
   history.remove();
 });
 
-test('an upload survives a loss of power with the folders that are made for it', async () => {
+test('syncs an upload and the folders created for it to disk', async () => {
   const synced: string[] = [];
   const handle = await open(folder);
   const handles = Object.getPrototypeOf(handle) as typeof handle;
@@ -406,14 +406,14 @@ describe('examining processes', () => {
   test.each([
     ['a drawing that can run scripts', '<svg xmlns="http://www.w3.org/2000/svg"><script/></svg>'],
     ['a PDF', '%PDF-1.7\n%%EOF'],
-  ])('where only pictures are accepted, %s is refused', async (_, content) => {
+  ])('reject %s if only pictures are accepted', async (_, content) => {
     const path = join(folder, 'other');
     writeFileSync(path, content);
     const found = await examiner.examine('1', { path, types: ['image/*'], maxBytes });
     expect(found).toMatchObject({ code: 'file_type' });
   });
 
-  test('texts do not wait for pictures, and a disconnected client cancels its own', async () => {
+  test('examine texts without waiting for pictures', async () => {
     const picture = join(folder, 'picture');
     writeFileSync(picture, pngOfOnePixel);
     expect(await examine('1', picture)).toHaveProperty('made');
@@ -429,14 +429,14 @@ describe('examining processes', () => {
     const ended = expect(running).rejects.toThrow('left');
     stayed.abort(new Error('left'));
     await ended;
-    // In another process.
+    // In a new process.
     expect(await next).toHaveProperty('made');
     expect(processOf('pictures')).not.toBe(pid);
   });
 
-  test('a file that takes or waits too long is refused without delaying those of others', async () => {
+  test('reject a slow file without delaying those of other users', async () => {
     const later = { code: 'rate_limited', retryAfterMs: 25_000 };
-    /** One file is examined, and the other waits. */
+    /** Waits until one file is being examined and the other is queued. */
     const underWay = async () => {
       while (vi.getTimerCount() < 2) await new Promise((resolve) => setImmediate(resolve));
     };
@@ -457,7 +457,7 @@ describe('examining processes', () => {
     expect(await examine('2', words())).toEqual(text);
   });
 
-  test('a file that ends the process which examines it is refused, and each later one gets another process', async () => {
+  test('are replaced when a file ends them', async () => {
     expect(await examine('1', words())).toEqual(text);
     const child = processOf('types');
     process.kill(child, 'SIGSTOP');
@@ -465,7 +465,7 @@ describe('examining processes', () => {
     process.kill(child, 'SIGKILL');
     expect(await never).toEqual({ failed: true });
     expect(await next).toEqual(text);
-    // A pipe opens when its other end does: the process ends between the turn of the file and its examination.
+    // A pipe opens when its other end does. So the process ends between the turn of the file and its examination.
     const last = processOf('types');
     const pipe = join(folder, 'pipe');
     execFileSync('mkfifo', [pipe]);
@@ -478,7 +478,7 @@ describe('examining processes', () => {
   });
 });
 
-test('nothing of an upload is left if its room is deleted or its user is erased meanwhile', async () => {
+test('leaves nothing of an upload if its room is deleted or its user erased during it', async () => {
   const place = historyFolder();
   const stored = await openSqliteHistory({ path: place.path, onFailure: unexpected });
   const at = Date.now();
@@ -517,12 +517,12 @@ test('nothing of an upload is left if its room is deleted or its user is erased 
     await carryOutErasures(stored);
     await expect.poll(() => listed(0)).toEqual([]);
   };
-  // While its bytes are put away.
+  // After the file was registered, while its bytes are stored.
   after = deleted(() => stored.write.deleteRoom({ room: 'den' }));
   await expectGone('1', 'unknown_room');
   after = deleted(() => stored.write.erase({ user: '2', messages: 'delete', at }));
   await expectGone('2', 'forbidden');
-  // In the moment in which it gets known.
+  // Just before the file is registered.
   [before, after] = [
     deleted(() => stored.write.erase({ user: '3', messages: 'delete', at })),
     async () => {},

@@ -62,20 +62,20 @@ async function keyOf(): Promise<string> {
 
 const subscribed = (over: object = {}) => subscription(service, key, over);
 const listed = async (person: Person) => (await person.request('device:list', {})).devices;
-/** The rows of a query of the history. */
+/** Returns the rows of a query on the history. */
 function rowsOf(sql: string, ...of: string[]) {
   const db = new DatabaseSync(kept.path, { readOnly: true });
   const rows = db.prepare(sql).all(...of);
   db.close();
   return rows;
 }
-/** Somebody with a browser. */
+/** Connects a user and registers a browser. */
 async function withBrowser(session?: object) {
   const person = await site.person(session);
   await person.request('notify:set', { quiet: null });
   return { person, browser: await registerBrowser(service, key, person) };
 }
-/** A private room of a new user, who has joined it. */
+/** Creates a private room of a new user, who joins it. */
 async function den(...members: Person[]) {
   const ann = await site.person();
   const { id } = await site.den(ann, members, { name: 'Garden' });
@@ -85,7 +85,7 @@ async function den(...members: Person[]) {
 const isPushed = ({ browser }: { browser: RegisteredBrowser }) =>
   vi.waitFor(() => expect(browser.taken()).toHaveLength(1), hanging);
 
-test('a device belongs to the user who registered it last', async () => {
+test('assigns a device to the user who registered it last', async () => {
   const [ann, ben] = await site.people(2);
   const pc = subscribed({ name: 'Firefox' });
   const { id } = await ann.request('device:register', pc);
@@ -100,7 +100,7 @@ test('a device belongs to the user who registered it last', async () => {
   expect(await listed(ben)).toEqual([]);
 });
 
-test('of a user ten devices are kept', async () => {
+test('keeps ten devices of a user', async () => {
   const ann = await site.person();
   const ids: string[] = [];
   for (let n = 0; n < 11; n++) ids.push((await ann.request('device:register', subscribed())).id);
@@ -109,19 +109,19 @@ test('of a user ten devices are kept', async () => {
 
 test.each([
   ['an unknown service', { endpoint: 'https://push.example/1' }],
-  ['no point of the curve', { p256dh: Buffer.alloc(65, 4).toString('base64url') }],
+  ['an invalid point of the curve', { p256dh: Buffer.alloc(65, 4).toString('base64url') }],
   ['another key', { key: browserKeys().p256dh.toString('base64url') }],
   ['a page of another site', { page: 'https://evil.example/forum/' }],
   ['a script as the page', { page: 'javascript:alert(1)' }],
-  ['no page', { page: '' }],
-])('%s is refused', async (_, over) => {
+  ['a missing page', { page: '' }],
+])('rejects %s', async (_, over) => {
   const ann = await site.person();
   expect(await codeOf(ann, 'device:register', subscribed(over))).toBe('bad_request');
   expect(await listed(ann)).toEqual([]);
   await ann.close();
 });
 
-test('the history holds no endpoint, key or session of a device, and the export names the device alone', async () => {
+test('stores no endpoint, key or session of a device in plain text', async () => {
   const ann = await site.person();
   const pc = subscribed({ name: 'Opera' });
   const { id } = await ann.request('device:register', pc);
@@ -137,22 +137,22 @@ test('the history holds no endpoint, key or session of a device, and the export 
   expect(site.chat.output()).not.toContain(pc.endpoint);
 });
 
-// Each push waits for five seconds.
+// Each push is delayed by five seconds.
 describe.concurrent('a push', () => {
-  test('to an app goes by FCM, for which the chat asks for a token', async () => {
+  test('to an app makes the chat request an access token for FCM', async () => {
     const ben = await site.person();
     await ben.request('notify:set', { quiet: null });
     expect((await ben.request('device:register', { token: 'app:1', name: 'Android' })).id).toMatch(/./);
     expect(await listed(ben)).toMatchObject([{ kind: 'app', name: 'Android' }]);
     const { ann, den: room } = await den(ben);
     await say(ann, room);
-    // The server sends nothing without a token, so nothing leaves this machine.
+    // The server gets no token here, so nothing leaves this machine.
     const asked = () => service.taken.find(({ path }) => path === '/token')?.body.toString();
     await vi.waitFor(() => expect(asked()).toContain('assertion='), hanging);
   });
 
-  // Who is notified of a message: notify/situations.test.ts.
-  test('says as much as its reader wants, until the logout', async () => {
+  // notify/situations.test.ts tests who is notified.
+  test('contains exactly what its reader chose', async () => {
     const named = {} as Record<string, { person: Person; browser: RegisteredBrowser }>;
     const wants: Record<string, object> = {
       text: {},
@@ -164,7 +164,7 @@ describe.concurrent('a push', () => {
       named[name] = await withBrowser();
       await named[name].person.request('notify:set', settings);
     }
-    // A session that ends by itself in a moment.
+    // A session that expires soon.
     const expired = await site.person();
     await expired.request('notify:set', { quiet: null });
     const session = JSON.stringify({ user_id: expired.id, firstname: `Name of ${expired.id}` });
@@ -198,11 +198,11 @@ describe.concurrent('a push', () => {
     ]);
     const topics = got.map((name) => named[name]?.browser.taken()[0]?.headers.topic);
     expect(new Set(topics).size).toBe(got.length);
-    // Nothing else is under way: all pushes of the room were due at the same time.
+    // All pushes of the room were due at the same time, so no other is pending.
     const waiting = 'SELECT user_id FROM chat_pushes WHERE due IS NOT NULL AND room_id = ?';
     await vi.waitFor(() => expect(rowsOf(waiting, room)).toEqual([]), hanging);
     expect(named.loggedOut?.browser.taken()).toEqual([]);
-    // A device that its service has forgotten is forgotten, and so is one whose user has logged out.
+    // A device is deleted if its service has no subscription for it or its user has logged out.
     const left = (name: string) =>
       rowsOf('SELECT since FROM chat_devices WHERE user_id = ?', named[name]?.person.id as string);
     expect(left('gone')).toEqual([]);
@@ -211,7 +211,7 @@ describe.concurrent('a push', () => {
     expect(left('text')).toMatchObject([{ since: null }]);
   });
 
-  test('holds no words of users in a room that its reader has not accepted', async () => {
+  test('contains no text of users from a room that its reader has not accepted', async () => {
     const lure = 'Account locked! evil.example';
     const eve = await site.person({ firstname: lure });
     const [added, spokenTo] = [await withBrowser(), await withBrowser()];
@@ -228,7 +228,7 @@ describe.concurrent('a push', () => {
     }
   });
 
-  test('holds nothing of a room that the site has taken out of the session, while no page is open', async () => {
+  test('contains nothing of a room that left the session while no page was open', async () => {
     const team = `team-${randomBytes(6).toString('hex')}`;
     const ben = await withBrowser({ rooms: [team] });
     const eve = await site.person({ rooms: [team] });
@@ -250,7 +250,7 @@ describe.concurrent('a push', () => {
     expect(JSON.stringify(ben.browser.pushes())).not.toMatch(new RegExp(`quincunx|${team}`));
   });
 
-  test('does not go out after a logout, also after the end that the login had when its device was registered', async () => {
+  test('is not sent after a logout, even if the session was renewed', async () => {
     const ben = await site.person();
     await ben.request('notify:set', { quiet: null });
     const session = (name: string) => JSON.stringify({ user_id: ben.id, firstname: name });
@@ -274,7 +274,7 @@ describe.concurrent('a push', () => {
   });
 });
 
-test('a store that is silent is no logout: the push waits, and is sent when the store answers', async () => {
+test('waits while the session store is silent', async () => {
   const ben = await withBrowser();
   const { ann, den: room } = await den(ben.person);
   await ben.person.request('room:join', { room });
@@ -283,7 +283,7 @@ test('a store that is silent is no logout: the push waits, and is sent when the 
   const waits = () => {
     const of = 'SELECT due, claimed FROM chat_pushes WHERE user_id = ?';
     const [row] = rowsOf(of, ben.person.id) as { due: number; claimed: number | null }[];
-    // It was looked at, and is to be looked at again.
+    // It was checked, and will be checked again.
     expect(row?.claimed ?? 0).toBe(0);
     expect(row?.due).toBeGreaterThan(sentAt + 30_000);
   };
@@ -294,7 +294,7 @@ test('a store that is silent is no logout: the push waits, and is sent when the 
     site.memcached.signal('SIGCONT');
   }
   vi.setSystemTime(Date.now() + 31_000);
-  // A server looks for what is due when it hears of a message.
+  // A server checks for due pushes whenever it receives a message.
   await ann.request('room:join', { room: 'lobby' });
   await say(ann, 'lobby');
   await isPushed(ben);

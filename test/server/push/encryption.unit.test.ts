@@ -15,14 +15,14 @@ const vector = {
   body: 'DGv6ra1nlYgDCS1FRnbzlwAAEABBBP4z9KsN6nGRTbVYI_c7VJSPQTBtkgcy27mlmlMoZIIgDll6e3vCYLocInmYWAmS6TlzAC8wEqKK6PBru3jl7A_yl95bQpu6cVPTpK4Mqgkf1CXztLVBSt2Ks3oZwbuwXPXLWyouBWLVWGNWQexSgSxsj_Qulcy4a-fN',
 };
 
-test('the example of RFC 8291 comes out byte for byte', () => {
+test('encrypts the example of RFC 8291 byte for byte', () => {
   const ecdh = createECDH('prime256v1');
   ecdh.setPrivateKey(vector.sender);
   const body = encrypted(Buffer.from(vector.plain), vector, { ecdh, salt: vector.salt });
   expect(body.toString('base64url')).toBe(vector.body);
 });
 
-test('a push has 4,096 bytes at most, and another key and salt each time', () => {
+test('limits a push to 4,096 bytes, with a new key and salt each time', () => {
   const keys = browserKeys();
   const longest = Buffer.alloc(mostPlain, 'x');
   const [one, other] = [encrypted(longest, keys), encrypted(longest, keys)];
@@ -32,7 +32,7 @@ test('a push has 4,096 bytes at most, and another key and salt each time', () =>
   expect(() => encrypted(Buffer.alloc(mostPlain + 1), keys)).toThrow(RangeError);
 });
 
-test('keys that no browser can have drawn are known', () => {
+test('recognizes keys that no browser can have generated', () => {
   const { p256dh, auth } = vector;
   expect(areKeys({ p256dh, auth })).toBe(true);
   const off = Buffer.from(p256dh);
@@ -44,7 +44,7 @@ test('keys that no browser can have drawn are known', () => {
   expect(areKeys({ p256dh, auth: auth.subarray(1) })).toBe(false);
 });
 
-test('a push is signed as in the example of RFC 8292, for its service alone', () => {
+test('signs a push as in the example of RFC 8292, for its service only', () => {
   const key = vapidKeyOf(drawVapidKey());
   const at = (1_453_523_768 - 12 * 60 * 60) * 1000;
   const header = authorization(key, 'https://push.example.net', 'mailto:push@example.com', at);

@@ -14,7 +14,7 @@ interface Asked {
   body: string;
 }
 
-/** Stands for the service and for what gives tokens. */
+/** Requests to the test server, which acts as FCM and as its token server. */
 let asked: Asked[] = [];
 let answer: (response: ServerResponse) => void;
 let token: (response: ServerResponse) => void;
@@ -56,7 +56,7 @@ const open = () => {
 };
 const push = { data: { room: 'den', seq: '7', unread: '2' }, isUrgent: true };
 
-test('an app gets data alone, with a token by a signed assertion that is asked for once', async () => {
+test('sends data messages with one access token from a signed assertion', async () => {
   const fcm = open();
   expect(await Promise.all([fcm.send('device-1', push), fcm.send('device-2', push)])).toEqual([
     { is: 'sent' },
@@ -97,7 +97,7 @@ test('an app gets data alone, with a token by a signed assertion that is asked f
 const failure = (status: number, errorCode?: string) =>
   JSON.stringify({ error: { code: status, details: errorCode === undefined ? [] : [{ errorCode }] } });
 
-test('each answer has its meaning', async () => {
+test('maps each response to its outcome', async () => {
   const fcm = open();
   const answers: [
     status: number,
@@ -124,7 +124,7 @@ test('each answer has its meaning', async () => {
   }
 });
 
-test('a push whose token is not taken any more is sent with a new one, once', async () => {
+test('retries a push once with a new token after the old one is rejected', async () => {
   const fcm = open();
   expect(await fcm.send('device', push)).toEqual({ is: 'sent' });
   token = (response) => response.writeHead(200).end('{"access_token":"new-token","expires_in":3600}');
@@ -141,7 +141,7 @@ test('a push whose token is not taken any more is sent with a new one, once', as
   expect(asked.filter(({ path }) => path === '/token')).toHaveLength(2);
 });
 
-test('after a rejected token nothing is sent until a new one is issued', async () => {
+test('sends nothing after a rejected token until a new one is issued', async () => {
   const fcm = open();
   answer = (response) => response.writeHead(401).end();
   expect(await fcm.send('device', push)).toEqual({ is: 'refused', reason: 'status 401' });
@@ -165,12 +165,12 @@ test('after a rejected token nothing is sent until a new one is issued', async (
 });
 
 test.each([
-  ['no JSON', '{'],
-  ['no object', 'null'],
+  ['that is not JSON', '{'],
+  ['that is not an object', 'null'],
   ['of another type', '{"type":"authorized_user"}'],
   ['without a key', file({ private_key: undefined })],
   ['with a broken key', file({ private_key: 'x' })],
-  ['with no address', file({ token_uri: 'token' })],
-])('a file that is no service account: %s', (_, text) => {
+  ['without a token URL', file({ token_uri: 'token' })],
+])('rejects a service account file %s', (_, text) => {
   expect(readServiceAccount(text)).toBeUndefined();
 });

@@ -31,7 +31,7 @@ afterAll(async () => {
 
 const send = (path = '/1') => services.send(`https://${service.host}${path}`, keys, vapid, push);
 
-test('a push arrives as RFC 8030 asks, and only the browser can read it', async () => {
+test('sends a push by RFC 8030 that only the browser can decrypt', async () => {
   expect(await send()).toEqual({ is: 'sent' });
   const [taken] = service.taken.splice(0);
   expect(taken?.headers).toMatchObject({
@@ -51,7 +51,7 @@ test('a push arrives as RFC 8030 asks, and only the browser can read it', async 
   expect(() => decrypted(taken?.body as Buffer, browserKeys())).toThrow();
 });
 
-test('each answer of a service has its meaning', async () => {
+test('maps each response of a service to its outcome', async () => {
   const answers: [status: number, headers: Record<string, string>, outcome: object][] = [
     [202, {}, { is: 'sent' }],
     [404, {}, { is: 'gone' }],
@@ -70,7 +70,7 @@ test('each answer of a service has its meaning', async () => {
   expect(service.taken.splice(0).map(({ path }) => path)).toEqual(answers.map(() => '/1'));
 });
 
-test('of an answer without end 4 KB are read, and its status counts', async () => {
+test('reads 4 KB of an endless response and uses its status', async () => {
   let closed: Promise<unknown> | undefined;
   service.answer = (response) => {
     response.writeHead(201);
@@ -90,7 +90,7 @@ test('of an answer without end 4 KB are read, and its status counts', async () =
   service.answer = (response) => response.writeHead(201).end();
 });
 
-test('a service that cannot be reached is tried again', async () => {
+test('reports a service that cannot be reached as busy', async () => {
   const closed = await startPushService();
   await closed.close();
   const others = new PushServices('mailto:owner@example.org', new Set([closed.host]));
@@ -110,12 +110,12 @@ test.each([
   ...['https://push.apple.com.evil.example/1', 'https://evilpush.apple.com/1', 'https://push.apple.com/1'],
   ...['https://fcm.googleapis.com./1', 'https://example.org/?.push.apple.com', 'ftp://fcm.googleapis.com/1'],
   ...['file:///etc/passwd', '', 'https://', `https://fcm.googleapis.com/${'x'.repeat(2048)}`],
-])('%s is no endpoint', async (endpoint) => {
+])('rejects the endpoint %s', async (endpoint) => {
   expect(services.takes(endpoint)).toBe(false);
   expect(await services.send(endpoint, keys, vapid, push)).toMatchObject({ is: 'refused' });
 });
 
-test('the services of the browsers are endpoints', () => {
+test('accepts the services of browsers as endpoints', () => {
   for (const endpoint of [
     'https://fcm.googleapis.com/fcm/send/abc:def',
     'https://updates.push.services.mozilla.com/wpush/v2/abc',
@@ -127,7 +127,7 @@ test('the services of the browsers are endpoints', () => {
   }
 });
 
-test('a connection that leads inside is ended before a byte is sent, whatever its address was a moment ago', async () => {
+test('closes a connection to an internal address before it sends a byte', async () => {
   let got = '';
   const inner = createServer((socket) => {
     socket.on('error', () => {});
@@ -138,7 +138,7 @@ test('a connection that leads inside is ended before a byte is sent, whatever it
   await once(inner.listen(0, '127.0.0.1'), 'listening');
   const { port } = inner.address() as AddressInfo;
   const ended = once(inner, 'connection').then(([socket]) => once(socket as Socket, 'close'));
-  // As if the answer for the name had changed after the check.
+  // As if the name had resolved to another address after the check.
   const agent = Object.assign(new Agent(), { createConnection: () => connect(port, '127.0.0.1') });
   const posted = request(new URL('http://1.1.1.1/'), {
     method: 'POST',

@@ -14,7 +14,7 @@ import { ownHistory } from '../../helpers/own-history.ts';
 const [db, mysql] = await siteDatabases(['sqlite', 'mysql']);
 
 const [id, user] = ['phone', 'ben'];
-/** The phone of a user, and the registry of a server with these logins. */
+/** Creates a user whose phone can be registered, and the registry of a server with these logins. */
 async function phone(logins: Partial<Logins>, named = user) {
   const history = await ownHistory();
   const sealing = new Sealing([Buffer.alloc(32, 1)]);
@@ -40,7 +40,7 @@ const refused = (code: 'unauthorized' | 'session_invalid') => ({
   kind: 'a reason',
 });
 
-test('a device that a renewed session registers again stays, although its earlier session is being checked', async () => {
+test('keeps a device that a renewed session registers during the check of its former one', async () => {
   const { register, state, device } = await phone({
     async identify() {
       await register({ session: 'renewed' });
@@ -52,7 +52,7 @@ test('a device that a renewed session registers again stays, although its earlie
   expect(await device()).toMatchObject({ id, user });
 });
 
-test('a device that a server has no key for is not sent to, and is as before where the key is there', async () => {
+test('does not use a device that it has no key for, but keeps it', async () => {
   const { register, registryWith, state, device } = await phone({
     identify: async () => ({ user: { id: user, name: 'Ben' } }) as never,
     ttl: async () => null,
@@ -61,23 +61,23 @@ test('a device that a server has no key for is not sent to, and is as before whe
   const { sealed } = await device();
   const without = registryWith(new Sealing([Buffer.alloc(32, 2)]));
   await without.check(await device());
-  // If the key never comes back, the device is forgotten as an expired one.
+  // If the key never returns, the device is deleted like an expired one.
   expect(await device()).toMatchObject({ id, sealed, since: expect.any(Number) });
   expect(without.addressOf(await device())).toBeUndefined();
   expect(await state()).toBe('live');
   expect((await device()).since).toBeUndefined();
 });
 
-test('a device stays while the settings of the server do not fit its session', async () => {
+test('keeps a device while the settings of the server do not fit its session', async () => {
   const { register, state, device } = await phone({ identify: async () => refused('session_invalid') });
   await register({ session: 'x' });
   const before = await device();
   expect(await state()).toBe('unknown');
-  // If it never fits, the device is forgotten some day.
+  // If they never fit, the device is deleted eventually.
   expect(await device()).toEqual({ ...before, since: expect.any(Number) });
 });
 
-test('after a logout from MyBB, whose key outlives it, a device gets no names any more', async () => {
+test('treats a device as expired after a logout from MyBB, whose key stays valid', async () => {
   if (db === undefined) throw new Error('no database');
   const site = await mybbSite(db);
   onTestFinished(site.remove);
@@ -89,16 +89,16 @@ test('after a logout from MyBB, whose key outlives it, a device gets no names an
   expect(await state()).toBe('expired');
   expect(await state()).toBe('expired');
   expect(await device()).toMatchObject({ since: expect.any(Number) });
-  // MyBB had cleared the session away.
+  // As if MyBB had only cleaned up the session.
   await site.insert('sessions', { sid, uid: 7, time: Math.floor(Date.now() / 1000) });
   expect(await state()).toBe('live');
   expect((await device()).since).toBeUndefined();
-  // The browser was started again, and has opened the chat alone.
+  // The browser was restarted and opened only the chat.
   await register({ cookies: cookies.replace(/sid=[^;]*/, '') });
   expect(await state()).toBe('expired');
 });
 
-test('a device of Roundcube stays, though its second cookie counts for some minutes only', async () => {
+test('keeps a device of Roundcube, though its second cookie is valid only for minutes', async () => {
   if (mysql === undefined) throw new Error('no database');
   stopClock();
   const site = await roundcubeSite(mysql);
@@ -120,7 +120,7 @@ test('a device of Roundcube stays, though its second cookie counts for some minu
   await registry.register(connection, { token: 'app' });
   later();
   expect((await registry.check(await device())).is).toBe('live');
-  // Nobody comes by that cookie now.
+  // The cookie no longer admits a connection.
   expect(await logins.identify({ cookies: site.cookies })).toMatchObject({ code: 'unauthorized' });
   const another = Buffer.from('user_id|i:7;username|s:3:"ann";auth_secret|s:3:"Xy2";').toString('base64');
   await mysql.run('UPDATE rc_session SET vars = ?', [another]);

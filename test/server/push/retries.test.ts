@@ -58,7 +58,7 @@ afterAll(async () => {
   kept.remove();
 });
 beforeEach(() => {
-  // The clock by which pushes are due stands still; timers go on.
+  // The clock that decides which pushes are due is stopped. Timers continue.
   vi.setSystemTime(Date.now());
   service.taken = [];
 });
@@ -72,18 +72,18 @@ const deviceOf = (user: string) => `device of ${user}`;
 
 const pathOf = (of: DeviceAddress) => new URL('endpoint' in of ? of.endpoint : '').pathname;
 
-/** The other devices of users, and what the store says of their logins. */
+/** The second devices of users, with the state of their logins. */
 const others = new Map<string, { address: DeviceAddress; is: DeviceLogin['is'] }>();
 
-/** The ids of devices for which the server has no key. */
+/** The IDs of devices for which the server has no key. */
 const unopened = new Set<string>();
 
 let people = 0;
 /**
- * A user with one device who is away, and the sender of a server.
- * @param during happens while the store is asked for the login
- * @param apps takes the pushes, if the device is an app
- * @param read what the sender reads the history by
+ * Creates an offline user with one device, and the push sender of a server.
+ * @param during runs while the store is asked for the login
+ * @param apps receives the pushes if the device is an app
+ * @param read the reads of the history that the sender uses
  */
 async function scene(
   during: (place: { user: string; room: string }) => Promise<unknown> = async () => {},
@@ -150,8 +150,8 @@ async function scene(
   return {
     user,
     /**
-     * A message in a new room, whose push is due now.
-     * @param kind in a public room the user is mentioned without being a member
+     * Sends a message in a new room, whose push is due now.
+     * @param kind in a public room the message mentions the user, who is not a member
      * @returns the room
      */
     async message(kind: 'private' | 'public' = 'private'): Promise<string> {
@@ -188,8 +188,8 @@ async function scene(
       return room;
     },
     /**
-     * Another device of the user.
-     * @param is what the store says of its login
+     * Adds another device of the user.
+     * @param is the state of its login
      */
     async elsewhere(is: DeviceLogin['is'] = 'live') {
       const drawn = browserKeys();
@@ -202,13 +202,13 @@ async function scene(
       await register();
       return {
         path: pathOf(other.address),
-        /** The last notice that was sent there. */
+        /** Returns the last notification that was sent to it. */
         notice() {
           const push = service.taken.findLast(({ path }) => path === pathOf(other.address)) as TakenPush;
           return JSON.parse(`${decrypted(push.body, drawn)}`).notification;
         },
         register,
-        /** It is logged out. */
+        /** Logs the device out. */
         remove: () => history.write.removeDevice(device),
         says: (said: DeviceLogin['is']) => {
           other.is = said;
@@ -216,35 +216,35 @@ async function scene(
       };
     },
     registerAgain,
-    /** @param happens from now on, while the store is asked for a login */
+    /** Replaces what runs while the store is asked for a login. */
     during(happens: typeof during) {
       during = happens;
     },
     lost: () => lost,
     refusals,
     wake: () => pushes.wake(),
-    /** @param happens when this server has taken the pushes that are due */
+    /** Wakes the sender, and calls `happens` when it has claimed the due pushes. */
     look(happens: () => void) {
       claimed = happens;
       pushes.wake();
     },
-    /** Its members are looked through again. */
+    /** Scans the members of a room again. */
     async again(of: string) {
       await note(of);
       pushes.wake();
     },
     note,
-    /** Another message in the room of the last one. */
+    /** Sends another message in the room of the last one. */
     async another() {
       const said = { room, clientId: 'd', user: ann, text: 'y', sentAt: Date.now(), asMember: true };
       return (await history.write.send(said)).message.seq;
     },
-    /** Ann edits that message so that it mentions the user. */
+    /** Ann edits the message so that it mentions the user. */
     async mention(seq: number) {
       const mentions = [{ user, start: 0, length: 1 }];
       await history.write.edit({ room, seq, user: ann.id, text: 'z', mentions, at: Date.now() });
     },
-    /** In how many milliseconds the push of a room is tried again; undefined if it is done. */
+    /** Waits until the push of a room is settled. @returns milliseconds until its retry; undefined if it is done */
     later: (room: string) =>
       vi.waitFor(() => {
         const [one, ...more] = settled.filter((push) => push.room === room);
@@ -262,7 +262,7 @@ test.each([
   [429, '5', 30 * second],
   [429, '99999999', hour],
 ])(
-  'a device whose service answers %i with Retry-After: %s gets nothing for that time, within bounds',
+  'sends nothing to the device after %i with Retry-After: %s, within bounds',
   async (status, after, wait) => {
     const { message, later, wake, devices } = await scene();
     answered(status, { 'retry-after': after });
@@ -282,7 +282,7 @@ test.each([
   },
 );
 
-test('without Retry-After the service is asked again after half a minute', async () => {
+test('retries after half a minute without Retry-After', async () => {
   const { message, later, wake } = await scene();
   answered(500);
   const room = await message();
@@ -295,7 +295,7 @@ test('without Retry-After the service is asked again after half a minute', async
   expect([again?.headers.topic, more]).toEqual([first?.headers.topic, []]);
 });
 
-test('the service cannot find out by the topic which room it is, since that depends on a secret of the browser', async () => {
+test('derives the topic from a secret of the browser, so the service cannot identify the room', async () => {
   const { message, later, wake } = await scene();
   answered(500);
   const room = await message();
@@ -310,7 +310,7 @@ test('the service cannot find out by the topic which room it is, since that depe
   expect(again?.headers.topic).not.toBe(first?.headers.topic);
 });
 
-test('a message is pushed once, and again only if an edit adds a mention', async () => {
+test('pushes a message once, and again only if an edit adds a mention', async () => {
   const { message, later, again, another, mention } = await scene();
   answered(201);
   const room = await message();
@@ -329,14 +329,14 @@ test('a message is pushed once, and again only if an edit adds a mention', async
   expect(await look()).toBe(3);
 });
 
-/** How many pushes the device of the scene has got, and how many the other one. */
+/** Returns how many pushes the device of the scene and the other device got. */
 const gotBy = (other: { path: string }) =>
   [pathOf(address), other.path].map((path) => service.taken.filter((push) => push.path === path).length);
 
-/** The other one of two devices does not get a push at first. */
+/** Reasons why the second of two devices does not get a push at first. */
 const unreached: [why: string, is: DeviceLogin['is'], status: number, tries: number][] = [
   ['its service is busy', 'live', 503, 1],
-  ['the store does not say whether its user is logged in there', 'unknown', 201, 0],
+  ['the state of its login is unknown', 'unknown', 201, 0],
 ];
 
 async function halfWay(is: DeviceLogin['is'], status: number) {
@@ -349,7 +349,7 @@ async function halfWay(is: DeviceLogin['is'], status: number) {
     ...one,
     room,
     other,
-    /** From now on it can be reached. */
+    /** Makes the other device reachable. */
     reached() {
       other.says('live');
       answered(201);
@@ -362,46 +362,43 @@ async function halfWay(is: DeviceLogin['is'], status: number) {
   };
 }
 
-describe.each(unreached)(
-  'one of two devices gets a push, and the other one not, since %s',
-  (_, is, status, tries) => {
-    test('it gets it later, and each gets it once', async () => {
-      const { other, reached, tryAgain, again, later, room } = await halfWay(is, status);
-      expect(gotBy(other)).toEqual([1, tries]);
-      expect(await tryAgain()).toBe(30 * second);
-      expect(gotBy(other)).toEqual([1, 2 * tries]);
-      reached();
-      expect(await tryAgain()).toBeUndefined();
-      expect(gotBy(other)).toEqual([1, 2 * tries + 1]);
-      await again(room);
-      expect(await later(room)).toBeUndefined();
-      expect(gotBy(other)).toEqual([1, 2 * tries + 1]);
-    });
+describe.each(unreached)('a push that one of two devices missed because %s', (_, is, status, tries) => {
+  test('is sent to it later, and only once to each device', async () => {
+    const { other, reached, tryAgain, again, later, room } = await halfWay(is, status);
+    expect(gotBy(other)).toEqual([1, tries]);
+    expect(await tryAgain()).toBe(30 * second);
+    expect(gotBy(other)).toEqual([1, 2 * tries]);
+    reached();
+    expect(await tryAgain()).toBeUndefined();
+    expect(gotBy(other)).toEqual([1, 2 * tries + 1]);
+    await again(room);
+    expect(await later(room)).toBeUndefined();
+    expect(gotBy(other)).toEqual([1, 2 * tries + 1]);
+  });
 
-    test('a newer message goes to both as usual, and the older one to nobody', async () => {
-      const { other, reached, again, another, later, room } = await halfWay(is, status);
-      vi.setSystemTime(Date.now() + 5 * second);
-      if (status === 201) reached();
-      await another();
-      await again(room);
-      // A service that is busy is not asked.
-      const left = status === 201 ? undefined : 25 * second;
-      expect(await later(room)).toBe(left);
-      expect(gotBy(other)).toEqual([2, 1]);
-      if (left === undefined) return;
-      reached();
-      vi.setSystemTime(Date.now() + left);
-      await again(room);
-      expect(await later(room)).toBeUndefined();
-      expect(gotBy(other)).toEqual([2, 2]);
-    });
-  },
-);
+  test('is replaced by a newer message for both devices', async () => {
+    const { other, reached, again, another, later, room } = await halfWay(is, status);
+    vi.setSystemTime(Date.now() + 5 * second);
+    if (status === 201) reached();
+    await another();
+    await again(room);
+    // A busy service is not contacted before the retry.
+    const left = status === 201 ? undefined : 25 * second;
+    expect(await later(room)).toBe(left);
+    expect(gotBy(other)).toEqual([2, 1]);
+    if (left === undefined) return;
+    reached();
+    vi.setSystemTime(Date.now() + left);
+    await again(room);
+    expect(await later(room)).toBeUndefined();
+    expect(gotBy(other)).toEqual([2, 2]);
+  });
+});
 
-describe('one of two devices gets a push, and the service of the other one is busy', () => {
+describe('a push that one of two devices missed because its service was busy', () => {
   const [, is, status, tries] = unreached[0] as (typeof unreached)[0];
 
-  test('it makes its sound then, and later messages none for a minute', async () => {
+  test('makes a sound when it arrives, and later messages are silent for a minute', async () => {
     const { other, reached, tryAgain, again, another, later, room } = await halfWay(is, status);
     reached();
     expect(await tryAgain()).toBeUndefined();
@@ -412,7 +409,7 @@ describe('one of two devices gets a push, and the service of the other one is bu
     expect(other.notice()).toMatchObject({ silent: true });
   });
 
-  test('a newer message that comes while the other one is tried goes to both', async () => {
+  test('is replaced by a newer message that arrives during the retry', async () => {
     const { other, reached, another, tryAgain, wake, later, room, during } = await halfWay(is, status);
     reached();
     during(async () => void (await another()));
@@ -424,7 +421,7 @@ describe('one of two devices gets a push, and the service of the other one is bu
     expect(gotBy(other)).toEqual([2, tries + 1]);
   });
 
-  test('both are registered anew: each has got it once', async () => {
+  test('is sent only once to each device if both register again', async () => {
     const { other, reached, tryAgain, registerAgain } = await halfWay(is, status);
     reached();
     await registerAgain();
@@ -434,7 +431,7 @@ describe('one of two devices gets a push, and the service of the other one is bu
     expect(gotBy(other)).toEqual([1, tries + 1]);
   });
 
-  test('after a day it is no news any more, and is not tried again', async () => {
+  test('is not retried after a day', async () => {
     const { other, reached, tryAgain } = await halfWay(is, status);
     vi.setSystemTime(Date.now() + 24 * hour - 31 * second);
     expect(await tryAgain()).toBe(30 * second);
@@ -444,7 +441,7 @@ describe('one of two devices gets a push, and the service of the other one is bu
   });
 });
 
-test('when a server ends during a push, another one continues with the other device', async () => {
+test('continues with the other device on another server if a server ends during a push', async () => {
   const [first, next] = [await scene(), await scene()];
   const other = await first.elsewhere('unknown');
   const { promise: asked, resolve } = Promise.withResolvers<ServerResponse>();
@@ -461,7 +458,7 @@ test('when a server ends during a push, another one continues with the other dev
   response.writeHead(201).end();
 });
 
-test('a device that no key opens is logged, without affecting another one', async () => {
+test('logs a device that it has no key for, and pushes to another one', async () => {
   const { user, message, later, elsewhere, refusals } = await scene();
   const other = await elsewhere();
   unopened.add(deviceOf(user));
@@ -471,7 +468,7 @@ test('a device that no key opens is logged, without affecting another one', asyn
   expect(refusals).toEqual(['no key in CHAT_PUSH_KEY_FILE decrypts a registered device']);
 });
 
-test('a message that one server has pushed is not pushed by another one', async () => {
+test('does not push a message that another server has pushed', async () => {
   const [one, two] = [await scene(), await scene()];
   answered(201);
   const room = await one.message();
@@ -487,7 +484,7 @@ test.each([
   [403, 1],
   [404, 0],
   [410, 0],
-])('a push that is answered by %i is not sent again, and %i devices are left', async (status, left) => {
+])('does not retry a push answered with %i, and keeps %i devices', async (status, left) => {
   const { message, later, devices } = await scene();
   answered(status, { 'retry-after': '5' });
   const room = await message();
@@ -498,7 +495,7 @@ test.each([
   expect(service.taken).toHaveLength(1);
 });
 
-test('a push of a server that has ended is not sent again, also where the next server is too late to look at it', async () => {
+test('does not repeat a push of an ended server, even if the next server is late', async () => {
   const [first, next] = [await scene(), await scene()];
   const { promise: asked, resolve } = Promise.withResolvers<ServerResponse>();
   service.answer = (response) => resolve(response);
@@ -514,7 +511,7 @@ test('a push of a server that has ended is not sent again, also where the next s
   response.writeHead(201).end();
 });
 
-test('an app learns whether its user is a member of the room, and has accepted it', async () => {
+test('sends apps whether the user is a member of the room and has accepted it', async () => {
   const taken: Record<string, string>[] = [];
   const apps: Pick<Fcm, 'send'> = {
     async send(_, { data }) {
@@ -537,7 +534,7 @@ test.each<(typeof meanwhile)[number]>([
   ['pushes are switched off', (write, { user }) => write.setNotices({ user, set: { push: 0 } }), 0],
   ['the device is removed', (write, { user }) => write.removeDevice({ id: deviceOf(user), user }), 0],
   [
-    'the device becomes that of another user',
+    'another user registers the device',
     async (write, { user }) => {
       const at = Date.now();
       await write.arrive({ user: { id: 'cat', name: 'Cat' }, at });
@@ -545,7 +542,7 @@ test.each<(typeof meanwhile)[number]>([
     },
     0,
   ],
-])('while the session store is asked, %s', async (_, happens, sent) => {
+])('respects a change while the session store is asked: %s', async (_, happens, sent) => {
   const { message, later } = await scene((place) => happens(history.write, place));
   answered(201);
   expect(await later(await message())).toBeUndefined();

@@ -7,7 +7,7 @@ const at = 1_700_000_000_000;
 const user = { id: '7', name: 'Ann' };
 const room = { id: 'den', kind: 'private', name: 'Den', members: 2 };
 
-/** The data of an event about a message with this text, which is stored, reported and waits. */
+/** Returns the data of an event about a message with this text, which is stored, reported and pending approval. */
 async function dataOf(event: Partial<StoredEvent>, text: string, over: object = {}) {
   const message = { id: 'm', room: 'den', seq: 1, rev: 1, clientId: 'c', user, text, sentAt: at, ...over };
   const read = {
@@ -34,7 +34,7 @@ const events: [event: Partial<StoredEvent>, of: string][] = [
 ];
 
 test.each(events)(
-  'a text of more than 16 KB is cut between characters, and the event says so: %o',
+  'cuts a text of more than 16 KB between characters and marks the event: %o',
   async (event, of) => {
     const most = `${'€'.repeat(5461)}x`;
     const whole = await dataOf(event, most);
@@ -46,7 +46,7 @@ test.each(events)(
   },
 );
 
-test('a text that is cut has no mentions behind its end', async () => {
+test('omits mentions after the end of a cut text', async () => {
   const mentions = [
     { user: '8', start: 0, length: 2 },
     { user: '9', start: 16_383, length: 2 },

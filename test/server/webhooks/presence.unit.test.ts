@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { type PresenceType, presenceTypes, watchPresence } from '../../../server/webhooks/presence.ts';
 
-/** Servers that hear each other, by name, with their users; `said` has the events of each. */
+/** Starts servers that see each other’s users, by name. `said` collects the events of all. */
 function watched(names: readonly string[]) {
   vi.useFakeTimers();
   onTestFinished(() => void vi.useRealTimers());
@@ -27,7 +27,7 @@ function watched(names: readonly string[]) {
   return { users, said, watch, kill, on: (name: string) => users.get(name) as Set<string> };
 }
 
-test('a user is reported online or offline after 10 s', () => {
+test('reports a user online or offline after 10 s', () => {
   const { on, said } = watched(['a']);
   on('a').add('ann').add('ben');
   vi.advanceTimersByTime(8000);
@@ -35,7 +35,7 @@ test('a user is reported online or offline after 10 s', () => {
   expect(said).toEqual([]);
   vi.advanceTimersByTime(6000);
   expect(said).toEqual(['a: user.online ann']);
-  // Another page.
+  // The user opens another page.
   on('a').delete('ann');
   vi.advanceTimersByTime(8000);
   on('a').add('ann');
@@ -46,7 +46,7 @@ test('a user is reported online or offline after 10 s', () => {
   expect(said).toEqual(['a: user.online ann', 'a: user.offline ann']);
 });
 
-test('one of two servers notifies the site, and the other takes over', () => {
+test('reports from one of two servers, and from the other when the first ends', () => {
   const { on, users, said, watch, kill } = watched(['a', 'b']);
   on('b').add('ann');
   vi.advanceTimersByTime(14_000);
@@ -58,7 +58,7 @@ test('one of two servers notifies the site, and the other takes over', () => {
   vi.advanceTimersByTime(4000);
   kill('a');
   vi.advanceTimersByTime(14_000);
-  // The other one may have said so just before its end.
+  // The ended server may have reported this just before its end.
   const both = ['b: user.offline ann', 'b: user.online cat'];
   expect(
     said
@@ -66,7 +66,7 @@ test('one of two servers notifies the site, and the other takes over', () => {
       .filter((one) => !one.endsWith('online ann'))
       .sort(),
   ).toEqual(both);
-  // A server that begins later says nothing of people who are there already.
+  // A server that starts later does not report users who are online already.
   on('b').add('ben');
   vi.advanceTimersByTime(14_000);
   users.set('a', new Set());

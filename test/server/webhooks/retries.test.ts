@@ -11,7 +11,7 @@ import { hanging } from '../../helpers/hanging.ts';
 const minute = 60_000;
 const hour = 60 * minute;
 const kept = historyFolder();
-/** The ids of the events that came. */
+/** The IDs of the received events. */
 let taken: string[] = [];
 let answer: (response: ServerResponse) => void;
 const receiver = createServer((request, response) => {
@@ -34,7 +34,7 @@ afterAll(async () => {
   kept.remove();
 });
 beforeEach(() => {
-  // The clock by which events are due stands still; timers go on.
+  // The clock that decides which events are due is stopped. Timers continue.
   vi.setSystemTime(Date.now());
   taken = [];
 });
@@ -45,7 +45,7 @@ const answers =
   (response: ServerResponse) =>
     response.writeHead(status, headers).end();
 
-/** The sender of a server, with what it asks the history. */
+/** Creates the sender of a server, and records its calls of the history. */
 function sender() {
   const claims: Writes['claimEvents']['in'][] = [];
   const outcomes: string[] = [];
@@ -71,7 +71,7 @@ function sender() {
   return {
     webhooks,
     outcomes,
-    /** In how many milliseconds an event is tried again; undefined if it is not. */
+    /** Waits until an attempt failed. @returns milliseconds until the next attempt; undefined if there is none */
     later: (id: string) =>
       vi.waitFor(() => {
         webhooks.wake();
@@ -81,18 +81,18 @@ function sender() {
         const due = failed[0]?.due;
         return due === undefined ? undefined : due - Date.now();
       }, hanging),
-    /** How many events it begins with at most, if it looks for some. */
+    /** Returns how many events the sender tries to claim. */
     async look() {
       claims.length = 0;
       webhooks.wake();
-      // The history answers in turn.
+      // The history processes calls in order.
       await history.read.events({ limit: 1 });
       return claims.reduce((sum, { most }) => sum + most, 0);
     },
   };
 }
 
-/** Stores events as the consumer of the log does. */
+/** Stores events like the consumer of the change log. */
 async function store(...ids: string[]): Promise<void> {
   const consumer = { name: 'webhooks', by: 'me', types: ['room'], lease: hour, most: 9 } as const;
   const consumed = await history.write.consume(consumer);
@@ -118,28 +118,25 @@ test.each([
   [429, '99999999', hour],
   [429, '9'.repeat(10), hour],
   [429, new Date(8.64e15).toUTCString(), hour],
-])(
-  'after a %i with Retry-After: %s nothing is sent until then, an hour at most',
-  async (status, after, wait) => {
-    answer = answers(status, { 'retry-after': after });
-    await store('first');
-    const { webhooks, later, look } = sender();
-    expect(await later('first')).toBe(wait);
-    expect(webhooks.roomForOnce).toBe(0);
-    await store('second', 'third');
-    answer = answers(204);
-    expect(await look()).toBe(0);
-    vi.setSystemTime(Date.now() + wait - 1);
-    expect(await look()).toBe(0);
-    expect(taken).toEqual(['first']);
-    vi.setSystemTime(Date.now() + 1);
-    expect(await look()).toBeGreaterThan(0);
-    await vi.waitFor(() => expect(taken.toSorted()).toEqual(['first', 'first', 'second', 'third']), hanging);
-    expect(webhooks.roomForOnce).toBeGreaterThan(0);
-  },
-);
+])('sends nothing after %i with Retry-After: %s until then, an hour at most', async (status, after, wait) => {
+  answer = answers(status, { 'retry-after': after });
+  await store('first');
+  const { webhooks, later, look } = sender();
+  expect(await later('first')).toBe(wait);
+  expect(webhooks.roomForOnce).toBe(0);
+  await store('second', 'third');
+  answer = answers(204);
+  expect(await look()).toBe(0);
+  vi.setSystemTime(Date.now() + wait - 1);
+  expect(await look()).toBe(0);
+  expect(taken).toEqual(['first']);
+  vi.setSystemTime(Date.now() + 1);
+  expect(await look()).toBeGreaterThan(0);
+  await vi.waitFor(() => expect(taken.toSorted()).toEqual(['first', 'first', 'second', 'third']), hanging);
+  expect(webhooks.roomForOnce).toBeGreaterThan(0);
+});
 
-test('after a 410 nothing is sent until the next start', async () => {
+test('sends nothing after 410 until the next start', async () => {
   answer = answers(410);
   await store('first');
   const gone = sender();
@@ -157,7 +154,7 @@ test('after a 410 nothing is sent until the next start', async () => {
   expect(taken.toSorted()).toEqual(['first', 'first', 'second']);
 });
 
-test('an event is given up after ten attempts with growing delays', async () => {
+test('gives up an event after ten attempts with growing delays', async () => {
   answer = answers(500);
   await store('only');
   const { outcomes, later, look } = sender();
@@ -174,7 +171,7 @@ test('an event is given up after ten attempts with growing delays', async () => 
   expect(await history.read.events({ limit: 9 })).toMatchObject({ waiting: 0, failed: [{ id: 'only' }] });
 });
 
-test('a server that is killed while it sends leaves no event behind', async () => {
+test('sends an event again if the server is killed while sending', async () => {
   answer = () => {};
   await store('only');
   const killed = sender();

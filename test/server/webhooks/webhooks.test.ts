@@ -19,13 +19,13 @@ interface Taken {
   event: { type: string; timestamp: string; data: Record<string, Record<string, unknown>> };
 }
 
-/** Two keys, one of which replaces the other. */
+/** Two keys, as while one replaces the other. */
 const keys = [Buffer.alloc(24, 'a'), Buffer.alloc(32, 'b')];
 const kept = historyFolder();
 const taken: Taken[] = [];
-/** Each test refuses events by its own; others are answered with 204. */
+/** Each test rejects certain events. The others are answered with 204. */
 const refusals = new Set<(event: Taken['event'], response: ServerResponse) => boolean>();
-/** Answers all events in another way. */
+/** Overrides the response to all events. */
 let answer: ((response: ServerResponse, event: Taken['event']) => void) | undefined;
 const receiver = createServer(async (request, response) => {
   let body = '';
@@ -44,7 +44,7 @@ const receiver = createServer(async (request, response) => {
 let url: string;
 const keyFile = `${kept.path}.key`;
 let site: PeopleSite;
-/** Is here before all others. */
+/** Connected before all other users. */
 let early: Person;
 beforeAll(async () => {
   await once(receiver.listen(0, '127.0.0.1'), 'listening');
@@ -66,7 +66,7 @@ afterAll(async () => {
   kept.remove();
 });
 
-/** The first event so far that fits. */
+/** Waits for the first event that matches. */
 const took = (type: string, fits: (data: Taken['event']['data']) => boolean = () => true) =>
   vi.waitFor(
     () => {
@@ -77,18 +77,18 @@ const took = (type: string, fits: (data: Taken['event']['data']) => boolean = ()
     { timeout: hanging },
   );
 
-/** The next try of an event. */
+/** Waits for the next attempt to send an event. */
 const again = (first: Taken) =>
   vi.waitUntil(
     () => taken.find((one) => one !== first && one.headers['webhook-id'] === first.headers['webhook-id']),
     { timeout: hanging },
   );
 const inRoom = (id: string) => (data: Taken['event']['data']) => data.room?.id === id;
-/** Refuses the first event of that type that fits. */
+/** Rejects the first event of this type that matches. */
 const refuse = (type: string, fits: (data: Taken['event']['data']) => boolean) =>
   refusals.add((event) => event.type === type && fits(event.data));
 
-test('the site is notified of a room, its members, messages and reports, each signed with both keys', async () => {
+test('sends events of a room, its members, messages and reports, signed with both keys', async () => {
   const [ann, ben] = await site.people(2);
   const den = await site.den(ann, [ben]);
   await ann.request('room:join', { room: den.id });
@@ -131,12 +131,12 @@ test('the site is notified of a room, its members, messages and reports, each si
   });
   await ann.request('room:remove', { room: den.id, user: ben.id });
   expect((await took('room.member_removed', own)).event.data.user).toMatchObject({ id: ben.id });
-  // A reader's marks are nobody's business.
+  // Each event was sent once.
   const ids = taken.filter(({ event }) => own(event.data)).map(({ headers }) => headers['webhook-id']);
   expect(new Set(ids).size).toBe(ids.length);
 });
 
-test('the site is notified of nothing about somebody who is being erased, whose id would wait in the queue', async () => {
+test('sends no event about a user who is being erased', async () => {
   const [ann, ben] = await site.people(2);
   const den = await site.den(ann, [ben]);
   for (const one of [ann, ben]) await one.request('room:join', { room: den.id });
@@ -145,7 +145,7 @@ test('the site is notified of nothing about somebody who is being erased, whose 
   const reset = nextOf(ann, 'room:reset');
   expect((await site.api('DELETE', `/users/${ben.id}`)).status).toBe(202);
   await reset;
-  // They are stored in the order of the changes.
+  // Events are stored in the order of the changes.
   for (const topic of ['one', 'two']) {
     await ann.request('room:update', { room: den.id, topic });
     await took('room.changed', (data) => data.room?.topic === topic);
@@ -154,9 +154,9 @@ test('the site is notified of nothing about somebody who is being erased, whose 
   expect(removed.filter(({ event }) => event.data.user?.id === ben.id)).toEqual([]);
 });
 
-// The next try comes after five seconds.
-describe.concurrent('an event that was not taken', () => {
-  test('has no text of a message that waited for a moderator, once that is decided', async () => {
+// The next attempt follows after five seconds.
+describe.concurrent('a rejected event', () => {
+  test('omits the text of a pending message that was decided since', async () => {
     const [ann, ben] = await site.people(2);
     const den = await site.den(ann, [ben]);
     for (const one of [ann, ben]) await one.request('room:join', { room: den.id });
@@ -180,7 +180,7 @@ describe.concurrent('an event that was not taken', () => {
     expect(created).toEqual([]);
   });
 
-  test('comes again under its ID, with the current message, and delays no others', async () => {
+  test('is sent again under its ID, with the current message', async () => {
     const ann = await site.person();
     const den = await site.den(ann);
     await ann.request('room:join', { room: den.id });
@@ -201,7 +201,7 @@ describe.concurrent('an event that was not taken', () => {
     expect(next.body).not.toContain('secret');
   });
 
-  test('says nothing of a later room with the id of that of its message, or of its member', async () => {
+  test('contains nothing of a later room with the same ID', async () => {
     const make = (name: string) => site.api('PUT', '/rooms/again', { name, kind: 'private' });
     const post = (text: string) =>
       site.api('POST', '/rooms/again/messages', { user: { id: 'shop', name: 'Shop' }, text, clientId: text });
@@ -226,7 +226,7 @@ describe.concurrent('an event that was not taken', () => {
     });
   });
 
-  test('is shown to an admin on the moderators’ page, who sends it again', async ({ onTestFinished }) => {
+  test('can be sent again by an admin on the moderators’ page', async ({ onTestFinished }) => {
     const own = historyFolder();
     onTestFinished(() => own.remove());
     const history = await openSqliteHistory({ path: own.path, onFailure() {} });
@@ -259,7 +259,7 @@ describe.concurrent('an event that was not taken', () => {
     await vi.waitFor(async () => expect(await overview()).toMatchObject({ failed: 0 }), { timeout: hanging });
   });
 
-  test('does not keep the site from learning who is here for some seconds', async () => {
+  test('does not delay reports of online users', async () => {
     const own = (data: Taken['event']['data']) => data.user?.id === early.id;
     const { event } = await took('user.online', own);
     expect(event.data).toEqual({ user: { id: early.id, name: `Name of ${early.id}` } });
@@ -267,7 +267,7 @@ describe.concurrent('an event that was not taken', () => {
   });
 });
 
-test('any answer other than a success is reported as a failure, with its Retry-After', async () => {
+test('reports every response except success as a failure, with its Retry-After', async () => {
   const endpoint = new Endpoint(new URL(url), keys, 9);
   const before = taken.length;
   const post = () => endpoint.post('an-id', '{"type":"room.created","data":{}}');
@@ -295,7 +295,7 @@ test('any answer other than a success is reported as a failure, with its Retry-A
   endpoint.close();
 });
 
-test('the site does not learn that somebody has left who is being erased, or is erased', async () => {
+test('sends no user.offline for a user who is being erased or is erased', async () => {
   const history = await ownHistory();
   const at = Date.now();
   const busy = ['busy-1', 'busy-2', 'busy-3'];
@@ -313,7 +313,7 @@ test('the site does not learn that somebody has left who is being erased, or is 
     onGone() {},
   });
   onTestFinished(() => webhooks.stop());
-  // Three of the four that are sent at once get no answer, so that the others go out in turn.
+  // Three of the four concurrent requests get no response, so the others are sent in order.
   answer = (response, { data }) => {
     if (!busy.includes(`${data.user?.id}`)) response.writeHead(204).end();
   };
