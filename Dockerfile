@@ -1,7 +1,7 @@
 # Two images: the chat server, by `docker build .`, and the sample site, by `docker build --target site .`
 # Both run as a user without rights on a root file system that they cannot write to: they write to /data and /tmp alone.
 
-# Tags, since a digest is yours to choose: docs/install.md, "Containers".
+# Tags, since a digest is yours to choose: docs/operate/containers.md.
 ARG DEBIAN_IMAGE=debian:12-slim
 ARG NODE_IMAGE=node:26-slim
 

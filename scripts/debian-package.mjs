@@ -65,7 +65,7 @@ export async function makeDebianPackage(tarball, architecture, version, out) {
   }
 }
 
-/** The unit for the sites beside the first one. docs/operate.md makes it by `sed`. */
+/** The unit for additional sites. docs/operate/two-sites.md creates it by `sed`. */
 export const unitOfMoreSites = () =>
   readFileSync(join(debian, `${name}.service`), 'utf8')
     .replace(/(?<=^Description=.*)$/m, ' for %i')

@@ -84,7 +84,7 @@ async function startRedis(folder) {
 }
 
 /**
- * Configured as in docs/operate.md, in front of chat servers with different ports.
+ * Configured as in docs/operate/several-servers.md, in front of chat servers with different ports.
  * @param {string} folder @param {number} port @param {number[]} servers
  */
 async function startNginx(folder, port, servers) {

@@ -26,7 +26,7 @@ Imports the messages of another chat into rooms of their own. Stop the chat serv
 stopped, and imports nothing twice. Nobody is notified, and everything counts as read. Call it as the account of the chat
 server.
 
-  FILE             a file of JSON lines, as docs/operate.md describes them; for slack and rocketchat the folder of the
+  FILE             a file of JSON lines, as docs/operate/import.md describes them; for slack and rocketchat the folder of the
                    unzipped export, for mattermost the file of its bulk export
   --from KIND      slack, mattermost or rocketchat; without it, FILE has JSON lines
   --public         channels that were public in the other chat are public here: every user of the site can read them.

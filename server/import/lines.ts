@@ -12,7 +12,7 @@ const time = z
 const name = z.string().min(1).max(250);
 
 /**
- * A line of an import, as docs/operate.md describes it. A room comes before its members and messages, and its messages
+ * A line of an import, as docs/operate/import.md describes it. A room comes before its members and messages, and its messages
  * are sorted by time.
  */
 const line = z.discriminatedUnion('type', [

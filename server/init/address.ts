@@ -70,7 +70,7 @@ export function addressesFor(
         ? `stays on ${site.hostname}`
         : `goes only to ${cookie.domain.replace(/^\./, '')} and below`;
     const advice = canShareCookie(site.hostname, chat.hostname)
-      ? ', or set the domain of the cookie in the site first (docs/install.md, "A subdomain")'
+      ? ', or set the domain of the cookie in the site first (docs/operate/subdomain.md)'
       : '';
     throw new CommandProblem(
       exit.configuration,

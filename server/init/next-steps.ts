@@ -115,7 +115,7 @@ function startServer(setup: Setup): Step {
     title: 'Start the chat server',
     parts: [
       { lines: lines.join('\n') },
-      'The server is ready when it prints "listening". To run it as a service, see docs/operate.md, "systemd".',
+      'The server is ready when it prints "listening". To run it as a service, see docs/operate/systemd.md.',
     ],
   };
 }

@@ -31,4 +31,4 @@ const docs = new URL('../../../docs/', import.meta.url).pathname;
 
 /** Replaces names of pages, such as docs/install.md, by their absolute paths if the program is installed. */
 export const withDocs = (text: string): string =>
-  isInstalled ? text.replace(/(?<![\w./-])docs\/(?=[\w-]+\.md\b)/g, docs) : text;
+  isInstalled ? text.replace(/(?<![\w./-])docs\/(?=[\w/-]+\.md\b)/g, docs) : text;

@@ -67,7 +67,7 @@ interface Engine {
   /** The certificate of `localhost` in PEM. */
   readonly certificate: string;
   readonly socket: string;
-  /** Copies a database with the programs from docs/operate.md. */
+  /** Copies a database with the programs from docs/operate/backup.md. */
   copy(from: HistoryDatabase, to: HistoryDatabase): void;
   signal(name: 'SIGSTOP' | 'SIGCONT'): void;
   /** Whether this reply of the server confirms a COMMIT. */

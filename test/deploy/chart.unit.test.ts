@@ -99,8 +99,8 @@ test('the values of the chart cannot hold secrets', () => {
   expect([...templates.values()].join('\n')).not.toMatch(/^kind: Secret$/m);
 });
 
-test('docs/operate.md shows a valid Secret and valid settings for Kubernetes', () => {
-  const [, section = ''] = /\n## Kubernetes\n([\s\S]*?)\n## /.exec(read('docs/operate.md')) ?? [];
+test('docs/operate/kubernetes.md shows a valid Secret and valid settings for Kubernetes', () => {
+  const section = read('docs/operate/kubernetes.md');
   const [, secret = ''] = /<<'END'\n([\s\S]*?)END\n/.exec(section) ?? [];
   const env = Object.fromEntries(
     [...parseSettings(secret, 'settings')].map(([name, { value }]) => [name, value]),
@@ -112,12 +112,12 @@ test('docs/operate.md shows a valid Secret and valid settings for Kubernetes', (
   expect(readConfig({ ...env, ...others }).unknown).toEqual([]);
 });
 
-test('the Ingress is off by default, and the examples in docs/operate.md use sticky sessions', () => {
+test('the Ingress is off by default, and the examples in docs/operate/kubernetes.md use sticky sessions', () => {
   expect(values.ingress).toMatchObject({ enabled: false });
   expect(templates.get('ingress.yaml')).toMatch(/^\{\{- if \.Values\.ingress\.enabled \}\}\n/);
   // Both refer to the port of the service by its name.
   for (const name of ['ingress.yaml', 'service.yaml']) expect(templates.get(name)).toMatch(/name: http\b/);
-  const [, section = ''] = /\n### An Ingress\n([\s\S]*?)\n## /.exec(read('docs/operate.md')) ?? [];
+  const [, section = ''] = /\n## An Ingress\n([\s\S]*?)\n## /.exec(read('docs/operate/kubernetes.md')) ?? [];
   const examples = [...section.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text = '']) => parse(text));
   expect(examples).toHaveLength(2);
   for (const { ingress, service } of examples) {

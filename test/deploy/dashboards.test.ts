@@ -8,7 +8,7 @@ import { type PeopleSite, say, startPeopleSite } from '../helpers/people.ts';
 import { metrics } from '../helpers/server-figures.ts';
 
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
-const operate = read('docs/operate.md');
+const monitor = read('docs/operate/monitor.md');
 
 interface Panel {
   id: number;
@@ -122,12 +122,17 @@ test('the dashboard shows each `chat_` metric, and only metrics that a server re
     }
   }
   const shown = expressions().join('\n');
-  const ours = [...operate.matchAll(/^\| `(chat_\w+)` \|/gm)].map(([, name = '']) => name);
+  const ours = [...monitor.matchAll(/^- `(chat_\w+)`:/gm)].map(([, name = '']) => name);
   expect(ours.length).toBeGreaterThan(10);
   expect(ours.filter((name) => !shown.includes(name))).toEqual([]);
 });
 
-test('docs/operate.md explains exactly the existing alerts', () => {
-  const rows = [...operate.matchAll(/^\| `(Chat\w+)` \|/gm)].map(([, name]) => name);
-  expect(rows).toEqual(alerts().map(({ alert }) => alert));
+test('docs/operate/monitor.md explains exactly the existing alerts', () => {
+  const items = monitor.match(/^- `Chat\w+`.*$/gm) ?? [];
+  const explained = items.flatMap((item) => item.match(/(?<=`)Chat\w+(?=`)/g) ?? []);
+  expect(explained.sort()).toEqual(
+    alerts()
+      .map(({ alert }) => alert)
+      .sort(),
+  );
 });

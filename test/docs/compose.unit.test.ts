@@ -46,13 +46,14 @@ test.each(files)('%s contains only valid settings of the chat server', (file) =>
 });
 
 test.each(['docker-compose.cluster.yml', 'scripts/start-cluster.mjs'])(
-  'nginx in %s uses the proxy settings from docs/operate.md',
+  'nginx in %s uses the proxy settings from docs/operate/several-servers.md',
   (file) => {
     const directives = (text: string) =>
       [
         ...text.replaceAll('$$', '$').matchAll(/^ *(proxy_(?!pass).*|hash .*|map .*|"?~.*|default .*);?$/gm),
       ].map(([, directive]) => directive);
-    const [, advised = ''] = /\n\*\*nginx\*\*([\s\S]*?)\n\*\*HAProxy\*\*/.exec(page('docs/operate.md')) ?? [];
+    const [, advised = ''] =
+      /\n\*\*nginx\*\*([\s\S]*?)\n\*\*HAProxy\*\*/.exec(page('docs/operate/several-servers.md')) ?? [];
     const [, servers = '', location = ''] = advised.split('```nginx\n');
     expect(directives(page(file))).toEqual(directives(servers + location));
   },

@@ -63,7 +63,7 @@ test.each(['chat', 'site'])('the image %s contains every file that its code load
 });
 
 test.each([
-  ['chat', 'docker-compose.yml', 'docker-compose.cluster.yml', 'docs/install.md'],
+  ['chat', 'docker-compose.yml', 'docker-compose.cluster.yml', 'docs/operate/containers.md'],
   ['site', 'docker-compose.yml', 'docker-compose.cluster.yml'],
 ])('the image %s has this version, an unprivileged user and a health check', (target, ...places) => {
   const stage = stages.get(target) as string;

@@ -13,7 +13,9 @@ const pages = [
   'php-app/README.md',
   'server/README.md',
   'packages/php-session/README.md',
-  ...readdirSync(join(root, 'docs')).flatMap((name) => (name.endsWith('.md') ? [`docs/${name}`] : [])),
+  ...readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' }).flatMap((name) =>
+    name.endsWith('.md') ? [`docs/${name}`] : [],
+  ),
 ];
 const read = (page: string) => readFileSync(join(root, page), 'utf8');
 

@@ -11,7 +11,7 @@ const texts = [
   'See https://weather.example/orchard-lane, not javascript:alert(3)\nor below',
 ];
 
-// As docs/install.md has it: the chat under a path of the site, or on a subdomain.
+// The chat under a path of the site as in docs/install.md, or on a subdomain as in docs/operate/subdomain.md.
 for (const { where, chatHost, siteHost, env, tag } of [
   { where: 'under a path of the site', siteHost: '127.0.0.1', env: {}, tag: [] },
   {

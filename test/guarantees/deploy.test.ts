@@ -166,7 +166,7 @@ test.each(balancers.slice(0, size(2, 1)))(
 );
 
 test.each(balancers.slice(0, size(2, 1)))(
-  '$name as docs/operate.md has it: polling stays at its server, and all servers get connections',
+  '$name as docs/operate/several-servers.md has it: polling stays at its server, and all servers get connections',
   async ({ balance }) => {
     const balancer = await balance(ports);
     closing.push(() => balancer.stop());

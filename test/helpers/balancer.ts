@@ -10,19 +10,19 @@ export interface Balancer {
   stop(): Promise<void>;
 }
 
-/** Replaces the two servers of docs/operate.md by those at these ports. */
+/** Replaces the two servers of docs/operate/several-servers.md by those at these ports. */
 const withServers = (block: string, ports: readonly number[]): string =>
   block.replace(/^( *server \S*) ?10\.0\.0\.11:7070(.*)\n.*10\.0\.0\.12:7070.*\n/gm, (_, start, rest) =>
     ports.map((port, n) => `${start}${/one$/.test(start) ? n : ''} 127.0.0.1:${port}${rest}\n`).join(''),
   );
 
-/** nginx configured as in docs/operate.md, in front of the servers at these local ports. */
+/** nginx configured as in docs/operate/several-servers.md, in front of the servers at these local ports. */
 export async function startNginxBalancer(ports: readonly number[]): Promise<Balancer> {
   const port = await ownPort();
-  const http = `${withServers(advised('operate.md', 'nginx', 'upstream '), ports)}
+  const http = `${withServers(advised('operate/several-servers.md', 'nginx', 'upstream '), ports)}
 server {
     listen 127.0.0.1:${port};
-    ${advised('operate.md', 'nginx', 'location ^~ /chat/ {')}
+    ${advised('operate/several-servers.md', 'nginx', 'location ^~ /chat/ {')}
 }
 `;
   const url = `http://127.0.0.1:${port}/chat`;
@@ -35,7 +35,7 @@ export async function startHaproxy(ports: readonly number[]): Promise<Balancer> 
   const port = await ownPort();
   const folder = mkdtempSync(join(tmpdir(), 'chat-haproxy-'));
   const file = join(folder, 'haproxy.cfg');
-  const block = withServers(advised('operate.md', 'haproxy', 'defaults chat'), ports);
+  const block = withServers(advised('operate/several-servers.md', 'haproxy', 'defaults chat'), ports);
   writeFileSync(file, block.replace(/bind :443 .*/, `bind 127.0.0.1:${port}`));
   const child = startChild('haproxy', ['-db', '-f', file], {
     env: { PATH: `${process.env.PATH}:/usr/sbin` },

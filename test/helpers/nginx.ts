@@ -24,7 +24,10 @@ export function advised(file: string, language: string, start: string): string {
 function configuration(port: number, server: number, php: number | undefined): string {
   const block =
     php === undefined
-      ? advised('install.md', 'nginx', 'server {').replace('listen 443 ssl', `listen 127.0.0.1:${port}`)
+      ? advised('operate/subdomain.md', 'nginx', 'server {').replace(
+          'listen 443 ssl',
+          `listen 127.0.0.1:${port}`,
+        )
       : `server {
     listen 127.0.0.1:${port};
     location / { proxy_pass http://127.0.0.1:${php}; proxy_set_header Host $http_host; }

@@ -19,7 +19,7 @@ export interface S3Server {
   /** The server's address, as in the option of `CHAT_FILES`. `mode` decides how it answers. */
   readonly endpoint: string;
   readonly bucket: string;
-  /** A key with the rights in the bucket that docs/operate.md lists. */
+  /** A key with the rights in the bucket that docs/operate/files.md lists. */
   readonly key: Key;
   /** `busy` and `forbidden`: it refuses with 503 and 403. `silent`: it reads requests, and answers nothing. */
   mode: 'open' | 'busy' | 'forbidden' | 'silent';

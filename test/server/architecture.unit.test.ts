@@ -278,7 +278,7 @@ test('starts the server with the same Node options and a compile cache everywher
   const places: [file: string, start: (options: string) => string, cache: string][] = [
     ['Dockerfile', () => 'CMD ["php-session-chat", "run"]', 'ENV NODE_COMPILE_CACHE='],
     ['bin/php-session-chat', (o) => `"$node" ${o} `, ''],
-    ['docs/operate.md', () => '/php-session-chat run\n', '\nEnvironment=NODE_COMPILE_CACHE='],
+    ['docs/operate/systemd.md', () => '/php-session-chat run\n', '\nEnvironment=NODE_COMPILE_CACHE='],
     ['scripts/site.mjs', (o) => `...[${list(o)}, 'server/command/main.ts'],`, 'NODE_COMPILE_CACHE: '],
     ['test/helpers/chat-server.ts', (o) => `[${list(o)}, 'server/command/main.ts']`, ''],
     ['test/helpers/child.ts', () => '', 'NODE_COMPILE_CACHE: '],

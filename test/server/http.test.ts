@@ -192,10 +192,10 @@ test.each([
 });
 
 describe('/metrics', () => {
-  test('returns all metrics of docs/operate.md to a request from this machine', async () => {
+  test('returns all metrics of docs/operate/monitor.md to a request from this machine', async () => {
     const text = await (await get('/metrics')).text();
-    const page = readFileSync(new URL('../../docs/operate.md', import.meta.url), 'utf8');
-    const named = [...page.matchAll(/^\| `(chat_\w+)` \|/gm)].map(([, name]) => name);
+    const page = readFileSync(new URL('../../docs/operate/monitor.md', import.meta.url), 'utf8');
+    const named = [...page.matchAll(/^- `(chat_\w+)`:/gm)].map(([, name]) => name);
     expect(named).toContain('chat_connections');
     named.push('nodejs_eventloop_lag_p99_seconds');
     expect(named.filter((name) => !text.includes(`# TYPE ${name} `))).toEqual([]);

@@ -49,13 +49,13 @@ test('removes rights of an earlier run that this site does not need', () => {
   ]);
 });
 
-test('creates a service for each additional site from the unit in docs/operate.md', () => {
+test('creates a service for each additional site from the unit in docs/operate/two-sites.md', () => {
   const at = join(machine, 'etc/systemd/system');
   onTestFinished(() => rmSync(join(machine, 'etc'), { recursive: true }));
   mkdirSync(at, { recursive: true });
   const [sed = ''] =
     /(?<=^cd \/etc\/systemd\/system\n)sed [\s\S]*?\.service$/m.exec(
-      readFileSync(join(root, 'docs/operate.md'), 'utf8'),
+      readFileSync(join(root, 'docs/operate/two-sites.md'), 'utf8'),
     ) ?? [];
   cpSync(join(root, 'deploy/debian', unit), join(at, unit));
   execFileSync('sh', ['-ec', sed], { cwd: at });

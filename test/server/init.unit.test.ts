@@ -205,10 +205,13 @@ test('finds web servers by files and processes, with the configuration of the si
   ]);
 });
 
-test('prints the blocks that docs/install.md shows', () => {
-  const page = readFileSync(new URL('../../docs/install.md', import.meta.url), 'utf8');
+test('prints the blocks that docs/install.md and docs/operate/subdomain.md show', () => {
+  const read = (name: string) => readFileSync(new URL(`../../docs/${name}`, import.meta.url), 'utf8');
+  const page = read('install.md');
   expect(page).toContain(`\`\`\`nginx\n${nginxLocation('/chat/', 7070)}\n\`\`\``);
   expect(page).toContain(`\`\`\`nginx\n${nginxMap}\n\`\`\``);
-  expect(page).toContain(`\`\`\`nginx\n${nginxServer('chat.example.org', 7070)}\n\`\`\``);
+  expect(read('operate/subdomain.md')).toContain(
+    `\`\`\`nginx\n${nginxServer('chat.example.org', 7070)}\n\`\`\``,
+  );
   expect(page).toContain(`\`\`\`apache\n${apacheProxy('/chat/', 7070)}\n\`\`\``);
 });

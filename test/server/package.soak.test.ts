@@ -93,7 +93,7 @@ test('contains exactly the bundled server, session types, client and documentati
     for (const ending of ['js', 'd.ts'])
       built.push(join('dist/node_modules/php-sessions/dist', file.replace(/ts$/, ending)));
   const others =
-    /^(dist\/(server\/command\/[\w-]+\.js|client\/dist\/(((php-chat|sw)\.js|licenses\.json)(\.br|\.gz)?|(index|guide|moderate)\.html|assets\/(moderate\/)?[\w.-]+)|types\/client\/src\/[\w/-]+\.d\.ts)|docs\/[\w-]+\.md)$/;
+    /^(dist\/(server\/command\/[\w-]+\.js|client\/dist\/(((php-chat|sw)\.js|licenses\.json)(\.br|\.gz)?|(index|guide|moderate)\.html|assets\/(moderate\/)?[\w.-]+)|types\/client\/src\/[\w/-]+\.d\.ts)|docs\/[\w/-]+\.md)$/;
   expect(
     filesIn(installed)
       .filter((name) => !others.test(name))

@@ -311,7 +311,7 @@ describe('Mails.send', () => {
       expect(() => readTemplates(folder)).toThrow('is not a valid template: Unclosed section "rooms"');
       // The example of docs/operate.md.
       const [, example = ''] =
-        /```html\n(<html lang="{{lang}}".*?)```/s.exec(readFileSync('docs/operate.md', 'utf8')) ?? [];
+        /```html\n(<html lang="{{lang}}".*?)```/s.exec(readFileSync('docs/operate/mail.md', 'utf8')) ?? [];
       put('mail.html', example);
       const mails = await open({ write: readTemplates(folder) });
       await arrive('pat', 'pat@site.example');
