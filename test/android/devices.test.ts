@@ -34,7 +34,7 @@ afterAll(async () => {
   kept.remove();
 });
 
-test('an app registers its token, lists and removes devices, chooses its notices, and says that its user is here', async () => {
+test('an app manages devices, notification settings and activity', async () => {
   const also = await site.person();
   await app.ask('setCookie', { page: 'http://127.0.0.1/', value: also.cookie.split('=')[1] });
   await app.ask('chat', { server: site.chat.url });

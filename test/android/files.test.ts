@@ -33,7 +33,7 @@ afterAll(async () => {
 const KB = 1024;
 const bytes = (size: number) => Buffer.from(Array.from({ length: size }, (_, n) => 97 + (n % 26)));
 
-/** Starts the app of that person, in the lobby. */
+/** Starts the user's app with the lobby open. */
 async function start(person: Person, { make = nextJavaClient, ...more }: Record<string, unknown> = {}) {
   const app = (make as typeof nextJavaClient)();
   apps.add(app);
@@ -51,7 +51,7 @@ interface Uploaded {
   file?: { name: string; type: string };
   failed?: string;
 }
-/** Waits until the app gets a matching event of that upload. */
+/** Waits for a matching event of an upload. */
 async function uploads(app: JavaClient, key: unknown, is: (upload: Uploaded) => boolean, from = 0) {
   const told = await app.isTold(
     'upload',
@@ -135,7 +135,7 @@ test('later messages overtake a message that waits for its files', async () => {
     files: [{ upload: key }],
     mentions: [{ user: ben.id, begin: 3, end: 5 }],
   });
-  // Most of the file is sent before the source has given all.
+  // Bytes are sent before the source has provided all of them.
   const { sent } = await uploads(app, key, ({ sent }) => sent > 0);
   expect(sent).toBeLessThan(size);
   await app.ask('send', { room: 'lobby', text: 'the quick one' });
@@ -156,7 +156,7 @@ test('later messages overtake a message that waits for its files', async () => {
   ben.close();
 });
 
-test('an upload cut by the network restarts over the next connection, and the message is sent once', async () => {
+test('an interrupted upload restarts over the next connection and its message is sent once', async () => {
   const cem = await site.person();
   const app = await start(cem);
   const size = 600 * KB;
@@ -169,7 +169,7 @@ test('an upload cut by the network restarts over the next connection, and the me
   const from = app.told.length;
   await gate.outage.end();
   await app.ask('wake');
-  // It opens its source again, which holds again.
+  // The new attempt reopens the source, which pauses again.
   await app.isTold('state', ({ kind }) => kind === 'ONLINE', from);
   await app.ask('release');
   await shows(app, 'in two pieces');
@@ -214,7 +214,7 @@ test('a message waits until its failed file is sent or cancelled', async () => {
   await shows(app, 'with or without');
   expect((await app.messages('lobby')).at(-1)).not.toHaveProperty('files');
 
-  // It is cancelled while it is being sent: without a text, nothing is left of the message.
+  // Cancelled during the upload: without text, the message is empty and retry discards it.
   const held = await app.ask('upload', { room: 'lobby', name: 'y.txt', size: 300, hold: 100 });
   const empty = await app.ask('send', { room: 'lobby', text: ' ', files: [{ upload: held }] });
   await app.isTold('messages', ({ pending }) => pending === 1, again);
@@ -228,7 +228,7 @@ test('a message waits until its failed file is sent or cancelled', async () => {
 });
 
 if (soak) {
-  test('after the process has ended, the next one keeps the text and the finished files of a message', async () => {
+  test('the next process keeps the text and uploaded files of an unsent message', async () => {
     const eva = await site.person();
     const more = { make: startJavaClient, outbox: join(folder, 'outbox') };
     const first = (await start(eva, more)) as ReturnType<typeof startJavaClient>;
@@ -277,7 +277,7 @@ test('a session ID without a cookie is enough to upload and download', async () 
   fay.close();
 });
 
-test('an upload from an origin that is not allowed is refused', async () => {
+test('the server rejects an upload from a disallowed origin', async () => {
   const fay = await site.person();
   const foreign = await start(fay, { origin: 'https://elsewhere.example/' });
   const other = await foreign.ask('upload', { room: 'lobby', name: 'a.txt', size: 10 });

@@ -55,7 +55,7 @@ async function onlineAgain(): Promise<void> {
   await app.ask('wake');
 }
 
-test('a message that waits for a moderator is kept as such, and is a message when it is approved', async () => {
+test('a held message becomes a stored message on approval', async () => {
   await start();
   await app.ask('send', { room: 'lobby', text: 'pallets' });
   expect(await unsent('held')).toMatchObject({ text: 'pallets' });
@@ -65,7 +65,7 @@ test('a message that waits for a moderator is kept as such, and is a message whe
   await app.isTold('messages', ({ last, pending }) => last === 'pallets' && pending === 0, from);
 });
 
-test('a rejected message is refused until it is discarded, or sent again as another one', async () => {
+test('retry sends a rejected message under a new ID', async () => {
   await start();
   await app.ask('send', { room: 'lobby', text: 'cheap pallets' });
   await unsent('held');
@@ -83,7 +83,7 @@ test('a rejected message is refused until it is discarded, or sent again as anot
   await expect.poll(waiting).toEqual([]);
 });
 
-test('an app that was away learns what has become of its messages', async () => {
+test('an app gets the decisions made while it was stopped', async () => {
   await start();
   for (const text of ['one of pallets', 'two of pallets']) await app.ask('send', { room: 'lobby', text });
   await app.isTold('unsent', ({ message }) => (message as Unsent).text.startsWith('two'));
@@ -99,7 +99,7 @@ test('an app that was away learns what has become of its messages', async () => 
   expect((await app.messages('lobby')).map(({ text }) => text)).toContain('one of pallets');
 });
 
-test('a message that is discarded without a connection is discarded over the next one', async () => {
+test('a held message discarded offline is withdrawn after the reconnect', async () => {
   const user = await site.person();
   app = nextJavaClient();
   await enter(user, throughGate());
@@ -117,7 +117,7 @@ test('a message that is discarded without a connection is discarded over the nex
   user.close();
 });
 
-test('an edit that waits says so, and leaves the message as it is', async () => {
+test('a held edit fails with held and leaves the message unchanged', async () => {
   const user = await start();
   await app.ask('send', { room: 'lobby', text: 'hello' });
   await app.isTold('messages', ({ last, pending }) => last === 'hello' && pending === 0);

@@ -17,7 +17,7 @@ afterEach(() => app.end());
 afterAll(() => site.close());
 
 let count = 0;
-/** A user with the Java client, connected; `also` is the same user on another device. */
+/** Connects a user with the Java client. Returns the same user on another device. */
 async function start(session: object = {}) {
   const also = await site.person(session, `java${count++}`);
   app = nextJavaClient();
@@ -50,7 +50,7 @@ test('an app replies to, edits, finds and deletes messages', async () => {
   // The list is reported in a separate turn.
   const edited = async () => (await app.messages('lobby'))[0];
   await expect.poll(edited).toMatchObject({ text: 'Apfelkuchen', edited: true });
-  // The other device is faster: the app still has the earlier text.
+  // The other device edits first, so the app has the old text.
   await also.request('message:edit', { room: 'lobby', seq: first.seq, text: 'Käsekuchen' });
   await expect(app.ask('edit', { room: 'lobby', seq: first.seq, text: 'Streusel' })).rejects.toMatchObject({
     code: 'conflict',
@@ -68,7 +68,7 @@ test('an app replies to, edits, finds and deletes messages', async () => {
   also.close();
 });
 
-test('a message that the server refuses is reported, kept, and sent again or discarded', async () => {
+test('a rejected message stays until it is sent again or discarded', async () => {
   await start();
   await app.ask('open', { room: 'lobby' });
   const clientId = await app.ask('send', { room: 'lobby', text: 'x'.repeat(4001) });
@@ -81,7 +81,7 @@ test('a message that the server refuses is reported, kept, and sent again or dis
   await app.isTold('unsent', undefined, from);
   await app.ask('discard', { clientId });
   await app.isTold('messages', ({ pending }) => pending === 0, from);
-  // It delays nothing.
+  // Later messages are not delayed.
   await app.ask('send', { room: 'lobby', text: 'short' });
   await shows('short');
 });
@@ -128,7 +128,7 @@ test('an app manages rooms and their members, with typed roles and rights', asyn
   also.close();
 });
 
-test('rooms that are not open: new messages, invitations and removals', async () => {
+test('an app gets new messages, invitations and removals of closed rooms', async () => {
   const also = await start();
   const dora = await site.person({}, 'dora');
   const den = await site.den(dora, [also]);
@@ -158,7 +158,7 @@ test('rooms that are not open: new messages, invitations and removals', async ()
 });
 
 if (soak) {
-  test('messages marked as unread stay so, here and on other devices, until the room is opened again', async () => {
+  test('messages marked as unread stay unread on all devices until the room is reopened', async () => {
     const also = await start();
     const kim = await site.person({}, 'kim');
     const den = await site.den(kim, [also]);
@@ -170,12 +170,12 @@ if (soak) {
     const elsewhere = async () =>
       (await also.request('room:list', {})).rooms.find(({ id }) => id === den.id)?.unread;
 
-    // The app says that the end is in sight before the answer has come, and once more after it.
+    // The app calls markRead before the response and again after it.
     const asked = app.ask<JavaRoom>('markUnread', { room: den.id, seq: 2 });
     await app.ask('markRead', { room: den.id });
     expect(await asked).toMatchObject({ unread: 2, mentions: 1 });
     await app.ask('markRead', { room: den.id });
-    // A later answer over the same connection.
+    // A later response over the same connection.
     expect(await app.ask('setNotify', { room: den.id, notify: 'ALL' })).toMatchObject({ unread: 2 });
     expect(await elsewhere()).toBe(2);
     await expect(app.ask('markUnread', { room: den.id, seq: 9 })).rejects.toEqual(refused('bad_request'));
@@ -234,7 +234,7 @@ test('an app shows who is online, types and reads in a direct room', async () =>
   await app.isTold('present', ({ users }) => !(users as string[]).includes('eva'), from);
 });
 
-test('unread mentions fall by those that are read on another device, and none comes with an edit of what was read', async () => {
+test('mentions read on another device are subtracted, and edits of read messages add none', async () => {
   const also = await start();
   const gil = await site.person({}, 'gil');
   const den = await site.den(gil, [also]);
@@ -266,7 +266,7 @@ test('mentions and reactions show current names and users', async () => {
     room: { id: den.id, mentions: 1, unread: 1 },
     message: { text: '👋 @x', shown: `👋 @Name of ${also.id}` },
   });
-  // The room's summary comes later, and once.
+  // The room's summary arrives later, and once.
   await app.isTold('newMessage', ({ room }) => room === den.id);
   await app.ask('open', { room: den.id });
   await shows('👋 @x', den.id);
@@ -313,7 +313,7 @@ test('mentions and reactions show current names and users', async () => {
   await frank.request('read:mark', { room: den.id, seq: 3 });
   const seenBy = { told: 'seenBy', room: den.id, seq: 3, users: ['frank'], total: 1 };
   await expect.poll(() => app.told).toContainEqual(expect.objectContaining(seenBy));
-  // A copy from a private room names nobody, and the same id again is the same copy.
+  // A copy from a private room has no author, and a repeated clientId returns the same copy.
   const copy = { seq: 3, to: den.id, clientId: 'copy' };
   const copied = await app.ask('forward', copy);
   expect(copied).toMatchObject({ text: 'mine', seq: 4, forwarded: true });
@@ -324,7 +324,7 @@ test('mentions and reactions show current names and users', async () => {
 });
 
 if (soak) {
-  test('a public room is looked at by page, and joined only when it is opened', async () => {
+  test('lookAtRoom pages through a public room without joining it', async () => {
     const also = await start();
     const meg = await site.person();
     const plot = { name: 'Plot', kind: 'public', clientId: `plot-${meg.id}` } as const;
@@ -424,7 +424,7 @@ test('an app moderates a room', async () => {
   const muted = { report: { id }, done: 'MUTED', seconds: 3600, reason: 'no offers', all: true };
   expect(await app.ask('closeReport', muted)).toMatchObject({ id, done: 'MUTED' });
   expect(await app.isTold('report', ({ open }) => open === 0)).toMatchObject({ report: { done: 'MUTED' } });
-  // Somebody was faster.
+  // The report is already closed.
   expect(await app.ask('closeReport', { ...muted, done: 'NOTHING' })).toMatchObject({ done: 'MUTED' });
   const restricted = async () => (await app.ask<{ items: object[] }>('restricted', { room: den.id })).items;
   expect(await restricted()).toMatchObject([
@@ -439,7 +439,7 @@ test('an app moderates a room', async () => {
   await app.ask('unban', { room: den.id, user: 'gina' });
   expect(await restricted()).toEqual([]);
 
-  // The other way round.
+  // Now the user is moderated by another user.
   const ours = await site.den(gina, [also]);
   await app.ask('open', { room: ours.id });
   await gina.request('room:join', { room: ours.id });
@@ -471,7 +471,7 @@ test('an app moderates a room', async () => {
   also.close();
 });
 
-test('messages of a blocked user are hidden everywhere, and nobody is notified of them', async () => {
+test('messages of a blocked user are hidden and cause no notifications', async () => {
   const also = await start();
   const hugo = await site.person({}, 'hugo');
   const den = await site.den(hugo, [also]);
@@ -492,7 +492,7 @@ test('messages of a blocked user are hidden everywhere, and nobody is notified o
   await hugo.request('typing:set', { room: den.id, typing: true });
   await expect.poll(hidden).toEqual([true, true]);
   expect(await room(den.id)).toMatchObject({ lastHidden: true, last: 'two', unread: 2, mentions: 0 });
-  // Over a new connection as well.
+  // Also over a new connection.
   await app.ask('stop');
   await app.isTold('state', ({ kind }) => kind === 'STOPPED');
   const from = app.told.length;
@@ -513,7 +513,7 @@ test('messages of a blocked user are hidden everywhere, and nobody is notified o
   also.close();
 });
 
-test('a user is erased: an open room is loaded again without the user, at once or over the next connection', async () => {
+test('an open room reloads after a user is erased, at once or after the next connect', async () => {
   const also = await start();
   const ida = await site.person({}, 'ida');
   const den = await site.den(also, [ida]);
@@ -532,7 +532,7 @@ test('a user is erased: an open room is loaded again without the user, at once o
     ['0', 'of ida'],
     [also.id, '@ida'],
   ]);
-  // Messages from then on are not missed.
+  // Later messages still arrive.
   await say(also, den.id, 'after it');
   await shows('after it', den.id);
 

@@ -38,7 +38,7 @@ function start(): JavaClient {
   apps.add(app);
   return app;
 }
-/** Logged in by the site's form, connected, and in the lobby. @returns the cookie too */
+/** Logs in by the site's form, connects and opens the lobby. @returns the app, with its cookie */
 async function inLobby(user: string, server = chat.url) {
   const app = start();
   const id = await app.ask<string>('logIn', { page: php.url, user, password: user });
@@ -53,7 +53,7 @@ const shows = (app: JavaClient, text: string) =>
 const say = (client: ChatClient, text: string) =>
   client.request('message:send', { room: 'lobby', text, clientId: newClientId() });
 
-test('logged in by the form, Java and others chat both ways, in any script', async () => {
+test('after a form login, an app exchanges messages in any script', async () => {
   const app = await inLobby('alice');
   const bob = await connectChat(chat.url, await php.login('bob'));
   await bob.request('room:join', { room: 'lobby' });
@@ -75,7 +75,7 @@ test('logged in by the form, Java and others chat both ways, in any script', asy
   bob.close();
 });
 
-test('a new session id is survived: the cookie that the jar holds then counts, for an upload under way as well', async () => {
+test('an app and its upload continue with a renewed session ID', async () => {
   const app = await inLobby('bob');
   const upload = await app.ask('upload', { room: 'lobby', name: 'long.txt', size: 100_000, hold: 50_000 });
   await app.isTold('upload');
@@ -85,16 +85,16 @@ test('a new session id is survived: the cookie that the jar holds then counts, f
   const record = await memcached.ask(`get sessions/${id}\r\n`, /END\r\n$/);
   const value = record.split('\r\n')[1] as string;
   const from = app.told.length;
-  // Like session_regenerate_id(true), whose answer reaches the app 200 ms late.
+  // Like session_regenerate_id(true) whose response reaches the app late.
   await memcached.set('sessions/renewedbyphp', value);
   await memcached.delete(`sessions/${id}`);
   await app.isTold('state', ({ kind }) => kind === 'CHECKING_SESSION', from);
-  await say(carol, 'said meanwhile');
+  await say(carol, 'sent in between');
   await app.ask('setCookie', { page: php.url, value: 'renewedbyphp' });
   await online(app, from);
-  await app.isTold('messages', ({ last }) => last === 'said meanwhile', from);
+  await app.isTold('messages', ({ last }) => last === 'sent in between', from);
   await app.ask('send', { room: 'lobby', text: 'still here', files: [{ upload }] });
-  // Once for the earlier source, whose upload is over, and once for the next one.
+  // Release the sources of both attempts.
   for (const _ of [1, 2]) await app.ask('release');
   await expect
     .poll(() => carol.messages().at(-1))
@@ -104,12 +104,12 @@ test('a new session id is survived: the cookie that the jar holds then counts, f
 });
 
 const blocks = [
-  ['answers it with 400', '400'],
-  ['lets it hang', 'hang'],
-  ['closes it', 'close'],
+  ['responds with 400', '400'],
+  ['hangs', 'hang'],
+  ['closes the connection', 'close'],
 ] as const;
 test.each(blocks.slice(0, size(3, 1)))(
-  'where a network blocks WebSocket and %s, polling does',
+  'an app falls back to polling if a network blocks WebSocket and %s',
   async (_, how) => {
     const proxy = await startTcpProxy(chat.port, (piece, client) => {
       const upgraded = piece.toString('latin1').startsWith('HTTP/1.1 101');
@@ -130,7 +130,7 @@ test.each(blocks.slice(0, size(3, 1)))(
   },
 );
 
-test('a session id that the app has already is enough, over WebSocket', async () => {
+test('an app connects with a session ID over WebSocket', async () => {
   const [, id] = (await php.login('alice')).split('=');
   const app = start();
   await app.ask('chat', { server: chat.url, session: id });

@@ -35,7 +35,7 @@ async function start(cookie: string, server = site.chat.url) {
 }
 const enters = (app: JavaClient, kind: string, from = 0) =>
   app.isTold('state', (told) => told.kind === kind, from);
-/** Another user, who has joined the lobby. */
+/** Connects another user, who joins the lobby. */
 async function another() {
   const other = await connectChat(site.chat.url, await site.session('other'));
   await other.request('room:join', { room: 'lobby' });
@@ -46,7 +46,7 @@ async function another() {
 const texts = async (app: JavaClient, count: number) =>
   (await app.messages('lobby')).slice(-count).map(({ text }) => text);
 
-test('a silent store is no logout: the app is notified, and connects when the store answers', async () => {
+test('an app reports an unavailable session store and connects when it recovers', async () => {
   const cookie = await site.session(1);
   site.memcached.signal('SIGSTOP');
   const app = await start(cookie);
@@ -56,26 +56,26 @@ test('a silent store is no logout: the app is notified, and connects when the st
   await enters(app, 'ONLINE');
 });
 
-test('offline, and online again with the messages sent meanwhile', async () => {
+test('a reconnected app loads missed messages and sends its own', async () => {
   const gate = await startGate(site.chat.port);
   const app = await start(await site.session(1), `http://127.0.0.1:${gate.port}`);
   await app.ask('open', { room: 'lobby' });
   const { other, say } = await another();
   await gate.outage.begin();
   await enters(app, 'OFFLINE');
-  await say('meanwhile');
+  await say('while offline');
   await app.ask('send', { room: 'lobby', text: 'in the tunnel' });
   await app.isTold('messages', ({ pending }) => pending === 1);
   await gate.outage.end();
   await app.ask('wake');
   await app.isTold('messages', ({ last, pending }) => last === 'in the tunnel' && pending === 0);
-  expect(await texts(app, 2)).toEqual(['meanwhile', 'in the tunnel']);
+  expect(await texts(app, 2)).toEqual(['while offline', 'in the tunnel']);
   await expect.poll(() => other.messages().at(-1)?.text).toBe('in the tunnel');
   other.close();
   await gate.close();
 });
 
-test('a server that hangs is noticed as soon as somebody looks', async () => {
+test('wake detects a hanging server', async () => {
   const gate = await startGate(site.chat.port);
   const app = await start(await site.session(1), `http://127.0.0.1:${gate.port}`);
   await enters(app, 'ONLINE');
@@ -96,7 +96,7 @@ test('a server that hangs is noticed as soon as somebody looks', async () => {
 });
 
 if (soak) {
-  test('callers that wait are notified of a room that is gone meanwhile, and of one that is closed before it was open', async () => {
+  test('opening a room fails if the room is deleted or closed first', async () => {
     const app = await start(await site.session(1));
     await enters(app, 'ONLINE');
     await ask('PUT', '/rooms/gone', { name: 'Gone', kind: 'public' });
@@ -111,7 +111,7 @@ if (soak) {
     await opening;
   });
 
-  test('a server for browsers alone, and one with too many connections of the user, say so', async () => {
+  test('an app reports a server without native clients and one with too many connections', async () => {
     const strict = { CHAT_NATIVE_CLIENTS: 'false', CHAT_LIMIT_CONNECTIONS_USER: '1' };
     const own = await startChatSite(strict, chatServerHere);
     const cookie = await own.session(1);
@@ -125,7 +125,7 @@ if (soak) {
   });
 }
 
-test('stopped and started again, the app has everything, and fetches only new messages', async () => {
+test('a restarted app keeps its messages and loads new ones', async () => {
   const app = await start(await site.session(1));
   await app.ask('open', { room: 'lobby' });
   await app.ask('send', { room: 'lobby', text: 'before' });
@@ -142,7 +142,7 @@ test('stopped and started again, the app has everything, and fetches only new me
   expect(app.told.slice(from).filter(({ told }) => told === 'hide')).toEqual([]);
 });
 
-test('too many messages: the app gets the waiting time, and all arrive in order', async () => {
+test('an app reports a send limit and sends all messages in order', async () => {
   const own = await startChatSite({ CHAT_ROOMS: 'lobby', CHAT_LIMIT_SEND: '3/2s' }, chatServerHere);
   const app = await start(await own.session(1), own.chat.url);
   await app.ask('open', { room: 'lobby' });
@@ -153,7 +153,7 @@ test('too many messages: the app gets the waiting time, and all arrive in order'
   await own.close();
 });
 
-test('closed by the operator, and banned', async () => {
+test('an app reports a closed connection and a ban', async () => {
   const app = await start(await site.session('rude'));
   await enters(app, 'ONLINE');
   await ask('DELETE', '/users/rude/connections');
@@ -164,7 +164,7 @@ test('closed by the operator, and banned', async () => {
   expect(await enters(app, 'REFUSED', from)).toMatchObject({ refusal: 'BANNED' });
 });
 
-test('another user in the same session sees nothing of the first', async () => {
+test('a session ends when another user logs in', async () => {
   const cookie = await site.session(1);
   const app = await start(cookie);
   await app.ask('open', { room: 'lobby' });

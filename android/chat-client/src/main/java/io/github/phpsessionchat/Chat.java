@@ -178,7 +178,7 @@ public final class Chat {
      */
     public Chat build() {
       boolean cookies = http != null && http.cookieJar() != CookieJar.NO_COOKIES;
-      if (!cookies && session == null) throw new IllegalStateException("needs http() with a cookie jar, or session()");
+      if (!cookies && session == null) throw new IllegalStateException("call http() with a client that has a cookie jar, or session()");
       if (http == null) http = new OkHttpClient();
       return new Chat(this);
     }

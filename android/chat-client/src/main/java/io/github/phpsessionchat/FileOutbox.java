@@ -65,11 +65,11 @@ public final class FileOutbox implements Outbox {
   public void put(String user, PendingMessage message) throws IOException {
     File own = of(user);
     byte[] bytes = message.toJson().getBytes(UTF_8);
-    if (bytes.length > LONGEST) throw new IOException("too long to be kept");
+    if (bytes.length > LONGEST) throw new IOException("the message is too large for the outbox");
     create(base);
     create(folder);
     create(own);
-    if (isLink(folder) || isLink(own)) throw new IOException("is a link: " + own);
+    if (isLink(folder) || isLink(own)) throw new IOException("must not be a symbolic link: " + own);
     File unfinished = file(own, message.clientId, UNFINISHED);
     // A link here would be followed when writing.
     delete(unfinished);
@@ -108,7 +108,7 @@ public final class FileOutbox implements Outbox {
   }
 
   private static File file(File own, String clientId, String ending) throws IOException {
-    if (!isOwn(clientId + ending)) throw new IOException("not a clientId");
+    if (!isOwn(clientId + ending)) throw new IOException("the clientId is not a valid file name");
     return new File(own, clientId + ending);
   }
 
@@ -141,7 +141,7 @@ public final class FileOutbox implements Outbox {
   private static List<File> list(File folder) throws IOException {
     List<File> files = new ArrayList<>();
     if (!folder.exists()) return files;
-    if (isLink(folder)) throw new IOException("is a link: " + folder);
+    if (isLink(folder)) throw new IOException("must not be a symbolic link: " + folder);
     File[] found = folder.listFiles();
     if (found == null) throw new IOException("cannot read " + folder);
     for (File file : found) files.add(file);

@@ -79,7 +79,7 @@ final class Frames extends ForwardingSource {
   /** Reads one byte of a frame header. OkHttp itself rejects masked frames. */
   private void head(int next) throws IOException {
     if (head == 0) {
-      if ((next & 0x0f) == 0x9 && ++pings > MOST_PINGS) throw new IOException("the server sends too many pings");
+      if ((next & 0x0f) == 0x9 && ++pings > MOST_PINGS) throw new IOException("the server sent too many pings");
       isControl = (next & 0x08) != 0;
       continues = (next & 0x0f) == 0;
       head = 1;
@@ -104,6 +104,6 @@ final class Frames extends ForwardingSource {
     left = length;
     if (isControl) return;
     message = (continues ? message : 0) + length;
-    if (length < 0 || message > Packets.LONGEST) throw new IOException("a message of the chat server is too long");
+    if (length < 0 || message > Packets.LONGEST) throw new IOException("the WebSocket message exceeds the size limit");
   }
 }

@@ -19,6 +19,6 @@ public final class HistoryView {
 
   @Override
   public String toString() {
-    return (atBeginning ? "begins" : "goes on") + " to " + (atEnd ? "the end" : "the midst");
+    return (atBeginning ? "beginning" : "middle") + " to " + (atEnd ? "end" : "middle");
   }
 }

@@ -196,7 +196,7 @@ final class Link {
         if (sound && polls) sound = isPayload(body.string(), opens(request));
         if (!sound) {
           response.close();
-          throw new IOException("not an answer of the chat server");
+          throw new IOException("the response does not come from a chat server");
         }
       }
     }
@@ -220,12 +220,12 @@ final class Link {
     try {
       response = chain.proceed(chain.request());
     } catch (RuntimeException e) {
-      throw new IOException("the request cannot be sent", e);
+      throw new IOException("cannot send the request", e);
     }
     if (response.body().contentLength() >= -1) return response;
     // Reading or closing a body of negative length throws.
     chain.call().cancel();
-    throw new IOException("an answer of a negative length");
+    throw new IOException("the response has a negative Content-Length");
   }
 
   private static boolean opens(Request request) {
@@ -309,7 +309,7 @@ final class Link {
     }
 
     private void fail(WebSocket socket) {
-      onFailure(socket, new IOException("not a packet of the chat server"), null);
+      onFailure(socket, new IOException("the WebSocket message is not a valid Engine.IO packet"), null);
       socket.cancel();
     }
   }

@@ -25,6 +25,6 @@ public final class LinkPreview {
 
   @Override
   public String toString() {
-    return title == null ? "a page on its way" : "a page";
+    return title == null ? "preview without title" : "preview";
   }
 }

@@ -30,7 +30,7 @@ public final class Mention {
   static Mention in(String text, User user, int begin, int end) {
     Objects.requireNonNull(user, "user");
     if (begin < 0 || end <= begin || end > text.length()) {
-      throw new IndexOutOfBoundsException("from " + begin + " to " + end + " in a text of " + text.length());
+      throw new IndexOutOfBoundsException("invalid range " + begin + " to " + end + " in a text of length " + text.length());
     }
     return new Mention(user, text.codePointCount(0, begin), text.codePointCount(begin, end));
   }

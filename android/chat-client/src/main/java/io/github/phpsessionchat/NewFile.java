@@ -25,7 +25,7 @@ public final class NewFile {
 
   private NewFile(String name, long size, Source source) {
     this.name = Objects.requireNonNull(name, "name");
-    if (size < 0) throw new IllegalArgumentException("size: " + size);
+    if (size < 0) throw new IllegalArgumentException("size must not be negative: " + size);
     this.size = size;
     this.source = Objects.requireNonNull(source, "source");
   }

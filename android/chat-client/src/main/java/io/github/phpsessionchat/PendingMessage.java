@@ -129,7 +129,7 @@ public final class PendingMessage {
           read.optBoolean("withoutPreview"),
           Wire.text(read, "failed"));
     } catch (JSONException e) {
-      throw new IllegalArgumentException("not a message that waits", e);
+      throw new IllegalArgumentException("not the JSON of a pending message", e);
     }
   }
 

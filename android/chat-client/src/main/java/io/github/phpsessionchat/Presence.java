@@ -24,6 +24,6 @@ public final class Presence {
 
   @Override
   public String toString() {
-    return present ? "here" : "last here: " + lastHere;
+    return present ? "online" : "last seen: " + lastHere;
   }
 }

@@ -68,7 +68,7 @@ public final class SessionCookies implements CookieJar {
     HttpUrl site = HttpUrl.get(url);
     Objects.requireNonNull(name, "name");
     if (!canBeSent(Objects.requireNonNull(value, "value"))) {
-      throw new IllegalArgumentException("the value of " + name + " cannot stand in a header");
+      throw new IllegalArgumentException("the value of cookie " + name + " is not valid in a header");
     }
     Cookie known = null;
     for (Cookie cookie : loadForRequest(site)) {

@@ -48,7 +48,7 @@ public final class SiteLogin {
    * @throws IllegalArgumentException if the client has no cookie jar, or the address is not valid
    */
   public SiteLogin(OkHttpClient http, String page) {
-    if (http.cookieJar() == CookieJar.NO_COOKIES) throw new IllegalArgumentException("http has no cookie jar");
+    if (http.cookieJar() == CookieJar.NO_COOKIES) throw new IllegalArgumentException("the OkHttpClient must have a cookie jar");
     this.page = HttpUrl.get(Objects.requireNonNull(page, "page"));
     OkHttpClient.Builder own = http.newBuilder().addInterceptor(Link::proceed).addNetworkInterceptor(this::onlyWhereSafe);
     if (http.callTimeoutMillis() == 0) own.callTimeout(LONGEST_S, TimeUnit.SECONDS);
@@ -85,18 +85,18 @@ public final class SiteLogin {
       if (form == null) throw new IOException("no login form at " + page + ": HTTP " + response.code());
       // Relative to the page after redirects.
       target = response.request().url().resolve(form.action);
-      if (target == null) throw new IOException("the login form is sent to no address of the web");
+      if (target == null) throw new IOException("the login form has an invalid action");
     }
     FormBody.Builder body = new FormBody.Builder();
     for (String[] field : form.filled(user, password)) body.add(field[0], field[1]);
     Request post = new Request.Builder().url(target).header("Referer", page.toString()).post(body.build()).build();
     try (Response response = http.newCall(post).execute()) {
       if (response.code() >= 500) {
-        throw new IOException("the site could not check the login, try again later: HTTP " + response.code());
+        throw new IOException("the site failed to process the login, try again later: HTTP " + response.code());
       }
       boolean again = LoginForm.in(html(response)) != null;
       if (!response.isSuccessful() || again) {
-        String what = "the site has refused the login: HTTP " + response.code();
+        String what = "the site rejected the login: HTTP " + response.code();
         throw new Refused(what, response.code(), Link.retryAfterMs(response));
       }
     }
@@ -109,7 +109,7 @@ public final class SiteLogin {
   private Response onlyWhereSafe(Interceptor.Chain chain) throws IOException {
     HttpUrl url = chain.request().url();
     boolean safe = url.isHttps() || (!page.isHttps() && (cleartext || isLoopback(url.host())));
-    if (!safe) throw new IOException("no encryption: " + url.scheme() + "://" + url.host());
+    if (!safe) throw new IOException("the login requires HTTPS, not " + url.scheme() + "://" + url.host());
     return chain.proceed(chain.request());
   }
 

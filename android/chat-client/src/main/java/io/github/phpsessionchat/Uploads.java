@@ -310,7 +310,7 @@ final class Uploads {
     private static final long serialVersionUID = 1;
 
     Unreadable(@Nullable Throwable cause) {
-      super("the source of a file cannot be read", cause);
+      super("cannot read the source of the file", cause);
     }
   }
 
@@ -363,7 +363,7 @@ final class Uploads {
     Bytes(NewFile.Source source) throws Unreadable {
       try {
         in = source.open();
-        if (in == null) throw new IOException("no stream");
+        if (in == null) throw new IOException("the source returned null");
       } catch (IOException | RuntimeException e) {
         throw new Unreadable(e);
       }

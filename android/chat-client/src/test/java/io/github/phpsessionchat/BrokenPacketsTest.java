@@ -25,10 +25,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** On Android an exception that nobody catches ends the app, whatever thread it is on. */
+/** No packet may cause an uncaught exception, because on Android that crashes the app on any thread. */
 class BrokenPacketsTest {
   private final ExecutorService main = Executors.newSingleThreadExecutor();
-  private final Told told = new Told();
+  private final EventRecorder events = new EventRecorder();
   private Chat chat;
   private final List<Throwable> uncaught = new CopyOnWriteArrayList<>();
   private Thread.UncaughtExceptionHandler before;
@@ -46,7 +46,7 @@ class BrokenPacketsTest {
     main.shutdownNow();
   }
 
-  static Stream<List<Object>> inPlaceOfTheHandshake() {
+  static Stream<List<Object>> invalidHandshakes() {
     return Stream.of(
         frames(""),
         frames("<!doctype html><title>Log in to the Wi-Fi</title>"),
@@ -64,7 +64,7 @@ class BrokenPacketsTest {
         frames(ScriptedServer.OPEN, ScriptedServer.CONNECT, "42[\"session:ready\"]"));
   }
 
-  static Stream<List<Object>> later() {
+  static Stream<List<Object>> invalidPackets() {
     List<List<Object>> all = new ArrayList<>();
     for (String packet :
         Arrays.asList(
@@ -78,89 +78,89 @@ class BrokenPacketsTest {
   }
 
   @ParameterizedTest
-  @MethodSource("inPlaceOfTheHandshake")
-  void overWebSocketNoAnswerToTheFirstRequestEndsTheApp(List<Object> frames) throws Exception {
+  @MethodSource("invalidHandshakes")
+  void survivesInvalidHandshakeOverWebSocket(List<Object> frames) throws Exception {
     try (ScriptedServer server = new ScriptedServer(true)) {
-      server.sayOnce(frames.toArray());
+      server.sendOnce(frames.toArray());
       start(server);
-      // By the other transport, which is tried at once.
+      // Over the other transport, which is tried at once.
       isOnline();
     }
   }
 
   @ParameterizedTest
-  @MethodSource("later")
-  void overWebSocketNoPacketEndsTheApp(List<Object> frames) throws Exception {
+  @MethodSource("invalidPackets")
+  void survivesInvalidPacketOverWebSocket(List<Object> frames) throws Exception {
     try (ScriptedServer server = new ScriptedServer(true)) {
-      server.sayOnce(ScriptedServer.welcome("alice", frames.toArray()).toArray());
+      server.sendOnce(ScriptedServer.welcome("alice", frames.toArray()).toArray());
       breaksAndConnectsAgain(server);
     }
   }
 
   @ParameterizedTest
-  @MethodSource("inPlaceOfTheHandshake")
-  void overPollingNoAnswerToTheFirstRequestEndsTheApp(List<Object> frames) throws Exception {
+  @MethodSource("invalidHandshakes")
+  void survivesInvalidHandshakeOverPolling(List<Object> frames) throws Exception {
     try (ScriptedServer server = new ScriptedServer(false)) {
-      server.sayOnce(frames.toArray());
+      server.sendOnce(frames.toArray());
       start(server);
-      told.until("OFFLINE");
+      events.await("OFFLINE");
       chat.wake();
       isOnline();
     }
   }
 
   @ParameterizedTest
-  @MethodSource("later")
-  void overPollingNoPacketEndsTheApp(List<Object> frames) throws Exception {
+  @MethodSource("invalidPackets")
+  void survivesInvalidPacketOverPolling(List<Object> frames) throws Exception {
     try (ScriptedServer server = new ScriptedServer(false)) {
-      server.sayOnce(ScriptedServer.welcome("alice", frames.toArray()).toArray());
+      server.sendOnce(ScriptedServer.welcome("alice", frames.toArray()).toArray());
       breaksAndConnectsAgain(server);
     }
   }
 
   @Test
-  void overWebSocketNoBytesEndTheApp() throws Exception {
+  void survivesBinaryMessagesOverWebSocket() throws Exception {
     try (ScriptedServer server = new ScriptedServer(true)) {
       ByteString bytes = ByteString.encodeUtf8("42[]");
-      server.sayOnce(ScriptedServer.welcome("alice", "451-[\"a\",{\"_placeholder\":true,\"num\":0}]", bytes).toArray());
+      server.sendOnce(ScriptedServer.welcome("alice", "451-[\"a\",{\"_placeholder\":true,\"num\":0}]", bytes).toArray());
       breaksAndConnectsAgain(server);
-      server.sayOnce(ScriptedServer.welcome("alice", bytes).toArray());
+      server.sendOnce(ScriptedServer.welcome("alice", bytes).toArray());
       chat.stop();
       chat.start();
-      told.until("OFFLINE");
+      events.await("OFFLINE");
       assertEquals(Collections.emptyList(), uncaught);
     }
   }
 
   @Test
-  void anAnswerThatSaysNothingEndsTheConnectionAndIsToldToWhoHasAsked() throws Exception {
+  void emptyAcknowledgementDropsTheConnectionAndFailsTheRequest() throws Exception {
     try (ScriptedServer server = new ScriptedServer(true)) {
-      server.answers = (name, payload) -> null;
+      server.responder = (name, payload) -> null;
       start(server);
       isOnline();
-      chat.findUsers("bob", null, told.answer("found"));
-      server.asked("user:find");
+      chat.findUsers("bob", null, events.callback("found"));
+      server.awaitRequest("user:find");
       server.send("430");
-      told.until("found: offline");
-      told.until("OFFLINE");
+      events.await("found: offline");
+      events.await("OFFLINE");
       assertEquals(Collections.emptyList(), uncaught);
     }
   }
 
   @Test
-  void anAnswerWithoutEndAndAnswersThatSayNothingEndTheConnection() throws Exception {
+  void tooLongPollResponseAndTooManyEmptyOnesDropTheConnection() throws Exception {
     try (ScriptedServer server = new ScriptedServer(false)) {
-      server.sayOnce(ScriptedServer.welcome("alice", "42[\"" + repeated("x", 20 << 20) + "\"]").toArray());
+      server.sendOnce(ScriptedServer.welcome("alice", "42[\"" + repeated("x", 20 << 20) + "\"]").toArray());
       breaksAndConnectsAgain(server);
-      server.sayOnce(ScriptedServer.welcome("alice", Collections.nCopies(30, "6").toArray()).toArray());
+      server.sendOnce(ScriptedServer.welcome("alice", Collections.nCopies(30, "6").toArray()).toArray());
       chat.stop();
       chat.start();
-      told.until("OFFLINE");
+      events.await("OFFLINE");
     }
   }
 
   @Test
-  void whatIsDeepButNotTooDeepIsRead() {
+  void readsNestedJsonUpToTheLimit() {
     assertTrue(Packets.isReadable(repeated("[{\"a\":", 100)));
     assertFalse(Packets.isReadable(repeated("[{\"a\":", 101)));
     assertTrue(Packets.isReadable("\"" + repeated("[\\\"", 1000) + "\""));
@@ -168,21 +168,21 @@ class BrokenPacketsTest {
   }
 
   @Test
-  void noRedirectIsFollowed() throws Exception {
+  void followsNoRedirects() throws Exception {
     try (ScriptedServer server = new ScriptedServer(true); MockWebServer elsewhere = new MockWebServer()) {
       MockResponse there = new MockResponse.Builder().code(302).addHeader("Location", server.url()).build();
       elsewhere.enqueue(there);
       elsewhere.enqueue(there);
       elsewhere.start();
       start(elsewhere.url("/").toString());
-      String before = told.until("OFFLINE");
+      String before = events.await("OFFLINE");
       assertFalse(before.contains("ONLINE"), before);
       assertEquals(2, elsewhere.getRequestCount());
     }
   }
 
   @Test
-  void nothingOfABrokenPacketIsLogged() throws Exception {
+  void doesNotLogInvalidPackets() throws Exception {
     List<LogRecord> logged = new CopyOnWriteArrayList<>();
     Handler handler =
         new Handler() {
@@ -200,7 +200,7 @@ class BrokenPacketsTest {
     Logger all = Logger.getLogger("io.socket");
     all.addHandler(handler);
     try (ScriptedServer server = new ScriptedServer(true)) {
-      server.sayOnce(ScriptedServer.welcome("alice", "42[\"secret").toArray());
+      server.sendOnce(ScriptedServer.welcome("alice", "42[\"secret").toArray());
       breaksAndConnectsAgain(server);
       assertEquals(Collections.emptyList(), logged);
     } finally {
@@ -214,19 +214,19 @@ class BrokenPacketsTest {
 
   private void start(String url) {
     OkHttpClient http = new OkHttpClient.Builder().cookieJar(new SessionCookies()).build();
-    chat = Chat.builder(url, main, told).http(http).build();
+    chat = Chat.builder(url, main, events).http(http).build();
     chat.start();
   }
 
   private void isOnline() throws InterruptedException {
-    told.until("ONLINE");
+    events.await("ONLINE");
     assertEquals(Collections.emptyList(), uncaught);
   }
 
   private void breaksAndConnectsAgain(ScriptedServer server) throws InterruptedException {
     start(server);
     isOnline();
-    told.until("OFFLINE");
+    events.await("OFFLINE");
     chat.wake();
     isOnline();
   }

@@ -12,36 +12,36 @@ import org.junit.jupiter.api.Test;
 class CallbacksTest {
   private final Queue<Runnable> executor = new ArrayDeque<>();
   private final Callbacks callbacks = new Callbacks(executor::add);
-  private final List<String> told = new ArrayList<>();
+  private final List<String> calls = new ArrayList<>();
 
   @Test
-  void aSlowAppIsToldTheLastStateOnce() {
-    callbacks.tellNewest("rooms", () -> told.add("one"));
-    callbacks.tellNewest("rooms", () -> told.add("two"));
+  void slowAppGetsOnlyTheLatestState() {
+    callbacks.tellNewest("rooms", () -> calls.add("one"));
+    callbacks.tellNewest("rooms", () -> calls.add("two"));
     run();
-    callbacks.tellNewest("rooms", () -> told.add("three"));
+    callbacks.tellNewest("rooms", () -> calls.add("three"));
     run();
-    assertEquals(Arrays.asList("two", "three"), told);
+    assertEquals(Arrays.asList("two", "three"), calls);
   }
 
   @Test
-  void nothingOfAUserIsToldAfterTheUserIsForgotten() {
-    callbacks.tellNewest("rooms", () -> told.add("rooms of alice"));
-    callbacks.tellOfUser(() -> told.add("message for alice"));
+  void forgetDropsCallbacksOfTheUser() {
+    callbacks.tellNewest("rooms", () -> calls.add("rooms of alice"));
+    callbacks.tellOfUser(() -> calls.add("message for alice"));
     callbacks.forget();
-    callbacks.tell(() -> told.add("hide"));
+    callbacks.tell(() -> calls.add("hide"));
     run();
-    assertEquals(Arrays.asList("hide"), told);
+    assertEquals(Arrays.asList("hide"), calls);
   }
 
   @Test
-  void nothingOfTheNextUserIsToldBeforeTheEndOfTheLast() {
-    callbacks.tellNewest("rooms", () -> told.add("rooms of alice"));
+  void callbacksOfTheNextUserRunAfterHide() {
+    callbacks.tellNewest("rooms", () -> calls.add("rooms of alice"));
     callbacks.forget();
-    callbacks.tell(() -> told.add("hide"));
-    callbacks.tellNewest("rooms", () -> told.add("rooms of bob"));
+    callbacks.tell(() -> calls.add("hide"));
+    callbacks.tellNewest("rooms", () -> calls.add("rooms of bob"));
     run();
-    assertEquals(Arrays.asList("hide", "rooms of bob"), told);
+    assertEquals(Arrays.asList("hide", "rooms of bob"), calls);
   }
 
   private void run() {

@@ -24,10 +24,10 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** Promises to an app that hold when users, rooms and servers change under it. */
+/** Guarantees to an app while users, rooms and servers change. */
 class ChatTest {
   private final ExecutorService main = Executors.newSingleThreadExecutor();
-  private final Told told = new Told();
+  private final EventRecorder events = new EventRecorder();
   private final MemoryOutbox outbox = new MemoryOutbox();
   private ScriptedServer server;
   private Chat chat;
@@ -40,7 +40,7 @@ class ChatTest {
 
   private Chat chat(Outbox outbox) {
     OkHttpClient http = new OkHttpClient.Builder().cookieJar(new SessionCookies()).build();
-    return Chat.builder(server.url(), main, told).http(http).outbox(outbox).build();
+    return Chat.builder(server.url(), main, events).http(http).outbox(outbox).build();
   }
 
   @AfterEach
@@ -51,126 +51,126 @@ class ChatTest {
   }
 
   @Test
-  void afterItsEndAChatDoesNothingMoreAndSaysSo() throws Exception {
+  void closedChatFailsAllRequests() throws Exception {
     chat.start();
-    told.until("ONLINE");
-    chat.openRoom("closed", told.answer("open"));
+    events.await("ONLINE");
+    chat.openRoom("closed", events.callback("open"));
     chat.close();
-    told.until("STOPPED");
+    events.await("STOPPED");
     chat.start();
-    chat.openRoom("lobby", told.answer("open later"));
-    chat.findUsers("bob", null, told.answer("found"));
+    chat.openRoom("lobby", events.callback("open later"));
+    chat.findUsers("bob", null, events.callback("found"));
     chat.send("lobby", "hello");
-    String before = told.until("unsent hello: offline");
+    String before = events.await("unsent hello: offline");
     assertEquals("\nopen later: offline\nfound: offline", before.replace("\nopen: offline", ""));
     assertEquals(ConnectionState.Kind.STOPPED, chat.state().kind);
   }
 
   @Test
-  void whatIsOpenedForTheNextUserIsOpenAndWhatTheLastOneSawIsNot() throws Exception {
-    chat.openRoom("lobby", told.answer("lobby"));
+  void nextUserGetsOnlyTheRoomsOpenedAfterTheLogout() throws Exception {
+    chat.openRoom("lobby", events.callback("lobby"));
     chat.start();
-    told.until("lobby");
+    events.await("lobby");
     server.event("session:ended", new JSONObject().put("reason", "kicked"));
-    told.until("SESSION_ENDED KICKED");
-    chat.openRoom("garden", told.answer("garden"));
-    // Nobody has logged in yet.
-    server.say(ScriptedServer.refusal("unauthorized"));
+    events.await("SESSION_ENDED KICKED");
+    chat.openRoom("garden", events.callback("garden"));
+    // The login has not happened yet.
+    server.setPackets(ScriptedServer.rejection("unauthorized"));
     chat.start();
-    told.until("SESSION_ENDED UNAUTHORIZED");
-    server.say(ScriptedServer.welcome("bob"));
+    events.await("SESSION_ENDED UNAUTHORIZED");
+    server.setPackets(ScriptedServer.welcome("bob"));
     chat.start();
-    String before = told.until("garden");
+    String before = events.await("garden");
     assertFalse(before.contains("messages of lobby"), before);
   }
 
   @Test
-  void whoComesBackFindsOpenWhatWasOpen() throws Exception {
-    chat.openRoom("lobby", told.answer("lobby"));
+  void roomsReopenForTheSameUser() throws Exception {
+    chat.openRoom("lobby", events.callback("lobby"));
     chat.start();
-    told.until("lobby");
+    events.await("lobby");
     server.event("session:ended", new JSONObject().put("reason", "kicked"));
-    told.until("SESSION_ENDED KICKED");
+    events.await("SESSION_ENDED KICKED");
     chat.start();
-    told.until("messages of lobby: 0");
+    events.await("messages of lobby: 0");
   }
 
   @Test
-  void whatIsUnsentIsKeptAsLongAsTheSessionMayComeBack() throws Exception {
-    sendWithoutAnswer("wait for me");
-    server.say(ScriptedServer.refusal("unauthorized"));
+  void keepsUnsentMessagesWhileTheSessionMayResume() throws Exception {
+    sendWithoutResponse("wait for me");
+    server.setPackets(ScriptedServer.rejection("unauthorized"));
     server.event("session:ended", new JSONObject().put("reason", "logout"));
-    told.until("SESSION_ENDED LOGOUT");
+    events.await("SESSION_ENDED LOGOUT");
     assertEquals(1, outbox.load("alice").size());
-    server.say(ScriptedServer.welcome("alice"));
-    server.answers = ScriptedServer::usualAnswer;
-    told.until("ONLINE");
-    assertEquals("wait for me", server.asked("message:send").getString("text"));
+    server.setPackets(ScriptedServer.welcome("alice"));
+    server.responder = ScriptedServer::defaultResponse;
+    events.await("ONLINE");
+    assertEquals("wait for me", server.awaitRequest("message:send").getString("text"));
   }
 
   @Test
-  void whatIsUnsentIsForgottenWhenTheLogoutIsCertain() throws Exception {
-    sendWithoutAnswer("forget me");
-    server.say(ScriptedServer.refusal("unauthorized"));
+  void clearsUnsentMessagesAfterAConfirmedLogout() throws Exception {
+    sendWithoutResponse("forget me");
+    server.setPackets(ScriptedServer.rejection("unauthorized"));
     server.event("session:ended", new JSONObject().put("reason", "logout"));
-    told.until("SESSION_ENDED LOGOUT");
+    events.await("SESSION_ENDED LOGOUT");
     assertEquals(1, outbox.load("alice").size());
-    // The first one, an attempt to be let in again that was refused, and the attempt after it.
+    // The first connection, a rejected attempt to resume, and the next attempt.
     wakeUntil(() -> server.connections.get() >= 3);
-    // The app has shown its login, and hides the chat: nothing is tried any more.
+    // The app shows its login and hides the chat, which ends the attempts.
     chat.stop();
-    told.until("STOPPED");
+    events.await("STOPPED");
     assertEquals(Collections.emptyList(), outbox.load("alice"));
-    server.say(ScriptedServer.welcome("bob"));
+    server.setPackets(ScriptedServer.welcome("bob"));
     chat.start();
-    told.until("I am bob");
+    events.await("I am bob");
   }
 
   @Test
-  void whatIsUnsentIsKeptWhileOnlyTheNetworkFailsAndForgottenWhenTheServerSaysThatNobodyIsLoggedIn() throws Exception {
+  void keepsUnsentMessagesUntilTheServerConfirmsTheLogout() throws Exception {
     chat.close();
-    // Over WebSocket alone each attempt is one connection.
-    Chat.Builder webSocketOnly = Chat.builder(server.url(), main, told).session(() -> "id");
+    // Over WebSocket only, each attempt is one connection.
+    Chat.Builder webSocketOnly = Chat.builder(server.url(), main, events).session(() -> "id");
     chat = webSocketOnly.outbox(outbox).build();
-    sendWithoutAnswer("keep me");
-    server.say(Collections.singletonList(ScriptedServer.CUT));
+    sendWithoutResponse("keep me");
+    server.setPackets(Collections.singletonList(ScriptedServer.CUT));
     server.event("session:ended", new JSONObject().put("reason", "logout"));
-    told.until("SESSION_ENDED LOGOUT");
-    // The first one, at most five that try to be let in again, and one for somebody who looks at the app after these.
+    events.await("SESSION_ENDED LOGOUT");
+    // The first connection, up to five attempts to resume, and one check by wake().
     wakeUntil(() -> server.connections.get() >= 7);
     assertEquals(1, outbox.load("alice").size());
-    server.say(ScriptedServer.refusal("unauthorized"));
+    server.setPackets(ScriptedServer.rejection("unauthorized"));
     wakeUntil(() -> outbox.load("alice").isEmpty());
   }
 
   @Test
-  void whatIsUnsentIsKeptWhileTheSessionStoreIsSilentAlsoIfTheAppStops() throws Exception {
-    sendWithoutAnswer("keep me");
-    server.say(ScriptedServer.refusal("session_store_unavailable"));
+  void keepsUnsentMessagesWhileTheSessionStoreIsUnavailable() throws Exception {
+    sendWithoutResponse("keep me");
+    server.setPackets(ScriptedServer.rejection("session_store_unavailable"));
     server.event("session:ended", new JSONObject().put("reason", "logout"));
-    told.until("SESSION_ENDED LOGOUT");
+    events.await("SESSION_ENDED LOGOUT");
     chat.stop();
-    told.until("STOPPED");
+    events.await("STOPPED");
     assertEquals(1, outbox.load("alice").size());
-    server.say(ScriptedServer.refusal("unauthorized"));
+    server.setPackets(ScriptedServer.rejection("unauthorized"));
     chat.start();
-    told.until("SESSION_ENDED UNAUTHORIZED");
+    events.await("SESSION_ENDED UNAUTHORIZED");
     chat.stop();
-    told.until("STOPPED");
+    events.await("STOPPED");
     assertEquals(Collections.emptyList(), outbox.load("alice"));
   }
 
   /** Leaves the message in the outbox of alice. */
-  private void sendWithoutAnswer(String text) throws Exception {
-    server.answers = (name, payload) -> name.equals("message:send") ? null : ScriptedServer.usualAnswer(name, payload);
-    chat.openRoom("lobby", told.answer("lobby"));
+  private void sendWithoutResponse(String text) throws Exception {
+    server.responder = (name, payload) -> name.equals("message:send") ? null : ScriptedServer.defaultResponse(name, payload);
+    chat.openRoom("lobby", events.callback("lobby"));
     chat.start();
-    told.until("lobby");
+    events.await("lobby");
     chat.send("lobby", text);
-    server.asked("message:send");
+    server.awaitRequest("message:send");
   }
 
-  /** The chat looks for a new session only when somebody looks at the app, and not at each of these calls. */
+  /** Calls wake() repeatedly, because it does not check for a new session on every call. */
   private void wakeUntil(BooleanSupplier isDone) throws InterruptedException {
     long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(60);
     for (; !isDone.getAsBoolean(); Thread.sleep(10)) {
@@ -180,116 +180,116 @@ class ChatTest {
   }
 
   @Test
-  void aPauseBelongsToTheRoomThatHasCausedItAndItsEndIsTold() throws Exception {
+  void otherRoomsDoNotEndAPauseAndItsEndIsReported() throws Exception {
     boolean[] limited = {true};
-    server.answers =
+    server.responder =
         (name, payload) ->
             limited[0] && name.equals("message:send")
                 ? ScriptedServer.error("rate_limited", 1500)
-                : ScriptedServer.usualAnswer(name, payload);
-    chat.openRoom("lobby", told.answer("lobby"));
+                : ScriptedServer.defaultResponse(name, payload);
+    chat.openRoom("lobby", events.callback("lobby"));
     chat.start();
-    told.until("lobby");
+    events.await("lobby");
     chat.send("lobby", "first");
-    told.until("paused rate_limited");
-    server.asked("message:send");
+    events.await("paused rate_limited");
+    server.awaitRequest("message:send");
     long at = System.nanoTime();
-    chat.openRoom("garden", told.answer("garden"));
-    told.until("garden");
+    chat.openRoom("garden", events.callback("garden"));
+    events.await("garden");
     limited[0] = false;
-    server.asked("message:send");
-    assertFalse(System.nanoTime() - at < 1_000_000_000, "sent before the pause had ended");
-    told.until("sending");
+    server.awaitRequest("message:send");
+    assertFalse(System.nanoTime() - at < 1_000_000_000, "sent before the pause ended");
+    events.await("sending");
   }
 
   @Test
-  void aPauseEndsWithTheMessageForWhichItWas() throws Exception {
-    server.answers =
+  void pauseEndsWhenItsMessageIsDiscarded() throws Exception {
+    server.responder =
         (name, payload) ->
             name.equals("message:send")
                 ? ScriptedServer.error("rate_limited", Long.MAX_VALUE)
-                : ScriptedServer.usualAnswer(name, payload);
-    chat.openRoom("lobby", told.answer("lobby"));
+                : ScriptedServer.defaultResponse(name, payload);
+    chat.openRoom("lobby", events.callback("lobby"));
     chat.start();
-    told.until("lobby");
+    events.await("lobby");
     String clientId = chat.send("lobby", "first");
-    told.until("paused rate_limited");
+    events.await("paused rate_limited");
     chat.discard(clientId);
-    told.until("sending");
+    events.await("sending");
   }
 
   @Test
-  void aMessageThatIsDiscardedBeforeItsIdIsKnownIsDiscardedThenAndForgottenWhenThatIsAcknowledged() throws Exception {
+  void discardsHeldMessageOnceItsIdArrivesAndForgetsItWhenAcknowledged() throws Exception {
     String kept = "{'clientId':'a1','room':'lobby','text':'from before','writtenAt':1,'replyTo':0,'failed':'held'}";
     outbox.put("alice", PendingMessage.fromJson(kept));
-    answerLate("held:list", "held:discard");
-    chat.openRoom("lobby", told.answer("lobby"));
+    delayResponses("held:list", "held:discard");
+    chat.openRoom("lobby", events.callback("lobby"));
     chat.start();
-    told.until("messages of lobby: 1");
-    server.asked("held:list");
+    events.await("messages of lobby: 1");
+    server.awaitRequest("held:list");
     chat.discard("a1");
-    told.until("messages of lobby: 0");
+    events.await("messages of lobby: 0");
     JSONObject waits = new JSONObject().put("id", "h1").put("clientId", "a1");
-    server.answerLate("held:list", ScriptedServer.ok(new JSONObject().put("held", new JSONArray().put(waits))));
-    assertEquals("h1", server.asked("held:discard").getString("id"));
-    // It was rejected before it was discarded.
+    server.respondLate("held:list", ScriptedServer.ok(new JSONObject().put("held", new JSONArray().put(waits))));
+    assertEquals("h1", server.awaitRequest("held:discard").getString("id"));
+    // A moderator rejected it before the user discarded it.
     server.event("held:changed", new JSONObject().put("id", "h1").put("is", "rejected"));
-    chat.findUsers("bob", null, told.answer("found"));
-    String before = told.until("found");
+    chat.findUsers("bob", null, events.callback("found"));
+    String before = events.await("found");
     assertFalse(before.contains("unsent") || before.contains("messages of lobby: 1"), before);
     assertEquals(1, outbox.load("alice").size());
-    server.answerLate("held:discard", ScriptedServer.ok(new JSONObject()));
-    chat.findUsers("bob", null, told.answer("found"));
-    told.until("found");
+    server.respondLate("held:discard", ScriptedServer.ok(new JSONObject()));
+    chat.findUsers("bob", null, events.callback("found"));
+    events.await("found");
     assertEquals(Collections.emptyList(), outbox.load("alice"));
   }
 
   @Test
-  void aMessageThatWaitsSinceTheServerWasAskedIsKeptWhateverTheAnswerSays() throws Exception {
+  void keepsMessageThatWasHeldAfterTheListRequest() throws Exception {
     String kept = "{'clientId':'a1','room':'lobby','text':'from before','writtenAt':1,'replyTo':0,'failed':'held'}";
     outbox.put("alice", PendingMessage.fromJson(kept));
-    answerLate("held:list", "message:send");
-    chat.openRoom("lobby", told.answer("lobby"));
+    delayResponses("held:list", "message:send");
+    chat.openRoom("lobby", events.callback("lobby"));
     chat.start();
-    told.until("lobby");
-    server.asked("held:list");
+    events.await("lobby");
+    server.awaitRequest("held:list");
     String clientId = chat.send("lobby", "new");
-    server.asked("message:send");
+    server.awaitRequest("message:send");
     JSONObject waits = new JSONObject().put("id", "h2").put("clientId", clientId);
-    server.answerLate("message:send", ScriptedServer.ok(new JSONObject().put("held", waits)));
-    told.until("unsent new: held");
-    server.answerLate("held:list", ScriptedServer.ok(new JSONObject().put("held", new JSONArray())));
-    chat.findUsers("bob", null, told.answer("found"));
-    told.until("found");
+    server.respondLate("message:send", ScriptedServer.ok(new JSONObject().put("held", waits)));
+    events.await("unsent new: held");
+    server.respondLate("held:list", ScriptedServer.ok(new JSONObject().put("held", new JSONArray())));
+    chat.findUsers("bob", null, events.callback("found"));
+    events.await("found");
     List<PendingMessage> left = outbox.load("alice");
     assertEquals(1, left.size());
     assertEquals("new", left.get(0).text);
   }
 
-  private void answerLate(String... names) {
-    server.answers =
-        (name, payload) -> Arrays.asList(names).contains(name) ? null : ScriptedServer.usualAnswer(name, payload);
+  private void delayResponses(String... names) {
+    server.responder =
+        (name, payload) -> Arrays.asList(names).contains(name) ? null : ScriptedServer.defaultResponse(name, payload);
   }
 
   @Test
-  void anOutboxThatThrowsLosesNothing() throws Exception {
+  void failingOutboxLosesNoMessage() throws Exception {
     chat.close();
     FullOutbox full = new FullOutbox();
     chat = chat(full);
-    chat.openRoom("lobby", told.answer("lobby"));
+    chat.openRoom("lobby", events.callback("lobby"));
     chat.start();
-    told.until("lobby");
+    events.await("lobby");
     String clientId = chat.send("lobby", "too much");
-    told.until("unsent too much: not_kept");
-    told.until("messages of lobby: 1");
+    events.await("unsent too much: not_kept");
+    events.await("messages of lobby: 1");
     assertEquals("not_kept", chat.messages("lobby").get(0).pending.failed);
     full.isFull = false;
     chat.retry(clientId);
-    assertEquals("too much", server.asked("message:send").getString("text"));
+    assertEquals("too much", server.awaitRequest("message:send").getString("text"));
   }
 
   @Test
-  void anOutboxThatCannotBeReadIsReadLaterAndThatIsToldOnce() throws Exception {
+  void retriesUnreadableOutboxAndReportsItOnce() throws Exception {
     chat.close();
     FullOutbox broken = new FullOutbox();
     broken.isFull = false;
@@ -298,22 +298,22 @@ class ChatTest {
     broken.unreadable = 2;
     chat = chat(broken);
     chat.start();
-    told.until("paused storage_unavailable");
-    assertEquals("from before", server.asked("message:send").getString("text"));
-    String between = told.until("sending");
+    events.await("paused storage_unavailable");
+    assertEquals("from before", server.awaitRequest("message:send").getString("text"));
+    String between = events.await("sending");
     assertFalse(between.contains("paused"), between);
   }
 
   @Test
-  void aFileIsSentAgainWhereTheServerMayTakeItLaterAndElseTheAppIsToldWhyNot() throws Exception {
-    chat.openRoom("lobby", told.answer("lobby"));
+  void retriesUploadsAfterTemporaryErrorsAndReportsOthers() throws Exception {
+    chat.openRoom("lobby", events.callback("lobby"));
     chat.start();
-    told.until("lobby");
+    events.await("lobby");
     server.uploads.add(new MockResponse.Builder().code(503).addHeader("Retry-After", "1").body("<html>").build());
     JSONObject file = new JSONObject().put("id", "0123456789abcdef").put("type", "text/plain");
     server.uploads.add(new MockResponse.Builder().code(201).body(new JSONObject().put("file", file).toString()).build());
     chat.upload("lobby", NewFile.of("later", 3, () -> new ByteArrayInputStream(new byte[3])));
-    told.until("later is text/plain");
+    events.await("later is text/plain");
 
     for (String refusal :
         new String[] {
@@ -328,9 +328,9 @@ class ChatTest {
       MockResponse.Builder response = new MockResponse.Builder().code(Integer.parseInt(one[0])).body(one[2]);
       server.uploads.add(response.addHeader("Retry-After", one[1]).addHeader("Location", "/elsewhere").build());
       chat.upload("lobby", NewFile.of("never", 3, () -> new ByteArrayInputStream(new byte[3])));
-      told.until("never failed: " + one[3]);
+      events.await("never failed: " + one[3]);
     }
-    // On Android a source may throw what need not be declared; and nobody is there to hear of it.
+    // On Android a source may throw an unchecked exception, which no caller would catch.
     NewFile.Source[] sources = {
       () -> {
         throw new SecurityException("no permission");
@@ -339,205 +339,205 @@ class ChatTest {
     };
     for (NewFile.Source source : sources) {
       chat.upload("lobby", NewFile.of("denied", 3, source));
-      told.until("denied failed: unreadable");
+      events.await("denied failed: unreadable");
     }
     assertEquals(9, chat.uploads().size());
     server.event("session:ended", new JSONObject().put("reason", "kicked"));
-    told.until("SESSION_ENDED KICKED");
+    events.await("SESSION_ENDED KICKED");
     assertEquals(Collections.emptyList(), chat.uploads());
     chat.upload("lobby", NewFile.of("nobody's", 3, sources[0]));
-    told.until("nobody's failed: offline");
+    events.await("nobody's failed: offline");
     List<Object> without = ScriptedServer.welcome("bob");
     without.set(2, ((String) without.get(2)).replace("\"can\"", "\"could\""));
-    server.say(without);
+    server.setPackets(without);
     chat.start();
-    told.until("I am bob");
+    events.await("I am bob");
     assertEquals(Collections.emptyList(), chat.uploads());
     chat.upload("lobby", NewFile.of("bob's", 3, sources[0]));
-    told.until("bob's failed: forbidden");
+    events.await("bob's failed: forbidden");
   }
 
   @Test
-  void aFileThatCouldNotBeSentGoesWithItsMessageOverTheNextConnection() throws Exception {
-    chat.openRoom("lobby", told.answer("lobby"));
+  void sendsMessageWithFailedUploadOverTheNextConnection() throws Exception {
+    chat.openRoom("lobby", events.callback("lobby"));
     chat.start();
-    told.until("lobby");
+    events.await("lobby");
     for (int i = 0; i < 3; i++) server.uploads.add(new MockResponse.Builder().code(502).build());
     String key = chat.upload("lobby", NewFile.of("a", 3, () -> new ByteArrayInputStream(new byte[3])));
     chat.send("lobby", NewMessage.of("with a file").file(key, "alt").withoutPreview());
-    told.until("unsent with a file: not_uploaded");
+    events.await("unsent with a file: not_uploaded");
     JSONObject file = new JSONObject().put("id", "0123456789abcdef").put("type", "text/plain");
     server.uploads.add(new MockResponse.Builder().code(201).body(new JSONObject().put("file", file).toString()).build());
     chat.stop();
     chat.start();
-    JSONObject sent = server.asked("message:send");
+    JSONObject sent = server.awaitRequest("message:send");
     assertEquals("[{\"alt\":\"alt\",\"id\":\"0123456789abcdef\"}]", sent.getJSONArray("files").toString());
     assertEquals(Boolean.FALSE, sent.get("preview"));
   }
 
-  /** A machine that is slow for some seconds leads there as well, in any of these tests. */
+  /** On a slow machine, any of these tests may fall back to polling. */
   @Test
-  void overPollingARoomIsOpenedAndItsEventsCome() throws Exception {
+  void opensRoomsAndReceivesEventsOverPolling() throws Exception {
     server.close();
     server = new ScriptedServer(false);
     chat.close();
     chat = chat(outbox);
-    chat.openRoom("lobby", told.answer("lobby"));
+    chat.openRoom("lobby", events.callback("lobby"));
     chat.start();
-    told.until("lobby");
+    events.await("lobby");
     server.event("message:new", message(1));
-    told.until("messages of lobby: 1");
+    events.await("messages of lobby: 1");
   }
 
   @Test
-  void aMessageThatComesBeforeTheBlockedUsersAreKnownIsToldOnlyThenAndNoneOfTheirs() throws Exception {
-    server.answers =
-        (name, payload) -> name.equals("user:blocked") ? null : ScriptedServer.usualAnswer(name, payload);
+  void delaysNotificationsUntilBlockedUsersAreLoaded() throws Exception {
+    server.responder =
+        (name, payload) -> name.equals("user:blocked") ? null : ScriptedServer.defaultResponse(name, payload);
     chat.start();
-    server.asked("user:blocked");
+    server.awaitRequest("user:blocked");
     JSONObject everybody = new JSONObject().put("user", new JSONObject().put("id", Mention.EVERYBODY));
     JSONArray named = new JSONArray().put(everybody.put("start", 0).put("length", 2));
     server.event("message:new", message(1).put("mentions", named));
     JSONObject carol = new JSONObject().put("id", "carol").put("name", "Carol");
     server.event("message:new", message(2).put("mentions", named).put("user", carol));
     JSONArray blocked = new JSONArray().put(new JSONObject().put("id", "bob").put("name", "Bob"));
-    server.answerLate("user:blocked", ScriptedServer.ok(new JSONObject().put("users", blocked)));
-    String before = told.until("mention: t2");
+    server.respondLate("user:blocked", ScriptedServer.ok(new JSONObject().put("users", blocked)));
+    String before = events.await("mention: t2");
     assertTrue(before.contains("new: t2"), before);
     assertFalse(before.contains("t1"), before);
   }
 
   @Test
-  void overANewConnectionAMessageIsToldOnlyWhenTheBlockedUsersOfThenAreKnown() throws Exception {
+  void reloadsBlockedUsersBeforeNotificationsAfterAReconnect() throws Exception {
     chat.start();
-    server.asked("user:blocked");
+    server.awaitRequest("user:blocked");
     server.event("message:new", message(1));
-    told.until("new: t1");
-    server.answers =
-        (name, payload) -> name.equals("user:blocked") ? null : ScriptedServer.usualAnswer(name, payload);
-    // No packet: the connection breaks.
+    events.await("new: t1");
+    server.responder =
+        (name, payload) -> name.equals("user:blocked") ? null : ScriptedServer.defaultResponse(name, payload);
+    // An invalid packet breaks the connection.
     server.send("4<html>");
-    told.until("OFFLINE");
+    events.await("OFFLINE");
     chat.wake();
-    server.asked("user:blocked");
+    server.awaitRequest("user:blocked");
     server.event("message:new", message(2));
     JSONObject carol = new JSONObject().put("id", "carol").put("name", "Carol");
     server.event("message:new", message(3).put("user", carol));
     JSONArray blocked = new JSONArray().put(new JSONObject().put("id", "bob").put("name", "Bob"));
-    server.answerLate("user:blocked", ScriptedServer.ok(new JSONObject().put("users", blocked)));
-    String before = told.until("new: t3");
+    server.respondLate("user:blocked", ScriptedServer.ok(new JSONObject().put("users", blocked)));
+    String before = events.await("new: t3");
     assertFalse(before.contains("t2"), before);
   }
 
   @Test
-  void whereTheServerRefusesToSayWhoIsBlockedTheNewestHundredNoticesThatWaitAreTold() throws Exception {
-    server.answers =
-        (name, payload) -> name.equals("user:blocked") ? null : ScriptedServer.usualAnswer(name, payload);
+  void sendsTheLatest100NotificationsIfBlockedUsersCannotBeLoaded() throws Exception {
+    server.responder =
+        (name, payload) -> name.equals("user:blocked") ? null : ScriptedServer.defaultResponse(name, payload);
     chat.start();
-    server.asked("user:blocked");
+    server.awaitRequest("user:blocked");
     for (int n = 1; n <= 101; n++) server.event("message:new", message(n));
-    server.answerLate("user:blocked", ScriptedServer.error("unknown_event", 0));
-    String before = told.until("new: t101");
+    server.respondLate("user:blocked", ScriptedServer.error("unknown_event", 0));
+    String before = events.await("new: t101");
     assertTrue(before.contains("new: t2\n"), before);
     assertFalse(before.contains("new: t1\n"), before);
   }
 
   @Test
-  void anOpenRoomThatNobodyReadsKeepsTheNewestOfItsMessages() throws Exception {
+  void trimsAnOpenRoomThatIsNotRead() throws Exception {
     int known = 4395;
     JSONArray messages = new JSONArray();
     for (int n = 1; n <= known; n++) messages.put(message(n));
     JSONObject lobby = ScriptedServer.room("lobby").put("head", known).put("lastSeq", known);
     JSONObject joined = new JSONObject().put("room", lobby).put("messages", messages).put("complete", true);
-    server.answers =
+    server.responder =
         (name, payload) ->
-            name.equals("room:join") ? ScriptedServer.ok(joined) : ScriptedServer.usualAnswer(name, payload);
-    chat.openRoom("lobby", told.answer("lobby"));
+            name.equals("room:join") ? ScriptedServer.ok(joined) : ScriptedServer.defaultResponse(name, payload);
+    chat.openRoom("lobby", events.callback("lobby"));
     chat.start();
-    told.until("lobby");
+    events.await("lobby");
     for (int n = known + 1; n <= known + 10; n++) server.event("message:new", message(n));
-    told.until("messages of lobby: 4004");
+    events.await("messages of lobby: 4004");
     assertEquals(known + 10, chat.messages("lobby").get(4003).message.seq);
   }
 
   @Test
-  void answersThatLeadNoFurtherAreNotAskedForAgainAndAgain() throws Exception {
+  void doesNotRepeatRequestsWithoutProgress() throws Exception {
     AtomicInteger lists = new AtomicInteger();
     AtomicInteger syncs = new AtomicInteger();
     JSONObject known = new JSONObject().put("room", "lobby").put("seq", 0).put("rev", 0);
-    server.answers =
+    server.responder =
         (name, payload) -> {
           if (name.equals("room:list")) {
             lists.incrementAndGet();
             return ScriptedServer.ok(new JSONObject().put("next", "c"));
           }
-          if (!name.equals("room:sync")) return ScriptedServer.usualAnswer(name, payload);
+          if (!name.equals("room:sync")) return ScriptedServer.defaultResponse(name, payload);
           syncs.incrementAndGet();
           return ScriptedServer.ok(new JSONObject().put("head", 9).put("messages", new JSONArray().put(known)));
         };
     List<Object> more = ScriptedServer.welcome("alice");
     more.set(2, ((String) more.get(2)).replace("\"rooms\":", "\"more\":true,\"rooms\":"));
-    server.say(more);
-    chat.openRoom("lobby", told.answer("lobby"));
+    server.setPackets(more);
+    chat.openRoom("lobby", events.callback("lobby"));
     chat.start();
-    told.until("lobby");
+    events.await("lobby");
     server.event("message:new", new JSONObject().put("room", "lobby").put("seq", 5).put("rev", 5));
-    server.asked("room:sync");
+    server.awaitRequest("room:sync");
     for (int i = 0; i < 5; i++) {
-      chat.findUsers("bob", null, told.answer("found"));
-      told.until("found");
+      chat.findUsers("bob", null, events.callback("found"));
+      events.await("found");
     }
     assertEquals(1, syncs.get());
     assertEquals(2, lists.get());
   }
 
   @Test
-  void whatIsTooOldLeavesTheOpenRoomAndWhatIsUnread() throws Exception {
+  void removesExpiredMessagesAndTheirUnreadCount() throws Exception {
     List<Object> unread = ScriptedServer.welcome("alice");
     unread.set(2, ((String) unread.get(2)).replace("\"id\":\"lobby\"", "\"head\":4,\"lastSeq\":4,\"id\":\"lobby\""));
-    server.say(unread);
+    server.setPackets(unread);
     JSONObject lobby = ScriptedServer.room("lobby").put("head", 4).put("lastSeq", 4);
     JSONArray messages = new JSONArray();
     for (int n = 1; n <= 4; n++) messages.put(message(n));
     JSONObject joined = new JSONObject().put("room", lobby).put("messages", messages).put("complete", true);
-    server.answers =
+    server.responder =
         (name, payload) ->
-            name.equals("room:join") ? ScriptedServer.ok(joined) : ScriptedServer.usualAnswer(name, payload);
-    chat.openRoom("lobby", told.answer("lobby"));
+            name.equals("room:join") ? ScriptedServer.ok(joined) : ScriptedServer.defaultResponse(name, payload);
+    chat.openRoom("lobby", events.callback("lobby"));
     chat.start();
-    told.until("lobby");
+    events.await("lobby");
     assertEquals(4, chat.rooms().get(0).unread + chat.rooms().get(1).unread);
     JSONObject activity = new JSONObject(lobby.toString()).put("room", "lobby").put("firstSeq", 4);
     server.event("room:activity", activity);
-    told.until("messages of lobby: 1");
+    events.await("messages of lobby: 1");
     assertEquals(4, chat.messages("lobby").get(0).message.seq);
-    // The list of rooms is told in the same turn.
+    // The list of rooms is updated at the same time.
     assertEquals(1, chat.rooms().get(0).unread + chat.rooms().get(1).unread);
   }
 
   @Test
-  void aRoomOfWhichTooMuchHasChangedIsJoinedAnew() throws Exception {
-    chat.openRoom("lobby", told.answer("lobby"));
+  void rejoinsRoomAfterReset() throws Exception {
+    chat.openRoom("lobby", events.callback("lobby"));
     chat.start();
-    told.until("lobby");
+    events.await("lobby");
     server.event("message:new", message(1));
-    told.until("messages of lobby: 1");
-    server.asked("room:join");
+    events.await("messages of lobby: 1");
+    server.awaitRequest("room:join");
     JSONObject again = new JSONObject().put("room", ScriptedServer.room("lobby").put("head", 9).put("lastSeq", 2));
     again.put("messages", new JSONArray().put(message(2).put("rev", 9))).put("complete", true);
-    server.answers =
+    server.responder =
         (name, payload) ->
-            name.equals("room:join") ? ScriptedServer.ok(again) : ScriptedServer.usualAnswer(name, payload);
+            name.equals("room:join") ? ScriptedServer.ok(again) : ScriptedServer.defaultResponse(name, payload);
     server.event("room:reset", new JSONObject().put("room", "lobby"));
-    assertFalse(server.asked("room:join").has("since"));
+    assertFalse(server.awaitRequest("room:join").has("since"));
     server.event("message:new", message(3).put("rev", 10));
-    String before = told.until("messages of lobby: 2");
+    String before = events.await("messages of lobby: 2");
     assertFalse(before.contains("messages of lobby: 0"), before);
     assertEquals(2, chat.messages("lobby").get(0).message.seq);
   }
 
   @Test
-  void theRepliesOfAThreadAreToldAndReadAndFollowed() throws Exception {
+  void reportsLoadsAndFollowsThreads() throws Exception {
     JSONObject author = new JSONObject().put("id", "bob").put("name", "Bob");
     JSONObject thread = new JSONObject().put("thread", 1).put("root", 1).put("replies", 1).put("lastAt", 9);
     thread.put("authors", new JSONArray().put(author));
@@ -547,14 +547,14 @@ class ChatTest {
     joined.put("threads", new JSONArray().put(new JSONObject(thread.toString()).put("new", 1)));
     JSONObject page = new JSONObject().put("root", message(1)).put("thread", thread).put("following", true);
     page.put("messages", new JSONArray().put(reply)).put("complete", true);
-    server.answers =
+    server.responder =
         (name, payload) ->
             name.equals("room:join")
                 ? ScriptedServer.ok(joined)
-                : name.equals("thread:get") ? ScriptedServer.ok(page) : ScriptedServer.usualAnswer(name, payload);
-    chat.openRoom("lobby", told.answer("lobby"));
+                : name.equals("thread:get") ? ScriptedServer.ok(page) : ScriptedServer.defaultResponse(name, payload);
+    chat.openRoom("lobby", events.callback("lobby"));
     chat.start();
-    told.until("[1 replies in thread 1] of lobby");
+    events.await("[1 replies in thread 1] of lobby");
     List<RepliesPage> pages = Collections.synchronizedList(new ArrayList<>());
     chat.replies(
         "lobby",
@@ -562,33 +562,33 @@ class ChatTest {
         0,
         answer -> {
           pages.add(answer);
-          told.told("page");
+          events.record("page");
         });
-    told.until("page");
-    assertFalse(server.asked("thread:get").has("before"));
+    events.await("page");
+    assertFalse(server.awaitRequest("thread:get").has("before"));
     assertEquals("Bob", pages.get(0).replies.authors.get(0).name);
     assertEquals(1, pages.get(0).messages.get(0).thread);
     assertEquals(0, pages.get(0).root.thread);
-    chat.follow("lobby", 2, false, told.answer("followed"));
-    assertFalse(server.asked("thread:follow").getBoolean("following"));
+    chat.follow("lobby", 2, false, events.callback("followed"));
+    assertFalse(server.awaitRequest("thread:follow").getBoolean("following"));
     server.event("thread:followed", new JSONObject().put("room", "lobby").put("thread", 1).put("following", false));
-    told.until("leaves lobby 1");
+    events.await("leaves lobby 1");
     JSONObject none = new JSONObject().put("thread", 1).put("root", 1).put("replies", 0);
     server.event("thread:changed", new JSONObject().put("room", "lobby").put("threads", new JSONArray().put(none)));
-    told.until("[0 replies in thread 1] of lobby");
+    events.await("[0 replies in thread 1] of lobby");
   }
 
   @Test
-  void whatALaterServerSaysBesidesIsIgnored() throws Exception {
-    chat.openRoom("lobby", told.answer("lobby"));
+  void ignoresUnknownEventsFieldsAndValues() throws Exception {
+    chat.openRoom("lobby", events.callback("lobby"));
     chat.start();
-    told.until("lobby");
+    events.await("lobby");
     server.event("room:painted", new JSONObject().put("room", "lobby").put("colour", "red"));
     JSONObject odd = ScriptedServer.room("lobby").put("write", "robots").put("notify", "loud").put("kind", "open");
     server.event("room:changed", odd.put("may", new JSONArray().put("fly").put("send")));
     JSONObject reaction = new JSONObject().put("emoji", "\uD83D\uDC4D").put("count", 1).put("colour", "red");
     server.event("message:new", message(1).put("mood", new JSONArray()).put("reactions", new JSONArray().put(reaction)));
-    told.until("messages of lobby: 1");
+    events.await("messages of lobby: 1");
     assertEquals(1, chat.messages("lobby").get(0).message.reactions.get(0).count);
     RoomSummary lobby = null;
     for (RoomSummary room : chat.rooms()) if (room.id.equals("lobby")) lobby = room;
@@ -607,7 +607,7 @@ class ChatTest {
   }
 
   @Test
-  void nobodyIsTrustedWithAPauseOfMoreThanAnHour() {
+  void limitsRetryAfterToOneHour() {
     for (long ms : new long[] {Long.MAX_VALUE, 3_600_001}) {
       assertEquals(3_600_000, Wire.retryAfterMs(new JSONObject().put("retryAfterMs", ms)));
     }
@@ -615,18 +615,18 @@ class ChatTest {
   }
 
   @Test
-  void whatIsNullIsNamedAtOnce() {
+  void rejectsNullArgumentsByName() {
     NullPointerException error = assertThrows(NullPointerException.class, () -> chat.openRoom(null));
     assertEquals("room", error.getMessage());
     error = assertThrows(NullPointerException.class, () -> chat.send("lobby", (String) null));
     assertEquals("text", error.getMessage());
-    error = assertThrows(NullPointerException.class, () -> Chat.builder(null, main, told));
+    error = assertThrows(NullPointerException.class, () -> Chat.builder(null, main, events));
     assertEquals("server", error.getMessage());
     error = assertThrows(NullPointerException.class, () -> NewRoom.publicRoom(null));
     assertEquals("name", error.getMessage());
   }
 
-  /** As a database that throws what need not be declared. */
+  /** Like a database that throws unchecked exceptions. */
   private static final class FullOutbox implements Outbox {
     final MemoryOutbox kept = new MemoryOutbox();
     volatile boolean isFull = true;

@@ -33,7 +33,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 class DocumentationTest {
   private static final Path SOURCES = Paths.get("src/main/java/io/github/phpsessionchat");
-  /** The classes of Android that the example uses, which are not there. */
+  /** Stubs of the Android classes in the example. */
   private static final String[][] ANDROID = {
     {"android.os.Bundle", "public class Bundle {}"},
     {"android.os.Looper", "public class Looper { public static native Looper getMainLooper(); }"},
@@ -46,7 +46,7 @@ class DocumentationTest {
     }
   };
 
-  /** The classes of Android and Firebase, and of the app, that the pushes of docs/android.md use beside those. */
+  /** More stubs of Android, Firebase and app classes, for the push example in docs/android.md. */
   private static final String[][] PUSHES = {
     {
       "android.content.Context",
@@ -96,7 +96,7 @@ class DocumentationTest {
     {"app.ChatApplication", "public class ChatApplication extends android.app.Application { ChatNotices notices; }"}
   };
 
-  /** As an editor adds them. */
+  /** The example omits the imports, which an editor adds. */
   private static final String IMPORTS =
       String.join(
           "\n",
@@ -120,7 +120,7 @@ class DocumentationTest {
           "");
 
   @Test
-  void theExampleInJavaCompilesAndHasAtMost40Lines(@TempDir Path folder) throws IOException {
+  void javaExampleCompilesAndHasAtMost40Lines(@TempDir Path folder) throws IOException {
     String code = example("java");
     assertTrue(code.split("\n").length <= 40, code.split("\n").length + " lines");
     compile(
@@ -135,13 +135,13 @@ class DocumentationTest {
     for (Path source : sources) arguments.add(source.toString());
     for (Path stub : android(folder, ANDROID)) arguments.add(stub.toString());
     for (Path stub : android(folder, more)) arguments.add(stub.toString());
-    ByteArrayOutputStream said = new ByteArrayOutputStream();
-    int status = ToolProvider.getSystemJavaCompiler().run(null, said, said, arguments.toArray(new String[0]));
-    assertEquals(0, status, said.toString("UTF-8"));
+    ByteArrayOutputStream output = new ByteArrayOutputStream();
+    int status = ToolProvider.getSystemJavaCompiler().run(null, output, output, arguments.toArray(new String[0]));
+    assertEquals(0, status, output.toString("UTF-8"));
   }
 
   @Test
-  void theExampleOfPushesCompiles(@TempDir Path folder) throws IOException {
+  void pushExampleCompiles(@TempDir Path folder) throws IOException {
     Matcher block = Pattern.compile("```java\n(.*?)```", Pattern.DOTALL).matcher(read("docs/android.md"));
     assertTrue(block.find());
     String[] classes = block.group(1).split("(?=public final class ChatPushes)");
@@ -156,28 +156,28 @@ class DocumentationTest {
         PUSHES);
   }
 
-  /** The example in Java uses the same of the client; to load Kotlin's compiler takes longer than all other tests. */
+  /** The Java example already uses the same API. Loading the Kotlin compiler takes longer than all other tests. */
   @Test
   @Tag("soak")
-  void theExampleInKotlinCompiles(@TempDir Path folder) throws IOException {
+  void kotlinExampleCompiles(@TempDir Path folder) throws IOException {
     Path code = write(folder, "ChatActivity.kt", IMPORTS + "import kotlin.concurrent.thread\n" + example("kotlin"));
     List<String> arguments = new ArrayList<>(Arrays.asList("-no-stdlib", "-no-reflect", "-jvm-target", "1.8"));
     arguments.addAll(Arrays.asList("-Werror", "-nowarn", "-cp", classPath(), "-d", folder.resolve("out").toString()));
     arguments.add(code.toString());
     for (Path stub : android(folder, ANDROID)) arguments.add(stub.toString());
-    ByteArrayOutputStream said = new ByteArrayOutputStream();
-    ExitCode status = new K2JVMCompiler().exec(new PrintStream(said), arguments.toArray(new String[0]));
-    assertEquals(ExitCode.OK, status, said.toString("UTF-8"));
+    ByteArrayOutputStream output = new ByteArrayOutputStream();
+    ExitCode status = new K2JVMCompiler().exec(new PrintStream(output), arguments.toArray(new String[0]));
+    assertEquals(ExitCode.OK, status, output.toString("UTF-8"));
   }
 
   @Test
-  void thePageHasEveryMethodOfTheChatAndOfItsListenerWithItsParameters() throws IOException {
+  void pageListsAllMethodsWithParameters() throws IOException {
     TreeSet<String> documented = new TreeSet<>();
     Pattern signature = Pattern.compile("`(\\w+)\\(([^`]*)\\)`");
     for (String line : read("docs/android.md").split("\n")) {
       if (!line.startsWith("| `")) continue;
       Matcher method = signature.matcher(line.substring(0, line.indexOf(" | ")));
-      // The compiled classes have no names of parameters.
+      // Compiled classes have no parameter names.
       while (method.find()) documented.add(method.group(1) + "(" + method.group(2).replaceAll(" \\w+(?=,|$)", "") + ")");
     }
     TreeSet<String> methods = new TreeSet<>();
@@ -198,7 +198,7 @@ class DocumentationTest {
   }
 
   @Test
-  void theDocumentationOfAMemberSaysNullWhereItsTypeDoes() throws IOException {
+  void commentsMentionNullExactlyForNullableTypes() throws IOException {
     Pattern documented = Pattern.compile("/\\*\\*((?:(?!\\*/).)*)\\*/\\s*(public [^;{]*|default [^;{]*)[;{]", Pattern.DOTALL);
     List<String> different = new ArrayList<>();
     int compared = 0;
@@ -212,7 +212,7 @@ class DocumentationTest {
         String declaration = member.group(2);
         for (int i = declaration.contains("(") ? 1 : 0; i < tags.length; i++) {
           String type = typeOf(tags[i], declaration);
-          // Each callback may be null; what is in the brackets is another type.
+          // Any callback may be null, and its type argument is not the parameter's type.
           if (type.contains("Callback<") || type.contains("throws")) continue;
           compared++;
           boolean says = Pattern.compile("\\bnull\\b", Pattern.CASE_INSENSITIVE).matcher(tags[i]).find();
@@ -224,7 +224,7 @@ class DocumentationTest {
     assertEquals(Collections.emptyList(), different);
   }
 
-  /** The part of a declaration of which a tag says something. */
+  /** Returns the part of a declaration that a tag describes. */
   private static String typeOf(String tag, String declaration) {
     if (tag.startsWith("throws")) return "throws";
     Matcher parameter = Pattern.compile("param (\\w+)").matcher(tag);
@@ -234,7 +234,7 @@ class DocumentationTest {
   }
 
   @Test
-  void thePageNamesEveryPublicTypeAndEveryStateOfTheConnection() throws IOException {
+  void pageListsAllPublicTypesAndConnectionStates() throws IOException {
     String page = read("docs/android.md");
     TreeSet<String> missing = new TreeSet<>();
     try (Stream<Path> files = Files.list(SOURCES)) {
@@ -259,7 +259,7 @@ class DocumentationTest {
   }
 
   @Test
-  void thePageStatesTheVersionThatIsPublishedAndTheProtocol() throws IOException {
+  void pagesContainCurrentVersions() throws IOException {
     Matcher version = Pattern.compile("<version>([^<]+)</version>").matcher(read("android/pom.xml"));
     assertTrue(version.find());
     assertTrue(read("docs/android.md").contains("version " + version.group(1) + ", for wire protocol " + Chat.PROTOCOL));
@@ -289,7 +289,7 @@ class DocumentationTest {
     return "target/classes:" + dependencies;
   }
 
-  /** The longest block in that language, without what Gradle is told. */
+  /** Returns the longest block in a language, which is not the Gradle snippet. */
   private static String example(String language) {
     Matcher blocks = Pattern.compile("```" + language + "\n(.*?)```", Pattern.DOTALL).matcher(read("android/README.md"));
     String longest = "";

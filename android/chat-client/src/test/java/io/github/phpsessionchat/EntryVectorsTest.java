@@ -16,7 +16,7 @@ import org.junit.jupiter.api.TestFactory;
 
 class EntryVectorsTest {
   @TestFactory
-  Stream<DynamicTest> storedAndPendingMessagesAreOneList() throws IOException {
+  Stream<DynamicTest> mergesStoredAndPendingMessages() throws IOException {
     return Vectors.read("pending").stream().map(one -> dynamicTest(one.getString("name"), () -> check(one)));
   }
 
@@ -52,7 +52,7 @@ class EntryVectorsTest {
       keys.add(entry.key);
     }
     assertEquals(expected, shown);
-    assertEquals(shown.size(), keys.size(), "each line has a key of its own");
+    assertEquals(shown.size(), keys.size(), "each line has a unique key");
   }
 
   private static String line(String user, String clientId, String text, boolean pending) {

@@ -23,19 +23,19 @@ class FileAddressesTest {
 
   @ParameterizedTest
   @CsvSource({"cat.png,cat.png", "..,file", ".,file", "'',file", "%2e%2e,%252e%252e", "a/b?c#d,a%2Fb%3Fc%23d", "größe 💐,gr%C3%B6%C3%9Fe%20%F0%9F%92%90"})
-  void noNameLeadsElsewhere(String name, String segment) {
+  void escapesFileNames(String name, String segment) {
     assertEquals("https://www.example.org:8443/chat/files/0123456789abcdef/" + segment, download(name));
   }
 
   @Test
-  void aPreviewIsAskedForByItsSize() {
+  void previewHasASizeParameter() {
     ChatFile file = new ChatFile("0123456789abcdef", "a", "image/png", 1, null, null, null, null);
     String url = at("http://[::1]", null, null).download(file, true).url().toString();
     assertEquals("http://[::1]/files/0123456789abcdef/a?size=preview", url);
   }
 
   @Test
-  void whoAsksIsToldByTheCookiesOfAClientOrByASessionIdAndNeverByBoth() {
+  void sendsEitherOriginOrSessionId() {
     Request own = at(SERVER, null, null).upload("den", "a b&c").build();
     assertEquals("https://www.example.org:8443", own.header("Origin"));
     assertNull(own.header("Authorization"));
@@ -53,7 +53,7 @@ class FileAddressesTest {
   }
 
   @Test
-  void anOriginIsWrittenAsABrowserWritesIt() {
+  void formatsOriginsLikeABrowser() {
     assertEquals("https://www.example.org", FileAddresses.originOf(HttpUrl.get("https://u:p@www.example.org:443/chat?a#b")));
     assertEquals("http://[::1]:7070", FileAddresses.originOf(HttpUrl.get("http://[::1]:7070/")));
   }

@@ -33,7 +33,7 @@ class FileOutboxTest {
   }
 
   @Test
-  void whatWasPutIsThereForTheNextProcess() throws IOException {
+  void nextProcessFindsStoredMessages() throws IOException {
     outbox.put(ALICE, message("a", "我十点到 👩‍🌾\n\"x\" \\ \u0000", null));
     outbox.put(ALICE, message("b", "two", "too_long"));
     List<String> kept = shown(new FileOutbox(folder, SERVER).load(ALICE));
@@ -43,7 +43,7 @@ class FileOutboxTest {
   }
 
   @Test
-  void mentionsAndFilesAreKeptAndWhatWasWrittenBeforeThereWereAny() throws IOException {
+  void keepsMentionsAndFilesAndReadsTheOldFormat() throws IOException {
     Mention mention = Mention.in("@李 hi", new User("李/\"1\"", "李"), 0, 2);
     ChatFile.Image image = new ChatFile.Image(640, 480, "LEHV6nWB2yk8pyo0adR*.7kCMdnj");
     ChatFile there = new ChatFile("0123456789abcdef", "a.png", "image/png", 7, null, image, null, null);
@@ -74,7 +74,7 @@ class FileOutboxTest {
   }
 
   @Test
-  void theSameClientIdTakesThePlaceOfTheOneBefore() throws IOException {
+  void replacesMessageWithTheSameClientId() throws IOException {
     outbox.put(ALICE, message("a", "one", null));
     outbox.put(ALICE, message("a", "one", "muted"));
     assertEquals(Collections.singletonList("a in lobby to 7 at 1234: one muted"), shown(outbox.load(ALICE)));
@@ -84,7 +84,7 @@ class FileOutboxTest {
   }
 
   @Test
-  void usersDoNotSeeEachOthersMessagesAndTheNextUserFindsNothing() throws IOException {
+  void separatesUsersAndClearsTheOthers() throws IOException {
     outbox.put(ALICE, message("a", "of Alice", null));
     outbox.put("bob", message("b", "of Bob", null));
     assertEquals(1, outbox.load("bob").size());
@@ -96,7 +96,7 @@ class FileOutboxTest {
   }
 
   @Test
-  void whatWasHalfWrittenWhenTheProcessEndedIsForgotten() throws IOException {
+  void removesHalfWrittenFiles() throws IOException {
     outbox.put(ALICE, message("a", "whole", null));
     Path own = own();
     Path half = own.resolve("b.new");
@@ -106,20 +106,20 @@ class FileOutboxTest {
   }
 
   @Test
-  void aFileThatIsNoMessageHidesNoOther() throws IOException {
+  void ignoresInvalidFiles() throws IOException {
     outbox.put(ALICE, message("a", "whole", null));
     Files.write(own().resolve("b.json"), "{}".getBytes());
     assertEquals(1, new FileOutbox(folder, SERVER).load(ALICE).size());
   }
 
   @Test
-  void whatCannotBeKeptIsAnErrorAndLeavesNothingBehind() throws IOException {
+  void throwsIfItCannotStoreAMessage() throws IOException {
     assertTrue(folder.createNewFile());
     assertThrows(IOException.class, () -> outbox.put(ALICE, message("a", "one", null)));
   }
 
   @Test
-  void aUserIdOfAnyLengthHasAFolder() throws IOException {
+  void acceptsUserIdsOfMaximumLength() throws IOException {
     String longest = String.join("", Collections.nCopies(64, "李"));
     outbox.put(longest, message("a", "one", null));
     assertEquals(1, outbox.load(longest).size());
@@ -127,7 +127,7 @@ class FileOutboxTest {
   }
 
   @Test
-  void whatWasWrittenForOneServerIsNotThereForAnother() throws IOException {
+  void separatesServers() throws IOException {
     outbox.put(ALICE, message("a", "one", null));
     FileOutbox other = new FileOutbox(folder, "https://test.example.org/chat/");
     assertEquals(Collections.emptyList(), other.load(ALICE));
@@ -136,7 +136,7 @@ class FileOutboxTest {
   }
 
   @Test
-  void nobodyElseOnTheMachineMayLookIntoIt() throws IOException {
+  void foldersAreAccessibleOnlyToTheOwner() throws IOException {
     outbox.put(ALICE, message("a", "one", null));
     for (Path one : Arrays.asList(folder.toPath(), own().getParent(), own())) {
       assertEquals("rwx------", PosixFilePermissions.toString(Files.getPosixFilePermissions(one)));
@@ -144,7 +144,7 @@ class FileOutboxTest {
   }
 
   @Test
-  void whatElseLiesThereHidesNothingAndIsLeftAlone() throws IOException {
+  void keepsForeignFiles() throws IOException {
     outbox.put(ALICE, message("a", "one", null));
     Files.createDirectory(own().resolve("b.json"));
     Files.write(own().resolve("c.json"), new byte[2_000_000]);
@@ -161,7 +161,7 @@ class FileOutboxTest {
   }
 
   @Test
-  void noLinkIsFollowed() throws IOException {
+  void followsNoLinks() throws IOException {
     Path elsewhere = Files.createDirectory(temporary.resolve("elsewhere"));
     Path file = Files.write(elsewhere.resolve("x.json"), "{}".getBytes());
     outbox.put(ALICE, message("a", "one", null));
@@ -181,13 +181,13 @@ class FileOutboxTest {
   }
 
   @Test
-  void anIdThatIsAPathIsNone() {
+  void rejectsPathsAsClientIds() {
     assertThrows(IOException.class, () -> outbox.put(ALICE, message("../a", "one", null)));
     assertThrows(IOException.class, () -> outbox.remove(ALICE, "../a"));
   }
 
   @Test
-  void theMemoryOutboxKeepsTheSameRules() {
+  void memoryOutboxFollowsTheSameRules() {
     MemoryOutbox memory = new MemoryOutbox();
     memory.put(ALICE, message("a", "one", null));
     memory.put(ALICE, message("a", "one", "muted"));

@@ -45,13 +45,13 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** A server, or somebody in its place, that wants to end the app, to keep it busy, or to fill its memory. */
+/** A server that tries to crash the app, keep it busy or fill its memory. */
 class HostileServerTest {
-  /** The tests whose subject is that something ends at all. */
-  private static final Duration ENDLESS = Duration.ofSeconds(60);
+  /** For tests that only check that a call ends. */
+  private static final Duration TIMEOUT = Duration.ofSeconds(60);
 
   private final ExecutorService main = Executors.newSingleThreadExecutor();
-  private final Reader told = new Reader();
+  private final Reader events = new Reader();
   private final List<Throwable> uncaught = new CopyOnWriteArrayList<>();
   private Thread.UncaughtExceptionHandler before;
   private Chat chat;
@@ -71,19 +71,19 @@ class HostileServerTest {
 
   @ParameterizedTest
   @ValueSource(strings = {"one frame", "many frames", "compressed"})
-  void aMessageWithoutEndIsNotKept(String how) throws Exception {
+  void hangsUpOnEndlessMessages(String how) throws Exception {
     try (ServerSocket listening = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-      CompletableFuture<Long> written = CompletableFuture.supplyAsync(() -> sayWithoutEnd(listening, how));
+      CompletableFuture<Long> written = CompletableFuture.supplyAsync(() -> sendEndlessMessage(listening, how));
       start("http://127.0.0.1:" + listening.getLocalPort());
       long bytes = written.get(60, TimeUnit.SECONDS);
-      // The buffers of the system come on top.
+      // The limit includes the system's buffers.
       assertTrue(bytes < 3L * Packets.LONGEST, bytes + " bytes were taken");
       assertEquals(Collections.emptyList(), uncaught);
     }
   }
 
-  /** The bytes that the client has taken before it hung up; where it does not, far too many. */
-  private static long sayWithoutEnd(ServerSocket listening, String how) {
+  /** Returns the number of bytes that the client took before it hung up. Stops far above the limit. */
+  private static long sendEndlessMessage(ServerSocket listening, String how) {
     long written = 0;
     try (Socket socket = listening.accept()) {
       InputStream in = socket.getInputStream();
@@ -101,7 +101,7 @@ class HostileServerTest {
       byte[] piece = new byte[1 << 16];
       Arrays.fill(piece, (byte) 'x');
       boolean many = how.equals("many frames");
-      // FIN where it is one frame, RSV1 where it is compressed, and 63 bits of length.
+      // FIN for a single frame, RSV1 for compression, and a length of 63 bits.
       int first = how.equals("compressed") ? 0xc1 : many ? 0x01 : 0x81;
       if (!many) out.write(new byte[] {(byte) first, 127, 0, 0, 1, 0, 0, 0, 0, 0});
       for (; written < 10L * Packets.LONGEST; written += piece.length) {
@@ -109,7 +109,7 @@ class HostileServerTest {
         out.write(piece);
       }
     } catch (IOException e) {
-      // It has hung up.
+      // The client hung up.
     } catch (Exception e) {
       throw new IllegalStateException(e);
     }
@@ -118,41 +118,41 @@ class HostileServerTest {
 
   @ParameterizedTest
   @ValueSource(strings = {"%s", "\"%s\"", "'%s'", "-%s", "1.%s", "1e%s"})
-  void aNumberOfAMillionDigitsKeepsNobodyBusy(String form) throws Exception {
+  void staysResponsiveAfterAVeryLongNumber(String form) throws Exception {
     String digits = String.join("", Collections.nCopies(3_000_000, "9"));
     String number = String.format(form, digits);
     try (ScriptedServer server = new ScriptedServer(true)) {
       String activity = "42[\"room:activity\",{\"room\":\"lobby\",\"head\":" + number + ",\"lastSeq\":" + number + "}]";
-      server.sayOnce(ScriptedServer.welcome("alice", activity).toArray());
+      server.sendOnce(ScriptedServer.welcome("alice", activity).toArray());
       start(server.url());
-      told.until("ONLINE");
-      // Whether it was refused, which ends the connection, or read: the chat goes on.
-      chat.findUsers("bob", null, answered());
-      told.until("answered");
+      events.await("ONLINE");
+      // Whether the number was read, or the packet was rejected and the connection dropped, the chat still works.
+      chat.findUsers("bob", null, recordResponse());
+      events.await("answered");
       assertEquals(Collections.emptyList(), uncaught);
     }
   }
 
   @ParameterizedTest
   @ValueSource(strings = {"42[\"session:ended\",{\"reason\":\"logout\"}]", "41", "!session_changed"})
-  void aServerThatEndsEachConnectionAtOnceIsNotAskedWithoutAPause(String end) throws Exception {
+  void pausesIfTheServerEndsEachConnectionAtOnce(String end) throws Exception {
     try (ScriptedServer server = new ScriptedServer(!end.startsWith("!"))) {
-      server.say(ScriptedServer.welcome("alice", end));
+      server.setPackets(ScriptedServer.welcome("alice", end));
       start(server.url());
-      told.until("waits");
+      events.await("waits");
       assertTrue(server.connections.get() <= 2 * Connection.MOST_ATTEMPTS, server.connections + " connections");
       assertEquals(Collections.emptyList(), uncaught);
     }
   }
 
   @Test
-  void whateverEventsAndAnswersHoldNothingIsThrownAndEachRequestIsAnsweredOnce() throws Exception {
+  void randomDataThrowsNothingAndEachCallbackIsCalledOnce() throws Exception {
     Random random = new Random(7);
     try (ScriptedServer server = new ScriptedServer(true)) {
       start(server.url());
       chat.openRoom("lobby");
-      told.until("messages of lobby: 0");
-      server.answers =
+      events.await("messages of lobby: 0");
+      server.responder =
           (name, payload) -> {
             if (random.nextInt(4) == 0) return ScriptedServer.error("rate_limited", 1);
             return ScriptedServer.ok(Nonsense.object(random, 3));
@@ -170,7 +170,7 @@ class HostileServerTest {
               answers.incrementAndGet();
             }
           };
-      int asked = 0;
+      int requests = 0;
       for (int i = 0; i < 15; i++) {
         for (String event : Nonsense.EVENTS) server.event(event, Nonsense.object(random, 4));
         server.send("43" + random.nextInt(1000) + "[{\"ok\":true}]");
@@ -186,30 +186,30 @@ class HostileServerTest {
         chat.loadNewer("lobby");
         chat.jumpTo("lobby", random.nextInt(50));
         chat.markRead("lobby");
-        asked += 8;
+        requests += 8;
       }
-      server.answers = ScriptedServer::usualAnswer;
-      chat.findUsers("last", null, answered());
-      told.until("answered");
+      server.responder = ScriptedServer::defaultResponse;
+      chat.findUsers("last", null, recordResponse());
+      events.await("answered");
       assertEquals(Collections.emptyList(), uncaught);
       chat.close();
-      told.until("STOPPED");
-      assertEquals(asked, answers.get());
+      events.await("STOPPED");
+      assertEquals(requests, answers.get());
     }
   }
 
   @ParameterizedTest
   @ValueSource(booleans = {true, false})
-  void aFloodOfEventsWaitsUntilTheAppHasTakenThem(boolean webSocket) throws Exception {
-    int events = 3000;
+  void stopsReadingWhileTheAppIsBusy(boolean webSocket) throws Exception {
+    int eventCount = 3000;
     AtomicInteger waiting = new AtomicInteger();
-    AtomicInteger most = new AtomicInteger();
+    AtomicInteger maxWaiting = new AtomicInteger();
     AtomicInteger pushed = new AtomicInteger();
     CountDownLatch held = new CountDownLatch(1);
     CountDownLatch all = new CountDownLatch(1);
     Executor slow =
         task -> {
-          most.accumulateAndGet(waiting.incrementAndGet(), Math::max);
+          maxWaiting.accumulateAndGet(waiting.incrementAndGet(), Math::max);
           main.execute(
               () -> {
                 task.run();
@@ -225,46 +225,46 @@ class HostileServerTest {
             } catch (InterruptedException e) {
               Thread.currentThread().interrupt();
             }
-            if (pushed.get() == events) all.countDown();
+            if (pushed.get() == eventCount) all.countDown();
           }
         };
     try (ScriptedServer server = new ScriptedServer(webSocket)) {
       String text = String.join("", Collections.nCopies(500, "x"));
       String push = "42" + new JSONArray().put("push").put(new JSONObject().put("name", "news").put("data", text));
-      // A poll is answered with many packets.
-      Object said = webSocket ? push : String.join("\u001e", Collections.nCopies(100, push));
-      Object[] flood = Collections.nCopies(webSocket ? events : events / 100, said).toArray();
-      server.sayOnce(ScriptedServer.welcome("alice", flood).toArray());
+      // A poll response contains many packets.
+      Object frame = webSocket ? push : String.join("\u001e", Collections.nCopies(100, push));
+      Object[] flood = Collections.nCopies(webSocket ? eventCount : eventCount / 100, frame).toArray();
+      server.sendOnce(ScriptedServer.welcome("alice", flood).toArray());
       OkHttpClient http = new OkHttpClient.Builder().cookieJar(new SessionCookies()).build();
       chat = Chat.builder(server.url(), slow, busy).http(http).build();
       chat.start();
       long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
-      while (waiting.get() <= events / 2 && !somebodyWaits() && System.nanoTime() < end) Thread.sleep(5);
+      while (waiting.get() <= eventCount / 2 && !isReaderBlocked() && System.nanoTime() < end) Thread.sleep(5);
       held.countDown();
       assertTrue(all.await(20, TimeUnit.SECONDS), pushed + " events came");
-      assertTrue(most.get() <= events / 2, most + " calls waited");
+      assertTrue(maxWaiting.get() <= eventCount / 2, maxWaiting + " calls waited");
     }
   }
 
-  /** A thread that reads from the server waits for the app. */
-  private static boolean somebodyWaits() {
+  /** Whether a thread that reads from the server waits for the app. */
+  private static boolean isReaderBlocked() {
     for (StackTraceElement[] stack : Thread.getAllStackTraces().values()) {
       for (StackTraceElement call : stack) if (call.getClassName().equals(Pace.class.getName())) return true;
     }
     return false;
   }
 
-  /** Tells of an answer, and of a connection that was lost; not of one that hangs. */
-  private <T> Callback<T> answered() {
+  /** Records a response or a lost connection, but not one that hangs. */
+  private <T> Callback<T> recordResponse() {
     return new Callback<T>() {
       @Override
       public void done(T answer) {
-        told.told("answered");
+        events.record("answered");
       }
 
       @Override
       public void failed(ChatError error) {
-        told.told(error.code.equals(ChatError.TIMEOUT) ? "hangs" : "answered");
+        events.record(error.code.equals(ChatError.TIMEOUT) ? "hangs" : "answered");
       }
     };
   }
@@ -275,7 +275,7 @@ class HostileServerTest {
   }
 
   @Test
-  void mentionsWithoutNumberTakeNoLongerThanTheText() {
+  void replacesManyMentionsInLinearTime() {
     StringBuilder text = new StringBuilder();
     for (int i = 0; i < 1_000_000; i++) text.append("a\ud83d\ude00");
     JSONArray mentions = new JSONArray();
@@ -284,12 +284,12 @@ class HostileServerTest {
       mentions.put(new JSONObject().put("user", user).put("start", 1_999_998 - i % 2).put("length", 2));
     }
     Message message = Wire.message(new JSONObject().put("text", text.toString()).put("mentions", mentions));
-    String named = assertTimeoutPreemptively(ENDLESS, message::textWithNames);
+    String named = assertTimeoutPreemptively(TIMEOUT, message::textWithNames);
     assertTrue(named.endsWith("Bob"));
   }
 
   @Test
-  void pingsWhoseAnswersNobodyTakesEndTheConnection() throws Exception {
+  void tooManyPingsDropTheConnection() throws Exception {
     Buffer sent = new Buffer();
     for (int i = 0; i < 3 * Frames.MOST_PINGS; i++) sent.writeByte(0x89).writeByte(0);
     okio.Socket socket =
@@ -312,24 +312,24 @@ class HostileServerTest {
     Source read = Frames.bounded(opened.build()).socket().getSource();
     Buffer heard = new Buffer();
     IOException end = assertThrows(IOException.class, () -> { while (read.read(heard, 2) > 0); });
-    assertEquals("the server sends too many pings", end.getMessage());
+    assertEquals("the server sent too many pings", end.getMessage());
     assertEquals(2 * Frames.MOST_PINGS + 2, heard.size());
   }
 
   @Test
-  void anAnswerOfANegativeLengthEndsTheConnectionAlone() throws Exception {
+  void negativeContentLengthOnlyDropsTheConnection() throws Exception {
     try (MockWebServer server = new MockWebServer()) {
       MockResponse answer = new MockResponse.Builder().body("0{}").setHeader("Content-Length", "-5").build();
       for (int i = 0; i < 10; i++) server.enqueue(answer);
       server.start();
       start(server.url("/").toString());
-      told.until("OFFLINE");
+      events.await("OFFLINE");
       assertEquals(Collections.emptyList(), uncaught);
     }
   }
 
   @Test
-  void noAnswerOfTheSiteToALoginIsMoreThanAnIOException() throws Exception {
+  void invalidLoginResponsesThrowIOException() throws Exception {
     try (MockWebServer site = new MockWebServer()) {
       site.start();
       String form = "<form action='/in'><input name=u><input name=p type=password></form>";
@@ -352,16 +352,16 @@ class HostileServerTest {
 
   private void start(String url) {
     OkHttpClient http = new OkHttpClient.Builder().cookieJar(new SessionCookies()).build();
-    chat = Chat.builder(url, main, told).http(http).build();
+    chat = Chat.builder(url, main, events).http(http).build();
     chat.start();
   }
 
-  /** Reads all that it is told, as an app does: what it finds is thrown on the app's thread. */
-  private static final class Reader extends Told {
+  /** Reads everything like an app, so that exceptions appear on the app's thread. */
+  private static final class Reader extends EventRecorder {
     @Override
     public void onState(ConnectionState state) {
       super.onState(state);
-      if (state.retryAt > System.currentTimeMillis() + Connection.PAUSE_MS / 2) super.told("waits");
+      if (state.retryAt > System.currentTimeMillis() + Connection.PAUSE_MS / 2) super.record("waits");
     }
 
     @Override

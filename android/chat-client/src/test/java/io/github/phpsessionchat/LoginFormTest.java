@@ -11,10 +11,10 @@ import java.util.Collections;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
-/** Login forms as sites have them. */
+/** Typical login forms. */
 class LoginFormTest {
   @Test
-  void nameAndPasswordAreFilledInBesideWhatIsThere() {
+  void fillsInNameAndPasswordAndKeepsOtherFields() {
     String html =
         "<form action=/search><input name=q></form>"
             + "<form method=\"post\" action=\"/login?a=1&amp;b=2\">"
@@ -30,20 +30,20 @@ class LoginFormTest {
   }
 
   @Test
-  void theFieldBeforeThePasswordIsTheUsersWhateverItIsCalled() {
+  void usesTheLastTextFieldBeforeThePasswordAsTheName() {
     String html =
         "<form><input name=company type=text><input type=email name=log /><input name=pwd type=password></form>";
     assertEquals(Arrays.asList("company=", "log=alice", "pwd=s€cret"), filled(html));
   }
 
   @Test
-  void aFormInACommentOrWithoutAPasswordIsNone() {
+  void ignoresCommentedFormsAndFormsWithoutPassword() {
     assertNull(LoginForm.in("<!-- <form><input name=u><input name=p type=password></form> --> <form><input name=q></form>"));
     assertNull(LoginForm.in(""));
   }
 
   @Test
-  void largeAndBrokenPagesAreReadInTimeAndWithoutRecursion() {
+  void readsLargeAndBrokenPagesInLinearTime() {
     String form = "<form><input name=u><input name=p type=password></form>";
     for (String piece : Arrays.asList("<form ", "<form>", "<!--", "<a \"", "<input a='b' ", "x='", "<", "</", "&a", "<script>")) {
       String page = String.join("", Collections.nCopies(1_000_000 / piece.length(), piece));
@@ -56,7 +56,7 @@ class LoginFormTest {
   }
 
   @Test
-  void whatAScriptSaysIsNoForm() {
+  void ignoresFormsInScripts() {
     String html =
         "<script>var form = '<form><input name=x><input name=y type=password></form>';</SCRIPT>"
             + "<FORM ACTION='/in'><INPUT NAME=u><INPUT NAME=p TYPE=password>";

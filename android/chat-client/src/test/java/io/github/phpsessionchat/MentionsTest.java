@@ -16,7 +16,7 @@ class MentionsTest {
   }
 
   @Test
-  void areReadWithTheNamesOfNowAndStayWithAMessageWhoseReactionsChange() {
+  void showCurrentNamesAndSurviveReactionChanges() {
     String alice = "{\"user\":{\"id\":\"1\",\"name\":\"Alicia\"},\"start\":2,\"length\":6}";
     Message message = read(",\"mentions\":[" + alice + "]").with(Collections.emptyList(), 3);
     assertEquals(1, message.mentions.size());
@@ -31,13 +31,13 @@ class MentionsTest {
   }
 
   @Test
-  void areNoneWhereAServerSaysNothingOrNonsense() {
+  void areEmptyIfMissingOrInvalid() {
     assertTrue(read("").mentions.isEmpty());
     assertTrue(read(",\"mentions\":[1,null]").mentions.isEmpty());
   }
 
   @Test
-  void thatLieOutsideTheTextOrInEachOtherAreLeftOutOfIt() {
+  void areIgnoredIfOutOfRangeOrOverlapping() {
     for (String place : new String[] {"-1,\"length\":2", "2,\"length\":7", "2,\"length\":0", "9,\"length\":1", "2147483647,\"length\":2147483647"}) {
       assertEquals("\uD83D\uDC4B @Alice", read(",\"mentions\":[" + mention("1", place) + "]").textWithNames());
     }
@@ -46,14 +46,14 @@ class MentionsTest {
   }
 
   @Test
-  void ofEverybodyAreShownAsTheyWereWrittenAndMeanEachUser() {
+  void ofAllMembersKeepTheTypedTextAndMatchEachUser() {
     Message message = read(",\"mentions\":[" + mention("*", "2,\"length\":6") + "]");
     assertEquals("\uD83D\uDC4B @Alice", message.textWithNames());
     assertTrue(message.mentions("anybody"));
   }
 
   @Test
-  void withoutANameOrWhereNoNameCanStandAreShownAsTheyWereWritten() {
+  void keepTheTypedTextIfItCannotBeReplacedByAName() {
     String nobody = "{\"user\":{\"id\":\"buy pallets\",\"name\":\"buy pallets\"},\"start\":2,\"length\":6}";
     assertEquals("\uD83D\uDC4B @Alice", read(",\"mentions\":[" + nobody + "]").textWithNames());
     Mention all = new Mention(new User("1", "Alice"), 0, 66);

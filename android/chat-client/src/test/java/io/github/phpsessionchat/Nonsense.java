@@ -4,7 +4,7 @@ import java.util.Random;
 import org.json.JSONArray;
 import org.json.JSONObject;
 
-/** Objects with the fields of the protocol, which hold what they should, or anything. */
+/** Random objects with fields of the protocol and valid or invalid values. */
 final class Nonsense {
   static final String[] EVENTS = {
     "session:changed", "message:new", "message:changed", "message:reacted", "mention", "room:activity", "room:added",

@@ -23,24 +23,24 @@ import org.json.JSONArray;
 import org.json.JSONObject;
 
 /**
- * An app without a screen, for tests that need the real site, the real server and a browser beside it: those are started
- * by {@code test/android}. A process can be several apps, which know nothing of each other. Each line that it reads is
- * a command, {@code {app, id, do, …}}, the first of which makes that app; each line that it writes is the answer,
- * {@code {app, id, ok}} or {@code {app, id, error}}, or what the app was told, {@code {app, told, …}}.
+ * An app without a screen, for tests with a real site, server and browser ({@code test/android}). One process can run
+ * several independent apps. Each input line is a command, {@code {app, id, do, …}}; the first one of an app creates it.
+ * Each output line is a result, {@code {app, id, ok}} or {@code {app, id, error}}, or a callback,
+ * {@code {app, told, …}}.
  */
 public final class Robot implements ChatListener {
   private final PrintStream out;
   private final int app;
   private final SessionCookies cookies = new SessionCookies();
   private final OkHttpClient http = new OkHttpClient.Builder().cookieJar(cookies).build();
-  /** As an Android app has its main thread. */
+  /** Like the main thread of an Android app. */
   private final ExecutorService main = Executors.newSingleThreadExecutor(task -> new Thread(task, "main of the app"));
 
-  /** Holds up an upload. */
+  /** Pauses an upload. */
   private final Semaphore held = new Semaphore(0);
 
   private Chat chat;
-  /** The messages as the test has seen them last. */
+  /** The messages that the test read last. */
   private List<Entry> seen;
 
   private Robot(PrintStream out, int app) {
@@ -48,7 +48,6 @@ public final class Robot implements ChatListener {
     this.app = app;
   }
 
-  /** @param args none */
   public static void main(String[] args) throws IOException {
     PrintStream out = new PrintStream(System.out, true, "UTF-8");
     Map<Integer, Robot> apps = new HashMap<>();
@@ -175,7 +174,7 @@ public final class Robot implements ChatListener {
           edit.mention(new User(one.getString("user"), "?"), one.getInt("begin"), one.getInt("end"));
         }
         if (c.has("kept")) {
-          // Of its files, those at these places.
+          // Existing files, by index.
           List<ChatFile> kept = new ArrayList<>();
           for (String at : Wire.texts(c, "kept")) {
             kept.add(message(c.getLong("seq")).files.get(Integer.parseInt(at)).describedAs(Wire.text(c, "alt")));
@@ -363,7 +362,10 @@ public final class Robot implements ChatListener {
     answer(c, "ok", null);
   }
 
-  /** A file, or the letters a to z over and over: the source stops where it is told, until it is released. */
+  /**
+   * A local file, or the letters a to z repeated. The source pauses at {@code hold} until it is released, and fails at
+   * {@code breaks}.
+   */
   private NewFile file(JSONObject c) {
     if (c.has("path")) return NewFile.of(new File(c.getString("path")));
     int size = c.getInt("size");
@@ -435,7 +437,7 @@ public final class Robot implements ChatListener {
     }
   }
 
-  /** The calls that the app gets, with the name of their thread. */
+  /** Writes a callback with the name of its thread. */
   private void told(String name, Object... namesAndValues) {
     JSONObject line = new JSONObject().put("told", name).put("thread", Thread.currentThread().getName());
     for (int i = 0; i < namesAndValues.length; i += 2) line.put((String) namesAndValues[i], json(namesAndValues[i + 1]));
@@ -465,7 +467,7 @@ public final class Robot implements ChatListener {
     told("rooms", "rooms", rooms);
   }
 
-  /** The whole list only for who asks: of thousands of messages it is long. */
+  /** Omits the entries, because a list can have thousands. The command {@code messages} reads them. */
   @Override
   public void onMessages(String room, List<Entry> entries, HistoryView view) {
     int pending = 0;
@@ -558,7 +560,7 @@ public final class Robot implements ChatListener {
     told("push", "name", name, "data", data);
   }
 
-  /** Typed objects as JSON, for the test that reads it. */
+  /** Converts values to JSON for the test. */
   private static Object json(Object value) {
     if (value instanceof Collection) {
       JSONArray array = new JSONArray();

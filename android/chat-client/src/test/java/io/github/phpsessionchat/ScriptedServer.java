@@ -26,42 +26,42 @@ import org.json.JSONArray;
 import org.json.JSONObject;
 
 /**
- * A chat server that says what a test wants, which the real one never would. It listens on a real socket, since what is
- * to be proven happens on the threads of OkHttp and Socket.IO.
+ * A chat server that sends any packets a test wants. It uses a real socket, because the tests cover the threads of
+ * OkHttp and Socket.IO.
  */
 final class ScriptedServer implements AutoCloseable {
   static final String OPEN = "0{\"sid\":\"s\",\"upgrades\":[],\"pingInterval\":25000,\"pingTimeout\":20000}";
   static final String CONNECT = "40{\"sid\":\"s\"}";
-  /** In place of a frame: the WebSocket breaks off, as if the network failed. */
+  /** Used instead of a frame: cuts the WebSocket like a network failure. */
   static final String CUT = "cut";
 
-  /** How a request of the client is answered. */
-  interface Answers {
-    /** Null: not at all, or later. */
+  /** Responds to the client's requests. */
+  interface Responder {
+    /** Returns null for no response, or a later one. */
     JSONObject to(String name, JSONObject payload);
   }
 
   private final MockWebServer server = new MockWebServer();
   private final boolean webSocket;
-  /** The packets for the next connections; for all after these, {@link #usual}. */
+  /** Packets for the next connections. All others get {@link #defaultPackets}. */
   private final Queue<List<Object>> next = new ConcurrentLinkedQueue<>();
 
-  private volatile List<Object> usual = welcome("alice");
-  private volatile Consumer<String> speaker;
+  private volatile List<Object> defaultPackets = welcome("alice");
+  private volatile Consumer<String> sender;
   private volatile boolean closing;
   private final BlockingQueue<JSONArray> requests = new LinkedBlockingQueue<>();
-  /** The numbers of requests that were not answered, by name: the newest of each. */
+  /** The latest unanswered request ID by event name. */
   private final Map<String, String> unanswered = new ConcurrentHashMap<>();
-  /** The answers to the next polls, by the id of the connection. */
+  /** Responses to the next polls, by connection ID. */
   private final Map<String, BlockingQueue<String>> polls = new ConcurrentHashMap<>();
 
-  /** That were let in as far as the first packet. */
+  /** The number of connections that got a first packet. */
   final AtomicInteger connections = new AtomicInteger();
 
-  /** The answers to the next uploads. */
+  /** Responses to the next uploads. */
   final Queue<MockResponse> uploads = new ConcurrentLinkedQueue<>();
 
-  volatile Answers answers = ScriptedServer::usualAnswer;
+  volatile Responder responder = ScriptedServer::defaultResponse;
 
   ScriptedServer(boolean webSocket) throws IOException {
     this.webSocket = webSocket;
@@ -69,7 +69,7 @@ final class ScriptedServer implements AutoCloseable {
         new Dispatcher() {
           @Override
           public MockResponse dispatch(RecordedRequest request) throws InterruptedException {
-            return answer(request);
+            return dispatchRequest(request);
           }
         });
     server.start();
@@ -79,36 +79,36 @@ final class ScriptedServer implements AutoCloseable {
     return server.url("/").toString();
   }
 
-  /** To each connection from now on: what a server says first, and texts or bytes after that; a poll is refused by !code. */
-  void say(List<Object> usual) {
-    this.usual = usual;
+  /** Sets what each connection gets: texts or bytes; {@code !code} rejects a poll. */
+  void setPackets(List<Object> defaultPackets) {
+    this.defaultPackets = defaultPackets;
   }
 
-  /** To one connection. */
-  void sayOnce(Object... frames) {
+  /** Sets what the next connection gets. */
+  void sendOnce(Object... frames) {
     next.add(Arrays.asList(frames));
   }
 
-  /** To the connection that is open. */
+  /** Sends an event over the open connection. */
   void event(String name, JSONObject payload) {
     send("42" + new JSONArray().put(name).put(payload));
   }
 
-  /** To the connection that is open. */
+  /** Sends a frame over the open connection. */
   void send(String frame) {
-    speaker.accept(frame);
+    sender.accept(frame);
   }
 
-  /** Answers the request of that name that was not answered. */
-  void answerLate(String name, JSONObject answer) {
-    send("43" + unanswered.remove(name) + new JSONArray().put(answer));
+  /** Responds to the latest unanswered request of this name. */
+  void respondLate(String name, JSONObject response) {
+    send("43" + unanswered.remove(name) + new JSONArray().put(response));
   }
 
-  /** The next request of that name; others are passed over. */
-  JSONObject asked(String name) throws InterruptedException {
+  /** Waits for a request of this name and skips others. */
+  JSONObject awaitRequest(String name) throws InterruptedException {
     while (true) {
       JSONArray request = requests.poll(10, TimeUnit.SECONDS);
-      if (request == null) throw new AssertionError("not asked: " + name);
+      if (request == null) throw new AssertionError("no request: " + name);
       if (request.getString(0).equals(name)) return request.getJSONObject(1);
     }
   }
@@ -119,7 +119,7 @@ final class ScriptedServer implements AutoCloseable {
     return frames;
   }
 
-  static List<Object> refusal(String code) {
+  static List<Object> rejection(String code) {
     JSONObject error = new JSONObject().put("message", code).put("data", new JSONObject().put("code", code));
     return Arrays.<Object>asList(OPEN, "44" + error);
   }
@@ -149,7 +149,7 @@ final class ScriptedServer implements AutoCloseable {
     return new JSONObject().put("ok", false).put("error", error);
   }
 
-  static JSONObject usualAnswer(String name, JSONObject payload) {
+  static JSONObject defaultResponse(String name, JSONObject payload) {
     switch (name) {
       case "room:join":
         JSONObject joined = new JSONObject().put("room", room(payload.getString("room")));
@@ -163,7 +163,7 @@ final class ScriptedServer implements AutoCloseable {
     }
   }
 
-  private MockResponse answer(RecordedRequest request) throws InterruptedException {
+  private MockResponse dispatchRequest(RecordedRequest request) throws InterruptedException {
     boolean upgrade = request.getHeaders().get("Upgrade") != null;
     if (upgrade) {
       if (!webSocket) return new MockResponse.Builder().code(400).build();
@@ -172,13 +172,13 @@ final class ScriptedServer implements AutoCloseable {
     if (request.getUrl().encodedPath().equals("/files")) return uploads.remove();
     String sid = request.getUrl().queryParameter("sid");
     if (request.getMethod().equals("POST")) {
-      for (String packet : request.getBody().utf8().split("\u001e")) hear(packet, polls.get(sid)::add);
+      for (String packet : request.getBody().utf8().split("\u001e")) handle(packet, polls.get(sid)::add);
       return new MockResponse.Builder().body("ok").build();
     }
     if (sid == null) {
       sid = "s" + polls.size();
       polls.put(sid, new LinkedBlockingQueue<>());
-      speaker = polls.get(sid)::add;
+      sender = polls.get(sid)::add;
       for (Object frame : frames()) polls.get(sid).add(((String) frame).replace("\"sid\":\"s\"", "\"sid\":\"" + sid + "\""));
     }
     String body = closing ? "1" : polls.get(sid).poll(20, TimeUnit.SECONDS);
@@ -192,17 +192,17 @@ final class ScriptedServer implements AutoCloseable {
   private List<Object> frames() {
     connections.incrementAndGet();
     List<Object> once = next.poll();
-    return once == null ? usual : once;
+    return once == null ? defaultPackets : once;
   }
 
-  private void hear(String packet, Consumer<String> reply) {
+  private void handle(String packet, Consumer<String> reply) {
     int from = packet.indexOf('[');
     if (!packet.startsWith("42") || from < 0) return;
     JSONArray request = new JSONArray(packet.substring(from));
-    // Before the answer: a test that waits for it may change the answers then.
-    Answers now = answers;
-    JSONObject answer = now.to(request.getString(0), request.getJSONObject(1));
-    if (answer != null) reply.accept("43" + packet.substring(2, from) + new JSONArray().put(answer));
+    // Read before responding, because a waiting test may then replace it.
+    Responder current = responder;
+    JSONObject response = current.to(request.getString(0), request.getJSONObject(1));
+    if (response != null) reply.accept("43" + packet.substring(2, from) + new JSONArray().put(response));
     else unanswered.put(request.getString(0), packet.substring(2, from));
     requests.add(request);
   }
@@ -210,7 +210,7 @@ final class ScriptedServer implements AutoCloseable {
   private final class Conversation extends WebSocketListener {
     @Override
     public void onOpen(WebSocket socket, Response response) {
-      speaker = socket::send;
+      sender = socket::send;
       for (Object frame : frames()) {
         if (frame.equals(CUT)) socket.cancel();
         else if (frame instanceof String) socket.send((String) frame);
@@ -220,7 +220,7 @@ final class ScriptedServer implements AutoCloseable {
 
     @Override
     public void onMessage(WebSocket socket, String text) {
-      hear(text, socket::send);
+      handle(text, socket::send);
     }
 
     @Override
@@ -231,7 +231,7 @@ final class ScriptedServer implements AutoCloseable {
 
   @Override
   public void close() {
-    // A poll that hangs would hold it up.
+    // A pending poll would delay the close.
     closing = true;
     for (BlockingQueue<String> hanging : polls.values()) hanging.add("1");
     server.close();

@@ -15,7 +15,7 @@ class SessionCookiesTest {
   private final SessionCookies jar = new SessionCookies();
 
   @Test
-  void aRenewedCookieTakesThePlaceOfTheOldOne() {
+  void renewedCookieReplacesTheOldOne() {
     receive(SITE, "PHPSESSID=one; path=/; HttpOnly");
     receive(SITE, "PHPSESSID=two; path=/; HttpOnly");
     assertEquals("two", jar.get(SITE, "PHPSESSID"));
@@ -23,14 +23,14 @@ class SessionCookiesTest {
   }
 
   @Test
-  void aDeletedCookieIsGone() {
+  void removesDeletedCookies() {
     receive(SITE, "PHPSESSID=one; path=/");
     receive(SITE, "PHPSESSID=deleted; expires=Thu, 01-Jan-1970 00:00:01 GMT; Max-Age=0; path=/");
     assertNull(jar.get(SITE, "PHPSESSID"));
   }
 
   @Test
-  void otherHostsAndUnencryptedRequestsDoNotGetIt() {
+  void sendsCookieOnlyToItsHostOverHttps() {
     jar.set(SITE, "PHPSESSID", "secret");
     assertNull(jar.get("https://example.org/", "PHPSESSID"));
     assertNull(jar.get("http://www.example.org/", "PHPSESSID"));
@@ -40,13 +40,13 @@ class SessionCookiesTest {
   }
 
   @Test
-  void theCookieOfADomainGoesToTheChatServersSubdomain() {
+  void sendsDomainCookieToSubdomains() {
     receive(SITE, "PHPSESSID=one; path=/; domain=example.org");
     assertEquals("one", jar.get("https://chat.example.org/", "PHPSESSID"));
   }
 
   @Test
-  void aCookieThatIsSetTakesThePlaceOfTheSitesAndKeepsItsHosts() {
+  void setReplacesTheSitesCookieAndKeepsItsDomain() {
     receive(SITE, "PHPSESSID=one; path=/shop; domain=example.org");
     receive(SITE, "PHPSESSID=two; path=/; domain=example.org");
     jar.set(SITE + "shop/", "PHPSESSID", "three");
@@ -55,7 +55,7 @@ class SessionCookiesTest {
   }
 
   @Test
-  void theSitesCookieTakesThePlaceOfOneThatWasSet() {
+  void theSitesCookieReplacesOneThatWasSet() {
     jar.set(SITE, "PHPSESSID", "one");
     jar.set(SITE, "PHPSESSID", "two");
     receive(SITE, "PHPSESSID=three; path=/; domain=example.org");
@@ -64,7 +64,7 @@ class SessionCookiesTest {
   }
 
   @Test
-  void whatNoHeaderCanHoldIsRefused() {
+  void rejectsValuesThatAreNotValidInAHeader() {
     for (String value : new String[] {"a\nb", "a;b", "ü"}) {
       assertThrows(IllegalArgumentException.class, () -> jar.set(SITE, "PHPSESSID", value));
     }

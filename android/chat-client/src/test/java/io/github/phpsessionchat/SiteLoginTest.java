@@ -20,7 +20,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** Where a password may go. */
+/** Which addresses may receive a password. */
 class SiteLoginTest {
   private static final String FORM = "<form method=post><input name=u><input name=p type=password></form>";
 
@@ -36,7 +36,7 @@ class SiteLoginTest {
     encrypted.useHttps(there.sslSocketFactory());
     encrypted.start();
     plain.start();
-    // No name is looked up.
+    // Avoids DNS lookups.
     Dns dns = host -> Collections.singletonList(InetAddress.getLoopbackAddress());
     http =
         new OkHttpClient.Builder()
@@ -68,14 +68,14 @@ class SiteLoginTest {
     return "http://" + host + ":" + plain.getPort() + "/login";
   }
 
-  private void isRefused(String page) {
+  private void requiresHttps(String page) {
     IOException error = assertThrows(IOException.class, () -> new SiteLogin(http, page).logIn("alice", "secret"));
-    assertTrue(error.getMessage().startsWith("no encryption"), error.getMessage());
+    assertTrue(error.getMessage().startsWith("the login requires HTTPS"), error.getMessage());
     assertEquals(0, plain.getRequestCount());
   }
 
   @Test
-  void anEncryptedPageLogsInAndItsRedirectsAreFollowed() throws Exception {
+  void followsRedirectsBetweenHttpsPages() throws Exception {
     encrypted.enqueue(redirect(302, "/form"));
     encrypted.enqueue(page(FORM));
     encrypted.enqueue(redirect(302, "/welcome"));
@@ -85,26 +85,26 @@ class SiteLoginTest {
   }
 
   @Test
-  void noRedirectLeadsFromThereToWhereOthersCanRead() {
+  void rejectsRedirectsFromHttpsToHttp() {
     for (String host : Arrays.asList("site.test", "127.0.0.1")) {
       encrypted.enqueue(redirect(302, plainUrl(host)));
-      isRefused(encryptedUrl());
+      requiresHttps(encryptedUrl());
       encrypted.enqueue(page(FORM));
-      // With the method and what was posted.
+      // Status 307 repeats the method and the body.
       encrypted.enqueue(redirect(307, plainUrl(host)));
-      isRefused(encryptedUrl());
+      requiresHttps(encryptedUrl());
     }
   }
 
   @Test
-  void noFormIsSentToWhereOthersCanRead() {
+  void rejectsFormsThatPostFromHttpsToHttp() {
     encrypted.enqueue(page(FORM.replace("<form", "<form action='" + plainUrl("site.test") + "'")));
-    isRefused(encryptedUrl());
+    requiresHttps(encryptedUrl());
   }
 
   @Test
-  void withoutEncryptionAnotherMachineIsAskedOnlyIfThatIsAllowed() throws Exception {
-    isRefused(plainUrl("site.test"));
+  void allowsHttpOnlyOnLoopbackOrIfConfigured() throws Exception {
+    requiresHttps(plainUrl("site.test"));
     for (int i = 0; i < 2; i++) {
       plain.enqueue(page(FORM));
       plain.enqueue(page("welcome"));
@@ -115,7 +115,7 @@ class SiteLoginTest {
   }
 
   @Test
-  void aRefusalSaysWhenItMayBeTriedAgainWithinAnHour() {
+  void limitsRetryAfterToOneHour() {
     encrypted.enqueue(page(FORM));
     encrypted.enqueue(new MockResponse.Builder().code(429).addHeader("Retry-After", "999999999").build());
     SiteLogin login = new SiteLogin(http, encryptedUrl());
@@ -125,18 +125,18 @@ class SiteLoginTest {
   }
 
   @Test
-  void aSiteThatFailsHasNotRefusedThePassword() {
+  void serverErrorIsNotARejection() {
     for (int status : new int[] {500, 502, 503}) {
       encrypted.enqueue(page(FORM));
       encrypted.enqueue(new MockResponse.Builder().code(status).body(FORM).build());
       IOException error = assertThrows(IOException.class, () -> new SiteLogin(http, encryptedUrl()).logIn("a", "b"));
-      assertEquals("the site could not check the login, try again later: HTTP " + status, error.getMessage());
+      assertEquals("the site failed to process the login, try again later: HTTP " + status, error.getMessage());
       assertFalse(error instanceof SiteLogin.Refused);
     }
   }
 
   @Test
-  void aPageWithoutEndIsReadToALimit() {
+  void readsLargePagesUpToALimit() {
     List<String> mebibytes = Collections.nCopies(8, String.join("", Collections.nCopies(1 << 20, "<")));
     encrypted.enqueue(page(String.join("", mebibytes)));
     IOException error = assertThrows(IOException.class, () -> new SiteLogin(http, encryptedUrl()).logIn("a", "b"));

@@ -17,17 +17,17 @@ import org.junit.jupiter.api.TestFactory;
 
 class TimelineVectorsTest {
   @TestFactory
-  Stream<DynamicTest> eachRule() throws IOException {
+  Stream<DynamicTest> followsTheRules() throws IOException {
     return tests("timeline");
   }
 
   @TestFactory
-  Stream<DynamicTest> eachRecordedRun() throws IOException {
+  Stream<DynamicTest> replaysRecordedRuns() throws IOException {
     return tests("timeline-recorded");
   }
 
   @Test
-  void runsAreRecorded() throws IOException {
+  void hasRecordedRuns() throws IOException {
     assertTrue(Vectors.read("timeline-recorded").size() >= 50);
   }
 
@@ -38,8 +38,8 @@ class TimelineVectorsTest {
 
   private static final class Run {
     final Timeline timeline = new Timeline();
-    /** Which list a page was asked for. */
-    final Map<Integer, Integer> asked = new HashMap<>();
+    /** The timeline's epoch at the time of each page request. */
+    final Map<Integer, Integer> epochs = new HashMap<>();
 
     void all(JSONArray steps) {
       for (Object step : steps) perform((JSONObject) step);
@@ -74,19 +74,19 @@ class TimelineVectorsTest {
           timeline.synced(changes(answer, answer.getLong("head"), 0), number(step, "since"));
           break;
         case "ask":
-          asked.put(step.getInt("id"), timeline.epoch());
+          epochs.put(step.getInt("id"), timeline.epoch());
           break;
         case "older":
-          timeline.older(page(answer), answer.getBoolean("complete"), step.getLong("before"), askedIn(step));
+          timeline.older(page(answer), answer.getBoolean("complete"), step.getLong("before"), epochOf(step));
           break;
         case "newer":
-          timeline.newer(page(answer), askedIn(step));
+          timeline.newer(page(answer), epochOf(step));
           break;
         case "window":
-          timeline.window(page(answer), askedIn(step));
+          timeline.window(page(answer), epochOf(step));
           break;
         case "quoted":
-          timeline.quoted(Vectors.message(step.getJSONObject("message")), askedIn(step));
+          timeline.quoted(Vectors.message(step.getJSONObject("message")), epochOf(step));
           break;
         case "toEnd":
           timeline.toEnd();
@@ -106,8 +106,8 @@ class TimelineVectorsTest {
       }
     }
 
-    int askedIn(JSONObject step) {
-      return asked.getOrDefault(step.getInt("asked"), -1);
+    int epochOf(JSONObject step) {
+      return epochs.getOrDefault(step.getInt("asked"), -1);
     }
 
     static long number(JSONObject step, String name) {

@@ -20,10 +20,10 @@ import org.json.JSONArray;
 import org.json.JSONObject;
 import org.junit.jupiter.api.Test;
 
-/** An app logs what it is given. */
+/** An app may log any value. */
 class ValuesTest {
   @Test
-  void eachOfThemHasAName() throws Exception {
+  void allPublicValuesOverrideToString() throws Exception {
     List<String> without = new ArrayList<>();
     int found = 0;
     try (Stream<Path> files = Files.list(Paths.get("target/classes/io/github/phpsessionchat"))) {
@@ -41,7 +41,7 @@ class ValuesTest {
   }
 
   @Test
-  void theyNameThemselvesAndShowNoText() {
+  void toStringContainsNoSecrets() {
     JSONObject user = new JSONObject().put("id", "42").put("name", "Bob");
     JSONObject file = new JSONObject().put("id", "f1").put("name", "secret").put("alt", "secret");
     JSONObject json =
@@ -66,7 +66,7 @@ class ValuesTest {
   }
 
   @Test
-  void aLinkToTheChatNamesARoomAMessageOrAnInvite() {
+  void parsesLinksToRoomsMessagesAndInvites() {
     ChatLink message = ChatLink.parse("https://chat.example/?a=1#m=u-1_x/17");
     assertEquals("u-1_x", message.room);
     assertEquals(17, message.seq);

@@ -10,11 +10,11 @@ import java.util.List;
 import org.json.JSONArray;
 import org.json.JSONObject;
 
-/** The content of {@code test/vectors} of the project: the same for the clients of all languages. */
+/** Reads {@code test/vectors}, which the clients of all languages share. */
 final class Vectors {
   private Vectors() {}
 
-  /** A file of the project; the tests run in this module's folder. */
+  /** Resolves a file of the project. Tests run in this module's folder. */
   static Path project(String path) {
     return Paths.get("../..").resolve(path);
   }
@@ -26,7 +26,7 @@ final class Vectors {
     return vectors;
   }
 
-  /** A message of the vectors has only what decides about order and deduplication. */
+  /** Builds a message. Vectors contain only what affects ordering and deduplication. */
   static Message message(JSONObject json) {
     User user = new User(json.getString("user"), "User " + json.getString("user"));
     JSONObject whole = new JSONObject(json.toString());
@@ -40,7 +40,7 @@ final class Vectors {
     return messages;
   }
 
-  /** As a text that two lists can be compared by, and that says what is wrong. */
+  /** Formats messages for readable comparisons. */
   static List<String> shown(List<Message> messages) {
     List<String> lines = new ArrayList<>();
     for (Message m : messages) {

@@ -37,29 +37,29 @@ import okhttp3.Call;
 import okhttp3.OkHttpClient;
 import okhttp3.Response;
 
-/** A chat on the command line: an example of an app, and a way to try the client without a phone. */
+/** A command-line chat: an example app, and a way to try the client without a phone. */
 public final class Cli implements ChatListener {
   private static final String USAGE =
       "usage: npm run android:cli -- USER [PASSWORD] [--site URL] [--chat URL] [--room ID]\n"
-          + "  PASSWORD  the user name, as on the sample site\n"
-          + "  --site    the page with the login form; http://localhost:8080/\n"
-          + "  --chat    the chat server; http://localhost:7070/\n"
-          + "  --room    the room to open; else the first";
+          + "  PASSWORD  default: the user name, as on the sample site\n"
+          + "  --site    the login page; default: http://localhost:8080/\n"
+          + "  --chat    the chat server; default: http://localhost:7070/\n"
+          + "  --room    the room to open; default: the first room";
   private static final String HELP =
       "Type a text to send it. /rooms  /open ROOM  /older  /who  /reply SEQ TEXT  /edit SEQ TEXT  /delete SEQ\n"
           + "/mention USER TEXT  /file PATH [DESCRIPTION]  /save SEQ FOLDER  /react SEQ EMOJI\n/search TEXT  /find NAME  /direct USER  /leave  /quit";
 
   private final PrintStream out;
-  /** Everything that the chat tells; on Android that is the main looper. */
+  /** Runs all callbacks and commands. On Android, use the main looper instead. */
   private final ExecutorService main = Executors.newSingleThreadExecutor();
 
   private final OkHttpClient http;
   private final Chat chat;
-  /** The room that is shown; touched on the executor alone, as all below. */
+  /** The current room. Like the fields below, used only on the executor. */
   private String room;
 
   private boolean greeted;
-  /** How each line was shown last, by its key. */
+  /** The last printed text of each line, by key. */
   private final Map<String, String> shown = new HashMap<>();
 
   private Cli(PrintStream out, OkHttpClient http, String server, String room) {
@@ -73,7 +73,7 @@ public final class Cli implements ChatListener {
    * Chats until the input ends.
    *
    * @param args see the usage
-   * @throws IOException the site or the terminal does not work
+   * @throws IOException if the terminal fails
    */
   public static void main(String[] args) throws IOException {
     Map<String, String> options = new HashMap<>();
@@ -187,22 +187,22 @@ public final class Cli implements ChatListener {
     chat.openRoom(id, answer(opened -> out.println("* " + opened.name + ", " + opened.members + " members")));
   }
 
-  /** The message of that number, if it is listed. */
+  /** Returns the listed message with this number, or null. */
   private Message find(String seq) {
     for (Entry entry : chat.messages(room)) {
       if (entry.message != null && String.valueOf(entry.message.seq).equals(seq)) return entry.message;
     }
-    out.println("* no message " + seq + " is listed");
+    out.println("* message " + seq + " is not listed");
     return null;
   }
 
-  /** The text names the user by the id; readers see the name. */
+  /** The text contains the ID; readers see the name. */
   private void mention(String id, String text) {
     String name = "@" + id;
     chat.send(room, NewMessage.of(name + " " + text).mention(new User(id, id), 0, name.length()));
   }
 
-  /** Under a name of our own: that of the file was chosen by somebody else. */
+  /** Saves the file under its ID, because another user chose its name. */
   private void save(ChatFile file, File folder) {
     http.newCall(chat.fileRequest(file))
         .enqueue(
@@ -257,7 +257,7 @@ public final class Cli implements ChatListener {
 
   @Override
   public void onIdentity(Identity me) {
-    // Over a later connection the chat opens by itself what was open.
+    // After a reconnect, the chat opens its rooms itself.
     if (greeted) return;
     greeted = true;
     out.println("* hello " + me.user);
@@ -280,7 +280,7 @@ public final class Cli implements ChatListener {
       for (ChatFile file : message.files) {
         text += " [" + file.name + ", " + file.size + " bytes" + (file.alt == null ? "" : ": " + file.alt) + "]";
       }
-      if (message.hidden) text = "(of somebody you have blocked)";
+      if (message.hidden) text = "(from a blocked user)";
       if (!message.reactions.isEmpty()) text += "  " + message.reactions;
       if (text.equals(shown.put(entry.key, text))) continue;
       String to = message.replyTo == 0 ? "" : " to " + message.replyTo;
@@ -313,18 +313,18 @@ public final class Cli implements ChatListener {
 
   @Override
   public void onUpload(Upload upload) {
-    if (upload.failed != null) out.println("* " + upload.name + " is not sent (" + upload.failed + ")");
+    if (upload.failed != null) out.println("* " + upload.name + " was not uploaded (" + upload.failed + ")");
     else if (upload.file == null) out.println("* " + upload.name + ": " + upload.sent + " of " + upload.size);
   }
 
   @Override
   public void onSendingPaused(String code, long ms) {
-    if (code != null) out.println("* " + code + ", again in " + ms + " ms");
+    if (code != null) out.println("* " + code + ", retrying in " + ms + " ms");
   }
 
   @Override
   public void onRoomRemoved(RoomSummary where, Removal removal) {
-    out.println("* " + where.name + ": you are no member any more (" + removal.reason + ")");
+    out.println("* " + where.name + ": you are no longer a member (" + removal.reason + ")");
     if (where.id.equals(room)) room = null;
   }
 }
