@@ -4,10 +4,10 @@ import { axe } from './axe.ts';
 import { expect, type Person, stored, test } from './fixtures.ts';
 import { seed } from './seed.ts';
 
-/** The rules about colours; the scheme affects no other rule of axe. */
+/** The rules about colours. Only these depend on the colour scheme. */
 const inColours = ['color-contrast', 'link-in-text-block'];
 
-/** The violations that axe finds by these rules, or by all of WCAG 2.2 AA, one line each. */
+/** The violations of these rules, or of all WCAG 2.2 AA rules, one per line. */
 async function faults({ page }: Person, rules?: string[], part?: string): Promise<string[]> {
   const builder = await axe(page);
   if (part !== undefined) builder.include(['php-chat', part]);
@@ -19,7 +19,7 @@ async function faults({ page }: Person, rules?: string[], part?: string): Promis
   );
 }
 
-/** The parts of the chat that are new in these states. In an ordinary run, the rules are applied to nothing else of them. */
+/** The new parts of the chat in each state. Without soak, the rules are applied only to these. */
 const newParts: Record<string, string> = {
   'menu of new rooms': '[role="menu"]',
   'new room': '[role="dialog"], dialog',
@@ -33,14 +33,14 @@ const newParts: Record<string, string> = {
 };
 
 /**
- * The part of each main state whose roles and names are in a file beside this one: what a screen reader finds there. The
- * files are templates: more in the page than in them is no failure. `--update-snapshots` writes them.
+ * The part of each main state whose roles and names are in a snapshot, like a screen reader finds them. The
+ * snapshots are templates, so the page may contain more. `--update-snapshots` writes them.
  */
 type Part = readonly [
   role: 'navigation' | 'region' | 'dialog' | 'menu' | 'alertdialog' | 'complementary',
   name?: RegExp,
 ];
-const heard: Record<string, Part | 'all'> = {
+const snapshots: Record<string, Part | 'all'> = {
   rooms: ['navigation', /Rooms/],
   'new room': ['dialog'],
   room: ['region', /^axe/],
@@ -54,7 +54,7 @@ const heard: Record<string, Part | 'all'> = {
 };
 
 for (const width of [360, 1280]) {
-  test(`axe finds nothing at ${width} px, ${soak ? 'light and dark' : 'light'}`, {
+  test(`axe finds no violations at ${width} px, ${soak ? 'light and dark' : 'light'}`, {
     tag: width === 1280 ? [] : ['@soak'],
   }, async ({ alice, site }) => {
     const { page } = alice;
@@ -63,13 +63,13 @@ for (const width of [360, 1280]) {
     await seed(site, 'bob', room, ['Gate opens at eight.', { text: 'See https://example.com', replyTo: 1 }]);
     await page.emulateMedia({ reducedMotion: 'reduce' });
     await page.setViewportSize({ width, height: 740 });
-    const one = width < 640;
+    const isNarrow = width < 640;
     const check = (state: string) =>
       test.step(state, async () => {
         await page.emulateMedia({ colorScheme: 'light' });
         expect(await faults(alice, undefined, soak ? undefined : newParts[state]), state).toEqual([]);
-        const part = heard[state];
-        if (part !== undefined && !one) {
+        const part = snapshots[state];
+        if (part !== undefined && !isNarrow) {
           const [role, label] = part === 'all' ? [] : part;
           const element =
             role === undefined ? page.locator('php-chat') : page.getByRole(role, label && { name: label });
@@ -80,7 +80,7 @@ for (const width of [360, 1280]) {
         await page.emulateMedia({ colorScheme: 'dark' });
         expect(await faults(alice, inColours), `${state}, dark`).toEqual([]);
       });
-    if (one) await page.getByRole('button', { name: /^Back to rooms/ }).click();
+    if (isNarrow) await page.getByRole('button', { name: /^Back to rooms/ }).click();
     await check('rooms');
     await page.getByRole('button', { name: 'New room or message' }).click();
     await check('menu of new rooms');
@@ -92,7 +92,7 @@ for (const width of [360, 1280]) {
     await alice.write('I will be there.');
     await expect(alice.message('I will be there.').getByText(stored)).toBeVisible();
     await check('room');
-    if (!one) {
+    if (!isNarrow) {
       await page.getByRole('button', { name: /^1 reply/ }).click();
       await expect(page.getByRole('complementary', { name: 'Replies' }).getByRole('article')).toHaveCount(2);
       await check('replies');
@@ -113,17 +113,17 @@ for (const width of [360, 1280]) {
     await expect(page.getByRole('alertdialog')).toBeVisible();
     await check('deletion');
     await page.keyboard.press('Escape');
-    if (one) await page.getByRole('button', { name: 'Room menu' }).click();
-    await page.getByRole(one ? 'menuitem' : 'button', { name: 'Search in this room' }).click();
+    if (isNarrow) await page.getByRole('button', { name: 'Room menu' }).click();
+    await page.getByRole(isNarrow ? 'menuitem' : 'button', { name: 'Search in this room' }).click();
     await page.getByRole('searchbox', { name: 'Search messages' }).fill('gate');
     await expect(page.locator('.hit')).toHaveCount(1);
     await check('search');
     await page.getByRole('button', { name: 'Close search' }).click();
     const people = page.getByRole('button', { name: /^(Here now|People here):/ });
-    if (one) await people.click();
-    await expect(page.getByRole('complementary', { name: one ? 'Details' : 'People' })).toBeVisible();
+    if (isNarrow) await people.click();
+    await expect(page.getByRole('complementary', { name: isNarrow ? 'Details' : 'People' })).toBeVisible();
     await check('people');
-    if (one) await page.keyboard.press('Escape');
+    if (isNarrow) await page.keyboard.press('Escape');
     await page.getByRole('button', { name: 'Room menu' }).click();
     await check('menu of the room');
     await page.keyboard.press('Escape');
@@ -131,7 +131,7 @@ for (const width of [360, 1280]) {
     await expect(alice.banner).toBeVisible();
     await check('offline');
     await page.context().setOffline(false);
-    // The banner also hides within the first second after a loss. A narrow chat hides this word.
+    // The banner is also hidden in the first second after a loss. A narrow chat hides this word.
     await expect(page.getByText('Connected', { exact: true })).toBeAttached();
     for (const path of ['/members/2', '/'])
       await test.step(`the sample site’s page ${path}`, async () => {

@@ -3,10 +3,10 @@ import type { Answer, RequestName } from '../../server/wire/events.ts';
 import type { Done } from '../helpers/chat-client.ts';
 import type { Site } from './fixtures.ts';
 
-/** Sends requests to the server as that user, over a separate connection. */
+/** Sends requests to the server as a user, over a separate connection. */
 export type Ask = <E extends RequestName>(name: E, payload: unknown) => Promise<Done<E>>;
 
-/** A user at another browser, reduced to the connection. It stays open while `task` runs. */
+/** Connects as a user while `task` runs. */
 export async function asUser<T>(site: Site, user: string, task: (ask: Ask) => Promise<T>): Promise<T> {
   const cookie = `PHPSESSID=${await site.login(user)}`;
   const socket = io(site.chat.url, { transports: ['websocket'], extraHeaders: { cookie } });
@@ -22,7 +22,7 @@ export async function asUser<T>(site: Site, user: string, task: (ask: Ask) => Pr
   }
 }
 
-/** Creates a private room of that user with those members. */
+/** Creates a private room with this owner and these members. */
 export function privateRoom(site: Site, owner: string, name: string, members: string[]): Promise<string> {
   return asUser(site, owner, async (ask) => {
     const clientId = `room-${name.replaceAll(/\W/g, '-')}`;

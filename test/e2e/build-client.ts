@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
 
 /**
- * The tests use the built client, served by the chat server, like sites. It is built like `npm start` does, so that a
- * test that starts it finds the build.
+ * Builds the client, because the tests use it like sites do. It is the same build as `npm start`, so a test
+ * that runs this need not build again.
  */
 export default function buildClient(): void {
   const root = new URL('../../', import.meta.url);

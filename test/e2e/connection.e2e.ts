@@ -1,6 +1,6 @@
 import { expect, Person, stored, test } from './fixtures.ts';
 
-/** Blocks all of Socket.IO on request; everything else works, including a reload. */
+/** Blocks Socket.IO on request. Everything else works, including a reload. */
 async function control(person: Person): Promise<{ block(blocked: boolean): Promise<void> }> {
   const context = person.page.context();
   let blocked = false;
@@ -28,7 +28,7 @@ async function control(person: Person): Promise<{ block(blocked: boolean): Promi
   };
 }
 
-test('messages written without a connection arrive once and in order', async ({ visitor, bob, site }) => {
+test('sends messages written offline once and in order', async ({ visitor, bob, site }) => {
   const { page } = visitor;
   const network = await control(visitor);
   await visitor.enter(site, 'alice');
@@ -38,7 +38,7 @@ test('messages written without a connection arrive once and in order', async ({ 
   await expect(bob.message('before')).toBeVisible();
   const waiting = page.getByText('Waiting for connection');
 
-  await test.step('offline: they wait, and survive a reload while the chat cannot be reached', async () => {
+  await test.step('keeps messages written offline through a reload while the chat is unreachable', async () => {
     await network.block(true);
     await page.context().setOffline(true);
     await expect(visitor.banner).toContainText('You’re offline. You can keep writing.');
@@ -55,7 +55,7 @@ test('messages written without a connection arrive once and in order', async ({ 
     await visitor.shot('offline-2-reloaded');
   });
 
-  await test.step('online again they are sent after those of others', async () => {
+  await test.step('sends them after the messages of others when online again', async () => {
     await network.block(false);
     const all = ['before', 'meanwhile', 'one', 'two', 'three'];
     await expect(visitor.texts).toHaveText(all);
@@ -66,7 +66,7 @@ test('messages written without a connection arrive once and in order', async ({ 
     expect(await page.evaluate(unsent)).toEqual([]);
   });
 
-  await test.step('while a killed server starts again: WebSocket is tried twice before polling', async () => {
+  await test.step('tries WebSocket twice before polling while a killed server restarts', async () => {
     // Each failed connection is an error in the console.
     const failed: string[] = [];
     page.on('websocket', () => failed.push('websocket'));
@@ -94,7 +94,7 @@ test('messages written without a connection arrive once and in order', async ({ 
     await visitor.shot('restart-2-back');
   });
 
-  await test.step('in a tab without a connection: another tab sends them', async () => {
+  await test.step('lets another tab send messages of a tab without a connection', async () => {
     const other = new Person(await page.context().newPage());
     await other.page.goto(site.php.chatPage);
     await expect(other.message('me too')).toBeVisible();

@@ -11,7 +11,7 @@ interface Html {
   policy?: string;
 }
 
-/** Opens a page of the site that the test has made. */
+/** Opens a page of the site with this HTML. */
 async function show(site: Site, page: Page, html: Html = {}): Promise<void> {
   const { body = tag, attributes = 'lang="en"', policy } = html;
   const url = site.host(`<!doctype html><html ${attributes}><meta charset="utf-8"><title>Host</title>
@@ -36,35 +36,35 @@ const boxOf = async (page: Page) => {
   return { width: box.width, height: box.height };
 };
 
-/** Replaces the page's own rules. */
+/** Replaces the page's own CSS. */
 const rules = (page: Page, css: string) =>
   page.locator('style').evaluate((style, css) => {
     style.textContent = css;
   }, css);
 
-/** The headers that docs/element.md advises: for a path of the site, and for a subdomain. */
+/** The headers that docs/element.md advises for a path of the site and for a subdomain. */
 const [forPath = '', forSubdomain = ''] = [
   ...readFileSync(new URL('../../docs/element.md', import.meta.url), 'utf8').matchAll(
     /^Content-Security-Policy: (.*)$/gm,
   ),
 ].map(([, policy = '']) => policy);
 
-test('the element in pages of other people', async ({ page, site }) => {
+test('the element works in pages of other sites', async ({ page, site }) => {
   await join(site, await ownUser(site, page.context()), 'elements');
 
-  await test.step('the content of the tag is shown until the script has loaded', async () => {
+  await test.step('shows the content of the tag until the script is loaded', async () => {
     await page.context().route('**/php-chat.js', (route) => route.abort());
     await show(site, page);
     await expect(page.getByText('Write to us.')).toBeVisible();
     await page.context().unroute('**/php-chat.js');
     await page.reload();
     await expect(field(page)).toBeVisible();
-    // The content is not shown, because no slot takes it.
+    // The content is hidden, because no slot takes it.
     const slot = page.locator('php-chat').evaluate((chat) => (chat.firstChild as Text).assignedSlot);
     expect(await slot).toBeNull();
   });
 
-  await test.step('below a header it ends where the window ends, unless the page has a rule', async () => {
+  await test.step('ends at the bottom of the window below a header unless the page sets a height', async () => {
     await page.setViewportSize({ width: 1000, height: 664 });
     await show(site, page, {
       body: `<style></style><div class="box"><header></header><i></i><div>${tag}</div></div>`,
@@ -78,11 +78,11 @@ test('the element in pages of other people', async ({ page, site }) => {
     const { y = 0, height = 664 } = (await field(page).boundingBox()) ?? {};
     expect(y + height).toBeLessThanOrEqual(664);
     await expect.poll(() => heightBelow(140, 'php-chat { max-height: none }')).toBe(640);
-    // Far down a long page, it is as high as it can be.
+    // Far down a long page it has its maximum height.
     await expect.poll(() => heightBelow(1500)).toBe(640);
   });
 
-  await test.step('it has its size and its letters under rules for everything', async () => {
+  await test.step('keeps its size and font under CSS rules for all elements', async () => {
     await page.setViewportSize({ width: 1000, height: 800 });
     const everything =
       'body { margin: 0 } * { font: 9px serif; display: inline; min-height: 0; width: auto } html { font-size: 62.5% }';
@@ -100,8 +100,8 @@ test('the element in pages of other people', async ({ page, site }) => {
     }
   });
 
-  await test.step('it fits in a box that cuts off what does not fit, however high the box becomes', async () => {
-    // There is no room for its minimum height in the last one.
+  await test.step('fits a box with hidden overflow that changes its height', async () => {
+    // The last box is smaller than the minimum height.
     for (const [of, height] of [
       [400, 350],
       [700, 640],
@@ -116,7 +116,7 @@ test('the element in pages of other people', async ({ page, site }) => {
     }
   });
 
-  await test.step('the page sets the scheme, the edge and the radius of bubbles', async () => {
+  await test.step('takes the colour scheme, border and bubble radius from the page', async () => {
     await rules(page, '');
     await field(page).fill('Hello');
     await field(page).press('Enter');
@@ -138,16 +138,16 @@ test('the element in pages of other people', async ({ page, site }) => {
     await page.emulateMedia({ colorScheme: null });
   });
 
-  await test.step('the policies of docs/element.md and the strictest one allow it WebSocket', async () => {
+  await test.step('uses WebSocket under the policies of docs/element.md and the strictest one', async () => {
     const ws = site.chat.url.replace('http', 'ws');
     const advised = forSubdomain
       .replaceAll('https://chat.example.org', site.chat.url)
       .replaceAll('wss://chat.example.org', ws);
     const strictest = `default-src 'none'; script-src ${site.chat.url}; connect-src ${site.chat.url} ${ws}; style-src 'self'; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'`;
-    const bad: string[] = [];
+    const problems: string[] = [];
     const sockets: string[] = [];
-    page.on('console', (message) => message.type() !== 'log' && bad.push(message.text()));
-    page.on('pageerror', (error) => bad.push(error.message));
+    page.on('console', (message) => message.type() !== 'log' && problems.push(message.text()));
+    page.on('pageerror', (error) => problems.push(error.message));
     page.on('websocket', (socket) => sockets.push(socket.url()));
     for (const [index, policy] of [advised, strictest].entries()) {
       await show(site, page, { policy });
@@ -155,7 +155,7 @@ test('the element in pages of other people', async ({ page, site }) => {
       await field(page).press('Enter');
       await expect(page.getByRole('article').filter({ hasText: `under policy ${index}` })).toBeVisible();
       expect(sockets.splice(0)).toEqual([expect.stringContaining('transport=websocket')]);
-      expect(bad).toEqual([]);
+      expect(problems).toEqual([]);
     }
     const chatPage = `${site.chat.url}/page`;
     await page.route(chatPage, (route) =>
@@ -170,10 +170,10 @@ test('the element in pages of other people', async ({ page, site }) => {
     await page.goto(chatPage);
     await expect(field(page)).toBeVisible();
     expect(sockets).toEqual([expect.stringContaining('transport=websocket')]);
-    expect(bad).toEqual([]);
+    expect(problems).toEqual([]);
   });
 
-  await test.step('a single room has neither a list nor a way back, whatever its width', async () => {
+  await test.step('shows neither a list nor a back button for a single room at any width', async () => {
     await show(site, page, { body: '<php-chat room="elements" single></php-chat>' });
     await expect(field(page)).toBeVisible();
     for (const width of [360, 800, 1280]) {
@@ -189,7 +189,7 @@ test('the element in pages of other people', async ({ page, site }) => {
     await expect(field(page)).toBeFocused();
   });
 
-  await test.step('two elements and a launcher work side by side, and add no name to the page', async () => {
+  await test.step('works next to a second element and a launcher, without new global names', async () => {
     const names = '<script>document.names = Object.getOwnPropertyNames(window)</script>';
     const two = '<php-chat room="elements"></php-chat><php-chat room="lobby"></php-chat>';
     await show(site, page, { body: `${names}${two}<php-chat-launcher></php-chat-launcher>` });
@@ -205,15 +205,15 @@ test('the element in pages of other people', async ({ page, site }) => {
     expect(await page.evaluate(added)).toEqual([]);
   });
 
-  await test.step('texts of the owner that come late are applied, and a typed text stays', async () => {
-    const asked = Promise.withResolvers<void>();
+  await test.step("applies the owner's texts when they load late, and keeps the typed text", async () => {
+    const released = Promise.withResolvers<void>();
     const languages: string[] = [];
     page.on('request', (request) => {
       const [, language] = /assets\/([a-z]{2}(?:-\w+)?)-[\w-]{6}\.js/.exec(request.url()) ?? [];
       if (language !== undefined) languages.push(language);
     });
     await page.context().route('**/texts.json', async (route) => {
-      await asked.promise;
+      await released.promise;
       const texts = {
         'composer.label': { cs: 'Zpráva do {room}' },
         'conn.connected': { cs: '<b>Připojeno</b>' },
@@ -224,7 +224,7 @@ test('the element in pages of other people', async ({ page, site }) => {
       '<php-chat room="elements" strings="/texts.json"></php-chat><php-chat-launcher></php-chat-launcher>';
     await show(site, page, { body, attributes: 'lang="cs"' });
     await field(page).fill('half a sentence');
-    asked.resolve();
+    released.resolve();
     await expect(page.getByText('<b>Připojeno</b>', { exact: true })).toBeVisible();
     const named = page.getByRole('textbox', { name: 'Zpráva do elements' });
     await expect(named).toHaveValue('half a sentence');
@@ -237,14 +237,14 @@ test('the element in pages of other people', async ({ page, site }) => {
     await expect(page.getByText('Tady', { exact: true })).toBeVisible();
   });
 
-  await test.step('a language from right to left mirrors it, unless the page says otherwise', async () => {
+  await test.step('mirrors its layout for a right-to-left language unless the page sets dir', async () => {
     const chat = page.locator('php-chat');
     const x = async (role: 'navigation' | 'region') =>
       (await page.getByRole(role).first().boundingBox())?.x ?? 0;
     await chat.evaluate((element) => element.setAttribute('lang', 'he'));
     await page.locator('php-chat-launcher').evaluate((element) => element.setAttribute('lang', 'he'));
     await expect(page.getByRole('button', { name: 'פתיחת הצ׳אט' })).toBeVisible();
-    // A value of the other direction stands apart from the signs around it.
+    // The name is isolated from the text around it.
     await expect(page.getByRole('textbox', { name: 'הודעה אל \u2068elements\u2069' })).toBeVisible();
     expect(await x('navigation')).toBeGreaterThan(await x('region'));
     await chat.evaluate((element) => Object.assign(element, { dir: 'ltr', lang: 'ar' }));
@@ -252,7 +252,7 @@ test('the element in pages of other people', async ({ page, site }) => {
     expect(await x('navigation')).toBeLessThan(await x('region'));
   });
 
-  await test.step('removed elements leave no socket, timer, listener or channel', async () => {
+  await test.step('leaves no sockets, timers, listeners or channels when removed', async () => {
     await page.addInitScript(() => {
       const left = { sockets: 0, timers: new Set<unknown>(), listeners: 0, channels: 0 };
       Object.assign(document, { left });
@@ -304,7 +304,7 @@ test('the element in pages of other people', async ({ page, site }) => {
       }
     });
     await show(site, page, { body: '<main></main>' });
-    /** Some are removed before they are loaded; every fourth has connected. */
+    /** Adds and removes elements, some before they are loaded. Every fourth connects first. */
     const mount = (times: number) =>
       page.evaluate(async (count) => {
         const place = document.querySelector('main') as HTMLElement;

@@ -4,7 +4,7 @@ import { privateRoom } from './as-user.ts';
 import { faultsIn } from './axe.ts';
 import { expect, test } from './fixtures.ts';
 
-test('an emoji is chosen from the grid for a reaction and for a text', {
+test('inserts an emoji from the grid into a reaction and a text', {
   tag: '@soak',
 }, async ({ alice, site }) => {
   await privateRoom(site, 'alice', 'emoji', []);
@@ -23,7 +23,7 @@ test('an emoji is chosen from the grid for a reaction and for a text', {
   };
   await open();
   await expect(grid.getByRole('tab', { selected: true })).toHaveAccessibleName('Smileys');
-  // In colour, though the text font has it in black and white.
+  // The emoji is in colour, although the text font has a black and white one.
   const face = await grid.getByRole('button', { name: 'grinning face', exact: true }).screenshot();
   const [red, , blue] = (await sharp(face).stats()).channels;
   expect((red?.mean ?? 0) - (blue?.mean ?? 0)).toBeGreaterThan(20);
@@ -35,7 +35,7 @@ test('an emoji is chosen from the grid for a reaction and for a text', {
   await expect(field).toBeFocused();
   await field.fill('rocket');
   await expect(grid.locator('.grid button').first()).toHaveText('🚀');
-  // Only a few, because examining hundreds of buttons takes long.
+  // Only a few emoji are shown, because axe examines hundreds of buttons slowly.
   expect(await faultsIn(page)).toEqual([]);
   await page.keyboard.press('ArrowDown');
   await page.keyboard.press('Enter');
@@ -55,7 +55,7 @@ test('an emoji is chosen from the grid for a reaction and for a text', {
   await page.keyboard.press('Escape');
   await expect(grid).toHaveCount(0);
 
-  // Into the text: from the button, several at the caret, and back to the text.
+  // The button inserts several emoji at the caret, and Esc returns to the text.
   await alice.field.fill('Well  done');
   await alice.field.evaluate((text: HTMLTextAreaElement) => text.setSelectionRange(5, 5));
   await page.getByRole('button', { name: 'Emoji', exact: true }).click();
@@ -68,14 +68,14 @@ test('an emoji is chosen from the grid for a reaction and for a text', {
   await expect(grid.getByRole('button', { name: 'rocket' }).first()).toBeFocused();
   await page.keyboard.press('Escape');
   await expect(alice.field).toBeFocused();
-  // By its name.
+  // A name after a colon also finds emoji.
   const list = page.getByRole('listbox', { name: 'Emoji' });
   await alice.field.fill('');
   await page.keyboard.type('At 10:30 :w');
   await expect(list).toHaveCount(0);
   await page.keyboard.type('aving');
   await expect(list.getByRole('option').first()).toHaveText(/👋🏽\s*waving hand/);
-  // It must be recognisable, so it is larger than initials.
+  // A skin tone needs a larger size than initials to be recognisable.
   await expect(list.getByText('👋🏽', { exact: true })).toHaveCSS('font-size', '18px');
   await page.keyboard.press('Escape');
   await expect(list).toHaveCount(0);
@@ -84,13 +84,13 @@ test('an emoji is chosen from the grid for a reaction and for a text', {
   await page.keyboard.press('Tab');
   await expect(alice.field).toHaveValue('At 10:30 :wavingx 🚀 ');
   await expect(alice.field).toBeFocused();
-  // Also after the beginning of a name; an exact match is first.
+  // An exact match is first, even after the beginning of a mention.
   await alice.field.fill('');
   await page.keyboard.type('@Bob has the :key');
   await expect(list.getByRole('option').first()).toHaveText(/🔑\s*key/);
 });
 
-test('only emoji that the browser draws as one glyph in colour are offered', async ({ page }) => {
+test('offers only emoji that the browser draws as one glyph in colour', async ({ page }) => {
   const tried = ['😀', '☺️', '👩🏽‍🚀', '✔️', '🇫🇷', '🡐', 'A', '\u{10fffd}', '👍🏽👍🏽'];
   expect(await page.evaluate(`(${drawable})(${JSON.stringify(tried)})`)).toEqual(tried.slice(0, 5));
 });

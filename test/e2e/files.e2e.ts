@@ -15,7 +15,7 @@ const picture = (color: string, width = 60, height = 40) =>
 const text = (name: string) => ({ name, mimeType: 'text/plain', buffer: Buffer.from('words') });
 const png = (name: string, buffer: Buffer) => ({ name, mimeType: 'image/png', buffer });
 
-/** Chooses files like a user who has clicked the button. */
+/** Chooses files as a user clicking the button. */
 async function attach(
   { page }: Person,
   files: { name: string; mimeType: string; buffer: Buffer }[],
@@ -28,7 +28,7 @@ const tray = ({ page }: Person) => page.getByRole('group', { name: 'Attachments'
 const tiles = (person: Person) => tray(person).getByRole('group');
 const send = ({ page }: Person) => page.getByRole('button', { name: 'Send', exact: true }).click();
 
-/** Hands files over like the browser does. @returns false if the element leaves them to the page */
+/** Pastes or drops files like the browser. @returns false if the element handles the event */
 const handOver = (person: Person, type: 'paste' | 'dragover' | 'drop', files: [string, Buffer][]) =>
   person.field.evaluate(
     (field, { type, files }) => {
@@ -50,13 +50,13 @@ async function sessionOf({ page }: Person): Promise<string> {
   return cookie?.value ?? '';
 }
 
-/** Logs that user in at the browser. */
+/** Logs a user in at the browser. */
 async function logIn({ page }: Person, site: Site, name: string): Promise<void> {
   const cookie = { name: 'PHPSESSID', value: await site.login(name), httpOnly: true };
   await page.context().addCookies([{ ...cookie, domain: '127.0.0.1', path: '/' }]);
 }
 
-/** A PNG with this many pixels on a side, in one colour: few bytes, and gigabytes when decoded. */
+/** A PNG of one colour with this many pixels per side: small as a file, but gigabytes when decoded. */
 function bomb(side: number): Buffer {
   const chunk = (type: string, data: Buffer) => {
     const body = Buffer.concat([Buffer.from(type), data]);
@@ -79,14 +79,14 @@ function bomb(side: number): Buffer {
   ]);
 }
 
-test('files from the tray to the large view', async ({ alice, bob, site }) => {
+test('sends files from the tray and shows them in the large view', async ({ alice, bob, site }) => {
   const room = await privateRoom(site, 'alice', 'pictures', ['2']);
   await alice.open('pictures');
   await bob.open('pictures');
   const sent = bob.messages.last();
   const noon = sent.getByRole('button', { name: 'The orchard at noon' });
 
-  await test.step('pictures are described by keyboard, and sent with a file', async () => {
+  await test.step('describes pictures by keyboard and sends them with a file', async () => {
     const examined = alice.page.waitForResponse(/name=noon\.png/);
     await attach(alice, [
       png('noon.png', await picture('#7aa', 600, 400)),
@@ -94,11 +94,11 @@ test('files from the tray to the large view', async ({ alice, bob, site }) => {
       { name: 'layout-final.pdf', mimeType: 'application/pdf', buffer: Buffer.from('%PDF-1.7\n%%EOF\n') },
     ]);
     await expect(tiles(alice)).toHaveCount(3);
-    // The server has to start the process that examines pictures.
+    // The server first starts the process that examines pictures.
     await examined;
     await expect(tray(alice).getByRole('progressbar')).toHaveCount(0);
     await expect(alice.page.getByRole('status').filter({ hasText: /^\S+ uploaded$/ })).toBeAttached();
-    // A single tab stop, arrows within, Enter describes, Del removes.
+    // The tray is a single tab stop: arrows move inside, Enter describes, Del removes.
     await alice.field.focus();
     await alice.page.keyboard.press('Shift+Tab');
     await alice.page.keyboard.press('Shift+Tab');
@@ -106,7 +106,7 @@ test('files from the tray to the large view', async ({ alice, bob, site }) => {
     await alice.page.keyboard.press('Enter');
     const dialog = alice.page.getByRole('dialog', { name: 'Describe this picture' });
     const description = dialog.getByLabel('For people who can’t see it');
-    // The field has the focus, and shows it.
+    // The field shows that it has the focus.
     await expect(description).toHaveCSS('outline-style', 'solid');
     await description.fill('The orchard at noon');
     expect(await faultsIn(alice.page)).toEqual([]);
@@ -124,7 +124,7 @@ test('files from the tray to the large view', async ({ alice, bob, site }) => {
     await bob.shot('files');
   });
 
-  await test.step('in the large view the arrow keys change the picture, and Esc gives the focus back', async () => {
+  await test.step('changes the picture in the large view with arrow keys, and Esc restores the focus', async () => {
     await noon.click();
     const first = bob.page.getByRole('dialog', { name: 'Picture 1 of 2' });
     const second = bob.page.getByRole('dialog', { name: 'Picture 2 of 2' });
@@ -134,13 +134,13 @@ test('files from the tray to the large view', async ({ alice, bob, site }) => {
     await expect(second).toContainText('shed.png · 2 of 2');
     await expect(bob.page.getByRole('button', { name: 'Next picture' })).toHaveCount(0);
     await bob.shot('large-view');
-    // Neither a vanishing button nor a click on the picture takes the focus away.
+    // The focus survives a disappearing button and a click on the picture.
     await bob.page.getByRole('button', { name: 'Previous picture' }).click();
     await expect(bob.page.getByRole('button', { name: 'Next picture' })).toBeFocused();
     await first.getByRole('img', { name: 'The orchard at noon' }).click();
     await bob.page.keyboard.press('ArrowRight');
     await expect(second).toBeVisible();
-    // Dragged, and released beside it.
+    // The picture is dragged and released outside.
     await bob.page.mouse.move(640, 400);
     await bob.page.mouse.down();
     await bob.page.mouse.move(100, 400);
@@ -152,7 +152,7 @@ test('files from the tray to the large view', async ({ alice, bob, site }) => {
     await expect(noon).toBeFocused();
   });
 
-  await test.step('after a reload a picture is shown once its code is loaded, and requested once', async () => {
+  await test.step('shows a picture after a reload once its code is loaded, with one request', async () => {
     await asUser(site, 'alice', async (ask) => {
       await ask('room:join', { room });
       await ask('message:react', { room, seq: 1, emoji: '👍', on: true });
@@ -162,9 +162,9 @@ test('files from the tray to the large view', async ({ alice, bob, site }) => {
       await free.promise;
       await route.continue();
     });
-    const asked: string[] = [];
+    const requests: string[] = [];
     bob.page.on('request', (request) => {
-      if (request.url().includes('/files/')) asked.push(request.url());
+      if (request.url().includes('/files/')) requests.push(request.url());
     });
     await bob.page.reload();
     await expect(sent).toContainText('From this morning');
@@ -173,10 +173,10 @@ test('files from the tray to the large view', async ({ alice, bob, site }) => {
     await expect(noon.locator('img')).toHaveJSProperty('complete', true);
     await expect(noon.locator('canvas')).toHaveCount(0);
     await expect(sent.getByRole('button', { name: '👍 1' })).toBeVisible();
-    expect(asked.filter((url) => url.includes('noon'))).toHaveLength(1);
+    expect(requests.filter((url) => url.includes('noon'))).toHaveLength(1);
   });
 
-  await test.step('a deleted message is gone with its files', async () => {
+  await test.step('removes the files of a deleted message', async () => {
     await alice.messages.last().focus();
     await alice.page.keyboard.press('Delete');
     await alice.page.getByRole('button', { name: 'Delete' }).last().click();
@@ -184,10 +184,10 @@ test('files from the tray to the large view', async ({ alice, bob, site }) => {
     await expect(bob.timeline.locator('img')).toHaveCount(0);
   });
 
-  await test.step('hostile files are neither run nor shown', async () => {
+  await test.step('neither runs nor shows hostile files', async () => {
     const page = alice.page;
-    const asked: string[] = [];
-    page.on('request', (request) => asked.push(request.url()));
+    const requests: string[] = [];
+    page.on('request', (request) => requests.push(request.url()));
     let opened = 0;
     page.on('dialog', (dialog) => {
       opened++;
@@ -217,16 +217,16 @@ test('files from the tray to the large view', async ({ alice, bob, site }) => {
     await expect(bob.messages.last()).toContainText('agnp.svg');
     await expect(bob.messages.last().locator('.imgs')).toHaveCount(0);
     expect(opened).toBe(0);
-    expect(asked.filter((url) => url.endsWith('/x'))).toEqual([]);
+    expect(requests.filter((url) => url.endsWith('/x'))).toEqual([]);
   });
 
-  await test.step('after a logout Back shows no picture that was opened by itself', async () => {
+  await test.step('shows no picture on Back after a logout', async () => {
     const { page } = alice;
     const cookie = `PHPSESSID=${await sessionOf(alice)}`;
     const options = { room, name: 'secret.png', headers: { origin: site.php.url } };
     const { file } = await upload(site.chat.url, cookie, await picture('#c33', 600, 400), options);
     await seed(site, 'alice', room, [{ text: '', files: [{ id: file.id }] }]);
-    // The large view has asked for it as well, and the browser keeps that answer.
+    // The large view also requested the picture, and the browser caches the response.
     await page.getByRole('button', { name: 'secret.png' }).click();
     await expect(page.locator('.lightbox figure img')).toHaveJSProperty('naturalWidth', 600);
     const opened = page.waitForEvent('popup');
@@ -235,7 +235,8 @@ test('files from the tray to the large view', async ({ alice, bob, site }) => {
     await expect(tab.locator('img')).toHaveJSProperty('naturalWidth', 600);
     const address = tab.url();
     await tab.goto(`${site.chat.url}/healthz`);
-    // A page at the same address asks for it again, as the chat does behind a proxy, and the browser keeps that answer.
+    // A page on the same origin requests it again, like the chat behind a proxy, and the browser caches the
+    // response.
     const html = `<img src="${address}">`;
     const chat = `${site.chat.url}/page`;
     await page.route(chat, (route) => route.fulfill({ contentType: 'text/html', body: html }));
@@ -247,7 +248,7 @@ test('files from the tray to the large view', async ({ alice, bob, site }) => {
   });
 });
 
-test('pictures that are pasted, dropped or move, and videos of any size', { tag: '@soak' }, async ({
+test('shows pasted, dropped and animated pictures, and videos of any size', { tag: '@soak' }, async ({
   alice,
   bob,
   site,
@@ -256,7 +257,7 @@ test('pictures that are pasted, dropped or move, and videos of any size', { tag:
   await alice.open('pictures');
   await bob.open('pictures');
 
-  await test.step('of six pictures that were pasted and dropped, four are seen', async () => {
+  await test.step('shows four of six pasted and dropped pictures', async () => {
     const six = await Promise.all(
       ['#844', '#484', '#448', '#884', '#848', '#488'].map(
         async (color, n) => [`${n}.png`, await picture(color)] as [string, Buffer],
@@ -277,7 +278,7 @@ test('pictures that are pasted, dropped or move, and videos of any size', { tag:
     await bob.page.keyboard.press('Escape');
   });
 
-  await test.step('a picture that moves is played three times, and again under the mouse or by its button', async () => {
+  await test.step('plays an animated picture three times, and again on hover or by its button', async () => {
     const [side, height] = [80, 160];
     const frames = Buffer.concat([90, 180].map((grey) => Buffer.alloc(side * side * 3, grey)));
     const raw = { width: side, height, channels: 3, pageHeight: side } as const;
@@ -305,7 +306,7 @@ test('pictures that are pasted, dropped or move, and videos of any size', { tag:
     await isPlayed();
   });
 
-  await test.step('a video has the space of one, whatever size its file says', async () => {
+  await test.step('limits the space of a video, whatever size its file declares', async () => {
     const cookie = `PHPSESSID=${await sessionOf(alice)}`;
     const options = { room, name: 'tower.mp4', headers: { origin: site.php.url } };
     const seeds = [];
@@ -320,32 +321,32 @@ test('pictures that are pasted, dropped or move, and videos of any size', { tag:
     await seed(site, 'alice', room, seeds);
     const videos = bob.page.locator('.video');
     await expect(videos).toHaveCount(2);
-    for (const box of await videos.evaluateAll((all) => all.map((one) => one.getBoundingClientRect()))) {
+    for (const box of await videos.evaluateAll((all) => all.map((video) => video.getBoundingClientRect()))) {
       expect(box.height).toBeLessThanOrEqual(320);
       expect(Math.min(box.width, box.height)).toBeGreaterThanOrEqual(64);
     }
   });
 });
 
-test('files that are on their way while the session changes', async ({ alice, bob, site }) => {
+test('keeps uploads through changes of the session', async ({ alice, bob, site }) => {
   const { page } = alice;
   const room = await privateRoom(site, 'bob', 'depot', ['1']);
   await alice.open('depot');
   await bob.open('depot');
-  /** Uploads get no answer, or wait until `go`. */
+  /** Uploads get no response, or wait until `go`. */
   let answers: 'none' | 'late' | 'at once' = 'at once';
-  let asked = 0;
+  let uploadCount = 0;
   let go = () => {};
   let going = Promise.resolve();
   const hold = (how: typeof answers) => {
     answers = how;
-    asked = 0;
+    uploadCount = 0;
     const { promise, resolve } = Promise.withResolvers<void>();
     going = promise;
     go = resolve;
   };
   await page.route('**/files?**', async (route) => {
-    asked++;
+    uploadCount++;
     if (answers === 'none') return;
     if (answers === 'late') await going;
     await route.continue();
@@ -353,7 +354,7 @@ test('files that are on their way while the session changes', async ({ alice, bo
   const sentFile = (person: Person, name: string) =>
     person.messages.last().getByRole('link', { name: new RegExp(`^${name} ?\\.txt`) });
 
-  await test.step('a message that was refused meanwhile is not sent when its file is up', async () => {
+  await test.step('does not send a message that was rejected during the upload of its file', async () => {
     hold('late');
     await attach(alice, [text('notes.txt')]);
     await send(alice);
@@ -372,7 +373,7 @@ test('files that are on their way while the session changes', async ({ alice, bo
     await refused.getByRole('button', { name: 'Discard' }).click();
   });
 
-  await test.step('a message overtakes another one whose file is being uploaded', async () => {
+  await test.step('sends a message before an earlier one whose file is still uploading', async () => {
     hold('late');
     await attach(alice, [text('slow.txt')]);
     await send(alice);
@@ -385,13 +386,13 @@ test('files that are on their way while the session changes', async ({ alice, bo
     await expect(sentFile(bob, 'slow')).toBeVisible();
   });
 
-  await test.step('a new session ID loses no file', async () => {
-    // The first attempts get no answer.
+  await test.step('does not lose files when the session ID changes', async () => {
+    // The first attempts get no response.
     hold('none');
     await attach(alice, [text('sent.txt')]);
     await send(alice);
     await attach(alice, [text('tray.txt')]);
-    await expect.poll(() => asked).toBe(2);
+    await expect.poll(() => uploadCount).toBe(2);
     answers = 'at once';
     const before = await sessionOf(alice);
     await logIn(alice, site, 'alice');
@@ -401,11 +402,11 @@ test('files that are on their way while the session changes', async ({ alice, bo
     await expect(sentFile(bob, 'tray')).toBeVisible();
   });
 
-  await test.step('a file whose tab was disconnected is missing in another tab until that tab is back', async () => {
+  await test.step('lacks the file of a disconnected tab in another tab until that tab is back', async () => {
     hold('none');
     await attach(alice, [text('left.txt')]);
     await send(alice);
-    await expect.poll(() => asked).toBe(1);
+    await expect.poll(() => uploadCount).toBe(1);
     const kicked = await fetch(`${site.chat.url}/api/users/1/connections`, {
       method: 'DELETE',
       headers: { authorization: `Bearer ${site.apiKey}` },
@@ -431,7 +432,7 @@ test('files that are on their way while the session changes', async ({ alice, bo
     await other.page.close();
   });
 
-  await test.step('the next user of the page finds none', async () => {
+  await test.step('removes the files for the next user of the page', async () => {
     hold('none');
     await attach(alice, [text('mine.txt')]);
     await expect(tray(alice).getByRole('progressbar')).toBeVisible();

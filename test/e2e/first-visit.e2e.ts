@@ -5,23 +5,20 @@ interface LayoutShift {
   readonly sources: readonly { readonly node?: Node; readonly currentRect: DOMRectReadOnly }[];
 }
 
-/** What has moved on the page since it began to load. */
+/** The elements that moved since the page started to load. */
 const movedOn = (page: Page) => page.evaluate(() => (document as unknown as { moved: unknown[] }).moved);
 
-test('nothing moves while a page with the chat loads, and nothing is said in the console', async ({
-  visitor,
-  site,
-}) => {
+test('a page with the chat loads without layout shifts or console output', async ({ visitor, site }) => {
   const { page } = visitor;
-  // Written by the site itself, so that nobody leaves while the page loads.
+  // The site writes the message, so that no user goes offline while the page loads.
   const answer = await fetch(`${site.chat.url}/api/rooms/announcements/messages`, {
     method: 'POST',
     headers: { authorization: `Bearer ${site.apiKey}`, 'content-type': 'application/json' },
     body: JSON.stringify({ user: { id: '2', name: 'Bob' }, clientId: 'welcome-1', text: 'Welcome to all.' }),
   });
   expect(answer.status).toBe(201);
-  const said: string[] = [];
-  page.on('console', (message) => said.push(message.text()));
+  const logs: string[] = [];
+  page.on('console', (message) => logs.push(message.text()));
   await page.addInitScript(() => {
     const moved: unknown[] = [];
     Object.assign(document, { moved });
@@ -38,10 +35,10 @@ test('nothing moves while a page with the chat loads, and nothing is said in the
     await expect(visitor.message('Welcome to all.')).toBeVisible();
     await later;
     expect(await movedOn(page)).toEqual([]);
-    expect(said).toEqual([]);
+    expect(logs).toEqual([]);
   };
   for (const [where, address, width, user, times] of [
-    // On a phone nobody sees that the other user leaves.
+    // On a phone it is not visible that the other user goes offline.
     ['the sample site at 1280 px', site.php.chatPage, 1280, 'dimitri', 2],
     ['the chat’s own page at 360 px', site.chat.url, 360, 'carol', 1],
   ] as const) {

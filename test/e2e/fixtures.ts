@@ -11,7 +11,7 @@ import { type PhpApp, startPhpApp } from '../helpers/php-app.ts';
 import { KeptWindow } from './kept-window.ts';
 import { shot } from './shot.ts';
 
-/** The rooms that exist from the beginning. */
+/** The rooms that exist from the start. */
 export const rooms = [
   'announcements',
   'bidi',
@@ -36,32 +36,35 @@ export const rooms = [
   'far-back',
 ] as const;
 
-/** Shared by the tests of a worker; no test affects another one through it. */
+/** Shared by the tests of a worker, without effects between them. */
 interface Surroundings {
   readonly memcached: Memcached;
   readonly php: PhpApp;
   /** The chat server's port in PHP's pages. */
   readonly chatPort: number;
   readonly otherPort: number;
-  /** The answer of the other site. */
+  /** The response of the other site. */
   page: string;
 }
 
 export interface Site {
   readonly memcached: Memcached;
   readonly php: PhpApp;
-  /** Only for this test: its rooms and people are those that it has created itself. */
+  /** A chat server for this test only, with its own rooms and users. */
   readonly chat: ChatServer;
-  /** For the HTTP API of the chat server. */
+  /** The key for the HTTP API of the chat server. */
   readonly apiKey: string;
   /**
-   * Logs a user in without the form, by a session as the PHP application writes it; with another name, somebody of that
-   * name. @returns its id
+   * Logs a user in without the form, with a session like the PHP application's. An unknown name becomes a new
+   * user. @returns the session ID
    */
   login(name: string): Promise<string>;
-  /** Serves a page of another site on the same host: with the same cookies, but another origin. It has `/tomato.webp`, too. */
+  /**
+   * Serves a page of another site on the same host: the same cookies, but another origin. The site also has
+   * `/tomato.webp`.
+   */
   host(html: string): string;
-  /** Ends the chat server with that signal, and restarts it on the same port with the same history. */
+  /** Stops the chat server with this signal and restarts it on the same port with the same history. */
   restart(signal: NodeJS.Signals, meanwhile?: () => Promise<void>): Promise<void>;
 }
 
@@ -76,10 +79,10 @@ const people: Record<string, { user_id: number; firstname: string; role?: string
 /** The state of a stored message. Other users may have seen it already. */
 export const stored = /^Sent$|Seen by (everyone|\d)/;
 
-/** The id of somebody who is no user of the PHP application. */
+/** The ID of a user who does not exist in the PHP application. */
 export const idOf = (name: string) => name.toLowerCase().replaceAll(/\W/g, '-');
 
-/** A person at a separate browser: the page, and the elements that tests look for. */
+/** A user in a separate browser: the page and the elements that tests use. */
 export class Person {
   readonly page: Page;
 
@@ -95,7 +98,7 @@ export class Person {
     return this.timeline.getByRole('article');
   }
 
-  /** The message about a broken connection; it is also announced in an invisible region. */
+  /** The banner of a lost connection, which is also announced in an invisible region. */
   get banner(): Locator {
     return this.page.locator('php-chat .banner:visible');
   }
@@ -120,7 +123,7 @@ export class Person {
     await expect(this.page.getByText('Connected', { exact: true })).toBeVisible();
   }
 
-  /** Logs in through the real form of the PHP application. */
+  /** Logs in with the form of the PHP application. */
   async login(url: string, name: string): Promise<void> {
     await this.page.goto(url);
     await this.page.getByLabel('User name').fill(name);
@@ -134,7 +137,7 @@ export class Person {
     await this.page.getByRole('navigation', { name: 'Rooms' }).getByRole('button', { name }).click();
     await expect(this.page.getByRole('region', { name: room })).toBeVisible();
     await expect(this.timeline).not.toHaveAttribute('aria-busy', 'true');
-    // A public room that is new to the user.
+    // A public room that the user has not joined.
     const join = this.page.getByRole('button', { name: 'Join', exact: true });
     if (await join.isVisible()) await join.click();
   }
@@ -150,14 +153,14 @@ export class Person {
 }
 
 interface Fixtures {
-  /** Whether people who are away are notified: mails by the site, and pushes. */
+  /** Whether offline users are notified by the site and by push. */
   notices: boolean;
   /** Whether Alice is an admin and Bob a moderator of the whole site. */
   roles: boolean;
   site: Site;
   alice: Person;
   bob: Person;
-  /** A visitor who is not logged in yet, in a separate browser. */
+  /** A visitor in a separate browser who is not logged in. */
   visitor: Person;
 }
 
@@ -266,7 +269,7 @@ export const test = base.extend<
         return `${otherUrl}/`;
       },
       async restart(signal, meanwhile) {
-        // A server that is killed leaves no process for the next.
+        // A killed server does not leave a spare process for the next.
         if (signal === 'SIGKILL') await loadNext();
         await chat.stop(signal);
         await meanwhile?.();

@@ -6,14 +6,14 @@ import { asUser, privateRoom } from './as-user.ts';
 import { expect, type Person, test } from './fixtures.ts';
 import { numbered, seed } from './seed.ts';
 
-test('older messages come when scrolling up, and the place stays', async ({ alice, site }) => {
+test('older messages load on scrolling up without moving the visible ones', async ({ alice, site }) => {
   const texts = numbered(420);
   await seed(site, 'carol', 'history', texts);
   await alice.open('history');
   await expect(alice.texts).toHaveText(texts.slice(-50));
   await expect(alice.messages.last()).toBeInViewport();
 
-  // A page at a time, up to the start; never more than 200 elements.
+  // Pages load up to the start, with at most 200 elements.
   const first = alice.message('message 1');
   await expect(async () => {
     await alice.timeline.evaluate((log) => {
@@ -25,7 +25,7 @@ test('older messages come when scrolling up, and the place stays', async ({ alic
   await expect(alice.page.getByText('This is the start of history.')).toBeVisible();
   await alice.shot('history-1-start');
 
-  // New messages move nothing and are counted by the pill.
+  // New messages do not move the others, and the pill counts them.
   const before = await first.boundingBox();
   await seed(site, 'bob', 'history', ['while reading', 'and again']);
   const pill = alice.page.getByRole('button', { name: '2 new messages' });
@@ -38,7 +38,7 @@ test('older messages come when scrolling up, and the place stays', async ({ alic
   expect(await alice.messages.count()).toBeLessThanOrEqual(200);
 });
 
-test('reading back, pictures and voices come in above: nothing moves by itself, and few messages are on the page', {
+test('loads pictures and voice messages above without moving the visible ones', {
   tag: '@soak',
 }, async ({ alice, site }) => {
   const room = await privateRoom(site, 'carol', 'album', ['1']);
@@ -69,17 +69,19 @@ test('reading back, pictures and voices come in above: nothing moves by itself, 
   await asUser(site, 'alice', (ask) => ask('read:mark', { room, seq: 302 }));
   await alice.open('album');
   await expect(alice.messages.last()).toBeInViewport();
-  const found = await alice.timeline.evaluate(async (log) => {
+  const result = await alice.timeline.evaluate(async (log) => {
     const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
     const top = log.getBoundingClientRect().top;
     const step = 300;
     let [most, moved] = [0, 0];
     for (let n = 0; n < 1000 && log.querySelector('.start') === null; n++) {
-      const seen = [...log.querySelectorAll('article')].find((one) => one.getBoundingClientRect().top >= top);
+      const seen = [...log.querySelectorAll('article')].find(
+        (article) => article.getBoundingClientRect().top >= top,
+      );
       const before = seen?.getBoundingClientRect().top ?? 0;
       const way = Math.min(step, log.scrollTop);
       log.scrollTop -= way;
-      // Long enough for a page and its pictures to come.
+      // Waits until a page and its pictures are loaded.
       for (let frames = 0; frames < 6; frames++) {
         await frame();
         const now = seen?.getBoundingClientRect().top ?? 0;
@@ -89,13 +91,13 @@ test('reading back, pictures and voices come in above: nothing moves by itself, 
     }
     return { most, moved };
   });
-  expect(found.most).toBeLessThanOrEqual(200);
+  expect(result.most).toBeLessThanOrEqual(200);
   // Browsers may round a scroll position.
-  expect(found.moved).toBeLessThanOrEqual(1);
+  expect(result.moved).toBeLessThanOrEqual(1);
   await expect(alice.page.getByText('This is the start of album.')).toBeAttached();
 });
 
-test('a room opens where the unread messages begin, however many they are, and the pill counts them', {
+test('opens a room at the first unread message, and the pill counts the rest', {
   tag: '@soak',
 }, async ({ alice, site }) => {
   const distances = [
@@ -117,13 +119,13 @@ test('a room opens where the unread messages begin, however many they are, and t
     await expect(alice.message('before')).toBeInViewport();
     const pill = alice.page.getByRole('button', { name: /^\d+ unread messages$/ });
     const counted = async () => Number.parseInt((await pill.textContent()) ?? '', 10);
-    // Changes of a room that is not open are sent once a second.
+    // The list is updated once a second for rooms that are not open.
     await expect.poll(counted).toBeGreaterThan(unread - 30);
     const first = await counted();
     expect(first).toBeLessThan(unread);
     await alice.timeline.evaluate((log) => log.scrollBy(0, 400));
     await expect.poll(counted).toBeLessThan(first);
-    // Forwards, until the live end is reached.
+    // Scrolls forwards to the live end.
     await expect(async () => {
       await alice.timeline.evaluate((log) => {
         log.scrollTop = log.scrollHeight;
@@ -137,7 +139,7 @@ test('a room opens where the unread messages begin, however many they are, and t
   }
 });
 
-/** The number in the list of rooms. */
+/** The unread count in the list of rooms. */
 async function unreadIn({ page }: Person, room: string): Promise<number> {
   const name = new RegExp(`^${room}\\b`);
   const words = await page

@@ -8,7 +8,7 @@ import { expect, test } from './fixtures.ts';
 
 const cli = new URL('../../android/sample-cli/target/chat-cli.jar', import.meta.url).pathname;
 
-test('a browser and the Java client on the command line, logged in by the PHP form, talk both ways', {
+test('a browser and the Java client exchange messages after a login by the PHP form', {
   tag: '@soak',
 }, async ({ site, alice }) => {
   const args = ['-jar', cli, 'bob', '--site', site.php.url, '--chat', site.chat.url, '--room', 'java'];
@@ -29,7 +29,7 @@ test('a browser and the Java client on the command line, logged in by the PHP fo
   await sharp({ create: { width: 60, height: 40, channels: 3, background: 'teal' } })
     .png()
     .toFile(tree);
-  // By Alice's id on the sample site.
+  // The mention uses Alice's ID on the sample site.
   stdin.write(`/mention 1 look\n/file ${tree} a tree\n`);
   await expect(alice.texts.nth(texts.length)).toHaveJSProperty('textContent', '@Alice look');
   await expect(alice.page.getByRole('button', { name: 'a tree' })).toBeVisible();

@@ -1,6 +1,6 @@
 import type { Browser, BrowserContext, Page } from '@playwright/test';
 
-/** Calls that cannot be undone, or are easily forgotten. */
+/** Calls that cannot be undone or are easily forgotten. */
 const lasting = [
   'emulateMedia',
   'exposeBinding',
@@ -13,18 +13,17 @@ const lasting = [
 ];
 const ofClock = ['install', 'pauseAt', 'resume', 'runFor', 'setFixedTime', 'setSystemTime'];
 
-/** How a call is undone after the test, by its result and arguments. */
+/** Undoes a call after the test, from its result and arguments. */
 const passing: Record<string, (part: Page | BrowserContext, result: never, args: never) => unknown> = {
   addInitScript: async (_part, result: ReturnType<Page['addInitScript']>) => (await result).dispose(),
   on: (part, _result, args: Parameters<Page['off']>) => (part as Page).off(...args),
-  // A request that the test has held back may still wait.
+  // A request that the test holds may still wait.
   route: (part) => part.unrouteAll({ behavior: 'ignoreErrors' }),
 };
 
 /**
- * A browser window that serves one test after the other. A new window, with a new process for the site's pages, takes
- * twice the CPU of everything up to a connected chat. A window in which a test has failed or made lasting changes is
- * not kept.
+ * A browser window shared by consecutive tests, because a new window needs a new process for the site's pages. A
+ * window is closed if a test failed or made lasting changes.
  */
 export class KeptWindow {
   #context: BrowserContext | undefined;
@@ -53,7 +52,10 @@ export class KeptWindow {
     return this.#page;
   }
 
-  /** Leaves nothing of a test but the browser's cache. @param address a page of the site that does nothing */
+  /**
+   * Removes everything of a test except the browser's cache. @param address a page of the site without a
+   * script
+   */
   async leave(address: string, failed: boolean): Promise<void> {
     const [context, page] = [this.#context, this.#page];
     if (context === undefined || page === undefined) return;
@@ -78,7 +80,7 @@ export class KeptWindow {
   }
 }
 
-/** Removes the chat, and what it has stored for this origin. */
+/** Removes the chat and its storage for this origin. */
 async function empty(page: Page): Promise<void> {
   if (page.url() === 'about:blank') return;
   await page.evaluate(async () => {
@@ -90,7 +92,7 @@ async function empty(page: Page): Promise<void> {
   });
 }
 
-/** Reports each call of these methods of that object. */
+/** Reports each call of these methods. */
 function watch(
   part: object,
   names: readonly string[],

@@ -4,49 +4,46 @@ import { expect, test } from './fixtures.ts';
 /** Code that is loaded after the first messages. */
 const code = /\/assets\/(panels|dialogs)-/;
 
-/** Holds this code back until it is released. */
-async function holdUp(page: Page, which = code): Promise<{ asked: Promise<unknown>; letGo(): void }> {
+/** Delays this code until `release` is called. */
+async function delay(page: Page, which = code): Promise<{ requested: Promise<unknown>; release(): void }> {
   const free = Promise.withResolvers<void>();
   await page.route(which, async (route) => {
     await free.promise;
     await route.continue();
   });
-  return { asked: page.waitForRequest(which), letGo: () => free.resolve() };
+  return { requested: page.waitForRequest(which), release: () => free.resolve() };
 }
 
 const menu = (page: Page) => page.getByRole('button', { name: 'Room menu' });
 
-test('the code of menus, people and dialogs comes by itself, after the first messages', async ({
-  visitor,
-  site,
-}) => {
+test('loads the code of menus, members and dialogs after the first messages', async ({ visitor, site }) => {
   const { page } = visitor;
   await visitor.login(site.php.chatPage, 'alice');
-  const asked: string[] = [];
-  page.on('request', (request) => asked.push(new URL(request.url()).pathname));
-  const held = await holdUp(page);
+  const paths: string[] = [];
+  page.on('request', (request) => paths.push(new URL(request.url()).pathname));
+  const delayed = await delay(page);
   await page.reload();
-  await held.asked;
+  await delayed.requested;
   await expect(visitor.field).toBeVisible();
   await expect(page.getByRole('complementary', { name: 'People' })).toHaveCount(0);
-  held.letGo();
+  delayed.release();
   await expect(page.getByRole('complementary', { name: 'People' })).toContainText('Alice');
-  await expect.poll(() => asked.some((path) => path.includes('/assets/dialogs-'))).toBe(true);
-  // Everything is loaded now, so no click waits for anything.
+  await expect.poll(() => paths.some((path) => path.includes('/assets/dialogs-'))).toBe(true);
+  // Everything is loaded, so clicks work offline.
   await page.context().setOffline(true);
   await menu(page).click();
   await page.getByRole('menuitem', { name: 'Leave room' }).click();
   await expect(page.getByRole('alertdialog')).toBeVisible();
 });
 
-/** Blocks everything that is loaded after the first messages, while `fails` is true. */
+/** Blocks all code loaded after the first messages while `fails` is true. */
 async function cutOff(page: Page): Promise<{ fails: boolean }> {
   const wire = { fails: true };
   await page.route(code, (route: Route) => (wire.fails ? route.abort() : route.continue()));
   return wire;
 }
 
-test('code that cannot be loaded: Try again opens it, and at the second time reloads the page', {
+test('offers a retry for code that cannot be loaded, then reloads the page', {
   tag: '@soak',
 }, async ({ visitor, site }) => {
   const { page } = visitor;
@@ -57,7 +54,7 @@ test('code that cannot be loaded: Try again opens it, and at the second time rel
   await page.clock.install();
   await page.reload();
   await failed;
-  // Nobody has requested it yet.
+  // No click has requested the code yet.
   await expect(visitor.field).toBeVisible();
   await expect(page.getByText('Something went wrong. Please try again.')).toHaveCount(0);
   let loads = 0;
@@ -68,10 +65,10 @@ test('code that cannot be loaded: Try again opens it, and at the second time rel
   await again.click();
   await refused;
   await expect(again).toBeVisible();
-  // It stays as long as the user needs to see it.
+  // The notice stays longer than usual.
   await page.clock.fastForward(8000);
   await expect(again).toBeVisible();
-  // Loads that the visitor did not ask for do not count: only now is it time for the page.
+  // Failed background loads do not count, so the page reloads only now.
   expect(loads).toBe(0);
   await Promise.all([page.waitForEvent('load'), again.click()]);
   await expect(visitor.field).toBeVisible();

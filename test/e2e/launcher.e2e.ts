@@ -3,7 +3,7 @@ import { expect, type Site, test } from './fixtures.ts';
 import { join, ownUser } from './own-user.ts';
 import { numbered, seed } from './seed.ts';
 
-/** A page of the site with only the launcher, and the given content. */
+/** A page of the site with only the launcher and this content. */
 function shop(site: Site, inside = '', tag = '<php-chat-launcher></php-chat-launcher>'): string {
   return site.host(`<!doctype html><html lang="en"><meta charset="utf-8"><title>Shop</title>
     <meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">
@@ -11,7 +11,7 @@ function shop(site: Site, inside = '', tag = '<php-chat-launcher></php-chat-laun
     <h1>Shop</h1><a href="/orders">Orders <php-chat-badge></php-chat-badge></a>${inside}${tag}`);
 }
 
-/** The paths that a page requests of that server. */
+/** Records the paths that a page requests from this server. */
 function requestsOf(page: Page, address: string): string[] {
   const paths: string[] = [];
   page.on('request', (request) => {
@@ -23,14 +23,14 @@ function requestsOf(page: Page, address: string): string[] {
 const button = (page: Page) => page.locator('php-chat-launcher').getByRole('button', { name: /^Open chat/ });
 const field = (page: Page) => page.getByRole('textbox', { name: /^Message to/ });
 
-test('the launcher in the pages of a shop', async ({ page, site }) => {
+test('the launcher works in the pages of a shop', async ({ page, site }) => {
   const panel = page.getByRole('dialog', { name: 'Chat' });
-  const said: string[] = [];
-  page.on('console', (message) => said.push(message.text()));
-  page.on('pageerror', (error) => said.push(error.message));
+  const logs: string[] = [];
+  page.on('console', (message) => logs.push(message.text()));
+  page.on('pageerror', (error) => logs.push(error.message));
 
-  await test.step('on a page without TLS, whose host serves the chat, it asks nothing', async () => {
-    // The browser does not count this name as its own machine, which would be safe without TLS.
+  await test.step('sends no requests on a page without TLS that serves the chat', async () => {
+    // The browser does not treat this name as the local machine, which would be secure without TLS.
     const address = `http://shop.example:${new URL(site.chat.url).port}`;
     const paths = requestsOf(page, address);
     await page.route('**/shop', (route) =>
@@ -45,22 +45,22 @@ test('the launcher in the pages of a shop', async ({ page, site }) => {
     expect(await page.evaluate('isSecureContext')).toBe(false);
     await page.waitForFunction(() => performance.now() > 1000);
     expect(paths).toEqual(['/shop', '/php-chat.js']);
-    expect(said).toEqual([]);
+    expect(logs).toEqual([]);
   });
 
-  await test.step('a guest gets no number, and nothing is said in the console', async () => {
+  await test.step('shows a guest no number and logs nothing to the console', async () => {
     const answered = page.waitForResponse(`${site.chat.url}/me`);
     await page.goto(shop(site));
     expect((await answered).status()).toBe(200);
     await expect(button(page)).toHaveAccessibleName('Open chat');
     await expect(page.locator('php-chat-badge')).toHaveText('');
-    expect(said).toEqual([]);
+    expect(logs).toEqual([]);
   });
 
   const user = await ownUser(site, page.context());
   for (const room of ['garden', 'board']) await join(site, user, room);
 
-  await test.step('before it is opened it loads no code of the chat, and asks for the number once', async () => {
+  await test.step('loads no code of the chat before it is opened, and requests the number once', async () => {
     await seed(site, 'bob', 'garden', ['one', 'two']);
     const paths = requestsOf(page, site.chat.url);
     await page.evaluate(() => localStorage.clear());
@@ -71,7 +71,7 @@ test('the launcher in the pages of a shop', async ({ page, site }) => {
     expect(paths).toEqual(['/php-chat.js', '/me']);
   });
 
-  await test.step('if the chat cannot be loaded, it says so, and Try again loads it', async () => {
+  await test.step('shows an error if the chat cannot be loaded, and a retry loads it', async () => {
     await page.route(/chat-app/, (route) => route.abort());
     await button(page).click();
     await expect(page.getByText('The chat couldn’t be loaded.')).toBeVisible();
@@ -81,7 +81,7 @@ test('the launcher in the pages of a shop', async ({ page, site }) => {
     expect(await panel.boundingBox()).toMatchObject({ width: 380, height: 600 });
   });
 
-  await test.step('Esc, the round button and the chat’s own button close it and give the focus back', async () => {
+  await test.step('closes by Esc, the round button and the chat’s button, restoring the focus', async () => {
     // Elements inside get Esc first.
     await field(page).fill('half a sentence');
     await page.keyboard.press('Escape');
@@ -94,12 +94,12 @@ test('the launcher in the pages of a shop', async ({ page, site }) => {
     await expect(panel).toBeHidden();
     await expect(button(page)).toBeFocused();
     await button(page).click();
-    // The round button is a sibling of the panel; the other one is inside.
+    // The round button is a sibling of the panel, and the other button is inside.
     await page.getByRole('button', { name: 'Close chat' }).last().click();
     await expect(panel).toBeHidden();
   });
 
-  await test.step('the panel that data-chat-with opened stays open on the next page', async () => {
+  await test.step('stays open on the next page after data-chat-with opened it', async () => {
     const inside = `<input aria-label="Search the shop" autofocus><button data-chat-with="2">Ask Bob</button>
       <style>php-chat-launcher { --pc-accent: #a3420b }</style>`;
     await page.goto(shop(site, inside));
@@ -117,7 +117,7 @@ test('the launcher in the pages of a shop', async ({ page, site }) => {
     await field(page).fill('');
   });
 
-  await test.step('in a small window it fills the window, and the page behind cannot be reached', async () => {
+  await test.step('fills a small window and makes the page behind it unreachable', async () => {
     for (const [width, height] of [
       [800, 400],
       [360, 640],
@@ -134,7 +134,7 @@ test('the launcher in the pages of a shop', async ({ page, site }) => {
     await expect(button(page)).toBeFocused();
   });
 
-  await test.step('a single room counts on its own button alone', async () => {
+  await test.step('counts a single room only on its own button', async () => {
     await page.setViewportSize({ width: 1280, height: 800 });
     await seed(site, 'bob', 'garden', ['three']);
     const other = await page.context().newPage();
@@ -150,7 +150,7 @@ test('the launcher in the pages of a shop', async ({ page, site }) => {
     await other.close();
   });
 
-  await test.step('the message in sight stays where it is while the panel changes its size', async () => {
+  await test.step('keeps the visible message in place while the panel changes its size', async () => {
     await seed(site, 'bob', 'board', numbered(40, 'More lines in a panel that is narrower. '.repeat(4)));
     await page.setViewportSize({ width: 1280, height: 740 });
     await page.goto(shop(site, '', '<php-chat-launcher room="board"></php-chat-launcher>'));
@@ -161,13 +161,13 @@ test('the launcher in the pages of a shop', async ({ page, site }) => {
     await message.evaluate((element) => element.scrollIntoView());
     const fromTop = async () => ((await message.boundingBox())?.y ?? 0) - ((await log.boundingBox())?.y ?? 0);
     await expect.poll(fromTop).toBeCloseTo(0, 0);
-    // The author's name, far above in this group, does not cover it.
+    // The author's name, far above in this group, does not cover the message.
     const isOnTop = (element: Element) => {
       const { x, y } = element.getBoundingClientRect();
       return element.contains((element.getRootNode() as ShadowRoot).elementFromPoint(x + 8, y + 8));
     };
     expect(await message.evaluate(isOnTop)).toBe(true);
-    // Below 480 px the panel is modal, and as wide as the window.
+    // Below 480 px the panel is modal and as wide as the window.
     for (const [width, columnWidth] of [
       [470, 470],
       [1280, 380],

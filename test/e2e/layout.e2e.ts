@@ -9,7 +9,7 @@ const boxOf = async (element: Locator) => {
   return { ...box, right: box.x + box.width, bottom: box.y + box.height };
 };
 
-/** Whether the text is cut, and how far its first letter is from the start of the box that cuts it. */
+/** Whether the text is cut, and whether its first letter is at the start of the box. */
 const cutOf = (text: Locator, isRightToLeft: boolean) =>
   text.evaluate((element, isRightToLeft) => {
     let box = element as HTMLElement;
@@ -26,13 +26,13 @@ const arabic = 'هذه رسالة طويلة بالعربية لا تتسع له
 
 test.use({ roles: true });
 
-test('the places of things in a room', async ({ alice, bob, site }) => {
+test('places the elements of a room correctly', async ({ alice, bob, site }) => {
   const chat = bob.page.locator('php-chat');
   const souk = await privateRoom(site, 'alice', 'souk', ['2', '3', '4', idOf('عبد الرحمن بن محمد')]);
   await alice.open('souk');
   await bob.open('souk');
 
-  await test.step('the list of mentions stays right above the field while it gets shorter', async () => {
+  await test.step('keeps the list of mentions above the field while it gets shorter', async () => {
     const list = alice.page.getByRole('listbox', { name: 'People to mention' });
     const options = list.getByRole('option');
     const gap = async () =>
@@ -41,7 +41,7 @@ test('the places of things in a room', async ({ alice, bob, site }) => {
     await expect(options).toHaveCount(5);
     expect((await boxOf(list)).y).toBeGreaterThan((await boxOf(alice.page.locator('php-chat'))).y);
     expect(await gap()).toBeCloseTo(6, 0);
-    // In a low window the list scrolls, and shows the selected person.
+    // In a low window the list scrolls and shows the selected user.
     await alice.page.setViewportSize({ width: 1280, height: 360 });
     await alice.page.keyboard.press('ArrowUp');
     await expect(options.last()).toBeInViewport({ ratio: 0.9 });
@@ -53,7 +53,7 @@ test('the places of things in a room', async ({ alice, bob, site }) => {
     await alice.page.setViewportSize({ width: 1280, height: 800 });
   });
 
-  await test.step('a message in another direction than the page begins at its own side', async () => {
+  await test.step('aligns a message by its own direction', async () => {
     await alice.write(`${arabic}\n\n- أول\n- ثان \`run()\``);
     const message = bob.messages.last();
     await expect(message.locator('ul')).toBeVisible();
@@ -77,7 +77,7 @@ test('the places of things in a room', async ({ alice, bob, site }) => {
         }),
       );
       expect(first).toBeLessThan(last);
-      // The preview shows the beginning of the message, and the author's name before it.
+      // The preview shows the beginning of the message after the author's name.
       const [name, text] = [row.locator('.by-last').first(), row.locator('> bdi')];
       expect(await cutOf(text, true)).toEqual({ isCut: true, isAtStart: true });
       const [nameBox, textBox] = [await boxOf(name), await boxOf(text)];
@@ -88,7 +88,7 @@ test('the places of things in a room', async ({ alice, bob, site }) => {
     await chat.evaluate((element) => element.removeAttribute('dir'));
   });
 
-  await test.step('the text on the accent has a contrast of 4.5:1 or more, white where it can', async () => {
+  await test.step('gives text on the accent a contrast of at least 4.5:1, in white where possible', async () => {
     const white = ['#0d6efd', '#198754', '#dc3545', '#d63384', '#3f4fb0', '#767676'];
     for (const accent of [...white, '#a6b3fa', '#ffc107', '#777777']) {
       const [isWhite, contrast] = await chat.evaluate((element, colour) => {
@@ -126,7 +126,7 @@ test('the places of things in a room', async ({ alice, bob, site }) => {
     await chat.evaluate((element: HTMLElement) => element.style.removeProperty('--pc-accent'));
   });
 
-  await test.step('a notice covers neither the newest message nor the button that leads to it', async () => {
+  await test.step('does not cover the newest message or the jump button with a notice', async () => {
     await seed(site, 'alice', souk, numbered(30, 'line'));
     await expect(bob.messages.last()).toContainText('line 30');
     await bob.messages.last().focus();
@@ -147,7 +147,7 @@ test('the places of things in a room', async ({ alice, bob, site }) => {
   const { page } = alice;
   await page.setViewportSize({ width: 360, height: 740 });
 
-  await test.step('the pinned bar cuts a long name and a long text at their ends, whatever their direction', async () => {
+  await test.step('cuts long names and texts in the pinned bar at their ends in either direction', async () => {
     for (const [room, author, text] of [
       ['bazaar', 'عبد الرحمن بن محمد بن عبد العزيز', arabic],
       ['castle', 'Konstantin von und zu Hohenlohe', 'The gate opens at eight, and everybody brings a rake'],
@@ -172,7 +172,7 @@ test('the places of things in a room', async ({ alice, bob, site }) => {
     }
   });
 
-  await test.step('its place is kept while messages load, and Tab leads from it to the newest message', async () => {
+  await test.step('reserves the place of the pinned bar while messages load', async () => {
     const room = await privateRoom(site, 'alice', 'pinboard', []);
     await seed(site, 'alice', room, ['```\n1\n```', ...numbered(20, 'line')]);
     await asUser(site, 'alice', async (ask) => {
@@ -181,17 +181,17 @@ test('the places of things in a room', async ({ alice, bob, site }) => {
     });
     await page.getByRole('button', { name: /^Back to rooms/ }).click();
     await alice.open('pinboard');
-    // The page begins with the room that was open, whose bar has buttons for fingers.
+    // The page opens the same room again, whose bar has touch-sized buttons.
     await page.addInitScript(() => {
       const found = new Set<number>();
-      const look = () => {
+      const check = () => {
         const chat = document.querySelector('php-chat');
         chat?.setAttribute('touch', '');
         const log = chat?.shadowRoot?.querySelector('.timeline:has(article)');
         if (log) found.add(log.getBoundingClientRect().top);
-        requestAnimationFrame(look);
+        requestAnimationFrame(check);
       };
-      look();
+      check();
       Object.assign(window, { found });
     });
     await page.reload();

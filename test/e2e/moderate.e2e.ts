@@ -6,8 +6,8 @@ import { shot } from './shot.ts';
 
 test.use({ roles: true });
 
-/** A message of somebody who is here for that moment. @returns its place */
-async function written(site: Site, room: string, name: string, text: string): Promise<number> {
+/** Writes a message as a user who connected once. @returns its number */
+async function writeAs(site: Site, room: string, name: string, text: string): Promise<number> {
   const id = idOf(name);
   await asUser(site, name, async () => {});
   const answer = await fetch(`${site.chat.url}/api/rooms/${room}/messages`, {
@@ -21,7 +21,7 @@ async function written(site: Site, room: string, name: string, text: string): Pr
 
 type Reason = 'spam' | 'abuse' | 'other';
 
-async function reported(
+async function reportAs(
   site: Site,
   by: string,
   room: string,
@@ -35,18 +35,18 @@ async function reported(
   });
 }
 
-/** Three messages that are reported: the first by two people. */
-async function threeReported(site: Site): Promise<void> {
-  const watches = await written(site, 'lobby', 'Cheap Watches', 'Cheap watches, press here!');
-  const insult = await written(site, 'garden', 'Marek Nowak', 'You never listen, do you.');
-  const complaint = await written(site, 'board', 'Lena Fischer', 'That is not what we agreed.');
-  await reported(site, 'carol', 'garden', insult, 'abuse');
-  await reported(site, 'carol', 'board', complaint, 'other', 'Hmm.');
-  await reported(site, 'carol', 'lobby', watches, 'spam', 'Third time this week.');
-  await reported(site, 'alice', 'lobby', watches, 'spam');
+/** Reports three messages, the first by two users. */
+async function reportThree(site: Site): Promise<void> {
+  const watches = await writeAs(site, 'lobby', 'Cheap Watches', 'Cheap watches, press here!');
+  const insult = await writeAs(site, 'garden', 'Marek Nowak', 'You never listen, do you.');
+  const complaint = await writeAs(site, 'board', 'Lena Fischer', 'That is not what we agreed.');
+  await reportAs(site, 'carol', 'garden', insult, 'abuse');
+  await reportAs(site, 'carol', 'board', complaint, 'other', 'Hmm.');
+  await reportAs(site, 'carol', 'lobby', watches, 'spam', 'Third time this week.');
+  await reportAs(site, 'alice', 'lobby', watches, 'spam');
 }
 
-/** Opens the page as that user, at that place. */
+/** Opens the page as a user at this URL fragment. */
 async function enter(page: Page, site: Site, user: string, hash = ''): Promise<void> {
   const cookie = { name: 'PHPSESSID', value: await site.login(user), httpOnly: true };
   await page.context().addCookies([{ ...cookie, domain: '127.0.0.1', path: '/' }]);
@@ -55,7 +55,7 @@ async function enter(page: Page, site: Site, user: string, hash = ''): Promise<v
 
 const cases = (page: Page) => page.getByRole('region', { name: 'Queue' }).getByRole('listitem');
 const heading = (page: Page, name: string) => page.getByRole('heading', { level: 2, name });
-/** The violations that axe finds in the whole page, one line each. */
+/** The violations that axe finds in the whole page, one per line. */
 async function faults(page: Page): Promise<string[]> {
   const { violations } = await (await axe(page)).analyze();
   return violations.flatMap(({ id, nodes }) =>
@@ -63,11 +63,11 @@ async function faults(page: Page): Promise<string[]> {
   );
 }
 
-test('the queue has a message once, most reports first, and shows who has reported it, why, and what was said', async ({
+test('the queue lists each message once with its reports and the messages around it', async ({
   site,
   page,
 }) => {
-  await threeReported(site);
+  await reportThree(site);
   await enter(page, site, 'bob');
   await expect(cases(page)).toHaveCount(3);
   await expect(cases(page)).toContainText([
@@ -93,7 +93,7 @@ test('the queue has a message once, most reports first, and shows who has report
   const talk = page.getByRole('group', { name: /^Messages/ });
   const around = talk.getByRole('article');
   await expect(around).toHaveText(['That is not what we agreed.']);
-  await written(site, 'talk', 'Lena Fischer', 'Good morning');
+  await writeAs(site, 'talk', 'Lena Fischer', 'Good morning');
   await page.reload();
   await expect(page.getByText('First here today')).toBeVisible();
   await expect(page.getByText('Removed before: 0')).toBeVisible();
@@ -103,9 +103,9 @@ test('the queue has a message once, most reports first, and shows who has report
   await shot(page, 'moderate-1-all');
   await page.getByRole('button', { name: 'Around the message' }).click();
   await expect(around).toHaveText(['That is not what we agreed.']);
-  // A report that comes now is there at once.
-  const late = await written(site, 'talk', 'Tom Baker', 'Late');
-  await reported(site, 'carol', 'talk', late, 'other');
+  // A new report appears immediately.
+  const late = await writeAs(site, 'talk', 'Tom Baker', 'Late');
+  await reportAs(site, 'carol', 'talk', late, 'other');
   await expect(cases(page)).toHaveCount(4);
   await page.getByRole('button', { name: 'Sort and filter' }).click();
   await page.getByLabel('Sort by').selectOption('Newest first');
@@ -120,10 +120,10 @@ test('the queue has a message once, most reports first, and shows who has report
   await shot(page, 'moderate-1-queue');
 });
 
-test('a phone shows either the queue or one entry of it', {
+test('a phone shows either the queue or one entry', {
   tag: '@soak',
 }, async ({ site, page }) => {
-  await threeReported(site);
+  await reportThree(site);
   await page.setViewportSize({ width: 360, height: 640 });
   await enter(page, site, 'bob');
   await expect(cases(page)).toHaveCount(3);
@@ -152,10 +152,10 @@ test('a phone shows either the queue or one entry of it', {
   expect(await faults(page)).toEqual([]);
 });
 
-test('axe finds nothing at 1280 pixels, light and dark, in the queue, its keys and its dialogs', {
+test('axe finds no violations in the queue and its dialogs, light and dark', {
   tag: '@soak',
 }, async ({ site, page }) => {
-  await threeReported(site);
+  await reportThree(site);
   await enter(page, site, 'bob');
   await expect(cases(page)).toHaveCount(3);
   for (const colorScheme of ['light', 'dark'] as const) {

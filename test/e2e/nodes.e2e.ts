@@ -2,7 +2,7 @@ import { expect, test } from '@playwright/test';
 import { ownPort, startChild } from '../helpers/child.ts';
 import { stored } from './fixtures.ts';
 
-test('npm run start:cluster: a message is sent, and /nodes shows where the browser goes when its server ends', {
+test('start:cluster moves a browser to the other server when its server ends', {
   tag: '@soak',
 }, async ({ page }) => {
   const [app, chat] = [await ownPort(), await ownPort()];

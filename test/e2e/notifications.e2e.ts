@@ -11,7 +11,7 @@ interface Shown {
   silent: boolean;
 }
 
-/** Playwright's pages do not control the focus of the window and the notifications of the system. */
+/** Playwright cannot control the window's focus and the system's notifications, so the test replaces them. */
 declare global {
   interface Window {
     focused: boolean;
@@ -20,7 +20,7 @@ declare global {
   }
 }
 
-/** Before the page is opened: notifications are recorded in a list, and the test sets the focus of the window. */
+/** Records notifications in a list and lets the test set the focus. Must run before the page opens. */
 async function prepare({ page }: Person): Promise<void> {
   await page.addInitScript(() => {
     window.focused = true;
@@ -57,7 +57,7 @@ const shown = async (...persons: Person[]): Promise<Shown[]> => {
   return (await Promise.all(persons.map(({ page }) => page.evaluate(read)))).flat();
 };
 
-/** The worker, in which the test sees what is shown. */
+/** The worker, which records its notifications for the test. */
 interface WorkerOfTest extends EventTarget {
   registration: ServiceWorkerRegistration;
   shown: (NotificationOptions & { title: string; close(): void })[];
@@ -65,7 +65,7 @@ interface WorkerOfTest extends EventTarget {
 
 test.use({ notices: true });
 
-test('notifications of open pages and of the worker', async ({ alice, visitor, site }) => {
+test('shows notifications from open pages and the worker', async ({ alice, visitor, site }) => {
   await openPages(alice, site);
   await alice.page.goto('about:blank');
   await pushes(visitor, site);
@@ -78,7 +78,7 @@ async function openPages(alice: Person, site: Site): Promise<void> {
   const card = page.getByRole('group', { name: 'Notifications' });
   const other = new Person(await page.context().newPage());
 
-  await test.step('they are asked for by a click', async () => {
+  await test.step('asks for permission on a click', async () => {
     await alice.open('board');
     await expect(card).toBeHidden();
     await page.getByRole('button', { name: 'Room menu' }).click();
@@ -93,24 +93,24 @@ async function openPages(alice: Person, site: Site): Promise<void> {
     await alice.open('garden');
   });
 
-  await test.step('while one page has the focus, no page shows one', async () => {
+  await test.step('shows no notification while one page has the focus', async () => {
     await prepare(other);
     await other.page.goto(site.php.chatPage);
-    // The focus is reported by code that loads later.
+    // The code that reports the focus loads later.
     await expect(other.page.locator('.side')).toBeVisible();
     await focus(alice, false);
     await seed(site, 'bob', 'board', ['seen in the other page']);
-    for (const one of [page, other.page])
-      await expect(one.locator('.room', { hasText: 'seen in the other page' })).toBeVisible();
+    for (const view of [page, other.page])
+      await expect(view.locator('.room', { hasText: 'seen in the other page' })).toBeVisible();
     expect(await shown(alice, other)).toEqual([]);
   });
 
-  await test.step('while none has it, one page shows it, and a click leads to the message', async () => {
+  await test.step('shows one notification for all unfocused pages, which opens the message on a click', async () => {
     await focus(other, false);
     await seed(site, 'bob', 'board', [`**Bring** a rake ${'x'.repeat(200)}`]);
     await expect.poll(async () => (await shown(alice, other)).length).toBe(1);
-    for (const one of [page, other.page])
-      await expect(one.locator('.room', { hasText: 'Bring a rake' })).toBeVisible();
+    for (const view of [page, other.page])
+      await expect(view.locator('.room', { hasText: 'Bring a rake' })).toBeVisible();
     const all = await shown(alice, other);
     // A notification of a room that is not open contains only the beginning of the message.
     const body = expect.stringMatching(/^Bring a rake x+$/);
@@ -121,7 +121,7 @@ async function openPages(alice: Person, site: Site): Promise<void> {
     expect(await shown(alice, other)).toEqual([]);
   });
 
-  await test.step('the title says that the user was mentioned', async () => {
+  await test.step('names a mention in the title', async () => {
     await focus(alice, false);
     await asUser(site, 'bob', async (ask) => {
       await ask('room:join', { room: 'lobby' });
@@ -133,7 +133,7 @@ async function openPages(alice: Person, site: Site): Promise<void> {
     await focus(alice, true);
   });
 
-  await test.step('with notify-text="off", notifications of private rooms omit the text', async () => {
+  await test.step('omits the text of private rooms with notify-text="off"', async () => {
     await page.locator('php-chat').evaluate((chat) => chat.setAttribute('notify-text', 'off'));
     const den = await privateRoom(site, 'bob', 'den', ['1']);
     await expect(page.getByRole('button', { name: /^den\b/ })).toBeVisible();
@@ -167,13 +167,13 @@ async function pushes({ page }: Person, site: Site): Promise<void> {
       for (const { tag, close } of (self as unknown as WorkerOfTest).shown) if (tag === closed) close();
     }, closed),
   );
-  // This Chromium reaches no push service, and its pages are not notified of what it allows.
+  // This Chromium cannot reach push services, and its pages do not get permission changes.
   await page.addInitScript((keys) => {
     const endpoint = 'https://fcm.googleapis.com/fcm/send/of-this-test';
     let subscription: object | null = null;
     Object.defineProperty(Notification, 'permission', { get: () => 'granted' });
     Notification.requestPermission = async () => 'granted';
-    // Nor does it show notices: the test keeps a list of them in the worker.
+    // It does not show notifications either, so the worker records them.
     const { notices, closeNotice } = window as unknown as {
       notices(): Promise<{ tag: string; data: object }[]>;
       closeNotice(tag: string): Promise<void>;
@@ -203,7 +203,7 @@ async function pushes({ page }: Person, site: Site): Promise<void> {
   await page.goto(`${address}#m=garden`);
   await expect(page.getByText('Connected', { exact: true })).toBeVisible();
 
-  const only = await test.step('they are turned on in the settings', async () => {
+  const only = await test.step('turns pushes on in the settings', async () => {
     await page.getByRole('button', { name: 'Settings', exact: true }).click();
     const turn = page.getByRole('switch', { name: 'Push on this device' });
     await turn.click();
@@ -213,7 +213,7 @@ async function pushes({ page }: Person, site: Site): Promise<void> {
     return context.serviceWorkers()[0] as Worker;
   });
   worker = only;
-  // Chromium drops a push to a worker that is not active yet; on a busy disk it is stored late.
+  // Chromium drops a push to a worker that is not active yet, and a busy disk delays the activation.
   const state = () =>
     only.evaluate(() => (self as unknown as WorkerOfTest).registration.active?.state ?? 'none');
   await expect.poll(state).toBe('activated');
@@ -222,7 +222,7 @@ async function pushes({ page }: Person, site: Site): Promise<void> {
     worker.shown = [];
     worker.registration.showNotification = async (title, options) => {
       const close = () => {
-        worker.shown = worker.shown.filter((one) => one !== notice);
+        worker.shown = worker.shown.filter((shown) => shown !== notice);
       };
       const notice = { title, ...options, close };
       worker.shown = [...worker.shown.filter(({ tag }) => tag !== options?.tag), notice];
@@ -245,17 +245,17 @@ async function pushes({ page }: Person, site: Site): Promise<void> {
   const garden = { title: 'Bob · garden', body: 'It rains', tag: 'php-chat garden' };
   const lobby = { title: 'Bob · lobby', body: 'Bring a rake', tag: 'php-chat lobby' };
 
-  await test.step('a push closes what was read elsewhere, unless it comes late', async () => {
+  await test.step('closes notifications that a newer push reports as read', async () => {
     await deliver(garden, { room: 'garden', seq: 1, at: 2, unread: ['garden'] });
     await expect.poll(notices).toEqual([garden]);
-    // This one knows nothing of what was written since.
+    // This push is older than the notification of the garden.
     await deliver(lobby, { room: 'lobby', seq: 1, at: 1, unread: ['lobby'] });
     await expect.poll(notices).toEqual([garden, lobby]);
     await deliver(lobby, { room: 'lobby', seq: 1, at: 3, unread: ['lobby'] });
     await expect.poll(notices).toEqual([lobby]);
   });
 
-  await test.step('a click opens the room at the message, and the notice goes', async () => {
+  await test.step('opens the room at the message on a click and closes the notification', async () => {
     await only.evaluate(() => {
       const worker = self as unknown as WorkerOfTest;
       const click = Object.assign(new Event('notificationclick'), {
@@ -268,7 +268,7 @@ async function pushes({ page }: Person, site: Site): Promise<void> {
     await expect.poll(notices).toEqual([]);
   });
 
-  await test.step('a notice of a room goes when the user is removed from it', async () => {
+  await test.step('closes the notification of a room when the user is removed', async () => {
     await asUser(site, 'bob', async (ask) => {
       const { room } = await ask('room:create', {
         name: 'den',
@@ -285,8 +285,8 @@ async function pushes({ page }: Person, site: Site): Promise<void> {
     });
   });
 
-  // The session may end while no page is open.
-  await test.step('notices go with the session of the user', async () => {
+  // The session may also end while no page is open.
+  await test.step("closes notifications when the user's session ends", async () => {
     const deliverAgain = async () => {
       await deliver(garden, { room: 'garden', seq: 9, at: 4, unread: ['garden'] });
       await expect.poll(notices).toEqual([garden]);

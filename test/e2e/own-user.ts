@@ -10,7 +10,7 @@ export interface OwnUser {
   readonly session: string;
 }
 
-/** Logs in a user whom no other test knows: a session as the PHP application writes it, and its cookie. */
+/** Logs in a user that no other test uses, with a session like the PHP application's and its cookie. */
 export async function ownUser(
   site: Site,
   context: BrowserContext,
@@ -24,7 +24,7 @@ export async function ownUser(
   return { id, name, session };
 }
 
-/** Makes a user a member of a public room, with everything read. */
+/** Joins a public room as a user and marks everything as read. */
 export async function join(site: Site, user: OwnUser, room: string): Promise<void> {
   const extraHeaders = { cookie: `PHPSESSID=${user.session}` };
   const socket = io(site.chat.url, { transports: ['websocket'], extraHeaders });

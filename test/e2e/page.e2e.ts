@@ -1,13 +1,13 @@
 import { expect, type Person, type Site, stored, test } from './fixtures.ts';
 import { seed } from './seed.ts';
 
-test('the keyboard is enough to join a room, write and reply', async ({ alice }) => {
+test('joining a room, writing and replying work by keyboard', async ({ alice }) => {
   const { page } = alice;
   const keys = async (...names: string[]) => {
     for (const name of names) await page.keyboard.press(name);
   };
   await page.getByRole('button', { name: 'Log out' }).focus();
-  // Into the element, to the search field, to the list.
+  // The keys go to the element, the search field and the list.
   await keys('Tab', 'Control+k', 'Tab', 'k', 'Enter');
   await expect(page.getByRole('region', { name: 'keyboard' })).toBeVisible();
   await page.getByRole('button', { name: 'Join', exact: true }).press('Enter');
@@ -19,7 +19,7 @@ test('the keyboard is enough to join a room, write and reply', async ({ alice })
   await expect(alice.texts).toHaveText(['from the keyboard\nsecond line']);
   await expect(page.getByText(stored)).toBeVisible();
 
-  // Past the button for files.
+  // Skips the button for files.
   await keys('Shift+Tab', 'Shift+Tab');
   await expect(alice.messages.first()).toBeFocused();
   await keys('Enter');
@@ -36,7 +36,8 @@ test('the keyboard is enough to join a room, write and reply', async ({ alice })
   await expect(alice.texts.last()).toHaveText('a reply');
   await alice.shot('keyboard-3-replied');
 
-  // Backwards to the message itself, not to the last element in it; the letter keys work on inner elements too.
+  // Shift+Tab goes to the message itself, not to its last element. The letter keys also work on inner
+  // elements.
   await expect(page.getByText(stored)).toBeVisible();
   await keys('Shift+Tab', 'Shift+Tab');
   await expect(alice.messages.last()).toBeFocused();
@@ -47,7 +48,7 @@ test('the keyboard is enough to join a room, write and reply', async ({ alice })
   await keys('Escape');
   await expect(alice.field).toBeFocused();
 
-  // The room of the newest message is first.
+  // The room with the newest message is first.
   await keys('Alt+ArrowDown');
   await expect(page.getByRole('region', { name: 'keyboard' })).toHaveCount(0);
   await expect(alice.field).toBeFocused();
@@ -55,7 +56,7 @@ test('the keyboard is enough to join a room, write and reply', async ({ alice })
   await expect(page.getByRole('region', { name: 'keyboard' })).toBeVisible();
 });
 
-/** Another page of the site, which fits its window. */
+/** Opens another page of the site, where the chat fills the window. */
 async function host(person: Person, site: Site): Promise<void> {
   const url =
     site.host(`<!doctype html><html lang="en"><title>Host</title><style>body { margin: 0 } php-chat { height: 100dvh }</style>
@@ -66,7 +67,7 @@ async function host(person: Person, site: Site): Promise<void> {
   await expect(person.timeline).not.toHaveAttribute('aria-busy', 'true');
 }
 
-test('no window size needs sideways scrolling', async ({ alice, site }) => {
+test('the chat needs no sideways scrolling at any window size', async ({ alice, site }) => {
   await seed(site, 'bob', 'lobby', [
     `W${'i'.repeat(200)}`,
     'https://files.example/plans/2026/spring-market-layout-final-version-revised.pdf',

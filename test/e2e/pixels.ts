@@ -1,9 +1,6 @@
 import type { Page } from '@playwright/test';
 
-/**
- * The number of pixels of two pictures that differ visibly, ignoring the smoothing of curves. The page only decodes
- * them.
- */
+/** Counts visibly different pixels, ignoring antialiasing. The page only decodes the pictures. */
 export function differingPixels(page: Page, ...pictures: [Buffer, Buffer]): Promise<number> {
   const urls = pictures.map((picture) => `data:image/png;base64,${picture.toString('base64')}`);
   return page.evaluate(async (sources) => {
@@ -20,7 +17,7 @@ export function differingPixels(page: Page, ...pictures: [Buffer, Buffer]): Prom
   }, urls);
 }
 
-/** The share of visibly different pixels in the common part of both pictures, ignoring the smoothing of curves. */
+/** The share of visibly different pixels in the common part of both pictures, ignoring antialiasing. */
 export function shareOfDifference(page: Page, ...pictures: [Buffer, Buffer]): Promise<number> {
   const urls = pictures.map((picture) => `data:image/png;base64,${picture.toString('base64')}`);
   return page.evaluate(async (sources) => {

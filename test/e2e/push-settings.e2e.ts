@@ -5,7 +5,7 @@ import { expect, test } from './fixtures.ts';
 
 test.use({ notices: true });
 
-test('the settings show the push state of this device and list the others', {
+test('shows the push state of this device in the settings and lists the others', {
   tag: '@soak',
 }, async ({ alice, site }) => {
   const { page } = alice;
@@ -18,7 +18,7 @@ test('the settings show the push state of this device and list the others', {
   await asUser(site, 'alice', (ask) =>
     ask('device:register', { ...device('Android phone'), page: site.php.chatPage }),
   );
-  // Chromium of the tests reaches no push service: the test stands for it, and for the answer of the user.
+  // Chromium cannot reach push services here, so the test replaces them and the user's answer.
   const here = device('this one');
   await page.addInitScript(({ endpoint, p256dh, auth }) => {
     window.Notification = {
@@ -38,7 +38,7 @@ test('the settings show the push state of this device and list the others', {
         if (localStorage.getItem('service') === 'down') throw new Error('the service is down');
         const bytes = atob(applicationServerKey.replaceAll('-', '+').replaceAll('_', '/'));
         subscribed = {
-          options: { applicationServerKey: Uint8Array.from(bytes, (one) => one.charCodeAt(0)) },
+          options: { applicationServerKey: Uint8Array.from(bytes, (char) => char.charCodeAt(0)) },
           toJSON: () => ({ endpoint, keys: { p256dh, auth } }),
           unsubscribe: async () => {
             subscribed = null;
@@ -86,10 +86,10 @@ test('the settings show the push state of this device and list the others', {
   await on.click();
   await expect(page.getByText('Push couldn’t be turned on.')).toBeVisible();
   await expect(on).not.toBeChecked();
-  // Notifications of the open page are on. A push would notify twice of one message.
+  // The page's own notifications are on. With a push, the user would be notified twice.
   const ofPage = (on?: boolean) =>
     page.evaluate((on) => {
-      const key = Object.keys(localStorage).find((one) => one.endsWith('/notifications')) ?? '';
+      const key = Object.keys(localStorage).find((name) => name.endsWith('/notifications')) ?? '';
       const kept = JSON.parse(localStorage.getItem(key) ?? '{}') as { on?: boolean };
       if (on !== undefined) localStorage.setItem(key, JSON.stringify({ ...kept, on }));
       return kept.on;
@@ -102,7 +102,7 @@ test('the settings show the push state of this device and list the others', {
   const devices = () =>
     asUser(site, 'alice', async (ask) => (await ask('device:list', {})).devices.map(({ name }) => name));
   await expect.poll(devices).toHaveLength(2);
-  // This device is not among the others.
+  // This device is not listed among the others.
   await expect(push.getByRole('listitem')).toHaveCount(2);
   await alice.shot('push-on');
   await push.getByRole('button', { name: 'Remove' }).click();
@@ -112,7 +112,7 @@ test('the settings show the push state of this device and list the others', {
   await expect(on).not.toBeChecked();
   await expect.poll(devices).toEqual([]);
 
-  // The offer leads to the same answers.
+  // The offer leads to the same results.
   await asUser(site, 'alice', (ask) => ask('notify:set', { mail: 'off' }));
   await visit({ answer: 'denied' });
   await alice.open('board');

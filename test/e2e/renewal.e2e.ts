@@ -7,9 +7,9 @@ const times = 40;
 
 declare global {
   interface Window {
-    /** The words that no visitor may see, and this one has seen. */
+    /** Forbidden texts that were visible. */
     seen: string[];
-    /** Of the rotating site: gives the session a new ID. */
+    /** Gives the session a new ID on the rotating site. */
     renew(): Promise<number>;
   }
 }
@@ -18,7 +18,7 @@ for (const [way, query, room] of [
   ['session_regenerate_id(true)', '', 'renewal'],
   ['session_regenerate_id(false)', '?keep', 'old-ids'],
 ] as const) {
-  test(`${way} ${times} times, each when the chat is connected: nothing lost, nothing doubled, nothing refused`, {
+  test(`${way} ${times} times does not lose, duplicate or reject messages`, {
     tag: '@soak',
   }, async ({ alice, site }) => {
     const port = await ownPort();
@@ -55,10 +55,10 @@ for (const [way, query, room] of [
     for (let n = 1; n <= times; n++) {
       await alice.write(`from Alice ${n}`);
       expected.push(`from Alice ${n}`, `from Bob ${n}`);
-      // The message may still be on its way.
+      // The message may still be in flight.
       expect(await page.evaluate(() => window.renew())).toBe(204);
       await bob.request('message:send', { room, text: `from Bob ${n}`, clientId: newClientId() });
-      // The old record is gone, and with it the connection.
+      // The old record is deleted, which ends the connection.
       if (query === '') await expect.poll(() => connections, { timeout: 30_000 }).toBe(n);
     }
     await page.close();
@@ -66,7 +66,7 @@ for (const [way, query, room] of [
 
     const last = await bob.request('message:send', { room, text: 'the last', clientId: newClientId() });
     await expect(alice.message(last.message.text)).toBeVisible();
-    // A message of the browser may have waited for its connection, so that the order is not that of the writing.
+    // A message of the browser may have waited for a connection, so the order may differ.
     const inHistory = () => bob.messages().map(({ text }) => text);
     await expect.poll(() => inHistory().toSorted()).toEqual([...expected, 'the last'].toSorted());
     await expect

@@ -4,7 +4,7 @@ import { asUser, privateRoom } from './as-user.ts';
 import { faultsIn } from './axe.ts';
 import { expect, type Person, type Site, test } from './fixtures.ts';
 
-/** A room with everything that a message can have: pictures, a file, a mention, reactions. */
+/** Creates and opens a room with a message that has pictures, a file, a mention and reactions. */
 async function richRoom(site: Site, alice: Person, name: string): Promise<void> {
   const room = await privateRoom(site, 'alice', name, ['2']);
   const cookie = `PHPSESSID=${await site.login('bob')}`;
@@ -33,14 +33,14 @@ async function richRoom(site: Site, alice: Person, name: string): Promise<void> 
   await expect(alice.messages.last().locator('.imgs img')).toHaveCount(2);
 }
 
-/** The violations that axe finds, one line each. */
-async function wrong(page: Page): Promise<string[]> {
+/** The violations that axe finds, one per line. */
+async function violations(page: Page): Promise<string[]> {
   return (await faultsIn(page)).map(
     ({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 80)).join(' ')}`,
   );
 }
 
-test('rich messages and menus stay distinguishable in dark and forced colours', {
+test('keeps rich messages and menus distinguishable in dark and forced colours', {
   tag: '@soak',
 }, async ({ alice, site }) => {
   const { page } = alice;
@@ -60,7 +60,7 @@ test('rich messages and menus stay distinguishable in dark and forced colours', 
   const bordered = (part: string) =>
     expect(page.locator(`php-chat ${part}`).first()).toHaveCSS('border-top-style', 'solid');
   await page.emulateMedia({ colorScheme: 'dark' });
-  expect(await wrong(page)).toEqual([]);
+  expect(await violations(page)).toEqual([]);
   await page.emulateMedia({ forcedColors: 'active' });
   await alice.messages.last().getByRole('button', { name: '👍 1' }).click();
   const pressed = alice.messages.last().getByRole('button', { name: '👍 2' });

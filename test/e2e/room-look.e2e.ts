@@ -14,7 +14,7 @@ const tileInList = ({ page }: Person): Locator =>
     .locator('.tile');
 const color = (tile: Locator) => tile.evaluate((element) => getComputedStyle(element).backgroundImage);
 
-test('a colour and an emoji of a room appear at once for others, stay after a reload, and can be removed', async ({
+test("shows a room's colour and emoji to others immediately and after a reload", async ({
   alice,
   bob,
   site,
@@ -27,7 +27,7 @@ test('a colour and an emoji of a room appear at once for others, stay after a re
   await expect(colors.getByRole('radio', { name: 'Automatic' })).toBeChecked();
   const before = await color(tileInList(bob));
 
-  // By the keyboard.
+  // By keyboard.
   await colors.getByRole('radio', { name: 'Blue' }).check();
   await page.keyboard.press('ArrowLeft');
   await expect(colors.getByRole('radio', { name: 'Teal' })).toBeChecked();
@@ -62,8 +62,8 @@ test('a colour and an emoji of a room appear at once for others, stay after a re
   await alice.shot('room-look-forced');
   await page.emulateMedia({ forcedColors: 'none' });
   await page.setViewportSize({ width: 1280, height: 800 });
-  // On a phone the panel covers the room and has an entry in the browser's history. The chat goes back from it now, which
-  // would abort a reload.
+  // On a phone the panel has an entry in the browser's history. The chat now goes back from it, which would
+  // abort a reload.
   await page.waitForFunction(() => history.state?.['php-chat']?.above === undefined);
 
   const chosen = await color(tileInList(bob));

@@ -8,7 +8,7 @@ export async function seed(site: Site, user: string, room: string, seeds: readon
   await asUser(site, user, async (ask) => {
     await ask('room:join', { room });
     const run = Date.now().toString(36);
-    // In batches, so that a thousand messages are not as many round trips.
+    // Batches avoid a round trip per message.
     for (let start = 0; start < seeds.length; start += 50) {
       const part = seeds.slice(start, start + 50);
       await Promise.all(

@@ -18,7 +18,7 @@ async function sessionCookie({ page }: Person) {
   return cookie;
 }
 
-/** Looks at the page again until the chat is connected. */
+/** Focuses the page until the chat is connected. */
 async function lookAgain({ page }: Person): Promise<void> {
   await expect(async () => {
     await page.evaluate(() => dispatchEvent(new Event('focus')));
@@ -32,18 +32,18 @@ async function submitLogin(person: Person, user: string, password = user): Promi
   await person.page.getByRole('button', { name: 'Log in', exact: true }).click();
 }
 
-test('a login from the guest’s first look until it has expired', async ({ visitor: alice, site }) => {
+test('follows a login from the first visit to its expiry', async ({ visitor: alice, site }) => {
   const { page } = alice;
   const context = page.context();
   let attempts = 0;
   page.on('websocket', () => attempts++);
   await page.clock.install();
 
-  await test.step('a guest is asked to log in, and the chat tries again only when he looks', async () => {
+  await test.step('asks a guest to log in and retries only when the page gets the focus', async () => {
     await page.goto(site.chat.url);
     await expect(heading(alice, 'Please log in')).toBeVisible();
     await expect(page.getByRole('button', { name: 'Log in', exact: true })).toBeVisible();
-    // Longer than any attempt to reconnect.
+    // Longer than any reconnect delay.
     await page.clock.runFor('00:10');
     expect(attempts).toBe(1);
     await page.evaluate(() => dispatchEvent(new Event('focus')));
@@ -51,7 +51,7 @@ test('a login from the guest’s first look until it has expired', async ({ visi
     await expect(heading(alice, 'Please log in')).toBeVisible();
   });
 
-  await test.step('a link to a message leads there after the login, and the other tab follows', async () => {
+  await test.step('leads from a message link through the login to the message, also in another tab', async () => {
     const { message } = await asUser(site, 'bob', async (ask) => {
       await ask('room:join', { room: 'garden' });
       return ask('message:send', { room: 'garden', text: 'the linked one', clientId: 'l' });
@@ -71,7 +71,7 @@ test('a login from the guest’s first look until it has expired', async ({ visi
   const record = await site.memcached.ask(`get sessions/${first}\r\n`);
   const bytes = Buffer.from(record.split('\r\n')[1] ?? '', 'latin1');
 
-  await test.step('a new session ID changes nothing of what is being written', async () => {
+  await test.step('keeps the text being written after a new session ID', async () => {
     await alice.open('tabs');
     await alice.write('before the renewal');
     await expect(page.getByText(stored)).toBeVisible();
@@ -89,7 +89,7 @@ test('a login from the guest’s first look until it has expired', async ({ visi
     await expect(alice.texts).toHaveText(['before the renewal', 'and after it']);
   });
 
-  await test.step('a page kept for Back and Forward shows nothing before the server accepts the user', async () => {
+  await test.step('shows a page kept for Back only after the server accepts the user', async () => {
     await alice.field.fill('half a thought');
     await tellKept(page, 'pagehide');
     await expect(alice.messages).toHaveCount(0);
@@ -103,9 +103,9 @@ test('a login from the guest’s first look until it has expired', async ({ visi
     expect(await everything(alice)).not.toContain('and after it');
   });
 
-  await test.step('an expired login keeps the draft for the same user', async () => {
+  await test.step('keeps the draft through an expired login of the same user', async () => {
     await context.addCookies([{ ...cookie, value: 'renewed-by-php' }]);
-    // Like a page: it writes the session again.
+    // Like a page view, writes the session again.
     await site.memcached.set('sessions/renewed-by-php', bytes, 8);
     await lookAgain(alice);
     await alice.open('expiring');
@@ -118,7 +118,7 @@ test('a login from the guest’s first look until it has expired', async ({ visi
     await expect(alice.field).toHaveValue('not sent yet');
   });
 
-  await test.step('another user in the same session takes over nothing', async () => {
+  await test.step('removes everything when another user takes over the session', async () => {
     await site.memcached.set(
       'sessions/renewed-by-php',
       JSON.stringify({ user_id: 99, firstname: 'Mallory' }),
@@ -129,26 +129,26 @@ test('a login from the guest’s first look until it has expired', async ({ visi
   });
 });
 
-test('a logout leaves nothing for the next user of the browser', async ({ visitor, site }) => {
+test('a logout removes everything before the next user of the browser', async ({ visitor, site }) => {
   const { page } = visitor;
   const context = page.context();
   const den = await privateRoom(site, 'bob', 'the den', []);
   const { token } = await asUser(site, 'bob', (ask) => ask('invite:create', { room: den }));
 
-  await test.step('an invite link leads to its room after the login', async () => {
-    // Another test may have left this page, from which that would be no load.
+  await test.step('leads from an invite link through the login to its room', async () => {
+    // Another test may have left this page open, where a change of the fragment is not a load.
     await page.goto('about:blank');
     await page.goto(`${site.php.chatPage}#join=${token}`);
     await submitLogin(visitor, 'carol');
     await expect(heading(visitor, 'the den')).toBeFocused();
   });
 
-  await test.step('a logout elsewhere ends the chat with few attempts to connect', async () => {
+  await test.step('ends the chat after a logout on another device with few reconnects', async () => {
     const { value } = await sessionCookie(visitor);
     let attempts = 0;
     page.on('websocket', () => attempts++);
     await page.clock.install();
-    // For a second: a look each frame misses nothing.
+    // It is shown for a second, so a check per frame sees it.
     const checking = page.waitForFunction(() =>
       document.querySelector('php-chat')?.shadowRoot?.textContent?.includes('Checking your login…'),
     );
@@ -156,7 +156,7 @@ test('a logout leaves nothing for the next user of the browser', async ({ visito
     await checking;
     await expect(heading(visitor, 'You’re logged out')).toBeVisible();
     await expect(page.getByRole('button', { name: 'Log in again' })).toBeVisible();
-    // For five seconds the same user may be let in again.
+    // For five seconds the same user can still be accepted again.
     const kept = async () => {
       await page.clock.fastForward(1000);
       return page.evaluate(() => Object.keys(localStorage).filter((key) => key.includes('/3/')));
@@ -166,7 +166,7 @@ test('a logout leaves nothing for the next user of the browser', async ({ visito
     expect(attempts).toBeLessThanOrEqual(5);
   });
 
-  await test.step('the next user is not offered the invite link', async () => {
+  await test.step('does not offer the next user the invite link', async () => {
     const cookie = { name: 'PHPSESSID', value: await site.login('dimitri'), httpOnly: true };
     await context.addCookies([{ ...cookie, domain: '127.0.0.1', path: '/' }]);
     await lookAgain(visitor);
@@ -174,7 +174,7 @@ test('a logout leaves nothing for the next user of the browser', async ({ visito
     expect(await everything(visitor)).not.toContain('the den');
   });
 
-  await test.step('a logout by the site’s button ends every tab', async () => {
+  await test.step('ends every tab after a logout by the site’s button', async () => {
     const tabs = [visitor, new Person(await context.newPage())];
     for (const tab of tabs) await tab.page.goto(site.php.chatPage);
     for (const tab of tabs) {
@@ -187,7 +187,7 @@ test('a logout leaves nothing for the next user of the browser', async ({ visito
     const [, tab = visitor] = tabs;
     await visitor.page.getByRole('button', { name: 'Log out' }).click();
     await expect(page.getByLabel('User name')).toBeVisible();
-    // At once, even while it is not yet known whether the session was only renewed.
+    // Immediately, even before it is clear whether the session was only renewed.
     await expect(tab.message('a secret')).toHaveCount(0);
     await expect(heading(tab, 'You’re logged out')).toBeVisible();
     await expect.poll(() => everything(tab), { timeout: 30_000 }).not.toContain('secret');

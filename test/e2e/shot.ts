@@ -3,9 +3,7 @@ import type { Page } from '@playwright/test';
 
 const folder = process.env.SHOTS;
 
-/**
- * A screenshot for people, in the folder that SHOTS names. It takes a tenth of a second of CPU, which no test needs.
- */
+/** Takes a screenshot for a human reviewer if SHOTS names a folder. Tests do not need it, and it costs CPU. */
 export async function shot(page: Page, name: string): Promise<void> {
   if (folder !== undefined)
     await page.screenshot({ path: join(folder, `${name}.png`), animations: 'disabled' });

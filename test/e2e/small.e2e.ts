@@ -7,7 +7,7 @@ const rooms = (page: Page) => page.getByRole('navigation', { name: 'Rooms' });
 const field = (page: Page, room: string) => page.getByRole('textbox', { name: `Message to ${room}` });
 const back = (page: Page) => page.getByRole('button', { name: /^Back to rooms/ });
 
-test('the chat’s own page on a phone', async ({ page, site }) => {
+test('the chat’s own page works on a phone', async ({ page, site }) => {
   const firstname = 'Nobody With Such A Long Name That It Needs Several Lines';
   const user = await ownUser(site, page.context(), { firstname });
   for (const room of ['lobby', 'garden']) await join(site, user, room);
@@ -17,7 +17,7 @@ test('the chat’s own page on a phone', async ({ page, site }) => {
   await page.goto(site.chat.url);
   await expect(field(page, 'announcements')).toBeVisible();
 
-  await test.step('Back leads from the room to the rooms, and keeps the state of the page’s history', async () => {
+  await test.step('goes Back from the room to the rooms and keeps the page’s history state', async () => {
     await expect(page).toHaveURL(/#m=announcements$/);
     await page.evaluate(() => history.replaceState({ ...history.state, site: 1 }, ''));
     await page.goBack();
@@ -39,12 +39,12 @@ test('the chat’s own page on a phone', async ({ page, site }) => {
     await expect(field(page, 'lobby')).toBeVisible();
   });
 
-  await test.step('after a reload and from the address of a room, Back leads to the rooms', async () => {
+  await test.step('goes Back to the rooms after a reload and from the URL of a room', async () => {
     await page.reload();
     await expect(field(page, 'lobby')).toBeVisible();
     await page.goBack();
     await expect(rooms(page)).toBeVisible();
-    // Neither the code of the chat nor that of the panels is needed for that.
+    // This needs neither the code of the chat nor that of the panels.
     const wanted = Promise.withResolvers<void>();
     await page.route(/\/assets\/chat-app-/, async (route) => {
       await wanted.promise;
@@ -57,7 +57,7 @@ test('the chat’s own page on a phone', async ({ page, site }) => {
     await expect(rooms(page)).toBeVisible();
     await page.goForward();
     await expect(field(page, 'garden')).toBeVisible();
-    // Both before the browser has gone back.
+    // Clicks both before the browser has gone back.
     await page.locator('php-chat').evaluate(({ shadowRoot }) => {
       const click = (selector: string) => shadowRoot?.querySelector<HTMLElement>(selector)?.click();
       click('.main > .bar button');
@@ -70,7 +70,7 @@ test('the chat’s own page on a phone', async ({ page, site }) => {
   });
 
   const long = 'a room with a name that nobody can remember, nor read at one glance';
-  await test.step('long names are cut in the field and below the rooms, and whole in the details', async () => {
+  await test.step('cuts long names in the field and the list, but shows them in the details', async () => {
     const height = async () =>
       (await page.getByRole('textbox', { name: /^Message to/ }).boundingBox())?.height;
     const before = await height();
@@ -96,7 +96,7 @@ test('the chat’s own page on a phone', async ({ page, site }) => {
     expect(await details.locator('.card-top > *').evaluateAll(cut)).not.toContain(true);
   });
 
-  await test.step('a room from which the user was removed leads to the rooms', async () => {
+  await test.step('returns to the rooms after the user is removed from the room', async () => {
     await asUser(site, 'bob', async (ask) => {
       const { rooms } = await ask('room:list', {});
       const room = rooms.find(({ name }) => name === long)?.id;
@@ -107,7 +107,7 @@ test('the chat’s own page on a phone', async ({ page, site }) => {
     await expect(page.getByRole('complementary', { name: 'Details' })).toHaveCount(0);
   });
 
-  await test.step('a notice covers no menu', async () => {
+  await test.step('does not cover a menu with a notice', async () => {
     await rooms(page)
       .getByRole('button', { name: /^garden/ })
       .click();
@@ -131,7 +131,7 @@ test('the chat’s own page on a phone', async ({ page, site }) => {
     await page.keyboard.press('Escape');
   });
 
-  await test.step('with text of 200 % nothing of the bar is cut, and names are read in the lists', async () => {
+  await test.step('does not cut the bar, and keeps names in lists readable, at 200 % text size', async () => {
     await page.evaluate(() => {
       document.documentElement.style.fontSize = '200%';
     });
@@ -167,7 +167,7 @@ test('the chat’s own page on a phone', async ({ page, site }) => {
     });
   });
 
-  await test.step('a menu that is higher than the window scrolls', async () => {
+  await test.step('scrolls a menu that is higher than the window', async () => {
     await page.setViewportSize({ width: 320, height: 200 });
     await page.getByRole('button', { name: 'Room menu' }).click();
     const menu = page.getByRole('menu', { name: 'Room menu' });
@@ -179,7 +179,7 @@ test('the chat’s own page on a phone', async ({ page, site }) => {
     await page.keyboard.press('Escape');
   });
 
-  await test.step('in the smallest element a dialog keeps its buttons visible, and its content scrolls', async () => {
+  await test.step('keeps the buttons of a dialog visible in the smallest element', async () => {
     await page.setViewportSize({ width: 280, height: 320 });
     await back(page).click();
     await page.getByRole('button', { name: 'New room or message' }).click();
@@ -190,7 +190,7 @@ test('the chat’s own page on a phone', async ({ page, site }) => {
     await people.focus();
     await expect(people).toBeInViewport({ ratio: 1 });
     await expect(dialog.getByRole('heading', { name: 'New room' })).toBeInViewport({ ratio: 1 });
-    // Names below the edge would not be seen.
+    // Names below the edge would be hidden.
     await people.fill('bob');
     await expect(dialog.getByRole('option').first()).toBeInViewport({ ratio: 0.9 });
     await expect(people).toBeInViewport({ ratio: 1 });

@@ -1,11 +1,11 @@
 import { expect, Person, test } from './fixtures.ts';
 import { seed } from './seed.ts';
 
-test('on a touch screen a long press opens the actions of a message', { tag: '@soak' }, async ({
+test('opens the actions of a message on a long press on a touch screen', { tag: '@soak' }, async ({
   browser,
   site,
 }) => {
-  // The second message lifts the first to where the sheet has an item.
+  // The second message moves the first to where the sheet has an item.
   await seed(site, 'bob', 'announcements', ['press me https://a.example/', 'below']);
   const context = await browser.newContext({
     viewport: { width: 390, height: 844 },
@@ -38,9 +38,9 @@ test('on a touch screen a long press opens the actions of a message', { tag: '@s
   expect(shown).toBe(false);
   await devtools.send('Input.dispatchTouchEvent', { type: 'touchEnd', touchPoints: [] });
   await page.evaluate(() => new Promise((resolve) => requestIdleCallback(resolve)));
-  // Lifting the finger that opened the sheet neither selects nor closes anything.
+  // Lifting the finger that opened the sheet does not select or close anything.
   await expect(page.getByRole('menuitem', { name: 'Reply' })).toBeVisible();
-  // The item below it does not look selected either.
+  // The item below the finger does not look selected either.
   const under = page.locator('[role="menuitem"]:hover');
   await expect(under).toHaveCount(1);
   await expect(under).toHaveCSS('background-color', 'rgba(0, 0, 0, 0)');
@@ -53,14 +53,14 @@ test('on a touch screen a long press opens the actions of a message', { tag: '@s
   await person.shot('touch-2-reply');
   await page.getByRole('button', { name: 'Send' }).tap();
   await expect(person.field).toHaveValue('');
-  // It moves the others.
+  // The reply moves the other messages.
   await expect(person.messages).toHaveCount(3);
 
-  // A swipe towards the start of the line replies, too: not a short one, one back again, or one along the page.
+  // A swipe towards the start of the line also replies, unless it is too short, returns, or scrolls the page.
   const cancel = page.getByRole('button', { name: 'Cancel reply' });
   const below = person.message('below').locator('.bubble');
   const shift = () => below.evaluate((bubble) => getComputedStyle(bubble).translate);
-  /** Draws the message along that path, from its middle, and lets go when it is so far. */
+  /** Swipes the message along a path from its middle, and releases it at the offset `to`. */
   const swipe = async (path: readonly (readonly [number, number])[], to: string) => {
     const { x = 0, y = 0, width = 0 } = (await below.boundingBox()) ?? {};
     const touch = (type: 'touchStart' | 'touchMove' | 'touchEnd', at?: readonly [number, number]) =>
@@ -106,7 +106,7 @@ test('on a touch screen a long press opens the actions of a message', { tag: '@s
   await expect(cancel).toHaveCount(0);
   await swipe(enough, '-70px');
   await expect(page.getByText(/^Reply to Bob · below/)).toBeVisible();
-  // On a busy machine a tap may last as long as a long press, which presses nothing.
+  // On a busy machine a tap may last as long as a long press, which does not click.
   await expect(async () => {
     await cancel.tap();
     await expect(cancel).toHaveCount(0, { timeout: 1000 });
@@ -114,7 +114,7 @@ test('on a touch screen a long press opens the actions of a message', { tag: '@s
   await page.evaluate(() => {
     document.documentElement.dir = 'rtl';
   });
-  // Nothing moves for people who do not want that.
+  // Users can disable motion.
   await page.emulateMedia({ reducedMotion: 'reduce' });
   await swipe(enough, 'none');
   await expect(cancel).toHaveCount(0);

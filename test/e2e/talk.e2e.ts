@@ -22,7 +22,7 @@ for (const { where, chatHost, siteHost, env, tag } of [
     tag: ['@soak'],
   },
 ])
-  test(`two people log in with PHP and talk, with the chat ${where} behind nginx`, { tag }, async ({
+  test(`two users log in with PHP and chat, with the chat ${where} behind nginx`, { tag }, async ({
     window,
     surroundings: { memcached },
   }) => {
@@ -43,11 +43,11 @@ for (const { where, chatHost, siteHost, env, tag } of [
     const php = await startPhpApp({ memcachedPort: memcached.port, chatUrl, port: phpPort, env });
     const nginx = await startNginx(chatPort, chatHost === undefined ? { port, php: phpPort } : { port });
     const sockets: string[] = [];
-    const bad: string[] = [];
+    const errors: string[] = [];
     alice.page.on('websocket', (socket) => sockets.push(socket.url()));
-    alice.page.on('console', (message) => message.type() === 'error' && bad.push(message.text()));
+    alice.page.on('console', (message) => message.type() === 'error' && errors.push(message.text()));
 
-    await test.step('they log in, one in a network that blocks WebSocket', async () => {
+    await test.step('logs both in, one in a network that blocks WebSocket', async () => {
       await bob.page.addInitScript(() => {
         const Real = WebSocket;
         globalThis.WebSocket = class extends Real {
@@ -60,7 +60,7 @@ for (const { where, chatHost, siteHost, env, tag } of [
       await bob.login(`${siteUrl}/messages`, 'bob');
     });
 
-    await test.step('each reads what the other has written, as text', async () => {
+    await test.step("shows each user the other's messages as text", async () => {
       for (const [index, text] of texts.entries()) {
         const [from, to] = index % 2 === 0 ? [alice, bob] : [bob, alice];
         await from.write(text);
@@ -69,12 +69,12 @@ for (const { where, chatHost, siteHost, env, tag } of [
       }
       const socket = `${chatUrl.replace('http', 'ws')}/socket.io/`;
       expect(sockets).toEqual([expect.stringMatching(new RegExp(`^${socket}.*transport=websocket`))]);
-      expect(bad).toEqual([]);
+      expect(errors).toEqual([]);
       await alice.shot('talk-alice');
       await bob.shot('talk-bob');
     });
 
-    await test.step('the sample site’s header on a phone cuts nothing', async () => {
+    await test.step('does not cut the sample site’s header on a phone', async () => {
       const { page } = bob;
       await page.setViewportSize({ width: 360, height: 640 });
       for (const size of ['100%', '200%']) {
@@ -98,10 +98,10 @@ for (const { where, chatHost, siteHost, env, tag } of [
       }
     });
 
-    await test.step('“Message” on a member’s page opens the conversation', async () => {
+    await test.step('opens the direct room from “Message” on a member’s page', async () => {
       const { page } = alice;
       await page.goto(`${siteUrl}/members/2`);
-      // The site has `--accent` of its own, from which it sets that of the launcher.
+      // The site has its own `--accent` and sets the launcher's accent from it.
       const launcher = page.locator('php-chat-launcher').getByRole('button', { name: /^Open chat/ });
       await expect(launcher).toHaveCSS('background-color', 'rgb(31, 107, 69)');
       await page.getByRole('button', { name: 'Message Bob' }).click();
@@ -110,7 +110,7 @@ for (const { where, chatHost, siteHost, env, tag } of [
     });
 
     if (chatHost === undefined)
-      await test.step('the chat’s own page, on its own port, has the pictures and pages of the site’s users', async () => {
+      await test.step('shows avatars and profiles of the site on the chat’s own page', async () => {
         const { page } = alice;
         await page.goto(chat.url);
         await expect(page.locator('.avatar[data-user="1"] img').first()).toHaveCSS('opacity', '1');

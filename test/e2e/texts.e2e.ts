@@ -18,12 +18,9 @@ const asShown = (element: Locator) =>
     return places.map(({ character }) => character).join('');
   });
 
-test('a link reads as its address, from left to right, whatever directions the text around it sets', async ({
-  alice,
-  site,
-}) => {
+test('displays a link from left to right between any directional characters', async ({ alice, site }) => {
   const address = 'https://evil.example/moc.knab//:sptth';
-  // Override, embedding, isolate and mark, from right to left; last, Hebrew letters beside it.
+  // Right-to-left override, embedding, isolate and mark, and Hebrew letters.
   const before = ['\u202e', '\u202b', '\u2067', '\u200f', 'שלום '];
   await seed(
     site,
@@ -38,14 +35,14 @@ test('a link reads as its address, from left to right, whatever directions the t
   await alice.shot('texts-bidi');
 });
 
-test('stacked combining marks paint over no other message, no quote and no name', { tag: '@soak' }, async ({
+test('does not paint stacked combining marks over other messages, quotes or names', { tag: '@soak' }, async ({
   alice,
   site,
 }) => {
   const [rings, dots] = ['\u030a'.repeat(40), '\u0323'.repeat(40)];
   const shots: Buffer[][] = [];
   await alice.page.mouse.move(0, 0);
-  // All messages fit: a list that scrolls rests at whole pixels, and one that does not, at fractions of them.
+  // All messages fit. A scrolling list rests at whole pixels, another one at fractions.
   await alice.page.setViewportSize({ width: 1280, height: 1000 });
   for (const text of ['a z', `a${rings} z${dots}`]) {
     await seed(site, 'carol', 'marks', ['the message above']);
@@ -65,20 +62,20 @@ test('stacked combining marks paint over no other message, no quote and no name'
   }
   await alice.shot('texts-marks');
   const [plain = [], stacked = []] = shots;
-  // The site's policy does not let its own pages decode one.
+  // The site's policy does not allow its own pages to decode a picture.
   const decoder = await alice.page.context().newPage();
   for (const [n, shot] of plain.entries())
     expect(await differingPixels(decoder, shot, stacked[n] ?? shot)).toBe(0);
 });
 
-/** The painted lines of a message's text. */
+/** The number of visible lines of a message's text. */
 const lines = (text: Locator) =>
   text.evaluate((element) => {
     const { height } = (element.closest('.fold') ?? element).getBoundingClientRect();
     return Math.round(height / Number.parseFloat(getComputedStyle(element).lineHeight));
   });
 
-test('a text of more than 24 lines shows 20 and a button, by which it grows and shrinks in place, by keyboard too', {
+test('shows 20 lines of a text of more than 24, with a button to expand it', {
   tag: '@soak',
 }, async ({ alice, site }) => {
   const { page } = alice;
@@ -102,7 +99,7 @@ test('a text of more than 24 lines shows 20 and a button, by which it grows and 
   await expect(rows).toBeInViewport();
   await alice.shot('texts-long-1-cut');
 
-  // By mouse: the reading position stays, also at the end of the room.
+  // With the mouse, the reading position stays, even at the end of the room.
   await rows.scrollIntoViewIfNeeded();
   const before = await rows.boundingBox();
   await more(rows).click();
@@ -113,7 +110,7 @@ test('a text of more than 24 lines shows 20 and a button, by which it grows and 
   await less(rows).click();
   expect(await lines(text(rows))).toBe(20);
 
-  // By keyboard, from the message to its button; when folded, it is visible.
+  // With the keyboard, the button is reached from the message, and is visible after folding.
   await feeds.focus();
   await expect(async () => {
     await page.keyboard.press('Tab');
@@ -128,7 +125,7 @@ test('a text of more than 24 lines shows 20 and a button, by which it grows and 
   await expect(more(feeds)).toBeInViewport();
   expect(await lines(text(feeds))).toBe(20);
 
-  // Tab reaches a link in the hidden part, which is shown then.
+  // Tab reaches a link in the hidden part, which then expands.
   await rows.focus();
   await page.keyboard.press('Tab');
   await expect(rows.getByRole('link')).toBeFocused();
@@ -136,9 +133,9 @@ test('a text of more than 24 lines shows 20 and a button, by which it grows and 
   expect(await lines(text(rows))).toBe(41);
 });
 
-test('a text is copied on a page without TLS, too', { tag: '@soak' }, async ({ browser, site }) => {
+test('copies a text on a page without TLS', { tag: '@soak' }, async ({ browser, site }) => {
   const context = await browser.newContext({ permissions: ['clipboard-read'] });
-  // Like such a page, which has no clipboard; this page's clipboard is checked afterwards.
+  // A page without TLS has no clipboard. The test reads the real one afterwards.
   await context.addInitScript(() => {
     const { clipboard } = navigator;
     Object.assign(globalThis, { readClipboard: () => clipboard.readText() });
@@ -151,7 +148,7 @@ test('a text is copied on a page without TLS, too', { tag: '@soak' }, async ({ b
   await field.fill('copied without TLS');
   await field.press('Enter');
   await expect(page.getByText(stored)).toBeVisible();
-  // Past the button for files.
+  // Skips the button for files.
   await field.press('Shift+Tab');
   await page.keyboard.press('Shift+Tab');
   await page.keyboard.press('c');

@@ -8,21 +8,21 @@ import { seed } from './seed.ts';
 const button = ({ page }: Person, name: string) => page.getByRole('button', { name, exact: true });
 const recorder = ({ page }: Person) => page.getByRole('group', { name: 'Recording' });
 
-/** Until another second is recorded. */
-async function recorded(person: Person): Promise<void> {
+/** Waits until another second is recorded. */
+async function waitForSecond(person: Person): Promise<void> {
   const timer = recorder(person).getByRole('timer');
   const before = (await timer.textContent()) ?? '';
   await expect.poll(() => timer.textContent()).not.toBe(before);
 }
 
 /** Whether the microphone is in use. */
-const listens = ({ page }: Person) =>
+const isListening = ({ page }: Person) =>
   page.evaluate(() =>
     (window as unknown as { tracks: MediaStreamTrack[] }).tracks.some((track) => track.readyState === 'live'),
   );
 
-/** Counts the recordings that the browser keeps: notes in the storage, parts in databases. */
-const kept = ({ page }: Person) =>
+/** Counts the recordings stored in the browser: notes in localStorage, parts in databases. */
+const countRecordings = ({ page }: Person) =>
   page.evaluate(async () => {
     const notes = Object.keys(localStorage).filter((key) => key.includes('/voice/')).length;
     const counts = (await indexedDB.databases()).map(
@@ -39,7 +39,9 @@ const kept = ({ page }: Person) =>
     return { notes, parts: (await Promise.all(counts)).reduce((sum, count) => sum + count, 0) };
   });
 
-/** Two people in a room of their own, with a microphone whose tracks and answers the test sees. */
+/**
+ * Opens a room with Alice and Bob. The test sees the tracks of Alice's microphone and delays the permission.
+ */
 async function inRoom(alice: Person, bob: Person, site: Site): Promise<string> {
   const room = await privateRoom(site, 'alice', 'said', ['2']);
   await bob.open('said');
@@ -60,7 +62,7 @@ async function inRoom(alice: Person, bob: Person, site: Site): Promise<string> {
   return room;
 }
 
-/** From now on the browser asks whether the page may use the microphone. @returns answers yes */
+/** Makes the browser ask before the page uses the microphone. @returns a function that accepts */
 async function askFirst({ page }: Person): Promise<() => Promise<void>> {
   await page.evaluate(() => {
     const { prompt } = window as unknown as { prompt: { answered: Promise<void> } };
@@ -71,27 +73,27 @@ async function askFirst({ page }: Person): Promise<() => Promise<void>> {
   return () => page.evaluate(() => (window as unknown as { answer(): void }).answer());
 }
 
-test('a voice message from the first key to the last listener', async ({ alice, bob, site }) => {
+test('records a voice message, sends it and plays it', async ({ alice, bob, site }) => {
   const { page } = alice;
   await inRoom(alice, bob, site);
   const nothing = { notes: 0, parts: 0 };
 
-  await test.step('the recorder takes the place of the field', async () => {
+  await test.step('replaces the field with the recorder', async () => {
     const heightOf = () => page.locator('.field').evaluate((field) => field.clientHeight);
     const height = await heightOf();
     await button(alice, 'Record a voice message').press('Enter');
     await expect(recorder(alice)).toBeFocused();
-    await recorded(alice);
+    await waitForSecond(alice);
     expect(await heightOf()).toBe(height);
     await expect(page.getByText('Enter to send, Space to pause, Esc to discard')).toBeVisible();
     expect(await faultsIn(page)).toEqual([]);
     await alice.shot('voice-recording');
   });
 
-  await test.step('a pause gives the microphone back, and what follows belongs to the same recording', async () => {
+  await test.step('releases the microphone on a pause and continues the same recording', async () => {
     await page.keyboard.press('Space');
     await expect(page.getByText('Paused. You can listen before you send.')).toBeVisible();
-    expect(await listens(alice)).toBe(false);
+    expect(await isListening(alice)).toBe(false);
     await button(alice, 'Play').hover();
     await expect(page.getByRole('tooltip')).toHaveText('Play');
     await button(alice, 'Play').click();
@@ -100,13 +102,13 @@ test('a voice message from the first key to the last listener', async ({ alice, 
     expect(await faultsIn(page)).toEqual([]);
     await alice.shot('voice-paused');
     await button(alice, 'Continue recording').click();
-    await recorded(alice);
-    expect(await listens(alice)).toBe(true);
+    await waitForSecond(alice);
+    expect(await isListening(alice)).toBe(true);
   });
 
-  await test.step('leaving the room pauses, and a microphone that comes later is not used', async () => {
+  await test.step('pauses when the user leaves the room, and ignores a late microphone', async () => {
     await alice.open('lobby');
-    expect(await listens(alice)).toBe(false);
+    expect(await isListening(alice)).toBe(false);
     await expect(button(alice, 'Record a voice message')).toBeVisible();
     await alice.open('said');
     const answer = await askFirst(alice);
@@ -116,29 +118,29 @@ test('a voice message from the first key to the last listener', async ({ alice, 
     const before = await count();
     await answer();
     await expect.poll(count).toBeGreaterThan(before);
-    await expect.poll(() => listens(alice)).toBe(false);
+    await expect.poll(() => isListening(alice)).toBe(false);
     await alice.open('said');
     await button(alice, 'Continue recording').click();
-    await recorded(alice);
+    await waitForSecond(alice);
   });
 
-  await test.step('the recording survives a reload, and can be discarded and brought back', async () => {
-    await expect.poll(async () => (await kept(alice)).parts).toBeGreaterThan(0);
+  await test.step('keeps the recording through a reload, and restores a discarded one', async () => {
+    await expect.poll(async () => (await countRecordings(alice)).parts).toBeGreaterThan(0);
     await page.reload();
     await alice.open('said');
     await expect(page.getByText('You haven’t sent this recording yet.')).toBeVisible();
     await button(alice, 'Discard').click();
-    // The notice stays while it is pointed at.
+    // The notice stays while the pointer is over it.
     await button(alice, 'Undo').hover();
     await expect(page.getByText('Recording discarded.')).toBeVisible();
     await expect(alice.field).toBeVisible();
-    await expect.poll(() => kept(alice)).toEqual(nothing);
+    await expect.poll(() => countRecordings(alice)).toEqual(nothing);
     await button(alice, 'Undo').click();
     await expect(recorder(alice)).toBeFocused();
     await expect(bob.messages).toHaveCount(0);
   });
 
-  await test.step('it is sent once, over another reload while the server takes no files', async () => {
+  await test.step('sends the recording once, through a reload while the upload waits', async () => {
     const held = Promise.withResolvers<void>();
     await page.route('**/files?**', async () => held.promise);
     await page.keyboard.press('Enter');
@@ -151,41 +153,41 @@ test('a voice message from the first key to the last listener', async ({ alice, 
     const voice = bob.messages.last().getByRole('group', { name: /^Voice message, \d:\d\d$/ });
     await expect(voice).toBeVisible();
     await expect(bob.page.getByRole('navigation', { name: 'Rooms' })).toContainText(/Voice message, \d:\d\d/);
-    await expect.poll(() => kept(alice)).toEqual(nothing);
+    await expect.poll(() => countRecordings(alice)).toEqual(nothing);
     await voice.getByRole('button', { name: 'Play' }).click();
     await expect(voice.getByRole('slider')).not.toHaveAttribute('aria-valuetext', /^0:00/);
     await bob.shot('voice-heard');
   });
 
-  await test.step('the next user of the browser finds no recording, and a logout leaves none', async () => {
+  await test.step('removes recordings at a logout and for the next user of the browser', async () => {
     await page.clock.install();
     await button(alice, 'Record a voice message').click();
-    await recorded(alice);
-    await expect.poll(async () => (await kept(alice)).parts).toBeGreaterThan(0);
+    await waitForSecond(alice);
+    await expect.poll(async () => (await countRecordings(alice)).parts).toBeGreaterThan(0);
     await alice.enter(site, 'carol');
-    await expect.poll(() => kept(alice)).toEqual(nothing);
+    await expect.poll(() => countRecordings(alice)).toEqual(nothing);
     await alice.open('lobby');
     await button(alice, 'Record a voice message').click();
-    await recorded(alice);
+    await waitForSecond(alice);
     const { value } = (await page.context().cookies()).find(({ name }) => name === 'PHPSESSID') ?? {};
     await site.memcached.delete(`sessions/${value}`);
     await expect(page.getByRole('heading', { name: 'You’re logged out' })).toBeVisible();
-    expect(await listens(alice)).toBe(false);
+    expect(await isListening(alice)).toBe(false);
     const later = async () => {
       await page.clock.fastForward(1000);
-      return kept(alice);
+      return countRecordings(alice);
     };
     await expect.poll(later).toEqual(nothing);
   });
 });
 
-test('voice messages', {
+test('plays and records voice messages', {
   tag: '@soak',
 }, async ({ alice, bob, site }) => {
   const { page } = alice;
   const room = await inRoom(alice, bob, site);
 
-  await test.step('voice messages are played one after the other, with a bar while they are out of sight', async () => {
+  await test.step('plays voice messages in order, with a bar while they are out of sight', async () => {
     const { value = '' } = (await page.context().cookies()).find(({ name }) => name === 'PHPSESSID') ?? {};
     const peaks = '05afkpuvspk9'.repeat(4).slice(0, 46);
     const options = { room, name: 'voice.wav', peaks, headers: { origin: site.php.url } };
@@ -210,7 +212,7 @@ test('voice messages', {
     await bob.open('said');
   });
 
-  await test.step('a finger that holds the button records: slid to the start it discards, slid up it locks', async () => {
+  await test.step('records while the button is held, discards on a slide and locks on a slide up', async () => {
     await bob.page.setViewportSize({ width: 360, height: 640 });
     const devtools = await bob.page.context().newCDPSession(bob.page);
     await devtools.send('Emulation.setTouchEmulationEnabled', { enabled: true });
@@ -221,7 +223,7 @@ test('voice messages', {
         touchPoints: type === 'touchEnd' ? [] : [{ x: x + 15 + across, y: y + 15 + down }],
       });
     await touch('touchStart');
-    await recorded(bob);
+    await waitForSecond(bob);
     await expect(bob.page.getByText('Slide to discard')).toBeVisible();
     await touch('touchMove', -90);
     await expect(bob.page.getByText('Recording discarded.')).toBeVisible();
@@ -232,26 +234,26 @@ test('voice messages', {
     await touch('touchMove', 0, -70);
     await expect(bob.page.getByText('Recording. You can let go.')).toBeVisible();
     await touch('touchEnd');
-    await recorded(bob);
+    await waitForSecond(bob);
     await bob.shot('voice-locked');
     await button(bob, 'Send voice message').click();
     await expect(alice.messages).toHaveCount(3);
     await touch('touchStart');
-    await recorded(bob);
+    await waitForSecond(bob);
     await touch('touchEnd');
     await expect(alice.messages).toHaveCount(4);
   });
 
-  await test.step('a recording ends after five minutes: the end is counted down, and nothing is sent', async () => {
+  await test.step('ends a recording after five minutes with a countdown, without sending it', async () => {
     await page.clock.install();
     await button(alice, 'Record a voice message').click();
-    await recorded(alice);
+    await waitForSecond(alice);
     await page.clock.fastForward('04:32');
     await expect(page.getByText(/^0:\d\d left$/)).toBeVisible();
     await alice.shot('voice-last');
     await page.clock.fastForward('00:30');
     await expect(page.getByText('Voice messages can’t be any longer.')).toBeVisible();
-    expect(await listens(alice)).toBe(false);
+    expect(await isListening(alice)).toBe(false);
     await expect(button(alice, 'Continue recording')).toHaveCount(0);
     await expect(alice.messages).toHaveCount(4);
   });

@@ -21,7 +21,7 @@ test('Back and Forward on a phone move between the rooms, the room and its overl
   await page.goBack();
   await expect(people).toHaveCount(0);
   await expect(field(page, 'announcements')).toBeVisible();
-  // A menu is closed, and leaves no entry when it is closed otherwise.
+  // Back closes a menu, which leaves no history entry when closed in another way.
   await page.getByRole('button', { name: 'Room menu' }).click();
   await expect(page.getByRole('menu')).toBeVisible();
   await page.goBack();
@@ -32,9 +32,9 @@ test('Back and Forward on a phone move between the rooms, the room and its overl
   );
   await page.getByRole('menuitem', { name: 'Leave room' }).click();
   await expect(page.getByRole('alertdialog')).toBeVisible();
-  // A second Back, before the browser has left the menu's entry, would leave the room too.
+  // A second Back before the browser leaves the menu's entry would also leave the room.
   await popped;
-  // Nor may it come before the dialog has an entry of its own, with the drawing that follows.
+  // Waits for the dialog's own history entry, which follows the rendering.
   await page.waitForFunction(() => history.state?.['php-chat']?.above === true);
   await page.goBack();
   await expect(page.getByRole('alertdialog')).toHaveCount(0);

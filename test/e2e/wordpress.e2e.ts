@@ -8,7 +8,7 @@ import { nextChatServer } from '../helpers/chat-server.ts';
 import { startWordPress } from '../helpers/wordpress-app.ts';
 import { expect, Person, stored, test } from './fixtures.ts';
 
-/** WordPress makes a hash of a password and all of its page by one process, which takes long on a busy machine. */
+/** WordPress hashes passwords and renders pages in one process, which is slow on a busy machine. */
 const answered = { timeout: 60_000 };
 
 async function fillLogin(page: Page, user: string, password: string): Promise<void> {
@@ -16,7 +16,7 @@ async function fillLogin(page: Page, user: string, password: string): Promise<vo
     page.getByLabel('Username or Email Address'),
     page.getByLabel('Password', { exact: true }),
   ];
-  // A moment after it is loaded, the page takes the focus to the first field, and what is being typed with it.
+  // Shortly after loading, the page moves the focus to the first field, and with it the typed text.
   await expect(async () => {
     await name.fill(user);
     await secret.fill(password);
@@ -25,11 +25,11 @@ async function fillLogin(page: Page, user: string, password: string): Promise<vo
   await page.getByRole('button', { name: 'Log In' }).click();
 }
 
-test('WordPress from the first login to the last', async ({ window }) => {
+test('WordPress logins work from the first to the last', async ({ window }) => {
   const wordpress = await startWordPress();
   const folder = mkdtempSync(join(tmpdir(), 'settings-'));
   const file = join(folder, 'settings');
-  // The settings of `npm run init` let everybody be found.
+  // The settings of `npm run init` let users find each other.
   const program = ['server/command/main.ts', 'init', wordpress.folder, '--yes', '--settings', file];
   execFileSync(process.execPath, program, {
     stdio: ['ignore', 'ignore', 'inherit'],
@@ -49,7 +49,7 @@ test('WordPress from the first login to the last', async ({ window }) => {
   );
   expect(sofia).not.toBe(noor);
   const form = `${wordpress.url}/wp-login.php`;
-  /** A browser with the cookies of a login, and the chat. */
+  /** Opens the chat in a browser with the cookies of a login. */
   const device = async (name: string, login: string, pwd: string) => {
     const page = await window(name);
     const answer = await page.context().request.post(form, { form: { log: login, pwd }, maxRedirects: 0 });
@@ -70,13 +70,13 @@ test('WordPress from the first login to the last', async ({ window }) => {
   const secrets = (await Promise.all([desk, phone, mia].map(({ page }) => secretsOf(page)))).flat();
   expect(secrets.length).toBeGreaterThan(8);
 
-  await test.step('what is written on one device shows on the other', async () => {
+  await test.step("shows a message on the user's other device", async () => {
     await desk.person.write('Hello from the desk');
     await expect(phone.person.message('Hello from the desk')).toBeVisible();
     await desk.person.shot('wordpress-chat');
   });
 
-  await test.step('a new display name, by the form of WordPress, shows in the open chat', async () => {
+  await test.step('shows a display name changed in WordPress in the open chat', async () => {
     await mia.person.write('Hello from Mia');
     await expect(desk.person.message('Hello from Mia')).toBeVisible();
     await expect(desk.page.getByText('Mia & Söhne').first()).toBeVisible();
@@ -89,7 +89,7 @@ test('WordPress from the first login to the last', async ({ window }) => {
     await expect(desk.page.getByText('mia', { exact: true }).first()).toBeVisible();
   });
 
-  await test.step('a member who has not opened the chat is found by name, and gets a message', async () => {
+  await test.step('finds a member who never opened the chat by name and sends a message', async () => {
     const { page } = mia;
     await page.getByRole('button', { name: 'New room or message' }).click();
     await page.getByRole('menuitem', { name: 'Message someone' }).click();
@@ -106,7 +106,7 @@ test('WordPress from the first login to the last', async ({ window }) => {
     await expect(mia.person.message('Welcome, Sofía').getByText(stored)).toBeVisible();
   });
 
-  await test.step('a button of the site names a member by the ID alone', async () => {
+  await test.step("opens a direct room from a site's button by ID", async () => {
     const { page } = mia;
     for (const [id, shows] of [
       [noor, page.getByRole('heading', { name: 'Noor & Partners' })],
@@ -123,7 +123,7 @@ test('WordPress from the first login to the last', async ({ window }) => {
   });
 
   const admin = await desk.page.context().newPage();
-  await test.step('Log Out Everywhere Else ends the other device at once, and not this one', async () => {
+  await test.step('ends the other device at once after Log Out Everywhere Else', async () => {
     await admin.goto(`${wordpress.url}/wp-admin/profile.php`);
     await admin.getByRole('button', { name: 'Log Out Everywhere Else' }).click();
     await expect(loggedOut(phone.person)).toBeVisible();
@@ -131,7 +131,7 @@ test('WordPress from the first login to the last', async ({ window }) => {
     await expect(desk.person.message('Still here').getByText(stored)).toBeVisible();
   });
 
-  await test.step('the message is there at the first login of its recipient', async () => {
+  await test.step('shows the message at the first login of its recipient', async () => {
     await phone.page.context().clearCookies();
     const { page, person } = await device('bob', 'sofia.m', own);
     await page.getByRole('navigation', { name: 'Rooms' }).getByRole('button', { name: /^mia/ }).click();
@@ -139,7 +139,7 @@ test('WordPress from the first login to the last', async ({ window }) => {
     await person.shot('wordpress-first-login');
   });
 
-  await test.step('after a logout the login of WordPress leads back to the chat', async () => {
+  await test.step('leads back to the chat from the WordPress login after a logout', async () => {
     await admin.goto(`${form}?action=logout`);
     await admin.getByRole('link', { name: 'log out' }).click();
     await expect(loggedOut(desk.person)).toBeVisible();
@@ -149,7 +149,7 @@ test('WordPress from the first login to the last', async ({ window }) => {
     expect(new URL(desk.page.url()).origin).toBe(chat.url);
   });
 
-  await test.step('the log contains no secret of a cookie', () => {
+  await test.step('does not log secrets of a cookie', () => {
     for (const secret of secrets) expect(chat.output()).not.toContain(secret);
   });
 
