@@ -7,11 +7,11 @@ import { progress } from './progress.ts';
 
 export const help = `${howToRun('backup', 'FILE [--without-files] [--settings FILE]')}
 
-Writes the history and the files into one file, while the chat server may be running. Whoever can read it reads all
-messages: only this account can, and it belongs on another machine.
+Writes the history and the files into one file. The chat server may be running. The backup contains all messages, and
+only this account can read it. Keep it on another machine.
 
-  FILE             the file to write. There has to be room for twice the history beside it
-  --without-files  the history alone
+  FILE             the file to write; its disk needs space for the files and twice the history
+  --without-files  only the history
   --settings FILE  the settings of the chat server
 
 Example: ${howToRun('backup', '/backup/chat-2026-11-23.tar')}`;
@@ -29,7 +29,7 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
   const { size, files, missing } = await makeBackup(data, to, (done) =>
     shown.say('history' in done ? `history: ${Math.floor(done.history * 100)} %` : `files: ${done.files}`),
   ).finally(() => shown.end());
-  const lost = missing === 0 ? '' : `; ${missing} that the history names are missing in the folder`;
+  const lost = missing === 0 ? '' : `; ${missing} files of the history are missing in the folder`;
   const held = data.files === undefined ? 'without files' : `${files} files${lost}`;
   console.log(`✓ Written: ${to} (${(size / 1_000_000).toFixed(1)} MB, ${held})`);
   return 0;

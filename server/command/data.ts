@@ -16,7 +16,7 @@ export function dataOf(
 ): { file: string; data: Data } {
   const [file, ...more] = words;
   if (file === undefined || file === '' || more.length > 0) {
-    const wrong = file ? `one file, and not ${words.length}` : 'the file of the backup is missing';
+    const wrong = file ? `expected one file, got ${words.length}` : 'the backup file is missing';
     throw new CommandProblem(exit.usage, `${wrong}\n\n${given.help}`);
   }
   const { env, lines } = givenSettings(given.settings, given.env);
@@ -26,7 +26,7 @@ export function dataOf(
   if (files.kind === 's3' && !given['without-files']) {
     throw new CommandProblem(
       exit.configuration,
-      'the files are in a bucket, which has to be copied by itself: --without-files leaves them out',
+      'the files are in a bucket, which must be copied separately: omit them with --without-files',
     );
   }
   const isLeftOut = given['without-files'] || files.kind !== 'dir';
@@ -49,7 +49,7 @@ export function checkOwner({ history, files }: Data, command: 'restore' | 'impor
     if (owner === self || (self !== 0 && path === files && isWritable(there))) continue;
     throw new CommandProblem(
       exit.configuration,
-      `${there} belongs to another account (${owner}): ${command} as that one`,
+      `${there} belongs to another account (${owner}): ${command} as that account`,
     );
   }
 }

@@ -8,12 +8,12 @@ import { theUser } from './user.ts';
 
 export const help = `${howToRun('erase', 'USER [--messages delete] [--yes] [--settings FILE]')}
 
-Erases a user for good, by the running chat server and its CHAT_API_KEY_FILE: docs/api.md. End the user's session on
-the site first: a later connection with it makes a new user.
+Erases a user permanently through the running chat server and its CHAT_API_KEY_FILE: docs/api.md. First end the user's
+session on the site, because a later connection with that session creates a new user.
 
-  USER               the id of the user, as the site knows it
-  --messages delete  the messages are deleted too; without it their texts stay, as those of nobody
-  --yes              asks nothing, for scripts
+  USER               the ID of the user on the site
+  --messages delete  also deletes the messages; without it, their texts stay without an author
+  --yes              does not ask for confirmation, for scripts
   --settings FILE    the settings of the chat server
 
 Example: ${howToRun('erase', '7 --messages delete')}`;
@@ -31,22 +31,22 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
   const user = theUser(positionals, help);
   const { messages, yes } = values;
   if (messages !== 'anonymise' && messages !== 'delete') {
-    throw new CommandProblem(exit.usage, `--messages is anonymise or delete\n\n${help}`);
+    throw new CommandProblem(exit.usage, `--messages must be anonymise or delete\n\n${help}`);
   }
   if (!yes && !(process.stdin.isTTY && process.stdout.isTTY)) {
     throw new CommandProblem(
       exit.usage,
-      'there is no terminal on which to ask: --yes erases without a question',
+      'there is no terminal to ask for confirmation: add --yes to erase without it',
     );
   }
   const server = runningServer(values.settings, env);
   const name = await server.nameOf(user);
   if (!yes && !(await isConfirmed(user, name, messages))) {
-    throw new CommandProblem(exit.usage, 'nothing has been erased');
+    throw new CommandProblem(exit.usage, 'nothing was erased');
   }
   await server.erase(user, messages);
   console.log(
-    `✓ ${lineForScreen(user)} is being erased: the server does it in small steps, and goes on after a restart.`,
+    `✓ ${lineForScreen(user)} is being erased. The server works in small steps, and continues after a restart.`,
   );
   return 0;
 }
@@ -55,8 +55,8 @@ async function isConfirmed(user: string, name: string, messages: 'anonymise' | '
   const terminal = openTerminal();
   try {
     const too = messages === 'delete' ? ', with all messages' : '; the messages stay, without an author';
-    terminal.say(`${name} (${user}) will be erased${too}. This cannot be taken back.`);
-    return (await terminal.ask('? Type the id again to erase: ')) === user;
+    terminal.say(`${name} (${user}) will be erased${too}. This cannot be undone.`);
+    return (await terminal.ask('? Type the ID again to erase: ')) === user;
   } finally {
     terminal.close();
   }

@@ -10,10 +10,10 @@ import { theUser } from './user.ts';
 
 export const help = `${howToRun('export', 'USER [--to FILE] [--settings FILE]', true)}
 
-Writes all data of a user into a zip archive, by the running chat server and its CHAT_API_KEY_FILE: docs/api.md.
+Writes all data of a user into a zip archive, through the running chat server and its CHAT_API_KEY_FILE: docs/api.md.
 
-  USER             the id of the user, as the site knows it
-  --to FILE        the file to write, which only this account can read; without it the standard output
+  USER             the ID of the user on the site
+  --to FILE        the file to write, which only this account can read; default: standard output
   --settings FILE  the settings of the chat server
 
 Example: ${howToRun('export', '7 --to user-7.zip', true)}`;
@@ -28,7 +28,7 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
   if (values.to === undefined && process.stdout.isTTY === true) {
     throw new CommandProblem(
       exit.usage,
-      'an archive is nothing for a terminal: name a file with --to FILE, or pass it on (> FILE)',
+      'cannot write an archive to a terminal: add --to FILE, or redirect the output (> FILE)',
     );
   }
   const archive = await runningServer(values.settings, env).exportOf(user);
@@ -42,14 +42,14 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
       throw new CommandProblem(
         exit.output,
         code === 'EEXIST'
-          ? `${path} is there already: name another file`
+          ? `${path} already exists: choose another file`
           : `${path} cannot be written (${code})`,
       );
     }
     if (path !== undefined) await rm(path, { force: true });
     throw new CommandProblem(
       exit.output,
-      `the archive was cut off (${code ?? message}), and nothing of it can be used: do this again`,
+      `the archive was cut off (${code ?? message}), and cannot be used: run this again`,
     );
   }
   if (path !== undefined) console.log(`✓ Written: ${path}`);

@@ -22,18 +22,17 @@ import { progress } from './progress.ts';
 
 export const help = `${howToRun('import', 'FILE [--from KIND] [--public] [--users FILE] [--report FILE] [--settings FILE]')}
 
-Imports the messages of another chat into rooms of their own. Stop the chat server first. Done again, it goes on where it
-stopped, and imports nothing twice. Nobody is notified, and everything counts as read. Call it as the account of the chat
-server.
+Imports the messages of another chat into separate rooms. Stop the chat server first, and run this as its account. Run
+again, it continues where it stopped, and imports nothing twice. Imported messages count as read, and notify no one.
 
   FILE             a file of JSON lines, as docs/operate/import.md describes them; for slack and rocketchat the folder of the
                    unzipped export, for mattermost the file of its bulk export
   --from KIND      slack, mattermost or rocketchat; without it, FILE has JSON lines
-  --public         channels that were public in the other chat are public here: every user of the site can read them.
-                   Without it, all are private
-  --users FILE     JSON: the ids of people here, by their ids in the export. Others get an id of their own, and are
-                   members of no room
-  --report FILE    a new file, for everything that is not imported: a line of JSON each, with its place in the export
+  --public         public channels of the other chat become public rooms, which every user of the site can read. Without
+                   it, all rooms are private
+  --users FILE     JSON: maps user IDs in the export to user IDs on this site. Users who are not listed get a separate
+                   ID, and join no room
+  --report FILE    a new file that lists what was not imported: one JSON line each, with its place in the export
   --settings FILE  the settings of the chat server
 
 Example: ${howToRun('import', '/tmp/slack-export --from slack --users /tmp/users.json')}`;
@@ -63,7 +62,7 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
   const kind = kinds.find((one) => one === values.from);
   if (given === undefined || more.length > 0 || (values.from !== undefined && kind === undefined)) {
     const wrong =
-      values.from !== undefined && kind === undefined ? `there is no kind ${values.from}` : 'name one file';
+      values.from !== undefined && kind === undefined ? `unknown kind ${values.from}` : 'expected one file';
     throw new CommandProblem(exit.usage, `${wrong}\n\n${help}`);
   }
   const folder = callersFolder(env);
@@ -152,8 +151,8 @@ export async function importInto(
       onProgress: ({ messages, known }) => shown.say(`messages: ${messages + known}`),
     });
     shown.end();
-    const again = done.known === 0 ? '' : `; ${done.known} were there already`;
-    const erased = done.erased === 0 ? '' : `; ${done.erased} of people who were erased here are left out`;
+    const again = done.known === 0 ? '' : `; ${done.known} already existed`;
+    const erased = done.erased === 0 ? '' : `; ${done.erased} by erased users are omitted`;
     console.log(
       `✓ Imported: ${done.messages} messages and ${done.files} files in ${done.rooms} rooms${again}${erased}`,
     );
@@ -164,12 +163,10 @@ export async function importInto(
     for (const [reason, count] of [...counts].sort(([, a], [, b]) => b - a))
       console.log(`  ${count}  ${reasons[reason]}`);
     if (kind === 'rocketchat')
-      console.log(
-        '! An export of Rocket.Chat does not say who is in a private room: nobody is made a member of one',
-      );
+      console.log('! Rocket.Chat exports do not list the members of private rooms, so the import adds none');
     if (done.empty.length > 0) {
       console.log(
-        `! ${done.empty.length} rooms get no member of this site by this import: add some by the API within 30 days, or private ones are deleted:`,
+        `! ${done.empty.length} rooms have no members from this import: add members through the API within 30 days, or private rooms are deleted:`,
       );
       for (const { id, name } of done.empty) console.log(`  ${id}  ${name}`);
     }
@@ -220,6 +217,6 @@ function usersIn(path: string): Map<string, string> {
     const users = z.record(z.string(), ownUserId).parse(JSON.parse(readFileSync(path, 'utf8')));
     return new Map(Object.entries(users));
   } catch {
-    throw new CommandProblem(exit.data, `${path} is no JSON object such as {"U012AB3CD": "42"}`);
+    throw new CommandProblem(exit.data, `${path} is not a JSON object such as {"U012AB3CD": "42"}`);
   }
 }

@@ -17,17 +17,17 @@ const wait = 10_000;
 
 export const help = `${howToRun('load', '--url URL --cookie-file FILE --room ID [--connections N] [--rate N] [--seconds N]')}
 
-Loads a chat server with users who write, and says what it did with their messages. The messages are real, and stay: name a
-room that was made for this.
+Load-tests a chat server: users write messages, and the result shows how many were delivered, and how fast. The messages
+are real and stay, so use a room created for this.
 
   --url URL           the address of the chat server
-  --cookie-file FILE  the cookies of sessions, one a line, such as PHPSESSID=…: of users made for this, too
-  --room ID           the room in which they write; all of them can join it
-  --connections N     how many, up to ${bounds.connections[1]}; without it, one for each cookie. They share the cookies
-  --rate N            messages a second of all of them together, up to ${bounds.rate[1]}; without it ${bounds.rate[0]}
-  --seconds N         how long they write, up to ${bounds.seconds[1]}; without it ${bounds.seconds[0]}
+  --cookie-file FILE  session cookies, one a line, such as PHPSESSID=…; use users created for this
+  --room ID           the room to write in; all these users must be able to join it
+  --connections N     number of connections, up to ${bounds.connections[1]} (default: one per cookie). They share the cookies
+  --rate N            total messages per second, up to ${bounds.rate[1]} (default ${bounds.rate[0]})
+  --seconds N         duration, up to ${bounds.seconds[1]} (default ${bounds.seconds[0]})
   --yes-this-server-is-mine
-                      the address may be another one than that of this machine
+                      allows an address of another machine
 
 Example: ${howToRun('load', '--url http://127.0.0.1:7070 --cookie-file cookies.txt --room load --rate 50')}`;
 
@@ -45,14 +45,14 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
     },
   });
   const { url, 'cookie-file': file, room } = values;
-  if (!url || !file || !room) throw wrongUse('--url, --cookie-file and --room are needed');
+  if (!url || !file || !room) throw wrongUse('--url, --cookie-file and --room are required');
   const address = addressOf(url, values['yes-this-server-is-mine']);
   const cookies = cookiesIn(resolve(callersFolder(env), file));
   const numberOf = (name: keyof typeof bounds): number => {
     const [usual = Math.min(cookies.length, bounds.connections[1]), most] = bounds[name];
     const given = values[name] ?? String(usual);
     if (!/^[1-9]\d{0,8}$/.test(given) || Number(given) > most)
-      throw wrongUse(`--${name} is a whole number from 1 to ${most}`);
+      throw wrongUse(`--${name} must be a whole number from 1 to ${most}`);
     return Number(given);
   };
   const [connections, rate, seconds] = [numberOf('connections'), numberOf('rate'), numberOf('seconds')];
@@ -63,7 +63,7 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
   if (figures.opened === 0) {
     throw new CommandProblem(
       exit.unavailable,
-      `no connection got into the room ${lineForScreen(room)} at ${address.origin} (${codes(figures.failed)})`,
+      `no connection could join the room ${lineForScreen(room)} at ${address.origin} (${codes(figures.failed)})`,
     );
   }
   console.log(linesOf(figures, connections).join('\n'));
@@ -76,11 +76,11 @@ const wrongUse = (message: string) => new CommandProblem(exit.usage, `${message}
 function addressOf(given: string, isOwn: boolean): URL {
   const address = URL.canParse(given) ? new URL(given) : undefined;
   if (address === undefined || !/^https?:$/.test(address.protocol) || address.search || address.hash)
-    throw wrongUse('--url is an address such as http://127.0.0.1:7070');
+    throw wrongUse('--url must be an address such as http://127.0.0.1:7070');
   if (!isOwn && !loopback.test(address.hostname)) {
     throw new CommandProblem(
       exit.usage,
-      `${address.hostname} is not this machine, and a load may stop a server: if it is yours, say --yes-this-server-is-mine`,
+      `${address.hostname} is not this machine, and a load test may stop a server: if the server is yours, add --yes-this-server-is-mine`,
     );
   }
   return address;
@@ -97,9 +97,9 @@ function cookiesIn(path: string): string[] {
   const lines = text.split('\n').map((line) => line.trim());
   const wrong = lines.findIndex((line) => line !== '' && !/^[!-<>-~]+=[!-~][ -~]*$/.test(line));
   if (wrong !== -1)
-    throw new CommandProblem(exit.data, `line ${wrong + 1} of ${path} is no cookie such as PHPSESSID=…`);
+    throw new CommandProblem(exit.data, `line ${wrong + 1} of ${path} is not a cookie such as PHPSESSID=…`);
   const cookies = lines.filter((line) => line !== '');
-  if (cookies.length === 0) throw new CommandProblem(exit.data, `${path} holds no cookie`);
+  if (cookies.length === 0) throw new CommandProblem(exit.data, `${path} contains no cookies`);
   return cookies;
 }
 
@@ -111,9 +111,9 @@ function linesOf(figures: Figures, connections: number): string[] {
   return [
     line(missing.size === 0, `Connections: ${opened} of ${connections}`, codes(missing)),
     line(acknowledged === wanted, `Acknowledged messages: ${acknowledged} of ${wanted}`, codes(refused)),
-    line(lost + doubled === 0, `Lost: ${lost}, doubled: ${doubled}, of ${deliveries} deliveries`, ''),
+    line(lost + doubled === 0, `Lost: ${lost}, duplicated: ${doubled}, of ${deliveries} deliveries`, ''),
     ...delays('until a message is acknowledged', figures.acks),
-    ...delays('until it has arrived', figures.arrivals),
+    ...delays('until a message arrives', figures.arrivals),
   ];
 }
 

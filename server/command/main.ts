@@ -16,16 +16,16 @@ interface Command {
 
 /** Modules are imported on demand, so that a server does not load the other commands. */
 const commands: Record<string, [does: string, load: () => Promise<Command>]> = {
-  init: ['looks at your site and writes the settings', () => import('./init.ts')],
+  init: ['reads your site and writes the settings', () => import('./init.ts')],
   run: ['runs the chat server', () => import('./run.ts')],
-  doctor: ['says what is wrong, and what to change', () => import('./doctor.ts')],
+  doctor: ['finds problems and says how to fix them', () => import('./doctor.ts')],
   'session-server': ['runs the session server', () => import('./session-server.ts')],
-  backup: ['copies the history and the files into one file', () => import('./backup.ts')],
-  restore: ['puts a backup in their place', () => import('./restore.ts')],
-  import: ['imports the messages of another chat', () => import('./import.ts')],
-  export: ['writes all data of a user into an archive', () => import('./export.ts')],
+  backup: ['writes messages and files into one file', () => import('./backup.ts')],
+  restore: ['restores a backup', () => import('./restore.ts')],
+  import: ['imports messages from another chat', () => import('./import.ts')],
+  export: ['exports all data of a user', () => import('./export.ts')],
   erase: ['erases a user', () => import('./erase.ts')],
-  load: ['loads your own server, and measures it', () => import('./load.ts')],
+  load: ['load-tests your own server', () => import('./load.ts')],
   version: ['prints the version', () => import('./version.ts')],
 };
 
@@ -36,8 +36,8 @@ ${Object.entries(commands)
   .map(([name, [does]]) => `  ${name.padEnd(width)}  ${does}`)
   .join('\n')}
 
-${howToRun('COMMAND', '--help')} says more about each.
-Settings come from the environment and from a file: docs/settings.md.
+For the options of a command: ${howToRun('COMMAND', '--help')}
+Settings come from the environment and a file: docs/settings.md.
 Example: ${howToRun('init', '/var/www/html --url https://www.example.org')}`;
 
 const asksForHelp = (word: string) => word === '--help' || word === '-h';

@@ -12,12 +12,12 @@ import { progress } from './progress.ts';
 
 export const help = `${howToRun('restore', 'FILE [--yes] [--without-files] [--settings FILE]')}
 
-Puts a backup in the place of the history and the files. Stop the chat server first. The backup is checked before
-anything changes; if this is interrupted, do it again. Call it as the account of the chat server.
+Replaces the history and the files with a backup. Stop the chat server first, and run this as its account. The backup is
+checked before anything changes. If the restore is interrupted, run it again.
 
-  FILE             a file of the command backup
-  --yes            asks nothing, for scripts
-  --without-files  restores the history alone: the files that are there stay
+  FILE             a file from the command backup
+  --yes            does not ask for confirmation, for scripts
+  --without-files  restores only the history: existing files stay
   --settings FILE  the settings of the chat server
 
 Example: ${howToRun('restore', '/backup/chat-2026-11-23.tar')}`;
@@ -56,12 +56,12 @@ async function confirm(data: Data): Promise<void> {
   const filesThere = files !== undefined && (await hasFiles(files)) ? resolve(files) : undefined;
   if (history.kind === 'sqlite' && !existsSync(history.path) && filesThere === undefined) return;
   const lost = `${nameOf(data)} will be replaced${
-    filesThere === undefined ? '' : `, and files in ${filesThere} that the backup does not have are deleted`
-  }. This cannot be taken back.`;
+    filesThere === undefined ? '' : `, and files in ${filesThere} that are not in the backup will be deleted`
+  }. This cannot be undone.`;
   if (!(process.stdin.isTTY && process.stdout.isTTY)) {
     throw new CommandProblem(
       exit.usage,
-      `there is no terminal on which to ask: --yes restores without a question. ${lost}`,
+      `there is no terminal to ask for confirmation: add --yes to restore without it. ${lost}`,
     );
   }
   const terminal = openTerminal();
@@ -71,5 +71,5 @@ async function confirm(data: Data): Promise<void> {
   } finally {
     terminal.close();
   }
-  throw new CommandProblem(exit.usage, 'nothing has been restored');
+  throw new CommandProblem(exit.usage, 'nothing was restored');
 }

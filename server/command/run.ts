@@ -21,11 +21,11 @@ const beforeTheEnd = 500;
 
 export const help = `${howToRun('run', '[--settings FILE] [--check]')}
 
-Runs the chat server until SIGTERM or Ctrl-C. It logs lines of JSON, and is ready at the one with "listening".
+Runs the chat server until SIGTERM or Ctrl-C. It logs JSON lines, and is ready when it logs "listening".
 
-  --settings FILE  the file of settings NAME=VALUE; without it ${usualFiles[0]}, else ./${usualFiles[1]}.
-                   Those of the environment go before
-  --check          says whether the settings can be used, and runs nothing
+  --settings FILE  the file of settings NAME=VALUE (default ${usualFiles[0]}, otherwise ./${usualFiles[1]}).
+                   The environment takes precedence
+  --check          only checks the settings, and does not start the server
 
 Example: ${howToRun('run', '--settings /etc/php-session-chat/settings')}`;
 
@@ -116,7 +116,7 @@ async function reportStart(config: Config, { env, lines, file }: GivenSettings, 
     findings.push(
       warning(
         `Uploaded files and linked pages are read as root, because other accounts cannot be used here or cannot read ${folder}.`,
-        'Let all accounts read this folder and enter those above it, or start the server as an account of its own.',
+        'Let all accounts read this folder and enter its parent folders, or run the server as a separate account.',
       ),
     );
   }

@@ -35,13 +35,13 @@ export function runningServer(file: string | undefined, env: NodeJS.ProcessEnv):
   if (key === undefined) {
     throw new CommandProblem(
       exit.configuration,
-      'the running chat server does this, and wants a key for it: set CHAT_API_KEY_FILE as in docs/api.md, and start the server again',
+      'the API key of the running chat server is missing: set CHAT_API_KEY_FILE as in docs/api.md, and restart the server',
     );
   }
   if (port === 0) {
     throw new CommandProblem(
       exit.configuration,
-      'CHAT_PORT is 0, so nothing says where the chat server listens: its log line "listening" has the port, to be given as in CHAT_PORT=7070',
+      'CHAT_PORT is 0, so the port of the running chat server is unknown: set it to the port in the log line "listening", as in CHAT_PORT=7070',
     );
   }
   // A server that listens on all addresses also listens on the loopback address.
@@ -53,14 +53,14 @@ export function runningServer(file: string | undefined, env: NodeJS.ProcessEnv):
     // `fetch` would resolve the user ID `..` as a parent folder.
     const asked = request({ host: place, port, method, path: `/api/users/${path}`, headers });
     asked.setTimeout(longestSilence, () =>
-      asked.destroy(new Error(`it is silent for ${longestSilence / 1000} s`)),
+      asked.destroy(new Error(`no data for ${longestSilence / 1000} s`)),
     );
     const answer = await once(asked.end(), 'response').then(
       ([response]) => response as IncomingMessage,
       ({ code, message }: NodeJS.ErrnoException) => {
         throw new CommandProblem(
           exit.unavailable,
-          `no chat server answers at ${where} (${code ?? message}): start it with the same settings (${howToRun('run')}), and do this again`,
+          `no chat server responds at ${where} (${code ?? message}): start it with the same settings (${howToRun('run')}), and run this again`,
         );
       },
     );
@@ -87,19 +87,16 @@ function refused(status: number, text: string): CommandProblem {
   if (code === 'unauthorized' || code === 'not_found') {
     return new CommandProblem(
       exit.configuration,
-      'the chat server has another key, or none: it reads the key when it starts, so start it again with these settings',
+      'the chat server has a different API key or none: restart it with these settings',
     );
   }
   if (code === 'unknown_user') {
-    return new CommandProblem(
-      exit.noUser,
-      'the chat knows no user with this id: nobody with it has connected',
-    );
+    return new CommandProblem(exit.noUser, 'the chat has no user with this ID');
   }
-  if (code === 'bad_request') return new CommandProblem(exit.usage, 'this is no id of a user');
+  if (code === 'bad_request') return new CommandProblem(exit.usage, 'this is not a valid user ID');
   return new CommandProblem(
     exit.unavailable,
-    `the chat server answers ${status} (${message}): try again later`,
+    `the chat server returned ${status} (${message}): try again later`,
   );
 }
 
@@ -108,7 +105,10 @@ function errorIn(text: string): { code: string; message: string } {
     const { code, message } = JSON.parse(text).error;
     return { code: String(code), message: String(message) };
   } catch {
-    return { code: '', message: 'this is no answer of a chat server: does another program listen there?' };
+    return {
+      code: '',
+      message: 'not a response of a chat server: check whether another program listens there',
+    };
   }
 }
 
@@ -117,13 +117,13 @@ async function textOf(answer: IncomingMessage): Promise<string> {
   try {
     for await (const piece of answer.setEncoding('utf8')) {
       text += piece;
-      if (text.length > longestAnswer) throw new Error('it is too long');
+      if (text.length > longestAnswer) throw new Error('it is longer than expected');
     }
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     throw new CommandProblem(
       exit.unavailable,
-      `the answer of the chat server was cut off (${code ?? message})`,
+      `the response of the chat server was cut off (${code ?? message})`,
     );
   }
   return text;

@@ -13,9 +13,9 @@ const closeTimeoutMs = 9000;
 
 export const help = `${howToRun('session-server', '[--settings FILE]')}
 
-Keeps the sessions of PHP sites: docs/session-server.md.
+Runs the session server, which stores the sessions of PHP sites: docs/session-server.md.
 
-  --settings FILE  a file of settings SESSION_SERVER_…=VALUE; those of the environment go before
+  --settings FILE  a file of settings SESSION_SERVER_…=VALUE; the environment takes precedence
 
 Example: SESSION_SERVER_CONTAINER=file:/var/lib/php-sessions ${howToRun('session-server')}`;
 

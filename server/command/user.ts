@@ -4,6 +4,6 @@ import { CommandProblem, exit } from '../program/problem.ts';
 export function theUser(words: readonly string[], help: string): string {
   const [user, ...more] = words;
   if (user !== undefined && user !== '' && more.length === 0) return user;
-  const what = user ? `one user, and not ${words.length}` : 'the id of the user is missing';
+  const what = user ? `expected one user, got ${words.length}` : 'the user ID is missing';
   throw new CommandProblem(exit.usage, `${what}\n\n${help}`);
 }

@@ -4,7 +4,7 @@ import { howToRun } from '../program/how-to-run.ts';
 
 export const help = `${howToRun('version')}
 
-Prints the version of this chat server, and of the Node that runs it.
+Prints the versions of the chat server and of Node.
 
 Example: ${howToRun('version')}`;
 

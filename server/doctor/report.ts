@@ -17,15 +17,15 @@ const use = howToRun('doctor', '[--settings FILE] [--cookie -] [--origin URL] [-
 export const usage = `${use}
 ${howToRun('doctor', '[--settings FILE] --grants', true)}
 
-Shows the settings that differ from the default, their problems, and what to change. Changes nothing itself.
+Shows the settings that differ from the default, finds problems, and says how to fix them. It changes nothing.
 
   --settings FILE  the settings of the chat server
-  --cookie -       follows one login: asks for the session cookie of a logged-in user, or the header Cookie;
-                   --cookie VALUE passes it, but all users of this machine can see it in the list of processes
+  --cookie -       follows one login: asks for the session cookie of a logged-in user, or the header Cookie.
+                   --cookie VALUE passes it directly, but all users of this machine can see it in the process list
   --origin URL     checks whether a page at this address may connect
   --chat URL       checks whether browsers reach the chat at this address
   --all            shows all settings
-  --grants         prints the SQL for a database user with the least rights, and nothing else
+  --grants         prints only the SQL for a database user with minimal rights
 
 Example: ${howToRun('doctor', '--cookie - --chat https://www.example.org/chat/')}`;
 
@@ -77,7 +77,7 @@ async function runChecks(args: readonly string[], env: NodeJS.ProcessEnv, output
     ['chat', 'the chat, such as https://www.example.org/chat'],
   ] as const) {
     if (values[option] === undefined || /^https?:\/\/[^/]/.test(values[option])) continue;
-    throw new CommandProblem(exit.usage, `--${option} is the address of ${what}\n\n${usage}`);
+    throw new CommandProblem(exit.usage, `--${option} must be the address of ${what}\n\n${usage}`);
   }
   if (values.cookie === '-') {
     const cookie = (await output.askCookie?.()) ?? '';

@@ -140,7 +140,7 @@ export async function findMissingRights(
     if (link === undefined) continue;
     throw new CommandProblem(
       exit.configuration,
-      `${lineForScreen(link)} leads out of the site to a file of another account, which the account ${account.name} may not read: if that file belongs to the site, let the account read ${lineForScreen(path)} yourself, and run this again`,
+      `${lineForScreen(link)} leads out of the site to a file of another account, which the account ${account.name} may not read: if the file belongs to the site, let the account read ${lineForScreen(path)}, and run this again`,
     );
   }
   return missing;

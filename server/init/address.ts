@@ -36,7 +36,7 @@ function requirePlain(url: URL): void {
   if (/^https?:\/\/[A-Za-z0-9._~%@+,=:/[\]-]*$/.test(url.href)) return;
   throw new CommandProblem(
     exit.usage,
-    `the address ${JSON.stringify(url.href.slice(0, 200))} contains characters with a meaning for a shell or a web server: give an address without them`,
+    `the address ${JSON.stringify(url.href.slice(0, 200))} contains characters that are special for a shell or a web server: give an address without them`,
   );
 }
 
@@ -61,7 +61,7 @@ export function addressesFor(
   if (chat.protocol !== site.protocol) {
     throw new CommandProblem(
       exit.configuration,
-      `the site is at ${site.href}, but this address begins with ${chat.protocol}//: browsers send the cookie only if both begin alike. Give ${proposed.href}, or correct the address in the site`,
+      `the site is at ${site.href}, but this address begins with ${chat.protocol}//: browsers send the cookie only if both have the same scheme. Use ${proposed.href}, or correct the address in the site`,
     );
   }
   if (!isInDomain(chat.hostname)) {

@@ -22,7 +22,7 @@ Reads the site in a folder, tests what the chat needs of it, and writes the sett
   --print          shows the settings without writing them
   --force          replaces an existing file
 
-Settings in the environment, such as CHAT_PORT=7071, are taken into the file.
+Settings in the environment, such as CHAT_PORT=7071, are added to the file.
 Example: ${howToRun('init', '/var/www/html --url https://www.example.org')}`;
 
 export interface Options {
@@ -47,7 +47,7 @@ export function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Op
   if (given === undefined || given === '' || others.length > 0) {
     throw new CommandProblem(
       exit.usage,
-      `${given ? `one folder, and not ${positionals.length}` : 'the folder of the site is missing'}:\n\n${usage}`,
+      `${given ? `expected one folder, got ${positionals.length}` : 'the folder of the site is missing'}:\n\n${usage}`,
     );
   }
   const from = callersFolder(env);
@@ -116,9 +116,9 @@ function requireFolder(folder: string, mayBeFile: boolean): void {
     const { code } = error as NodeJS.ErrnoException;
     const reason = {
       ENOENT: 'there is no such folder',
-      ENOTDIR: 'there is no such folder: a part of the path is a file',
-      ELOOP: 'its symbolic links lead in a circle',
-      EACCES: 'this account may not look into it: run this as root, or as the account of the chat server',
+      ENOTDIR: 'there is no such folder: a parent in the path is a file',
+      ELOOP: 'its symbolic links form a loop',
+      EACCES: 'this account may not read it: run this as root, or as the account of the chat server',
     }[code ?? ''];
     throw new CommandProblem(
       code === 'EACCES' ? exit.configuration : exit.usage,

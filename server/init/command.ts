@@ -132,11 +132,11 @@ async function setUp(
     const table =
       site.databaseUser !== undefined || env.CHAT_USER_TABLE
         ? ''
-        : ', and name the table of users by CHAT_USER_TABLE: docs/settings.md';
+        : ', and set CHAT_USER_TABLE to the table of users: docs/settings.md';
     say(
       ok(
         withDocs(
-          `Users find by name the people in their rooms. To let them find all users of the site, add CHAT_FIND_PEOPLE=all to that file${table}.`,
+          `Users can find members of their rooms by name. To let them find all users of the site, add CHAT_FIND_PEOPLE=all to that file${table}.`,
         ),
       ),
     );
@@ -185,7 +185,7 @@ async function explainForbidden(files: SiteFiles, folder: string): Promise<strin
   const account = ownAccount();
   const missing = await findMissingRights(files, account, resolveFolder(folder));
   if (missing.size === 0) return null;
-  return `the account ${account.name} may not read all that it needs of ${folder}. As root, or as the owner of the files:\n\n${indent(setfaclLines(account, missing).join('\n'))}`;
+  return `the account ${account.name} may not read all the files that it needs in ${folder}. Run as root, or as the owner of the files:\n\n${indent(setfaclLines(account, missing).join('\n'))}`;
 }
 
 /** Reports whether the account of the server may read the site. @returns commands that grant the missing rights */
@@ -233,9 +233,9 @@ function describe({ title, version, logins, administrators }: SiteDescription, a
 }
 
 function describeReach({ site, chat, way }: ChatAddresses, isSecure: boolean): string {
-  const cookie = `the cookie of its logins reaches it${isSecure ? ', over https' : ''}`;
+  const cookie = `the login cookie of the site reaches it${isSecure ? ', over https' : ''}`;
   if (way === 'direct')
-    return `The chat will be at ${chat.href} on this machine alone: ${cookie}, since cookies ignore the port.`;
+    return `The chat will be at ${chat.href} on this machine only: ${cookie}, because cookies ignore the port.`;
   return `The chat will be at ${chat.href}${way === 'host' ? `, and the pages at ${site.href}` : ''}: ${cookie}.`;
 }
 
@@ -244,7 +244,7 @@ async function askForAddress({ yes }: Options, terminal: Terminal): Promise<URL>
   if (answer === null || answer === '')
     throw new CommandProblem(
       exit.usage,
-      'the configuration of the site does not contain its address: give it by --url https://www.example.org',
+      'the configuration of the site does not contain its address: add --url https://www.example.org',
     );
   return parseAddress(answer);
 }

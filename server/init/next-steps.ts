@@ -56,7 +56,7 @@ export function printNextSteps(setup: Setup, terminal: Terminal): void {
     ...(setup.addresses.way === 'direct' ? [] : [configureWebServer(setup)]),
     embedTag(setup),
   ];
-  terminal.heading('What is left for you');
+  terminal.heading('Next steps');
   for (const [n, { title, parts }] of steps.entries()) {
     const texts = parts.map((part) =>
       typeof part === 'string' ? `   ${part}` : part.lines.replace(/^(?=.)/gm, '      '),
@@ -68,18 +68,21 @@ export function printNextSteps(setup: Setup, terminal: Terminal): void {
     howToRun('doctor', `${settingsOption(setup.settings)} ${option}`.trim(), isPiped);
   if (setup.usesSiteUser) {
     terminal.say(
-      `\nThe chat uses the database user of the site. To use a user that can read only what the chat needs:\n${doctor('--grants', true)} prints the SQL, and CHAT_SITE_DATABASE names that user.`,
+      `\nThe chat uses the database user of the site. To use a separate user that can read only what the chat needs:\n${doctor('--grants', true)} prints the SQL. Then set CHAT_SITE_DATABASE to that user.`,
     );
   }
   terminal.say(
-    `\nIf something does not work: ${runAs(setup.account)}${doctor(`--chat ${shellWord(setup.addresses.chat.href)}`)} shows the problems and what to change.`,
+    `\nIf something does not work: ${runAs(setup.account)}${doctor(`--chat ${shellWord(setup.addresses.chat.href)}`)} shows each problem and its fix.`,
   );
 }
 
 function grantRights({ account, acl }: Setup): Step {
   return {
     title: `Let the account ${account.name} read the site`,
-    parts: ['As root (package acl). Only these rights of the site change:', { lines: acl.join('\n') }],
+    parts: [
+      'Run these commands as root (package acl). They change only these rights:',
+      { lines: acl.join('\n') },
+    ],
   };
 }
 
@@ -130,7 +133,7 @@ function configureWebServer({ addresses, port, machine }: Setup): Step {
   const shown =
     chosen.length > 0 ? chosen : (['nginx', 'apache'] as const).map((kind) => ({ kind, file: undefined }));
   return {
-    title: `Let ${title} pass ${what} on to the chat server`,
+    title: `Let ${title} forward ${what} to the chat server`,
     parts: shown.flatMap((server) => [
       ...(shown.length > 1 ? [`With ${webServers[server.kind].title}:`] : []),
       ...configurationBlocks(server, addresses, port).flatMap(({ where, lines }) => [where, { lines }]),
@@ -147,16 +150,16 @@ function embedTag({ addresses: { site, chat, way }, login, userPath, condition }
 <php-chat server="${attribute(server)}" login-url="${attribute(loginUrl)}">The chat couldn’t be loaded. It needs JavaScript.</php-chat>`;
   const template = condition ?? phpCondition(userPath);
   return {
-    title: 'Put the tag into a page',
+    title: 'Add the tag to a page',
     parts: [
-      `First log in to the site and try the page of the chat, ${chat.href}.`,
+      `First log in to the site, and try the chat page ${chat.href}.`,
       ...(template === undefined
         ? []
         : [
             `In a ${template.language} template of the site:`,
             { lines: `${template.open}\n${tag.replace(/^/gm, '  ')}\n${template.close}` },
           ]),
-      `${template === undefined ? 'In' : 'Or without code, such as in a block “Custom HTML”, in'} a page for people who are logged in:`,
+      `${template === undefined ? 'In' : 'Or without code, such as in a block “Custom HTML”, in'} a page for logged-in users:`,
       { lines: tag },
     ],
   };

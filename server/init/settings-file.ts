@@ -36,12 +36,12 @@ export function requireAbsent(path: string, replace: boolean): void {
   if (!entry.isFile() && !entry.isSymbolicLink())
     throw new CommandProblem(
       exit.configuration,
-      `${path} is not a file, so it is not replaced: name a file by --settings FILE`,
+      `${path} is not a file, so it is not replaced: choose another file with --settings FILE`,
     );
   if (replace) return;
   throw new CommandProblem(
     exit.configuration,
-    `${path} already exists, and is unchanged: --force replaces it, --print only shows the settings, --settings FILE names another file`,
+    `${path} already exists, and is unchanged: add --force to replace it, --print to show the settings only, or --settings FILE for another file`,
   );
 }
 
@@ -63,7 +63,7 @@ export function requireSafeFolder(path: string, account: { uid: number; gid: num
     if (!isOpen && [0, process.geteuid?.(), account.uid].includes(uid)) continue;
     throw new CommandProblem(
       exit.configuration,
-      `other accounts may change ${at}, and so replace the settings: let only root or ${isOpen ? 'its owner' : 'this account'} write there, or name another file by --settings FILE`,
+      `other accounts may change ${at}, and so replace the settings: let only root or ${isOpen ? 'its owner' : 'this account'} write there, or choose another file with --settings FILE`,
     );
   }
 }
@@ -101,12 +101,12 @@ export function writeSettings(path: string, text: string, group: number | undefi
     if (code === 'EEXIST') requireAbsent(path, false);
     const reason = {
       ENOSPC: 'the disk is full',
-      EDQUOT: 'the quota is used up',
+      EDQUOT: 'the disk quota is exceeded',
       EROFS: 'the disk is read-only',
     }[code ?? ''];
     throw new CommandProblem(
       exit.output,
-      `${path} cannot be written: ${reason ?? `this account may not, or its folder is not a folder (${code})`}. The settings were not written; --settings FILE names another file`,
+      `${path} cannot be written: ${reason ?? `this account has no permission, or the parent is not a folder (${code})`}. The settings were not written: choose another file with --settings FILE`,
     );
   } finally {
     try {

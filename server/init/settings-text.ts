@@ -27,18 +27,18 @@ export function groupSettings(site: string, settings: Settings, isDirect: boolea
     };
   };
   return [
-    group('The folder of the site, whose logins the chat recognises.', /^CHAT_(SITE_|SESSION_|USER_)/, {
+    group('The folder of the site that users log in to.', /^CHAT_(SITE_|SESSION_|USER_)/, {
       CHAT_SITE: site,
     }),
-    group('Admins and moderators, in addition to the roles by the site.', /^CHAT_(ADMINS|MODERATORS)$/),
-    group('The pages with the chat, and where people log in.', /^CHAT_(ORIGINS|LOGIN_URL)$/),
+    group('Admins and moderators, in addition to the roles from the site.', /^CHAT_(ADMINS|MODERATORS)$/),
+    group('The pages with the chat, and the login page.', /^CHAT_(ORIGINS|LOGIN_URL)$/),
     group(
       isDirect
         ? 'Only this machine reaches the chat server.'
         : 'Only the web server of this machine reaches the chat server.',
       /^CHAT_(HOST|PORT|TRUSTED_PROXIES)$/,
     ),
-    group('The messages and the files in them.', /^CHAT_(HISTORY|FILES)$/),
+    group('The messages and files.', /^CHAT_(HISTORY|FILES)$/),
     group('Other settings from the environment.', /./),
   ];
 }

@@ -100,7 +100,7 @@ export const nginxMap = "map $http_upgrade $connection_upgrade { default upgrade
 const nginxProxy = (address: string, indent: string) =>
   `${indent}proxy_pass ${address};
 ${indent}proxy_http_version 1.1;
-${indent}# The host as the browser named it, with the port if there is one.
+${indent}# The host that the browser requested, with its port.
 ${indent}proxy_set_header Host $http_host;
 ${indent}proxy_set_header Upgrade $http_upgrade;
 ${indent}proxy_set_header Connection $connection_upgrade;
@@ -108,7 +108,7 @@ ${indent}# The address of the client, for the limits by address.
 ${indent}proxy_set_header X-Forwarded-For $remote_addr;
 ${indent}# The chat server pings every 25 s; a shorter time would cut quiet connections.
 ${indent}proxy_read_timeout 60s;
-${indent}# The largest file, CHAT_LIMIT_FILE. It goes on as it comes, and not into a file of nginx's own first.
+${indent}# The largest file, CHAT_LIMIT_FILE. Uploads are passed on directly, without a temporary file.
 ${indent}client_max_body_size 10m;
 ${indent}proxy_request_buffering off;`;
 

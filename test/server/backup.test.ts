@@ -182,7 +182,7 @@ test.runIf(process.getuid?.() === 0)(
     chownSync(at, 12_345, 12_345);
     expect(await command('restore', other)).toEqual({
       code: 78,
-      said: `${at} belongs to another account (12345): restore as that one`,
+      said: `${at} belongs to another account (12345): restore as that account`,
     });
     expect(readdirSync(at)).toEqual([]);
     other.remove();
@@ -237,7 +237,7 @@ test('replaces the files of another history only with consent', async () => {
   const trial = { ...historyFolder(), files: kept.files };
   try {
     const { code, said } = await command('restore', trial, file, {}, []);
-    expect([code, said]).toEqual([64, expect.stringContaining('--yes restores without a question')]);
+    expect([code, said]).toEqual([64, expect.stringContaining('add --yes to restore without it')]);
     expect(said).toContain(kept.files.slice('dir:'.length));
     expect(existsSync(trial.path)).toBe(false);
     const without = await command('restore', trial, file, { CHAT_FILES: 'off' });

@@ -115,10 +115,10 @@ test.each<[string[], RegExp]>([
 });
 
 test.each<[keyof typeof commands, string[], RegExp]>([
-  ['erase', ['7', '--messages', 'some'], /^--messages is anonymise or delete/],
-  ['export', [], /^the id of the user is missing\n\nnpm run -s command -- export USER/i],
-  ['export', ['7', '8'], /^one user, and not 2/i],
-  ['load', ['--url', 'http://127.0.0.1:1'], /^--url, --cookie-file and --room are needed\n\nnpm run/],
+  ['erase', ['7', '--messages', 'some'], /^--messages must be anonymise or delete/],
+  ['export', [], /^the user ID is missing\n\nnpm run -s command -- export USER/i],
+  ['export', ['7', '8'], /^expected one user, got 2/i],
+  ['load', ['--url', 'http://127.0.0.1:1'], /^--url, --cookie-file and --room are required\n\nnpm run/],
   [
     'load',
     ['--url', 'https://127.0.0.1.example.org', '--cookie-file', 'none', '--room', 'lobby'],
@@ -159,7 +159,7 @@ test('export writes the archive of the API to a private file or the standard out
   expect(statSync(file).mode & 0o777).toBe(0o600);
   expect(messages(file)).toContain('Hello from ..');
   const again = await command('export', '..', '--to', file, '--settings', settings);
-  expect(again).toEqual({ code: 74, said: `${file} is there already: name another file` });
+  expect(again).toEqual({ code: 74, said: `${file} already exists: choose another file` });
   const piped = newFile();
   const line = `"$0" ${quick} export .. --settings ${settings} > ${piped}`;
   // The server runs in this process, so waiting synchronously would block it.
@@ -171,7 +171,7 @@ test('export writes the archive of the API to a private file or the standard out
 test('erase needs --yes without a terminal', async () => {
   await talker('31');
   const asked = await command('erase', '31', '--settings', settings);
-  expect(asked).toEqual({ code: 64, said: expect.stringContaining('--yes erases without a question') });
+  expect(asked).toEqual({ code: 64, said: expect.stringContaining('add --yes to erase without it') });
   expect(await isKnown('31')).toBe(true);
   const done = await command('erase', '31', '--yes', '--settings', settings);
   expect(done).toEqual({ code: 0, said: expect.stringContaining('✓ 31 is being erased') });
@@ -189,7 +189,7 @@ test('erase on a terminal requires the ID to be typed again', async () => {
       env: { PATH: process.env.PATH },
     });
     const ended = new Promise<number>((resolve) => child.process.on('close', resolve));
-    await child.until(/Name of 32 \(32\) will be erased, with all messages[\s\S]*\? Type the id again/);
+    await child.until(/Name of 32 \(32\) will be erased, with all messages[\s\S]*\? Type the ID again/);
     child.process.stdin?.write(`${answer}\n`);
     return ended;
   };
@@ -205,18 +205,18 @@ test.each([
 ] as const)('%s explains an unknown user, a wrong key and a missing server', async (name, args) => {
   const port = await ownPort();
   for (const [other, code, expected] of [
-    [{}, 67, /^the chat knows no user with this id/],
+    [{}, 67, /^the chat has no user with this ID/],
     [
       { CHAT_API_KEY: 'geheim-geheim-geheim' },
       78,
-      /^the chat server has another key, or none: .* start it again/,
+      /^the chat server has a different API key or none: restart it/,
     ],
     [{ CHAT_API_KEY: '' }, 78, /set CHAT_API_KEY_FILE as in docs/],
     [
       { CHAT_PORT: String(port) },
       69,
       new RegExp(
-        `^no chat server answers at 127\\.0\\.0\\.1:${port} \\(ECONNREFUSED\\): start it .*npm run server`,
+        `^no chat server responds at 127\\.0\\.0\\.1:${port} \\(ECONNREFUSED\\): start it .*npm run server`,
       ),
     ],
   ] as const)
@@ -239,9 +239,9 @@ test('load sends messages at a rate and reports those acknowledged and received'
       new RegExp(
         `^✓ Connections: 4 of 4
 ✓ Acknowledged messages: 12 of 12
-✓ Lost: 0, doubled: 0, of 48 deliveries
+✓ Lost: 0, duplicated: 0, of 48 deliveries
   Delay until a message is acknowledged: ${ms}
-  Delay until it has arrived: ${ms}$`,
+  Delay until a message arrives: ${ms}$`,
       ),
     ),
   });
@@ -253,18 +253,18 @@ test('load sends messages at a rate and reports those acknowledged and received'
 
   expect(await to(file, '--room', 'nowhere')).toEqual({
     code: 69,
-    said: `no connection got into the room nowhere at ${site.chat.url} (unknown_room: 3)`,
+    said: `no connection could join the room nowhere at ${site.chat.url} (unknown_room: 3)`,
   });
   for (const wrong of ['0', '1001', '2.5', '1e2'])
     expect(await to(file, '--room', 'lobby', '--connections', wrong)).toEqual({
       code: 64,
-      said: expect.stringMatching(/^--connections is a whole number from 1 to 1000/),
+      said: expect.stringMatching(/^--connections must be a whole number from 1 to 1000/),
     });
   const strangers = await to(newFile('PHPSESSID=none-of-anybody\n'), '--room', 'lobby');
   expect(strangers).toEqual({ code: 69, said: expect.stringContaining('(unauthorized: 1)') });
   const odd = newFile(`${cookies[0]}\ngeheim\n`);
   expect(await to(odd, '--room', 'lobby')).toEqual({
     code: 65,
-    said: `line 2 of ${odd} is no cookie such as PHPSESSID=…`,
+    said: `line 2 of ${odd} is not a cookie such as PHPSESSID=…`,
   });
 });

@@ -227,7 +227,7 @@ test('imports messages once, in order, with replies and files, despite a kill an
   expect(whole).toMatchObject({ code: 0 });
   expect(whole.said).toContain('✓ Imported: ');
   const again = await commanding(kept, [lines, '--users', users]);
-  expect(again.said).toContain(`✓ Imported: 0 messages and 0 files in 1 rooms; ${count} were there already`);
+  expect(again.said).toContain(`✓ Imported: 0 messages and 0 files in 1 rooms; ${count} already existed`);
   await serve(
     kept,
     async (site, ann) => {
@@ -260,7 +260,7 @@ test.runIf(process.getuid?.() === 0)('rejects root if the history belongs to ano
   const kept = { url: `sqlite:${server}/data/chat.db`, files: 'dir:/nowhere' };
   const refused = (path: string) => ({
     code: 78,
-    said: `${path} belongs to another account (${own}): import as that one`,
+    said: `${path} belongs to another account (${own}): import as that account`,
   });
   chownSync(server, own, own);
   expect(await commanding(kept, [lines])).toEqual(refused(server));
@@ -521,7 +521,7 @@ test('adds no Rocket.Chat user to private rooms, or to public rooms they left', 
   rocket.lines('back.json', [...leaving, line('ann', 2)]);
   const options = { kind: 'rocketchat', mayBePublic: true, users: { ann: '42' } } as const;
   const { said } = await importing(rocket.path, options);
-  expect(said).toContain('An export of Rocket.Chat does not say who is in a private room');
+  expect(said).toContain('Rocket.Chat exports do not list the members of private rooms');
   expect(said).toMatch(/\n {2}i-\w+ {2}left\n {2}i-\w+ {2}secrets$/);
   await look(async (ann, here) => {
     const own = await ann.request('room:list', {});
@@ -566,7 +566,7 @@ test('does not duplicate messages if a repeated import maps users to other IDs',
   const users = { u1: '42', u2: '43' };
   for (const users of [{ u2: '42' }, { u1: '42', u2: '43' }]) {
     const again = await importing(lines, { users });
-    expect(again.said).toContain('✓ Imported: 0 messages and 0 files in 1 rooms; 2 were there already');
+    expect(again.said).toContain('✓ Imported: 0 messages and 0 files in 1 rooms; 2 already existed');
   }
   expect(await importing(grown, { users })).toMatchObject({ code: 0 });
   await look(async (ann) => {
@@ -605,7 +605,7 @@ test('does not restore erased users when the import is repeated', async () => {
   // With and without a mapping of the users.
   for (const named of [users, {}]) {
     expect((await importing(lines, { users: named })).said).toContain(
-      '✓ Imported: 0 messages and 0 files in 1 rooms; 1 were there already; 1 of people who were erased here are left out',
+      '✓ Imported: 0 messages and 0 files in 1 rooms; 1 already existed; 1 by erased users are omitted',
     );
   }
   await look(async (bob) => expect(await shown(bob)).toEqual(left), '43');

@@ -269,7 +269,7 @@ test('writes settings of the environment if they are valid', async () => {
 
 test.each<[string, string[], number, RegExp]>([
   ['no folder', [], 64, /^✗ The folder of the site is missing[\s\S]*Example: npm run init/],
-  ['two folders', ['/a', '/b'], 64, /^✗ One folder, and not 2/],
+  ['two folders', ['/a', '/b'], 64, /^✗ Expected one folder, got 2/],
   ['an unknown option', ['/', '--frce'], 64, /^✗ Unknown option '--frce'/],
   ['a missing folder', ['/nowhere/at/all'], 64, /^✗ \/nowhere\/at\/all: there is no such folder/],
   ['an invalid URL', ['/', '--url', 'example.org'], 64, /^✗ "example.org" is not an address: give it/],
@@ -302,8 +302,8 @@ test('rejects a file, a circular link and a half-installed WordPress', async () 
   const file = join(site.folder, 'wp-config.php');
   for (const [path, code, expected] of [
     [file, 64, /is a file: give the folder of the site, such as /],
-    [join(file, 'x'), 64, /a part of the path is a file/],
-    [link, 64, /symbolic links lead in a circle/],
+    [join(file, 'x'), 64, /a parent in the path is a file/],
+    [link, 64, /symbolic links form a loop/],
     [otherFolder(null), 78, /WordPress is here, but wp-config\.php is neither here nor/],
   ] as const) {
     const answer = await run([path, '--yes', '--url', 'http://x', '--settings', newFile()]);
@@ -524,7 +524,7 @@ test('configures a plain PHP site from the session of one login', async () => {
   expect(said).toContain('the user seems to be user.id, the name user.name, the roles user.role');
   expect(said).toContain("<?php if (!empty($_SESSION['user']['id'])): ?>");
   expect(said).not.toMatch(new RegExp(`geheim|Zoë|${id}`));
-  expect(said).toContain('and name the table of users by CHAT_USER_TABLE');
+  expect(said).toContain('and set CHAT_USER_TABLE to the table of users');
   // The session already gives this user the role.
   expect(said).not.toContain('be an admin');
   expect(code).toBe(0);

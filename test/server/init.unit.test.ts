@@ -161,13 +161,13 @@ test.each([
   'https://a.org/x;y/',
   'https://a.org/x&y/',
 ])('rejects the URL %s, which shells or web servers would interpret', (text) => {
-  expect(() => parseAddress(text)).toThrow(/contains characters with a meaning/);
+  expect(() => parseAddress(text)).toThrow(/contains characters that are special/);
 });
 
 test('rejects such characters in the path of a cookie', () => {
   const cookie = { ...hostOnly, path: '/$(id)' };
   expect(() => addressesFor(null, parseAddress('https://a.org'), cookie, 7070)).toThrow(
-    /contains characters with a meaning/,
+    /contains characters that are special/,
   );
 });
 
