@@ -29,31 +29,31 @@ async function joined(cookie: string, transports = ['websocket']): Promise<ChatC
 const send = (client: ChatClient, text = 'hello') =>
   client.request('message:send', { room: 'lobby', text, clientId: newClientId() });
 
-describe('session:ended, then the connection is closed, and nothing after it', () => {
+describe('session:ended closes the connection, with nothing after it', () => {
   const ends: [string, string, (cookie: string) => Promise<unknown>][] = [
-    ['the record is gone', 'logout', (cookie) => site.memcached.delete(site.key(cookie))],
+    ['the record is deleted', 'logout', (cookie) => site.memcached.delete(site.key(cookie))],
+    ['the record has no user', 'logout', (cookie) => site.memcached.set(site.key(cookie), '{"lang":"de"}')],
     [
-      'nobody is logged in any more',
-      'logout',
-      (cookie) => site.memcached.set(site.key(cookie), '{"lang":"de"}'),
-    ],
-    [
-      'the record is made to expire before its TTL has run out',
+      'the record expires before its TTL ends',
       'logout',
       (cookie) => site.memcached.set(site.key(cookie), '{"user_id":1}', -1),
     ],
     [
-      'the TTL of the record has run out',
+      'the TTL of the record ends',
       'expired',
       (cookie) => site.memcached.set(site.key(cookie), '{"user_id":1}', 3),
     ],
-    ['another user', 'user_changed', (cookie) => site.memcached.set(site.key(cookie), '{"user_id":99}')],
     [
-      'a record that cannot be read',
+      'the record has another user',
+      'user_changed',
+      (cookie) => site.memcached.set(site.key(cookie), '{"user_id":99}'),
+    ],
+    [
+      'the record cannot be read',
       'invalid',
       (cookie) => site.memcached.set(site.key(cookie), 'user_id|i:1;'),
     ],
-    ['an empty record', 'logout', (cookie) => site.memcached.set(site.key(cookie), '')],
+    ['the record is empty', 'logout', (cookie) => site.memcached.set(site.key(cookie), '')],
   ];
   test.each(ends)('%s: %s, in all tabs', async (_, reason, change) => {
     const cookie = await site.session(1);
@@ -66,14 +66,14 @@ describe('session:ended, then the connection is closed, and nothing after it', (
       expect(await tab.disconnected).toBe('io server disconnect');
     }
     clearInterval(writing);
-    // Everything sent after that has been delivered when this has.
+    // This message arrives after everything that was sent before.
     const { message } = await send(witness, 'after the end');
     await expect.poll(() => witness.messages().some(({ id }) => id === message.id)).toBe(true);
     for (const tab of tabs) expect(tab.events.at(-1)?.name).toBe('session:ended');
     witness.close();
   });
 
-  test('the session of somebody else goes on', async () => {
+  test('leaves another session of the same user open', async () => {
     const [mine, other] = [await site.session(1), await site.session(1)];
     const [tab, stays] = [await joined(mine), await joined(other)];
     await site.memcached.delete(site.key(mine));
@@ -83,7 +83,7 @@ describe('session:ended, then the connection is closed, and nothing after it', (
   });
 });
 
-test('a name that changes in the session is the sender’s from then on, and reaches everybody in the room', async () => {
+test('sends a changed name in the session to all users in the room', async () => {
   const cookie = await site.session(1, 'Ann');
   const tab = await joined(cookie);
   const ben = await joined(await site.session(2));
@@ -100,7 +100,7 @@ test('a name that changes in the session is the sender’s from then on, and rea
   }
 });
 
-test('the store is silent: open connections live on, and new ones are refused as session_store_unavailable until it answers', async () => {
+test('rejects new connections to a silent store as session_store_unavailable until it answers', async () => {
   const cookie = await site.session(1);
   const [tab, ben] = [await joined(cookie), await joined(await site.session(2))];
   site.memcached.signal('SIGSTOP');
@@ -127,7 +127,7 @@ test('the store is silent: open connections live on, and new ones are refused as
   expect(site.chat.output().match(/the session store does not answer/g)).toHaveLength(1);
 });
 
-test('the store is silent for longer than the grace: the transport is closed without session:ended', async () => {
+test('closes the transport without session:ended if the store is silent beyond the grace', async () => {
   const tab = await connectChat(hasty.url, await site.session(1));
   site.memcached.signal('SIGSTOP');
   try {

@@ -29,7 +29,7 @@ const seen = (state: 'nobody' | 'empty' | 'invalid'): CheckResult => ({ state, r
 const nobody = seen('nobody');
 const silent = () => Promise.reject(new StoreError('silent'));
 
-/** Liveness with logins whose answers the test gives, and the results. */
+/** Liveness of logins whose store answers are set by the test, with the results. */
 function site(options: { lifetime?: number; keepalive?: boolean } = {}) {
   const asked = { checks: [] as string[], at: new Set<number>(), ttls: 0, touched: [] as number[] };
   const answers = {
@@ -95,7 +95,7 @@ function site(options: { lifetime?: number; keepalive?: boolean } = {}) {
     const subscription = { end: () => checked.unsubscribe(subscriber), written: () => checked.written() };
     return subscription;
   };
-  /** The results of the following checks, in order; the last one from then on. */
+  /** Sets the results of the following checks. The last one repeats. */
   const willSee = (...verdicts: (CheckResult | null | Error)[]) => {
     answers.check = async () => {
       const verdict = verdicts.length > 1 ? verdicts.shift() : verdicts[0];
@@ -103,7 +103,7 @@ function site(options: { lifetime?: number; keepalive?: boolean } = {}) {
       return verdict ?? null;
     };
   };
-  /** The next check waits for its answer. */
+  /** Delays the next check until the returned function is called with its result. */
   const hold = () => {
     const { promise, resolve } = Promise.withResolvers<CheckResult | null>();
     answers.check = () => {
@@ -123,7 +123,7 @@ function site(options: { lifetime?: number; keepalive?: boolean } = {}) {
     seen,
     subscribe,
     willSee,
-    /** The number of checks that start within this time. */
+    /** Returns the number of checks that start within this time. */
     async checksIn(milliseconds: number) {
       const before = asked.checks.length;
       await wait(milliseconds);
@@ -133,7 +133,7 @@ function site(options: { lifetime?: number; keepalive?: boolean } = {}) {
 }
 
 describe('a check', () => {
-  test('comes once in an interval for all connections of a session, and at once when the store notifies', async () => {
+  test('comes once in an interval for all connections of a session, and on a notification', async () => {
     const { asked, checksIn, notify, subscribe } = site();
     subscribe();
     subscribe();
@@ -142,7 +142,7 @@ describe('a check', () => {
     expect(asked.checks.length).toBe(6);
   });
 
-  test('comes 50 and 250 ms after PHP has opened the session', async () => {
+  test('comes 50 and 250 ms after PHP opens the session', async () => {
     const { checksIn, opened, subscribe } = site();
     subscribe();
     opened();
@@ -151,7 +151,7 @@ describe('a check', () => {
     ]);
   });
 
-  test('of what was notified during a check follows that one, once', async () => {
+  test('follows once if the store notifies during a check', async () => {
     const { asked, checksIn, hold, notify, seen, subscribe, willSee } = site();
     subscribe();
     const answer = hold();
@@ -164,7 +164,7 @@ describe('a check', () => {
     expect(seen.ended).toEqual(['logout']);
   });
 
-  test('of what was notified while the TTL was asked for comes at once', async () => {
+  test('follows at once if the store notifies during a TTL query', async () => {
     const { answers, asked, notify, seen, subscribe, willSee } = site();
     answers.ttl = () => new Promise(() => {});
     subscribe();
@@ -178,7 +178,7 @@ describe('a check', () => {
     expect(seen.ended).toEqual(['logout']);
   });
 
-  test('comes no more often than every 5 ms, however much is notified', async () => {
+  test('comes at most every 5 ms, however many notifications arrive', async () => {
     const { asked, notify, subscribe } = site();
     subscribe();
     for (let n = 0; n < 100; n++) {
@@ -189,7 +189,7 @@ describe('a check', () => {
     expect(asked.checks.length).toBeLessThanOrEqual(21);
   });
 
-  test('is made by one timer for all sessions that are due soon, and by none when nobody is connected', async () => {
+  test('shares one timer with all sessions that are due soon', async () => {
     const { asked, checksIn, liveness, subscribe } = site();
     expect(vi.getTimerCount()).toBe(0);
     const subscriptions = [];
@@ -197,7 +197,7 @@ describe('a check', () => {
       subscriptions.push(subscribe(login(`s${n}`)));
       await wait(1);
     }
-    // Until the TTLs were requested too.
+    // Wait for the TTL queries too.
     await wait(50);
     expect(vi.getTimerCount()).toBe(1);
     await wait(interval);
@@ -211,7 +211,7 @@ describe('a check', () => {
     expect(await checksIn(5 * interval)).toBe(0);
   });
 
-  test('may show the login by another handle: after its end a new connection is checked', async () => {
+  test('includes a new connection after the login got another handle', async () => {
     const { asked, checksIn, followed, subscribe, willSee } = site();
     const first = subscribe(login('a'));
     willSee({ state: 'user', login: login('b') });
@@ -224,7 +224,7 @@ describe('a check', () => {
     expect(asked.checks.sort()).toEqual(['a', 'b']);
   });
 
-  test('of thousands of sessions is spread over the interval: each has one in it, and at most 500 begin at once', async () => {
+  test('is spread over the interval for thousands of sessions, at most 500 at once', async () => {
     const { asked, checksIn, subscribe } = site();
     for (let n = 0; n < 4000; n++) subscribe(login(`s${n}`));
     await wait(2 * interval);
@@ -235,22 +235,22 @@ describe('a check', () => {
   });
 });
 
-describe('what a check leads to', () => {
+describe('a checked session', () => {
   test.each<[string, (CheckResult | null | Error)[], EndReason[]]>([
-    ['nobody: logout', [nobody], ['logout']],
-    ['another user: user_changed', [user('Ben', '2')], ['user_changed']],
+    ['without a user: logout', [nobody], ['logout']],
+    ['with another user: user_changed', [user('Ben', '2')], ['user_changed']],
     ['empty twice: logout', [seen('empty')], ['logout']],
     ['unreadable twice: invalid', [seen('invalid')], ['invalid']],
     ['unreadable, then empty: logout', [seen('invalid'), seen('empty')], ['logout']],
-    ['empty, then nobody: logout', [seen('empty'), nobody], ['logout']],
-    ['empty, then as before: it goes on', [seen('empty'), null], []],
-    ['unreadable, then with another name: it goes on', [seen('invalid'), user('Anna')], []],
+    ['empty, then without a user: logout', [seen('empty'), nobody], ['logout']],
+    ['empty, then unchanged: stays open', [seen('empty'), null], []],
+    ['unreadable, then with another name: stays open', [seen('invalid'), user('Anna')], []],
     [
-      'empty, no answer, then empty once: it goes on',
+      'empty, without an answer, then empty once: stays open',
       [seen('empty'), new StoreError('silent'), seen('empty'), null],
       [],
     ],
-    ['empty, as before, then empty once: it goes on', [seen('empty'), null, seen('empty'), null], []],
+    ['empty, unchanged, then empty once: stays open', [seen('empty'), null, seen('empty'), null], []],
   ])('%s', async (_, verdicts, ended) => {
     const { notify, seen, subscribe, willSee } = site();
     subscribe();
@@ -262,7 +262,7 @@ describe('what a check leads to', () => {
     expect(seen.ended).toEqual(ended);
   });
 
-  test('an empty record is read again after 100 ms, whatever is notified meanwhile', async () => {
+  test('that is empty is read again after 100 ms, despite notifications', async () => {
     const { checksIn, notify, seen: what, subscribe, willSee } = site();
     subscribe();
     willSee(seen('empty'));
@@ -275,7 +275,7 @@ describe('what a check leads to', () => {
     expect(what.ended).toEqual(['logout']);
   });
 
-  test('what was notified while it was read again is checked after that', async () => {
+  test('is checked again after a notification during the second read', async () => {
     const { checksIn, hold, notify, seen: what, subscribe, willSee } = site();
     subscribe();
     willSee(seen('empty'));
@@ -290,7 +290,7 @@ describe('what a check leads to', () => {
     expect(what.ended).toEqual(['logout']);
   });
 
-  test('an empty record that a check saw is read again too when something was notified during that check', async () => {
+  test('that is empty is read again even if the store notified during the check', async () => {
     const { hold, notify, seen: what, subscribe, willSee } = site();
     subscribe();
     const answer = hold();
@@ -302,7 +302,7 @@ describe('what a check leads to', () => {
     expect(what.ended).toEqual(['logout']);
   });
 
-  test('after the end there is no check and nothing is called, whatever comes', async () => {
+  test('is not checked or changed after its end', async () => {
     const { checksIn, hold, liveness, notify, opened, seen, subscribe } = site();
     subscribe();
     subscribe();
@@ -317,7 +317,7 @@ describe('what a check leads to', () => {
     expect(seen).toMatchObject({ ended: ['kicked', 'kicked'], identities: [], store: [] });
   });
 
-  test('a login whose end is known ends then, although its store is silent', async () => {
+  test('with a known end ends then, even if the store is silent', async () => {
     const { answers, seen, subscribe } = site();
     subscribe({ ...login(), ends: Date.now() + 2.5 * interval });
     answers.check = silent;
@@ -328,15 +328,15 @@ describe('what a check leads to', () => {
   });
 });
 
-describe('an identity that changes', () => {
-  test('is passed to each connection when its value is another one, not when only the state is', async () => {
+describe('a changed identity', () => {
+  test('is passed to each connection, but a changed state alone is not', async () => {
     const { notify, seen, subscribe, willSee } = site();
     subscribe();
     willSee(user('Ann'));
     notify();
     await wait(10);
     expect(seen.identities).toEqual([]);
-    // The parts of an identity besides its name.
+    // Not only the name is compared.
     const identity = { id: '1', name: 'Ann', roles: ['moderator' as const] };
     willSee({ state: 'user', login: login('a', identity) });
     notify();
@@ -344,7 +344,7 @@ describe('an identity that changes', () => {
     expect(seen.identities).toEqual([identity]);
   });
 
-  test('is passed to a connection that has read the session before it changed', async () => {
+  test('is passed to a connection that read the session before the change', async () => {
     const { asked, notify, seen, subscribe, willSee } = site();
     subscribe();
     willSee(user('Anna'));
@@ -354,12 +354,12 @@ describe('an identity that changes', () => {
     const before = asked.checks.length;
     subscribe();
     expect(seen.identities.map(({ name }) => name)).toEqual(['Anna', 'Anna']);
-    // Or one that has read it after the change that is not known here.
+    // The connection may also know a newer session, so it is checked.
     expect(asked.checks.length).toBe(before + 1);
   });
 });
 
-describe('a store that is silent', () => {
+describe('a silent store', () => {
   test('closes connections as unconfirmed only after the grace time', async () => {
     const { seen, subscribe, answers } = site();
     subscribe();
@@ -371,7 +371,7 @@ describe('a store that is silent', () => {
     expect(seen).toMatchObject({ ended: [], unconfirmed: 1 });
   });
 
-  test('is reported once, and once when it answers again', async () => {
+  test('is reported once, and so is its recovery', async () => {
     const { seen, subscribe, answers } = site();
     subscribe();
     answers.check = silent;
@@ -382,7 +382,7 @@ describe('a store that is silent', () => {
     expect(seen.store).toEqual(['silent', null]);
   });
 
-  test('is reported once while others of its servers answer', async () => {
+  test('is reported once while its other servers answer', async () => {
     const { asked, seen, subscribe, answers } = site();
     for (const handle of ['a', 'b']) subscribe(login(handle));
     answers.check = () => (asked.checks.at(-1) === 'a' ? silent() : Promise.resolve(null));
@@ -391,9 +391,9 @@ describe('a store that is silent', () => {
   });
 
   test.each<[string, (subscription: { end(): void }) => unknown]>([
-    ['have gone', (subscription) => subscription.end()],
-    ['were closed after the time of grace', () => wait(grace)],
-  ])('answers again also when those whom it concerned %s', async (_, leave) => {
+    ['disconnected', (subscription) => subscription.end()],
+    ['were closed after the grace time', () => wait(grace)],
+  ])('recovers even if the affected connections %s', async (_, leave) => {
     const { seen, subscribe, answers } = site();
     const one = subscribe();
     answers.check = silent;
@@ -405,7 +405,7 @@ describe('a store that is silent', () => {
     expect(seen.store).toEqual(['silent', null]);
   });
 
-  test('is not what one session means that cannot be read', async () => {
+  test('is not reported for a single busy session', async () => {
     const { seen, subscribe, willSee } = site();
     subscribe();
     willSee(new SessionBusyError('busy'));
@@ -414,9 +414,9 @@ describe('a store that is silent', () => {
   });
 
   test.each([
-    ['a session that is being written again and again is checked', new UnsettledError('written', []), false],
-    ['one that was notified meanwhile too is checked', new UnsettledError('written', []), true],
-    ['what was notified during a check without an answer is checked', new StoreError('silent'), true],
+    ['checks a session that is being written', new UnsettledError('written', []), false],
+    ['checks a notified session that is being written', new UnsettledError('written', []), true],
+    ['checks a session notified during a check without an answer', new StoreError('silent'), true],
   ])('%s again after 250 ms', async (_, failure, notified) => {
     const { checksIn, notify, subscribe, willSee } = site();
     subscribe();
@@ -426,7 +426,7 @@ describe('a store that is silent', () => {
     expect([await checksIn(249), await checksIn(1), await checksIn(300)]).toEqual([0, 1, 0]);
   });
 
-  test('a session that is being written is checked at once when that is notified', async () => {
+  test('checks at once on a notification, even while the session is being written', async () => {
     const { asked, checksIn, notify, subscribe, willSee } = site();
     subscribe();
     willSee(new UnsettledError('written', []), null);
@@ -438,7 +438,7 @@ describe('a store that is silent', () => {
   });
 });
 
-describe('a session that the store follows', () => {
+describe('a followed session', () => {
   const followedSite = async () => {
     const one = site();
     one.subscribe();
@@ -451,7 +451,7 @@ describe('a session that the store follows', () => {
     return { ...one, follow, lose };
   };
 
-  test('is checked once more, and then when that is notified, or once a minute', async () => {
+  test('is checked once more, then on a notification or once a minute', async () => {
     const { checksIn, follow, notify, seen, willSee } = await followedSite();
     expect(await checksIn(3 * interval)).toBe(3);
     follow();
@@ -463,7 +463,7 @@ describe('a session that the store follows', () => {
     expect(seen.ended).toEqual(['logout']);
   });
 
-  test('is checked in each interval when that is not certain any more, and others always', async () => {
+  test('is checked in each interval once the store no longer follows it', async () => {
     const { asked, checksIn, follow, lose, subscribe } = await followedSite();
     follow();
     subscribe(login('other'));
@@ -475,7 +475,7 @@ describe('a session that the store follows', () => {
     expect(await checksIn(5 * interval)).toBe(10);
   });
 
-  test('is checked until there is an answer', async () => {
+  test('is checked until the store answers', async () => {
     const { answers, checksIn, follow, notify } = await followedSite();
     follow();
     await wait(2 * interval);
@@ -486,7 +486,7 @@ describe('a session that the store follows', () => {
     expect(await checksIn(3 * interval)).toBe(1);
   });
 
-  test('has its grace from when that is not certain any more', async () => {
+  test('has its grace time from when the store no longer follows it', async () => {
     const { answers, follow, lose, seen } = await followedSite();
     follow();
     await wait(2 * grace);
@@ -499,16 +499,16 @@ describe('a session that the store follows', () => {
   });
 });
 
-describe('why nobody is logged in any more', () => {
+describe('the end of a login', () => {
   const minute = 60_000;
   test.each<[string, number | null, number | null | typeof silent, EndReason]>([
-    ['the store has the record and says that it is over', 24 * minute, 0, 'expired'],
-    ['the store has the record, and it is not over', 2500, 600, 'logout'],
-    ['it is gone when its TTL had run out', 2500, null, 'expired'],
-    ['it is gone when its TTL had run out, and the store has fallen silent', 2500, silent, 'expired'],
-    ['it is gone before its TTL had run out', 24 * minute, null, 'logout'],
-    ['it is gone, and had no end', Number.POSITIVE_INFINITY, null, 'logout'],
-    ['it is gone, and the store has never told a TTL', null, null, 'logout'],
+    ['is expired if the store returns the record as expired', 24 * minute, 0, 'expired'],
+    ['is logout if the record has not expired', 2500, 600, 'logout'],
+    ['is expired if the record is gone after its TTL', 2500, null, 'expired'],
+    ['is expired if the record is gone after its TTL and the store is silent', 2500, silent, 'expired'],
+    ['is logout if the record is gone before its TTL ends', 24 * minute, null, 'logout'],
+    ['is logout if the record is gone and had no end', Number.POSITIVE_INFINITY, null, 'logout'],
+    ['is logout if the record is gone and the store never returned a TTL', null, null, 'logout'],
   ])('%s', async (_, before, then, reason) => {
     const { answers, notify, seen, subscribe, willSee } = site();
     const expires = performance.now() + (before ?? 0);
@@ -522,7 +522,7 @@ describe('why nobody is logged in any more', () => {
     expect(seen.ended).toEqual([reason]);
   });
 
-  test('it expired between a check and the question for its TTL: expired', async () => {
+  test('is expired if the record expired between a check and the TTL query', async () => {
     const { answers, notify, seen, subscribe, willSee } = site();
     answers.ttl = async () => 2500;
     subscribe();
@@ -538,7 +538,7 @@ describe('why nobody is logged in any more', () => {
   test.each<[string, number, EndReason]>([
     ['after', 31 * minute, 'expired'],
     ['before', 20 * minute, 'logout'],
-  ])('the store tells no TTL, and it is gone %s lifetime= since PHP used it', async (_, gone, reason) => {
+  ])('depends on lifetime= without a TTL (record gone %s that time)', async (_, gone, reason) => {
     const { answers, notify, seen, subscribe, willSee } = site({ lifetime: 24 * minute });
     answers.ttl = async () => null;
     subscribe();
@@ -550,7 +550,7 @@ describe('why nobody is logged in any more', () => {
     expect(seen.ended).toEqual([reason]);
   });
 
-  test('PHP has renewed it without a notification, and it is gone after the end that was first seen: logout', async () => {
+  test('is logout if PHP renewed the session without a notification', async () => {
     const { answers, seen, subscribe, willSee } = site();
     answers.ttl = async () => 20_000;
     subscribe();
@@ -563,7 +563,7 @@ describe('why nobody is logged in any more', () => {
     expect(seen.ended).toEqual(['logout']);
   });
 
-  test('the TTL is read 50 ms after the first connection, after each change and once a minute', async () => {
+  test('reads the TTL 50 ms after the first connection, after each change and every minute', async () => {
     const { asked, notify, subscribe, willSee } = site();
     subscribe();
     await wait(30);
@@ -587,7 +587,7 @@ describe('why nobody is logged in any more', () => {
 describe('keepalive', () => {
   const ttl = 1_440_000;
 
-  test('for as long as PHP lets it live, and only when somebody has written', async () => {
+  test('renews the session for as long as PHP lets it live, only after the user writes', async () => {
     const { answers, asked, subscribe } = site({ keepalive: true, lifetime: ttl });
     answers.ttl = async () => 300_000;
     const one = subscribe();
@@ -606,8 +606,8 @@ describe('keepalive', () => {
   });
 
   test.each<[string, number | null, EndReason]>([
-    ['a session that was renewed and is gone soon after: logout', 1200, 'logout'],
-    ['a session that was gone when it was to be renewed: expired', null, 'expired'],
+    ['ends a login as logout if the session is gone soon after its renewal', 1200, 'logout'],
+    ['ends a login as expired if the session is gone at its renewal', null, 'expired'],
   ])('%s', async (_, left, reason) => {
     const { answers, notify, seen, subscribe, willSee } = site({ keepalive: true, lifetime: ttl });
     answers.ttl = async () => 2500;
@@ -624,10 +624,10 @@ describe('keepalive', () => {
   });
 
   test.each([
-    ['it is off', false, 300_000],
-    ['enough is left', true, 1_400_000],
-    ['it has no end', true, Number.POSITIVE_INFINITY],
-  ])('not when %s', async (_, keepalive, left) => {
+    ['keepalive is off', false, 300_000],
+    ['most of the lifetime is left', true, 1_400_000],
+    ['the session has no end', true, Number.POSITIVE_INFINITY],
+  ])('does not renew the session if %s', async (_, keepalive, left) => {
     const { answers, asked, subscribe } = site({ keepalive, lifetime: ttl });
     answers.ttl = async () => left;
     subscribe().written();
@@ -635,7 +635,7 @@ describe('keepalive', () => {
     expect(asked.touched).toEqual([]);
   });
 
-  test('not when the store refuses to tell the TTL: that is reported once, however long it lasts', async () => {
+  test('does not renew the session if the store refuses the TTL, and reports that once', async () => {
     const { answers, asked, seen, subscribe } = site({ keepalive: true, lifetime: ttl });
     answers.ttl = () => Promise.reject(new StoreError('not permitted'));
     const one = subscribe();
@@ -648,7 +648,7 @@ describe('keepalive', () => {
     expect(asked.touched).toEqual([]);
   });
 
-  test('what the site has shortened stays short, where lifetime= is not given', async () => {
+  test('does not extend a TTL that the site shortened, without lifetime=', async () => {
     const { answers, asked, notify, subscribe } = site({ keepalive: true });
     const one = subscribe();
     await wait(2 * interval);
