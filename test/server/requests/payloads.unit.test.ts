@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { type RequestName, requests } from '../../../server/wire/events.ts';
 
-/** Payloads at the limits of their schemas, and beyond. A request that names a room names `lobby` if not said otherwise. */
+/** Payloads at the limits of their schemas and beyond. Requests that name a room use `lobby` by default. */
 const x = (length: number) => 'x'.repeat(length);
 const many = (length: number) => Array<string>(length).fill('x');
 const at = (user: string, start: number, length = 1) => ({ user, start, length });

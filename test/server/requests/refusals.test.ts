@@ -5,9 +5,9 @@ import { codeOf, type Person, say } from '../../helpers/people.ts';
 import { type PeopleHere, startPeopleHere } from '../../helpers/people-here.ts';
 
 /**
- * Every request in the table of docs/protocol.md, refused once for each of its own reasons. What its schema alone
- * rejects is in payloads.unit.test.ts, and `unknown_room` in chat/hidden.test.ts; an unknown event, a draining server
- * and a history that fails are elsewhere.
+ * Rejects each request in the table of docs/protocol.md once for each of its own reasons. payloads.unit.test.ts tests
+ * the schemas, and chat/hidden.test.ts tests `unknown_room`. Unknown events, a draining server and a failing history
+ * are tested elsewhere.
  */
 type Code =
   | 'ok'
@@ -25,18 +25,18 @@ type Code =
   | 'limit_reached'
   | 'rate_limited';
 
-/** In a private room of Ann’s with Ben in it; both have joined it and have written messages 1 and 2. */
+/** A private room of Ann’s that Ann and Ben have joined. Ann wrote message 1, and Ben message 2. */
 interface Scene {
   ann: Person;
   ben: Person;
-  /** In no room. */
+  /** Not a member of the room. */
   eve: Person;
   room: string;
 }
 type Who = 'ann' | 'ben' | 'eve';
 /**
- * The payload, or what makes it. A request that names a room names that of the scene, if the payload names no other. An
- * asynchronous function changes the scene.
+ * The payload or a function that makes it. The room of the scene is the default. An asynchronous function changes the
+ * scene.
  */
 type Payload = object | ((scene: Scene) => Promise<object> | object);
 
@@ -44,7 +44,7 @@ const cursor = (key: unknown) => Buffer.from(JSON.stringify(key)).toString('base
 const fresh = () => newClientId();
 const at = (user: string, start: number, length = 1) => ({ user, start, length });
 const many = (count: number) => Array.from({ length: count }, (_, n) => at('1', n));
-/** That user has done this in the room before. */
+/** `who` sends `event` in the room before the request. */
 const done =
   <E extends RequestName>(who: Who, event: E, what: object, payload: object) =>
   async (scene: Scene) => {
@@ -52,7 +52,7 @@ const done =
     return payload;
   };
 const leaves = (who: Who, payload: object = {}) => done(who, 'room:leave', {}, payload);
-/** Ann has muted Ben when he asks. */
+/** Ann mutes Ben before the request. */
 const muted =
   (payload: object) =>
   async ({ ann, ben, room }: Scene) => {
@@ -61,14 +61,14 @@ const muted =
   };
 const under = (rule: object, payload: object) => done('ann', 'room:update', rule, payload);
 const onlyModerators = (payload: object) => under({ write: 'moderators' }, payload);
-/** A direct room of Eve with Ann. */
+/** Opens a direct room of Eve and Ann. */
 async function direct({ ann, eve }: Scene): Promise<string> {
   const { id: room } = (await eve.request('direct:open', { user: ann.id })).room;
   await eve.request('room:join', { room });
   await say(eve, room, 'a message');
   return room;
 }
-/** Eve is blocked by Ann. */
+/** Ann blocks Eve before the request. */
 const blocked =
   (payload: object = {}) =>
   async (scene: Scene) => {
@@ -76,15 +76,15 @@ const blocked =
     await scene.ann.request('user:block', { user: scene.eve.id, blocked: true });
     return { ...payload, room };
   };
-/** Ann has pinned, or deleted, her message. */
+/** Ann pins or deletes her message before the request. */
 const pinned = (payload: object) => done('ann', 'message:pin', { seq: 1 }, payload);
 const deleted = (payload: object) => done('ann', 'message:delete', { seq: 1 }, payload);
-/** The report of that message, by that user. */
+/** `by` reports the message. @returns the payload that closes the report */
 const reported = (by: Who, seq: number) => async (scene: Scene) => {
   await scene[by].request('message:report', { room: scene.room, seq, reason: 'spam' });
   return { id: (await scene.ann.request('report:list', {})).reports[0]?.id, done: 'nothing' };
 };
-/** Ben has sent a message with the same `clientId`. */
+/** Ben sends a message with the same `clientId` before the request. */
 const repeats =
   (first: object = {}, again: object = {}) =>
   async ({ ben, room }: Scene) => {
@@ -96,14 +96,14 @@ const made = (over: object = {}) => ({ name: 'x', kind: 'private', clientId: 'a'
 const of =
   (who: Who, payload: object = {}) =>
   (scene: Scene) => ({ user: scene[who].id, ...payload });
-/** The copy of a message of the room goes into the same room. */
+/** Forwards a message within the room. */
 const forwarded =
   (seq: number, before: (scene: Scene) => Promise<object> = async () => ({})) =>
   async (scene: Scene) => {
     const from = { room: scene.room, seq };
     return { from, clientId: fresh(), ...(await before(scene)) };
   };
-/** A message of Ben's that waits for Ann. */
+/** Creates a pending message by Ben. */
 const waiting = async ({ ben, room }: Scene) => {
   const sent = await ben.raw('message:send', { room, text: 'cheap pallets', clientId: fresh() });
   return { id: sent.ok ? (sent.data as { held: { id: string } }).held.id : '' };
@@ -215,7 +215,7 @@ const table: Record<RequestName, Partial<Record<Code, Partial<Record<Who, readon
   'report:list': { bad_request: { ann: [{ cursor: cursor([5]) }] }, forbidden: { eve: [{}] } },
   'held:list': { bad_request: { ann: [{ cursor: cursor([5]) }] }, forbidden: { eve: [{}] } },
   'held:approve': {
-    // Nobody decides about their own messages without a role.
+    // Without a role, users cannot decide on messages, even their own.
     unknown_message: { ann: [{ id: 'none' }], eve: [waiting], ben: [waiting] },
   },
   'held:reject': { unknown_message: { ann: [{ id: 'none' }], eve: [waiting] } },
@@ -237,22 +237,22 @@ const table: Record<RequestName, Partial<Record<Code, Partial<Record<Who, readon
     forbidden: { ben: [of('eve')], ann: [of('ann')] },
     unknown_user: { ann: [{ user: 'never-seen' }] },
   },
-  // With it switched on: see chat/moderating.test.ts.
+  // chat/moderating.test.ts tests it with CHAT_MODERATE_DATA=on.
   'moderate:erase': { forbidden: { ann: [of('ben', { name: 'x' })] } },
   'moderate:acts': { forbidden: { ann: [{}] } },
   'moderate:rooms': { forbidden: { eve: [{ rooms: ['lobby'] }] } },
   'moderate:overview': { forbidden: { eve: [{}] } },
-  // This site takes no events.
+  // The site does not receive events.
   'moderate:retry': { forbidden: { ann: [{}], eve: [{}] } },
   'user:block': { bad_request: { eve: [of('eve', { blocked: true })] } },
   'user:blocked': {},
   'user:about': {},
   'user:hide': {},
-  // With pushes switched on: see push/devices.test.ts.
+  // push/devices.test.ts tests it with pushes.
   'device:register': { forbidden: { eve: [{ token: 'a', name: 'x'.repeat(64) }] } },
   'device:remove': {},
   'device:list': {},
-  // Nobody is notified here: see notify/notify.test.ts.
+  // notify/notify.test.ts tests it with notifications.
   'notify:get': { forbidden: { eve: [{}] } },
   'notify:set': {
     forbidden: { eve: [{ mail: 5, push: false, quiet: { from: '22:00', to: '07:00', zone: 'Asia/Tokyo' } }] },
@@ -262,7 +262,7 @@ const table: Record<RequestName, Partial<Record<Code, Partial<Record<Who, readon
   'message:send': {
     ok: {
       ben: [
-        // Counted in characters, and in any order.
+        // Places are counted in characters, and may be in any order.
         () => ({ text: '👋🏽x', clientId: fresh(), mentions: [at('1', 2), at('*', 0, 2)] }),
         () => ({ text: 'x'.repeat(20), clientId: fresh(), mentions: many(20) }),
       ],
@@ -296,7 +296,7 @@ const table: Record<RequestName, Partial<Record<Code, Partial<Record<Who, readon
   'message:forward': {
     forbidden: {
       ben: [forwarded(1, onlyModerators({}))],
-      // The second one of a room that one may read without being a member.
+      // In the second case, Eve may read the lobby without being a member.
       eve: [forwarded(1, blocked()), forwarded(1, async () => ({ room: 'lobby' }))],
     },
     muted: { ben: [forwarded(1, muted({}))] },
@@ -422,7 +422,7 @@ const named = (event: RequestName, room: string, payload: object): object =>
     : { room, ...payload };
 
 let site: PeopleHere;
-/** The scene of the requests that are refused as they are. */
+/** The scene of requests that do not change it. */
 let untouched: Scene;
 beforeAll(async () => {
   site = await startPeopleHere({
@@ -437,7 +437,7 @@ beforeAll(async () => {
 });
 afterAll(() => site.close());
 
-// Ann is a moderator of the site too, because only moderators create public rooms.
+// Ann is also a site moderator, because only moderators create public rooms.
 async function newPeople() {
   return {
     ann: await site.person({ roles: 'moderator' }),
@@ -454,7 +454,7 @@ async function setScene(people: Pick<Scene, Who>): Promise<Scene> {
   return { ...people, room };
 }
 
-/** Checks the code of the answer in a new room, with new people if their rooms count. */
+/** Checks the error code. A request that succeeds or changes the scene gets a new room, and `room:create` new users. */
 async function ask(code: Code, who: Who, event: RequestName, make: Payload): Promise<void> {
   const isLeft = code !== 'ok' && make.constructor.name !== 'AsyncFunction';
   const people = event === 'room:create' ? await newPeople() : untouched;
@@ -474,7 +474,7 @@ describe.each(tested.filter(([, codes]) => Object.keys(codes).length > 0))('%s',
   });
 });
 
-test('more members than a room may have: limit_reached for each that is one too many', async () => {
+test('answers limit_reached for each user above the member limit of a room', async () => {
   const { ann, room } = await setScene(untouched);
   expect(await ann.request('room:invite', { room, users: ['a1', 'a2', 'a3'] })).toEqual({
     added: ['a1', 'a2'],
@@ -504,7 +504,7 @@ describe('a site with fewer rights', () => {
   });
   afterAll(() => strict.close());
 
-  test('an action that the operator has switched off is forbidden', async () => {
+  test('forbids actions that the operator has switched off', async () => {
     const [ann, admin] = [await strict.person(), await strict.person({ roles: 'admin' })];
     const off = [
       'createPublic',
@@ -527,7 +527,7 @@ describe('a site with fewer rights', () => {
     expect(await codeOf(ann, 'user:find', { query: 'x' })).toBe('forbidden');
   });
 
-  test('more rooms than a user may make: limit_reached, or conflict if the name is taken', async () => {
+  test('answers limit_reached above the room limit of a user, or conflict for a taken name', async () => {
     const admin = await strict.person({ roles: 'admin' });
     const make = (over: object) => codeOf(admin, 'room:create', made({ clientId: fresh(), ...over }));
     expect([await make({}), await make({ name: taken, kind: 'public' })]).toEqual(['ok', 'ok']);
@@ -538,9 +538,9 @@ describe('a site with fewer rights', () => {
   });
 });
 
-describe('rate_limited, with the time to wait', () => {
+describe('rate_limited with a retry delay', () => {
   let said = 0;
-  /** The number of a new message in the lobby. */
+  /** Sends a message to the lobby, and returns its number. */
   async function sayInLobby(): Promise<number> {
     const shop = { id: 'shop', name: 'Shop' };
     await limited.api('POST', '/rooms/lobby/messages', { user: shop, text: 'x', clientId: fresh() });
@@ -600,15 +600,15 @@ describe('rate_limited, with the time to wait', () => {
       const answer = await ann.raw(event, named(event, room, await payload(n)));
       asked.push(answer.ok ? 'ok' : answer.error.code);
       if (answer.ok) continue;
-      // How long exactly: test/server/limits/rate-limit.unit.test.ts.
+      // test/server/limits/rate-limit.unit.test.ts tests the exact delay.
       expect(answer.error.retryAfterMs).toEqual(expect.any(Number));
     }
-    // The scene has used some of the limits once.
+    // The scene has already used some limits once.
     expect(asked.at(-1)).toBe('rate_limited');
     expect(asked.filter((code) => code === 'ok').length).toBeGreaterThanOrEqual(2);
   });
 
-  test('a repeat of a stored request is not limited', async () => {
+  test('is not the answer to a repeat of a stored request', async () => {
     const { ann, room } = await alone();
     const once = { room, text: 'once', clientId: fresh() };
     const first = await ann.request('message:send', once);
@@ -621,8 +621,8 @@ describe('rate_limited, with the time to wait', () => {
   });
 });
 
-describe('of several reasons the first in the order of docs/protocol.md is given', () => {
-  /** Ben has left the room after his message. */
+describe('errors in the order of docs/protocol.md', () => {
+  /** Ben sends the message and leaves the room before the request. */
   const leftAfter = (again: object) => async (scene: Scene) => {
     const payload = await repeats({}, again)(scene);
     await scene.ben.request('room:leave', { room: scene.room });

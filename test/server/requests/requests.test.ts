@@ -28,17 +28,17 @@ describe('bad_request', () => {
     ['a list', 'room:join', ['lobby']],
     ['a string', 'room:join', 'lobby'],
     ['no room', 'room:join', {}],
-    ['a room that is no id', 'room:join', { room: 'a b' }],
+    ['a room that is not an ID', 'room:join', { room: 'a b' }],
     ['a room of 65 characters', 'room:join', { room: 'a'.repeat(65) }],
     ['null for an optional field', 'room:join', { room: 'lobby', since: null }],
     ['a cursor with a fraction', 'room:sync', { room: 'lobby', since: 1.5 }],
-    ['a cursor that is no number', 'room:sync', { room: 'lobby', since: '1' }],
+    ['a cursor that is not a number', 'room:sync', { room: 'lobby', since: '1' }],
     ['a cursor beyond exact numbers', 'room:sync', { room: 'lobby', since: 2 ** 53 }],
     ['no cursor', 'room:sync', { room: 'lobby' }],
     ['limit 0', 'message:history', { room: 'lobby', limit: 0 }],
     ['a negative before', 'message:history', { room: 'lobby', before: -1 }],
     ['no text', 'message:send', { room: 'lobby', clientId: 'a' }],
-    ['a text that is none', 'message:send', { room: 'lobby', text: {}, clientId: 'a' }],
+    ['a text that is not a string', 'message:send', { room: 'lobby', text: {}, clientId: 'a' }],
     ['an empty text', 'message:send', send({ text: '' })],
     ['a text of invisible characters', 'message:send', send({ text: '\u200b\u200d\u2060\u00ad' })],
     ['a NUL', 'message:send', send({ text: 'a\0b' })],
@@ -50,14 +50,14 @@ describe('bad_request', () => {
     ['a clientId of 65 characters', 'message:send', send({ clientId: 'a'.repeat(65) })],
     ['replyTo 0', 'message:send', send({ replyTo: 0 })],
     ['1,001 values', 'room:list', { a: Array(1000).fill(0) }],
-    ['1,001 values further down', 'room:list', { a: [{ b: Array(998).fill({}) }] }],
+    ['1,001 nested values', 'room:list', { a: [{ b: Array(998).fill({}) }] }],
     ['bytes for a text', 'message:send', send({ text: Buffer.from('a') })],
-    ['__proto__ deeper down', 'room:list', JSON.parse('{"a":[{"__proto__":1}]}')],
+    ['a nested __proto__', 'room:list', JSON.parse('{"a":[{"__proto__":1}]}')],
     ...['report:context', 'held:approve', 'held:reject', 'held:discard', 'device:remove'].map(
-      (event): [string, string, object] => [`${event} of an id with a NUL`, event, { id: 'a\0' }],
+      (event): [string, string, object] => [`${event} of an ID with a NUL`, event, { id: 'a\0' }],
     ),
-    ['report:close of such an id', 'report:close', { id: '\0', done: 'nothing' }],
-    ['invite:revoke of such an id', 'invite:revoke', { room: 'lobby', id: '\0' }],
+    ['report:close of an ID with a NUL', 'report:close', { id: '\0', done: 'nothing' }],
+    ['invite:revoke of an ID with a NUL', 'invite:revoke', { room: 'lobby', id: '\0' }],
   ])('%s', async (_, event, ...args) => {
     expect(await code(event, ...args)).toBe('bad_request');
   });
@@ -85,7 +85,7 @@ test.each<[string, string, ...unknown[]]>([
   expect(await code(...request)).toBe(expected);
 });
 
-test('a sender is who the session says, whatever the payload claims', async () => {
+test('takes the sender from the session, whatever the payload contains', async () => {
   const { message } = await client.request(
     'message:send',
     send({ user: { id: '2', name: 'Bob' }, userId: 2, name: 'Bob', seq: 99, id: 'x', sentAt: 1 }) as never,
@@ -94,7 +94,7 @@ test('a sender is who the session says, whatever the payload claims', async () =
   expect(message.sentAt).toBeGreaterThan(1_600_000_000_000);
 });
 
-test('a request without an ack is not carried out, but counted', async () => {
+test('counts a request without an ack, but does not run it', async () => {
   client.socket.emit('message:send', send({ text: 'unasked' }) as never, undefined as never);
   (client.socket as unknown as { emit(...args: unknown[]): void }).emit(
     'message:send',
@@ -108,7 +108,7 @@ test('a request without an ack is not carried out, but counted', async () => {
   );
 });
 
-test('requests of one connection take effect in the order in which they were sent', async () => {
+test('runs the requests of one connection in the order in which they were sent', async () => {
   const other = await connectChat(site.chat.url, await site.session(2));
   const answers = await Promise.all([
     other.raw('message:send', send()),
@@ -142,7 +142,7 @@ test.each([
   ['broken JSON', '2["room:list",'],
   ['too many attachments', '511-["a",{"_placeholder":true,"num":0}]'],
   ['70 KB', `2["room:list",{"a":"${'x'.repeat(70_000)}"}]`],
-])('a packet that breaks Socket.IO closes that connection alone: %s', async (_, packet) => {
+])('closes only the connection of a packet that breaks Socket.IO: %s', async (_, packet) => {
   const other = await connectChat(site.chat.url, await site.session(3));
   other.socket.io.engine.write(packet);
   await other.disconnected;

@@ -3,7 +3,7 @@ import { methods } from '../../../server/history/history.ts';
 import { askedDirectly } from '../../helpers/asked-directly.ts';
 import { openChatOver } from '../../helpers/chat-over-history.ts';
 
-test('searches of one user run one after the other, those of others meanwhile, and other reads of the user too', async () => {
+test('runs searches of one user one after another, without delaying other requests', async () => {
   const begun: string[] = [];
   const waiting: (() => void)[] = [];
   const { chat, close } = await openChatOver((stored) => ({

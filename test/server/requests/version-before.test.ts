@@ -4,8 +4,8 @@ import { newClientId } from '../../helpers/chat-client.ts';
 import { eventsOf, type PeopleSite, say, startPeopleSite } from '../../helpers/people.ts';
 
 /**
- * The first version of the protocol had six requests and five events. Its clients know these shapes, ignore all other
- * fields and events, and must find the ones they need.
+ * The first protocol version had six requests and five events. Its clients require these shapes, and ignore other
+ * fields and events.
  */
 const user = z.object({ id: z.string(), name: z.string() });
 const room = z.object({
@@ -75,14 +75,14 @@ beforeAll(async () => {
 });
 afterAll(() => site.close());
 
-test('a client of the first version finds its rooms, joins, talks, catches up and gets the end', async () => {
+test('serves a client of the first protocol version', async () => {
   const [old, other] = await site.people(2);
   const ask = async <E extends keyof typeof answers>(event: E, payload: object) => {
     const answer = await old.raw(event, payload);
     expect(answer).toMatchObject({ ok: true });
     return answers[event].parse((answer as { data: unknown }).data) as z.output<(typeof answers)[E]>;
   };
-  // It shows the first rooms of session:ready, and joins each.
+  // Such a client shows the first rooms of session:ready, and joins each.
   expect(old.ready.rooms.map(({ id }) => id)).toEqual(['lobby', 'garden']);
   for (const { id } of old.ready.rooms) expect((await ask('room:join', { room: id })).room.member).toBe(true);
   expect((await ask('room:list', {})).rooms.map(({ id }) => id).sort()).toEqual(['garden', 'lobby']);
@@ -107,7 +107,7 @@ test('a client of the first version finds its rooms, joins, talks, catches up an
     messages: [{ seq: 2, rev: 4, text: '', deletedAt: expect.any(Number) }],
   });
   await ask('room:leave', { room: 'garden' });
-  // Events that it does not know arrive too, and must not look like known ones.
+  // Unknown events arrive too, and must not look like known ones.
   await other.request('room:create', {
     name: 'Den',
     kind: 'private',
