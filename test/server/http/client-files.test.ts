@@ -22,7 +22,7 @@ interface Answer {
   body: Buffer;
 }
 
-/** With exactly these headers, because `fetch` adds its own Accept-Encoding. */
+/** Sends exactly these headers, because `fetch` adds its own Accept-Encoding. */
 function get(headers: Record<string, string>, path = '/php-chat.js', method = 'GET'): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const req = request(site.chat.url + path, { method, headers }, async (res) => {
@@ -40,7 +40,7 @@ const decode: Record<string, (body: Buffer) => Buffer> = {
   none: (body) => body,
 };
 
-describe('the script is sent as the browser accepts it', () => {
+describe('the script', () => {
   test.each([
     ['gzip, deflate, br, zstd', 'br'],
     ['X-GZIP', 'gzip'],
@@ -53,7 +53,7 @@ describe('the script is sent as the browser accepts it', () => {
     ['', 'none'],
     ['br;q=2, gzip;q=x, ;;,=', 'none'],
     ['brotli, gzipped', 'none'],
-  ])('%j: %s', async (accepted, coding) => {
+  ])('is sent for Accept-Encoding %j as %s', async (accepted, coding) => {
     const { status, headers, body } = await get({ 'Accept-Encoding': accepted });
     expect(status).toBe(200);
     expect(headers['content-encoding'] ?? 'none').toBe(coding);
@@ -63,17 +63,17 @@ describe('the script is sent as the browser accepts it', () => {
     expect(decode[coding]?.(body).equals(script)).toBe(true);
   });
 
-  test('without the header: as it is', async () => {
+  test('is sent without an encoding if the header is missing', async () => {
     const { headers, body } = await get({});
     expect([headers['content-encoding'], headers.vary]).toEqual([undefined, 'Accept-Encoding']);
     expect(body.equals(script)).toBe(true);
   });
 });
 
-describe('a browser that has it asks whether it still is the same', () => {
+describe('the ETag', () => {
   const tagOf = async (coding: string) => (await get({ 'Accept-Encoding': coding })).headers.etag ?? '';
 
-  test('each encoding has an ETag of its own, and 304 for that alone', async () => {
+  test('differs by encoding, and matches only its own', async () => {
     const codings = ['br', 'gzip', 'identity'];
     const tags = await Promise.all(codings.map(tagOf));
     expect(new Set(tags).size).toBe(3);
@@ -87,7 +87,7 @@ describe('a browser that has it asks whether it still is the same', () => {
     }
   });
 
-  test('in a list, made weak by a proxy, and for any', async () => {
+  test('matches in a list, as a weak tag, and as *', async () => {
     const tag = await tagOf('br');
     for (const known of [`"a", ${tag}`, `"a",${tag} , "b"`, `W/${tag}`, '*']) {
       expect((await get({ 'Accept-Encoding': 'br', 'If-None-Match': known })).status).toBe(304);
@@ -95,7 +95,7 @@ describe('a browser that has it asks whether it still is the same', () => {
   });
 });
 
-test('HEAD says what GET would send', async () => {
+test('answers HEAD with the headers of GET', async () => {
   for (const coding of ['br', 'gzip', 'identity']) {
     const [head, full] = [
       await get({ 'Accept-Encoding': coding }, '/php-chat.js', 'HEAD'),
@@ -107,12 +107,12 @@ test('HEAD says what GET would send', async () => {
   }
 });
 
-test('the page is sent as it is, with the login’s address in it', async () => {
+test('sends the page without an encoding, with the login address', async () => {
   const { headers, body } = await get({ 'Accept-Encoding': 'br, gzip' }, '/');
   expect([headers['content-encoding'], headers.vary]).toEqual([undefined, undefined]);
   expect(body.toString()).toContain('login-url=');
 });
 
-test.each([['/php-chat.js.br'], ['/php-chat.js.gz']])('%s is no address', async (path) => {
+test.each([['/php-chat.js.br'], ['/php-chat.js.gz']])('answers 404 for %s', async (path) => {
   expect((await get({}, path)).status).toBe(404);
 });

@@ -15,7 +15,7 @@ let memcached: Memcached;
 let server: RunningChat;
 beforeAll(async () => {
   memcached = await startMemcached();
-  // Ready, however late a busy machine lets memcached answer.
+  // A long timeout keeps the server ready, even if memcached is slow on a busy machine.
   server = await chatServerHere({ CHAT_SESSION_STORE: `${memcached.url}&timeout=9999ms` });
 });
 afterAll(async () => {
@@ -25,9 +25,9 @@ afterAll(async () => {
 
 interface Client {
   socket: Socket;
-  /** Everything received so far. */
+  /** Returns everything received so far. */
   text(): string;
-  /** Resolves with all of it when the server has closed the connection. */
+  /** Resolves with everything received when the server closes the connection. */
   closed: Promise<string>;
 }
 
@@ -49,14 +49,14 @@ function open(port: number, localAddress = '127.0.0.1'): Client {
 const statuses = (text: string) =>
   [...text.matchAll(/HTTP\/1\.1 (\d+) /g)].map(([, status]) => Number(status));
 
-test('an idle connection is kept for 75 s', async () => {
+test('keeps an idle connection for 75 s', async () => {
   const client = open(server.port);
   client.socket.write(request('/healthz'));
   await expect.poll(() => client.text()).toMatch(/^Keep-Alive: timeout=75\r$/m);
 });
 
 describe('unanswered requests of one connection', () => {
-  test('eight at once are answered in their order, whichever takes the longest', async () => {
+  test('are answered in order if eight arrive at once', async () => {
     const client = open(server.port);
     const targets = [
       '/readyz',
@@ -81,20 +81,20 @@ describe('unanswered requests of one connection', () => {
     ['2,000 with an expectation', request('/', { Expect: 'x' }).repeat(2000)],
     ['2,000 by HEAD', request('/', { method: 'HEAD' }).repeat(2000)],
     [
-      'a second one with 26 headers',
+      'a second request with 26 headers',
       request('/healthz') +
         request('/healthz', Object.fromEntries(Array.from({ length: 25 }, (_, n) => [`X-${n}`, 'x']))),
     ],
-  ])('%s close it', async (_, requests) => {
+  ])('close the connection: %s', async (_, requests) => {
     const before = (await metrics(server.url)).get('chat_closed_total{reason="pipelining"}') ?? 0;
     const client = open(server.port);
     client.socket.write(requests);
-    // At most the first was answered.
+    // At most the first request was answered.
     expect(statuses(await client.closed).length).toBeLessThan(2);
     expect((await metrics(server.url)).get('chat_closed_total{reason="pipelining"}')).toBe(before + 1);
   });
 
-  test('an upgrade or no HTTP behind a request that is not answered yet closes it', async () => {
+  test('close the connection if an upgrade or invalid HTTP follows', async () => {
     for (const last of [
       request('/socket.io/?EIO=4&transport=websocket', upgrade),
       request('/', upgrade),
@@ -122,13 +122,13 @@ describe('a single request', () => {
       '431 header_too_large',
     ],
     ['2,000 headers', request('/healthz', headers(1100)), '431 header_too_large'],
-    ['an expectation that is none', request('/healthz', { Expect: 'x' }), '200'],
+    ['an unknown expectation', request('/healthz', { Expect: 'x' }), '200'],
     ['an upgrade with a body', request('/socket.io/?', { ...upgrade, body: 'x' }), '400 bad_request'],
   ])('%s', async (_, text, answer) => {
     expect(inShort(await say(server.port, text))).toBe(answer);
   });
 
-  test('from a client that then says that it will send no more: answered', async () => {
+  test('is answered even if the client then ends its side', async () => {
     const client = open(server.port);
     client.socket.end(request('/healthz'));
     expect(statuses(await client.closed)).toEqual([200]);
@@ -137,16 +137,13 @@ describe('a single request', () => {
   test.each([
     ['of 1 MB', 'Content-Length: 1000000\r\n\r\nx'],
     ['of unknown length', 'Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n'],
-  ])(
-    'answered before its body %s has come: the answer says that the connection is closed',
-    async (_, rest) => {
-      const client = open(server.port);
-      client.socket.write(`POST /nothing HTTP/1.1\r\nHost: a\r\n${rest}`);
-      expect(await client.closed).toMatch(/^HTTP\/1\.1 404 [\s\S]*\r\nConnection: close\r\n/);
-    },
-  );
+  ])('is answered before its body %s arrives, and closes the connection', async (_, rest) => {
+    const client = open(server.port);
+    client.socket.write(`POST /nothing HTTP/1.1\r\nHost: a\r\n${rest}`);
+    expect(await client.closed).toMatch(/^HTTP\/1\.1 404 [\s\S]*\r\nConnection: close\r\n/);
+  });
 
-  test('answered before its small body has come: the connection goes on behind it', async () => {
+  test('is answered before its small body arrives, and keeps the connection', async () => {
     const client = open(server.port);
     client.socket.write('POST /nothing HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n');
     await expect.poll(() => statuses(client.text())).toEqual([404]);
@@ -175,7 +172,7 @@ describe('connections of one address', () => {
     const other = open(small.port, '127.0.0.2');
     other.socket.write(request('/healthz'));
     await expect.poll(() => statuses(other.text())).toEqual([200]);
-    // A connection that has become a WebSocket no longer counts here.
+    // A connection that became a WebSocket no longer counts.
     kept[0]?.socket.write(request('/socket.io/?EIO=4&transport=websocket', upgrade));
     await expect.poll(() => statuses(kept[0]?.text() ?? '')).toEqual([200, 101]);
     const next = open(small.port);
@@ -183,8 +180,8 @@ describe('connections of one address', () => {
     await expect.poll(() => statuses(next.text())).toEqual([200]);
   });
 
-  test('connections of a trusted proxy are not limited, but the concurrent requests of each address that it names are', async () => {
-    // While it stands still, requests for /readyz wait.
+  test('are unlimited from a trusted proxy, but the concurrent requests of each address are not', async () => {
+    // While memcached is stopped, requests for /readyz are not answered.
     const held = await startMemcached();
     const proxied = await chatServerHere({
       ...limits,
@@ -210,16 +207,16 @@ describe('connections of one address', () => {
     expect(await status(ask('/healthz', '203.0.113.2'))).toBe('200');
     for (let n = 0; n < 10; n++) expect(await status(ask('/healthz'))).toBe('200');
     held.signal('SIGCONT');
-    // A server on a busy machine may say that it is not ready.
+    // On a busy machine, the server may be not ready.
     for (const client of waiting) expect(await status(client)).toMatch(/^(?:200|503)/);
     expect(await status(ask('/healthz', '203.0.113.1'))).toBe('200');
   });
 });
 
-describe('a client that lets the server wait', () => {
-  /** A server with only these limits, and a shorter patience. */
+describe('a slow client', () => {
+  /** Starts a server with only these limits and a shorter timeout. */
   async function start(answer: RequestListener, patience: number) {
-    // Node alone would close those that are idle for five seconds.
+    // By default, Node closes connections after five idle seconds.
     const http = createServer({ keepAliveTimeout: 0 });
     const breaches: string[] = [];
     const place = () => () => {};
@@ -236,8 +233,8 @@ describe('a client that lets the server wait', () => {
     return { port: (http.address() as AddressInfo).port, breaches };
   }
 
-  test('an answer that is not taken: closed after that time, though more requests arrive', async () => {
-    // More than the kernel buffers for a connection whose other side does not read.
+  test('is closed after the timeout if it does not read the response', async () => {
+    // More than the kernel buffers for a client that does not read.
     const { port, breaches } = await start((_, res) => res.end(Buffer.alloc(32_000_000)), 500);
     const socket = connect(port, '127.0.0.1');
     onTestFinished(() => void socket.destroy());
@@ -252,7 +249,7 @@ describe('a client that lets the server wait', () => {
     expect(breaches).toEqual(['slow_reader']);
   });
 
-  test('no request, but line feeds: closed after that time', async () => {
+  test('is closed after the timeout if it sends only line feeds', async () => {
     const { port, breaches } = await start((_, res) => res.end('done'), 500);
     const client = open(port);
     client.socket.write(request('/'));
@@ -264,7 +261,7 @@ describe('a client that lets the server wait', () => {
     expect(breaches).toEqual([]);
   });
 
-  /** Opens this many connections, and writes this to each. */
+  /** Opens `count` connections and writes `text` to each. */
   async function openMany(port: number, count: number, text = '') {
     const clients: Client[] = [];
     while (clients.length < count) {
@@ -277,7 +274,7 @@ describe('a client that lets the server wait', () => {
   }
   const answered = (clients: readonly Client[]) =>
     clients.filter((client) => client.text().endsWith('done')).length;
-  test('1,100 that send their request late: all are answered', async () => {
+  test('is answered even if 1,100 clients send their requests late', async () => {
     const { port } = await start((_, res) => res.end('done'), 60_000);
     const clients = await openMany(port, 1100);
     await pause(500);
@@ -286,7 +283,7 @@ describe('a client that lets the server wait', () => {
     await expect.poll(() => answered(clients)).toBe(clients.length);
   });
 
-  test('1,200 with half a request: those that have waited longest are closed, and new ones answered', async () => {
+  test('is closed if it waited longest of 1,200 clients with half a request', async () => {
     const { port } = await start((_, res) => res.end('done'), 60_000);
     const clients = await openMany(port, 1200, 'GET / HTTP/1.1\r\n');
     await Promise.all(clients.slice(0, 200).map(({ closed }) => closed));
@@ -295,8 +292,8 @@ describe('a client that lets the server wait', () => {
     await expect.poll(() => answered(rest)).toBe(rest.length);
   });
 
-  test('1,100 that sent their next request while the event loop was held up: all are answered', async () => {
-    // However long this machine takes for the connections, none waits before the event loop is held up.
+  test('is answered if 1,100 clients send their next request while the event loop is blocked', async () => {
+    // With a fixed clock, no connection waits before the event loop is blocked, however slow the machine is.
     const now = performance.now();
     const clock = vi.spyOn(performance, 'now').mockReturnValue(now);
     onTestFinished(() => clock.mockRestore());
@@ -304,20 +301,20 @@ describe('a client that lets the server wait', () => {
     const clients = await openMany(port, 1000, request('/'));
     await expect.poll(() => answered(clients)).toBe(clients.length);
     clients.push(...(await openMany(port, 100, 'GET / HTTP/1.1\r\n')));
-    // The server looks four times a second who has begun a request.
+    // The server checks four times a second which clients have started a request.
     await pause(500);
     for (const { socket } of clients.slice(0, 1000)) socket.write(request('/'));
     for (const { socket } of clients.slice(1000)) socket.write('Host: a\r\n\r\n');
     open(port);
-    // Longer than a connection may wait when there are too many of them. The server looks at them first, then reads.
+    // Longer than the timeout with too many connections. The server checks timeouts first, and then reads.
     holdUp(400);
     clock.mockReturnValue(now + 400);
     const answers = () => clients.reduce((sum, client) => sum + statuses(client.text()).length, 0);
     await expect.poll(answers).toBe(2100);
   });
 
-  test('an answer for which the server takes longer than that is awaited', async () => {
-    // Its request arrives in time, however long this machine takes.
+  test('is not closed while the server takes longer than the timeout', async () => {
+    // With a fixed clock, the request arrives in time, however slow the machine is.
     const clock = vi.spyOn(performance, 'now').mockReturnValue(performance.now());
     onTestFinished(() => clock.mockRestore());
     const { port } = await start((_, res) => {

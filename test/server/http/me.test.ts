@@ -23,7 +23,7 @@ const me = async (headers: Record<string, string>) => {
   return { status: answer.status, headers: answer.headers, body: (await answer.json()) as object };
 };
 
-test('the logged-in user and the unread counts, without becoming present', async () => {
+test('returns the user and the unread counts without making the user present', async () => {
   const cookie = await site.session(1, 'Ann');
   expect((await me({ cookie, ...sameOrigin })).body).toEqual({
     user: { id: '1', name: 'Ann' },
@@ -46,7 +46,7 @@ test('the logged-in user and the unread counts, without becoming present', async
   ann.close();
 });
 
-test('a direct room with a blocked user has no unread messages, until the block ends', async () => {
+test('excludes a direct room with a blocked user from the unread counts', async () => {
   const [ann, ben] = await Promise.all(
     [site.session(1, 'Ann'), site.session(2, 'Ben')].map(async (session) => {
       const cookie = await session;
@@ -74,7 +74,7 @@ test('a direct room with a blocked user has no unread messages, until the block 
   ben.close();
 });
 
-test('thirty requests of one user who is not connected: four read at once', async () => {
+test('runs at most four reads of an offline user at once', async () => {
   let [running, most] = [0, 0];
   const { chat, history, close } = await openChatOver(({ read }) => ({
     read: methods(async (query, input) => {
@@ -91,7 +91,7 @@ test('thirty requests of one user who is not connected: four read at once', asyn
   expect(most).toBe(4);
 });
 
-test('without a logged-in user the answer is empty', async () => {
+test('returns an empty object without a logged-in user', async () => {
   for (const cookie of ['', 'PHPSESSID=unknown', await site.rawSession('{"cart":[]}')]) {
     const answer = await me({ cookie, ...sameOrigin });
     expect([answer.status, answer.body]).toEqual([200, {}]);
@@ -99,7 +99,7 @@ test('without a logged-in user the answer is empty', async () => {
   }
 });
 
-test('only an allowed origin may read it', async () => {
+test('lets only an allowed origin read the response', async () => {
   const cookie = await site.session(1);
   const allowed = await me({ cookie, origin: 'https://www.example.org' });
   expect(allowed.status).toBe(200);
@@ -118,7 +118,7 @@ test('only an allowed origin may read it', async () => {
   }
 });
 
-test('while the store is down, the answer is 503, also for files', async () => {
+test('answers 503 while the session store is down, also for files', async () => {
   const cookie = await site.session(1);
   await site.memcached.stop();
   expect(await me({ cookie, ...sameOrigin })).toMatchObject({
@@ -138,7 +138,7 @@ test('while the store is down, the answer is 503, also for files', async () => {
   }
 });
 
-test('too many requests of one address get 429 with Retry-After', async () => {
+test('answers 429 with Retry-After above the limit of an address', async () => {
   let answer = await me(sameOrigin);
   for (let n = 0; n < 50 && answer.status === 200; n++) answer = await me(sameOrigin);
   expect(answer).toMatchObject({ status: 429, body: { error: { code: 'rate_limited' } } });

@@ -9,7 +9,11 @@ import { RequestError } from '../../../server/wire/errors.ts';
 
 type Who = Awaited<ReturnType<ModerateExportRoute<{ id: string }>['who']>>;
 
-/** Serves an archive of two files. @param between happens after the first one is sent. @returns what asks for it */
+/**
+ * Serves an archive of two files.
+ * @param between runs after the first file is sent
+ * @returns a function that requests the archive
+ */
 async function serve(between: (now: { who: Who; may: boolean }) => void = () => {}) {
   const now: { who: Who; may: boolean } = { who: { id: 'boss' }, may: true };
   const answer = createModerateExport({
@@ -47,14 +51,14 @@ const names = async (answer: Response) =>
 test.each<[string, (now: { who: Who; may: boolean }) => void]>([
   ['is logged out', (now) => Object.assign(now, { who: 'unauthorized' })],
   ['is banned', (now) => Object.assign(now, { who: 'banned' })],
-  ['is another user now', (now) => Object.assign(now, { who: { id: 'ann' } })],
-  ['may export nothing any more', (now) => Object.assign(now, { may: false })],
-])('an archive is cut off for an admin who %s before its end', async (_, happens) => {
+  ['becomes another user', (now) => Object.assign(now, { who: { id: 'ann' } })],
+  ['loses the right to export', (now) => Object.assign(now, { may: false })],
+])('cuts off the archive of an admin who %s before its end', async (_, happens) => {
   const get = await serve(happens);
   await expect(get().then(names)).rejects.toThrow();
 });
 
-test('a session store that is silent for a moment cuts nothing off', async () => {
+test('does not cut off an archive if the session store is briefly silent', async () => {
   const get = await serve((now) => {
     now.who = 'session_store_unavailable';
     setTimeout(() => Object.assign(now, { who: { id: 'boss' } }), 10);
@@ -62,7 +66,7 @@ test('a session store that is silent for a moment cuts nothing off', async () =>
   expect(await get().then(names)).toEqual(['first', 'second']);
 });
 
-test('more than ten archives in a minute are refused', async () => {
+test('rejects more than ten archives per minute', async () => {
   const get = await serve();
   const statuses = await Promise.all(Array.from({ length: 12 }, async () => (await get()).status));
   expect(statuses.filter((status) => status === 429)).toHaveLength(2);

@@ -16,7 +16,7 @@ const admission = {
   stranger: () => () => {},
 };
 
-/** The routes of files, with every file refused. @returns their port */
+/** Serves the file routes, which reject every file. @returns the port */
 async function serve(parts: Partial<FileParts<{ id: string }>>): Promise<number> {
   const answer = createFileRoutes({
     limit: 1024,
@@ -39,7 +39,7 @@ async function serve(parts: Partial<FileParts<{ id: string }>>): Promise<number>
   return (server.address() as AddressInfo).port;
 }
 
-/** Resolves with the answers to the uploads. */
+/** Resolves with the responses to the uploads. */
 async function uploads(
   parts: Partial<FileParts<{ id: string }>>,
   sizes: readonly number[],
@@ -54,7 +54,9 @@ async function uploads(
   }
   return answers;
 }
-/** Resolves with the answers to so many uploads of a byte over one connection, which `fetch` takes ten times as long for. */
+/**
+ * Resolves with the responses to `count` uploads of one byte over one connection, ten times as fast as with `fetch`.
+ */
 async function nearlyEmpty(parts: Partial<FileParts<{ id: string }>>, count: number): Promise<string[]> {
   const socket = connect(await serve(parts), '127.0.0.1');
   onTestFinished(() => void socket.destroy());
@@ -71,7 +73,7 @@ async function nearlyEmpty(parts: Partial<FileParts<{ id: string }>>, count: num
 const statusOf = (head: string) => Number(head.split(' ')[1]);
 const statuses = (answers: readonly Response[]) => [...new Set(answers.map(({ status }) => status))];
 
-test('with a limit of bytes, a user uploads at most 1,000 nearly empty files in an hour', async () => {
+test('limits a user to 1,000 nearly empty files per hour', async () => {
   const budget = new FileBudget({ count: 1_000_000, ms: hour });
   const add: FileParts<{ id: string }>['add'] = async ({ user, length, bytes }) => {
     for await (const _ of bytes);
@@ -84,7 +86,7 @@ test('with a limit of bytes, a user uploads at most 1,000 nearly empty files in 
   expect(last).toMatch(/^Retry-After: [1-9]/im);
 });
 
-test('a client that has sent its file is waited for, however long the file is examined', async () => {
+test('does not cut off a client while its file is examined', async () => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
   onTestFinished(() => void vi.useRealTimers());
   const add = async ({ bytes }: { bytes: AsyncIterable<Buffer> }) => {
@@ -95,7 +97,7 @@ test('a client that has sent its file is waited for, however long the file is ex
   expect(statuses(await uploads({ add }, [1]))).toEqual([415]);
 });
 
-test('attempts that the history does not answer are given back', async () => {
+test('does not count attempts that fail in the history', async () => {
   let fails = true;
   const check = async () => {
     throw new RequestError(fails ? 'storage_unavailable' : 'unknown_room');
@@ -114,13 +116,14 @@ test('attempts that the history does not answer are given back', async () => {
   expect(await attempt()).toBe(404);
 });
 
-test('of a room that no room can be called the history is not asked: PostgreSQL fails at a null character', async () => {
+test('rejects an invalid room ID without a query of the history', async () => {
   const asked: string[] = [];
   const check = async (_: unknown, room: string) => {
     asked.push(room);
     throw new RequestError('storage_unavailable');
   };
   const port = await serve({ check });
+  // PostgreSQL would fail at a NUL character.
   for (const room of ['\0', 'lobby\0', 'gone/1', 'lobby ', 'x'.repeat(65)]) {
     const url = `http://127.0.0.1:${port}/files?room=${encodeURIComponent(room)}&name=x`;
     const answer = await fetch(url, { method: 'POST', body: 'x' });

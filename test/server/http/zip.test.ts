@@ -10,7 +10,7 @@ import { hanging } from '../../helpers/hanging.ts';
 
 const halfMinute = 30_000;
 
-/** Asks for an archive with this file, whose reader has not begun to read. Time passes as the test says. */
+/** Requests an archive with this file, without reading it yet. The test advances the timers. */
 async function asked(
   bytes: () => AsyncIterable<Buffer>,
 ): Promise<{ answer: IncomingMessage; res: ServerResponse }> {
@@ -33,7 +33,7 @@ async function asked(
   return { answer, res };
 }
 
-test('an archive whose bytes are long in coming is not cut off', async () => {
+test('does not cut off an archive whose bytes arrive slowly', async () => {
   const ready = Promise.withResolvers<void>();
   const { answer, res } = await asked(async function* () {
     yield Buffer.from('before ');
@@ -47,7 +47,7 @@ test('an archive whose bytes are long in coming is not cut off', async () => {
   expect(Buffer.from(unzipSync(new Uint8Array(await whole)).a ?? []).toString()).toBe('before and after');
 });
 
-test('a reader who does not go on is cut off', async () => {
+test('cuts off a client that stops reading', async () => {
   const { answer, res } = await asked(async function* () {
     for (;;) yield randomBytes(64 * 1024);
   });
