@@ -309,7 +309,7 @@ describe('Mails.send', () => {
       expect(() => readTemplates(folder)).toThrow('lacks {{stop.address}}');
       put('mail.html', '{{#rooms}}<p>{{stop.address}}');
       expect(() => readTemplates(folder)).toThrow('is not a valid template: Unclosed section "rooms"');
-      // The example of docs/operate.md.
+      // The example of docs/operate/mail.md.
       const [, example = ''] =
         /```html\n(<html lang="{{lang}}".*?)```/s.exec(readFileSync('docs/operate/mail.md', 'utf8')) ?? [];
       put('mail.html', example);
