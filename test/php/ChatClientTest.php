@@ -14,7 +14,7 @@ use PhpSessionChat\Tests\Support\ServerProcess;
 use PhpSessionChat\Tests\Support\Thrown;
 use PHPUnit\Framework\TestCase;
 
-/** Against a real chat server. */
+/** Tests the client with a real chat server. */
 final class ChatClientTest extends TestCase
 {
     use Thrown;
@@ -27,7 +27,7 @@ final class ChatClientTest extends TestCase
         $this->chat = new ChatClient(ChatServerProcess::shared()->url . '/', ChatServerProcess::KEY, 5.0);
     }
 
-    /** An id that no other test uses. */
+    /** An ID that no other test uses. */
     private static function newId(): string
     {
         return 'c' . getmypid() . '-' . self::$count++;
@@ -38,7 +38,7 @@ final class ChatClientTest extends TestCase
         return self::thrown(ChatError::class, $call);
     }
 
-    public function testAMessageIsStoredAsItWasSent(): void
+    public function testStoresAMessageAsSent(): void
     {
         $text = "你好 👋 <b>\nline";
         $message = $this->chat->postMessage('lobby', 7, 'Shop', $text);
@@ -48,7 +48,7 @@ final class ChatClientTest extends TestCase
         self::assertSame("caf\u{fffd}", $other['text'], 'bytes that are not UTF-8');
     }
 
-    public function testTheSameClientIdIsTheSameMessage(): void
+    public function testReturnsTheSameMessageForARepeatedClientId(): void
     {
         $id = self::newId();
         $message = $this->chat->postMessage('lobby', 'shop', 'Shop', 'Sent.', $id);
@@ -58,7 +58,7 @@ final class ChatClientTest extends TestCase
         self::assertFalse($error->isTemporary());
     }
 
-    public function testAPushReachesWhoIsThere(): void
+    public function testPushReachesOnlineUsers(): void
     {
         $id = self::newId();
         self::assertSame(0, $this->chat->push($id, 'order', ['number' => 1]));
@@ -73,7 +73,7 @@ final class ChatClientTest extends TestCase
         self::assertSame(['push', ['name' => 'ping']], $visitor->event('push'));
     }
 
-    public function testAnIdIsEncodedAndTheResultsAreThoseOfTheApi(): void
+    public function testEncodesIdsAndReturnsTheResultsOfTheApi(): void
     {
         $id = self::newId() . ' /?#é';
         self::assertNull($this->chat->user($id));
@@ -105,7 +105,7 @@ final class ChatClientTest extends TestCase
         self::assertSame(['bad_request', 400], [$error->getErrorCode(), $error->getStatus()]);
     }
 
-    public function testAllThatIsKeptOfAUserIsHandedOut(): void
+    public function testExportsTheDataOfAUserToAPrivateFile(): void
     {
         $id = self::newId();
         $file = Folder::temporary() . '/export.zip';
@@ -128,7 +128,7 @@ final class ChatClientTest extends TestCase
         self::assertStringEqualsFile($file, $export);
     }
 
-    public function testAnotherKeyAndAnotherPathAreRefusedAtOnce(): void
+    public function testDoesNotRetryAfterAWrongKeyOrPath(): void
     {
         $url = ChatServerProcess::shared()->url;
         foreach ([
@@ -140,7 +140,7 @@ final class ChatClientTest extends TestCase
         }
     }
 
-    public function testAnAnswerThatIsLostIsAskedForAgainAndTheMessageIsStoredOnceButAPushIsNotSentTwice(): void
+    public function testRetriesAMessageButNotAPushAfterALostResponse(): void
     {
         $port = ServerProcess::ownPort();
         $proxy = new ServerProcess(
@@ -160,7 +160,7 @@ final class ChatClientTest extends TestCase
         $proxy->end();
     }
 
-    public function testAServerThatDoesNotAnswerIsAskedThreeTimesAndWaitedForAsLongAsTheTimeOutSays(): void
+    public function testTriesASilentServerThreeTimesWithTheTimeout(): void
     {
         $silent = stream_socket_server('tcp://127.0.0.1:0');
         $url = 'http://' . stream_socket_get_name($silent, false);
@@ -173,14 +173,14 @@ final class ChatClientTest extends TestCase
         self::assertSame(3, $tries);
     }
 
-    public function testTheExamplesOfTheDocumentationRunOneAfterTheOtherAndPrintNothing(): void
+    public function testExamplesInTheDocumentationRunInSequenceWithoutOutput(): void
     {
         $root = dirname(__DIR__, 2);
         preg_match_all('/^```php\n(.*?)^```$/ms', file_get_contents("$root/docs/api.md"), $found);
         $folder = ServerProcess::folder();
         file_put_contents("$folder/key", ChatServerProcess::KEY . "\n");
         file_put_contents("$folder/webhook-key", 'whsec_' . base64_encode(str_repeat('k', 32)) . "\n");
-        // A request with an event, which a program on the command line does not get.
+        // A request with an event, because a command-line program does not receive one.
         $request = [$body = '{"type":"room.created","data":{}}', [
             'webhook-id' => 'an-event',
             'webhook-timestamp' => $now = (string) time(),
@@ -198,13 +198,13 @@ final class ChatClientTest extends TestCase
         $process = proc_open($command, [1 => ['pipe', 'w'], 2 => ['redirect', 1]], $pipes);
         self::assertSame('', stream_get_contents($pipes[1]));
         self::assertSame(0, proc_close($process));
-        // Each call is shown.
+        // The examples must show each method.
         $calls = array_diff(get_class_methods(ChatClient::class), ['__construct', '__debugInfo']);
         $shown = implode($found[1]);
         self::assertSame([], array_filter($calls, static fn ($call) => !str_contains($shown, "\$chat->$call(")));
     }
 
-    public function testTheKeyIsInNoDumpAndNoError(): void
+    public function testDumpsAndErrorsDoNotContainTheKey(): void
     {
         ob_start();
         var_dump($this->chat);
@@ -213,7 +213,7 @@ final class ChatClientTest extends TestCase
     }
 
     /** @dataProvider settings */
-    public function testSettingsThatCannotBeUsedAreRefused(string $url, string $key): void
+    public function testRejectsInvalidSettings(string $url, string $key): void
     {
         $this->expectException(InvalidArgumentException::class);
         new ChatClient($url, $key);

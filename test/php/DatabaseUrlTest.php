@@ -23,7 +23,7 @@ final class DatabaseUrlTest extends TestCase
 
     protected function setUp(): void
     {
-        // With the arguments of functions in stack traces, as on a badly configured site.
+        // Includes function arguments in stack traces, like a badly configured site.
         $this->before = ini_set('zend.exception_ignore_args', '0');
     }
 
@@ -32,7 +32,7 @@ final class DatabaseUrlTest extends TestCase
         ini_set('zend.exception_ignore_args', $this->before);
     }
 
-    public function testASqliteFileIsForItsOwnerAndReadersDoNotWaitForAWriter(): void
+    public function testCreatesAPrivateSqliteFileWhoseReadersDoNotWait(): void
     {
         $file = Folder::temporary() . '/a;b c.db';
         $first = DatabaseUrl::parse('sqlite:' . str_replace(' ', '%20', $file) . '?timeout=50ms');
@@ -50,7 +50,7 @@ final class DatabaseUrlTest extends TestCase
         self::assertSame(0640, fileperms($file) & 0777, 'an existing file keeps its mode');
     }
 
-    public function testAFileInUseKeepsItsJournalModeUntilItIsFree(): void
+    public function testKeepsTheJournalModeOfAFileInUse(): void
     {
         $file = Folder::temporary() . '/site.db';
         $other = new \PDO("sqlite:$file");
@@ -63,7 +63,7 @@ final class DatabaseUrlTest extends TestCase
         self::assertSame('wal', $journal());
     }
 
-    public function testAPathThatIsNotASqliteFileIsUnavailable(): void
+    public function testIsUnavailableIfThePathIsNotASqliteFile(): void
     {
         $file = Folder::temporary();
         file_put_contents("$file/text", str_repeat('no database', 100));
@@ -78,13 +78,13 @@ final class DatabaseUrlTest extends TestCase
         }
     }
 
-    public function testAMissingExtensionIsNamed(): void
+    public function testNamesAMissingExtension(): void
     {
         $code = 'require $argv[1]; foreach (array_slice($argv, 2) as $url)
             try { PhpSessionChat\Session\DatabaseUrl::parse($url); }
             catch (PhpSessionChat\Session\InvalidSettings $error) { echo $error->getMessage(), "\n"; }';
         $urls = ['mysql://site@h/site', 'postgres://site@h/site', 'sqlite:/srv/site.db'];
-        // -n: without php.ini only the built-in extensions are loaded.
+        // -n ignores php.ini, so only the built-in extensions are loaded.
         $command = [PHP_BINARY, '-n', '-r', $code, '--', dirname(__DIR__, 2) . '/php/autoload.php', ...$urls];
         $process = proc_open($command, [1 => ['pipe', 'w']], $pipes);
         $said = stream_get_contents($pipes[1]);
@@ -94,7 +94,7 @@ final class DatabaseUrlTest extends TestCase
     }
 
     /** @dataProvider servers */
-    public function testAConnectionHasUtf8PreparedStatementsAndExceptions(string $name): void
+    public function testConnectsWithUtf8PreparedStatementsAndExceptions(string $name): void
     {
         $server = self::server($name);
         $pdo = DatabaseUrl::parse($server->url)->connect();
@@ -105,13 +105,13 @@ final class DatabaseUrlTest extends TestCase
         self::assertSame("\\' OR 1", $both->fetchColumn());
         $this->expectException(\PDOException::class);
         $wrong = $pdo->prepare('SELECT nothing');
-        // For PostgreSQL, preparing and executing are one round trip.
+        // PostgreSQL prepares a statement only when it is executed.
         self::assertSame('postgres', $name, 'prepared by the database');
         $wrong->execute();
     }
 
     /** @dataProvider servers */
-    public function testAStatementCommitsByItselfAndNothingIsCutOff(string $name): void
+    public function testCommitsEachStatementAndDoesNotTruncateValues(string $name): void
     {
         $admin = self::server($name)->admin();
         $admin->exec($name === 'mariadb' ? 'SET GLOBAL autocommit = 0' : 'SELECT 1');
@@ -136,7 +136,7 @@ final class DatabaseUrlTest extends TestCase
     }
 
     /** @dataProvider servers */
-    public function testHostsThatAreDownOrSilentAreSkipped(string $name): void
+    public function testSkipsHostsThatAreDownOrSilent(string $name): void
     {
         $server = self::server($name);
         $closed = ServerProcess::ownPort();
@@ -145,12 +145,12 @@ final class DatabaseUrlTest extends TestCase
         $start = microtime(true);
         $url = preg_replace('~@.*?/~', $hosts, $server->url) . '?timeout=100ms';
         self::assertSame('1', (string) DatabaseUrl::parse($url)->connect()->query('SELECT 1')->fetchColumn());
-        // PHP and PostgreSQL's library count whole seconds.
+        // PHP and libpq round timeouts up to seconds.
         self::assertLessThan(Patience::SECONDS, microtime(true) - $start);
     }
 
     /** @dataProvider servers */
-    public function testHostsThatTakeNoWritesAreSkipped(string $name): void
+    public function testSkipsReadOnlyHosts(string $name): void
     {
         $server = self::server($name);
         $both = DatabaseUrl::parse(preg_replace('~@.*?/~', "@127.0.0.1:$server->port,localhost:$server->port/", $server->url));
@@ -171,7 +171,7 @@ final class DatabaseUrlTest extends TestCase
     }
 
     /** @dataProvider servers */
-    public function testTlsChecksTheAuthorityAndTheHost(string $name): void
+    public function testTlsVerifiesTheAuthorityAndTheHost(string $name): void
     {
         $server = self::server($name);
         $pdo = DatabaseUrl::parse("$server->url?tls=on&ca=$server->folder/tls.pem")->connect();
@@ -188,7 +188,7 @@ final class DatabaseUrlTest extends TestCase
     }
 
     /** @dataProvider servers */
-    public function testAnErrorSaysWhatIsWrongWithoutASecret(string $name): void
+    public function testErrorsNameTheCauseWithoutSecrets(string $name): void
     {
         $server = self::server($name);
         $closed = ServerProcess::ownPort();
@@ -210,7 +210,7 @@ final class DatabaseUrlTest extends TestCase
     }
 
     /** @dataProvider refused */
-    public function testAUrlThatCannotBeUsedIsRefused(string $url, string $message): void
+    public function testRejectsAnInvalidUrl(string $url, string $message): void
     {
         $error = self::thrown(InvalidSettings::class, fn () => DatabaseUrl::parse($url));
         self::assertStringContainsString($message, $error->getMessage());
@@ -258,7 +258,7 @@ final class DatabaseUrlTest extends TestCase
         yield 'postgres' => ['postgres'];
     }
 
-    /** The library's part of the exception, as a log could show it. */
+    /** The library's part of an exception as a log may show it. */
     private static function shown(\Throwable $error): string
     {
         $ours = static fn (array $frame): bool => str_starts_with($frame['class'] ?? '', 'PhpSessionChat\Session\\');

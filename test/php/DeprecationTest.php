@@ -6,12 +6,12 @@ namespace PhpSessionChat\Tests;
 
 use PHPUnit\Framework\TestCase;
 
-/** PHP 8.5 alone says so itself, and the tests may run on an older one. */
+/** Only PHP 8.5 itself reports these deprecations, and the tests may run on an older version. */
 final class DeprecationTest extends TestCase
 {
     private const DEPRECATED = '/\$http_response_header\b|\bPDO::(?:MYSQL|PGSQL|SQLITE)_\w+/';
 
-    public function testTheLibraryAndTheSampleSiteUseNothingThatPhp85Deprecates(): void
+    public function testLibraryAndSampleSiteUseNothingDeprecatedInPhp85(): void
     {
         $found = [];
         foreach (['php', 'php-app'] as $folder) {
@@ -20,7 +20,7 @@ final class DeprecationTest extends TestCase
                 if ($file->getExtension() !== 'php') {
                     continue;
                 }
-                // Without comments.
+                // php_strip_whitespace() removes the comments.
                 preg_match_all(self::DEPRECATED, php_strip_whitespace((string) $file), $uses);
                 foreach ($uses[0] as $use) {
                     $found[] = "{$file->getFilename()}: $use";

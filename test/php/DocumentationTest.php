@@ -14,15 +14,15 @@ use PhpSessionChat\Tests\Support\SessionServerProcess;
 use PhpSessionChat\Tests\Support\Store;
 use PHPUnit\Framework\TestCase;
 
-/** docs/php.md and php/README.md. */
+/** Tests the examples in docs/php.md and php/README.md. */
 final class DocumentationTest extends TestCase
 {
     private const ROOT = __DIR__ . '/../..';
 
     /** @dataProvider examples */
-    public function testAnExampleRunsAndPrintsNothing(string $example): void
+    public function testExampleRunsWithoutOutput(string $example): void
     {
-        // The tables that the examples use, one of which Store creates.
+        // Creates the table of the examples.
         Store::named('mariadb');
         $folder = Folder::temporary();
         $script = "$folder/example.php";
@@ -60,7 +60,7 @@ final class DocumentationTest extends TestCase
         }
     }
 
-    public function testTheSqlOfTheTableIsThatOfPdoHandler(): void
+    public function testSqlOfTheTableMatchesPdoHandler(): void
     {
         preg_match_all('/^```sql\n-- (\w+).*?\n(.*?)^```$/ms', self::read('docs/php.md'), $found);
         $bare = static fn (string $sql): string => preg_replace('/[\s"`;]/', '', $sql);

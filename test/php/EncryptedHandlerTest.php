@@ -15,7 +15,7 @@ use PhpSessionChat\Tests\Support\Store;
 use PhpSessionChat\Tests\Support\Thrown;
 use PHPUnit\Framework\TestCase;
 
-/** The protection by encryption. HandlerContractTest covers sessions with it. */
+/** Tests what encryption protects. HandlerContractTest covers encrypted sessions. */
 final class EncryptedHandlerTest extends TestCase
 {
     use Thrown;
@@ -30,13 +30,13 @@ final class EncryptedHandlerTest extends TestCase
         [$this->old, $this->new] = [random_bytes(32), random_bytes(32)];
     }
 
-    public function testTheStoreHasOnlyANonceAndXChaCha20Poly1305OfTheData(): void
+    public function testStoresOnlyANonceAndXChaCha20Poly1305OfTheData(): void
     {
         $store = Store::named('redis');
         $first = $this->request($store, null, [$this->new], '$_SESSION["secret"] = "mushroom"');
         $record = $store->get($first->id);
         self::assertStringNotContainsString('mushroom', $record);
-        // As docs/sessions.md describes it.
+        // The format in docs/sessions.md.
         [$nonce, $box] = [substr($record, 0, 24), substr($record, 24)];
         self::assertSame(
             serialize(['secret' => 'mushroom']),
@@ -46,7 +46,7 @@ final class EncryptedHandlerTest extends TestCase
         self::assertNotSame($nonce, substr($store->get($first->id), 0, 24), 'a new nonce for each write');
     }
 
-    public function testARecordThatWasCopiedFromAnotherSessionOrChangedIsRefused(): void
+    public function testRejectsACopiedOrChangedRecord(): void
     {
         $store = Store::named('redis');
         $alice = $this->request($store, null, [$this->new], '$_SESSION["user_id"] = 1')->id;
@@ -72,23 +72,23 @@ final class EncryptedHandlerTest extends TestCase
         self::assertSame(['user_id' => 1], $this->request($store, $alice, [$this->new])->session);
     }
 
-    public function testARequestMovesItsSessionToTheNewestKey(): void
+    public function testReencryptsASessionWithTheNewestKeyOnARequest(): void
     {
         $store = Store::named('redis');
         $active = $this->request($store, null, [$this->old], '$_SESSION["user_id"] = 1')->id;
         $asleep = $this->request($store, null, [$this->old], '$_SESSION["user_id"] = 2')->id;
-        // With both keys in the file, even a request that changes nothing moves its session to the new key …
+        // With both keys in the file, even a request without changes re-encrypts its session with the new key.
         self::assertSame(['user_id' => 1], $this->request($store, $active, [$this->new, $this->old])->session);
         $record = $store->get($active);
         self::assertSame(['user_id' => 1], $this->request($store, $active, [$this->new])->session);
-        // … and the next one only renews its lifetime.
+        // The next request only renews the lifetime.
         $this->request($store, $active, [$this->new, $this->old]);
         self::assertSame($record, $store->get($active));
         $error = $this->request($store, $asleep, [$this->new])->error;
         self::assertStringStartsWith(self::NO_KEY_OPENS_IT, $error, 'the old key was removed');
     }
 
-    public function testJsonIsEncryptedAndMovedToTheNewestKeyToo(): void
+    public function testReencryptsJsonWithTheNewestKey(): void
     {
         $store = Store::named('redis');
         $options = '&format=json&lock=1&layers=decrypt:';
@@ -107,7 +107,7 @@ final class EncryptedHandlerTest extends TestCase
         self::assertNull($store->lockRemaining($id), 'a record that is refused leaves no lock');
     }
 
-    public function testKeysOfAnotherLengthAreRefused(): void
+    public function testRejectsKeysOfAnotherLength(): void
     {
         foreach ([[], ['short'], [$this->new, str_repeat('k', 33)]] as $keys) {
             $error = self::thrown(InvalidSettings::class, fn () => new EncryptedHandler(new MemcachedHandler([['127.0.0.1', 1]]), $keys));

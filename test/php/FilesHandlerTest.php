@@ -11,7 +11,7 @@ use PhpSessionChat\Session\SessionUnavailable;
 use PhpSessionChat\Tests\Support\Folder;
 use PHPUnit\Framework\TestCase;
 
-/** Properties of the files handler alone. HandlerContractTest and LockTest cover those of all handlers. */
+/** Tests what is specific to the files handler. HandlerContractTest and LockTest cover all handlers. */
 final class FilesHandlerTest extends TestCase
 {
     private const ID = 'abcdefghijklmnopqrstuvwxyz';
@@ -30,7 +30,7 @@ final class FilesHandlerTest extends TestCase
         $this->handler = $this->opened(new FilesHandler($this->folder));
     }
 
-    public function testAFileIsForItsOwnerOnlyAndNoOtherFileIsLeft(): void
+    public function testWritesAPrivateFileWithoutLeavingOthers(): void
     {
         $mask = umask(0);
         $this->handler->write(self::ID, 'something');
@@ -40,7 +40,7 @@ final class FilesHandlerTest extends TestCase
         self::assertSame(['.', '..', basename($this->file)], scandir($this->folder));
     }
 
-    public function testAReaderGetsAWholeSessionWhileItIsWritten(): void
+    public function testReaderGetsACompleteSessionDuringAWrite(): void
     {
         $this->handler->write(self::ID, 'something');
         foreach (['store' => fn () => null, 'replace' => fn () => $this->handler->read(self::ID)] as $prepare) {
@@ -52,7 +52,7 @@ final class FilesHandlerTest extends TestCase
         }
     }
 
-    public function testPhpsOwnHandlerReadsAndWritesTheSameFiles(): void
+    public function testNativeHandlerReadsAndWritesTheSameFiles(): void
     {
         $this->handler->write(self::ID, 'n|i:1;');
         $code = 'ini_set("session.save_path", $argv[1]); ini_set("session.use_cookies", "0"); session_id($argv[2]);'
@@ -63,7 +63,7 @@ final class FilesHandlerTest extends TestCase
         self::assertSame('n|i:2;', $this->handler->read(self::ID));
     }
 
-    public function testNoIdAndNoPrefixLeadsOutOfTheFolder(): void
+    public function testRejectsIdsAndPrefixesOutsideTheFolder(): void
     {
         mkdir("$this->folder/sess_");
         file_put_contents("$this->folder/other", 'a secret of thirty-two bytes');
@@ -75,7 +75,7 @@ final class FilesHandlerTest extends TestCase
         new FilesHandler($this->folder, '../other/sess_');
     }
 
-    public function testGarbageIsExpiredSessionsThatAreNotInUseAndUnfinishedFiles(): void
+    public function testCollectsUnusedExpiredSessionsAndUnfinishedFiles(): void
     {
         $this->handler->write(self::ID, 'expired');
         $used = $this->handler->create_sid();
@@ -98,12 +98,12 @@ final class FilesHandlerTest extends TestCase
         self::assertSame(1, $this->handler->gc(1));
     }
 
-    public function testALinkDoesNotStopTheCollectionOfGarbage(): void
+    public function testCollectsGarbageDespiteASymbolicLink(): void
     {
         $ids = array_map(fn (): string => $this->handler->create_sid(), range(1, 20));
         file_put_contents("$this->folder/other", 'some');
         foreach ($ids as $n => $id) {
-            // With this many, a link comes before a session in any order of the folder.
+            // With this many, a link precedes a session in any order of the folder.
             $n % 2 === 0 ? $this->handler->write($id, 'expired') : symlink("$this->folder/other", "$this->folder/sess_$id");
             touch("$this->folder/sess_$id", time() - 1442);
         }
@@ -111,7 +111,7 @@ final class FilesHandlerTest extends TestCase
         self::assertCount(10, glob("$this->folder/sess_*"));
     }
 
-    public function testUnfinishedFilesAreCollectedWithTheLongestPrefixAndALongerOneIsRefused(): void
+    public function testCollectsUnfinishedFilesWithTheLongestPrefix(): void
     {
         $prefix = str_repeat('p', 62);
         $handler = $this->opened(new FilesHandler($this->folder, $prefix));
@@ -125,7 +125,7 @@ final class FilesHandlerTest extends TestCase
     }
 
     /** @dataProvider owners */
-    public function testInAWorldWritableFolderOnlyFilesOfTheReaderAndOfRootCount(int $reader, int $owner, bool $counts): void
+    public function testTrustsOnlyFilesOfTheReaderOrRootInAWorldWritableFolder(int $reader, int $owner, bool $counts): void
     {
         $this->handler->write(self::ID, 'something');
         chmod($this->file, 0666);
@@ -138,7 +138,7 @@ final class FilesHandlerTest extends TestCase
         }
     }
 
-    /** @return iterable<string, array{int, int, bool}> reader, owner; files can be given to another user by root alone */
+    /** @return iterable<string, array{int, int, bool}> reader and owner; only root can change the owner of a file */
     public static function owners(): iterable
     {
         if (posix_geteuid() !== 0) {
@@ -151,8 +151,8 @@ final class FilesHandlerTest extends TestCase
         yield 'of another user, read by root' => [0, self::STRANGER, false];
     }
 
-    /** Like the mount point of a file system in docs/php.md. */
-    public function testAFolderThatNobodyMayEnterIsUnavailableAndNotEmpty(): void
+    /** Tests the unmounted mount point of docs/php.md. */
+    public function testIsUnavailableIfTheFolderCannotBeEntered(): void
     {
         $user = posix_geteuid() === 0 ? self::NOBODY : posix_geteuid();
         chmod($this->folder, 0755);
@@ -162,13 +162,13 @@ final class FilesHandlerTest extends TestCase
         chmod($this->folder, 0700);
     }
 
-    public function testAWriteWaitsUntilAnotherProcessUnlocksTheFile(): void
+    public function testWaitsForALockOfAnotherProcessBeforeWriting(): void
     {
         $this->handler->write(self::ID, 'something');
         self::assertTrue($this->handler->validateId(self::ID));
         $this->handler->read(self::ID);
         $start = microtime(true);
-        // PHP's own handler keeps this lock while a page runs.
+        // The native handler holds this lock while a page runs.
         $other = popen('flock ' . escapeshellarg($this->file) . ' sh -c "echo locked; sleep 0.2"', 'r');
         self::assertSame("locked\n", fgets($other));
         $this->handler->write(self::ID, 'else');
@@ -178,7 +178,7 @@ final class FilesHandlerTest extends TestCase
     }
 
     /**
-     * Reads these sessions in a process of that user, which only root can choose.
+     * Reads sessions in a process of a user. Only root can choose another user.
      *
      * @return list<string> the data, or the class of the exception
      */
@@ -187,7 +187,7 @@ final class FilesHandlerTest extends TestCase
         $code = 'require $argv[1]; ini_set("session.use_strict_mode", "1"); $read = [];
             $handler = new PhpSessionChat\Session\Handler\FilesHandler($argv[3]);
             $handler->open("", "PHPSESSID");
-            // Loaded while the files of the project can still be read.
+            // Loads the class before the process loses access to the project.
             class_exists(PhpSessionChat\Session\SessionUnavailable::class);
             posix_geteuid() === 0 && posix_setuid((int) $argv[2]);
             foreach (array_slice($argv, 4) as $id) {

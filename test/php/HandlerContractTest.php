@@ -12,8 +12,8 @@ use PhpSessionChat\Tests\Support\Store;
 use PHPUnit\Framework\TestCase;
 
 /**
- * The contract of every handler under PHP's own session functions. Each request goes to a web server. The wrapping handlers
- * and the callbacks depend neither on the store nor on each other: each occurs once.
+ * The contract of every handler under PHP's session functions, with requests to a web server. The wrapping handlers and
+ * the callbacks do not depend on the store or each other, so each occurs once.
  */
 final class HandlerContractTest extends TestCase
 {
@@ -39,7 +39,7 @@ final class HandlerContractTest extends TestCase
     }
 
     /** @dataProvider handlers */
-    public function testDataLastsFromRequestToRequest(string ...$handler): void
+    public function testKeepsDataAcrossRequests(string ...$handler): void
     {
         $this->use(...$handler);
         $id = $this->begin();
@@ -61,7 +61,7 @@ final class HandlerContractTest extends TestCase
     }
 
     /** @dataProvider handlers */
-    public function testAnInventedIdIsReplaced(string ...$handler): void
+    public function testReplacesAnInventedId(string ...$handler): void
     {
         $this->use(...$handler);
         foreach ([str_repeat('a', 26), strtoupper($this->begin()), '../../../../../etc/passwd', str_repeat('a', 26) . "\n", ''] as $invented) {
@@ -74,7 +74,7 @@ final class HandlerContractTest extends TestCase
     }
 
     /** @dataProvider handlers */
-    public function testTheLifetimeIsRenewedAndItsEndIsTheEndOfTheSession(string ...$handler): void
+    public function testRenewsTheLifetimeAndEndsTheSessionAtItsExpiry(string ...$handler): void
     {
         $this->use(...$handler);
         $id = $this->begin();
@@ -82,7 +82,7 @@ final class HandlerContractTest extends TestCase
         $this->store->setRemaining($id, 100);
         $this->request($id, '$_SESSION["n"] = 1');
         self::assertEqualsWithDelta(1440, $this->store->remaining($id), 60);
-        // A page that changes nothing renews it alone: if it wrote the session, it would overwrite this.
+        // A page without changes only renews the lifetime. A write would overwrite this record.
         $this->store->setRemaining($id, 100);
         self::assertSame('', $this->request($id, '$store->put(session_id(), "as it was")')->error);
         self::assertSame('as it was', $this->store->get($id));
@@ -102,7 +102,7 @@ final class HandlerContractTest extends TestCase
     }
 
     /** @dataProvider handlers */
-    public function testAStoreThatIsDownIsSessionUnavailableAndTheCookieStays(string ...$handler): void
+    public function testKeepsTheCookieWhileTheStoreIsDown(string ...$handler): void
     {
         $this->use(...$handler);
         foreach ([null, str_repeat('a', 26)] as $id) {
@@ -115,13 +115,13 @@ final class HandlerContractTest extends TestCase
     }
 
     /** @dataProvider handlers */
-    public function testWithALockOneRequestAtATimeWorksAsWithout(string ...$handler): void
+    public function testSequentialRequestsWorkWithALock(string ...$handler): void
     {
         $this->use(...$handler);
         $this->options .= '&lock=1';
         $id = $this->begin();
         self::assertSame(1, $this->request($id, '$_SESSION["n"] = 1')->session['n']);
-        // Neither a request that fails nor one that starts its session twice keeps the lock.
+        // A failed request, and one that starts its session twice, release the lock.
         $failing = str_contains($this->options, 'json') ? '$_SESSION["o"] = new stdClass' : 'throw new Exception("n")';
         self::assertNotSame('', $this->request($id, $failing)->error);
         $twice = $this->request($id, '$_SESSION["n"]++; session_write_close(); session_start(); $_SESSION["n"]++');
@@ -133,7 +133,7 @@ final class HandlerContractTest extends TestCase
     }
 
     /** @dataProvider handlers */
-    public function testDestroyAndRegenerateEndTheSessionUnderItsId(string ...$handler): void
+    public function testDestroyAndRegenerateEndTheSessionOfAnId(string ...$handler): void
     {
         $this->use(...$handler);
         $id = $this->begin();
@@ -150,7 +150,7 @@ final class HandlerContractTest extends TestCase
     }
 
     /** @dataProvider handlers */
-    public function testASessionThatEndsWhileAPageRunsIsNotWrittenAgain(string ...$handler): void
+    public function testDoesNotWriteASessionThatEndedDuringThePage(string ...$handler): void
     {
         $this->use(...$handler);
         foreach (['', '$_SESSION["cart"] = 3'] as $rest) {
@@ -161,25 +161,25 @@ final class HandlerContractTest extends TestCase
     }
 
     /** @dataProvider handlers */
-    public function testASessionThatEndsWhileAPageRunsGetsNoNewIdFromThatPage(string ...$handler): void
+    public function testDoesNotRegenerateASessionThatEndedDuringThePage(string ...$handler): void
     {
         $this->use(...$handler);
         $id = $this->begin();
         $ended = '$store->remove(session_id());';
         $request = $this->request($id, "$ended session_regenerate_id(true); \$_SESSION['cart'] = 3");
         self::assertStringStartsWith(SessionUnavailable::class . ': The session has ended or', $request->error);
-        // Another page may have given it a new ID, and the browser must keep the cookie of that page.
+        // Another page may have changed the ID, and the browser must keep the cookie of that page.
         self::assertSame([], $request->cookies);
         self::assertNull($this->store->get($id));
         self::assertNull($this->store->get($request->id));
-        // The same for a page that ignores the exception.
+        // The same applies to a page that ignores the exception.
         $try = 'try { session_regenerate_id(true); } catch (Throwable) {} $ids[] = session_id();';
         $request = $this->request($this->begin(), "$ended $try $try \$_SESSION['cart'] = \$ids");
         self::assertSame([], $request->cookies);
         foreach ($request->session['cart'] as $tried) {
             self::assertNull($this->store->get($tried));
         }
-        // A session that the same page begins afterwards is stored.
+        // A session that the page starts afterwards is stored.
         $new = $this->request($this->begin(), "$ended session_destroy(); session_start(); \$_SESSION = ['n' => 1]");
         self::assertSame(['n' => 1], $this->request($new->id)->session);
     }
@@ -190,7 +190,7 @@ final class HandlerContractTest extends TestCase
         [$this->options, $this->registration] = [$options, $registration];
     }
 
-    /** Logs a user in. @return string the ID of the session */
+    /** Logs a user in. @return string the session ID */
     private function begin(): string
     {
         $first = $this->request(null, self::LOGIN);

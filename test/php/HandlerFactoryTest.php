@@ -29,7 +29,7 @@ final class HandlerFactoryTest extends TestCase
     private const NATIVE = 'NativeHandler::fromUrl($argv[2])->start();';
 
     /** @dataProvider accepted */
-    public function testAUrlGivesTheHandlerForItsStore(string $url, string $class): void
+    public function testCreatesTheHandlerForTheStoreInTheUrl(string $url, string $class): void
     {
         self::assertInstanceOf($class, HandlerFactory::fromUrl($url));
     }
@@ -56,10 +56,10 @@ final class HandlerFactoryTest extends TestCase
         yield ["memcached://h?layers=decrypt:" . Keys::file(), EncryptedHandler::class];
     }
 
-    /** PHP stores the session of an upload before the page runs, in the format of php.ini. */
-    public function testUploadProgressInAnotherFormatThanThatOfTheUrlIsRefused(): void
+    /** PHP stores the session of an upload before the page runs, in the format set in php.ini. */
+    public function testRejectsUploadProgressInAnotherFormat(): void
     {
-        // Newer versions of PHP refuse all changes.
+        // Newer versions of PHP reject all changes.
         $changed = "try { ini_set('session.%s', '%s'); } catch (Error) { } " . self::OURS;
         $folder = Folder::temporary();
         $files = ['save_handler' => 'files', 'save_path' => "2;$folder"];
@@ -68,11 +68,11 @@ final class HandlerFactoryTest extends TestCase
         foreach ([
             [$files, "file://$folder?$format", self::OURS],
             [$files, "file://$folder/.?$format", self::NATIVE],
-            // Upload progress has had the value from before.
+            // Upload progress used the earlier value.
             [$files, "file://$folder?$format", sprintf($changed, 'serialize_handler', 'php_serialize')],
             [['save_handler' => 'memcached'], 'memcached://h?prefix=memc.sess.key.', self::OURS],
             [$redis, "redis://h?prefix=site_&$format", self::OURS],
-            // A visitor's ID can begin with what one of the prefixes has more.
+            // A visitor's ID can start with the difference of the two prefixes.
             [$files, "file://$folder?prefix=sess_app-&$format", self::OURS],
             [['save_path' => 'tcp://127.0.0.1:1?prefix=site_app-'] + $redis, "redis://h?prefix=site_&$format", self::OURS],
         ] as [$settings, $url, $code]) {
@@ -84,7 +84,7 @@ final class HandlerFactoryTest extends TestCase
         }
     }
 
-    public function testUploadProgressOfOtherSessionsThanThoseOfTheUrlIsAccepted(): void
+    public function testAcceptsUploadProgressOfOtherSessions(): void
     {
         $folder = Folder::temporary();
         $other = Folder::temporary();
@@ -102,17 +102,17 @@ final class HandlerFactoryTest extends TestCase
             self::assertSame('', self::withUploadProgress($settings, '', $check), $sessions);
         }
         if (self::withUploadProgress($files, '', "ini_set('session.gc_maxlifetime', '100');") !== '') {
-            // Newer versions of PHP refuse all changes.
+            // Newer versions of PHP reject all changes.
             return;
         }
-        // The second time, PHP has the settings of the URL.
+        // On the second start, PHP already has the settings of the URL.
         $twice = '$session = NativeHandler::fromUrl($argv[2]); $session->start(); $session->close(); $session->start();';
         self::assertSame('', self::withUploadProgress($files, "file://$other?format=php_serialize", $twice));
     }
 
     /**
-     * @param array<string, string> $settings of sessions in php.ini, which has upload progress and the format `php`
-     * @return string what the code throws for the URL
+     * @param array<string, string> $settings session settings in php.ini, besides upload progress and the format `php`
+     * @return string class and message of the exception that the code throws, or ''
      */
     private static function withUploadProgress(array $settings, string $url, string $code): string
     {
@@ -134,7 +134,7 @@ final class HandlerFactoryTest extends TestCase
     }
 
     /** @dataProvider refused */
-    public function testAUrlThatCannotBeUsedIsRefusedWithoutQuotingASecret(string $url, string $message): void
+    public function testRejectsAnInvalidUrlWithoutQuotingSecrets(string $url, string $message): void
     {
         $error = self::thrown(InvalidSettings::class, fn () => HandlerFactory::fromUrl($url));
         self::assertStringContainsString($message, $error->getMessage());

@@ -26,7 +26,7 @@ final class JsonHandlerTest extends TestCase
     }
 
     /** @dataProvider kept */
-    public function testDataIsStoredAsJsonAndComesBackTheSame(array|\Closure $data): void
+    public function testRestoresDataStoredAsJson(array|\Closure $data): void
     {
         $data = is_array($data) ? $data : $data();
         self::assertSame($data === [] ? '{}' : json_encode($data), $this->stored($data));
@@ -34,7 +34,7 @@ final class JsonHandlerTest extends TestCase
     }
 
     /**
-     * @return iterable<string, array{array<mixed>|\Closure}> a closure for values that take PHPUnit long to describe
+     * @return iterable<string, array{array<mixed>|\Closure}> a closure for values that PHPUnit describes slowly
      */
     public function kept(): iterable
     {
@@ -50,20 +50,20 @@ final class JsonHandlerTest extends TestCase
         yield '512 levels' => [fn () => self::nested(512)];
     }
 
-    public function testAFloatWithoutAFractionComesBackAsAnInteger(): void
+    public function testRestoresAFloatWithoutAFractionAsAnInteger(): void
     {
         $this->stored(['f' => 1.0]);
         self::assertSame('a:1:{s:1:"f";i:1;}', $this->read());
     }
 
-    public function testReferencesAreStoredAsCopies(): void
+    public function testStoresReferencesAsCopies(): void
     {
         $one = ['x' => 1];
         self::assertSame('{"a":{"x":1},"b":{"x":1}}', $this->stored(['a' => &$one, 'b' => &$one]));
     }
 
     /** @dataProvider refused */
-    public function testWhatJsonCannotHoldIsRefusedByTheNameOfItsKey(array|\Closure $data, string $message): void
+    public function testRejectsValuesThatJsonCannotHoldWithTheirKey(array|\Closure $data, string $message): void
     {
         $data = is_array($data) ? $data : $data();
         $this->expectException(SessionDataError::class);
@@ -85,7 +85,7 @@ final class JsonHandlerTest extends TestCase
     }
 
     /** @dataProvider unreadable */
-    public function testARecordThatIsNotAJsonObjectOrListIsAnError(string $record): void
+    public function testRejectsARecordThatIsNotAJsonObjectOrList(string $record): void
     {
         file_put_contents($this->file, $record);
         $this->expectException(SessionDataError::class);
@@ -102,7 +102,7 @@ final class JsonHandlerTest extends TestCase
         yield '600 levels' => [str_repeat('[', 600) . str_repeat(']', 600)];
     }
 
-    /** Writes a session. @return string the resulting file of the store */
+    /** Writes a session. @return string the content of its file */
     private function stored(array $data): string
     {
         $this->handler->write(self::ID, serialize($data));

@@ -21,7 +21,7 @@ final class KeyFileTest extends TestCase
         $this->file = Folder::temporary() . '/keys';
     }
 
-    public function testKeysAreReadInTheOrderOfTheirLines(): void
+    public function testReadsKeysInTheOrderOfTheirLines(): void
     {
         [$new, $old, $oldest] = [random_bytes(32), random_bytes(32), random_bytes(32)];
         $lines = [
@@ -33,7 +33,7 @@ final class KeyFileTest extends TestCase
     }
 
     /** @dataProvider wrong */
-    public function testAFileThatIsNotAKeyFileIsRefused(string $text, string $message): void
+    public function testRejectsAFileWithoutValidKeys(string $text, string $message): void
     {
         file_put_contents($this->file, $text);
         $error = self::thrown(InvalidSettings::class, fn () => KeyFile::read($this->file));
@@ -53,13 +53,13 @@ final class KeyFileTest extends TestCase
         yield 'hexadecimal' => ["$key\n" . bin2hex(str_repeat('k', 32)), $message];
     }
 
-    public function testAFileThatCannotBeReadIsNamedButAKeyInItsPlaceIsNot(): void
+    public function testNamesAnUnreadableFileButNotAKeyGivenAsPath(): void
     {
         $key = random_bytes(32);
         $keys = [
             base64_encode($key), 'base64:' . base64_encode($key), bin2hex($key), base64_encode(str_repeat('k', 16)),
             sodium_bin2base64($key, SODIUM_BASE64_VARIANT_URLSAFE),
-            // As a path does, it begins with a slash.
+            // This key starts with a slash, like a path.
             rtrim(base64_encode("\xff" . substr($key, 1)), '='),
         ];
         $folder = dirname($this->file);

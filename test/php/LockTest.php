@@ -15,7 +15,7 @@ use PhpSessionChat\Tests\Support\Thrown;
 use PHPUnit\Framework\TestCase;
 
 /**
- * Concurrent requests of one session. The tables differ in their SQL alone: `npm test` has the locks of one.
+ * Tests concurrent requests of one session. The tables differ only in their SQL, so `npm test` covers one.
  *
  * @group soak
  */
@@ -27,7 +27,7 @@ final class LockTest extends TestCase
 
     private const WITH_LEASE = ['memcached', 'redis', 'mariadb', 'postgres', 'sqlite'];
 
-    /** Until a waiting request asks for the lock again and again. */
+    /** Long enough for a waiting request to poll the lock. */
     private const MILLISECONDS_TO_WAIT = 300;
 
     /** @return iterable<string, array{string}> */
@@ -43,22 +43,23 @@ final class LockTest extends TestCase
     }
 
     /**
-     * Stores whose lock is separate from the record, and tables, where it is in the row. @return iterable<string,
-     * array{string}>
+     * A store with a separate lock, and a table with the lock in the row.
+     *
+     * @return iterable<string, array{string}>
      */
     public static function someLeased(): iterable
     {
         return self::named(...Soak::size(self::WITH_LEASE, ['redis', 'mariadb']));
     }
 
-    /** @return iterable<string, array{string}> stores of which a test can end a lock */
+    /** @return iterable<string, array{string}> stores whose locks a test can end */
     public static function endable(): iterable
     {
         return self::named(...self::withLease(), ...['session-server with short locks']);
     }
 
     /** @dataProvider stores */
-    public function testWithALockNoneOfManyRequestsLosesItsChange(string $name): void
+    public function testLockKeepsTheChangesOfConcurrentRequests(string $name): void
     {
         $count = Soak::size(100, 4);
         $store = Store::named($name);
@@ -69,7 +70,7 @@ final class LockTest extends TestCase
         self::assertSame(['n' => $count], $this->stored($store, $id));
     }
 
-    public function testARequestThatWaitsTooLongFailsWithSessionUnavailable(): void
+    public function testRequestFailsWithSessionUnavailableAfterWaitingTooLong(): void
     {
         $requests = $holders = [];
         foreach (self::stores() as [$name]) {
@@ -91,7 +92,7 @@ final class LockTest extends TestCase
     }
 
     /** @dataProvider leased */
-    public function testTheLeaseIsAMinuteOrAsTheUrlSays(string $name): void
+    public function testLeaseIsAMinuteUnlessTheUrlSetsIt(string $name): void
     {
         $store = Store::named($name);
         $id = $this->begin($store);
@@ -103,7 +104,7 @@ final class LockTest extends TestCase
         }
     }
 
-    public function testAWriteThatFailsGivesTheLockBack(): void
+    public function testFailedWriteReleasesTheLock(): void
     {
         $store = Store::named('memcached');
         $id = $this->begin($store);
@@ -114,7 +115,7 @@ final class LockTest extends TestCase
     }
 
     /** @dataProvider stores */
-    public function testARequestThatWaitedForASessionThatEndedStoresNothing(string $name): void
+    public function testWaitingRequestStoresNothingAfterTheSessionEnds(string $name): void
     {
         $store = Store::named($name);
         $id = $this->begin($store);
@@ -124,11 +125,11 @@ final class LockTest extends TestCase
     }
 
     /**
-     * With a new ID, its cookie could replace that of the page that it waited for.
+     * A new ID would set a cookie that could replace that of the page it waited for.
      *
      * @dataProvider someLeased
      */
-    public function testARequestThatWaitedForASessionThatGotANewIdKeepsTheOldIdAndStoresNothing(string $name): void
+    public function testWaitingRequestStoresNothingAfterTheIdChanges(string $name): void
     {
         $store = Store::named($name);
         foreach (['', ...($name === 'redis' ? ['&layers=decrypt:' . Keys::file()] : [])] as $layers) {
@@ -153,7 +154,7 @@ final class LockTest extends TestCase
     }
 
     /** @dataProvider endable */
-    public function testAnInventedIdIsNotLocked(string $name): void
+    public function testDoesNotLockAnInventedId(string $name): void
     {
         $store = Store::named($name);
         $id = bin2hex(random_bytes(16));
@@ -163,7 +164,7 @@ final class LockTest extends TestCase
     }
 
     /** @dataProvider endable */
-    public function testARequestWhoseLockHasEndedDoesNotDisturbTheNextOne(string $name): void
+    public function testRequestWithAnExpiredLockDoesNotAffectTheNext(string $name): void
     {
         $store = Store::named($name);
         $id = $this->begin($store);
@@ -184,7 +185,7 @@ final class LockTest extends TestCase
     }
 
     /** @dataProvider endable */
-    public function testARequestWhoseLockHasEndedCopiesNothingToANewIdButCanLogOut(string $name): void
+    public function testRequestWithAnExpiredLockCanLogOutButNotRegenerate(string $name): void
     {
         $store = Store::named($name);
         $id = $this->begin($store);
@@ -224,7 +225,7 @@ final class LockTest extends TestCase
         return $id;
     }
 
-    /** @return array{\SessionHandlerInterface, string} a request that has read its session, and the data */
+    /** @return array{\SessionHandlerInterface, string} the handler after reading the session, and the data */
     private function open(Store $store, string $id, string $options = ''): array
     {
         $handler = $this->handler($store, $options);
@@ -239,7 +240,7 @@ final class LockTest extends TestCase
         return $handler;
     }
 
-    /** Counts up, and ends the request. */
+    /** Increments the counter and ends the request. */
     private function countUp(\SessionHandlerInterface $handler, string $id, string $data): void
     {
         $handler->write($id, serialize(['n' => unserialize($data)['n'] + 1]));
@@ -251,7 +252,7 @@ final class LockTest extends TestCase
         return unserialize($store->get($id));
     }
 
-    /** Runs that work while this process waits for a lock. PHP's own alarm has whole seconds only. */
+    /** Runs a function while this process waits for a lock. PHP's own alarm supports only whole seconds. */
     private function interruptWaiting(\Closure $work): void
     {
         pcntl_async_signals(true);

@@ -9,10 +9,10 @@ use PhpSessionChat\LoginLimit;
 use PhpSessionChat\Tests\Support\Folder;
 use PHPUnit\Framework\TestCase;
 
-/** Cases that the tests of the pages cannot show without waiting: time, and addresses other than loopback. */
+/** Tests what the tests of the pages cannot: the passing of time, and addresses other than loopback. */
 final class LoginLimitTest extends TestCase
 {
-    /** A database as the first request makes it: the passwords of its users are hashed once. */
+    /** The folder of an initial database, created once because hashing the passwords is slow. */
     private static string $first;
 
     private string $folder;
@@ -33,7 +33,7 @@ final class LoginLimitTest extends TestCase
         $this->limit = new LoginLimit($this->database);
     }
 
-    public function testTheLimitEndsFifteenMinutesAfterTheOldestOfFiveFailures(): void
+    public function testLimitEndsFifteenMinutesAfterTheOldestOfFiveFailures(): void
     {
         $this->failFiveTimes('alice', '192.0.2.1');
         $this->age(600);
@@ -46,7 +46,7 @@ final class LoginLimitTest extends TestCase
         self::assertSame(1, $this->rows('failed_logins'), 'old failures are deleted');
     }
 
-    public function testAKnownAddressIsDeletedAfterThirtyDays(): void
+    public function testDeletesAKnownAddressAfterThirtyDays(): void
     {
         $this->limit->settle('alice', '192.0.2.9', true);
         $this->age(30 * 24 * 3600);
@@ -54,14 +54,14 @@ final class LoginLimitTest extends TestCase
         self::assertSame(1, $this->rows('known_addresses'));
     }
 
-    public function testFailuresOfTheFutureDoNotCountAfterTheClockIsSetBack(): void
+    public function testIgnoresFutureFailuresAfterTheClockIsSetBack(): void
     {
         $this->failFiveTimes('alice', '192.0.2.1');
         $this->age(-3600);
         self::assertNull($this->limit->wait('alice', '192.0.2.1'), 'not an hour and a quarter');
     }
 
-    public function testAnIpv6NetworkCountsAsOneAddress(): void
+    public function testCountsAnIpv6NetworkAsOneAddress(): void
     {
         foreach (['::1', '::2', ':3::', ':ffff::1', ':4:5:6:7'] as $n => $rest) {
             $this->limit->settle("nobody$n", "2001:db8:1:2$rest", false);
@@ -70,7 +70,7 @@ final class LoginLimitTest extends TestCase
         self::assertNull($this->limit->wait('alice', '2001:db8:1:3::1'));
     }
 
-    public function testAMappedIpv4AddressIsThatAddressAndNotANetworkOfAll(): void
+    public function testCountsAMappedIpv4AddressAsIpv4(): void
     {
         $addresses = ['192.0.2.1', '::ffff:192.0.2.1', '192.0.2.1', '::ffff:192.0.2.1', '192.0.2.1'];
         foreach ($addresses as $n => $address) {
@@ -80,7 +80,7 @@ final class LoginLimitTest extends TestCase
         self::assertNull($this->limit->wait('alice', '::ffff:192.0.2.2'));
     }
 
-    public function testNamesAreNotStoredInClear(): void
+    public function testDoesNotStoreNamesInPlainText(): void
     {
         $this->limit->settle('my-password-by-mistake', '192.0.2.1', false);
         self::assertStringNotContainsString('by-mistake', file_get_contents("$this->folder/site.db"));

@@ -20,8 +20,7 @@ use PhpSessionChat\Tests\Support\Thrown;
 use PHPUnit\Framework\TestCase;
 
 /**
- * Properties of memcached alone, and the number of requests to it. HandlerContractTest and LockTest cover those of all
- * handlers.
+ * Tests what is specific to memcached, and the number of requests. HandlerContractTest and LockTest cover all handlers.
  */
 final class MemcachedHandlerTest extends TestCase
 {
@@ -41,7 +40,7 @@ final class MemcachedHandlerTest extends TestCase
         $this->id = $this->handler->create_sid();
     }
 
-    public function testAnItemIsPlainJsonWithoutFlagsAndNotCompressed(): void
+    public function testStoresPlainUncompressedJsonWithoutFlags(): void
     {
         self::assertTrue($this->write(['user_id' => 1, 'firstname' => '张']));
         self::assertSame(
@@ -53,7 +52,7 @@ final class MemcachedHandlerTest extends TestCase
         self::assertSame("VALUE sessions/$this->id 0 " . strlen('{"text":""}') + 900_000, $head);
     }
 
-    public function testAMissingItemIsAnUnknownIdAndAnEmptyOneAKnownId(): void
+    public function testKnowsTheIdOfAnEmptyItemButNotOfAMissingOne(): void
     {
         self::assertSame('', $this->handler->read($this->id));
         self::assertFalse($this->handler->validateId($this->id));
@@ -62,12 +61,12 @@ final class MemcachedHandlerTest extends TestCase
         self::assertSame('', $this->handler->read($this->id));
     }
 
-    /** The object could run code of the site, also where sessions are JSON or encrypted. */
-    public function testAnItemWhoseFlagsSayThatItIsSerializedMakesNoObject(): void
+    /** The object could run code of the site, even if sessions are JSON or encrypted. */
+    public function testDoesNotUnserializeAnItemFlaggedAsSerialized(): void
     {
         $object = 'O:13:"PlantedObject":0:{}';
         $plant = fn (string $key) => MemcachedProcess::ask($this->port, "set $key 4 60 25\r\n$object");
-        // PHP looks for the class of an object that it unserializes.
+        // PHP autoloads the class of an object that it unserializes.
         $classes = [];
         $note = static function (string $class) use (&$classes): void {
             $classes[] = $class;
@@ -82,7 +81,7 @@ final class MemcachedHandlerTest extends TestCase
                 $error = self::thrown(SessionDataError::class, fn () => $handler->read($this->id));
                 self::assertStringContainsString('not a string', $error->getMessage());
             }
-            // The lock, too.
+            // The same for the lock.
             $this->handler->write($this->id, serialize([]));
             $handler = self::opened("$plain&lock=1");
             $handler->validateId($this->id);
@@ -95,7 +94,7 @@ final class MemcachedHandlerTest extends TestCase
         self::assertNotContains('PlantedObject', $classes);
     }
 
-    public function testAConnectionThatEndedWithItsServerIsReplaced(): void
+    public function testReconnectsAfterTheServerRestarted(): void
     {
         $server = new MemcachedProcess();
         $handler = self::opened("memcached://127.0.0.1:$server->port?format=php_serialize");
@@ -108,7 +107,7 @@ final class MemcachedHandlerTest extends TestCase
         $again->end();
     }
 
-    public function testTheEndOfASessionLeavesALogoutMarkerAndANewIdDoesToo(): void
+    public function testLeavesALogoutMarkerForAnEndedOrReplacedId(): void
     {
         $store = Store::named('memcached');
         $begin = static fn (): string => Site::request($store, null, '', '&format=json')->id;
@@ -125,7 +124,7 @@ final class MemcachedHandlerTest extends TestCase
         }
     }
 
-    public function testReadAfterValidateIdAsksTheServerOnceAndForAnIdThatPhpNeverMakesNever(): void
+    public function testQueriesTheServerOnceForAValidIdAndNeverForAMalformedOne(): void
     {
         $this->write(['user_id' => 1]);
         $before = $this->gets();
@@ -144,8 +143,8 @@ final class MemcachedHandlerTest extends TestCase
         self::assertSame(0, $this->gets() - $before);
     }
 
-    /** A server that is down then delays only the logouts of its own sessions. */
-    public function testTheLogoutMarkerIsOnTheServerOfItsSession(): void
+    /** A server that is down delays only the logouts of its own sessions. */
+    public function testStoresTheLogoutMarkerOnTheServerOfItsSession(): void
     {
         $servers = [new MemcachedProcess(), new MemcachedProcess()];
         $hosts = implode(',', array_map(static fn ($server) => "127.0.0.1:$server->port", $servers));
@@ -164,13 +163,13 @@ final class MemcachedHandlerTest extends TestCase
         }
     }
 
-    public function testOfSeveralServersEachHasItsOwnSessionsWithTheirLocks(): void
+    public function testStoresALockOnTheServerOfItsSession(): void
     {
         $second = new MemcachedProcess();
         $url = "memcached://127.0.0.1:$this->port,127.0.0.1:$second->port?prefix=sessions/&lock=1";
         foreach (['modula', 'ketama', 'ketama_weighted&weight=1,2'] as $distribution) {
             $where = [];
-            // The ids are random: with the weights 1 and 2, one in a hundred times the first 12 are all of one server.
+            // The IDs are random. With the weights 1 and 2, the first 12 rarely belong to one server.
             for ($n = 0; $n < 12 || (count($where) < 2 && $n < 200); $n++) {
                 $handler = self::opened("$url&distribution=$distribution");
                 $id = $handler->create_sid();
@@ -195,7 +194,7 @@ final class MemcachedHandlerTest extends TestCase
         self::opened("$url&distribution=$distribution")->read($where[$second->port][0]);
     }
 
-    public function testAServerThatRefusesEveryCommandIsUnavailable(): void
+    public function testIsUnavailableIfTheServerRejectsEveryCommand(): void
     {
         $users = Folder::temporary() . '/users';
         file_put_contents($users, "site:secret\n");
@@ -208,8 +207,8 @@ final class MemcachedHandlerTest extends TestCase
         $server->end();
     }
 
-    /** By another session's answer, the visitor would become another user. */
-    public function testAnAnswerToAnotherQuestionIsRefused(): void
+    /** The response for another session would make the visitor another user. */
+    public function testRejectsTheResponseToAnotherRequest(): void
     {
         $port = self::answering('fwrite($socket, "VALUE other 0 6 1\r\na:0:{}\r\nEND\r\n");');
         $this->expectException(SessionUnavailable::class);
@@ -217,8 +216,8 @@ final class MemcachedHandlerTest extends TestCase
         self::opened("memcached://127.0.0.1:$port?format=php_serialize")->read($this->id);
     }
 
-    /** As a time limit of the site does. */
-    public function testWhatASignalLeavesOfAnAnswerIsNotTakenForTheNextOne(): void
+    /** The site's time limit may send such a signal. */
+    public function testDiscardsAResponseInterruptedByASignal(): void
     {
         $port = self::answering(
             'if ($n === 0) { posix_kill(posix_getppid(), SIGUSR1); }'
@@ -232,7 +231,7 @@ final class MemcachedHandlerTest extends TestCase
             self::fail('not interrupted');
         } catch (\LogicException $error) {
             self::assertSame('interrupted', $error->getMessage());
-            // Its trace may hold the first connection.
+            // The trace may keep the first connection open.
             unset($error);
             self::assertSame('a:0:{}', $handler->read($this->id));
         } finally {
@@ -241,8 +240,8 @@ final class MemcachedHandlerTest extends TestCase
         }
     }
 
-    /** Each piece of an answer comes in time, and the whole answer does not. */
-    public function testAnAnswerInManyPiecesIsNotAwaitedLongerThanTheTimeout(): void
+    /** Each piece arrives in time, but the whole response does not. */
+    public function testLimitsAResponseInManyPiecesToTheTimeout(): void
     {
         $port = self::answering(
             'fwrite($socket, "VALUE $key 0 36 1\r\n");'
@@ -253,7 +252,7 @@ final class MemcachedHandlerTest extends TestCase
         self::opened("memcached://127.0.0.1:$port?format=php_serialize&timeout=100ms")->read($this->id);
     }
 
-    public function testAnIdThatIsTooLongForTheKeyOfALockIsASettingsError(): void
+    public function testRejectsAnIdTooLongForTheKeyOfALock(): void
     {
         $handler = self::opened("memcached://127.0.0.1:$this->port?prefix=sessions/&lock=1");
         $id = str_repeat('a', 240);
@@ -264,7 +263,7 @@ final class MemcachedHandlerTest extends TestCase
         $handler->read($id);
     }
 
-    public function testMemcachedDoesNotTakeALifetimeOverThirtyDaysForADate(): void
+    public function testKeepsALifetimeOverThirtyDays(): void
     {
         $store = Store::named('memcached');
         foreach ([self::MONTH, self::MONTH + 1] as $seconds) {
@@ -292,9 +291,9 @@ final class MemcachedHandlerTest extends TestCase
     }
 
     /**
-     * A server that answers as no memcached does.
+     * Starts a server with invalid responses.
      *
-     * @param string $answer code that answers the question for `$key`, the `$n`th one, over `$socket`
+     * @param string $answer code that responds to request number `$n` for `$key` over `$socket`
      * @return int its port
      */
     private static function answering(string $answer): int

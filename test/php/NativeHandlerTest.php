@@ -15,7 +15,7 @@ use PhpSessionChat\Tests\Support\Thrown;
 use PHPUnit\Framework\TestCase;
 
 /**
- * PHP's own handlers: IDs from visitors, and failing stores.
+ * Tests IDs from visitors and failing stores with PHP's native handlers.
  */
 final class NativeHandlerTest extends TestCase
 {
@@ -24,8 +24,8 @@ final class NativeHandlerTest extends TestCase
     private const STAY = '$_SESSION["user_id"] = 7; $session->close();';
 
     /**
-     * A page of ext-memcache that fails leaves its lock. The next one waits for the lock's lifetime, which is shorter
-     * here than 15 seconds.
+     * A failing page of ext-memcache leaves its lock, and the next page waits for the lock's lifetime. A shorter lifetime
+     * than the default saves time.
      */
     private const START = 'ini_set("memcache.lock_timeout", "1"); $session->start();';
 
@@ -40,8 +40,7 @@ final class NativeHandlerTest extends TestCase
     }
 
     /**
-     * @return iterable<string, array{string, string, int}> scheme and options of the URL, the longest ID that the store
-     * accepts
+     * @return iterable<string, array{string, string, int}> scheme and options of the URL, and the maximum length of an ID
      */
     public static function handlers(): iterable
     {
@@ -49,15 +48,15 @@ final class NativeHandlerTest extends TestCase
         yield 'memcached, long prefix' => ['memcached', 'handler=memcached&prefix=' . str_repeat('p', 200), 45];
         yield 'memcache' => ['memcached', 'handler=memcache', 245];
         yield 'redis' => ['redis', '', 256];
-        // The name of a file has up to 255 bytes, with `sess_`.
+        // File names have up to 255 bytes, including `sess_`.
         yield 'files' => ['file', '', 250];
     }
 
     /** @dataProvider handlers */
-    public function testAnInventedIdOfAnyLengthIsReplaced(string $scheme, string $options, int $longest): void
+    public function testReplacesAnInventedIdOfAnyLength(string $scheme, string $options, int $longest): void
     {
         $url = self::url($scheme, $options);
-        // The name is given to start(), as the sample site does.
+        // The sample site also passes the name to start().
         $code = 'ini_set("session.name", "OTHER"); $session->start(["name" => "PHPSESSID"]);' . self::STAY;
         foreach ([1, $longest, $longest + 1, 3000] as $length) {
             $invented = str_repeat('a', $length);
@@ -67,14 +66,14 @@ final class NativeHandlerTest extends TestCase
             self::assertStringStartsWith("PHPSESSID=$answer->id;", $answer->cookies[0] ?? '');
             self::assertSame(['user_id' => 7], NativeSite::request($url, $answer->id)->session);
         }
-        // The longest ID that the store takes is kept.
+        // An ID of the maximum length is kept.
         $begun = NativeSite::request($url, null, "ini_set('session.sid_length', '$longest'); \$session->start();" . self::STAY);
         self::assertSame($longest, strlen($begun->id));
         $answer = NativeSite::request($url, $begun->id);
         self::assertSame(['', ['user_id' => 7], []], [$answer->error, $answer->session, $answer->cookies]);
     }
 
-    public function testACookieThatIsNotAnIdIsReplaced(): void
+    public function testReplacesAnInvalidCookie(): void
     {
         $url = self::url('redis', '');
         foreach (['', '../etc/passwd', "a%00b", str_repeat('%20', 26), str_repeat('a', 26) . '%0A'] as $cookie) {
@@ -98,7 +97,7 @@ final class NativeHandlerTest extends TestCase
         }
     }
 
-    public function testTheDatabaseOfARedisIsOneNumber(): void
+    public function testRedisUrlSelectsOneNumberedDatabase(): void
     {
         $redis = RedisProcess::shared();
         foreach (['/3', '/3?database=3', '?database=3', '/3?database=3&lock=10'] as $n => $place) {
@@ -124,7 +123,7 @@ final class NativeHandlerTest extends TestCase
         }
     }
 
-    public function testNoSessionEndsWhileOneServerOfExtMemcacheIsSilentAndItEndsWhileThatIsDown(): void
+    public function testExtMemcacheCannotEndASessionWhileAServerIsSilent(): void
     {
         $end = 'destroy';
         [$url, $servers] = $this->twoMemcached();
@@ -142,14 +141,14 @@ final class NativeHandlerTest extends TestCase
         $this->assertEnds($url, $login->id, $end);
     }
 
-    /** get() of ext-memcached says "not found" also when the server answers with an error. */
-    public function testAServerOfExtMemcachedThatRefusesEveryCommandIsUnavailable(): void
+    /** get() of ext-memcached returns "not found" even if the server responds with an error. */
+    public function testExtMemcachedIsUnavailableIfTheServerRejectsEveryCommand(): void
     {
         $users = Folder::temporary() . '/users';
         file_put_contents($users, "site:secret\n");
         chmod(dirname($users), 0755);
         $server = $this->servers[] = new MemcachedProcess(['-Y', $users]);
-        // The text protocol, whose errors get() hides; and no locks, since taking one would fail before that.
+        // get() hides errors of the text protocol. Without locks, because taking a lock would fail first.
         $settings = 'ini_set("memcached.sess_binary_protocol", "0"); ini_set("memcached.sess_locking", "0");';
         $url = "memcached://127.0.0.1:$server->port?handler=memcached";
         $answer = NativeSite::request($url, str_repeat('a', 26), $settings . '$session->start();');
@@ -157,7 +156,7 @@ final class NativeHandlerTest extends TestCase
         self::assertSame([], $answer->cookies);
     }
 
-    /** @return array{string, list<MemcachedProcess>} the URL of the sessions, and the two servers that have each of them */
+    /** @return array{string, list<MemcachedProcess>} the URL, and the two servers that both store each session */
     private function twoMemcached(): array
     {
         [$first, $second] = $this->servers = [new MemcachedProcess(), new MemcachedProcess()];

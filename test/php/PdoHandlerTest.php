@@ -14,7 +14,7 @@ use PhpSessionChat\Tests\Support\TableStore;
 use PhpSessionChat\Tests\Support\Thrown;
 use PHPUnit\Framework\TestCase;
 
-/** Properties of tables alone. HandlerContractTest and LockTest cover those of all handlers. */
+/** Tests what is specific to tables. HandlerContractTest and LockTest cover all handlers. */
 final class PdoHandlerTest extends TestCase
 {
     use Thrown;
@@ -30,7 +30,7 @@ final class PdoHandlerTest extends TestCase
     }
 
     /** @dataProvider databases */
-    public function testAnyBytesComeBackOverTheSitesOwnConnection(string $name): void
+    public function testRestoresAnyBytesOverTheSitesConnection(string $name): void
     {
         $bytes = implode(array_map('chr', range(0, 255))) . "' \\' \" ? :record %s \0";
         foreach ([true, false] as $emulated) {
@@ -49,7 +49,7 @@ final class PdoHandlerTest extends TestCase
     }
 
     /** @dataProvider databases */
-    public function testATableOfTheSitesOwnCanBeUsed(string $name): void
+    public function testUsesATableOfTheSite(string $name): void
     {
         $pdo = $this->client($name);
         $pdo->exec('DROP TABLE IF EXISTS visits');
@@ -65,7 +65,7 @@ final class PdoHandlerTest extends TestCase
         self::assertSame(0, $handler->gc(1440));
     }
 
-    public function testIdsAreComparedByteByByteWhateverTheCollation(): void
+    public function testComparesIdsByteByByteInAnyCollation(): void
     {
         $pdo = $this->client('mariadb');
         $pdo->exec('CREATE OR REPLACE TABLE careless (id VARCHAR(99) COLLATE utf8mb4_general_ci PRIMARY KEY,
@@ -76,7 +76,7 @@ final class PdoHandlerTest extends TestCase
         self::assertFalse($handler->validateId(strtoupper(self::ID)));
     }
 
-    public function testPostgresNotifiesOfTheEndOfASession(): void
+    public function testPostgresNotifiesListenersOfAnEndedSession(): void
     {
         $listener = $this->client('postgres');
         $listener->exec('LISTEN chat_ended');
@@ -89,7 +89,7 @@ final class PdoHandlerTest extends TestCase
         self::assertSame(substr(hash('sha256', self::ID), 0, 32), $notice['payload']);
     }
 
-    public function testDataThatIsTooLongForItsColumnIsRefused(): void
+    public function testRejectsDataTooLongForItsColumn(): void
     {
         $pdo = $this->client('mariadb');
         $pdo->exec('CREATE OR REPLACE TABLE narrow (id VARCHAR(99) PRIMARY KEY, data VARBINARY(20), expires BIGINT)');
@@ -100,7 +100,7 @@ final class PdoHandlerTest extends TestCase
     }
 
     /** @dataProvider databases */
-    public function testALostConnectionIsUnavailable(string $name): void
+    public function testIsUnavailableAfterALostConnection(string $name): void
     {
         if ($name === 'sqlite') {
             $pdo = new \PDO('sqlite::memory:', null, null, [\PDO::ATTR_TIMEOUT => 0]);
@@ -116,7 +116,7 @@ final class PdoHandlerTest extends TestCase
                 try {
                     $this->client($name)->exec(sprintf($kill, $connection));
                 } catch (\PDOException) {
-                    // It is lost already.
+                    // The connection is already lost.
                 }
             };
         }
@@ -139,14 +139,14 @@ final class PdoHandlerTest extends TestCase
         self::assertFalse($handler->gc(1440));
     }
 
-    public function testAConnectionWithoutExceptionsIsRefused(): void
+    public function testRejectsAConnectionWithoutExceptions(): void
     {
         $pdo = new \PDO('sqlite::memory:', null, null, [\PDO::ATTR_ERRMODE => \PDO::ERRMODE_SILENT]);
         $this->expectException(InvalidSettings::class);
         $this->opened(new PdoHandler($pdo))->read(self::ID);
     }
 
-    public function testATableNameThatIsNotOneNameIsRefused(): void
+    public function testRejectsAnInvalidTableName(): void
     {
         foreach (['sessions; DROP TABLE users', 'a b', 'a"b', 'a`b', "a'b", 'a.b.c', '.a', 'a.', '', "a\n"] as $name) {
             foreach ([
@@ -161,7 +161,7 @@ final class PdoHandlerTest extends TestCase
     }
 
     /** @dataProvider databases */
-    public function testATableNameCanBeAKeywordOrHaveCapitals(string $database): void
+    public function testAcceptsKeywordsAndCapitalsAsTableNames(string $database): void
     {
         $pdo = $this->client($database);
         $dialect = SqlDialect::of($pdo);

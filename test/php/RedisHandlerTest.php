@@ -12,14 +12,14 @@ use PhpSessionChat\Tests\Support\ServerProcess;
 use PhpSessionChat\Tests\Support\Thrown;
 use PHPUnit\Framework\TestCase;
 
-/** Properties of Redis alone. HandlerContractTest and LockTest cover those of all handlers. */
+/** Tests what is specific to Redis. HandlerContractTest and LockTest cover all handlers. */
 final class RedisHandlerTest extends TestCase
 {
     use Thrown;
 
     private const ID = 'abcdefghijklmnopqrstuvwxyz';
 
-    /** With the characters that must be escaped in a URL. */
+    /** Contains characters that must be escaped in a URL. */
     private const PASSWORD = 'se@same:/?#%12';
 
     private static RedisProcess $server;
@@ -55,7 +55,7 @@ final class RedisHandlerTest extends TestCase
         $this->admin->acl('SETUSER', 'php', ...$rights);
     }
 
-    public function testRedisIsReachedByTcpTlsAndUnixSocketWithPasswordUserAndDatabase(): void
+    public function testConnectsByTcpTlsAndUnixSocket(): void
     {
         $password = rawurlencode(self::PASSWORD);
         [$port, $tls, $ca] = [self::$server->port, self::$tlsPort, self::$authority];
@@ -78,7 +78,7 @@ final class RedisHandlerTest extends TestCase
     }
 
     /** @dataProvider failures */
-    public function testAnErrorIsUnavailableAndNotAMissingSession(string $url, string $message): void
+    public function testIsUnavailableAfterAnErrorResponse(string $url, string $message): void
     {
         $this->admin->lPush('siam_' . self::ID, 'a list');
         $url = strtr($url, [
@@ -108,7 +108,7 @@ final class RedisHandlerTest extends TestCase
         yield 'no TLS there' => ['rediss://:PASSWORD@127.0.0.1:PORT?prefix=siam_&ca=CA', 'Redis::connect(): '];
     }
 
-    public function testAFullRedisIsUnavailableAndKeepsTheOldRecord(): void
+    public function testKeepsTheOldRecordIfRedisIsFull(): void
     {
         $handler = $this->handler('redis://:' . rawurlencode(self::PASSWORD) . '@127.0.0.1:' . self::$server->port);
         $handler->write(self::ID, 'something');

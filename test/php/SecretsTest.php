@@ -11,7 +11,7 @@ use PhpSessionChat\Tests\Support\Store;
 use PHPUnit\Framework\TestCase;
 
 /**
- * Exceptions, their traces and dumps show no session ID, no session data, no key and no password.
+ * Tests that exceptions, traces and dumps do not contain session IDs, session data, keys or passwords.
  *
  * @group soak
  */
@@ -43,7 +43,7 @@ final class SecretsTest extends TestCase
     }
 
     /** @dataProvider stores */
-    public function testAStoreThatFailsShowsNoSecret(string $store): void
+    public function testFailingStoreRevealsNoSecret(string $store): void
     {
         $password = ['site:secret@' => 'u:sesame@', 'redis://' => 'redis://:sesame@'];
         $url = strtr(Store::named($store)->deadUrl(), $password);
@@ -57,7 +57,7 @@ final class SecretsTest extends TestCase
     }
 
     /** @dataProvider stores */
-    public function testDataThatCannotBeReadOrWrittenShowsNoSecret(string $store): void
+    public function testInvalidDataRevealsNoSecret(string $store): void
     {
         $url = Store::named($store)->url();
         $json = sprintf(self::OPEN, "$url&format=json");
@@ -75,7 +75,7 @@ final class SecretsTest extends TestCase
     }
 
     /** @dataProvider stores */
-    public function testALostLockShowsNoSecret(string $store): void
+    public function testLostLockRevealsNoSecret(string $store): void
     {
         $open = sprintf(self::OPEN, Store::named($store)->url() . '&lock=1');
         $locked = $open . '$handler->write($id, $data);' . self::READ . '$first = $handler;';
@@ -85,7 +85,7 @@ final class SecretsTest extends TestCase
         ], Store::named($store));
     }
 
-    public function testAClientOfTheSessionServerShowsNoSecret(): void
+    public function testSessionServerClientRevealsNoSecret(): void
     {
         $store = Store::named('session-server');
         $client = '$client = new SessionServerClient("127.0.0.1", %d, $password); ';
@@ -114,9 +114,9 @@ final class SecretsTest extends TestCase
         $this->assertNoSecretIn($codes);
     }
 
-    public function testPhpsOwnHandlersShowNoSecret(): void
+    public function testNativeHandlersRevealNoSecret(): void
     {
-        // Another prefix, so that no session of another test is found.
+        // Another prefix hides the sessions of other tests.
         $redis = strtr(Store::named('redis')->url(), ['siam_' => 'none_']);
         $folder = Folder::temporary();
         mkdir("$folder/sess_" . self::ID);
@@ -132,7 +132,7 @@ final class SecretsTest extends TestCase
         }
     }
 
-    public function testSettingsThatCannotBeUsedShowNoSecret(): void
+    public function testInvalidSettingsRevealNoSecret(): void
     {
         $key = base64_encode(self::KEY);
         $malformed = file(__DIR__ . '/../fixtures/malformed-store-urls.txt', FILE_IGNORE_NEW_LINES);
@@ -165,7 +165,7 @@ final class SecretsTest extends TestCase
         ]);
     }
 
-    public function testADumpOfAnObjectWithKeysOrPasswordsShowsNoSecret(): void
+    public function testDumpRevealsNoSecret(): void
     {
         $open = sprintf(self::OPEN, Store::named('redis')->url() . '&layers=decrypt:' . Keys::fileOf(self::KEY));
         $used = "$open \$handler->write(\$id, \$data); \$handler->read(\$id); \$handler->validateId(\$id); \$made = \$handler";
@@ -182,7 +182,7 @@ final class SecretsTest extends TestCase
         ]));
     }
 
-    /** @param list<string> $codes each of which ends with an exception */
+    /** @param list<string> $codes code that ends with an exception */
     private function assertNoSecretIn(array $codes, ?Store $store = null): void
     {
         $input = tmpfile();
@@ -202,7 +202,7 @@ final class SecretsTest extends TestCase
         ];
         foreach ($codes as $n => $code) {
             self::assertNotSame('', $shown[$n], "$code\nends without an exception");
-            // A mistake in this test would cause an exception without secrets.
+            // A mistake in the test's code would also throw an exception without secrets.
             self::assertDoesNotMatchRegularExpression('/^(ParseError|Error: (Class|Call to undefined))/', $shown[$n], $code);
             foreach ($secrets as $secret) {
                 self::assertStringNotContainsString($secret, $shown[$n], $code);

@@ -12,14 +12,14 @@ use PhpSessionChat\Tests\Support\Thrown;
 use PHPUnit\Framework\TestCase;
 
 /**
- * The client's part of each command: its arguments as bytes, its answers and errors as PHP has them. The rules of the
- * server are tested in packages/session-server/test.
+ * Tests the client's part of each command: arguments as bytes, and results and errors in PHP. packages/session-server/test
+ * covers the rules of the server.
  */
 final class SessionServerClientTest extends TestCase
 {
     use Thrown;
 
-    public function testValuesArePutReadListedAndRemoved(): void
+    public function testPutsReadsListsAndRemovesValues(): void
     {
         $client = $this->client();
         $id = $client->create();
@@ -42,7 +42,7 @@ final class SessionServerClientTest extends TestCase
         self::assertContains('peek', $client->hello());
     }
 
-    public function testPutAllReplacesAllValuesAndMakesNoObjects(): void
+    public function testPutAllReplacesAllValues(): void
     {
         $client = $this->client();
         $client->create();
@@ -53,12 +53,12 @@ final class SessionServerClientTest extends TestCase
         $this->assertThrows(SessionDataError::class, fn () => $client->get('list'));
         $this->assertThrows(SessionDataError::class, fn () => $client->putAll(['f' => fn () => 'mushroom']));
         self::assertSame($values, $client->getAll());
-        // Objects from other programs become no objects here, and lose nothing.
+        // Objects of other programs are not instantiated here, but keep their data.
         $client->putAll(['date' => new \DateTimeImmutable('2026-01-02')]);
         self::assertInstanceOf(\__PHP_Incomplete_Class::class, $client->getAll()['date']);
         $client->putAll($client->getAll());
         self::assertStringContainsString('DateTimeImmutable', serialize($client->getAll()));
-        // A value to which another one is a reference.
+        // One value is a reference to another.
         $linked = ['a' => 'x'];
         $linked['b'] = &$linked['a'];
         $client->putAll($linked);
@@ -67,7 +67,7 @@ final class SessionServerClientTest extends TestCase
         self::assertSame(['x', 'x'], [$client->get('a'), $client->get('b')]);
     }
 
-    public function testAClientThatHasLostItsLockChangesNothing(): void
+    public function testClientWithoutItsLockCannotChangeTheSession(): void
     {
         $server = new SessionServerProcess(['LOCK_HOLD' => '100ms']);
         $late = new SessionServerClient('127.0.0.1', $server->port, timeout: 5000);
@@ -96,7 +96,7 @@ final class SessionServerClientTest extends TestCase
         $server->end();
     }
 
-    public function testCloseWithPutsAValueAndALifetimeInOneGo(): void
+    public function testCloseWithStoresAValueAndALifetimeInOneCommand(): void
     {
         $client = $this->client();
         $id = $client->create();
@@ -109,7 +109,7 @@ final class SessionServerClientTest extends TestCase
         $this->assertThrows(\LogicException::class, fn () => $client->closeWith('a', 'mushroom', 100));
         $client->close();
         $this->assertThrows(\LogicException::class, fn () => $client->closeWith('a', 'mushroom', 100));
-        // More than a session can hold, and more than a line can.
+        // First more than a session can hold, then more than a line.
         foreach ([1_100_000, 4_000_000] as $bytes) {
             $client->open($id);
             $this->assertThrows(SessionDataError::class, fn () => $client->closeWith("a\n", str_repeat('mushroom', $bytes / 8), 300));
@@ -118,7 +118,7 @@ final class SessionServerClientTest extends TestCase
         }
     }
 
-    public function testRegenerateIdLifetimeTtlTouchAndDestroy(): void
+    public function testSupportsRegenerateIdLifetimeTtlTouchAndDestroy(): void
     {
         $client = $this->client();
         $id = $client->create();
@@ -144,7 +144,7 @@ final class SessionServerClientTest extends TestCase
         self::assertNull($client->peek($new));
     }
 
-    public function testKeysAndValuesAreAnyBytesAndNeverCommands(): void
+    public function testAcceptsAnyBytesAsKeysAndValues(): void
     {
         $client = $this->client();
         $victim = $client->create();
@@ -153,7 +153,7 @@ final class SessionServerClientTest extends TestCase
         $id = $client->create();
         $bytes = implode(array_map('chr', range(0, 255)));
         $values = ['all' => $bytes, $bytes => 'all', strrev($bytes) => strrev($bytes)];
-        // Also where a byte could be cut off, or could end the key.
+        // These bytes could be trimmed or end the key.
         foreach (["\0", "\t", "\n", "\r", ' ', '%', '+', '|', "\x7f", "\x80", "\xff", 'é', '%0d%0a', "\u{85}", "\u{2028}"] as $end) {
             $evil = "x{$end}open $victim rw{$end}put  evil{$end}close{$end}open $id rw{$end}";
             $values += ["k$end" => $end, "{$end}k" => "{$end}v$end", "k{$end}k|$end" => "%$end%41 $end ", $evil => $evil];

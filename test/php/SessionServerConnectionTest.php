@@ -15,7 +15,7 @@ use PhpSessionChat\Tests\Support\SessionServerProcess;
 use PhpSessionChat\Tests\Support\Thrown;
 use PHPUnit\Framework\TestCase;
 
-/** The ways to reach the session server, and connections that fail. */
+/** Tests the ways to connect to the session server, and failing connections. */
 final class SessionServerConnectionTest extends TestCase
 {
     use Thrown;
@@ -33,7 +33,7 @@ final class SessionServerConnectionTest extends TestCase
         }
     }
 
-    public function testAWrongTokenIsRefusedAndTheRightOneIsNot(): void
+    public function testAcceptsOnlyTheRightToken(): void
     {
         $file = Folder::temporary() . '/token';
         file_put_contents($file, self::TOKEN . "\n");
@@ -54,7 +54,7 @@ final class SessionServerConnectionTest extends TestCase
         }
     }
 
-    public function testAUnixSocketIsUsed(): void
+    public function testConnectsByUnixSocket(): void
     {
         $server = SessionServerProcess::shared();
         $this->handler("$server->folder/socket")->write(self::ID, 'a:0:{}');
@@ -62,7 +62,7 @@ final class SessionServerConnectionTest extends TestCase
         self::assertSame(['' => 'a:0:{}'], (new SessionServerClient("$server->folder/socket"))->peek(self::ID));
     }
 
-    public function testTlsChecksTheAuthorityAndTheHost(): void
+    public function testTlsVerifiesTheAuthorityAndTheHost(): void
     {
         $folder = Folder::temporary();
         ServerProcess::certificate($folder);
@@ -77,7 +77,7 @@ final class SessionServerConnectionTest extends TestCase
         $this->assertUnavailable('', fn () => $this->handler("127.0.0.1:$server->port", '&timeout=100ms')->read(self::ID));
     }
 
-    public function testAnotherServerAndAnOldSessionServerAreRefused(): void
+    public function testRejectsAnotherServerAndAnOldSessionServer(): void
     {
         $memcached = new SessionServerClient('127.0.0.1', MemcachedProcess::shared()->port);
         $this->assertUnavailable('not an answer of a session server', fn () => $memcached->ping());
@@ -88,7 +88,7 @@ final class SessionServerConnectionTest extends TestCase
         $this->assertInvalid('an old one', fn () => (new SessionServerClient('127.0.0.1', $port))->ping());
     }
 
-    public function testAfterARestartOfTheServerACommandOnAnOpenSessionFailsAndOthersConnectAgain(): void
+    public function testCommandsOnAnOpenSessionFailAfterAServerRestart(): void
     {
         $files = ['CONTAINER' => 'file:' . Folder::temporary()];
         $server = $this->server($files);
@@ -101,7 +101,7 @@ final class SessionServerConnectionTest extends TestCase
         $clients = $free = [];
         foreach (array_keys($inSession) as $command) {
             $clients[$command] = $this->client($server);
-            // Each has a session of its own, with an unsaved change.
+            // Each client has its own session with an unsaved change.
             $clients[$command]->open("$id$command");
             $clients[$command]->put('n', '2');
         }
@@ -122,7 +122,7 @@ final class SessionServerConnectionTest extends TestCase
             $this->assertUnavailable('no session is open', fn () => $clients[$command]->close());
             self::assertNull($clients[$command]->peek("$id$command"));
         }
-        // open() connects again.
+        // open() reconnects.
         self::assertTrue($opened->open($id));
         self::assertSame('1', $opened->get('n'));
         foreach ($withoutSession as $command => $with) {
@@ -131,7 +131,7 @@ final class SessionServerConnectionTest extends TestCase
         self::assertSame('1', $free['open']->get('n'));
     }
 
-    public function testASilentServerFailsAndItsLateAnswerIsNotTakenForAnotherOneThoughALockIsWaitedFor(): void
+    public function testIgnoresTheLateResponseOfASilentServer(): void
     {
         $server = $this->server();
         $id = $this->stored($server, 'right');
@@ -152,7 +152,7 @@ final class SessionServerConnectionTest extends TestCase
         self::assertSame(['right', null], [$patient->get('n'), $patient->get('late')]);
     }
 
-    public function testWithoutAServerTheErrorNamesThePlace(): void
+    public function testErrorNamesTheAddressIfThereIsNoServer(): void
     {
         $client = new SessionServerClient('127.0.0.1', 1);
         $this->assertUnavailable('session server 127.0.0.1:1: Connection refused', fn () => $client->ping());
@@ -181,7 +181,7 @@ final class SessionServerConnectionTest extends TestCase
         return $handler;
     }
 
-    /** Stores a new session with that number. @return its ID */
+    /** Stores a new session with a number. @return string its ID */
     private function stored(SessionServerProcess $server, string $n): string
     {
         $client = $this->client($server);

@@ -14,7 +14,7 @@ use PhpSessionChat\Tests\Support\Site;
 use PhpSessionChat\Tests\Support\Store;
 use PHPUnit\Framework\TestCase;
 
-/** Properties of the session server alone. HandlerContractTest and LockTest cover those of all handlers. */
+/** Tests what is specific to the session server. HandlerContractTest and LockTest cover all handlers. */
 final class SessionServerHandlerTest extends TestCase
 {
     private const ID = 'abcdefghijklmnopqrstuvwxyz';
@@ -34,7 +34,7 @@ final class SessionServerHandlerTest extends TestCase
         $this->admin->disconnect();
     }
 
-    public function testTheSavePathNamesTheServer(): void
+    public function testReadsTheServerFromTheSavePath(): void
     {
         [$port, $socket] = [SessionServerProcess::shared()->port, SessionServerProcess::shared()->folder . '/socket'];
         $paths = ["localhost:$port" => true, "127.0.0.1:$port" => true, "unix:$socket" => true];
@@ -54,14 +54,14 @@ final class SessionServerHandlerTest extends TestCase
         }
     }
 
-    public function testTheLifetimeIsSetWithEveryRequest(): void
+    public function testSetsTheLifetimeWithEveryRequest(): void
     {
         foreach ([[null, 1440], [100, 100]] as [$lifetime, $seconds]) {
             $this->write($this->handler(new HandlerSettings($lifetime)), 'something');
             $this->admin->open(self::ID, 'r');
             self::assertSame($seconds, $this->admin->lifetime());
         }
-        // Also if nothing is written, with a lock or without.
+        // Also without a write, with or without a lock.
         foreach ([[null, 200], [5, 300]] as [$lock, $seconds]) {
             $handler = $this->handler(new HandlerSettings($seconds, $lock));
             self::assertSame('something', $handler->read(self::ID));
@@ -72,7 +72,7 @@ final class SessionServerHandlerTest extends TestCase
         }
     }
 
-    public function testOnlyAChangeAndTheEndAreEvents(): void
+    public function testSendsEventsOnlyForChangesAndTheEnd(): void
     {
         $this->write($this->handler(), 'something');
         $watcher = stream_socket_client('tcp://127.0.0.1:' . SessionServerProcess::shared()->port);
@@ -97,7 +97,7 @@ final class SessionServerHandlerTest extends TestCase
         self::assertSame('event destroyed ' . self::ID . "\r\n", fgets($watcher));
     }
 
-    public function testWithALockTheSessionIsHeldFromReadingToWriting(): void
+    public function testHoldsTheLockFromReadingToWriting(): void
     {
         $this->write($this->handler(), 'something');
         $handler = $this->handler(new HandlerSettings(lockWait: 5));
@@ -109,7 +109,7 @@ final class SessionServerHandlerTest extends TestCase
             self::assertTrue($this->admin->open(self::ID), (string) $end);
             $this->admin->close();
         }
-        // Without a lock it is held only while it is written.
+        // Without a lock, the session is held only during the write.
         $handler = $this->handler();
         $handler->read(self::ID);
         self::assertTrue($this->admin->open(self::ID));
@@ -118,7 +118,7 @@ final class SessionServerHandlerTest extends TestCase
         self::assertTrue($this->admin->open(self::ID), 'although the page goes on');
     }
 
-    public function testValuesOfOtherProgramsStay(): void
+    public function testKeepsValuesOfOtherPrograms(): void
     {
         $this->admin->open(self::ID);
         $this->admin->putAll(['cart' => [1, 2]]);
@@ -131,7 +131,7 @@ final class SessionServerHandlerTest extends TestCase
         self::assertNull($this->admin->peek(self::ID));
     }
 
-    public function testTooMuchDataIsRefusedAndNothingIsLost(): void
+    public function testKeepsTheOldDataIfTheNewIsTooLarge(): void
     {
         foreach ([[null, 1_100_000], [1, 9_000_000]] as [$lock, $bytes]) {
             $handler = $this->handler(new HandlerSettings(lockWait: $lock));
@@ -148,7 +148,7 @@ final class SessionServerHandlerTest extends TestCase
         }
     }
 
-    public function testByDefaultARequestLocksItsSession(): void
+    public function testLocksTheSessionByDefault(): void
     {
         $this->write($this->handler(), 'a:0:{}');
         $first = new SessionServerHandler($this->client());
@@ -159,7 +159,7 @@ final class SessionServerHandlerTest extends TestCase
         self::assertTrue($this->admin->open(self::ID));
     }
 
-    public function testAServerThatTakesNoMoreWaitingClientsIsUnavailable(): void
+    public function testIsUnavailableIfTooManyClientsWait(): void
     {
         $server = new SessionServerProcess(['WAITERS_SESSION' => '0']);
         $holder = new SessionServerClient('127.0.0.1', $server->port);
@@ -174,7 +174,7 @@ final class SessionServerHandlerTest extends TestCase
         }
     }
 
-    public function testPearsClientAndThisHandlerShareSessions(): void
+    public function testSharesSessionsWithPearsClient(): void
     {
         $data = 'user_id|i:7;name|s:3:"Ann";list|a:1:{i:0;s:5:" a b ";}';
         $pear = stream_socket_client('tcp://127.0.0.1:' . SessionServerProcess::shared()->port);
@@ -191,7 +191,7 @@ final class SessionServerHandlerTest extends TestCase
         self::assertSame($data, $handler->read(self::ID));
         $handler->write(self::ID, strtr($data, ['Ann' => 'Bob']));
         $handler->close();
-        // PEAR's destroy(), in the middle of the request.
+        // PEAR's destroy() during the request.
         $read = 'ok ' . strtr($data, ['Ann' => 'Bob']);
         self::assertSame(['ok', $read, 'ok', 'err No session opened.'], $ask($open, 'get ', 'destroy', 'close'));
         self::assertFalse($handler->validateId(self::ID));

@@ -27,7 +27,7 @@ final class SessionServerWatcherTest extends TestCase
         $this->connect(SessionServerProcess::shared());
     }
 
-    public function testEveryChangeAndTheEndOfASessionAreEvents(): void
+    public function testReturnsEventsForChangesAndTheEndOfASession(): void
     {
         $id = $this->client->create();
         self::assertFalse($this->watcher->watch($id), 'it does not exist yet');
@@ -48,8 +48,8 @@ final class SessionServerWatcherTest extends TestCase
         self::assertSame(['destroyed', $new, null], $this->watcher->next(self::PATIENCE));
     }
 
-    /** An event can come before the answer to another command. */
-    public function testEventsAndAnswersAreNotMixedUp(): void
+    /** An event can arrive before the response to another command. */
+    public function testSeparatesEventsFromResponses(): void
     {
         $ids = array_map(static fn (int $n): string => "session$n", range(0, 4));
         foreach ($ids as $id) {
@@ -69,7 +69,7 @@ final class SessionServerWatcherTest extends TestCase
         self::assertNull($this->client->ttlOf('nobody'));
     }
 
-    public function testOfMoreThanTenThousandEventsThatAreNotFetchedOnlyTheLossIsLeft(): void
+    public function testReplacesMoreThanTenThousandPendingEventsWithOneLoss(): void
     {
         $port = ServerProcess::ownPort();
         $flood = sprintf('$s = stream_socket_server("tcp://127.0.0.1:%d"); echo "ready"; $c = stream_socket_accept($s, 60);
@@ -91,7 +91,7 @@ final class SessionServerWatcherTest extends TestCase
         $server->end();
     }
 
-    public function testALostConnectionIsUnavailableAndNotSilence(): void
+    public function testReportsALostConnectionAsUnavailable(): void
     {
         $server = new SessionServerProcess();
         $this->connect($server);
@@ -107,7 +107,7 @@ final class SessionServerWatcherTest extends TestCase
         $this->assertUnavailable(fn () => $this->watcher->ping());
     }
 
-    public function testAnIdThatNoSessionCanHaveIsRefused(): void
+    public function testRejectsAMalformedId(): void
     {
         $this->expectException(SessionDataError::class);
         $this->watcher->watch("a\nopen victim");

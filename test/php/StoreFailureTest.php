@@ -18,7 +18,8 @@ use PhpSessionChat\Tests\Support\Thrown;
 use PHPUnit\Framework\TestCase;
 
 /**
- * A failing store is never taken for a missing session, and no visitor loses the cookie. PdoHandlerTest covers tables.
+ * Tests that a failing store is not taken for a missing session, and visitors keep their cookies. PdoHandlerTest covers
+ * tables.
  */
 final class StoreFailureTest extends TestCase
 {
@@ -37,7 +38,7 @@ final class StoreFailureTest extends TestCase
     }
 
     /** @dataProvider failures */
-    public function testEveryCallFailsSoonWithSessionUnavailable(string $store, string $failure): void
+    public function testEveryCallFailsQuicklyWithSessionUnavailable(string $store, string $failure): void
     {
         $server = match ($store) {
             'memcached' => new MemcachedProcess(),
@@ -46,7 +47,7 @@ final class StoreFailureTest extends TestCase
         };
         $prefix = $store === 'session-server' ? '' : 'prefix=sessions/&';
         $url = "$store://127.0.0.1:$server->port?{$prefix}timeout=" . ($failure === 'pause' ? '100ms' : '5') . self::FORMAT;
-        // A busy machine may be late for the two sessions.
+        // A longer timeout for the preparation, because the machine may be busy.
         $patient = $this->handler(str_replace('100ms', '5', $url));
         $patient->write(self::ID, 'a:0:{}');
         $patient->write(strrev(self::ID), 'something');
@@ -57,7 +58,7 @@ final class StoreFailureTest extends TestCase
         }
         $server->$failure();
         try {
-            // Over an earlier connection, and over a new one, which all calls establish in the same way.
+            // Over an existing connection. A new one is the same for all calls, so one call suffices below.
             foreach (self::calls() as $name => $call) {
                 $this->assertUnavailable($name, fn () => $call($connected));
             }
@@ -87,7 +88,7 @@ final class StoreFailureTest extends TestCase
         self::assertSame(serialize(['user_id' => 1]), $handler->read(self::ID));
     }
 
-    public function testALostConnectionIsReplacedByCallingTheSitesFunctionAgain(): void
+    public function testReconnectsByCallingTheSitesFunctionAgain(): void
     {
         $connections = [];
         $handler = new PdoHandler(function () use (&$connections): \PDO {
@@ -106,7 +107,7 @@ final class StoreFailureTest extends TestCase
         self::assertCount(2, $connections);
     }
 
-    public function testNoFailureOfTheSitesFunctionMakesPhpReplaceTheCookie(): void
+    public function testKeepsTheCookieIfTheSitesFunctionFails(): void
     {
         $this->begin(self::ID);
         foreach ([
@@ -120,12 +121,12 @@ final class StoreFailureTest extends TestCase
             $answer = Site::request(Store::named('files'), self::ID, $code, self::FORMAT);
             self::assertNotSame('', $answer->error);
             self::assertStringNotContainsString('must be a string', $answer->error);
-            // Since the page starts a session twice, PHP sends the visitor's own cookie again.
+            // The page starts a session twice, so PHP repeats the visitor's own cookie.
             self::assertSame([], preg_grep('/=' . self::ID . ';/', $answer->cookies, PREG_GREP_INVERT));
         }
     }
 
-    public function testAFailureOfPhpsOwnHandlerSendsNoSessionCookieAndKeepsTheOthers(): void
+    public function testKeepsOtherCookiesIfTheNativeHandlerFails(): void
     {
         $redis = new RedisProcess();
         $url = "redis://127.0.0.1:$redis->port?timeout=300ms";
@@ -163,7 +164,7 @@ final class StoreFailureTest extends TestCase
         self::assertStringNotContainsString(self::ID, $error->getMessage());
     }
 
-    /** Stores a session with that ID in the files of Site, for pages that then start another session with it. */
+    /** Stores a session with this ID in the files of Site, for pages that then start another session with it. */
     private function begin(string $id): void
     {
         $this->handler(Store::named('files')->url() . self::FORMAT)->write($id, 'a:0:{}');

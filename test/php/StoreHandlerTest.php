@@ -9,7 +9,7 @@ use PhpSessionChat\Tests\Support\SiteAnswer;
 use PhpSessionChat\Tests\Support\Store;
 use PHPUnit\Framework\TestCase;
 
-/** The handlers' requirements for PHP's settings and for the data, under PHP's own session functions. */
+/** Tests the handlers' requirements for PHP settings and data, under PHP's session functions. */
 final class StoreHandlerTest extends TestCase
 {
     private Store $store;
@@ -19,14 +19,14 @@ final class StoreHandlerTest extends TestCase
         $this->store = Store::named('memcached');
     }
 
-    public function testWithFormatJsonAnEmptySessionIsAnObject(): void
+    public function testStoresAnEmptySessionAsAJsonObject(): void
     {
         $request = $this->request(null, '');
         self::assertSame('{}', $this->store->get($request->id));
         self::assertSame($request->id, $this->request($request->id, '')->id);
     }
 
-    public function testTheLifetimeOfTheUrlCountsInsteadOfPhps(): void
+    public function testUsesTheLifetimeOfTheUrlInsteadOfPhps(): void
     {
         $request = Site::request($this->store, null, '', '&format=json&lifetime=2h');
         self::assertEqualsWithDelta(7200, $this->store->remaining($request->id), 60);
@@ -36,7 +36,7 @@ final class StoreHandlerTest extends TestCase
      * @dataProvider unfit
      * @param array<string, string> $settings
      */
-    public function testSettingsOfPhpThatDoNotFitAreRefused(array $settings): void
+    public function testRejectsUnsuitablePhpSettings(array $settings): void
     {
         $request = $this->request(null, '', $settings);
         self::assertStringStartsWith('PhpSessionChat\Session\InvalidSettings: session.' . key($settings), $request->error);
@@ -50,7 +50,7 @@ final class StoreHandlerTest extends TestCase
         yield 'IDs chosen by visitors' => [['use_strict_mode' => '0']];
     }
 
-    public function testTheFormatOfTheUrlBecomesThatOfPhp(): void
+    public function testSetsPhpsFormatFromTheUrl(): void
     {
         foreach (['memcached' => 'php_serialize', 'redis' => 'php', 'files' => 'php', 'sqlite' => 'php'] as $name => $default) {
             $formats = $name === 'redis' ? ['php_binary', 'php_serialize', 'igbinary', 'msgpack'] : [];
@@ -64,7 +64,7 @@ final class StoreHandlerTest extends TestCase
         }
     }
 
-    public function testAFormatThatIsChangedLaterIsRefused(): void
+    public function testRejectsAFormatChangedLater(): void
     {
         $request = Site::request(Store::named('redis'), null, settings: ['serialize_handler' => 'igbinary']);
         self::assertSame(
@@ -74,7 +74,7 @@ final class StoreHandlerTest extends TestCase
         );
     }
 
-    public function testSixCallbacksAreRefusedSinceVisitorsCouldChooseTheirId(): void
+    public function testRejectsSixCallbacksBecauseVisitorsCouldChooseTheirId(): void
     {
         $id = $this->request(null, '$_SESSION["user_id"] = 1;')->id;
         foreach ([null, $id, str_repeat('a', 26)] as $cookie) {
@@ -85,7 +85,7 @@ final class StoreHandlerTest extends TestCase
     }
 
     /** @dataProvider unfitData */
-    public function testDataThatJsonCannotHoldFailsTheRequestAndKeepsTheOldRecord(string $code, string $message): void
+    public function testKeepsTheOldRecordIfJsonCannotHoldTheData(string $code, string $message): void
     {
         $first = $this->request(null, '$_SESSION["user_id"] = 1;');
         $request = $this->request($first->id, "$code;");

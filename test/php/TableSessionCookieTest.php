@@ -7,7 +7,7 @@ namespace PhpSessionChat\Tests;
 use PhpSessionChat\Tests\Support\TableSite;
 use PHPUnit\Framework\TestCase;
 
-/** The cookie of a TableSession: `ID.SIGNATURE`. */
+/** Tests the cookie of a TableSession: `ID.SIGNATURE`. */
 final class TableSessionCookieTest extends TestCase
 {
     private const USER = 'return $session->getValue("user_id");';
@@ -20,7 +20,7 @@ final class TableSessionCookieTest extends TestCase
         $this->site = TableSite::on('sqlite');
     }
 
-    public function testTheCookieIsTheIdAndTheHmacOfTheCookiesNameAndTheId(): void
+    public function testSignsTheCookieWithAnHmacOfItsNameAndId(): void
     {
         $key = base64_decode(file_get_contents($this->site->keyFile));
         [$id, $signature] = explode('.', $this->site->visitor(['user_id' => 7]));
@@ -28,7 +28,7 @@ final class TableSessionCookieTest extends TestCase
         self::assertSame(hash_hmac('sha256', "SESSION.$id", $key), $signature);
     }
 
-    public function testTheCookieHasTheAttributesThatWereAskedFor(): void
+    public function testSetsTheRequestedCookieAttributes(): void
     {
         $header = fn (array $open, string $before = ''): string => preg_replace(
             '/^SESSION=[^;]*/',
@@ -46,8 +46,8 @@ final class TableSessionCookieTest extends TestCase
         self::assertStringEndsWith('; path=/; domain=example.org; secure; HttpOnly; SameSite=Lax', $taken);
     }
 
-    /** Tested with a database that does not answer: a forged cookie never gets that far. */
-    public function testAForgedCookieIsNoSession(): void
+    /** Uses a database that is down, because a forged cookie must be rejected before a query. */
+    public function testIgnoresAForgedCookie(): void
     {
         $cookie = $this->site->visitor(['user_id' => 7]);
         [$id, $signature] = explode('.', $cookie);
@@ -68,7 +68,7 @@ final class TableSessionCookieTest extends TestCase
         self::assertSame(7, $this->site->page($cookie, self::USER)->value);
     }
 
-    public function testASignatureForAnotherCookieIsNoSession(): void
+    public function testIgnoresASignatureForAnotherCookie(): void
     {
         $cookie = $this->site->page(null, self::LOGIN, ['name' => 'OTHER'])->cookies[0];
         $value = preg_replace('/^OTHER=([^;]+).*/', '$1', $cookie);
@@ -76,7 +76,7 @@ final class TableSessionCookieTest extends TestCase
         self::assertSame(7, $this->site->page($value, self::USER, ['name' => 'OTHER'])->value);
     }
 
-    public function testACookieSignedWithAnOlderKeyIsSignedAgain(): void
+    public function testResignsACookieWithTheNewestKey(): void
     {
         [$old, $new] = [random_bytes(32), random_bytes(32)];
         $this->keys($old);
@@ -96,7 +96,7 @@ final class TableSessionCookieTest extends TestCase
         self::assertNull($this->site->page($signedAgain, self::USER)->value);
     }
 
-    public function testAfterOutputWhatNeedsACookieThrowsAndWritesNothing(): void
+    public function testThrowsIfACookieIsNeededAfterOutput(): void
     {
         $cookie = $this->site->visitor(['a' => 1]);
         $late = 'while (ob_get_level() > 0) { ob_end_flush(); } echo "\n"; $said = [];

@@ -15,7 +15,7 @@ use PhpSessionChat\Tests\Support\TableSite;
 use PHPUnit\Framework\TestCase;
 
 /**
- * Failures of a TableSession are exceptions without secrets, never an empty session.
+ * Tests that failures of a TableSession are exceptions without secrets, and not empty sessions.
  */
 final class TableSessionFailureTest extends TestCase
 {
@@ -23,7 +23,7 @@ final class TableSessionFailureTest extends TestCase
 
     private TableSite $site;
 
-    public function testADatabaseThatIsDownIsUnavailable(): void
+    public function testIsUnavailableWhileTheDatabaseIsDown(): void
     {
         $this->site = TableSite::on('mariadb');
         $cookie = $this->site->visitor(['user_id' => 7]);
@@ -35,7 +35,7 @@ final class TableSessionFailureTest extends TestCase
         self::assertSame(1, $this->site->count());
     }
 
-    public function testADatabaseThatFailsWhileAPageRunsIsUnavailableAndNothingIsWrittenLater(): void
+    public function testWritesNothingAfterADatabaseFailureDuringThePage(): void
     {
         $this->site = TableSite::on('mariadb');
         $cookie = $this->site->visitor(['user_id' => 7]);
@@ -48,7 +48,7 @@ final class TableSessionFailureTest extends TestCase
             [$cookie, 'return $session->gc();'],
             [null, '$session->storeValue("some key", "some content"); return $session->save();'],
         ] as [$visitor, $code]) {
-            // The database works again before the page ends. But the page has reported that nothing was saved.
+            // The database recovers before the page ends, but the page already reported the failure.
             $again = "finally { \$open['database']->exec('ALTER TABLE away_$table RENAME TO $table'); }";
             $this->assertUnavailable($this->site->page($visitor, "$fail try { $code } $again", as: 'PDO'), $cookie);
             self::assertSame(['user_id' => 7], $this->site->values($cookie));
@@ -56,7 +56,7 @@ final class TableSessionFailureTest extends TestCase
         }
     }
 
-    public function testARowThatIsNotAJsonObjectIsAnErrorAndOtherJsonIsNot(): void
+    public function testRejectsARowThatIsNotAJsonObject(): void
     {
         $this->site = TableSite::on('mariadb');
         $cookie = $this->site->visitor(['user_id' => 7]);
@@ -74,7 +74,7 @@ final class TableSessionFailureTest extends TestCase
         self::assertEquals($values, json_decode($stored, true));
     }
 
-    public function testALockedRowIsWaitedForUntilTheTimeoutOnly(): void
+    public function testWaitsForALockedRowUntilTheTimeout(): void
     {
         $this->site = TableSite::on('mariadb');
         $cookie = $this->site->visitor(['user_id' => 7]);
@@ -90,7 +90,7 @@ final class TableSessionFailureTest extends TestCase
     }
 
     /** @dataProvider unstorable */
-    public function testAValueThatWouldNotComeBackTheSameIsRefused(string $key, string $value, string $reason): void
+    public function testRejectsAValueThatCannotBeRestored(string $key, string $value, string $reason): void
     {
         $this->site = TableSite::on('sqlite');
         $cookie = $this->site->visitor(['a' => 1]);
@@ -125,7 +125,7 @@ final class TableSessionFailureTest extends TestCase
     }
 
     /** @dataProvider settings */
-    public function testWrongSettingsAreRefused(array $open, string $message): void
+    public function testRejectsInvalidSettings(array $open, string $message): void
     {
         $this->site = TableSite::on('sqlite');
         $answer = $this->site->page(null, '', $open);

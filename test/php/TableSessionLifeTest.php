@@ -9,7 +9,7 @@ use PhpSessionChat\Tests\Support\TableSite;
 use PHPUnit\Framework\TestCase;
 
 /**
- * The start, renewal, new ID and end of a TableSession. In what the databases differ, see TableSessionTest.
+ * Tests the start, renewal, new ID and end of a TableSession. TableSessionTest covers differences between databases.
  */
 final class TableSessionLifeTest extends TestCase
 {
@@ -17,7 +17,7 @@ final class TableSessionLifeTest extends TestCase
 
     private TableSite $site;
 
-    public function testVisitorsForWhomNothingIsStoredGetNoRowAndNoCookie(): void
+    public function testCreatesNoRowOrCookieForAnEmptySession(): void
     {
         $this->site = TableSite::on('sqlite');
         foreach ([
@@ -45,7 +45,7 @@ final class TableSessionLifeTest extends TestCase
         self::assertSame(7, $this->page($new, 'return $session->getValue("user_id");')->value);
     }
 
-    public function testDestroyRemovesTheRowAndTheCookieAndTheNextValueBeginsAnotherSession(): void
+    public function testDestroyRemovesTheSessionAndTheNextValueStartsAnother(): void
     {
         $this->site = TableSite::on('sqlite');
         $cookie = $this->site->visitor(['user_id' => 7]);
@@ -54,7 +54,7 @@ final class TableSessionLifeTest extends TestCase
         self::assertStringContainsString('Max-Age=0', $answer->cookies[0]);
         self::assertSame(0, $this->site->count());
         self::assertNull($this->page($cookie, 'return $session->getValue("user_id");')->value);
-        // Neither on the page that ended it nor on a later one it gets the ID of the visitor's cookie.
+        // The new session has another ID than the visitor's cookie, on the same page and later.
         $other = $this->site->visitor(['user_id' => 7]);
         foreach ([[$cookie, ''], [$other, '$session->destroy();']] as [$visitor, $before]) {
             $new = $this->page($visitor, "$before \$session->storeValue('notice', 'Goodbye'); \$session->save();")->cookie();
@@ -64,7 +64,7 @@ final class TableSessionLifeTest extends TestCase
         }
     }
 
-    public function testDestroyReturnsFalseWhenAnotherRequestHasEndedOrMovedTheSession(): void
+    public function testDestroyReturnsFalseIfAnotherRequestEndedOrMovedTheSession(): void
     {
         $this->site = TableSite::on('sqlite');
         foreach (['regenerate' => 1, 'destroy' => 0] as $meanwhile => $left) {
@@ -77,9 +77,9 @@ final class TableSessionLifeTest extends TestCase
         self::assertTrue($this->page($this->site->visitor(['user_id' => 7]), 'return $session->destroy();')->value);
     }
 
-    public function testAPageThatIsSlowerThanALogoutWritesNothing(): void
+    public function testPageSlowerThanALogoutWritesNothing(): void
     {
-        // MySQL does not count a row that stays the same, so it is asked whether the session is there.
+        // MySQL does not count unchanged rows, so the library queries whether the session exists.
         $this->site = TableSite::on('mariadb');
         foreach (['save', 'regenerate'] as $write) {
             $cookie = $this->site->visitor(['user_id' => 7]);
@@ -91,7 +91,7 @@ final class TableSessionLifeTest extends TestCase
         }
     }
 
-    public function testAPageWhoseSaveWasRefusedDoesNotReplaceALoginMadeMeanwhile(): void
+    public function testRejectedSaveDoesNotReplaceANewerLogin(): void
     {
         $this->site = TableSite::on('sqlite');
         foreach (['save', 'regenerate'] as $write) {
@@ -107,7 +107,7 @@ final class TableSessionLifeTest extends TestCase
         }
     }
 
-    public function testAnExpiredSessionIsNotRead(): void
+    public function testDoesNotReadAnExpiredSession(): void
     {
         $this->site = TableSite::on('sqlite');
         $cookie = $this->site->visitor(['user_id' => 7]);
@@ -118,7 +118,7 @@ final class TableSessionLifeTest extends TestCase
         self::assertNotSame(TableSite::id($cookie), TableSite::id($answer->cookie()));
     }
 
-    public function testTheLifetimeIsRenewedByChangesAndOnceAMinuteWithout(): void
+    public function testRenewsTheLifetimeOnChangesAndOnceAMinute(): void
     {
         $this->site = TableSite::on('sqlite');
         $cookie = $this->site->visitor(['user_id' => 7]);
@@ -165,7 +165,7 @@ final class TableSessionLifeTest extends TestCase
         }
     }
 
-    public function testTheEndOfThePageSavesWhatIsNotSaved(): void
+    public function testSavesUnsavedChangesAtTheEndOfThePage(): void
     {
         $this->site = TableSite::on('sqlite');
         $cookie = $this->page(null, '$session->storeValue("a", 1);')->cookie();

@@ -9,7 +9,7 @@ use PhpSessionChat\Tests\Support\TableSite;
 use PHPUnit\Framework\TestCase;
 
 /**
- * The values of a TableSession, from page to page, and in the row. How a database changes its JSON is tested on each, all
+ * Tests the values of a TableSession between pages and in the row. Changes to JSON are tested on each database, everything
  * else on one in `npm test`.
  *
  * @group soak
@@ -36,7 +36,7 @@ final class TableSessionTest extends TestCase
     }
 
     /** @dataProvider databases */
-    public function testEveryValueComesBackTheSame(string $database): void
+    public function testRestoresEveryValueUnchanged(string $database): void
     {
         $this->site = TableSite::on($database);
         $deep = 1.0;
@@ -50,7 +50,7 @@ final class TableSessionTest extends TestCase
         ];
         $cookie = $this->site->visitor(['first' => 1]);
         $this->value($cookie, TableSite::storing($values) . '$session->save();');
-        // A change of another key must leave them as they are.
+        // A change of another key must not affect them.
         $this->value($cookie, '$session->storeValue("other", 1); $session->save();');
         $this->value($cookie, '$session->remove("other"); $session->save();');
         $read = $this->value($cookie, 'return array_map(fn ($key) => $session->getValue("$key"), range(0, 24));');
@@ -61,7 +61,7 @@ final class TableSessionTest extends TestCase
     }
 
     /** @dataProvider databases */
-    public function testAKeyIsAnyText(string $database): void
+    public function testAcceptsAnyTextAsKey(string $database): void
     {
         $this->site = TableSite::on($database);
         $keys = [
@@ -81,7 +81,7 @@ final class TableSessionTest extends TestCase
     }
 
     /** @dataProvider oneDatabase */
-    public function testAPageReadsItsOwnChanges(string $database): void
+    public function testPageReadsItsOwnChanges(string $database): void
     {
         $this->site = TableSite::on($database);
         $cookie = $this->site->visitor(['a' => 1]);
@@ -95,7 +95,7 @@ final class TableSessionTest extends TestCase
     }
 
     /** @dataProvider databases */
-    public function testRequestsAtTheSameTimeKeepEachOthersChanges(string $database): void
+    public function testConcurrentRequestsKeepEachOthersChanges(string $database): void
     {
         $this->site = TableSite::on($database);
         $cookie = $this->site->visitor(['a' => 1, 'b' => 1, 'c' => ['x' => 1], 'd' => 1]);
@@ -108,7 +108,7 @@ final class TableSessionTest extends TestCase
     }
 
     /** @dataProvider oneDatabase */
-    public function testLoadingIsOneStatementAndSavingIsOne(string $database): void
+    public function testLoadsAndSavesWithOneStatementEach(string $database): void
     {
         $this->site = TableSite::on($database);
         $executed = 'return PhpSessionChat\Tests\Support\CountedStatement::$executed;';
@@ -121,14 +121,14 @@ final class TableSessionTest extends TestCase
             'a new visitor' => [null, "$change \$session->save(); \$session->save(); $executed", ['INSERT']],
             'nobody' => [null, "\$session->getValue('a'); \$session->save(); $executed", []],
         ] as $case => [$visitor, $code, $statements]) {
-            // Without the requests that delete expired sessions, by chance.
+            // Without random deletions of expired sessions.
             $page = $this->site->page($visitor, $code, ['collect' => 0], 'PDO');
             self::assertSame($statements, $page->value, $case);
         }
     }
 
     /** @dataProvider oneDatabase */
-    public function testAnApplicationsOwnConnectionCanBeUsed(string $database): void
+    public function testUsesAConnectionOfTheApplication(string $database): void
     {
         $this->site = TableSite::on($database);
         $cookie = $this->site->visitor(['a' => 1]);
@@ -137,7 +137,7 @@ final class TableSessionTest extends TestCase
             $change = TableSite::storing(["\\'$as\"" => ["\\'\"\0"]]) . 'return $session->save();';
             self::assertTrue($this->site->page($cookie, $change, $open, $as)->value);
             self::assertSame(["\\'\"\0"], $this->site->values($cookie)["\\'$as\""]);
-            // The same change twice within a second: MySQL does not count the second one.
+            // MySQL does not count the second of two equal changes within a second.
             $same = self::OPEN . '$session->storeValue("n", "' . $as . '"); $other->storeValue("n", "' . $as . '");
                 return [$session->save(), $other->save(), $other->getValue("a")];';
             self::assertSame([true, true, 1], $this->site->page($cookie, $same, $open, $as)->value);
@@ -147,7 +147,7 @@ final class TableSessionTest extends TestCase
     }
 
     /** @dataProvider oneDatabase */
-    public function testTheUrlNamesTheTableAndItsColumnsAsForTheChatServer(string $database): void
+    public function testReadsTheTableAndColumnsFromTheUrlLikeTheChatServer(string $database): void
     {
         $this->site = TableSite::on($database);
         $table = $this->site->table . 'b';

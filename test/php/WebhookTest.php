@@ -14,7 +14,7 @@ final class WebhookTest extends TestCase
 {
     use Thrown;
 
-    // The example of the libraries of Standard Webhooks.
+    // The example from the libraries of Standard Webhooks.
     private const KEY = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
     private const BODY = '{"test": 2432232314}';
     private const TIME = 1614265330;
@@ -24,7 +24,7 @@ final class WebhookTest extends TestCase
         'webhook-signature' => 'v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=',
     ];
 
-    public function testAnEventOfTheRightKeyIsTaken(): void
+    public function testAcceptsAnEventSignedWithTheRightKey(): void
     {
         $event = ['id' => self::HEADERS['webhook-id'], 'test' => 2432232314];
         $webhook = new Webhook(self::KEY);
@@ -35,7 +35,7 @@ final class WebhookTest extends TestCase
         self::assertStringNotContainsString(base64_decode(substr(self::KEY, 6)), print_r($webhook, true));
     }
 
-    public function testTheFileOfTheChatServerIsTakenWhileOneKeyReplacesAnother(): void
+    public function testAcceptsAKeyFileWithAnOldAndANewKey(): void
     {
         $event = ['id' => self::HEADERS['webhook-id'], 'test' => 2432232314];
         $other = 'whsec_' . base64_encode(str_repeat('a', 24));
@@ -67,13 +67,13 @@ final class WebhookTest extends TestCase
      * @dataProvider forgeries
      * @param array<string, string> $headers
      */
-    public function testAForgeryIsRefused(string $body, array $headers, int $now): void
+    public function testRejectsAForgery(string $body, array $headers, int $now): void
     {
         $this->expectException(WebhookError::class);
         (new Webhook(self::KEY))->verify($body, $headers, $now);
     }
 
-    public function testAKeyOfAnotherFormIsRefused(): void
+    public function testRejectsAMalformedKey(): void
     {
         foreach (['', 'whsec_', 'whsec_AAAA', substr(self::KEY, 6), self::KEY . "\nwhsec_AAAA"] as $key) {
             $error = self::thrown(InvalidArgumentException::class, fn () => new Webhook($key), "$key was taken");

@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace PhpSessionChat\Tests\Support;
 
-/** A real chat server for the tests, on a free loopback port; sessions in the shared memcached. */
+/** A real chat server for the tests, on a free loopback port, with sessions in the shared memcached. */
 final class ChatServerProcess extends ServerProcess
 {
     public const KEY = 'a-key-of-more-than-16-characters';
@@ -14,7 +14,7 @@ final class ChatServerProcess extends ServerProcess
 
     private static ?self $shared = null;
 
-    /** Shared by all tests that do not stop it; stopped with the test run. */
+    /** Shared by all tests that do not stop it. Ends with the test run. */
     public static function shared(): self
     {
         return self::$shared ??= new self();

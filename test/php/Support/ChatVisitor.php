@@ -19,7 +19,7 @@ final class ChatVisitor
         MemcachedProcess::ask($port, "set sessions/$id 0 0 " . strlen($session) . "\r\n$session");
     }
 
-    /** @return array<string, mixed>|null the payload of `session:ready`, or null if the visitor is refused */
+    /** @return array<string, mixed>|null the payload of `session:ready`, or null if the visitor is rejected */
     public function connect(): ?array
     {
         $this->sid = '';
@@ -38,7 +38,7 @@ final class ChatVisitor
         throw new \RuntimeException('The chat server says neither yes nor no.');
     }
 
-    /** @return array{string, mixed} the next event with that name, and its payload */
+    /** @return array{string, mixed} the next event with this name, and its payload */
     public function event(string $name): array
     {
         for ($polls = 0; $polls < 5; $polls++) {
@@ -52,7 +52,7 @@ final class ChatVisitor
         throw new \RuntimeException("No event $name came.");
     }
 
-    /** @return list<string> the server's packets; waits for them */
+    /** Waits for packets. @return list<string> the server's packets */
     private function packets(): array
     {
         return explode("\x1e", $this->ask('GET'));

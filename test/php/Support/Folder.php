@@ -13,11 +13,11 @@ final class Folder
     {
         if (self::$all === null) {
             self::$all = sys_get_temp_dir() . '/chat-php-' . bin2hex(random_bytes(8));
-            // Other users may enter it, so that servers which run as another user reach their folders in it.
+            // Other users may enter it, because servers run as other users and have folders in it.
             mkdir(self::$all, 0711);
             chmod(self::$all, 0711);
             $all = self::$all;
-            // In a function that is registered by the last one, so that it runs after those that end the servers.
+            // Registered by the last shutdown function, so that it runs after the servers ended.
             register_shutdown_function(static fn () => register_shutdown_function(
                 static fn () => ServerProcess::run(['rm', '-rf', $all], 'coreutils'),
             ));

@@ -44,7 +44,7 @@ final class FolderStore extends Store
 
     public function setRemaining(string $id, int $seconds): void
     {
-        // A file that is exactly as old as the lifetime has not expired yet.
+        // A file exactly as old as the lifetime has not expired.
         touch($this->path($id), time() - self::LIFETIME + $seconds - ($seconds < 1 ? 1 : 0));
     }
 

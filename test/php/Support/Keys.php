@@ -14,7 +14,7 @@ final class Keys
         return self::$file ??= self::fileOf(random_bytes(32));
     }
 
-    /** A file with these keys, the newest first. */
+    /** A key file with these keys, newest first. */
     public static function fileOf(string ...$keys): string
     {
         $file = Folder::temporary() . '/keys';

@@ -11,16 +11,16 @@ namespace PhpSessionChat\Tests\Support;
 final class MariadbProcess extends ServerProcess
 {
     public const USER = 'site';
-    /** With the characters that must be escaped in a URL. */
+    /** Contains characters that must be escaped in a URL. */
     public const PASSWORD = 'se@same:/?#%12';
 
     private static ?self $shared = null;
 
     public readonly int $port;
-    /** `mariadb://USER:PASSWORD@127.0.0.1:PORT/site`, for a user with all rights in that database. */
+    /** `mariadb://USER:PASSWORD@127.0.0.1:PORT/site`, for a user with all rights in the database. */
     public readonly string $url;
 
-    /** Shared by all tests that do not stop it; stopped with the test run. */
+    /** Shared by all tests that do not stop it. Ends with the test run. */
     public static function shared(): self
     {
         return self::$shared ??= new self();
@@ -30,7 +30,7 @@ final class MariadbProcess extends ServerProcess
     {
         $this->port = self::ownPort();
         $folder = self::folder('mysql');
-        // At its start each MariaDB deletes the temporary tables in its tmpdir, including those of others.
+        // On start, MariaDB deletes all temporary tables in its tmpdir, even those of other servers.
         $common = ['--no-defaults', "--datadir=$folder/data", "--tmpdir=$folder", '--innodb-buffer-pool-size=16M'];
         $user = posix_getuid() === 0 ? ['--user=mysql'] : [];
         self::makeOnce("$folder/data", '/usr/sbin/mariadbd', static fn () => self::run(
@@ -42,7 +42,7 @@ final class MariadbProcess extends ServerProcess
             '/usr/sbin/mariadbd', ...$common, "--socket=$folder/socket", "--pid-file=$folder/pid",
             "--port=$this->port", '--bind-address=127.0.0.1,127.0.0.2', '--skip-log-bin', '--innodb-flush-log-at-trx-commit=0',
             "--ssl-cert=$folder/tls.pem", "--ssl-key=$folder/tls.key",
-            // Unusual values, so that a client that does not set them itself fails.
+            // Unusual values, so that a client fails if it does not set them.
             '--sql-mode=', '--character-set-server=latin1',
         ], $folder, 'ready for connections', 'mysql');
         $admin = new \PDO("mysql:unix_socket=$folder/socket", 'root', '');
@@ -53,7 +53,7 @@ final class MariadbProcess extends ServerProcess
         $this->url = "mariadb://$login@127.0.0.1:$this->port/site";
     }
 
-    /** A new connection of its administrator, in the database `site`. */
+    /** Connects as the administrator to the database `site`. */
     public function admin(): \PDO
     {
         return new \PDO("mysql:unix_socket=$this->folder/socket;dbname=site;charset=utf8mb4", 'root', '', [

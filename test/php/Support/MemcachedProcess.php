@@ -11,15 +11,15 @@ final class MemcachedProcess extends ServerProcess
 
     private static ?self $shared = null;
 
-    /** Shared by all tests that do not stop it; stopped with the test run. */
+    /** Shared by all tests that do not stop it. Ends with the test run. */
     public static function shared(): self
     {
         return self::$shared ??= new self();
     }
 
     /**
-     * @param list<string> $options of memcached
-     * @param int|null $port that of a memcached that has ended
+     * @param list<string> $options memcached options
+     * @param int|null $port the port of a memcached that has ended
      */
     public function __construct(array $options = [], ?int $port = null)
     {
@@ -32,7 +32,7 @@ final class MemcachedProcess extends ServerProcess
         );
     }
 
-    /** Sends a command of the text protocol to the memcached on that port. @return the lines of its answer */
+    /** Sends a command of the text protocol. @return list<string> the lines of the response */
     public static function ask(int $port, string $command): array
     {
         $socket = stream_socket_client("tcp://127.0.0.1:$port");

@@ -4,15 +4,15 @@ declare(strict_types=1);
 
 namespace PhpSessionChat\Tests\Support;
 
-/** A site with one of PHP's own session handlers, whose pages run the code of the tests: pages/native-site.php. */
+/** A site with a native session handler of PHP. Its page pages/native-site.php runs the code of tests. */
 final class NativeSite
 {
     /**
-     * A request of a visitor.
+     * Sends a request as a visitor.
      *
-     * @param string $url of the sessions
-     * @param string|null $cookie the value of the session's cookie, as the browser sends it
-     * @param string $code with `$session`, the handler of that URL
+     * @param string $url the store URL
+     * @param string|null $cookie the value of the session cookie as the browser sends it
+     * @param string $code runs with `$session`, the handler for the URL
      */
     public static function request(
         string $url,

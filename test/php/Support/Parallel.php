@@ -7,9 +7,9 @@ namespace PhpSessionChat\Tests\Support;
 final class Parallel
 {
     /**
-     * @param list<array{string, string, string}> $requests store URL, session ID, and the code after session_start():
-     * see parallel-requests.php
-     * @return list<string> their errors, '' where there was none
+     * @param list<array{string, string, string}> $requests store URL, session ID, and code after session_start(), see
+     * parallel-requests.php
+     * @return list<string> their errors, or '' on success
      */
     public static function requests(array $requests): array
     {

@@ -7,8 +7,7 @@ namespace PhpSessionChat\Tests\Support;
 final class Patience
 {
     /**
-     * Seconds: ten times what a slow machine needs that is busy with other things, and less than the 50 and 60 that MariaDB
-     * and PHP wait when nothing bounds it.
+     * Far more than a slow, busy machine needs, but less than the default timeouts of MariaDB (50 s) and PHP (60 s).
      */
     public const SECONDS = 40;
 }

@@ -11,7 +11,7 @@ namespace PhpSessionChat\Tests\Support;
 final class PostgresProcess extends ServerProcess
 {
     public const USER = 'site';
-    /** With the characters that must be escaped in a URL. */
+    /** Contains characters that must be escaped in a URL. */
     public const PASSWORD = 'se@same:/?#%12';
 
     private const PROGRAMS = '/usr/lib/postgresql/15/bin';
@@ -19,10 +19,10 @@ final class PostgresProcess extends ServerProcess
     private static ?self $shared = null;
 
     public readonly int $port;
-    /** `postgres://USER:PASSWORD@127.0.0.1:PORT/site`, for a user with all rights in that database. */
+    /** `postgres://USER:PASSWORD@127.0.0.1:PORT/site`, for a user with all rights in the database. */
     public readonly string $url;
 
-    /** Shared by all tests that do not stop it; stopped with the test run. */
+    /** Shared by all tests that do not stop it. Ends with the test run. */
     public static function shared(): self
     {
         return self::$shared ??= new self();
@@ -32,7 +32,7 @@ final class PostgresProcess extends ServerProcess
     {
         $this->port = self::ownPort();
         $folder = self::folder('postgres');
-        // initdb refuses to run as root.
+        // initdb does not run as root.
         $as = posix_getuid() === 0
             ? ['setpriv', '--reuid=postgres', '--regid=postgres', '--clear-groups']
             : [];
@@ -52,14 +52,14 @@ final class PostgresProcess extends ServerProcess
         ], $folder, 'ready to accept connections', 'postgres');
         $admin = new \PDO("pgsql:host=$folder;port=$this->port;dbname=postgres", 'postgres');
         $admin->exec('CREATE ROLE ' . self::USER . " LOGIN PASSWORD '" . self::PASSWORD . "'");
-        // An unusual value, so that a client that does not set it itself fails.
+        // An unusual value, so that a client fails if it does not set it.
         $admin->exec('ALTER ROLE ' . self::USER . ' SET default_transaction_isolation = serializable');
         $admin->exec('CREATE DATABASE site OWNER ' . self::USER);
         $login = self::USER . ':' . rawurlencode(self::PASSWORD);
         $this->url = "postgres://$login@127.0.0.1:$this->port/site";
     }
 
-    /** A new connection of its administrator, in the database `site`. */
+    /** Connects as the administrator to the database `site`. */
     public function admin(): \PDO
     {
         return new \PDO("pgsql:host=$this->folder;port=$this->port;dbname=site", 'postgres');

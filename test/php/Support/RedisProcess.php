@@ -11,13 +11,13 @@ final class RedisProcess extends ServerProcess
 
     private static ?self $shared = null;
 
-    /** Shared by all tests that do not stop it; stopped with the test run. */
+    /** Shared by all tests that do not stop it. Ends with the test run. */
     public static function shared(): self
     {
         return self::$shared ??= new self();
     }
 
-    /** @param list<string> $options of redis-server */
+    /** @param list<string> $options redis-server options */
     public function __construct(array $options = [])
     {
         $this->port = self::ownPort();

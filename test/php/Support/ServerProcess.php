@@ -5,8 +5,8 @@ declare(strict_types=1);
 namespace PhpSessionChat\Tests\Support;
 
 /**
- * A server that logs to a file in a folder of its own. It ends, and its folder is removed, with the test run at the
- * latest, even when the run is killed.
+ * A server with its own folder, where it logs to a file. The server ends and the folder is removed with the test run at
+ * the latest, even if the run is killed.
  */
 class ServerProcess
 {
@@ -17,12 +17,12 @@ class ServerProcess
     private $process;
 
     /**
-     * Starts it, and waits until it is ready.
+     * Starts the server and waits until it is ready.
      *
-     * @param list<string> $command a list, not a string: without a shell, the process ID is the server's own
-     * @param string $folder made by folder()
+     * @param list<string> $command a list, so that the process ID is the server's and not a shell's
+     * @param string $folder created by folder()
      * @param string|\Closure(): bool $ready a text in its log, or a check
-     * @param string|null $user the user as whom root runs it
+     * @param string|null $user the user for the server if the tests run as root
      */
     public function __construct(
         array $command,
@@ -33,7 +33,7 @@ class ServerProcess
         $log = "$folder/log";
         $out = ['file', $log, 'a'];
         $as = $user !== null && posix_getuid() === 0 ? ["--reuid=$user", "--regid=$user", '--clear-groups'] : [];
-        // setpriv becomes the server itself.
+        // setpriv replaces itself with the server.
         $wrapped = ['setpriv', ...$as, '--pdeathsig=SIGQUIT', '--', ...$command];
         $process = @proc_open($wrapped, [0 => ['file', '/dev/null', 'r'], 1 => $out, 2 => $out], $pipes, $folder);
         if ($process === false) {
@@ -56,13 +56,13 @@ class ServerProcess
     }
 
     /**
-     * Stops the server without ending it: the kernel accepts connections, and nothing answers. The children of
-     * PostgreSQL, which are its open connections, keep running.
+     * Suspends the server: the kernel accepts connections, but nothing responds. PostgreSQL's open connections are child
+     * processes and keep running.
      */
     public function pause(): void
     {
         proc_terminate($this->process, SIGSTOP);
-        // Its threads stop a moment after the signal is sent, and could still answer until then.
+        // Its threads stop shortly after the signal, and could respond until then.
         while (!proc_get_status($this->process)['stopped']) {
             usleep(1000);
         }
@@ -78,7 +78,7 @@ class ServerProcess
         if (!is_resource($this->process)) {
             return;
         }
-        // SIGQUIT also ends the children of PostgreSQL, which SIGKILL would not.
+        // SIGQUIT also ends PostgreSQL's child processes, unlike SIGKILL.
         proc_terminate($this->process, SIGQUIT);
         proc_terminate($this->process, SIGCONT);
         for ($until = microtime(true) + 3; microtime(true) < $until; usleep(2000)) {
@@ -91,8 +91,8 @@ class ServerProcess
     }
 
     /**
-     * A port without a listener. It is reserved for this process until it ends: no other test gets it. An abstract Unix
-     * socket of that name is the reservation, as for the tests in TypeScript (`ownPort` in test/helpers/child.ts).
+     * A port without a listener, reserved for this process. An abstract Unix socket marks the reservation, like `ownPort` in
+     * test/helpers/child.ts for the TypeScript tests.
      */
     public static function ownPort(): int
     {
@@ -111,7 +111,7 @@ class ServerProcess
         }
     }
 
-    /** A new folder. Root gives it to the user of the server's Debian package. */
+    /** Creates a folder. Root assigns it to the user of the server's Debian package. */
     public static function folder(string $user = 'root'): string
     {
         $folder = Folder::temporary();
@@ -121,7 +121,7 @@ class ServerProcess
         return $folder;
     }
 
-    /** A certificate for 127.0.0.1, its own authority, in the folder: `tls.pem` and `tls.key`, for the folder's owner. */
+    /** Creates a self-signed certificate for 127.0.0.1 for the folder's owner: `tls.pem` and `tls.key`. */
     public static function certificate(string $folder): void
     {
         $files = ['-keyout', "$folder/tls.key", '-out', "$folder/tls.pem"];
@@ -135,11 +135,11 @@ class ServerProcess
     }
 
     /**
-     * The command that starts a server of this project. In a run that has made bundles (test/helpers/make-bundles.ts) it is
-     * the bundle: it starts in a third of the time.
+     * The command that starts a server of this project. After test/helpers/make-bundles.ts it uses the bundle, which starts
+     * faster.
      *
-     * @param string $subcommand of `php-session-chat`
-     * @param list<string> $environment as `NAME=VALUE`
+     * @param string $subcommand a subcommand of `php-session-chat`
+     * @param list<string> $environment `NAME=VALUE`
      * @return list<string>
      */
     protected static function program(string $subcommand, array $environment): array
@@ -152,7 +152,7 @@ class ServerProcess
         ];
     }
 
-    /** As `makeOnce` in test/helpers/kept-folder.ts: what takes the program a second is made once, and copied then. */
+    /** Creates a slow-to-create folder once and then copies it, like `makeOnce` in test/helpers/kept-folder.ts. */
     protected static function makeOnce(string $folder, string $program, \Closure $make): void
     {
         $kept = __DIR__ . '/../../../node_modules/.cache/folders/' . strtr($program, '/', '-') . '-' . filemtime($program) . '000';
@@ -161,7 +161,7 @@ class ServerProcess
             @mkdir(dirname($kept), recursive: true);
             $own = "$kept." . getmypid();
             self::run(['cp', '-a', '--sparse=always', $folder, $own], 'coreutils');
-            // Another test may have been faster.
+            // Another test may have created it already.
             @rename($own, $kept) || self::run(['rm', '-rf', $own], 'coreutils');
             return;
         }

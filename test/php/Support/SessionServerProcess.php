@@ -4,14 +4,14 @@ declare(strict_types=1);
 
 namespace PhpSessionChat\Tests\Support;
 
-/** A real session server for the tests, on a free loopback port, and on the unix socket `socket` in its folder. */
+/** A real session server for the tests, on a free loopback port and on the Unix socket `socket` in its folder. */
 final class SessionServerProcess extends ServerProcess
 {
     public readonly int $port;
 
     private static ?self $shared = null;
 
-    /** Shared by all tests that do not stop it; stopped with the test run. */
+    /** Shared by all tests that do not stop it. Ends with the test run. */
     public static function shared(): self
     {
         return self::$shared ??= new self();
@@ -19,7 +19,7 @@ final class SessionServerProcess extends ServerProcess
 
     /**
      * @param array<string, string> $settings by name, without `SESSION_SERVER_`
-     * @param int|null $port of a server that has ended, for another one in its place
+     * @param int|null $port the port of a server that has ended
      */
     public function __construct(array $settings = [], ?int $port = null)
     {

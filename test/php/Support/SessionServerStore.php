@@ -7,7 +7,7 @@ namespace PhpSessionChat\Tests\Support;
 use PhpSessionChat\Session\SessionServerClient;
 
 /**
- * Reads and changes the expiry of sessions in the server's own database, since its protocol renews it.
+ * Reads and changes the expiry of sessions in the server's database, because the protocol renews it.
  *
  * @see Store
  */
@@ -18,7 +18,7 @@ final class SessionServerStore extends Store
     private readonly string $database;
     private readonly int $port;
 
-    /** @param string $hold after which a lock goes to the next client that waits for it */
+    /** @param string $hold the time after which the next waiting client gets a lock */
     public function __construct(private readonly string $hold)
     {
         $this->database = Folder::temporary() . '/sessions.db';
@@ -67,7 +67,7 @@ final class SessionServerStore extends Store
         $this->opened($id)->destroy();
     }
 
-    /** The server says only whether the session is locked, not for how long. */
+    /** The server reports only whether the session is locked, not for how long. */
     public function lockRemaining(string $id): ?int
     {
         $client = $this->client();
@@ -82,7 +82,7 @@ final class SessionServerStore extends Store
         $this->opened($id)->disconnect();
     }
 
-    /** A client that has opened the session to write it. It waits until the holder of the lock has been idle for `$hold`. */
+    /** Opens the session for writing, after the holder of the lock was idle for `$hold`. */
     private function opened(string $id): SessionServerClient
     {
         $client = $this->client();

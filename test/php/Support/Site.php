@@ -4,10 +4,10 @@ declare(strict_types=1);
 
 namespace PhpSessionChat\Tests\Support;
 
-/** A site with a session handler of the library, whose pages run the code of the tests: pages/site.php. */
+/** A site with a session handler of the library. Its page pages/site.php runs the code of tests. */
 final class Site
 {
-    /** For php.ini. */
+    /** Settings for php.ini. */
     public const SETTINGS = [
         'session.use_strict_mode' => '1',
         'session.gc_maxlifetime' => '1440',
@@ -15,12 +15,12 @@ final class Site
     ];
 
     /**
-     * A request of a visitor.
+     * Sends a request as a visitor.
      *
-     * @param Store|string $store or its URL
+     * @param Store|string $store the store or its URL
      * @param string|null $id the session ID in the browser's cookie
-     * @param string $code runs after session_start(), with `$store`, and with the `$handler` of the sessions in it
-     * @param string $options of the store's URL, each with its `&`
+     * @param string $code runs after session_start() with `$store` and its `$handler`
+     * @param string $options for the store's URL, each after `&`
      * @param string $registration `object`, `callbacks` (all of them) or `six callbacks`
      * @param array<string, string> $settings for session_start()
      */

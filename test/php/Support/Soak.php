@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace PhpSessionChat\Tests\Support;
 
-/** `npm run test:soak` runs the tests of the group `soak` again, with SOAK=1, and those of `soak-only`. */
+/** `npm run test:soak` runs the group `soak` again with SOAK=1, and the group `soak-only`. */
 final class Soak
 {
     /**

@@ -4,13 +4,13 @@ declare(strict_types=1);
 
 namespace PhpSessionChat\Tests\Support;
 
-/** The answer of a page of TableSite. */
+/** The response of a page of TableSite. */
 final class TableAnswer
 {
     /**
      * @param mixed $value what the page's code returned
      * @param string $error class and message of the exception that ended the page, or ''
-     * @param string $trace everything that a log could show of that exception
+     * @param string $trace everything that a log may show of this exception
      * @param list<string> $cookies the Set-Cookie headers, without their name
      */
     public function __construct(
@@ -21,7 +21,7 @@ final class TableAnswer
     ) {
     }
 
-    /** The last value of the session's cookie that the page sent; '' when it deleted the cookie, null when it sent none. */
+    /** The last value of the session cookie that the page sent, '' if it deleted the cookie, or null without a cookie. */
     public function cookie(): ?string
     {
         $value = null;

@@ -7,15 +7,15 @@ namespace PhpSessionChat\Tests\Support;
 use PhpSessionChat\Session\TableSession;
 use PHPUnit\Framework\Assert;
 
-/** A site with TableSessions in a separate table, whose pages run the code of the tests: pages/table-site.php. */
+/** A site with TableSessions in its own table. Its page pages/table-site.php runs the code of tests. */
 final class TableSite
 {
     public readonly string $table;
     public readonly string $keyFile;
 
     /**
-     * @param string $url of the database
-     * @param list<string> $dsn the arguments of `new PDO` for the same
+     * @param string $url the database URL
+     * @param list<string> $dsn the arguments of `new PDO` for the same database
      * @param \Closure(): \PDO $connect connects its administrator
      */
     private function __construct(
@@ -43,14 +43,14 @@ final class TableSite
     }
 
     /**
-     * A request of a visitor.
+     * Sends a request as a visitor.
      *
-     * @param string|null $cookie the value of the session's cookie
-     * @param string $code runs with the opened `$session`, and with `$open` to open it again; returns the answer's
-     * value
+     * @param string|null $cookie the value of the session cookie
+     * @param string $code runs with the open `$session`, and with `$open` to open it again; returns the value of the
+     * response
      * @param array<string, mixed> $open arguments of TableSession::open() that differ from the usual ones
-     * @param string $as how `database` is given to it: as `URL`, `DatabaseUrl`, `PDO`, or `PDO by default`, which is
-     * `new PDO` without the settings of DatabaseUrl
+     * @param string $as the form of `database`: `URL`, `DatabaseUrl`, `PDO`, or `PDO by default`, which is `new PDO`
+     * without the settings of DatabaseUrl
      * @param string $before runs before the session is opened
      */
     public function page(
@@ -66,17 +66,17 @@ final class TableSite
         return new TableAnswer(...$result, cookies: $cookies);
     }
 
-    /** Stores these values for a new visitor. @return string the value of the cookie */
+    /** Stores values for a new visitor. @return string the value of the cookie */
     public function visitor(array $values): string
     {
         return $this->page(null, self::storing($values) . '$session->save();')->cookie();
     }
 
-    /** The stored values for that cookie. */
+    /** The stored values for a cookie. */
     public function values(string $cookie): array
     {
         $data = $this->query("SELECT data FROM $this->table WHERE id = ?", self::id($cookie))->fetchColumn();
-        // ASCII, so that no character set of a table or a connection matters.
+        // ASCII, so that character sets of tables and connections do not matter.
         Assert::assertMatchesRegularExpression('/^[\x00-\x7f]*\z/', $data);
         return json_decode($data, true, 512, JSON_THROW_ON_ERROR);
     }
@@ -103,13 +103,13 @@ final class TableSite
         return 'unserialize(' . var_export(serialize($value), true) . ')';
     }
 
-    /** The session ID in that cookie. */
+    /** The session ID in a cookie. */
     public static function id(string $cookie): string
     {
         return strtok($cookie, '.');
     }
 
-    /** A new connection of the administrator. */
+    /** Connects as the administrator. */
     public function admin(): \PDO
     {
         return ($this->connect)();

@@ -33,7 +33,7 @@ final class TableStore extends Store
     public static function postgres(PostgresProcess $server): self
     {
         return new self(
-            // Over the unix socket without a password, since checking a password takes longer than everything else.
+            // Over the Unix socket without a password, because checking a password is slow.
             "postgres://postgres@/site",
             'postgres://site:secret@127.0.0.1:1/site',
             ["pgsql:host=$server->folder;port=$server->port;dbname=site", 'postgres'],
@@ -100,7 +100,7 @@ final class TableStore extends Store
     {
         $client = new \PDO(...$this->pdo);
         if ($client->getAttribute(\PDO::ATTR_DRIVER_NAME) === 'mysql') {
-            // The usual settings, which this server does not have.
+            // The default settings, which this server does not use.
             $client->exec("SET autocommit = 1, sql_mode = 'STRICT_TRANS_TABLES'");
         }
         return $client;

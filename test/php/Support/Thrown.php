@@ -9,7 +9,7 @@ trait Thrown
     /**
      * @template T of \Throwable
      * @param class-string<T> $class
-     * @return T what the call has thrown
+     * @return T the exception that the call throws
      */
     private static function thrown(string $class, callable $call, string $message = ''): \Throwable
     {

@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace PhpSessionChat\Tests\Support;
 
-/** PHP's own web server, with the pages of the folder `pages`. */
+/** PHP's built-in web server with the pages in `pages`. */
 final class WebServer
 {
     private static ?int $port = null;
@@ -12,11 +12,10 @@ final class WebServer
     /**
      * Calls a page.
      *
-     * @param string $page its file
+     * @param string $page the file name
      * @param array<string, mixed> $input
      * @param string|null $cookie the Cookie header
-     * @return array{array<string, mixed>, list<string>} the page's return value, and the Set-Cookie headers without
-     * their name
+     * @return array{array<string, mixed>, list<string>} the page's return value, and the values of the Set-Cookie headers
      */
     public static function call(string $page, array $input, ?string $cookie): array
     {
@@ -28,7 +27,7 @@ final class WebServer
             'ignore_errors' => true,
         ]]));
         if ($stream === false) {
-            // PHP has crashed. The other tests get a new server.
+            // PHP crashed. The other tests get a new server.
             self::$port = null;
             throw new \RuntimeException('The web server has ended without an answer.');
         }
@@ -45,7 +44,7 @@ final class WebServer
     private static function start(): int
     {
         $port = ServerProcess::ownPort();
-        // With the arguments of functions in stack traces, as on a badly configured site.
+        // Includes function arguments in stack traces, like a badly configured site.
         $settings = ['-d', 'zend.exception_ignore_args=0', '-d', 'session.upload_progress.enabled=0'];
         $command = [PHP_BINARY, ...$settings, '-S', "127.0.0.1:$port", '-t', __DIR__ . '/pages'];
         new ServerProcess($command, ServerProcess::folder(), 'started');

@@ -3,8 +3,8 @@
 declare(strict_types=1);
 
 /*
- * Passes requests on to a server, and drops the first answers: the server has carried the requests out, and the client
- * does not know it. Arguments: own port, the server's port, how many answers are lost.
+ * Forwards requests to a server and drops the first responses, after the server processed the requests. Arguments: own
+ * port, server port, number of dropped responses.
  */
 [, $port, $server, $lost] = array_map('intval', $argv);
 $listening = stream_socket_server("tcp://127.0.0.1:$port") ?: exit(1);
@@ -12,7 +12,7 @@ echo "ready\n";
 while (true) {
     $client = stream_socket_accept($listening, -1);
     $target = stream_socket_client("tcp://127.0.0.1:$server");
-    // Each connection has one request, with head and body.
+    // Each connection has one request with head and body.
     $request = '';
     while (!str_contains($request, "\r\n\r\n")) {
         $request .= fread($client, 65536);

@@ -2,7 +2,7 @@
 
 declare(strict_types=1);
 
-// Loads the library by the file for sites without Composer, and the classes of these tests.
+// Loads the library without Composer, and the classes of these tests.
 require __DIR__ . '/../../../php/autoload.php';
 spl_autoload_register(static function (string $class): void {
     $name = str_replace('PhpSessionChat\\Tests\\', '', $class);

@@ -1,9 +1,9 @@
 <?php
 
 /**
- * A site whose php.ini puts the arguments of functions into stack traces. Reads a serialized list of codes and the
- * variables for them. Each code ends with an exception; prints a serialized list of everything that a log or an error page
- * could show of it, '' for a code that ends without.
+ * A site whose php.ini includes function arguments in stack traces. Reads a serialized list of codes and their variables.
+ * Each code ends with an exception. Prints a serialized list of everything that a log or an error page may show of it, or
+ * '' without an exception.
  */
 
 declare(strict_types=1);
@@ -20,7 +20,7 @@ $shown = [];
 foreach ($codes as $code) {
     $all = '';
     try {
-        // Not in a function, which would be in the traces.
+        // Not in a function, because that would appear in the traces.
         eval('use PhpSessionChat\Session\{DatabaseUrl, HandlerFactory, KeyFile, NativeHandler, SessionServerClient,
             SessionServerWatcher, StoreUrl};
             use PhpSessionChat\Session\Handler\{EncryptedHandler, JsonHandler, PdoHandler, RedisHandler, SessionServerHandler};

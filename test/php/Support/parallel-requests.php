@@ -1,8 +1,8 @@
 <?php
 
 /**
- * Runs many requests at the same moment, each in a separate process. Reads a serialized list of [store URL, session ID,
- * code], and prints a serialized list of errors, '' where there was none.
+ * Runs concurrent requests, each in its own process. Reads a serialized list of [store URL, session ID, code] and prints a
+ * serialized list of errors, or '' on success.
  */
 
 declare(strict_types=1);
@@ -18,7 +18,7 @@ foreach (unserialize(stream_get_contents(STDIN)) as [$url, $id, $code]) {
     [$answer, $end] = stream_socket_pair(STREAM_PF_UNIX, STREAM_SOCK_STREAM, 0);
     if (pcntl_fork() === 0) {
         fclose($go);
-        // Returns when no process has the other end any more, so that all have been started.
+        // Returns after all processes started, when none holds the other end.
         fread($wait, 1);
         $error = '';
         try {

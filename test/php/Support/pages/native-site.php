@@ -1,6 +1,6 @@
 <?php
 
-/** A page of NativeSite: runs the code of a test, and returns the resulting session. */
+/** A page of NativeSite. Runs the code of a test and returns the session. */
 
 declare(strict_types=1);
 

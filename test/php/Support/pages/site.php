@@ -1,6 +1,6 @@
 <?php
 
-/** A page of Site: runs the code of a test with the handler set, and returns the resulting session. */
+/** A page of Site. Runs the code of a test with the handler and returns the session. */
 
 declare(strict_types=1);
 

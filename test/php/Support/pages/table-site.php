@@ -1,6 +1,6 @@
 <?php
 
-/** A page of TableSite: opens the session, runs the code of a test, and returns the result. */
+/** A page of TableSite. Opens the session, runs the code of a test and returns the result. */
 
 declare(strict_types=1);
 
@@ -16,7 +16,7 @@ set_error_handler(static function (int $level, string $message): bool {
 ['open' => $open, 'as' => $as, 'before' => $before, 'code' => $code] = unserialize(file_get_contents('php://input'));
 $value = null;
 $error = $trace = '';
-// Output is buffered, as on most servers, so that saving at the end of the request can still send a cookie.
+// Buffers the output like most servers, so that saving at the end of the request can still send a cookie.
 ob_start();
 try {
     $open['database'] = match ($as) {
@@ -33,7 +33,7 @@ try {
     $value = eval($code);
 } catch (Throwable $thrown) {
     $error = $thrown::class . ": {$thrown->getMessage()}";
-    // Everything that an error page or a log could show of it.
+    // Everything that an error page or a log may show of it.
     $trace = $thrown . print_r($thrown->getTrace(), true) . print_r($thrown->getPrevious(), true);
 }
 echo serialize(['value' => $value, 'error' => $error, 'trace' => $trace]);
