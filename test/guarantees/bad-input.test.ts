@@ -8,14 +8,14 @@ import { connectRaw, frame, openRaw } from '../helpers/raw-client.ts';
 import { metrics } from '../helpers/server-figures.ts';
 
 /**
- * The list of bad input in docs/guarantees.md: each input gets the listed answer, and the next client is served as
- * usual. Input that only PHP's formats can contain (references, INF) is tested in packages/php-session/test/.
+ * Sends the bad input of docs/guarantees.md. Each gets the listed response, and the next client is served as usual.
+ * Input that only PHP's formats can contain (references, INF) is tested in packages/php-session/test/.
  */
 const key = 'a-key-of-more-than-16-characters';
 const user = 'an-id-of-somebody-who-is-logged-in';
 const cookie = `PHPSESSID=${user}`;
 let site: ChatSite<RunningChat>;
-/** Accepts five connections an hour from one address, and one message an hour from one user. */
+/** Accepts five connections per hour from an address, and one message per hour from a user. */
 let capped: RunningChat;
 let slowHeaders: Promise<string>;
 
@@ -37,7 +37,7 @@ afterAll(async () => {
   await site?.close();
 });
 
-/** `/healthz`, a new connection and its first request are answered. */
+/** Checks that `/healthz`, a new connection and its first request are answered. */
 async function nextIsServed(
   { url, port }: RunningChat = site.chat,
   localAddress = '127.0.0.1',
@@ -48,7 +48,7 @@ async function nextIsServed(
   client.socket.destroy();
 }
 
-/** Each row: the item of the list, a function that sends the input, and the short form of the answer. */
+/** Each row: the title, a function that sends the input, and the short form of the response. */
 type Row = [item: string, send: () => Promise<string>, answer: string];
 const list = (section: string, rows: Row[]) =>
   describe(section, () => {
@@ -61,7 +61,7 @@ const list = (section: string, rows: Row[]) =>
 const http = async (text: string) => inShort(await say(site.chat.port, text));
 const get = (target: string, headers?: Record<string, string>) => () => http(request(target, headers));
 const polling = '/socket.io/?EIO=4&transport=polling';
-/** The same answer on both transports. */
+/** Returns the distinct responses of both transports. */
 const from =
   (Origin: string, Host = 'chat.example') =>
   async () => {
@@ -75,8 +75,8 @@ const from =
 list('Handshake', [
   ['an evil origin', from('https://evil.example'), '403 origin_not_allowed'],
   ['the origin null', from('null'), '403 origin_not_allowed'],
-  ['an origin that begins well', from('https://good.example.evil'), '403 origin_not_allowed'],
-  ['http for https', from('http://good.example'), '403 origin_not_allowed'],
+  ['an origin that starts with an allowed one', from('https://good.example.evil'), '403 origin_not_allowed'],
+  ['http instead of https', from('http://good.example'), '403 origin_not_allowed'],
   ['a wrong port', from('https://good.example:444'), '403 origin_not_allowed'],
   ...[
     '/socket.io/?transport=polling',
@@ -90,7 +90,7 @@ list('Handshake', [
     `${polling}&j=1`,
     '//socket.io/?EIO=4',
   ].map((target): Row => [target, get(target), '400 bad_request']),
-  ['no HTTP', () => http('hello\r\n\r\n'), '400 bad_request'],
+  ['text that is not HTTP', () => http('hello\r\n\r\n'), '400 bad_request'],
   ['POST without a sid', get(polling, { method: 'POST', body: '40' }), '400 bad_request'],
   ['EIO=3', get('/socket.io/?EIO=3&transport=polling'), '400 unsupported_protocol'],
   ['transport=__proto__', get('/socket.io/?EIO=4&transport=__proto__'), '400 bad_request'],
@@ -98,7 +98,7 @@ list('Handshake', [
   ['a cookie of 20 KB', get(polling, { Cookie: `a=${'x'.repeat(20_000)}` }), '431 header_too_large'],
 ]);
 
-test('Handshake: over the cap of an address, whatever X-Forwarded-For says', async () => {
+test('Handshake: limits the connections of an address despite X-Forwarded-For', async () => {
   for (let n = 0; n < 5; n++) expect(inShort(await say(capped.port, request(polling)))).toBe('200');
   for (const forged of [{}, { 'X-Forwarded-For': '203.0.113.9' }, { 'X-Forwarded-For': '127.0.0.2' }]) {
     for (const target of [polling, '/socket.io/?EIO=4&transport=websocket']) {
@@ -112,7 +112,7 @@ test('Handshake: over the cap of an address, whatever X-Forwarded-For says', asy
   await nextIsServed(capped, '127.0.0.2');
 });
 
-/** `unauthorized`, or `accepted 7`: the outcome of a CONNECT with this header. */
+/** Returns the outcome of a CONNECT with this header, such as `unauthorized` or `accepted 7`. */
 const withCookie =
   (header: string | null, options = {}) =>
   async () => {
@@ -130,7 +130,7 @@ const session = (bytes: string | (() => string)) => async () =>
 
 list('Cookie', [
   ['none', withCookie(null), 'unauthorized'],
-  ['an empty one', id(''), 'unauthorized'],
+  ['an empty ID', id(''), 'unauthorized'],
   ['an unknown id', id('abcdefghijklmnopqrstuvwxyz'), 'unauthorized'],
   ['A_B', id('A_B'), 'unauthorized'],
   ['a path', id('../../etc/passwd'), 'unauthorized'],
@@ -141,8 +141,8 @@ list('Cookie', [
   ['257 characters', id('a'.repeat(257)), 'unauthorized'],
   ['a key that is too long for memcached', id('a'.repeat(250)), 'unauthorized'],
   ['%E0%A4%A', id('%E0%A4%A'), 'unauthorized'],
-  ['a quoted one', id(`"${user}"`), 'unauthorized'],
-  ['two that differ', id(`${user}; PHPSESSID=with,comma`), 'unauthorized'],
+  ['a quoted ID', id(`"${user}"`), 'unauthorized'],
+  ['two different IDs', id(`${user}; PHPSESSID=with,comma`), 'unauthorized'],
   ['an id in the query', withCookie(null, { query: { PHPSESSID: user, session: user } }), 'unauthorized'],
   ['%2C', id('with%2Ccomma'), 'accepted 5'],
   ['the same id twice', id(`${user}; ${cookie}`), 'accepted 7'],
@@ -167,12 +167,12 @@ list('Session', [
   ['2 MB', session(() => JSON.stringify({ user_id: 7, a: 'x'.repeat(2 ** 21) })), 'session_invalid'],
   ['a format that is not configured', session('user_id|i:7;'), 'session_invalid'],
   ['| and ; inside strings', session('{"bio":"user_id|i:1;","user_id":7}'), 'accepted 7'],
-  ['objects elsewhere', session('{"cart":{"items":[{"id":1.5e99}]},"user_id":7}'), 'accepted 7'],
+  ['objects in other keys', session('{"cart":{"items":[{"id":1.5e99}]},"user_id":7}'), 'accepted 7'],
   ['a 64-bit id', session('{"user_id":9223372036854775807}'), 'accepted 9223372036854775807'],
   ['the last of equal keys', session('{"user_id":1,"user_id":7}'), 'accepted 7'],
 ]);
 
-test('Session: the log names the format that the bytes look like, and no content', async () => {
+test('Session: logs the format that the bytes look like, and no content', async () => {
   for (const line of [
     /the bytes look like php"/,
     /the bytes look like php_serialize"/,
@@ -185,7 +185,7 @@ test('Session: the log names the format that the bytes look like, and no content
 const closings = async () =>
   [...(await metrics(site.chat.url))].filter(([name]) => name.startsWith('chat_closed_total'));
 
-/** `closed as malformed`: the reason that the server has counted for the end of this connection. */
+/** Returns the reason that the server counted for closing this connection, such as `closed as malformed`. */
 const packet =
   (payload: string | Buffer, { connected = true, op = 1 } = {}) =>
   async () => {
@@ -202,7 +202,7 @@ const packet =
 
 list('Packets', [
   ['an event before CONNECT', packet('420["room:list",{}]', { connected: false }), 'closed as malformed'],
-  ['Engine.IO of no kind, before CONNECT', packet('9', { connected: false }), 'closed as malformed'],
+  ['an unknown Engine.IO type before CONNECT', packet('9', { connected: false }), 'closed as malformed'],
   // The type is read as a number, and a blank is 0.
   ...['40', '4 ', '40/,{}', '4\n/,{}'].map(
     (connect): Row => [
@@ -213,8 +213,8 @@ list('Packets', [
   ),
   ['an unknown type', packet('49'), 'closed as malformed'],
   ['a CONNECT_ERROR', packet('44{"message":"x"}'), 'closed as malformed'],
-  ['an ack, which nobody asked for', packet('439[]'), 'closed as malformed'],
-  ['bytes that belong to nothing', packet(Buffer.from([1, 2, 3]), { op: 2 }), 'closed as malformed'],
+  ['an unrequested ack', packet('439[]'), 'closed as malformed'],
+  ['an attachment without an event', packet(Buffer.from([1, 2, 3]), { op: 2 }), 'closed as malformed'],
   ['broken JSON', packet('42["room:list",'), 'closed as malformed'],
   ['42[]', packet('42[]'), 'closed as malformed'],
   ['42["disconnecting"]', packet('42["disconnecting"]'), 'closed as malformed'],
@@ -223,7 +223,7 @@ list('Packets', [
   ['70 KB', packet(`42["room:list",{"a":"${'x'.repeat(70_000)}"}]`), 'closed as too_large'],
 ]);
 
-/** The code of the answer, on a connection that still works afterwards and has joined the lobby. */
+/** Returns the error code of the response, on a connection that has joined the lobby and must still work afterwards. */
 const event =
   (name: string, ...args: (string | object)[]) =>
   async () => {
@@ -249,12 +249,12 @@ list('Events', [
   ['a negative cursor', event('room:sync', { room: 'lobby', since: -1 }), 'bad_request'],
   ['limit 1e9', event('room:sync', '{"room":"lobby","since":0,"limit":1e9}'), 'bad_request'],
   ['4001 characters', event('message:send', message({ text: 'x'.repeat(4001) })), 'too_long'],
-  ['a room that is not there', event('room:join', { room: 'cellar' }), 'unknown_room'],
-  ['an event that is none', event('room:explode', {}), 'unknown_event'],
+  ['an unknown room', event('room:join', { room: 'cellar' }), 'unknown_room'],
+  ['an unknown event', event('room:explode', {}), 'unknown_event'],
 ]);
 
-test('Events: rate_limited says when to come again', async () => {
-  // From another address, as that of the others has had its connections.
+test('Events: rate_limited contains the time to wait', async () => {
+  // From another address, because that of the other tests has used up its connections.
   const client = await connectRaw(capped.port, cookie, 'lobby', '127.0.0.3');
   const send = () => client.request('message:send', message());
   expect(await send()).toContain('"ok":true');
@@ -263,7 +263,7 @@ test('Events: rate_limited says when to come again', async () => {
   await nextIsServed(capped, '127.0.0.4');
 });
 
-/** A POST to an open polling connection. */
+/** Posts to a new polling connection. @returns the short form of the response */
 const post = async (body: string) => {
   const greeting = await say(site.chat.port, request(polling, { Cookie: cookie }));
   const sid = /"sid":"([^"]+)"/.exec(greeting)?.[1];

@@ -23,12 +23,12 @@ import { type Redis, startRedis } from '../helpers/redis.ts';
 import { Tab } from '../helpers/tab.ts';
 import { size } from './size.ts';
 
-/** Tests for nodes that are killed or suspended: these are processes, two in the soak run. Another runs in this process. */
+/** Servers that are killed or suspended are processes, two in the soak run. Another server runs in this process. */
 const rooms = ['lobby', 'kitchen', 'garden'];
 const senders = size(9, 6);
 const each = size(500, 10);
 const kills = size(10, 1);
-/** How long a node is suspended, at least. */
+/** The minimum time for which a server is suspended. */
 const suspendedSeconds = size(40, 16);
 
 let memcached: Memcached;
@@ -62,7 +62,7 @@ async function api(server: { url: string }, method: string, path: string, body?:
 const eventOf = (client: ChatClient, name: string) =>
   expect.poll(() => client.events.find((event) => event.name === name)?.payload);
 
-/** A user who moves from server to server and repeats each message until it is acknowledged. */
+/** Simulates a user who moves between servers and repeats each message until it is acknowledged. */
 async function roam(user: number, servers: readonly { url: string }[], acknowledged: Map<string, Message>) {
   const room = rooms[user % rooms.length] as string;
   let client: ChatClient | undefined;
@@ -73,12 +73,12 @@ async function roam(user: number, servers: readonly { url: string }[], acknowled
         if (client === undefined) {
           const { url } = servers[randomInt(servers.length)] as { url: string };
           const connecting = connectChat(url, `PHPSESSID=u${user}`);
-          // A server that is killed before session:ready refuses nothing.
+          // A server that is killed before session:ready does not reject the connection.
           const late = pause(3000, undefined, { ref: false }).then(() =>
             Promise.reject(new Error('no answer')),
           );
           client = await Promise.race([connecting, late]).catch((error) => {
-            // The user of an open connection would stay present.
+            // Otherwise the user of this connection would stay present.
             connecting.then((open) => open.close()).catch(() => {});
             throw error;
           });
@@ -91,7 +91,7 @@ async function roam(user: number, servers: readonly { url: string }[], acknowled
         if (!answer.ok) throw new Error(answer.error.code);
         acknowledged.set(clientId, answer.data.message);
       } catch {
-        // That server was killed, so the same message goes to another one.
+        // That server was killed, so the message is sent to another one.
         client?.close();
         client = undefined;
         await pause(100);
@@ -104,7 +104,7 @@ async function roam(user: number, servers: readonly { url: string }[], acknowled
   client?.close();
 }
 
-/** Repeats every hint, some of them late, and so in another order. */
+/** Repeats every hint on the bus, some of them late and so out of order. */
 async function disturb(): Promise<void> {
   const client = createClient({ url: `redis://127.0.0.1:${redis.port}` });
   client.on('error', () => {});
@@ -117,7 +117,7 @@ async function disturb(): Promise<void> {
   const said: string[] = [];
   let before = '';
   await client.pSubscribe('php-session-chat:*', (text, channel) => {
-    // Its own texts come back.
+    // Ignores the hints that it repeated.
     const echo = said.indexOf(text);
     if (echo !== -1) return void said.splice(echo, 1);
     for (const again of [text, before]) {
@@ -160,7 +160,7 @@ describe.each(surroundings.slice(0, size(4, 1)))('servers on $name', ({ kind, bu
     else mariadb = await startMariadb();
     history = postgres ? await postgresDatabase(postgres) : await mariadbDatabase(mariadb as Mariadb);
     if (bus === 'redis') line = await startCuttableBus(redis.port);
-    // A fixed port gives the node a fixed name, so after a restart it replaces its former self.
+    // A fixed port gives the server a fixed name, so after a restart it replaces its former self.
     one = await chatServerHere(settings(0));
     for (const port of [await ownPort(), 0].slice(0, size(2, 1)))
       processes.push(await nextChatServer(settings(port)));
@@ -171,7 +171,7 @@ describe.each(surroundings.slice(0, size(4, 1)))('servers on $name', ({ kind, bu
     await history.close();
     await (postgres ?? mariadb)?.remove();
   });
-  /** Restarts PostgreSQL like after a crash, so that everybody loses their connections. */
+  /** Crashes PostgreSQL, so that all its connections are lost. */
   async function crashDatabase(): Promise<void> {
     const backends = `SELECT pid FROM pg_stat_activity WHERE backend_type = 'background writer'`;
     const found = await postgres?.query(backends);
@@ -181,7 +181,7 @@ describe.each(surroundings.slice(0, size(4, 1)))('servers on $name', ({ kind, bu
   const count = async (what: string) =>
     Number((await history.query(`SELECT count(*) AS n FROM ${what}`))[0]?.n);
 
-  test(`${senders} senders × ${each} messages who move, ${kills} kills, bus and database failing: lost 0, doubled 0, one order`, async () => {
+  test(`${senders} senders × ${each} messages: lost 0, doubled 0, one order despite ${kills} kills and failures of bus and database`, async () => {
     if (bus === 'redis') await disturb();
     const readers = await Promise.all(
       [one, ...processes.slice(1)].map(async (server, n) => {
@@ -201,7 +201,7 @@ describe.each(surroundings.slice(0, size(4, 1)))('servers on $name', ({ kind, bu
       if (kind === 'postgres' && kill % 3 === 1) await crashDatabase();
       const killed = first();
       await killed.stop('SIGKILL');
-      // A server does not start while its database does.
+      // A server cannot start while its database starts.
       await expect.poll(() => history.query('SELECT 1').catch(() => [])).not.toEqual([]);
       processes[0] = await nextChatServer(settings(killed.port));
     }
@@ -218,14 +218,14 @@ describe.each(surroundings.slice(0, size(4, 1)))('servers on $name', ({ kind, bu
     }
   });
 
-  test(`the users of a server that is suspended for ${suspendedSeconds} s leave presence until it resumes`, async () => {
+  test(`users of a server suspended for ${suspendedSeconds} s leave presence until it resumes`, async () => {
     await line?.mend();
     const other = first();
     const watcher = await Tab.open(one.url, 'PHPSESSID=u1', 'lobby');
     const ann = watcher.client;
     closing.push(() => ann.close());
     const bob = await connect(other, 2);
-    // The user is connected to the other server too.
+    // This user is also connected to the other server.
     for (const server of [one, other])
       await (await connect(server, 3)).request('room:join', { room: 'lobby' });
     const [dan, fay] = [await connect(other, 4), await connect(other, 6)];
@@ -256,13 +256,13 @@ describe.each(surroundings.slice(0, size(4, 1)))('servers on $name', ({ kind, bu
     expect(fay.events.map(({ name }) => name)).not.toContain('typing:changed');
   });
 
-  describe('a server is killed while it erases a user, and acts of moderation are carried out', () => {
+  describe('after the kill of a server during an erasure and moderation', () => {
     const acknowledged: string[] = [];
     const open: (() => unknown)[] = [];
     let there: ChatClient;
     let bob: ChatClient;
     let watcher: Tab;
-    /** An erasure deletes 30 at once. */
+    /** An erasure deletes 30 messages at a time. */
     const theirs = size(1000, 500);
     const secrets = ['user 7', 'secret order', 'secret reason'] as const;
     let before: string[][];
@@ -309,7 +309,7 @@ describe.each(surroundings.slice(0, size(4, 1)))('servers on $name', ({ kind, bu
       });
       // Requests to the killed server fail.
       const acting = Promise.allSettled(workers);
-      // Without the bus the killed server is the first to know of the erasure, and so has its lease.
+      // Without the bus the killed server is the first to see the erasure, so it holds the lease.
       await line?.cut();
       await api(killed, 'DELETE', '/users/7?messages=delete');
       const isBegun = async () => (await count(`chat_messages WHERE user_id = '0'`)) > 0;
@@ -325,7 +325,7 @@ describe.each(surroundings.slice(0, size(4, 1)))('servers on $name', ({ kind, bu
       for (const close of open) await close();
     });
 
-    test('its users leave presence within 20 s', async () => {
+    test('users of that server leave presence within 20 s', async () => {
       await expect.poll(() => [...watcher.present]).toEqual(['1']);
     });
 
@@ -343,7 +343,7 @@ describe.each(surroundings.slice(0, size(4, 1)))('servers on $name', ({ kind, bu
       for (const secret of secrets) expect(await history.holding(secret), secret).toEqual([]);
     });
 
-    test('each act is listed exactly once', async () => {
+    test('each audit entry is listed exactly once', async () => {
       const listed = async () => {
         const found: string[] = [];
         for (let next: string | undefined = ''; next !== undefined; ) {

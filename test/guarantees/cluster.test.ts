@@ -17,7 +17,7 @@ import { type Redis, startRedis } from '../helpers/redis.ts';
 import { Tab } from '../helpers/tab.ts';
 import { size } from './size.ts';
 
-/** Two servers that are one chat, in this process. `cluster-faults.test.ts` kills and stops such servers. */
+/** Two servers in this process that form one chat. `cluster-faults.test.ts` kills and suspends such servers. */
 let postgres: Postgres;
 let redis: Redis;
 let bus: CuttableBus;
@@ -69,14 +69,14 @@ async function connect(server: RunningChat, id: string): Promise<ChatClient> {
   closing.push(() => client.close());
   return client;
 }
-/** All ids have the same length, and none begins with another. */
+/** IDs of the same length, so that none is a prefix of another. */
 let users = 100;
-/** A user whom no other test has, with a connection to each of these servers. */
+/** Creates a user for one test, with a connection to each of these servers. */
 async function person(...servers: RunningChat[]): Promise<{ id: string; on: ChatClient[] }> {
   const id = `user-${users++}`;
   return { id, on: await Promise.all(servers.map((server) => connect(server, id))) };
 }
-/** Two users, the first on the first server and the second on the second one, who are in a room of theirs. */
+/** Creates two users in a new room, the first on the first server and the second on the second server. */
 async function pair(over: object = {}) {
   const [ann, bob] = [await person(one), await person(two)];
   const room = await den(ann.on[0] as ChatClient, [bob.id], over);
@@ -88,7 +88,7 @@ async function den(owner: ChatClient, members: string[], over: object = {}): Pro
   return (await owner.request('room:create', made)).room.id;
 }
 
-/** Without the bus a server asks the database each second. */
+/** Without the bus a server polls the database each second. */
 const timeout = within(1500);
 const lastOf = (client: ChatClient, name: string) =>
   expect.poll(() => client.events.findLast((event) => event.name === name)?.payload, { timeout });
@@ -104,7 +104,7 @@ async function api(method: string, path: string, body?: object): Promise<unknown
   return answer.json();
 }
 
-/** What is said on the bus from now on, as channel and text. */
+/** Collects the texts published on the bus, with their channels. */
 async function listen(): Promise<[channel: string, text: string][]> {
   const said: [channel: string, text: string][] = [];
   const listener = createClient({ url: `redis://127.0.0.1:${redis.port}` });
@@ -115,8 +115,8 @@ async function listen(): Promise<[channel: string, text: string][]> {
   return said;
 }
 
-describe('with their bus', () => {
-  test('a hint that is forged or cut off is ignored', async () => {
+describe('two servers with a bus', () => {
+  test('ignore a forged or truncated hint', async () => {
     const { room, ann, bob } = await pair();
     const said = await listen();
     await say(ann, room, 'hello');
@@ -135,7 +135,7 @@ describe('with their bus', () => {
     await expect.poll(() => bob.messages().map(({ text }) => text)).toEqual(['hello', 'the next']);
   });
 
-  test('a reaction, and a thread, reach the other server', async () => {
+  test('pass on reactions and threads', async () => {
     const { room, ann, annId, bob } = await pair();
     const { seq } = await say(ann, room);
     const { rev } = (await ann.request('message:react', { room, seq, emoji: '👍', on: true })).message;
@@ -149,7 +149,7 @@ describe('with their bus', () => {
     eventsOf(client, 'mention').filter(({ message }) => message.id === id);
   const seenBy = (client: ChatClient) => JSON.stringify(eventsOf(client, 'presence:changed'));
 
-  test('a mention notifies who has joined the room on no server', async () => {
+  test('notify a mentioned user who has joined the room on neither of them', async () => {
     const { room, ann, bob } = await pair({ kind: 'public', name: newClientId(), members: [] });
     const [kim, dan] = [await person(two, one), await person(two, one)];
     await kim.on[1]?.request('room:join', { room });
@@ -160,11 +160,11 @@ describe('with their bus', () => {
       const mentions = ids.map((user, start) => ({ user, start, length: 1 }));
       return say(ann, room, 'you all', { mentions });
     };
-    // A server that does not get an answer within a second tells rather once too often: then they are asked again.
+    // If a server gets no response within a second, it sends the event anyway. Then the check is repeated.
     await expect
       .poll(async () => {
         const message = await mention(kim.id, dan.id);
-        // Each server has asked the other about Kim before it asked about Dan.
+        // Each server asked the other about Kim before it asked about Dan.
         for (const client of dan.on) await expect.poll(() => toldOf(client, message)).toHaveLength(1);
         return kim.on.flatMap((client) => toldOf(client, message));
       })
@@ -175,7 +175,7 @@ describe('with their bus', () => {
       await expect.poll(() => toldOf(client, message)).toMatchObject([{ message: { id: message.id } }]);
   });
 
-  test('a user is blocked on all servers', async () => {
+  test('both block a user', async () => {
     const { room, ann, annId, bob, bobId } = await pair({ kind: 'public', name: newClientId(), members: [] });
     const kim = await person(two, one);
     for (const client of kim.on) await client.request('room:join', { room });
@@ -192,7 +192,7 @@ describe('with their bus', () => {
     expect(JSON.stringify(kim.on.flatMap((one) => eventsOf(one, 'typing:changed')))).not.toContain(annId);
   });
 
-  test('a reply notifies followers on the other server', async () => {
+  test('notify followers of a reply on the other server', async () => {
     const { room, ann, bob } = await pair({ kind: 'public', name: newClientId(), members: [] });
     const dan = await person(two, one);
     const { seq } = await say(ann, room);
@@ -204,7 +204,7 @@ describe('with their bus', () => {
     await expect.poll(() => toldOf(there, reply)).toMatchObject([{ message: reply, followed: true }]);
   });
 
-  test('moderators on the other server learn of reports, pins and waiting messages', async () => {
+  test('notify moderators of reports, pins and pending messages on the other server', async () => {
     const { room, ann, bob, bobId } = await pair();
     await ann.request('room:role', { room, user: bobId, role: 'moderator' });
     await lastOf(bob, 'room:changed').toMatchObject({ role: 'moderator' });
@@ -228,7 +228,7 @@ describe('with their bus', () => {
     const answer = await carol.on[0]?.raw('message:send', waits);
     const { id } = (answer as unknown as { data: { held: { id: string } } }).data.held;
     await lastOf(ann, 'held:changed').toMatchObject({ is: 'held', held: { id, text: waits.text } });
-    // Two who approve it at the same time publish it once.
+    // Two concurrent approvals publish the message once.
     const approved = await Promise.all([ann, bob].map((client) => client.raw('held:approve', { id })));
     expect(approved.filter(({ ok }) => ok)).toHaveLength(1);
     await lastOf(carol.on[0] as ChatClient, 'held:changed').toMatchObject({ id, is: 'approved' });
@@ -267,7 +267,7 @@ describe('with their bus', () => {
       const original = await say(hiding, from, 'words', { files: [{ id: file.id }] });
       secrets.push(from, file.id, original.id);
       for (let n = 0; n < times; n++) {
-        // An answer may get lost, and the client asks the other server.
+        // A response may get lost, and then the client sends the request to the other server.
         const asked = { room, from: { room: from, seq: original.seq }, clientId: newClientId() };
         const [{ message }, again] = await Promise.all([
           ann.request('message:forward', asked),
@@ -318,7 +318,7 @@ describe('with their bus', () => {
     });
   });
 
-  test('moderators see people of both servers, and ban them there', async () => {
+  test('show moderators the users of both, and ban users on both', async () => {
     const [boss, mod] = (await Promise.all(
       (
         [
@@ -345,7 +345,7 @@ describe('with their bus', () => {
       await expect.poll(() => client.request('moderate:person', { user: id })).toMatchObject(banned);
     await boss.request('moderate:ban', { user: id, end: true });
     await expect.poll(async () => (await about()).restrictions).toEqual([]);
-    // A role that somebody has on another server counts.
+    // A role that a user has on another server counts.
     const { id: admin } = boss.ready.user;
     expect((await mod.request('moderate:person', { user: admin })).may.ban).toBe(false);
   });
@@ -360,18 +360,18 @@ describe('with their bus', () => {
   });
 });
 
-describe('without their bus', () => {
+describe('two servers whose bus is down', () => {
   let cutAt: number;
   let said: number;
   beforeAll(async () => {
-    // It also counts as down when a machine has stood still for 2 s during a ping.
+    // The bus also counts as down if a machine stalls for 2 s during a ping.
     said = one.output().length;
     cutAt = performance.now();
     await bus.cut();
     for (const node of [one, two]) await says(node, /the bus is down, so messages/);
   });
 
-  test('rooms, names, roles, marks, messages and deletions are seen on the other', async () => {
+  test('pass on rooms, names, roles, read markers, messages and deletions', async () => {
     const [ann, bob] = [await person(one), await person(two, one)];
     const [[by], [there, here]] = [ann.on, bob.on] as [[ChatClient], [ChatClient, ChatClient]];
     const room = await den(by, [bob.id]);
@@ -393,7 +393,7 @@ describe('without their bus', () => {
     await lastOf(there, 'push').toEqual({ name: 'deleted', data: { room, seq: spam.seq, reason: 'spam' } });
   });
 
-  test('presence, pushes and kicks reach the other', async () => {
+  test('pass on presence, pushes and kicks', async () => {
     const watcher = await Tab.open(one.url, await cookieOf('watcher'), 'lobby');
     closing.push(() => watcher.client.close());
     const cy = await person(two);
@@ -415,7 +415,7 @@ describe('without their bus', () => {
     await expect.poll(seen, { timeout }).toBe(false);
   });
 
-  test('mutes, bans and removals reach the other, and nothing after a removal', async () => {
+  test('pass on mutes, bans and removals, and nothing after a removal', async () => {
     const { room, ann, bob, bobId } = await pair();
     await ann.request('room:mute', { room, user: bobId, seconds: 600 });
     await lastOf(bob, 'room:changed').toMatchObject({ id: room, mutedForMs: expect.any(Number) });
@@ -436,21 +436,21 @@ describe('without their bus', () => {
     await expect(connect(two, bobId)).rejects.toThrow('forbidden');
   });
 
-  test('a logout ends the connections to both', async () => {
+  test('end both connections of a user after a logout', async () => {
     const { id, on } = await person(one, two);
     await site.memcached.delete(site.key(await cookieOf(id)));
     for (const client of on) expect((await client.ended).reason).toBe('logout');
   });
 
-  describe('a user who was removed', () => {
-    test('reads nothing of what was written after it', async () => {
+  describe('a removed user', () => {
+    test('cannot read what was written after the removal', async () => {
       const [ann, bob, carol] = await Promise.all([person(one), person(two), person(one)]);
       const [by, removed, other] = [ann, bob, carol].map(({ on }) => on[0]) as [
         ChatClient,
         ChatClient,
         ChatClient,
       ];
-      // Each in a room of its own: what the server reads for the one, it knows for the next.
+      // Each in a separate room, because the server caches what it reads for one request.
       const reads = [
         ['message:search', () => ({ query: 'secret' })],
         ['message:history', (room: string) => ({ room })],
@@ -474,7 +474,7 @@ describe('without their bus', () => {
     });
   });
 
-  test('a client continues on the other where it was', async () => {
+  test('let a client continue on the other server', async () => {
     const { room, ann, bob, bobId } = await pair();
     // More than once, because the other server polls each second.
     for (let round = 0; round < 2; round++) {
@@ -492,13 +492,13 @@ describe('without their bus', () => {
       const id = await den(ann, [bobId]);
       expect((await bob.request('room:join', { room: id })).room).toMatchObject({ id, role: 'member' });
     }
-    // Unknown messages are refused as usual.
+    // Unknown messages are rejected as usual.
     await expect(bob.request('read:mark', { room, seq: 99 })).rejects.toThrow('bad_request');
     await expect(bob.request('room:join', { room: 'u-none' })).rejects.toThrow('unknown_room');
     expect(await bob.request('room:sync', { room, since: 99 })).toMatchObject({ reset: true });
   });
 
-  test('a server is unready from 5 s after the loss, which it logs once, until the bus is back', async () => {
+  test('are unready from 5 s after the loss until the bus is back', async () => {
     const ready = async () => {
       const answer = await fetch(`${one.url}/readyz`);
       return [answer.status, ((await answer.json()) as { missing?: string[] }).missing];
@@ -516,8 +516,8 @@ describe('without their bus', () => {
   });
 });
 
-describe('texts on the bus that were recorded before the database was restored', () => {
-  test('change nothing after it', async () => {
+describe('hints recorded before the database was restored', () => {
+  test('have no effect', async () => {
     const [before, url] = [await postgresDatabase(postgres), `redis://127.0.0.1:${redis.port}`];
     closing.push(() => before.close());
     const store = { CHAT_SESSION_STORE: site.memcached.url };
@@ -530,7 +530,7 @@ describe('texts on the bus that were recorded before the database was restored',
     await ann.request('room:join', { room: 'lobby' });
     await ann.request('typing:set', { room: 'lobby', typing: true });
     for (let nth = 0; nth < 20; nth++) await say(ann, 'lobby', `lost ${nth}`);
-    // A beat may come right behind it.
+    // A heartbeat may follow it.
     await expect.poll(() => said.some(([, text]) => text.includes('lost 19'))).toBe(true);
     const recorded = said.splice(0);
     await lost.stop();
@@ -545,19 +545,19 @@ describe('texts on the bus that were recorded before the database was restored',
     expect(eventsOf(bob, 'typing:changed')).toEqual([]);
     expect(restored.output()).not.toMatch(/a text on the bus was ignored/);
 
-    // Sealed like the servers' own texts: otherwise it would be ignored for its code.
+    // Signed like the servers' hints, because otherwise it would be ignored for its code.
     const long = `{"num":1}${' '.repeat(64 * 1024)}`;
     const [{ digest } = {}] = await before.query('SELECT digest FROM chat_digest_key');
     const key = Buffer.from(String(digest), 'hex');
     const code = createHmac('sha256', key).update(long).digest('base64');
-    // The servers of the other tests have channels of their own.
+    // The servers of the other tests use other channels.
     const [channel] = recorded.find(([, text]) => text.includes('lost 19')) ?? [];
     await redis.ask('PUBLISH', String(channel), code + long);
     await says(restored, /a text on the bus was ignored/);
   });
 });
 
-test('a server that has read another configuration of the site is not ready', async () => {
+test('a server with another configuration of the site is not ready', async () => {
   const shared = await postgresDatabase(postgres);
   closing.push(() => shared.close());
   const folders = ['ci_session', 'other_session'].map((cookieName) => {

@@ -14,13 +14,13 @@ import {
 import { dice } from '../helpers/dice.ts';
 import { size } from './size.ts';
 
-/** Of each kind of file; the reduced ones are always the same. FUZZ_SEED repeats a run. */
+/** Per kind of file. The reduced cases are always the same. FUZZ_SEED repeats a run. */
 const cases = size(10_000, 150);
 const seed = Number(process.env.FUZZ_SEED ?? size(Date.now() & 0x7fffffff, 20_261_122));
 
 const folder = mkdtempSync(join(tmpdir(), 'configuration-fuzz-'));
 afterAll(() => rmSync(folder, { recursive: true }));
-/** A file that exists if anything of a configuration has run. A random name would make other cases of the same seed. */
+/** This file exists if code of a configuration was executed. A random name would change the cases of a seed. */
 const mark = '/tmp/configuration-fuzz-was-run';
 rmSync(mark, { force: true });
 const run = `file_put_contents('${mark}', 'x'); system('touch ${mark}'); $run = \`touch ${mark}\`; eval("touch('${mark}');");`;
@@ -56,7 +56,7 @@ const pieces = [
 ];
 pieces.push('$x = [$x, $x]; ', '$x .= $x; ', 'include __FILE__; ', run);
 
-/** A change like those by a disk that is full, an editor that is ended, and attackers. */
+/** Damages a file like a full disk, a killed editor or an attacker might. */
 function damaged(whole: string, others: readonly string[], roll: (below: number) => number): Buffer {
   let bytes = Buffer.from(whole, 'latin1');
   for (let n = 0; n <= roll(4); n++) {
@@ -79,7 +79,7 @@ function damaged(whole: string, others: readonly string[], roll: (below: number)
   return bytes;
 }
 
-/** The arrays and the characters of what was read: an array that lies in several places counts once. */
+/** Counts the entries of all arrays and finds the longest text. A shared array counts once. */
 function extent({ constants, variables, members, returned = null }: PhpConfiguration) {
   const waiting: ConfigurationValue[] = [constants, variables, members, returned];
   const seen = new Set<unknown>();
@@ -123,19 +123,22 @@ test.each<[string, string, (bytes: Buffer, n: number) => void]>([
     ini,
     (bytes) => isBounded([...parseIni(bytes.toString(), 'php.ini', { environment: { HOME: '/' } })]),
   ],
-])('damaged files like %s: values within the bounds or an error, and nothing has run', (_, whole, read) => {
-  const roll = dice(seed);
-  const others = [whole, ...Object.values(php)];
-  const outcomes = { read: 0, refused: 0 };
-  for (let n = 0; n < cases; n++) {
-    try {
-      read(damaged(whole, others, roll), n);
-      outcomes.read++;
-    } catch (error) {
-      expect(error).toBeInstanceOf(ConfigurationError);
-      outcomes.refused++;
+])(
+  'reads damaged files like %s within the bounds or rejects them, without running them',
+  (_, whole, read) => {
+    const roll = dice(seed);
+    const others = [whole, ...Object.values(php)];
+    const outcomes = { read: 0, refused: 0 };
+    for (let n = 0; n < cases; n++) {
+      try {
+        read(damaged(whole, others, roll), n);
+        outcomes.read++;
+      } catch (error) {
+        expect(error).toBeInstanceOf(ConfigurationError);
+        outcomes.refused++;
+      }
+      if (existsSync(mark)) throw new Error(`seed ${seed}, case ${n}: a part of the file has run`);
     }
-    if (existsSync(mark)) throw new Error(`seed ${seed}, case ${n}: a part of the file has run`);
-  }
-  expect(Math.min(outcomes.read, outcomes.refused)).toBeGreaterThan(0);
-});
+    expect(Math.min(outcomes.read, outcomes.refused)).toBeGreaterThan(0);
+  },
+);

@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => php.stop());
 
-/** Short, so that random cookies often have this name, or nearly. */
+/** Short, so that random cookies often have this name or a similar one. */
 const name = 'A_B';
 function randomHeader(roll: (below: number) => number): string {
   const text = (of: string, most: number) =>
@@ -23,14 +23,14 @@ function randomHeader(roll: (below: number) => number): string {
     const itsName = roll(2) === 0 ? name : text('AB_. []', 5);
     return `${text(' \t', 1)}${itsName}${roll(8) === 0 ? text(' =[', 2) : '='}${text('xyz,%41', 4)}${text(' \t"+=&', 1)}`;
   });
-  // A web server removes these.
+  // A web server strips these.
   return cookies.join(';').replace(/^[ \t]+|[ \t]+$/g, '');
 }
 
-/** A cookie that PHP might read under this name. */
+/** Matches a cookie that PHP might read under this name. */
 const nearly = /(?:^|;)[ \t]*A[ ._[]B[ \t]*(?=[=[;]|$)/g;
 
-test(`${cases} Cookie headers, seed ${seed}: no other session than the one that PHP takes, and this one if there is no doubt`, async () => {
+test(`reads no other session than PHP from ${cases} Cookie headers, seed ${seed}`, async () => {
   const roll = dice(seed);
   const ours = parseCookieForm('plain', name);
   let sessions = 0;

@@ -12,7 +12,7 @@ const missed = size(5000, 300);
 let memcached: Memcached;
 const history = historyFolder();
 let server: RunningChat;
-/** In the soak run a process that is killed; durability.test.ts kills one in each run. */
+/** In the soak run a process, which is killed. durability.test.ts kills one in every run. */
 const start = () =>
   size(
     startChatServer,
@@ -27,7 +27,7 @@ beforeAll(async () => {
   memcached = await startMemcached();
   for (let user = 1; user <= 300; user++) await memcached.set(`sessions/u${user}`, `{"user_id":${user}}`);
   server = await start();
-  // The reader of the test of `resume` has got the first of its messages, before the restart.
+  // The test of `resume` reads what follows the first of these messages.
   const writer = await joined(51, 'resume');
   for (let n = 0; n < missed + 1; n += 100)
     await Promise.all(upTo(Math.min(100, missed + 1 - n)).map(() => send(writer, 'resume')));
@@ -49,7 +49,7 @@ async function joined(user: number, room: string): Promise<ChatClient> {
 const send = (client: ChatClient, room: string) =>
   client.request('message:send', { room, text: `from ${client.ready.user.id}`, clientId: newClientId() });
 
-/** Everything after `since`, page by page, as a client catches up. */
+/** Reads all changes after `since` page by page, like a returning client. */
 async function changesSince(
   client: ChatClient,
   room: string,
@@ -70,7 +70,7 @@ async function changesSince(
 }
 
 const sends = size(2000, 60);
-test(`${sends} sends of which 30 % lose their ack, with a restart among them: each is one message`, async () => {
+test(`stores each of ${sends} messages once although 30 % lose their ack and the server restarts`, async () => {
   const roll = dice(7);
   let dropping = true;
   const ofAcks = (text: string) =>
@@ -129,7 +129,7 @@ test(`${sends} sends of which 30 % lose their ack, with a restart among them: ea
 
 const [writers, readers] = [size(50, 10), size(20, 5)];
 const each = size(200, 10);
-test(`${writers} writers × ${each}, ${readers} readers: every reader has one order without a gap`, async () => {
+test(`orders ${writers} × ${each} messages identically and without a gap for ${readers} readers`, async () => {
   const reading = await Promise.all(upTo(readers).map((n) => joined(100 + n, 'order')));
   const clients = await Promise.all(upTo(writers).map((n) => joined(n, 'order')));
   await Promise.all(
@@ -146,7 +146,7 @@ test(`${writers} writers × ${each}, ${readers} readers: every reader has one or
   for (const client of [...reading, ...clients]) client.close();
 });
 
-test(`a reader who was away for ${missed} messages and a restart gets exactly those, by pages`, async () => {
+test(`sends a reader exactly the ${missed} messages missed while away and during a restart`, async () => {
   const reader = await connectChat(server.url, 'PHPSESSID=u50');
   const back = await reader.request('room:join', { room: 'resume', since: 1 });
   expect(back.complete).toBe(false);
@@ -160,7 +160,7 @@ test(`a reader who was away for ${missed} messages and a restart gets exactly th
 });
 
 const joins = size(200, 20);
-test(`${joins} joins while 500 messages a second arrive: no gap and no double`, async () => {
+test(`skips and doubles nothing in ${joins} joins while 500 messages a second arrive`, async () => {
   const writer = await joined(60, 'joins');
   let written = 0;
   const under = new Set<Promise<unknown>>();

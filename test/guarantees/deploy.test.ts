@@ -52,7 +52,7 @@ afterAll(async () => {
   await Promise.all([memcached.stop(), postgres.remove(), redis.remove()]);
 });
 
-/** Named by its port. drain.test.ts shows in each run how a process ends after SIGTERM. */
+/** Named by its port. drain.test.ts tests in every run how a process ends after SIGTERM. */
 const start = (port: number) =>
   size(startChatServer, chatServerHere)({ ...env, CHAT_PORT: String(port), CHAT_NODE: `node-${port}` });
 
@@ -60,7 +60,7 @@ async function ready(server: { url: string }): Promise<void> {
   await expect.poll(async () => (await fetch(`${server.url}/readyz`)).status).toBe(200);
 }
 
-/** Reads the room like a client that comes back with its earlier state; ends with `stop`. */
+/** Reads the room like a returning client with its earlier state, until `stop` is called. */
 function reader(url: string, user: number, room: string) {
   const revs: number[] = [];
   const messages: Message[] = [];
@@ -108,7 +108,7 @@ const balancers = [
 ];
 
 test.each(balancers.slice(0, size(2, 1)))(
-  `behind $name, ${count} servers restarted one after the other under ${senders * rate} messages a second: lost 0, doubled 0, one order, nobody away for more than 3 s`,
+  `loses no message while ${count} servers behind $name are restarted one after the other at ${senders * rate} messages a second`,
   async ({ name: room, balance }) => {
     const balancer = await balance(ports);
     closing.push(() => balancer.stop());
@@ -166,7 +166,7 @@ test.each(balancers.slice(0, size(2, 1)))(
 );
 
 test.each(balancers.slice(0, size(2, 1)))(
-  '$name as docs/operate/several-servers.md has it: polling stays at its server, and all servers get connections',
+  '$name as in docs/operate/several-servers.md keeps polling at one server and uses all servers',
   async ({ balance }) => {
     const balancer = await balance(ports);
     closing.push(() => balancer.stop());
@@ -189,7 +189,6 @@ test.each(balancers.slice(0, size(2, 1)))(
       await client.request('message:send', { room: 'lobby', text: 'hello', clientId: newClientId() });
     }
     for (const client of all) await expect.poll(() => client.messages()).toHaveLength(all.length);
-    // Each server has some connections.
     expect(new Set(all.map(({ ready: { node } }) => node))).toEqual(
       new Set(ports.map((port) => `node-${port}`)),
     );

@@ -12,9 +12,9 @@ const rooms = Array.from({ length: 10 }, (_, i) => `room-${i}`);
 const senders = size(20, 10);
 const each = size(500, 16);
 const kills = size(10, 1);
-/** Ends by SIGTERM, which drain.test.ts shows in each run. */
+/** Stops by SIGTERM. drain.test.ts tests one in every run. */
 const orderly = size(1, 0);
-/** Clients that are only there. */
+/** Clients that only stay connected. */
 const storm = size(1000, 15);
 
 let memcached: Memcached;
@@ -37,7 +37,7 @@ const start = () =>
     CHAT_SESSION_STORE: memcached.url,
   });
 
-/** A client that follows the protocol: it repeats a message until it is acknowledged, and never otherwise. */
+/** Sends messages by the protocol: a message is repeated only until it is acknowledged. */
 async function sender(n: number, acknowledged: Map<string, Message>): Promise<void> {
   await memcached.set(`sessions/sender${n}`, JSON.stringify({ user_id: n + 1 }));
   const socket = chatSocket(`http://127.0.0.1:${port}`, `PHPSESSID=sender${n}`, {
@@ -49,19 +49,19 @@ async function sender(n: number, acknowledged: Map<string, Message>): Promise<vo
   let joined: Promise<unknown> = new Promise(() => {});
   const ready = () =>
     new Promise<unknown>((resolve) => {
-      // A join that was cut off is repeated at the next session:ready.
+      // An interrupted join is repeated at the next session:ready.
       const check = () => joined.then(resolve, () => socket.once('session:ready', check));
       if (socket.connected) check();
       else socket.once('session:ready', check);
     });
   socket.on('session:ready', () => {
     joined = socket.timeout(5000).emitWithAck('room:join', { room });
-    // It may be cut off while nobody waits for it.
+    // It may be interrupted while nothing awaits it.
     joined.catch(() => {});
   });
   socket.on('disconnect', (reason) => {
     joined = new Promise(() => {});
-    // A server that ends in an orderly way closes the connection itself.
+    // A server that stops after SIGTERM closes the connection itself.
     if (reason === 'io server disconnect') socket.connect();
   });
   socket.connect();
@@ -80,7 +80,7 @@ async function sender(n: number, acknowledged: Map<string, Message>): Promise<vo
         acknowledged.set(clientId, answer.data.message);
         break;
       } catch (error) {
-        // The server was killed before it answered: the message is sent again with the same clientId.
+        // The server was killed before it responded, so the message is sent again with the same clientId.
         if (!/timeout|timed out|disconnected/i.test(String(error))) throw error;
       }
     }
@@ -92,9 +92,9 @@ describe(`${senders} senders × ${each} messages to 10 rooms and ${storm} other 
   const total = senders * each;
   const acknowledged = new Map<string, Message>();
   let server: ChatServer;
-  /** How the server has ended after SIGTERM. */
+  /** The exit code of the server after SIGTERM. */
   let code: unknown;
-  /** How many of the others have been connected, each time. */
+  /** The number of other clients that were connected after each start. */
   const connected: number[] = [];
   const refusals: string[] = [];
 
@@ -102,17 +102,17 @@ describe(`${senders} senders × ${each} messages to 10 rooms and ${storm} other 
     async () => {
       server = await start();
       let ready = 0;
-      // One after the other: each has a connection of its own, and memcached takes 1,024.
+      // One after the other, because each opens a connection, and memcached accepts 1,024.
       for (let n = 0; n < storm; n++) await memcached.set(`sessions/other${n}`, `{"user_id":"other${n}"}`);
       const sockets = Array.from({ length: storm }, (_, n) => {
-        // Like the client: it reconnects by itself, after a second and then with growing pauses.
+        // Reconnects like the client, after a second and then with growing delays.
         const socket = chatSocket(server.url, `PHPSESSID=other${n}`, { reconnection: true });
         socket.on('session:ready', () => void ready++);
         socket.on('session:ended', ({ reason }) => void refusals.push(reason));
         socket.on('connect_error', (error) => {
           if ('data' in error && error.message !== 'server_draining') refusals.push(error.message);
         });
-        // In the end of the server that is told to end.
+        // When the server stops after SIGTERM.
         socket.on('disconnect', (reason) => void (reason === 'io server disconnect' && socket.connect()));
         return socket.connect();
       });
@@ -123,7 +123,7 @@ describe(`${senders} senders × ${each} messages to 10 rooms and ${storm} other 
       await allReady();
       const sending = Promise.all(Array.from({ length: senders }, (_, n) => sender(n, acknowledged)));
       for (let stop = 1; stop <= kills + orderly; stop++) {
-        // At a random moment of the share of the work that belongs to this stop.
+        // At a random moment in this stop's share of the work.
         const moment = Math.floor((total / (kills + 2)) * (stop - 0.5 + randomInt(1000) / 1000));
         await vi.waitUntil(() => acknowledged.size > moment, { timeout: hanging, interval: 1 });
         ready = 0;
@@ -138,7 +138,7 @@ describe(`${senders} senders × ${each} messages to 10 rooms and ${storm} other 
     size(3_600_000, 120_000),
   );
 
-  test(`killed and started ${kills} times: lost 0, doubled 0, gaps 0`, async () => {
+  test(`no message is lost, doubled or skipped when the server is killed and started ${kills} times`, async () => {
     await memcached.set('sessions/reader', '{"user_id":1000}');
     const reader = chatSocket(server.url, 'PHPSESSID=reader');
     reader.connect();
@@ -161,13 +161,13 @@ describe(`${senders} senders × ${each} messages to 10 rooms and ${storm} other 
     expect(await server.stop()).toBe(0);
   });
 
-  test(`all ${storm} others are back within 30 s, and none gets unauthorized`, () => {
+  test(`the ${storm} other clients are back within 30 s and never unauthorized`, () => {
     expect(connected).toEqual(Array(kills + orderly + 1).fill(storm));
     expect(refusals).toEqual([]);
   });
 
   if (soak) {
-    test('SIGTERM while messages come ends it with exit code 0, which it has within 10 s alone', () => {
+    test('the server exits with 0 after SIGTERM during traffic', () => {
       expect(code).toBe(0);
     });
   }

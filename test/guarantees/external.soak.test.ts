@@ -14,7 +14,7 @@ import { hanging } from '../helpers/hanging.ts';
 import { type PeopleSite, say, startPeopleSite } from '../helpers/people.ts';
 import { pythonPackages } from '../helpers/python.ts';
 
-/** Clients and verifiers of other projects, in the versions and with the hashes of the file. */
+/** Clients and verifiers of other projects, in the versions and with the hashes of this file. */
 const fixture = (name: string) => join(import.meta.dirname, '../fixtures', name);
 const requirements = ['--require-hashes', '--only-binary=:all:', '-r', fixture('python-requirements.txt')];
 
@@ -51,7 +51,7 @@ afterAll(async () => {
   kept.remove();
 });
 
-/** A user who has joined the room, until the test ends. */
+/** Connects a user who joins the lobby until the test ends. */
 async function inLobby() {
   const person = await site.person();
   onTestFinished(person.close);
@@ -61,7 +61,7 @@ async function inLobby() {
 
 type Told = [name: string, namespace: string, ...args: unknown[]];
 
-/** A process with one client of python-socketio. */
+/** Starts a process with a client of python-socketio. */
 function pythonClient() {
   const child = startChild(python, [fixture('python-client.py')], { stdio: ['pipe', 'pipe', 'pipe'] });
   onTestFinished(() => void child.stop('SIGKILL'));
@@ -99,7 +99,7 @@ function pythonClient() {
 }
 
 describe.each([[['polling']], [['polling', 'websocket']]])('python-socketio over %s', (by) => {
-  test('is welcomed first, gets answers, refusals and events, and leaves', async () => {
+  test('gets session:ready first, then responses, errors and events', async () => {
     const ann = await inLobby();
     const client = pythonClient();
     const cookie = await site.session('py');
@@ -127,7 +127,7 @@ describe.each([[['polling']], [['polling', 'websocket']]])('python-socketio over
     await client.next('disconnect');
   });
 
-  test('continues after a break, but not after the end of its session', async () => {
+  test('continues after an outage, but not after the end of its session', async () => {
     const gate = await startGate(Number(new URL(site.chat.url).port));
     onTestFinished(() => gate.close());
     const ann = await inLobby();
@@ -154,7 +154,7 @@ describe.each([[['polling']], [['polling', 'websocket']]])('python-socketio over
   });
 });
 
-test('standardwebhooks of Python verifies an event with each of the keys, and no changed one', async () => {
+test('standardwebhooks of Python verifies an event with each key, and no changed event', async () => {
   const ann = await inLobby();
   await say(ann, 'lobby', 'ü 👩‍🌾\u2028');
   const { headers, body } = await vi.waitFor(() => {

@@ -20,17 +20,17 @@ import { size } from './size.ts';
 
 type Close = (close: () => unknown) => void;
 
-/** A thing whose calls fail. */
+/** Something whose calls fail. */
 interface Weak {
   what: string;
   faulty: Faulty<never>;
-  /** How a call may fail for a moment, and until somebody has waited for long enough. */
+  /** Faults of one call, and faults that last until a caller times out. */
   faults: readonly string[];
   lasting: readonly string[];
-  /** In `npm test`, the steps that are taken, and how many calls of each fail at most. */
+  /** In `npm test`: the steps that are taken, and how many calls of each fail at most. */
   few: readonly Step[];
   most: number;
-  /** Ends its connections, and the step whose calls then make new ones. */
+  /** Closes its connections, and names the step whose calls then open new ones. */
   anew?: { cut: () => void; step: Step };
 }
 
@@ -82,13 +82,13 @@ async function chat(
   return server;
 }
 
-/** Two servers that are one chat; only the first one comes by what fails. */
+/** Starts two servers that form one chat. Only the first uses what fails. */
 const two = (settings: NodeJS.ProcessEnv, first: NodeJS.ProcessEnv, closing: Close) => {
   const common = { ...settings, CHAT_FILES: `dir:${folder(closing)}` };
   return Promise.all([chat({ ...common, ...first }, closing), chat(common, closing)]);
 };
 
-/** The same address, by the way on which something fails. */
+/** Returns the URL through the faulty connection. */
 const over = (url: string, port: number, weak: { port: number }) => url.replace(`:${port}`, `:${weak.port}`);
 
 const cookieOf = (id: string) => `PHPSESSID=${id}`;
@@ -121,7 +121,7 @@ async function inSessionServer(closing: Close, env?: NodeJS.ProcessEnv) {
   };
 }
 
-/** The steps that are about sessions alone. */
+/** The steps that concern only sessions. */
 const sessionSteps: readonly Step[] = ['connect', 'a page', 'logout'];
 
 const places: Record<string, (closing: Close) => Promise<Place & { weak: Weak[] }>> = {
@@ -164,14 +164,14 @@ const places: Record<string, (closing: Close) => Promise<Place & { weak: Weak[] 
     };
   },
   'SQLite, files and sessions on one disk': async (closing) => {
-    // With these steps most places in the server that call the disk have their turn.
+    // These steps cover most of the server's calls of the disk.
     const few = ['connect', 'files', 'erasure'] as const;
     const weak = disk('the disk', closing, few);
     const sessions = folder(closing);
     const store = `file://${sessions}?format=json`;
     return {
       weak: [weak],
-      // The calls are counted from the start of the process.
+      // A process, because its calls are counted from its start.
       servers: [await chat({ ...weak.env, CHAT_SESSION_STORE: store }, closing, startChatServer)],
       async putSession(id, session) {
         writeFileSync(join(sessions, `sess_${id}`), JSON.stringify(session), { mode: 0o600 });
@@ -251,15 +251,15 @@ afterAll(async () => {
   for (const close of closing.splice(0).reverse()) await close();
 });
 
-/** Where the calls that fail, and their faults, begin in a soak run, so that another run makes other calls fail. */
+/** Where the failing calls and their faults begin. It varies in soak runs, so that each makes other calls fail. */
 const offset = size(Date.now() & 0xffff, 0);
 
-/** In a soak run, a step is repeated at most so often for each weak thing. With each of 700 calls, a place took over 40 minutes. */
+/** In a soak run, a step is repeated at most this often for each weak part. More would take too long. */
 const maxFaultsOfStep = 8;
 
 /**
- * Returns the calls of a step that fail, and how. In `npm run test:soak`, calls that are evenly spread over the step fail, every
- * third in a way that lasts. In `npm test` one call of each name fails that has not failed before in this place, else any one.
+ * Returns the calls of a step that fail, and how. In `npm run test:soak` they are spread evenly over the step, every
+ * third with a lasting fault. In `npm test` it is one call of each name that has not failed here yet, or else any call.
  */
 function faultsOf(
   { faults, lasting, most }: Weak,
@@ -279,18 +279,18 @@ function faultsOf(
   return size<[number | string, string][]>(all, few);
 }
 
-/** A weak thing, and the faults that it has had. */
+/** A weak part, and the faults that it has had. */
 interface Trial {
   weak: Weak;
-  /** The names of calls that have failed. */
+  /** The names of the calls that have failed. */
   seen: Set<string>;
-  /** Its calls before the step that is being taken. */
+  /** The number of its calls before the current step. */
   from: number;
   calls: number;
   faults: number;
 }
 
-/** Takes a step once as it is, and then once for each fault. */
+/** Takes a step once without a fault, and then once for each fault. */
 async function fail(
   scenario: Scenario,
   step: Step,
@@ -326,7 +326,7 @@ async function fail(
 }
 
 test.concurrent.for(size(Object.keys(places), Object.keys(places).slice(0, 2)))(
-  '%s: calls fail, and nothing is lost, doubled or left hanging',
+  '%s: loses, doubles and hangs nothing when a call fails',
   { timeout: size(3_600_000, 600_000) },
   async (name) => {
     const open = places[name] as (typeof places)[string];

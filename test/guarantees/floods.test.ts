@@ -23,7 +23,7 @@ beforeAll(async () => {
 });
 afterAll(() => memcached.stop());
 
-/** 1.6 MB of messages, the most that users 12 to 31 may send. */
+/** Sends 1.6 MB of messages, the most that users 12 to 31 may send. */
 async function fill(port: number): Promise<void> {
   for (let user = 12; user <= 31; user++) {
     const writer = await connectRaw(port, `PHPSESSID=u${user}`, 'lobby');
@@ -41,7 +41,7 @@ async function fill(port: number): Promise<void> {
 const cookies = Array.from({ length: 10 }, (_, n) => `PHPSESSID=u${n + 1}`);
 const addresses = (count: number) => Array.from({ length: count }, (_, n) => `127.0.0.${n + 2}`);
 
-/** `proof`: a text in the attackers' result that shows that the flood met the limit it was meant for. */
+/** `proof` matches the attackers' result if the flood reached the limit it was meant for. */
 interface Case extends Flood {
   from: string;
   proof: RegExp;
@@ -60,10 +60,10 @@ function flood(kind: string, parallel: number, from: number, proof: RegExp, as =
   };
 }
 
-/** The most connections of a user, and nearly the most of an address. */
+/** The maximum number of connections of a user, and nearly that of an address. */
 const [ofUser, ofAddress] = [20, 150];
 const always = [{ ...flood('frames', ofAddress, 1, /"closed":\d/), first: 'closed' }];
-// limits.test.ts and guard.test.ts show the limits themselves at less cost.
+// limits.test.ts and guard.test.ts test the limits themselves at less cost.
 const inFull = [
   flood('frames', ofAddress, 20, /"closed":\d/),
   flood('halfOpen', 10_000, 20, /"opened":\d{3}/),
@@ -84,13 +84,13 @@ const inFull = [
   flood('hoarded', 300, 1, /"opened":\d{3}/, '', true),
 ];
 
-describe(`${lasting / 1000} s of it: others are served meanwhile, memory grows by less than ${mostMemory} MB and is given back`, () => {
-  // The full run does one after the other.
+describe(`others are served during a flood of ${lasting / 1000} s, and memory grows by less than ${mostMemory} MB`, () => {
+  // The full run is sequential.
   size(test, test.concurrent).for(size([...always, ...inFull], always))(
     '$kind, $from',
     { timeout: lasting + 120_000 },
     async ({ proof, nginx, ...flood }, { task, expect, onTestFinished }) => {
-      // Each has its own server, because one that is still large from the last flood would not grow in the next.
+      // Each flood has its own server, because a heap that is still large would not grow in the next flood.
       const server = await startChatServer({
         ...inspected,
         ...defaultLimits,
@@ -118,12 +118,12 @@ describe(`${lasting / 1000} s of it: others are served meanwhile, memory grows b
         );
         expect.soft(outcome.said).toMatch(proof);
         expect.soft(gone).toBe(0);
-        // Others were served while it lasted. `npm run bench beside` measures the times.
+        // Others were served throughout. `npm run bench beside` measures the times.
         expect.soft(outcome.served).toBe(true);
         expect.soft(failures).toEqual([]);
         expect.soft(megabytes(grown)).toBeLessThan(mostMemory);
       });
-      // The memory is freed once the clients without CONNECT have had their 5 s.
+      // The memory is freed after the clients without CONNECT reach their limit of 5 s.
       await expect
         .poll(async () => megabytes((await liveHeap(server, key)) - heapBefore), { interval: 500 })
         .toBeLessThan(10);

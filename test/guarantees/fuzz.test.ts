@@ -14,7 +14,7 @@ import { metrics } from '../helpers/server-figures.ts';
 import { size } from './size.ts';
 
 /**
- * 200,000 cases in all. Every full run draws new ones; the reduced ones are always the same, so that a failure is
+ * 200,000 cases in all. Every full run draws new ones. The reduced ones are always the same, so that a failure is
  * caused by the change under test. FUZZ_SEED repeats a run by the seed in its failure.
  */
 const seed = Number(process.env.FUZZ_SEED ?? size(Date.now() & 0x7fffffff, 20_240_229));
@@ -31,7 +31,7 @@ const cookie = 'PHPSESSID=mallory';
 let memcached: Memcached;
 let server: ChatServer;
 let pair: ChatClient[];
-/** The numbered texts that two users send each other all the while. */
+/** The numbered texts that two users send each other throughout. */
 const said: string[] = [];
 let talking = true;
 let talks: Promise<unknown>;
@@ -41,7 +41,7 @@ beforeAll(async () => {
     await memcached.set(`sessions/${name}`, `{"user_id":"${name}"}`);
   server = await startChatServer({
     ...inspected,
-    // A busy machine that reads an answer late must not affect the result.
+    // A slow response on a busy machine must not affect the result.
     CHAT_SESSION_STORE: `${memcached.url}&timeout=5000ms`,
     CHAT_ROOMS: 'lobby,garden,talk',
   });
@@ -84,7 +84,7 @@ function checkServer(): void {
 }
 
 const idle: RawClient[] = [];
-/** Lends a connection to a case. Later cases use it again unless the server closed it. */
+/** Runs a case on a connection, which later cases reuse unless the server closed it. */
 async function onConnection(attack: (client: RawClient) => Promise<void>): Promise<void> {
   let client = idle.pop();
   while (client?.closed) client = idle.pop();
@@ -108,21 +108,21 @@ async function enter(): Promise<RawClient> {
   return client;
 }
 
-/** Packets derived from real ones, mostly within a connection, sometimes as the first of one. */
+/** Sends packets derived from real ones, mostly within a connection, sometimes as the first of one. */
 async function sendPackets(one: PacketCase): Promise<void> {
   const bytes = Buffer.concat(packetsOf(one).map(({ payload, opcode }) => frame(payload, opcode)));
   if (!one.first) return onConnection(async ({ socket }) => void socket.write(bytes));
   const client = await openRaw(server.port, { cookie });
   const answered = client.packet((packet) => /^4[04]/.test(packet)).catch(() => {});
   client.socket.write(bytes);
-  // Anything but a CONNECT gets no answer until this, which comes too early, closes the connection.
+  // Packets before CONNECT get no response, so this event follows, which closes the connection.
   if (!/^40/.test(String(packetsOf(one)[0]?.payload))) client.send('42["room:list",{}]');
   await answered;
   client.socket.destroy();
 }
 
 const statuses = new Set<number>();
-/** Any bytes on a new connection; or packets in POSTs to a polling connection. */
+/** Sends any bytes on a new connection, or packets in POSTs to a polling connection. */
 async function sendHttp(one: HttpCase): Promise<void> {
   if ('bytes' in one) {
     for (const status of checkHttp(await exchange(server.port, one.bytes))) statuses.add(status);
@@ -143,11 +143,11 @@ async function sendHttp(one: HttpCase): Promise<void> {
   };
   if (one.connect) await post('40');
   for (const packet of one.posts) await post(bodyOf([packet]).toString('latin1'));
-  // Like a page that is left: an open connection would stay for another 45 s.
+  // Closes the connection, which would otherwise stay for another 45 s.
   await post('1');
 }
 
-/** Tries this many cases, many in parallel. A failure reports its case, and the seed with which the same cases run again. */
+/** Runs this many cases, many in parallel. A failure reports its case and the seed that repeats it. */
 async function tryCases<T>(
   cases: number,
   arbitrary: fc.Arbitrary<T>,
@@ -167,8 +167,8 @@ async function tryCases<T>(
     return drawn.pop();
   };
   let hasFailed = false;
-  // Each lane takes its next case at once. After a DISCONNECT packet a case takes five seconds, because the server waits for
-  // another CONNECT.
+  // Each lane takes its next case at once. A case with a DISCONNECT packet takes five seconds, because the server waits
+  // for another CONNECT.
   const lane = async () => {
     for (let drawn = next(); drawn !== undefined && !hasFailed; drawn = next()) {
       const { one, seed } = drawn;
@@ -201,7 +201,7 @@ const kinds: Record<keyof typeof counts, (cases: number, from: number) => Promis
       }),
     ),
   packets: (cases, from) => tryCases(cases, packetCase, from, sendPackets),
-  // A well-formed request is answered once, according to the protocol, and never closes the connection.
+  // A well-formed request gets one response of the protocol and never closes the connection.
   events: (cases, from) =>
     tryCases(cases, eventCase, from, (one: EventCase) =>
       onConnection(async (client) => checkAnswer(one, await client.ask([one.name, ...one.payloads].join()))),
@@ -209,7 +209,7 @@ const kinds: Record<keyof typeof counts, (cases: number, from: number) => Promis
   http: (cases, from) => tryCases(cases, httpCase, from, sendHttp),
 };
 
-/** What is left when the attackers have gone. */
+/** Waits until the attackers' connections are closed. @returns the heap and the handles that remain */
 async function left(handlesBefore = Number.POSITIVE_INFINITY) {
   for (const { socket } of idle.splice(0)) socket.destroy();
   await expect.poll(async () => (await metrics(server.url)).get('chat_connections')).toBe(2);
@@ -220,27 +220,27 @@ async function left(handlesBefore = Number.POSITIVE_INFINITY) {
 }
 
 let before: Awaited<ReturnType<typeof left>>;
-test('warmed up', async () => {
-  // Things that are made once, at the first of its kind (compiled code, caches), are no leak.
+test('warms up', async () => {
+  // What is created once at first use (compiled code, caches) is not a leak.
   for (const [kind, attack] of Object.entries(kinds)) await attack(size(2000, 20), kind.length);
   before = await left();
 });
 
 test.each(Object.entries(counts))(
-  '%s × %i: served on or closed, each event with one answer of the protocol',
+  '%s × %i: keeps serving or closes the connection, with one response per event',
   (kind, cases) => kinds[kind as keyof typeof counts](cases, seed),
 );
 
-test('two users have talked all the while: each message came once and in order', async () => {
+test('delivers the messages of two other users once and in order', async () => {
   talking = false;
   await talks;
   expect(said.length).toBeGreaterThan(20);
   for (const client of pair) await expect.poll(() => client.messages().map(({ text }) => text)).toEqual(said);
 });
 
-/** Cases that the reduced counts reach only by luck. */
+/** Cases that the reduced counts reach only by chance. */
 const seldom = <T>(list: T[]): T[] => list.slice(0, size(list.length, 0));
-test('the random cases reach the errors, refusals and closings that they are for', async () => {
+test('the random cases reach the errors, rejections and closings they are meant for', async () => {
   const names = [...(await metrics(server.url)).keys()].join('\n');
   const reached = (pattern: RegExp) => [...names.matchAll(pattern)].map(([, code]) => code);
   expect(reached(/^chat_requests_total.*code="(\w+)"/gm)).toEqual(
@@ -260,9 +260,9 @@ test('the random cases reach the errors, refusals and closings that they are for
   );
 });
 
-test('nothing is left of the attackers: connections, handles, memory', async () => {
-  // An incomplete handshake is forgotten after 5 s, and a polling connection that the server closed and that polls no
-  // more after 30 s.
+test('frees the connections, handles and memory of the attackers', async () => {
+  // The server drops an incomplete handshake after 5 s, and a closed polling connection without further polls after 30
+  // s.
   await vi.waitFor(
     async () => {
       const after = await left(before.handles);

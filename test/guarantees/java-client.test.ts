@@ -63,7 +63,7 @@ const stored = (messages: readonly { seq: number; clientId: string; text: string
 
 const count = size(2000, 20);
 const restarts = size(10, 1);
-test(`${count} messages from Java, ${restarts} kills of the server and as many cuts of the network: lost 0, doubled 0, one order`, async () => {
+test(`${count} messages from Java: lost 0, doubled 0, one order despite ${restarts} kills of the server and cuts of the network`, async () => {
   const writer = await connected(1, gate.port);
   const reader = await connected(2, gate.port);
   const texts = Array.from({ length: count }, (_, n) => `${n} 中文 👩‍🌾`);
@@ -73,7 +73,7 @@ test(`${count} messages from Java, ${restarts} kills of the server and as many c
     const upTo = Math.floor(((round + 1) * count) / (2 * restarts));
     const sent = await listed();
     while (said < upTo) await writer.ask('send', { room: 'lobby', text: texts[said++] });
-    // While it is sending.
+    // While messages are being sent.
     await expect.poll(listed, { interval: 10 }).toBeGreaterThan(sent);
     if (round % 2 === 0) {
       await Promise.all([gate.outage.begin(), server.stop('SIGKILL')]);
@@ -109,7 +109,7 @@ test(`${count} messages from Java, ${restarts} kills of the server and as many c
   }
 });
 
-test('a logout in PHP ends the session of the app within 2 s, until another login', async () => {
+test('ends the session of the app within 2 s of a logout in PHP', async () => {
   const app = nextJavaClient();
   apps.add(app);
   const logIn = () => app.ask<string>('logIn', { page: php.url, user: 'alice', password: 'alice' });

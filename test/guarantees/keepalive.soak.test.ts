@@ -5,11 +5,11 @@ import { chatServerHere } from '../helpers/chat-here.ts';
 import { startPhpApp } from '../helpers/php-app.ts';
 import { sessionPlaces } from '../helpers/session-places.ts';
 
-// Long enough for a machine that stands still for a second or two between a message and the renewal.
+// Long enough for a machine that stalls for a second or two between a message and the renewal.
 const lifetime = 5;
 const seconds = 30;
 
-/** A visitor who writes each second, and one who only reads; both for longer than their sessions would live. */
+/** Keeps one user writing each second and another only reading, both for longer than a session lives. */
 async function activeAndIdle(
   open: (typeof sessionPlaces)[number]['open'],
   { expect, onTestFinished }: TestContext,
@@ -43,16 +43,16 @@ async function activeAndIdle(
   }
   expect(idleEnded).toBe('expired');
   expect(active.client.socket.connected).toBe(true);
-  // PHP considers it alive too, and the chat does not restore a session that PHP ends.
+  // PHP also considers the session alive, and the chat does not restore a session that PHP ends.
   await php.logout(active.cookie);
   expect((await active.client.ended).reason).toBe('logout');
   const form = await (await fetch(`${php.url}/`, { headers: { cookie: active.cookie } })).text();
   expect(form).toContain('name="password"');
-  // A busy machine may let the store answer late once; the next renewal comes in time.
+  // On a busy machine the store may respond late once. The next renewal comes in time.
   expect(chat.output().replaceAll(/.*did not answer within.*/g, '')).not.toContain('could not be renewed');
 }
 
 test.concurrent.for(sessionPlaces)(
-  `a chat in use outlives a session of ${lifetime} s for ${seconds} s, an idle one expires: $name`,
+  `an active chat outlives a session of ${lifetime} s for ${seconds} s, an idle one expires: $name`,
   ({ open }, context) => activeAndIdle(open, context),
 );

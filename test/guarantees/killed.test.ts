@@ -13,14 +13,14 @@ import { startPostgres } from '../helpers/postgres.ts';
 import { protocols } from '../helpers/protocols.ts';
 import { size } from './size.ts';
 
-/** A history whose server can be killed at a call. */
+/** A history whose server can be killed at a certain call. */
 interface Weak {
   settings: NodeJS.ProcessEnv;
-  /** @param kill ends the server */
+  /** Kills the server at this call. @param kill ends the server */
   killAt(nth: number, kill: () => void): void;
-  /** Whether it was killed; if not, it is not any more. */
+  /** Whether the server was killed. If not, the kill is cancelled. */
   killed(): boolean;
-  /** The number of rows of a table, perhaps of some alone. */
+  /** Counts rows. @param rows a table, perhaps with a condition */
   count(rows: string): Promise<number>;
 }
 
@@ -51,7 +51,7 @@ async function behindLine(kind: 'PostgreSQL' | 'MariaDB'): Promise<Weak> {
   );
   return {
     settings: { CHAT_HISTORY: database.url.replace(`:${server.port}/`, `:${line.port}/`) },
-    // Whether the database still carries it out alternates.
+    // Alternates whether the database still runs the call.
     killAt: (nth, kill) => line.fail(nth, nth % 2 === 0 ? 'cut before' : 'cut after', kill),
     killed: () => line.failed() !== null,
     count: async (rows) => Number((await database.query(`SELECT count(*) AS n FROM ${rows}`))[0]?.n),
@@ -95,7 +95,7 @@ async function newcomer(url: string, roles: string[] = []): Promise<ChatClient> 
 }
 
 test.concurrent.for(size(Object.keys(histories), ['SQLite']))(
-  '%s: a moderator’s decision on a message that waits is listed exactly once, and the message is there once or never, after kill -9 at each call of it',
+  '%s: lists a moderator’s decision exactly once after kill -9 at each of its calls',
   { timeout: size(3_600_000, 120_000) },
   async (name) => {
     const weak = await (histories[name] as () => Promise<Weak>)();
@@ -125,14 +125,14 @@ test.concurrent.for(size(Object.keys(histories), ['SQLite']))(
           server = await startChatServer(settings);
         }
         const again = await newcomer(server.url, ['moderator']);
-        // Nothing was promised before.
+        // Without an acknowledgement the decision may be lost.
         if ((await waiting(again)) !== undefined) await again.request(`held:${how}`, { id });
         decided++;
         while ((await acts()) < decided) await pause(tryEvery);
         const { messages } = await again.request('message:history', { room: 'lobby' });
         const isThere = how === 'approve' ? 1 : 0;
         expect(messages.filter((message) => message.text === text)).toHaveLength(isThere);
-        // An act that is listed twice would be so by the time of the next decision.
+        // A duplicate entry would exist by the time of the next decision.
         expect(await acts()).toBe(decided);
         again.close();
       }

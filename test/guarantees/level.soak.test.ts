@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => site.close());
 
-/** The event loop's sockets, pipes and timers. */
+/** Counts the event loop's sockets, pipes and timers. */
 async function kept(): Promise<{ handles: number; timers: number }> {
   const samples = await metrics(site.chat.url);
   return {
@@ -27,14 +27,14 @@ async function kept(): Promise<{ handles: number; timers: number }> {
   };
 }
 
-test(`${lasting / 1000} s at ${perSecond} messages a second, clients coming and going: memory, handles and timers level`, {
+test(`keeps memory, handles and timers level for ${lasting / 1000} s at ${perSecond} messages a second`, {
   timeout: lasting + 120_000,
 }, async () => {
   const { port } = site.chat;
   const cookies: string[] = [];
   for (let n = 1; n <= staying + comingAndGoing; n++) cookies.push(await site.session(n));
   const join = (n: number) => connectRaw(port, cookies[n] as string, room);
-  // Modules that are loaded with the first client do not count as growth.
+  // Modules that are loaded for the first client do not count as growth.
   (await join(0)).socket.destroy();
   await expect.poll(() => connections(site.chat.url)).toBe(0);
   const atRest = { ...(await kept()), heap: await liveHeap(site.chat) };
@@ -61,7 +61,7 @@ test(`${lasting / 1000} s at ${perSecond} messages a second, clients coming and 
       }
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
-    // Four leave, two of them without closing, and four come.
+    // Four clients leave, two of them without closing, and four join.
     for (let n = 0; n < 4; n++, visits++) {
       const place = visits % comingAndGoing;
       if (n % 2 === 0) visitors[place]?.send('41');

@@ -10,12 +10,12 @@ import { size } from './size.ts';
 
 const sessions = size(50, 2);
 const tabs = size(3, 2);
-/** Of the other families, liveness/reasons.test.ts shows in each run that a logout ends the connections. */
+/** For the other stores, liveness/reasons.test.ts tests in every run that a logout ends the connections. */
 const few = sessionPlaces.filter(({ name }) => name.startsWith('memcached, our'));
 
-// The full run does one after the other.
+// The full run is sequential.
 size(test, test.concurrent).for(size(sessionPlaces, few))(
-  `${sessions} sessions × ${tabs} sockets, logged out by PHP: all closed within ${within(2)} s: $name`,
+  `closes ${sessions} sessions × ${tabs} sockets within ${within(2)} s of a logout in PHP: $name`,
   async ({ open, tells }, { expect, onTestFinished }) => {
     const place = await open();
     onTestFinished(() => place.close());
@@ -43,7 +43,7 @@ size(test, test.concurrent).for(size(sessionPlaces, few))(
 );
 
 const logouts = size(1000, 12);
-test(`${logouts} logouts at random moments under 200 messages a second: no event after session:ended`, async () => {
+test(`sends no event after session:ended in ${logouts} logouts under 200 messages a second`, async () => {
   const site = await startChatSite({}, chatServerHere);
   onTestFinished(() => site.close());
   const join = async (cookie: string) => {
@@ -68,7 +68,7 @@ test(`${logouts} logouts at random moments under 200 messages a second: no event
     const clients = await Promise.all(cookies.map(join));
     await Promise.all(
       clients.map(async (client, n) => {
-        // A busy server may hear of the logout before it has sent the next message.
+        // A slow server may receive the logout before it sends the next message.
         await expect.poll(() => client.messages().length, { interval: 5 }).toBeGreaterThan(0);
         await new Promise((resolve) => setTimeout(resolve, Math.random() * 500));
         // Like MemcachedHandler.php.

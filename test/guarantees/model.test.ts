@@ -51,7 +51,7 @@ const databases: Database[] = [
 ];
 
 test.for(databases)(
-  `$database, $servers, $requests random requests with kills and restarts, seed ${seed}: rooms, members, messages and read markers equal a simple model`,
+  `$database, $servers: rooms, members, messages and read markers match a simple model after $requests random requests, seed ${seed}`,
   { timeout: size(1_200_000, 120_000) },
   async ({ database, openSite, requests: requestCount, inProcess }) => {
     const roll = dice(seed);

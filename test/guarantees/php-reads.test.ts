@@ -10,13 +10,13 @@ import { size, soak } from './size.ts';
 
 const written = size(20_000, 100);
 const damaged = size(20_000, 60);
-/** The reduced ones are always the same. FUZZ_SEED repeats a run. */
+/** The reduced sessions are always the same. FUZZ_SEED repeats a run. */
 const seed = Number(process.env.FUZZ_SEED ?? size(Date.now() & 0x7fffffff, 20_240_229));
 
-/** Refusals of the decoder for sessions that PHP reads: the most per hundred sessions. */
+/** The maximum share of sessions, in percent, that the decoder rejects although PHP reads them. */
 type Refused = Record<string, number>;
 
-/** After an object that serializes itself, only its class knows how many values were counted in it. */
+/** Only the class of an object that serializes itself knows how many values were counted in it. */
 const behindC: Refused = { 'a reference after an object that serializes itself': 15 };
 const refusedSessions: Record<FormatName, Refused> = {
   php: behindC,
@@ -29,15 +29,15 @@ const refusedSessions: Record<FormatName, Refused> = {
 };
 /** The same for values at paths, per hundred paths. */
 const refusedPaths: Refused = {
-  // For a Serializable and an enum case, PHP has more data than the session.
+  // For a Serializable and an enum case, PHP has more data than the session contains.
   'lies in an enum case or in an object that serializes itself': 6,
-  // A reference behind a Serializable, as above, in a string that a path decodes.
+  // A reference after a Serializable, as above, in a string that a path decodes.
   'only the class of that object knows the referenced value': 1,
 };
 
 /**
- * Refusals of PHP alone: in damaged bytes, igbinary may take another string for the name of a class or an enum case, of
- * which a decoder does not know which exist. And PHP from some release on reads 511 levels of JSON, where others read 512.
+ * Rejections by PHP only. In damaged bytes, igbinary may read another string as the name of a class or an enum case,
+ * and a decoder does not know which of these exist. Some releases of PHP read 511 levels of JSON, others 512.
  */
 const ofPhpAlone =
   /Class \S+ (has no unserializer|does not exist)|Cannot instantiate enum|Undefined constant|Maximum stack depth exceeded/;
@@ -98,7 +98,7 @@ function count(kinds: Record<string, number>, kind = 'for no reason', times = 1)
   kinds[kind] = (kinds[kind] ?? 0) + times;
 }
 
-/** Decodes the sessions that PHP has written and read. */
+/** Decodes the sessions that PHP wrote and read. */
 function compare(format: FormatName, sessions: number, areDamaged: boolean): Comparison {
   const found = new Comparison(format);
   const compared = (reading: PhpReading): Comparison => {
@@ -115,7 +115,7 @@ function compare(format: FormatName, sessions: number, areDamaged: boolean): Com
   return found;
 }
 
-/** Refusals above the known rates. */
+/** Returns the rejections above the known rates. */
 function excess(refused: Record<string, number>, of: number, known: Refused): string[] {
   const shares = Object.entries(refused).map(([kind, times]) => ({ kind, share: (100 * times) / of }));
   return shares
@@ -125,7 +125,7 @@ function excess(refused: Record<string, number>, of: number, known: Refused): st
 
 const all = Object.keys(formats) as FormatName[];
 
-describe(`${written} random sessions, written and read by PHP, seed ${seed}: the decoder reads the same`, () => {
+describe(`the decoder reads the same as PHP from ${written} random sessions, seed ${seed}`, () => {
   test.each(all)('%s', (format) => {
     const found = compare(format, written, false);
     expect(found.differences.slice(0, 20)).toEqual([]);
@@ -133,12 +133,12 @@ describe(`${written} random sessions, written and read by PHP, seed ${seed}: the
     expect(found.paths).toBeGreaterThan(written * 5);
     expect(excess(found.refusedSessions, found.sessions, refusedSessions[format])).toEqual([]);
     expect(excess(found.refusedPaths, found.paths, refusedPaths)).toEqual([]);
-    // For sessions that it has written itself.
+    // PHP crashes on sessions that it wrote itself.
     expect(found.crashes).toBeLessThan(format === 'msgpack' ? written * 0.03 : 1);
   });
 });
 
-describe(`${damaged} of them with bytes changed, the numbers of references above all, seed ${seed}: refused, or the same`, () => {
+describe(`the decoder rejects or reads like PHP ${damaged} damaged sessions, seed ${seed}`, () => {
   test.each(all)('%s', (format) => {
     const found = compare(format, damaged, true);
     expect(found.differences.slice(0, 20)).toEqual([]);
@@ -148,14 +148,14 @@ describe(`${damaged} of them with bytes changed, the numbers of references above
 });
 
 if (soak)
-  describe('the values that PHP’s own tests of sessions and of serialize() read and write: the decoder reads the same', () => {
+  describe('the decoder reads the same as PHP from the values of PHP’s own tests', () => {
     let tests: ReturnType<typeof recordPhpTests>;
     beforeAll(() => {
       tests = recordPhpTests();
     }, 600_000);
     afterAll(() => tests.remove());
 
-    // What ext-msgpack reads depends on the classes that are there.
+    // What ext-msgpack reads depends on the existing classes.
     test.each(['php', 'php_binary', 'php_serialize', 'igbinary'] as const)('%s', (format) => {
       const script = join(import.meta.dirname, '../fixtures/phpt.php');
       const found = new Comparison(format);

@@ -13,7 +13,7 @@ const users = size(200, 14);
 const tabs = 3;
 const seconds = size(30, 1);
 const seed = Number(process.env.FUZZ_SEED ?? size(Date.now() & 0x7fffffff, 20_261_121));
-/** Milliseconds after a change until presence must be right for everybody. */
+/** Presence must be correct for all users this many milliseconds after a change. */
 const settled = 1500;
 
 let site: ChatSite<RunningChat>;
@@ -22,11 +22,11 @@ beforeAll(async () => {
 });
 afterAll(() => site.close());
 
-test(`${users} users × ${tabs} connections come and go at random for ${seconds} s, seed ${seed}: every client’s presence is the truth ${settled / 1000} s later`, async () => {
+test(`presence of ${users} users × ${tabs} connections that come and go for ${seconds} s, seed ${seed}, is correct ${settled / 1000} s later`, async () => {
   const roll = dice(seed);
   const cookies = await Promise.all(Array.from({ length: users }, (_, n) => site.session(`u${n}`)));
   const open: (Tab | 'busy' | undefined)[][] = cookies.map(() => Array(tabs).fill(undefined));
-  /** Users who have ever joined, and are members from then on. */
+  /** The users who have joined, and so are members. */
   const members = new Map(rooms.map((room) => [room, new Set<number>()]));
   const changes: Promise<void>[] = [];
   async function toggle(user: number, tab: number): Promise<void> {
@@ -35,13 +35,13 @@ test(`${users} users × ${tabs} connections come and go at random for ${seconds}
     if (now === 'busy') return;
     own[tab] = 'busy';
     if (now !== undefined) {
-      // Like a closed tab, or a cable that is pulled without notice.
+      // Closes a tab, or cuts its connection without notice.
       if (roll(2) === 0) now.client.close();
       else now.client.socket.io.engine.close();
       own[tab] = undefined;
       return;
     }
-    // Everybody is in the hall, so that it has more users than one event can name.
+    // All users join the hall first, so that it has more users than one event can name.
     const room = members.get('hall')?.has(user) ? (rooms[roll(rooms.length)] as string) : 'hall';
     members.get(room)?.add(user);
     own[tab] = await Tab.open(site.chat.url, cookies[user] as string, room);
@@ -66,7 +66,7 @@ test(`${users} users × ${tabs} connections come and go at random for ${seconds}
       return count !== there.length || [...present].sort().join() !== there.join();
     }).length;
   await pause(settled);
-  // On a busy machine it may take longer.
+  // A busy machine may need longer.
   await expect.poll(wrong, { timeout: within(settled) - settled + 1 }).toBe(0);
   for (const { client } of everything) client.close();
 });

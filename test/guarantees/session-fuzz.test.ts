@@ -6,19 +6,19 @@ import { dice } from '../helpers/dice.ts';
 import { phpSessions } from '../helpers/php-sessions.ts';
 import { size } from './size.ts';
 
-/** A million cases in all; the reduced ones are always the same. FUZZ_SEED repeats a run. */
+/** A million cases in all. The reduced ones are always the same. FUZZ_SEED repeats a run. */
 const cases = size(170_000, 150);
 const seed = Number(process.env.FUZZ_SEED ?? size(Date.now() & 0x7fffffff, 20_240_229));
 const maxBytes = 64 * 1024;
 /**
- * Multiples of the time of ordinary sessions: nested maps take 9 times as long, a quadratic decoder would take hundreds
- * of times.
+ * The maximum multiple of the time for ordinary sessions. Nested maps take 9 times as long, and a quadratic decoder
+ * would take hundreds of times.
  */
 const times = 50;
-/** Bytes of memory per byte of a session: nested maps take 150. */
+/** The maximum bytes of memory per byte of a session. Nested maps take 150. */
 const memory = 300;
 
-/** A change like those by storage, networks and attackers. */
+/** Changes the bytes like storage, networks or attackers might. */
 function changed(bytes: Buffer, others: readonly Buffer[], roll: (below: number) => number): Buffer {
   const at = roll(bytes.length + 1);
   const [head, tail] = [bytes.subarray(0, at), bytes.subarray(at)];
@@ -48,7 +48,7 @@ function changed(bytes: Buffer, others: readonly Buffer[], roll: (below: number)
         tail,
       ]);
     default: {
-      // A repetition, up to the largest size that is tested.
+      // A repetition, up to the largest tested size.
       const piece = bytes.subarray(roll(at + 1), at);
       const times = piece.length === 0 ? 0 : roll(Math.floor(maxBytes / piece.length) + 1);
       return Buffer.concat([
@@ -66,7 +66,7 @@ function random(roll: (below: number) => number): Buffer {
   return bytes;
 }
 
-/** Milliseconds, and bytes of memory including those freed meanwhile. */
+/** Measures the milliseconds and the allocated bytes, including those freed since. */
 function cost(decode: () => void): { ms: number; allocated: number } {
   const before = getHeapStatistics();
   const began = performance.now();
@@ -86,9 +86,7 @@ function cost(decode: () => void): { ms: number; allocated: number } {
   return { ms, allocated };
 }
 
-/**
- * The bounds of one decoding. The bound of its time is relative to ordinary sessions of the same size on this machine.
- */
+/** Returns the bounds of one decoding. Its time is relative to ordinary sessions of the same size on this machine. */
 function boundsOf(format: FormatName, sessions: Buffer[]): { ms: number; allocated: number } {
   const ordinary = sessions.filter(({ length }) => length > 0 && length < 1024);
   const runs = Array.from({ length: 20 }, () =>
@@ -104,8 +102,8 @@ function boundsOf(format: FormatName, sessions: Buffer[]): { ms: number; allocat
 }
 
 /**
- * A decoder counts as slow only if it is slow each time, because a collection or a compilation may delay it, and if its CPU
- * says the same: on a busy machine the clock counts the turns of others to all that takes longer than a turn.
+ * A decoder counts as slow only if every attempt is slow, because a garbage collection or compilation may delay one,
+ * and if its CPU time is high too. On a busy machine the clock includes the time of other processes.
  */
 function expectWithin(bounds: { ms: number; allocated: number }, decode: () => void): void {
   const least = cost(decode);
@@ -119,7 +117,7 @@ function expectWithin(bounds: { ms: number; allocated: number }, decode: () => v
   expect(least.allocated).toBeLessThanOrEqual(bounds.allocated);
 }
 
-/** Milliseconds of one of twenty, since the system counts CPU in steps of 4 ms. */
+/** Returns the CPU milliseconds of one decoding. It averages twenty, because the system counts in steps of 4 ms. */
 function cpuOf(decode: () => void): number {
   const began = process.threadCpuUsage();
   for (let n = 0; n < 20; n++) cost(decode);
@@ -127,7 +125,7 @@ function cpuOf(decode: () => void): number {
   return (user + system) / 20_000;
 }
 
-describe(`${cases} damaged sessions of each format, seed ${seed}: decoded or refused, in ${times} times the time of as many bytes of ordinary sessions, and ${memory} bytes of memory for each byte`, () => {
+describe(`reads or rejects ${cases} damaged sessions of each format, seed ${seed}, in ${times} times the usual time and ${memory} bytes per byte`, () => {
   const sessions = new Map<FormatName, Buffer[]>();
   const bounds = new Map<FormatName, ReturnType<typeof boundsOf>>();
   beforeAll(() => {
@@ -165,10 +163,10 @@ describe(`${cases} damaged sessions of each format, seed ${seed}: decoded or ref
     ['integers', 'json', '7b2261223a5b30', '2c31', 30_720],
     ['floats', 'json', '7b2261223a5b30', '2c312e35', 15_360],
     ['objects', 'json', '7b2261223a5b30', '2c7b7d', 20_480],
-  ])('64 KB of nothing but %s in %s', (_, format, head, unit, count) => {
+  ])('reads 64 KB of only %s in %s within the bounds', (_, format, head, unit, count) => {
     const end = format === 'json' ? '5d7d' : '';
     const bytes = Buffer.from(head + unit.repeat(count) + end, 'hex');
-    // A complete session, not one that is refused at its first bytes.
+    // A valid session, not one that is rejected at its first bytes.
     expect(() => formats[format](bytes)).not.toThrow();
     expectBounded(format, bytes);
   });

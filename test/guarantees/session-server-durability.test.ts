@@ -10,7 +10,7 @@ import { size } from './size.ts';
 
 const kills = size(50, 1);
 const writers = 8;
-/** Large enough for a write to be cut off in the middle. */
+/** Large enough that a write can be interrupted. */
 const bytes = 100_000;
 
 /** Each value is one repeated letter with its number, so that a torn session is detected. */
@@ -25,7 +25,7 @@ test.concurrent.for(containers.slice(0, size(2, 1)))(
   async ([scheme, path], { expect }) => {
     const folder = mkdtempSync(join(tmpdir(), 'session-durability-'));
     const env = { SESSION_SERVER_CONTAINER: `${scheme}:${join(folder, path)}` };
-    /** The last values that each writer has sent, and that were acknowledged. */
+    /** The last values that each writer sent, and the last that were acknowledged. */
     const asked = Array<number>(writers).fill(0);
     const kept = Array<number>(writers).fill(0);
     try {
@@ -43,7 +43,7 @@ test.concurrent.for(containers.slice(0, size(2, 1)))(
           }
         });
         const ended = Promise.allSettled(working);
-        // After at least one save each, at a random moment.
+        // After each writer has saved at least once, at a random moment.
         const before = [...kept];
         await expect.poll(() => kept.every((n, i) => n > (before[i] as number))).toBe(true);
         await after(randomInt(60));

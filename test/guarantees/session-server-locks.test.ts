@@ -18,7 +18,7 @@ async function countUp(client: SessionClient, id: string): Promise<number | null
   return (await client.ask('close')) === 'ok' ? before + 1 : null;
 }
 
-test(`${counters} clients count up, and not one step is lost`, async () => {
+test(`loses no step of ${counters} clients that count up`, async () => {
   const all = await Promise.all(Array.from({ length: counters }, connect));
   await Promise.all(
     all.map(async (client) => {
@@ -29,7 +29,7 @@ test(`${counters} clients count up, and not one step is lost`, async () => {
   expect(await (await connect()).ask('peek counter')).toBe(`ok a:1:{s:1:"n";s:${total.length}:"${total}";}`);
 });
 
-test('nor when clients die at any moment: acknowledged steps are there, and each step once', async () => {
+test('stores each acknowledged step once when clients die at any moment', async () => {
   const acknowledged: number[] = [];
   await Promise.all(
     Array.from({ length: counters }, async () => {
@@ -51,6 +51,6 @@ test('nor when clients die at any moment: acknowledged steps are there, and each
   expect(acknowledged.length).toBeGreaterThan(each);
   expect(new Set(acknowledged).size).toBe(acknowledged.length);
   expect(Number(last)).toBeGreaterThanOrEqual(Math.max(...acknowledged));
-  // Saved but not acknowledged: at most one step of each killed client.
+  // At most one step of each killed client is saved without an acknowledgement.
   expect(Number(last)).toBeLessThanOrEqual(counters * each);
 });

@@ -9,7 +9,7 @@ const silence = 20_000;
 
 // SQLite is never silent.
 test.concurrent.for(sessionPlaces.filter(({ name }) => name !== 'SQLite'))(
-  `silent for ${silence / 1000} s, then emptied: nobody is wrongly told that he is logged out, nor waits ${within(1)} s for an answer, chats and /healthz go on: $name`,
+  `a store that is silent for ${silence / 1000} s logs out no user and delays no response for ${within(1)} s: $name`,
   async ({ open }, { expect, onTestFinished }) => {
     const place = await open();
     onTestFinished(() => place.close());
@@ -24,14 +24,14 @@ test.concurrent.for(sessionPlaces.filter(({ name }) => name !== 'SQLite'))(
       await client.request('room:join', { room: 'lobby' });
       return client;
     };
-    // A busy database may delay a look-up too long; the client tries again.
+    // A busy database may respond too late, so the client retries.
     const clients = await Promise.all(cookies.map((cookie) => vi.waitFor(() => enter(cookie), hanging)));
     const send = (client: ChatClient) =>
       client.request('message:send', { room: 'lobby', text: 'x', clientId: newClientId() });
     const status = async (path: string) => (await fetch(`${chat.url}${path}`)).status;
     const ready = () => status('/readyz');
 
-    // A busy database may have been late before.
+    // A busy database may have been slow before.
     const said = chat.output().length;
     place.silence?.begin();
     const refusals: { code: string; took: number }[] = [];

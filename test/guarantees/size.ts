@@ -1,5 +1,5 @@
-/** Whether this is `npm run test:soak`. A test for it alone stands behind `if (soak)`. */
+/** Whether this is `npm run test:soak`. Tests only for it are inside `if (soak)`. */
 export const soak = process.env.SOAK === '1';
 
-/** The promised counts for `npm run test:soak`, smaller ones for `npm test`. */
+/** Returns the documented count in `npm run test:soak`, and the reduced one in `npm test`. */
 export const size = <T = number>(promised: T, reduced: T): T => (soak ? promised : reduced);

@@ -10,19 +10,19 @@ const cap = 1024 * 1024;
 const room = 'lobby';
 const listening = size(100, 2);
 const slow = size(20, 1);
-/** Messages of 12 KB that are sent at once; all listeners get them before the next are sent. */
+/** Messages of 12 KB that are sent together. All listeners receive them before the next batch. */
 const batch = 5;
 const promised = size(200, 0);
-/** The kernel takes some 4 MB per connection before anything waits in the server. */
+/** The kernel buffers some 4 MB per connection before data queues in the server. */
 const most = 700;
 /** Bytes of responses that the paused client requests first. They fill most of the kernel's buffers. */
 const ahead = size(0, 2_500_000);
-/** Bytes that may be published after a client is over the limit, until it is closed: four batches. */
+/** The bytes that may be published between exceeding the limit and being closed: four batches. */
 const grace = 4 * batch * 12_300;
 /** Megabytes. The promise is 50, but a busy machine does not always collect garbage in time. */
 const mostMemory = size(50, 250);
 
-test(`${slow} paused and ${listening} live connections, 12 KB messages: the paused, slow readers, are closed within ${grace / 1000} KB of passing the cap, and the others hear everything`, async () => {
+test(`closes ${slow} slow readers among ${listening} live connections within ${grace / 1000} KB of passing the cap`, async () => {
   const site = await startChatSite({ CHAT_LIMIT_QUEUE: '1MB' }, startChatServer);
   onTestFinished(() => site.close());
   const { port } = site.chat;
@@ -35,7 +35,7 @@ test(`${slow} paused and ${listening} live connections, 12 KB messages: the paus
   const paused: RawClient[] = [];
   while (paused.length < slow) paused.push(await connectRaw(port, await cookie(), room));
 
-  // The bytes that everybody gets, paused or not: a listener gets no acks.
+  // A listener gets no acks, so it receives only the bytes that all clients get.
   const [listener, ...writers] = live as [RawClient, ...RawClient[]];
 
   const heard = new Map<RawClient, number>(live.map((client) => [client, 0]));
@@ -49,23 +49,23 @@ test(`${slow} paused and ${listening} live connections, 12 KB messages: the paus
     });
   }
   const text = '中'.repeat(4000);
-  /** Resolves when all live clients have got them, whatever waits for the others. */
+  /** Sends a batch. Resolves when all live clients have received it. */
   const say = () =>
     new Promise<void>((resolve) => {
       allHeard = resolve;
       sent += batch;
       for (let n = 0; n < batch; n++) {
         const message = { room, clientId: newClientId(), text };
-        // The ack is ignored; only the messages that everybody gets are counted.
+        // The ack is ignored. Only the messages that all clients get are counted.
         writers[n % writers.length]?.send(`42999${JSON.stringify(['message:send', message])}`);
       }
     });
-  // Code that is compiled with the first messages does not count as growth.
+  // Code that is compiled for the first messages does not count as growth.
   await say();
   await say();
 
   for (const { socket } of paused) socket.pause();
-  // Or they would be closed for another reason, on a machine that needs a minute for this.
+  // Without these, slow machines would close the clients for missing pongs.
   const alive = setInterval(() => {
     for (const client of paused) client.send('3');
   }, 5000);
@@ -85,7 +85,7 @@ test(`${slow} paused and ${listening} live connections, 12 KB messages: the paus
   const memory = watchRss(site.chat.pid);
   const before = live[0]?.received as number;
   const published = () => listener.received - before;
-  /** The published bytes at the moment when each paused client had more than the limit waiting in the server. */
+  /** The published bytes at the time when each paused client first had more than the limit queued in the server. */
   const passed = new Map<RawClient, number>();
   const closed: number[] = [];
   while (sent < promised || (Math.min(closed.length, passed.size) < slow && sent < most)) {
@@ -107,8 +107,8 @@ test(`${slow} paused and ${listening} live connections, 12 KB messages: the paus
       `+${megabytes(memory.most())} MB`,
   );
   expect(closed).toHaveLength(slow);
-  // No client long before it was over the limit, as far as visible from outside, and none long after: a write counts
-  // as waiting until the kernel has taken all of it, and a busy server has more in a write.
+  // No client was closed long before or after it exceeded the limit, as far as visible from outside. A write counts as
+  // queued until the kernel has taken all of it, and a busy server writes more at once.
   expect(crossings.length).toBe(slow);
   for (const [n, at] of crossings.entries()) expect(Math.abs((closed[n] as number) - at)).toBeLessThan(grace);
   expect(megabytes(memory.most())).toBeLessThan(mostMemory);

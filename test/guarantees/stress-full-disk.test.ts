@@ -15,7 +15,7 @@ afterAll(() => memcached.stop());
 
 const apiKey = 'an-api-key-for-full-disks';
 
-/** A small disk, and a function that starts a server on it; both end with the test. */
+/** Creates a small disk, and a function that starts a server on it. Both end with the test. */
 async function diskOf({ onTestFinished }: TestContext, megabytes = 4) {
   const disk = await smallDisk(megabytes * 1024 * 1024, {
     CHAT_SESSION_STORE: memcached.url,
@@ -38,19 +38,19 @@ async function diskOf({ onTestFinished }: TestContext, megabytes = 4) {
 const text = 'x'.repeat(2000);
 const room = 'lobby';
 
-/** Sends until it is refused. @returns the stored messages and the code of the refusal */
+/** Sends messages until one is rejected. @returns the stored messages and the error code */
 async function sendUntilRefused(client: ChatClient): Promise<{ stored: Message[]; code: string }> {
   const stored: Message[] = [];
   for (;;) {
     const answer = await client.raw('message:send', { room, text, clientId: newClientId() });
     if (!answer.ok) return { stored, code: answer.error.code };
     stored.push((answer.data as { message: Message }).message);
-    // More would mean that the disk is not full, and the test tests nothing.
+    // With more messages the disk would not be full.
     expect(stored.length).toBeLessThan(4000);
   }
 }
 
-/** All messages of the room, page by page. */
+/** Reads all messages of the room page by page. */
 async function wholeRoom(client: ChatClient): Promise<Message[]> {
   const all: Message[] = [];
   for (;;) {
@@ -61,7 +61,7 @@ async function wholeRoom(client: ChatClient): Promise<Message[]> {
   }
 }
 
-test('a full disk loses nothing acknowledged and refuses only what needs more room', async (context) => {
+test('loses nothing acknowledged on a full disk, and rejects only what needs space', async (context) => {
   const { disk, start } = await diskOf(context);
   const server = await start();
   const [anna, ben] = [
@@ -72,18 +72,18 @@ test('a full disk loses nothing acknowledged and refuses only what needs more ro
   disk.fill(512 * 1024);
   const { stored, code } = await sendUntilRefused(anna);
   expect(code).toBe('storage_full');
-  // Of 4 MB, little is reserved.
+  // Little of the 4 MB is reserved.
   expect(stored.length).toBeGreaterThan(250);
   const [first, last] = [stored[0] as Message, stored.at(-1) as Message];
   const full = { ok: false, error: { code: 'storage_full' } };
 
-  // The error remains for everybody, and for all that adds to the history; nothing of it is taken from the reserve.
+  // All users get the error, for everything that adds to the history. None of it uses the reserve.
   const from = { room, seq: first.seq };
   for (let n = 0; n < 20; n++)
     expect(await ben.raw('message:send', { room, text, clientId: newClientId() })).toMatchObject(full);
   expect(await ben.raw('message:forward', { room, clientId: newClientId(), from })).toMatchObject(full);
   expect(await ben.raw('message:report', { ...from, reason: 'spam' })).toMatchObject(full);
-  // Many at once are one transaction; a repeat among them is still answered.
+  // Concurrent requests are one transaction, and a repeated one among them is still answered.
   const together = await Promise.all([
     ben.raw('message:send', { room, text, clientId: newClientId() }),
     anna.raw('message:send', { room, text, clientId: last.clientId }),
@@ -107,7 +107,7 @@ test('a full disk loses nothing acknowledged and refuses only what needs more ro
   for (const client of [ben, tab]) await expect.poll(() => client.messages().at(-1)).toEqual(next.message);
   expect(ben.messages()).toEqual(stored);
 
-  // The block that the list has takes a part of the line.
+  // Only a part of the line fits into the block that the list has.
   const list = `${disk.path}-erased`;
   writeFileSync(list, '\n'.repeat(4096 - 20));
   disk.fill();
@@ -124,7 +124,7 @@ test('a full disk loses nothing acknowledged and refuses only what needs more ro
   expect(await wholeRoom(again)).toEqual(stored);
   const newcomer = await connectChat(second.url, 'PHPSESSID=u3');
   expect((await newcomer.request('room:join', { room })).messages).toEqual(stored.slice(-50));
-  // The start may have freed some of the write-ahead log.
+  // The start may have freed part of the write-ahead log.
   disk.fill();
   const refused = { room, text, clientId: newClientId() };
   for (const client of [again, newcomer])

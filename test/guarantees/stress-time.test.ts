@@ -28,7 +28,9 @@ const send = async (client: ChatClient) => {
   return answer;
 };
 
-/** A user's messages, all the time and within the limit. */
+/**
+ * Sends messages of a user continuously within the limit. @returns a function that stops it and returns the outcomes
+ */
 function startTalking(client: ChatClient): () => Promise<string[]> {
   let going = true;
   const talking = (async () => {
@@ -46,9 +48,9 @@ function startTalking(client: ChatClient): () => Promise<string[]> {
   };
 }
 
-// Each has its own server, and mostly waits.
+// Each test has its own server and mostly waits.
 describe.concurrent('time', () => {
-  test("the wall clock jumps an hour 'back' and 'forward': order, limits, sessions and timers go on as if it had not", async ({
+  test('keeps order, limits, sessions and timers when the clock jumps an hour back or forward', async ({
     expect,
     onTestFinished,
   }) => {
@@ -76,7 +78,7 @@ describe.concurrent('time', () => {
       ['forward', 0, ['u5', 'u6']],
     ] as const) {
       const [greedy, leaver] = (await Promise.all(users.map(enter))) as [ChatClient, ChatClient];
-      /** The wait in the refusal of a message. */
+      /** Returns the error code of a message, and the time to wait. */
       const refusal = async () => {
         const answer = await send(greedy);
         return {
@@ -92,7 +94,7 @@ describe.concurrent('time', () => {
 
       clock.jump(offset);
       const after = await refusal();
-      // The jump has taken effect: displayed times are by the new clock.
+      // The jump has taken effect when displayed times follow the new clock.
       const offBy = () => (reader.messages().at(-1)?.sentAt ?? 0) - Date.now();
       await expect.poll(() => Math.abs(offBy() - offset * 1000), { interval: 20 }).toBeLessThan(10_000);
       console.log(
@@ -128,15 +130,15 @@ describe.concurrent('time', () => {
     }
   });
 
-  // The full run uses the real clock; otherwise the server's clock and all its timers run faster.
+  // The full run uses the real clock. Otherwise the server's clock and all its timers run faster.
   const speed = size(1, 5);
-  test(`a client under SIGSTOP is gone within 50 s${speed > 1 ? ` of a clock ${speed} times as fast` : ''}`, async ({
+  test(`drops a client under SIGSTOP within 50 s${speed > 1 ? ` of a clock ${speed} times as fast` : ''}`, async ({
     expect,
     onTestFinished,
   }) => {
     const server = await startChatServer({
       ...(speed > 1 ? fastClock(speed) : {}),
-      // By the fast clock, the default is 50 ms.
+      // By the fast clock the default would be 50 ms.
       CHAT_SESSION_STORE: `${memcached.url}&timeout=5000ms`,
     });
     const program = new URL('../helpers/stopped-client.ts', import.meta.url).pathname;
@@ -153,7 +155,7 @@ describe.concurrent('time', () => {
     const seconds = ((performance.now() - began) / 1000) * speed;
     console.log(`half-open: gone after ${seconds.toFixed(1)} s${speed > 1 ? ' of the fast clock' : ''}`);
     expect(seconds).toBeLessThan(within(50));
-    // Only a missing ping can be the reason, and an answer to a ping may take 20 s.
+    // Only a missing pong can be the reason, and a pong may take 20 s.
     expect(seconds).toBeGreaterThan(20);
   });
 });

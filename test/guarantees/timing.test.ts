@@ -10,7 +10,7 @@ import { takesAsLong } from '../helpers/takes-as-long.ts';
 import { size } from './size.ts';
 
 const answers = size(1000, 60);
-/** Milliseconds, or a share of the median. */
+/** The maximum difference, in milliseconds or as a share of the median. */
 const most = size(0.1, 0.5);
 const share = size(0.1, 0.5);
 const bounds = { answers, most, share };
@@ -40,13 +40,13 @@ beforeAll(async () => {
 afterAll(() => site.close());
 
 const requests = Object.keys(roomRequests);
-/** hidden-reads.test.ts shows in each run that the history is asked the same for all of them. */
+/** hidden-reads.test.ts tests in every run that all of them cause the same reads of the history. */
 const few = ['room:join', 'room:mute', 'message:send', 'message:history'];
 test.each([
   ...size(requests, few).map((event) => ['private', event] as const),
   ...size(requests, ['room:join']).map((event) => ['direct', event] as const),
 ])(
-  `a %s room: %s is refused as fast as for a room that does not exist (medians of ${answers} answers within ${100 * share} % or ${most} ms, one time of three at least)`,
+  `a %s room: rejects %s as fast as for a missing room (medians of ${answers} responses within ${100 * share} % or ${most} ms)`,
   async (kind, event) => {
     const room = hidden[kind] as string;
     const none = `${room.slice(0, 2)}${randomBytes(16).toString('base64url')}`;
@@ -58,7 +58,7 @@ test.each([
   },
 );
 
-test('a search takes as long for a text of hidden rooms as for one that nobody has written', async () => {
+test('a search takes as long for text in hidden rooms as for missing text', async () => {
   const ask = async (query: string) => {
     expect(await eve.request('message:search', { query, limit: 1 })).toContain('"data":{"messages":[]}');
   };

@@ -37,18 +37,18 @@ interface Service {
 export interface Composed {
   /** The services that have a health check. */
   readonly checked: readonly string[];
-  /** The address of a published port: on another port, because the file's own may be in use. */
+  /** The URL of a published port. It is another port than in the file, which may be in use. */
   url(port: number): string;
   /** Runs podman with the container's name in place of `{}`. */
   podman(service: string, ...args: string[]): Promise<string>;
-  /** Waits for its health check. */
+  /** Waits until its health check succeeds. */
   healthy(service: string): Promise<void>;
-  /** Restarts a service and the services that depend on it. @returns the exit code of its end */
+  /** Restarts a service and the services that depend on it. @returns the exit code of its stop */
   restart(service: string): Promise<number>;
   down(): Promise<void>;
 }
 
-/** Builds and starts all services of a compose file, each when those that it depends on are healthy. */
+/** Builds and starts all services of a compose file, each when its dependencies are healthy. */
 export async function composeUp(
   engine: Engine,
   file: string,
@@ -73,7 +73,7 @@ export async function composeUp(
     writeFileSync(join(engine.folder, named(name)), content, { mode: 0o444 });
   }
 
-  /** podman's options for each key of a service. */
+  /** Returns podman's options for each key of a service. */
   const options: { [Key in keyof Required<Service>]: (value: Required<Service>[Key]) => string[] } = {
     image: () => [],
     build: () => [],
@@ -167,7 +167,7 @@ export async function composeUp(
   };
 }
 
-/** Resolves anchors and merges as in YAML 1.1, and variables like Compose. */
+/** Resolves anchors and merges of YAML 1.1, and variables like Compose. */
 function read(file: string, env: Record<string, string>): ComposeFile {
   const json = JSON.stringify(parse(readFileSync(join(root, file), 'utf8'), { merge: true }));
   return JSON.parse(json, (_, value) =>

@@ -18,9 +18,9 @@ const publicImages = {
 
 /** A podman with separate images, containers, networks and volumes, which `remove` deletes. */
 export interface Engine {
-  /** For files that containers get from outside. */
+  /** For files that are mounted into containers. */
   readonly folder: string;
-  /** Resolves with its output; an error contains the whole output. */
+  /** Returns its output. An error contains the whole output. */
   podman(...args: string[]): Promise<string>;
   /** Builds an image of the project. The base images do not come from a registry. */
   build(tag: string, dockerfile: string, ...more: string[]): Promise<unknown>;
@@ -75,7 +75,7 @@ export function startEngine(): Engine {
     remove() {
       if (!existsSync(folder)) return;
       const run = (...args: string[]) => spawnSync('podman', args, { env, stdio: 'ignore' }).status === 0;
-      // A container that its restart policy is just restarting may be missed.
+      // A container that is just being restarted by its policy may be missed.
       for (let tries = 0; tries < 5 && !run('rm', '--all', '--force', '--time=0'); ) tries++;
       run('network', 'prune', '--force');
       run('volume', 'prune', '--force');
@@ -87,7 +87,7 @@ export function startEngine(): Engine {
   return engine;
 }
 
-/** Builds replacements of the public images: Debian's packages, and for Node the project's one. */
+/** Builds replacements of the public images from Debian's packages and the project's Node. */
 export async function makeStandIns({ folder, podman, build }: Engine): Promise<void> {
   const base = join(folder, 'debian');
   await execute('debootstrap', ['--variant=minbase', 'bookworm', base], { maxBuffer: 2 ** 26 });

@@ -16,10 +16,10 @@ beforeAll(async () => {
 }, 1_800_000);
 afterAll(() => engine.remove(), 1_800_000);
 
-/** The origin of the compose files' site: pages of others may not connect. */
+/** The origin of the compose files' site, because pages of other origins may not connect. */
 const headers = { origin: 'http://localhost:8080' };
 
-/** A user who has logged in to the site, in the lobby. */
+/** Logs a user in to the site and joins the lobby. */
 async function person(site: Composed, name: string, cookie?: string) {
   const session = cookie ?? (await logIn(site.url(8080), name));
   const client = await connectChat(site.url(7070), session, {
@@ -30,7 +30,7 @@ async function person(site: Composed, name: string, cookie?: string) {
   return { ...client, cookie: session, read: messages };
 }
 
-/** The status of the chat's answer, or why there is none. */
+/** Returns the status of the chat's response, or the error. */
 const answer = (site: Composed, path: string) =>
   fetch(site.url(7070) + path).then(({ status }) => status, String);
 
@@ -38,7 +38,7 @@ test.each([
   ['docker-compose.yml', ['chat'], [undefined]],
   ['docker-compose.cluster.yml', ['one', 'two'], ['one', 'two']],
 ])(
-  '%s: users of the site talk, and read it again after a restart',
+  '%s: delivers messages between users of the site, and keeps them across a restart',
   async (file, chats, nodes) => {
     const site = await composeUp(engine, file, { CHAT_API_KEY: randomBytes(32).toString('hex') });
     onTestFinished(() => site.down());
@@ -51,7 +51,7 @@ test.each([
       expect(await site.podman(service, 'inspect', `--format=${isReadOnly}`, '{}')).toBe('true');
     }
     const [chat = ''] = chats;
-    // Its limits of time are those of a machine at rest.
+    // Retried, because the doctor's time limits assume an idle machine.
     const command = ['php-session-chat', 'doctor', '--chat', 'http://127.0.0.1:7070'];
     let doctor = '';
     const examine = async () => {
@@ -65,7 +65,7 @@ test.each([
       await expect.poll(() => answer(site, path)).toBe(200);
     }
 
-    // nginx uses the servers in turn.
+    // nginx alternates between the servers.
     const alice = await person(site, 'alice');
     const bobs = [await person(site, 'bob'), await person(site, 'bob')];
     expect(new Set([alice, ...bobs].map(({ ready }) => ready.node))).toEqual(new Set(nodes));

@@ -1,11 +1,12 @@
-# In place of the public images that ours are built on and run beside: what each of them brings, of Debian's packages.
+# Replacements of the public images that ours are built on and run next to, with the same contents from Debian's
+# packages.
 FROM debian:12-slim AS node
 RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates libatomic1 && rm -rf /var/lib/apt/lists/*
 COPY . /usr/local/
 RUN ln -s ../lib/node_modules/npm/bin/npm-cli.js /usr/local/bin/npm \
     && ln -s ../lib/node_modules/npm/bin/npx-cli.js /usr/local/bin/npx \
     && useradd --create-home --uid 1000 node
-# npm reaches its registry as it does on the machine that builds.
+# npm trusts the certificates of the building machine.
 ENV NODE_EXTRA_CA_CERTS=/usr/local/certificates.crt
 
 FROM debian:12-slim AS services
@@ -18,7 +19,7 @@ CMD ["memcached"]
 FROM services AS redis
 WORKDIR /var/lib/redis
 USER redis
-# Other containers reach it, as that of the public image.
+# Accepts other containers, like the public image.
 ENTRYPOINT ["sh", "-c", "exec \"$@\" --protected-mode no --bind '*'", "redis"]
 CMD ["redis-server"]
 
@@ -31,7 +32,7 @@ RUN rm -rf /var/lib/postgresql/* && mkdir /var/lib/postgresql/data && chown post
     && ln -sf /usr/lib/postgresql/*/bin/* /usr/local/bin/
 ENV LANG=C.UTF-8 PGDATA=/var/lib/postgresql/data
 USER postgres
-# The first start makes the user and the database, as the public image does.
+# The first start creates the user and the database, like the public image.
 CMD ["sh", "-c", "\
     if [ ! -s $PGDATA/PG_VERSION ]; then \
       printf %s \"$POSTGRES_PASSWORD\" > /tmp/password \

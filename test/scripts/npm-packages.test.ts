@@ -10,7 +10,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 for (const part of ['scripts', 'package.json'])
   cpSync(join(root, part), join(folder, part), { recursive: true });
 
-/** Runs `npm run build` there, on a Node that says it is another version. */
+/** Runs `npm run build` in the folder, on a Node that reports this version. */
 function build(version = '20.19.0') {
   const code = `Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '${version}' } });
     await import('./scripts/build.mjs');`;
@@ -21,7 +21,7 @@ function build(version = '20.19.0') {
   return { status, stderr: stderr.trim() };
 }
 
-test('npm compares the machine’s Node with that of the project alone, and installs nothing on an older one', () => {
+test('npm checks only the project’s own engines and rejects an older Node', () => {
   const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as {
     packages: Record<string, { engines?: unknown }>;
   };
@@ -34,7 +34,7 @@ test('npm compares the machine’s Node with that of the project alone, and inst
   });
 });
 
-test('says why the packaged Node cannot run, and links it once it can, without another installation', () => {
+test('explains why the packaged Node cannot run, and links it once it can', () => {
   mkdirSync(join(folder, 'client'));
   mkdirSync(join(folder, 'server/wire'), { recursive: true });
   mkdirSync(join(folder, 'docs'));
@@ -48,7 +48,7 @@ test('says why the packaged Node cannot run, and links it once it can, without a
   mkdirSync(packaged, { recursive: true });
   const library = join(folder, 'libatomic.so.1');
   const loader = 'node: error while loading shared libraries: libatomic.so.1: cannot open shared object file';
-  // In place of Vite it makes the folder of the build.
+  // Creates the output folder, as Vite would.
   writeFileSync(
     join(packaged, 'node'),
     `#!/bin/sh\n[ -e '${library}' ] || { echo '${loader}' >&2; exit 127; }\nmkdir -p client/dist\n`,
