@@ -36,7 +36,9 @@ function noting(take: Consumer['take'] = () => ({})) {
 }
 
 const othersOf = (entries: readonly LoggedEntry[]) =>
-  entries.flatMap(({ changes }) => changes.flatMap((one) => (one.type === 'blocked' ? one.other : [])));
+  entries.flatMap(({ changes }) =>
+    changes.flatMap((change) => (change.type === 'blocked' ? change.other : [])),
+  );
 
 /** Runs the consumers as another server would. Resolves when the history knows them. */
 async function run(of: readonly Consumer[], onFailure: (name: string, error: Error) => void = unexpected) {
@@ -93,16 +95,16 @@ test('passes each entry once, to one of two servers', async () => {
 });
 
 test('finishes the current entries before it stops, and does not repeat them', async () => {
-  const [begun, go] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const [started, go] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const { consumer, taken } = noting(async (_, { signal }) => {
-    begun.resolve();
+    started.resolve();
     await go.promise;
     expect(signal.aborted).toBe(true);
     return {};
   });
   const running = await run([consumer]);
   await block('d');
-  await begun.promise;
+  await started.promise;
   const stopped = running.stop();
   go.resolve();
   await stopped;

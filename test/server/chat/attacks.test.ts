@@ -22,7 +22,7 @@ beforeAll(async () => {
   site = await startPeopleSite({ CHAT_ROOMS: 'lobby,garden', CHAT_CREATE_ROOMS: 'all' });
   [ann, ben, eve] = await site.people(3);
   den = (await site.den(ann, [ben], { name: `Den of ${secret}`, topic: secret })).id;
-  for (const one of [ann, ben]) await one.request('room:join', { room: den });
+  for (const client of [ann, ben]) await client.request('room:join', { room: den });
   for (const text of ['one', 'two', 'three']) await say(ann, den, `${secret} ${text}`);
 });
 afterAll(() => site.close());
@@ -45,12 +45,12 @@ async function member(): Promise<Person> {
   return mole;
 }
 /** Returns which of the room's ID and the secret appear in the user's events and responses. */
-const learnt = (client: Person, ...answers: unknown[]) => {
+const leaks = (client: Person, ...answers: unknown[]) => {
   const all = JSON.stringify([client.ready, client.events, ...answers]);
   return [den, secret].filter((word) => all.includes(word));
 };
-const me = async (one: Person) => {
-  const headers = { 'sec-fetch-site': 'same-origin', cookie: one.cookie };
+const me = async (client: Person) => {
+  const headers = { 'sec-fetch-site': 'same-origin', cookie: client.cookie };
   return (await (await fetch(`${site.chat.url}/me`, { headers })).json()) as object;
 };
 
@@ -60,7 +60,7 @@ test.each(['moderator', 'admin'])(
     const boss = await person({ roles });
     for (const [event, payload] of Object.entries(roomRequests))
       expect([event, await codeOf(boss, event, { room: den, ...payload })]).toEqual([event, 'unknown_room']);
-    expect(learnt(boss, await boss.request('message:search', { query: secret }))).toEqual([]);
+    expect(leaks(boss, await boss.request('message:search', { query: secret }))).toEqual([]);
   },
 );
 
@@ -116,7 +116,7 @@ test('ignores rooms created by users in the session’s room list', async () => 
   const { room } = await ann.request('direct:open', { user: ben.id });
   const forged = await person({ rooms: [den, room.id, { [den]: 'x' }] });
   expect(forged.ready.rooms.filter(({ member }) => member)).toEqual([]);
-  expect(learnt(forged)).toEqual([]);
+  expect(leaks(forged)).toEqual([]);
 });
 
 test('returns the same lists, pages and cursors for any hidden name', async () => {

@@ -16,7 +16,7 @@ test('keeps a ban for its duration by the wall clock, across restarts', async ()
   onTestFinished(() => site?.close());
   const isIn = (user: string) =>
     site?.person({}, user).then(
-      (one) => one.close() ?? 'in',
+      (client) => client.close() ?? 'in',
       ({ message }: Error) => message,
     );
   const areIn = async (seconds: number) => {

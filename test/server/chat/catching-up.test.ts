@@ -258,7 +258,7 @@ function known({ person }: Connection, rooms: readonly string[]) {
   const memberships = [...person.memberships.values()].map(({ room, member, mentions }) => ({
     record: room.record,
     summary: summaryOf(directory, room, connection as Connection),
-    joined: [...room.joined].map((one) => one.person.user.id),
+    joined: [...room.joined].map((connection) => connection.person.user.id),
     present: [...room.present].sort(([a], [b]) => (a < b ? -1 : 1)),
     // The current mutes and bans are in `restrictions` below.
     member: { ...member, restricted: undefined },
@@ -297,26 +297,26 @@ async function knownAfter(
   const made = { kind: 'private', name: 'Den', by: user(owner), clientId: 'den', most: 0, at } as const;
   await Promise.all([
     history.write.createRoom({ id: den, ...made }),
-    ...[id, other].map((one) => add(den, one)),
+    ...[id, other].map((member) => add(den, member)),
     say(den, owner),
     history.write.openDirect({ id: direct, by: user(id), other, at }),
     say(direct, id),
   ]);
   if (inCompany) {
-    await Promise.all([owner, other].map((one) => connect(one, user(one).name)));
+    await Promise.all([owner, other].map((member) => connect(member, user(member).name)));
     await joinHere(den, owner);
   }
   const name = change === kinds.user['a new name'] ? `New ${id}` : user(id).name;
   const hold = Promise.withResolvers<void>();
-  const asked = Promise.withResolvers<void>();
+  const reading = Promise.withResolvers<void>();
   if (moment.startsWith('read')) {
-    held.set(id, { moment, isHeld: () => asked.resolve(), until: hold.promise });
-  } else asked.resolve();
+    held.set(id, { moment, isHeld: () => reading.resolve(), until: hold.promise });
+  } else reading.resolve();
   const before = moment === 'later' ? undefined : connect(id, moment === 'there' ? user(id).name : name);
   if (moment === 'there') await before;
-  await asked.promise;
+  await reading.promise;
   await change(world);
-  expect(changes.some((one) => one.startsWith(`${kind} `) && one.includes(`"${w}-`))).toBe(true);
+  expect(changes.some((logged) => logged.startsWith(`${kind} `) && logged.includes(`"${w}-`))).toBe(true);
   hold.resolve();
   await before;
   const connection = await connect(id, name);

@@ -37,9 +37,9 @@ test('skips closed connections and users who lost the room', async () => {
   const room = roomOf('large');
   const all = Array.from({ length: maxPerTick + 3 }, (_, n) => connectionTo(room, `${n}`));
   summaries.send(room, all);
-  const [lost, gone, stays] = all.slice(maxPerTick) as [Connection, Connection, Connection];
+  const [lost, closed, stays] = all.slice(maxPerTick) as [Connection, Connection, Connection];
   lost.person.memberships.clear();
-  gone.gone = true;
+  closed.gone = true;
   await nextTurn();
   expect(sent.slice(maxPerTick)).toEqual([stays.id]);
 });

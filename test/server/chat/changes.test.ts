@@ -84,7 +84,7 @@ test('logs invalid entries of the session’s room list once, without their text
 
 test('does not announce that a member known to all first opens the room', async () => {
   const [ann, ben, eva] = await site.people(3);
-  for (const one of [ann, ben]) await one.request('room:join', { room: 'lobby' });
+  for (const client of [ann, ben]) await client.request('room:join', { room: 'lobby' });
   const { id } = await site.den(ann, [ben, eva]);
   await ann.request('room:join', { room: id });
   const known = await ann.request('room:members', { room: id });
@@ -97,5 +97,5 @@ test('does not announce that a member known to all first opens the room', async 
   expect((await ann.request('room:members', { room: id })).members).toEqual(
     expect.arrayContaining(known.members.filter(({ user }) => user.id !== eva.id)),
   );
-  for (const one of [ann, ben, eva]) one.close();
+  for (const client of [ann, ben, eva]) client.close();
 });

@@ -52,14 +52,14 @@ test('disconnects an erased user and resets the rooms with the user’s messages
   const sees = (await ben.request('room:list', {})).rooms.find(({ id }) => id === 'garden');
   expect(sees).toMatchObject({ members: 3, unread: 2 });
 
-  const [ended, reset, gone] = [
+  const [ended, reset, members] = [
     nextOf(ann, 'session:ended'),
     nextOf(ben, 'room:reset'),
     nextOf(ben, 'members:changed'),
   ];
   expect(await erase(ann.id)).toEqual({ status: 202, body: {} });
   expect(await ended).toEqual({ reason: 'kicked' });
-  expect(await gone).toMatchObject({ changed: [{ user: { id: ann.id, name: ann.id }, gone: true }] });
+  expect(await members).toMatchObject({ changed: [{ user: { id: ann.id, name: ann.id }, gone: true }] });
   expect(await reset).toEqual({ room: 'garden' });
   // Activity events are at least a second apart, so an earlier one may still come.
   await expect
@@ -94,7 +94,7 @@ test('disconnects an erased user and resets the rooms with the user’s messages
   await join('garden', again);
   const edit = { room: 'garden', seq: 1, text: 'mine' };
   expect(await codeOf(again, 'message:edit', edit)).toBe('forbidden');
-  for (const one of [again, ben, cat]) one.close();
+  for (const client of [again, ben, cat]) client.close();
 });
 
 test('keeps a direct room readable for the peer of an erased user', async () => {
@@ -128,7 +128,7 @@ test('lets the owner of a room invite after the erasure of a former member', asy
   expect(await ben.request('room:invite', { room: den.id, users: [cat.id] })).toMatchObject({
     added: [cat.id],
   });
-  for (const one of [ann, ben, cat]) one.close();
+  for (const client of [ann, ben, cat]) client.close();
 });
 
 test('removes the reports and rejects the current upload of an erased user', async () => {
@@ -155,7 +155,7 @@ test('removes the reports and rejects the current upload of an erased user', asy
   const [answer] = await answered;
   expect(answer.statusCode).toBe(403);
   answer.resume();
-  for (const one of [ben, cat]) one.close();
+  for (const client of [ben, cat]) client.close();
 });
 
 test('rejects and removes an upload of a user whom another server is erasing', async () => {

@@ -40,42 +40,42 @@ const users = <Count extends keyof Several>(count: Count) => site.people(count, 
 
 /** Sends a message that may require approval. */
 async function send(
-  one: Person,
+  client: Person,
   room: string,
   text: string,
   over: Partial<RequestPayload<'message:send'>> = {},
 ): Promise<Answers['message:send']> {
-  const answer = await one.raw('message:send', { room, text, clientId: newClientId(), ...over });
+  const answer = await client.raw('message:send', { room, text, clientId: newClientId(), ...over });
   if (!answer.ok) throw new Error(answer.error.code);
   return answer.data as Answers['message:send'];
 }
 async function hold(
-  one: Person,
+  client: Person,
   room: string,
   text = 'see https://a.example',
   over: Partial<RequestPayload<'message:send'>> = {},
 ): Promise<Held> {
-  const sent = await send(one, room, text, over);
+  const sent = await send(client, room, text, over);
   if (!('held' in sent)) throw new Error('the message does not wait');
   return sent.held;
 }
 /** Returns the event of the message once it arrives. */
-async function changed(one: Person, { id }: Held, is: string) {
-  const find = () => eventsOf(one, 'held:changed').find((change) => change.id === id && change.is === is);
+async function changed(client: Person, { id }: Held, is: string) {
+  const find = () => eventsOf(client, 'held:changed').find((change) => change.id === id && change.is === is);
   await expect.poll(find).toBeDefined();
   return find();
 }
 /** A user, a moderator and a bystander, all in the lobby. */
 async function lobby(on: On = site) {
   const [[ann, eve], mod] = [await on.people(2, inTest), await user({ roles: 'moderator' }, on)];
-  for (const one of [ann, mod, eve]) await one.request('room:join', { room: 'lobby' });
+  for (const client of [ann, mod, eve]) await client.request('room:join', { room: 'lobby' });
   return { ann, mod, eve };
 }
 /** A private room of Ben's that Ben and Ann have joined. */
 async function den() {
   const [ben, ann] = await users(2);
   const { id } = await site.den(ben, [ann]);
-  for (const one of [ben, ann]) await one.request('room:join', { room: id });
+  for (const client of [ben, ann]) await client.request('room:join', { room: id });
   return { ben, ann, room: id };
 }
 
@@ -120,7 +120,7 @@ describe('approval is required', () => {
         await user({}, first),
         await user({ roles: 'moderator' }, first),
       ];
-      for (const one of [ann, ben, mod]) await one.request('room:join', { room: 'lobby' });
+      for (const client of [ann, ben, mod]) await client.request('room:join', { room: 'lobby' });
       const direct = await ann.request('direct:open', { user: ben.id });
       await ann.request('room:join', { room: direct.room.id });
       expect(await send(ann, direct.room.id, 'hello')).toHaveProperty('message');
@@ -145,12 +145,12 @@ describe('a message pending approval', () => {
     const { ann, mod, eve } = await lobby(served);
     await say(eve, 'lobby', 'hello');
     const before = (await eve.request('room:list', {})).rooms;
-    const heard = eve.events.length;
+    const eventsBefore = eve.events.length;
     const mentions = [{ user: eve.id, start: 0, length: 3 }];
     const held = await hold(ann, 'lobby', 'pallets quincunx', { mentions });
     expect(held).toMatchObject({ room: 'lobby', text: 'pallets quincunx', user: { id: ann.id } });
     const change = { id: held.id, room: 'lobby', is: 'held', held };
-    for (const one of [ann, mod]) expect(await changed(one, held, 'held')).toEqual(change);
+    for (const client of [ann, mod]) expect(await changed(client, held, 'held')).toEqual(change);
     expect((await mod.request('held:list', {})).held).toContainEqual(held);
     expect((await ann.request('held:list', { mine: true })).held).toEqual([held]);
     // Eve is neither the author nor a moderator.
@@ -159,10 +159,10 @@ describe('a message pending approval', () => {
       expect(await codeOf(eve, event, { id: held.id })).toBe('unknown_message');
     expect((await eve.request('room:list', {})).rooms).toEqual(before);
     expect((await eve.request('message:search', { query: 'quincunx' })).messages).toEqual([]);
-    const told = eve.events
-      .slice(heard)
+    const leaks = eve.events
+      .slice(eventsBefore)
       .filter(({ payload }) => /quincunx|held/.test(JSON.stringify(payload)));
-    expect(told).toEqual([]);
+    expect(leaks).toEqual([]);
     const [own, others] = [await fetchExport(ann.id), await fetchExport(eve.id)];
     expect(own.filter((line) => line.includes('quincunx'))).toHaveLength(1);
     expect(others.filter((line) => line.includes('quincunx'))).toEqual([]);
@@ -213,7 +213,9 @@ describe('a message pending approval', () => {
     const answer = await ann.raw('message:edit', edit);
     expect(answer).toMatchObject({ ok: true, data: { held: { seq, why: 'links' } } });
     const text = async () =>
-      (await eve.request('message:history', { room: 'lobby' })).messages.find((one) => one.seq === seq)?.text;
+      (await eve.request('message:history', { room: 'lobby' })).messages.find(
+        (message) => message.seq === seq,
+      )?.text;
     expect(await text()).toBe('hello');
     // A new edit with a file replaces the pending one, and so does another edit with the same file.
     const { file } = await upload(served.chat.url, ann.cookie, 'plan', { room: 'lobby' });
@@ -283,7 +285,7 @@ describe('the decision', () => {
     for (const event of ['held:approve', 'held:reject'])
       expect(await codeOf(admin, event, { id: held.id })).toBe('unknown_message');
     expect((await ben.request('held:list', {})).held).toEqual([held]);
-    expect(eventsOf(admin, 'held:changed').filter((one) => one.room === room)).toEqual([]);
+    expect(eventsOf(admin, 'held:changed').filter((change) => change.room === room)).toEqual([]);
     expect((await ben.request('held:approve', { id: held.id })).message.text).toBe(held.text);
   });
 
@@ -292,12 +294,12 @@ describe('the decision', () => {
     const admin = await user({ roles: 'admin' });
     await admin.request('room:join', { room: 'lobby' });
     await admin.request('room:ban', { room: 'lobby', user: mod.id });
-    const heard = mod.events.length;
+    const eventsBefore = mod.events.length;
     const held = await hold(ann, 'lobby');
     await changed(admin, held, 'held');
     expect((await mod.request('held:list', {})).held.filter(({ room }) => room === 'lobby')).toEqual([]);
     expect(await codeOf(mod, 'held:approve', { id: held.id })).toBe('unknown_message');
-    expect(mod.events.slice(heard).filter(({ name }) => name === 'held:changed')).toEqual([]);
+    expect(mod.events.slice(eventsBefore).filter(({ name }) => name === 'held:changed')).toEqual([]);
     await admin.request('room:ban', { room: 'lobby', user: mod.id, seconds: 0 });
   });
 
@@ -354,7 +356,7 @@ describe('names and topics', () => {
       const on = await startPeopleHere({ CHAT_CREATE_ROOMS: 'all', CHAT_ROOMS: 'lobby', CHAT_HOLD: mode });
       try {
         const [ann, boss] = [await user({}, on), await user({ roles: 'moderator' }, on)];
-        for (const one of [ann, boss]) await one.request('room:join', { room: 'lobby' });
+        for (const client of [ann, boss]) await client.request('room:join', { room: 'lobby' });
         expect(await codeOf(ann, 'room:create', newRoom('public', 'Garden'))).toBe('forbidden');
         await ann.request('room:create', newRoom('private', 'Den'));
         const { id } = await hold(ann, 'lobby', 'hello');

@@ -20,15 +20,15 @@ async function twoRooms() {
   const [ann, eve] = await site.people(2);
   onTestFinished(async () => {
     await database.query('ROLLBACK');
-    for (const one of [ann, eve]) one.close();
+    for (const client of [ann, eve]) client.close();
     await site.close();
     await database.close();
     await server.remove();
     rmSync(files, { recursive: true });
   });
   const [hidden, own] = [(await site.den(ann)).id, (await site.den(eve)).id];
-  for (const [one, room] of [[ann, hidden] as const, [eve, own] as const])
-    await one.request('room:join', { room });
+  for (const [client, room] of [[ann, hidden] as const, [eve, own] as const])
+    await client.request('room:join', { room });
   const { seq } = await say(ann, hidden);
   await database.query('BEGIN');
   return { site, database, eve, hidden, own, seq };

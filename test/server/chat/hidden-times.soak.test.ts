@@ -20,7 +20,7 @@ describe.each(Object.entries(databases))('%s', (_, start) => {
       open.unshift(() => site.close());
       const [eve, mia] = [await site.person({}, 'eve'), await site.person({}, 'mia')];
       const own = (await site.den(eve, [mia])).id;
-      for (const one of [eve, mia]) await one.request('room:join', { room: own });
+      for (const client of [eve, mia]) await client.request('room:join', { room: own });
       for (const text of ['my code', 'other words', 'your code']) await say(mia, own, text);
       if (isFull) await hide(site);
       askers.push({ client: await connectRaw(site.chat.port, eve.cookie), own });
@@ -44,10 +44,10 @@ describe.each(Object.entries(databases))('%s', (_, start) => {
   );
 
   test('takes as long to forward from a hidden room as from a missing one', async () => {
-    let asked = 0;
+    let forwards = 0;
     const [without, beside] = askers.map(({ client, own }) => () => {
       const from = { room: 'den-1', seq: 7 };
-      return client.request('message:forward', { room: own, from, clientId: `c${asked++}` });
+      return client.request('message:forward', { room: own, from, clientId: `c${forwards++}` });
     });
     await takesAsLong([without as () => Promise<string>, beside as () => Promise<string>], bounds);
   }, 600_000);

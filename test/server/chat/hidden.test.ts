@@ -60,7 +60,7 @@ describe.each(Object.entries(databases))('%s', (_, start) => {
     });
     [eve, mia] = await site.people(2);
     own = (await site.den(eve as Person, [mia as Person])).id;
-    for (const one of [eve, mia] as Person[]) await one.request('room:join', { room: own });
+    for (const client of [eve, mia] as Person[]) await client.request('room:join', { room: own });
     for (const text of ['my code', 'other words', 'your code']) await say(mia as Person, own, text);
     await (mia as Person).request('message:react', { room: own, seq: 1, emoji: '👍', on: true });
     await (eve as Person).request('read:mark', { room: own, seq: 1 });
@@ -97,40 +97,40 @@ describe.each(Object.entries(databases))('%s', (_, start) => {
   /** Creates two users with rooms and content similar to Eve's. */
   async function hide(): Promise<void> {
     [ann, ben] = await site.people(2);
-    const [one, other] = [ann as Person, ben as Person];
-    hidden.den = (await site.den(one, [other])).id;
-    hidden.direct = (await one.request('direct:open', { user: other.id })).room.id;
+    const [owner, other] = [ann as Person, ben as Person];
+    hidden.den = (await site.den(owner, [other])).id;
+    hidden.direct = (await owner.request('direct:open', { user: other.id })).room.id;
     for (const room of [hidden.den, hidden.direct]) {
-      await one.request('room:join', { room });
-      for (let n = 0; n < 4; n++) await say(one, room, `the code is quincunx, ${n}`);
+      await owner.request('room:join', { room });
+      for (let n = 0; n < 4; n++) await say(owner, room, `the code is quincunx, ${n}`);
       await other.request('room:join', { room });
       await say(other, room, 'our code');
       await other.request('message:react', { room, seq: 1, emoji: '👍', on: true });
       await other.request('typing:set', { room, typing: true });
-      await one.request('message:pin', { room, seq: 1 });
+      await owner.request('message:pin', { room, seq: 1 });
     }
-    await site.api('POST', `/users/${one.id}/push`, { name: 'order', data: 'quincunx' });
+    await site.api('POST', `/users/${owner.id}/push`, { name: 'order', data: 'quincunx' });
     await other.request('message:report', { room: hidden.den, seq: 1, reason: 'spam' });
-    hidden.report = (await one.request('report:list', {})).reports[0]?.id as string;
-    hidden.file = (await upload(site.chat.url, one.cookie, 'code', { room: hidden.den })).file;
-    await say(one, hidden.den, 'with a file', { files: [{ id: hidden.file.id }] });
-    await one.request('message:edit', { room: hidden.den, seq: 2, text: 'another code' });
-    await one.request('message:delete', { room: hidden.den, seq: 3 });
+    hidden.report = (await owner.request('report:list', {})).reports[0]?.id as string;
+    hidden.file = (await upload(site.chat.url, owner.cookie, 'code', { room: hidden.den })).file;
+    await say(owner, hidden.den, 'with a file', { files: [{ id: hidden.file.id }] });
+    await owner.request('message:edit', { room: hidden.den, seq: 2, text: 'another code' });
+    await owner.request('message:delete', { room: hidden.den, seq: 3 });
     const waits = { room: hidden.den, text: 'pallets of code', clientId: newClientId() };
     const sent = await other.raw('message:send', waits);
     hidden.held = sent.ok ? (sent.data as { held: { id: string } }).held.id : '';
     // Presence changes are batched for the longest time, so all other events arrive earlier.
     const changes = eventsOf(other, 'presence:changed').length;
-    (await site.again(one)).close();
-    one.close();
+    (await site.again(owner)).close();
+    owner.close();
     await expect.poll(() => eventsOf(other, 'presence:changed').length).toBeGreaterThan(changes);
   }
 
   test('returns every answer, page and event unchanged by hidden data', async () => {
     const before = await everything();
-    const heard = (eve as Person).events.length;
+    const eventsBefore = (eve as Person).events.length;
     await hide();
-    expect((eve as Person).events.slice(heard).map(({ name }) => name)).toEqual([]);
+    expect((eve as Person).events.slice(eventsBefore).map(({ name }) => name)).toEqual([]);
     expect(await everything()).toEqual(before);
     const named = [...readsOf(''), ...naming('', '')].map(([event]) => event);
     // The others name a room, a file or a report (tested below), or send events to the site again.
@@ -224,7 +224,7 @@ describe.each(Object.entries(databases))('%s', (_, start) => {
     for (const user of [(ben as Person).id, 'none1']) {
       const room = (await site.den(eve as Person)).id;
       await (eve as Person).request('room:join', { room });
-      const heard = (eve as Person).events.length;
+      const eventsBefore = (eve as Person).events.length;
       const all: unknown[] = [];
       for (const [event, payload] of naming(room, user)) {
         const answer = await (eve as Person).raw(event, { ...payload, clientId: 'c' });
@@ -233,7 +233,7 @@ describe.each(Object.entries(databases))('%s', (_, start) => {
       await expect
         .poll(() => eventsOf(eve as Person, 'members:changed').some((change) => change.room === room))
         .toBe(true);
-      const events = (eve as Person).events.slice(heard).map(({ name }) => name);
+      const events = (eve as Person).events.slice(eventsBefore).map(({ name }) => name);
       all.push([...new Set(events)].sort());
       answers.push(
         JSON.parse(

@@ -38,7 +38,7 @@ test('shows the room of a link to members and to users who may join', async () =
   });
   expect(Buffer.from(token, 'base64url').length).toBeGreaterThanOrEqual(16);
   // Ann added Ben, who has not acted in the room, so Ben's name is not shown.
-  const seen: Answers['invite:look'] = {
+  const shown: Answers['invite:look'] = {
     by: { id: ben.id, name: ben.id },
     name: 'Den',
     topic: 'Saturday',
@@ -46,7 +46,7 @@ test('shows the room of a link to members and to users who may join', async () =
     present: 1,
     people: [{ id: ann.id, name: `Name of ${ann.id}` }],
   };
-  expect(await eve.request('invite:look', { token })).toEqual(seen);
+  expect(await eve.request('invite:look', { token })).toEqual(shown);
   expect(await eve.request('room:list', {})).toEqual({ rooms: [] });
   const joined = await accept(eve, token);
   expect(joined.room).toMatchObject({ id: room, member: true, role: 'member', members: 3, unread: 0 });
@@ -118,11 +118,11 @@ test('lets removed users join by a link of a site moderator who is a member', as
 });
 
 test('shows nothing for a link that is revoked while its room is read', async () => {
-  let meanwhile = async (): Promise<void> => undefined;
+  let duringRead = async (): Promise<void> => undefined;
   const { chat, history, close } = await openChatOver((stored) => ({
     read: methods(async (query, input) => {
       const answer = await stored.read[query](input);
-      if (query === 'members') await meanwhile();
+      if (query === 'members') await duringRead();
       return answer;
     }),
   }));
@@ -135,7 +135,7 @@ test('shows nothing for a link that is revoked while its room is read', async ()
   const eve = await connectUser(chat, 'e', { id: '2', name: 'Eve', roles: [], rooms: [] });
   const { invite, token } = await createInvite(chat, ann, den, { room: 'den', seconds: 0, uses: 0 });
   expect(await lookAtInvite(chat, eve, { token })).toMatchObject({ name: 'Den' });
-  meanwhile = async () => void (await revokeInvite(chat, ann, den, { room: 'den', id: invite.id }));
+  duringRead = async () => void (await revokeInvite(chat, ann, den, { room: 'den', id: invite.id }));
   await expect(lookAtInvite(chat, eve, { token })).rejects.toMatchObject({ code: 'unknown_invite' });
   await close();
 });

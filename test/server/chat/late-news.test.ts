@@ -15,7 +15,7 @@ async function lateChat(over: Partial<Parameters<typeof openChat>[0]> = {}) {
   const late: (() => void)[] = [];
   const other = { writes: false };
   const hear = () => {
-    for (const one of late.splice(0)) one();
+    for (const deliver of late.splice(0)) deliver();
   };
   const opened = await openChatOver(
     (stored) => ({
@@ -83,8 +83,8 @@ test('shows a moderator nothing newer than a removal that arrives late', async (
     const join = () => history.write.addMembers({ room, users, source: 'people', mayReturn: true, at });
     await join();
     const say = async (text: string, user = ann) => {
-      const said = { room, clientId: newClientId(), user, text, sentAt: at, asMember: true };
-      return (await history.write.send(said)).message.seq;
+      const message = { room, clientId: newClientId(), user, text, sentAt: at, asMember: true };
+      return (await history.write.send(message)).message.seq;
     };
     const report = async (seq: number) => {
       await history.write.report({ room, seq, by: 'cat', reason: 'spam', at });
@@ -188,7 +188,7 @@ test('hides a room from site moderators when its change from public to private a
   const at = Date.now();
   const user = { id: 'ann', name: 'Ann' };
   const made = { id: 'team', name: 'Team' } as const;
-  const said = { room: made.id, user, text: 'hello', sentAt: at, asMember: false };
+  const message = { room: made.id, user, text: 'hello', sentAt: at, asMember: false };
   const { ask } = await askedDirectly(chat)('boss', ['admin']);
   const counted = () => ask('moderate:rooms', { rooms: [made.id] });
   await history.write.putRoom({ ...made, kind: 'public', at });
@@ -198,7 +198,7 @@ test('hides a room from site moderators when its change from public to private a
   await history.write.putRoom({ ...made, kind: 'private', at: at + 1 });
   const add = { room: made.id, users: [user], source: 'api', mayReturn: true, at } as const;
   await history.write.addMembers(add);
-  await history.write.send({ ...said, clientId: newClientId(), asMember: true });
+  await history.write.send({ ...message, clientId: newClientId(), asMember: true });
   other.writes = false;
   expect(await counted()).toEqual({ ok: true, data: { rooms: [] } });
 });
@@ -255,16 +255,16 @@ test('answers the batched reaction of a removed user with `unknown_room`', async
   const [ann, ben] = [await connect('ann'), await connect('ben')];
   const made = { kind: 'private', name: 'Den', members: ['ben'], clientId: 'den' };
   const { room } = (await ann.ask('room:create', made)).data as Answers['room:create'];
-  for (const one of [ann, ben]) await one.ask('room:join', { room: room.id });
+  for (const user of [ann, ben]) await user.ask('room:join', { room: room.id });
   await ann.ask('message:send', { room: room.id, text: 'hello', clientId: 'hello' });
   other.writes = true;
   const how = { sources: sources.people, by: 'people', cause: 'removed', at: 1 } as const;
   await history.write.removeMembers({ room: room.id, users: ['ben'], ...how });
   await history.write.delete({ room: room.id, seq: 1, user: 'ann', moderator: false, at: 1 });
   const reaction = { room: room.id, seq: 1, emoji: '👍', on: true };
-  const asked = [ann, ben].map((one) => one.ask('message:react', reaction));
+  const responses = [ann, ben].map((user) => user.ask('message:react', reaction));
   other.writes = false;
-  expect((await Promise.all(asked)).map(({ error }) => error?.code)).toEqual([
+  expect((await Promise.all(responses)).map(({ error }) => error?.code)).toEqual([
     'unknown_message',
     'unknown_room',
   ]);
@@ -306,14 +306,14 @@ test('rejects requests that rely on rights in a deleted room with the same ID', 
   /** Creates a room of three members, always with the same `access`. @returns an invite link to it */
   async function make(id: string, owner: string, at: number) {
     const users = [ann, { id: owner }, { id: 'dan' }];
-    const said = { room: id, user: { ...ann, name: 'Ann' }, sentAt: at, asMember: true };
+    const message = { room: id, user: { ...ann, name: 'Ann' }, sentAt: at, asMember: true };
     const link = randomUUID();
     // In one transaction.
     await Promise.all([
       history.write.putRoom({ id, kind: 'private', name: 'Class', at }),
       history.write.addMembers({ room: id, users, source: 'people', mayReturn: true, at }),
       history.write.setRole({ room: id, user: owner, role: 'owner' }),
-      history.write.send({ ...said, text: 'hello', clientId: 'hello' }),
+      history.write.send({ ...message, text: 'hello', clientId: 'hello' }),
       history.write.createInvite({ invite: { id: link, room: id, digest: id, by: 'ann', at } }),
     ]);
     return link;
@@ -323,7 +323,7 @@ test('rejects requests that rely on rights in a deleted room with the same ID', 
     members: await history.read.membersOf({ room, users: ['ann', 'ben', 'cat', 'dan', 'eve'] }),
     invites: (await history.read.invites({ room })).map(({ id }) => id),
     pins: await history.read.pins({ room }),
-    restricted: (await history.read.restrictions(null)).filter((one) => one.room === room),
+    restricted: (await history.read.restrictions(null)).filter((restriction) => restriction.room === room),
   });
   const requests = [
     ['room:invite', { users: ['ben', 'eve'] }],
@@ -387,20 +387,20 @@ test('holds messages of a moderator whose demotion arrives late', async () => {
   const answers: unknown[] = [];
   for (const [event, payload] of cases) {
     const room = await make();
-    const asked = () => {
+    const request = () => {
       const from = 'from' in payload ? { from: { room, seq: 1 } } : {};
       const id = event === 'message:edit' ? {} : { clientId: newClientId() };
       return ben.ask(event, { room, ...payload, ...from, ...id });
     };
     await ann.ask('room:role', { room, user: 'ben', role: 'moderator' });
     await say(room, 'pallets');
-    expect([event, await asked()]).toMatchObject([event, { data: { message: { room } } }]);
+    expect([event, await request()]).toMatchObject([event, { data: { message: { room } } }]);
     await ben.ask('message:edit', { room, seq: 1, text: 'pallets' });
     await ben.ask('held:discard', { id: held.pop()?.id ?? '' });
     other.writes = true;
     await history.write.setRole({ room, user: 'ben', role: 'member' });
     other.writes = false;
-    answers.push([event, await asked()]);
+    answers.push([event, await request()]);
   }
   expect(answers).toMatchObject(cases.map(([event, , answer]) => [event, answer]));
 });

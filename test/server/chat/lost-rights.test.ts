@@ -168,7 +168,7 @@ test('reveals nothing of a room to a user who is removed during a change', async
     const own = await ann.ask('room:create', { ...made, members: ['ben'], clientId: newClientId() });
     const room = (own.data as Answers['room:create']).room.id;
     await ann.ask('room:role', { room, user: 'ben', role: 'moderator' });
-    for (const one of [ann, ben]) await one.ask('room:join', { room });
+    for (const user of [ann, ben]) await user.ask('room:join', { room });
     const say = async (text: string) => ann.ask('message:send', { room, text, clientId: newClientId() });
     for (const text of ['one', 'two']) expect(await say(text)).toMatchObject({ ok: true });
     if (after === 'markUnread') await ben.ask('read:mark', { room, seq: 2 });
@@ -195,9 +195,9 @@ test('announces a new public room once, with its state at creation', async () =>
     // Ann's data is read before the chat receives the changes.
     await connect('ann');
   });
-  const heard = told.filter((one) => one.startsWith('c-zoe room:added '));
-  const [summary] = heard.map((one) => JSON.parse(one.slice('c-zoe room:added '.length)));
-  expect(heard).toHaveLength(1);
+  const added = told.filter((event) => event.startsWith('c-zoe room:added '));
+  const [summary] = added.map((event) => JSON.parse(event.slice('c-zoe room:added '.length)));
+  expect(added).toHaveLength(1);
   expect(summary).toMatchObject({ id: 'u-kitchen', member: false, may: ['send'], lastSeq: 0 });
   expect(summary).not.toHaveProperty('last');
 });
@@ -211,7 +211,7 @@ test('omits text written after a moderator’s removal from report events', asyn
   await history.write.setRole({ room, user: 'ben', role: 'moderator', actor: 'ann' });
   const seq = await say(room, 'ann');
   const id = await report(room, seq, 'ben');
-  const events = () => told.filter((one) => one.includes('report:changed'));
+  const events = () => told.filter((event) => event.includes('report:changed'));
   await expect.poll(events).toHaveLength(1);
   await lateFor(async () => {
     await history.write.closeReport({ room, seq, id, others: [], by: 'ann', done: 'nothing', at });
@@ -220,8 +220,8 @@ test('omits text written after a moderator’s removal from report events', asyn
   });
   hearOne();
   await expect.poll(events).toHaveLength(2);
-  const toBen = told.filter((one) => /^[^ ]*c-ben/.test(one));
-  expect(toBen.filter((one) => one.includes(secret))).toEqual([]);
+  const toBen = told.filter((event) => /^[^ ]*c-ben/.test(event));
+  expect(toBen.filter((event) => event.includes(secret))).toEqual([]);
 });
 
 test('does not notify a just removed user that a pending message was rejected', async () => {
@@ -232,7 +232,7 @@ test('does not notify a just removed user that a pending message was rejected', 
   await den(room, ['ann', 'ben', 'cat']);
   await history.write.setRole({ room, user: 'ben', role: 'moderator', actor: 'ann' });
   const heardBy = (id: string) =>
-    told.filter((one) => one.includes('held:changed') && one.split(' ')[0]?.includes(id));
+    told.filter((event) => event.includes('held:changed') && event.split(' ')[0]?.includes(id));
   once('before', 'held', () =>
     lateFor(async () => {
       await remove(room, 'ben', 'cat');
@@ -244,7 +244,7 @@ test('does not notify a just removed user that a pending message was rejected', 
   await expect.poll(() => heardBy('c-ann')).not.toEqual([]);
   await history.current();
   await expect.poll(() => heardBy('c-ann')).toHaveLength(2);
-  expect([...heardBy('c-ben'), ...heardBy('c-cat')].filter((one) => one.includes(secret))).toEqual([]);
+  expect([...heardBy('c-ben'), ...heardBy('c-cat')].filter((event) => event.includes(secret))).toEqual([]);
 });
 
 test('rejects reads of a room that was replaced under the same ID', async () => {
@@ -301,11 +301,11 @@ test('drops events of a deleted room after a new room takes its ID', async () =>
       (owner: string) => hold(room, 'ben', owner === 'ann' ? 'the old code' : 'hello'),
     ],
   ] as const;
-  const heard: string[] = [];
+  const announcements: string[] = [];
   for (const [event, after, write] of cases) {
     await begin(ann, 'the old code');
     told.length = 0;
-    const announced = () => told.filter((one) => one.split(' ')[1] === event);
+    const announced = () => told.filter((line) => line.split(' ')[1] === event);
     once('after', after, async () => {
       await history.write.deleteRoom({ room });
       await begin(cat, 'hello');
@@ -316,10 +316,10 @@ test('drops events of a deleted room after a new room takes its ID', async () =>
     // Events are sent in order, so an event of the old room would come first.
     await write('cat');
     await expect.poll(announced).not.toEqual([]);
-    heard.push(...announced());
+    announcements.push(...announced());
     await history.write.deleteRoom({ room });
   }
-  expect(heard).toEqual(cases.map(() => expect.stringContaining('hello')));
+  expect(announcements).toEqual(cases.map(() => expect.stringContaining('hello')));
 });
 
 test('hides the reason of a deletion from an author who was removed before', async () => {
@@ -328,10 +328,10 @@ test('hides the reason of a deletion from an author who was removed before', asy
   const [ann, ben] = [await connect('ann'), await connect('ben')];
   const made = { kind: 'private', name: 'Den', members: ['ben'], clientId: 'den' };
   const room = ((await ann.ask('room:create', made)).data as Answers['room:create']).room.id;
-  for (const one of [ann, ben]) await one.ask('room:join', { room });
+  for (const user of [ann, ben]) await user.ask('room:join', { room });
   for (const clientId of ['one', 'two']) await ben.ask('message:send', { room, text: 'rude', clientId });
   const deleted = (seq: number) => ann.ask('message:delete', { room, seq, reason: `the reason ${seq}` });
-  const pushed = () => told.filter((one) => one.startsWith('c-ben push'));
+  const pushed = () => told.filter((event) => event.startsWith('c-ben push'));
   await deleted(1);
   await expect.poll(pushed).toEqual([expect.stringContaining('the reason 1')]);
   // Another server removes Ben just before the deletion is written.

@@ -37,24 +37,24 @@ const user = async (session?: object, on: Pick<PeopleSite, 'person'> = site): Pr
   inTest(await on.person(session));
 const users = <Count extends keyof Several>(count: Count) => site.people(count, inTest);
 
-const send = (one: Person, room: string, text = 'hello', over: object = {}) =>
-  one.request('message:send', { room, text, clientId: newClientId(), ...over }) as Promise<
+const send = (client: Person, room: string, text = 'hello', over: object = {}) =>
+  client.request('message:send', { room, text, clientId: newClientId(), ...over }) as Promise<
     Answers['message:send']
   >;
-async function hold(one: Person, room: string): Promise<Held> {
-  const sent = await send(one, room, 'pallets');
+async function hold(client: Person, room: string): Promise<Held> {
+  const sent = await send(client, room, 'pallets');
   if (!('held' in sent)) throw new Error('the message does not wait');
   return sent.held;
 }
-const mine = async (one: Person) => (await one.request('held:list', { mine: true })).held;
-const lost = (one: Person, room: string) =>
-  expect.poll(() => eventsOf(one, 'room:removed').filter((event) => event.room === room)).toHaveLength(1);
+const pendingOf = async (client: Person) => (await client.request('held:list', { mine: true })).held;
+const lost = (client: Person, room: string) =>
+  expect.poll(() => eventsOf(client, 'room:removed').filter((event) => event.room === room)).toHaveLength(1);
 
 /** A private room of Ben's that Ben and Ann have joined. */
 async function den(on: Pick<PeopleSite, 'people' | 'den'> = site) {
   const [ben, ann] = await on.people(2, inTest);
   const { id } = await on.den(ben, [ann]);
-  for (const one of [ben, ann]) await one.request('room:join', { room: id });
+  for (const client of [ben, ann]) await client.request('room:join', { room: id });
   return { ben, ann, room: id };
 }
 
@@ -63,7 +63,7 @@ test.each([
   ['a public room', 'garden'],
 ])('holds a message regardless of deletions in %s that the user lost', async (_, room) => {
   const mod = await user({ roles: 'moderator', rooms: ['club'] });
-  for (const one of [room, 'lobby']) await mod.request('room:join', { room: one });
+  for (const id of [room, 'lobby']) await mod.request('room:join', { room: id });
   const waits: boolean[] = [];
   for (const isDeleted of [false, true]) {
     const ann = await user({ rooms: ['club'] });
@@ -90,16 +90,16 @@ test('a removed user is not notified of decisions about pending messages', async
     inTest(later);
     const [waiting, rejected] = [await hold(ann, room), await hold(ann, room)];
     await ben.request(how, { room, user: ann.id });
-    for (const one of [ann, later]) await lost(one, room);
-    const heard = [ann, later].map(({ events }) => events.length);
-    expect(await mine(ann)).toEqual([]);
+    for (const client of [ann, later]) await lost(client, room);
+    const eventsBefore = [ann, later].map(({ events }) => events.length);
+    expect(await pendingOf(ann)).toEqual([]);
     await ben.request('held:reject', { id: rejected.id, reason: 'no' });
     await ann.request('held:discard', { id: waiting.id });
     await expect
       .poll(() => eventsOf(ben, 'held:changed').filter(({ is }) => is === 'discarded'))
       .toHaveLength(1);
-    expect(await mine(ann)).toEqual([]);
-    expect([ann, later].map(({ events }, n) => events.slice(heard[n]))).toEqual([[], []]);
+    expect(await pendingOf(ann)).toEqual([]);
+    expect([ann, later].map(({ events }, n) => events.slice(eventsBefore[n]))).toEqual([[], []]);
   }
 });
 
@@ -150,12 +150,12 @@ test('a room created again is new, whether or not the lost one still exists', as
 });
 
 /** Returns the mutes, bans and audit entries in the user's export, after the audit log contains all earlier actions. */
-async function exported(one: Person): Promise<{ about: string; restricted: object[]; acts: object[] }> {
+async function exported(client: Person): Promise<{ about: string; restricted: object[]; acts: object[] }> {
   const room = newClientId();
   await served.api('PUT', `/rooms/${room}`, { name: room, kind: 'private' });
   await served.api('DELETE', `/rooms/${room}`);
   await expect.poll(async () => JSON.stringify((await served.api('GET', '/audit')).body)).toContain(room);
-  const answer = await fetch(`${served.chat.url}/api/users/${one.id}/export`, {
+  const answer = await fetch(`${served.chat.url}/api/users/${client.id}/export`, {
     headers: { authorization: `Bearer ${apiKey}` },
   });
   const archive = unzipSync(new Uint8Array(await answer.arrayBuffer()));
@@ -211,7 +211,7 @@ test('hides the user’s own files in a lost room', async () => {
   if (!('held' in first)) throw new Error('the message does not wait');
   await ben.request('held:approve', { id: first.held.id });
   const statuses = async () =>
-    Promise.all([own, loose].map(async (one) => (await download(served.chat.url, ann.cookie, one)).status));
+    Promise.all([own, loose].map(async (file) => (await download(served.chat.url, ann.cookie, file)).status));
   expect(await statuses()).toEqual([200, 200]);
   await ben.request('room:remove', { room, user: ann.id });
   await lost(ann, room);

@@ -27,7 +27,7 @@ const send = async (client: ChatClient, room: string, mentions: object[], text =
   ).message;
 const payloads = <T>(client: ChatClient, event: string) =>
   client.events.filter(({ name }) => name === event).map(({ payload }) => payload as T);
-const told = (client: ChatClient) =>
+const mentionsTo = (client: ChatClient) =>
   payloads<{ message: Message }>(client, 'mention').map(({ message }) => message);
 const summaryOf = async (client: ChatClient, room: string) => {
   const { rooms } = await client.request('room:list', {});
@@ -79,7 +79,7 @@ describe('mentions', () => {
     const hidden = await send(ann, room, [at(eve.id)]);
     expect(hidden.mentions).toEqual([{ user: { id: eve.id, name: eve.id }, start: 0, length: 1 }]);
     // Eve may still read the message.
-    await expect.poll(() => told(eve)).toEqual([hidden]);
+    await expect.poll(() => mentionsTo(eve)).toEqual([hidden]);
     await eve.request('room:join', { room });
     const { messages } = await ann.request('message:history', { room });
     expect(messages[0]?.mentions?.[0]?.user.name).toBe(`Name of ${eve.id}`);
@@ -132,10 +132,10 @@ describe('mentions', () => {
     for (const client of [ann, bob]) await client.request('room:join', { room });
     const [benToo, bobToo] = [await site.again(ben), await site.again(bob)];
     const first = await send(ann, room, [at(ben.id), at(bob.id, 2), at(ben.id, 4)]);
-    for (const client of [ben, benToo]) await expect.poll(() => told(client)).toEqual([first]);
+    for (const client of [ben, benToo]) await expect.poll(() => mentionsTo(client)).toEqual([first]);
     const all = await send(ann, room, [at('*')]);
-    for (const client of [ben, benToo]) await expect.poll(() => told(client)).toEqual([first, all]);
-    await expect.poll(() => told(kim)).toEqual([all]);
+    for (const client of [ben, benToo]) await expect.poll(() => mentionsTo(client)).toEqual([first, all]);
+    await expect.poll(() => mentionsTo(kim)).toEqual([all]);
     // An edit notifies newly named users, but not those named before.
     const edited = await ann.request('message:edit', {
       room,
@@ -143,9 +143,9 @@ describe('mentions', () => {
       text: '@ @',
       mentions: [at(kim.id), at(ben.id, 2)],
     });
-    await expect.poll(() => told(kim)).toEqual([all, edited.message]);
-    expect(told(ben)).toHaveLength(2);
-    for (const client of [ann, bob, bobToo]) expect(told(client)).toEqual([]);
+    await expect.poll(() => mentionsTo(kim)).toEqual([all, edited.message]);
+    expect(mentionsTo(ben)).toHaveLength(2);
+    for (const client of [ann, bob, bobToo]) expect(mentionsTo(client)).toEqual([]);
     expect(bob.messages()).toEqual([first, all]);
   });
 
@@ -153,15 +153,15 @@ describe('mentions', () => {
     const [ann, ben, kim] = await site.people(3);
     const { id: room } = await site.den(ann, [ben, kim]);
     await ann.request('room:join', { room });
-    const [one, two] = [await send(ann, room, []), await send(ann, room, [])];
-    await ben.request('read:mark', { room, seq: two.seq });
+    const [first, second] = [await send(ann, room, []), await send(ann, room, [])];
+    await ben.request('read:mark', { room, seq: second.seq });
     const edited = async ({ seq }: Message, ...mentions: ReturnType<typeof at>[]) =>
       (await ann.request('message:edit', { room, seq, text: '@ @', mentions })).message;
-    const both = await edited(one, at(ben.id), at(kim.id, 2));
-    const all = await edited(two, at('*'));
+    const both = await edited(first, at(ben.id), at(kim.id, 2));
+    const all = await edited(second, at('*'));
     const last = await send(ann, room, [at(ben.id), at(kim.id, 2)]);
-    await expect.poll(() => told(kim)).toEqual([both, all, last]);
-    await expect.poll(() => told(ben)).toEqual([last]);
+    await expect.poll(() => mentionsTo(kim)).toEqual([both, all, last]);
+    await expect.poll(() => mentionsTo(ben)).toEqual([last]);
     expect(await summaryOf(kim, room)).toMatchObject({ unread: 3, mentions: 3 });
     expect(await summaryOf(ben, room)).toMatchObject({ unread: 1, mentions: 1 });
   });

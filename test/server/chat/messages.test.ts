@@ -37,13 +37,13 @@ test('announces a pinned message to joined users and lists its current state', a
   await expect.poll(() => changes(ann).length).toBe(1);
   await ben.request('message:pin', { room, seq: 1 });
   await ben.request('message:pin', { room, seq: 1 });
-  const [one, two] = [ann, ben].map(({ ready }) => ready.user);
+  const [annUser, benUser] = [ann, ben].map(({ ready }) => ready.user);
   const at = expect.any(Number);
-  const pin = { seq: 1, user: one, text: 'x'.repeat(120), sentAt: at, by: two, at, after: 2 };
+  const pin = { seq: 1, user: annUser, text: 'x'.repeat(120), sentAt: at, by: benUser, at, after: 2 };
   await expect
     .poll(() => changes(ann))
     .toEqual([
-      { room, seq: 2, pin: expect.objectContaining({ seq: 2, by: one, text: 'second' }), count: 1 },
+      { room, seq: 2, pin: expect.objectContaining({ seq: 2, by: annUser, text: 'second' }), count: 1 },
       { room, seq: 1, pin, count: 2 },
     ]);
   await expect.poll(() => changes(ben)).toEqual(changes(ann));
@@ -53,7 +53,7 @@ test('announces a pinned message to joined users and lists its current state', a
   const { pins } = await ann.request('room:pins', { room });
   expect(pins).toEqual([
     { ...pin, text: 'short' },
-    expect.objectContaining({ seq: 2, text: '', deletedAt: at, hidden: true, by: one }),
+    expect.objectContaining({ seq: 2, text: '', deletedAt: at, hidden: true, by: annUser }),
   ]);
   await ann.request('user:block', { user: '2', blocked: false });
   await ann.request('message:unpin', { room, seq: 2 });
@@ -286,17 +286,17 @@ describe('sending', () => {
 
 test('sends typing to others until a message, a leave or a timeout', async () => {
   const { room, ann, ben } = await talk();
-  const told = () => eventsOf(ben, 'typing:changed').map(({ typing }) => typing);
+  const typingEvents = () => eventsOf(ben, 'typing:changed').map(({ typing }) => typing);
   await ann.request('typing:set', { room, typing: true });
   await ann.request('typing:set', { room, typing: true });
   await send(ann, room);
-  await expect.poll(told).toEqual([true, false]);
+  await expect.poll(typingEvents).toEqual([true, false]);
   await ann.request('typing:set', { room, typing: true });
   await ann.request('room:leave', { room });
-  await expect.poll(told).toEqual([true, false, true, false]);
+  await expect.poll(typingEvents).toEqual([true, false, true, false]);
   await ann.request('room:join', { room });
   await ann.request('typing:set', { room, typing: true });
-  await expect.poll(told).toEqual([true, false, true, false, true, false]);
+  await expect.poll(typingEvents).toEqual([true, false, true, false, true, false]);
   expect(ann.events.some(({ name }) => name === 'typing:changed')).toBe(false);
 });
 
@@ -307,11 +307,11 @@ test('limits activity events of a room that is not shown to one per second', asy
   for (let n = 0; n < 20; n++) await send(ann, room, `message ${n}`);
   const activityOf = (client: ChatClient) =>
     eventsOf(client, 'room:activity').filter((activity) => activity.room === room);
-  const told = () => activityOf(ben);
+  const activities = () => activityOf(ben);
   await expect
-    .poll(() => told().at(-1))
+    .poll(() => activities().at(-1))
     .toMatchObject({ room, lastSeq: 20, head: 20, last: { text: 'message 19' } });
   // At most one event per second.
-  expect(told().length).toBeLessThanOrEqual(3 + Math.floor((performance.now() - began) / 1000));
+  expect(activities().length).toBeLessThanOrEqual(3 + Math.floor((performance.now() - began) / 1000));
   expect(activityOf(ann)).toEqual([]);
 });

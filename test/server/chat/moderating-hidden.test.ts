@@ -27,7 +27,7 @@ describe.each(Object.entries(databases))('%s', (_, start) => {
     const people = [eve, ann, ben] as Person[];
     const own = (await site.den(eve as Person, people.slice(1))).id;
     for (const room of [own, 'lobby']) {
-      for (const one of people) await one.request('room:join', { room });
+      for (const client of people) await client.request('room:join', { room });
       await actsIn(room, eve as Person, ann as Person, ben as Person);
     }
   }, 60_000);
@@ -37,12 +37,12 @@ describe.each(Object.entries(databases))('%s', (_, start) => {
   });
 
   /** Creates messages, reports and decisions in a room. */
-  async function actsIn(room: string, boss: Person, one: Person, other: Person): Promise<void> {
-    for (const by of [one, other, other]) await say(by, room, 'words');
+  async function actsIn(room: string, boss: Person, author: Person, other: Person): Promise<void> {
+    for (const by of [author, other, other]) await say(by, room, 'words');
     for (const [by, seq] of [
-      [one, 2],
+      [author, 2],
       [boss, 2],
-      [one, 3],
+      [author, 3],
     ] as const)
       await by.request('message:report', { room, seq, reason: 'spam' });
     await boss.request('room:mute', { room, user: other.id, seconds: 1000, reason: 'why' });
@@ -60,7 +60,7 @@ describe.each(Object.entries(databases))('%s', (_, start) => {
 
   async function everything(): Promise<unknown[]> {
     const asker = eve as Person;
-    const ids = [eve, ann, ben].map((one) => (one as Person).id);
+    const ids = [eve, ann, ben].map((client) => (client as Person).id);
     const reads: readonly (readonly [RequestName, object])[] = [
       ['moderate:people', { limit: 1 }],
       ['moderate:people', { query: 'name', limit: 2 }],
@@ -94,28 +94,28 @@ describe.each(Object.entries(databases))('%s', (_, start) => {
   }
 
   test('answers the same with and without hidden rooms, also after their deletion', async () => {
-    const [one, other] = [ann as Person, ben as Person];
+    const [owner, other] = [ann as Person, ben as Person];
     await recorded();
     const before = await everything();
-    const heard = eventsOf(eve as Person, 'report:changed').length;
-    const den = (await site.den(one, [other], { members: [other.id, 'hidden'] })).id;
-    for (const by of [one, other]) await by.request('room:join', { room: den });
+    const reportsBefore = eventsOf(eve as Person, 'report:changed').length;
+    const den = (await site.den(owner, [other], { members: [other.id, 'hidden'] })).id;
+    for (const by of [owner, other]) await by.request('room:join', { room: den });
     await site.api('PATCH', `/rooms/${den}/members`, { add: [{ id: 'hidden-named', name: 'Hidden' }] });
-    await actsIn(den, one, one, other);
-    await one.request('room:ban', { room: den, user: 'hidden', reason: 'why' });
-    await one.request('room:update', { room: den, topic: 'secret' });
-    const direct = (await one.request('direct:open', { user: other.id })).room.id;
-    await one.request('room:join', { room: direct });
-    await say(one, direct);
+    await actsIn(den, owner, owner, other);
+    await owner.request('room:ban', { room: den, user: 'hidden', reason: 'why' });
+    await owner.request('room:update', { room: den, topic: 'secret' });
+    const direct = (await owner.request('direct:open', { user: other.id })).room.id;
+    await owner.request('room:join', { room: direct });
+    await say(owner, direct);
     await other.request('room:join', { room: direct });
     await say(other, direct);
-    await one.request('message:report', { room: direct, seq: 2, reason: 'abuse' });
+    await owner.request('message:report', { room: direct, seq: 2, reason: 'abuse' });
     await recorded();
     expect(await everything()).toEqual(before);
     const counted = await (eve as Person).request('moderate:rooms', { rooms: [den, 'lobby', direct] });
     expect(counted.rooms.map(({ room }) => room)).toEqual(['lobby']);
     // Only reports reach the site's moderators. Their context contains messages, except in a direct room.
-    expect(eventsOf(eve as Person, 'report:changed').length).toBeGreaterThan(heard);
+    expect(eventsOf(eve as Person, 'report:changed').length).toBeGreaterThan(reportsBefore);
     const { reports, decided } = await (eve as Person).request('report:list', { since: 0 });
     const ofDirect = reports.find(({ room }) => room === direct);
     expect(await (eve as Person).request('report:context', { id: ofDirect?.id as string })).toMatchObject({
@@ -129,7 +129,7 @@ describe.each(Object.entries(databases))('%s', (_, start) => {
     await recorded();
     expect(await everything()).toEqual(before);
     expect((await (eve as Person).request('report:list', { since: 0 })).decided).toBe(decided);
-    await one.request('room:delete', { room: den });
+    await owner.request('room:delete', { room: den });
     await recorded();
     expect(await everything()).toEqual(before);
   }, 60_000);

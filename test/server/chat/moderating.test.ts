@@ -43,20 +43,20 @@ async function open(kind: 'public' | 'private', owner: Person, ...others: Person
   const { room } = await owner.request('room:create', made);
   if (kind === 'private' && others.length > 0)
     await owner.request('room:invite', { room: room.id, users: others.map(({ id }) => id) });
-  for (const one of [owner, ...others]) await one.request('room:join', { room: room.id });
+  for (const client of [owner, ...others]) await client.request('room:join', { room: room.id });
   return room.id;
 }
-async function direct(one: Person, other: Person): Promise<string> {
-  const { room } = await one.request('direct:open', { user: other.id });
-  await one.request('room:join', { room: room.id });
-  await say(one, room.id);
+async function direct(opener: Person, other: Person): Promise<string> {
+  const { room } = await opener.request('direct:open', { user: other.id });
+  await opener.request('room:join', { room: room.id });
+  await say(opener, room.id);
   await other.request('room:join', { room: room.id });
   return room.id;
 }
 const named = ({ id }: Person) => ({ id, name: `Name of ${id}` });
 /** Returns the open reports of a room. */
 async function reportsIn(room: string, by: Person): Promise<Report[]> {
-  return (await by.request('report:list', {})).reports.filter((one) => one.room === room);
+  return (await by.request('report:list', {})).reports.filter((report) => report.room === room);
 }
 const report = (by: Person, room: string, seq: number, more: object = {}) =>
   by.request('message:report', { room, seq, reason: 'spam', ...more });
@@ -89,10 +89,10 @@ describe('the context of a report', () => {
       [ann.id, undefined, 'text 5'],
       [cat.id, 'look', 'text 5'],
     ]);
-    const [one] = (await reportsIn(room, moderator)).filter(({ message }) => message.seq === 6);
-    const other = await moderator.request('report:context', { id: one?.id as string });
+    const [later] = (await reportsIn(room, moderator)).filter(({ message }) => message.seq === 6);
+    const other = await moderator.request('report:context', { id: later?.id as string });
     expect(other.messages.map(({ seq }) => seq)).toEqual([3, 4, 5, 7, 8, 9]);
-    expect(other.reports).toEqual([one]);
+    expect(other.reports).toEqual([later]);
   });
 
   test('contains no messages of a direct room, even for its members', async () => {
@@ -100,10 +100,10 @@ describe('the context of a report', () => {
     const room = await direct(ben, ann);
     await say(ben, room, 'more');
     await report(ann, room, 1);
-    const [one] = await reportsIn(room, ann);
-    expect(await ann.request('report:context', { id: one?.id as string })).toEqual({
+    const [listed] = await reportsIn(room, ann);
+    expect(await ann.request('report:context', { id: listed?.id as string })).toEqual({
       messages: [],
-      reports: [one],
+      reports: [listed],
     });
   });
 });
@@ -117,8 +117,8 @@ describe('closing a report', () => {
     for (const by of [ann, cat, dan]) await report(by, room, 1);
     await report(cat, room, 2);
     const pushed = nextOf(ben, 'push');
-    const [, , one] = await reportsIn(room, ann);
-    const id = one?.id as string;
+    const [, , oldest] = await reportsIn(room, ann);
+    const id = oldest?.id as string;
     await expect.poll(() => eventsOf(ann, 'report:changed').length).toBe(4);
     const decision = { id, done: 'deleted', reason: 'be kind', all: true } as const;
     const { report: closed } = await ann.request('report:close', decision);
@@ -147,9 +147,9 @@ describe('closing a report', () => {
     const by = Array.from({ length: 103 }, (_, n) => `user-${n}`);
     await Promise.all(by.map((by) => history.write.report({ room, seq: 1, by, reason: 'spam', at })));
     const open = async () => (await boss.ask('report:list', {})).data as Answers['report:list'];
-    const [one] = (await open()).reports;
+    const [newest] = (await open()).reports;
     expect((await history.read.room({ room }))?.reports).toBe(103);
-    await boss.ask('report:close', { id: one?.id, done: 'nothing', all: true });
+    await boss.ask('report:close', { id: newest?.id, done: 'nothing', all: true });
     expect((await open()).reports).toEqual([]);
     expect((await history.read.room({ room }))?.reports ?? 0).toBe(0);
   });
@@ -157,8 +157,9 @@ describe('closing a report', () => {
   test('with a mute or ban requires the right to restrict the author', async () => {
     const [ann, ben, cat, dan] = await users(4);
     const room = await open('private', ann, ben, cat, dan);
-    for (const one of [ben, cat]) await ann.request('room:role', { room, user: one.id, role: 'moderator' });
-    for (const one of [cat, dan, dan]) await say(one, room, 'rude');
+    for (const client of [ben, cat])
+      await ann.request('room:role', { room, user: client.id, role: 'moderator' });
+    for (const client of [cat, dan, dan]) await say(client, room, 'rude');
     for (const seq of [1, 2, 3]) await report(ann, room, seq);
     const [third, second, first] = (await reportsIn(room, ann)).map(({ id }) => id) as [
       string,
@@ -199,8 +200,8 @@ describe('users', () => {
     await moderator.request('report:close', { id: second?.id as string, done: 'muted' });
     await moderator.request('moderate:ban', { user: ben.id, seconds: 60 });
     await expect.poll(async () => (await person(moderator, ben)).here).toBe(false);
-    const known = (one: Person, more = {}) => ({
-      user: named(one),
+    const known = (client: Person, more = {}) => ({
+      user: named(client),
       here: true,
       reports: 0,
       restricted: 0,
@@ -312,10 +313,10 @@ describe('users', () => {
 
   test('are shown without their last visit if they hide it or are blocked', async () => {
     const [moderator, ann, ben] = [await siteModerator(), await user(), await user()];
-    const lastOf = async (one: Person) => (await person(moderator, one)).lastHere;
+    const lastOf = async (client: Person) => (await person(moderator, client)).lastHere;
     await ben.request('user:hide', { hidden: true });
     expect(await lastOf(ann)).toBeUndefined();
-    for (const one of [ann, ben]) one.close();
+    for (const client of [ann, ben]) client.close();
     await expect.poll(() => lastOf(ann)).toEqual(expect.any(Number));
     await expect.poll(async () => (await person(moderator, ben)).here).toBe(false);
     expect(await lastOf(ben)).toBeUndefined();
@@ -378,12 +379,12 @@ describe('a site ban', () => {
   test('is allowed only against users of a lower role, connected or not', async () => {
     const roles = { admin: 2, moderator: 1, none: 0 } as const;
     const all = Object.entries(roles) as [keyof typeof roles, number][];
-    const one = (role: keyof typeof roles) => user(role === 'none' ? {} : { roles: role });
+    const withRole = (role: keyof typeof roles) => user(role === 'none' ? {} : { roles: role });
     const targets: [Person, number][] = [];
-    for (const [role, rank] of all) targets.push([await one(role), rank], [await one(role), rank]);
+    for (const [role, rank] of all) targets.push([await withRole(role), rank], [await withRole(role), rank]);
     for (const [n, [target]] of targets.entries()) if (n % 2 === 1) target.close();
     for (const [role, rank] of all) {
-      const asker = await one(role);
+      const asker = await withRole(role);
       for (const [target, other] of [...targets, [asker, rank] as const]) {
         const allowed = rank > 0 && rank > other;
         if (rank > 0)
@@ -481,7 +482,7 @@ describe('exports and roles', () => {
       const { error } = (await answer.json()) as { error: { code: string } };
       return `${answer.status} ${error.code}`;
     };
-    for (const one of [moderator, ben]) expect(await codeFor(one, ben.id)).toBe('403 forbidden');
+    for (const client of [moderator, ben]) expect(await codeFor(client, ben.id)).toBe('403 forbidden');
     expect(await codeFor(null, ben.id)).toBe('401 unauthorized');
     // A user can embed the last three in content on a page of this origin.
     const foreign = [
@@ -493,8 +494,8 @@ describe('exports and roles', () => {
     expect(await codeFor(boss, ben.id, { method: 'POST' })).toBe('405 method_not_allowed');
     expect(await codeFor(boss, 'never-seen')).toBe('404 unknown_user');
     for (const id of ['', 'x'.repeat(65)]) expect(await codeFor(boss, id)).toBe('400 bad_request');
-    const two = `${served.chat.url}/moderate/export?user=${ben.id}&user=${boss.id}`;
-    expect((await fetch(two, { headers: { ...same, cookie: boss.cookie } })).status).toBe(400);
+    const twoUsers = `${served.chat.url}/moderate/export?user=${ben.id}&user=${boss.id}`;
+    expect((await fetch(twoUsers, { headers: { ...same, cookie: boss.cookie } })).status).toBe(400);
     await served.api('PUT', `/users/${boss.id}/ban`, {});
     expect(await codeFor(boss, ben.id)).toBe('403 forbidden');
     const other = await admin();
@@ -506,15 +507,15 @@ describe('exports and roles', () => {
   });
 
   test('applies a changed role to moderation requests at once', async () => {
-    const one = await siteModerator();
-    const changed = nextOf(one, 'session:changed');
-    await served.writeSession(one, {});
+    const client = await siteModerator();
+    const changed = nextOf(client, 'session:changed');
+    await served.writeSession(client, {});
     expect((await changed).can).not.toHaveProperty('moderate');
-    expect(await codeOf(one, 'moderate:people', {})).toBe('forbidden');
-    const again = nextOf(one, 'session:changed');
-    await served.writeSession(one, { roles: 'admin' });
+    expect(await codeOf(client, 'moderate:people', {})).toBe('forbidden');
+    const again = nextOf(client, 'session:changed');
+    await served.writeSession(client, { roles: 'admin' });
     expect((await again).can.moderate).toEqual({ people: true, log: true, data: true });
-    expect(await codeOf(one, 'moderate:acts', {})).toBe('ok');
+    expect(await codeOf(client, 'moderate:acts', {})).toBe('ok');
   });
 });
 
@@ -541,8 +542,8 @@ describe('the audit log', () => {
       { kind: 'report_closed', ...of, name, seq: 1, reason: 'rude', to: { done: 'deleted' } },
       { kind: 'message_deleted', ...of, name, seq: 1, reason: 'rude' },
     ]);
-    for (const [one, decided] of [[moderator, 2] as const, [boss, 0] as const])
-      expect(await one.request('report:list', { since: 0 })).toMatchObject({ decided });
+    for (const [client, decided] of [[moderator, 2] as const, [boss, 0] as const])
+      expect(await client.request('report:list', { since: 0 })).toMatchObject({ decided });
     expect(await moderator.request('report:list', {})).not.toHaveProperty('decided');
     const { acts } = await boss.request('moderate:acts', { limit: 1 });
     expect(acts).toEqual([
@@ -605,15 +606,15 @@ describe('the overview', () => {
     expect(before).toMatchObject({ here: 3, week: 3, rooms: 1, private: 0, reports: 0, files: { bytes: 0 } });
     const files = { bytes: 'the plan'.length };
     expect(now).toMatchObject({ here: 3, week: 3, rooms: 3, private: 1, fresh: 3, reports: 2, files });
-    const asked = [talk, hidden, shared, 'nowhere', open1, open1];
-    expect((await moderator.request('moderate:rooms', { rooms: asked })).rooms).toEqual([
+    const rooms = [talk, hidden, shared, 'nowhere', open1, open1];
+    expect((await moderator.request('moderate:rooms', { rooms })).rooms).toEqual([
       { room: open1, messages: 3, files },
       { room: shared, messages: 2, files: { bytes: 0 } },
     ]);
     const cat = await own.person();
     expect(await moderator.request('moderate:overview', {})).toMatchObject({ here: 4, week: 4 });
     await cat.request('user:hide', { hidden: true });
-    for (const one of [ben, cat]) one.close();
+    for (const client of [ben, cat]) client.close();
     // Cat hides the last visit, so only Ben's still counts.
     await expect.poll(() => moderator.request('moderate:overview', {})).toMatchObject({ here: 2, week: 3 });
     const boss = await own.person({ roles: 'admin' });
@@ -624,6 +625,6 @@ describe('the overview', () => {
     const address = `${own.chat.url}/moderate/export?user=${ben.id}`;
     const headers = { cookie: boss.cookie, 'sec-fetch-site': 'same-origin' };
     expect((await fetch(address, { headers })).status).toBe(404);
-    for (const one of [ann, moderator, boss]) one.close();
+    for (const client of [ann, moderator, boss]) client.close();
   });
 });

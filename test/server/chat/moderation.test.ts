@@ -39,7 +39,7 @@ async function talk(members = 1, over: object = { kind: 'public' }) {
   const guests = [moderator, ...others];
   if (made.room.kind === 'private')
     await owner.request('room:invite', { room, users: guests.map(({ id }) => id) });
-  for (const one of [owner, ...guests]) await one.request('room:join', { room });
+  for (const client of [owner, ...guests]) await client.request('room:join', { room });
   await owner.request('room:role', { room, user: moderator.id, role: 'moderator' });
   return { room, owner, moderator, others, ben: others[0] as Person };
 }
@@ -51,10 +51,10 @@ const send = (client: ChatClient, room: string, over = {}) =>
 test('lets members react in a room where only moderators may write', async () => {
   const { room, owner, moderator, ben } = await talk();
   await say(ben, room);
-  const told = [nextOf(ben, 'room:changed'), nextOf(moderator, 'room:changed')];
+  const changes = [nextOf(ben, 'room:changed'), nextOf(moderator, 'room:changed')];
   const { room: updated } = await owner.request('room:update', { room, write: 'moderators' });
   expect(updated).toMatchObject({ write: 'moderators', may: expect.arrayContaining(['send']) });
-  const [toBen, toModerator] = await Promise.all(told);
+  const [toBen, toModerator] = await Promise.all(changes);
   expect(toBen).toMatchObject({ id: room, write: 'moderators', may: ['leave'] });
   expect(toModerator).toMatchObject({ write: 'moderators', may: expect.arrayContaining(['send']) });
   expect(await codeOf(ben, 'message:react', { room, seq: 1, emoji: '👍', on: true })).toBe('ok');
@@ -68,9 +68,9 @@ test('lets members react in a room where only moderators may write', async () =>
 test('counts slow mode over all connections of a user', async () => {
   const { room, owner, ben } = await talk();
   await say(ben, room);
-  const told = nextOf(ben, 'room:changed');
+  const changed = nextOf(ben, 'room:changed');
   await owner.request('room:update', { room, slow: 600 });
-  expect(await told).toMatchObject({ slow: 600, write: 'all', may: ['send', 'leave'] });
+  expect(await changed).toMatchObject({ slow: 600, write: 'all', may: ['send', 'leave'] });
   const refused = { ok: false, error: { code: 'rate_limited', retryAfterMs: expect.any(Number) } };
   expect(await send(ben, room)).toMatchObject(refused);
   const again = await site.again(ben);
@@ -84,11 +84,11 @@ test('counts slow mode over all connections of a user', async () => {
 
 test('stores, announces and removes a room’s colour and emoji', async () => {
   const { room, moderator, ben } = await talk();
-  const told = nextOf(ben, 'room:changed');
+  const changed = nextOf(ben, 'room:changed');
   const look = { color: 'teal', emoji: '👩🏽‍💻' } as const;
   const { room: updated } = await moderator.request('room:update', { room, ...look });
   expect(updated).toMatchObject(look);
-  expect(await told).toMatchObject({ id: room, ...look });
+  expect(await changed).toMatchObject({ id: room, ...look });
   expect(await codeOf(ben, 'room:update', { room, color: 'red' })).toBe('forbidden');
   const again = inTest(await site.again(ben));
   expect(again.ready.rooms.find(({ id }) => id === room)).toMatchObject(look);
@@ -188,20 +188,20 @@ describe('a ban', () => {
           .poll(() => eventsOf(client, 'room:removed'))
           .toEqual([{ room, readable: false, reason: 'banned', text: 'enough', until: expect.any(Number) }]);
       }
-      const heard = ben.events.length;
+      const eventsBefore = ben.events.length;
       await say(eve, room, `${secret} again`);
       await owner.request('room:update', { room, topic: secret });
       const fresh = await site.again(ben);
       inTest(fresh);
-      const learnt = [
+      const visible = [
         fresh.ready,
         await ben.request('room:list', { member: true }),
         await ben.request('room:list', { member: false }),
         await ben.request('message:search', { query: secret }),
-        ben.events.slice(heard),
+        ben.events.slice(eventsBefore),
       ];
-      expect(JSON.stringify(learnt)).not.toContain(room);
-      expect(JSON.stringify(learnt)).not.toContain(secret);
+      expect(JSON.stringify(visible)).not.toContain(room);
+      expect(JSON.stringify(visible)).not.toContain(secret);
       const listed = await eve.request('room:members', { room });
       expect(listed.count).toBe(before - 1);
       expect(listed.members.map(({ user: { id } }) => id)).not.toContain(ben.id);
@@ -219,7 +219,7 @@ describe('a ban', () => {
       await moderator.request('room:ban', { room, user: ben.id, seconds: 1, reason: 'enough' });
       // The membership applies again.
       const added = await vi.waitUntil(
-        () => ben.events.slice(heard).find(({ name }) => name === 'room:added'),
+        () => ben.events.slice(eventsBefore).find(({ name }) => name === 'room:added'),
         { timeout: hanging },
       );
       expect(Date.now()).toBeGreaterThanOrEqual(until);
@@ -232,38 +232,38 @@ describe('a ban', () => {
     const { room, owner, moderator, others } = await talk(2);
     const [ben, eve] = others as [Person, Person];
     const stranger = await user();
-    const told = async (one: Person) => {
-      const client = await site.again(one);
+    const removals = async (user: Person) => {
+      const client = await site.again(user);
       inTest(client);
       // The response arrives after all events that are sent on connect.
       await client.request('room:list', {});
       return eventsOf(client, 'room:removed');
     };
     ben.close();
-    const lay = { room, seconds: 3600, reason: `reason ${newClientId()}` };
-    for (const { id } of [ben, stranger]) await moderator.request('room:ban', { ...lay, user: id });
-    const ban = { room, readable: false, reason: 'banned', text: lay.reason, until: expect.any(Number) };
-    expect(await told(ben)).toEqual([ban]);
+    const details = { room, seconds: 3600, reason: `reason ${newClientId()}` };
+    for (const { id } of [ben, stranger]) await moderator.request('room:ban', { ...details, user: id });
+    const ban = { room, readable: false, reason: 'banned', text: details.reason, until: expect.any(Number) };
+    expect(await removals(ben)).toEqual([ban]);
     // A second ban replaces the first, although Ben is no longer a member.
-    const { reason: text, ...forGood } = { room, reason: `${lay.reason} again` };
+    const { reason: text, ...forGood } = { room, reason: `${details.reason} again` };
     await moderator.request('room:ban', { ...forGood, user: ben.id, reason: text });
-    expect(await told(ben)).toEqual([{ room, readable: false, reason: 'banned', text }]);
+    expect(await removals(ben)).toEqual([{ room, readable: false, reason: 'banned', text }]);
     // A user who was never in the room is not notified.
-    expect(await told(stranger)).toEqual([]);
-    for (const one of [owner, moderator, eve]) expect(await told(one)).toEqual([]);
-    const seen = await Promise.all([
+    expect(await removals(stranger)).toEqual([]);
+    for (const client of [owner, moderator, eve]) expect(await removals(client)).toEqual([]);
+    const responses = await Promise.all([
       eve.request('room:join', { room }),
       eve.request('room:members', { room }),
       eve.request('user:find', { query: ben.id }),
     ]);
-    const heard = [seen, eve.events, stranger.events, stranger.ready];
-    expect(JSON.stringify(heard)).not.toContain(lay.reason);
-    expect(JSON.stringify(heard)).not.toContain('until');
+    const visible = [responses, eve.events, stranger.events, stranger.ready];
+    expect(JSON.stringify(visible)).not.toContain(details.reason);
+    expect(JSON.stringify(visible)).not.toContain('until');
     const { users: restricted } = await moderator.request('room:restricted', { room });
     const listed = { user: named(ben), kind: 'banned', reason: text, by: named(moderator) };
     expect(restricted).toContainEqual(listed);
     for (const { id } of [ben, stranger]) await moderator.request('room:ban', { room, user: id, seconds: 0 });
-    expect(await told(ben)).toEqual([]);
+    expect(await removals(ben)).toEqual([]);
   });
 
   test('looks like a departure in mentions, except to moderators', async () => {
@@ -278,8 +278,8 @@ describe('a ban', () => {
       start: 2 * n,
       length: 1,
     }));
-    const said = await say(ben, room, '1 2', { mentions: named });
-    expect(said.mentions).toEqual(shown);
+    const message = await say(ben, room, '1 2', { mentions: named });
+    expect(message.mentions).toEqual(shown);
     const { seq } = await say(ben, room);
     const edited = await ben.request('message:edit', { room, seq, ...mention });
     expect(edited.message.mentions).toEqual(shown);
@@ -315,7 +315,7 @@ describe('blocking a user', () => {
     expect(last(await owner.request('room:list', {}))).not.toHaveProperty('hidden');
     const hidden = [{ hidden: true }, { hidden: true }, {}, { hidden: true }];
     const hiddenOf = (messages: readonly { hidden?: true }[]) =>
-      messages.map((one) => ('hidden' in one ? { hidden: one.hidden } : {}));
+      messages.map((message) => ('hidden' in message ? { hidden: message.hidden } : {}));
     const back = await site.again(ben);
     inTest(back);
     for (const client of [ben, again, back]) {
@@ -346,20 +346,20 @@ describe('blocking a user', () => {
     const { room, owner, others } = await talk(2);
     const [ben, eve] = others as [Person, Person];
     const other = await talk(0);
-    for (const one of [ben, eve]) await one.request('room:join', { room: other.room });
+    for (const client of [ben, eve]) await client.request('room:join', { room: other.room });
     const mention = { mentions: [{ user: ben.id, start: 0, length: 1 }] };
-    for (const one of [owner, eve, eve]) await say(one, room, 'a word', mention);
+    for (const client of [owner, eve, eve]) await say(client, room, 'a word', mention);
     await say(eve, other.room, 'a word', mention);
     const again = await site.again(ben);
     inTest(again);
     const counted = (room: string, mentions: number, unread: number) =>
       expect.objectContaining({ id: room, mentions, unread });
     const block = async (blocked: boolean, now: readonly object[]) => {
-      const heard = [ben, again].map((client) => [client, client.events.length] as const);
+      const eventsBefore = [ben, again].map((client) => [client, client.events.length] as const);
       await ben.request('user:block', { user: eve.id, blocked });
-      for (const [client, before] of heard) {
-        const told = () => client.events.slice(before).filter(({ name }) => name === 'room:changed');
-        await expect.poll(() => told().map(({ payload }) => payload)).toEqual(now);
+      for (const [client, before] of eventsBefore) {
+        const changes = () => client.events.slice(before).filter(({ name }) => name === 'room:changed');
+        await expect.poll(() => changes().map(({ payload }) => payload)).toEqual(now);
       }
     };
     const mentionsOfBen = async () => {
@@ -376,7 +376,7 @@ describe('blocking a user', () => {
     expect(await mentionsOfBen()).toEqual([3, 3]);
     await block(true, [counted(room, 1, 3), counted(other.room, 0, 1)]);
     // Without open connections, the count comes from the history.
-    for (const one of [ben, again]) one.close();
+    for (const client of [ben, again]) client.close();
     await expect.poll(async () => (await owner.request('room:join', { room })).present.length).toBe(3);
     const back = await site.again(ben);
     inTest(back);
@@ -393,13 +393,13 @@ describe('blocking a user', () => {
       codeOf(client, 'message:react', { room: room.id, seq, emoji, on });
     expect([await react(eve, '👍'), await react(eve, '❤️')]).toEqual(['ok', 'ok']);
     const types = (client: Person, typing = true) => codeOf(client, 'typing:set', { room: room.id, typing });
-    const seen = (client: Person) => eventsOf(client, 'typing:changed').map(({ typing }) => typing);
-    for (const one of [ann, eve]) expect(await types(one)).toBe('ok');
-    for (const one of [ann, eve]) await expect.poll(() => seen(one)).toEqual([true]);
+    const typingEvents = (client: Person) => eventsOf(client, 'typing:changed').map(({ typing }) => typing);
+    for (const client of [ann, eve]) expect(await types(client)).toBe('ok');
+    for (const client of [ann, eve]) await expect.poll(() => typingEvents(client)).toEqual([true]);
     await ann.request('user:block', { user: eve.id, blocked: true });
     // Typing that is shown ends, and further typing is not shown.
-    for (const one of [ann, eve]) await expect.poll(() => seen(one)).toEqual([true, false]);
-    for (const one of [eve, ann, eve, ann]) expect(await types(one)).toBe('ok');
+    for (const client of [ann, eve]) await expect.poll(() => typingEvents(client)).toEqual([true, false]);
+    for (const client of [eve, ann, eve, ann]) expect(await types(client)).toBe('ok');
     expect(await codeOf(eve, 'message:send', { room: room.id, ...text() })).toBe('forbidden');
     // A user may repeat or remove an earlier reaction.
     expect([await react(eve, '👍'), await react(eve, '❤️', false)]).toEqual(['ok', 'ok']);
@@ -410,7 +410,7 @@ describe('blocking a user', () => {
       { emoji: '👍', users: [eve.id] },
       { emoji: '👋', users: [ann.id] },
     ]);
-    for (const one of [ann, eve]) expect(seen(one)).toEqual([true, false]);
+    for (const client of [ann, eve]) expect(typingEvents(client)).toEqual([true, false]);
     expect(await site.mayUpload(eve, room.id)).toBe('forbidden');
     expect(eve.events.filter(({ name }) => name === 'blocked:changed')).toEqual([]);
     const stranger = await user();
@@ -446,8 +446,8 @@ describe('a report', () => {
     const [ben, eve] = others as [Person, Person];
     const site = await user({ roles: 'moderator' });
     const { message } = await eve.request('message:send', { room, ...text(), text: 'rude' });
-    const heard = eve.events.length;
-    const told = [owner, moderator, site].map((client) => nextOf(client, 'report:changed'));
+    const eventsBefore = eve.events.length;
+    const reported = [owner, moderator, site].map((client) => nextOf(client, 'report:changed'));
     const report = { room, seq: 1, reason: 'abuse' as const, text: 'look\nhere' };
     await ben.request('message:report', report);
     await ben.request('message:report', { ...report, reason: 'spam' });
@@ -460,15 +460,15 @@ describe('a report', () => {
       text: 'look\nhere',
       at: expect.any(Number),
     };
-    for (const change of await Promise.all(told)) expect(change).toEqual({ report: expected, open: 1 });
+    for (const change of await Promise.all(reported)) expect(change).toEqual({ report: expected, open: 1 });
     await eve.request('message:edit', { room, seq: 1, text: 'nice' });
     await eve.request('message:delete', { room, seq: 1 });
     for (const client of [owner, moderator]) expect(await listOf(client)).toEqual([expected]);
-    expect((await listOf(site)).find((one) => one.room === room)).toEqual(expected);
+    expect((await listOf(site)).find((report) => report.room === room)).toEqual(expected);
     expect((await owner.request('room:join', { room })).room.reports).toBe(1);
     expect((await ben.request('room:join', { room })).room).not.toHaveProperty('reports');
     for (const client of [ben, eve]) expect(await codeOf(client, 'report:list', {})).toBe('forbidden');
-    expect(eve.events.slice(heard).map(({ name }) => name)).not.toContain('report:changed');
+    expect(eve.events.slice(eventsBefore).map(({ name }) => name)).not.toContain('report:changed');
     // A site moderator cannot join the private room.
     expect(await codeOf(site, 'room:join', { room })).toBe('unknown_room');
     const closed = nextOf(site, 'report:changed');
@@ -492,23 +492,23 @@ describe('a report', () => {
       await boss.request('room:join', { room });
       const reported = async () => {
         const { seq } = await say(ben, room, 'rude');
-        const told = nextOf(boss, 'report:changed');
+        const announced = nextOf(boss, 'report:changed');
         await owner.request('message:report', { room, seq, reason: 'spam' });
-        return (await told).report.id;
+        return (await announced).report.id;
       };
       const before = await reported();
       await boss.request('room:ban', { room, user: site.id });
-      const heard = site.events.length;
+      const eventsBefore = site.events.length;
       const since = await reported();
-      const seen = async () => (await listOf(site)).filter((one) => one.room === room);
-      expect(await seen()).toEqual([]);
+      const listed = async () => (await listOf(site)).filter((report) => report.room === room);
+      expect(await listed()).toEqual([]);
       for (const id of [before, since]) {
         expect(await codeOf(site, 'report:context', { id })).toBe('unknown_message');
         expect(await codeOf(site, 'report:close', { id, done: 'deleted' })).toBe('unknown_message');
       }
-      expect(site.events.slice(heard).filter(({ name }) => name === 'report:changed')).toEqual([]);
+      expect(site.events.slice(eventsBefore).filter(({ name }) => name === 'report:changed')).toEqual([]);
       await boss.request('room:ban', { room, user: site.id, seconds: 0 });
-      expect((await seen()).map(({ id }) => id)).toEqual([since, before]);
+      expect((await listed()).map(({ id }) => id)).toEqual([since, before]);
     }
   });
 
@@ -519,7 +519,7 @@ describe('a report', () => {
     await say(ben, room.id, 'rude');
     await ann.request('room:join', { room: room.id });
     await ann.request('message:report', { room: room.id, seq: 1, reason: 'abuse' });
-    const [{ id } = { id: '' }] = (await listOf(site)).filter((one) => one.room === room.id);
+    const [{ id } = { id: '' }] = (await listOf(site)).filter((report) => report.room === room.id);
     for (const done of ['muted', 'banned']) {
       expect(await codeOf(site, 'report:close', { id, done, seconds: 60 })).toBe('bad_request');
     }
@@ -536,7 +536,7 @@ describe('a report', () => {
     for (const room of [den, direct.room.id]) {
       const { seq } = await say(ben, room, 'rude');
       await owner.request('message:report', { room, seq, reason: 'abuse' });
-      const { id = '' } = (await listOf(site)).find((one) => one.room === room) ?? {};
+      const { id = '' } = (await listOf(site)).find((report) => report.room === room) ?? {};
       const closing = { id, done: 'nothing' as const };
       expect((await site.request('report:close', closing)).report).toMatchObject({ message: { seq } });
       await ben.request('message:edit', { room, seq, text: 'quincunx' });

@@ -13,21 +13,21 @@ import { carryOutErasures } from '../../helpers/erasures.ts';
 import { nameOf, roomsOf } from '../../helpers/rooms-of.ts';
 
 const ignore = () => {};
-interface Told {
+interface SentEvent {
   ids: readonly string[];
   event: string;
   payload: unknown;
 }
 
 /** Opens a chat next to other servers that send nothing themselves, and records what its connections receive. */
-async function besideOthers(others: Pick<OtherServers, 'isConnected' | 'orderOthers'>) {
-  const told: Told[] = [];
+async function openWithOthers(others: Pick<OtherServers, 'isConnected' | 'orderOthers'>) {
+  const sent: SentEvent[] = [];
   const { chat, history, close } = await openChatOver(
     () => ({}),
     () => ({
       publisher: {
         toRoom: ignore,
-        toConnections: (ids, event, payload) => void told.push({ ids, event, payload }),
+        toConnections: (ids, event, payload) => void sent.push({ ids, event, payload }),
         join: ignore,
         leave: ignore,
       },
@@ -43,8 +43,8 @@ async function besideOthers(others: Pick<OtherServers, 'isConnected' | 'orderOth
   );
   onTestFinished(close);
   const connect = (id: string) => connectUser(chat, `c${id}`, { ...nameOf(id), roles: [], rooms: [] });
-  const mentions = () => told.filter(({ event, ids }) => event === 'mention' && ids.length > 0);
-  return { chat, history, told, mentions, connect, ...roomsOf(history) };
+  const mentions = () => sent.filter(({ event, ids }) => event === 'mention' && ids.length > 0);
+  return { chat, history, sent, mentions, connect, ...roomsOf(history) };
 }
 const room = 'u-den';
 const named = (...users: string[]) => users.map((user, start) => ({ user, start, length: 1 }));
@@ -93,23 +93,25 @@ test('runs commands locally if the other servers are unreachable', async () => {
   await expect(chat.everywhere('8', order)).rejects.toMatchObject({ code: 'storage_unavailable' });
   await expect(chat.everywhere('7', { is: 'kick' })).rejects.toMatchObject({ code: 'storage_unavailable' });
   expect(kicked).toEqual(['7']);
-  expect([...(chat.directory.person('7')?.connections ?? [])].map((one) => one.ended)).toEqual([true]);
+  expect([...(chat.directory.person('7')?.connections ?? [])].map((connection) => connection.ended)).toEqual([
+    true,
+  ]);
 });
 
 test('does not send a mention to a user who loses the room while other servers answer', async () => {
-  const asked: ((answer: OrderAnswer) => void)[] = [];
-  const { told, connect, den, say, remove } = await besideOthers({
+  const pending: ((answer: OrderAnswer) => void)[] = [];
+  const { sent, connect, den, say, remove } = await openWithOthers({
     isConnected: () => true,
-    orderOthers: () => new Promise<OrderAnswer>((resolve) => asked.push(resolve)),
+    orderOthers: () => new Promise<OrderAnswer>((resolve) => pending.push(resolve)),
   });
   for (const id of ['ann', 'cat']) await connect(id);
   await den(room, ['ben', 'ann', 'cat']);
   const mention = async () => {
-    told.length = 0;
+    sent.length = 0;
     await say(room, 'ben', 'xx', { mentions: named('ann', 'cat') });
-    return asked.pop() as (answer: OrderAnswer) => void;
+    return pending.pop() as (answer: OrderAnswer) => void;
   };
-  const heardBy = (id: string) => told.filter(({ ids }) => ids.includes(`c${id}`)).map(({ event }) => event);
+  const heardBy = (id: string) => sent.filter(({ ids }) => ids.includes(`c${id}`)).map(({ event }) => event);
   (await mention())({ count: 0 });
   await expect.poll(() => heardBy('ann')).toContain('mention');
   const answer = await mention();
@@ -123,12 +125,12 @@ test('does not send a mention to a user who loses the room while other servers a
 test.each(['answer', 'fail'] as const)(
   'sends mentions only with the current text if a message changes before other servers %s',
   async (how) => {
-    const asked: (() => void)[] = [];
-    const { history, mentions, connect, den, say } = await besideOthers({
+    const pending: (() => void)[] = [];
+    const { history, mentions, connect, den, say } = await openWithOthers({
       isConnected: () => true,
       orderOthers: () =>
         new Promise<OrderAnswer>((resolve, reject) =>
-          asked.push(() => (how === 'answer' ? resolve({ count: 0 }) : reject(new Error('no answer')))),
+          pending.push(() => (how === 'answer' ? resolve({ count: 0 }) : reject(new Error('no answer')))),
         ),
     });
     await connect('ann');
@@ -142,13 +144,13 @@ test.each(['answer', 'fail'] as const)(
     ];
     await say(room, 'cat', 'erased', ofAnn);
     const edited = await say(room, 'ben', 'edited', ofAnn);
-    expect(asked).toHaveLength(4);
+    expect(pending).toHaveLength(4);
     await history.write.delete({ room, seq: deleted, user: 'ben', moderator: false, at });
     await edit(unnamed, 'secret', {});
     await edit(edited, 'as it is now', ofAnn);
     await history.write.erase({ user: 'cat', messages: 'delete', at });
     await carryOutErasures(history);
-    for (const one of asked) one();
+    for (const answer of pending) answer();
     const texts = () => mentions().map(({ payload }) => (payload as EventPayload<'mention'>).message.text);
     await expect.poll(texts).toEqual(['as it is now']);
   },
@@ -171,6 +173,6 @@ test('tells other servers which users joined a room, also in the earlier format'
   // A push about a room does not reach users who have lost the room.
   const push = { is: 'push', name: 'deleted' } as const;
   const rooms = ['lobby', 'den', undefined].map((room) => ({ ...push, ...(room && { room }) }));
-  const reached = await Promise.all(rooms.map((one) => here.obey('7', one)));
+  const reached = await Promise.all(rooms.map((order) => here.obey('7', order)));
   expect(reached.map(({ count }) => count)).toEqual([1, 0, 1]);
 });

@@ -24,7 +24,7 @@ const inTest = closedAfterEach();
 const person = async (session?: object, id?: string): Promise<Person> =>
   inTest(await site.person(session, id));
 const users = <Count extends keyof Several>(count: Count) => site.people(count, inTest);
-const again = async (one: Person): Promise<Person> => inTest(await site.again(one));
+const again = async (client: Person): Promise<Person> => inTest(await site.again(client));
 const { writeSession, api }: Pick<PeopleSite, 'writeSession' | 'api'> = {
   writeSession: (...of) => site.writeSession(...of),
   api: (...of) => site.api(...of),
@@ -140,19 +140,19 @@ describe('rooms of users', () => {
   test('drops pending activity of a room when it is deleted', async () => {
     const [ann, ben] = await users(2);
     const rooms = [await den(ann, [ben]), await den(ann, [ben])] as const;
-    const [gone, kept] = rooms;
+    const [deleted, kept] = rooms;
     for (const room of rooms) await ann.request('room:join', { room });
     // The activity of the second message is delayed by a second.
     for (const room of rooms) for (const words of ['one', 'two']) await send(ann, room, words);
-    await ann.request('room:delete', { room: gone });
+    await ann.request('room:delete', { room: deleted });
     const heardOf = (room: string) => eventsOf(ben, 'room:activity').filter((event) => event.room === room);
     await expect.poll(() => heardOf(kept)).toMatchObject([{ lastSeq: 1 }, { lastSeq: 2 }]);
     // On a slow machine, the second activity may precede the deletion.
     const removed = ben.events.findIndex(({ name }) => name === 'room:removed');
-    expect(ben.events[removed]?.payload).toMatchObject({ room: gone, reason: 'deleted' });
+    expect(ben.events[removed]?.payload).toMatchObject({ room: deleted, reason: 'deleted' });
     const before = ben.events.slice(0, removed).map(({ payload }) => payload);
-    expect(before).toEqual(expect.arrayContaining(heardOf(gone)));
-    expect(heardOf(gone)[0]).toMatchObject({ lastSeq: 1 });
+    expect(before).toEqual(expect.arrayContaining(heardOf(deleted)));
+    expect(heardOf(deleted)[0]).toMatchObject({ lastSeq: 1 });
   });
 
   test('lets a user rejoin a public room', async () => {
@@ -184,15 +184,15 @@ describe('rooms of users', () => {
       await ann.request('room:members', { room, present: true, cursor: present.next as string }),
     ).toMatchObject({ members: [{ user: { id: ben.id } }], count: 3 });
     expect((await ann.request('room:members', { room, query: 'zz' })).members).toHaveLength(1);
-    const told = () => eventsOf(ben, 'members:changed').flatMap(({ changed }) => changed);
+    const changes = () => eventsOf(ben, 'members:changed').flatMap(({ changed }) => changed);
     await expect
-      .poll(told)
+      .poll(changes)
       .toContainEqual({ user: { id: 'zz-absent', name: 'zz-absent' }, role: 'member', present: false });
   });
 
   test('names absent users in changes only if they were active in a shared room', async () => {
     const [ann, ben, known, hidden] = await users(4);
-    for (const one of [ann, known]) await one.request('room:join', { room: 'lobby' });
+    for (const client of [ann, known]) await client.request('room:join', { room: 'lobby' });
     hidden.close();
     await expect.poll(async () => (await api('GET', `/users/${hidden.id}`)).body.connections).toBe(0);
     known.close();
@@ -202,7 +202,7 @@ describe('rooms of users', () => {
       .toContain(known.id);
     const room = await den(ann, [ben]);
     await ben.request('room:join', { room });
-    const told = () =>
+    const changes = () =>
       eventsOf(ben, 'members:changed')
         .flatMap(({ changed }) => changed)
         .filter(({ user }) => user.id === known.id || user.id === hidden.id);
@@ -211,11 +211,11 @@ describe('rooms of users', () => {
       { id: hidden.id, name: hidden.id },
     ];
     await ann.request('room:invite', { room, users: [known.id, hidden.id] });
-    await expect.poll(() => told().length).toBe(2);
-    expect(told()).toEqual(shown.map((user) => ({ user, role: 'member', present: false })));
+    await expect.poll(() => changes().length).toBe(2);
+    expect(changes()).toEqual(shown.map((user) => ({ user, role: 'member', present: false })));
     for (const { id } of shown) await ann.request('room:remove', { room, user: id });
-    await expect.poll(() => told().length).toBe(4);
-    expect(told().slice(2)).toEqual(shown.map((user) => ({ user, gone: true })));
+    await expect.poll(() => changes().length).toBe(4);
+    expect(changes().slice(2)).toEqual(shown.map((user) => ({ user, gone: true })));
   });
 
   test('shows role, presence and last visit only to members who may know them', async () => {
@@ -239,8 +239,8 @@ describe('rooms of users', () => {
     expect(await about(ann, cat.id)).toEqual({ role: 'member', present: false });
     // Ben is not a member of the lobby.
     await eve.request('room:join', { room: 'lobby' });
-    const gone = { present: false };
-    expect(await about(eve, ben.id, 'lobby')).toEqual(gone);
+    const nonMember = { present: false };
+    expect(await about(eve, ben.id, 'lobby')).toEqual(nonMember);
     const back = await again(ben);
     await back.request('room:join', { room: 'lobby' });
     back.close();
@@ -270,21 +270,21 @@ describe('rooms of users', () => {
     const room = await den(ann, [ben, cat, dan]);
     for (const each of [ann, ben, cat]) await each.request('room:join', { room });
     const { seq } = await send(ann, room);
-    const seen = async () => {
+    const readReceipts = async () => {
       const { users, total } = await ann.request('message:seen', { room, seq });
       return [users.map(({ id }) => id), total];
     };
-    expect(await seen()).toEqual([[], 3]);
+    expect(await readReceipts()).toEqual([[], 3]);
     for (const each of [ben, cat, dan]) await each.request('read:mark', { room, seq });
-    const told = () =>
+    const receipts = () =>
       eventsOf(ann, 'seen:changed').map(({ users, total }) => [users.map(({ id }) => id), total]);
-    await expect.poll(told).toContainEqual([[ben.id, cat.id], 3]);
+    await expect.poll(receipts).toContainEqual([[ben.id, cat.id], 3]);
     // Dan has not acted in a shared room, so Ann may not know Dan.
-    expect(await seen()).toEqual([[ben.id, cat.id], 3]);
+    expect(await readReceipts()).toEqual([[ben.id, cat.id], 3]);
     await cat.request('user:block', { user: ann.id, blocked: true });
     await ben.request('user:hide', { hidden: true });
-    expect(await seen()).toEqual([[], 3]);
-    const before = told().length;
+    expect(await readReceipts()).toEqual([[], 3]);
+    const before = receipts().length;
     const second = (await send(ann, room)).seq;
     await ann.request('message:seen', { room, seq: second });
     for (const each of [ben, cat, dan]) await each.request('read:mark', { room, seq: second });
@@ -293,7 +293,7 @@ describe('rooms of users', () => {
     const third = (await send(ann, room)).seq;
     await ann.request('message:seen', { room, seq: third });
     await ben.request('read:mark', { room, seq: third });
-    await expect.poll(() => told().length).toBeGreaterThan(before);
+    await expect.poll(() => receipts().length).toBeGreaterThan(before);
     // Readers who hide their visits, block the author or are unknown to the author do not cause events.
     expect(eventsOf(ann, 'seen:changed').slice(before)).toEqual([
       { room, seq: third, users: [{ id: ben.id, name: `Name of ${ben.id}` }], total: 3 },
@@ -317,11 +317,11 @@ describe('rooms of users', () => {
     await cat.request('user:block', { user: ann.id, blocked: true });
     await cat.request('user:block', { user: ann.id, blocked: false });
     await ann.request('room:remove', { room, user: cat.id });
-    expect(await seen()).toEqual([[], 2]);
+    expect(await readReceipts()).toEqual([[], 2]);
     expect(await ann.request('room:update', { room, seen: 'off' })).toMatchObject({ room: { seen: 'off' } });
     expect(await codeOf(ann, 'message:seen', { room, seq })).toBe('forbidden');
     expect((await ann.request('room:update', { room, seen: 'on' })).room).not.toHaveProperty('seen');
-    expect(await seen()).toEqual([[], 2]);
+    expect(await readReceipts()).toEqual([[], 2]);
     const many = Array.from({ length: 48 }, (_, n) => `many-${n}`);
     await ann.request('room:invite', { room, users: many });
     expect(await codeOf(ann, 'message:seen', { room, seq })).toBe('limit_reached');
@@ -364,8 +364,8 @@ describe('direct rooms', () => {
     await ann.request('room:join', { room });
     await send(ann, room);
     await ben.request('message:react', { room, seq: 1, emoji: '👍', on: true });
-    const reactors = async (one: Person) =>
-      (await one.request('message:reactions', { room, seq: 1, emoji: '👍' })).users;
+    const reactors = async (client: Person) =>
+      (await client.request('message:reactions', { room, seq: 1, emoji: '👍' })).users;
     expect(await reactors(ann)).toEqual([{ id: ben.id, name: ben.id }]);
     expect(await reactors(ben)).toEqual([{ id: ben.id, name: `Name of ${ben.id}` }]);
     await send(ben, room);
@@ -427,7 +427,7 @@ describe('direct rooms', () => {
         ['room:remove', { room, user }],
         ['room:mute', { room, user, seconds: 0 }],
       ] as const;
-    const seen = async ({ other, room, said } = opened[0] as (typeof opened)[number]) => {
+    const visibleFor = async ({ other, room, said } = opened[0] as (typeof opened)[number]) => {
       const answers: unknown[] = [said];
       for (const [event, payload] of asks(room, other.id)) answers.push(await ann.raw(event, payload));
       const news = ann.events.length;
@@ -440,9 +440,9 @@ describe('direct rooms', () => {
       expect(await codeOf(other, 'room:previews', { room, previews: 'on' })).toBe(
         other === ben ? 'forbidden' : 'unknown_room',
       );
-      const told = nextOf(ann, 'presence:changed');
+      const presence = nextOf(ann, 'presence:changed');
       await send(ann, room, 'hello');
-      await told;
+      await presence;
       answers.push(ann.events.slice(news).filter(({ name }) => name !== 'room:activity'));
       for (const [event, payload] of asks(room, other.id)) answers.push(await ann.raw(event, payload));
       return JSON.stringify(answers, (key, value) => (/At$|^clientId$|^next$/.test(key) ? 0 : value))
@@ -450,7 +450,7 @@ describe('direct rooms', () => {
         .replaceAll(other.id, 'OTHER')
         .replaceAll(/"id":"[0-9a-f-]{36}"/g, '');
     };
-    const [withBen, withEva] = [await seen(opened[0]), await seen(opened[1])];
+    const [withBen, withEva] = [await visibleFor(opened[0]), await visibleFor(opened[1])];
     expect(withBen).toEqual(withEva);
     expect(withBen).toContain('OTHER');
   });
@@ -458,14 +458,15 @@ describe('direct rooms', () => {
 
 describe('the session', () => {
   test('gives a user the union of the rooms of all open sessions', async () => {
-    const [one, two] = [`team-${newClientId()}`, `team-${newClientId()}`];
+    const [firstTeam, secondTeam] = [`team-${newClientId()}`, `team-${newClientId()}`];
     const id = newClientId();
-    const first = await person({ rooms: [one] }, id);
-    const second = await person({ rooms: [two] }, id);
-    const mine = async () => (await first.request('room:list', {})).rooms.map((room) => room.id).sort();
-    expect(await mine()).toEqual([one, two].sort());
+    const first = await person({ rooms: [firstTeam] }, id);
+    const second = await person({ rooms: [secondTeam] }, id);
+    const listedRooms = async () =>
+      (await first.request('room:list', {})).rooms.map((room) => room.id).sort();
+    expect(await listedRooms()).toEqual([firstTeam, secondTeam].sort());
     second.close();
-    await expect.poll(mine).toEqual([one]);
+    await expect.poll(listedRooms).toEqual([firstTeam]);
   });
 
   test('with a ban closes connections and rejects new ones', async () => {
@@ -533,7 +534,7 @@ describe('finding users', () => {
     ]);
     const here = await eve.request('room:members', { room: shown, present: true });
     expect(here.members.map(({ user }) => user)).toEqual([{ id: eve.id, name: `Name of ${eve.id}` }]);
-    for (const one of [ann, ben]) expect(await find(eve, one.id)).toEqual([]);
+    for (const client of [ann, ben]) expect(await find(eve, client.id)).toEqual([]);
   });
 
   const losses: Record<string, (room: string, ann: Person, ben: Person) => Promise<unknown>> = {
@@ -553,13 +554,14 @@ describe('finding users', () => {
       const { room: direct } = await ann.request('direct:open', { user: ben.id });
       expect(direct).toMatchObject(named);
       await lose(first, ann, ben);
-      const seen = async () => (await ann.request('room:list', {})).rooms.find(({ id }) => id === direct.id);
-      expect(await seen()).toMatchObject(named);
-      const told = nextOf(ann, 'room:changed');
+      const summary = async () =>
+        (await ann.request('room:list', {})).rooms.find(({ id }) => id === direct.id);
+      expect(await summary()).toMatchObject(named);
+      const changed = nextOf(ann, 'room:changed');
       await lose(last, ann, ben);
       const hidden = { id: direct.id, name: ben.id, with: { id: ben.id, name: ben.id }, present: false };
-      expect(await told).toMatchObject(hidden);
-      expect(await seen()).toMatchObject(hidden);
+      expect(await changed).toMatchObject(hidden);
+      expect(await summary()).toMatchObject(hidden);
     },
   );
 });
@@ -573,10 +575,10 @@ describe('the PHP application', () => {
       text: 'Your order has left us',
       clientId: newClientId(),
     };
-    const heard = nextOf(ann, 'message:new');
+    const received = nextOf(ann, 'message:new');
     const first = await api('POST', '/rooms/lobby/messages', message);
     expect(first).toMatchObject({ status: 201, body: { message: { user: { id: '7', name: 'Shop' } } } });
-    expect(await heard).toEqual(first.body.message);
+    expect(await received).toEqual(first.body.message);
     expect(await api('POST', '/rooms/lobby/messages', message)).toEqual({ ...first, status: 200 });
     expect(await api('POST', '/rooms/lobby/messages', { ...message, text: 'x' })).toMatchObject({
       status: 409,

@@ -12,7 +12,7 @@ let chat: Chat;
 let close: () => Promise<void>;
 let rooms: ReturnType<typeof roomsOf>;
 /** IDs of users who were read from the history. */
-const asked = new Set<string>();
+const readUsers = new Set<string>();
 /** Delays the reads of users, by ID. */
 const held = new Map<string, Promise<void>>();
 let connections = 0;
@@ -24,7 +24,7 @@ beforeAll(async () => {
       const answer = await stored.read[query](input);
       if (query !== 'user' && query !== 'partner') return answer;
       const { user: id } = input as { user: string };
-      asked.add(id);
+      readUsers.add(id);
       await held.get(id);
       return answer;
     }),
@@ -38,7 +38,7 @@ const connect = (id: string) =>
 
 async function gone(id: string): Promise<void> {
   await vi.waitUntil(() => chat.directory.person(id) === undefined, { timeout: hanging });
-  asked.delete(id);
+  readUsers.delete(id);
 }
 
 /** Connects, disconnects, and waits until the chat has dropped the user. */
@@ -78,7 +78,7 @@ describe.concurrent('a returning user', () => {
     await visit('ann');
     await say('u-ann', 'owner-1');
     await connect('ann');
-    expect(asked.has('ann')).toBe(false);
+    expect(readUsers.has('ann')).toBe(false);
     expect(known('ann').memberships).toMatchObject([{ room: { id: 'u-ann', lastSeq: 2 } }]);
     expect(known('ann')).toEqual(await stored('ann'));
     const person = chat.directory.person('ann');
@@ -121,7 +121,7 @@ describe.concurrent('a returning user', () => {
     await rooms.remove('u-both', 'quin');
     await connect('pat');
     const { memberships } = await history.read.user({ user: 'pat' });
-    const direct = memberships.find((one) => one.room.id === room.id);
+    const direct = memberships.find((membership) => membership.room.id === room.id);
     expect(direct?.partner?.shares).toBe(false);
     expect(chat.directory.room(room.id)?.partners.get('quin')?.shares).toBe(false);
   });
@@ -131,7 +131,7 @@ describe.concurrent('a returning user', () => {
     await visit('gus');
     await say('u-alone', 'site', { asMember: false });
     await connect('gus');
-    expect(asked.has('gus')).toBe(true);
+    expect(readUsers.has('gus')).toBe(true);
     expect(known('gus')).toEqual(await stored('gus'));
   });
 });

@@ -4,18 +4,18 @@ import { mostRestricted, Restrictions } from '../../../server/chat/moderation/re
 test('returns the next end after additions, changes and removals', () => {
   const restrictions = new Restrictions();
   const ends: (number | null)[] = [];
-  const lay = (user: string, kind: 'muted' | 'banned', until?: number | null) => {
+  const restrict = (user: string, kind: 'muted' | 'banned', until?: number | null) => {
     const now = until === null ? null : { by: '1', ...(until === undefined ? {} : { until }) };
     restrictions.set('den', user, kind, now);
     ends.push(restrictions.nextEnd);
   };
-  lay('2', 'muted');
-  lay('2', 'banned', 30);
-  lay('3', 'muted', 20);
-  lay('3', 'banned', 10);
-  lay('3', 'banned', 40);
-  lay('3', 'muted', null);
-  lay('2', 'banned', null);
+  restrict('2', 'muted');
+  restrict('2', 'banned', 30);
+  restrict('3', 'muted', 20);
+  restrict('3', 'banned', 10);
+  restrict('3', 'banned', 40);
+  restrict('3', 'muted', null);
+  restrict('2', 'banned', null);
   restrictions.forget('den');
   expect([...ends, restrictions.nextEnd]).toEqual([null, 30, 20, 10, 20, 30, 40, null]);
 });

@@ -143,13 +143,13 @@ async function takePart({ room, actor, boss }: Awaited<ReturnType<typeof cell>>)
   // The report of `boss` exists even if the actor may not report.
   await by(boss);
   const { reports } = await overseer.request('report:list', {});
-  const id = reports.find((one) => one.room === room)?.id ?? '';
+  const id = reports.find((report) => report.room === room)?.id ?? '';
   const answer = await actor.raw('report:list', {});
   const listed = answer.ok ? (answer.data as { reports: typeof reports }).reports : [];
   return {
     inRoom: [...codes].join(),
     upload: await site.mayUpload(actor, room),
-    seesReports: listed.some((one) => one.id === id),
+    seesReports: listed.some((report) => report.id === id),
     closes: await codeOf(actor, 'report:close', { id, done: 'nothing' }),
   };
 }
@@ -158,7 +158,7 @@ async function attempt(
   { room, actor, other }: Pick<Awaited<ReturnType<typeof cell>>, 'room' | 'actor' | 'other'>,
   action: Action,
 ): Promise<string> {
-  const laid = (kind: 'mute' | 'ban'): [string, object][] => [
+  const restrictAndLift = (kind: 'mute' | 'ban'): [string, object][] => [
     [`room:${kind}`, { user: other.id, seconds: 60 }],
     [`room:${kind}`, { user: other.id, seconds: 0 }],
   ];
@@ -182,17 +182,17 @@ async function attempt(
     moderate: [
       ['message:unpreview', { seq: 1 }],
       ['message:delete', { seq: 1 }],
-      ...laid('mute'),
-      ...laid('ban'),
+      ...restrictAndLift('mute'),
+      ...restrictAndLift('ban'),
       ['room:restricted', {}],
     ],
     roles: ['room:role', { user: other.id, role: 'moderator' }],
     delete: ['room:delete', {}],
     leave: ['room:remove', { user: actor.id }],
   };
-  const asked = requests[action];
+  const attempts = requests[action];
   const codes: string[] = [];
-  for (const [event, payload] of (Array.isArray(asked[0]) ? asked : [asked]) as [string, object][]) {
+  for (const [event, payload] of (Array.isArray(attempts[0]) ? attempts : [attempts]) as [string, object][]) {
     codes.push(await codeOf(actor, event, { room, ...payload }));
   }
   return [...new Set(codes)].join();
@@ -233,21 +233,21 @@ describe.each(places)('in $title', (place) => {
 test.each(['member', 'admin', 'stranger'] as const)(
   'allows only sending and pinning in a direct room, only for its two users: %s',
   async (role) => {
-    const one = await user(role === 'admin' ? { roles: 'admin' } : {});
-    const opener = role === 'stranger' ? maker : one;
+    const actor = await user(role === 'admin' ? { roles: 'admin' } : {});
+    const opener = role === 'stranger' ? maker : actor;
     const { room } = await opener.request('direct:open', { user: other.id });
     await opener.request('room:join', { room: room.id });
     await say(opener, room.id);
     await other.request('room:join', { room: room.id });
     const { seq } = await say(other, room.id);
     if (role !== 'stranger') {
-      expect((await one.request('room:join', { room: room.id })).room.may).toEqual(['send', 'pin']);
+      expect((await actor.request('room:join', { room: room.id })).room.may).toEqual(['send', 'pin']);
     }
     for (const action of actions) {
       const code =
         action === 'moderate'
-          ? await codeOf(one, 'message:delete', { room: room.id, seq })
-          : await attempt({ room: room.id, actor: one, other }, action);
+          ? await codeOf(actor, 'message:delete', { room: room.id, seq })
+          : await attempt({ room: room.id, actor: actor, other }, action);
       const expected =
         role === 'stranger' ? 'unknown_room' : action === 'send' || action === 'pin' ? 'ok' : 'forbidden';
       expect([action, code]).toEqual([action, expected]);
@@ -270,13 +270,13 @@ test.each([
   const owner = await user();
   const actor = actorRole === 'owner' ? owner : await user(roles(actorRole));
   const target = targetRole === 'owner' ? owner : await user(roles(targetRole));
-  const members = [actor, target].filter((one) => one !== owner);
+  const members = [actor, target].filter((client) => client !== owner);
   const room = await site.den(owner, members);
-  for (const [one, role] of [
+  for (const [client, role] of [
     [actor, actorRole],
     [target, targetRole],
   ] as const) {
-    if (role === 'moderator') await owner.request('room:role', { room: room.id, user: one.id, role });
+    if (role === 'moderator') await owner.request('room:role', { room: room.id, user: client.id, role });
   }
   const ask = async () => {
     const codes: string[] = [];

@@ -32,7 +32,7 @@ const send = (client: ChatClient, room: string, text = 'hello', over = {}) =>
 const seqs = (messages: { seq: number }[]) => messages.map(({ seq }) => seq);
 const upTo = (n: number, from = 1) => Array.from({ length: n - from + 1 }, (_, i) => from + i);
 /** Waits until the client has received the event with this rev. */
-const heard = (client: ChatClient, rev: number) =>
+const received = (client: ChatClient, rev: number) =>
   expect.poll(() => client.messages().some((message) => message.rev === rev)).toBe(true);
 
 test('sends a message once to each joined user, including the sender', async () => {
@@ -41,11 +41,11 @@ test('sends a message once to each joined user, including the sender', async () 
   for (const client of [ann, ben, eve]) await client.request('room:join', { room });
   await eve.request('room:leave', { room });
   const { message } = await send(ann, room, '你好 <b>👋</b>');
-  await heard(ben, 1);
+  await received(ben, 1);
   expect(ann.messages()).toEqual([message]);
   expect(ben.messages()).toEqual([message]);
   await send(ben, room);
-  await heard(ann, 2);
+  await received(ann, 2);
   expect(eve.messages()).toEqual([]);
 });
 
@@ -73,15 +73,15 @@ test('counts messages as unread from the first join', async () => {
   });
   await ben.request('room:leave', { room });
   for (let i = 0; i < 3; i++) await send(ann, room);
-  const mine = (list: { rooms: { id: string }[] }) => list.rooms.find(({ id }) => id === room);
-  expect(mine(await ben.request('room:list', {}))).toMatchObject({
+  const roomIn = (list: { rooms: { id: string }[] }) => list.rooms.find(({ id }) => id === room);
+  expect(roomIn(await ben.request('room:list', {}))).toMatchObject({
     member: true,
     readSeq: 1,
     unread: 3,
     lastSeq: 4,
   });
-  expect(mine(await ann.request('room:list', {}))).toMatchObject({ member: true, readSeq: 4, unread: 0 });
-  expect(mine((await connect(9)).ready)).toMatchObject({ member: false, unread: 0 });
+  expect(roomIn(await ann.request('room:list', {}))).toMatchObject({ member: true, readSeq: 4, unread: 0 });
+  expect(roomIn((await connect(9)).ready)).toMatchObject({ member: false, unread: 0 });
 });
 
 test('returns the newest 50 messages on join, and older ones in pages', async () => {

@@ -25,7 +25,7 @@ async function scene(...people: Person[]) {
 const announced = (who: Person, thread: number) =>
   eventsOf(who, 'thread:changed')
     .flatMap(({ threads }) => threads)
-    .findLast((one) => one.thread === thread);
+    .findLast((state) => state.thread === thread);
 
 describe('a thread', () => {
   test('is announced to joined users, and returned with its number of new replies', async () => {
@@ -116,11 +116,11 @@ describe('a thread', () => {
     await reply(ann);
     await ben.request('thread:follow', { room, thread, following: true });
     await ann.request('room:remove', { room, user: ben.id });
-    const heard = eventsOf(ben, 'mention').length;
+    const mentionsBefore = eventsOf(ben, 'mention').length;
     await reply(ann);
     await say(ann, room);
     await ben.request('room:list', {});
-    expect(eventsOf(ben, 'mention')).toHaveLength(heard);
+    expect(eventsOf(ben, 'mention')).toHaveLength(mentionsBefore);
   });
 });
 
@@ -135,9 +135,9 @@ describe('following a thread', () => {
     const followed = nextOf(cat, 'thread:followed');
     await cat.request('thread:follow', { room, thread: 2, following: true });
     expect(await followed).toEqual({ room, thread, following: true });
-    const told = nextOf(cat, 'mention');
+    const notified = nextOf(cat, 'mention');
     const answer = await reply(ben);
-    expect(await told).toEqual({ message: answer, followed: true });
+    expect(await notified).toEqual({ message: answer, followed: true });
     // Ann has the room open on one connection.
     expect(eventsOf(ann, 'mention')).toEqual([]);
     const mentions = async (who: Person) =>
@@ -161,21 +161,21 @@ describe('following a thread', () => {
   test('ends with the membership, and does not start without one', async () => {
     const [ann, ben, cat] = await site.people(3);
     const room = 'lobby';
-    for (const one of [ann, ben, cat]) await one.request('room:join', { room });
+    for (const client of [ann, ben, cat]) await client.request('room:join', { room });
     const { seq: thread } = await say(ann, room, 'the question');
     const { seq: other } = await say(ann, room, 'another question');
     await say(ben, room, 'an answer', { replyTo: thread });
-    for (const one of [ann, ben]) await one.request('room:remove', { room, user: one.id });
+    for (const client of [ann, ben]) await client.request('room:remove', { room, user: client.id });
     for (const replyTo of [thread, other]) await say(cat, room, 'an answer', { replyTo });
     // Mentions are announced after the replies.
     for (const { id: user } of [ann, ben]) {
       await say(cat, room, 'x', { mentions: [{ user, start: 0, length: 1 }] });
     }
-    for (const one of [ann, ben]) {
-      await expect.poll(() => eventsOf(one, 'mention').length).toBeGreaterThan(0);
-      expect(eventsOf(one, 'mention').map(({ followed }) => followed)).toEqual([undefined]);
-      await one.request('room:join', { room });
-      const { following } = await one.request('thread:get', { room, thread });
+    for (const client of [ann, ben]) {
+      await expect.poll(() => eventsOf(client, 'mention').length).toBeGreaterThan(0);
+      expect(eventsOf(client, 'mention').map(({ followed }) => followed)).toEqual([undefined]);
+      await client.request('room:join', { room });
+      const { following } = await client.request('thread:get', { room, thread });
       expect(following).toBe(false);
     }
   });

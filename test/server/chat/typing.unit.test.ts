@@ -5,15 +5,16 @@ import { type Connection, newRoom, type Room } from '../../../server/chat/model.
 function start() {
   vi.useFakeTimers();
   onTestFinished(() => void vi.useRealTimers());
-  const told: boolean[] = [];
-  const said: boolean[] = [];
+  const sentToClients: boolean[] = [];
+  const sentToServers: boolean[] = [];
   const ignore = () => {};
-  const toConnections = (_: unknown, __: string, { typing }: { typing: boolean }) => void told.push(typing);
+  const toConnections = (_: unknown, __: string, { typing }: { typing: boolean }) =>
+    void sentToClients.push(typing);
   const typing = new Typing(
     { toRoom: ignore, toConnections, join: ignore, leave: ignore } as ConstructorParameters<typeof Typing>[0],
-    { typing: (_: unknown, __: unknown, on: boolean) => void said.push(on) } as ConstructorParameters<
-      typeof Typing
-    >[1],
+    {
+      typing: (_: unknown, __: unknown, on: boolean) => void sentToServers.push(on),
+    } as ConstructorParameters<typeof Typing>[1],
   );
   const room = () => newRoom({ id: 'lobby', kind: 'public' } as Room['record']);
   const connectionOf = (id: string) =>
@@ -24,16 +25,16 @@ function start() {
     }) as unknown as Connection;
   const [first, other] = [room(), room()];
   const [ann, ben] = [connectionOf('ann'), connectionOf('ben')];
-  for (const one of [first, other]) one.joined.add(connectionOf('cat'));
+  for (const each of [first, other]) each.joined.add(connectionOf('cat'));
   /** @returns the number of events for the start and for the end of typing */
   const inTurn = (where: Room, who: Connection, times: number) => {
-    told.length = 0;
-    said.length = 0;
+    sentToClients.length = 0;
+    sentToServers.length = 0;
     for (let n = 0; n < times; n++) for (const on of [true, false]) typing.set(where, who, on);
-    expect(said).toEqual(told);
-    return [told.filter((on) => on).length, told.filter((on) => !on).length];
+    expect(sentToServers).toEqual(sentToClients);
+    return [sentToClients.filter((on) => on).length, sentToClients.filter((on) => !on).length];
   };
-  return { typing, told, first, other, ann, ben, inTurn };
+  return { typing, sentToClients, first, other, ann, ben, inTurn };
 }
 
 test('limits the rate of typing events', () => {
@@ -52,14 +53,14 @@ test('limits the rate of typing events', () => {
 });
 
 test('announces typing that continues after it exceeded the rate', () => {
-  const { typing, told, first, ann, inTurn } = start();
+  const { typing, sentToClients, first, ann, inTurn } = start();
   inTurn(first, ann, 100);
-  told.length = 0;
+  sentToClients.length = 0;
   typing.set(first, ann, true);
-  expect(told).toEqual([]);
+  expect(sentToClients).toEqual([]);
   vi.advanceTimersByTime(3000);
   typing.set(first, ann, true);
-  expect(told).toEqual([true]);
+  expect(sentToClients).toEqual([true]);
   vi.advanceTimersByTime(6000);
-  expect(told).toEqual([true, false]);
+  expect(sentToClients).toEqual([true, false]);
 });

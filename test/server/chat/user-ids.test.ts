@@ -30,10 +30,10 @@ const connections = async () =>
   );
 
 test('gives similar user IDs separate limits and connection quotas', async () => {
-  const [one, ...rest] = await Promise.all(ids.map((id) => site.person({}, `quota${id}`)));
-  for (const client of [one, ...rest] as Person[]) await client.request('room:join', { room: 'lobby' });
-  for (let n = 0; n < 3; n++) await say(one as Person, 'lobby');
-  expect(await codeOf(one as Person, 'message:send', { room: 'lobby', text: 'x', clientId: 'x' })).toBe(
+  const [limited, ...rest] = await Promise.all(ids.map((id) => site.person({}, `quota${id}`)));
+  for (const client of [limited, ...rest] as Person[]) await client.request('room:join', { room: 'lobby' });
+  for (let n = 0; n < 3; n++) await say(limited as Person, 'lobby');
+  expect(await codeOf(limited as Person, 'message:send', { room: 'lobby', text: 'x', clientId: 'x' })).toBe(
     'rate_limited',
   );
   for (const client of rest) await say(client, 'lobby');
@@ -44,18 +44,18 @@ test('gives similar user IDs separate limits and connection quotas', async () =>
 });
 
 test('does not reveal read markers to the peer with CHAT_SEEN=off', async () => {
-  const [one, two] = await Promise.all(['reads', 'writes'].map((id) => site.person({}, id)));
-  const { room } = await (one as Person).request('direct:open', { user: 'writes' });
-  for (const client of [one, two] as Person[]) {
+  const [reader, author] = await Promise.all(['reads', 'writes'].map((id) => site.person({}, id)));
+  const { room } = await (reader as Person).request('direct:open', { user: 'writes' });
+  for (const client of [reader, author] as Person[]) {
     await client.request('room:join', { room: room.id });
     await say(client, room.id);
   }
-  await (one as Person).request('read:mark', { room: room.id, seq: 2 });
-  const { seq } = await say(one as Person, room.id);
-  const written = () => eventsOf(two as Person, 'message:new').map((message) => message.seq);
+  await (reader as Person).request('read:mark', { room: room.id, seq: 2 });
+  const { seq } = await say(reader as Person, room.id);
+  const written = () => eventsOf(author as Person, 'message:new').map((message) => message.seq);
   await expect.poll(written).toContain(seq);
-  expect(eventsOf(two as Person, 'read:changed').filter(({ user }) => user === 'reads')).toEqual([]);
-  expect((await (two as Person).request('room:join', { room: room.id })).room).not.toHaveProperty(
+  expect(eventsOf(author as Person, 'read:changed').filter(({ user }) => user === 'reads')).toEqual([]);
+  expect((await (author as Person).request('room:join', { room: room.id })).room).not.toHaveProperty(
     'readByOther',
   );
 });
@@ -78,14 +78,14 @@ test('adds all users of PUT /api/users, or none if one is invalid', async () => 
 });
 
 test('applies pushes, disconnects, bans and memberships of the API to the exact user ID', async () => {
-  for (const [n, one] of people.entries()) {
+  for (const [n, client] of people.entries()) {
     const id = encodeURIComponent(ids[n] as string);
-    const pushed = nextOf(one, 'push');
+    const pushed = nextOf(client, 'push');
     expect((await site.api('POST', `/users/${id}/push`, { name: `for-${n}` })).body).toEqual({
       delivered: 1,
     });
     expect(await pushed).toEqual({ name: `for-${n}` });
-    expect(eventsOf(one, 'push')).toHaveLength(1);
+    expect(eventsOf(client, 'push')).toHaveLength(1);
   }
   await site.api('PUT', '/rooms/bobs', { name: 'Bobs', kind: 'private' });
   expect((await site.api('PATCH', '/rooms/bobs/members', { add: ids })).body).toEqual({ count: 5 });

@@ -49,22 +49,22 @@ test('finds the users of a plain PHP site before their first visit', async () =>
   for (const user of ['9', 'x']) expect(await codeOf(ann, 'direct:open', { user })).toBe('unknown_user');
 
   writeFileSync(join(folder, 'index.php'), '<?php session_start();');
-  const said = async (more: Record<string, string> = {}) => {
+  const doctorOutput = async (more: Record<string, string> = {}) => {
     const lines: string[] = [];
     const say = (text: string) => void lines.push(text);
     const settings = { CHAT_SESSION_STORE: site.memcached.url, ...env, ...more };
     await doctor([], settings, { finding: say, problem: say });
     return lines.join('\n');
   };
-  expect(await said()).not.toContain('users of the site');
+  expect(await doctorOutput()).not.toContain('users of the site');
   db.exec('ALTER TABLE people RENAME COLUMN called TO title');
   const withFolder = { CHAT_SITE: folder, CHAT_USER_ID: 'user_id', CHAT_USER_NAME: 'firstname' };
   for (const more of [{}, withFolder])
-    expect(await said(more)).toMatch(
+    expect(await doctorOutput(more)).toMatch(
       /CHAT_USER_TABLE names a table or a column that is not there.*\n {2}→ Correct CHAT_USER_TABLE/,
     );
   expect(
-    await said({
+    await doctorOutput({
       ...withFolder,
       CHAT_MAIL: 'smtp://127.0.0.1:1',
       CHAT_MAIL_FROM: 'a@b.c',

@@ -59,7 +59,7 @@ class Database {
 
   /** The number of answered commands. */
   get answers(): number {
-    return this.#changes.filter(({ type, ...told }) => 'what' in told && 'count' in told.what).length;
+    return this.#changes.filter(({ type, ...change }) => 'what' in change && 'count' in change.what).length;
   }
 
   delete(room: string): void {
@@ -147,7 +147,8 @@ class Server {
       obey: async (user, order: Order) => {
         this.orders.push(`${order.is} ${user}`);
         if (order.is !== 'joined') return { count: this.users.has(user) ? 1 : 0 };
-        const joined = order.users?.filter((one) => this.users.get(one)?.includes(order.room)) ?? [];
+        const joined =
+          order.users?.filter((candidate) => this.users.get(candidate)?.includes(order.room)) ?? [];
         return { count: joined.length, joined };
       },
     });
@@ -225,10 +226,10 @@ async function start(count: number): Promise<{ database: Database; servers: Serv
 }
 
 /** Returns the expected presence of a server, which is the users on all others. */
-const truthFor = (one: Server, all: readonly Server[]) => [
+const truthFor = (server: Server, all: readonly Server[]) => [
   ...new Set(
     all.flatMap((other) =>
-      other === one ? [] : [...other.users].flatMap(([user, own]) => own.map((room) => `${room} ${user}`)),
+      other === server ? [] : [...other.users].flatMap(([user, own]) => own.map((room) => `${room} ${user}`)),
     ),
   ),
 ];
@@ -247,19 +248,19 @@ test('reaches the same presence on all servers after cuts, kills and starts', as
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 40, size: 'max' }), async (steps) => {
       const { database, servers } = await start(3);
-      for (const one of steps) {
-        const server = servers[one.which] as Server;
-        if (one.do === 'come') server.come(one.user, one.own);
-        if (one.do === 'go') server.go(one.user);
-        if (one.do === 'cut') server.cut = true;
-        if (one.do === 'back') server.back();
-        if (one.do === 'wait') await vi.advanceTimersByTimeAsync(one.which);
-        if (one.do === 'kill') {
+      for (const next of steps) {
+        const server = servers[next.which] as Server;
+        if (next.do === 'come') server.come(next.user, next.own);
+        if (next.do === 'go') server.go(next.user);
+        if (next.do === 'cut') server.cut = true;
+        if (next.do === 'back') server.back();
+        if (next.do === 'wait') await vi.advanceTimersByTimeAsync(next.which);
+        if (next.do === 'kill') {
           server.cut = true;
-          servers[one.which] = new Server(database, `server-${one.which}`);
+          servers[next.which] = new Server(database, `server-${next.which}`);
         }
-        if (one.do === 'remove') database.remove(one.user, one.room);
-        if (one.do === 'delete') database.delete(one.room);
+        if (next.do === 'remove') database.remove(next.user, next.room);
+        if (next.do === 'delete') database.delete(next.room);
       }
       for (const server of servers) server.back();
       await seconds(22);
@@ -275,46 +276,46 @@ test('reaches the same presence on all servers after cuts, kills and starts', as
 
 test('removes the users of an unreachable server within 20 s and restores them later', async () => {
   const { servers } = await start(2);
-  const [one, two] = servers as [Server, Server];
+  const [first, second] = servers as [Server, Server];
   const many = Array.from({ length: 1000 }, (_, n) => `user-${n}`);
-  for (const user of many) two.come(user, ['hall']);
+  for (const user of many) second.come(user, ['hall']);
   await seconds(2);
-  expect(one.known).toEqual(many.map((user) => `hall ${user}`));
-  two.cut = true;
+  expect(first.known).toEqual(many.map((user) => `hall ${user}`));
+  second.cut = true;
   await seconds(12);
-  expect(one.known).toHaveLength(many.length);
+  expect(first.known).toHaveLength(many.length);
   await seconds(8);
-  expect([one.known, [...one.shown]]).toEqual([[], []]);
-  expect(one.silent).toBe(1);
-  two.come('cy', ['attic']);
-  two.back();
+  expect([first.known, [...first.shown]]).toEqual([[], []]);
+  expect(first.silent).toBe(1);
+  second.come('cy', ['attic']);
+  second.back();
   await seconds(7);
-  expect(one.known.sort()).toEqual(['attic cy', ...many.map((user) => `hall ${user}`)].sort());
-  expect([...one.shown].sort()).toEqual(one.known.sort());
-  expect(one.silent).toBe(0);
+  expect(first.known.sort()).toEqual(['attic cy', ...many.map((user) => `hall ${user}`)].sort());
+  expect([...first.shown].sort()).toEqual(first.known.sort());
+  expect(first.silent).toBe(0);
 });
 
 test('removes a user from a room’s presence, even if the user’s server is cut off', async () => {
   const { database, servers } = await start(2);
-  const [one, two] = servers as [Server, Server];
-  two.come('bob', ['hall', 'attic']);
+  const [first, second] = servers as [Server, Server];
+  second.come('bob', ['hall', 'attic']);
   await seconds(1);
-  two.cut = true;
+  second.cut = true;
   database.remove('bob', 'hall');
-  expect(one.known).toEqual(['attic bob']);
-  expect([...one.shown]).toEqual(['attic bob']);
+  expect(first.known).toEqual(['attic bob']);
+  expect([...first.shown]).toEqual(['attic bob']);
 });
 
 test('hides a user who leaves another server while this one starts', async () => {
   const { database, servers } = await start(1);
-  const [one] = servers as [Server];
+  const [first] = servers as [Server];
   const starting = new Server(database);
-  for (const user of ['ann', 'bob']) one.come(user, ['hall']);
+  for (const user of ['ann', 'bob']) first.come(user, ['hall']);
   await seconds(1);
   for (const line of starting.known) starting.shown.add(line);
   expect([...starting.shown]).toEqual(['hall ann', 'hall bob']);
-  one.go('ann');
-  one.come('cy', ['hall']);
+  first.go('ann');
+  first.come('cy', ['hall']);
   await seconds(1);
   starting.open();
   expect([...starting.shown]).toEqual(['hall bob', 'hall cy']);
@@ -322,184 +323,184 @@ test('hides a user who leaves another server while this one starts', async () =>
 
 test('does not restore a room that was deleted while a server was silent', async () => {
   const { database, servers } = await start(2);
-  const [one, two] = servers as [Server, Server];
-  two.come('bob', ['hall', 'attic']);
+  const [first, second] = servers as [Server, Server];
+  second.come('bob', ['hall', 'attic']);
   await seconds(1);
-  two.cut = true;
+  second.cut = true;
   await seconds(20);
-  expect(one.known).toEqual([]);
+  expect(first.known).toEqual([]);
   database.delete('hall');
   // The server writes again before it reads.
-  two.cut = false;
+  second.cut = false;
   for (let n = 0; n < 120; n++) {
     await seconds(0.05);
-    expect(one.known).not.toContain('hall bob');
+    expect(first.known).not.toContain('hall bob');
   }
-  expect(one.known).toEqual(['attic bob']);
+  expect(first.known).toEqual(['attic bob']);
 });
 
 test('keeps all users present while the database does not answer, and afterwards', async () => {
   const { database, servers } = await start(2);
-  const [one, two] = servers as [Server, Server];
-  one.come('ann', ['hall']);
-  two.come('bob', ['hall']);
+  const [first, second] = servers as [Server, Server];
+  first.come('ann', ['hall']);
+  second.come('bob', ['hall']);
   await seconds(1);
   database.down = true;
   // Longer than the time after which a dead server is forgotten.
   await seconds(2 * 3600 + 30);
   database.down = false;
   for (let n = 0; n < 200; n++) {
-    expect([one.known, two.known]).toEqual([['hall bob'], ['hall ann']]);
+    expect([first.known, second.known]).toEqual([['hall bob'], ['hall ann']]);
     await seconds(0.1);
   }
 });
 
 test('restores a live server that was forgotten within 20 s', async () => {
   const { servers } = await start(3);
-  const [one, two, three] = servers as [Server, Server, Server];
-  two.come('bob', ['hall']);
-  three.come('cy', ['attic']);
+  const [first, second, third] = servers as [Server, Server, Server];
+  second.come('bob', ['hall']);
+  third.come('cy', ['attic']);
   await seconds(1);
-  two.cut = true;
+  second.cut = true;
   await seconds(2 * 3600 + 30);
-  two.back();
+  second.back();
   await seconds(20);
   for (const server of servers) expect(server.known.sort()).toEqual(truthFor(server, servers).sort());
-  expect(one.known).toHaveLength(2);
+  expect(first.known).toHaveLength(2);
 });
 
 test('replaces a killed server at once by a new one of the same name', async () => {
   const { database, servers } = await start(2);
-  const [one, two] = servers as [Server, Server];
-  two.come('bob', ['hall']);
+  const [first, second] = servers as [Server, Server];
+  second.come('bob', ['hall']);
   await seconds(1);
-  two.cut = true;
+  second.cut = true;
   new Server(database, 'server-1');
   await seconds(0.1);
-  expect(one.known).toEqual([]);
+  expect(first.known).toEqual([]);
   await seconds(20);
-  expect([one.silent, one.sameName]).toEqual([0, []]);
+  expect([first.silent, first.sameName]).toEqual([0, []]);
 });
 
 test('lists a server until it ends or its successor runs', async () => {
   const { database, servers } = await start(3);
-  const [one, two, three] = servers as [Server, Server, Server];
-  two.come('bob', ['hall']);
-  two.come('cy', []);
+  const [first, second, third] = servers as [Server, Server, Server];
+  second.come('bob', ['hall']);
+  second.come('cy', []);
   await seconds(1);
-  expect(one.states).toEqual(['server-1 true bob,cy', 'server-2 true ']);
-  await three.close();
-  two.cut = true;
+  expect(first.states).toEqual(['server-1 true bob,cy', 'server-2 true ']);
+  await third.close();
+  second.cut = true;
   const cutAt = Date.now();
   await seconds(20);
-  expect(one.states).toEqual(['server-1 false ']);
+  expect(first.states).toEqual(['server-1 false ']);
   // A server sends a heartbeat every five seconds.
-  const heardBefore = cutAt - (one.downSince.get('server-1') ?? 0);
+  const heardBefore = cutAt - (first.downSince.get('server-1') ?? 0);
   expect(heardBefore).toBeGreaterThanOrEqual(0);
   expect(heardBefore).toBeLessThanOrEqual(5000);
-  two.back();
+  second.back();
   await seconds(7);
-  expect(one.states).toEqual(['server-1 true bob,cy']);
-  expect(one.downSince.size).toBe(0);
-  two.cut = true;
+  expect(first.states).toEqual(['server-1 true bob,cy']);
+  expect(first.downSince.size).toBe(0);
+  second.cut = true;
   const again = new Server(database, 'server-1');
   again.come('dee', []);
   await seconds(1);
-  expect(one.states).toEqual(['server-1 true dee']);
+  expect(first.states).toEqual(['server-1 true dee']);
 });
 
 test('counts two servers of the same name, and reports the name once', async () => {
   const { database, servers } = await start(2);
-  const [one, two] = servers as [Server, Server];
-  two.come('bob', ['hall']);
+  const [first, second] = servers as [Server, Server];
+  second.come('bob', ['hall']);
   await seconds(1);
-  const three = new Server(database, 'server-1');
-  three.come('cy', ['hall']);
+  const third = new Server(database, 'server-1');
+  third.come('cy', ['hall']);
   await seconds(20);
   new Server(database, 'server-1');
   await seconds(20);
-  expect(one.known.sort()).toEqual(['hall bob', 'hall cy']);
-  for (const { silent, sameName } of [one, two, three]) {
+  expect(first.known.sort()).toEqual(['hall bob', 'hall cy']);
+  for (const { silent, sameName } of [first, second, third]) {
     expect([silent, sameName]).toEqual([0, ['server-1']]);
   }
 });
 
 test('runs a command on all other servers and sums the responses of one second', async () => {
   const { servers } = await start(3);
-  const [one, two, three] = servers as [Server, Server, Server];
+  const [first, second, third] = servers as [Server, Server, Server];
   for (const server of servers) server.come('bob', []);
   await seconds(1);
-  expect(await one.order('bob', { is: 'kick' })).toBe(2);
-  three.cut = true;
-  const partly = one.order('bob', { is: 'count' });
+  expect(await first.order('bob', { is: 'kick' })).toBe(2);
+  third.cut = true;
+  const partly = first.order('bob', { is: 'count' });
   await seconds(1);
   expect(await partly).toBe(1);
   // The next command does not wait for a server that did not answer the last one.
-  expect(await one.order('bob', { is: 'count' })).toBe(1);
-  three.back();
-  expect(three.orders).toEqual(['kick bob', 'count bob', 'count bob']);
+  expect(await first.order('bob', { is: 'count' })).toBe(1);
+  third.back();
+  expect(third.orders).toEqual(['kick bob', 'count bob', 'count bob']);
   // The server answers after it has run the commands.
   await seconds(0);
-  expect(await one.order('bob', { is: 'count' })).toBe(2);
-  expect(two.orders).toEqual(three.orders);
-  expect(one.orders).toEqual([]);
-  two.cut = true;
-  await expect(two.order('bob', { is: 'kick' })).rejects.toThrow('does not answer');
+  expect(await first.order('bob', { is: 'count' })).toBe(2);
+  expect(second.orders).toEqual(third.orders);
+  expect(first.orders).toEqual([]);
+  second.cut = true;
+  await expect(second.order('bob', { is: 'kick' })).rejects.toThrow('does not answer');
 });
 
 test('asks all other servers in one command which users joined a room', async () => {
   const { database, servers } = await start(3);
-  const [one, two, three] = servers as [Server, Server, Server];
-  one.come('ann', ['hall']);
-  two.come('bob', ['hall']);
-  two.come('cy', ['attic']);
-  three.come('dee', ['hall']);
+  const [first, second, third] = servers as [Server, Server, Server];
+  first.come('ann', ['hall']);
+  second.come('bob', ['hall']);
+  second.come('cy', ['attic']);
+  third.come('dee', ['hall']);
   await seconds(1);
-  expect(await one.joined('hall', ['ann', 'bob', 'cy', 'dee'])).toEqual(['bob', 'dee']);
+  expect(await first.joined('hall', ['ann', 'bob', 'cy', 'dee'])).toEqual(['bob', 'dee']);
   expect(database.answers).toBe(2);
 });
 
 test('runs only kicks on a server that is more than 10 s late', async () => {
   const { database, servers } = await start(2);
-  const [one, two] = servers as [Server, Server];
-  two.come('bob', []);
+  const [first, second] = servers as [Server, Server];
+  second.come('bob', []);
   await seconds(1);
-  two.cut = true;
+  second.cut = true;
   await seconds(12);
   for (const order of [{ is: 'push', name: 'news' }, { is: 'count' }, { is: 'kick' }] as const) {
-    const [counted] = await Promise.all([one.order('bob', order), seconds(1)]);
+    const [counted] = await Promise.all([first.order('bob', order), seconds(1)]);
     expect(counted).toBe(0);
   }
-  two.back();
-  expect(two.orders).toEqual(['kick bob']);
+  second.back();
+  expect(second.orders).toEqual(['kick bob']);
   await seconds(2);
   expect(database.answers).toBe(0);
-  expect(await one.order('bob', { is: 'push', name: 'news' })).toBe(1);
+  expect(await first.order('bob', { is: 'push', name: 'news' })).toBe(1);
 });
 
 test('removes the users of a server that ends', async () => {
   const { servers } = await start(2);
-  const [one, two] = servers as [Server, Server];
-  two.come('bob', ['hall']);
+  const [first, second] = servers as [Server, Server];
+  second.come('bob', ['hall']);
   await seconds(1);
-  two.users.clear();
-  await Promise.all([two.close(), seconds(1)]);
-  expect(one.known).toEqual([]);
+  second.users.clear();
+  await Promise.all([second.close(), seconds(1)]);
+  expect(first.known).toEqual([]);
 });
 
 test('stops sending after the end of the server, even with pending changes', async () => {
   const { servers } = await start(2);
-  const [one, two] = servers as [Server, Server];
-  two.come('bob', ['hall']);
+  const [first, second] = servers as [Server, Server];
+  second.come('bob', ['hall']);
   await seconds(1);
-  two.come('cy', ['hall']);
+  second.come('cy', ['hall']);
   await seconds(0.05);
-  await Promise.all([two.close(), seconds(0.01)]);
-  await expect(two.order('bob', { is: 'kick' })).rejects.toThrow('shutting down');
+  await Promise.all([second.close(), seconds(0.01)]);
+  await expect(second.order('bob', { is: 'kick' })).rejects.toThrow('shutting down');
   // The ended server does not answer commands or announce itself.
-  expect(await one.order('bob', { is: 'count' })).toBe(0);
+  expect(await first.order('bob', { is: 'count' })).toBe(0);
   await seconds(20);
-  expect([one.known, one.silent]).toEqual([[], 0]);
+  expect([first.known, first.silent]).toEqual([[], 0]);
 });
 
 test('reports errors, except an unavailable database', async () => {

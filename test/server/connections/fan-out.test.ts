@@ -19,7 +19,7 @@ const room = 'lobby';
 const send = (client: ChatClient, text: string, to = room) =>
   client.request('message:send', { room: to, text, clientId: newClientId() });
 const seqs = (client: ChatClient, of = room) =>
-  client.messages().flatMap(({ room: one, seq }) => (one === of ? [seq] : []));
+  client.messages().flatMap(({ room: id, seq }) => (id === of ? [seq] : []));
 
 test('delivers each message of a burst once and in order on all transports', async () => {
   const senders = [await connect(), await connect(), await connect()];
@@ -63,23 +63,23 @@ test('delivers each message of a burst once and in order on all transports', asy
 });
 
 test('delivers published events before a later response', async () => {
-  const [one, other] = [await connect(), await connect()];
-  for (const client of [one, other]) await client.request('room:join', { room });
-  const seen: boolean[] = [];
+  const [first, other] = [await connect(), await connect()];
+  for (const client of [first, other]) await client.request('room:join', { room });
+  const isDelivered: boolean[] = [];
   await Promise.all(
     Array.from({ length: 100 }, async (_, n) => {
-      const client = n % 2 === 0 ? one : other;
+      const client = n % 2 === 0 ? first : other;
       const { message } = await send(client, `${n}`);
-      seen.push(seqs(client).includes(message.seq));
+      isDelivered.push(seqs(client).includes(message.seq));
     }),
   );
-  expect(seen).toEqual(Array.from({ length: 100 }, () => true));
+  expect(isDelivered).toEqual(Array.from({ length: 100 }, () => true));
   // Events of the room do not follow the response to the leave.
-  const more = Array.from({ length: 50 }, (_, n) => send(one, `more ${n}`));
+  const more = Array.from({ length: 50 }, (_, n) => send(first, `more ${n}`));
   await other.request('room:leave', { room });
   const before = seqs(other).length;
   await Promise.all(more);
   await other.request('room:list', {});
   expect(seqs(other)).toHaveLength(before);
-  for (const client of [one, other]) client.close();
+  for (const client of [first, other]) client.close();
 });

@@ -244,8 +244,8 @@ test('searches the members of a room of 5,000 in several pages', async () => {
   let pages = 0;
   let after: MemberPlace | undefined;
   do {
-    const asked = { room: 'lobby', query: 'zan', limit: 10, ...(after === undefined ? {} : { after }) };
-    const page = await history.read.members(asked);
+    const search = { room: 'lobby', query: 'zan', limit: 10, ...(after === undefined ? {} : { after }) };
+    const page = await history.read.members(search);
     found.push(...page.members.map(({ user }) => user.name));
     after = page.next;
     pages++;
@@ -270,8 +270,8 @@ test('searches for users without scanning users who were only named by others', 
   const db = new DatabaseSync(path);
   onTestFinished(() => db.close());
   const context = contextOf(db);
-  const asked = { user: user.id, query: 'person', onlyShared: false, limit: 9 };
-  const asking = reads.findUsers(context, asked);
+  const search = { user: user.id, query: 'person', onlyShared: false, limit: 9 };
+  const asking = reads.findUsers(context, search);
   asking.next();
   const { value } = asking.next([[]]);
   const [statement] = value as readonly Sql[];
@@ -285,7 +285,7 @@ test('searches for users without scanning users who were only named by others', 
   const renamed = { id: 'u8', name: 'Person eight' };
   await history.write.addMembers({ room: 'den', users: [renamed], source: 'api', mayReturn: true, at });
   expect(keys()).toEqual(ofOne);
-  expect(await history.read.findUsers(asked)).toMatchObject([{ id: 'u7' }]);
+  expect(await history.read.findUsers(search)).toMatchObject([{ id: 'u7' }]);
 });
 
 test('sums the file sizes of a room by an index only', async () => {
@@ -317,7 +317,7 @@ test('does not scan growing tables, except those read whole at the start', async
       // The IDs of reports and pending messages are random, so these writes fail.
       const needsId = ['closeReport', 'approveHeld', 'rejectHeld'].includes(op);
       const refused = needsId ? [{ error: expect.anything() }] : [];
-      expect([op, outcomes.filter((one) => 'error' in one)]).toEqual([op, refused]);
+      expect([op, outcomes.filter((outcome) => 'error' in outcome)]).toEqual([op, refused]);
     }
   }
   const context = contextOf(db);

@@ -14,7 +14,7 @@ afterEach(() => {
 
 /** A change with the number of its entry. */
 const change = (num: number): Change => ({ type: 'ban', user: String(num), ban: null });
-const numberOf = (one: Change) => Number((one as Change & { type: 'ban' }).user);
+const numberOf = (delivered: Change) => Number((delivered as Change & { type: 'ban' }).user);
 
 /** A delivery from 0, and its database. The first `gone` entries were deleted from the database. */
 function start(options: { gone?: number; failing?: () => Error | undefined } = {}) {
@@ -56,10 +56,10 @@ test('delivers each entry once, in order, despite faulty hints and reads', async
         if (kind === 'commit') world.committed++;
         else if (kind === 'own') {
           const num = ++world.committed;
-          const told = delivery.own(num, [change(num)]).then(() => {
+          const done = delivery.own(num, [change(num)]).then(() => {
             expect(world.delivered).toContain(num);
           });
-          waits.push(told);
+          waits.push(done);
         } else if (kind === 'wait') await vi.advanceTimersByTimeAsync(pause);
         else if (kind === 'look') delivery.hint(world.committed);
         else if (known > 0) delivery.hint(known, kind === 'hint' ? [change(known)] : undefined);
@@ -146,9 +146,9 @@ test('reports deleted entries and stops the delivery', async () => {
 test('reports a read that fails by a bug instead of repeating it', async () => {
   const world = start({ failing: () => new TypeError('not a function') });
   const waiting = world.delivery.upTo(1);
-  const told = expect(waiting).rejects.toThrow('not a function');
+  const rejection = expect(waiting).rejects.toThrow('not a function');
   await vi.advanceTimersByTimeAsync(60_000);
-  await told;
+  await rejection;
   expect(world.reads).toBe(1);
   expect(world.failures).toEqual(['not a function']);
 });

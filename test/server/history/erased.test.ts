@@ -138,10 +138,10 @@ test.concurrent('leaves no data of an erased user in any file', async (context) 
     expect(found(...marks)).toEqual(marks);
     return { id, marks, text: text };
   };
-  const [one, other] = [await live('Wm4kZ'), await live('Hv7xP')];
+  const [anonymised, other] = [await live('Wm4kZ'), await live('Hv7xP')];
 
   for (const [{ id }, query] of [
-    [one, ''],
+    [anonymised, ''],
     [other, '?messages=delete'],
   ] as const) {
     const answer = await fetch(`${site.chat.url}/api/users/${id}${query}`, {
@@ -150,11 +150,11 @@ test.concurrent('leaves no data of an erased user in any file', async (context) 
     });
     expect([answer.status, await answer.json()]).toEqual([202, {}]);
   }
-  const gone = [...one.marks, ...other.marks, other.text];
+  const gone = [...anonymised.marks, ...other.marks, other.text];
   await expect.poll(() => found(...gone), patiently).toEqual([]);
-  expect(found(one.text)).toEqual([one.text]);
+  expect(found(anonymised.text)).toEqual([anonymised.text]);
   expect((await bob.request('message:search', { query: 'tq8' })).messages.map(({ text }) => text)).toEqual(
-    Array(3).fill(one.text),
+    Array(3).fill(anonymised.text),
   );
   const resets = bob.events.filter(({ name }) => name === 'room:reset').map(({ payload }) => payload);
   expect(resets).toEqual([{ room: 'lobby' }, { room: 'lobby' }]);

@@ -180,8 +180,8 @@ test('finds exactly the messages of a restored backup', async () => {
   await history.write.publicRooms({ rooms: [...lobby.rooms, { id: 'den', name: 'den' }], at: 0 });
   await history.write.join({ room: 'lobby', user, at: 0 });
   const sent = [1, 2, 3].map((n) => ({ ...message(`c${n}`), text: `word ${n}` }));
-  for (const one of [...sent, { ...message('c4'), room: 'den', text: 'word 4' }])
-    await history.write.send(one);
+  for (const input of [...sent, { ...message('c4'), room: 'den', text: 'word 4' }])
+    await history.write.send(input);
   await indexed(path);
   const db = new DatabaseSync(path);
   db.exec(`VACUUM INTO '${path}-backup'`);
@@ -272,14 +272,14 @@ test('finds all matches page by page, before and after indexing', async () => {
   const history = await open(path);
   const rooms = Array.from({ length: 9 }, (_, n) => `room-${n}`);
   for (const room of rooms) await history.write.putRoom({ id: room, name: room, kind: 'private', at: 0 });
-  const said = new Map<string, string>();
+  const textById = new Map<string, string>();
   const send = async (n: number) => {
     // The first room has so many messages that its index has two groups of blocks.
     const room = rooms[n % 5 === 0 ? n % 9 : 0] as string;
     const text = `${n % 7 === 0 ? 'needle' : 'eedlen'} ${n}${n === 3 ? ' once' : ''}`;
     const sent = { ...message(`c${n}`), room, text };
     const { id, seq } = (await history.write.send(sent)).message;
-    said.set(id, text);
+    textById.set(id, text);
     if (n % 50 !== 0) return;
     const change = { room, seq, user: '1', at: 0 };
     await history.write.addMembers({
@@ -291,7 +291,7 @@ test('finds all matches page by page, before and after indexing', async () => {
     });
     if (n % 100 === 0) await history.write.delete({ ...change, moderator: false });
     else await history.write.edit({ ...change, text: `edited ${text}` });
-    said.set(id, n % 100 === 0 ? '' : `edited ${text}`);
+    textById.set(id, n % 100 === 0 ? '' : `edited ${text}`);
   };
   const count = size(9000, 2000);
   for (let n = 0; n < count; n += 1000)
@@ -324,7 +324,7 @@ test('finds all matches page by page, before and after indexing', async () => {
       return ids;
     }),
   );
-  const expected = (query: string) => readable.flat().filter((id) => said.get(id)?.includes(query));
+  const expected = (query: string) => readable.flat().filter((id) => textById.get(id)?.includes(query));
   for (const state of ['before', 'after']) {
     if (state === 'after') await indexed(path);
     for (const [query, limit] of [

@@ -86,8 +86,8 @@ test('runs at most four reads of an offline user at once', async () => {
   onTestFinished(close);
   const reads = new ConcurrencyLimit(4);
   const eve = { id: 'eve', name: 'Eve', roles: [], rooms: [] };
-  const asked = Array.from({ length: 30 }, () => totalsOfUser(history, chat.directory, reads, eve));
-  expect(await Promise.all(asked)).toEqual(Array(30).fill({ unread: 0, mentions: 0 }));
+  const responses = Array.from({ length: 30 }, () => totalsOfUser(history, chat.directory, reads, eve));
+  expect(await Promise.all(responses)).toEqual(Array(30).fill({ unread: 0, mentions: 0 }));
   expect(most).toBe(4);
 });
 

@@ -48,9 +48,9 @@ async function uploads(
   const answers: Response[] = [];
   for (const size of sizes) {
     const url = `http://127.0.0.1:${port}/files?room=lobby&name=x`;
-    const one = await fetch(url, { method: 'POST', body: 'x'.repeat(size) });
-    await one.text();
-    answers.push(one);
+    const response = await fetch(url, { method: 'POST', body: 'x'.repeat(size) });
+    await response.text();
+    answers.push(response);
   }
   return answers;
 }
@@ -64,8 +64,8 @@ async function nearlyEmpty(parts: Partial<FileParts<{ id: string }>>, count: num
   socket.setEncoding('latin1').on('data', (piece: string) => {
     text += piece;
   });
-  const one = 'POST /files?room=lobby&name=x HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx';
-  socket.write(one.repeat(count));
+  const upload = 'POST /files?room=lobby&name=x HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx';
+  socket.write(upload.repeat(count));
   const heads = () => text.match(/HTTP\/1\.1 \d+ [\s\S]*?\r\n\r\n/g) ?? [];
   await vi.waitUntil(() => heads().length === count, { timeout: hanging });
   return heads();
@@ -117,9 +117,9 @@ test('does not count attempts that fail in the history', async () => {
 });
 
 test('rejects an invalid room ID without a query of the history', async () => {
-  const asked: string[] = [];
+  const queried: string[] = [];
   const check = async (_: unknown, room: string) => {
-    asked.push(room);
+    queried.push(room);
     throw new RequestError('storage_unavailable');
   };
   const port = await serve({ check });
@@ -133,5 +133,5 @@ test('rejects an invalid room ID without a query of the history', async () => {
       { error: { code: 'bad_request' } },
     ]);
   }
-  expect(asked).toEqual([]);
+  expect(queried).toEqual([]);
 });

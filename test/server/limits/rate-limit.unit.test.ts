@@ -28,9 +28,9 @@ test.each([1, 2, 3])('keeps the rate in every period, and returns a sufficient d
     const retryAfterMs = limit.take('a', weight, at);
     if (retryAfterMs === null) {
       through.push({ at, weight });
-      const inPeriod = through.filter((one) => at - one.at < rate.ms);
+      const inPeriod = through.filter((request) => at - request.at < rate.ms);
       // The last request may weigh more than what is left.
-      const before = inPeriod.slice(0, -1).reduce((sum, one) => sum + one.weight, 0);
+      const before = inPeriod.slice(0, -1).reduce((sum, request) => sum + request.weight, 0);
       expect(before).toBeLessThan(rate.count);
       if (roll(5) === 0) {
         limit.giveBack('a', at, weight);

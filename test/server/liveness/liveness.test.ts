@@ -93,10 +93,10 @@ test('sends a changed name in the session to all users in the room', async () =>
     client.events
       .filter(({ name }) => name === 'presence:changed')
       .flatMap(({ payload }) => (payload as PresenceChange).joined);
-  for (const one of [tab, ben]) {
-    await expect.poll(() => joinedBy(one)).toContainEqual({ id: '1', name: 'Anna' });
-    expect(one.socket.connected).toBe(true);
-    one.close();
+  for (const client of [tab, ben]) {
+    await expect.poll(() => joinedBy(client)).toContainEqual({ id: '1', name: 'Anna' });
+    expect(client.socket.connected).toBe(true);
+    client.close();
   }
 });
 

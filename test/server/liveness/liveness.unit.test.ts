@@ -25,13 +25,17 @@ const login = (handle = 'a', user: Login['user'] = { id: '1', name: 'Ann' }): Lo
   state: {},
 });
 const user = (name: string, id = '1'): CheckResult => ({ state: 'user', login: login('a', { id, name }) });
-const seen = (state: 'nobody' | 'empty' | 'invalid'): CheckResult => ({ state, reason: state, kind: state });
-const nobody = seen('nobody');
+const checkResult = (state: 'nobody' | 'empty' | 'invalid'): CheckResult => ({
+  state,
+  reason: state,
+  kind: state,
+});
+const nobody = checkResult('nobody');
 const silent = () => Promise.reject(new StoreError('silent'));
 
 /** Liveness of logins whose store answers are set by the test, with the results. */
 function site(options: { lifetime?: number; keepalive?: boolean } = {}) {
-  const asked = { checks: [] as string[], at: new Set<number>(), ttls: 0, touched: [] as number[] };
+  const requests = { checks: [] as string[], at: new Set<number>(), ttls: 0, touched: [] as number[] };
   const answers = {
     check: async (): Promise<CheckResult | null> => null,
     ttl: async (): Promise<number | null> => 1_440_000,
@@ -42,26 +46,26 @@ function site(options: { lifetime?: number; keepalive?: boolean } = {}) {
     lifetime: options.lifetime,
     check: (logins: readonly Login[]) =>
       logins.map(({ handle }) => {
-        asked.checks.push(handle);
-        asked.at.add(performance.now());
+        requests.checks.push(handle);
+        requests.at.add(performance.now());
         return answers.check();
       }),
     ttl: () => {
-      asked.ttls++;
+      requests.ttls++;
       return answers.ttl();
     },
-    renew: async (_: Login, seconds: number) => void asked.touched.push(seconds),
+    renew: async (_: Login, seconds: number) => void requests.touched.push(seconds),
     watch: () => ({
       add({ handle }: Login, watcher: Watcher) {
-        const one = { since: undefined, end: () => followed.delete(handle) };
-        followed.set(handle, one);
+        const follow = { since: undefined, end: () => followed.delete(handle) };
+        followed.set(handle, follow);
         watchers.set(handle, watcher);
-        return one;
+        return follow;
       },
       end() {},
     }),
   } as unknown as Logins;
-  const seen = {
+  const results = {
     ended: [] as EndReason[],
     unconfirmed: 0,
     identities: [] as Login['user'][],
@@ -74,24 +78,24 @@ function site(options: { lifetime?: number; keepalive?: boolean } = {}) {
     keepalive: options.keepalive ?? false,
     onCheck: () => {},
     onEnd: () => {},
-    onStore: (failure) => seen.store.push(failure?.message ?? null),
+    onStore: (failure) => results.store.push(failure?.message ?? null),
     onUnreadable: () => {},
     onNotifications: () => {},
-    onKeepaliveFailure: ({ message }) => seen.failures.push(message),
+    onKeepaliveFailure: ({ message }) => results.failures.push(message),
   });
-  const subscribe = (one = login()) => {
+  const subscribe = (checkedLogin = login()) => {
     const subscriber: Subscriber = {
       ended(reason) {
-        seen.ended.push(reason);
+        results.ended.push(reason);
         subscription.end();
       },
       unconfirmed() {
-        seen.unconfirmed++;
+        results.unconfirmed++;
         subscription.end();
       },
-      changed: (identity) => seen.identities.push(identity),
+      changed: (identity) => results.identities.push(identity),
     };
-    const checked = liveness.subscribe(one, subscriber);
+    const checked = liveness.subscribe(checkedLogin, subscriber);
     const subscription = { end: () => checked.unsubscribe(subscriber), written: () => checked.written() };
     return subscription;
   };
@@ -114,32 +118,32 @@ function site(options: { lifetime?: number; keepalive?: boolean } = {}) {
   };
   return {
     answers,
-    asked,
+    requests,
     followed,
     hold,
     liveness,
     notify: (handle = 'a') => watchers.get(handle)?.notified(),
     opened: (handle = 'a') => watchers.get(handle)?.opened(),
-    seen,
+    results,
     subscribe,
     willSee,
     /** Returns the number of checks that start within this time. */
     async checksIn(milliseconds: number) {
-      const before = asked.checks.length;
+      const before = requests.checks.length;
       await wait(milliseconds);
-      return asked.checks.length - before;
+      return requests.checks.length - before;
     },
   };
 }
 
 describe('a check', () => {
   test('comes once in an interval for all connections of a session, and on a notification', async () => {
-    const { asked, checksIn, notify, subscribe } = site();
+    const { requests, checksIn, notify, subscribe } = site();
     subscribe();
     subscribe();
     expect(await checksIn(5.5 * interval)).toBe(5);
     notify();
-    expect(asked.checks.length).toBe(6);
+    expect(requests.checks.length).toBe(6);
   });
 
   test('comes 50 and 250 ms after PHP opens the session', async () => {
@@ -152,45 +156,45 @@ describe('a check', () => {
   });
 
   test('follows once if the store notifies during a check', async () => {
-    const { asked, checksIn, hold, notify, seen, subscribe, willSee } = site();
+    const { requests, checksIn, hold, notify, results, subscribe, willSee } = site();
     subscribe();
     const answer = hold();
     notify();
     for (let n = 0; n < 3; n++) notify();
-    expect(asked.checks.length).toBe(1);
+    expect(requests.checks.length).toBe(1);
     willSee(nobody);
     answer(null);
     expect(await checksIn(5)).toBe(1);
-    expect(seen.ended).toEqual(['logout']);
+    expect(results.ended).toEqual(['logout']);
   });
 
   test('follows at once if the store notifies during a TTL query', async () => {
-    const { answers, asked, notify, seen, subscribe, willSee } = site();
+    const { answers, requests, notify, results, subscribe, willSee } = site();
     answers.ttl = () => new Promise(() => {});
     subscribe();
     notify();
     await wait(0);
-    expect(asked.ttls).toBe(1);
+    expect(requests.ttls).toBe(1);
     answers.ttl = async () => null;
     willSee(nobody);
     notify();
     await wait(5);
-    expect(seen.ended).toEqual(['logout']);
+    expect(results.ended).toEqual(['logout']);
   });
 
   test('comes at most every 5 ms, however many notifications arrive', async () => {
-    const { asked, notify, subscribe } = site();
+    const { requests, notify, subscribe } = site();
     subscribe();
     for (let n = 0; n < 100; n++) {
       for (let m = 0; m < 10; m++) notify();
       await wait(1);
     }
-    expect(asked.checks.length).toBeGreaterThan(15);
-    expect(asked.checks.length).toBeLessThanOrEqual(21);
+    expect(requests.checks.length).toBeGreaterThan(15);
+    expect(requests.checks.length).toBeLessThanOrEqual(21);
   });
 
   test('shares one timer with all sessions that are due soon', async () => {
-    const { asked, checksIn, liveness, subscribe } = site();
+    const { requests, checksIn, liveness, subscribe } = site();
     expect(vi.getTimerCount()).toBe(0);
     const subscriptions = [];
     for (let n = 0; n < 90; n++) {
@@ -201,9 +205,9 @@ describe('a check', () => {
     await wait(50);
     expect(vi.getTimerCount()).toBe(1);
     await wait(interval);
-    expect(asked.checks.length).toBe(90);
-    expect(asked.at.size).toBe(1);
-    for (const one of subscriptions) one.end();
+    expect(requests.checks.length).toBe(90);
+    expect(requests.at.size).toBe(1);
+    for (const subscription of subscriptions) subscription.end();
     expect(vi.getTimerCount()).toBe(0);
     expect(await checksIn(5 * interval)).toBe(0);
     subscribe();
@@ -212,26 +216,26 @@ describe('a check', () => {
   });
 
   test('includes a new connection after the login got another handle', async () => {
-    const { asked, checksIn, followed, subscribe, willSee } = site();
+    const { requests, checksIn, followed, subscribe, willSee } = site();
     const first = subscribe(login('a'));
     willSee({ state: 'user', login: login('b') });
     await wait(1.5 * interval);
     first.end();
     expect(followed.size).toBe(0);
     for (const handle of ['a', 'b']) subscribe(login(handle));
-    asked.checks.length = 0;
+    requests.checks.length = 0;
     expect(await checksIn(interval)).toBe(2);
-    expect(asked.checks.sort()).toEqual(['a', 'b']);
+    expect(requests.checks.sort()).toEqual(['a', 'b']);
   });
 
   test('is spread over the interval for thousands of sessions, at most 500 at once', async () => {
-    const { asked, checksIn, subscribe } = site();
+    const { requests, checksIn, subscribe } = site();
     for (let n = 0; n < 4000; n++) subscribe(login(`s${n}`));
     await wait(2 * interval);
-    asked.checks.length = 0;
+    requests.checks.length = 0;
     for (let n = 0; n < 10; n++) expect(await checksIn(100)).toBeLessThanOrEqual(500);
-    expect(new Set(asked.checks).size).toBe(4000);
-    expect(asked.checks.length).toBe(4000);
+    expect(new Set(requests.checks).size).toBe(4000);
+    expect(requests.checks.length).toBe(4000);
   });
 });
 
@@ -239,46 +243,50 @@ describe('a checked session', () => {
   test.each<[string, (CheckResult | null | Error)[], EndReason[]]>([
     ['without a user: logout', [nobody], ['logout']],
     ['with another user: user_changed', [user('Ben', '2')], ['user_changed']],
-    ['empty twice: logout', [seen('empty')], ['logout']],
-    ['unreadable twice: invalid', [seen('invalid')], ['invalid']],
-    ['unreadable, then empty: logout', [seen('invalid'), seen('empty')], ['logout']],
-    ['empty, then without a user: logout', [seen('empty'), nobody], ['logout']],
-    ['empty, then unchanged: stays open', [seen('empty'), null], []],
-    ['unreadable, then with another name: stays open', [seen('invalid'), user('Anna')], []],
+    ['empty twice: logout', [checkResult('empty')], ['logout']],
+    ['unreadable twice: invalid', [checkResult('invalid')], ['invalid']],
+    ['unreadable, then empty: logout', [checkResult('invalid'), checkResult('empty')], ['logout']],
+    ['empty, then without a user: logout', [checkResult('empty'), nobody], ['logout']],
+    ['empty, then unchanged: stays open', [checkResult('empty'), null], []],
+    ['unreadable, then with another name: stays open', [checkResult('invalid'), user('Anna')], []],
     [
       'empty, without an answer, then empty once: stays open',
-      [seen('empty'), new StoreError('silent'), seen('empty'), null],
+      [checkResult('empty'), new StoreError('silent'), checkResult('empty'), null],
       [],
     ],
-    ['empty, unchanged, then empty once: stays open', [seen('empty'), null, seen('empty'), null], []],
+    [
+      'empty, unchanged, then empty once: stays open',
+      [checkResult('empty'), null, checkResult('empty'), null],
+      [],
+    ],
   ])('%s', async (_, verdicts, ended) => {
-    const { notify, seen, subscribe, willSee } = site();
+    const { notify, results, subscribe, willSee } = site();
     subscribe();
     willSee(...verdicts);
     for (let n = 0; n < 4; n++) {
       notify();
       await wait(150);
     }
-    expect(seen.ended).toEqual(ended);
+    expect(results.ended).toEqual(ended);
   });
 
   test('that is empty is read again after 100 ms, despite notifications', async () => {
-    const { checksIn, notify, seen: what, subscribe, willSee } = site();
+    const { checksIn, notify, results, subscribe, willSee } = site();
     subscribe();
-    willSee(seen('empty'));
+    willSee(checkResult('empty'));
     notify();
     await wait(50);
     notify();
     expect(await checksIn(49)).toBe(0);
-    expect(what.ended).toEqual([]);
+    expect(results.ended).toEqual([]);
     expect(await checksIn(1)).toBe(1);
-    expect(what.ended).toEqual(['logout']);
+    expect(results.ended).toEqual(['logout']);
   });
 
   test('is checked again after a notification during the second read', async () => {
-    const { checksIn, hold, notify, seen: what, subscribe, willSee } = site();
+    const { checksIn, hold, notify, results, subscribe, willSee } = site();
     subscribe();
-    willSee(seen('empty'));
+    willSee(checkResult('empty'));
     notify();
     await wait(50);
     const answer = hold();
@@ -287,130 +295,130 @@ describe('a checked session', () => {
     willSee(nobody);
     answer(null);
     expect(await checksIn(5)).toBe(1);
-    expect(what.ended).toEqual(['logout']);
+    expect(results.ended).toEqual(['logout']);
   });
 
   test('that is empty is read again even if the store notified during the check', async () => {
-    const { hold, notify, seen: what, subscribe, willSee } = site();
+    const { hold, notify, results, subscribe, willSee } = site();
     subscribe();
     const answer = hold();
     notify();
     notify();
-    willSee(seen('empty'));
-    answer(seen('empty'));
+    willSee(checkResult('empty'));
+    answer(checkResult('empty'));
     await wait(100);
-    expect(what.ended).toEqual(['logout']);
+    expect(results.ended).toEqual(['logout']);
   });
 
   test('is not checked or changed after its end', async () => {
-    const { checksIn, hold, liveness, notify, opened, seen, subscribe } = site();
+    const { checksIn, hold, liveness, notify, opened, results, subscribe } = site();
     subscribe();
     subscribe();
     const answer = hold();
     notify();
     liveness.kick('1');
-    expect(seen.ended).toEqual(['kicked', 'kicked']);
+    expect(results.ended).toEqual(['kicked', 'kicked']);
     answer(nobody);
     notify();
     opened();
     expect(await checksIn(2 * interval)).toBe(0);
-    expect(seen).toMatchObject({ ended: ['kicked', 'kicked'], identities: [], store: [] });
+    expect(results).toMatchObject({ ended: ['kicked', 'kicked'], identities: [], store: [] });
   });
 
   test('with a known end ends then, even if the store is silent', async () => {
-    const { answers, seen, subscribe } = site();
+    const { answers, results, subscribe } = site();
     subscribe({ ...login(), ends: Date.now() + 2.5 * interval });
     answers.check = silent;
     await wait(2 * interval);
-    expect(seen.ended).toEqual([]);
+    expect(results.ended).toEqual([]);
     await wait(interval);
-    expect(seen).toMatchObject({ ended: ['expired'], unconfirmed: 0 });
+    expect(results).toMatchObject({ ended: ['expired'], unconfirmed: 0 });
   });
 });
 
 describe('a changed identity', () => {
   test('is passed to each connection, but a changed state alone is not', async () => {
-    const { notify, seen, subscribe, willSee } = site();
+    const { notify, results, subscribe, willSee } = site();
     subscribe();
     willSee(user('Ann'));
     notify();
     await wait(10);
-    expect(seen.identities).toEqual([]);
+    expect(results.identities).toEqual([]);
     // Not only the name is compared.
     const identity = { id: '1', name: 'Ann', roles: ['moderator' as const] };
     willSee({ state: 'user', login: login('a', identity) });
     notify();
     await wait(10);
-    expect(seen.identities).toEqual([identity]);
+    expect(results.identities).toEqual([identity]);
   });
 
   test('is passed to a connection that read the session before the change', async () => {
-    const { asked, notify, seen, subscribe, willSee } = site();
+    const { requests, notify, results, subscribe, willSee } = site();
     subscribe();
     willSee(user('Anna'));
     notify();
     await wait(10);
     willSee(null);
-    const before = asked.checks.length;
+    const before = requests.checks.length;
     subscribe();
-    expect(seen.identities.map(({ name }) => name)).toEqual(['Anna', 'Anna']);
+    expect(results.identities.map(({ name }) => name)).toEqual(['Anna', 'Anna']);
     // The connection may also know a newer session, so it is checked.
-    expect(asked.checks.length).toBe(before + 1);
+    expect(requests.checks.length).toBe(before + 1);
   });
 });
 
 describe('a silent store', () => {
   test('closes connections as unconfirmed only after the grace time', async () => {
-    const { seen, subscribe, answers } = site();
+    const { results, subscribe, answers } = site();
     subscribe();
     await wait(interval);
     answers.check = silent;
     await wait(grace - 1);
-    expect(seen).toMatchObject({ ended: [], unconfirmed: 0 });
+    expect(results).toMatchObject({ ended: [], unconfirmed: 0 });
     await wait(interval);
-    expect(seen).toMatchObject({ ended: [], unconfirmed: 1 });
+    expect(results).toMatchObject({ ended: [], unconfirmed: 1 });
   });
 
   test('is reported once, and so is its recovery', async () => {
-    const { seen, subscribe, answers } = site();
+    const { results, subscribe, answers } = site();
     subscribe();
     answers.check = silent;
     await wait(3 * interval);
-    expect(seen.store).toEqual(['silent']);
+    expect(results.store).toEqual(['silent']);
     answers.check = async () => null;
     await wait(3 * interval);
-    expect(seen.store).toEqual(['silent', null]);
+    expect(results.store).toEqual(['silent', null]);
   });
 
   test('is reported once while its other servers answer', async () => {
-    const { asked, seen, subscribe, answers } = site();
+    const { requests, results, subscribe, answers } = site();
     for (const handle of ['a', 'b']) subscribe(login(handle));
-    answers.check = () => (asked.checks.at(-1) === 'a' ? silent() : Promise.resolve(null));
+    answers.check = () => (requests.checks.at(-1) === 'a' ? silent() : Promise.resolve(null));
     await wait(3 * interval);
-    expect(seen.store).toEqual(['silent']);
+    expect(results.store).toEqual(['silent']);
   });
 
   test.each<[string, (subscription: { end(): void }) => unknown]>([
     ['disconnected', (subscription) => subscription.end()],
     ['were closed after the grace time', () => wait(grace)],
   ])('recovers even if the affected connections %s', async (_, leave) => {
-    const { seen, subscribe, answers } = site();
-    const one = subscribe();
+    const { results, subscribe, answers } = site();
+    const subscription = subscribe();
     answers.check = silent;
     await wait(interval);
-    await leave(one);
+    await leave(subscription);
     answers.check = async () => null;
     subscribe(login('b'));
     await wait(interval);
-    expect(seen.store).toEqual(['silent', null]);
+    expect(results.store).toEqual(['silent', null]);
   });
 
   test('is not reported for a single busy session', async () => {
-    const { seen, subscribe, willSee } = site();
+    const { results, subscribe, willSee } = site();
     subscribe();
     willSee(new SessionBusyError('busy'));
     await wait(3 * interval);
-    expect(seen).toMatchObject({ store: [], ended: [], unconfirmed: 0 });
+    expect(results).toMatchObject({ store: [], ended: [], unconfirmed: 0 });
   });
 
   test.each([
@@ -427,32 +435,32 @@ describe('a silent store', () => {
   });
 
   test('checks at once on a notification, even while the session is being written', async () => {
-    const { asked, checksIn, notify, subscribe, willSee } = site();
+    const { requests, checksIn, notify, subscribe, willSee } = site();
     subscribe();
     willSee(new UnsettledError('written', []), null);
     notify();
     await wait(50);
     notify();
-    expect(asked.checks.length).toBe(2);
+    expect(requests.checks.length).toBe(2);
     expect(await checksIn(300)).toBe(0);
   });
 });
 
 describe('a followed session', () => {
   const followedSite = async () => {
-    const one = site();
-    one.subscribe();
+    const base = site();
+    base.subscribe();
     const follow = () => {
-      for (const each of one.followed.values()) each.since = performance.now();
+      for (const each of base.followed.values()) each.since = performance.now();
     };
     const lose = () => {
-      for (const each of one.followed.values()) each.since = undefined;
+      for (const each of base.followed.values()) each.since = undefined;
     };
-    return { ...one, follow, lose };
+    return { ...base, follow, lose };
   };
 
   test('is checked once more, then on a notification or once a minute', async () => {
-    const { checksIn, follow, notify, seen, willSee } = await followedSite();
+    const { checksIn, follow, notify, results, willSee } = await followedSite();
     expect(await checksIn(3 * interval)).toBe(3);
     follow();
     expect(await checksIn(50 * interval)).toBe(1);
@@ -460,17 +468,17 @@ describe('a followed session', () => {
     willSee(nobody);
     notify();
     await wait(0);
-    expect(seen.ended).toEqual(['logout']);
+    expect(results.ended).toEqual(['logout']);
   });
 
   test('is checked in each interval once the store no longer follows it', async () => {
-    const { asked, checksIn, follow, lose, subscribe } = await followedSite();
+    const { requests, checksIn, follow, lose, subscribe } = await followedSite();
     follow();
     subscribe(login('other'));
     await wait(2 * interval);
-    asked.checks.length = 0;
+    requests.checks.length = 0;
     await wait(5 * interval);
-    expect(new Set(asked.checks)).toEqual(new Set(['other']));
+    expect(new Set(requests.checks)).toEqual(new Set(['other']));
     lose();
     expect(await checksIn(5 * interval)).toBe(10);
   });
@@ -487,15 +495,15 @@ describe('a followed session', () => {
   });
 
   test('has its grace time from when the store no longer follows it', async () => {
-    const { answers, follow, lose, seen } = await followedSite();
+    const { answers, follow, lose, results } = await followedSite();
     follow();
     await wait(2 * grace);
     answers.check = silent;
     lose();
     await wait(grace - interval);
-    expect(seen.unconfirmed).toBe(0);
+    expect(results.unconfirmed).toBe(0);
     await wait(2 * interval);
-    expect(seen.unconfirmed).toBe(1);
+    expect(results.unconfirmed).toBe(1);
   });
 });
 
@@ -510,7 +518,7 @@ describe('the end of a login', () => {
     ['is logout if the record is gone and had no end', Number.POSITIVE_INFINITY, null, 'logout'],
     ['is logout if the record is gone and the store never returned a TTL', null, null, 'logout'],
   ])('%s', async (_, before, then, reason) => {
-    const { answers, notify, seen, subscribe, willSee } = site();
+    const { answers, notify, results, subscribe, willSee } = site();
     const expires = performance.now() + (before ?? 0);
     answers.ttl = async () => before && expires - performance.now();
     subscribe();
@@ -519,11 +527,11 @@ describe('the end of a login', () => {
     answers.ttl = typeof then === 'function' ? then : async () => then;
     notify();
     await wait(0);
-    expect(seen.ended).toEqual([reason]);
+    expect(results.ended).toEqual([reason]);
   });
 
   test('is expired if the record expired between a check and the TTL query', async () => {
-    const { answers, notify, seen, subscribe, willSee } = site();
+    const { answers, notify, results, subscribe, willSee } = site();
     answers.ttl = async () => 2500;
     subscribe();
     await wait(50);
@@ -532,14 +540,14 @@ describe('the end of a login', () => {
     willSee(nobody);
     notify();
     await wait(0);
-    expect(seen.ended).toEqual(['expired']);
+    expect(results.ended).toEqual(['expired']);
   });
 
   test.each<[string, number, EndReason]>([
     ['after', 31 * minute, 'expired'],
     ['before', 20 * minute, 'logout'],
   ])('depends on lifetime= without a TTL (record gone %s that time)', async (_, gone, reason) => {
-    const { answers, notify, seen, subscribe, willSee } = site({ lifetime: 24 * minute });
+    const { answers, notify, results, subscribe, willSee } = site({ lifetime: 24 * minute });
     answers.ttl = async () => null;
     subscribe();
     await wait(5 * minute);
@@ -547,11 +555,11 @@ describe('the end of a login', () => {
     await wait(gone - 5 * minute);
     willSee(nobody);
     await wait(interval);
-    expect(seen.ended).toEqual([reason]);
+    expect(results.ended).toEqual([reason]);
   });
 
   test('is logout if PHP renewed the session without a notification', async () => {
-    const { answers, seen, subscribe, willSee } = site();
+    const { answers, results, subscribe, willSee } = site();
     answers.ttl = async () => 20_000;
     subscribe();
     await wait(10_000);
@@ -560,27 +568,27 @@ describe('the end of a login', () => {
     willSee(nobody);
     answers.ttl = async () => null;
     await wait(interval);
-    expect(seen.ended).toEqual(['logout']);
+    expect(results.ended).toEqual(['logout']);
   });
 
   test('reads the TTL 50 ms after the first connection, after each change and every minute', async () => {
-    const { asked, notify, subscribe, willSee } = site();
+    const { requests, notify, subscribe, willSee } = site();
     subscribe();
     await wait(30);
     subscribe(login('another')).end();
-    expect(asked.ttls).toBe(0);
+    expect(requests.ttls).toBe(0);
     await wait(20);
-    expect(asked.ttls).toBe(1);
+    expect(requests.ttls).toBe(1);
     await wait(30.5 * interval);
-    expect(asked.ttls).toBe(1);
+    expect(requests.ttls).toBe(1);
     notify();
     await wait(0);
-    expect(asked.ttls).toBe(2);
+    expect(requests.ttls).toBe(2);
     await wait(5.5 * minute);
-    expect(asked.ttls).toBe(7);
+    expect(requests.ttls).toBe(7);
     willSee(user('Anna'), null);
     await wait(interval);
-    expect(asked.ttls).toBe(8);
+    expect(requests.ttls).toBe(8);
   });
 });
 
@@ -588,39 +596,39 @@ describe('keepalive', () => {
   const ttl = 1_440_000;
 
   test('renews the session for as long as PHP lets it live, only after the user writes', async () => {
-    const { answers, asked, subscribe } = site({ keepalive: true, lifetime: ttl });
+    const { answers, requests, subscribe } = site({ keepalive: true, lifetime: ttl });
     answers.ttl = async () => 300_000;
-    const one = subscribe();
+    const subscription = subscribe();
     await wait(2 * interval);
-    expect(asked.touched).toEqual([]);
-    one.written();
+    expect(requests.touched).toEqual([]);
+    subscription.written();
     await wait(2 * interval);
-    expect(asked.touched).toEqual([1440]);
-    one.written();
+    expect(requests.touched).toEqual([1440]);
+    subscription.written();
     await wait(2 * interval);
-    expect(asked.touched.length).toBe(1);
+    expect(requests.touched.length).toBe(1);
     await wait(60_000);
-    one.written();
+    subscription.written();
     await wait(2 * interval);
-    expect(asked.touched.length).toBe(2);
+    expect(requests.touched.length).toBe(2);
   });
 
   test.each<[string, number | null, EndReason]>([
     ['ends a login as logout if the session is gone soon after its renewal', 1200, 'logout'],
     ['ends a login as expired if the session is gone at its renewal', null, 'expired'],
   ])('%s', async (_, left, reason) => {
-    const { answers, notify, seen, subscribe, willSee } = site({ keepalive: true, lifetime: ttl });
+    const { answers, notify, results, subscribe, willSee } = site({ keepalive: true, lifetime: ttl });
     answers.ttl = async () => 2500;
-    const one = subscribe();
+    const subscription = subscribe();
     await wait(1.5 * interval);
     answers.ttl = async () => left;
-    one.written();
+    subscription.written();
     await wait(interval);
     willSee(nobody);
     answers.ttl = async () => null;
     notify();
     await wait(0);
-    expect(seen.ended).toEqual([reason]);
+    expect(results.ended).toEqual([reason]);
   });
 
   test.each([
@@ -628,34 +636,34 @@ describe('keepalive', () => {
     ['most of the lifetime is left', true, 1_400_000],
     ['the session has no end', true, Number.POSITIVE_INFINITY],
   ])('does not renew the session if %s', async (_, keepalive, left) => {
-    const { answers, asked, subscribe } = site({ keepalive, lifetime: ttl });
+    const { answers, requests, subscribe } = site({ keepalive, lifetime: ttl });
     answers.ttl = async () => left;
     subscribe().written();
     await wait(3 * interval);
-    expect(asked.touched).toEqual([]);
+    expect(requests.touched).toEqual([]);
   });
 
   test('does not renew the session if the store refuses the TTL, and reports that once', async () => {
-    const { answers, asked, seen, subscribe } = site({ keepalive: true, lifetime: ttl });
+    const { answers, requests, results, subscribe } = site({ keepalive: true, lifetime: ttl });
     answers.ttl = () => Promise.reject(new StoreError('not permitted'));
-    const one = subscribe();
+    const subscription = subscribe();
     for (let n = 0; n < 10; n++) {
-      one.written();
+      subscription.written();
       await wait(60_000);
     }
-    expect(asked.ttls).toBeGreaterThanOrEqual(10);
-    expect(seen).toMatchObject({ failures: ['not permitted'], ended: [], unconfirmed: 0 });
-    expect(asked.touched).toEqual([]);
+    expect(requests.ttls).toBeGreaterThanOrEqual(10);
+    expect(results).toMatchObject({ failures: ['not permitted'], ended: [], unconfirmed: 0 });
+    expect(requests.touched).toEqual([]);
   });
 
   test('does not extend a TTL that the site shortened, without lifetime=', async () => {
-    const { answers, asked, notify, subscribe } = site({ keepalive: true });
-    const one = subscribe();
+    const { answers, requests, notify, subscribe } = site({ keepalive: true });
+    const subscription = subscribe();
     await wait(2 * interval);
     answers.ttl = async () => 20_000;
     notify();
-    one.written();
+    subscription.written();
     await wait(3 * interval);
-    expect(asked.touched).toEqual([]);
+    expect(requests.touched).toEqual([]);
   });
 });

@@ -102,7 +102,9 @@ const rejected: Partial<Record<RequestName, object[]>> = {
   'client:active': [{ zone: 'x' }, { zone: 'PST' }],
   'user:find': [{ query: ' ' }, { query: 'x', limit: 21 }],
   'message:send': [
-    ...[at('1', 0, 0), at('1', -1, 2), at('', 0)].map((one) => sent({ text: '👋🏽x', mentions: [one] })),
+    ...[at('1', 0, 0), at('1', -1, 2), at('', 0)].map((mention) =>
+      sent({ text: '👋🏽x', mentions: [mention] }),
+    ),
     sent({ text: x(20), mentions: [...mentions(20), at('1', 0)] }),
     sent({ files: Array.from({ length: 11 }, (_, n) => ({ id: `f${n}` })) }),
     sent({ files: [{ id: 'f' }, { id: 'f' }] }),

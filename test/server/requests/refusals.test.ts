@@ -449,8 +449,8 @@ async function newPeople() {
 async function setScene(people: Pick<Scene, Who>): Promise<Scene> {
   const { ann, ben } = people;
   const room = (await site.den(ann, [ben])).id;
-  await Promise.all([ann, ben].map((one) => one.request('room:join', { room })));
-  for (const one of [ann, ben]) await say(one, room, 'a message');
+  await Promise.all([ann, ben].map((client) => client.request('room:join', { room })));
+  for (const client of [ann, ben]) await say(client, room, 'a message');
   return { ...people, room };
 }
 
@@ -539,12 +539,12 @@ describe('a site with fewer rights', () => {
 });
 
 describe('rate_limited with a retry delay', () => {
-  let said = 0;
+  let lobbySeq = 0;
   /** Sends a message to the lobby, and returns its number. */
   async function sayInLobby(): Promise<number> {
     const shop = { id: 'shop', name: 'Shop' };
     await limited.api('POST', '/rooms/lobby/messages', { user: shop, text: 'x', clientId: fresh() });
-    return ++said;
+    return ++lobbySeq;
   }
   const limits: Record<string, [RequestName, (n: number) => object | Promise<object>][]> = {
     CHAT_LIMIT_REPORT: [
@@ -592,20 +592,22 @@ describe('rate_limited with a retry delay', () => {
   }
 
   test.each(
-    Object.entries(limits).flatMap(([limit, events]) => events.map((one) => [limit, ...one] as const)),
+    Object.entries(limits).flatMap(([limit, events]) =>
+      events.map((request) => [limit, ...request] as const),
+    ),
   )('%s: %s', async (_, event, payload) => {
     const { ann, room } = await alone();
-    const asked: (number | string)[] = [];
+    const results: (number | string)[] = [];
     for (let n = 0; n < 4; n++) {
       const answer = await ann.raw(event, named(event, room, await payload(n)));
-      asked.push(answer.ok ? 'ok' : answer.error.code);
+      results.push(answer.ok ? 'ok' : answer.error.code);
       if (answer.ok) continue;
       // test/server/limits/rate-limit.unit.test.ts tests the exact delay.
       expect(answer.error.retryAfterMs).toEqual(expect.any(Number));
     }
     // The scene has already used some limits once.
-    expect(asked.at(-1)).toBe('rate_limited');
-    expect(asked.filter((code) => code === 'ok').length).toBeGreaterThanOrEqual(2);
+    expect(results.at(-1)).toBe('rate_limited');
+    expect(results.filter((code) => code === 'ok').length).toBeGreaterThanOrEqual(2);
   });
 
   test('is not the answer to a repeat of a stored request', async () => {

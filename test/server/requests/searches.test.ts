@@ -4,12 +4,12 @@ import { askedDirectly } from '../../helpers/asked-directly.ts';
 import { openChatOver } from '../../helpers/chat-over-history.ts';
 
 test('runs searches of one user one after another, without delaying other requests', async () => {
-  const begun: string[] = [];
+  const started: string[] = [];
   const waiting: (() => void)[] = [];
   const { chat, close } = await openChatOver((stored) => ({
     read: methods(async (query, input) => {
       if (query === 'search') {
-        begun.push(JSON.stringify(input).includes('mine') ? 'ann' : 'ben');
+        started.push(JSON.stringify(input).includes('mine') ? 'ann' : 'ben');
         await new Promise<void>((go) => waiting.push(go));
       }
       return stored.read[query](input);
@@ -19,11 +19,11 @@ test('runs searches of one user one after another, without delaying other reques
   const connect = askedDirectly(chat);
   const [ann, ben] = [await connect('ann'), await connect('ben')];
   const mine = Array.from({ length: 4 }, () => ann.ask('message:search', { query: 'mine' }));
-  await expect.poll(() => begun).toEqual(['ann']);
+  await expect.poll(() => started).toEqual(['ann']);
   const other = ben.ask('message:search', { query: 'other' });
-  await expect.poll(() => begun).toEqual(['ann', 'ben']);
+  await expect.poll(() => started).toEqual(['ann', 'ben']);
   expect(await ann.ask('room:list', {})).toMatchObject({ ok: true });
-  expect(begun).toEqual(['ann', 'ben']);
+  expect(started).toEqual(['ann', 'ben']);
   waiting.pop()?.();
   expect(await other).toMatchObject({ ok: true });
   for (const search of mine) {
