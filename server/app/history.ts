@@ -51,7 +51,7 @@ export async function openSharedHistory(
     onDelay: ({ message: reason }) =>
       quiet.warn('background', { reason }, 'deleted rooms and old messages stay in the database for now'),
     onMigration: (is) => {
-      if (is === 'waiting') log.info('another server migrates the history: this one waits for it');
+      if (is === 'waiting') log.info('waiting for another server to migrate the history');
       else log.info(is, 'migrating the history: this may take minutes');
     },
     patience: config.drain.within + killedServerGraceMs,

@@ -214,7 +214,7 @@ export class Pushes {
     const ready = checked.flatMap(({ device, login }) => {
       if (login.is !== 'live' && login.is !== 'expired') return [];
       const address = registry.addressOf(device);
-      if (address === undefined) onRefusal('no key in CHAT_PUSH_KEY_FILE decrypts a registered device');
+      if (address === undefined) onRefusal('CHAT_PUSH_KEY_FILE has no key that decrypts this device');
       return address === undefined ? [] : [{ device, address, login }];
     });
     return { ready, unknown: checked.filter(({ login }) => login.is === 'unknown') };

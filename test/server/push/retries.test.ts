@@ -465,7 +465,7 @@ test('logs a device that it has no key for, and pushes to another one', async ()
   answered(201);
   expect(await later(await message())).toBeUndefined();
   expect(service.taken.map(({ path }) => path)).toEqual([other.path]);
-  expect(refusals).toEqual(['no key in CHAT_PUSH_KEY_FILE decrypts a registered device']);
+  expect(refusals).toEqual(['CHAT_PUSH_KEY_FILE has no key that decrypts this device']);
 });
 
 test('does not push a message that another server has pushed', async () => {
