@@ -8,24 +8,24 @@ use InvalidArgumentException;
 use SensitiveParameter;
 
 /**
- * The calls of a PHP application to the chat server, with its key (CHAT_API_KEY): docs/api.md shows each of them.
+ * Calls the API of the chat server with the key of the site (CHAT_API_KEY). docs/api.md describes each call.
  *
- * It needs only PHP's streams (allow_url_fopen). A call that gets no answer is retried only if repeating it is
- * harmless; a message carries its clientId each time, so it is stored once.
+ * Requires only PHP's streams (allow_url_fopen). A call without a response is retried only if a repeat is harmless. A
+ * repeated message has the same clientId, so it is stored once.
  */
 final class ChatClient
 {
     private const TRIES = 3;
-    /** Between two tries, in microseconds; doubled after each. */
+    /** The delay before the first retry, in microseconds. It doubles with each retry. */
     private const PAUSE = 100_000;
-    /** No answer is larger, in bytes. */
+    /** The maximum size of a response, in bytes. */
     private const MOST = 1024 * 1024;
 
     private readonly string $url;
 
     /**
      * @param string $url of the chat server, such as http://127.0.0.1:7070
-     * @param float $timeout of one try, in seconds
+     * @param float $timeout of each attempt, in seconds
      */
     public function __construct(
         string $url,
@@ -50,7 +50,7 @@ final class ChatClient
     /**
      * Posts a message in the name of a user, who need not be a member of the room.
      *
-     * @param string|null $clientId identifies the message: a repeat with the same one stores nothing new
+     * @param string|null $clientId identifies the message: a repeat with the same ID is not stored again
      * @return array<string, mixed> the stored message
      * @throws ChatError
      */
@@ -73,7 +73,7 @@ final class ChatClient
      * Sends an event `push` to all connections of a user.
      *
      * @param mixed $data anything that JSON can hold
-     * @return int how many connections it went to
+     * @return int the number of connections that received the event
      * @throws ChatError
      */
     public function push(int|string $userId, string $name, mixed $data = null): int
@@ -88,7 +88,7 @@ final class ChatClient
      *
      * @param 'private'|'public' $kind
      * @return array<string, mixed> the room
-     * @throws ChatError `conflict` if the room exists and is of the other kind
+     * @throws ChatError `conflict` if the room exists with the other kind
      */
     public function putRoom(string $room, string $name, string $kind = 'private', ?string $topic = null): array
     {
@@ -97,7 +97,7 @@ final class ChatClient
     }
 
     /**
-     * Deletes a room with its content. A room that does not exist is deleted already.
+     * Deletes a room with its content. No-op if the room does not exist.
      *
      * @throws ChatError
      */
@@ -117,7 +117,7 @@ final class ChatClient
      *
      * @param list<int|string|array{id: int|string, name: string}> $add
      * @param list<int|string> $remove
-     * @return int how many members the room has afterwards
+     * @return int the number of members after the change
      * @throws ChatError
      */
     public function changeMembers(string $room, array $add = [], array $remove = []): int
@@ -127,7 +127,7 @@ final class ChatClient
     }
 
     /**
-     * Makes users known, whether they have opened the chat or not. 1 to 1,000 users a call.
+     * Registers users before they open the chat, or changes their names. 1 to 1,000 users a call.
      *
      * @param list<array{id: int|string, name: string}> $users
      * @throws ChatError
@@ -138,7 +138,7 @@ final class ChatClient
     }
 
     /**
-     * @return int how many connections were closed
+     * @return int the number of closed connections
      * @throws ChatError
      */
     public function closeConnections(int|string $userId): int
@@ -150,7 +150,7 @@ final class ChatClient
      * Closes a user's connections and refuses new ones.
      *
      * @param int|null $seconds null: permanently
-     * @return int how many connections were closed
+     * @return int the number of closed connections
      * @throws ChatError
      */
     public function ban(int|string $userId, ?int $seconds = null, ?string $reason = null): int
@@ -166,7 +166,7 @@ final class ChatClient
     }
 
     /**
-     * @return array<string, mixed>|null null for somebody whom the chat has never seen or heard of
+     * @return array<string, mixed>|null null for a user that the chat does not have
      * @throws ChatError
      */
     public function user(int|string $userId): ?array
@@ -182,12 +182,12 @@ final class ChatClient
     }
 
     /**
-     * Writes all data of a user into a new file, as a zip archive: for a user who asks for it.
+     * Writes all data of a user into a new file, as a zip archive.
      *
      * @param string $file must not exist yet; only the account of PHP can read it
-     * @return bool false for somebody whom the chat has never seen or heard of
-     * @throws ChatError also where the answer was cut off: the file is removed then
-     * @throws InvalidArgumentException if the file cannot be made
+     * @return bool false for a user that the chat does not have
+     * @throws ChatError also if the response was cut off; then the file is removed
+     * @throws InvalidArgumentException if the file cannot be created
      */
     public function exportUser(int|string $userId, string $file): bool
     {
@@ -202,8 +202,8 @@ final class ChatClient
             }
             throw $error;
         }
-        // A file that is there may be somebody else's. A chmod() afterwards would be too late: a file that is open already
-        // can be read on.
+        // An existing file may belong to another account. A chmod() afterwards would be too late, because another
+        // process could already have opened the file.
         $mask = umask(0077);
         $archive = @fopen($file, 'x+b');
         umask($mask);
@@ -224,9 +224,9 @@ final class ChatClient
     }
 
     /**
-     * Starts to erase a user: the chat deletes all data of the user, even if the server is restarted.
+     * Starts the erasure of a user: the chat deletes all data of the user. A restart of the server does not stop it.
      *
-     * @param 'anonymise'|'delete' $messages whether the messages stay without their author, or are deleted too
+     * @param 'anonymise'|'delete' $messages whether the messages stay without an author or are deleted
      * @throws ChatError
      */
     public function eraseUser(int|string $userId, string $messages = 'anonymise'): void
@@ -235,18 +235,18 @@ final class ChatClient
     }
 
     /**
-     * The acts of moderation: 100 on a page, newest first. Without a filter, the acts of the site and of rooms that users
-     * made share each page.
+     * Returns the audit entries: 100 on a page, newest first. Without a filter, half of each page is for the site and
+     * half for rooms that users created.
      *
-     * @param string|null $cursor `next` of the page before
-     * @param int|string|null $by only acts by this user
+     * @param string|null $cursor `next` of the previous page
+     * @param int|string|null $by only entries by this user
      * @param string|null $scope `site` or `rooms`
      * @return array{acts: list<array<string, mixed>>, next?: string} without `next` on the last page
      * @throws ChatError
      */
     public function acts(?string $cursor = null, int|string|null $by = null, ?string $scope = null): array
     {
-        // http_build_query() leaves out null.
+        // http_build_query() omits null.
         return $this->call('GET', '/api/audit?' . http_build_query(['cursor' => $cursor, 'by' => $by, 'scope' => $scope]));
     }
 
@@ -280,10 +280,10 @@ final class ChatClient
      */
     private function ask(string $method, string $path, array|object|null $body): array
     {
-        // A broken byte in a name or a text of the site becomes U+FFFD, so that the message is not lost.
+        // An invalid byte in a name or text becomes U+FFFD, so that the message is not lost.
         $flags = JSON_THROW_ON_ERROR | JSON_INVALID_UTF8_SUBSTITUTE | JSON_UNESCAPED_UNICODE;
         $content = $body === null ? '' : json_encode($body, $flags);
-        // The warning names the address, but no secret; the error contains the relevant part of it.
+        // Suppresses the warning, because the ChatError below reports the failure.
         $context = $this->context($method, $content);
         $stream = @fopen($this->url . $path, 'rb', false, $context);
         $status = $stream === false ? 0 : self::statusOf(stream_get_meta_data($stream)['wrapper_data']);
@@ -312,7 +312,7 @@ final class ChatClient
         ]]);
     }
 
-    /** @param list<string> $headers of the answer, its status line first */
+    /** @param list<string> $headers of the response, the status line first */
     private static function statusOf(array $headers): int
     {
         return (int) (explode(' ', $headers[0] ?? '')[1] ?? 0);

@@ -6,12 +6,12 @@ namespace PhpSessionChat;
 
 use RuntimeException;
 
-/** The chat server refused a call of ChatClient, or gave no answer. */
+/** The chat server rejected a call of ChatClient, or did not respond. */
 final class ChatError extends RuntimeException
 {
     /**
-     * @param string $errorCode one of docs/protocol.md, or `no_answer`
-     * @param int $status of HTTP; 0 without an answer
+     * @param string $errorCode a code from docs/protocol.md, or `no_answer`
+     * @param int $status the HTTP status; 0 without a response
      */
     public function __construct(private readonly string $errorCode, string $message, private readonly int $status)
     {
@@ -28,7 +28,7 @@ final class ChatError extends RuntimeException
         return $this->status;
     }
 
-    /** Whether the same call may succeed a little later. */
+    /** Whether the same call may succeed later. */
     public function isTemporary(): bool
     {
         return $this->status === 0 || $this->status === 429 || $this->status >= 500;

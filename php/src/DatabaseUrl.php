@@ -8,19 +8,19 @@ use PhpSessionChat\Session\Database\DatabaseFailure;
 use PhpSessionChat\Session\Database\SqlDialect;
 
 /**
- * Connects to a database that is given as a URL, in the form that the chat server takes:
+ * Connects to the database in a URL. The chat server accepts the same form of URL:
  *
  * - `mysql://USER:PASSWORD@HOST:PORT/DATABASE` (or `mariadb:`)
  * - `postgres://USER:PASSWORD@HOST:PORT/DATABASE` (or `postgresql:`)
  * - `sqlite:PATH`
  *
  * Several hosts (`HOST,HOST:PORT`) are the nodes of one database. They are tried in order. A node that cannot be
- * reached, takes no writes or is cut off from its cluster is skipped. Options:
+ * reached, is read-only or is disconnected from its cluster is skipped. Options:
  *
- * - `socket=PATH` of a unix socket, instead of the hosts
- * - `tls=on`, and `ca=FILE` for a certificate authority of your own; the certificate must name the host
- * - `timeout=`, `10ms` to `9999ms` (default `3000ms`), to connect to each host and for each answer. PHP counts whole
- *   seconds here, so it is rounded up; PostgreSQL's library needs at least two to give up connecting
+ * - `socket=PATH` of a Unix socket, instead of hosts
+ * - `tls=on`, and `ca=FILE` for your own certificate authority; the certificate must name the host
+ * - `timeout=`, `10ms` to `9999ms` (default `3000ms`): to connect to each host, and for each response. It is rounded
+ *   up, because PHP accepts only whole seconds. PostgreSQL's library waits at least two seconds to connect
  * - `charset=utf8mb4`, the only possible value
  */
 final class DatabaseUrl
@@ -33,13 +33,13 @@ final class DatabaseUrl
         'sqlite' => SqlDialect::Sqlite,
     ];
 
-    /** Where most systems keep the certificates of the public authorities. */
+    /** The certificates of the public authorities on most systems. */
     private const AUTHORITIES = '/etc/ssl/certs/ca-certificates.crt';
 
     /**
-     * @param array<string, string> $sources PDO's data source names, by how error messages call each place
-     * @param int $timeout seconds to connect, and for each answer
-     * @param string $ca file with the certificates of authorities; '' for no TLS
+     * @param array<string, string> $sources PDO's data source names, by the name of each host in error messages
+     * @param int $timeout to connect, and for each response, in seconds
+     * @param string $ca a file with certificates of authorities; '' for no TLS
      */
     private function __construct(
         private readonly SqlDialect $dialect,
@@ -51,7 +51,7 @@ final class DatabaseUrl
     ) {
     }
 
-    /** @throws InvalidSettings saying what is wrong with it, without a password */
+    /** @throws InvalidSettings with the reason, but without the password */
     public static function parse(#[\SensitiveParameter] string $url): self
     {
         $parts = StoreUrl::parse($url);
@@ -61,7 +61,7 @@ final class DatabaseUrl
     }
 
     /**
-     * Takes the options above from a URL, and leaves its other options.
+     * Takes the options above from a URL, and leaves the other options for the caller.
      *
      * @throws InvalidSettings
      */
@@ -74,7 +74,7 @@ final class DatabaseUrl
         }
         $timeout = (int) ceil($parts->milliseconds('timeout', 3000) / 1000);
         if ($dialect === SqlDialect::Sqlite) {
-            // A name that begins with a colon is not a file: SQLite would keep the sessions in memory.
+            // With a name that starts with a colon, SQLite would keep the sessions in memory.
             if ($parts->hosts !== [] || $parts->user !== '' || preg_match('~^[^:\0][^\0]*\z~', $parts->path) !== 1) {
                 throw new InvalidSettings('sqlite: is followed by the path of the file, as in sqlite:/srv/site/site.db');
             }
@@ -83,7 +83,7 @@ final class DatabaseUrl
         if ($parts->user === '') {
             throw new InvalidSettings('the URL of a database has a user: //USER:PASSWORD@HOST/DATABASE');
         }
-        // Without the characters that end a value in a data source name, so that no other setting can follow.
+        // Rejects characters that end a value in a data source name, so that the name cannot add another setting.
         if (preg_match('~^/([^\s;&=\'"\\\\/\0]+)\z~', $parts->path, $name) !== 1) {
             throw new InvalidSettings('the URL of a database has its name: //USER:PASSWORD@HOST/DATABASE');
         }
@@ -95,7 +95,7 @@ final class DatabaseUrl
         }
         $settings = ";dbname=$name[1];" . match ($dialect) {
             SqlDialect::MySql => 'charset=utf8mb4',
-            // Without these PostgreSQL's library waits for hours when a host has vanished.
+            // Without these, PostgreSQL's library waits for hours if a host disappears.
             SqlDialect::PostgreSql => "client_encoding=UTF8;connect_timeout=$timeout;tcp_user_timeout={$timeout}000"
                 . ";keepalives_idle=$timeout;keepalives_interval=1;keepalives_count=2",
         };
@@ -116,10 +116,10 @@ final class DatabaseUrl
     }
 
     /**
-     * A new connection. It throws exceptions for errors, lets the database prepare statements, sends text as UTF-8, and
-     * commits each statement outside a transaction by itself. A statement that takes longer than the timeout fails.
+     * Opens a new connection. It throws exceptions, lets the database prepare statements, sends text as UTF-8, and
+     * commits each statement outside a transaction automatically. A statement that exceeds the timeout fails.
      *
-     * @throws SessionUnavailable when none of the hosts can be used
+     * @throws SessionUnavailable if no host can be used
      */
     public function connect(): \PDO
     {
@@ -132,7 +132,7 @@ final class DatabaseUrl
                     SqlDialect::Sqlite => $this->sqlite($source),
                 };
             } catch (\PDOException $error) {
-                // The exception itself is not kept: PHP 8.1 has the password in its trace.
+                // Discards the exception, because on PHP 8.1 its stack trace contains the password.
                 $problems[] = "$place: " . DatabaseFailure::meaning($this->dialect, $error);
             } catch (SessionUnavailable $error) {
                 $problems[] = "$place: {$error->getMessage()}";
@@ -148,7 +148,7 @@ final class DatabaseUrl
     }
 
     /**
-     * @return array<string, string> the beginning of PDO's data source name, by how error messages call the place
+     * @return array<string, string> the start of PDO's data source name, by the name of the host in error messages
      * @throws InvalidSettings
      */
     private static function places(SqlDialect $dialect, #[\SensitiveParameter] StoreUrl $parts, bool $tls): array
@@ -180,7 +180,7 @@ final class DatabaseUrl
                 $only = count($parts->hosts) > 1 ? ';target_session_attrs=read-write' : '';
                 $places["$bracketed:$port"] = "pgsql:host=$host;port=$port$only";
             } else {
-                // For the name localhost PHP would use a unix socket, whatever the port is.
+                // For the name localhost, PHP would use a Unix socket and ignore the port.
                 $address = $host === 'localhost' ? '127.0.0.1' : $bracketed;
                 $places["$bracketed:$port"] = "mysql:host=$address;port=$port";
             }
@@ -194,14 +194,14 @@ final class DatabaseUrl
             self::option('Mysql', 'ATTR_SSL_CA') => $this->ca,
             self::option('Mysql', 'ATTR_SSL_VERIFY_SERVER_CERT') => true,
         ];
-        // PDO has no option for it. The connection keeps the value that is set while it is made.
+        // PDO has no option for the read timeout. The connection keeps the value that is set while it is opened.
         $before = ini_set('mysqlnd.net_read_timeout', (string) $this->timeout);
         try {
             $pdo = $this->pdo($source, $options);
         } finally {
             ini_set('mysqlnd.net_read_timeout', (string) $before);
         }
-        // A server may be set up without autocommit, or to cut off values that are too long.
+        // The server's defaults may disable autocommit, or truncate values that are too long.
         $pdo->exec("SET autocommit = 1, sql_mode = 'STRICT_ALL_TABLES'");
         if (count($this->sources) > 1) {
             $read = static fn (string $sql): array => $pdo->query($sql)->fetchAll(\PDO::FETCH_KEY_PAIR);
@@ -219,7 +219,7 @@ final class DatabaseUrl
 
     private function postgres(string $source): \PDO
     {
-        // A statement then takes one round trip instead of three.
+        // This option reduces the round trips of a statement from three to one.
         $pdo = $this->pdo($source, [self::option('Pgsql', 'ATTR_DISABLE_PREPARES') => true]);
         $pdo->exec("SET statement_timeout = '{$this->timeout}s'; SET default_transaction_isolation = 'read committed'");
         return $pdo;
@@ -227,7 +227,7 @@ final class DatabaseUrl
 
     private function sqlite(string $source): \PDO
     {
-        // Creates a new file for its owner alone, before SQLite does so for all users.
+        // Creates a new file that only its owner can read. SQLite would make it readable for all users.
         $file = substr($source, strlen('sqlite:'));
         if (($new = @fopen($file, 'x')) !== false) {
             chmod($file, 0600);
@@ -235,10 +235,10 @@ final class DatabaseUrl
         }
         $pdo = $this->pdo($source, []);
         try {
-            // So that readers and writers do not wait for each other. The file remembers it.
+            // Readers and writers then do not wait for each other. The mode is stored in the file.
             $pdo->exec('PRAGMA journal_mode = WAL');
         } catch (\PDOException $error) {
-            // It is impossible while other processes use the file. A later connection will do it.
+            // The mode cannot change while other processes use the file. A later connection will change it.
             if (($error->errorInfo[1] ?? 0) !== 5) {
                 throw $error;
             }
@@ -254,13 +254,13 @@ final class DatabaseUrl
             \PDO::ATTR_EMULATE_PREPARES => false,
             \PDO::ATTR_TIMEOUT => $this->timeout,
         ];
-        // From PHP 8.4 on, connect() gives an object of the driver's class, whose methods are not deprecated.
+        // From PHP 8.4, connect() returns an object of the driver's class, whose methods are not deprecated.
         return method_exists(\PDO::class, 'connect')
             ? \PDO::connect($source, $this->user, $this->password, $options)
             : new \PDO($source, $this->user, $this->password, $options);
     }
 
-    /** An option of a driver: its class has it since PHP 8.4, and PHP 8.5 deprecates that of PDO. */
+    /** Returns a driver option. Since PHP 8.4 the driver's class has it; PHP 8.5 deprecates the constant of PDO. */
     private static function option(string $driver, string $name): int
     {
         $class = "Pdo\\$driver";

@@ -15,7 +15,7 @@ use PhpSessionChat\Session\Handler\RedisHandler;
 use PhpSessionChat\Session\Handler\SessionServerHandler;
 
 /**
- * Makes a handler from a store URL. The chat server takes the same URL as `CHAT_SESSION_STORE`.
+ * Creates a handler from a store URL. The chat server accepts the same URL in `CHAT_SESSION_STORE`.
  *
  *     $handler = HandlerFactory::fromUrl('redis://127.0.0.1:6379?prefix=siam_&format=json&lock=10');
  *     session_set_save_handler($handler, false);
@@ -30,25 +30,25 @@ use PhpSessionChat\Session\Handler\SessionServerHandler;
  * | `session-server://HOST:PORT?timeout=&auth_file=&tls=on&ca=FILE`, `session-server:///SOCKET` | SessionServerHandler |
  * | `mysql://…`, `postgres://…`, `sqlite:PATH`, each `?table=&id=&data=&expires=&prefix=` | PdoHandler, see DatabaseUrl |
  *
- * All of them take:
+ * Options of all stores:
  *
- * - `format=`: `json`, or a format of PHP, which `session.serialize_handler` is set to (default `php_serialize` in
+ * - `format=`: `json`, or a format of PHP, to which `session.serialize_handler` is set (default `php_serialize` in
  *   memcached, otherwise `php`)
- * - `layers=decrypt:KEYFILE`: encrypt the sessions, see EncryptedHandler
+ * - `layers=decrypt:KEYFILE`: encrypts the sessions, see EncryptedHandler
  * - `lifetime=` (default `session.gc_maxlifetime`)
- * - `lock=`: the seconds that a request waits for other requests of its session (default `none`: the last one to write
- *   wins; in a session server `20`)
- * - `lease=`: the seconds after which a lock ends although its page goes on (default `60`; not for files, and not for a
- *   session server, which has a setting of its own)
+ * - `lock=`: how many seconds a request waits for other requests of its session. Default `none`: the last request to
+ *   write wins. Default in a session server: `20`
+ * - `lease=`: the seconds after which a lock expires even if its request is still running (default `60`; not for files,
+ *   and not for a session server, which has its own setting)
  */
 final class HandlerFactory
 {
     private const FORMATS = ['json', 'php', 'php_binary', 'php_serialize', 'igbinary', 'msgpack'];
 
-    /** Before the session ID, in a URL without `prefix=`: as PHP's own handlers have it. Elsewhere there is none. */
+    /** The default of `prefix=`, the same as in PHP's own handlers. Other stores have no default prefix. */
     private const PREFIXES = ['file' => 'sess_', 'redis' => RedisHandler::PREFIX, 'rediss' => RedisHandler::PREFIX];
 
-    /** @throws InvalidSettings quoting only the wrong part, since a URL may hold a password */
+    /** @throws InvalidSettings with only the invalid part of the URL, because the URL may contain a password */
     public static function fromUrl(#[\SensitiveParameter] string $url): \SessionHandlerInterface
     {
         $parts = StoreUrl::parse($url);
@@ -77,7 +77,7 @@ final class HandlerFactory
         // The chat server reads the sessions in the format that the URL names, so PHP must write that format.
         $serializer = $format === 'json' ? 'php_serialize' : $format;
         if ($format !== 'json' && $layers === null) {
-            // Otherwise what PHP alone has written is neither JSON nor encrypted, and so refused.
+            // With JSON or encryption, a session that PHP itself wrote is rejected when it is read.
             PhpSettings::checkUploads($serializer, $parts->scheme, $prefix, $parts->path);
         }
         if (
@@ -154,7 +154,7 @@ final class HandlerFactory
         ), $settings);
     }
 
-    /** @param string $file which the error does not name, since it may be the token itself by mistake */
+    /** @param string $file not in the error message, because it may be the token itself, passed by mistake */
     private static function token(#[\SensitiveParameter] string $file): string
     {
         $token = is_file($file) ? trim((string) @file_get_contents($file)) : '';
@@ -169,7 +169,7 @@ final class HandlerFactory
             throw new InvalidSettings('file: needs three slashes, as in file:///var/lib/php/sessions');
         }
         $parts->take('depth', '0', '0, since these handlers write into one folder');
-        // These two are for the chat server alone.
+        // Only the chat server uses these options.
         $parts->take('owner', '[^&]*', '');
         $parts->take('timeout', '[^&]*', '');
         return new FilesHandler($parts->path, $parts->prefix(self::PREFIXES['file']), $settings);

@@ -5,8 +5,8 @@ declare(strict_types=1);
 namespace PhpSessionChat\Session;
 
 /**
- * A URL, an option, a key file or a php.ini setting cannot be used. The message is for the operator: it names the
- * setting and never quotes a secret.
+ * A URL, option, key file or php.ini setting is invalid. The message is for the operator: it names the setting, and
+ * never contains a secret.
  */
 final class InvalidSettings extends \InvalidArgumentException
 {

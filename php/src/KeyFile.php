@@ -5,8 +5,8 @@ declare(strict_types=1);
 namespace PhpSessionChat\Session;
 
 /**
- * A file with the keys that encrypt sessions or sign cookies: one key a line, in base64, the newest first. Blank lines
- * and lines that begin with `#` are ignored. To make a key:
+ * Reads the keys that encrypt sessions or sign cookies: one key a line, in base64, the newest first. Blank lines and
+ * lines that start with `#` are ignored. To create a key:
  *
  *     head -c 32 /dev/urandom | base64
  */
@@ -16,13 +16,13 @@ final class KeyFile
 
     /**
      * @return non-empty-list<string> keys of 32 bytes
-     * @throws InvalidSettings naming the file if its path is absolute, and never quoting its contents
+     * @throws InvalidSettings with the path if it is absolute, and never with the contents
      */
     public static function read(#[\SensitiveParameter] string $path): array
     {
         $text = is_readable($path) && !is_dir($path) ? @file_get_contents($path) : false;
         if ($text === false) {
-            // If a key was given by mistake instead of the file's path, it must not get into the log.
+            // The path may be a key, passed by mistake. A key must not appear in the log.
             $named = str_starts_with($path, '/') && self::decode($path) === null ? $path : 'given';
             throw new InvalidSettings("the key file $named cannot be read");
         }

@@ -11,34 +11,34 @@ use PhpSessionChat\Session\Native\NativeMemcached;
 use PhpSessionChat\Session\Native\NativeRedis;
 
 /**
- * A session handler of PHP (ext-memcached's, ext-memcache's, phpredis's, or PHP's files), set up by a URL instead of
- * php.ini, and with exceptions for its failures.
+ * A session handler of PHP (ext-memcached's, ext-memcache's, phpredis's, or PHP's files), configured by a URL instead
+ * of php.ini. Failures throw exceptions.
  *
  *     $session = NativeHandler::fromUrl('memcached://127.0.0.1:11211?handler=memcached');
  *     $session->start();    // instead of session_start(), and so on
  *     $session->close();    // before any output
  *
- * Some of these handlers take a failed read for a session that does not exist. PHP then makes a new one, and the
- * visitor is logged out permanently. So when PHP finds no session for an ID, or says that it has deleted one, this
- * class checks the store itself. As long as sessions are found, that costs nothing.
+ * Some of these handlers treat a failed read as a missing session. PHP then creates a new one, which logs the visitor
+ * out permanently. Therefore, if PHP finds no session for an ID, or reports that it has deleted one, this class checks
+ * the store itself. If PHP finds the session, there is no extra request to the store.
  */
 abstract class NativeHandler
 {
-    /** memcached refuses longer keys. */
+    /** The maximum key length of memcached. */
     protected const MEMCACHED_KEY_BYTES = 250;
 
-    /** IDs as PHP makes them, up to a length. */
+    /** IDs as PHP creates them, up to a maximum length. */
     private const ID = '/^[A-Za-z0-9,-]{22,%d}\z/';
 
     private const FORMATS = ['php', 'php_binary', 'php_serialize', 'igbinary', 'msgpack'];
 
-    /** The name of the handler, which is also that of its extension. */
+    /** The name of the handler and of its extension. */
     protected const NAME = '';
 
-    /** Whether PHP's handler refuses IDs that are not in the store. */
+    /** Whether PHP's handler rejects IDs that are not in the store. */
     protected const STRICT = true;
 
-    /** Before the session ID. */
+    /** Precedes the session ID in keys and file names. */
     protected string $prefix = 'sess_';
 
     private readonly string $scheme;
@@ -61,11 +61,11 @@ abstract class NativeHandler
     }
 
     /**
-     * PHP's own handler for a store URL, where it can do what the URL says. It cannot do `layers=`, `lock=` or
-     * `format=json`, keep sessions in a table or in the session server, name its files other than `sess_…`, or reach a
-     * Redis with `ca=` or at an IPv6 address. For memcached the URL must name it with `handler=`.
+     * Returns PHP's own handler for a store URL, if it supports the URL. It does not support `layers=`, `lock=`,
+     * `format=json`, tables, the session server, other file names than `sess_…`, or a Redis with `ca=` or an IPv6
+     * address. For memcached, the URL must contain `handler=`.
      *
-     * @return self|null null: the URL is for a handler of this library, see HandlerFactory
+     * @return self|null null if the URL needs a handler of this library, see HandlerFactory
      * @throws InvalidSettings
      */
     public static function fromUrl(#[\SensitiveParameter] string $url): ?self
@@ -89,37 +89,37 @@ abstract class NativeHandler
     /** Takes the options of this handler. @throws InvalidSettings */
     abstract protected function configure(StoreUrl $url): void;
 
-    /** @return array<string, string> php.ini settings, session.save_path among them */
+    /** @return array<string, string> php.ini settings, including session.save_path */
     abstract protected function settings(): array;
 
     /**
      * Reads the store without PHP's handler.
      *
-     * @return list<string> what is stored for that ID: one copy from each server that has it
-     * @throws SessionUnavailable when the store fails
+     * @return list<string> the stored data of the ID, one copy from each server that has it
+     * @throws SessionUnavailable if the store fails
      */
     abstract protected function copies(string $id): array;
 
-    /** Whether a session that was deleted may still be in the store. */
+    /** Whether a deleted session may still be in the store. */
     protected function remains(#[\SensitiveParameter] string $id): bool
     {
         return $this->copies($id) !== [];
     }
 
-    /** The longest ID that the store and its lock can take. session.sid_length is 22 to 256. */
+    /** Returns the maximum ID length in the store, including its lock. session.sid_length is 22 to 256. */
     protected function longestId(): int
     {
         return 256;
     }
 
-    /** On how many servers each session is stored. If fewer have it, the others have lost it. */
+    /** Returns the number of servers that store each session. If fewer have it, some servers have lost it. */
     protected function redundancy(): int
     {
         return 1;
     }
 
     /**
-     * As session_start(), in strict mode.
+     * Does what session_start() does, in strict mode.
      *
      * @param array<string, scalar> $options
      * @throws SessionUnavailable
@@ -131,7 +131,7 @@ abstract class NativeHandler
         $name = (string) ($options['name'] ?? session_name());
         $given = $_COOKIE[$name] ?? null;
         if (!is_string($given) || preg_match(sprintf(self::ID, $this->longestId()), $given) !== 1) {
-            // No session can have that ID. Some stores would fail on it at every visit, until the cookie is deleted.
+            // The ID is invalid. Some stores would fail on it at every visit until the cookie is deleted.
             unset($_COOKIE[$name]);
             $given = null;
         }
@@ -145,14 +145,14 @@ abstract class NativeHandler
             return !$known ?: $this->fail('session_start', 'a session that is in the store was not found');
         }
         if (!$known) {
-            // The visitor may have invented the ID, so it is replaced. With read_and_close nothing is stored under it.
+            // The visitor may have invented the ID, so replace it. With read_and_close, no session is stored under it.
             return session_status() !== PHP_SESSION_ACTIVE || $this->call('session_regenerate_id', true);
         }
         return $copies[0] === (string) session_encode() ?: $this->fail('session_start', 'a session was not read');
     }
 
     /**
-     * As session_regenerate_id(true).
+     * Does what session_regenerate_id(true) does.
      *
      * @throws SessionUnavailable
      */
@@ -162,9 +162,9 @@ abstract class NativeHandler
     }
 
     /**
-     * As session_destroy().
+     * Does what session_destroy() does.
      *
-     * @throws SessionUnavailable when the session may still be in the store
+     * @throws SessionUnavailable if the session may still be in the store
      */
     final public function destroy(): bool
     {
@@ -172,7 +172,7 @@ abstract class NativeHandler
     }
 
     /**
-     * As session_write_close().
+     * Does what session_write_close() does.
      *
      * @throws SessionUnavailable
      */
@@ -181,19 +181,19 @@ abstract class NativeHandler
         return $this->call('session_write_close');
     }
 
-    /** Throws. Nothing more is written, since $_SESSION may not be what was stored. */
+    /** Throws, and discards the session data, because $_SESSION may differ from the stored data. */
     protected function fail(string $function, #[\SensitiveParameter] string $reason): never
     {
         if (session_status() === PHP_SESSION_ACTIVE) {
             @session_abort();
         }
         self::removeCookie();
-        // In brackets PHP quotes the file, whose name has the session ID, or the save path with its password.
+        // In parentheses PHP quotes the file, whose name contains the session ID, or the save path with its password.
         $shown = preg_replace('/\s*\((?:[^()]|(?R))*\)/', '', preg_replace('/^session_\w+\(\): /', '', $reason));
         throw new SessionUnavailable(static::NAME . ": $function: $shown");
     }
 
-    /** PHP may have made a new ID. Its cookie would replace that of a login which is still valid. */
+    /** Removes the cookie of a new ID that PHP may have created. It would replace the cookie of a valid login. */
     private static function removeCookie(): void
     {
         $cookies = preg_grep('/^Set-Cookie:/i', headers_list());
@@ -213,7 +213,7 @@ abstract class NativeHandler
         PhpSettings::checkUploads($this->format, $this->scheme, $this->prefix, $this->path);
         $refused = PhpSettings::change([
             'session.save_handler' => static::NAME,
-            // Otherwise visitors could choose their ID.
+            // Without it, visitors could choose their ID.
             'session.use_strict_mode' => '1',
             'session.serialize_handler' => $this->format,
             'session.gc_maxlifetime' => (string) ($this->lifetime ?? ini_get('session.gc_maxlifetime')),
@@ -223,7 +223,7 @@ abstract class NativeHandler
         }
     }
 
-    /** Calls a function that deletes a session. ext-memcached reports success even when its server is down. */
+    /** Calls a function that deletes a session. ext-memcached reports success even if its server is down. */
     private function ending(string $function, mixed ...$arguments): bool
     {
         $id = session_id();
@@ -231,12 +231,12 @@ abstract class NativeHandler
         return !$this->remains($id) ?: $this->fail($function, 'the session may still be in the store');
     }
 
-    /** Calls a session function of PHP. It reports failures by a warning, and some of them return true all the same. */
+    /** Calls a session function of PHP. Failures raise a warning, and some of them still return true. */
     private function call(string $function, mixed ...$arguments): bool
     {
         $warning = null;
         set_error_handler(static function (int $level, string $message) use (&$warning): bool {
-            // A folder that PHP may not list, such as Debian's, has its garbage collected by a cron job.
+            // Ignores a folder that PHP may not list, such as Debian's, because a cron job collects its garbage.
             if (!str_contains($message, 'ps_files_cleanup_dir')) {
                 $warning ??= $message;
             }

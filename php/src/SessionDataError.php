@@ -5,8 +5,8 @@ declare(strict_types=1);
 namespace PhpSessionChat\Session;
 
 /**
- * This one session cannot be stored or read: it holds something that JSON cannot hold, it is larger than the store
- * allows, or what is stored is not JSON or opens with no key. Trying again does not help.
+ * A single session cannot be stored or read, and a retry does not help. For example, it contains a value without a JSON
+ * form, it is too large for the store, or its record is not JSON or cannot be decrypted.
  */
 final class SessionDataError extends \UnexpectedValueException
 {

@@ -7,19 +7,19 @@ namespace PhpSessionChat\Session;
 use PhpSessionChat\Session\SessionServer\SessionServerConnection;
 
 /**
- * A client of the session server, for every command of its protocol except watching: see SessionServerWatcher. It has
- * one session open at a time.
+ * A client for all commands of the session server except watching, for which see SessionServerWatcher. It has one
+ * session open at a time.
  *
  *     $client = new SessionServerClient('localhost', 9090);
  *     $id = $client->create();
  *     $client->put('name', 'Ann');
  *     $client->close();
  *
- * Opening a session to write it takes its lock; others wait for it, see lockTimeout(). Changes are saved by commit() or
- * close() only. Keys and values are bytes, any of them.
+ * Opening a session for writing takes its lock, and other clients wait for it (see lockTimeout()). Only commit() and
+ * close() save changes. Keys and values are arbitrary bytes.
  *
- * A SessionUnavailable means that the server does not answer, or reports an error that the method does not mention. If
- * the connection is lost while a session is open, its unsaved changes are lost too, and open() has to be called again.
+ * Methods throw SessionUnavailable if the server does not respond, or reports an unexpected error. If the connection is
+ * lost while a session is open, its unsaved changes are lost, and open() must be called again.
  */
 final class SessionServerClient
 {
@@ -36,25 +36,25 @@ final class SessionServerClient
 
     private readonly SessionServerConnection $connection;
 
-    /** Milliseconds. */
+    /** How long open() waits for a lock, in ms. */
     private int $lockTimeout = 20_000;
 
-    /** The ID of the session that is open. */
+    /** The ID of the open session. */
     private ?string $id = null;
 
-    /** Whether that session was opened to be changed. */
+    /** Whether the open session was opened for writing. */
     private bool $writable = false;
 
-    /** The error in the last answer, if it had one. */
+    /** The error in the last answer, if any. */
     private ?string $refusal = null;
 
     /**
      * Connects at the first use.
      *
-     * @param string $host a name, an address, or the path of a unix socket
-     * @param string|null $token that the server asks for (`SESSION_SERVER_AUTH_FILE`)
+     * @param string $host a name, an address, or the path of a Unix socket
+     * @param string|null $token that the server requires (`SESSION_SERVER_AUTH_FILE`)
      * @param array<string, mixed>|null $tls PHP's SSL context options, such as `cafile`; null: no TLS
-     * @param int $timeout milliseconds to connect, and for one answer in addition to the wait for a lock
+     * @param int $timeout to connect, and for each answer in addition to the wait for a lock, in ms
      * @throws InvalidSettings
      */
     public function __construct(
@@ -73,13 +73,13 @@ final class SessionServerClient
         return ['connection' => $this->connection, 'open' => $this->id !== null];
     }
 
-    /** @return list<string> what the server can do beyond PEAR's protocol */
+    /** @return list<string> the extensions of PEAR's protocol that the server supports */
     public function hello(): array
     {
         return explode(',', substr($this->ask('hello', '1'), strlen('1 ')));
     }
 
-    /** Uses another token from now on. @throws SessionUnavailable when it is wrong */
+    /** Changes the token. @throws SessionUnavailable if it is wrong */
     public function auth(#[\SensitiveParameter] string $token): void
     {
         $this->connection->setToken($token);
@@ -91,7 +91,7 @@ final class SessionServerClient
         $this->ask('ping');
     }
 
-    /** Sets how long open() waits for the lock of a session, in milliseconds; 0: not at all. */
+    /** Sets how long open() waits for the lock of a session, in ms; 0: it does not wait. */
     public function lockTimeout(int $milliseconds): void
     {
         if ($milliseconds < 0 || $milliseconds > self::DAY) {
@@ -100,11 +100,11 @@ final class SessionServerClient
         $this->lockTimeout = $milliseconds;
     }
 
-    /** Closes the connection. Unsaved changes of the session that is open are lost. */
+    /** Closes the connection. Unsaved changes of the open session are lost. */
     public function disconnect(): void
     {
         try {
-            // Once this is answered, the lock is free.
+            // The answer confirms that the lock is released.
             $this->id === null || $this->ask('quit');
         } finally {
             $this->connection->disconnect();
@@ -112,7 +112,7 @@ final class SessionServerClient
         }
     }
 
-    /** Opens a new session to write it. @return string its ID */
+    /** Creates a session, and opens it for writing. @return string its ID */
     public function create(): string
     {
         $this->opened(null, false);
@@ -122,11 +122,11 @@ final class SessionServerClient
     }
 
     /**
-     * Opens a session. Unsaved changes of the session that was open are lost.
+     * Opens a session. Unsaved changes of the previously open session are lost.
      *
-     * @param string $mode `r`: to read it as it is saved, without waiting; `rw` or `w`: to write it, under its lock
-     * @return bool false when there is none to read, or when others held the lock for too long
-     * @throws SessionDataError when no session can have that ID
+     * @param string $mode `r`: for reading the saved session, without waiting; `rw` or `w`: for writing, under its lock
+     * @return bool false if there is no session to read, or other clients held the lock for too long
+     * @throws SessionDataError if the ID is invalid
      */
     public function open(#[\SensitiveParameter] string $id, string $mode = 'rw'): bool
     {
@@ -138,7 +138,8 @@ final class SessionServerClient
         }
         $this->id = null;
         $wait = $mode === 'r' ? 0 : $this->lockTimeout;
-        // lock_timeout is answered at once. So a server that is down is noticed without waiting as long as for a lock.
+        // The server answers lock_timeout immediately, so a server that is down is detected before the wait for the
+        // lock.
         $before = $mode === 'r' ? [] : ["lock_timeout $wait"];
         $answers = $this->connection->ask([...$before, "open $id $mode"], $wait, again: true);
         foreach (array_slice($answers, 0, -1) as $answer) {
@@ -151,19 +152,19 @@ final class SessionServerClient
         return true;
     }
 
-    /** The ID of the session that is open; null when there is none, or its connection was lost. */
+    /** Returns the ID of the open session; null if no session is open, or its connection was lost. */
     public function id(): ?string
     {
         return $this->id;
     }
 
-    /** Whether the session was opened to be changed. It may have lost its lock since: see hasLock(). */
+    /** Whether the session was opened for writing. It may have lost its lock since then: see hasLock(). */
     public function isWritable(): bool
     {
         return $this->id !== null && $this->writable;
     }
 
-    /** Whether the session can still be changed: the server gives the lock of an idle client to one that waits. */
+    /** Whether the session can still be changed. The server gives the lock of an idle client to a waiting client. */
     public function hasLock(): bool
     {
         if (!$this->isWritable()) {
@@ -173,7 +174,7 @@ final class SessionServerClient
         return $this->ask('touch', '', $late, self::NO_SESSION) !== null || $this->refusal !== $late;
     }
 
-    /** @return string|null null when there is no such key */
+    /** @return string|null null if the key does not exist */
     public function get(#[\SensitiveParameter] string $key): ?string
     {
         $noString = 'Value is not a string';
@@ -184,7 +185,7 @@ final class SessionServerClient
         return $value === null ? null : rawurldecode($value);
     }
 
-    /** @throws SessionDataError when it is too large, or another value of the session is a reference to the old one */
+    /** @throws SessionDataError if the value is too large, or another value is a reference to the old value */
     public function put(#[\SensitiveParameter] string $key, #[\SensitiveParameter] string $value): void
     {
         $this->change('put', rawurlencode($key) . ' ' . rawurlencode($value), 'Could not store value');
@@ -196,27 +197,27 @@ final class SessionServerClient
     }
 
     /**
-     * @return bool false when there is no such key
-     * @throws SessionDataError when another value of the session is a reference to it
+     * @return bool false if the key does not exist
+     * @throws SessionDataError if another value of the session is a reference to its value
      */
     public function remove(#[\SensitiveParameter] string $key): bool
     {
         return $this->change('remove', rawurlencode($key), 'Could not remove value', self::NO_KEY) !== null;
     }
 
-    /** @return list<string> in the order in which they were first put */
+    /** @return list<string> in the order of their first put() */
     public function keys(): array
     {
         $keys = $this->askInSession('keys');
         if ($keys === '') {
-            // No key, or only the empty one.
+            // No key, or only the empty key.
             return $this->exists('') ? [''] : [];
         }
         return array_map('rawurldecode', explode('|', $keys));
     }
 
     /**
-     * @return array<mixed> by key, where decimal numbers are integers; objects are __PHP_Incomplete_Class
+     * @return array<mixed> by key, where decimal numbers become integers; objects are __PHP_Incomplete_Class
      * @throws SessionDataError
      */
     public function getAll(): array
@@ -228,20 +229,20 @@ final class SessionServerClient
      * Replaces all keys and values.
      *
      * @param array<mixed> $values
-     * @throws SessionDataError when they cannot be stored; nothing is changed then
+     * @throws SessionDataError if they cannot be stored; then no value changes
      */
     public function putAll(#[\SensitiveParameter] array $values): void
     {
         try {
             $text = serialize($values);
         } catch (\Exception) {
-            // PHP's own message could tell something of the values.
+            // PHP's own message could contain values.
             throw new SessionDataError('The values hold something that cannot be serialized.');
         }
         $this->change('put_all', rawurlencode($text), 'Could not store session data.');
     }
 
-    /** Saves the changes, and gives the lock back. The session stays open to be read. */
+    /** Saves the changes, and releases the lock. The session stays open for reading. */
     public function commit(): void
     {
         $this->change('commit');
@@ -259,12 +260,13 @@ final class SessionServerClient
     }
 
     /**
-     * Puts a value, sets the lifetime, saves and closes, in one round trip. If the value is refused, the old one stays.
+     * Puts a value, sets the lifetime, saves and closes, in one round trip. If the value is rejected, the old value
+     * stays.
      *
-     * @param string|null $value null: leaves the value as it is
-     * @param int $lifetime as lifetime()
-     * @return bool false when another client got the lock meanwhile; nothing is saved then
-     * @throws SessionDataError when the value is too large, or another value is a reference to the old one
+     * @param string|null $value null: keeps the current value
+     * @param int $lifetime as in lifetime()
+     * @return bool false if another client got the lock; then no change is saved
+     * @throws SessionDataError if the value is too large, or another value is a reference to the old value
      */
     public function closeWith(
         #[\SensitiveParameter] string $key,
@@ -300,7 +302,7 @@ final class SessionServerClient
         $this->opened(null, false);
     }
 
-    /** Moves what is saved of the session, and its lock, to a new ID. @return string that ID */
+    /** Moves the saved session and its lock to a new ID. @return string the new ID */
     public function regenerateId(): string
     {
         $id = $this->change('regenerate_id');
@@ -309,9 +311,9 @@ final class SessionServerClient
     }
 
     /**
-     * The seconds that the session lives after each use; 0: for ever.
+     * Returns the lifetime of the session after each use, in seconds; 0: unlimited.
      *
-     * @param int|null $seconds sets it, with the next commit() or close()
+     * @param int|null $seconds the new lifetime, saved by the next commit() or close(); null: no change
      */
     public function lifetime(?int $seconds = null): int
     {
@@ -320,33 +322,33 @@ final class SessionServerClient
             : $this->change('lifetime', (string) $seconds));
     }
 
-    /** Seconds until the session expires; 0: never. */
+    /** Returns the time until the session expires, in seconds; 0: never. */
     public function ttl(): int
     {
         return (int) $this->askInSession('ttl');
     }
 
-    /** The same of any session, without opening it or renewing it. @return int|null null when there is none */
+    /** Returns ttl() of any session, without opening or renewing it. @return int|null null if it does not exist */
     public function ttlOf(#[\SensitiveParameter] string $id): ?int
     {
         $seconds = preg_match(self::ID, $id) === 1 ? $this->ask('ttl', $id, self::NO_SESSION) : null;
         return $seconds === null ? null : (int) $seconds;
     }
 
-    /** Starts the session's lifetime again. @return bool false when there is no such session any more */
+    /** Restarts the session's lifetime. @return bool false if the session no longer exists */
     public function touch(): bool
     {
         return $this->askInSession('touch', '', self::NO_SESSION) !== null;
     }
 
     /**
-     * The saved values of any session, without opening it, locking it or renewing its lifetime.
+     * Returns the saved values of any session, without opening, locking or renewing it.
      *
-     * @return array<mixed>|null as getAll(); null when there is none
+     * @return array<mixed>|null as getAll(); null if the session does not exist
      */
     public function peek(#[\SensitiveParameter] string $id): ?array
     {
-        // The ID is checked, since a line feed in it would begin another command.
+        // A line feed in the ID would start another command.
         $values = preg_match(self::ID, $id) === 1 ? $this->ask('peek', $id, self::NO_SESSION) : null;
         return $values === null ? null : self::decoded($values);
     }
@@ -358,7 +360,7 @@ final class SessionServerClient
 
     /**
      * @param string ...$expected errors for which it returns null
-     * @return string|null the text after the `ok`
+     * @return string|null the text after `ok`
      * @throws SessionUnavailable for any other error
      */
     private function ask(
@@ -367,7 +369,7 @@ final class SessionServerClient
         string ...$expected,
     ): ?string {
         try {
-            // While no session is open, a command changes nothing, so it can be sent again.
+            // Without an open session, a command has no effect on sessions, so it can be sent again.
             [$answer] = $this->connection->ask([rtrim("$command $arguments")], again: $this->id === null);
         } finally {
             $this->connection->isConnected() || $this->id = null;
@@ -388,8 +390,8 @@ final class SessionServerClient
     /**
      * As ask(), for commands that change the open session.
      *
-     * @param string|null $failure the server's error for everything that it cannot store
-     * @throws SessionDataError when it gives that error although the client has the lock
+     * @param string|null $failure the server's error for values that it cannot store
+     * @throws SessionDataError if the server reports this error although the client has the lock
      */
     private function change(
         string $command,

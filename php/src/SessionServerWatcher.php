@@ -7,8 +7,8 @@ namespace PhpSessionChat\Session;
 use PhpSessionChat\Session\SessionServer\SessionServerConnection;
 
 /**
- * Reports what happens to sessions in the session server, for example to a worker that acts on logouts. It does not
- * open the sessions, so it waits for no lock and renews no lifetime.
+ * Reports changes of sessions in the session server, for example to a worker that handles logouts. It does not open the
+ * sessions, so it neither waits for locks nor renews lifetimes.
  *
  *     $watcher = new SessionServerWatcher('localhost', 9090);
  *     $watcher->watch($id);
@@ -20,7 +20,7 @@ final class SessionServerWatcher
 {
     private readonly SessionServerConnection $connection;
 
-    /** Whether the connection has subscriptions, which a new connection would lack. */
+    /** Whether the connection has subscriptions. A new connection has none. */
     private bool $watching = false;
 
     /**
@@ -46,11 +46,11 @@ final class SessionServerWatcher
     }
 
     /**
-     * Subscribes to a session: from now on next() reports what happens to it. If it does not exist yet, that includes
-     * its creation.
+     * Subscribes to a session, so that next() reports its changes. If it does not exist yet, next() also reports its
+     * creation.
      *
-     * @return bool whether it exists now
-     * @throws SessionDataError when the server takes no more subscriptions, or no session can have that ID
+     * @return bool whether the session exists now
+     * @throws SessionDataError if the server accepts no more subscriptions, or the ID is invalid
      * @throws SessionUnavailable
      */
     public function watch(#[\SensitiveParameter] string $id): bool
@@ -59,7 +59,7 @@ final class SessionServerWatcher
     }
 
     /**
-     * @throws SessionDataError when no session can have that ID
+     * @throws SessionDataError if the ID is invalid
      * @throws SessionUnavailable
      */
     public function unwatch(#[\SensitiveParameter] string $id): void
@@ -70,11 +70,11 @@ final class SessionServerWatcher
     /**
      * Waits for the next event.
      *
-     * @param int $wait milliseconds
-     * @return array{string, string|null, int|null}|null `changed`, `destroyed`, `expired` or `regenerated`; the
-     *         session's ID; for `changed` the revision, which rises. `lost` alone: this client was too slow and has
-     *         missed events, so watch again. null: nothing has happened
-     * @throws SessionUnavailable when the connection is lost; there are no subscriptions any more
+     * @param int $wait in ms
+     * @return array{string, string|null, int|null}|null `changed`, `destroyed`, `expired` or `regenerated`; the session
+     *         ID; for `changed` the revision, which increases. Only `lost`: this client was too slow and missed events,
+     *         so watch again. null: no event in this time
+     * @throws SessionUnavailable if the connection is lost, and all subscriptions with it
      */
     public function next(int $wait): ?array
     {
@@ -90,7 +90,7 @@ final class SessionServerWatcher
         return [$kind, $id, $revision === null ? null : (int) $revision];
     }
 
-    /** Checks the connection, since a host that vanishes does not close it. @throws SessionUnavailable if it is lost */
+    /** Checks the connection. A host that disappears does not close it. @throws SessionUnavailable if it is lost */
     public function ping(): void
     {
         $this->ask('ping');

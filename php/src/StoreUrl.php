@@ -4,15 +4,15 @@ declare(strict_types=1);
 
 namespace PhpSessionChat\Session;
 
-/** The parts of a store URL, parsed as the chat server parses it, so that one URL works for both. */
+/** A store URL in its parts. The chat server parses the URL in the same way, so that one URL works for both. */
 final class StoreUrl
 {
     private const SECONDS = ['s' => 1, 'm' => 60, 'h' => 3600, 'd' => 86400];
 
     /**
-     * @param list<array{string, int|null}> $hosts names or addresses, and ports where the URL has them
-     * @param string $path with its first slash when there are hosts: `/3`, `/var/lib/php/sessions`
-     * @param array<string, string> $options those that have not been taken yet
+     * @param list<array{string, int|null}> $hosts names or addresses, each with its port if the URL has one
+     * @param string $path with the first slash if there are hosts: `/3`, `/var/lib/php/sessions`
+     * @param array<string, string> $options not taken yet
      */
     private function __construct(
         public readonly string $scheme,
@@ -33,7 +33,7 @@ final class StoreUrl
     /** @throws InvalidSettings */
     public static function parse(#[\SensitiveParameter] string $url): self
     {
-        // An @ stands nowhere but behind the login: whatever else it is in may be the end of a password.
+        // An @ is allowed only after the login. Anywhere else, it may be part of a password that is not encoded.
         $form = '~^(sqlite(?=:)|[a-z-]+(?=://)):(?://(?:([^@/?]*)@)?([^@/?]*))?([^@?]*)(?:\?([^@]*))?\z~s';
         if (preg_match($form, $url, $part) !== 1) {
             throw new InvalidSettings('not a URL such as memcached://127.0.0.1:11211?handler=memcached'
@@ -51,7 +51,7 @@ final class StoreUrl
             $options[$name] = $value;
         }
         $places = [];
-        // Not with array_map(): a trace would show its arguments, which may be the end of a password.
+        // array_map() would show the hosts in a stack trace, and they may contain the end of a password.
         foreach ($hosts === '' ? [] : explode(',', $hosts) as $host) {
             $places[] = self::host($host);
         }
@@ -66,8 +66,11 @@ final class StoreUrl
     }
 
     /**
-     * @return non-empty-list<array{string, int, int}> host, port and weight, or one path of a Unix socket with the port
-     *         0; `weight=` has one for each server, or one for all
+     * Takes `weight=`, which has one weight for each server or one for all, and returns the servers.
+     *
+     * @param int $port the default port
+     * @param bool $login whether the URL may have a user
+     * @return non-empty-list<array{string, int, int}> host, port and weight; or the path of a Unix socket, with port 0
      * @throws InvalidSettings
      */
     public function servers(int $port, bool $login = false): array
@@ -104,11 +107,11 @@ final class StoreUrl
     }
 
     /**
-     * Takes an option, so that finish() does not refuse it.
+     * Takes an option, so that finish() accepts it.
      *
      * @param string $pattern a regular expression for the whole value
-     * @param string $what the same in words, for the error
-     * @return string|null null when the URL does not have the option
+     * @param string $what describes the valid values in the error message
+     * @return string|null null if the URL does not have the option
      * @throws InvalidSettings
      */
     public function take(string $option, string $pattern, string $what): ?string
@@ -132,7 +135,7 @@ final class StoreUrl
         return $this->take($option, implode('|', $values), 'one of ' . implode(', ', $values));
     }
 
-    /** Takes the number of a Redis database, from the path or from `database=`. @throws InvalidSettings */
+    /** Takes the number of a Redis database from the path or from `database=`. @throws InvalidSettings */
     public function redisDatabase(): int
     {
         $inPath = $this->hosts === [] ? '' : substr($this->path, 1);
@@ -149,7 +152,7 @@ final class StoreUrl
         return $this->take('prefix', '[\x21-\x7e]{0,200}', 'up to 200 printable characters') ?? $default;
     }
 
-    /** Takes a time such as `250ms`, or in seconds as in PHP's own save paths. @throws InvalidSettings */
+    /** Takes a time such as `250ms`, or a number of seconds as in PHP's save paths. @throws InvalidSettings */
     public function milliseconds(string $option, int $default): int
     {
         $time = $this->take($option, '\d{2,4}ms|[1-9]\d?', '10ms to 9999ms, or seconds from 1 to 99');
@@ -167,14 +170,14 @@ final class StoreUrl
         return $time === null ? null : (int) $time * (self::SECONDS[substr($time, -1)] ?? 1);
     }
 
-    /** @throws InvalidSettings when there are options that were not taken */
+    /** @throws InvalidSettings if there are options that were not taken */
     public function finish(): void
     {
         if ($this->options === []) {
             return;
         }
         $name = (string) array_key_first($this->options);
-        // A name alone may be the end of a password with a ? in it.
+        // A name without a value may be the end of a password that contains a `?`.
         throw new InvalidSettings($this->options[$name] !== '' && preg_match('/^[a-z_]{1,32}\z/', $name) === 1
             ? "$name= is not an option of this session store"
             : 'the URL has options that this session store does not have (in a password ? is %3F)');

@@ -11,34 +11,34 @@ use PhpSessionChat\Session\TableSession\TableJson;
 use PhpSessionChat\Session\TableSession\TableRows;
 
 /**
- * A session without PHP's session functions: a signed cookie and a database row of the application's own.
+ * A session without PHP's session functions: a signed cookie and a row in a database table.
  *
  *     $session = TableSession::open('mariadb://site:secret@127.0.0.1/site?table=sessions', '/etc/site/cookie-keys');
  *     $session->storeValue('user_id', 7);
  *     $session->save();
  *
- * The values are loaded once, by open(). Saving is one statement: it writes only the keys that this request has
- * changed, so that requests at the same time do not overwrite each other's changes. If two change the same key, the
- * last one wins. A row that was deleted meanwhile is not written again: a logout is final.
+ * open() loads the values once. save() writes only the keys that this request has changed, in one statement, so that
+ * concurrent requests do not overwrite each other's changes. If two requests change the same key, the last one wins. A
+ * deleted row is not written again, so a logout is final.
  *
- * An ID is accepted only if it is in the table, and in a cookie signed by a key of the file: see SignedCookie. Visitors
- * for whom nothing is stored get no row and no cookie.
+ * An ID is accepted only if it is in the table, and in a cookie signed with a key of the file (see SignedCookie). A
+ * visitor without stored values gets no row and no cookie.
  *
- * Call regenerate() at every login, and save() before any output, since it can fail and may have to send a cookie. The
- * end of the request saves what is not saved yet, but an error is then too late for an error page.
+ * Call regenerate() at every login, and save() before any output, because save() can fail and may have to send a
+ * cookie. Unsaved changes are saved at the end of the request, but then an error is too late for an error page.
  *
- * All methods throw SessionUnavailable when the database fails: answer 503, and set no cookie. Give it a \PDO of its
- * own, since on the application's connection a rollback would undo what was saved.
+ * All methods throw SessionUnavailable if the database fails. Respond with status 503, and do not set a cookie. Use a
+ * separate \PDO, because on the application's connection a rollback would undo the saved changes.
  */
 final class TableSession
 {
-    /** Seconds after which an unchanged session is written again, to start its lifetime again. */
+    /** After this time in seconds an unchanged session is written again, to restart its lifetime. */
     private const RENEW_AFTER = 60;
 
-    /** @var \WeakMap<self, true>|null what the end of the request has to save; weak, so that it keeps none in memory */
+    /** @var \WeakMap<self, true>|null the sessions to save at the end of the request; does not keep them in memory */
     private static ?\WeakMap $open = null;
 
-    /** The ID of the row; null when there is no row yet. */
+    /** The ID of the row; null if there is no row yet. */
     private ?string $id = null;
 
     /** Seconds until the row expires, as of the last read or write. */
@@ -47,13 +47,13 @@ final class TableSession
     /** @var array<mixed> */
     private array $values = [];
 
-    /** @var array<string, string|null> what has to be written: the JSON of each key's value; null removes the key */
+    /** @var array<string, string|null> the unsaved changes: the JSON of each key's value; null removes the key */
     private array $changes = [];
 
-    /** Whether the end of the request has to save. False when saving has failed. */
+    /** Whether to save at the end of the request. False if saving has failed. */
     private bool $unsaved = true;
 
-    /** The session has ended while this request ran: a new one could replace that of a login made meanwhile. */
+    /** The session ended during this request. A new session could replace the session of a concurrent login. */
     private bool $ended = false;
 
     private function __construct(
@@ -64,18 +64,17 @@ final class TableSession
     }
 
     /**
-     * Opens the session that the visitor's cookie names, or an empty one.
+     * Opens the session in the visitor's cookie, or an empty session.
      *
-     * @param \PDO|DatabaseUrl|string $database a string is a URL as DatabaseUrl takes it; it can also name the table
-     *        and its columns, as for the chat server: `?table=sessions&id=id&data=data&expires=expires`
-     * @param string $keyFile see KeyFile; used for nothing else
+     * @param \PDO|DatabaseUrl|string $database a string is a URL for DatabaseUrl. As for the chat server, it can also
+     *        contain the table and its columns: `?table=sessions&id=id&data=data&expires=expires`
+     * @param string $keyFile a file for KeyFile, with keys that have no other use
      * @param string $name of the cookie
-     * @param int $lifetime seconds that the session lives after its last use
-     * @param string $domain of the cookie; '' for the page's own host only
-     * @param bool|null $secure whether the cookie is for https only; null: if this page
-     *        has https, as far as PHP can tell
-     * @param string $table `table` or `schema.table`, if the URL does not name it: see createTable()
-     * @param int $collect one in so many requests calls gc(); 0: none, where a cron job does
+     * @param int $lifetime of the session after its last use, in seconds
+     * @param string $domain of the cookie; '' for the page's host only
+     * @param bool|null $secure whether the cookie is for https only; null: if PHP reports that this page uses https
+     * @param string $table `table` or `schema.table`, if the URL does not contain it (see createTable())
+     * @param int $collect one in this many requests calls gc(); 0: none, for sites where a cron job does
      * @throws InvalidSettings
      */
     public static function open(
@@ -97,7 +96,7 @@ final class TableSession
             if ($collect > 0 && random_int(1, $collect) === 1) {
                 $session->rows->tryToCollect();
             }
-            // An older key has signed the cookie. With a new signature the session survives the removal of that key.
+            // The cookie was signed with an older key. Sign it again, so that the old key can be removed.
             if ($value !== $cookie->value($id) && !headers_sent()) {
                 $cookie->send($id);
             }
@@ -106,13 +105,13 @@ final class TableSession
         return $session;
     }
 
-    /** Saves, unless everything is saved or saving has failed. */
+    /** Saves unsaved changes, unless saving has already failed. */
     public function __destruct()
     {
         $this->unsaved && $this->save();
     }
 
-    /** Creates the table if it does not exist: to be called when the site is set up. */
+    /** Creates the table if it does not exist. Call it when you set up the site. */
     public static function createTable(
         #[\SensitiveParameter] \PDO|DatabaseUrl|string $database,
         string $table = 'sessions',
@@ -129,8 +128,8 @@ final class TableSession
      * @param string $key UTF-8 without NUL
      * @param mixed $value null, a boolean, an integer, a float, a UTF-8 string, or an array of them, up to
      *        30 levels
-     * @throws SessionDataError when it would not come back the same
-     * @throws \LogicException when the session is new and output has begun, so that its cookie cannot be sent
+     * @throws SessionDataError if JSON would change the value
+     * @throws \LogicException if the session is new and output has started, so its cookie cannot be sent
      */
     public function storeValue(string $key, #[\SensitiveParameter] mixed $value): void
     {
@@ -139,7 +138,7 @@ final class TableSession
             $this->cookie->mustBeInTime();
         }
         if (!array_key_exists($key, $this->values) || $this->values[$key] !== $value) {
-            // A copy, since the value may contain references.
+            // A copy, because the value may contain references.
             $this->values[$key] = json_decode($json, true);
             $this->changes[$key] = $json;
             $this->unsaved = true;
@@ -156,17 +155,16 @@ final class TableSession
     }
 
     /**
-     * Gives the session a new ID, and saves it. The old ID is invalid at once, so anyone who has planted or seen it
-     * cannot use it.
+     * Gives the session a new ID, and saves it. The old ID becomes invalid immediately, so that an attacker who planted
+     * or saw it cannot use it.
      *
-     * @return bool false when the session has ended meanwhile: nothing is written, now or by a later call, and it
-     *         is empty now
-     * @throws \LogicException when output has begun, so that the cookie cannot be sent
+     * @return bool false if the session has ended. It is empty then, and this and later calls do not write
+     * @throws \LogicException if output has started, so the cookie cannot be sent
      */
     public function regenerate(): bool
     {
         if ($this->id === null) {
-            // save() will give it an ID.
+            // save() creates the ID.
             return !$this->ended;
         }
         $this->cookie->mustBeInTime();
@@ -174,11 +172,11 @@ final class TableSession
     }
 
     /**
-     * Ends the session, and deletes its cookie. A value that is stored afterwards begins a new session.
+     * Ends the session, and deletes its cookie. A later storeValue() starts a new session.
      *
-     * @return bool false when the row was deleted meanwhile: another request has ended the session, or has moved it to
-     *         a new ID, under which it continues
-     * @throws \LogicException when output has begun, so that the cookie cannot be deleted
+     * @return bool false if the row was already deleted: another request ended the session, or moved it to a new ID,
+     *         under which it continues
+     * @throws \LogicException if output has started, so the cookie cannot be deleted
      */
     public function destroy(): bool
     {
@@ -192,13 +190,11 @@ final class TableSession
     }
 
     /**
-     * Writes what has changed, and starts the session's lifetime again. Without a change it
-     * writes once a minute at most.
+     * Writes the changes, and restarts the session's lifetime. Without changes, it writes at most once a minute.
      *
-     * @return bool false when the session has ended meanwhile: nothing is written, now or by a later call, and it
-     *         is empty now
-     * @throws SessionDataError when it is too large for the database
-     * @throws \LogicException when the session is new and output has begun, so that its cookie cannot be sent
+     * @return bool false if the session has ended. It is empty then, and this and later calls do not write
+     * @throws SessionDataError if the session is too large for the database
+     * @throws \LogicException if the session is new and output has started, so its cookie cannot be sent
      */
     public function save(): bool
     {
@@ -220,7 +216,7 @@ final class TableSession
         return true;
     }
 
-    /** Deletes the expired sessions of all visitors. @return int how many */
+    /** Deletes the expired sessions of all visitors. @return int the number of deleted sessions */
     public function gc(): int
     {
         return $this->rows->collect();
@@ -233,8 +229,8 @@ final class TableSession
     }
 
     /**
-     * Saves at the end of the request. A destructor would run too late for a cookie then, and not at all after a fatal
-     * error.
+     * Saves the session at the end of the request. There a destructor would run too late for a cookie, and not at all
+     * after a fatal error.
      */
     private static function saveAtTheEnd(self $session): void
     {

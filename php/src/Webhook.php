@@ -9,26 +9,26 @@ use JsonException;
 use SensitiveParameter;
 
 /**
- * Checks the events that the chat server sends (CHAT_WEBHOOK_URL), by Standard Webhooks 1.0: docs/api.md shows how.
+ * Verifies the events that the chat server sends to CHAT_WEBHOOK_URL, by Standard Webhooks 1.0. See docs/api.md.
  *
- * Each event may come more than once, under the same id, and in any order.
+ * An event may arrive more than once with the same ID, and in any order.
  */
 final class Webhook
 {
-    /** Seconds by which the clocks of both sides may differ. */
+    /** The maximum difference between the clocks of both servers, in seconds. */
     private const TOLERANCE = 300;
 
     /** @var list<string> the bytes of each key */
     private readonly array $keys;
 
     /**
-     * @param string $keys the content of CHAT_WEBHOOK_KEY_FILE: whsec_ and base64; several, one a line, while one replaces
-     *                     another: an event that is signed with any of them is taken
+     * @param string $keys the content of CHAT_WEBHOOK_KEY_FILE: whsec_ and base64. During a key change, one key a line:
+     *                     an event signed with any of them is valid
      */
     public function __construct(#[SensitiveParameter] string $keys)
     {
         $all = [];
-        // Not with array_map(): a trace would show its arguments.
+        // array_map() would show the keys in a stack trace.
         foreach (preg_split('/\s+/', trim($keys)) as $key) {
             $all[] = self::bytesOf($key);
         }
@@ -42,10 +42,10 @@ final class Webhook
     }
 
     /**
-     * The event of this request.
+     * Returns the event in this request.
      *
      * @return array{id: string, type: string, timestamp: string, data: array<string, mixed>}
-     * @throws WebhookError if the chat server has not sent it
+     * @throws WebhookError if the request is not from the chat server
      */
     public function fromRequest(): array
     {
@@ -58,11 +58,12 @@ final class Webhook
     }
 
     /**
-     * The same for a body and its headers, whose names are in lower case.
+     * Verifies a body and returns its event.
      *
-     * @param array<string, string> $headers
+     * @param array<string, string> $headers with names in lower case
+     * @param int|null $now the current time in Unix seconds, for tests
      * @return array{id: string, type: string, timestamp: string, data: array<string, mixed>}
-     * @throws WebhookError if the chat server has not sent it
+     * @throws WebhookError if the body is not from the chat server
      */
     public function verify(string $body, array $headers, ?int $now = null): array
     {
@@ -75,7 +76,7 @@ final class Webhook
         foreach ($this->keys as $key) {
             $expected = base64_encode(hash_hmac('sha256', "$id.$time.$body", $key, true));
             foreach (explode(' ', $headers['webhook-signature'] ?? '') as $signature) {
-                // All of them are compared, so that the time says nothing.
+                // Compares all, so that the response time does not reveal a match.
                 $isSigned = hash_equals("v1,$expected", $signature) || $isSigned;
             }
         }

@@ -6,7 +6,7 @@ namespace PhpSessionChat;
 
 use RuntimeException;
 
-/** A request that the chat server has not sent: answer 400. */
+/** The request is not an event of the chat server. Respond with status 400. */
 final class WebhookError extends RuntimeException
 {
 }

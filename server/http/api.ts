@@ -179,7 +179,7 @@ export const routes: readonly Route[] = [
   route(
     'PUT',
     '/api/users',
-    'Add users before they open the chat',
+    'Register users before they open the chat',
     'users',
     [200],
     async (api, _id, body) => {

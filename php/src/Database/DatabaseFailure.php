@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace PhpSessionChat\Session\Database;
 
-/** Says in plain words why a database has refused something. */
+/** Describes in plain words why a database rejected a connection or statement. */
 final class DatabaseFailure
 {
     private const LOGIN = 'it refuses the user or the password';
@@ -18,7 +18,7 @@ final class DatabaseFailure
     private const READ_ONLY = 'it takes no writes';
     private const TLS = 'it does not speak TLS, or its certificate is not trusted: ca= names the file of its authority';
 
-    /** By MySQL's error number, PostgreSQL's SQLSTATE, SQLite's result code. */
+    /** Descriptions by MySQL's error number, PostgreSQL's SQLSTATE or SQLite's result code. */
     private const BY_CODE = [
         'mysql' => [
             1044 => self::DATABASE, 1045 => self::LOGIN, 1698 => self::LOGIN, 1049 => self::DATABASE, 1146 => self::TABLE,
@@ -38,8 +38,8 @@ final class DatabaseFailure
     ];
 
     /**
-     * By a part of the message, where one code stands for many causes: every failure to connect with PostgreSQL's
-     * library, many with PHP's own for MySQL, and everything that is wrong with a statement in SQLite.
+     * Descriptions by a part of the message, for codes with many causes: all connection failures of PostgreSQL's
+     * library, many of PHP's MySQL library, and all invalid statements in SQLite.
      */
     private const BY_MESSAGE = [
         'authentication failed' => self::LOGIN,
@@ -56,13 +56,14 @@ final class DatabaseFailure
         'no such column' => self::COLUMN,
     ];
 
-    /** By SQLSTATE or MySQL's error number. */
+    /** SQLSTATE or MySQL error numbers. */
     private const TOO_LONG = ['22001', 1153, 1406];
 
     /**
-     * Without the database's own message, which names the user and may quote a session ID.
+     * Returns a description with the error codes. Omits the database's own message, which contains the user and may
+     * contain a session ID.
      *
-     * @param SqlDialect|null $dialect null when the connection failed before it was known
+     * @param SqlDialect|null $dialect null if the connection failed before the dialect was known
      */
     public static function meaning(?SqlDialect $dialect, \PDOException $error): string
     {
@@ -79,13 +80,13 @@ final class DatabaseFailure
         return ($meaning === null ? '' : "$meaning, ") . "SQLSTATE $state ($number)";
     }
 
-    /** Whether a value is too long for its column, or for the database. */
+    /** Whether a value is too long for its column or for the database. */
     public static function isTooLong(\PDOException $error): bool
     {
         return array_intersect(self::codes($error), self::TOO_LONG) !== [];
     }
 
-    /** @return array{string, int|string} SQLSTATE, and the database's own code */
+    /** @return array{string, int|string} the SQLSTATE and the database's own code */
     private static function codes(\PDOException $error): array
     {
         return ($error->errorInfo ?? []) + [(string) $error->getCode(), 0];

@@ -13,7 +13,7 @@ enum SqlDialect: string
     case PostgreSql = 'pgsql';
     case Sqlite = 'sqlite';
 
-    /** A table or a column; `schema.table` too. */
+    /** A table or column, or `schema.table`. */
     public const NAME = '[\w$#]+(\.[\w$#]+)?';
 
     /** @throws InvalidSettings */
@@ -25,7 +25,7 @@ enum SqlDialect: string
         );
     }
 
-    /** @throws InvalidSettings when SQL would not take that for one name */
+    /** @throws InvalidSettings if SQL would not read the text as one name */
     public static function checkName(string $name): void
     {
         if (preg_match('~^' . self::NAME . '\z~', $name) !== 1) {
@@ -41,7 +41,7 @@ enum SqlDialect: string
         return $mark . str_replace('.', "$mark.$mark", $name) . $mark;
     }
 
-    /** The time in Unix seconds by the database's clock, since the clocks of several web servers differ. */
+    /** Returns SQL for the database's Unix time in seconds. The clocks of several web servers may differ. */
     public function now(): string
     {
         return match ($this) {
@@ -52,10 +52,10 @@ enum SqlDialect: string
     }
 
     /**
-     * The end of an INSERT that overwrites the row with that key, if there is one.
+     * Returns the end of an INSERT that overwrites an existing row with the same key.
      *
-     * @param string $key quoted, as the others
-     * @param string ...$columns to overwrite
+     * @param string $key quoted
+     * @param string ...$columns to overwrite, quoted
      */
     public function orUpdate(string $key, string ...$columns): string
     {
@@ -67,7 +67,7 @@ enum SqlDialect: string
     }
 
     /**
-     * The statements that create the table of PdoHandler. `lock_token` and `lock_until` are needed for locks only.
+     * Returns the statements that create the table of PdoHandler. Only locks use `lock_token` and `lock_until`.
      *
      * @return list<string>
      * @throws InvalidSettings
@@ -77,7 +77,7 @@ enum SqlDialect: string
         $name = $this->quoted($table);
         $index = $this->quoted(strtr($table, '.', '_') . '_expires');
         $columns = match ($this) {
-            // ascii_bin compares bytes: in most collations `A` equals `a`. 456: a prefix of 200, and an ID of 256.
+            // ascii_bin compares bytes; in most collations `A` equals `a`. 456 is a prefix of 200 plus an ID of 256.
             self::MySql => 'id VARCHAR(456) CHARACTER SET ascii COLLATE ascii_bin PRIMARY KEY, data MEDIUMBLOB',
             self::PostgreSql => 'id VARCHAR(456) PRIMARY KEY, data BYTEA',
             self::Sqlite => 'id TEXT NOT NULL PRIMARY KEY, data BLOB',

@@ -14,23 +14,22 @@ use PhpSessionChat\Session\SessionDataError;
  *     session_set_save_handler($handler, false);
  *     session_start(['use_strict_mode' => true]);
  *
- * Anyone who can read the store learns nothing from it. Anyone who can write to it can end a session, but can neither
- * forge one nor give the data of one session to another. They can put back an older record of the same session, even
- * after its end.
+ * A reader of the store cannot read the sessions. A writer to the store can end a session, and can restore an older
+ * record of the same session, even after its end. It cannot forge a session, or move data from one session to another.
  *
  * A record is a nonce of 24 random bytes, followed by libsodium's XChaCha20-Poly1305 (IETF) of the data, with the
- * session ID as additional data. The first key encrypts, every key decrypts. Each request moves its session to the
- * first key, so an old key can be removed from the file as soon as all sessions of its time have expired.
+ * session ID as additional data. The first key encrypts, and all keys decrypt. Each request re-encrypts its session
+ * with the first key, so an old key can be removed once all sessions encrypted with it have expired.
  */
 final class EncryptedHandler extends WrappingHandler
 {
     private const NONCE_BYTES = SODIUM_CRYPTO_AEAD_XCHACHA20POLY1305_IETF_NPUBBYTES;
 
-    /** The ID of the session that is encrypted with an older key. */
+    /** The ID of a session that is still encrypted with an older key. */
     private ?string $outdated = null;
 
     /**
-     * @param list<string> $keys of 32 bytes, the newest first: see KeyFile
+     * @param list<string> $keys of 32 bytes, the newest first (see KeyFile)
      * @throws InvalidSettings
      */
     public function __construct(

@@ -8,32 +8,32 @@ use PhpSessionChat\Session\InvalidSettings;
 use PhpSessionChat\Session\SessionUnavailable;
 
 /**
- * PHP sessions in the files of one folder, which several web servers may share. For locks and errors see StoreHandler.
+ * Stores sessions in the files of a folder, which several web servers may share. For locks and errors see StoreHandler.
  *
  *     session_set_save_handler(new FilesHandler('/mnt/shared/sessions'), false);
  *     session_start(['use_strict_mode' => true]);
  *
- * The files are those of PHP's own handler: `sess_` + session ID, mode 0600, and the modification time is the last use.
- * But no file is written in place, so a reader always finds a whole session.
+ * The files are compatible with PHP's own handler: `sess_` + session ID, mode 0600, and the modification time is the
+ * last use. Unlike there, a file is never written in place, so a reader always finds a complete session.
  *
- * The folder must exist, with mode 0700 for the user of the web server. A lock is a flock() of the session's file,
- * which works on NFS too. It has no lease: it ends with its process at the latest, so no request can write too late.
+ * The folder must exist, with mode 0700 for the account of the web server. A lock is a flock() of the session's file,
+ * which also works on NFS. It needs no lease, because it ends with its process.
  */
 final class FilesHandler extends StoreHandler
 {
-    /** Seconds that a write waits for another write, or for the collection of garbage. */
+    /** How long a write waits for another write or for the garbage collection, in seconds. */
     private const WRITE_WAIT = 5;
 
-    /** The suffix that tempnam() appends to the prefix and a dot. IDs have no dot, so no session has such a name. */
+    /** What tempnam() appends to the prefix. IDs contain no dot, so a session never has such a name. */
     private const TEMPORARY = '/^\.[A-Za-z0-9]{6}\z/';
 
-    /** tempnam() cuts a longer prefix off, and with it the dot that tells temporary files from sessions. */
+    /** tempnam() truncates a longer prefix, and with it the dot that distinguishes temporary files from sessions. */
     private const PREFIX_BYTES = 62;
 
-    /** @var array<string, resource> by session ID, the open file whose lock this request holds */
+    /** @var array<string, resource> the open files that this request has locked, by session ID */
     private array $locked = [];
 
-    /** @param string $prefix of the file names, before the session ID */
+    /** @param string $prefix precedes the session ID in file names */
     public function __construct(
         private readonly string $folder,
         private readonly string $prefix = 'sess_',
@@ -66,12 +66,12 @@ final class FilesHandler extends StoreHandler
 
     protected function store(#[\SensitiveParameter] string $id, #[\SensitiveParameter] string $record): void
     {
-        // tempnam() makes the file with mode 0600.
+        // tempnam() creates the file with mode 0600.
         $temporary = @tempnam($this->folder, "$this->prefix.");
         if ($temporary === false) {
             throw $this->failed('written');
         }
-        // PHP uses another folder if this one is not writable.
+        // If the folder is not writable, tempnam() uses another folder.
         if (
             dirname($temporary) !== realpath($this->folder)
             || @file_put_contents($temporary, $record) !== strlen($record)
@@ -128,10 +128,10 @@ final class FilesHandler extends StoreHandler
                 continue;
             }
             try {
-                // A request may be using it again right now.
+                // A concurrent request may be using the session again.
                 $file = $this->lockFile($id);
             } catch (SessionUnavailable) {
-                // Another user's file, or a link. It must not stop the collection of the others.
+                // A file of another account, or a link. The collection continues with the next file.
                 continue;
             }
             if ($file !== null && $this->isExpired($file) && @unlink($this->path($id))) {
@@ -142,9 +142,9 @@ final class FilesHandler extends StoreHandler
     }
 
     /**
-     * Works under the lock of the session's file, so that the file is not replaced or deleted meanwhile.
+     * Runs work under the lock of the session's file, so that no other request replaces or deletes the file.
      *
-     * @return bool false, and nothing is done, when there is no such file any more
+     * @return bool false if the file no longer exists; then the work does not run
      */
     private function exclusively(#[\SensitiveParameter] string $id, #[\SensitiveParameter] \Closure $work): bool
     {
@@ -167,22 +167,22 @@ final class FilesHandler extends StoreHandler
         return true;
     }
 
-    /** @return resource|null null when another process has locked it, or it is deleted */
+    /** @return resource|null null if another process has locked the file, or the file was deleted */
     private function lockFile(#[\SensitiveParameter] string $id)
     {
-        // NFS locks only files that are open for writing.
+        // NFS locks only files that are opened for writing.
         $file = $this->openFile($id, 'r+');
         return $file !== null && flock($file, LOCK_EX | LOCK_NB) && $this->isCurrent($file, $id) ? $file : null;
     }
 
     /**
-     * Whether that is still the session's file: another request may have replaced or deleted it.
+     * Whether this is still the session's file. Another request may have replaced or deleted it.
      *
      * @param resource $file
      */
     private function isCurrent($file, #[\SensitiveParameter] string $id): bool
     {
-        // Opens it again, since by its name NFS may report an older file from its cache.
+        // Opens the file again, because a stat() by name may return an older file from the cache of NFS.
         $now = $this->openFile($id, 'r');
         return $now !== null && fstat($now)['ino'] === fstat($file)['ino'];
     }
@@ -201,10 +201,10 @@ final class FilesHandler extends StoreHandler
             && time() - (int) @filemtime($path) > $this->lifetime;
     }
 
-    /** @return resource|null null when there is none */
+    /** @return resource|null null if the file does not exist */
     private function openFile(#[\SensitiveParameter] string $id, string $mode)
     {
-        // Only regular files are ours: a link may lead anywhere, and opening a FIFO waits for its writer.
+        // Opens only regular files. A link may lead anywhere, and opening a FIFO waits for its writer.
         $isFile = @filetype($this->path($id)) === 'file';
         $file = $isFile ? @fopen($this->path($id), $mode) : false;
         if ($file !== false) {
@@ -218,8 +218,8 @@ final class FilesHandler extends StoreHandler
     }
 
     /**
-     * In a folder that every user of the machine can write to, such as Debian's, anyone could forge a session. There
-     * only the files of this user and of root count, as with PHP's own handler (mod_files.c).
+     * In a folder that is writable for all accounts, such as Debian's, any account could forge a session. There only
+     * files of this account and of root are accepted, as in PHP's own handler (mod_files.c).
      *
      * @param resource $file
      */
@@ -235,7 +235,7 @@ final class FilesHandler extends StoreHandler
         return "$this->folder/$this->prefix$id";
     }
 
-    /** Without the name of the file, since that is the session ID. */
+    /** Omits the name of the file, because it contains the session ID. */
     private function failed(string $what): SessionUnavailable
     {
         return new SessionUnavailable("files: in $this->folder a session cannot be $what");

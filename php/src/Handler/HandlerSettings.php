@@ -6,22 +6,22 @@ namespace PhpSessionChat\Session\Handler;
 
 use PhpSessionChat\Session\InvalidSettings;
 
-/** The settings that the handlers of all stores have in common. */
+/** The settings that all store handlers share. */
 final class HandlerSettings
 {
-    /** Seconds: longer than pages take. */
+    /** The default lease of a lock, in seconds. Longer than pages take. */
     public const LEASE = 60;
 
-    /** A year. A longer lifetime is most likely a mistake. */
+    /** A year, in seconds. A longer lifetime is probably a mistake. */
     private const MAX_LIFETIME = 366 * 24 * 60 * 60;
 
     /**
-     * @param int|null $lifetime seconds that a session lives after its last use; null: `session.gc_maxlifetime`
-     * @param int|null $lockWait seconds that a request waits in all for other requests of its session; null: no lock,
-     *        and the last request to write wins
-     * @param int $lockLease seconds after which a lock ends even if its request still runs
-     * @param string|null $serializer what `session.serialize_handler` must be, for programs that read the sessions too;
-     *        null: anything
+     * @param int|null $lifetime of a session after its last use, in seconds; null: `session.gc_maxlifetime`
+     * @param int|null $lockWait how long a request waits in total for other requests of its session, in seconds; null:
+     *        no lock, so the last request to write wins
+     * @param int $lockLease after this time in seconds a lock expires, even if its request is still running
+     * @param string|null $serializer the required `session.serialize_handler`, for other programs that read the
+     *        sessions; null: any
      * @throws InvalidSettings
      */
     public function __construct(

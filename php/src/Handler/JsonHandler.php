@@ -14,16 +14,16 @@ use PhpSessionChat\Session\SessionDataError;
  *     session_set_save_handler(new JsonHandler(new RedisHandler('127.0.0.1', prefix: 'site_')), false);
  *     session_start(['use_strict_mode' => true]);
  *
- * PHP serializes `$_SESSION` before a handler gets it. Of PHP's formats, `php_serialize` is a plain `serialize()` of
- * the whole array: it drops and forbids no key, and it can be decoded without touching `$_SESSION`.
+ * PHP serializes `$_SESSION` before it calls a handler. The format `php_serialize` is a plain `serialize()` of the
+ * array: it supports all keys, and can be decoded without changing `$_SESSION`.
  *
- * JSON holds null, booleans, integers, floats, UTF-8 strings and arrays of them. As with json_encode(), the float 1.0
- * comes back as the integer 1, and references come back as copies. Other values are refused: objects, bytes that are
- * not UTF-8, INF, NAN, more than 512 levels. Replacing bytes would silently change a site's data.
+ * JSON supports null, booleans, integers, floats, UTF-8 strings and arrays of them. As with json_encode(), the float
+ * 1.0 becomes the integer 1, and references become copies. Other values are rejected: objects, bytes that are not
+ * UTF-8, INF, NAN, and more than 512 levels. Replacing bytes would silently change a site's data.
  */
 final class JsonHandler extends WrappingHandler
 {
-    /** The limit of json_encode(). json_decode() counts one level more for the same text. */
+    /** The depth limit of json_encode(). json_decode() counts one level more for the same text. */
     private const DEPTH = 512;
 
     public function open(string $path, string $name): bool
@@ -36,12 +36,12 @@ final class JsonHandler extends WrappingHandler
 
     /**
      * @param string $data `serialize($_SESSION)`
-     * @return string `json_encode($_SESSION)`; `{}` for an empty session, since a session is a map
-     * @throws SessionDataError naming the top-level key that cannot be stored
+     * @return string `json_encode($_SESSION)`; `{}` for an empty session, because a session is a map
+     * @throws SessionDataError with the top-level key that cannot be stored
      */
     protected function wrap(#[\SensitiveParameter] string $id, #[\SensitiveParameter] string $data): string
     {
-        // Without classes: no object may be created, and so run code, only to be refused below.
+        // Creates no objects, because they could run code before they are rejected below.
         $values = @unserialize($data, ['allowed_classes' => false]);
         if (!is_array($values)) {
             throw new SessionDataError('The session holds something that only PHP can store.');
@@ -67,7 +67,7 @@ final class JsonHandler extends WrappingHandler
         return $json;
     }
 
-    /** @throws SessionDataError when the record is not a JSON object or list */
+    /** @throws SessionDataError if the record is not a JSON object or array */
     protected function unwrap(#[\SensitiveParameter] string $id, #[\SensitiveParameter] string $record): string
     {
         if ($record === '') {
@@ -87,7 +87,7 @@ final class JsonHandler extends WrappingHandler
         if (!is_array($value)) {
             return is_object($value);
         }
-        // An array that contains itself has no end. json_encode() refuses it for its depth.
+        // An array may contain itself. json_encode() rejects it because of its depth.
         if ($depth >= self::DEPTH) {
             return false;
         }

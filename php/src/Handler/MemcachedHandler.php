@@ -9,45 +9,44 @@ use PhpSessionChat\Session\SessionDataError;
 use PhpSessionChat\Session\SessionUnavailable;
 
 /**
- * PHP sessions in memcached: key = prefix + session ID, item flags 0, never compressed, so that programs in any
- * language can read them without knowing ext-memcached. For locks and errors see StoreHandler.
+ * Stores sessions in memcached. The key is prefix + session ID, the item flags are 0, and items are not compressed, so
+ * that programs in any language can read them without ext-memcached. For locks and errors see StoreHandler.
  *
  *     session_set_save_handler(new MemcachedHandler([['127.0.0.1', 11211]], 'sessions/'), false);
  *     session_start(['use_strict_mode' => true]);
  *
- * With several servers, each session is on one of them. While a server is down, its sessions are unavailable; the
- * others are not affected.
+ * With several servers, each session is on one of them. While a server is down, only its sessions are unavailable.
  *
- * memcached notifies nobody of a deletion. So when a session ends or its ID is replaced, the handler stores a logout
- * marker for 30 seconds, which the chat server sees at once: an empty item, whose key is `chat.ended.` and the first 32
+ * memcached has no notifications for deletions. When a session ends or its ID is replaced, the handler therefore stores
+ * a logout marker for 30 seconds, which the chat server polls: an empty item with the key `chat.ended.` + the first 32
  * hexadecimal digits of the ID's SHA-256.
  */
 final class MemcachedHandler extends StoreHandler
 {
-    /** How sessions are distributed over several servers: the values of `distribution=` in a store URL. */
+    /** The values of `distribution=` in a store URL: how sessions are distributed over several servers. */
     public const DISTRIBUTIONS = [
         'modula' => [],
         'ketama' => [\Memcached::OPT_DISTRIBUTION => \Memcached::DISTRIBUTION_CONSISTENT],
         'ketama_weighted' => [\Memcached::OPT_LIBKETAMA_COMPATIBLE => true],
     ];
 
-    /** memcached refuses longer keys. */
+    /** The maximum key length of memcached. */
     private const KEY_BYTES = 250;
 
-    /** memcached takes a longer expiry time for a Unix time. */
+    /** memcached interprets a larger expiry time as a Unix time. */
     private const RELATIVE_SECONDS = 30 * 24 * 60 * 60;
 
-    /** Short, since the server is near: a page should not hang because one is gone. */
+    /** Short, because the server is near, and a page must not hang if a server is down. */
     private const CONNECT_MS = 250;
 
     private const MARKER_SECONDS = 30;
 
-    /** Writes, and knows which server has which session. */
+    /** Writes items, and chooses the server of a session. */
     private readonly \Memcached $memcached;
 
     private readonly MemcachedReader $reader;
 
-    /** memcached's CAS value of the record that was loaded last. Every write changes it. */
+    /** The CAS value of the last loaded record. Every write to the record changes it. */
     private string $version = '0';
 
     /**
@@ -56,7 +55,7 @@ final class MemcachedHandler extends StoreHandler
      * @param list<array{string, int, 2?: int}> $servers host, port and weight, in the same order on every web server
      * @param string $prefix put before the session ID
      * @param string $distribution a key of DISTRIBUTIONS
-     * @param int $timeout milliseconds for one answer
+     * @param int $timeout for each response, in ms
      */
     public function __construct(
         array $servers,
@@ -120,7 +119,7 @@ final class MemcachedHandler extends StoreHandler
         if (!$this->holds($id, $token)) {
             throw self::lockLost();
         }
-        // With the CAS value, in case the lock ends right now and another request writes first.
+        // The lock may expire now. Then the CAS value prevents that this overwrites the data of another request.
         $this->memcached->cas($this->version, $this->prefix . $id, $record, self::expiry($this->lifetime));
         if ($this->memcached->getResultCode() === \Memcached::RES_DATA_EXISTS) {
             throw self::lockLost();
@@ -138,14 +137,14 @@ final class MemcachedHandler extends StoreHandler
     {
         $this->memcached->delete($this->prefix . $id);
         $existed = $this->succeeded('delete', \Memcached::RES_NOTFOUND);
-        // Only now, since the chat server checks the session when it sees the marker. If setting it fails, the regular
-        // check finds the end of the session a little later.
+        // Set after the deletion, because the chat server checks the session when it finds the marker. If setting the
+        // marker fails, the regular check finds the end of the session later.
         $marker = 'chat.ended.' . substr(hash('sha256', $id), 0, 32);
         $this->memcached->setByKey($this->prefix . $id, $marker, '', self::MARKER_SECONDS);
         return $existed;
     }
 
-    /** A lock is on the server of its session, so that no other server has to be up. */
+    /** Stores the lock on the server of its session, so that it does not depend on other servers. */
     protected function acquire(#[\SensitiveParameter] string $id, string $token, int $lease): bool
     {
         if (strlen($this->lockKey($id)) > self::KEY_BYTES) {
@@ -166,7 +165,7 @@ final class MemcachedHandler extends StoreHandler
     {
         $lock = $this->lockOf($id);
         if ($lock !== null && $lock['value'] === $token) {
-            // Expires the lock at once, unless another request has taken it. A delete could not check that.
+            // Expires the lock now, unless another request has taken it. A delete could not check that.
             $this->memcached->casByKey($lock['cas'], $this->prefix . $id, $this->lockKey($id), '', -1);
         }
     }
@@ -179,7 +178,7 @@ final class MemcachedHandler extends StoreHandler
 
     /**
      * @param string $session the key that chooses the server
-     * @return array{value: string, flags: int, cas: string}|null null when there is none
+     * @return array{value: string, flags: int, cas: string}|null null if the item does not exist
      * @throws SessionUnavailable
      */
     private function item(#[\SensitiveParameter] string $session, #[\SensitiveParameter] string $key): ?array
@@ -191,14 +190,14 @@ final class MemcachedHandler extends StoreHandler
         return $this->reader->read($server['host'], $server['port'], $key);
     }
 
-    /** As ext-memcached's own session handler names it. */
+    /** The same key as in ext-memcached's own session handler. */
     private function lockKey(string $id): string
     {
         return "{$this->prefix}lock.$id";
     }
 
     /**
-     * @param int|null $gone the result code for "there is no record any more"
+     * @param int|null $gone the result code that means the record no longer exists
      * @return bool false for that code
      * @throws SessionDataError
      * @throws SessionUnavailable
@@ -206,7 +205,7 @@ final class MemcachedHandler extends StoreHandler
     private function stored(string $command, #[\SensitiveParameter] string $record, ?int $gone = null): bool
     {
         if ($this->memcached->getResultCode() === \Memcached::RES_E2BIG) {
-            // memcached has deleted the old record too: the session is lost, and that must not go unnoticed.
+            // memcached has also deleted the old record, so the session is lost. Report that.
             $bytes = strlen($record);
             throw new SessionDataError("A session of $bytes bytes is over memcached's item limit (-I).");
         }
@@ -219,7 +218,7 @@ final class MemcachedHandler extends StoreHandler
     }
 
     /**
-     * @param int|null $no the result code for "there is none", or for "there is one already"
+     * @param int|null $no the result code that means the item does not exist, or already exists
      * @return bool false for that code
      * @throws SessionUnavailable
      */

@@ -7,44 +7,44 @@ namespace PhpSessionChat\Session\Handler;
 use PhpSessionChat\Session\SessionUnavailable;
 
 /**
- * Reads items of memcached as bytes. The get() of a Memcached object unserializes an item whose flags say so, and no
- * option turns that off: whoever can write to memcached could create objects in PHP.
+ * Reads items of memcached as bytes. Memcached::get() unserializes items with certain flags, and has no option to turn
+ * that off. A writer to memcached could thus create objects in PHP.
  *
- * It keeps one connection to each server that it has asked.
+ * Keeps one connection to each server that it has queried.
  */
 final class MemcachedReader
 {
-    /** The first line of an answer has the key, of up to 250 bytes, and three numbers. */
+    /** The first line of a response contains the key, of up to 250 bytes, and three numbers. */
     private const LINE_BYTES = 1024;
 
     /** Key, flags, length, CAS value. */
     private const VALUE = '/^VALUE (\S+) (\d{1,10}) (\d{1,10})(?: (\d{1,20}))?\r\n\z/';
 
-    /** The first word alone is passed on: the rest is a text of the server. */
+    /** Only the first word is reported, because the rest is text from the server. */
     private const ERROR = '/^(ERROR|CLIENT_ERROR|SERVER_ERROR)(?: [ -~]{1,200})?\r\n\z/';
 
     private const END = "END\r\n";
 
-    /** @var array<string, resource> by their addresses */
+    /** @var array<string, resource> idle connections by address */
     private array $sockets = [];
 
     /**
-     * @param int $connectTimeout milliseconds
-     * @param int $timeout milliseconds for one answer
+     * @param int $connectTimeout in ms
+     * @param int $timeout for each response, in ms
      */
     public function __construct(private readonly int $connectTimeout, private readonly int $timeout)
     {
     }
 
     /**
-     * @param string $host a name, an address, or the path of a unix socket
-     * @return array{value: string, flags: int, cas: string}|null null when there is no such item
+     * @param string $host a name, an address, or the path of a Unix socket
+     * @return array{value: string, flags: int, cas: string}|null null if the item does not exist
      * @throws SessionUnavailable
      */
     public function read(string $host, int $port, #[\SensitiveParameter] string $key): ?array
     {
         if (preg_match('/[\x00-\x20\x7f]/', $key) === 1) {
-            // Behind a line break there would be another command.
+            // A line break would start another command.
             throw self::failed('a key has no blanks and no control characters');
         }
         $place = str_starts_with($host, '/')
@@ -53,7 +53,7 @@ final class MemcachedReader
         $kept = isset($this->sockets[$place]);
         [$socket, $line, $until] = $this->ask($place, $key);
         if ($line === '' && $kept) {
-            // The connection has ended since its last use, as by a restart of the server.
+            // The server closed the connection since its last use, for example by a restart.
             [$socket, $line, $until] = $this->ask($place, $key);
         }
         if ($line === self::END) {
@@ -73,11 +73,11 @@ final class MemcachedReader
     }
 
     /**
-     * Takes the connection out of the kept ones: until the answer is complete, the rest of it would be taken for the
-     * next answer.
+     * Sends a request. The connection is not idle until the response is complete, because the rest of a response would
+     * be read as the next response.
      *
-     * @return array{resource, string, int} the connection; the first line of the answer, '' when the connection has
-     * ended; when the answer has to be complete
+     * @return array{resource, string, int} the connection; the first line of the response, '' if the connection is
+     * closed; the deadline of the response in nanoseconds of hrtime()
      */
     private function ask(string $place, #[\SensitiveParameter] string $key): array
     {
@@ -95,14 +95,14 @@ final class MemcachedReader
 
     /**
      * @param resource $socket
-     * @param int $until nanoseconds of hrtime()
-     * @return string fewer bytes if no more come until then
+     * @param int $until the deadline in nanoseconds of hrtime()
+     * @return string fewer bytes if the rest did not arrive before the deadline
      */
     private static function receive($socket, int $bytes, int $until): string
     {
         $received = '';
         while (strlen($received) < $bytes) {
-            // The timeout of a stream is that of one piece.
+            // The timeout of a stream applies to each read.
             $left = max(0, intdiv($until - hrtime(true), 1000));
             stream_set_timeout($socket, intdiv($left, 1_000_000), $left % 1_000_000);
             $piece = (string) @fread($socket, $bytes - strlen($received));

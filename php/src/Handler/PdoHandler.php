@@ -11,21 +11,21 @@ use PhpSessionChat\Session\SessionDataError;
 use PhpSessionChat\Session\SessionUnavailable;
 
 /**
- * PHP sessions in a table of MySQL, MariaDB, PostgreSQL or SQLite. For locks and errors see StoreHandler.
+ * Stores sessions in a table of MySQL, MariaDB, PostgreSQL or SQLite. For locks and errors see StoreHandler.
  *
  *     $database = DatabaseUrl::parse('sqlite:/srv/site/sessions.db');
  *     session_set_save_handler(new PdoHandler($database->connect(...)), false);
  *     session_start(['use_strict_mode' => true, 'gc_probability' => 1]);
  *
- * The handler does not create the table: docs/php.md has the SQL, and SqlDialect::createTable() returns it.
+ * The handler does not create the table. docs/php.md contains the SQL, and SqlDialect::createTable() returns it.
  *
- * Give the handler a connection of its own. On the site's connection its writes would be part of the site's
- * transactions, and would be rolled back with them. On MySQL that connection needs autocommit and a strict sql_mode,
- * which are the defaults; the connections of DatabaseUrl always have them. DatabaseUrl also creates a new SQLite file
- * for its owner alone, whereas `new PDO` would let every user of the machine read it.
+ * Use a separate connection. On the site's connection, a rollback of the site would undo the writes of sessions. On
+ * MySQL, the connection needs autocommit and a strict sql_mode, which are the defaults. Connections of DatabaseUrl
+ * always have them. DatabaseUrl also creates a new SQLite file that only its owner can read; `new PDO` would make it
+ * readable for all accounts.
  *
- * Expired sessions are not read, and are deleted when PHP collects garbage: by chance (`session.gc_probability`), or by
- * session_gc() in a cron job. On PostgreSQL the end of a session sends a NOTIFY on the channel `chat_ended`, with the
+ * Expired sessions are not read, and are deleted when PHP collects garbage: at random (`session.gc_probability`), or by
+ * session_gc() in a cron job. On PostgreSQL, the end of a session sends a NOTIFY on the channel `chat_ended` with the
  * first 32 hexadecimal digits of the ID's SHA-256.
  */
 final class PdoHandler extends StoreHandler
@@ -33,18 +33,18 @@ final class PdoHandler extends StoreHandler
     private ?\PDO $pdo = null;
     private ?SqlDialect $dialect = null;
 
-    /** @var array<string, string> placeholders of the statements below, and the names of the table and its columns */
+    /** @var array<string, string> the names of the table and its columns, by placeholder in the statements below */
     private readonly array $names;
 
-    /** @var array<string, string> the same placeholders and others, and the SQL for them */
+    /** @var array<string, string> the SQL for all placeholders */
     private array $sql;
 
     /**
-     * @param \PDO|\Closure(): \PDO $connection a function is called at the first use, and again after a lost connection
+     * @param \PDO|\Closure(): \PDO $connection a closure is called on first use, and again after a lost connection
      * @param string $table may be `schema.table`
      * @param string $id the primary key
-     * @param string $data a column of bytes: BLOB, BYTEA
-     * @param string $expires a column of integers: when the session expires, in Unix seconds
+     * @param string $data a binary column, such as BLOB or BYTEA
+     * @param string $expires an integer column: when the session expires, in Unix seconds
      * @param string $prefix put before the session ID
      */
     public function __construct(
@@ -73,7 +73,7 @@ final class PdoHandler extends StoreHandler
             'id' => $this->prefix . $id,
         ]);
         foreach ($live->fetchAll(\PDO::FETCH_NUM) as [$key, $record]) {
-            // Compared again, since `A` and `a` are equal in many collations.
+            // Compared again, because `A` equals `a` in many collations.
             if ($key === $this->prefix . $id) {
                 return is_resource($record) ? stream_get_contents($record) : (string) $record;
             }
@@ -103,8 +103,8 @@ final class PdoHandler extends StoreHandler
         if ($written->rowCount() > 0) {
             return true;
         }
-        // No row was changed: it is deleted, or another request has the lock, or it is as it was, which MySQL does not
-        // count.
+        // No row was updated: it was deleted, or another request has the lock, or it did not change, which MySQL does
+        // not count.
         if ($token === null) {
             return $this->load($id) !== null;
         }
@@ -187,10 +187,10 @@ final class PdoHandler extends StoreHandler
                 throw new SessionDataError('The session is too long for its column, or for the database.');
             }
             if ($this->connection instanceof \Closure) {
-                // The connection may be lost. A long-running process connects again.
+                // The connection may be lost. The next call opens a new connection.
                 $this->pdo = null;
             }
-            // Neither the exception nor its message: databases quote values, as in "Duplicate entry 'ID'".
+            // Omits the exception and its message, because databases quote values, as in "Duplicate entry 'ID'".
             $place = $this->dialect === null ? 'PDO' : $this->dialect->value;
             throw new SessionUnavailable("$place: " . DatabaseFailure::meaning($this->dialect, $error));
         }

@@ -9,13 +9,13 @@ use PhpSessionChat\Session\InvalidSettings;
 /**
  * Changes PHP's session settings to those of a store URL.
  *
- * With session.upload_progress.enabled, PHP starts the session of an upload before the page runs, and stores it again,
- * as php.ini says. In another format than the page's, a text of the visitor could become a value, such as the ID of
- * another user. Newer versions of PHP then refuse all changes.
+ * With session.upload_progress.enabled, PHP starts and stores the session of an upload before the page runs, with the
+ * settings of php.ini. If its format differs from the page's format, a text from the visitor could become a session
+ * value, such as the ID of another user. Newer versions of PHP then reject all changes of session settings.
  */
 final class PhpSettings
 {
-    /** The values of session.save_handler with which php.ini may mean the same sessions as a URL of that scheme. */
+    /** The values of session.save_handler that may refer to the same sessions as a URL with this scheme. */
     private const SAVE_HANDLERS = [
         'memcached' => ['memcached', 'memcache'],
         'redis' => ['redis'],
@@ -23,16 +23,18 @@ final class PhpSettings
         'file' => ['files'],
     ];
 
-    /** @var array<string, string> what the page had before this class changed it, which .user.ini may have set */
+    /**
+     * @var array<string, string> the settings of the page before this class changed them; .user.ini may have set them
+     */
     private static array $before = [];
 
     /**
-     * Refuses upload progress if it stores the sessions of a URL in another format than the URL's.
+     * Rejects upload progress if it would store the sessions of a URL in another format than the URL says.
      *
      * @param string $format for session.serialize_handler
      * @param string $scheme of the URL
-     * @param string $prefix before the session ID
-     * @param string $path of the URL: for files, their folder
+     * @param string $prefix precedes the session ID
+     * @param string $path of the URL; for files, the folder
      * @throws InvalidSettings
      */
     public static function checkUploads(string $format, string $scheme, string $prefix, string $path): void
@@ -49,7 +51,8 @@ final class PhpSettings
                 'files' => self::isFolderOfPhp($path) ? ['sess_'] : [],
             };
             foreach ($prefixes as $phps) {
-                // A visitor's ID can begin with what one prefix has more: PHP takes nearly any ID, this library letters.
+                // If a prefix starts with the other, a visitor's ID can supply the rest. PHP accepts nearly any ID, and
+                // this library accepts letters, digits, comma and minus.
                 $more = str_starts_with($phps, $prefix) ? substr($phps, strlen($prefix)) : '/';
                 if (str_starts_with($prefix, $phps) || preg_match('/^[A-Za-z0-9,-]*\z/', $more) === 1) {
                     throw self::refusal();
@@ -60,7 +63,7 @@ final class PhpSettings
 
     /**
      * @param array<string, string> $settings
-     * @return string|null the setting that PHP refuses, if there is one
+     * @return string|null the setting that PHP rejects, if any
      * @throws InvalidSettings
      */
     public static function change(#[\SensitiveParameter] array $settings): ?string
@@ -84,8 +87,8 @@ final class PhpSettings
     }
 
     /**
-     * Upload progress has used one of these values. PHP does not say whether the page or .user.ini has set another one
-     * than php.ini's.
+     * Returns the values that upload progress may have used. PHP does not report whether the page or .user.ini has
+     * changed the value of php.ini.
      *
      * @return list<string>
      */
@@ -95,7 +98,7 @@ final class PhpSettings
         return [(string) (ini_get_all()[$name]['global_value'] ?? ''), $current];
     }
 
-    /** @return list<string> of each server in a save path of phpredis */
+    /** @return list<string> the prefix of each server in a save path of phpredis */
     private static function redisPrefixes(#[\SensitiveParameter] string $savePath): array
     {
         $prefixes = [];
@@ -110,9 +113,9 @@ final class PhpSettings
     {
         $own = @stat($folder);
         foreach (self::beforePage('session.save_path') as $savePath) {
-            // Before a semicolon are the depth and the mode.
+            // The depth and mode precede a semicolon.
             $phps = @stat(substr(strrchr(";$savePath", ';'), 1) ?: sys_get_temp_dir());
-            // Compared so, since a folder has several names. Without an answer, the two may be the same.
+            // Compares inodes, because a folder can have several paths. If stat() fails, the folders may be the same.
             if (!$own || !$phps || [$own['dev'], $own['ino']] === [$phps['dev'], $phps['ino']]) {
                 return true;
             }

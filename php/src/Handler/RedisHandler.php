@@ -7,22 +7,22 @@ namespace PhpSessionChat\Session\Handler;
 use PhpSessionChat\Session\SessionUnavailable;
 
 /**
- * PHP sessions in Redis: key = prefix + session ID. For locks and errors see StoreHandler.
+ * Stores sessions in Redis. The key is prefix + session ID. For locks and errors see StoreHandler.
  *
  *     $settings = new HandlerSettings(lifetime: 3600);
  *     session_set_save_handler(new RedisHandler('127.0.0.1', prefix: 'siam_', settings: $settings), false);
  *     session_start(['use_strict_mode' => true]);
  *
- * With `notify-keyspace-events Egx`, Redis itself notifies the chat server of deletions.
+ * With `notify-keyspace-events Egx`, Redis notifies the chat server of deletions.
  */
 final class RedisHandler extends StoreHandler
 {
-    /** The prefix of phpredis's own handler. */
+    /** The default prefix of phpredis's own handler. */
     public const PREFIX = 'PHPREDIS_SESSION:';
 
     private const CONNECT_SECONDS = 0.25;
 
-    /** Writes if the lock is still held and the record is still there. Keys: record, lock. */
+    /** Writes only if the lock is still held and the record still exists. Keys: record, lock. */
     private const REPLACE = <<<'LUA'
         if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 'lost' end
         return redis.call('SET', KEYS[1], ARGV[2], 'XX', 'EX', ARGV[3]) and 'written' or 'gone'
@@ -37,11 +37,11 @@ final class RedisHandler extends StoreHandler
     /**
      * Connects at the first use.
      *
-     * @param string $host a name, an address, or the path of a unix socket
+     * @param string $host a name, an address, or the path of a Unix socket
      * @param string $prefix put before the session ID
-     * @param string|null $user of an ACL; null: the password alone
+     * @param string|null $user of an ACL; null: only the password
      * @param array<string, mixed>|null $tls PHP's SSL context options, such as `cafile`; null: no TLS
-     * @param int $timeout milliseconds for one answer
+     * @param int $timeout for each response, in ms
      */
     public function __construct(
         private readonly string $host,
@@ -115,14 +115,14 @@ final class RedisHandler extends StoreHandler
         $this->ask('EVAL', static fn (\Redis $redis) => $redis->eval(self::RELEASE, $values, 1));
     }
 
-    /** As phpredis's own session handler names it. */
+    /** The same key as in phpredis's own session handler. */
     private function lockKey(string $id): string
     {
         return "$this->prefix{$id}_LOCK";
     }
 
     /**
-     * Sends one command. phpredis throws only some errors; for the others it returns false, as for a missing key.
+     * Sends one command. phpredis throws only some errors. For others it returns false, as for a missing key.
      *
      * @param \Closure(\Redis): mixed $question
      * @throws SessionUnavailable
@@ -135,12 +135,12 @@ final class RedisHandler extends StoreHandler
             $answer = $question($this->redis);
             $error = $this->redis->getLastError();
         } catch (\RedisException $exception) {
-            // A late reply on this connection would be taken for the reply to the next command.
+            // A late reply on this connection would be read as the reply to the next command.
             $this->redis = null;
             $error = $exception->getMessage();
         }
         if ($error !== null) {
-            // Of an error that Redis replies with, only the code: the text may quote the command.
+            // Reports only the code of an error from Redis, because the text may quote the command.
             $code = preg_match('/^[A-Z]+\b/', $error, $match) === 1 ? $match[0] : $error;
             throw new SessionUnavailable("redis: $command: $code");
         }

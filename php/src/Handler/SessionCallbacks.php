@@ -5,14 +5,14 @@ declare(strict_types=1);
 namespace PhpSessionChat\Session\Handler;
 
 /**
- * A handler as a list of callbacks, for sites that pass callbacks to session_set_save_handler() (deprecated since
+ * Converts a handler to callbacks, for sites that pass callbacks to session_set_save_handler() (deprecated since
  * PHP 8.4).
  *
  *     session_set_save_handler(...SessionCallbacks::of($handler));
  *     session_start(['use_strict_mode' => true]);
  *
- * There are nine. PHP is content with the first six, but then it cannot ask whether an ID is known, and visitors could
- * choose their ID. The handlers of this library refuse to work that way.
+ * Pass all nine callbacks. PHP accepts the first six alone, but then cannot check whether an ID exists, so visitors
+ * could choose their ID. The handlers of this library reject that.
  */
 final class SessionCallbacks
 {

@@ -9,36 +9,36 @@ use PhpSessionChat\Session\SessionServerClient;
 use PhpSessionChat\Session\SessionUnavailable;
 
 /**
- * PHP sessions in the session server, under the key `''` of each session, as PEAR's handler keeps them. For locks and
+ * Stores sessions in the session server, under the key `''` of each session, as PEAR's handler does. For locks and
  * errors see StoreHandler.
  *
  *     session_save_path('localhost:9090');
  *     session_set_save_handler(new SessionServerHandler(), false);
  *     session_start(['use_strict_mode' => true]);
  *
- * The locks are the server's, and every write needs one. So each request has its session to itself, from reading to
- * writing. If the settings say that requests do not wait, a request holds the lock only while it writes. The server
- * notifies the chat server of each change, and deletes expired sessions by itself.
+ * The server has the locks, and requires one for each write. A request holds the lock from reading to writing. Without
+ * a `lockWait` in the settings, it holds the lock only while it writes. The server notifies the chat server of each
+ * change, and deletes expired sessions itself.
  *
- * There is no lease, but `SESSION_SERVER_LOCK_HOLD`: if a page has sent the server nothing for that long, its lock goes
- * to the next request that waits.
+ * Instead of a lease, the server has `SESSION_SERVER_LOCK_HOLD`: if a request has sent no data for that time, the next
+ * waiting request gets the lock.
  */
 final class SessionServerHandler extends StoreHandler
 {
-    /** Seconds that a request waits for other requests of its session, by default. */
+    /** The default time that a request waits for other requests of its session, in seconds. */
     public const LOCK_WAIT = 20;
 
-    /** Seconds that a write waits for the lock, if requests do not wait for each other. */
+    /** How long a write waits for the lock if requests do not wait for each other, in seconds. */
     private const WRITE_WAIT = 5;
 
-    /** The key that holds what PHP stores. */
+    /** The key of the data that PHP stores. */
     private const KEY = '';
 
     private readonly int $wait;
 
     /**
-     * @param SessionServerClient|null $client which nothing else may use; null: `session.save_path` is the server's
-     *        HOST:PORT, or `unix:` and the path of its socket
+     * @param SessionServerClient|null $client used only by this handler; null: connects to `session.save_path`, which
+     *        is HOST:PORT, or `unix:` and the path of a socket
      */
     public function __construct(
         private ?SessionServerClient $client = null,
@@ -68,7 +68,7 @@ final class SessionServerHandler extends StoreHandler
             $client->put(self::KEY, $record);
             $client->close();
         } finally {
-            // After a failed write: close() would create an empty session.
+            // After a failed write, close() would create an empty session.
             $client->isWritable() && $client->disconnect();
         }
     }
@@ -94,7 +94,7 @@ final class SessionServerHandler extends StoreHandler
         if ($this->isOpen($id) && $client->closeWith(self::KEY, null, $this->lifetime)) {
             return;
         }
-        // To open the session renews its lifetime. Opening it to read needs no lock.
+        // Opening a session renews its lifetime. Opening it for reading needs no lock.
         if (!$client->open($id, 'r') || !$client->exists(self::KEY)) {
             return;
         }
@@ -145,7 +145,7 @@ final class SessionServerHandler extends StoreHandler
 
     protected function release(#[\SensitiveParameter] string $id, string $token): void
     {
-        // Everything to be saved is saved and closed already.
+        // write() has already saved and closed the session, if it has to be saved.
         if ($this->isOpen($id)) {
             $this->client()->disconnect();
         }
@@ -156,13 +156,13 @@ final class SessionServerHandler extends StoreHandler
         return $this->client()->isWritable() && $this->client()->id() === $id;
     }
 
-    /** Opens the session to write it, where the request has no lock of its own. */
+    /** Opens the session for writing in a request that does not hold its lock. */
     private function openToWrite(#[\SensitiveParameter] string $id): void
     {
         $this->acquireWithin($id, '', 0, $this->wait) || throw self::lockedFor($this->wait);
     }
 
-    /** The record as it is saved, whatever this request has open. */
+    /** Returns the saved record, independent of the session that this request has open. */
     private function peek(#[\SensitiveParameter] string $id): ?string
     {
         // A session without this key belongs to another program.
@@ -171,10 +171,10 @@ final class SessionServerHandler extends StoreHandler
     }
 
     /**
-     * Writes the session that is open, if PHP still has a record in it, and closes it.
+     * Writes and closes the open session, if it still contains a record of PHP.
      *
      * @param string|null $record null: only renews the lifetime
-     * @return bool false when there is no record
+     * @return bool false if there is no record
      */
     private function keepIfThere(#[\SensitiveParameter] ?string $record): bool
     {

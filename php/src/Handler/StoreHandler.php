@@ -8,22 +8,22 @@ use PhpSessionChat\Session\InvalidSettings;
 use PhpSessionChat\Session\SessionUnavailable;
 
 /**
- * The base of all handlers that keep sessions in a store. It implements the methods that PHP calls; each store adds a
- * few short methods for its records and their locks.
+ * The base of all handlers that keep sessions in a store. It implements the methods that PHP calls. Each store adds
+ * short methods for records and locks.
  *
- * - **Only IDs that are in the store are accepted** (strict mode), so that visitors cannot choose their ID.
- * - **A failure is an exception, never an empty session.** PHP answers an empty session with a new ID, which logs the
- *   visitor out permanently. So a store must tell "there is no record" from "the read has failed".
- * - **A logout is final.** A record that was there when the request began and is deleted when the request writes is not
- *   written again and not copied to a new ID. Otherwise a slow page would log its visitor in again.
- * - **Requests of one session wait for each other if the settings say so.** Without a lock the last request to write
- *   wins. With a lock each request has the session to itself. A request that waits too long fails with
- *   SessionUnavailable. So does a request that took longer than its lease, when it writes: another request may have
- *   changed the session by then. If the session ended or got another ID during the wait, the request sees an empty
- *   session, and nothing that it writes is kept.
+ * - **Only IDs in the store are accepted** (strict mode), so that visitors cannot choose their ID.
+ * - **A failure is an exception, never an empty session.** PHP replaces the ID of an empty session, which logs the
+ *   visitor out permanently. A store must therefore distinguish a missing record from a failed read.
+ * - **A logout is final.** If a record existed at the start of a request and is deleted when the request writes, it is
+ *   not written again and not copied to a new ID. Otherwise a slow page would log its visitor in again.
+ * - **Requests of one session wait for each other if the settings say so.** Without a lock, the last request to write
+ *   wins. With a lock, one request at a time uses the session. A request that waits too long fails with
+ *   SessionUnavailable. A request that took longer than its lease fails when it writes, because another request may
+ *   have changed the session. If the session ended or got another ID during the wait, the request sees an empty
+ *   session, and its writes are discarded.
  *
- * Call session_write_close() before any output. An exception at the end of the request is too late for an error page,
- * and the browser should not get the ID of a session that is not stored yet.
+ * Call session_write_close() before any output. At the end of the request, an exception is too late for an error page,
+ * and the browser must not get the ID of a session that is not stored yet.
  */
 abstract class StoreHandler implements
     \SessionHandlerInterface,
@@ -33,26 +33,26 @@ abstract class StoreHandler implements
     /** IDs as PHP makes them: session.sid_length is 22 to 256. */
     protected const ID = '/^[A-Za-z0-9,-]{22,256}\z/';
 
-    /** Milliseconds between two tries for a lock. It grows, so that a hundred requests do not flood the store. */
+    /** The delay between attempts to lock, in ms. It grows, so that a hundred requests do not flood the store. */
     private const FIRST_PAUSE = 2;
     private const LONGEST_PAUSE = 50;
 
-    /** Seconds that a record lives after its last use, at least 1. Set by open(). */
+    /** The lifetime of a record after its last use, in seconds, at least 1. Set by open(). */
     protected int $lifetime;
 
-    /** The ID that PHP has made or checked, and may therefore read. */
+    /** The ID that PHP has created or validated. Only this ID may be read. */
     private ?string $checked = null;
 
-    /** @var array{string, string|\Throwable}|null ID, and the result of validateId() for the read() that follows */
+    /** @var array{string, string|\Throwable}|null the ID and the record or failure of validateId(), for read() */
     private ?array $found = null;
 
-    /** The ID whose record was there when this request read it. */
+    /** The ID whose record existed when this request read it. */
     private ?string $existing = null;
 
     /** Why the session no longer belongs to this request. */
     private ?SessionUnavailable $ended = null;
 
-    /** The same, for the new ID that PHP has made to replace the session's ID. read() throws it. */
+    /** The value of `ended` for the ID that PHP has created to replace the session's ID. read() throws it. */
     private ?SessionUnavailable $refusal = null;
 
     /** @var array{string, string}|null ID and token of the lock that this request holds */
@@ -62,42 +62,43 @@ abstract class StoreHandler implements
     {
     }
 
-    /** @return string|null the record; null when there is none */
+    /** @return string|null the record; null if there is none */
     abstract protected function load(string $id): ?string;
 
-    /** Creates or overwrites the record and starts its lifetime. */
+    /** Creates or overwrites the record, and starts its lifetime. */
     abstract protected function store(string $id, string $record): void;
 
     /**
-     * As store(), but only where there is a record. A deleted record is not written again: the session has ended.
+     * Overwrites an existing record, and restarts its lifetime. A deleted record is not written again, because the
+     * session has ended.
      *
-     * @param string|null $token of the lock, if there is one
-     * @return bool false when there is no record any more
-     * @throws SessionUnavailable lockLost(), and nothing is written, when that token no longer holds the lock
+     * @param string|null $token of the lock, if any
+     * @return bool false if the record no longer exists
+     * @throws SessionUnavailable lockLost(), without writing, if the token no longer holds the lock
      */
     abstract protected function replace(string $id, string $record, ?string $token): bool;
 
-    /** Starts the lifetime again. A deleted record stays deleted, and that is no error. */
+    /** Restarts the lifetime. No-op if the record was deleted. */
     abstract protected function renew(string $id): void;
 
-    /** Deletes the record. @return bool false when there was none */
+    /** Deletes the record. @return bool false if there was none */
     abstract protected function remove(string $id): bool;
 
     /**
      * Takes the lock of a record if it is free, without waiting.
      *
-     * @param int $lease seconds after which the lock ends by itself
-     * @return bool false when another request holds it; true also when the record has been deleted meanwhile
+     * @param int $lease after this time in seconds the lock expires
+     * @return bool false if another request holds the lock; true also if the record was deleted
      */
     abstract protected function acquire(string $id, string $token, int $lease): bool;
 
-    /** Whether that token still holds the lock. */
+    /** Whether the token still holds the lock. */
     abstract protected function holds(string $id, string $token): bool;
 
-    /** Gives the lock back if that token still holds it. */
+    /** Releases the lock if the token still holds it. */
     abstract protected function release(string $id, string $token): void;
 
-    /** Deletes expired records where the store does not do so by itself. @return int how many */
+    /** Deletes expired records, if the store does not do so itself. @return int the number of deleted records */
     protected function collect(): int
     {
         return 0;
@@ -114,7 +115,7 @@ abstract class StoreHandler implements
         if (!filter_var(ini_get('session.use_strict_mode'), FILTER_VALIDATE_BOOL)) {
             throw new InvalidSettings('session.use_strict_mode must be on, or visitors could choose their ID.');
         }
-        // ext-memcached takes 0 for "never expires", ext-memcache for "expires at once". So 0 is refused.
+        // ext-memcached reads 0 as "never expires", ext-memcache as "expires at once". So 0 is rejected.
         $this->lifetime = $this->settings->lifetime ?? (int) ini_get('session.gc_maxlifetime');
         if ($this->lifetime < 1) {
             throw new InvalidSettings('session.gc_maxlifetime must be at least 1 second.');
@@ -136,13 +137,14 @@ abstract class StoreHandler implements
 
     final public function validateId(#[\SensitiveParameter] string $id): bool
     {
-        // PHP checks an ID that it has just made only when that ID replaces another one.
+        // PHP validates an ID that it has just created only if the ID replaces another ID.
         $this->refusal = $id === $this->checked ? $this->ended : null;
         $this->found = null;
         try {
             $found = preg_match(self::ID, $id) === 1 ? $this->loadLocked($id) : null;
         } catch (\Throwable $error) {
-            // If this method threw, PHP would still make a new ID, whose cookie logs the visitor out. read() throws it.
+            // If this method threw, PHP would create a new ID, whose cookie logs the visitor out. read() throws
+            // instead.
             $found = $error;
         }
         if ($found === null) {
@@ -185,7 +187,7 @@ abstract class StoreHandler implements
         return true;
     }
 
-    /** PHP calls this instead of write() when nothing has changed (session.lazy_write). */
+    /** PHP calls this instead of write() if the data has not changed (session.lazy_write). */
     final public function updateTimestamp(#[\SensitiveParameter] string $id, #[\SensitiveParameter] string $data): bool
     {
         $this->orClose(fn () => $this->renew($id));
@@ -198,11 +200,11 @@ abstract class StoreHandler implements
             $token = $this->token($id);
             $lost = $token !== null && !$this->holds($id, $token);
             if ($lost && self::isRegenerating()) {
-                // The store may have newer data than this request, so the request must not copy its data to a new ID.
+                // The store may have newer data, so this request must not copy its data to a new ID.
                 $this->unlock();
                 throw $this->load($id) === null ? self::sessionEnded() : self::lockLost();
             }
-            // A logout always succeeds. But a new ID must not get data that may be old by now.
+            // A logout always succeeds. But a new ID must not get data that may be outdated.
             $existed = $this->remove($id);
             $this->ended = match (true) {
                 $this->existing !== $id => null,
@@ -219,17 +221,17 @@ abstract class StoreHandler implements
         try {
             return $this->collect();
         } catch (SessionUnavailable) {
-            // PHP chooses the page that collects garbage by chance. That page should not fail.
+            // PHP collects garbage in a random request. That request must not fail.
             return false;
         }
     }
 
     /**
-     * Takes the lock of a record, and waits for it.
+     * Takes the lock of a record, and waits for it if necessary.
      *
-     * @param int $lease seconds
-     * @param int $wait seconds
-     * @return bool false when other requests held it all the time
+     * @param int $lease in seconds
+     * @param int $wait in seconds
+     * @return bool false if other requests held the lock all this time
      */
     protected function acquireWithin(#[\SensitiveParameter] string $id, string $token, int $lease, int $wait): bool
     {
@@ -239,7 +241,7 @@ abstract class StoreHandler implements
             if (hrtime(true) > $end) {
                 return false;
             }
-            // A random part, so that waiting requests do not all ask at the same moment.
+            // Random, so that waiting requests do not all retry at the same moment.
             usleep(random_int($pause * 500, $pause * 1000));
             $pause = min(2 * $pause, self::LONGEST_PAUSE);
         }
@@ -264,10 +266,10 @@ abstract class StoreHandler implements
     }
 
     /**
-     * Loads the record, under the lock if the settings say so. IDs that are not in the store are not locked, since any
-     * visitor can invent them.
+     * Loads the record, under the lock if the settings say so. IDs that are not in the store are not locked, because
+     * any visitor can invent them.
      *
-     * @return string|null null when there is no record; '' when it was deleted while this request waited for the lock
+     * @return string|null null if there is no record; '' if it was deleted while this request waited for the lock
      */
     private function loadLocked(#[\SensitiveParameter] string $id): ?string
     {
@@ -284,12 +286,12 @@ abstract class StoreHandler implements
         } finally {
             isset($record) || $this->unlock();
         }
-        // If the record was deleted meanwhile, the session ended or got another ID. With null PHP would make a new ID,
-        // and its cookie could replace the cookie of the page that this request waited for.
+        // If the record was deleted during the wait, the session ended or got another ID. With null, PHP would create a
+        // new ID, whose cookie could replace the cookie of the request that this request waited for.
         return $record ?? '';
     }
 
-    /** The token of the lock on that record, if this request has taken it. */
+    /** Returns the token of the lock on the record, if this request has locked it. */
     private function token(#[\SensitiveParameter] string $id): ?string
     {
         return $id === ($this->lock[0] ?? null) ? $this->lock[1] : null;
@@ -304,18 +306,18 @@ abstract class StoreHandler implements
         try {
             $this->release($id, $token);
         } catch (SessionUnavailable) {
-            // The data is stored already, and the lock ends with its lease.
+            // The data is already stored, and the lock expires with its lease.
         }
     }
 
-    /** PHP calls destroy() for session_destroy() and for session_regenerate_id(true), and does not say for which. */
+    /** PHP calls destroy() for both session_destroy() and session_regenerate_id(true), without telling which. */
     private static function isRegenerating(): bool
     {
         $functions = array_column(debug_backtrace(DEBUG_BACKTRACE_IGNORE_ARGS), 'function');
         return in_array('session_regenerate_id', $functions, true);
     }
 
-    /** PHP does not close the handler after an exception; without this a lock would stay. */
+    /** Closes the handler after an exception. PHP does not, and a lock would remain. */
     private function orClose(#[\SensitiveParameter] \Closure $work): mixed
     {
         try {

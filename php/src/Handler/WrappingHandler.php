@@ -6,13 +6,13 @@ namespace PhpSessionChat\Session\Handler;
 
 use PhpSessionChat\Session\SessionDataError;
 
-/** The base of handlers that convert a session's data before another handler stores it, and convert it back. */
+/** The base of handlers that convert a session's data before another handler stores it, and back when it is read. */
 abstract class WrappingHandler implements
     \SessionHandlerInterface,
     \SessionIdInterface,
     \SessionUpdateTimestampHandlerInterface
 {
-    /** The ID that is in the store. */
+    /** The validated ID, if its record exists in the store. */
     private ?string $existing = null;
 
     public function __construct(
@@ -20,10 +20,10 @@ abstract class WrappingHandler implements
     ) {
     }
 
-    /** @throws SessionDataError when the data cannot be converted */
+    /** @throws SessionDataError if the data cannot be converted */
     abstract protected function wrap(string $id, string $data): string;
 
-    /** @throws SessionDataError when the record was not made by wrap() */
+    /** @throws SessionDataError if the record was not created by wrap() */
     abstract protected function unwrap(string $id, string $record): string;
 
     /** Keeps secrets out of dumps. */
@@ -58,7 +58,7 @@ abstract class WrappingHandler implements
     final public function read(#[\SensitiveParameter] string $id): string|false
     {
         $record = $this->inner->read($id);
-        // '' is not a record if there is none, or if it was deleted while the handler waited for the lock.
+        // '' may mean that there is no record, or that it was deleted while the handler waited for the lock.
         if ($record === false || ($record === '' && ($this->existing !== $id || !$this->inner->validateId($id)))) {
             return $record;
         }
@@ -72,7 +72,7 @@ abstract class WrappingHandler implements
 
     public function updateTimestamp(#[\SensitiveParameter] string $id, #[\SensitiveParameter] string $data): bool
     {
-        // The inner handler may have to write the data after all.
+        // The inner handler may write the data instead of only renewing it.
         return $this->inner->updateTimestamp($id, $this->orClose(fn (): string => $this->wrap($id, $data)));
     }
 
@@ -86,7 +86,7 @@ abstract class WrappingHandler implements
         return $this->inner->gc($max_lifetime);
     }
 
-    /** PHP does not close the handler after an exception; without this a lock would stay. */
+    /** Closes the handler after an exception. PHP does not, and a lock would remain. */
     private function orClose(#[\SensitiveParameter] \Closure $work): string
     {
         try {

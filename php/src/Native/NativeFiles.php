@@ -9,9 +9,9 @@ use PhpSessionChat\Session\NativeHandler;
 use PhpSessionChat\Session\StoreUrl;
 
 /**
- * PHP's own files: `sess_…` in one folder, or in nested folders named by the first characters of the ID.
+ * PHP's own session files `sess_…`, in one folder or in nested folders named by the first characters of the ID.
  *
- * Option: `depth=`, the number of nested folders. `owner=` and `timeout=` are for the chat server alone.
+ * Option: `depth=`, the number of nested folders. Only the chat server uses `owner=` and `timeout=`.
  */
 final class NativeFiles extends NativeHandler
 {
@@ -22,8 +22,8 @@ final class NativeFiles extends NativeHandler
 
     protected function configure(#[\SensitiveParameter] StoreUrl $url): void
     {
-        // A save path has other settings before a semicolon. And fail() cuts brackets out of PHP's warnings, which
-        // quote session IDs in them.
+        // In a save path, other settings precede a semicolon. fail() removes parentheses from PHP's warnings, because
+        // they may contain session IDs.
         if ($url->hosts !== [] || $url->user !== '' || preg_match('~^/[^;()\0]*\z~', $url->path) !== 1) {
             throw new InvalidSettings('file: takes three slashes and a folder without ; ( and ), as file:///srv/sessions');
         }
@@ -39,7 +39,7 @@ final class NativeFiles extends NativeHandler
         return ['session.save_path' => $this->depth === '0' ? $this->folder : "$this->depth;$this->folder"];
     }
 
-    /** Nothing to check: PHP warns of a file that it cannot read, and never takes it for one that is not there. */
+    /** Returns nothing, because PHP warns if it cannot read a file, and never treats it as missing. */
     protected function copies(string $id): array
     {
         return [];

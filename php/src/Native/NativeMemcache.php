@@ -9,20 +9,20 @@ use PhpSessionChat\Session\NativeHandler;
 use PhpSessionChat\Session\StoreUrl;
 
 /**
- * ext-memcache's session handler. Each session is on two of the servers, or on as many as `redundancy=` says. While one
- * server is down, the others have its sessions. When it comes back empty, the sessions that PHP looks for there first
- * are lost; from ext-memcache 8.2 on, PHP finds them on the next server.
+ * ext-memcache's session handler. Each session is on two of the servers, or on the number in `redundancy=`. While a
+ * server is down, other servers have its sessions. When it returns empty, the sessions that PHP reads there first are
+ * lost. From ext-memcache 8.2, PHP reads them on the next server.
  *
- * Options: `weight=`, `distribution=`, `redundancy=`, `timeout=` of one answer, `retry_interval=` in seconds,
- * `persistent=1`. For the chat server also `past_misses=`, and `prefix=`: PHP reads the prefix from
- * `memcache.session_prefix_static_key` in php.ini alone.
+ * Options: `weight=`, `distribution=`, `redundancy=`, `timeout=` for each response, `retry_interval=` in seconds,
+ * `persistent=1`. The chat server also uses `past_misses=` and `prefix=`. PHP reads the prefix only from
+ * `memcache.session_prefix_static_key` in php.ini.
  */
 final class NativeMemcache extends NativeHandler
 {
     protected const NAME = 'memcache';
     protected const STRICT = false;
 
-    /** memcache.hash_strategy and memcache.hash_function */
+    /** The values of memcache.hash_strategy and memcache.hash_function. */
     private const DISTRIBUTIONS = [
         'memcache' => ['consistent', 'crc32'],
         'memcache_fnv' => ['consistent', 'fnv'],
@@ -30,7 +30,7 @@ final class NativeMemcache extends NativeHandler
         'memcache_standard_fnv' => ['standard', 'fnv'],
     ];
 
-    /** ECONNREFUSED of Linux: no server listens there any more. */
+    /** ECONNREFUSED on Linux: the server is down. */
     private const REFUSED = 111;
 
     /** @var list<array{string, int, int}> host, port and weight */
@@ -49,11 +49,11 @@ final class NativeMemcache extends NativeHandler
         $url->take('past_misses', '[01]', '0 or 1');
         $this->prefix = $url->prefix('');
         if ($this->prefix !== (string) ini_get('memcache.session_prefix_static_key')) {
-            // ini_set() would change the setting, but not the keys that are used.
+            // ini_set() would change the setting, but not the actual keys.
             throw new InvalidSettings('prefix= is what memcache.session_prefix_static_key is in php.ini');
         }
         $this->timeout = $url->milliseconds('timeout', 1000);
-        // With 0, PHP writes an empty session to a server from which it has just failed to read.
+        // With 0, PHP writes an empty session to a server that it has just failed to read from.
         $this->retryInterval = $url->take('retry_interval', '[1-9]\d{0,3}', '1 to 9999 seconds') ?? '15';
         $this->persistent = $url->take('persistent', '[01]', '0 or 1') ?? '0';
     }
@@ -82,7 +82,7 @@ final class NativeMemcache extends NativeHandler
         return $silent < $this->redundancy() ? $copies : $this->fail('get', "$silent servers do not answer");
     }
 
-    /** A silent server may not have got the deletion. A server that is down loses its sessions anyway. */
+    /** A silent server may not have received the deletion. A server that is down loses its sessions anyway. */
     protected function remains(#[\SensitiveParameter] string $id): bool
     {
         [$copies, $silent] = $this->ask($id);
@@ -99,7 +99,9 @@ final class NativeMemcache extends NativeHandler
         return min($this->redundancy, count($this->servers));
     }
 
-    /** @return array{list<string>, int, int} the copies, how many servers are silent, and how many are down */
+    /**
+     * @return array{list<string>, int, int} the copies, the number of silent servers, and the number of down servers
+     */
     private function ask(#[\SensitiveParameter] string $id): array
     {
         $copies = [];

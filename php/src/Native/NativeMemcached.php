@@ -10,7 +10,7 @@ use PhpSessionChat\Session\NativeHandler;
 use PhpSessionChat\Session\StoreUrl;
 
 /**
- * ext-memcached's session handler. Each session is on one of the servers. A user and a password are for SASL.
+ * ext-memcached's session handler. Each session is on one of the servers. A user and password in the URL are for SASL.
  *
  * Options: `weight=`, `distribution=`, `prefix=` (`memcached.sess_prefix`), `timeout=` to connect, `persistent=1`.
  */
@@ -18,7 +18,7 @@ final class NativeMemcached extends NativeHandler
 {
     protected const NAME = 'memcached';
 
-    /** Seconds. By default a lock ends after max_execution_time, so on the command line, where that is 0, never. */
+    /** In seconds. The default is max_execution_time. On the command line that is 0, so a lock would never expire. */
     private const LOCK_LEASE = 30;
 
     /** @var list<array{string, int, int}> host, port and weight */
@@ -78,7 +78,7 @@ final class NativeMemcached extends NativeHandler
     {
         $memcached = new \Memcached();
         $memcached->setOptions([
-            // So that the ID without the prefix chooses the server, as for the session handler.
+            // As an option, the prefix does not affect the choice of the server, as in the session handler.
             \Memcached::OPT_PREFIX_KEY => $this->prefix,
             \Memcached::OPT_CONNECT_TIMEOUT => $this->timeout,
             \Memcached::OPT_POLL_TIMEOUT => $this->timeout,
@@ -90,7 +90,7 @@ final class NativeMemcached extends NativeHandler
         $memcached->addServers($this->servers);
         $stored = $memcached->get($id);
         if ($memcached->getResultCode() === \Memcached::RES_NOTFOUND) {
-            // get() says "not found" also when the server answers with an error. touch() tells the two apart.
+            // get() also reports "not found" if the server responds with an error. touch() distinguishes the two.
             $memcached->touch($id, time() + (int) ini_get('session.gc_maxlifetime'));
         }
         return match ($memcached->getResultCode()) {

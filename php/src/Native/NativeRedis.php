@@ -10,19 +10,19 @@ use PhpSessionChat\Session\NativeHandler;
 use PhpSessionChat\Session\StoreUrl;
 
 /**
- * phpredis's session handler, for one Redis.
+ * phpredis's session handler, for a single Redis server.
  *
- * Options: `prefix=`, `database=` in place of the path, `timeout=` of one answer, `persistent=1`.
+ * Options: `prefix=`, `database=` instead of the path, `timeout=` for each response, `persistent=1`.
  */
 final class NativeRedis extends NativeHandler
 {
     protected const NAME = 'redis';
 
-    /** As phpredis names it: `tcp://…`, `tls://…` or `unix://…`. */
+    /** In the form of phpredis: `tcp://…`, `tls://…` or `unix://…`. */
     private string $address;
     private string $host;
     private int $port;
-    /** @var list<string> user and password, the password alone, or nothing */
+    /** @var list<string> user and password, only the password, or empty */
     private array $login;
     private int $database;
     private int $timeout;
@@ -34,7 +34,7 @@ final class NativeRedis extends NativeHandler
         return ['address' => $this->address, 'prefix' => $this->prefix];
     }
 
-    /** Whether phpredis's handler can reach the server of that URL. */
+    /** Whether phpredis's handler can connect to the server in the URL. */
     public static function reaches(#[\SensitiveParameter] StoreUrl $url): bool
     {
         return !$url->has('ca') && !str_contains($url->hosts[0][0] ?? '', ':');
@@ -67,7 +67,7 @@ final class NativeRedis extends NativeHandler
             'auth' => $this->login,
             'database' => $this->database,
             'prefix' => $this->prefix,
-            // Without these two, phpredis waits for ever.
+            // Without these two, phpredis waits forever.
             'timeout' => $this->timeout / 1000,
             'read_timeout' => $this->timeout / 1000,
             'persistent' => $this->persistent,
@@ -84,7 +84,7 @@ final class NativeRedis extends NativeHandler
             }
             $redis->select($this->database);
             $stored = $redis->get($this->prefix . $id);
-            // get() returns false also for an error, which says nothing about the session.
+            // get() also returns false for an error. Then the session may exist.
             if ($redis->getLastError() !== null) {
                 $this->fail('get', 'Redis refuses');
             }

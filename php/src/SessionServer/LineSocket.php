@@ -9,7 +9,7 @@ final class LineSocket
 {
     private const READ_BYTES = 65536;
 
-    /** Received bytes that were not returned as a line yet. */
+    /** Received bytes that were not yet returned as a line. */
     private string $arrived = '';
 
     /** @param resource $socket */
@@ -20,8 +20,8 @@ final class LineSocket
     /**
      * @param string $place `tcp://HOST:PORT`, `tls://HOST:PORT` or `unix:///PATH`
      * @param array<string, mixed> $tls PHP's SSL context options
-     * @param int $timeout milliseconds
-     * @throws \RuntimeException saying why it cannot connect
+     * @param int $timeout in ms
+     * @throws \RuntimeException with the reason if it cannot connect
      */
     public static function open(string $place, array $tls, int $timeout): self
     {
@@ -43,9 +43,9 @@ final class LineSocket
     }
 
     /**
-     * @param list<string> $lines sent all at once
-     * @param int $timeout milliseconds
-     * @return bool whether all of it was sent
+     * @param list<string> $lines sent in one write
+     * @param int $timeout in ms
+     * @return bool whether all lines were sent
      */
     public function send(#[\SensitiveParameter] array $lines, int $timeout): bool
     {
@@ -54,7 +54,7 @@ final class LineSocket
         return @fwrite($this->socket, $text) === strlen($text);
     }
 
-    /** @return string|null a line without its end; '' when none came in time; null when the connection has ended */
+    /** @return string|null a line without its end; '' after the timeout; null if the connection is closed */
     public function line(int $milliseconds): ?string
     {
         $end = hrtime(true) + $milliseconds * 1_000_000;
@@ -64,7 +64,7 @@ final class LineSocket
             stream_set_timeout($this->socket, intdiv($left, 1_000_000), $left % 1_000_000);
             $more = (string) @fread($this->socket, self::READ_BYTES);
             $this->arrived .= $more;
-            // feof() alone would wait once more.
+            // Checked first, because feof() would wait again.
             if (hrtime(true) > $end || stream_get_meta_data($this->socket)['timed_out']) {
                 return '';
             }
@@ -77,7 +77,7 @@ final class LineSocket
         return $line;
     }
 
-    /** Received bytes after the lines that were read. */
+    /** Returns the received bytes after the last read line. */
     public function arrived(): string
     {
         return $this->arrived;

@@ -7,10 +7,10 @@ namespace PhpSessionChat\Session\SessionServer;
 use PhpSessionChat\Session\InvalidSettings;
 use PhpSessionChat\Session\SessionUnavailable;
 
-/** A connection to the session server: one answer for each line that is sent, and events of watched sessions. */
+/** A connection to the session server. The server sends one answer for each line, and events of watched sessions. */
 final class SessionServerConnection
 {
-    /** Printable characters: with a blank or a line feed the line would be another command. */
+    /** Only printable characters, because a space or line feed would change the command. */
     private const TOKEN = '/^[\x21-\x7e]{1,512}\z/';
 
     /** After these errors the server closes the connection. */
@@ -18,20 +18,20 @@ final class SessionServerConnection
 
     private const EVENT = 'event ';
 
-    /** Events that wait to be fetched; of more than these only `lost` is left. */
+    /** The maximum number of queued events. Beyond it, a single `lost` replaces all of them. */
     private const MOST_EVENTS = 10_000;
 
     private ?LineSocket $socket = null;
 
-    /** @var list<string> that came between answers and were not fetched yet */
+    /** @var list<string> that arrived between answers and were not yet fetched */
     private array $events = [];
 
     /**
      * Connects at the first use.
      *
-     * @param string $host a name, an address, or the path of a unix socket
+     * @param string $host a name, an address, or the path of a Unix socket
      * @param array<string, mixed>|null $tls PHP's SSL context options, such as `cafile`; null: no TLS
-     * @param int $timeout milliseconds to connect, and for one answer
+     * @param int $timeout to connect, and for each answer, in ms
      */
     public function __construct(
         private readonly string $host,
@@ -71,12 +71,12 @@ final class SessionServerConnection
     }
 
     /**
-     * Sends lines, all at once, and reads their answers.
+     * Sends lines in one write, and reads their answers.
      *
      * @param list<string> $lines
-     * @param int $wait milliseconds that the last answer may take in addition to the timeout
-     * @param bool $again whether the lines may be sent twice. If the connection was lost since its last use, as by a
-     *        restart of the server, they are then sent over a new one
+     * @param int $wait additional time for the last answer, in ms
+     * @param bool $again whether the lines may be sent twice. If so, they are sent over a new connection if the
+     *        connection was lost since its last use, for example by a restart of the server
      * @return non-empty-list<string> one for each line, up to an error after which the server closes the connection
      * @throws SessionUnavailable
      */
@@ -93,11 +93,11 @@ final class SessionServerConnection
     }
 
     /**
-     * The next event of a watched session.
+     * Returns the next event of a watched session.
      *
-     * @param int $wait milliseconds
-     * @return string|null null when there is none
-     * @throws SessionUnavailable when the connection is lost, and all its subscriptions with it
+     * @param int $wait in ms
+     * @return string|null null if no event arrives in this time
+     * @throws SessionUnavailable if the connection is lost, and all its subscriptions with it
      */
     public function event(int $wait): ?string
     {
@@ -123,9 +123,9 @@ final class SessionServerConnection
     }
 
     /**
-     * The text after the `ok` in an answer.
+     * Returns the text after `ok` in an answer.
      *
-     * @throws SessionUnavailable when it is an error
+     * @throws SessionUnavailable if the answer is an error
      */
     public function result(string $command, #[\SensitiveParameter] string $answer): string
     {
@@ -140,7 +140,7 @@ final class SessionServerConnection
         return new SessionUnavailable("session server {$this->name()}: $what");
     }
 
-    /** The part of an error answer that a log may show: the server's errors hold nothing of a session. */
+    /** Returns an error answer for logs. The server's own errors contain no session data. */
     public static function shown(#[\SensitiveParameter] string $answer): string
     {
         return preg_match('/^err ([A-Za-z ]{1,60}\.?)\z/', $answer, $match) === 1
@@ -163,12 +163,12 @@ final class SessionServerConnection
 
     /**
      * @param list<string> $lines
-     * @return non-empty-list<string>|null as ask(); null when the connection was lost
+     * @return non-empty-list<string>|null as ask(); null if the connection was lost
      * @throws SessionUnavailable
      */
     private function exchange(#[\SensitiveParameter] array $lines, int $wait = 0): ?array
     {
-        // If not everything was sent, the server may have refused a line that is too long. Then its answer says so.
+        // If not all lines were sent, the server may have rejected a line as too long. Then its answer reports that.
         $sent = $this->socket->send($lines, $this->timeout);
         $answers = [];
         foreach (array_keys($lines) as $n) {
@@ -192,18 +192,18 @@ final class SessionServerConnection
                 return $answers;
             }
         }
-        // The server sends nothing else without being asked. Anything else means that answers are out of step.
+        // Apart from events, the server sends only answers. Anything else means that answers are out of sync.
         $more = $this->socket->arrived();
         str_starts_with($more, substr(self::EVENT, 0, strlen($more))) || $this->disconnect();
         return $answers;
     }
 
-    /** @return string|null null when the connection was lost */
+    /** @return string|null null if the connection was lost */
     private function answer(int $milliseconds): ?string
     {
         $line = $this->socket->line($milliseconds);
         if ($line === '') {
-            // The answer may still come, and would then be taken for the answer to another line.
+            // The answer may arrive later, and would then be read as the answer to another line.
             $this->disconnect();
             throw $this->failed("no answer in $milliseconds ms");
         }
@@ -224,7 +224,7 @@ final class SessionServerConnection
         $this->greet();
     }
 
-    /** Turns on the percent encoding: without it, a line feed in a value would begin another command. */
+    /** Turns on percent encoding. Without it, a line feed in a value would start another command. */
     private function greet(): void
     {
         $encoding = 'encoding percent';
@@ -236,7 +236,7 @@ final class SessionServerConnection
         }
         $isOne = $hello !== null && preg_match('/^ok 1 [a-z_,]*\bencoding\b/', $hello) === 1;
         if ($isOne && $this->token !== null) {
-            // Only after the hello, so that the token does not go to some other server.
+            // Sent after the hello, so that no other program receives the token.
             $answers = $this->exchange(["auth $this->token", $encoding]) ?? [];
         }
         $wrong = array_values(array_diff($isOne ? $answers : [$hello], ['ok']));

@@ -9,10 +9,9 @@ use PhpSessionChat\Session\InvalidSettings;
 /**
  * The cookie of a TableSession: `ID.SIGNATURE`.
  *
- * The ID is 32 hexadecimal digits, 128 random bits. The signature is the HMAC-SHA-256 of `NAME.ID`, as 64 lower-case
- * hexadecimal digits. NAME is the name of the cookie, so that a value signed for one cookie is not valid in another.
- * The newest key signs, and every key verifies. The chat server reads the cookie with
- * `CHAT_SESSION_COOKIE=signed:KEYFILE`.
+ * The ID is 32 hexadecimal digits (128 random bits). The signature is the HMAC-SHA-256 of `NAME.ID`, as 64 lower-case
+ * hexadecimal digits. NAME is the name of the cookie, so that a value signed for one cookie is invalid in another. The
+ * newest key signs, and all keys verify. The chat server reads the cookie with `CHAT_SESSION_COOKIE=signed:KEYFILE`.
  */
 final class SignedCookie
 {
@@ -20,7 +19,7 @@ final class SignedCookie
 
     /**
      * @param non-empty-list<string> $keys the newest first
-     * @param string $domain '' for the page's own host only
+     * @param string $domain '' for the page's host only
      * @throws InvalidSettings
      */
     public function __construct(
@@ -42,13 +41,13 @@ final class SignedCookie
         return bin2hex(random_bytes(16));
     }
 
-    /** The cookie's value for an ID, signed with the newest key. */
+    /** Returns the cookie's value for an ID, signed with the newest key. */
     public function value(#[\SensitiveParameter] string $id): string
     {
         return $id . '.' . $this->signature($id, $this->keys[0]);
     }
 
-    /** @return string|null the ID; null when no key has signed it for this cookie */
+    /** @return string|null the ID; null if no key has signed it for this cookie */
     public function idIn(#[\SensitiveParameter] mixed $value): ?string
     {
         if (!is_string($value) || preg_match(self::VALUE, $value, $part) !== 1) {
@@ -63,9 +62,9 @@ final class SignedCookie
     }
 
     /**
-     * To be called before a change that needs a new cookie is stored.
+     * Call it before storing a change that needs a new cookie.
      *
-     * @throws \LogicException when output has begun, so that no cookie can be sent
+     * @throws \LogicException if output has started, so no cookie can be sent
      */
     public function mustBeInTime(): void
     {
@@ -97,7 +96,7 @@ final class SignedCookie
         return hash_hmac('sha256', "$this->name.$id", $key);
     }
 
-    /** @return array<string, string|bool> without a lifetime: the cookie ends when the browser is closed */
+    /** @return array<string, string|bool> without a lifetime, so the cookie ends when the browser closes */
     private function attributes(): array
     {
         return [

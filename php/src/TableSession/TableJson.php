@@ -9,12 +9,12 @@ use PhpSessionChat\Session\SessionDataError;
 /**
  * The JSON in a session's row: one object with a value for each key.
  *
- * It is pure ASCII, so that no character set of a table or of a connection can change it. A value is stored only if it
- * comes back the same: null, booleans, integers, floats, UTF-8 strings, and arrays of them.
+ * It is pure ASCII, so that no character set of a table or connection can change it. Only values that JSON does not
+ * change are stored: null, booleans, integers, floats, UTF-8 strings, and arrays of them.
  */
 final class TableJson
 {
-    /** MariaDB's functions take 32 levels in all, and return NULL for deeper values. */
+    /** MariaDB's functions support 32 levels in total, and return NULL for deeper values. */
     private const DEPTH = 30;
 
     /** @throws SessionDataError */
@@ -27,7 +27,7 @@ final class TableJson
         return $json;
     }
 
-    /** @throws SessionDataError naming the key */
+    /** @throws SessionDataError with the key */
     public static function ofValue(string $key, #[\SensitiveParameter] mixed $value): string
     {
         $name = self::ofKey($key);
@@ -64,7 +64,7 @@ final class TableJson
         return $values;
     }
 
-    /** Writes a backslash as `\u005c`, so that every `\u` begins the escape of a character: see TableRows::HIDDEN. */
+    /** Writes a backslash as `\u005c`, so that each `\u` starts an escaped character: see TableRows::HIDDEN. */
     private static function encode(#[\SensitiveParameter] mixed $value): ?string
     {
         $json = json_encode($value, JSON_UNESCAPED_SLASHES | JSON_PRESERVE_ZERO_FRACTION, self::DEPTH);

@@ -15,13 +15,13 @@ use PhpSessionChat\Session\StoreUrl;
 /**
  * The table of TableSession: one row for each session, with its values as one JSON object.
  *
- * Expiry is set and compared by the database's clock, since the clocks of several web servers differ.
+ * The database's clock sets and compares the expiry, because the clocks of several web servers may differ.
  */
 final class TableRows
 {
     /**
-     * PostgreSQL takes no NUL in JSON, and would not return keys as ASCII. So it gets each `\u` with its backslash
-     * doubled, as plain text, and the result is converted back. TableJson writes no other backslash before a `u`.
+     * PostgreSQL rejects NUL in JSON, and would not return keys as ASCII. HIDDEN doubles the backslash of each `\u`, so
+     * that it is plain text, and SHOWN converts the result back. TableJson writes no other backslash before a `u`.
      */
     private const HIDDEN = "replace(%s, E'\\\\u', E'\\\\\\\\u')";
     private const SHOWN = "replace(%s, E'\\\\\\\\u', E'\\\\u')";
@@ -29,7 +29,7 @@ final class TableRows
     private ?\PDO $pdo = null;
     private SqlDialect $dialect;
 
-    /** @var array<string, string> the placeholders of the statements below, and the SQL for them */
+    /** @var array<string, string> the SQL for the placeholders of the statements below */
     private array $sql;
 
     private function __construct(
@@ -48,7 +48,7 @@ final class TableRows
     /**
      * Connects at the first use.
      *
-     * @param string $table may be `schema.table`; a URL may name another one
+     * @param string $table may be `schema.table`; a table in the URL takes precedence
      * @throws InvalidSettings
      */
     public static function in(#[\SensitiveParameter] \PDO|DatabaseUrl|string $database, string $table): self
@@ -92,7 +92,7 @@ final class TableRows
         }
     }
 
-    /** @return array{string, int}|null the JSON, and the seconds until it expires */
+    /** @return array{string, int}|null the JSON, and the time until it expires in seconds */
     public function find(#[\SensitiveParameter] string $id): ?array
     {
         $row = $this->run(
@@ -108,12 +108,12 @@ final class TableRows
     }
 
     /**
-     * Starts a session's lifetime again, changes some of its values, and moves it to another ID. Other values stay as
-     * they are in the row, even if another request has just written them. A deleted row stays deleted.
+     * Restarts a session's lifetime, changes some of its values, and moves it to another ID. Other values keep their
+     * current state in the row, even if another request has just written them. A deleted row stays deleted.
      *
-     * @param string $to the same ID, or a new one
+     * @param string $to the same ID or a new ID
      * @param array<string, string|null> $changes the JSON of each key's value; null removes the key
-     * @return bool false when there is no such session any more
+     * @return bool false if the session no longer exists
      */
     public function change(
         #[\SensitiveParameter] string $id,
@@ -138,48 +138,48 @@ final class TableRows
         }
         $set = implode(', ', $assign);
         $changed = $this->run("UPDATE {table} SET $set WHERE {id} = ? AND {expires} > {now}", [...$values, $id]);
-        // MySQL does not count a row that stays the same, as when another request has just changed it likewise.
+        // MySQL does not count an unchanged row, for example if another request has just made the same change.
         return $changed->rowCount() > 0 || ($this->dialect === SqlDialect::MySql && $this->find($to) !== null);
     }
 
-    /** @return bool false when there was none */
+    /** @return bool false if the row did not exist */
     public function delete(#[\SensitiveParameter] string $id): bool
     {
         return $this->run('DELETE FROM {table} WHERE {id} = ?', [$id])->rowCount() > 0;
     }
 
-    /** Deletes the expired sessions. @return int how many */
+    /** Deletes the expired sessions. @return int the number of deleted sessions */
     public function collect(): int
     {
         return $this->run('DELETE FROM {table} WHERE {expires} <= {now}')->rowCount();
     }
 
-    /** As collect(), for a page that was chosen by chance and should not fail for that. */
+    /** Calls collect(), and ignores failures. It runs in a random request, which must not fail. */
     public function tryToCollect(): void
     {
         try {
             $this->collect();
         } catch (SessionUnavailable) {
-            // Another page will try again.
+            // A later request tries again.
         }
     }
 
     /*
-     * The three methods below return an expression for `{data}` with some of its keys changed, and the values for the
-     * question marks in it. All other text of the JSON stays as it is: no float becomes an integer, no key moves, and
-     * null is a value like any other. A JSON merge patch (RFC 7396) removes null and merges objects; PostgreSQL's jsonb
-     * changes numbers and the order of keys. So neither can be used.
+     * The three methods below return an SQL expression for `{data}` with some keys changed, and the values for its
+     * question marks. They keep the rest of the JSON text: floats stay floats, keys keep their order, and null is a
+     * value. A JSON merge patch (RFC 7396) removes null and merges objects, and PostgreSQL's jsonb changes numbers and
+     * the order of keys, so neither can be used.
      */
 
     /**
-     * @param array<string, string|null> $changes as change()
+     * @param array<string, string|null> $changes as in change()
      * @return array{string, list<string>}
      */
     private static function mergedByPath(#[\SensitiveParameter] array $changes): array
     {
         $removed = $set = [];
         foreach ($changes as $key => $json) {
-            // MariaDB finds a key that begins with a minus only if the minus is escaped.
+            // MariaDB finds a key that starts with a minus only if the minus is escaped.
             $path = '$.' . strtr(TableJson::ofKey((string) $key), ['-' => '\u002d']);
             if ($json === null) {
                 $removed[] = $path;
@@ -198,7 +198,7 @@ final class TableRows
     }
 
     /**
-     * @param array<string, string|null> $changes as change()
+     * @param array<string, string|null> $changes as in change()
      * @return array{string, list<string>}
      */
     private static function mergedByKey(#[\SensitiveParameter] array $changes): array
@@ -215,10 +215,10 @@ final class TableRows
     }
 
     /**
-     * With a function of our own, since the paths of SQLite's functions cannot name every key. SQLite calls it within
-     * the UPDATE, when the file is locked already.
+     * Uses a PHP function, because the paths of SQLite's functions do not support every key. SQLite calls the function
+     * within the UPDATE, when the file is already locked.
      *
-     * @param array<string, string|null> $changes as change()
+     * @param array<string, string|null> $changes as in change()
      * @return array{string, list<string>}
      */
     private static function mergedByPhp(\PDO $pdo, #[\SensitiveParameter] array $changes): array
@@ -233,7 +233,7 @@ final class TableRows
         if ($pdo instanceof \Pdo\Sqlite) {
             $pdo->createFunction('chat_session_merge', $merge, 1);
         } else {
-            // PHP 8.5 deprecates it, but a site's connection by `new PDO` has nothing else.
+            // PHP 8.5 deprecates this method, but a connection from `new PDO` has no other.
             @$pdo->sqliteCreateFunction('chat_session_merge', $merge, 1);
         }
         return ['chat_session_merge({data})', []];
@@ -252,10 +252,10 @@ final class TableRows
             $statement->execute($values);
             return $statement;
         } catch (SessionDataError $error) {
-            // From mergedByPhp(), through PDO. Not the exception itself, since its trace has the values.
+            // Thrown by mergedByPhp(). Creates a new exception, because the stack trace contains the values.
             throw new SessionDataError($error->getMessage());
         } catch (\PDOException $error) {
-            // Not the exception itself, since its trace has the values.
+            // Discards the exception, because its stack trace contains the values.
             if (DatabaseFailure::isTooLong($error)) {
                 throw new SessionDataError('The session is too long for its column, or for the database.');
             }
