@@ -1,8 +1,9 @@
 import { parseArgs } from 'node:util';
-import { examineLogins, type Finding, findCookieName, grants } from 'php-sessions/doctor';
+import { examineLogins, type Finding, findCookieName, findKind, grants } from 'php-sessions/doctor';
 import { Addresses } from '../connections/address.ts';
 import { howToRun } from '../program/how-to-run.ts';
 import { CommandProblem, exit } from '../program/problem.ts';
+import { sitePage } from '../program/site-page.ts';
 import { type Config, listSettings, readConfig } from '../settings/config.ts';
 import { type GivenSettings, givenSettings } from '../settings/file.ts';
 import { unknownText } from '../settings/names.ts';
@@ -104,9 +105,8 @@ async function runChecks(args: readonly string[], env: NodeJS.ProcessEnv, output
 It asks for ${what} from the browser of a logged-in user.`);
   }
   if (problems === 0) return 0;
-  output.finding(
-    'docs/sessions.md describes the settings of sessions and logins, docs/settings.md all others.',
-  );
+  const page = sitePage(await findKind(config.logins));
+  output.finding(`See ${page} for the logins of the site, docs/settings.md for all settings.`);
   return 1;
 }
 

@@ -28,7 +28,7 @@ export async function askForUser(
   const unknownUser = () =>
     new CommandProblem(
       exit.configuration,
-      `the path to the user in a session is unknown: ${yes ? 'run this without --yes and give' : 'give'} the cookie of a login, or set CHAT_USER_ID and CHAT_USER_NAME (docs/sessions.md, "Paths")`,
+      `the path to the user in a session is unknown: ${yes ? 'run this without --yes and give' : 'give'} the cookie of a login, or set CHAT_USER_ID and CHAT_USER_NAME (docs/sites/php.md, "Paths")`,
     );
   if (yes) throw unknownUser();
   const name = await findCookieName(sessions);

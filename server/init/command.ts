@@ -154,6 +154,7 @@ async function setUp(
       port,
       isBuilt: checkClient().level === 'ok',
       userPath: values.CHAT_USER_ID,
+      kind: site.kind,
       condition: site.condition,
       usesSiteUser: site.databaseUser === 'site',
       machine,

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { SiteDescription } from 'php-sessions/doctor';
 import { howToRun } from '../program/how-to-run.ts';
+import { sitePage } from '../program/site-page.ts';
 import { usualFiles } from '../settings/file.ts';
 import { type Account, shellWord } from './account.ts';
 import type { ChatAddresses } from './address.ts';
@@ -34,6 +35,8 @@ interface Setup {
   isBuilt: boolean;
   /** The path to the user in a PHP session. */
   userPath: string | undefined;
+  /** See `SiteDescription`. */
+  kind: SiteDescription['kind'];
   /** See `SiteDescription`. */
   condition: SiteDescription['condition'];
   /** Whether the chat reads the tables of the site as the database user of the site. */
@@ -143,7 +146,7 @@ function configureWebServer({ addresses, port, machine }: Setup): Step {
   };
 }
 
-function embedTag({ addresses: { site, chat, way }, login, userPath, condition }: Setup): Step {
+function embedTag({ addresses: { site, chat, way }, login, userPath, kind, condition }: Setup): Step {
   const server = way === 'path' ? chat.pathname : chat.href;
   const loginUrl = login.origin === site.origin ? login.pathname + login.search : login.href;
   const tag = `<script type="module" src="${attribute(server)}php-chat.js"></script>
@@ -161,6 +164,7 @@ function embedTag({ addresses: { site, chat, way }, login, userPath, condition }
           ]),
       `${template === undefined ? 'In' : 'Or without code, such as in a block “Custom HTML”, in'} a page for logged-in users:`,
       { lines: tag },
+      `${sitePage(kind)} shows where to put it, and who can chat.`,
     ],
   };
 }

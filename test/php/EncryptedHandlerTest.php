@@ -36,7 +36,7 @@ final class EncryptedHandlerTest extends TestCase
         $first = $this->request($store, null, [$this->new], '$_SESSION["secret"] = "mushroom"');
         $record = $store->get($first->id);
         self::assertStringNotContainsString('mushroom', $record);
-        // The format in docs/sessions.md.
+        // The format in docs/sites/stores.md.
         [$nonce, $box] = [substr($record, 0, 24), substr($record, 24)];
         self::assertSame(
             serialize(['secret' => 'mushroom']),

@@ -106,6 +106,7 @@ test('finds WordPress, writes its settings and lists the next steps', async () =
   expect(said).toMatch(/\n {6}<\?php if \(is_user_logged_in\(\)\): \?>\n {8}<script /);
   // For an HTML block.
   expect(said).toMatch(/\n\n {6}<script .*\n {6}<php-chat .*<\/php-chat>\n/);
+  expect(said).toContain('docs/sites/wordpress.md shows where to put it');
   // Root may read everything, so the doctor has to run as the chat’s account.
   const as = user.length > 0 ? 'runuser -u nobody -- ' : '';
   expect(said).toContain(`does not work: ${as}npm run doctor -- --settings ${file} --chat https://blog`);

@@ -5,6 +5,7 @@ import {
   type FolderSettings,
   findSite,
   findSitesNear,
+  type LoginSettings,
   NoSiteError,
   openTables,
   type StoreSettings,
@@ -20,6 +21,8 @@ export type SiteFiles = ReadonlyMap<string, 'seen' | 'read'>;
 
 /** Facts about a site from its folder and database. Unknown facts are absent. */
 export interface SiteDescription extends SiteFacts {
+  /** As in the option `site`, such as `wordpress`. */
+  kind: string;
   /** The application, such as `WordPress`. */
   title: string;
   /** The store of the logins for display, such as `logins in MariaDB`. */
@@ -78,6 +81,22 @@ export async function describeSite({ site: given }: FolderSettings): Promise<Sit
   }
 }
 
+/** Returns the kind of the application in a folder. Undefined without a folder, or if the kind cannot be detected. */
+export async function findKind(settings: LoginSettings): Promise<string | undefined> {
+  if ('session' in settings) return undefined;
+  const { site: place } = settings;
+  if (place.kind !== undefined) return place.kind;
+  try {
+    const site = await findSite(withUnknownUser(place));
+    const tables = 'session' in site ? site.accounts : site;
+    tables?.reader.close();
+    return site.application.kind;
+  } catch (error) {
+    if (error instanceof ConfigurationError) return undefined;
+    throw error;
+  }
+}
+
 async function describeNearby(place: SitePlace): Promise<string | undefined> {
   if (place.kind !== undefined) return undefined;
   const sites = await findSitesNear(place);
@@ -116,6 +135,7 @@ async function describe(place: SitePlace): Promise<Parts> {
     const sessionFolder = path && decodeURIComponent(path);
     return {
       ...(await application.describe?.(folder)),
+      kind: application.kind,
       title: application.title,
       logins: `sessions in ${storeTitle(session.source)}${sessionFolder === undefined ? '' : ` in ${sessionFolder}`}`,
       sessions: { session },
@@ -146,6 +166,7 @@ async function describe(place: SitePlace): Promise<Parts> {
     });
     return {
       ...parts,
+      kind: application.kind,
       title: application.title,
       logins: `logins in ${title}`,
       isUserKnown: true,

@@ -57,7 +57,7 @@ async function readGrants(place: SitePlace, withMails: boolean): Promise<string[
   const tables = 'session' in site ? site.accounts : site;
   if (tables === undefined)
     throw new StoreError(
-      `${site.application.title} has PHP sessions: docs/sessions.md says which rights their store needs`,
+      `${site.application.title} has PHP sessions: docs/sites/stores.md says which rights their store needs`,
     );
   const { application, found, reader } = tables;
   try {

@@ -8,12 +8,23 @@ import { type Postgres, startPostgres } from '../helpers/postgres.ts';
 import { type Redis, startRedis } from '../helpers/redis.ts';
 
 const script = new URL('../fixtures/application-stores.php', import.meta.url).pathname;
-const page = readFileSync(new URL('../../docs/sessions.md', import.meta.url), 'utf8');
 
-/** The rows of "Store URLs to copy": `| application | sessions in | URL |`. */
-const rows = [...page.matchAll(/^\| ([A-Z][\w ]+) \| [^|]+ \| `((\w+):[^`]+)`[^|]*\|$/gm)].map(
-  ([, application = '', url = '', protocol = '']) => ({ application, url, protocol }),
-);
+const read = (name: string) => readFileSync(new URL(`../../docs/sites/${name}.md`, import.meta.url), 'utf8');
+/** Texts that begin with the name of an application. */
+const sections = [
+  ...['laravel', 'mediawiki', 'roundcube', 'symfony'].map((name) => read(name).slice('# '.length)),
+  ...read('more').split(/^## /m),
+];
+const rows = sections
+  .flatMap((section) =>
+    [...section.matchAll(/`((\w+):\/\/[^`]*127\.0\.0\.1[^`]*)`/g)].map(([, url = '', protocol = '']) => ({
+      application: /.*/.exec(section)?.[0] ?? '',
+      url,
+      protocol,
+    })),
+  )
+  // The script writes sessions of Laravel to memcached only.
+  .filter(({ application, protocol }) => application !== 'Laravel' || protocol === 'memcached');
 
 const inVars = { userId: 'vars!.user_id', userName: 'vars!.username', userRequire: 'vars!.auth_secret' };
 const saml = (start: string) => ({
@@ -46,7 +57,7 @@ const others: Record<string, [Omit<SessionOptions, 'store'>, name: string]> = {
   'Tiny Tiny RSS postgres': [{ site: 'ttrss:' }, 'Ann'],
 };
 
-describe('the store URLs in docs/sessions.md, with sessions that PHP writes like the applications', () => {
+describe('the store URLs in docs/sites, with sessions that PHP writes like the applications', () => {
   let memcached: Memcached;
   let redis: Redis;
   let mariadb: Mariadb;
