@@ -12,17 +12,17 @@ import org.json.JSONObject;
  */
 final class Blocks {
   /** Limit for queued notifications; the oldest are dropped. */
-  private static final int MOST_WAITING = 100;
+  private static final int MAX_QUEUED = 100;
 
   private final Tasks tasks;
   private final Runnable changed;
   private final Set<String> users = new HashSet<>();
   /** Whether the list was loaded in this session. */
-  private boolean known;
+  private boolean isLoaded;
   /** Whether the list was loaded over this connection. Another device may have changed it before. */
-  private boolean current;
+  private boolean isCurrent;
   /** Notifications of new messages that wait for the list. */
-  private List<Runnable> waiting = new ArrayList<>();
+  private List<Runnable> queued = new ArrayList<>();
 
   Blocks(Tasks tasks, Runnable changed) {
     this.tasks = tasks;
@@ -31,7 +31,7 @@ final class Blocks {
 
   /** Loads the list after each connect. */
   void ready() {
-    current = false;
+    isCurrent = false;
     tasks.once(
         "blocked",
         new Tasks.Task("user:blocked") {
@@ -41,78 +41,78 @@ final class Blocks {
           }
 
           @Override
-          void answered(JSONObject data) {
+          void handleResponse(JSONObject data) {
             try {
               List<String> now = new ArrayList<>();
               for (User user : Wire.list(data, "users", Wire::user)) now.add(user.id);
-              boolean same = known && users.size() == now.size() && users.containsAll(now);
-              known = true;
+              boolean isUnchanged = isLoaded && users.size() == now.size() && users.containsAll(now);
+              isLoaded = true;
               users.clear();
               users.addAll(now);
-              if (!same) changed.run();
+              if (!isUnchanged) changed.run();
             } finally {
-              goOn();
+              flush();
             }
           }
 
           /** Without a list, no user counts as blocked. */
           @Override
-          void refused(ChatError error) {
-            goOn();
+          void handleRejection(ChatError error) {
+            flush();
           }
         });
   }
 
   /** Sends the queued notifications. */
-  private void goOn() {
-    current = true;
-    List<Runnable> due = waiting;
-    waiting = new ArrayList<>();
-    for (Runnable notice : due) notice.run();
+  private void flush() {
+    isCurrent = true;
+    List<Runnable> notices = queued;
+    queued = new ArrayList<>();
+    for (Runnable notice : notices) notice.run();
   }
 
   void clear() {
     users.clear();
-    known = false;
-    waiting.clear();
+    isLoaded = false;
+    queued.clear();
   }
 
   /** Runs the notification unless the author is blocked, once the list is loaded. */
   void announce(String author, Runnable notice) {
-    if (current) {
-      if (!has(author)) notice.run();
+    if (isCurrent) {
+      if (!isBlocked(author)) notice.run();
       return;
     }
-    if (waiting.size() == MOST_WAITING) waiting.remove(0);
-    waiting.add(() -> announce(author, notice));
+    if (queued.size() == MAX_QUEUED) queued.remove(0);
+    queued.add(() -> announce(author, notice));
   }
 
-  boolean has(String user) {
+  boolean isBlocked(String user) {
     return users.contains(user);
   }
 
   /** @return whether this is a change */
   boolean set(String user, boolean blocked) {
-    boolean news = blocked ? users.add(user) : users.remove(user);
-    if (news) changed.run();
-    return news;
+    boolean isChange = blocked ? users.add(user) : users.remove(user);
+    if (isChange) changed.run();
+    return isChange;
   }
 
   /** Marks the message as hidden or visible by the current list. */
-  Message shown(Message message) {
-    return known ? message.hidden(has(message.user.id)) : message;
+  Message apply(Message message) {
+    return isLoaded ? message.hidden(isBlocked(message.user.id)) : message;
   }
 
-  List<Message> shown(List<Message> messages) {
-    List<Message> shown = new ArrayList<>(messages.size());
-    for (Message message : messages) shown.add(shown(message));
-    return shown;
+  List<Message> apply(List<Message> messages) {
+    List<Message> updated = new ArrayList<>(messages.size());
+    for (Message message : messages) updated.add(apply(message));
+    return updated;
   }
 
   /** Updates a room by the current list. A direct room with a blocked user has no unread messages. */
-  RoomSummary shown(RoomSummary room) {
-    boolean quiet = room.with != null && has(room.with.id);
-    boolean hidden = room.last != null && (has(room.last.user.id) || (!known && room.last.hidden));
+  RoomSummary apply(RoomSummary room) {
+    boolean quiet = room.with != null && isBlocked(room.with.id);
+    boolean hidden = room.last != null && (isBlocked(room.last.user.id) || (!isLoaded && room.last.hidden));
     if (room.quiet == quiet && (room.last == null || room.last.hidden == hidden)) return room;
     RoomSummary.Draft draft = new RoomSummary.Draft(room);
     draft.quiet = quiet;

@@ -12,13 +12,13 @@ final class Callbacks {
    * The latest callback per key that has not run yet. Each user gets a new map. The map is guarded by itself, the field
    * by this object.
    */
-  private Map<String, Runnable> newest = new HashMap<>();
+  private Map<String, Runnable> latest = new HashMap<>();
 
   Callbacks(Executor executor) {
     this.executor = executor;
   }
 
-  void tell(Runnable callback) {
+  void post(Runnable callback) {
     try {
       executor.execute(callback);
     } catch (RejectedExecutionException e) {
@@ -27,7 +27,7 @@ final class Callbacks {
   }
 
   /** Runs {@code passed} after all earlier callbacks, or immediately if the executor rejects it. */
-  void mark(Runnable passed) {
+  void sendMarker(Runnable passed) {
     try {
       executor.execute(passed);
     } catch (RejectedExecutionException e) {
@@ -36,25 +36,25 @@ final class Callbacks {
   }
 
   /** Runs the callback unless {@link #forget} is called first. */
-  void tellOfUser(Runnable callback) {
-    Map<String, Runnable> mine = mine();
-    tell(
+  void postForUser(Runnable callback) {
+    Map<String, Runnable> latestOfUser = latest();
+    post(
         () -> {
-          if (mine == mine()) callback.run();
+          if (latestOfUser == latest()) callback.run();
         });
   }
 
   /** Replaces a queued callback with the same key, so a slow app gets only the latest state. */
-  void tellNewest(String about, Runnable callback) {
-    Map<String, Runnable> mine = mine();
-    synchronized (mine) {
-      if (mine.put(about, callback) != null) return;
+  void postLatest(String key, Runnable callback) {
+    Map<String, Runnable> latestOfUser = latest();
+    synchronized (latestOfUser) {
+      if (latestOfUser.put(key, callback) != null) return;
     }
-    tellOfUser(
+    postForUser(
         () -> {
           Runnable last;
-          synchronized (mine) {
-            last = mine.remove(about);
+          synchronized (latestOfUser) {
+            last = latestOfUser.remove(key);
           }
           last.run();
         });
@@ -62,10 +62,10 @@ final class Callbacks {
 
   /** Drops queued callbacks of the current user, so they do not run after a user switch. */
   synchronized void forget() {
-    newest = new HashMap<>();
+    latest = new HashMap<>();
   }
 
-  private synchronized Map<String, Runnable> mine() {
-    return newest;
+  private synchronized Map<String, Runnable> latest() {
+    return latest;
   }
 }

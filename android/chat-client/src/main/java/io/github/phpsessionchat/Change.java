@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
 /** An event about one message: its new state or its changed reactions. */
 abstract class Change {
   /** Maximum number of users listed for a reaction. */
-  private static final int NAMED = 10;
+  private static final int MAX_USERS = 10;
 
   final long seq;
   final long rev;
@@ -24,11 +24,11 @@ abstract class Change {
    * Returns the message after the change, as the user {@code me} sees it. Returns it unchanged if it is as new as the
    * change.
    */
-  final Message after(Message known, String me) {
-    return known.rev >= rev ? known : next(known, me);
+  final Message after(Message previous, String me) {
+    return previous.rev >= rev ? previous : next(previous, me);
   }
 
-  abstract Message next(Message known, String me);
+  abstract Message next(Message previous, String me);
 
   /** The complete message, or null. */
   abstract @Nullable Message whole();
@@ -41,11 +41,11 @@ abstract class Change {
        * from the previous state.
        */
       @Override
-      Message next(Message known, String me) {
+      Message next(Message previous, String me) {
         List<Reaction> reactions = new ArrayList<>();
         for (Reaction now : message.reactions) {
           boolean mine = now.users.contains(me);
-          for (Reaction before : known.reactions) {
+          for (Reaction before : previous.reactions) {
             mine |= before.mine && before.emoji.equals(now.emoji) && now.count > now.users.size();
           }
           reactions.add(new Reaction(now.emoji, now.count, now.users, mine));
@@ -74,13 +74,13 @@ abstract class Change {
       this.removed = removed;
     }
 
-    private Reaction after(@Nullable Reaction known, String me) {
-      List<String> users = known == null ? new ArrayList<>() : new ArrayList<>(known.users);
+    private Reaction after(@Nullable Reaction previous, String me) {
+      List<String> users = previous == null ? new ArrayList<>() : new ArrayList<>(previous.users);
       // If some users are not listed, the next one in order is unknown.
-      if (known == null || known.count == known.users.size()) users.addAll(added);
+      if (previous == null || previous.count == previous.users.size()) users.addAll(added);
       users.removeAll(removed);
-      while (users.size() > NAMED) users.remove(NAMED);
-      boolean mine = added.contains(me) || (known != null && known.mine && !removed.contains(me));
+      while (users.size() > MAX_USERS) users.remove(MAX_USERS);
+      boolean mine = added.contains(me) || (previous != null && previous.mine && !removed.contains(me));
       return new Reaction(emoji, count, Collections.unmodifiableList(users), mine);
     }
   }
@@ -89,14 +89,14 @@ abstract class Change {
   static Change reactions(long seq, long rev, List<Reacted> changes) {
     return new Change(seq, rev) {
       @Override
-      Message next(Message known, String me) {
+      Message next(Message previous, String me) {
         Map<String, Reaction> list = new LinkedHashMap<>();
-        for (Reaction reaction : known.reactions) list.put(reaction.emoji, reaction);
+        for (Reaction reaction : previous.reactions) list.put(reaction.emoji, reaction);
         for (Reacted one : changes) {
           if (one.count == 0) list.remove(one.emoji);
           else list.put(one.emoji, one.after(list.get(one.emoji), me));
         }
-        return known.with(new ArrayList<>(list.values()), rev);
+        return previous.with(new ArrayList<>(list.values()), rev);
       }
 
       @Override

@@ -57,20 +57,20 @@ public final class Chat {
   private final Uploads uploads;
 
   /** Rooms that the app shows, and whether the user was a member when the room was last joined. */
-  private final Map<String, Boolean> opened = new LinkedHashMap<>();
+  private final Map<String, Boolean> openRooms = new LinkedHashMap<>();
   /** Callbacks waiting for a room to open. */
-  private final Map<String, List<Callback<RoomSummary>>> opening = new HashMap<>();
+  private final Map<String, List<Callback<RoomSummary>>> pendingOpens = new HashMap<>();
   /** Open rooms with changes that are not reported yet. */
   private final Set<String> changedRooms = new LinkedHashSet<>();
 
   private boolean listChanged;
-  private boolean tellingSoon;
+  private boolean isReportScheduled;
   /** The last user and the rooms open when that session ended. They open again for the same user. */
   private @Nullable String lastUser;
 
-  private Map<String, Boolean> lastOpened = Collections.emptyMap();
+  private Map<String, Boolean> lastOpenRooms = Collections.emptyMap();
   /** Whether a user has logged in since the last session ended. If so, the open rooms belong to that user. */
-  private boolean letIn;
+  private boolean hasUser;
   private @Nullable Delivery delivery;
   private volatile boolean closed;
 
@@ -84,15 +84,15 @@ public final class Chat {
     callbacks = new Callbacks(builder.executor);
     listener = builder.listener;
     outbox = builder.outbox;
-    connection = new Connection(loop, builder.server, builder.http, builder.session, new Connected());
+    connection = new Connection(loop, builder.server, builder.http, builder.session, new ConnectionEvents());
     tasks = new Tasks(loop, connection);
-    rooms = new Rooms(tasks, new Listed());
-    sync = new RoomSync(connection, tasks, new Synced());
-    typing = new Typing(loop, connection, (room, users) -> tellOfUser(() -> listener.onTyping(room, users)));
+    rooms = new Rooms(tasks, new RoomEvents());
+    sync = new RoomSync(connection, tasks, new SyncEvents());
+    typing = new Typing(loop, connection, (room, users) -> postForUser(() -> listener.onTyping(room, users)));
     marks = new ReadMarks(loop, connection, rooms.byId);
     blocks = new Blocks(tasks, this::blocksChanged);
     addresses = new FileAddresses(builder.server, builder.origin, builder.session);
-    uploads = new Uploads(loop, addresses, builder.http, new Uploading());
+    uploads = new Uploads(loop, addresses, builder.http, new UploadPort());
   }
 
   /**
@@ -178,7 +178,9 @@ public final class Chat {
      */
     public Chat build() {
       boolean cookies = http != null && http.cookieJar() != CookieJar.NO_COOKIES;
-      if (!cookies && session == null) throw new IllegalStateException("call http() with a client that has a cookie jar, or session()");
+      if (!cookies && session == null) {
+        throw new IllegalStateException("call http() with a client that has a cookie jar, or session()");
+      }
       if (http == null) http = new OkHttpClient();
       return new Chat(this);
     }
@@ -220,7 +222,7 @@ public final class Chat {
         () -> {
           closed = true;
           connection.stop();
-          for (String room : new ArrayList<>(opening.keySet())) giveUp(room, new ChatError(ChatError.OFFLINE));
+          for (String room : new ArrayList<>(pendingOpens.keySet())) failOpening(room, new ChatError(ChatError.OFFLINE));
           if (delivery != null) delivery.close();
           marks.stop();
           uploads.clear();
@@ -299,20 +301,20 @@ public final class Chat {
    */
   public void openRoom(String room, @Nullable Callback<RoomSummary> callback) {
     Objects.requireNonNull(room, "room");
-    if (closed && callback != null) tell(() -> callback.failed(new ChatError(ChatError.OFFLINE)));
+    if (closed && callback != null) post(() -> callback.failed(new ChatError(ChatError.OFFLINE)));
     run(
         () -> {
-          if (!opened.containsKey(room)) opened.put(room, false);
-          Room known = rooms.byId.get(room);
-          if (known != null) known.keptUnread = false;
-          if (known != null && known.open && known.joined) {
-            if (callback != null) answer(callback, blocks.shown(known.summary));
-            changed(known);
+          if (!openRooms.containsKey(room)) openRooms.put(room, false);
+          Room existing = rooms.byId.get(room);
+          if (existing != null) existing.isKeptUnread = false;
+          if (existing != null && existing.open && existing.joined) {
+            if (callback != null) answer(callback, blocks.apply(existing.summary));
+            changed(existing);
             return;
           }
           if (callback != null) {
-            if (!opening.containsKey(room)) opening.put(room, new ArrayList<>());
-            opening.get(room).add(callback);
+            if (!pendingOpens.containsKey(room)) pendingOpens.put(room, new ArrayList<>());
+            pendingOpens.get(room).add(callback);
           }
           if (connection.ready()) enter(room);
         });
@@ -328,10 +330,10 @@ public final class Chat {
   public void lookAtRoom(String room, @Nullable String cursor, @Nullable Callback<Page<Message>> callback) {
     Objects.requireNonNull(room, "room");
     Long before = cursor == null ? null : Long.valueOf(cursor);
-    ask(
+    sendRequest(
         "message:history",
         Wire.payload("room", room, "before", before),
-        data -> Wire.historyPage(data, json -> blocks.shown(Wire.message(json))),
+        data -> Wire.historyPage(data, json -> blocks.apply(Wire.message(json))),
         callback);
   }
 
@@ -344,15 +346,15 @@ public final class Chat {
     Objects.requireNonNull(room, "room");
     run(
         () -> {
-          opened.remove(room);
-          giveUp(room, new ChatError(ChatError.OFFLINE));
+          openRooms.remove(room);
+          failOpening(room, new ChatError(ChatError.OFFLINE));
           messages.remove(room);
-          Room known = rooms.byId.get(room);
-          if (known == null) return;
-          known.open = false;
-          known.timeline.toEnd();
-          known.timeline.trim();
-          tidy();
+          Room existing = rooms.byId.get(room);
+          if (existing == null) return;
+          existing.open = false;
+          existing.timeline.showEnd();
+          existing.timeline.trim();
+          leaveIdleRooms();
         });
   }
 
@@ -384,7 +386,7 @@ public final class Chat {
    */
   public void jumpTo(String room, long seq) {
     Objects.requireNonNull(room, "room");
-    withRoom(room, known -> sync.reach(known, seq));
+    withRoom(room, open -> sync.showAround(open, seq));
   }
 
   /**
@@ -396,9 +398,9 @@ public final class Chat {
     Objects.requireNonNull(room, "room");
     withRoom(
         room,
-        known -> {
-          known.timeline.toEnd();
-          changed(known);
+        open -> {
+          open.timeline.showEnd();
+          changed(open);
         });
   }
 
@@ -411,12 +413,12 @@ public final class Chat {
     Objects.requireNonNull(room, "room");
     withRoom(
         room,
-        known -> {
+        open -> {
           // At the end of the list, older messages can be dropped.
-          known.timeline.trim();
-          if (!known.readUpTo(known.summary.lastSeq)) return;
+          open.timeline.trim();
+          if (!open.readUpTo(open.summary.lastSeq)) return;
           listChanged();
-          marks.changed();
+          marks.schedule();
         });
   }
 
@@ -432,7 +434,7 @@ public final class Chat {
     Objects.requireNonNull(room, "room");
     // Set before the response, because a read marker sent in between would undo the request.
     run(() -> keepUnread(room, true));
-    ask(
+    sendRequest(
         "read:mark",
         Wire.payload("room", room, "seq", seq - 1, "unread", true),
         this::unread,
@@ -453,8 +455,8 @@ public final class Chat {
   private void keepUnread(String id, boolean keep) {
     Room room = rooms.byId.get(id);
     if (room == null) return;
-    room.keptUnread = keep;
-    marks.changed();
+    room.isKeptUnread = keep;
+    marks.schedule();
   }
 
   /**
@@ -464,7 +466,7 @@ public final class Chat {
    */
   public void typed(String room) {
     Objects.requireNonNull(room, "room");
-    withRoom(room, known -> typing.typed(room));
+    withRoom(room, open -> typing.typed(room));
   }
 
   /**
@@ -519,25 +521,25 @@ public final class Chat {
     boolean wellFormed = isWellFormed(written.text);
     for (String alt : written.files.values()) wellFormed &= alt == null || isWellFormed(alt);
     // An unpaired surrogate would arrive as a question mark.
-    if (!wellFormed) refuse(clientId, room, written, "bad_request");
-    else if (closed) refuse(clientId, room, written, ChatError.OFFLINE);
+    if (!wellFormed) fail(clientId, room, written, "bad_request");
+    else if (closed) fail(clientId, room, written, ChatError.OFFLINE);
     else {
       loop.run(
           () -> {
             if (delivery == null || closed) {
-              refuse(clientId, room, written, ChatError.OFFLINE);
+              fail(clientId, room, written, ChatError.OFFLINE);
               return;
             }
             typing.stop();
-            Room known = rooms.byId.get(room);
-            if (known != null) known.timeline.toEnd();
+            Room existing = rooms.byId.get(room);
+            if (existing != null) existing.timeline.showEnd();
             delivery.add(clientId, room, written);
           });
     }
     return clientId;
   }
 
-  private void refuse(String clientId, String room, NewMessage message, String code) {
+  private void fail(String clientId, String room, NewMessage message, String code) {
     PendingMessage unsent =
         new PendingMessage(
             clientId,
@@ -549,7 +551,7 @@ public final class Chat {
             Collections.<PendingFile>emptyList(),
             message.withoutPreview,
             code);
-    tell(() -> listener.onUnsent(unsent));
+    post(() -> listener.onUnsent(unsent));
   }
 
   /**
@@ -616,7 +618,7 @@ public final class Chat {
             "mentions", Wire.mentions(edit.mentions),
             "files", files);
     Wire.Reader<@Nullable Message> edited = data -> data.has("held") ? null : acknowledged(data);
-    Callback<@Nullable Message> answered =
+    Callback<@Nullable Message> wrapped =
         new Callback<@Nullable Message>() {
           @Override
           public void done(@Nullable Message now) {
@@ -630,7 +632,7 @@ public final class Chat {
             if (callback != null) callback.failed(error);
           }
         };
-    ask("message:edit", payload, edited, answered);
+    sendRequest("message:edit", payload, edited, wrapped);
   }
 
   /**
@@ -643,7 +645,7 @@ public final class Chat {
   public void delete(Message message, @Nullable String reason, @Nullable Callback<Message> callback) {
     Objects.requireNonNull(message, "message");
     JSONObject payload = Wire.payload("room", message.room, "seq", message.seq, "reason", reason);
-    ask("message:delete", payload, this::acknowledged, callback);
+    sendRequest("message:delete", payload, this::acknowledged, callback);
   }
 
   /**
@@ -664,7 +666,7 @@ public final class Chat {
             "sentFrom", search.sentFrom,
             "sentBefore", search.sentBefore,
             "cursor", cursor);
-    ask("message:search", payload, data -> Wire.page(data, "messages", Wire::message), callback);
+    sendRequest("message:search", payload, data -> Wire.page(data, "messages", Wire::message), callback);
   }
 
   /**
@@ -681,7 +683,7 @@ public final class Chat {
     Objects.requireNonNull(content, "content");
     Long before = cursor == null ? null : Long.valueOf(cursor);
     JSONObject payload = Wire.payload("room", room, "what", Wire.name(content), "before", before);
-    ask("room:files", payload, Wire::filesPage, callback);
+    sendRequest("room:files", payload, Wire::filesPage, callback);
   }
 
   // Files
@@ -700,20 +702,20 @@ public final class Chat {
     Objects.requireNonNull(room, "room");
     Objects.requireNonNull(file, "file");
     String key = newClientId();
-    if (closed) refuse(key, room, file);
+    if (closed) fail(key, room, file);
     else {
       loop.run(
           () -> {
-            if (me == null || closed) refuse(key, room, file);
+            if (me == null || closed) fail(key, room, file);
             else uploads.add(key, room, file, me.refusalOf(file));
           });
     }
     return key;
   }
 
-  private void refuse(String key, String room, NewFile file) {
-    Upload refused = new Upload(key, room, file.name, file.size, 0, null, ChatError.OFFLINE);
-    tell(() -> listener.onUpload(refused));
+  private void fail(String key, String room, NewFile file) {
+    Upload rejected = new Upload(key, room, file.name, file.size, 0, null, ChatError.OFFLINE);
+    post(() -> listener.onUpload(rejected));
   }
 
   /**
@@ -725,8 +727,8 @@ public final class Chat {
     Objects.requireNonNull(upload, "upload");
     run(
         () -> {
-          Upload known = uploads.get(upload);
-          if (known != null && known.failed != null) uploads.retry(upload);
+          Upload existing = uploads.get(upload);
+          if (existing != null && existing.failed != null) uploads.retry(upload);
         });
   }
 
@@ -740,7 +742,7 @@ public final class Chat {
     run(
         () -> {
           uploads.cancel(upload);
-          if (delivery != null) delivery.uploadGone(upload);
+          if (delivery != null) delivery.failUpload(upload);
         });
   }
 
@@ -779,7 +781,7 @@ public final class Chat {
   public void listRooms(
       boolean own, @Nullable String query, @Nullable String cursor, @Nullable Callback<Page<RoomSummary>> callback) {
     JSONObject payload = Wire.payload("member", own, "query", query, "cursor", cursor);
-    ask("room:list", payload, data -> Wire.page(data, "rooms", Wire::room), callback);
+    sendRequest("room:list", payload, data -> Wire.page(data, "rooms", Wire::room), callback);
   }
 
   /**
@@ -797,7 +799,7 @@ public final class Chat {
             "kind", Wire.name(room.kind),
             "members", room.members.isEmpty() ? null : new JSONArray(room.members),
             "clientId", room.clientId);
-    ask("room:create", payload, data -> new Created(putRoom(data), Wire.failed(data)), callback);
+    sendRequest("room:create", payload, data -> new Created(putRoom(data), Wire.failed(data)), callback);
   }
 
   /**
@@ -818,7 +820,7 @@ public final class Chat {
             "slow", change.slow,
             "previews", change.previews,
             "seen", change.seen);
-    ask("room:update", payload, this::putRoom, callback);
+    sendRequest("room:update", payload, this::putRoom, callback);
   }
 
   /**
@@ -830,7 +832,7 @@ public final class Chat {
   public void deleteRoom(String room, @Nullable Callback<@Nullable Void> callback) {
     Objects.requireNonNull(room, "room");
     JSONObject payload = Wire.payload("room", room);
-    ask("room:delete", payload, data -> removed(room, new Removal(RemovalReason.DELETED, false)), callback);
+    sendRequest("room:delete", payload, data -> removed(room, new Removal(RemovalReason.DELETED, false)), callback);
   }
 
   /**
@@ -843,7 +845,7 @@ public final class Chat {
     Objects.requireNonNull(room, "room");
     Identity self = me;
     JSONObject payload = Wire.payload("room", room, "user", self == null ? "" : self.user.id);
-    ask("room:remove", payload, data -> removed(room, new Removal(RemovalReason.LEFT, isPublic(room))), callback);
+    sendRequest("room:remove", payload, data -> removed(room, new Removal(RemovalReason.LEFT, isPublic(room))), callback);
   }
 
   /**
@@ -856,7 +858,7 @@ public final class Chat {
   public void removeMember(String room, String user, @Nullable Callback<@Nullable Void> callback) {
     Objects.requireNonNull(room, "room");
     Objects.requireNonNull(user, "user");
-    ask("room:remove", Wire.payload("room", room, "user", user), data -> null, callback);
+    sendRequest("room:remove", Wire.payload("room", room, "user", user), data -> null, callback);
   }
 
   /**
@@ -870,7 +872,7 @@ public final class Chat {
     Objects.requireNonNull(room, "room");
     Objects.requireNonNull(users, "users");
     JSONObject payload = Wire.payload("room", room, "users", new JSONArray(users));
-    ask("room:invite", payload, data -> new Invited(Wire.texts(data, "added"), Wire.failed(data)), callback);
+    sendRequest("room:invite", payload, data -> new Invited(Wire.texts(data, "added"), Wire.failed(data)), callback);
   }
 
   /**
@@ -884,7 +886,7 @@ public final class Chat {
   public void createInvite(String room, long seconds, int uses, @Nullable Callback<Invite> callback) {
     Objects.requireNonNull(room, "room");
     JSONObject payload = Wire.payload("room", room, "seconds", seconds, "uses", uses);
-    ask(
+    sendRequest(
         "invite:create",
         payload,
         data -> Wire.invite(Wire.object(data, "invite"), Wire.text(data, "token")),
@@ -899,7 +901,7 @@ public final class Chat {
    */
   public void invites(String room, @Nullable Callback<List<Invite>> callback) {
     Objects.requireNonNull(room, "room");
-    ask(
+    sendRequest(
         "invite:list",
         Wire.payload("room", room),
         data -> Wire.list(data, "invites", json -> Wire.invite(json, null)),
@@ -916,7 +918,7 @@ public final class Chat {
   public void revokeInvite(String room, String id, @Nullable Callback<@Nullable Void> callback) {
     Objects.requireNonNull(room, "room");
     Objects.requireNonNull(id, "id");
-    ask("invite:revoke", Wire.payload("room", room, "id", id), data -> null, callback);
+    sendRequest("invite:revoke", Wire.payload("room", room, "id", id), data -> null, callback);
   }
 
   /**
@@ -927,7 +929,7 @@ public final class Chat {
    */
   public void lookAtInvite(String token, @Nullable Callback<InvitedRoom> callback) {
     Objects.requireNonNull(token, "token");
-    ask("invite:look", Wire.payload("token", token), Wire::invitedRoom, callback);
+    sendRequest("invite:look", Wire.payload("token", token), Wire::invitedRoom, callback);
   }
 
   /**
@@ -938,7 +940,7 @@ public final class Chat {
    */
   public void acceptInvite(String token, @Nullable Callback<RoomSummary> callback) {
     Objects.requireNonNull(token, "token");
-    ask("invite:accept", Wire.payload("token", token), this::putRoom, callback);
+    sendRequest("invite:accept", Wire.payload("token", token), this::putRoom, callback);
   }
 
   /**
@@ -953,7 +955,7 @@ public final class Chat {
     Objects.requireNonNull(room, "room");
     Objects.requireNonNull(user, "user");
     Objects.requireNonNull(role, "role");
-    ask("room:role", Wire.payload("room", room, "user", user, "role", Wire.name(role)), data -> null, callback);
+    sendRequest("room:role", Wire.payload("room", room, "user", user, "role", Wire.name(role)), data -> null, callback);
   }
 
   /**
@@ -973,7 +975,7 @@ public final class Chat {
       @Nullable Callback<Members> callback) {
     Objects.requireNonNull(room, "room");
     JSONObject payload = Wire.payload("room", room, "query", query, "present", present, "cursor", cursor);
-    ask(
+    sendRequest(
         "room:members",
         payload,
         data ->
@@ -991,7 +993,7 @@ public final class Chat {
   public void setNotify(String room, RoomSummary.Notify notify, @Nullable Callback<RoomSummary> callback) {
     Objects.requireNonNull(room, "room");
     Objects.requireNonNull(notify, "notify");
-    ask("room:notify", Wire.payload("room", room, "notify", Wire.name(notify)), this::putRoom, callback);
+    sendRequest("room:notify", Wire.payload("room", room, "notify", Wire.name(notify)), this::putRoom, callback);
   }
 
   /**
@@ -1003,7 +1005,7 @@ public final class Chat {
    */
   public void setPreviews(String room, boolean on, @Nullable Callback<RoomSummary> callback) {
     Objects.requireNonNull(room, "room");
-    ask("room:previews", Wire.payload("room", room, "previews", on ? "on" : "off"), this::putRoom, callback);
+    sendRequest("room:previews", Wire.payload("room", room, "previews", on ? "on" : "off"), this::putRoom, callback);
   }
 
   // Reactions
@@ -1021,7 +1023,7 @@ public final class Chat {
     Objects.requireNonNull(message, "message");
     Objects.requireNonNull(emoji, "emoji");
     JSONObject payload = Wire.payload("room", message.room, "seq", message.seq, "emoji", emoji, "on", on);
-    ask("message:react", payload, this::acknowledged, callback);
+    sendRequest("message:react", payload, this::acknowledged, callback);
   }
 
   /**
@@ -1037,7 +1039,7 @@ public final class Chat {
     Objects.requireNonNull(message, "message");
     Objects.requireNonNull(emoji, "emoji");
     JSONObject payload = Wire.payload("room", message.room, "seq", message.seq, "emoji", emoji, "cursor", cursor);
-    ask("message:reactions", payload, data -> Wire.page(data, "users", Wire::user), callback);
+    sendRequest("message:reactions", payload, data -> Wire.page(data, "users", Wire::user), callback);
   }
 
   /**
@@ -1053,7 +1055,11 @@ public final class Chat {
     Objects.requireNonNull(room, "room");
     Objects.requireNonNull(clientId, "clientId");
     JSONObject from = Wire.payload("room", message.room, "seq", message.seq);
-    ask("message:forward", Wire.payload("room", room, "from", from, "clientId", clientId), this::acknowledged, callback);
+    sendRequest(
+        "message:forward",
+        Wire.payload("room", room, "from", from, "clientId", clientId),
+        this::acknowledged,
+        callback);
   }
 
   /**
@@ -1065,7 +1071,7 @@ public final class Chat {
    */
   public void seenBy(Message message, @Nullable Callback<Answers.SeenBy> callback) {
     Objects.requireNonNull(message, "message");
-    ask("message:seen", Wire.payload("room", message.room, "seq", message.seq), Wire::seenBy, callback);
+    sendRequest("message:seen", Wire.payload("room", message.room, "seq", message.seq), Wire::seenBy, callback);
   }
 
   // Threads
@@ -1080,15 +1086,15 @@ public final class Chat {
    */
   public void replies(String room, long thread, long before, @Nullable Callback<RepliesPage> callback) {
     Objects.requireNonNull(room, "room");
-    ask(
+    sendRequest(
         "thread:get",
         Wire.payload("room", room, "thread", thread, "before", before == 0 ? null : before),
         data ->
             new RepliesPage(
-                blocks.shown(Wire.message(Wire.object(data, "root"))),
+                blocks.apply(Wire.message(Wire.object(data, "root"))),
                 Wire.replies(Wire.object(data, "thread")),
                 data.optBoolean("following"),
-                Wire.list(data, "messages", json -> blocks.shown(Wire.message(json))),
+                Wire.list(data, "messages", json -> blocks.apply(Wire.message(json))),
                 data.optBoolean("complete")),
         callback);
   }
@@ -1104,7 +1110,11 @@ public final class Chat {
    */
   public void follow(String room, long thread, boolean following, @Nullable Callback<@Nullable Void> callback) {
     Objects.requireNonNull(room, "room");
-    ask("thread:follow", Wire.payload("room", room, "thread", thread, "following", following), data -> null, callback);
+    sendRequest(
+        "thread:follow",
+        Wire.payload("room", room, "thread", thread, "following", following),
+        data -> null,
+        callback);
   }
 
   // Pinned messages
@@ -1119,7 +1129,7 @@ public final class Chat {
   public void pin(Message message, boolean pinned, @Nullable Callback<@Nullable Void> callback) {
     Objects.requireNonNull(message, "message");
     JSONObject payload = Wire.payload("room", message.room, "seq", message.seq);
-    ask(pinned ? "message:pin" : "message:unpin", payload, data -> null, callback);
+    sendRequest(pinned ? "message:pin" : "message:unpin", payload, data -> null, callback);
   }
 
   /**
@@ -1130,7 +1140,7 @@ public final class Chat {
    */
   public void pinned(String room, @Nullable Callback<List<PinnedMessage>> callback) {
     Objects.requireNonNull(room, "room");
-    ask("room:pins", Wire.payload("room", room), data -> Wire.list(data, "pins", Wire::pinned), callback);
+    sendRequest("room:pins", Wire.payload("room", room), data -> Wire.list(data, "pins", Wire::pinned), callback);
   }
 
   /**
@@ -1141,7 +1151,7 @@ public final class Chat {
    */
   public void removePreview(Message message, @Nullable Callback<@Nullable Void> callback) {
     Objects.requireNonNull(message, "message");
-    ask("message:unpreview", Wire.payload("room", message.room, "seq", message.seq), data -> null, callback);
+    sendRequest("message:unpreview", Wire.payload("room", message.room, "seq", message.seq), data -> null, callback);
   }
 
   // Users
@@ -1156,7 +1166,7 @@ public final class Chat {
   public void about(String room, String user, @Nullable Callback<Presence> callback) {
     Objects.requireNonNull(room, "room");
     Objects.requireNonNull(user, "user");
-    ask("user:about", Wire.payload("room", room, "user", user), Wire::presence, callback);
+    sendRequest("user:about", Wire.payload("room", room, "user", user), Wire::presence, callback);
   }
 
   /**
@@ -1166,7 +1176,7 @@ public final class Chat {
    * @param callback called with null
    */
   public void hide(boolean hidden, @Nullable Callback<@Nullable Void> callback) {
-    ask("user:hide", Wire.payload("hidden", hidden), data -> null, callback);
+    sendRequest("user:hide", Wire.payload("hidden", hidden), data -> null, callback);
   }
 
   // Notifications
@@ -1182,7 +1192,7 @@ public final class Chat {
    */
   public void registerDevice(String token, @Nullable String name, @Nullable Callback<String> callback) {
     Objects.requireNonNull(token, "token");
-    ask("device:register", Wire.payload("token", token, "name", name), data -> data.optString("id"), callback);
+    sendRequest("device:register", Wire.payload("token", token, "name", name), data -> data.optString("id"), callback);
   }
 
   /**
@@ -1193,7 +1203,7 @@ public final class Chat {
    */
   public void removeDevice(String id, @Nullable Callback<@Nullable Void> callback) {
     Objects.requireNonNull(id, "id");
-    ask("device:remove", Wire.payload("id", id), data -> null, callback);
+    sendRequest("device:remove", Wire.payload("id", id), data -> null, callback);
   }
 
   /**
@@ -1202,7 +1212,7 @@ public final class Chat {
    * @param callback gets the devices, the latest registration first
    */
   public void devices(@Nullable Callback<List<Device>> callback) {
-    ask("device:list", new JSONObject(), data -> Wire.list(data, "devices", Wire::device), callback);
+    sendRequest("device:list", new JSONObject(), data -> Wire.list(data, "devices", Wire::device), callback);
   }
 
   /**
@@ -1211,7 +1221,7 @@ public final class Chat {
    * @param callback gets the settings; {@code forbidden} if the site does not send notifications
    */
   public void notices(@Nullable Callback<Notices> callback) {
-    ask("notify:get", new JSONObject(), Wire::notices, callback);
+    sendRequest("notify:get", new JSONObject(), Wire::notices, callback);
   }
 
   /**
@@ -1223,7 +1233,7 @@ public final class Chat {
   public void setNotices(NoticesChange change, @Nullable Callback<Notices> callback) {
     Objects.requireNonNull(change, "change");
     // Copied, because the app may change the object later.
-    ask("notify:set", new JSONObject(change.payload.toString()), Wire::notices, callback);
+    sendRequest("notify:set", new JSONObject(change.payload.toString()), Wire::notices, callback);
   }
 
   /**
@@ -1238,7 +1248,7 @@ public final class Chat {
     // The server rejects the request if it does not know the zone, such as Java's GMT+02:00.
     JSONObject payload =
         Wire.payload("zone", zone.contains("/") ? zone : null, "lang", language == null ? null : language + country);
-    ask("client:active", payload, data -> null, null);
+    sendRequest("client:active", payload, data -> null, null);
   }
 
   // Moderation
@@ -1257,7 +1267,7 @@ public final class Chat {
     Objects.requireNonNull(reason, "reason");
     JSONObject payload =
         Wire.payload("room", message.room, "seq", message.seq, "reason", Wire.name(reason), "text", text);
-    ask("message:report", payload, data -> null, callback);
+    sendRequest("message:report", payload, data -> null, callback);
   }
 
   /**
@@ -1268,7 +1278,7 @@ public final class Chat {
    *     all rooms for a moderator or admin of the site
    */
   public void reports(@Nullable String cursor, @Nullable Callback<Page<Report>> callback) {
-    ask("report:list", Wire.payload("cursor", cursor), data -> Wire.page(data, "reports", Wire::report), callback);
+    sendRequest("report:list", Wire.payload("cursor", cursor), data -> Wire.page(data, "reports", Wire::report), callback);
   }
 
   /**
@@ -1297,7 +1307,7 @@ public final class Chat {
             "seconds", seconds == 0 ? null : seconds,
             "reason", reason,
             "all", all);
-    ask("report:close", payload, data -> Wire.report(Wire.object(data, "report")), callback);
+    sendRequest("report:close", payload, data -> Wire.report(Wire.object(data, "report")), callback);
   }
 
   /**
@@ -1351,7 +1361,7 @@ public final class Chat {
   }
 
   private void restrict(
-      String how,
+      String event,
       String room,
       String user,
       @Nullable Long seconds,
@@ -1360,7 +1370,7 @@ public final class Chat {
     Objects.requireNonNull(room, "room");
     Objects.requireNonNull(user, "user");
     JSONObject payload = Wire.payload("room", room, "user", user, "seconds", seconds, "reason", reason);
-    ask(how, payload, data -> null, callback);
+    sendRequest(event, payload, data -> null, callback);
   }
 
   /**
@@ -1373,7 +1383,7 @@ public final class Chat {
   public void restricted(String room, @Nullable String cursor, @Nullable Callback<Page<Restriction>> callback) {
     Objects.requireNonNull(room, "room");
     JSONObject payload = Wire.payload("room", room, "cursor", cursor);
-    ask("room:restricted", payload, data -> Wire.page(data, "users", Wire::restriction), callback);
+    sendRequest("room:restricted", payload, data -> Wire.page(data, "users", Wire::restriction), callback);
   }
 
   /**
@@ -1386,7 +1396,7 @@ public final class Chat {
    */
   public void block(String user, boolean blocked, @Nullable Callback<@Nullable Void> callback) {
     Objects.requireNonNull(user, "user");
-    ask(
+    sendRequest(
         "user:block",
         Wire.payload("user", user, "blocked", blocked),
         data -> {
@@ -1402,7 +1412,7 @@ public final class Chat {
    * @param callback gets the users, the latest block first
    */
   public void blocked(@Nullable Callback<List<User>> callback) {
-    ask("user:blocked", new JSONObject(), data -> Wire.list(data, "users", Wire::user), callback);
+    sendRequest("user:blocked", new JSONObject(), data -> Wire.list(data, "users", Wire::user), callback);
   }
 
 
@@ -1414,7 +1424,7 @@ public final class Chat {
    */
   public void openDirect(String user, @Nullable Callback<RoomSummary> callback) {
     Objects.requireNonNull(user, "user");
-    ask("direct:open", Wire.payload("user", user), this::putRoom, callback);
+    sendRequest("direct:open", Wire.payload("user", user), this::putRoom, callback);
   }
 
   /**
@@ -1427,7 +1437,7 @@ public final class Chat {
   public void findUsers(String query, @Nullable String room, @Nullable Callback<Found> callback) {
     Objects.requireNonNull(query, "query");
     JSONObject payload = Wire.payload("query", query, "room", room);
-    ask(
+    sendRequest(
         "user:find",
         payload,
         data -> new Found(Wire.list(data, "users", Wire::user), Wire.texts(data, "inRoom")),
@@ -1436,7 +1446,7 @@ public final class Chat {
 
   // Events from the connection
 
-  private final class Connected implements Connection.Listener {
+  private final class ConnectionEvents implements Connection.Listener {
     @Override
     public void state(ConnectionState now) {
       if (now.kind != ConnectionState.Kind.ONLINE) {
@@ -1449,14 +1459,14 @@ public final class Chat {
       }
       boolean ended = now.kind == ConnectionState.Kind.SESSION_ENDED || now.kind == ConnectionState.Kind.REFUSED;
       // Rooms opened after this belong to the next user.
-      if (ended && letIn) {
-        letIn = false;
-        lastOpened = new LinkedHashMap<>(opened);
-        opened.clear();
-        for (String room : new ArrayList<>(opening.keySet())) giveUp(room, new ChatError(ChatError.OFFLINE));
+      if (ended && hasUser) {
+        hasUser = false;
+        lastOpenRooms = new LinkedHashMap<>(openRooms);
+        openRooms.clear();
+        for (String room : new ArrayList<>(pendingOpens.keySet())) failOpening(room, new ChatError(ChatError.OFFLINE));
       }
       state = now;
-      tell(() -> listener.onState(now));
+      post(() -> listener.onState(now));
     }
 
     @Override
@@ -1466,20 +1476,20 @@ public final class Chat {
       String user = me.user.id;
       // Rooms open for a different user stay closed.
       if (user.equals(lastUser)) {
-        for (Map.Entry<String, Boolean> one : lastOpened.entrySet()) opened.put(one.getKey(), one.getValue());
+        for (Map.Entry<String, Boolean> entry : lastOpenRooms.entrySet()) openRooms.put(entry.getKey(), entry.getValue());
       }
-      lastOpened = Collections.emptyMap();
+      lastOpenRooms = Collections.emptyMap();
       lastUser = user;
-      letIn = true;
+      hasUser = true;
       rooms.ready(ready);
       uploads.ready(user);
-      if (delivery == null) delivery = new Delivery(loop, outbox, user, new Sending());
-      for (String id : new ArrayList<>(opened.keySet())) enter(id);
+      if (delivery == null) delivery = new Delivery(loop, outbox, user, new DeliveryPort());
+      for (String id : new ArrayList<>(openRooms.keySet())) enter(id);
       delivery.wake();
-      delivery.uploadsGoOn();
+      delivery.retryUploads();
       compareHeld(delivery);
-      deliver();
-      marks.changed();
+      joinForDelivery();
+      marks.schedule();
       blocks.ready();
       listChanged();
     }
@@ -1500,12 +1510,12 @@ public final class Chat {
       roomList = Collections.emptyList();
       messages.clear();
       callbacks.forget();
-      tell(listener::onHide);
+      post(listener::onHide);
     }
 
     @Override
-    public void over(ConnectionState.Reason reason) {
-      forgetUnsent(reason);
+    public void sessionEnded(ConnectionState.Reason reason) {
+      clearUnsent(reason);
     }
 
     @Override
@@ -1517,28 +1527,28 @@ public final class Chat {
           break;
         case "message:new":
         case "message:changed":
-          if (room != null) heard(room, blocks.shown(Wire.message(payload)));
+          if (room != null) handleMessage(room, blocks.apply(Wire.message(payload)));
           break;
         case "message:reacted":
           if (room == null) break;
-          room.timeline.live(Wire.reacted(payload), me.user.id);
+          room.timeline.applyEvent(Wire.reacted(payload), me.user.id);
           if (room.joined) sync.sync(room);
           changed(room);
           break;
         case "mention":
-          mentioned(Wire.message(Wire.object(payload, "message")));
+          handleMention(Wire.message(Wire.object(payload, "message")));
           break;
         case "thread:changed":
-          if (room != null) replied(room, Wire.list(payload, "threads", Wire::replies));
+          if (room != null) reportReplies(room, Wire.list(payload, "threads", Wire::replies));
           break;
         case "thread:followed":
-          String in = payload.optString("room");
+          String threadRoom = payload.optString("room");
           long thread = Wire.number(payload, "thread");
           boolean following = payload.optBoolean("following");
-          tellOfUser(() -> listener.onFollowed(in, thread, following));
+          postForUser(() -> listener.onFollowed(threadRoom, thread, following));
           break;
         case "room:activity":
-          activity(payload, room);
+          handleActivity(payload, room);
           break;
         case "room:added":
         case "room:changed":
@@ -1550,7 +1560,7 @@ public final class Chat {
           break;
         case "room:reset":
           if (room == null) break;
-          if (room.joined) sync.joinAnew(room);
+          if (room.joined) sync.rejoin(room);
           else room.timeline.forget();
           changed(room);
           break;
@@ -1562,32 +1572,32 @@ public final class Chat {
           break;
         case "typing:changed":
           User typist = Wire.user(Wire.object(payload, "user"));
-          if (!blocks.has(typist.id)) typing.heard(payload.optString("room"), typist, payload.optBoolean("typing"));
+          if (!blocks.isBlocked(typist.id)) typing.update(payload.optString("room"), typist, payload.optBoolean("typing"));
           break;
         case "read:changed":
           if (room != null) readChanged(room, payload);
           break;
         case "seen:changed":
-          String seenIn = payload.optString("room");
+          String seenRoom = payload.optString("room");
           long message = Wire.number(payload, "seq");
           Answers.SeenBy seen = Wire.seenBy(payload);
-          tellOfUser(() -> listener.onSeenBy(seenIn, message, seen));
+          postForUser(() -> listener.onSeenBy(seenRoom, message, seen));
           break;
         case "report:changed":
-          reported(Wire.report(Wire.object(payload, "report")), Wire.count(payload, "open"));
+          handleReport(Wire.report(Wire.object(payload, "report")), Wire.count(payload, "open"));
           break;
         case "held:changed":
-          String is = payload.optString("is");
-          boolean there = is.equals("held") || is.equals("rejected");
-          if (delivery != null) delivery.decided(payload.optString("id"), there, is.equals("rejected"));
+          String decision = payload.optString("is");
+          boolean exists = decision.equals("held") || decision.equals("rejected");
+          if (delivery != null) delivery.applyDecision(payload.optString("id"), exists, decision.equals("rejected"));
           break;
         case "blocked:changed":
           String user = payload.optString("user");
           boolean blocked = payload.optBoolean("blocked");
-          if (blocks.set(user, blocked)) tellOfUser(() -> listener.onBlocked(user, blocked));
+          if (blocks.set(user, blocked)) postForUser(() -> listener.onBlocked(user, blocked));
           break;
         case "push":
-          tellOfUser(() -> listener.onPush(payload.optString("name"), Wire.plain(payload.opt("data"))));
+          postForUser(() -> listener.onPush(payload.optString("name"), Wire.plain(payload.opt("data"))));
           break;
         default:
           // From a newer protocol version.
@@ -1595,65 +1605,65 @@ public final class Chat {
     }
 
     @Override
-    public void mark(Runnable passed) {
-      callbacks.mark(passed);
+    public void sendMarker(Runnable passed) {
+      callbacks.sendMarker(passed);
     }
   }
 
   private void identity(JSONObject json) {
     Identity now = Wire.identity(json, me);
     me = now;
-    tellOfUser(() -> listener.onIdentity(now));
+    postForUser(() -> listener.onIdentity(now));
   }
 
-  private void heard(Room room, Message message) {
-    boolean fresh = message.seq > room.told && !message.user.id.equals(me.user.id);
-    room.timeline.live(Change.to(message), me.user.id);
-    note(room, Collections.singletonList(message));
+  private void handleMessage(Room room, Message message) {
+    boolean isNew = message.seq > room.reportedSeq && !message.user.id.equals(me.user.id);
+    room.timeline.applyEvent(Change.to(message), me.user.id);
+    addMessages(room, Collections.singletonList(message));
     typing.stopped(room.id(), message.user.id);
-    if (fresh) {
-      arrived(room, Room.preview(message), message.text);
-      if (message.mentions(me.user.id)) blocks.announce(message.user.id, () -> tellOfMention(room, message));
-      rooms.heard(room, message.user);
+    if (isNew) {
+      reportMessage(room, Room.preview(message), message.text);
+      if (message.mentions(me.user.id)) blocks.announce(message.user.id, () -> reportMention(room, message));
+      rooms.refreshPeer(room, message.user);
     }
     if (room.joined) sync.sync(room);
     changed(room);
   }
 
-  private void arrived(Room room, RoomSummary.Last last, String text) {
+  private void reportMessage(Room room, RoomSummary.Last last, String text) {
     RoomSummary summary = room.summary;
-    RoomSummary.Last whole =
+    RoomSummary.Last full =
         new RoomSummary.Last(
             last.seq, last.user, text, last.sentAt, last.deletedAt, last.files, last.voice, false);
-    blocks.announce(last.user.id, () -> tellOfUser(() -> listener.onNewMessage(summary, whole)));
+    blocks.announce(last.user.id, () -> postForUser(() -> listener.onNewMessage(summary, full)));
   }
 
-  private void mentioned(Message message) {
+  private void handleMention(Message message) {
     Room room = rooms.byId.get(message.room);
     if (room == null) {
-      rooms.meet(message.room);
+      rooms.reload(message.room);
       return;
     }
-    room.mentioned(message.seq);
+    room.addMention(message.seq);
     listChanged();
-    tellOfMention(room, message);
+    reportMention(room, message);
   }
 
-  private void replied(Room room, List<Replies> threads) {
+  private void reportReplies(Room room, List<Replies> threads) {
     String id = room.id();
-    tellOfUser(() -> listener.onReplies(id, threads));
+    postForUser(() -> listener.onReplies(id, threads));
   }
 
-  private void tellOfMention(Room room, Message message) {
-    RoomSummary summary = blocks.shown(room.summary);
-    if (!room.muted()) tellOfUser(() -> listener.onMention(summary, message));
+  private void reportMention(Room room, Message message) {
+    RoomSummary summary = blocks.apply(room.summary);
+    if (!room.muted()) postForUser(() -> listener.onMention(summary, message));
   }
 
-  private void reported(Report report, int open) {
+  private void handleReport(Report report, int open) {
     Room room = rooms.byId.get(report.room);
-    if (room != null) room.reports(open);
+    if (room != null) room.setReports(open);
     listChanged();
-    tellOfUser(() -> listener.onReport(report, open));
+    postForUser(() -> listener.onReport(report, open));
   }
 
   /** Renders all rooms again, because messages are now hidden or visible. */
@@ -1662,32 +1672,32 @@ public final class Chat {
     listChanged();
   }
 
-  private void activity(JSONObject activity, @Nullable Room room) {
+  private void handleActivity(JSONObject activity, @Nullable Room room) {
     if (room == null) {
-      rooms.meet(activity.optString("room"));
+      rooms.reload(activity.optString("room"));
       return;
     }
-    long known = room.told;
-    room.activity(activity);
-    rooms.moved(room);
+    long before = room.reportedSeq;
+    room.applyActivity(activity);
+    rooms.updateSortKey(room);
     changed(room);
     listChanged();
     RoomSummary.Last last = room.summary.last;
-    if (last == null || last.seq <= known || last.user.id.equals(me.user.id)) return;
-    if (!room.muted()) arrived(room, last, last.text);
-    rooms.heard(room, last.user);
+    if (last == null || last.seq <= before || last.user.id.equals(me.user.id)) return;
+    if (!room.muted()) reportMessage(room, last, last.text);
+    rooms.refreshPeer(room, last.user);
   }
 
   private void membersChanged(Room room, JSONObject change) {
-    room.members(Wire.count(change, "count"));
+    room.setMembers(Wire.count(change, "count"));
     List<RoomMember> changed = new ArrayList<>();
     List<User> gone = new ArrayList<>();
-    for (JSONObject one : Wire.list(change, "changed", json -> json)) {
-      if (one.optBoolean("gone")) gone.add(Wire.user(Wire.object(one, "user")));
-      else changed.add(Wire.member(one));
+    for (JSONObject entry : Wire.list(change, "changed", json -> json)) {
+      if (entry.optBoolean("gone")) gone.add(Wire.user(Wire.object(entry, "user")));
+      else changed.add(Wire.member(entry));
     }
     boolean partial = change.optBoolean("partial");
-    tellOfUser(
+    postForUser(
         () ->
             listener.onMembers(
                 room.id(), Collections.unmodifiableList(changed), Collections.unmodifiableList(gone), partial));
@@ -1695,16 +1705,16 @@ public final class Chat {
   }
 
   private void presenceChanged(Room room, JSONObject change) {
-    if (room.presence(Wire.list(change, "joined", Wire::user), Wire.texts(change, "left"), Wire.count(change, "count"))) {
-      tellPresent(room);
+    if (room.applyPresence(Wire.list(change, "joined", Wire::user), Wire.texts(change, "left"), Wire.count(change, "count"))) {
+      reportPresent(room);
     }
     if (room.summary.with != null) listChanged();
   }
 
-  private void tellPresent(Room room) {
+  private void reportPresent(Room room) {
     List<User> users = room.present;
     int count = room.presentCount;
-    if (room.open) callbacks.tellNewest("present " + room.id(), () -> listener.onPresent(room.id(), users, count));
+    if (room.open) callbacks.postLatest("present " + room.id(), () -> listener.onPresent(room.id(), users, count));
   }
 
   private void readChanged(Room room, JSONObject read) {
@@ -1714,13 +1724,13 @@ public final class Chat {
         unread(room, seq, Wire.number(read, "mentions"));
         return;
       }
-      room.keptUnread = false;
+      room.isKeptUnread = false;
       room.readUpTo(seq);
-      room.marked = Math.max(room.marked, seq);
+      room.acknowledgedSeq = Math.max(room.acknowledgedSeq, seq);
       if (room.summary.mentions > 0) countMentions(room);
       listChanged();
     } else {
-      tellOfUser(() -> listener.onReadByOther(room.id(), seq));
+      postForUser(() -> listener.onReadByOther(room.id(), seq));
     }
   }
 
@@ -1740,8 +1750,8 @@ public final class Chat {
           }
 
           @Override
-          void answered(JSONObject data) {
-            room.mentions(Wire.number(Wire.object(data, "room"), "mentions"));
+          void handleResponse(JSONObject data) {
+            room.setMentions(Wire.number(Wire.object(data, "room"), "mentions"));
             listChanged();
             if (room.summary.readSeq > upTo) countMentions(room);
           }
@@ -1750,17 +1760,17 @@ public final class Chat {
 
   // Events from the rooms
 
-  private final class Listed implements Rooms.Port {
+  private final class RoomEvents implements Rooms.Port {
     @Override
     public void removed(Room room, RoomSummary before, Removal removal) {
       room.joined = false;
       room.open = false;
-      opened.remove(room.id());
-      giveUp(room.id(), new ChatError("unknown_room"));
+      openRooms.remove(room.id());
+      failOpening(room.id(), new ChatError("unknown_room"));
       messages.remove(room.id());
       typing.forget(room.id());
-      if (delivery != null) delivery.refuse(room.id(), "unknown_room");
-      tellOfUser(() -> listener.onRoomRemoved(before, removal));
+      if (delivery != null) delivery.fail(room.id(), "unknown_room");
+      postForUser(() -> listener.onRoomRemoved(before, removal));
       listChanged();
     }
 
@@ -1770,27 +1780,29 @@ public final class Chat {
     }
   }
 
-  private final class Synced implements RoomSync.Port {
+  private final class SyncEvents implements RoomSync.Port {
     @Override
     public void arrived(Room room, List<Message> messages) {
-      note(room, messages);
+      addMessages(room, messages);
     }
 
     @Override
     public void replies(Room room, List<Replies> threads) {
-      replied(room, threads);
+      reportReplies(room, threads);
     }
 
     @Override
     public void joined(Room room) {
       if (room.open) {
-        opened.put(room.id(), true);
-        tellPresent(room);
+        openRooms.put(room.id(), true);
+        reportPresent(room);
       }
-      List<Callback<RoomSummary>> waiting = opening.remove(room.id());
-      if (waiting != null) for (Callback<RoomSummary> callback : waiting) answer(callback, blocks.shown(room.summary));
-      if (delivery != null) delivery.drain(room.id());
-      tidy();
+      List<Callback<RoomSummary>> openCallbacks = pendingOpens.remove(room.id());
+      if (openCallbacks != null) {
+        for (Callback<RoomSummary> callback : openCallbacks) answer(callback, blocks.apply(room.summary));
+      }
+      if (delivery != null) delivery.sendNext(room.id());
+      leaveIdleRooms();
       Chat.this.changed(room);
       listChanged();
     }
@@ -1806,17 +1818,17 @@ public final class Chat {
     }
   }
 
-  private final class Sending implements Delivery.Port {
+  private final class DeliveryPort implements Delivery.Port {
     @Override
     public boolean canSend(String room) {
-      Room known = rooms.byId.get(room);
-      return connection.ready() && known != null && known.joined;
+      Room existing = rooms.byId.get(room);
+      return connection.ready() && existing != null && existing.joined;
     }
 
     @Override
     public void send(PendingMessage item, Reply reply) {
       JSONArray files = new JSONArray();
-      for (PendingFile one : item.files) files.put(Wire.payload("id", one.file.id, "alt", one.alt));
+      for (PendingFile entry : item.files) files.put(Wire.payload("id", entry.file.id, "alt", entry.alt));
       JSONObject payload =
           Wire.payload(
               "room", item.room,
@@ -1837,10 +1849,10 @@ public final class Chat {
 
             @Override
             public void failed(ChatError error) {
-              Room known = rooms.byId.get(item.room);
-              if (known != null && error.code.equals("not_joined")) {
-                known.joined = false;
-                sync.join(known);
+              Room existing = rooms.byId.get(item.room);
+              if (existing != null && error.code.equals("not_joined")) {
+                existing.joined = false;
+                sync.join(existing);
               }
               reply.failed(error);
             }
@@ -1863,7 +1875,7 @@ public final class Chat {
             }
 
             @Override
-            void answered(JSONObject data) {
+            void handleResponse(JSONObject data) {
               discarded.run();
             }
           });
@@ -1871,7 +1883,7 @@ public final class Chat {
 
     @Override
     public void failed(PendingMessage item) {
-      tellOfUser(() -> listener.onUnsent(item));
+      postForUser(() -> listener.onUnsent(item));
     }
 
     @Override
@@ -1891,20 +1903,20 @@ public final class Chat {
 
     @Override
     public void changed(String room) {
-      Room known = rooms.byId.get(room);
-      if (known != null) Chat.this.changed(known);
+      Room existing = rooms.byId.get(room);
+      if (existing != null) Chat.this.changed(existing);
       // An unsent message needs its room joined, and a room without one may be left.
-      loop.run(Chat.this::deliver);
-      loop.run(Chat.this::tidy);
+      loop.run(Chat.this::joinForDelivery);
+      loop.run(Chat.this::leaveIdleRooms);
     }
 
     @Override
     public void paused(@Nullable String code, long ms) {
-      tellOfUser(() -> listener.onSendingPaused(code, ms));
+      postForUser(() -> listener.onSendingPaused(code, ms));
     }
   }
 
-  private final class Uploading implements Uploads.Port {
+  private final class UploadPort implements Uploads.Port {
     @Override
     public boolean ready() {
       return connection.ready();
@@ -1912,8 +1924,8 @@ public final class Chat {
 
     @Override
     public void changed(Upload upload) {
-      callbacks.tellNewest("upload " + upload.key, () -> listener.onUpload(upload));
-      if (delivery != null) delivery.uploaded(upload);
+      callbacks.postLatest("upload " + upload.key, () -> listener.onUpload(upload));
+      if (delivery != null) delivery.handleUpload(upload);
     }
   }
 
@@ -1929,56 +1941,56 @@ public final class Chat {
     rooms.fetch(
         "open " + id,
         id,
-        new Rooms.Found() {
+        new Rooms.RoomCallback() {
           @Override
-          public void found(Room found) {
-            if (opened.containsKey(id)) enter(found);
+          public void loaded(Room room) {
+            if (openRooms.containsKey(id)) enter(room);
           }
 
           @Override
-          public void refused(ChatError error) {
-            opened.remove(id);
-            giveUp(id, error);
+          public void handleRejection(ChatError error) {
+            openRooms.remove(id);
+            failOpening(id, error);
           }
         });
   }
 
   private void enter(Room room) {
     // The user was removed from this public room while offline. Joining would undo that.
-    if (Boolean.TRUE.equals(opened.get(room.id())) && !room.summary.member) {
+    if (Boolean.TRUE.equals(openRooms.get(room.id())) && !room.summary.member) {
       rooms.removed(room.id(), new Removal(RemovalReason.UNKNOWN, true));
       return;
     }
     room.open = true;
     changed(room);
     if (!room.joined) sync.join(room);
-    else loop.run(() -> openedAgain(room));
+    else loop.run(() -> reportOpened(room));
   }
 
-  private void openedAgain(Room room) {
-    if (room.joined && rooms.byId.get(room.id()) == room) new Synced().joined(room);
+  private void reportOpened(Room room) {
+    if (room.joined && rooms.byId.get(room.id()) == room) new SyncEvents().joined(room);
   }
 
   /** Fails all callbacks that wait for the room. */
-  private void giveUp(String id, ChatError error) {
-    List<Callback<RoomSummary>> waiting = opening.remove(id);
-    if (waiting != null) for (Callback<RoomSummary> one : waiting) tell(() -> one.failed(error));
+  private void failOpening(String id, ChatError error) {
+    List<Callback<RoomSummary>> openCallbacks = pendingOpens.remove(id);
+    if (openCallbacks != null) for (Callback<RoomSummary> entry : openCallbacks) post(() -> entry.failed(error));
   }
 
   /** Leaves closed rooms that have no unsent messages. */
-  private void tidy() {
-    Set<String> waiting = delivery == null ? Collections.<String>emptySet() : delivery.waiting();
+  private void leaveIdleRooms() {
+    Set<String> unsent = delivery == null ? Collections.<String>emptySet() : delivery.roomsToSend();
     for (Room room : rooms.byId.values()) {
-      if (!room.joined || room.open || waiting.contains(room.id())) continue;
+      if (!room.joined || room.open || unsent.contains(room.id())) continue;
       sync.leave(room);
       typing.forget(room.id());
     }
   }
 
   /** Joins closed rooms that have unsent messages. */
-  private void deliver() {
+  private void joinForDelivery() {
     if (!connection.ready() || delivery == null) return;
-    for (String id : delivery.waiting()) {
+    for (String id : delivery.roomsToSend()) {
       Room room = rooms.byId.get(id);
       if (room != null && room.joined) continue;
       if (room != null) {
@@ -1988,31 +2000,31 @@ public final class Chat {
       rooms.fetch(
           "deliver to " + id,
           id,
-          new Rooms.Found() {
+          new Rooms.RoomCallback() {
             @Override
-            public void found(Room found) {
-              if (!found.joined) sync.join(found);
+            public void loaded(Room room) {
+              if (!room.joined) sync.join(room);
             }
 
             @Override
-            public void refused(ChatError error) {
-              if (delivery != null) delivery.refuse(id, error.code);
+            public void handleRejection(ChatError error) {
+              if (delivery != null) delivery.fail(id, error.code);
             }
           });
     }
   }
 
   /** Updates counters from new messages, and confirms the user's own. */
-  private void note(Room room, List<Message> arrived) {
+  private void addMessages(Room room, List<Message> arrived) {
     if (me == null) return;
     for (Message message : arrived) {
-      room.note(message, me.user);
+      room.addMessage(message, me.user);
       if (message.user.id.equals(me.user.id) && delivery != null) delivery.confirm(message);
     }
     // The user may be reading the oldest messages of the list.
-    if (room.open && room.timeline.attached()) room.timeline.trim(Timeline.KEPT_UNREAD);
+    if (room.open && room.timeline.attached()) room.timeline.trim(Timeline.MAX_UNREAD);
     else room.timeline.trim();
-    rooms.moved(room);
+    rooms.updateSortKey(room);
     changed(room);
     listChanged();
   }
@@ -2021,7 +2033,7 @@ public final class Chat {
     Room room = rooms.byId.get(message.room);
     if (room == null) return;
     room.timeline.stored(message);
-    note(room, Collections.singletonList(message));
+    addMessages(room, Collections.singletonList(message));
   }
 
   /** Asks the server for the state of messages that are pending approval. */
@@ -2037,12 +2049,12 @@ public final class Chat {
           }
 
           @Override
-          void answered(JSONObject data) {
+          void handleResponse(JSONObject data) {
             Map<String, String> ids = new HashMap<>();
             Set<String> rejected = new HashSet<>();
-            for (JSONObject one : Wire.list(data, "held", json -> json)) {
-              ids.put(one.optString("clientId"), one.optString("id"));
-              if (one.has("rejected")) rejected.add(one.optString("id"));
+            for (JSONObject entry : Wire.list(data, "held", json -> json)) {
+              ids.put(entry.optString("clientId"), entry.optString("id"));
+              if (entry.has("rejected")) rejected.add(entry.optString("id"));
             }
             if (delivery == asking) asking.compareHeld(before, ids, rejected);
           }
@@ -2051,7 +2063,7 @@ public final class Chat {
 
   private Message acknowledged(JSONObject data) {
     Message message = Wire.message(Wire.object(data, "message"));
-    uploads.taken(message.files);
+    uploads.removeAttached(message.files);
     stored(message);
     return message;
   }
@@ -2059,7 +2071,7 @@ public final class Chat {
   private RoomSummary putRoom(JSONObject data) {
     Room room = rooms.put(Wire.room(Wire.object(data, "room")));
     listChanged();
-    return blocks.shown(room.summary);
+    return blocks.apply(room.summary);
   }
 
   private RoomSummary unread(JSONObject data) {
@@ -2067,11 +2079,11 @@ public final class Chat {
     Room room = rooms.byId.get(now.id);
     if (room == null) return putRoom(data);
     unread(room, now.readSeq, now.mentions);
-    return blocks.shown(room.summary);
+    return blocks.apply(room.summary);
   }
 
   private void unread(Room room, long seq, long mentions) {
-    room.keptUnread = room.open;
+    room.isKeptUnread = room.open;
     room.unreadAfter(seq, mentions);
     listChanged();
   }
@@ -2082,12 +2094,12 @@ public final class Chat {
   }
 
   private boolean isPublic(String room) {
-    Room known = rooms.byId.get(room);
-    return known != null && known.summary.kind == RoomSummary.Kind.PUBLIC;
+    Room existing = rooms.byId.get(room);
+    return existing != null && existing.summary.kind == RoomSummary.Kind.PUBLIC;
   }
 
   /** Clears the outbox, because the next user of this device must not find unsent messages. */
-  private void forgetUnsent(ConnectionState.Reason reason) {
+  private void clearUnsent(ConnectionState.Reason reason) {
     if (reason != ConnectionState.Reason.LOGOUT && reason != ConnectionState.Reason.USER_CHANGED) return;
     uploads.clear();
     try {
@@ -2119,12 +2131,12 @@ public final class Chat {
         });
   }
 
-  private <T extends @Nullable Object> void ask(
+  private <T extends @Nullable Object> void sendRequest(
       String name, JSONObject payload, Wire.Reader<T> reader, @Nullable Callback<T> callback) {
     // After close() the thread may have ended, so the error is reported from here.
-    String refused = closed ? ChatError.OFFLINE : isWellFormed(payload.toString()) ? null : "bad_request";
-    if (refused != null) {
-      if (callback != null) tell(() -> callback.failed(new ChatError(refused)));
+    String errorCode = closed ? ChatError.OFFLINE : isWellFormed(payload.toString()) ? null : "bad_request";
+    if (errorCode != null) {
+      if (callback != null) post(() -> callback.failed(new ChatError(errorCode)));
       return;
     }
     loop.run(
@@ -2141,47 +2153,47 @@ public final class Chat {
 
                   @Override
                   public void failed(ChatError error) {
-                    if (callback != null) tell(() -> callback.failed(error));
+                    if (callback != null) post(() -> callback.failed(error));
                   }
                 }));
   }
 
   private <T extends @Nullable Object> void answer(Callback<T> callback, T answer) {
-    tellChanges();
-    tell(() -> callback.done(answer));
+    reportChanges();
+    post(() -> callback.done(answer));
   }
 
   private void changed(Room room) {
     if (room.open) changedRooms.add(room.id());
-    tellSoon();
+    scheduleReport();
   }
 
   private void listChanged() {
     listChanged = true;
-    tellSoon();
+    scheduleReport();
   }
 
   /** Reports after all events that have already arrived, so that a burst of messages is one change. */
-  private void tellSoon() {
-    if (tellingSoon) return;
-    tellingSoon = true;
+  private void scheduleReport() {
+    if (isReportScheduled) return;
+    isReportScheduled = true;
     loop.run(
         () -> {
-          tellingSoon = false;
-          tellChanges();
+          isReportScheduled = false;
+          reportChanges();
         });
   }
 
-  private void tellChanges() {
+  private void reportChanges() {
     if (me == null) return;
     if (listChanged) {
       listChanged = false;
       List<RoomSummary> list = new ArrayList<>();
-      for (RoomSummary room : rooms.list()) list.add(blocks.shown(room));
+      for (RoomSummary room : rooms.list()) list.add(blocks.apply(room));
       list = Collections.unmodifiableList(list);
       roomList = list;
-      List<RoomSummary> told = list;
-      callbacks.tellNewest("rooms", () -> listener.onRooms(told));
+      List<RoomSummary> reported = list;
+      callbacks.postLatest("rooms", () -> listener.onRooms(reported));
     }
     for (String id : changedRooms) {
       Room room = rooms.byId.get(id);
@@ -2189,21 +2201,21 @@ public final class Chat {
       Timeline timeline = room.timeline;
       List<PendingMessage> pending =
           delivery == null || !timeline.attached() ? Collections.<PendingMessage>emptyList() : delivery.list(id);
-      List<Entry> entries = Entry.list(blocks.shown(timeline.list()), pending, me.user);
+      List<Entry> entries = Entry.list(blocks.apply(timeline.list()), pending, me.user);
       boolean upToDate = room.joined && timeline.syncFrom() == Timeline.NONE;
       HistoryView view = new HistoryView(timeline.complete(), timeline.attached(), upToDate);
       messages.put(id, entries);
-      callbacks.tellNewest("messages " + id, () -> listener.onMessages(id, entries, view));
+      callbacks.postLatest("messages " + id, () -> listener.onMessages(id, entries, view));
     }
     changedRooms.clear();
   }
 
-  private void tell(Runnable callback) {
-    callbacks.tell(callback);
+  private void post(Runnable callback) {
+    callbacks.post(callback);
   }
 
-  private void tellOfUser(Runnable callback) {
-    callbacks.tellOfUser(callback);
+  private void postForUser(Runnable callback) {
+    callbacks.postForUser(callback);
   }
 
   /** 128 random bits. */
@@ -2216,7 +2228,7 @@ public final class Chat {
   }
 
   /** Characters that render as nothing but are not in the categories below. */
-  private static final String DRAWN_AS_NOTHING =
+  private static final String INVISIBLE =
       "\u034F\u115F\u1160\u17B4\u17B5\u180B\u180C\u180D\u180F\u2065\u2800\u3164\uFFA0"
           + "\uFE00\uFE01\uFE02\uFE03\uFE04\uFE05\uFE06\uFE07"
           + "\uFE08\uFE09\uFE0A\uFE0B\uFE0C\uFE0D\uFE0E\uFE0F"
@@ -2227,14 +2239,14 @@ public final class Chat {
     for (int i = 0; i < text.length(); i += Character.charCount(text.codePointAt(i))) {
       int c = text.codePointAt(i);
       int type = Character.getType(c);
-      boolean unseen =
+      boolean isInvisible =
           Character.isWhitespace(c)
               || Character.isSpaceChar(c)
               || type == Character.CONTROL
               || type == Character.FORMAT
-              || DRAWN_AS_NOTHING.indexOf(c) >= 0
+              || INVISIBLE.indexOf(c) >= 0
               || c >= 0xE0000 && c <= 0xE0FFF;
-      if (!unseen) return false;
+      if (!isInvisible) return false;
     }
     return true;
   }

@@ -29,52 +29,52 @@ final class Connection implements Link.Listener {
     void hide();
 
     /** The server confirmed that the session ended. {@code hide} was called earlier, possibly long ago. */
-    void over(Reason reason);
+    void sessionEnded(Reason reason);
 
     /** Any event except those of the session, which the connection handles itself. */
     void event(String name, JSONObject payload);
 
     /** Calls {@code passed} after the app has handled all earlier events. */
-    void mark(Runnable passed);
+    void sendMarker(Runnable passed);
   }
 
   /** PHP may not have sent the renewed cookie yet. The client retries within this time, after these delays. */
-  private static final long RESUME_MS = 5000;
+  private static final long RESUME_BUDGET_MS = 5000;
 
-  private static final long[] RESUME_PAUSES = {50, 250, 500, 1000};
+  private static final long[] RESUME_DELAYS_MS = {50, 250, 500, 1000};
   /** After this time SESSION_ENDED is reported, while the attempts continue. */
-  private static final long SAY_MS = 1000;
+  private static final long REPORT_END_AFTER_MS = 1000;
   /** A request without a response in this time fails and the connection is dropped. */
-  private static final long REQUEST_MS = 10_000;
+  private static final long REQUEST_TIMEOUT_MS = 10_000;
   /**
    * From opening a connection until {@code session:ready}. The first limit is shorter because the other transport is
    * tried next.
    */
-  private static final long ATTEMPT_MS = 12_000;
+  private static final long ATTEMPT_TIMEOUT_MS = 12_000;
 
-  private static final long FIRST_ATTEMPT_MS = 6000;
+  private static final long FIRST_ATTEMPT_TIMEOUT_MS = 6000;
   /** Time limit of the probe that checks an open connection when the app returns to the foreground. */
-  private static final long PROBE_MS = 3000;
+  private static final long PROBE_TIMEOUT_MS = 3000;
   /** No probe is needed if the server sent something this recently. */
-  private static final long HEARD_MS = 1000;
+  private static final long NO_PROBE_WITHIN_MS = 1000;
   /** Minimum interval between checks for a new session after one has ended. */
-  private static final long LOOK_MS = 2000;
+  private static final long SESSION_CHECK_INTERVAL_MS = 2000;
 
   /**
-   * After this number of attempts within {@code PAUSE_MS}, the client waits that long. Otherwise it would loop if the
+   * After this number of attempts within {@code ATTEMPTS_PERIOD_MS}, the client waits that long. Otherwise it would loop if the
    * server ends each connection right after accepting it.
    */
-  static final int MOST_ATTEMPTS = 20;
+  static final int MAX_ATTEMPTS = 20;
 
-  static final long PAUSE_MS = 10_000;
+  static final long ATTEMPTS_PERIOD_MS = 10_000;
 
-  private static final Set<Kind> LOST = EnumSet.of(Kind.OFFLINE, Kind.STORE_UNAVAILABLE, Kind.RATE_LIMITED);
+  private static final Set<Kind> DISCONNECTED = EnumSet.of(Kind.OFFLINE, Kind.STORE_UNAVAILABLE, Kind.RATE_LIMITED);
 
   /** Attempts to resume a session that may have ended. */
   private static final class Resume {
     final Reason reason;
     final long until;
-    int tries;
+    int attempts;
     /** Whether the server answered the last attempt that the user is not logged in. */
     boolean isOver;
 
@@ -84,13 +84,13 @@ final class Connection implements Link.Listener {
     }
   }
 
-  private final class Pending {
+  private final class PendingRequest {
     final Reply reply;
     final Future<?> timer;
 
-    Pending(Reply reply, long ms) {
+    PendingRequest(Reply reply, long ms) {
       this.reply = reply;
-      this.timer = loop.later(ms, () -> unanswered(this));
+      this.timer = loop.later(ms, () -> handleTimeout(this));
     }
   }
 
@@ -100,34 +100,34 @@ final class Connection implements Link.Listener {
   private final @Nullable SessionId session;
   private final Listener listener;
   private final Random random = new Random();
-  private final Set<Pending> pending = new LinkedHashSet<>();
+  private final Set<PendingRequest> pending = new LinkedHashSet<>();
   private ConnectionState state = ConnectionState.of(Kind.STOPPED);
   private @Nullable Link link;
   private boolean ready;
   private @Nullable Future<?> timer;
   /** Ends the current attempt if the server does not respond. */
-  private @Nullable Future<?> attempt;
+  private @Nullable Future<?> attemptTimer;
 
-  private long attemptBegan;
+  private long attemptStartedAt;
   /** Start times of the latest attempts. */
-  private final Deque<Long> began = new ArrayDeque<>();
+  private final Deque<Long> attemptTimes = new ArrayDeque<>();
   /** A network may block WebSocket, so each round starts with the transport that last worked. */
   private boolean pollingWorked;
 
   private boolean pollingFirst;
   /** Whether this round has tried both transports. */
-  private boolean triedOther;
+  private boolean triedOtherTransport;
 
   private int failures;
   private @Nullable String user;
   private @Nullable Resume resume;
-  private @Nullable Future<?> saying;
+  private @Nullable Future<?> endTimer;
   /** Why the session ended, while it may still be resumed. */
-  private @Nullable Reason announced;
+  private @Nullable Reason endReason;
   /** Whether a silent attempt checks for a new session after one has ended. The app does not see its state. */
-  private boolean looking;
+  private boolean isCheckingSession;
 
-  private long lookedAt = Long.MIN_VALUE / 2;
+  private long sessionCheckedAt = Long.MIN_VALUE / 2;
   private @Nullable String loginUrl;
   private boolean probing;
 
@@ -147,132 +147,133 @@ final class Connection implements Link.Listener {
   /** Starts the connection. Also restarts it after {@link #stop}, the end of a session or a rejection. */
   void start() {
     if (state.kind != Kind.STOPPED && state.kind != Kind.SESSION_ENDED && state.kind != Kind.REFUSED) return;
-    giveUp();
+    stopResuming();
     reset();
-    began.clear();
-    enter(ConnectionState.of(Kind.CONNECTING));
-    begin();
+    attemptTimes.clear();
+    setState(ConnectionState.of(Kind.CONNECTING));
+    startRound();
   }
 
   void stop() {
-    giveUp();
+    stopResuming();
     close();
-    if (state.kind != Kind.STOPPED) enter(ConnectionState.of(Kind.STOPPED));
+    if (state.kind != Kind.STOPPED) setState(ConnectionState.of(Kind.STOPPED));
   }
 
   /** Ends the attempts to resume, because the app already handles the end of the session. */
-  private void giveUp() {
+  private void stopResuming() {
     if (state.kind != Kind.SESSION_ENDED || resume == null) return;
     boolean isOver = resume.isOver;
     resume = null;
     user = null;
-    if (isOver) certain();
+    if (isOver) confirmEnd();
   }
 
   /** Called when the app returns to the foreground or the network is back. */
   void wake() {
     if (ready) probe();
-    else if (state.kind == Kind.SESSION_ENDED) look();
-    else if (LOST.contains(state.kind)) tryNow();
+    else if (state.kind == Kind.SESSION_ENDED) checkSession();
+    else if (DISCONNECTED.contains(state.kind)) retryNow();
   }
 
   void request(String name, JSONObject payload, Reply reply) {
-    request(name, payload, reply, REQUEST_MS);
+    request(name, payload, reply, REQUEST_TIMEOUT_MS);
   }
 
   /** Requests are never buffered: Socket.IO would send them before the rooms are joined again. */
-  private void request(String name, JSONObject payload, Reply reply, long ms) {
+  private void request(String name, JSONObject payload, Reply reply, long timeoutMs) {
     if (!ready) {
       loop.run(() -> reply.failed(new ChatError(ChatError.OFFLINE)));
       return;
     }
-    Pending one = new Pending(reply, ms);
-    pending.add(one);
-    link.emit(name, payload, args -> answered(one, args));
+    PendingRequest entry = new PendingRequest(reply, timeoutMs);
+    pending.add(entry);
+    link.emit(name, payload, args -> handleResponse(entry, args));
   }
 
-  private void answered(Pending one, Object[] args) {
-    if (!pending.remove(one)) return;
-    Loop.cancel(one.timer);
+  private void handleResponse(PendingRequest entry, Object[] args) {
+    if (!pending.remove(entry)) return;
+    Loop.cancel(entry.timer);
     JSONObject answer = args.length > 0 && args[0] instanceof JSONObject ? (JSONObject) args[0] : new JSONObject();
-    if (answer.optBoolean("ok")) one.reply.ok(Wire.object(answer, "data"));
-    else one.reply.failed(Wire.error(Wire.object(answer, "error")));
+    if (answer.optBoolean("ok")) entry.reply.ok(Wire.object(answer, "data"));
+    else entry.reply.failed(Wire.error(Wire.object(answer, "error")));
   }
 
   /** Drops a connection whose server does not respond, even if the socket is still open. */
-  private void unanswered(Pending one) {
-    if (!pending.remove(one)) return;
+  private void handleTimeout(PendingRequest entry) {
+    if (!pending.remove(entry)) return;
     drop();
-    one.reply.failed(new ChatError(ChatError.TIMEOUT));
+    entry.reply.failed(new ChatError(ChatError.TIMEOUT));
     retry(Kind.OFFLINE, 0);
   }
 
   @Override
-  public void heard(String name, JSONObject payload) {
-    if (name.equals("session:ready")) welcomed(payload);
-    else if (name.equals("session:ended")) over(Wire.named(Reason.class, Wire.text(payload, "reason"), Reason.INVALID));
-    else if (ready) listener.event(name, payload);
+  public void onEvent(String name, JSONObject payload) {
+    if (name.equals("session:ready")) handleReady(payload);
+    else if (name.equals("session:ended")) {
+      handleSessionEnded(Wire.named(Reason.class, Wire.text(payload, "reason"), Reason.INVALID));
+    } else if (ready) listener.event(name, payload);
   }
 
   @Override
-  public void mark(Runnable passed) {
-    listener.mark(passed);
+  public void sendMarker(Runnable passed) {
+    listener.sendMarker(passed);
   }
 
-  private void welcomed(JSONObject payload) {
+  private void handleReady(JSONObject payload) {
     String id = Wire.object(payload, "user").optString("id");
     if (id.isEmpty()) {
-      broken("parse error");
+      onBroken("parse error");
       return;
     }
     if (user != null && !user.equals(id)) {
-      end(Reason.USER_CHANGED, true);
+      endSession(Reason.USER_CHANGED, true);
       return;
     }
     pollingWorked = pollingFirst;
     reset();
-    announced = null;
+    endReason = null;
     user = id;
     ready = true;
-    enter(ConnectionState.of(Kind.ONLINE));
+    setState(ConnectionState.of(Kind.ONLINE));
     listener.ready(payload);
   }
 
-  private void over(Reason reason) {
-    if (reason == Reason.KICKED) end(reason, true);
-    else check(reason);
+  private void handleSessionEnded(Reason reason) {
+    if (reason == Reason.KICKED) endSession(reason, true);
+    else tryResume(reason);
   }
 
   @Override
-  public void broken(String reason) {
-    boolean opening = attempt != null;
+  public void onBroken(String reason) {
+    boolean opening = attemptTimer != null;
     String refusal = link.httpError();
     long retryAfterMs = link.retryAfterMs();
     drop();
     // The server disconnects this way only when a session has ended.
-    if (reason.equals("io server disconnect") && !looking) check(Reason.UNAUTHORIZED);
-    else if ("session_changed".equals(refusal) && !opening) connectAnew();
-    else if ("origin_not_allowed".equals(refusal)) refuse(Refusal.ORIGIN);
+    if (reason.equals("io server disconnect") && !isCheckingSession) tryResume(Reason.UNAUTHORIZED);
+    else if ("session_changed".equals(refusal) && !opening) reconnectNow();
+    else if ("origin_not_allowed".equals(refusal)) reject(Refusal.ORIGIN);
     else if ("rate_limited".equals(refusal)) retry(Kind.RATE_LIMITED, retryAfterMs);
-    else if (opening && refusal == null && !triedOther && session == null) tryOther();
+    else if (opening && refusal == null && !triedOtherTransport && session == null) tryOtherTransport();
     else retry(Kind.OFFLINE, retryAfterMs);
   }
 
   @Override
-  public void refused(JSONObject error) {
+  public void onRejected(JSONObject error) {
     JSONObject data = Wire.object(error, "data");
     String code = data.optString("code");
     long retryAfterMs = Wire.retryAfterMs(data);
     if (data.has("loginUrl")) loginUrl = Wire.text(data, "loginUrl");
     drop();
     boolean isOver = code.equals("unauthorized");
-    if (looking) {
+    if (isCheckingSession) {
       close();
-      if (isOver) certain();
-    } else if (code.equals("forbidden")) refuse(Refusal.BANNED);
-    else if (resume != null) tryAgain(isOver);
-    else if (isOver) check(Reason.UNAUTHORIZED);
-    else if (code.equals("session_invalid")) refuse(Refusal.INVALID_SESSION);
+      if (isOver) confirmEnd();
+    } else if (code.equals("forbidden")) reject(Refusal.BANNED);
+    else if (resume != null) scheduleResume(isOver);
+    else if (isOver) tryResume(Reason.UNAUTHORIZED);
+    else if (code.equals("session_invalid")) reject(Refusal.INVALID_SESSION);
     else if (code.equals("session_store_unavailable")) retry(Kind.STORE_UNAVAILABLE, retryAfterMs);
     else if (code.equals("rate_limited")) retry(Kind.RATE_LIMITED, retryAfterMs);
     else retry(Kind.OFFLINE, retryAfterMs);
@@ -282,22 +283,22 @@ final class Connection implements Link.Listener {
    * Hides the chat and tries to resume the session with the current cookie. If no user was ready on this session, there
    * is nothing to resume, because the server already reads the session twice.
    */
-  private void check(Reason reason) {
+  private void tryResume(Reason reason) {
     drop();
     if (resume != null) {
-      tryAgain(true);
+      scheduleResume(true);
       return;
     }
     if (user == null) {
-      end(reason, true);
+      endSession(reason, true);
       return;
     }
-    resume = new Resume(reason, loop.now() + RESUME_MS);
-    announce(reason);
+    resume = new Resume(reason, loop.now() + RESUME_BUDGET_MS);
+    recordEndReason(reason);
     listener.hide();
-    enter(ConnectionState.checking(reason));
-    saying = loop.later(SAY_MS, () -> enter(ConnectionState.ended(reason, loginUrl)));
-    tryAgain(false);
+    setState(ConnectionState.checking(reason));
+    endTimer = loop.later(REPORT_END_AFTER_MS, () -> setState(ConnectionState.ended(reason, loginUrl)));
+    scheduleResume(false);
   }
 
   /**
@@ -306,76 +307,76 @@ final class Connection implements Link.Listener {
    * @param isOver whether the server confirmed in the last attempt that the user is not logged in; false if it was
    *     unreachable or could not read sessions
    */
-  private void tryAgain(boolean isOver) {
+  private void scheduleResume(boolean isOver) {
     resume.isOver = isOver;
-    long left = resume.until - loop.now();
-    if (left <= 0 || resume.tries > RESUME_PAUSES.length) {
-      end(resume.reason, isOver);
+    long remainingMs = resume.until - loop.now();
+    if (remainingMs <= 0 || resume.attempts > RESUME_DELAYS_MS.length) {
+      endSession(resume.reason, isOver);
       return;
     }
-    long pause = resume.tries < RESUME_PAUSES.length ? RESUME_PAUSES[resume.tries] : left;
-    resume.tries++;
-    schedule(Math.min(pause, left));
+    long delayMs = resume.attempts < RESUME_DELAYS_MS.length ? RESUME_DELAYS_MS[resume.attempts] : remainingMs;
+    resume.attempts++;
+    schedule(Math.min(delayMs, remainingMs));
   }
 
-  private void refuse(Refusal refusal) {
+  private void reject(Refusal refusal) {
     close();
     user = null;
-    announced = null;
+    endReason = null;
     listener.hide();
-    enter(ConnectionState.refused(refusal));
+    setState(ConnectionState.ofRefusal(refusal));
   }
 
-  private void retry(Kind kind, long atLeast) {
-    if (looking) {
+  private void retry(Kind kind, long minDelayMs) {
+    if (isCheckingSession) {
       close();
       return;
     }
     if (resume != null) {
-      tryAgain(false);
+      scheduleResume(false);
       return;
     }
     // The delay grows from 1 to 30 s. It is random, so that clients do not all reconnect at once after a server
     // restart.
-    double grown = Math.min(15_000, 1000 * Math.pow(2, failures++)) * (1 + random.nextDouble());
-    long pause = Math.max(atLeast, (long) grown);
-    enter(ConnectionState.lost(kind, System.currentTimeMillis() + pause));
-    schedule(pause);
+    double backoffMs = Math.min(15_000, 1000 * Math.pow(2, failures++)) * (1 + random.nextDouble());
+    long delayMs = Math.max(minDelayMs, (long) backoffMs);
+    setState(ConnectionState.disconnected(kind, System.currentTimeMillis() + delayMs));
+    schedule(delayMs);
   }
 
   /** The server closed the connection because the cookie changed. Reconnects at once. */
-  private void connectAnew() {
-    enter(ConnectionState.lost(Kind.OFFLINE, System.currentTimeMillis()));
-    begin();
+  private void reconnectNow() {
+    setState(ConnectionState.disconnected(Kind.OFFLINE, System.currentTimeMillis()));
+    startRound();
   }
 
-  private void tryOther() {
-    triedOther = true;
+  private void tryOtherTransport() {
+    triedOtherTransport = true;
     pollingFirst = !pollingFirst;
     connect();
   }
 
-  private void tryNow() {
-    if (attempt != null) {
+  private void retryNow() {
+    if (attemptTimer != null) {
       // An attempt that started before the network came back would keep hanging.
-      if (loop.now() - attemptBegan < PROBE_MS) return;
+      if (loop.now() - attemptStartedAt < PROBE_TIMEOUT_MS) return;
       drop();
     }
-    begin();
+    startRound();
   }
 
   /** Checks once whether the user logged in again. */
-  private void look() {
+  private void checkSession() {
     if (state.reason == Reason.KICKED || state.reason == Reason.USER_CHANGED) return;
-    if (resume != null || looking || loop.now() - lookedAt < LOOK_MS) return;
-    looking = true;
-    lookedAt = loop.now();
+    if (resume != null || isCheckingSession || loop.now() - sessionCheckedAt < SESSION_CHECK_INTERVAL_MS) return;
+    isCheckingSession = true;
+    sessionCheckedAt = loop.now();
     user = null;
-    begin();
+    startRound();
   }
 
   private void probe() {
-    if (probing || loop.now() - link.heardAt() < HEARD_MS) return;
+    if (probing || loop.now() - link.lastReceivedAt() < NO_PROBE_WITHIN_MS) return;
     probing = true;
     // Any response proves that the connection is alive; `request` handles a missing one.
     Reply reply =
@@ -390,41 +391,41 @@ final class Connection implements Link.Listener {
             probing = false;
           }
         };
-    request("room:list", Wire.payload("limit", 1), reply, PROBE_MS);
+    request("room:list", Wire.payload("limit", 1), reply, PROBE_TIMEOUT_MS);
   }
 
-  private void end(Reason reason, boolean isCertain) {
-    boolean said = state.kind == Kind.SESSION_ENDED && state.reason == reason;
+  private void endSession(Reason reason, boolean isConfirmed) {
+    boolean isReported = state.kind == Kind.SESSION_ENDED && state.reason == reason;
     close();
     user = null;
-    announce(reason);
-    if (!said) {
+    recordEndReason(reason);
+    if (!isReported) {
       listener.hide();
-      enter(ConnectionState.ended(reason, loginUrl));
+      setState(ConnectionState.ended(reason, loginUrl));
     }
-    if (isCertain) certain();
+    if (isConfirmed) confirmEnd();
   }
 
   /** Keeps an earlier reason, which is more specific than {@code unauthorized}. */
-  private void announce(Reason reason) {
-    if (announced == null || reason != Reason.UNAUTHORIZED) announced = reason;
+  private void recordEndReason(Reason reason) {
+    if (endReason == null || reason != Reason.UNAUTHORIZED) endReason = reason;
   }
 
   /** Reports that the session is over. */
-  private void certain() {
-    Reason reason = announced;
-    announced = null;
-    if (reason != null) listener.over(reason);
+  private void confirmEnd() {
+    Reason reason = endReason;
+    endReason = null;
+    if (reason != null) listener.sessionEnded(reason);
   }
 
-  private void schedule(long pause) {
+  private void schedule(long delayMs) {
     Loop.cancel(timer);
-    timer = loop.later(pause, this::begin);
+    timer = loop.later(delayMs, this::startRound);
   }
 
   /** Starts a round of attempts, one per transport. */
-  private void begin() {
-    triedOther = false;
+  private void startRound() {
+    triedOtherTransport = false;
     pollingFirst = pollingWorked;
     connect();
   }
@@ -432,16 +433,16 @@ final class Connection implements Link.Listener {
   private void connect() {
     Loop.cancel(timer);
     drop();
-    attemptBegan = loop.now();
-    began.addLast(attemptBegan);
-    if (began.size() > MOST_ATTEMPTS && attemptBegan - began.removeFirst() < PAUSE_MS) {
-      began.clear();
-      enter(ConnectionState.lost(Kind.OFFLINE, System.currentTimeMillis() + PAUSE_MS));
-      schedule(PAUSE_MS);
+    attemptStartedAt = loop.now();
+    attemptTimes.addLast(attemptStartedAt);
+    if (attemptTimes.size() > MAX_ATTEMPTS && attemptStartedAt - attemptTimes.removeFirst() < ATTEMPTS_PERIOD_MS) {
+      attemptTimes.clear();
+      setState(ConnectionState.disconnected(Kind.OFFLINE, System.currentTimeMillis() + ATTEMPTS_PERIOD_MS));
+      schedule(ATTEMPTS_PERIOD_MS);
       return;
     }
-    boolean otherLeft = !triedOther && session == null;
-    attempt = loop.later(otherLeft ? FIRST_ATTEMPT_MS : ATTEMPT_MS, this::abandon);
+    boolean hasOtherTransport = !triedOtherTransport && session == null;
+    attemptTimer = loop.later(hasOtherTransport ? FIRST_ATTEMPT_TIMEOUT_MS : ATTEMPT_TIMEOUT_MS, this::abandonAttempt);
     // Read for each attempt, because the ID may have changed.
     String id = session == null ? null : session.current();
     Map<String, String> auth = session == null ? null : Collections.singletonMap("session", id == null ? "" : id);
@@ -450,9 +451,9 @@ final class Connection implements Link.Listener {
   }
 
   /** The server did not respond. Some networks let a WebSocket hang. */
-  private void abandon() {
+  private void abandonAttempt() {
     drop();
-    if (!triedOther && session == null) tryOther();
+    if (!triedOtherTransport && session == null) tryOtherTransport();
     else retry(Kind.OFFLINE, 0);
   }
 
@@ -463,30 +464,30 @@ final class Connection implements Link.Listener {
 
   /** Drops the connection or the current attempt, and fails pending requests. */
   private void drop() {
-    Loop.cancel(attempt);
-    attempt = null;
+    Loop.cancel(attemptTimer);
+    attemptTimer = null;
     ready = false;
     if (link != null) link.close();
     link = null;
-    for (Pending one : new ArrayList<>(pending)) {
-      if (!pending.remove(one)) continue;
-      Loop.cancel(one.timer);
-      one.reply.failed(new ChatError(ChatError.OFFLINE));
+    for (PendingRequest entry : new ArrayList<>(pending)) {
+      if (!pending.remove(entry)) continue;
+      Loop.cancel(entry.timer);
+      entry.reply.failed(new ChatError(ChatError.OFFLINE));
     }
   }
 
   private void reset() {
     Loop.cancel(timer);
-    Loop.cancel(saying);
-    Loop.cancel(attempt);
-    attempt = null;
+    Loop.cancel(endTimer);
+    Loop.cancel(attemptTimer);
+    attemptTimer = null;
     failures = 0;
-    triedOther = false;
+    triedOtherTransport = false;
     resume = null;
-    looking = false;
+    isCheckingSession = false;
   }
 
-  private void enter(ConnectionState state) {
+  private void setState(ConnectionState state) {
     this.state = state;
     listener.state(state);
   }

@@ -82,7 +82,7 @@ public final class ConnectionState {
     return new ConnectionState(kind, null, null, null, 0);
   }
 
-  static ConnectionState lost(Kind kind, long retryAt) {
+  static ConnectionState disconnected(Kind kind, long retryAt) {
     return new ConnectionState(kind, null, null, null, retryAt);
   }
 
@@ -94,7 +94,7 @@ public final class ConnectionState {
     return new ConnectionState(Kind.SESSION_ENDED, reason, null, loginUrl, 0);
   }
 
-  static ConnectionState refused(Refusal refusal) {
+  static ConnectionState ofRefusal(Refusal refusal) {
     return new ConnectionState(Kind.REFUSED, null, refusal, null, 0);
   }
 

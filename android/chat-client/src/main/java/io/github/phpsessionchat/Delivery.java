@@ -64,7 +64,7 @@ final class Delivery {
   static final String DISCARDED = "discarded";
 
   /** Errors that the same message would cause again, so only the user can retry. */
-  private static final Set<String> FINAL =
+  private static final Set<String> FINAL_ERRORS =
       new HashSet<>(
           Arrays.asList(
               "forbidden",
@@ -79,9 +79,9 @@ final class Delivery {
               "unknown_event",
               "conflict"));
 
-  private static final long LONGEST_PAUSE_MS = 30_000;
+  private static final long MAX_DELAY_MS = 30_000;
   /** The key for pauses of the outbox. Room IDs have no parentheses. */
-  private static final String OUTBOX = "(outbox)";
+  private static final String OUTBOX_KEY = "(outbox)";
 
   private final Loop loop;
   private final Outbox outbox;
@@ -93,15 +93,15 @@ final class Delivery {
   private final Map<String, String> held = new HashMap<>();
 
   private final Set<String> sending = new HashSet<>();
-  /** Timers of pauses after temporary errors, by room or OUTBOX. */
+  /** Timers of pauses after temporary errors, by room or OUTBOX_KEY. */
   private final Map<String, Future<?>> pauses = new HashMap<>();
-  /** Consecutive failed attempts by room or OUTBOX. While there is an entry, the app knows that sending is paused. */
-  private final Map<String, Integer> tries = new HashMap<>();
+  /** Consecutive failed attempts by room or OUTBOX_KEY. While there is an entry, the app knows that sending is paused. */
+  private final Map<String, Integer> attempts = new HashMap<>();
   /** Work that the outbox has not done yet, because it failed. */
   private boolean cleared;
 
   private boolean loaded;
-  private final Set<String> forgotten = new LinkedHashSet<>();
+  private final Set<String> pendingRemovals = new LinkedHashSet<>();
   private boolean closed;
 
   Delivery(Loop loop, Outbox outbox, String user, Port port) {
@@ -109,11 +109,11 @@ final class Delivery {
     this.outbox = outbox;
     this.user = user;
     this.port = port;
-    settle();
+    runOutboxWork();
   }
 
   /** Runs the pending work of the outbox. A failure is reported once and retried with growing delays. */
-  private void settle() {
+  private void runOutboxWork() {
     boolean failed = false;
     try {
       if (!cleared) outbox.keepOnly(user);
@@ -128,31 +128,34 @@ final class Delivery {
       // New messages can still be sent.
       failed = true;
     }
-    for (String clientId : new ArrayList<>(forgotten)) {
+    for (String clientId : new ArrayList<>(pendingRemovals)) {
       try {
         outbox.remove(user, clientId);
-        forgotten.remove(clientId);
+        pendingRemovals.remove(clientId);
       } catch (IOException | RuntimeException e) {
         failed = true;
       }
     }
-    if (failed && !pauses.containsKey(OUTBOX)) pause(OUTBOX, new ChatError("storage_unavailable"), this::settle);
-    else if (!failed) goesOn(OUTBOX);
+    if (failed && !pauses.containsKey(OUTBOX_KEY)) {
+      pause(OUTBOX_KEY, new ChatError("storage_unavailable"), this::runOutboxWork);
+    } else if (!failed) {
+      endPause(OUTBOX_KEY);
+    }
   }
 
   private void load() throws IOException {
     for (PendingMessage item : outbox.load(user)) {
-      if (items.containsKey(item.clientId) || forgotten.contains(item.clientId)) continue;
+      if (items.containsKey(item.clientId) || pendingRemovals.contains(item.clientId)) continue;
       items.put(item.clientId, item);
       port.changed(item.room);
       for (PendingFile file : item.files) {
         if (file.file != null) continue;
         Upload upload = port.upload(file.key);
-        if (upload == null) uploadGone(file.key);
-        else uploaded(upload);
+        if (upload == null) failUpload(file.key);
+        else handleUpload(upload);
       }
     }
-    for (String room : waiting()) drain(room);
+    for (String room : roomsToSend()) sendNext(room);
   }
 
   /** Returns the messages of a room, oldest first. */
@@ -169,7 +172,7 @@ final class Delivery {
   }
 
   /** Returns the rooms with messages to send. */
-  Set<String> waiting() {
+  Set<String> roomsToSend() {
     Set<String> rooms = new LinkedHashSet<>();
     for (PendingMessage item : items.values()) if (item.failed == null) rooms.add(item.room);
     return rooms;
@@ -197,32 +200,32 @@ final class Delivery {
   }
 
   /** Called when an upload finishes or fails. */
-  void uploaded(Upload upload) {
-    if (upload.failed != null) uploadGone(upload.key);
+  void handleUpload(Upload upload) {
+    if (upload.failed != null) failUpload(upload.key);
     if (upload.file == null) return;
     for (PendingMessage item : new ArrayList<>(items.values())) {
       List<PendingFile> files = new ArrayList<>();
-      boolean mine = false;
+      boolean isAffected = false;
       for (PendingFile file : item.files) {
-        boolean same = file.file == null && file.key.equals(upload.key);
-        mine |= same;
-        files.add(same ? file.as(upload.file) : file);
+        boolean isMatch = file.file == null && file.key.equals(upload.key);
+        isAffected |= isMatch;
+        files.add(isMatch ? file.as(upload.file) : file);
       }
-      if (!mine) continue;
+      if (!isAffected) continue;
       PendingMessage now = item.with(files);
       items.put(now.clientId, now);
       // If the outbox fails, the file is known until the process ends.
-      keep(now);
+      store(now);
       port.changed(now.room);
-      drain(now.room);
+      sendNext(now.room);
     }
   }
 
   /** Fails the messages that wait for a cancelled or failed upload. */
-  void uploadGone(String key) {
+  void failUpload(String key) {
     for (PendingMessage item : new ArrayList<>(items.values())) {
       for (PendingFile file : item.files) {
-        if (item.failed == null && file.file == null && file.key.equals(key)) refuse(item, NOT_UPLOADED);
+        if (item.failed == null && file.file == null && file.key.equals(key)) fail(item, NOT_UPLOADED);
       }
     }
   }
@@ -233,12 +236,12 @@ final class Delivery {
   void retry(String clientId) {
     PendingMessage item = items.get(clientId);
     if (item == null || item.failed == null || item.failed.equals(HELD) || item.failed.equals(DISCARDED)) return;
-    boolean unknown = item.failed.equals("unknown_file");
+    boolean isFileUnknown = item.failed.equals("unknown_file");
     List<PendingFile> files = new ArrayList<>();
-    List<String> again = new ArrayList<>();
+    List<String> reuploads = new ArrayList<>();
     for (PendingFile file : item.files) {
-      if ((file.file == null || unknown) && port.upload(file.key) != null) {
-        again.add(file.key);
+      if ((file.file == null || isFileUnknown) && port.upload(file.key) != null) {
+        reuploads.add(file.key);
         files.add(file.as(null));
       } else if (file.file != null) {
         files.add(file);
@@ -248,28 +251,28 @@ final class Delivery {
       discard(clientId);
       return;
     }
-    boolean used = item.failed.equals("conflict") || item.failed.equals(REJECTED);
+    boolean needsNewId = item.failed.equals("conflict") || item.failed.equals(REJECTED);
     PendingMessage now = item.failed(null).with(files);
-    boolean kept = put(used ? now.as(Chat.newClientId()) : now);
+    boolean kept = put(needsNewId ? now.as(Chat.newClientId()) : now);
     // The new message has the files.
-    if (used && kept && isHeld(item)) discardHeld(item.with(Collections.<PendingFile>emptyList()));
-    else if (used && kept) forget(item);
-    for (String key : again) port.uploadAgain(key);
+    if (needsNewId && kept && isHeld(item)) discardHeld(item.with(Collections.<PendingFile>emptyList()));
+    else if (needsNewId && kept) forget(item);
+    for (String key : reuploads) port.uploadAgain(key);
   }
 
   /**
    * Retries messages whose files could not be uploaded over the last connection, if all of their files can be. The user
    * decides about the others.
    */
-  void uploadsGoOn() {
+  void retryUploads() {
     for (PendingMessage item : new ArrayList<>(items.values())) {
-      boolean goesOn = NOT_UPLOADED.equals(item.failed);
+      boolean canRetry = NOT_UPLOADED.equals(item.failed);
       for (PendingFile file : item.files) {
         if (file.file != null) continue;
         Upload upload = port.upload(file.key);
-        goesOn &= upload != null && upload.failed == null;
+        canRetry &= upload != null && upload.failed == null;
       }
-      if (goesOn) retry(item.clientId);
+      if (canRetry) retry(item.clientId);
     }
   }
 
@@ -277,7 +280,7 @@ final class Delivery {
   void discard(String clientId) {
     PendingMessage item = items.get(clientId);
     if (item != null && isHeld(item)) discardHeld(item);
-    else done(clientId);
+    else remove(clientId);
   }
 
   /** If the ID is unknown or the connection ends first, {@link #compareHeld} repeats this after a reconnect. */
@@ -285,14 +288,14 @@ final class Delivery {
     PendingMessage discarded = item.failed(DISCARDED);
     items.put(item.clientId, discarded);
     // If the outbox fails, the message is held again after a restart and can be discarded again.
-    keep(discarded);
+    store(discarded);
     port.changed(item.room);
     String id = held.get(item.clientId);
-    if (id != null) port.discardHeld(id, () -> done(item.clientId));
+    if (id != null) port.discardHeld(id, () -> remove(item.clientId));
   }
 
   /** Removes a message that was stored or withdrawn. */
-  private void done(String clientId) {
+  private void remove(String clientId) {
     held.remove(clientId);
     PendingMessage item = items.get(clientId);
     if (item == null) return;
@@ -304,7 +307,7 @@ final class Delivery {
     items.remove(item.clientId);
     forget(item.clientId);
     port.changed(item.room);
-    if (next(item.room) == null) goesOn(item.room);
+    if (findNext(item.room) == null) endPause(item.room);
   }
 
   /** Removes a message that was seen as stored, because its acknowledgement may have been lost. */
@@ -312,7 +315,7 @@ final class Delivery {
     PendingMessage item = items.get(message.clientId);
     // A different text under the same ID: sending it fails with `conflict`, so the message is not lost silently.
     if (item == null || !item.room.equals(message.room)) return;
-    if (message.isEdited() || message.isDeleted() || item.text.equals(message.text)) done(item.clientId);
+    if (message.isEdited() || message.isDeleted() || item.text.equals(message.text)) remove(item.clientId);
   }
 
   /** Returns the {@code clientId} of each held or rejected message. */
@@ -327,12 +330,12 @@ final class Delivery {
   }
 
   /** Applies a moderator's decision, or the removal of a held message. */
-  void decided(String id, boolean isThere, boolean isRejected) {
+  void applyDecision(String id, boolean exists, boolean isRejected) {
     for (Map.Entry<String, String> one : new ArrayList<>(held.entrySet())) {
       if (!one.getValue().equals(id)) continue;
       PendingMessage item = items.get(one.getKey());
-      if (!isThere) done(one.getKey());
-      else if (isRejected && item != null && HELD.equals(item.failed)) refuse(item, REJECTED);
+      if (!exists) remove(one.getKey());
+      else if (isRejected && item != null && HELD.equals(item.failed)) fail(item, REJECTED);
     }
   }
 
@@ -348,26 +351,26 @@ final class Delivery {
       if (!isHeld(item)) continue;
       String id = ids.get(item.clientId);
       if (id == null) {
-        if (before.contains(item.clientId)) done(item.clientId);
+        if (before.contains(item.clientId)) remove(item.clientId);
         continue;
       }
       held.put(item.clientId, id);
       if (DISCARDED.equals(item.failed)) discardHeld(item);
-      else decided(id, true, rejected.contains(id));
+      else applyDecision(id, true, rejected.contains(id));
     }
   }
 
   /** Fails all waiting messages of a room. */
-  void refuse(String room, String code) {
-    for (PendingMessage item : list(room)) if (item.failed == null) refuse(item, code);
-    goesOn(room);
+  void fail(String room, String code) {
+    for (PendingMessage item : list(room)) if (item.failed == null) fail(item, code);
+    endPause(room);
   }
 
   /** Called when the connection starts or ends. Pauses of the previous connection no longer apply. */
   void wake() {
-    for (String paused : new ArrayList<>(tries.keySet())) if (!paused.equals(OUTBOX)) goesOn(paused);
-    settle();
-    for (String room : waiting()) drain(room);
+    for (String paused : new ArrayList<>(attempts.keySet())) if (!paused.equals(OUTBOX_KEY)) endPause(paused);
+    runOutboxWork();
+    for (String room : roomsToSend()) sendNext(room);
   }
 
   /** Stops sending. The next {@link Delivery} continues with the stored messages. */
@@ -378,9 +381,9 @@ final class Delivery {
   }
 
   /** Sends the next message of a room, unless sending there is paused. */
-  void drain(String room) {
+  void sendNext(String room) {
     if (closed || sending.contains(room) || pauses.containsKey(room) || !port.canSend(room)) return;
-    PendingMessage item = next(room);
+    PendingMessage item = findNext(room);
     if (item == null) return;
     sending.add(room);
     port.send(
@@ -390,57 +393,57 @@ final class Delivery {
           public void ok(JSONObject data) {
             sending.remove(room);
             if (closed) return;
-            goesOn(room);
+            endPause(room);
             if (data.has("held")) {
               held.put(item.clientId, Wire.heldId(data));
               // The user discarded it while it was being sent.
               if (!items.containsKey(item.clientId)) discardHeld(item);
-              else refuse(item, HELD);
+              else fail(item, HELD);
             } else {
-              done(item.clientId);
+              remove(item.clientId);
               port.sent(Wire.message(Wire.object(data, "message")));
             }
-            drain(room);
+            sendNext(room);
           }
 
           @Override
           public void failed(ChatError error) {
             sending.remove(room);
             if (closed) return;
-            if (FINAL.contains(error.code)) {
-              goesOn(room);
-              refuse(item, error.code);
-              drain(room);
+            if (FINAL_ERRORS.contains(error.code)) {
+              endPause(room);
+              fail(item, error.code);
+              sendNext(room);
             } else if (port.canSend(room)) {
-              pause(room, error, () -> drain(room));
+              pause(room, error, () -> sendNext(room));
             }
           }
         });
   }
 
-  private void pause(String what, ChatError error, Runnable then) {
-    int before = tries.containsKey(what) ? tries.get(what) : 0;
-    tries.put(what, before + 1);
-    long growing = Math.min(LONGEST_PAUSE_MS, 1000L << Math.min(before, 5));
-    long ms = error.retryAfterMs > 0 ? error.retryAfterMs : growing;
-    if (before == 0 || !what.equals(OUTBOX)) port.paused(error.code, ms);
+  private void pause(String key, ChatError error, Runnable then) {
+    int before = attempts.containsKey(key) ? attempts.get(key) : 0;
+    attempts.put(key, before + 1);
+    long backoffMs = Math.min(MAX_DELAY_MS, 1000L << Math.min(before, 5));
+    long ms = error.retryAfterMs > 0 ? error.retryAfterMs : backoffMs;
+    if (before == 0 || !key.equals(OUTBOX_KEY)) port.paused(error.code, ms);
     pauses.put(
-        what,
+        key,
         loop.later(
             ms,
             () -> {
-              pauses.remove(what);
+              pauses.remove(key);
               then.run();
             }));
   }
 
   /** Ends a pause. After the last one, the app is notified. */
-  private void goesOn(String what) {
-    Loop.cancel(pauses.remove(what));
-    if (tries.remove(what) != null && tries.isEmpty()) port.paused(null, 0);
+  private void endPause(String key) {
+    Loop.cancel(pauses.remove(key));
+    if (attempts.remove(key) != null && attempts.isEmpty()) port.paused(null, 0);
   }
 
-  private @Nullable PendingMessage next(String room) {
+  private @Nullable PendingMessage findNext(String room) {
     for (PendingMessage item : list(room)) if (item.failed == null && item.isWhole()) return item;
     return null;
   }
@@ -452,30 +455,30 @@ final class Delivery {
    * @return whether it was stored
    */
   private boolean put(PendingMessage item) {
-    boolean kept = keep(item);
+    boolean kept = store(item);
     PendingMessage now = kept ? item : item.failed(NOT_KEPT);
     items.put(item.clientId, now);
     port.changed(item.room);
-    if (kept) drain(item.room);
+    if (kept) sendNext(item.room);
     else port.failed(now);
     return kept;
   }
 
-  private void refuse(PendingMessage item, String code) {
+  private void fail(PendingMessage item, String code) {
     // The user discarded it while it was being sent.
     if (!items.containsKey(item.clientId)) return;
     PendingMessage failed = item.failed(code);
     items.put(item.clientId, failed);
     // If the outbox fails, the message is sent and rejected again after a restart.
-    keep(failed);
+    store(failed);
     port.changed(item.room);
     port.failed(failed);
   }
 
-  private boolean keep(PendingMessage item) {
+  private boolean store(PendingMessage item) {
     try {
       outbox.put(user, item);
-      forgotten.remove(item.clientId);
+      pendingRemovals.remove(item.clientId);
       return true;
     } catch (IOException | RuntimeException e) {
       return false;
@@ -483,7 +486,7 @@ final class Delivery {
   }
 
   private void forget(String clientId) {
-    forgotten.add(clientId);
-    settle();
+    pendingRemovals.add(clientId);
+    runOutboxWork();
   }
 }

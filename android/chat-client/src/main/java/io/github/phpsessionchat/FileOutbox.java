@@ -24,10 +24,10 @@ import org.jspecify.annotations.Nullable;
  */
 public final class FileOutbox implements Outbox {
   private static final Charset UTF_8 = Charset.forName("UTF-8");
-  private static final String KEPT = ".json";
-  private static final String UNFINISHED = ".new";
+  private static final String STORED_SUFFIX = ".json";
+  private static final String TEMPORARY_SUFFIX = ".new";
   /** Maximum file size in bytes, far above that of any message. */
-  private static final int LONGEST = 1_000_000;
+  private static final int MAX_BYTES = 1_000_000;
 
   private final File base;
   private final File folder;
@@ -47,76 +47,76 @@ public final class FileOutbox implements Outbox {
   @Override
   public List<PendingMessage> load(String user) throws IOException {
     List<PendingMessage> messages = new ArrayList<>();
-    for (File file : list(of(user))) {
+    for (File file : list(userFolderOf(user))) {
       String name = file.getName();
-      if (!isOwn(name) || !isPlain(file)) continue;
+      if (!isMessageFile(name) || !isRegularFile(file)) continue;
       // The process ended while writing it, so it was never accepted.
-      if (name.endsWith(UNFINISHED)) {
+      if (name.endsWith(TEMPORARY_SUFFIX)) {
         delete(file);
         continue;
       }
       PendingMessage message = read(file);
-      if (message != null && name.equals(message.clientId + KEPT)) messages.add(message);
+      if (message != null && name.equals(message.clientId + STORED_SUFFIX)) messages.add(message);
     }
     return messages;
   }
 
   @Override
   public void put(String user, PendingMessage message) throws IOException {
-    File own = of(user);
+    File userFolder = userFolderOf(user);
     byte[] bytes = message.toJson().getBytes(UTF_8);
-    if (bytes.length > LONGEST) throw new IOException("the message is too large for the outbox");
+    if (bytes.length > MAX_BYTES) throw new IOException("the message is too large for the outbox");
     create(base);
     create(folder);
-    create(own);
-    if (isLink(folder) || isLink(own)) throw new IOException("must not be a symbolic link: " + own);
-    File unfinished = file(own, message.clientId, UNFINISHED);
+    create(userFolder);
+    if (isLink(folder) || isLink(userFolder)) throw new IOException("must not be a symbolic link: " + userFolder);
+    File temporary = file(userFolder, message.clientId, TEMPORARY_SUFFIX);
     // A link here would be followed when writing.
-    delete(unfinished);
+    delete(temporary);
     try {
-      try (FileOutputStream out = new FileOutputStream(unfinished)) {
+      try (FileOutputStream out = new FileOutputStream(temporary)) {
         out.write(bytes);
         out.getFD().sync();
       }
-      File file = file(own, message.clientId, KEPT);
-      if (!unfinished.renameTo(file)) throw new IOException("cannot write " + file);
+      File file = file(userFolder, message.clientId, STORED_SUFFIX);
+      if (!temporary.renameTo(file)) throw new IOException("cannot write " + file);
     } catch (IOException e) {
-      unfinished.delete();
+      temporary.delete();
       throw e;
     }
   }
 
   @Override
   public void remove(String user, String clientId) throws IOException {
-    delete(file(of(user), clientId, KEPT));
+    delete(file(userFolderOf(user), clientId, STORED_SUFFIX));
   }
 
   @Override
   public void keepOnly(@Nullable String user) throws IOException {
     for (File other : list(folder)) {
-      if ((user != null && other.equals(of(user))) || !other.getName().matches("[0-9a-f]{64}")) continue;
+      if ((user != null && other.equals(userFolderOf(user))) || !other.getName().matches("[0-9a-f]{64}")) continue;
       if (isLink(other) || !other.isDirectory()) continue;
-      for (File file : list(other)) if (isOwn(file.getName())) delete(file);
+      for (File file : list(other)) if (isMessageFile(file.getName())) delete(file);
       // Fails if the folder contains other files.
       other.delete();
     }
   }
 
   /** User IDs may contain any characters and be too long for a folder name. */
-  private File of(String user) {
+  private File userFolderOf(String user) {
     return new File(folder, hash(user));
   }
 
-  private static File file(File own, String clientId, String ending) throws IOException {
-    if (!isOwn(clientId + ending)) throw new IOException("the clientId is not a valid file name");
-    return new File(own, clientId + ending);
+  private static File file(File userFolder, String clientId, String suffix) throws IOException {
+    if (!isMessageFile(clientId + suffix)) throw new IOException("the clientId is not a valid file name");
+    return new File(userFolder, clientId + suffix);
   }
 
-  private static boolean isOwn(String name) {
+  private static boolean isMessageFile(String name) {
     return name.matches("[A-Za-z0-9_-]{1,64}\\.(json|new)");
   }
 
-  private static boolean isPlain(File file) throws IOException {
+  private static boolean isRegularFile(File file) throws IOException {
     return file.isFile() && !isLink(file);
   }
 
@@ -167,7 +167,7 @@ public final class FileOutbox implements Outbox {
 
   /** Reads a message. Returns null for a foreign or damaged file, which is left in place. */
   private static @Nullable PendingMessage read(File file) {
-    if (file.length() > LONGEST) return null;
+    if (file.length() > MAX_BYTES) return null;
     byte[] bytes = new byte[(int) file.length()];
     try (InputStream in = new FileInputStream(file)) {
       for (int at = 0; at < bytes.length; ) {

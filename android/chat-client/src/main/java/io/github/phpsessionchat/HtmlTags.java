@@ -10,7 +10,7 @@ import java.util.Map;
  */
 final class HtmlTags {
   private final String html;
-  private int at;
+  private int position;
   private String name;
   private Map<String, String> attributes;
 
@@ -23,7 +23,7 @@ final class HtmlTags {
     return name;
   }
 
-  /** Unescaped values by lower-case attribute name. */
+  /** Raw values, with entities, by lower-case attribute name. */
   Map<String, String> attributes() {
     return attributes;
   }
@@ -34,43 +34,43 @@ final class HtmlTags {
     if (name != null && (name.equals("script") || name.equals("style") || name.equals("textarea"))) skipTo("</" + name);
     while (true) {
       skipTo("<");
-      if (at >= html.length()) return false;
-      if (html.startsWith("<!--", at)) {
-        at += 4;
+      if (position >= html.length()) return false;
+      if (html.startsWith("<!--", position)) {
+        position += 4;
         skipTo("-->");
-      } else if (isLetter(at + 1) || (html.startsWith("</", at) && isLetter(at + 2))) {
+      } else if (isLetter(position + 1) || (html.startsWith("</", position) && isLetter(position + 2))) {
         return read();
       } else {
-        at++;
+        position++;
       }
     }
   }
 
   private boolean read() {
-    int from = ++at;
-    at++;
-    while (at < html.length() && !isSpace() && !is('/') && !is('>')) at++;
-    name = html.substring(from, Math.min(at, html.length())).toLowerCase(Locale.ROOT);
+    int from = ++position;
+    position++;
+    while (position < html.length() && !isSpace() && !is('/') && !is('>')) position++;
+    name = html.substring(from, Math.min(position, html.length())).toLowerCase(Locale.ROOT);
     attributes = new HashMap<>();
-    while (at < html.length()) {
+    while (position < html.length()) {
       if (is('>')) {
-        at++;
+        position++;
         return true;
       }
-      if (isSpace() || is('/')) at++;
+      if (isSpace() || is('/')) position++;
       else readAttribute();
     }
     return false;
   }
 
   private void readAttribute() {
-    int from = at++;
-    while (at < html.length() && !isSpace() && !is('/') && !is('>') && !is('=')) at++;
-    String attribute = html.substring(from, at).toLowerCase(Locale.ROOT);
+    int from = position++;
+    while (position < html.length() && !isSpace() && !is('/') && !is('>') && !is('=')) position++;
+    String attribute = html.substring(from, position).toLowerCase(Locale.ROOT);
     skipSpaces();
     String value = "";
-    if (at < html.length() && is('=')) {
-      at++;
+    if (position < html.length() && is('=')) {
+      position++;
       skipSpaces();
       value = value();
     }
@@ -78,39 +78,39 @@ final class HtmlTags {
   }
 
   private String value() {
-    if (at >= html.length()) return "";
-    char quote = html.charAt(at);
-    int from = at;
+    if (position >= html.length()) return "";
+    char quote = html.charAt(position);
+    int from = position;
     if (quote == '"' || quote == '\'') {
-      from = ++at;
-      int to = html.indexOf(quote, at);
-      at = to < 0 ? html.length() : to + 1;
+      from = ++position;
+      int to = html.indexOf(quote, position);
+      position = to < 0 ? html.length() : to + 1;
       return to < 0 ? "" : html.substring(from, to);
     }
-    while (at < html.length() && !isSpace() && !is('>')) at++;
-    return html.substring(from, at);
+    while (position < html.length() && !isSpace() && !is('>')) position++;
+    return html.substring(from, position);
   }
 
   private void skipSpaces() {
-    while (at < html.length() && isSpace()) at++;
+    while (position < html.length() && isSpace()) position++;
   }
 
   /** Moves to the text, compared without case, or to the end. */
   private void skipTo(String text) {
     if (text.length() == 1) {
-      int found = html.indexOf(text, at);
-      at = found < 0 ? html.length() : found;
+      int found = html.indexOf(text, position);
+      position = found < 0 ? html.length() : found;
       return;
     }
-    while (at < html.length() && !html.regionMatches(true, at, text, 0, text.length())) at++;
+    while (position < html.length() && !html.regionMatches(true, position, text, 0, text.length())) position++;
   }
 
   private boolean is(char c) {
-    return html.charAt(at) == c;
+    return html.charAt(position) == c;
   }
 
   private boolean isSpace() {
-    return " \t\n\r\f".indexOf(html.charAt(at)) >= 0;
+    return " \t\n\r\f".indexOf(html.charAt(position)) >= 0;
   }
 
   private boolean isLetter(int i) {

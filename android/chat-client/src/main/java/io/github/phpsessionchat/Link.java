@@ -30,25 +30,25 @@ import org.jspecify.annotations.Nullable;
 final class Link {
   interface Listener {
     /** The server sent an event. */
-    void heard(String name, JSONObject payload);
+    void onEvent(String name, JSONObject payload);
 
     /** The server rejected the connection; {@code error} is the content of {@code connect_error}. */
-    void refused(JSONObject error);
+    void onRejected(JSONObject error);
 
     /** The attempt failed or the connection was lost. The reason is Socket.IO's. */
-    void broken(String reason);
+    void onBroken(String reason);
 
     /** Calls {@code passed} after the app has handled all earlier events. */
-    void mark(Runnable passed);
+    void sendMarker(Runnable passed);
   }
 
   /** Time for the server to answer the pending poll when the connection closes. */
-  private static final long FAREWELL_MS = 1000;
+  private static final long CLOSE_GRACE_MS = 1000;
   /** The server answers a poll at the latest with its next ping, after 25 s. */
-  private static final long POLL_MS = 60_000;
+  private static final long POLL_TIMEOUT_MS = 60_000;
 
   /** Limit for polls without content. The server sends one only when the transport changes. */
-  private static final int EMPTY_POLLS = 20;
+  private static final int MAX_EMPTY_POLLS = 20;
 
   private static final String[] WEBSOCKET_ONLY = {"websocket"};
   private static final String[] WEBSOCKET_FIRST = {"websocket", "polling"};
@@ -66,7 +66,7 @@ final class Link {
   private volatile int emptyPolls;
   private boolean closed;
   private boolean open;
-  private long heardAt;
+  private long lastReceivedAt;
 
   /** @param session for {@code auth.session}, over WebSocket only; null: the server identifies the user by cookie */
   Link(
@@ -78,18 +78,18 @@ final class Link {
       Listener listener) {
     this.loop = loop;
     this.listener = listener;
-    pace = new Pace(passed -> EventThread.nextTick(() -> loop.run(() -> listener.mark(passed))));
+    pace = new Pace(passed -> EventThread.nextTick(() -> loop.run(() -> listener.sendMarker(passed))));
     // With its own dispatcher, only the calls of this connection can be cancelled together.
     Dispatcher dispatcher = new Dispatcher(http.dispatcher().executorService());
     this.http =
         http.newBuilder()
             .dispatcher(dispatcher)
-            .readTimeout(POLL_MS, TimeUnit.MILLISECONDS)
+            .readTimeout(POLL_TIMEOUT_MS, TimeUnit.MILLISECONDS)
             .callTimeout(0, TimeUnit.MILLISECONDS)
             // The app configures the address, so a redirect comes from a proxy or is a mistake.
             .followRedirects(false)
             .followSslRedirects(false)
-            .addInterceptor(this::watch)
+            .addInterceptor(this::checkResponse)
             .build();
     IO.Options options = new IO.Options();
     options.forceNew = true;
@@ -101,14 +101,14 @@ final class Link {
     options.auth = session;
     options.callFactory = this.http;
     options.webSocketFactory = this::openWebSocket;
-    options.decoder = new Packets.Decoder(() -> loop.run(() -> broken("parse error")));
+    options.decoder = new Packets.Decoder(() -> loop.run(() -> onBroken("parse error")));
     // The path is set in the options. In the URI, Socket.IO would use it as a namespace.
     URI origin = server.newBuilder().encodedPath("/").query(null).fragment(null).build().uri();
     socket = IO.socket(origin, options);
-    socket.onAnyIncoming(args -> loop.run(() -> heard(args)));
+    socket.onAnyIncoming(args -> loop.run(() -> onEvent(args)));
     socket.on(Socket.EVENT_CONNECT, args -> loop.run(() -> open = true));
-    socket.on(Socket.EVENT_CONNECT_ERROR, args -> loop.run(() -> refused(args)));
-    socket.on(Socket.EVENT_DISCONNECT, args -> loop.run(() -> broken(args.length == 0 ? "" : String.valueOf(args[0]))));
+    socket.on(Socket.EVENT_CONNECT_ERROR, args -> loop.run(() -> onRejected(args)));
+    socket.on(Socket.EVENT_DISCONNECT, args -> loop.run(() -> onBroken(args.length == 0 ? "" : String.valueOf(args[0]))));
   }
 
   void connect() {
@@ -122,7 +122,7 @@ final class Link {
             loop.run(
                 () -> {
                   if (closed) return;
-                  heardAt = loop.now();
+                  lastReceivedAt = loop.now();
                   ack.call(args);
                 });
     socket.emit(name, new Object[] {payload}, onLoop);
@@ -135,13 +135,13 @@ final class Link {
     pace.end();
     socket.disconnect();
     // Otherwise a hanging call would keep its threads.
-    if (open) loop.later(FAREWELL_MS, this::cut);
-    else cut();
+    if (open) loop.later(CLOSE_GRACE_MS, this::abort);
+    else abort();
   }
 
   /** When the server last sent something, by the loop's clock; 0 before that. */
-  long heardAt() {
-    return heardAt;
+  long lastReceivedAt() {
+    return lastReceivedAt;
   }
 
   /** The error code of the last HTTP request that the chat server rejected, or null. */
@@ -153,48 +153,48 @@ final class Link {
     return retryAfterMs;
   }
 
-  private void cut() {
+  private void abort() {
     http.dispatcher().cancelAll();
     WebSocket last = webSocket;
     if (last != null) last.cancel();
   }
 
-  private void heard(Object[] args) {
+  private void onEvent(Object[] args) {
     if (closed) return;
-    heardAt = loop.now();
+    lastReceivedAt = loop.now();
     Object payload = args.length > 1 ? args[1] : null;
-    listener.heard(String.valueOf(args[0]), payload instanceof JSONObject ? (JSONObject) payload : new JSONObject());
+    listener.onEvent(String.valueOf(args[0]), payload instanceof JSONObject ? (JSONObject) payload : new JSONObject());
   }
 
-  private void refused(Object[] args) {
+  private void onRejected(Object[] args) {
     if (closed) return;
     Object error = args.length > 0 ? args[0] : null;
-    if (error instanceof JSONObject) listener.refused((JSONObject) error);
-    else listener.broken("transport error");
+    if (error instanceof JSONObject) listener.onRejected((JSONObject) error);
+    else listener.onBroken("transport error");
   }
 
-  private void broken(String reason) {
-    if (!closed) listener.broken(reason);
+  private void onBroken(String reason) {
+    if (!closed) listener.onBroken(reason);
   }
 
   /**
    * Reads the error code of a failed request, and rejects responses that do not come from the chat server. The Java
    * client does neither.
    */
-  private Response watch(Interceptor.Chain chain) throws IOException {
+  private Response checkResponse(Interceptor.Chain chain) throws IOException {
     Request request = chain.request();
-    boolean polls = request.method().equals("GET");
-    if (polls) pace.await();
+    boolean isPoll = request.method().equals("GET");
+    if (isPoll) pace.await();
     Response response = proceed(chain);
-    if (response.code() == 101) return Frames.bounded(response);
+    if (response.code() == 101) return Frames.limitSize(response);
     if (response.code() >= 400) {
       httpError = errorCode(response);
       retryAfterMs = retryAfterMs(response);
     } else if (response.isSuccessful()) {
-      try (ResponseBody body = response.peekBody(Packets.LONGEST + 1)) {
-        boolean sound = body.contentLength() <= Packets.LONGEST;
-        if (sound && polls) sound = isPayload(body.string(), opens(request));
-        if (!sound) {
+      try (ResponseBody body = response.peekBody(Packets.MAX_LENGTH + 1)) {
+        boolean isValid = body.contentLength() <= Packets.MAX_LENGTH;
+        if (isValid && isPoll) isValid = isPayload(body.string(), isOpening(request));
+        if (!isValid) {
           response.close();
           throw new IOException("the response does not come from a chat server");
         }
@@ -206,7 +206,7 @@ final class Link {
   private boolean isPayload(String payload, boolean first) {
     // If a proxy answered every poll at once, polling would run in a tight loop.
     if (payload.equals("6")) emptyPolls = emptyPolls + 1;
-    if (emptyPolls > EMPTY_POLLS) return false;
+    if (emptyPolls > MAX_EMPTY_POLLS) return false;
     pace.read(payload.length());
     return Packets.isPayload(payload, first);
   }
@@ -228,7 +228,7 @@ final class Link {
     throw new IOException("the response has a negative Content-Length");
   }
 
-  private static boolean opens(Request request) {
+  private static boolean isOpening(Request request) {
     return request.url().queryParameter("sid") == null;
   }
 
@@ -246,11 +246,11 @@ final class Link {
   static long retryAfterMs(Response response) {
     String seconds = response.header("Retry-After", "0");
     if (!seconds.matches("\\d{1,9}")) return 0;
-    return Math.min(Wire.LONGEST_PAUSE_MS, TimeUnit.SECONDS.toMillis(Long.parseLong(seconds)));
+    return Math.min(Wire.MAX_RETRY_AFTER_MS, TimeUnit.SECONDS.toMillis(Long.parseLong(seconds)));
   }
 
-  private WebSocket openWebSocket(Request request, WebSocketListener engine) {
-    webSocket = http.newWebSocket(request, new Guard(engine, pace, opens(request)));
+  private WebSocket openWebSocket(Request request, WebSocketListener engineListener) {
+    webSocket = http.newWebSocket(request, new Guard(engineListener, pace, isOpening(request)));
     return webSocket;
   }
 
@@ -259,26 +259,26 @@ final class Link {
    * notice the end only by missing pings. It also rejects malformed packets.
    */
   private static final class Guard extends WebSocketListener {
-    private final WebSocketListener engine;
+    private final WebSocketListener engineListener;
     private final Pace pace;
     private boolean first;
-    private boolean over;
+    private boolean isOver;
 
-    Guard(WebSocketListener engine, Pace pace, boolean first) {
-      this.engine = engine;
+    Guard(WebSocketListener engineListener, Pace pace, boolean first) {
+      this.engineListener = engineListener;
       this.pace = pace;
       this.first = first;
     }
 
     @Override
     public void onOpen(WebSocket socket, Response response) {
-      engine.onOpen(socket, response);
+      engineListener.onOpen(socket, response);
     }
 
     @Override
     public void onMessage(WebSocket socket, String text) {
-      if (over) return;
-      if (Packets.isPacket(text, first)) engine.onMessage(socket, text);
+      if (isOver) return;
+      if (Packets.isPacket(text, first)) engineListener.onMessage(socket, text);
       else fail(socket);
       first = false;
       pace.read(text.length());
@@ -287,7 +287,7 @@ final class Link {
 
     @Override
     public void onMessage(WebSocket socket, ByteString bytes) {
-      if (!over) fail(socket);
+      if (!isOver) fail(socket);
     }
 
     @Override
@@ -297,15 +297,15 @@ final class Link {
 
     @Override
     public void onClosed(WebSocket socket, int code, String reason) {
-      if (!over) engine.onClosed(socket, code, reason);
+      if (!isOver) engineListener.onClosed(socket, code, reason);
     }
 
     @Override
     public void onFailure(WebSocket socket, Throwable error, @Nullable Response response) {
-      if (over) return;
-      over = true;
+      if (isOver) return;
+      isOver = true;
       // The engine ignores an `Error`.
-      engine.onFailure(socket, error instanceof Exception ? error : new IOException(error), response);
+      engineListener.onFailure(socket, error instanceof Exception ? error : new IOException(error), response);
     }
 
     private void fail(WebSocket socket) {

@@ -16,67 +16,67 @@ final class LoginForm {
   final String action;
 
   private final List<Map<String, String>> inputs;
-  private final int userAt;
-  private final int passwordAt;
+  private final int userIndex;
+  private final int passwordIndex;
 
-  private LoginForm(String action, List<Map<String, String>> inputs, int userAt, int passwordAt) {
+  private LoginForm(String action, List<Map<String, String>> inputs, int userIndex, int passwordIndex) {
     this.action = action;
     this.inputs = inputs;
-    this.userAt = userAt;
-    this.passwordAt = passwordAt;
+    this.userIndex = userIndex;
+    this.passwordIndex = passwordIndex;
   }
 
   /** Returns the first login form, or null. */
-  static @Nullable LoginForm in(String html) {
+  static @Nullable LoginForm parse(String html) {
     HtmlTags tags = new HtmlTags(html);
     String action = null;
     List<Map<String, String>> inputs = new ArrayList<>();
-    int userAt = -1;
-    int passwordAt = -1;
+    int userIndex = -1;
+    int passwordIndex = -1;
     while (tags.next()) {
       Map<String, String> attributes = tags.attributes();
       if (tags.name().equals("form") && action == null) {
-        action = attributes.containsKey("action") ? unescaped(attributes.get("action")) : "";
+        action = attributes.containsKey("action") ? unescape(attributes.get("action")) : "";
         inputs.clear();
-        userAt = -1;
-        passwordAt = -1;
+        userIndex = -1;
+        passwordIndex = -1;
       } else if (tags.name().equals("/form")) {
-        if (userAt >= 0 && passwordAt >= 0) break;
+        if (userIndex >= 0 && passwordIndex >= 0) break;
         action = null;
       } else if (tags.name().equals("input") && action != null) {
         if (!attributes.containsKey("name") || attributes.containsKey("disabled")) continue;
         String type = type(attributes);
-        if (passwordAt < 0 && type.equals("password")) passwordAt = inputs.size();
-        else if (passwordAt < 0 && (type.equals("text") || type.equals("email") || type.equals("tel"))) {
-          userAt = inputs.size();
+        if (passwordIndex < 0 && type.equals("password")) passwordIndex = inputs.size();
+        else if (passwordIndex < 0 && (type.equals("text") || type.equals("email") || type.equals("tel"))) {
+          userIndex = inputs.size();
         }
         inputs.add(attributes);
       }
     }
-    return action == null || userAt < 0 || passwordAt < 0 ? null : new LoginForm(action, inputs, userAt, passwordAt);
+    return action == null || userIndex < 0 || passwordIndex < 0 ? null : new LoginForm(action, inputs, userIndex, passwordIndex);
   }
 
   /** Returns names and values as a browser would send them. */
-  List<String[]> filled(String user, String password) {
+  List<String[]> fill(String user, String password) {
     List<String[]> fields = new ArrayList<>();
-    boolean submitted = false;
+    boolean hasSubmit = false;
     for (int i = 0; i < inputs.size(); i++) {
       Map<String, String> input = inputs.get(i);
       String type = type(input);
-      String value = input.containsKey("value") ? unescaped(input.get("value")) : "";
-      if (i == userAt) value = user;
-      else if (i == passwordAt) value = password;
+      String value = input.containsKey("value") ? unescape(input.get("value")) : "";
+      if (i == userIndex) value = user;
+      else if (i == passwordIndex) value = password;
       else if (type.equals("checkbox") || type.equals("radio")) {
         if (!input.containsKey("checked")) continue;
         if (!input.containsKey("value")) value = "on";
       } else if (type.equals("submit")) {
         // The enter key presses the first button.
-        if (submitted) continue;
-        submitted = true;
+        if (hasSubmit) continue;
+        hasSubmit = true;
       } else if (type.equals("button") || type.equals("reset") || type.equals("image") || type.equals("file")) {
         continue;
       }
-      fields.add(new String[] {unescaped(input.get("name")), value});
+      fields.add(new String[] {unescape(input.get("name")), value});
     }
     return fields;
   }
@@ -86,7 +86,7 @@ final class LoginForm {
     return type == null || type.isEmpty() ? "text" : type.toLowerCase(Locale.ROOT);
   }
 
-  private static String unescaped(String text) {
+  private static String unescape(String text) {
     Matcher entities = ENTITY.matcher(text);
     StringBuffer plain = new StringBuffer();
     while (entities.find()) entities.appendReplacement(plain, Matcher.quoteReplacement(character(entities)));

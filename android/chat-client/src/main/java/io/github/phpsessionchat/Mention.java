@@ -8,7 +8,7 @@ public final class Mention {
   /** The ID of {@link #user} if all members of the room are mentioned. */
   public static final String EVERYBODY = "*";
   /** {@code @} and a name, in code points. */
-  private static final int LONGEST = 65;
+  private static final int MAX_NAME_LENGTH = 65;
 
   /**
    * The user, with the name at the time when the message was read. {@link Message#textWithNames()} inserts the name. If
@@ -40,8 +40,8 @@ public final class Mention {
    * if it cannot be a name or there is no name, so that a mention neither hides words nor shows words that were not
    * typed.
    */
-  static String named(String text, List<Mention> mentions) {
-    StringBuilder named = new StringBuilder();
+  static String replaceNames(String text, List<Mention> mentions) {
+    StringBuilder result = new StringBuilder();
     int done = 0;
     int doneCharacters = 0;
     int characters = text.codePointCount(0, text.length());
@@ -49,15 +49,15 @@ public final class Mention {
       if (mention.start < doneCharacters || mention.length < 1 || mention.length > characters - mention.start) continue;
       int begin = text.offsetByCodePoints(done, mention.start - doneCharacters);
       int end = text.offsetByCodePoints(begin, mention.length);
-      named.append(text, done, begin);
+      result.append(text, done, begin);
       boolean hasName = !mention.user.id.equals(EVERYBODY) && !mention.user.id.equals(mention.user.name);
-      boolean isName = mention.length <= LONGEST && text.substring(begin, end).indexOf('\n') < 0;
-      if (!hasName || !isName) named.append(text, begin, end);
-      else named.append(text.charAt(begin) == '@' ? "@" : "").append(mention.user.name);
+      boolean isName = mention.length <= MAX_NAME_LENGTH && text.substring(begin, end).indexOf('\n') < 0;
+      if (!hasName || !isName) result.append(text, begin, end);
+      else result.append(text.charAt(begin) == '@' ? "@" : "").append(mention.user.name);
       done = end;
       doneCharacters = mention.start + mention.length;
     }
-    return named.append(text, done, text.length()).toString();
+    return result.append(text, done, text.length()).toString();
   }
 
   @Override

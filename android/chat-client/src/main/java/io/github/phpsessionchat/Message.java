@@ -112,7 +112,7 @@ public final class Message {
    * @return the text for display
    */
   public String textWithNames() {
-    return Mention.named(text, mentions);
+    return Mention.replaceNames(text, mentions);
   }
 
   /**

@@ -7,51 +7,51 @@ package io.github.phpsessionchat;
  */
 final class Pace {
   /** Calls {@code passed} after all earlier work is done. */
-  interface Way {
-    void mark(Runnable passed);
+  interface Queue {
+    void sendMarker(Runnable passed);
   }
 
   /** Size of a piece in characters. */
-  private static final int PIECE = 1 << 18;
+  private static final int PIECE_LENGTH = 1 << 18;
   /** Added per packet for its overhead. */
-  private static final int PACKET = 200;
+  private static final int PACKET_OVERHEAD = 200;
 
-  private final Way way;
+  private final Queue queue;
   private int read;
-  private boolean marked;
-  private boolean over;
+  private boolean isMarkerPending;
+  private boolean isEnded;
 
-  Pace(Way way) {
-    this.way = way;
+  Pace(Queue queue) {
+    this.queue = queue;
   }
 
   synchronized void read(int characters) {
-    read += PACKET + characters;
+    read += PACKET_OVERHEAD + characters;
   }
 
   /** Blocks the reading thread until there is room for more input. */
   synchronized void await() {
-    if (read < PIECE) return;
+    if (read < PIECE_LENGTH) return;
     try {
-      while (marked && !over) wait();
+      while (isMarkerPending && !isEnded) wait();
     } catch (InterruptedException e) {
       // The app shut down its client's threads.
       Thread.currentThread().interrupt();
     }
-    if (over) return;
+    if (isEnded) return;
     read = 0;
-    marked = true;
-    way.mark(this::passed);
+    isMarkerPending = true;
+    queue.sendMarker(this::markerPassed);
   }
 
   /** Releases waiting threads. */
   synchronized void end() {
-    over = true;
+    isEnded = true;
     notifyAll();
   }
 
-  private synchronized void passed() {
-    marked = false;
+  private synchronized void markerPassed() {
+    isMarkerPending = false;
     notifyAll();
   }
 }

@@ -14,13 +14,13 @@ import org.json.JSONObject;
  */
 final class Packets {
   /** Size limit in characters. The server limits a response to 256 KiB. */
-  static final int LONGEST = 16 << 20;
+  static final int MAX_LENGTH = 16 << 20;
 
-  private static final int LONGEST_HANDSHAKE = 10_000;
+  private static final int MAX_HANDSHAKE_LENGTH = 10_000;
   /** Nesting limit. Android and org.json parse JSON recursively. */
-  private static final int DEEPEST = 200;
+  private static final int MAX_DEPTH = 200;
   /** No valid number is this long. The JSON library would spend hours on one with millions of digits. */
-  private static final int MOST_DIGITS = 100;
+  private static final int MAX_DIGITS = 100;
 
   /** It would log a malformed packet, which may contain message text. */
   private static final Logger STOCK_LOGGER = Logger.getLogger(IOParser.class.getName());
@@ -45,14 +45,14 @@ final class Packets {
 
   /** Checks an Engine.IO text packet. Only the first packet opens a connection. The chat sends no binary packets. */
   static boolean isPacket(String packet, boolean first) {
-    if (packet.isEmpty() || packet.length() > LONGEST) return false;
+    if (packet.isEmpty() || packet.length() > MAX_LENGTH) return false;
     char type = packet.charAt(0);
     if (first || type == '0') return first && type == '0' && isHandshake(packet.substring(1));
     return type == '4' ? packet.length() > 1 : type >= '1' && type <= '6';
   }
 
   private static boolean isHandshake(String json) {
-    if (json.length() > LONGEST_HANDSHAKE || !isReadable(json)) return false;
+    if (json.length() > MAX_HANDSHAKE_LENGTH || !isReadable(json)) return false;
     try {
       JSONObject handshake = new JSONObject(json);
       JSONArray upgrades = handshake.getJSONArray("upgrades");
@@ -81,7 +81,7 @@ final class Packets {
       else if (c == '[' || c == '{') depth++;
       else if (c == ']' || c == '}') depth--;
       digits = !quoted && c >= '0' && c <= '9' ? digits + 1 : 0;
-      if (depth > DEEPEST || digits > MOST_DIGITS) return false;
+      if (depth > MAX_DEPTH || digits > MAX_DIGITS) return false;
     }
     return true;
   }

@@ -8,24 +8,24 @@ import org.jspecify.annotations.Nullable;
 /** Sends read markers to the server. A marker that was not acknowledged is sent again after a reconnect. */
 final class ReadMarks {
   /** Minimum interval between two markers. */
-  private static final long PAUSE_MS = 1000;
+  private static final long MIN_INTERVAL_MS = 1000;
 
   private final Loop loop;
   private final Connection connection;
   private final Map<String, Room> rooms;
   private @Nullable Future<?> timer;
-  private long notBefore;
+  private long earliestSendAt;
 
   ReadMarks(Loop loop, Connection connection, Map<String, Room> rooms) {
     this.loop = loop;
     this.connection = connection;
     this.rooms = rooms;
-    notBefore = loop.now();
+    earliestSendAt = loop.now();
   }
 
   /** Schedules a marker. Call it after a marker moves, and after each reconnect. */
-  void changed() {
-    if (timer == null) timer = loop.later(Math.max(0, notBefore - loop.now()), this::tell);
+  void schedule() {
+    if (timer == null) timer = loop.later(Math.max(0, earliestSendAt - loop.now()), this::send);
   }
 
   void stop() {
@@ -33,11 +33,11 @@ final class ReadMarks {
     timer = null;
   }
 
-  private void tell() {
+  private void send() {
     timer = null;
-    Room room = next();
+    Room room = findPending();
     if (room == null) return;
-    notBefore = loop.now() + PAUSE_MS;
+    earliestSendAt = loop.now() + MIN_INTERVAL_MS;
     long seq = room.summary.readSeq;
     connection.request(
         "read:mark",
@@ -46,26 +46,26 @@ final class ReadMarks {
           @Override
           public void ok(JSONObject data) {
             JSONObject now = Wire.object(data, "room");
-            room.marked = Math.max(room.marked, Wire.number(now, "readSeq"));
-            room.mentions(Wire.number(now, "mentions"));
-            changed();
+            room.acknowledgedSeq = Math.max(room.acknowledgedSeq, Wire.number(now, "readSeq"));
+            room.setMentions(Wire.number(now, "mentions"));
+            schedule();
           }
 
           @Override
           public void failed(ChatError error) {
             // If the connection was lost, the marker stays pending until the reconnect. Any other error is final.
-            if (error.code.equals("rate_limited")) notBefore += Math.max(PAUSE_MS, error.retryAfterMs);
-            else if (connection.ready()) room.marked = seq;
-            if (connection.ready()) changed();
+            if (error.code.equals("rate_limited")) earliestSendAt += Math.max(MIN_INTERVAL_MS, error.retryAfterMs);
+            else if (connection.ready()) room.acknowledgedSeq = seq;
+            if (connection.ready()) schedule();
           }
         });
   }
 
-  private @Nullable Room next() {
+  private @Nullable Room findPending() {
     for (Room room : rooms.values()) {
       RoomSummary summary = room.summary;
-      if (room.keptUnread) continue;
-      if (summary.member && Math.min(summary.readSeq, summary.lastSeq) > room.marked) return room;
+      if (room.isKeptUnread) continue;
+      if (summary.member && Math.min(summary.readSeq, summary.lastSeq) > room.acknowledgedSeq) return room;
     }
     return null;
   }

@@ -10,7 +10,7 @@ import org.json.JSONObject;
 /** The client's state of a room. */
 final class Room {
   /** Length at which the server cuts the text of a room's newest message, in code points. */
-  private static final int PREVIEW = 120;
+  private static final int PREVIEW_LENGTH = 120;
 
   final Timeline timeline = new Timeline();
   RoomSummary summary;
@@ -23,21 +23,21 @@ final class Room {
 
   int presentCount;
   /** Sort key in milliseconds; rooms with a higher value come first. */
-  double at;
+  double sortKey;
   /** The read marker that the server has acknowledged. */
-  long marked;
+  long acknowledgedSeq;
   /**
    * Whether the user marked messages as unread. {@link Chat#markRead} then has no effect until the room is opened
    * again.
    */
-  boolean keptUnread;
+  boolean isKeptUnread;
   /** The {@code seq} up to which messages were reported to the app. */
-  long told;
+  long reportedSeq;
 
   Room(RoomSummary summary) {
     this.summary = summary;
-    told = summary.lastSeq;
-    marked = summary.readSeq;
+    reportedSeq = summary.lastSeq;
+    acknowledgedSeq = summary.readSeq;
   }
 
   String id() {
@@ -52,20 +52,20 @@ final class Room {
    * Applies the server's state. Messages read here stay read unless the history restarts, or the server knew the marker
    * and it was moved back since.
    *
-   * @param anew whether the history restarts
+   * @param isRestart whether the history restarts
    */
-  void update(RoomSummary now, boolean anew) {
+  void update(RoomSummary now, boolean isRestart) {
     timeline.expire(now.firstSeq);
-    boolean keeps = !anew && summary.member && now.member && summary.readSeq > marked;
-    marked = Math.min(now.readSeq, now.lastSeq);
+    boolean keeps = !isRestart && summary.member && now.member && summary.readSeq > acknowledgedSeq;
+    acknowledgedSeq = Math.min(now.readSeq, now.lastSeq);
     RoomSummary.Draft draft = new RoomSummary.Draft(now);
     draft.readSeq = Math.min(keeps ? Math.max(now.readSeq, summary.readSeq) : now.readSeq, now.lastSeq);
     summary = draft.done();
-    told = summary.lastSeq;
+    reportedSeq = summary.lastSeq;
   }
 
   /** Applies {@code room:activity}, for a room that is not joined. */
-  void activity(JSONObject activity) {
+  void applyActivity(JSONObject activity) {
     RoomSummary.Draft draft = new RoomSummary.Draft(summary);
     draft.name = activity.optString("name", summary.name);
     draft.topic = Wire.text(activity, "topic");
@@ -77,16 +77,16 @@ final class Room {
       draft.head = head;
       draft.lastSeq = Wire.number(activity, "lastSeq");
       draft.last = activity.has("last") ? Wire.last(Wire.object(activity, "last")) : null;
-      told = draft.lastSeq;
+      reportedSeq = draft.lastSeq;
     }
     summary = draft.done();
   }
 
   /** Updates counters for a new or changed message. A message of the user, from any device, moves the read marker. */
-  void note(Message message, User me) {
+  void addMessage(Message message, User me) {
     boolean own = message.user.id.equals(me.id);
     RoomSummary.Last last = summary.last;
-    told = Math.max(told, message.seq);
+    reportedSeq = Math.max(reportedSeq, message.seq);
     boolean changed = last != null && message.seq == last.seq && message.rev > summary.head;
     RoomSummary.Draft draft = new RoomSummary.Draft(summary);
     if (message.seq > summary.lastSeq || changed) draft.last = preview(message);
@@ -94,15 +94,15 @@ final class Room {
     draft.lastSeq = Math.max(summary.lastSeq, message.seq);
     if (message.seq > summary.lastSeq && !own && !message.hidden && message.mentions(me.id)) draft.mentions++;
     if (own) {
-      keptUnread = false;
-      marked = Math.max(marked, message.seq);
+      isKeptUnread = false;
+      acknowledgedSeq = Math.max(acknowledgedSeq, message.seq);
       draft.readSeq = Math.max(summary.readSeq, message.seq);
     }
     summary = draft.done();
   }
 
   /** Counts a mention that arrived before its message; {@code room:activity} brings the rest. */
-  void mentioned(long seq) {
+  void addMention(long seq) {
     RoomSummary.Draft draft = new RoomSummary.Draft(summary);
     draft.lastSeq = Math.max(summary.lastSeq, seq);
     // An edit may add a mention to a message that was already read.
@@ -111,13 +111,13 @@ final class Room {
   }
 
   /** Sets the number of unread mentions. */
-  void mentions(long count) {
+  void setMentions(long count) {
     RoomSummary.Draft draft = new RoomSummary.Draft(summary);
     draft.mentions = count;
     summary = draft.done();
   }
 
-  void reports(int open) {
+  void setReports(int open) {
     RoomSummary.Draft draft = new RoomSummary.Draft(summary);
     draft.reports = open;
     summary = draft.done();
@@ -129,18 +129,18 @@ final class Room {
     draft.readSeq = seq;
     draft.mentions = mentions;
     summary = draft.done();
-    marked = seq;
+    acknowledgedSeq = seq;
   }
 
   boolean readUpTo(long seq) {
-    if (keptUnread || summary.readSeq >= seq) return false;
+    if (isKeptUnread || summary.readSeq >= seq) return false;
     RoomSummary.Draft draft = new RoomSummary.Draft(summary);
     draft.readSeq = seq;
     summary = draft.done();
     return true;
   }
 
-  void members(int count) {
+  void setMembers(int count) {
     RoomSummary.Draft draft = new RoomSummary.Draft(summary);
     draft.members = count;
     summary = draft.done();
@@ -156,14 +156,14 @@ final class Room {
     draft.readSeq = 0;
     draft.notify = RoomSummary.Notify.MENTIONS;
     summary = draft.done();
-    marked = 0;
-    keptUnread = false;
+    acknowledgedSeq = 0;
+    isKeptUnread = false;
     joined = false;
     open = false;
   }
 
   /** Applies {@code presence:changed}. Returns whether the list of connected users changed. */
-  boolean presence(List<User> came, List<String> left, int count) {
+  boolean applyPresence(List<User> came, List<String> left, int count) {
     if (summary.with != null) {
       boolean here = false;
       for (User user : came) here |= user.id.equals(summary.with.id);
@@ -186,7 +186,7 @@ final class Room {
 
   static RoomSummary.Last preview(Message message) {
     String text = message.text;
-    if (text.codePointCount(0, text.length()) > PREVIEW) text = text.substring(0, text.offsetByCodePoints(0, PREVIEW));
+    if (text.codePointCount(0, text.length()) > PREVIEW_LENGTH) text = text.substring(0, text.offsetByCodePoints(0, PREVIEW_LENGTH));
     int files = message.files.size();
     ChatFile.Audio sound = files == 0 ? null : message.files.get(0).audio;
     long voice = sound == null || sound.peaks == null ? -1 : sound.duration;

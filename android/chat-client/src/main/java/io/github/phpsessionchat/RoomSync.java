@@ -21,11 +21,11 @@ final class RoomSync {
   }
 
   /** After more missed changes, the room restarts with its newest messages. */
-  private static final int MISSED = 2000;
+  private static final int MAX_MISSED = 2000;
   /** Maximum page size of {@code room:sync}. */
-  private static final int SYNC_PAGE = 500;
+  private static final int SYNC_PAGE_SIZE = 500;
   /** Number of messages to load on each side of the target. */
-  private static final int AROUND = 25;
+  private static final int CONTEXT_SIZE = 25;
 
   private final Connection connection;
   private final Tasks tasks;
@@ -38,16 +38,16 @@ final class RoomSync {
   }
 
   /** A request for one room. {@code unknown_room} removes the room. */
-  private abstract class About extends Tasks.Task {
+  private abstract class RoomTask extends Tasks.Task {
     final Room room;
 
-    About(String request, Room room) {
+    RoomTask(String request, Room room) {
       super(request);
       this.room = room;
     }
 
     @Override
-    void refused(ChatError error) {
+    void handleRejection(ChatError error) {
       if (error.code.equals("unknown_room")) port.gone(room);
     }
   }
@@ -57,28 +57,28 @@ final class RoomSync {
   }
 
   /** Joins as if nothing was loaded. The current messages stay visible until the response. */
-  void joinAnew(Room room) {
+  void rejoin(Room room) {
     join(room, true);
   }
 
-  private void join(Room room, boolean anew) {
+  private void join(Room room, boolean isRejoin) {
     Timeline timeline = room.timeline;
     tasks.once(
         "join " + room.id(),
-        new About("room:join", room) {
+        new RoomTask("room:join", room) {
           long since;
 
           @Override
           JSONObject payload() {
             long head = timeline.head();
-            if (head != Timeline.NONE && room.summary.head - head > MISSED) timeline.forget();
-            long known = timeline.join();
-            since = anew ? Timeline.NONE : known;
+            if (head != Timeline.NONE && room.summary.head - head > MAX_MISSED) timeline.forget();
+            long joinSince = timeline.join();
+            since = isRejoin ? Timeline.NONE : joinSince;
             return Wire.payload("room", room.id(), "since", since == Timeline.NONE ? null : since);
           }
 
           @Override
-          void answered(JSONObject data) {
+          void handleResponse(JSONObject data) {
             Timeline.Changes changes = Wire.joined(data);
             timeline.joined(changes, since);
             room.update(Wire.room(Wire.object(data, "room")), changes.reset);
@@ -118,7 +118,7 @@ final class RoomSync {
     }
     tasks.once(
         "sync " + room.id(),
-        new About("room:sync", room) {
+        new RoomTask("room:sync", room) {
           long since;
 
           @Override
@@ -126,11 +126,11 @@ final class RoomSync {
             since = timeline.syncFrom();
             // Events may have closed the gap while this waited. The request is then harmless.
             if (since == Timeline.NONE) since = Math.max(0, timeline.head());
-            return Wire.payload("room", room.id(), "since", since, "limit", SYNC_PAGE);
+            return Wire.payload("room", room.id(), "since", since, "limit", SYNC_PAGE_SIZE);
           }
 
           @Override
-          void answered(JSONObject data) {
+          void handleResponse(JSONObject data) {
             Timeline.Changes changes = Wire.synced(data);
             timeline.synced(changes, since);
             port.arrived(room, changes.messages);
@@ -149,14 +149,14 @@ final class RoomSync {
     int epoch = timeline.epoch();
     tasks.once(
         "older " + room.id(),
-        new About("message:history", room) {
+        new RoomTask("message:history", room) {
           @Override
           JSONObject payload() {
             return Wire.payload("room", room.id(), "before", before);
           }
 
           @Override
-          void answered(JSONObject data) {
+          void handleResponse(JSONObject data) {
             timeline.older(messages(data), data.optBoolean("complete"), before, epoch);
             replies(room, data);
             port.changed(room);
@@ -172,14 +172,14 @@ final class RoomSync {
     int epoch = timeline.epoch();
     tasks.once(
         "newer " + room.id(),
-        new About("message:history", room) {
+        new RoomTask("message:history", room) {
           @Override
           JSONObject payload() {
             return Wire.payload("room", room.id(), "after", after);
           }
 
           @Override
-          void answered(JSONObject data) {
+          void handleResponse(JSONObject data) {
             timeline.newer(messages(data), epoch);
             replies(room, data);
             port.changed(room);
@@ -188,23 +188,23 @@ final class RoomSync {
   }
 
   /** Shows a message and those around it. */
-  void reach(Room room, long seq) {
+  void showAround(Room room, long seq) {
     Timeline timeline = room.timeline;
     if (timeline.head() == Timeline.NONE) return;
-    if (!timeline.attached() && seq > timeline.last()) timeline.toEnd();
+    if (!timeline.attached() && seq > timeline.last()) timeline.showEnd();
     port.changed(room);
     if (seq >= timeline.first() && seq <= timeline.last()) return;
     int epoch = timeline.epoch();
     tasks.once(
         "around " + room.id() + " " + seq,
-        new About("message:history", room) {
+        new RoomTask("message:history", room) {
           @Override
           JSONObject payload() {
-            return Wire.payload("room", room.id(), "after", Math.max(0, seq - 1 - AROUND), "limit", 2 * AROUND);
+            return Wire.payload("room", room.id(), "after", Math.max(0, seq - 1 - CONTEXT_SIZE), "limit", 2 * CONTEXT_SIZE);
           }
 
           @Override
-          void answered(JSONObject data) {
+          void handleResponse(JSONObject data) {
             timeline.window(messages(data), epoch);
             replies(room, data);
             port.changed(room);

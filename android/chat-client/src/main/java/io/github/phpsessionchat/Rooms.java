@@ -24,15 +24,15 @@ final class Rooms {
   }
 
   /** Maximum page size of {@code room:list}. */
-  private static final int PAGE = 200;
+  private static final int PAGE_SIZE = 200;
   /** Sorts a room without a message just below the previous one. */
-  private static final double STEP = 0.001;
+  private static final double SORT_STEP = 0.001;
 
   final Map<String, Room> byId = new LinkedHashMap<>();
   private final Tasks tasks;
   private final Port port;
   /** Difference between the server's clock and this one, in milliseconds. */
-  private long ahead;
+  private long clockOffsetMs;
 
   Rooms(Tasks tasks, Port port) {
     this.tasks = tasks;
@@ -44,7 +44,7 @@ final class Rooms {
     List<Room> own = new ArrayList<>();
     List<Room> others = new ArrayList<>();
     for (Room room : byId.values()) (room.summary.member ? own : others).add(room);
-    Collections.sort(own, (a, b) -> a.at == b.at ? a.id().compareTo(b.id()) : Double.compare(b.at, a.at));
+    Collections.sort(own, (a, b) -> a.sortKey == b.sortKey ? a.id().compareTo(b.id()) : Double.compare(b.sortKey, a.sortKey));
     Collator collator = Collator.getInstance();
     Collections.sort(others, (a, b) -> collator.compare(a.summary.name, b.summary.name));
     List<RoomSummary> list = new ArrayList<>(byId.size());
@@ -55,11 +55,11 @@ final class Rooms {
 
   /** Updates the rooms after a connect. */
   void ready(JSONObject ready) {
-    ahead = Wire.number(ready, "serverTime") - System.currentTimeMillis();
+    clockOffsetMs = Wire.number(ready, "serverTime") - System.currentTimeMillis();
     Set<String> missing = new HashSet<>(byId.keySet());
     put(Wire.list(ready, "rooms", Wire::room), missing);
     if (ready.optBoolean("more")) fetchRest(null, missing);
-    else lookFor(missing);
+    else checkMissing(missing);
   }
 
   void clear() {
@@ -73,35 +73,35 @@ final class Rooms {
     boolean known = room != null;
     if (known) room.update(summary, false);
     else byId.put(summary.id, room = new Room(summary));
-    if (summary.last != null) room.at = summary.last.sentAt;
-    else if (!known || joined) room.at = System.currentTimeMillis() + ahead;
+    if (summary.last != null) room.sortKey = summary.last.sentAt;
+    else if (!known || joined) room.sortKey = System.currentTimeMillis() + clockOffsetMs;
     return room;
   }
 
   /** Adds or updates rooms in the server's order. A room without a message goes just below the previous one. */
   private void put(List<RoomSummary> summaries, Set<String> missing) {
-    double above = System.currentTimeMillis() + ahead;
+    double previousKey = System.currentTimeMillis() + clockOffsetMs;
     for (RoomSummary summary : summaries) {
       missing.remove(summary.id);
       Room room = put(summary);
-      if (summary.last == null) room.at = above - STEP;
-      above = room.at;
+      if (summary.last == null) room.sortKey = previousKey - SORT_STEP;
+      previousKey = room.sortKey;
     }
   }
 
   /** Updates the sort key after the newest message changed. */
-  void moved(Room room) {
-    if (room.summary.last != null) room.at = room.summary.last.sentAt;
+  void updateSortKey(Room room) {
+    if (room.summary.last != null) room.sortKey = room.summary.last.sentAt;
   }
 
   /**
    * Reloads a direct room if the other user's name or presence is outdated. If this user may not find the other, no
    * event reports them.
    */
-  void heard(Room room, User user) {
+  void refreshPeer(Room room, User user) {
     User other = room.summary.with;
     if (other == null || !other.id.equals(user.id)) return;
-    if (!other.name.equals(user.name) || !room.summary.present) meet(room.id());
+    if (!other.name.equals(user.name) || !room.summary.present) reload(room.id());
   }
 
   void removed(String id, Removal removal) {
@@ -114,27 +114,27 @@ final class Rooms {
   }
 
   /** Loads an unknown or outdated room. */
-  void meet(String id) {
+  void reload(String id) {
     fetch(
-        "meet " + id,
+        "reload " + id,
         id,
-        new Found() {
+        new RoomCallback() {
           @Override
-          public void found(Room room) {}
+          public void loaded(Room room) {}
 
           @Override
-          public void refused(ChatError error) {}
+          public void handleRejection(ChatError error) {}
         });
   }
 
-  interface Found {
-    void found(Room room);
+  interface RoomCallback {
+    void loaded(Room room);
 
-    void refused(ChatError error);
+    void handleRejection(ChatError error);
   }
 
   /** Loads a room, listed or not. */
-  void fetch(String task, String id, Found then) {
+  void fetch(String task, String id, RoomCallback then) {
     tasks.once(
         task,
         // With `seq` 0 this moves no marker, and it requires only the right to read.
@@ -145,15 +145,15 @@ final class Rooms {
           }
 
           @Override
-          void answered(JSONObject data) {
+          void handleResponse(JSONObject data) {
             Room room = put(Wire.room(Wire.object(data, "room")));
             port.changed();
-            then.found(room);
+            then.loaded(room);
           }
 
           @Override
-          void refused(ChatError error) {
-            then.refused(error);
+          void handleRejection(ChatError error) {
+            then.handleRejection(error);
           }
         });
   }
@@ -164,33 +164,33 @@ final class Rooms {
         new Tasks.Task("room:list") {
           @Override
           JSONObject payload() {
-            return Wire.payload("limit", PAGE, "cursor", cursor);
+            return Wire.payload("limit", PAGE_SIZE, "cursor", cursor);
           }
 
           @Override
-          void answered(JSONObject data) {
+          void handleResponse(JSONObject data) {
             put(Wire.list(data, "rooms", Wire::room), missing);
             port.changed();
             String next = Wire.text(data, "next");
             // A cursor that does not change would be requested forever.
             if (next != null && !next.equals(cursor)) fetchRest(next, missing);
-            else lookFor(missing);
+            else checkMissing(missing);
           }
         });
   }
 
   /** Checks rooms that are missing from the list. Only an `unknown_room` response removes them. */
-  private void lookFor(Set<String> missing) {
+  private void checkMissing(Set<String> missing) {
     for (String id : missing) {
       fetch(
-          "look for " + id,
+          "check " + id,
           id,
-          new Found() {
+          new RoomCallback() {
             @Override
-            public void found(Room room) {}
+            public void loaded(Room room) {}
 
             @Override
-            public void refused(ChatError error) {
+            public void handleRejection(ChatError error) {
               if (error.code.equals("unknown_room")) removed(id, new Removal(RemovalReason.UNKNOWN, false));
             }
           });

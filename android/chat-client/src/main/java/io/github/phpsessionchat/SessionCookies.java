@@ -67,18 +67,18 @@ public final class SessionCookies implements CookieJar {
   public synchronized void set(String url, String name, String value) {
     HttpUrl site = HttpUrl.get(url);
     Objects.requireNonNull(name, "name");
-    if (!canBeSent(Objects.requireNonNull(value, "value"))) {
+    if (!isValidInHeader(Objects.requireNonNull(value, "value"))) {
       throw new IllegalArgumentException("the value of cookie " + name + " is not valid in a header");
     }
-    Cookie known = null;
+    Cookie existing = null;
     for (Cookie cookie : loadForRequest(site)) {
       if (!cookie.name().equals(name)) continue;
-      if (known == null) known = cookie;
+      if (existing == null) existing = cookie;
       cookies.remove(cookie);
     }
-    if (known != null) {
-      boolean guess = guessed.remove(known);
-      Cookie renewed = known.newBuilder().value(value).build();
+    if (existing != null) {
+      boolean guess = guessed.remove(existing);
+      Cookie renewed = existing.newBuilder().value(value).build();
       put(renewed);
       if (guess) guessed.add(renewed);
       return;
@@ -97,7 +97,7 @@ public final class SessionCookies implements CookieJar {
   }
 
   /** OkHttp would throw on its own thread for other characters. */
-  private static boolean canBeSent(String value) {
+  private static boolean isValidInHeader(String value) {
     for (int i = 0; i < value.length(); i++) {
       char c = value.charAt(i);
       if (c < ' ' || c > '~' || c == ';') return false;
@@ -107,9 +107,9 @@ public final class SessionCookies implements CookieJar {
 
   private void put(Cookie cookie) {
     for (Iterator<Cookie> all = cookies.iterator(); all.hasNext(); ) {
-      Cookie known = all.next();
-      boolean same = known.name().equals(cookie.name()) && known.domain().equals(cookie.domain());
-      if (same && known.path().equals(cookie.path())) all.remove();
+      Cookie existing = all.next();
+      boolean same = existing.name().equals(cookie.name()) && existing.domain().equals(cookie.domain());
+      if (same && existing.path().equals(cookie.path())) all.remove();
     }
     cookies.add(cookie);
   }

@@ -32,9 +32,9 @@ public final class SiteLogin {
     }
   }
 
-  private static final long LONGEST_PAGE = 1_000_000;
+  private static final long MAX_PAGE_BYTES = 1_000_000;
   /** Time limit for each of the two requests with redirects, if the client has no limit. */
-  private static final long LONGEST_S = 60;
+  private static final long CALL_TIMEOUT_SECONDS = 60;
 
   private final OkHttpClient http;
   private final HttpUrl page;
@@ -48,10 +48,12 @@ public final class SiteLogin {
    * @throws IllegalArgumentException if the client has no cookie jar, or the address is not valid
    */
   public SiteLogin(OkHttpClient http, String page) {
-    if (http.cookieJar() == CookieJar.NO_COOKIES) throw new IllegalArgumentException("the OkHttpClient must have a cookie jar");
+    if (http.cookieJar() == CookieJar.NO_COOKIES) {
+      throw new IllegalArgumentException("the OkHttpClient must have a cookie jar");
+    }
     this.page = HttpUrl.get(Objects.requireNonNull(page, "page"));
-    OkHttpClient.Builder own = http.newBuilder().addInterceptor(Link::proceed).addNetworkInterceptor(this::onlyWhereSafe);
-    if (http.callTimeoutMillis() == 0) own.callTimeout(LONGEST_S, TimeUnit.SECONDS);
+    OkHttpClient.Builder own = http.newBuilder().addInterceptor(Link::proceed).addNetworkInterceptor(this::requireEncryption);
+    if (http.callTimeoutMillis() == 0) own.callTimeout(CALL_TIMEOUT_SECONDS, TimeUnit.SECONDS);
     this.http = own.build();
   }
 
@@ -81,23 +83,23 @@ public final class SiteLogin {
     LoginForm form;
     HttpUrl target;
     try (Response response = http.newCall(new Request.Builder().url(page).build()).execute()) {
-      form = LoginForm.in(html(response));
+      form = LoginForm.parse(html(response));
       if (form == null) throw new IOException("no login form at " + page + ": HTTP " + response.code());
       // Relative to the page after redirects.
       target = response.request().url().resolve(form.action);
       if (target == null) throw new IOException("the login form has an invalid action");
     }
     FormBody.Builder body = new FormBody.Builder();
-    for (String[] field : form.filled(user, password)) body.add(field[0], field[1]);
+    for (String[] field : form.fill(user, password)) body.add(field[0], field[1]);
     Request post = new Request.Builder().url(target).header("Referer", page.toString()).post(body.build()).build();
     try (Response response = http.newCall(post).execute()) {
       if (response.code() >= 500) {
         throw new IOException("the site failed to process the login, try again later: HTTP " + response.code());
       }
-      boolean again = LoginForm.in(html(response)) != null;
-      if (!response.isSuccessful() || again) {
-        String what = "the site rejected the login: HTTP " + response.code();
-        throw new Refused(what, response.code(), Link.retryAfterMs(response));
+      boolean hasLoginForm = LoginForm.parse(html(response)) != null;
+      if (!response.isSuccessful() || hasLoginForm) {
+        String message = "the site rejected the login: HTTP " + response.code();
+        throw new Refused(message, response.code(), Link.retryAfterMs(response));
       }
     }
   }
@@ -106,10 +108,10 @@ public final class SiteLogin {
    * Checks each request, including redirects and the form's target, because the password must not be readable on the
    * network.
    */
-  private Response onlyWhereSafe(Interceptor.Chain chain) throws IOException {
+  private Response requireEncryption(Interceptor.Chain chain) throws IOException {
     HttpUrl url = chain.request().url();
-    boolean safe = url.isHttps() || (!page.isHttps() && (cleartext || isLoopback(url.host())));
-    if (!safe) throw new IOException("the login requires HTTPS, not " + url.scheme() + "://" + url.host());
+    boolean isSafe = url.isHttps() || (!page.isHttps() && (cleartext || isLoopback(url.host())));
+    if (!isSafe) throw new IOException("the login requires HTTPS, not " + url.scheme() + "://" + url.host());
     return chain.proceed(chain.request());
   }
 
@@ -119,6 +121,6 @@ public final class SiteLogin {
 
   /** The beginning of the page, up to the size limit. */
   private static String html(Response response) throws IOException {
-    return response.peekBody(LONGEST_PAGE).string();
+    return response.peekBody(MAX_PAGE_BYTES).string();
   }
 }

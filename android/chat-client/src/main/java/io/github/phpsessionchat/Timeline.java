@@ -27,13 +27,13 @@ final class Timeline {
 
   private static final long END = Long.MAX_VALUE;
   /** Limit for events that wait for an older change; the next sync brings those beyond it. */
-  private static final int HELD = 1000;
+  private static final int MAX_HELD = 1000;
   /** Number of messages kept in memory, and of the newest messages kept while the user reads further back. */
-  private static final int KEPT = 2000;
+  private static final int MAX_MESSAGES = 2000;
 
-  private static final int KEPT_NEWEST = 100;
+  private static final int MAX_NEWEST = 100;
   /** Limit for an open room until the app reports that the user has read its end. */
-  static final int KEPT_UNREAD = 4000;
+  static final int MAX_UNREAD = 4000;
   /** Trims a tenth at a time, because removing one message also rebuilds the whole list. */
   private static final double SLACK = 1.1;
 
@@ -61,16 +61,16 @@ final class Timeline {
   /** By {@code seq}. Also contains single messages outside both ranges: quoted ones and changed ones. */
   private final Map<Long, Message> messages = new HashMap<>();
   /** Events that wait for an older change, by {@code rev}. */
-  private final Map<Long, Change> held = new HashMap<>();
+  private final Map<Long, Change> heldChanges = new HashMap<>();
   /** The latest changes to messages that are not loaded. A page in flight may be older. */
-  private final Deque<Change> late = new ArrayDeque<>();
+  private final Deque<Change> unloadedChanges = new ArrayDeque<>();
 
   private String me = "";
 
   private long head = NONE;
-  private long seen;
+  private long latestRev;
   /** The {@code head} of an incomplete response. It omits states that later changes replaced. */
-  private long partly;
+  private long incompleteHead;
   /** The first {@code seq} of the range of newest messages. */
   private long first = END;
 
@@ -92,7 +92,7 @@ final class Timeline {
 
   /** The {@code since} of the sync that is needed to fill a gap, or NONE. */
   long syncFrom() {
-    return !joining && head != NONE && seen > head ? head : NONE;
+    return !joining && head != NONE && latestRev > head ? head : NONE;
   }
 
   /** The oldest {@code seq} in the list, for {@code before} of the next page. */
@@ -137,9 +137,9 @@ final class Timeline {
   /** Returns the {@code since} for {@code room:join}, or NONE. Events are held back until the response. */
   long join() {
     joining = true;
-    held.clear();
+    heldChanges.clear();
     // A history restored from a backup has lower revs, so earlier events no longer count.
-    seen = 0;
+    latestRev = 0;
     return head;
   }
 
@@ -163,10 +163,10 @@ final class Timeline {
   }
 
   /** Applies an event for the user {@code me}. */
-  void live(Change change, String me) {
+  void applyEvent(Change change, String me) {
     this.me = me;
-    seen = Math.max(seen, change.rev);
-    if (held.size() < HELD) held.put(change.rev, change);
+    latestRev = Math.max(latestRev, change.rev);
+    if (heldChanges.size() < MAX_HELD) heldChanges.put(change.rev, change);
     settle();
   }
 
@@ -197,8 +197,8 @@ final class Timeline {
     if (epoch != this.epoch || !windowed) return;
     putAll(page);
     if (!page.isEmpty()) windowLast = Math.max(windowLast, page.get(page.size() - 1).seq);
-    if (windowLast - windowFirst >= KEPT * SLACK) {
-      windowFirst = windowLast - KEPT + 1;
+    if (windowLast - windowFirst >= MAX_MESSAGES * SLACK) {
+      windowFirst = windowLast - MAX_MESSAGES + 1;
       this.epoch++;
       sweep();
     }
@@ -219,7 +219,7 @@ final class Timeline {
   }
 
   /** Shows the newest messages again. */
-  void toEnd() {
+  void showEnd() {
     if (!windowed) return;
     windowed = false;
     epoch++;
@@ -233,16 +233,16 @@ final class Timeline {
   }
 
   void trim() {
-    trim(KEPT);
+    trim(MAX_MESSAGES);
   }
 
   /** Drops the oldest messages while the end is shown, see {@link #SLACK}. */
-  void trim(int kept) {
-    if (messages.size() <= kept * SLACK) return;
+  void trim(int limit) {
+    if (messages.size() <= limit * SLACK) return;
     List<Message> newest = windowed ? between(first, END) : list();
-    if (newest.size() <= kept * SLACK) return;
+    if (newest.size() <= limit * SLACK) return;
     // Same as the browser client: 0 keeps all messages.
-    if (kept > 0) first = newest.get(newest.size() - kept).seq;
+    if (limit > 0) first = newest.get(newest.size() - limit).seq;
     else first = newest.get(0).seq;
     complete = false;
     if (!windowed) epoch++;
@@ -260,7 +260,7 @@ final class Timeline {
     }
     if (windowed) {
       windowFirst = Math.max(windowFirst, oldest);
-      if (windowLast < oldest) toEnd();
+      if (windowLast < oldest) showEnd();
     }
     for (Iterator<Long> seqs = messages.keySet().iterator(); seqs.hasNext(); ) {
       if (seqs.next() < oldest) seqs.remove();
@@ -272,8 +272,8 @@ final class Timeline {
   /** Removes all messages. The room must be joined again. */
   void forget() {
     messages.clear();
-    late.clear();
-    partly = 0;
+    unloadedChanges.clear();
+    incompleteHead = 0;
     head = NONE;
     first = END;
     complete = false;
@@ -289,8 +289,8 @@ final class Timeline {
     long reached = whole ? answer.head : answer.messages.get(answer.messages.size() - 1).rev;
     head = Math.max(head, reached);
     if (!answer.complete) {
-      seen = Math.max(seen, answer.head);
-      partly = answer.head;
+      latestRev = Math.max(latestRev, answer.head);
+      incompleteHead = answer.head;
     }
     settle();
   }
@@ -298,21 +298,21 @@ final class Timeline {
   /** Applies held events that follow without a gap. */
   private void settle() {
     if (head == NONE || joining) return;
-    for (Change next = held.get(head + 1); next != null; next = held.get(head + 1)) {
-      Message known = messages.get(next.seq);
+    for (Change next = heldChanges.get(head + 1); next != null; next = heldChanges.get(head + 1)) {
+      Message existing = messages.get(next.seq);
       // The next part of the response contains the whole message. An event contains only what changed, and does not
       // mark the user's own reactions.
-      if (next.rev <= partly && (known == null || next.whole() == null)) break;
-      if (known != null) put(next.after(known, me));
+      if (next.rev <= incompleteHead && (existing == null || next.whole() == null)) break;
+      if (existing != null) put(next.after(existing, me));
       else if (next.whole() != null && next.seq >= first) put(next.whole());
       else {
         // Any page in flight arrives before this many changes.
-        if (late.size() == HELD) late.removeFirst();
-        late.addLast(next);
+        if (unloadedChanges.size() == MAX_HELD) unloadedChanges.removeFirst();
+        unloadedChanges.addLast(next);
       }
       head = next.rev;
     }
-    for (Iterator<Long> revs = held.keySet().iterator(); revs.hasNext(); ) {
+    for (Iterator<Long> revs = heldChanges.keySet().iterator(); revs.hasNext(); ) {
       if (revs.next() <= head) revs.remove();
     }
   }
@@ -329,15 +329,15 @@ final class Timeline {
   /** Switches to a window if the list is too long to keep. */
   private void detach() {
     if (windowed) {
-      if (windowLast - windowFirst < KEPT * SLACK) return;
-      windowLast = windowFirst + KEPT - 1;
+      if (windowLast - windowFirst < MAX_MESSAGES * SLACK) return;
+      windowLast = windowFirst + MAX_MESSAGES - 1;
     } else {
       List<Message> list = list();
-      if (list.size() < KEPT * SLACK) return;
+      if (list.size() < MAX_MESSAGES * SLACK) return;
       windowed = true;
       windowFirst = list.get(0).seq;
-      windowLast = list.get(KEPT - 1).seq;
-      first = list.get(list.size() - KEPT_NEWEST).seq;
+      windowLast = list.get(MAX_MESSAGES - 1).seq;
+      first = list.get(list.size() - MAX_NEWEST).seq;
       complete = false;
     }
     epoch++;
@@ -369,10 +369,10 @@ final class Timeline {
 
   /** At the same {@code rev}, a response replaces an event because it marks the user's own reactions. */
   private void put(Message message) {
-    Message known = messages.get(message.seq);
-    if (known != null && known.rev > message.rev) return;
+    Message existing = messages.get(message.seq);
+    if (existing != null && existing.rev > message.rev) return;
     Message now = message;
-    for (Change change : late) if (change.seq == message.seq) now = change.after(now, me);
+    for (Change change : unloadedChanges) if (change.seq == message.seq) now = change.after(now, me);
     messages.put(message.seq, now);
     sorted = null;
   }

@@ -17,25 +17,25 @@ final class Typing {
 
   private static final class Typist {
     User user;
-    @Nullable Future<?> ends;
+    @Nullable Future<?> timer;
   }
 
   /** A user without a new event stopped typing after this time. */
-  private static final long OTHERS_MS = 6000;
+  private static final long TYPIST_TIMEOUT_MS = 6000;
   /** Interval for repeating that the user is typing. */
-  private static final long REPEAT_MS = 3000;
+  private static final long REPEAT_INTERVAL_MS = 3000;
 
-  private static final long STOP_MS = 5000;
+  private static final long STOP_AFTER_MS = 5000;
 
   private final Loop loop;
   private final Connection connection;
   private final Port port;
   private final Map<String, Map<String, Typist>> rooms = new LinkedHashMap<>();
   /** The room where others see this user typing, and when that was last sent. */
-  private @Nullable String toldRoom;
+  private @Nullable String sentRoom;
 
-  private long toldAt;
-  private @Nullable Future<?> ends;
+  private long sentAt;
+  private @Nullable Future<?> timer;
 
   Typing(Loop loop, Connection connection, Port port) {
     this.loop = loop;
@@ -43,7 +43,7 @@ final class Typing {
     this.port = port;
   }
 
-  void heard(String room, User user, boolean typing) {
+  void update(String room, User user, boolean typing) {
     if (!typing) {
       stopped(room, user.id);
       return;
@@ -53,60 +53,60 @@ final class Typing {
     // A user who continues keeps the position.
     Typist typist = users.get(user.id);
     if (typist == null) users.put(user.id, typist = new Typist());
-    Loop.cancel(typist.ends);
+    Loop.cancel(typist.timer);
     typist.user = user;
-    typist.ends = loop.later(OTHERS_MS, () -> stopped(room, user.id));
-    tell(room);
+    typist.timer = loop.later(TYPIST_TIMEOUT_MS, () -> stopped(room, user.id));
+    report(room);
   }
 
   void stopped(String room, String user) {
     Map<String, Typist> users = rooms.get(room);
     Typist typist = users == null ? null : users.remove(user);
     if (typist == null) return;
-    Loop.cancel(typist.ends);
-    tell(room);
+    Loop.cancel(typist.timer);
+    report(room);
   }
 
   void forget(String room) {
     Map<String, Typist> users = rooms.remove(room);
     if (users == null || users.isEmpty()) return;
-    for (Typist typist : users.values()) Loop.cancel(typist.ends);
+    for (Typist typist : users.values()) Loop.cancel(typist.timer);
     port.changed(room, Collections.<User>emptyList());
   }
 
   /** The connection was lost, and others no longer see this user typing. */
   void forget() {
     for (String room : new ArrayList<>(rooms.keySet())) forget(room);
-    Loop.cancel(ends);
-    toldRoom = null;
+    Loop.cancel(timer);
+    sentRoom = null;
   }
 
   /** Called for each change of the text. */
   void typed(String room) {
-    if (toldRoom != null && !toldRoom.equals(room)) stop();
-    Loop.cancel(ends);
-    ends = loop.later(STOP_MS, this::stop);
-    if (toldRoom != null && loop.now() - toldAt < REPEAT_MS) return;
-    toldRoom = room;
-    toldAt = loop.now();
-    say(room, true);
+    if (sentRoom != null && !sentRoom.equals(room)) stop();
+    Loop.cancel(timer);
+    timer = loop.later(STOP_AFTER_MS, this::stop);
+    if (sentRoom != null && loop.now() - sentAt < REPEAT_INTERVAL_MS) return;
+    sentRoom = room;
+    sentAt = loop.now();
+    send(room, true);
   }
 
   /** Called after a pause, when the field loses focus, and when the message is sent. */
   void stop() {
-    Loop.cancel(ends);
-    String room = toldRoom;
-    toldRoom = null;
-    if (room != null) say(room, false);
+    Loop.cancel(timer);
+    String room = sentRoom;
+    sentRoom = null;
+    if (room != null) send(room, false);
   }
 
-  private void tell(String room) {
+  private void report(String room) {
     List<User> users = new ArrayList<>();
     for (Typist typist : rooms.get(room).values()) users.add(typist.user);
     port.changed(room, Collections.unmodifiableList(users));
   }
 
-  private void say(String room, boolean typing) {
+  private void send(String room, boolean typing) {
     connection.request(
         "typing:set",
         Wire.payload("room", room, "typing", typing),

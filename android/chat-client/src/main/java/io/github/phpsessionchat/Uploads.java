@@ -34,26 +34,27 @@ final class Uploads {
   }
 
   /** Files share the connection's bandwidth. */
-  private static final int AT_ONCE = 2;
+  private static final int MAX_CONCURRENT = 2;
   /** Maximum attempts per connection, to limit data usage. */
-  private static final int ATTEMPTS = 3;
+  private static final int MAX_ATTEMPTS = 3;
 
-  private static final long FIRST_PAUSE_MS = 1000;
+  private static final long FIRST_DELAY_MS = 1000;
   /** An upload fails if it would have to wait longer than this. */
-  private static final long LONGEST_PAUSE_MS = 60_000;
+  private static final long MAX_DELAY_MS = 60_000;
   /** Time limit for a blocked write. */
-  private static final long STALLED_MS = 30_000;
+  private static final long WRITE_TIMEOUT_MS = 30_000;
   /** Time limit for the response. The server examines the file first, after those in its queue. */
-  private static final long EXAMINED_MS = 120_000;
+  private static final long READ_TIMEOUT_MS = 120_000;
   /** Minimum interval between progress reports. */
-  private static final long TELL_MS = 100;
+  private static final long PROGRESS_INTERVAL_MS = 100;
 
-  private static final int PIECE = 16_384;
-  private static final long LONGEST_ANSWER = 100_000;
+  private static final int PIECE_BYTES = 16_384;
+  private static final long MAX_RESPONSE_BYTES = 100_000;
   private static final MediaType BYTES = MediaType.get("application/octet-stream");
 
   /** Status codes after which the same file may be accepted later. All others are final. */
-  private static final Set<Integer> PASSING = new HashSet<>(Arrays.asList(401, 408, 429, 500, 502, 503, 504, 507));
+  private static final Set<Integer> TEMPORARY_STATUS_CODES =
+      new HashSet<>(Arrays.asList(401, 408, 429, 500, 502, 503, 504, 507));
 
   private final class Item {
     final String key;
@@ -63,7 +64,7 @@ final class Uploads {
     @Nullable ChatFile file;
     @Nullable String failed;
     /** Whether to retry over the next connection. */
-    boolean passing;
+    boolean retryOnReconnect;
     int attempts;
     /** The current attempt. */
     @Nullable Call call;
@@ -78,7 +79,7 @@ final class Uploads {
       this.source = source;
     }
 
-    Upload now() {
+    Upload snapshot() {
       return new Upload(key, room, source.name, source.size, sent, file, failed);
     }
   }
@@ -89,7 +90,7 @@ final class Uploads {
   private final Port port;
   private final Map<String, Item> items = new LinkedHashMap<>();
   /** The uploads of the logged-in user, readable from all threads. */
-  private volatile List<Upload> shown = Collections.emptyList();
+  private volatile List<Upload> snapshots = Collections.emptyList();
 
   private @Nullable String user;
   private boolean paused = true;
@@ -98,14 +99,14 @@ final class Uploads {
     this.loop = loop;
     this.addresses = addresses;
     Dispatcher dispatcher = new Dispatcher(http.dispatcher().executorService());
-    dispatcher.setMaxRequests(AT_ONCE);
-    dispatcher.setMaxRequestsPerHost(AT_ONCE);
+    dispatcher.setMaxRequests(MAX_CONCURRENT);
+    dispatcher.setMaxRequestsPerHost(MAX_CONCURRENT);
     this.http =
         http.newBuilder()
             .dispatcher(dispatcher)
             .callTimeout(0, TimeUnit.MILLISECONDS)
-            .writeTimeout(STALLED_MS, TimeUnit.MILLISECONDS)
-            .readTimeout(EXAMINED_MS, TimeUnit.MILLISECONDS)
+            .writeTimeout(WRITE_TIMEOUT_MS, TimeUnit.MILLISECONDS)
+            .readTimeout(READ_TIMEOUT_MS, TimeUnit.MILLISECONDS)
             .followRedirects(false)
             .followSslRedirects(false)
             .addInterceptor(Link::proceed)
@@ -115,13 +116,13 @@ final class Uploads {
 
   /** Can be called on any thread. */
   List<Upload> list() {
-    return shown;
+    return snapshots;
   }
 
   /** Returns null if no upload with this key exists in this process. */
   @Nullable Upload get(String key) {
     Item item = items.get(key);
-    return item == null ? null : item.now();
+    return item == null ? null : item.snapshot();
   }
 
   /** @param refusal the error code if the server would reject the file, or null */
@@ -129,8 +130,8 @@ final class Uploads {
     Item item = new Item(key, room, file);
     items.put(key, item);
     item.failed = refusal;
-    tell(item);
-    if (item.failed == null) begin(item);
+    report(item);
+    if (item.failed == null) startAttempt(item);
   }
 
   /** Restarts an upload that failed, or whose file the server no longer has. */
@@ -138,23 +139,23 @@ final class Uploads {
     Item item = items.get(key);
     if (item == null || item.call != null || item.timer != null) return;
     item.failed = null;
-    item.passing = false;
+    item.retryOnReconnect = false;
     item.file = null;
     item.attempts = 0;
     item.sent = 0;
-    tell(item);
-    begin(item);
+    report(item);
+    startAttempt(item);
   }
 
   void cancel(String key) {
     Item item = items.remove(key);
     if (item == null) return;
     stop(item);
-    show();
+    updateSnapshots();
   }
 
   /** Removes uploads that are now part of a message. */
-  void taken(List<ChatFile> files) {
+  void removeAttached(List<ChatFile> files) {
     for (Item item : new ArrayList<>(items.values())) {
       for (ChatFile file : files) if (item.file != null && item.file.id.equals(file.id)) cancel(item.key);
     }
@@ -165,22 +166,22 @@ final class Uploads {
     if (!user.equals(this.user)) clear();
     this.user = user;
     paused = false;
-    show();
+    updateSnapshots();
     for (Item item : new ArrayList<>(items.values())) {
-      if (item.passing) item.failed = null;
+      if (item.retryOnReconnect) item.failed = null;
       if (item.file != null || item.failed != null) continue;
-      item.passing = false;
+      item.retryOnReconnect = false;
       item.attempts = 0;
       Loop.cancel(item.timer);
       item.timer = null;
-      begin(item);
+      startAttempt(item);
     }
   }
 
   /** Stops all uploads while the session may have ended. */
   void pause() {
     paused = true;
-    show();
+    updateSnapshots();
     for (Item item : items.values()) stop(item);
   }
 
@@ -197,7 +198,7 @@ final class Uploads {
     item.timer = null;
   }
 
-  private void begin(Item item) {
+  private void startAttempt(Item item) {
     // It starts with the next connection.
     if (paused || item.call != null || !port.ready()) return;
     item.sent = 0;
@@ -210,7 +211,10 @@ final class Uploads {
           @Override
           public void onFailure(Call call, IOException error) {
             boolean unreadable = error instanceof Unreadable;
-            end(item, call, () -> broken(item, unreadable ? Upload.UNREADABLE : ChatError.OFFLINE, unreadable, 0));
+            finishAttempt(
+                item,
+                call,
+                () -> handleFailure(item, unreadable ? Upload.UNREADABLE : ChatError.OFFLINE, unreadable, 0));
           }
 
           @Override
@@ -219,14 +223,14 @@ final class Uploads {
               JSONObject body = read(answer);
               int status = answer.code();
               long retryAfterMs = Link.retryAfterMs(answer);
-              end(item, call, () -> answered(item, status, body, retryAfterMs));
+              finishAttempt(item, call, () -> handleResponse(item, status, body, retryAfterMs));
             }
           }
         });
   }
 
   /** Runs {@code then} on the chat's thread, unless the upload was stopped. */
-  private void end(Item item, Call call, Runnable then) {
+  private void finishAttempt(Item item, Call call, Runnable then) {
     loop.run(
         () -> {
           if (item.call != call) return;
@@ -235,55 +239,55 @@ final class Uploads {
         });
   }
 
-  private void answered(Item item, int status, JSONObject body, long retryAfterMs) {
+  private void handleResponse(Item item, int status, JSONObject body, long retryAfterMs) {
     ChatFile file = Wire.file(Wire.object(body, "file"));
     if (status == 201 && !file.id.isEmpty()) {
       item.file = file;
       item.sent = item.source.size;
-      tell(item);
+      report(item);
       return;
     }
     String code = Wire.text(Wire.object(body, "error"), "code");
     // A proxy that limits the size responds without a code.
-    String usual = status == 413 ? "too_large" : "internal";
-    boolean isFinal = status != 201 && !PASSING.contains(status);
-    broken(item, code == null ? usual : code, isFinal, retryAfterMs);
+    String fallbackCode = status == 413 ? "too_large" : "internal";
+    boolean isFinal = status != 201 && !TEMPORARY_STATUS_CODES.contains(status);
+    handleFailure(item, code == null ? fallbackCode : code, isFinal, retryAfterMs);
   }
 
-  private void broken(Item item, String code, boolean isFinal, long retryAfterMs) {
-    if (isFinal || retryAfterMs > LONGEST_PAUSE_MS) {
+  private void handleFailure(Item item, String code, boolean isFinal, long retryAfterMs) {
+    if (isFinal || retryAfterMs > MAX_DELAY_MS) {
       fail(item, code);
     } else if (port.ready()) {
-      if (++item.attempts >= ATTEMPTS) {
-        item.passing = true;
+      if (++item.attempts >= MAX_ATTEMPTS) {
+        item.retryOnReconnect = true;
         fail(item, code);
         return;
       }
-      long pause = Math.max(retryAfterMs, FIRST_PAUSE_MS << (item.attempts - 1));
+      long pause = Math.max(retryAfterMs, FIRST_DELAY_MS << (item.attempts - 1));
       item.timer =
           loop.later(
               pause,
               () -> {
                 item.timer = null;
-                begin(item);
+                startAttempt(item);
               });
     }
   }
 
   private void fail(Item item, String code) {
     item.failed = code;
-    tell(item);
+    report(item);
   }
 
-  private void tell(Item item) {
-    show();
-    port.changed(item.now());
+  private void report(Item item) {
+    updateSnapshots();
+    port.changed(item.snapshot());
   }
 
-  private void show() {
+  private void updateSnapshots() {
     List<Upload> now = new ArrayList<>();
-    if (!paused) for (Item item : items.values()) now.add(item.now());
-    shown = Collections.unmodifiableList(now);
+    if (!paused) for (Item item : items.values()) now.add(item.snapshot());
+    snapshots = Collections.unmodifiableList(now);
   }
 
   private void progress(Item item, Body body, long sent) {
@@ -291,13 +295,13 @@ final class Uploads {
         () -> {
           if (item.call == null || item.body != body) return;
           item.sent = sent;
-          tell(item);
+          report(item);
         });
   }
 
   private static JSONObject read(Response response) {
     try {
-      String body = response.peekBody(LONGEST_ANSWER).string();
+      String body = response.peekBody(MAX_RESPONSE_BYTES).string();
       return Packets.isReadable(body) ? new JSONObject(body) : new JSONObject();
     } catch (IOException | JSONException e) {
       // From a proxy, or truncated.
@@ -336,15 +340,15 @@ final class Uploads {
     public void writeTo(BufferedSink sink) throws IOException {
       long size = item.source.size;
       long sent = 0;
-      long toldAt = loop.now() - TELL_MS;
+      long reportedAt = loop.now() - PROGRESS_INTERVAL_MS;
       try (Bytes bytes = new Bytes(item.source.source)) {
-        byte[] piece = new byte[PIECE];
+        byte[] piece = new byte[PIECE_BYTES];
         for (int n = bytes.read(piece); n >= 0; n = bytes.read(piece)) {
           if (n > size - sent) throw new Unreadable(null);
           sink.write(piece, 0, n);
           sent += n;
-          if (loop.now() - toldAt < TELL_MS) continue;
-          toldAt = loop.now();
+          if (loop.now() - reportedAt < PROGRESS_INTERVAL_MS) continue;
+          reportedAt = loop.now();
           progress(item, this, sent);
         }
       }

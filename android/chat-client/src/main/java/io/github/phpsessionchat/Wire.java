@@ -19,9 +19,9 @@ import org.jspecify.annotations.Nullable;
  * Android.
  */
 final class Wire {
-  static final long LONGEST_PAUSE_MS = 3_600_000;
+  static final long MAX_RETRY_AFTER_MS = 3_600_000;
   /** JavaScript's largest safe integer stands for an unlimited time. */
-  private static final long FOR_GOOD = (1L << 53) - 1;
+  private static final long UNLIMITED = (1L << 53) - 1;
 
   private Wire() {}
 
@@ -269,7 +269,7 @@ final class Wire {
 
   /** A time by this machine's clock. */
   private static long after(long ms) {
-    return ms >= FOR_GOOD ? Long.MAX_VALUE : System.currentTimeMillis() + Math.max(0, ms);
+    return ms >= UNLIMITED ? Long.MAX_VALUE : System.currentTimeMillis() + Math.max(0, ms);
   }
 
   static Report report(JSONObject json) {
@@ -398,7 +398,7 @@ final class Wire {
 
   /** At most one hour. */
   static long retryAfterMs(JSONObject error) {
-    return Math.max(0, Math.min(LONGEST_PAUSE_MS, number(error, "retryAfterMs")));
+    return Math.max(0, Math.min(MAX_RETRY_AFTER_MS, number(error, "retryAfterMs")));
   }
 
   /** Reads {@code failed}: error codes by user ID. */

@@ -16,30 +16,30 @@ class CallbacksTest {
 
   @Test
   void slowAppGetsOnlyTheLatestState() {
-    callbacks.tellNewest("rooms", () -> calls.add("one"));
-    callbacks.tellNewest("rooms", () -> calls.add("two"));
+    callbacks.postLatest("rooms", () -> calls.add("one"));
+    callbacks.postLatest("rooms", () -> calls.add("two"));
     run();
-    callbacks.tellNewest("rooms", () -> calls.add("three"));
+    callbacks.postLatest("rooms", () -> calls.add("three"));
     run();
     assertEquals(Arrays.asList("two", "three"), calls);
   }
 
   @Test
   void forgetDropsCallbacksOfTheUser() {
-    callbacks.tellNewest("rooms", () -> calls.add("rooms of alice"));
-    callbacks.tellOfUser(() -> calls.add("message for alice"));
+    callbacks.postLatest("rooms", () -> calls.add("rooms of alice"));
+    callbacks.postForUser(() -> calls.add("message for alice"));
     callbacks.forget();
-    callbacks.tell(() -> calls.add("hide"));
+    callbacks.post(() -> calls.add("hide"));
     run();
     assertEquals(Arrays.asList("hide"), calls);
   }
 
   @Test
   void callbacksOfTheNextUserRunAfterHide() {
-    callbacks.tellNewest("rooms", () -> calls.add("rooms of alice"));
+    callbacks.postLatest("rooms", () -> calls.add("rooms of alice"));
     callbacks.forget();
-    callbacks.tell(() -> calls.add("hide"));
-    callbacks.tellNewest("rooms", () -> calls.add("rooms of bob"));
+    callbacks.post(() -> calls.add("hide"));
+    callbacks.postLatest("rooms", () -> calls.add("rooms of bob"));
     run();
     assertEquals(Arrays.asList("hide", "rooms of bob"), calls);
   }

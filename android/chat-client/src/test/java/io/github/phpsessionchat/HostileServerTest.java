@@ -77,7 +77,7 @@ class HostileServerTest {
       start("http://127.0.0.1:" + listening.getLocalPort());
       long bytes = written.get(60, TimeUnit.SECONDS);
       // The limit includes the system's buffers.
-      assertTrue(bytes < 3L * Packets.LONGEST, bytes + " bytes were taken");
+      assertTrue(bytes < 3L * Packets.MAX_LENGTH, bytes + " bytes were taken");
       assertEquals(Collections.emptyList(), uncaught);
     }
   }
@@ -104,7 +104,7 @@ class HostileServerTest {
       // FIN for a single frame, RSV1 for compression, and a length of 63 bits.
       int first = how.equals("compressed") ? 0xc1 : many ? 0x01 : 0x81;
       if (!many) out.write(new byte[] {(byte) first, 127, 0, 0, 1, 0, 0, 0, 0, 0});
-      for (; written < 10L * Packets.LONGEST; written += piece.length) {
+      for (; written < 10L * Packets.MAX_LENGTH; written += piece.length) {
         if (many) out.write(new byte[] {(byte) (written == 0 ? first : 0), 127, 0, 0, 0, 0, 0, 1, 0, 0});
         out.write(piece);
       }
@@ -140,7 +140,7 @@ class HostileServerTest {
       server.setPackets(ScriptedServer.welcome("alice", end));
       start(server.url());
       events.await("waits");
-      assertTrue(server.connections.get() <= 2 * Connection.MOST_ATTEMPTS, server.connections + " connections");
+      assertTrue(server.connections.get() <= 2 * Connection.MAX_ATTEMPTS, server.connections + " connections");
       assertEquals(Collections.emptyList(), uncaught);
     }
   }
@@ -291,7 +291,7 @@ class HostileServerTest {
   @Test
   void tooManyPingsDropTheConnection() throws Exception {
     Buffer sent = new Buffer();
-    for (int i = 0; i < 3 * Frames.MOST_PINGS; i++) sent.writeByte(0x89).writeByte(0);
+    for (int i = 0; i < 3 * Frames.MAX_PINGS; i++) sent.writeByte(0x89).writeByte(0);
     okio.Socket socket =
         new okio.Socket() {
           @Override
@@ -309,11 +309,11 @@ class HostileServerTest {
         };
     Response.Builder opened = new Response.Builder().protocol(Protocol.HTTP_1_1).code(101).message("").socket(socket);
     opened.request(new Request.Builder().url("http://localhost/").build());
-    Source read = Frames.bounded(opened.build()).socket().getSource();
+    Source read = Frames.limitSize(opened.build()).socket().getSource();
     Buffer heard = new Buffer();
     IOException end = assertThrows(IOException.class, () -> { while (read.read(heard, 2) > 0); });
     assertEquals("the server sent too many pings", end.getMessage());
-    assertEquals(2 * Frames.MOST_PINGS + 2, heard.size());
+    assertEquals(2 * Frames.MAX_PINGS + 2, heard.size());
   }
 
   @Test
@@ -361,7 +361,7 @@ class HostileServerTest {
     @Override
     public void onState(ConnectionState state) {
       super.onState(state);
-      if (state.retryAt > System.currentTimeMillis() + Connection.PAUSE_MS / 2) super.record("waits");
+      if (state.retryAt > System.currentTimeMillis() + Connection.ATTEMPTS_PERIOD_MS / 2) super.record("waits");
     }
 
     @Override

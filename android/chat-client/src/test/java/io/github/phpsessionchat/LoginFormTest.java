@@ -23,7 +23,7 @@ class LoginFormTest {
             + "<input name=\"password\" type=\"PASSWORD\">"
             + "<input type=checkbox name=remember><input type=checkbox name=tos checked>"
             + "<input type=submit name=go value=\"Log in\"><input type=submit name=cancel></form>";
-    assertEquals("/login?a=1&b=2", LoginForm.in(html).action);
+    assertEquals("/login?a=1&b=2", LoginForm.parse(html).action);
     assertEquals(
         Arrays.asList("csrf=a\"b'🌻", "username=alice", "password=s€cret", "tos=on", "go=Log in"),
         filled(html));
@@ -38,8 +38,8 @@ class LoginFormTest {
 
   @Test
   void ignoresCommentedFormsAndFormsWithoutPassword() {
-    assertNull(LoginForm.in("<!-- <form><input name=u><input name=p type=password></form> --> <form><input name=q></form>"));
-    assertNull(LoginForm.in(""));
+    assertNull(LoginForm.parse("<!-- <form><input name=u><input name=p type=password></form> --> <form><input name=q></form>"));
+    assertNull(LoginForm.parse(""));
   }
 
   @Test
@@ -47,8 +47,8 @@ class LoginFormTest {
     String form = "<form><input name=u><input name=p type=password></form>";
     for (String piece : Arrays.asList("<form ", "<form>", "<!--", "<a \"", "<input a='b' ", "x='", "<", "</", "&a", "<script>")) {
       String page = String.join("", Collections.nCopies(1_000_000 / piece.length(), piece));
-      assertTimeoutPreemptively(Duration.ofSeconds(5), () -> LoginForm.in(page), piece);
-      assertTimeoutPreemptively(Duration.ofSeconds(5), () -> LoginForm.in(page + form), piece);
+      assertTimeoutPreemptively(Duration.ofSeconds(5), () -> LoginForm.parse(page), piece);
+      assertTimeoutPreemptively(Duration.ofSeconds(5), () -> LoginForm.parse(page + form), piece);
     }
     String attributes = String.join("", Collections.nCopies(100_000, " a='>' b=\">\""));
     assertEquals(
@@ -60,13 +60,13 @@ class LoginFormTest {
     String html =
         "<script>var form = '<form><input name=x><input name=y type=password></form>';</SCRIPT>"
             + "<FORM ACTION='/in'><INPUT NAME=u><INPUT NAME=p TYPE=password>";
-    assertEquals("/in", LoginForm.in(html).action);
+    assertEquals("/in", LoginForm.parse(html).action);
     assertEquals(Arrays.asList("u=alice", "p=s€cret"), filled(html));
   }
 
   private static List<String> filled(String html) {
     List<String> fields = new ArrayList<>();
-    for (String[] field : LoginForm.in(html).filled("alice", "s€cret")) fields.add(field[0] + "=" + field[1]);
+    for (String[] field : LoginForm.parse(html).fill("alice", "s€cret")) fields.add(field[0] + "=" + field[1]);
     return fields;
   }
 }

@@ -58,9 +58,9 @@ class MentionsTest {
     assertEquals("\uD83D\uDC4B @Alice", read(",\"mentions\":[" + nobody + "]").textWithNames());
     Mention all = new Mention(new User("1", "Alice"), 0, 66);
     String text = String.join("", Collections.nCopies(66, "x"));
-    assertEquals(text, Mention.named(text, Collections.singletonList(all)));
+    assertEquals(text, Mention.replaceNames(text, Collections.singletonList(all)));
     Mention lines = new Mention(new User("1", "Alice"), 0, 3);
-    assertEquals("a\nb", Mention.named("a\nb", Collections.singletonList(lines)));
+    assertEquals("a\nb", Mention.replaceNames("a\nb", Collections.singletonList(lines)));
   }
 
   private static String mention(String user, String place) {

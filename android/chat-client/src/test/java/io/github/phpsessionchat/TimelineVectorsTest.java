@@ -56,10 +56,10 @@ class TimelineVectorsTest {
           timeline.joined(changes(answer, room.getLong("head"), room.getLong("lastSeq")), number(step, "since"));
           break;
         case "event":
-          timeline.live(Change.to(Vectors.message(step.getJSONObject("message"))), "1");
+          timeline.applyEvent(Change.to(Vectors.message(step.getJSONObject("message"))), "1");
           break;
         case "reacted":
-          timeline.live(Wire.reacted(step.getJSONObject("event")), step.getString("me"));
+          timeline.applyEvent(Wire.reacted(step.getJSONObject("event")), step.getString("me"));
           break;
         case "reset":
           timeline.join();
@@ -89,7 +89,7 @@ class TimelineVectorsTest {
           timeline.quoted(Vectors.message(step.getJSONObject("message")), epochOf(step));
           break;
         case "toEnd":
-          timeline.toEnd();
+          timeline.showEnd();
           break;
         case "trim":
           timeline.trim(step.getInt("kept"));
