@@ -37,7 +37,7 @@ let den: string;
 const secret = `secret${newClientId().replaceAll('-', 'x')}`;
 const inTest = closedAfterEach();
 const person = async (session?: object): Promise<Person> => inTest(await site.person(session));
-/** Returns a new user who has joined Ann's room. */
+/** Returns a new user after a join of Ann's room. */
 async function member(): Promise<Person> {
   const mole = await person();
   await ann.request('room:invite', { room: den, users: [mole.id] });
@@ -90,7 +90,7 @@ test('denies a removed user access to the room and its events', async () => {
   expect(mole.events.slice(before)).toEqual([]);
 });
 
-test('nothing comes after `room:removed` if a user joins during the removal', async () => {
+test('ensures that nothing comes after `room:removed` if a user joins during the removal', async () => {
   const mole = await person();
   for (let round = 0; round < size(30, 8); round++) {
     await ann.request('room:invite', { room: den, users: [mole.id] });

@@ -10,8 +10,8 @@ import { openChatOver } from '../../helpers/chat-over-history.ts';
 import { carryOutErasures } from '../../helpers/erasures.ts';
 
 /**
- * A change can reach a user who is connected, or whose data is being read, before or after the database stores it. The
- * chat's data must then equal that of a user who connects later.
+ * A change can reach a user who is connected, or whose data is being read, before or after the database stores it. A
+ * user who connects later must get the same data.
  */
 let history: History;
 let chat: Chat;
@@ -77,7 +77,7 @@ const pin = (room: string, user: string, pinned: boolean) =>
 async function holdOf(room: string, id: string) {
   const sent = { room, user: user(id), clientId: `c${clientIds++}`, text: 'waits', sentAt: at };
   const done = await history.write.hold({ ...sent, asMember: true, why: 'all' });
-  if (!('held' in done)) throw new Error('it does not wait');
+  if (!('held' in done)) throw new Error('the message is not pending');
   return done.held;
 }
 const rename = (id: string) => history.write.arrive({ user: { id, name: `New ${id}` }, at });
@@ -111,7 +111,7 @@ const kinds: {
   },
   mentions: {
     'a mention': ({ den, owner, id }) => say(den, owner, 'you', id),
-    'a mention of everybody': ({ den, owner }) => say(den, owner, 'all', everybody),
+    'a mention of all': ({ den, owner }) => say(den, owner, 'all', everybody),
     'a mention that an edit removes': async ({ den, owner, id }) => {
       const { message } = await say(den, owner, 'you', id);
       const { seq } = message;

@@ -9,7 +9,7 @@ function connectionTo(room: Room, id: string): Connection {
   return { id, gone: false, person: { memberships } } as Connection;
 }
 
-test('sends the latest summary to all connections of a large room, at most 50 per tick', async () => {
+test('sends the latest summary of a large room to at most 50 connections per tick', async () => {
   const sent: string[] = [];
   const summaries = new ChangedSummaries((_, { id }) => sent.push(id));
   const [large, small] = [roomOf('large'), roomOf('small')];

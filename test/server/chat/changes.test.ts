@@ -82,7 +82,7 @@ test('logs invalid entries of the session’s room list once, without their text
   expect(site.chat.output()).not.toContain('very secret');
 });
 
-test('does not announce that a member known to all first opens the room', async () => {
+test('does not announce the first visit of a member known to all', async () => {
   const [ann, ben, eva] = await site.people(3);
   for (const client of [ann, ben]) await client.request('room:join', { room: 'lobby' });
   const { id } = await site.den(ann, [ben, eva]);

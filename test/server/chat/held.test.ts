@@ -56,7 +56,7 @@ async function hold(
   over: Partial<RequestPayload<'message:send'>> = {},
 ): Promise<Held> {
   const sent = await send(client, room, text, over);
-  if (!('held' in sent)) throw new Error('the message does not wait');
+  if (!('held' in sent)) throw new Error('the message is not pending');
   return sent.held;
 }
 /** Returns the event of the message once it arrives. */
@@ -71,7 +71,7 @@ async function lobby(on: On = site) {
   for (const client of [ann, mod, eve]) await client.request('room:join', { room: 'lobby' });
   return { ann, mod, eve };
 }
-/** A private room of Ben's that Ben and Ann have joined. */
+/** Creates a private room of Ben's that Ben and Ann join. */
 async function den() {
   const [ben, ann] = await users(2);
   const { id } = await site.den(ben, [ann]);

@@ -131,7 +131,7 @@ test('shows nothing for a link that is revoked while its room is read', async ()
   const ann = await connectUser(chat, 'a', { ...by, roles: [], rooms: [] });
   await history.write.createRoom({ id: 'den', kind: 'private', name: 'Den', by, clientId: 'c', most: 0, at });
   const den = chat.directory.find(ann.person, 'den');
-  if (den === undefined) throw new Error('no room');
+  if (den === undefined) throw new Error('the room is not in memory');
   const eve = await connectUser(chat, 'e', { id: '2', name: 'Eve', roles: [], rooms: [] });
   const { invite, token } = await createInvite(chat, ann, den, { room: 'den', seconds: 0, uses: 0 });
   expect(await lookAtInvite(chat, eve, { token })).toMatchObject({ name: 'Den' });

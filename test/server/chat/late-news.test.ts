@@ -45,7 +45,7 @@ async function lateChat(over: Partial<Parameters<typeof openChat>[0]> = {}) {
   return { ...opened, other };
 }
 
-test('serves nothing to a user whose site ban arrives late', async () => {
+test('does not serve a user whose site ban arrives late', async () => {
   const { chat, history, other } = await lateChat();
   const ben = { id: 'ben', name: 'Ben', roles: [], rooms: [] };
   const totals = () => totalsOfUser(history, chat.directory, new ConcurrencyLimit(1), ben);
@@ -62,7 +62,7 @@ test('serves nothing to a user whose site ban arrives late', async () => {
   expect(chat.directory.banOf('cat')).toEqual({});
 });
 
-test('shows a moderator nothing newer than a removal that arrives late', async () => {
+test('hides later changes from a moderator whose removal arrives late', async () => {
   const { chat, history, other } = await lateChat();
   const { ask } = await askedDirectly(chat)('ben');
   const at = Date.now();
@@ -270,7 +270,7 @@ test('answers the batched reaction of a removed user with `unknown_room`', async
   ]);
 });
 
-test('does not apply mutes and bans of a deleted room to its successor with the same ID', async () => {
+test('does not apply mutes and bans of a deleted room to a new one', async () => {
   const { chat, history, other } = await lateChat();
   const at = Date.now();
   const made = { id: 'team', kind: 'private', name: 'Team' } as const;

@@ -43,14 +43,14 @@ const send = (client: Person, room: string, text = 'hello', over: object = {}) =
   >;
 async function hold(client: Person, room: string): Promise<Held> {
   const sent = await send(client, room, 'pallets');
-  if (!('held' in sent)) throw new Error('the message does not wait');
+  if (!('held' in sent)) throw new Error('the message is not pending');
   return sent.held;
 }
 const pendingOf = async (client: Person) => (await client.request('held:list', { mine: true })).held;
 const lost = (client: Person, room: string) =>
   expect.poll(() => eventsOf(client, 'room:removed').filter((event) => event.room === room)).toHaveLength(1);
 
-/** A private room of Ben's that Ben and Ann have joined. */
+/** Creates a private room of Ben's that Ben and Ann join. */
 async function den(on: Pick<PeopleSite, 'people' | 'den'> = site) {
   const [ben, ann] = await on.people(2, inTest);
   const { id } = await on.den(ben, [ann]);
@@ -69,7 +69,7 @@ test.each([
     const ann = await user({ rooms: ['club'] });
     await ann.request('room:join', { room });
     const first = await send(ann, room);
-    if (!('held' in first)) throw new Error('the message does not wait');
+    if (!('held' in first)) throw new Error('the message is not pending');
     const { message } = await mod.request('held:approve', { id: first.held.id });
     // Later messages there need no approval.
     expect(await send(ann, room, 'and more')).toHaveProperty('message');
@@ -83,7 +83,7 @@ test.each([
   expect(waits).toEqual([true, true]);
 });
 
-test('a removed user is not notified of decisions about pending messages', async () => {
+test('does not notify a removed user of decisions about pending messages', async () => {
   for (const how of ['room:ban', 'room:remove'] as const) {
     const { ben, ann, room } = await den();
     const later = await site.again(ann);
@@ -128,7 +128,7 @@ test('limits pending messages in lost rooms', async () => {
   await expect(fill()).rejects.toThrow('limit_reached');
 });
 
-test('a room created again is new, whether or not the lost one still exists', async () => {
+test('makes a new room when a lost one is created again, whether or not it still exists', async () => {
   const answers: unknown[] = [];
   for (const isDeleted of [false, true]) {
     const [ann, ben] = await users(2);
@@ -208,7 +208,7 @@ test('hides the user’s own files in a lost room', async () => {
   const own = (await upload(served.chat.url, ann.cookie, 'text', { room, name: 'plan.txt' })).file;
   const loose = (await upload(served.chat.url, ann.cookie, 'text', { room, name: 'loose.txt' })).file;
   const first = await send(ann, room, 'look', { files: [{ id: own.id }] });
-  if (!('held' in first)) throw new Error('the message does not wait');
+  if (!('held' in first)) throw new Error('the message is not pending');
   await ben.request('held:approve', { id: first.held.id });
   const statuses = async () =>
     Promise.all([own, loose].map(async (file) => (await download(served.chat.url, ann.cookie, file)).status));

@@ -8,11 +8,11 @@ import { eventsOf, type PeopleSite, type Person, say, startPeopleSite } from '..
 const comparable = (answer: unknown): unknown =>
   JSON.parse(JSON.stringify(answer, (key, value) => (key === 'next' ? true : value)));
 
-/** The moderators' page does not reveal direct rooms, or private rooms that the admin has not joined. */
+/** The moderators' page does not reveal direct rooms, or private rooms without the admin. */
 describe.each(Object.entries(databases))('%s', (_, start) => {
   let site: PeopleSite;
   let database: Awaited<ReturnType<typeof start>>;
-  /** Eve is an admin. Ann and Ben have written in public, and share a private room with Eve. */
+  /** Eve is an admin. Ann and Ben wrote in public, and share a private room with Eve. */
   let [eve, ann, ben]: Person[] = [];
   beforeAll(async () => {
     database = await start();

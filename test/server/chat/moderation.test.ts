@@ -383,7 +383,7 @@ describe('blocking a user', () => {
     expect(back.ready.totals.mentions).toBe(1);
   });
 
-  test('rejects direct messages of that user, who sees no other sign', async () => {
+  test('rejects direct messages from that user without another sign of the block', async () => {
     const [ann, eve] = await users(2);
     const { room } = await eve.request('direct:open', { user: ann.id });
     await eve.request('room:join', { room: room.id });

@@ -98,7 +98,7 @@ test('runs commands locally if the other servers are unreachable', async () => {
   ]);
 });
 
-test('does not send a mention to a user who loses the room while other servers answer', async () => {
+test('withholds a mention from a user who loses the room while other servers answer', async () => {
   const pending: ((answer: OrderAnswer) => void)[] = [];
   const { sent, connect, den, say, remove } = await openWithOthers({
     isConnected: () => true,
@@ -170,7 +170,7 @@ test('tells other servers which users joined a room, also in the earlier format'
   expect(await here.obey('', { ...order, users: ['7', '8', '9'] })).toEqual({ count: 1, joined: ['7'] });
   const counts = await Promise.all(['7', '8'].map((user) => here.obey(user, order)));
   expect(counts).toMatchObject([{ count: 1 }, { count: 0 }]);
-  // A push about a room does not reach users who have lost the room.
+  // A push about a room does not reach users who lost the room.
   const push = { is: 'push', name: 'deleted' } as const;
   const rooms = ['lobby', 'den', undefined].map((room) => ({ ...push, ...(room && { room }) }));
   const reached = await Promise.all(rooms.map((order) => here.obey('7', order)));

@@ -84,7 +84,7 @@ describe('the first event of a connection', () => {
   });
 });
 
-test('pages through public rooms without the user’s own, by name', async () => {
+test('lists public rooms without the user’s own, by name and in pages', async () => {
   const ann = await person();
   const first = await ann.request('room:list', { member: false, limit: 2 });
   expect(first.rooms.map(({ name }) => name)).toEqual(['Général', 'lobby']);
@@ -125,7 +125,7 @@ describe('rooms of users', () => {
     expect(rooms).toMatchObject([{ id: room.id }]);
   });
 
-  test('sends a new name and topic to all members, even if they do not show the room', async () => {
+  test('sends a new name and topic to all members, whether they show the room or not', async () => {
     const [ann, ben] = await users(2);
     const room = await den(ann, [ben]);
     await ann.request('room:join', { room });
@@ -469,7 +469,7 @@ describe('the session', () => {
     await expect.poll(listedRooms).toEqual([firstTeam]);
   });
 
-  test('with a ban closes connections and rejects new ones', async () => {
+  test('closes connections and rejects new ones if it contains a ban', async () => {
     const ann = await person();
     await writeSession(ann, { banned: '1' });
     expect(await ann.ended).toMatchObject({ reason: 'kicked' });
@@ -501,7 +501,7 @@ describe('finding users', () => {
     eve.close();
   });
 
-  test('finds a member added by the site only from the same private room', async () => {
+  test('finds a user added by the site only for members of the same private room', async () => {
     const [club, shown] = [`club-${newClientId()}`, `shown-${newClientId()}`];
     await api('PUT', `/rooms/${club}`, { name: 'Club', kind: 'private' });
     await api('PUT', `/rooms/${shown}`, { name: `Shown ${shown}`, kind: 'public' });

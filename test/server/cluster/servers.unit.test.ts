@@ -97,8 +97,8 @@ class Server {
   readonly differs: (string[] | null)[] = [];
 
   /**
-   * @param name absent: the server is starting, and does not show users yet
-   * @param site the site configuration that it reads; undefined: it does not read any
+   * @param name absent while the server starts, when it does not show users yet
+   * @param site the site configuration that it reads; undefined if it does not read any
    */
   constructor(database: Database, name?: string, site?: Server['site']) {
     this.#database = database;
@@ -180,7 +180,7 @@ class Server {
     return (await this.#servers.orderOthers(user, order)).count;
   }
 
-  /** Returns the users who have joined the room on another server. */
+  /** Returns the users who joined the room on another server. */
   async joined(room: string, users: string[]): Promise<readonly string[] | undefined> {
     return (await this.#servers.orderOthers('', { is: 'joined', room, users })).joined;
   }
@@ -355,7 +355,7 @@ test('keeps all users present while the database does not answer, and afterwards
   }
 });
 
-test('restores a live server that was forgotten within 20 s', async () => {
+test('restores a forgotten server within 20 s if it still runs', async () => {
   const { servers } = await start(3);
   const [first, second, third] = servers as [Server, Server, Server];
   second.come('bob', ['hall']);
@@ -537,7 +537,7 @@ describe('the site configuration', () => {
     if (server !== undefined) server.site = read(is);
   };
 
-  test('must match on a starting server before the server is ready', async () => {
+  test('of a starting server must match the others before it is ready', async () => {
     const { readiness, start } = await running('a', 'a');
     const third = start(read('b'));
     for (let n = 0; n < 200; n++) {

@@ -96,7 +96,7 @@ describe('unauthorized', () => {
     expect(refusal.data).toMatchObject({ code: 'unauthorized', loginUrl: '/login?from=chat&back=' });
   });
 
-  test('rejects auth.session over polling', async () => {
+  test('is the answer to auth.session over polling', async () => {
     const [, id] = (await site.session(1)).split('=');
     const refusal = await refusalOf(connect(null, { auth: { session: id }, transports: ['polling'] }));
     expect(refusal.data).toEqual({
@@ -107,7 +107,7 @@ describe('unauthorized', () => {
   });
 
   test.each([[7], [null], [{}], ['']])(
-    'rejects auth.session %j, even with a valid cookie',
+    'is the answer to auth.session %j, even with a valid cookie',
     async (session) => {
       const refusal = await refusalOf(connect(await site.session(1), { auth: { session } }));
       expect(refusal.message).toBe('unauthorized');

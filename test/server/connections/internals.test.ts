@@ -102,7 +102,7 @@ test('ws: closes the connection after a message in too many fragments', async ()
   expect((await closed)[0]).toBe(1008);
 });
 
-test('Engine.IO and ws: sends the given bytes instead of a frame, with the events of the packet', async () => {
+test('Engine.IO and ws: sends given bytes instead of a frame, with the packet events', async () => {
   const { conn, client, received } = await open();
   const events: unknown[] = [];
   conn.on('packetCreate', ({ options }) => events.push(options));

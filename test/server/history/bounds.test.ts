@@ -69,7 +69,7 @@ const contextOf = (db: DatabaseSync) => ({
   cursors: new SealedCursors(digestKeyOf(db)),
 });
 
-/** Returns the database of an empty history that no server has opened. */
+/** Returns the database of an empty history, without a server on it. */
 async function emptyDatabase(): Promise<DatabaseSync> {
   const db = new DatabaseSync(await newFile());
   onTestFinished(() => db.close());

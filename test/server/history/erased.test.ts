@@ -11,7 +11,7 @@ import { apiKey, say } from '../../helpers/people.ts';
 /** Deletion takes seconds, and reading all files takes long. */
 const patiently = { timeout: 50_000, interval: 500 };
 
-/** Starts a server on a history of its own. */
+/** Starts a server with its own history. */
 async function open({ onTestFinished }: TestContext, env: NodeJS.ProcessEnv = {}) {
   const history = historyFolder();
   const settings = { CHAT_HISTORY: history.url, CHAT_FILES: history.files, CHAT_API_KEY: apiKey, ...env };

@@ -43,7 +43,7 @@ historyDatabaseContract('MariaDB', async () => {
         'SELECT id FROM information_schema.processlist WHERE db = ? AND user = ?',
         [nameOf(database), 'site'],
       );
-      // `KILL` fails for a connection that has ended.
+      // `KILL` fails for a connection that already ended.
       for (const { id } of open) await server.query(`KILL ${id}`).catch(() => {});
     },
   };

@@ -53,7 +53,7 @@ test('excludes a direct room with a blocked user from the unread counts', async 
       return { cookie, ...(await connectChat(site.chat.url, cookie)) };
     }),
   );
-  if (ann === undefined || ben === undefined) throw new Error('nobody is here');
+  if (ann === undefined || ben === undefined) throw new Error('a client is missing');
   const unread = async () => {
     const { body } = await me({ cookie: ben.cookie, ...sameOrigin });
     const again = await connectChat(site.chat.url, ben.cookie);

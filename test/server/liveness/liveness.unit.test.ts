@@ -595,7 +595,7 @@ describe('the end of a login', () => {
 describe('keepalive', () => {
   const ttl = 1_440_000;
 
-  test('renews the session for as long as PHP lets it live, only after the user writes', async () => {
+  test('renews the session for as long as PHP lets it live, after the user writes', async () => {
     const { answers, requests, subscribe } = site({ keepalive: true, lifetime: ttl });
     answers.ttl = async () => 300_000;
     const subscription = subscribe();

@@ -8,7 +8,7 @@ type Request = [event: string, { clientId: string }];
 
 /**
  * Starts a server that may lose or repeat messages.
- * @param send delivers a message to the connections and returns the response; null: no response
+ * @param send delivers a message to the connections and returns the response, or null for none
  */
 async function startServer(send: (clientId: string, sockets: WebSocket[]) => object | null): Promise<URL> {
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });

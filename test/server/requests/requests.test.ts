@@ -51,7 +51,7 @@ describe('bad_request', () => {
     ['replyTo 0', 'message:send', send({ replyTo: 0 })],
     ['1,001 values', 'room:list', { a: Array(1000).fill(0) }],
     ['1,001 nested values', 'room:list', { a: [{ b: Array(998).fill({}) }] }],
-    ['bytes for a text', 'message:send', send({ text: Buffer.from('a') })],
+    ['bytes instead of text', 'message:send', send({ text: Buffer.from('a') })],
     ['a nested __proto__', 'room:list', JSON.parse('{"a":[{"__proto__":1}]}')],
     ...['report:context', 'held:approve', 'held:reject', 'held:discard', 'device:remove'].map(
       (event): [string, string, object] => [`${event} of an ID with a NUL`, event, { id: 'a\0' }],
