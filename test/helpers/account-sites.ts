@@ -4,11 +4,11 @@ import { deflateRawSync } from 'node:zlib';
 import { insertInto, siteFiles, siteTables, type TestDatabase, writeFiles } from './site-database.ts';
 import { quoted } from './wordpress.ts';
 
-/** A site with PHP sessions in a table, beside a table of its users, and a login of user 7. */
+/** A site with PHP sessions in a table, next to a table of its users, and a login of user 7. */
 export interface AccountSite {
   folder: string;
   cookies: string;
-  /** Ends the login. */
+  /** The SQL that ends the login. */
   gone: string;
   /** Columns that nobody else may read. */
   hidden: readonly [table: string, column: string][];
@@ -113,7 +113,7 @@ export async function roundcubeSite(db: TestDatabase): Promise<AccountSite> {
   };
 }
 
-/** Its chat reads MariaDB and SQLite alone. */
+/** The chat reads MediaWiki's sessions only from MariaDB and SQLite. */
 export async function mediawikiSite(db: TestDatabase): Promise<AccountSite> {
   const site = await siteOf(
     db,

@@ -9,7 +9,7 @@ export interface Alert {
   annotations: { summary: string };
 }
 
-/** Our rules for Prometheus. */
+/** Our alerting rules for Prometheus. */
 export const alertsFile = new URL('../../deploy/prometheus/alerts.yml', import.meta.url).pathname;
 
 export function alerts(): Alert[] {

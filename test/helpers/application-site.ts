@@ -7,14 +7,17 @@ import { parseDatabaseUrl } from '../../packages/php-session/src/store-url.ts';
 import { patient } from './patient-logins.ts';
 import { startSiteDatabase, type TestDatabase } from './site-database.ts';
 
-/** Databases for the tests of a file, which are emptied after them. */
+/** Starts databases for the tests of a file. They are emptied afterwards. */
 export async function siteDatabases(kinds: readonly TestDatabase['kind'][]): Promise<TestDatabase[]> {
   const databases = await Promise.all(kinds.map((kind) => startSiteDatabase(kind)));
   afterAll(async () => void (await Promise.all(databases.map((db) => db.remove()))));
   return databases;
 }
 
-/** @param gated as of `startSiteDatabase` */
+/**
+ * Starts one database for the tests of a file.
+ * @param gated as of `startSiteDatabase`
+ */
 export async function siteDatabase(kind: TestDatabase['kind'], gated?: boolean): Promise<TestDatabase> {
   const db = await startSiteDatabase(kind, gated);
   afterAll(() => db.remove());
@@ -26,14 +29,14 @@ interface Site {
   remove(): Promise<unknown>;
 }
 
-/** The logins of a site by its folder, until the end of the test. */
+/** Opens the logins of a site by its folder, until the end of the test. */
 export async function loginsOf(folder: string, more: Partial<SitePlace> = {}): Promise<Logins> {
   const { logins } = await openSite({ folder, ...more });
   onTestFinished(() => logins.close());
   return patient(logins);
 }
 
-/** A site until the end of the test, and its logins. `open` opens others, with other options. */
+/** Uses a site until the end of the test. @returns the site, its logins, and `open` for logins with other options */
 export async function openedSite<Of extends Site>(made: Promise<Of>, more: Partial<SitePlace> = {}) {
   const site = await made;
   onTestFinished(async () => void (await site.remove()));
@@ -56,7 +59,7 @@ export async function expectLogins<Session>(
       );
 }
 
-/** Expects that each of these `Cookie` headers is refused. */
+/** Expects that each of these `Cookie` headers is rejected. */
 export async function expectRefused(logins: Logins, headers: readonly string[]): Promise<void> {
   for (const cookies of headers)
     expect(await logins.identify({ cookies }), cookies).toMatchObject({ code: 'unauthorized' });
@@ -79,7 +82,7 @@ export async function createViews(db: TestDatabase, folder: string, edit: (state
   );
 }
 
-/** Short questions to logins. */
+/** Returns short queries on logins. */
 export function askingOf(logins: Logins) {
   return {
     /** Returns the login. Throws if there is none. */
@@ -88,15 +91,15 @@ export function askingOf(logins: Logins) {
       if ('code' in answer) throw new Error(answer.reason);
       return answer;
     },
-    /** The user, or the reason for which there is none. */
+    /** Returns the user, or the reason why there is none. */
     async who(device: Credentials) {
       const answer = await logins.identify(device);
       return 'code' in answer ? answer.reason : answer.user;
     },
-    /** Whether the device belongs to a user. */
+    /** Returns whether the device belongs to a user. */
     isUser: async (device: Credentials) => 'user' in (await logins.identify(device)),
     check: (login: Login) => logins.check([login as never])[0] as Promise<CheckResult | null>,
-    /** Whether the login still is one of a user. */
+    /** Returns whether the login still belongs to a user. */
     async still(login: Login) {
       const verdict = await logins.check([login as never])[0];
       return verdict === null || verdict?.state === 'user';
@@ -114,7 +117,10 @@ export function stopClock(): void {
   onTestFinished(() => void vi.useRealTimers());
 }
 
-/** The verdict on a login that differs by now. The times of tables are asked for a few times a second. */
+/**
+ * Waits until a check of the login finds a change. Times of tables are read only a few times a second. @returns the
+ * check result
+ */
 export async function differing(logins: Pick<Logins, 'check'>, login: Login): Promise<CheckResult> {
   let verdict: CheckResult | null = null;
   const check = async () => (await logins.check([login as never])[0]) ?? null;

@@ -21,7 +21,7 @@ const noLimits = {
   ...{ create: unlimited, invite: unlimited, report: unlimited },
 };
 
-/** Answers the requests of connections to a chat in this process, without sockets. A missing rate is no limit. */
+/** Runs the requests of connections to a chat in this process, without sockets. A missing rate means no limit. */
 export function directRequests(
   chat: Chat,
   rates: Partial<Record<keyof typeof noLimits, Rate>> = {},

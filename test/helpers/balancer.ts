@@ -10,13 +10,13 @@ export interface Balancer {
   stop(): Promise<void>;
 }
 
-/** Replaces the two servers of docs/operate/several-servers.md by those at these ports. */
+/** Replaces the two servers of docs/operate/several-servers.md with those at these ports. */
 const withServers = (block: string, ports: readonly number[]): string =>
   block.replace(/^( *server \S*) ?10\.0\.0\.11:7070(.*)\n.*10\.0\.0\.12:7070.*\n/gm, (_, start, rest) =>
     ports.map((port, n) => `${start}${/one$/.test(start) ? n : ''} 127.0.0.1:${port}${rest}\n`).join(''),
   );
 
-/** nginx configured as in docs/operate/several-servers.md, in front of the servers at these local ports. */
+/** Starts nginx, configured as in docs/operate/several-servers.md, in front of the servers at these local ports. */
 export async function startNginxBalancer(ports: readonly number[]): Promise<Balancer> {
   const port = await ownPort();
   const http = `${withServers(advised('operate/several-servers.md', 'nginx', 'upstream '), ports)}
@@ -30,7 +30,7 @@ server {
   return { url, stop: nginx.stop };
 }
 
-/** The same for HAProxy. */
+/** Starts HAProxy, configured as in docs/operate/several-servers.md, in front of the servers at these local ports. */
 export async function startHaproxy(ports: readonly number[]): Promise<Balancer> {
   const port = await ownPort();
   const folder = mkdtempSync(join(tmpdir(), 'chat-haproxy-'));

@@ -3,8 +3,8 @@ import { chmodSync, chownSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
- * A self-signed certificate for one host: `certificate.pem` and `certificate.key` in the folder, readable by the
- * folder's owner.
+ * Creates a self-signed certificate for one host: `certificate.pem` and `certificate.key` in the folder, which belong
+ * to the folder's owner.
  */
 export function makeCertificate(folder: string, host: string): { certificate: string; key: string } {
   const certificate = join(folder, 'certificate.pem');

@@ -13,7 +13,7 @@ import { hanging } from './hanging.ts';
 
 export type ChatSocket = Socket<ServerToClient, ClientToServer>;
 type Ready = Parameters<ServerToClient['session:ready']>[0];
-/** An answer of a server where no message waits for a moderator. */
+/** The response of a server that holds no messages for approval. */
 export type Done<E extends RequestName> = E extends 'message:send' | 'message:edit'
   ? Extract<Answers[E], { message: unknown }>
   : Answers[E];
@@ -24,11 +24,11 @@ export interface ChatClient {
   readonly ready: Ready;
   /** All received events, in order, with their payloads. */
   readonly events: { name: string; payload: unknown }[];
-  /** Sends a request and returns its data; a refusal throws an Error whose message is the code. */
+  /** Sends a request and returns its data. An error response throws an Error whose message is the code. */
   request<E extends RequestName>(event: E, payload: Payload<E>): Promise<Done<E>>;
-  /** The same for any event and arguments; returns the raw answer. */
+  /** Sends any event with any arguments. @returns the raw response */
   raw(event: string, ...args: unknown[]): Promise<Answer<unknown>>;
-  /** The messages of `message:new`, in the order of their arrival. */
+  /** The messages of `message:new` in the order of their arrival. */
   messages(): Message[];
   ended: Promise<{ reason: EndReason; at: number }>;
   disconnected: Promise<string>;
@@ -37,7 +37,7 @@ export interface ChatClient {
 
 export type ClientOptions = Partial<ManagerOptions & SocketOptions>;
 
-/** A socket that has not connected yet; WebSocket only and without reconnection, unless the options differ. */
+/** Creates a socket that is not connected yet. By default it uses only WebSocket and does not reconnect. */
 export function chatSocket(url: string, cookie: string | null, options: ClientOptions = {}): ChatSocket {
   return io(url, {
     transports: ['websocket'],
@@ -49,7 +49,7 @@ export function chatSocket(url: string, cookie: string | null, options: ClientOp
   });
 }
 
-/** Connects and waits for `session:ready`; a refusal rejects with a ConnectRefused. */
+/** Connects and waits for `session:ready`. @throws ConnectRefused if the server rejects the connection */
 export async function connectChat(
   url: string,
   cookie: string | null,
@@ -71,7 +71,7 @@ export async function connectChat(
     socket.connect();
   });
   const raw = async (event: string, ...args: unknown[]): Promise<Answer<unknown>> => {
-    // It would wait for a connection that never comes.
+    // It would wait for a connection that never opens.
     if (!socket.connected && !(socket.active && socket.io.reconnection()))
       throw new Error(`${event} without a connection`);
     return (socket as unknown as Socket).timeout(hanging).emitWithAck(event, ...args);
@@ -103,7 +103,7 @@ export class ConnectRefused extends Error {
   }
 }
 
-/** Returns the refusal of a connection that must not succeed. */
+/** Returns the error of a connection that must be rejected. */
 export async function refusalOf(connecting: Promise<ChatClient>): Promise<ConnectRefused> {
   try {
     (await connecting).close();
@@ -115,5 +115,5 @@ export async function refusalOf(connecting: Promise<ChatClient>): Promise<Connec
 }
 
 let counter = 0;
-/** A clientId that no other test has used. */
+/** Returns a clientId that no other test uses. */
 export const newClientId = () => `t-${process.pid}-${counter++}`;

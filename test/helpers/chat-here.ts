@@ -9,8 +9,8 @@ let parts: Promise<Parts> | undefined;
 let client: ReturnType<Parts['readClientFiles']> | undefined;
 
 /**
- * Starts a chat server in the test's process, which takes a third of the CPU of a separate process. Tests of the chat's
- * rules need no separate process.
+ * Starts a chat server in the test's process, which needs less CPU than a separate process. Tests of the chat's rules
+ * need no separate process.
  */
 export async function chatServerHere(env: NodeJS.ProcessEnv): Promise<RunningChat> {
   const bundles = process.env.TEST_BUNDLES;

@@ -18,7 +18,7 @@ function unexpected(error: Error): never {
 function ignore(): void {}
 
 /**
- * The chat in this process, without HTTP and sockets, on a history of its own.
+ * Opens the chat in this process, without HTTP and sockets, on a new history.
  * @param around wraps the real history to replace parts of it
  * @param over parts that the test observes itself
  */

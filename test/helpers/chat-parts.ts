@@ -1,4 +1,4 @@
-// What starts a chat server, in one module: see make-bundles.ts.
+// The parts that start a chat server, in one module: see make-bundles.ts.
 export { startApp } from '../../server/app.ts';
 export { readClientFiles } from '../../server/http/client-files.ts';
 export { createLog } from '../../server/log.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { openSqliteHistory } from '../../server/history/engine/sqlite/sqlite.ts';
 import { type Child, startChild } from './child.ts';
 
-/** A chat server, in this process or in one of its own. */
+/** A chat server in this process or in a separate one. */
 export interface RunningChat extends Pick<Child, 'output' | 'stop' | 'until'> {
   readonly port: number;
   readonly url: string;
@@ -14,7 +14,7 @@ export type ChatServer = RunningChat & Child;
 
 const root = new URL('../../', import.meta.url).pathname;
 
-/** A folder for a history that survives restarts of the server; `remove()` deletes it. */
+/** Creates a folder for a history that survives restarts of the server. `remove()` deletes it. */
 export function historyFolder(): { url: string; path: string; files: string; remove(): void } {
   const folder = mkdtempSync(join(tmpdir(), 'chat-history-'));
   const path = join(folder, 'chat.db');
@@ -29,7 +29,7 @@ export function historyFolder(): { url: string; path: string; files: string; rem
 
 let nothing: Promise<Buffer> | undefined;
 
-/** The file of an empty history, as a server leaves it. */
+/** Returns the file of an empty history, as a server leaves it. */
 async function emptyFile(): Promise<Buffer> {
   const history = historyFolder();
   try {
@@ -43,7 +43,7 @@ async function emptyFile(): Promise<Buffer> {
   }
 }
 
-/** Like `historyFolder`, with an empty history: creating one takes a fifth of a server's start and many syncs. */
+/** Like `historyFolder`, with an empty history, because creating one takes time and many syncs. */
 export async function emptyHistory(): Promise<ReturnType<typeof historyFolder>> {
   nothing ??= emptyFile();
   const history = historyFolder();
@@ -51,7 +51,7 @@ export async function emptyHistory(): Promise<ReturnType<typeof historyFolder>> 
   return history;
 }
 
-/** All tests come from one address and send as fast as they can; tests of limits set their own. */
+/** All tests come from one address and send as fast as they can. Tests of limits set their own. */
 const noLimits = {
   CHAT_LIMIT_SEND: '0',
   CHAT_LIMIT_REQUESTS: '0',
@@ -67,7 +67,7 @@ const noLimits = {
   CHAT_LIMIT_ME: '0',
 };
 
-/** The default limits: an empty value is the default of each. */
+/** The default limits. An empty value means the default. */
 export const defaultLimits = {
   CHAT_LIMIT_SEND: '',
   CHAT_LIMIT_REQUESTS: '',
@@ -77,14 +77,14 @@ export const defaultLimits = {
   CHAT_LIMIT_QUEUE: '',
 };
 
-/** The arguments of Node, as in package.json. The settings of a chat on this machine do not count. */
+/** The arguments of Node, as in package.json. `--settings=` ignores the settings of a chat on this machine. */
 export const chatProgram = [
   ...['--max-semi-space-size=4', '--heap-growing-percent=50', 'server/command/main.ts'],
   'run',
   '--settings=',
 ];
 
-/** Settings that a test has not set itself. */
+/** The settings that a test has not set itself. */
 export const usual = { ...noLimits, CHAT_HOST: '127.0.0.1', CHAT_PORT: '0' };
 
 /** Returns the address from the log of a started server, after this many characters. */
@@ -94,7 +94,10 @@ async function listening(child: Child, from = 0): Promise<{ port: number; url: s
   return { port, url: `http://127.0.0.1:${port}` };
 }
 
-/** The chat server as a separate process, ready when its log says `listening`; its history is deleted with it. */
+/**
+ * Starts the chat server as a separate process and waits until it logs `listening`. Its history is deleted when it
+ * ends.
+ */
 export async function startChatServer(env: NodeJS.ProcessEnv, cwd = root): Promise<ChatServer> {
   const history = env.CHAT_HISTORY === undefined ? await emptyHistory() : undefined;
   const child = startChild(process.execPath, chatProgram, {
@@ -107,13 +110,13 @@ export async function startChatServer(env: NodeJS.ProcessEnv, cwd = root): Promi
 
 /** Processes whose server has stopped. */
 const idle = new Set<Child>();
-/** Memory of idle processes is missing for tests that run in parallel. */
+/** The maximum number of idle processes, because they take memory from tests that run in parallel. */
 const mostIdle = 4;
 
 /**
- * A chat server in a process that may have run others before. Loading the code takes four fifths of a start, and only
- * tests of starts, ends and memory need a new process. `stop()` leaves the process for the next server; other signals
- * reach the process itself.
+ * Starts a chat server in a process that may have run others before, because loading the code takes most of a start.
+ * Only tests of starts, ends and memory need a new process. `stop()` keeps the process for the next server. Other
+ * signals reach the process itself.
  */
 export async function nextChatServer(env: NodeJS.ProcessEnv): Promise<ChatServer> {
   const history = env.CHAT_HISTORY === undefined ? await emptyHistory() : undefined;
@@ -145,7 +148,7 @@ export async function nextChatServer(env: NodeJS.ProcessEnv): Promise<ChatServer
   };
 }
 
-/** Loads a process for the next server before that is needed: a server is then away for a fifth of the time of a start. */
+/** Loads a process for the next server in advance, which shortens the time without a server. */
 export async function loadNext(): Promise<void> {
   const child = startNext();
   await child.until(/^loaded$/m);

@@ -15,9 +15,9 @@ export interface ChatSite<Chat extends RunningChat = ChatServer> {
 }
 
 /**
- * A memcached and a chat server for one test file, with sessions written as PHP would write them.
+ * Starts a memcached and a chat server for one test file, with sessions as PHP would write them.
  *
- * @param start starts the chat server; in a separate process if the test is about the process
+ * @param start starts the chat server, in a separate process if the test is about the process
  */
 export async function startChatSite<Chat extends RunningChat = ChatServer>(
   env: NodeJS.ProcessEnv = {},

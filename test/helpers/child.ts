@@ -18,8 +18,8 @@ const listening = (server: Server) =>
   );
 
 /**
- * A port without a listener. It is reserved for this process until it ends: no other test gets it, even while nothing
- * listens there. An abstract Unix socket of that name is the reservation, also for the tests in PHP.
+ * Returns a port without a listener. It is reserved until this process ends, so no other test gets it, even while
+ * nothing listens there. The reservation is an abstract Unix socket of that name, which the tests in PHP respect too.
  */
 export async function ownPort(): Promise<number> {
   for (;;) {
@@ -39,24 +39,24 @@ export interface Child {
   /** Everything written to standard output and standard error so far. */
   output(): string;
   /**
-   * Resolves with the first match in the output after this many characters; rejects if the process ends without one.
+   * Resolves with the first match in the output after this many characters. Rejects if the process ends without one.
    */
   until(pattern: RegExp, from?: number): Promise<RegExpExecArray>;
-  /** Sends a signal to the whole process group. After SIGSTOP its process stands still. */
+  /** Sends a signal to the whole process group. After SIGSTOP, returns once the process has stopped. */
   signal(name: NodeJS.Signals): void;
   /** Sends the signal and waits for the end. @returns the exit code, or the signal's name */
   stop(name?: NodeJS.Signals): Promise<number | NodeJS.Signals | null>;
 }
 
-/** Node keeps compiled code here for all servers that tests start: to compile it costs half of a start. */
+/** Node's compile cache for all servers that tests start, because compiling takes much of a start. */
 const compiled = { NODE_COMPILE_CACHE: join(import.meta.dirname, '../../node_modules/.cache/node') };
 
 const root = join(import.meta.dirname, '../..');
 
 /**
- * The arguments with the bundle in the place of a program of ours: it starts in half of the time. A run that has made no
- * bundles (see make-bundles.ts), such as a benchmark, starts the sources; so do tests that put code into the program, which
- * finds its way by the names of the sources.
+ * Returns the arguments with the bundle instead of the source of a program, because it starts faster. Without bundles
+ * (see make-bundles.ts), as in a benchmark, the source is used. So it is if a test puts code into the program that
+ * depends on the names of the sources.
  */
 export function bundled(args: readonly string[], cwd: string, env: NodeJS.ProcessEnv): string[] {
   const { TEST_BUNDLES: bundles } = process.env;
@@ -75,10 +75,13 @@ const running = new Set<Child>();
 process.on('exit', () => {
   for (const child of running) child.signal('SIGKILL');
 });
-// Vitest ends its workers by SIGTERM, and the default action would skip the line above.
+// Vitest ends its workers by SIGTERM, whose default action would skip the handler above.
 process.on('SIGTERM', () => process.exit(143));
 
-/** Waits for all threads of a process: on a busy machine they go on for a while, and answer what a test asks meanwhile. */
+/**
+ * Waits until all threads of a process have stopped. On a busy machine they continue for a while and could still answer
+ * a test.
+ */
 function untilStopped(pid: number): void {
   const threads = `/proc/${pid}/task`;
   const isRunning = (thread: string) => {

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** The folder of a CodeIgniter with sessions of its own in files. */
+/** Creates the folder of a CodeIgniter that keeps its own sessions in files. */
 export function codeIgniterSite(cookieName: string): { folder: string; remove(): void } {
   const folder = mkdtempSync(join(tmpdir(), 'codeigniter-'));
   mkdirSync(join(folder, 'app/Config'), { recursive: true });

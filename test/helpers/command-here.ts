@@ -3,14 +3,14 @@ import { CommandProblem } from '../../server/program/problem.ts';
 
 type Run = (args: readonly string[], env: NodeJS.ProcessEnv) => Promise<number>;
 
-/** Calls a command in this process, which has loaded it already. */
+/** Runs a command in this process, where its modules are loaded already. */
 export async function commandHere(
   run: Run,
   args: readonly string[],
   env: NodeJS.ProcessEnv,
 ): Promise<{ code: number; said: string }> {
   const log = vi.spyOn(console, 'log').mockReturnValue();
-  // The command sets its own.
+  // The command changes it.
   const mask = process.umask();
   try {
     const code = await run([...args, '--settings='], env);

@@ -1,15 +1,15 @@
-/** Microseconds of CPU that this thread takes for something, whatever else the machine does. */
+/** Returns the microseconds of CPU that this thread needs, independent of other processes. */
 export function cpuOf(work: () => unknown): number {
   const before = process.threadCpuUsage();
   work();
   const { user, system } = process.threadCpuUsage(before);
-  // Only their sum is measured. Linux divides it by what it met at its ticks: of a short time all may be of one kind.
+  // Only their sum is measured. Linux divides it by samples, so a short time may count as one kind.
   return user + system;
 }
 
 const megabyte = new Uint8Array(1_000_000).fill(1);
 
-/** The same for looking at each of ten million bytes: as fast as this machine is. */
+/** Returns the CPU time for reading ten million bytes, as a measure of this machine's speed. */
 export const tenMillionBytes = (): number =>
   cpuOf(() => {
     let sum = 0;

@@ -1,4 +1,4 @@
-/** mulberry32: numbers from 0 up to `below`, the same for each seed. */
+/** mulberry32. Returns a function for numbers from 0 up to `below`, which are the same for each seed. */
 export function dice(start: number): (below: number) => number {
   let state = start;
   return (below) => {

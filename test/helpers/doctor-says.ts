@@ -1,6 +1,6 @@
 import { doctor } from '../../server/doctor/report.ts';
 
-/** Runs the doctor in this process. @returns what it says */
+/** Runs the doctor in this process. @returns its output */
 export async function doctorSays(env: NodeJS.ProcessEnv, ...args: string[]): Promise<string> {
   const lines: string[] = [];
   const say = (line: string) => void lines.push(line);

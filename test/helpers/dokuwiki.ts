@@ -12,7 +12,7 @@ export interface DokuWiki extends Child {
   visit(): Promise<string>;
   /** Logs that visitor in as `ann` over HTTP, as the form does. @returns all cookies */
   login(visitor: string): Promise<string>;
-  /** Logs out over HTTP, as the link does; resolves when DokuWiki has answered. */
+  /** Logs out over HTTP, as the link does, and waits for the response. */
   logout(cookies: string): Promise<void>;
 }
 
@@ -21,7 +21,7 @@ const code = '/usr/share/dokuwiki';
 const defaults = '/etc/dokuwiki';
 const dataFolders = 'attic cache index locks log media media_attic media_meta meta pages tmp'.split(' ');
 
-/** DokuWiki from Debian, under PHP's own web server, with its pages and users in a folder of this test. */
+/** Starts DokuWiki from Debian on PHP's own web server, with its pages and users in a folder of this test. */
 export async function startDokuWiki(phpSettings: PhpSettings): Promise<DokuWiki> {
   const folder = mkdtempSync(join(tmpdir(), 'dokuwiki-'));
   const conf = join(folder, 'conf');
@@ -71,7 +71,7 @@ export async function startDokuWiki(phpSettings: PhpSettings): Promise<DokuWiki>
   });
 }
 
-/** The cookies that a browser would send after this answer. */
+/** Returns the cookies that a browser would send after this response. */
 function cookiesAfter(before: string, answer: Response): string {
   const set = answer.headers.getSetCookie().map((line) => line.split(';')[0] ?? '');
   const pairs = [...(before === '' ? [] : before.split('; ')), ...set].map((pair) => pair.split('=', 2));

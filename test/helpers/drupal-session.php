@@ -1,6 +1,6 @@
 <?php
-// Makes what Drupal stores of a session: the session as PHP encodes it, and its hashed id. Its input: id (of the session), attributes (those of Symfony's bag), more: further variables, and
-// meta: further metadata.
+// Returns what Drupal stores of a session: the session as PHP encodes it, and its hashed ID. Input: id (of the
+// session), attributes (of Symfony's bag), more (further variables) and meta (further metadata).
 ini_set('session.save_path', sys_get_temp_dir());
 ini_set('session.use_cookies', 0);
 session_cache_limiter('');

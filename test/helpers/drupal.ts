@@ -7,10 +7,10 @@ import { quoted } from './wordpress.ts';
 
 export interface DrupalSession {
   name?: string;
-  /** The attributes of the session; the user's id as text alone if undefined. */
+  /** The attributes of the session. By default, only the user's ID as text. */
   attributes?: object;
   more?: object;
-  /** Metadata beside those of Drupal. */
+  /** Metadata in addition to Drupal's. */
   meta?: object;
   status?: number;
   cookie?: string;
@@ -18,10 +18,10 @@ export interface DrupalSession {
 
 const hashed = (text: string) => createHash('sha256').update(text).digest('hex').slice(0, 32);
 
-/** The name of the cookie of a site at that host and path. */
+/** Returns the name of the cookie of a site at that host and path. */
 export const cookieOf = (host: string, prefix = 'SSESS') => `${prefix}${hashed(host)}`;
 
-/** The tables and the folder of a Drupal, with rows as it writes them. */
+/** Creates the tables and the folder of a Drupal, with rows as Drupal writes them. */
 export async function drupalSite(db: TestDatabase, { prefix = `d${randomBytes(3).toString('hex')}_` } = {}) {
   const { folder, write } = siteFiles('drupal');
   const isFile = db.kind === 'sqlite';

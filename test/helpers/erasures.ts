@@ -2,7 +2,10 @@ import { erasureConsumer, type History, type Writes } from '../../server/history
 
 type Step = Writes['eraseStep']['out'];
 
-/** The steps of erasures on one server, which takes the lease with the first one. Connections are closed by nobody. */
+/**
+ * Returns a function that runs the next step of the erasures on one server. The first step takes the lease. No
+ * connections are closed.
+ */
 export function erasureSteps(history: History, by = 'one', at = Date.now()): () => Promise<Step> {
   let kicked: string | undefined;
   let isHeld = false;
@@ -15,12 +18,12 @@ export function erasureSteps(history: History, by = 'one', at = Date.now()): () 
   };
 }
 
-/** Takes the lease of the erasures for the time of a test; with `lease: 0`, gives it back. */
+/** Takes the lease of the erasures for the time of a test. `lease: 0` releases it. */
 export async function holdErasures(history: History, by: string, lease = 3_600_000): Promise<void> {
   await history.write.consume({ name: erasureConsumer, by, types: ['erasing'], lease, most: 0 });
 }
 
-/** Carries out all erasures. @returns how often connections had to be closed */
+/** Runs all erasures. @returns how often connections had to be closed */
 export async function carryOutErasures(history: History, by?: string, at?: number): Promise<number> {
   const next = erasureSteps(history, by, at);
   let kicks = 0;

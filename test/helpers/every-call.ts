@@ -1,7 +1,7 @@
 import { erasureStages } from '../../server/history/erasure/erasure.ts';
 import type { Reads, Writes } from '../../server/history/history.ts';
 
-/** The room in which most of these calls are. */
+/** The room of most of these calls. */
 export const room = 'den';
 const user = { id: '1', name: 'Ann' };
 const at = Date.now();
@@ -89,7 +89,7 @@ export const everyWrite: { [Op in keyof Writes]: Writes[Op]['in'][] } = {
   forgetHeld: [{ of: [{ room, id: 'h' }], at }],
   delete: [
     { room, seq: 1, user: '1', moderator: true, siteModerator: true, at },
-    // The last reply of its author, and then the only one.
+    // The last reply of its author, and then the only reply.
     { room, seq: 5, user: '2', moderator: false, at },
     { room, seq: 4, user: '2', moderator: false, at },
   ],
@@ -193,7 +193,7 @@ export const everyWrite: { [Op in keyof Writes]: Writes[Op]['in'][] } = {
 };
 const page = { limit: 9 };
 const whole = { room, upTo: 9, ...page };
-/** All reads but searches, of what these writes leave. */
+/** All reads except searches, of the data that these writes leave. */
 export const everyRead: { [Query in Exclude<keyof Reads, 'search'>]: Reads[Query]['in'][] } = {
   notices: [{ user: '1' }],
   withDevices: [{ users: ['1'] }],

@@ -5,15 +5,15 @@ import { DatabaseSync, StatementSync } from 'node:sqlite';
 import { type DiskFault, type Next, recordBytes } from './disk-calls.ts';
 
 /*
- * Import it before a program (`node --import`): one of its calls to files or SQLite fails, in any thread, as the folder
- * FAULTY_DISK says. A real file system cannot do that without privileges.
+ * Import it before a program (`node --import`). It makes one call to files or SQLite fail, in any thread, as set in the
+ * folder FAULTY_DISK. A real file system cannot do that without privileges.
  */
 const folder = process.env.FAULTY_DISK ?? '';
 const { existsSync, fstatSync, openSync, readFileSync, renameSync, writeFileSync, writeSync } = disk;
 const counted = openSync(join(folder, 'calls'), 'a');
 const next = join(folder, 'next');
 
-/** Where in the program it is called: a source, or a line of a bundle. */
+/** Returns where in the program the call is: a source, or a line of a bundle. */
 function placeOf({ stack = '' }: Error): string {
   return (
     /\/(?:session-)?server\/(\S+?\.ts):\d|\/([\w-]+\.mjs:\d+)/.exec(stack)?.slice(1).join('') ?? 'elsewhere'
@@ -65,7 +65,7 @@ function wrapAsync(object: object, names: readonly string[]): void {
       if (fault !== undefined && fault !== 'EIO, done') throw systemError(fault, name);
       const done = await real.apply(this, args);
       if (fault === undefined) return done;
-      // Nobody else would close a handle that the caller does not get.
+      // The caller does not get the handle, so it cannot close it.
       if (name === 'open') await (done as { close(): Promise<void> }).close();
       throw systemError(fault, name);
     };

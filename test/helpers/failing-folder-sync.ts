@@ -1,8 +1,8 @@
 import { open } from 'node:fs/promises';
 
 /*
- * Import it before a program (`node --import`): its disk accepts everything, but no folder can be synced any more, as
- * on a failing disk. A real file system cannot do that without privileges.
+ * Import it before a program (`node --import`). Its disk accepts everything, but syncing a folder fails, as on a
+ * failing disk. A real file system cannot do that without privileges.
  */
 const folder = await open('/', 'r');
 const handles = Object.getPrototypeOf(folder);

@@ -2,7 +2,7 @@ import { globSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** libfaketime. @throws Error naming the Debian package when it is missing */
+/** Returns the path of libfaketime. @throws Error that names the Debian package if it is missing */
 function library(): string {
   const [found] = globSync('/usr/lib/*/faketime/libfaketime.so.1');
   if (found === undefined) throw new Error('libfaketime is missing: install the Debian package libfaketime');
@@ -10,21 +10,21 @@ function library(): string {
 }
 
 export interface FakeClock {
-  /** The environment of the process whose clock it is. */
+  /** The environment of the process with this clock. */
   readonly env: NodeJS.ProcessEnv;
   /**
-   * Sets that process's wall clock off the real one by this many seconds, at once; its monotonic clock is not affected.
+   * Moves that process's wall clock this many seconds off the real one, at once. Its monotonic clock is not affected.
    */
   jump(seconds: number): void;
   remove(): void;
 }
 
-/** A wall clock that jumps while a process runs. */
+/** Creates a wall clock that can jump while a process runs. */
 export function fakeClock(): FakeClock {
   const folder = mkdtempSync(join(tmpdir(), 'chat-clock-'));
   const file = join(folder, 'offset');
   const jump = (seconds: number) => {
-    // Replaced atomically, since the process may read it at any moment.
+    // Replaced atomically, because the process may read it at any moment.
     writeFileSync(`${file}.new`, `${seconds < 0 ? '' : '+'}${seconds}`);
     renameSync(`${file}.new`, file);
   };
@@ -42,7 +42,7 @@ export function fakeClock(): FakeClock {
   };
 }
 
-/** The environment of a process whose whole time, including timers, runs this many times as fast. */
+/** Returns the environment of a process whose clock, including timers, runs this many times as fast. */
 export const fastClock = (factor: number): NodeJS.ProcessEnv => ({
   LD_PRELOAD: library(),
   FAKETIME: `+0 x${factor}`,

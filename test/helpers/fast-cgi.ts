@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 
-/** A request to PHP-FPM, as a web server sends it. @returns the body of the answer */
+/** Sends a request to PHP-FPM as a web server does. @returns the body of the response */
 export function fastCgi(socket: string, script: string, variables: Record<string, string>): Promise<string> {
   const all = {
     REQUEST_METHOD: 'GET',

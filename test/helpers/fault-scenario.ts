@@ -6,18 +6,18 @@ import { type ChatClient, type ConnectRefused, connectChat, newClientId } from '
 import { origin } from './files.ts';
 import { hanging } from './hanging.ts';
 
-/** The servers on which people chat while something fails. */
+/** The servers on which users chat while something fails. */
 export interface Place {
-  /** The server, or several servers that are one chat. */
+  /** One server, or several servers that form one chat. */
   readonly servers: readonly { url: string; pid: number; output(): string }[];
-  /** Several servers tell each other nothing but what they store. */
+  /** The servers have no bus, so they share only what they store. */
   readonly noBus?: true;
   /** Other processes that must not end. */
   readonly others?: readonly { pid: number; output(): string }[];
-  /** Writes a session as the site does; its cookie. Fails as a page would. */
+  /** Writes a session as the site does, and fails as a page would. @returns its cookie */
   putSession(id: string, session: object): Promise<string>;
   dropSession(id: string): Promise<unknown>;
-  /** The tables of a database in which a row holds this text. */
+  /** Returns the tables of the database in which a row contains this text. */
   holding?(text: string): Promise<string[]>;
 }
 
@@ -31,7 +31,9 @@ export const env = {
   CHAT_SESSION_CHECK: '250ms',
 };
 
-/** A picture of one pixel. An ordinary run does without the process that examines pictures, which takes a second to start. */
+/**
+ * A picture of one pixel. An ordinary run uploads text, because the process that examines pictures takes long to start.
+ */
 const upload = size(
   Buffer.from(
     'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
@@ -43,10 +45,13 @@ const versions = size(['', '?size=preview'], ['']);
 
 /** Codes of temporary failures. Any other code is a bug of the server. */
 const passing = /^(storage_unavailable|storage_full|session_store_unavailable|rate_limited)$/;
-/** A step may be refused so many times: a database holds the locks of a server that it does not hear any more for 10 s. */
+/**
+ * The maximum number of attempts of a step. A database keeps the locks of a server that it can no longer reach for 10
+ * s.
+ */
 const mostTries = 120;
 
-/** Does it again as long as it is refused for now. No try hangs. */
+/** Repeats the attempt while its failure is temporary. No attempt may hang. */
 async function insist<T>(attempt: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries++) {
     const late = new AbortController();
@@ -65,7 +70,7 @@ async function insist<T>(attempt: () => Promise<T>): Promise<T> {
   }
 }
 
-/** A page that fails is loaded again. */
+/** Loads a page again if it fails. */
 const asPage = <T>(load: () => Promise<T>): Promise<T> =>
   insist(() =>
     load().catch((cause: unknown) => {
@@ -82,14 +87,14 @@ const ask = <E extends RequestName>(
 async function connect(url: string, cookie: string): Promise<ChatClient> {
   return insist(async () => {
     try {
-      // Without an answer to CONNECT for 5 s the client closes the connection and tries again.
+      // Without a response to CONNECT for 5 s the client closes the connection and retries.
       return await connectChat(url, cookie, {
         reconnection: true,
         reconnectionDelay: 50,
         reconnectionDelayMax: 50,
       });
     } catch (error) {
-      // The history has failed, or the connection was cut: the client may come again, and the log says why.
+      // If the history failed or the connection was cut, the client may retry. The log contains the reason.
       const { data } = error as ConnectRefused;
       throw data === undefined || data.retryable ? new Error('storage_unavailable', { cause: error }) : error;
     }
@@ -107,7 +112,7 @@ async function http(url: string, path: string, init: RequestInit = {}): Promise<
   });
 }
 
-/** A fault that comes while a file or an archive is on its way cuts it off, and the client asks again. */
+/** A fault during the transfer of a file or an archive cuts it off, and the client requests it again. */
 function cut(path: string, error: Error): never {
   throw /^\/files\/|export$/.test(path) ? new Error('storage_unavailable', { cause: error }) : error;
 }
@@ -128,16 +133,16 @@ let users = 0;
 /** The names of the steps. */
 export type Step = keyof Scenario['steps'];
 
-/** People who chat all the time, and what else a chat is used for, one step after the other. */
+/** Simulates users who chat throughout, and runs the other uses of a chat step by step. */
 export class Scenario {
   readonly #place: Place;
-  /** On each server a client that reads everything, and sends a message now and then. */
+  /** One client per server that reads everything and regularly sends a message. */
   #witnesses: ChatClient[] = [];
   #talking = true;
   #talks: Promise<void>[] = [];
   /** The acknowledged messages of the lobby, by clientId. */
   readonly #acknowledged = new Map<string, Message>();
-  /** Clients that are open until the end of their step. */
+  /** Clients that are closed at the end of their step. */
   readonly #clients: ChatClient[] = [];
 
   private constructor(place: Place) {
@@ -157,7 +162,7 @@ export class Scenario {
     return self;
   }
 
-  /** Each makes a step ready without a fault, and returns the step. */
+  /** Each prepares a step without a fault, and returns the step. */
   readonly steps = {
     connect: async () => {
       const cookie = await this.#session();
@@ -209,7 +214,7 @@ export class Scenario {
         await ask(client, 'room:join', { room: room.id });
         await this.#send(client, room.id);
         await ask(client, 'room:delete', { room: room.id }).catch((error: Error) => {
-          // The room is gone: the answer to an earlier attempt was lost.
+          // The room is already deleted, because the response to an earlier attempt was lost.
           if (error.message !== 'unknown_room') throw error;
         });
       };
@@ -254,7 +259,7 @@ export class Scenario {
       const { id } = client.ready.user;
       return async () => {
         const archive = await api(this.#url(), 'GET', `/users/${id}/export`);
-        // The central directory, which an archive that is cut off lacks.
+        // The central directory, which a truncated archive lacks.
         expect(archive.subarray(-22, -18)).toEqual(Buffer.from('PK\x05\x06', 'latin1'));
         expect(archive.length).toBeGreaterThan(message.text.length);
       };
@@ -269,7 +274,7 @@ export class Scenario {
             name === 'typing:changed' && (payload as { user: { id: string } }).user.id === id,
         );
       return async () => {
-        // It may be lost, as long as the servers have no bus.
+        // It may be lost while the servers have no bus.
         while (!isSeen()) {
           for (const typing of [true, false]) await ask(client, 'typing:set', { room: 'lobby', typing });
           await pause(50);
@@ -302,7 +307,7 @@ export class Scenario {
       const told = this.#witnesses.map((witness) => resetsOf(witness));
       return async () => {
         await api(this.#url(), 'DELETE', `/users/${id}?messages=delete`);
-        // The erasure is complete when the user is unknown.
+        // Clients get room:reset when the erasure is complete.
         await until(
           () => this.#witnesses.every((witness, n) => resetsOf(witness) > (told[n] as number)),
           true,
@@ -319,7 +324,7 @@ export class Scenario {
     },
   } satisfies Record<string, () => Promise<() => Promise<unknown>>>;
 
-  /** Takes a step; the others of it are gone afterwards. */
+  /** Takes a step and closes its clients afterwards. */
   async take(name: Step, begin: () => void): Promise<void> {
     const step = await this.steps[name]();
     begin();

@@ -5,15 +5,15 @@ import type { DiskFault, Next } from './disk-calls.ts';
 import type { Faulty } from './faulty-line.ts';
 
 export interface FaultyDisk extends Faulty<DiskFault> {
-  /** The environment of the program. */
+  /** The environment of the program that uses the disk. */
   readonly env: NodeJS.ProcessEnv;
   close(): void;
 }
 
 /**
- * A disk on which one call of a program fails. The program imports `failing-calls.ts`, which makes it fail.
+ * Creates a disk on which one call of a program fails. The program imports `failing-calls.ts`, which makes it fail.
  *
- * @param named whether its calls are named by their places in the sources, which then run instead of the bundle
+ * @param named names the calls by their places in the sources, which then run instead of the bundle
  */
 export function faultyDisk(named = true): FaultyDisk {
   const folder = mkdtempSync(join(tmpdir(), 'faulty-disk-'));

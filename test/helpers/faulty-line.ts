@@ -2,51 +2,51 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
 /**
- * The ways in which a call fails. `cut before`: it never arrives. `cut after`: it is carried out, and the answer is
- * lost. `refused`: the service itself answers with an error. `garbage`: the answer is invalid. `silence`: the
- * connection stays open and the service keeps its state, but nothing gets through any more.
+ * How a call fails. `cut before`: it never arrives. `cut after`: it is executed, and the response is lost. `refused`:
+ * the service itself responds with an error. `garbage`: the response is invalid. `silence`: the connection stays open
+ * and the service keeps its state, but nothing is forwarded.
  */
 export type Fault = 'cut before' | 'cut after' | 'refused' | 'garbage' | 'silence';
 
-/** A thing whose calls fail one at a time. */
+/** Something whose calls fail one at a time. */
 export interface Faulty<Kind = string> {
   /** The names of all calls so far. */
   calls(): string[];
-  /** The nth call from now on fails in this way, or the next one of that name. */
+  /** Makes the nth next call fail in this way, or the next one of that name. */
   fail(which: number | string, fault: Kind): void;
-  /** The name of the call that has failed; null if none has, and then none does any more. */
+  /** Cancels a pending fault. @returns the name of the call that failed; null if none failed */
   failed(): string | null;
 }
 
-/** How the calls to a service look. */
+/** How to recognize the calls to a service. */
 export interface Protocol {
-  /** The name of a call, each byte of which is one character; undefined for one that has none. */
+  /** Returns the name of a call, given as one character per byte; undefined if it has none. */
   nameOf(call: string): string | undefined;
-  /** The call that the service gets in its place, and refuses; null where there is none. */
+  /** Returns a call that is sent instead and that the service rejects; null if there is none. */
   refusing?(call: Buffer, nth: number): Buffer | null;
 }
 
-/** Such as the second part of a long call. */
+/** For example, the second part of a long call. */
 const nameless = 'a call';
 
-/** A way to a real service. A piece that a client writes at once is one call. */
+/** A proxy of a real service. Data that a client writes at once is one call. */
 export interface FaultyLine extends Faulty<Fault> {
   readonly port: number;
-  /** @param then called when it happens */
+  /** @param then is called when the fault happens */
   fail(which: number | string, fault: Fault, then?: () => void): void;
-  /** Ends all connections: the next calls make new ones. */
+  /** Closes all connections, so that the next calls open new ones. */
   cut(): void;
   close(): Promise<void>;
 }
 
-/** No protocol has such an answer; the second one could come from another program at that port. */
+/** No protocol has such a response. The second one could come from another program at that port. */
 const garbage = [
   Buffer.from(Array.from({ length: 64 }, (_, n) => (n * 151 + 7) & 0xff)),
   Buffer.from('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n'),
   Buffer.from([0x45, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]),
 ];
 
-/** @param only the names of the calls that are counted, and may fail */
+/** @param only matches the names of the calls that are counted and may fail */
 export async function startFaultyLine(target: number, protocol: Protocol, only = /^/): Promise<FaultyLine> {
   const calls: string[] = [];
   let next: { which: number | string; fault: Fault; then: (() => void) | undefined } | undefined;
@@ -59,7 +59,7 @@ export async function startFaultyLine(target: number, protocol: Protocol, only =
   const server = createServer((client) => {
     const upstream = connect(target, '127.0.0.1');
     let silent = false;
-    /** The next answer is lost. */
+    /** The next response is dropped. */
     let lost = false;
     for (const [socket, other] of [
       [client, upstream],
@@ -70,7 +70,7 @@ export async function startFaultyLine(target: number, protocol: Protocol, only =
       socket.on('error', () => {});
       socket.on('close', () => {
         open.delete(socket);
-        // Behind a silent line, the service does not notice the end.
+        // While the line is silent, the service does not notice the end.
         if (!silent) other.destroy();
       });
     }
@@ -91,7 +91,7 @@ export async function startFaultyLine(target: number, protocol: Protocol, only =
         silent = true;
       } else if (fault === 'cut after') {
         lost = true;
-        // With an end instead of a reset, so that the service reads everything first.
+        // Ends the connection instead of resetting it, so that the service reads everything first.
         upstream.end(call);
       } else if (fault === 'garbage') {
         client.write(answer);

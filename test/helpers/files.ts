@@ -31,7 +31,7 @@ export async function upload(
   return { status: answer.status, headers: answer.headers, file: body.file, code: body.error?.code };
 }
 
-/** Asks for a file as a page of the site does. */
+/** Requests a file as a page of the site does. */
 export function download(
   url: string,
   cookie: string,

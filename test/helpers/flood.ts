@@ -1,6 +1,6 @@
 /**
- * An attacker in a separate process: `node flood.ts KIND PORT MILLISECONDS ADDRESSES COUNT COOKIE`. It attacks from the
- * given loopback addresses for that time, or until SIGTERM, and prints each kind of outcome when it is first seen, and
+ * An attacker in a separate process: `node flood.ts KIND PORT MILLISECONDS ADDRESSES COUNT COOKIE`. It attacks from
+ * these loopback addresses for that time, or until SIGTERM. It prints each kind of outcome when it first occurs, and
  * the result. Without a cookie it is not logged in.
  */
 import { connect, type Socket } from 'node:net';
@@ -36,11 +36,11 @@ function tcp(): Socket {
   socket.on('error', () => seen('error'));
   return socket;
 }
-/** The next event of a name, whatever error comes before. */
+/** Waits for the next event of this name, regardless of errors before it. */
 const heard = (socket: Socket, event: string) => new Promise((resolve) => socket.once(event, resolve));
 const unknown = () => `PHPSESSID=${next++}${Math.random().toString(36).slice(2)}`;
 
-/** A WebSocket connection, logged in as the cookie's user if there is one. */
+/** Opens a WebSocket connection, logged in as the cookie's user if there is one. */
 async function enter(): Promise<RawClient | null> {
   const client = await openRaw(Number(port), {
     cookie: cookie || unknown(),
@@ -48,7 +48,7 @@ async function enter(): Promise<RawClient | null> {
   }).catch(() => null);
   if (client === null) {
     seen('refused');
-    // Without this pause it would only be a flood of handshakes.
+    // Without this delay it would only be a flood of handshakes.
     await pause(1000);
     return null;
   }
@@ -62,7 +62,7 @@ async function enter(): Promise<RawClient | null> {
   return null;
 }
 
-/** Writes the bytes again and again, as fast as they are accepted, until the server has closed the connection. */
+/** Writes the bytes repeatedly, as fast as they are accepted, until the server closes the connection. */
 async function pour(bytes: Buffer, first?: Buffer): Promise<void> {
   const client = await enter();
   if (client === null) return;
@@ -75,9 +75,9 @@ async function pour(bytes: Buffer, first?: Buffer): Promise<void> {
   if (client.closed) seen('closed');
   client.socket.destroy();
 }
-/** As large as one read of the server. */
+/** Repeats the bytes up to the size of one read of the server. */
 const filled = (bytes: Buffer) => Buffer.alloc(65_536 - (65_536 % bytes.length), bytes);
-/** Fragments of a message that never ends. */
+/** Sends fragments of a message that never ends. */
 const pourParts = (part: string) => {
   const [size, parts] = [frame(part).length, fragments(part, part, '')];
   return pour(filled(parts.subarray(size, 2 * size)), parts.subarray(0, size));
@@ -86,12 +86,12 @@ const pourParts = (part: string) => {
 const get = (target: string, more = '') => `GET ${target} HTTP/1.1\r\nHost: chat.example\r\n${more}\r\n`;
 const polling = '/socket.io/?EIO=4&transport=polling';
 const script = get('/php-chat.js');
-/** As many objects as the server makes from so few bytes. */
+/** Returns a request with many headers, from which the server makes many objects. */
 const stuffed = (headers: number) =>
   get('/php-chat.js', Array.from({ length: headers }, (_, n) => `x${n}: ${n}x\r\n`).join(''));
 
 /**
- * Plain HTTP on a connection that is kept open: writes once more each `every` milliseconds, or after so many answers.
+ * Sends plain HTTP on an open connection. It writes again each `every` milliseconds, or after this many `answers`.
  * Without `answers`, it does not read.
  */
 async function keepWriting(
@@ -122,7 +122,7 @@ async function keepWriting(
   seen('closed');
 }
 
-/** A single act of a parallel attacker, who repeats it. */
+/** One attempt of a parallel attacker, who repeats it. */
 const floods: Record<string, (n: number) => Promise<void>> = {
   events: () => pour(filled(frame('421["a"]'))),
   async posts(n) {
@@ -140,7 +140,7 @@ const floods: Record<string, (n: number) => Promise<void>> = {
       seen('opened');
       const post = (body: string) => posting.post(`${polling}&sid=${sid}`, body, headers);
       const ask = () => asking.get(`${polling}&sid=${sid}`, headers);
-      // As many packets as fit, or as many as are accepted.
+      // As many packets as fit, or as many as the server accepts.
       const body = Array.from({ length: n % 4 < 2 ? 7281 : 500 }, () => '421["a"]').join('\x1e');
       try {
         if (cookie !== '') {
@@ -158,7 +158,7 @@ const floods: Record<string, (n: number) => Promise<void>> = {
     asking.close();
     posting.close();
   },
-  /** Requests for as much history as allowed, again and again: half of them many at once. */
+  /** Requests as much history as allowed, repeatedly. Half of the attackers send many requests at once. */
   async reads(n) {
     const client = await enter();
     if (client === null) return;
@@ -173,7 +173,7 @@ const floods: Record<string, (n: number) => Promise<void>> = {
     }
     client.socket.destroy();
   },
-  /** All frames that need no login, at once. */
+  /** Sends frames that need no login. */
   frames(n) {
     if (n % 4 < 2) return pourParts(n % 4 === 0 ? 'x' : '');
     return pour(filled(frame('', n % 4 === 2 ? opcode.pong : opcode.ping)));
@@ -197,15 +197,15 @@ const floods: Record<string, (n: number) => Promise<void>> = {
       );
     client?.socket.destroy();
   },
-  /** Packets that are nearly too large, or too large. */
+  /** Sends packets that are nearly too large, or too large. */
   packets: (n) => pour(frame(`420["room:list",{"pad":"${'x'.repeat(n % 2 === 0 ? 65_000 : 70_000)}"}]`)),
   halfOpen: () =>
     keepWriting(() => `GET ${polling} HTTP/1.1\r\nHost: chat.example\r\n`, {
       answers: Number.POSITIVE_INFINITY,
     }),
-  /** Far more than the server accepts, without reading. */
+  /** Sends far more than the server accepts, without reading. */
   unread: () => keepWriting(() => script.repeat(2000), { every: 100 }),
-  /** As much as the server accepts, and no more. */
+  /** Sends as much as the server accepts, and no more. */
   hoarded: () =>
     keepWriting((nth) => (nth === 0 ? stuffed(99) + stuffed(24).repeat(7) : '\r\n'), { every: 1000 }),
   errors: () => keepWriting(() => get('/nothing', 'Expect: 100-continue\r\n').repeat(8), { answers: 16 }),
@@ -214,7 +214,7 @@ const floods: Record<string, (n: number) => Promise<void>> = {
       every: 1000,
       answers: Number.POSITIVE_INFINITY,
     }),
-  /** As if a browser loaded many images in a foreign page. */
+  /** Like a browser that loads many images in a page of another site. */
   images: () => keepWriting(() => get(polling, 'Sec-Fetch-Site: cross-site\r\n'), { answers: 1 }),
 };
 
@@ -224,7 +224,7 @@ const all = Promise.all(
   Array.from({ length: Number(count) }, async (_, n) => {
     while (!isOver()) {
       await flood(n);
-      // If it is refused at once, this loop would otherwise block the process.
+      // Without this, an attempt that is rejected at once would block the process.
       await turn();
     }
   }),

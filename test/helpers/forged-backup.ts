@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { ArchiveWriter, readArchive } from '../../server/backup/archive.ts';
 
-/** A backup with another history, whose digests fit. */
+/** Writes a copy of a backup with a changed history and matching digests. */
 export async function forgedBackup(
   from: string,
   to: string,

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { startTcpProxy, type TcpProxy } from './tcp-proxy.ts';
 
-/** A WebSocket proxy that omits the server's text frames for which `drop` is true. */
+/** Starts a WebSocket proxy that drops the server's text frames for which `drop` is true. */
 export function startFrameProxy(target: number, drop: (text: string) => boolean): Promise<TcpProxy> {
   const rest = new WeakMap<Socket, { upgraded: boolean; bytes: Buffer }>();
   return startTcpProxy(target, (piece, client) => {
@@ -24,7 +24,7 @@ export function startFrameProxy(target: number, drop: (text: string) => boolean)
   });
 }
 
-/** RFC 6455, section 5.2: a server's frames are not masked. */
+/** Parses a frame as in RFC 6455, section 5.2. A server's frames are not masked. */
 function firstFrame(bytes: Buffer): { bytes: Buffer; length: number; text: string } | null {
   if (bytes.length < 2) return null;
   const short = (bytes[1] as number) & 0x7f;

@@ -65,7 +65,7 @@ const clientId: Json = fc.oneof(
   { weight: 1, arbitrary: json('same', 'same', '', 'a b', 'ü', 'x'.repeat(65)) },
 );
 
-/** Values that may be valid, for the fields whose schema does not say all of it. */
+/** Values that may be valid, for fields that the schema does not describe completely. */
 const fields: Record<string, Json> = {
   room,
   text,
@@ -124,7 +124,7 @@ const otherKey = fc.oneof(
 
 function payloadOf(name: RequestName): Json {
   const own = Object.keys(requests[name].shape);
-  // Each field is mostly present and valid: with all of them wrong, only the first would be tested.
+  // Each field is mostly present and valid, because of several wrong ones only the first would be tested.
   const known = own.map((key) => {
     const schema: z.ZodType = requests[name].shape[key as never];
     const field = valuesOf(key, schema);
@@ -154,7 +154,7 @@ function payloadOf(name: RequestName): Json {
     .map(([values, others]) => `{${[...values.filter((value) => value !== null), ...others].join(',')}}`);
 }
 
-/** Event names for which the protocol's parser itself closes the connection. */
+/** Event names for which the parser of the protocol itself closes the connection. */
 const reserved = ['connect', 'connect_error', 'disconnect', 'disconnecting', 'newListener', 'removeListener'];
 const known = Object.keys(requests) as RequestName[];
 const unknownName: Json = fc
@@ -183,12 +183,12 @@ export const eventCase: fc.Arbitrary<EventCase> = fc
   .map(([name, payloads]) => ({ name, payloads: payloads as string[] }))
   .filter(fits);
 
-/** The largest packet is 64 KiB; another test covers larger ones. */
+/** The largest packet is 64 KiB. Another test covers larger ones. */
 function fits({ name, payloads }: EventCase): boolean {
   return Buffer.byteLength(name + payloads.join()) < 65_000;
 }
 
-/** Throws if this is not an answer of the protocol to the request. */
+/** @throws Error if this is not a response of the protocol to the request */
 export function checkAnswer({ name }: EventCase, answer: string): void {
   const [result, ...more] = JSON.parse(answer) as Record<string, unknown>[];
   const wrong = () => new Error(`no answer of the protocol: ${answer.slice(0, 1000)}`);
@@ -200,7 +200,7 @@ export function checkAnswer({ name }: EventCase, answer: string): void {
     return;
   }
   const { code, message, retryAfterMs: _, current: __, ...rest } = result.error as Record<string, unknown>;
-  // `internal` is a code of the protocol too, but means that the server has failed.
+  // `internal` is also a code of the protocol, but means that the server failed.
   if (code === 'internal' || !Object.hasOwn(requestErrors, code as string)) throw wrong();
   if (result.ok !== false || typeof message !== 'string' || Object.keys(rest).length > 0) throw wrong();
   if ((code === 'unknown_event') !== !Object.hasOwn(requests, event)) throw wrong();

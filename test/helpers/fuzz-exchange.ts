@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 
-/** Sends these bytes and returns the answer, up to the end of its body, its upgrade or the connection. */
+/** Sends a request. @returns the response, up to the end of its body, its upgrade or the connection */
 export function say(port: number, request: string, localAddress = '127.0.0.1'): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect({ port, host: '127.0.0.1', localAddress });
@@ -18,7 +18,7 @@ export function say(port: number, request: string, localAddress = '127.0.0.1'): 
   });
 }
 
-/** A request with only the given headers besides Host. */
+/** Returns a request with only these headers besides Host. */
 export function request(
   target: string,
   { method = 'GET', body = '', ...headers }: Record<string, string> = {},
@@ -36,6 +36,6 @@ export const upgrade = {
   'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
 };
 
-/** `403 origin_not_allowed`: the status and, if there is one, the code of an HTTP answer. */
+/** Returns the status and the error code, if any, of an HTTP response, such as `403 origin_not_allowed`. */
 export const inShort = (answer: string): string =>
   `${/^HTTP\/1\.1 (\d+)/.exec(answer)?.[1]} ${/"error":\{"code":"(\w+)"/.exec(answer)?.[1] ?? ''}`.trim();

@@ -30,7 +30,7 @@ const requests = [
   'HEAD /healthz HTTP/1.1\r\nHost: a\r\n\r\nTRACE /readyz HTTP/1.1\r\nHost: a\r\nRange: bytes=0-\r\n\r\n',
 ].map((request) => Buffer.from(request));
 
-/** The bytes of requests; or the packets of POSTs to a polling connection, `connect`: after CONNECT. */
+/** The bytes of requests, or the packets of POSTs to a polling connection. `connect`: CONNECT is sent first. */
 export type HttpCase = { bytes: Buffer } | { posts: PacketCase[]; connect: boolean };
 export const httpCase: fc.Arbitrary<HttpCase> = fc.oneof(
   { weight: 1, arbitrary: someBytes(60).map((bytes) => ({ bytes })) },
@@ -49,7 +49,7 @@ export const httpCase: fc.Arbitrary<HttpCase> = fc.oneof(
   },
 );
 
-/** The body of a POST to a polling connection. */
+/** Returns the body of a POST to a polling connection. */
 export const bodyOf = (cases: readonly PacketCase[]): Buffer =>
   Buffer.from(
     cases
@@ -60,7 +60,7 @@ export const bodyOf = (cases: readonly PacketCase[]): Buffer =>
       .join('\x1e'),
   );
 
-/** Sends the bytes, closes its half of the connection, and returns everything that the server sends until it closes. */
+/** Sends the bytes and closes its half of the connection. @returns everything that the server sends until it closes */
 export function exchange(port: number, request: Buffer): Promise<string> {
   const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
   let answer = '';
@@ -73,7 +73,7 @@ export function exchange(port: number, request: Buffer): Promise<string> {
   return new Promise((resolve) => socket.on('close', () => resolve(answer)));
 }
 
-/** The statuses of an answer; throws if the server has sent anything but HTTP, or reports a failure. */
+/** Returns the statuses of a response. @throws Error if the server sent anything but HTTP, or reports a failure */
 export function checkHttp(answer: string): number[] {
   if (answer !== '' && !/^HTTP\/1\.1 [1-5]\d\d /.test(answer))
     throw new Error(`no HTTP: ${answer.slice(0, 200)}`);

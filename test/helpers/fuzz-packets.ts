@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { frame } from './raw-client.ts';
 
 export const words = (list: string) => list.split(' ');
-/** A value with many parts is refused for the first wrong one, so each part is mostly valid. */
+/** A value with many parts is rejected for the first wrong one, so each part is mostly valid. */
 export const mostly = <T>(usual: T, arbitrary: fc.Arbitrary<T>) =>
   fc.oneof({ weight: 5, arbitrary: fc.constant(usual) }, { weight: 1, arbitrary });
 export const someBytes = (most: number) =>
@@ -11,18 +11,18 @@ export const someBytes = (most: number) =>
 const pieces = [...words('" \\ [ ] { } , - / 0 9e9 \\ud800 {"__proto__":'), '\0', '\x1e'].map((text) =>
   Buffer.from(text),
 );
-/** A change at `at`, which is taken modulo the length, so that it fits any bytes. */
+/** A change at `at` modulo the length, so that it fits any bytes. */
 const edit = fc.record({
   op: fc.constantFrom('flip', 'cut', 'insert', 'repeat', 'splice'),
   at: fc.nat({ max: 100_000 }),
-  // The highest bit is rarely set: ws refuses invalid UTF-8 itself.
+  // The highest bit is rarely set, because ws itself rejects invalid UTF-8.
   bit: fc.constantFrom(0, 1, 2, 3, 4, 5, 6, 0, 1, 2, 3, 4, 5, 6, 7),
   count: fc.integer({ min: 1, max: 12 }),
   times: fc.constantFrom(1, 2, 40, 3000),
   piece: fc.oneof(fc.constantFrom(...pieces), someBytes(8)),
 });
 export type Edit = typeof edit extends fc.Arbitrary<infer T> ? T : never;
-/** Mostly one: a value with many changes is refused for the first of them. */
+/** Mostly one change, because of many only the first causes the rejection. */
 export const edits = fc.oneof(
   { weight: 6, arbitrary: fc.tuple(edit) },
   { weight: 3, arbitrary: fc.array(edit, { minLength: 2, maxLength: 6 }) },
@@ -52,7 +52,7 @@ export function mutate(bytes: Buffer, changes: readonly Edit[], donor: Buffer): 
   }, bytes);
 }
 
-/** Real packets, as the client library sends them; a Buffer is sent as a binary frame. */
+/** Real packets, as the client library sends them. A Buffer is sent as a binary frame. */
 const packets: (string | Buffer)[][] = [
   ...words('40 40/admin,{"session":"x"} 41 41/admin, 42["room:list",{}] 42/admin,3["room:list",{}]'),
   ...words('430[{"ok":true}] 44{"message":"x"} 1 2 2probe 3 3probe 5 6 bAQID'),
@@ -78,18 +78,18 @@ const all = Buffer.from(packets.flat().join(''), 'latin1');
 
 export const packetCase = fc.record({
   packet: fc.constantFrom(...packets),
-  /** The frame of the packet that is changed. */
+  /** The index of the frame that is changed. */
   which: fc.nat({ max: 2 }),
   changes: edits,
   order: mostly('as it is', fc.constantFrom('twice', 'backwards', 'without the first')),
   /** Sent as the other kind of frame. */
   swapped: mostly(false, fc.boolean()),
-  /** On a connection that has not sent CONNECT yet. */
+  /** On a connection that has not sent CONNECT. */
   first: mostly(false, fc.constant(true)),
 });
 export type PacketCase = typeof packetCase extends fc.Arbitrary<infer T> ? T : never;
 
-/** The payloads of one case, each with the opcode of its frame. */
+/** Returns the payloads of one case, each with the opcode of its frame. */
 export function packetsOf(one: PacketCase): { payload: Buffer; opcode: number }[] {
   const parts = one.packet.map((part, n, { length }) => {
     const payload = Buffer.from(part as string);
@@ -127,7 +127,7 @@ const frames = fc.array(
   { minLength: 1, maxLength: 4 },
 );
 
-/** The bytes of frames; `ends`: the server would not read further bytes as separate frames. */
+/** The bytes of frames. `ends`: the server would not read further bytes as separate frames. */
 export const frameCase = fc.oneof(
   { weight: 1, arbitrary: someBytes(200).map((bytes) => ({ bytes, ends: true })) },
   {

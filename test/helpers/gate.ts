@@ -1,19 +1,19 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
-/** A connection to a real server that can be cut or silenced without changing the server. */
+/** A proxy of a real server that can be cut or silenced without changing the server. */
 export interface Gate {
   readonly port: number;
-  /** Accepts connections and forwards nothing until it ends; held data is forwarded then. */
+  /** Accepts connections and forwards nothing until it ends. Then the held data is forwarded. */
   readonly silence: { begin(): void; end(): void };
-  /** Forwards each piece of an answer so many milliseconds after it has come, until it ends. */
+  /** Forwards each piece of a response this many milliseconds late, until it ends. */
   readonly delay: {
     begin(ms: number): void;
-    /** The pieces that were forwarded late. */
+    /** The number of pieces that were forwarded late. */
     readonly late: number;
     end(): void;
   };
-  /** Refuses connections, and cuts the open ones. */
+  /** Rejects connections and cuts the open ones. */
   readonly outage: { begin(): Promise<void>; end(): Promise<void> };
   close(): Promise<void>;
 }

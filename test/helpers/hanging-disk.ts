@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs';
 import { DatabaseSync, StatementSync } from 'node:sqlite';
 
 /*
- * Import it before a program (`node --import`): while the file named by HANGING_DISK exists, its SQLite neither answers
- * nor fails, as on a hanging disk. A real file system cannot do that without privileges.
+ * Import it before a program (`node --import`). While the file named by HANGING_DISK exists, its SQLite neither
+ * responds nor fails, as on a hanging disk. A real file system cannot do that without privileges.
  */
 const file = process.env.HANGING_DISK ?? '';
 const waiting = new Int32Array(new SharedArrayBuffer(4));

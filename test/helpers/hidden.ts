@@ -33,7 +33,7 @@ export const databases = size<Record<string, Started>>(
   { SQLite: sqlite },
 );
 
-/** The requests that read without naming a room, and those of a room in which the asker is. */
+/** Returns the requests that read without naming a room, and those on a room that the user has joined. */
 export const readsOf = (room: string): readonly (readonly [RequestName, object])[] => [
   ['room:list', { limit: 1 }],
   ['room:list', { limit: 1, query: 'den' }],

@@ -14,14 +14,14 @@ export interface HistoryDatabase {
   readonly url: string;
   /** Runs a statement as its owner. */
   query(sql: string, values?: unknown[]): Promise<Record<string, unknown>[]>;
-  /** The tables in which a row holds this text. */
+  /** Returns the tables in which a row contains this text. */
   holding(text: string): Promise<string[]>;
   /** Empties all tables of a history. */
   empty(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Those that a history fills. */
+/** The tables that a history fills. */
 const tables = namesIn({ name: 'PostgreSQL' } as ServerDialect).tables.filter(
   (name) => !['migrations', 'digest_key', 'commits', 'claims'].includes(name.slice('chat_'.length)),
 );
@@ -89,7 +89,7 @@ export async function mariadbDatabase(server: Mariadb): Promise<HistoryDatabase>
   };
 }
 
-/** Opens the history in this database, without the claim of a server: tests open one several times. */
+/** Opens the history in this database without the claim of a server, because tests open one several times. */
 export async function openDatabase(
   url: string,
   onBatch?: (batch: { messages: number; commitMs: number }) => void,

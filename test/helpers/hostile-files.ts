@@ -2,11 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { crc32, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import sharp from 'sharp';
 
-/** Contained in everything that nobody may see or run. */
+/** Contained in everything that must not be seen or run. */
 export const marker = 'Wm4kZ';
 const script = `<script>alert("${marker}")</script>`;
 
-/** The result of an upload: refused, or the type. */
+/** The result of an upload: `refused`, or the type. */
 type Fate = 'refused' | (string & {});
 
 export interface HostileFile {
@@ -36,7 +36,7 @@ function chunk(type: string, data: Buffer): Buffer {
   return Buffer.concat([be32(data.length), named, be32(crc32(named))]);
 }
 
-/** A PNG that declares this size, with one bit per pixel and these packed pixels. */
+/** Returns a PNG that declares this size, with one bit per pixel and these packed pixels. */
 function png(width: number, height: number, pixels: Buffer, ...more: Buffer[]): Buffer {
   const header = Buffer.concat([be32(width), be32(height), Buffer.from([1, 0, 0, 0, 0])]);
   return Buffer.concat([
@@ -49,8 +49,8 @@ function png(width: number, height: number, pixels: Buffer, ...more: Buffer[]): 
 }
 
 /**
- * A PNG whose lines all repeat the first one. Its few bytes say so by a filter that our encoder does not use, and the line is
- * too long for it to find the repetition.
+ * Returns a PNG whose lines all repeat the first one. It is small because of a filter that our encoder does not use,
+ * and the line is too long for the encoder to find the repetition.
  */
 function repeatedLine(line: Buffer, channels: 3 | 4, height: number): Buffer {
   const same = Buffer.alloc(1 + line.length);
@@ -62,7 +62,10 @@ function repeatedLine(line: Buffer, channels: 3 | 4, height: number): Buffer {
   return bytes;
 }
 
-/** Pictures below 64 KB, most of which are larger when they are re-encoded as their own type; `becomes`: the type if any fits. */
+/**
+ * Returns pictures below 64 KB, most of which grow when they are re-encoded as their own type. `becomes`: the type that
+ * fits, if any.
+ */
 export async function swellingPictures(): Promise<{ bytes: Buffer; becomes?: string }[]> {
   const [width, side] = [11_000, 150];
   const noise = randomBytes(width * 4);
@@ -86,7 +89,7 @@ export async function swellingPictures(): Promise<{ bytes: Buffer; becomes?: str
   ];
 }
 
-/** A moving PNG of two frames of 8 × 8, with a text and a place. @param last the lines of the last frame */
+/** Returns an animated PNG with two frames of 8 × 8, a text and a location. @param last the lines of the last frame */
 export function animatedPng(last = Buffer.alloc(16, Buffer.from([0, 0x55]))): Buffer {
   const control = (n: number) =>
     chunk(
@@ -106,7 +109,7 @@ export function animatedPng(last = Buffer.alloc(16, Buffer.from([0, 0x55]))): Bu
   return Buffer.concat([first.subarray(0, -12), ...second, first.subarray(-12)]);
 }
 
-/** A GIF with this many frames of one pixel. */
+/** Returns a GIF with this many frames of one pixel. */
 function gif(width: number, height: number, frames: number): Buffer {
   const screen = Buffer.concat([
     le16(width, height),
@@ -127,7 +130,7 @@ function gif(width: number, height: number, frames: number): Buffer {
   ]);
 }
 
-/** A zip with one entry of any declared size. */
+/** Returns a zip with one entry of any declared size. */
 export function zip(name: string, packed: Buffer, size: number): Buffer {
   const common = Buffer.concat([
     le16(20, 0, 8, 0, 0),
@@ -156,7 +159,7 @@ export function zip(name: string, packed: Buffer, size: number): Buffer {
   return Buffer.concat([local, central, end]);
 }
 
-/** Files crafted to run, to leak, or to break their decoder. */
+/** Returns files crafted to run, to leak, or to break their decoder. */
 export async function hostileFiles(): Promise<HostileFile[]> {
   const plain = sharp({ create: { width: 30, height: 20, channels: 3, background: '#369' } });
   const [asPng, asJpeg, asWebp, asAvif] = await Promise.all([
@@ -229,7 +232,7 @@ export async function hostileFiles(): Promise<HostileFile[]> {
       'image/avif',
     ],
     ['a JPEG with XMP', await plain.clone().jpeg().withXmp(xmp).toBuffer(), 'image/jpeg'],
-    // libvips takes it for SVG, and file-type for AVIF.
+    // libvips recognizes SVG in it, and file-type AVIF.
     [
       'a drawing that begins like an AVIF',
       text(
@@ -247,7 +250,7 @@ export async function hostileFiles(): Promise<HostileFile[]> {
     ['a JPEG of 65,500 × 65,500', jpegOf(65_500), 'refused'],
     ['half a JPEG', asJpeg.subarray(0, asJpeg.length / 2), 'refused'],
     ['a GIF of 10,000 frames', gif(1, 1, 10_000), 'refused'],
-    // Its real size is that of its frames: one pixel.
+    // Its real size is that of its frames, which is one pixel.
     ['a GIF of 65,535 × 65,535', gif(65_535, 65_535, 1), 'image/gif'],
     ['a GIF of 400 frames of 500 × 500', gif(500, 500, 400), 'refused'],
     ['a WebP of 501 frames', frames, 'refused'],
@@ -276,13 +279,13 @@ export async function hostileFiles(): Promise<HostileFile[]> {
       Buffer.concat([Buffer.from('3026b2758e66cf11a6d900aa0062ce6c', 'hex'), Buffer.alloc(500)]),
       'refused',
     ],
-    // It is not re-encoded, so it would keep the camera's metadata.
+    // A TIFF is not re-encoded, so it would keep the camera's metadata.
     ['a TIFF with a place', await plain.clone().withExif(place).tiff().toBuffer(), 'refused'],
   ];
   return cases.map(([what, bytes, fate]) => ({ what, bytes, fate }));
 }
 
-/** Pictures within the pixel limit whose few bytes would take much memory. */
+/** Returns pictures within the pixel limit whose few bytes would take much memory. */
 export async function largePictures(): Promise<{ what: string; bytes: Buffer; limit: string }[]> {
   const plain = sharp({ create: { width: 64, height: 64, channels: 3, background: '#369' } });
   const avif = await plain.clone().avif({ effort: 0 }).toBuffer();
@@ -319,7 +322,7 @@ export const hostileNames: [string, string | RegExp][] = [
   ['.htaccess', 'htaccess'],
   ['photo\u202egnp.exe', 'photognp.exe'],
   ['\u2066a\u2069\u200f\ufeff.txt', 'a.txt'],
-  // Empty patterns and fillers are drawn as blanks, behind which an ending may be out of sight.
+  // Empty patterns and fillers look like blanks, which could move the extension out of sight.
   [`photo.jpg${'\u2800'.repeat(60)}.exe`, 'photo.jpg.exe'],
   [`photo.jpg${'\u3164\u115f\u1160\uffa0'.repeat(15)}.exe`, 'photo.jpg.exe'],
   ['\u3164\u2800', 'file'],

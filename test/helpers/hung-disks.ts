@@ -7,8 +7,8 @@ import { join } from 'node:path';
 const many = 64;
 
 /**
- * Simulates disks that do not answer: all threads for file access wait for a writer of a FIFO.
- * @param folder where the FIFO is made
+ * Simulates disks that do not respond: all threads for file access wait for a writer of a FIFO.
+ * @param folder where the FIFO is created
  * @returns a function that ends this
  */
 export function hangDisks(folder: string): () => Promise<void> {
