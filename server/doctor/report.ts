@@ -106,7 +106,7 @@ It asks for ${what} from the browser of a logged-in user.`);
   }
   if (problems === 0) return 0;
   const page = sitePage(await findKind(config.logins));
-  output.finding(`See ${page} for the logins of the site, docs/settings.md for all settings.`);
+  output.finding(`See ${page} for the logins of the site, and docs/settings.md for all settings.`);
   return 1;
 }
 

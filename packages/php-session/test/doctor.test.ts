@@ -9,6 +9,7 @@ import {
   examineLogins,
   examineSettings,
   findCookieName,
+  findKind,
   findWebRoot,
   grants,
   type LoginExamination,
@@ -154,6 +155,7 @@ test('a site is described by its folder, although the user in its sessions is un
   if ('problem' in description) throw new Error(description.problem);
   const { sessions, files, settings } = description;
   expect(description).toMatchObject({
+    kind: 'php',
     logins: `sessions in files in ${folder}`,
     sessionFolder: folder,
     isUserKnown: false,
@@ -163,6 +165,7 @@ test('a site is described by its folder, although the user in its sessions is un
   expect(sessions && (await findCookieName(sessions))).toBe('garden');
   expect((await findings(settings)).map(({ level }) => level)).not.toContain('problem');
   expect(findWebRoot(site)).toBe(join(site, 'public'));
+  expect(await findKind(settings)).toBe('php');
   expect(await grants(settings)).toEqual({ problem: expect.stringContaining('has PHP sessions') });
 });
 
@@ -171,4 +174,5 @@ test('a folder without an application is a problem that names the folder', async
     code: 'configuration',
     problem: expect.stringContaining(`${folder}/none cannot be read`),
   });
+  expect(await findKind(siteOf(join(folder, 'none')))).toBeUndefined();
 });
