@@ -33,10 +33,10 @@ final class ChatClient
         private readonly float $timeout = 2.0,
     ) {
         if (preg_match('~^https?://[^/?#]+(/[^?#]*)?$~', $url) !== 1) {
-            throw new InvalidArgumentException('The URL of the chat server begins with http:// or https://.');
+            throw new InvalidArgumentException('The URL of the chat server must begin with http:// or https://.');
         }
         if (preg_match('/^[\x21-\x7e]{16,}$/', $key) !== 1) {
-            throw new InvalidArgumentException('The key has 16 characters or more and no blanks.');
+            throw new InvalidArgumentException('The key must have at least 16 characters and no blanks.');
         }
         $this->url = rtrim($url, '/');
     }
@@ -209,7 +209,7 @@ final class ChatClient
         umask($mask);
         if ($archive === false) {
             throw new InvalidArgumentException(
-                'The file of the export cannot be made: it must not exist yet, in a folder that PHP can write to.',
+                'The export file cannot be created: it must not exist yet, and PHP must be able to write to its folder.',
             );
         }
         stream_copy_to_stream($answer, $archive);
@@ -218,7 +218,7 @@ final class ChatClient
         fclose($archive);
         if (!$isWhole) {
             unlink($file);
-            throw new ChatError('no_answer', 'The answer of the chat server was cut off.', 0);
+            throw new ChatError('no_answer', 'The response of the chat server was cut off.', 0);
         }
         return true;
     }
@@ -323,7 +323,7 @@ final class ChatClient
         $error = is_array($answer) ? ($answer['error'] ?? []) : [];
         return new ChatError(
             $error['code'] ?? 'no_answer',
-            $error['message'] ?? 'The chat server gave no answer.',
+            $error['message'] ?? 'The chat server did not respond.',
             $status,
         );
     }

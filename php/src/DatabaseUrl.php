@@ -68,7 +68,7 @@ final class DatabaseUrl
     public static function fromParts(#[\SensitiveParameter] StoreUrl $parts): self
     {
         $dialect = self::DIALECTS[$parts->scheme]
-            ?? throw new InvalidSettings('a database is mysql:, mariadb:, postgres:, postgresql: or sqlite:');
+            ?? throw new InvalidSettings('a database URL must begin with mysql:, mariadb:, postgres:, postgresql: or sqlite:');
         if (!extension_loaded("pdo_$dialect->value")) {
             throw new InvalidSettings("PHP has no extension pdo_$dialect->value");
         }
@@ -76,22 +76,22 @@ final class DatabaseUrl
         if ($dialect === SqlDialect::Sqlite) {
             // With a name that starts with a colon, SQLite would keep the sessions in memory.
             if ($parts->hosts !== [] || $parts->user !== '' || preg_match('~^[^:\0][^\0]*\z~', $parts->path) !== 1) {
-                throw new InvalidSettings('sqlite: is followed by the path of the file, as in sqlite:/srv/site/site.db');
+                throw new InvalidSettings('sqlite: needs the path of a file, as in sqlite:/srv/site/site.db');
             }
             return new self($dialect, ["the file $parts->path" => "sqlite:$parts->path"], '', '', $timeout);
         }
         if ($parts->user === '') {
-            throw new InvalidSettings('the URL of a database has a user: //USER:PASSWORD@HOST/DATABASE');
+            throw new InvalidSettings('the database URL needs a user: //USER:PASSWORD@HOST/DATABASE');
         }
         // Rejects characters that end a value in a data source name, so that the name cannot add another setting.
         if (preg_match('~^/([^\s;&=\'"\\\\/\0]+)\z~', $parts->path, $name) !== 1) {
-            throw new InvalidSettings('the URL of a database has its name: //USER:PASSWORD@HOST/DATABASE');
+            throw new InvalidSettings('the database URL needs the name of the database: //USER:PASSWORD@HOST/DATABASE');
         }
         $parts->take('charset', '(?i:utf-?8(mb[34])?)', 'utf8mb4, as the sessions are written');
         $tls = $parts->take('tls', 'on|off', 'on or off') === 'on';
         $ca = $parts->take('ca', '/[^\s;\'"\\\\\0]+', 'the absolute path of a file');
         if ($ca !== null && !$tls) {
-            throw new InvalidSettings('ca= is for tls=on');
+            throw new InvalidSettings('ca= needs tls=on');
         }
         $settings = ";dbname=$name[1];" . match ($dialect) {
             SqlDialect::MySql => 'charset=utf8mb4',
@@ -102,7 +102,7 @@ final class DatabaseUrl
         $authorities = $tls ? $ca ?? self::AUTHORITIES : '';
         if ($tls && !is_readable($authorities)) {
             throw new InvalidSettings(
-                "tls=on: there is no file $authorities; ca= names one with the authority's certificate",
+                "tls=on: the file $authorities cannot be read; set ca= to a file with the authority's certificate",
             );
         }
         if ($tls && $dialect === SqlDialect::PostgreSql) {
@@ -155,24 +155,24 @@ final class DatabaseUrl
     {
         $socket = $parts->take('socket', '/[^\s;\'"\\\\\0]+', 'an absolute path');
         if (($socket === null) === ($parts->hosts === [])) {
-            throw new InvalidSettings('the URL of a database has either a host or a socket=');
+            throw new InvalidSettings('the database URL needs either a host or a socket=');
         }
         if ($socket !== null && $tls) {
-            throw new InvalidSettings('tls=on is not for a socket=');
+            throw new InvalidSettings('tls=on cannot be used with socket=');
         }
         if ($socket !== null && $dialect === SqlDialect::MySql) {
             return [$socket => "mysql:unix_socket=$socket"];
         }
         if ($socket !== null) {
             if (preg_match('~^(/.*)/\.s\.PGSQL\.(\d+)\z~', $socket, $part) !== 1) {
-                throw new InvalidSettings('socket= of PostgreSQL ends in /.s.PGSQL.5432, with the port');
+                throw new InvalidSettings('socket= of PostgreSQL must end in /.s.PGSQL.5432, with the port');
             }
             return [$socket => "pgsql:host=$part[1];port=$part[2]"];
         }
         $places = [];
         foreach ($parts->hosts as [$host, $port]) {
             if (preg_match('/^[\w.-]+\z/', $host) !== 1 && filter_var($host, FILTER_VALIDATE_IP) === false) {
-                throw new InvalidSettings('the host of a database is a name or an address');
+                throw new InvalidSettings('the host of a database must be a name or an address');
             }
             $port ??= $dialect === SqlDialect::MySql ? 3306 : 5432;
             $bracketed = str_contains($host, ':') ? "[$host]" : $host;
@@ -207,11 +207,11 @@ final class DatabaseUrl
             $read = static fn (string $sql): array => $pdo->query($sql)->fetchAll(\PDO::FETCH_KEY_PAIR);
             $state = $read("SHOW VARIABLES WHERE Variable_name IN ('read_only', 'wsrep_on')");
             if (($state['read_only'] ?? '') !== 'OFF') {
-                throw new SessionUnavailable('it takes no writes (read_only)');
+                throw new SessionUnavailable('it is read-only (read_only)');
             }
             $ready = static fn (): bool => $read("SHOW STATUS LIKE 'wsrep_ready'") === ['wsrep_ready' => 'ON'];
             if (($state['wsrep_on'] ?? '') === 'ON' && !$ready()) {
-                throw new SessionUnavailable('it is cut off from its cluster (wsrep_ready)');
+                throw new SessionUnavailable('it is disconnected from its cluster (wsrep_ready)');
             }
         }
         return $pdo;

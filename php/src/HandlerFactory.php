@@ -54,7 +54,7 @@ final class HandlerFactory
         $parts = StoreUrl::parse($url);
         $format = $parts->choice('format', self::FORMATS)
             ?? ($parts->scheme === 'memcached' ? 'php_serialize' : 'php');
-        $layers = $parts->take('layers', 'decrypt:[^,]+', 'decrypt:KEYFILE, the only layer that PHP writes');
+        $layers = $parts->take('layers', 'decrypt:[^,]+', 'decrypt:KEYFILE, the only layer that PHP can write');
         $prefix = $parts->get('prefix') ?? self::PREFIXES[$parts->scheme] ?? '';
         $lock = $parts->take('lock', 'none|[1-9]\d{0,2}', 'none or the seconds to wait');
         $lock ??= $parts->scheme === 'session-server' ? (string) SessionServerHandler::LOCK_WAIT : 'none';
@@ -71,7 +71,7 @@ final class HandlerFactory
             'file' => self::files($parts, $settings),
             'session-server' => self::sessionServer($parts, $settings),
             'mysql', 'mariadb', 'postgres', 'postgresql', 'sqlite' => self::table($parts, $settings),
-            default => throw new InvalidSettings('sessions are not written to that kind of store: see HandlerFactory'),
+            default => throw new InvalidSettings('PHP cannot write sessions to this kind of store: see HandlerFactory'),
         };
         $parts->finish();
         // The chat server reads the sessions in the format that the URL names, so PHP must write that format.
@@ -84,7 +84,7 @@ final class HandlerFactory
             ini_get('session.serialize_handler') !== $serializer
             && PhpSettings::change(['session.serialize_handler' => $serializer]) !== null
         ) {
-            throw new InvalidSettings("PHP cannot write format=$format: is its extension there, and no session begun?");
+            throw new InvalidSettings("PHP cannot write format=$format: install its extension, and create the handler before the session starts");
         }
         if ($layers !== null) {
             self::need('sodium');
@@ -99,7 +99,7 @@ final class HandlerFactory
     ): MemcachedHandler {
         self::need('memcached');
         if ($parts->has('handler')) {
-            throw new InvalidSettings('handler= is for one of PHP\'s own session handlers: see NativeHandler');
+            throw new InvalidSettings('handler= selects one of PHP\'s own session handlers: use NativeHandler');
         }
         return new MemcachedHandler(
             $parts->servers(11211),
@@ -114,10 +114,10 @@ final class HandlerFactory
     {
         self::need('redis');
         if (count($parts->hosts) > 1 || ($parts->hosts === [] && $parts->path === '')) {
-            throw new InvalidSettings('redis: takes one server, //HOST:PORT, or the path of a socket');
+            throw new InvalidSettings('redis: needs one server, //HOST:PORT, or the path of a socket');
         }
         if ($parts->user !== '' && $parts->password === '') {
-            throw new InvalidSettings('a user of Redis has a password: //USER:PASSWORD@HOST');
+            throw new InvalidSettings('a user of Redis needs a password: //USER:PASSWORD@HOST');
         }
         [$host, $port] = $parts->hosts[0] ?? [$parts->path, null];
         return new RedisHandler(
@@ -140,7 +140,7 @@ final class HandlerFactory
         $socket = $parts->hosts === [] && str_starts_with($parts->path, '/') && $parts->path !== '/';
         $host = count($parts->hosts) === 1 && in_array($parts->path, ['', '/'], true);
         if ((!$socket && !$host) || $parts->user . $parts->password !== '') {
-            throw new InvalidSettings('session-server: takes one server, //HOST:PORT, or the path of a socket, no user');
+            throw new InvalidSettings('session-server: needs one server, //HOST:PORT, or the path of a socket, and no user');
         }
         [$host, $port] = $parts->hosts[0] ?? [$parts->path, null];
         $token = $parts->take('auth_file', '.+', 'a file with the token of the session server');
@@ -159,7 +159,7 @@ final class HandlerFactory
     {
         $token = is_file($file) ? trim((string) @file_get_contents($file)) : '';
         return $token !== '' ? $token : throw new InvalidSettings(
-            'auth_file= is a file that holds the token of the session server: it cannot be read, or it is empty',
+            'the file in auth_file= is empty or cannot be read: it must contain the token of the session server',
         );
     }
 
@@ -168,7 +168,7 @@ final class HandlerFactory
         if ($parts->hosts !== [] || !str_starts_with($parts->path, '/')) {
             throw new InvalidSettings('file: needs three slashes, as in file:///var/lib/php/sessions');
         }
-        $parts->take('depth', '0', '0, since these handlers write into one folder');
+        $parts->take('depth', '0', '0, because these handlers write into one folder');
         // Only the chat server uses these options.
         $parts->take('owner', '[^&]*', '');
         $parts->take('timeout', '[^&]*', '');
@@ -178,8 +178,8 @@ final class HandlerFactory
     private static function table(#[\SensitiveParameter] StoreUrl $parts, HandlerSettings $settings): PdoHandler
     {
         $name = static fn (string $option): string => $parts->take($option, '[\w$#.]+', 'a name')
-            ?? throw new InvalidSettings("$option= is missing: the store URL names table=, id=, data= and expires=");
-        $parts->take('expires_unit', 'unix', 'unix where PHP writes');
+            ?? throw new InvalidSettings("$option= is missing: the store URL needs table=, id=, data= and expires=");
+        $parts->take('expires_unit', 'unix', 'unix if PHP writes');
         return new PdoHandler(
             DatabaseUrl::fromParts($parts)->connect(...),
             $name('table'),
@@ -197,7 +197,7 @@ final class HandlerFactory
         self::need('openssl');
         $file = $parts->take('ca', '.+', 'a file with certificates');
         if ($file !== null && @openssl_x509_read('file://' . $file) === false) {
-            throw new InvalidSettings("ca=$file is no file with a certificate");
+            throw new InvalidSettings("ca=$file is not a file with a certificate");
         }
         return ['verify_peer' => true, 'verify_peer_name' => true] + ($file === null ? [] : ['cafile' => $file]);
     }

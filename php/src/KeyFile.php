@@ -32,10 +32,10 @@ final class KeyFile
                 continue;
             }
             $keys[] = self::decode($line) ?? throw new InvalidSettings(
-                "the key file $path has on line " . ($n + 1) . ' no key of ' . self::KEY_BYTES . ' bytes in base64',
+                'line ' . ($n + 1) . " of the key file $path is not a key of " . self::KEY_BYTES . ' bytes in base64',
             );
         }
-        return $keys === [] ? throw new InvalidSettings("the key file $path holds no key") : $keys;
+        return $keys === [] ? throw new InvalidSettings("the key file $path contains no key") : $keys;
     }
 
     private static function decode(#[\SensitiveParameter] string $text): ?string

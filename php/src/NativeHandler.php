@@ -142,7 +142,7 @@ abstract class NativeHandler
         $copies = $this->copies($given);
         $known = count($copies) >= $this->redundancy();
         if (session_id() !== $given) {
-            return !$known ?: $this->fail('session_start', 'a session that is in the store was not found');
+            return !$known ?: $this->fail('session_start', 'a session in the store was not found');
         }
         if (!$known) {
             // The visitor may have invented the ID, so replace it. With read_and_close, no session is stored under it.
@@ -219,7 +219,7 @@ abstract class NativeHandler
             'session.gc_maxlifetime' => (string) ($this->lifetime ?? ini_get('session.gc_maxlifetime')),
         ] + $this->settings());
         if ($refused !== null) {
-            throw new InvalidSettings("PHP refuses $refused as the URL sets it, or output has begun already.");
+            throw new InvalidSettings("PHP rejects the value of $refused in the URL, or output has already started.");
         }
     }
 

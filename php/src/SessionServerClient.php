@@ -95,7 +95,7 @@ final class SessionServerClient
     public function lockTimeout(int $milliseconds): void
     {
         if ($milliseconds < 0 || $milliseconds > self::DAY) {
-            throw new InvalidSettings('the wait for a lock must be 0 ms to a day');
+            throw new InvalidSettings('the timeout for a lock must be 0 ms to a day');
         }
         $this->lockTimeout = $milliseconds;
     }
@@ -131,10 +131,10 @@ final class SessionServerClient
     public function open(#[\SensitiveParameter] string $id, string $mode = 'rw'): bool
     {
         if (!in_array($mode, ['r', 'w', 'rw'], true)) {
-            throw new \ValueError('a session is opened with r, w or rw');
+            throw new \ValueError('the mode of a session must be r, w or rw');
         }
         if (preg_match(self::ID, $id) !== 1) {
-            throw new SessionDataError('The session server takes IDs of up to 128 of A-Z a-z 0-9 , _ - only.');
+            throw new SessionDataError('A session ID must be 1 to 128 of A-Z a-z 0-9 , _ -');
         }
         $this->id = null;
         $wait = $mode === 'r' ? 0 : $this->lockTimeout;
@@ -180,7 +180,7 @@ final class SessionServerClient
         $noString = 'Value is not a string';
         $value = $this->askInSession('get', rawurlencode($key), self::NO_KEY, $noString);
         if ($value === null && $this->refusal === $noString) {
-            throw new SessionDataError('The value is not a string: getAll() reads it.');
+            throw new SessionDataError('The value is not a string: read it with getAll().');
         }
         return $value === null ? null : rawurldecode($value);
     }
@@ -237,7 +237,7 @@ final class SessionServerClient
             $text = serialize($values);
         } catch (\Exception) {
             // PHP's own message could contain values.
-            throw new SessionDataError('The values hold something that cannot be serialized.');
+            throw new SessionDataError('The values contain a value that cannot be serialized.');
         }
         $this->change('put_all', rawurlencode($text), 'Could not store session data.');
     }
@@ -273,7 +273,7 @@ final class SessionServerClient
         #[\SensitiveParameter] ?string $value,
         int $lifetime,
     ): bool {
-        $this->isWritable() || throw new \LogicException('close: no session is open to be written');
+        $this->isWritable() || throw new \LogicException('close: no session is open for writing');
         $changes = ["lifetime $lifetime"];
         if ($value !== null) {
             $changes[] = 'put ' . rawurlencode($key) . ' ' . rawurlencode($value);
@@ -289,7 +289,7 @@ final class SessionServerClient
         }
         foreach ($answers as $answer) {
             str_starts_with($answer, 'ok') || throw new SessionDataError(
-                'The session server refuses a value: ' . SessionServerConnection::shown($answer),
+                'The session server rejects a value: ' . SessionServerConnection::shown($answer),
             );
         }
         $this->read('close', $closed ?? '');
@@ -400,7 +400,7 @@ final class SessionServerClient
         string ...$expected,
     ): ?string {
         if ($this->id !== null && !$this->writable) {
-            throw new \LogicException("$command: the session is open to be read only");
+            throw new \LogicException("$command: the session is open for reading only");
         }
         $failures = $failure === null ? [] : [$failure, 'Line too long.'];
         $done = $this->askInSession($command, $arguments, ...$failures, ...$expected);
@@ -408,10 +408,10 @@ final class SessionServerClient
             return $done;
         }
         if ($this->refusal === $failure && !$this->hasLock()) {
-            throw $this->failed($command, 'another client has got the lock of the session meanwhile');
+            throw $this->failed($command, 'another client has the lock of the session');
         }
         throw new SessionDataError(
-            "The session server refused $command: a value is too large, or another value of the session refers to the old one.",
+            "The session server rejects $command: a value is too large, or another value is a reference to the old value.",
         );
     }
 

@@ -99,7 +99,7 @@ final class SessionServerWatcher
     private function ask(string $command, #[\SensitiveParameter] string $id = ''): string
     {
         if ($id !== '' && preg_match(SessionServerClient::ID, $id) !== 1) {
-            throw new SessionDataError('The session server takes IDs of up to 128 of A-Z a-z 0-9 , _ - only.');
+            throw new SessionDataError('A session ID must be 1 to 128 of A-Z a-z 0-9 , _ -');
         }
         try {
             [$answer] = $this->connection->ask([rtrim("$command $id")], again: !$this->watching);
@@ -108,7 +108,7 @@ final class SessionServerWatcher
             $this->watching = $this->watching && $this->connection->isConnected();
         }
         if ($answer === 'err Too many watches.') {
-            throw new SessionDataError('The session server watches no more sessions.');
+            throw new SessionDataError('The session server accepts no more subscriptions.');
         }
         return $this->connection->result($command, $answer);
     }

@@ -41,7 +41,7 @@ final class StoreUrl
         }
         [, $scheme, $login, $hosts, $path, $query] = $part + [5 => ''];
         if (preg_match('~%(?![0-9a-f]{2})~i', $login . $path) === 1) {
-            throw new InvalidSettings('a % in a URL that two hexadecimal digits do not follow is %25');
+            throw new InvalidSettings('write % as %25 in the URL, unless two hexadecimal digits follow');
         }
         [$user, $password] = explode(':', $login, 2) + [1 => ''];
         $options = [];
@@ -76,7 +76,7 @@ final class StoreUrl
     public function servers(int $port, bool $login = false): array
     {
         if (!$login && $this->user . $this->password !== '') {
-            throw new InvalidSettings("$this->scheme: takes no user here");
+            throw new InvalidSettings("$this->scheme: must not have a user here");
         }
         if ($this->hosts === [] && str_starts_with($this->path, '/') && $this->path !== '/') {
             $this->take('weight', '[1-9]\d{0,3}', 'a number from 1 to 9999');
@@ -84,10 +84,10 @@ final class StoreUrl
         }
         $weights = explode(',', $this->take('weight', '[1-9]\d{0,3}(,[1-9]\d{0,3})*', 'numbers from 1 to 9999') ?? '1');
         if (count($weights) !== 1 && count($weights) !== count($this->hosts)) {
-            throw new InvalidSettings('weight= is one number for all servers, or one for each');
+            throw new InvalidSettings('weight= must be one number for all servers, or one number for each server');
         }
         if ($this->hosts === [] || !in_array($this->path, ['', '/'], true)) {
-            throw new InvalidSettings("$this->scheme: takes servers as //HOST:PORT,HOST:PORT and no path, or ///SOCKET");
+            throw new InvalidSettings("$this->scheme: needs servers as //HOST:PORT,HOST:PORT without a path, or ///SOCKET");
         }
         $servers = [];
         foreach ($this->hosts as $n => [$host, $given]) {
@@ -119,7 +119,7 @@ final class StoreUrl
         $value = $this->options[$option] ?? null;
         unset($this->options[$option]);
         if ($value !== null && preg_match("~^(?:$pattern)\z~", $value) !== 1) {
-            throw new InvalidSettings("$option= is $what");
+            throw new InvalidSettings("$option= must be $what");
         }
         return $value;
     }
@@ -141,7 +141,7 @@ final class StoreUrl
         $inPath = $this->hosts === [] ? '' : substr($this->path, 1);
         $database = $this->take('database', '\d{1,5}', 'a number') ?? $inPath;
         if (preg_match('/^\d{0,5}\z/', $database) !== 1 || !in_array($inPath, ['', $database], true)) {
-            throw new InvalidSettings('the database of Redis is one number, as in redis://HOST:PORT/3');
+            throw new InvalidSettings('the Redis database must be a number, as in redis://HOST:PORT/3');
         }
         return (int) $database;
     }
@@ -190,7 +190,7 @@ final class StoreUrl
             preg_match('~^(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::(\d{1,5}))?\z~i', $text, $part) !== 1
             || (isset($part[3]) && ((int) $part[3] < 1 || (int) $part[3] > 65535))
         ) {
-            throw new InvalidSettings('hosts are HOST:PORT, separated by commas');
+            throw new InvalidSettings('hosts must be HOST:PORT, separated by commas');
         }
         return [$part[1] . ($part[2] ?? ''), isset($part[3]) ? (int) $part[3] : null];
     }

@@ -70,7 +70,7 @@ final class Webhook
         $id = $headers['webhook-id'] ?? '';
         $time = $headers['webhook-timestamp'] ?? '';
         if ($id === '' || preg_match('/^\d{1,12}$/', $time) !== 1) {
-            throw new WebhookError('The request is no event: its headers are missing.');
+            throw new WebhookError('The request is not an event: its headers are missing.');
         }
         $isSigned = false;
         foreach ($this->keys as $key) {
@@ -84,15 +84,15 @@ final class Webhook
             throw new WebhookError('The event is signed with another key.');
         }
         if (abs(($now ?? time()) - (int) $time) > self::TOLERANCE) {
-            throw new WebhookError('The event is older or newer than five minutes: compare the clocks of both servers.');
+            throw new WebhookError('The time of the event differs by more than five minutes: compare the clocks of both servers.');
         }
         try {
             $event = json_decode($body, true, 64, JSON_THROW_ON_ERROR);
         } catch (JsonException $cause) {
-            throw new WebhookError('The body is no JSON.', 0, $cause);
+            throw new WebhookError('The body is not valid JSON.', 0, $cause);
         }
         if (!is_array($event)) {
-            throw new WebhookError('The body is no event.');
+            throw new WebhookError('The body is not an event.');
         }
         return ['id' => $id] + $event;
     }
@@ -101,7 +101,7 @@ final class Webhook
     {
         $bytes = str_starts_with($key, 'whsec_') ? base64_decode(substr($key, 6), true) : false;
         if ($bytes === false || strlen($bytes) < 24) {
-            throw new InvalidArgumentException('The key is whsec_ and 24 to 64 bytes in base64.');
+            throw new InvalidArgumentException('The key must be whsec_ followed by 24 to 64 bytes in base64.');
         }
         return $bytes;
     }

@@ -72,7 +72,7 @@ describe('with invalid settings', () => {
   test.each([
     [
       { SESSION_STORE: 'redis://user:secret@127.0.0.1:6379/three' },
-      /SESSION_STORE: the database of Redis is one number/,
+      /SESSION_STORE: the Redis database must be a number/,
     ],
     [{ CHAT_URL: "https://a;script-src 'unsafe-inline'" }, /CHAT_URL must be a URL/],
     [{ CHAT_URL: 'x', SESSION_COOKIE_DOMAIN: ';' }, /SESSION_COOKIE_DOMAIN must be.*; CHAT_URL must be/],

@@ -69,7 +69,7 @@ final class DatabaseUrlTest extends TestCase
         file_put_contents("$file/text", str_repeat('no database', 100));
         foreach ([
             $file => 'cannot be opened',
-            "$file/text" => 'no SQLite database',
+            "$file/text" => 'not an SQLite database',
             "$file/none/site.db" => 'cannot be opened',
         ] as $path => $meaning) {
             $error = self::thrown(SessionUnavailable::class, fn () => DatabaseUrl::parse("sqlite:$path")->connect());
@@ -162,7 +162,7 @@ final class DatabaseUrlTest extends TestCase
             $both->connect();
             self::fail('connected');
         } catch (SessionUnavailable $error) {
-            $said = '/^the database cannot be used: 127\.0\.0\.1:\d+: it takes no writes.*; localhost:\d+: it takes no writes/';
+            $said = '/^the database cannot be used: 127\.0\.0\.1:\d+: it is read-only.*; localhost:\d+: it is read-only/';
             self::assertMatchesRegularExpression($said, $error->getMessage());
         } finally {
             $server->admin()->exec($go);
@@ -193,9 +193,9 @@ final class DatabaseUrlTest extends TestCase
         $server = self::server($name);
         $closed = ServerProcess::ownPort();
         foreach ([
-            "$name://site:geheim@127.0.0.1:$server->port/site" => 'it refuses the user or the password',
-            "$name://niemand:geheim@127.0.0.1:$server->port/site" => 'it refuses the user or the password',
-            preg_replace('~/site$~', '/geheim', $server->url) => 'there is no such database, or this user may not use it',
+            "$name://site:geheim@127.0.0.1:$server->port/site" => 'wrong user or password',
+            "$name://niemand:geheim@127.0.0.1:$server->port/site" => 'wrong user or password',
+            preg_replace('~/site$~', '/geheim', $server->url) => 'the database does not exist, or this user may not use it',
             "$name://site:geheim@127.0.0.1:$closed/site" => 'it cannot be reached',
         ] as $url => $meaning) {
             $error = self::thrown(SessionUnavailable::class, fn () => DatabaseUrl::parse($url)->connect());
@@ -222,33 +222,33 @@ final class DatabaseUrlTest extends TestCase
     {
         $at = 'mysql://site:geheim@h';
         yield ['', 'not a URL'];
-        yield ['redis://site:geheim@h', 'a database is'];
+        yield ['redis://site:geheim@h', 'a database URL must begin with'];
         yield ['mysql://h/site', 'a user'];
-        yield [$at, 'its name'];
-        yield ["$at/a/b", 'its name'];
+        yield [$at, 'the name of the database'];
+        yield ["$at/a/b", 'the name of the database'];
         foreach ([';host=evil', '%3Bhost=evil', "'", '%22', '%5C', '%20x', '%00'] as $end) {
-            yield ["$at/site$end", 'its name'];
+            yield ["$at/site$end", 'the name of the database'];
         }
         yield ["mysql://site:geheim@/site", 'either a host or a socket='];
         yield ["$at/site?socket=/run/s", 'either a host or a socket='];
         yield ['mysql://site:geheim@/site?socket=run/s', 'socket='];
         yield ['mysql://site:geheim@/site?socket=/run/s%3Bhost=evil', 'socket='];
-        yield ['mysql://site:geheim@/site?socket=/run/s&tls=on', 'tls=on is not for a socket='];
+        yield ['mysql://site:geheim@/site?socket=/run/s&tls=on', 'tls=on cannot be used with socket='];
         yield ['postgres://site:geheim@/site?socket=/run/postgresql', '/.s.PGSQL.5432'];
         yield ["$at:0/site", 'HOST:PORT'];
-        yield ["$at;port=1/site", 'hosts are HOST:PORT'];
+        yield ["$at;port=1/site", 'hosts must be HOST:PORT'];
         yield ['mysql://site:geheim@[1::2::3]/site', 'name or an address'];
         yield ['mysql://site:geheim@a,,b/site', 'HOST:PORT'];
         yield ["$at/site?timeout=0ms", 'timeout='];
         yield ["$at/site?charset=latin1", 'charset='];
         yield ["$at/site?tls=yes", 'tls='];
-        yield ["$at/site?ca=/etc/ssl/certs/ca-certificates.crt", 'ca= is for tls=on'];
+        yield ["$at/site?ca=/etc/ssl/certs/ca-certificates.crt", 'ca= needs tls=on'];
         yield ["$at/site?tls=on&ca=/nowhere.pem", '/nowhere.pem'];
         yield ["$at/site?tls=on&ca=/a%3Bhost=evil", 'ca='];
         yield ["$at/site?table=sessions", 'table='];
-        yield ['sqlite:', 'path of the file'];
-        yield ['sqlite://h/site.db', 'path of the file'];
-        yield ['sqlite:/srv/a%00b', 'path of the file'];
+        yield ['sqlite:', 'path of a file'];
+        yield ['sqlite://h/site.db', 'path of a file'];
+        yield ['sqlite:/srv/a%00b', 'path of a file'];
     }
 
     /** @return iterable<string, array{string}> */

@@ -111,7 +111,7 @@ final class EncryptedHandlerTest extends TestCase
     {
         foreach ([[], ['short'], [$this->new, str_repeat('k', 33)]] as $keys) {
             $error = self::thrown(InvalidSettings::class, fn () => new EncryptedHandler(new MemcachedHandler([['127.0.0.1', 1]]), $keys));
-            self::assertSame('sessions are encrypted with keys of 32 bytes', $error->getMessage());
+            self::assertSame('the keys that encrypt sessions must have 32 bytes', $error->getMessage());
         }
     }
 

@@ -44,9 +44,9 @@ final class KeyFileTest extends TestCase
     public static function wrong(): iterable
     {
         $key = base64_encode(str_repeat('k', 32));
-        yield 'empty' => ['', 'the key file FILE holds no key'];
-        yield 'comments only' => ["# none\n\n", 'the key file FILE holds no key'];
-        $message = 'the key file FILE has on line 2 no key of 32 bytes in base64';
+        yield 'empty' => ['', 'the key file FILE contains no key'];
+        yield 'comments only' => ["# none\n\n", 'the key file FILE contains no key'];
+        $message = 'line 2 of the key file FILE is not a key of 32 bytes in base64';
         yield 'too short' => ["$key\n" . base64_encode(str_repeat('k', 31)), $message];
         yield 'too long' => ["$key\n" . base64_encode(str_repeat('k', 33)), $message];
         yield 'not base64' => ["$key\n" . str_repeat('?', 44), $message];

@@ -82,7 +82,7 @@ final class LockTest extends TestCase
         $start = microtime(true);
         $errors = Parallel::requests($requests);
         self::assertGreaterThan(1, microtime(true) - $start);
-        $error = SessionUnavailable::class . ': Other requests of this session have kept it locked for 1 s.';
+        $error = SessionUnavailable::class . ': Other requests locked this session for more than 1 s.';
         self::assertSame(array_fill(0, count($requests), $error), $errors);
         foreach ($holders as $n => $holder) {
             $this->countUp($holder, $requests[$n][1], serialize(['n' => 7]));
@@ -193,7 +193,7 @@ final class LockTest extends TestCase
             \$other->open('', ''); \$other->validateId(session_id()); \$other->read(session_id());
             \$other->write(session_id(), serialize(['n' => 5]));";
         $request = Site::request($store, $id, "$page session_regenerate_id(true);", self::FORMAT . '&lock=5');
-        self::assertStringContainsString('took longer than its lock', $request->error);
+        self::assertStringContainsString('took longer than the lease of its lock', $request->error);
         self::assertNull($store->get($request->id === $id ? 'none' : $request->id));
         self::assertSame([], $request->cookies);
         self::assertSame(['n' => 5], $this->stored($store, $id), 'what the next one has written stays');
@@ -264,6 +264,6 @@ final class LockTest extends TestCase
     private function assertLockLost(\Closure $write): void
     {
         $error = self::thrown(SessionUnavailable::class, $write);
-        self::assertStringContainsString('longer than its lock', $error->getMessage());
+        self::assertStringContainsString('longer than the lease of its lock', $error->getMessage());
     }
 }

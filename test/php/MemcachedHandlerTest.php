@@ -212,7 +212,7 @@ final class MemcachedHandlerTest extends TestCase
     {
         $port = self::answering('fwrite($socket, "VALUE other 0 6 1\r\na:0:{}\r\nEND\r\n");');
         $this->expectException(SessionUnavailable::class);
-        $this->expectExceptionMessage('no complete answer');
+        $this->expectExceptionMessage('incomplete response');
         self::opened("memcached://127.0.0.1:$port?format=php_serialize")->read($this->id);
     }
 

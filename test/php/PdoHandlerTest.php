@@ -132,7 +132,7 @@ final class PdoHandlerTest extends TestCase
         foreach ($calls as $call) {
             $cut();
             $error = self::thrown(SessionUnavailable::class, $call);
-            $said = '/^\w+: (it ended [^"]*|there is no such table, )?SQLSTATE \w+ \(\d+\)\z/';
+            $said = '/^\w+: (it closed [^"]*|the table does not exist, )?SQLSTATE \w+ \(\d+\)\z/';
             self::assertMatchesRegularExpression($said, $error->getMessage());
             self::assertNull($error->getPrevious());
         }
@@ -155,7 +155,7 @@ final class PdoHandlerTest extends TestCase
                 static fn () => SqlDialect::MySql->quoted($name),
             ] as $use) {
                 $error = self::thrown(InvalidSettings::class, $use, "$name: not refused");
-                self::assertStringContainsString('have names of letters', $error->getMessage());
+                self::assertStringContainsString('may contain only letters', $error->getMessage());
             }
         }
     }

@@ -49,8 +49,8 @@ final class SessionServerConnectionTest extends TestCase
         $this->assertUnavailable('Not authorized.', fn () => $right->auth('not-the-right-token'));
         self::assertFalse($this->handler("127.0.0.1:$server->port", "&auth_file=$file")->validateId($id));
         foreach (["two words-and-more", "x\r\nnew", '', str_repeat('x', 513)] as $malformed) {
-            $this->assertInvalid('no blanks', fn () => $this->client($server, $malformed));
-            $this->assertInvalid('no blanks', fn () => $right->auth($malformed));
+            $this->assertInvalid('without blanks', fn () => $this->client($server, $malformed));
+            $this->assertInvalid('without blanks', fn () => $right->auth($malformed));
         }
     }
 
@@ -85,7 +85,7 @@ final class SessionServerConnectionTest extends TestCase
         $old = sprintf('$s = stream_socket_server("tcp://127.0.0.1:%d"); echo "ready"; while ($c = @stream_socket_accept($s, 60))
             { while (fgets($c) !== false) fwrite($c, "err unknown command\r\n"); }', $port);
         $this->servers[] = new ServerProcess([PHP_BINARY, '-n', '-r', $old], ServerProcess::folder(), 'ready');
-        $this->assertInvalid('an old one', fn () => (new SessionServerClient('127.0.0.1', $port))->ping());
+        $this->assertInvalid('is too old', fn () => (new SessionServerClient('127.0.0.1', $port))->ping());
     }
 
     public function testCommandsOnAnOpenSessionFailAfterAServerRestart(): void

@@ -49,7 +49,7 @@ final class SessionServerHandlerTest extends TestCase
             if ($works) {
                 self::assertSame(['' => serialize(['n' => 1])], $this->admin->peek($answer->id));
             } else {
-                self::assertStringContainsString('InvalidSettings: session.save_path is', $answer->error);
+                self::assertStringContainsString('InvalidSettings: session.save_path must be', $answer->error);
             }
         }
     }
@@ -166,7 +166,7 @@ final class SessionServerHandlerTest extends TestCase
         $holder->open(self::ID);
         $handler = new SessionServerHandler(new SessionServerClient('127.0.0.1', $server->port));
         $handler->open('', '');
-        $this->expectExceptionObject(new SessionUnavailable('The session server cannot open the session, or too many wait for it.'));
+        $this->expectExceptionObject(new SessionUnavailable('The session server cannot open the session, or too many requests wait for it.'));
         try {
             $handler->write(self::ID, 'something');
         } finally {

@@ -87,7 +87,7 @@ final class SessionServerWatcherTest extends TestCase
         for ($fetched = 0; $watcher->next(0) !== null; $fetched++);
         self::assertSame(11_999 - 10_001, $fetched);
         $error = self::thrown(SessionDataError::class, fn () => $watcher->watch('any'));
-        self::assertSame('The session server watches no more sessions.', $error->getMessage());
+        self::assertSame('The session server accepts no more subscriptions.', $error->getMessage());
         $server->end();
     }
 

@@ -69,7 +69,7 @@ final class StoreHandlerTest extends TestCase
         $request = Site::request(Store::named('redis'), null, settings: ['serialize_handler' => 'igbinary']);
         self::assertSame(
             'PhpSessionChat\Session\InvalidSettings: '
-                . 'session.serialize_handler is igbinary, and the session store is for php.',
+                . 'session.serialize_handler is igbinary, but the session store needs php.',
             $request->error,
         );
     }
@@ -79,7 +79,7 @@ final class StoreHandlerTest extends TestCase
         $id = $this->request(null, '$_SESSION["user_id"] = 1;')->id;
         foreach ([null, $id, str_repeat('a', 26)] as $cookie) {
             $request = Site::request($this->store, $cookie, '', '&format=json', 'six callbacks');
-            self::assertStringContainsString('register the object, or all of its callbacks', $request->error);
+            self::assertStringContainsString('register the object or all of its callbacks', $request->error);
         }
         self::assertSame('{"user_id":1}', $this->store->get($id));
     }

@@ -108,7 +108,7 @@ final class TableSessionCookieTest extends TestCase
                 try { $call(); $said[] = "done"; } catch (LogicException $late) { $said[] = $late->getMessage(); }
             }
             return $said;';
-        $tooLate = '/^The session\'s cookie must be sent before any output, which has begun in .*table-site.php.*:1\.$/';
+        $tooLate = '/^The session\'s cookie must be sent before any output, but output has started in .*table-site.php.*:1\.$/';
         [$store, $destroy, $regenerate] = $this->site->page(null, sprintf($late, '$session->storeValue("b", 1)'))->value;
         self::assertMatchesRegularExpression($tooLate, $store);
         self::assertMatchesRegularExpression($tooLate, $destroy);

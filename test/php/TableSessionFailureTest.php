@@ -151,7 +151,7 @@ final class TableSessionFailureTest extends TestCase
         yield 'another format' => [['database' => "$url?format=php"], 'format='];
         yield 'another unit' => [['database' => "$url?expires_unit=datetime"], 'expires_unit='];
         yield 'an option of others' => [['database' => "$url?prefix=x"], 'prefix='];
-        yield 'no database' => [['database' => 'redis://user:secret@h'], 'a database is'];
+        yield 'no database' => [['database' => 'redis://user:secret@h'], 'a database URL must begin with'];
     }
 
     private function assertUnavailable(TableAnswer $answer, string $cookie): void

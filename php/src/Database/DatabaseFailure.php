@@ -7,16 +7,16 @@ namespace PhpSessionChat\Session\Database;
 /** Describes in plain words why a database rejected a connection or statement. */
 final class DatabaseFailure
 {
-    private const LOGIN = 'it refuses the user or the password';
-    private const DATABASE = 'there is no such database, or this user may not use it';
-    private const TABLE = 'there is no such table';
+    private const LOGIN = 'wrong user or password';
+    private const DATABASE = 'the database does not exist, or this user may not use it';
+    private const TABLE = 'the table does not exist';
     private const COLUMN = 'the table lacks a column';
-    private const PERMISSION = 'this user may not do that';
-    private const FULL = 'it takes no more connections';
-    private const LATE = 'it took too long to answer';
+    private const PERMISSION = 'this user lacks a privilege';
+    private const FULL = 'too many connections';
+    private const LATE = 'it did not respond in time';
     private const UNREACHABLE = 'it cannot be reached';
-    private const READ_ONLY = 'it takes no writes';
-    private const TLS = 'it does not speak TLS, or its certificate is not trusted: ca= names the file of its authority';
+    private const READ_ONLY = 'it is read-only';
+    private const TLS = 'it does not support TLS, or its certificate is not trusted: set ca= to the certificate of its authority';
 
     /** Descriptions by MySQL's error number, PostgreSQL's SQLSTATE or SQLite's result code. */
     private const BY_CODE = [
@@ -24,7 +24,7 @@ final class DatabaseFailure
             1044 => self::DATABASE, 1045 => self::LOGIN, 1698 => self::LOGIN, 1049 => self::DATABASE, 1146 => self::TABLE,
             1054 => self::COLUMN, 1142 => self::PERMISSION, 1143 => self::PERMISSION, 1040 => self::FULL, 1203 => self::FULL,
             1226 => self::FULL, 1205 => self::LATE, 1969 => self::LATE, 2002 => self::UNREACHABLE,
-            2006 => 'it ended the connection, or did not answer in time', 1047 => 'it is cut off from its cluster',
+            2006 => 'it closed the connection, or did not respond in time', 1047 => 'it is disconnected from its cluster',
             1290 => self::READ_ONLY,
         ],
         'pgsql' => [
@@ -32,8 +32,8 @@ final class DatabaseFailure
             '57014' => self::LATE, '55P03' => self::LATE, '25006' => self::READ_ONLY,
         ],
         'sqlite' => [
-            5 => 'another process kept it locked for too long', 8 => self::READ_ONLY, 13 => 'the disk is full',
-            11 => 'the file is damaged', 14 => 'the file cannot be opened', 26 => 'the file is no SQLite database',
+            5 => 'another process locked it for too long', 8 => self::READ_ONLY, 13 => 'the disk is full',
+            11 => 'the file is damaged', 14 => 'the file cannot be opened', 26 => 'the file is not an SQLite database',
         ],
     ];
 

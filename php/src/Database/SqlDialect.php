@@ -21,7 +21,7 @@ enum SqlDialect: string
     {
         $driver = $pdo->getAttribute(\PDO::ATTR_DRIVER_NAME);
         return self::tryFrom($driver) ?? throw new InvalidSettings(
-            "sessions in tables are for MySQL, MariaDB, PostgreSQL and SQLite, not for PDO's $driver",
+            "sessions in tables need MySQL, MariaDB, PostgreSQL or SQLite, not PDO's driver $driver",
         );
     }
 
@@ -29,7 +29,7 @@ enum SqlDialect: string
     public static function checkName(string $name): void
     {
         if (preg_match('~^' . self::NAME . '\z~', $name) !== 1) {
-            throw new InvalidSettings('tables and columns have names of letters, digits, _, $ and #');
+            throw new InvalidSettings('names of tables and columns may contain only letters, digits, _, $ and #');
         }
     }
 

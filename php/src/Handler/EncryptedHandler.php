@@ -40,7 +40,7 @@ final class EncryptedHandler extends WrappingHandler
         parent::__construct($inner);
         foreach ($keys ?: [''] as $key) {
             if (strlen($key) !== SODIUM_CRYPTO_AEAD_XCHACHA20POLY1305_IETF_KEYBYTES) {
-                throw new InvalidSettings('sessions are encrypted with keys of 32 bytes');
+                throw new InvalidSettings('the keys that encrypt sessions must have 32 bytes');
             }
         }
     }
@@ -71,7 +71,7 @@ final class EncryptedHandler extends WrappingHandler
             }
         }
         throw new SessionDataError(
-            'The stored session is encrypted with none of the keys, or for another session ID, or not at all.',
+            'The stored session is not encrypted, or is encrypted with another key or for another session ID.',
         );
     }
 }

@@ -41,10 +41,10 @@ final class FilesHandler extends StoreHandler
     ) {
         parent::__construct($settings);
         if (str_contains($prefix, '/')) {
-            throw new InvalidSettings('the prefix of session files is part of their names, without a /');
+            throw new InvalidSettings('the prefix of session files must not contain a /');
         }
         if (strlen($prefix) > self::PREFIX_BYTES) {
-            throw new InvalidSettings('the prefix of session files is up to ' . self::PREFIX_BYTES . ' bytes');
+            throw new InvalidSettings('the prefix of session files must have at most ' . self::PREFIX_BYTES . ' bytes');
         }
     }
 
@@ -156,7 +156,7 @@ final class FilesHandler extends StoreHandler
             }
             $file = $this->lockFile($id);
             if ($file === null) {
-                hrtime(true) < $end || throw $this->failed('written, since another process keeps it locked');
+                hrtime(true) < $end || throw $this->failed('written, because another process has locked it');
                 usleep(1000);
             }
         }
@@ -208,7 +208,7 @@ final class FilesHandler extends StoreHandler
         $isFile = @filetype($this->path($id)) === 'file';
         $file = $isFile ? @fopen($this->path($id), $mode) : false;
         if ($file !== false) {
-            return $this->isOurs($file) ? $file : throw $this->failed('trusted: its file is another user\'s');
+            return $this->isOurs($file) ? $file : throw $this->failed('trusted, because its file belongs to another account');
         }
         clearstatcache();
         if (is_dir($this->folder) && is_executable($this->folder) && !file_exists($this->path($id))) {

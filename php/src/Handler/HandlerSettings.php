@@ -35,7 +35,7 @@ final class HandlerSettings
             throw new InvalidSettings('the wait for a lock must be 1 to 600 seconds');
         }
         if ($lockLease < 1 || $lockLease > 86400) {
-            throw new InvalidSettings('the lease of a lock must be a second to a day');
+            throw new InvalidSettings('the lease of a lock must be 1 second to a day');
         }
     }
 
@@ -43,7 +43,7 @@ final class HandlerSettings
     public static function checkLifetime(int $seconds): void
     {
         if ($seconds < 1 || $seconds > self::MAX_LIFETIME) {
-            throw new InvalidSettings('the lifetime must be a second to a year');
+            throw new InvalidSettings('the lifetime must be 1 second to a year');
         }
     }
 }

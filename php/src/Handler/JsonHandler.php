@@ -44,7 +44,7 @@ final class JsonHandler extends WrappingHandler
         // Creates no objects, because they could run code before they are rejected below.
         $values = @unserialize($data, ['allowed_classes' => false]);
         if (!is_array($values)) {
-            throw new SessionDataError('The session holds something that only PHP can store.');
+            throw new SessionDataError('The session contains a value that only PHP can store.');
         }
         if ($values === []) {
             return '{}';

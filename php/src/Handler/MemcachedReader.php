@@ -45,7 +45,7 @@ final class MemcachedReader
     {
         if (preg_match('/[\x00-\x20\x7f]/', $key) === 1) {
             // A line break would start another command.
-            throw self::failed('a key has no blanks and no control characters');
+            throw self::failed('a key must not contain blanks or control characters');
         }
         $place = str_starts_with($host, '/')
             ? "unix://$host"
@@ -69,7 +69,7 @@ final class MemcachedReader
                 return ['value' => substr($answer, 0, $bytes), 'flags' => (int) $found[2], 'cas' => $found[4] ?? '0'];
             }
         }
-        throw self::failed(preg_match(self::ERROR, $line, $found) === 1 ? $found[1] : 'no complete answer');
+        throw self::failed(preg_match(self::ERROR, $line, $found) === 1 ? $found[1] : 'incomplete response');
     }
 
     /**
@@ -88,7 +88,7 @@ final class MemcachedReader
         @fwrite($socket, "gets $key\r\n");
         $line = (string) @fgets($socket, self::LINE_BYTES);
         if ($line === '' && stream_get_meta_data($socket)['timed_out']) {
-            throw self::failed("no answer within $this->timeout ms");
+            throw self::failed("no response within $this->timeout ms");
         }
         return [$socket, $line, $until];
     }

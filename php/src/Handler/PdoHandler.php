@@ -184,7 +184,7 @@ final class PdoHandler extends StoreHandler
             return $statement;
         } catch (\PDOException $error) {
             if (DatabaseFailure::isTooLong($error)) {
-                throw new SessionDataError('The session is too long for its column, or for the database.');
+                throw new SessionDataError('The session is too long for its column or for the database.');
             }
             if ($this->connection instanceof \Closure) {
                 // The connection may be lost. The next call opens a new connection.
@@ -200,7 +200,7 @@ final class PdoHandler extends StoreHandler
     {
         $pdo = $this->connection instanceof \PDO ? $this->connection : ($this->connection)();
         if ($pdo->getAttribute(\PDO::ATTR_ERRMODE) !== \PDO::ERRMODE_EXCEPTION) {
-            throw new InvalidSettings('a connection for sessions has PDO::ERRMODE_EXCEPTION');
+            throw new InvalidSettings('a connection for sessions must have PDO::ERRMODE_EXCEPTION');
         }
         $this->dialect = SqlDialect::of($pdo);
         $names = array_map($this->dialect->quoted(...), $this->names);

@@ -125,7 +125,7 @@ final class PhpSettings
 
     private static function refusal(): InvalidSettings
     {
-        return new InvalidSettings('session.upload_progress.enabled must be Off in php.ini: with On, PHP stores the'
-            . ' session of an upload as php.ini says, and not as the store URL says');
+        return new InvalidSettings('session.upload_progress.enabled must be Off in php.ini: otherwise PHP stores the'
+            . ' session of an upload with the settings of php.ini instead of the store URL');
     }
 }

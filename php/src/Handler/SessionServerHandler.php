@@ -132,7 +132,7 @@ final class SessionServerHandler extends StoreHandler
         $this->client()->lockTimeout($wait * 1000);
         $opened = $this->client()->open($id);
         if (!$opened && hrtime(true) - $start < $wait * 900_000_000) {
-            throw new SessionUnavailable('The session server cannot open the session, or too many wait for it.');
+            throw new SessionUnavailable('The session server cannot open the session, or too many requests wait for it.');
         }
         return $opened;
     }
@@ -185,7 +185,7 @@ final class SessionServerHandler extends StoreHandler
             return false;
         }
         return $client->closeWith(self::KEY, $record, $this->lifetime)
-            || throw new SessionUnavailable('Another request got the lock of the session while it was being written.');
+            || throw new SessionUnavailable('Another request got the lock of the session during the write.');
     }
 
     private function client(): SessionServerClient
@@ -194,7 +194,7 @@ final class SessionServerHandler extends StoreHandler
             $path = (string) session_save_path();
             $form = '~^(?:unix:(/.+)|(?:\[([0-9a-f:.]+)\]|([^:/@\s\[\]]+))(?::([1-9]\d{0,4}))?)\z~i';
             if (preg_match($form, $path, $part, PREG_UNMATCHED_AS_NULL) !== 1) {
-                throw new InvalidSettings('session.save_path is the session server\'s HOST:PORT, or unix:/PATH');
+                throw new InvalidSettings('session.save_path must be HOST:PORT or unix:/PATH of the session server');
             }
             [, $socket, $address, $name, $port] = $part;
             $port = (int) ($port ?? SessionServerClient::PORT);

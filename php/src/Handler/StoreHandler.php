@@ -109,11 +109,11 @@ abstract class StoreHandler implements
         $serializer = ini_get('session.serialize_handler');
         if ($this->settings->serializer !== null && $this->settings->serializer !== $serializer) {
             throw new InvalidSettings(
-                "session.serialize_handler is $serializer, and the session store is for {$this->settings->serializer}.",
+                "session.serialize_handler is $serializer, but the session store needs {$this->settings->serializer}.",
             );
         }
         if (!filter_var(ini_get('session.use_strict_mode'), FILTER_VALIDATE_BOOL)) {
-            throw new InvalidSettings('session.use_strict_mode must be on, or visitors could choose their ID.');
+            throw new InvalidSettings('session.use_strict_mode must be on, otherwise visitors could choose their ID.');
         }
         // ext-memcached reads 0 as "never expires", ext-memcache as "expires at once". So 0 is rejected.
         $this->lifetime = $this->settings->lifetime ?? (int) ini_get('session.gc_maxlifetime');
@@ -159,7 +159,7 @@ abstract class StoreHandler implements
     {
         if ($this->checked !== $id && session_status() === PHP_SESSION_ACTIVE) {
             throw new InvalidSettings(
-                'PHP does not ask this handler whether it knows an ID: register the object, or all of its callbacks.',
+                'PHP does not let this handler validate IDs: register the object or all of its callbacks.',
             );
         }
         [$known, $record] = $this->found ?? [null, null];
@@ -250,18 +250,18 @@ abstract class StoreHandler implements
 
     final protected static function lockLost(): SessionUnavailable
     {
-        return new SessionUnavailable('The page took longer than its lock on the session lasts: nothing is written.');
+        return new SessionUnavailable('The page took longer than the lease of its lock: the session was not written.');
     }
 
     final protected static function lockedFor(int $seconds): SessionUnavailable
     {
-        return new SessionUnavailable("Other requests of this session have kept it locked for $seconds s.");
+        return new SessionUnavailable("Other requests locked this session for more than $seconds s.");
     }
 
     private static function sessionEnded(): SessionUnavailable
     {
         return new SessionUnavailable(
-            'The session has ended or got another ID since this page began: this page gives it no new ID.',
+            'The session has ended or got another ID since this page started, so it gets no new ID.',
         );
     }
 

@@ -25,7 +25,7 @@ final class NativeFiles extends NativeHandler
         // In a save path, other settings precede a semicolon. fail() removes parentheses from PHP's warnings, because
         // they may contain session IDs.
         if ($url->hosts !== [] || $url->user !== '' || preg_match('~^/[^;()\0]*\z~', $url->path) !== 1) {
-            throw new InvalidSettings('file: takes three slashes and a folder without ; ( and ), as file:///srv/sessions');
+            throw new InvalidSettings('file: needs three slashes and a folder without ; ( and ), as in file:///srv/sessions');
         }
         $this->folder = $url->path;
         $url->take('prefix', 'sess_', 'sess_');

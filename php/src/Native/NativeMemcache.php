@@ -50,7 +50,7 @@ final class NativeMemcache extends NativeHandler
         $this->prefix = $url->prefix('');
         if ($this->prefix !== (string) ini_get('memcache.session_prefix_static_key')) {
             // ini_set() would change the setting, but not the actual keys.
-            throw new InvalidSettings('prefix= is what memcache.session_prefix_static_key is in php.ini');
+            throw new InvalidSettings('prefix= must equal memcache.session_prefix_static_key in php.ini');
         }
         $this->timeout = $url->milliseconds('timeout', 1000);
         // With 0, PHP writes an empty session to a server that it has just failed to read from.
@@ -79,7 +79,7 @@ final class NativeMemcache extends NativeHandler
     {
         [$copies, $silent, $down] = $this->ask($id);
         $silent += $down;
-        return $silent < $this->redundancy() ? $copies : $this->fail('get', "$silent servers do not answer");
+        return $silent < $this->redundancy() ? $copies : $this->fail('get', "$silent servers do not respond");
     }
 
     /** A silent server may not have received the deletion. A server that is down loses its sessions anyway. */

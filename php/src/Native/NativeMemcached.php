@@ -39,7 +39,7 @@ final class NativeMemcached extends NativeHandler
     {
         $this->servers = $url->servers(11211, login: true);
         if (($url->user === '') !== ($url->password === '')) {
-            throw new InvalidSettings('a user of memcached has a password: //USER:PASSWORD@HOST');
+            throw new InvalidSettings('a user of memcached needs a password: //USER:PASSWORD@HOST');
         }
         $this->login = $url->user === '' ? null : [$url->user, $url->password];
         $this->distribution = $url->choice('distribution', array_keys(MemcachedHandler::DISTRIBUTIONS)) ?? 'ketama';

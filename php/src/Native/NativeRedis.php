@@ -43,12 +43,12 @@ final class NativeRedis extends NativeHandler
     protected function configure(#[\SensitiveParameter] StoreUrl $url): void
     {
         if (count($url->hosts) > 1) {
-            throw new InvalidSettings('one Redis has the sessions, not several');
+            throw new InvalidSettings('the URL must name one Redis server, not several');
         }
         [[$host, $port]] = $url->hosts ?: [[null, null]];
         $tls = $url->scheme === 'rediss' ? 'tls://' : '';
         if ($host === null && ($tls !== '' || $url->path === '')) {
-            throw new InvalidSettings('the URL of a Redis names a host, or the path of a socket');
+            throw new InvalidSettings('the URL of a Redis needs a host or the path of a socket');
         }
         $this->host = $host === null ? $url->path : $tls . $host;
         $this->port = $host === null ? 0 : $port ?? 6379;
@@ -86,7 +86,7 @@ final class NativeRedis extends NativeHandler
             $stored = $redis->get($this->prefix . $id);
             // get() also returns false for an error. Then the session may exist.
             if ($redis->getLastError() !== null) {
-                $this->fail('get', 'Redis refuses');
+                $this->fail('get', 'Redis reports an error');
             }
             return $stored === false ? [] : [$stored];
         } catch (\RedisException $error) {

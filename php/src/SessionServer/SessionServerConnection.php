@@ -41,13 +41,13 @@ final class SessionServerConnection
         private readonly int $timeout,
     ) {
         if ($host === '' || preg_match('/[\s\0]/', $host) === 1 || $port < 1 || $port > 65535) {
-            throw new InvalidSettings('the session server is at HOST and PORT, or at the path of a unix socket');
+            throw new InvalidSettings('the session server needs a HOST and PORT, or the path of a Unix socket');
         }
         if ($timeout < 1) {
-            throw new InvalidSettings('the timeout of the session server must be at least a millisecond');
+            throw new InvalidSettings('the timeout of the session server must be at least 1 ms');
         }
         if ($tls !== null && str_starts_with($host, '/')) {
-            throw new InvalidSettings('a unix socket has no TLS');
+            throw new InvalidSettings('a Unix socket cannot use TLS');
         }
         self::checkToken($token);
     }
@@ -145,7 +145,7 @@ final class SessionServerConnection
     {
         return preg_match('/^err ([A-Za-z ]{1,60}\.?)\z/', $answer, $match) === 1
             ? $match[1]
-            : 'this is not an answer of a session server';
+            : 'not an answer of a session server';
     }
 
     private function name(): string
@@ -157,7 +157,7 @@ final class SessionServerConnection
     private static function checkToken(#[\SensitiveParameter] ?string $token): void
     {
         if ($token !== null && preg_match(self::TOKEN, $token) !== 1) {
-            throw new InvalidSettings('the token of the session server is up to 512 printable characters, no blanks');
+            throw new InvalidSettings('the token of the session server must be 1 to 512 printable characters without blanks');
         }
     }
 
@@ -205,7 +205,7 @@ final class SessionServerConnection
         if ($line === '') {
             // The answer may arrive later, and would then be read as the answer to another line.
             $this->disconnect();
-            throw $this->failed("no answer in $milliseconds ms");
+            throw $this->failed("no answer within $milliseconds ms");
         }
         return $line;
     }
@@ -232,7 +232,7 @@ final class SessionServerConnection
         $hello = array_shift($answers);
         if ($hello === 'err unknown command') {
             $this->disconnect();
-            throw new InvalidSettings("the session server {$this->name()} is an old one, which cannot keep all bytes");
+            throw new InvalidSettings("the session server {$this->name()} is too old: it cannot store arbitrary bytes");
         }
         $isOne = $hello !== null && preg_match('/^ok 1 [a-z_,]*\bencoding\b/', $hello) === 1;
         if ($isOne && $this->token !== null) {

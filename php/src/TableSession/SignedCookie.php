@@ -29,10 +29,10 @@ final class SignedCookie
         private readonly bool $secure,
     ) {
         if (preg_match('/^[\w-]{1,128}\z/', $name) !== 1) {
-            throw new InvalidSettings('the name of the cookie is of letters, digits, _ and -');
+            throw new InvalidSettings('the name of the cookie may contain only letters, digits, _ and -');
         }
         if (preg_match('/^(\.?[a-z0-9]([a-z0-9.-]*[a-z0-9])?)?\z/i', $domain) !== 1) {
-            throw new InvalidSettings('the domain of the cookie is a host name such as example.org');
+            throw new InvalidSettings('the domain of the cookie must be a host name such as example.org');
         }
     }
 
@@ -70,7 +70,7 @@ final class SignedCookie
     {
         if (headers_sent($file, $line)) {
             $where = $file === '' ? '' : " in $file:$line";
-            throw new \LogicException("The session's cookie must be sent before any output, which has begun$where.");
+            throw new \LogicException("The session's cookie must be sent before any output, but output has started$where.");
         }
     }
 

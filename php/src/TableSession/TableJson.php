@@ -36,7 +36,7 @@ final class TableJson
             throw new SessionDataError("The session cannot store $name as JSON: " . json_last_error_msg() . '.');
         }
         if (json_decode($json, true) !== $value) {
-            throw new SessionDataError("The session cannot store $name: it would come back changed, as objects do.");
+            throw new SessionDataError("The session cannot store $name: JSON would change the value, as it changes objects.");
         }
         return $json;
     }

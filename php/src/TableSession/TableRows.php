@@ -257,7 +257,7 @@ final class TableRows
         } catch (\PDOException $error) {
             // Discards the exception, because its stack trace contains the values.
             if (DatabaseFailure::isTooLong($error)) {
-                throw new SessionDataError('The session is too long for its column, or for the database.');
+                throw new SessionDataError('The session is too long for its column or for the database.');
             }
             $meaning = DatabaseFailure::meaning($this->dialect, $error);
             throw new SessionUnavailable("the table of the sessions: $meaning");
@@ -269,7 +269,7 @@ final class TableRows
         if ($this->pdo === null) {
             $pdo = $this->database instanceof \PDO ? $this->database : $this->database->connect();
             if ($pdo->getAttribute(\PDO::ATTR_ERRMODE) !== \PDO::ERRMODE_EXCEPTION) {
-                throw new InvalidSettings('a connection for sessions has PDO::ERRMODE_EXCEPTION');
+                throw new InvalidSettings('a connection for sessions must have PDO::ERRMODE_EXCEPTION');
             }
             $this->dialect = SqlDialect::of($pdo);
             $this->sql = array_map($this->dialect->quoted(...), $this->sql) + ['{now}' => $this->dialect->now()];
