@@ -41,7 +41,7 @@ public final class Answers {
     }
   }
 
-  /** The members of a room who have seen a message of the user. */
+  /** The members of a room who saw a message of the user. */
   public static final class SeenBy {
     /** The members that the user may know about, by name. */
     public final List<User> users;
@@ -97,7 +97,7 @@ public final class Answers {
 
   /** Users found by a search. */
   public static final class Found {
-    /** The users. Those who share a private room with the searching user come first. */
+    /** The users. Members of a private room of the searching user come first. */
     public final List<User> users;
     /** IDs of the users who are members of the given room. */
     public final List<String> inRoom;

@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** An event about one message: its new state or its changed reactions. */
+/** An event with the new state or the changed reactions of a message. */
 abstract class Change {
   /** Maximum number of users listed for a reaction. */
   private static final int MAX_USERS = 10;

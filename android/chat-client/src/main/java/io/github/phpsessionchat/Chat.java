@@ -159,8 +159,8 @@ public final class Chat {
     }
 
     /**
-     * Sets the origin to send with uploads, by default that of the chat server. Required if the chat server has its own
-     * host that {@code CHAT_ORIGINS} does not list.
+     * Sets the origin to send with uploads. The default is the chat server's origin. Required if the chat server has
+     * its own host that {@code CHAT_ORIGINS} does not list.
      *
      * @param site the address or origin of the site, as listed in {@code CHAT_ORIGINS}
      * @return this builder
@@ -189,9 +189,9 @@ public final class Chat {
   // Connection
 
   /**
-   * Connects and stays connected. On Android, call it in {@code onStart}. Call it again after a login that follows the
-   * end of a session: rooms opened since then are opened for the new user, and the rooms from before only if it is the
-   * same user.
+   * Connects and stays connected. On Android, call it in {@code onStart}. Call it again after the user logs in again.
+   * Rooms opened since the end of the session then open for the new user. Rooms opened before that open again only for
+   * the same user.
    */
   public void start() {
     run(connection::start);
@@ -491,10 +491,10 @@ public final class Chat {
   }
 
   /**
-   * Stores a message in the outbox and sends it until the server has stored it, in the order of the calls. It is listed
-   * immediately. {@link ChatListener#onUnsent} reports a message that the server rejects, that the outbox cannot store
-   * ({@code not_kept}), or that has no known author ({@code offline}: before the first connection and after a session
-   * has ended).
+   * Stores a message in the outbox and repeats sending until the server acknowledges it. Messages are sent in the order
+   * of the calls. The message is listed immediately. {@link ChatListener#onUnsent} reports a message that the server
+   * rejects, that the outbox cannot store ({@code not_kept}), or that has no known author ({@code offline}: before the
+   * first connection and after a session has ended).
    *
    * @param room the room ID, open or not
    * @param text 1 to {@link Identity#textLimit} characters
@@ -747,9 +747,9 @@ public final class Chat {
   }
 
   /**
-   * Returns a request for a file, for the {@link Builder#http} client, whose cookies identify the user, or for an image
-   * loader with that client. The server responds with 404 if the user may not read the message. Name and type are
-   * chosen by other users: show pictures, sound and video only, and offer anything else as a download.
+   * Returns a request for a file. Run it with the {@link Builder#http} client, whose cookies identify the user, or with
+   * an image loader that uses this client. The server responds with 404 if the user may not read the message. Name and
+   * type are chosen by other users: show pictures, sound and video only, and offer anything else as a download.
    *
    * @param file the file of a message
    * @return a request for this session
@@ -1011,7 +1011,7 @@ public final class Chat {
   // Reactions
 
   /**
-   * Adds or removes a reaction. The list changes when the server has stored it.
+   * Adds or removes a reaction. The message changes after the server stores it.
    *
    * @param message the message
    * @param emoji one emoji
@@ -1106,7 +1106,8 @@ public final class Chat {
    * @param room the ID of a room where the user is a member
    * @param thread the {@code seq} of any message in the thread
    * @param following true: follow; false: unfollow
-   * @param callback called with null; fails with {@code limit_reached} if the thread has the maximum number of followers
+   * @param callback called with null; fails with {@code limit_reached} if the thread has the maximum number of
+   *     followers
    */
   public void follow(String room, long thread, boolean following, @Nullable Callback<@Nullable Void> callback) {
     Objects.requireNonNull(room, "room");
@@ -1905,7 +1906,7 @@ public final class Chat {
     public void changed(String room) {
       Room existing = rooms.byId.get(room);
       if (existing != null) Chat.this.changed(existing);
-      // An unsent message needs its room joined, and a room without one may be left.
+      // A room with unsent messages must be joined. Other closed rooms can be left.
       loop.run(Chat.this::joinForDelivery);
       loop.run(Chat.this::leaveIdleRooms);
     }
@@ -2173,7 +2174,7 @@ public final class Chat {
     scheduleReport();
   }
 
-  /** Reports after all events that have already arrived, so that a burst of messages is one change. */
+  /** Reports after all queued events, so that a burst of messages is one change. */
   private void scheduleReport() {
     if (isReportScheduled) return;
     isReportScheduled = true;
@@ -2227,7 +2228,7 @@ public final class Chat {
     return id.toString();
   }
 
-  /** Characters that render as nothing but are not in the categories below. */
+  /** Characters that render as nothing, in addition to the categories below. */
   private static final String INVISIBLE =
       "\u034F\u115F\u1160\u17B4\u17B5\u180B\u180C\u180D\u180F\u2065\u2800\u3164\uFFA0"
           + "\uFE00\uFE01\uFE02\uFE03\uFE04\uFE05\uFE06\uFE07"

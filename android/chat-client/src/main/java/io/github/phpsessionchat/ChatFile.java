@@ -10,7 +10,7 @@ public final class ChatFile {
     public final int width;
     /** The height in pixels as displayed. */
     public final int height;
-    /** A BlurHash: a short string from which a BlurHash library renders a blurred picture. */
+    /** A BlurHash. A BlurHash library renders a blurred picture from this short string. */
     public final String blur;
 
     Image(int width, int height, String blur) {

@@ -152,7 +152,7 @@ public interface ChatListener {
    *
    * @param room the room ID
    * @param seq the message
-   * @param seen all members who have seen it
+   * @param seen all members who saw it
    */
   default void onSeenBy(String room, long seq, Answers.SeenBy seen) {}
 

@@ -31,14 +31,17 @@ final class Connection implements Link.Listener {
     /** The server confirmed that the session ended. {@code hide} was called earlier, possibly long ago. */
     void sessionEnded(Reason reason);
 
-    /** Any event except those of the session, which the connection handles itself. */
+    /** Any event except session events, which the connection handles itself. */
     void event(String name, JSONObject payload);
 
     /** Calls {@code passed} after the app has handled all earlier events. */
     void sendMarker(Runnable passed);
   }
 
-  /** PHP may not have sent the renewed cookie yet. The client retries within this time, after these delays. */
+  /**
+   * The response with the renewed cookie may still be in flight. The client retries within this time, after these
+   * delays.
+   */
   private static final long RESUME_BUDGET_MS = 5000;
 
   private static final long[] RESUME_DELAYS_MS = {50, 250, 500, 1000};
@@ -61,8 +64,8 @@ final class Connection implements Link.Listener {
   private static final long SESSION_CHECK_INTERVAL_MS = 2000;
 
   /**
-   * After this number of attempts within {@code ATTEMPTS_PERIOD_MS}, the client waits that long. Otherwise it would loop if the
-   * server ends each connection right after accepting it.
+   * After this number of attempts within {@code ATTEMPTS_PERIOD_MS}, the client waits that long. Otherwise it would
+   * loop if the server ends each connection right after accepting it.
    */
   static final int MAX_ATTEMPTS = 20;
 

@@ -95,7 +95,9 @@ final class Delivery {
   private final Set<String> sending = new HashSet<>();
   /** Timers of pauses after temporary errors, by room or OUTBOX_KEY. */
   private final Map<String, Future<?>> pauses = new HashMap<>();
-  /** Consecutive failed attempts by room or OUTBOX_KEY. While there is an entry, the app knows that sending is paused. */
+  /**
+   * Consecutive failed attempts by room or OUTBOX_KEY. While there is an entry, the app knows that sending is paused.
+   */
   private final Map<String, Integer> attempts = new HashMap<>();
   /** Work that the outbox has not done yet, because it failed. */
   private boolean cleared;

@@ -26,7 +26,7 @@ public final class FileOutbox implements Outbox {
   private static final Charset UTF_8 = Charset.forName("UTF-8");
   private static final String STORED_SUFFIX = ".json";
   private static final String TEMPORARY_SUFFIX = ".new";
-  /** Maximum file size in bytes, far above that of any message. */
+  /** Maximum size of a stored message. Larger files are ignored. */
   private static final int MAX_BYTES = 1_000_000;
 
   private final File base;

@@ -27,7 +27,7 @@ public final class Identity {
   public final boolean canFindPeople;
   /** Whether the user may upload files. */
   public final boolean canSendFiles;
-  /** Whether the user may see read receipts of their own messages. */
+  /** Whether the user may request read receipts: {@link Chat#seenBy}. */
   public final boolean canAskWhoHasSeen;
   /** Whether the user may report messages. */
   public final boolean canReport;

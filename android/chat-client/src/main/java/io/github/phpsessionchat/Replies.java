@@ -3,8 +3,8 @@ package io.github.phpsessionchat;
 import java.util.List;
 
 /**
- * The replies of a thread: all messages whose chain of replies ends at the same message. Deleted messages and those of
- * blocked users are not counted.
+ * The replies of a thread: all messages whose chain of replies ends at the same message. Deleted messages and messages
+ * of blocked users are not counted.
  */
 public final class Replies {
   /** The thread number: {@link Message#thread} of the replies. */

@@ -133,7 +133,7 @@ public final class RoomSummary {
   public final long lastSeq;
   /** The {@code seq} of the oldest message that has not expired; 1 if none has expired. */
   public final long firstSeq;
-  /** The {@code seq} of the last message that the reader has read. */
+  /** The {@code seq} of the last message read by the reader. */
   public final long readSeq;
   /** The number of unread messages; 0 if the reader is not a member, and in a direct room with a blocked user. */
   public final long unread;

@@ -124,7 +124,7 @@ final class RoomSync {
           @Override
           JSONObject payload() {
             since = timeline.syncFrom();
-            // Events may have closed the gap while this waited. The request is then harmless.
+            // Events may close the gap while this waits. The request is then harmless.
             if (since == Timeline.NONE) since = Math.max(0, timeline.head());
             return Wire.payload("room", room.id(), "since", since, "limit", SYNC_PAGE_SIZE);
           }

@@ -56,8 +56,8 @@ public final class SessionCookies implements CookieJar {
   }
 
   /**
-   * Sets a cookie as if the site had sent it. Host, path and lifetime are those of the site's current cookie of that
-   * name; without one, the cookie applies to this host and all paths until the process ends.
+   * Sets a cookie as if the site had sent it. It keeps the host, path and lifetime of an existing cookie of that name.
+   * Otherwise it applies to this host and all paths until the process ends.
    *
    * @param url the address of the site
    * @param name the cookie name, such as {@code PHPSESSID}

@@ -18,8 +18,8 @@ import org.jspecify.annotations.Nullable;
  * <p>{@code seq} is the order. {@code rev} counts changes, and all changes up to {@code head} are known. Responses and
  * events may arrive late, twice or in any order; the newest state of each message wins.
  *
- * <p>The newest messages are loaded without a gap. A user who reads far back sees a window: another range without a
- * gap, which is merged with the newest messages when it reaches them.
+ * <p>The newest messages are loaded without a gap. A user who reads far back sees a window. This second range also has
+ * no gaps, and is merged with the newest messages when it reaches them.
  */
 final class Timeline {
   /** Stands for a missing number. */

@@ -43,7 +43,7 @@ final class Uploads {
   private static final long MAX_DELAY_MS = 60_000;
   /** Time limit for a blocked write. */
   private static final long WRITE_TIMEOUT_MS = 30_000;
-  /** Time limit for the response. The server examines the file first, after those in its queue. */
+  /** Time limit for the response. The server examines queued files one after another before it responds. */
   private static final long READ_TIMEOUT_MS = 120_000;
   /** Minimum interval between progress reports. */
   private static final long PROGRESS_INTERVAL_MS = 100;
@@ -359,7 +359,7 @@ final class Uploads {
   }
 
   /**
-   * Distinguishes exceptions of the source, such as a {@code SecurityException} on Android, from those of the network.
+   * Distinguishes exceptions of the source, such as a {@code SecurityException} on Android, from network errors.
    */
   private static final class Bytes implements AutoCloseable {
     private final InputStream in;
