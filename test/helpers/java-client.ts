@@ -19,7 +19,7 @@ export interface JavaMessage {
   /** Each in the form `👍 2 mine [1, 2]`. */
   readonly reactions?: readonly string[];
   readonly files?: readonly object[];
-  /** Why a waiting message was refused. */
+  /** Why a message was rejected that waits in the outbox. */
   readonly failed?: string;
 }
 
@@ -50,9 +50,9 @@ export interface JavaRoom {
 export interface JavaClient {
   /** All callbacks of the app, in order. */
   readonly told: readonly Told[];
-  /** Sends the app a command. @returns the answer; throws an Error with the app's failure */
+  /** Sends the app a command. @returns the response; throws an Error with the app's failure */
   ask<T = unknown>(what: string, more?: object): Promise<T>;
-  /** Waits until the app gets this callback; callbacks from the given index on count too. */
+  /** Waits until the app gets this callback. Callbacks from the given index on count too. */
   isTold(name: string, matches?: (told: Told) => boolean, from?: number): Promise<Told>;
   /** The messages of a room, as the app shows them. */
   messages(room: string): Promise<JavaMessage[]>;
@@ -69,17 +69,17 @@ interface Jvm {
   readonly apps: Map<number, (line: Line) => void>;
 }
 
-/** Its start takes longer than most commands. */
+/** Kept, because its start takes longer than most commands. */
 let kept: Jvm | undefined;
 let count = 0;
 
-/** An app that carries out commands, in a process that may have run others before. */
+/** Returns an app that runs commands, in a process that may have run others before. */
 export function nextJavaClient(): JavaClient {
   if (kept === undefined || kept.child.process.exitCode !== null) kept = startJvm();
   return appIn(kept);
 }
 
-/** The same in a separate process, which can be killed. */
+/** Returns an app in a separate process, which can be killed. */
 export function startJavaClient(): JavaClient & Child {
   const jvm = startJvm();
   const end = async () => void (await jvm.child.stop('SIGKILL'));

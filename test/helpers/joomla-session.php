@@ -1,7 +1,7 @@
 <?php
-// Makes what Joomla stores of a session with its handler "Database": $_SESSION['joomla'] is a serialized registry in
-// base64. Its input: id (of the user), now (the time of the last page), and more: further values. Classes have the names
-// and the properties that Joomla's have when they are serialized.
+// Returns what Joomla stores of a session with its handler "Database": $_SESSION['joomla'] is a serialized registry in
+// base64. Input: id (of the user), now (the time of the last page) and more (further values). Classes have the names
+// and properties that Joomla's have when serialized.
 
 namespace Joomla\CMS\User {
     if (!class_exists(User::class, false)) {

@@ -8,20 +8,20 @@ export interface JoomlaSession {
   name?: string;
   /** The time of the last page, in seconds since 1970. */
   now?: number;
-  /** Columns of the row of the session that differ from the usual ones. */
+  /** Columns of the session's row that differ from the defaults. */
   row?: Record<string, string | number | null>;
-  /** Values in the session beside the usual ones. */
+  /** Values in the session in addition to the defaults. */
   more?: object;
-  /** The user in the session, if that is not the one of the row. */
+  /** The user in the session, if it is not that of the row. */
   userInSession?: number;
 }
 
 const now = () => Math.floor(Date.now() / 1000);
 
-/** As the first page after the login leaves it, unless the user has a second factor to give. */
+/** As after the first page of a login, unless the user still has to enter a second factor. */
 const pageSeen = { com_users: { mfa_checked: 1 } };
 
-/** The tables and the folder of a Joomla, with rows as it writes them. */
+/** Creates the tables and the folder of a Joomla, with rows as Joomla writes them. */
 export async function joomlaSite(db: TestDatabase, config: Record<string, string | boolean> = {}) {
   const prefix = `j${randomBytes(3).toString('hex')}_`;
   const { folder, write } = siteFiles('joomla');

@@ -4,10 +4,7 @@ import { dirname, join } from 'node:path';
 
 const cache = join(import.meta.dirname, '../../node_modules/.cache/folders');
 
-/**
- * Creates a folder as `make` does. Work that takes a program a second is done once per version, and copied from then
- * on.
- */
+/** Creates a folder as `make` does. The result is kept per version of the program, and copied the next time. */
 export function makeOnce(folder: string, program: string, make: () => void): void {
   const kept = join(cache, `${program.replaceAll('/', '-')}-${Math.round(statSync(program).mtimeMs)}`);
   if (existsSync(kept)) return copy(kept, folder);

@@ -6,7 +6,7 @@ import { type SessionServerHere, sessionServerHere } from './session-server-here
 export interface KeptSessions {
   put(id: string, data: string | Buffer): Promise<void>;
   destroy(id: string): Promise<void>;
-  /** Gives it another ID. */
+  /** Gives the session another ID. */
   regenerate(id: string): Promise<void>;
   /** Runs any commands, each of which must succeed. */
   do(...commands: string[]): Promise<void>;
@@ -31,7 +31,7 @@ export async function keptSessions(port: number): Promise<KeptSessions> {
   };
 }
 
-/** A session server with its sessions, for all tests of a file. */
+/** Starts a session server with access to its sessions, for all tests of a file. */
 export async function sharedSessions(): Promise<{ server: SessionServerHere; kept: KeptSessions }> {
   const server = await sessionServerHere();
   const kept = await keptSessions(server.port);

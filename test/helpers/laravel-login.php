@@ -1,5 +1,5 @@
 <?php
-// What test/fixtures/laravel.php prints. Its input: folder, and jobs.
+// Returns what test/fixtures/laravel.php prints. Input: folder and jobs.
 $argv = [null, $in['folder'], json_encode($in['jobs'])];
 ob_start();
 require __DIR__ . '/../fixtures/laravel.php';

@@ -5,8 +5,8 @@ import { metrics } from './server-figures.ts';
 export const inspected = { NODE_OPTIONS: '--inspect=127.0.0.1:0' };
 
 /**
- * The live bytes of a server, heap and buffers, after a collection. Without one, V8 may keep garbage for any time, and
- * a measurement would show that instead of a leak.
+ * Returns the live bytes of a server, heap and buffers, after a garbage collection. Without one, a measurement would
+ * include garbage that V8 has not collected yet.
  */
 export async function liveHeap(server: Child & { readonly url: string }, key?: string): Promise<number> {
   const [, address = ''] = await server.until(/^Debugger listening on (ws:\S+)$/m);

@@ -32,8 +32,8 @@ export async function manyVisitors(
 }
 
 /**
- * Logs them all out, one after another.
- * @returns for each connection the milliseconds from PHP's answer to `session:ended`, and its reason
+ * Logs all of them out, one after another.
+ * @returns for each connection the milliseconds from PHP's response to `session:ended`, and its reason
  */
 export async function logOutAll(
   php: PhpApp,

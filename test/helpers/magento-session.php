@@ -1,6 +1,6 @@
 <?php
-// Makes a session as Magento does: PHP's own encoding, kept by Framework/Session/SaveHandler/DbTable.php, by PHP's
-// files, or as the handler of colinmollenhour/php-redis-session-abstract keeps it.
+// Creates a session as Magento does: in PHP's own encoding, for Framework/Session/SaveHandler/DbTable.php, in PHP's
+// files, or as the handler of colinmollenhour/php-redis-session-abstract stores it.
 ini_set('session.use_cookies', '0');
 ini_set('session.save_path', $in['folder']);
 session_id($in['id']);

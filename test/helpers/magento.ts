@@ -8,37 +8,37 @@ import { quoted } from './wordpress.ts';
 
 export interface MagentoConfig {
   save?: 'db' | 'files' | 'redis';
-  /** Of Redis. */
+  /** The port of Redis. */
   port?: number;
   library?: string;
-  /** Before 2.4: ids that are not hashed, and no end of other sessions at a new password. */
+  /** Before 2.4 IDs are not hashed, and a new password does not end other sessions. */
   old?: true;
-  /** The folder of its packages; those of Magento by default. */
+  /** The folder of its packages. Default: that of Magento. */
   vendor?: 'mage-os' | 'none';
   /** Rows of core_config_data. */
   settings?: Record<string, string>;
-  /** PHP of `system` in env.php. */
+  /** The PHP code of `system` in env.php. */
   system?: string;
 }
 
 export interface MagentoSession {
   firstname?: string;
-  /** Columns of the customer that differ from the usual ones. */
+  /** Columns of the customer that differ from the defaults. */
   customer?: Record<string, string | number | null>;
-  /** Parts of the session that differ from the usual ones. */
+  /** Parts of the session that differ from the defaults. */
   session?: Record<string, unknown>;
   /** Seconds since the last page view, and since the first one. */
   age?: number;
   begun?: number;
 }
 
-/** Two keys, the second in the form of version 2.4.7, which counts. */
+/** Two keys. The second one, in the form of version 2.4.7, is in use. */
 export const secret = Buffer.from('0123456789abcdef0123456789abcdef');
 const keys = `${'a'.repeat(32)}\nbase64${secret.toString('base64')}`;
 
 const agent = 'Mozilla/5.0 (é)';
 
-/** The tables and the folder of a Magento, with sessions as it writes them. */
+/** Creates the tables and the folder of a Magento, with sessions as Magento writes them. */
 export async function magentoSite(db: TestDatabase, config: MagentoConfig = {}) {
   const { save = 'db', port = 0, library = 'gzip', old = false, vendor = 'magento' } = config;
   const prefix = `m${randomBytes(3).toString('hex')}_`;

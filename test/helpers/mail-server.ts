@@ -7,39 +7,39 @@ import { SMTPServer } from 'smtp-server';
 import { makeCertificate } from './certificate.ts';
 
 export interface ReceivedMail {
-  /** The envelope. */
+  /** The sender of the envelope. */
   from: string;
   to: string[];
-  /** Each header as it came, without folding, by its name in small letters. */
+  /** Each header as received, unfolded, by its name in lower case. */
   headers: ReadonlyMap<string, string[]>;
   subject: string;
   text: string;
   html: string;
-  /** Bytes of the whole mail. */
+  /** The size of the whole mail in bytes. */
   size: number;
 }
 
 export interface TestMailServer {
-  /** `smtps:` or `smtp:` with a user and a password that it takes, and with its certificate. */
+  /** `smtps:` or `smtp:` with a valid login and the certificate. */
   url: string;
   port: number;
   /** The file of its certificate. */
   ca: string;
   mails: ReceivedMail[];
-  /** The mail that comes as the `n`th. */
+  /** Waits for the `n`th mail. */
   mail(n: number): Promise<ReceivedMail>;
-  /** The answer to a recipient in place of 250: `550 5.1.1 …`. */
+  /** The response to a recipient instead of 250, such as `550 5.1.1 …`. */
   refusals: Map<string, string>;
-  /** Greets a client; at once by default. */
+  /** Greets a client. Default: at once. */
   greet(done: () => void): void;
-  /** Answers a mail that has come; at once by default. */
+  /** Responds to a received mail. Default: at once. */
   answer(done: () => void): void;
-  /** Connections that were opened. */
+  /** The number of connections that were opened. */
   connections: number;
   stop(): Promise<void>;
 }
 
-/** A mail server with TLS, from the first byte or after STARTTLS, that takes mails of people who log in. */
+/** Starts a mail server with TLS, from the first byte or after STARTTLS, that accepts mails after a login. */
 export async function startMailServer(scheme: 'smtps' | 'smtp' = 'smtps'): Promise<TestMailServer> {
   const folder = mkdtempSync(join(tmpdir(), 'mail-server-'));
   const { certificate, key } = makeCertificate(folder, 'localhost');
@@ -151,7 +151,7 @@ const quotedPrintable = (text: string) =>
     .replace(/=\r\n/g, '')
     .replace(/=([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
 
-/** A header with encoded words, RFC 2047. */
+/** Decodes a header with encoded words (RFC 2047). */
 function words(header: string): string {
   const one = /=\?UTF-8\?([QB])\?([^?]*)\?=/gi;
   const bytes = header

@@ -22,8 +22,8 @@ import {
 import { sourcesKey } from './sources-key.ts';
 
 /**
- * Tests start some three hundred servers and as many threads, from bundles that are made before the first test. Tests of
- * the start itself start the sources.
+ * Tests start hundreds of servers and as many threads, from bundles that are made before the first test. Tests of the
+ * start itself start the sources.
  */
 const root = join(import.meta.dirname, '../..');
 const folder = join(root, 'node_modules/.cache/test-bundles');
@@ -50,8 +50,8 @@ const besideBundles = (bundles: string, id: string): string =>
   join(bundles, '/', relative(root, id).replace(/\.ts$/, '.mjs'));
 
 /**
- * Lets the modules that tests load themselves start their threads from the bundles. Vitest keeps what it has transformed,
- * so the name of their folder is read when the module runs.
+ * Makes modules that the tests load themselves start their threads from the bundles. Vitest caches what it has
+ * transformed, so the name of the bundles' folder is read when the module runs.
  */
 export function threadsOfBundles(): Plugin {
   return {
@@ -67,8 +67,8 @@ export function threadsOfBundles(): Plugin {
 }
 
 /**
- * Makes the bundles of the current sources if they are missing. Afterwards `startChild` starts them, in this process and
- * its children.
+ * Makes the bundles of the current sources if they are missing. Then `startChild` starts them, in this process and its
+ * children.
  */
 export default async function makeBundles(): Promise<void> {
   const bundles = bundlesOf();
@@ -78,7 +78,7 @@ export default async function makeBundles(): Promise<void> {
   const made = mkdtempSync(join(folder, 'new-'));
   // Some tests run a program as another user.
   chmodSync(made, 0o755);
-  // Modules find their files among the sources, and programs that they start among the bundles.
+  // Modules find their files next to the sources, and the programs that they start among the bundles.
   const urlOf = (id: string, code: string) => {
     const place = code.includes(startsProgram) ? besideBundles(bundles, id) : id;
     return JSON.stringify(pathToFileURL(place).href);

@@ -17,13 +17,13 @@ export interface ManySessionsSite {
 
 let sets = 0;
 
-/** Unused session ids. */
+/** Returns unused session IDs. */
 export function newIds(count: number): string[] {
   const set = sets++;
   return Array.from({ length: count }, (_, n) => createHash('md5').update(`${set}/${n}`).digest('hex'));
 }
 
-/** A PHP process writes a session `n|i:N;` for each id. @returns its output, which is `done` when all are stored */
+/** Writes a session `n|i:N;` for each ID in a PHP process. @returns its output, which is `done` if all are stored */
 export function writeSessions(
   site: ManySessionsSite,
   ids: readonly string[],
@@ -33,18 +33,18 @@ export function writeSessions(
   const list = servers.map(({ host, port }, n) => [host, port, weights[n] ?? 1]);
   const settings = Object.entries(ini).flatMap(([name, value]) => ['-d', `${name}=${value}`]);
   const what = JSON.stringify({ ...rest, servers: list, ids });
-  // PHP's warnings of a dead server are not read.
+  // PHP's warnings of a dead server are ignored.
   const stdio: StdioOptions = ['ignore', 'pipe', 'ignore'];
   return execFileSync('php', [...settings, script, what], { encoding: 'utf8', stdio });
 }
 
-/** A store that reads the servers, with these options of its URL. */
+/** Opens a store that reads these servers, with these options of its URL. */
 export function openStore(options: string, servers: readonly Memcached[]): SessionStore {
   const hosts = servers.map(({ host, port }) => `${host}:${port}`).join(',');
   return parseStoreUrl(`memcached://${hosts}?${options}`).open();
 }
 
-/** The hits and misses that a server has counted. */
+/** Returns the hits and misses that a server has counted. */
 export async function askedOf(server: Memcached): Promise<{ hits: number; misses: number }> {
   const stats = await server.ask('stats\r\n');
   const figure = (name: string) => Number(new RegExp(`STAT ${name} (\\d+)`).exec(stats)?.[1]);

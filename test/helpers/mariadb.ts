@@ -9,7 +9,7 @@ import { makeOnce } from './kept-folder.ts';
 
 export interface Mariadb extends Child {
   readonly port: number;
-  /** Its folder with `socket` in it, and the certificate of `localhost`: see `makeCertificate`. */
+  /** Its folder, which contains `socket` and the certificate of `localhost`: see `makeCertificate`. */
   readonly folder: string;
   /** `site:PASSWORD` as in a URL: a user with all rights in the database `site`. */
   readonly login: string;
@@ -26,14 +26,14 @@ const program = '/usr/sbin/mariadbd';
 const password = 'se@same:/?#%12';
 
 /**
- * A real MariaDB for this test, on a free loopback port. Root runs it as the user of its Debian package.
+ * Starts a real MariaDB for this test, on a free loopback port. Root runs it as the user of its Debian package.
  * @param args further options of mariadbd
  */
 export async function startMariadb(args: readonly string[] = []): Promise<Mariadb> {
   const port = await ownPort();
   const folder = mkdtempSync(join(tmpdir(), 'mariadb-'));
-  // A separate folder: at its start each MariaDB deletes the temporary tables that it finds there, including those of
-  // others.
+  // A separate folder, because each MariaDB deletes at its start the temporary tables that it finds there, including
+  // those of others.
   const temporary = join(folder, 'tmp');
   mkdirSync(temporary);
   const user: string[] = [];

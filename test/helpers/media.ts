@@ -5,7 +5,7 @@ const be32 = (...values: number[]) => {
 };
 const text = (value: string) => Buffer.from(value, 'latin1');
 
-/** A tone of this many seconds: 8,000 samples each, of 8 bits. */
+/** Returns a tone of this many seconds, with 8,000 samples of 8 bits each. */
 export function wav(seconds: number): Buffer {
   const samples = Buffer.from(Array.from({ length: seconds * 8000 }, (_, n) => 128 + 90 * Math.sin(n / 3)));
   const head = Buffer.alloc(44);
@@ -24,14 +24,14 @@ export function wav(seconds: number): Buffer {
   return Buffer.concat([head, samples]);
 }
 
-/** Frames of 128 kbit/s without sound. */
+/** Returns silent frames of 128 kbit/s. */
 export function mp3(seconds: number): Buffer {
   const frame = Buffer.concat([Buffer.from('fffb9000', 'hex'), Buffer.alloc(413)]);
   const frames = Math.ceil((seconds * 44_100) / 1152);
   return Buffer.concat([text('ID3\x04\0\0\0\0\0\x0a'), Buffer.alloc(10), ...Array(frames).fill(frame)]);
 }
 
-/** The first and the last page of an Ogg file with Opus. */
+/** Returns the first and the last page of an Ogg file with Opus. */
 export function ogg(seconds: number): Buffer {
   const page = (samples: number, packet: Buffer) => {
     const head = Buffer.alloc(28);
@@ -51,7 +51,7 @@ interface Made {
   /** Seconds. */
   duration: number;
   picture?: { width: number; height: number };
-  /** As a browser records it: without a stated duration and, in WebM, without lengths. */
+  /** As a browser records it, without a stated duration and, in WebM, without lengths. */
   live?: boolean;
 }
 
@@ -96,6 +96,7 @@ export function webm({ duration, picture, live = false }: Made): Buffer {
 }
 
 /**
+ * Returns an MP4.
  * @param turned the picture was taken with the camera upright
  * @param codecs the codecs of its tracks, the sound first
  */

@@ -9,7 +9,7 @@ interface Removable {
   remove(): Promise<void>;
 }
 
-/** A folder in which memcached, which runs as `nobody`, may make a socket. */
+/** Creates a folder in which memcached, which runs as `nobody`, can create a socket. */
 function openFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'memcached-'));
   chmodSync(folder, 0o777);
@@ -24,10 +24,10 @@ const removing = <T extends Child>(child: T, folder: string): T & Removable =>
     },
   });
 
-/** Debian has it where only root finds it. */
+/** Debian installs these programs where only root's PATH finds them. */
 const inSbin = (program: string) => (existsSync(`/usr/sbin/${program}`) ? `/usr/sbin/${program}` : program);
 
-/** A memcached on a Unix socket. */
+/** Starts a memcached on a Unix socket. */
 export async function memcachedSocket(): Promise<Removable & { path: string }> {
   const folder = openFolder();
   const path = join(folder, 'memcached.sock');
@@ -38,11 +38,11 @@ export async function memcachedSocket(): Promise<Removable & { path: string }> {
 }
 
 export interface LockedMemcached extends Memcached, Removable {
-  /** Stores an item by PHP: this server speaks the binary protocol alone. */
+  /** Stores an item through PHP, because this server speaks only the binary protocol. */
   put(key: string, value: string | Buffer): void;
 }
 
-/** A memcached that wants a login by SASL. */
+/** Starts a memcached that requires a login by SASL. */
 export async function lockedMemcached(user: string, password: string): Promise<LockedMemcached> {
   const folder = openFolder();
   const database = join(folder, 'sasldb2');
@@ -62,7 +62,7 @@ export async function lockedMemcached(user: string, password: string): Promise<L
   });
 }
 
-/** A twemproxy before these servers. */
+/** Starts a twemproxy in front of these servers. */
 export async function twemproxy(
   servers: readonly Memcached[],
 ): Promise<Child & Removable & { port: number }> {

@@ -5,17 +5,17 @@ import { type Child, ownPort, startChild } from './child.ts';
 export interface Memcached extends Child {
   readonly host: string;
   readonly port: number;
-  /** For CHAT_SESSION_STORE and SESSION_STORE. */
+  /** The value of CHAT_SESSION_STORE and SESSION_STORE. */
   readonly url: string;
-  /** Sends a text-protocol command and returns the whole answer up to its last line. */
+  /** Sends a command of the text protocol. @returns the whole response up to its last line */
   ask(command: string | Buffer, end?: RegExp): Promise<string>;
   set(key: string, value: string | Buffer, lifetime?: number, flags?: number): Promise<void>;
   delete(key: string): Promise<void>;
-  /** The values under these keys, read without affecting them, and when the first expires. */
+  /** The values under these keys, read without affecting them, and when the first one expires. */
   traces(...keys: string[]): Promise<{ held: string[]; expires: number }>;
 }
 
-/** A real memcached for this test, on a free loopback port (or the given one, to restart it). */
+/** Starts a real memcached for this test, on a free loopback port, or on the given one to restart it. */
 export async function startMemcached(
   given?: number,
   args: readonly string[] = [],
@@ -40,7 +40,7 @@ export async function startMemcached(
       socket.write(command);
     });
   return Object.assign(child, {
-    // SIGKILL, because it stores nothing on disk and would otherwise take up to a second to end.
+    // SIGKILL, because memcached stores nothing on disk and would otherwise end slowly.
     stop: (name: NodeJS.Signals = 'SIGKILL') => stop(name),
     host,
     port,
@@ -69,7 +69,7 @@ export async function startMemcached(
   });
 }
 
-/** Waits until something accepts connections on the port, retrying as soon as one is refused. */
+/** Waits until a program accepts connections on the port. */
 export async function reachable(port: number, child: Child, host = '127.0.0.1'): Promise<void> {
   for (;;) {
     const open = await new Promise<boolean>((resolve) => {

@@ -6,14 +6,14 @@ import { quoted } from './wordpress.ts';
 export interface MoodleSession {
   firstname?: string;
   lastname?: string;
-  /** Columns of the user, or of the session, that differ from the usual ones. */
+  /** Columns of the user, or of the session, that differ from the defaults. */
   user?: Record<string, string | number>;
   row?: Record<string, string | number | null>;
 }
 
 const now = () => Math.floor(Date.now() / 1000);
 
-/** The tables and the folder of a Moodle, with rows as it writes them. */
+/** Creates the tables and the folder of a Moodle, with rows as Moodle writes them. */
 export async function moodleSite(db: TestDatabase, config = '') {
   const prefix = `m${randomBytes(3).toString('hex')}_`;
   const { folder, write } = siteFiles('moodle');

@@ -1,5 +1,6 @@
 <?php
-// Makes what MyBB makes: the key of a user's logins, the id of a session, and the cookie. Its input: uid, loginkey (of a user who has one, else null).
+// Returns what MyBB generates: the key of a user's logins, the ID of a session, and the cookie. Input: uid and loginkey
+// (null if the user has none).
 $letters = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789';
 $random = '';
 while (strlen($random) < 50) $random .= $letters[random_int(0, 61)];

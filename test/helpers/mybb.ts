@@ -6,7 +6,7 @@ import { quoted } from './wordpress.ts';
 
 const types = { mysql: 'mysqli', postgres: 'pgsql', sqlite: 'sqlite' };
 
-/** The tables and the folder of a MyBB, with rows as it writes them. */
+/** Creates the tables and the folder of a MyBB, with rows as MyBB writes them. */
 export async function mybbSite(db: TestDatabase, cookiePrefix = '') {
   const prefix = `b${randomBytes(4).toString('hex')}_`;
   const { folder, write } = siteFiles('mybb');
@@ -50,7 +50,7 @@ $config['super_admins'] = '1';
   ] as const) {
     await insert('usergroups', { gid, title, isbannedgroup, cancp, issupermod });
   }
-  /** Devices of one user have one key. */
+  /** The devices of a user share one key. */
   const inTurn = oneAtATime();
   async function logIn(id: string, name: string | undefined) {
     const [known] = await run('SELECT loginkey FROM #_users WHERE uid = ?', [Number(id)]);
@@ -80,7 +80,7 @@ $config['super_admins'] = '1';
     folder,
     run,
     insert,
-    /** A new login of a user with that id, who is made if there is none. */
+    /** Logs the user with that ID in, and creates the user if there is none. */
     logIn: (id: string, name?: string) => inTurn(() => logIn(id, name)),
     remove: removing(folder, drop),
   };

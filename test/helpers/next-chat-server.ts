@@ -4,12 +4,12 @@ import { createLog } from '../../server/log.ts';
 import { readConfig } from '../../server/settings/config.ts';
 
 /**
- * Runs one chat server after the other in the same process: each gets its settings, and `stop` ends it. It is wired
- * like the only one in server/command/run.ts.
+ * Runs chat servers one after the other in the same process. Each gets its settings, and `stop` ends it. It is wired
+ * like the one in server/command/run.ts.
  */
 process.umask(0o077);
 
-// 4 MB, which each server would read again.
+// 4 MB, which each server would otherwise read again.
 const client = readClientFiles();
 let close = async () => {};
 process.on('message', async (told: NodeJS.ProcessEnv | 'stop') => {
@@ -26,6 +26,6 @@ process.on('message', async (told: NodeJS.ProcessEnv | 'stop') => {
   close = app.close;
   console.log(JSON.stringify({ msg: 'listening', port: app.port }));
 });
-// The parent has ended without notice.
+// The parent ended without notice.
 process.on('disconnect', () => process.exit());
 console.log('loaded');

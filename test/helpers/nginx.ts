@@ -8,7 +8,7 @@ export interface Nginx {
   stop(): Promise<void>;
 }
 
-/** The block of a configuration in a page of docs/ that begins with this text. */
+/** Returns the configuration block in a page of docs/ that begins with this text. */
 export function advised(file: string, language: string, start: string): string {
   const page = readFileSync(new URL(`../../docs/${file}`, import.meta.url), 'utf8');
   const blocks = [...page.matchAll(/```(\w+)\n([\s\S]*?)```/g)];
@@ -18,8 +18,8 @@ export function advised(file: string, language: string, start: string): string {
 }
 
 /**
- * The advised configuration with the test's own port and TLS: the chat under a separate host name, or under a path of
- * the site if that is given.
+ * Returns the documented configuration with the test's port and without TLS: the chat under a separate host name, or
+ * under a path of the site if `php` is given.
  */
 function configuration(port: number, server: number, php: number | undefined): string {
   const block =
@@ -39,7 +39,7 @@ function configuration(port: number, server: number, php: number | undefined): s
   );
 }
 
-/** The whole file, with this content in its `http` block. */
+/** Returns the whole file, with this content in its `http` block. */
 function fileWith(http: string, folder: string): string {
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
     (kind) => `${kind}_temp_path ${join(folder, kind)};`,
@@ -51,8 +51,8 @@ ${http}}`;
 }
 
 /**
- * nginx with the advised configuration, in front of a chat server on this machine; a separate process, not Debian's
- * service.
+ * Starts nginx with the documented configuration in front of a chat server on this machine, as a separate process and
+ * not as Debian's service.
  */
 export async function startNginx(server: number, site?: { port?: number; php?: number }): Promise<Nginx> {
   const port = site?.port ?? (await ownPort());
@@ -61,7 +61,7 @@ export async function startNginx(server: number, site?: { port?: number; php?: n
   return runNginx(http, port, `http://127.0.0.1:${port}${php === undefined ? '' : '/chat'}/healthz`);
 }
 
-/** nginx with that content in its `http` block. @param url must be answered before it is ready */
+/** Starts nginx with this content in its `http` block. @param url must be answered before it is ready */
 export async function runNginx(http: string, port: number, url: string): Promise<Nginx> {
   const folder = mkdtempSync(join(tmpdir(), 'chat-nginx-'));
   const file = join(folder, 'nginx.conf');
@@ -79,7 +79,7 @@ export async function runNginx(http: string, port: number, url: string): Promise
   };
 }
 
-/** Waits for the servers behind the proxy, because a proxy opens its port before they can be reached. */
+/** Waits for the servers behind the proxy, because a proxy opens its port before they are reachable. */
 export async function untilAnswered(url: string, proxy: Child): Promise<void> {
   for (;;) {
     const answer = await fetch(url).catch(() => null);

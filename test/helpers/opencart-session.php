@@ -1,5 +1,5 @@
 <?php
-// Makes a session as OpenCart does: system/library/session.php, session/db.php, file.php and redis.php.
+// Creates a session as OpenCart does in system/library/session.php, session/db.php, file.php and redis.php.
 $id = substr(bin2hex(random_bytes(26)), 0, 26);
 $data = $in['data'];
 if ($in['engine'] === 'file') {

@@ -11,13 +11,13 @@ export interface OpencartConfig {
   /** The rest of the version. */
   minor?: string;
   engine?: string;
-  /** Of Redis. */
+  /** The port of Redis. */
   port?: number;
   /** Further lines of config.php. */
   more?: string;
-  /** The cookie of a device that has given a second factor, where OpenCart asks for one. */
+  /** The cookie of a device that has entered a second factor, if OpenCart requires one. */
   factors?: string;
-  /** As of 4.1.0.4: it has to give it again at a date, in this time zone of the shop. */
+  /** From 4.1.0.4 on, the factor must be entered again at a date in this time zone of the shop. */
   factorsEndIn?: string;
 }
 
@@ -25,14 +25,14 @@ export interface OpencartSession {
   firstname?: string;
   group?: number;
   status?: number;
-  /** The session; by default the customer's. */
+  /** The session. Default: the customer's. */
   data?: object;
-  /** Seconds until its end, or since its last use. */
+  /** Seconds until it ends, or since its last use. */
   expire?: number;
   age?: number;
 }
 
-/** The tables and the folder of an OpenCart, with sessions as it writes them. */
+/** Creates the tables and the folder of an OpenCart, with sessions as OpenCart writes them. */
 export async function opencartSite(db: TestDatabase, config: OpencartConfig = {}) {
   const { version = 4, minor = '0.4.1', engine = 'db', port = 0, more = '', factors, factorsEndIn } = config;
   const prefix = `oc${randomBytes(3).toString('hex')}_`;
@@ -96,7 +96,7 @@ ${more}`,
       'catalog/controller/startup/authorize.php',
       `if (isset($this->request->cookie['${factors}'])) {\n$token = (string)$this->request->cookie['${factors}'];\n}\nif ($this->config->get('config_2fa') && $this->customer->isLogged()) {}`,
     );
-    // Other versions write the time of the insertion as date, too, and do not read it.
+    // Other versions also write the time of the insertion as date, and do not read it.
     const unended = factorsEndIn === undefined ? '' : ' AND `date_expire` > NOW()';
     write(
       'catalog/model/account/customer.php',

@@ -6,24 +6,24 @@ import { hanging } from './hanging.ts';
 import { connectRaw } from './raw-client.ts';
 import { watchRss } from './server-figures.ts';
 
-/** The results of other users during the burden. */
+/** What other users experienced under the load. */
 export interface Fared<T> {
   outcome: T;
-  /** How many of them have lost their connection. */
+  /** The number of these users that lost their connection. */
   gone: number;
   /**
-   * Milliseconds from the sending of each message to its arrival at each of the others, and of each request to
+   * Milliseconds from sending a message to its arrival at each of the others, and the duration of each request to
    * `/healthz`.
    */
   messages: number[];
   health: number[];
-  /** Answers of `/healthz` other than 200. */
+  /** Responses of `/healthz` other than 200. */
   failures: string[];
   /** The largest growth of the server's memory, in bytes. */
   grown: number;
 }
 
-/** Users in the lobby who keep talking, each so rarely that no limit applies, and measure the delays. */
+/** Connects users in the lobby who keep talking, each too rarely for any limit, and measures the delays. */
 async function startTalk(port: number, cookies: readonly string[]) {
   const latencies: number[] = [];
   const count = { sent: 0, acknowledged: 0 };
@@ -35,7 +35,7 @@ async function startTalk(port: number, cookies: readonly string[]) {
       const said = /^42\["message:new",.*"text":"(\d+) ([\d.]+)"/.exec(packet);
       if (said !== null && Number(said[1]) !== n) latencies.push(performance.now() - Number(said[2]));
     });
-    // Not in step with the requests for /healthz.
+    // Not in step with the requests to /healthz.
     return setInterval(() => {
       const text = `${n} ${performance.now().toFixed(3)}`;
       count.sent++;
@@ -63,7 +63,7 @@ async function startTalk(port: number, cookies: readonly string[]) {
   };
 }
 
-/** Asks `/healthz` twenty times a second without waiting for answers, so that a stall is seen as often. */
+/** Requests `/healthz` twenty times a second without waiting for responses, so that a stall delays many of them. */
 function watchHealth(port: number) {
   const latencies: number[] = [];
   const failures: string[] = [];
@@ -93,9 +93,9 @@ function watchHealth(port: number) {
 }
 
 /**
- * Lets ten people talk, and asks for `/healthz`, while the server is under a burden.
- * @param ready called when all of them talk, before the burden begins
- * @param burden `served` resolves when each of the ten has been served since it began, and `/healthz` twenty times
+ * Lets ten users talk, and requests `/healthz`, while the server is under load.
+ * @param ready called when all of them talk, before the load starts
+ * @param burden `served` resolves when each of the ten has been served since it started, and `/healthz` twenty times
  */
 export async function othersDuring<T>(
   server: ChatServer,
@@ -107,7 +107,7 @@ export async function othersDuring<T>(
   burden: (served: () => Promise<void>) => Promise<T>,
 ): Promise<Fared<T>> {
   const talk = await startTalk(port, cookies);
-  // Code that is loaded and compiled with the first messages does not count as growth.
+  // Code that is loaded and compiled for the first messages does not count as growth.
   while (talk.latencies.length < 90) await pause(20);
   await ready?.();
   const probe = watchHealth(port);
@@ -115,7 +115,7 @@ export async function othersDuring<T>(
   talk.latencies.length = 0;
   let isOver = false;
   const served = async () => {
-    // An answer to an earlier message does not count.
+    // A response to an earlier message does not count.
     const enough = () => talk.count.acknowledged - sent >= cookies.length && probe.latencies.length >= 20;
     while (!enough() && !isOver) await pause(20);
   };
@@ -131,18 +131,18 @@ export async function othersDuring<T>(
   return { outcome, gone, messages, health, failures: probe.failures, grown };
 }
 
-/** The attack and its size: the arguments of `flood.ts` besides port and time. */
+/** The attack and its size: the arguments of `flood.ts` except port and time. */
 export interface Flood {
   kind: string;
   rest: readonly (string | number)[];
-  /** It goes on until this outcome has been seen. */
+  /** It continues until this outcome has occurred. */
   first?: string;
 }
 
 /**
- * An attack from a separate process, for this many milliseconds, and longer until others have been served and
- * `first` has been seen; resolves with the attackers' result.
- * @returns `served` is false if that has not happened while it lasted
+ * Attacks from a separate process for this many milliseconds, and longer until others have been served and `first` has
+ * occurred.
+ * @returns the attackers' result; `served` is false if the attack ended before that
  */
 export async function attack(
   { kind, rest, first }: Flood,

@@ -3,8 +3,8 @@ import { createServer } from 'node:http';
 import { Fetcher } from '../../server/previews/fetcher.ts';
 
 /*
- * Run it in a namespace whose loopback has the address 8.8.4.4, and where a local route makes the kernel take 9.9.9.9 for
- * its own, too. Prints the pages there that links show, and again where their hosts are allowed; null: none.
+ * Run it in a namespace whose loopback has the address 8.8.4.4, and whose local route makes the kernel accept 9.9.9.9
+ * as its own. Prints the pages of both addresses, first without and then with their hosts allowed. null: no page.
  */
 const site = createServer((_, res) =>
   res.writeHead(200, { 'content-type': 'text/html' }).end('<title>Inside</title>'),

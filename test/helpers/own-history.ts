@@ -3,10 +3,10 @@ import { openSqliteHistory } from '../../server/history/engine/sqlite/sqlite.ts'
 import type { History } from '../../server/history/history.ts';
 import { historyFolder } from './chat-server.ts';
 
-/** Fails the test in which it is called. */
+/** Fails the test that calls it. */
 export const unexpectedFailure = ({ message }: Error) => expect.unreachable(message);
 
-/** A history for one test, which fails if the history does. */
+/** Opens a history for one test, which fails if the history does. */
 export async function ownHistory(): Promise<History> {
   const kept = historyFolder();
   const history = await openSqliteHistory({ path: kept.path, onFailure: unexpectedFailure });

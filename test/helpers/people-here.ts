@@ -24,23 +24,26 @@ import type { ChatSite } from './chat-site.ts';
 import { configOf } from './config.ts';
 import type { PeopleSite, Person } from './people.ts';
 
-/** As `PeopleSite`, without a session store, HTTP and sockets: its people are connected to the chat itself. */
+/** Like `PeopleSite`, without a session store, HTTP and sockets. The users are connected to the chat directly. */
 export interface PeopleHere extends Omit<PeopleSite, Exclude<keyof ChatSite, 'close'>> {
   readonly history: History;
-  /** What GET /me counts for that user, connected or not. */
+  /** Returns what GET /me counts for that user, connected or not. */
   me(person: Person): Promise<{ unread: number; mentions: number } | null>;
-  /** The code of an upload into the room. */
+  /** Returns the code of an upload into the room. */
   mayUpload(person: Person, room: string): Promise<string>;
 }
 
 const ignore = () => {};
-/** Values as they come through a socket. */
+/** Converts a value as a socket would. */
 const sent = <Value>(value: Value): Value =>
   value === undefined ? value : JSON.parse(JSON.stringify(value));
 const siteRoles: readonly SiteRole[] = ['admin', 'moderator'];
 let users = 1000;
 
-/** @param given a history that stays open when this is closed */
+/**
+ * Opens a chat whose users connect to it directly.
+ * @param given a history that stays open when this is closed
+ */
 export async function startPeopleHere(env: NodeJS.ProcessEnv = {}, given?: History): Promise<PeopleHere> {
   const config = configOf({ CHAT_CREATE_ROOMS: 'all', ...usual, ...env });
   const folder = given === undefined && env.CHAT_HISTORY === undefined ? await emptyHistory() : undefined;
@@ -76,7 +79,7 @@ export async function startPeopleHere(env: NodeJS.ProcessEnv = {}, given?: Histo
       }
     },
     hold,
-    // The last changes are announced when a test is over.
+    // The last changes may be announced after the test.
     onAsideFailure: ignore,
     onEndFailure: unexpected,
     onSweepFailure: unexpected,
