@@ -28,7 +28,7 @@ test.each([
   ['windows-1251', 'ann', '\\xc0\\xed\\xed\\xe0', '\\xc7\\xe0\\xeb', 'ann', 'Анна', 'Зал'],
   ['Shift_JIS', 'ann', '\\x8e\\x52\\x93\\x63', 'Room', 'ann', '山田', 'Room'],
   ['utf-8', 'ann', 'Zoë', 'Café', 'ann', 'Zoë', 'Café'],
-])('all texts of a user can be in %s', async (charset, id, name, room, ...expected) => {
+])('decodes all texts of a user from %s', async (charset, id, name, room, ...expected) => {
   const session = phpUserSession(folder, id, name, room, `${name}@example.org`);
   expect(await userOf(charset, session)).toMatchObject({
     user: {
@@ -40,7 +40,7 @@ test.each([
   });
 });
 
-test('HTML entities are decoded once in names of users and rooms, but not in IDs', async () => {
+test('decodes HTML entities once in names of users and rooms, but not in IDs', async () => {
   const session = phpUserSession(folder, 'O&#039;Brien', 'O&#039;Brien &amp;amp; S&ouml;hne', 'Q&amp;A');
   expect(await userOf('', session)).toMatchObject({
     user: {
@@ -51,6 +51,6 @@ test('HTML entities are decoded once in names of users and rooms, but not in IDs
   });
 });
 
-test.each(['klingon', 'utf-16le'])('CHAT_SESSION_CHARSET=%s is refused at the start', (charset) => {
+test.each(['klingon', 'utf-16le'])('rejects CHAT_SESSION_CHARSET=%s at the start', (charset) => {
   expect(() => configOf(settings(charset))).toThrow(/CHAT_SESSION_CHARSET: .* is not a character set/);
 });

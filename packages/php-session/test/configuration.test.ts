@@ -35,7 +35,7 @@ function plain(value: ConfigurationValue | undefined): unknown {
     : value;
 }
 
-/** Lines of a title, code that sets `$x`, and its value as JSON. */
+/** Each line has a title, code that sets `$x`, and the value of `$x` as JSON. */
 const rows = (lines: string): [string, string, unknown][] =>
   Array.from(lines.matchAll(/^ *([^:]+): (.*) ⇒ (.*)$/gm), ([, title = '', code = '', value = '']) => [
     title,
@@ -78,11 +78,13 @@ test.each(
   bytes that are no UTF-8: $x = "\xff"; ⇒ "UNKNOWN"
   a shell: $x = ${'`'}id${'`'}; ⇒ "UNKNOWN"
   `),
-)('%s', (_, code, value) => {
+)('evaluates %s', (_, code, value) => {
   expect(plain(read(code).variables.get('x'))).toEqual(value);
 });
 
-/** Each code sets `$x` to this value in PHP. It is read as the same value, or is unknown. */
+/**
+ * Each code sets `$x` to this value in PHP. The parser must find the same value or report it as unknown.
+ */
 test.each(
   rows(`
   a reference read by its name: $y = 1; $x = &$y; $y = 2; ⇒ 2
@@ -178,17 +180,17 @@ test.each(
   no constant of a branch that does not run: if (false) eval(g()); $x = defined('A'); ⇒ false
   the value before several returns: $x = 1; if (g()) return; $x = 2; if (g()) return; $x = 1; ⇒ "UNKNOWN"
   `),
-)('no value is guessed: %s', (_, code, value) => {
+)('never guesses an uncertain value: %s', (_, code, value) => {
   const { variables } = read(code, { environment: {} });
   expect(plain(variables.get('x') ?? variables.get(rest) ?? null)).toEqual(value);
 });
 
-test('a file that may end early returns no value that is guessed', () => {
+test('returns an unknown value from a file that may end early', () => {
   expect(plain(read("if (g()) { return ['a' => 1]; } return ['a' => 2];").returned)).toBe('UNKNOWN');
   expect(plain(read('switch (g()) { case 1: return 1; } ').returned)).toBe('UNKNOWN');
 });
 
-test('a file that is included in a function', () => {
+test('gives code that is included in a function its own variables', () => {
   const { variables } = read(`$x = 1; $GLOBALS['y'] = $x; $x = Environment::getVarPath() . '/' . $z;`, {
     variables: { x: 0, z: 0 },
     isInFunction: true,
@@ -198,7 +200,7 @@ test('a file that is included in a function', () => {
   expect(variables.get('y')).toBe(1);
 });
 
-test('the environment of PHP is given by the operator, not taken from this process', () => {
+test('takes the environment of PHP from the caller, not from this process', () => {
   process.env.SECRET_OF_THE_SERVER = 'secret';
   const code = `$x = [getenv('A'), env('B', 'b'), $_ENV['A'] ?? 'none', getenv('SECRET_OF_THE_SERVER'), env('T'), getenv_docker('A', 'c')];`;
   expect(plain(read(code, { environment: { A: 'a', T: '(true)' } }).variables.get('x'))).toEqual({
@@ -212,7 +214,7 @@ test('the environment of PHP is given by the operator, not taken from this proce
   expect(plain(read(`$x = getenv('SECRET_OF_THE_SERVER');`).variables.get('x'))).toBe('UNKNOWN');
 });
 
-test('included files are read, except for the application itself, up to 20', () => {
+test('reads at most 20 included files, except the application’s own', () => {
   written(`<?php $x = 'other'; return ['k' => 1];`, 'other.php');
   const code = `$r = require __DIR__ . '/other.php'; @include 'missing.php'; require_once __DIR__ . '/wp-settings.php'; include __FILE__;`;
   expect(() => read(code)).toThrow(/the included file .*wp-settings\.php does not exist$/);
@@ -230,14 +232,14 @@ test.each<[string, () => string]>([
   ['many branches', () => 'if (f()) { $a = 1; '.repeat(100) + '}'.repeat(100)],
   ['no PHP', () => '$x = [[['],
   ['a pipe', () => 'include "/dev/stdin"; include "/dev/zero";'],
-])('bounds: %s', async (_, code) => {
+])('survives a hostile file: %s', async (_, code) => {
   const outcome = await readConfiguration(written(`<?php\n${code()}`)).catch((error: unknown) => error);
   // Reading ends with a configuration or a ConfigurationError, and this process survives.
   if (outcome instanceof Error) expect(outcome).toBeInstanceOf(ConfigurationError);
   else expect(String((outcome as Configuration).file)).toContain(folder);
 });
 
-test('an unknown value is an error only when it is requested', async () => {
+test('reports an unknown value only when it is requested', async () => {
   const file = written(`<?php\ndefine('A', 'a');\ndefine('B', f());\n`);
   const configuration = await readConfiguration(file);
   expect(configuration.constant('A', 'X')).toBe('a');
@@ -255,7 +257,7 @@ test.each([
   ['a loop', `foreach ($_ENV as $k => $v) define($k, $v);`, 'foreach'],
   ['code in a text', `eval(getenv('CODE'));`, 'the environment variable CODE'],
   ['a function handed over', `array_walk($_ENV, 'define');`, 'the name of another constant'],
-])('a constant is not absent if the file may define it: %s', async (_, code, reason) => {
+])('does not report a constant as absent if the file may define it: %s', async (_, code, reason) => {
   const configuration = await readConfiguration(written(`<?php\ndefine('A', 'a');\n${code}`));
   expect(configuration.constant('A', 'X')).toBe('a');
   expect(() => configuration.constant('C', 'optionC')).toThrow(
@@ -263,7 +265,7 @@ test.each([
   );
 });
 
-test('the configuration in the image of WordPress', async () => {
+test('reads wp-config.php of WordPress’s Docker image', async () => {
   const code = `<?php
 if (!function_exists('getenv_docker')) {
   function getenv_docker($env, $default) {
@@ -300,7 +302,7 @@ if (!defined('ABSPATH')) { define('ABSPATH', __DIR__ . '/'); }
   ]);
 });
 
-test('an error names the line, and the environment variable that the value depends on', async () => {
+test('names the line and the environment variable that an unknown value depends on', async () => {
   const configuration = await readConfiguration(
     written(`<?php
 $x = 'abc'; $x['d'] = 'e';
@@ -318,13 +320,13 @@ $h = $_SERVER['HTTP_HOST'];
     expect(() => configuration.variable([name], 'X')).toThrow(reason);
 });
 
-test('a file with many variables and many returns that may not be reached is read', () => {
+test('reads a file with many variables and many returns that may not be reached', () => {
   const variables = Array.from({ length: 1500 }, (_, n) => `$v${n} = 1;`).join('');
   expect(read(`${variables}${'if (g()) return;'.repeat(40)} $x = 1;`).variables.get('v0')).toBe(1);
   expect(plain(read(`${'if (g()) return;'.repeat(120)} $x = 1;`).variables.get('x'))).toBe('UNKNOWN');
 });
 
-/** Expressions of literals, made at random. */
+/** A random expression of literals. */
 function expression(random: ReturnType<typeof dice>, depth = 0): string {
   const pick = <T>(from: readonly T[]): T => from[random(from.length)] as T;
   const pieces = [
@@ -354,7 +356,7 @@ function expression(random: ReturnType<typeof dice>, depth = 0): string {
   return depth > 3 || random(2) === 0 ? text() : pick(forms)();
 }
 
-test('a value is the one that PHP has, or unknown: 300 expressions at random', () => {
+test('gives 300 random expressions the value that PHP gives them, or reports it as unknown', () => {
   const random = dice(20_261_122);
   const files = Array.from({ length: 300 }, (_, n) =>
     written(`<?php\n$a = 'A'; $b = ['k' => 'K'];\n$r = ${expression(random)};\n`, `fuzz-${n}.php`),
@@ -424,25 +426,25 @@ test.each<[form: 'plain' | 'phpdotenv' | 'symfony', text: string, values: object
     { A: 'a', B: 'aab$Acout', C: 'a$A$Ax' },
   ],
   ['symfony', 'A="two\nlines\\n\\"\\t"\nB=\'two\nlines\\n\'', { A: 'two\nlines\n"\\t', B: 'two\nlines\\n' }],
-])('a file of the environment, %s: %j', (form, text, values) => {
+])('reads an environment file of the form %s: %j', (form, text, values) => {
   expect({ ...parseEnv(text, '.env', form, before) }).toEqual(values);
 });
 
 test.each([
   ['plain', ['X="no end', "X='a' b"]],
   ['symfony', ['A', 'X="no end', "X='no end", '=x']],
-] as const)('an error in a file of the environment names the line: %s', (form, lines) => {
+] as const)('names the line of an error in an environment file: %s', (form, lines) => {
   for (const wrong of lines)
     expect(() => parseEnv(`B=1\n${wrong}`, '/site/.env', form)).toThrow(/^\/site\/\.env line 2: /);
 });
 
-test('variables in a value come from PHP, then from the file, then from files before it', () => {
+test('takes variables in a value from PHP, then from the file, then from earlier files', () => {
   const others = { before: { B: 'before', C: 'before' }, environment: { A: 'php' } };
   for (const form of ['plain', 'phpdotenv', 'symfony'] as const)
     expect(parseEnv(`A=own\nB=own\nX="\${A} \${B} \${C}"`, '.env', form, others).X).toBe('php own before');
 });
 
-test('the cost of hostile text files is limited by their length', () => {
+test('limits the cost of hostile text files by their length', () => {
   const long = 50_000;
   const blanks = ' '.repeat(long);
   const straight = cpuOf(() =>
@@ -458,7 +460,7 @@ test('the cost of hostile text files is limited by their length', () => {
     () => readYamlScalar(`a${blanks}: y`, 'f', ['a']),
     () => [...parseIni(`x${blanks}y=1`, 'f')],
   ]) {
-    // The square of the length would be some thousand times as much.
+    // Quadratic time would be some thousand times as much.
     expect(cpuOf(read)).toBeLessThan(50 * Math.max(straight, 10_000));
   }
   expect(() => readYamlScalar(`a${blanks}y`, 'f', ['a'])).toThrow(ConfigurationError);
@@ -467,7 +469,7 @@ test('the cost of hostile text files is limited by their length', () => {
     expect(() => parseEnv(growing, '.env', form)).toThrow(/its values are too long/);
 });
 
-test('a pipe and a device are rejected without waiting for them', async () => {
+test('rejects a pipe and a device without waiting for them', async () => {
   const pipe = join(folder, 'pipe');
   const zero = join(folder, 'zero');
   execFileSync('mkfifo', [pipe]);

@@ -14,7 +14,7 @@ const ours = (name: string, header: string) => readSessionId(header, parseCookie
 const id = 'fjq2r1mkv0p5t8h3b7n4c6a9de';
 const many = (count: number) => 'x=1;'.repeat(count);
 
-describe('a Cookie header is read as PHP reads it', () => {
+describe('the session ID in a Cookie header, compared with PHP', () => {
   test.each([
     ['PHP_SESS', `PHP_SESS=${id}`, id],
     ['PHP_SESS', `PHP_SESS=${id};`, id],
@@ -41,7 +41,7 @@ describe('a Cookie header is read as PHP reads it', () => {
     ['PHP_SESS', `a="; PHP_SESS=${id}; b="`, id],
     ['__Host-SESS', `__Host-SESS=${id}`, id],
     ['__Secure-SESS', `__Secure-SESS=${id}`, id],
-  ])('%s in %s: a session, and the same one', async (name, header, expected) => {
+  ])('finds the same ID as PHP: %s in %s', async (name, header, expected) => {
     expect(await ofPhp(name, header)).toBe(expected);
     expect(ours(name, header)).toBe(expected);
   });
@@ -71,13 +71,13 @@ describe('a Cookie header is read as PHP reads it', () => {
     ['PHP_SESS', `PHP_SESS=${id}; PHP_SESS[]=${id}`],
     ['PHP_SESS', `PHP.SESS[a][b]=${id}; PHP_SESS=${id}`],
     ['PHP_SESS', `PHP_SESS=${id}; PHP_SESS[ ]`],
-  ])('%s in %s: no session', async (name, header) => {
+  ])('finds no ID, like PHP: %s in %s', async (name, header) => {
     expect(await ofPhp(name, header)).toBeNull();
     expect(ours(name, header)).toBeNull();
   });
 
   test.each([
-    // Others remove the blank.
+    // Other PHP versions remove the blank.
     ['PHP_SESS', `PHP_SESS =other; PHP_SESS=${id}`, id],
     ['PHP_SESS', `PHP.SESS=other; PHP_SESS=${id}`, 'other'],
     ['PHP_SESS', `PHP SESS=other; PHP_SESS=${id}`, 'other'],
@@ -91,15 +91,15 @@ describe('a Cookie header is read as PHP reads it', () => {
     ['PHP_SESS', `PHP SESS=${id}`, id],
     ['PHP_SESS', `PHP[SESS=${id}`, id],
     ['A_B_C', `A.B[C=other; A_B_C=${id}`, 'other'],
-    // Before PHP 8.1.11 the first of these two is taken.
+    // PHP before 8.1.11 takes the first of these two.
     ['__Host-SESS', `..Host-SESS=other; __Host-SESS=${id}`, id],
     ['__Secure-SESS', `_[Secure-SESS=other; __Secure-SESS=${id}`, id],
-  ])('%s in %s: none, though PHP takes one of them', async (name, header, expected) => {
+  ])('rejects %s in %s, although PHP reads one of the cookies', async (name, header, expected) => {
     expect(await ofPhp(name, header)).toBe(expected);
     expect(ours(name, header)).toBeNull();
   });
 
-  test('up to 1000 cookies, which is max_input_vars', async () => {
+  test('is found among at most 1000 cookies, the default of max_input_vars', async () => {
     for (const [others, expected] of [
       [999, id],
       [1000, null],

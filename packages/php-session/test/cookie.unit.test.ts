@@ -10,7 +10,7 @@ import { parseCookieForm, readSessionId } from '../src/cookie.ts';
 const read = (header: string | undefined) => readSessionId(header, parseCookieForm('plain', 'PHPSESSID'));
 const id = 'fjq2r1mkv0p5t8h3b7n4c6a9de';
 
-// What PHP reads is in cookie-php.test.ts.
+// cookie-php.test.ts compares the result with PHP.
 test.each([
   ['percent-decoded', 'PHPSESSID=a%2Cb%2cc', 'a,b,c'],
   ['the same twice, once encoded', 'PHPSESSID=a,b; PHPSESSID=a%2Cb', 'a,b'],
@@ -25,7 +25,7 @@ test.each([
   ['257 characters', `PHPSESSID=${'a'.repeat(257)}`, null],
   ['broken encoding', 'PHPSESSID=%E0%A4%A', null],
   ['two that differ', `PHPSESSID=${id}; PHPSESSID=other`, null],
-])('the session id in a Cookie header: %s', (_, header, expected) => {
+])('reads the session ID from a Cookie header: %s', (_, header, expected) => {
   expect(read(header)).toBe(expected);
 });
 
@@ -48,7 +48,7 @@ describe('a signed cookie', () => {
     ['signed by the newest key', sign(id), id],
     ['signed by an older key', sign(id, oldKey), id],
     ['any id that PHP could make', sign('a-Z,9'.repeat(10)), 'a-Z,9'.repeat(10)],
-  ])('accepted: %s', (_, value, expected) => {
+  ])('is accepted: %s', (_, value, expected) => {
     expect(form.idIn(value)).toBe(expected);
     expect(readSessionId(`a=1; SESSION=${value}`, form)).toBe(expected);
   });
@@ -74,22 +74,22 @@ describe('a signed cookie', () => {
     ['an id that PHP could not make', sign('../../etc/passwd')],
     ['an id of 257 characters', sign('a'.repeat(257))],
     ['a megabyte', sign('a'.repeat(1_000_000))],
-  ])('refused: %s', (_, value) => {
+  ])('is rejected: %s', (_, value) => {
     expect(form.idIn(value)).toBeNull();
   });
 
-  test('a key that was removed from the file is rejected', () => {
+  test('is rejected if its key was removed from the file', () => {
     const after = parseCookieForm(`signed:${keyFile(key)}`, 'SESSION');
     expect(after.idIn(sign(id, oldKey))).toBeNull();
     expect(after.idIn(sign(id))).toBe(id);
   });
 
-  test('two different cookies are rejected, even if both are signed', () => {
+  test('is rejected beside another signed cookie with the same name', () => {
     const other = sign('f'.repeat(32));
     expect(readSessionId(`SESSION=${sign(id)}; SESSION=${other}`, form)).toBeNull();
   });
 
-  test('CHAT_SESSION_COOKIE applies to the cookie that CHAT_SESSION_NAME names', () => {
+  test('is the cookie that CHAT_SESSION_NAME names', () => {
     const env = { CHAT_SESSION_COOKIE: `signed:${keyFile(key)}`, CHAT_SESSION_NAME: 'SESSION' };
     expect(readSessionId(`SESSION=${sign(id)}`, sessionsOf(env).cookie)).toBe(id);
   });
@@ -100,7 +100,7 @@ describe('a signed cookie', () => {
     ['signed:/nowhere/keys', /the key file \/nowhere\/keys cannot be read \(ENOENT\)$/],
     [`signed:${keyFile(randomBytes(16))}`, /line 3 of .* is not a key of 32 bytes in base64$/],
     [`signed:${keyFile()}`, /does not contain a key$/],
-  ])('%s cannot be used', (value, problem) => {
+  ])('rejects CHAT_SESSION_COOKIE=%s', (value, problem) => {
     expect(() => configOf({ CHAT_SESSION_COOKIE: value })).toThrow(ConfigError);
     expect(() => configOf({ CHAT_SESSION_COOKIE: value })).toThrow(problem);
   });

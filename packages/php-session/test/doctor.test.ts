@@ -46,7 +46,7 @@ async function findings(settings: ReturnType<typeof optionsOf>, examination?: Lo
   return Array.fromAsync(examineLogins(settings, examination));
 }
 
-test('a working login has only good findings, without values of the session', async () => {
+test('finds no problem with a working login, and shows no values of the session', async () => {
   const found = await findings(inFiles(), { cookie: `PHPSESSID=${id}`, withoutRenewal: 'do without' });
   expect(found.map(({ level }) => level)).toEqual(found.map(() => 'ok'));
   expect(found.map(({ text }) => text)).toEqual(
@@ -60,7 +60,7 @@ test('a working login has only good findings, without values of the session', as
   expect(JSON.stringify(found)).not.toMatch(new RegExp(`s3cret|${id}`));
 });
 
-test('an unreachable store is a problem, with advice that names the option', async () => {
+test('reports an unreachable store, with advice that names the option', async () => {
   expect(await findings(inFiles({ store: 'redis://127.0.0.1:1' }))).toEqual([
     {
       level: 'problem',
@@ -70,7 +70,7 @@ test('an unreachable store is a problem, with advice that names the option', asy
   ]);
 });
 
-test('a wrong path is a problem, with the likely path', async () => {
+test('reports a wrong path and suggests the likely path', async () => {
   const found = await findings(inFiles({ userId: 'id' }), { cookie: id });
   expect(found.at(-1)).toEqual({
     level: 'problem',
@@ -79,7 +79,7 @@ test('a wrong path is a problem, with the likely path', async () => {
   });
 });
 
-test('a wrong prefix is a problem, with the options that the store URL needs', async () => {
+test('reports a wrong prefix and suggests options for the store URL', async () => {
   const found = await findings(inFiles({ store: `file://${folder}?prefix=own_` }), { cookie: id });
   expect(found.at(-1)).toMatchObject({
     level: 'problem',
@@ -87,7 +87,7 @@ test('a wrong prefix is a problem, with the options that the store URL needs', a
   });
 });
 
-test('another cookie is not used instead', async () => {
+test('does not use another cookie instead of the missing one', async () => {
   const found = await findings(inFiles({ cookieName: 'sid' }), { cookie: `lang=de; PHPSESSID=${id}` });
   expect(found[0]).toEqual({
     level: 'problem',
@@ -97,7 +97,7 @@ test('another cookie is not used instead', async () => {
   expect(found.map(({ text }) => text).join()).not.toContain('The store has a session');
 });
 
-test('a path to text from the login form is a problem of the settings', () => {
+test('reports a path to text that visitors type into the login form', () => {
   const typed = inFiles({ userId: '_sf2_attributes._security\\.last_username' });
   expect(examineSettings(typed)).toEqual([
     {
@@ -109,7 +109,7 @@ test('a path to text from the login form is a problem of the settings', () => {
   expect(examineSettings(inFiles())).toEqual([]);
 });
 
-test('a path behind a list of 200,000 values is suggested', async () => {
+test('suggests a path behind a list of 200,000 values', async () => {
   const list = new Array(200_000).fill(null);
   const long = newSession(JSON.stringify({ list, user: { id: 7 } }));
   const settings = inFiles({ store: `file://${folder}?format=json`, userId: 'user_id' });
@@ -122,7 +122,7 @@ function sessionsOf(settings: ReturnType<typeof optionsOf>) {
   return settings;
 }
 
-test('a session is described by its keys, likely paths and the user at them', async () => {
+test('describes a session by its keys, likely paths and the user at them', async () => {
   const session = await describeSession(sessionsOf(inFiles()), id);
   if ('problem' in session) throw new Error(session.problem);
   expect(session).toMatchObject({
@@ -140,14 +140,14 @@ test('a session is described by its keys, likely paths and the user at them', as
   expect(session.findUser({ id: 'csrf.id', name: 'csrf', roles: '' })).toHaveProperty('problem');
 });
 
-test('a missing session is reported as missing', async () => {
+test('reports a missing session as missing', async () => {
   expect(await describeSession(sessionsOf(inFiles()), 'f'.repeat(32))).toMatchObject({
     isMissing: true,
     problem: expect.stringMatching(/^This login is rejected: there is no such session\./),
   });
 });
 
-test('a site is described by its folder, although the user in its sessions is unknown', async () => {
+test('describes a site by its folder, although the user in its sessions is unknown', async () => {
   const site = join(folder, 'site');
   mkdirSync(join(site, 'public'), { recursive: true });
   writeFileSync(join(site, 'public/index.php'), "<?php session_name('garden'); session_start();");
@@ -169,7 +169,7 @@ test('a site is described by its folder, although the user in its sessions is un
   expect(await grants(settings)).toEqual({ problem: expect.stringContaining('has PHP sessions') });
 });
 
-test('a folder without an application is a problem that names the folder', async () => {
+test('reports a folder without an application by its name', async () => {
   expect(await describeSite(siteOf(join(folder, 'none')))).toMatchObject({
     code: 'configuration',
     problem: expect.stringContaining(`${folder}/none cannot be read`),

@@ -40,7 +40,7 @@ test('notifies of each session that PHP writes, renews, destroys or collects', a
   expect(store.received.filter(({ kind }) => kind !== 'changed')).toEqual([lost(null)]);
 });
 
-test('files with other prefixes cause no notifications', async () => {
+test('ignores files with other prefixes', async () => {
   const store = subscribe('?prefix=ci_session');
   await store.active;
   writeFileSync(join(folder, 'sess_one'), '');
@@ -51,7 +51,7 @@ test('files with other prefixes cause no notifications', async () => {
   );
 });
 
-test('folders for the first characters of the ID are watched, also if created later', async () => {
+test('watches folders for the first characters of the ID, also if they are created later', async () => {
   for (const inner of ['a/b', 'a/c', 'b/a']) mkdirSync(join(folder, inner), { recursive: true });
   mkdirSync(join(folder, 'lost+found'));
   const store = subscribe('?depth=2');
@@ -99,7 +99,7 @@ test('reports `lost` for a replaced folder, then watches the new folder', async 
   await store.until({ kind: 'changed', id: 'new' }, 0);
 });
 
-test('a session with the name of its folder is not taken for an event of the folder', async () => {
+test('does not take a session with the name of its folder for an event of the folder', async () => {
   const store = subscribe(`?prefix=${basename(folder).slice(0, -1)}`);
   await store.active;
   writeFileSync(join(folder, basename(folder)), '');
@@ -132,7 +132,7 @@ test('reports `lost` for a folder with 4160 folders, which are too many', async 
   });
 });
 
-test('an ended subscription gets no notifications and stops watching', async () => {
+test('gives no notifications after the end of a subscription, and stops watching', async () => {
   const watches = () => process.getActiveResourcesInfo().filter((name) => name === 'FSEventWrap').length;
   const before = watches();
   const store = subscribe();

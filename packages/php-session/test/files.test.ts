@@ -88,7 +88,7 @@ const [nobody, stranger] = [65_534, 65_533];
 const asRoot = process.getuid?.() === 0;
 
 describe('reading', () => {
-  test('folders for the first characters of the id, and another prefix', async () => {
+  test('finds sessions in folders for the first characters of the ID, and under another prefix', async () => {
     const id = request('$_SESSION["user_id"] = 7');
     const [a = '', b = ''] = id;
     mkdirSync(join(folder, a, b), { recursive: true });
@@ -98,7 +98,7 @@ describe('reading', () => {
     expect(await text(store('prefix=ci_session').get(id))).toBe('user_id|i:9;');
   });
 
-  test('an expired session is null, though PHP has not collected it yet', async () => {
+  test('returns null for an expired session that PHP has not collected yet', async () => {
     const id = written();
     for (const [seconds, options, live] of [
       [1430, '', true],
@@ -111,7 +111,7 @@ describe('reading', () => {
     }
   });
 
-  test('a session is read unchanged while PHP holds its lock', async () => {
+  test('keeps a session read unchanged while PHP holds its lock', async () => {
     const id = request('$_SESSION["user_id"] = 7');
     const holding = spawn('php', [
       ...['-d', `session.save_path=${folder}`, '-d', 'session.use_cookies=0', '-r'],
@@ -125,7 +125,7 @@ describe('reading', () => {
     await once(holding, 'close');
   });
 
-  test('half of a session is not taken for the whole while its writer pauses for 20 ms', async () => {
+  test('waits for the rest of a session whose writer pauses for 20 ms', async () => {
     const half = 'user_id|i:7;bio|s:9:"no';
     for (let elapsed = Number.POSITIVE_INFINITY; elapsed > 40; ) {
       writeFileSync(file('held'), half);
@@ -165,12 +165,12 @@ describe('TTL', () => {
     expect(readFileSync(file(id), 'utf8')).toBe('user_id|i:7;');
   });
 
-  test('is not renewed by creating a file for an unknown session', async () => {
+  test('does not create a file when an unknown session is renewed', async () => {
     await store().touch('nobody', 1440);
     expect(existsSync(file('nobody'))).toBe(false);
   });
 
-  test('a link has none and does not renew its file', async () => {
+  test('ignores links', async () => {
     const id = written();
     age(id, 1000);
     const { mtimeMs } = statSync(file(id));
@@ -181,7 +181,7 @@ describe('TTL', () => {
   });
 
   if (asRoot) {
-    test('is renewed only by PHP’s user, and another user who may write gets an error without the ID', () => {
+    test('can be renewed only by PHP’s user, and the error for other users lacks the ID', () => {
       writeFileSync(file('one'), 'user_id|i:7;');
       chmodSync(folder, 0o755);
       chmodSync(file('one'), 0o666);
@@ -193,7 +193,7 @@ describe('TTL', () => {
   }
 });
 
-describe('the owner of a file', () => {
+describe('a file in the session folder', () => {
   /** A request of a site whose PHP runs as that user, which only root can do. */
   const requestAs = (user: number, code: string, id?: string) =>
     phpRequest({ 'session.save_path': folder }, code, id, asRoot ? `posix_setuid(${user});` : '');
@@ -207,7 +207,7 @@ describe('the owner of a file', () => {
     );
 
   if (asRoot) {
-    test('in a folder that all users may write to, only files of PHP’s user and root are sessions, as in PHP', async () => {
+    test('must belong to PHP’s user or root if all users may write to the folder', async () => {
       chmodSync(folder, 0o1777);
       const id = requestAs(nobody, '$_SESSION["user_id"] = 7');
       const planted = requestAs(stranger, '$_SESSION["user_id"] = 1');
@@ -233,7 +233,7 @@ describe('the owner of a file', () => {
     });
   }
 
-  test('a link, a FIFO, a folder and a socket are rejected without waiting', async () => {
+  test('is rejected without waiting if it is a link, a FIFO, a folder or a socket', async () => {
     const id = written();
     symlinkSync(file(id), file('link'));
     execFileSync('mkfifo', [file('fifo')]);
@@ -248,14 +248,14 @@ describe('the owner of a file', () => {
 });
 
 describe('faults', () => {
-  test('a folder that does not exist or is not a folder is explained', async () => {
+  test('explains a folder that does not exist or is not a folder', async () => {
     const gone = storeAt(`file://${folder}/gone`);
     await expect(gone.get('abc')).rejects.toThrow(/gone cannot be read \(ENOENT\): there is no such folder/);
     writeFileSync(join(folder, 'file'), '');
     await expect(storeAt(`file://${folder}/file`).get('abc')).rejects.toThrow(StoreError);
   });
 
-  test('while the disk does not answer all requests fail, later ones at once', async () => {
+  test('fails all requests while the disk does not answer, later ones at once', async () => {
     const id = written();
     const sessions = store('timeout=100ms');
     const failure = new StoreError(`the disk with the session folder ${folder} did not answer within 100 ms`);

@@ -20,12 +20,12 @@ describe.each(phpFormats)('%s, as PHP writes it', (format) => {
   const sessions = phpSessions(format);
   const bytesOf = (start: string) => (sessions.find(({ name }) => name.startsWith(start)) as Written).bytes;
 
-  test('a visitor who can write into a session does not become another user', () => {
+  test('ignores text in a session that looks like another user', () => {
     const found = findUser(formats[format](bytesOf('what looks')), { id: ['user_id'], name: ['firstname'] });
     expect(found).toMatchObject({ user: { id: '7', name: '7' } });
   });
 
-  test('a path leads through objects, but not into a prototype', () => {
+  test('follows a path through objects, but not into a prototype', () => {
     for (const [name, path, found] of [
       ['objects', 'cart.secret', { user: { id: 'x|;' } }],
       ['objects', 'cart.list.1', { user: { id: '2' } }],
@@ -54,8 +54,8 @@ describe.each(phpFormats)('%s, as PHP writes it', (format) => {
 const form = '"list" => [1], "form" => (object) ["id" => 1]';
 const twice = '$user = (object) ["id" => 666]; $_SESSION =';
 
-describe('a value that lies in several places, as PHP itself reads it', () => {
-  test('an object after an object that is in three places', () => {
+describe('a value that occurs several times, compared with PHP', () => {
+  test('reads an object after an object that occurs three times', () => {
     const code = `$one = new stdClass; ${twice} ["cart" => [$one, $one, $one], "user" => $user, ${form}, "me" => $user];`;
     for (const { format, bytes, read } of phpReads(code, '$_SESSION["me"]->id')) {
       expect(read).toBe(666);
@@ -64,7 +64,7 @@ describe('a value that lies in several places, as PHP itself reads it', () => {
     }
   });
 
-  test('an object that is a PHP reference', () => {
+  test('reads an object that is a PHP reference', () => {
     const code = `${twice} ["a" => &$user, "b" => &$user, "user_id" => 7];`;
     for (const { format, bytes, read } of phpReads(code, '[$_SESSION["a"]->id, $_SESSION["b"]->id]')) {
       expect(read).toEqual([666, 666]);
@@ -82,7 +82,7 @@ describe('a value that lies in several places, as PHP itself reads it', () => {
     `${old} ${twice} ["old" => new Old, "user" => $user, ${form}, "id" => 7, "me" => ${me}];`;
   const serialized = phpFormats.slice(0, 3);
 
-  test('a repeated object after a Serializable object is rejected, because only the class knows its number', () => {
+  test('rejects a repeated object after a Serializable object, because only the class knows its number', () => {
     for (const { format, bytes, read } of phpReads(behindOld('$user'), '$_SESSION["me"]->id', serialized)) {
       expect(read).toBe(666);
       expect(() => formats[format](bytes)).toThrow(/^expected a reference to an earlier value at byte \d+$/);
@@ -95,7 +95,7 @@ describe('a value that lies in several places, as PHP itself reads it', () => {
     }
   });
 
-  test('igbinary and msgpack read a repeated object after a Serializable object', () => {
+  test('reads a repeated object after a Serializable object in igbinary and msgpack', () => {
     const code = `${old} ${twice} ["old" => new Old, "user" => $user, ${form}, "me" => $user];`;
     for (const { format, bytes, read } of phpReads(code, '$_SESSION["me"]->id', ['igbinary', 'msgpack'])) {
       expect(read).toBe(666);
@@ -103,7 +103,7 @@ describe('a value that lies in several places, as PHP itself reads it', () => {
     }
   });
 
-  test('msgpack rejects a repeated object among more than eight variables, because PHP reads freed memory there', () => {
+  test('rejects a repeated object among more than eight variables in msgpack, where PHP reads freed memory', () => {
     const others = Array.from({ length: 8 }, (_, n) => `"v${n}" => ${n}`).join(', ');
     const code = `${twice} ["cart" => ["a" => 1], "user" => $user, ${others}, "me" => $user];`;
     for (const { bytes } of phpReads(code, '1', ['msgpack']))
@@ -111,7 +111,7 @@ describe('a value that lies in several places, as PHP itself reads it', () => {
   });
 });
 
-test('bytes behind the session, such as a padding, count as they do for PHP', () => {
+test('treats bytes after the session, such as padding, like PHP', () => {
   const padded = 'session_decode(session_encode() . "\\0\\0"); return $_SESSION["id"] ?? null;';
   for (const { format, bytes, read } of phpReads(
     '$_SESSION = ["id" => 7];',
@@ -124,7 +124,7 @@ test('bytes behind the session, such as a padding, count as they do for PHP', ()
   }
 });
 
-describe('a value in many levels', () => {
+describe('a deeply nested value', () => {
   const nested = (levels: number, format: PhpFormat) => {
     const code = `for ($deep = 1, $n = 0; $n < ${levels}; $n++) $deep = [$deep]; $_SESSION = ["deep" => $deep, "id" => 7];`;
     const [found] = phpReads(code, '$_SESSION["id"] ?? null', [format]);
@@ -136,7 +136,7 @@ describe('a value in many levels', () => {
     // Its first level is the session itself.
     ['php_serialize', 4095, 'unserialize_max_depth'],
     ['msgpack', 1023, 'ext-msgpack'],
-  ] as const)('%s is read in as many levels as PHP reads', (format, levels, limit) => {
+  ] as const)('is read to the same depth as in PHP: %s', (format, levels, limit) => {
     const { bytes, read } = nested(levels, format);
     expect(read).toBe(7);
     expect(who(format, bytes, 'id')).toMatchObject(user('7'));
@@ -147,16 +147,16 @@ describe('a value in many levels', () => {
     );
   });
 
-  test('igbinary: in any number', () => {
+  test('is read at any depth in igbinary', () => {
     const { bytes, read } = nested(20_000, 'igbinary');
     expect(read).toBe(7);
     expect(who('igbinary', bytes, 'id')).toMatchObject(user('7'));
   });
 });
 
-describe('keys that could be taken for one another', () => {
+describe('a path to one of several similar keys', () => {
   test.each(['"é" => 1, "\\xe9" => 666', '"\\xe9" => 666, "é" => 1', '"é" => 1, "\\xc3" => 666'])(
-    'in UTF-8 and in ISO 8859-1: %s',
+    'distinguishes UTF-8 from ISO 8859-1: %s',
     (keys) => {
       for (const { format, bytes, read } of phpReads(
         `$_SESSION = ["app" => [${keys}], ${keys}];`,
@@ -170,7 +170,7 @@ describe('keys that could be taken for one another', () => {
     },
   );
 
-  test('two keys that begin alike, one of them no UTF-8 further on', () => {
+  test('is invalid if its wildcard fits two keys, one of which is not UTF-8', () => {
     for (const { format, bytes } of phpReads(
       '$_SESSION = ["DWé" => 1, "DWé\\xff" => 666, "x\\xff" => 7];',
       '1',
@@ -183,7 +183,7 @@ describe('keys that could be taken for one another', () => {
     }
   });
 
-  test('private properties of one name in a class and its parent', () => {
+  test('is invalid for private properties of one name in a class and its parent', () => {
     const classes = `class Account { private $id = 666; }
       class User extends Account { private $id = 1; protected $name = 7; public $open = 8; }`;
     const read = '(fn () => $this->id)->call($_SESSION["user"])';
@@ -200,7 +200,7 @@ describe('keys that could be taken for one another', () => {
     }
   });
 
-  test('a property that __sleep() names twice', () => {
+  test('finds a property that __sleep() names twice', () => {
     const named = `class Sleepy { public $a; public $id = 7; function __sleep() { return ["a", "id", "a", "id"]; } }
       $user = (object) ["id" => 666]; $one = new Sleepy; $one->a = [$user]; $_SESSION = ["one" => $one, "me" => 8];`;
     const expression = '[$_SESSION["one"]->id, $_SESSION["one"]->a[0]->id, $_SESSION["me"]]';
@@ -212,7 +212,7 @@ describe('keys that could be taken for one another', () => {
     }
   });
 
-  test('an integer as the name of a variable, as PHP reads it', () => {
+  test('finds an integer as the name of a variable only if PHP does', () => {
     for (const { format, bytes, read } of phpReads(
       '$_SESSION = ["a" => 1, 5 => 666, "05" => 7];',
       '$_SESSION[5] ?? null',
@@ -228,7 +228,7 @@ describe('keys that could be taken for one another', () => {
   });
 });
 
-test('a key __proto__ is one like any other', () => {
+test('treats the key __proto__ like any other key', () => {
   const code =
     '$_SESSION = ["app" => ["__proto__" => ["id" => 1]], "__proto__" => ["user_id" => 1, "id" => 7]];';
   for (const { format, bytes } of phpReads(code, '1')) {
@@ -238,7 +238,7 @@ test('a key __proto__ is one like any other', () => {
   }
 });
 
-test('igbinary: a typed property that was never set', () => {
+test('ignores a typed property that was never set in igbinary', () => {
   const code = 'class App { public string $late; public int $id = 7; } $_SESSION["app"] = new App;';
   for (const { bytes } of phpReads(code, '1', ['igbinary'])) {
     expect(who('igbinary', bytes, 'app.id')).toMatchObject(user('7'));
@@ -246,7 +246,7 @@ test('igbinary: a typed property that was never set', () => {
   }
 });
 
-test('an enum case only by its name, because the session does not hold its value', () => {
+test('reads an enum case by its name only, because the session does not hold its value', () => {
   const code = 'enum Role: string { case Admin = "7"; } $_SESSION["role"] = Role::Admin;';
   for (const { format, bytes } of phpReads(code, '1', phpFormats.slice(0, 4))) {
     expect(who(format, bytes, 'role.name'), format).toMatchObject(user('Admin'));

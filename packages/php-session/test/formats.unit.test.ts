@@ -29,7 +29,7 @@ const seeds: Record<FormatName, Buffer> = {
 };
 
 describe.each(Object.keys(formats) as FormatName[])('%s', (format) => {
-  test('a session that was tampered with is decoded or refused', () => {
+  test('decodes or rejects a session with random changes', () => {
     const change = fc.record({ at: fc.nat(200), drop: fc.nat(200), put: fc.uint8Array({ maxLength: 50 }) });
     fc.assert(
       fc.property(fc.array(change, { minLength: 1, maxLength: 4 }), (changes) => {
@@ -44,12 +44,12 @@ describe.each(Object.keys(formats) as FormatName[])('%s', (format) => {
     );
   });
 
-  test('the untouched one is decoded', () => {
+  test('decodes the unchanged session', () => {
     expect(formats[format](seeds[format])).toMatchObject({ user_id: 7 });
   });
 });
 
-describe('JSON is what JSON.parse takes for it, floats and large integers apart', () => {
+describe('the JSON decoder agrees with JSON.parse', () => {
   const plain = (value: PhpValue): unknown => {
     if (value instanceof PhpFloat) return value.value;
     if (typeof value === 'bigint') return Number(value);
@@ -76,7 +76,7 @@ describe('JSON is what JSON.parse takes for it, floats and large integers apart'
     .string({ unit: 'binary-ascii', minLength: 1, maxLength: 1 })
     .map((one) => one.replace('\\', 'é'));
 
-  test('JSON, and JSON with a character changed', () => {
+  test('on valid JSON, and on JSON with one changed character', () => {
     const character = fc.constantFrom(...'{}[]",:\\0123456789.-+eE tfn/u\n\0');
     fc.assert(
       fc.property(fc.json({ maxDepth: 6, stringUnit }), fc.nat(), character, (text, at, put) => {
@@ -88,7 +88,7 @@ describe('JSON is what JSON.parse takes for it, floats and large integers apart'
     );
   });
 
-  test('values that may be numbers', () => {
+  test('on texts that may be numbers', () => {
     fc.assert(fc.property(fc.stringMatching(/^[-+0-9.eE]{1,8}$/), same), { numRuns: runs });
   });
 });
@@ -139,7 +139,7 @@ test.each<[FormatName, string, Buffer]>([
   ['json', '200,000 levels', Buffer.from(`{"user_id":1,"a":${'['.repeat(200_000)}${']'.repeat(200_000)}}`)],
   ['json', 'a byte order mark', Buffer.from('\ufeff{}')],
   ['json', 'half a surrogate pair', Buffer.from('{"user_id":7,"a":"\\ud800"}')],
-])('%s refuses %s, and says where', (format, _, bytes) => {
+])('rejects %s with %s and names the position', (format, _, bytes) => {
   expect(() => formats[format](bytes)).toThrow(FormatError);
   const cpu = cpuOf(() => expect(() => formats[format](bytes)).toThrow(/at byte \d+/));
   expect(cpu).toBeLessThan(50 * tenMillionBytes());
@@ -184,7 +184,7 @@ test.each<[FormatName, string, Buffer]>([
     hex(`82${'a16182'.repeat(1000)}a161dd000e0000${'90'.repeat(0xe0000)}${'a161c0'.repeat(1001)}`),
   ],
   ['json', 'levels', Buffer.from(filled('[', wholeMegabyte))],
-])('%s with %s is decoded or refused in the time of a look at 500 million bytes', (format, _, bytes) => {
+])('decodes or rejects %s with %s in about linear time', (format, _, bytes) => {
   const cpu = cpuOf(() => decodeOrRefuse(format, bytes));
   expect(cpu).toBeLessThan(50 * tenMillionBytes());
 });

@@ -23,11 +23,11 @@ test.each([
   ],
   ['plain text', 'hello', undefined],
   ['nothing', '', undefined],
-])('what would read it: %s', (_, bytes, option) => {
+])('suggests the option that reads a session: %s', (_, bytes, option) => {
   expect(guessFormat(Buffer.from(bytes)).option).toBe(option);
 });
 
-test('compressed by a Memcached object', () => {
+test('recognises data that a Memcached object compressed', () => {
   const bytes = Buffer.concat([Buffer.from([session.length, 0, 0, 0]), deflateSync(session)]);
   expect(guessFormat(bytes)).toMatchObject({ looks: 'zlib compressed data' });
 });

@@ -36,7 +36,7 @@ describe('the user of a JSON session', () => {
     ['marks of direction', '\u202e\u200f\u2066\u061c'],
     ['letters that are drawn as nothing', '\u3164\u115f\uffa0\u2800'],
     ['variation selectors and tags', '\ufe0f\u{e0041}\u{e0100}\u034f'],
-  ])('a name of only %s is not a name of a user or a room', (_, name) => {
+  ])('replaces a name of only %s', (_, name) => {
     expect(who(JSON.stringify({ user_id: 7, firstname: name }))).toMatchObject({
       user: { id: '7', name: '7' },
     });
@@ -63,7 +63,7 @@ describe('the user of a JSON session', () => {
     ['-0, which is an integer in PHP', '{"user_id":-0}'],
     ['only under __proto__', '{"__proto__":{"user_id":1}}'],
     ['beside a key __proto__', '{"user_id":0,"cart":{"__proto__":1},"__proto__":[]}'],
-  ])('nobody: %s', (_, json) => {
+  ])('finds nobody: %s', (_, json) => {
     expect(who(json)).toHaveProperty('state', 'nobody');
   });
 
@@ -79,7 +79,7 @@ describe('the user of a JSON session', () => {
     ['a control character', '{"user_id":"a\\u0007"}'],
     ['an end of a line', '{"user_id":"a\\u2028b"}'],
     ['nothing to see', '{"user_id":" \\u200b"}'],
-  ])('invalid: %s', (_, json) => {
+  ])('reports the ID as invalid: %s', (_, json) => {
     expect(who(json)).toHaveProperty('state', 'invalid');
   });
 
@@ -89,7 +89,7 @@ describe('the user of a JSON session', () => {
     ['{"app":{"user":{"geheim":"geheim"}}}', 'app.user is there, app.user.id is not'],
     ['{"app":{"user":{"id":""}}}', 'app.user.id is empty'],
     ['{"app":{"user":"geheim"}}', 'app.user is there, app.user.id is not'],
-  ])('the reason names the part of the path that is missing: %s', (json, reason) => {
+  ])('names the missing part of the path: %s', (json, reason) => {
     const paths = { id: parsePath('app.user.id'), name: parsePath('app.name') };
     expect(findUser(decodeJson(Buffer.from(json)), paths)).toMatchObject({
       state: 'nobody',
@@ -105,7 +105,7 @@ describe('the user of a JSON session', () => {
       ['"x"', 's:1:"x";'],
       ['true', 'b:1;'],
       ['an array', 'a:1:{i:0;i:1;}'],
-    ])('there: %s', (_, value) => {
+    ])('finds the user if the value is %s', (_, value) => {
       expect(loggedIn(JSON.stringify({ user_id: 7, app: `in|${value}` }))).toMatchObject({
         user: { id: '7', name: '7' },
       });
@@ -117,14 +117,14 @@ describe('the user of a JSON session', () => {
       ['absent further in', { user_id: 7, app: 'x|i:1;' }, 'app! is there, app!.in is not'],
       ['false', { user_id: 7, app: 'in|b:0;' }, 'app!.in is empty'],
       ['there, but no user', { app: 'in|b:1;' }, 'user_id is not in the session'],
-    ])('nobody: %s', (_, session, reason) => {
+    ])('finds nobody if the value is %s', (_, session, reason) => {
       expect(loggedIn(JSON.stringify(session))).toMatchObject({
         state: 'nobody',
         reason: `nobody is logged in: ${reason}`,
       });
     });
 
-    test('a path that does not fit makes the session invalid, not logged out', () => {
+    test('reports a session as invalid, not logged out, if the path does not fit', () => {
       expect(loggedIn('{"user_id":7,"app":"geheim"}')).toMatchObject({
         state: 'invalid',
         reason: 'app is a string, but not a serialized one',
@@ -138,12 +138,12 @@ describe('the user of a JSON session', () => {
     ['{"user_id":"guest"}', 'nobody'],
     ['{"user_id":33}', 'user'],
     ['{"user_id":"Guest"}', 'user'],
-  ])('ids of guests: %s is %s', (json, outcome) => {
+  ])('treats guest IDs exactly: %s is %s', (json, outcome) => {
     const paths = { id: ['user_id'], name: ['firstname'], nobody: ['3', 'guest'] };
     expect(findUser(decodeJson(Buffer.from(json)), paths)).toHaveProperty('state', outcome);
   });
 
-  test('the options admins and moderators add roles to the roles in the session', () => {
+  test('adds roles from the options admins and moderators to the roles in the session', () => {
     const paths = {
       id: ['user_id'],
       name: ['firstname'],
@@ -165,7 +165,7 @@ describe('the user of a JSON session', () => {
     expect(typed).toMatchObject({ user: { id: 'eve', roles: ['admin'] } });
   });
 
-  test('a name that cannot be reached is the id', () => {
+  test('uses the ID as the name if the name cannot be found', () => {
     const session = decodeJson(Buffer.from('{"user_id":7,"token":"not serialized","DW1":1,"DW2":2}'));
     for (const name of ['token!.name', 'DW*.name', 'token.name']) {
       expect(findUser(session, { id: ['user_id'], name: parsePath(name) })).toMatchObject({
@@ -174,7 +174,7 @@ describe('the user of a JSON session', () => {
     }
   });
 
-  test('an error message does not contain the content', () => {
+  test('does not repeat the content of a session in an error', () => {
     expect(() => who('{"user_id":1,"password":secret}')).toThrow(/^expected a value at byte 24$/);
   });
 });

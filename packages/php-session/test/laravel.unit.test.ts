@@ -52,22 +52,22 @@ const written = (payload: unknown) => Buffer.from(JSON.stringify(payload)).toStr
 const prefix = (cookie = name, by = key) => `${createHmac('sha1', by).update(`${cookie}v2`).digest('hex')}|`;
 const idIn = (value: unknown) => form.idIn(value);
 
-describe.each<Mode>(['cbc', 'gcm'])('the cookie, AES-%s', (mode) => {
+describe.each<Mode>(['cbc', 'gcm'])('the cookie in AES-%s', (mode) => {
   const cookie = (text: string, by = key) => written(encrypt(mode, text, by));
 
-  test('holds an id, with either key', () => {
+  test('holds an ID encrypted with the current or the previous key', () => {
     expect(idIn(cookie(prefix() + id))).toBe(id);
     expect(idIn(cookie(prefix(name, oldKey) + id, oldKey))).toBe(id);
   });
 
-  test('is read from a Cookie header, encoded as browsers send it or not', () => {
+  test('is read from a Cookie header with or without URL encoding', () => {
     const value = cookie(prefix() + id);
     expect(readSessionId(`a=1; ${name}=${encodeURIComponent(value)}`, form)).toBe(id);
     expect(readSessionId(`${name}=${value}`, form)).toBe(id);
     expect(idIn(encodeURIComponent(value))).toBe(id);
   });
 
-  test('may lack the empty field, as in Laravel before it had GCM', () => {
+  test('may lack the empty field, as in Laravel versions without GCM', () => {
     const payload = encrypt(mode, prefix() + id);
     expect(idIn(written({ ...payload, [mode === 'cbc' ? 'tag' : 'mac']: undefined }))).toBe(id);
   });
@@ -86,11 +86,11 @@ describe.each<Mode>(['cbc', 'gcm'])('the cookie, AES-%s', (mode) => {
     ['empty', () => cookie('')],
     ['serialized, as before Laravel 5.6', () => cookie(`s:81:"${prefix()}${id}";`)],
     ['larger than any cookie', () => cookie(prefix() + id) + ' '.repeat(8192)],
-  ])('refused: a value %s', (_, value) => {
+  ])('is rejected: a value %s', (_, value) => {
     expect(idIn(value())).toBeNull();
   });
 
-  test('with any one bit changed is rejected', () => {
+  test('is rejected after any bit changed', () => {
     const payload = encrypt(mode, prefix() + id);
     for (const field of ['iv', 'value', mode === 'cbc' ? 'mac' : 'tag'] as const) {
       const bytes = Buffer.from(payload[field], field === 'mac' ? 'hex' : 'base64');
@@ -128,7 +128,7 @@ describe('a payload that Laravel does not write', () => {
     ['cbc', 'its fields in a list', (payload) => [payload]],
     ['cbc', 'its fields inherited', (payload) => JSON.parse(`{"__proto__":${JSON.stringify(payload)}}`)],
     ['cbc', 'no fields', () => null],
-  ])('%s with %s is rejected', (mode, _, changed) => {
+  ])('is rejected: %s with %s', (mode, _, changed) => {
     const payload = encrypt(mode, prefix() + id);
     expect(idIn(written(payload))).toBe(id);
     expect(idIn(written(changed(payload)))).toBeNull();
@@ -144,11 +144,11 @@ test.each<[string, unknown]>([
   ['nothing', ''],
   ['thousands of levels', Buffer.from('['.repeat(6000)).toString('base64')],
   ['half an encoding', '%E0%A4%A'],
-])('a value that is no cookie of Laravel: %s', (_, value) => {
+])('rejects a value that is not a Laravel cookie: %s', (_, value) => {
   expect(idIn(value)).toBeNull();
 });
 
-test('any cookie and any payload lead to an id, to bytes or to a refusal', () => {
+test('turns any cookie and any payload into an ID, bytes or a rejection', () => {
   const valid = encrypt('cbc', prefix() + id);
   const text = fc.oneof(
     fc.base64String(),
@@ -176,7 +176,7 @@ test('any cookie and any payload lead to an id, to bytes or to a refusal', () =>
   );
 });
 
-test('CHAT_SESSION_COOKIE sets the form of the cookie that CHAT_SESSION_NAME names, or is listed with the other problems', () => {
+test('applies CHAT_SESSION_COOKIE to the cookie that CHAT_SESSION_NAME names', () => {
   const { cookie } = sessionsOf({ CHAT_SESSION_COOKIE: `laravel:${keyFile}`, CHAT_SESSION_NAME: name });
   expect(readSessionId(`${name}=${written(encrypt('cbc', prefix() + id))}`, cookie)).toBe(id);
   expect(sessionsOf({ CHAT_SESSION_COOKIE: '' }).cookie.idIn('abc')).toBe('abc');

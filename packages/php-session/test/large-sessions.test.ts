@@ -85,7 +85,7 @@ test('finds the same user in a large session as in a small one', async () => {
   });
 });
 
-test('sessions that take long to decode are decoded in another thread, compressed or not', async () => {
+test('decodes large sessions in another thread, compressed or not', async () => {
   const threads: unknown[] = [];
   const onThread = (thread: unknown) => threads.push(thread);
   process.on('worker', onThread);
@@ -110,7 +110,7 @@ test('sessions that take long to decode are decoded in another thread, compresse
   }
 });
 
-test('too many large sessions of one visitor are rejected without delaying others', async () => {
+test('rejects too many large sessions of one visitor without delaying others', async () => {
   const large = new LargeSessions('json', { id: parsePath('id'), name: parsePath('name') });
   onTestFinished(() => large.close());
   const bytes = Buffer.from(padded({ id: 7 }, 1_000_000));
@@ -130,7 +130,7 @@ test('too many large sessions of one visitor are rejected without delaying other
   expect(order.filter((one) => !one.includes('refused')).indexOf('b')).toBeLessThan(3);
 });
 
-describe('a session that is large when unpacked', () => {
+describe('a session that is large after unpacking', () => {
   let memcached: Memcached;
   beforeAll(async () => {
     memcached = await startMemcached();
@@ -151,7 +151,7 @@ describe('a session that is large when unpacked', () => {
       (bytes) => memcached.set('one', bytes, 0, 0x34),
     ],
   ];
-  test.each(stores)('%s: is decoded once, until it changes', async (_, url, pack, store) => {
+  test.each(stores)('is decoded once until it changes: %s', async (_, url, pack, store) => {
     const post = vi.spyOn(Worker.prototype, 'postMessage');
     onTestFinished(() => post.mockRestore());
     // A thread of another test may still be ending, and gets a message for that.
@@ -183,7 +183,7 @@ describe('a session that is large when unpacked', () => {
   });
 });
 
-test('a packed session that cannot be decoded is unpacked once until it changes', async () => {
+test('unpacks a session that cannot be decoded once until it changes', async () => {
   const source = parseStoreUrl(`file://${folder}?format=json&layers=zlib&timeout=9999ms`);
   const [layer] = source.layers as [Layer];
   const unwrap = vi.spyOn(layer, 'unwrap');
@@ -196,10 +196,10 @@ test('a packed session that cannot be decoded is unpacked once until it changes'
   expect(await reader.identify({ session: 'damaged' })).toMatchObject({ user: { id: '7' } });
 });
 
-test('requests while a thread is ending are answered by the next one', async () => {
+test('answers requests in the next thread while a thread is ending', async () => {
   const large = new LargeSessions('json', { id: parsePath('id'), name: parsePath('name') });
   onTestFinished(() => large.close());
-  // This is not bytes, so the thread fails as on a bug.
+  // This is not a buffer, so the thread fails as on a bug.
   const deadly = { length: 1 } as Buffer;
   await expect(large.findUser('', deadly)).rejects.toBeInstanceOf(StoreError);
   expect(await large.findUser('', Buffer.from('{"id":7,"name":"Zoë"}'))).toMatchObject({ user: { id: '7' } });

@@ -30,7 +30,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const withKeyFile = (layers: string) => (layers.split(' ')[0] as string).replace('KEYFILE', keyFile);
 
-/** The session of that id, or its refusal. */
+/** The session with that ID, or its refusal. */
 const read = (layers: string, id: string | undefined) =>
   readerAt(`file://${folder}?layers=${encodeURIComponent(withKeyFile(layers))}`).identify({ session: id });
 
@@ -47,7 +47,7 @@ describe('a session that a site’s own handler has encoded', () => {
     'unserialize,unserialize',
     'decrypt:KEYFILE',
     'base64,decrypt:KEYFILE,zlib',
-  ])('%s', async (layers) => {
+  ])('is decoded: %s', async (layers) => {
     const id = ids[layers] as string;
     expect(await read(layers, id)).toMatchObject({ user: { id: '7', name: 'Zoë 张伟' } });
     const every = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
@@ -59,7 +59,7 @@ describe('a session that a site’s own handler has encoded', () => {
     expect(plain.includes(every)).toBe(true);
   });
 
-  test('an encrypted session that is renamed to another ID is not decrypted', async () => {
+  test('is not decrypted under another ID', async () => {
     const id = ids['base64,decrypt:KEYFILE,zlib'] as string;
     const other = `${id.slice(0, -1)}-`;
     renameSync(join(folder, `sess_${id}`), join(folder, `sess_${other}`));
@@ -67,7 +67,7 @@ describe('a session that a site’s own handler has encoded', () => {
   });
 });
 
-describe('a session with another encoding is session_invalid, with the fix in the log', () => {
+describe('a session with another encoding', () => {
   test.each([
     ['base64', 'inflate', /: layers=base64: not base64; the bytes look like/],
     ['unserialize', 'base64', /: layers=unserialize: not a serialized string; /],
@@ -80,13 +80,16 @@ describe('a session with another encoding is session_invalid, with the fix in th
       /: layers=decrypt: encrypted with none of the keys in the key file, or /,
     ],
     ['laravel:KEYFILE', 'base64', /: layers=laravel: not what Laravel’s Encrypter writes; /],
-  ])('layers=%s for a session in %s', async (layers, written, reason) => {
-    const refused = await read(layers, ids[written]);
-    expect(refused).toMatchObject({ code: 'session_invalid', reason: expect.stringMatching(reason) });
-    expect(JSON.stringify(refused)).not.toContain('Zo');
-  });
+  ])(
+    'is invalid and names the failing layer: layers=%s for a session in %s',
+    async (layers, written, reason) => {
+      const refused = await read(layers, ids[written]);
+      expect(refused).toMatchObject({ code: 'session_invalid', reason: expect.stringMatching(reason) });
+      expect(JSON.stringify(refused)).not.toContain('Zo');
+    },
+  );
 
-  test('an empty session inside its layers is empty', async () => {
+  test('is empty if its layers contain an empty session', async () => {
     const id = 'e'.repeat(26);
     writeFileSync(join(folder, `sess_${id}`), 's:0:"";');
     expect(await read('unserialize,base64', id)).toMatchObject({
@@ -96,7 +99,7 @@ describe('a session with another encoding is session_invalid, with the fix in th
   });
 });
 
-test('1000 texts, encoded well, badly or not at all, are decoded as by PHP', () => {
+test('decodes 1000 valid and damaged texts like PHP', () => {
   const pieces = [
     ...'%|+|%2|%41|%fF|%zz|%ag|%Fa|%/9|%:@|%`0|QUJD|Q|=|==|s:2:"ab";|s:|2:"|ab";'.split('|'),
     ...['\n', ' ', '\xff'],

@@ -70,7 +70,7 @@ function unwrapOrRefuse(layer: string, bytes: Uint8Array): void {
 describe.each(Object.keys(wrap))('%s', (layer) => {
   const wrapped = (bytes: Uint8Array) => (wrap[layer] as (bytes: Buffer) => Buffer)(Buffer.from(bytes));
 
-  test('any bytes come out as they went in', () => {
+  test('restores any bytes', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
         expect(unwrap(layer, wrapped(bytes)).equals(bytes)).toBe(true);
@@ -79,7 +79,7 @@ describe.each(Object.keys(wrap))('%s', (layer) => {
     );
   });
 
-  test('changed bytes lead to bytes or a refusal', () => {
+  test('turns changed bytes into bytes or a rejection', () => {
     const seed = wrapped(Buffer.from('user_id|i:7;bio|s:4:"%+ \xff";', 'latin1'));
     const change = fc.record({
       at: fc.nat(seed.length),
@@ -99,32 +99,32 @@ describe.each(Object.keys(wrap))('%s', (layer) => {
   });
 
   const largest = Buffer.alloc(most, 'ab');
-  test('the largest session', () => {
+  test('restores a session of the maximum size', () => {
     expect(unwrap(layer, wrapped(largest)).equals(largest)).toBe(true);
   });
 
-  // A part of these is complete too.
+  // A part of a text in these encodings is complete too.
   if (layer !== 'base64' && layer !== 'urldecode') {
-    test('a session that is cut off is rejected', () => {
+    test('rejects a session that is cut off', () => {
       expect(() => unwrap(layer, wrapped(largest).subarray(0, -1))).toThrow(FormatError);
     });
   }
 });
 
-test.each([['inflate'], ['zlib']])('%s: 100 KB that inflate to 64 MiB are refused', (layer) => {
+test.each([['inflate'], ['zlib']])('%s rejects 100 KB that inflate to 64 MiB', (layer) => {
   const bomb = (wrap[layer] as (bytes: Buffer) => Buffer)(Buffer.alloc(64 * most));
   expect(bomb.length).toBeLessThan(100_000);
   expect(() => unwrap(layer, bomb)).toThrow(/larger than 1048576 bytes/);
 });
 
-test('the outermost layer comes first', () => {
+test('removes the outermost layer first', () => {
   const bytes = Buffer.from('user_id|i:7;');
   const inside = wrap.zlib?.(bytes) as Buffer;
   expect(unwrap('base64,zlib', wrap.base64?.(inside) as Buffer)).toEqual(bytes);
   expect(() => unwrap('zlib,base64', wrap.base64?.(inside) as Buffer)).toThrow('layers=zlib: ');
 });
 
-test('decrypt: an encrypted session belongs to one id', () => {
+test('decrypts a session only for its own ID', () => {
   const box = wrap['decrypt:KEYFILE']?.(Buffer.from('user_id|i:7;')) as Buffer;
   expect(() => unwrap('decrypt:KEYFILE', box, `${id}x`)).toThrow(/or for another session id/);
   expect(() => unwrap('decrypt:KEYFILE', box.subarray(0, 39))).toThrow(/too short/);
@@ -140,7 +140,7 @@ test.each([
   's:1e0:"a";',
   's:99999999:"',
   'i:7;',
-])('unserialize refuses %s', (text) => {
+])('unserialize rejects %s', (text) => {
   expect(() => unwrap('unserialize', Buffer.from(text))).toThrow(FormatError);
 });
 
@@ -153,14 +153,14 @@ test.each([
   ['decrypt'],
   ['laravel:'],
   [' base64'],
-])('layers=%s is rejected', (layers) => {
+])('rejects layers=%s', (layers) => {
   expect(() => parseLayers(layers)).toThrow(TypeError);
   expect(() => parseLayers(layers)).toThrow(
     /takes base64, inflate, zlib, urldecode, unserialize, decrypt:KEYFILE/,
   );
 });
 
-describe('key files', () => {
+describe('a key file', () => {
   const short = randomBytes(16).toString('base64');
   const long = key.toString('base64');
 
@@ -170,7 +170,7 @@ describe('key files', () => {
     ['with comments, blank lines and line ends of Windows', 'decrypt', `# new\r\n\r\n  ${long}\r\n \n#\n`],
     ['several keys of either length', 'laravel', `base64:${short}\n${long}`],
     ['without padding', 'laravel', short.replace(/=+$/, '')],
-  ])('accepted: %s', (_, layer, content) => {
+  ])('is accepted: %s', (_, layer, content) => {
     expect(() => parseLayers(`${layer}:${file('good', content)}`)).not.toThrow();
   });
 
@@ -191,7 +191,7 @@ describe('key files', () => {
     ['two keys on a line', 'laravel', `${long},${long}`, /line 1 of .*bad is not a key/],
     ['nothing', 'decrypt', '', /bad does not contain a key/],
     ['comments alone', 'laravel', '# base64:x\n\n', /bad does not contain a key/],
-  ])('refused: %s, with the name of the file and without its content', (_, layer, content, reason) => {
+  ])('is rejected by its name and without its content: %s', (_, layer, content, reason) => {
     const bad = file('bad', content);
     expect(() => parseLayers(`${layer}:${bad}`)).toThrow(TypeError);
     expect(() => parseLayers(`${layer}:${bad}`)).toThrow(reason);
@@ -200,13 +200,13 @@ describe('key files', () => {
       expect(told).not.toContain(line);
   });
 
-  test('refused: a file that does not exist, and a folder', () => {
+  test('is rejected if it is missing or a folder', () => {
     expect(problem(`decrypt:${folder}/none`)).toBe(`the key file ${folder}/none cannot be read (ENOENT)`);
     mkdirSync(join(folder, 'a-folder'));
     expect(problem(`laravel:${folder}/a-folder`)).toMatch(/a-folder cannot be read \(EISDIR\)/);
   });
 
-  test('a key instead of the name of its file is not repeated', () => {
+  test('is not repeated in the error if the option contains the key itself', () => {
     for (const given of [
       `decrypt:${long}`,
       `laravel:base64:${long}`,

@@ -88,7 +88,7 @@ test.concurrent.for(['stop', 'close'] as const)('reports no end after %s', async
   expect(calls).toEqual([]);
 });
 
-test('rejects a login before it reads any', async () => {
+test('rejects a login that no instance read', async () => {
   const sessions = openSessions({ store: 'file:///tmp' });
   expect(() => sessions.onEnd({} as Login<never>, () => {})).toThrow('was not read by these sessions');
 });
@@ -143,7 +143,7 @@ function catchUncaught(): unknown[] {
   return caught;
 }
 
-test('an exception in a callback is uncaught, and affects no other login', async () => {
+test('leaves an exception in a callback uncaught, and still ends other logins', async () => {
   const { ends } = stubLogins(async () => null);
   const caught = catchUncaught();
   const problem = new Error('in the callback');
@@ -159,7 +159,7 @@ test('an exception in a callback is uncaught, and affects no other login', async
   expect(caught).toEqual([problem]);
 });
 
-test('a check that fails unexpectedly keeps the login, and warns once without the message', async () => {
+test('keeps a login whose check fails unexpectedly, and warns once without the message', async () => {
   const { ends } = stubLogins(() => Promise.reject(new RangeError('a secret')));
   const warn = vi.spyOn(process, 'emitWarning').mockReturnValue();
   const ended = vi.fn();
@@ -185,7 +185,7 @@ test('rejects a login that another instance read', async (context) => {
   expect(() => other.sessions.onEnd({ ...login }, () => {})).not.toThrow();
 });
 
-test('stays closed', async (context) => {
+test('rejects every login as unavailable after close()', async (context) => {
   const { sessions, id } = await followSession(context);
   const opening = openSessions({ store: 'file:///tmp' });
   sessions.close();
@@ -198,7 +198,7 @@ test('stays closed', async (context) => {
 });
 
 test.for([null, {}, { headers: null }, 7, [], { headers: { cookie: 7 } }])(
-  'refuses %j as a request',
+  'rejects %j as a request',
   async (request) => {
     const sessions = openSessions({ store: 'file:///tmp' });
     onTestFinished(() => sessions.close());

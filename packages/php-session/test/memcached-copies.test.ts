@@ -81,7 +81,7 @@ async function counted(on: readonly Memcached[], see: () => Outcome[] | Promise<
   return { seen, asked };
 }
 
-test('the chat reads from the same servers as PHP', async () => {
+test('reads from the same servers as PHP', async () => {
   const [redundancy, weights, count] = [2, [1, 1, 1], 40];
   const first = await mortal();
   const on = [first, ...others];
@@ -110,7 +110,7 @@ test('the chat reads from the same servers as PHP', async () => {
   expect(await outcomes(newIds(count))).toEqual(new Set(['missing']));
 });
 
-test('copies are read after a miss only with past_misses=1', async () => {
+test('reads copies after a miss only with past_misses=1', async () => {
   const first = await mortal();
   const on = [first, ...others];
   const ids = newIds(60);

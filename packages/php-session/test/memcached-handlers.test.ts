@@ -53,57 +53,63 @@ sessionStoreContract('ext-memcached’s own handler', { ids: /^.{1,231}$/, has, 
 );
 
 sessionStoreContract(
-  'ext-memcache’s own handler, with sessions that it packs',
+  'ext-memcache’s own handler with compressed sessions',
   { ids: /^.{1,245}$/, has, proves: [] },
   () => siteOf('handler=memcache', savedBy('memcache', 'tcp://'), (id) => [id, `${id}.lock`], large),
 );
 
-sessionStoreContract('a Memcached object that packs', { ids: /^.{1,241}$/, has, proves: [] }, () =>
-  siteOf(
-    'prefix=sessions/&format=php',
-    (port) => [
-      { 'memcached.compression_type': 'fastlz' },
-      `require '${ownHandler}'; $cache = new Memcached(); $cache->addServer('127.0.0.1', ${port});
+sessionStoreContract(
+  'a site’s own handler with a compressing Memcached object',
+  { ids: /^.{1,241}$/, has, proves: [] },
+  () =>
+    siteOf(
+      'prefix=sessions/&format=php',
+      (port) => [
+        { 'memcached.compression_type': 'fastlz' },
+        `require '${ownHandler}'; $cache = new Memcached(); $cache->addServer('127.0.0.1', ${port});
        session_set_save_handler(new OwnHandler($cache, 'sessions/'));`,
-    ],
-    (id) => [`sessions/${id}`],
-    large,
-  ),
+      ],
+      (id) => [`sessions/${id}`],
+      large,
+    ),
 );
 
 test.each([
   ['memcached', '', (id: string) => [`memc.sess.key.${id}`, `memc.sess.key.lock.${id}`]],
   ['memcache', 'tcp://', (id: string) => [id, `${id}.lock`]],
-])('a session is read unchanged while PHP’s %s handler holds its lock', async (handler, scheme, keysOf) => {
-  const memcached = await startMemcached();
-  const settings = {
-    'session.save_handler': handler,
-    'session.save_path': `${scheme}127.0.0.1:${memcached.port}`,
-    'session.use_cookies': '0',
-  };
-  const id = phpRequest(settings, '$_SESSION["user_id"] = 7');
-  const options = Object.entries(settings).flatMap(([name, value]) => ['-d', `${name}=${value}`]);
-  const holding = spawn('php', [
-    ...options,
-    '-r',
-    `session_id('${id}'); session_start() || exit(1); echo 'locked'; fgets(STDIN);`,
-  ]);
-  const sessions = storeAt(`memcached://127.0.0.1:${memcached.port}?handler=${handler}`);
-  try {
-    await once(holding.stdout, 'data');
-    const traces = () => Promise.all(keysOf(id).map((key) => memcached.traces(key)));
-    const before = await traces();
-    expect(before[1]?.held).toEqual([expect.stringMatching(/^VA 1 .*\r\n1\r\n/)]);
-    const asked = Array.from({ length: 100 }, () => text(sessions.get(id)));
-    expect(new Set(await Promise.all(asked))).toEqual(new Set(['user_id|i:7;']));
-    const after = await traces();
-    expect(after.map(({ held }) => held)).toEqual(before.map(({ held }) => held));
-    // Seen from here, and by clocks of whole seconds.
-    for (const [n, { expires }] of after.entries())
-      expect(Math.abs(expires - (before[n]?.expires ?? 0))).toBeLessThan(60);
-  } finally {
-    holding.stdin.end('\n');
-    await once(holding, 'close');
-    await memcached.stop('SIGKILL');
-  }
-});
+])(
+  'keeps a session read unchanged while PHP’s %s handler holds its lock',
+  async (handler, scheme, keysOf) => {
+    const memcached = await startMemcached();
+    const settings = {
+      'session.save_handler': handler,
+      'session.save_path': `${scheme}127.0.0.1:${memcached.port}`,
+      'session.use_cookies': '0',
+    };
+    const id = phpRequest(settings, '$_SESSION["user_id"] = 7');
+    const options = Object.entries(settings).flatMap(([name, value]) => ['-d', `${name}=${value}`]);
+    const holding = spawn('php', [
+      ...options,
+      '-r',
+      `session_id('${id}'); session_start() || exit(1); echo 'locked'; fgets(STDIN);`,
+    ]);
+    const sessions = storeAt(`memcached://127.0.0.1:${memcached.port}?handler=${handler}`);
+    try {
+      await once(holding.stdout, 'data');
+      const traces = () => Promise.all(keysOf(id).map((key) => memcached.traces(key)));
+      const before = await traces();
+      expect(before[1]?.held).toEqual([expect.stringMatching(/^VA 1 .*\r\n1\r\n/)]);
+      const asked = Array.from({ length: 100 }, () => text(sessions.get(id)));
+      expect(new Set(await Promise.all(asked))).toEqual(new Set(['user_id|i:7;']));
+      const after = await traces();
+      expect(after.map(({ held }) => held)).toEqual(before.map(({ held }) => held));
+      // The expiry is computed on this side, and both clocks count whole seconds.
+      for (const [n, { expires }] of after.entries())
+        expect(Math.abs(expires - (before[n]?.expires ?? 0))).toBeLessThan(60);
+    } finally {
+      holding.stdin.end('\n');
+      await once(holding, 'close');
+      await memcached.stop('SIGKILL');
+    }
+  },
+);

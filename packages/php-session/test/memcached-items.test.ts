@@ -32,7 +32,7 @@ async function raw(key: string): Promise<{ flags: number; bytes: Buffer }> {
   return { flags: Number(flags), bytes };
 }
 
-test('items that a Memcached object packs, by FastLZ of both levels and by zlib', async () => {
+test('reads items that a Memcached object compresses, in both FastLZ levels and zlib', async () => {
   const written = execFileSync('php', [script, String(memcached.port)], { encoding: 'utf8' });
   const sessions = storeAt(url('timeout=5000ms'));
   const kinds: Record<string, number> = {};
@@ -53,24 +53,27 @@ test.each([
   ['SERIALIZER_JSON', 'COMPRESSION_ZLIB', 'json', 0x06, 0x36],
   ['SERIALIZER_IGBINARY', 'COMPRESSION_FASTLZ', 'igbinary', 0x05, 0x55],
   ['SERIALIZER_MSGPACK', 'COMPRESSION_FASTLZ', 'msgpack', 0x07, 0x57],
-])('an array in a Memcached object: %s, %s', async (serializer, packing, format, small, large) => {
-  const id = `${serializer}${packing}`.replaceAll('_', '-');
-  php(`$memcached->setOptions([Memcached::OPT_SERIALIZER => Memcached::${serializer},
+])(
+  'reads an array that a Memcached object stores: %s, %s',
+  async (serializer, packing, format, small, large) => {
+    const id = `${serializer}${packing}`.replaceAll('_', '-');
+    php(`$memcached->setOptions([Memcached::OPT_SERIALIZER => Memcached::${serializer},
       Memcached::OPT_COMPRESSION_TYPE => Memcached::${packing}, Memcached::OPT_USER_FLAGS => 5]);
     foreach ([1, 5000] as $n) $memcached->set("s/${id}$n", ${user});`);
-  const sessions = reader(`prefix=s/&format=${format}`);
-  for (const [n, flags] of [
-    [1, small],
-    [5000, large],
-  ]) {
-    expect((await raw(`s/${id}${n}`)).flags).toBe(5 * 0x10000 + Number(flags));
-    expect(await sessions.identify({ session: `${id}${n}` })).toMatchObject({
-      user: { id: '7', name: 'Zoë' },
-    });
-  }
-});
+    const sessions = reader(`prefix=s/&format=${format}`);
+    for (const [n, flags] of [
+      [1, small],
+      [5000, large],
+    ]) {
+      expect((await raw(`s/${id}${n}`)).flags).toBe(5 * 0x10000 + Number(flags));
+      expect(await sessions.identify({ session: `${id}${n}` })).toMatchObject({
+        user: { id: '7', name: 'Zoë' },
+      });
+    }
+  },
+);
 
-test('an array in a Memcache object', async () => {
+test('reads an array that a Memcache object stores', async () => {
   php(`foreach ([1, 5000] as $n) $memcache->set("array$n", ${user});`);
   const sessions = reader('distribution=memcache');
   for (const [id, flags] of [
@@ -82,7 +85,7 @@ test('an array in a Memcache object', async () => {
   }
 });
 
-test('a number or a boolean is not a session', async () => {
+test('rejects a number or a boolean as a session', async () => {
   php(`foreach (['Int' => 7, 'Double' => 7.5, 'Yes' => true, 'No' => false] as $name => $value) {
     $memcached->set("memcached$name", $value); $memcache->set("memcache$name", $value); }`);
   for (const [object, options] of [
@@ -99,7 +102,7 @@ test('a number or a boolean is not a session', async () => {
   }
 });
 
-test('an item is read if it unpacks to at most 1 MiB', async () => {
+test('reads an item that unpacks to at most 1 MiB', async () => {
   php(`foreach ([0, 1] as $more) {
     $text = str_repeat('x', 1048576 + $more);
     foreach (['FASTLZ', 'ZLIB'] as $type) {
@@ -118,9 +121,9 @@ test('an item is read if it unpacks to at most 1 MiB', async () => {
   }
 });
 
-describe('a damaged item is an invalid session, not a failure of the store', () => {
+describe('a damaged item', () => {
   const text = Buffer.from(`{"user_id":7,"pad":"${secret.repeat(500)}"}`);
-  /** A login that was seen when its session was as `text`. */
+  /** A login whose session had the bytes `text`. */
   const known = (id: string) => ({
     handle: id,
     user: { id: '7', name: 'Zoë' },
@@ -161,7 +164,7 @@ describe('a damaged item is an invalid session, not a failure of the store', () 
     [`of ext-memcache, ${huge} MB`, 2, () => deflateSync(tooMuch()), 'handler=memcache&'],
     ['of ext-memcache, not packed', 2, () => text, 'handler=memcache&'],
     ['of ext-memcache, a number', 0x300, () => text, 'handler=memcache&'],
-  ])('%s', async (name, flags, item, options = '') => {
+  ])('is an invalid session, not a failure of the store: %s', async (name, flags, item, options = '') => {
     await memcached.set('damaged', item(), 0, flags);
     await memcached.set('next', '{"user_id":8}');
     const sessions = reader(`${options}format=json`);
@@ -173,7 +176,7 @@ describe('a damaged item is an invalid session, not a failure of the store', () 
     expect(await sessions.identify({ session: 'next' })).toMatchObject({ user: { id: '8' } });
   });
 
-  test('and undamaged the same items are read', async () => {
+  test('is read without the damage', async () => {
     await memcached.set('zlib', behindLength(zlib), 0, 0x30);
     await memcached.set('zstd', behindLength(zstd), 0, 0x90);
     const sessions = reader('format=json');

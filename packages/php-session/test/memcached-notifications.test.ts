@@ -49,7 +49,7 @@ const ours = (prefix: string, code: string, id?: string) =>
   );
 
 test.each(['sessions/', '', 'a%b {"x": [1]}!~'.replaceAll(' ', '+')])(
-  'our handler, with the prefix %j: a write by the id, a logout by its marker',
+  'reports our handler’s write by the ID and its logout by the marker, with the prefix %j',
   async (prefix) => {
     const store = subscribed(open(`prefix=${encodeURIComponent(prefix)}`));
     await store.active;
@@ -63,7 +63,7 @@ test.each(['sessions/', '', 'a%b {"x": [1]}!~'.replaceAll(' ', '+')])(
 );
 
 test.each(['memcached', 'memcache'] as const)(
-  'ext-%s’s handler: a page that opens the session, and a page that writes it',
+  'distinguishes a page that opens the session from one that writes it with ext-%s’s handler',
   async (handler) => {
     const store = subscribed(open(`handler=${handler}`));
     await store.active;
@@ -77,7 +77,7 @@ test.each(['memcached', 'memcache'] as const)(
   },
 );
 
-test('sessions with all characters of IDs cause notifications, other items do not', async () => {
+test('notifies only of sessions, with any characters in their IDs', async () => {
   const store = subscribed(open('handler=memcached'));
   await store.active;
   for (const name of ['lock.', 'é']) await memcached.set(`memc.sess.key.${name}`, 'x');
@@ -95,8 +95,8 @@ test('sessions with all characters of IDs cause notifications, other items do no
   expect(store.received).toEqual(expect.arrayContaining(wanted));
 });
 
-describe('lost', () => {
-  test('with one of several servers, until all are back', async () => {
+describe('reports `lost`', () => {
+  test('until all of several servers are back', async () => {
     const servers = [await mortal(), await mortal()];
     const [first, second] = servers as [Memcached, Memcached];
     const store = subscribed(open('prefix=sessions/', first.port, second.port));
@@ -124,7 +124,7 @@ describe('lost', () => {
     ['something else altogether', 'HTTP/1.1 400 Bad Request\r\n\r\n', /does not send notifications$/],
     ['a line that does not end', 'x'.repeat(5000), /sent something that is not a notification$/],
     ['that it knows neither command', 'ERROR\r\n', /does not send notifications: ERROR$/],
-  ])('with a server that says %s', async (_, nonsense, reason) => {
+  ])('for a server that says %s', async (_, nonsense, reason) => {
     const proxy = await spoilingProxy(memcached.port, (_piece, client) => client.write(nonsense));
     const store = subscribed(open('prefix=sessions/', proxy.port));
     await store.until({ kind: 'lost' }, 0);
@@ -150,7 +150,7 @@ describe('lost', () => {
   });
 
   if (process.platform === 'linux') {
-    test('within half a minute of silence, because the system probes the connection after 20 s', async () => {
+    test('soon after memcached falls silent, because the system probes the connection after 20 s', async () => {
       const server = await mortal();
       const store = subscribed(open('prefix=sessions/', server.port));
       await store.active;
@@ -168,7 +168,7 @@ describe('lost', () => {
   }
 });
 
-test('an ended subscription leaves no watcher in memcached', async () => {
+test('leaves no watcher in memcached after the end of a subscription', async () => {
   const server = await mortal();
   const store = subscribed(open('prefix=sessions/', server.port));
   await store.active;

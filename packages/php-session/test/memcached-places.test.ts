@@ -68,7 +68,7 @@ const places: [string, () => Promise<[Settings, string]>][] = [
   ],
 ];
 
-test.each(places)('%s: sessions are read, checked and renewed', async (_, start) => {
+test.each(places)('reads, checks and renews sessions through %s', async (_, start) => {
   const [settings, url] = await start();
   const php = (code: string, id?: string) =>
     phpRequest({ 'session.save_handler': 'memcached', ...settings }, code, id);
@@ -111,7 +111,7 @@ describe('a twemproxy', () => {
   });
 });
 
-test('a proxy that does not know `gets`, as some versions of mcrouter: the session', async () => {
+test('reads sessions through a proxy that does not know `gets`, as some versions of mcrouter', async () => {
   const server = await textOnly();
   await server.set('sessions/one', 'x');
   let sent = '';
@@ -130,7 +130,7 @@ test('a proxy that does not know `gets`, as some versions of mcrouter: the sessi
 });
 
 describe('a login by SASL', () => {
-  test('a wrong or unnecessary login is explained without the password', async () => {
+  test('explains a wrong or unnecessary login without the password', async () => {
     const locked = await forNow(lockedMemcached(user, password));
     const open = await memcachedWith();
     for (const [port, message] of [
@@ -147,7 +147,7 @@ describe('a login by SASL', () => {
 });
 
 const hex = (text: string) => Buffer.from(text, 'hex');
-/** The header of an answer to a look-up, with the number of its question; flags of 4 bytes. */
+/** The header of a reply to a `get` with this request number; its flags take 4 bytes. */
 const answered = (number: string, bytes: string) =>
   hex(`81000000040000${'00'}${bytes}${number}${'00'.repeat(8)}00000000`);
 const lookup = hex('8100');

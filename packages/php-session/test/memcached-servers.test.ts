@@ -38,7 +38,7 @@ const sum = (numbers: number[]) => numbers.reduce((one, other) => one + other, 0
 /** The number of sessions for each distribution. */
 const count = 100;
 
-describe('only the server that PHP chose is queried, of three servers', () => {
+describe('queries only the server of three that PHP chose', () => {
   const weights = [3, 1, 2];
   const fnv = { 'memcache.hash_function': 'fnv' };
   const standard = { 'memcache.hash_strategy': 'standard' };
@@ -59,7 +59,7 @@ describe('only the server that PHP chose is queried, of three servers', () => {
       'distribution=memcache_standard_fnv&weight=2',
       { writer: 'Memcache', weights: [2, 2, 2], ini: { ...standard, ...fnv } },
     ],
-  ])('%s', async (options, site) => {
+  ])('with %s', async (options, site) => {
     const ids = newIds(count);
     expect(writeSessions(site, ids, servers)).toBe('done');
     const { right, hits, misses } = await readAll(options, ids);
@@ -70,7 +70,7 @@ describe('only the server that PHP chose is queried, of three servers', () => {
     expect(Math.min(...hits)).toBeGreaterThan(count / 100);
   });
 
-  test('a key whose hash is zero for the standard strategy', async () => {
+  test('for a key whose hash is zero in the standard strategy', async () => {
     let n = 0;
     while (((crc32(`key${n}`) >>> 16) & 0x7fff) !== 0) n++;
     const site: ManySessionsSite = { writer: 'Memcache', ini: standard };
@@ -79,7 +79,7 @@ describe('only the server that PHP chose is queried, of three servers', () => {
   });
 });
 
-test('names, IPv6 addresses, memcached’s own port and uneven weights, as libmemcached places them', () => {
+test('chooses the same server as libmemcached for names, IPv6 addresses, default ports and uneven weights', () => {
   const server = fc.record({
     host: fc.constantFrom('cache', 'cache-2.example', '10.0.0.1', '10.0.0.2', '::1', '2001:db8::7'),
     port: fc.constantFrom(11_211, 11_212, 21_211),
@@ -116,7 +116,7 @@ test('names, IPv6 addresses, memcached’s own port and uneven weights, as libme
   }
 });
 
-describe('one of three servers is', () => {
+describe('if one of three servers', () => {
   let mortal: Memcached;
   let on: Memcached[];
   beforeEach(async () => {
@@ -131,7 +131,7 @@ describe('one of three servers is', () => {
     return opened;
   }
 
-  /** The outcome of each question, in the order in which they settle. */
+  /** The outcome of each read, in the order in which they settle. */
   async function outcomes(sessions: SessionStore, ids: readonly string[]): Promise<string[]> {
     const settled: string[] = [];
     const settle = (id: string) =>
@@ -143,7 +143,7 @@ describe('one of three servers is', () => {
     return settled;
   }
 
-  /** The ids on the mortal server, and the others. */
+  /** The IDs on the mortal server, and the others. */
   async function parted(ids: readonly string[], prefix: string) {
     const answer = await mortal.ask(`get ${ids.map((id) => prefix + id).join(' ')}\r\n`, /END\r\n$/);
     const keys = new Set([...answer.matchAll(/^VALUE (\S+)/gm)].map(([, key]) => key));
@@ -152,7 +152,7 @@ describe('one of three servers is', () => {
     return { there, elsewhere: ids.filter((id) => !keys.has(prefix + id)) };
   }
 
-  test('dead: only its sessions are unavailable, as in PHP', async () => {
+  test('is down, only its sessions are unavailable, as in PHP', async () => {
     const ids = newIds(120);
     expect(writeSessions({ writer: 'memcached' }, ids, on)).toBe('done');
     const { there, elsewhere } = await parted(ids, 'memc.sess.key.');
@@ -171,7 +171,7 @@ describe('one of three servers is', () => {
     );
   });
 
-  test('silent: the sessions of the others are read before its own fail', async () => {
+  test('is silent, the sessions of the others are read before its own fail', async () => {
     const ids = newIds(120);
     expect(writeSessions({ writer: 'memcached' }, ids, on)).toBe('done');
     const { there, elsewhere } = await parted(ids, 'memc.sess.key.');

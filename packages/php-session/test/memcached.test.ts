@@ -50,7 +50,7 @@ describe('reading', () => {
     expect(await sessions.get('nobody')).toBeNull();
   });
 
-  test('null for an ID whose key is empty, too long or more than a key', async () => {
+  test('returns null for an ID whose key is empty, too long or not a valid key', async () => {
     await memcached.set('sessions/after', 'x', 100);
     const sessions = store();
     for (const id of ['a'.repeat(242), 'one t\r\nflush_all\r\nmg one', 'after 0 noreply', 'é']) {
@@ -72,7 +72,7 @@ describe('a reader of sessions', () => {
     return found;
   }
 
-  test('a hundred connections of one visitor at once cost one read', async () => {
+  test('reads a session once for a hundred simultaneous connections of one visitor', async () => {
     await memcached.set('sessions/many', '{"user_id":7}');
     const sessions = readerAt(memcached.url);
     const before = await reads();
@@ -81,7 +81,7 @@ describe('a reader of sessions', () => {
     expect((await reads()) - before).toBe(1);
   });
 
-  test('the first check of a session reads it again only if it was written since the login', async () => {
+  test('reads a session again in the first check only if it was written since the login', async () => {
     const sessions = readerAt(memcached.url);
     await memcached.set('sessions/first', '{"user_id":7}');
     // Requests for versions have a separate connection, which is open by now.
@@ -115,7 +115,7 @@ describe('a reader of sessions', () => {
     await expect.poll(() => orNull(checked(sessions, login))).toMatchObject({ login: { user: { id: '8' } } });
   });
 
-  test('no visitor can make it say that the store does not answer', async () => {
+  test('stays available if a visitor names an item that cannot be unpacked', async () => {
     // A key that a visitor's cookie can name, and the requested one; neither item can be unpacked.
     for (const id of [probeId.replace('_', '-'), probeId]) {
       await memcached.set(`sessions/${id}`, 'not packed', 0, 0x50);
@@ -145,13 +145,13 @@ describe('TTL, to within 1 s', () => {
     expect(await text(sessions.get(id))).toBe('user_id|i:7;');
   });
 
-  test.each([0, -5, 0.2])('touched for %s seconds, a session expires', async (ttl) => {
+  test.each([0, -5, 0.2])('expires a session that is touched for %s seconds', async (ttl) => {
     await memcached.set('sessions/short', 'x');
     await store().touch('short', ttl);
     await expect.poll(() => store().get('short')).toBeNull();
   });
 
-  test('every copy is renewed, as by a page', async () => {
+  test('is renewed in every copy, as by a page', async () => {
     const [id = ''] = newIds(1);
     expect(
       writeSessions({ writer: 'memcache', ini: { 'memcache.session_redundancy': 3 } }, [id], servers),
@@ -160,7 +160,7 @@ describe('TTL, to within 1 s', () => {
     for (const server of servers) expect(about(500)).toContain(await ttlOn(id, server));
   });
 
-  test('without copies, only the session that is read is renewed', async () => {
+  test('is renewed only for the session that is read if there are no copies', async () => {
     const [id = ''] = newIds(1);
     for (const server of servers) await server.set(`sessions/${id}`, 'x', 100);
     const one = storeOf('prefix=sessions/&distribution=memcache', servers);
@@ -170,7 +170,7 @@ describe('TTL, to within 1 s', () => {
     expect(about(700)).toContain(seconds(await one.ttl(id)));
   });
 
-  test('a server that is down fails only sessions without another copy', async () => {
+  test('fails for a server that is down only if no other server has a copy', async () => {
     const down = await startMemcached();
     const on = [down, ...servers.slice(1)];
     const ids = newIds(20);
@@ -188,7 +188,7 @@ describe('TTL, to within 1 s', () => {
     await expect(alone.touch('one', 500)).rejects.toThrow(StoreError);
   });
 
-  test('a memcached that does not know the command is not asked again', async () => {
+  test('is not requested again from a memcached that does not know the command', async () => {
     let asked = 0;
     const proxy = await spoilingProxy(memcached.port, (_, client) => {
       asked++;
@@ -205,7 +205,7 @@ describe('TTL, to within 1 s', () => {
     ['a TTL that is none', 'HD t12x\r\n'],
     ['a line that does not end', 'x'.repeat(3000)],
     ['two answers', 'EN\r\nEN\r\n'],
-  ])('after %s the next request gets its own response', async (_, nonsense) => {
+  ])('does not take %s for the reply to the next request', async (_, nonsense) => {
     const proxy = await spoilingProxy(memcached.port, (piece, client, nth) =>
       client.write(nth === 0 ? nonsense : piece),
     );
@@ -254,7 +254,7 @@ test.each([
   ['SERVER_ERROR no sessions/one at 10.0.0.1:11211', /rejected the request \(SERVER_ERROR\)/],
   ['CLIENT_ERROR unauthenticated', /rejected the request \(CLIENT_ERROR unauthenticated\)/],
   ['ERROR', /rejected the request \(ERROR\)/],
-])('%s: a failure that says so, without a key or an address', async (line, reason) => {
+])('reports %s as a failure without a key or an address', async (line, reason) => {
   const proxy = await spoilingProxy(memcached.port, (_, client) => client.write(`${line}\r\n`));
   expect(await failureOf(storeAt(urlOf(proxy.port)).get('one'))).toMatch(reason);
 });

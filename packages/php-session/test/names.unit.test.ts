@@ -4,7 +4,7 @@ import { useNames } from '../src/names.ts';
 
 afterEach(() => useNames());
 
-test('messages name an option as the caller calls it', () => {
+test('names an option in messages as the caller calls it', () => {
   useNames({
     option: (name) => `MY_${name.toUpperCase()}`,
     trustedProxies: 'MY_PROXIES',
@@ -13,12 +13,12 @@ test('messages name an option as the caller calls it', () => {
   expect(addressHint()).toContain('see MY_PROXIES; MY_SITECHECKS=off');
 });
 
-test('without names of the caller, messages name the options of the package', () => {
+test('names the options of the package in messages without names of the caller', () => {
   expect(missingCookie('sid', 'none').hint).toContain('cookieName sets another name');
   expect(addressHint()).toContain('see the trusted proxies of this server; siteChecks=off');
 });
 
-test('messages use the names of the package if the caller leaves names out', () => {
+test('uses the names of the package where the caller leaves names out', () => {
   useNames({ option: () => undefined as never, trustedProxies: undefined as never });
   expect(missingCookie('sid', 'none').hint).toContain('cookieName sets another name');
   useNames({ option: undefined as never });

@@ -25,7 +25,7 @@ function problemsOf(options: Record<string, unknown>): string[] {
 }
 
 describe('the options of openSessions', () => {
-  test('the README describes all options except userTable, because openSessions does not return its users', () => {
+  test('are all described in the README, except userTable, whose users openSessions does not return', () => {
     const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
     const [, section = ''] = /^## Options\n(.*?)^#/ms.exec(readme) ?? [];
     const rows = [...section.matchAll(/^\| (`.*?`) \|/gm)].flatMap(
@@ -35,7 +35,7 @@ describe('the options of openSessions', () => {
     expect(rows.sort()).toEqual(names.filter((name) => name !== 'userTable').sort());
   });
 
-  test('the types accept the paths to groups, roles, a ban and a mail address', () => {
+  test('include the paths to groups, roles, a ban and a mail address', () => {
     const options: SessionOptions = {
       store,
       userGroups: 'groups',
@@ -48,7 +48,7 @@ describe('the options of openSessions', () => {
     });
   });
 
-  test('all problems are listed together, by the names of the options', () => {
+  test('are rejected with all problems together, by the names of the options', () => {
     const problems = problemsOf({
       store: 'redis://HOST:PORT',
       cookieName: 'a=b',
@@ -74,7 +74,7 @@ describe('the options of openSessions', () => {
     ]);
   });
 
-  test('a table of users is in the database of the sessions or of the site', () => {
+  test('place a table of users in the database of the sessions or of the site', () => {
     const userTable = 'site.people(nr, called)';
     const read = (options: Record<string, string>) => readOptions(options);
     const store = 'mysql://chat:p%40ss@db/site?table=sessions&id=id&data=data&charset=utf8mb4&expires=until';
@@ -97,7 +97,7 @@ describe('the options of openSessions', () => {
     });
   });
 
-  test('a store is required and must be known', () => {
+  test('require a known store', () => {
     for (const options of [{}, { store: '' }, { store: undefined }]) {
       expect(problemsOf(options)).toEqual([expect.stringMatching(/^store: .*file:\/\/\/var\/lib/)]);
     }
@@ -107,7 +107,7 @@ describe('the options of openSessions', () => {
     ]);
   });
 
-  test('a password is never repeated', () => {
+  test('are rejected without repeating a password', () => {
     for (const url of [
       'redis://:hunter2@',
       'redis://a:hunter2@host:port',
@@ -119,7 +119,7 @@ describe('the options of openSessions', () => {
     }
   });
 
-  test('a key that is given instead of its file is never repeated', () => {
+  test('are rejected without repeating a key that was given instead of its file', () => {
     const key = Buffer.alloc(32, 7).toString('base64');
     const given = { store: `${store}?layers=decrypt:${key}`, cookie: `laravel:base64:${key}` };
     const problems = problemsOf(given);
@@ -127,7 +127,7 @@ describe('the options of openSessions', () => {
     expect(problems.join()).not.toContain(key);
   });
 
-  test('undefined and an empty text stand for the default', () => {
+  test('have their defaults if they are undefined or empty', () => {
     for (const none of [undefined, '']) {
       const names = ['cookieName', 'cookie', 'userId', 'userName', 'userRequire', 'userNobody', 'site'];
       const options = Object.fromEntries(names.map((name) => [name, none]));
@@ -137,14 +137,14 @@ describe('the options of openSessions', () => {
     }
   });
 
-  test('a wrong value is repeated unless it is secret', () => {
+  test('are rejected with the wrong value unless it is secret', () => {
     expect(problemsOf({ store, cookieName: 'a=b', userRequire: 'a..b' })).toEqual([
       expect.stringMatching(/^cookieName: "a=b" is not /),
       expect.stringMatching(/^userRequire: "a..b" is not a path .*: a key of the path is empty$/),
     ]);
   });
 
-  test('a kind of application may require options of each site', () => {
+  test('may be required by a kind of application', () => {
     expect(problemsOf({ store, site: 'roundcube:' })).toEqual([]);
     expect(problemsOf({ store, site: 'mediawiki:' })).toEqual([
       'cookieName: every site has its own, so it must be given',
@@ -168,7 +168,7 @@ describe('the settings of the chat server', () => {
     ];
   };
 
-  test('a kind of application gives every option that is not set', () => {
+  test('come from the kind of application if they are not set', () => {
     expect(settingsOf({})).toEqual(['PHPSESSID', 'user_id', 'firstname', undefined, []]);
     const roundcube = ['roundcube_sessid', 'user_id', 'username', 'auth_secret', []];
     expect(settingsOf({ CHAT_SITE: 'roundcube:' })).toEqual(roundcube);
@@ -187,7 +187,7 @@ describe('the settings of the chat server', () => {
     ).toEqual(['mail', 'vars!.user_id', 'vars!.username', 'vars!.auth_secret', ['demo', '5']]);
   });
 
-  test('settings of tables are rejected beside a kind alone', () => {
+  test('are rejected beside a kind alone if they are about tables', () => {
     expect(
       problemOf({ CHAT_SITE: 'roundcube:', CHAT_SITE_DATABASE: 'sqlite:/x', CHAT_SITE_BLOG: '2' }),
     ).toMatch(/CHAT_SITE_DATABASE: for a site with a folder\n {2}CHAT_SITE_BLOG: for a site with a folder/);

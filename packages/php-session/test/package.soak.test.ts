@@ -143,7 +143,7 @@ const sites: Record<string, () => Promise<Site>> = {
 };
 
 test.each(Object.keys(sites))(
-  'the programs of the README show a user from %s, and notice the logout',
+  'shows a user from %s with the programs of the README, and notice the logout',
   async (name) => {
     const { options, cookie, logOut } = await (sites[name] as () => Promise<Site>)();
     const start = (title: string) => startReadmeProgram(title, node, project, options);
@@ -160,7 +160,7 @@ test.each(Object.keys(sites))(
   },
 );
 
-test('the doctor program of the README follows a cookie to the user', async () => {
+test('follows a cookie to the user with the doctor program of the README', async () => {
   const { options, cookie } = await (sites.files as () => Promise<Site>)();
   const readme = readFileSync(join(source, 'README.md'), 'utf8');
   const [, code = ''] = /^## Doctor\n.*?```js\n(.*?)^```/ms.exec(readme) ?? [];

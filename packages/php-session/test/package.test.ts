@@ -104,7 +104,7 @@ test('knows the users of real PHP sessions', () => {
   ]);
 });
 
-test('the README program for Socket.IO sends the user, and disconnects at the logout', async () => {
+test('disconnects the client of the README program for Socket.IO at the logout', async () => {
   const settings = { 'session.save_handler': 'files', 'session.save_path': folder };
   const id = phpRequest(settings, '$_SESSION["user_id"] = 42; $_SESSION["firstname"] = "Ann"');
   const port = await startReadmeProgram('Socket.IO', program, folder, { store: `file://${folder}` });

@@ -14,7 +14,7 @@ const holding = (text: string | Buffer) => {
 };
 const at = (session: string, path: string) => follow(json(session), parsePath(path));
 
-describe('a path as it is written', () => {
+describe('a path', () => {
   test.each([
     ['user_id', '{"user_id":7}'],
     ['app.user.id', '{"app":{"user":{"id":7}}}'],
@@ -30,26 +30,26 @@ describe('a path as it is written', () => {
     ['end\\\\.id', '{"end\\\\":{"id":7}}'],
     ['DW*.user', '{"x":1,"DW0f3a":{"user":7},"dw":2}'],
     ['DW*', '{"DW":7}'],
-  ])('%s', (path, session) => {
+  ])('finds the value: %s', (path, session) => {
     expect(at(session, path)).toEqual({ value: 7 });
   });
 
   test.each(['', '.', 'a..b', '.a', 'a.', '!', 'a.!', '*', 'a.*.b', 'a!!!!!', 'a!.b!.c!!!'])(
-    'refused: %j',
+    'is rejected: %j',
     (path) => {
       expect(() => parsePath(path)).toThrow(TypeError);
     },
   );
 
   test.each(['user_id', 'a.0.b', 'app\\.v2.id', 'a!.b!!.c', 'DW*.x', 'a*!', 'wow\\!', 'star\\*', 'a\\\\b'])(
-    'and told again: %s',
+    'is written as it was parsed: %s',
     (path) => {
       expect(pathText(parsePath(path))).toBe(path);
     },
   );
 });
 
-describe('missing keys, reported by names of the path alone', () => {
+describe('reports a problem by the path alone', () => {
   const session = '{"app":{"user":{"secret":1},"list":[1,2],"text":"abc","none":null}}';
   test.each([
     ['user_id', 'user_id is not in the session'],
@@ -63,7 +63,7 @@ describe('missing keys, reported by names of the path alone', () => {
     ['app.none.id', 'app.none is there, app.none.id is not'],
     ['app.none!.id', 'app.none is empty'],
     ['app.constructor.name', 'app is there, app.constructor is not'],
-  ])('%s', (path, absent) => {
+  ])('if a key is missing: %s', (path, absent) => {
     expect(at(session, path)).toEqual({ absent });
   });
 
@@ -71,15 +71,15 @@ describe('missing keys, reported by names of the path alone', () => {
     ['app!.id', 'app is not a string, so it cannot be decoded'],
     ['app.list!.0', 'app.list is not a string, so it cannot be decoded'],
     ['app.text!.0', 'app.text is a string, but not a serialized one'],
-  ])('%s', (path, wrong) => {
+  ])('if a value cannot be decoded: %s', (path, wrong) => {
     expect(at(session, path)).toEqual({ wrong });
   });
 
-  test('a key that visitors might add beside the site’s own', () => {
+  test('if a wildcard fits a key that visitors might add', () => {
     expect(at('{"DW1":{"user":1},"DW2":{"user":2}}', 'DW*.user')).toEqual({ wrong: 'DW* fits several keys' });
   });
 
-  test('under __proto__, which is a key like any other', () => {
+  test('for __proto__, which is a key like any other', () => {
     for (const session of ['{"__proto__":{"user":1}}', '{"a":1,"__proto__":{"DW1":1}}']) {
       expect(at(session, 'user')).toHaveProperty('absent');
       expect(at(session, 'DW*')).toHaveProperty('absent');
@@ -88,7 +88,7 @@ describe('missing keys, reported by names of the path alone', () => {
   });
 });
 
-describe('a string that is itself serialized', () => {
+describe('a serialized string inside a session', () => {
   test.each([
     ['serialize()', 'a:1:{s:4:"user";i:7;}', 's!.user'],
     ['a scalar', 'i:7;', 's!'],
@@ -107,7 +107,7 @@ describe('a string that is itself serialized', () => {
       's!.user',
     ],
     ['an object', 'O:3:"App":1:{s:7:"\0*\0user";i:7;}', 's!.user'],
-  ])('%s', (_, text, path) => {
+  ])('is decoded: %s', (_, text, path) => {
     expect(follow(holding(text), parsePath(path))).toEqual({ value: 7 });
   });
 
@@ -117,7 +117,7 @@ describe('a string that is itself serialized', () => {
     ['of a wrong length', 'a:1:{s:9:"user";i:7;}', 19],
     ['of a count that is not there', 'a:2000000000:{s:4:"user";i:7;}', 14],
     ['a session in the format php, cut off', 'x|i:5;user|i:7', 14],
-  ])('not decoded: %s', (_, text, at) => {
+  ])('is reported as damaged: %s', (_, text, at) => {
     const problem = new RegExp(
       `^s is a serialized string, but it is cut off or damaged, expected .* at byte ${at}$`,
     );
@@ -127,22 +127,22 @@ describe('a string that is itself serialized', () => {
   test.each([
     ['JSON', '{"user":7}'],
     ['bytes', Buffer.from([0xff, 0xfe])],
-  ])('not decoded: %s', (_, text) => {
+  ])('is not decoded if it is %s', (_, text) => {
     const wrong = 's is a string, but not a serialized one';
     expect(follow(holding(text), parsePath('s!.user'))).toEqual({ wrong });
   });
 
-  test('a text of serialize() is never read as a session, though it could be', () => {
+  test('is never read as the format php if serialize() wrote it', () => {
     expect(follow(holding('s:13:"user|s:3:"eve";'), parsePath('s!.s:13:"user'))).toHaveProperty('absent');
   });
 
-  test('decoded once for all paths through it', () => {
+  test('is decoded once for all paths through it', () => {
     const session = holding('a:1:{s:4:"user";a:1:{s:2:"id";i:7;}}');
     const [first, second] = [1, 2].map(() => follow(session, parsePath('s!.user')) as { value: PhpValue });
     expect(first?.value).toBe(second?.value);
   });
 
-  test.each(['', '0'])('empty, as PHP has it: %j', (text) => {
+  test.each(['', '0'])('is empty like in PHP: %j', (text) => {
     expect(follow(holding(text), parsePath('s!.user'))).toEqual({ absent: 's is empty' });
   });
 });

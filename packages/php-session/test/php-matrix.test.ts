@@ -57,11 +57,14 @@ const inPostgres = () =>
   `postgres://postgres@/site?socket=${postgres.folder}/.s.PGSQL.${postgres.port}&${table}`;
 const inSqlite = () => `sqlite:${join(folder, 'site.db')}?${table}`;
 
-/** A session that PHP stored, with the digest of all values that PHP reads, and the user. Null if the session is gone. */
+/**
+ * A session that PHP stored, the digest of all values that PHP reads, and the user. The digest is null if
+ * the session is gone.
+ */
 type Row = [name: string, id: string, digest: string | null, user: string | null];
 
 const script = new URL('../../../test/fixtures/stored-sessions.php', import.meta.url).pathname;
-/** The values of others are compared in php-reads.test.ts. */
+/** php-reads.test.ts compares the values of the other sessions. */
 const few = 'a user|what looks like another user|every scalar|all bytes|objects|both|destroyed';
 /** A session may contain itself, so only the first values count. */
 const mostValues = 1500;
@@ -91,7 +94,7 @@ async function readByChat(url: string, format: FormatName, rows: readonly Row[])
 }
 
 const ofPhp = ['php', 'php_binary', 'php_serialize', 'igbinary', 'msgpack'] as const;
-/** One of each handler. */
+/** Each of PHP’s own handlers. */
 const native: [string, () => string][] = [
   ['ext-memcached’s handler', () => inMemcached('handler=memcached&distribution=modula')],
   ['ext-memcache’s handler', () => inMemcached('handler=memcache')],
@@ -110,7 +113,7 @@ const ours: [string, () => string][] = [
   ['PdoHandler in SQLite, encrypted', () => inSqlite() + encrypted()],
 ];
 
-/** A format is the same in all stores: each has one of them. */
+/** Formats do not depend on the store, so each store is tested with one format. */
 const cases = [
   ...native.map(([name, url], n) => [name, ofPhp[n % 5] ?? 'php', 'native', url] as const),
   ...ours.map(

@@ -65,7 +65,7 @@ function asArrays(statements: readonly IniStatement[]): unknown {
 }
 
 const random = size(3000, 300);
-test(`${random} texts at random have the values that PHP reads, or are rejected by PHP too`, () => {
+test(`reads ${random} random texts like PHP, or rejects them if PHP does`, () => {
   const dies = dice(20_261_122);
   const texts = Array.from({ length: random }, () => iniText(dies));
   const code = `function plain($v) { return is_array($v) ? (object) array_map('plain', $v) : $v; }
@@ -84,7 +84,7 @@ test(`${random} texts at random have the values that PHP reads, or are rejected 
   expect(read).toBeGreaterThan(random / 6);
 });
 
-test('deep, long and doubling values of php.ini are errors', () => {
+test('rejects deep, long and doubling values of php.ini', () => {
   for (const text of [`a = ${'('.repeat(5000)}1`, 'x'.repeat(2 ** 20 + 1)])
     expect(() => [...parseIni(text, 'php.ini')]).toThrow(ConfigurationError);
   const values = new Map([['a', 'x'.repeat(1000)]]);
@@ -101,7 +101,7 @@ test('deep, long and doubling values of php.ini are errors', () => {
 
 const sessionNames = phpSettingNames.filter((name) => /^session\.|^sys_/.test(name));
 
-test('the settings are the same as in PHP with the same php.ini and further files', async () => {
+test('finds the same settings as PHP with the same php.ini and further files', async () => {
   const random = dice(1);
   const values = ['', '0', '12', 'a', '"q u"', "'s'", 'on', 'off', 'none', '-1', '1e3', '/tmp/x', 'A.B'];
   const value = () => pick(random, [...values, ['$', '{session.name}x'].join('')]);
@@ -162,7 +162,7 @@ const valuesIn = async (site: string, root: string): Promise<unknown> => {
   return Object.fromEntries(changed.map((name) => [name, settings.get(name).value]));
 };
 
-test('under PHP-FPM each setting has the value that PHP uses, whichever file sets it', async () => {
+test('finds the value that PHP-FPM uses for each setting, whichever file sets it', async () => {
   const random = dice(64);
   const program = readdirSync('/usr/sbin').find((name) => name.startsWith('php-fpm')) ?? 'php-fpm';
   for (let n = 0; n < size(8, 3); n++) {
@@ -221,7 +221,7 @@ test('under PHP-FPM each setting has the value that PHP uses, whichever file set
   }
 });
 
-test('in Apache each setting has the value that PHP uses, whichever file sets it', async () => {
+test('finds the value that PHP uses in Apache for each setting, whichever file sets it', async () => {
   const random = dice(6);
   const modules = '/usr/lib/apache2/modules';
   const php = readdirSync(modules).find((name) => name.startsWith('libphp')) ?? 'libphp.so';
@@ -267,7 +267,7 @@ test('in Apache each setting has the value that PHP uses, whichever file sets it
 
 const fpmConf = '[global]\ninclude=/etc/php/8.2/fpm/pool.d/*.conf\n';
 
-test('the configuration of the web server decides which pool runs a folder', async () => {
+test('finds the pool that runs a folder in the configuration of the web server', async () => {
   const root = join(folder, 'pools');
   const pools = ['a', 'b', 'c'].map((name, n) => {
     const listen = n === 2 ? '9002' : `/run/php/${name}.sock`;
@@ -307,7 +307,7 @@ test('the configuration of the web server decides which pool runs a folder', asy
   expect(get('session.save_path').value).toBe('/var/lib/php/sessions');
 });
 
-test('.htaccess cannot include or define, because others than the administrator may write it', async () => {
+test('ignores includes and definitions in .htaccess, which others than the administrator may write', async () => {
   const root = join(folder, 'htaccess');
   writeFiles(root, {
     'etc/php/8.2/apache2/php.ini': 'session.name = ini\n',
@@ -320,7 +320,7 @@ test('.htaccess cannot include or define, because others than the administrator 
   expect(files).not.toContain('/etc/other.conf');
 });
 
-test('the number of included files and the depth of folders are limited', async () => {
+test('limits the number of included files and the depth of folders', async () => {
   const root = join(folder, 'many');
   const deep = 'a/b/c/d/e/f/g';
   writeFiles(root, {

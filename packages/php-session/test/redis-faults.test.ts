@@ -42,14 +42,14 @@ storeConnectionContract({ nonsense, waitsToReconnect: true }, () => ({
   unasked: Buffer.from('*1\r\n$12\r\nuser_id|i:1;\r\n'),
 }));
 
-test.each(nonsense.slice(0, 4))('in place of a size, %s: a failure', async (_, bytes, reason) => {
+test.each(nonsense.slice(0, 4))('rejects %s as the size of a session', async (_, bytes, reason) => {
   await put('sane', 'here');
   const sessions = await spoiled((piece, client) => client.write(isLength(piece) ? bytes : piece));
   expect(await failureOf(sessions.get('sane'))).toMatch(reason);
 });
 
 describe('large sessions', () => {
-  test('that never arrive fail after 250 ms without affecting small ones', async () => {
+  test('fail after 250 ms without affecting small ones if they never arrive', async () => {
     await put('large', Buffer.alloc(100_000, 'x'));
     await put('small', 'here');
     const sessions = await spoiled((piece, client, nth) => nth === 0 && client.write(piece));
@@ -62,7 +62,7 @@ describe('large sessions', () => {
     for (const failure of await large) expect(failure).toMatch(/250 ms/);
   });
 
-  test('beyond those sent in time are busy, not a failure of Redis', async () => {
+  test('are busy beyond the first, not a failure of Redis', async () => {
     await put('large', Buffer.alloc(100_000, 'x'));
     const sessions = await spoiled((piece, client) => isLength(piece) && client.write(piece));
     const [first, ...others] = await Promise.all(
@@ -86,13 +86,13 @@ describe('a refusal of Redis', () => {
       /NOPERM.*mget and strlen/,
     ],
     ['a database that does not exist', () => `127.0.0.1:${redis.port}/99`, /no database of that number/],
-  ])('%s is explained without the password and the ID', async (_, place, reason) => {
+  ])('explains %s without the password and the ID', async (_, place, reason) => {
     const failure = await failureOf(store(place()).get('an-id'));
     expect(failure).toMatch(reason);
     for (const secret of [password, inUrl, 'an-id']) expect(failure).not.toContain(secret);
   });
 
-  test('sessions are still read by a user who may not read or renew the TTL', async () => {
+  test('still allows reading for a user who may not read or renew the TTL', async () => {
     await locked.ask('SET', 'siam_one', 'user_id|i:7;', 'EX', '100');
     const sessions = store(`chat:${inUrl}@127.0.0.1:${locked.port}?prefix=siam_`);
     for (let n = 0; n < 3; n++) {
@@ -108,7 +108,7 @@ describe('a refusal of Redis', () => {
     }
   });
 
-  test('a replica has the TTL, but cannot renew it', async () => {
+  test('explains that a replica cannot renew the TTL', async () => {
     await redis.ask('CONFIG', 'SET', 'repl-diskless-sync-delay', '0');
     const replica = await redisForTest(['--replicaof', '127.0.0.1', String(redis.port)]);
     await redis.ask('SET', 'PHPREDIS_SESSION:one', 'user_id|i:7;', 'EX', '100');
@@ -117,7 +117,7 @@ describe('a refusal of Redis', () => {
     expect(await failureOf(sessions.touch('one', 1000))).toMatch(/READONLY.*must name the primary/);
   });
 
-  test('an unknown command, which Redis repeats with its arguments: the error does not', async () => {
+  test('omits the arguments of an unknown command, which Redis repeats', async () => {
     const renamed = await redisForTest(['--rename-command', 'AUTH', '', '--rename-command', 'MGET', '']);
     const repeated = String(await renamed.ask('AUTH', password).catch((error: unknown) => error));
     expect(repeated).toContain(password);
@@ -126,7 +126,7 @@ describe('a refusal of Redis', () => {
     expect(await failureOf(store(place).get('one'))).toBe('Redis refuses (ERR)');
   });
 
-  test('a node of a cluster is reported as such', async () => {
+  test('reports a node of a cluster', async () => {
     const node = await redisForTest(['--cluster-enabled', 'yes']);
     const sessions = store(`127.0.0.1:${node.port}`);
     expect(await failureOf(sessions.get('one'))).toMatch(/CLUSTERDOWN.*node of a cluster/);

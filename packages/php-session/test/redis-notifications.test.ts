@@ -28,7 +28,7 @@ async function logout(on: Redis, id = 'one', prefix = 'PHPREDIS_SESSION:'): Prom
   await on.ask('SET', prefix + id, 'x');
   await on.ask('DEL', prefix + id);
 }
-test('phpredis’s handler: a write and a logout', async () => {
+test('reports a write and a logout by phpredis’s handler', async () => {
   const store = subscribed(open(redis.port));
   await store.active;
   const id = phpRequest(
@@ -41,7 +41,7 @@ test('phpredis’s handler: a write and a logout', async () => {
   await ended;
 });
 
-test('an expired or evicted session, and no key outside its prefix or database', async () => {
+test('reports expired and evicted sessions only for its own prefix and database', async () => {
   const own = await redisForTest([...active, '--maxmemory-policy', 'allkeys-random']);
   const store = subscribed(open(`127.0.0.1:${own.port}/3?prefix=siam_`));
   await store.active;
@@ -66,8 +66,8 @@ test('an expired or evicted session, and no key outside its prefix or database',
   );
 });
 
-describe('lost', () => {
-  test('once with its connection, until it is back', async () => {
+describe('reports `lost`', () => {
+  test('once with its connection, until the next connection', async () => {
     const store = subscribed(open(redis.port));
     await store.active;
     const back = store.until(lost(null));
@@ -129,13 +129,15 @@ describe('lost', () => {
 });
 
 // Pings are sent every 15 s, so the clock of these processes runs ten times as fast.
-describe.concurrent('noticed by a ping', () => {
+describe.concurrent('a ping of the subscription', () => {
   const program = (url: string) =>
     startChild(process.execPath, ['--input-type=module', '-e', subscribingProgram(url)], {
       env: { ...process.env, ...fastClock(10) },
     });
 
-  test('a configuration without logouts is lost until it is corrected', async ({ onTestFinished }) => {
+  test('reports a configuration without logouts as lost until it is corrected', async ({
+    onTestFinished,
+  }) => {
     const own = await startRedis(['--notify-keyspace-events', 'Egx']);
     const child = program(`redis://127.0.0.1:${own.port}?timeout=9999ms`);
     onTestFinished(async () => {
@@ -149,7 +151,7 @@ describe.concurrent('noticed by a ping', () => {
     await child.until(/^active\nlost: .*\nactive\n$/);
   });
 
-  test('a silent Redis is lost, one that rejects the ping is not', async ({ expect, onTestFinished }) => {
+  test('treats silence as lost, but not a rejected ping', async ({ expect, onTestFinished }) => {
     const own = await startLockedRedis(password);
     const gate = await startGate(own.port);
     await own.ask('ACL', 'SETUSER', 'chat', '+subscribe', '&__keyevent@*');
@@ -164,7 +166,8 @@ describe.concurrent('noticed by a ping', () => {
       const calls = /cmdstat_ping:.*rejected_calls=(\d+)/.exec(`${await own.ask('INFO', 'commandstats')}`);
       return Number(calls?.[1] ?? 0);
     };
-    // A frozen machine may lose the connection once. If a rejected ping counted as silence, each ping would.
+    // A frozen machine may lose the connection once. If a rejected ping counted as silence, the connection
+    // would be lost each time.
     await vi.waitFor(async () => {
       const [before, said] = [await rejected(), child.output().length];
       await expect.poll(rejected, { timeout: hanging }).toBeGreaterThan(before + 1);
@@ -177,7 +180,7 @@ describe.concurrent('noticed by a ping', () => {
   });
 });
 
-test('a process that ends its subscription ends by itself', () => {
+test('lets the process end after the subscription has ended', () => {
   const program = endingProgram(`redis://127.0.0.1:${redis.port}`);
   const options = { encoding: 'utf8', timeout: hanging } as const;
   expect(execFileSync(process.execPath, ['--input-type=module', '-e', program], options)).toBe(

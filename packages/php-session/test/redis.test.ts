@@ -84,13 +84,13 @@ describe('reading', () => {
       () => `chat:${inUrl}@127.0.0.1:${locked.port}?prefix=siam_`,
       () => `tcp://127.0.0.1:${locked.port}?auth=${inUrl}&prefix=siam_`,
     ],
-  ])('a session is where phpredis has put it: %s', async (_, url, savePath) => {
+  ])('finds a session where phpredis stored it: %s', async (_, url, savePath) => {
     const settings = { 'session.save_handler': 'redis', 'session.save_path': savePath() };
     const id = phpRequest(settings, '$_SESSION["user_id"] = 7');
     expect(await text(store(url()).get(id))).toBe('user_id|i:7;');
   });
 
-  test('a session is read unchanged while PHP holds its lock', async () => {
+  test('keeps a session read unchanged while PHP holds its lock', async () => {
     const settings = {
       'session.save_handler': 'redis',
       'session.save_path': `tcp://127.0.0.1:${redis.port}`,
@@ -113,7 +113,7 @@ describe('reading', () => {
     await once(holding, 'close');
   });
 
-  test('a thousand reads take two MGET and a STRLEN each', async () => {
+  test('answers a thousand reads with two MGET and a STRLEN each', async () => {
     for (const n of Array(10).keys()) await put(`n${n}`, `value ${n}`);
     const sessions = store();
     await redis.ask('CONFIG', 'RESETSTAT');
@@ -122,7 +122,7 @@ describe('reading', () => {
     expect(await calls()).toEqual({ 'config|resetstat': '1', strlen: '1000', mget: '2' });
   });
 
-  test('a thousand sessions are compared without reading sessions of another length', async () => {
+  test('compares a thousand sessions without reading sessions of another length', async () => {
     const asked = Array.from({ length: 1000 }, (_, n) => ({
       id: `same${n}`,
       bytes: Buffer.from(`value ${n}`),
@@ -142,7 +142,7 @@ describe('reading', () => {
     expect(await calls()).toEqual({ 'config|resetstat': '1', strlen: '1002', mget: '2' });
   });
 
-  test('a session of 2 MB is rejected without affecting another visitor', async () => {
+  test('rejects a session of 2 MB without affecting another visitor', async () => {
     await put('large', Buffer.alloc(2 * 1024 * 1024, 'x'));
     await put('small', 'user_id|i:7;');
     const sessions = readerAt(`redis://127.0.0.1:${redis.port}`);
@@ -183,7 +183,7 @@ describe('TLS', () => {
   });
   afterEach(() => void vi.unstubAllEnvs());
 
-  test('only a certificate of the site’s own authority for this host is trusted, regardless of the environment', async () => {
+  test('trusts only the site’s own authority for this host, regardless of the environment', async () => {
     vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0');
     await use('here');
     expect(await text(open(`?ca=${file('ca.pem')}`).get('tls'))).toBe('user_id|i:7;');
@@ -220,7 +220,7 @@ test.each([
   ['Egx', true],
   ['KEA', true],
   ['AE$', true],
-])('with notify-keyspace-events %j logout notifications are active: %s', (flags, active) => {
+])('reports for notify-keyspace-events %j whether logout notifications are active: %s', (flags, active) => {
   const { text, advice } = logoutNotifications(flags);
   expect(text).toMatch(active ? /are active/ : /are not active/);
   expect(advice === undefined).toBe(active);

@@ -35,7 +35,7 @@ storeConnectionContract(
 );
 
 test.each(['HTTP/1.1 400 Bad Request\r\n\r\n', 'ok\r\nok\r\n', '\r\n'])(
-  'after an unexpected %j the next request gets its own response',
+  'answers the next request correctly after an unexpected %j',
   async (nonsense) => {
     await kept.put('sane', 'here');
     const proxy = await spoilingProxy(server.port, (piece, client, nth) =>

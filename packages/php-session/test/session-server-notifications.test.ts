@@ -14,7 +14,7 @@ const failure = lost(expect.objectContaining({ name: 'StoreError' }));
 const losses = ({ received }: ReturnType<typeof subscribed>) =>
   received.filter(({ kind }) => kind === 'lost');
 
-test('each change of only the followed sessions', async () => {
+test('reports each change of a followed session and no other', async () => {
   const store = subscribed(open(server.port));
   await store.active;
   for (const id of ['one', 'other']) await kept.put(id, 'user_id|i:1;');
@@ -38,7 +38,7 @@ test('each change of only the followed sessions', async () => {
   expect(store.received.filter((one) => 'id' in one && one.id !== 'one')).toEqual([]);
 });
 
-test('a session is followed until its last follower ends', async () => {
+test('follows a session until its last follower ends', async () => {
   const store = subscribed(open(server.port));
   store.follow('gone');
   await store.until({ kind: 'changed', id: 'gone' }, 0);
@@ -61,7 +61,7 @@ test('a session is followed until its last follower ends', async () => {
   expect(store.received.slice(before).map((one) => 'id' in one && one.id)).not.toContain('two');
 });
 
-test('after a cut connection all sessions are followed again', async () => {
+test('follows all sessions again after a cut connection', async () => {
   await kept.put('cut', 'x');
   let cut = () => {};
   const proxy = await spoilingProxy(server.port, (piece, client) => {
@@ -81,7 +81,7 @@ test('after a cut connection all sessions are followed again', async () => {
   expect(losses(store)).toEqual([lost(null), failure, lost(null)]);
 });
 
-test('nothing is certain within 5 s of a suspension of the server, until it resumes', async () => {
+test('stops treating sessions as certain within 5 s of a suspension of the server', async () => {
   const own = await restartableSessionServer();
   const sessions = await keptSessions(own.port);
   await sessions.put('one', 'x');
@@ -101,7 +101,7 @@ test('nothing is certain within 5 s of a suspension of the server, until it resu
   expect(losses(store)).toEqual([lost(null)]);
 });
 
-test('an `event lost` restarts the time since which a session is certain', async () => {
+test('restarts the time since which a session is certain after `event lost`', async () => {
   await kept.put('one', 'x');
   let say = (_: string) => {};
   const proxy = await spoilingProxy(server.port, (piece, client) => {
@@ -121,14 +121,14 @@ test.each([
   ['an event of an unknown kind', 'event changed one\r\nevent exploded one\r\n'],
   ['something else altogether', 'HTTP/1.1 400 Bad Request\r\n\r\n'],
   ['a line without an end', 'x'.repeat(100_000)],
-])('lost by %s until the next connection', async (_, nonsense) => {
+])('reports `lost` after %s until the next connection', async (_, nonsense) => {
   let say = () => {};
   const proxy = await spoilingProxy(server.port, (piece, client, nth) => {
     client.write(piece);
     if (nth > 0) return;
     say = () => {
       client.write(nonsense);
-      // Without an end, only the next ping would notice it.
+      // Without a line end, only the next ping would notice it.
       if (!nonsense.includes('\n')) client.end();
     };
   });

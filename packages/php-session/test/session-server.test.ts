@@ -79,7 +79,7 @@ describe('reading', () => {
     }
   });
 
-  test('a session without PHP’s key is empty', async () => {
+  test('returns a session without PHP’s key as empty', async () => {
     const sessions = store();
     await kept.do('open bare rw', 'close', 'open others rw', 'put a b', 'put 5 c', 'close');
     expect(await sessions.get('bare')).toEqual(Buffer.alloc(0));
@@ -90,7 +90,7 @@ describe('reading', () => {
     expect(await damage(sessions.get('list'))).toMatch(/under the empty key is not a string/);
   });
 
-  test('an ID never adds words or commands to the line', async () => {
+  test('never lets an ID add words or commands to the line', async () => {
     const sessions = store();
     await kept.put('one', 'here');
     for (const id of ['', ' ', 'one two', 'one\r\nopen one rw', '../one', 'é', 'x'.repeat(129)]) {
@@ -101,7 +101,7 @@ describe('reading', () => {
     expect(await text(sessions.get('one'))).toBe('here');
   });
 
-  test('a session is read and renewed while a page has it locked', async () => {
+  test('does not wait for a page that has the session locked', async () => {
     await kept.put('locked', 'here');
     const page = await keptSessions(server.port);
     onTestFinished(() => page.close());
@@ -115,7 +115,7 @@ describe('reading', () => {
     expect(await text(sessions.get('locked'))).toBe('last');
   });
 
-  test('repeated reads of large sessions do not delay small ones', async () => {
+  test('does not delay small sessions while large ones are read repeatedly', async () => {
     const large = Array.from({ length: 6 }, (_, n) => `large${n}`);
     for (const id of large) await kept.put(id, Buffer.alloc(900_000, 'x'));
     await kept.put('honest', 'user_id|i:7;');
@@ -155,7 +155,7 @@ describe('connecting', () => {
   };
   const notifications = (url: string) => subscribed(parseStoreUrl(url).open());
 
-  test('only the right token opens the session server, and no error repeats a wrong one', async () => {
+  test('needs the right token, and no error repeats a wrong one', async () => {
     const { url } = await start({ SESSION_SERVER_AUTH_FILE: file('token') });
     expect(await storeAt(`${url}?auth_file=${file('token')}`).get('one')).toBeNull();
     await notifications(`${url}?auth_file=${file('token')}`).active;
@@ -171,7 +171,7 @@ describe('connecting', () => {
     expect(reason).not.toContain(other);
   });
 
-  test('over a unix socket', async () => {
+  test('works over a Unix socket', async () => {
     const path = join(folder, 'sessions.sock');
     await start({ SESSION_SERVER_SOCKET: path, SESSION_SERVER_PORT: '' });
     expect(await storeAt(`session-server://${path}`).get('one')).toBeNull();
@@ -179,7 +179,7 @@ describe('connecting', () => {
     expect(await failureOf(storeAt(`session-server://${path}.none`).get('one'))).toMatch(/\(ENOENT\)/);
   });
 
-  test('TLS requires a trusted certificate for this host, regardless of the environment', async () => {
+  test('needs a trusted certificate for this host, regardless of the environment', async () => {
     vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0');
     onTestFinished(() => void vi.unstubAllEnvs());
     const { certificate, key } = makeCertificate(folder, 'localhost');
@@ -195,7 +195,7 @@ describe('connecting', () => {
     expect(await failureOf(elsewhere.get('one'))).toMatch(/certificate is for another host/);
   });
 
-  test('a session server of another kind is reported as such', async () => {
+  test('reports a session server of another kind', async () => {
     const proxy = await spoilingProxy((await start()).port, (_, client) => {
       client.write('err unknown command\r\n');
     });
@@ -206,7 +206,7 @@ describe('connecting', () => {
   test.each([
     ['a file that holds no token', () => file('secrets', 'two secret words')],
     ['the token itself', () => 'secret'],
-  ])('auth_file= with %s is rejected without repeating it', (_, given) => {
+  ])('rejects auth_file= with %s without repeating it', (_, given) => {
     let failure: unknown;
     try {
       parseStoreUrl(`session-server://host?auth_file=${given()}`);

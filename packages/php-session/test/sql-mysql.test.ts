@@ -105,7 +105,7 @@ sqlServerContract('MariaDB', async () => {
   };
 });
 
-test('a missing right to read the table and an unsupported login method are reported', async () => {
+test('reports a missing right to read the table and an unsupported login method', async () => {
   await db.query('CREATE TABLE mysql.forbidden (id VARCHAR(64), data BLOB)');
   const forbidden = store('table=mysql.forbidden&id=id&data=data');
   await expect(forbidden.get('one')).rejects.toThrow(/GRANT SELECT/);
@@ -116,7 +116,7 @@ test('a missing right to read the table and an unsupported login method are repo
   await expect(other.get('one')).rejects.toThrow(/logs in by a method that is not supported/);
 });
 
-test('a renewal needs permission to update only the one column', async () => {
+test('needs the permission to update only one column for a renewal', async () => {
   await db.query('CREATE TABLE read_only (id VARCHAR(64), data BLOB, ends BIGINT)');
   await db.query("INSERT INTO read_only VALUES ('one', 'x', UNIX_TIMESTAMP() + 100)");
   await db.query("CREATE USER reader@'%' IDENTIFIED BY 'secret'");
@@ -137,20 +137,23 @@ test('a renewal needs permission to update only the one column', async () => {
 });
 
 describe('text in the character set of PHP’s connection', () => {
-  test.each(['utf8mb4', 'latin1'])('UTF-8 over a connection in %s', async (charset) => {
-    const written = 'name|s:4:"Zoë";';
-    await db.query(
-      `CREATE TABLE in_${charset} (id VARCHAR(64), old TEXT CHARACTER SET latin1, new TEXT CHARACTER SET utf8mb4)`,
-    );
-    const insert = `INSERT INTO in_${charset} VALUES (?, ?, ?)`;
-    php(charset, `$pdo->prepare('${insert}')->execute(['one', '${written}', '${written}']);`);
-    for (const column of ['old', 'new']) {
-      const sessions = store(`table=in_${charset}&id=id&data=${column}&charset=${charset}`);
-      expect(await text(sessions.get('one'))).toBe(written);
-    }
-  });
+  test.each(['utf8mb4', 'latin1'])(
+    'returns UTF-8 as PHP wrote it over a connection in %s',
+    async (charset) => {
+      const written = 'name|s:4:"Zoë";';
+      await db.query(
+        `CREATE TABLE in_${charset} (id VARCHAR(64), old TEXT CHARACTER SET latin1, new TEXT CHARACTER SET utf8mb4)`,
+      );
+      const insert = `INSERT INTO in_${charset} VALUES (?, ?, ?)`;
+      php(charset, `$pdo->prepare('${insert}')->execute(['one', '${written}', '${written}']);`);
+      for (const column of ['old', 'new']) {
+        const sessions = store(`table=in_${charset}&id=id&data=${column}&charset=${charset}`);
+        expect(await text(sessions.get('one'))).toBe(written);
+      }
+    },
+  );
 
-  test('text beyond ASCII is read only with charset=, because another one could change the user', async () => {
+  test('is read only with charset= beyond ASCII, because a wrong one could change the user', async () => {
     await db.query('CREATE TABLE others (id VARCHAR(64), data TEXT CHARACTER SET utf8mb4)');
     // For PHP in latin1 this is 160 bytes, 80 of them letters; read as UTF-8, these letters alone are 160.
     const bio = 'é'.repeat(40) + '";user_id|i:1;x|s:58:"'.padEnd(80, 'z');
@@ -175,7 +178,7 @@ describe('text in the character set of PHP’s connection', () => {
   });
 });
 
-test('a server with a limit for every SELECT: no session is left out', async () => {
+test('finds every session on a server with a limit for each SELECT', async () => {
   await db.query('CREATE TABLE limited (id VARCHAR(64), data BLOB)');
   await db.query("INSERT INTO limited VALUES ('a', 'A'), ('b', 'B'), ('c', 'C')");
   await db.query('SET GLOBAL sql_select_limit = 1');
@@ -185,7 +188,7 @@ test('a server with a limit for every SELECT: no session is left out', async () 
   expect(answers).toEqual(['A', 'B', 'C']);
 });
 
-test('a response without rows is a failure, not a missing session', async () => {
+test('reports a response without rows as a failure, not a missing session', async () => {
   await db.query('CREATE TABLE spoilt (id VARCHAR(64), data BLOB)');
   // The proxy replaces the first packet of a result with three columns by an OK packet.
   const [columns, ok] = [Buffer.from('0100000103', 'hex'), Buffer.from('0700000100000002000000', 'hex')];
@@ -201,7 +204,7 @@ describe('large sessions', () => {
   const through = (port: number, table: string, timeout: string) =>
     `${at.replace(`:${db.port}/`, `:${port}/`)}?table=${table}&id=id&data=data&timeout=${timeout}`;
 
-  test('a large session is sent only after a change', async () => {
+  test('are sent only after a change', async () => {
     await db.query(`CREATE TABLE sent (id VARCHAR(64), data MEDIUMBLOB)`);
     const session = (user: number, pad: number) =>
       Buffer.from(`user_id|i:${user};pad|s:${pad}:"${'x'.repeat(pad)}";`);

@@ -92,7 +92,7 @@ sqlServerContract('PostgreSQL', async () => {
 });
 
 describe('in PostgreSQL only', () => {
-  test('the digest of a row is unique and computes each column once', async () => {
+  test('computes a unique digest of a row, and each column once', async () => {
     const digest = siteSql(postgres).digestOfAll?.(['a', 'b']);
     const counted = '(SELECT count(*)::text FROM pg_class AS c WHERE c.oid = t.oid)';
     const plan = await db.query(
@@ -109,7 +109,7 @@ describe('in PostgreSQL only', () => {
     expect(Number(found?.n)).toBe(rows.length);
   });
 
-  test('a datetime with its zone, infinity and -infinity', async () => {
+  test('reads a datetime with its zone, infinity and -infinity', async () => {
     await db.query('CREATE TABLE zoned (id TEXT, data TEXT, ends TIMESTAMPTZ)');
     await db.query(
       "INSERT INTO zoned VALUES ('live', 'x', now() + interval '9 seconds'), ('over', 'x', now() - interval '1 second'), ('ever', 'x', 'infinity'), ('never', 'x', '-infinity')",
@@ -121,7 +121,7 @@ describe('in PostgreSQL only', () => {
     expect(await Promise.all(left)).toEqual([Number.POSITIVE_INFINITY, 0]);
   });
 
-  test('a missing right to read the table and columns of unsupported types are reported', async () => {
+  test('reports a missing right to read the table and columns of unsupported types', async () => {
     await db.query('CREATE TABLE numbers (id INTEGER, data TEXT)');
     await db.query('CREATE TABLE forbidden (id TEXT, data TEXT)');
     await db.query('REVOKE ALL ON forbidden FROM site');
@@ -132,7 +132,7 @@ describe('in PostgreSQL only', () => {
       await expect(open(`${at()}?table=${table}&id=id&data=data`).get('one')).rejects.toThrow(reason);
   });
 
-  test('a renewal needs permission to update only the one column', async () => {
+  test('needs the permission to update only one column for a renewal', async () => {
     await db.query('CREATE TABLE read_only (id TEXT, data TEXT, ends BIGINT)');
     await db.query("INSERT INTO read_only VALUES ('one', 'x', extract(epoch from now()) + 100)");
     const sessions = open(`${at()}?table=read_only&id=id&data=data&expires=ends`);
@@ -148,7 +148,7 @@ describe('in PostgreSQL only', () => {
     await expect(counted.touch('one', 1000)).rejects.toThrow(/a view that cannot be written to/);
   });
 
-  test('digits that are not a date are an error of their session only', async () => {
+  test('reports digits that are not a date as an error of their session only', async () => {
     await db.query('CREATE TABLE odd (id TEXT, data TEXT, ends TEXT)');
     await db.query(
       "INSERT INTO odd VALUES ('feb', 'x', '99990231000000'), ('no', 'x', '9999'), ('one', 'x', '99991231235959')",
@@ -168,7 +168,7 @@ describe('in PostgreSQL only', () => {
     return admin;
   }
 
-  test('a database in LATIN1: text beyond ASCII is read with charset= only', async () => {
+  test('reads text beyond ASCII from a LATIN1 database only with charset=', async () => {
     const admin = await textsIn('in_latin1', 'LATIN1');
     await admin.query("INSERT INTO texts VALUES ('named', 'Zoë')");
     const named = (charset: string) =>
@@ -178,14 +178,15 @@ describe('in PostgreSQL only', () => {
     expect(await named('&charset=utf8')).toEqual(Buffer.from('Zoë'));
   });
 
-  test('a database without an encoding returns the stored bytes if they are UTF-8, with any charset=', async () => {
+  test('returns UTF-8 from a database without an encoding with any charset=', async () => {
     const admin = await textsIn('raw', 'SQL_ASCII');
     await admin.query(`INSERT INTO texts VALUES ('utf8', 'Zoë'), ('latin1', E'Zo\\xeb')`);
     for (const charset of ['', '&charset=utf8', '&charset=latin1']) {
       const sessions = open(`${at(undefined, 'raw')}?table=texts&id=id&data=data${charset}`);
       expect(await sessions.get('utf8')).toEqual(Buffer.from('Zoë'));
       await expect(sessions.get('latin1')).rejects.toThrow(StoreError);
-      // Their versions are still returned, because otherwise one unreadable session would make all others fail.
+      // It still returns a version for both, because otherwise one unreadable session would make all
+      // others fail.
       for (const id of ['utf8', 'latin1']) expect(await sessions.version?.(id)).toMatch(/^[0-9a-f]{64}$/);
     }
   });
@@ -194,7 +195,7 @@ describe('in PostgreSQL only', () => {
     ['wants a login method that pg does not know', Buffer.from('520000000800000007', 'hex')],
     ['is none', Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')],
     ['says less than it announces', Buffer.from('440000000600ff', 'hex')],
-  ])('a server that %s is a failure', async (_, nonsense) => {
+  ])('reports a server that %s as a failure', async (_, nonsense) => {
     const proxy = await spoilingProxy(db.port, (_piece, client) => client.write(nonsense));
     await expect(open(`${at(proxy.port)}?table=t&id=id&data=data`, '250ms').get('one')).rejects.toThrow(
       StoreError,

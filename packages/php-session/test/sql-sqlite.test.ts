@@ -72,13 +72,13 @@ describe('in SQLite only', () => {
     return made;
   };
 
-  test('a text of PHP with any byte in it', async () => {
+  test('returns any byte of a text that PHP stored', async () => {
     const file = join(folder, 'text.db');
     database(file, `CAST(X'610062ff7c' AS TEXT)`).close();
     expect(await store(columns, file).get('a')).toEqual(Buffer.from('610062ff7c', 'hex'));
   });
 
-  test('while a writer locks the file a request waits for its timeout without blocking the event loop', async () => {
+  test('waits for its timeout without blocking the event loop while a writer locks the file', async () => {
     const file = join(folder, 'locked.db');
     const writer = database(file, `'x'`);
     const sessions = store(`${columns}&timeout=200ms`, file);
@@ -94,7 +94,7 @@ describe('in SQLite only', () => {
     writer.close();
   });
 
-  test('in WAL mode no writer is waited for', async () => {
+  test('does not wait for a writer in WAL mode', async () => {
     const file = join(folder, 'wal.db');
     const writer = database(file, `'x'`);
     writer.exec('PRAGMA journal_mode = WAL; BEGIN EXCLUSIVE; UPDATE one SET data = NULL');
@@ -105,7 +105,7 @@ describe('in SQLite only', () => {
     writer.close();
   });
 
-  test('an unfinished write is a failure, without changing it', async () => {
+  test('reports an unfinished write as a failure, without changing it', async () => {
     const [file, left] = [join(folder, 'writing.db'), join(folder, 'left.db')];
     const writer = database(file, `'x'`);
     writer.exec('PRAGMA cache_size = 2; CREATE TABLE more (data); BEGIN');
@@ -117,7 +117,7 @@ describe('in SQLite only', () => {
     writer.close();
   });
 
-  test('a file that replaces the database is read', async () => {
+  test('reads a file that replaces the database', async () => {
     const [file, next] = [join(folder, 'first.db'), join(folder, 'next.db')];
     database(file, `'old'`).close();
     database(next, `'new'`).close();
@@ -127,7 +127,7 @@ describe('in SQLite only', () => {
     expect(await text(sessions.get('a'))).toBe('new');
   });
 
-  test('a missing file and a file that is not a database are reported', async () => {
+  test('reports a missing file and a file that is not a database', async () => {
     const file = join(folder, 'none.db');
     await expect(store(columns, file).get('a')).rejects.toThrow(/there is no SQLite file .*none\.db/);
     await expect(store(columns, file).get('a')).rejects.toThrow(StoreError);
@@ -136,7 +136,7 @@ describe('in SQLite only', () => {
     await expect(store(columns, folder).get('a')).rejects.toThrow(/cannot be read/);
   });
 
-  test('renewing needs an existing file that can be written', async () => {
+  test('renews only in an existing file that can be written', async () => {
     const file = join(folder, 'renewed.db');
     const ends = `${columns}&expires=ends`;
     await expect(store(ends, file).touch('a', 60)).rejects.toThrow(/there is no SQLite file .*renewed\.db/);
@@ -164,7 +164,7 @@ describe('in SQLite only', () => {
     expect(await sessions.ttl('a')).toBeGreaterThan(800_000);
   });
 
-  test('while the disk does not answer all requests fail, later ones within 50 ms', async () => {
+  test('fails all requests while the disk does not answer, later ones within 50 ms', async () => {
     const file = join(folder, 'hung.db');
     database(file, `'x'`).close();
     const sessions = store(`${columns}&timeout=100ms`, file);

@@ -43,7 +43,7 @@ test.each<[url: string, reason: RegExp]>([
   ['session-server://host?tls=yes', /tls= is on or off/],
   ['session-server://host?prefix=x', /prefix= is not an option/],
   ['session-server://host?auth_file=/none', /cannot be read, or is not one word/],
-])('%s is rejected', (url, reason) => {
+])('rejects %s', (url, reason) => {
   expect(() => parseStoreUrl(url)).toThrow(TypeError);
   expect(() => parseStoreUrl(url)).toThrow(reason);
 });
@@ -60,7 +60,7 @@ test.each([
   [`sqlite:data/site.db?${columns}`, 'php'],
   [`sqlite:/srv/site/site.db?${columns}&last=used&lifetime=30m`, 'php'],
   ['mysql://site@host/site?table=site.ci_session&id=$id&data=da#ta&charset=utf8mb4', 'php'],
-])('%s is accepted, without connecting', (url, format) => {
+])('accepts %s without connecting', (url, format) => {
   expect(parseStoreUrl(url).format).toBe(format);
 });
 
@@ -96,14 +96,14 @@ test.each([
   ['sqlite:site.db', `${columns}&charset=latin1`, /charset= is not an option of sqlite:/],
   ['sqlite:', columns, /followed by the path/],
   ['sqlite://host/site.db', columns, /followed by the path/],
-])('%s?%s is rejected without repeating its password', (at, options, reason) => {
+])('rejects %s?%s without repeating its password', (at, options, reason) => {
   const parse = () => parseStoreUrl(`${at}?${options}`);
   expect(parse).toThrow(TypeError);
   expect(parse).toThrow(reason);
   expect(parse).not.toThrow(/secret/);
 });
 
-test('other options of a URL whose password has what would end it', () => {
+test('replaces options in a URL whose password contains encoded separators', () => {
   const url = 'mysql://site:a%3Ab%2F%40@host/site?table=s&id=id&data=data&prefix=a/';
   const other = parseStoreUrl(url).with({ prefix: 'b:c/', data: 'other' });
   expect(other.options).toBe('table=s&id=id&data=other&prefix=b:c/');

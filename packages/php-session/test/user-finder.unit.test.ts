@@ -4,7 +4,9 @@ import { notLoggedIn } from '../src/login.ts';
 import { SessionBusyError, StoreError, UnsettledError } from '../src/store.ts';
 import { findUserInReadings } from '../src/user-finder.ts';
 
-/** A reading `ID NAME` has a user, `-` none, and `!` cannot be decoded. It may also be empty. */
+/**
+ * A reading `ID NAME` has a user, `-` has none, and `!` cannot be decoded. A reading may also be empty.
+ */
 async function findUser(bytes: Buffer) {
   const text = bytes.toString();
   if (text === '') return { ...notLoggedIn('empty'), state: 'empty' as const };
@@ -34,13 +36,13 @@ describe('the user of a session that is written again and again', () => {
     ['-', '!', '-', '-'],
     ['!', '!', '!', '!'],
     ['', '', '', ''],
-  ])('is unknown if they do not agree, or fewer can be decoded: %j', async (...texts) => {
+  ])('is unknown if the readings do not agree or fewer than four can be decoded: %j', async (...texts) => {
     const error = readings(...texts);
     await expect(findAfter(error)).rejects.toThrow(error);
   });
 });
 
-test('only damaged bytes are invalid, other failures of the store are thrown', async () => {
+test('treats only damaged bytes as invalid, and throws other failures of the store', async () => {
   for (const error of [new StoreError('silent'), new SessionBusyError('too large'), new Error('a mistake')])
     await expect(findAfter(error)).rejects.toThrow(error);
   expect(await findAfter(new FormatError('no file'))).toMatchObject({ state: 'invalid' });

@@ -15,13 +15,13 @@ function expectReply(line: string, answer: string | undefined, reply: string | R
   else expect(answer).toMatch(reply);
 }
 
-test.each(Object.keys(conversations))('%s: answered line by line', async (name) => {
+test.each(Object.keys(conversations))('answers line by line: %s', async (name) => {
   const client = await connect();
   for (const [line, reply] of fresh(name)) expectReply(line, await client.ask(line), reply);
 });
 
 test.each(Object.keys(conversations))(
-  '%s in pieces of 7: answered in order, after a half-close too',
+  'answers pieces of 7 bytes in order, also after a half-close: %s',
   async (name) => {
     const client = await connect();
     const lines = fresh(name);
@@ -35,7 +35,7 @@ test.each(Object.keys(conversations))(
   },
 );
 
-test('a command is run when its line ends, with LF or CRLF', async () => {
+test('runs a command when its line ends, with LF or CRLF', async () => {
   const client = await connect();
   client.send('open lf\nput a b\nclose\nopen lf\nput a c\nclo');
   client.socket.end();
@@ -43,7 +43,7 @@ test('a command is run when its line ends, with LF or CRLF', async () => {
   expect(await (await connect()).ask('peek lf')).toBe('ok a:1:{s:1:"a";s:1:"b";}');
 });
 
-test('2,000 commands in one piece are answered in order', async () => {
+test('answers 2,000 commands in one piece in order', async () => {
   const client = await connect();
   await say(client, 'new');
   const numbers = Array.from({ length: 1000 }, (_, n) => n);
@@ -52,7 +52,7 @@ test('2,000 commands in one piece are answered in order', async () => {
   expect(await client.rest()).toBe(numbers.map((n) => `ok\r\nok ${n}\r\n`).join(''));
 });
 
-test('an open ends the session before it, without saving', async () => {
+test('ends the previous session at an open, without saving it', async () => {
   // In HTTP_SessionServer the close wrote the data of Y over X.
   const client = await connect();
   await say(client, 'open X', 'put who X', 'close', 'open Y', 'put who Y', 'close');
@@ -61,7 +61,7 @@ test('an open ends the session before it, without saving', async () => {
   expect(await client.ask('peek Y')).toBe('ok a:1:{s:3:"who";s:1:"Y";}');
 });
 
-test('a value with a line feed is escaped or refused', async () => {
+test('escapes a value with a line feed or rejects the command', async () => {
   const [writer, old] = [await connect(), await connect()];
   await say(writer, 'encoding percent', 'open feed', 'put k a%0Aok%20b', 'close');
   await say(old, 'open feed r');

@@ -48,7 +48,7 @@ const session = {
 };
 const modeOf = async (path: string) => (await stat(path)).mode & 0o777;
 
-test('only the owner can read the files of sessions, regardless of the umask', async () => {
+test('lets only the owner read the files of sessions, regardless of the umask', async () => {
   const before = process.umask(0);
   try {
     const path = join(folder, 'deep', 'sessions');
@@ -66,7 +66,7 @@ test('only the owner can read the files of sessions, regardless of the umask', a
   }
 });
 
-test('the service of the Debian package keeps the sessions in its own folder', async () => {
+test('keeps the sessions of the Debian package’s service in its own folder', async () => {
   const file = new URL('../../../deploy/debian/php-session-chat-sessions.service', import.meta.url);
   const unit = await readFile(file, 'utf8');
   const [, state] = /^StateDirectory=(.*)$/m.exec(unit) ?? [];
@@ -74,7 +74,7 @@ test('the service of the Debian package keeps the sessions in its own folder', a
 });
 
 test.each(['file', 'sqlite'])(
-  '%s: a second server is refused while the first one runs, but not after its kill -9',
+  'rejects a second server on the same %s container until the first one is killed',
   async (kind) => {
     const url = `${kind}:${join(servers.folder, kind, 'sessions')}`;
     const first = await servers.start({ SESSION_SERVER_CONTAINER: url });
@@ -91,7 +91,7 @@ test.each(['file', 'sqlite'])(
   },
 );
 
-test('memory: holds at most its bytes until a session is destroyed', async () => {
+test('holds at most the configured bytes in memory until a session is destroyed', async () => {
   const container = await memoryContainer('', { ...options, maxMemoryBytes: 3000 });
   const large = { ...session, data: Buffer.alloc(1500) };
   await container.commit('a', large);
@@ -103,7 +103,7 @@ test('memory: holds at most its bytes until a session is destroyed', async () =>
 });
 
 describe('files', () => {
-  test('a folder is private, or refused if others can write to it', async () => {
+  test('rejects a folder that others can write to, and creates a private one', async () => {
     const [listed, shared] = [join(folder, 'listed'), join(folder, 'shared')];
     await mkdir(listed);
     await mkdir(shared);
@@ -115,7 +115,7 @@ describe('files', () => {
     expect((await stat(shared)).mode & 0o1777).toBe(0o1777);
   });
 
-  test('only the files of unfinished commits are deleted', async () => {
+  test('deletes only the files of unfinished commits', async () => {
     const leftover = join(folder, 'a.0123456789abcdef.tmp');
     await writeFile(leftover, 'torn');
     await writeFile(join(folder, 'of somebody.else'), 'kept');
@@ -133,7 +133,7 @@ describe('files', () => {
     const start = () =>
       sessionServerForTest({ SESSION_SERVER_CONTAINER: `file:${folder}`, SESSION_SERVER_LIFETIME: '1000' });
 
-    test('garbage at the end and empty files are read, torn files are an error and not kept alive', async () => {
+    test('reads files with garbage at the end and empty files, and reports torn files as an error', async () => {
       await writeFile(join(folder, 'old.txt'), 'a:1:{s:1:"k";s:1:"v";}s:3:"old";}');
       await writeFile(join(folder, 'empty.txt'), '');
       await writeFile(join(folder, 'torn.txt'), 'a:1:{s:1:"k";s:9:"v\n#5 1440\n');
@@ -156,7 +156,7 @@ describe('files', () => {
       expect(output()).not.toMatch(/torn/);
     });
 
-    test('a use restarts the lifetime without counting as a change', async () => {
+    test('restarts the lifetime at each use without counting it as a change', async () => {
       const { connect } = await start();
       const [client, watcher] = [await connect(), await connect()];
       const old = join(folder, 'old.txt');
@@ -184,7 +184,7 @@ describe('files', () => {
     });
   });
 
-  test('the commands succeed although the folder cannot be synced', async () => {
+  test('runs the commands although the folder cannot be synced', async () => {
     server = await servers.start({
       SESSION_SERVER_CONTAINER: `file:${join(servers.folder, 'sessions')}`,
       NODE_OPTIONS: `--import=${new URL('../../../test/helpers/failing-folder-sync.ts', import.meta.url).pathname}`,
@@ -214,7 +214,7 @@ describe('files', () => {
 });
 
 describe('sqlite', () => {
-  test('a transaction that fails changes neither the sessions nor their count', async () => {
+  test('changes neither the sessions nor their count in a failed transaction', async () => {
     const path = join(servers.folder, 'sessions.db');
     const container = sqliteContainer(path);
     await container.commit('old', session);
@@ -237,7 +237,7 @@ describe('sqlite', () => {
     await container.close();
   });
 
-  test('a regenerate_id that cannot delete the old session keeps only the old session', async () => {
+  test('keeps only the old session if regenerate_id cannot delete it', async () => {
     const path = join(servers.folder, 'sessions.db');
     const { connect } = await sessionServerForTest({ SESSION_SERVER_CONTAINER: `sqlite:${path}` });
     const [writer, watcher] = [await connect(), await connect()];

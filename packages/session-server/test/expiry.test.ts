@@ -7,7 +7,7 @@ import { say, sessionServerForTest } from '../../../test/helpers/session-server-
 /** Longer than the machine may freeze. */
 const lifetimeMs = 2000;
 
-test('a session expires when no open, touch or save used it for its lifetime', async () => {
+test('deletes a session when no open, touch or save used it for its lifetime', async () => {
   const { connect } = await sessionServerForTest({
     SESSION_SERVER_LIFETIME: '2',
     SESSION_SERVER_COLLECT: '100ms',
@@ -45,7 +45,7 @@ test('a session expires when no open, touch or save used it for its lifetime', a
   expect(performance.now() - touched).toBeGreaterThan(lifetimeMs - 100);
 });
 
-test('a session that cannot be read does not stop the deletion of expired ones', async () => {
+test('deletes expired sessions although another session cannot be read', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'session-server-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const { connect } = await sessionServerForTest({

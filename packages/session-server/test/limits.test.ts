@@ -12,14 +12,14 @@ const countOf = (replies: string[], wanted: string) => replies.filter((reply) =>
 describe('with the default limits', () => {
   const { connect } = sharedSessionServer();
 
-  test('a line without an end is rejected', async () => {
+  test('rejects a line without an end', async () => {
     const client = await connect();
     client.send('x'.repeat(4_000_000));
     expect(await client.rest()).toBe('err Line too long.\r\n');
   });
 
   test.each(['put_all a:1:{i:0;S:999999999:"a";}', 'put_all a:1:{S:9999999999:"a";N;}'])(
-    '%s is refused without affecting other clients',
+    'rejects %s without affecting other clients',
     async (line) => {
       const client = await connect();
       await client.ask('new');
@@ -28,7 +28,7 @@ describe('with the default limits', () => {
     },
   );
 
-  test('further commands of a client wait until it reads the replies', async () => {
+  test('holds further commands of a client until it reads the replies', async () => {
     const [client, other] = [await connect(), await connect()];
     await say(client, 'open unread', `put k ${'x'.repeat(500_000)}`);
     client.socket.pause();
@@ -45,7 +45,7 @@ describe('with the default limits', () => {
     expect(await other.ask('peek unread')).toMatch(/^ok /);
   });
 
-  test('900 commands on a large session of one client do not delay the others', async () => {
+  test('serves other clients during 900 commands of one client on a large session', async () => {
     const client = await connect();
     const list = Array.from({ length: 10_000 }, (_, n) => `i:${n};i:1;`).join('');
     await say(client, 'open big', `put_all a:1:{s:1:"k";a:10000:{${list}}}`, 'close');
@@ -64,7 +64,7 @@ describe('with the default limits', () => {
 describe('with SESSION_SERVER_BUFFER=16MB', () => {
   const { connect } = sharedSessionServer({ SESSION_SERVER_BUFFER: '16MB' });
 
-  test('of twenty lines of 2 MB without an end most are rejected', async () => {
+  test('rejects most of twenty lines of 2 MB without an end', async () => {
     const clients = await clientsOf(connect, 20);
     const replies: string[] = [];
     for (const client of clients) {
@@ -80,7 +80,7 @@ describe('with SESSION_SERVER_BUFFER=16MB', () => {
   });
 });
 
-test('many small values count with the memory that they take', async () => {
+test('counts many small values with the memory that they take', async () => {
   const { connect } = await sessionServerForTest({ SESSION_SERVER_BUFFER: '4MB' });
   const values = Array.from({ length: 2999 }, (_, n) => `i:${n + 1};R:2;`).join('');
   await say(await connect(), 'open big', `put_all a:3000:{i:0;N;${values}}`, 'close');
@@ -91,7 +91,7 @@ test('many small values count with the memory that they take', async () => {
   await serves(connect);
 });
 
-test('a session has at most 10,000 keys and SESSION_SERVER_SESSION_SIZE bytes', async () => {
+test('limits a session to 10,000 keys and SESSION_SERVER_SESSION_SIZE bytes', async () => {
   const { connect } = await sessionServerForTest({ SESSION_SERVER_SESSION_SIZE: '512KB' });
   const client = await connect();
   await client.ask('new');
@@ -106,7 +106,7 @@ test('a session has at most 10,000 keys and SESSION_SERVER_SESSION_SIZE bytes', 
   for (let n = 0; n < 10; n++) await say(client, `put key1 ${'x'.repeat(100_000)}`);
 });
 
-test('the container memory: keeps at most SESSION_SERVER_MEMORY bytes', async () => {
+test('limits the memory container to SESSION_SERVER_MEMORY bytes', async () => {
   const client = await (await sessionServerForTest({ SESSION_SERVER_MEMORY: '2MB' })).connect();
   const saved: string[] = [];
   for (let n = 0; n < 8; n++) {
@@ -121,7 +121,7 @@ test('the container memory: keeps at most SESSION_SERVER_MEMORY bytes', async ()
   expect(await client.ask('peek big7')).toBe('err No such session.');
 });
 
-test('the server keeps at most SESSION_SERVER_SESSIONS sessions', async () => {
+test('limits the server to SESSION_SERVER_SESSIONS sessions', async () => {
   const client = await (await sessionServerForTest({ SESSION_SERVER_SESSIONS: '3' })).connect();
   for (const id of ['a', 'b', 'c']) await say(client, `open ${id}`, 'close');
   await client.ask('open d');
@@ -131,7 +131,7 @@ test('the server keeps at most SESSION_SERVER_SESSIONS sessions', async () => {
   await say(client, 'open a', 'put k v', 'commit', 'open a', 'destroy', 'open d', 'close');
 });
 
-test('a reply without memory closes its connection, which frees its memory', async () => {
+test('closes the connection of a reply without memory, which frees its memory', async () => {
   const { connect } = await sessionServerForTest({ SESSION_SERVER_BUFFER: '4MB' });
   const clients = [await connect(), await connect()];
   for (const client of clients) {
@@ -142,7 +142,7 @@ test('a reply without memory closes its connection, which frees its memory', asy
   for (const client of clients) expect(await client.rest()).toBe('');
 });
 
-test('clients that are silent, or send a line slowly, are closed after their deadlines', async () => {
+test('closes silent clients and slow lines after their deadlines', async () => {
   const { connect } = await sessionServerForTest({
     SESSION_SERVER_FIRST_COMMAND: '1s',
     SESSION_SERVER_LINE_TIME: '1s',
@@ -162,7 +162,7 @@ test('clients that are silent, or send a line slowly, are closed after their dea
   await say(polite, 'ping');
 });
 
-test('when all connections are in use, the longest idle one without an open session is closed', async () => {
+test('closes the longest idle connection without an open session when all are in use', async () => {
   const { connect } = await sessionServerForTest({ SESSION_SERVER_CONNECTIONS: '6' });
   const holders = await clientsOf(connect, 3);
   for (const client of holders) await say(client, 'new');
@@ -182,7 +182,7 @@ test('when all connections are in use, the longest idle one without an open sess
   await expect.poll(async () => (await connect()).ask('ping').catch(() => '')).toBe('ok');
 });
 
-test('at most SESSION_SERVER_WAITERS clients wait for locks', async () => {
+test('lets at most SESSION_SERVER_WAITERS clients wait for locks', async () => {
   const { connect } = await sessionServerForTest({ SESSION_SERVER_WAITERS: '10' });
   const holder = await connect();
   await say(holder, 'open one');
@@ -200,7 +200,7 @@ test('at most SESSION_SERVER_WAITERS clients wait for locks', async () => {
   await say(holder, 'put k v', 'close');
 });
 
-test('a small request does not wait for 20 large ones', async () => {
+test('answers a small request before 20 large ones', async () => {
   const { connect } = await sessionServerForTest({ SESSION_SERVER_BUFFER: '1024MB' });
   const maker = await connect();
   const list = Array.from({ length: 8000 }, (_, n) => `i:${n};i:1;`).join('');

@@ -25,7 +25,7 @@ async function waiter(id: string, connectIt = connect) {
   return Object.assign(client, { granted: client.line() });
 }
 
-test('clients get the lock in order of arrival, whatever frees it', async () => {
+test('gives the lock to clients in order of arrival, whatever frees it', async () => {
   const ways = 'close,commit,destroy,regenerate_id,open elsewhere,open order r,new,quit,'.split(',');
   const holder = await connect();
   await say(holder, 'open order');
@@ -44,7 +44,7 @@ test('clients get the lock in order of arrival, whatever frees it', async () => 
   await say(holder, 'lock_timeout 1000', 'open order');
 });
 
-test('mode r does not wait and reads the last saved state', async () => {
+test('reads the last saved state in mode r without waiting', async () => {
   const [writer, reader] = [await connect(), await connect()];
   await say(writer, 'open read', 'put k old', 'commit', 'open read', 'put k new');
   await say(reader, 'open read r');
@@ -56,7 +56,7 @@ test('mode r does not wait and reads the last saved state', async () => {
   expect(await reader.ask('get k')).toBe('ok new');
 });
 
-test('opening an own open session does not wait, and drops unsaved changes', async () => {
+test('opens an own open session without waiting, and drops unsaved changes', async () => {
   const [client, other] = [await connect(), await connect()];
   await say(client, 'lock_timeout 0', 'open own', 'put k 1', 'commit', 'open own', 'put k 2', 'open own');
   expect(await client.ask('get k')).toBe('ok 1');
@@ -66,7 +66,7 @@ test('opening an own open session does not wait, and drops unsaved changes', asy
   await say(other, 'open own');
 });
 
-test('an open gives up after its own timeout', async () => {
+test('ends an open after its own timeout', async () => {
   const [holder, short, none] = [await connect(), await connect(), await connect()];
   await say(holder, 'open patience');
   const long = await waiter('patience');
@@ -81,7 +81,7 @@ test('an open gives up after its own timeout', async () => {
   expect(await long.granted).toBe('ok');
 });
 
-test('an idle holder loses the lock to a waiting client and can no longer save', async () => {
+test('takes the lock from an idle holder for a waiting client', async () => {
   const [late, next] = [await connectToHolding(), await connectToHolding()];
   const began = performance.now();
   await say(late, 'open idle', 'put k late');
@@ -101,7 +101,7 @@ test('an idle holder loses the lock to a waiting client and can no longer save',
   expect(await next.ask('peek idle')).toBe('ok a:1:{s:1:"k";s:4:"next";}');
 });
 
-test('a holder keeps the lock while it works or no client waits', async () => {
+test('leaves the lock to a holder that works or for which no client waits', async () => {
   const [holder, idle] = [await connectToHolding(), await connectToHolding()];
   await say(idle, 'open alone', 'put k kept');
   await say(holder, 'open busy');
@@ -122,7 +122,7 @@ test('a holder keeps the lock while it works or no client waits', async () => {
   expect(await next.ask('peek alone')).toBe('ok a:1:{s:1:"k";s:4:"kept";}');
 });
 
-test('a client that comes after the holder has been idle for too long gets the lock at once', async () => {
+test('gives the lock at once to a client that comes after the holder has been idle for too long', async () => {
   const [late, next] = [await connectToHolding(), await connectToHolding()];
   await say(late, 'open long', 'put k late');
   await after(holdMs * 1.2);
@@ -131,7 +131,7 @@ test('a client that comes after the holder has been idle for too long gets the l
   expect(await next.ask('peek long')).toBe('ok a:1:{s:1:"k";s:4:"next";}');
 });
 
-test('a client that waited for a destroyed session gets a new one', async () => {
+test('gives a new session to a client that waited for a destroyed one', async () => {
   const holder = await connect();
   await say(holder, 'open doomed', 'put k old', 'commit', 'open doomed');
   const next = await waiter('doomed');
@@ -142,7 +142,7 @@ test('a client that waited for a destroyed session gets a new one', async () => 
   expect(await holder.ask('peek doomed')).toBe('ok a:1:{s:1:"k";s:3:"new";}');
 });
 
-test('at most SESSION_SERVER_WAITERS_SESSION clients wait for one session', async () => {
+test('lets at most SESSION_SERVER_WAITERS_SESSION clients wait for one session', async () => {
   const holder = await connect();
   await say(holder, 'open crowd');
   const waiting = [];

@@ -11,11 +11,11 @@ async function answerTo(bytes: string): Promise<string> {
   return client.rest();
 }
 
-test('without another protocol before them, the lines of the attack write a session', async () => {
+test('writes a session with the lines of the attack alone', async () => {
   await say(await connect(), ...attack.replaceAll('victim', 'own').trim().split('\r\n'));
 });
 
-describe('HTTP closes the connection without running a command of the request', () => {
+describe('closes an HTTP connection without running a command of the request', () => {
   test.each([
     ['GET', 'GET /?x=1 HTTP/1.1\r\nX-Line: new\r\n'],
     ['CONNECT', 'CONNECT 127.0.0.1:9090 HTTP/1.1\r\n'],
@@ -51,18 +51,18 @@ test.each([
   ['STUN, as WebRTC in a page sends it', '\x00\x03\x00\x24\x21\x12\xa4\x42aaaaaaaaaaaa\r\n'],
   ['Redis', '*2\r\n$4\r\nAUTH\r\n$90\r\n'],
   ['XML', '<?xml version="1.0"?>\r\n'],
-])('%s closes the connection without running a later command', async (_, head) => {
+])('closes a connection with %s without running a later command', async (_, head) => {
   expect(await answerTo(head + attack)).toBe('err unknown command\r\n');
   expect(await victim()).toBe('err No such session.');
 });
 
-test('the log has one warning for all of them, without their content', async () => {
+test('logs one warning for all of them, without their content', async () => {
   await answerTo('POST /a-secret HTTP/1.1\r\n\r\n');
   expect(output().match(/another protocol/g)).toHaveLength(1);
   expect(output()).not.toContain('a-secret');
 });
 
-test('values and keys may look like HTTP', async () => {
+test('accepts values and keys that look like HTTP', async () => {
   const client = await connect();
   await say(client, 'open http', 'put /k GET / HTTP/1.1', 'put Host: a');
   expect(await client.ask('POST / HTTP/1.1')).toBe('err unknown command');

@@ -43,7 +43,7 @@ describe.each(Object.entries(sessions))('%s', (_, data) => {
       ? `var_dump(unserialize(stream_get_contents(STDIN), ['allowed_classes' => false]));`
       : `ini_set('session.use_cookies', '0'); ini_set('session.cache_limiter', ''); session_id('y'); ini_set('session.save_path', sys_get_temp_dir()); @session_start(); session_decode(stream_get_contents(STDIN)); var_dump($_SESSION); session_destroy();`;
 
-  test('PHP reads back the bytes that it put', async () => {
+  test('returns to PHP the bytes that it put', async () => {
     const asPhpReads = php(code(data), data);
     const replies = new Set<string>();
     const client = await hello();
@@ -67,7 +67,7 @@ describe.each(Object.entries(sessions))('%s', (_, data) => {
   });
 });
 
-test('put_all and get_all keep line feeds and bytes above 127', async () => {
+test('keeps line feeds and bytes above 127 in put_all and get_all', async () => {
   const client = await hello();
   const data = php('echo serialize(["a" => "x\ny", "é" => ["b\n" => "ü"], 5 => "\r\n", "" => ""]);');
   await client.ask('new');
@@ -78,7 +78,7 @@ test('put_all and get_all keep line feeds and bytes above 127', async () => {
   expect(php('echo serialize(unserialize(stream_get_contents(STDIN)));', reply)).toBe(data);
 });
 
-test('a form field never becomes a command', async () => {
+test('never takes a form field for a command', async () => {
   const owner = await connect();
   await say(owner, 'open victim', 'put  user|s:4:"Anna";', 'close');
   const field = `s:${attack.length}:"${attack}";`;
@@ -106,7 +106,7 @@ test('a form field never becomes a command', async () => {
   expect(await owner.ask('peek victim')).toBe('ok a:1:{s:0:"";s:16:"user|s:4:"Anna";";}');
 });
 
-test('an invalid put is rejected without running what follows it', async () => {
+test('rejects an invalid put without running what follows it', async () => {
   const owner = await connect();
   await say(owner, 'open victim', 'put  user|s:4:"Anna";', 'close');
   for (const text of [

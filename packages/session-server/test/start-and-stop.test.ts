@@ -41,7 +41,7 @@ describe('settings', () => {
     }
   };
 
-  test('all invalid settings are listed together, and the server exits with 78', async () => {
+  test('lists all invalid settings together and exits with 78', async () => {
     await writeFile(join(servers.folder, 'token'), 'short');
     const wrong = {
       HOST: 'no host',
@@ -69,21 +69,21 @@ describe('settings', () => {
     expect(output).not.toContain('short');
   });
 
-  test('a misspelt setting is rejected with the nearest name, and settings of other programs are not', () => {
+  test('rejects a misspelt setting with the nearest name, but not settings of other programs', () => {
     expect(problemsOf({ SESSION_SERVER_CONTAINR: 'file:/nowhere', CHAT_USER_BANED: 'x' })).toEqual([
       'SESSION_SERVER_CONTAINR: there is no such setting; the nearest is SESSION_SERVER_CONTAINER',
     ]);
     expect(readSettings({ SESSION_SERVER_SERVICE_HOST: '192.0.2.1' }).unknown).toHaveLength(1);
   });
 
-  test.each(['0.0.0.0', '::', '192.0.2.1', 'example.org'])('%s is refused without a token', async (host) => {
+  test.each(['0.0.0.0', '::', '192.0.2.1', 'example.org'])('rejects %s without a token', async (host) => {
     expect(problemsOf({ SESSION_SERVER_HOST: host })).toEqual([
       expect.stringContaining('set SESSION_SERVER_AUTH_FILE'),
     ]);
     expect(problemsOf({ SESSION_SERVER_HOST: host, ...(await tokenFile()) })).toEqual([]);
   });
 
-  test('unusable certificates and sockets are rejected', () => {
+  test('rejects unusable certificates and sockets', () => {
     mkdirSync(join(servers.folder, 'other'));
     const { SESSION_SERVER_TLS_KEY } = tls(join(servers.folder, 'other'));
     expect(problemsOf({ ...tls(), SESSION_SERVER_TLS_KEY })).toEqual([
@@ -94,7 +94,7 @@ describe('settings', () => {
     ]);
   });
 
-  test('a port in use is logged, and the server exits with 74', async () => {
+  test('logs a port in use and exits with 74', async () => {
     const server = await sessionServerForTest({});
     const taken = await servers.refused({ SESSION_SERVER_PORT: String(server.port) });
     expect(taken.code).toBe(74);
@@ -102,8 +102,8 @@ describe('settings', () => {
   });
 });
 
-describe('where it listens', () => {
-  test('without settings: only on the socket data/session-server.sock', async () => {
+describe('the place where it listens', () => {
+  test('is only the socket data/session-server.sock without settings', async () => {
     // Like at the first start, when the folder does not exist yet.
     const server = await servers.start({ SESSION_SERVER_HOST: '', SESSION_SERVER_PORT: '' }, servers.folder);
     const path = join(servers.folder, 'data/session-server.sock');
@@ -126,7 +126,7 @@ describe('where it listens', () => {
     store.close();
   });
 
-  test('with a port: only there, with a warning if there is no token', async () => {
+  test('is only the port if one is set, with a warning if there is no token', async () => {
     const server = await servers.start({ SESSION_SERVER_HOST: '', SESSION_SERVER_PORT: '0' }, servers.folder);
     expect(server.socket).toBeUndefined();
     const client = await sessionClient(server);
@@ -135,7 +135,7 @@ describe('where it listens', () => {
     client.socket.destroy();
   });
 
-  test('with only SESSION_SERVER_SOCKET: on that socket, which replaces the socket of a killed server', async () => {
+  test('is the socket of SESSION_SERVER_SOCKET, also in place of a killed server’s socket', async () => {
     const path = socket().SESSION_SERVER_SOCKET;
     await (await servers.start(socket())).stop('SIGKILL');
     expect((await stat(path)).isSocket()).toBe(true);
@@ -149,7 +149,7 @@ describe('where it listens', () => {
     await expect(stat(path)).rejects.toThrow(/ENOENT/);
   });
 
-  test('a file, or the socket of a server that still listens, is not replaced', async () => {
+  test('is never a file or the socket of a server that still listens', async () => {
     const path = socket().SESSION_SERVER_SOCKET;
     await writeFile(path, 'something else');
     await expect(sessionServerForTest(socket())).rejects.toThrow(/EADDRINUSE/);
@@ -166,7 +166,7 @@ describe('where it listens', () => {
 });
 
 describe('auth', () => {
-  test('before the token every command but hello, auth, ping and quit is rejected', async () => {
+  test('rejects every command but hello, auth, ping and quit before the token', async () => {
     const server = await sessionServerForTest(await tokenFile());
     const client = await server.connect();
     for (const line of 'new,open a,peek a,watch a,keys,encoding percent,auth,auth wrong'.split(','))
@@ -176,7 +176,7 @@ describe('auth', () => {
     expect(server.output()).not.toContain(token);
   });
 
-  test('a client without the token is closed after three attempts, 1 KB or 1 s', async () => {
+  test('closes a client without the token after three attempts, 1 KB or 1 s', async () => {
     const { connect } = await sessionServerForTest({
       ...(await tokenFile()),
       SESSION_SERVER_FIRST_COMMAND: '1s',
@@ -191,7 +191,7 @@ describe('auth', () => {
     expect(await quiet.rest()).toBe('err Timed out.\r\n');
   });
 
-  test('clients without the token cannot use up the memory of clients with it', async () => {
+  test('keeps clients without the token from using up the memory of clients with it', async () => {
     await sessionServerForTest({ ...socket(), ...(await tokenFile()), SESSION_SERVER_BUFFER: '2MB' });
     const path = socket().SESSION_SERVER_SOCKET;
     const strangers = await Promise.all(Array.from({ length: 24 }, () => sessionClient({ path })));
@@ -230,7 +230,7 @@ describe('TLS', () => {
     expect(await plain.rest()).not.toMatch(/ok/);
   });
 
-  test('130 clients that do not start the handshake do not keep out other clients', async () => {
+  test('serves other clients beside 130 clients that do not start the handshake', async () => {
     const { port } = await sessionServerForTest({
       ...tls(),
       ...(await tokenFile()),
@@ -252,7 +252,7 @@ describe('TLS', () => {
 });
 
 describe('SIGTERM', () => {
-  test('the server finishes running commands, without saving open sessions', async () => {
+  test('finishes running commands, without saving open sessions', async () => {
     const env = { SESSION_SERVER_CONTAINER: `file:${join(servers.folder, 'sessions')}` };
     const server = await servers.start(env);
     const clients = await Promise.all(Array.from({ length: 5 }, () => sessionClient(server)));

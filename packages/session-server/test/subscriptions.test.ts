@@ -13,7 +13,7 @@ describe('subscriptions to sessions in files', () => {
   const { connect } = sharedSessionServer({ SESSION_SERVER_CONTAINER: `file:${folder}/sessions` });
   const revisionIn = (line: string) => Number(/ (\d+)$/.exec(line)?.[1]);
 
-  test('subscribers get the events of a session in order', async () => {
+  test('receive the events of a session in order', async () => {
     const [watcher, writer] = [await connect(), await connect()];
     expect(await watcher.ask('watch life')).toBe('ok gone');
     await say(writer, 'open life', 'put k 1', 'commit');
@@ -34,7 +34,7 @@ describe('subscriptions to sessions in files', () => {
     expect(await watcher.line()).toMatch(/^event changed life \d+$/);
   });
 
-  test('regenerate_id sends an event without the new ID', async () => {
+  test('receive an event of regenerate_id without the new ID', async () => {
     const [watcher, writer] = [await connect(), await connect()];
     await say(writer, 'open before', 'put k 1', 'commit', 'open before', 'put k 2');
     await say(watcher, 'watch before');
@@ -49,7 +49,7 @@ describe('subscriptions to sessions in files', () => {
     expect(await watcher.ask(`peek ${id}`)).toBe('ok a:1:{s:1:"k";s:1:"2";}');
   });
 
-  test('an event is sent when a session expires', async () => {
+  test('receive an event when a session expires', async () => {
     const [watcher, writer] = [await connect(), await connect()];
     // Watches before the session exists, because it may expire before the next command.
     expect(await watcher.ask('watch short')).toBe('ok gone');
@@ -61,7 +61,7 @@ describe('subscriptions to sessions in files', () => {
     expect(await watcher.ask('peek short')).toBe('err No such session.');
   });
 
-  test('unwatch ends the events and permits all commands again', async () => {
+  test('end with unwatch, which permits all commands again', async () => {
     const [watcher, writer] = [await connect(), await connect()];
     await say(watcher, 'watch quiet');
     await say(writer, 'open quiet', 'put k 1', 'commit');
@@ -73,7 +73,7 @@ describe('subscriptions to sessions in files', () => {
   });
 });
 
-test('a subscriber that does not read gets `event lost` instead of the events beyond its write buffer', async () => {
+test('receive `event lost` instead of the events beyond the write buffer if nobody reads', async () => {
   // The kernel keeps much less for a socket than for a connection by TCP.
   const path = join(folder, 'lost.sock');
   const server = await sessionServerHere({ SESSION_SERVER_SOCKET: path, SESSION_SERVER_PORT: '' });

@@ -11,7 +11,7 @@ function begin() {
   return { subscriptions, own, pushed, read, reply };
 }
 
-test('events during the read follow the reply, except events that it includes', async () => {
+test('sends events during the read after the reply, except events that it includes', async () => {
   const { subscriptions, own, pushed, read, reply } = begin();
   subscriptions.publish('id', { kind: 'changed', revision: 5 });
   subscriptions.publish('id', { kind: 'changed', revision: 6 });
@@ -27,7 +27,7 @@ test('events during the read follow the reply, except events that it includes', 
   expect(pushed.at(-1)).toBe('event expired id');
 });
 
-test('no end is sent of a session that was already gone when it was read', async () => {
+test('sends no end of a session that was already gone when it was read', async () => {
   const { subscriptions, own, pushed, read, reply } = begin();
   subscriptions.publish('id', { kind: 'destroyed' });
   read.resolve(null);
@@ -38,7 +38,7 @@ test('no end is sent of a session that was already gone when it was read', async
   expect(pushed).toEqual(['event changed id 8']);
 });
 
-test('a failed read does not leave a subscription', async () => {
+test('leaves no subscription after a failed read', async () => {
   const { subscriptions, own, pushed, read, reply } = begin();
   read.reject(new Error('the container fails'));
   await expect(reply).rejects.toThrow(/fails/);
@@ -48,7 +48,7 @@ test('a failed read does not leave a subscription', async () => {
   expect(pushed).toEqual([]);
 });
 
-test('a second subscription whose read fails leaves the first one as it was', async () => {
+test('keeps the first subscription if the read of a second one fails', async () => {
   const { subscriptions, own, pushed, read, reply } = begin();
   read.resolve({ revision: 5 });
   await reply;
@@ -64,7 +64,7 @@ test('a second subscription whose read fails leaves the first one as it was', as
   expect(pushed).toEqual(['event changed id 6', 'event destroyed id']);
 });
 
-test('the limit counts the subscriptions of all connections, each session of a connection once', async () => {
+test('counts the subscriptions of all connections, each session of a connection once', async () => {
   const subscriptions = new Subscriptions(2);
   const [one, two] = [
     new ClientSubscriptions(subscriptions, () => {}),

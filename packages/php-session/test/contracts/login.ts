@@ -106,7 +106,7 @@ export function loginContract(name: string, start: () => Promise<LoginSite>): vo
       for (const secret of secrets) expect(text).not.toContain(secret);
     };
 
-    test('with a changed secret is rejected without repeating a secret', async () => {
+    test('rejects a changed secret without repeating a secret', async () => {
       const device = await site.logIn('7');
       const refused = async (secret: string) => {
         const cookies = withAnother(secret, device.cookies);
@@ -118,7 +118,7 @@ export function loginContract(name: string, start: () => Promise<LoginSite>): vo
       await Promise.all(device.secrets.map(refused));
     });
 
-    test('the handle is the same on every server, differs for each login, and contains no secret', async () => {
+    test('has a handle that is the same on every server, differs for each login, and contains no secret', async () => {
       const devices = await Promise.all(['7', '7', '8'].map((user) => site.logIn(user)));
       const there = await openOthers();
       const handles = await Promise.all(
@@ -133,7 +133,7 @@ export function loginContract(name: string, start: () => Promise<LoginSite>): vo
       }
     });
 
-    test('another user with the same cookies is another login', async () => {
+    test('becomes another login if another user logs in with the same cookies', async () => {
       const device = await site.logIn('7');
       if (device.becomes === undefined) return;
       const before = userOf(await logins.identify(device));
@@ -145,7 +145,7 @@ export function loginContract(name: string, start: () => Promise<LoginSite>): vo
       expect(userOf(await logins.identify(device)).handle).toBe(verdict.login.handle);
     });
 
-    test('an ended login is rejected, and a renewal does not bring it back', async () => {
+    test('rejects an ended login, even after a renewal', async () => {
       const device = await site.logIn('7');
       const login = userOf(await logins.identify(device));
       await logins.renew(login, 600);
@@ -160,14 +160,14 @@ export function loginContract(name: string, start: () => Promise<LoginSite>): vo
       expect(answer).toMatchObject(site.keptCookiesCount ? { user: { id: '7' } } : { code: 'unauthorized' });
     });
 
-    test('with a second value of a cookie is rejected with that reason', async () => {
+    test('rejects a second value of a cookie and names the cookie', async () => {
       const device = await site.logIn('7');
       const reasons: string[] = [];
       for (const cookie of device.cookies.split('; ')) {
         const [cookieName] = cookie.split('=');
         const cookies = `${device.cookies}; ${cookieName}=other`;
         const answer = await logins.identify({ cookies });
-        // A cookie that this login does not need.
+        // This login does not need the cookie.
         if ('user' in answer) continue;
         expect(answer).toMatchObject({
           code: 'unauthorized',
@@ -181,7 +181,7 @@ export function loginContract(name: string, start: () => Promise<LoginSite>): vo
 
     if (!whole.includes(name)) return;
 
-    test('without its cookies is unauthorized, with a reason', async () => {
+    test('rejects a request without its cookies and gives a reason', async () => {
       const [cookieName] = (await site.logIn('7')).cookies.split('=');
       for (const cookies of [undefined, '', 'other=1', `${cookieName}=`]) {
         const refusal = await logins.identify({ cookies });
@@ -190,7 +190,7 @@ export function loginContract(name: string, start: () => Promise<LoginSite>): vo
       }
     });
 
-    test('the binding depends only on the cookies, and does not need the store', async () => {
+    test('derives the binding from the cookies alone, without the store', async () => {
       const [one, other] = [await site.logIn('7'), await site.logIn(site.oneLoginPerUser ? '8' : '7')];
       const before = logins.binding(one);
       expect(before).toEqual(expect.any(String));
@@ -200,7 +200,7 @@ export function loginContract(name: string, start: () => Promise<LoginSite>): vo
       await answers();
     });
 
-    test('a client may send the value of the only cookie itself, and its cookies then do not count', async () => {
+    test('uses the cookie value that the client sends itself instead of the Cookie header', async () => {
       const [one, other] = [await site.logIn('7'), await site.logIn('8')];
       for (const session of [42, null, {}, [one.session], '', 'a b']) {
         expect(await logins.identify({ cookies: one.cookies, session })).toMatchObject({
@@ -212,7 +212,7 @@ export function loginContract(name: string, start: () => Promise<LoginSite>): vo
       else expect(userOf(answer).handle).toBe(userOf(await logins.identify(one)).handle);
     });
 
-    test('many are checked at once, each with its own result', async () => {
+    test('checks many logins at once, each with its own result', async () => {
       const devices = await Promise.all(['7', '8', '9', '7'].map((user) => site.logIn(user)));
       const known = await Promise.all(
         devices.map(async ({ cookies }) => userOf(await logins.identify({ cookies }))),

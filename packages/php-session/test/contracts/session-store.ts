@@ -78,7 +78,7 @@ export function sessionStoreContract(name: string, traits: StoreTraits, start: (
       });
     });
 
-    test('IDs of every kind have the same user as in PHP, and similar IDs have no session', async () => {
+    test('finds the same user as PHP for IDs of every kind, and no session for similar IDs', async () => {
       const sessions = reader();
       for (const [n, id] of kindsOfIds.entries()) {
         const written = await orNull((async () => site.request(`$_SESSION["user_id"] = ${n + 1}`, id))());
@@ -109,7 +109,7 @@ export function sessionStoreContract(name: string, traits: StoreTraits, start: (
     });
 
     if (proves('TTL')) {
-      test('300 KB are read completely, and more than a megabyte is rejected', async () => {
+      test('reads 300 KB completely, and rejects more than a megabyte', async () => {
         const sessions = reader();
         const large = (bytes: number) =>
           site.request(`$_SESSION["user_id"] = 7; $_SESSION["pad"] = str_repeat("x", ${bytes})`);
@@ -124,7 +124,7 @@ export function sessionStoreContract(name: string, traits: StoreTraits, start: (
       });
 
       const questions = size(1000, 60);
-      test(`${questions} concurrent reads return the right sessions, and leave them unchanged`, async () => {
+      test(`answers ${questions} concurrent reads with the right sessions, and leaves them unchanged`, async () => {
         const sessions = open();
         const logins = [await login(100), await login(101), await login(102)];
         const before = await Promise.all(logins.map((id) => site.traces(id)));
@@ -149,7 +149,7 @@ export function sessionStoreContract(name: string, traits: StoreTraits, start: (
             return longer <= 2000 && longer >= began - performance.now() - 2000;
           }, `${seconds} s`);
 
-        test('each of many concurrent requests gets the TTL of its own session', async () => {
+        test('is that of its own session in many concurrent requests', async () => {
           const sessions = open();
           const [short, long, expired] = [await login(), await login(), await login()];
           const began = performance.now();
@@ -180,7 +180,7 @@ export function sessionStoreContract(name: string, traits: StoreTraits, start: (
           expect(await sessions.get(id)).toEqual(bytes);
         });
 
-        test('is not renewed for a session that was destroyed, is expired, or never was', async () => {
+        test('is not renewed for a session that was destroyed, has expired or never existed', async () => {
           const sessions = open();
           const [gone, expired] = [await login(), await login()];
           await site.request('session_destroy()', gone);
@@ -213,7 +213,7 @@ export function sessionStoreContract(name: string, traits: StoreTraits, start: (
     };
 
     if (has.includes('silence')) {
-      test('silent, requests fail after the timeout until the store answers again', async () => {
+      test('fails requests to a silent store after the timeout until the store answers again', async () => {
         const sessions = open('timeout=250ms');
         const id = await login();
         // A busy machine may be late for the first answer.
@@ -230,7 +230,7 @@ export function sessionStoreContract(name: string, traits: StoreTraits, start: (
       });
     }
 
-    test('gone, requests fail until the store is back', async () => {
+    test('fails requests while the store is gone', async () => {
       const sessions = open();
       const id = await login();
       const bytes = await sessions.get(id);
@@ -244,7 +244,7 @@ export function sessionStoreContract(name: string, traits: StoreTraits, start: (
       await recovers(sessions, id, bytes);
     });
 
-    test('a visitor is admitted although the connection is cut during the read', async () => {
+    test('admits a visitor although the connection is cut during the read', async () => {
       const id = await login();
       const sessions = reader('');
       await sessions.identify({ session: id });
@@ -264,7 +264,7 @@ export function sessionStoreContract(name: string, traits: StoreTraits, start: (
       }
     });
 
-    test('no read fails if this process is blocked for 1.2 s, longer than all timeouts', async () => {
+    test('fails no read if this process is blocked for 1.2 s, longer than all timeouts', async () => {
       // A busy machine may block the store as well.
       const sessions = reader('timeout=1000ms');
       const id = await login();

@@ -48,20 +48,23 @@ export function sqlExpiryContract(started: () => SqlSite, store: (options: strin
       return ids.filter((_, n) => answers[n] !== null);
     };
 
-    test('expires= is read in its unit, by default in Unix seconds', async () => {
+    test('reads expires= in its unit, by default in Unix seconds', async () => {
       expect(await found('&expires=a_unix')).toEqual(['live', 'ever']);
       for (const [unit, column] of Object.entries(units))
         expect(await found(`&expires=${column}&expires_unit=${unit}`), unit).toEqual(['live', 'ever']);
     });
 
-    test.each(Object.entries(units))('last_unit=%s, and a lifetime', async (unit, column) => {
-      const last = `&last=${column}&last_unit=${unit}`;
-      expect(await found(`${last}&lifetime=90`)).toEqual(['live', 'ever']);
-      for (const lifetime of ['&lifetime=2m', '&lifetime=0', ''])
-        expect(await found(last + lifetime)).toEqual(['live', 'expired', 'ever']);
-    });
+    test.each(Object.entries(units))(
+      'applies a lifetime to the last use in last_unit=%s',
+      async (unit, column) => {
+        const last = `&last=${column}&last_unit=${unit}`;
+        expect(await found(`${last}&lifetime=90`)).toEqual(['live', 'ever']);
+        for (const lifetime of ['&lifetime=2m', '&lifetime=0', ''])
+          expect(await found(last + lifetime)).toEqual(['live', 'expired', 'ever']);
+      },
+    );
 
-    test('a session lives as long as its row if the table has no column for the expiry', async () => {
+    test('keeps a session as long as its row if the table has no column for the expiry', async () => {
       expect(await found('')).toEqual(['live', 'expired', 'ever']);
       const sessions = store('table=ends&id=id&data=data');
       expect(await sessions.ttl('expired')).toBe(Number.POSITIVE_INFINITY);
@@ -73,14 +76,14 @@ export function sqlExpiryContract(started: () => SqlSite, store: (options: strin
       ['a_local', 'unix'],
       ['a_unix', 'datetime'],
       ['a_unix', 'utc'],
-    ])('a column %s that does not contain %s is an error, not a logout', async (column, unit) => {
+    ])('reports column %s that does not contain %s as an error, not a logout', async (column, unit) => {
       const sessions = store(`table=ends&id=id&data=data&expires=${column}&expires_unit=${unit}`);
       await expect(sessions.get('live')).rejects.toThrow(/expires_unit= or last_unit=/);
       await expect(sessions.ttl('live')).rejects.toThrow(/expires_unit= or last_unit=/);
     });
   });
 
-  test.each(Object.entries(units))('its TTL in %s is read, and renewed', async (unit, column) => {
+  test.each(Object.entries(units))('reads and renews the TTL in %s', async (unit, column) => {
     const table = `ttls_${unit}`;
     await makeTable(table, { live: 100, other: 100, past: -100 });
     const ids = ['live', 'other', 'past', 'ever', 'none'];
@@ -103,7 +106,7 @@ export function sqlExpiryContract(started: () => SqlSite, store: (options: strin
     expect(String(await last.get('live'))).toBe('x');
   });
 
-  test('only the session of exactly this id is renewed', async () => {
+  test('renews only the session of exactly this ID', async () => {
     const { bytes, binaryId } = site.types;
     const types = {
       renew_text: `VARCHAR(64) ${site.caseless}`,

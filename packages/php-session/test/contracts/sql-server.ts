@@ -61,19 +61,19 @@ export function sqlServerContract(name: string, start: () => Promise<SqlServerSi
       return message;
     };
 
-    test('a thousand IDs take fewer than 20 statements', async () => {
+    test('reads a thousand IDs with fewer than 20 statements', async () => {
       const sessions = store();
       const ids = Array.from({ length: 1000 }, (_, n) => (n === 600 ? 'two' : `id${n}`));
       const all = () => Promise.all(ids.map((id) => sessions.get(id)));
       await all();
       const before = await site.selects();
       expect((await all()).map(String)).toEqual(ids.map((id) => (id === 'two' ? 'second' : 'null')));
-      // The machine decides how many ids arrive in the same moment.
+      // The machine decides how many IDs arrive at the same moment.
       await expect.poll(() => site.selects()).toBeGreaterThanOrEqual(before + 2);
       expect(await site.selects()).toBeLessThan(before + 20);
     });
 
-    test('a wrong or missing password, or another database, is reported without the password', async () => {
+    test('reports a wrong or missing password, or another database, without the password', async () => {
       expect(await failure(store({ login: 'site:wrong' }))).toMatch(/refuses the user or the password/);
       expect(await failure(store({ login: 'site' }))).toMatch(/refuses the user or the password/);
       expect(await failure(store({ login: 'stranger:wrong' }))).toMatch(/refuses the user or the password/);
@@ -82,18 +82,18 @@ export function sqlServerContract(name: string, start: () => Promise<SqlServerSi
       );
     });
 
-    test('a port without a listener is reported', async () => {
+    test('reports a port without a listener', async () => {
       const nobody = `127.0.0.1:${await ownPort()}`;
       expect(await failure(store({ at: nobody }))).toMatch(/cannot be reached \(ECONNREFUSED\)/);
     });
 
-    test('of several hosts, the first that answers is used', async () => {
+    test('uses the first of several hosts that answers', async () => {
       const nobody = `127.0.0.1:${await ownPort()}`;
       const sessions = store({ at: `${nobody},127.0.0.1:${site.port}` });
       expect(String(await sessions.get('one'))).toBe('first');
     });
 
-    test('the second attempt queries the next host if the first is silent', async () => {
+    test('queries the next host in the second attempt if the first host is silent', async () => {
       const gate = await startGate(site.port);
       onTestFinished(() => gate.close());
       gate.silence.begin();
@@ -103,12 +103,12 @@ export function sqlServerContract(name: string, start: () => Promise<SqlServerSi
       expect(String(await sessions.get('one'))).toBe('first');
     });
 
-    test('over its unix socket', async () => {
+    test('connects over its unix socket', async () => {
       expect(String(await store({ at: '', options: `&socket=${site.socket}` }).get('one'))).toBe('first');
       expect(await failure(store({ at: '', options: `&socket=/gone${site.socket}` }))).toMatch(/ENOENT/);
     });
 
-    test('TLS only with a trusted certificate for this host', async () => {
+    test('connects over TLS only with a trusted certificate for this host', async () => {
       const ca = join(site.folder, 'certificate.pem');
       const at = `localhost:${site.port}`;
       expect(String(await store({ at, options: `&tls=on&ca=${ca}` }).get('one'))).toBe('first');
@@ -122,7 +122,7 @@ export function sqlServerContract(name: string, start: () => Promise<SqlServerSi
       await expect.poll(() => failure(trusting)).toMatch(/must contain the host/);
     });
 
-    test('the next query succeeds after the server closed all connections', async () => {
+    test('answers the next query after the server closed all connections', async () => {
       const sessions = store();
       await sessions.get('one');
       await site.disconnect();
@@ -130,7 +130,7 @@ export function sqlServerContract(name: string, start: () => Promise<SqlServerSi
       expect(String(await sessions.get('one'))).toBe('first');
     });
 
-    test('a query that takes too long fails, and the server stops it', async () => {
+    test('fails a query that takes too long, and the server stops it', async () => {
       await site.query(`CREATE VIEW slow AS SELECT id, data FROM served WHERE ${site.slow} IS NOT NULL`);
       const sessions = store({ table: 'slow', options: '&timeout=300ms' });
       const late = /did not answer within 300 ms|took too long/;
@@ -143,7 +143,7 @@ export function sqlServerContract(name: string, start: () => Promise<SqlServerSi
       await expect.poll(() => site.connections()).toBe(0);
     });
 
-    test('queries of a locked table fail without leaving connections, and late answers never reach the next query', async () => {
+    test('never gives the late answer of a locked table to the next query', async () => {
       const sessions = store({ options: '&timeout=150ms' });
       /** The first answer that comes in time. */
       const answer = async (id: string): Promise<string | null> =>

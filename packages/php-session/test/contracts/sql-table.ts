@@ -55,13 +55,13 @@ export function sqlTableContract(name: string, start: () => Promise<SqlSite>) {
       }
     });
 
-    test('a value of 1.1 MB is read up to one byte beyond the limit of a session', async () => {
+    test('reads a value of 1.1 MB up to one byte beyond the limit of a session', async () => {
       await site.query(`CREATE TABLE large (id VARCHAR(64), data ${site.types.bytes})`);
       await site.query(`INSERT INTO large VALUES ('one', ${site.literal(Buffer.alloc(1_100_000, 'x'))})`);
       expect(await store('table=large&id=id&data=data').get('one')).toHaveLength(1024 * 1024 + 1);
     });
 
-    test('IDs of a fixed length and IDs as bytes are found', async () => {
+    test('finds IDs of a fixed length and IDs as bytes', async () => {
       await site.query(`CREATE TABLE padded (id CHAR(64), data ${site.types.bytes})`);
       await site.query("INSERT INTO padded VALUES ('abc', 'x')");
       expect(String(await store('table=padded&id=id&data=data').get('abc'))).toBe('x');
@@ -71,7 +71,7 @@ export function sqlTableContract(name: string, start: () => Promise<SqlSite>) {
       expect(await store('table=binary_ids&id=id&data=data').get('abcd')).toBeNull();
     });
 
-    test('IDs that differ in case, a trailing blank or the prefix are different', async () => {
+    test('distinguishes IDs that differ in case, a trailing blank or the prefix', async () => {
       await site.query(`CREATE TABLE caseless (id VARCHAR(64) ${site.caseless}, data ${site.types.bytes})`);
       await site.query("INSERT INTO caseless VALUES ('AbC', 'x'), ('blank ', 'x'), ('ci_session:abc', 'y')");
       const sessions = store('table=caseless&id=id&data=data');
@@ -81,7 +81,7 @@ export function sqlTableContract(name: string, start: () => Promise<SqlSite>) {
       expect(await store('table=caseless&id=id&data=data&prefix=CI_session:').get('abc')).toBeNull();
     });
 
-    test('an id is never SQL', async () => {
+    test('never takes an ID for SQL', async () => {
       await site.query(`CREATE TABLE hostile (id VARCHAR(64), data ${site.types.bytes})`);
       await site.query("INSERT INTO hostile VALUES ('victim', 'x')");
       const sessions = store('table=hostile&id=id&data=data');
@@ -98,7 +98,7 @@ export function sqlTableContract(name: string, start: () => Promise<SqlSite>) {
       expect(answers.map(String)).toEqual([...attempts.map(() => 'null'), 'x']);
     });
 
-    test('a session of Symfony’s handler is read while PHP has it locked, and not renewed', async () => {
+    test('reads a session that PHP has locked by Symfony’s handler, but does not renew it', async () => {
       const php = spawn('php', [
         ...['-d', 'session.use_cookies=0', '-r'],
         `require 'Symfony/Component/HttpFoundation/autoload.php';
@@ -126,7 +126,7 @@ export function sqlTableContract(name: string, start: () => Promise<SqlSite>) {
       expect(String(await sessions.get('locked'))).toBe('user_id|i:8;');
     });
 
-    test('a missing table or column is reported', async () => {
+    test('reports a missing table or column', async () => {
       await site.query('CREATE TABLE lacking (id VARCHAR(64), data VARCHAR(64))');
       const reasons = [
         ['table=gone&id=id&data=data', /the table that table= names does not exist/],

@@ -20,7 +20,7 @@ export interface VersionsSite {
 
 /** The contract of the version of a session, for every database that computes one. */
 export function sqlVersionsContract(name: string, { url, query, type, literal, now }: VersionsSite) {
-  describe(`versions in ${name}`, () => {
+  describe(`the version of a session in ${name}`, () => {
     const open = (table: string, options = '') => {
       const store = storeAt(`${url}?table=${table}&id=id&data=data${options}&charset=utf8mb4&timeout=3000ms`);
       const version = store.version?.bind(store);
@@ -28,7 +28,7 @@ export function sqlVersionsContract(name: string, { url, query, type, literal, n
       return { ...store, version };
     };
 
-    test('the version changes with any byte, even if MD5 is equal', async () => {
+    test('changes with any byte, even if MD5 is equal', async () => {
       await query(`CREATE TABLE versions (id VARCHAR(64), data ${type})`);
       const { version } = open('versions');
       const written = ['a', 'A', 'a ', 'e', 'é', '', large('a'), large('A'), collision, sameMd5, 'a'];
@@ -45,7 +45,7 @@ export function sqlVersionsContract(name: string, { url, query, type, literal, n
       expect(versions.at(-1)).toBe(versions[0]);
     });
 
-    test('an expired or missing session has no version, even with the same bytes', async () => {
+    test('does not exist for an expired or missing session, even with the same bytes', async () => {
       await query(`CREATE TABLE ending (id VARCHAR(64), data ${type}, ends BIGINT)`);
       for (const [id, data] of Object.entries({ small: Buffer.from('x'), large: large('x') })) {
         await query(`INSERT INTO ending VALUES ('${id}', ${literal(data)}, ${now} + 100)`);

@@ -40,7 +40,7 @@ export function storeConnectionContract(
   { nonsense, waitsToReconnect }: ConnectionTraits,
   started: () => StoreServer,
 ) {
-  describe('a reply that is not as it should be', () => {
+  describe('a faulty reply', () => {
     let server: StoreServer;
     beforeAll(async () => {
       server = started();
@@ -68,7 +68,7 @@ export function storeConnectionContract(
       return error.message;
     };
 
-    test('that is late is a failure, and never answers a later request', async () => {
+    test('does not answer a later request if it is late', async () => {
       const [sessions] = await spoiled((piece, client, nth) => {
         if (nth > 0 || server.answerIn(piece) === -1) client.write(piece);
         // Late even on a busy machine.
@@ -85,7 +85,7 @@ export function storeConnectionContract(
       expect(answers).toEqual(['user_id|i:2;']);
     });
 
-    test('that is missing under steady traffic is a failure after the timeout', async () => {
+    test('is a failure after the timeout if it is missing under steady traffic', async () => {
       const [sessions] = await spoiled(() => {}, 250);
       const first = reasonOf(sessions);
       const traffic = setInterval(() => sessions.get('two').catch(() => {}), 20);
@@ -93,28 +93,31 @@ export function storeConnectionContract(
       expect(await first).toMatch(/250 ms/);
     });
 
-    test.each(nonsense)('%s: a failure, and the next question gets its answer', async (_, bytes, reason) => {
-      let said = false;
-      const [sessions] = await spoiled(
-        (piece, client) => {
-          const at = said ? -1 : server.answerIn(piece);
-          client.write(
-            at === -1
-              ? piece
-              : Buffer.concat([
-                  piece.subarray(0, at),
-                  typeof bytes === 'string' ? Buffer.from(bytes) : bytes,
-                ]),
-          );
-          said ||= at !== -1;
-        },
-        reason.source.includes('250') ? 250 : undefined,
-      );
-      expect(await reasonOf(sessions)).toMatch(reason);
-      await answersAgain(sessions);
-    });
+    test.each(nonsense)(
+      '%s is a failure, and the next request gets its own answer',
+      async (_, bytes, reason) => {
+        let said = false;
+        const [sessions] = await spoiled(
+          (piece, client) => {
+            const at = said ? -1 : server.answerIn(piece);
+            client.write(
+              at === -1
+                ? piece
+                : Buffer.concat([
+                    piece.subarray(0, at),
+                    typeof bytes === 'string' ? Buffer.from(bytes) : bytes,
+                  ]),
+            );
+            said ||= at !== -1;
+          },
+          reason.source.includes('250') ? 250 : undefined,
+        );
+        expect(await reasonOf(sessions)).toMatch(reason);
+        await answersAgain(sessions);
+      },
+    );
 
-    test('with an unrequested answer never answers a later request', async () => {
+    test('does not answer a later request if it is unrequested', async () => {
       const [sessions] = await spoiled((piece, client, nth) => {
         client.write(
           nth === 0 && server.answerIn(piece) !== -1 ? Buffer.concat([piece, server.unasked]) : piece,
@@ -127,7 +130,7 @@ export function storeConnectionContract(
       }
     });
 
-    test('that is cut off is a failure, and the rest never reaches the next request', async () => {
+    test('is a failure if it is cut off, and the rest never reaches the next request', async () => {
       const [sessions, proxy] = await spoiled((piece, client, nth) => {
         if (nth > 0 || server.answerIn(piece) === -1) return client.write(piece);
         client.write(piece.subarray(0, piece.length - 5));
@@ -138,7 +141,7 @@ export function storeConnectionContract(
       expect(proxy.accepted).toBe(2);
     });
 
-    test('whose connection is cut fails all twenty requests', async () => {
+    test('fails all twenty requests if the connection is cut', async () => {
       const [sessions] = await spoiled((_, client) => client.destroy());
       const answers = Array.from({ length: 20 }, () => reasonOf(sessions));
       for (const reason of await Promise.all(answers)) {
@@ -147,7 +150,7 @@ export function storeConnectionContract(
     });
 
     if (waitsToReconnect) {
-      test('300 requests to a server that cuts each connection make fewer than 50 connections', async () => {
+      test('accepts 300 requests over fewer than 50 connections if the server cuts each connection', async () => {
         const [sessions, proxy] = await spoiled((_, client) => client.destroy());
         const asking = Array.from({ length: 300 }, (_, n) => pause(n).then(() => reasonOf(sessions)));
         for (const reason of await Promise.all(asking)) {

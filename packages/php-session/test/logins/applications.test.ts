@@ -31,7 +31,7 @@ const who = (application: string, of: string) => {
   return findUser(decodePhp(session.bytes), user);
 };
 
-describe('the user of a known application, by its kind alone', () => {
+describe('the user of a known application by its kind alone', () => {
   test.each([
     ['cacti', '7', '7'],
     ['dokuwiki', 'ann', 'Ann'],
@@ -54,57 +54,53 @@ describe('the user of a known application, by its kind alone', () => {
     ['icingaweb2', 'in', 'ann', ['aNN', 'a*n*N']],
     ['postfixadmin', 'in', 'ann@example.org', ['Ann@Example.ORG']],
     ['dokuwiki', 'by LDAP', 'ann', ['aNN', 'a*n*N']],
-  ])(
-    '%s (%s) takes a name as it was typed: it is one user however it is written',
-    (application, of, id, typed) => {
-      const found = sessions.find((one) => one.application === application && one.case === of);
-      const as = (name: string, more?: NodeJS.ProcessEnv) => {
-        const { user } = sessionsOf({ CHAT_SESSION_NAME: 'its_own', CHAT_SITE: `${application}:`, ...more });
-        const written = (text: string) => `s:${Buffer.byteLength(text)}:"${text}"`;
-        const bytes = (text: string) => Buffer.from(text).toString('latin1');
-        const text =
-          found?.bytes.toString('latin1').replaceAll(bytes(written(id)), bytes(written(name))) ?? '';
-        return findUser(decodePhp(Buffer.from(text, 'latin1')), user);
-      };
-      for (const name of typed) expect(as(name)).toMatchObject({ user: { id } });
-      const [user, domain] = id.split('@');
-      const at = (name: string) => (domain === undefined ? name : `${name}@${domain}`);
-      // A directory considers these the same name. `*` and `0` alone are not names.
-      for (const name of [
-        ' ann',
-        'a\u00adnn',
-        'a\u200bnn',
-        '\uff41nn',
-        '\u00e1nn',
-        'a\u0301nn',
-        `${user}\ufeff`,
-      ])
-        expect(as(at(name)), JSON.stringify(name)).toHaveProperty('state', 'invalid');
-      for (const name of ['0*', '*']) expect(as(name), name).toHaveProperty('state', 'invalid');
-      const [first = ''] = typed;
-      expect(as(id, { CHAT_USER_NOBODY: first })).toHaveProperty('state', 'nobody');
-      expect(as(first, { CHAT_USER_NOBODY: first })).toHaveProperty('state', 'nobody');
-    },
-  );
+  ])('is the same however the name was typed: %s (%s)', (application, of, id, typed) => {
+    const found = sessions.find((one) => one.application === application && one.case === of);
+    const as = (name: string, more?: NodeJS.ProcessEnv) => {
+      const { user } = sessionsOf({ CHAT_SESSION_NAME: 'its_own', CHAT_SITE: `${application}:`, ...more });
+      const written = (text: string) => `s:${Buffer.byteLength(text)}:"${text}"`;
+      const bytes = (text: string) => Buffer.from(text).toString('latin1');
+      const text = found?.bytes.toString('latin1').replaceAll(bytes(written(id)), bytes(written(name))) ?? '';
+      return findUser(decodePhp(Buffer.from(text, 'latin1')), user);
+    };
+    for (const name of typed) expect(as(name)).toMatchObject({ user: { id } });
+    const [user, domain] = id.split('@');
+    const at = (name: string) => (domain === undefined ? name : `${name}@${domain}`);
+    // A directory considers these the same name. `*` and `0` alone are not names.
+    for (const name of [
+      ' ann',
+      'a\u00adnn',
+      'a\u200bnn',
+      '\uff41nn',
+      '\u00e1nn',
+      'a\u0301nn',
+      `${user}\ufeff`,
+    ])
+      expect(as(at(name)), JSON.stringify(name)).toHaveProperty('state', 'invalid');
+    for (const name of ['0*', '*']) expect(as(name), name).toHaveProperty('state', 'invalid');
+    const [first = ''] = typed;
+    expect(as(id, { CHAT_USER_NOBODY: first })).toHaveProperty('state', 'nobody');
+    expect(as(first, { CHAT_USER_NOBODY: first })).toHaveProperty('state', 'nobody');
+  });
 
-  test('DokuWiki users in a database keep the case of their names', () => {
+  test('keeps the case of the name in DokuWiki with a database', () => {
     expect(who('dokuwiki', 'by a database')).toMatchObject({ user: { id: 'Ann', name: 'Ann' } });
   });
 
-  test('an ID that is reserved in the chat is not accepted', () => {
+  test('is not accepted with an ID that is reserved in the chat', () => {
     for (const id of ['*', '0', 0]) {
       const { user } = sessionsOf({});
       expect(findUser({ user_id: id }, user), String(id)).not.toHaveProperty('user');
     }
   });
 
-  test('every application with PHP sessions has a session here', () => {
+  test('is tested for every application with PHP sessions', () => {
     // Only the operator knows the paths to the users of any other PHP site.
     const kinds = applications.flatMap((one) => ('options' in one && one.options.userId ? one.kind : []));
     expect(kinds.sort()).toEqual([...new Set(sessions.map((one) => one.application))].sort());
   });
 
-  test('a guest account, a missing second factor and the ID before the login are not logged in', () => {
+  test('is not found for a guest, before the second factor or in the record before the login', () => {
     expect(who('cacti', 'a guest')).toHaveProperty('state', 'nobody');
     for (const application of ['phpmyadmin', 'postfixadmin'])
       expect(who(application, 'before the second factor'), application).toHaveProperty('state', 'nobody');
@@ -115,7 +111,7 @@ describe('the user of a known application, by its kind alone', () => {
   });
 });
 
-/** The content of a session of the fixtures, and the user that settings find there. */
+/** The content of a session of the fixtures, and the user that the settings find in it. */
 const inSession = (of: string, env: NodeJS.ProcessEnv, decode: typeof decodePhpSerialize = decodePhp) => {
   const content = decode(sessions.find((one) => one.case === of)?.bytes ?? Buffer.alloc(0)) as PhpRecord;
   const { user } = sessionsOf({ CHAT_SESSION_NAME: 'its_own', ...env });
@@ -123,14 +119,14 @@ const inSession = (of: string, env: NodeJS.ProcessEnv, decode: typeof decodePhpS
 };
 const symfony = { CHAT_SITE: 'symfony:' };
 
-test('the user of Symfony is also found in the token of an authenticator of the site', () => {
+test('finds the user of Symfony in the token of the site’s own authenticator', () => {
   const of = 'by an authenticator of the site';
   expect(who('symfony', of)).toMatchObject({ user: { id: 'ann', name: 'ann' } });
   const own = { ...symfony, CHAT_USER_ID: '_sf2_attributes._security_main!.2.0.roles.0' };
   expect(inSession(of, own).found).toHaveProperty('state', 'nobody');
 });
 
-test('Symfony users who are entities are known by ID, not by a username that a form may have changed', () => {
+test('knows Symfony users who are entities by ID, not by a username that a form may have changed', () => {
   const uuid = '018f3a2c-0000-7000-8000-00000000000';
   for (const [of, id] of [
     ['an entity', '7'],
@@ -146,13 +142,13 @@ test('Symfony users who are entities are known by ID, not by a username that a f
 test.each([
   ['by an authenticator of the site', 'ann'],
   ['an entity by an authenticator of the site', '7'],
-])('the doctor finds the user of Symfony wherever the chat does: %s', (of, id) => {
+])('lets the doctor find the user of Symfony where the chat does: %s', (of, id) => {
   const { content, user, found } = inSession(of, symfony);
   const findings = 'user' in found ? [...describeUser(content, user, found.user)] : [];
   expect(findings.map(({ text }) => text)).toContain(`It belongs to the user ${id}, called ann.`);
 });
 
-test('the user of Roundcube is found in its own storage, where the session is a string', () => {
+test('finds the user of Roundcube in its own storage, where the session is a string', () => {
   const own = {
     CHAT_SITE: 'roundcube:',
     CHAT_USER_ID: 'vars!.user_id',
@@ -190,7 +186,7 @@ const dotEnv = (env: string) => ({
 });
 
 /** According to the code of each application, libpq and PHP's mysqlnd. */
-describe('where a database is', () => {
+describe('the place of a database', () => {
   const phpbb = (dbms: string, host: string) => ({
     'config.php': `<?php $dbms = '${dbms}'; $table_prefix = 'p_'; $dbhost = '${host}'; $dbport = '5433';`,
   });
@@ -241,7 +237,7 @@ test.each([
   ['in', 'php', 'SimpleSAMLphp_SESSION!.'],
   ['sql', 'php_serialize', ''],
   ['memcache', 'php_serialize', 'data.'],
-])('SimpleSAMLphp takes a session only with its second cookie: %s', async (of, format, where) => {
+])('accepts a session of SimpleSAMLphp only with its second cookie: %s', async (of, format, where) => {
   const attributes = `${where}authData.default-sp.Attributes`;
   const { folder, logins } = inFolder(
     {
@@ -257,7 +253,7 @@ test.each([
     const answer = await logins.identify({ cookies: ['SimpleSAML=abc', ...others].join('; ') });
     return 'code' in answer ? answer.code : answer.user.id;
   };
-  // Its name is a setting, and its value is as secret as the id.
+  // The name of the second cookie is a setting, and its value is as secret as the ID.
   for (const name of ['SimpleSAMLAuthToken', 'own']) expect(await userBy(`${name}=_0a1b2c`)).toBe('ann');
   for (const others of [[], ['SimpleSAMLAuthToken=_0a1b2d'], ['SimpleSAMLAuthToken=']])
     expect(await userBy(...others)).toBe('unauthorized');
@@ -269,7 +265,7 @@ describe('CodeIgniter', () => {
     return { run, identify: (id: string) => logins.identify({ cookies: `ci_session=${id}` }), logins };
   }
 
-  test('Shield: a user without the second factor or activation is not logged in', async () => {
+  test('rejects a user of Shield without the second factor or activation', async () => {
     const { run, identify } = codeIgniter();
     const user = `$_SESSION['user'] = ['auth_action' => 'Email2FA', 'id' => 7, 'name' => 'Ann'];`;
     const id = run('a'.repeat(32), user);
@@ -281,39 +277,45 @@ describe('CodeIgniter', () => {
   test.each([
     ['by its kind', { CHAT_SITE: 'codeigniter:' }],
     ['by its store alone', { CHAT_SESSION_NAME: 'ci_session' }],
-  ])('a session with a new id is left, though its record keeps the user: %s', async (_, settings) => {
-    const { run, identify, logins } = codeIgniter(settings);
-    const before = run('a'.repeat(32), `$_SESSION['user'] = ['id' => 7, 'name' => 'Ann'];`);
-    let login = (await identify(before)) as Login;
-    const state = async () => {
-      const verdict = await logins.check([login as never])[0];
-      if (verdict?.state === 'user') login = verdict.login;
-      return verdict?.state;
-    };
-    // A request by script does not renew the time.
-    for (const code of [`$_SESSION['__ci_last_regenerate'] = 1000;`, `$_SESSION['user']['name'] = 'Zoë';`]) {
-      run(before, code);
-      expect(await state()).toBe('user');
-    }
-    // As in Session::regenerate(), and sess_regenerate() of version 3.
-    const after = run(before, `$_SESSION['__ci_last_regenerate'] = 1301; session_regenerate_id(false);`);
-    // The browser gets the new id when the page is done.
-    const clock = vi.spyOn(performance, 'now');
-    onTestFinished(() => clock.mockRestore());
-    const now = performance.now();
-    for (const seconds of [0, 29]) {
-      clock.mockReturnValue(now + seconds * 1000);
-      expect(await state()).toBe('user');
-      expect(await identify(before)).toMatchObject({ user: { id: '7' } });
-    }
-    clock.mockReturnValue(now + 31_000);
-    expect(await state()).toBe('nobody');
-    expect(await identify(before)).toMatchObject({ reason: expect.stringContaining('a new id') });
-    expect(await identify(after)).toMatchObject({ user: { id: '7', name: 'Zoë' } });
-  });
+  ])(
+    'leaves a session after its ID was regenerated, although its record keeps the user: %s',
+    async (_, settings) => {
+      const { run, identify, logins } = codeIgniter(settings);
+      const before = run('a'.repeat(32), `$_SESSION['user'] = ['id' => 7, 'name' => 'Ann'];`);
+      let login = (await identify(before)) as Login;
+      const state = async () => {
+        const verdict = await logins.check([login as never])[0];
+        if (verdict?.state === 'user') login = verdict.login;
+        return verdict?.state;
+      };
+      // A request by script does not renew the time.
+      for (const code of [
+        `$_SESSION['__ci_last_regenerate'] = 1000;`,
+        `$_SESSION['user']['name'] = 'Zoë';`,
+      ]) {
+        run(before, code);
+        expect(await state()).toBe('user');
+      }
+      // As in Session::regenerate(), and sess_regenerate() of version 3.
+      const after = run(before, `$_SESSION['__ci_last_regenerate'] = 1301; session_regenerate_id(false);`);
+      // The browser gets the new ID when the page is done.
+      const clock = vi.spyOn(performance, 'now');
+      onTestFinished(() => clock.mockRestore());
+      const now = performance.now();
+      for (const seconds of [0, 29]) {
+        clock.mockReturnValue(now + seconds * 1000);
+        expect(await state()).toBe('user');
+        expect(await identify(before)).toMatchObject({ user: { id: '7' } });
+      }
+      clock.mockReturnValue(now + 31_000);
+      expect(await state()).toBe('nobody');
+      expect(await identify(before)).toMatchObject({ reason: expect.stringContaining('a new id') });
+      expect(await identify(after)).toMatchObject({ user: { id: '7', name: 'Zoë' } });
+    },
+  );
 });
 
-test('a session from a token of the DokuWiki API is not a login, but a session from a login plugin is', async () => {
+test('rejects a session from a token of the DokuWiki API, but not from a login plugin', async () => {
   const { logins, run } = inFolder({ CHAT_SITE: 'dokuwiki:' });
   /** As `auth_tokenlogin()` and plugins with `trustExternal()` write them. */
   const of = async (auth: string) => {
@@ -332,7 +334,7 @@ test('a session from a token of the DokuWiki API is not a login, but a session f
 test.each([
   ['its key', 34],
   ['a beginning of it', 3],
-])('two DokuWikis in one session are told apart by %s', async (_, length) => {
+])('distinguishes two DokuWikis in one session by %s', async (_, length) => {
   const [here, there] = ['DW'.padEnd(34, '0'), 'DW'.padEnd(34, '1')];
   const path = `${here.slice(0, length)}${length < here.length ? '*' : ''}.auth.user`;
   const { logins, run } = inFolder({ CHAT_SITE: 'dokuwiki:', CHAT_USER_ID: path });

@@ -14,7 +14,7 @@ import type { SiteOptions } from '../../src/logins/application.ts';
 import { openSite } from '../../src/logins/applications.ts';
 import { applicationContract } from '../contracts/login.ts';
 
-// In MariaDB it is in grants.test.ts.
+// grants.test.ts tests Drupal with MariaDB.
 const db = await siteDatabase('sqlite');
 // The tables of a site in SQLite have no prefix, so each site needs its own file.
 const mysql = await siteDatabase('mysql');
@@ -23,7 +23,7 @@ applicationContract('Drupal', db, () => drupalSite(db));
 
 const siteFor = (options: SiteOptions = {}) => openedSite(drupalSite(mysql), options);
 
-test('a user has name and roles until blocked or deleted', async () => {
+test('gives a user the name and roles until the user is blocked or deleted', async () => {
   const { logIn, run, login, check } = await siteFor();
   const known = await login(await logIn('7', { name: 'Zoë & <b>' }));
   expect(known.user).toEqual({ id: '7', name: 'Zoë & <b>' });
@@ -37,7 +37,7 @@ test('a user has name and roles until blocked or deleted', async () => {
   expect(await check(known)).toMatchObject({ state: 'nobody', reason: 'there is no such user' });
 });
 
-test('the user is in the data of the session, which the column cannot contradict', async () => {
+test('takes the user from the data of the session, which must agree with the column', async () => {
   const site = await siteFor();
   await expectLogins(site, {
     user: {
@@ -52,7 +52,7 @@ test('the user is in the data of the session, which the column cannot contradict
       'a list': { attributes: { uid: [7] } },
       'the id elsewhere': { attributes: {}, more: { uid: '7', _sf2: { uid: '7' } } },
       'a blocked user': { status: 0 },
-      // Versions of the module Masquerade.
+      // Other versions of the module Masquerade.
       'another user in the metadata': { meta: { masquerading: '1' } },
       'another user in an attribute': { attributes: { uid: '7', masquerading: '1' } },
       'another user in a variable': { more: { masquerading: '1' } },
@@ -70,7 +70,7 @@ test('the user is in the data of the session, which the column cannot contradict
   expect(await site.logins.identify(device)).toMatchObject({ code: 'session_invalid' });
 });
 
-test('user 1 is an admin unless the settings name the roles', async () => {
+test('makes user 1 an admin unless the settings name the roles', async () => {
   const { logIn, run, who, ask } = await siteFor();
   expect(await who(await logIn('1'))).toMatchObject({ roles: ['admin'] });
   const own = await ask({ admins: ['boss'], moderators: ['helper'], nobody: ['9'] });
@@ -82,7 +82,7 @@ test('user 1 is an admin unless the settings name the roles', async () => {
   expect(await own.isUser(await logIn('9'))).toBe(false);
 });
 
-test('without its policy of the super user, Drupal gives user 1 the rights of their roles alone', async () => {
+test('gives user 1 only the rights of their roles if Drupal’s policy of the super user is off', async () => {
   const { folder, run, logIn, ask } = await siteFor();
   const device = await logIn('1');
   const who = async (line: string) => {
@@ -96,7 +96,7 @@ test('without its policy of the super user, Drupal gives user 1 the rights of th
   expect(await who(off)).toHaveProperty('roles', ['admin']);
 });
 
-test('the cookie is found for any host, http or https, next to cookies of other sites', async () => {
+test('finds the cookie for any host, http or https, next to cookies of other sites', async () => {
   const { folder, logins, logIn, who, ask } = await siteFor();
   const [device, other] = [await logIn('7'), await logIn('8')];
   const cookie = cookieOf('www.example.org');
@@ -122,7 +122,7 @@ test('the cookie is found for any host, http or https, next to cookies of other 
   expect(await ofDomain.isUser({ cookies: device.cookies })).toBe(false);
 });
 
-test('settings.php is read with its includes, and must be named if there are several', async () => {
+test('reads settings.php with its includes, and needs its name if there are several', async () => {
   const site = await siteFor({ kind: 'drupal' } as SiteOptions);
   const device = await site.logIn('7');
   const isUser = async (folder = site.folder) => (await site.ask({ folder })).isUser(device);
@@ -146,7 +146,7 @@ test('settings.php is read with its includes, and must be named if there are sev
 /** The folder in which the module Email TFA has its subscribers. */
 const emailTfa = (folder: string, modules: string) => join(folder, modules, 'email_tfa/src/EventSubscriber');
 
-test('a module that asks for the second factor after the login is rejected', async () => {
+test('rejects a module that asks for the second factor after the login', async () => {
   const { folder, open } = await siteFor();
   for (const modules of ['modules', 'modules/contrib', 'sites/default/modules/contrib']) {
     const subscribers = emailTfa(folder, modules);
@@ -162,7 +162,7 @@ test('a module that asks for the second factor after the login is rejected', asy
   }
 });
 
-test('while an unsupported module is installed no login can be checked, and none ends', async () => {
+test('checks no login while an unsupported module is installed, and ends none', async () => {
   const { folder, logIn } = await siteFor();
   const { logins } = await openSite({ folder });
   onTestFinished(() => logins.close());

@@ -174,7 +174,7 @@ const applications: Record<string, Application> = {
   },
 };
 
-test('each application with its own tables is tested here', () => {
+test('tests each application that has its own tables', () => {
   const titles = registered.flatMap((one) => ('options' in one ? [] : [one.title]));
   expect(Object.keys(applications)).toEqual(expect.arrayContaining(titles));
 });
@@ -234,7 +234,7 @@ const on = (kind: TestDatabase['kind'], kinds: readonly string[]) =>
 
 describe.each(databases)('$kind', (db) => {
   test.each(Object.entries(applications).filter(([, { kinds }]) => on(db.kind, kinds)))(
-    'the rights that the doctor prints are just enough for %s',
+    'prints rights that are just enough for %s',
     async (_, { site: makeSite, rows = [], description, shutOut }) => {
       const site = await makeSite(db);
       const { folder } = site;
@@ -291,7 +291,7 @@ describe.each(databases)('$kind', (db) => {
     Object.entries(applications).flatMap(([name, { site, kinds, secret }]) =>
       secret && on(db.kind, kinds) ? [[name, site, secret] as const] : [],
     ),
-  )('the views of %s hold no needless secret', async (_, makeSite, secret) => {
+  )('prints views of %s without needless secrets', async (_, makeSite, secret) => {
     const { folder, run, logIn, remove } = await makeSite(db);
     onTestFinished(async () => void (await remove()));
     await logIn('7');
@@ -311,7 +311,7 @@ describe.each(databases)('$kind', (db) => {
     ...(on(db.kind, ['mysql', 'postgres']) ? ([['Laravel', laravelSite]] as const) : []),
     ...(on(db.kind, ['postgres', 'mysql']) ? ([['Roundcube', roundcubeSite]] as const) : []),
     ...(db.kind === 'mysql' ? ([['MediaWiki', mediawikiSite]] as const) : []),
-  ])('they are enough for %s with its sessions in a table', async (_, makeSite) => {
+  ])('prints rights that are enough for %s with its sessions in a table', async (_, makeSite) => {
     const site = await makeSite(db);
     const { folder, cookies } = site;
     const login = (await identified(folder, cookies, urlOf(db, [db.user, db.password]))).login;
@@ -354,7 +354,7 @@ describe.each(databases)('$kind', (db) => {
   });
 
   if (db.kind === 'mysql')
-    test('a condition added to the view of Laravel’s users excludes users banned by the application', async () => {
+    test('respects a condition that the operator added to the view of Laravel’s users', async () => {
       const site = await laravelSite(db);
       await db.run('ALTER TABLE users ADD banned_at VARCHAR(99)');
       const place = placeOf({ site: site.folder });
@@ -369,7 +369,7 @@ describe.each(databases)('$kind', (db) => {
     });
 
   if (db.kind === 'mysql')
-    test('the statements run again after the tables of the views have changed', async () => {
+    test('prints statements that can run again after the tables of the views have changed', async () => {
       const site = await laravelSite(db);
       const place = placeOf({ site: site.folder });
       await db.run('ALTER TABLE users DROP COLUMN deleted_at');
@@ -383,7 +383,7 @@ describe.each(databases)('$kind', (db) => {
     });
 
   if (db.kind === 'mysql')
-    test('views of Joomla have the consents even if the site requires consents only later', async () => {
+    test('prints views of Joomla with the consents even if the site requires consents only later', async () => {
       const site = await joomlaSite(db);
       const device = await site.logIn('7');
       await granted(db, { folder: site.folder }, site);
@@ -400,7 +400,7 @@ describe.each(databases)('$kind', (db) => {
 
   // The statements for PostgreSQL do not name the database.
   if (db.kind === 'mysql')
-    test('names of databases and users with quotes', async () => {
+    test('quotes the names of databases and users', async () => {
       onTestFinished(async () => {
         await db.run('USE site');
         await db.run('DROP DATABASE `si``te`');

@@ -15,7 +15,7 @@ import { joomla } from '../../src/logins/joomla.ts';
 import { siteFolder } from '../../src/logins/site-folder.ts';
 import { applicationContract } from '../contracts/login.ts';
 
-// In PostgreSQL it is in viewed.test.ts and grants.test.ts.
+// viewed.test.ts and grants.test.ts test Joomla with PostgreSQL.
 const db = await siteDatabase('mysql');
 
 applicationContract('Joomla', db, () => joomlaSite(db));
@@ -23,7 +23,7 @@ applicationContract('Joomla', db, () => joomlaSite(db));
 const siteFor = (config: Record<string, string | boolean> = {}, options: SiteOptions = {}) =>
   openedSite(joomlaSite(db, config), options);
 
-test('exactly the sessions that Joomla accepts are accepted', async () => {
+test('accepts exactly the sessions that Joomla accepts', async () => {
   stopClock();
   const site = await siteFor();
   await expectLogins(site, {
@@ -41,7 +41,7 @@ test('exactly the sessions that Joomla accepts are accepted', async () => {
       'a guest by the column alone': { row: { guest: 1 } },
       'a guest by the session alone': { userInSession: 0 },
       'another user in the session': { userInSession: 8 },
-      // A factor of Joomla before 4.2 gets its row at the first page.
+      // A factor from before Joomla 4.2 gets its row at the first page.
       'no page since the login': { more: {} },
       'a second factor to set up': { more: { com_users: { mfa_checked: 0, mandatory_mfa_setup: 1 } } },
       expired: { now: now() - 901 },
@@ -55,7 +55,7 @@ test('exactly the sessions that Joomla accepts are accepted', async () => {
   );
 });
 
-test('a login ends with a logout, a block, a deletion or an expiry', async () => {
+test('ends a login after a logout, a block, a deletion or an expiry', async () => {
   const { logins, logIn, run, login, check, isUser } = await siteFor();
   const phone = await logIn('7');
   const [onPhone, onDesk] = [await login(phone), await login(await logIn('7'))];
@@ -85,7 +85,7 @@ test('a login ends with a logout, a block, a deletion or an expiry', async () =>
   await told(onDesk).toMatchObject({ state: 'nobody', reason: 'the user has been deleted' });
 });
 
-test('a user without consent to the privacy policy is rejected if the plugin requires it', async () => {
+test('rejects a user without consent to the privacy policy if the plugin requires it', async () => {
   const { logIn, run, ask } = await siteFor();
   await run("UPDATE #__extensions SET enabled = 1 WHERE element = 'privacyconsent'");
   const { who, login, check } = await ask();
@@ -99,7 +99,7 @@ test('a user without consent to the privacy policy is rejected if the plugin req
   expect(await check(known)).toMatchObject({ state: 'nobody' });
 });
 
-test('groups and their subgroups give roles', async () => {
+test('gives roles by groups and their subgroups', async () => {
   const { logIn, run, who, ask } = await siteFor();
   for (const [group, user] of [
     [2, {}],
@@ -119,13 +119,13 @@ test('groups and their subgroups give roles', async () => {
   expect(await own.isUser(await logIn('9'))).toBe(false);
 });
 
-test('sessions shared with the backend last as long as configuration.php says', async () => {
+test('keeps sessions shared with the backend as long as configuration.php says', async () => {
   const { logIn, isUser } = await siteFor({ shared_session: '1', session_name: 'abc', lifetime: '0' });
   expect(await isUser(await logIn('7', { row: { client_id: null } }))).toBe(true);
   expect(await isUser(await logIn('7', { now: now() - 902 }))).toBe(false);
 });
 
-test('another session handler requires “Force Logout” and users without second factors', async () => {
+test('requires “Force Logout” and users without second factors with another session handler', async () => {
   const { folder, logins, logIn, run, isUser } = await siteFor({ session_handler: 'filesystem' });
   const metadata = await logIn('7', { row: { time: now() - 800, data: null } });
   expect(await isUser(metadata)).toBe(true);
@@ -139,7 +139,7 @@ test('another session handler requires “Force Logout” and users without seco
   });
 });
 
-test('logins work without tables that a site from an older version may lack', async () => {
+test('works without tables that a site from an older version may lack', async () => {
   const { logIn, run, ask } = await siteFor();
   const optional = ['user_mfa', 'privacy_consents'];
   for (const name of optional) await run(`ALTER TABLE #__${name} RENAME TO #__${name}_other`);
@@ -154,7 +154,7 @@ function configured(lines: string): string {
   return folder;
 }
 
-test('the name of the cookie is derived from the secret as in Joomla 5.1', async () => {
+test('derives the name of the cookie from the secret like Joomla 5.1', async () => {
   const folder = configured("public $secret = 'NbgDUbE5yG4VtLop';");
   const found = await joomla.find(await siteFolder({ folder }), {});
   expect(found?.cookies[0]).toBe('45d2e9c58d5d76e0d6903d4fc10ba627');
@@ -163,6 +163,6 @@ test('the name of the cookie is derived from the secret as in Joomla 5.1', async
 test.each([
   ['public $session_metadata = false;', 'switch on “Track Session Metadata”'],
   ["public $dbprefix = 'a b';", 'dbprefix must have at most 48 characters'],
-])('a configuration with %s is rejected', async (lines, reason) => {
+])('rejects a configuration with %s', async (lines, reason) => {
   await expect(openSite({ folder: configured(lines) })).rejects.toThrow(reason);
 });

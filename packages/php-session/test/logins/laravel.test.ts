@@ -34,7 +34,10 @@ beforeAll(async () => {
 });
 afterAll(() => Promise.all([memcached.stop(), redis.remove()]));
 
-/** The expressions for the cookie's name and the prefixes in each version, and their values for APP_NAME="My Site". */
+/**
+ * For each version, the expressions for the cookie's name and the prefixes, and their values for
+ * APP_NAME="My Site".
+ */
 const versions = {
   10: {
     cookie: "Str::slug(env('APP_NAME', 'laravel'), '_').'_session'",
@@ -191,7 +194,7 @@ describe.each([10, 13] as const)('Laravel %s by its folder alone', (version) => 
   });
 
   test.each(version === 13 ? ['', 'own:'] : [''])(
-    'in Redis, under the prefixes of the connection and of the cache, or session.prefix: %j',
+    'is read from Redis under the prefixes of the connection and of the cache or session: %j',
     async (prefix) => {
       const site = siteOf(version, {
         ...{ SESSION_DRIVER: 'redis', SESSION_PREFIX: prefix },
@@ -213,7 +216,7 @@ describe.each([10, 13] as const)('Laravel %s by its folder alone', (version) => 
     },
   );
 
-  test('in memcached', async () => {
+  test('is read from memcached', async () => {
     const site = siteOf(version, { SESSION_DRIVER: 'memcached', MEMCACHED_PORT: memcached.port });
     const { id, bytes, cookies } = await logIn(site.sessions, { name: site.name });
     await memcached.set(`${site.keys.cache}${id}`, bytes);
@@ -224,7 +227,7 @@ describe.each([10, 13] as const)('Laravel %s by its folder alone', (version) => 
 test.each([
   ['aes-256-gcm', 32],
   ['aes-128-gcm', 16],
-])('by %s, only with the encrypted ID in the cookie of its name', async (cipher, bytes) => {
+])('accepts only the ID that %s encrypts for the cookie of this name', async (cipher, bytes) => {
   const own = `base64:${randomBytes(bytes).toString('base64')}`;
   const site = siteOf(13, { SESSION_ENCRYPT: 'true', APP_KEY: own });
   const by = (name: string) => logIn(site.sessions, { name, cipher, encrypt: true, key: own });
@@ -236,7 +239,7 @@ test.each([
     expect(await who({ cookies: wrong })).toMatch(/is not a session ID that Laravel has encrypted/);
 });
 
-test('in memcached with a login', async () => {
+test('reads sessions from memcached with a login', async () => {
   const locked = await lockedMemcached('chat', 'p@ss/w:rd+%');
   onTestFinished(() => locked.remove());
   const site = siteOf(13, {
@@ -250,7 +253,7 @@ test('in memcached with a login', async () => {
   expect(await (await open(site.folder)).identify({ cookies })).toMatchObject({ user });
 });
 
-test('in a table, until SESSION_LIFETIME has passed', async () => {
+test('reads sessions from a table until SESSION_LIFETIME has passed', async () => {
   const site = siteOf(13, {
     ...{ SESSION_DRIVER: 'database', SESSION_LIFETIME: 5, SESSION_SERIALIZATION: 'json' },
     DB_PREFIX: 'my_',
@@ -269,7 +272,7 @@ test('in a table, until SESSION_LIFETIME has passed', async () => {
   }
 });
 
-test('in a table of PostgreSQL, by its parts and by DB_URL', async () => {
+test('reads sessions from a table of PostgreSQL, by its parts and by DB_URL', async () => {
   const db = await startSiteDatabase('postgres');
   onTestFinished(() => db.remove());
   await db.run('CREATE TABLE sessions (id VARCHAR(255) PRIMARY KEY, payload TEXT, last_activity INTEGER)');
@@ -299,7 +302,7 @@ async function inFiles(version: keyof typeof versions = 13) {
   return { ...site, id, cookies, device: { cookies }, put };
 }
 
-test('a new name, a deletion or another ID of the user takes effect although the session stays', async () => {
+test('notices a new name, a deletion or another ID of the user while the session stays', async () => {
   const { folder, db, device } = await inFiles();
   const { login, check, changed, isUser } = await ask(folder);
   const first = await login(device);
@@ -323,7 +326,7 @@ test('a new name, a deletion or another ID of the user takes effect although the
 });
 
 test.each([10, 13] as const)(
-  'another password ends the login where the session has its hash: Laravel %s',
+  'ends the login after a new password if the session has its hash: Laravel %s',
   async (version) => {
     const { folder, db, device, put } = await inFiles(version);
     const { login, changed, isUser } = await ask(folder);
@@ -381,7 +384,7 @@ test.each([
     { breezy_session_id: '8f14e45fceea167a5a36dedd4bea2543' },
   ],
 ])(
-  'the second factor that a package asks for after the login has to be shown: %s',
+  'requires the second factor that a package asks for after the login: %s',
   async (path, file, text, factor) => {
     const { folder, write, device, put } = await inFiles();
     write(`vendor/${file}`, text);
@@ -393,7 +396,7 @@ test.each([
   },
 );
 
-test('a version of a package that asks for the second factor before the login needs no setting', async () => {
+test('needs no setting for a package version that asks for the second factor before the login', async () => {
   const { folder, write, cookies } = await inFiles();
   for (const file of [
     'jeffgreco13/filament-breezy/src/Http/Livewire/Auth/Login.php',
@@ -403,7 +406,7 @@ test('a version of a package that asks for the second factor before the login ne
   expect(await (await open(folder)).identify({ cookies })).toMatchObject({ user });
 });
 
-test('a device that changes the password stays, although its session is written after the row of the user', async () => {
+test('keeps the device that changes the password, although its session is written after the row of the user', async () => {
   const site = await inFiles();
   const { cookies } = site;
   const put = (hash: string) => site.put({ password_hash_web: hash });
@@ -436,7 +439,7 @@ test('a device that changes the password stays, although its session is written 
   expect(await differing(logins, (here as { login: typeof login }).login)).toMatchObject({ state: 'nobody' });
 });
 
-test('the row of the user is checked although a session server notifies of session changes', async () => {
+test('checks the row of the user although a session server notifies of session changes', async () => {
   const server = await sessionServerForTest({});
   const kept = await keptSessions(server.port);
   onTestFinished(() => kept.close());
@@ -461,7 +464,7 @@ test('the row of the user is checked although a session server notifies of sessi
   expect(await changed(tab)).toMatchObject({ state: 'nobody' });
 });
 
-test('other guards, and a cookie that is not encrypted', async () => {
+test('follows the default guard, and reads a cookie that the application does not encrypt', async () => {
   const site = siteOf(13, { AUTH_GUARD: 'staff', SESSION_SERIALIZATION: 'json' });
   site.db.exec("CREATE TABLE staff (id INTEGER PRIMARY KEY, email TEXT); INSERT INTO staff VALUES (9, 'x')");
   const { id, cookies } = await logIn(site.sessions, { name: site.name });
@@ -484,7 +487,7 @@ test('other guards, and a cookie that is not encrypted', async () => {
 });
 
 test.each(['impersonated_by', 'nova_impersonated_by'])(
-  'while an admin acts as a user, marked by %s, the session is rejected',
+  'rejects the session while an admin acts as a user, marked by %s',
   async (mark) => {
     const { folder, device, put } = await inFiles();
     const { login, who, changed } = await ask(folder);
@@ -499,7 +502,7 @@ describe('guards of another class', () => {
   const own = (of: string) => ofWeb.replace(/[0-9a-f]{40}$/, of);
   const ofImpersonate = own('3dc7a913ef5fd4b890ecabe3487085573e16cf82');
 
-  test('of lab404/laravel-impersonate reject a session while an admin acts as its user', async () => {
+  test('from lab404/laravel-impersonate reject a session while an admin acts as its user', async () => {
     const { folder, write, device, put } = await inFiles();
     write('vendor/lab404/laravel-impersonate/composer.json', '{}');
     const as = (more: object) => put({ [ofWeb]: undefined, [ofImpersonate]: 7, ...more });
@@ -534,7 +537,7 @@ describe('guards of another class', () => {
   });
 });
 
-test('a new APP_KEY ends open logins by the former key, unless it is a previous key', async () => {
+test('ends open logins by the former APP_KEY, unless it is a previous key', async () => {
   const site = siteOf(13, {});
   const { cookies } = await logIn(site.sessions, { name: site.name });
   const logins = await open(site.folder);
@@ -550,7 +553,7 @@ test('a new APP_KEY ends open logins by the former key, unless it is a previous 
   for (const each of known) expect(await check(each)).toMatchObject(ended);
 });
 
-test('a DB_URL with a stray % is read as in PHP', async () => {
+test('reads a DB_URL with a stray % like PHP', async () => {
   const site = siteOf(13, { SESSION_DRIVER: 'database', DB_CONNECTION: 'pgsql' });
   site.setEnv({ DB_URL: 'pgsql://o%27neil:100%@127.0.0.1:1/si%C3%A9%zz' });
   const found = await laravel.find?.(await siteFolder({ folder: site.folder }), {});
@@ -561,7 +564,7 @@ test('a DB_URL with a stray % is read as in PHP', async () => {
   });
 });
 
-test('unconfirmed addresses get no mails if the model requires confirmation', async () => {
+test('finds no mail address that is unconfirmed if the model requires confirmation', async () => {
   const site = siteOf(13, {});
   const mails = async (head = 'class User extends Authenticatable implements Other, MustVerifyEmail') => {
     site.write('app/Models/User.php', `<?php namespace App\\Models;\nuse MustVerifyEmail;\n${head}\n{ }`);
@@ -588,7 +591,7 @@ test('unconfirmed addresses get no mails if the model requires confirmation', as
   expect(await mails(head)).toEqual([null, mail]);
 });
 
-test('a model names the table, the key and the column of the passwords', async () => {
+test('takes the table, the key and the column of the passwords from the model', async () => {
   const site = siteOf(13, {});
   const of = async (head: string, body = '') => {
     site.write('app/Models/User.php', `<?php namespace App\\Models; ${head} { ${body} }`);
@@ -616,7 +619,7 @@ test('a model names the table, the key and the column of the passwords', async (
     expect(await of('class User', body), body).toMatchObject({ password });
 });
 
-test('passwords in a renamed column are compared, and are required if sessions have a hash', async () => {
+test('compares passwords in a renamed column, and requires them if sessions have a hash', async () => {
   const { folder, write, db, device, put } = await inFiles();
   db.exec('ALTER TABLE users RENAME COLUMN password TO passwd');
   put({ password_hash_web: 'hash' });
@@ -637,7 +640,7 @@ test('passwords in a renamed column are compared, and are required if sessions h
   expect(await changed(before)).toMatchObject({ state: 'nobody' });
 });
 
-test('a key of the application replaces the framework’s key, except lists that Laravel merges', async () => {
+test('lets a key of the application replace the framework’s key, except lists that Laravel merges', async () => {
   const site = siteOf(13, { SESSION_DRIVER: 'redis', DB_URL: 'sqlite:////elsewhere.sqlite' }, true);
   const own = (name: string, text: string) => site.write(`config/${name}.php`, `<?php return [${text}];`);
   const expectFound = async (prefix: string, path: string) =>
@@ -655,7 +658,7 @@ test('a key of the application replaces the framework’s key, except lists that
   await expectFound('my-site-database-', '/own.sqlite');
 });
 
-test('names become cookies as in Laravel', async () => {
+test('turns names into cookie names like Laravel', async () => {
   const names = ['My Site', 'laravel', 'my_site-2', 'A@b.C!', ' x  Y ', 'HTTPServer', 'é', "O'Neil & Co"];
   const file = join(siteOf(13, {}).folder, 'names.php');
   const calls = (name: string) =>
@@ -673,7 +676,7 @@ test('names become cookies as in Laravel', async () => {
   }
 });
 
-test('a cached configuration takes precedence, as in Laravel', async () => {
+test('gives a cached configuration precedence, like Laravel', async () => {
   const site = siteOf(13, { APP_KEY: previous, SESSION_DRIVER: 'cookie' });
   site.write(
     'bootstrap/cache/config.php',
@@ -698,11 +701,11 @@ test.each<[Record<string, string>, RegExp]>([
     { SESSION_DRIVER: 'database', DB_CONNECTION: 'other' },
     /"other" cannot be read, .*: otherwise set site=laravel: .*store/,
   ],
-])('%o cannot be read and is explained', async (env, words) => {
+])('explains why %o cannot be read', async (env, words) => {
   await expect(open(siteOf(13, env).folder)).rejects.toThrow(words);
 });
 
-test('an option of tables is rejected', async () => {
+test('rejects an option of tables', async () => {
   await expect(open(siteOf(13, {}).folder, { siteBlog: '2' })).rejects.toThrow(
     /^siteBlog: Laravel has PHP sessions; leave it out$/,
   );

@@ -43,7 +43,7 @@ async function filesSite(): Promise<LoginSite & { folder: string }> {
 
 loginContract('PHP session', filesSite);
 
-test('a handle differs for other parts and for each kind of login', () => {
+test('gives another handle to other parts and to each kind of login', () => {
   const handles = [
     toHandle('php', '7', ['ab', 'c']),
     toHandle('php', '7', ['a', 'bc']),
@@ -54,7 +54,7 @@ test('a handle differs for other parts and for each kind of login', () => {
   expect(new Set(handles).size).toBe(handles.length);
 });
 
-test('when a session gets another user, the connections of the earlier one are checked at once', async () => {
+test('checks the connections of the earlier user at once when a session gets another user', async () => {
   const site = await filesSite();
   onTestFinished(site.close);
   const logins = await site.open();
@@ -83,7 +83,7 @@ test('when a session gets another user, the connections of the earlier one are c
   ofFirst.end();
 });
 
-test('a fingerprint depends on all values except the places of databases and stores', () => {
+test('computes a fingerprint from all values except the places of databases and stores', () => {
   const values = {
     prefix: 'wp_',
     database: { place: { password: 'one' } },

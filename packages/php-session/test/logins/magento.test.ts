@@ -22,7 +22,7 @@ const siteFor = (config: MagentoConfig = {}, options: SiteOptions = {}) =>
 
 applicationContract('Magento', db, () => magentoSite(db), { named: (firstname) => ({ firstname }) });
 
-test('active customers are users with first name and roles by group', async () => {
+test('shows active customers with first name and roles by group', async () => {
   const { logIn, run, login, check, changed } = await siteFor(
     { settings: { 'customer/create_account/confirm': '1' } },
     { admins: ['Owners'], moderators: ['Staff'] },
@@ -43,7 +43,7 @@ test('active customers are users with first name and roles by group', async () =
   }
 });
 
-test('an unconfirmed customer is rejected only if the customer’s website requires confirmation', async () => {
+test('rejects an unconfirmed customer only if the customer’s website requires confirmation', async () => {
   const { logins, logIn, run, isUser } = await siteFor();
   const insert = 'INSERT INTO #__core_config_data (scope, scope_id, path, value) VALUES';
   const [onRegistration, onChange] = [
@@ -77,7 +77,7 @@ test('an unconfirmed customer is rejected only if the customer’s website requi
   }
 });
 
-test('exactly the sessions that Magento accepts are accepted', async () => {
+test('accepts exactly the sessions that Magento accepts', async () => {
   stopClock();
   const site = await siteFor();
   const of = (customer: object) => ({ session: { customer_base: { customer_id: '7', ...customer } } });
@@ -108,14 +108,14 @@ test('exactly the sessions that Magento accepts are accepted', async () => {
 });
 
 test.each([{}, { vendor: 'mage-os' }] as const)(
-  'a new password ends earlier sessions of other devices: %o',
+  'ends earlier sessions of other devices after a new password: %o',
   async (config) => {
     const { logIn, run, login, isUser, changed } = await siteFor(config);
     const [one, other] = [await logIn('7', { begun: 500 }), await logIn('7', { begun: 400 })];
     const [here, there] = [await login(one), await login(other)];
     const cutoff = now() - 100;
     await run('UPDATE #__customer_entity SET session_cutoff = FROM_UNIXTIME(?)', [cutoff]);
-    // SessionCleaner keeps the device at which it was changed.
+    // SessionCleaner keeps the device that changed the password.
     await run('UPDATE #__customer_visitor SET created_at = FROM_UNIXTIME(?) WHERE visitor_id = ?', [
       ...[cutoff + 1, one.visitor],
     ]);
@@ -123,18 +123,18 @@ test.each([{}, { vendor: 'mage-os' }] as const)(
     expect(await changed(there)).toMatchObject(ended);
     expect(await changed(here)).toMatchObject({ state: 'user', login: { handle: here.handle } });
     expect(await isUser(other)).toBe(false);
-    // Magento clears old visitors away. It compares nothing then.
+    // Magento deletes old visitors, and then compares nothing.
     await run('DELETE FROM #__customer_visitor');
     await run('UPDATE #__customer_entity SET session_cutoff = NOW()');
     expect(await changed(here)).toMatchObject({ state: 'user', login: { handle: here.handle } });
   },
 );
 
-test('a Magento whose code is elsewhere is rejected, because it would look like an old version with fewer checks', async () => {
+test('rejects a site without Magento’s code, which would look like an old version with fewer checks', async () => {
   await expect(siteFor({ vendor: 'none' })).rejects.toThrow(/module-customer|framework/);
 });
 
-test('the settings decide on websites, lifetime, address and browser', async () => {
+test('applies the settings for websites, lifetime, address and browser', async () => {
   const { logIn, agent, login, who, changed, isUser, ask } = await siteFor({
     settings: {
       ...{ 'customer/account_share/scope': '0', 'web/cookie/cookie_lifetime': '60' },
@@ -153,7 +153,7 @@ test('the settings decide on websites, lifetime, address and browser', async () 
   expect(await (await ask({ checks: false })).isUser(device)).toBe(true);
 });
 
-test('changed settings and a new key count for existing logins', async () => {
+test('applies changed settings and a new key to existing logins', async () => {
   const { logins, logIn, agent, run, folder, login, changed } = await siteFor();
   const from = { ...(await logIn('7')), userAgent: agent };
   const here = await login({ ...from, address: '192.0.2.1' });
@@ -171,7 +171,7 @@ test('changed settings and a new key count for existing logins', async () => {
   expect(await changed(here)).toMatchObject({ state: 'nobody' });
 });
 
-test('a session in a Redis hash is read, compressed or not', async () => {
+test('reads a session in a Redis hash, compressed or not', async () => {
   const redis = await startRedis();
   onTestFinished(redis.remove);
   const { logins, logIn, login, isUser, changed } = await siteFor({ save: 'redis', port: redis.port });
@@ -200,7 +200,7 @@ test.each<[string, string]>([
   ["'host' => 'r', 'compression_library' => 'lzf'", 'compression_library'],
   // The handler replaces 0 by its default.
   ["'host' => 'r', 'compression_library' => 'lzf', 'compression_threshold' => '0'", 'compression_library'],
-])('Redis: where it is, as its handler reads %s', async (redis, expected) => {
+])('finds Redis where Magento’s handler reads it: %s', async (redis, expected) => {
   const site = await magentoSite(db, { save: 'redis' });
   onTestFinished(site.remove);
   const file = join(site.folder, 'app/etc/env.php');
@@ -213,7 +213,7 @@ test.each<[string, string]>([
   }
 });
 
-test('sessions in files are read, also by the folder that is served', async () => {
+test('reads sessions in files, also by the folder that is served', async () => {
   const { folder, logIn, ask } = await siteFor({ save: 'files' });
   const { login, isUser, changed } = await ask({ folder: join(folder, 'pub') });
   const device = await logIn('7');
@@ -223,7 +223,7 @@ test('sessions in files are read, also by the folder that is served', async () =
   expect(await changed(known)).toMatchObject({ state: 'nobody' });
 });
 
-test('the IDs in the table are hashed since 2.4, and do not work as cookies', async () => {
+test('rejects an ID from the session table as a cookie, because 2.4 and later store its hash', async () => {
   const [old, hashed] = [await siteFor({ old: true }), await siteFor()];
   expect(await old.isUser(await old.logIn('7'))).toBe(true);
   expect(await hashed.isUser({ cookies: `PHPSESSID=${(await hashed.logIn('7')).row}` })).toBe(false);

@@ -14,7 +14,7 @@ import type { SiteOptions } from '../../src/logins/application.ts';
 import { openSite } from '../../src/logins/applications.ts';
 import { applicationContract } from '../contracts/login.ts';
 
-// In PostgreSQL it is in grants.test.ts.
+// grants.test.ts tests Moodle with PostgreSQL.
 const db = await siteDatabase('mysql');
 
 applicationContract('Moodle', db, () => moodleSite(db), {
@@ -27,7 +27,7 @@ const siteFor = async (config = '', options: SiteOptions = {}, ...before: string
   return openedSite(Promise.resolve(site), options);
 };
 
-test('exactly the sessions that Moodle accepts are accepted', async () => {
+test('accepts exactly the sessions that Moodle accepts', async () => {
   stopClock();
   const site = await siteFor();
   let users = 50;
@@ -55,7 +55,7 @@ test('exactly the sessions that Moodle accepts are accepted', async () => {
   );
 });
 
-test('a login ends with a suspension or an expiry, and is renewed by use', async () => {
+test('ends a login after a suspension or an expiry, and renews it by use', async () => {
   const { logins, logIn, run, login, check } = await siteFor();
   const known = await login(await logIn('7'));
   await run('UPDATE #__user SET suspended = 1');
@@ -74,7 +74,7 @@ test('a login ends with a suspension or an expiry, and is renewed by use', async
   expect(await logins.ttl(late as never)).toBe(0);
 });
 
-test('users have the names of Moodle, and roles as administrators or managers', async () => {
+test('gives users the names of Moodle, and roles as administrators or managers', async () => {
   const { logIn, run, login, who, changed } = await siteFor(
     "$CFG->fullnamedisplay = 'lastname, firstname (alternatename)';",
   );
@@ -99,7 +99,7 @@ test('users have the names of Moodle, and roles as administrators or managers', 
   }
 });
 
-test('the settings and config.php name the roles', async () => {
+test('takes the roles from the settings and config.php', async () => {
   const own = await siteFor('', { admins: ['manager'], moderators: ['student'], nobody: ['9'] });
   await own.run('INSERT INTO #__role_assignments VALUES (1, 1, 1, 7), (2, 2, 1, 2)');
   expect(await own.who(await own.logIn('7'))).toMatchObject({ roles: ['admin'] });
@@ -109,7 +109,7 @@ test('the settings and config.php name the roles', async () => {
   expect(await fixed.who(await fixed.logIn('7'))).toMatchObject({ roles: ['admin'] });
 });
 
-test('a user who must change the password first is rejected', async () => {
+test('rejects a user who must change the password first', async () => {
   const { logIn, run, login, who, isUser, changed } = await siteFor();
   const device = await logIn('7');
   const known = await login(device);
@@ -138,7 +138,7 @@ test.each<[asks: boolean, config: string, before: string[]]>([
   [false, '', [page, handler]],
   [false, '', [handler, ...policy(2)]],
   [true, '', [handler, ...policy(1)]],
-])('a user without consent to the site policy is rejected: %s with %s %j', async (asks, config, before) => {
+])('rejects a user without consent if the site has a policy: %s with %s %j', async (asks, config, before) => {
   const { logIn, isUser } = await siteFor(config, { admins: ['nobody'] }, ...before);
   expect(await isUser(await logIn('7'))).toBe(!asks);
   expect(await isUser(await logIn('8', { user: { policyagreed: 1 } }))).toBe(true);
@@ -147,7 +147,7 @@ test.each<[asks: boolean, config: string, before: string[]]>([
   expect(await isUser(await logIn('33'))).toBe(true);
 });
 
-test('a new site policy ends the logins of users who have not agreed to it', async () => {
+test('ends the logins of users who have not agreed to a new site policy', async () => {
   const { logIn, run, login, isUser, changed } = await siteFor('', {}, handler);
   const known = await login(await logIn('7'));
   for (const sql of policy(0)) await run(sql);
@@ -170,18 +170,15 @@ test.each([
   [true, 1, "['factor_totp' => ['enabled' => 0]]"],
   [true, undefined, "['tool_mfa' => ['enabled' => 1]]"],
   [false, undefined, "['tool_mfa' => ['enabled' => 1], 'factor_totp' => ['enabled' => 1]]"],
-])(
-  'sessions in files do not show whether a second factor was given: %s, %s %s',
-  async (may, totp, forced) => {
-    const config = forced && `$CFG->forced_plugin_settings = ${forced};`;
-    const { logIn, logins } = await siteFor(config, {}, ...(totp === undefined ? [] : [factors(totp)]));
-    expect(await logins.identify(await logIn('7'))).toMatchObject(
-      may ? { user: { id: '7' } } : { code: 'unauthorized', hint: expect.stringContaining('tool_mfa') },
-    );
-  },
-);
+])('accepts sessions in files only if no second factor is enabled: %s, %s %s', async (may, totp, forced) => {
+  const config = forced && `$CFG->forced_plugin_settings = ${forced};`;
+  const { logIn, logins } = await siteFor(config, {}, ...(totp === undefined ? [] : [factors(totp)]));
+  expect(await logins.identify(await logIn('7'))).toMatchObject(
+    may ? { user: { id: '7' } } : { code: 'unauthorized', hint: expect.stringContaining('tool_mfa') },
+  );
+});
 
-test('a session in the table shows whether the second factor was given', async () => {
+test('accepts a session in the table only if it shows the second factor', async () => {
   // The form of the administration writes it into the table.
   const inTable = "INSERT INTO #__config VALUES (9, 'dbsessions', '1')";
   const { logIn, isUser } = await siteFor('', {}, factors(1), inTable);
@@ -193,7 +190,7 @@ test('a session in the table shows whether the second factor was given', async (
     expect(await by(sessdata), String(sessdata)).toBe(false);
 });
 
-test('a session that is tied to the address of its login', async () => {
+test('applies the address of the login to a session that is tied to it', async () => {
   const { logIn, isUser, ask } = await siteFor('$CFG->tracksessionip = true;');
   const device = await logIn('7', { row: { firstip: '192.0.2.7' } });
   expect(await isUser({ ...device, address: '192.0.2.7' })).toBe(true);
@@ -201,7 +198,7 @@ test('a session that is tied to the address of its login', async () => {
   expect(await (await ask({ checks: false })).isUser({ ...device, address: '192.0.2.8' })).toBe(true);
 });
 
-test('values in config.php take precedence over the table', async () => {
+test('gives values in config.php precedence over the table', async () => {
   const { logIn, isUser } = await siteFor("$CFG->sessioncookie = 'Learn';\n$CFG->sessiontimeout = 60;");
   const by = async (row: { timemodified?: number }) =>
     isUser({ cookies: `MoodleSessionLearn=${(await logIn('7', { row })).sid}` });
@@ -215,7 +212,7 @@ test.each([
     "$CFG->dbtype = 'pgsql'; $CFG->session_handler_class = '\\core\\session\\redis';",
     'keeps logins only in Redis',
   ],
-])('config.php with %s is rejected', async (config, reason) => {
+])('rejects config.php with %s', async (config, reason) => {
   const { folder, write } = siteFiles('moodle');
   write('version.php', "$branch = '500';\n");
   write('config.php', `$CFG = new stdClass(); ${config}\nrequire_once(__DIR__ . '/lib/setup.php');`);

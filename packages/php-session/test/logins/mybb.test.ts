@@ -21,7 +21,7 @@ const siteFor = (cookiePrefix?: string, on = db) => openedSite(mybbSite(on, cook
 
 type Ban = [lifted: number, oldgroup: number, oldadditionalgroups: string];
 
-test('names, roles and bans', async () => {
+test('gives names, roles and bans from the groups of a member', async () => {
   const { run, insert, logIn, logins, login, who, ask } = await siteFor();
   const device = await logIn('7', 'Zoë <&amp;>');
   const cases: [own: number, more: string, ban: Ban | null, string[] | 'kept out' | null][] = [
@@ -76,7 +76,7 @@ test('names, roles and bans', async () => {
   expect(await others.isUser(await logIn('8'))).toBe(false);
 });
 
-test('a banned group counts with any characters in its title, if the groups can be read', async () => {
+test('recognises a banned group with any characters in its title', async () => {
   const { run, logins, isUser, logIn } = await siteFor();
   const device = await logIn('7');
   await run('UPDATE #_users SET usergroup = 7');
@@ -86,7 +86,7 @@ test('a banned group counts with any characters in its title, if the groups can 
   expect(await logins.identify(device)).toMatchObject({ code: 'session_store_unavailable' });
 });
 
-test('address bans apply to the address of the last page view', async () => {
+test('applies address bans to the address of the last page view', async () => {
   const { run, insert, logIn, login, still, isUser } = await siteFor();
   const device = await logIn('7');
   const bytes = (hex: string) => `x'${hex}'`;
@@ -137,7 +137,7 @@ test('address bans apply to the address of the last page view', async () => {
   expect(await seen(here, here)).toBe(false);
 });
 
-test('too many address bans are a failure, because some may not have been read', async () => {
+test('reports too many address bans as a failure, because some may not have been read', async () => {
   const { run, logIn, logins } = await siteFor('', mysql);
   await run(
     "INSERT INTO #_banfilters (filter, type) SELECT CONCAT('2001:0db8:0000:0000:0000:0000:0000:', seq), 1 FROM seq_1_to_30000",
@@ -148,7 +148,7 @@ test('too many address bans are a failure, because some may not have been read',
   });
 });
 
-test('bans of mail addresses apply, unless the board lets members keep these addresses', async () => {
+test('applies bans of mail addresses, unless the board lets members keep these addresses', async () => {
   const { run, insert, logIn, login, still, isUser, ask } = await siteFor();
   const device = await logIn('7');
   const known = await login(device);
@@ -172,7 +172,7 @@ test('bans of mail addresses apply, unless the board lets members keep these add
   expect(await (await ask()).isUser(device)).toBe(true);
 });
 
-test('while the plugin My2FA is active, all logins are rejected', async () => {
+test('rejects all logins while the plugin My2FA is active', async () => {
   const { folder, run, insert, logIn, logins, isUser } = await siteFor();
   await insert('datacache', { title: 'plugins', cache: 'a:1:{s:6:"active";a:0:{}}' });
   const device = await logIn('7');
@@ -191,7 +191,7 @@ test('while the plugin My2FA is active, all logins are rejected', async () => {
   expect(await isUser(device)).toBe(true);
 });
 
-test('a login ends with its logout or a new password, not with a replaced session row', async () => {
+test('ends a login after its logout or a new password, but not after its session row was replaced', async () => {
   const { run, logIn, logins } = await siteFor();
   const [one, two] = [await logIn('7'), await logIn('7')];
   const login = async (device: typeof one) => (await logins.identify(device)) as Login<never>;
@@ -204,14 +204,14 @@ test('a login ends with its logout or a new password, not with a replaced sessio
   await one.logOut();
   expect(await stateOf(first)).toContain('ended');
   expect(await stateOf(second)).toMatchObject({ handle: second.handle });
-  // Another browser comes with the key alone: MyBB deletes all sessions of the user, and makes one.
+  // Another browser sends only the login key: MyBB deletes all sessions of the user, and creates one.
   const here = (await stateOf(second)) as Login<never>;
   await run('DELETE FROM #_sessions');
   await logIn('7');
   const displaced = (await stateOf(here)) as Login<never>;
   expect(displaced).toMatchObject({ handle: second.handle, user: { id: '7' } });
   expect(await stateOf(displaced)).toBe(displaced);
-  // A page that was not seen for a day.
+  // There was no page view for a day.
   const three = await logIn('7');
   await run('UPDATE #_sessions SET time = ? WHERE sid = ?', [now() - day, three.sid]);
   const idle = await login(three);
@@ -229,7 +229,7 @@ test('a login ends with its logout or a new password, not with a replaced sessio
   for (const known of [five, displaced]) expect(await stateOf(known)).toContain('key');
 });
 
-test('only an unchanged cookie of one user counts, with its prefix or without', async () => {
+test('accepts only an unchanged cookie of one user, with its prefix or without', async () => {
   const { run, logIn, logins, who } = await siteFor('my_');
   const [one, other] = [await logIn('7'), await logIn('8')];
   const [key, foreign] = [one.secrets[0] ?? '', other.secrets[0] ?? ''];
@@ -257,7 +257,7 @@ test('only an unchanged cookie of one user counts, with its prefix or without', 
   await expectRefused(logins, ['my_mybbuser=7_']);
 });
 
-test('only the doctor warns that MyBB gives the ID of a deleted member to the next member', async () => {
+test('warns only in the doctor that MyBB gives the ID of a deleted member to the next member', async () => {
   const doubts: unknown[] = [];
   const { folder } = await openedSite(mybbSite(db), { onWarning: (doubt) => void doubts.push(doubt) });
   expect(await doctorSays({ CHAT_SITE: folder })).toMatch(

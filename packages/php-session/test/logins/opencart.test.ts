@@ -26,7 +26,7 @@ const siteFor = (config: OpencartConfig = {}, options: SiteOptions = {}) =>
 applicationContract('OpenCart', db, () => opencartSite(db), { named: (firstname) => ({ firstname }) });
 
 test.each([3, 4] as const)(
-  'active customers of OpenCart %s are users with first name and roles by group',
+  'shows active customers of OpenCart %s with first name and roles by group',
   async (version) => {
     const options = { admins: ['Owners'], moderators: ['Our & Staff'] };
     const { logIn, run, login, isUser, changed } = await siteFor({ version }, options);
@@ -45,7 +45,7 @@ test.each([3, 4] as const)(
 );
 
 test.each(['customer_authorize', 'authorize'])(
-  'if OpenCart asks for a second factor, only devices that gave it are logged in: cookie %s',
+  'accepts only devices that gave the second factor if OpenCart requires it: cookie %s',
   async (factors) => {
     const { logins, logIn, run, check, changed } = await siteFor({ factors });
     const { cookies } = await logIn('7');
@@ -79,7 +79,7 @@ test.each([
   ['Asia/Tokyo', 9],
   ['Nowhere/None', 0],
 ] as const)(
-  'where a device has to give the second factor again, its login ends at that time of the shop: %s',
+  'ends a login when its device must give the second factor again, in the shop’s time: %s',
   async (zone, hours) => {
     stopClock();
     const { logIn, run, login, who, check, changed } = await siteFor({
@@ -104,7 +104,7 @@ test.each([
   },
 );
 
-test('a login ends with its own session, not with a new password', async () => {
+test('ends a login with its own session, not after a new password', async () => {
   const { logIn, run, login, check, changed } = await siteFor();
   const [one, other] = [await logIn('7'), await logIn('7')];
   const [here, there] = [await login(one), await login(other)];
@@ -117,7 +117,7 @@ test('a login ends with its own session, not with a new password', async () => {
   expect(await changed(there)).toMatchObject({ state: 'nobody' });
 });
 
-test('sessions and cookies without a customer are rejected', async () => {
+test('rejects sessions and cookies without a customer', async () => {
   const site = await siteFor();
   await expectLogins(site, {
     user: { 'a number': { data: { customer_id: 7 } } },
@@ -137,7 +137,7 @@ test('sessions and cookies without a customer are rejected', async () => {
   );
 });
 
-test('a session of an administrator as a customer is rejected if OpenCart records it', async () => {
+test('rejects a session of an administrator as a customer if OpenCart records it', async () => {
   const { logIn, login, who, isUser, changed } = await siteFor();
   const session = (type?: string) => ({
     data: { customer_id: '7', customer: { customer_id: '7', firstname: 'Ann', ...(type && { type }) } },
@@ -152,8 +152,8 @@ test('a session of an administrator as a customer is rejected if OpenCart record
   expect(await changed(known)).toMatchObject(verdict);
 });
 
-describe('other engines', () => {
-  test.each([3, 4] as const)('files of OpenCart %s', async (version) => {
+describe('other session engines', () => {
+  test.each([3, 4] as const)('keep sessions in files of OpenCart %s', async (version) => {
     const { logIn, run, login, isUser, changed } = await siteFor({ version, engine: 'File' });
     const device = await logIn('7');
     const known = await login(device);
@@ -167,7 +167,7 @@ describe('other engines', () => {
     expect(await changed(known)).toMatchObject({ state: 'nobody' });
   });
 
-  test('Redis', async () => {
+  test('keep sessions in Redis', async () => {
     const redis = await startRedis();
     onTestFinished(redis.remove);
     const { logins, logIn, login, check, changed } = await siteFor({ engine: 'redis', port: redis.port });
@@ -181,7 +181,7 @@ describe('other engines', () => {
     expect(await logins.fault()).not.toBeNull();
   });
 
-  test('a session table is rejected if its times are not in UTC', async () => {
+  test('are rejected if the times of the session table are not in UTC', async () => {
     const open = async (zone: string, config: OpencartConfig) => {
       const site = await opencartSite(db, config);
       onTestFinished(site.remove);
@@ -201,7 +201,7 @@ describe('other engines', () => {
     await open('Europe/London', { minor: '0.1.0' });
   });
 
-  test('a store of the operator’s own, and an engine that is not known', async () => {
+  test('need a store in the options if they are unknown', async () => {
     const site = await opencartSite(db, { engine: 'own' });
     onTestFinished(site.remove);
     await expect(openSite({ folder: site.folder })).rejects.toThrow('set store');
@@ -217,7 +217,7 @@ describe('other engines', () => {
   });
 });
 
-test('a session is renewed as a page view would renew it', async () => {
+test('renews a session as a page view would', async () => {
   stopClock();
   const { logins, logIn, run, login } = await siteFor();
   const known = (await login(await logIn('7', { expire: 60 }))) as never;
@@ -227,7 +227,7 @@ test('a session is renewed as a page view would renew it', async () => {
   expect(await logins.ttl(known)).toBeNull();
 });
 
-test('the views of the doctor decide what others see of a customer', async () => {
+test('shows of a customer what the doctor’s views show', async () => {
   const { folder, logIn, ask } = await siteFor();
   const database = await createViews(db, folder, (view) =>
     view.replace('c.firstname AS', "CONCAT(c.firstname, ' ', LEFT(c.lastname, 1), '.') AS"),

@@ -23,7 +23,7 @@ async function open(options: Record<string, string>) {
   return { ...askingOf(logins), logins };
 }
 
-test('a Roundcube login needs the session, the second cookie and the user in its tables', async () => {
+test('requires the session, the second cookie and the user in the tables for a Roundcube login', async () => {
   stopClock();
   const { folder, db } = roundcubeFolder(
     "$config['session_name'] = 'mail'; $config['session_lifetime'] = 5;",
@@ -52,7 +52,7 @@ test('a Roundcube login needs the session, the second cookie and the user in its
   expect(await isUser(now)).toBe(false);
 });
 
-test('Roundcube with sessions of PHP: by the store that is given', async () => {
+test('needs a store for Roundcube with sessions of PHP', async () => {
   const { folder } = roundcubeFolder(
     "$config['session_storage'] = 'php'; $config['session_auth_name'] = 'second';",
   );
@@ -64,7 +64,7 @@ test('Roundcube with sessions of PHP: by the store that is given', async () => {
   expect(await who({ cookies })).toEqual({ id: '7', name: 'ann' });
 });
 
-test('the mail address of a Roundcube user is the login name if it is an address', async () => {
+test('takes the login name of a Roundcube user as the mail address if it is one', async () => {
   const { folder, db } = roundcubeFolder("$config['session_storage'] = 'db';");
   db.exec(
     "CREATE TABLE rc_identities (user_id INTEGER, standard INTEGER, del INTEGER, email TEXT); INSERT INTO rc_identities VALUES (7, 1, 0, 'eve@example.org'), (7, 0, 0, 'second@example.org'), (7, 1, 1, 'deleted@example.org')",
@@ -95,7 +95,7 @@ test.each([
   [merged, 'plugins/archive/archive.php', null],
   ["['archive']", 'plugins/twofactor_webauthn/twofactor_webauthn.php', null],
 ])(
-  'Roundcube with plugins that may ask for the second factor after the login: %s %s',
+  'requires the option for a Roundcube plugin that asks for the second factor after the login: %s %s',
   async (list, file, named) => {
     const { folder } = roundcubeFolder(plugins(list));
     mkdirSync(dirname(join(folder, file)), { recursive: true });
@@ -106,7 +106,7 @@ test.each([
   },
 );
 
-test('a Roundcube user without the second factor of a plugin is rejected', async () => {
+test('rejects a Roundcube user without the second factor of a plugin', async () => {
   const { folder } = roundcubeFolder(plugins("['twofactor_gauthenticator']"));
   mkdirSync(join(folder, 'sessions'));
   const { isUser } = await open({
@@ -122,11 +122,11 @@ test('a Roundcube user without the second factor of a plugin is rejected', async
   expect(await by(asked, 'Xy1')).toBe(false);
   expect(await by(done, 'Xy1')).toBe(true);
   expect(await by(done, '1700000001')).toBe(false);
-  // The record of the id before the login.
+  // The record of the ID before the login.
   expect(await by(done.replace(/auth_secret.*?;/, ''), '')).toBe(false);
 });
 
-test('Roundcube 1.7 by its folder public_html, and by the configuration of Debian', async () => {
+test('finds Roundcube 1.7 by its folder public_html and by the configuration of Debian', async () => {
   const { folder, db, file } = roundcubeFolder('');
   db.exec('CREATE TABLE rc_session (sess_id TEXT PRIMARY KEY, expires_at TEXT, vars TEXT)');
   mkdirSync(join(folder, 'program/lib/Roundcube/session'));
@@ -187,13 +187,13 @@ $wgAuthenticationTokenVersion = "1";
 wfLoadSkin( 'Vector' );
 ${more}`;
 
-/** `User::getToken()` with that version, by PHP. */
+/** The result of `User::getToken()` with that version, computed by PHP. */
 const token = (own: string) =>
   execFileSync('php', ['-r', `echo substr(hash_hmac('whirlpool', '1', '${own}'), -32);`], {
     encoding: 'utf8',
   });
 
-test('a MediaWiki login needs the session, all cookies, and the token and name of the user', async () => {
+test('requires the session, all cookies, and the token and name of the user for a MediaWiki login', async () => {
   const folder = folderWith({ 'LocalSettings.php': '' });
   writeFileSync(join(folder, 'LocalSettings.php'), mediawiki(folder));
   const wiki = new DatabaseSync(join(folder, 'my_wiki.sqlite'));
@@ -300,7 +300,7 @@ test('a MediaWiki login needs the session, all cookies, and the token and name o
   }
 });
 
-test('a block ends the login where $wgBlockDisablesLogin of MediaWiki is on', async () => {
+test('ends the login of a blocked user if $wgBlockDisablesLogin of MediaWiki is on', async () => {
   const folder = folderWith({ 'LocalSettings.php': '', 'sessions/sess_abc': '' });
   const write = (more: string) => writeFileSync(join(folder, 'LocalSettings.php'), mediawiki(folder, more));
   const wiki = new DatabaseSync(join(folder, 'my_wiki.sqlite'));
@@ -342,7 +342,7 @@ test('a block ends the login where $wgBlockDisablesLogin of MediaWiki is on', as
   expect(await logins.findMail?.('7')).toBeNull();
 });
 
-test('Tiny Tiny RSS: a login of its session table ends with a new password, a disabled or a deleted user', async () => {
+test('ends a login of Tiny Tiny RSS after a new password, or when the user is disabled or deleted', async () => {
   const postgres = await startSiteDatabase('postgres');
   onTestFinished(() => postgres.remove());
   onTestFinished(async () => {
@@ -394,7 +394,7 @@ test('Tiny Tiny RSS: a login of its session table ends with a new password, a di
   );
 });
 
-test('a Cacti user without the required second factor is rejected', async () => {
+test('rejects a Cacti user without the required second factor', async () => {
   const sessions = folderWith({
     sess_password: 'sess_user_id|s:1:"7";',
     sess_refused: 'sess_user_id|s:1:"7";sess_user_2fa|b:0;',

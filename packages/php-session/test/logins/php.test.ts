@@ -71,7 +71,7 @@ class Machine {
 
 const zoe = { user: { id: '7', name: 'Zoë' } };
 
-test('the folder of a PHP site is enough, because PHP’s settings name its store and its cookie', async () => {
+test('needs only the folder of a PHP site, because PHP’s settings name its store and its cookie', async () => {
   const [memcached, redis, textOnly, socket, locked] = await Promise.all([
     startMemcached(),
     startRedis(),
@@ -120,7 +120,7 @@ test('the folder of a PHP site is enough, because PHP’s settings name its stor
   }
 });
 
-test('an uncertain or unreadable setting is an error with its location and the option to set', async () => {
+test('reports an uncertain or unreadable setting with its location and the option to set', async () => {
   const machine = new Machine({ 'session.save_path': '/from/php.ini' });
   const problem = (given?: Record<string, string>) =>
     openSite(machine.place(given)).then(
@@ -182,7 +182,7 @@ test('an uncertain or unreadable setting is an error with its location and the o
   }
 });
 
-test('servers of memcached are read as libmemcached reads them', async () => {
+test('reads servers of memcached like libmemcached', async () => {
   const machine = new Machine({
     'session.save_handler': 'memcached',
     'session.save_path': '"a:0, b:11212:0,c:1:3,"',
@@ -194,7 +194,7 @@ test('servers of memcached are read as libmemcached reads them', async () => {
   );
 });
 
-test('settings in the code of a site take precedence over php.ini', async () => {
+test('gives settings in the code of a site precedence over php.ini', async () => {
   const machine = new Machine({});
   started(machine);
   machine.write('srv/site/broken.php', '<?php session_name("X"');
@@ -233,7 +233,7 @@ test.each([
     /own\.php line 1: session\.save_handler depends on a custom handler, .*: set store$/,
   ],
   [`session_set_save_handler($own);`, { store: 'file:///x' }, undefined],
-] as const)('code that only PHP knows is an error that names the line: %s %o', async (code, given, error) => {
+] as const)('names the line of code that only PHP can evaluate: %s %o', async (code, given, error) => {
   const machine = new Machine({});
   started(machine);
   machine.write('srv/site/own.php', `<?php ${code}`);
@@ -242,7 +242,7 @@ test.each([
   else await expect(opened).rejects.toThrow(error);
 });
 
-test('files that visitors may have uploaded do not count as code of the site', async () => {
+test('ignores files that visitors may have uploaded', async () => {
   const machine = new Machine({});
   machine.ini({ 'session.name': 'ID', 'session.save_path': machine.sessions });
   const cookies = machine.session('7');
@@ -263,7 +263,7 @@ test('files that visitors may have uploaded do not count as code of the site', a
   expect(await misled.identify({ cookies })).toMatchObject({ code: 'unauthorized' });
 });
 
-test('a changed configuration counts without a restart', async () => {
+test('applies a changed configuration without a restart', async () => {
   const machine = new Machine({});
   const settings = { 'session.save_path': machine.sessions, 'session.name': 'before' };
   machine.ini(settings);
@@ -310,7 +310,7 @@ test('a changed configuration counts without a restart', async () => {
 
 const phpConfig = (values: string) => `<?php\n${values}`;
 
-test('CodeIgniter also takes settings from the environment of PHP, even without an .env file', async () => {
+test('takes settings of CodeIgniter from the environment of PHP, even without an .env file', async () => {
   const machine = new Machine({ 'session.gc_maxlifetime': '900' });
   machine.write('srv/site/spark', '');
   machine.write(
@@ -382,7 +382,7 @@ const samlBy = (values: string, outcome: RegExp): Known => [
   { 'src/SimpleSAML/SessionHandlerPHP.php': '', 'config/config.php': phpConfig(`$config = [${values}];`) },
   outcome,
 ];
-/** Symfony with these lines below `session:`, or with a value behind it. */
+/** Symfony with these lines below `session:`, or with a value on that line. */
 const symfonyBy = (session: string, outcome: RegExp, files: Record<string, string> = {}): Known => [
   'symfony',
   {
@@ -636,7 +636,7 @@ const knownSites = (site: string): Known[] => [
   codeIgniterIn('OwnHandler', '', /sessions of the driver OwnHandler cannot be found by the folder/),
 ];
 
-test('known applications are found by their folders, with the sessions that PHP keeps for them', async () => {
+test('finds known applications by their folders, with the sessions that PHP keeps for them', async () => {
   const machine = new Machine({
     'session.save_path': '/of/php',
     'session.gc_maxlifetime': '900',

@@ -18,7 +18,7 @@ const phpBB = (version?: string, more: Partial<SitePlace> = {}, on = db) =>
 
 applicationContract('phpBB', mysql, () => phpbbSite(mysql), { checks: false });
 
-test('users have names and roles of phpBB', async () => {
+test('gives users the names and roles of phpBB', async () => {
   const { ask, logIn, insert, run, who } = await phpBB();
   for (const [group, id, pending] of [
     [2, 20, 0],
@@ -50,7 +50,7 @@ test('users have names and roles of phpBB', async () => {
   expect(await who(gone)).toEqual(expect.any(String));
 });
 
-test('a group cannot imitate the name of a group with a role', async () => {
+test('prevents a group from imitating the name of a group with a role', async () => {
   const { open, insert, logIn } = await phpBB();
   await insert('groups', { group_id: 10, group_type: 1, group_name: 'Team A' });
   // phpBB considers all of these names new (utf8_clean_string), and a leader can set any type.
@@ -77,7 +77,7 @@ test('a group cannot imitate the name of a group with a role', async () => {
   expect(await named.identify(leader)).not.toHaveProperty('user.roles');
 });
 
-test('a listed group name counts only if it is unique, a group ID always', async () => {
+test('accepts a listed group name only if it is unique, and a group ID always', async () => {
   const { folder, open, insert, run, logIn } = await phpBB();
   const [real, other] = [await logIn('20'), await logIn('21')];
   const join = (group: number, user: number) =>
@@ -130,7 +130,7 @@ test('a listed group name counts only if it is unique, a group ID always', async
   expect(await changed(known)).not.toHaveProperty('login.user.roles');
 });
 
-test('a ban of the user or of an address counts until its end, except for founders', async () => {
+test('applies a ban of the user or of an address until its end, except to founders', async () => {
   const { insert, run, logIn, login, still, isUser } = await phpBB();
   const device = await logIn('7', { address: '203.0.113.9', remember: true });
   const known = await login(device);
@@ -160,7 +160,7 @@ test('a ban of the user or of an address counts until its end, except for founde
   expect(await isUser(device)).toBe(true);
 });
 
-test('an address ban applies to the visitor’s address and to the address in the session row', async () => {
+test('applies an address ban to the visitor’s address and to the address in the session row', async () => {
   const { open, insert, run, set, logIn } = await phpBB();
   const device = await logIn('7', { address: '203.0.113.9', remember: true });
   const forwarding = { address: '203.0.113.9', forwardedFor: '192.0.2.1 192.0.2.2' };
@@ -217,7 +217,7 @@ test('an address ban applies to the visitor’s address and to the address in th
   expect(await unchecked.check([login])[0]).toMatchObject({ state: 'nobody' });
 });
 
-test('writing in the chat renews a session until it has expired', async () => {
+test('renews a session when its user writes, until it has expired', async () => {
   const { run, logIn, login, check, who, logins } = await phpBB();
   const left = async (of: Login) => Math.round(((await logins.ttl(of as never)) ?? 0) / 60_000);
   const known = await login(await logIn('7', { ago: 3000 }));
@@ -233,7 +233,7 @@ test('writing in the chat renews a session until it has expired', async () => {
   expect(await who(await logIn('7', { ago: 3650 }))).toMatchObject({ id: '7' });
 });
 
-test('a ban in phpBB 4 counts until its end, also for finding the user', async () => {
+test('applies a ban in phpBB 4 until its end, also when finding the user', async () => {
   const { insert, run, logIn, isUser, logins } = await phpBB('4.0.0');
   const phone = await logIn('7');
   const isThere = async () => [await isUser(phone), (await logins.accounts?.names(['7']))?.has('7')];
@@ -244,7 +244,7 @@ test('a ban in phpBB 4 counts until its end, also for finding the user', async (
   expect(await isThere()).toEqual([true, true]);
 });
 
-test('too many address bans are a failure, because the database may cut off the list', async () => {
+test('reports too many address bans as a failure, because the database may cut off the list', async () => {
   const { run, logIn, login, check, logins } = await phpBB(undefined, {}, mysql);
   const device = await logIn('7');
   const known = await login(device);
@@ -255,7 +255,7 @@ test('too many address bans are a failure, because the database may cut off the 
   expect(await logins.identify(device)).toMatchObject({ code: 'session_store_unavailable' });
 });
 
-test('the operator is warned when several groups have a listed name', async () => {
+test('warns the operator when several groups have a listed name', async () => {
   const doubts: string[] = [];
   const { insert, logins } = await phpBB(undefined, {
     ...{ admins: ['R&D'], onWarning: ({ reason }) => void doubts.push(reason) },
@@ -266,7 +266,7 @@ test('the operator is warned when several groups have a listed name', async () =
   expect(doubts).toEqual([expect.stringMatching(/several groups have the name R&D,.* id:10, id:4/)]);
 });
 
-test('the doctor recommends siteChecks=off only for rows without the address or browser of the visitor', async () => {
+test('recommends siteChecks=off only for rows without the address or browser of the visitor', async () => {
   const { folder, logIn } = await phpBB();
   const recommends = async (given: Partial<PhpbbLogin>, env: Record<string, string> = {}) => {
     const { cookies } = await logIn('7', { browser: 'Mozilla', ...given });
@@ -283,7 +283,7 @@ test('the doctor recommends siteChecks=off only for rows without the address or 
   expect(await recommends(proxied, { CHAT_SITE_CHECKS: 'off' })).toBe(false);
 });
 
-test('the session of the cookies decides, then the key of the browser', async () => {
+test('uses the session of the cookies before the key of the browser', async () => {
   const { cookie, open, set, logIn, logins } = await phpBB();
   const [one, other] = [await logIn('7', { remember: true }), await logIn('8', { remember: true })];
   const userOf = async (cookies: Record<string, string>, of = logins) => {
@@ -322,7 +322,7 @@ test('the session of the cookies decides, then the key of the browser', async ()
   expect(await userOf({ u: '7', k: phone.key }, four.logins)).toBe('7');
 });
 
-test('a remembered login lasts without page views and without its session row until the logout', async () => {
+test('keeps a remembered login without page views and session row until the logout', async () => {
   const { ask, run, set, logIn, login, check, isUser } = await phpBB();
   const one = await logIn('7', { remember: true, ago: day });
   const two = await logIn('7', { remember: true });
@@ -349,7 +349,7 @@ test('a remembered login lasts without page views and without its session row un
   expect(await bounded.isUser(await logIn('7', { remember: true, ago: day - 90 }))).toBe(true);
 });
 
-test('the address and the browser as phpBB compares them', async () => {
+test('compares the address and the browser like phpBB', async () => {
   const { open, run, set, logIn } = await phpBB();
   const agent = 'Mozilla/5.0 (X11; "A" & <B>) Zoë';
   const header = Buffer.from(agent).toString('latin1');

@@ -19,7 +19,7 @@ const siteFor = (options: SiteOptions = {}) => openedSite(prestashopSite(db), op
 
 applicationContract('PrestaShop', db, () => prestashopSite(db), { named: (firstname) => ({ firstname }) });
 
-test('active customers are users with first name and roles by group', async () => {
+test('shows active customers with first name and roles by group', async () => {
   const { logIn, run, login, changed } = await siteFor({ admins: ['Owners'], moderators: ['Staff'] });
   const device = await logIn('7', { firstname: 'Zoë' });
   await run('INSERT INTO #__customer_group VALUES (7, 4)');
@@ -34,7 +34,7 @@ test('active customers are users with first name and roles by group', async () =
   expect(await changed(known)).toMatchObject({ state: 'nobody' });
 });
 
-test('a new password ends all sessions except the session of the new cookie', async () => {
+test('ends all sessions after a new password except the session of the new cookie', async () => {
   const { logIn, run, login, check, changed } = await siteFor();
   const known = await login(await logIn('7'));
   const another = { passwd: '$2y$10$another' };
@@ -47,7 +47,7 @@ test('a new password ends all sessions except the session of the new cookie', as
   expect(await changed(own)).toMatchObject({ state: 'nobody' });
 });
 
-test('exactly the cookies that PrestaShop accepts are accepted', async () => {
+test('accepts exactly the cookies that PrestaShop accepts', async () => {
   const site = await siteFor();
   const [one, other] = [await site.logIn('7'), await site.logIn('8')];
   await expectLogins(site, {
@@ -77,7 +77,7 @@ test('exactly the cookies that PrestaShop accepts are accepted', async () => {
   );
 });
 
-test('a new cookie_iv ends the logins by the one before', async () => {
+test('ends the logins by the former cookie_iv', async () => {
   const { logins, logIn, folder, login, changed } = await siteFor();
   const known = await login(await logIn('7'));
   const file = join(folder, 'app/config/parameters.php');
@@ -86,7 +86,7 @@ test('a new cookie_iv ends the logins by the one before', async () => {
   expect(await changed(known)).toMatchObject({ state: 'nobody' });
 });
 
-test('of the cookies of several shops, only one may name a customer unless the settings choose', async () => {
+test('accepts the cookies of several shops only if one customer is named or the settings choose', async () => {
   const { logins, logIn, who, ask } = await siteFor();
   const guest = { id_customer: null, session_id: null, session_token: null };
   const [one, two, none] = [
@@ -111,7 +111,7 @@ test('of the cookies of several shops, only one may name a customer unless the s
   ]);
 });
 
-test('a cookie with another cart, or of the PrestaShop before an update, is the same login', async () => {
+test('recognises the login in a cookie with another cart or from PrestaShop before an update', async () => {
   const { logins, logIn, who } = await siteFor();
   const one = await logIn('7');
   const again = await logIn('7', {
@@ -126,7 +126,7 @@ test('a cookie with another cart, or of the PrestaShop before an update, is the 
   expect(await who({ cookies: `${before.cookies}; ${one.cookies}` })).toMatchObject({ id: '7' });
 });
 
-test('a key of the cookies that is damaged is rejected', async () => {
+test('rejects a damaged cookie key', async () => {
   const { folder } = await siteFor();
   const file = join(folder, 'app/config/parameters.php');
   writeFileSync(file, readFileSync(file, 'utf8').replace('def00000', 'def00001'));

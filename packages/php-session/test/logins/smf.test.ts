@@ -11,7 +11,7 @@ applicationContract('SMF', db, () => smfSite(db), { oneLoginPerUser: true, named
 /** A site for one test, and its logins. */
 const siteFor = (secret?: string) => openedSite(smfSite(db, secret));
 
-test('active accounts are users with roles by group', async () => {
+test('shows active accounts with roles by group', async () => {
   const { run, logIn, logins, ask } = await siteFor();
   const device = await logIn('7', 'Zoë &amp; &lt;Bo&gt; &#039;');
   const cases: [group: number, more: string, activated: number, string[] | null][] = [
@@ -38,7 +38,7 @@ test('active accounts are users with roles by group', async () => {
   expect(await others.isUser(await logIn('8'))).toBe(false);
 });
 
-test('a ban by user, mail or address counts until its end, except for administrators', async () => {
+test('applies a ban by user, mail or address until its end, except to administrators', async () => {
   const { run, insert, logIn, logins } = await siteFor();
   const device = await logIn('7');
   type Row = Record<string, string | number | null>;
@@ -72,7 +72,7 @@ test('a ban by user, mail or address counts until its end, except for administra
   expect(await stateOf()).toBe('in');
 });
 
-test('a browser that was banned is rejected until the ban ends', async () => {
+test('rejects a browser that was banned until the ban ends', async () => {
   const { run, insert, cookie, logIn, logins, check } = await siteFor();
   const device = await logIn('7');
   const by = async (marks: string) => {
@@ -92,7 +92,7 @@ test('a browser that was banned is rejected until the ban ends', async () => {
   expect(await by('11,12')).toMatchObject({ user: { id: '7' } });
 });
 
-test('a user with as many warnings as the settings say may not write', async () => {
+test('bans a user with as many warnings as the settings say from writing', async () => {
   const { run, insert, logIn, ask } = await siteFor();
   const device = await logIn('7');
   await insert('settings', { variable: 'warning_mute', value: '60' });
@@ -107,7 +107,7 @@ test('a user with as many warnings as the settings say may not write', async () 
   }
 });
 
-test('too many bans are a failure, because some may not have been read', async () => {
+test('reports too many bans as a failure, because some may not have been read', async () => {
   const { run, insert, cookie, logIn, logins } = await siteFor();
   const device = await logIn('7');
   // Because the numbers are long, a third of the bans is enough.
@@ -117,7 +117,7 @@ test('too many bans are a failure, because some may not have been read', async (
   );
   // The last in the order of texts.
   const marked = { cookies: `${device.cookies}; ${cookie}_=1000035000` };
-  // A busy machine may take longer for them than the database has for an answer.
+  // On a busy machine, reading them may take longer than the timeout of the database.
   const asked = (by: typeof marked) => expect.poll(() => logins.identify(by), { interval: 500 });
   await asked(marked).toMatchObject({
     code: 'session_store_unavailable',
@@ -126,7 +126,7 @@ test('too many bans are a failure, because some may not have been read', async (
   await asked(device).toMatchObject({ user: { id: '7' } });
 });
 
-test('a user without the required second factor is rejected', async () => {
+test('rejects a user without the required second factor', async () => {
   const { run, insert, logIn, ask } = await siteFor();
   const device = await logIn('7');
   await run('UPDATE #_membergroups SET tfa_required = 1 WHERE id_group IN (4, 12)');
@@ -151,7 +151,7 @@ test('a user without the required second factor is rejected', async () => {
   expect(await (await ask()).isUser(await logIn('7'))).toBe(true);
 });
 
-test('a logout and a new password end the logins on all devices', async () => {
+test('ends the logins on all devices after a logout or a new password', async () => {
   const { run, logIn, logins, isUser } = await siteFor();
   for (const change of [
     (device: { logOut(): Promise<void> }) => device.logOut(),
@@ -169,7 +169,7 @@ test('a logout and a new password end the logins on all devices', async () => {
   }
 });
 
-test('an unchanged cookie in any form that SMF reads is accepted', async () => {
+test('accepts an unchanged cookie in any form that SMF reads', async () => {
   const { cookie, logIn, logins, who } = await siteFor();
   const [{ hash }, other] = [await logIn('7'), await logIn('8')];
   const header = (value: string) => `${cookie}=${encodeURIComponent(value)}`;
@@ -194,7 +194,7 @@ test('an unchanged cookie in any form that SMF reads is accepted', async () => {
   );
 });
 
-test('the second cookie counts where SMF asks for a second factor', async () => {
+test('requires the second cookie if SMF asks for a second factor', async () => {
   const { run, insert, logIn, isUser, ask } = await siteFor();
   for (const user of ['7', '8']) await logIn(user);
   await run("UPDATE #_members SET tfa_secret = 'SECRET', tfa_backup = '$2y$10$backup'");
@@ -208,7 +208,7 @@ test('the second cookie counts where SMF asks for a second factor', async () => 
   expect(await strict.isUser(both)).toBe(true);
 });
 
-test('a site without a secret in Settings.php uses the file itself as the secret', async () => {
+test('uses Settings.php itself as the secret if it contains none', async () => {
   const { logIn, isUser } = await siteFor('');
   expect(await isUser(await logIn('7'))).toBe(true);
 });

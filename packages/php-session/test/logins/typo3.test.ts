@@ -24,7 +24,7 @@ const siteFor = (config: Parameters<typeof typo3Site>[1] = {}, options: SiteOpti
 
 applicationContract('TYPO3', mysql, () => typo3Site(mysql));
 
-test('users have names, and roles of their groups and subgroups', async () => {
+test('gives users their names and the roles of their groups and subgroups', async () => {
   const { logIn, who } = await siteFor({}, { admins: ['Staff'], moderators: ['Helpers'] }, sqlite);
   const user = async (id: string, session: Typo3Session) => who(await logIn(id, session));
   expect(await user('7', { name: 'Zoë & <b>', user: { usergroup: '11,2' } })).toEqual({
@@ -43,7 +43,7 @@ const active = '{"totp":{"secret":"x","active":true}}';
 const inactive = '"totp":{"secret":"x","active":false}';
 const notGiven = 'the user has not yet given the second factor';
 
-test('a user without the second factor is rejected', async () => {
+test('rejects a user without the second factor', async () => {
   const { logins, logIn, run, login, who, isUser } = await siteFor({}, {}, sqlite);
   const by = (mfa: string, data: string) => logIn('9', { user: { mfa }, row: { ses_data: data } });
   const given = 'a:1:{s:3:"mfa";b:1;}';
@@ -62,7 +62,7 @@ test('a user without the second factor is rejected', async () => {
   expect(await Promise.all(logins.check(known))).toMatchObject([factor, factor]);
 });
 
-test('a disabled or deleted user is rejected', async () => {
+test('rejects a disabled or deleted user', async () => {
   const { logIn, run, login, check } = await siteFor({}, {}, sqlite);
   const known = await login(await logIn('7'));
   for (const [change, reason] of [
@@ -74,7 +74,7 @@ test('a disabled or deleted user is rejected', async () => {
   }
 });
 
-test('views from versions that included the second factors still work', async () => {
+test('works with views from versions that included the second factors', async () => {
   const { folder, logIn, ask } = await siteFor();
   const database = await createViews(mysql, folder, (view) =>
     view.replace(/CASE WHEN REPLACE.*? END AS factors/, 'u.mfa AS factors'),
@@ -84,7 +84,7 @@ test('views from versions that included the second factors still work', async ()
   expect(await who(await logIn('7', { user: { mfa: `{${inactive}}` } }))).toMatchObject({ id: '7' });
 });
 
-test('without a cookieDomain, a cookie of a host whose pages may not use the chat is rejected', async () => {
+test('rejects the cookie of a host whose pages may not use the chat if no cookieDomain is set', async () => {
   const { logIn, who, isUser } = await siteFor({}, {}, sqlite);
   const isPageHost = (name: string) => name === 'www.example.org';
   expect(await isUser({ ...(await logIn('7')), isPageHost })).toBe(true);
@@ -92,7 +92,7 @@ test('without a cookieDomain, a cookie of a host whose pages may not use the cha
   expect(await who({ ...other, isPageHost })).toBe('its cookie belongs to another domain');
 });
 
-test('exactly the sessions that TYPO3 accepts are accepted', async () => {
+test('accepts exactly the sessions that TYPO3 accepts', async () => {
   stopClock();
   const site = await siteFor({}, {}, sqlite);
   await expectLogins(site, {
@@ -128,17 +128,17 @@ test('exactly the sessions that TYPO3 accepts are accepted', async () => {
   );
 });
 
-test.each(['12.4.30', '13.4.20', '14.0.2', '14.3.1', ''])('the version %j', async (version) => {
+test.each(['12.4.30', '13.4.20', '14.0.2', '14.3.1', ''])('supports the version %j', async (version) => {
   const { logIn, isUser } = await siteFor({ version }, {}, sqlite);
   expect(await isUser(await logIn('7'))).toBe(true);
 });
 
-test('the folder that is served is enough', async () => {
+test('needs only the folder that is served', async () => {
   const { folder, logIn, ask } = await siteFor({}, {}, sqlite);
   expect(await (await ask({ folder: join(folder, 'public') })).isUser(await logIn('7'))).toBe(true);
 });
 
-test('the settings decide on lifetime and domain, and additional.php takes precedence', async () => {
+test('applies the settings for lifetime and domain, with precedence for additional.php', async () => {
   const { logIn, who, isUser } = await siteFor({
     fe: "'sessionTimeout' => 60, 'cookieDomain' => 'old.example.org'",
     more: "$GLOBALS['TYPO3_CONF_VARS'] = array_replace_recursive($GLOBALS['TYPO3_CONF_VARS'], ['FE' => ['lifetime' => 600]]);\nif (Environment::getContext()->isDevelopment()) $GLOBALS['TYPO3_CONF_VARS']['SYS']['displayErrors'] = 1;\n$GLOBALS['TYPO3_CONF_VARS']['FE']['cookieDomain'] = '.example.org';",
@@ -153,7 +153,7 @@ test('the settings decide on lifetime and domain, and additional.php takes prece
   );
 });
 
-test('additional.php may set values in functions, by references and by the context', async () => {
+test('reads values that additional.php sets in functions, by references and by the context', async () => {
   const site = await typo3Site(sqlite, {
     fe: "'sessionTimeout' => '60', 'cookieName' => ' own '",
     more: `$TYPO3_CONF_VARS['FE']['lifetime'] = 9000;
@@ -178,7 +178,7 @@ require Environment::getConfigPath() . '/system/' . strtolower((string)Environme
   expect(await who(await at(700))).toBe('the session has expired there');
 });
 
-test('the session table can have another name and connection', async () => {
+test('reads a session table with another name and connection', async () => {
   const login = `${encodeURIComponent(mysql.user)}:${encodeURIComponent(mysql.password).replaceAll("'", '%27')}`;
   const { run, logIn, isUser } = await siteFor({
     more: `$GLOBALS['TYPO3_CONF_VARS']['SYS']['session']['FE']['options']['table'] = 'own_sessions';
@@ -198,13 +198,13 @@ $db['Connections']['Default']['host'] = 'none.invalid';`,
 test.each([
   ['SYS.session.FE.backend', "['SYS']['session']['FE']['backend'] = 'RedisSessionBackend'"],
   ['DB.TableMapping', "['DB']['TableMapping']['fe_users'] = 'Users'"],
-])('%s that the chat does not read is rejected', async (name, code) => {
+])('rejects %s, which the chat does not read', async (name, code) => {
   const site = await typo3Site(sqlite, { more: `$GLOBALS['TYPO3_CONF_VARS']${code};` });
   onTestFinished(site.remove);
   await expect(openSite({ folder: site.folder })).rejects.toThrow(name);
 });
 
-test('only a new encryptionKey ends logins, not other changed settings', async () => {
+test('ends logins after a new encryptionKey, but not after other changed settings', async () => {
   const { logins, logIn, folder, login, check } = await siteFor({}, {}, sqlite);
   const known = await login(await logIn('7'));
   const file = join(folder, 'config/system/settings.php');
@@ -221,7 +221,7 @@ test('only a new encryptionKey ends logins, not other changed settings', async (
   expect(await answer(settings.replace('eee', 'fff'))).toMatchObject({ state: 'nobody' });
 });
 
-test('users in the site’s own view are compared by their values', async () => {
+test('compares users in the site’s own view by their values', async () => {
   const { logins, logIn, run, login, check } = await siteFor({}, {}, postgres);
   const device = await logIn('7', { name: 'Ann' });
   for (const statement of [
@@ -242,7 +242,7 @@ test('users in the site’s own view are compared by their values', async () => 
   expect(await check(known)).toMatchObject({ state: 'nobody' });
 });
 
-test('sessions tied to an IPv4 or IPv6 address are accepted only from that network', async () => {
+test('accepts sessions tied to an IPv4 or IPv6 address only from that network', async () => {
   const { logIn, login, check, isUser, ask } = await siteFor({ fe: "'lockIP' => 2, 'lockIPv6' => 3" });
   const four = await logIn('7', { row: { ses_iplock: '192.0.0.0' } });
   const six = await logIn('8', { row: { ses_iplock: '2001:0db8:0001:0000:0000:0000:0000:0000' } });

@@ -31,7 +31,7 @@ async function readsLittle(logins: Logins, login: Login): Promise<void> {
   await expect.poll(() => keysOfCheck(logins, login), { timeout: 20_000 }).toBeLessThan(all);
 }
 
-test('with minimal rights, only changed tables are read', async () => {
+test('reads only changed tables with minimal rights', async () => {
   const site = await phpbbSite(db);
   onTestFinished(site.remove);
   const lines = await grants({ site: { folder: site.folder } });
@@ -58,7 +58,7 @@ test('with minimal rights, only changed tables are read', async () => {
   expect(await differing(logins, login)).toMatchObject({ state: 'nobody' });
 });
 
-test('a changed session causes a read of only its row', async () => {
+test('reads only the row of a changed session', async () => {
   const site = await phpbbSite(db);
   onTestFinished(site.remove);
   const logins = await loginsOf(site.folder, { checks: false });
@@ -102,7 +102,7 @@ test('a changed session causes a read of only its row', async () => {
   expect(await checked(logins, login)).toMatchObject({ state: 'nobody' });
 });
 
-test('a changed PHP session does not cause another read of the user’s row', async () => {
+test('does not read the user’s row again after a change of the PHP session', async () => {
   const site = await laravelSite(db);
   onTestFinished(site.remove);
   const settings = readOptions({ site: site.folder });
@@ -137,7 +137,7 @@ test('a changed PHP session does not cause another read of the user’s row', as
   expect(await checked(logins, login)).toMatchObject({ state: 'nobody' });
 });
 
-test('a user who joins a group gets its role', async () => {
+test('gives a user who joins a group its role', async () => {
   const site = await smfSite(db);
   onTestFinished(site.remove);
   const logins = await loginsOf(site.folder, { admins: ['R&D'] });

@@ -13,7 +13,7 @@ const [db] = (await siteDatabases(['postgres'])) as [TestDatabase];
 
 type Logins = Awaited<ReturnType<typeof loginsOf>>;
 
-/** Called after the next answer of the database. */
+/** Runs once after the next answer of the database. */
 let meanwhile: (() => Promise<unknown>) | undefined;
 
 /** Opens the logins with a database user of the chat, who reads the tables. */
@@ -68,7 +68,7 @@ async function phpBB() {
 }
 
 describe('after a page view', () => {
-  test('the login stays, and each other change is noticed', async () => {
+  test('keeps the login and notices each other change', async () => {
     const { run, view, login: first, changed, checked } = await phpBB();
     await run(view());
     let login = await changed(first);
@@ -87,7 +87,7 @@ describe('after a page view', () => {
     expect(await checked(login)).toMatchObject({ state: 'nobody' });
   });
 
-  test('the end of the session or the user is noticed', async () => {
+  test('notices the end of the session or the user', async () => {
     const { run, view, login: first, changed, checked, device } = await phpBB();
     await run(view());
     const login = await changed(first);
@@ -99,7 +99,7 @@ describe('after a page view', () => {
     expect(await checked(login)).toMatchObject({ state: 'nobody' });
   });
 
-  test('a session changes its user even if one transaction wrote both users', async () => {
+  test('notices another user in the session even if one transaction wrote both users', async () => {
     const { run, together, view, login: first, changed, device } = await phpBB();
     await together(set('One'), set('Two').replace('7', '8'));
     const login = await changed(first);
@@ -110,7 +110,7 @@ describe('after a page view', () => {
       expect(await changed(each)).toMatchObject({ user: { id: '8', name: 'Two' } });
   });
 
-  test('the next check notices a change between reading the version and reading the row', async () => {
+  test('notices in the next check a change between reading the version and reading the row', async () => {
     const { run, view, login: first, changed, checked, device } = await phpBB();
     await run(view());
     meanwhile = () => run(view());
@@ -126,7 +126,7 @@ describe('after a page view', () => {
     expect(await checked(login)).toMatchObject({ state: 'nobody' });
   });
 
-  test('all groups of a user are read if one transaction wrote several', async () => {
+  test('reads all groups of a user if one transaction wrote several', async () => {
     const { run, together, view, login: first, changed, checked } = await phpBB();
     const join = (group: number) =>
       `INSERT INTO #_user_group (group_id, user_id, user_pending) VALUES (${group}, 7, 0)`;
@@ -150,7 +150,7 @@ describe('after a page view', () => {
   });
 });
 
-test('MyBB: sessions of a user that come and go between page views', async () => {
+test('follows the sessions of a MyBB user that come and go between page views', async () => {
   const site = await mybbSite(db);
   onTestFinished(site.remove);
   const logins = await siteOf(site.folder);
@@ -176,7 +176,7 @@ test('MyBB: sessions of a user that come and go between page views', async () =>
   expect(await checked(login)).toMatchObject({ state: 'nobody', reason: 'the login has ended there' });
 });
 
-test('another start of the database gives rows another version', async () => {
+test('gives rows another version after each start of the database', async () => {
   const site = await phpbbSite(db);
   onTestFinished(site.remove);
   await site.logIn('7');

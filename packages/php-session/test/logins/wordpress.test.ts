@@ -39,7 +39,7 @@ const seven = { user: { id: '7' } };
 const wordPress = (options: WordPressOptions = {}, more: Partial<SitePlace> = {}) =>
   openedSite(wordPressSite(db, options), more);
 
-test('the name has no entities, and roles come from capabilities', async () => {
+test('decodes the entities in a name, and takes roles from capabilities', async () => {
   const { prefix, who, logIn, setMeta } = await wordPress();
   const cases: [string | null, string, object][] = [
     ['a:1:{s:13:"administrator";b:1;}', 'Zoë &amp; &quot;Bo&quot;', { name: 'Zoë & "Bo"', roles: ['admin'] }],
@@ -66,7 +66,7 @@ test('the name has no entities, and roles come from capabilities', async () => {
   }
 });
 
-test('roles and users come from the settings, also roles that only the code of a plugin knows', async () => {
+test('takes roles and users from the settings, also roles that only the code of a plugin knows', async () => {
   const { prefix, who, isUser, logIn, setMeta } = await wordPress(
     {},
     {
@@ -85,7 +85,7 @@ test('roles and users come from the settings, also roles that only the code of a
   expect(await isUser(await logIn('9'))).toBe(false);
 });
 
-test('users banned by BuddyPress, bbPress or BuddyBoss are banned in the chat', async () => {
+test('bans users who are banned by BuddyPress, bbPress or BuddyBoss', async () => {
   const { prefix, run, login, who, changed, logIn, setMeta, addBuddyBoss, setSuspended, logins } =
     await wordPress();
   await addBuddyBoss();
@@ -109,7 +109,7 @@ test('users banned by BuddyPress, bbPress or BuddyBoss are banned in the chat', 
 test.each([
   ['User Switching', 'switched_from'],
   ['Login as User', 'logged_in_from'],
-])('a session as another user by the plugin %s is rejected', async (plugin, from) => {
+])('rejects a session as another user by the plugin %s', async (plugin, from) => {
   const { who, logIn } = await wordPress();
   const session = (id: number | false) => ({ [`${from}_id`]: id, [`${from}_session`]: '' });
   expect(await who(await logIn('7', { session: session(1) }))).toBe(
@@ -123,7 +123,7 @@ test.each([
 const cerberPolicies = (mode: string) =>
   `a:1:{s:17:"crb_role_policies";a:1:{s:10:"subscriber";a:1:{s:7:"2famode";${mode};}}}`;
 
-test('while WP Cerber requires a second factor for roles, all logins are rejected', async () => {
+test('rejects all logins while WP Cerber requires a second factor for roles', async () => {
   const { folder, logins, logIn, addCerber, setOption } = await wordPress();
   await addCerber();
   const device = await logIn('7');
@@ -154,7 +154,7 @@ test('while WP Cerber requires a second factor for roles, all logins are rejecte
   expect(await set('active_plugins', 'a:0:{}')).toMatchObject(seven);
 });
 
-test('a user is rejected while WP Cerber asks for a second factor', async () => {
+test('rejects a user while WP Cerber asks for a second factor', async () => {
   const { login, who, isUser, changed, logIn, addCerber, setCerberFactor, logins } = await wordPress();
   await addCerber();
   await logins.reload?.();
@@ -170,7 +170,7 @@ test('a user is rejected while WP Cerber asks for a second factor', async () => 
   expect(await isUser(device)).toBe(true);
 });
 
-test('cookies that WordPress would refuse', async () => {
+test('rejects the cookies that WordPress rejects', async () => {
   const { who, isUser, logins, logIn } = await wordPress();
   const [one, other] = [await logIn('7'), await logIn('8')];
   const parts = (cookies: string) => decodeURIComponent(cookies.slice(cookies.indexOf('=') + 1)).split('|');
@@ -200,7 +200,7 @@ test('cookies that WordPress would refuse', async () => {
     expect(await isUser(await logIn('8', { login }))).toBe(false);
 });
 
-test('a renamed user stays while the database takes the name in the cookie for the same', async () => {
+test('keeps a renamed user while the database compares the names as equal', async () => {
   const { login, who, still, run, logIn } = await wordPress();
   const known = await login(await logIn('7'));
   for (const [name, may] of [
@@ -215,7 +215,7 @@ test('a renamed user stays while the database takes the name in the cookie for t
   expect(await who(await logIn('7', { login: 'USER 7' }))).toMatchObject({ id: '7' });
 });
 
-test('a login ends with its token, a new password, the user or a row that cannot be read', async () => {
+test('ends a login with its token, a new password, the user or an unreadable row', async () => {
   const { login, check, run, logIn, setMeta } = await wordPress();
   const tokens = [
     null,
@@ -268,7 +268,7 @@ test.each<[string, WordPressOptions, { hash?: string; cookie?: string }]>([
     { config: `${keys}define('LOGGED_IN_COOKIE', 'own_login');` },
     { cookie: 'own_login' },
   ],
-])('WordPress with %s', async (_, options, given) => {
+])('supports WordPress with %s', async (_, options, given) => {
   const { isUser, logIn } = await wordPress(options);
   expect(await isUser(await logIn('7', { secret: 'KS', ...given }))).toBe(true);
 });
@@ -308,7 +308,7 @@ async function network() {
   };
 }
 
-test('a network has the roles of the blog and its super admins', async () => {
+test('gives the roles of the blog and the super admins of a network', async () => {
   const { run, logins, login, who, changed, device, configure } = await network();
   expect(await who(await device('7'))).toEqual({ id: '7', name: 'Ann', roles: ['moderator'] });
   const admin = await login(await device('8'));
@@ -325,7 +325,7 @@ test('a network has the roles of the blog and its super admins', async () => {
   expect(await who(await device('8'))).toMatchObject({ roles: ['admin'] });
 });
 
-test('a network bans users who are marked as spam, deleted or suspended', async () => {
+test('bans users of a network who are marked as spam, deleted or suspended', async () => {
   const { run, logins, login, who, check, device, addBuddyBoss, setSuspended } = await network();
   const known = await login(await device('7'));
   for (const column of ['spam', 'deleted']) {
@@ -339,7 +339,7 @@ test('a network bans users who are marked as spam, deleted or suspended', async 
   expect(await who(await device('7'))).toMatchObject({ banned: true });
 });
 
-test('a network counts its own plugins, also if a file has its other settings', async () => {
+test('reads the plugins of a network from the database, even if a file has its other settings', async () => {
   const { ask, open, device, cookie, configure, addCerber, ofNetwork } = await network();
   const all = `define('MULTISITE', true); ${define('LOGGED_IN_SALT', 'S')}define('COOKIEHASH', '${cookie.slice(20)}');`;
   configure("define('MULTISITE', true);", all);
@@ -352,7 +352,7 @@ test('a network counts its own plugins, also if a file has its other settings', 
   await expect(open()).rejects.toThrow('WP Cerber asks for the second factor after the login');
 });
 
-test('WordPress is found in its own folder below index.php, but not with SQLite', async () => {
+test('finds WordPress in its own folder below index.php, but not with SQLite', async () => {
   const { folder, logIn, ask } = await wordPress({
     config: `${keys}define('MULTISITE', false); define('SUBDOMAIN_INSTALL', true);`,
   });
@@ -368,7 +368,7 @@ test('WordPress is found in its own folder below index.php, but not with SQLite'
   await expect(ask()).rejects.toThrow('keeps its data in SQLite');
 });
 
-test('the configuration is found in .env, in the folder above and in the file of a Debian host', async () => {
+test('finds the configuration in .env, in the folder above and in the file of a Debian host', async () => {
   const site = await wordPress();
   const device = await site.logIn('7');
   const at = (...path: string[]) => join(site.folder, ...path);
@@ -422,7 +422,7 @@ test('the configuration is found in .env, in the folder above and in the file of
   );
 });
 
-test('rows that were written over a latin1 connection are read', async () => {
+test('reads rows that were written over a latin1 connection', async () => {
   const { who, run, logIn } = await wordPress({ config: `${keys}define('DB_CHARSET', 'latin1');` });
   const device = await logIn('7', { secret: 'KS', login: 'jürgen €' });
   await run(
@@ -431,7 +431,7 @@ test('rows that were written over a latin1 connection are read', async () => {
   expect(await who(device)).toEqual({ id: '7', name: 'Jürgen €' });
 });
 
-test('siteDatabase replaces a database password that only PHP knows', async () => {
+test('replaces a database password that only PHP knows by siteDatabase', async () => {
   const { folder, logIn, ask } = await wordPress();
   const file = join(folder, 'wp-config.php');
   const secret = "define('DB_PASSWORD', file_get_contents('/run/secret'));";
@@ -446,7 +446,7 @@ test('siteDatabase replaces a database password that only PHP knows', async () =
   expect(await (await ask({ database })).isUser(await logIn('7'))).toBe(true);
 });
 
-test('a changed wp-config.php counts only when it is completely written', async () => {
+test('applies a changed wp-config.php only when it is completely written', async () => {
   const problems: (string | null)[] = [];
   const site = await wordPress(
     { config: keys },
@@ -469,7 +469,7 @@ test('a changed wp-config.php counts only when it is completely written', async 
   expect(await who(await site.logIn('7', { secret: 'rotatedS' }))).toMatchObject({ id: '7' });
 });
 
-test('a new WordPress works after the first login', async () => {
+test('accepts logins of a new WordPress after the first login there', async () => {
   const { logins, isUser, logIn, setOption } = await wordPress({ config: '' });
   const device = await logIn('7', { secret: 'KS' });
   expect(await logins.identify(device)).toMatchObject({
@@ -481,7 +481,7 @@ test('a new WordPress works after the first login', async () => {
   expect(await isUser(device)).toBe(true);
 });
 
-test('the views for the chat have the suspended users of BuddyBoss and the second factors of WP Cerber', async () => {
+test('reads the suspended users of BuddyBoss and the second factors of WP Cerber through the chat’s views', async () => {
   const site = await wordPress();
   await site.addBuddyBoss();
   await site.addCerber();

@@ -36,7 +36,7 @@ export function sessionContainerContract(
     });
     const over = async (now: number) => (await Array.fromAsync(container.expire(now))).sort();
 
-    test('returns the committed bytes, only the latest ones', async () => {
+    test('returns only the latest committed bytes', async () => {
       const bytes = Buffer.from(Array.from({ length: 256 }, (_, n) => n));
       const first = session('', {
         data: bytes,
@@ -82,7 +82,7 @@ export function sessionContainerContract(
       expect(container.count).toBe(0);
     });
 
-    test('a touch sets the end of a session, and does not create a session', async () => {
+    test('sets the end of a session with a touch, which does not create a session', async () => {
       await container.commit('a', session('x', { revision: 5 }));
       const end = Date.now() + 5000;
       await container.touch('a', 5, end);
@@ -94,7 +94,7 @@ export function sessionContainerContract(
       expect(await container.open('b')).toBeNull();
     });
 
-    test('a touch of an earlier revision does not change the current one', async () => {
+    test('ignores a touch of an earlier revision', async () => {
       const end = Date.now() + 100_000;
       await container.commit('a', session('x', { revision: 1 }));
       await container.commit('a', session('x', { revision: 2, expiresAt: end }));
@@ -139,7 +139,7 @@ export function sessionContainerContract(
       expect(await over(now)).toEqual(['young']);
     });
 
-    test('many at once do not disturb each other', async () => {
+    test('handles many sessions at once independently', async () => {
       const ids = Array.from({ length: 50 }, (_, n) => `id${n}`);
       for (let round = 0; round < 2; round++) {
         await Promise.all(ids.map((id) => container.commit(id, session(`${id} ${round}`))));
@@ -149,7 +149,7 @@ export function sessionContainerContract(
       expect(container.count).toBe(50);
     });
 
-    test(`what it keeps ${keeps}`, async () => {
+    test(`has content that ${keeps}`, async () => {
       const kept = session('a:0:{}', { revision: 9 });
       await container.commit('kept', kept);
       await container.commit('gone', session('x'));
