@@ -2,7 +2,7 @@
 
 declare(strict_types=1);
 
-// PHP's own web server asks this script first, for the files of this folder too.
+// PHP's built-in web server also runs this script for requests of static files.
 if (PHP_SAPI === 'cli-server' && preg_match('~^/([a-z]+/)?[a-z0-9]+\.(css|js|svg)(\?|\z)~', $_SERVER['REQUEST_URI']) === 1) {
     if (is_file(__DIR__ . strtok($_SERVER['REQUEST_URI'], '?'))) {
         return false;

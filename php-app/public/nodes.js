@@ -1,4 +1,4 @@
-// Which of several chat servers this browser is connected to, by a connection of its own: the first event of one says so.
+// Shows which chat server this browser reaches, with a separate connection. Its first event contains the server's name.
 const main = document.querySelector('main');
 const now = document.getElementById('node');
 const moves = document.getElementById('moves');
@@ -23,13 +23,13 @@ function connect() {
       ready = true;
       show(JSON.parse(data.slice(2))[1].node ?? unnamed);
     } else if (data.startsWith('44') && JSON.parse(data.slice(2)).data?.code === 'unauthorized') {
-      // To log in.
+      // The page then shows the login form.
       location.reload();
     }
   });
   socket.addEventListener('close', () => {
     if (ready) show(none);
-    // At random, as the chat does: after the end of a server everybody comes back.
+    // A random delay, because after a server ends all its clients reconnect.
     setTimeout(connect, 1000 + Math.random() * 1000);
   });
 }

@@ -5,21 +5,21 @@ declare(strict_types=1);
 namespace PhpSessionChat;
 
 /**
- * One of the sample users, who logs in to the site and talks in the chat as a browser does.
+ * A sample user, who logs in to the site and uses the chat like a browser, by Socket.IO over HTTP polling
+ * (docs/protocol.md).
  *
- * Only for the sample talk: the API has messages, but neither pictures nor reactions. It speaks Socket.IO over HTTP
- * polling, of docs/protocol.md.
+ * Only for the sample conversation, because the API supports neither pictures nor reactions.
  */
 final class ChatVisitor
 {
     private const TIMEOUT = 20;
-    /** Between two packets in one answer. */
+    /** Separates the packets of a response. */
     private const SEPARATOR = "\x1e";
 
     private string $cookie = '';
     private string $socket;
     private int $requests = 0;
-    /** @var list<string> packets that nobody has read yet */
+    /** @var list<string> received, but not yet read packets */
     private array $packets = [];
 
     public function __construct(string $site, private readonly string $chat, string $name)
@@ -36,7 +36,7 @@ final class ChatVisitor
 
     /**
      * @param array<string, mixed> $payload
-     * @return array<string, mixed> the answer's data
+     * @return array<string, mixed> the data of the response
      */
     public function ask(string $event, array $payload): array
     {
@@ -44,7 +44,7 @@ final class ChatVisitor
     }
 
     /**
-     * Sends a request without waiting for its answer.
+     * Sends a request without waiting for the response.
      *
      * @param array<string, mixed> $payload
      * @return int the number of the request
@@ -56,7 +56,7 @@ final class ChatVisitor
         return $number;
     }
 
-    /** @return array<string, mixed> the data of the answer to that request */
+    /** @return array<string, mixed> the data of the response to this request */
     public function answer(int $number): array
     {
         $packet = $this->await("43{$number}[");
@@ -66,11 +66,11 @@ final class ChatVisitor
             : throw new \RuntimeException("{$answer['error']['code']}: {$answer['error']['message']}");
     }
 
-    /** @param string $peaks of a voice message @return string the id of the file */
+    /** @param string $peaks of a voice message @return string the ID of the file */
     public function upload(string $room, string $name, string $bytes, string $peaks = ''): string
     {
         $query = http_build_query(['room' => $room, 'name' => $name] + ($peaks === '' ? [] : ['peaks' => $peaks]));
-        // Not by the cookie alone: a page that sends one has to say its origin.
+        // A request with only the cookie would also need an Origin header.
         $login = 'Authorization: Session ' . substr($this->cookie, strlen('PHPSESSID='));
         $answer = $this->http('POST', "$this->chat/files?$query", $bytes, [$login]);
         return json_decode($answer, true, 8, JSON_THROW_ON_ERROR)['file']['id'];

@@ -3,8 +3,8 @@
 declare(strict_types=1);
 
 /**
- * Lets the sample users talk, so that nobody's first look is at an empty chat. It does nothing if the first room has
- * a message already. `npm start` and docker-compose.yml run it: php php-app/seed/seed.php SITE CHAT
+ * Writes messages as the sample users, so that the sample chat is not empty. No-op if the first room already has a
+ * message. `npm start` and docker-compose.yml run it: php php-app/seed/seed.php SITE CHAT
  */
 
 namespace PhpSessionChat;
@@ -60,7 +60,7 @@ foreach ($talk as $key => $said) {
             $asked[] = [$join($name), $join($name)->send('message:react', $reaction)];
         }
     }
-    // Together, because the chat server gathers reactions for a moment.
+    // Sent before waiting, because the chat server collects reactions before it responds.
     foreach ($asked as [$who, $number]) {
         $who->answer($number);
     }

@@ -2,7 +2,7 @@
 
 declare(strict_types=1);
 
-// The sample talk: who says what, in the order of the room. Files are in this folder, each with its description.
+// The messages of the sample conversation in order. Files are in this folder, each with its description.
 return [
     'gate' => ['who' => 'alice', 'text' => 'Morning all. The gate is open, and the kettle is on.'],
     'tomato' => [

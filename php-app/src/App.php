@@ -20,7 +20,7 @@ final class App
         '/session' => ['GET' => 'sessionPage'],
     ];
 
-    /** The page of a member: the chat links to it by its template `/members/{id}`. */
+    /** The page of a member. The chat links to it by the template `/members/{id}`. */
     private const MEMBER = '~^/members/([1-9]\d{0,8})\z~';
 
     private readonly SiteSession $session;
@@ -34,11 +34,11 @@ final class App
         $this->session = new SiteSession($config->sessionHandler, $config->cookieDomain, $request->https);
     }
 
-    /** @throws \Throwable HttpError, or any failure; nothing has been sent then */
+    /** @throws \Throwable an HttpError or any failure, before the response starts */
     public function answer(): Response
     {
         $route = $this->route() ?? throw new HttpError(404, 'error.path');
-        // PHP itself omits the body in answers to HEAD.
+        // PHP omits the body in responses to HEAD.
         $method = $this->request->method === 'HEAD' ? 'GET' : $this->request->method;
         $isLogin = $method === 'POST' && $this->isPage() && $this->request->field('form') === 'login';
         $action = $isLogin ? 'logIn' : $route[$method] ?? throw new HttpError(405, 'error.method', [
@@ -49,14 +49,14 @@ final class App
         return $response;
     }
 
-    /** @return array<string, string>|null the actions by their methods */
+    /** @return array<string, string>|null the actions of the path, by HTTP method */
     private function route(): ?array
     {
         $isMember = preg_match(self::MEMBER, $this->request->path) === 1;
         return $isMember ? ['GET' => 'member'] : self::ROUTES[$this->request->path] ?? null;
     }
 
-    /** Whether the path is that of a page, and no other part of the request is in it. */
+    /** Whether the path is a page whose address contains no data of the request. */
     private function isPage(): bool
     {
         return isset($this->route()['GET']);
@@ -68,7 +68,7 @@ final class App
             'products' => Products::ALL,
             'others' => $this->others($user),
             'canOrder' => $this->config->chatClient !== null,
-            // A number in the forms: repeated clicks on a button are one order.
+            // The number is in the forms, so that repeated clicks on a button are one order.
             'order' => random_int(10_000, 99_999),
         ]);
     }
@@ -99,7 +99,7 @@ final class App
         return $this->page('orders', fn (User $user): array => ['room' => OrderNews::room($user)]);
     }
 
-    /** An event of the chat server: somebody who is away has unread messages. */
+    /** Receives events of the chat server, such as unread messages of an offline user. */
     private function chatEvent(): Response
     {
         $webhook = $this->config->webhook ?? throw new HttpError(404, 'error.path');
@@ -124,13 +124,13 @@ final class App
             return;
         }
         if (!$this->config->noticeMail->send($name, $event['data'])) {
-            // The chat server sends the event again later.
+            // The error makes the chat server send the event again later.
             $notices->remove($event);
             throw new HttpError(503, 'error.request');
         }
     }
 
-    /** For admins alone. */
+    /** Shown to admins only. */
     private function notices(): Response
     {
         return $this->page('notices', fn (User $user): array => [
@@ -146,7 +146,7 @@ final class App
     }
 
     /**
-     * A page for people who are logged in; all others get the login form.
+     * Returns a page for logged-in users. Other visitors get the login form.
      *
      * @param callable(User): array<string, mixed> $values for the template
      */
@@ -155,7 +155,7 @@ final class App
         $this->session->start();
         $user = $this->session->user();
         if ($user === null) {
-            // Opened before the form is shown, so that an unusable folder is an error at once.
+            // Opened before the form is shown, so that an unusable folder is reported now.
             Database::open($this->config->dataFolder);
             return $this->loginForm(200);
         }
@@ -206,12 +206,12 @@ final class App
             return $this->loginForm(401, $this->texts->get('page.wrong'), $name);
         }
         $this->session->logIn($user);
-        // The next calls may take a moment, and must not keep the session locked meanwhile.
+        // Releases the lock of the session, because the next calls may be slow.
         $this->session->commit();
         try {
             $this->orderNews()?->welcome($user);
         } catch (ChatError $error) {
-            // A failed welcome is no reason to refuse the login.
+            // The login succeeds even without the welcome message.
             error_log("No welcome in the chat: {$error->getMessage()}");
         }
         return Response::seeOther($this->isPage() ? $this->request->path : '/');
@@ -254,7 +254,7 @@ final class App
             return $this->session->user() === null ? $this->loginForm(403, $text) : $this->notice(403, $text);
         }
         $this->session->logOut();
-        // The browser leaves the page before its chat learns of the logout, so the chat cannot delete its draft.
+        // The browser leaves the page before the chat is notified of the logout, so the chat cannot delete its draft.
         return Response::seeOther('/', ['Clear-Site-Data' => '"storage"']);
     }
 
@@ -269,7 +269,7 @@ final class App
         ]));
     }
 
-    /** Which of several chat servers the browser is connected to. */
+    /** Shows which of several chat servers the browser is connected to. */
     private function nodesPage(): Response
     {
         $this->session->start();

@@ -6,7 +6,7 @@ namespace PhpSessionChat;
 
 use PhpSessionChat\Session\InvalidSettings;
 
-/** Where the chat server is. Safe to print in HTML and headers. */
+/** The address of the chat server. Safe to print in HTML and headers. */
 final class ChatAddress
 {
     private const DEFAULT_PORT = 7070;
@@ -30,14 +30,14 @@ final class ChatAddress
         return new self($origin . $part[2], $origin);
     }
 
-    /** On the page's own host, so that the browser sends the session cookie there (cookies ignore the port). */
+    /** Returns an address on the page's host, where the browser sends the session cookie (cookies ignore the port). */
     public static function beside(Request $request): self
     {
         $origin = ($request->https ? 'https' : 'http') . '://' . $request->host() . ':' . self::DEFAULT_PORT;
         return new self($origin, $origin);
     }
 
-    /** The same with `ws` instead of `http`: in the CSP of older browsers `http:` does not include it. */
+    /** Returns the origin with `ws` instead of `http`. In the CSP of older browsers, `http:` does not include it. */
     public function socketOrigin(): string
     {
         return 'ws' . substr($this->origin, strlen('http'));

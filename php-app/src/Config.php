@@ -8,36 +8,36 @@ use PhpSessionChat\Session\HandlerFactory;
 use PhpSessionChat\Session\InvalidSettings;
 use PhpSessionChat\Session\NativeHandler;
 
-/** The settings, read from the environment and checked. */
+/** The validated settings from the environment. */
 final class Config
 {
     private const CHAT_API_URL = 'http://127.0.0.1:7070';
     private const SESSION_STORE = 'memcached://127.0.0.1:11211?prefix=sessions/&format=json';
 
     private function __construct(
-        /** Folder of the SQLite file, absolute. */
+        /** The absolute path of the folder with the SQLite file. */
         public readonly string $dataFolder,
         public readonly NativeHandler|\SessionHandlerInterface $sessionHandler,
-        /** '' for the page's own host only. */
+        /** '' for the page's host only. */
         public readonly string $cookieDomain,
-        /** null: beside the page, see ChatAddress::beside(). */
+        /** null: on the page's host, see ChatAddress::beside(). */
         public readonly ?ChatAddress $chat,
-        /** null: without a key the site writes nothing into the chat. */
+        /** null without a key; then the site does not write to the chat. */
         public readonly ?ChatClient $chatClient,
-        /** null: without a key the site takes no events of the chat. */
+        /** null without a key; then the site rejects events of the chat. */
         public readonly ?Webhook $webhook,
-        /** null: without a sender nobody is mailed. */
+        /** null without a sender; then the site sends no mails. */
         public readonly ?NoticeMail $noticeMail,
     ) {
     }
 
-    /** @throws InvalidSettings listing everything that is wrong */
+    /** @throws InvalidSettings with all problems */
     public static function fromEnvironment(): self
     {
         $wrong = [];
         $folder = self::setting('APP_DATA', 'data/');
         if (!str_starts_with($folder, '/')) {
-            // Relative to the project. The current folder differs from web server to web server.
+            // Relative to the project, because the current folder depends on the web server.
             $folder = dirname(__DIR__, 2) . '/' . $folder;
         }
         $handler = $chat = null;
@@ -60,7 +60,7 @@ final class Config
         $client = null;
         try {
             $key = self::apiKey();
-            // A second at most, because a login waits for it.
+            // At most 1 s, because a login waits for the response.
             $client = $key === '' ? null : new ChatClient(self::setting('CHAT_API_URL', self::CHAT_API_URL), $key, 1.0);
         } catch (\InvalidArgumentException $error) {
             $wrong[] = 'CHAT_API_URL or CHAT_API_KEY: ' . $error->getMessage();
@@ -87,7 +87,7 @@ final class Config
         return new self(rtrim($folder, '/'), $handler, $domain, $chat, $client, $webhook, $mail);
     }
 
-    /** The chat server's own settings. Of several keys, the first. @throws \InvalidArgumentException */
+    /** Reads the key from the chat server's settings; of several keys the first. @throws \InvalidArgumentException */
     private static function apiKey(): string
     {
         $file = self::setting('CHAT_API_KEY_FILE', '');
@@ -98,7 +98,7 @@ final class Config
         return trim(preg_split('/[,\n]/', trim($keys), 2)[0]);
     }
 
-    /** An empty variable counts as not set, since a compose file may have `NAME=`. */
+    /** Treats an empty variable as not set, because a compose file may contain `NAME=`. */
     private static function setting(string $name, string $default): string
     {
         $value = getenv($name);

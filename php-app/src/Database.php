@@ -6,13 +6,13 @@ namespace PhpSessionChat;
 
 use PhpSessionChat\Session\InvalidSettings;
 
-/** The site's SQLite file. The first request creates it, with the sample users in it, or brings it up to date. */
+/** The site's SQLite file. The first request creates it with the sample users, or migrates it. */
 final class Database
 {
-    /** SQLite's user_version of a complete file. */
+    /** SQLite's user_version of an up-to-date file. */
     private const VERSION = 4;
 
-    /** The sample users: each has the first name, in small letters, as user name and as password. */
+    /** The sample users. User name and password are the first name in lower case. */
     private const SAMPLE = [
         'Alice' => 'admin',
         'Bob' => 'moderator',
@@ -22,17 +22,17 @@ final class Database
         'Wei' => 'member',
     ];
 
-    /** Seconds to wait for another worker's transaction: the first one hashes the passwords. */
+    /** The timeout for another worker's transaction, in seconds. The first transaction hashes the passwords. */
     private const LOCK_WAIT = 10;
 
     private function __construct(public readonly \PDO $pdo)
     {
     }
 
-    /** @throws InvalidSettings when the folder cannot be used */
+    /** @throws InvalidSettings if the folder cannot be used */
     public static function open(string $folder): self
     {
-        // Another worker may create it at the same moment, so it is an error only if it does not exist afterwards.
+        // Another worker may create it at the same time, so check again whether it exists.
         if (!is_dir($folder) && !@mkdir($folder, 0700, true) && !is_dir($folder)) {
             throw new InvalidSettings("APP_DATA: the folder $folder cannot be created");
         }
@@ -44,9 +44,9 @@ final class Database
             ]);
             $database = new self($pdo);
             if ($database->version() !== self::VERSION) {
-                // Other users of the machine may be able to read the folder; they must not read the password hashes.
+                // Other accounts may be able to read the folder, but must not read the password hashes.
                 chmod($file, 0600);
-                // Checked again under the lock: of two workers one makes the tables, and the other finds them.
+                // Checked again under the lock, because another worker may have created the tables.
                 $database->exclusively(fn () => $database->version() === self::VERSION ?: $database->prepare());
             }
         } catch (\PDOException $error) {
@@ -64,7 +64,7 @@ final class Database
     }
 
     /**
-     * Runs the work as one transaction, one worker at a time.
+     * Runs work in a transaction, in one worker at a time.
      *
      * @template T
      * @param callable(): T $work
@@ -72,7 +72,7 @@ final class Database
      */
     public function exclusively(callable $work): mixed
     {
-        // PDO::beginTransaction() would take the write lock at the first write, after the reads.
+        // PDO::beginTransaction() would take the write lock only at the first write, after the reads.
         $this->pdo->exec('BEGIN IMMEDIATE');
         try {
             $result = $work();
@@ -96,7 +96,7 @@ final class Database
             $this->pdo->exec(LoginLimit::TABLES);
         }
         if ($this->version() === 1) {
-            // Its users have no roles.
+            // In this version users have no roles.
             $this->pdo->exec("ALTER TABLE users ADD COLUMN role TEXT NOT NULL DEFAULT 'member'");
         }
         $this->pdo->exec(Notices::TABLE);

@@ -7,16 +7,16 @@ namespace PhpSessionChat;
 use PhpSessionChat\Session\InvalidSettings;
 use PhpSessionChat\Session\SessionUnavailable;
 
-/** Answers one request, whatever fails. The details of a failure go to PHP's error log, not to the visitor. */
+/** Responds to a request even after a failure. Details of failures go only to PHP's error log. */
 final class FrontController
 {
-    /** Seconds after which a browser or crawler may try again while the store is down. */
+    /** The Retry-After of responses while the store is down, in seconds. */
     private const RETRY_AFTER = '5';
 
     public static function run(): void
     {
         ini_set('display_errors', '0');
-        // A warning means that something has failed, so it becomes an exception.
+        // Converts warnings to exceptions, because a warning means a failure.
         set_error_handler(static function (int $level, string $message, string $file, int $line): bool {
             if ((error_reporting() & $level) === 0) {
                 return false;
@@ -53,7 +53,7 @@ final class FrontController
             error_log("Misconfigured: {$error->getMessage()}");
             return [500, 'error.configuration', []];
         }
-        // Without the stack trace, whose arguments may be a session ID or a password.
+        // Omits the stack trace, because its arguments may contain a session ID or a password.
         $place = $error->getFile() . ':' . $error->getLine();
         error_log($error::class . ": {$error->getMessage()} in $place");
         return [500, 'error.internal', []];

@@ -8,7 +8,7 @@ namespace PhpSessionChat;
 final class HttpError extends \RuntimeException
 {
     /**
-     * @param string $text key of the text shown
+     * @param string $text the key of the displayed text
      * @param array<string, string> $headers
      */
     public function __construct(

@@ -5,11 +5,11 @@ declare(strict_types=1);
 namespace PhpSessionChat;
 
 /**
- * Slows down the guessing of passwords. After five failed logins of one name, or from one address, within 15
- * minutes, every login is refused until the oldest of them is 15 minutes old.
+ * Limits password guessing. After five failed logins with a name, or from an address, within 15 minutes, all logins
+ * with that name or from that address are rejected until the oldest failure is 15 minutes old.
  *
- * Anyone can make a name's logins fail. So that this does not lock out its owner, the name's limit does not
- * apply to an address from which that name has logged in before; only the address's own limit does.
+ * An attacker could lock out a user with failed logins. Therefore the limit of a name does not apply to addresses from
+ * which that name has logged in before. The limit of the address still applies.
  */
 final class LoginLimit
 {
@@ -25,14 +25,14 @@ final class LoginLimit
     private const FAILURES = 5;
     private const WINDOW = 15 * 60;
 
-    /** How long an address stays known for a name. */
+    /** How long a successful login exempts an address from the limit of the name, in seconds. */
     private const KNOWN = 30 * 24 * 60 * 60;
 
     public function __construct(private readonly Database $database)
     {
     }
 
-    /** Seconds until this name may try again from this address; null when it may now. */
+    /** Returns the seconds until this name may log in from this address; null if it may now. */
     public function wait(string $name, string $address): ?int
     {
         [$name, $address] = [self::digest($name), self::network($address)];
@@ -47,10 +47,10 @@ final class LoginLimit
     }
 
     /**
-     * Records the outcome of a login. Many guesses sent at once all pass wait() before the first one is recorded.
-     * So the limit is checked again here, under the lock.
+     * Records the outcome of a login. Concurrent guesses can all pass wait() before the first is recorded, so this
+     * checks the limit again, under the lock.
      *
-     * @return int|null as wait(); when not null, the visitor must not learn whether the password was right
+     * @return int|null as wait(); if not null, do not reveal whether the password was right
      */
     public function settle(string $name, string $address, bool $right): ?int
     {
@@ -62,7 +62,8 @@ final class LoginLimit
             $this->forgetOld();
             $row = [self::digest($name), self::network($address)];
             if ($right) {
-                // Only this name's failures from this address: an attacker's own logins must not allow more guesses.
+                // Deletes only this name's failures from this address, so that an attacker's own logins allow no more
+                // guesses.
                 $this->database->query('DELETE FROM failed_logins WHERE name = ? AND address = ?', $row);
                 $this->database->query('REPLACE INTO known_addresses VALUES (?, ?, ?)', [...$row, time()]);
             } else {
@@ -75,7 +76,7 @@ final class LoginLimit
     private function waitFor(string $column, string $value): ?int
     {
         $now = time();
-        // Not those of the future, recorded before the clock was set back: they would count for too long.
+        // Ignores failures in the future. They were recorded before the clock was set back, and would count too long.
         $time = $this->database->query(
             "SELECT time FROM failed_logins WHERE $column = ? AND time > ? AND time <= ?
              ORDER BY time DESC LIMIT 1 OFFSET ?",
@@ -90,13 +91,13 @@ final class LoginLimit
         $this->database->query('DELETE FROM known_addresses WHERE time <= ?', [time() - self::KNOWN]);
     }
 
-    /** People type their password into the field of the name by mistake, so names are not stored in clear. */
+    /** Hashes the name, because users may type their password into the name field by mistake. */
     private static function digest(string $name): string
     {
         return hash('sha256', $name);
     }
 
-    /** A household or server has a whole IPv6 /64, so that counts as one address. */
+    /** Returns the IPv4 address or the IPv6 /64, because a household or server has a whole /64. */
     private static function network(string $address): string
     {
         $bytes = (string) @inet_pton($address);

@@ -4,12 +4,12 @@ declare(strict_types=1);
 
 namespace PhpSessionChat;
 
-/** The mail to a member who is away and has unread messages. It has no texts of the chat: the event has none. */
+/** The mail to an offline member with unread messages. It contains no messages, because the event has none. */
 final class NoticeMail
 {
     /**
-     * @param string $from the sender's address; the members have addresses at its host, since this site asks for none
-     * @param string $site the site's own address, for the link
+     * @param string $from the sender's address; members get addresses at its host, because this site stores none
+     * @param string $site the address of the site, for the link
      */
     public function __construct(private readonly string $from, private readonly string $site)
     {
@@ -19,19 +19,19 @@ final class NoticeMail
      * @param string $name the member's user name
      * @param array{total: int, lang?: string, stop?: string, rooms: list<array{name?: string, unread: int, userText: list<string>}>} $due
      *     the data of the event notify.due
-     * @return bool whether PHP's mail() has taken it
+     * @return bool whether PHP's mail() accepted the mail
      */
     public function send(string $name, array $due): bool
     {
         $texts = new Texts($due['lang'] ?? 'en');
         $lines = [$texts->get('mail.lead'), ''];
         foreach ($due['rooms'] as $room) {
-            // A stranger's room, which the member has not accepted.
+            // An invitation of a stranger, which the member has not accepted.
             if (!isset($room['name'])) {
                 continue;
             }
             $isUserText = in_array('name', $room['userText'], true);
-            // Mail programs link addresses in plain text by themselves.
+            // Prevents that mail programs turn addresses in a name into links.
             $shown = $isUserText ? preg_replace('/[.:@](?=\S)/u', '$0 ', $room['name']) : $room['name'];
             $lines[] = "$shown: {$room['unread']}";
         }
@@ -48,7 +48,7 @@ final class NoticeMail
         ];
         if (isset($due['stop'])) {
             array_push($lines, '', "{$texts->get('mail.stop')} {$due['stop']}");
-            // RFC 8058: a press in the mail program ends the mails.
+            // RFC 8058: the user can unsubscribe with one click in the mail program.
             $headers['List-Unsubscribe'] = "<{$due['stop']}>";
             $headers['List-Unsubscribe-Post'] = 'List-Unsubscribe=One-Click';
         }

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace PhpSessionChat;
 
 /**
- * The members who were away and had unread messages, as the chat server has said by its event notify.due.
+ * The offline members with unread messages, from the event notify.due of the chat server.
  */
 final class Notices
 {
@@ -13,7 +13,7 @@ final class Notices
         event TEXT PRIMARY KEY, at INTEGER NOT NULL, member INTEGER NOT NULL, unread INTEGER NOT NULL
     )';
 
-    /** How many are kept. */
+    /** The maximum number of stored notices. */
     private const MOST = 100;
 
     public function __construct(private readonly Database $database)
@@ -21,8 +21,8 @@ final class Notices
     }
 
     /**
-     * @param array{id: string, data: array<string, mixed>} $event it may come more than once
-     * @return bool whether it has come for the first time
+     * @param array{id: string, data: array<string, mixed>} $event may be a duplicate
+     * @return bool whether it is not a duplicate
      */
     public function add(array $event): bool
     {
@@ -39,13 +39,13 @@ final class Notices
         return $added->rowCount() > 0;
     }
 
-    /** @param array{id: string} $event it is to come again */
+    /** @param array{id: string} $event which the chat server will send again */
     public function remove(array $event): void
     {
         $this->database->query('DELETE FROM notices WHERE event = ?', [$event['id']]);
     }
 
-    /** @return list<array{at: int, name: string, unread: int}> the newest first */
+    /** @return list<array{at: int, name: string, unread: int}> newest first */
     public function all(): array
     {
         return $this->database->query(

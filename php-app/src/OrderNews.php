@@ -5,13 +5,13 @@ declare(strict_types=1);
 namespace PhpSessionChat;
 
 /**
- * The site's messages to a user in the chat, in a private room of the two: an example of ChatClient.
+ * Sends the site's messages to a user in a private room: an example of ChatClient.
  *
- * Each message has a clientId derived from its subject, so that a second login or click writes nothing twice.
+ * The clientId of a message depends on its subject, so that a second login or click does not repeat the message.
  */
 final class OrderNews
 {
-    /** The site as a user of the chat. No real user has this id: they are numbers. */
+    /** The ID of the site as a user of the chat. The IDs of real users are numbers. */
     private const SELF = 'site';
 
     public function __construct(private readonly ChatClient $chat, private readonly Texts $texts)
@@ -25,7 +25,7 @@ final class OrderNews
         try {
             $this->write($user, $text, 'welcome');
         } catch (ChatError $error) {
-            // The user was welcomed before, in another language.
+            // The user already has the welcome message in another language.
             if ($error->getErrorCode() !== 'conflict') {
                 throw $error;
             }
@@ -44,7 +44,7 @@ final class OrderNews
         $this->write($user, $text, "order-$order");
     }
 
-    /** The user's private room with the site. */
+    /** Returns the ID of the user's private room with the site. */
     public static function room(User $user): string
     {
         return "orders-$user->id";
@@ -59,7 +59,7 @@ final class OrderNews
             if ($error->getErrorCode() !== 'unknown_room') {
                 throw $error;
             }
-            // This is the first message to this user.
+            // The room does not exist before the first message to this user.
             $this->chat->putRoom($room, $this->texts->get('news.room'));
             $this->chat->changeMembers($room, [['id' => $user->id, 'name' => $user->firstname]]);
             $this->chat->postMessage($room, self::SELF, $this->texts->get('site.name'), $text, $clientId);

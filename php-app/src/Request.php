@@ -7,7 +7,7 @@ namespace PhpSessionChat;
 /** The parts of an HTTP request that the pages need. */
 final class Request
 {
-    /** A host name, IPv4 address or bracketed IPv6 address, without characters that end a header or an attribute. */
+    /** A host name, IPv4 address or IPv6 address in brackets, without characters that end a header or an attribute. */
     public const HOST = '[a-z0-9](?:[a-z0-9._-]{0,252}[a-z0-9])?|\[[0-9a-f:.]{2,45}\]';
 
     /** @param array<mixed> $fields the form, as PHP parsed it */
@@ -23,8 +23,8 @@ final class Request
     }
 
     /**
-     * Proxy headers (X-Forwarded-…) are not read, since any visitor can send them. Behind a proxy the web
-     * server must set REMOTE_ADDR and HTTPS, as Apache's mod_remoteip and SetEnvIf do.
+     * Ignores proxy headers (X-Forwarded-…), because any visitor can send them. Behind a proxy, the web server must set
+     * REMOTE_ADDR and HTTPS, as Apache's mod_remoteip and SetEnvIf do.
      */
     public static function fromGlobals(): self
     {
@@ -40,7 +40,7 @@ final class Request
     }
 
     /**
-     * A form field as sent; '' when it is missing.
+     * Returns a form field; '' if it is missing.
      *
      * @throws HttpError 400 for `name[]=`, which PHP turns into an array
      */
@@ -51,9 +51,9 @@ final class Request
     }
 
     /**
-     * The host that the visitor's browser asked for, without the port.
+     * Returns the host that the browser requested, without the port.
      *
-     * @throws HttpError 400 when the Host header is missing or malformed
+     * @throws HttpError 400 if the Host header is missing or malformed
      */
     public function host(): string
     {

@@ -4,15 +4,15 @@ declare(strict_types=1);
 
 namespace PhpSessionChat;
 
-/** An answer. It is sent when everything that can fail is done. */
+/** A response. It is sent after all work that can fail. */
 final class Response
 {
     private const YEAR = 365 * 24 * 60 * 60;
 
     /**
      * @param array<string, string> $headers
-     * @param ChatAddress|null $chat whose script the page loads; null: the page may run no script at all
-     * @param bool $ownScripts whether it loads a script of the site, too
+     * @param ChatAddress|null $chat whose script the page loads; null: the page must not run scripts
+     * @param bool $ownScripts whether the page also loads scripts of the site
      */
     public function __construct(
         private readonly int $status,
@@ -24,9 +24,9 @@ final class Response
     }
 
     /**
-     * 303: the browser fetches the page with GET, so that a reload does not send the form again.
+     * Returns a 303: the browser loads the page with GET, so that a reload does not send the form again.
      *
-     * @param string $path of the site: never one that comes from a request
+     * @param string $path of the site; never a path from a request
      * @param array<string, string> $headers
      */
     public static function seeOther(string $path, array $headers = []): self
@@ -58,7 +58,7 @@ final class Response
         ];
         if ($this->chat !== null) {
             $policy[] = "script-src {$this->chat->origin}" . ($this->ownScripts ? " 'self'" : '');
-            // Pictures, sound and video that people send, and one's own recording.
+            // Pictures, audio and video of users, and the user's own recording.
             $policy['img-src'] .= " {$this->chat->origin}";
             $policy[] = "media-src {$this->chat->origin} blob:";
             $policy[] = "connect-src {$this->chat->origin} " . $this->chat->socketOrigin();
@@ -69,10 +69,10 @@ final class Response
             'X-Content-Type-Options' => 'nosniff',
             'Referrer-Policy' => 'same-origin',
             'Cross-Origin-Opener-Policy' => 'same-origin',
-            // Pages have names and CSRF tokens in them: not even the Back button may show them after a logout.
+            // Pages contain names and CSRF tokens, so the Back button must not show them after a logout.
             'Cache-Control' => 'no-store',
         ];
-        // Browsers ignore it on plain http, and this host may not have https at all.
+        // Browsers ignore the header on plain http, and this host may not support https.
         return $headers + ($https ? ['Strict-Transport-Security' => 'max-age=' . self::YEAR] : []);
     }
 }

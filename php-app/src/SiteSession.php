@@ -7,15 +7,15 @@ namespace PhpSessionChat;
 use PhpSessionChat\Session\NativeHandler;
 
 /**
- * The visitor's session: who is logged in, and the CSRF token of the forms.
+ * The visitor's session: the logged-in user, and the CSRF token of the forms.
  *
- * `user_id` (integer), `firstname` and `role` (strings) are for the chat server; the other keys are the site's own.
+ * The chat server reads `user_id` (integer), `firstname` and `role` (strings). Only the site uses the other keys.
  */
 final class SiteSession
 {
     private const NAME = 'PHPSESSID';
 
-    /** null: the handler is one of the library's, which PHP calls. */
+    /** null if PHP calls a handler of the library. */
     private readonly ?NativeHandler $native;
 
     /** @var array<string, scalar> */
@@ -34,7 +34,8 @@ final class SiteSession
             'use_only_cookies' => true,
             'use_trans_sid' => false,
             'lazy_write' => true,
-            // Debian's default is 0, since a cron job collects the files of its folder. Ours has no cron job.
+            // Debian's default is 0, because a cron job deletes expired files in its folder. This folder has no cron
+            // job.
             'gc_probability' => 1,
             'gc_divisor' => 1000,
             'cache_limiter' => '',
@@ -74,13 +75,15 @@ final class SiteSession
 
     public function logIn(User $user): void
     {
-        // With a new ID and none of the old data, anyone who planted or saw the old ID cannot use it.
+        // With a new ID and without the old data, an attacker who planted or saw the old ID cannot use it.
         $this->native?->regenerate() ?? $this->beginAnew();
         $_SESSION = ['user_id' => $user->id, 'firstname' => $user->firstname, 'role' => $user->role]
             + self::beginning();
     }
 
-    /** session_regenerate_id() would fail if the visitor clicks twice, since the first click has ended the session. */
+    /**
+     * session_regenerate_id() would fail if the visitor clicks twice, because the first click has ended the session.
+     */
     private function beginAnew(): bool
     {
         session_destroy();
@@ -96,7 +99,7 @@ final class SiteSession
         setcookie(self::NAME, '', ['expires' => 1] + $cookie);
     }
 
-    /** Writes the session. Called before any output, since it can fail. */
+    /** Writes the session. Call it before any output, because it can fail. */
     public function commit(): void
     {
         if (session_status() === PHP_SESSION_ACTIVE) {
@@ -104,7 +107,7 @@ final class SiteSession
         }
     }
 
-    /** After a failure: writes nothing, and does not send the cookie of a new ID that is not stored. */
+    /** Discards the session after a failure, and does not send the cookie of a new ID that is not stored. */
     public static function abandon(): void
     {
         if (session_status() === PHP_SESSION_ACTIVE) {
@@ -113,7 +116,7 @@ final class SiteSession
         header_remove('Set-Cookie');
     }
 
-    /** @return array<string, int|string> what every session has */
+    /** @return array<string, int|string> the data of a new session */
     private static function beginning(): array
     {
         return ['started' => time(), 'csrf' => bin2hex(random_bytes(32))];

@@ -4,10 +4,10 @@ declare(strict_types=1);
 
 namespace PhpSessionChat;
 
-/** The pages' texts in the visitor's language. */
+/** The texts of the pages in the visitor's language. */
 final class Texts
 {
-    /** Language ranges as browsers send them, and our languages; the first is the default. */
+    /** The site's languages by the language range that browsers send. The first is the default. */
     private const LANGUAGES = ['en' => 'en', 'fr' => 'fr', 'zh' => 'zh-Hans'];
 
     public readonly string $language;
@@ -31,7 +31,7 @@ final class Texts
     private static function choose(string $accepted): string
     {
         $weights = [];
-        // Browsers list a handful. A longer header is not from a browser.
+        // Browsers send a few languages. A longer header is not from a browser.
         foreach (array_slice(explode(',', $accepted), 0, 20) as $item) {
             $pattern = '/^\s*([a-z]{1,8})(?:-[a-z0-9-]+)?\s*(?:;\s*q=([01](?:\.\d{0,3})?))?\s*\z/i';
             if (preg_match($pattern, $item, $part) === 1) {

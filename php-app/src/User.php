@@ -7,7 +7,9 @@ namespace PhpSessionChat;
 /** A member of the club. */
 final class User
 {
-    /** @param string $role 'admin' and 'moderator' have their rights in the chat, too; 'member' is nothing special */
+    /**
+     * @param string $role 'admin' and 'moderator' also have these rights in the chat; 'member' has no special rights
+     */
     public function __construct(
         public readonly int $id,
         public readonly string $firstname,

@@ -17,7 +17,7 @@ final class Users
         )
         SQL;
 
-    /** About 50 ms a login: slow enough for an attacker, and fast enough for the many logins of the tests. */
+    /** Slow enough against attackers, and fast enough for the many logins of the tests. */
     private const BCRYPT_COST = 10;
 
     public function __construct(private readonly Database $database)
@@ -51,14 +51,14 @@ final class Users
         return $row === false ? null : new User(...$row);
     }
 
-    /** The name with which that user logs in, or null. */
+    /** Returns the login name of a user, or null. */
     public function nameOf(int $id): ?string
     {
         $name = $this->database->query('SELECT name FROM users WHERE id = ?', [$id])->fetchColumn();
         return $name === false ? null : $name;
     }
 
-    /** The user with that name and password, or null. An unknown name takes as long. */
+    /** Returns the user with this name and password, or null. An unknown name takes the same time. */
     public function verify(string $name, #[\SensitiveParameter] string $password): ?User
     {
         $row = $this->database
@@ -70,15 +70,15 @@ final class Users
     }
 
     /**
-     * bcrypt takes 72 bytes at most and stops at a NUL, so it gets a digest of the password in base64 (44 bytes).
-     * The digest has a key of its own, so that digests leaked from another site are of no use here.
+     * bcrypt accepts at most 72 bytes, and stops at a NUL. It therefore gets a digest of the password in base64 (44
+     * bytes). The digest has a separate key, so that digests leaked from another site cannot be used here.
      */
     private static function digest(#[\SensitiveParameter] string $password): string
     {
         return base64_encode(hash_hmac('sha256', $password, 'php-session-chat password', true));
     }
 
-    /** A valid hash of the same cost, for which no password is known. */
+    /** Returns a valid hash of the same cost, for an unknown password. */
     private static function nobodysHash(): string
     {
         return sprintf('$2y$%02d$%s', self::BCRYPT_COST, str_repeat('.', 53));

@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace PhpSessionChat;
 
-/** Fills the templates. They print values only through `$e`, which escapes, and texts through `$t`, which does too. */
+/** Renders the templates. They print values only with `$e`, and texts only with `$t`. Both escape HTML. */
 final class View
 {
     private const FOLDER = __DIR__ . '/../templates';
@@ -14,8 +14,8 @@ final class View
     }
 
     /**
-     * @param string $template the name of a file in templates/; it may set $title, $class, $head and $launcher for the layout
-     * @param array<string, mixed> $values become the template's variables
+     * @param string $template the name of a file in templates/, which may set $title, $class, $head and $launcher
+     * @param array<string, mixed> $values the variables of the template
      * @return string the whole page
      */
     public function page(string $template, array $values): string
@@ -40,7 +40,7 @@ final class View
 
     private static function escape(string|int $value): string
     {
-        // ENT_SUBSTITUTE: bytes that are not UTF-8 become U+FFFD. Without it the whole value would become ''.
+        // ENT_SUBSTITUTE replaces invalid bytes by U+FFFD. Without it, the whole value would become ''.
         return htmlspecialchars((string) $value, ENT_QUOTES | ENT_SUBSTITUTE | ENT_HTML5, 'UTF-8');
     }
 }

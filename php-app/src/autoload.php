@@ -2,7 +2,7 @@
 
 declare(strict_types=1);
 
-// Loads the classes of the site and of the library without Composer, so that a bare checkout runs.
+// Loads the classes of the site and the library without Composer, so that a checkout runs without installation.
 require __DIR__ . '/../../php/autoload.php';
 spl_autoload_register(static function (string $class): void {
     $prefix = 'PhpSessionChat\\';

@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 $title = $t('page.submit') . ' · ' . $t('site.name');
 $class = 'login-page';
-// Sent to the address of the page, the form keeps its part behind #: a link to a message, or an invite link.
+// Without an action, the browser keeps the fragment of the address, which may be a message link or an invite link.
 $action = $isPage ? '' : ' action="/login"';
 $state = ($wrong ? ' aria-invalid="true"' : '') . ($error === '' ? '' : ' aria-describedby="err"');
 [$focusName, $focusPassword] = $name === '' ? [' autofocus', ''] : ['', ' autofocus'];
