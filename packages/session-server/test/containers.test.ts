@@ -103,7 +103,7 @@ test('holds at most the configured bytes in memory until a session is destroyed'
 });
 
 describe('files', () => {
-  test('rejects a folder that others can write to, and creates a private one', async () => {
+  test('creates a private folder, and rejects a folder that others can write to', async () => {
     const [listed, shared] = [join(folder, 'listed'), join(folder, 'shared')];
     await mkdir(listed);
     await mkdir(shared);

@@ -101,7 +101,7 @@ test('takes the lock from an idle holder for a waiting client', async () => {
   expect(await next.ask('peek idle')).toBe('ok a:1:{s:1:"k";s:4:"next";}');
 });
 
-test('leaves the lock to a holder that works or for which no client waits', async () => {
+test('leaves the lock to a holder while it works or no client waits', async () => {
   const [holder, idle] = [await connectToHolding(), await connectToHolding()];
   await say(idle, 'open alone', 'put k kept');
   await say(holder, 'open busy');

@@ -126,7 +126,7 @@ describe('the place where it listens', () => {
     store.close();
   });
 
-  test('is only the port if one is set, with a warning if there is no token', async () => {
+  test('is only the configured port, with a warning if there is no token', async () => {
     const server = await servers.start({ SESSION_SERVER_HOST: '', SESSION_SERVER_PORT: '0' }, servers.folder);
     expect(server.socket).toBeUndefined();
     const client = await sessionClient(server);

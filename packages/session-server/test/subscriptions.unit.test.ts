@@ -27,7 +27,7 @@ test('sends events during the read after the reply, except events that it includ
   expect(pushed.at(-1)).toBe('event expired id');
 });
 
-test('sends no end of a session that was already gone when it was read', async () => {
+test('does not report the end of a session that was already gone when it was read', async () => {
   const { subscriptions, own, pushed, read, reply } = begin();
   subscriptions.publish('id', { kind: 'destroyed' });
   read.resolve(null);

@@ -162,7 +162,7 @@ test('rejects a module that asks for the second factor after the login', async (
   }
 });
 
-test('checks no login while an unsupported module is installed, and ends none', async () => {
+test('keeps open logins while an unsupported module is installed', async () => {
   const { folder, logIn } = await siteFor();
   const { logins } = await openSite({ folder });
   onTestFinished(() => logins.close());

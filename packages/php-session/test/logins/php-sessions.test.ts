@@ -64,7 +64,7 @@ test('needs a store for Roundcube with sessions of PHP', async () => {
   expect(await who({ cookies })).toEqual({ id: '7', name: 'ann' });
 });
 
-test('takes the login name of a Roundcube user as the mail address if it is one', async () => {
+test('uses the login name of a Roundcube user as the mail address if it is an address', async () => {
   const { folder, db } = roundcubeFolder("$config['session_storage'] = 'db';");
   db.exec(
     "CREATE TABLE rc_identities (user_id INTEGER, standard INTEGER, del INTEGER, email TEXT); INSERT INTO rc_identities VALUES (7, 1, 0, 'eve@example.org'), (7, 0, 0, 'second@example.org'), (7, 1, 1, 'deleted@example.org')",
