@@ -17,25 +17,27 @@ export interface Several {
 type ApiBody = Record<string, unknown> & { error?: { code: string } };
 
 export interface PeopleSite<Chat extends RunningChat = RunningChat> extends ChatSite<Chat> {
-  /** A new user, or one with that id; `session` is the rest of the session. */
+  /** Creates a user, with this ID if given. `session` is the rest of the session. */
   person(session?: object, id?: string): Promise<Person>;
-  /** So many new users. @param each gets each of them */
+  /** Creates this many users. @param each is called with each of them */
   people<Count extends keyof Several>(count: Count, each?: (one: Person) => unknown): Promise<Several[Count]>;
-  /** Another connection of the same session. */
+  /** Opens another connection with the same session. */
   again(person: Person, options?: ClientOptions): Promise<Person>;
   /** Replaces the session, as PHP would. */
   writeSession(person: Person, session: object): Promise<void>;
-  /** Creates a private room of this owner with these members. */
+  /** Creates a private room with this owner and these members. */
   den(owner: ChatClient, members?: readonly Person[], over?: object): Promise<RoomSummary>;
-  /** A call of the PHP application, with its key. */
+  /** Calls the server's HTTP API, with its key. */
   api(method: string, path: string, body?: object): Promise<{ status: number; body: ApiBody }>;
 }
 
 export const apiKey = 'an-api-key-for-tests';
-/** All ids have the same length, so that they sort in the order of their creation. */
+/** All IDs have the same length, so that their alphabetical order is that of their creation. */
 let users = 1000;
 
-/** A site whose sessions contain rooms, roles and bans of their users, and whose PHP application has a key. */
+/**
+ * Starts a site whose sessions contain rooms, roles and bans of their users, and whose PHP application has an API key.
+ */
 export async function startPeopleSite<Chat extends RunningChat = RunningChat>(
   env: NodeJS.ProcessEnv = {},
   start: (env: NodeJS.ProcessEnv) => Promise<Chat> = chatServerHere as never,
@@ -86,7 +88,7 @@ export async function startPeopleSite<Chat extends RunningChat = RunningChat>(
   };
 }
 
-/** Closes each connection that it is given after the test, for all tests of a file. */
+/** Returns a function that has a connection closed after the test, for all tests of a file. */
 export function closedAfterEach(): <One extends Pick<ChatClient, 'close'>>(one: One) => One {
   const open: Pick<ChatClient, 'close'>[] = [];
   afterEach(() => {
@@ -98,19 +100,19 @@ export function closedAfterEach(): <One extends Pick<ChatClient, 'close'>>(one: 
   };
 }
 
-/** The payloads of all events of that name so far. */
+/** Returns the payloads of all events with this name so far. */
 export function eventsOf<E extends EventName>(client: ChatClient, event: E): EventPayload<E>[] {
   return client.events.filter(({ name }) => name === event).map(({ payload }) => payload as EventPayload<E>);
 }
 
-/** The first event of that name from now on. */
+/** Returns the payload of the first event with this name after the call. */
 export async function nextOf<E extends EventName>(client: ChatClient, event: E): Promise<EventPayload<E>> {
   const before = eventsOf(client, event).length;
   await expect.poll(() => eventsOf(client, event).length).toBeGreaterThan(before);
   return eventsOf(client, event)[before] as EventPayload<E>;
 }
 
-/** `ok`, or the code of the refusal. */
+/** Sends a request. @returns `ok`, or the code of the error */
 export async function codeOf(client: ChatClient, event: string, ...payload: unknown[]): Promise<string> {
   const answer = await client.raw(event, ...payload);
   return answer.ok ? 'ok' : answer.error.code;

@@ -1,10 +1,13 @@
 import { createInterface } from 'node:readline';
 import { type Child, startChild } from './child.ts';
 
-/** A PHP that runs scripts of this folder, until the tests of this process end: a start takes longer than a hundred scripts. */
+/**
+ * A PHP process that runs scripts of this folder until the tests of this process end. Starting it takes longer than a
+ * hundred scripts.
+ */
 interface Php {
   child: Child;
-  /** Who waits for the next lines. */
+  /** The calls that wait for the next lines. */
   waiting: { resolve(line: string): void; reject(error: Error): void }[];
 }
 
@@ -12,7 +15,7 @@ const running = new Map<boolean, Php>();
 
 function startPhp(withExtensions: boolean): Php {
   const { pathname } = new URL('php-answers.php', import.meta.url);
-  // To load its extensions takes PHP half of a start, and few scripts need one.
+  // Loading its extensions takes half of PHP's start, and few scripts need one.
   const options = withExtensions ? [] : ['-n', '-d', 'display_errors=0'];
   const child = startChild('php', [...options, pathname], { stdio: ['pipe', 'pipe', 'pipe'] });
   const waiting: Php['waiting'] = [];
@@ -25,7 +28,7 @@ function startPhp(withExtensions: boolean): Php {
   return { child, waiting };
 }
 
-/** What a script of this folder returns for `$in`. */
+/** Returns what a script of this folder returns for `$in`. */
 export async function phpAnswer(script: string, input: object, withExtensions = false) {
   const php = running.get(withExtensions) ?? startPhp(withExtensions);
   running.set(withExtensions, php);

@@ -1,6 +1,7 @@
 <?php
-// Runs scripts of this folder, one after the other. A line of the standard input has the name of a script and its input;
-// what the script returns is a line of the standard output. Nothing is printed, as PHP then starts no session any more.
+// Runs scripts of this folder, one after another. A line on standard input contains the name of a script and its input.
+// The script's return value is written as a line to standard output. The scripts must not print anything, because PHP
+// then cannot start a session any more.
 function answer(string $script, mixed $in): mixed
 {
     return require __DIR__ . "/$script";

@@ -13,7 +13,7 @@ export interface PhpApp extends Child {
   readonly chatPage: string;
   /** Logs a user in over HTTP, as the form does. @returns the session cookie, `PHPSESSID=…` */
   login(username: string, password?: string): Promise<string>;
-  /** Logs out over HTTP with that cookie; resolves when PHP has answered. */
+  /** Logs out over HTTP with that cookie. Resolves when PHP has responded. */
   logout(cookie: string): Promise<void>;
 }
 
@@ -21,7 +21,10 @@ const root = new URL('../../', import.meta.url).pathname;
 
 let firstDatabase: Buffer | undefined;
 
-/** The database as the first request makes it. To hash the passwords of its users costs more than most tests. */
+/**
+ * Returns the database as the first request creates it. Hashing the passwords of its users needs more CPU than most
+ * tests.
+ */
 function usersOfSite(): Buffer {
   if (firstDatabase === undefined) {
     const folder = mkdtempSync(join(tmpdir(), 'chat-php-'));
@@ -33,7 +36,7 @@ function usersOfSite(): Buffer {
   return firstDatabase;
 }
 
-/** The sample application under PHP's own web server, with a separate user database. */
+/** Starts the sample application under PHP's own web server, with its own user database. */
 export async function startPhpApp(options: {
   /** The port of a memcached for its sessions, if there is no SESSION_STORE in `env`. */
   memcachedPort?: number;

@@ -3,13 +3,13 @@ import { type Child, ownPort, startChild } from './child.ts';
 import { reachable } from './memcached.ts';
 
 export interface PhpCookies extends Child {
-  /** The ID of the session that PHP finds in a Cookie header; null if it starts a new one. */
+  /** Returns the ID of the session that PHP finds in a Cookie header, or null if PHP starts a new session. */
   sessionOf(cookieName: string, header: string): Promise<string | null>;
 }
 
 const script = new URL('../fixtures/cookie-session.php', import.meta.url).pathname;
 
-/** PHP's own web server, which reports how it reads cookies. */
+/** Starts PHP's own web server with a script that reports how PHP reads cookies. */
 export async function startPhpCookies(): Promise<PhpCookies> {
   const port = await ownPort();
   const php = startChild('php', ['-S', `127.0.0.1:${port}`, script]);

@@ -7,7 +7,7 @@ import {
 } from '../../packages/php-session/src/formats/value.ts';
 import { isEmpty } from '../../packages/php-session/src/path.ts';
 
-/** The value in the format of `inWords` in random-sessions/reader.php. */
+/** Returns the value as `inWords` in random-sessions/reader.php does. */
 export function inWords(value: PhpValue): [type: string, value: string, empty: string] {
   const empty = isEmpty(value) ? 'empty' : '';
   const words = (type: string, text = ''): [string, string, string] => [type, text, empty];
@@ -24,7 +24,7 @@ export function inWords(value: PhpValue): [type: string, value: string, empty: s
   return words(JSON.stringify(value));
 }
 
-/** All values of a session, same as `Reader::digest` in random-sessions/reader.php. */
+/** Returns the digest of all values of a session, the same as `Reader::digest` in random-sessions/reader.php. */
 export function digest(session: PhpValue, most: number): string {
   let text = '';
   const values: PhpValue[] = [session];
@@ -52,7 +52,7 @@ function entriesOf(value: PhpValue): [string, PhpValue][] {
     : [];
 }
 
-/** The bytes of a class name, in lower case as PHP ignores case. */
+/** Returns the bytes of a class name in lower case, because PHP ignores its case. */
 function className({ className }: PhpObject): string {
   const name = className.replace(/[A-Z]/g, (capital) => capital.toLowerCase());
   return bytesOf(name).toString('hex');

@@ -1,6 +1,6 @@
 import { type PhpSite, phpSite } from './php-request.ts';
 
-/** A site whose sessions PHP keeps in a session server, each under its empty key. */
+/** Starts a site whose sessions PHP stores in a session server, each under an empty key. */
 export function phpInSessionServer(port: number): PhpSite {
   const handler = `
     $server = null;

@@ -5,11 +5,11 @@ import { createInterface } from 'node:readline';
 export type PhpSettings = Record<string, string>;
 
 /**
- * A request of a real PHP site: it starts the session, runs the code, and writes the session at the end.
+ * Runs a request of a real PHP site: starts the session, runs the code, and writes the session at the end.
  * @param code PHP statements, between session_start() and the end of the request
- * @param id the session to continue; without it PHP makes a new one
+ * @param id the session to continue. Without it PHP creates a new one.
  * @param before PHP statements before session_start(), for example to set a custom handler
- * @returns the id of the session
+ * @returns the ID of the session
  */
 export function phpRequest(settings: PhpSettings, code: string, id?: string, before = ''): string {
   const all = { 'session.use_cookies': '0', 'session.upload_progress.enabled': '0', ...settings };
@@ -22,7 +22,7 @@ export function phpRequest(settings: PhpSettings, code: string, id?: string, bef
   });
 }
 
-/** Writes a user's session with these texts, given as in PHP's code. @returns its ID */
+/** Writes a user's session with these strings, in PHP syntax. @returns its ID */
 export const phpUserSession = (
   folder: string,
   id: string,
@@ -35,9 +35,9 @@ export const phpUserSession = (
     `$_SESSION = ["user_id" => "${id}", "firstname" => "${name}", "rooms" => ["a" => "${room}"], "mail" => "${mail}"]`,
   );
 
-/** A PHP site whose requests run in one process, which takes a tenth of the time of a process for each. */
+/** A PHP site that runs all requests in one process, because a process for each takes much longer. */
 export interface PhpSite {
-  /** Like `phpRequest`; rejects if the session cannot be started. Variables of the code last. */
+  /** Like `phpRequest`. Rejects if the session cannot be started. Variables of the code persist. */
   request(code: string, id?: string): Promise<string>;
   end(): void;
 }

@@ -32,13 +32,16 @@ const readings = `
   ob_end_clean();
   echo json_encode($all);`;
 
-/** A session that PHP code makes, in each of the formats, and the value of an expression after PHP has read it. */
+/**
+ * Creates a session with PHP code in each of the formats. Returns the value of an expression after PHP has read it
+ * back.
+ */
 export function phpReads(
   code: string,
   expression: string,
   formats: readonly PhpFormat[] = phpFormats,
 ): { format: PhpFormat; bytes: Buffer; read: unknown }[] {
-  // PHP with these extensions only: it needs most of such a run to load all of them.
+  // PHP with these extensions only, because loading all of them takes most of the time.
   const options = [
     '-n',
     '-d',
@@ -82,7 +85,7 @@ const writing = `
   }
   session_abort();`;
 
-/** Sessions of many kinds, written by this machine's PHP. */
+/** Returns sessions of many kinds, written by this machine's PHP. */
 export function phpSessions(format: FormatName): Written[] {
   const lines = execFileSync('php', ['-r', writing, '--', sessionsScript, format], {
     encoding: 'utf8',

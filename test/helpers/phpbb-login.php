@@ -1,6 +1,6 @@
 <?php
-// Makes what phpBB makes at a login: the id of the session, the columns of its row, and with `remember` a key of the
-// browser. Its input: browser (the User-Agent), remember.
+// Returns what phpBB creates at a login: the ID of the session, the columns of its row, and with `remember` a key for
+// the browser. Input: browser (the User-Agent) and remember.
 $key = $in['remember'] ? bin2hex(random_bytes(8)) : '';
 $browser = htmlspecialchars(trim(str_replace("\u{FEFF}", '', $in['browser'])), ENT_COMPAT, 'UTF-8');
 return [

@@ -15,7 +15,7 @@ export interface PhpbbLogin {
   ago: number;
 }
 
-/** The tables and the folder of a phpBB, with rows as it writes them. */
+/** Creates the tables and the folder of a phpBB, with rows as phpBB writes them. */
 export async function phpbbSite(db: TestDatabase, version = '3.3.16') {
   const prefix = `p${randomBytes(4).toString('hex')}_`;
   const cookie = 'phpbb3_abc12';
@@ -70,7 +70,7 @@ $phpbb_adm_relative_path = 'adm/';
     insert,
     set,
     run,
-    /** A new login of a user with that id, who is made if there is none. */
+    /** Logs the user with that ID in, and creates the user if there is none. */
     async logIn(
       id: string,
       {
@@ -105,7 +105,7 @@ $phpbb_adm_relative_path = 'adm/';
         sid: made.sid as string,
         key: made.key as string,
         rename,
-        /** As the cleaning job of phpBB. */
+        /** Deletes the session as phpBB's cleaning job does. */
         dropSession,
         async logOut() {
           await dropSession();

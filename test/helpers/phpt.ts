@@ -6,8 +6,8 @@ import { dirname, join } from 'node:path';
 const recorder = join(import.meta.dirname, '../fixtures/phpt-recorder.php');
 
 /**
- * Runs PHP's own tests of sessions and of serialize(), and records their values as sessions. The tests are those of this
- * machine's PHP, from the source package of its Debian release; apt checks its signature and its hash.
+ * Runs PHP's own tests of sessions and of serialize(), and records their values as sessions. The tests belong to this
+ * machine's PHP. They come from the source package of its Debian release, whose signature and hash apt checks.
  * @returns the path of the recorded sessions; `remove` removes everything
  */
 export function recordPhpTests(): { recorded: string; remove(): void } {
@@ -27,7 +27,7 @@ export function recordPhpTests(): { recorded: string; remove(): void } {
 
 function loadSource(folder: string): void {
   const sh = (command: string) => execFileSync('sh', ['-ec', command], { cwd: folder, encoding: 'utf8' });
-  // Its own lists, because those of the machine have no sources, and may be locked.
+  // Its own package lists, because those of the machine have no sources, and may be locked.
   for (const name of ['lists/partial', 'archives/partial'])
     mkdirSync(join(folder, name), { recursive: true });
   const release = sh('. /etc/os-release; echo "$VERSION_CODENAME"').trim();
@@ -47,7 +47,7 @@ function loadSource(folder: string): void {
   sh("tar -xf *.orig.tar.xz --wildcards 'php-*/ext/session' 'php-*/ext/standard/tests/serialize'");
 }
 
-/** Calls that the recorder has under another name; not methods, and not declarations. */
+/** Calls to functions that the recorder defines under another name. Does not match methods and declarations. */
 const calls = /(?<![\w$\\>:])(?<!function )(?=(un)?serialize\s*\(|session_(en|de)code\s*\()/g;
 
 function run(path: string, recorded: string): void {
@@ -55,7 +55,7 @@ function run(path: string, recorded: string): void {
   const [, ...parts] = readFileSync(path, 'latin1').split(/^--([A-Z_]+)--\r?\n/m);
   const section = (name: string) => (parts.includes(name) ? (parts[parts.indexOf(name) + 1] ?? '') : '');
   const cwd = dirname(path);
-  // Beside the files that it includes.
+  // In the same folder as the files that it includes.
   const script = path.replace(/t$/, '');
   writeFileSync(script, section('FILE').replaceAll(calls, 'recorded_'), 'latin1');
   const ini = section('INI').split(/\r?\n/).filter(Boolean);
@@ -66,7 +66,7 @@ function run(path: string, recorded: string): void {
     ...ini.map((line) => line.replace('{PWD}', cwd)),
   ];
   const args = ['-n', ...settings.flatMap((setting) => ['-d', setting]), script];
-  // However it ends: some tests crash on purpose.
+  // The exit code does not matter, because some tests crash on purpose.
   spawnSync('php', args, {
     cwd,
     stdio: 'ignore',

@@ -9,15 +9,15 @@ import { makeOnce } from './kept-folder.ts';
 
 export interface Postgres extends Child {
   readonly port: number;
-  /** Its folder, with the unix socket in it, and the certificate of `localhost`: see `makeCertificate`. */
+  /** Its folder with the Unix socket and the certificate for `localhost`, see `makeCertificate`. */
   readonly folder: string;
-  /** `site:PASSWORD` as in a URL: a user who may read the database `site`. */
+  /** `site:PASSWORD` as in a URL: a user with the right to read the database `site`. */
   readonly login: string;
-  /** The arguments of PHP's `new PDO` for its administrator in that database. */
+  /** The arguments of PHP's `new PDO` to open that database as the administrator. */
   readonly pdo: string;
-  /** Runs a statement as its administrator in that database. */
+  /** Runs a statement in that database as the administrator. */
   query(sql: string, values?: unknown[]): Promise<Record<string, unknown>[]>;
-  /** Stops it and removes its folder. */
+  /** Stops the server and removes its folder. */
   remove(): Promise<void>;
 }
 
@@ -26,8 +26,8 @@ const programs = '/usr/lib/postgresql/15/bin';
 const password = 'se@same:/?#%12';
 
 /**
- * A real PostgreSQL for this test, on a free loopback port. It refuses to run as root, who starts it as the user of its
- * Debian package.
+ * Starts a real PostgreSQL on a free loopback port. PostgreSQL does not run as root, so root starts it as the user of
+ * its Debian package.
  * @param settings as in postgresql.conf
  */
 export async function startPostgres(settings: readonly string[] = []): Promise<Postgres> {
@@ -49,11 +49,12 @@ export async function startPostgres(settings: readonly string[] = []): Promise<P
       { ...options, stdio: 'ignore' },
     );
   });
-  // The text of a test's statements would fill the pipe of the log while the test waits for PHP.
+  // The logged statements of a test would fill the log's pipe while the test waits for PHP.
   const given = [
     ...['listen_addresses=127.0.0.1', `port=${port}`, `unix_socket_directories=${folder}`, 'fsync=off'],
     ...[
-      // To compile a statement takes longer than a test's few rows; nothing has to outlive the machine, or needs cleaning.
+      // Compiling a statement takes longer than running it on a test's few rows. The data need not survive a crash of
+      // the machine, and needs no cleaning.
       ...['jit=off', 'full_page_writes=off', 'autovacuum=off', 'wal_level=minimal', 'max_wal_senders=0'],
       'shared_buffers=8MB',
       'log_parameter_max_length=0',
@@ -86,7 +87,7 @@ export async function startPostgres(settings: readonly string[] = []): Promise<P
       return (await admin.query<Record<string, unknown>>(sql, values)).rows;
     },
     async remove() {
-      // Without waiting for connected clients.
+      // Does not wait for connected clients.
       await child.stop('SIGQUIT');
       rmSync(folder, { recursive: true, force: true });
     },

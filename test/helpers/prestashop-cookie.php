@@ -1,5 +1,5 @@
 <?php
-// Makes a cookie as PrestaShop does: classes/Cookie.php, and Crypto::encrypt() of defuse/php-encryption.
+// Creates a cookie as PrestaShop does in classes/Cookie.php, with Crypto::encrypt() of defuse/php-encryption.
 $text = '';
 foreach ($in['content'] as $name => $value) {
     $text .= $name . '|' . $value . '¤';

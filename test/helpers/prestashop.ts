@@ -6,23 +6,23 @@ import { quoted } from './wordpress.ts';
 
 export interface PrestashopSession {
   firstname?: string;
-  /** Columns of the customer that differ from the usual ones. */
+  /** Columns of the customer that differ from the defaults. */
   customer?: Record<string, string | number>;
-  /** Values of the cookie that differ from the usual ones; null for none. */
+  /** Values of the cookie that differ from the defaults. Null omits a value. */
   content?: Record<string, string | null>;
   key?: Buffer;
   iv?: string;
-  /** Of the cookie. */
+  /** The name of the cookie. */
   name?: string;
 }
 
 export const cookieOf = (shop: string) =>
   `PrestaShop-${createHash('md5').update(`8.1.7${shop}shop.example.org`).digest('hex')}`;
 
-/** `cookie_iv`. */
+/** PrestaShop's setting `cookie_iv`. */
 export const salt = "K%0a'bcdefghijklmnopqrstuvwxyz01";
 
-/** The tables and the folder of a PrestaShop, with sessions as it writes them. */
+/** Creates the tables and the folder of a PrestaShop, with sessions as PrestaShop writes them. */
 export async function prestashopSite(db: TestDatabase, key = randomBytes(32)) {
   const prefix = `ps${randomBytes(3).toString('hex')}_`;
   const { folder, write } = siteFiles('prestashop');
@@ -88,7 +88,7 @@ export async function prestashopSite(db: TestDatabase, key = randomBytes(32)) {
     ];
     return {
       cookies: `${session.name ?? cookieOf('ps-s1')}=${value}`,
-      /** Version, salt, initialization vector, what is encrypted, and the code over them. */
+      /** Version, salt, initialization vector, ciphertext, and the authentication code of these. */
       secrets: parts,
       id: String(last),
       token,

@@ -5,8 +5,8 @@ const root = new URL('../..', import.meta.url).pathname;
 const made = new Set(['.git', 'node_modules', 'dist', 'data', 'target', 'test-results']);
 
 /**
- * The paths of the project's files, without build output. It does not look into those folders, because Maven writes
- * there while the unit tests run.
+ * Returns the paths of the project's files, without build output. Does not read the folders of build output, because
+ * Maven writes there while the unit tests run.
  */
 export function projectFiles(folder = ''): string[] {
   return readdirSync(join(root, folder), { withFileTypes: true })

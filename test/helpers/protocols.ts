@@ -3,7 +3,7 @@ import type { Protocol } from './faulty-line.ts';
 const verbs =
   /\b(?:SELECT pg_notify|LISTEN|BEGIN|START|COMMIT|ROLLBACK|SET|SELECT|INSERT|UPDATE|DELETE|REPLACE|WITH)\b/;
 
-/** The verb and the table of a statement, or of the first one of several that are sent at once. */
+/** Returns the verb and the table of a statement, or of the first of several that are sent together. */
 function statementIn(call: string): string | undefined {
   const verb = verbs.exec(call);
   const table = /\bchat_[a-z_]+/.exec(call.slice(verb?.index));
@@ -20,7 +20,9 @@ const packet = (type: string, ...parts: (string | Buffer)[]) => {
   return Buffer.concat([Buffer.from(type), int32(body.length + 4), body]);
 };
 
-/** The last statement of the call fails, as with a serialization failure, a full disk, or a damaged page. */
+/**
+ * Makes the last statement of the call fail as after a serialization failure, with a full disk, or with a damaged page.
+ */
 function postgresRefusing(call: Buffer, nth: number): Buffer | null {
   const state = ['40001', '53100', 'XX001'][nth % 3];
   const statement = `DO $$BEGIN RAISE EXCEPTION USING ERRCODE = '${state}'; END$$`;
@@ -48,16 +50,16 @@ function postgresRefusing(call: Buffer, nth: number): Buffer | null {
   return Buffer.concat([call.subarray(0, last.from), instead]);
 }
 
-/** As of a deadlock, a full disk, or a damaged table. */
+/** Makes the statement fail as after a deadlock, with a full disk, or with a damaged table. */
 function mariadbRefusing(call: Buffer, nth: number): Buffer | null {
-  // The first packet of an exchange, and a statement: as text, to be prepared, or a prepared one.
+  // The first packet of an exchange with a statement: as text, to be prepared, or prepared earlier.
   if (call[3] !== 0 || ![0x03, 0x16, 0x17].includes(call[4] as number)) return null;
   const number = [1213, 1021, 1034][nth % 3];
   const body = Buffer.from(`\x03SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = ${number}`);
   return Buffer.concat([Buffer.from([body.length, 0, 0, 0]), body]);
 }
 
-/** Each of the commands is one that Redis does not know. */
+/** Replaces each command with one that Redis does not know. */
 function redisRefusing(call: Buffer): Buffer | null {
   const commands = call.toString('latin1').match(/(?<=^|\n)\*\d+\r\n\$/g) ?? [];
   return commands.length === 0 ? null : Buffer.from('*1\r\n$6\r\nREFUSE\r\n'.repeat(commands.length));

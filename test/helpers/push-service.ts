@@ -10,7 +10,7 @@ import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { makeCertificate } from './certificate.ts';
 import type { ChatClient } from './chat-client.ts';
 
-/** The keys of a subscription, as a browser draws them. */
+/** The keys of a subscription, as a browser generates them. */
 export interface BrowserKeys {
   ecdh: ECDH;
   p256dh: Buffer;
@@ -22,7 +22,7 @@ export function browserKeys(): BrowserKeys {
   return { ecdh, p256dh: ecdh.generateKeys(), auth: randomBytes(16) };
 }
 
-/** The text of a push as the browser reads it, RFC 8291. @throws if it is not for these keys */
+/** Decrypts the text of a push as a browser does (RFC 8291). @throws if it is not for these keys */
 export function decrypted(body: Buffer, { ecdh, p256dh, auth }: BrowserKeys): Buffer {
   const hkdf = (secret: Buffer, salt: Buffer, info: string | Buffer, bytes: number) =>
     Buffer.from(hkdfSync('sha256', secret, salt, info, bytes));
@@ -50,17 +50,17 @@ export interface TakenPush {
 export interface PushServiceOfTest {
   /** As in `URL.host`, for CHAT_PUSH_HOSTS. */
   host: string;
-  /** The file of its certificate, for NODE_EXTRA_CA_CERTS. */
+  /** The path of its certificate, for NODE_EXTRA_CA_CERTS. */
   certificate: string;
   taken: TakenPush[];
-  /** Answers a push; 201 by default. */
+  /** Responds to a push, by default with 201. */
   answer(response: ServerResponse, push: TakenPush): void;
   close(): Promise<void>;
 }
 
 const authorities = getCACertificates();
 
-/** A push service on this machine, with a certificate of its own. */
+/** Starts a push service on this machine, with its own certificate. */
 export async function startPushService(): Promise<PushServiceOfTest> {
   const folder = mkdtempSync(join(tmpdir(), 'chat-push-'));
   const { certificate, key } = makeCertificate(folder, 'localhost');
@@ -91,14 +91,14 @@ export async function startPushService(): Promise<PushServiceOfTest> {
   return service;
 }
 
-/** Lets this process trust the service until that closes. */
+/** Makes this process trust the service until the service closes. */
 export function trust({ certificate }: PushServiceOfTest): void {
   setDefaultCACertificates([...authorities, readFileSync(certificate, 'utf8')]);
 }
 
 let devices = 0;
 
-/** The subscription that a browser registers. @param key that of the chat: see `pushKeyOf` */
+/** Creates the subscription that a browser registers. @param key the chat's key: see `pushKeyOf` */
 export function subscription({ host }: PushServiceOfTest, key: string, over: object = {}) {
   const { p256dh, auth } = browserKeys();
   return {
@@ -111,13 +111,13 @@ export function subscription({ host }: PushServiceOfTest, key: string, over: obj
   };
 }
 
-/** The key with which browsers subscribe. */
+/** Returns the key with which browsers subscribe. */
 export async function pushKeyOf(chat: { url: string }): Promise<string> {
   const answer = await fetch(`${chat.url}/push/key`);
   return ((await answer.json()) as { key: string }).key;
 }
 
-/** A browser that a user has registered, with the pushes that it has got. */
+/** A browser that a user has registered, with the pushes that it has received. */
 export interface RegisteredBrowser {
   path: string;
   taken(): TakenPush[];

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 /**
  * Installs Python packages at the first use.
  *
- * @param name of their folder; another version needs another name
+ * @param name the name of their folder. Another version needs another name.
  * @param packages arguments of `pip install`
  * @returns the folder with their programs
  */

@@ -2,27 +2,27 @@ import { spawnSync } from 'node:child_process';
 import type { FormatName } from '../../packages/php-session/src/formats/formats.ts';
 import { hanging } from './hanging.ts';
 
-/** PHP's result for a path: a value as `inWords` in random-sessions/reader.php prints it, or why there is none. */
+/** PHP's result for a path: a value in the format of `inWords` in random-sessions/reader.php, or why there is none. */
 export type PhpFound = [type: string, value: string, empty: string] | 'absent' | 'wrong';
 
-/** A session as PHP has written it, or after damage, and PHP's own reading of it. */
+/** A session as PHP has written it, or after damage, and what PHP reads from it. */
 export interface PhpReading {
   number: number;
   bytes: Buffer;
-  /** PHP rejects the session. */
+  /** PHP's error if it rejects the session. */
   refused?: string;
-  /** PHP itself crashed while reading it; its output. */
+  /** PHP's output if it crashed while it read the session. */
   crashed?: string;
   reads: [path: string, found: PhpFound][];
-  /** `digest` in random-sessions/reader.php. */
+  /** The result of `digest` in random-sessions/reader.php. */
   whole?: string;
 }
 
 const script = new URL('../fixtures/random-sessions/run.php', import.meta.url).pathname;
-/** The sessions of one PHP process. */
+/** The number of sessions per PHP process. */
 const atOnce = 500;
 
-/** This many random sessions, the same for each seed. */
+/** Generates this many random sessions, always the same for a seed. */
 export function* phpReadings(
   format: FormatName,
   seed: number,
@@ -37,7 +37,7 @@ export function* phpReadings(
 }
 
 /**
- * Reads one of them again in a separate process, because an extension's bug may corrupt PHP's memory for later ones.
+ * Reads one of them again in a separate process, because a bug in an extension can corrupt PHP's memory for later ones.
  */
 export function phpReadingAlone(
   format: FormatName,
@@ -54,10 +54,10 @@ function run(format: FormatName, seed: number, first: number, count: number, dam
   return readingsOf([script, format, seed, first, count, damaged ? 'damaged' : ''].map(String));
 }
 
-/** The readings that a script prints in the form of random-sessions/run.php. */
+/** Returns the readings that a script prints in the format of random-sessions/run.php. */
 export function readingsOf(args: readonly string[], timeout = hanging): PhpReading[] {
   const php = spawnSync('php', args, { encoding: 'utf8', maxBuffer: 2 ** 28, timeout });
-  // For damaged bytes, an extension may never end. What it has printed counts, as after a crash.
+  // With damaged bytes an extension can hang. The output so far counts, as after a crash.
   const isHanging = php.error !== undefined && 'code' in php.error && php.error.code === 'ETIMEDOUT';
   if (php.error !== undefined && !(isHanging && php.stdout !== '')) throw php.error;
   const readings: PhpReading[] = [];

@@ -2,22 +2,22 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 
 /**
- * A small chat client: a test can have hundreds of it, stop it from reading, and let it send packets that a
- * well-behaved library does not send. Engine.IO over a WebSocket made by hand.
+ * A small chat client that speaks Engine.IO over its own implementation of WebSocket. A test can open hundreds of them,
+ * stop them from reading, and let them send packets that a well-behaved library does not send.
  */
 export interface RawClient {
   readonly socket: Socket;
   /** Bytes received so far. */
   readonly received: number;
-  /** Calls the listener for every Engine.IO packet from now on. */
+  /** Calls the listener for every Engine.IO packet that arrives after the call. */
   onPacket(listener: (packet: string) => void): void;
-  /** The first matching packet from now on. */
+  /** Returns the first matching packet that arrives after the call. */
   packet(matches: (packet: string) => boolean): Promise<string>;
   /** Writes an Engine.IO packet. */
   send(packet: string): void;
   /** Sends a request of the protocol. @returns the text of its ack */
   request(event: string, payload: unknown): Promise<string>;
-  /** Sends a request whose JSON (without the outer brackets) is given. @returns the JSON of its ack */
+  /** Sends a request given as JSON without the outer brackets. @returns the JSON of its ack */
   ask(args: string): Promise<string>;
   /** Whether the connection has been closed. */
   readonly closed: boolean;
@@ -30,7 +30,7 @@ export interface RawOptions {
 
 export const opcode = { continuation: 0, text: 1, close: 8, ping: 9, pong: 10 };
 
-/** Fields of a frame that no library sends; `length`: the declared one, if it is not the true one. */
+/** Fields of a frame that no library sends. `length` is the declared length, if it is not the actual one. */
 export interface OddFields {
   fin?: boolean;
   rsv?: number;
@@ -38,7 +38,7 @@ export interface OddFields {
   length?: bigint | undefined;
 }
 
-/** A client's frame (RFC 6455, section 5.2). Masked with zeros, which leave the payload as it is. */
+/** Creates a client's frame (RFC 6455, section 5.2). The mask is zero, which leaves the payload unchanged. */
 export function frame(payload: string | Uint8Array, op = opcode.text, odd: OddFields = {}): Buffer {
   const { fin = true, rsv = 0, masked = true } = odd;
   const bytes = Buffer.from(payload as string);
@@ -52,7 +52,7 @@ export function frame(payload: string | Uint8Array, op = opcode.text, odd: OddFi
   return Buffer.concat([head, bytes]);
 }
 
-/** A message in parts (RFC 6455, section 5.4). */
+/** Creates a message in fragments (RFC 6455, section 5.4). */
 export function fragments(...payloads: string[]): Buffer {
   const last = payloads.length - 1;
   return Buffer.concat(
@@ -62,13 +62,13 @@ export function fragments(...payloads: string[]): Buffer {
   );
 }
 
-/** The request that opens a WebSocket; with a sid, the upgrade of that connection. */
+/** Returns the request that opens a WebSocket. With a sid, the WebSocket upgrades that connection. */
 export const upgradeRequest = (cookie?: string, sid?: string): string =>
   `GET /socket.io/?EIO=4&transport=websocket${sid === undefined ? '' : `&sid=${sid}`} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\n` +
   `Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n` +
   `${cookie === undefined ? '' : `Cookie: ${cookie}\r\n`}\r\n`;
 
-/** Opens a WebSocket and waits for Engine.IO's first packet, before any CONNECT. */
+/** Opens a WebSocket and waits for Engine.IO's first packet. Sends no CONNECT. */
 export async function openRaw(port: number, options: RawOptions = {}): Promise<RawClient> {
   const { cookie, localAddress = '127.0.0.1' } = options;
   const socket = connect({ port, host: '127.0.0.1', localAddress, noDelay: true });
@@ -77,7 +77,7 @@ export async function openRaw(port: number, options: RawOptions = {}): Promise<R
   let upgraded = false;
   let received = 0;
   let closed = false;
-  // Above the ids of packets that a test writes itself.
+  // Higher than the IDs of packets that a test writes itself.
   let acks = 1_000_000_000;
   const failing = new Set<(error: Error) => void>();
   socket.on('error', () => {});
@@ -148,7 +148,7 @@ export async function openRaw(port: number, options: RawOptions = {}): Promise<R
   return self;
 }
 
-/** The same, connected as a user and, if a room is given, joined to it. */
+/** Opens a WebSocket, connects as a user and, if a room is given, joins it. */
 export async function connectRaw(
   port: number,
   cookie: string,

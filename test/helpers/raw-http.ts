@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 
-/** HTTP by hand on one persistent TCP connection, like a proxy's connection to the server. */
+/** An HTTP client on one persistent TCP connection, like a proxy's connection to the server. */
 export class RawClient {
   readonly #socket: Socket;
   #text = '';
@@ -35,7 +35,7 @@ export class RawClient {
     this.#socket.destroy();
   }
 
-  /** The body of the answer. @throws Error if the connection is closed before it has arrived */
+  /** Returns the body of the response. @throws Error if the connection closes before the response is complete */
   async #exchange(line: string, headers: Record<string, string>, body: string): Promise<string> {
     const head = Object.entries({ Host: '127.0.0.1', ...headers }).map(
       ([name, value]) => `${name}: ${value}\r\n`,

@@ -7,20 +7,20 @@ import { type Child, ownPort, startChild } from './child.ts';
 
 export interface Redis extends Child {
   readonly port: number;
-  /** Its folder, with `redis.sock` in it, and `dump.rdb` after a SAVE. */
+  /** Its folder, with `redis.sock` and, after a SAVE, `dump.rdb`. */
   readonly folder: string;
-  /** Sends a command as its administrator, over the unix socket; strings in the answer are Buffers. */
+  /** Sends a command as the administrator over the Unix socket. Strings in the reply are Buffers. */
   ask(...command: (string | Buffer)[]): Promise<unknown>;
-  /** The values under these keys, and when the first expires. */
+  /** Returns the values under these keys, and when the first key expires. */
   traces(...keys: string[]): Promise<{ held: string[]; expires: number }>;
-  /** Stops it and removes its folder. */
+  /** Stops the server and removes its folder. */
   remove(): Promise<void>;
 }
 
 /**
- * A real Redis for this test, on a free loopback port. It is ready when its log says so.
+ * Starts a real Redis on a free loopback port. Resolves when its log says that it is ready.
  * @param args further options of redis-server
- * @param again a stopped one, whose port and folder it takes over
+ * @param again a stopped Redis whose port and folder the new one uses
  */
 export async function startRedis(
   args: readonly string[] = [],
@@ -67,8 +67,8 @@ export async function startRedis(
 }
 
 /**
- * A Redis with a password, and with a user `chat` with the same password, whose rights on keys of `siam_` are those
- * that the store needs.
+ * Starts a Redis with a password, and with a user `chat` that has the same password and, on keys that start with
+ * `siam_`, the rights that the store needs.
  */
 export async function startLockedRedis(password: string): Promise<Redis> {
   const redis = await startRedis(['--requirepass', password]);
@@ -76,14 +76,14 @@ export async function startLockedRedis(password: string): Promise<Redis> {
   return redis;
 }
 
-/** A Redis without and one with a password, for all tests of a file. */
+/** Starts a Redis without a password and one with a password, for all tests of a file. */
 export async function sharedRedis(password: string): Promise<{ redis: Redis; locked: Redis }> {
   const [redis, locked] = await Promise.all([startRedis(), startLockedRedis(password)]);
   afterAll(() => Promise.all([redis.remove(), locked.remove()]));
   return { redis, locked };
 }
 
-/** A Redis until the end of the test. @param again as in `startRedis` */
+/** Starts a Redis that is removed at the end of the test. @param again as in `startRedis` */
 export async function redisForTest(args: readonly string[] = [], again?: Redis): Promise<Redis> {
   const redis = await startRedis(args, again);
   onTestFinished(() => redis.remove());

@@ -87,7 +87,7 @@ async function openCluster(
       const read = async () =>
         (await database.query(database.selectSessions(logins[server] as string))).map(({ id }) => Number(id));
       const left = await read();
-      // The server may have been started again, with sessions of its own.
+      // The restarted server has database sessions of its own, which do not count.
       const readLeft = async () => (await read()).filter((id) => left.includes(id));
       return () => expect.poll(readLeft, { interval: 2 }).toEqual([]);
     },

@@ -6,11 +6,11 @@ import { openChatOver } from './chat-over-history.ts';
 
 export const nameOf = (id: string) => ({ id, name: `Name of ${id}` });
 
-/** Rooms, members and messages in a history, as the chat stores them. */
+/** Returns functions that write rooms, members and messages to a history, as the chat does. */
 export function roomsOf({ read, write }: History, at = Date.now()) {
   const how = { sources: sources.people, by: 'people', cause: 'removed', at } as const;
   return {
-    /** A room of the first user, with the others in it. */
+    /** Creates a room of the first user, with the other users as members. */
     async den(room: string, users: readonly [string, ...string[]], kind: 'private' | 'public' = 'private') {
       const [owner, ...members] = users;
       const made = { id: room, kind, name: 'Den', by: nameOf(owner), clientId: room, most: 0, at };
@@ -50,13 +50,13 @@ export async function openInterrupted(over: Partial<Parameters<typeof openChat>[
     next = undefined;
     await run();
   };
-  /** Changes that the chat hears late of. */
+  /** Changes that the chat has not been notified of yet. */
   const late: (() => void)[] = [];
   let isLate = false;
   const hearAll = () => {
     for (const hear of late.splice(0)) hear();
   };
-  /** The events that were sent, each with the connections or the room that got it. */
+  /** The events that were sent, each with the connections or the room that received it. */
   const told: string[] = [];
   const { chat, history, close } = await openChatOver(
     (stored) => ({

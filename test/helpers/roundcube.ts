@@ -4,17 +4,20 @@ import { DatabaseSync } from 'node:sqlite';
 import { onTestFinished } from 'vitest';
 import { folderWith } from './site-database.ts';
 
-/** The second cookie of Roundcube: `rcube_session::_mkcookie()`, so many halves of the session's lifetime ago. */
+/**
+ * Returns the second cookie of Roundcube, as `rcube_session::_mkcookie()` created it this many halves of the session's
+ * lifetime ago.
+ */
 export function secondCookie(secret: string, lifetime: number, halves = 0): string {
   const now = Math.floor(Date.now() / 1000);
   return `${secret}-${now - (now % (lifetime / 2)) - (halves * lifetime) / 2}`;
 }
 
-/** Its configuration. @param more further PHP */
+/** Returns Roundcube's configuration. @param more further PHP code */
 export const roundcubeConfig = (db: string, more = '') =>
   `<?php $config = []; $config['db_dsnw'] = 'sqlite:///${db}?mode=0646'; $config['db_prefix'] = 'rc_'; ${more}`;
 
-/** A folder of Roundcube with its database, which has a user. */
+/** Creates a folder of Roundcube with its database, which contains one user. */
 export function roundcubeFolder(more: string) {
   const folder = folderWith({ 'program/lib/Roundcube/rcube.php': '' });
   const file = join(folder, 'mail.db');

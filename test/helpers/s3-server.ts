@@ -16,14 +16,14 @@ interface Key {
 }
 
 export interface S3Server {
-  /** The server's address, as in the option of `CHAT_FILES`. `mode` decides how it answers. */
+  /** The server's address, as in the option of `CHAT_FILES`. `mode` decides how it responds. */
   readonly endpoint: string;
   readonly bucket: string;
   /** A key with the rights in the bucket that docs/operate/files.md lists. */
   readonly key: Key;
-  /** `busy` and `forbidden`: it refuses with 503 and 403. `silent`: it reads requests, and answers nothing. */
+  /** `busy` rejects requests with 503, `forbidden` with 403. `silent` reads requests and sends no response. */
   mode: 'open' | 'busy' | 'forbidden' | 'silent';
-  /** The names in the bucket. */
+  /** Returns the names of the objects in the bucket. */
   names(): Promise<string[]>;
   stop(): Promise<void>;
 }
@@ -41,7 +41,7 @@ const rules: Record<string, [action: string, resource: string][]> = {
 export async function startS3Server(bucket = 'pictures'): Promise<S3Server> {
   const installed = pythonPackages(...moto);
   const port = await ownPort();
-  // Creating the bucket, and an account, rights and a key for each user, needs no authentication; later requests do.
+  // The first requests need no authentication: they create the bucket, and an account, rights and a key for each user.
   const free = 1 + 3 * Object.keys(rules).length;
   const child = startChild(join(installed, 'moto_server'), ['-H', '127.0.0.1', '-p', `${port}`], {
     env: { ...process.env, INITIAL_NO_AUTH_ACTION_COUNT: `${free}` },

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 
 /**
- * The current samples of `/metrics`, by name with labels.
- * @param key the API's key, which a server with trusted proxies needs
+ * Returns the current samples of `/metrics`, by name with labels.
+ * @param key the API key, which a server with trusted proxies requires
  */
 export async function metrics(url: string, key?: string): Promise<Map<string, number>> {
   const headers: Record<string, string> = key === undefined ? {} : { Authorization: `Bearer ${key}` };
@@ -15,11 +15,11 @@ export async function metrics(url: string, key?: string): Promise<Map<string, nu
   return samples;
 }
 
-/** The number of clients that the server counts as connected. */
+/** Returns the number of connected clients according to the server. */
 export const connections = async (url: string): Promise<number> =>
   (await metrics(url)).get('chat_connections') ?? Number.NaN;
 
-/** The memory of a process, in bytes, as the kernel counts it. */
+/** Returns the resident memory of a process in bytes. */
 export function rss(pid: number): number {
   const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
   if (kilobytes === undefined) throw new Error(`process ${pid} has ended`);
@@ -37,7 +37,7 @@ export function watchRss(pid: number): { most(): number; stop(): void } {
     try {
       look();
     } catch {
-      // The process has ended, which the test notices itself.
+      // The process has ended. The test detects that itself.
       clearInterval(timer);
     }
   }, 20);
@@ -50,13 +50,15 @@ export function watchRss(pid: number): { most(): number; stop(): void } {
   };
 }
 
-/** The kernel's queues of a TCP connection to a local port: not yet acknowledged, and not yet read. */
+/**
+ * A TCP connection to a local port. `bytes` are those in the kernel's queues: not yet acknowledged, or not yet read.
+ */
 export interface KernelQueue {
   established: boolean;
   bytes: number;
 }
 
-/** The connections to a loopback port, by the client's port: Linux's proc_net_tcp(5). */
+/** Returns the connections to a loopback port by the client's port, from Linux's proc_net_tcp(5). */
 export function kernelQueues(serverPort: number): Map<number, KernelQueue> {
   const queues = new Map<number, KernelQueue>();
   const queue = (port: number) => {
@@ -77,7 +79,7 @@ export function kernelQueues(serverPort: number): Map<number, KernelQueue> {
   return queues;
 }
 
-/** The value below which this share of the values lies. */
+/** Returns the value below which this share of the values lies. */
 export function percentile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   const value = sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
@@ -85,5 +87,5 @@ export function percentile(values: readonly number[], share: number): number {
   return value;
 }
 
-/** Rounds to megabytes (10^6 bytes, as in the promises) for the output of a test. */
+/** Rounds to megabytes (10^6 bytes, as in docs/guarantees.md) for the output of a test. */
 export const megabytes = (bytes: number): number => Math.round(bytes / 1e5) / 10;

@@ -2,16 +2,16 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterEach } from 'vitest';
 
-/** A plain client of the session server: sends and reads lines, each byte as one character. */
+/** A plain client of the session server. It sends and reads lines with one character per byte. */
 export interface SessionClient {
   readonly socket: Socket;
   /** Sends a line and waits for the next one. */
   ask(line: string): Promise<string>;
-  /** Writes exactly these bytes, one for each character. */
+  /** Writes exactly these bytes, one per character. */
   send(bytes: string): void;
-  /** The next line, without its CRLF; rejects when the connection ends before. */
+  /** Returns the next line without its CRLF. Rejects if the connection ends first. */
   line(): Promise<string>;
-  /** All bytes from now on until the end of the connection. */
+  /** Returns all bytes that arrive between the call and the end of the connection. */
   rest(): Promise<string>;
   readonly closed: Promise<unknown>;
 }
@@ -83,7 +83,10 @@ function connected(where: { port: number } | { path: string } | Socket): Socket 
     : connect({ ...options, host: '127.0.0.1', port: where.port });
 }
 
-/** Makes clients of one session server. They are closed after each test, or when `whenDone` says. */
+/**
+ * Returns a function that connects a client to a session server. Clients are closed after each test, or when `whenDone`
+ * calls back.
+ */
 export function sessionClients(
   server: () => { port: number },
   whenDone: (close: () => void) => void = afterEach,

@@ -11,13 +11,13 @@ import { startRedis } from './redis.ts';
 import { startSessionServer } from './session-server.ts';
 import { makeSessionTable } from './session-table.ts';
 
-/** A session store of a site, for one test. */
+/** A site's session store, for one test. */
 export interface SessionPlace {
-  /** For SESSION_STORE and CHAT_SESSION_STORE. */
+  /** The value of SESSION_STORE and CHAT_SESSION_STORE. */
   readonly url: string;
-  /** Until it ends, the store gives no answer, and loses nothing. */
+  /** Between `begin` and `end` the store does not respond. It loses no data. */
   readonly silence: { begin(): void; end(): void } | undefined;
-  /** Empties the store, like a restart of one that keeps nothing, or the restore of an empty one. */
+  /** Empties the store, like a restart of a store in memory, or the restore of an empty backup. */
   empty(): Promise<void>;
   close(): Promise<void>;
 }
@@ -103,7 +103,7 @@ async function inMariadb(options: string): Promise<SessionPlace> {
 
 async function inPostgres(options: string): Promise<SessionPlace> {
   const server = await startPostgres();
-  // Each connection has its own process there, so that the server cannot be stopped as a whole.
+  // PostgreSQL has a process for each connection, so stopping one process does not silence the server.
   const gate = await startGate(join(server.folder, `.s.PGSQL.${server.port}`));
   const place = `postgres://${server.login}@127.0.0.1:${gate.port}/site`;
   makeSessionTable(`postgres://postgres@/site?socket=${server.folder}/.s.PGSQL.${server.port}`);
@@ -125,7 +125,7 @@ async function inSqlite(options: string): Promise<SessionPlace> {
   makeSessionTable(`sqlite:${file}`);
   return {
     url: `sqlite:${file}?${query(table, options)}`,
-    // It cannot be silenced, because nothing is between it and its readers.
+    // It cannot be silenced, because there is no connection between it and its readers.
     silence: undefined,
     async empty() {
       const database = new DatabaseSync(file);
@@ -136,12 +136,12 @@ async function inSqlite(options: string): Promise<SessionPlace> {
   };
 }
 
-/** Every store, with PHP's own handlers and with those of this project. */
+/** All stores, with PHP's own handlers and with those of this project. */
 export const sessionPlaces: readonly {
   name: string;
   /** Whether the store notifies the chat server of a logout. */
   tells: boolean;
-  /** @param options of its URL for PHP and the chat server, such as `lifetime=5` */
+  /** @param options options of the URL for PHP and the chat server, such as `lifetime=5` */
   open: (options?: string) => Promise<SessionPlace>;
 }[] = [
   {

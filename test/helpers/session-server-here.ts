@@ -5,7 +5,7 @@ import { readSettings } from '../../server/settings/session-server.ts';
 import { type SessionClient, sessionClients } from './session-client.ts';
 import { textSink } from './text-sink.ts';
 
-/** A session server in the test's process, which takes a tenth of the CPU of a separate process. */
+/** A session server in the process of the test, which needs less CPU than a separate process. */
 export interface SessionServerHere {
   readonly port: number;
   /** Its log. */
@@ -49,7 +49,7 @@ export function sharedSessionServer(env: NodeJS.ProcessEnv = {}) {
   return { connect: sessionClients(() => server), output: () => server.output(), port: () => server.port };
 }
 
-/** Sends lines, each of which must be answered `ok`. */
+/** Sends lines, and expects the reply `ok` to each. */
 export async function say(client: SessionClient, ...lines: string[]): Promise<void> {
   for (const line of lines) {
     const reply = await client.ask(line);

@@ -3,14 +3,14 @@ import { type Child, startChild } from './child.ts';
 
 export interface SessionServer extends Child {
   readonly port: number;
-  /** The path of its socket; undefined if it listens only on the port. */
+  /** The path of its socket, or undefined if it listens only on the port. */
   readonly socket: string | undefined;
   readonly url: string;
 }
 
 const root = new URL('../../', import.meta.url).pathname;
 
-/** The session server as a separate process, ready when its log says `listening`. */
+/** Starts a session server as a separate process. Resolves when its log says `listening`. */
 export async function startSessionServer(env: NodeJS.ProcessEnv = {}, cwd = root): Promise<SessionServer> {
   const child = startChild(process.execPath, [`${root}server/command/main.ts`, 'session-server'], {
     cwd,
@@ -27,7 +27,7 @@ export async function startSessionServer(env: NodeJS.ProcessEnv = {}, cwd = root
   return Object.assign(child, { port, socket, url });
 }
 
-/** A session server that ends with the test, and can be restarted on its port. */
+/** Starts a session server that ends with the test and can be restarted on its port. */
 export async function restartableSessionServer() {
   let server = await startSessionServer();
   const { port, url } = server;

@@ -9,13 +9,13 @@ import { type SessionServer, startSessionServer } from './session-server.ts';
 export interface SessionServers {
   /** The folder of this test. */
   readonly folder: string;
-  /** @param cwd the folder to start it in; by default the project's */
+  /** Starts a session server. @param cwd its working directory, by default the project's folder */
   start(env: NodeJS.ProcessEnv, cwd?: string): Promise<SessionServer>;
-  /** Starts one that is expected to exit at once. */
+  /** Starts a session server that is expected to exit at once. */
   refused(env: NodeJS.ProcessEnv): Promise<{ code: unknown; output: string }>;
 }
 
-/** Session servers that end with their test, and a folder for their containers. */
+/** Starts session servers that end with their test. Provides a folder for their files. */
 export function sessionServers(): SessionServers {
   let folder = '';
   const started: Child[] = [];

@@ -8,14 +8,14 @@ import type { SessionStore } from '../../packages/php-session/src/store.ts';
 import { parseStoreUrl } from '../../packages/php-session/src/store-url.ts';
 import { startTcpProxy, type TcpProxy } from './tcp-proxy.ts';
 
-/** Opens the store at a URL until the test has ended. */
+/** Opens the store at a URL. It is closed at the end of the test. */
 export function storeAt(url: string): SessionStore {
   const store = parseStoreUrl(url).open();
   onTestFinished(() => store.close());
   return store;
 }
 
-/** Reads the sessions at a store URL, with the cookie PHPSESSID, until the test has ended. */
+/** Returns a reader of the sessions at a store URL, with the cookie PHPSESSID. It is closed at the end of the test. */
 export function readerAt(
   url: string,
   id: Path = ['user_id'],
@@ -33,7 +33,7 @@ export const openReader = (url: string, id: Path = ['user_id'], name: Path = ['f
     user: { id, name },
   });
 
-/** The verdict of a check of one login. */
+/** Returns the verdict of a check of one login. */
 export function checked<State>(
   logins: Logins<State>,
   login: Login<State>,
@@ -42,7 +42,7 @@ export function checked<State>(
 }
 
 /**
- * A proxy that changes the replies of a server until the test has ended.
+ * Starts a proxy that changes the replies of a server. It is closed at the end of the test.
  * @param reply as in `startTcpProxy`
  */
 export async function spoilingProxy(
@@ -59,9 +59,9 @@ export function inSingleBytes(piece: Buffer, client: Socket): void {
   for (const byte of piece) client.write(Buffer.of(byte));
 }
 
-/** The answer, or null for a failure, for polling until a store has recovered. */
+/** Returns the result, or null after a failure. For polling until a store has recovered. */
 export const orNull = <T>(question: Promise<T>): Promise<T | null> => question.catch(() => null);
 
-/** The text of the bytes; null stays null. */
+/** Converts bytes to text. Null stays null. */
 export const text = (question: Promise<Buffer | null>): Promise<string | null> =>
   question.then((bytes) => bytes && String(bytes));

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 
-/** Creates the table of PdoHandler from its documentation. @param url in the form of `DatabaseUrl` */
+/** Creates PdoHandler's table with the statement in its documentation. @param url in the form of `DatabaseUrl` */
 export function makeSessionTable(url: string, table = 'sessions'): void {
   const code = `
     require 'php/autoload.php';

@@ -11,20 +11,20 @@ import { type Postgres, startPostgres } from './postgres.ts';
 
 type Value = string | number | null;
 
-/** The database of a site, of any kind, with a way to silence it. */
+/** The database of a site, of any kind. Unless it is SQLite, a test can silence it. */
 export interface TestDatabase {
   kind: 'mysql' | 'postgres' | 'sqlite';
-  /** Of a connection that can be silenced; 0 for SQLite. */
+  /** The port for connections that can be silenced, or 0 for SQLite. */
   port: number;
   user: string;
   password: string;
   /** Its name, or the path of the file. */
   name: string;
-  /** The folder of its Unix socket; absent for SQLite. */
+  /** The folder of its Unix socket. Absent for SQLite. */
   folder?: string;
   /** Runs a statement with `?` for each value. */
   run(sql: string, values?: readonly Value[]): Promise<Record<string, unknown>[]>;
-  /** It gives no answers until the returned function is called. */
+  /** Stops its responses until the returned function is called. */
   silence(): Promise<() => Promise<void>>;
   remove(): Promise<void>;
 }
@@ -38,7 +38,7 @@ export function insertInto(
   return run(`INSERT INTO ${table} (${columns}) VALUES (${columns.map(() => '?')})`, Object.values(row));
 }
 
-/** @param files texts by their paths relative to the folder */
+/** @param files the content of each file, by its path relative to the folder */
 export function writeFiles(folder: string, files: Readonly<Record<string, string>>): void {
   for (const [path, text] of Object.entries(files)) {
     mkdirSync(dirname(join(folder, path)), { recursive: true });
@@ -46,7 +46,7 @@ export function writeFiles(folder: string, files: Readonly<Record<string, string
   }
 }
 
-/** A folder with these files until the end of the test. */
+/** Creates a folder with these files. It is removed at the end of the test. */
 export function folderWith(files: Readonly<Record<string, string>>): string {
   const folder = mkdtempSync(join(tmpdir(), 'site-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
@@ -54,7 +54,7 @@ export function folderWith(files: Readonly<Record<string, string>>): string {
   return folder;
 }
 
-/** The folder of a site. @returns its path, and writes a file with PHP into it */
+/** Creates the folder of a site. `write` writes PHP code to a file in it. */
 export function siteFiles(name: string) {
   const folder = mkdtempSync(join(tmpdir(), `${name}-`));
   return {
@@ -63,13 +63,13 @@ export function siteFiles(name: string) {
   };
 }
 
-/** Removes the folder and the tables of a site. */
+/** Returns a function that removes the folder and the tables of a site. */
 export const removing = (folder: string, drop: () => Promise<void>) => async () => {
   rmSync(folder, { recursive: true });
   await drop();
 };
 
-/** Tables of a site by their names and columns. In statements `#_` or `#__` stands for the prefix. */
+/** Creates the tables of a site, given by name and columns. In statements `#_` or `#__` stands for the prefix. */
 export async function siteTables(
   db: TestDatabase,
   prefix: string,
@@ -91,25 +91,28 @@ export async function siteTables(
 
 type Server = { kind: 'mysql'; is: Mariadb } | { kind: 'postgres'; is: Postgres };
 
-/** Servers that no test file uses. A start takes longer than most tests, so they stay for the next file. */
+/**
+ * Servers that no test file uses at the moment. They keep running for the next file, because starting one takes longer
+ * than most tests.
+ */
 const idle: Server[] = [];
 
 async function serverOf(kind: Server['kind']): Promise<Server> {
   const known = idle.findIndex((one) => one.kind === kind);
   if (known >= 0) return idle.splice(known, 1)[0] as Server;
-  // As a database on another machine, it then knows its clients by their addresses.
+  // It then identifies clients by their addresses, like a database on another machine.
   return kind === 'mysql'
     ? { kind, is: await startMariadb(['--skip-name-resolve']) }
     : { kind, is: await startPostgres() };
 }
 
-/** Leaves nothing of a test file for the next one. */
+/** Statements that remove all data of a test file before the next one. */
 const emptied = {
   mysql: ['SET GLOBAL read_only = OFF', 'DROP DATABASE site', 'CREATE DATABASE site', 'USE site'],
   postgres: ['DROP SCHEMA public CASCADE', 'CREATE SCHEMA public', 'GRANT USAGE ON SCHEMA public TO PUBLIC'],
 };
 
-/** @param gated it can be silenced: all that it is asked goes through this process then */
+/** @param gated whether it can be silenced. All traffic then passes through this process. */
 export async function startSiteDatabase(kind: TestDatabase['kind'], gated = soak): Promise<TestDatabase> {
   if (kind === 'sqlite') return sqliteFile();
   const server = await serverOf(kind);
@@ -146,7 +149,7 @@ export async function startSiteDatabase(kind: TestDatabase['kind'], gated = soak
 function sqliteFile(): TestDatabase {
   const folder = mkdtempSync(join(tmpdir(), 'sqlite-'));
   const name = join(folder, 'site.sqlite');
-  // As PDO, which waits for readers that have it.
+  // Like PDO, which waits while a reader has a lock.
   const db = new DatabaseSync(name, { timeout: 10_000 });
   db.exec('PRAGMA synchronous = OFF; PRAGMA journal_mode = MEMORY');
   return {
@@ -156,7 +159,7 @@ function sqliteFile(): TestDatabase {
     password: '',
     name,
     async run(sql, values = []) {
-      // A collation that PHP has added, as Drupal does.
+      // A collation that PHP adds, as in Drupal.
       if (sql.includes('NOCASE_UTF8')) {
         const code = `$db = new PDO('sqlite:${name}'); $db->sqliteCreateCollation('NOCASE_UTF8', 'strcasecmp'); $db->exec($argv[1]);`;
         execFileSync('php', ['-r', code, '--', sql]);

@@ -4,9 +4,9 @@ import { createServer } from 'node:http';
 import { Fetcher } from '../../server/previews/fetcher.ts';
 
 /*
- * Run it in namespaces where 127.0.0.1 is the name server: names in `slow.test` get no answer, all others are this machine.
- * Prints the page of one user that is fetched after names of 16 other users got no answer, and then the number of their
- * pages; null: none.
+ * Run this in namespaces in which 127.0.0.1 is the name server. Names in `slow.test` get no response, all other names
+ * resolve to this machine. Prints the page of one user that is fetched after names of 16 other users got no response,
+ * and then the number of their pages. Prints null for no page.
  */
 const asked = new Set<string>();
 const server = createSocket('udp4');
@@ -21,7 +21,7 @@ server.on('message', (query, from) => {
   server.emit('asked');
   if (labels.at(-2) === 'slow') return;
   const isIpv4 = query.readUInt16BE(at + 1) === 1;
-  // The question once more (RFC 1035, 4.1), and for IPv4 an address of the name in it.
+  // The response repeats the question (RFC 1035, 4.1), and for IPv4 contains an address.
   const answer = Buffer.concat([query.subarray(0, at + 5), isIpv4 ? address : Buffer.alloc(0)]);
   answer.writeUInt16BE(0x8180, 2);
   answer.writeUInt16BE(isIpv4 ? 1 : 0, 6);

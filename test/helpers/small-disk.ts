@@ -3,24 +3,24 @@ import { type ChatServer, chatProgram } from './chat-server.ts';
 import { startChild } from './child.ts';
 
 export interface SmallDisk {
-  /** The history on this disk, as it is seen from outside. */
+  /** The path of the history on this disk, as processes outside of the namespace see it. */
   readonly path: string;
   /** Starts the chat server with its history on this disk. */
   start(): Promise<ChatServer>;
-  /** Fills this many more bytes of the disk; without a number, until no block is free. */
+  /** Fills this many more bytes of the disk. Without a number, it fills all free blocks. */
   fill(bytes?: number): void;
-  /** Frees them all. */
+  /** Frees all bytes that `fill` has filled. */
   free(): void;
-  /** Removes the disk; the servers on it must have ended. */
+  /** Removes the disk. All servers on it must have ended. */
   remove(): Promise<unknown>;
 }
 
 const root = new URL('../../', import.meta.url).pathname;
-/** An empty folder that every system has. */
+/** An empty folder that exists on every system. */
 const folder = '/mnt';
 /**
- * A tmpfs that only the servers on it can see: it is in a mount namespace, which ends with the process that holds it,
- * so nothing has to be unmounted. A user who is not root creates it in a user namespace.
+ * Creates a tmpfs that only the servers on it can see. It is in a mount namespace, which ends with the process that
+ * holds it, so nothing has to be unmounted. A user other than root creates it in a user namespace.
  */
 export async function smallDisk(bytes: number, env: NodeJS.ProcessEnv): Promise<SmallDisk> {
   const isRoot = process.getuid?.() === 0;
@@ -55,7 +55,7 @@ export async function smallDisk(bytes: number, env: NodeJS.ProcessEnv): Promise<
       try {
         appendFileSync(filler, Buffer.alloc(size ?? bavail * bsize));
       } catch (error) {
-        // The server may have taken blocks meanwhile.
+        // The server may have taken blocks since `statfsSync`.
         if (size !== undefined || (error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
       }
     },

@@ -6,7 +6,10 @@ import { phpAnswer } from './php-answer.ts';
 import { removing, siteFiles, siteTables, type TestDatabase } from './site-database.ts';
 import { quoted } from './wordpress.ts';
 
-/** The tables and the folder of an SMF, with rows as it writes them. @param secret `$auth_secret`; none: the file counts */
+/**
+ * Creates the tables and the folder of an SMF, with rows as SMF writes them. @param secret `$auth_secret`. If empty,
+ * the key is in a file.
+ */
 export async function smfSite(db: TestDatabase, secret = 'a1'.repeat(32)) {
   const prefix = `s${randomBytes(4).toString('hex')}_`;
   const cookie = 'SMFCookie11';
@@ -51,7 +54,7 @@ if (!is_dir(realpath($boarddir)) && file_exists(dirname(__FILE__) . '/agreement.
     ban_items: `id_ban INTEGER, id_ban_group INTEGER, ip_low ${address}, ip_high ${address}, hostname VARCHAR(255) DEFAULT '', email_address VARCHAR(255) DEFAULT '', id_member INTEGER DEFAULT 0`,
   };
   const { run, drop } = await siteTables(db, prefix, tables, ' CHARSET utf8');
-  /** An address is given as `ip:` and its text. */
+  /** An IP address is given as `ip:` and its text. */
   const insert = (table: string, row: Record<string, string | number | null>) => {
     const places = Object.values(row).map((value) =>
       !String(value).startsWith('ip:') ? '?' : db.kind === 'mysql' ? 'INET6_ATON(?)' : '?::inet',
@@ -118,7 +121,7 @@ if (!is_dir(realpath($boarddir)) && file_exists(dirname(__FILE__) . '/agreement.
     cookie,
     run,
     insert,
-    /** A login of a user with that id, who is made if there is none. */
+    /** Logs the user with that ID in, and creates the user if there is none. */
     logIn: (id: string, name?: string) => inTurn(() => logIn(id, name)),
     remove: removing(folder, drop),
   };

@@ -4,7 +4,10 @@ import { join } from 'node:path';
 
 const root = join(import.meta.dirname, '../..');
 
-/** A key that changes with the size or time of a file: the matching files of the folders, and these files of the project. */
+/**
+ * Returns a key that changes with the size or time of a file: of the matching files in the folders, and of these files
+ * of the project.
+ */
 export function sourcesKey(folders: readonly string[], matching: RegExp, files: readonly string[]): string {
   const hash = createHash('sha256');
   const sources = folders.flatMap((folder) =>

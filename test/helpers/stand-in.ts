@@ -8,10 +8,13 @@ import os from 'node:os';
 import { writeHeapSnapshot } from 'node:v8';
 import threads from 'node:worker_threads';
 
-/** The stand-in of a separate process: it tries what a file or a page must not be able to do. */
+/**
+ * The attempts of a stand-in for a separate process. It tries everything that the processes for files and pages must
+ * not be able to do.
+ */
 
 export interface Attempts {
-  /** Files of the server: its key, an upload in progress, its history. */
+  /** Files of the server: its key, an unfinished upload, its history. */
   files: readonly string[];
   folder: string;
   /** A port and a socket on which a server listens. */
@@ -32,7 +35,7 @@ const connected = async (to: net.NetConnectOpts) => {
   await once(socket, 'connect');
 };
 
-/** Each resolves if it succeeds. */
+/** Each function returns or resolves if the attempt succeeds. */
 function attemptsOn({ files, folder, port, socket }: Attempts): Record<string, () => unknown> {
   const [key = '', , history = ''] = files;
   const own = `${folder}/own`;
@@ -118,7 +121,7 @@ function attemptsOn({ files, folder, port, socket }: Attempts): Record<string, (
   };
 }
 
-/** Some of Node's refusals are thrown outside of any call. */
+/** Node throws some of its errors outside of any call. */
 let refuse: ((error: Error) => void) | undefined;
 process.on('uncaughtException', (error) => refuse?.(error));
 process.on('message', async (attempts: Attempts) => {

@@ -8,16 +8,16 @@ export type Notification =
 export interface Subscribed {
   /** All notifications so far, in order. */
   readonly received: readonly Notification[];
-  /** Resolves with the first notification from `since` on that has these properties. */
+  /** Resolves with the first notification, at index `since` or later, that has these properties. */
   until(wanted: object, since?: number): Promise<Notification>;
   /** Resolves when the notifications are active. */
   readonly active: Promise<Notification>;
-  /** Only for stores that notify only of followed sessions. */
+  /** Only for stores that notify only about followed sessions. */
   follow(id: string): Followed;
   end(): void;
 }
 
-/** Subscribes to a store until the test has ended. */
+/** Subscribes to a store until the end of the test. */
 export function subscribed(store: SessionStore): Subscribed {
   const received: Notification[] = [];
   const waiting = new Set<() => void>();
@@ -56,19 +56,21 @@ export function subscribed(store: SessionStore): Subscribed {
   return { received, until, follow, end, active: until({ kind: 'lost', reason: null }, 0) };
 }
 
-/** The notification `lost` that a test expects. */
+/** Returns the notification `lost` that a test expects. */
 export const lost = (reason: unknown) => ({ kind: 'lost', reason });
 
 const storeUrl = new URL('../../packages/php-session/src/store-url.ts', import.meta.url).pathname;
 
-/** A program that subscribes to a store, and prints `active` or `lost` and the reason at each change. */
+/** Returns a program that subscribes to a store, and at each change prints `active`, or `lost` and the reason. */
 export const subscribingProgram = (url: string): string => `
   import { parseStoreUrl } from '${storeUrl}';
   parseStoreUrl('${url}').open().subscribe({
     lost: (reason) => console.log(reason === null ? 'active' : 'lost: ' + reason.message),
   });`;
 
-/** A program that ends its subscription at the first `active` or `lost`, and prints that; it then ends by itself. */
+/**
+ * Returns a program that ends its subscription at the first `active` or `lost`, prints which, and then exits by itself.
+ */
 export const endingProgram = (url: string): string => `
   import { parseStoreUrl } from '${storeUrl}';
   const store = parseStoreUrl('${url}').open();

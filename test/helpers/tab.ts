@@ -1,7 +1,7 @@
 import type { PresenceChange } from '../../server/wire/events.ts';
 import { type ChatClient, connectChat } from './chat-client.ts';
 
-/** A client as it should be written: it tracks the users who are present in its room. */
+/** A client that tracks the users who are present in its room, as docs/protocol.md recommends. */
 export class Tab {
   readonly room: string;
   readonly client: ChatClient;

@@ -3,9 +3,9 @@ import { expect } from 'vitest';
 const median = (times: number[]) => [...times].sort((a, b) => a - b)[times.length >> 1] as number;
 
 /**
- * Expects both to take equally long, in at least one of three tries: the medians of this many answers differ by at most
- * `most` milliseconds, or a share of the shorter one. A server that leaks by its time does so in each try; other load
- * on the machine is rarely the same three times.
+ * Expects both to take equally long in at least one of three tries: the medians of this many responses differ by at
+ * most `most` milliseconds, or by a share of the shorter median. A server that leaks information through its response
+ * times does so in each try, but other load on the machine is rarely the same three times.
  */
 export async function takesAsLong(
   both: readonly [() => Promise<unknown>, () => Promise<unknown>],
@@ -13,7 +13,8 @@ export async function takesAsLong(
 ): Promise<void> {
   const medians = async () => {
     const times: [number[], number[]] = [[], []];
-    // In turn, so that anything that slows the machine down affects both, and no order has an advantage.
+    // They alternate, so that anything that slows the machine down affects both, and the order gives neither an
+    // advantage.
     for (let n = 0; n < answers; n++) {
       for (const one of n % 2 ? ([0, 1] as const) : ([1, 0] as const)) {
         const began = performance.now();

@@ -3,16 +3,16 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
 export interface TcpProxy {
   readonly port: number;
-  /** Connections that have been made so far. */
+  /** The number of accepted connections so far. */
   readonly accepted: number;
   close(): Promise<void>;
 }
 
 /**
- * A proxy between a client and a real server that can change the replies: `reply` gets each piece and sends on what it
- * likes, or ends the connection.
- * @param onSent called with each piece from the client
- * @param port the port to listen on; by default any free one
+ * Starts a proxy between a client and a real server. `reply` gets each piece of the server's replies, and forwards it,
+ * changes it, or ends the connection.
+ * @param onSent is called with each piece from the client
+ * @param port the port to listen on, by default a free one
  */
 export async function startTcpProxy(
   target: number,

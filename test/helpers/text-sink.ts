@@ -8,7 +8,7 @@ interface TextSink {
   until(pattern: RegExp, from?: number): Promise<RegExpExecArray>;
 }
 
-/** A stream that keeps the text written to it. */
+/** Returns a stream that keeps the text written to it. */
 export function textSink(): TextSink {
   let text = '';
   const checks = new Set<() => void>();

@@ -9,9 +9,9 @@ import { optionsOf, startSeparate, whenSandboxForbidden } from '../../server/lim
 import type { Attempts } from './stand-in.ts';
 
 /**
- * Starts the stand-in as the server starts the real process, beside files and sockets of this account, and prints what it
- * could do and how it is confined. `taken over`: as code that Node does not hold back; `filtered`: under a filter of
- * systemd, which kills a process at its first call of Landlock.
+ * Starts the stand-in as the server starts the real process, with files and sockets of the same account in its reach.
+ * Prints the attempts that succeeded, and how the process is confined. `taken over` is like code that escaped Node's
+ * permissions. `filtered` is under a filter of systemd that kills a process at its first call of Landlock.
  */
 const [kind = '', mode] = process.argv.slice(2);
 const folder = mkdtempSync(join(tmpdir(), 'chat-confined-'));
@@ -29,10 +29,10 @@ const { syscall, prctl } = dlopen(null, {
   syscall: { arguments: ['i64', 'pointer', 'i64', 'i64'], return: 'i64' },
   prctl: { arguments: ['i32', 'i64', 'pointer', 'i64', 'i64'], return: 'i32' },
 }).functions;
-// The version of landlock_create_ruleset; negative if the kernel has none.
+// The version of Landlock. Negative if the kernel has none.
 const landlock = Number(syscall(444n, 0n, 0n, 1n));
 if (mode === 'filtered') {
-  // By their number: kill at landlock_create_ruleset, allow the others.
+  // By the numbers of the calls: kills at landlock_create_ruleset, allows all others.
   const filter = new Uint32Array([0x20, 0, 0x01000015, 444, 6, 0x80000000, 6, 0x7fff0000]);
   const program = new BigUint64Array([4n, getRawPointer(filter)]);
   prctl(38, 1n, 0n, 0n, 0n);
@@ -71,7 +71,7 @@ console.log(
     user: lineOf(status, 'Uid'),
     noNewPrivileges: lineOf(status, 'NoNewPrivs'),
     landlock,
-    // Added to those of this process, which a container may have.
+    // Only those that the server added. A container can have filters of its own.
     filters: Number(lineOf(status, 'Seccomp_filters')) - Number(lineOf(statusOf('self'), 'Seccomp_filters')),
     fileSize: lineOf(limits, 'Max file size'),
     killedFirst: readFileSync(`/proc/${child.pid}/oom_score_adj`, 'utf8').trim(),

@@ -1,6 +1,6 @@
 <?php
-// Makes what TYPO3 makes of a session: the cookie, and the id in the table. Its input:
-// version, key (the encryptionKey), identifier, and payload (more of the token).
+// Returns the cookie and the ID in the table that TYPO3 creates for a session. Input: version, key (the encryptionKey),
+// identifier and payload (further claims of the token).
 $class = 'TYPO3\CMS\Core\Session\UserSession';
 $key = version_compare($in['version'], '14.3', '>=')
     ? hash_hkdf(algo: 'sha256', key: $in['key'], length: 32, info: $class)

@@ -8,18 +8,18 @@ import { quoted } from './wordpress.ts';
 
 export interface Typo3Session {
   name?: string;
-  /** Columns of the user, or of the session, that differ from the usual ones. */
+  /** Columns of the user that differ from the defaults. `row` has those of the session. */
   user?: Record<string, string | number>;
   row?: Record<string, string | number>;
   key?: string;
-  /** More of the cookie. */
+  /** Further claims of the cookie's token. */
   payload?: object;
 }
 
 const now = () => Math.floor(Date.now() / 1000);
 const key = 'b5$x"\''.padEnd(96, 'e');
 
-/** The tables and the folder of a TYPO3, with rows as it writes them. */
+/** Creates the tables and the folder of a TYPO3, with rows as TYPO3 writes them. */
 export async function typo3Site(
   db: TestDatabase,
   { version = '13.4.20', more = '', fe = '' }: { version?: string; more?: string; fe?: string } = {},

@@ -13,14 +13,16 @@ export interface WordPressApp extends Child {
   readonly folder: string;
   readonly db: Mariadb;
   readonly admin: { user: string; password: string };
-  /** Adds subscribers with a login name and a display name, by the function of WordPress. @returns their IDs */
+  /** Adds subscribers with a login name and a display name through WordPress's own function. @returns their IDs */
   addUsers(users: readonly (readonly [login: string, name: string])[], password: string): string[];
   remove(): Promise<void>;
 }
 
 const code = '/usr/share/wordpress';
 
-/** Debian's WordPress under PHP's own web server, with a database and a folder of its own, installed by its form. */
+/**
+ * Starts Debian's WordPress under PHP's own web server, with its own database and folder. Installs it through its form.
+ */
 export async function startWordPress(): Promise<WordPressApp> {
   const db = await startMariadb();
   const folder = mkdtempSync(join(tmpdir(), 'wordpress-'));
@@ -33,7 +35,7 @@ export async function startWordPress(): Promise<WordPressApp> {
   }
   const [user = '', password = ''] = db.login.split(':').map(decodeURIComponent);
   const port = await ownPort();
-  // Its phrases are missing: WordPress makes them at the first login, and keeps them in the database.
+  // Without phrases: WordPress then creates them at the first login, and stores them in the database.
   writeFileSync(
     join(folder, 'wp-config.php'),
     `<?php
@@ -50,7 +52,7 @@ if (!defined('ABSPATH')) define('ABSPATH', __DIR__ . '/');
 require_once ABSPATH . 'wp-settings.php';
 `,
   );
-  // WordPress finds its configuration beside the file that runs, which is a link to Debian's.
+  // WordPress looks for its configuration in the folder of the running file, which is a link to Debian's.
   const prepended = join(folder, 'abspath.php');
   writeFileSync(prepended, `<?php define('ABSPATH', ${quoted(`${folder}/`)});`);
   const child = startChild(

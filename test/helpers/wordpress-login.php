@@ -1,6 +1,7 @@
 <?php
-// Makes what WordPress makes at a login: the cookie, and the sessions in the row of its user. Its input: login, hash (of the password), secret (key and salt), expiration, token, new (6.8 or later), and
-// before: the sessions that are there, and session: what else this one has. With `out` the session of that token is taken out, as at a logout.
+// Returns the cookie and the sessions in the user's row that WordPress creates at a login. Input: login, hash (of the
+// password), secret (key and salt), expiration, token, new (6.8 or later), before (the earlier sessions) and session
+// (further values of this session). With `out` it removes the session of that token, as a logout does.
 $sessions = $in['before'] === null ? [] : unserialize($in['before']);
 $verifier = hash('sha256', $in['token']);
 if (isset($in['out'])) {
@@ -12,7 +13,7 @@ $part = $in['new'] && !$isOld ? substr($in['hash'], -4) : substr($in['hash'], 8,
 $signed = "{$in['login']}|{$in['expiration']}|{$in['token']}";
 $key = hash_hmac('md5', "{$in['login']}|$part|{$in['expiration']}|{$in['token']}", $in['secret']);
 $signature = hash_hmac('sha256', $signed, $key);
-// A text of the visitor's that looks like the rest.
+// A value from the visitor that looks like serialized data.
 $agent = 'Mozilla";s:10:"expiration";i:9999999999;}';
 $sessions[$verifier] = ['expiration' => $in['expiration'], 'ip' => '::1', 'ua' => $agent, 'login' => 1] + ($in['session'] ?? []);
 return [

@@ -7,13 +7,13 @@ import { siteFiles, siteTables, type TestDatabase } from './site-database.ts';
 export interface WordPressOptions {
   version?: string;
   prefix?: string;
-  /** Lines of wp-config.php beside those of the database. */
+  /** Lines of wp-config.php in addition to those of the database. */
   config?: string;
-  /** Rows of the table of options beside the usual ones. */
+  /** Rows of the table of options in addition to the defaults. */
   options?: Readonly<Record<string, string>>;
 }
 
-/** Of a user and one login: `secret` is the key and the salt, `hash` that of the password. */
+/** A user and one login. `secret` is the key and the salt, `hash` that of the password. */
 export interface WordPressLogin {
   name: string;
   login: string;
@@ -30,10 +30,10 @@ export const address = 'https://blog.example.org';
 export const cookieName = `wordpress_logged_in_${createHash('md5').update(address).digest('hex')}`;
 export const roles = 'a:3:{s:13:"administrator";a:0:{}s:6:"editor";a:0:{}s:10:"subscriber";a:0:{}}';
 
-/** How PHP writes a text in single quotes. */
+/** Returns a text as PHP writes it in single quotes. */
 export const quoted = (text: string) => `'${text.replace(/[\\']/g, '\\$&')}'`;
 
-/** The tables and the folder of a WordPress, with rows as it writes them. */
+/** Creates the tables and the folder of a WordPress, with rows as WordPress writes them. */
 export async function wordPressSite(db: TestDatabase, options: WordPressOptions = {}) {
   const { version = '6.9.7', prefix = `w${randomBytes(4).toString('hex')}_` } = options;
   const { folder, write } = siteFiles('wordpress');
@@ -91,7 +91,7 @@ require_once ABSPATH . 'wp-settings.php';
     return (row?.meta_value as string | undefined) ?? null;
   };
   const php = (input: object) => phpAnswer('wordpress-login.php', input);
-  /** Its sessions are one value, so logins of one user come one after the other. */
+  /** WordPress stores a user's sessions as one value, so logins run one after another. */
   const inTurn = oneAtATime();
   async function logIn(
     id: string,
@@ -134,7 +134,7 @@ require_once ABSPATH . 'wp-settings.php';
     folder,
     prefix,
     run,
-    /** The table that BuddyBoss Platform adds: bp_core_install_suspend(). */
+    /** Creates the table of BuddyBoss Platform, as its bp_core_install_suspend() does. */
     async addBuddyBoss() {
       await run(
         `CREATE TABLE #_bp_suspend (id BIGINT AUTO_INCREMENT PRIMARY KEY, item_id BIGINT NOT NULL, item_type VARCHAR(20) NOT NULL, user_suspended TINYINT NOT NULL, KEY (item_id, item_type))${charset}`,
@@ -147,7 +147,7 @@ require_once ABSPATH . 'wp-settings.php';
         id,
         Number(suspended),
       ]),
-    /** The table that WP Cerber adds, which is active then. */
+    /** Creates the table of WP Cerber, and activates the plugin. */
     async addCerber() {
       await run(
         'CREATE TABLE #_cerber_sets (the_key VARCHAR(255) CHARACTER SET ascii NOT NULL, the_id BIGINT NOT NULL DEFAULT 0, the_value LONGTEXT NOT NULL, expires BIGINT UNSIGNED NOT NULL DEFAULT 0, PRIMARY KEY (the_key, the_id)) CHARSET utf8mb4',
@@ -155,14 +155,14 @@ require_once ABSPATH . 'wp-settings.php';
       added.push('cerber_sets');
       await setOption('active_plugins', 'a:1:{i:0;s:23:"wp-cerber/wp-cerber.php";}');
     },
-    /** The choice in the profile of a user: by the roles, on, or off. */
+    /** Sets the choice in a user's profile: 0 for the setting of the roles, 1 for on, 2 for off. */
     setCerberFactor: (id: string, mode: 0 | 1 | 2) =>
       run("REPLACE INTO #_cerber_sets (the_key, the_id, the_value) VALUES ('cerber_user', ?, ?)", [
         ...[id, `a:2:{s:3:"tfm";i:${mode};s:7:"tfemail";s:0:"";}`],
       ]),
     setOption,
     setMeta,
-    /** A new login of a user with that id, who is made if there is none. */
+    /** Logs the user with that ID in, and creates the user if there is none. */
     logIn: (id: string, login: Partial<WordPressLogin> = {}) => inTurn(() => logIn(id, login)),
     async remove() {
       rmSync(folder, { recursive: true });
