@@ -147,6 +147,18 @@ final class ChatClient
     }
 
     /**
+     * Ends a login by ticket: closes its connections, and rejects its other tickets. Call it at the logout, before the
+     * session is destroyed.
+     *
+     * @param string $sid the claim `sid` of the tickets, by default Ticket::loginId()
+     * @throws ChatError
+     */
+    public function endLogin(string $sid): void
+    {
+        $this->call('DELETE', "/api/sessions/{$this->part($sid)}");
+    }
+
+    /**
      * Closes a user's connections and refuses new ones.
      *
      * @param int|null $seconds null: permanently

@@ -1,0 +1,64 @@
+<?php
+
+declare(strict_types=1);
+
+namespace PhpSessionChat;
+
+use InvalidArgumentException;
+use SensitiveParameter;
+
+/**
+ * Makes tickets, with which the users of this site log in to a chat server that cannot read their sessions. The page
+ * that `ticket-url` names answers `{"ticket": "…"}`, or 401 if nobody is logged in. See docs/sites/tickets.md.
+ *
+ * A ticket is a JSON Web Token (RFC 7519), signed with HS256.
+ */
+final class Ticket
+{
+    /** The default of `exp` − `iat`, in seconds. CHAT_TICKET_TTL is the maximum. */
+    private const LIFETIME = 600;
+    private const MIN_KEY_BYTES = 32;
+
+    /**
+     * Returns a ticket.
+     *
+     * @param string $keys the content of CHAT_TICKET_KEY_FILE: keys of 32 bytes or more in base64, one a line. The first
+     *                     signs.
+     * @param array<string, mixed> $claims `aud` (CHAT_TICKET_AUDIENCE) and `sub`, the ID of the user. Optional: `name`,
+     *                                     `roles`, `rooms`, `mail`. `sid` is the login: by default that of the PHP
+     *                                     session. `iat` and `exp` are set.
+     * @throws InvalidArgumentException if the key or a required claim is missing
+     */
+    public static function make(#[SensitiveParameter] string $keys, array $claims): string
+    {
+        $key = base64_decode(strtok(trim($keys), "\r\n") ?: '', true);
+        if ($key === false || strlen($key) < self::MIN_KEY_BYTES) {
+            throw new InvalidArgumentException('The key must have 32 bytes or more, in base64.');
+        }
+        $now = time();
+        $claims += ['sid' => self::loginId(), 'iat' => $now, 'exp' => $now + self::LIFETIME];
+        foreach (['aud', 'sub', 'sid'] as $claim) {
+            if (($claims[$claim] ?? '') === '') {
+                throw new InvalidArgumentException("The ticket needs the claim $claim.");
+            }
+        }
+        $flags = JSON_THROW_ON_ERROR | JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE;
+        $text = self::encode('{"typ":"JWT","alg":"HS256"}') . '.' . self::encode(json_encode($claims, $flags));
+        return $text . '.' . self::encode(hash_hmac('sha256', $text, $key, true));
+    }
+
+    /**
+     * Returns the default `sid`: a digest of the session ID, because scripts of the page can read a ticket. At the
+     * logout, pass it to ChatClient::endLogin() before the session is destroyed. Empty without a session.
+     */
+    public static function loginId(): string
+    {
+        $id = (string) session_id();
+        return $id === '' ? '' : self::encode(hash('sha256', $id, true));
+    }
+
+    private static function encode(string $bytes): string
+    {
+        return rtrim(strtr(base64_encode($bytes), '+/', '-_'), '=');
+    }
+}
