@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { openAttachments } from './app/attachments.ts';
 import { startConsumers } from './app/consumers.ts';
 import { openSharedHistory } from './app/history.ts';
-import { openSiteLogins } from './app/logins.ts';
+import { followEndedLogins, openSiteLogins } from './app/logins.ts';
 import { openNotifications } from './app/notifications.ts';
 import { openTraces, type Telemetry } from './app/telemetry.ts';
 import { openTransport } from './app/transport.ts';
@@ -51,11 +51,12 @@ export async function startApp(
   const hold = holdSettings(config.hold);
   // Opened before the history, because the start fails if the site configuration cannot be used.
   const siteLogins = await openSiteLogins(config, hold, telemetry);
-  const { logins, liveness } = siteLogins;
+  const { logins, liveness, tickets } = siteLogins;
   const traces = await openTraces(config, telemetry);
   const sharedHistory = await openSharedHistory(config, { ...telemetry, logins, traces, onFailure });
   const { history, servers } = sharedHistory;
-  const transport = openTransport(config, { ...telemetry, logins, drain });
+  if (tickets !== undefined) await followEndedLogins(tickets, history);
+  const transport = openTransport(config, { ...telemetry, logins, tickets, drain });
   const attachments = openAttachments(config, { ...telemetry, history, hold });
   const notifications = await openNotifications(config, { ...telemetry, history, logins });
   const chat = await openChat({

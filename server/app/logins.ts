@@ -1,8 +1,12 @@
-import { type Logins, openLogins, type SiteAccounts, StoreError } from 'php-sessions';
+import { type LoginSettings, type Logins, openLogins, type SiteAccounts, StoreError } from 'php-sessions';
 import { type HoldSettings, nameToShow } from '../chat/moderation/hold-settings.ts';
 import { reportStore } from '../connections/store-at-start.ts';
+import type { History } from '../history/history.ts';
 import { Liveness } from '../liveness/liveness.ts';
 import type { Config } from '../settings/config.ts';
+import { FileAccess } from '../tickets/file-access.ts';
+import { noSiteLogins, TicketLogins, withTickets } from '../tickets/logins.ts';
+import { openVerifier } from '../tickets/tickets.ts';
 import type { Telemetry } from './telemetry.ts';
 
 /** The logins of the site. */
@@ -10,6 +14,8 @@ export interface SiteLogins {
   logins: Logins;
   /** Checks the logins of open connections. */
   liveness: Liveness;
+  /** Undefined if this server accepts no tickets. */
+  tickets: TicketLogins | undefined;
   /** The accounts of the site as users see them. Undefined if the site has no known table of users. */
   accounts: SiteAccounts | undefined;
   /** Stops `liveness` and the report of a store that cannot be read. */
@@ -27,8 +33,30 @@ export async function openSiteLogins(
   hold: HoldSettings | undefined,
   telemetry: Telemetry,
 ): Promise<SiteLogins> {
-  const { log, metrics, quiet } = telemetry;
-  const logins = await openLogins(config.logins, {
+  const { log, quiet } = telemetry;
+  const siteLogins =
+    'ticketsOnly' in config.logins ? noSiteLogins : await openLoginsOf(config.logins, telemetry);
+  const tickets =
+    config.tickets &&
+    new TicketLogins(await openVerifier(config.tickets), new FileAccess(config.tickets.keys));
+  const logins = tickets === undefined ? siteLogins : withTickets(siteLogins, tickets);
+  const endReport = reportStore(logins, log);
+  const liveness = openLiveness(config, logins, telemetry);
+  return {
+    logins,
+    liveness,
+    tickets,
+    accounts: logins.accounts && shownAccounts(logins.accounts, hold, quiet),
+    stop() {
+      endReport();
+      liveness.stop();
+    },
+    close: () => logins.close(),
+  };
+}
+
+const openLoginsOf = (settings: LoginSettings, { log, metrics }: Telemetry): Promise<Logins> =>
+  openLogins(settings, {
     onProblem(problem, isRefusing) {
       metrics.siteUnreadable.set(problem === null ? 0 : 1);
       if (problem === null) log.info('the configuration of the site can be read');
@@ -42,18 +70,13 @@ export async function openSiteLogins(
     },
     onWarning: ({ reason, hint }) => log.warn({ reason, hint }, 'this should be corrected'),
   });
-  const endReport = reportStore(logins, log);
-  const liveness = openLiveness(config, logins, telemetry);
-  return {
-    logins,
-    liveness,
-    accounts: logins.accounts && shownAccounts(logins.accounts, hold, quiet),
-    stop() {
-      endReport();
-      liveness.stop();
-    },
-    close: () => logins.close(),
-  };
+
+/** Reads which logins the site has ended, and follows further ones, also those that other servers store. */
+export async function followEndedLogins(tickets: TicketLogins, history: History): Promise<void> {
+  history.onChange((change) => {
+    if (change.type === 'login_ended') tickets.end(change);
+  });
+  for (const login of await history.read.endedLogins(null)) tickets.end(login);
 }
 
 function openLiveness(config: Config, logins: Logins, { log, metrics, quiet }: Telemetry): Liveness {

@@ -36,6 +36,8 @@ export interface Notifications {
   /** The consumers of changes that store notices and events. */
   consumers: readonly Consumer[];
   accepted: OnAccepted;
+  /** Must be called when a connection gets a new ticket. */
+  renewed(connection: Connection, ticket: string): void;
   loggedOut(connection: Connection): void;
   /** Stores the mail address that a session contains. Deletes it for banned users. */
   recordMailAddress(user: SessionUser): void;
@@ -94,6 +96,7 @@ export async function openNotifications(
     mailStops,
     consumers: [...(events ? [events] : []), ...(notifier ? [notifier.consumer] : [])],
     accepted: (connection, by) => push?.registry.accepted(connection, by),
+    renewed: (connection, ticket) => push?.registry.renewed(connection, ticket),
     loggedOut(connection) {
       push?.registry.loggedOut(connection).catch(onPushFailure);
     },

@@ -13,11 +13,15 @@ import { createFileRoutes } from '../http/files.ts';
 import { createMailStop } from '../http/mail-stop.ts';
 import type { Part } from '../http/metrics.ts';
 import { createModerateExport } from '../http/moderate-export.ts';
+import { type OwnLogin, ownLogin } from '../http/own-login.ts';
 import { createRoutes } from '../http/routes.ts';
 import { type ConcurrencyLimit, RateLimit } from '../limits/by-key.ts';
 import { stopPage, stopPageStyle } from '../mail/stop-page.ts';
 import type { Drain } from '../requests/drain.ts';
 import type { Config } from '../settings/config.ts';
+import type { TicketLogins } from '../tickets/logins.ts';
+import { clockSkewMs, digestOf } from '../tickets/tickets.ts';
+import { RequestError } from '../wire/errors.ts';
 import type { Attachments } from './attachments.ts';
 import type { Notifications } from './notifications.ts';
 import type { Telemetry } from './telemetry.ts';
@@ -46,17 +50,36 @@ export function openRoutes(
     notifications: { pushKey, mailStops, retryEvents },
     missing,
     logins,
+    tickets,
     drain,
     admission,
     reads,
     metrics,
-  }: RouteParts & Telemetry & { logins: Logins; drain: Drain; admission: Admission; reads: ConcurrencyLimit },
+  }: RouteParts &
+    Telemetry & {
+      logins: Logins;
+      tickets: TicketLogins | undefined;
+      drain: Drain;
+      admission: Admission;
+      reads: ConcurrencyLimit;
+    },
 ): ReturnType<typeof createRoutes> {
-  const who = async (req: IncomingMessage, session?: string) => {
-    const login = await logins.identify(admission.credentials(req, session));
+  const who = async (req: IncomingMessage, { access, ...own }: OwnLogin & { access?: string } = {}) => {
+    if (access !== undefined) {
+      const user = tickets?.userByFileAccess(access);
+      return user ? identityOf(user, chat) : 'unauthorized';
+    }
+    const login = await logins.identify(admission.credentials(req, own));
     if (!('code' in login)) return login.user.banned ? 'banned' : identityOf(login.user, chat);
     return login.code === 'session_store_unavailable' ? login.code : 'unauthorized';
   };
+  async function endLogin(sid: string): Promise<void> {
+    if (config.tickets === undefined)
+      throw new RequestError('bad_request', 'this server accepts no tickets (CHAT_TICKET_KEY_FILE)');
+    const at = Date.now();
+    const until = at + config.tickets.maxAgeMs + clockSkewMs;
+    await chat.history.write.endLogin({ id: digestOf(sid), until, at });
+  }
   const draining = () => drain.started;
   const openFile = async (stored: string) => (await files?.open(stored, 'file'))?.bytes ?? null;
   const addresses = siteAddresses(config.loginUrl, config.profile, config.origins);
@@ -86,6 +109,7 @@ export function openRoutes(
       deleteRoom: (room) => site.deleteRoom(chat, room),
       changeMembers: (room, body) => site.changeMembers(chat, room, body),
       putUsers: (body) => site.putUsers(chat, body),
+      endLogin,
       kick: (user) => chat.everywhere(user, { is: 'kick' }),
       ban: (user, body) => site.ban(chat, user, body),
       unban: (user) => site.unban(chat, user),
@@ -117,7 +141,7 @@ export function openRoutes(
         keyOf: (req) => admission.keyOf(req),
       }),
     async me(req) {
-      const login = await logins.identify(admission.credentials(req));
+      const login = await logins.identify(admission.credentials(req, ownLogin(req)));
       if ('code' in login) return login.code === 'session_store_unavailable' ? login.code : {};
       const { id, name, banned } = login.user;
       const totals = banned

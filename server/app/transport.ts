@@ -1,4 +1,4 @@
-import type { Logins } from 'php-sessions';
+import type { Login, Logins } from 'php-sessions';
 import type { Chat } from '../chat/chat.ts';
 import { type Connection, userOf } from '../chat/model.ts';
 import { removalsOf } from '../chat/moderation/removals.ts';
@@ -14,6 +14,7 @@ import type { Liveness } from '../liveness/liveness.ts';
 import type { Services } from '../requests/dispatch.ts';
 import type { Drain } from '../requests/drain.ts';
 import type { Config } from '../settings/config.ts';
+import type { TicketLogins } from '../tickets/logins.ts';
 import type { Traces } from '../traces/traces.ts';
 import { mostFiles, mostMentions, type SessionReady } from '../wire/events.ts';
 import { openRoutes, type RouteParts } from './routes.ts';
@@ -33,9 +34,9 @@ const maxSearches = 1;
 
 export function openTransport(
   config: Config,
-  options: Telemetry & { logins: Logins; drain: Drain },
+  options: Telemetry & { logins: Logins; tickets: TicketLogins | undefined; drain: Drain },
 ): Transport {
-  const { logins, drain, metrics, log, quiet } = options;
+  const { logins, tickets, drain, metrics, log, quiet } = options;
   const admission = new Admission(config, logins, drain);
   const onRefusal: OnRefusal = ({ code, reason, kind = code, hint }) => {
     metrics.refusals.inc({ code });
@@ -69,16 +70,19 @@ export function openTransport(
         traces,
         onRequest: (event, code) => metrics.requests.inc({ event, code }),
       };
+      const fileAccessOf = (login: Login) => tickets?.fileAccessOf(login);
       const self = (connection: Connection) => selfOf(config, chat, connection);
       sockets.open({
         logins,
         liveness,
         services,
         self,
-        ready: (connection) => readyOf(config, chat, connection),
+        fileAccessOf,
+        ready: (connection, login) => readyOf(config, chat, connection, fileAccessOf(login)),
         bans: ({ person }) => removalsOf(chat.directory.restrictions, person.user.id),
         accepted: notifications.accepted,
         seen: notifications.recordMailAddress,
+        renewed: notifications.renewed,
         loggedOut: notifications.loggedOut,
       });
       return openHttpServer({
@@ -99,12 +103,18 @@ function selfOf({ profile }: Config, { settings }: Chat, connection: Connection)
   return { user: userOf(connection), roles, can: canOf(settings, roles), profile };
 }
 
-const readyOf = (config: Config, chat: Chat, connection: Connection): SessionReady => ({
+const readyOf = (
+  config: Config,
+  chat: Chat,
+  connection: Connection,
+  fileAccess: string | undefined,
+): SessionReady => ({
   protocol: 1,
   ...selfOf(config, chat, connection),
   ...readyRoomsOf(chat, connection),
   ...(config.node === undefined ? {} : { node: config.node }),
   totals: totalsOfPerson(connection.person),
   limits: { text: config.limitText, mentions: mostMentions, file: config.limitFile, files: mostFiles },
+  ...(fileAccess === undefined ? {} : { fileAccess }),
   serverTime: Date.now(),
 });

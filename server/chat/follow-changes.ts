@@ -35,6 +35,7 @@ const effects: { [Type in Change['type']]: Effect<Type> | null } = {
   held: heldEffect,
   act: null,
   erasing: null,
+  login_ended: null,
   broadcast: null,
 };
 

@@ -109,7 +109,7 @@ async function reportStart(config: Config, { env, lines, file }: GivenSettings, 
     checkClient(),
     ...findExposedData(config, file),
     ...checkProxies(config),
-    ...examineSettings(config.logins),
+    ...('ticketsOnly' in config.logins ? [] : examineSettings(config.logins)),
   ];
   if ((config.files.kind !== 'off' || config.previews) && (await isSeparateRoot())) {
     const folder = dirname(dirname(import.meta.dirname));

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
 import { Server as EngineServer, type Socket as EngineSocket } from 'engine.io';
-import type { Credentials, Login, Logins, Refusal } from 'php-sessions';
+import type { Credentials, Login, Refusal } from 'php-sessions';
 import { type DefaultEventsMap, Server, type Socket as SocketIoSocket } from 'socket.io';
 import { connectUser, disconnectUser } from '../chat/connected-users.ts';
 import type { Connection } from '../chat/model.ts';
@@ -37,9 +37,8 @@ interface SocketData {
 
 /** The parts of the server that connections need. */
 interface Parts extends Omit<ConnectionParts, 'publisher' | 'roomsLog'> {
-  logins: Logins;
   /** Returns the payload of `session:ready`, the first event. */
-  ready: (connection: Connection) => SessionReady;
+  ready: (connection: Connection, login: Login) => SessionReady;
   /** Returns the payloads of `room:removed` for rooms that the user lost to bans. They follow `session:ready`. */
   bans: (connection: Connection) => EventPayload<'room:removed'>[];
   accepted: OnAccepted;
@@ -317,15 +316,13 @@ export class SocketTransport {
       return refusal;
     };
     if (services.drain.started) return refuse({ code: 'server_draining' }, 'draining');
-    const { session: given } = socket.handshake.auth;
-    if (given !== undefined && conn.transport.name !== 'websocket') {
-      // Over polling, later requests would not be bound to this session.
-      return refuse(
-        { code: 'unauthorized', message: 'auth.session needs WebSocket' },
-        'auth.session over polling',
-      );
+    const { session, ticket } = socket.handshake.auth;
+    for (const [name, value] of Object.entries({ 'auth.session': session, 'auth.ticket': ticket })) {
+      // Over polling, later requests would not be bound to this login.
+      if (value !== undefined && conn.transport.name !== 'websocket')
+        return refuse({ code: 'unauthorized', message: `${name} needs WebSocket` }, `${name} over polling`);
     }
-    const credentials = this.#admission.credentials(conn.request, given);
+    const credentials = this.#admission.credentials(conn.request, { session, ticket });
     const { origin } = conn.request.headers;
     const login = await services.traces.below('session.identify', () => logins.identify(credentials));
     if ('code' in login) {
@@ -382,13 +379,14 @@ export class SocketTransport {
     freeHandshake(socket);
     const { id } = connection;
     this.publisher.add(id, socket.conn);
-    this.publisher.toConnections([id], 'session:ready', ready(connection));
+    this.publisher.toConnections([id], 'session:ready', ready(connection, login));
     for (const removal of bans(connection)) this.publisher.toConnections([id], 'room:removed', removal);
     this.publisher.flush(id);
     internalsOf(socket.conn).transport.socket?._socket.uncork();
     replaceAck(socket, this.#ack);
     const intake = this.#penalties.intake(connection.person.user.id, source, guard);
-    const accepted = new Accepted(shared, socket, { connection, intake, guard, handle: login.handle });
+    const { handle } = login;
+    const accepted = new Accepted(shared, socket, { connection, intake, guard, handle });
     socket.data = { accepted };
     socket.on('disconnect', left);
     accepted.subscribe(login);

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Socket as EngineSocket } from 'engine.io';
-import type { Login, SessionUser } from 'php-sessions';
+import type { Login, Logins, SessionUser } from 'php-sessions';
 import type { Chat } from '../chat/chat.ts';
 import { changeIdentity, disconnectUser } from '../chat/connected-users.ts';
 import type { Connection, SessionIdentity } from '../chat/model.ts';
@@ -9,7 +9,8 @@ import { roomsIn } from '../chat/site.ts';
 import type { CheckedLogin, Subscriber } from '../liveness/checked-login.ts';
 import type { Liveness } from '../liveness/liveness.ts';
 import type { Client, Services } from '../requests/dispatch.ts';
-import type { EndReason, SessionChange } from '../wire/events.ts';
+import { RequestError } from '../wire/errors.ts';
+import type { Answers, EndReason, SessionChange } from '../wire/events.ts';
 import type { FanOut } from './fan-out.ts';
 import type { Guard } from './guard.ts';
 import type { Intake } from './intake.ts';
@@ -19,12 +20,17 @@ import type { RoomsLog } from './rooms-log.ts';
 export interface ConnectionParts {
   publisher: FanOut;
   services: Services;
+  logins: Logins;
   liveness: Liveness;
   /** Returns the payload of `session:changed`. */
   self: (connection: Connection) => SessionChange;
   roomsLog: RoomsLog;
   /** Called for each login that is accepted or banned, and again when its user data changes. */
   seen(user: SessionUser): void;
+  /** Returns `fileAccess` for a login by ticket. */
+  fileAccessOf(login: Login): string | undefined;
+  /** Called when a client replaces the ticket of its login. */
+  renewed(connection: Connection, ticket: string): void;
   /** Called when a logout ends a connection. */
   loggedOut(connection: Connection): void;
 }
@@ -78,6 +84,17 @@ export class Accepted implements Subscriber, Client {
 
   active(): void {
     this.#login?.written();
+  }
+
+  async renew(ticket: string): Promise<Answers['session:renew']> {
+    const { logins, renewed, fileAccessOf } = this.#shared;
+    const login = await logins.identify({ ticket });
+    if ('code' in login) throw new RequestError('bad_request', login.reason);
+    if (login.handle !== this.#handle)
+      throw new RequestError('forbidden', 'the claim sub or sid of the ticket is of another login');
+    renewed(this.connection, ticket);
+    this.#login?.renewed(login);
+    return { fileAccess: fileAccessOf(login) ?? '' };
   }
 
   ended(reason: EndReason): void {

@@ -116,9 +116,9 @@ export class Admission {
 
   /**
    * Returns the parts of a request that identify its login.
-   * @param session the session that the client sent itself, not in a cookie
+   * @param own the session or ticket that the client sent itself, not in a cookie
    */
-  credentials(req: IncomingMessage, session?: unknown): Credentials {
+  credentials(req: IncomingMessage, own: Pick<Credentials, 'session' | 'ticket'> = {}): Credentials {
     const { cookie, 'user-agent': userAgent, 'x-forwarded-for': forwarded } = req.headers;
     const forwardedFor = Array.isArray(forwarded) ? forwarded.join(',') : forwarded;
     const [address, client] = [this.#addresses.addressOf(req), this.#addresses.keyOf(req)];
@@ -126,7 +126,7 @@ export class Admission {
     const bound = boundAddress(req);
     const isPageHost = (name: string) =>
       ['https', 'http'].some((scheme) => this.#isOwnHost(`${scheme}://${name}`, name, bound));
-    return { cookies: cookie, session, address, client, userAgent, forwardedFor, isPageHost };
+    return { cookies: cookie, ...own, address, client, userAgent, forwardedFor, isPageHost };
   }
 
   /**

@@ -97,15 +97,15 @@ async function runChecks(args: readonly string[], env: NodeJS.ProcessEnv, output
     for (const line of findingLines(finding)) output.finding(line);
     if (finding.level === 'problem') problems++;
   }
-  if (values.cookie === undefined) {
-    const { logins } = config;
+  const { logins } = config;
+  if (values.cookie === undefined && !('ticketsOnly' in logins)) {
     const what = 'session' in logins ? `the value of ${await findCookieName(logins)}` : 'the header Cookie';
     const same = values.settings ? `--settings ${lineForScreen(values.settings)} ` : '';
     output.finding(`To follow one login from the cookie to the user: ${howToRun('doctor', `${same}--cookie -`)}
 It asks for ${what} from the browser of a logged-in user.`);
   }
   if (problems === 0) return 0;
-  const page = sitePage(await findKind(config.logins));
+  const page = 'ticketsOnly' in logins ? 'docs/sites/tickets.md' : sitePage(await findKind(logins));
   output.finding(`See ${page} for the logins of the site, and docs/settings.md for all settings.`);
   return 1;
 }
@@ -157,7 +157,9 @@ async function* findings(
   yield* findExposedData(config, settingsFile);
   yield* checkServer(config, origin);
   const { logins } = config;
-  if (chat !== undefined) yield* checkReachability(config, (await findCookieName(logins)) ?? 'doctor', chat);
+  const cookieName = 'ticketsOnly' in logins ? null : await findCookieName(logins);
+  if (chat !== undefined) yield* checkReachability(config, cookieName ?? 'doctor', chat);
+  if ('ticketsOnly' in logins) return;
   const addresses = new Addresses(config.trustedProxies);
   yield* examineLogins(logins, {
     cookie,

@@ -68,6 +68,8 @@ export type Change = {
     }
   | { type: 'user'; user: UserRecord }
   | { type: 'ban'; user: string; ban: Ban | null }
+  /** The site ended a login by ticket. As in `StoredEndedLogin`. */
+  | { type: 'login_ended'; id: string; until: number }
   /** The room changed in ways that no other change describes, so it must be read again. */
   | { type: 'reset'; room: RoomRecord }
   /** A user was erased. Nothing is stored under this ID until a new user uses it. */
@@ -101,6 +103,7 @@ export const changeBits = {
   concerned: 1 << 16,
   followed: 1 << 17,
   held: 1 << 18,
+  login_ended: 1 << 19,
 } as const satisfies Record<Change['type'], number>;
 
 /** A reference to a message. The log omits the text, which may be deleted while the log still has the change. */

@@ -1,5 +1,6 @@
 import type { Change } from './changes.ts';
 import type { LogWrites } from './consuming.ts';
+import type { EndedLoginReads, EndedLoginWrites } from './ended-logins.ts';
 import type { ReadsOf } from './engine/read.ts';
 import type { ErasureWrites } from './erasure/erasing.ts';
 import type { FileReads, FileWrites } from './files/files.ts';
@@ -129,6 +130,7 @@ export interface Writes
     DayWrites,
     DeviceWrites,
     DueWrites,
+    EndedLoginWrites,
     ErasureWrites,
     FileWrites,
     HeldWrites,
@@ -160,6 +162,7 @@ export interface Reads
     BlockReads,
     DayReads,
     DeviceReads,
+    EndedLoginReads,
     ExpiryReads,
     FileReads,
     FindUsersReads,

@@ -1,4 +1,5 @@
 import { broadcast, consume, keepConsumers } from './consuming.ts';
+import { endedLoginReads, endedLogins, endLogin } from './ended-logins.ts';
 import type { Rule } from './engine/rule.ts';
 import type { Table } from './engine/table.ts';
 import { rows, type Subjects } from './engine/work.ts';
@@ -111,6 +112,7 @@ import { claimEvents, dropEvents, retryEvents, webhookReads, webhooks } from './
 
 export const tables: readonly Table[] = [
   bans,
+  endedLogins,
   arrivals,
   siteUsers,
   blocks,
@@ -192,6 +194,7 @@ const rules: { readonly [Op in keyof Writes]: Rule<Writes[Op]> } = {
   arrive,
   putSiteUsers,
   setBan,
+  endLogin,
   block,
   noteHere,
   hideHere,
@@ -276,6 +279,7 @@ export const reads: ReadRegistry = {
   ...heldReads,
   ...actReads,
   ...banReads,
+  ...endedLoginReads,
   ...restrictionReads,
   ...aboutPersonReads,
   ...noticeReads,

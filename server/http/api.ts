@@ -26,6 +26,9 @@ const siteUserId = z.union([ownUserId, z.int().min(1).transform(String)]);
 
 const namedUser = z.object({ id: siteUserId, name: userName });
 
+/** The forms of the placeholders in `routes`. */
+const names = { room: roomId, user: ownUserId, sid: z.string().min(1).max(256) } as const;
+
 /** The request bodies of the PHP application, by their name in `routes`. */
 export const bodies = {
   message: z.object({
@@ -85,6 +88,8 @@ export interface Api {
   /** Adds users, even if they have never opened the chat. */
   putUsers(body: Bodies['users']): Promise<void>;
   kick(user: string): Promise<number>;
+  /** Ends a login by ticket, on all servers. */
+  endLogin(sid: string): Promise<void>;
   ban(user: string, body: Bodies['ban']): Promise<number>;
   unban(user: string): Promise<void>;
   lookUp(user: string): Promise<object | null>;
@@ -107,12 +112,12 @@ type Result = { status: number; body: object } | { archive: string; parts: Async
 
 interface Route<Body extends keyof Bodies = keyof Bodies> {
   method: string;
-  /** May contain the placeholder `{room}` or `{user}`. */
+  /** May contain a placeholder, such as `{room}`. */
   template: string;
   /** What the call does, for docs/openapi.json. */
   summary: string;
   path: RegExp;
-  names?: 'room' | 'user';
+  names: keyof typeof names | undefined;
   body: Body;
   /** The allowed options of the query. */
   query?: Readonly<Record<string, z.ZodType>>;
@@ -139,7 +144,7 @@ const route = <Body extends keyof Bodies>(
   template,
   summary,
   path: new RegExp(`^${template.replace(/\{\w+\}/, '([^/]+)')}$`),
-  ...(template.includes('{') ? { names: template.includes('{room}') ? 'room' : 'user' } : {}),
+  names: /\{(\w+)\}/.exec(template)?.[1] as Route['names'],
   body,
   statuses,
   size,
@@ -207,6 +212,10 @@ export const routes: readonly Route[] = [
     [200],
     async (api, id) => ok({ closed: await api.kick(id) }),
   ),
+  route('DELETE', '/api/sessions/{sid}', 'End a login by ticket', 'nothing', [200], async (api, sid) => {
+    await api.endLogin(sid);
+    return ok({});
+  }),
   route('PUT', '/api/users/{user}/ban', 'Ban a user', 'ban', [200], async (api, id, body) =>
     ok({ closed: await api.ban(id, body) }),
   ),
@@ -281,9 +290,8 @@ export function createApi(
       });
     }
     const name = decoded(found.path.exec(path)?.[1] ?? '');
-    const isName =
-      found.names === undefined || (found.names === 'room' ? roomId : ownUserId).safeParse(name).success;
-    if (name === null || !isName) return answerError(res, 'bad_request');
+    if (name === null || (found.names !== undefined && !names[found.names].safeParse(name).success))
+      return answerError(res, 'bad_request');
     const options = new URL(req.url ?? '', 'http://localhost').searchParams;
     const query = parseQuery(found.query, options);
     if ('wrong' in query) return answerJson(req, res, 400, errorBody('bad_request', query.wrong));

@@ -7,6 +7,7 @@ import { fileErrors, type HttpErrorCode, httpErrors, RequestError, requestErrors
 import { type MessageFile, peaks, roomId } from '../wire/events.ts';
 import { answerJson, isKnown, securityHeaders } from './answer.ts';
 import { statusOf } from './api.ts';
+import { type OwnLogin, ownLogin } from './own-login.ts';
 import { watchProgress, watchReader } from './progress.ts';
 import { type ByteRange, partOf } from './range.ts';
 import { targetOf } from './target.ts';
@@ -43,8 +44,8 @@ export interface FileParts<Who extends { id: string }> {
   /** Maximum bytes of a file. */
   limit: number;
   admission: {
-    /** @param ownSession whether the request sends its session itself, not in a cookie */
-    mayUpload(req: IncomingMessage, ownSession: boolean): boolean;
+    /** @param hasOwnLogin whether the request sends its session or ticket itself, not in a cookie */
+    mayUpload(req: IncomingMessage, hasOwnLogin: boolean): boolean;
     mayDownload(req: IncomingMessage): boolean;
     allowReading(req: IncomingMessage, res: ServerResponse): void;
     /** See `Admission.stranger`. */
@@ -52,9 +53,9 @@ export interface FileParts<Who extends { id: string }> {
   };
   /**
    * Returns the user of the request.
-   * @param session the session that the request sends itself, not in a cookie
+   * @param own the session or ticket that the request sends itself, or a token of `FileAccess`
    */
-  who(req: IncomingMessage, session: string | undefined): Promise<Who | 'banned' | HttpErrorCode>;
+  who(req: IncomingMessage, own: OwnLogin & { access?: string }): Promise<Who | 'banned' | HttpErrorCode>;
   draining(): boolean;
   /** @throws RequestError if this user may not upload into the room */
   check(who: Who, room: string): Promise<void>;
@@ -100,15 +101,16 @@ export function createFileRoutes<Who extends { id: string }>(
 
   /**
    * Returns the user of the request, and limits requests without a valid session.
+   * @param access a token of `FileAccess`, which counts alone
    * @throws RequestError `rate_limited`
    */
-  async function knownIn(req: IncomingMessage): Promise<Who | 'banned' | HttpErrorCode> {
+  async function knownIn(req: IncomingMessage, access?: string): Promise<Who | 'banned' | HttpErrorCode> {
     const known = admission.stranger(req);
     if (typeof known === 'number') {
       const words = 'Too many requests without a session from this address. Try again later.';
       throw new RequestError('rate_limited', words, { retryAfterMs: known });
     }
-    const who = await answerInTime(parts.who(req, ownSession(req)));
+    const who = await answerInTime(parts.who(req, access === undefined ? ownLogin(req) : { access }));
     if (who !== 'unauthorized') known();
     return who;
   }
@@ -119,7 +121,7 @@ export function createFileRoutes<Who extends { id: string }>(
     res: ServerResponse,
     query: URLSearchParams,
   ): Promise<'ok' | Refusal> {
-    if (!admission.mayUpload(req, ownSession(req) !== undefined)) return 'origin_not_allowed';
+    if (!admission.mayUpload(req, Object.keys(ownLogin(req)).length > 0)) return 'origin_not_allowed';
     admission.allowReading(req, res);
     if (parts.draining()) return 'server_draining';
     const length = lengthOf(req);
@@ -154,7 +156,7 @@ export function createFileRoutes<Who extends { id: string }>(
         stopped();
       };
       const check = async () => {
-        const now = await answerInTime(parts.who(req, ownSession(req)));
+        const now = await answerInTime(parts.who(req, ownLogin(req)));
         if (typeof now === 'string') throw new Refused(now === 'banned' ? 'forbidden' : now);
         if (now.id !== who.id) throw new Refused('unauthorized');
         await answerInTime(parts.check(now, room));
@@ -176,9 +178,10 @@ export function createFileRoutes<Who extends { id: string }>(
     id: string,
     query: URLSearchParams,
   ): Promise<void> {
-    if (!admission.mayDownload(req)) return refuse(req, res, 'not_found');
-    admission.allowReading(req, res);
-    const who = await knownIn(req);
+    const access = query.get('access') ?? undefined;
+    if (admission.mayDownload(req)) admission.allowReading(req, res);
+    else if (access === undefined) return refuse(req, res, 'not_found');
+    const who = await knownIn(req, access);
     if (who === 'session_store_unavailable') return refuse(req, res, who);
     const found = typeof who === 'string' ? null : await answerInTime(parts.find(who, id));
     const file = found?.about;
@@ -301,10 +304,6 @@ function lengthOf({ headers }: IncomingMessage): number | null {
   const length = headers['content-length'];
   return length === undefined || headers['transfer-encoding'] !== undefined ? null : Number(length);
 }
-
-/** The session that an app sends itself. A page can make a browser send it only after a preflight. */
-const ownSession = ({ headers }: IncomingMessage): string | undefined =>
-  /^Session +(\S+)$/i.exec(headers.authorization ?? '')?.[1];
 
 function refuse(
   req: IncomingMessage,

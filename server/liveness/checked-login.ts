@@ -125,10 +125,11 @@ export class CheckedLogin implements Watcher {
     return this.#login;
   }
 
-  /** @param seen the user that the connection read, possibly before or after a change that is known here */
-  subscribe(subscriber: Subscriber, seen: SessionUser): void {
+  /** @param login as the connection read it, possibly before or after a change that is known here */
+  subscribe(subscriber: Subscriber, login: Login): void {
+    this.renewed(login);
     this.#subscribers = this.#subscribers.concat(subscriber);
-    if (isDeepStrictEqual(seen, this.#login.user)) return;
+    if (isDeepStrictEqual(login.user, this.#login.user)) return;
     subscriber.changed(this.#login.user);
     this.notified();
   }
@@ -136,6 +137,12 @@ export class CheckedLogin implements Watcher {
   unsubscribe(subscriber: Subscriber): void {
     this.#subscribers = this.#subscribers.filter((one) => one !== subscriber);
     if (this.#subscribers.length === 0) this.#release();
+  }
+
+  /** The site issued the login again. No-op if a later issue is known. */
+  renewed(login: Login): void {
+    if (login.issuedAt === undefined || login.issuedAt < (this.#login.issuedAt ?? 0)) return;
+    this.#replace(login);
   }
 
   /** The user wrote in the chat. */

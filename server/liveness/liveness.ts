@@ -67,7 +67,7 @@ export class Liveness {
   /** Checks this login until the subscriber unsubscribes, or the login ends. */
   subscribe(login: Login, subscriber: Subscriber): CheckedLogin {
     const checked = this.#byHandle.get(login.handle) ?? this.#add(login);
-    checked.subscribe(subscriber, login.user);
+    checked.subscribe(subscriber, login);
     return checked;
   }
 

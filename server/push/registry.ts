@@ -86,6 +86,13 @@ export class DeviceRegistry implements Devices {
     this.#origins.set(connection, { credentials: { ...credentials, at: Date.now() }, origin });
   }
 
+  /** The connection's login has a new ticket. */
+  renewed(connection: Connection, ticket: string): void {
+    const origin = this.#origins.get(connection);
+    if (origin !== undefined)
+      this.#origins.set(connection, { ...origin, credentials: { ...origin.credentials, ticket } });
+  }
+
   async register(
     connection: Connection,
     { name, ...given }: RequestPayload<'device:register'>,
@@ -213,8 +220,8 @@ export class DeviceRegistry implements Devices {
   }
 
   /** Returns a value that all requests of a login share. */
-  #loginOf({ cookies, session }: Credentials = {}): unknown {
-    return session ?? this.#options.logins.binding({ cookies });
+  #loginOf(credentials: Credentials = {}): unknown {
+    return credentials.session ?? this.#options.logins.binding(credentials);
   }
 
   /** Removes a device that its push service no longer knows, or on which the user logged out. */

@@ -9,6 +9,7 @@ import type { Traces } from '../traces/traces.ts';
 import { RequestError, requestErrors } from '../wire/errors.ts';
 import {
   type Answer,
+  type Answers,
   type Message,
   type RequestName,
   type RequestPayload,
@@ -52,6 +53,11 @@ export interface Client {
   weight: { readonly received: number };
   /** Records user activity, which keeps the session alive if the operator enables that. */
   active(): void;
+  /**
+   * Replaces the ticket of the connection's login by a later one.
+   * @throws RequestError if the ticket is not valid, or belongs to another login
+   */
+  renew(ticket: string): Promise<Answers['session:renew']>;
 }
 
 /**
@@ -149,6 +155,7 @@ async function carryOut(
     payload,
     room: room as Room,
     notCounted: () => counted?.(),
+    renew: (ticket) => client.renew(ticket),
     active() {
       client.active();
       chat.notify?.acted(user);

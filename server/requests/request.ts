@@ -22,6 +22,8 @@ export interface Context<E extends RequestName> {
   notCounted(): void;
   /** Records user activity, which keeps the session alive. */
   active(): void;
+  /** See `Client`. */
+  renew(ticket: string): Promise<Answers['session:renew']>;
 }
 
 /**

@@ -55,6 +55,7 @@ export const roomRequests: RequestHandlers<
   | 'user:hide'
   | 'device:register'
   | 'device:remove'
+  | 'session:renew'
   | 'device:list'
   | 'notify:get'
   | 'notify:set'
@@ -223,6 +224,10 @@ export const roomRequests: RequestHandlers<
       if (chat.devices === undefined) throw new RequestError('forbidden');
       return chat.devices.register(connection, payload);
     },
+  },
+  'session:renew': {
+    order: 'change',
+    run: ({ renew, payload }) => renew(payload.ticket),
   },
   'device:remove': {
     order: 'change',

@@ -1,7 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
-import { type Names, type OptionName, optionTexts, readOptions, useNames } from 'php-sessions';
+import {
+  type LoginSettings,
+  type Names,
+  type OptionName,
+  optionTexts,
+  readOptions,
+  useNames,
+} from 'php-sessions';
 import { z } from 'zod';
 import { readBusPlace } from '../cluster/address.ts';
 import { type FilesPlace, readFilesPlace } from '../files/place.ts';
@@ -13,6 +20,7 @@ import { readTemplates } from '../mail/templates.ts';
 import { howToRun } from '../program/how-to-run.ts';
 import { CommandProblem, exit } from '../program/problem.ts';
 import { readServiceAccount } from '../push/fcm.ts';
+import type { TicketSettings } from '../tickets/tickets.ts';
 import { presenceTypes } from '../webhooks/presence.ts';
 import { zone } from '../wire/events.ts';
 import {
@@ -44,6 +52,7 @@ import {
   sizeRate,
   type Texts,
   template,
+  ticketKey,
   time,
   webAddress,
   webHost,
@@ -144,6 +153,18 @@ const settings = {
     'origins such as https://www.example.org, https://*.example.org or capacitor://localhost, without a path, separated by commas',
   ],
   CHAT_NATIVE_CLIENTS: ['true', z.enum(['true', 'false']).transform((v) => v === 'true'), 'true or false'],
+  CHAT_TICKET_KEY_FILE: [
+    '',
+    keyFile(ticketKey),
+    'the path of a file that holds a key: 32 random bytes or more in base64; several, one a line',
+    'key file',
+  ],
+  CHAT_TICKET_AUDIENCE: [
+    '',
+    z.string().regex(/^[!-~]{0,256}$/),
+    'a name without blanks, such as the host of the chat server',
+  ],
+  CHAT_TICKET_TTL: ['15m', duration, 'a duration such as 15m, 10ms to 24h'],
   CHAT_SESSION_CHECK: ['1s', duration, 'a duration such as 1s, 10ms to 24h'],
   CHAT_SESSION_GRACE: ['5m', duration, 'a duration such as 5m, 10ms to 24h'],
   CHAT_SESSION_KEEPALIVE: ['on', onOff, 'on or off'],
@@ -382,8 +403,9 @@ export function readConfig(env: NodeJS.ProcessEnv, lines: ReadonlyMap<string, st
       'CHAT_FILES: the key of the bucket is missing; give s3://KEY:SECRET@BUCKET, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY',
     );
   }
-  const logins = readOptions(sessionOptions(texts), (option) => sessionSettings[option]);
+  const logins = loginsOf(texts);
   if ('problems' in logins) problems.push(...logins.problems);
+  problems.push(...ticketProblems(texts));
   const unknown = unknownSettings(env, 'CHAT_', settingNames, lines);
   addUnknown(problems, unknown);
   if ('problems' in logins || problems.length > 0) throw wrong(problems);
@@ -396,6 +418,8 @@ export function readConfig(env: NodeJS.ProcessEnv, lines: ReadonlyMap<string, st
     origins: value.CHAT_ORIGINS,
     nativeClients: value.CHAT_NATIVE_CLIENTS,
     logins,
+    /** Undefined if this server accepts no tickets. */
+    tickets: ticketsOf(value),
     sessionCheck: value.CHAT_SESSION_CHECK,
     sessionGrace: value.CHAT_SESSION_GRACE,
     sessionKeepalive: value.CHAT_SESSION_KEEPALIVE,
@@ -480,6 +504,37 @@ export function readConfig(env: NodeJS.ProcessEnv, lines: ReadonlyMap<string, st
     logLevel: value.CHAT_LOG_LEVEL,
     tracesTo: value.OTEL_EXPORTER_OTLP_ENDPOINT,
   });
+}
+
+/** The site's sessions are not read, so all users come with tickets. */
+export interface TicketsOnly {
+  ticketsOnly: true;
+}
+
+const loginsOf = (texts: Texts): LoginSettings | TicketsOnly | { problems: string[] } =>
+  texts.CHAT_SESSION_STORE === 'none'
+    ? { ticketsOnly: true }
+    : readOptions(sessionOptions(texts), (option) => sessionSettings[option]);
+
+function ticketsOf({
+  CHAT_TICKET_KEY_FILE: keys,
+  CHAT_TICKET_AUDIENCE: audience,
+  CHAT_TICKET_TTL: maxAgeMs,
+}: Parsed): TicketSettings | undefined {
+  return keys.length === 0 ? undefined : { keys, audience, maxAgeMs };
+}
+
+/** Returns the problems of ticket settings that do not fit together. */
+function ticketProblems(texts: Texts): string[] {
+  if (texts.CHAT_TICKET_KEY_FILE)
+    return texts.CHAT_TICKET_AUDIENCE
+      ? []
+      : ['CHAT_TICKET_AUDIENCE: tickets need it; give the aud of your tickets, such as chat.example.org'];
+  if (texts.CHAT_SESSION_STORE === 'none' && texts.CHAT_SITE)
+    return ['CHAT_SITE and CHAT_SESSION_STORE: none means that no site is read; give one of them, not both'];
+  return texts.CHAT_SESSION_STORE === 'none'
+    ? ['CHAT_SESSION_STORE: with none all users need tickets; give CHAT_TICKET_KEY_FILE too']
+    : [];
 }
 
 /** Returns the texts of all settings, including those from `_FILE` settings. */

@@ -164,6 +164,12 @@ export const sealingKey = z
   .regex(/^[A-Za-z0-9+/]{43}=$/)
   .transform((key) => Buffer.from(key, 'base64'));
 
+/** A key of at least 32 bytes, in base64. */
+export const ticketKey = z
+  .base64()
+  .transform((key) => Buffer.from(key, 'base64'))
+  .refine(({ length }) => length >= 32);
+
 /** The contact of the operator for push services, which accept only public addresses. */
 export const contact = z
   .string()

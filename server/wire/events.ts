@@ -186,6 +186,9 @@ const file = z.object({
   video: z.object({ width: seq, height: seq, duration: seq.exactOptional() }).exactOptional(),
 });
 /** The files of a new or edited message, each at most once. */
+/** For a login by ticket: the `access` of file URLs, until the ticket expires. */
+const fileAccess = z.string();
+
 const chosenFiles = z
   .array(z.object({ id: entryId, alt: alt.optional() }))
   .max(mostFiles)
@@ -592,6 +595,7 @@ export const requests = {
       { message: 'give either token, or endpoint, p256dh, auth, key and page' },
     ),
   'device:remove': z.object({ id: entryId }),
+  'session:renew': z.object({ ticket: z.string().max(4096) }),
   'device:list': z.object({}),
   'message:send': z.object({
     room: roomId,
@@ -838,6 +842,7 @@ export const answers = {
   'user:find': z.object({ users: z.array(user), inRoom: z.array(userId) }),
   'device:register': z.object({ id: z.string() }),
   'device:remove': nothing,
+  'session:renew': z.object({ fileAccess }),
   'device:list': z.object({
     devices: z.array(
       z.object({
@@ -1005,6 +1010,7 @@ export const events = {
     totals,
     /** Characters and mentions per message, bytes per file, files per message. */
     limits: z.object({ text: z.int(), mentions: z.int(), file: z.int(), files: z.int() }),
+    fileAccess: fileAccess.exactOptional(),
     serverTime: time,
   }),
   'session:changed': z.object(whoIAm),

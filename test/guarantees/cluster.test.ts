@@ -2,7 +2,7 @@ import { createHmac, randomInt } from 'node:crypto';
 import { createClient } from 'redis';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Message, MessageFile } from '../../server/wire/events.ts';
-import { type ChatClient, connectChat, newClientId } from '../helpers/chat-client.ts';
+import { type ChatClient, connectChat, newClientId, refusalOf } from '../helpers/chat-client.ts';
 import { chatServerHere } from '../helpers/chat-here.ts';
 import { historyFolder, type RunningChat } from '../helpers/chat-server.ts';
 import { type ChatSite, startChatSite } from '../helpers/chat-site.ts';
@@ -15,6 +15,7 @@ import { apiKey, eventsOf, say } from '../helpers/people.ts';
 import { type Postgres, startPostgres } from '../helpers/postgres.ts';
 import { type Redis, startRedis } from '../helpers/redis.ts';
 import { Tab } from '../helpers/tab.ts';
+import { ticketKeys } from '../helpers/tickets.ts';
 import { size } from './size.ts';
 
 /** Two servers in this process that form one chat. `cluster-faults.test.ts` kills and suspends such servers. */
@@ -26,12 +27,14 @@ let site: ChatSite<RunningChat>;
 let one: RunningChat;
 let two: RunningChat;
 const files = historyFolder();
+const tickets = ticketKeys();
 const common = {
   CHAT_API_KEY: apiKey,
   CHAT_CREATE_ROOMS: 'all',
   CHAT_DRAIN: '0s',
   CHAT_ORIGINS: origin,
   CHAT_FILES: files.files,
+  ...tickets.env,
 };
 
 const startNode = (name: string, url: string, cluster: string, env: NodeJS.ProcessEnv = {}) =>
@@ -56,6 +59,7 @@ afterAll(async () => {
   await Promise.all([bus.cut(), history.close()]);
   await Promise.all([postgres.remove(), redis.remove()]);
   files.remove();
+  tickets.remove();
 });
 
 const cookies = new Map<string, Promise<string>>();
@@ -391,6 +395,18 @@ describe('two servers whose bus is down', () => {
     const spam = await say(there, room, 'spam');
     await by.request('message:delete', { room, seq: spam.seq, reason: 'spam' });
     await lastOf(there, 'push').toEqual({ name: 'deleted', data: { room, seq: spam.seq, reason: 'spam' } });
+  });
+
+  test('end a login by ticket that the site ends through the other', async () => {
+    const client = await connectChat(one.url, null, { auth: { ticket: tickets.ticket({ sid: 'ended' }) } });
+    const response = await fetch(`${two.url}/api/sessions/ended`, {
+      method: 'DELETE',
+      headers: { authorization: `Bearer ${apiKey}` },
+    });
+    expect(response.status).toBe(200);
+    expect((await client.ended).reason).toBe('logout');
+    const again = connectChat(one.url, null, { auth: { ticket: tickets.ticket({ sid: 'ended' }) } });
+    expect((await refusalOf(again)).data?.code).toBe('unauthorized');
   });
 
   test('pass on presence, pushes and kicks', async () => {

@@ -37,7 +37,13 @@ export function directRequests(
   };
   const intake = { begin: ignore, end: ignore, punish: ignore };
   return (connection) =>
-    requestListener(services, { connection, intake, weight: { received: 0 }, active: ignore });
+    requestListener(services, {
+      connection,
+      intake,
+      weight: { received: 0 },
+      active: ignore,
+      renew: async () => ({ fileAccess: '' }),
+    });
 }
 
 /** Connects users to a chat in this process, and runs their requests as if they came from sockets, but without limits. */

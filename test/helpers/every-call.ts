@@ -132,6 +132,7 @@ export const everyWrite: { [Op in keyof Writes]: Writes[Op]['in'][] } = {
   noteDevice: [{ id: 'd', user: '1', until: at }],
   removeDevice: [{ id: 'd', user: '1' }],
   forgetDevices: [{ before: at }],
+  endLogin: [{ id: 'a', until: at, at }],
   addVapidKey: [{ id: 'k', sealed: 'x', at }],
   expire: [{ room, firstSeq: 2 }],
   erase: [{ user: '2', messages: 'delete', at }],
@@ -208,6 +209,7 @@ export const everyRead: { [Query in Exclude<keyof Reads, 'search'>]: Reads[Query
   ],
   publicRooms: [null],
   bans: [null],
+  endedLogins: [null],
   // Emptying a database does not reset its sequences.
   acts: [{ limit: 9 }, { of: { user: '1', rooms: [room], lost: ['lobby'] }, before: 1e6, limit: 9 }],
   restrictions: [null],

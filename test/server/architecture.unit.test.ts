@@ -69,6 +69,7 @@ const mayImport: Record<string, readonly string[]> = {
     'server/mail/',
     'server/program/',
     'server/push/fcm.ts',
+    'server/tickets/tickets.ts',
     'server/webhooks/presence.ts',
     'server/wire/',
   ],
@@ -109,6 +110,7 @@ const mayImport: Record<string, readonly string[]> = {
     'server/traces/traces.ts',
     'server/wire/',
   ],
+  'server/tickets/': [],
   'server/traces/': ['server/history/history.ts', 'server/wire/'],
   'server/http/': ['server/limits/', 'server/log.ts', 'server/outgoing/addresses.ts', 'server/wire/'],
 };

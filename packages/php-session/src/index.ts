@@ -25,6 +25,8 @@ export {
   type PhpValue,
   propertyName,
 } from './formats/value.ts';
+/** For programs with logins of their own kind. */
+export { findUser, type UserPaths } from './identity.ts';
 export {
   type CheckResult,
   type Credentials,
@@ -32,12 +34,14 @@ export {
   type Login,
   type Logins,
   type NotLoggedIn,
+  notLoggedIn,
   type Refusal,
   type RefusalCode,
   SessionBusyError,
   type SessionUser,
   type SiteAccounts,
   StoreError,
+  toHandle,
   UnsettledError,
   type Watch,
   type Watcher,

@@ -9,6 +9,8 @@ export interface Credentials {
   cookies?: string | undefined;
   /** The value of the login's only cookie, sent by the client outside the header. Replaces `cookies`. */
   session?: unknown;
+  /** A ticket of the site, for programs that accept tickets. Replaces `cookies` and `session`. */
+  ticket?: unknown;
   /** The client's address, as reported by trusted proxies if there are any. */
   address?: string | undefined;
   /** The key for limits per client, such as its address or network. */
@@ -50,6 +52,8 @@ export interface Login<State = unknown> {
   readonly state: State;
   /** The end in Unix ms, if it is known in advance. The login then ends without a check. */
   readonly ends?: number;
+  /** When the site issued this proof of the login, in Unix ms. The latest replaces earlier ones. */
+  readonly issuedAt?: number;
   /** The cookie stays valid after a logout, so the user may no longer be logged in. */
   readonly mayBeOver?: true;
 }
@@ -126,7 +130,7 @@ export interface Logins<State = unknown> {
    * Returns a secret that ties the later requests of a connection to its first request, without reading a store. A
    * request with another value has another login. Null if the request cannot have a login.
    */
-  binding(credentials: Pick<Credentials, 'cookies'>): string | null;
+  binding(credentials: Pick<Credentials, 'cookies' | 'ticket'>): string | null;
   /** @param onNotifications receives null when notifications are active, and the reason when they stop */
   watch(onNotifications: (lost: StoreError | null) => void): Watch<State>;
   /**

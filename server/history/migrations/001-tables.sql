@@ -563,6 +563,12 @@ CREATE TABLE IF NOT EXISTS chat_mail_stops (
 CREATE INDEX IF NOT EXISTS chat_mail_stops_by_user ON chat_mail_stops (user_id);
 CREATE INDEX IF NOT EXISTS chat_mail_stops_by_time ON chat_mail_stops (at);
 
+-- The logins by ticket that the site ended. `id` is the digest of their `sid`; `until`: when the last ticket expires.
+CREATE TABLE IF NOT EXISTS chat_ended_logins (
+  id BYTES(64) NOT NULL PRIMARY KEY,
+  until INT NOT NULL
+) KEYED;
+
 -- The last act of users, in steps of half a minute.
 CREATE TABLE IF NOT EXISTS chat_active (
   user_id BYTES(256) NOT NULL PRIMARY KEY,

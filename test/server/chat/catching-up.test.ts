@@ -94,7 +94,7 @@ async function erase(id: string): Promise<void> {
 
 /** Changes by type. The excluded types are only for other servers and consumers of the log. */
 const kinds: {
-  [Kind in Exclude<Change['type'], 'broadcast' | 'act' | 'erasing'>]: Record<
+  [Kind in Exclude<Change['type'], 'broadcast' | 'act' | 'erasing' | 'login_ended'>]: Record<
     string,
     (world: World) => Promise<unknown>
   >;

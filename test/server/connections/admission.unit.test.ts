@@ -117,12 +117,12 @@ test('returns the full client address in the credentials, never a forged one', (
   const forwardedFor = headers['x-forwarded-for'];
   const isPageHost = expect.any(Function);
   const others = { cookies: 'a=1', session: 'own', userAgent: 'Browser', forwardedFor, isPageHost };
-  expect(proxied.credentials(request(headers, '::ffff:10.0.0.1'), 'own')).toEqual({
+  expect(proxied.credentials(request(headers, '::ffff:10.0.0.1'), { session: 'own' })).toEqual({
     ...others,
     address: '2001:db8::5:6',
     client: '2001:db8:0:0::/64',
   });
-  expect(proxied.credentials(request(headers, '::ffff:192.0.2.1'), 'own')).toEqual({
+  expect(proxied.credentials(request(headers, '::ffff:192.0.2.1'), { session: 'own' })).toEqual({
     ...others,
     address: '192.0.2.1',
     client: '192.0.2.1',

@@ -1,0 +1,131 @@
+import {
+  type CheckResult,
+  type Credentials,
+  type Login,
+  type Logins,
+  notLoggedIn,
+  type Refusal,
+  type SessionUser,
+  type Watcher,
+} from 'php-sessions';
+import type { FileAccess } from './file-access.ts';
+import { loginIdOf, type TicketLogin, TicketState, type VerifyTicket } from './tickets.ts';
+
+/** A login that the site ended with `DELETE /api/sessions/{sid}`. */
+export interface EndedLogin {
+  /** See `TicketState`. */
+  id: string;
+  /** When the last ticket of the login has expired, in Unix ms. */
+  until: number;
+}
+
+const isOfTicket = (login: Login): login is TicketLogin => login.state instanceof TicketState;
+
+/** The logins by ticket. They end when their last ticket expires, or when the site ends them. */
+export class TicketLogins {
+  readonly #verify: VerifyTicket;
+  readonly #access: FileAccess;
+  /** The end of each ended login's last ticket, by `TicketState.id`. Roughly in order of their ends. */
+  readonly #ended = new Map<string, number>();
+  readonly #watchers = new Map<string, readonly Watcher[]>();
+
+  constructor(verify: VerifyTicket, access: FileAccess) {
+    this.#verify = verify;
+    this.#access = access;
+  }
+
+  /** Rejects all tickets of a login, and ends its connections. */
+  end({ id, until }: EndedLogin): void {
+    for (const [old, before] of this.#ended) {
+      if (before > Date.now()) break;
+      this.#ended.delete(old);
+    }
+    this.#ended.set(id, until);
+    for (const watcher of this.#watchers.get(id) ?? []) watcher.notified();
+  }
+
+  async identify(ticket: unknown): Promise<TicketLogin | Refusal> {
+    const login = await this.#verify(ticket);
+    if ('code' in login || !this.#ended.has(login.state.id)) return login;
+    const reason = 'the site has ended the login of the ticket';
+    return { code: 'unauthorized', kind: reason, reason, forClient: true };
+  }
+
+  /** Returns the token with which the browser downloads files. Undefined for other logins. */
+  fileAccessOf(login: Login): string | undefined {
+    return isOfTicket(login) ? this.#access.issue(login) : undefined;
+  }
+
+  /** Returns the user of a token for files, or null if it is not valid, or its login has ended. */
+  userByFileAccess(token: string): SessionUser | null {
+    const login = this.#access.verify(token);
+    return login === null || this.#ended.has(login.id) ? null : login.user;
+  }
+
+  check({ state }: TicketLogin): CheckResult<{ login: Login }> | null {
+    return this.#ended.has(state.id) ? notLoggedIn('the site has ended the login') : null;
+  }
+
+  watch({ state: { id } }: TicketLogin, watcher: Watcher) {
+    this.#watchers.set(id, (this.#watchers.get(id) ?? []).concat(watcher));
+    return {
+      since: performance.now(),
+      end: () => {
+        const others = this.#watchers.get(id)?.filter((other) => other !== watcher) ?? [];
+        if (others.length > 0) this.#watchers.set(id, others);
+        else this.#watchers.delete(id);
+      },
+    };
+  }
+}
+
+/** Combines the logins of the site with logins by ticket. */
+export function withTickets(site: Logins, tickets: TicketLogins): Logins {
+  return {
+    ...site,
+    identify: (credentials: Credentials) =>
+      credentials.ticket === undefined ? site.identify(credentials) : tickets.identify(credentials.ticket),
+    binding: (credentials: Pick<Credentials, 'cookies' | 'ticket'>) =>
+      typeof credentials.ticket === 'string' ? loginIdOf(credentials.ticket) : site.binding(credentials),
+    check(logins) {
+      const others = logins.filter((login) => !isOfTicket(login));
+      const results = (others.length > 0 ? site.check(others) : []).values();
+      return logins.map(async (login) =>
+        isOfTicket(login) ? tickets.check(login) : ((await results.next().value) ?? null),
+      );
+    },
+    watch(onNotifications) {
+      const watch = site.watch(onNotifications);
+      return {
+        add: (login, watcher) =>
+          isOfTicket(login) ? tickets.watch(login, watcher) : watch.add(login, watcher),
+        end: () => watch.end(),
+      };
+    },
+    ttl: async (login) => (isOfTicket(login) ? Math.max(0, login.ends - Date.now()) : site.ttl(login)),
+    get lifetime() {
+      return site.lifetime;
+    },
+    // The site renews a ticket by issuing the next one.
+    renew: async (login, ttlSeconds) => (isOfTicket(login) ? undefined : site.renew(login, ttlSeconds)),
+  };
+}
+
+/** The logins of a site whose sessions this server cannot read, so that all users come with tickets. */
+export const noSiteLogins: Logins = {
+  identify: async () => ({
+    code: 'unauthorized',
+    kind: 'no ticket',
+    reason: 'this server accepts tickets only (CHAT_SESSION_STORE=none)',
+    forClient: true,
+  }),
+  check: (logins) => logins.map(async () => null),
+  binding: () => '',
+  watch: () => ({ add: () => ({ since: undefined, end() {} }), end() {} }),
+  ttl: async () => null,
+  lifetime: undefined,
+  renew: async () => {},
+  answers: async () => true,
+  fault: async () => null,
+  close() {},
+};

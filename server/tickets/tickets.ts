@@ -1,0 +1,129 @@
+import { hash } from 'node:crypto';
+import { findUser, type Login, type PhpValue, type Refusal, toHandle, type UserPaths } from 'php-sessions';
+import { z } from 'zod';
+
+/** How the tickets of the site are verified. */
+export interface TicketSettings {
+  /** HMAC keys of at least 32 bytes. A ticket is signed with one of them. */
+  keys: readonly Buffer[];
+  /** The required `aud`. */
+  audience: string;
+  /** Maximum of `exp` - `iat`, in milliseconds. */
+  maxAgeMs: number;
+}
+
+/** The state of a login by ticket. */
+export class TicketState {
+  /** The digest of `sid`, which may be the site's session ID. */
+  readonly id: string;
+
+  constructor(sid: string) {
+    this.id = digestOf(sid);
+  }
+}
+
+export type TicketLogin = Login<TicketState> & { ends: number; issuedAt: number };
+
+/** Bytes. All claims together are much smaller. */
+const maxTicketLength = 4096;
+/** How far the clocks of the site and of this server may differ, in milliseconds. */
+export const clockSkewMs = 30_000;
+
+/** The claims of a ticket, except those that `jose` checks. Other claims are ignored. */
+const claims = z.object({
+  sub: z.union([z.string(), z.int()]),
+  sid: z.string().min(1).max(256),
+  iat: z.number().positive(),
+  exp: z.number().positive(),
+  name: z.string().optional(),
+  rooms: z
+    .union([z.array(z.union([z.string(), z.int()])), z.record(z.string(), z.string().nullable())])
+    .optional(),
+  roles: z.union([z.string(), z.array(z.string())]).optional(),
+  mail: z.string().optional(),
+});
+
+/** A ticket has the same fields as a session. */
+const paths: UserPaths = { id: ['sub'], name: ['name'], groups: ['rooms'], roles: ['roles'], mail: ['mail'] };
+
+/** The digest of a `sid`, under which the end of the login is stored. */
+export const digestOf = (sid: string): string => hash('sha256', sid, 'base64url');
+
+/** Returns the `TicketState.id` of a verified ticket. */
+export const loginIdOf = (ticket: string): string =>
+  digestOf(JSON.parse(Buffer.from(ticket.split('.')[1] ?? '', 'base64url').toString()).sid);
+
+/** Verifies one ticket. Never rejects because of the ticket. */
+export type VerifyTicket = (ticket: unknown) => Promise<TicketLogin | Refusal>;
+
+/**
+ * Returns the function that verifies tickets: JSON Web Tokens (RFC 7519) in compact form, signed with HS256.
+ * A refusal names the claim that is wrong, but not its value.
+ */
+export async function openVerifier({ keys, audience, maxAgeMs }: TicketSettings): Promise<VerifyTicket> {
+  // Loaded on demand, because most sites have no tickets.
+  const { errors, jwtVerify } = await import('jose');
+  const options = { algorithms: ['HS256'], audience, clockTolerance: clockSkewMs / 1000 };
+
+  async function verifySigned(ticket: string): Promise<Record<string, unknown> | Refusal> {
+    for (const key of keys) {
+      try {
+        return (await jwtVerify(ticket, key, options)).payload;
+      } catch (error) {
+        if (error instanceof errors.JWSSignatureVerificationFailed) continue;
+        if (error instanceof errors.JWTExpired) return expired;
+        if (error instanceof errors.JOSEAlgNotAllowed) return invalid('the ticket is not signed with HS256');
+        if (error instanceof errors.JWTClaimValidationFailed)
+          return invalid(
+            error.claim === 'aud'
+              ? `the claim aud of the ticket is not ${audience} (CHAT_TICKET_AUDIENCE)`
+              : wrongClaim(error.claim),
+          );
+        if (error instanceof errors.JOSEError) return invalid('the ticket is not a signed JSON Web Token');
+        throw error;
+      }
+    }
+    return invalid('the ticket is not signed with a key of CHAT_TICKET_KEY_FILE');
+  }
+
+  return async (ticket) => {
+    if (typeof ticket !== 'string') return invalid('the ticket is not a string');
+    if (ticket.length > maxTicketLength) return invalid(`the ticket is longer than ${maxTicketLength} bytes`);
+    const payload = await verifySigned(ticket);
+    if ('code' in payload && 'reason' in payload && 'kind' in payload) return payload as unknown as Refusal;
+    const parsed = claims.safeParse(payload);
+    if (!parsed.success) return invalid(wrongClaim(String(parsed.error.issues[0]?.path[0])));
+    const { sid, iat, exp } = parsed.data;
+    if (iat * 1000 > Date.now() + clockSkewMs) return invalid('the claim iat of the ticket is in the future');
+    if (exp <= iat) return invalid(wrongClaim('exp'));
+    if ((exp - iat) * 1000 > maxAgeMs)
+      return invalid(`the ticket is valid for longer than ${maxAgeMs / 1000} s (CHAT_TICKET_TTL)`);
+    const found = findUser(parsed.data as PhpValue, paths);
+    if (found.state !== 'user') return invalid(wrongClaim('sub'));
+    const { user } = found;
+    const state = new TicketState(sid);
+    return {
+      handle: toHandle('ticket', user.id, [sid]),
+      user,
+      state,
+      issuedAt: iat * 1000,
+      ends: exp * 1000 + clockSkewMs,
+    };
+  };
+}
+
+const wrongClaim = (claim: string) => `the claim ${claim} of the ticket is missing or not valid`;
+
+const invalid = (reason: string): Refusal => ({
+  code: 'session_invalid',
+  kind: reason,
+  reason,
+  forClient: true,
+});
+
+const expired: Refusal = {
+  code: 'unauthorized',
+  kind: 'the ticket has expired',
+  reason: 'the ticket has expired',
+  forClient: true,
+};

@@ -1,0 +1,386 @@
+import { createHmac, randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { connectChat, newClientId, refusalOf } from '../helpers/chat-client.ts';
+import { chatServerHere } from '../helpers/chat-here.ts';
+import { emptyHistory, type RunningChat, usual } from '../helpers/chat-server.ts';
+import { type ChatSite, startChatSite } from '../helpers/chat-site.ts';
+import { apiKey } from '../helpers/people.ts';
+import { claimsOf, encode, now, ticketKeys } from '../helpers/tickets.ts';
+
+const tickets = ticketKeys();
+const { sign, ticket: ticketOf } = tickets;
+const [key, oldKey] = tickets.keys;
+const settings = { ...tickets.env, CHAT_API_KEY: apiKey, CHAT_SESSION_CHECK: '100ms' };
+
+let site: ChatSite<RunningChat>;
+beforeAll(async () => {
+  site = await startChatSite(settings, chatServerHere);
+});
+afterAll(async () => {
+  await site.close();
+  tickets.remove();
+});
+
+const connect = (ticket: unknown, url = site.chat.url) => connectChat(url, null, { auth: { ticket } });
+
+const endLogin = (sid: string) =>
+  fetch(`${site.chat.url}/api/sessions/${encodeURIComponent(sid)}`, {
+    method: 'DELETE',
+    headers: { authorization: `Bearer ${apiKey}` },
+  });
+
+test('a ticket gives the user, the roles and the rooms', async () => {
+  const client = await connect(ticketOf({ roles: ['moderator'], rooms: { garden: 'Garden' }, sid: 'all' }));
+  expect(client.ready).toMatchObject({ user: { id: '7', name: 'Zoë' }, roles: ['moderator'] });
+  expect(client.ready.rooms.map(({ id }) => id)).toContain('garden');
+  client.close();
+});
+
+test('an integer as `sub` is the same user as its text', async () => {
+  const client = await connect(ticketOf({ sub: 7 }));
+  expect(client.ready.user.id).toBe('7');
+  client.close();
+});
+
+test('a ticket signed with any of the keys is accepted', async () => {
+  (await connect(ticketOf({}, { by: oldKey }))).close();
+});
+
+test('a ticket takes precedence over a cookie', async () => {
+  const cookie = await site.session(3);
+  const client = await connectChat(site.chat.url, cookie, { auth: { ticket: ticketOf() } });
+  expect(client.ready.user.id).toBe('7');
+  client.close();
+});
+
+test('an invalid ticket is rejected despite a valid cookie', async () => {
+  const cookie = await site.session(3);
+  const refused = await refusalOf(connectChat(site.chat.url, cookie, { auth: { ticket: 'x' } }));
+  expect(refused.data).toMatchObject({ code: 'session_invalid', retryable: false });
+});
+
+describe('rejects a ticket', () => {
+  const text = ticketOf();
+  const [head = '', body = '', signature = ''] = text.split('.');
+  const wrong: Record<string, [ticket: () => unknown, code: string, reason: RegExp]> = {
+    'that is an object': [() => ({ sub: '7' }), 'session_invalid', /not a string/],
+    'that is empty': [() => '', 'session_invalid', /JSON Web Token/],
+    'with two parts': [() => `${head}.${body}`, 'session_invalid', /JSON Web Token/],
+    'with four parts': [() => `${text}.${signature}`, 'session_invalid', /JSON Web Token/],
+    'with several signatures': [
+      () => JSON.stringify({ payload: body, signatures: [{ protected: head, signature }] }),
+      'session_invalid',
+      /JSON Web Token/,
+    ],
+    'whose payload is a list': [() => sign([claimsOf()]), 'session_invalid', /JSON Web Token/],
+    'whose payload is not JSON': [
+      () => {
+        const part = `${head}.${Buffer.from('{"sub"').toString('base64url')}`;
+        return `${part}.${createHmac('sha256', key).update(part).digest('base64url')}`;
+      },
+      'session_invalid',
+      /JSON Web Token/,
+    ],
+    'longer than 4 KB': [() => ticketOf({ name: 'x'.repeat(4096) }), 'session_invalid', /longer than 4096/],
+    'without a signature': [() => `${head}.${body}.`, 'session_invalid', /CHAT_TICKET_KEY_FILE/],
+    'with alg none': [
+      () => `${encode({ alg: 'none' })}.${body}.`,
+      'session_invalid',
+      /not signed with HS256/,
+    ],
+    'with HS512': [
+      () => ticketOf({}, { header: { alg: 'HS512' }, hash: 'sha512' }),
+      'session_invalid',
+      /not signed with HS256/,
+    ],
+    'with RS256': [
+      () => ticketOf({}, { header: { alg: 'RS256' } }),
+      'session_invalid',
+      /not signed with HS256/,
+    ],
+    'with an unknown critical header': [
+      () => ticketOf({}, { header: { alg: 'HS256', crit: ['x'], x: 1 } }),
+      'session_invalid',
+      /JSON Web Token/,
+    ],
+    'signed with another key': [
+      () => ticketOf({}, { by: randomBytes(32) }),
+      'session_invalid',
+      /CHAT_TICKET_KEY_FILE/,
+    ],
+    'of another audience': [
+      () => ticketOf({ aud: 'other.example' }),
+      'session_invalid',
+      /aud .*CHAT_TICKET_AUDIENCE/,
+    ],
+    'without an audience': [() => ticketOf({ aud: undefined }), 'session_invalid', /aud/],
+    'that has expired': [
+      () => ticketOf({ iat: now() - 600, exp: now() - 31 }),
+      'unauthorized',
+      /has expired/,
+    ],
+    'that is not valid yet': [
+      () => ticketOf({ iat: now() + 60, exp: now() + 90 }),
+      'session_invalid',
+      /iat .*future/,
+    ],
+    'with nbf in the future': [() => ticketOf({ nbf: now() + 60 }), 'session_invalid', /nbf/],
+    'that expires before it was issued': [
+      () => ticketOf({ iat: now() + 20, exp: now() + 10 }),
+      'session_invalid',
+      /exp/,
+    ],
+    'that is valid for too long': [
+      () => ticketOf({ exp: now() + 901 }),
+      'session_invalid',
+      /CHAT_TICKET_TTL/,
+    ],
+  };
+  for (const claim of ['sub', 'sid', 'iat', 'exp'])
+    wrong[`without ${claim}`] = [
+      () => ticketOf({ [claim]: undefined }),
+      'session_invalid',
+      new RegExp(`claim ${claim}`),
+    ];
+  const types: [claim: string, ...values: unknown[]][] = [
+    ['sub', true, '', '0', 0, -1, 1.5, ['7'], { id: 7 }, 'x'.repeat(65), 'a\nb', null],
+    ['sid', 5, '', null, 'x'.repeat(257)],
+    ['iat', '1', null, -5, 1e300],
+    ['exp', '9', null, 1e300],
+    ['name', 5, ['x'], { x: 1 }],
+    ['rooms', 'garden', 5, [['x']], { garden: 5 }],
+    ['roles', 5, { admin: true }, [5]],
+    ['mail', 5, ['a@b.example']],
+  ];
+  for (const [claim, ...values] of types) {
+    for (const value of values)
+      wrong[`with ${claim} ${JSON.stringify(value).slice(0, 20)}`] = [
+        () => ticketOf({ [claim]: value }),
+        'session_invalid',
+        new RegExp(`claim ${claim}|JSON Web Token|CHAT_TICKET_TTL`),
+      ];
+  }
+  test.each(Object.entries(wrong))('%s', async (_, [ticket, code, reason]) => {
+    const { data } = await refusalOf(connect(ticket()));
+    expect(data?.code).toBe(code);
+    expect(data?.message).toMatch(reason);
+    expect(site.chat.output()).not.toMatch(/Zoë|login-1|xxxx/);
+  });
+});
+
+test('tolerates clocks that differ by 30 s', async () => {
+  (await connect(ticketOf({ iat: now() - 60, exp: now() - 25 }))).close();
+  (await connect(ticketOf({ iat: now() + 25, exp: now() + 100 }))).close();
+});
+
+test('rejects a ticket over long-polling', async () => {
+  const { data } = await refusalOf(
+    connectChat(site.chat.url, null, { auth: { ticket: ticketOf() }, transports: ['polling'] }),
+  );
+  expect(data).toMatchObject({ code: 'unauthorized', message: 'auth.ticket needs WebSocket' });
+});
+
+test('a login ends when its last ticket expires', async () => {
+  const client = await connect(ticketOf({ iat: now() - 60, exp: now() - 28, sid: 'short' }));
+  expect((await client.ended).reason).toBe('expired');
+});
+
+describe('session:renew', () => {
+  test('keeps the login beyond the end of the first ticket, in all tabs', async () => {
+    const first = ticketOf({ iat: now() - 60, exp: now() - 27, sid: 'renewed' });
+    const [tab, other] = [await connect(first), await connect(first)];
+    await tab.request('session:renew', { ticket: ticketOf({ sid: 'renewed' }) });
+    // This login has the same end, and no renewal.
+    const witness = await connect(ticketOf({ iat: now() - 60, exp: now() - 27, sid: 'not renewed' }));
+    expect((await witness.ended).reason).toBe('expired');
+    for (const open of [tab, other]) {
+      await open.request('room:join', { room: 'lobby' });
+      open.close();
+    }
+  });
+
+  test('applies the new name, roles and rooms at once', async () => {
+    const client = await connect(ticketOf({ sid: 'changes' }));
+    const changed = new Promise((resolve) => client.socket.once('session:changed', resolve));
+    const ticket = ticketOf({ sid: 'changes', name: 'Zoë B.', roles: 'admin', rooms: ['shed'] });
+    await client.raw('session:renew', { ticket });
+    expect(await changed).toMatchObject({ user: { id: '7', name: 'Zoë B.' }, roles: ['admin'] });
+    await client.request('room:join', { room: 'shed' });
+    client.close();
+  });
+
+  test('ignores the claims of an earlier ticket', async () => {
+    const client = await connect(ticketOf({ sid: 'newest', roles: 'admin', iat: now() }));
+    await client.raw('session:renew', { ticket: ticketOf({ sid: 'newest', iat: now() - 5 }) });
+    const again = await connect(ticketOf({ sid: 'newest', iat: now() - 5 }));
+    expect(client.events.map(({ name }) => name)).not.toContain('session:changed');
+    client.close();
+    again.close();
+  });
+
+  test.each([
+    ['another user', { sub: '8' }, 'forbidden'],
+    ['another login', { sid: 'other' }, 'forbidden'],
+    ['an expired ticket', { iat: now() - 600, exp: now() - 60 }, 'bad_request'],
+  ])('rejects %s', async (_, over, code) => {
+    const client = await connect(ticketOf({ sid: 'kept' }));
+    const answer = await client.raw('session:renew', { ticket: ticketOf({ sid: 'kept', ...over }) });
+    expect(answer).toMatchObject({ ok: false, error: { code } });
+    await client.request('room:join', { room: 'lobby' });
+    client.close();
+  });
+
+  test('does not replace a login by PHP session', async () => {
+    const client = await connectChat(site.chat.url, await site.session(7));
+    const answer = await client.raw('session:renew', { ticket: ticketOf() });
+    expect(answer).toMatchObject({ ok: false, error: { code: 'forbidden' } });
+    client.close();
+  });
+});
+
+describe('DELETE /api/sessions/{sid}', () => {
+  test('ends the connections of this login, and no others', async () => {
+    const [tab, other, stays] = [
+      await connect(ticketOf({ sid: 'a/b c' })),
+      await connect(ticketOf({ sid: 'a/b c' })),
+      await connect(ticketOf({ sid: 'stays' })),
+    ];
+    expect((await endLogin('a/b c')).status).toBe(200);
+    expect((await tab.ended).reason).toBe('logout');
+    expect((await other.ended).reason).toBe('logout');
+    await stays.request('room:join', { room: 'lobby' });
+    stays.close();
+  });
+
+  test('rejects further tickets of the login, also after a restart', async () => {
+    const history = await emptyHistory();
+    const env = {
+      ...settings,
+      CHAT_SESSION_STORE: 'none',
+      CHAT_HISTORY: history.url,
+      CHAT_FILES: history.files,
+    };
+    const first = await chatServerHere(env);
+    await fetch(`${first.url}/api/sessions/gone`, {
+      method: 'DELETE',
+      headers: { authorization: `Bearer ${apiKey}` },
+    });
+    const refused = await refusalOf(connect(ticketOf({ sid: 'gone' }), first.url));
+    expect(refused.data?.code).toBe('unauthorized');
+    await first.stop();
+    const second = await chatServerHere(env);
+    expect((await refusalOf(connect(ticketOf({ sid: 'gone' }), second.url))).data?.code).toBe('unauthorized');
+    (await connect(ticketOf({ sid: 'other' }), second.url)).close();
+    await second.stop();
+    history.remove();
+  });
+
+  test('rejects a `sid` that no ticket can have', async () => {
+    expect((await endLogin('x'.repeat(257))).status).toBe(400);
+  });
+});
+
+test('an upload with a ticket needs no cookie', async () => {
+  const client = await connect(ticketOf({ sid: 'files' }));
+  await client.request('room:join', { room: 'lobby' });
+  const upload = (authorization: string) =>
+    fetch(`${site.chat.url}/files?room=lobby&name=a.txt`, {
+      method: 'POST',
+      headers: { authorization, 'content-type': 'text/plain' },
+      body: 'seeds',
+    });
+  const response = await upload(`Ticket ${ticketOf({ sid: 'files' })}`);
+  expect(response.status).toBe(201);
+  const { file } = (await response.json()) as { file: { id: string } };
+  const clientId = newClientId();
+  await client.request('message:send', { room: 'lobby', text: '', files: [file], clientId });
+  const url = `${site.chat.url}/files/${file.id}/a.txt`;
+  const authorization = `Ticket ${ticketOf({ sid: 'files' })}`;
+  expect(await (await fetch(url, { headers: { authorization } })).text()).toBe('seeds');
+  expect((await upload('Ticket x')).status).toBe(401);
+  client.close();
+});
+
+test('GET /me accepts a ticket', async () => {
+  const response = await fetch(`${site.chat.url}/me`, {
+    headers: { authorization: `Ticket ${ticketOf()}`, origin: 'http://localhost:8080' },
+  });
+  expect(await response.json()).toMatchObject({ user: { id: '7' } });
+});
+
+describe('`access` of a file URL', () => {
+  /** A client with a file in the lobby, and the request of a picture by a page of another site. */
+  async function withFile(over: object) {
+    const client = await connect(ticketOf(over));
+    await client.request('room:join', { room: 'lobby' });
+    const response = await fetch(`${site.chat.url}/files?room=lobby&name=a.txt`, {
+      method: 'POST',
+      headers: { authorization: `Ticket ${ticketOf(over)}` },
+      body: 'seeds',
+    });
+    const { file } = (await response.json()) as { file: { id: string } };
+    const load = (access: string | undefined, path = `files/${file.id}/a.txt`) =>
+      fetch(`${site.chat.url}/${path}?${new URLSearchParams({ access: access ?? '' })}`, {
+        headers: { 'sec-fetch-site': 'cross-site' },
+      });
+    return { client, load };
+  }
+
+  test('loads a file into a page of another site, without a cookie', async () => {
+    const { client, load } = await withFile({ sid: 'access' });
+    const loaded = await load(client.ready.fileAccess);
+    expect(await loaded.text()).toBe('seeds');
+    client.close();
+  });
+
+  test('comes anew with each ticket', async () => {
+    const { client, load } = await withFile({ sid: 'fresh', exp: now() + 300 });
+    const { fileAccess } = await client.request('session:renew', { ticket: ticketOf({ sid: 'fresh' }) });
+    expect(fileAccess).not.toBe(client.ready.fileAccess);
+    expect((await load(fileAccess)).status).toBe(200);
+    client.close();
+  });
+
+  test('is not valid after the end of the login', async () => {
+    const { client, load } = await withFile({ sid: 'over' });
+    await endLogin('over');
+    expect((await load(client.ready.fileAccess)).status).toBe(404);
+  });
+
+  test('is not valid after the end of its ticket', async () => {
+    const { client, load } = await withFile({ sid: 'ending', iat: now() - 60, exp: now() - 28 });
+    await client.ended;
+    expect((await load(client.ready.fileAccess)).status).toBe(404);
+  });
+
+  test.each(['', 'x', 'x.y', 'W10.', `${encode([])}.AAAA`])('%j is rejected', async (access) => {
+    const { client, load } = await withFile({ sid: 'wrong' });
+    expect((await load(access)).status).toBe(404);
+    const [content, signature] = String(client.ready.fileAccess).split('.');
+    expect((await load(`${content}x.${signature}`)).status).toBe(404);
+    client.close();
+  });
+
+  test('gives no other right', async () => {
+    const { client, load } = await withFile({ sid: 'only files' });
+    const { fileAccess } = client.ready;
+    expect((await refusalOf(connect(fileAccess))).data?.code).toBe('session_invalid');
+    expect(await (await load(fileAccess, 'me')).text()).not.toContain('user');
+    client.close();
+  });
+
+  test('is absent for a login by PHP session', async () => {
+    const client = await connectChat(site.chat.url, await site.session(7));
+    expect(client.ready).not.toHaveProperty('fileAccess');
+    client.close();
+  });
+});
+
+test('a server without a session store accepts tickets only', async () => {
+  const server = await chatServerHere({ ...usual, ...settings, CHAT_SESSION_STORE: 'none' });
+  (await connect(ticketOf(), server.url)).close();
+  const { data } = await refusalOf(connectChat(server.url, 'PHPSESSID=abc'));
+  expect(data).toMatchObject({ code: 'unauthorized', message: expect.stringContaining('tickets only') });
+  expect((await fetch(`${server.url}/readyz`)).status).toBe(200);
+  await server.stop();
+});
