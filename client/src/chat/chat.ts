@@ -95,11 +95,12 @@ export class Chat implements ConnectionListener {
     listener: ChatListener,
     single: () => boolean = () => false,
     byAddress = false,
+    ticketUrl?: string,
   ) {
     this.server = server;
     this.#listener = listener;
     this.settings = new Store(this.#storage, server);
-    this.connection = new Connection(server, this, this.#events);
+    this.connection = new Connection(server, this, this.#events, ticketUrl);
     const changed = () => listener.changed();
     this.list = new Rooms(this.connection, this.tasks, {
       listed: () => this.#listed(),
@@ -120,6 +121,11 @@ export class Chat implements ConnectionListener {
     });
     this.ownTyping = new OwnTyping(this.connection);
     this.#marks = new ReadMarks(this.connection, this.rooms);
+  }
+
+  /** The `access` of file URLs. Undefined without tickets. */
+  get fileAccess(): string | undefined {
+    return this.connection.fileAccess;
   }
 
   /** All known rooms: the user's own and other public rooms. */

@@ -55,6 +55,7 @@ const REFUSED: Partial<Record<number | string, UploadProblem>> = {
 export class Uploads {
   readonly #server: string;
   readonly #isConnected: () => boolean;
+  readonly #ticket: () => string | undefined;
   readonly #all = new Map<string, Upload>();
   readonly #running = new Map<string, AbortController>();
   readonly #waiting: Upload[] = [];
@@ -64,9 +65,15 @@ export class Uploads {
   /**
    * @param server - the server's address with a trailing slash
    * @param isConnected - nothing is uploaded while this is false; interrupted uploads wait for the next connection
+   * @param ticket - the ticket of the login, if cookies are not enough
    */
-  constructor(server: string, isConnected: () => boolean) {
+  constructor(
+    server: string,
+    isConnected: () => boolean,
+    ticket: () => string | undefined = () => undefined,
+  ) {
     this.#server = server;
+    this.#ticket = ticket;
     this.#isConnected = isConnected;
   }
 
@@ -204,6 +211,8 @@ export class Uploads {
       request.responseType = 'json';
       // The server detects the type from the bytes alone.
       request.setRequestHeader('Content-Type', 'application/octet-stream');
+      const ticket = this.#ticket();
+      if (ticket !== undefined) request.setRequestHeader('Authorization', `Ticket ${ticket}`);
       let timer: ReturnType<typeof setTimeout>;
       const goesOn = () => {
         clearTimeout(timer);

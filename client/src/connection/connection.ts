@@ -17,6 +17,7 @@ import {
   type ServerEvents,
 } from './connection-state.ts';
 import { type Closing, Socket } from './socket.ts';
+import type { Tickets } from './tickets.ts';
 
 export type RequestOf<E extends RequestName> = Parameters<ClientToServer[E]>[0];
 
@@ -86,9 +87,21 @@ export class Connection {
   #probing = false;
   #ticks: ReturnType<typeof setInterval> | undefined;
   #ticked = 0;
+  /** Undefined if the server reads the site's logins. */
+  readonly #ticketUrl: string | undefined;
+  #tickets: Tickets | undefined;
+  /** The `access` of file URLs. Undefined without tickets. */
+  fileAccess: string | undefined;
 
-  constructor(server: string, listener: ConnectionListener, events: Partial<ServerEvents>) {
+  /** @param ticketUrl - where the site issues tickets */
+  constructor(
+    server: string,
+    listener: ConnectionListener,
+    events: Partial<ServerEvents>,
+    ticketUrl?: string,
+  ) {
     this.#server = server;
+    this.#ticketUrl = ticketUrl;
     this.#listener = listener;
     const all: Partial<ServerToClient> = {
       ...events,
@@ -105,6 +118,11 @@ export class Connection {
       refused: (failure) => this.#refused(failure),
       closed: (how) => this.#closed(how),
     });
+  }
+
+  /** The ticket for HTTP requests. Undefined if their cookie is enough. */
+  get ticket(): string | undefined {
+    return this.#tickets?.current;
   }
 
   get state(): ConnectionState {
@@ -203,6 +221,8 @@ export class Connection {
     this.#reset();
     this.#said = undefined;
     this.#user = ready.user;
+    this.fileAccess = ready.fileAccess;
+    this.#tickets?.start();
     this.#enter({ kind: 'ready' });
     this.#listener.ready(ready);
     for (const { resolve } of this.#waiting) resolve();
@@ -229,6 +249,9 @@ export class Connection {
   #refused({ code, retryAfterMs, loginUrl }: Partial<ConnectFailure>): void {
     this.#settled();
     this.#loginUrl = loginUrl ?? this.#loginUrl;
+    // The server accepted the ticket before. The site decides whether the user is still logged in.
+    const isOld = code === 'unauthorized' && this.#tickets?.discard();
+    if (isOld && !this.#looking && this.#resume === undefined) return this.#connect();
     const isOver = code === 'unauthorized';
     if (this.#looking) {
       this.#close();
@@ -401,7 +424,36 @@ export class Connection {
     this.#attempt = { began: Date.now(), ends: setTimeout(() => this.#abandon(), ATTEMPT_MS) };
     // Each failed transport logs an error in the console. A server that was available is more likely down than blocked
     // for one transport. Only every second attempt tries the other transport.
-    this.#socket.connect(this.#first, this.#failures % 2 === 0);
+    if (this.#ticketUrl === undefined) this.#socket.connect(this.#first, this.#failures % 2 === 0);
+    else void this.#connectWithTicket(this.#ticketUrl, this.#attempt);
+  }
+
+  async #connectWithTicket(url: string, attempt: object): Promise<void> {
+    const ticket = await this.#takeTicket(url).catch(() => undefined);
+    if (attempt !== this.#attempt) return;
+    if (ticket === null) return this.#refused({ code: 'unauthorized' });
+    // Polling cannot carry a ticket.
+    if (ticket !== undefined) return this.#socket.connect('websocket', false, { ticket });
+    this.#settled();
+    this.#retry('network');
+  }
+
+  async #takeTicket(url: string): Promise<string | null> {
+    const { Tickets } = await import('./tickets.ts');
+    this.#tickets ??= new Tickets(url, {
+      renewed: (ticket) => void this.#renew(ticket),
+      loggedOut: () => this.#check('logout'),
+    });
+    return this.#tickets.take();
+  }
+
+  async #renew(ticket: string): Promise<void> {
+    try {
+      this.fileAccess = (await this.request('session:renew', { ticket })).fileAccess;
+    } catch (error) {
+      // Another user logged in to the site. After other errors the connection ends, or is lost and made again.
+      if ((error as RequestError).code === 'forbidden') this.#check('user_changed');
+    }
   }
 
   /** The server did not send `session:ready` in time. */
@@ -436,6 +488,7 @@ export class Connection {
 
   #enter(state: ConnectionState): void {
     this.#state = state;
+    if (state.kind !== 'ready') this.#tickets?.stop();
     if (state.kind === 'ended' || state.kind === 'refused') this.#stopWaiting();
     this.#listener.state(state);
   }

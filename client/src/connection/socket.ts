@@ -37,6 +37,7 @@ export class Socket {
   /** Pending requests by their number. */
   readonly #waiting = new Map<number, { answered(answer: unknown): void; lost(): void }>();
   #requests = 0;
+  #auth = '';
   /** The maximum packet size in bytes. */
   #most = 0;
 
@@ -55,9 +56,11 @@ export class Socket {
    * Opens a connection, and closes the current one.
    *
    * @param both - tries the other transport if the first one fails
+   * @param auth - the `auth` of the connection
    */
-  connect(first: 'websocket' | 'polling', both: boolean): void {
+  connect(first: 'websocket' | 'polling', both: boolean, auth?: { ticket: string }): void {
     this.disconnect();
+    this.#auth = auth === undefined ? '' : JSON.stringify(auth);
     this.#opening = setTimeout(() => this.#close('hung'), this.#openMs);
     if (first === 'polling') return void this.#poll(true, both);
     this.#byWebSocket((how) => (both && how === 'failed' ? void this.#poll(false, false) : this.#close(how)));
@@ -93,7 +96,7 @@ export class Socket {
       opened: (most) => {
         clearTimeout(this.#opening);
         this.#most = most;
-        this.#link?.send(packets.connect);
+        this.#link?.send(packets.connect + this.#auth);
       },
       heard: () => this.#listener.heard(),
       said: (packet) => this.#read(packet),

@@ -66,6 +66,7 @@ export class ChatApp {
       },
       single,
       !host.hasAttribute('room'),
+      ticketAddress(host),
     );
     this.#chat = chat;
     root.replaceChildren();
@@ -223,4 +224,10 @@ export class ChatApp {
     counted.add(now);
     document.title = now + plain;
   }
+}
+
+/** Returns where the site issues tickets, if it does. */
+function ticketAddress(host: Element): string | undefined {
+  const url = host.getAttribute('ticket-url');
+  return url === null ? undefined : new URL(url, document.baseURI).href;
 }

@@ -31,6 +31,7 @@ declare global {
  * @attr theme - `light` or `dark`; without it, the page's own `color-scheme`
  * @attr lang - the language; without it, the language of the page, then of the browser
  * @attr strings - the address of the owner's texts
+ * @attr ticket-url - where the site issues tickets, if the chat server cannot read its logins
  * @attr login-url - where the user logs in again after the end of the session
  * @attr profile-url - where the site shows a person: `{id}` is replaced by the user's id
  * @attr avatar-url - where the site has a picture of a person: `{id}` is replaced by the user's id
@@ -46,7 +47,7 @@ declare global {
  * @fires php-chat:close - the user wants to close the chat
  */
 export class PhpChat extends HTMLElement {
-  static readonly observedAttributes = ['server', 'room', 'lang', 'strings'];
+  static readonly observedAttributes = ['server', 'room', 'lang', 'strings', 'ticket-url'];
 
   readonly #root = this.attachShadow({ mode: 'open' });
   readonly #fit = new CSSStyleSheet();

@@ -24,6 +24,7 @@ const handedOn = [
   'theme',
   'lang',
   'strings',
+  'ticket-url',
   'login-url',
   'profile-url',
   'avatar-url',

@@ -69,7 +69,11 @@ export class Attachments {
     this.#context = context;
     const { server, connection, me } = context.chat;
     this.#user = me?.id;
-    this.uploads = new Uploads(server, () => connection.state.kind === 'ready');
+    this.uploads = new Uploads(
+      server,
+      () => connection.state.kind === 'ready',
+      () => connection.ticket,
+    );
     this.uploads.follow((upload) => this.#changed(upload));
     const over = (event: DragEvent) => this.#over(event);
     for (const type of ['dragenter', 'dragover', 'dragleave', 'drop'] as const)

@@ -140,7 +140,7 @@ class LargeView extends Component<Shown & { close(): void }, View> {
             key={file.id}
             // Before `src`, otherwise the browser requests the picture twice.
             crossorigin="use-credentials"
-            src={moves(file) && calm() ? `${address}?size=preview` : address}
+            src={addressOf(chat, file, moves(file) && calm() ? 'preview' : undefined)}
             alt={file.alt ?? file.name}
             draggable={false}
             style={{ transform: `translate(${x}px, ${y}px) scale(${scale})` }}

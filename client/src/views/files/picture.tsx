@@ -87,7 +87,6 @@ export class Picture extends Component<Props, State> {
     const gone = missing === 'gone';
     const { width = 4, height = 3, blur = '' } = file.image ?? {};
     const words = file.alt ?? file.name;
-    const address = addressOf(chat, file);
     return (
       <button
         type="button"
@@ -105,7 +104,7 @@ export class Picture extends Component<Props, State> {
             // Before `src`, otherwise the browser requests the picture twice.
             crossorigin="use-credentials"
             loading="lazy"
-            src={playing ? address : `${address}?size=preview`}
+            src={addressOf(chat, file, playing ? undefined : 'preview')}
             alt=""
             decoding="async"
             onLoad={this.#loaded}

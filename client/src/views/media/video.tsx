@@ -20,6 +20,8 @@ interface Props {
 /** A video. It loads nothing before the first click, and then has the browser's own controls. */
 export class ShownVideo extends Component<Props, { pressed: boolean; failed: boolean }> {
   override state = { pressed: false, failed: false };
+  /** Set when the video was pressed. It stays, because another `src` would stop the video. */
+  #address = '';
   #video: HTMLVideoElement | undefined;
 
   override render({ context, player, file }: Props) {
@@ -42,7 +44,7 @@ export class ShownVideo extends Component<Props, { pressed: boolean; failed: boo
           // biome-ignore lint/a11y/useMediaCaption: users send videos without captions.
           <video
             crossorigin="use-credentials"
-            src={addressOf(chat, file)}
+            src={this.#address}
             aria-label={words}
             controls
             autoplay
@@ -58,7 +60,10 @@ export class ShownVideo extends Component<Props, { pressed: boolean; failed: boo
               class="play"
               tabIndex={-1}
               aria-label={`${strings.text('media.playVideo', { time: clock(duration, strings) })}: ${words}`}
-              onClick={() => this.setState({ pressed: true, failed: false })}
+              onClick={() => {
+                this.#address = addressOf(chat, file);
+                this.setState({ pressed: true, failed: false });
+              }}
             >
               <Icon name="play" />
             </button>

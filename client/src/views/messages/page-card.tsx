@@ -1,9 +1,8 @@
 import type { Preview } from '../../../../server/wire/events.ts';
-import type { Context } from '../context.ts';
-import { addressOf } from '../files/address.ts';
+import { addressOf, type FileHost } from '../files/address.ts';
 
 interface Props {
-  readonly context: { readonly chat: Pick<Context['chat'], 'server'> };
+  readonly context: { readonly chat: FileHost };
   readonly preview: Preview;
 }
 

@@ -1,0 +1,111 @@
+/** A ticket of the site: a JSON Web Token for the chat server. */
+interface Ticket {
+  readonly text: string;
+  /** When the next one must be fetched, and when this one is no longer used, in Unix ms. */
+  readonly renewAt: number;
+  readonly ends: number;
+  /** Whether the server accepted it. */
+  accepted: boolean;
+}
+
+/** The next ticket is fetched this long before the end of the current one, or at half of its time. */
+const EARLY_MS = 60_000;
+/** A ticket with less time left is not used for a new connection. */
+const SPARE_MS = 10_000;
+/** The next attempt after the site did not answer. */
+const AGAIN_MS = 5000;
+const TIMEOUT_MS = 8000;
+
+export interface TicketListener {
+  /** There is a new ticket for the open connection. */
+  renewed(ticket: string): void;
+  /** The site says that nobody is logged in. */
+  loggedOut(): void;
+}
+
+/** Fetches tickets from the site, at the address of `ticket-url`, and renews them while the chat is connected. */
+export class Tickets {
+  readonly #url: string;
+  readonly #listener: TicketListener;
+  #ticket: Ticket | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(url: string, listener: TicketListener) {
+    this.#url = url;
+    this.#listener = listener;
+  }
+
+  /** The last ticket. */
+  get current(): string | undefined {
+    return this.#ticket?.text;
+  }
+
+  /**
+   * Returns a ticket, fetched now unless the last one is still valid. Null if nobody is logged in. Rejects if the site
+   * does not answer.
+   */
+  async take(): Promise<string | null> {
+    if (this.#ticket !== undefined && Date.now() < this.#ticket.ends - SPARE_MS) return this.#ticket.text;
+    this.#ticket = (await this.#fetch()) ?? undefined;
+    return this.#ticket?.text ?? null;
+  }
+
+  /** Discards the ticket, which the server rejected. @returns whether it was accepted before, so a new one may be */
+  discard(): boolean {
+    const { accepted = false } = this.#ticket ?? {};
+    this.#ticket = undefined;
+    return accepted;
+  }
+
+  /** Called when the server accepted the ticket. Renews it until `stop`. */
+  start(): void {
+    this.stop();
+    if (this.#ticket === undefined) return;
+    this.#ticket.accepted = true;
+    this.#renewIn(this.#ticket.renewAt - Date.now());
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #renewIn(ms: number): void {
+    this.#timer = setTimeout(() => void this.#renew(), Math.max(0, ms));
+  }
+
+  async #renew(): Promise<void> {
+    const timer = this.#timer;
+    const next = await this.#fetch().catch(() => undefined);
+    // Stopped in the meantime.
+    if (timer !== this.#timer) return;
+    // The site may answer before the ticket ends. If not, the server ends the connection.
+    if (next === undefined) return this.#renewIn(AGAIN_MS);
+    this.#ticket = next ?? undefined;
+    if (next === null) return this.#listener.loggedOut();
+    next.accepted = true;
+    this.#renewIn(next.renewAt - Date.now());
+    this.#listener.renewed(next.text);
+  }
+
+  async #fetch(): Promise<Ticket | null> {
+    const began = Date.now();
+    const response = await fetch(this.#url, {
+      credentials: 'include',
+      cache: 'no-store',
+      headers: { Accept: 'application/json' },
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+    if (response.status === 401) return null;
+    if (!response.ok) throw new Error(`ticket-url: HTTP ${response.status}`);
+    const { ticket } = (await response.json()) as { ticket: string };
+    // The clock of this machine may be wrong, so only the difference counts.
+    const { iat, exp } = JSON.parse(atob(ticket.split('.')[1]?.replace(/-/g, '+').replace(/_/g, '/') ?? ''));
+    const lifetime = (exp - iat) * 1000;
+    return {
+      text: ticket,
+      renewAt: began + Math.max(lifetime - EARLY_MS, lifetime / 2),
+      ends: began + lifetime,
+      accepted: false,
+    };
+  }
+}
