@@ -153,7 +153,7 @@ describe('two servers with a bus', () => {
     eventsOf(client, 'mention').filter(({ message }) => message.id === id);
   const seenBy = (client: ChatClient) => JSON.stringify(eventsOf(client, 'presence:changed'));
 
-  test('notify a mentioned user who has joined the room on neither of them', async () => {
+  test('notify a mentioned user who joined the room on neither server', async () => {
     const { room, ann, bob } = await pair({ kind: 'public', name: newClientId(), members: [] });
     const [kim, dan] = [await person(two, one), await person(two, one)];
     await kim.on[1]?.request('room:join', { room });

@@ -27,7 +27,7 @@ const refusedSessions: Record<FormatName, Refused> = {
   msgpack: { 'ext-msgpack reads freed memory for one of its references': 15 },
   json: {},
 };
-/** The same for values at paths, per hundred paths. */
+/** The maximum share of paths, in percent, whose values the decoder rejects although PHP reads them. */
 const refusedPaths: Refused = {
   // For a Serializable and an enum case, PHP has more data than the session contains.
   'lies in an enum case or in an object that serializes itself': 6,

@@ -18,7 +18,7 @@ async function countUp(client: SessionClient, id: string): Promise<number | null
   return (await client.ask('close')) === 'ok' ? before + 1 : null;
 }
 
-test(`loses no step of ${counters} clients that count up`, async () => {
+test(`loses no increment of ${counters} concurrent clients`, async () => {
   const all = await Promise.all(Array.from({ length: counters }, connect));
   await Promise.all(
     all.map(async (client) => {

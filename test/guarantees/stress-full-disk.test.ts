@@ -61,7 +61,7 @@ async function wholeRoom(client: ChatClient): Promise<Message[]> {
   }
 }
 
-test('loses nothing acknowledged on a full disk, and rejects only what needs space', async (context) => {
+test('keeps all acknowledged changes on a full disk, and rejects only requests that need space', async (context) => {
   const { disk, start } = await diskOf(context);
   const server = await start();
   const [anna, ben] = [

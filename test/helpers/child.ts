@@ -88,7 +88,7 @@ function untilStopped(pid: number): void {
     try {
       return /\) [RSD] /.test(readFileSync(join(threads, thread, 'stat'), 'latin1'));
     } catch {
-      // It has ended since.
+      // The thread has ended.
       return false;
     }
   };

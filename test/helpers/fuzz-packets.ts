@@ -82,9 +82,9 @@ export const packetCase = fc.record({
   which: fc.nat({ max: 2 }),
   changes: edits,
   order: mostly('as it is', fc.constantFrom('twice', 'backwards', 'without the first')),
-  /** Sent as the other kind of frame. */
+  /** Whether it is sent as the other kind of frame. */
   swapped: mostly(false, fc.boolean()),
-  /** On a connection that has not sent CONNECT. */
+  /** Whether it is sent before CONNECT. */
   first: mostly(false, fc.constant(true)),
 });
 export type PacketCase = typeof packetCase extends fc.Arbitrary<infer T> ? T : never;

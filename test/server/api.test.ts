@@ -24,7 +24,7 @@ const kick = async (id: string) => {
 };
 
 describe('DELETE /api/users/{id}/connections', () => {
-  test('closes all connections of the user in every session, and those of no other user', async () => {
+  test('closes all connections of the user in every session, and no others', async () => {
     const [first, second] = [await site.session('jo/é ?#'), await site.session('jo/é ?#')];
     const kicked = await Promise.all([
       connectChat(site.chat.url, first),

@@ -269,7 +269,7 @@ describe.each(engines)('a history in $name', ({ name, other, start, tables, rows
 
   const portOf = ({ url }: HistoryDatabase) => /(?<=:)\d+(?=\/)/.exec(url)?.[0] ?? '';
 
-  it('keeps the restored files for the next attempt if its last statement gets no response', async () => {
+  it('keeps the restored files for the next attempt if the last statement gets no response', async () => {
     const elsewhere = await engine.database();
     const left = [...placing];
     const line = await startTcpProxy(
@@ -357,12 +357,12 @@ describe.each(engines)('a history in $name', ({ name, other, start, tables, rows
     expect(await command('restore', history.url)).toEqual(refused);
     const lines = join(folder, 'lines.jsonl');
     writeFileSync(lines, '');
-    // Also while the server holds no lease of a change-log consumer.
+    // It is also rejected while the server holds no lease of a change-log consumer.
     await history.query('UPDATE chat_consumers SET held_until = 0');
     expect(await command('import', history.url, lines)).toEqual(refused);
   });
 
-  it('changes nothing if the backup is damaged or foreign, or the restore is killed', async () => {
+  it('leaves the history unchanged if the backup is damaged or foreign, or the restore is killed', async () => {
     expect((await site.api('DELETE', `/users/${ben}?messages=delete`)).status).toBe(202);
     await expect.poll(async () => (await site.api('GET', `/users/${ben}`)).status).toBe(404);
     await site.chat.stop();
@@ -378,7 +378,7 @@ describe.each(engines)('a history in $name', ({ name, other, start, tables, rows
     const withoutSeparator = Buffer.from(whole);
     withoutSeparator.write(' ', startOfRow + text.slice(startOfRow).search(/[\t,]/));
     const manifest = whole.toString('latin1', 512, 1024);
-    // Of the same length.
+    // The replacement has the same length.
     const ofOther =
       other === 'MariaDB'
         ? manifest.replace('"postgres"', '   "mysql"')

@@ -27,7 +27,7 @@ test.each(['/avatars/{id}.jpg', 'https://cdn.example/{id}'])('accepts the templa
   expect(configOf({ CHAT_USER_AVATAR: template }).profile).toEqual({ avatar: template });
 });
 
-test('accepts several API keys, so that one can be replaced', () => {
+test('accepts several API keys, so that a key can be replaced', () => {
   const [old, fresh] = ['o'.repeat(20), 'n'.repeat(20)];
   expect(configOf({ CHAT_API_KEY: `${fresh},${old}` }).apiKeys).toEqual([fresh, old]);
 });
@@ -415,7 +415,7 @@ test('reads a folder for files, or a bucket with its key from URL or environment
   });
 });
 
-test('ignores empty settings and those of the PHP application', () => {
+test('ignores empty settings and the settings of the PHP application', () => {
   const env = { CHAT_PORT: '1', CHAT_API_URL: 'http://localhost', CHAT_ARCHIVE: '', PATH: '' };
   expect(configOf(env).unknown).toEqual([]);
 });

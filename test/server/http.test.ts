@@ -176,7 +176,7 @@ test('does not log an error when a client disconnects in the middle of its reque
     socket.resetAndDestroy();
     await once(socket, 'close');
   }
-  // Its log lines come after those of the broken requests.
+  // By the time of this response, the server has logged the broken requests.
   await get('/healthz');
   expect(site.chat.output().slice(from)).not.toMatch(/"level":(50|60)/);
 });

@@ -125,7 +125,7 @@ test.each<[string, string, string, string[]]>([
   );
 });
 
-test('prints no commands for a service without one that reads these settings', () => {
+test('prints no commands if no installed service reads these settings', () => {
   const needs = { account: own, settings, site: '/var/www/html', sessions: undefined };
   expect(startService(needs, join(machine, 'none'))).toBeUndefined();
   for (const settings of [

@@ -157,7 +157,7 @@ test('gives two settings files in one folder different histories and ports', asy
   expect(places.at(-1)).toBe('7071');
 });
 
-test('places the data of another site next to that of the first, not inside', async () => {
+test('places a second site’s data next to the first site’s data, not inside it', async () => {
   const at = (name: string) =>
     run([site.folder, '--settings', `/etc/php-session-chat/${name}.conf`, '--print', ...user]);
   expect(await at('shop')).toEqual({

@@ -515,7 +515,7 @@ test('stores a file until its message or room is deleted', async () => {
   expect(readdirSync(join(folder, 'incoming'))).toEqual([]);
 });
 
-test('limits requests without a session by address, but not those with one', async () => {
+test('limits requests by address only if they have no session', async () => {
   const env = { CHAT_SESSION_STORE: site.memcached.url, CHAT_ORIGINS: origin, CHAT_LIMIT_ME: '3/1h' };
   const strict = await chatServerHere(env);
   onTestFinished(async () => void (await strict.stop()));

@@ -240,7 +240,7 @@ test('deletes leftovers of a killed server with a bucket after a day', async () 
   await expect(open().work()).rejects.toThrow('set TMPDIR');
 });
 
-test('closes the connection of a bucket’s file that is not read to its end', async () => {
+test('closes the connection to the bucket if its file is not read completely', async () => {
   // Keeps the responses referenced, because a garbage collection would close the connections too.
   vi.spyOn(globalThis, 'fetch');
   onTestFinished(() => void vi.restoreAllMocks());
@@ -434,7 +434,7 @@ describe('examining processes', () => {
     expect(processOf('pictures')).not.toBe(pid);
   });
 
-  test('reject a slow file without delaying those of other users', async () => {
+  test('reject a slow file without delaying the files of other users', async () => {
     const later = { code: 'rate_limited', retryAfterMs: 25_000 };
     /** Waits until one file is being examined and the other is queued. */
     const underWay = async () => {
@@ -478,7 +478,7 @@ describe('examining processes', () => {
   });
 });
 
-test('leaves nothing of an upload if its room is deleted or its user erased during it', async () => {
+test('keeps no bytes of an upload whose room is deleted or whose user is erased during it', async () => {
   const place = historyFolder();
   const stored = await openSqliteHistory({ path: place.path, onFailure: unexpected });
   const at = Date.now();

@@ -231,7 +231,7 @@ describe('a site with CHAT_MAIL', () => {
     for (const one of [ann, later, again]) one.close();
   });
 
-  test('sends no message texts to a reader who wants none', async () => {
+  test('sends no mail to an invalid address, and no message text to a reader who disabled it', async () => {
     const none = await away('');
     const broken = await away('ben@site.example\r\nBcc: evil@site.example');
     const { ann, ben } = await away('cat@site.example', { text: 'name' });

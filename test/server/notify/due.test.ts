@@ -270,7 +270,7 @@ test('uses the site’s time zone if the stored one is unknown', async () => {
   expect(mails).toEqual([{ at: '2030-09-02T13:00', unread: 1 }]);
 });
 
-test('does not mail a mention again if a later one is deleted during delivery', async () => {
+test('does not mail a mention again if a later mention is deleted during delivery', async () => {
   const { mails, at, message, mention, acts } = await scene('15', '2030-10-01T12:00Z');
   await mention();
   await at('2030-10-01T12:15Z');

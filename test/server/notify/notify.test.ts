@@ -76,7 +76,7 @@ test('delays an event that the site rejected until quiet hours end', async () =>
   for (const one of [ann, ben, cat]) one.close();
 });
 
-test('marks names that users wrote, and omits those of rooms the user has not accepted', async () => {
+test('marks names that users wrote, and omits names of rooms the user has not accepted', async () => {
   const [ann, ben] = await site.people(2);
   const { id: added } = await site.den(ann, [ben], { name: 'Account locked!' });
   const { id: joined } = await site.den(ann, [ben], { name: 'Den' });

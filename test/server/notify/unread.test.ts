@@ -26,7 +26,7 @@ afterAll(async () => {
   folder.remove();
 });
 
-/** Ann mentions a user who is not a member of the hall, `ago` milliseconds ago. @returns the time of the message */
+/** Lets Ann mention a user who is not a member of the hall, `ago` milliseconds ago. @returns the time of the message */
 async function named(user: string, ago: number): Promise<number> {
   const sentAt = Date.now() - ago;
   const mentions = [{ user, start: 0, length: 1 }];
@@ -191,7 +191,7 @@ test('omits a room that the user loses during the read', async () => {
   }
 });
 
-test('omits a private room that replaces a public one with its ID during the read', async () => {
+test('omits a private room that replaces a public room of the same ID during the read', async () => {
   await history.write.arrive({ user: { id: 'jan', name: 'Jan' }, at: 1 });
   const made = { ...room, id: 'loft', name: 'Loft' } as const;
   const sent = { room: 'loft', user: ann, asMember: true, sentAt: Date.now() - hour };

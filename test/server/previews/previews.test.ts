@@ -253,7 +253,7 @@ test('publishes exactly the preview that the moderator saw', async () => {
   expect(message.preview).toEqual(preview);
   expect(await statusFor(reader)).toBe(200);
   expect(asked).toBe(1);
-  // A pending edit has the preview of its own page.
+  // A held edit has the preview of its own link.
   const { seq } = (await hold('message:send', { text: 'no link', clientId: newClientId() })).message;
   const edit = (await hold('message:edit', { seq, text: `casino ${link}/2` })).held;
   await titleOf(edit.id).toBe('Another page');

@@ -40,7 +40,7 @@ const refused = (code: 'unauthorized' | 'session_invalid') => ({
   kind: 'a reason',
 });
 
-test('keeps a device that a renewed session registers during the check of its former one', async () => {
+test('keeps a device that a renewed session registers while its former session is checked', async () => {
   const { register, state, device } = await phone({
     async identify() {
       await register({ session: 'renewed' });
@@ -77,7 +77,7 @@ test('keeps a device while the settings of the server do not fit its session', a
   expect(await device()).toEqual({ ...before, since: expect.any(Number) });
 });
 
-test('treats a device as expired after a logout from MyBB, whose key stays valid', async () => {
+test('treats a device as expired after a logout from MyBB, although MyBB’s key stays valid', async () => {
   if (db === undefined) throw new Error('no database');
   const site = await mybbSite(db);
   onTestFinished(site.remove);

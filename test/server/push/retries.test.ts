@@ -458,7 +458,7 @@ test('continues with the other device on another server if a server ends during 
   response.writeHead(201).end();
 });
 
-test('logs a device that it has no key for, and pushes to another one', async () => {
+test('skips a device that it has no key for, and pushes to the user’s other device', async () => {
   const { user, message, later, elsewhere, refusals } = await scene();
   const other = await elsewhere();
   unopened.add(deviceOf(user));
