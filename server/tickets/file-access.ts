@@ -13,9 +13,9 @@ export interface AccessLogin {
 const content = z.tuple([z.string(), z.string(), z.int(), z.array(z.enum(['admin', 'moderator']))]);
 
 /**
- * The tokens with which a browser downloads files for a login by ticket. A picture in a page is requested without
- * headers, and the browser may send no cookie to the chat server. A token is part of URLs, so it allows nothing else and
- * expires with the ticket.
+ * Tokens for file downloads by a browser that is logged in by ticket. The page cannot add a header to the request of a
+ * picture, and browsers block cookies of other sites. Tokens appear in URLs, so they give access to files only, and
+ * expire with the ticket.
  */
 export class FileAccess {
   readonly #keys: readonly [Buffer, ...Buffer[]];

@@ -47,23 +47,23 @@ export class TicketLogins {
   async identify(ticket: unknown): Promise<TicketLogin | Refusal> {
     const login = await this.#verify(ticket);
     if ('code' in login || !this.#ended.has(login.state.id)) return login;
-    const reason = 'the site has ended the login of the ticket';
+    const reason = 'the site ended the login of the ticket';
     return { code: 'unauthorized', kind: reason, reason, forClient: true };
   }
 
-  /** Returns the token with which the browser downloads files. Undefined for other logins. */
+  /** Returns the token for file downloads by the browser. Undefined for other logins. */
   fileAccessOf(login: Login): string | undefined {
     return isOfTicket(login) ? this.#access.issue(login) : undefined;
   }
 
-  /** Returns the user of a token for files, or null if it is not valid, or its login has ended. */
+  /** Returns the user of a token for files. Null if the token is not valid, or the site ended its login. */
   userByFileAccess(token: string): SessionUser | null {
     const login = this.#access.verify(token);
     return login === null || this.#ended.has(login.id) ? null : login.user;
   }
 
   check({ state }: TicketLogin): CheckResult<{ login: Login }> | null {
-    return this.#ended.has(state.id) ? notLoggedIn('the site has ended the login') : null;
+    return this.#ended.has(state.id) ? notLoggedIn('the site ended the login') : null;
   }
 
   watch({ state: { id } }: TicketLogin, watcher: Watcher) {

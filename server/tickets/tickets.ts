@@ -29,7 +29,7 @@ const maxTicketLength = 4096;
 /** How far the clocks of the site and of this server may differ, in milliseconds. */
 export const clockSkewMs = 30_000;
 
-/** The claims of a ticket, except those that `jose` checks. Other claims are ignored. */
+/** The claims of a ticket. `jose` checks `aud` and the times first. Other claims are ignored. */
 const claims = z.object({
   sub: z.union([z.string(), z.int()]),
   sid: z.string().min(1).max(256),
@@ -46,7 +46,7 @@ const claims = z.object({
 /** A ticket has the same fields as a session. */
 const paths: UserPaths = { id: ['sub'], name: ['name'], groups: ['rooms'], roles: ['roles'], mail: ['mail'] };
 
-/** The digest of a `sid`, under which the end of the login is stored. */
+/** Returns the digest of a `sid`. It identifies an ended login in the history. */
 export const digestOf = (sid: string): string => hash('sha256', sid, 'base64url');
 
 /** Returns the `TicketState.id` of a verified ticket. */
