@@ -39,7 +39,7 @@ export class RoomSync {
     this.#port = port;
   }
 
-  /** Discards the room's messages in memory. A joined room shows them until the response arrives. */
+  /** Discards the room's messages in memory. A joined room still shows them until the response arrives. */
   async rejoin(room: Room): Promise<void> {
     this.#outdated.add(room);
     if (room.joined) await this.join(room);

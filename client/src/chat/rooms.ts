@@ -14,7 +14,7 @@ export interface RoomsPort {
 
 /** The maximum number of rooms in a response to `room:list`. */
 const PAGE = 200;
-/** The distance of positions between rooms without messages, since the server sends no time for them. */
+/** The distance between the positions of two rooms without messages. The server sends no time for such rooms. */
 const STEP = 0.001;
 
 /**
@@ -150,7 +150,7 @@ export class Rooms {
 
   /** Fetches the current state of a room, listed or not. Fails with `unknown_room` if the user may not read it. */
   async fetch(id: string): Promise<Room> {
-    // This marker changes nothing and requires only the right to read.
+    // A marker at 0 changes nothing and requires only the right to read.
     const answer = await this.#connection.request('read:mark', { room: id, seq: 0 });
     return this.put(answer.room);
   }

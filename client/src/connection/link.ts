@@ -12,8 +12,8 @@ export interface LinkListener {
   heard(): void;
   said(text: string): void;
   /**
-   * Called once. Before the connection was opened: `failed` with an error, `unopened` without one. Afterwards:
-   * `broken`.
+   * Called once: with `failed` or `unopened` if the connection closed before it was opened, with or without
+   * an error, and with `broken` if it closed afterwards.
    */
   closed(how: 'failed' | 'unopened' | 'broken'): void;
 }

@@ -79,7 +79,8 @@ export class Socket {
     const code = await import('./polling.ts').catch(() => undefined);
     if (attempt !== this.#attempt) return;
     if (code === undefined) {
-      // The server may have a newer build, or the network was down. WebSocket may work.
+      // The code may be missing because the server has a newer build or the network was down. WebSocket may
+      // still work.
       if (both) return this.#byWebSocket((how) => this.#close(how));
       return this.#close('failed');
     }

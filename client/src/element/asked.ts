@@ -49,6 +49,6 @@ export function forgetToken(server: string): void {
   try {
     sessionStorage.removeItem(kept(server));
   } catch {
-    // Without storage there is no token.
+    // A browser without storage has kept no token.
   }
 }

@@ -1,7 +1,7 @@
 /**
- * The positions at which a spreadsheet would read a formula. Some programs also accept blanks before it, or full-width
- * signs. In some countries `;` separates cells, so a cell of this table becomes several. Its quotes are then inside of
- * these cells, or begin a cell and are removed.
+ * The positions at which a spreadsheet would read a formula. Some programs also accept blanks before it, or
+ * full-width signs. In countries where `;` separates cells, a cell of this table can become several, and its
+ * quotes are inside these cells or are removed at their beginning.
  */
 const FORMULA = /^(?=[\t\r\n])|(?<![^;\t\r\n])(?=(?:"|[^\S\t\r\n])*[=+\-@＝＋－＠])/g;
 

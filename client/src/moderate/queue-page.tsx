@@ -166,7 +166,7 @@ export class QueuePage implements Part {
 
   readonly #turnSorting = () => {
     this.#sorting = !this.#sorting;
-    // If the choice is hidden, the cases of other rooms would be overlooked.
+    // Without the visible choice of a room, the moderator would overlook the cases of other rooms.
     this.#room = '';
     this.#context.changed();
   };

@@ -37,8 +37,8 @@ export const KEPT_UNREAD = 4000;
  * `seq` orders messages, and `rev` orders changes. All changes up to `head` are known. Responses and events may arrive
  * in any order, late or twice. The newest state of each message wins.
  *
- * The known messages are the newest ones, without a gap. A user who reads far back sees a window: another range without
- * a gap, which is merged with the newest messages when it reaches them.
+ * The known messages are the newest ones, without a gap. A user who reads far back sees a window, which is another range
+ * without a gap. It is merged with the newest messages when it reaches them.
  */
 export class Timeline {
   /**

@@ -136,8 +136,8 @@ export class MessageList {
   }
 
   /**
-   * @param marks - `last`: key of the user's newest entry, which shows that it was sent; `fresh`: keys of the entries
-   * that have just arrived
+   * @param marks - `last` is the key of the user's newest entry, the only one that is marked as sent; `fresh`
+   * contains the keys of the entries that have just arrived
    */
   #group(
     { own, entries: list }: TimelineBlock & { kind: 'group' },

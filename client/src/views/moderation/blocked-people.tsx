@@ -19,7 +19,7 @@ export class BlockedPeople implements Follower {
   #waiting: { readonly room: Room; readonly message: NewMessage; readonly notice: () => void }[] = [];
   /** The messages that the user revealed: their authors by message ID. */
   readonly #opened = new Map<string, string>();
-  /** By room: the `readSeq` that needs no new check: another user wrote the next message, or the request failed. */
+  /** For each room, the `readSeq` that needs no further check: the next message stays unread, or the request failed. */
   readonly #unread = new Map<string, number>();
 
   constructor(context: Context) {
