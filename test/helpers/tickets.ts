@@ -9,7 +9,7 @@ interface Signing {
   hash?: string;
 }
 
-/** Keys for tickets, and the tickets of a site that has them. Signs without a library, so that a ticket can be wrong. */
+/** Creates keys for tickets, and functions that sign tickets. They use no library, so that a ticket can be invalid. */
 export function ticketKeys() {
   const folder = mkdtempSync(join(tmpdir(), 'chat-tickets-'));
   const keys = [randomBytes(32), randomBytes(40)] as const;
@@ -26,13 +26,13 @@ export function ticketKeys() {
     keys,
     env: { CHAT_TICKET_KEY_FILE: file, CHAT_TICKET_AUDIENCE: 'chat.example' },
     sign,
-    /** A ticket of 10 minutes for user 7, with other claims if given. */
+    /** Returns a ticket for user 7 that expires in 10 minutes. `over` replaces or adds claims. */
     ticket: (over: object = {}, signing?: Signing): string => sign(claimsOf(over), signing),
     remove: () => rmSync(folder, { recursive: true }),
   };
 }
 
-/** Now, in seconds. */
+/** The current time in Unix seconds. */
 export const now = (): number => Math.floor(Date.now() / 1000);
 
 export const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');

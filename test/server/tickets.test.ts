@@ -29,31 +29,31 @@ const endLogin = (sid: string) =>
     headers: { authorization: `Bearer ${apiKey}` },
   });
 
-test('a ticket gives the user, the roles and the rooms', async () => {
+test('takes the user, the roles and the rooms from a ticket', async () => {
   const client = await connect(ticketOf({ roles: ['moderator'], rooms: { garden: 'Garden' }, sid: 'all' }));
   expect(client.ready).toMatchObject({ user: { id: '7', name: 'Zoë' }, roles: ['moderator'] });
   expect(client.ready.rooms.map(({ id }) => id)).toContain('garden');
   client.close();
 });
 
-test('an integer as `sub` is the same user as its text', async () => {
+test('treats an integer `sub` as the user with its digits as ID', async () => {
   const client = await connect(ticketOf({ sub: 7 }));
   expect(client.ready.user.id).toBe('7');
   client.close();
 });
 
-test('a ticket signed with any of the keys is accepted', async () => {
+test('accepts a ticket signed with the old key', async () => {
   (await connect(ticketOf({}, { by: oldKey }))).close();
 });
 
-test('a ticket takes precedence over a cookie', async () => {
+test('prefers a ticket to a cookie', async () => {
   const cookie = await site.session(3);
   const client = await connectChat(site.chat.url, cookie, { auth: { ticket: ticketOf() } });
   expect(client.ready.user.id).toBe('7');
   client.close();
 });
 
-test('an invalid ticket is rejected despite a valid cookie', async () => {
+test('rejects an invalid ticket despite a valid cookie', async () => {
   const cookie = await site.session(3);
   const refused = await refusalOf(connectChat(site.chat.url, cookie, { auth: { ticket: 'x' } }));
   expect(refused.data).toMatchObject({ code: 'session_invalid', retryable: false });
@@ -180,7 +180,7 @@ test('rejects a ticket over long-polling', async () => {
   expect(data).toMatchObject({ code: 'unauthorized', message: 'auth.ticket needs WebSocket' });
 });
 
-test('a login ends when its last ticket expires', async () => {
+test('ends a login when its last ticket expires', async () => {
   const client = await connect(ticketOf({ iat: now() - 60, exp: now() - 28, sid: 'short' }));
   expect((await client.ended).reason).toBe('expired');
 });
@@ -190,7 +190,7 @@ describe('session:renew', () => {
     const first = ticketOf({ iat: now() - 60, exp: now() - 27, sid: 'renewed' });
     const [tab, other] = [await connect(first), await connect(first)];
     await tab.request('session:renew', { ticket: ticketOf({ sid: 'renewed' }) });
-    // This login has the same end, and no renewal.
+    // This login expires at the same time, but is not renewed.
     const witness = await connect(ticketOf({ iat: now() - 60, exp: now() - 27, sid: 'not renewed' }));
     expect((await witness.ended).reason).toBe('expired');
     for (const open of [tab, other]) {
@@ -280,7 +280,7 @@ describe('DELETE /api/sessions/{sid}', () => {
   });
 });
 
-test('an upload with a ticket needs no cookie', async () => {
+test('uploads and downloads files with a ticket, without a cookie', async () => {
   const client = await connect(ticketOf({ sid: 'files' }));
   await client.request('room:join', { room: 'lobby' });
   const upload = (authorization: string) =>
@@ -301,7 +301,7 @@ test('an upload with a ticket needs no cookie', async () => {
   client.close();
 });
 
-test('GET /me accepts a ticket', async () => {
+test('accepts a ticket for GET /me', async () => {
   const response = await fetch(`${site.chat.url}/me`, {
     headers: { authorization: `Ticket ${ticketOf()}`, origin: 'http://localhost:8080' },
   });
@@ -309,7 +309,7 @@ test('GET /me accepts a ticket', async () => {
 });
 
 describe('`access` of a file URL', () => {
-  /** A client with a file in the lobby, and the request of a picture by a page of another site. */
+  /** Connects a client and uploads a file. `load` requests it as a page of another site does. */
   async function withFile(over: object) {
     const client = await connect(ticketOf(over));
     await client.request('room:join', { room: 'lobby' });
@@ -333,7 +333,7 @@ describe('`access` of a file URL', () => {
     client.close();
   });
 
-  test('comes anew with each ticket', async () => {
+  test('is new for each ticket', async () => {
     const { client, load } = await withFile({ sid: 'fresh', exp: now() + 300 });
     const { fileAccess } = await client.request('session:renew', { ticket: ticketOf({ sid: 'fresh' }) });
     expect(fileAccess).not.toBe(client.ready.fileAccess);
@@ -341,25 +341,28 @@ describe('`access` of a file URL', () => {
     client.close();
   });
 
-  test('is not valid after the end of the login', async () => {
+  test('is invalid after the login ends', async () => {
     const { client, load } = await withFile({ sid: 'over' });
     await endLogin('over');
     expect((await load(client.ready.fileAccess)).status).toBe(404);
   });
 
-  test('is not valid after the end of its ticket', async () => {
+  test('is invalid after its ticket expires', async () => {
     const { client, load } = await withFile({ sid: 'ending', iat: now() - 60, exp: now() - 28 });
     await client.ended;
     expect((await load(client.ready.fileAccess)).status).toBe(404);
   });
 
-  test.each(['', 'x', 'x.y', 'W10.', `${encode([])}.AAAA`])('%j is rejected', async (access) => {
-    const { client, load } = await withFile({ sid: 'wrong' });
-    expect((await load(access)).status).toBe(404);
-    const [content, signature] = String(client.ready.fileAccess).split('.');
-    expect((await load(`${content}x.${signature}`)).status).toBe(404);
-    client.close();
-  });
+  test.each(['', 'x', 'x.y', 'W10.', `${encode([])}.AAAA`])(
+    'is invalid as %j or with a changed content',
+    async (access) => {
+      const { client, load } = await withFile({ sid: 'wrong' });
+      expect((await load(access)).status).toBe(404);
+      const [content, signature] = String(client.ready.fileAccess).split('.');
+      expect((await load(`${content}x.${signature}`)).status).toBe(404);
+      client.close();
+    },
+  );
 
   test('gives no other right', async () => {
     const { client, load } = await withFile({ sid: 'only files' });
@@ -376,7 +379,7 @@ describe('`access` of a file URL', () => {
   });
 });
 
-test('a server without a session store accepts tickets only', async () => {
+test('accepts only tickets on a server without a session store', async () => {
   const server = await chatServerHere({ ...usual, ...settings, CHAT_SESSION_STORE: 'none' });
   (await connect(ticketOf(), server.url)).close();
   const { data } = await refusalOf(connectChat(server.url, 'PHPSESSID=abc'));
