@@ -1,6 +1,6 @@
 /**
- * The cost of 100,000 people who are away and have unread messages, who are to be notified by the site's webhook, beside a
- * server that notifies nobody: CPU of all threads and memory, in 1,000 private rooms of 100 members.
+ * The cost of notifying 100,000 offline users with unread messages through the site's webhook, compared with a server
+ * without notifications: CPU of all threads and memory, in 1,000 private rooms of 100 members.
  * Run: npm run bench away
  */
 import { once } from 'node:events';
@@ -19,10 +19,10 @@ import { cpuSeconds } from './load.ts';
 
 const rooms = 1000;
 const members = 100;
-/** A zone where it is noon, so that nobody has quiet hours. */
+/** A time zone where it is noon now, outside the quiet hours. */
 const east = 12 - new Date().getUTCHours();
 const noon = `Etc/GMT${east < 0 ? '+' : '-'}${Math.abs(east)}`;
-/** Milliseconds in which nothing happens but that people are away. */
+/** The duration in ms of the measurement while all users are offline. */
 const idle = 30_000;
 
 let events = 0;

@@ -1,6 +1,6 @@
 /**
  * Delays of messages and /healthz for other users, and growth of the server's memory, during floods, with clients that
- * do not read, slow uploads, and a session store that does not answer.
+ * do not read, slow uploads, and a session store that does not respond.
  * Run: npm run bench beside
  */
 import { once } from 'node:events';
@@ -21,7 +21,7 @@ const cookie = (user: number) => `PHPSESSID=u${user}`;
 const cookies = Array.from({ length: 10 }, (_, n) => cookie(n + 1));
 const addresses = Array.from({ length: 20 }, (_, n) => `127.0.0.${n + 2}`).join(',');
 
-/** 1 KB messages, 400 a second, to 20 clients that have stopped reading. */
+/** Sends 400 messages of 1 KB a second to 20 clients that do not read. */
 async function slowReaders({ port }: ChatServer): Promise<void> {
   const all = await Promise.all(
     Array.from({ length: 21 }, (_, n) => connectRaw(port, cookie(n + 11), 'lobby')),
@@ -42,7 +42,7 @@ async function slowReaders({ port }: ChatServer): Promise<void> {
   for (const { socket } of all) socket.destroy();
 }
 
-/** 10 MB in small pieces with pauses. */
+/** Uploads 10 MB in small chunks with delays. */
 async function slowUpload({ port }: ChatServer, user: number): Promise<void> {
   const size = 10 * 1024 * 1024;
   const piece = Buffer.alloc(64 * 1024, 'x');

@@ -1,6 +1,6 @@
 /**
- * A room with 50 new messages a second, in a browser that shows its end: length of the frames, number of messages in
- * the page, and growth of the memory.
+ * A browser that shows the end of a room with 50 new messages a second: duration of frames, number of rendered
+ * messages, and growth of the memory.
  * Run: npm run build && npm run bench busy-room [MINUTES]
  */
 import { setTimeout as pause } from 'node:timers/promises';
@@ -16,7 +16,7 @@ const sampled = 15_000;
 
 declare global {
   interface Window {
-    /** Length of each frame, in milliseconds. */
+    /** The duration of each frame, in ms. */
     lengths: number[];
   }
 }
@@ -69,7 +69,7 @@ try {
       messages: await page.locator('php-chat .msg').count(),
     };
   };
-  // Until the list has its full length.
+  // Waits until the list has its full length.
   await pause(sampled);
   const looks = [await look()];
   const frames: number[] = [];
@@ -87,7 +87,7 @@ try {
       requestAnimationFrame(next);
     });
     await pause(sampled);
-    // Inspecting the heap makes frames long, so only the earlier ones count.
+    // Inspecting the heap makes frames longer, so only earlier frames count.
     frames.push(
       ...(await page.evaluate(() => {
         const counted = window.lengths;

@@ -1,6 +1,6 @@
 /**
- * A simulation of many servers as one chat: the delivery rule is the real one, with its waits and reads; time, the bus,
- * the database and the users are simulated. Rooms by Zipf, delays and losses of the bus.
+ * A simulation of many servers of one chat. It runs the real delivery code with its waits and reads. Time, the bus, the
+ * database and the users are simulated, with room sizes by Zipf's law, and delays and losses on the bus.
  * Run: npm run bench cluster-sim
  */
 import { setImmediate as turn } from 'node:timers/promises';
@@ -8,15 +8,15 @@ import type { Entry } from '../server/history/engine/change-log.ts';
 import { Delivery } from '../server/history/engine/delivery.ts';
 import { percentile } from '../test/helpers/server-figures.ts';
 
-/** Simulated milliseconds of the warm-up, and of the measurement. */
+/** The simulated duration of the warm-up and of the measurement, in ms. */
 const warmUp = 2000;
 const counted = 10_000;
-/** Milliseconds of a poll of the database, and of a read of entries. */
+/** The duration of a database poll and of a read of entries, in ms. */
 const readTime = 2;
-/** Interval of polls, and most entries of one read, as in the servers. */
+/** The poll interval in ms and the maximum entries of a read, as in the servers. */
 const look = 1000;
 const mostEntries = 200;
-/** Time for which servers gather presence changes, and interval of their beats. */
+/** How long servers batch presence changes, and the interval of their heartbeats, in ms. */
 const gatherFor = 100;
 const beatEvery = 5000;
 /** The default of CHAT_LIMIT_MEMBERS for private rooms. */
@@ -24,13 +24,13 @@ const mostInRoom = 1000;
 
 interface Case {
   servers: number;
-  /** Of all servers together, per second. */
+  /** Messages per second of all servers together. */
   messages: number;
-  /** Users who come to or go from a server, per second. */
+  /** Users who connect to or leave a server, per second. */
   moves: number;
-  /** Milliseconds for which a transaction holds the lock of all servers, including the sync to disk. */
+  /** How long a transaction holds the lock of all servers, including the sync to disk, in ms. */
   commit: number;
-  /** The mean delay of a hint in milliseconds (exponential), and the shares of lost and of duplicated hints. */
+  /** The mean delay of a hint in ms (exponential), and the shares of lost and duplicated hints. */
   bus: { delay: number; lost: number; doubled: number };
 }
 
@@ -51,9 +51,9 @@ const cases: [title: string, one: Case][] = [
   ['100 servers, a fast disk', { ...hundred, commit: 0.5 }],
 ];
 
-// The same users in each run.
+// A fixed seed, so that each run simulates the same users.
 let seed = 20_261_121;
-/** Between 0 and 1 (mulberry32). */
+/** Returns a number between 0 and 1 (mulberry32). */
 function random(): number {
   seed = (seed + 0x6d2b79f5) | 0;
   let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
@@ -63,11 +63,11 @@ function random(): number {
 const exponential = (mean: number) => -Math.log(1 - random()) * mean;
 
 /**
- * Simulated time: it advances only when nothing is left to do. It replaces `setTimeout` of all code that runs in it.
+ * Simulated time, which advances only when no work is left. It replaces `setTimeout` for all code that runs in it.
  */
 class VirtualTime {
   now = 0;
-  /** By millisecond, in the order of the requests. */
+  /** The callbacks of each due time, in the order of the calls. */
   readonly #due = new Map<number, Set<() => void>>();
   readonly #real = { set: globalThis.setTimeout, clear: globalThis.clearTimeout };
 
@@ -97,7 +97,7 @@ class VirtualTime {
     Object.assign(globalThis, { setTimeout: this.#real.set, clearTimeout: this.#real.clear });
   }
 
-  /** In tenths of a millisecond. @returns a function that cancels it */
+  /** Calls `run` after this time, rounded to tenths of a ms. @returns a function that cancels the call */
   after(ms: number, run: () => void): () => void {
     const at = Math.round((this.now + Math.max(ms, 0.1)) * 10);
     const due = this.#due.get(at) ?? new Set();
@@ -118,13 +118,13 @@ class VirtualTime {
       this.now = at / 10;
       for (const run of due) run();
       this.#due.delete(at);
-      // Its immediate consequences.
+      // Runs the immediate consequences.
       await turn();
     }
   }
 }
 
-/** The result of a case. @throws Error if a server has omitted a change, or delivered it twice or too early */
+/** Runs a case. @throws Error if a server omitted a change, delivered it twice, or delivered it too early */
 async function simulate({ servers, messages, moves, commit, bus }: Case) {
   const time = new VirtualTime();
   time.begin();
@@ -158,13 +158,13 @@ async function simulate({ servers, messages, moves, commit, bus }: Case) {
         throw error;
       },
     });
-    /** Changes that this server must store; of a message, the time since when. */
+    /** Changes that this server must store. For a message, the time at which it was sent. */
     let waiting: (number | 'told')[] = [];
     let writing = false;
     const write = async () => {
       writing = true;
       while (waiting.length > 0) {
-        // Its changes are loaded and checked before, in parallel with other transactions.
+        // Loading and checking the changes takes half the time, in parallel with other transactions.
         await time.wait(commit / 2);
         const turnOfOthers = lock;
         const { promise, resolve } = Promise.withResolvers<void>();
@@ -225,7 +225,7 @@ async function simulate({ servers, messages, moves, commit, bus }: Case) {
     return self;
   });
   await time.runUntil(warmUp + counted);
-  // No server is further behind than one poll and its reads.
+  // A server may be behind by at most one poll and its reads.
   const behind = committed.findLastIndex((at) => at < time.now - 2 * look) + 1;
   time.end();
   for (const one of all) {
@@ -234,10 +234,10 @@ async function simulate({ servers, messages, moves, commit, bus }: Case) {
   return { late, answers, transactions, stored, reads };
 }
 
-/** A change that names its entry. */
+/** Creates a change that contains the number of its entry. */
 const numbered = (num: number) => ({ type: 'ban', user: String(num), ban: null }) as const;
 
-/** How many connections show each room: by Zipf's law, the largest first, with at most `most` each. */
+/** Returns the number of connections in each room by Zipf's law, largest first, at most `most` each. */
 function roomSizes(rooms: number, connections: number, most: number): number[] {
   const weights = Array.from({ length: rooms }, (_, n) => 1 / (n + 1));
   let [left, weight] = [connections, weights.reduce((a, b) => a + b, 0)];
@@ -274,7 +274,7 @@ for (const [connections, servers] of [
   const deliveries = sizes.reduce((sum, size) => sum + size ** 2, 0);
   const shares = new Array<number>(servers).fill(0);
   for (const size of sizes) {
-    // Each of its connections is on some server, and gets the messages of all of them.
+    // Each connection of the room is on a random server, and receives the room's messages from all servers.
     for (let n = 0; n < size; n++) {
       const server = Math.floor(random() * servers);
       shares[server] = (shares[server] as number) + size;

@@ -1,6 +1,6 @@
 /**
- * The cost of a message for two chat servers on PostgreSQL and Redis, compared with a single one on the same database,
- * in rooms of three sizes; and for a third server that has none of its receivers.
+ * The cost of a message for two chat servers on PostgreSQL and Redis, compared with a single server on the same
+ * database, in rooms of three sizes. Also the cost for a third server without connections in the room.
  * Run: npm run bench cluster
  */
 import { type ChatServer, startChatServer } from '../test/helpers/chat-server.ts';
@@ -14,7 +14,7 @@ import { cpuSeconds, sendEvenly, sessionOf, startSessions } from './load.ts';
 interface Load {
   rooms: number;
   receivers: number;
-  /** Messages a second. */
+  /** The measured rates, in messages per second. */
   rates: number[];
 }
 
@@ -27,7 +27,7 @@ const mostConnections = Math.max(...loads.map(({ rooms, receivers }) => rooms * 
 const rounds = 7;
 const dialect = socketIo('"session:ready"');
 
-/** Spread over the servers, so that each has the same share of each room. */
+/** Distributes the users evenly, so that each server has the same share of each room. */
 async function crowd(
   servers: readonly ChatServer[],
   { rooms, receivers }: Load,
@@ -44,7 +44,7 @@ async function crowd(
   return clients;
 }
 
-/** Milliseconds of CPU per message of each server, at this rate, sent evenly. */
+/** Sends messages evenly at this rate. Returns the CPU time per message of each server, in ms. */
 async function talk(
   clients: readonly LightClient[],
   servers: readonly ChatServer[],
@@ -91,7 +91,7 @@ async function measure(load: Load): Promise<void> {
     const byOne = await crowd(alone, load, roomOf);
     const byTwo = await crowd(several.slice(0, 2), load, roomOf);
     const median = (values: number[]) => percentile(values, 0.5);
-    // Code that has run often is compiled; each of two servers runs half of it.
+    // Each of two servers runs half as much, so it needs a second warm-up until its code is compiled.
     for (let warmUp = 0; warmUp < 2; warmUp++) {
       await talk(byOne, alone, Math.max(...rates), roomOf);
       await talk(byTwo, several, Math.max(...rates), roomOf);

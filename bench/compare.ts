@@ -1,7 +1,7 @@
 /**
- * This server as packages contain it, beside plain Socket.IO, which has neither users nor storage, Centrifugo's engine
- * with its history in memory, and other checkouts of this project. Prints a table of medians: seven rounds, in which the
- * servers alternate. CPU counts all threads of a server. Needs Go.
+ * The packaged server, compared with plain Socket.IO (without users and storage), Centrifugo's engine with its history
+ * in memory, and other checkouts of this project. Prints the medians of seven rounds, in which the servers alternate.
+ * CPU counts all threads of a server. Needs Go.
  * Run: npm run bench compare [CHECKOUT …]
  */
 import { once } from 'node:events';
@@ -32,7 +32,7 @@ const many = 5000;
 const rooms = Array.from({ length: 10 }, (_, n) => `room-${n}`);
 
 class Contender {
-  /** By the name of the row. */
+  /** The measured values, by the name of the row. */
   readonly figures = new Map<string, number[]>();
   readonly name: string;
   readonly start: () => Promise<Server>;
@@ -47,14 +47,14 @@ class Contender {
   }
 }
 
-/** Connects a thousand users, fifty at a time. @returns microseconds of CPU a connection */
+/** Connects a thousand users, fifty at a time. @returns the CPU time per connection, in µs */
 async function connectThousand(server: Server): Promise<number> {
   const before = cpuSeconds(server.process.pid);
   const clients = await enterAll(server, rooms);
   await pause(1000);
   const cpu = cpuSeconds(server.process.pid) - before;
   for (const client of clients) client.close();
-  // The server releases the connections and their users in this time.
+  // Waits until the server has released the connections and their users.
   await pause(2000);
   return (cpu * 1e6) / clients.length;
 }
@@ -78,7 +78,7 @@ async function storm(contender: Contender, server: Server): Promise<void> {
   const [late] = (await once(talker, 'message')) as [number[]];
   contender.note('messages of open connections in a storm, p99, ms', percentile(late, 0.99));
   await pause(5000);
-  // Later storms fill memory that the first one left.
+  // Later storms reuse memory that the first storm allocated.
   if (contender.figures.get('memory of a connection, KB') === undefined)
     contender.note('memory of a connection, KB', (rss(server.process.pid) - before) / many / 1000);
   for (const client of clients) client.close();
@@ -99,13 +99,13 @@ const contenders = [
   new Contender('Centrifugo’s engine', startCentrifuge),
 ];
 for (const { name, folder } of checkouts.toReversed()) {
-  // Before there were bundles, packages contained the sources as JavaScript.
+  // Packages of older versions contain the compiled sources instead of bundles.
   const program = existsSync(join(folder, 'scripts/server-bundles.ts')) ? await bundle(folder) : undefined;
   const start = () => startChat(name, folder, memcached.url, rooms, {}, program);
   contenders.push(new Contender(name, start));
 }
 try {
-  // The first round fills caches of compiled code.
+  // The first round is a warm-up for the caches of compiled code.
   for (let round = 0; round <= rounds; round++) {
     for (const contender of contenders) {
       const server = await contender.start();

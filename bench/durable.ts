@@ -1,8 +1,7 @@
 /**
- * Messages a second that the history stores durably for 100 senders who each wait for the answer, compared with one
- * transaction per message; and the delay of the event loop. In SQLite, in SQLite on a disk that takes 4 ms per commit,
- * and in PostgreSQL. With other checkouts, their histories are compared in place of the transactions, in SQLite, PostgreSQL
- * and MariaDB.
+ * Messages per second that the history stores durably for 100 senders, each waiting for the response, and the delay of
+ * the event loop. Compared with one transaction per message, in SQLite, in SQLite on a disk with 4 ms per commit, and
+ * in PostgreSQL. If checkouts are given, compares their histories instead, in SQLite, PostgreSQL and MariaDB.
  * Run: npm run bench durable [CHECKOUT…]
  */
 import { historyFolder } from '../test/helpers/chat-server.ts';
@@ -16,13 +15,13 @@ import { checkouts, root } from './load.ts';
 const rounds = 5;
 
 interface Outcome {
-  /** Messages a second. */
+  /** Messages per second. */
   rate: number;
-  /** Milliseconds, p99 of the delay of the event loop. */
+  /** The p99 of the event-loop delay, in ms. */
   delay: number;
 }
 
-/** An empty place for a history. */
+/** An address for an empty history. */
 interface Place {
   url: string;
   remove(): unknown;
@@ -60,7 +59,7 @@ async function compareCheckouts(): Promise<void> {
   for (const [where, made] of Object.entries(places)) {
     const rates = checkouts.map((): number[] => []);
     for (let round = 0; round < rounds; round++) {
-      // In turn, so that none is always the first.
+      // Alternates the order, so that no checkout always runs first.
       const all = [...checkouts.entries()];
       for (const [n, { folder }] of round % 2 === 0 ? all : all.reverse()) {
         rates[n]?.push((await measure('history', made, [], folder)).rate);

@@ -1,5 +1,5 @@
 /**
- * The time until the first message is visible at a first visit: with an empty browser cache and a warm server.
+ * The time until the first message is visible on a first visit, with an empty browser cache and a warm server.
  * Run: npm run build && npm run bench first-visit [VISITS]
  */
 import { type Browser, chromium } from '@playwright/test';
@@ -21,7 +21,7 @@ declare global {
   }
 }
 
-/** Runs in the page before anything else. */
+/** Runs in the page before all other scripts. */
 function watch(): void {
   window.visit = { first: undefined, shift: 0 };
   new PerformanceObserver((list) => {
@@ -30,7 +30,7 @@ function watch(): void {
   }).observe({ type: 'layout-shift', buffered: true });
   const look = () => {
     const message = document.querySelector('php-chat')?.shadowRoot?.querySelector('.msg');
-    // It was painted before this frame.
+    // The message was painted before this frame.
     if (message?.checkVisibility() === true) window.visit.first = performance.now();
     else requestAnimationFrame(look);
   };
@@ -38,12 +38,12 @@ function watch(): void {
 }
 
 interface Visit {
-  /** Loading of the page, in milliseconds from the beginning of the visit. */
+  /** The time from the start of the visit until the page is loaded, in ms. */
   readonly loaded: number;
-  /** From then until the first message is visible. */
+  /** The time from `loaded` until the first message is visible, in ms. */
   readonly first: number;
   readonly shift: number;
-  /** Bytes of JavaScript and CSS, as sent, until the first message, and in all. */
+  /** Transferred bytes of JavaScript and CSS, until the first message and in total. */
   readonly bytes: readonly [number, number];
   readonly said: readonly string[];
 }
@@ -80,7 +80,7 @@ async function visit(browser: Browser, site: ChatSite, width: number, network: C
     await page.goto(site.chat.url);
     await page.waitForFunction(() => window.visit.first !== undefined);
     const before = bytes;
-    // Parts that load later must shift nothing either.
+    // Also detects layout shifts by code that loads later.
     await page.waitForTimeout(1000);
     const seen = await page.evaluate(() => {
       const [entry] = performance.getEntriesByType('navigation') as PerformanceNavigationTiming[];

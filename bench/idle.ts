@@ -1,7 +1,7 @@
 /**
- * The cost of idle connections: CPU of all threads of the server per second and its memory, for 20,000 connections with a
- * session each in memcached or Redis, which is checked once a second, compared with plain Socket.IO, which only pings.
- * Run: ulimit -n 50000; npm run bench idle [CHECKOUT], with another checkout of this project to compare with
+ * The cost of idle connections: CPU of all threads per second and memory of the server, for 20,000 connections. Each
+ * has a session in memcached or Redis, which is checked once a second. Compared with plain Socket.IO, which only pings.
+ * Run: ulimit -n 50000; npm run bench idle [CHECKOUT], where CHECKOUT is another checkout of this project
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { percentile, rss } from '../test/helpers/server-figures.ts';
@@ -18,11 +18,11 @@ import {
 } from './load.ts';
 
 const connections = 20_000;
-/** A ping interval is 25 s: a slice holds one ping of each connection. */
+/** A slice in ms contains one ping of each connection, because the ping interval is 25 s. */
 const slice = 25_000;
 const slices = 3;
 
-/** Returns the microseconds of CPU per second and connection of each slice, and the megabytes at the end. */
+/** Returns the CPU time in µs per second and connection of each slice, and the memory at the end in MB. */
 async function cost({ port, dialect, sessions, process: { pid } }: Server) {
   const clients: LightClient[] = [];
   while (clients.length < connections) {
@@ -32,7 +32,7 @@ async function cost({ port, dialect, sessions, process: { pid } }: Server) {
     });
     clients.push(...(await Promise.all(more)));
   }
-  // V8 collects the garbage of the connects in this time.
+  // Waits until V8 has collected the garbage of the connects.
   await pause(10_000);
   const costs: number[] = [];
   for (let n = 0; n < slices; n++) {
@@ -58,8 +58,7 @@ async function report(server: Server): Promise<void> {
   }
 }
 
-// The servers run one after the other, because a process may not have more files open than the connections to one of
-// them.
+// The servers run sequentially, because a process cannot open the files for connections to two of them.
 await report(await startPlain());
 const stores = [
   { name: 'memcached', start: startSessions },

@@ -4,20 +4,20 @@ import { connect, type Socket } from 'node:net';
 /** The protocol of a server over a WebSocket. */
 export interface Dialect {
   readonly path: string;
-  /** The text after which the client may speak. */
+  /** The text after which the client may send. */
   readonly opened: string;
-  /** The client's first text, and the text that accepts it. */
+  /** The client's first text, and the response that accepts it. */
   readonly enter?: { say: string; heard: string };
-  /** The server's ping, which is a separate frame, and the response. */
+  /** The server's ping, which is a separate frame, and the client's response. */
   readonly ping: string;
   readonly pong: string;
   request(id: number, name: 'room:join' | 'message:send', payload: { room: string }): string;
-  /** Matches answers: the request's id, and the result. */
+  /** Matches responses. The groups are the request's ID and the result. */
   readonly answers: RegExp;
   readonly ok: string;
 }
 
-/** @param entered the text that arrives with the answer to CONNECT, or later */
+/** @param entered the text that arrives with or after the response to CONNECT */
 export const socketIo = (entered: string): Dialect => ({
   path: '/socket.io/?EIO=4&transport=websocket',
   opened: '0{',
@@ -46,17 +46,17 @@ export const centrifuge: Dialect = {
 };
 
 /**
- * A WebSocket client that costs next to nothing, so that thousands fit beside the measured server: it counts bytes, and
- * looks into them only for pings and for the answers it waits for.
+ * A WebSocket client with minimal cost, so that thousands can run next to the measured server. It counts bytes, and
+ * searches them only for pings and expected responses.
  */
 export class LightClient {
   bytes = 0;
   readonly #socket: Socket;
   readonly #dialect: Dialect;
   readonly #ping: Buffer;
-  /** Unanswered requests, by id. */
+  /** Pending requests, by ID. */
   readonly #requests = new Map<number, PromiseWithResolvers<boolean>>();
-  /** Some protocols use number 1 for the login. */
+  /** The ID of the last request. It starts at 1, because some protocols use ID 1 for the login. */
   #lastId = 1;
   #tail = '';
   #awaited: { pattern: string; seen: string; done: () => void } | undefined;
@@ -76,7 +76,7 @@ export class LightClient {
     socket.on('error', () => {});
   }
 
-  /** Resolves when the client has been accepted. */
+  /** Connects. Resolves when the server has accepted the client. */
   static async open(port: number, dialect: Dialect, cookie: string): Promise<LightClient> {
     const client = new LightClient(connect(port, '127.0.0.1'), dialect);
     const opened = client.#until(dialect.opened);
@@ -94,7 +94,7 @@ export class LightClient {
     return client;
   }
 
-  /** Resolves with whether it was carried out; rejects if the connection is closed before. */
+  /** Sends a request. Resolves to whether it succeeded, and rejects if the connection closes first. */
   request(name: 'room:join' | 'message:send', payload: { room: string }): Promise<boolean> {
     const id = ++this.#lastId;
     const answer = Promise.withResolvers<boolean>();
@@ -119,7 +119,7 @@ export class LightClient {
     this.#socket.write(Buffer.concat([head, payload]));
   }
 
-  /** Resolves when this text arrives. Call it for one text at a time. */
+  /** Resolves when this text arrives. Do not call it again before that. */
   #until(pattern: string): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#failed = reject;
@@ -145,7 +145,7 @@ export class LightClient {
   }
 
   #readAnswers(chunk: Buffer): void {
-    // The beginning of an answer may lie in two chunks.
+    // The start of a response may be split over two chunks.
     const text = this.#tail + chunk.toString('latin1');
     for (const [, id, outcome = ''] of text.matchAll(this.#dialect.answers)) {
       this.#requests.get(Number(id))?.resolve(this.#dialect.ok.includes(outcome));

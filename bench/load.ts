@@ -1,4 +1,4 @@
-/** Shared by the benchmarks of messages: servers with a thousand connections each, and messages sent at a rate. */
+/** Shared code of the message benchmarks: servers with a thousand connections each, and messages at a fixed rate. */
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -12,7 +12,7 @@ import { startRedis } from '../test/helpers/redis.ts';
 import { centrifuge, type Dialect, LightClient, socketIo } from './light-client.ts';
 
 export const root = new URL('..', import.meta.url).pathname;
-/** The compared checkouts: this checkout, then the arguments. */
+/** The compared checkouts: this checkout and the arguments. */
 export const checkouts: readonly { name: string; folder: string }[] = [
   { name: 'this', folder: root },
   ...process.argv.slice(2).map((folder) => ({ name: basename(folder), folder })),
@@ -20,7 +20,7 @@ export const checkouts: readonly { name: string; folder: string }[] = [
 const connections = 1000;
 const text = 'x'.repeat(80);
 const seconds = 4;
-/** The most unanswered messages: a server that cannot keep up is measured at the rate that it can. */
+/** The maximum number of pending messages. It limits the rate of a server that cannot keep up. */
 const mostUnanswered = 1000;
 /** sysconf(_SC_CLK_TCK) of Linux. */
 const ticksPerSecond = 100;
@@ -35,7 +35,7 @@ export interface Server {
   stop(): Promise<void>;
 }
 
-/** CPU of all threads of a process so far, in seconds. */
+/** Returns the CPU time of all threads of a process, in seconds. */
 export function cpuSeconds(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
@@ -57,7 +57,7 @@ async function startPeer(name: string, program: string, args: string[], dialect:
 export const startPlain = () =>
   startPeer('plain Socket.IO', process.execPath, ['bench/peers/plain-socketio.ts'], socketIo('40{'));
 
-/** Centrifugo's engine with its history in memory. Needs Go, and the module proxy the first time. */
+/** Starts Centrifugo's engine with its history in memory. Needs Go, and the module proxy on the first run. */
 export async function startCentrifuge(): Promise<Server> {
   const program = `${root}node_modules/.cache/centrifuge-peer`;
   await promisify(execFile)('go', ['build', '-o', program, '.'], { cwd: `${root}bench/peers/centrifuge` });
@@ -65,9 +65,10 @@ export async function startCentrifuge(): Promise<Server> {
 }
 
 /**
- * @param folder this checkout, or another one to compare with
+ * Starts a chat server.
+ * @param folder this checkout or another checkout
  * @param store the URL of the session store
- * @param bundle the program, instead of the sources
+ * @param bundle the program to start instead of the sources
  */
 export async function startChat(
   name: string,
@@ -106,13 +107,13 @@ export const sessionOf = (n: number) => `bench${String(n).padStart(27, '0')}`;
 
 const sessionBytes = (n: number) => `user_id|i:${n + 1};firstname|s:5:"Alice";`;
 
-/** A store with sessions of PHP. */
+/** A session store with PHP sessions. */
 export interface Sessions {
   readonly url: string;
   stop(): Promise<unknown>;
 }
 
-/** A memcached with this many sessions. */
+/** Starts a memcached with sessions. */
 export async function startSessions(count = connections): Promise<Sessions> {
   const memcached = await startMemcached();
   for (let n = 0; n < count; n++) await memcached.set(sessionOf(n), sessionBytes(n));
@@ -120,7 +121,7 @@ export async function startSessions(count = connections): Promise<Sessions> {
   return { url: `memcached://${host}:${port}?prefix=&format=php`, stop: () => memcached.stop() };
 }
 
-/** A Redis with this many sessions, which notifies of every change. */
+/** Starts a Redis with sessions and notifications of all changes. */
 export async function startRedisSessions(count = connections): Promise<Sessions> {
   const redis = await startRedis(['--notify-keyspace-events', 'Egx$']);
   const items = Array.from({ length: count }, (_, n) => [
@@ -132,7 +133,7 @@ export async function startRedisSessions(count = connections): Promise<Sessions>
 }
 
 /**
- * The cost of one slice: milliseconds of CPU per message, messages a second, and the times from sending to the answer.
+ * The cost of a slice: CPU time per message in ms, messages per second, and the times until the response in ms.
  */
 export interface Slice {
   cpu: number;
@@ -141,7 +142,7 @@ export interface Slice {
 }
 
 /**
- * The result of evenly sent messages: their number, milliseconds until all were answered, and the time of each answer.
+ * The result of evenly sent messages: their number, the time until all responses in ms, and the time of each response.
  */
 export interface Sent {
   sent: number;
@@ -149,7 +150,7 @@ export interface Sent {
   acks: number[];
 }
 
-/** Sends at this rate for some seconds, evenly, from one client after the other. @throws Error if a message is refused */
+/** Sends messages evenly at this rate, alternating between the clients. @throws Error if a message is rejected */
 export async function sendEvenly(
   clients: readonly LightClient[],
   rate: number,
@@ -183,7 +184,7 @@ export async function sendEvenly(
 /** Returns the room of user `n`. All rooms have equally many users. */
 const roomOf = (rooms: readonly string[], n: number): string => rooms[n % rooms.length] as string;
 
-/** Connects a user and joins a room. @throws Error if the server refuses the room */
+/** Connects a user and joins a room. @throws Error if the server rejects the join */
 export async function enter(server: Server, rooms: readonly string[], n: number): Promise<LightClient> {
   const { name, port, dialect, sessions } = server;
   const client = await LightClient.open(port, dialect, sessions ? `PHPSESSID=${sessionOf(n)}` : '');
@@ -200,7 +201,7 @@ export async function enterAll(server: Server, rooms: readonly string[]): Promis
   return clients;
 }
 
-/** A server with its thousand connections, spread over the rooms. */
+/** A server with a thousand connections, distributed over the rooms. */
 export class Crowd {
   readonly server: Server;
   readonly #rooms: readonly string[];
@@ -218,7 +219,7 @@ export class Crowd {
     return crowd;
   }
 
-  /** Sends at this rate, evenly, from one connection after the other. */
+  /** Sends messages evenly at this rate, alternating between the connections. */
   async talk(rate: number): Promise<Slice> {
     const { pid } = this.server.process;
     const received = () => this.#clients.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -238,8 +239,8 @@ export class Crowd {
 }
 
 /**
- * Lets each crowd talk at this rate in turn, in several rounds.
- * @param rounds without the first one, which warms up
+ * Measures the crowds alternately at this rate, in several rounds.
+ * @param rounds the number of rounds after the warm-up
  * @returns the rounds of each crowd
  */
 export async function compare(crowds: readonly Crowd[], rate: number, rounds = 5): Promise<Slice[][]> {

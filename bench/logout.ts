@@ -1,6 +1,6 @@
 /**
- * The time from PHP's answer to a logout until the browser's chat is notified, for every store and handler: 50 users
- * with 3 connections each, who log out one after another.
+ * The time from PHP's response to a logout until the browser's chat is notified, for each store and handler. 50 users
+ * with 3 connections each log out sequentially.
  * Run: npm run bench logout
  */
 import { startChatServer } from '../test/helpers/chat-server.ts';

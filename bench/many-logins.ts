@@ -1,4 +1,4 @@
-/** Sites of each application with as many logins as are wanted, for benchmarks of their checks. */
+/** Creates sites of each application with a given number of logins, for benchmarks of the login checks. */
 import { createCipheriv, createHash, createHmac, hkdfSync, randomBytes } from 'node:crypto';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import type { Credentials } from 'php-sessions';
@@ -21,7 +21,7 @@ import { smfSite } from '../test/helpers/smf.ts';
 import { typo3Site } from '../test/helpers/typo3.ts';
 import { cookieName, phrases, wordPressSite } from '../test/helpers/wordpress.ts';
 
-/** The ids of the users. They have the same length, so that they can replace each other in serialized texts. */
+/** The IDs of the users. They have the same length, so that they can replace each other in serialized texts. */
 export type Numbers = readonly number[];
 
 const idOf = (n: number) => createHash('md5').update(String(n)).digest('hex');
@@ -31,7 +31,7 @@ const now = () => Math.floor(Date.now() / 1000);
 const tokenOf = (n: number) => idOf(n).repeat(2).slice(0, 43);
 const template = '100000';
 
-/** The cookie of a user, as WordPress makes it. */
+/** Returns the cookie of a user in the form of WordPress. */
 function cookieOf(n: number): string {
   const signed = `user ${n}|${expiration}|${tokenOf(n)}`;
   const key = createHmac('md5', phrases.key + phrases.salt)
@@ -41,7 +41,7 @@ function cookieOf(n: number): string {
   return `${cookieName}=${encodeURIComponent(`${signed}|${hmac}`)}`;
 }
 
-/** The value of a cookie as PrestaShop makes it: test/helpers/prestashop-cookie.php. */
+/** Returns the value of a cookie in the form of PrestaShop: test/helpers/prestashop-cookie.php. */
 function prestashopValue(content: object, key: Buffer): string {
   const plain = Object.entries(content)
     .map(([name, value]) => `${name}|${value}¤`)
@@ -59,11 +59,11 @@ function prestashopValue(content: object, key: Buffer): string {
 export interface Way {
   options: Record<string, string>;
   credentials: Credentials[];
-  /** A page view of a login, or a change of what is checked, of a user who is not logged in here. */
+  /** Simulates a page view of a login, or changes checked data of a user who is not logged in to the chat. */
   viewed?: (n: number) => Promise<unknown>;
-  /** Its cookie is the id of a PHP session, to which no browser is compared. */
+  /** Whether the cookie is the ID of a PHP session, which is not bound to a browser. */
   hasSessions?: true;
-  /** As the application ends a login. */
+  /** Ends a login as the application does. */
   loggedOut(n: number): Promise<unknown>;
   remove?(): Promise<void>;
 }
@@ -364,8 +364,8 @@ export const ways: Record<string, (db: TestDatabase, numbers: Numbers) => Promis
 };
 
 /**
- * A site whose PHP sessions are in a table, beside a table of its users: that of user 7, copied.
- * @param inside what else of a row has the id of the user
+ * Creates a site with PHP sessions in a table and users in another table. The rows are copies of the rows of user 7.
+ * @param inside returns the session data of user `n`, from the data of user 7
  */
 async function accounts(
   db: TestDatabase,
@@ -393,7 +393,7 @@ async function accounts(
   };
 }
 
-/** The prefix that stands before the name of a table, by the letter that it begins with. */
+/** Returns the prefix of a table's name. @param first the first letter of the prefix */
 async function prefixOf(db: TestDatabase, first: string, table: string): Promise<string> {
   const tables =
     db.kind === 'sqlite'
@@ -403,7 +403,7 @@ async function prefixOf(db: TestDatabase, first: string, table: string): Promise
   return String(row?.name).slice(0, 1 - table.length);
 }
 
-/** The rows of one login for each number, made of the row of another login. */
+/** Returns a copy of the row of a login for each number. */
 async function copies(
   db: TestDatabase,
   numbers: Numbers,
@@ -422,7 +422,7 @@ async function copies(
   await insertAll(db, table, columns, rows);
 }
 
-/** Inserts many rows by few statements. */
+/** Inserts many rows with few statements. */
 async function insertAll(
   db: TestDatabase,
   table: string,

@@ -1,6 +1,6 @@
 /**
- * The cost of a list of 10,000 rooms and of a room of 10,000 members, compared with 10 of each: connecting, the lists,
- * sending, and notifying 1,000 members who do not show the room.
+ * The cost of a list of 10,000 rooms and of a room with 10,000 members, compared with 10 of each: connecting, loading
+ * the lists, sending, and notifying 1,000 members who have not opened the room.
  * Run: npm run bench rooms
  */
 import { readFileSync } from 'node:fs';
@@ -51,7 +51,7 @@ async function start({ rooms, members }: Size): Promise<{ server: ChatServer; re
   return { server, remove: folder.remove };
 }
 
-/** Seconds of CPU of all threads so far. */
+/** Returns the CPU time of all threads, in seconds. */
 function cpu({ pid }: ChatServer): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');

@@ -6,10 +6,10 @@ import { cpus, loadavg } from 'node:os';
 
 const folder = new URL('./', import.meta.url);
 const results = new URL('RESULTS.md', folder);
-/** Peers and tools whose versions belong to the figures. */
+/** The packages whose versions are stored with the results. */
 const packages = ['socket.io', 'engine.io', 'ws', 'memjs'];
 
-/** The files of the benchmarks, by name: their first comment names their command. */
+/** Returns the files of the benchmarks by name. Their first comment contains their command. */
 function questions(): Map<string, string> {
   const found = new Map<string, string>();
   for (const file of readdirSync(folder)) {
@@ -38,7 +38,7 @@ function machine(): string {
   ].join(', ');
 }
 
-/** @returns its output, or null if it has failed */
+/** @returns the output, or null if the benchmark failed */
 async function run(file: string, args: readonly string[]): Promise<string | null> {
   const child = spawn(process.execPath, [new URL(file, folder).pathname, ...args], {
     stdio: ['inherit', 'pipe', 'inherit'],

@@ -1,6 +1,6 @@
 /**
- * The time of a search in a history of a million messages, 800,000 of them in rooms that the asker is not in; and
- * whether searches delay a user who joins a room meanwhile.
+ * The time of a search in a history of a million messages, 800,000 of them in rooms that the searching user is not in.
+ * Also the delay of a user who joins a room during searches.
  * Run: npm run bench search
  */
 import { readFileSync } from 'node:fs';
@@ -14,22 +14,22 @@ import { percentile } from '../test/helpers/server-figures.ts';
 
 const total = Number(process.env.MESSAGES ?? 1_000_000);
 const searches = 200;
-/** Rooms, and their share of all messages. */
+/** The kinds of rooms, and their shares of all messages. */
 const kinds = [
   { kind: 'public', rooms: 10, share: 0.15 },
   { kind: 'private', rooms: 200, share: 0.8 },
   { kind: 'private', rooms: 60, share: 0.05 },
 ] as const;
-/** Rooms of the last kind: Ann is in few, Bea in all. */
+/** The number of rooms of the last kind that Ann is in. Bea is in all. */
 const fewRooms = 8;
 
-// The same texts in every run.
+// A fixed seed, so that each run has the same texts.
 let seed = 1;
 const random = () => {
   seed = (Math.imul(seed, 1103515245) + 12345) >>> 0;
   return ((seed >>> 8) & 0xffffff) / 0x1000000;
 };
-/** Few words are frequent and most are rare, as in every language. */
+/** Returns a word number by Zipf's law, as in natural language: few words are frequent, and most are rare. */
 const zipf = (most: number) => Math.floor(most ** random()) - 1;
 const syllables = [
   'ba',
@@ -121,7 +121,7 @@ const server = await startChatServer({ CHAT_SESSION_STORE: memcached.url, CHAT_H
 console.log(`listening after ${Math.round(performance.now() - began)} ms`);
 const connect = (user: string) => connectChat(server.url, `PHPSESSID=${user}`);
 const [ann, bea, eve] = [await connect('ann'), await connect('bea'), await connect('eve')];
-/** When the oldest message is found, all are indexed. */
+/** Waits until the oldest message is found, because then all messages are indexed. */
 async function indexed(): Promise<void> {
   const copy = new DatabaseSync(`${folder.path}-search`, { readOnly: true, timeout: 5000 });
   try {
@@ -146,7 +146,7 @@ const joins = async (until: Promise<unknown>) => {
   }
   return times;
 };
-/** Seconds of CPU of all threads so far, which mean more than times on a shared machine. */
+/** Returns the CPU time of all threads in seconds, which is more reliable than durations on a shared machine. */
 const cpu = () => {
   const stat = readFileSync(`/proc/${server.pid}/stat`, 'utf8');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');

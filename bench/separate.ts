@@ -1,6 +1,6 @@
 /**
  * The cost of confining the process that decodes pictures, and of a new process for each picture: CPU of all threads of
- * a confined process, compared with the same module started without restrictions. Both decode by WebAssembly.
+ * a confined process, compared with the same module without restrictions. Both decode with WebAssembly.
  * Run: npm run bench separate
  */
 import { type ChildProcess, fork } from 'node:child_process';
@@ -14,7 +14,7 @@ import { percentile } from '../test/helpers/server-figures.ts';
 const rounds = 5;
 const module = new URL('../server/files/examine.ts', import.meta.url);
 
-/** Milliseconds. */
+/** Returns the CPU time of a process, in ms. */
 function cpuOf({ pid }: ChildProcess): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');

@@ -1,12 +1,12 @@
 /**
- * Typical sessions that one core decodes per second, compared with other packages.
+ * The number of typical sessions that one core decodes per second, compared with other packages.
  * Run: npm run bench session-formats
  */
 import { execFileSync } from 'node:child_process';
 import phpSerialize from 'php-serialize';
 import { type FormatName, formats } from 'php-sessions';
 
-/** A session of a shop or a forum: a user, a token, flashes, a small cart; about 500 bytes. */
+/** A session of about 500 bytes, as in a shop or forum: a user, a token, flash messages, a small cart. */
 const typical = `["user_id" => 4711, "firstname" => "Zoë", "csrf" => str_repeat("a1b2c3d4", 8), "started" => 1795160000,
   "locale" => "fr_FR", "flash" => [], "cart" => [["id" => 17, "n" => 2, "price" => 9.95], ["id" => 8, "n" => 1, "price" => 120.0]],
   "recent" => [101, 102, 103, 104], "admin" => false, "last" => null, "agent" => "Mozilla/5.0 (X11; Linux x86_64)"]`;
@@ -37,7 +37,7 @@ const rows: [string, number, () => unknown][] = [
     return [format, bytes.length, () => formats[format](bytes)];
   }),
   ['php-serialize', php.length, () => phpSerialize.unserialize(php)],
-  // It does not distinguish floats from integers, and rounds large ones.
+  // JSON.parse does not distinguish floats from integers, and rounds large numbers.
   ['JSON.parse', json.length, () => JSON.parse(json)],
 ];
 const results = rows.map(([name, length, decode]) => ({ name, length, rate: perSecond(decode) }));

@@ -1,6 +1,6 @@
 /**
- * The cost of checking sessions once a second, as the server does for open connections, compared with the plain way
- * with memjs: all of them at once, each second.
+ * The cost of checking sessions once a second, as the server does for open connections, compared with reading all of
+ * them at once with memjs.
  * Run: npm run bench session-lookups
  */
 import { execFile } from 'node:child_process';
@@ -25,20 +25,20 @@ const warmUp = 5000;
 const measured = 10_000;
 
 const ids = Array.from({ length: many }, (_, n) => createHash('md5').update(String(n)).digest('hex'));
-/** About 500 bytes, like those of a shop or a forum. */
+/** Returns a session of about 500 bytes, as in a shop or forum. */
 const record = (n: number) =>
   `user_id|i:${n + 1};firstname|s:5:"Alice";csrf|s:64:"${'a1b2c3d4'.repeat(8)}";cart|s:380:"${'x'.repeat(380)}";`;
 
 interface Figures {
-  /** Seconds of CPU per second. */
+  /** CPU seconds per second. */
   cpu: number;
-  /** Per second. */
+  /** Checks per second. */
   checks: number;
   p99: number;
   longest: number;
 }
 
-/** Runs in a separate process. */
+/** Measures the checks. Runs in a separate process. */
 async function measure(begin: () => { stop(): void }, checked: () => number): Promise<Figures> {
   const running = begin();
   await pause(warmUp);
@@ -47,7 +47,7 @@ async function measure(begin: () => { stop(): void }, checked: () => number): Pr
   const { user, system } = process.cpuUsage(cpu);
   const seconds = (performance.now() - began) / 1000;
   const checks = checked() - before;
-  // In a separate run, because measuring wakes the loop each millisecond.
+  // Measured in a separate run, because the measurement wakes the event loop every millisecond.
   const delay = monitorEventLoopDelay({ resolution: 1 });
   delay.enable();
   await pause(measured);
@@ -66,7 +66,7 @@ async function live(store: string, sessions: number): Promise<Figures> {
   if ('problems' in settings) throw new Error(settings.problems.join());
   const logins = await openLogins(settings, { onProblem: console.error });
   const known: Login[] = [];
-  // Each waits for the one before: all at once, some would time out on a busy machine.
+  // Sequential, because some concurrent requests would time out on a busy machine.
   for (const session of ids.slice(0, sessions)) {
     const login = await logins.identify({ session });
     if ('code' in login) throw new Error(login.reason);
@@ -110,7 +110,7 @@ async function plainly(server: string): Promise<Figures> {
   return measure(start, () => checks);
 }
 
-/** Sends all commands, and reads as many lines of answer. */
+/** Sends all commands, and reads this number of response lines. */
 function write(port: number, commands: string[], lines: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const socket = createConnection(port, '127.0.0.1', () => socket.write(commands.join('')));

@@ -1,6 +1,7 @@
 /**
- * Sessions that PHP reads, changes and writes per second, one request after another with a new connection each: with
- * this project's session server and handler, and with memcached and ext-memcached's own handler, both with locks.
+ * The number of sessions that PHP reads, changes and writes per second, in sequential requests with a new connection
+ * each. Compares this project's session server and handler with memcached and ext-memcached's own handler, both with
+ * locks.
  * Run: npm run bench session-server
  */
 import { execFileSync } from 'node:child_process';
@@ -9,7 +10,7 @@ import { startSessionServer } from '../test/helpers/session-server.ts';
 
 const rounds = 3;
 
-/** `$argv[1]`: code that makes the handler of a request; then 100 sessions of about 500 bytes, and 2,000 requests. */
+/** Creates 100 sessions of about 500 bytes, and runs 2,000 requests. `$argv[1]` is code that creates the handler. */
 const requests = `
   require 'php/autoload.php';
   $handler = eval('return function () { ' . $argv[1] . ' };');
@@ -70,7 +71,7 @@ for (const container of ['memory:', 'sqlite:', 'file:']) {
   ]);
 }
 const best = new Map<string, number>();
-// In turn, so that other load of this machine affects all of them.
+// Alternates, so that other load on this machine affects all of them.
 for (let n = 0; n < rounds; n++) {
   for (const [name, handler] of ways) best.set(name, Math.max(best.get(name) ?? 0, perSecond(handler)));
 }

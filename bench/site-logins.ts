@@ -1,8 +1,9 @@
 /**
- * The cost of checking the logins of a site once a second, beside sessions in a table of the same database: CPU of the
- * server and of the database, rows and bytes. Of each application that keeps its logins in tables, of those with accounts
- * beside PHP sessions, and of a WordPress where others change all the time what is checked. Meanwhile the site writes into its sessions, as a live site does.
- * Then a chat server has connections of a thousand logins, and some of them log out: the time until their sockets close.
+ * The cost of checking the logins of a site once a second, compared with sessions in a table of the same database: CPU
+ * of the server and of the database, rows and bytes. Measures each application with logins in tables, applications with
+ * accounts next to PHP sessions, and a WordPress where other users constantly change the checked data. During the
+ * measurement the site writes to its sessions, as a live site does.
+ * Then measures the time until sockets close after logouts, on a chat server with connections of a thousand logins.
  * Run: npm run bench site-logins [LOGINS [NAME …]]
  */
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
@@ -24,30 +25,30 @@ import { startSiteDatabase, type TestDatabase } from '../test/helpers/site-datab
 import { type Numbers, type Way, ways } from './many-logins.ts';
 
 /**
- * Milliseconds of a slice that are not measured, and those that are. A slice begins with a reading of the configuration,
- * after which the threads of V8 are busy for seconds.
+ * The warm-up and the measured duration of a slice, in ms. A slice starts by reading the configuration, after which the
+ * threads of V8 are busy for seconds.
  */
 const warmUp = 6000;
 const measured = 12_000;
-/** Few of many logins: each slice has more checks. */
+/** Returns the number of slices. With many logins a slice has more checks, so fewer slices are enough. */
 const slices = (logins: number) => (logins > 1000 ? 2 : 7);
-/** Logouts, one after another, and the connections that are open meanwhile. */
+/** The number of sequential logouts, and of connections that are open during them. */
 const logouts = 20;
 const connections = 1000;
-/** Page views of the site a second, each of one of the logins. */
+/** Page views of the site per second, each by one of the logins. */
 const pageViews = 20;
 
 interface Figures {
-  /** Seconds of CPU per second. */
+  /** CPU seconds per second. */
   cpu: number;
-  /** Per second. */
+  /** Checks per second. */
   checks: number;
-  /** Seconds of CPU for the reading of the configuration that is due once a minute, before the slice. */
+  /** CPU seconds for reading the configuration before the slice. The server reads it once a minute. */
   rereading: number;
 }
 
 /**
- * Runs in a process of its own and checks its logins in slices, each begun by a line of its input, so that those of
+ * Checks logins in slices. Runs in a separate process, and starts a slice for each line of its input, so that slices of
  * several kinds of logins can alternate.
  */
 async function live(options: Record<string, string>, credentials: readonly Credentials[]): Promise<void> {
@@ -76,7 +77,7 @@ async function live(options: Record<string, string>, credentials: readonly Crede
     });
   say('ready');
   for await (const _ of createInterface({ input: process.stdin })) {
-    // Once a minute the configuration is read again. Read now, it is not due before the end of the slice.
+    // The server reads the configuration once a minute. Reading it now prevents that during the slice.
     const idle = process.cpuUsage();
     await logins.reload?.();
     const read = process.cpuUsage(idle);
@@ -111,9 +112,9 @@ const count = Number(first ?? 1000);
 const wanted = given.filter((name) => name !== '');
 const numbers: Numbers = Array.from({ length: count }, (_, n) => 100_001 + n);
 
-/** The database of a site, with a user `site` that only the chat servers log in as. */
+/** The database of a site. Only the chat servers log in as the database user `site`. */
 interface Site extends TestDatabase {
-  /** Seconds of CPU for that user, rows that it has read and bytes that it has sent, as far as it counts them. */
+  /** Returns the CPU seconds, read rows and sent bytes for that user, if the database counts them. */
   spent(): Promise<readonly number[]>;
 }
 
@@ -160,12 +161,12 @@ async function postgresql(): Promise<Site> {
 
 async function sqlite(): Promise<Site> {
   const db = await startSiteDatabase('sqlite');
-  // As applications that write often set it.
+  // Applications that write often use this setting.
   await db.run('PRAGMA journal_mode = WAL');
   return { ...db, spent: async () => [0] };
 }
 
-/** Seconds of CPU of threads below /proc. */
+/** Returns the CPU time of threads in /proc, in seconds. */
 function cpuOf(threads: readonly string[]): number {
   const used = threads.map((thread) =>
     Number(readFileSync(`/proc/${thread}/schedstat`, 'utf8').split(' ')[0]),
@@ -174,18 +175,18 @@ function cpuOf(threads: readonly string[]): number {
 }
 
 interface Slice {
-  /** Microseconds of CPU for each check: of the server, and of the database for its questions. */
+  /** CPU time per check in µs: of the server, and of the database for its queries. */
   own: number;
   its: number;
-  /** A second. A busy machine makes fewer checks than there are logins. */
+  /** Checks per second. On a busy machine there are fewer checks than logins. */
   checks: number;
   rows: number;
   bytes: number;
-  /** Milliseconds of CPU for reading the configuration again. */
+  /** CPU time for reading the configuration again, in ms. */
   rereading: number;
 }
 
-/** A kind of logins whose checks run in a process of their own. */
+/** A kind of login, whose checks run in a separate process. */
 class Running {
   readonly name: string;
   readonly #way: Way;
@@ -225,7 +226,7 @@ class Running {
     const viewing =
       viewed &&
       setInterval(() => {
-        // A number that has no common divisor with theirs leads to each.
+        // The step is coprime to the number of logins, so it reaches all of them.
         void viewed(numbers[(views++ * 37) % count] as number);
       }, 1000 / pageViews);
     try {
@@ -251,13 +252,13 @@ class Running {
     rmSync(this.#folder, { recursive: true });
   }
 
-  /** Milliseconds from a logout to the closed socket, while so many logins have a connection. */
+  /** Returns the times from a logout to the closed socket in ms, while many logins have a connection. */
   async logouts(): Promise<number[]> {
     const { options, credentials, hasSessions, loggedOut } = this.#way;
     const server = await startChatServer({
       ...(options.store === undefined ? {} : { CHAT_SESSION_STORE: options.store }),
       ...(options.site === undefined ? {} : { CHAT_SITE: options.site }),
-      // The clients have another browser and address than the rows.
+      // The browser and address of the clients differ from the rows.
       ...(options.site === undefined || hasSessions ? {} : { CHAT_SITE_CHECKS: 'off' }),
     });
     const clients: Awaited<ReturnType<typeof connectChat>>[] = [];
@@ -307,7 +308,7 @@ for (const { title, start, names } of databases) {
   try {
     const opened = async (name: string) => {
       const way = await (ways[name] as (typeof ways)[string])(db, numbers);
-      // As a database that has had these rows for some time.
+      // Brings the table to the state of a database in use.
       if (db.kind === 'postgres') await db.run('VACUUM ANALYZE');
       return Running.start(name, way, db);
     };
@@ -332,11 +333,11 @@ for (const { title, start, names } of databases) {
     const all: Slice[] = [];
     for (const name of chosen) {
       const one = await opened(name);
-      // Not measured: their code is compiled by and by.
+      // A warm-up, because V8 compiles the code gradually.
       await one.slice();
       await reference.slice();
       const figures: Slice[] = [];
-      // Each slice is between two of the table, as the load of the machine changes.
+      // Each slice is between two slices of the table, because the load of the machine changes.
       const references = [await reference.slice()];
       for (let n = 0; n < slices(count); n++) {
         figures.push(await one.slice());

@@ -1,6 +1,6 @@
 /**
- * A user who talks during a storm, in a separate thread: the thread that makes the storm would add its own delay to the
- * result. Answers the message `stop` with the time of each message, in milliseconds.
+ * A user who sends messages during a storm. Runs in a separate thread, because the thread of the storm would add its
+ * own delay to the result. Responds to the message `stop` with the time of each message in ms.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
@@ -9,7 +9,7 @@ import { centrifuge, LightClient, socketIo } from './light-client.ts';
 export interface Talk {
   readonly port: number;
   readonly isCentrifuge: boolean;
-  /** The server's answer to CONNECT. */
+  /** The server's response to CONNECT. */
   readonly entered: string;
   readonly cookie: string;
   readonly room: string;

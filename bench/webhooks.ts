@@ -1,6 +1,6 @@
 /**
- * The cost of a message if its event is sent to the site, or if offline users may need a notification, compared with a
- * message without either: 1,000 connections in 10 rooms of 100, CPU of all threads of the server.
+ * The cost of a message whose event is sent to the site, or that may need notifications for offline users, compared
+ * with a message without either. 1,000 connections in 10 rooms of 100; CPU of all threads of the server.
  * Run: npm run bench webhooks
  */
 import { once } from 'node:events';

@@ -1,6 +1,6 @@
 /**
- * A Socket.IO server that sends messages for its parent, in two ways: with Socket.IO's broadcast, and with the chat's
- * fan-out. Prints its port; answers each order with the microseconds of CPU that it took.
+ * A Socket.IO server that sends messages for its parent process, with Socket.IO's broadcast or with the chat's fan-out.
+ * Prints its port, and responds to each order with the CPU time in µs.
  */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -10,9 +10,9 @@ import { FanOut } from '../../server/connections/fan-out.ts';
 
 export interface Order {
   way: 'broadcast' | 'fan-out';
-  /** The rooms that get each message; everybody is in all of them. */
+  /** The rooms that receive each message. All clients are in all of them. */
   rooms: string[];
-  /** Messages per turn of the event loop, and the number of turns. */
+  /** Messages per event-loop tick, and the number of ticks. */
   together: number;
   times: number;
 }
@@ -53,7 +53,7 @@ process.on('message', async (order: Order) => {
   const before = process.cpuUsage();
   for (let n = 0; n < order.times; n++) {
     send(order);
-    // Until the clients have read them: the kernel takes everything, and nothing waits in the server.
+    // Waits until the clients have read the messages, so that the server's send buffers stay empty.
     await pause(20 + 2 * order.together * order.rooms.length);
   }
   const { user, system } = process.cpuUsage(before);

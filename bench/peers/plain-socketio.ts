@@ -1,6 +1,6 @@
 /**
- * The code that a site would write without this project: Socket.IO without login, storage and a common order. Prints
- * its port.
+ * The code that a site would write without this project: Socket.IO without login, storage and a shared order of
+ * messages. Prints its port.
  */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';

@@ -1,6 +1,6 @@
 /**
- * 100 senders of the benchmark `durable`, each with one message under way.
- * Run: node bench/peers/senders.ts history|transactions PLACE, with a place as in CHAT_HISTORY
+ * The 100 senders of the benchmark `durable`, each with one message in flight.
+ * Run: node bench/peers/senders.ts history|transactions PLACE, with PLACE as in CHAT_HISTORY
  */
 import { randomUUID } from 'node:crypto';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
@@ -33,7 +33,7 @@ async function ofHistory(): Promise<Send> {
   };
 }
 
-/** The minimum that numbers a message and stores it. */
+/** Returns a minimal function that numbers and stores a message. */
 function ofSqlite(path: string): Send {
   const db = new DatabaseSync(path);
   db.exec('PRAGMA journal_mode = WAL');
@@ -48,12 +48,12 @@ function ofSqlite(path: string): Send {
     const { head } = next.get() as { head: number };
     insert.run(head, randomUUID(), user(sender).id, text, Date.now());
     db.exec('COMMIT');
-    // Lets the next sender have its turn.
+    // Lets the next sender run.
     await new Promise((resolve) => setImmediate(resolve));
   };
 }
 
-/** The same over a pool of ten connections, which is pg's default. */
+/** Does the same with a pool of ten connections, which is pg's default. */
 async function ofPostgres(): Promise<Send> {
   const pool = new Pool({ connectionString: url });
   await pool.query('CREATE TABLE heads (room TEXT PRIMARY KEY, head INTEGER)');
@@ -95,6 +95,6 @@ const seconds = (performance.now() - began) / 1000;
 over = true;
 delay.disable();
 await Promise.all(all);
-// The histogram includes the millisecond between two measurements.
+// Subtracts the interval between two measurements, which the histogram includes.
 console.log(JSON.stringify({ rate: stored / seconds, delay: delay.percentile(99) / 1e6 - 1 }));
 process.exit(0);

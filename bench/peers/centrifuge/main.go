@@ -1,5 +1,5 @@
-// The engine of Centrifugo with history in memory and recovery on, as a chat would use it: whoever connects may join
-// every room and write to it. Prints its port.
+// The engine of Centrifugo as a chat would use it, with history in memory and recovery. All clients may join and write
+// to all rooms. Prints its port.
 package main
 
 import (
@@ -41,7 +41,7 @@ func main() {
 	fmt.Printf("port %d\n", listener.Addr().(*net.TCPAddr).Port)
 	handler := centrifuge.NewWebsocketHandler(node, centrifuge.WebsocketConfig{
 		CheckOrigin: func(*http.Request) bool { return true },
-		// A ping may share a frame with messages, where the clients of the benchmark do not look for it.
+		// Disabled, because a ping may share a frame with messages, where the benchmark's clients do not detect it.
 		PingPongConfig: centrifuge.PingPongConfig{PongTimeout: -1},
 	})
 	log.Fatal(http.Serve(listener, handler))
