@@ -1,7 +1,7 @@
-# Two images: the chat server, by `docker build .`, and the sample site, by `docker build --target site .`
-# Both run as a user without rights on a root file system that they cannot write to: they write to /data and /tmp alone.
+# Builds two images: the chat server with `docker build .`, and the sample site with `docker build --target site .`
+# Both run as an unprivileged user, and work with a read-only root file system: they write only to /data and /tmp.
 
-# Tags, since a digest is yours to choose: docs/operate/containers.md.
+# Tags, because you choose the digests: docs/operate/containers.md.
 ARG DEBIAN_IMAGE=debian:12-slim
 ARG NODE_IMAGE=node:26-slim
 
@@ -12,7 +12,7 @@ RUN apt-get update \
     && apt-get install -y --no-install-recommends apache2 libapache2-mod-php php-memcached php-sqlite3 \
     && rm -rf /var/lib/apt/lists/*
 
-# Port 8080, since only root may take 80. Upload progress would start a session before our handler is set.
+# Port 8080, because only root may use port 80. Upload progress would start a session before the handler is set.
 RUN printf '%s\n' 'Listen 8080' > /etc/apache2/ports.conf \
     && printf '%s\n' \
         'ServerName localhost' \
@@ -35,7 +35,7 @@ COPY php /srv/php
 COPY php-app /srv/php-app
 RUN mkdir /data && chown www-data:www-data /data
 
-# In place of /etc/apache2/envvars, whose folders only root may write to.
+# Replaces /etc/apache2/envvars, because only root may write to its folders.
 ENV APACHE_RUN_USER=www-data APACHE_RUN_GROUP=www-data APACHE_LOG_DIR=/tmp \
     APACHE_RUN_DIR=/tmp APACHE_LOCK_DIR=/tmp APACHE_PID_FILE=/tmp/apache2.pid
 ENV APP_DATA=/data
@@ -45,13 +45,13 @@ LABEL org.opencontainers.image.title="php-session-chat-site" \
     org.opencontainers.image.licenses="MIT"
 VOLUME /data
 EXPOSE 8080
-# www-data, by its number, so that Kubernetes sees that it is not root.
+# The numeric ID of www-data, so that Kubernetes can check that it is not root.
 USER 33
 
-# A page that needs PHP but neither memcached nor a session: /login answers 405 to GET.
+# /login needs PHP, but neither memcached nor a session. It returns 405 for GET.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=5s \
     CMD ["php", "-r", "@file_get_contents('http://127.0.0.1:8080/login'); exit(str_contains($http_response_header[0] ?? '', ' 405 ') ? 0 : 1);"]
-# Apache lets requests that it has begun come to their end.
+# With this signal, Apache completes the requests in progress.
 STOPSIGNAL SIGWINCH
 CMD ["apache2", "-DFOREGROUND"]
 
@@ -60,17 +60,17 @@ FROM ${NODE_IMAGE} AS build
 WORKDIR /srv/chat
 COPY package.json package-lock.json .npmrc ./
 COPY packages ./packages
-# The bundler's native part is one of the optional packages, so here they all come.
+# Includes optional packages, because the bundler's native code is one of them.
 RUN npm ci --ignore-scripts
 COPY tsconfig.json LICENSE ./
 COPY scripts ./scripts
 COPY server ./server
 COPY client ./client
-# The guide for owners of a new chat is made of it.
+# The guide for owners of a new chat is built from this page.
 COPY docs/element.md ./docs/
 RUN npx vite build client && node scripts/server-bundles.ts dist
-# The optional packages are Node, which the image has, and native code for pictures, which are decoded by WebAssembly. The
-# packages of the workspace are in the bundles.
+# Omits optional packages: Node, which the image already has, and native code for pictures, because WebAssembly decodes
+# them. The bundles contain the packages of the workspace.
 RUN npm ci --omit=dev --omit=optional --ignore-scripts && rm node_modules/php-session*
 
 # The chat server.
@@ -84,14 +84,14 @@ COPY --from=build /srv/chat/node_modules ./node_modules
 COPY --from=build /srv/chat/dist ./dist
 COPY --from=build /srv/chat/client/dist ./dist/client/dist
 RUN ln -s /srv/chat/bin/php-session-chat /usr/local/bin/php-session-chat
-# The defaults of CHAT_HISTORY and CHAT_FILES are in the folder `data`, and a file of settings can set others.
+# The defaults of CHAT_HISTORY and CHAT_FILES are in the folder `data`. A settings file can change them.
 RUN mkdir /data && chown node:node /data && ln -s /data data
 
-# What Node has compiled: the account that runs the server fills it.
+# The cache of compiled code. The account that runs the server fills it.
 ENV NODE_COMPILE_CACHE=/var/cache/chat
 COPY scripts ./scripts
 RUN mkdir /var/cache/chat && chown node:node /var/cache/chat
-# By its number, so that Kubernetes sees that it is not root.
+# A numeric ID, so that Kubernetes can check that it is not root.
 USER 1000
 RUN node scripts/compile-server.mjs
 

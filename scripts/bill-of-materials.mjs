@@ -9,10 +9,9 @@ import { root } from './npm-packages.mjs';
 const development = 'cdx:npm:package:development';
 
 /**
- * Lists the contents of the packages as CycloneDX: their dependencies, and the packages whose code is bundled with the server
- * and the client.
- * npm writes a random number and the time of day into it.
- * @param {number} made the time, in seconds of the epoch
+ * Lists the contents of the packages as CycloneDX: their dependencies, and the packages that are bundled with the
+ * server and the client. Replaces the random number and the time that npm writes, so that the list is reproducible.
+ * @param {number} made the time in Unix seconds
  * @returns {{ serialNumber: string, components: Component[] }}
  */
 export function billOfMaterials(made) {
@@ -41,7 +40,7 @@ export function billOfMaterials(made) {
       ref,
       dependsOn: dependsOn.filter((one) => there.has(one)),
     }));
-  // A UUID of its own content, of version 8.
+  // A UUID (version 8) derived from the content.
   const hash = createHash('sha256').update(JSON.stringify(bill)).digest('hex');
   const [, ...parts] = /^(.{8})(.{4}).(.{3}).(.{3})(.{12})/.exec(hash) ?? [];
   const [a, b, c, d, e] = parts;
@@ -49,7 +48,7 @@ export function billOfMaterials(made) {
   return bill;
 }
 
-/** The packages whose code is in the bundles of `npm pack`. */
+/** Returns the packages whose code is in the bundles of `npm pack`. */
 function bundled() {
   /** @type {{ name: string, version: string }[]} */
   const list = ['client/dist', 'server'].flatMap((folder) =>

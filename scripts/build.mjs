@@ -1,7 +1,7 @@
 import { buildClient } from './client-build.mjs';
 import { runCommand } from './command.mjs';
 
-/** The client of `npm run build`; the commands that need it afterwards find that it has the same sources. */
+/** Builds the client for `npm run build`. Later commands rebuild it only if its sources change. */
 await runCommand(async () => {
   await buildClient();
   return 0;

@@ -4,8 +4,7 @@ import { root } from './npm-packages.mjs';
 import { runQuietly } from './quiet.mjs';
 
 /**
- * Makes the chart a file, as `helm package` does: the same input makes the same bytes if the environment has a
- * SOURCE_DATE_EPOCH.
+ * Packs the chart into a file, as `helm package` does. The file is reproducible if SOURCE_DATE_EPOCH is set.
  * @param {string} file
  */
 export async function packChart(file) {
@@ -13,7 +12,7 @@ export async function packChart(file) {
   const same = ['--sort=name', `--mtime=@${SOURCE_DATE_EPOCH}`, '--mode=u=rwX,go=rX'];
   const owner = ['--owner=0', '--group=0', '--numeric-owner'];
   const from = ['--directory', join(root, 'deploy'), '--transform=s,^helm,php-session-chat,', 'helm'];
-  // gzip writes no time of what comes through a pipe.
+  // Input from a pipe has no time, so gzip does not write one.
   const packed = await runQuietly('tar', [
     ...same,
     ...owner,

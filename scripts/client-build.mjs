@@ -6,7 +6,7 @@ import { root, runtime } from './npm-packages.mjs';
 import { runQuietly } from './quiet.mjs';
 
 const client = join(root, 'client');
-/** Inside the build, so that the mark is deleted together with it. */
+/** The hash of the sources. It is in the build's folder, so that it is deleted together with the build. */
 export const mark = join(client, 'dist', '.built-from');
 
 /** Builds the client unless the existing build has the same sources. */
@@ -16,14 +16,14 @@ export async function buildClient() {
   console.log('building the client');
   const { node, env } = runtime();
   const vite = join(root, 'node_modules', 'vite', 'bin', 'vite.js');
-  // A test that packs the client says `test`, for which Vite makes another build.
+  // Tests set NODE_ENV to `test`, with which Vite would create a different build.
   const production = { ...env, NODE_ENV: 'production' };
   const result = await runQuietly(node, [vite, 'build', 'client'], { cwd: root, env: production });
   if (!result.ok) throw new Problem(`The client could not be built:\n\n${result.output}`);
   writeFileSync(mark, hash);
 }
 
-/** Compares contents, because a copy or a checkout changes times in any order. */
+/** Hashes contents, because copies and checkouts change file times. */
 function sourceHash() {
   const hash = createHash('sha256');
   const files = readdirSync(client, { recursive: true, withFileTypes: true })
@@ -31,8 +31,8 @@ function sourceHash() {
     .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
     .filter((path) => !path.startsWith(join(client, 'dist')));
   const wire = join(root, 'server', 'wire');
-  // The client shares these with the server, and the guide shows a page of docs/; the lock file represents vite and the
-  // libraries.
+  // The client shares these files with the server, and the guide contains a page of docs/. The lock file represents
+  // Vite and the libraries.
   files.push(...readdirSync(wire).map((name) => join(wire, name)), join(root, 'docs', 'element.md'));
   files.push(join(root, 'package-lock.json'));
   for (const path of files.sort()) {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { endAll, isEnding } from './processes.mjs';
 
-/** A problem that the reader can fix: it is printed without a stack, and the process ends with `code`. */
+/** A problem that the user can fix. It is printed without a stack trace, and the process exits with `code`. */
 export class Problem extends Error {
   /** @param {string} message @param {number} [code] */
   constructor(message, code = 1) {
@@ -18,16 +18,16 @@ export const CONFIG = 78;
 const signals = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 };
 
 /**
- * Runs a command to its end, and ends everything that it started.
- * @param {() => Promise<number>} work resolves with the exit code
- * @param {{ stoppedByUser?: number }} [options] the exit code after a signal, if that is the usual end
+ * Runs a command, and ends all programs that it started.
+ * @param {() => Promise<number>} work resolves to the exit code
+ * @param {{ stoppedByUser?: number }} [options] the exit code after a signal, for commands that run until then
  */
 export async function runCommand(work, { stoppedByUser } = {}) {
-  // Under npm, Ctrl-C arrives twice, from the terminal and from npm: the second one must not interrupt the shutdown.
+  // Under npm, Ctrl-C arrives twice, from the terminal and from npm. The second signal must not interrupt the shutdown.
   for (const [signal, code] of Object.entries(signals)) {
     process.on(signal, () => void leave(stoppedByUser ?? code));
   }
-  // The reader of the output is gone (a closed terminal, `npm start | head`).
+  // The reader of the output closed it, for example a terminal or `npm start | head`.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => void leave(1));
   leaveWithParent();
 
@@ -42,7 +42,7 @@ export async function runCommand(work, { stoppedByUser } = {}) {
   }
 }
 
-/** npm compares `engines` only when it installs. */
+/** Checks the version of Node, because npm checks `engines` only during an installation. */
 function requireNode() {
   const { engines } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
   const [oldestMajor, oldestMinor] = engines.node.match(/\d+/g).map(Number);
@@ -61,7 +61,7 @@ async function leave(code) {
   process.exit(code);
 }
 
-/** An npm that was killed (by a test harness, an editor) notifies nobody, so nobody would end this process. */
+/** Ends this process if npm was killed, for example by an editor, because npm then sends no signal. */
 function leaveWithParent() {
   if (process.env.npm_lifecycle_event === undefined) return;
   const parent = process.ppid;

@@ -5,13 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { root, runtime } from './npm-packages.mjs';
 
-/** Covers the start and the end of the server. */
+/** The timeout for the start and the end of the server. */
 const timeoutMs = 30_000;
 
 /**
- * Starts the chat server once, with an unused history and port. Node then caches the compiled code, and the next start takes
- * half the CPU and two thirds of the memory. The cache belongs to one account: a server that runs as another account fills
- * its own cache at its first start.
+ * Starts the chat server once with an unused history and port, so that Node caches the compiled code. The next start
+ * needs half the CPU and two thirds of the memory. The cache is per account. A server under another account fills its
+ * own on first start.
  */
 async function compileServer() {
   const folder = mkdtempSync(join(tmpdir(), 'php-session-chat-'));

@@ -6,7 +6,7 @@ import { answers, events, requests, shapes } from '../server/wire/events.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
 
-/** Named shapes are written once and referenced everywhere else. */
+/** Named shapes are defined once and referenced elsewhere. */
 const registry = z.registry<{ id: string }>();
 for (const [id, shape] of Object.entries(shapes)) registry.add(shape, { id });
 
@@ -44,7 +44,7 @@ const errorSchema = (codes: object, more: Json = {}) => ({
   required: ['code', 'message'],
 });
 
-/** The Socket.IO events, as AsyncAPI 3.0. */
+/** Returns the Socket.IO events as AsyncAPI 3.0. */
 export function asyncApi(): Json {
   const messages: Json = {};
   const channels = { connection: { address: '/socket.io/', messages: {} as Json } };
@@ -121,7 +121,7 @@ export function asyncApi(): Json {
   };
 }
 
-/** `patchRoomMembers` for `PATCH /api/rooms/{room}/members`: generators of clients name their methods so. */
+/** Returns the method name for generated clients: `patchRoomMembers` for `PATCH /api/rooms/{room}/members`. */
 function operationId(method: string, template: string): string {
   const names = template
     .replace('/api/', '')
@@ -130,7 +130,7 @@ function operationId(method: string, template: string): string {
   return method.toLowerCase() + names.map((name) => name.charAt(0).toUpperCase() + name.slice(1)).join('');
 }
 
-/** The PHP application's HTTP API, as OpenAPI 3.1. */
+/** Returns the HTTP API for the PHP application as OpenAPI 3.1. */
 export function openApi(): Json {
   const paths: Record<string, Json> = {};
   for (const { method, template, summary, names, body, statuses, query = {} } of routes) {

@@ -20,14 +20,14 @@ import { root, runtime } from './npm-packages.mjs';
 import { runQuietly } from './quiet.mjs';
 
 const name = 'php-session-chat';
-/** Debian adds services, an account, the care for settings and data. */
+/** The services and scripts that the Debian package adds. */
 const debian = join(root, 'deploy/debian');
-/** The architectures of Debian, and what npm calls them. */
+/** The architectures of Debian, with npm's names. */
 export const architectures = { amd64: 'x64', arm64: 'arm64' };
 
 /**
- * Makes a Debian package of the npm package, with all that npm would install. The same input makes the same bytes if the
- * environment has a SOURCE_DATE_EPOCH.
+ * Builds a Debian package from the npm package and its dependencies. The package is reproducible if SOURCE_DATE_EPOCH
+ * is set.
  * @param {string} tarball the npm package
  * @param {keyof typeof architectures} architecture
  * @param {string} version
@@ -65,7 +65,7 @@ export async function makeDebianPackage(tarball, architecture, version, out) {
   }
 }
 
-/** The unit for additional sites. docs/operate/two-sites.md creates it by `sed`. */
+/** Returns the unit for additional sites. docs/operate/two-sites.md creates the same with `sed`. */
 export const unitOfMoreSites = () =>
   readFileSync(join(debian, `${name}.service`), 'utf8')
     .replace(/(?<=^Description=.*)$/m, ' for %i')
@@ -87,7 +87,7 @@ async function installProgram(tarball, cpu, program) {
   // Pictures are decoded by WebAssembly.
   for (const native of ['sharp', 'sharp-libvips'])
     rmSync(join(modules, '@img', `${native}-linux-${cpu}`), { recursive: true });
-  // Links of npm, and the settings of other projects' tools.
+  // Removes npm's links, and settings of the packages' development tools.
   for (const entry of readdirSync(modules, { recursive: true, encoding: 'utf8' }))
     if (basename(entry).startsWith('.')) rmSync(join(modules, entry), { recursive: true, force: true });
 }
@@ -97,16 +97,16 @@ function putDocuments(program, documents, changes) {
   mkdirSync(documents, { recursive: true });
   for (const page of ['docs', 'README.md', 'CHANGELOG.md'])
     renameSync(join(program, page), join(documents, page));
-  // Where the command says that they are.
+  // The path that the command prints.
   symlinkSync(`../../share/doc/${name}/docs`, join(program, 'docs'));
   writeFileSync(join(documents, 'changelog.gz'), gzipSync(changes, { level: 9 }));
-  // The licence is in it.
+  // This file contains the licence.
   rmSync(join(program, 'LICENSE'));
   cpSync(join(debian, 'copyright'), join(documents, 'copyright'));
 }
 
 /**
- * The manual page, made of the help of the command.
+ * Returns the manual page, generated from the command's `--help`.
  * @param {string} command the compiled program
  */
 export function manualPage(command) {
@@ -131,7 +131,10 @@ export function manualPage(command) {
   ].join('');
 }
 
-/** In the form of Debian, whose tools look for it. @param {string} version @param {string} control */
+/**
+ * Returns a changelog in Debian's format, which Debian's tools require.
+ * @param {string} version @param {string} control
+ */
 function changelog(version, control) {
   const [, maintainer] = /^Maintainer: (.*)$/m.exec(control) ?? [];
   const date = new Date(Number(process.env.SOURCE_DATE_EPOCH) * 1000).toUTCString().replace('GMT', '+0000');

@@ -9,14 +9,14 @@ const policyMark =
   '# From php-session-chat, while it installs packages: no service shall start because of it.';
 
 /**
- * The command for a person who may use sudo.
+ * Returns the installation command for a user with sudo.
  * @param {string[]} names
  */
 export const installLine = (names) =>
   `sudo apt-get update && sudo apt-get ${install.join(' ')} ${names.join(' ')}`;
 
 /**
- * The service that Debian starts when a package is installed.
+ * The services that Debian starts after the installation of these packages.
  * @type {Record<string, string>}
  */
 const serviceOf = {
@@ -30,7 +30,7 @@ const serviceOf = {
 };
 
 /**
- * Installs packages as root. It prevents their services from starting, such as that of memcached.
+ * Installs packages as root, and prevents the start of their services, such as memcached.
  * @param {string[]} names
  */
 export async function installDebianPackages(names) {
@@ -41,9 +41,9 @@ export async function installDebianPackages(names) {
   let update;
   let result;
   try {
-    // Repairs a half-done earlier installation; otherwise does nothing.
+    // Completes an interrupted installation, if there is one.
     await runQuietly('dpkg', ['--configure', '-a'], options);
-    // A failure is tolerated: a broken third-party list need not prevent the installation.
+    // Ignores failures, because a broken third-party list must not prevent the installation.
     update = await runQuietly('apt-get', [...apt, 'update'], options);
     result = await runQuietly('apt-get', [...apt, ...install, ...names], options);
   } finally {
@@ -53,7 +53,7 @@ export async function installDebianPackages(names) {
     const output = `${update.ok ? '' : update.output}${result.output}`;
     throw new Problem(`apt-get could not install ${names.join(' ')}:\n\n${output}`, UNAVAILABLE);
   }
-  // The services must not start with the machine either.
+  // Also prevents the start of the services at boot.
   const services = names.map((name) => serviceOf[name]).filter((service) => service !== undefined);
   if (services.length > 0 && existsSync('/run/systemd/system')) {
     await run('systemctl', ['disable', ...services], { stdio: 'ignore' });
@@ -61,9 +61,9 @@ export async function installDebianPackages(names) {
 }
 
 /**
- * Debian asks policy-rc.d before it starts a service. If the machine already has one, that one decides. Ours refuses
- * all services (Chromium's packages bring D-Bus, too). If this process is killed before it removes the file, the file
- * removes itself when it is called the next time.
+ * Creates a policy-rc.d, which Debian calls before it starts a service. No-op if the machine already has one. It
+ * rejects all services, because other packages also bring services (Chromium's packages bring D-Bus). If this process
+ * is killed before it removes the file, the file removes itself on the next call.
  */
 function forbidServices() {
   if (existsSync(policyPath) && !policyIsOurs()) return () => {};

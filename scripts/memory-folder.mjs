@@ -2,9 +2,9 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statfsSync } 
 import { join } from 'node:path';
 
 /**
- * Sets TMPDIR to a folder in memory, which is deleted when this process ends. Does nothing without enough memory, or if TMPDIR
- * is set. A test run creates and deletes some hundred thousand files. On a disk that takes a fifth of the CPU and most of the
- * waiting.
+ * Sets TMPDIR to a folder in memory, which is deleted when this process ends. No-op without enough memory, or if TMPDIR
+ * is set. A test run creates and deletes some hundred thousand files, which on a disk takes a fifth of the CPU and most
+ * of the waiting time.
  */
 export default function useMemory() {
   const memory = '/dev/shm';
@@ -15,7 +15,7 @@ export default function useMemory() {
   if (bavail * bsize < 4 * 2 ** 30) return;
   const folder = mkdtempSync(join(memory, 'php-session-chat-'));
   process.env.TMPDIR = folder;
-  // Servers run as other users.
+  // Some servers run under other accounts.
   chmodSync(folder, 0o1777);
   process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 }

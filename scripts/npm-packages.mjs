@@ -11,7 +11,7 @@ const bin = join(modules, '.bin');
 /** Installs the npm packages if they are missing or differ from package-lock.json. */
 export async function installNpmPackages() {
   if (!installed()) await installAnew();
-  const problem = linkPinnedNode(); // npm may be set to run no scripts
+  const problem = linkPinnedNode(); // npm may be configured not to run scripts
   if (problem !== undefined) throw new Problem(cannotRun(problem), UNAVAILABLE);
 }
 
@@ -20,8 +20,8 @@ async function installAnew() {
   const outside = (process.env.PATH ?? '')
     .split(delimiter)
     .filter((folder) => !folder.endsWith(join('node_modules', '.bin')));
-  // npm must run on the machine's own Node, not on the one that it is about to replace. The tools and the pinned Node
-  // are needed whatever NODE_ENV and npm's settings say.
+  // npm must run on the machine's Node, not on the pinned Node, which it may replace. The flags install the tools and
+  // the pinned Node even if NODE_ENV or npm's settings exclude them.
   const result = await runQuietly('npm', ['ci', '--include=dev', '--include=optional'], {
     cwd: root,
     env: { ...process.env, PATH: outside.join(delimiter) },
@@ -29,7 +29,7 @@ async function installAnew() {
   if (!result.ok) throw new Problem(`npm could not install the packages:\n\n${result.output}`);
 }
 
-/** npm writes the list of installed packages to node_modules/.package-lock.json at the very end. */
+/** Whether the packages are installed. npm writes node_modules/.package-lock.json at the end of an installation. */
 function installed() {
   const wanted = packagesOf(join(root, 'package-lock.json'));
   const present = packagesOf(join(modules, '.package-lock.json'));
@@ -37,7 +37,7 @@ function installed() {
   for (const [path, entry] of Object.entries(wanted)) {
     if (path === '') continue;
     const found = present[path];
-    // Optional packages depend on the platform; their parents are compared instead.
+    // Optional packages depend on the platform, so only their parents are compared.
     if (found === undefined && entry.optional) continue;
     if (found?.version !== entry.version || found?.integrity !== entry.integrity) return false;
   }
@@ -55,8 +55,8 @@ function packagesOf(path) {
 }
 
 /**
- * Several packages bring a program called `node`, one for each platform. When npm 10 (of Node 20) leaves out the
- * packages of other platforms, it removes their link, which is also the link of the installed one.
+ * Links the pinned Node again. There is a package for each platform, and all of them link a program `node`. When npm 10
+ * (of Node 20) omits the packages of other platforms, it also removes the link of the installed package.
  * @returns {string | undefined} why the installed pinned Node cannot run; undefined if it can or is missing
  */
 export function linkPinnedNode() {
@@ -68,7 +68,7 @@ export function linkPinnedNode() {
   const { status, stderr, error } = spawnSync(join(modules, name, 'bin', 'node'), ['-v'], {
     encoding: 'utf8',
   });
-  // A broken Node, first in npm's PATH, would keep every npm script from starting.
+  // A broken Node would be first in npm's PATH, so that no npm script could start.
   if (status !== 0) return error?.message ?? stderr.trim();
   mkdirSync(bin, { recursive: true });
   symlinkSync(join('..', name, 'bin', 'node'), link);
@@ -84,8 +84,8 @@ export const cannotRun = (problem) =>
   }`;
 
 /**
- * Removes `engines` of the packages from package-lock.json, where npm writes them. The pinned Node fits all packages, but
- * npm compares them with the machine's own Node: it would warn about each, and engine-strict would end the installation.
+ * Removes the `engines` of packages from package-lock.json. The pinned Node is compatible with all packages, but npm
+ * checks the machine's Node. It would warn about each package, and engine-strict would abort the installation.
  */
 export function dropEngines() {
   const path = join(root, 'package-lock.json');
@@ -97,12 +97,12 @@ export function dropEngines() {
 }
 
 /**
- * The Node for programs of the project: the pinned one by its path, because on the first run `node` in PATH is still
- * the machine's own.
+ * Returns the Node for programs of the project: the path of the pinned Node, because on the first run `node` in PATH is
+ * still the machine's Node.
  */
 export function runtime() {
   if (!existsSync(modules)) throw new Problem('The npm packages are not installed. Run: npm ci', UNAVAILABLE);
-  // Its libraries may have been installed after it.
+  // Links again, because its libraries may have been installed later.
   const problem = linkPinnedNode();
   const env = { ...process.env, PATH: `${bin}${delimiter}${process.env.PATH}` };
   const pinned = join(bin, 'node');

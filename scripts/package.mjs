@@ -6,12 +6,12 @@ import { root, runtime } from './npm-packages.mjs';
 import { runQuietly } from './quiet.mjs';
 
 const dist = join(root, 'dist');
-/** The package for other programs, which the chat contains. */
+/** The separate package that the chat contains. */
 const library = 'php-session';
 
 /**
- * `npm pack` runs this before it packs the chat or the library, and with `--restore` after the library. Node does not run
- * TypeScript in an installed package.
+ * Compiles a package. `npm pack` runs this before it packs the chat or the library, and with `--restore` after the
+ * library. Node does not run TypeScript in an installed package.
  */
 async function build() {
   const [option, folder = option] = process.argv.slice(2);
@@ -31,7 +31,7 @@ async function build() {
   return 0;
 }
 
-/** Makes `dist/` with the folders of the checkout, so that files find each other by the same paths in both. */
+/** Creates `dist/` with the folders of the checkout, so that relative paths are the same in both. */
 async function buildChat() {
   rmSync(dist, { recursive: true, force: true });
   await bundleServer();
@@ -43,11 +43,11 @@ async function buildChat() {
   });
   await buildPackage(library);
   const manifest = readManifest(library, toCompiled);
-  // npm would not pack a folder of this name at the top.
+  // npm would not pack a top-level folder with this name.
   const into = join(dist, 'node_modules', manifest.name);
   cpSync(join(root, 'packages', library, 'dist'), join(into, 'dist'), { recursive: true });
   writeManifest(into, manifest);
-  // The former place of php-sessions.
+  // The former path of php-sessions, for old imports.
   for (const ending of ['js', 'd.ts'])
     writeFileSync(join(dist, `session.${ending}`), "export * from 'php-sessions';\n");
   return 0;
@@ -79,7 +79,7 @@ const toSources = (file) =>
   typeof file === 'string' ? file : file.default.replace(/^\.\/dist\/(.*)\.js$/, './src/$1.ts');
 
 /**
- * Reads the manifest of a package. If a pack was interrupted, its `exports` still name the compiled files.
+ * Reads the manifest of a package. After an interrupted pack, its `exports` still refer to the compiled files.
  * @param {string} folder
  * @param {(file: Export) => Export} convert
  */
@@ -108,7 +108,10 @@ function addOldEntries(manifest) {
 const writeManifest = (folder, manifest) =>
   writeFileSync(join(folder, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
 
-/** `npm run types` checks the types, which takes three times as long. @param {string} project */
+/**
+ * Compiles without type checks, because `npm run types` does them, and they take three times as long.
+ * @param {string} project
+ */
 async function compile(project) {
   const { node, env } = runtime();
   const compiler = join(root, 'node_modules/typescript/bin/tsc');

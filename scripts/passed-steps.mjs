@@ -4,12 +4,12 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { root } from './npm-packages.mjs';
 
-// Results of steps that have passed on this machine, each in a file named by a hash of what it depends on. CI starts with
-// a bare clone, so it finds none and runs every step.
+// The results of passed steps on this machine, each in a file named by a hash of its dependencies. CI starts with a
+// fresh clone, so it has no results and runs every step.
 const folder = join(root, 'node_modules/.cache/passed-steps');
 
 /**
- * The file of the step's result; undefined in CI and without git, where every step runs.
+ * Returns the file of a step's result; undefined in CI and without git, where every step runs.
  * @param {import('./test-steps.mjs').Step} step
  */
 export function resultFile({ name, sources }) {
@@ -19,7 +19,7 @@ export function resultFile({ name, sources }) {
   });
   if (listed.status !== 0) return undefined;
   const hash = createHash('sha256');
-  // The commands of the steps are among the sources.
+  // The sources include the commands of the steps.
   hash.update(`${process.version}\n${tools()}`);
   for (const path of listed.stdout.toString().split('\0').sort()) {
     const file = join(root, path);
@@ -28,10 +28,10 @@ export function resultFile({ name, sources }) {
   return join(folder, `${name}-${hash.digest('hex').slice(0, 16)}`);
 }
 
-/** The versions of all Debian packages. */
+/** Returns the versions of all Debian packages. */
 const tools = () => spawnSync('dpkg-query', ['-W']).stdout?.toString() ?? '';
 
-/** @param {string | undefined} file @returns {number | undefined} the number of tests that passed then */
+/** @param {string | undefined} file @returns {number | undefined} the number of passed tests in that result */
 export function passedBefore(file) {
   if (file === undefined || !existsSync(file)) return undefined;
   return Number(readFileSync(file, 'utf8'));

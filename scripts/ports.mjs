@@ -12,8 +12,8 @@ export function portFrom(variable, fallback) {
 }
 
 /**
- * Fails unless the port is free on both loopback addresses: another server on ::1 would get the browser's requests to
- * `localhost`.
+ * Fails unless the port is free on both loopback addresses, because a server on ::1 would receive the browser's
+ * requests to `localhost`.
  * @param {string} variable @param {number} port @param {string} what @param {string} command
  */
 export async function requireFree(variable, port, what, command) {
@@ -40,7 +40,7 @@ async function tryPort(port, address) {
   }
 }
 
-/** A loopback port that was free a moment ago. */
+/** Returns a loopback port that was free at the time of the call. */
 export async function freePort() {
   const probe = createServer();
   await once(probe.listen(0, '127.0.0.1'), 'listening');

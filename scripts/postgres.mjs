@@ -10,12 +10,12 @@ const installed = '/usr/lib/postgresql';
 const user = 'chat';
 
 /**
- * Starts a separate PostgreSQL with its data below `data/`. It is reachable only by a socket in that folder, which
- * nobody else can enter.
+ * Starts a separate PostgreSQL with its data below `data/`. It listens only on a socket in that folder, which other
+ * accounts cannot enter.
  * @param {string} folder
  */
 export async function startPostgres(folder) {
-  const owner = process.getuid?.() === 0 ? accountOf('postgres') : undefined; // PostgreSQL refuses to run as root
+  const owner = process.getuid?.() === 0 ? accountOf('postgres') : undefined; // PostgreSQL does not run as root
   const sockets = join(folder, 'postgres');
   mkdirSync(sockets, { mode: 0o700 });
   if (owner !== undefined) {
@@ -40,7 +40,7 @@ export async function startPostgres(folder) {
 }
 
 /**
- * `data/postgres`, or a folder for this run only if the account of PostgreSQL may not enter the checkout.
+ * Returns `data/postgres`, or a temporary folder if the account of PostgreSQL cannot enter the checkout.
  * @param {Account | undefined} owner
  */
 function dataFolder(owner) {
@@ -73,7 +73,9 @@ function accountOf(name) {
 }
 
 /**
- * The program of the version that made the data, or else of the newest one. @param {string} name @param {string} data
+ * Returns the program of the version that created the data, otherwise of the newest version.
+ * @param {string} name
+ * @param {string} data
  */
 function program(name, data) {
   const file = join(data, 'PG_VERSION');

@@ -7,13 +7,12 @@ import { installNpmPackages } from './npm-packages.mjs';
 
 /** @typedef {'start' | 'cluster' | 'test' | 'soak'} Command */
 
-/** As typed after `npm`. @type {Record<Command, string>} */
+/** The arguments of `npm` for each command. @type {Record<Command, string>} */
 const typed = { start: 'start', cluster: 'run start:cluster', test: 'test', soak: 'run test:soak' };
 
 /**
- * The requirements of the commands beside Node and npm: the Debian package, the commands that need it, and a test
- * whether it is there. The test looks for the package's content and not for its name, so that PHP from elsewhere works
- * too.
+ * The requirements of the commands besides Node and npm: the Debian package, the commands that need it, and a check
+ * whether it is installed. The check tests for the package's content, so that PHP from other sources also works.
  * @type {{ name: string, only?: Command[], present: () => boolean }[]}
  */
 const needs = [
@@ -98,10 +97,10 @@ const needs = [
     only: ['test'],
     present: () => existsSync('/usr/bin/chromium-headless-shell'),
   },
-  // Pages with Chinese and emoji are compared and read.
+  // Tests compare screenshots of pages with Chinese and emoji.
   { name: 'fonts-wqy-microhei', only: ['test'], present: () => hasFont('wqy/wqy-microhei.ttc') },
   { name: 'fonts-noto-color-emoji', only: ['test'], present: () => hasFont('noto/NotoColorEmoji.ttf') },
-  // The images are built and run as root, based on one that debootstrap makes.
+  // The tests build and run the images as root, on a base image from debootstrap.
   { name: 'podman', only: ['soak'], present: () => onPath('podman') },
   { name: 'runc', only: ['soak'], present: () => onPath('runc') || existsSync('/usr/sbin/runc') },
   { name: 'netavark', only: ['soak'], present: () => existsSync('/usr/lib/podman/netavark') },
@@ -112,14 +111,14 @@ const needs = [
     only: ['soak'],
     present: () => onPath('debootstrap') || existsSync('/usr/sbin/debootstrap'),
   },
-  // It runs the unit of the Debian package.
+  // Runs the unit of the Debian package.
   { name: 'systemd', only: ['soak'], present: () => existsSync('/lib/systemd/systemd') },
-  // Its promtool evaluates the alerts.
+  // Provides promtool, which evaluates the alerts.
   { name: 'prometheus', only: ['soak'], present: () => onPath('promtool') },
 ];
 
 /**
- * Makes sure that everything is installed.
+ * Installs all missing requirements.
  * @param {Command} command
  */
 export async function prepare(command) {
@@ -128,10 +127,10 @@ export async function prepare(command) {
 }
 
 /**
- * Makes sure that the npm packages are there, while the Debian packages are still being installed. The quick check comes
- * first, so that people who must install Debian packages by hand see it before npm has worked for a minute.
+ * Installs the npm packages, in parallel with the Debian packages. First checks whether Debian packages can be
+ * installed, so that users who must install them manually see the message before npm runs for a minute.
  * @param {Command} command
- * @returns {Promise<{ complete: Promise<void> }>} `complete` when the Debian packages are there, too
+ * @returns {Promise<{ complete: Promise<void> }>} `complete` resolves when the Debian packages are installed
  */
 export async function prepareNpm(command) {
   const missing = missingFor(command);
@@ -144,7 +143,7 @@ export async function prepareNpm(command) {
   if (first.length > 0) await installDebianPackages(first);
   const others = missing.filter((name) => !first.includes(name));
   const complete = others.length === 0 ? Promise.resolve() : installOthers(others, command);
-  // Its failure ends the command where it is awaited.
+  // The caller awaits it and handles the failure.
   complete.catch(() => {});
   await installNpmPackages();
   return { complete };
@@ -215,13 +214,13 @@ const hasPhpClasses = (folder) => existsSync(join('/usr/share/php', folder));
 
 /** @param {string} name */
 const hasLibrary = (name) =>
-  // By its path, because only root has /sbin in PATH.
+  // An absolute path, because only root has /sbin in PATH.
   (spawnSync('/sbin/ldconfig', ['-p'], { encoding: 'utf8' }).stdout ?? '').includes(`${name} `);
 
 /** @param {string} path */
 const hasFont = (path) => existsSync(join('/usr/share/fonts/truetype', path));
 
-/** The folder is named after the machine's architecture. */
+/** Searches all folders, because the folder's name contains the architecture. */
 function hasFaketime() {
   return readdirSync('/usr/lib').some((arch) => existsSync(`/usr/lib/${arch}/faketime/libfaketime.so.1`));
 }

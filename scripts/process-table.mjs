@@ -2,8 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 
 /**
- * Adds to `ids` all descendants of its processes and all members of groups that they lead, and returns those that still
- * live. If `ids` is kept between calls, it includes the children of processes that have ended since.
+ * Adds to `ids` all descendants of its processes and all members of the groups that they lead. Returns the processes
+ * that are still running. If the caller reuses `ids`, it also finds the children of processes that have ended since.
  * @param {Set<number>} ids
  */
 export function livingFamily(ids) {
@@ -12,7 +12,7 @@ export function livingFamily(ids) {
     before = ids.size;
     for (const row of rows) if (ids.has(row.parent) || ids.has(row.group)) ids.add(row.pid);
   }
-  // A zombie has ended; if process 1 reaps nobody (in a container), it would stay in the table for ever.
+  // A zombie has ended. In a container whose process 1 does not reap zombies, it would stay in the table forever.
   return rows.filter((row) => ids.has(row.pid) && !row.state.startsWith('Z')).map((row) => row.pid);
 }
 
@@ -27,7 +27,7 @@ function processTable() {
   return names.flatMap((name) => {
     try {
       const stat = readFileSync(`/proc/${name}/stat`, 'latin1');
-      // The second field is the command in brackets, which may contain spaces and brackets.
+      // The second field is the command in parentheses, which may contain spaces and parentheses.
       const [state = '', parent, group] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
       return [{ pid: Number(name), parent: Number(parent), group: Number(group), state }];
     } catch {

@@ -2,13 +2,13 @@ import { spawn } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { livingFamily } from './process-table.mjs';
 
-/** Everything that was started ends within this time, so that the whole command ends within ten seconds. */
+/** The timeout for ending the started programs. The whole command must end within ten seconds. */
 const GRACE_MS = 8000;
 
 /**
  * @typedef {object} Running
  * @property {number} pid
- * @property {Promise<string>} ended how it ended: `code 0`, `signal SIGKILL`, or why it did not start
+ * @property {Promise<string>} ended the result: `code 0`, `signal SIGKILL`, or why it did not start
  */
 
 /** @type {Running[]} */
@@ -17,7 +17,7 @@ let ending = false;
 /** @type {import('node:child_process').ChildProcess | undefined} */
 let watchdog;
 
-/** Whether everything is being ended: later failures are a result of that. */
+/** Whether the programs are being ended. Later failures are then a consequence. */
 export const isEnding = () => ending;
 
 /**
@@ -40,7 +40,7 @@ export function launch(program, args, options) {
   running.push(self);
   tellWatchdog();
   void ended.then(() => {
-    // The workers of a dead `php -S` live on, and are found by its process group.
+    // The workers of `php -S` outlive it. They are found by its process group.
     if (ending || livingFamily(new Set([pid])).length > 0) return;
     running.splice(running.indexOf(self), 1);
     tellWatchdog();
@@ -49,7 +49,7 @@ export function launch(program, args, options) {
 }
 
 /**
- * Runs a program to its end.
+ * Runs a program, and waits for its end.
  * @param {string} program
  * @param {string[]} args
  * @param {import('node:child_process').SpawnOptions} options
@@ -57,16 +57,16 @@ export function launch(program, args, options) {
  */
 export async function run(program, args, options) {
   const how = await launch(program, args, options).ended;
-  if (ending) await new Promise(() => {}); // callers must not continue while everything is being ended
+  if (ending) await new Promise(() => {}); // callers must not continue during the shutdown
   return how === 'code 0';
 }
 
-/** Ends all started programs and their descendants, the latest first. */
+/** Ends all started programs and their descendants, in reverse order. */
 export async function endAll() {
   ending = true;
   const deadline = Date.now() + GRACE_MS;
   for (const { pid } of running.reverse()) await endFamily(pid, deadline);
-  // The watchdog ignores every milder signal, and now there is nothing left to watch.
+  // The watchdog ignores other signals.
   watchdog?.kill('SIGKILL');
 }
 
@@ -78,7 +78,7 @@ async function endFamily(root, deadline) {
     const living = livingFamily(ids);
     if (living.length === 0) return;
     const late = Date.now() > deadline;
-    if (Date.now() > deadline + 1000) return; // it hangs in the kernel, and nothing more can be done
+    if (Date.now() > deadline + 1000) return; // it hangs in the kernel and cannot be ended
     for (const pid of living) {
       if (told.has(pid) && !late) continue;
       send(pid, late ? 'SIGKILL' : 'SIGTERM');
@@ -98,8 +98,8 @@ function send(pid, signal) {
 }
 
 /**
- * Sends the list of living groups to a small shell that outlives this process: if its input ends while the list is not
- * empty, this process was killed, and the shell ends the groups.
+ * Sends the list of running groups to a small shell, which outlives this process. If this process is killed, the
+ * shell's input ends, and the shell ends the groups of the last list.
  */
 function tellWatchdog() {
   watchdog ??= startWatchdog();

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { launch } from './processes.mjs';
 
 /**
- * Runs a program whose output matters only when it fails, and returns its last lines.
+ * Runs a program without showing its output. Returns the last lines, for use after a failure.
  * @param {string} program
  * @param {string[]} args
  * @param {import('node:child_process').SpawnOptions} options

@@ -2,8 +2,8 @@ import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from './npm-packages.mjs';
 
-// Copies the durations of Vitest's last run to test/durations.json. CI has no such run, and starts the longest files first by
-// this file. Update it occasionally.
+// Copies the durations of Vitest's last run to test/durations.json. CI has no previous run, and uses this file to start
+// the longest tests first. Update it occasionally.
 const folder = join(root, 'node_modules/.vite/vitest');
 const [results] = existsSync(folder) ? globSync('*/results.json', { cwd: folder }) : [];
 if (results === undefined) throw new Error('no durations: run npm test before');

@@ -12,11 +12,11 @@ import { runQuietly } from './quiet.mjs';
 const out = join(root, 'release');
 const { name, version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 
-/** Makes all artefacts of this version. Two runs make the same bytes. */
+/** Builds all artefacts of this version reproducibly. */
 async function release() {
-  // The modes of files come from it.
+  // It determines the modes of files.
   process.umask(0o022);
-  // The time of the files in the packages is that of the last commit, unless the caller says another one.
+  // By default, files in the packages have the time of the last commit.
   process.env.SOURCE_DATE_EPOCH ??= output('git', ['log', '-1', '--format=%ct']);
   rmSync(out, { recursive: true, force: true });
   mkdirSync(out);

@@ -3,8 +3,8 @@ import { dirname, join, relative } from 'node:path';
 import type { Plugin, Rolldown } from 'vite';
 
 /**
- * Bundles the server, because loading 700 files takes most of a start. The packages contain the bundles, and tests start
- * them. In a checkout, the commands run the sources.
+ * Bundles the server, because loading 700 files takes most of a start. The packages contain the bundles, and tests
+ * start them. In a checkout, the commands run the sources.
  */
 const root = join(import.meta.dirname, '..');
 
@@ -134,11 +134,11 @@ export async function bundle(
   return new Set(modules.flatMap((id) => /^.*\/node_modules\/(@[^/]+\/)?[^/]+/.exec(id)?.[0] ?? []));
 }
 
-/** Makes the server of a release: its files, and a bundle for each program, which does not load code of other programs. */
+/** Builds the server of a release: its files, and a bundle for each program without the code of other programs. */
 export async function bundleRelease(outDir: string): Promise<void> {
   const packages = new Set<string>();
   for (const source of [command, ...historyThreads, ...otherPrograms]) {
-    // A bundle and its chunks are in the same folder, so one relative path is right in all of them.
+    // A bundle and its chunks are in the same folder, so the same relative path works in all of them.
     const folder = dirname(source);
     const urlOf = (id: string) => {
       const path = relative(folder, relative(root, id)).replace(/\.ts$/, '.js');

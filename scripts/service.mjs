@@ -11,8 +11,8 @@ const READY_MS = 30_000;
 const logs = join('data', 'log');
 
 /**
- * Starts a program of the demonstration, which logs to its own file in data/log.
- * @param {string} name the name that the reader sees
+ * Starts a program of the demonstration. It logs to a file in data/log.
+ * @param {string} name for messages
  * @param {string} program
  * @param {string[]} args
  * @param {NodeJS.ProcessEnv} env
@@ -22,7 +22,7 @@ export function startService(name, program, args, env, account) {
   mkdirSync(join(root, logs), { recursive: true });
   const log = join(logs, `${name.toLowerCase().replaceAll(' ', '-')}.log`);
   const file = openSync(join(root, log), 'w');
-  const cwd = account === undefined ? root : '/'; // another account may not enter the checkout
+  const cwd = account === undefined ? root : '/'; // another account may be unable to enter the checkout
   const { ended, pid } = launch(program, args, { cwd, env, stdio: ['ignore', file, file], ...account });
   closeSync(file);
   const tail = () => {
@@ -30,11 +30,11 @@ export function startService(name, program, args, env, account) {
     return lines === '' ? 'It wrote nothing.' : `Its last lines (all of them: ${log}):\n\n${lines}`;
   };
 
-  /** Rejects when the program ends, which it should not do by itself. */
+  /** Rejects if the program ends unexpectedly. */
   const failed = ended.then((how) => {
     throw new Problem(`The ${name} ended unexpectedly (${how}). ${tail()}`);
   });
-  failed.catch(() => {}); // reported to callers that wait, now or later
+  failed.catch(() => {}); // callers that await it report the failure
 
   return {
     pid,
@@ -67,7 +67,7 @@ export function accepts(place) {
   });
 }
 
-/** @param {string} url @returns whether a GET is answered with 200 */
+/** @param {string} url @returns whether a GET returns 200 */
 export async function answers(url) {
   try {
     const response = await fetch(url, { redirect: 'manual', signal: AbortSignal.timeout(5000) });

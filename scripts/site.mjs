@@ -10,7 +10,7 @@ import { accepts, answers, startService } from './service.mjs';
 /** @typedef {{ app: number, chat: number }} Ports */
 
 /**
- * The two ports that a browser uses, and a function that checks that they are free.
+ * Returns the two ports that a browser uses, and a function that checks that they are free.
  * @param {string} command for the advice
  * @param {string} chat the program that will listen on the port of the chat
  */
@@ -26,15 +26,15 @@ export function sitePorts(command, chat) {
   };
 }
 
-/** A key for PHP and the chat server only; a key in the environment is passed to both unchanged. */
+/** Creates a key for PHP and the chat server. A key in the environment is passed to both instead. */
 export function apiKey() {
   const own = process.env.CHAT_API_KEY || process.env.CHAT_API_KEY_FILE;
   return own ? {} : { CHAT_API_KEY: randomBytes(32).toString('base64url') };
 }
 
 /**
- * The key and the address of the events for the site: PHP learns who has missed messages. An address in the environment is
- * left as it is.
+ * Returns the key and the address for events to the site, which notify PHP of users with unread messages. An address in
+ * the environment takes precedence.
  * @param {Ports} ports
  */
 export function siteEvents(ports) {
@@ -48,7 +48,7 @@ export function siteEvents(ports) {
     CHAT_WEBHOOK_URL: `http://127.0.0.1:${ports.app}/chat-events`,
     CHAT_WEBHOOK_EVENTS: 'notify.due',
     CHAT_NOTIFY_AFTER: '5m',
-    // Nobody has quiet hours at another time than the clock of this machine says.
+    // Quiet hours are then in the time zone of this machine.
     CHAT_TIME_ZONE: Intl.DateTimeFormat().resolvedOptions().timeZone,
   };
 }
@@ -56,7 +56,7 @@ export function siteEvents(ports) {
 /** Starts a separate memcached for the sessions. */
 export async function startSessionStore() {
   const port = await freePort();
-  const user = process.getuid?.() === 0 ? ['-u', 'nobody'] : []; // memcached refuses to run as root without it
+  const user = process.getuid?.() === 0 ? ['-u', 'nobody'] : []; // memcached requires it if it runs as root
   const args = ['-l', '127.0.0.1', '-p', String(port), '-U', '0', ...user];
   const service = startService('memcached server', 'memcached', args, process.env);
   await service.ready(() => accepts(port));
@@ -71,12 +71,12 @@ export async function startPhp(ports, store, shared) {
     CHAT_API_URL: `http://127.0.0.1:${ports.chat}`,
     SESSION_STORE: store,
     APP_DATA: join(root, 'data'),
-    // Without workers a slow page would block all others.
+    // Without workers, a slow page would block all other pages.
     PHP_CLI_SERVER_WORKERS: '4',
     ...(ports.chat === 7070 ? {} : { CHAT_URL: `http://localhost:${ports.chat}` }),
   };
-  // PHP's server binds one address. On 127.0.0.1 it serves everybody who says localhost (browsers fall back to it when
-  // nobody answers on ::1) and nobody outside: the passwords of the demonstration are public.
+  // PHP's server listens on one address. On 127.0.0.1, browsers reach it as localhost, because they fall back from ::1.
+  // Other machines cannot reach it, which matters because the demonstration's passwords are public.
   const args = ['-S', `127.0.0.1:${ports.app}`, '-t', 'php-app/public', 'php-app/public/index.php'];
   const service = startService('PHP application', 'php', args, env);
   await service.ready(() => answers(`http://127.0.0.1:${ports.app}/`));
@@ -84,7 +84,7 @@ export async function startPhp(ports, store, shared) {
 }
 
 /**
- * @param {string} name the name that the reader sees
+ * @param {string} name for messages
  * @param {number} port
  * @param {Ports} ports
  * @param {NodeJS.ProcessEnv} settings
@@ -94,7 +94,7 @@ export async function startChat(name, port, ports, settings) {
   const service = startService(
     name,
     node,
-    // The settings of a chat on this machine do not count.
+    // Ignores the settings file of a chat that is installed on this machine.
     [
       ...['--max-semi-space-size=4', '--heap-growing-percent=50', 'server/command/main.ts'],
       'run',
@@ -118,7 +118,7 @@ export async function startChat(name, port, ports, settings) {
 }
 
 /**
- * Lets the sample users talk, if nobody has written yet. Without it the chat is empty, but it works.
+ * Writes messages as the sample users, if there are none yet. The chat also works without them.
  * @param {Ports} ports
  */
 export async function seedTalk(ports) {

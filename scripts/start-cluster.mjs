@@ -14,10 +14,10 @@ import { apiKey, siteEvents, sitePorts, startChat, startPhp, startSessionStore }
 
 const command = 'npm run start:cluster';
 const names = ['one', 'two'];
-/** Milliseconds before a server that has ended is restarted. */
+/** The delay in ms before a server that has ended is restarted. */
 const restartPause = 500;
 
-/** The demonstration with several chat servers, PostgreSQL, Redis, and nginx in front of them. */
+/** Starts the demonstration with several chat servers, PostgreSQL, Redis, and nginx in front of them. */
 async function start() {
   const { ports, requireFree } = sitePorts(command, 'nginx in front of the chat servers');
   await requireFree();
@@ -58,7 +58,7 @@ async function start() {
   console.log(`nodes  http://localhost:${ports.app}/nodes  End one, and see where its clients go:`);
   for (const [n, { name }] of chats.entries()) console.log(`       kill ${first[n].pid}   # ${name}`);
 
-  /** Restarts a server as a service manager would. @param {number} n */
+  /** Restarts a server whenever it ends, as a service manager does. @param {number} n */
   const keep = async (n) => {
     for (let service = first[n]; ; service = await run(chats[n])) {
       const how = await service.ended;
@@ -71,12 +71,12 @@ async function start() {
   return await Promise.race([...services.map(({ failed }) => failed), ...chats.map((_, n) => keep(n))]);
 }
 
-/** A Redis without persistence. @param {string} folder */
+/** Starts a Redis without persistence. @param {string} folder */
 async function startRedis(folder) {
   const port = await freePort();
   const password = randomBytes(24).toString('base64url');
   const file = join(folder, 'redis.conf');
-  // In a file, because every user of the machine can see the options of a process.
+  // The password is in a file, because all accounts can see the options of a process.
   writeFileSync(file, `bind 127.0.0.1\nport ${port}\nrequirepass ${password}\nsave ""\n`, { mode: 0o600 });
   const service = startService('Redis server', 'redis-server', [file], process.env);
   await service.ready(() => accepts(port));
@@ -84,7 +84,8 @@ async function startRedis(folder) {
 }
 
 /**
- * Configured as in docs/operate/several-servers.md, in front of chat servers with different ports.
+ * Starts nginx with the configuration in docs/operate/several-servers.md, in front of chat servers with different
+ * ports.
  * @param {string} folder @param {number} port @param {number[]} servers
  */
 async function startNginx(folder, port, servers) {
@@ -135,7 +136,7 @@ http {
 }
 `,
   );
-  // Debian installs nginx where only root's PATH finds it.
+  // Debian installs nginx in a folder that only root has in PATH.
   const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` };
   const service = startService('nginx', 'nginx', ['-p', folder, '-c', file], env);
   await service.ready(() => answers(`http://127.0.0.1:${port}/readyz`));

@@ -3,7 +3,7 @@ import { runCommand } from './command.mjs';
 import { prepare } from './prepare.mjs';
 import { apiKey, seedTalk, siteEvents, sitePorts, startChat, startPhp, startSessionStore } from './site.mjs';
 
-/** The whole demonstration: memcached, the PHP application and the chat server. */
+/** Starts the demonstration: memcached, the PHP application and the chat server. */
 async function start() {
   const { ports, requireFree } = sitePorts('npm start', 'the chat server');
   await requireFree();
@@ -22,5 +22,5 @@ async function start() {
   return await Promise.race([store.service, ...services].map(({ failed }) => failed));
 }
 
-// Ctrl-C is the usual end of this command, so a clean end after it is no failure.
+// Ctrl-C is the usual end of this command, so it is not a failure.
 await runCommand(start, { stoppedByUser: 0 });

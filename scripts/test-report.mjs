@@ -1,7 +1,7 @@
 /**
  * The report of a test runner.
- * @typedef {{ tests: string[], passed: number, skipped: string[], failures: Failure[] }} Report `tests`: places and names;
- * `skipped`: places
+ * @typedef {{ tests: string[], passed: number, skipped: string[], failures: Failure[] }} Report `tests`: places and
+ * names; `skipped`: places
  * @typedef {{ place: string, test: string, message: string }} Failure a test's file or class, its name, and the
  * beginning of its message
  */
@@ -9,7 +9,7 @@
 const attribute = String.raw`[\w:]+="[^"]*"\s*`;
 const testcase = new RegExp(String.raw`<testcase\s+((?:${attribute})*)(?:/>|>(.*?)</testcase>)`, 'gs');
 
-/** @param {string} xml JUnit's format, which Vitest, PHPUnit and Playwright all write. @returns {Report} */
+/** @param {string} xml in JUnit's format, which Vitest, PHPUnit and Playwright write. @returns {Report} */
 export function readReport(xml) {
   const report = { tests: [], passed: 0, skipped: [], failures: [] };
   for (const [, attributes, body = ''] of xml.matchAll(testcase)) {
@@ -31,7 +31,7 @@ function nameOf(attributes) {
   return { place: unescaped(place), test: unescaped(name) };
 }
 
-/** @param {string} text of a failure, with its place and details */
+/** @param {string} text of a failure, with its location and details */
 function beginning(text) {
   const lines = unescaped(text.replace(/<!\[CDATA\[|\]\]>/g, '')).split('\n');
   return lines

@@ -5,36 +5,36 @@ import { root } from './npm-packages.mjs';
 /**
  * @typedef {object} Step
  * @property {string} name
- * @property {string} command as typed in the project's folder with the npm packages' programs in PATH
+ * @property {string} command to run in the project's folder, with the npm packages' programs in PATH
  * @property {NodeJS.ProcessEnv} [env]
  * @property {string} [report] the file that the command writes its report to, in JUnit's format
- * @property {(places: string[]) => string} [again] the command for the tests of these files or classes alone
- * @property {true} [npmOnly] needs the npm packages, and none of Debian's
- * @property {string[]} [needs] the steps that must pass before
- * @property {string[]} [sources] all files that its result depends on, as git's pathspecs; absent if it always runs
- * @property {number} [slots] the number of processes that work in it; 1 if absent
+ * @property {(places: string[]) => string} [again] the command that runs only the tests of these files or classes
+ * @property {true} [npmOnly] needs npm packages, but no Debian packages
+ * @property {string[]} [needs] the steps that must pass first
+ * @property {string[]} [sources] all files that its result depends on, as git's pathspecs; undefined if it always runs
+ * @property {number} [slots] the number of its busy processes, by default 1
  */
 
-/** Processes that work at the same time: two cores are never idle, and no test waits too long for its turn. */
+/** The maximum number of busy processes. It keeps two cores busy, and tests do not wait too long for the CPU. */
 export const capacity = 8;
 
 const packageTests = 'packages/php-session/test packages/session-server/test';
 
-/** All files but those in these folders. @param {string} folders separated by spaces */
+/** Returns all files except those in these folders. @param {string} folders separated by spaces */
 const allBut = (folders) => ['.', ...folders.split(' ').map((folder) => `:!${folder}`)];
 
-/** Makes the bundles of the programs, unless they are there, and prints their folder. */
+/** Builds the bundles of the programs if they are missing, and prints their folder. */
 const makeBundles = 'node test/helpers/make-bundles.ts';
 
 /**
- * Everything that CI runs: first what others need, then the longest.
+ * Returns all steps of CI. Steps that other steps need come first, then the longest.
  * @param {string} reports the folder for the reports
  * @returns {Step[]}
  */
 export function testSteps(reports) {
   const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   return [
-    // Javadoc takes a third of it.
+    // Javadoc takes a third of the time.
     javaStep(reports, '-Dmaven.javadoc.skip'),
     { name: 'bundles', command: `exec ${makeBundles}`, npmOnly: true },
     { name: 'build', command: scripts.build, npmOnly: true },
@@ -63,18 +63,21 @@ export function testSteps(reports) {
   ];
 }
 
-/** The steps that take seconds and need no packages of Debian. @param {string} reports @returns {Step[]} */
+/** Returns the steps that take seconds and need no Debian packages. @param {string} reports @returns {Step[]} */
 export function checkSteps(reports) {
   const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   return [
     { ...vitestStep('unit', reports), npmOnly: true, sources: ['.'] },
-    // The compiler, written in Go, lets four times as much garbage gather: a fifth less CPU for 400 MB more memory.
+    // The compiler is written in Go. With less frequent garbage collection it needs a fifth less CPU, but 400 MB more.
     { name: 'types', command: scripts.types, env: { GOGC: '400' }, npmOnly: true, sources: ['.'] },
     { name: 'lint', command: scripts.lint, npmOnly: true, sources: ['.'] },
   ];
 }
 
-/** One step after the other: the figures of load must not depend on others. @param {string} reports @returns {Step[]} */
+/**
+ * Returns the steps of the soak run. They run sequentially, because the load tests must not disturb each other.
+ * @param {string} reports @returns {Step[]}
+ */
 export function soakSteps(reports) {
   const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   const steps = [
@@ -101,10 +104,10 @@ function phpunitStep(reports, ...more) {
   const report = join(reports, 'phpunit.xml');
   const strict = '--fail-on-skipped --fail-on-incomplete --fail-on-risky --fail-on-warning';
   const bundles = `TEST_BUNDLES=$(${makeBundles}) && export TEST_BUNDLES`;
-  // With On, newer versions of PHP refuse the settings of sessions that the tests change.
+  // With On, newer versions of PHP reject changes of session settings, which the tests need.
   const phpunit = 'php -d session.upload_progress.enabled=0 "$(command -v phpunit)" -c test/php/phpunit.xml';
   const command = `${bundles} && exec ${phpunit} ${strict} ${more.join(' ')} --log-junit ${report}`;
-  // A class is named with dots in JUnit's format.
+  // JUnit's format separates namespaces by dots.
   const again = (classes) =>
     `${command} --filter '${classes.map((name) => `\\b${name.split('.').at(-1)}::`).join('|')}'`;
   return { name: 'phpunit', command, report, again };

@@ -10,7 +10,7 @@ import { run } from './processes.mjs';
 import { readReport } from './test-report.mjs';
 import { capacity, checkSteps, soakSteps, testSteps } from './test-steps.mjs';
 
-/** Everything that CI runs. It continues after a failing step, so that one run shows everything that is wrong. */
+/** Runs all steps of CI. Continues after a failed step, so that a run shows all failures. */
 async function test() {
   const args = process.argv.slice(2);
   const unknown = args.filter((arg) => !['--check', '--soak'].includes(arg));
@@ -24,16 +24,16 @@ async function test() {
   process.on('exit', () => rmSync(reports, { recursive: true, force: true }));
   if (!soak) useMemory();
   const stepsOf = check ? checkSteps : soak ? soakSteps : testSteps;
-  // The soak run looks for rare failures, so it repeats nothing.
+  // The soak run searches for rare failures, so it does not repeat failed tests.
   return summarize(await runSteps(stepsOf(reports), { complete, reports, repeats: !soak && !check }));
 }
 
 /**
- * Starts each step when the steps that it needs have passed and enough processes are free, in the order of the list. The
- * output of a step is printed when it ends, since that of parallel steps is unreadable.
+ * Starts the steps in the order of the list, each when its needed steps have passed and enough processes are free.
+ * Prints the output of a step when it ends, because mixed output of parallel steps is unreadable.
  * @param {import('./test-steps.mjs').Step[]} steps
  * @param {{ complete: Promise<boolean> | boolean, reports: string, repeats: boolean }} options `complete`: whether
- * Debian's packages are there; `repeats`: whether failed tests run again
+ * the Debian packages are installed; `repeats`: whether failed tests run again
  * @returns {Promise<Result[]>} in the order of the list
  */
 async function runSteps(steps, { complete, reports, repeats }) {
@@ -94,11 +94,11 @@ async function runSteps(steps, { complete, reports, repeats }) {
 }
 
 /**
- * Runs the files of a step's failed tests once more, alone: of 5,000 tests with real services one may fail because a
- * machine stood still. The summary names each test that passed only the second time. If more tests failed, or something
- * that is not a test, there is a cause.
+ * Runs the files of a step's failed tests again, without other tests. Of 5,000 tests with real services, one may fail
+ * because the machine was blocked. The summary lists tests that passed only in the second run. Does not repeat if more
+ * tests failed, or something other than a test, because that is not random.
  * @param {import('./test-steps.mjs').Step} step @param {Result} result
- * @param {string} output the file that the output is added to
+ * @param {string} output the file to which the output is appended
  * @returns {Promise<Result>}
  */
 async function runAgain(step, result, output) {
@@ -121,7 +121,7 @@ async function runAgain(step, result, output) {
 }
 
 /**
- * The results of a step's tests, by the step's name.
+ * The results of the tests of a step.
  * @typedef {{ name: string, secondTime: import('./test-report.mjs').Failure[] } & import('./test-report.mjs').Report}
  * Result
  * @param {import('./test-steps.mjs').Step} step @param {string} output the file that the output is added to
@@ -141,7 +141,7 @@ async function runStep(step, output) {
   const written = step.report !== undefined && existsSync(step.report);
   const report = readReport(written ? readFileSync(step.report, 'utf8') : '');
   const { failures } = report;
-  // A failure without a failed test (types, a crash, a missing report) counts as one.
+  // A failure without a failed test counts as one, for example in types, by a crash, or by a missing report.
   const complete = step.report === undefined || report.passed + report.skipped.length + failures.length > 0;
   if ((!ok || !complete) && failures.length + report.skipped.length === 0) {
     failures.push({ place: '', test: step.name, message: 'no single test failed: see what it printed' });
@@ -158,7 +158,7 @@ const nothing = { name: '', tests: [], passed: 0, skipped: [], failures: [], sec
 const isBad = ({ failures, skipped }) => failures.length + skipped.length > 0;
 
 /**
- * Prints the failures at the very end, where people look after a long run.
+ * Prints the failures at the end, where they are visible after a long run.
  * @param {Result[]} results @returns {number} the exit code
  */
 function summarize(results) {

@@ -1,11 +1,12 @@
 /**
- * The service worker, `sw.js` beside the script of the client. It shows pushes while no page of the site is open, and a
- * press opens the room at the message. It controls no page and caches nothing: its scope is the chat server's own.
+ * The service worker `sw.js`, in the same folder as the client's script. It shows pushes even if no page of the site is
+ * open. A click on a notification opens the room at the message. Its scope is on the chat server, so it neither
+ * controls pages of the site nor caches files.
  */
 
 const worker = self as unknown as ServiceWorkerGlobalScope;
 
-/** A push: a declarative one (https://w3c.github.io/push-api/#declarative-push-message), which some browsers show by themselves. */
+/** A declarative push (https://w3c.github.io/push-api/#declarative-push-message). Some browsers show it themselves. */
 interface Push {
   notification: {
     title: string;
@@ -13,9 +14,9 @@ interface Push {
     lang?: string;
     tag?: string;
     silent?: boolean;
-    /** The page that a press opens, with the message behind `#`. */
+    /** The page that a click opens, with the message in the fragment. */
     navigate: string;
-    /** The number on the icon of an installed site, in digits. */
+    /** The badge number on the icon of an installed site, in digits. */
     app_badge?: string;
     data?: Place;
   };
@@ -24,15 +25,15 @@ interface Push {
 interface Place {
   room: string;
   seq: number;
-  /** All rooms with something unread, if they are few. */
+  /** All rooms with unread messages. Undefined if there are many. */
   unread?: string[];
-  /** When that was so, in milliseconds since 1970: pushes do not come in order, and some come late. */
+  /** The time of `unread` in Unix ms. Pushes may arrive late and out of order. */
   at?: number;
 }
 
-/** Milliseconds that a page has to say that it has opened the room. */
+/** The timeout for a page to confirm that it has opened the room, in ms. */
 const answerTime = 300;
-/** Pages that are asked. */
+/** The maximum number of pages that are asked. */
 const mostAsked = 10;
 
 worker.addEventListener('install', (event) => event.waitUntil(worker.skipWaiting()));
@@ -42,13 +43,13 @@ worker.addEventListener('push', (event) => {
   try {
     push = event.data?.json();
   } catch {
-    // Not from this chat.
+    // The push is not from this chat.
   }
   if (typeof push?.notification?.title === 'string') event.waitUntil(show(push.notification));
 });
 
 async function show({ title, body, lang, tag, silent, navigate, app_badge, data }: Push['notification']) {
-  // Whatever fails there, this one is shown.
+  // A failure to close other notifications must not prevent this notification.
   if (Array.isArray(data?.unread)) await closeRead(data.unread, data.at ?? 0).catch(() => {});
   await worker.registration.showNotification(title, {
     ...(body === undefined ? {} : { body }),
@@ -58,11 +59,13 @@ async function show({ title, body, lang, tag, silent, navigate, app_badge, data 
     data: { ...data, navigate },
   } as NotificationOptions);
   const count = Number(app_badge);
-  // Only an installed site has a place for it.
+  // Only an installed site has a badge.
   if (Number.isSafeInteger(count) && count > 0) await navigator.setAppBadge?.(count).catch(() => {});
 }
 
-/** Closes the notices of rooms that were read elsewhere. Each push has to show something, so none is sent for that alone. */
+/**
+ * Closes notifications of rooms that were read elsewhere. There is no push only for this, because a push must show one.
+ */
 async function closeRead(unread: readonly string[], now: number): Promise<void> {
   for (const notice of await worker.registration.getNotifications()) {
     const { room, at = 0 } = (notice.data ?? {}) as Partial<Place>;
@@ -75,7 +78,7 @@ worker.addEventListener('notificationclick', (event) => {
   event.waitUntil(open(event.notification.data));
 });
 
-/** Only one window may be opened or brought to the front by a press, so that pages are asked before. */
+/** Opens the room in an open page, otherwise in a new one. A click allows only a single `focus` or `openWindow`. */
 async function open({ navigate, room, seq }: Place & { navigate: string }) {
   const wanted = new URL(navigate);
   const isWanted = ({ url }: Client) => new URL(url).pathname === wanted.pathname;
@@ -87,7 +90,7 @@ async function open({ navigate, room, seq }: Place & { navigate: string }) {
   await worker.clients.openWindow(navigate);
 }
 
-/** Whether the page has a chat, which opens the room now. */
+/** Asks a page to open the room. Resolves to false if the page has no chat or does not respond. */
 function asked(page: Client, place: Place): Promise<boolean> {
   return new Promise((resolve) => {
     const { port1, port2 } = new MessageChannel();
