@@ -163,7 +163,7 @@ describe('the shown room', () => {
     // By the next attempt, the chat no longer expects that the session was only renewed.
     vi.setSystemTime(Date.now() + 5000);
     onTestFinished(() => void vi.useRealTimers());
-    const look = () => {
+    const returnToPage = () => {
       vi.setSystemTime(Date.now() + 2000);
       chat.connection.wake();
     };
@@ -171,7 +171,7 @@ describe('the shown room', () => {
     const before = attempts;
     await expect
       .poll(() => {
-        look();
+        returnToPage();
         return attempts - before;
       })
       .toBeGreaterThan(4);
@@ -179,7 +179,7 @@ describe('the shown room', () => {
     broken = false;
     await expect
       .poll(() => {
-        look();
+        returnToPage();
         return overSpy.mock.calls;
       })
       .toEqual([[user]]);
@@ -195,14 +195,14 @@ describe('the shown room', () => {
     const { chat } = await open(ann.cookie, room);
     const { timeline } = chat.current as Room;
     for (let n = 2; n <= 5000; n++) timeline.live({ ...first, seq: n, rev: n }, ann.id);
-    const heard = async () => {
+    const lengthAfterMessage = async () => {
       const { seq } = await write(ben, room, 'one more');
       await expect.poll(() => chat.current?.summary.lastSeq).toBe(seq);
       return timeline.list().length;
     };
-    expect(await heard()).toBe(4000);
+    expect(await lengthAfterMessage()).toBe(4000);
     chat.shown.viewing = true;
-    expect(await heard()).toBe(2000);
+    expect(await lengthAfterMessage()).toBe(2000);
   });
 
   test('is the only joined room, while other rooms are followed by their activity', async () => {

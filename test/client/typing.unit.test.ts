@@ -7,23 +7,23 @@ beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
 describe('other users', () => {
-  const heard = (typing: OthersTyping, id: string, on = true) =>
+  const receive = (typing: OthersTyping, id: string, on = true) =>
     typing.typing({ room: 'r', user: { id, name: `User ${id}` }, typing: on });
   const ids = (typing: OthersTyping) => typing.in('r').map(({ id }) => id);
 
   test('appear in the order in which they began to type', () => {
     const typing = new OthersTyping(() => {});
-    for (const id of ['2', '3', '2']) heard(typing, id);
+    for (const id of ['2', '3', '2']) receive(typing, id);
     expect(ids(typing)).toEqual(['2', '3']);
   });
 
   test('disappear 6 s after their last event or when they stop', () => {
     const changed = vi.fn();
     const typing = new OthersTyping(changed);
-    for (const id of ['2', '3', '4']) heard(typing, id);
+    for (const id of ['2', '3', '4']) receive(typing, id);
     vi.advanceTimersByTime(4000);
-    heard(typing, '2');
-    heard(typing, '4', false);
+    receive(typing, '2');
+    receive(typing, '4', false);
     expect(ids(typing)).toEqual(['2', '3']);
     changed.mockClear();
     vi.advanceTimersByTime(2000);

@@ -12,7 +12,7 @@ const lengthened = <A extends { messages: ShortMessage[] }>(answer: A) => ({
   messages: answer.messages.map(long),
 });
 
-function perform(timeline: Timeline, step: Step, asked: Map<number, number>): void {
+function perform(timeline: Timeline, step: Step, epochs: Map<number, number>): void {
   switch (step.do) {
     case 'join':
       return expect(timeline.join() ?? null).toBe(step.since);
@@ -27,15 +27,15 @@ function perform(timeline: Timeline, step: Step, asked: Map<number, number>): vo
     case 'synced':
       return timeline.synced(lengthened(step.answer), step.since);
     case 'ask':
-      return void asked.set(step.id, timeline.epoch);
+      return void epochs.set(step.id, timeline.epoch);
     case 'older':
-      return timeline.older(lengthened(step.answer), step.before, asked.get(step.asked) ?? -1);
+      return timeline.older(lengthened(step.answer), step.before, epochs.get(step.asked) ?? -1);
     case 'newer':
-      return timeline.newer(lengthened(step.answer), asked.get(step.asked) ?? -1);
+      return timeline.newer(lengthened(step.answer), epochs.get(step.asked) ?? -1);
     case 'window':
-      return timeline.window(lengthened(step.answer), asked.get(step.asked) ?? -1);
+      return timeline.window(lengthened(step.answer), epochs.get(step.asked) ?? -1);
     case 'quoted':
-      return timeline.quoted(long(step.message), asked.get(step.asked) ?? -1);
+      return timeline.quoted(long(step.message), epochs.get(step.asked) ?? -1);
     case 'toEnd':
       return timeline.toEnd();
     case 'trim':
@@ -56,8 +56,8 @@ function perform(timeline: Timeline, step: Step, asked: Map<number, number>): vo
 describe.each(['timeline', 'timeline-recorded'])('test/vectors/%s.json', (file) => {
   test.each(read<Vector[]>(file).map(({ name, steps }) => [name, steps] as const))('%s', (_, steps) => {
     const timeline = new Timeline();
-    const asked = new Map<number, number>();
-    for (const step of steps) perform(timeline, step, asked);
+    const epochs = new Map<number, number>();
+    for (const step of steps) perform(timeline, step, epochs);
   });
 });
 

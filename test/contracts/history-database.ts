@@ -287,28 +287,28 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       closing.push(() => {
         for (const one of [holder, ...others]) one?.destroy();
       });
-      const said: unknown[] = [];
+      const progress: unknown[] = [];
       const waiting = Promise.withResolvers<void>();
-      const carryOut = (by = holder) =>
+      const runMigrations = (by = holder) =>
         migrate(
           by as DatabaseConnection,
           dialect,
           (is) => {
-            said.push(is);
-            if (said.length === 2) waiting.resolve();
+            progress.push(is);
+            if (progress.length === 2) waiting.resolve();
           },
           { folder: pathToFileURL(`${folder}/`) },
         );
       add('001', 'CREATE TABLE chat_digest_key (digest VARCHAR(64))');
-      await carryOut();
+      await runMigrations();
       // Fails if run twice.
       add('002', `CREATE TABLE seen AS SELECT ${limit} AS was`);
       await holder?.query(dialect.tryLock);
-      const migrating = others.map(carryOut);
+      const migrating = others.map(runMigrations);
       await waiting.promise;
       await holder?.query(dialect.unlock);
       await Promise.all(migrating);
-      expect(said).toEqual(['waiting', 'waiting', { migration: '002-next' }]);
+      expect(progress).toEqual(['waiting', 'waiting', { migration: '002-next' }]);
       expect((await fresh.query('SELECT was FROM seen')).map(({ was }) => Number(was))).toEqual([0]);
     });
 
@@ -339,7 +339,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       closing.push(() => fresh.close());
       const ending = await claimed(fresh.url);
       const dialect = engine.dialect(fresh);
-      const asked = Promise.withResolvers<void>();
+      const counted = Promise.withResolvers<void>();
       const restoring = connectAlone({
         ...dialect,
         async connect() {
@@ -347,30 +347,30 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
           const query = connection.query.bind(connection);
           connection.query = async (statement) => {
             const rows = await query(statement);
-            if (statement.text.includes('count(*)')) asked.resolve();
+            if (statement.text.includes('count(*)')) counted.resolve();
             return rows;
           };
           return connection;
         },
       });
-      await asked.promise;
+      await counted.promise;
       await ending.close();
       (await restoring).destroy();
     });
 
     it('continues after a lost connection unless another server claimed the database', async () => {
-      let asked = 0;
+      let lockQueries = 0;
       const line = await startLine(undefined, (piece) => {
-        if (/try_advisory_lock|IS_USED_LOCK/.test(piece.toString('latin1'))) asked++;
+        if (/try_advisory_lock|IS_USED_LOCK/.test(piece.toString('latin1'))) lockQueries++;
       });
       const failed = Promise.withResolvers<Error>();
       // The database may need a moment to notice that the last test closed its history.
       await claimed(line.url, { onFailure: failed.resolve, patience: hanging });
       await line.cut();
       await line.mend();
-      asked = 0;
+      lockQueries = 0;
       // The second query follows the response to the first.
-      await expect.poll(() => asked).toBeGreaterThan(1);
+      await expect.poll(() => lockQueries).toBeGreaterThan(1);
       await expect(claimed(database.url)).rejects.toThrow(
         /another chat server, an import or a restore is using it/,
       );
@@ -514,18 +514,18 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       const done = 'upTo' in taken ? taken.upTo : 0;
       await write.consume({ ...consumer, done, rows: { concerned } });
       const claim = { at: 1, until: 60_000, most: 2 };
-      const given = { users: [] as string[], pushes: [] as string[] };
+      const claims = { users: [] as string[], pushes: [] as string[] };
       for (let left = 1; left > 0; ) {
         const due = await Promise.all(histories.map(({ write }) => write.claimDueUsers(claim)));
         const push = await Promise.all(
           histories.map(({ write }) => write.claimPushes({ ...claim, before: 0 })),
         );
-        given.users.push(...due.flatMap((one) => one.users.map(({ user }) => user)));
-        given.pushes.push(...push.flatMap((one) => one.pushes.map(({ user }) => user)));
+        claims.users.push(...due.flatMap((one) => one.users.map(({ user }) => user)));
+        claims.pushes.push(...push.flatMap((one) => one.pushes.map(({ user }) => user)));
         left = due.flatMap((one) => one.users).length + push.flatMap((one) => one.pushes).length;
       }
-      expect(given.users.sort()).toEqual(users);
-      expect(given.pushes.sort()).toEqual(users);
+      expect(claims.users.sort()).toEqual(users);
+      expect(claims.pushes.sort()).toEqual(users);
     });
 
     test.each(['alone', 'one of several'])(
@@ -906,13 +906,13 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       await empty();
       const writing = await open(database.url, undefined, shared);
       const reading = await open(database.url, undefined, { ...shared, self: 'two' });
-      const heard: string[] = [];
+      const received: string[] = [];
       reading.onChange((change) => {
-        if (change.type === 'message') heard.push(change.message.text);
+        if (change.type === 'message') received.push(change.message.text);
       });
       await writing.write.send(message('news'));
       const { messages } = await reading.read.after({ room: 'lobby', after: 0, upTo: 1, limit: 1 });
-      expect([messages.map(({ text }) => text), heard]).toEqual([['news'], ['news']]);
+      expect([messages.map(({ text }) => text), received]).toEqual([['news'], ['news']]);
     });
 
     /** Follows a history. The test can write between the read of an entry and the read of its message. */

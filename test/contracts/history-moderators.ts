@@ -211,8 +211,8 @@ export function moderatorsContract(now: Now) {
       rooms: [{ room: 'den', name: 'den', kind: 'private', role: 'moderator' }],
     });
     const recent = async (known: object, since = at, most = 9) => {
-      const asked = { user: ben.id, since, most, rooms: [], except: [], ...known };
-      return (await read.recentOf(asked)).map(({ room, seq }) => `${room} ${seq}`).sort();
+      const request = { user: ben.id, since, most, rooms: [], except: [], ...known };
+      return (await read.recentOf(request)).map(({ room, seq }) => `${room} ${seq}`).sort();
     };
     expect(await recent({})).toEqual(['lobby 1', 'lobby 2']);
     expect(await recent({ rooms: ['den'], except: ['lobby'] })).toEqual(['den 1', 'den 2']);

@@ -232,7 +232,7 @@ export function notifyContract(now: Now) {
         until: held,
         at: time,
       });
-    const given = [
+    const claimedPushes = [
       { ...sent, sending: false, pushed },
       { ...waiting, sending: false, pushed: { ...pushed, got: ['phone'] } },
     ];
@@ -241,12 +241,12 @@ export function notifyContract(now: Now) {
     await settled(at + 1);
     expect(await claim(at + 2)).toEqual({ pushes: [], next: at + 1 + hour });
     await note([], [], at, all);
-    expect((await claim(at)).pushes).toEqual(given);
+    expect((await claim(at)).pushes).toEqual(claimedPushes);
     // A message arrives during the claim.
     await note([], [], at, all);
     await settled(at + 3);
     expect((await claim(at + 2)).pushes).toEqual([]);
-    expect((await claim(at + 3)).pushes).toEqual(given);
+    expect((await claim(at + 3)).pushes).toEqual(claimedPushes);
     await settled(at + 4);
     // A push for a user who is online or in quiet hours stays delayed.
     await note([], [], at, [waiting]);
@@ -280,7 +280,7 @@ export function notifyContract(now: Now) {
     const push = { user: 'hal', room: 'den' };
     const choose = (set: Writes['setNotices']['in']['set']) => write.setNotices({ user: 'hal', set });
     /** The number of claimed users and pushes. */
-    const given = async (time: number) => {
+    const claimCounts = async (time: number) => {
       const { users } = await claim({ at: time });
       const { pushes } = await write.claimPushes({ at: time, until: held, most: 9, before: at });
       return [users.length, pushes.length];
@@ -291,11 +291,11 @@ export function notifyContract(now: Now) {
       await write.settlePushes({ pushes: [{ ...push, due: later }], until: held, at: at + 1 });
     };
     await note(['hal'], [], at, [push]);
-    expect(await given(at)).toEqual([1, 1]);
+    expect(await claimCounts(at)).toEqual([1, 1]);
     await settleAll();
-    expect(await given(at + 1)).toEqual([0, 0]);
+    expect(await claimCounts(at + 1)).toEqual([0, 0]);
     await choose({ shows: 'name', lang: 'de' });
-    expect(await given(at + 1)).toEqual([0, 0]);
+    expect(await claimCounts(at + 1)).toEqual([0, 0]);
     const choices: Writes['setNotices']['in']['set'][] = [
       { quiet: 'off' },
       { mail: '5' },
@@ -305,26 +305,26 @@ export function notifyContract(now: Now) {
     ];
     for (const set of choices) {
       await choose(set);
-      expect(await given(at + 1), JSON.stringify(set)).toEqual([1, 1]);
+      expect(await claimCounts(at + 1), JSON.stringify(set)).toEqual([1, 1]);
       await settleAll();
       await choose(set);
-      expect(await given(at + 1), JSON.stringify(set)).toEqual([0, 0]);
+      expect(await claimCounts(at + 1), JSON.stringify(set)).toEqual([0, 0]);
     }
     await choose({ quiet: 'off' });
-    expect(await given(at + 1)).toEqual([1, 1]);
+    expect(await claimCounts(at + 1)).toEqual([1, 1]);
     await choose({ quiet: null });
     await settleAll();
-    expect(await given(at + 1)).toEqual([1, 1]);
+    expect(await claimCounts(at + 1)).toEqual([1, 1]);
     // A mail rejected by the mail server waits for its next attempt, and a completed push is not sent again.
     await write.noteNotified({ user: 'hal', rooms: [], until: held, at, sending: true });
     await choose({ quiet: 'off' });
     await settle([{ user: 'hal', due: later }], at + 1);
     const pushed = { message: 'm', mentions: 0 };
     await write.settlePushes({ pushes: [{ ...push, pushed }], until: held, at: at + 1 });
-    expect(await given(at + 1)).toEqual([0, 1]);
+    expect(await claimCounts(at + 1)).toEqual([0, 1]);
     await write.settlePushes({ pushes: [{ ...push, pushed }], until: held, at: at + 1 });
     await choose({ quiet: null });
-    expect(await given(at + 1)).toEqual([1, 0]);
+    expect(await claimCounts(at + 1)).toEqual([1, 0]);
     await settle([{ user: 'hal' }], at + 1);
   });
 

@@ -110,9 +110,9 @@ export function webhooksContract(now: Now) {
   test('returns the messages at the given positions', async () => {
     await write.publicRooms({ rooms: [{ id: 'lobby', name: 'Lobby' }], at });
     const user = { id: '1', name: 'N1' };
-    const said = { room: 'lobby', user, sentAt: at, asMember: false };
-    await write.send({ ...said, text: 'one', clientId: `m${n++}` });
-    await write.send({ ...said, text: 'two', clientId: `m${n++}` });
+    const sent = { room: 'lobby', user, sentAt: at, asMember: false };
+    await write.send({ ...sent, text: 'one', clientId: `m${n++}` });
+    await write.send({ ...sent, text: 'two', clientId: `m${n++}` });
     const places = [
       { room: 'lobby', seq: 2 },
       { room: 'lobby', seq: 7 },

@@ -572,7 +572,7 @@ function contract(open: () => Promise<TestedHistory>) {
       const seqsOf = (mentions: UnreadMentions) => [...mentions.values()].flat().sort((a, b) => a - b);
       return Object.fromEntries(memberships.map(({ room, mentions }) => [room.id, seqsOf(mentions)]));
     };
-    const told = () =>
+    const mentionChanges = () =>
       tested.changes.flatMap((change) =>
         change.type === 'mentions'
           ? [{ seq: change.message.seq, added: change.added, removed: change.removed }]
@@ -642,7 +642,7 @@ function contract(open: () => Promise<TestedHistory>) {
       await send(message({ ...all, mentions: named(bob.id) }));
       await send(message({ ...all, mentions: named('*') }));
       await send(message());
-      expect(told()).toEqual([
+      expect(mentionChanges()).toEqual([
         { seq: 1, added: ['b', '*'], removed: [] },
         { seq: 2, added: ['b'], removed: [] },
         { seq: 3, added: ['*'], removed: [] },
@@ -656,7 +656,7 @@ function contract(open: () => Promise<TestedHistory>) {
       tested.changes.length = 0;
       expect((await edit(2, { mentions: named(eve.id) })).mentions).toMatchObject([{ user: 'e' }]);
       expect(await edit(3, { mentions: named('*') })).not.toHaveProperty('mentions');
-      expect(told()).toEqual([
+      expect(mentionChanges()).toEqual([
         { seq: 2, added: ['e'], removed: ['b'] },
         { seq: 3, added: [], removed: ['*'] },
       ]);
@@ -664,7 +664,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(await unreadOf(eve.id)).toEqual({ lobby: [1, 2] });
       tested.changes.length = 0;
       await write.delete({ room: 'lobby', seq: 1, user: ann.id });
-      expect(told()).toEqual([{ seq: 1, added: [], removed: ['b', '*'] }]);
+      expect(mentionChanges()).toEqual([{ seq: 1, added: [], removed: ['b', '*'] }]);
       expect((await newest('lobby', 1)).messages[0]).not.toHaveProperty('mentions');
       await tested.reload();
       expect(await unreadOf(eve.id)).toEqual({ lobby: [2] });
@@ -737,13 +737,13 @@ function contract(open: () => Promise<TestedHistory>) {
   });
 
   test('dispatches a node message in order with the other changes of its batch', async () => {
-    const told = { from: 'one', what: { is: 'beat' } };
-    await Promise.all([send(message()), write.broadcast(told), send(message())]);
+    const nodeMessage = { from: 'one', what: { is: 'beat' } };
+    await Promise.all([send(message()), write.broadcast(nodeMessage), send(message())]);
     const relevant = tested.changes.filter(({ type }) => type === 'broadcast' || type === 'message');
     expect(relevant.map(({ type }) => type)).toEqual(['message', 'broadcast', 'message']);
-    expect(relevant[1]).toEqual({ type: 'broadcast', ...told });
-    await write.broadcast(told);
-    expect(tested.changes.at(-1)).toEqual({ type: 'broadcast', ...told });
+    expect(relevant[1]).toEqual({ type: 'broadcast', ...nodeMessage });
+    await write.broadcast(nodeMessage);
+    expect(tested.changes.at(-1)).toEqual({ type: 'broadcast', ...nodeMessage });
   });
 
   test('replaces the name of an unknown user in a node message with the ID', async () => {
@@ -959,7 +959,7 @@ function contract(open: () => Promise<TestedHistory>) {
       const removal = { room, users: [user], sources: 7, by: 'people', cause: 'removed', at } as const;
       const mute = { room, user, kind: 'muted', restriction: { by: ben.id }, at } as const;
       const link = { id: 'link', room, digest: 'of link', by: user, at };
-      const asked = await Promise.all([
+      const results = await Promise.all([
         write.removeMembers({ ...removal, decidedFor }),
         write.restrict({ ...mute, decidedFor }),
         write.setRole({ room, user, role: 'owner', decidedFor }),
@@ -969,7 +969,7 @@ function contract(open: () => Promise<TestedHistory>) {
         write.pin({ room, seq: 1, user, decidedFor }),
         write.deleteRoom({ room, decidedFor }),
       ]);
-      expect(asked.map(({ stale }) => stale)).toEqual(asked.map(() => true));
+      expect(results.map(({ stale }) => stale)).toEqual(results.map(() => true));
       await expectRefusal(addPeople(room, ['3'], { by: ben.id, decidedFor: after }), 'unknown_room');
       expect(await addPeople(room, ['3'], { by: user, decidedFor: after })).toEqual({
         results: [null],
@@ -1054,13 +1054,13 @@ function contract(open: () => Promise<TestedHistory>) {
       const { id } = await create({ kind: 'public', name: 'Open' });
       await addPeople(id, [ann.id]);
       for (const room of ['lobby', id]) await send(message({ room, text: 'a word', asMember: false }));
-      const look = (except: string[]) =>
+      const search = (except: string[]) =>
         read.search({ query: 'word', rooms: [], everyPublic: true, except, limit: 1 });
-      const found = await look([]);
+      const found = await search([]);
       expect(found).toMatchObject({ messages: [{ room: id }], next: expect.any(String) });
-      const left = await look([id]);
+      const left = await search([id]);
       expect(left).toMatchObject({ messages: [{ room: 'lobby' }] });
-      expect(await look([id, 'lobby', 'none'])).toEqual({ messages: [] });
+      expect(await search([id, 'lobby', 'none'])).toEqual({ messages: [] });
     });
 
     test('deletes all data of a room with it', async () => {
@@ -1291,8 +1291,8 @@ function contract(open: () => Promise<TestedHistory>) {
       await join({ id: '6', name: 'Quentin Far' });
       await join({ id: '7', name: 'Yan Quy' });
       const found = async (query: string, over = {}) => {
-        const asked = { user: ann.id, query, onlyShared: true, limit: 20, ...over };
-        return (await read.findUsers(asked)).map(({ id }) => id);
+        const request = { user: ann.id, query, onlyShared: true, limit: 20, ...over };
+        return (await read.findUsers(request)).map(({ id }) => id);
       };
       // Sorted by full name, then by another word or the ID. Users in a shared private room come first.
       expect(await found('qu')).toEqual(['8', 'quaint', '9', '6', '7']);
@@ -1459,8 +1459,8 @@ function contract(open: () => Promise<TestedHistory>) {
       });
       await send(message({ text: 'see https://den.example', room: id, sentAt: at + 6000 }));
       const find = async (only: SearchFilter, query?: string) => {
-        const asked = { only, rooms: ['lobby'], everyPublic: false, limit: 1, ...(query && { query }) };
-        const pages = await pagesOf((place) => read.search({ ...asked, ...place }));
+        const request = { only, rooms: ['lobby'], everyPublic: false, limit: 1, ...(query && { query }) };
+        const pages = await pagesOf((place) => read.search({ ...request, ...place }));
         return pages.flatMap(({ messages }) => messages.map(({ text }) => text));
       };
       const [first, plain, second] = ['see https://example.org', 'a plain word', 'see www.example.org'];
@@ -1480,8 +1480,8 @@ function contract(open: () => Promise<TestedHistory>) {
       for (let n = 0; n < most; n += 500) {
         await Promise.all(Array.from({ length: 500 }, () => send(message({ text: 'w' }))));
       }
-      const asked = { only: { from: 'nobody' }, rooms: ['lobby'], everyPublic: false, limit: 50 };
-      const pages = await pagesOf((place) => read.search({ ...asked, ...place }));
+      const request = { only: { from: 'nobody' }, rooms: ['lobby'], everyPublic: false, limit: 50 };
+      const pages = await pagesOf((place) => read.search({ ...request, ...place }));
       expect(pages.map(({ messages }) => messages)).toEqual([[], []]);
     });
 
@@ -1490,22 +1490,22 @@ function contract(open: () => Promise<TestedHistory>) {
       const rooms = Array.from({ length: 120 }, (_, n) => `team-${n}`);
       await Promise.all(rooms.map((room) => write.putRoom({ id: room, name: room })));
       const say = (room: string, text: string) => send(message({ room, text }));
-      const look = (query: string, limit: number, from?: string) =>
+      const search = (query: string, limit: number, from?: string) =>
         read.search({ query, rooms, everyPublic: true, limit, ...(from ? { from } : {}) });
       for (let n = 0; n < 3; n++) await say(hidden, 'the code is 7391');
       await say('team-7', 'my code');
       await say(hidden, 'the code is 7391');
       await say('lobby', 'our code');
       for (let n = 0; n < 3; n++) await say(hidden, 'the code is 7391');
-      expect(await look('code is 7', 1)).toEqual({ messages: [] });
-      const newest = await look('code', 1);
+      expect(await search('code is 7', 1)).toEqual({ messages: [] });
+      const newest = await search('code', 1);
       expect(newest).toMatchObject({ messages: [{ text: 'our code' }], next: expect.any(String) });
       // Comparable cursors would reveal whether messages were stored between two visible ones.
-      expect((await look('code', 1)).next).not.toBe(newest.next);
-      const oldest = await look('code', 1, newest.next);
+      expect((await search('code', 1)).next).not.toBe(newest.next);
+      const oldest = await search('code', 1, newest.next);
       expect(oldest).toMatchObject({ messages: [{ text: 'my code' }] });
       expect(oldest.next).toBeUndefined();
-      expect((await look('code', 2)).next).toBeUndefined();
+      expect((await search('code', 2)).next).toBeUndefined();
     });
 
     test('does not announce a next page for deleted, former or expired texts', async () => {
@@ -1516,11 +1516,11 @@ function contract(open: () => Promise<TestedHistory>) {
       await write.delete({ ...act, seq: 3, moderator: false });
       await write.edit({ ...act, seq: 4, text: 'another text' });
       await write.expire({ room: id, firstSeq: 2 });
-      const look = (from?: string) =>
+      const search = (from?: string) =>
         read.search({ query: 'word', rooms: [id], everyPublic: false, limit: 1, ...(from ? { from } : {}) });
-      const newest = await look();
+      const newest = await search();
       expect(newest).toMatchObject({ messages: [{ seq: 5 }], next: expect.any(String) });
-      const oldest = await look(newest.next);
+      const oldest = await search(newest.next);
       expect(oldest).toMatchObject({ messages: [{ seq: 2 }] });
       expect(oldest.next).toBeUndefined();
     });

@@ -107,13 +107,13 @@ function bareDebian(folder: string): BareDebian {
         `umask ${last('UMask')}`,
         `exec ${last('ExecStart')}`,
       ];
-      const given = all('EnvironmentFile').flatMap((file) => {
+      const fromFiles = all('EnvironmentFile').flatMap((file) => {
         const text = readFileSync(at(file.replace(/^-/, '')), 'utf8');
         return [...parseSettings(text, file)].map(([name, { value }]) => [name, value]);
       });
       const named = all('Environment').map((line) => line.replace('%C', '/var/cache').split(/=(.*)/s));
       return startChild('unshare', inside(['setpriv', ...rights, 'sh', '-ec', commands.join('\n')], before), {
-        env: { ...basics, ...Object.fromEntries([...named, ...given]) },
+        env: { ...basics, ...Object.fromEntries([...named, ...fromFiles]) },
       });
     },
     async contents() {

@@ -105,9 +105,12 @@ test('docs/operate/kubernetes.md shows a valid Secret and valid settings for Kub
   const env = Object.fromEntries(
     [...parseSettings(secret, 'settings')].map(([name, { value }]) => [name, value]),
   );
-  const given = [...section.matchAll(/--set settings\.(\w+)=(\S+)/g)].map(([, name, value]) => [name, value]);
-  expect(given.length).toBeGreaterThan(2);
-  const { CHAT_API_KEY_FILE: keyFile, ...others } = Object.fromEntries(given) as Record<string, string>;
+  const settings = [...section.matchAll(/--set settings\.(\w+)=(\S+)/g)].map(([, name, value]) => [
+    name,
+    value,
+  ]);
+  expect(settings.length).toBeGreaterThan(2);
+  const { CHAT_API_KEY_FILE: keyFile, ...others } = Object.fromEntries(settings) as Record<string, string>;
   expect(keyFile).toBe(`${/mountPath: (\/etc\S+),/.exec(deployment)?.[1]}/api-key`);
   expect(readConfig({ ...env, ...others }).unknown).toEqual([]);
 });

@@ -71,12 +71,12 @@ async function startSite(name: string): Promise<Site> {
     login,
     async init(settings = '/etc/php-session-chat/settings') {
       const chosen = settings.endsWith('/settings') ? chatPort : await ownPort();
-      const said = await machine.run(
+      const output = await machine.run(
         `php-session-chat init /var/www/html --url ${url} --settings ${settings}`,
         { input: `${await login('Ann')}\n\n\n\n`, env: { CHAT_PORT: String(chosen) } },
       );
-      expect(said).toContain(`✓ Written: ${settings}`);
-      const [, lines = ''] = /Start the chat server\n\n((?: {6}.*\n)+)/.exec(said) ?? [];
+      expect(output).toContain(`✓ Written: ${settings}`);
+      const [, lines = ''] = /Start the chat server\n\n((?: {6}.*\n)+)/.exec(output) ?? [];
       return { lines: lines.replace(/^ {6}/gm, ''), chat: `http://localhost:${chosen}/` };
     },
   };

@@ -195,9 +195,9 @@ describe('a key file', () => {
     const bad = file('bad', content);
     expect(() => parseLayers(`${layer}:${bad}`)).toThrow(TypeError);
     expect(() => parseLayers(`${layer}:${bad}`)).toThrow(reason);
-    const told = problem(`${layer}:${bad}`).replaceAll(bad, '');
+    const message = problem(`${layer}:${bad}`).replaceAll(bad, '');
     for (const line of content.split(/[\n,]/).filter((one) => one.length > 9))
-      expect(told).not.toContain(line);
+      expect(message).not.toContain(line);
   });
 
   test('is rejected if it is missing or a folder', () => {

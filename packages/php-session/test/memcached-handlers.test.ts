@@ -99,8 +99,8 @@ test.each([
       const traces = () => Promise.all(keysOf(id).map((key) => memcached.traces(key)));
       const before = await traces();
       expect(before[1]?.held).toEqual([expect.stringMatching(/^VA 1 .*\r\n1\r\n/)]);
-      const asked = Array.from({ length: 100 }, () => text(sessions.get(id)));
-      expect(new Set(await Promise.all(asked))).toEqual(new Set(['user_id|i:7;']));
+      const reads = Array.from({ length: 100 }, () => text(sessions.get(id)));
+      expect(new Set(await Promise.all(reads))).toEqual(new Set(['user_id|i:7;']));
       const after = await traces();
       expect(after.map(({ held }) => held)).toEqual(before.map(({ held }) => held));
       // The expiry is computed on this side, and both clocks count whole seconds.

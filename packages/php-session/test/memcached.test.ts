@@ -76,8 +76,8 @@ describe('a reader of sessions', () => {
     await memcached.set('sessions/many', '{"user_id":7}');
     const sessions = readerAt(memcached.url);
     const before = await reads();
-    const asked = Array.from({ length: 100 }, () => letIn(sessions, 'many'));
-    for (const { user } of await Promise.all(asked)) expect(user.id).toBe('7');
+    const logins = Array.from({ length: 100 }, () => letIn(sessions, 'many'));
+    for (const { user } of await Promise.all(logins)) expect(user.id).toBe('7');
     expect((await reads()) - before).toBe(1);
   });
 
@@ -189,14 +189,14 @@ describe('TTL, to within 1 s', () => {
   });
 
   test('is not requested again from a memcached that does not know the command', async () => {
-    let asked = 0;
+    let requests = 0;
     const proxy = await spoilingProxy(memcached.port, (_, client) => {
-      asked++;
+      requests++;
       client.write('ERROR\r\n');
     });
     const sessions = storeAt(urlOf(proxy.port));
     for (let n = 0; n < 3; n++) expect(await sessions.ttl('one')).toBeNull();
-    expect(asked).toBe(1);
+    expect(requests).toBe(1);
   });
 
   test.each([

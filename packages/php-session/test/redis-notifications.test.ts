@@ -112,18 +112,18 @@ describe('reports `lost`', () => {
   test.each(['-ERR never asked\r\n', 'HTTP/1.1 400 Bad Request\r\n\r\n', '*3\r\n$9\r\nsubscribe\r\n'])(
     'after an invalid message, until the next connection: %j',
     async (nonsense) => {
-      let said = false;
+      let isSent = false;
       const proxy = await spoilingProxy(redis.port, (piece, client) => {
         client.write(piece);
-        if (said || !piece.includes('__:set')) return;
-        said = true;
+        if (isSent || !piece.includes('__:set')) return;
+        isSent = true;
         client.write(nonsense);
         setTimeout(() => client.end(), 50);
       });
       const store = subscribed(open(proxy.port));
       await expect.poll(() => store.received).toContainEqual(lost(failure));
       await store.until(lost(null), 1);
-      expect(said).toBe(true);
+      expect(isSent).toBe(true);
     },
   );
 });

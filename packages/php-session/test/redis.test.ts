@@ -123,7 +123,7 @@ describe('reading', () => {
   });
 
   test('compares a thousand sessions without reading sessions of another length', async () => {
-    const asked = Array.from({ length: 1000 }, (_, n) => ({
+    const known = Array.from({ length: 1000 }, (_, n) => ({
       id: `same${n}`,
       bytes: Buffer.from(`value ${n}`),
     }));
@@ -134,10 +134,10 @@ describe('reading', () => {
     await redis.ask('DEL', 'PHPREDIS_SESSION:same9');
     const large = { id: 'large', bytes: Buffer.alloc(20_000, 'x') };
     await put(large.id, large.bytes);
-    asked.push(large, { id: 'nobody', bytes: Buffer.alloc(0) });
+    known.push(large, { id: 'nobody', bytes: Buffer.alloc(0) });
     await redis.ask('CONFIG', 'RESETSTAT');
-    const same = await store().unchanged?.(asked);
-    const different = asked.filter((_, n) => !same?.[n]).map(({ id }) => id);
+    const same = await store().unchanged?.(known);
+    const different = known.filter((_, n) => !same?.[n]).map(({ id }) => id);
     expect(different).toEqual(['same7', 'same8', 'same9', 'large', 'nobody']);
     expect(await calls()).toEqual({ 'config|resetstat': '1', strlen: '1002', mget: '2' });
   });

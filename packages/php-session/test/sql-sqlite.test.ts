@@ -153,11 +153,11 @@ describe('in SQLite only', () => {
       console.log(String(await store.get('a')));`;
     // For root every file is writable.
     const nobody = process.getuid?.() === 0 ? { uid: 65_534 } : {};
-    const said = execFileSync(process.execPath, ['--input-type=module', '-e', program], {
+    const output = execFileSync(process.execPath, ['--input-type=module', '-e', program], {
       encoding: 'utf8',
       ...nobody,
     });
-    expect(said).toMatch(/^StoreError the SQLite file .*renewed\.db cannot be written to.*\nx\n$/);
+    expect(output).toMatch(/^StoreError the SQLite file .*renewed\.db cannot be written to.*\nx\n$/);
     chmodSync(file, 0o644);
     const sessions = store(ends, file);
     await sessions.touch('a', 900);

@@ -76,7 +76,7 @@ describe.concurrent('a subscription', () => {
   test('is lost once if it is always refused, and retries with growing delays up to 30 s', async ({
     expect,
   }) => {
-    const said = await quickly(`
+    const output = await quickly(`
       const asked = [];
       const end = keepSubscribed(async () => {
         if (asked.push(performance.now()) === 8) end();
@@ -85,8 +85,8 @@ describe.concurrent('a subscription', () => {
       process.on('exit', () => {
         for (const [n, at] of asked.entries()) if (n > 0) console.log((at - asked[n - 1]) / 1000);
       });`);
-    expect(said[0]).toBe('no');
-    const waited = said.slice(1).map(Number);
+    expect(output[0]).toBe('no');
+    const waited = output.slice(1).map(Number);
     const longest = [1, 2, 4, 8, 16, 30, 30];
     expect(waited).toHaveLength(longest.length);
     for (const [n, most] of longest.entries()) {
@@ -108,7 +108,7 @@ describe.concurrent('a subscription', () => {
   });
 
   test('reconnects after 40 s or more if its second ping gets no response', async ({ expect }) => {
-    const said = await quickly(`
+    const output = await quickly(`
       let nth = 0;
       let pings = 0;
       let since = performance.now();
@@ -125,13 +125,13 @@ describe.concurrent('a subscription', () => {
           },
         },
       );`);
-    expect(said[0]).toMatch(/^active \d$/);
-    const [pings = 0, seconds = 0] = (said[1] ?? '').split(' ').map(Number);
+    expect(output[0]).toMatch(/^active \d$/);
+    const [pings = 0, seconds = 0] = (output[1] ?? '').split(' ').map(Number);
     expect(pings).toBe(2);
     // Each ping comes after 15 s, and its answer may take 10 s.
     expect(seconds).toBeGreaterThanOrEqual(40);
     // The same allowance for a frozen machine as above.
     expect(seconds).toBeLessThan(140);
-    expect(said[2]).toBe('2');
+    expect(output[2]).toBe('2');
   });
 });

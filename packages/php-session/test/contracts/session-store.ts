@@ -128,8 +128,8 @@ export function sessionStoreContract(name: string, traits: StoreTraits, start: (
         const sessions = open();
         const logins = [await login(100), await login(101), await login(102)];
         const before = await Promise.all(logins.map((id) => site.traces(id)));
-        const asked = Array.from({ length: questions }, (_, n) => logins[n % 4] ?? `nobody${n}`);
-        const answers = await Promise.all(asked.map((id) => sessions.get(id)));
+        const requested = Array.from({ length: questions }, (_, n) => logins[n % 4] ?? `nobody${n}`);
+        const answers = await Promise.all(requested.map((id) => sessions.get(id)));
         for (const [n, bytes] of answers.entries()) {
           if (n % 4 === 3) expect(bytes).toBeNull();
           else expect(bytes?.includes(String((n % 4) + 100))).toBe(true);
@@ -156,8 +156,11 @@ export function sessionStoreContract(name: string, traits: StoreTraits, start: (
           await site.expireIn(short, 100);
           await site.expireIn(long, 1200);
           await site.expireIn(expired, -5);
-          const asked = Array.from({ length: 30 }, (_, n) => [short, 'n'.repeat(26), long][n % 3] as string);
-          const answers = await Promise.all(asked.map((id) => sessions.ttl(id)));
+          const requested = Array.from(
+            { length: 30 },
+            (_, n) => [short, 'n'.repeat(26), long][n % 3] as string,
+          );
+          const answers = await Promise.all(requested.map((id) => sessions.ttl(id)));
           const wanted = [about(100, began), null, about(1200, began)];
           for (const [n, ttl] of answers.entries()) expect(ttl).toEqual(wanted[n % 3]);
           expect(await sessions.ttl(expired)).toBeOneOf([0, null]);
@@ -250,10 +253,10 @@ export function sessionStoreContract(name: string, traits: StoreTraits, start: (
       await sessions.identify({ session: id });
       const cut = async () => {
         await site.outage.begin();
-        const asked = sessions.identify({ session: id });
+        const answer = sessions.identify({ session: id });
         await pause(100);
         await site.outage.end();
-        return asked;
+        return answer;
       };
       // Reads are retried for 900 ms. If the machine freezes for that long, the attempt does not count.
       for (let isOver = false; !isOver; ) {

@@ -96,10 +96,10 @@ export function storeConnectionContract(
     test.each(nonsense)(
       '%s is a failure, and the next request gets its own answer',
       async (_, bytes, reason) => {
-        let said = false;
+        let isReplaced = false;
         const [sessions] = await spoiled(
           (piece, client) => {
-            const at = said ? -1 : server.answerIn(piece);
+            const at = isReplaced ? -1 : server.answerIn(piece);
             client.write(
               at === -1
                 ? piece
@@ -108,7 +108,7 @@ export function storeConnectionContract(
                     typeof bytes === 'string' ? Buffer.from(bytes) : bytes,
                   ]),
             );
-            said ||= at !== -1;
+            isReplaced ||= at !== -1;
           },
           reason.source.includes('250') ? 250 : undefined,
         );

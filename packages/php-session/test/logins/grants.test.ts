@@ -329,18 +329,18 @@ describe.each(databases)('$kind', (db) => {
     await logins.renew(chat.login, 60);
     expect(await logins.ttl(chat.login)).toBeGreaterThan(0);
     expect(await logins.fault()).toBeNull();
-    const said = async () => {
+    const doctorOutput = async () => {
       const texts: string[] = [];
       const examination = { cookie: cookies, withoutRenewal: '' };
       for await (const { text } of examineLogins({ site: place }, examination)) texts.push(text);
       return texts.join('\n');
     };
     const words = /sessions can be renewed(.|\n)*database of the site answers(.|\n)*user 7 is logged in/i;
-    expect(await said()).toMatch(words);
+    expect(await doctorOutput()).toMatch(words);
     if (db.kind === 'mysql') {
       await db.run('SET GLOBAL read_only = ON');
       onTestFinished(async () => void (await db.run('SET GLOBAL read_only = OFF')));
-      expect(await said()).toContain('The database of the site is a replica or read-only');
+      expect(await doctorOutput()).toContain('The database of the site is a replica or read-only');
       await db.run('SET GLOBAL read_only = OFF');
     }
     await db.run(site.gone);

@@ -60,9 +60,9 @@ test('ends a login after a logout, a block, a deletion or an expiry', async () =
   const phone = await logIn('7');
   const [onPhone, onDesk] = [await login(phone), await login(await logIn('7'))];
   // The change times of tables may have been read a moment ago.
-  const told = (known: typeof onDesk) => expect.poll(() => check(known));
+  const expectResult = (known: typeof onDesk) => expect.poll(() => check(known));
   await phone.logOut();
-  await told(onPhone).toMatchObject({ state: 'nobody' });
+  await expectResult(onPhone).toMatchObject({ state: 'nobody' });
   expect(await check(onDesk)).toBeNull();
   for (const [column, reason] of [
     ['block', 'the user is blocked there'],
@@ -70,7 +70,7 @@ test('ends a login after a logout, a block, a deletion or an expiry', async () =
     ['requireReset', expect.stringContaining('new password')],
   ]) {
     await run(`UPDATE #__users SET ${column} = 1`);
-    await told(onDesk).toMatchObject({ state: 'nobody', reason });
+    await expectResult(onDesk).toMatchObject({ state: 'nobody', reason });
     await run(`UPDATE #__users SET ${column} = 0`);
   }
   await run("INSERT INTO #__user_mfa VALUES (1, 7, 'totp')");
@@ -79,10 +79,10 @@ test('ends a login after a logout, a block, a deletion or an expiry', async () =
   const late = await login(await logIn('9'));
   stopClock();
   vi.setSystemTime(Date.now() + 1_000_000);
-  await told(late).toMatchObject({ state: 'nobody', reason: 'the session has expired there' });
+  await expectResult(late).toMatchObject({ state: 'nobody', reason: 'the session has expired there' });
   expect(await logins.ttl(late as never)).toBe(0);
   await run('DELETE FROM #__users WHERE id = 7');
-  await told(onDesk).toMatchObject({ state: 'nobody', reason: 'the user has been deleted' });
+  await expectResult(onDesk).toMatchObject({ state: 'nobody', reason: 'the user has been deleted' });
 });
 
 test('rejects a user without consent to the privacy policy if the plugin requires it', async () => {

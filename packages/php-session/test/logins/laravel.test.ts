@@ -413,26 +413,26 @@ test('keeps the device that changes the password, although its session is writte
   put('hash');
   const settings = readOptions({ site: site.folder });
   if (!('site' in settings)) throw new Error('no site');
-  let happens: (() => void) | undefined;
-  const given = parseDatabaseUrl(`sqlite://${site.folder}/database/database.sqlite`);
+  let afterRead: (() => void) | undefined;
+  const source = parseDatabaseUrl(`sqlite://${site.folder}/database/database.sqlite`);
   const open = () => {
-    const database = given.open();
+    const database = source.open();
     return Object.assign(Object.create(database) as typeof database, {
       async rows(select: string, ids: readonly string[]) {
         const rows = await database.rows(select, ids);
-        if (happens) setTimeout(happens, 50);
-        happens = undefined;
+        if (afterRead) setTimeout(afterRead, 50);
+        afterRead = undefined;
         return rows;
       },
       close: () => database.close(),
     });
   };
-  const logins = await openLogins({ site: { ...settings.site, database: { ...given, open } } });
+  const logins = await openLogins({ site: { ...settings.site, database: { ...source, open } } });
   onTestFinished(() => logins.close());
   const login = await logins.identify({ cookies });
   if ('code' in login) throw new Error(login.reason);
   site.db.exec("UPDATE users SET password = 'new'");
-  happens = () => put('new');
+  afterRead = () => put('new');
   const here = await logins.check([login])[0];
   expect(here).toMatchObject({ state: 'user', login: { handle: login.handle, user } });
   site.db.exec("UPDATE users SET password = 'newer'");

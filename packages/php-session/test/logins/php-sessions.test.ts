@@ -117,9 +117,9 @@ test('rejects a Roundcube user without the second factor of a plugin', async () 
     writeFileSync(join(folder, 'sessions/sess_abc'), session);
     return isUser({ cookies: `roundcube_sessid=abc; roundcube_sessauth=${secondCookie(second, 600)}` });
   };
-  const asked = `${vars}twofactor_gauthenticator_login|i:1700000000;`;
-  const done = `${asked}twofactor_gauthenticator_2FA_login|i:1700000001;`;
-  expect(await by(asked, 'Xy1')).toBe(false);
+  const challenged = `${vars}twofactor_gauthenticator_login|i:1700000000;`;
+  const done = `${challenged}twofactor_gauthenticator_2FA_login|i:1700000001;`;
+  expect(await by(challenged, 'Xy1')).toBe(false);
   expect(await by(done, 'Xy1')).toBe(true);
   expect(await by(done, '1700000001')).toBe(false);
   // The record of the ID before the login.

@@ -118,12 +118,12 @@ test('reports too many bans as a failure, because some may not have been read', 
   // The last in the order of texts.
   const marked = { cookies: `${device.cookies}; ${cookie}_=1000035000` };
   // On a busy machine, reading them may take longer than the timeout of the database.
-  const asked = (by: typeof marked) => expect.poll(() => logins.identify(by), { interval: 500 });
-  await asked(marked).toMatchObject({
+  const expectAnswer = (by: typeof marked) => expect.poll(() => logins.identify(by), { interval: 500 });
+  await expectAnswer(marked).toMatchObject({
     code: 'session_store_unavailable',
     reason: expect.stringContaining('more bans than can be read'),
   });
-  await asked(device).toMatchObject({ user: { id: '7' } });
+  await expectAnswer(device).toMatchObject({ user: { id: '7' } });
 });
 
 test('rejects a user without the required second factor', async () => {

@@ -14,7 +14,7 @@ const [db] = (await siteDatabases(['postgres'])) as [TestDatabase];
 type Logins = Awaited<ReturnType<typeof loginsOf>>;
 
 /** Runs once after the next answer of the database. */
-let meanwhile: (() => Promise<unknown>) | undefined;
+let afterRead: (() => Promise<unknown>) | undefined;
 
 /** Opens the logins with a database user of the chat, who reads the tables. */
 function siteOf(folder: string, more: Partial<SitePlace> = {}): Promise<Logins> {
@@ -25,9 +25,9 @@ function siteOf(folder: string, more: Partial<SitePlace> = {}): Promise<Logins> 
     return Object.assign(Object.create(database) as typeof database, {
       async rows(select: string, ids: readonly string[]) {
         const rows = await database.rows(select, ids);
-        const happens = meanwhile;
-        meanwhile = undefined;
-        await happens?.();
+        const callback = afterRead;
+        afterRead = undefined;
+        await callback?.();
         return rows;
       },
       query: (select: string) => database.query(select),
@@ -113,16 +113,16 @@ describe('after a page view', () => {
   test('notices in the next check a change between reading the version and reading the row', async () => {
     const { run, view, login: first, changed, checked, device } = await phpBB();
     await run(view());
-    meanwhile = () => run(view());
+    afterRead = () => run(view());
     let login = await changed(await changed(first));
     expect(await checked(login)).toBeNull();
     await run(view());
-    meanwhile = () => run(set('Zoë'));
+    afterRead = () => run(set('Zoë'));
     login = await changed(await changed(login));
     expect(login.user.name).toBe('Zoë');
     expect(await checked(login)).toBeNull();
     await run(view());
-    meanwhile = device.logOut;
+    afterRead = device.logOut;
     expect(await checked(login)).toMatchObject({ state: 'nobody' });
   });
 
