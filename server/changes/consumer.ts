@@ -174,7 +174,7 @@ class Run {
     for (;;) {
       const next = await this.#consume({ lease: leaseTime, most: mostEntries, ...done });
       if (done.rows !== undefined) this.#consumer.stored?.(done.rows);
-      if ('heldFor' in next) return next.heldFor;
+      if ('leasedForMs' in next) return next.leasedForMs;
       const { entries, skipped, upTo } = next;
       if (skipped > 0) this.#failures.onSkipped(name, skipped);
       if (entries.length + skipped === 0 || this.#stopping.signal.aborted) return undefined;

@@ -1,4 +1,4 @@
-import type { History, StoredHeld, StoredMessage } from '../history/history.ts';
+import type { History, PendingMessage, StoredMessage } from '../history/history.ts';
 import type { Answers, RequestPayload, User } from '../wire/events.ts';
 import type { Activity } from './activity.ts';
 import type { AnnouncementQueues, OnAsideFailure } from './asides.ts';
@@ -38,7 +38,7 @@ export interface CopyBudget {
 export interface LinkPreviews {
   begin(message: StoredMessage): void;
   /** Fetches the page for a message that is pending approval. */
-  beginHeld(held: StoredHeld): void;
+  beginPending(held: PendingMessage): void;
 }
 
 /** The accounts of the site that can log in, by the site's own table of users. */

@@ -9,7 +9,7 @@ import { readEffect } from './messages/reading.ts';
 import { followedEffect } from './messages/threads.ts';
 import type { FindUser } from './model.ts';
 import { blockedEffect } from './moderation/blocking.ts';
-import { heldEffect } from './moderation/held.ts';
+import { pendingEffect } from './moderation/held.ts';
 import { reportEffect } from './moderation/reports.ts';
 import { restrictedEffect } from './moderation/restrict.ts';
 import { resetEffect, roomEffect } from './room-changes.ts';
@@ -32,7 +32,7 @@ const effects: { [Type in Change['type']]: Effect<Type> | null } = {
   blocked: blockedEffect,
   restricted: restrictedEffect,
   report: reportEffect,
-  held: heldEffect,
+  held: pendingEffect,
   act: null,
   erasing: null,
   login_ended: null,

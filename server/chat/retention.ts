@@ -13,9 +13,9 @@ const lastHereFor = 30 * 24 * 60 * 60 * 1000;
 /** A device is deleted this long after a check found it unusable, in ms: see `StoredDevice.since`. */
 const devicesFor = 30 * 24 * 60 * 60 * 1000;
 /** Pending and rejected messages are discarded at this age, in ms, or at `Retention.rooms` if it is lower. */
-const heldFor = 30 * 24 * 60 * 60 * 1000;
+const pendingTtlMs = 30 * 24 * 60 * 60 * 1000;
 /** Pending and rejected messages discarded in one write. */
-const heldAtOnce = 100;
+const pendingBatchSize = 100;
 /** Daily message counts are deleted at this age, in ms. */
 const daysFor = 400 * 24 * 60 * 60 * 1000;
 
@@ -59,14 +59,14 @@ export function enforceRetention(
   const forgetActs = async () => {
     if (retention.acts > 0) await history.write.forgetActs({ before: Date.now() - retention.acts });
   };
-  const forgetHeld = async () => {
+  const forgetPending = async () => {
     let more = true;
     while (more && !signal.aborted) {
       const at = Date.now();
-      const kept = Math.min(heldFor, retention.rooms || heldFor);
-      const of = await history.read.heldBefore({ before: at - kept, limit: heldAtOnce });
-      if (of.length > 0) await history.write.forgetHeld({ of, at });
-      more = of.length === heldAtOnce;
+      const kept = Math.min(pendingTtlMs, retention.rooms || pendingTtlMs);
+      const of = await history.read.pendingBefore({ before: at - kept, limit: pendingBatchSize });
+      if (of.length > 0) await history.write.forgetPending({ of, at });
+      more = of.length === pendingBatchSize;
     }
   };
   let isRunning = false;
@@ -77,7 +77,7 @@ export function enforceRetention(
       await deleteEmptyRooms();
       await expireMessages();
       await forgetActs();
-      await forgetHeld();
+      await forgetPending();
       await history.write.forgetInvites({ before: Date.now() - invitesFor });
       await history.write.forgetDevices({ before: Date.now() - devicesFor });
       await history.write.forgetMailStops({ before: Date.now() - mailStopsFor });

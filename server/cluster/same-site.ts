@@ -87,13 +87,16 @@ export class SameSite {
   #counting(): string | undefined {
     const own = this.#own;
     if (own === null) return undefined;
-    const held = new Map<string, { servers: number; since: number }>();
+    const configurations = new Map<string, { servers: number; since: number }>();
     for (const { by, is, since } of [own, ...this.#heard.values()]) {
       if (by !== own.by) continue;
-      const before = held.get(is);
-      held.set(is, { servers: (before?.servers ?? 0) + 1, since: Math.min(before?.since ?? since, since) });
+      const before = configurations.get(is);
+      configurations.set(is, {
+        servers: (before?.servers ?? 0) + 1,
+        since: Math.min(before?.since ?? since, since),
+      });
     }
-    const [first] = [...held].sort(
+    const [first] = [...configurations].sort(
       ([one, a], [other, b]) => b.servers - a.servers || a.since - b.since || (one < other ? -1 : 1),
     );
     return first?.[0];

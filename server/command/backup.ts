@@ -30,7 +30,7 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
     shown.say('history' in done ? `history: ${Math.floor(done.history * 100)} %` : `files: ${done.files}`),
   ).finally(() => shown.end());
   const lost = missing === 0 ? '' : `; ${missing} files of the history are missing in the folder`;
-  const held = data.files === undefined ? 'without files' : `${files} files${lost}`;
-  console.log(`✓ Written: ${to} (${(size / 1_000_000).toFixed(1)} MB, ${held})`);
+  const filesText = data.files === undefined ? 'without files' : `${files} files${lost}`;
+  console.log(`✓ Written: ${to} (${(size / 1_000_000).toFixed(1)} MB, ${filesText})`);
   return 0;
 }

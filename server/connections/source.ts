@@ -86,7 +86,7 @@ class Pace {
   readonly #receiver: Writable;
   #paused = false;
   #dropped = false;
-  #held: (() => void) | undefined;
+  #deferredRead: (() => void) | undefined;
 
   constructor({ _receiver: receiver }: Pick<WsSocket, '_receiver'>) {
     this.#receiver = receiver;
@@ -107,7 +107,7 @@ class Pace {
   #read(bytes: Buffer, encoding: BufferEncoding, done: Done): void {
     if (this.#dropped) return done();
     if (this.#paused) {
-      this.#held = () => this.#read(bytes, encoding, done);
+      this.#deferredRead = () => this.#read(bytes, encoding, done);
       return;
     }
     const read = (piece: Buffer, then: Done) =>
@@ -133,8 +133,8 @@ class Pace {
   }
 
   #goOn(): void {
-    if (this.#held !== undefined) inTurn(this.#held);
-    this.#held = undefined;
+    if (this.#deferredRead !== undefined) inTurn(this.#deferredRead);
+    this.#deferredRead = undefined;
   }
 }
 

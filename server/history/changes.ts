@@ -1,7 +1,7 @@
 import type { MessageReacted, User } from '../wire/events.ts';
 import type { MemberRecord, Restriction, RestrictionKind, Source } from './members/member.ts';
 import type { StoredMessage, ThreadPlace } from './messages/message.ts';
-import type { Act, Ban, HeldChange } from './moderation/records.ts';
+import type { Act, Ban, PendingChange } from './moderation/records.ts';
 import type { UserRecord } from './people/user.ts';
 import type { RoomRecord } from './rooms/room.ts';
 
@@ -48,7 +48,7 @@ export type Change = {
    * A message of this author became pending approval (`held`), or was decided. `discarded`: the author discarded or
    * replaced it, or its retention ended. `by`: the moderator.
    */
-  | { type: 'held'; room: string; id: string; user: string; is: HeldChange; by?: string }
+  | { type: 'held'; room: string; id: string; user: string; is: PendingChange; by?: string }
   /** A message of the room was pinned or unpinned. */
   | { type: 'pin'; room: RoomRecord; seq: number }
   /** A mute or ban started, changed or (null) ended. If a ban changes a membership, a `member` change follows. */

@@ -22,12 +22,12 @@ export interface ConsumedRows {
 export interface LogWrites {
   /**
    * Takes or renews the lease of a change-log consumer, and returns its next entries, which have a change of its
-   * `types`. A new consumer starts at the end of the log. `heldFor`: another server holds the lease, for at most this
+   * `types`. A new consumer starts at the end of the log. `leasedForMs`: another server holds the lease, for at most this
    * time in ms. `rows` are stored together with `done`, and only if this server still holds the lease.
    */
   consume: {
     in: Consume & { rows?: ConsumedRows };
-    out: { heldFor: number } | { entries: LoggedEntry[]; upTo: number; skipped: number };
+    out: { leasedForMs: number } | { entries: LoggedEntry[]; upTo: number; skipped: number };
   };
   /** Deletes all other consumers without a lease for a day, because they were switched off. */
   keepConsumers: { in: { names: readonly string[] }; out: Nothing };
@@ -51,12 +51,12 @@ export const consume: Rule<LogWrites['consume']> = {
   run(work, input) {
     const { name, by, types, lease, most, renews, done, rows } = input;
     const known = getConsumer(work, input);
-    const { at, holder, heldUntil, entries, skipped, upTo } = known;
-    const heldFor = heldUntil - at;
+    const { at, holder, leaseUntil, entries, skipped, upTo } = known;
+    const leasedForMs = leaseUntil - at;
     // If the lease is longer than any server requests, the clock was set back. The lease is ignored, because its holder
     // may have crashed.
-    const isHeld = heldFor > 0 && heldFor <= Math.max(lease, leaseTime);
-    if (holder !== by && (isHeld || renews)) return { heldFor: isHeld ? heldFor : 0 };
+    const isLeased = leasedForMs > 0 && leasedForMs <= Math.max(lease, leaseTime);
+    if (holder !== by && (isLeased || renews)) return { leasedForMs: isLeased ? leasedForMs : 0 };
     const isDone = holder === by && done !== undefined;
     if (isDone && rows?.acts !== undefined) insertActs(work, rows.acts);
     // An erasure deletes the events about its user, and would miss an event stored after that stage. Events about
@@ -80,7 +80,7 @@ export const consume: Rule<LogWrites['consume']> = {
     const from = isDone ? done : known.position;
     // Skips entries without changes for this consumer.
     const position = entries.length === 0 && most > 0 ? upTo : from + skipped;
-    setConsumer(work, { name, types, position, holder: by, heldUntil: at + lease });
+    setConsumer(work, { name, types, position, holder: by, leaseUntil: at + lease });
     return { entries, upTo, skipped };
   },
 };

@@ -17,7 +17,7 @@ import type { ReactionReads, ReactionWrites } from './messages/reactions.ts';
 import type { AboutPersonReads } from './moderation/about-person.ts';
 import type { ActReads, ActWrites } from './moderation/acts.ts';
 import type { BanReads, BanWrites } from './moderation/bans.ts';
-import type { HeldReads, HeldWrites } from './moderation/held.ts';
+import type { PendingReads, PendingWrites } from './moderation/held.ts';
 import type { ReportReads, ReportWrites } from './moderation/reports.ts';
 import type { RestrictionReads, RestrictionWrites } from './moderation/restrictions.ts';
 import type { DeviceReads, DeviceWrites } from './notifications/devices.ts';
@@ -48,7 +48,7 @@ export { maxPageBytes } from './engine/read.ts';
 
 export { type ErasedMessages, erasureConsumer } from './erasure/erasure.ts';
 
-export { isHeld, type StoredFile } from './files/file.ts';
+export { isReserved, type StoredFile } from './files/file.ts';
 
 export { mostInvites, mostInvitesOfRoom, opens, type StoredInvite } from './invites.ts';
 
@@ -84,7 +84,7 @@ export type { Act, Ban } from './moderation/records.ts';
 
 export type { StoredReport } from './moderation/reports.ts';
 
-export { mostHeld, mostHeldWithLost, type StoredHeld } from './moderation/waiting.ts';
+export { maxPendingInRoom, maxPendingOfUser, type PendingMessage } from './moderation/waiting.ts';
 
 export { mostDevices, type StoredDevice, type StoredVapidKey } from './notifications/devices.ts';
 
@@ -133,7 +133,7 @@ export interface Writes
     EndedLoginWrites,
     ErasureWrites,
     FileWrites,
-    HeldWrites,
+    PendingWrites,
     ImportWrites,
     InviteWrites,
     LastHereWrites,
@@ -166,7 +166,7 @@ export interface Reads
     ExpiryReads,
     FileReads,
     FindUsersReads,
-    HeldReads,
+    PendingReads,
     InviteReads,
     LastHereReads,
     MailReads,

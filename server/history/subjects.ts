@@ -31,18 +31,18 @@ import { aboutPersonReads } from './moderation/about-person.ts';
 import { actReads, forgetActs, noteExport } from './moderation/acts.ts';
 import { banReads, bans, setBan } from './moderation/bans.ts';
 import {
-  approveHeld,
-  discardHeld,
-  forgetHeld,
-  heldPreview,
-  heldReads,
+  approvePending,
+  discardPending,
+  forgetPending,
   hold,
   holdEdit,
-  rejectHeld,
+  pendingPreview,
+  pendingReads,
+  rejectPending,
 } from './moderation/held.ts';
 import { closeReport, report, reportReads, reports } from './moderation/reports.ts';
 import { endRestrictions, restrict, restrictionReads } from './moderation/restrictions.ts';
-import { held } from './moderation/waiting.ts';
+import { pendingMessages } from './moderation/waiting.ts';
 import {
   addVapidKey,
   deviceReads,
@@ -118,7 +118,7 @@ export const tables: readonly Table[] = [
   blocks,
   lastHere,
   reports,
-  held,
+  pendingMessages,
   pins,
   invites,
   threads,
@@ -149,11 +149,11 @@ const rules: { readonly [Op in keyof Writes]: Rule<Writes[Op]> } = {
   react,
   hold,
   holdEdit,
-  approveHeld,
-  rejectHeld,
-  discardHeld,
-  forgetHeld,
-  heldPreview,
+  approvePending,
+  rejectPending,
+  discardPending,
+  forgetPending,
+  pendingPreview,
   importRoom,
   importMessage,
   importMembers,
@@ -276,7 +276,7 @@ export const reads: ReadRegistry = {
   ...inviteReads,
   ...fileReads,
   ...reportReads,
-  ...heldReads,
+  ...pendingReads,
   ...actReads,
   ...banReads,
   ...endedLoginReads,

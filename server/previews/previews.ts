@@ -1,5 +1,5 @@
 import type { Files } from '../files/files.ts';
-import type { History, StoredHeld, StoredMessage } from '../history/history.ts';
+import type { History, PendingMessage, StoredMessage } from '../history/history.ts';
 import { RequestError } from '../wire/errors.ts';
 import type { Preview } from '../wire/events.ts';
 import { type Fetched, Fetcher } from './fetcher.ts';
@@ -46,10 +46,10 @@ export class Previews {
   }
 
   /** Like `begin`, for a message that is pending approval. The moderator sees the page before the approval. */
-  beginHeld({ id, room, user, message: { preview } }: StoredHeld): void {
+  beginPending({ id, room, user, message: { preview } }: PendingMessage): void {
     const { write } = this.#history;
     this.#fetch({ room, user, preview, isPublished: false }, (found) =>
-      write.heldPreview({ room, id, ...found, at: Date.now() }),
+      write.pendingPreview({ room, id, ...found, at: Date.now() }),
     );
   }
 

@@ -1,4 +1,4 @@
-import { approveHeld, discardHeld, listHeld, rejectHeld } from '../chat/moderation/held.ts';
+import { approvePending, discardPending, listPending, rejectPending } from '../chat/moderation/held.ts';
 import { moderatesAny } from '../chat/moderation/known-rooms.ts';
 import type { RequestHandlers } from './request.ts';
 
@@ -7,14 +7,14 @@ export const heldRequests: RequestHandlers<'held:list' | 'held:approve' | 'held:
   'held:list': {
     order: 'read',
     allowed: ({ connection, payload }) => payload.mine === true || moderatesAny(connection),
-    run: ({ chat, connection, payload }) => listHeld(chat, connection, payload),
+    run: ({ chat, connection, payload }) => listPending(chat, connection, payload),
   },
   'held:approve': {
     order: 'change',
     counts: () => ({ change: 1 }),
     run({ chat, connection, payload, active }) {
       active();
-      return approveHeld(chat, connection, payload);
+      return approvePending(chat, connection, payload);
     },
   },
   'held:reject': {
@@ -22,12 +22,12 @@ export const heldRequests: RequestHandlers<'held:list' | 'held:approve' | 'held:
     counts: () => ({ change: 1 }),
     run({ chat, connection, payload, active }) {
       active();
-      return rejectHeld(chat, connection, payload);
+      return rejectPending(chat, connection, payload);
     },
   },
   'held:discard': {
     order: 'change',
     counts: () => ({ change: 1 }),
-    run: ({ chat, connection, payload }) => discardHeld(chat, connection, payload),
+    run: ({ chat, connection, payload }) => discardPending(chat, connection, payload),
   },
 };

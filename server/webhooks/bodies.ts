@@ -97,7 +97,7 @@ async function reported(
 }
 
 async function waiting(id: string, read: History['read']): Promise<object> {
-  const held = await read.held({ id });
+  const held = await read.pendingMessage({ id });
   // A moderator decided on the message, or it was discarded.
   if (held === null || held.closed !== undefined) return { held: { id, deleted: true } };
   const [user] = await read.users({ ids: [held.user] });

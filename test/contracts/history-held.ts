@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { mostHeld, type Writes } from '../../server/history/history.ts';
+import { maxPendingInRoom, type Writes } from '../../server/history/history.ts';
 import { carryOutErasures } from '../helpers/erasures.ts';
 import { callsOf, expectRefusal, type Now, pagesOf, refused } from './history-tested.ts';
 
@@ -33,9 +33,9 @@ export function heldContract(now: Now) {
     (await write.send({ room, clientId: `s${n++}`, user, text, sentAt: at, asMember: true, ...over }))
       .message;
   const approve = ({ id, user }: { id: string; user: string }) =>
-    write.approveHeld({ room, id, user, by: ann.id, siteModerator: true, at: later });
+    write.approvePending({ room, id, user, by: ann.id, siteModerator: true, at: later });
   const reject = (id: string, reason?: string) =>
-    write.rejectHeld({
+    write.rejectPending({
       ...{ room, id, by: ann.id, siteModerator: true, at: later },
       ...(reason === undefined ? {} : { reason }),
     });
@@ -65,7 +65,7 @@ export function heldContract(now: Now) {
     expect(await texts()).toEqual(['hello', 'meanwhile', 'pallets']);
     expect(await write.hold(sent)).toEqual({ message, repeated: true });
     expect(await write.send(sent)).toEqual({ message, repeated: true });
-    expect(await read.held({ id: held.id })).toBeNull();
+    expect(await read.pendingMessage({ id: held.id })).toBeNull();
     await expectRefusal(approve(held), 'unknown_message');
     expect(await read.hasWritten({ user: ben.id, room })).toBe(true);
     expect(kinds()).toEqual(['held', 'approved']);
@@ -106,9 +106,9 @@ export function heldContract(now: Now) {
     await join(ann, ben);
     const held = await hold();
     const place = { room, id: held.id, by: ann.id, at: later };
-    const approveNow = (over = {}) => write.approveHeld({ ...place, user: held.user, ...over });
+    const approveNow = (over = {}) => write.approvePending({ ...place, user: held.user, ...over });
     const refusedAll = async (over = {}) => {
-      for (const attempt of [() => approveNow(over), () => write.rejectHeld({ ...place, ...over })])
+      for (const attempt of [() => approveNow(over), () => write.rejectPending({ ...place, ...over })])
         await expectRefusal(attempt(), 'unknown_message');
     };
     const setRole = (role: 'moderator' | 'member') => write.setRole({ room, user: ann.id, role });
@@ -140,13 +140,13 @@ export function heldContract(now: Now) {
     await reject(held.id, 'an advertisement');
     const known = { ...held, closed: { at: later, reason: 'an advertisement' } };
     await now().reload();
-    expect(await read.heldBy({ user: ben.id })).toEqual([known]);
-    expect((await read.heldIn({ rooms: [], everyPublic: true, limit: 9 })).held).toEqual([]);
+    expect(await read.pendingBy({ user: ben.id })).toEqual([known]);
+    expect((await read.pendingIn({ rooms: [], everyPublic: true, limit: 9 })).held).toEqual([]);
     for (const again of [reject(held.id), approve(held)]) await expectRefusal(again, 'unknown_message');
-    await write.discardHeld({ room, id: held.id, user: ann.id, at });
-    expect(await read.held({ id: held.id })).toEqual(known);
-    await write.discardHeld({ room, id: held.id, user: ben.id, at });
-    expect(await read.held({ id: held.id })).toBeNull();
+    await write.discardPending({ room, id: held.id, user: ann.id, at });
+    expect(await read.pendingMessage({ id: held.id })).toEqual(known);
+    await write.discardPending({ room, id: held.id, user: ben.id, at });
+    expect(await read.pendingMessage({ id: held.id })).toBeNull();
     expect(await texts()).toEqual([]);
   });
 
@@ -175,15 +175,15 @@ export function heldContract(now: Now) {
     };
     const first = await waits('first');
     const second = await waits('second');
-    expect(await read.held({ id: first.id })).toBeNull();
+    expect(await read.pendingMessage({ id: first.id })).toBeNull();
     expect(await texts()).toEqual(['before']);
     expect((await approve(second)).message).toMatchObject({ seq, text: 'second', editedAt: later });
     const third = await waits('third');
     await write.edit({ room, seq, user: ben.id, text: 'by hand', at: later });
-    expect(await read.held({ id: third.id })).toBeNull();
+    expect(await read.pendingMessage({ id: third.id })).toBeNull();
     const fourth = await waits('fourth');
     await write.delete({ room, seq, user: ben.id, at: later });
-    expect(await read.held({ id: fourth.id })).toBeNull();
+    expect(await read.pendingMessage({ id: fourth.id })).toBeNull();
     expect(await edit('by hand').catch((error) => error)).toEqual(refused('unknown_message'));
   });
 
@@ -198,7 +198,7 @@ export function heldContract(now: Now) {
     await expectRefusal(write.hold(input({ files: [{ id: 'f1' }] })), 'unknown_file');
     expect((await write.dropFiles({ before: later, most: 9 })).ids).toEqual([]);
     expect((await approve(kept)).message.files).toEqual([{ id: 'f1', ...about }]);
-    await write.discardHeld({ room, id: freed.id, user: ben.id, at });
+    await write.discardPending({ room, id: freed.id, user: ben.id, at });
     expect((await write.dropFiles({ before: later, most: 9 })).ids).toEqual(['f2']);
   });
 
@@ -209,7 +209,7 @@ export function heldContract(now: Now) {
     const fetched = async (id: string, picture: string) => {
       await write.addFile({ room, user: ben.id, file: { id: picture, ...about } });
       const page = { title: 'Spring', image: { id: picture, width: 4, height: 3 } };
-      return write.heldPreview({ room, id, url, page, at });
+      return write.pendingPreview({ room, id, url, page, at });
     };
     const waiting = () => hold({ text: url, preview: url });
     const stateOf = async (id: string) => (await read.file({ id, user: ben.id }))?.file.state;
@@ -223,7 +223,7 @@ export function heldContract(now: Now) {
     expect(await fetched(early.id, 'e')).toEqual({ changed: true });
     expect(await fetched(early.id, 'f')).toEqual({ changed: false });
     const preview = { url, title: 'Spring', image: { id: 'e', width: 4, height: 3 } };
-    expect((await read.held({ id: early.id }))?.message.preview).toEqual(preview);
+    expect((await read.pendingMessage({ id: early.id }))?.message.preview).toEqual(preview);
     // The picture is not orphaned while the message is pending.
     expect((await write.dropFiles({ before: later, most: 9 })).ids).toEqual(['f']);
     const { message } = await approve(early);
@@ -233,13 +233,13 @@ export function heldContract(now: Now) {
     const unseen = await waiting();
     await fetched(unseen.id, 'u');
     const blind = { room, id: unseen.id, user: ben.id, by: ann.id, siteModerator: true, preview: false };
-    expect((await write.approveHeld({ ...blind, at: later })).message).not.toHaveProperty('preview');
+    expect((await write.approvePending({ ...blind, at: later })).message).not.toHaveProperty('preview');
     expect((await approve(late)).message).not.toHaveProperty('preview');
     expect(await fetched(late.id, 'l')).toEqual({ changed: false });
     await reject(rejected.id);
     expect(await fetched(rejected.id, 'r')).toEqual({ changed: false });
     await fetched(discarded.id, 'd');
-    await write.discardHeld({ room, id: discarded.id, user: ben.id, at });
+    await write.discardPending({ room, id: discarded.id, user: ben.id, at });
     expect((await write.dropFiles({ before: later, most: 9 })).ids.toSorted()).toEqual([
       'd',
       'f',
@@ -273,7 +273,7 @@ export function heldContract(now: Now) {
     await hold();
     await expectRefusal(write.hold(input()), 'rate_limited');
     await write.updateRoom({ room, slow: 0 });
-    for (let more = 1; more < mostHeld; more++) await hold();
+    for (let more = 1; more < maxPendingInRoom; more++) await hold();
     await expectRefusal(write.hold(input()), 'limit_reached');
   });
 
@@ -295,7 +295,7 @@ export function heldContract(now: Now) {
     const sizes = [300_000, 100_000, 100_000, 100_000];
     for (const size of sizes) await hold({ text: 'x'.repeat(size) });
     const all = { rooms: [room], everyPublic: false, limit: 9 };
-    const pages = await pagesOf((place) => read.heldIn({ ...all, ...place }));
+    const pages = await pagesOf((place) => read.pendingIn({ ...all, ...place }));
     expect(pages.map(({ held }) => held.length)).toEqual([2, 1, 1]);
   });
 
@@ -311,7 +311,7 @@ export function heldContract(now: Now) {
     for (const id of ['den', room, 'attic', 'den', 'garden', 'attic'])
       ids.unshift((await hold({ room: id })).id);
     const list = async (of: { rooms: string[]; everyPublic: boolean; except?: string[] }) =>
-      (await pagesOf((place) => read.heldIn({ ...of, limit: 2, ...place }))).map(({ held }) =>
+      (await pagesOf((place) => read.pendingIn({ ...of, limit: 2, ...place }))).map(({ held }) =>
         held.map((one) => ids.indexOf(one.id)),
       );
     const rooms = ['den', 'attic'];
@@ -332,13 +332,13 @@ export function heldContract(now: Now) {
     await join(ann, ben);
     const all = [await hold(), await hold(), await hold()].map(({ id }) => id).reverse();
     const of = { rooms: [room], everyPublic: false, limit: 2 };
-    const pages = await pagesOf((place) => read.heldIn({ ...of, ...place }));
+    const pages = await pagesOf((place) => read.pendingIn({ ...of, ...place }));
     expect(pages.flatMap(({ held }) => held.map(({ id }) => id))).toEqual(all);
-    expect((await read.heldIn({ rooms: ['none'], everyPublic: false, limit: 2 })).held).toEqual([]);
-    const old = await read.heldBefore({ before: at + 1, limit: 9 });
+    expect((await read.pendingIn({ rooms: ['none'], everyPublic: false, limit: 2 })).held).toEqual([]);
+    const old = await read.pendingBefore({ before: at + 1, limit: 9 });
     expect(old.map(({ id }) => id).sort()).toEqual([...all].sort());
-    await write.forgetHeld({ of: old, at: later });
-    expect(await read.heldBy({ user: ben.id })).toEqual([]);
+    await write.forgetPending({ of: old, at: later });
+    expect(await read.pendingBy({ user: ben.id })).toEqual([]);
   });
 
   test('removes mentions of erased users from pending messages', async () => {
@@ -352,7 +352,7 @@ export function heldContract(now: Now) {
     const other = await hold({ mentions: [of(ann, 0)] });
     await write.erase({ user: cat.id });
     await carryOutErasures(now().history, 'one', at + 1);
-    const mentions = (await read.heldBy({ user: ben.id })).map(({ message }) => message.mentions);
+    const mentions = (await read.pendingBy({ user: ben.id })).map(({ message }) => message.mentions);
     expect(mentions).toEqual([[of(ann, 0)], undefined, other.message.mentions]);
     expect(both.message.mentions).toHaveLength(2);
   });
@@ -361,8 +361,8 @@ export function heldContract(now: Now) {
     await join(ann, ben);
     const held = await hold();
     await write.deleteRoom({ room });
-    expect(await read.held({ id: held.id })).toBeNull();
-    await write.forgetHeld({ of: [{ room, id: held.id }], at: later });
+    expect(await read.pendingMessage({ id: held.id })).toBeNull();
+    await write.forgetPending({ of: [{ room, id: held.id }], at: later });
     await expectRefusal(approve(held), 'unknown_room');
   });
 
@@ -377,7 +377,7 @@ export function heldContract(now: Now) {
       direct.putRoom({ id: room, kind: 'private', name: 'Again', at }),
     ]);
     expect(waiting).toHaveProperty('held');
-    expect(await read.heldIn({ rooms: [room], everyPublic: false, limit: 9 })).toMatchObject({ held: [] });
-    expect(await read.heldBy({ user: ben.id })).toEqual([]);
+    expect(await read.pendingIn({ rooms: [room], everyPublic: false, limit: 9 })).toMatchObject({ held: [] });
+    expect(await read.pendingBy({ user: ben.id })).toEqual([]);
   });
 }

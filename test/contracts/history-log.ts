@@ -24,7 +24,7 @@ export function logContract(now: Now) {
   /** Consumes entries as the holder of the lease. */
   const taken = async (over: Partial<Writes['consume']['in']> = {}) => {
     const answer = await consume(over);
-    if ('heldFor' in answer) throw new Error('another server has the lease');
+    if ('leasedForMs' in answer) throw new Error('another server has the lease');
     return answer;
   };
   const send = (text: string, clientId = text) =>
@@ -87,9 +87,9 @@ export function logContract(now: Now) {
     await send('2');
     const { upTo } = await taken({ most: 1 });
     const other = await consume({ by: 'two', done: upTo });
-    expect(other).toEqual({ heldFor: expect.any(Number) });
-    expect((other as { heldFor: number }).heldFor).toBeGreaterThan(0);
-    expect((other as { heldFor: number }).heldFor).toBeLessThanOrEqual(long);
+    expect(other).toEqual({ leasedForMs: expect.any(Number) });
+    expect((other as { leasedForMs: number }).leasedForMs).toBeGreaterThan(0);
+    expect((other as { leasedForMs: number }).leasedForMs).toBeLessThanOrEqual(long);
     // The lease is released, and another server takes it before the first is done.
     await taken({ lease: 0, most: 0 });
     expect(seqsOf((await taken({ by: 'two', lease: 0 })).entries)).toEqual([1, 2]);
@@ -103,7 +103,7 @@ export function logContract(now: Now) {
     const { upTo } = await taken({ most: 1, lease: 0 });
     const next = await taken({ by: 'two' });
     await taken({ by: 'two', most: 0, lease: 0, done: next.upTo });
-    expect(await consume({ most: 0, renews: true })).toEqual({ heldFor: 0 });
+    expect(await consume({ most: 0, renews: true })).toEqual({ leasedForMs: 0 });
     const rows = { acts: [{ kind: 'muted', at } as const] };
     expect((await taken({ done: upTo, rows })).entries).toEqual([]);
     expect((await read.acts({ limit: 9 })).acts).toEqual([]);
@@ -254,7 +254,7 @@ export function logContract(now: Now) {
       expect(JSON.stringify(read.entries)).toContain(moderator);
       await write.erase({ user: moderator, messages: 'delete' });
       await carryOutErasures(now().history);
-      expect(await consume({ ...held, most: 0, renews: true })).toEqual({ heldFor: 0 });
+      expect(await consume({ ...held, most: 0, renews: true })).toEqual({ leasedForMs: 0 });
       const rows = { acts: [{ kind: 'muted', at, by: moderator } as const] };
       await taken({ ...held, done: read.upTo, rows, lease: 0 });
       consumers = follow();

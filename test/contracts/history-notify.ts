@@ -22,7 +22,7 @@ export function notifyContract(now: Now) {
   ) => {
     const consumer = { name: 'notify', by: 'me', types: ['message'], lease: 60_000, most: 9 } as const;
     const taken = await write.consume(consumer);
-    if ('heldFor' in taken) throw new Error('somebody else has the lease');
+    if ('leasedForMs' in taken) throw new Error('somebody else has the lease');
     const concerned = { users, rooms, due: at, roomsDue, pushes, pushDue: at };
     await write.consume({ ...consumer, done: taken.upTo, rows: { concerned } });
   };

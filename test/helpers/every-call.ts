@@ -82,11 +82,11 @@ export const everyWrite: { [Op in keyof Writes]: Writes[Op]['in'][] } = {
     { ...sent, user: { id: '2', name: 'Ben' }, clientId: 'i', asMember: true, why: null },
   ],
   holdEdit: [{ room, seq: 4, user: '2', text: 'other', why: 'links', at }],
-  heldPreview: [{ room, id: 'h', url: 'https://a.example/', page: { title: 'A' }, at }],
-  approveHeld: [{ room, id: 'h', user: '2', by: '1', siteModerator: true, at }],
-  rejectHeld: [{ room, id: 'h', by: '1', siteModerator: true, at }],
-  discardHeld: [{ room, id: 'h', user: '2', at }],
-  forgetHeld: [{ of: [{ room, id: 'h' }], at }],
+  pendingPreview: [{ room, id: 'h', url: 'https://a.example/', page: { title: 'A' }, at }],
+  approvePending: [{ room, id: 'h', user: '2', by: '1', siteModerator: true, at }],
+  rejectPending: [{ room, id: 'h', by: '1', siteModerator: true, at }],
+  discardPending: [{ room, id: 'h', user: '2', at }],
+  forgetPending: [{ of: [{ room, id: 'h' }], at }],
   delete: [
     { room, seq: 1, user: '1', moderator: true, siteModerator: true, at },
     // The last reply of its author, and then the only reply.
@@ -214,13 +214,13 @@ export const everyRead: { [Query in Exclude<keyof Reads, 'search'>]: Reads[Query
   acts: [{ limit: 9 }, { of: { user: '1', rooms: [room], lost: ['lobby'] }, before: 1e6, limit: 9 }],
   restrictions: [null],
   report: [{ id: 'r' }],
-  held: [{ id: 'h' }],
-  heldBy: [{ user: '2' }],
-  heldIn: [
+  pendingMessage: [{ id: 'h' }],
+  pendingBy: [{ user: '2' }],
+  pendingIn: [
     { rooms: [], everyPublic: true, ...page },
     { rooms: [room], everyPublic: false, ...page },
   ],
-  heldBefore: [{ before: at, limit: 9 }],
+  pendingBefore: [{ before: at, limit: 9 }],
   hasWritten: [{ user: '1', room }],
   arrival: [{ user: '1' }],
   arrivals: [

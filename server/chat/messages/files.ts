@@ -1,4 +1,4 @@
-import { isBanned, isHeld, otherOf, type StoredFile } from '../../history/history.ts';
+import { isBanned, isReserved, otherOf, type StoredFile } from '../../history/history.ts';
 import { RequestError } from '../../wire/errors.ts';
 import { decidesIn, mayRead, memberBySession, rightsIn } from '../access.ts';
 import type { Chat } from '../chat.ts';
@@ -46,6 +46,6 @@ export async function fileFor(
   const now = memberBySession(room, member, identity);
   if (!mayRead(room, now, isBanned(member))) return null;
   const decides = decidesIn(room, { roles: identity.roles, member: now }, isBanned(member));
-  const isShown = file.user === identity.id || file.state === 'carried' || (isHeld(file) && decides);
+  const isShown = file.user === identity.id || file.state === 'carried' || (isReserved(file) && decides);
   return isShown ? file : null;
 }

@@ -1,4 +1,4 @@
-import type { StoredHeld, StoredMessage, Writes } from '../../history/history.ts';
+import type { PendingMessage, StoredMessage, Writes } from '../../history/history.ts';
 import { RequestError } from '../../wire/errors.ts';
 import type { Answers, Held, Message, RequestPayload } from '../../wire/events.ts';
 import { firstPage } from '../../wire/links.ts';
@@ -9,8 +9,8 @@ import { requireRoom } from '../directory.ts';
 import { targetOf } from '../members.ts';
 import { messageFor, pageFor } from '../mine.ts';
 import { actorOf, type Connection, type Room, userOf } from '../model.ts';
-import { checkHeld, mayWait, whyHeld } from '../moderation/held.ts';
-import { shownHeld } from '../moderation/shown-held.ts';
+import { checkPendingLimit, findHoldReason, mayWait } from '../moderation/held.ts';
+import { toHeld } from '../moderation/shown-held.ts';
 import { findLastMessage } from '../moderation/slow-mode.ts';
 import { namesIn } from '../names.ts';
 import { readWithin, settled } from '../rooms.ts';
@@ -86,7 +86,7 @@ export async function forward(
     return { answer: { message: await messageFor(chat, person, duplicate.message) }, repeated: true };
   if (isChecked) {
     if (original === undefined) throw new RequestError('unknown_message');
-    if ((await whyHeld(chat, connection, room, original.text, original.files)) !== null) {
+    if ((await findHoldReason(chat, connection, room, original.text, original.files)) !== null) {
       throw new RequestError('forbidden', 'the copy would need approval, write your own message instead');
     }
   }
@@ -136,9 +136,9 @@ export async function send(
   if ('held' in output) {
     if (!repeated) {
       chat.typing.stop(room, connection.person.user.id);
-      chat.previews?.beginHeld(output.held);
+      chat.previews?.beginPending(output.held);
     }
-    return { answer: await heldAnswer(chat, output.held), repeated };
+    return { answer: await toHeldAnswer(chat, output.held), repeated };
   }
   if (!repeated) chat.previews?.begin(output.message);
   return { answer: { message: await messageFor(chat, connection.person, output.message) }, repeated };
@@ -150,18 +150,18 @@ async function sendOrHold(
   room: Room,
   input: ReturnType<typeof newMessage>,
 ): Promise<Writes['hold']['out']> {
-  const why = await whyHeld(chat, connection, room, input.text, input.files);
+  const why = await findHoldReason(chat, connection, room, input.text, input.files);
   if (why !== null && mayWait(chat, connection, room)) {
     // A duplicate gets its response even if too many messages are pending.
     const duplicate = await chat.history.probe.hold({ ...input, why });
     if (duplicate !== null) return duplicate;
-    await checkHeld(chat, connection);
+    await checkPendingLimit(chat, connection);
   }
   return chat.history.write.hold({ ...input, why }, connection.id);
 }
 
-async function heldAnswer({ history }: Chat, held: StoredHeld): Promise<{ held: Held }> {
-  const [shown] = await shownHeld(history, [held]);
+async function toHeldAnswer({ history }: Chat, held: PendingMessage): Promise<{ held: Held }> {
+  const [shown] = await toHeld(history, [held]);
   return { held: shown as Held };
 }
 
@@ -177,7 +177,7 @@ export async function sent(
     ? chat.history.probe.send(message)
     : chat.history.probe.hold({ ...message, why: null }));
   if (duplicate === null) return null;
-  if ('held' in duplicate) return heldAnswer(chat, duplicate.held);
+  if ('held' in duplicate) return toHeldAnswer(chat, duplicate.held);
   return { message: await messageFor(chat, connection.person, duplicate.message) };
 }
 
@@ -191,8 +191,9 @@ export async function edit(
   const page = chat.previews === undefined ? null : firstPage(text);
   chat.reactions.flush(id, seq);
   try {
-    const why = await whyHeld(chat, connection, room, text, files);
-    if (why !== null && mayWait(chat, connection, room)) await checkHeld(chat, connection, { room: id, seq });
+    const why = await findHoldReason(chat, connection, room, text, files);
+    if (why !== null && mayWait(chat, connection, room))
+      await checkPendingLimit(chat, connection, { room: id, seq });
     const input = {
       room: id,
       seq,
@@ -209,8 +210,8 @@ export async function edit(
       ? chat.history.write.edit(input)
       : chat.history.write.holdEdit({ ...input, why }));
     if ('held' in output) {
-      chat.previews?.beginHeld(output.held);
-      return await heldAnswer(chat, output.held);
+      chat.previews?.beginPending(output.held);
+      return await toHeldAnswer(chat, output.held);
     }
     chat.previews?.begin(output.message);
     return { message: await messageFor(chat, connection.person, output.message) };

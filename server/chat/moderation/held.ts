@@ -1,4 +1,9 @@
-import { type Change, mostHeld, mostHeldWithLost, type StoredHeld } from '../../history/history.ts';
+import {
+  type Change,
+  maxPendingInRoom,
+  maxPendingOfUser,
+  type PendingMessage,
+} from '../../history/history.ts';
 import { RequestError } from '../../wire/errors.ts';
 import type { Answers, ChosenFile, HoldReason, RequestPayload } from '../../wire/events.ts';
 import { firstPage } from '../../wire/links.ts';
@@ -11,7 +16,7 @@ import { type Connection, connectionIdsOf, type Person, type Room } from '../mod
 import { namesForSite } from '../names.ts';
 import { readWithin } from '../rooms.ts';
 import { moderatedRooms } from './known-rooms.ts';
-import { shownHeld } from './shown-held.ts';
+import { toHeld } from './shown-held.ts';
 
 /**
  * Whether messages of this connection may need approval in the room. They do not in direct rooms, and for users with a role.
@@ -31,7 +36,7 @@ function isChecked({ identity }: Connection, { record }: Room): boolean {
  * Returns why a message of this connection needs approval, provided that the user has no role in the room. Null if it does not.
  * @param files the attached files. Their names and descriptions are checked also.
  */
-export async function whyHeld(
+export async function findHoldReason(
   chat: Chat,
   connection: Connection,
   room: Room,
@@ -60,18 +65,19 @@ export async function whyHeld(
  * @param edited the message of an edit, which may replace a pending edit
  * @throws RequestError `limit_reached` if too many messages of the user are pending, in all rooms
  */
-export async function checkHeld(
+export async function checkPendingLimit(
   chat: Chat,
   { person }: Connection,
   edited?: { room: string; seq: number },
 ): Promise<void> {
-  const all = await chat.history.read.heldBy({ user: person.user.id });
+  const all = await chat.history.read.pendingBy({ user: person.user.id });
   const readable = inReadableRooms(chat, person, all);
-  const isReplaced = (held: StoredHeld) => held.room === edited?.room && held.seq === edited.seq;
-  if ((readable.length < mostHeld && all.length < mostHeldWithLost) || readable.some(isReplaced)) return;
+  const isReplaced = (held: PendingMessage) => held.room === edited?.room && held.seq === edited.seq;
+  if ((readable.length < maxPendingInRoom && all.length < maxPendingOfUser) || readable.some(isReplaced))
+    return;
   throw new RequestError(
     'limit_reached',
-    `${mostHeld} messages are pending approval or rejected: discard some`,
+    `${maxPendingInRoom} messages are pending approval or rejected: discard some`,
   );
 }
 
@@ -85,7 +91,7 @@ const inReadableRooms = <Held extends { room: string }>(
   messages: readonly Held[],
 ): Held[] => messages.filter(({ room }) => directory.find(person, room) !== undefined);
 
-export async function listHeld(
+export async function listPending(
   chat: Chat,
   connection: Connection,
   { mine, cursor, limit }: RequestPayload<'held:list'>,
@@ -93,7 +99,7 @@ export async function listHeld(
   const { history, directory } = chat;
   const { id } = connection.person.user;
   if (mine) {
-    const held = await shownHeld(history, await history.read.heldBy({ user: id }));
+    const held = await toHeld(history, await history.read.pendingBy({ user: id }));
     return { held: inReadableRooms(chat, connection.person, held) };
   }
   const everyPublic = moderatesSite(connection.identity);
@@ -104,19 +110,19 @@ export async function listHeld(
       except: directory.restrictions.bannedFrom(id),
     }),
     async (rooms) => {
-      const page = await history.read.heldIn({
+      const page = await history.read.pendingIn({
         ...rooms,
         everyPublic,
         ...(cursor === undefined ? {} : { from: cursor }),
         limit,
       });
-      const held = await shownHeld(history, page.held);
+      const held = await toHeld(history, page.held);
       return { held, ...(page.next === undefined ? {} : { next: page.next }) };
     },
   );
 }
 
-export async function approveHeld(
+export async function approvePending(
   chat: Chat,
   connection: Connection,
   { id, preview }: RequestPayload<'held:approve'>,
@@ -126,7 +132,7 @@ export async function approveHeld(
   const by = connection.person.user.id;
   const siteModerator = moderatesSite(connection.identity);
   const at = Date.now();
-  const { message } = await chat.history.write.approveHeld({
+  const { message } = await chat.history.write.approvePending({
     room,
     id,
     user,
@@ -138,7 +144,7 @@ export async function approveHeld(
   return { message: await messageFor(chat, connection.person, message) };
 }
 
-export async function rejectHeld(
+export async function rejectPending(
   chat: Chat,
   connection: Connection,
   { id, reason }: RequestPayload<'held:reject'>,
@@ -147,25 +153,26 @@ export async function rejectHeld(
   const by = connection.person.user.id;
   const siteModerator = moderatesSite(connection.identity);
   const why = reason ? { reason } : {};
-  await chat.history.write.rejectHeld({ room, id, by, siteModerator, ...why, at: Date.now() });
+  await chat.history.write.rejectPending({ room, id, by, siteModerator, ...why, at: Date.now() });
   return {};
 }
 
-export async function discardHeld(
+export async function discardPending(
   { history }: Chat,
   { person }: Connection,
   { id }: RequestPayload<'held:discard'>,
 ): Promise<Answers['held:discard']> {
-  const stored = await history.read.held({ id });
+  const stored = await history.read.pendingMessage({ id });
   const user = person.user.id;
-  if (stored?.user === user) await history.write.discardHeld({ room: stored.room, id, user, at: Date.now() });
+  if (stored?.user === user)
+    await history.write.discardPending({ room: stored.room, id, user, at: Date.now() });
   return {};
 }
 
 /** @throws RequestError `unknown_message` also if the user may not decide, so that the message is not revealed */
-async function toDecide(chat: Chat, connection: Connection, id: string): Promise<StoredHeld> {
+async function toDecide(chat: Chat, connection: Connection, id: string): Promise<PendingMessage> {
   const user = connection.person.user.id;
-  const stored = await chat.history.read.held({ id });
+  const stored = await chat.history.read.pendingMessage({ id });
   const record = stored && (await chat.history.read.room({ room: stored.room }));
   const member = stored === null ? undefined : await memberOf(chat, stored.room, user);
   // After the reads, because the session may lose a role during them.
@@ -177,11 +184,11 @@ async function toDecide(chat: Chat, connection: Connection, id: string): Promise
 }
 
 /** A message became pending approval, or was decided or discarded. Notifies the author and the moderators who decide. */
-export const heldEffect: Effect<'held'> = {
-  apply: (chat, change) => () => announceHeld(chat, change),
+export const pendingEffect: Effect<'held'> = {
+  apply: (chat, change) => () => announcePendingChange(chat, change),
 };
 
-function announceHeld(chat: Chat, { room, id, user, is, by }: Change & { type: 'held' }): void {
+function announcePendingChange(chat: Chat, { room, id, user, is, by }: Change & { type: 'held' }): void {
   const { history, directory, publisher, announcements } = chat;
   const record = directory.room(room)?.record;
   if (record === undefined) return;
@@ -204,8 +211,8 @@ function announceHeld(chat: Chat, { room, id, user, is, by }: Change & { type: '
   if (decidingConnections().length + authorConnections().length === 0) return;
   // If this fails, they get the message when they request the list.
   announcements.add('held_changed', async () => {
-    const stored = is === 'held' || is === 'rejected' ? await history.read.held({ id }) : null;
-    const [held] = await shownHeld(history, stored === null ? [] : [stored]);
+    const stored = is === 'held' || is === 'rejected' ? await history.read.pendingMessage({ id }) : null;
+    const [held] = await toHeld(history, stored === null ? [] : [stored]);
     const decidedBy = by === undefined ? undefined : (await namesForSite(chat, [by]))(by);
     if (directory.isReplaced(record)) return;
     const change = { id, room, is };

@@ -10,7 +10,7 @@ import { namesForSite } from '../names.ts';
 import { exported } from '../personal-data/export.ts';
 import * as site from '../site.ts';
 import { canOf } from '../summary.ts';
-import { rejectHeld } from './held.ts';
+import { rejectPending } from './held.ts';
 import { isKnown, readKnown } from './known-rooms.ts';
 import { shownReport } from './shown-reports.ts';
 
@@ -139,9 +139,9 @@ async function rejectWaiting(
   user: string,
   reason: string | undefined,
 ): Promise<void> {
-  const waiting = (await chat.history.read.heldBy({ user })).filter(({ closed }) => closed === undefined);
+  const waiting = (await chat.history.read.pendingBy({ user })).filter(({ closed }) => closed === undefined);
   for (const { id } of waiting) {
-    await rejectHeld(chat, connection, { id, ...(reason === undefined ? {} : { reason }) }).catch(ifGone);
+    await rejectPending(chat, connection, { id, ...(reason === undefined ? {} : { reason }) }).catch(ifGone);
   }
 }
 

@@ -8,7 +8,7 @@ import {
   wantsPreviews,
 } from '../../history/history.ts';
 import type { Chat } from '../chat.ts';
-import { shownHeld } from '../moderation/shown-held.ts';
+import { toHeld } from '../moderation/shown-held.ts';
 import { notifyOf } from '../summary.ts';
 
 /** Rows of one read, such as messages, reactions or reports. */
@@ -165,9 +165,9 @@ export async function exported(
     }
   }
   async function* held(): AsyncIterable<string> {
-    const own = await history.read.heldBy({ user: id });
+    const own = await history.read.pendingBy({ user: id });
     for (const { message } of own) files.push(...(message.files ?? []));
-    if (own.length > 0) yield lines((await shownHeld(history, own)).map(({ user: _, ...one }) => one));
+    if (own.length > 0) yield lines((await toHeld(history, own)).map(({ user: _, ...one }) => one));
   }
   async function* acts(): AsyncIterable<string> {
     for (let before: number | undefined = Number.MAX_SAFE_INTEGER; before !== undefined; ) {

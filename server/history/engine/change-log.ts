@@ -337,7 +337,7 @@ export interface Consume {
 export interface LoadedConsumer {
   position: number;
   holder: string;
-  heldUntil: number;
+  leaseUntil: number;
   /** The current time of the database, in Unix ms. */
   at: number;
   entries: LoggedEntry[];
@@ -364,7 +364,7 @@ export function* loadConsumer(
   const { position, holder, held_until, at } = row as Record<'position' | 'held_until' | 'at', number> & {
     holder: string;
   };
-  const loaded = { position, holder, heldUntil: held_until, at, entries: [], skipped: 0, upTo: position };
+  const loaded = { position, holder, leaseUntil: held_until, at, entries: [], skipped: 0, upTo: position };
   if (most === 0) return loaded;
   const from = holder === by ? (done ?? position) : position;
   const last = numberOf(yield* ask(lastPosition));

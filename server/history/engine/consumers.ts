@@ -31,10 +31,10 @@ export function setConsumer(
     types,
     position,
     holder,
-    heldUntil,
-  }: Pick<Consume, 'name' | 'types'> & Pick<LoadedConsumer, 'position' | 'holder' | 'heldUntil'>,
+    leaseUntil,
+  }: Pick<Consume, 'name' | 'types'> & Pick<LoadedConsumer, 'position' | 'holder' | 'leaseUntil'>,
 ): void {
-  const row = [name, bitsOf(types), position, holder, heldUntil];
+  const row = [name, bitsOf(types), position, holder, leaseUntil];
   work.later((dialect) => dialect.upsert('chat_consumers', ['id'], consumerColumns, [row]));
 }
 

@@ -210,14 +210,14 @@ export async function search(
   async function readMessages({ room, after, upTo }: Source): Promise<Row[]> {
     const { has } = only;
     // Without words, the source may be a whole room. Read only as many messages as one check uses.
-    const held =
+    const joinHoldings =
       has === undefined
         ? raw('')
         : sql`JOIN (SELECT seq AS held FROM chat_holdings
             WHERE room = ${room} AND holds = ${holdings.indexOf(has)} AND seq > ${after} AND seq <= ${upTo}
             ORDER BY seq DESC ${query === undefined ? sql`LIMIT ${blockSize}` : raw('')}) AS holding ON holding.held = messages.seq`;
     return connection.query(
-      sql`SELECT room, num, ${dialect.messageColumns} FROM chat_messages AS messages ${held}
+      sql`SELECT room, num, ${dialect.messageColumns} FROM chat_messages AS messages ${joinHoldings}
           WHERE room = ${room} AND seq > ${after} AND seq <= ${upTo} AND num < ${before}
             AND seq >= (SELECT first_seq FROM chat_rooms WHERE num = ${room})
           ORDER BY seq DESC LIMIT ${blockSize}`,

@@ -24,7 +24,7 @@ import { releasePicture } from '../messages/previews.ts';
 import { firstReactors, namedReactors, reactionNeed, setReaction } from '../messages/reactions.ts';
 import { bans } from '../moderation/bans.ts';
 import { reports } from '../moderation/reports.ts';
-import { held } from '../moderation/waiting.ts';
+import { pendingMessages } from '../moderation/waiting.ts';
 import { deleteUser } from '../people/loaded.ts';
 import { deletedUser } from '../people/user.ts';
 import { getRoom, roomNeed, setRoom } from '../rooms/loaded.ts';
@@ -194,10 +194,11 @@ export const steps: { [Stage in ErasureStage]: Step } = {
 
   /** Removes mentions of the user from pending and rejected messages of other users. */
   held: {
-    needs: (_user, { room, id }) => [rows(held, { room, id })],
+    needs: (_user, { room, id }) => [rows(pendingMessages, { room, id })],
     run(work, { user }, { room, id }) {
-      const [one] = work.find(held, { room, id });
-      if (one !== undefined) work.put(held, { ...one, message: withoutMention(one.message, user) });
+      const [one] = work.find(pendingMessages, { room, id });
+      if (one !== undefined)
+        work.put(pendingMessages, { ...one, message: withoutMention(one.message, user) });
     },
   },
 

@@ -9,18 +9,18 @@ export interface StoredFile {
   state: 'loose' | 'carried' | 'dropped';
   /** The message to which it was first attached, even if it is detached now. */
   seq?: number;
-  /** Since when the file is in this state, as Unix ms, or `waitsSince`. */
+  /** Since when the file is in this state, as Unix ms, or `reservedAt`. */
   at: number;
   about: MessageFile;
   /** The ID of the stored bytes. A forwarded copy shares the bytes of the original file. */
   stored: string;
 }
 
-/** The `at` of a file whose message is pending approval, so that it is not dropped as an old orphan. */
-export const waitsSince = Number.MAX_SAFE_INTEGER;
+/** The `at` of a file that is reserved for a message pending approval, so that it is not dropped as an old orphan. */
+export const reservedAt = Number.MAX_SAFE_INTEGER;
 
-/** Whether the file belongs to a message that is pending approval. */
-export const isHeld = ({ state, at }: StoredFile) => state === 'loose' && at === waitsSince;
+/** Whether the file is reserved for a message that is pending approval. */
+export const isReserved = ({ state, at }: StoredFile) => state === 'loose' && at === reservedAt;
 
 /** The states as stored in the database. */
 export const fileStates = { loose: 0, carried: 1, dropped: 2 } as const satisfies Record<

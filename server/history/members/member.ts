@@ -45,7 +45,10 @@ export interface MemberRecord {
   left?: true;
   /** The room's `access` after the user was removed or banned. Only invite links that moderators made since then readmit. */
   removed?: number;
-  /** Set while the user is banned: the sources to restore when the ban ends. Until then, `sources` is 0. */
+  /**
+   * Set while the user is banned: the sources to restore when the ban ends. Until then, `sources` is 0. The change log
+   * stores this name.
+   */
   held?: number;
 }
 

@@ -114,9 +114,10 @@ export function add(
   const minActed = bySite && room.kind !== 'public' ? acted.joined : acted.never;
   const nowActed = Math.max(before?.acted ?? acted.never, how.acted, minActed);
   if (isBanned(before)) {
-    const held = before.held | bits;
+    const bannedSources = before.held | bits;
     const { left: _, ...rest } = before;
-    if (held !== before.held) setMember(work, id, user.id, { ...rest, held, acted: nowActed });
+    if (bannedSources !== before.held)
+      setMember(work, id, user.id, { ...rest, held: bannedSources, acted: nowActed });
     return;
   }
   const { wroteAt, restricted } = before ?? {};
@@ -156,7 +157,7 @@ export const peopleLosing = (room: string, users: readonly string[]): Need[] => 
   ]),
 ];
 
-/** Removes sources from the membership, and ends it if none remains. From a banned user, it removes `held` sources. */
+/** Removes sources from the membership, and ends it if none remains. Removes them also from a banned user's `held`. */
 export function take(
   work: Work,
   id: string,
@@ -167,8 +168,8 @@ export function take(
   const room = requireRoom(work, id);
   const before = getMember(work, id, user);
   if (isBanned(before)) {
-    const held = before.held & ~bits;
-    if (held !== before.held) setMember(work, id, user, { ...before, held });
+    const bannedSources = before.held & ~bits;
+    if (bannedSources !== before.held) setMember(work, id, user, { ...before, held: bannedSources });
     return;
   }
   if (!isMember(before)) return;

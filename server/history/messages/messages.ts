@@ -9,7 +9,7 @@ import { getFile, insertFile, release } from '../files/loaded.ts';
 import { getMember, memberNeed } from '../members/loaded.ts';
 import { isModerator } from '../members/membership.ts';
 import { tellAct } from '../moderation/acts.ts';
-import { discardEdit, filesOfEdit, held } from '../moderation/waiting.ts';
+import { discardEdit, filesOfEdit, pendingMessages } from '../moderation/waiting.ts';
 import { isBlocked } from '../people/blocks.ts';
 import { getRoom, setRoom } from '../rooms/loaded.ts';
 import { isReadable, type RoomRow } from '../rooms/room.ts';
@@ -188,7 +188,7 @@ type EditInput = MessageWrites['edit']['in'];
 export const editNeeds = ({ room, seq, user, files, mentions }: EditInput): Need[] => [
   memberNeed(room, user),
   messageNeed(room, seq),
-  rows(held, { room, seq }),
+  rows(pendingMessages, { room, seq }),
   ...filesNamed(files),
   ...mentionsNamed(room, mentions),
 ];
@@ -198,7 +198,7 @@ export const edit: Rule<MessageWrites['edit']> = {
   needs: editNeeds,
   run(work, input, changes) {
     const { room, before, free } = mayEdit(work, input);
-    const content = editedTo(work, room, before, input, { free, held: filesOfEdit(work, before) });
+    const content = editedTo(work, room, before, input, { free, reserved: filesOfEdit(work, before) });
     discardEdit(work, before, input.at, changes);
     return {
       message:
@@ -238,7 +238,7 @@ export function mayEdit(
 /**
  * Computes the content after the edit.
  * @param options.free the author edits as a moderator
- * @param options.held IDs of files held with this edit, or with the pending edit that it replaces
+ * @param options.reserved IDs of files reserved for this edit, or for the pending edit that it replaces
  * @returns null for a no-op edit
  * @throws RequestError `conflict` if the text changed after `input.rev`, `unknown_file` or `bad_request`
  */
@@ -247,7 +247,7 @@ export function editedTo(
   room: RoomRow,
   before: StoredMessage,
   input: Pick<EditInput, 'text' | 'files' | 'mentions' | 'preview' | 'rev'>,
-  { free, held = [] }: { free: boolean; held?: readonly string[] },
+  { free, reserved = [] }: { free: boolean; reserved?: readonly string[] },
 ): Pick<StoredMessage, 'text' | 'files' | 'mentions' | 'preview'> | null {
   const { text, files: chosen, rev } = input;
   const { files: filesBefore = [], seq } = before;
@@ -257,7 +257,7 @@ export function editedTo(
       : mentionsFor(work, room, input.mentions, free);
   const hasSameFiles = chosen === undefined || areSameFiles(chosen, filesBefore);
   if (before.text === text && hasSameFiles && sameMentions(mentions, before.mentions)) return null;
-  const files = chosen === undefined ? filesBefore : filesOf(work, before, { chosen, seq, held });
+  const files = chosen === undefined ? filesBefore : filesOf(work, before, { chosen, seq, reserved });
   // Reactions and previews also raise `rev`, but do not conflict with an edit.
   if (rev !== undefined && rev < before.rev && rev < textRevOf(work, before)) {
     throw new RequestError('conflict', 'the message was edited after you read it', { current: before });
@@ -296,7 +296,11 @@ export function storeEdit(
 }
 
 export const deleteMessage: Rule<MessageWrites['delete']> = {
-  needs: ({ room, seq, user }) => [memberNeed(room, user), messageNeed(room, seq), rows(held, { room, seq })],
+  needs: ({ room, seq, user }) => [
+    memberNeed(room, user),
+    messageNeed(room, seq),
+    rows(pendingMessages, { room, seq }),
+  ],
   run(
     work,
     { room: id, seq, id: expectedId, user, moderator, siteModerator, anywhere, reason, at },

@@ -4,7 +4,7 @@ import type { ChosenFile, MessageFile } from '../../wire/events.ts';
 import type { Change } from '../changes.ts';
 import { refuse } from '../engine/rule.ts';
 import type { Need, Work } from '../engine/work.ts';
-import { isHeld } from '../files/file.ts';
+import { isReserved } from '../files/file.ts';
 import { fileNeed, getFile, setFile } from '../files/loaded.ts';
 import { getMember, memberNeed, setMember } from '../members/loaded.ts';
 import { acted, isMember, leftOf, type MemberRecord } from '../members/member.ts';
@@ -144,17 +144,17 @@ export function tellPosted(work: Work, room: RoomRow, message: StoredMessage, ch
 /**
  * Builds the content of a new message.
  * @param options.free the author writes as a moderator or as the PHP application
- * @param options.held IDs of files held with the message while it was pending approval
+ * @param options.reserved IDs of files reserved for the message while it was pending approval
  */
 export function contentOf(
   work: Work,
   room: RoomRow,
   input: Pick<NewMessage, 'room' | 'user' | 'text' | 'replyTo' | 'files' | 'mentions' | 'preview'>,
-  { free, held = [] }: { free: boolean; held?: readonly string[] },
+  { free, reserved = [] }: { free: boolean; reserved?: readonly string[] },
 ): Content {
   const { text, replyTo, preview } = input;
   const thread = replyTo === undefined ? undefined : threadOf(work, room, replyTo);
-  const files = filesOf(work, input, { chosen: input.files ?? [], held });
+  const files = filesOf(work, input, { chosen: input.files ?? [], reserved });
   const mentions = mentionsFor(work, room, input.mentions, free);
   return {
     text,
@@ -232,20 +232,24 @@ export function saidBy({ text, replyTo, files = [], mentions = [] }: NewMessage)
  * Returns the files to store in a message. The message may keep its own files, and attach files that its author uploaded into
  * this room and that no message has ever had.
  * @param options.seq the message, if it exists already
- * @param options.held IDs of files held with this message while it is pending approval
+ * @param options.reserved IDs of files reserved for this message while it is pending approval
  * @throws RequestError `unknown_file`
  */
 export function filesOf(
   work: Work,
   { room, user }: Pick<StoredMessage, 'room' | 'user'>,
-  { chosen, seq, held = [] }: { chosen: readonly ChosenFile[]; seq?: number; held?: readonly string[] },
+  {
+    chosen,
+    seq,
+    reserved = [],
+  }: { chosen: readonly ChosenFile[]; seq?: number; reserved?: readonly string[] },
 ): MessageFile[] {
   return chosen.map(({ id, alt }) => {
     const file = getFile(work, room, id);
     if (file === undefined || file.user !== user.id) refuse('unknown_file');
     const isOwn = file.seq !== undefined && file.seq === seq && file.state !== 'dropped';
     if (!isOwn && (file.state !== 'loose' || file.seq !== undefined)) refuse('unknown_file');
-    if (isHeld(file) && !held.includes(id)) refuse('unknown_file');
+    if (isReserved(file) && !reserved.includes(id)) refuse('unknown_file');
     return { ...file.about, ...(alt ? { alt } : {}) };
   });
 }

@@ -7,7 +7,7 @@ import { columnsOf, cutPageBySize, hasRows, type ReadsOf } from '../engine/read.
 import { type Nothing, type Rule, refuse } from '../engine/rule.ts';
 import { type Row, rowFrom } from '../engine/table.ts';
 import { rows, type Work } from '../engine/work.ts';
-import { isHeld, waitsSince } from '../files/file.ts';
+import { isReserved, reservedAt } from '../files/file.ts';
 import { fileNeed, getFile, setFile } from '../files/loaded.ts';
 import { getMember, memberNeed, setMember } from '../members/loaded.ts';
 import { acted, isBanned, isMember } from '../members/member.ts';
@@ -36,26 +36,26 @@ import { requireRoom } from '../rooms/room-changes.ts';
 import { tellAct } from './acts.ts';
 import {
   discardEdit,
-  dropHeld,
+  dropPending,
   filesOfEdit,
-  held,
   keepFiles,
-  mostHeld,
-  type StoredHeld,
-  tellHeld,
+  maxPendingInRoom,
+  type PendingMessage,
+  pendingMessages,
+  recordPendingChange,
 } from './waiting.ts';
 
 // Messages that are pending approval. They have their own table, so that queries of messages cannot return them.
 
-export interface HeldWrites {
+export interface PendingWrites {
   /**
    * Stores a message as pending approval. Sends it at once, like `send`, if the author moderates the room, if the room is
    * direct, or if `why` is null. With `why` null it can still be a repeat of a pending message, which is returned then. Codes:
-   * as for `send`, `limit_reached` (`mostHeld`).
+   * as for `send`, `limit_reached` (`maxPendingInRoom`).
    */
   hold: {
     in: MessageWrites['send']['in'] & { why: HoldReason | null };
-    out: MessageWrites['send']['out'] | { held: StoredHeld; repeated: boolean };
+    out: MessageWrites['send']['out'] | { held: PendingMessage; repeated: boolean };
   };
   /**
    * Stores an edit as pending approval, with the exceptions of `hold`. The message remains unchanged. Replaces a pending or
@@ -63,7 +63,7 @@ export interface HeldWrites {
    */
   holdEdit: {
     in: MessageWrites['edit']['in'] & { why: HoldReason };
-    out: MessageWrites['edit']['out'] | { held: StoredHeld };
+    out: MessageWrites['edit']['out'] | { held: PendingMessage };
   };
   /**
    * Publishes a pending message as the newest one of the room, or makes the pending edit. Codes: `unknown_room`,
@@ -73,7 +73,7 @@ export interface HeldWrites {
    * @param in.preview false: omits the preview
    * @param in.siteModerator see `Sending`
    */
-  approveHeld: {
+  approvePending: {
     in: {
       room: string;
       id: string;
@@ -89,27 +89,27 @@ export interface HeldWrites {
    * Rejects a pending message. Its author sees it until it is discarded. Codes: `unknown_room`, `unknown_message` (not pending,
    * or `by` may not decide there), `forbidden` (the moderator's own message).
    */
-  rejectHeld: {
+  rejectPending: {
     in: { room: string; id: string; by: string; siteModerator?: boolean; reason?: string; at: number };
     out: Nothing;
   };
   /** Discards a pending or rejected message. No-op if its author is not `user`. */
-  discardHeld: { in: { room: string; id: string; user: string; at: number }; out: Nothing };
-  /** Discards pending and rejected messages after their retention time: see `heldBefore`. */
-  forgetHeld: { in: { of: readonly { room: string; id: string }[]; at: number }; out: Nothing };
+  discardPending: { in: { room: string; id: string; user: string; at: number }; out: Nothing };
+  /** Discards pending and rejected messages after their retention time: see `pendingBefore`. */
+  forgetPending: { in: { of: readonly { room: string; id: string }[]; at: number }; out: Nothing };
   /** Stores the preview of a pending message: see `preview`. */
-  heldPreview: {
+  pendingPreview: {
     in: { room: string; id: string } & Pick<PreviewWrites['preview']['in'], 'url' | 'page' | 'at'>;
     out: { changed: boolean };
   };
 }
 
-export interface HeldReads {
-  held: { in: { id: string }; out: StoredHeld | null };
+export interface PendingReads {
+  pendingMessage: { in: { id: string }; out: PendingMessage | null };
   /** The pending and rejected messages of a user in all rooms, oldest first. */
-  heldBy: { in: { user: string }; out: StoredHeld[] };
+  pendingBy: { in: { user: string }; out: PendingMessage[] };
   /** The pending messages in `rooms` and (`everyPublic`) in all public rooms but `except`, newest first, paginated like `reports`. */
-  heldIn: {
+  pendingIn: {
     in: {
       rooms: readonly string[];
       everyPublic: boolean;
@@ -117,10 +117,10 @@ export interface HeldReads {
       from?: string;
       limit: number;
     };
-    out: { held: StoredHeld[]; next?: string };
+    out: { held: PendingMessage[]; next?: string };
   };
   /** The oldest pending and rejected messages that were sent before `before`. */
-  heldBefore: { in: { before: number; limit: number }; out: { room: string; id: string }[] };
+  pendingBefore: { in: { before: number; limit: number }; out: { room: string; id: string }[] };
   /**
    * Whether the user has an undeleted message in `room`, or in another room that the site created: a public room where the
    * user is not banned, or a room where the user is a member.
@@ -128,17 +128,17 @@ export interface HeldReads {
   hasWritten: { in: { user: string; room: string }; out: boolean };
 }
 
-export const hold: Rule<HeldWrites['hold']> = {
+export const hold: Rule<PendingWrites['hold']> = {
   adds: true,
-  needs: (input) => [...sendNeeds(input), rows(held, { room: input.room, user: input.user.id })],
+  needs: (input) => [...sendNeeds(input), rows(pendingMessages, { room: input.room, user: input.user.id })],
   run(work, input, changes) {
     const { room: id, user, clientId, sentAt, why } = input;
     const fingerprint = saidBy(input);
     const room = requireRoom(work, id);
     const member = getMember(work, id, user.id);
     if (input.asMember && !isMember(member)) refuse('unknown_room');
-    const ownHeld = work.find(held, { room: id, user: user.id });
-    const earlier = ownHeld.find((message) => message.clientId === clientId);
+    const ownPending = work.find(pendingMessages, { room: id, user: user.id });
+    const earlier = ownPending.find((message) => message.clientId === clientId);
     if (earlier !== undefined) {
       if (earlier.digest !== work.digest(fingerprint)) refuse('conflict', sameClientId);
       return { held: earlier, repeated: true };
@@ -151,9 +151,9 @@ export const hold: Rule<HeldWrites['hold']> = {
     }
     const { files } = contentOf(work, room, input, { free: false });
     checkPause(room, member, input);
-    requireBelowLimit(ownHeld);
+    requireBelowLimit(ownPending);
     const { text, replyTo, mentions, preview } = input;
-    const pending: StoredHeld = {
+    const pending: PendingMessage = {
       id: randomUUID(),
       room: id,
       user: user.id,
@@ -176,19 +176,19 @@ export const hold: Rule<HeldWrites['hold']> = {
   },
 };
 
-export const holdEdit: Rule<HeldWrites['holdEdit']> = {
+export const holdEdit: Rule<PendingWrites['holdEdit']> = {
   adds: true,
-  needs: (input) => [...editNeeds(input), rows(held, { room: input.room, user: input.user })],
+  needs: (input) => [...editNeeds(input), rows(pendingMessages, { room: input.room, user: input.user })],
   run(work, input, changes) {
     const { room: id, seq, user, at, why, text, files: chosen, mentions } = input;
     const { room, before, free } = mayEdit(work, input);
-    const edited = editedTo(work, room, before, input, { free, held: filesOfEdit(work, before) });
+    const edited = editedTo(work, room, before, input, { free, reserved: filesOfEdit(work, before) });
     if (free || edited === null || room.kind === 'direct') return edit.run(work, input, changes);
-    const others = work.find(held, { room: id, user }).filter((message) => message.seq !== seq);
+    const others = work.find(pendingMessages, { room: id, user }).filter((message) => message.seq !== seq);
     requireBelowLimit(others);
     discardEdit(work, before, at, changes);
     const files = chosen === undefined ? undefined : (edited.files ?? []);
-    const pending: StoredHeld = {
+    const pending: PendingMessage = {
       id: randomUUID(),
       room: id,
       user,
@@ -210,15 +210,15 @@ export const holdEdit: Rule<HeldWrites['holdEdit']> = {
   },
 };
 
-export const heldPreview: Rule<HeldWrites['heldPreview']> = {
+export const pendingPreview: Rule<PendingWrites['pendingPreview']> = {
   adds: true,
   needs: ({ room, id, page }) => [
-    rows(held, { room, id }),
+    rows(pendingMessages, { room, id }),
     ...(page?.image === undefined ? [] : [fileNeed(page.image.id)]),
   ],
   run(work, { room: roomId, id, url, page, at }, changes) {
     const room = requireRoom(work, roomId);
-    const [pending] = work.find(held, { room: roomId, id });
+    const [pending] = work.find(pendingMessages, { room: roomId, id });
     const { image } = page ?? {};
     const file = image && getFile(work, roomId, image.id);
     // An erasure of the author drops the file. Its later stages would not find the image here.
@@ -229,17 +229,17 @@ export const heldPreview: Rule<HeldWrites['heldPreview']> = {
       if (file?.state === 'loose') setFile(work, { ...file, state: 'dropped', at });
       return { changed: false };
     }
-    if (file !== undefined) setFile(work, { ...file, at: waitsSince });
-    work.put(held, { ...pending, message: { ...pending.message, preview: { url, ...page } } });
-    tellHeld(pending, { is: 'held' }, changes);
+    if (file !== undefined) setFile(work, { ...file, at: reservedAt });
+    work.put(pendingMessages, { ...pending, message: { ...pending.message, preview: { url, ...page } } });
+    recordPendingChange(pending, { is: 'held' }, changes);
     return { changed: true };
   },
 };
 
-export const approveHeld: Rule<HeldWrites['approveHeld']> = {
+export const approvePending: Rule<PendingWrites['approvePending']> = {
   adds: true,
   needs: ({ room, id, user, by }) => [
-    rows(held, { room, id }),
+    rows(pendingMessages, { room, id }),
     memberNeed(room, user),
     memberNeed(room, by),
     userNeed(user),
@@ -256,7 +256,7 @@ export const approveHeld: Rule<HeldWrites['approveHeld']> = {
       pending.seq === undefined
         ? approve(work, pending, at, changes)
         : approveEdit(work, pending, pending.seq, at, changes);
-    dropHeld(work, stored, { at, is: 'approved', by }, changes);
+    dropPending(work, stored, { at, is: 'approved', by }, changes);
     tellAct(changes, {
       kind: 'approved',
       by,
@@ -268,14 +268,14 @@ export const approveHeld: Rule<HeldWrites['approveHeld']> = {
   },
 };
 
-export const rejectHeld: Rule<HeldWrites['rejectHeld']> = {
-  needs: ({ room, id, by }) => [rows(held, { room, id }), memberNeed(room, by)],
+export const rejectPending: Rule<PendingWrites['rejectPending']> = {
+  needs: ({ room, id, by }) => [rows(pendingMessages, { room, id }), memberNeed(room, by)],
   run(work, input, changes) {
     const { room, by, reason, at } = input;
     const pending = requirePending(work, input);
     const closed = { at, ...(reason === undefined ? {} : { reason }) };
-    work.put(held, { ...pending, closed });
-    tellHeld(pending, { is: 'rejected', by }, changes);
+    work.put(pendingMessages, { ...pending, closed });
+    recordPendingChange(pending, { is: 'rejected', by }, changes);
     tellAct(changes, {
       kind: 'rejected',
       by,
@@ -288,23 +288,23 @@ export const rejectHeld: Rule<HeldWrites['rejectHeld']> = {
   },
 };
 
-export const discardHeld: Rule<HeldWrites['discardHeld']> = {
-  needs: ({ room, id }) => [rows(held, { room, id })],
+export const discardPending: Rule<PendingWrites['discardPending']> = {
+  needs: ({ room, id }) => [rows(pendingMessages, { room, id })],
   run(work, { room, id, user, at }, changes) {
-    const [message] = work.find(held, { room, id });
+    const [message] = work.find(pendingMessages, { room, id });
     if (message !== undefined && message.user === user)
-      dropHeld(work, message, { at, is: 'discarded' }, changes);
+      dropPending(work, message, { at, is: 'discarded' }, changes);
     return {};
   },
 };
 
-export const forgetHeld: Rule<HeldWrites['forgetHeld']> = {
-  needs: ({ of }) => of.map(({ room, id }) => rows(held, { room, id })),
+export const forgetPending: Rule<PendingWrites['forgetPending']> = {
+  needs: ({ of }) => of.map(({ room, id }) => rows(pendingMessages, { room, id })),
   run(work, { of, at }, changes) {
     for (const { room, id } of of) {
       if (getRoom(work, room) === undefined) continue;
-      for (const message of work.find(held, { room, id }))
-        dropHeld(work, message, { at, is: 'discarded' }, changes);
+      for (const message of work.find(pendingMessages, { room, id }))
+        dropPending(work, message, { at, is: 'discarded' }, changes);
     }
     return {};
   },
@@ -313,7 +313,7 @@ export const forgetHeld: Rule<HeldWrites['forgetHeld']> = {
 const notMember = 'the author is no longer a member';
 
 /** Publishes the message as the newest one of the room, with its original `id` and `clientId`. */
-function approve(work: Work, pending: StoredHeld, at: number, changes: Change[]): StoredMessage {
+function approve(work: Work, pending: PendingMessage, at: number, changes: Change[]): StoredMessage {
   const { id, clientId, digest } = pending;
   const room = requireRoom(work, pending.room);
   const user = named(work, pending.user);
@@ -329,7 +329,7 @@ function approve(work: Work, pending: StoredHeld, at: number, changes: Change[])
     work,
     room,
     { room: room.id, user, ...input, files: files.map(toChosenFile) },
-    { free: false, held: files.map(({ id }) => id) },
+    { free: false, reserved: files.map(({ id }) => id) },
   );
   const { text, ...otherContent } = content;
   const shown = previewToShow(work, room, preview);
@@ -361,7 +361,7 @@ function approve(work: Work, pending: StoredHeld, at: number, changes: Change[])
 
 function approveEdit(
   work: Work,
-  pending: StoredHeld,
+  pending: PendingMessage,
   seq: number,
   at: number,
   changes: Change[],
@@ -375,7 +375,7 @@ function approveEdit(
     ...(files === undefined ? {} : { files: files.map(toChosenFile) }),
     ...(url === null ? {} : { preview: url }),
   };
-  const edited = editedTo(work, room, before, input, { free: false, held: filesOfEdit(work, before) });
+  const edited = editedTo(work, room, before, input, { free: false, reserved: filesOfEdit(work, before) });
   if (edited === null) return before;
   const { preview: next, ...rest } = edited;
   const shown = next === before.preview ? next : previewToShow(work, room, preview);
@@ -393,18 +393,18 @@ function previewToShow(work: Work, room: RoomRow, preview: Preview | undefined):
   if (preview?.title === undefined || !showsPreviews(room)) return undefined;
   const { image, ...page } = preview;
   const file = image && getFile(work, room.id, image.id);
-  return file !== undefined && isHeld(file) ? preview : page;
+  return file !== undefined && isReserved(file) ? preview : page;
 }
 
 function attachPicture(work: Work, { room, seq, preview }: StoredMessage, at: number): void {
   const file = preview?.image && getFile(work, room, preview.image.id);
-  if (file !== undefined && isHeld(file)) setFile(work, { ...file, state: 'carried', seq, at });
+  if (file !== undefined && isReserved(file)) setFile(work, { ...file, state: 'carried', seq, at });
 }
 
-function storePending(work: Work, pending: StoredHeld, changes: Change[]): void {
-  work.put(held, pending);
+function storePending(work: Work, pending: PendingMessage, changes: Change[]): void {
+  work.put(pendingMessages, pending);
   keepFiles(work, pending);
-  tellHeld(pending, { is: 'held' }, changes);
+  recordPendingChange(pending, { is: 'held' }, changes);
 }
 
 /**
@@ -419,66 +419,69 @@ function requirePending(
     id,
     by,
     siteModerator,
-  }: Pick<HeldWrites['rejectHeld']['in'], 'room' | 'id' | 'by' | 'siteModerator'>,
-): StoredHeld {
+  }: Pick<PendingWrites['rejectPending']['in'], 'room' | 'id' | 'by' | 'siteModerator'>,
+): PendingMessage {
   const { kind } = requireRoom(work, room);
   const member = getMember(work, room, by);
   const canRead = kind === 'public' ? !isBanned(member) : isMember(member);
   const canDecide = canRead && isModerator(member, siteModerator);
-  const [pending] = work.find(held, { room, id });
+  const [pending] = work.find(pendingMessages, { room, id });
   if (pending === undefined || pending.closed !== undefined || !canDecide) refuse('unknown_message');
   if (pending.user === by) refuse('forbidden', 'moderators cannot approve or reject their own messages');
   return pending;
 }
 
 /** @throws RequestError `limit_reached` */
-function requireBelowLimit(ownHeld: readonly StoredHeld[]): void {
-  if (ownHeld.length >= mostHeld)
-    refuse('limit_reached', `the room already has ${mostHeld} pending or rejected messages of this user`);
+function requireBelowLimit(ownPending: readonly PendingMessage[]): void {
+  if (ownPending.length >= maxPendingInRoom)
+    refuse(
+      'limit_reached',
+      `the room already has ${maxPendingInRoom} pending or rejected messages of this user`,
+    );
 }
 
 const toChosenFile = ({ id, alt }: MessageFile) => ({ id, ...(alt === undefined ? {} : { alt }) });
 
 const withoutUndefined = (
-  content: { [Field in keyof StoredHeld['message']]: StoredHeld['message'][Field] | undefined },
+  content: { [Field in keyof PendingMessage['message']]: PendingMessage['message'][Field] | undefined },
 ) =>
   Object.fromEntries(
     Object.entries(content).filter(([, value]) => value !== undefined),
-  ) as unknown as StoredHeld['message'];
+  ) as unknown as PendingMessage['message'];
 
-const selectHeld = sql`SELECT held.num AS num, rooms.id AS room_id, kind, ${columnsOf(held, 'held')}
+const selectPending = sql`SELECT held.num AS num, rooms.id AS room_id, kind, ${columnsOf(pendingMessages, 'held')}
   FROM chat_held AS held JOIN chat_rooms AS rooms ON rooms.num = held.room`;
 
-const heldFrom = (row: Row) => rowFrom(held, row, row.room_id as string);
+const pendingFrom = (row: Row) => rowFrom(pendingMessages, row, row.room_id as string);
 
 /** Upper bound of the bytes of a pending message in a response, with the name of its author. */
-const sizeOfHeld = (message: StoredHeld): number =>
+const sizeOfPending = (message: PendingMessage): number =>
   Buffer.byteLength(JSON.stringify(message)) + mostNameBytes;
 
-export const heldReads: ReadsOf<HeldReads> = {
-  *held(_, { id }) {
-    const [row] = yield* ask(sql`${selectHeld} WHERE held.id = ${id}`);
-    return row === undefined ? null : heldFrom(row);
+export const pendingReads: ReadsOf<PendingReads> = {
+  *pendingMessage(_, { id }) {
+    const [row] = yield* ask(sql`${selectPending} WHERE held.id = ${id}`);
+    return row === undefined ? null : pendingFrom(row);
   },
-  *heldBy(_, { user }) {
-    const rows = yield* ask(sql`${selectHeld} WHERE user_id = ${user} ORDER BY held.num`);
-    return rows.map(heldFrom);
+  *pendingBy(_, { user }) {
+    const rows = yield* ask(sql`${selectPending} WHERE user_id = ${user} ORDER BY held.num`);
+    return rows.map(pendingFrom);
   },
-  *heldIn({ dialect, cursors }, { rooms, everyPublic, except = [], from, limit }) {
+  *pendingIn({ dialect, cursors }, { rooms, everyPublic, except = [], from, limit }) {
     const before = cursors.open('held', from);
     const inRooms = (ids: readonly string[]) =>
       ids.length === 0 ? raw('1 = 0') : inList(dialect, 'room_id', ids);
     const isPublic = everyPublic ? sql`(kind = 'public' AND NOT (${inRooms(except)}))` : raw('1 = 0');
     const rows = yield* ask(
-      sql`SELECT * FROM (${selectHeld} WHERE held.num < ${before} AND closed IS NULL) AS waiting
+      sql`SELECT * FROM (${selectPending} WHERE held.num < ${before} AND closed IS NULL) AS waiting
           WHERE ${inRooms(rooms)} OR ${isPublic} ORDER BY num DESC LIMIT ${limit + 1}`,
     );
-    const { page, last } = cutPageBySize(rows, limit, heldFrom, sizeOfHeld);
+    const { page, last } = cutPageBySize(rows, limit, pendingFrom, sizeOfPending);
     return { held: page, ...(last && { next: cursors.seal('held', last.num as number) }) };
   },
-  *heldBefore(_, { before, limit }) {
-    const rows = yield* ask(sql`${selectHeld} WHERE at < ${before} ORDER BY at LIMIT ${limit}`);
-    return rows.map(heldFrom).map(({ room, id }) => ({ room, id }));
+  *pendingBefore(_, { before, limit }) {
+    const rows = yield* ask(sql`${selectPending} WHERE at < ${before} ORDER BY at LIMIT ${limit}`);
+    return rows.map(pendingFrom).map(({ room, id }) => ({ room, id }));
   },
   *hasWritten({ dialect }, { user, room }) {
     // An erasure deletes `created_by`. The prefix of the ID still shows that a user created the room.

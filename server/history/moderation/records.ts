@@ -9,7 +9,7 @@ export interface Ban {
   by?: string;
 }
 
-export type HeldChange = 'held' | 'approved' | 'rejected' | 'discarded';
+export type PendingChange = 'held' | 'approved' | 'rejected' | 'discarded';
 
 /** An audit entry. It contains IDs, but no names and no message texts. */
 export interface Act {

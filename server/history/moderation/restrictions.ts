@@ -102,15 +102,29 @@ function applyRestriction(
   const restrictedNow = Object.keys(restrictions).length === 0 ? {} : { restricted: restrictions };
   let now: MemberRecord = { ...before, ...restrictedNow };
   if (kind === 'banned') {
-    const held = before.held ?? before.sources;
+    const bannedSources = before.held ?? before.sources;
     // When a ban ends, the membership starts like a new one, with all messages read.
     if (restriction === null) {
       const { removed, seenSeq: _, notify: _notify, ...member } = rest;
-      const removal = held === 0 && removed !== undefined ? { removed } : {};
+      const removal = bannedSources === 0 && removed !== undefined ? { removed } : {};
       const start = room.lastSeq === 0 ? {} : { fromSeq: room.lastSeq };
-      now = { ...member, ...removal, ...start, sources: held, readSeq: room.lastSeq, ...restrictedNow };
+      now = {
+        ...member,
+        ...removal,
+        ...start,
+        sources: bannedSources,
+        readSeq: room.lastSeq,
+        ...restrictedNow,
+      };
     } else {
-      now = { ...rest, sources: 0, role: 'member', held, removed: room.access + 1, ...restrictedNow };
+      now = {
+        ...rest,
+        sources: 0,
+        role: 'member',
+        held: bannedSources,
+        removed: room.access + 1,
+        ...restrictedNow,
+      };
     }
   } else if (restriction === null) {
     now = { ...rest, ...(isBanned(before) ? { held: before.held } : {}), ...restrictedNow };

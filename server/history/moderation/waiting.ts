@@ -2,21 +2,21 @@ import type { HoldReason, MessageFile, Preview } from '../../wire/events.ts';
 import type { Change } from '../changes.ts';
 import { table } from '../engine/table.ts';
 import type { Work } from '../engine/work.ts';
-import { isHeld, waitsSince } from '../files/file.ts';
+import { isReserved, reservedAt } from '../files/file.ts';
 import { getFile, setFile } from '../files/loaded.ts';
 import type { NewMessage, StoredMessage } from '../messages/message.ts';
 
 /** The maximum number of pending and rejected messages of a user in a room. */
-export const mostHeld = 20;
+export const maxPendingInRoom = 20;
 
 /**
  * The maximum number of pending and rejected messages of a user in all rooms, including rooms that the user lost. They
  * are all read at once.
  */
-export const mostHeldWithLost = 200;
+export const maxPendingOfUser = 200;
 
 /** A new message or an edit that is pending approval or rejected. A new message has no `seq` in the room yet. */
-export interface StoredHeld {
+export interface PendingMessage {
   /** An approved message keeps this ID. */
   id: string;
   room: string;
@@ -44,7 +44,7 @@ export interface StoredHeld {
 }
 
 /** Pending and rejected messages. */
-export const held = table<StoredHeld>(
+export const pendingMessages = table<PendingMessage>(
   'chat_held',
   ['id'],
   {
@@ -69,40 +69,40 @@ export const held = table<StoredHeld>(
 );
 
 /** Reserves the files of a pending message, so that they are not dropped as orphans or attached to other messages. */
-export function keepFiles(work: Work, { room, message: { files = [] } }: StoredHeld): void {
+export function keepFiles(work: Work, { room, message: { files = [] } }: PendingMessage): void {
   for (const { id } of files) {
     const file = getFile(work, room, id);
-    if (file?.state === 'loose') setFile(work, { ...file, at: waitsSince });
+    if (file?.state === 'loose') setFile(work, { ...file, at: reservedAt });
   }
 }
 
 function unreserveFiles(
   work: Work,
-  { room, message: { files = [], preview } }: StoredHeld,
+  { room, message: { files = [], preview } }: PendingMessage,
   at: number,
 ): void {
   for (const { id } of files) {
     const file = getFile(work, room, id);
-    if (file !== undefined && isHeld(file)) setFile(work, { ...file, at });
+    if (file !== undefined && isReserved(file)) setFile(work, { ...file, at });
   }
   const picture = preview?.image && getFile(work, room, preview.image.id);
-  if (picture !== undefined && isHeld(picture)) setFile(work, { ...picture, state: 'dropped', at });
+  if (picture !== undefined && isReserved(picture)) setFile(work, { ...picture, state: 'dropped', at });
 }
 
 /** Removes a pending or rejected message. Its files become orphaned, and its preview image is dropped, unless it was approved. */
-export function dropHeld(
+export function dropPending(
   work: Work,
-  pending: StoredHeld,
+  pending: PendingMessage,
   { at, is, by }: Pick<Change & { type: 'held' }, 'is' | 'by'> & { at: number },
   changes: Change[],
 ): void {
-  work.remove(held, pending);
+  work.remove(pendingMessages, pending);
   unreserveFiles(work, pending, at);
-  tellHeld(pending, { is, ...(by === undefined ? {} : { by }) }, changes);
+  recordPendingChange(pending, { is, ...(by === undefined ? {} : { by }) }, changes);
 }
 
-export function tellHeld(
-  { room, id, user }: StoredHeld,
+export function recordPendingChange(
+  { room, id, user }: PendingMessage,
   change: Pick<Change & { type: 'held' }, 'is' | 'by'>,
   changes: Change[],
 ): void {
@@ -111,11 +111,13 @@ export function tellHeld(
 
 /** Discards the pending or rejected edit of a message, because the message is edited again or deleted. */
 export function discardEdit(work: Work, { room, seq }: StoredMessage, at: number, changes: Change[]): void {
-  for (const pending of work.find(held, { room, seq }))
-    dropHeld(work, pending, { at, is: 'discarded' }, changes);
+  for (const pending of work.find(pendingMessages, { room, seq }))
+    dropPending(work, pending, { at, is: 'discarded' }, changes);
 }
 
 /** Returns the file IDs of the pending or rejected edit of a message. */
 export function filesOfEdit(work: Work, { room, seq }: StoredMessage): string[] {
-  return work.find(held, { room, seq }).flatMap(({ message: { files = [] } }) => files.map(({ id }) => id));
+  return work
+    .find(pendingMessages, { room, seq })
+    .flatMap(({ message: { files = [] } }) => files.map(({ id }) => id));
 }

@@ -220,7 +220,7 @@ const kinds: {
     'a pending message': ({ den, other }) => holdOf(den, other),
     'a rejected message': async ({ den, other, owner }) => {
       const { id } = await holdOf(den, other);
-      await history.write.rejectHeld({ room: den, id, by: owner, at });
+      await history.write.rejectPending({ room: den, id, by: owner, at });
     },
   },
   report: {

@@ -3,7 +3,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { connectUser } from '../../../server/chat/connected-users.ts';
 import type { openChat } from '../../../server/chat/open-chat.ts';
 import { totalsOfUser } from '../../../server/chat/summary.ts';
-import { methods, mostHeld, sources } from '../../../server/history/history.ts';
+import { maxPendingInRoom, methods, sources } from '../../../server/history/history.ts';
 import { ConcurrencyLimit } from '../../../server/limits/by-key.ts';
 import type { Answers, Held } from '../../../server/wire/events.ts';
 import { askedDirectly } from '../../helpers/asked-directly.ts';
@@ -237,7 +237,7 @@ test('does not answer repeated requests of a user whose removal arrives late', a
       other.writes = true;
       const how = { sources: sources.people, by: 'people', cause: 'removed', at: 1 } as const;
       await history.write.removeMembers({ room: id, users: ['ben'], ...how });
-      await history.write.rejectHeld({ room: id, id: held.id, by: 'ann', reason: 'no', at: 1 });
+      await history.write.rejectPending({ room: id, id: held.id, by: 'ann', reason: 'no', at: 1 });
       await history.write.delete({ room: id, seq: 1, user: 'ann', moderator: true, at: 1 });
       other.writes = false;
       const { error, data } = await ben.ask(event, { room: id, ...payload });
@@ -376,7 +376,8 @@ test('holds messages of a moderator whose demotion arrives late', async () => {
     ben.ask('message:send', { room, text, clientId: newClientId() });
   // Fill the limit of pending messages, which does not apply to moderators.
   const elsewhere = await make();
-  for (let n = 0; n < mostHeld; n++) expect(await say(elsewhere, 'pallets')).toHaveProperty('data.held');
+  for (let n = 0; n < maxPendingInRoom; n++)
+    expect(await say(elsewhere, 'pallets')).toHaveProperty('data.held');
   expect(await say(elsewhere, 'pallets')).toMatchObject({ error: { code: 'limit_reached' } });
   const { held } = (await ben.ask('held:list', { mine: true })).data as Answers['held:list'];
   const cases = [

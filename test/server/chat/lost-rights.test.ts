@@ -30,7 +30,7 @@ test('keeps messages in rooms that the moderator loses while a ban deletes messa
     await say(room, 'rude');
   }
   // The last read before the messages are deleted.
-  once('after', 'heldBy', async () => {
+  once('after', 'pendingBy', async () => {
     const removal = { room: 'left', users: ['boss'], sources: 7 } as const;
     await history.write.removeMembers({ ...removal, by: 'api', cause: 'removed', at });
     await history.write.deleteRoom({ room: 'again' });
@@ -134,7 +134,7 @@ test('answers a moderator who is demoted during the read like a member', async (
     [boss, 'moderate:overview', {}, 'messagesByDay', '"here":3', forbidden],
     [boss, 'moderate:rooms', { rooms: ['lobby'] }, 'messagesIn', '"messages":', forbidden],
     [boss, 'moderate:acts', {}, 'actsIn', '"acts"', forbidden],
-    [boss, 'held:list', {}, 'heldIn', 'a waiting text', forbidden],
+    [boss, 'held:list', {}, 'pendingIn', 'a waiting text', forbidden],
     [boss, 'report:context', { id: reported }, 'reportsOf', 'said before', unknown],
   ] as const;
   for (const [who, event, payload, after, has, gets] of cases) {
@@ -233,11 +233,11 @@ test('does not notify a just removed user that a pending message was rejected', 
   await history.write.setRole({ room, user: 'ben', role: 'moderator', actor: 'ann' });
   const heardBy = (id: string) =>
     told.filter((event) => event.includes('held:changed') && event.split(' ')[0]?.includes(id));
-  once('before', 'held', () =>
+  once('before', 'pendingMessage', () =>
     lateFor(async () => {
       await remove(room, 'ben', 'cat');
-      const [waiting] = await history.read.heldBy({ user: 'cat' });
-      await history.write.rejectHeld({ room, id: waiting?.id ?? '', by: 'ann', reason: secret, at });
+      const [waiting] = await history.read.pendingBy({ user: 'cat' });
+      await history.write.rejectPending({ room, id: waiting?.id ?? '', by: 'ann', reason: secret, at });
     }),
   );
   await hold(room, 'cat', 'hello');
@@ -297,7 +297,7 @@ test('drops events of a deleted room after a new room takes its ID', async () =>
     ],
     [
       'held:changed',
-      'held',
+      'pendingMessage',
       (owner: string) => hold(room, 'ben', owner === 'ann' ? 'the old code' : 'hello'),
     ],
   ] as const;

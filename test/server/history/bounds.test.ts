@@ -315,7 +315,7 @@ test('does not scan growing tables, except those read whole at the start', async
       const { outcomes } = connection.answered(carryOut(place, calls));
       connection.answered(transaction.flush());
       // The IDs of reports and pending messages are random, so these writes fail.
-      const needsId = ['closeReport', 'approveHeld', 'rejectHeld'].includes(op);
+      const needsId = ['closeReport', 'approvePending', 'rejectPending'].includes(op);
       const refused = needsId ? [{ error: expect.anything() }] : [];
       expect([op, outcomes.filter((outcome) => 'error' in outcome)]).toEqual([op, refused]);
     }

@@ -101,7 +101,7 @@ test('keeps entries in the change log until their consumer has processed them', 
   const as = { name: 'some', by: 'one', types: ['message'] as const, lease: 1000, most: 100 };
   const consume = async (done?: number) => {
     const answer = await history.write.consume({ ...as, ...(done === undefined ? {} : { done }) });
-    if ('heldFor' in answer) throw new Error('another server has the lease');
+    if ('leasedForMs' in answer) throw new Error('another server has the lease');
     return answer;
   };
   await consume();

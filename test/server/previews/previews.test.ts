@@ -231,10 +231,10 @@ test('publishes exactly the preview that the moderator saw', async () => {
     if (!answer.ok) throw new Error(answer.error.code);
     return answer.data as { message: Message; held: Held };
   };
-  const heldBy = (one: Person, id: string) =>
+  const pendingBy = (one: Person, id: string) =>
     eventsOf(one, 'held:changed').findLast((change) => change.id === id && change.held !== undefined)?.held;
   const titleOf = (id: string) =>
-    expect.poll(() => heldBy(moderator, id)?.preview?.title, { timeout: hanging });
+    expect.poll(() => pendingBy(moderator, id)?.preview?.title, { timeout: hanging });
 
   answer = page;
   asked = 0;
@@ -242,7 +242,7 @@ test('publishes exactly the preview that the moderator saw', async () => {
   expect(held.preview).toEqual({ url: link });
   const { id } = held;
   await titleOf(id).toBe('Spring market');
-  const preview = heldBy(moderator, id)?.preview;
+  const preview = pendingBy(moderator, id)?.preview;
   expect((await moderator.request('held:list', {})).held).toMatchObject([{ id, preview }]);
   const file = { id: preview?.image?.id ?? '', name: 'preview.webp' };
   const statusFor = async (one: Person) => (await download(site.chat.url, one.cookie, file)).status;

@@ -21,7 +21,7 @@ export const readsByWriter = {
   publicRooms: true,
   bans: true,
   restrictions: true,
-  heldBefore: true,
+  pendingBefore: true,
 } as const satisfies Partial<Record<keyof Reads, true>>;
 
 /** `internal`: a bug in this program. `current` belongs to the `conflict` of an edit. */
