@@ -15,6 +15,8 @@ export interface WordPressApp extends Child {
   readonly admin: { user: string; password: string };
   /** Adds subscribers with a login name and a display name through WordPress's own function. @returns their IDs */
   addUsers(users: readonly (readonly [login: string, name: string])[], password: string): string[];
+  /** Runs PHP code with WordPress loaded. @returns its output */
+  run(code: string): string;
   remove(): Promise<void>;
 }
 
@@ -29,10 +31,7 @@ export async function startWordPress(): Promise<WordPressApp> {
   for (const name of readdirSync(code)) {
     if (name !== 'wp-config.php' && name !== 'wp-content') symlinkSync(join(code, name), join(folder, name));
   }
-  mkdirSync(join(folder, 'wp-content'));
-  for (const name of ['plugins', 'themes', 'languages']) {
-    symlinkSync(join(code, 'wp-content', name), join(folder, 'wp-content', name));
-  }
+  for (const name of ['plugins', 'themes']) mkdirSync(join(folder, 'wp-content', name), { recursive: true });
   const [user = '', password = ''] = db.login.split(':').map(decodeURIComponent);
   const port = await ownPort();
   // Without phrases: WordPress then creates them at the first login, and stores them in the database.
@@ -48,6 +47,7 @@ $table_prefix = 'wp_';
 define('WP_HTTP_BLOCK_EXTERNAL', true);
 define('DISABLE_WP_CRON', true);
 define('AUTOMATIC_UPDATER_DISABLED', true);
+define('FS_METHOD', 'direct');
 if (!defined('ABSPATH')) define('ABSPATH', __DIR__ . '/');
 require_once ABSPATH . 'wp-settings.php';
 `,
@@ -79,18 +79,22 @@ require_once ABSPATH . 'wp-settings.php';
   });
   const text = await answer.text();
   if (!text.includes('Success')) throw new Error(`WordPress is not installed: ${answer.status} ${text}`);
+  const run = (code: string) => {
+    const loaded = `require ${quoted(prepended)}; require ABSPATH . 'wp-load.php'; ${code}`;
+    return execFileSync('php', ['-r', loaded], { encoding: 'utf8' }).trim();
+  };
   return Object.assign(child, {
     url,
     folder,
     db,
     admin,
+    run,
     addUsers(users: Parameters<WordPressApp['addUsers']>[0], password: string) {
       const added = users.map(
         ([login, name]) =>
           `echo wp_insert_user(['user_login' => ${quoted(login)}, 'display_name' => ${quoted(name)}, 'user_pass' => ${quoted(password)}, 'user_email' => ${quoted(`${login}@example.org`)}, 'role' => 'subscriber']), "\n";`,
       );
-      const code = `require ${quoted(prepended)}; require ABSPATH . 'wp-load.php'; ${added.join(' ')}`;
-      return execFileSync('php', ['-r', code], { encoding: 'utf8' }).trim().split('\n');
+      return run(added.join(' ')).split('\n');
     },
     async remove() {
       await child.stop();

@@ -1,0 +1,27 @@
+import { createWriteStream, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { ZipFile } from 'yazl';
+
+const root = new URL('..', import.meta.url).pathname;
+const slug = 'php-session-chat';
+
+/**
+ * Packs the WordPress plugin as a file that WordPress can install. The same input makes the same bytes if the
+ * environment has a SOURCE_DATE_EPOCH and the same TZ.
+ */
+export async function packPlugin(file: string): Promise<void> {
+  const zip = new ZipFile();
+  const mtime = new Date(Number(process.env.SOURCE_DATE_EPOCH ?? 0) * 1000);
+  const add = (path: string, name: string) =>
+    zip.addFile(join(root, path), `${slug}/${name}`, { mtime, mode: 0o100644 });
+  const names = readdirSync(join(root, 'wordpress'), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(join(root, 'wordpress/').length));
+  for (const name of names.sort()) add(`wordpress/${name}`, name);
+  add('LICENSE', 'LICENSE');
+  zip.end();
+  await pipeline(zip.outputStream, createWriteStream(file));
+}
+
+if (import.meta.main) await packPlugin(process.argv[2] as string);

@@ -1,0 +1,229 @@
+import { once } from 'node:events';
+import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Page } from '@playwright/test';
+import { packPlugin } from '../../scripts/wordpress-plugin.ts';
+import { nextChatServer } from '../helpers/chat-server.ts';
+import { apiKey } from '../helpers/people.ts';
+import { quoted } from '../helpers/wordpress.ts';
+import { startWordPress, type WordPressApp } from '../helpers/wordpress-app.ts';
+import { expect, Person, stored, test } from './fixtures.ts';
+
+/** WordPress answers in one process for each request, which is slow on a busy machine. */
+const answered = { timeout: 60_000 };
+const password = 'another long password 2026';
+
+/** Logs a browser in without the form. */
+async function login(page: Page, { url }: WordPressApp, log: string, pwd = password): Promise<void> {
+  const request = { form: { log, pwd }, maxRedirects: 0 };
+  expect((await page.context().request.post(`${url}/wp-login.php`, request)).status()).toBe(302);
+}
+
+/** Creates a page with this content. */
+function addPage(wordpress: WordPressApp, title: string, content: string): { id: number; url: string } {
+  const code = `$id = wp_insert_post(['post_type' => 'page', 'post_status' => 'publish', 'post_title' => ${quoted(title)}, 'post_content' => ${quoted(content)}]);
+    echo json_encode(['id' => $id, 'url' => get_permalink($id)]);`;
+  return JSON.parse(wordpress.run(code));
+}
+
+/** Everything in the database whose name shows that it belongs to the plugin. */
+const tracesIn = (wordpress: WordPressApp) =>
+  wordpress.run(
+    `global $wpdb; foreach (['options' => 'option_name', 'usermeta' => 'meta_key', 'postmeta' => 'meta_key'] as $table => $column)
+      echo implode(' ', $wpdb->get_col("SELECT $column FROM {$wpdb->prefix}$table WHERE $column REGEXP 'php.?(session.?)?chat'"));`,
+  );
+
+test('the WordPress plugin works from its installation to its removal', async ({ window }) => {
+  const wordpress = await startWordPress();
+  const themes = new URL('../fixtures/wordpress-themes/', import.meta.url).pathname;
+  cpSync(themes, join(wordpress.folder, 'wp-content/themes'), { recursive: true });
+  const folder = mkdtempSync(join(tmpdir(), 'wordpress-plugin-'));
+  const zip = join(folder, 'php-session-chat.zip');
+  await packPlugin(zip);
+  const env = { CHAT_SITE: wordpress.folder, CHAT_ROOMS: 'lobby,garden', CHAT_API_KEY: apiKey };
+  const chat = await nextChatServer({ ...env, CHAT_ORIGINS: wordpress.url });
+  const otherChat = await nextChatServer({ ...env, CHAT_ORIGINS: 'https://www.example.org' });
+  /** A web server without a chat, or whose chat server is not ready. */
+  const statuses: Record<string, [status: number, body: unknown]> = {};
+  const webServer = createServer(({ url = '' }, response) => {
+    const [status, body] = statuses[url] ?? [404, {}];
+    response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(body));
+  }).listen(0, '127.0.0.1');
+  await once(webServer, 'listening');
+  const webUrl = `http://127.0.0.1:${(webServer.address() as AddressInfo).port}`;
+  wordpress.addUsers([['mia', 'Mia & Söhne']], password);
+  wordpress.run(`switch_theme('classic');`);
+
+  const admin = await window('alice');
+  await login(admin, wordpress, wordpress.admin.user, wordpress.admin.password);
+  const member = new Person(await window('bob'));
+  await login(member.page, wordpress, 'mia');
+  const visitor = await window('visitor');
+  const address = admin.getByLabel('Server address');
+  const findings = admin.getByRole('status');
+  const launcher = (page: Page) =>
+    page.locator('php-chat-launcher').getByRole('button', { name: /^Open chat/ });
+  const openSettings = () =>
+    admin.goto(`${wordpress.url}/wp-admin/options-general.php?page=php-session-chat`);
+  const testAddress = async (server: string) => {
+    await address.fill(server);
+    await admin.getByRole('button', { name: 'Test connection' }).click();
+    await expect(findings).not.toBeEmpty(answered);
+  };
+  const save = async () => {
+    await admin.getByRole('button', { name: 'Save Changes' }).click();
+    await expect(admin.getByText('Settings saved.')).toBeVisible(answered);
+  };
+
+  await test.step('is installed from its zip archive and activated', async () => {
+    await admin.goto(`${wordpress.url}/wp-admin/plugin-install.php?tab=upload`);
+    await admin.getByLabel('Plugin zip file').setInputFiles(zip);
+    await admin.getByRole('button', { name: 'Install Now' }).click();
+    await admin.getByRole('link', { name: 'Activate Plugin' }).click(answered);
+    await expect(admin.getByText('Plugin activated.')).toBeVisible(answered);
+  });
+
+  await test.step('shows no chat before it is set up', async () => {
+    await member.page.goto(wordpress.url);
+    expect(await member.page.content()).not.toContain('php-chat');
+  });
+
+  await test.step('explains how to install the chat server if there is none', async () => {
+    await openSettings();
+    await testAddress('http://127.0.0.1:1');
+    await expect(findings).toContainText('The chat cannot be reached at http://127.0.0.1:1/');
+    await expect(findings).toContainText('apt install ./php-session-chat_0.1.0_amd64.deb');
+    await expect(findings).toContainText(
+      `php-session-chat init '${wordpress.folder}' --url 'http://127.0.0.1:1/'`,
+    );
+    await new Person(admin).shot('wordpress-plugin-unreachable');
+    await testAddress(`${webUrl}/chat`);
+    await expect(findings).toContainText(`There is no chat at ${webUrl}/chat/: healthz returns status 404.`);
+    statuses['/chat/healthz'] = [502, {}];
+    await testAddress(`${webUrl}/chat`);
+    await expect(findings).toContainText('systemctl restart php-session-chat');
+    await testAddress('chat');
+    await expect(findings).toContainText('This is not an address.');
+  });
+
+  await test.step('names what a chat server that is not ready lacks', async () => {
+    statuses['/chat/healthz'] = [200, { status: 'ok' }];
+    statuses['/chat/readyz'] = [503, { status: 'not ready', missing: ['session store'] }];
+    await testAddress(`${webUrl}/chat`);
+    await expect(findings).toContainText('The chat server cannot read the logins of WordPress');
+    await expect(findings).toContainText('The browser client is not built');
+  });
+
+  await test.step('shows the line of CHAT_ORIGINS that the chat server lacks', async () => {
+    await testAddress(otherChat.url);
+    await expect(findings).toContainText(`The chat server runs at ${otherChat.url}/.`);
+    await expect(findings).toContainText(`CHAT_ORIGINS=${wordpress.url}`);
+  });
+
+  await test.step('explains that cookies do not reach another host', async () => {
+    await testAddress(chat.url.replace('127.0.0.1', 'localhost'));
+    await expect(findings).toContainText('Browsers do not send the login of 127.0.0.1 to localhost');
+  });
+
+  await test.step('tests no address for other users', async () => {
+    const form = { action: 'php_session_chat_test', server: chat.url };
+    const { request } = member.page.context();
+    const answer = await request.post(`${wordpress.url}/wp-admin/admin-ajax.php`, { form });
+    expect(answer.status()).toBe(403);
+  });
+
+  await test.step('saves no invalid address', async () => {
+    await address.fill('javascript:alert(1)');
+    await admin.getByRole('button', { name: 'Save Changes' }).click();
+    await expect(admin.getByText('The server address must be a path')).toBeVisible(answered);
+    await expect(address).toHaveValue('/chat/');
+  });
+
+  await test.step('recognises the login at the right address after saving', async () => {
+    await address.fill(chat.url);
+    await admin.getByLabel('Accent colour').fill('#a3420b');
+    await save();
+    await expect(findings).toContainText('The chat server recognises your login.', answered);
+    await expect(address).toHaveValue(`${chat.url}/`);
+    await new Person(admin).shot('wordpress-plugin-settings');
+  });
+
+  await test.step('shows a button on all pages to members and nothing to visitors', async () => {
+    await member.page.goto(wordpress.url);
+    await expect(launcher(member.page)).toHaveCSS('background-color', 'rgb(163, 66, 11)');
+    await launcher(member.page).click();
+    await member.write('Hello from the button');
+    await expect(member.message('Hello from the button').getByText(stored)).toBeVisible();
+    await visitor.goto(wordpress.url);
+    expect(await visitor.content()).not.toContain('php-chat');
+  });
+
+  await test.step('shows the chat and the number of unread messages by shortcodes', async () => {
+    const { url } = addPage(wordpress, 'Talk', '[php_chat room="garden" theme="dark"] [php_chat_badge]');
+    await member.page.goto(url);
+    await expect(member.page.getByRole('region', { name: 'garden' })).toBeVisible();
+    await expect(member.page.locator('php-chat')).toHaveAttribute('theme', 'dark');
+    await expect(member.page.locator('php-chat-launcher')).toHaveCount(0);
+    await expect(member.page.locator('php-chat-badge')).toHaveCount(1);
+    await expect(member.page.locator('script[src$="php-chat.js"]')).toHaveCount(1);
+    await visitor.goto(url);
+    await visitor.getByRole('link', { name: 'Log in to use the chat' }).click();
+    await expect(visitor.getByLabel('Username or Email Address')).toBeVisible(answered);
+    expect(new URL(visitor.url()).searchParams.get('redirect_to')).toBe(url);
+  });
+
+  await test.step('shows the chat as a block in a block theme', async () => {
+    wordpress.run(`switch_theme('blocks');`);
+    const { id, url } = addPage(
+      wordpress,
+      'Blocks',
+      '<!-- wp:php-session-chat/chat {"room":"lobby","align":"wide"} /-->',
+    );
+    await member.page.goto(url);
+    await expect(member.page.locator('.alignwide').getByRole('region', { name: 'lobby' })).toBeVisible();
+    await admin.goto(`${wordpress.url}/wp-admin/post.php?post=${id}&action=edit`);
+    // Newer versions show the content in a frame.
+    const shown = async () => {
+      const places = admin.frames().map((frame) => frame.getByText('Logged-in members see the chat here.'));
+      return (await Promise.all(places.map((place) => place.count()))).includes(1);
+    };
+    await expect.poll(shown, answered).toBe(true);
+  });
+
+  await test.step('hides the chat from other roles', async () => {
+    await openSettings();
+    await admin.getByLabel('These roles:').check();
+    await admin.getByLabel('Administrator').check();
+    await save();
+    await admin.goto(wordpress.url);
+    await expect(launcher(admin)).toBeVisible();
+    await member.page.goto(wordpress.url);
+    expect(await member.page.content()).not.toContain('php-chat');
+  });
+
+  await test.step('keeps its settings when deactivated, and leaves nothing when deleted', async () => {
+    const plugins = `${wordpress.url}/wp-admin/plugins.php`;
+    await admin.goto(plugins);
+    await admin.getByRole('link', { name: 'Deactivate PHP Session Chat' }).click();
+    await expect(admin.getByText('Plugin deactivated.')).toBeVisible(answered);
+    expect(tracesIn(wordpress)).toBe('php_session_chat');
+    await admin.goto(wordpress.url);
+    expect(await admin.content()).not.toContain('php-chat');
+    await admin.goto(plugins);
+    admin.once('dialog', (dialog) => dialog.accept());
+    await admin.getByRole('link', { name: 'Delete PHP Session Chat' }).click();
+    await expect(admin.getByText('PHP Session Chat was successfully deleted.')).toBeVisible(answered);
+    expect(tracesIn(wordpress)).toBe('');
+    expect(existsSync(join(wordpress.folder, 'wp-content/plugins/php-session-chat'))).toBe(false);
+  });
+
+  for (const page of [admin, member.page, visitor]) await page.goto('about:blank');
+  for (const server of [chat, otherChat]) await server.stop();
+  webServer.close();
+  webServer.closeAllConnections();
+  rmSync(folder, { recursive: true });
+  await wordpress.remove();
+});

@@ -1,0 +1,189 @@
+<?php
+
+declare(strict_types=1);
+
+namespace PhpSessionChat\WordPress;
+
+defined('ABSPATH') || exit;
+
+/** @return array{level: 'ok', text: string} a finding in the words of the command `php-session-chat doctor` */
+function ok(string $text): array
+{
+    return ['level' => 'ok', 'text' => $text];
+}
+
+/**
+ * @param string $lines commands or settings to copy
+ * @return array{level: 'problem', text: string, advice: string, lines: string}
+ */
+function problem(string $text, string $advice, string $lines = ''): array
+{
+    return ['level' => 'problem', 'text' => $text, 'advice' => $advice, 'lines' => $lines];
+}
+
+/**
+ * Checks the way from this server and from a browser to the chat.
+ *
+ * @param array{origin: string, status: int, code: string, user: string, hasScript: bool} $browser what the browser of
+ *     the current user received for `/me`; status 0: nothing
+ * @return list<array<string, string>> findings
+ */
+function examine(string $server, array $browser): array
+{
+    $url = server_url($server);
+    $found = check_server($url);
+    $isReached = $found[0]['level'] === 'ok';
+    if (!$isReached && in_array($browser['status'], [200, 403], true)) {
+        $found[0]['level'] = 'warning';
+    }
+    $seen = check_browser($url, $browser, $isReached);
+    return $seen === null ? $found : [...$found, $seen];
+}
+
+/**
+ * Checks the way from this server to the chat server, and whether the chat server is ready.
+ *
+ * @return non-empty-list<array<string, string>> findings, the first one about whether there is a chat server
+ */
+function check_server(string $url): array
+{
+    $answer = fetch($url . 'healthz');
+    if (is_wp_error($answer)) {
+        /* translators: 1: address, 2: error */
+        $text = sprintf(__('The chat cannot be reached at %1$s: %2$s', 'php-session-chat'), $url, $answer->get_error_message());
+        return [problem($text, install_advice(), install_lines($url))];
+    }
+    $status = wp_remote_retrieve_response_code($answer);
+    if (in_array($status, [502, 503, 504], true)) {
+        /* translators: 1: address, 2: HTTP status */
+        $text = sprintf(__('The web server answers at %1$s, but the chat server does not: status %2$d.', 'php-session-chat'), $url, $status);
+        $advice = __('Start the chat server, and read its log:', 'php-session-chat');
+        return [problem($text, $advice, "systemctl restart php-session-chat\njournalctl -u php-session-chat -n 20")];
+    }
+    if ($status !== 200 || json_of($answer) !== ['status' => 'ok']) {
+        /* translators: 1: address, 2: HTTP status */
+        $text = sprintf(__('There is no chat at %1$s: healthz returns status %2$d.', 'php-session-chat'), $url, $status);
+        return [problem($text, install_advice(), install_lines($url))];
+    }
+    /* translators: %s: address */
+    $found = [ok(sprintf(__('The chat server runs at %s.', 'php-session-chat'), $url))];
+    $ready = fetch($url . 'readyz');
+    $missing = is_wp_error($ready) ? [] : (json_of($ready)['missing'] ?? []);
+    foreach (is_array($missing) ? $missing : [] as $part) {
+        $found[] = missing_part((string) $part);
+    }
+    if (wp_remote_retrieve_response_code(fetch($url . 'php-chat.js')) !== 200) {
+        $text = __('The browser client is not built: php-chat.js cannot be loaded.', 'php-session-chat');
+        $advice = __('In the checkout of the chat server, run this command, and restart the server:', 'php-session-chat');
+        $found[] = problem($text, $advice, 'npm run build');
+    }
+    return $found;
+}
+
+/** @return array<string, string> the finding about a part that /readyz misses */
+function missing_part(string $part): array
+{
+    $doctor = 'php-session-chat doctor';
+    $find = __('To find the cause, run as root:', 'php-session-chat');
+    switch ($part) {
+        case 'session store':
+            return problem(__('The chat server cannot read the logins of WordPress, so nobody can connect.', 'php-session-chat'), $find, $doctor);
+        case 'history':
+            return problem(__('The chat server cannot reach its own database.', 'php-session-chat'), $find, $doctor);
+        case 'draining':
+            return problem(__('The chat server is shutting down.', 'php-session-chat'), __('Test again in a few seconds.', 'php-session-chat'));
+        default:
+            /* translators: %s: name of a part, in English */
+            return problem(sprintf(__('The chat server is not ready: %s.', 'php-session-chat'), $part), $find, $doctor);
+    }
+}
+
+/**
+ * @param array{origin: string, status: int, code: string, user: string, hasScript: bool} $browser
+ * @param bool $isReached whether this server reaches the chat server
+ * @return array<string, string>|null null if the cause was already found
+ */
+function check_browser(string $url, array $browser, bool $isReached): ?array
+{
+    ['origin' => $origin, 'status' => $status, 'code' => $code, 'user' => $user] = $browser;
+    if (str_starts_with($origin, 'https:') && !str_starts_with($url, 'https:')) {
+        return problem(
+            __('Browsers block the chat, because its address is not https://.', 'php-session-chat'),
+            __('Let the web server of the site forward a path to the chat server, and use that path, such as /chat/.', 'php-session-chat'),
+        );
+    }
+    if ($code === 'origin_not_allowed' || ($status === 0 && $browser['hasScript'])) {
+        return problem(
+            /* translators: %s: origin of the site */
+            sprintf(__('Pages of %s may not connect: CHAT_ORIGINS does not contain it.', 'php-session-chat'), $origin),
+            __('Add it in /etc/php-session-chat/settings, after a comma if there are others, and restart the chat server:', 'php-session-chat'),
+            "CHAT_ORIGINS=$origin\n\nsystemctl restart php-session-chat",
+        );
+    }
+    if ($status === 200 && $user === '') {
+        return unknown_login($url, $origin);
+    }
+    if ($status === 200 && $user !== (string) get_current_user_id()) {
+        return problem(
+            /* translators: %s: ID of a user */
+            sprintf(__('The chat server recognises you as another user: %s.', 'php-session-chat'), $user),
+            __('It reads the logins of another site. Set in /etc/php-session-chat/settings, and restart the chat server:', 'php-session-chat'),
+            'CHAT_SITE=' . untrailingslashit(ABSPATH),
+        );
+    }
+    if ($status === 200) {
+        return ok(__('The chat server recognises your login.', 'php-session-chat'));
+    }
+    if ($status === 429) {
+        return problem(__('The chat server received too many requests from you.', 'php-session-chat'), __('Test again in a minute.', 'php-session-chat'));
+    }
+    return !$isReached || $status === 503 ? null : problem(
+        /* translators: %s: address */
+        sprintf(__('This server reaches the chat at %s, but your browser does not.', 'php-session-chat'), $url),
+        __('Let the web server of the site forward a path to the chat server, and use that path, such as /chat/.', 'php-session-chat'),
+    );
+}
+
+/** @return array<string, string> the finding if the chat server does not know the login of this browser */
+function unknown_login(string $url, string $origin): array
+{
+    $host = (string) wp_parse_url($url, PHP_URL_HOST);
+    $own = (string) wp_parse_url($origin, PHP_URL_HOST);
+    $domain = ltrim((string) COOKIE_DOMAIN, '.');
+    if ($host !== $own && ($domain === '' || !str_ends_with(".$host", ".$domain"))) {
+        return problem(
+            /* translators: 1: host of the site, 2: host of the chat */
+            sprintf(__('Browsers do not send the login of %1$s to %2$s, because cookies belong to a host.', 'php-session-chat'), $own, $host),
+            __('Let the web server of the site forward a path to the chat server, and use that path, such as /chat/.', 'php-session-chat'),
+        );
+    }
+    return problem(
+        __('The chat server does not recognise your login.', 'php-session-chat'),
+        __('It must read this WordPress (CHAT_SITE). To follow your login from the cookie to the user, run as root:', 'php-session-chat'),
+        'CHAT_SITE=' . untrailingslashit(ABSPATH) . "\n\nphp-session-chat doctor --cookie -",
+    );
+}
+
+function install_advice(): string
+{
+    return __('To install the chat server, run these commands as root. Then follow the steps that init prints: they start the server, and let your web server forward this address to it.', 'php-session-chat');
+}
+
+function install_lines(string $url): string
+{
+    $folder = escapeshellarg(untrailingslashit(ABSPATH));
+    return "apt install ./php-session-chat_" . VERSION . "_amd64.deb\nphp-session-chat init $folder --url " . escapeshellarg($url);
+}
+
+/** @return array<string, mixed>|\WP_Error the response */
+function fetch(string $url): array|\WP_Error
+{
+    return wp_remote_get($url, ['timeout' => 5, 'redirection' => 0, 'limit_response_size' => 64 * 1024]);
+}
+
+/** @return array<string, mixed> the JSON object in a response; empty if there is none */
+function json_of(array $answer): array
+{
+    $value = json_decode(wp_remote_retrieve_body($answer), true);
+    return is_array($value) ? $value : [];
+}

@@ -1,0 +1,111 @@
+<?php
+
+declare(strict_types=1);
+
+namespace PhpSessionChat\WordPress;
+
+defined('ABSPATH') || exit;
+
+const SCRIPT = 'php-session-chat';
+
+add_shortcode('php_chat', static fn ($given): string => chat(is_array($given) ? $given : []));
+add_shortcode('php_chat_badge', __NAMESPACE__ . '\badge');
+add_action('init', static function (): void {
+    register_block_type(dirname(__DIR__) . '/block', [
+        'render_callback' => static fn (array $given): string =>
+            '<div ' . get_block_wrapper_attributes() . '>' . chat($given) . '</div>',
+    ]);
+});
+add_action('wp_footer', __NAMESPACE__ . '\print_launcher', 5);
+add_filter('script_loader_tag', __NAMESPACE__ . '\as_module', 10, 2);
+
+/**
+ * Returns the chat, or for a visitor a link to the login.
+ *
+ * @param array<string, string> $given the attributes `room` and `theme`
+ */
+function chat(array $given): string
+{
+    ['server' => $server] = settings();
+    if ($server === '' || is_feed()) {
+        return '';
+    }
+    if (!is_user_logged_in()) {
+        $text = esc_html__('Log in to use the chat', 'php-session-chat');
+        return '<p><a href="' . esc_url(wp_login_url((string) get_permalink())) . "\">$text</a></p>";
+    }
+    if (!sees_chat()) {
+        return '';
+    }
+    is_on_page(true);
+    $theme = (string) ($given['theme'] ?? '');
+    return tag('php-chat', [
+        'room' => (string) ($given['room'] ?? ''),
+        'theme' => in_array($theme, ['light', 'dark'], true) ? $theme : '',
+    ] + appearance(), __('The chat couldn’t be loaded. It needs JavaScript.', 'php-session-chat'));
+}
+
+/** Returns the number of unread messages. */
+function badge(): string
+{
+    return sees_chat() && !is_feed() ? tag('php-chat-badge', ['server' => settings()['server']]) : '';
+}
+
+/** Prints the launcher, unless the page already contains the chat. */
+function print_launcher(): void
+{
+    ['launcher' => $isOn, 'side' => $side] = settings();
+    if ($isOn && !is_on_page() && sees_chat()) {
+        // tag() escapes the attributes.
+        echo tag('php-chat-launcher', appearance() + ['side' => $side === 'start' ? 'start' : '']); // phpcs:ignore WordPress.Security.EscapeOutput.OutputNotEscaped
+    }
+}
+
+/** Returns whether this page contains the chat. */
+function is_on_page(bool $add = false): bool
+{
+    static $is = false;
+    return $is = $is || $add;
+}
+
+/** @return array<string, string> the attributes of the chat and the launcher */
+function appearance(): array
+{
+    ['server' => $server, 'accent' => $accent] = settings();
+    return [
+        'server' => $server,
+        'login-url' => add_query_arg('redirect_to', '{return}', wp_login_url()),
+        'style' => $accent === '' ? '' : "--pc-accent: $accent",
+    ];
+}
+
+/**
+ * Returns an element of the chat, and loads its script.
+ *
+ * @param array<string, string> $attributes empty ones are omitted
+ */
+function tag(string $name, array $attributes, string $text = ''): string
+{
+    // phpcs:ignore WordPress.WP.EnqueuedResourceParameters.MissingVersion
+    wp_enqueue_script(SCRIPT, script(), [], null, true);
+    $shown = '';
+    foreach ($attributes as $key => $value) {
+        $shown .= $value === '' ? '' : " $key=\"" . esc_attr($value) . '"';
+    }
+    return "<$name$shown>" . esc_html($text) . "</$name>";
+}
+
+/** Returns the address of the element's script. The owner's chat server has it, so both have the same version. */
+function script(): string
+{
+    return settings()['server'] . 'php-chat.js';
+}
+
+/**
+ * Loads the script as a module, because WordPress has a function for modules only since 6.5. Replaces its address,
+ * because WordPress puts its own folder before a path.
+ */
+function as_module(string $tag, string $handle): string
+{
+    return $handle === SCRIPT ? wp_get_script_tag(['type' => 'module', 'src' => script(), 'id' => "$handle-js"]) : $tag;
+}

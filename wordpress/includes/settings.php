@@ -1,0 +1,51 @@
+<?php
+
+declare(strict_types=1);
+
+namespace PhpSessionChat\WordPress;
+
+defined('ABSPATH') || exit;
+
+/** The only option of the plugin. */
+const OPTION = 'php_session_chat';
+
+/**
+ * Returns the settings. Until the owner saves them, `server` is empty, and the chat is not shown.
+ *
+ * @return array{server: string, roles: list<string>, launcher: bool, accent: string, side: string}
+ */
+function settings(): array
+{
+    $defaults = ['server' => '', 'roles' => [], 'launcher' => true, 'accent' => '', 'side' => 'end'];
+    $stored = get_option(OPTION);
+    return is_array($stored) ? array_merge($defaults, array_intersect_key($stored, $defaults)) : $defaults;
+}
+
+/** Returns an address that the owner typed with a final slash, or null if it is not an address. */
+function clean_server(string $typed): ?string
+{
+    $typed = trim($typed);
+    $isAddress = preg_match('~^(https?://[^\s/?#@"\'<>\\\\]+)?(/[^\s?#"\'<>\\\\]*)?$~i', $typed) === 1;
+    return $typed !== '' && $isAddress && !str_starts_with($typed, '//') ? trailingslashit($typed) : null;
+}
+
+/** Returns the origin of the site's pages, as browsers send it. */
+function site_origin(): string
+{
+    $home = wp_parse_url(home_url());
+    return strtolower("{$home['scheme']}://{$home['host']}") . (isset($home['port']) ? ":{$home['port']}" : '');
+}
+
+/** Returns the complete address of the chat server, with a final slash. */
+function server_url(string $server): string
+{
+    return str_starts_with($server, '/') ? site_origin() . $server : $server;
+}
+
+/** Returns whether the current user sees the chat. The chat server admits users by itself. */
+function sees_chat(): bool
+{
+    ['server' => $server, 'roles' => $roles] = settings();
+    $user = wp_get_current_user();
+    return $server !== '' && $user->exists() && ($roles === [] || array_intersect($roles, $user->roles) !== []);
+}
