@@ -9,6 +9,8 @@ export interface ChatAddresses {
   chat: URL;
   /** Whether the chat is under a path of the site, under a separate host, or reached without a web server. */
   way: 'path' | 'host' | 'direct';
+  /** Whether the user named a path of the site's host for the chat. */
+  isGivenPath: boolean;
 }
 
 /** @throws CommandProblem */
@@ -91,7 +93,7 @@ export function addressesFor(
   }
   const way =
     chat === proposed && chat.port === String(port) ? 'direct' : chat.host === site.host ? 'path' : 'host';
-  return { site, chat, way };
+  return { site, chat, way, isGivenPath: way === 'path' && chat !== proposed };
 }
 
 /** Returns the address of the site for the site's or its chat's address, such as `https://www.example.org/blog/chat/`. */

@@ -85,10 +85,17 @@ async function setUp(
   const url = options.url ?? (knownAddress === null ? await askForAddress(options, terminal) : null);
   const addresses = addressesFor(url, knownAddress, site.cookie, config.port);
   say(ok(describeReach(addresses, site.cookie.secure)));
+  if (addresses.isGivenPath)
+    say(
+      warning(
+        `The chat takes all addresses that begin with ${addresses.chat.href}, so pages of the site there cannot be opened.`,
+        `if that is the site, correct its address in its own settings, which say ${addresses.site.href}`,
+      ),
+    );
 
   const account = chooseAccount(options.user, findPhpAccount(site), site.sessionFolder !== undefined);
   if (!options.print) requireSafeFolder(options.settings, account);
-  const acl = await checkRights(site.files, account, options.folder, say);
+  const acl = await checkRights(site.files, account, options, terminal, say);
   if (acl.length === 0) await testSite(site, account, say);
 
   const user =
@@ -163,7 +170,9 @@ async function setUp(
   );
 }
 
-const capitalize = (text: string) => `${text[0]?.toUpperCase()}${text.slice(1)}`;
+/** Names such as phpBB stay as they are. */
+const capitalize = (text: string) =>
+  /^[a-z]+[A-Z]/.test(text) ? text : `${text[0]?.toUpperCase()}${text.slice(1)}`;
 const indent = (text: string) => text.replace(/^(?=.)/gm, '    ');
 
 /** Returns the settings of the environment. `readConfig` rejects unknown names. */
@@ -193,18 +202,21 @@ async function explainForbidden(files: SiteFiles, folder: string): Promise<strin
 async function checkRights(
   files: SiteFiles,
   account: Account,
-  folder: string,
+  { folder, print }: Pick<Options, 'folder' | 'print'>,
+  terminal: Terminal,
   say: (finding: Finding) => void,
 ): Promise<string[]> {
   const acl = setfaclLines(account, await findMissingRights(files, account, resolveFolder(folder)));
   const read = [...files].filter(([path, access]) => access === 'read' && existsSync(path)).length;
-  if (acl.length > 0)
+  if (acl.length > 0) {
     say(
       warning(
         `The account ${account.name} may not read ${acl.length === 1 ? 'one file or folder' : `${acl.length} files and folders`} that the chat needs: see below.`,
       ),
     );
-  else if (read > 0)
+    // The next steps, which contain these commands, are not printed.
+    if (print) terminal.say(`\n${indent(acl.join('\n'))}\n`);
+  } else if (read > 0)
     say(
       ok(
         `The account ${account.name} may read the ${read === 1 ? 'file' : `${read} files`} that the chat needs of the site.`,

@@ -93,6 +93,13 @@ function otherFolder(config: string | null): string {
   return other;
 }
 
+test('warns that a given path hides the pages of the site there', async () => {
+  const print = [site.folder, '--print', '--yes', ...user];
+  const { said } = await run([...print, '--url', 'https://blog.example.org/shop/']);
+  expect(said).toContain('! The chat takes all addresses that begin with https://blog.example.org/shop/');
+  expect((await run([...print, '--url', 'https://blog.example.org'])).said).not.toContain('The chat takes');
+});
+
 test('finds WordPress, writes its settings and lists the next steps', async () => {
   const file = newFile();
   const { code, said } = await run([site.folder, '--settings', file, '--yes', ...user]);

@@ -40,6 +40,10 @@ export const rejectFinally = (reason: string, hint?: string) => ({
   isFinal: true as const,
 });
 
+/** Why a banned user is rejected, with what the operator can do. */
+export const banned = (what = 'this user') =>
+  [`${what} is banned on the site`, 'if that is a mistake, lift the ban on the site'] as const;
+
 export function toRoles(isAdmin = false, isModerator = false): Pick<SessionUser, 'roles'> {
   const roles = [...(isAdmin ? (['admin'] as const) : []), ...(isModerator ? (['moderator'] as const) : [])];
   return roles.length === 0 ? {} : { roles };

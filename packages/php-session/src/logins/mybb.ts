@@ -28,7 +28,7 @@ import { displayName } from '../identity.ts';
 import { notLoggedIn, type SessionUser, StoreError } from '../login.ts';
 import { option } from '../names.ts';
 import type { Application, SiteFiles } from './application.ts';
-import { type Claim, isSameSecret, rejectFinally, toRoles } from './claim.ts';
+import { banned, type Claim, isSameSecret, rejectFinally, toRoles } from './claim.ts';
 import { splitIpv6 } from './ip-address.ts';
 import { matchFile, type SiteFolder } from './site-folder.ts';
 import {
@@ -257,7 +257,7 @@ export const mybb: Application<Files, Site, CookieClaim> = {
     if (table === 'users' && memo !== undefined && isLoggedOut(memo, [...sessions.keys()], now))
       return rejectFinally('the login has ended there');
     const groups = findGroups(row, now);
-    if (groups.some(({ isBanned }) => isBanned)) return rejectFinally('this user is banned there');
+    if (groups.some(({ isBanned }) => isBanned)) return rejectFinally(...banned());
     // The address of the last page view. A session has the address of its first request.
     const address = Buffer.from(text('last_address'), 'hex');
     const filters = text('filters');
@@ -267,10 +267,10 @@ export const mybb: Application<Files, Site, CookieClaim> = {
       );
     }
     if (filters.split('\n').some((filter) => isInFilter(address, filter)))
-      return rejectFinally('the address of this user is banned there');
+      return rejectFinally(...banned('the address of this user'));
     // MyBB shows such a member only the form for another address.
     if (!site.keepsMail && text('mail_ban') !== '0')
-      return rejectFinally('the mail address of this user is banned there');
+      return rejectFinally(...banned('the mail address of this user'));
     const isIn = (names: readonly string[] | undefined, can: 'isAdmin' | 'isModerator') =>
       groups.some((group) => (names === undefined ? group[can] : names.includes(group.title)));
     const user: SessionUser = {

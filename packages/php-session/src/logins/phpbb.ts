@@ -22,7 +22,7 @@ import { displayName } from '../identity.ts';
 import { type Credentials, notLoggedIn, type SessionUser, StoreError } from '../login.ts';
 import { option, trustedProxies } from '../names.ts';
 import type { Application, SiteFiles } from './application.ts';
-import { type Claim, hasAny, missingCookie, rejectFinally, toRoles } from './claim.ts';
+import { banned, type Claim, hasAny, missingCookie, rejectFinally, toRoles } from './claim.ts';
 import { splitIpv6, unmapIpv4 } from './ip-address.ts';
 import { findListedGroups, type ListedGroups, parseGroups, withListedGroups } from './named-groups.ts';
 import type { SiteFolder } from './site-folder.ts';
@@ -388,8 +388,7 @@ function checkUser(
         isFreed || matching.some(({ isException }) => isException) || (!isBanned && matching.length === 0)
       );
     };
-    if (!collectAddresses(site, claim, text).every(mayCome))
-      return rejectFinally('this user is banned there');
+    if (!collectAddresses(site, claim, text).every(mayCome)) return rejectFinally(...banned());
   }
   const groups = text('group_ids').split('\n');
   const isAdmin = hasAny(groups, site.listed.admins) || (site.admins === undefined && type === types.founder);

@@ -21,7 +21,7 @@ import { displayName } from '../identity.ts';
 import { notLoggedIn, type SessionUser, StoreError } from '../login.ts';
 import { option } from '../names.ts';
 import type { Application, SiteFiles } from './application.ts';
-import { type Claim, decodeValue, isSameSecret, missingCookie, toRoles } from './claim.ts';
+import { banned, type Claim, decodeValue, isSameSecret, missingCookie, toRoles } from './claim.ts';
 import { matchFile } from './site-folder.ts';
 import {
   countAdmins,
@@ -248,7 +248,7 @@ export const smf: Application<Files, Site, CookieClaim> = {
         .map((line) => line.split(' ') as [string, string]),
     );
     const isMarked = !isAdministrator && marks.some((mark) => Number(bans.get(mark)) > now);
-    if (lasts('shut_out') || isMarked) return notLoggedIn('this user is banned there');
+    if (lasts('shut_out') || isMarked) return notLoggedIn(...banned());
     const isIn = (names: readonly string[] | undefined, usual: string) =>
       names === undefined ? groups.has(usual) : [...groups.values()].some(({ name }) => names.includes(name));
     const user: SessionUser = {
