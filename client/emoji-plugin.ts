@@ -10,7 +10,7 @@ const from = createRequire(import.meta.url);
 const tabs = [[0], [1], [3], [4], [6], [5], [7, 8, 9]];
 /** The newest Emoji version that is included. Few systems can render later ones. */
 const newest = 15.1;
-/** Besides its name, an emoji is found by at most this many tags. */
+/** The maximum number of tags that find an emoji, in addition to its name. */
 const mostTags = 2;
 
 interface Emoji {

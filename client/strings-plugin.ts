@@ -30,7 +30,7 @@ function completeIn(lang: string): Record<string, string> {
   return { ...Object.fromEntries(english), ...texts };
 }
 
-/** Returns the texts of a language, without those that the page does not show. */
+/** Returns the texts of a language that the page shows. */
 function forPage(page: 'chat' | 'moderate' | 'both', lang: string): Record<string, string> {
   const left = { chat: ofModerators, moderate: ofChat, both: /^$/ }[page];
   return Object.fromEntries(Object.entries(completeIn(lang)).filter(([key]) => !left.test(key)));

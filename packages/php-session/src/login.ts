@@ -135,7 +135,7 @@ export interface Logins<State = unknown> {
   watch(onNotifications: (lost: StoreError | null) => void): Watch<State>;
   /**
    * Returns the remaining milliseconds: `Infinity` without expiry, 0 if expired, null if the login or its end is unknown.
-   * Of a login in a table of an application, the last check counts.
+   * For a login in an application's table, uses the result of the last check.
    * @throws StoreError
    */
   ttl(login: Login<State>): Promise<number | null>;
