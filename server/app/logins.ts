@@ -5,7 +5,7 @@ import type { History } from '../history/history.ts';
 import { Liveness } from '../liveness/liveness.ts';
 import type { Config } from '../settings/config.ts';
 import { FileAccess } from '../tickets/file-access.ts';
-import { noSiteLogins, TicketLogins, withTickets } from '../tickets/logins.ts';
+import { noSiteLogins, TicketLogins, withoutTickets, withTickets } from '../tickets/logins.ts';
 import { openVerifier } from '../tickets/tickets.ts';
 import type { Telemetry } from './telemetry.ts';
 
@@ -39,7 +39,7 @@ export async function openSiteLogins(
   const tickets =
     config.tickets &&
     new TicketLogins(await openVerifier(config.tickets), new FileAccess(config.tickets.keys));
-  const logins = tickets === undefined ? siteLogins : withTickets(siteLogins, tickets);
+  const logins = tickets === undefined ? withoutTickets(siteLogins) : withTickets(siteLogins, tickets);
   const endReport = reportStore(logins, log);
   const liveness = openLiveness(config, logins, telemetry);
   return {

@@ -20,7 +20,7 @@ import { stopPage, stopPageStyle } from '../mail/stop-page.ts';
 import type { Drain } from '../requests/drain.ts';
 import type { Config } from '../settings/config.ts';
 import type { TicketLogins } from '../tickets/logins.ts';
-import { clockSkewMs, digestOf } from '../tickets/tickets.ts';
+import { digestOf, lastTicketEnd } from '../tickets/tickets.ts';
 import { RequestError } from '../wire/errors.ts';
 import type { Attachments } from './attachments.ts';
 import type { Notifications } from './notifications.ts';
@@ -64,12 +64,18 @@ export function openRoutes(
       reads: ConcurrencyLimit;
     },
 ): ReturnType<typeof createRoutes> {
-  const who = async (req: IncomingMessage, { access, ...own }: OwnLogin & { access?: string } = {}) => {
+  const who = async (
+    req: IncomingMessage,
+    { access, ...own }: OwnLogin & { access?: string } = {},
+    startedAt?: number,
+  ) => {
     if (access !== undefined) {
       const user = tickets?.userByFileAccess(access);
       return user ? identityOf(user, chat) : 'unauthorized';
     }
-    const login = await logins.identify(admission.credentials(req, own));
+    const login = await (own.ticket !== undefined && tickets !== undefined
+      ? tickets.identify(own.ticket, startedAt)
+      : logins.identify(admission.credentials(req, own)));
     if (!('code' in login)) return login.user.banned ? 'banned' : identityOf(login.user, chat);
     return login.code === 'session_store_unavailable' ? login.code : 'unauthorized';
   };
@@ -77,7 +83,7 @@ export function openRoutes(
     if (config.tickets === undefined)
       throw new RequestError('bad_request', 'this server accepts no tickets (CHAT_TICKET_KEY_FILE)');
     const at = Date.now();
-    const until = at + config.tickets.maxAgeMs + clockSkewMs;
+    const until = lastTicketEnd(at, config.tickets.maxAgeMs);
     await chat.history.write.endLogin({ id: digestOf(sid), until, at });
   }
   const draining = () => drain.started;

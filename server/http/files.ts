@@ -54,8 +54,13 @@ export interface FileParts<Who extends { id: string }> {
   /**
    * Returns the user of the request.
    * @param own the session or ticket that the request sends itself, or a token of `FileAccess`
+   * @param startedAt when a ticket had to be valid, in Unix ms; by default now
    */
-  who(req: IncomingMessage, own: OwnLogin & { access?: string }): Promise<Who | 'banned' | HttpErrorCode>;
+  who(
+    req: IncomingMessage,
+    own: OwnLogin & { access?: string },
+    startedAt?: number,
+  ): Promise<Who | 'banned' | HttpErrorCode>;
   draining(): boolean;
   /** @throws RequestError if this user may not upload into the room */
   check(who: Who, room: string): Promise<void>;
@@ -133,6 +138,7 @@ export function createFileRoutes<Who extends { id: string }>(
     const isVoice = voice.peaks === undefined || peaks.safeParse(voice.peaks).success;
     if (query.size > new Set(query.keys()).size || !roomId.safeParse(room).success || !isVoice)
       return 'bad_request';
+    const startedAt = Date.now();
     const who = await knownIn(req);
     if (typeof who === 'string') return who === 'banned' ? 'forbidden' : who;
     const at = performance.now();
@@ -156,7 +162,7 @@ export function createFileRoutes<Who extends { id: string }>(
         stopped();
       };
       const check = async () => {
-        const now = await answerInTime(parts.who(req, ownLogin(req)));
+        const now = await answerInTime(parts.who(req, ownLogin(req), startedAt));
         if (typeof now === 'string') throw new Refused(now === 'banned' ? 'forbidden' : now);
         if (now.id !== who.id) throw new Refused('unauthorized');
         await answerInTime(parts.check(now, room));

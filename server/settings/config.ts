@@ -419,7 +419,7 @@ export function readConfig(env: NodeJS.ProcessEnv, lines: ReadonlyMap<string, st
     nativeClients: value.CHAT_NATIVE_CLIENTS,
     logins,
     /** Undefined if this server accepts no tickets. */
-    tickets: ticketsOf(value),
+    tickets: ticketsOf(value, texts),
     sessionCheck: value.CHAT_SESSION_CHECK,
     sessionGrace: value.CHAT_SESSION_GRACE,
     sessionKeepalive: value.CHAT_SESSION_KEEPALIVE,
@@ -516,25 +516,37 @@ const loginsOf = (texts: Texts): LoginSettings | TicketsOnly | { problems: strin
     ? { ticketsOnly: true }
     : readOptions(sessionOptions(texts), (option) => sessionSettings[option]);
 
-function ticketsOf({
-  CHAT_TICKET_KEY_FILE: keys,
-  CHAT_TICKET_AUDIENCE: audience,
-  CHAT_TICKET_TTL: maxAgeMs,
-}: Parsed): TicketSettings | undefined {
-  return keys.length === 0 ? undefined : { keys, audience, maxAgeMs };
+/** Settings of sessions that also count for users with tickets. */
+const settingsOfAllUsers: readonly string[] = [sessionSettings.admins, sessionSettings.moderators];
+
+function ticketsOf(
+  { CHAT_TICKET_KEY_FILE: keys, CHAT_TICKET_AUDIENCE: audience, CHAT_TICKET_TTL: maxAgeMs }: Parsed,
+  texts: Texts,
+): TicketSettings | undefined {
+  if (keys.length === 0) return undefined;
+  const [admins, moderators] = [idsIn(texts.CHAT_ADMINS), idsIn(texts.CHAT_MODERATORS)];
+  return { keys, audience, maxAgeMs, admins, moderators };
 }
+
+const idsIn = (list = ''): string[] => list.split(',').flatMap((id) => id.trim() || []);
 
 /** Returns the problems of ticket settings that do not fit together. */
 function ticketProblems(texts: Texts): string[] {
-  if (texts.CHAT_TICKET_KEY_FILE)
-    return texts.CHAT_TICKET_AUDIENCE
-      ? []
-      : ['CHAT_TICKET_AUDIENCE: tickets need it; give the aud of your tickets, such as chat.example.org'];
-  if (texts.CHAT_SESSION_STORE === 'none' && texts.CHAT_SITE)
-    return ['CHAT_SITE and CHAT_SESSION_STORE: none means that no site is read; give one of them, not both'];
-  return texts.CHAT_SESSION_STORE === 'none'
-    ? ['CHAT_SESSION_STORE: with none all users need tickets; give CHAT_TICKET_KEY_FILE too']
-    : [];
+  const problems: string[] = [];
+  if (texts.CHAT_TICKET_KEY_FILE && !texts.CHAT_TICKET_AUDIENCE)
+    problems.push(
+      'CHAT_TICKET_AUDIENCE: tickets need it; give the aud of your tickets, such as chat.example.org',
+    );
+  if (texts.CHAT_SESSION_STORE !== 'none') return problems;
+  for (const name of Object.values(sessionSettings)) {
+    if (texts[name] && name !== sessionSettings.store && !settingsOfAllUsers.includes(name))
+      problems.push(
+        `${name} and CHAT_SESSION_STORE: none means that no site is read; give one of them, not both`,
+      );
+  }
+  if (!texts.CHAT_TICKET_KEY_FILE)
+    problems.push('CHAT_SESSION_STORE: with none all users need tickets; give CHAT_TICKET_KEY_FILE too');
+  return problems;
 }
 
 /** Returns the texts of all settings, including those from `_FILE` settings. */

@@ -44,8 +44,9 @@ export class TicketLogins {
     for (const watcher of this.#watchers.get(id) ?? []) watcher.notified();
   }
 
-  async identify(ticket: unknown): Promise<TicketLogin | Refusal> {
-    const login = await this.#verify(ticket);
+  /** @param at when the ticket must be valid, in Unix ms */
+  async identify(ticket: unknown, at = Date.now()): Promise<TicketLogin | Refusal> {
+    const login = await this.#verify(ticket, at);
     if ('code' in login || !this.#ended.has(login.state.id)) return login;
     const reason = 'the site ended the login of the ticket';
     return { code: 'unauthorized', kind: reason, reason, forClient: true };
@@ -110,6 +111,23 @@ export function withTickets(site: Logins, tickets: TicketLogins): Logins {
     renew: async (login, ttlSeconds) => (isOfTicket(login) ? undefined : site.renew(login, ttlSeconds)),
   };
 }
+
+/** Rejects tickets, so that users with tickets do not get the login of a cookie. */
+export const withoutTickets = (site: Logins): Logins => ({
+  ...site,
+  identify: async (credentials) =>
+    credentials.ticket === undefined
+      ? site.identify(credentials)
+      : {
+          code: 'session_invalid',
+          kind: 'tickets are off',
+          reason: 'this server accepts no tickets (CHAT_TICKET_KEY_FILE)',
+          forClient: true,
+        },
+  get lifetime() {
+    return site.lifetime;
+  },
+});
 
 /** The logins of a site whose sessions this server cannot read, so that all users come with tickets. */
 export const noSiteLogins: Logins = {

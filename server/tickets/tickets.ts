@@ -10,6 +10,9 @@ export interface TicketSettings {
   audience: string;
   /** Maximum of `exp` - `iat`, in milliseconds. */
   maxAgeMs: number;
+  /** IDs of users who have a role in addition to the roles in their tickets. */
+  admins: readonly string[];
+  moderators: readonly string[];
 }
 
 /** The state of a login by ticket. */
@@ -44,7 +47,13 @@ const claims = z.object({
 });
 
 /** A ticket has the same fields as a session. */
-const paths: UserPaths = { id: ['sub'], name: ['name'], groups: ['rooms'], roles: ['roles'], mail: ['mail'] };
+const claimPaths: UserPaths = {
+  id: ['sub'],
+  name: ['name'],
+  groups: ['rooms'],
+  roles: ['roles'],
+  mail: ['mail'],
+};
 
 /** Returns the digest of a `sid`. It identifies an ended login in the history. */
 export const digestOf = (sid: string): string => hash('sha256', sid, 'base64url');
@@ -53,22 +62,36 @@ export const digestOf = (sid: string): string => hash('sha256', sid, 'base64url'
 export const loginIdOf = (ticket: string): string =>
   digestOf(JSON.parse(Buffer.from(ticket.split('.')[1] ?? '', 'base64url').toString()).sid);
 
-/** Verifies one ticket. Never rejects because of the ticket. */
-export type VerifyTicket = (ticket: unknown) => Promise<TicketLogin | Refusal>;
+/**
+ * Returns the Unix ms until which tickets of a login may be accepted that the site ended at `endedAt`. The clock of the
+ * site may be ahead at the issue, and tickets are accepted for some time after `exp`.
+ */
+export const lastTicketEnd = (endedAt: number, maxAgeMs: number): number =>
+  endedAt + maxAgeMs + 2 * clockSkewMs;
+
+/** Verifies one ticket, as of `at` in Unix ms. Never rejects because of the ticket. */
+export type VerifyTicket = (ticket: unknown, at: number) => Promise<TicketLogin | Refusal>;
 
 /**
  * Returns the function that verifies tickets: JSON Web Tokens (RFC 7519) in compact form, signed with HS256.
  * A refusal names the claim that is wrong, but not its value.
  */
-export async function openVerifier({ keys, audience, maxAgeMs }: TicketSettings): Promise<VerifyTicket> {
+export async function openVerifier({
+  keys,
+  audience,
+  maxAgeMs,
+  admins,
+  moderators,
+}: TicketSettings): Promise<VerifyTicket> {
   // Loaded on demand, because most sites have no tickets.
   const { errors, jwtVerify } = await import('jose');
   const options = { algorithms: ['HS256'], audience, clockTolerance: clockSkewMs / 1000 };
+  const paths = { ...claimPaths, admins, moderators };
 
-  async function verifySigned(ticket: string): Promise<Record<string, unknown> | Refusal> {
+  async function verifySigned(ticket: string, currentDate: Date): Promise<{ payload: unknown } | Refusal> {
     for (const key of keys) {
       try {
-        return (await jwtVerify(ticket, key, options)).payload;
+        return await jwtVerify(ticket, key, { ...options, currentDate });
       } catch (error) {
         if (error instanceof errors.JWSSignatureVerificationFailed) continue;
         if (error instanceof errors.JWTExpired) return expired;
@@ -86,15 +109,15 @@ export async function openVerifier({ keys, audience, maxAgeMs }: TicketSettings)
     return invalid('the ticket is not signed with a key of CHAT_TICKET_KEY_FILE');
   }
 
-  return async (ticket) => {
+  return async (ticket, at) => {
     if (typeof ticket !== 'string') return invalid('the ticket is not a string');
     if (ticket.length > maxTicketLength) return invalid(`the ticket is longer than ${maxTicketLength} bytes`);
-    const payload = await verifySigned(ticket);
-    if ('code' in payload && 'reason' in payload && 'kind' in payload) return payload as unknown as Refusal;
-    const parsed = claims.safeParse(payload);
+    const signed = await verifySigned(ticket, new Date(at));
+    if ('code' in signed) return signed;
+    const parsed = claims.safeParse(signed.payload);
     if (!parsed.success) return invalid(wrongClaim(String(parsed.error.issues[0]?.path[0])));
     const { sid, iat, exp } = parsed.data;
-    if (iat * 1000 > Date.now() + clockSkewMs) return invalid('the claim iat of the ticket is in the future');
+    if (iat * 1000 > at + clockSkewMs) return invalid('the claim iat of the ticket is in the future');
     if (exp <= iat) return invalid(wrongClaim('exp'));
     if ((exp - iat) * 1000 > maxAgeMs)
       return invalid(`the ticket is valid for longer than ${maxAgeMs / 1000} s (CHAT_TICKET_TTL)`);
@@ -107,7 +130,8 @@ export async function openVerifier({ keys, audience, maxAgeMs }: TicketSettings)
       user,
       state,
       issuedAt: iat * 1000,
-      ends: exp * 1000 + clockSkewMs,
+      // Claims may have fractions, but the end is stored as an integer.
+      ends: Math.floor(exp * 1000) + clockSkewMs,
     };
   };
 }

@@ -112,6 +112,22 @@ test('rejects CHAT_WEBHOOK_URL without a key', () => {
   expect(error).toMatch(/CHAT_WEBHOOK_URL and CHAT_WEBHOOK_KEY_FILE: .* set the file of the key/);
 });
 
+test('rejects settings of a site together with CHAT_SESSION_STORE=none', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tickets-'));
+  const keys = join(folder, 'keys');
+  writeFileSync(keys, Buffer.alloc(32).toString('base64'));
+  const tickets = {
+    CHAT_SESSION_STORE: 'none',
+    CHAT_TICKET_KEY_FILE: keys,
+    CHAT_TICKET_AUDIENCE: 'chat.example',
+    CHAT_ADMINS: '1, 2',
+  };
+  expect(configOf(tickets).tickets).toMatchObject({ admins: ['1', '2'], moderators: [] });
+  const error = problemsOf({ ...tickets, CHAT_SITE: '/var/www/html', CHAT_USER_ROLES: 'roles' });
+  expect(error).toMatch(/CHAT_SITE and CHAT_SESSION_STORE: .*\n.*CHAT_USER_ROLES and CHAT_SESSION_STORE: /);
+  rmSync(folder, { recursive: true });
+});
+
 describe('mail', () => {
   const needed = {
     CHAT_MAIL_FROM: 'Our garden <chat@garden.example>',

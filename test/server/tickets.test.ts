@@ -1,5 +1,6 @@
 import { createHmac, randomBytes } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { request } from 'node:http';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { connectChat, newClientId, refusalOf } from '../helpers/chat-client.ts';
 import { chatServerHere } from '../helpers/chat-here.ts';
 import { emptyHistory, type RunningChat, usual } from '../helpers/chat-server.ts';
@@ -168,6 +169,28 @@ describe('rejects a ticket', () => {
   });
 });
 
+test('gives roles by CHAT_ADMINS and CHAT_MODERATORS', async () => {
+  const server = await chatServerHere({ ...settings, CHAT_SESSION_STORE: 'none', CHAT_ADMINS: '7' });
+  onTestFinished(async () => void (await server.stop()));
+  const client = await connect(ticketOf(), server.url);
+  expect(client.ready.roles).toEqual(['admin']);
+  client.close();
+});
+
+test('ignores claims that it does not know', async () => {
+  (await connect(ticketOf({ code: 'x', reason: 'x', kind: 'x', jti: 'x' }))).close();
+});
+
+test('rejects a ticket if the server has no key, despite a valid cookie', async () => {
+  const plain = await startChatSite({}, chatServerHere);
+  onTestFinished(() => plain.close());
+  const connecting = connectChat(plain.chat.url, await plain.session(3), { auth: { ticket: ticketOf() } });
+  expect((await refusalOf(connecting)).data).toMatchObject({
+    code: 'session_invalid',
+    message: expect.stringContaining('CHAT_TICKET_KEY_FILE'),
+  });
+});
+
 test('tolerates clocks that differ by 30 s', async () => {
   (await connect(ticketOf({ iat: now() - 60, exp: now() - 25 }))).close();
   (await connect(ticketOf({ iat: now() + 25, exp: now() + 100 }))).close();
@@ -275,6 +298,21 @@ describe('DELETE /api/sessions/{sid}', () => {
     history.remove();
   });
 
+  test('rejects a ticket of the ended login as long as the ticket is valid', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    onTestFinished(() => void vi.useRealTimers());
+    // The clock of the site is ahead, and the ticket has the maximum lifetime.
+    const ticket = ticketOf({ sid: 'ahead', iat: now() + 29, exp: now() + 29 + 900 });
+    await endLogin('ahead');
+    vi.setSystemTime(Date.now() + 945_000);
+    // Deletes the ended logins that are no longer needed.
+    await endLogin('another');
+    expect((await refusalOf(connect(ticket))).data).toMatchObject({
+      code: 'unauthorized',
+      message: expect.stringContaining('ended'),
+    });
+  });
+
   test('rejects a `sid` that no ticket can have', async () => {
     expect((await endLogin('x'.repeat(257))).status).toBe(400);
   });
@@ -299,6 +337,40 @@ test('uploads and downloads files with a ticket, without a cookie', async () => 
   expect(await (await fetch(url, { headers: { authorization } })).text()).toBe('seeds');
   expect((await upload('Ticket x')).status).toBe(401);
   client.close();
+});
+
+describe('an upload that is not complete', () => {
+  /** A client, and its upload of a file whose second half the test sends. */
+  async function startUpload(ticket: string) {
+    const client = await connect(ticket);
+    await client.request('room:join', { room: 'lobby' });
+    const upload = request(`${site.chat.url}/files?room=lobby&name=a.txt`, {
+      method: 'POST',
+      headers: { authorization: `Ticket ${ticket}`, 'content-length': 8 },
+    });
+    upload.write('half');
+    return {
+      client,
+      finish: () =>
+        new Promise((resolve) => {
+          upload.once('response', (response) => resolve(response.resume().statusCode));
+          upload.end('rest');
+        }),
+    };
+  }
+
+  test('may outlast its ticket', async () => {
+    const { client, finish } = await startUpload(ticketOf({ sid: 'slow', iat: now() - 60, exp: now() - 28 }));
+    expect((await client.ended).reason).toBe('expired');
+    expect(await finish()).toBe(201);
+  });
+
+  test('is rejected if the site ends its login', async () => {
+    const { client, finish } = await startUpload(ticketOf({ sid: 'interrupted' }));
+    await endLogin('interrupted');
+    expect((await client.ended).reason).toBe('logout');
+    expect(await finish()).toBe(401);
+  });
 });
 
 test('accepts a ticket for GET /me', async () => {
@@ -338,6 +410,12 @@ describe('`access` of a file URL', () => {
     const { fileAccess } = await client.request('session:renew', { ticket: ticketOf({ sid: 'fresh' }) });
     expect(fileAccess).not.toBe(client.ready.fileAccess);
     expect((await load(fileAccess)).status).toBe(200);
+    client.close();
+  });
+
+  test('is valid for a ticket whose times have fractions', async () => {
+    const { client, load } = await withFile({ sid: 'fractions', iat: now() - 0.5, exp: now() + 300.1234 });
+    expect((await load(client.ready.fileAccess)).status).toBe(200);
     client.close();
   });
 
