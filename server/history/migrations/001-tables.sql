@@ -571,6 +571,8 @@ CREATE TABLE IF NOT EXISTS chat_ended_logins (
   id BYTES(64) NOT NULL PRIMARY KEY,
   until INT NOT NULL
 ) KEYED;
+-- Without it, each DELETE of expired rows would read and lock all rows.
+CREATE INDEX IF NOT EXISTS chat_ended_logins_by_end ON chat_ended_logins (until);
 
 -- The last user activity, in steps of half a minute.
 CREATE TABLE IF NOT EXISTS chat_active (
