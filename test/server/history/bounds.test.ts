@@ -344,6 +344,8 @@ test('does not scan growing tables, except those read whole at the start', async
     [
       // All bans, read at the start.
       'SCAN chat_bans',
+      // All ended logins, read at the start.
+      'SCAN chat_ended_logins USING COVERING INDEX chat_ended_logins_by_end',
       // Counted if many events are queued. Their number is limited.
       'SCAN chat_webhooks USING COVERING INDEX chat_webhooks_by_type',
       // These contain few rows.
