@@ -314,7 +314,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
 
     test('refuses a second server on the database unless all set CHAT_CLUSTER', async () => {
       const inUse =
-        /cannot be opened: another chat server, an import or a restore is using it; stop that first, or set CHAT_CLUSTER on each/;
+        /cannot be opened: another chat server, an import or a restore is using it: stop that first, or set CHAT_CLUSTER on each/;
       const alone = await claimed(database.url);
       await expect(claimed(database.url)).rejects.toThrow(inUse);
       await expect(claimed(database.url, { shared })).rejects.toThrow(inUse);
