@@ -41,13 +41,16 @@ const hundred = { ...ten, servers: 100, messages: 1667, moves: 11 };
 const cases: [title: string, one: Case][] = [
   ['2 servers', { ...ten, servers: 2 }],
   ['10 servers', ten],
-  ['10 servers, a hint in 100 lost, one doubled', { ...ten, bus: { delay: 1, lost: 0.01, doubled: 0.01 } }],
+  [
+    '10 servers, a hint in 100 lost, one duplicated',
+    { ...ten, bus: { delay: 1, lost: 0.01, doubled: 0.01 } },
+  ],
   ['10 servers, hints late by 50 ms', { ...ten, bus: late(50) }],
   ['10 servers, hints late by 2 s', { ...ten, bus: late(2000) }],
   ['10 servers, the bus down', { ...ten, bus: { ...fine, lost: 1 } }],
   ['20 servers', { ...ten, servers: 20, messages: 333, moves: 11 }],
   ['100 servers', hundred],
-  ['100 servers, nobody comes or goes', { ...hundred, moves: 0 }],
+  ['100 servers, without joins and leaves', { ...hundred, moves: 0 }],
   ['100 servers, a fast disk', { ...hundred, commit: 0.5 }],
 ];
 
@@ -150,7 +153,7 @@ async function simulate({ servers, messages, moves, commit, bus }: Case) {
       read: entriesAfter,
       deliver: ([change]) => {
         const num = Number((change as { user: string }).user);
-        if (num !== last + 1) throw new Error(`${num} was handed out after ${last}`);
+        if (num !== last + 1) throw new Error(`${num} was delivered after ${last}`);
         last = num;
         if (counts()) late.push(time.now - (committed[num - 1] as number));
       },
@@ -250,20 +253,20 @@ function roomSizes(rooms: number, connections: number, most: number): number[] {
 }
 
 console.log(
-  `${counted / 1000} s each; ms from a commit until the other servers hand it out, and from sending to the answer`,
+  `${counted / 1000} s each; ms from a commit until the other servers deliver it, and from sending to the response`,
 );
 for (const [title, one] of cases) {
   const { late, answers, transactions, stored, reads } = await simulate(one);
   const p = (values: number[]) =>
     [0.5, 0.99, 1].map((part) => percentile(values, part).toFixed(0)).join(', ');
   console.log(
-    `  ${title}, ${one.messages} messages a second: handed out p50, p99, longest ${p(late)}; answer ${p(answers)}; ` +
+    `  ${title}, ${one.messages} messages a second: delivery p50, p99, max ${p(late)}; response ${p(answers)}; ` +
       `${(stored / transactions).toFixed(1)} messages a transaction, ${(transactions / (counted / 1000)).toFixed(0)} transactions a second, ` +
-      `${(reads / (counted / 1000) / one.servers).toFixed(1)} reads a second and server; one order, nothing lost or doubled`,
+      `${(reads / (counted / 1000) / one.servers).toFixed(1)} reads a second and server; one order, nothing lost or duplicated`,
   );
 }
 console.log(
-  `receivers of a message: rooms by Zipf, at most ${mostInRoom} connections each; everybody writes as often as any other`,
+  `receivers of a message: rooms by Zipf, at most ${mostInRoom} connections each; all users write equally often`,
 );
 for (const [connections, servers] of [
   [20_000, 2],

@@ -144,8 +144,8 @@ for (const size of sizes) {
     `${acks.length === 0 ? '' : 'about 100 messages a second for 4 s: '}activity that one of the others got`,
     `${((bytes() - got) / 1024).toFixed(1)} KB`,
   );
-  note('acks meanwhile', figures(acks));
-  note('CPU a message meanwhile', `${((1000 * spent) / acks.length).toFixed(2)} ms`);
+  note('acks during this', figures(acks));
+  note('CPU per message during this', `${((1000 * spent) / acks.length).toFixed(2)} ms`);
   one.close();
   eve.close();
   await server.stop();

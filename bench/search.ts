@@ -156,7 +156,7 @@ const ms = (times: number[], share: number) => percentile(times, share).toFixed(
 
 const joinsDuring = await joins(indexed());
 console.log(
-  `indexed after ${Math.round((performance.now() - began) / 1000)} s, ${cpu().toFixed(1)} s of CPU; joins meanwhile: p50 ${ms(joinsDuring, 0.5)} ms, p99 ${ms(joinsDuring, 0.99)} ms`,
+  `indexed after ${Math.round((performance.now() - began) / 1000)} s, ${cpu().toFixed(1)} s of CPU; joins during this: p50 ${ms(joinsDuring, 0.5)} ms, p99 ${ms(joinsDuring, 0.99)} ms`,
 );
 
 const queries: [string, string][] = [

@@ -49,7 +49,7 @@ function requireNode() {
   const [major, minor] = process.versions.node.split('.').map(Number);
   if (major > oldestMajor || (major === oldestMajor && minor >= oldestMinor)) return;
   throw new Problem(
-    `This needs Node ${engines.node}, and this is Node ${process.versions.node}: docs/install.md says where to get it.`,
+    `Node ${engines.node} is required, but this is Node ${process.versions.node}. To install it, see docs/install.md.`,
     UNAVAILABLE,
   );
 }

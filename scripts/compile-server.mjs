@@ -44,7 +44,8 @@ async function compileServer() {
     rmSync(folder, { recursive: true, force: true });
   }
   // Without the cache, only the first start is slower.
-  if (code !== 0) console.log(`the chat server was not compiled ahead:\n${output}`);
+  if (code !== 0)
+    console.log(`the chat server could not be compiled in advance, so its first start is slower:\n${output}`);
 }
 
 await compileServer();

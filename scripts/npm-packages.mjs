@@ -79,8 +79,8 @@ export function linkPinnedNode() {
 export const cannotRun = (problem) =>
   `The packaged Node 26 cannot run: ${problem}\n${
     problem.includes('libatomic.so.1')
-      ? 'Install that library (on Debian: apt-get install libatomic1), and run this again.'
-      : 'Correct that, and run this again.'
+      ? 'Install that library (on Debian: apt-get install libatomic1), and run the command again.'
+      : 'Fix this, and run the command again.'
   }`;
 
 /**
@@ -110,7 +110,7 @@ export function runtime() {
   if (Number(process.versions.node.split('.')[0]) >= 26) return { node: process.execPath, env };
   if (problem !== undefined) throw new Problem(cannotRun(problem), UNAVAILABLE);
   throw new Problem(
-    `There is no packaged Node 26 for ${process.platform}-${process.arch}. Install Node 26 and run this again.`,
+    `There is no packaged Node 26 for ${process.platform}-${process.arch}. Install Node 26, and run the command again.`,
     UNAVAILABLE,
   );
 }

@@ -29,7 +29,7 @@ export async function startPostgres(folder) {
       ['-D', data, '-U', user, '-E', 'UTF8', '--locale=C', '--auth-local=trust', '--auth-host=reject'],
       { cwd: data, encoding: 'utf8', ...owner },
     );
-    if (made.status !== 0) throw new Problem(`initdb could not make ${data}:\n\n${made.stderr}`);
+    if (made.status !== 0) throw new Problem(`initdb could not create ${data}:\n\n${made.stderr}`);
   }
   const settings = ['listen_addresses=', `unix_socket_directories=${sockets}`, 'shared_buffers=16MB'];
   const args = ['-D', data, ...settings.flatMap((one) => ['-c', one])];
@@ -53,9 +53,7 @@ function dataFolder(owner) {
   const temporary = mkdtempSync(join(tmpdir(), 'php-session-chat-'));
   chownSync(temporary, owner.uid, owner.gid);
   process.once('exit', () => rmSync(temporary, { recursive: true, force: true }));
-  console.log(
-    `The account postgres cannot enter ${root}: what is written in this chat is gone when it ends.`,
-  );
+  console.log(`The account postgres cannot enter ${root}, so messages are lost when the demonstration ends.`);
   return temporary;
 }
 
@@ -66,10 +64,7 @@ function accountOf(name) {
   const id = (flag) => Number(spawnSync('id', [flag, name], { encoding: 'utf8' }).stdout);
   const [uid, gid] = [id('-u'), id('-g')];
   if (uid > 0 && gid > 0) return { uid, gid };
-  throw new Problem(
-    `PostgreSQL does not run as root, and there is no account ${name} to run it as.`,
-    UNAVAILABLE,
-  );
+  throw new Problem(`PostgreSQL does not run as root, and the account ${name} does not exist.`, UNAVAILABLE);
 }
 
 /**

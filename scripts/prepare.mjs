@@ -169,10 +169,10 @@ function missingFor(command) {
 /** @param {string[]} missing @param {Command} command */
 function notInstalled(missing, command) {
   const how = onPath('apt-get')
-    ? 'Install them with this line, then run the command again:'
-    : 'This system has no apt-get; install what corresponds to them. On Debian the line is:';
+    ? 'Install them, and run the command again:'
+    : 'This system has no apt-get. Install the corresponding packages. On Debian:';
   return new Problem(
-    `npm ${typed[command]} needs what these Debian packages bring: ${missing.join(', ')}.\n${how}\n\n${installLine(missing)}\n`,
+    `npm ${typed[command]} needs these Debian packages: ${missing.join(', ')}.\n${how}\n\n${installLine(missing)}\n`,
     UNAVAILABLE,
   );
 }
@@ -180,8 +180,8 @@ function notInstalled(missing, command) {
 /** @param {string[]} names */
 function notUsable(names) {
   return new Problem(
-    `Installed, but still not to be found: what ${names.join(', ')} should bring.\n` +
-      'Is another php first in PATH, or an extension switched off? See: command -v php; php -m',
+    `Installed, but their content was not found: ${names.join(', ')}.\n` +
+      'Check whether another php is first in PATH, or an extension is disabled: command -v php; php -m',
     UNAVAILABLE,
   );
 }

@@ -6,7 +6,7 @@ import { root } from './npm-packages.mjs';
 // the longest tests first. Update it occasionally.
 const folder = join(root, 'node_modules/.vite/vitest');
 const [results] = existsSync(folder) ? globSync('*/results.json', { cwd: folder }) : [];
-if (results === undefined) throw new Error('no durations: run npm test before');
+if (results === undefined) throw new Error('no durations: run npm test first');
 const { files } = JSON.parse(readFileSync(join(folder, results), 'utf8')).projects.integration;
 const seconds = Object.entries(files)
   .map(([file, { duration }]) => /** @type {const} */ ([file, Math.round(duration / 1000)]))

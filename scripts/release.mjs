@@ -25,11 +25,11 @@ async function release() {
     cwd: root,
     env: process.env,
   });
-  if (!packed.ok) throw new Problem(`The npm package could not be made:\n\n${packed.output}`);
+  if (!packed.ok) throw new Problem(`The npm package could not be built:\n\n${packed.output}`);
   console.log(`made ${tarball}`);
   for (const architecture of Object.keys(architectures)) {
     await makeDebianPackage(tarball, architecture, version, out);
-    console.log(`made the Debian package for ${architecture}`);
+    console.log(`built the Debian package for ${architecture}`);
   }
   await packChart(join(out, `${name}-chart-${version}.tgz`));
   const { node, env } = runtime();

@@ -125,5 +125,5 @@ export async function seedTalk(ports) {
   const addresses = [ports.app, ports.chat].map((port) => `http://127.0.0.1:${port}`);
   const service = startService('sample talk', 'php', ['php-app/seed/seed.php', ...addresses], process.env);
   const how = await service.ended;
-  if (how !== 'code 0' && !isEnding()) console.error(`the sample talk is missing: ${how}`);
+  if (how !== 'code 0' && !isEnding()) console.error(`the sample conversation could not be written: ${how}`);
 }

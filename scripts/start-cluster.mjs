@@ -55,7 +55,9 @@ async function start() {
     startPhp(ports, store.url, shared),
   ]);
   console.log(`ready  http://localhost:${ports.app}`);
-  console.log(`nodes  http://localhost:${ports.app}/nodes  End one, and see where its clients go:`);
+  console.log(
+    `nodes  http://localhost:${ports.app}/nodes  End a server, and see where its clients reconnect:`,
+  );
   for (const [n, { name }] of chats.entries()) console.log(`       kill ${first[n].pid}   # ${name}`);
 
   /** Restarts a server whenever it ends, as a service manager does. @param {number} n */
@@ -64,7 +66,7 @@ async function start() {
       const how = await service.ended;
       await delay(restartPause);
       if (isEnding()) await new Promise(() => {});
-      console.log(`chat server ${names[n]} ended (${how}) and is started again`);
+      console.log(`chat server ${names[n]} ended (${how}) and will be restarted`);
     }
   };
   const services = [store.service, postgres.service, redis.service, ...others];

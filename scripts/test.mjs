@@ -74,7 +74,7 @@ async function runSteps(steps, { complete, reports, repeats }) {
         const failure = {
           place: '',
           test: step.name,
-          message: `not run: it needs ${failed.name}, which failed`,
+          message: `not run, because ${failed.name} failed`,
         };
         results.set(step.name, { ...nothing, name: step.name, failures: [failure] });
         waiting.delete(step);
@@ -106,7 +106,7 @@ async function runAgain(step, result, output) {
   const places = [...new Set(failures.map(({ place }) => place))];
   if (step.again === undefined || failures.length === 0 || failures.length > 3) return result;
   if (!places.every((place) => /^[\w./-]+$/.test(place))) return result;
-  console.log(`=== ${step.name} once more: ${places.join(', ')}`);
+  console.log(`=== ${step.name} again: ${places.join(', ')}`);
   rmSync(step.report);
   const second = await runStep({ ...step, command: step.again(places) }, output);
   // If a setup fails, its suite counts as a failed test, and the tests in it are skipped.
@@ -144,7 +144,7 @@ async function runStep(step, output) {
   // A failure without a failed test counts as one, for example in types, by a crash, or by a missing report.
   const complete = step.report === undefined || report.passed + report.skipped.length + failures.length > 0;
   if ((!ok || !complete) && failures.length + report.skipped.length === 0) {
-    failures.push({ place: '', test: step.name, message: 'no single test failed: see what it printed' });
+    failures.push({ place: '', test: step.name, message: 'failed without a failed test: see its output' });
   }
   const result = { ...nothing, name: step.name, ...report };
   console.log(`=== ${step.name}: ${isBad(result) ? 'FAILED' : 'ok'} in ${seconds} s`);
@@ -170,8 +170,8 @@ function summarize(results) {
   print('PASSED THE SECOND TIME ONLY', secondTime);
   print('FAILED', failures);
   console.log(bad.length === 0 ? '\nall steps passed' : `\nfailed: ${bad.join(', ')}`);
-  if (skipped > 0) console.log(`${skipped} skipped: a skipped test counts as failed`);
-  if (secondTime.length > 0) console.log(`${secondTime.length} passed the second time only: look at them`);
+  if (skipped > 0) console.log(`${skipped} skipped, which counts as failed`);
+  if (secondTime.length > 0) console.log(`${secondTime.length} passed only in the second run: check them`);
   console.log(`${passed} passed, ${failures.length + skipped} failed`);
   return bad.length === 0 ? 0 : 1;
 }

@@ -30,7 +30,7 @@ test('start:cluster moves a browser to the other server when its server ends', {
   await expect(page.getByRole('listitem')).toHaveText(
     [other, 'no server', first].map((name) => new RegExp(` ${name}$`)),
   );
-  await cluster.until(new RegExp(`chat server ${first} ended .* is started again`));
+  await cluster.until(new RegExp(`chat server ${first} ended .* will be restarted`));
 
   expect(await cluster.stop('SIGTERM')).toBe(0);
   for (const port of [app, chat])

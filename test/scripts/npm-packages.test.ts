@@ -30,7 +30,7 @@ test('npm checks only the project’s own engines and rejects an older Node', ()
   expect(readFileSync(join(root, '.npmrc'), 'utf8')).toMatch(/^engine-strict=true$/m);
   expect(build('20.18.3')).toEqual({
     status: 69,
-    stderr: expect.stringMatching(/^This needs Node >=20\.19, and this is Node 20\.18\.3: .*$/),
+    stderr: expect.stringMatching(/^Node >=20\.19 is required, but this is Node 20\.18\.3\. .*$/),
   });
 });
 
