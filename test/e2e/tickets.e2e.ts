@@ -1,72 +1,14 @@
 import { join } from 'node:path';
 import type { Page } from '@playwright/test';
-import { emptyHistory, nextChatServer } from '../helpers/chat-server.ts';
-import { ownPort, startChild } from '../helpers/child.ts';
-import { reachable } from '../helpers/memcached.ts';
-import { apiKey } from '../helpers/people.ts';
-import { ticketKeys } from '../helpers/tickets.ts';
+import { startTicketSite } from '../helpers/ticket-site.ts';
 import { expect, test } from './fixtures.ts';
 
 const root = new URL('../../', import.meta.url).pathname;
-const ticketSeconds = 4;
-
-/** A site of another host than the chat server, which therefore gets no cookie and cannot read its sessions. */
-async function startSite() {
-  const [sitePort, chatPort] = [await ownPort(), await ownPort()];
-  const [url, chatUrl] = [`http://localhost:${sitePort}`, `http://127.0.0.1:${chatPort}`];
-  const tickets = ticketKeys();
-  const history = await emptyHistory();
-  const startChat = () =>
-    nextChatServer({
-      ...tickets.env,
-      CHAT_PORT: String(chatPort),
-      CHAT_ORIGINS: url,
-      CHAT_SESSION_STORE: 'none',
-      CHAT_SESSION_CHECK: '100ms',
-      CHAT_API_KEY: apiKey,
-      CHAT_HISTORY: history.url,
-      CHAT_FILES: history.files,
-    });
-  const startPhp = async () => {
-    const child = startChild('php', ['-S', `127.0.0.1:${sitePort}`, 'test/fixtures/ticket-site/index.php'], {
-      cwd: root,
-      env: {
-        ...process.env,
-        CHAT_URL: chatUrl,
-        CHAT_API_KEY: apiKey,
-        TICKET_KEY_FILE: tickets.env.CHAT_TICKET_KEY_FILE,
-        TICKET_SECONDS: String(ticketSeconds),
-        PHP_CLI_SERVER_WORKERS: '4',
-      },
-    });
-    await reachable(sitePort, child);
-    return child;
-  };
-  let [chat, php] = await Promise.all([startChat(), startPhp()]);
-  return {
-    url,
-    restartChat: async () => {
-      await chat.stop();
-      chat = await startChat();
-    },
-    restartPhp: async () => {
-      await php.stop();
-      php = await startPhp();
-    },
-    async stop() {
-      await chat.stop();
-      await php.stop();
-      history.remove();
-      tickets.remove();
-    },
-  };
-}
-
 /** Waits for the next ticket that the page fetches. */
 const nextTicket = (page: Page) => page.waitForResponse((response) => response.url().endsWith('/ticket'));
 
 test('a site whose sessions the server cannot read', async ({ page }) => {
-  const site = await startSite();
+  const site = await startTicketSite({ seconds: 4 });
   const field = page.getByRole('textbox', { name: /^Message to/ });
   const log = page.getByRole('log');
   const say = async (text: string) => {
