@@ -84,15 +84,22 @@ public final class Chat {
     callbacks = new Callbacks(builder.executor);
     listener = builder.listener;
     outbox = builder.outbox;
-    connection = new Connection(loop, builder.server, builder.http, builder.session, new ConnectionEvents());
+    connection =
+        new Connection(loop, builder.server, builder.http, builder.session, builder.tickets, new ConnectionEvents());
     tasks = new Tasks(loop, connection);
     rooms = new Rooms(tasks, new RoomEvents());
     sync = new RoomSync(connection, tasks, new SyncEvents());
     typing = new Typing(loop, connection, (room, users) -> postForUser(() -> listener.onTyping(room, users)));
     marks = new ReadMarks(loop, connection, rooms.byId);
     blocks = new Blocks(tasks, this::blocksChanged);
-    addresses = new FileAddresses(builder.server, builder.origin, builder.session);
+    addresses = addresses(builder, connection);
     uploads = new Uploads(loop, addresses, builder.http, new UploadPort());
+  }
+
+  private static FileAddresses addresses(Builder builder, Connection connection) {
+    if (builder.tickets != null) return new FileAddresses(builder.server, builder.origin, "Ticket", connection::ticket);
+    SessionId session = builder.session;
+    return new FileAddresses(builder.server, builder.origin, "Session", session == null ? null : session::current);
   }
 
   /**
@@ -115,6 +122,7 @@ public final class Chat {
     private final ChatListener listener;
     private @Nullable OkHttpClient http;
     private @Nullable SessionId session;
+    private @Nullable TicketSource tickets;
     private Outbox outbox = new MemoryOutbox();
     private @Nullable String origin;
 
@@ -148,6 +156,17 @@ public final class Chat {
     }
 
     /**
+     * Identifies the user by tickets of the site instead of a cookie or session ID. This works over WebSocket only.
+     *
+     * @param source provides the tickets
+     * @return this builder
+     */
+    public Builder tickets(TicketSource source) {
+      tickets = Objects.requireNonNull(source, "source");
+      return this;
+    }
+
+    /**
      * Sets where unsent messages are stored, by default in a {@link MemoryOutbox}.
      *
      * @param outbox the storage
@@ -174,12 +193,12 @@ public final class Chat {
      * Builds the chat. It does not connect until {@link Chat#start}.
      *
      * @return the chat
-     * @throws IllegalStateException if neither a client with a cookie jar nor a session is set
+     * @throws IllegalStateException if the chat has no client with a cookie jar, session or tickets
      */
     public Chat build() {
       boolean cookies = http != null && http.cookieJar() != CookieJar.NO_COOKIES;
-      if (!cookies && session == null) {
-        throw new IllegalStateException("call http() with a client that has a cookie jar, or session()");
+      if (!cookies && session == null && tickets == null) {
+        throw new IllegalStateException("call http() with a client that has a cookie jar, session() or tickets()");
       }
       if (http == null) http = new OkHttpClient();
       return new Chat(this);
@@ -748,7 +767,8 @@ public final class Chat {
 
   /**
    * Returns a request for a file. Run it with the {@link Builder#http} client, whose cookies identify the user, or with
-   * an image loader that uses this client. The server responds with 404 if the user may not read the message. Name and
+   * an image loader that uses this client. With {@link Builder#tickets}, any client works, until the current ticket
+   * ends. The server responds with 404 if the user may not read the message. Name and
    * type are chosen by other users: show pictures, sound and video only, and offer anything else as a download.
    *
    * @param file the file of a message

@@ -19,7 +19,7 @@ import org.json.JSONObject;
 import org.jspecify.annotations.Nullable;
 
 /** Keeps one connection to the server and reconnects it. */
-final class Connection implements Link.Listener {
+final class Connection implements Link.Listener, Tickets.Listener {
   interface Listener {
     void state(ConnectionState state);
 
@@ -101,11 +101,15 @@ final class Connection implements Link.Listener {
   private final HttpUrl server;
   private final OkHttpClient http;
   private final @Nullable SessionId session;
+  private final @Nullable Tickets tickets;
   private final Listener listener;
   private final Random random = new Random();
   private final Set<PendingRequest> pending = new LinkedHashSet<>();
   private ConnectionState state = ConnectionState.of(Kind.STOPPED);
   private @Nullable Link link;
+  /** The ticket of {@code link}. */
+  private @Nullable String sentTicket;
+
   private boolean ready;
   private @Nullable Future<?> timer;
   /** Ends the current attempt if the server does not respond. */
@@ -134,12 +138,24 @@ final class Connection implements Link.Listener {
   private @Nullable String loginUrl;
   private boolean probing;
 
-  /** @param session provides the ID for {@code auth.session}; null: the server identifies the user by cookie */
-  Connection(Loop loop, HttpUrl server, OkHttpClient http, @Nullable SessionId session, Listener listener) {
+  /**
+   * Without both sources, the server identifies the user by cookie.
+   *
+   * @param session provides the ID for {@code auth.session}
+   * @param tickets provides {@code auth.ticket}, which takes precedence
+   */
+  Connection(
+      Loop loop,
+      HttpUrl server,
+      OkHttpClient http,
+      @Nullable SessionId session,
+      @Nullable TicketSource tickets,
+      Listener listener) {
     this.loop = loop;
     this.server = server;
     this.http = http;
     this.session = session;
+    this.tickets = tickets == null ? null : new Tickets(loop, tickets, this);
     this.listener = listener;
   }
 
@@ -147,11 +163,17 @@ final class Connection implements Link.Listener {
     return ready;
   }
 
+  /** Returns the ticket for HTTP requests, or null. Can be called on any thread. */
+  @Nullable String ticket() {
+    return tickets == null ? null : tickets.latest();
+  }
+
   /** Starts the connection. Also restarts it after {@link #stop}, the end of a session or a rejection. */
   void start() {
     if (state.kind != Kind.STOPPED && state.kind != Kind.SESSION_ENDED && state.kind != Kind.REFUSED) return;
     stopResuming();
     reset();
+    if (tickets != null) tickets.restart();
     attemptTimes.clear();
     setState(ConnectionState.of(Kind.CONNECTING));
     startRound();
@@ -238,13 +260,69 @@ final class Connection implements Link.Listener {
     endReason = null;
     user = id;
     ready = true;
+    if (tickets != null) tickets.connected(sentTicket);
     setState(ConnectionState.of(Kind.ONLINE));
     listener.ready(payload);
   }
 
   private void handleSessionEnded(Reason reason) {
+    if (tickets != null) tickets.discard();
     if (reason == Reason.KICKED) endSession(reason, true);
-    else tryResume(reason);
+    else if (reason == Reason.EXPIRED && tickets != null && ready) {
+      // The source failed for a while, or the device slept. The next ticket shows whether the user is still logged in.
+      drop();
+      reconnectNow();
+    } else tryResume(reason);
+  }
+
+  @Override
+  public void onTicket(String ticket) {
+    if (ready) renewLogin(ticket);
+    else if (isWaitingForTicket()) openWithTicket(ticket);
+  }
+
+  private boolean isWaitingForTicket() {
+    return attemptTimer != null && link == null;
+  }
+
+  private void renewLogin(String ticket) {
+    request(
+        "session:renew",
+        Wire.payload("ticket", ticket),
+        new Reply() {
+          @Override
+          public void ok(JSONObject data) {
+            tickets.accepted(ticket);
+          }
+
+          @Override
+          public void failed(ChatError error) {
+            // Of another login. After other errors the connection is lost or ends with the ticket, and is made again.
+            if (error.code.equals("forbidden")) tryResume(Reason.USER_CHANGED);
+          }
+        });
+  }
+
+  @Override
+  public void onLoggedOut() {
+    if (ready) tryResume(Reason.LOGOUT);
+    else if (isWaitingForTicket()) handleNotLoggedIn();
+  }
+
+  @Override
+  public void onTicketFailure() {
+    if (!isWaitingForTicket()) return;
+    drop();
+    retry(Kind.OFFLINE, 0);
+  }
+
+  /** The server or the ticket source confirmed during an attempt that the user is not logged in. */
+  private void handleNotLoggedIn() {
+    drop();
+    if (isCheckingSession) {
+      close();
+      confirmEnd();
+    } else tryResume(Reason.UNAUTHORIZED);
   }
 
   @Override
@@ -258,7 +336,7 @@ final class Connection implements Link.Listener {
     else if ("session_changed".equals(refusal) && !opening) reconnectNow();
     else if ("origin_not_allowed".equals(refusal)) reject(Refusal.ORIGIN);
     else if ("rate_limited".equals(refusal)) retry(Kind.RATE_LIMITED, retryAfterMs);
-    else if (opening && refusal == null && !triedOtherTransport && session == null) tryOtherTransport();
+    else if (opening && refusal == null && hasOtherTransport()) tryOtherTransport();
     else retry(Kind.OFFLINE, retryAfterMs);
   }
 
@@ -270,12 +348,13 @@ final class Connection implements Link.Listener {
     if (data.has("loginUrl")) loginUrl = Wire.text(data, "loginUrl");
     drop();
     boolean isOver = code.equals("unauthorized");
-    if (isCheckingSession) {
-      close();
-      if (isOver) confirmEnd();
-    } else if (code.equals("forbidden")) reject(Refusal.BANNED);
-    else if (resume != null) scheduleResume(isOver);
-    else if (isOver) tryResume(Reason.UNAUTHORIZED);
+    boolean wasAccepted = isOver && tickets != null && tickets.discard();
+    if (isOver) {
+      if (wasAccepted && resume == null) startRound();
+      else handleNotLoggedIn();
+    } else if (isCheckingSession) close();
+    else if (code.equals("forbidden")) reject(Refusal.BANNED);
+    else if (resume != null) scheduleResume(false);
     else if (code.equals("session_invalid")) reject(Refusal.INVALID_SESSION);
     else if (code.equals("session_store_unavailable")) retry(Kind.STORE_UNAVAILABLE, retryAfterMs);
     else if (code.equals("rate_limited")) retry(Kind.RATE_LIMITED, retryAfterMs);
@@ -363,6 +442,7 @@ final class Connection implements Link.Listener {
     if (attemptTimer != null) {
       // An attempt that started before the network came back would keep hanging.
       if (loop.now() - attemptStartedAt < PROBE_TIMEOUT_MS) return;
+      if (isWaitingForTicket()) tickets.restart();
       drop();
     }
     startRound();
@@ -400,6 +480,7 @@ final class Connection implements Link.Listener {
   private void endSession(Reason reason, boolean isConfirmed) {
     boolean isReported = state.kind == Kind.SESSION_ENDED && state.reason == reason;
     close();
+    if (tickets != null) tickets.clear();
     user = null;
     recordEndReason(reason);
     if (!isReported) {
@@ -444,19 +525,37 @@ final class Connection implements Link.Listener {
       schedule(ATTEMPTS_PERIOD_MS);
       return;
     }
-    boolean hasOtherTransport = !triedOtherTransport && session == null;
-    attemptTimer = loop.later(hasOtherTransport ? FIRST_ATTEMPT_TIMEOUT_MS : ATTEMPT_TIMEOUT_MS, this::abandonAttempt);
-    // Read for each attempt, because the ID may have changed.
-    String id = session == null ? null : session.current();
-    Map<String, String> auth = session == null ? null : Collections.singletonMap("session", id == null ? "" : id);
+    attemptTimer = loop.later(hasOtherTransport() ? FIRST_ATTEMPT_TIMEOUT_MS : ATTEMPT_TIMEOUT_MS, this::abandonAttempt);
+    if (tickets != null) {
+      String ticket = tickets.forConnection();
+      if (ticket == null) tickets.fetch();
+      else openWithTicket(ticket);
+    } else {
+      // Read for each attempt, because the ID may have changed.
+      String id = session == null ? null : session.current();
+      open(session == null ? null : Collections.singletonMap("session", id == null ? "" : id));
+    }
+  }
+
+  private void openWithTicket(String ticket) {
+    sentTicket = ticket;
+    open(Collections.singletonMap("ticket", ticket));
+  }
+
+  /** @param auth null: the server identifies the user by cookie */
+  private void open(@Nullable Map<String, String> auth) {
     link = new Link(loop, server, http, auth, pollingFirst, this);
     link.connect();
+  }
+
+  private boolean hasOtherTransport() {
+    return !triedOtherTransport && session == null && tickets == null;
   }
 
   /** The server did not respond. Some networks let a WebSocket hang. */
   private void abandonAttempt() {
     drop();
-    if (!triedOtherTransport && session == null) tryOtherTransport();
+    if (hasOtherTransport()) tryOtherTransport();
     else retry(Kind.OFFLINE, 0);
   }
 
@@ -470,6 +569,7 @@ final class Connection implements Link.Listener {
     Loop.cancel(attemptTimer);
     attemptTimer = null;
     ready = false;
+    if (tickets != null) tickets.disconnected();
     if (link != null) link.close();
     link = null;
     for (PendingRequest entry : new ArrayList<>(pending)) {

@@ -12,7 +12,9 @@ public final class ConnectionState {
     CONNECTING,
     /** Connected and logged in. */
     ONLINE,
-    /** Not connected. The client retries at {@link ConnectionState#retryAt}. */
+    /**
+     * Not connected, or the {@link TicketSource} failed. The client retries at {@link ConnectionState#retryAt}.
+     */
     OFFLINE,
     /** The server cannot read sessions, so the login may still be valid. The client retries automatically. */
     STORE_UNAVAILABLE,
@@ -52,7 +54,7 @@ public final class ConnectionState {
   public enum Refusal {
     /** The user is banned from the site. */
     BANNED,
-    /** The server's configuration does not fit the session format. Only the site's operator can fix this. */
+    /** The server's configuration does not fit the session format or the tickets. Only the site's operator can fix this. */
     INVALID_SESSION,
     /** The server does not accept native clients ({@code CHAT_NATIVE_CLIENTS}). */
     ORIGIN

@@ -6,31 +6,40 @@ import org.jspecify.annotations.Nullable;
 
 /** Builds requests for uploads and downloads, with the user's session. */
 final class FileAddresses {
+  /** Identifies the user instead of a cookie. */
+  interface Credentials {
+    /** Returns the session ID or ticket, or null. Can be called on any thread. */
+    @Nullable String current();
+  }
+
   private final HttpUrl server;
   /** The origin that a browser would send. The server rejects uploads that have only a cookie. */
   private final String origin;
-  private final @Nullable SessionId session;
+  /** Of the {@code Authorization} header: {@code Session} or {@code Ticket}. */
+  private final String scheme;
+  private final @Nullable Credentials credentials;
 
   /**
    * @param origin null: the origin of the server
-   * @param session null: the server identifies the user by cookie
+   * @param credentials null: the server identifies the user by cookie
    */
-  FileAddresses(HttpUrl server, @Nullable String origin, @Nullable SessionId session) {
+  FileAddresses(HttpUrl server, @Nullable String origin, String scheme, @Nullable Credentials credentials) {
     this.server = server;
     this.origin = origin == null ? originOf(server) : origin;
-    this.session = session;
+    this.scheme = scheme;
+    this.credentials = credentials;
   }
 
   Request.Builder upload(String room, String name) {
     HttpUrl url = files().addQueryParameter("room", room).addQueryParameter("name", name).build();
-    String id = sessionId();
-    return id == null ? new Request.Builder().url(url).header("Origin", origin) : request(url, id);
+    String login = authorization();
+    return login == null ? new Request.Builder().url(url).header("Origin", origin) : request(url, login);
   }
 
   Request download(ChatFile file, boolean preview) {
     HttpUrl.Builder url = files().addPathSegment(file.id).addPathSegment(isSegment(file.name) ? file.name : "file");
     if (preview) url.addQueryParameter("size", "preview");
-    return request(url.build(), sessionId()).build();
+    return request(url.build(), authorization()).build();
   }
 
   private HttpUrl.Builder files() {
@@ -38,15 +47,15 @@ final class FileAddresses {
     return server.newBuilder().encodedPath(below + "/files").query(null).fragment(null);
   }
 
-  private static Request.Builder request(HttpUrl url, @Nullable String id) {
+  private static Request.Builder request(HttpUrl url, @Nullable String authorization) {
     Request.Builder request = new Request.Builder().url(url);
-    return id == null ? request : request.header("Authorization", "Session " + id);
+    return authorization == null ? request : request.header("Authorization", authorization);
   }
 
-  /** The session ID, or null if it is missing or not valid in a header. PHP creates no such ID. */
-  private @Nullable String sessionId() {
-    String id = session == null ? null : session.current();
-    return id != null && id.matches("[!-~]+") ? id : null;
+  /** Returns null if the credentials are missing or not valid in a header. Sites create no such IDs and tickets. */
+  private @Nullable String authorization() {
+    String value = credentials == null ? null : credentials.current();
+    return value != null && value.matches("[!-~]+") ? scheme + " " + value : null;
   }
 
   /** In a URL, these names would be resolved as path steps. */

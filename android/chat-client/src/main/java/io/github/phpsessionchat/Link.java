@@ -68,13 +68,13 @@ final class Link {
   private boolean open;
   private long lastReceivedAt;
 
-  /** @param session for {@code auth.session}, over WebSocket only; null: the server identifies the user by cookie */
+  /** @param auth identifies the user, over WebSocket only; null: the server identifies the user by cookie */
   Link(
       Loop loop,
       HttpUrl server,
       OkHttpClient http,
-      @Nullable Map<String,
-      String> session, boolean pollingFirst,
+      @Nullable Map<String, String> auth,
+      boolean pollingFirst,
       Listener listener) {
     this.loop = loop;
     this.listener = listener;
@@ -97,8 +97,8 @@ final class Link {
     // `Connection` has its own timeout, which also covers the time until `session:ready`.
     options.timeout = -1;
     options.path = server.encodedPath().replaceAll("/$", "") + "/socket.io/";
-    options.transports = session != null ? WEBSOCKET_ONLY : pollingFirst ? POLLING_FIRST : WEBSOCKET_FIRST;
-    options.auth = session;
+    options.transports = auth != null ? WEBSOCKET_ONLY : pollingFirst ? POLLING_FIRST : WEBSOCKET_FIRST;
+    options.auth = auth;
     options.callFactory = this.http;
     options.webSocketFactory = this::openWebSocket;
     options.decoder = new Packets.Decoder(() -> loop.run(() -> onBroken("parse error")));

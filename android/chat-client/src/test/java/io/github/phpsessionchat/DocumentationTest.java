@@ -142,9 +142,7 @@ class DocumentationTest {
 
   @Test
   void pushExampleCompiles(@TempDir Path folder) throws IOException {
-    Matcher block = Pattern.compile("```java\n(.*?)```", Pattern.DOTALL).matcher(read("docs/android.md"));
-    assertTrue(block.find());
-    String[] classes = block.group(1).split("(?=public final class ChatPushes)");
+    String[] classes = blockOfPage("class ChatNotices").split("(?=public final class ChatPushes)");
     assertEquals(2, classes.length);
     String imports =
         "package app; import android.app.*; import android.content.*; import android.os.*; import com.google.firebase.messaging.*;"
@@ -154,6 +152,23 @@ class DocumentationTest {
         Arrays.asList(
             write(folder, "app/ChatNotices.java", imports + classes[0]), write(folder, "app/ChatPushes.java", imports + classes[1])),
         PUSHES);
+  }
+
+  @Test
+  void ticketExampleCompiles(@TempDir Path folder) throws IOException {
+    String code =
+        "package app; import io.github.phpsessionchat.*; import java.util.concurrent.Executor; import okhttp3.OkHttpClient;\n"
+            + "class App { Chat connect(OkHttpClient http, Executor main, ChatListener listener) {\n"
+            + blockOfPage("new TicketUrl")
+            + "return chat; } }";
+    compile(folder, Arrays.asList(write(folder, "app/App.java", code)));
+  }
+
+  /** Returns the Java code in docs/android.md that contains a text. */
+  private static String blockOfPage(String text) {
+    Matcher blocks = Pattern.compile("```java\n(.*?)```", Pattern.DOTALL).matcher(read("docs/android.md"));
+    while (blocks.find()) if (blocks.group(1).contains(text)) return blocks.group(1);
+    throw new AssertionError("no Java code contains " + text);
   }
 
   /** The Java example already uses the same API. Loading the Kotlin compiler takes longer than all other tests. */

@@ -12,8 +12,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 class FileAddressesTest {
   private static final String SERVER = "https://www.example.org:8443/chat/";
 
-  private static FileAddresses at(String server, String origin, SessionId session) {
-    return new FileAddresses(HttpUrl.get(server), origin, session);
+  private static FileAddresses at(String server, String origin, FileAddresses.Credentials session) {
+    return new FileAddresses(HttpUrl.get(server), origin, "Session", session);
   }
 
   private static String download(String name) {

@@ -76,12 +76,16 @@ public final class Robot implements ChatListener {
       case "end":
         if (chat != null) chat.close();
         break;
+      case "visit":
+        answer(c, "ok", visit(c.getString("page")));
+        return;
       case "setCookie":
         cookies.set(c.getString("page"), "PHPSESSID", c.getString("value"));
         break;
       case "chat":
         Chat.Builder builder = Chat.builder(c.getString("server"), main, this);
         if (c.has("session")) builder.session(() -> c.getString("session"));
+        else if (c.has("tickets")) builder.tickets(ticketsAt(c.getString("tickets")));
         else builder.http(http);
         if (c.has("origin")) builder.origin(c.getString("origin"));
         if (c.has("outbox")) builder.outbox(new FileOutbox(new File(c.getString("outbox")), c.getString("server")));
@@ -404,6 +408,27 @@ public final class Robot implements ChatListener {
       JSONObject answer = new JSONObject().put("status", response.code()).put("type", response.header("Content-Type"));
       return answer.put("base64", Base64.getEncoder().encodeToString(bytes));
     }
+  }
+
+  private int visit(String page) throws IOException {
+    try (Response response = http.newCall(new Request.Builder().url(page).build()).execute()) {
+      return response.code();
+    }
+  }
+
+  /** Reports each result. */
+  private TicketSource ticketsAt(String page) {
+    TicketUrl site = new TicketUrl(http, page);
+    return () -> {
+      try {
+        String ticket = site.fetch();
+        told("ticket", "issued", ticket != null);
+        return ticket;
+      } catch (IOException e) {
+        told("ticket", "error", e.getMessage());
+        throw e;
+      }
+    };
   }
 
   private Message message(long seq) {

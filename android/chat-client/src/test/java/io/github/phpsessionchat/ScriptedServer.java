@@ -50,6 +50,9 @@ final class ScriptedServer implements AutoCloseable {
   private volatile Consumer<String> sender;
   private volatile boolean closing;
   private final BlockingQueue<JSONArray> requests = new LinkedBlockingQueue<>();
+  /** What each connection sent as {@code auth}. */
+  private final BlockingQueue<JSONObject> auths = new LinkedBlockingQueue<>();
+
   /** The latest unanswered request ID by event name. */
   private final Map<String, String> unanswered = new ConcurrentHashMap<>();
   /** Responses to the next polls, by connection ID. */
@@ -111,6 +114,13 @@ final class ScriptedServer implements AutoCloseable {
       if (request == null) throw new AssertionError("no request: " + name);
       if (request.getString(0).equals(name)) return request.getJSONObject(1);
     }
+  }
+
+  /** Waits for the {@code auth.ticket} of the next connection. */
+  String awaitTicket() throws InterruptedException {
+    JSONObject auth = auths.poll(10, TimeUnit.SECONDS);
+    if (auth == null) throw new AssertionError("no connection");
+    return auth.getString("ticket");
   }
 
   static List<Object> welcome(String user, Object... then) {
@@ -196,6 +206,7 @@ final class ScriptedServer implements AutoCloseable {
   }
 
   private void handle(String packet, Consumer<String> reply) {
+    if (packet.startsWith("40{")) auths.add(new JSONObject(packet.substring(2)));
     int from = packet.indexOf('[');
     if (!packet.startsWith("42") || from < 0) return;
     JSONArray request = new JSONArray(packet.substring(from));
