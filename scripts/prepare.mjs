@@ -52,6 +52,33 @@ const needs = [
     present: () => hasPhpClasses('Illuminate/Encryption'),
   },
   { name: 'php-illuminate-cookie', only: ['test'], present: () => hasPhpClasses('Illuminate/Cookie') },
+  { name: 'php-illuminate-auth', only: ['test'], present: () => hasPhpClasses('Illuminate/Auth') },
+  { name: 'php-illuminate-config', only: ['test'], present: () => hasPhpClasses('Illuminate/Config') },
+  { name: 'php-illuminate-console', only: ['test'], present: () => hasPhpClasses('Illuminate/Console') },
+  {
+    name: 'php-illuminate-notifications',
+    only: ['test'],
+    present: () => hasPhpClasses('Illuminate/Notifications'),
+  },
+  { name: 'php-illuminate-routing', only: ['test'], present: () => hasPhpClasses('Illuminate/Routing') },
+  { name: 'php-illuminate-view', only: ['test'], present: () => hasPhpClasses('Illuminate/View') },
+  { name: 'php-vlucas-phpdotenv', only: ['test'], present: () => hasPhpClasses('Dotenv') },
+  // A Symfony application.
+  {
+    name: 'php-symfony-framework-bundle',
+    only: ['test'],
+    present: () => hasPhpClasses('Symfony/Bundle/FrameworkBundle'),
+  },
+  {
+    name: 'php-symfony-security-bundle',
+    only: ['test'],
+    present: () => hasPhpClasses('Symfony/Bundle/SecurityBundle'),
+  },
+  {
+    name: 'php-symfony-twig-bundle',
+    only: ['test'],
+    present: () => hasPhpClasses('Symfony/Bundle/TwigBundle'),
+  },
   // Symfony's own classes, with entities as users.
   { name: 'php-doctrine-orm', only: ['soak'], present: () => hasPhpClasses('Doctrine/ORM') },
   {

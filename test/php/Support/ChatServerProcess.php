@@ -20,7 +20,8 @@ final class ChatServerProcess extends ServerProcess
         return self::$shared ??= new self();
     }
 
-    public function __construct()
+    /** @param list<string> $settings more of them, as `NAME=VALUE` */
+    public function __construct(array $settings = [])
     {
         $this->port = self::ownPort();
         $this->url = "http://127.0.0.1:$this->port";
@@ -33,6 +34,7 @@ final class ChatServerProcess extends ServerProcess
                 "CHAT_SESSION_STORE=$store",
                 "CHAT_HISTORY=sqlite:$folder/chat.db",
                 'CHAT_API_KEY=' . self::KEY,
+                ...$settings,
             ]),
             $folder,
             '"msg":"listening"',

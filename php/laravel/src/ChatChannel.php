@@ -1,0 +1,30 @@
+<?php
+
+declare(strict_types=1);
+
+namespace PhpSessionChat\Laravel;
+
+use Illuminate\Notifications\Notification;
+use PhpSessionChat\ChatClient;
+use PhpSessionChat\ChatError;
+
+/** The notification channel `php-chat`. */
+final class ChatChannel
+{
+    public function __construct(private readonly ChatClient $chat)
+    {
+    }
+
+    /** @throws ChatError */
+    public function send(object $notifiable, Notification $notification): void
+    {
+        $message = $notification->toPhpChat($notifiable);
+        if ($message->room === null) {
+            $userId = $notifiable->routeNotificationFor('php-chat', $notification) ?? $notifiable->getAuthIdentifier();
+            $this->chat->push($userId, $message->name, $message->content);
+            return;
+        }
+        // A repeat by the queue has the same ID, so it is stored once.
+        $this->chat->postMessage($message->room, $message->userId, $message->name, $message->content, $notification->id);
+    }
+}

@@ -1,0 +1,48 @@
+<?php
+
+declare(strict_types=1);
+
+namespace PhpSessionChat\Laravel;
+
+use Illuminate\Contracts\Config\Repository;
+use Illuminate\Contracts\Routing\UrlGenerator;
+use Illuminate\Contracts\View\Factory;
+use Illuminate\Contracts\View\View;
+use Illuminate\Http\Request;
+use Illuminate\View\Component;
+
+/** `<x-php-chat/>`: the chat, for logged-in users only. Other attributes are those of the element. */
+final class ChatComponent extends Component
+{
+    /** @param bool $launcher a button that opens the chat, instead of the chat */
+    public function __construct(
+        private readonly ChatLogin $login,
+        private readonly Repository $config,
+        private readonly UrlGenerator $urls,
+        private readonly Factory $views,
+        private readonly Request $request,
+        private readonly bool $launcher = false,
+    ) {
+    }
+
+    public function shouldRender(): bool
+    {
+        return $this->login->guard() !== null;
+    }
+
+    public function render(): View
+    {
+        ['server' => $server, 'login_url' => $loginUrl, 'ticket_key' => $ticketKey] = $this->config->get('php-chat');
+        $server = rtrim($server, '/') . '/';
+        return $this->views->make('php-chat::php-chat', [
+            'script' => "{$server}php-chat.js",
+            'tag' => $this->launcher ? 'php-chat-launcher' : 'php-chat',
+            'defaults' => [
+                'server' => $server,
+                'login-url' => $loginUrl,
+                // A relative route is below the folder of the application.
+                'ticket-url' => $ticketKey ? $this->request->getBaseUrl() . $this->urls->route('php-chat.ticket', [], false) : null,
+            ],
+        ]);
+    }
+}

@@ -1,0 +1,33 @@
+<?php
+
+declare(strict_types=1);
+
+namespace PhpSessionChat\Laravel;
+
+use Illuminate\Contracts\Config\Repository;
+use Illuminate\Http\JsonResponse;
+use Illuminate\Http\Request;
+use PhpSessionChat\Ticket;
+
+/** Answers with a ticket, or 401 if nobody is logged in. */
+final class TicketController
+{
+    public function __invoke(Request $request, ChatLogin $login, Repository $config): JsonResponse
+    {
+        // Otherwise StartSession would store this address as the previous page, the target of redirect()->back().
+        $request->headers->set('X-Requested-With', 'XMLHttpRequest');
+        $headers = ['Cache-Control' => 'no-store'];
+        $guard = $login->guard();
+        if ($guard === null) {
+            return new JsonResponse(['message' => 'Nobody is logged in.'], 401, $headers);
+        }
+        $user = $guard->user();
+        $id = (string) $guard->id();
+        $claims = $user instanceof ChatUser ? $user->chatClaims() : ['name' => (string) ($user->name ?? $id)];
+        return new JsonResponse(['ticket' => Ticket::make($config->get('php-chat.ticket_key'), [
+            'aud' => $config->get('php-chat.ticket_audience') ?? '',
+            'sub' => $id,
+            'sid' => $login->id($guard, $request),
+        ] + $claims)], 200, $headers);
+    }
+}

@@ -1,0 +1,2 @@
+<script type="module" src="{{ $script }}"></script>
+<{{ $tag }} {{ $attributes->merge($defaults) }}>{{ $slot }}</{{ $tag }}>

@@ -1,0 +1,157 @@
+<?php
+
+declare(strict_types=1);
+
+namespace PhpSessionChat\Tests;
+
+use PhpSessionChat\Tests\Support\ChatVisitor;
+use PhpSessionChat\Tests\Support\FrameworkSite;
+use PhpSessionChat\Tests\Support\FrameworkTests;
+use PHPUnit\Framework\TestCase;
+
+/** Tests the package for Laravel in an application of Laravel's own components, with a real chat server. */
+final class LaravelTest extends TestCase
+{
+    use FrameworkTests;
+
+    private const FOLDER = 'laravel';
+    private const PACKAGES = [
+        'Dotenv' => 'php-vlucas-phpdotenv',
+        'Illuminate/Auth' => 'php-illuminate-auth',
+        'Illuminate/Config' => 'php-illuminate-config',
+        'Illuminate/Console' => 'php-illuminate-console',
+        'Illuminate/Cookie' => 'php-illuminate-cookie',
+        'Illuminate/Encryption' => 'php-illuminate-encryption',
+        'Illuminate/Notifications' => 'php-illuminate-notifications',
+        'Illuminate/Routing' => 'php-illuminate-routing',
+        'Illuminate/Session' => 'php-illuminate-session',
+        'Illuminate/View' => 'php-illuminate-view',
+    ];
+
+    public function testEscapesAttributesAndKeepsTheirPrecedence(): void
+    {
+        self::$site->request('/login');
+        $page = self::$site->request('/?room=' . rawurlencode('"><script>'))[1];
+        self::assertStringContainsString(
+            '<php-chat-launcher server="/chat/" login-url="/login" ticket-url="/php-chat/ticket" '
+                . 'room="&quot;&gt;&lt;script&gt;" title="&quot;&gt;&lt;script&gt;"></php-chat-launcher>',
+            $page,
+        );
+        self::assertStringContainsString(
+            '<php-chat server="https://chat.example/" login-url="/login" ticket-url="/php-chat/ticket">'
+                . 'The chat needs JavaScript.</php-chat>',
+            $page,
+        );
+        self::assertSame(2, substr_count($page, '<script '));
+    }
+
+    public function testAnAppGetsATicketWithItsTokenInsteadOfASession(): void
+    {
+        self::$site->forgetVisitor();
+        $tickets = [];
+        foreach ([1, 2] as $_) {
+            [$status, $body] = self::$site->request('/php-chat/ticket', ['Authorization: Bearer app-token']);
+            self::assertSame(200, $status);
+            $tickets[] = json_decode($body, true)['ticket'];
+            self::$site->forgetVisitor();
+        }
+        self::assertSame(['id' => '7', 'name' => 'Zoë'], self::$site->userOf($tickets[0]));
+        self::assertSame(self::claims($tickets[0])['sid'], self::claims($tickets[1])['sid']);
+        self::assertSame(401, self::$site->request('/php-chat/ticket', ['Authorization: Bearer other'])[0]);
+    }
+
+    public function testATicketHasTheClaimsOfTheUserModel(): void
+    {
+        self::$site->request('/login');
+        self::assertSame(['moderator'], self::claims(self::ticket())['roles']);
+    }
+
+    public function testTheTicketsAddressDoesNotBecomeThePreviousPage(): void
+    {
+        self::$site->request('/login');
+        self::$site->request('/?room=lobby');
+        self::ticket();
+        self::assertSame(self::$site->url . '/?room=lobby', self::$site->request('/previous')[1]);
+    }
+
+    public function testANotificationPostsAMessageOnce(): void
+    {
+        foreach ([1, 2] as $_) {
+            self::assertSame([200, 'Sent.'], array_slice(self::$site->request('/notify?id=order-4711'), 0, 2));
+        }
+        $created = static fn (array $event): bool
+            => $event['type'] === 'message.created' && $event['data']['message']['text'] === 'Order 4711 has been sent.';
+        self::assertSame('shop', self::$site->event($created)['data']['message']['user']['id']);
+        self::$site->request('/notify?id=order-4712');
+        $second = self::$site->event(static fn (array $event): bool => $created($event) && $event['data']['message']['seq'] === 2);
+        self::assertSame('Shop', $second['data']['message']['user']['name']);
+    }
+
+    public function testANotificationPushesToTheOpenPagesOfTheUser(): void
+    {
+        $visitor = new ChatVisitor(self::$site->chat, 7, 'Zoë');
+        $visitor->connect();
+        self::assertSame([200, 'Sent.'], array_slice(self::$site->request('/notify?push&id=x'), 0, 2));
+        self::assertSame(['push', ['name' => 'order', 'data' => ['number' => 4711]]], $visitor->event('push'));
+    }
+
+    public function testTheDoctorFindsNothingInASoundApplication(): void
+    {
+        foreach ([[], ['PHP_CHAT_TICKET_KEY' => '']] as $settings) {
+            [$status, $output] = self::$site->command('php-chat:doctor', $settings);
+            self::assertSame([0, 0], [$status, substr_count($output, 'FAIL')], $output);
+        }
+    }
+
+    /** @return array<string, array{array<string, string>, list<string>}> */
+    public static function mistakes(): array
+    {
+        return [
+            'no chat server' => [['PHP_CHAT_API_URL' => 'http://127.0.0.1:9'], ['PHP_CHAT_API_URL']],
+            'another server' => [['PHP_CHAT_API_URL' => 'SITE'], ['/readyz responds with 404']],
+            'other keys' => [[
+                'PHP_CHAT_API_KEY' => 'another-key-of-16-characters',
+                'PHP_CHAT_TICKET_KEY' => base64_encode(str_repeat('x', 32)),
+                'PHP_CHAT_SERVER' => '/nowhere/',
+            ], ['PHP_CHAT_API_KEY', 'PHP_CHAT_TICKET_KEY', 'Add the block']],
+            'malformed keys' => [[
+                'PHP_CHAT_API_KEY' => 'short',
+                'PHP_CHAT_TICKET_KEY' => 'short',
+                'PHP_CHAT_WEBHOOK_KEY' => 'short',
+                'PHP_CHAT_SERVER' => '/html/',
+            ], ['PHP_CHAT_API_KEY', 'PHP_CHAT_TICKET_KEY', 'PHP_CHAT_WEBHOOK_KEY', 'Add the block']],
+            'another origin and audience' => [
+                ['PHP_CHAT_ORIGINS' => 'SITE,https://other.example', 'PHP_CHAT_TICKET_AUDIENCE' => 'other.example'],
+                ['Add https://other.example to CHAT_ORIGINS', 'PHP_CHAT_TICKET_AUDIENCE'],
+            ],
+            'a session in a cookie for another place' => [[
+                'PHP_CHAT_TICKET_KEY' => '',
+                'SESSION_DRIVER' => 'cookie',
+                'SESSION_DOMAIN' => '.example.org',
+                'SESSION_PATH' => '/chatter',
+                'SESSION_SECURE_COOKIE' => '1',
+            ], ['SESSION_DRIVER', 'SESSION_DOMAIN', 'serve the chat below /chatter/', 'SESSION_SECURE_COOKIE']],
+            'a cookie for the host of the site only' => [
+                ['PHP_CHAT_TICKET_KEY' => '', 'PHP_CHAT_SERVER' => 'http://localhost:9/'],
+                ['Add the block', 'SESSION_DOMAIN'],
+            ],
+        ];
+    }
+
+    /**
+     * @dataProvider mistakes
+     * @param array<string, string> $settings
+     * @param list<string> $fixes
+     */
+    public function testTheDoctorNamesTheSettingsToChange(array $settings, array $fixes): void
+    {
+        $settings = array_map(static fn (string $value) => str_replace('SITE', self::$site->url, $value), $settings);
+        [$status, $output] = self::$site->command('php-chat:doctor', $settings);
+        self::assertSame([1, count($fixes)], [$status, substr_count($output, 'FAIL')], $output);
+        foreach ($fixes as $fix) {
+            self::assertMatchesRegularExpression('/FAIL.*\n.*' . preg_quote($fix, '/') . '/', $output);
+        }
+        self::assertStringNotContainsString(FrameworkSite::WEBHOOK_KEY, $output);
+        self::assertStringNotContainsString('another-key-of', $output);
+    }
+}

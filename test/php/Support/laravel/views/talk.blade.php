@@ -1,0 +1,3 @@
+<!doctype html>
+<title>Talk</title>
+<x-php-chat/>
