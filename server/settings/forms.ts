@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
+import { userInfo } from 'node:os';
 import { z } from 'zod';
 import { roomName } from '../wire/events.ts';
 import { isOrigin } from '../wire/origins.ts';
@@ -273,10 +274,34 @@ export function readEach(
     if (result.success) parsed[name] = result.data;
     else {
       const repeated = repeatable(given, secret);
-      problems.push(`${name}: ${repeated === '' ? '' : `${JSON.stringify(repeated)} is `}not ${accepted}`);
+      const code = secret === 'key file' && repeated !== '' ? readFailure(given) : undefined;
+      if (code !== undefined) {
+        const failure = `${JSON.stringify(repeated)} cannot be read (${code}) by the account ${accountName()}`;
+        problems.push(`${name}: ${failure}; it must be ${accepted}`);
+      } else
+        problems.push(`${name}: ${repeated === '' ? '' : `${JSON.stringify(repeated)} is `}not ${accepted}`);
     }
   }
   return { parsed, problems };
+}
+
+/** Returns the code of the error that reading a file gives, such as EACCES. Undefined if it can be read. */
+function readFailure(path: string): string | undefined {
+  try {
+    readFileSync(path);
+    return undefined;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code;
+  }
+}
+
+/** Returns the name of this process's account, or its ID if it has no name, as in some containers. */
+function accountName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return String(process.geteuid?.());
+  }
 }
 
 /** Returns the part of an invalid value that a message may contain. In all settings, keys and passwords are omitted. */

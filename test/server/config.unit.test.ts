@@ -1,5 +1,5 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ConfigError, listSettings, readConfig } from '../../server/settings/config.ts';
@@ -66,8 +66,19 @@ test('lists problems with files among the others', () => {
     CHAT_API_KEY_FILE: '/nonexistent',
     CHAT_API_KEY: 'x'.repeat(20),
   });
-  expect(error).toMatch(/CHAT_ROOMS: [\s\S]*CHAT_API_KEY_FILE: "\/nonexistent" is not [\s\S]*not both/);
+  expect(error).toMatch(
+    /CHAT_ROOMS: [\s\S]*CHAT_API_KEY_FILE: "\/nonexistent" cannot be read \(ENOENT\) [\s\S]*not both/,
+  );
 });
+
+test.each(['CHAT_API_KEY_FILE', 'CHAT_HISTORY_FILE'])(
+  'gives the reason and the account if the file of %s cannot be read',
+  (name) => {
+    expect(problemsOf({ [name]: tmpdir() })).toContain(
+      `${name}: ${JSON.stringify(tmpdir())} cannot be read (EISDIR) by the account ${userInfo().username}; it must be the path of a file `,
+    );
+  },
+);
 
 test('reads settings that contain a password from files, like secrets of Docker', () => {
   const folder = mkdtempSync(join(tmpdir(), 'secrets-'));
