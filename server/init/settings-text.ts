@@ -32,15 +32,17 @@ export function groupSettings(site: string, settings: Settings, isDirect: boolea
     }),
     group('Admins and moderators, in addition to the roles from the site.', /^CHAT_(ADMINS|MODERATORS)$/),
     group('The pages with the chat, and the login page.', /^CHAT_(ORIGINS|LOGIN_URL)$/),
-    group(
-      isDirect
-        ? 'Only this machine reaches the chat server.'
-        : 'Only the web server of this machine reaches the chat server.',
-      /^CHAT_(HOST|PORT|TRUSTED_PROXIES)$/,
-    ),
+    group(describeNetwork(settings.CHAT_HOST, isDirect), /^CHAT_(HOST|PORT|TRUSTED_PROXIES)$/),
     group('The messages and files.', /^CHAT_(HISTORY|FILES)$/),
     group('Other settings from the environment.', /./),
   ];
+}
+
+function describeNetwork(host: string | undefined, isDirect: boolean): string {
+  if (host !== '127.0.0.1') return 'The address of the chat server, and the proxies before it.';
+  return isDirect
+    ? 'Only this machine reaches the chat server.'
+    : 'Only the web server of this machine reaches the chat server.';
 }
 
 /** Hides keys and passwords, for a screen. */

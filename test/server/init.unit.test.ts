@@ -16,7 +16,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { setfaclLines } from '../../server/init/account.ts';
 import { addressesFor, parseAddress } from '../../server/init/address.ts';
 import { requireAbsent, writeSettings } from '../../server/init/settings-file.ts';
-import { settingsText } from '../../server/init/settings-text.ts';
+import { groupSettings, settingsText } from '../../server/init/settings-text.ts';
 import {
   apacheProxy,
   findWebServers,
@@ -214,4 +214,14 @@ test('prints the blocks that docs/install.md and docs/operate/subdomain.md show'
     `\`\`\`nginx\n${nginxServer('chat.example.org', 7070)}\n\`\`\``,
   );
   expect(page).toContain(`\`\`\`apache\n${apacheProxy('/chat/', 7070)}\n\`\`\``);
+});
+
+test.each([
+  ['127.0.0.1', 'Only the web server of this machine reaches the chat server.'],
+  ['10.0.0.11', 'The address of the chat server, and the proxies before it.'],
+])('describes who reaches a chat server that listens at %s', (host, comment) => {
+  expect(groupSettings('/srv/site', { CHAT_HOST: host }, false)).toContainEqual({
+    comment,
+    settings: { CHAT_HOST: host },
+  });
 });
