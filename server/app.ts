@@ -4,6 +4,7 @@ import { startConsumers } from './app/consumers.ts';
 import { openSharedHistory } from './app/history.ts';
 import { followEndedLogins, openSiteLogins } from './app/logins.ts';
 import { openNotifications } from './app/notifications.ts';
+import { reportFailures } from './app/readiness.ts';
 import { openTraces, type Telemetry } from './app/telemetry.ts';
 import { openTransport } from './app/transport.ts';
 import { holdSettings } from './chat/moderation/hold-settings.ts';
@@ -85,11 +86,14 @@ export async function startApp(
       log.error({ err }, 'old messages, or rooms without members, could not be deleted'),
     onOtherRoom: (room) => log.warn(describeRoomConflict(room), 'this should be corrected'),
   });
-  const missing = async (): Promise<Part[]> => [
-    ...(drain.started ? ['draining' as const] : []),
-    ...((await logins.answers()) ? [] : ['session store' as const]),
-    ...(await sharedHistory.missing()),
-  ];
+  const missing = reportFailures(
+    async (): Promise<Part[]> => [
+      ...(drain.started ? ['draining' as const] : []),
+      ...((await logins.answers()) ? [] : ['session store' as const]),
+      ...(await sharedHistory.missing()),
+    ],
+    log,
+  );
   metrics.addGauges({ connections: () => transport.sockets.connections, missing });
   servers?.open(chat.here);
   const server = await transport.listen({

@@ -1,0 +1,26 @@
+import type { Part } from '../http/metrics.ts';
+import type { Log } from '../log.ts';
+
+/**
+ * Logs when the session store or the history stops answering, and when both answer again. Without clients, no other
+ * line shows it. The bus and the site configuration have their own lines.
+ * @param missing returns the parts that this server lacks to be ready
+ * @returns `missing`, with the log
+ */
+export function reportFailures(missing: () => Promise<Part[]>, log: Log): () => Promise<Part[]> {
+  let reported = false;
+  return async () => {
+    const parts = await missing();
+    // The shutdown closes the history.
+    if (parts.includes('draining')) return parts;
+    const failed = parts.filter((part) => part === 'session store' || part === 'history');
+    if (failed.length > 0 && !reported)
+      log.error(
+        { missing: failed },
+        'the server is not ready: the session store or the history does not answer',
+      );
+    if (failed.length === 0 && reported) log.info('the session store and the history answer again');
+    reported = failed.length > 0;
+    return parts;
+  };
+}
