@@ -22,6 +22,8 @@ const FILE = __FILE__;
 require __DIR__ . '/includes/settings.php';
 require __DIR__ . '/includes/embed.php';
 require __DIR__ . '/includes/connection.php';
+require __DIR__ . '/includes/site-health.php';
+require __DIR__ . '/includes/privacy.php';
 if (is_admin()) {
     require __DIR__ . '/includes/settings-page.php';
 }

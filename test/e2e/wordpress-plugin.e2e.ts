@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -191,6 +191,44 @@ test('the WordPress plugin works from its installation to its removal', async ({
       return (await Promise.all(places.map((place) => place.count()))).includes(1);
     };
     await expect.poll(shown, answered).toBe(true);
+  });
+
+  await test.step('reports the state of the chat server in Site Health', async () => {
+    await admin.goto(`${wordpress.url}/wp-admin/site-health.php`);
+    const passed = admin.locator('#health-check-issues-good');
+    await expect(passed).toContainText(`The chat server runs at ${chat.url}/.`, answered);
+  });
+
+  await test.step('exports and erases personal data with the key in wp-config.php', async () => {
+    const tools = `echo count(apply_filters('wp_privacy_personal_data_exporters', [])['php-session-chat'] ?? []);`;
+    expect(wordpress.run(tools)).toBe('0');
+    const file = join(wordpress.folder, 'wp-config.php');
+    const constants = { PHP_SESSION_CHAT_API_URL: chat.url, PHP_SESSION_CHAT_API_KEY: apiKey };
+    const lines = Object.entries(constants).map(([name, value]) => `define('${name}', ${quoted(value)});\n`);
+    writeFileSync(file, readFileSync(file, 'utf8').replace('<?php\n', `<?php\n${lines.join('')}`));
+    const exported = wordpress.run(
+      `$tool = apply_filters('wp_privacy_personal_data_exporters', [])['php-session-chat'];
+      echo json_encode($tool['callback']('mia@example.org', 1));`,
+    );
+    const { data, done } = JSON.parse(exported) as { data: { data: object[] }[]; done: boolean };
+    expect(done).toBe(true);
+    const fields = data.flatMap((item) => item.data);
+    expect(fields).toContainEqual({ name: 'text', value: 'Hello from the button' });
+    expect(fields).toContainEqual({ name: 'user', value: expect.stringContaining('Mia &amp; Söhne') });
+    await openSettings();
+    expect(await admin.content()).not.toContain(apiKey);
+    await admin.goto(`${wordpress.url}/wp-admin/erase-personal-data.php`);
+    await admin.getByLabel('Username or email address').fill('mia');
+    await admin.getByLabel('Send personal data erasure confirmation email').uncheck();
+    await admin.getByRole('button', { name: 'Send Request' }).click();
+    await admin.getByRole('button', { name: 'Erase personal data' }).click(answered);
+    await expect(admin.getByText('Chat messages stay, without the name of their author.')).toBeVisible(
+      answered,
+    );
+    await admin.goto(wordpress.url);
+    await launcher(admin).click();
+    await expect(admin.getByRole('article', { name: /^Deleted user/ })).toHaveText(/Hello from the button/);
+    await admin.getByRole('button', { name: 'Close chat' }).first().click();
   });
 
   await test.step('hides the chat from other roles', async () => {

@@ -6,10 +6,10 @@ namespace PhpSessionChat\WordPress;
 
 defined('ABSPATH') || exit;
 
-/** @return array{level: 'ok', text: string} a finding in the words of the command `php-session-chat doctor` */
+/** @return array{level: 'ok', text: string, advice: string, lines: string} a finding in the words of the command `php-session-chat doctor` */
 function ok(string $text): array
 {
-    return ['level' => 'ok', 'text' => $text];
+    return ['level' => 'ok', 'text' => $text, 'advice' => '', 'lines' => ''];
 }
 
 /**
