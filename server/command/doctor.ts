@@ -18,7 +18,7 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
 async function askCookie(): Promise<string | null> {
   const terminal = openTerminal();
   try {
-    return await terminal.askHidden('? Value of the session cookie (hidden): ');
+    return await terminal.askHidden('? The session cookie, or the whole header Cookie (hidden): ');
   } finally {
     terminal.close();
   }

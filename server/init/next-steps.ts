@@ -164,7 +164,7 @@ function embedTag({ addresses: { site, chat, way }, login, userPath, kind, condi
           ]),
       `${template === undefined ? 'In' : 'Or without code, such as in a block “Custom HTML”, in'} a page for logged-in users:`,
       { lines: tag },
-      `${sitePage(kind)} shows where to put it, and who can chat.`,
+      `${sitePage(kind)} shows where to put it, how to add a button to all pages instead, and who can chat.`,
     ],
   };
 }
