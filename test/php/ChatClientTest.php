@@ -186,7 +186,7 @@ final class ChatClientTest extends TestCase
             'webhook-timestamp' => $now = (string) time(),
             'webhook-signature' => 'v1,' . base64_encode(hash_hmac('sha256', "an-event.$now.$body", str_repeat('k', 32), true)),
         ]];
-        file_put_contents("$folder/example.php", '<?php ' . strtr(implode("\n", $found[1]), [
+        file_put_contents("$folder/example.php", "<?php session_id('the-session-of-a-user');\n" . strtr(implode("\n", $found[1]), [
             '/path/to/php/' => "$root/php/",
             '/path/to/private/' => "$folder/",
             '/etc/php-session-chat/key' => "$folder/key",

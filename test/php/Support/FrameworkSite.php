@@ -7,7 +7,6 @@ namespace PhpSessionChat\Tests\Support;
 /** An application of a framework, served by PHP, with a chat server that accepts its tickets and sends it events. */
 final class FrameworkSite
 {
-    public const TICKET_KEY = 'dGhpcyBrZXkgaGFzIDMyIGJ5dGVzLCBvciBtb3JlISE=';
     public const WEBHOOK_KEY = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
 
     public readonly string $url;
@@ -25,12 +24,9 @@ final class FrameworkSite
         $port = ServerProcess::ownPort();
         $this->url = "http://127.0.0.1:$port";
         $this->folder = ServerProcess::folder();
-        file_put_contents("$this->folder/ticket-key", self::TICKET_KEY);
         file_put_contents("$this->folder/webhook-key", self::WEBHOOK_KEY);
         $this->chat = new ChatServerProcess([
             "CHAT_ORIGINS=$this->url",
-            "CHAT_TICKET_KEY_FILE=$this->folder/ticket-key",
-            'CHAT_TICKET_AUDIENCE=chat.example',
             "CHAT_WEBHOOK_URL=$this->url/php-chat/webhook",
             "CHAT_WEBHOOK_KEY_FILE=$this->folder/webhook-key",
         ]);
@@ -39,8 +35,8 @@ final class FrameworkSite
             'APP_URL' => $this->url,
             'PHP_CHAT_API_URL' => $this->chat->url,
             'PHP_CHAT_API_KEY' => ChatServerProcess::KEY,
-            'PHP_CHAT_TICKET_KEY' => self::TICKET_KEY,
-            'PHP_CHAT_TICKET_AUDIENCE' => 'chat.example',
+            'PHP_CHAT_TICKET_KEY' => ChatServerProcess::TICKET_KEY,
+            'PHP_CHAT_TICKET_AUDIENCE' => ChatServerProcess::TICKET_AUDIENCE,
             'PHP_CHAT_WEBHOOK_KEY' => self::WEBHOOK_KEY,
         ];
         $this->server = new ServerProcess(
