@@ -117,7 +117,7 @@ async function textOf(answer: IncomingMessage): Promise<string> {
   try {
     for await (const piece of answer.setEncoding('utf8')) {
       text += piece;
-      if (text.length > longestAnswer) throw new Error('it is longer than expected');
+      if (text.length > longestAnswer) throw new Error('the response is longer than expected');
     }
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;

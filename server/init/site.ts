@@ -60,7 +60,7 @@ export async function testSite(
     (problems.some(({ lacksRights }) => lacksRights) ? await rightsProblem(settings) : null) ??
     new CommandProblem(
       exit.unavailable,
-      'the chat could not work, so the settings were not written: fix these problems, and run this again',
+      'with these settings the chat would not work, so they were not written: fix the problems above, then run this again',
     )
   );
 }

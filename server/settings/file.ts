@@ -79,7 +79,7 @@ const unreadable = (file: string, code: string | undefined) =>
   new ConfigError([`${resolve(file)} cannot be read (${code})`]);
 
 function textOf(bytes: Buffer, path: string): string {
-  if (bytes.length > largest) throw new ConfigError([`${path}: larger than ${largest} bytes`]);
+  if (bytes.length > largest) throw new ConfigError([`${path} is larger than ${largest} bytes`]);
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {

@@ -37,7 +37,12 @@ const sessions: [string, Buffer | null, string, RegExp, ((id: string) => string)
   ['of another format', Buffer.from('a:1:{s:7:"user_id";i:42;}'), '', /the bytes look like php_serialize$/],
   // The option starts another server, because a server logs each kind of reason once a minute.
   ['that is too deep', Buffer.from(deep), 'timeout=2000ms', /^the session cannot be read as php: /],
-  ['of a guest', Buffer.from('cart|i:1;'), '', /^nobody is logged in: user_id is not in the session$/],
+  [
+    'of a guest',
+    Buffer.from('cart|i:1;'),
+    '',
+    /^the session has no logged-in user: user_id is not in the session$/,
+  ],
   [
     'whose user is a list',
     Buffer.from('user_id|a:1:{i:0;i:7;}'),
@@ -45,12 +50,12 @@ const sessions: [string, Buffer | null, string, RegExp, ((id: string) => string)
     /^user_id is not a user id but an array or an object$/,
   ],
   ['that is empty', Buffer.alloc(0), '', /^the session is empty$/],
-  ['that is not there', null, '', /^there is no such session$/],
+  ['that is not there', null, '', /^the store has no such session$/],
   [
     'with a second cookie of another value',
     Buffer.from(user),
     '',
-    /^there are two cookies PHPSESSID with different values, .*PHP uses the first in the header/,
+    /^the request has two cookies PHPSESSID with different values, .*PHP uses the first in the header/,
     (id) => `PHPSESSID=${id}; PHPSESSID=${'0'.repeat(26)}`,
   ],
 ];

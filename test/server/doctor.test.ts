@@ -49,7 +49,7 @@ afterAll(async () => {
 });
 
 const inFiles = () => ({ CHAT_SESSION_STORE: `file://${folder}` });
-const lastLine = (options: string) => new RegExp(`needs these options behind its \\?: ${options}$`, 'm');
+const lastLine = (options: string) => new RegExp(`needs these options after its \\?: ${options}$`, 'm');
 
 /** A `✗` without advice (`→`). Consecutive problems may share advice. */
 const unadvised = /^✗ .*\n(?!✗| {2}→)/m;
@@ -122,7 +122,7 @@ test.each<[string, RegExp, Record<string, string>, Record<string, string>?]>([
     /user_id is not in the session[\s\S]*→ .*Was CHAT_USER_ID=app\.user\.id meant\?/,
     {},
   ],
-  ['another format', /look like php\.\n {2}→ the store URL has to say format=php /, { format: 'igbinary' }],
+  ['another format', /look like php\.\n {2}→ the store URL must have format=php /, { format: 'igbinary' }],
   ['another prefix', lastLine('prefix=sess_'), { prefix: 'ci_session' }],
   ['other folders', lastLine('format=php'), { depth: '1', format: 'php' }],
   ['needless options', /→ CHAT_SESSION_STORE needs no options: remove the \? /, { depth: '1' }],
@@ -164,7 +164,7 @@ test.each(['plain', 'signed:'])('recognizes a signed cookie with CHAT_SESSION_CO
   const env = { ...inFiles(), CHAT_SESSION_COOKIE: form === 'plain' ? form : `${form}${keyFile}` };
   const said = await doctor(1, env, '--cookie', signed);
   expect(said).toMatch(
-    /(?:there is no such session|the value of the cookie PHPSESSID is not a session ID)[\s\S]*→ .*TableSession: CHAT_SESSION_COOKIE=signed:KEYFILE/,
+    /(?:the store has no such session|the value of the cookie PHPSESSID is not a session ID)[\s\S]*→ .*TableSession: CHAT_SESSION_COOKIE=signed:KEYFILE/,
   );
   expect(said).not.toContain(signed.slice(0, 32));
 });
@@ -463,7 +463,7 @@ describe('the content of a session', () => {
   ])('recognizes %s and names the options of the store URL', async (session, looks, options) => {
     const [{ CHAT_SESSION_STORE: store }, ...args] = sessionFile(session);
     expect(await doctor(1, { CHAT_SESSION_STORE: store }, ...args)).toContain(
-      `the bytes look like ${looks}.\n  → the store URL has to say ${options} (`,
+      `the bytes look like ${looks}.\n  → the store URL must have ${options} (`,
     );
     const right = await doctor(1, { CHAT_SESSION_STORE: `${store}?${options}` }, ...args);
     expect(right).toContain('✓ It can be read as php');

@@ -520,7 +520,7 @@ test('configures a plain PHP site from the session of one login', async () => {
   const cut = await run([...args, '--url', 'https://example.org'], {}, [id], machine);
   expect(cut.said).toMatch(/The path to the user in a session is unknown: give the cookie of a login/);
   const elsewhere = await run([...args, '--url', 'https://example.org'], {}, ['0'.repeat(26)], machine);
-  expect(elsewhere.said).toMatch(/✗ This login is rejected: there is no such session\./);
+  expect(elsewhere.said).toMatch(/✗ This login is rejected: the store has no such session\./);
   expect(elsewhere.said).toContain(`Searched in: sessions in files in ${sessions}. `);
   expect(elsewhere.said).toContain('CHAT_SESSION_STORE=file:///PATH CHAT_SESSION_NAME=NAME npm run init');
   const answers = ['https://example.org/shop/', `SITE=${id}`, 'y', '/login'];

@@ -28,9 +28,9 @@ function toPlainId(id: unknown): string | null {
 export function suggestCookieForm(value: unknown): string | undefined {
   if (typeof value !== 'string') return undefined;
   if (value.startsWith('eyJ'))
-    return `it looks encrypted by Laravel: ${option('cookie')}=laravel:KEYFILE, with the key of this site`;
+    return `the value looks encrypted by Laravel: set ${option('cookie')}=laravel:KEYFILE with the key of this site`;
   if (/^[A-Za-z0-9,-]+\.[0-9a-f]{64}$/.test(value))
-    return `it looks signed by TableSession: ${option('cookie')}=signed:KEYFILE, with the key file of this site. If that is set already, no key of the file has signed this value for a cookie of this name`;
+    return `the value looks signed by TableSession: set ${option('cookie')}=signed:KEYFILE with the key file of this site. If it is already set, no key of the file has signed this value for a cookie of this name`;
   return undefined;
 }
 
@@ -164,7 +164,7 @@ export class RequestCookies {
     this.#parsed ??= parseHeader(this.header ?? '');
     const { count, byKey, byName } = this.#parsed;
     if (count > maxCookies)
-      return conflict(`the request has more than ${maxCookies} cookies, and PHP reads no more`);
+      return conflict(`the request has more than ${maxCookies} cookies, and PHP ignores the rest`);
     const cookies = byKey.get(name) ?? [];
     const [first] = cookies;
     if (first === undefined) return null;
@@ -173,7 +173,7 @@ export class RequestCookies {
       return conflict(`PHP reads a cookie of another name as ${name}`, name);
     if (cookies.some(({ value }) => value !== first.value))
       return conflict(
-        `there are two cookies ${name} with different values, set for another Path or Domain; PHP uses the first in the header; neither is accepted here`,
+        `the request has two cookies ${name} with different values, set for different Paths or Domains; PHP uses the first in the header, but this server accepts neither`,
         name,
       );
     return byName[name] === first.value

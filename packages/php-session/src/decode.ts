@@ -86,11 +86,11 @@ function hint(
     layers === given.join(',') || layers === '' ? '' : `layers=${layers}`,
     formatOption === `format=${detectFormat(source.format, inner)}` ? '' : (formatOption ?? ''),
   ].filter((text) => text !== '');
-  if (options.length > 0) return `the store URL has to say ${options.join('&')} (${option('store')})`;
+  if (options.length > 0) return `the store URL must have ${options.join('&')} (${option('store')})`;
   if (explanation !== undefined || formatOption === undefined) return explanation;
   return removed === given.length
     ? 'the format is right, but this session is cut off or damaged'
-    : `the store URL has to say fewer layers= (${option('store')})`;
+    : `the store URL must have fewer layers= (${option('store')})`;
 }
 
 /** Guesses the layers that need no key, and the `format=` of their content. */

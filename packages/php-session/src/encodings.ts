@@ -10,7 +10,7 @@ export function decodeBase64(text: string): Buffer {
   const parts = /^([A-Za-z0-9+/]*)(={0,2})$/.exec(packed);
   const [, digits = '', padding = ''] = parts ?? [];
   if (parts === null || digits.length % 4 === 1 || (padding !== '' && packed.length % 4 !== 0)) {
-    throw new FormatError('not base64');
+    throw new FormatError('the bytes are not base64');
   }
   return Buffer.from(packed, 'base64');
 }

@@ -65,7 +65,7 @@ export function findUser(session: PhpValue, paths: UserPaths): CheckResult<Found
   if (id === null) return invalid(`${pathText(idPath)} is not a user id but ${describe(idText, charset)}`);
   const isAmong = (ids: readonly string[] = []) =>
     ids.some((other) => (isTyped ? toAccountName(other) : other) === id);
-  if (isAmong(paths.nobody)) return notFound({ absent: `${pathText(idPath)} is that of a guest` });
+  if (isAmong(paths.nobody)) return notFound({ absent: `${pathText(idPath)} is the ID of a guest` });
   const nameValue = findName(session, paths);
   const name = 'value' in nameValue ? decodeText(nameValue.value, charset) : null;
   const user: SessionUser = { id, name: displayName(decodeHtml(name)) || id };
@@ -135,7 +135,7 @@ function groupsIn(found: Found, charset: string | undefined): Pick<SessionUser, 
   if (entries === null)
     return {
       groups: 'unreadable',
-      groupsProblem: 'it is neither a list of ids nor a map from id to name',
+      groupsProblem: 'the value is neither a list of IDs nor a map from IDs to names',
     };
   const isList = entries.every(([key], n) => key === String(n));
   const groups = new Map<string, { id: string; name: string }>();
@@ -183,15 +183,15 @@ function notFound(found: Exclude<Found, { value: PhpValue }>): NotLoggedIn {
   return 'wrong' in found
     ? invalid(found.wrong)
     : notLoggedIn(
-        `nobody is logged in: ${found.absent}`,
-        'if every visitor gets this: the user is elsewhere in the sessions of this site than the path says',
+        `the session has no logged-in user: ${found.absent}`,
+        'if every visitor gets this: the sessions of this site have the user at another path',
       );
 }
 
 const invalid = (reason: string): NotLoggedIn => ({
   ...notLoggedIn(
     reason,
-    'the path has to lead to one user id, an integer or a string, and to decode (!) only what is serialized',
+    'the path must lead to one user ID, an integer or a string, and decode (!) only serialized strings',
   ),
   state: 'invalid',
 });

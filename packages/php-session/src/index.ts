@@ -207,7 +207,7 @@ export function openSessions(options: SessionOptions): Sessions {
       ),
     onEnd(login, callback) {
       if (!ownStates.has(login.state as object))
-        throw new TypeError('the login was not read by these sessions');
+        throw new TypeError('the login was not returned by these sessions');
       return ends?.follow(login, callback) ?? (() => {});
     },
     close() {

@@ -90,8 +90,8 @@ export function readOptions(
       const text = all[name];
       try {
         if (text === null && given[name] !== null)
-          throw new TypeError('every site has its own, so it must be given');
-        if (text !== undefined && typeof text !== 'string') throw new TypeError('a string is needed');
+          throw new TypeError('the value is different on every site, so it must be given');
+        if (text !== undefined && typeof text !== 'string') throw new TypeError('the value must be a string');
         const context = { cookieName: String(parsed.cookieName), appKeys, siteOption: nameOf('site') };
         parsed[name] = parseText(text ?? fallback, context);
       } catch (error) {
@@ -129,7 +129,9 @@ export function readOptions(
     problems.push(...read.problems);
     if (site !== undefined)
       problems.push(
-        ...namesGiven([...folderOptions, 'siteEnv']).map((name) => `${name}: for a site with a folder`),
+        ...namesGiven([...folderOptions, 'siteEnv']).map(
+          (name) => `${name}: this option is only for a site with a folder`,
+        ),
       );
     const users = toUserTable(read.parsed);
     if (problems.length > 0) return { problems };
@@ -243,7 +245,7 @@ function parseUserTable(text: string): Omit<UserTable, 'database' | 'nobody'> {
 function parseStore(text: string, { appKeys, siteOption }: Context): ReturnType<typeof parseStoreUrl> {
   if (text !== '') return parseStoreUrl(text, appKeys);
   throw new TypeError(
-    `not set; it says where PHP keeps its sessions, such as file:///var/lib/php/sessions. For a site whose folder is on this machine set ${siteOption}, such as /var/www/html, and this one is found`,
+    `not set; it says where PHP keeps its sessions, such as file:///var/lib/php/sessions. For a site whose folder is on this machine, set ${siteOption}, such as /var/www/html, and its store is found`,
   );
 }
 

@@ -84,7 +84,7 @@ function valueAt(value: PhpValue, step: Key, passed: Path): Found {
     return { wrong: `${wanted()} lies in an enum case or in an object that serializes itself` };
   }
   if (passed.length === 0) return { absent: `${wanted()} is not in the session` };
-  return { absent: `${pathText(passed)} is there, ${wanted()} is not` };
+  return { absent: `${wanted()} is not in the session, though ${pathText(passed)} is` };
 }
 
 function matchingKeys(value: PhpValue, step: Key): string[] {

@@ -67,7 +67,7 @@ export class UrlOptions {
   prefix(fallback: string): string {
     const prefix = this.take('prefix') ?? fallback;
     if (!/^[\x21-\x7e]{0,200}$/.test(prefix))
-      throw new TypeError('prefix= is up to 200 printable characters');
+      throw new TypeError('prefix= must be up to 200 printable characters');
     return prefix;
   }
 
@@ -75,22 +75,23 @@ export class UrlOptions {
   timeout(): number {
     const given = this.take('timeout') ?? '';
     const timeout = /^(\d{2,4})ms$/.exec(/^\d*$/.test(given) ? '250ms' : given)?.[1];
-    if (timeout === undefined) throw new TypeError('timeout= is 10ms to 9999ms');
+    if (timeout === undefined) throw new TypeError('timeout= must be 10ms to 9999ms');
     return Number(timeout);
   }
 
   /** Takes a duration in seconds, or with a unit such as `30m`. Returns seconds. */
   seconds(name: string, fallback: string): number {
     const [, count, unit = 's'] = /^(\d{1,9})([smhd]?)$/.exec(this.take(name) ?? fallback) ?? [];
-    if (count === undefined) throw new TypeError(`${name}= is a number of seconds, or a time such as 30m`);
+    if (count === undefined)
+      throw new TypeError(`${name}= must be a number of seconds, or a duration such as 30m`);
     return Number(count) * seconds[(unit || 's') as keyof typeof seconds];
   }
 
   /** `tls=on`, and `ca=FILE` with the certificate of a private authority. Undefined for `tls=off`, the default. */
   tls(): { ca?: string } | undefined {
     const tls = this.take('tls') ?? 'off';
-    if (tls !== 'on' && tls !== 'off') throw new TypeError('tls= is on or off');
-    if (tls === 'off' && this.take('ca') !== undefined) throw new TypeError('ca= is for tls=on');
+    if (tls !== 'on' && tls !== 'off') throw new TypeError('tls= must be on or off');
+    if (tls === 'off' && this.take('ca') !== undefined) throw new TypeError('ca= requires tls=on');
     const ca = this.certificates('ca');
     return tls === 'off' ? undefined : ca === undefined ? {} : { ca };
   }
@@ -116,7 +117,9 @@ export class UrlOptions {
       // A name without a value may be the end of a password that contains a `?`.
       if (value === '' || !/^[a-z_]{1,32}$/.test(name))
         throw new TypeError('the store URL is malformed after its first ? (in a password it is %3F)');
-      throw new TypeError(`${name}= is not an option of ${this.#protocol}:, or not together with the others`);
+      throw new TypeError(
+        `${name}= is not an option of ${this.#protocol}:, or cannot be combined with the other options`,
+      );
     }
   }
 }

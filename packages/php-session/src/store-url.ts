@@ -145,7 +145,7 @@ function splitUrl(text: string): StoreUrl & { query: string } {
   const parts = urlForm.exec(text);
   if (parts === null) {
     throw new TypeError(
-      'the store URL is malformed: it begins with the kind of store, as in file:///var/lib/php/sessions or redis://:PASSWORD@HOST (in a password @ : / ? are %40 %3A %2F %3F, and elsewhere @ is %40)',
+      'the store URL is malformed: it must begin with the kind of store, as in file:///var/lib/php/sessions or redis://:PASSWORD@HOST (in a password @ : / ? are %40 %3A %2F %3F, and elsewhere @ is %40)',
     );
   }
   const [, protocol = '', login = '', hosts = '', path = '', query = ''] = parts;
@@ -183,7 +183,7 @@ function hostAndPort(text: string): { host: string; port?: number } {
   const host = address ?? name;
   if (host === undefined || Number(port ?? 1) > 65_535 || Number(port ?? 1) === 0) {
     throw new TypeError(
-      'the store URL is malformed: hosts are HOST:PORT, separated by commas, and in a password @ : / are %40 %3A %2F',
+      'the store URL is malformed: hosts must be HOST:PORT, separated by commas, and in a password @ : / are %40 %3A %2F',
     );
   }
   return port === undefined ? { host } : { host, port: Number(port) };

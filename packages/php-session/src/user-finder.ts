@@ -59,7 +59,7 @@ export function openUserFinder(source: SessionSource, paths: UserPaths): UserFin
     find(id, bytes, by) {
       if (bytes === null)
         return notLoggedIn(
-          'there is no such session',
+          'the store has no such session',
           suggestCookieForm(id) ??
             'if every visitor gets this: the store URL names another place or prefix than PHP writes to',
         );
@@ -97,7 +97,7 @@ function undecodable(error: unknown): NotLoggedIn {
   if (error instanceof SessionTooLargeError) return { state: 'invalid', ...error.why };
   if (error instanceof UnreadableError) return invalid(error.looks, error.message, error.hint);
   if (!(error instanceof FormatError)) throw error;
-  return invalid('what the store holds is damaged', error.message);
+  return invalid('the stored session is damaged', error.message);
 }
 
 /**

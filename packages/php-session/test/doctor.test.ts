@@ -74,7 +74,7 @@ test('reports a wrong path and suggests the likely path', async () => {
   const found = await findings(inFiles({ userId: 'id' }), { cookie: id });
   expect(found.at(-1)).toEqual({
     level: 'problem',
-    text: 'This login is rejected: nobody is logged in: id is not in the session.',
+    text: 'This login is rejected: the session has no logged-in user: id is not in the session.',
     advice: expect.stringContaining(`Was userId=user.id meant?`),
   });
 });
@@ -83,7 +83,7 @@ test('reports a wrong prefix and suggests options for the store URL', async () =
   const found = await findings(inFiles({ store: `file://${folder}?prefix=own_` }), { cookie: id });
   expect(found.at(-1)).toMatchObject({
     level: 'problem',
-    advice: `store needs these options behind its ?: prefix=sess_`,
+    advice: `store needs these options after its ?: prefix=sess_`,
   });
 });
 
@@ -143,7 +143,7 @@ test('describes a session by its keys, likely paths and the user at them', async
 test('reports a missing session as missing', async () => {
   expect(await describeSession(sessionsOf(inFiles()), 'f'.repeat(32))).toMatchObject({
     isMissing: true,
-    problem: expect.stringMatching(/^This login is rejected: there is no such session\./),
+    problem: expect.stringMatching(/^This login is rejected: the store has no such session\./),
   });
 });
 

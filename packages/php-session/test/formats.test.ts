@@ -221,7 +221,7 @@ describe('a path to one of several similar keys', () => {
       expect(who(format, bytes, '5'), format).toMatchObject(
         format === 'php_serialize'
           ? user('666')
-          : { state: 'nobody', reason: 'nobody is logged in: 5 is not in the session' },
+          : { state: 'nobody', reason: 'the session has no logged-in user: 5 is not in the session' },
       );
       expect(who(format, bytes, '05'), format).toMatchObject(user('7'));
     }

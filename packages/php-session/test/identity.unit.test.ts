@@ -85,15 +85,15 @@ describe('the user of a JSON session', () => {
 
   test.each([
     ['{}', 'app is not in the session'],
-    ['{"app":[]}', 'app is there, app.user is not'],
-    ['{"app":{"user":{"geheim":"geheim"}}}', 'app.user is there, app.user.id is not'],
+    ['{"app":[]}', 'app.user is not in the session, though app is'],
+    ['{"app":{"user":{"geheim":"geheim"}}}', 'app.user.id is not in the session, though app.user is'],
     ['{"app":{"user":{"id":""}}}', 'app.user.id is empty'],
-    ['{"app":{"user":"geheim"}}', 'app.user is there, app.user.id is not'],
+    ['{"app":{"user":"geheim"}}', 'app.user.id is not in the session, though app.user is'],
   ])('names the missing part of the path: %s', (json, reason) => {
     const paths = { id: parsePath('app.user.id'), name: parsePath('app.name') };
     expect(findUser(decodeJson(Buffer.from(json)), paths)).toMatchObject({
       state: 'nobody',
-      reason: `nobody is logged in: ${reason}`,
+      reason: `the session has no logged-in user: ${reason}`,
     });
   });
 
@@ -114,13 +114,13 @@ describe('the user of a JSON session', () => {
     test.each([
       ['absent', { user_id: 7 }, 'app is not in the session'],
       ['empty on the way', { user_id: 7, app: '' }, 'app is empty'],
-      ['absent further in', { user_id: 7, app: 'x|i:1;' }, 'app! is there, app!.in is not'],
+      ['absent further in', { user_id: 7, app: 'x|i:1;' }, 'app!.in is not in the session, though app! is'],
       ['false', { user_id: 7, app: 'in|b:0;' }, 'app!.in is empty'],
       ['there, but no user', { app: 'in|b:1;' }, 'user_id is not in the session'],
     ])('finds nobody if the value is %s', (_, session, reason) => {
       expect(loggedIn(JSON.stringify(session))).toMatchObject({
         state: 'nobody',
-        reason: `nobody is logged in: ${reason}`,
+        reason: `the session has no logged-in user: ${reason}`,
       });
     });
 

@@ -71,15 +71,19 @@ describe('a session with another encoding', () => {
   test.each([
     ['base64', 'inflate', /: layers=base64: not base64; the bytes look like/],
     ['unserialize', 'base64', /: layers=unserialize: not a serialized string; /],
-    ['base64,zlib', 'base64', /: layers=zlib: not compressed so, or cut off; the bytes look like php$/],
-    ['inflate', 'zlib', /: layers=inflate: not compressed so, or cut off; the bytes look like/],
-    ['unserialize', 'unserialize,unserialize', /; the bytes look like/],
     [
-      'decrypt:KEYFILE',
-      'unserialize',
-      /: layers=decrypt: encrypted with none of the keys in the key file, or /,
+      'base64,zlib',
+      'base64',
+      /: layers=zlib: the bytes are not compressed in this way, or cut off; the bytes look like php$/,
     ],
-    ['laravel:KEYFILE', 'base64', /: layers=laravel: not what Laravel’s Encrypter writes; /],
+    [
+      'inflate',
+      'zlib',
+      /: layers=inflate: the bytes are not compressed in this way, or cut off; the bytes look like/,
+    ],
+    ['unserialize', 'unserialize,unserialize', /; the bytes look like/],
+    ['decrypt:KEYFILE', 'unserialize', /: layers=decrypt: none of the keys decrypts the bytes for this /],
+    ['laravel:KEYFILE', 'base64', /: layers=laravel: the bytes are not from Laravel’s Encrypter; /],
   ])(
     'is invalid and names the failing layer: layers=%s for a session in %s',
     async (layers, written, reason) => {

@@ -126,7 +126,9 @@ test('removes the outermost layer first', () => {
 
 test('decrypts a session only for its own ID', () => {
   const box = wrap['decrypt:KEYFILE']?.(Buffer.from('user_id|i:7;')) as Buffer;
-  expect(() => unwrap('decrypt:KEYFILE', box, `${id}x`)).toThrow(/or for another session id/);
+  expect(() => unwrap('decrypt:KEYFILE', box, `${id}x`)).toThrow(
+    /none of the keys decrypts the bytes for this session ID/,
+  );
   expect(() => unwrap('decrypt:KEYFILE', box.subarray(0, 39))).toThrow(/too short/);
 });
 
@@ -156,7 +158,7 @@ test.each([
 ])('rejects layers=%s', (layers) => {
   expect(() => parseLayers(layers)).toThrow(TypeError);
   expect(() => parseLayers(layers)).toThrow(
-    /takes base64, inflate, zlib, urldecode, unserialize, decrypt:KEYFILE/,
+    /list of base64, inflate, zlib, urldecode, unserialize, decrypt:KEYFILE/,
   );
 });
 

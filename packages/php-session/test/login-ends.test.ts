@@ -90,7 +90,7 @@ test.concurrent.for(['stop', 'close'] as const)('reports no end after %s', async
 
 test('rejects a login that no instance read', async () => {
   const sessions = openSessions({ store: 'file:///tmp' });
-  expect(() => sessions.onEnd({} as Login<never>, () => {})).toThrow('was not read by these sessions');
+  expect(() => sessions.onEnd({} as Login<never>, () => {})).toThrow('was not returned by these sessions');
 });
 
 const login = (id: string, ends?: number): Login => ({
@@ -181,7 +181,7 @@ test('rejects a login that another instance read', async (context) => {
   const other = await followSession(context);
   const login = await other.sessions.readSession(`PHPSESSID=${other.id}`);
   if ('code' in login) throw new Error(login.reason);
-  expect(() => sessions.onEnd(login, () => {})).toThrow('was not read by these sessions');
+  expect(() => sessions.onEnd(login, () => {})).toThrow('was not returned by these sessions');
   expect(() => other.sessions.onEnd({ ...login }, () => {})).not.toThrow();
 });
 

@@ -101,7 +101,7 @@ describe('the options of openSessions', () => {
     for (const options of [{}, { store: '' }, { store: undefined }]) {
       expect(problemsOf(options)).toEqual([expect.stringMatching(/^store: .*file:\/\/\/var\/lib/)]);
     }
-    expect(problemsOf({ store: 7 })).toEqual(['store: a string is needed']);
+    expect(problemsOf({ store: 7 })).toEqual(['store: the value must be a string']);
     expect(problemsOf({ store: 'gopher://x' })).toEqual([
       expect.stringMatching(/^store: the kind of store must be one of/),
     ]);
@@ -147,7 +147,7 @@ describe('the options of openSessions', () => {
   test('may be required by a kind of application', () => {
     expect(problemsOf({ store, site: 'roundcube:' })).toEqual([]);
     expect(problemsOf({ store, site: 'mediawiki:' })).toEqual([
-      'cookieName: every site has its own, so it must be given',
+      'cookieName: the value is different on every site, so it must be given',
     ]);
     expect(problemsOf({ store, site: 'mediawiki:', cookieName: 'wiki_session' })).toEqual([]);
     expect(problemsOf({ store, site: '__proto__:' })).toEqual([
@@ -190,7 +190,9 @@ describe('the settings of the chat server', () => {
   test('are rejected beside a kind alone if they are about tables', () => {
     expect(
       problemOf({ CHAT_SITE: 'roundcube:', CHAT_SITE_DATABASE: 'sqlite:/x', CHAT_SITE_BLOG: '2' }),
-    ).toMatch(/CHAT_SITE_DATABASE: for a site with a folder\n {2}CHAT_SITE_BLOG: for a site with a folder/);
+    ).toMatch(
+      /CHAT_SITE_DATABASE: this option is only for a site with a folder\n {2}CHAT_SITE_BLOG: this option is only for a site with a folder/,
+    );
   });
 
   function problemOf(env: NodeJS.ProcessEnv): string {
@@ -220,6 +222,6 @@ test.each(['site', 'siteBlog', 'siteChecks', 'cookieName', 'charset', 'userId', 
 
 test('says that null is not a string', () => {
   expect(readOptions({ store: null, cookieName: null })).toEqual({
-    problems: ['store: a string is needed', 'cookieName: a string is needed'],
+    problems: ['store: the value must be a string', 'cookieName: the value must be a string'],
   });
 });

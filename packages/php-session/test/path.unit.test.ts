@@ -54,15 +54,15 @@ describe('reports a problem by the path alone', () => {
   test.each([
     ['user_id', 'user_id is not in the session'],
     ['DW*.auth', 'DW* is not in the session'],
-    ['app.user.id', 'app.user is there, app.user.id is not'],
-    ['app.v\\.2', 'app is there, app.v\\.2 is not'],
-    ['app.list.2', 'app.list is there, app.list.2 is not'],
-    ['app.list.length', 'app.list is there, app.list.length is not'],
-    ['app.text.0', 'app.text is there, app.text.0 is not'],
-    ['app.text.length', 'app.text is there, app.text.length is not'],
-    ['app.none.id', 'app.none is there, app.none.id is not'],
+    ['app.user.id', 'app.user.id is not in the session, though app.user is'],
+    ['app.v\\.2', 'app.v\\.2 is not in the session, though app is'],
+    ['app.list.2', 'app.list.2 is not in the session, though app.list is'],
+    ['app.list.length', 'app.list.length is not in the session, though app.list is'],
+    ['app.text.0', 'app.text.0 is not in the session, though app.text is'],
+    ['app.text.length', 'app.text.length is not in the session, though app.text is'],
+    ['app.none.id', 'app.none.id is not in the session, though app.none is'],
     ['app.none!.id', 'app.none is empty'],
-    ['app.constructor.name', 'app is there, app.constructor is not'],
+    ['app.constructor.name', 'app.constructor is not in the session, though app is'],
   ])('if a key is missing: %s', (path, absent) => {
     expect(at(session, path)).toEqual({ absent });
   });

@@ -70,13 +70,13 @@ describe('large sessions', () => {
     );
     expect(first).not.toBeInstanceOf(SessionBusyError);
     for (const error of others) expect(error).toBeInstanceOf(SessionBusyError);
-    expect(String(others[0])).toMatch(/Redis has more large sessions/);
+    expect(String(others[0])).toMatch(/Redis cannot send all requested large sessions/);
   });
 });
 
 describe('a refusal of Redis', () => {
   test.each([
-    ['no password', () => `127.0.0.1:${locked.port}`, /NOAUTH.*wants a password/],
+    ['no password', () => `127.0.0.1:${locked.port}`, /NOAUTH.*requires a password/],
     ['a wrong password', () => `:wrong${inUrl}@127.0.0.1:${locked.port}`, /WRONGPASS.*password.*refused/],
     ['an unknown user', () => `nobody:${inUrl}@127.0.0.1:${locked.port}`, /WRONGPASS.*user is unknown/],
     ['a password where there is none', () => `:${inUrl}@127.0.0.1:${redis.port}`, /Redis has none/],

@@ -43,9 +43,9 @@ describe('the refusal of a session', () => {
   test('names the missing part of the path', async () => {
     expect(await refusal(written.get('php'), '')).toMatchObject({
       code: 'unauthorized',
-      reason: 'nobody is logged in: app.user is there, app.user.id is not',
-      kind: 'nobody is logged in: app.user is there, app.user.id is not',
-      hint: expect.stringContaining('elsewhere'),
+      reason: 'the session has no logged-in user: app.user.id is not in the session, though app.user is',
+      kind: 'the session has no logged-in user: app.user.id is not in the session, though app.user is',
+      hint: expect.stringContaining('at another path'),
     });
   });
 
@@ -74,15 +74,15 @@ describe('the refusal of a session', () => {
           new RegExp(`^the session cannot be read as ${configured}: .*; the bytes look like ${is}$`),
         ),
         kind: `the bytes look like ${is}`,
-        hint: `the store URL has to say format=${is} (store)`,
+        hint: `the store URL must have format=${is} (store)`,
       });
     }
     expect(await refusal(session(deflateSync('user_id|i:7;')), '')).toMatchObject({
-      hint: 'the store URL has to say layers=zlib (store)',
+      hint: 'the store URL must have layers=zlib (store)',
     });
     expect(await refusal(session(deflateSync('{"user_id":7}')), 'layers=zlib')).toMatchObject({
       kind: 'the bytes look like json',
-      hint: 'the store URL has to say format=json (store)',
+      hint: 'the store URL must have format=json (store)',
     });
   });
 
@@ -115,12 +115,12 @@ describe('the refusal of a session', () => {
   test('says that there is no cookie, or no session', async () => {
     expect(await refusal(undefined, '')).toMatchObject({
       code: 'unauthorized',
-      reason: 'there is no cookie PHPSESSID',
+      reason: 'the request has no cookie PHPSESSID',
       hint: expect.stringContaining('session.name'),
     });
     expect(await refusal('n'.repeat(26), '')).toMatchObject({
       code: 'unauthorized',
-      reason: 'there is no such session',
+      reason: 'the store has no such session',
       hint: expect.stringContaining('another place or prefix'),
     });
   });

@@ -160,14 +160,16 @@ describe('connecting', () => {
     expect(await storeAt(`${url}?auth_file=${file('token')}`).get('one')).toBeNull();
     await notifications(`${url}?auth_file=${file('token')}`).active;
 
-    expect(await failureOf(storeAt(url).get('one'))).toMatch(/wants a token: auth_file= names the file/);
+    expect(await failureOf(storeAt(url).get('one'))).toMatch(
+      /requires a token: auth_file= must name the file/,
+    );
     const other = 'some-other-token';
     const failure = await failureOf(storeAt(`${url}?auth_file=${file('wrong', other)}`).get('one'));
-    expect(failure).toMatch(/refuses the token of auth_file=/);
+    expect(failure).toMatch(/rejected the token of auth_file=/);
     expect(failure).not.toContain(other);
     const lost = await notifications(`${url}?auth_file=${file('wrong')}`).until({ kind: 'lost' }, 0);
     const reason = everything('reason' in lost ? lost.reason : null);
-    expect(reason).toMatch(/refuses the token/);
+    expect(reason).toMatch(/rejected the token/);
     expect(reason).not.toContain(other);
   });
 
@@ -200,7 +202,7 @@ describe('connecting', () => {
       client.write('err unknown command\r\n');
     });
     const sessions = storeAt(`session-server://127.0.0.1:${proxy.port}`);
-    expect(await failureOf(sessions.get('one'))).toMatch(/is of another kind/);
+    expect(await failureOf(sessions.get('one'))).toMatch(/is a different kind of server/);
   });
 
   test.each([

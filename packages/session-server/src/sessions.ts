@@ -157,7 +157,9 @@ export class Sessions {
       if (saved?.data.equals(data) && saved.lifetimeSeconds === lifetimeSeconds)
         return this.#touch(id, saved);
       if (saved === null && this.#container.count >= this.limits.maxSessions) {
-        throw new Error('a new session was not saved, there are too many: raise SESSION_SERVER_SESSIONS');
+        throw new Error(
+          'a new session was not saved, because there are too many: raise SESSION_SERVER_SESSIONS',
+        );
       }
       session.saved = await this.#commit(id, data, lifetimeSeconds, saved?.revision);
     });

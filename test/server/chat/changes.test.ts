@@ -74,7 +74,7 @@ test('logs invalid entries of the session’s room list once, without their text
     await expect.poll(() => eventsOf(client, 'session:changed')).toHaveLength(1);
   expect(logged()).toEqual([first]);
   await site.writeSession(ann, { rooms: 'very secret!' });
-  const second = 'it is neither a list of ids nor a map from id to name';
+  const second = 'the value is neither a list of IDs nor a map from IDs to names';
   await expect.poll(logged).toEqual([first, second]);
   await site.writeSession(ann, { rooms: Array.from({ length: 502 }, (_, n) => n) });
   const third = 'only the first 500 entries count';

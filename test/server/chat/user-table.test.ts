@@ -61,7 +61,7 @@ test('finds the users of a plain PHP site before their first visit', async () =>
   const withFolder = { CHAT_SITE: folder, CHAT_USER_ID: 'user_id', CHAT_USER_NAME: 'firstname' };
   for (const more of [{}, withFolder])
     expect(await doctorOutput(more)).toMatch(
-      /CHAT_USER_TABLE names a table or a column that is not there.*\n {2}→ Correct CHAT_USER_TABLE/,
+      /CHAT_USER_TABLE names a table or a column that does not exist.*\n {2}→ Correct CHAT_USER_TABLE/,
     );
   expect(
     await doctorOutput({

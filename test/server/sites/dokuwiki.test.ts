@@ -28,11 +28,13 @@ test('admits a user of an unchanged DokuWiki with two settings', async () => {
   await wiki.logout(cookies);
   expect((await client.ended).reason).toBe('logout');
   expect(await refusal(cookies)).toBe('unauthorized');
-  const refused = await chat.until(/^\{.*auth\.user is not".*\}$/m);
+  const refused = await chat.until(/^\{.*auth\.user is not in the session.*\}$/m);
   expect(JSON.parse(refused[0])).toMatchObject({
     code: 'unauthorized',
-    reason: expect.stringMatching(/^nobody is logged in: (.+\.auth) is there, \1\.user is not$/),
-    hint: expect.stringContaining('elsewhere'),
+    reason: expect.stringMatching(
+      /^the session has no logged-in user: (.+\.auth)\.user is not in the session, though \1 is$/,
+    ),
+    hint: expect.stringContaining('at another path'),
   });
   const id = /DokuWiki=([^;]+)/.exec(cookies)?.[1] ?? '';
   expect(id).toMatch(/^[A-Za-z0-9,-]{22,}$/);

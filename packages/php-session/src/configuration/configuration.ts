@@ -63,7 +63,9 @@ async function runInThread<T extends object>(reading: Reading, path: string): Pr
   try {
     const result = await new Promise<T | { error: string }>((resolve, reject) => {
       thread.once('message', resolve);
-      thread.once('error', (cause) => reject(toError('it cannot be read as PHP within the bounds', cause)));
+      thread.once('error', (cause) =>
+        reject(toError('reading it as PHP failed, or needed too much memory', cause)),
+      );
       thread.once('exit', () => reject(toError('the thread that read it exited early')));
       timer = setTimeout(() => reject(toError(`reading it took longer than ${timeoutMs} ms`)), timeoutMs);
       thread.postMessage(reading);

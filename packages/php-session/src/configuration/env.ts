@@ -24,13 +24,14 @@ export function parseEnv(
   { before = {}, environment = {} }: OtherVariables = {},
 ): Record<string, string> {
   if (form === 'symfony') return parseSymfonyEnv(text, file, { before, environment });
-  if (text.length > bounds.bytes) throw new ConfigurationError(`${file}: larger than ${bounds.bytes} bytes`);
+  if (text.length > bounds.bytes)
+    throw new ConfigurationError(`${file} is larger than ${bounds.bytes} bytes`);
   const variables: Record<string, string> = Object.create(null);
   const lines = text.replace(/^\ufeff/, '').split(/\r\n|\n|\r/);
   let size = 0;
   const addSize = (length: number) => {
     size += length;
-    if (size > bounds.text) throw new ConfigurationError(`${file}: its values are too long`);
+    if (size > bounds.text) throw new ConfigurationError(`${file}: the values together are too long`);
   };
   const expand = (text: string, pattern = variableOrEscape) =>
     text.replace(pattern, (all, name?: string) => {

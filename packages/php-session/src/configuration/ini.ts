@@ -27,7 +27,8 @@ export function* parseIni(
   file: string,
   surroundings: IniSurroundings = {},
 ): Generator<IniStatement, void> {
-  if (text.length > bounds.bytes) throw new ConfigurationError(`${file}: larger than ${bounds.bytes} bytes`);
+  if (text.length > bounds.bytes)
+    throw new ConfigurationError(`${file} is larger than ${bounds.bytes} bytes`);
   const scanner = new IniScanner(text.replace(/^\ufeff/, ''));
   try {
     yield* new IniParser(scanner, file, surroundings).parse();
@@ -326,7 +327,9 @@ class IniParser {
     const operator = this.#token.kind === 'operator' ? this.#token.text : '';
     if (!'~!('.includes(operator) || operator === '') return this.#parseList(true);
     if (++this.#depth > bounds.depth)
-      throw new ConfigurationError(`${this.#file} line ${this.#scanner.line}: nested too deeply`);
+      throw new ConfigurationError(
+        `${this.#file} line ${this.#scanner.line}: the expression is nested too deeply`,
+      );
     this.#advance();
     let value: IniValue;
     if (operator === '(') {

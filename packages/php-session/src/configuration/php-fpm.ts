@@ -50,7 +50,7 @@ export async function readPools(
       // PHP-FPM parses each line separately as php.ini syntax.
       for (const statement of parseIni(`${row}\n`, path, { environment })) {
         if (statement.kind === 'error')
-          throw new ConfigurationError(`${path} line ${line}: PHP-FPM cannot read it`);
+          throw new ConfigurationError(`${path} line ${line}: PHP-FPM cannot read this line`);
         if (statement.kind === 'section') {
           const name = statement.name.toLowerCase();
           current =
@@ -79,7 +79,7 @@ export async function readPools(
 function requireKnown(value: IniValue, file: string, line: number): string {
   if (typeof value === 'string') return value;
   throw new ConfigurationError(
-    `${file} line ${line}: it depends on ${value.unknown.why}, which only PHP knows`,
+    `${file} line ${line}: the value depends on ${value.unknown.why}, which only PHP knows`,
   );
 }
 

@@ -39,7 +39,7 @@ export class Limits {
   /** Runs `work` one level deeper. */
   nest<T>(work: () => T): T {
     this.addSteps();
-    if (++this.#depth > bounds.depth) throw this.toError('nested too deeply');
+    if (++this.#depth > bounds.depth) throw this.toError('the code is nested too deeply');
     try {
       return work();
     } finally {

@@ -156,7 +156,9 @@ class Interpreter {
       const { lineNumber } = error as { lineNumber?: number };
       if (lineNumber !== undefined)
         throw new ConfigurationError(`${file} line ${lineNumber}: this is not PHP`);
-      throw this.#limits.toError(error instanceof RangeError ? 'nested too deeply' : 'it is not PHP');
+      throw this.#limits.toError(
+        error instanceof RangeError ? 'the code is nested too deeply' : 'it is not PHP',
+      );
     }
   }
 

@@ -12,7 +12,8 @@ export function parseSymfonyEnv(
   file: string,
   { before = {}, environment = {} }: OtherVariables = {},
 ): Record<string, string> {
-  if (text.length > bounds.bytes) throw new ConfigurationError(`${file}: larger than ${bounds.bytes} bytes`);
+  if (text.length > bounds.bytes)
+    throw new ConfigurationError(`${file} is larger than ${bounds.bytes} bytes`);
   const variables: Record<string, string> = Object.create(null);
   const data = text.replace(/\r\n?/g, '\n');
   let offset = 0;
@@ -27,7 +28,7 @@ export function parseSymfonyEnv(
     new ConfigurationError(`${file} line ${data.slice(0, offset).split('\n').length}: ${why}`);
   const checkSize = (value: string) => {
     size += value.length;
-    if (size > bounds.text) throw new ConfigurationError(`${file}: its values are too long`);
+    if (size > bounds.text) throw new ConfigurationError(`${file}: the values together are too long`);
     return value;
   };
   const resolve = (text: string) =>

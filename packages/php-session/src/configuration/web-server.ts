@@ -52,5 +52,5 @@ export async function findSites<Site extends WebSite>(
 }
 
 export function nestingError({ file, line }: Pick<Directive, 'file' | 'line'>): ConfigurationError {
-  return new ConfigurationError(`${file} line ${line}: nested too deeply`);
+  return new ConfigurationError(`${file} line ${line}: the sections or included files are nested too deeply`);
 }

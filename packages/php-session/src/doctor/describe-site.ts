@@ -210,7 +210,9 @@ function explainStoreError(error: StoreError, place: SitePlace): Omit<SiteProble
   if (/^(database|permission|hidden|hiddenColumn)$/.test(kind))
     return { code: 'database', problem: `the database of the site answers, but ${message}` };
   const name = option('siteDatabase');
-  const advice = message.includes(`set ${name}`) ? '' : `; if it is elsewhere for this machine, set ${name}`;
+  const advice = message.includes(`set ${name}`)
+    ? ''
+    : `; if this machine reaches it at another address, set ${name}`;
   return {
     code: 'unavailable',
     problem: `the database of the site does not answer: ${message}. Start it, and run this again${advice}`,

@@ -117,8 +117,8 @@ export async function findOtherOptions(source: SessionSource, id: string): Promi
     return problem(
       'The session exists with other options of the store URL.',
       needed === ''
-        ? `${option('store')} needs no options: remove the ? and the text behind it.`
-        : `${option('store')} needs these options behind its ?: ${needed}`,
+        ? `${option('store')} needs no options: remove the ? and the text after it.`
+        : `${option('store')} needs these options after its ?: ${needed}`,
     );
   }
   const storedPrefixes = findPrefixes(await listKeys(source, '')).map((prefix) =>

@@ -24,7 +24,7 @@ export function decryptLaravel(text: string, keys: readonly Buffer[]): { plainte
     const plaintext = tryDecrypt(key, payload);
     if (plaintext !== null) return { plaintext, key };
   }
-  throw new FormatError('encrypted with none of the keys in the key file');
+  throw new FormatError('none of the keys decrypts the bytes');
 }
 
 interface Payload {
@@ -40,7 +40,7 @@ function parsePayload(text: string): Payload {
   const fields = parseFields(text);
   const readField = (name: string): string => {
     const value = Object.hasOwn(fields, name) ? (fields as Record<string, unknown>)[name] : '';
-    if (typeof value !== 'string') throw new FormatError(`its ${name} is not a string`);
+    if (typeof value !== 'string') throw new FormatError(`the field ${name} is not a string`);
     return value;
   };
   const [iv, value, tag] = [readField('iv'), readField('value'), readField('tag')];
@@ -52,8 +52,8 @@ function parsePayload(text: string): Payload {
     tag: decodeBase64(tag),
   };
   const isGcm = payload.tag.length > 0;
-  if (isGcm === payload.mac.length > 0) throw new FormatError('a mac or a tag is needed, and not both');
-  if (payload.iv.length !== (isGcm ? 12 : 16)) throw new FormatError('its iv has another length');
+  if (isGcm === payload.mac.length > 0) throw new FormatError('the bytes must have either a mac or a tag');
+  if (payload.iv.length !== (isGcm ? 12 : 16)) throw new FormatError('the iv has a wrong length');
   return payload;
 }
 
@@ -62,7 +62,7 @@ function parseFields(text: string): object {
     return Object(JSON.parse(decodeBase64(text).toString()));
   } catch {
     // The message of V8 would contain the text.
-    throw new FormatError('not what Laravel’s Encrypter writes');
+    throw new FormatError('the bytes are not from Laravel’s Encrypter');
   }
 }
 

@@ -66,7 +66,7 @@ function parseLayer(text: string, appKeys: readonly Buffer[]): Layer {
         : undefined;
   if (unwrap === undefined) {
     const supported = [...Object.keys(plain), ...Object.keys(encrypted).map((layer) => `${layer}:KEYFILE`)];
-    throw new TypeError(`layers= takes ${supported.join(', ')}`);
+    throw new TypeError(`layers= must be a comma-separated list of ${supported.join(', ')}`);
   }
   return {
     name,
@@ -88,7 +88,7 @@ export function decompress(inflate: typeof inflateSync, bytes: Buffer): Buffer {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ERR_BUFFER_TOO_LARGE') throw new SessionTooLargeError();
-    throw new FormatError('not compressed so, or cut off');
+    throw new FormatError('the bytes are not compressed in this way, or cut off');
   }
 }
 
@@ -97,7 +97,7 @@ function unserializeString(bytes: Buffer): Buffer {
   const [start = '', length] = /^s:(\d{1,7}):"/.exec(bytes.toString('latin1', 0, 11)) ?? [];
   const end = start.length + Number(length);
   if (bytes.length !== end + 2 || bytes.toString('latin1', end) !== '";') {
-    throw new FormatError('not a serialized string');
+    throw new FormatError('the bytes are not a serialized string');
   }
   return bytes.subarray(start.length, end);
 }
@@ -106,7 +106,7 @@ function decrypt(bytes: Buffer, id: Buffer, keys: readonly Buffer[]): Buffer {
   const nonce = bytes.subarray(0, 24);
   const box = bytes.subarray(24);
   // The size of the tag.
-  if (box.length < 16) throw new FormatError('too short for a nonce and a tag');
+  if (box.length < 16) throw new FormatError('the bytes are too short for a nonce and a tag');
   for (const key of keys) {
     try {
       return Buffer.from(xchacha20poly1305(key, nonce, id).decrypt(box));
@@ -114,5 +114,5 @@ function decrypt(bytes: Buffer, id: Buffer, keys: readonly Buffer[]): Buffer {
       // Another key may match.
     }
   }
-  throw new FormatError('encrypted with none of the keys in the key file, or for another session id');
+  throw new FormatError('none of the keys decrypts the bytes for this session ID');
 }

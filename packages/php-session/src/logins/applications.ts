@@ -188,7 +188,11 @@ async function findTables(
   const found = await application.find(folder, place);
   if (found === null) return null;
   const { notForTables, notForMembers } = place.sessions ?? {};
-  rejectOptions(application, 'sessions' in application ? notForMembers : notForTables, 'says this itself');
+  rejectOptions(
+    application,
+    'sessions' in application ? notForMembers : notForTables,
+    'determines this itself',
+  );
   return { application, folder, found, reader: siteReader(application, place, found) };
 }
 
@@ -222,7 +226,11 @@ async function findSessions(
   let found = find ? await find(folder, sessions.given) : kind ? { options: {} } : null;
   if (found === null) return null;
   const { notForSessions, notForAccounts } = sessions;
-  rejectOptions(application, found.accounts ? notForAccounts : notForSessions, 'has PHP sessions');
+  rejectOptions(
+    application,
+    found.accounts ? notForAccounts : notForSessions,
+    'keeps its logins in PHP sessions, which do not use this option',
+  );
   const read = await settings(found);
   if (find === undefined) return { application, folder, ...read };
   const reread = async () => {

@@ -60,7 +60,7 @@ export const keyChanged = notLoggedIn('the site now has another key for its logi
 /** @param hint how the site sets the cookie */
 export const missingCookie = (name: string, hint: string): NotLoggedIn => ({
   ...notLoggedIn(
-    `there is no cookie ${name}`,
+    `the request has no cookie ${name}`,
     `if every visitor gets this: ${hint}; ${option('cookieName')} sets another name`,
   ),
   cookie: name,
@@ -68,7 +68,7 @@ export const missingCookie = (name: string, hint: string): NotLoggedIn => ({
 
 /** The hint if the visitor's address differs from the address of the login. */
 export const addressHint = () =>
-  `if every visitor gets this: PHP sees another address than this server, see ${trustedProxies()}; ${option('siteChecks')}=off leaves the comparison out`;
+  `if every visitor gets this: PHP sees another address than this server, see ${trustedProxies()}; ${option('siteChecks')}=off disables the comparison`;
 
 /** Undefined if the bytes do not have the format. */
 export function decodeValue(format: 'php' | 'php_serialize', bytes: Buffer): PhpValue | undefined {

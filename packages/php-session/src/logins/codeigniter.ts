@@ -59,10 +59,10 @@ export const codeigniter: SessionApplication = {
     const toError = (why: string) => new ConfigurationError(`${configuration.file}: ${why}`);
     if (handler === '')
       throw toError(
-        `sessions of the driver ${driver || 'that it names'} cannot be found by the folder: set ${option('store')}`,
+        `the session driver ${driver || 'in this file'} is not supported: set ${option('store')}`,
       );
     if (/^(?:1|true)$/.test(value('matchIP', option('store'))))
-      throw toError('matchIP is on, so the name of a session has the visitor’s address: switch it off');
+      throw toError('matchIP is on, so session names contain the visitor’s address: switch it off');
     const settings = await folder.settings();
     const expiration = value('expiration', option('store'));
     const format = settings.get('session.serialize_handler').value;

@@ -57,7 +57,7 @@ export const dokuwiki: SessionApplication = {
     if (!(await fileContains(folder, 'inc/init.php', 'DOKU_SESSION_NAME'))) return null;
     if (await hasPlugin(folder, 'twofactor'))
       throw new SecondFactorError(
-        `${folder.path}: the plugin twofactor stores whether the second factor was given only in its own cookie, which cannot be verified here, so a password alone would be enough: disable the plugin, or do not use this program there`,
+        `${folder.path}: the plugin twofactor stores whether the second factor was given only in its own cookie, which cannot be verified here, so a password alone would be enough: disable the plugin, or do not use this program for this site`,
       );
     return findPhpSessions(folder, given);
   },
@@ -69,7 +69,7 @@ async function hasPlugin(folder: SiteFolder, name: string): Promise<boolean> {
   for (const list of ['protected.php', 'required.php', 'local.php', 'php']) {
     const file = `conf/plugins.${list}`;
     if (!(await folder.has(file))) continue;
-    const isOn = (await folder.php(file)).variable(['plugins', name], 'its value itself');
+    const isOn = (await folder.php(file)).variable(['plugins', name], 'a literal value');
     if (isOn !== null) return isTrue(asText(isOn) ?? '');
   }
   return true;

@@ -162,7 +162,7 @@ export const drupal: Application<Files, Files> = {
 
   checkRow({ admins, moderators, hasSuperUser }, _, row) {
     const text = textsOf(row);
-    if (row === null) return notLoggedIn('there is no such session, or it has ended there');
+    if (row === null) return notLoggedIn('the site has no such session, or the session has ended');
     const session = decodeSession(row.session ?? null);
     if (session === undefined) {
       return (
@@ -177,10 +177,10 @@ export const drupal: Application<Files, Files> = {
     }
     const { user, isMasquerade } = session;
     if (user === null) return notLoggedIn('the session has no logged-in user');
-    if (isMasquerade) return notLoggedIn('another user acts as this user there, by the module Masquerade');
+    if (isMasquerade) return notLoggedIn('another user acts as this user, with the module Masquerade');
     // Drupal writes the user's column together with the session.
-    if (row.uid === null || text('uid') !== user) return notLoggedIn('there is no such user');
-    if (text('status') !== '1') return notLoggedIn('the user is blocked there');
+    if (row.uid === null || text('uid') !== user) return notLoggedIn('the site has no such user');
+    if (text('status') !== '1') return notLoggedIn('the user is blocked on the site');
     const roles = text('roles').split('\n');
     const isAdmin =
       hasAny(roles, admins ?? ['administrator']) ||
@@ -247,9 +247,9 @@ function cookieName(cookies: RequestCookies, cookieEnding: string | null): strin
   const endings = new Set(names.map((name) => name.slice(-32)));
   if (endings.size === 1) return names.find((name) => name.startsWith('SS')) ?? (names[0] as string);
   return endings.size === 0
-    ? notLoggedIn('there is no cookie of the form SESS… or SSESS…')
+    ? notLoggedIn('the request has no cookie of the form SESS… or SSESS…')
     : notLoggedIn(
-        'there are several cookies of the form SESS… or SSESS…',
+        'the request has several cookies of the form SESS… or SSESS…',
         `set ${option('cookieName')} to the name of this site's cookie, because its visitors also have cookies of other sites`,
       );
 }
@@ -264,7 +264,7 @@ async function rejectEmailFactor(folder: SiteFolder, root: string, site: string)
     const file = join(root, modules, 'email_tfa/src/EventSubscriber/EmailTfaSubscriber.php');
     if (await folder.has(file))
       throw new SecondFactorError(
-        `${file}: this version of the module Email TFA asks for the second factor after the login, and the session does not contain the result, so a password alone would be enough here: update the module to a version without this file, which asks before the login; or remove its folder, also if it is not in use; or do not use this program there`,
+        `${file}: this version of the module Email TFA asks for the second factor after the login, and the session does not contain the result, so a password alone would be enough here: update the module to a version without this file, which asks before the login; or remove its folder, also if it is not in use; or do not use this program for this site`,
       );
   }
 }

@@ -83,7 +83,10 @@ export const joomla: Application<Files, Site> = {
     if ((await matchFile(folder, file, /\bclass\s+JConfig\b/)) === null) return null;
     const major = (await folder.has(versionFile))
       ? Number(
-          (await folder.php(versionFile)).member('Version::MAJOR_VERSION', 'nothing: install Joomla again'),
+          (await folder.php(versionFile)).member(
+            'Version::MAJOR_VERSION',
+            'the original value by installing Joomla again',
+          ),
         )
       : 4;
     if (major < 4) {
@@ -92,7 +95,7 @@ export const joomla: Application<Files, Site> = {
       );
     }
     const configuration = await folder.php(file);
-    const text = (name: string, instead = `its value in ${file} itself`) =>
+    const text = (name: string, instead = `a literal value in ${file}`) =>
       asText(configuration.member(`JConfig::${name}`, instead));
     const isOn = (name: string, usual: string) => isTrue(text(name) ?? usual);
     if (!isOn('session_metadata', '1')) {
@@ -236,13 +239,15 @@ export const joomla: Application<Files, Site> = {
 
   checkRow(site, _, row, now) {
     const text = textsOf(row);
-    if (row === null) return notLoggedIn('there is no such session, or it has ended there');
+    if (row === null) return notLoggedIn('the site has no such session, or the session has ended');
     if (!site.isShared && text('client') !== '0')
-      return notLoggedIn('the session does not belong to the site');
+      return notLoggedIn(
+        'the session is from a time when Joomla shared sessions with its administration, which is now off (“Shared Sessions”)',
+      );
     const id = text('userid');
     if (!/^[1-9]\d*$/.test(id) || text('guest') !== '0') return notLoggedIn('the session belongs to a guest');
     if (row.name === null) return notLoggedIn('the user has been deleted');
-    if (text('block') !== '0') return notLoggedIn('the user is blocked there');
+    if (text('block') !== '0') return notLoggedIn('the user is blocked on the site');
     if (text('reset') !== '0') return notLoggedIn('the user must set a new password first');
     if (site.needsConsent && text('consents') === '0')
       return notLoggedIn('the user has not yet agreed to the privacy policy');
@@ -262,7 +267,7 @@ export const joomla: Application<Files, Site> = {
     const mustBeChecked = (site.secondFactors && site.hasTexts) || text('factors') !== '0';
     if (mustBeChecked && session?.checked !== true) {
       return notLoggedIn(
-        'the user has not yet given the second factor, or seen a page since the login',
+        'the user has not yet given the second factor, or has not yet opened a page after the login',
         !site.hasTexts
           ? 'for users with a second factor this program needs the session handler “Database” of Joomla'
           : undefined,
@@ -275,7 +280,7 @@ export const joomla: Application<Files, Site> = {
     };
     // Each page view writes the time, with any session handler (MetadataManagerListener.php).
     const last = Math.max(Number(text('time')), session?.now ?? 0);
-    if (last + site.lifetimeSeconds < now) return notLoggedIn('the session has expired there');
+    if (last + site.lifetimeSeconds < now) return notLoggedIn('the session has expired');
     return { state: 'user', user, idle: last + site.lifetimeSeconds + 1 };
   },
 

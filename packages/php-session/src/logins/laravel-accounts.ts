@@ -46,7 +46,7 @@ export async function readImpersonation(
   config: Config,
 ): Promise<Impersonation> {
   const hasOtherGuards = await folder.has(`${root}/vendor/lab404/laravel-impersonate/composer.json`);
-  const own = 'its value in config/laravel-impersonate.php itself';
+  const own = 'a literal value in config/laravel-impersonate.php';
   const named = hasOtherGuards ? await config('laravel-impersonate', ['session_key'], own) : null;
   return { hasOtherGuards, marks: [named || 'impersonated_by', 'nova_impersonated_by'] };
 }
@@ -160,7 +160,7 @@ export async function readAccounts({
     },
     checkRow(row, { user, proof }) {
       if (proof.slice(hashPaths.length).some((mark) => mark !== null))
-        return notLoggedIn('another user acts as this user there');
+        return notLoggedIn('another user acts as this user');
       if (row === null) return notLoggedIn('the user no longer exists');
       if (row.deleted_at !== null) return notLoggedIn('the user is deleted');
       const { password } = row;

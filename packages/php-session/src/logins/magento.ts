@@ -135,7 +135,7 @@ export const magento: MemberApplication<Files, Site, CustomerClaim> = {
     const files = [env];
     if (await folder.has(`${root}/app/etc/config.php`))
       files.push(await folder.php(`${root}/app/etc/config.php`));
-    const prefix = asText(env.returned(['db', 'table_prefix'], 'its value in env.php itself')) ?? '';
+    const prefix = asText(env.returned(['db', 'table_prefix'], 'a literal value in env.php')) ?? '';
     return {
       database: readDatabase(env),
       prefix: requirePrefix(prefix, `${env.file}: table_prefix`),
@@ -298,8 +298,8 @@ export const magento: MemberApplication<Files, Site, CustomerClaim> = {
     if (ends !== undefined && now > ends) return rejectFinally('the session has a new id');
     if (row === null || text('customer_id') !== id) return notLoggedIn('the customer has been deleted');
     if (table === 'visitors' && row.cutoff && row.begun && Number(text('cutoff')) > Number(text('begun')))
-      return rejectFinally('the session has ended there, for example after a new password');
-    if (text('is_active') !== '1') return rejectFinally('the customer is disabled there');
+      return rejectFinally('the site has ended the session, for example after a new password');
+    if (text('is_active') !== '1') return rejectFinally('the customer is disabled on the site');
     // Magento keeps the key even if it no longer asks for confirmation.
     const mustConfirm = site.confirms.websites[text('website_id')] ?? site.confirms.others;
     if (mustConfirm && text('confirmation') !== '')
@@ -371,7 +371,7 @@ async function hasCode(folder: SiteFolder, root: string, file: string, pattern: 
 /** A setting of the files for all websites. */
 function readFileSetting(files: readonly Configuration[], name: Setting): string | null {
   for (const file of files) {
-    const value = asText(file.returned(['system', 'default', ...name.split('/')], 'its value itself'));
+    const value = asText(file.returned(['system', 'default', ...name.split('/')], 'a literal value'));
     if (value !== null) return value;
   }
   return null;

@@ -73,7 +73,7 @@ export const mediawiki: SessionApplication = {
       (instead: string): Settings =>
       (name, ...keys) =>
         asText(configuration.variable([name, ...keys], instead)) ?? '';
-    const value = settings('its value itself');
+    const value = settings('a literal value');
     const shared = value('wgSharedDB');
     const cookiePrefix = readCookiePrefix(settings(option('cookieName')));
     const cookieName = given.cookieName ?? (value('wgSessionName') || `${cookiePrefix}_session`);
@@ -81,7 +81,7 @@ export const mediawiki: SessionApplication = {
     const stored = given.store ? {} : readStore(settings(option('store')), configuration, database);
     const tables =
       shared === '' ? value('wgDBprefix') : `${shared}.${value('wgSharedPrefix') || value('wgDBprefix')}`;
-    const version = configuration.variable(['wgAuthenticationTokenVersion'], 'its value itself');
+    const version = configuration.variable(['wgAuthenticationTokenVersion'], 'a literal value');
     return {
       ...stored,
       options: { cookieName, ...stored.options },
@@ -274,7 +274,7 @@ function toAccounts({
       if (row.temporary?.toString() === '1')
         return notLoggedIn('it is a temporary account, which MediaWiki creates for edits without a login');
       if ((row.blocked?.toString('latin1') ?? '') >= formatNow())
-        return notLoggedIn('the user is blocked there, and $wgBlockDisablesLogin is on');
+        return notLoggedIn('the user is blocked on the site, and $wgBlockDisablesLogin is on');
       if (name !== null && row.name?.toString('latin1') !== name)
         return notLoggedIn('the user has a new name, after which MediaWiki requires a new login');
       if (token !== null && toToken(row, version) !== token)

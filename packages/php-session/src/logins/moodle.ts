@@ -106,7 +106,7 @@ export const moodle: Application<Files, Site, CookieClaim> = {
     if (file === null) return null;
     const configuration = await folder.php(file, { application: /\/lib\/setup\.php$/ });
     const text = (name: string) =>
-      asText(configuration.variable(['CFG', name], 'its value in config.php itself'));
+      asText(configuration.variable(['CFG', name], 'a literal value in config.php'));
     const handler = text('session_handler_class') ?? '';
     if (/redis/i.test(handler) && !(Number.parseInt(await readVersion(folder, 'branch'), 10) < 405)) {
       throw new ConfigurationError(
@@ -269,18 +269,18 @@ export const moodle: Application<Files, Site, CookieClaim> = {
 
   checkRow(site, { address }, row, now) {
     const text = textsOf(row);
-    if (row === null) return notLoggedIn('there is no such session, or it has ended there');
+    if (row === null) return notLoggedIn('the site has no such session, or the session has ended');
     const id = text('userid');
     if (!/^[1-9]\d*$/.test(id) || id === site.guest || text('username') === 'guest')
       return notLoggedIn('the session belongs to a guest');
     const ends = Number(text('used')) + site.timeoutSeconds;
-    if (ends < now) return notLoggedIn('the session has expired there');
+    if (ends < now) return notLoggedIn('the session has expired');
     if (text('deleted') !== '0') return notLoggedIn('the user has been deleted');
     if (text('suspended') !== '0' || text('auth') === 'nologin')
-      return notLoggedIn('the user is suspended there');
+      return notLoggedIn('the user is suspended on the site');
     // Moodle notes it at the first page after the login, in the text of the session.
     if (site.tiedToAddress && text('address') !== address) {
-      return notLoggedIn('the address is not the one of the login', addressHint());
+      return notLoggedIn('the address differs from the address of the login', addressHint());
     }
     if (site.secondFactors && !hasGivenFactors(row.data ?? null)) {
       return (

@@ -101,7 +101,7 @@ export const mybb: Application<Files, Site, CookieClaim> = {
     if (settings.has('my2fa')) {
       // https://github.com/demtor/mybb-2fa: inc/plugins/my2fa.php (my2fa_global_start).
       throw new SecondFactorError(
-        'the plugin My2FA asks for the second factor after the login, so a password alone would be enough here: deactivate the plugin, or do not use this program there',
+        'the plugin My2FA asks for the second factor after the login, so a password alone would be enough here: deactivate the plugin, or do not use this program for this site',
       );
     }
     const text = settingTexts(settings);
@@ -118,7 +118,7 @@ export const mybb: Application<Files, Site, CookieClaim> = {
       ? [
           {
             reason:
-              'on SQLite it gives the id of a deleted member to the next one who registers, who then gets the data that other programs keep under this id',
+              'on SQLite, MyBB gives the ID of a deleted member to the next member who registers, who then gets the data that other programs keep under this ID',
             isPermanent: true,
             hint: 'After deleting a member, also delete the data that other programs keep under the ID.',
           },
@@ -227,7 +227,7 @@ export const mybb: Application<Files, Site, CookieClaim> = {
       Number(digits) > maxUid ||
       loginkey === ''
     ) {
-      const reason = `there is no cookie ${cookiePrefix}mybbuser, or it is not in the form of MyBB`;
+      const reason = `the request has no cookie ${cookiePrefix}mybbuser, or the cookie is not in the form of MyBB`;
       const hint = `if every visitor gets this: MyBB sets the cookie for the domain and path of its cookie settings; another name is set by ${option('cookieName')}`;
       return { ...notLoggedIn(reason, hint), cookie: `${cookiePrefix}mybbuser` };
     }
@@ -241,7 +241,7 @@ export const mybb: Application<Files, Site, CookieClaim> = {
     const text = textsOf(row);
     if (row === null || text('uid') !== uid) {
       return notLoggedIn(
-        table === 'users' ? 'there is no such user' : 'the browser has no session of this user',
+        table === 'users' ? 'the site has no such user' : 'the browser has no session of this user',
       );
     }
     if (!row.loginkey?.length || !isSameSecret(row.loginkey, Buffer.from(loginkey, 'latin1')))
@@ -255,7 +255,7 @@ export const mybb: Application<Files, Site, CookieClaim> = {
         }),
     );
     if (table === 'users' && memo !== undefined && isLoggedOut(memo, [...sessions.keys()], now))
-      return rejectFinally('the login has ended there');
+      return rejectFinally('the site has ended the login');
     const groups = findGroups(row, now);
     if (groups.some(({ isBanned }) => isBanned)) return rejectFinally(...banned());
     // The address of the last page view. A session has the address of its first request.

@@ -64,7 +64,7 @@ interface CustomerClaim extends Claim {
 
 type SessionEngine = { is: 'db' } | { is: 'file'; url: string } | { is: 'redis'; url: string };
 
-const itself = 'its value in config.php itself';
+const itself = 'a literal value in config.php';
 
 export const opencart: MemberApplication<Files, Site, CustomerClaim> = {
   kind: 'opencart',
@@ -195,7 +195,7 @@ export const opencart: MemberApplication<Files, Site, CustomerClaim> = {
     if (!customer || !/^[1-9]\d{0,17}$/.test(customer))
       return notLoggedIn('the session does not name a customer');
     // Since 4.1.0.4 the session contains the row of the login token. Earlier sessions do not show the administrator.
-    if (by === 'login') return notLoggedIn('an administrator acts as the customer there');
+    if (by === 'login') return notLoggedIn('an administrator acts as the customer');
     if (!needsFactor) return { table: 'customers', lookup: customer, secrets, customer };
     const token = cookies.value(factorCookie ?? '') ?? '';
     return /^[\x21-\x7e]{1,96}$/.test(token)
@@ -212,7 +212,8 @@ export const opencart: MemberApplication<Files, Site, CustomerClaim> = {
     // The NaN of an invalid date is also rejected.
     if (left !== null && !(left > 0)) return notLoggedIn('the device must give the second factor again');
     if (row === null) return notLoggedIn('the customer has been deleted');
-    if (text('status') !== '1') return notLoggedIn('the customer is disabled there, or not yet approved');
+    if (text('status') !== '1')
+      return notLoggedIn('the customer is disabled on the site, or not yet approved');
     const groups = text('group_names').split('\n').map(withoutEntities);
     const user: SessionUser = {
       id,
@@ -290,7 +291,7 @@ async function readSettings(folder: SiteFolder, at: string): Promise<(key: strin
   }
   return (key) => {
     for (const file of files) {
-      const value = asText(file.variable(['_', key], `its value in ${file.file} itself`));
+      const value = asText(file.variable(['_', key], `a literal value in ${file.file}`));
       if (value !== null) return value;
     }
     return null;

@@ -51,7 +51,7 @@ export async function readLifetime(folder: SiteFolder): Promise<number> {
  */
 export const toSecondFactorError = (where: string, addition: string, path: string): SecondFactorError =>
   new SecondFactorError(
-    `${where}: ${addition} asks for the second factor after the login, so a password alone would be enough: set ${option('userRequire')}=${path}, where the session says that the factor was given; or name the path of the user there, if a password shall be enough`,
+    `${where}: ${addition} asks for the second factor after the login, so a password alone would be enough: set ${option('userRequire')}=${path}, the path in the session that shows that the factor was given; to accept a password alone, set it to the path of the user`,
   );
 
 /** Whether the file exists and contains the text. */

@@ -34,7 +34,7 @@ export function toStoreUrl(settings: PhpSettings, passwd = ''): string {
 const unsupported = (
   name: string,
   { value, from }: PhpSetting,
-  why = 'sessions that are kept so cannot be read',
+  why = 'this storage of sessions is not supported',
 ) =>
   // A value may hold a password.
   new ConfigurationError(
@@ -55,7 +55,7 @@ function files(settings: PhpSettings, common: Options, passwd: string): string {
   const [, depth = '', path = ''] =
     /^(?:([^;]*);(?:[^;]*;)?)?([\s\S]*)$/.exec(given.value || temporary()) ?? [];
   const levels = Number.parseInt(depth, 10) || 0;
-  if (!path.startsWith('/')) throw unsupported('session.save_path', given, 'it is not an absolute path');
+  if (!path.startsWith('/')) throw unsupported('session.save_path', given, 'the path must be absolute');
   const { user } = settings;
   // In a container the site's users may be unknown.
   const isKnown = user !== undefined && passwd.split('\n').some((line) => line.startsWith(`${user}:`));
@@ -85,7 +85,7 @@ function memcached(settings: PhpSettings, common: Options): string {
       throw unsupported(
         'session.save_path',
         path,
-        'neither hosts and ports of memcached nor one Unix socket',
+        'the value must be hosts and ports of memcached, or one Unix socket',
       );
     return parts.groups;
   });
@@ -126,7 +126,7 @@ function memcache(settings: PhpSettings, common: Options): string {
       throw unsupported(
         'session.save_path',
         path,
-        'neither servers of memcached, such as tcp://127.0.0.1:11211, nor one Unix socket',
+        'the value must be servers of memcached, such as tcp://127.0.0.1:11211, or one Unix socket',
       );
     const [, name = '', port = '11211', query = ''] = parts;
     return { place: `${name}:${port}`, weight: new URLSearchParams(query).get('weight') ?? '1' };
@@ -151,12 +151,13 @@ function redis(settings: PhpSettings, { format = '', lifetime = '' }: Options): 
   if (!/^(?:none)?$/.test(compression.value)) throw unsupported('redis.session.compression', compression);
   const [server = '', ...others] = serversIn(path.value);
   if (others.length > 0)
-    throw unsupported('session.save_path', path, 'sessions on several Redis servers are not read');
+    throw unsupported('session.save_path', path, 'several Redis servers are not supported');
   const parts =
     /^(?:(?<scheme>tcp|tls|ssl|redis):\/\/)?(?<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(?<port>\d{1,5}))?\/?(?:\?(?<query>.*))?$/.exec(
       server,
     )?.groups ?? /^(?:unix|file):(?:\/\/)?(?<socket>\/[^?]*)(?:\?(?<query>.*))?$/.exec(server)?.groups;
-  if (parts === undefined) throw unsupported('session.save_path', path, 'not the URL of a Redis server');
+  if (parts === undefined)
+    throw unsupported('session.save_path', path, 'the value is not the URL of a Redis server');
   const { scheme = 'tcp', host = '', port = '6379', socket, query = '' } = parts;
   const given = new URLSearchParams(query);
   const [user, password] = login(given);

@@ -97,7 +97,7 @@ export const phpbb: Application<Files, Site, CookieClaim> = {
     if (!isPhpbb) return null;
     const configuration = await folder.php('config.php');
     const text = (name: string) => asText(configuration.variable([name], option('siteDatabase'))) ?? '';
-    const prefix = asText(configuration.variable(['table_prefix'], 'its value in config.php itself')) ?? '';
+    const prefix = asText(configuration.variable(['table_prefix'], 'a literal value in config.php')) ?? '';
     if (!/^[A-Za-z]\w{0,49}$/.test(prefix)) {
       throw new ConfigurationError(
         `${folder.path}/config.php: $table_prefix is not a valid prefix of phpBB; is phpBB installed?`,
@@ -322,7 +322,7 @@ export const phpbb: Application<Files, Site, CookieClaim> = {
     if (difference !== null) {
       return notLoggedIn(
         `the session started with another ${difference}`,
-        `if every visitor gets this: this server must be reached in the same way as phpBB, or ${trustedProxies()} name that way; ${option('siteChecks')}=off leaves the comparison out`,
+        `if every visitor gets this: browsers must reach this server through the same proxies as phpBB, or ${trustedProxies()} must list the proxies; ${option('siteChecks')}=off disables the comparison`,
       );
     }
     const seen = Number(text('seen'));
@@ -330,7 +330,8 @@ export const phpbb: Application<Files, Site, CookieClaim> = {
       const idle = seen + site.sessionLengthSeconds + 61;
       return idle <= now ? notLoggedIn('the session has expired') : checkUser(site, claim, row, now, idle);
     }
-    if (!site.allowAutologin) return notLoggedIn('its automatic login is no longer allowed');
+    if (!site.allowAutologin)
+      return notLoggedIn('the session is an automatic login, which phpBB no longer allows');
     if (site.maxAutologinSeconds === 0) return checkUser(site, claim, row, now);
     const idle = seen + site.maxAutologinSeconds - 59;
     return idle <= now ? notLoggedIn('the session has expired') : checkUser(site, claim, row, now, idle);

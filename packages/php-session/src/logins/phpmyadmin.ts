@@ -36,11 +36,11 @@ export const phpmyadmin: SessionApplication = {
     const configuration = await folder.php(file);
     const value = (name: string, instead: string) =>
       asText(configuration.variable(['cfg', name], instead)) ?? '';
-    if (isTrue(value('AllowArbitraryServer', 'its value itself')))
+    if (isTrue(value('AllowArbitraryServer', 'a literal value')))
       throw new ConfigurationError(
         `${configuration.file}: AllowArbitraryServer is on, so visitors can log in to their own servers under any name: switch it off`,
       );
-    const deletesAll = configuration.variable(['cfg', 'LoginCookieDeleteAll'], 'its value itself');
+    const deletesAll = configuration.variable(['cfg', 'LoginCookieDeleteAll'], 'a literal value');
     if (!isTrue(asText(deletesAll) ?? '1') && hasSeveralServers(configuration))
       throw new ConfigurationError(
         `${configuration.file}: LoginCookieDeleteAll is off, so a logout from one of several servers does not end the session: switch it on`,
@@ -58,7 +58,7 @@ export const phpmyadmin: SessionApplication = {
 };
 
 function hasSeveralServers(configuration: Configuration): boolean {
-  const servers = configuration.variable(['cfg', 'Servers'], 'its value itself');
+  const servers = configuration.variable(['cfg', 'Servers'], 'a literal value');
   return isArray(servers) && (servers.size > 1 || servers.has(rest));
 }
 

@@ -54,7 +54,7 @@ export const prestashop: Application<Files, Files, CookieClaim> = {
   async find(folder, { cookieName, admins, moderators }) {
     if (!(await folder.has(parameters)) || !(await folder.has('classes/Cookie.php'))) return null;
     const configuration = await folder.php(parameters);
-    const text = (name: string, instead = `its value in ${parameters} itself`) =>
+    const text = (name: string, instead = `a literal value in ${parameters}`) =>
       (asText(configuration.returned(['parameters', name], instead)) ?? '').replaceAll('%%', '%');
     return {
       database: readDatabase((name) => text(name, option('siteDatabase'))),
@@ -143,7 +143,7 @@ export const prestashop: Application<Files, Files, CookieClaim> = {
     const [first, ...more] = claims.values();
     if (more.some(({ customer }) => customer !== first?.customer)) {
       return notLoggedIn(
-        'there are cookies of several customers',
+        'the request has cookies of several customers',
         `if a visitor may be logged in at several shops: set ${option('cookieName')} to the cookie of one shop`,
       );
     }
@@ -154,13 +154,13 @@ export const prestashop: Application<Files, Files, CookieClaim> = {
 
   checkRow(site, { customer: id, token, password }, row) {
     const text = textsOf(row);
-    if (row === null) return notLoggedIn('there is no such session, or it has ended there');
+    if (row === null) return notLoggedIn('the site has no such session, or the session has ended');
     if (text('id_customer') !== id || !row.token || !isSameSecret(Buffer.from(token), row.token))
       return notLoggedIn('the session belongs to another login');
     if (!row.password || !isSameSecret(Buffer.from(password), row.password))
       return notLoggedIn('the customer has a new password');
     if (text('active') !== '1' || text('deleted') !== '0')
-      return notLoggedIn('the customer has been disabled or deleted there');
+      return notLoggedIn('the customer has been disabled or deleted on the site');
     if (text('is_guest') !== '0') return notLoggedIn('the customer ordered as a guest, without an account');
     const groups = text('group_names').split('\n');
     const user: SessionUser = {
@@ -196,21 +196,21 @@ const isNumber = (text: string | undefined): text is string => /^[1-9]\d{0,9}$/.
 
 const tooManyCookies = () =>
   notLoggedIn(
-    `there are more than ${maxCookies} cookies of PrestaShop`,
+    `the request has more than ${maxCookies} cookies of PrestaShop`,
     `set ${option('cookieName')} to the cookie of the shop`,
   );
 
 const noCookie = notLoggedIn(
-  'there is no cookie of PrestaShop',
+  'the request has no cookie of PrestaShop',
   'if every visitor gets this: PrestaShop sets its cookie for the host and the path of the shop',
 );
 
 function explainMissing(isThere: boolean, isReadable: boolean): NotLoggedIn {
   if (!isThere) return noCookie;
   return isReadable
-    ? notLoggedIn('its cookie does not name a logged-in customer')
+    ? notLoggedIn('the cookie of PrestaShop does not name a logged-in customer')
     : notLoggedIn(
-        'its cookie is not from this PrestaShop, or it was changed',
+        'the cookie is not from this PrestaShop, or was changed',
         'if every visitor gets this: new_cookie_key or cookie_iv is not the one that PHP has',
       );
 }

@@ -61,8 +61,8 @@ export const roundcube: SessionApplication = {
     }
     const cookieName = given.cookieName ?? value('session_name', option('cookieName'));
     const minutes = Number.parseInt(setting('session_lifetime'), 10) || 10;
-    const database = readDatabase(value('db_dsnw', 'its value itself'), file);
-    const prefix = value('db_prefix', 'its value itself');
+    const database = readDatabase(value('db_dsnw', 'a literal value'), file);
+    const prefix = value('db_prefix', 'a literal value');
     const storage = readStorage();
     const first = (key: string) =>
       asText(configuration.variable(['config', key, '0'], option('store'))) ?? '';
@@ -84,7 +84,7 @@ export const roundcube: SessionApplication = {
           identities: `${prefix}identities`,
           lifetime: Math.max(120, minutes * 60),
         },
-        cookie: value('session_auth_name', 'its value itself') || 'roundcube_sessauth',
+        cookie: value('session_auth_name', 'a literal value') || 'roundcube_sessauth',
       }),
     };
   },
@@ -153,7 +153,9 @@ function toCacheUrl(storage: string, first: (key: string) => string, file: strin
     const object = storage === 'memcache' ? '&distribution=memcache' : '';
     if (host !== undefined) return `memcached://${host}:${port}?prefix=${object}`;
   }
-  throw new ConfigurationError(`${file}: session_storage is ${storage}: set ${option('store')}`);
+  throw new ConfigurationError(
+    `${file}: session_storage ${storage} is not supported: set ${option('store')}`,
+  );
 }
 
 function toAccounts({

@@ -54,7 +54,7 @@ export const simplesamlphp: SessionApplication = {
     const type = value('store.type') || 'phpsession';
     if (type !== 'phpsession')
       throw new ConfigurationError(
-        `${configuration.file}: store.type is ${type}: set ${option('store')}, ${option('cookieName')}, ${option('userId')} and ${option('userName')}`,
+        `${configuration.file}: store.type ${type} is not supported: set ${option('store')}, ${option('cookieName')}, ${option('userId')} and ${option('userName')}`,
       );
     const savePath = value('session.phpsession.savepath');
     return findPhpSessions(folder, given, { ...named, savePath, file: configuration.file });

@@ -126,7 +126,7 @@ function databaseMessages(given: boolean): Partial<Record<DatabaseError['problem
     permission: hidden,
     hidden,
     hiddenColumn: hidden,
-    renewal: `the user of the database may not renew logins, so activity here does not keep them alive: ${grantsCommand()} prints the right (UPDATE)`,
+    renewal: `the user of the database may not renew logins, so activity in this program does not keep them alive: ${grantsCommand()} prints the right (UPDATE)`,
   };
 }
 
@@ -167,7 +167,7 @@ async function locateDatabase({ title }: { title: string }, own: SiteDatabase): 
   const sockets = listSockets(own);
   if (sockets.length > 0 && (await findExisting(sockets)) === undefined) {
     throw new StoreError(
-      `PHP reaches the site's database by a Unix socket, and there is no ${sockets.join(', ')}: set ${option('siteDatabase')} if it is elsewhere`,
+      `PHP reaches the site's database by a Unix socket, but this machine has no ${sockets.join(', ')}: if the socket is elsewhere, set ${option('siteDatabase')}`,
     );
   }
   const charset = own.kind === 'sqlite' ? {} : { charset: 'utf8mb4' };

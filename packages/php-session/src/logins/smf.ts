@@ -85,7 +85,7 @@ export const smf: Application<Files, Site, CookieClaim> = {
     if ((await folder.has('index.php')) && !/SMF_VERSION'\s*,\s*'2\.1/.test(await folder.text('index.php')))
       throw new ConfigurationError(`${folder.path}: this is not SMF 2.1, the only supported version`);
     const configuration = await folder.php(file);
-    const text = (name: string, instead = `its value in ${file} itself`) =>
+    const text = (name: string, instead = `a literal value in ${file}`) =>
       asText(configuration.variable([name], instead)) ?? '';
     const prefix = text('db_prefix');
     if (!/^\w{1,50}$/.test(prefix))
@@ -213,7 +213,7 @@ export const smf: Application<Files, Site, CookieClaim> = {
   },
 
   checkRow(site, { lookup: id, hash, second, marks }, row, now) {
-    if (row === null) return notLoggedIn('there is no such user');
+    if (row === null) return notLoggedIn('the site has no such user');
     const text = textsOf(row);
     const bytes = (name: string) => row[name] ?? Buffer.alloc(0);
     const key = Buffer.concat([Buffer.from(site.secret), bytes('salt')]);
@@ -223,7 +223,7 @@ export const smf: Application<Files, Site, CookieClaim> = {
     };
     if (!isSigned('passwd', hash)) {
       return notLoggedIn(
-        'its cookie is not valid: the user has logged out on some device, or has a new password',
+        'the cookie is not valid: the user has logged out on some device, or has a new password',
         'if every visitor gets this: $auth_secret in Settings.php is not the one that PHP has',
       );
     }

@@ -84,7 +84,7 @@ export const symfony: SessionApplication = {
       const found = parseDsn(resolve(dsn), settings.get('session.serialize_handler').value);
       if (found === null)
         throw new ConfigurationError(
-          `${handlerFile}: the place of the sessions in handler_id is not supported: set ${option('store')}`,
+          `${handlerFile}: the storage in handler_id is not supported: set ${option('store')}`,
         );
       if ('savePath' in found)
         return findPhpSessions(folder, given, {

@@ -143,7 +143,7 @@ export function claimedLogins(
     const now = Math.floor(Date.now() / 1000);
     const result = application.checkRow(site, claim, found?.row ?? null, now, before);
     if (result.state !== 'user') return result;
-    if (found === null) throw new Error(`${application.kind} finds a user in no row`);
+    if (found === null) throw new Error(`${application.kind} accepted a login without a row`);
     const { ends, idle, memo, mayBeOver } = result;
     const user = addNamedRoles(result.user, reader.named);
     if (reader.nobody.includes(user.id))

@@ -89,7 +89,7 @@ export const ttrss: SessionApplication = {
         }),
         checkRow(row, { user, proof: [hash = null] }) {
           if (row === null) return notLoggedIn('the user no longer exists');
-          if (row.level?.toString() === disabled) return notLoggedIn('the account is disabled there');
+          if (row.level?.toString() === disabled) return notLoggedIn('the account is disabled on the site');
           return row.password?.toString('latin1') === hash
             ? { state: 'user', user }
             : notLoggedIn('the user has a new password');

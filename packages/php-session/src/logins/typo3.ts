@@ -85,7 +85,7 @@ export const typo3: Application<Files, Files, CookieClaim> = {
     if (place === null) return null;
     const settings = await folder.php(join(place.system, 'settings.php'));
     const additional = join(place.system, 'additional.php');
-    const itself = 'its value in the file itself';
+    const itself = 'a literal value in the file';
     const more = (await folder.has(additional))
       ? await folder.php(additional, {
           variables: { TYPO3_CONF_VARS: settings.returned([], itself) },
@@ -103,7 +103,7 @@ export const typo3: Application<Files, Files, CookieClaim> = {
     const backend = text(itself, 'SYS', 'session', 'FE', 'backend');
     if (backend !== null && !/DatabaseSessionBackend$/.test(backend)) {
       throw new ConfigurationError(
-        `${settings.file}: TYPO3 keeps the sessions of the frontend in another place (SYS.session.FE.backend): only sessions in its database can be read`,
+        `${settings.file}: TYPO3 does not keep the sessions of the frontend in its database (SYS.session.FE.backend), the only supported storage`,
       );
     }
     const table = text(itself, 'SYS', 'session', 'FE', 'options', 'table') || 'fe_sessions';
@@ -222,16 +222,16 @@ export const typo3: Application<Files, Files, CookieClaim> = {
     const payload = verifyToken(value, site);
     if (payload === null) {
       return notLoggedIn(
-        'its cookie is not in the form of TYPO3, or is signed with another key',
+        'the cookie is not in the form of TYPO3, or is signed with another key',
         'if every visitor gets this: the encryptionKey is not the one that PHP has',
       );
     }
     const { identifier, scope } = payload as { identifier?: unknown; scope?: unknown };
     if (typeof identifier !== 'string' || !/^[0-9a-f]{1,128}$/.test(identifier))
-      return notLoggedIn('its cookie does not name a session');
+      return notLoggedIn('the cookie does not name a session');
     if (hasOtherScope(scope, site.domain, isPageHost))
       return notLoggedIn(
-        'its cookie belongs to another domain',
+        'the cookie belongs to another domain',
         `if every visitor gets this: ${pageOrigins()} must list the addresses of the pages, or TYPO3 has a cookieDomain that is not the one in its settings`,
       );
     const claimOf = (hash: Hash) => ({
@@ -247,16 +247,16 @@ export const typo3: Application<Files, Files, CookieClaim> = {
   checkRow(site, { address }, row, now) {
     const text = textsOf(row);
     const number = (name: string) => Number(text(name));
-    if (row === null) return notLoggedIn('there is no such session, or it has ended there');
+    if (row === null) return notLoggedIn('the site has no such session, or the session has ended');
     const lock = text('iplock');
     if (site.lock !== null && lock !== noLock && lock !== toLock(address, site.lock))
-      return notLoggedIn('the address is not the one of the login', addressHint());
+      return notLoggedIn('the address differs from the address of the login', addressHint());
     const id = text('userid');
     if (!/^[1-9]\d*$/.test(id)) return notLoggedIn('the session has no logged-in user');
     const ends = number('used') + site.timeoutSeconds;
-    if (site.timeoutSeconds === 0 || now > ends) return notLoggedIn('the session has expired there');
+    if (site.timeoutSeconds === 0 || now > ends) return notLoggedIn('the session has expired');
     if (row.uid === null || text('deleted') !== '0') return notLoggedIn('the user has been deleted');
-    if (text('disable') !== '0') return notLoggedIn('the user is disabled there');
+    if (text('disable') !== '0') return notLoggedIn('the user is disabled on the site');
     // TYPO3 compares these in whole minutes.
     const minute = now - (now % 60);
     const [starts, stops] = [number('starttime'), number('endtime')];
@@ -432,7 +432,7 @@ async function readVersion(folder: SiteFolder, root: string): Promise<number | n
   for (const core of ['vendor/typo3/cms-core', 'typo3/sysext/core', 'public/typo3/sysext/core']) {
     const file = join(root, core, inside);
     if (!(await folder.has(file))) continue;
-    const instead = 'nothing: install TYPO3 again';
+    const instead = 'the original value by installing TYPO3 again';
     const version = asText((await folder.php(file)).member('Typo3Version::VERSION', instead));
     const [, major, minor] = /^(\d+)\.(\d+)/.exec(version ?? '') ?? [];
     if (major !== undefined) return Number(major) * 100 + Number(minor);

@@ -11,7 +11,7 @@ const unreadableProblems = ['table', 'column', 'permission', 'hidden', 'hiddenCo
 function rethrow(error: unknown): never {
   if (error instanceof DatabaseError && unreadableProblems.includes(error.problem))
     throw new StoreError(
-      `${option('userTable')} names a table or a column that is not there, or that the user of the database may not read (${error.code})`,
+      `${option('userTable')} names a table or a column that does not exist, or that the user of the database may not read (${error.code})`,
       { cause: error },
     );
   throw error;

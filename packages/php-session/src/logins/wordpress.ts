@@ -147,7 +147,7 @@ export const wordpress: Application<Files, Site, CookieClaim> = {
     const value = (name: string) => settings.get(name)?.value ?? null;
     if (value(cerber)?.toString() === 'roles') {
       throw new SecondFactorError(
-        'the plugin WP Cerber asks for the second factor after the login, so a password alone would be enough here: switch two-factor authentication off for each role in the user policies of WP Cerber, and take another plugin for it, which asks before, such as Two Factor; or deactivate WP Cerber; or do not use this program there',
+        'the plugin WP Cerber asks for the second factor after the login, so a password alone would be enough here: switch two-factor authentication off for each role in the user policies of WP Cerber, and take another plugin for it, which asks before, such as Two Factor; or deactivate WP Cerber; or do not use this program for this site',
       );
     }
     const text = (name: string) => {
@@ -278,10 +278,12 @@ export const wordpress: Application<Files, Site, CookieClaim> = {
       !/^[0-9a-f]{64}$/.test(hmac) ||
       more.length > 0
     )
-      return notLoggedIn('its cookie is not in the form of WordPress');
+      return notLoggedIn('the cookie is not in the form of WordPress');
     // WordPress adds backslashes to these in cookies, and then does not find the user.
     if (/['"\\\0]/.test(login))
-      return notLoggedIn('WordPress itself accepts no cookie for a user with such a name');
+      return notLoggedIn(
+        'the name in the cookie contains a quote, a backslash or a zero byte, and WordPress rejects such cookies too',
+      );
     return {
       ...{ table: 'users', lookup: login, secrets: [expiration, token, hmac] },
       ...{ login, expiration, token, hmac },
@@ -289,11 +291,11 @@ export const wordpress: Application<Files, Site, CookieClaim> = {
   },
 
   checkRow(site, { login, expiration, token, hmac }, row, now) {
-    if (Number(expiration) < now) return notLoggedIn('its cookie has expired');
+    if (Number(expiration) < now) return notLoggedIn('the cookie has expired');
     const text = textsOf(row);
     // The signature covers the name in the cookie, which may differ in case from the stored name.
     if (row === null || text('login').toLowerCase() !== login.toLowerCase())
-      return notLoggedIn('there is no such user');
+      return notLoggedIn('the site has no such user');
     const signed = `${login}|${expiration}|${token}`;
     const key = createHmac('md5', site.secret)
       .update(`${login}|${text('fragment')}|${expiration}|${token}`)
@@ -301,17 +303,16 @@ export const wordpress: Application<Files, Site, CookieClaim> = {
     const expected = createHmac('sha256', key).update(signed).digest();
     if (!timingSafeEqual(expected, Buffer.from(hmac, 'hex'))) {
       return notLoggedIn(
-        'its cookie is signed with another key, or before the password was changed',
+        'the cookie is signed with another key, or before the password was changed',
         'if every visitor gets this: PHP has other keys and salts than wp-config.php, or a plugin replaces the login',
       );
     }
     const session = getEntry(decodeMeta(row.tokens ?? null), hash('sha256', token));
     const until = toExpiration(session);
-    if (until === null) return checkSize(row.tokens) ?? notLoggedIn('the login has ended there');
-    if (until < now) return notLoggedIn('the login has expired there');
+    if (until === null) return checkSize(row.tokens) ?? notLoggedIn('the site has ended the login');
+    if (until < now) return notLoggedIn('the login has expired');
     const switched = switchPlugins.find(({ from }) => Number(getEntry(session, from)) > 0);
-    if (switched)
-      return notLoggedIn(`another user acts as this user there, by the plugin ${switched.plugin}`);
+    if (switched) return notLoggedIn(`another user acts as this user, with the plugin ${switched.plugin}`);
     if (text('factor') === '1') {
       return notLoggedIn(
         'the plugin WP Cerber asks this user for a second factor after the login',
@@ -420,7 +421,7 @@ async function readFiles(
 ): Promise<Files> {
   const constant = (name: string, instead: string) => configuration.constant(name, instead);
   const text = (name: string, instead: string) => asText(constant(name, instead));
-  const itself = 'its value in wp-config.php itself';
+  const itself = 'a literal value in wp-config.php';
   // `is_multisite()`.
   const multisite = text('MULTISITE', itself);
   const isNetwork =
@@ -433,7 +434,7 @@ async function readFiles(
   const phrase = (name: string) => readPhrase(configuration, name);
   const siteUrl =
     cookieName === undefined
-      ? text('WP_SITEURL', `${option('cookieName')}, to the name of the cookie wordpress_logged_in_…`)
+      ? text('WP_SITEURL', `${option('cookieName')} to the name of the cookie wordpress_logged_in_…`)
       : null;
   return {
     database: readDatabase(configuration),
@@ -475,7 +476,7 @@ async function hasNewFragments(configuration: Configuration, folder: SiteFolder)
 }
 
 async function readVersion(configuration: Configuration, folder: SiteFolder): Promise<string | null> {
-  const root = asText(configuration.constant('ABSPATH', 'its value in wp-config.php itself'));
+  const root = asText(configuration.constant('ABSPATH', 'a literal value in wp-config.php'));
   const places = [
     join((await findCoreFolder(folder)) ?? '.', 'wp-includes/version.php'),
     'web/wp/wp-includes/version.php',
@@ -485,7 +486,7 @@ async function readVersion(configuration: Configuration, folder: SiteFolder): Pr
   for (const place of places) {
     if (!(await folder.has(place))) continue;
     const version = asText(
-      (await folder.php(place)).variable(['wp_version'], 'nothing; install WordPress again'),
+      (await folder.php(place)).variable(['wp_version'], 'the original value by installing WordPress again'),
     );
     if (version !== null && /^\d+\.\d+/.test(version)) return version;
   }
@@ -507,8 +508,7 @@ function readDatabase(configuration: Configuration): SiteDatabase {
 
 /** A phrase of the configuration. `wp_salt()` ignores empty phrases, the sample's, and any phrase that occurs twice. */
 function readPhrase(configuration: Configuration, name: string): string | null {
-  const phraseOf = (each: string) =>
-    asText(configuration.constant(each, 'its value in wp-config.php itself'));
+  const phraseOf = (each: string) => asText(configuration.constant(each, 'a literal value in wp-config.php'));
   const value = phraseOf(name);
   if (value === null || value === '' || value === 'put your unique phrase here') return null;
   return phrases.filter((each) => phraseOf(each) === value).length > 1 ? null : value;

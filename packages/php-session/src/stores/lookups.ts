@@ -69,7 +69,7 @@ export class LargeSessionQueue {
     const cancelDeadline = startDeadline(this.#timeoutMs, () =>
       control.abort(
         new SessionBusyError(
-          `${this.#store} has more large sessions to send than it can in ${this.#timeoutMs} ms`,
+          `${this.#store} cannot send all requested large sessions within ${this.#timeoutMs} ms`,
         ),
       ),
     );

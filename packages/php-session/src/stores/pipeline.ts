@@ -179,7 +179,7 @@ export class Pipeline<Reply> {
 
   /** The error omits the reply, which may contain session data. */
   #failUnexpected(): void {
-    this.#fail(new StoreError(`${this.#protocol.name} answered something that was not asked`));
+    this.#fail(new StoreError(`${this.#protocol.name} sent an unexpected reply`));
   }
 
   #fail(error: StoreError): void {

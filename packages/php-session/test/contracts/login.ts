@@ -171,7 +171,7 @@ export function loginContract(name: string, start: () => Promise<LoginSite>): vo
         if ('user' in answer) continue;
         expect(answer).toMatchObject({
           code: 'unauthorized',
-          reason: expect.stringContaining(`there are two cookies ${cookieName} with different values`),
+          reason: expect.stringContaining(`the request has two cookies ${cookieName} with different values`),
           hint: expect.stringMatching(/Path .*Domain/),
         });
         reasons.push(answer.reason);

@@ -106,7 +106,7 @@ describe('the user of a known application by its kind alone', () => {
       expect(who(application, 'before the second factor'), application).toHaveProperty('state', 'nobody');
     expect(who('roundcube', 'the record of the id before the login')).toMatchObject({
       state: 'nobody',
-      reason: 'nobody is logged in: auth_secret is not in the session',
+      reason: 'the session has no logged-in user: auth_secret is not in the session',
     });
   });
 });

@@ -32,9 +32,9 @@ test('gives a user the name and roles until the user is blocked or deleted', asy
   );
   expect(await check(known)).toMatchObject({ login: { user: { roles: ['admin', 'moderator'] } } });
   await run('UPDATE #__users_field_data SET status = 0');
-  expect(await check(known)).toMatchObject({ state: 'nobody', reason: 'the user is blocked there' });
+  expect(await check(known)).toMatchObject({ state: 'nobody', reason: 'the user is blocked on the site' });
   await run('DELETE FROM #__users_field_data');
-  expect(await check(known)).toMatchObject({ state: 'nobody', reason: 'there is no such user' });
+  expect(await check(known)).toMatchObject({ state: 'nobody', reason: 'the site has no such user' });
 });
 
 test('takes the user from the data of the session, which must agree with the column', async () => {

@@ -65,7 +65,7 @@ test('ends a login after a logout, a block, a deletion or an expiry', async () =
   await expectResult(onPhone).toMatchObject({ state: 'nobody' });
   expect(await check(onDesk)).toBeNull();
   for (const [column, reason] of [
-    ['block', 'the user is blocked there'],
+    ['block', 'the user is blocked on the site'],
     // Joomla sends them to the form for a new password, whichever page they ask for.
     ['requireReset', expect.stringContaining('new password')],
   ]) {
@@ -79,7 +79,7 @@ test('ends a login after a logout, a block, a deletion or an expiry', async () =
   const late = await login(await logIn('9'));
   stopClock();
   vi.setSystemTime(Date.now() + 1_000_000);
-  await expectResult(late).toMatchObject({ state: 'nobody', reason: 'the session has expired there' });
+  await expectResult(late).toMatchObject({ state: 'nobody', reason: 'the session has expired' });
   expect(await logins.ttl(late as never)).toBe(0);
   await run('DELETE FROM #__users WHERE id = 7');
   await expectResult(onDesk).toMatchObject({ state: 'nobody', reason: 'the user has been deleted' });

@@ -707,6 +707,6 @@ test.each<[Record<string, string>, RegExp]>([
 
 test('rejects an option of tables', async () => {
   await expect(open(siteOf(13, {}).folder, { siteBlog: '2' })).rejects.toThrow(
-    /^siteBlog: Laravel has PHP sessions; leave it out$/,
+    /^siteBlog: Laravel keeps its logins in PHP sessions, which do not use this option; leave it out$/,
   );
 });

@@ -59,7 +59,7 @@ test('ends a login after a suspension or an expiry, and renews it by use', async
   const { logins, logIn, run, login, check } = await siteFor();
   const known = await login(await logIn('7'));
   await run('UPDATE #__user SET suspended = 1');
-  expect(await check(known)).toMatchObject({ state: 'nobody', reason: 'the user is suspended there' });
+  expect(await check(known)).toMatchObject({ state: 'nobody', reason: 'the user is suspended on the site' });
   const old = await login(await logIn('8', { row: { timemodified: now() - 7000 } }));
   expect(await logins.ttl(old as never)).toBeLessThanOrEqual(201_000);
   // Writing in the chat renews it, if the database allows that.
@@ -70,7 +70,7 @@ test('ends a login after a suspension or an expiry, and renews it by use', async
   const late = await login(await logIn('9'));
   stopClock();
   vi.setSystemTime(Date.now() + 8_000_000);
-  expect(await check(late)).toMatchObject({ state: 'nobody', reason: 'the session has expired there' });
+  expect(await check(late)).toMatchObject({ state: 'nobody', reason: 'the session has expired' });
   expect(await logins.ttl(late as never)).toBe(0);
 });
 

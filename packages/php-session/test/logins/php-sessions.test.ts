@@ -56,7 +56,7 @@ test('needs a store for Roundcube with sessions of PHP', async () => {
   const { folder } = roundcubeFolder(
     "$config['session_storage'] = 'php'; $config['session_auth_name'] = 'second';",
   );
-  await expect(open({ site: folder })).rejects.toThrow('session_storage is php: set store');
+  await expect(open({ site: folder })).rejects.toThrow('session_storage php is not supported: set store');
   mkdirSync(join(folder, 'sessions'));
   writeFileSync(join(folder, 'sessions/sess_abc'), vars);
   const { who } = await open({ site: folder, store: `file://${folder}/sessions` });

@@ -131,7 +131,7 @@ test('reports an uncertain or unreadable setting with its location and the optio
       },
     );
   expect(await problem({ userId: '', userName: '' })).toBe(
-    'userId: every site has its own, so it must be given; userName: every site has its own, so it must be given',
+    'userId: the value is different on every site, so it must be given; userName: the value is different on every site, so it must be given',
   );
 
   machine.write('etc/php/8.2/fpm/pool.d/other.conf', '[other]\nphp_value[session.save_path] = /other\n');
@@ -163,16 +163,16 @@ test('reports an uncertain or unreadable setting with its location and the optio
     ],
     [
       'session.save_handler = rediscluster',
-      /php\.ini line 1: session\.save_handler is "rediscluster": sessions that are kept so cannot be read: set store$/,
+      /php\.ini line 1: session\.save_handler is "rediscluster": this storage of sessions is not supported: set store$/,
     ],
     ['session.save_path = relative', /php\.ini line 1: session\.save_path: it is not an absolute path/],
     [
       'session.save_handler = redis\nsession.save_path = "tcp://a?auth=secret,tcp://b"',
-      /php\.ini line 2: session\.save_path: sessions on several/,
+      /php\.ini line 2: session\.save_path: several Redis servers/,
     ],
     [
       'session.save_handler = memcached\nsession.save_path = /run/one.sock:0,/run/two.sock:0',
-      /php\.ini line 2: session\.save_path: neither hosts and ports of memcached nor one Unix socket/,
+      /php\.ini line 2: session\.save_path: the value must be hosts and ports of memcached, or one Unix socket/,
     ],
   ] as const) {
     machine.write('etc/php/8.2/fpm/php.ini', setting);
@@ -295,7 +295,7 @@ test('applies a changed configuration without a restart', async () => {
   expect(machine.problems).toEqual([
     expect.stringMatching(/php\.ini is missing or no longer used/),
     expect.stringMatching(/php\.ini line 1: PHP cannot read the rest of the file/),
-    expect.stringMatching(/session\.save_handler is "": sessions that are kept so cannot be read/),
+    expect.stringMatching(/session\.save_handler is "": this storage of sessions is not supported/),
   ]);
   expect(await check(known)).toBeNull();
 
@@ -560,7 +560,7 @@ const knownSites = (site: string): Known[] => [
     ...['/1?dbindex=2', '?dbindex=two', '?dbindex=', '?host[s:6379]', '?host%5Bs%5D=', '?auth=p'],
     ...['?redis_cluster=1', '?redis_sentinel=main', '?sentinel_master=main', '?auth[]=u&auth[]=p'],
   ].map((rest) => handledBy(`redis://r${rest}`, unreadable)),
-  handledBy('redis://ann:p@r', /framework\.yaml: the place of the sessions in handler_id is not supported/),
+  handledBy('redis://ann:p@r', /framework\.yaml: the storage in handler_id is not supported/),
   handledBy('memcached://m', /^OWN memcached:\/\/m:11211\?prefix=sf2s&format=php$/),
   handledBy(
     '%env(resolve:DATABASE_URL)%',
@@ -633,7 +633,7 @@ const knownSites = (site: string): Known[] => [
     'sessions',
     /^ci mysql:\/\/u:p@db:3306\/app\?table=t_sessions&id=id&prefix=ci%3A&data=data&last=timestamp&last_unit=datetime&lifetime=7200&format=php$/,
   ),
-  codeIgniterIn('OwnHandler', '', /sessions of the driver OwnHandler cannot be found by the folder/),
+  codeIgniterIn('OwnHandler', '', /the session driver OwnHandler is not supported/),
 ];
 
 test('finds known applications by their folders, with the sessions that PHP keeps for them', async () => {

@@ -97,7 +97,7 @@ test('accepts the cookies of several shops only if one customer is named or the 
   const both = { cookies: `${one.cookies}; ${two.cookies}` };
   expect(await who({ cookies: `${none.cookies}; ${one.cookies}` })).toMatchObject({ id: '7' });
   expect(await logins.identify(both)).toMatchObject({
-    reason: 'there are cookies of several customers',
+    reason: 'the request has cookies of several customers',
     hint: expect.stringContaining('cookieName'),
   });
   expect(await (await ask({ cookieName: cookieOf('ps-s2') })).who(both)).toMatchObject({ id: '8' });

@@ -66,7 +66,7 @@ test('rejects a disabled or deleted user', async () => {
   const { logIn, run, login, check } = await siteFor({}, {}, sqlite);
   const known = await login(await logIn('7'));
   for (const [change, reason] of [
-    ['disable = 1', 'the user is disabled there'],
+    ['disable = 1', 'the user is disabled on the site'],
     ['disable = 0, deleted = 1', 'the user has been deleted'],
   ]) {
     await run(`UPDATE fe_users SET ${change}`);
@@ -89,7 +89,7 @@ test('rejects the cookie of a host whose pages may not use the chat if no cookie
   const isPageHost = (name: string) => name === 'www.example.org';
   expect(await isUser({ ...(await logIn('7')), isPageHost })).toBe(true);
   const other = await logIn('8', { payload: { scope: { domain: 'other.example', path: '/' } } });
-  expect(await who({ ...other, isPageHost })).toBe('its cookie belongs to another domain');
+  expect(await who({ ...other, isPageHost })).toBe('the cookie belongs to another domain');
 });
 
 test('accepts exactly the sessions that TYPO3 accepts', async () => {
@@ -149,7 +149,7 @@ test('applies the settings for lifetime and domain, with precedence for addition
   expect(await isUser(await by({ row: { ses_tstamp: now() - 500 } }))).toBe(true);
   expect(await isUser(await by({ row: { ses_tstamp: now() - 602 } }))).toBe(false);
   expect(await who(await by({}, { domain: 'other.example.org' }))).toBe(
-    'its cookie belongs to another domain',
+    'the cookie belongs to another domain',
   );
 });
 
@@ -175,7 +175,7 @@ require Environment::getConfigPath() . '/system/' . strtolower((string)Environme
   };
   expect(await isUser(await at(500))).toBe(true);
   expect(await isUser(await at(500, '192.0.2.8'))).toBe(false);
-  expect(await who(await at(700))).toBe('the session has expired there');
+  expect(await who(await at(700))).toBe('the session has expired');
 });
 
 test('reads a session table with another name and connection', async () => {

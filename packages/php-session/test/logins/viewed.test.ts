@@ -173,7 +173,7 @@ test('follows the sessions of a MyBB user that come and go between page views', 
   expect(await checked(login)).toBeNull();
   await device.logOut();
   await view(third.sid);
-  expect(await checked(login)).toMatchObject({ state: 'nobody', reason: 'the login has ended there' });
+  expect(await checked(login)).toMatchObject({ state: 'nobody', reason: 'the site has ended the login' });
 });
 
 test('gives rows another version after each start of the database', async () => {

@@ -21,7 +21,7 @@ export function memoryContainer(_path: string, { maxMemoryBytes }: ContainerOpti
       const after = usedBytes - sizeOf(sessions.get(id)) + sizeOf(session);
       if (after > maxMemoryBytes)
         throw new Error(
-          'a session was not saved, the memory for sessions is full: raise SESSION_SERVER_MEMORY',
+          'a session was not saved, because the memory for sessions is full: raise SESSION_SERVER_MEMORY',
         );
       usedBytes = after;
       sessions.set(id, { ...session });

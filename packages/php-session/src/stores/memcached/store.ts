@@ -81,13 +81,16 @@ const handlers: Record<
 export const memcachedStore: StoreKind = ({ user, password, hosts, path, options }) => {
   if ((user === '') !== (password === ''))
     throw new TypeError(
-      'memcached: takes a user with a password, memcached://USER:PASSWORD@HOST, or neither',
+      'a memcached: URL must have both a user and a password, as in memcached://USER:PASSWORD@HOST, or neither',
     );
   const login = user === '' ? undefined : { user, password };
   const isSocket = hosts.length === 0 && path.length > 1;
-  if (hosts.length === 0 && !isSocket) throw new TypeError('the store URL names no host, and no socket');
+  if (hosts.length === 0 && !isSocket)
+    throw new TypeError(
+      'the store URL names neither a host nor a socket: give memcached://HOST:PORT or memcached:///PATH',
+    );
   if (hosts.length > 0 && path !== '' && path !== '/')
-    throw new TypeError('memcached: does not accept a path after the hosts');
+    throw new TypeError('a memcached: URL must not have a path after the hosts: leave the path out');
   const handler = options.take('handler');
   if (handler !== undefined && handler !== 'memcached' && handler !== 'memcache')
     throw new TypeError('handler= must be memcached or memcache; leave it out for a handler of your own');

@@ -151,13 +151,16 @@ function isScanReply(reply: Reply): reply is [Buffer, Buffer[]] {
 
 /** Explains the error replies of `server.c`, `acl.c` and `cluster.c` in Redis's source. */
 const explanations: readonly [RegExp, string][] = [
-  [/^NOAUTH/, 'it wants a password: the store URL is redis://:PASSWORD@HOST or redis://USER:PASSWORD@HOST'],
+  [
+    /^NOAUTH/,
+    'it requires a password: the store URL must be redis://:PASSWORD@HOST or redis://USER:PASSWORD@HOST',
+  ],
   [/^(WRONGPASS|ERR invalid password)/, 'the password in the store URL is refused, or its user is unknown'],
   [/^ERR (AUTH <password> called|Client sent AUTH)/, 'the store URL has a password, but Redis has none'],
   [/^ERR (DB index|invalid DB)/, 'it has no database of that number'],
   [
     /^(MOVED|CROSSSLOT|CLUSTERDOWN|ERR SELECT is not allowed in cluster)/,
-    'this is a node of a cluster, which this version does not read',
+    'this is a node of a cluster, and clusters are not supported',
   ],
   [/^LOADING/, 'it has just started and is still loading its data'],
   [/^READONLY/, 'this is a replica, which cannot renew sessions: the store URL must name the primary'],

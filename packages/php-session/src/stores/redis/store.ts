@@ -36,14 +36,17 @@ export const redisStore: StoreKind = (url) => {
 
 function readAddress({ protocol, hosts, path, options }: StoreUrl): RedisServer['address'] {
   const [{ host, port = 6379 } = { host: '' }] = hosts;
-  if (hosts.length > 1) throw new TypeError('this version reads one Redis, not several');
+  if (hosts.length > 1) throw new TypeError('the store URL must name one Redis server, not several');
   if (protocol === 'rediss') {
-    if (host === '') throw new TypeError('the store URL names no host');
+    if (host === '') throw new TypeError('the store URL must name a host: rediss://HOST:PORT');
     const ca = options.certificates('ca');
     return { host, port, tls: ca === undefined ? {} : { ca } };
   }
   if (host !== '') return { host, port };
-  if (path === '') throw new TypeError('the store URL names no host, and no socket');
+  if (path === '')
+    throw new TypeError(
+      'the store URL names neither a host nor a socket: give redis://HOST:PORT or redis:///PATH',
+    );
   return { path };
 }
 
@@ -52,7 +55,9 @@ function readDatabase({ hosts, path, options }: StoreUrl): number {
   const number = options.take('database') ?? (pathNumber || '0');
   // PHP also accepts both, if they are equal.
   if (!/^\d{1,5}$/.test(number) || (pathNumber !== '' && pathNumber !== number))
-    throw new TypeError('the database must be one number, as in redis://HOST:PORT/3');
+    throw new TypeError(
+      'the Redis database must be a number, as in redis://HOST:PORT/3, and equal in the path and database=',
+    );
   return Number(number);
 }
 

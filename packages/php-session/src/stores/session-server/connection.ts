@@ -18,15 +18,19 @@ export interface SessionServer {
 /** @throws TypeError without the token */
 export function readAddress({ user, password, hosts, path, options }: StoreUrl): SessionServer {
   if (user !== '' || password !== '')
-    throw new TypeError('session-server: does not accept a user; auth_file= names the file with a token');
+    throw new TypeError('a session-server: URL must not have a user: auth_file= names the file with a token');
   const [{ host, port = defaultPort } = { host: '' }] = hosts;
-  if (hosts.length > 1) throw new TypeError('session-server: names one host, not several');
+  if (hosts.length > 1) throw new TypeError('a session-server: URL must name one host, not several');
   if (host === '' && !/^\/./.test(path))
-    throw new TypeError('the store URL names no host, and no socket: session-server:///run/sessions.sock');
+    throw new TypeError(
+      'the store URL names neither a host nor a socket: give session-server://HOST:PORT or session-server:///run/sessions.sock',
+    );
   if (host !== '' && path !== '' && path !== '/')
-    throw new TypeError('session-server: takes either a host or a socket, which has three slashes before it');
+    throw new TypeError(
+      'a session-server: URL must name either a host or a socket, which has three slashes before it',
+    );
   const tls = options.tls();
-  if (tls !== undefined && host === '') throw new TypeError('tls=on is not for a socket');
+  if (tls !== undefined && host === '') throw new TypeError('tls=on cannot be used with a socket');
   const token = readToken(options.take('auth_file'));
   if (host === '') return { address: { path }, token, name: `the session server at ${path}` };
   return { address: { host, port, tls }, token, name: `the session server at ${host}:${port}` };
@@ -52,8 +56,9 @@ export type Line = Buffer | null;
 
 /** Explanations of a session server's errors. Other errors are not logged, because they may contain anything. */
 const refusals: Record<string, string> = {
-  'err Not authorized.': 'wants a token: auth_file= names the file that holds it',
-  'err unknown command': 'is of another kind: only the session server of this project can be read',
+  'err Not authorized.': 'requires a token: auth_file= must name the file with the token',
+  'err unknown command':
+    'is a different kind of server: only the session server of this project is supported',
   'err Too many connections.': 'has no room for more connections',
   'err Out of memory.': 'has no memory left for this connection',
 };
@@ -74,7 +79,7 @@ export function sessionServerProtocol(
   };
   const readLogin: ReadReply<Line, true> = (line) => {
     if (line?.toString('latin1') === 'err Not authorized.')
-      throw new StoreError(`${name} refuses the token of auth_file=`);
+      throw new StoreError(`${name} rejected the token of auth_file=`);
     return readOk(line);
   };
   return {

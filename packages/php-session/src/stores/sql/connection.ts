@@ -32,15 +32,15 @@ export interface SqlServer {
 export function readServer(url: StoreUrl, defaultPort: number): SqlServer {
   const { options, user, password, hosts } = url;
   const database = /^\/([^\s;&='"\\/\0]+)$/.exec(url.path)?.[1];
-  if (user === '') throw new TypeError('the store URL names no user: //USER:PASSWORD@HOST/DATABASE');
-  if (database === undefined) throw new TypeError('the store URL names no database: //USER@HOST/DATABASE');
+  if (user === '') throw new TypeError('the URL must name a user, as in //USER:PASSWORD@HOST/DATABASE');
+  if (database === undefined) throw new TypeError('the URL must name a database, as in //USER@HOST/DATABASE');
   const path = options.take('socket');
   if ((path === undefined) === (hosts.length === 0)) {
-    throw new TypeError('the store URL names either a host or a socket=');
+    throw new TypeError('the URL must have either a host or socket=');
   }
-  if (path !== undefined && !path.startsWith('/')) throw new TypeError('socket= is an absolute path');
+  if (path !== undefined && !path.startsWith('/')) throw new TypeError('socket= must be an absolute path');
   const tls = options.tls();
-  if (tls !== undefined && path !== undefined) throw new TypeError('tls=on is not for a socket=');
+  if (tls !== undefined && path !== undefined) throw new TypeError('tls=on cannot be used with socket=');
   return {
     addresses:
       path === undefined ? hosts.map(({ host, port = defaultPort }) => ({ host, port })) : [{ path }],
@@ -57,7 +57,7 @@ function readCharset(name: string | undefined): SqlServer['charset'] {
   if (name === undefined) return undefined;
   if (/^utf-?8(mb[34])?$/i.test(name)) return 'utf8';
   if (/^latin-?1$/i.test(name)) return 'latin1';
-  throw new TypeError('charset= is utf8mb4 or latin1, as in PHP’s own connection');
+  throw new TypeError('charset= must be utf8mb4 or latin1, as in PHP’s own connection');
 }
 
 /** Lookups are batched, so one connection is enough. The second is for slow queries, the third for large sessions. */

@@ -101,7 +101,7 @@ async function configure(
 async function select(client: Client, sql: string, values?: readonly string[]) {
   const [rows, fields] = await execute(client, sql, values);
   // Other statements than SELECT return an object.
-  if (!Array.isArray(rows)) throw new StoreError('the database answered something that was not asked');
+  if (!Array.isArray(rows)) throw new StoreError('the database sent an unexpected reply');
   return { rows: rows as (Buffer | null)[][], fields };
 }
 

@@ -78,7 +78,7 @@ export const postgres: SqlDriver = {
     const server = readServer(url, 5432);
     if (server.addresses.some((address) => 'path' in address && !/\/\.s\.PGSQL\.\d+$/.test(address.path))) {
       throw new TypeError(
-        'socket= of PostgreSQL is the path of the socket itself, which ends in /.s.PGSQL.5432',
+        'socket= of PostgreSQL must be the path of the socket itself, which ends in /.s.PGSQL.5432',
       );
     }
     const load = async () => (await import('./postgres-connection.ts')).postgresConnect(server);

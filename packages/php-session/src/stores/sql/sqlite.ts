@@ -66,7 +66,9 @@ export const sqlite: SqlDriver = {
   update: (table, assignment, condition) => `UPDATE ${table} SET ${assignment} WHERE ${condition}`,
   locate({ user, password, hosts, path, options }) {
     if (user !== '' || password !== '' || hosts.length > 0 || path === '') {
-      throw new TypeError('sqlite: is followed by the path of the file, as in sqlite:/var/lib/site/site.db');
+      throw new TypeError(
+        'sqlite: must be followed by the path of the file, as in sqlite:/var/lib/site/site.db',
+      );
     }
     const timeoutMs = options.timeout();
     return () => new SqliteFile(resolve(path), timeoutMs);

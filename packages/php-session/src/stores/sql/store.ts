@@ -194,7 +194,7 @@ interface Expiry {
 function readExpiry(options: UrlOptions): Expiry | undefined {
   const [expires, last] = [options.take('expires'), options.take('last')];
   if (expires !== undefined && last !== undefined)
-    throw new TypeError('expires= and last= exclude each other');
+    throw new TypeError('expires= and last= cannot be used together');
   if (expires !== undefined) {
     return {
       column: requireName('expires', expires),
@@ -210,15 +210,16 @@ function readExpiry(options: UrlOptions): Expiry | undefined {
 
 function readUnit(name = 'unix'): Unit {
   const unit = units.find((unit) => unit === name);
-  if (unit === undefined) throw new TypeError(`expires_unit= or last_unit= is one of ${units.join(', ')}`);
+  if (unit === undefined)
+    throw new TypeError(`expires_unit= or last_unit= must be one of ${units.join(', ')}`);
   return unit;
 }
 
 /** @throws TypeError unless the name fits `form`, by default the form of a column name */
 function requireName(option: string, name: string | undefined, form = /^[\w$#]+$/): string {
   if (name === undefined)
-    throw new TypeError(`${option}= is missing: the store URL names table=, id= and data=`);
-  if (!form.test(name)) throw new TypeError(`${option}= is a name of letters, digits, _, $ and #`);
+    throw new TypeError(`${option}= is missing: the store URL must have table=, id= and data=`);
+  if (!form.test(name)) throw new TypeError(`${option}= must be a name of letters, digits, _, $ and #`);
   return name;
 }
 
