@@ -15,7 +15,7 @@ for (const { name, open, tells } of sessionPlaces) {
   const place = await open();
   const php = await startPhpApp({ env: { SESSION_STORE: place.url } });
   const chat = await startChatServer({ CHAT_SESSION_STORE: place.url });
-  if (tells) await chat.until(/store notifications are active/);
+  if (tells) await chat.until(/store notifications active/);
   const ended = await logOutAll(php, await manyVisitors(php, chat, users, tabs));
   const took = ended.map((one) => one.took);
   console.log(`| ${name} | ${median(took).toFixed(0)} ms | ${Math.max(...took).toFixed(0)} ms |`);

@@ -80,11 +80,9 @@ export async function startApp(
     notify: notifications.notifier,
     ...(config.webhooks ? { retryEvents: notifications.retryEvents } : {}),
     onAsideFailure: asideFailures(log, quiet),
-    onEndFailure: (err) =>
-      quiet.warn('ends', { err }, 'mutes and bans that are over could not be lifted yet'),
-    onSweepFailure: (err) =>
-      log.error({ err }, 'old messages, or rooms without members, could not be deleted'),
-    onOtherRoom: (room) => log.warn(describeRoomConflict(room), 'this should be corrected'),
+    onEndFailure: (err) => quiet.warn('ends', { err }, 'could not lift expired mutes and bans, retrying'),
+    onSweepFailure: (err) => log.error({ err }, 'could not delete old messages or rooms without members'),
+    onOtherRoom: (room) => log.warn(describeRoomConflict(room), 'configuration problem found'),
   });
   const missing = reportFailures(
     async (): Promise<Part[]> => [

@@ -31,7 +31,7 @@ export function openAttachments(
         hosts: config.previewHosts,
         hasWord: hold?.hasWord ?? (() => false),
         onFailure: ({ message: reason }) =>
-          quiet.warn('previews', { reason }, 'previews of links cannot be made at the moment'),
+          quiet.warn('previews', { reason }, 'could not make link previews'),
       })
     : undefined;
   return {
@@ -57,7 +57,7 @@ function openFiles(
 ): Files | undefined {
   if (place.kind === 'off') return undefined;
   const onFailure = ({ message: reason }: Error) =>
-    quiet.warn('files', { reason }, 'files cannot be stored or deleted at the moment');
+    quiet.warn('files', { reason }, 'could not store or delete files');
   const files = new Files({
     place,
     types: fileTypes,
@@ -72,7 +72,7 @@ function openFiles(
     .catch(({ message: reason }: Error) =>
       log.error(
         { reason, hint: `correct CHAT_FILES; ${howToRun('doctor')} checks it` },
-        'files cannot be stored',
+        'file storage unavailable, uploads fail',
       ),
     );
   return files;

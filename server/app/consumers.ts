@@ -20,15 +20,11 @@ export function startConsumers(
   return runConsumers(chat.history, consumers, {
     onFailure(consumer, { message: reason }) {
       metrics.failed.inc({ consumer });
-      quiet.warn(
-        `consumer ${consumer}`,
-        { consumer, reason },
-        'a consumer of the changes failed, and tries again',
-      );
+      quiet.warn(`consumer ${consumer}`, { consumer, reason }, 'change-log consumer failed, retrying');
     },
     onSkipped(consumer, entries) {
       metrics.skipped.inc({ consumer }, entries);
-      log.error({ consumer, entries }, 'a consumer of the changes was too far behind and missed entries');
+      log.error({ consumer, entries }, 'change-log consumer fell behind, entries skipped');
     },
   });
 }

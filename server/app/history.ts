@@ -49,13 +49,13 @@ export async function openSharedHistory(
     ...(cluster === undefined ? {} : { shared: cluster }),
     onFailure,
     onDelay: ({ message: reason }) =>
-      quiet.warn('background', { reason }, 'deleted rooms and old messages stay in the database for now'),
+      quiet.warn('background', { reason }, 'could not purge deleted rooms and old messages, retrying'),
     onMigration: (is) => {
       if (is === 'waiting') log.info('waiting for another server to migrate the history');
-      else log.info(is, 'migrating the history: this may take minutes');
+      else log.info(is, 'migrating the history, this may take minutes');
     },
     patience: config.drain.within + killedServerGraceMs,
-    onWaiting: () => log.info('another chat server uses the history: this one waits until it ends'),
+    onWaiting: () => log.info('history in use by another chat server, waiting for it to stop'),
     onBatch: ({ messages, commitMs }) => {
       metrics.messages.inc(messages);
       metrics.commits.observe(commitMs / 1000);
@@ -91,16 +91,11 @@ async function openCluster(
   let isUp = false;
   const bus = await openBus(cluster, history, (lost) => {
     if (lost !== null) {
-      log.error({ reason: lost.message }, 'the bus is down, so messages of other servers arrive later');
-    } else if (!isUp) log.info('the bus is up');
+      log.error({ reason: lost.message }, 'bus down, messages of other servers arrive later');
+    } else if (!isUp) log.info('bus up');
     isUp = lost === null;
   });
-  const onForeign = () =>
-    quiet.warn(
-      'foreign',
-      {},
-      'a text on the bus was ignored, because it is cut off or another program sent it',
-    );
+  const onForeign = () => quiet.warn('foreign', {}, 'ignored an invalid text on the bus');
   const shared = { self: randomUUID(), onSaid, onForeign };
   return bus === undefined
     ? { ...shared, look: pollIntervalMs.alone }
@@ -127,24 +122,19 @@ function openServers(
         },
         onDiffers(servers) {
           metrics.siteDiffers.set(servers === null ? 0 : 1);
-          if (servers === null) log.info('the configuration of the site is the same as on the other servers');
+          if (servers === null) log.info('site configuration same as on most servers');
           else
             log.error(
               { servers, hint: 'compare the files of the site on this server with those on the others' },
-              'the configuration of the site differs from that of most servers, so this server is not ready',
+              'site configuration differs from most servers, this server is not ready',
             );
         },
       },
     onSilence: (server, silent) => {
-      if (silent)
-        log.warn({ server }, 'a server has been silent for 15 s, so its users no longer count as present');
-      else log.info({ server }, 'a server is back');
+      if (silent) log.warn({ server }, 'no sign of a server for 15 s, treating its users as offline');
+      else log.info({ server }, 'server is back');
     },
-    onSameName: (server) =>
-      log.warn(
-        { server },
-        'two servers have the same CHAT_NODE: when one starts, the users of the other are not present for a moment',
-      ),
+    onSameName: (server) => log.warn({ server }, 'two servers have the same CHAT_NODE'),
   });
 }
 

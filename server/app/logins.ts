@@ -59,16 +59,16 @@ const openLoginsOf = (settings: LoginSettings, { log, metrics }: Telemetry): Pro
   openLogins(settings, {
     onProblem(problem, isRefusing) {
       metrics.siteUnreadable.set(problem === null ? 0 : 1);
-      if (problem === null) log.info('the configuration of the site can be read');
+      if (problem === null) log.info('site configuration readable again');
       else
         log.error(
           { reason: problem.message },
           isRefusing
-            ? 'the changed configuration of the site cannot be used: all logins are rejected'
-            : 'the changed configuration of the site cannot be read: the previous one stays in use',
+            ? 'changed site configuration not supported, rejecting all logins'
+            : 'could not read the changed site configuration, keeping the previous one',
         );
     },
-    onWarning: ({ reason, hint }) => log.warn({ reason, hint }, 'this should be corrected'),
+    onWarning: ({ reason, hint }) => log.warn({ reason, hint }, 'configuration problem found'),
   });
 
 /** Reads which logins the site has ended, and follows further ones, also those that other servers store. */
@@ -87,28 +87,21 @@ function openLiveness(config: Config, logins: Logins, { log, metrics, quiet }: T
     onCheck: () => metrics.checks.inc(),
     onEnd: (reason) => metrics.ended.inc({ reason }),
     onStore: (silent) => {
-      if (silent === null) log.info('the session store answers again');
+      if (silent === null) log.info('session store responding again');
       else
         log.error(
           { reason: silent.message },
-          'the session store does not answer: open connections stay open for now',
+          'session store not responding, keeping open connections for now',
         );
     },
     onUnreadable: ({ message: reason }) =>
-      quiet.warn(`unreadable ${reason}`, { reason }, 'a session with open connections cannot be read now'),
+      quiet.warn(`unreadable ${reason}`, { reason }, 'could not read a session with open connections'),
     onNotifications: (lost) => {
-      if (lost === null) log.info('store notifications are active');
-      else
-        log.warn(
-          { reason: lost.message },
-          'store notifications are not active: the regular check finds ended sessions',
-        );
+      if (lost === null) log.info('store notifications active');
+      else log.warn({ reason: lost.message }, 'store notifications inactive, polling for ended sessions');
     },
     onKeepaliveFailure: ({ message: reason }) =>
-      log.warn(
-        { reason },
-        'a session could not be renewed while its user writes; this reason is logged once',
-      ),
+      log.warn({ reason }, 'could not renew the session of an active user'),
   });
 }
 
@@ -126,7 +119,7 @@ const shownAccounts = (
       return found.map(({ id, name }) => ({ id, name: nameToShow(hold, { id, name }) }));
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
-      quiet.warn('accounts', { reason: error.message }, 'the users of the site cannot be searched now');
+      quiet.warn('accounts', { reason: error.message }, 'could not search the users of the site');
       return [];
     }
   },

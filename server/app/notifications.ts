@@ -56,9 +56,9 @@ export async function openNotifications(
   { history, logins, metrics, log, quiet }: Telemetry & { history: History; logins: Logins },
 ): Promise<Notifications> {
   const onFailure = ({ message: reason }: Error) =>
-    quiet.warn('notify', { reason }, 'people who are away cannot be notified at the moment');
+    quiet.warn('notify', { reason }, 'could not notify offline users');
   const onPushFailure = ({ message: reason }: Error) =>
-    quiet.warn('pushes', { reason }, 'pushes cannot be sent at the moment');
+    quiet.warn('pushes', { reason }, 'could not process pushes');
   let webhooks: Webhooks | undefined;
   let presence: { stop(): void } | undefined;
   let pushes: Pushes | undefined;
@@ -118,17 +118,15 @@ export async function openNotifications(
           messageOf: (message) => directory.messageOf(message),
           dueOf: async (event) => (await notifier?.dueOf(event)) ?? null,
           onTry: ({ type }, outcome) => metrics.webhooks.inc({ type, outcome }),
-          onFailure: (reason) => quiet.warn('webhooks', { reason }, 'the site did not accept an event'),
+          onFailure: (reason) => quiet.warn('webhooks', { reason }, 'could not deliver an event to the site'),
           onHistoryFailure: (reason) =>
-            quiet.warn('webhooks history', { reason }, 'events for the site cannot be sent at the moment'),
+            quiet.warn('webhooks history', { reason }, 'could not process events for the site'),
           onDropped(events) {
             metrics.webhooksDropped.inc(events);
-            log.error({ events }, 'events for the site were deleted: too many waited');
+            log.error({ events }, 'too many undelivered events, some deleted');
           },
           onGone: () =>
-            log.error(
-              'the site rejected all further events (status 410), so no event is sent until the next start',
-            ),
+            log.error('the site rejected all events with status 410, sending none until the next start'),
         });
       presence =
         webhooks &&
@@ -148,8 +146,7 @@ export async function openNotifications(
           directory,
           defaults: config.notify,
           onPush: (outcome) => metrics.pushes.inc({ outcome }),
-          onRefusal: (reason) =>
-            quiet.warn(`push ${reason}`, { reason }, 'a push service did not accept a push'),
+          onRefusal: (reason) => quiet.warn(`push ${reason}`, { reason }, 'could not deliver a push'),
           onFailure: onPushFailure,
         });
     },
@@ -184,7 +181,7 @@ async function openMails(
     history,
     stops: mailStops,
     addressOf: logins.findMail?.bind(logins),
-    onFailure: (reason) => quiet.warn('mails', { reason }, 'a mail to a user who is away was not sent'),
+    onFailure: (reason) => quiet.warn('mails', { reason }, 'could not send a mail to an offline user'),
   });
 }
 

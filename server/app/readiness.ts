@@ -15,11 +15,8 @@ export function reportFailures(missing: () => Promise<Part[]>, log: Log): () => 
     if (parts.includes('draining')) return parts;
     const failed = parts.filter((part) => part === 'session store' || part === 'history');
     if (failed.length > 0 && !reported)
-      log.error(
-        { missing: failed },
-        'the server is not ready: the session store or the history does not answer',
-      );
-    if (failed.length === 0 && reported) log.info('the session store and the history answer again');
+      log.error({ missing: failed }, 'session store or history not responding, server is not ready');
+    if (failed.length === 0 && reported) log.info('session store and history responding again');
     reported = failed.length > 0;
     return parts;
   };

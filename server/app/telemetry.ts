@@ -22,6 +22,6 @@ export async function openTraces(config: Config, { quiet }: Telemetry): Promise<
     node: nodeName(config),
     version: manifest.version,
     onFailure: ({ message: reason }) =>
-      quiet.warn('traces', { reason }, 'traces cannot be sent: the collector does not take them'),
+      quiet.warn('traces', { reason }, 'could not send traces to the collector'),
   });
 }

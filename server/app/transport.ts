@@ -40,11 +40,11 @@ export function openTransport(
   const admission = new Admission(config, logins, drain);
   const onRefusal: OnRefusal = ({ code, reason, kind = code, hint }) => {
     metrics.refusals.inc({ code });
-    quiet.warn(kind, { code, reason, hint }, 'a connection was refused');
+    quiet.warn(kind, { code, reason, hint }, 'rejected a connection');
   };
   const onBreach = (reason: Breach | HttpBreach) => {
     metrics.closed.inc({ reason });
-    quiet.warn(`closed ${reason}`, { reason }, 'a connection was closed by force');
+    quiet.warn(`closed ${reason}`, { reason }, 'closed a connection by force');
   };
   const sockets = new SocketTransport({ ...config, admission, onRefusal, onBreach });
   return {

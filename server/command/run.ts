@@ -56,7 +56,7 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
       'The service forbids Landlock, so Node alone confines the processes that read files and pages.';
     const calls = 'landlock_create_ruleset landlock_add_rule landlock_restrict_self';
     const hint = `Add to the systemd unit of the chat: SystemCallFilter=${calls}`;
-    log.warn({ reason, hint }, 'this should be corrected');
+    log.warn({ reason, hint }, 'configuration problem found');
   });
   const die = (error: unknown, message: string): never => {
     log.fatal({ err: error }, message);
@@ -68,11 +68,11 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
   const leave = () => process.exit(0);
   for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, leave);
 
-  const onFailure = (error: Error) => die(error, 'the history has failed');
+  const onFailure = (error: Error) => die(error, 'the history failed, stopping');
   const start = async () => startApp(config, readClientFiles(), log, onFailure);
   const app = await start().catch((error: unknown) => {
     if (error instanceof ConfigurationError) throw new ConfigError([error.message]);
-    return die(error, 'the server cannot start');
+    return die(error, 'the server failed to start');
   });
   let stopping = false;
   const stop = (signal: NodeJS.Signals) => {
@@ -80,13 +80,16 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
     stopping = true;
     log.info({ signal }, 'draining');
     const limit = config.drain.within - beforeTheEnd;
-    setTimeout(() => die(new Error(`not done after ${limit} ms`), 'the drain was cut short'), limit).unref();
+    setTimeout(
+      () => die(new Error(`not done after ${limit} ms`), 'drain timed out, stopping'),
+      limit,
+    ).unref();
     app.close().then(
       () => {
         log.info('stopped');
         process.exit(0);
       },
-      (error: unknown) => die(error, 'the drain failed'),
+      (error: unknown) => die(error, 'drain failed, stopping'),
     );
   };
   const { reload } = app;
@@ -103,7 +106,7 @@ async function reportStart(config: Config, { env, lines, file }: GivenSettings, 
   const set = listSettings(env, lines).filter(({ from, value }) => from !== 'default' && value !== '');
   log.info({ settings: Object.fromEntries(set.map(({ name, value }) => [name, value])) }, 'settings');
   if (config.unknown.length > 0) {
-    log.warn({ settings: config.unknown.map(unknownText) }, 'unknown settings have no effect');
+    log.warn({ settings: config.unknown.map(unknownText) }, 'ignoring unknown settings');
   }
   const findings = [
     checkClient(),
@@ -121,6 +124,6 @@ async function reportStart(config: Config, { env, lines, file }: GivenSettings, 
     );
   }
   for (const { level, text, advice } of findings) {
-    if (level !== 'ok') log.warn({ reason: text, hint: advice }, 'this should be corrected');
+    if (level !== 'ok') log.warn({ reason: text, hint: advice }, 'configuration problem found');
   }
 }

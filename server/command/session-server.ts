@@ -70,7 +70,7 @@ async function runServer(env: NodeJS.ProcessEnv): Promise<void> {
   const addresses = { ...server.address, ...(settings.socket && { socket: settings.socket }) };
   log.child({}, { level: 'info' }).info({ ...addresses, pid: process.pid }, 'listening');
   if (settings.unknown.length > 0)
-    log.warn({ settings: settings.unknown.map(unknownText) }, 'unknown settings have no effect');
+    log.warn({ settings: settings.unknown.map(unknownText) }, 'ignoring unknown settings');
   if (settings.listen !== null && settings.isToken === null)
     log.warn(
       'every program on this machine can read and change all sessions through the port: set SESSION_SERVER_AUTH_FILE, or unset SESSION_SERVER_PORT to use a socket',

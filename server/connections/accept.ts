@@ -185,7 +185,7 @@ export class SocketTransport {
               const { code: kind, message: reason } = error;
               this.#onRefusal({ code: 'internal', reason, kind });
             } else {
-              parts.services.log.error({ err: error }, 'unexpected error while a client connected');
+              parts.services.log.error({ err: error }, 'unexpected error while connecting a client');
               this.#onRefusal({ code: 'internal' });
             }
             next(connectError({ code: 'internal' }));

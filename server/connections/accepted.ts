@@ -128,7 +128,7 @@ export class Accepted implements Subscriber, Client {
         if (!isDeepStrictEqual(before, now)) publisher.toConnections([connection.id], 'session:changed', now);
       },
       (error: unknown) =>
-        services.log.error({ err: error }, 'the rooms and roles of a changed session could not be applied'),
+        services.log.error({ err: error }, 'could not apply the rooms and roles of a changed session'),
     );
   }
 

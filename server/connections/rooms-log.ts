@@ -25,9 +25,9 @@ export class RoomsLog {
       handle,
       'CHAT_USER_ROOMS',
       reasons.filter(Boolean).join('; '),
-      'not all rooms in a session could be taken',
+      'ignoring some rooms in a session',
     );
-    this.#logOnce(handle, 'CHAT_SESSION_CHARSET', textProblem, 'a text in a session could not be read');
+    this.#logOnce(handle, 'CHAT_SESSION_CHARSET', textProblem, 'could not decode a text in a session');
   }
 
   #logOnce(handle: string, setting: string, reason: string | undefined, message: string): void {

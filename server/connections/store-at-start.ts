@@ -19,14 +19,14 @@ export function reportStore(logins: Pick<Logins, 'fault'>, log: Log): () => void
     const fault = await logins.fault();
     if (ended) return;
     if (fault === null) {
-      if (reported !== undefined) log.info('the session store can be read');
+      if (reported !== undefined) log.info('session store available again');
       return;
     }
     // The fault may differ from the last one, for example a wrong password once the store responds.
     if (fault.message !== reported) {
       log.error(
         { reason: fault.message, hint: fault.hint ?? hint },
-        'the session store cannot be read: nobody can connect',
+        'session store unavailable, rejecting connections',
       );
     }
     reported = fault.message;

@@ -9,13 +9,9 @@ export function asideFailures(log: Log, quiet: QuietLog): OnAsideFailure {
   return (aside, error) => {
     if (error instanceof RequestError) {
       const { code, message: reason } = error;
-      quiet.warn(
-        `${aside} ${code}`,
-        { code, aside, reason },
-        'something that no request waits for has failed',
-      );
+      quiet.warn(`${aside} ${code}`, { code, aside, reason }, 'a background task failed');
     } else {
-      log.error({ err: error, code: 'internal', aside }, 'unexpected error beside a request');
+      log.error({ err: error, code: 'internal', aside }, 'unexpected error in a background task');
     }
   };
 }

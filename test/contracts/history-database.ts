@@ -212,7 +212,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
         const settings = { PATH: process.env.PATH, CHAT_PORT: '0', ...env };
         const next = startChild(process.execPath, chatProgram, { cwd, env: settings });
         children.push(next);
-        await next.until(/another chat server uses the history: this one waits until it ends/);
+        await next.until(/history in use by another chat server, waiting/);
         await first.stop('SIGKILL');
         await next.until(/"listening"/);
         return { said: first.output(), password: /:([^:@]+)@/.exec(other.url)?.[1] as string };

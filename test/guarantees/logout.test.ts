@@ -27,7 +27,7 @@ size(test, test.concurrent).for(size(sessionPlaces, few))(
       CHAT_SESSION_CHECK: tells ? '1m' : '1s',
     });
     onTestFinished(async () => void (await chat.stop()));
-    if (tells) await chat.until(/store notifications are active/);
+    if (tells) await chat.until(/store notifications active/);
 
     const visitors = await manyVisitors(php, chat, sessions, tabs);
     expect(visitors.tabs[1]?.[0]?.ready.user).toEqual({ id: '2', name: 'Bob' });

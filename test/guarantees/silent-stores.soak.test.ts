@@ -49,7 +49,7 @@ test.concurrent.for(sessionPlaces.filter(({ name }) => name !== 'SQLite'))(
     expect(Math.max(...refusals.map(({ took }) => took))).toBeLessThan(within(1000));
     await expect.poll(ready).toBe(200);
     const log = () => chat.output().slice(said);
-    await expect.poll(log).toContain('the session store answers again');
+    await expect.poll(log).toContain('session store responding again');
     for (const word of ['does not answer', 'answers again']) {
       expect(log().match(new RegExp(`the session store ${word}`, 'g'))).toHaveLength(1);
     }

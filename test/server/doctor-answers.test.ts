@@ -84,7 +84,7 @@ test.each(sessions)(
       return;
     }
     const lineOf = () =>
-      /^\{.*"msg":"a connection was refused".*\}$/m.exec(server.output().slice(from))?.[0] ?? '';
+      /^\{.*"msg":"rejected a connection".*\}$/m.exec(server.output().slice(from))?.[0] ?? '';
     await expect.poll(lineOf).not.toBe('');
     const { reason, hint, code: refused } = JSON.parse(lineOf()) as Record<string, string>;
     expect(reason).toMatch(says);

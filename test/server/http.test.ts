@@ -282,7 +282,7 @@ describe('a failing start', () => {
     expect(code).toBe(74);
     // The log entry names the cause once.
     expect(output).toMatch(
-      /"message":"the history [^E"]*EEXIST: file already exists, mkdir '\/dev\/null'",.*"the server cannot start"/,
+      /"message":"the history [^E"]*EEXIST: file already exists, mkdir '\/dev\/null'",.*"the server failed to start"/,
     );
   });
 

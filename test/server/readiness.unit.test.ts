@@ -18,8 +18,8 @@ test('logs once while the session store or the history does not answer, and the 
   expect(await missing()).toEqual(['history', 'bus']);
   for (let n = 0; n < 3; n++) await missing();
   expect(lines).toEqual([
-    [{ missing: ['history'] }, 'the server is not ready: the session store or the history does not answer'],
-    'the session store and the history answer again',
+    [{ missing: ['history'] }, 'session store or history not responding, server is not ready'],
+    'session store and history responding again',
   ]);
 });
 

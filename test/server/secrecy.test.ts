@@ -57,7 +57,7 @@ test('keeps session IDs, cookies, keys, session data and message texts out of al
   }
 
   site.memcached.signal('SIGSTOP');
-  await site.chat.until(/the session store does not answer/);
+  await site.chat.until(/session store not responding/);
   await refusalOf(connectChat(site.chat.url, good));
   site.memcached.signal('SIGCONT');
   await site.chat.until(/answers again/);

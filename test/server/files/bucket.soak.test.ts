@@ -126,7 +126,7 @@ test.each(['busy', 'forbidden', 'silent'] as const)(
     const again = await upload(chat.url, cookie, 'text');
     expect(again.status).toBe(201);
     await expect.poll(() => s3.names()).toEqual([]);
-    expect(chat.output()).toContain('files cannot be stored or deleted at the moment');
+    expect(chat.output()).toContain('could not store or delete files');
     expect(chat.output()).not.toContain(s3.key.secret);
   },
 );

@@ -105,7 +105,7 @@ test('rejects new connections to a silent store as session_store_unavailable unt
   const [tab, ben] = [await joined(cookie), await joined(await site.session(2))];
   site.memcached.signal('SIGSTOP');
   try {
-    await site.chat.until(/the session store does not answer/);
+    await site.chat.until(/session store not responding/);
     const refusal = await refusalOf(connectChat(site.chat.url, cookie));
     expect(refusal.data).toMatchObject({ code: 'session_store_unavailable', retryable: true });
     const { message } = await send(tab);
@@ -119,12 +119,12 @@ test('rejects new connections to a silent store as session_store_unavailable unt
   } finally {
     site.memcached.signal('SIGCONT');
   }
-  await site.chat.until(/the session store answers again/);
+  await site.chat.until(/session store responding again/);
   await send(tab);
   await expect.poll(async () => (await fetch(`${site.chat.url}/readyz`)).status).toBe(200);
   tab.close();
   ben.close();
-  expect(site.chat.output().match(/the session store does not answer/g)).toHaveLength(1);
+  expect(site.chat.output().match(/session store not responding/g)).toHaveLength(1);
 });
 
 test('closes the transport without session:ended if the store is silent beyond the grace', async () => {

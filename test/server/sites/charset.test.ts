@@ -26,18 +26,18 @@ test('explains a name or ID outside the character set to log, client and doctor'
   const client = await connectChat(chat.url, `PHPSESSID=${named}`);
   expect(client.ready.user).toMatchObject({ id: '7', name: '7' });
   client.close();
-  const ofName = reason(await chat.until(/^.*a text in a session could not be read.*$/m));
+  const ofName = reason(await chat.until(/^.*could not decode a text in a session.*$/m));
   expect(ofName).toMatch(
     /^the name at firstname is not UTF-8 \(CHAT_SESSION_CHARSET .*so others see the id$/,
   );
   expect(await said(named)).toContain(`✗ It belongs to the user 7, called 7: ${ofName}.`);
-  const ofRoom = reason(await chat.until(/^.*not all rooms in a session could be taken.*$/m));
+  const ofRoom = reason(await chat.until(/^.*ignoring some rooms in a session.*$/m));
   expect(ofRoom).toMatch(/^1 names are not UTF-8/);
 
   const unknown = phpUserSession(folder, 'M\\xfcller', 'Ann');
   const refusal = await refusalOf(connectChat(chat.url, `PHPSESSID=${unknown}`));
   expect(refusal.data?.code).toBe('session_invalid');
-  const ofId = reason(await chat.until(/^.*a connection was refused.*$/m));
+  const ofId = reason(await chat.until(/^.*rejected a connection.*$/m));
   expect(ofId).toMatch(/^user_id is not a user id but a string that is not UTF-8 \(CHAT_SESSION_CHARSET/);
   expect(await said(unknown)).toContain(`✗ This login is rejected: ${ofId}.`);
 });

@@ -37,10 +37,10 @@ test('rejects logins after a second factor is enabled, until the configuration c
   await expect(connect()).rejects.toThrow('session_store_unavailable');
 
   reread('');
-  await server.until(/the configuration of the site can be read/);
+  await server.until(/site configuration readable again/);
   const again = await connect();
   again.close();
-  await server.until(/the session store answers again/);
+  await server.until(/session store responding again/);
   expect(server.output()).not.toMatch(/the previous one stays in use/);
   expect(client.socket.connected).toBe(true);
 });

@@ -13,7 +13,7 @@ describe('a chat server with a session check every 100 ms', () => {
     const sessions = await keptSessions(own.port);
     const chat = await nextChatServer({ CHAT_SESSION_STORE: own.url, CHAT_SESSION_CHECK: '100ms' });
     onTestFinished(async () => void (await chat.stop()));
-    await chat.until(/store notifications are/);
+    await chat.until(/store notifications/);
     const ids = Array.from({ length: 5 }, (_, n) => `session${n}`);
     for (const [n, id] of ids.entries()) await sessions.put(id, user(n + 1, 'Ann'));
     const clients = await Promise.all(ids.map((id) => connectChat(chat.url, `PHPSESSID=${id}`)));
