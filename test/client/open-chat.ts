@@ -41,15 +41,19 @@ export interface OpenChat {
 
 const open = new Set<Chat>();
 
-/** Opens the client without views, in a browser with this cookie. */
-export function openChat(url: string, cookie: string, room?: string): OpenChat {
+/**
+ * Opens the client without views, in a browser with this cookie.
+ *
+ * @param ticketUrl - see the attribute `ticket-url`
+ */
+export function openChat(url: string, cookie: string, room?: string, ticketUrl?: string): OpenChat {
   if (!jars.includes(cookie)) jars.push(cookie);
   const calls: OpenChat['calls'] = [];
   const note =
     (name: keyof ChatListener) =>
     (...args: unknown[]) =>
       void calls.push({ name, args });
-  const chat = new Chat(`${url}/~${jars.indexOf(cookie)}/`, room, {
+  const listener: ChatListener = {
     changed: () => {},
     hide: note('hide'),
     state: note('state'),
@@ -58,7 +62,8 @@ export function openChat(url: string, cookie: string, room?: string): OpenChat {
     loaded: note('loaded'),
     removed: note('removed'),
     unknownRoom: note('unknownRoom'),
-  });
+  };
+  const chat = new Chat(`${url}/~${jars.indexOf(cookie)}/`, room, listener, () => false, false, ticketUrl);
   open.add(chat);
   chat.start();
   return { chat, calls };

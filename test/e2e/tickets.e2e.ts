@@ -38,6 +38,22 @@ test('a site whose sessions the server cannot read', async ({ page }) => {
     await expect.poll(() => picture.evaluate((img: HTMLImageElement) => img.naturalWidth)).toBeGreaterThan(0);
   });
 
+  await test.step('with a new ticket, links to files are new, and pictures are not loaded again', async () => {
+    const chosen = page.waitForEvent('filechooser');
+    await page.getByRole('button', { name: 'Attach files' }).click();
+    const seeds = { name: 'seeds.txt', mimeType: 'text/plain', buffer: Buffer.from('seeds') };
+    await (await chosen).setFiles(seeds);
+    await page.getByRole('button', { name: 'Send', exact: true }).click();
+    const link = page.locator('php-chat article a.doc');
+    const before = await link.getAttribute('href');
+    const pictures: string[] = [];
+    page.on('request', (request) => {
+      if (request.url().includes('size=preview')) pictures.push(request.url());
+    });
+    await expect.poll(() => link.getAttribute('href')).not.toBe(before);
+    expect(pictures).toEqual([]);
+  });
+
   await test.step('the chat stays open for three tickets, and through restarts of server and site', async () => {
     const connections: string[] = [];
     page.on('websocket', (socket) => connections.push(socket.url()));

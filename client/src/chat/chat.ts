@@ -128,6 +128,10 @@ export class Chat implements ConnectionListener {
     return this.connection.fileAccess;
   }
 
+  renewed(): void {
+    this.#listener.changed();
+  }
+
   /** All known rooms: the user's own and other public rooms. */
   get rooms(): ReadonlyMap<string, Room> {
     return this.list.byId;

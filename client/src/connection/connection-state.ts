@@ -37,6 +37,8 @@ export interface ConnectionListener {
   ready(ready: Ready): void;
   /** The session may be over. Nothing may be shown until `ready`. */
   hide(): void;
+  /** The login was renewed, so URLs of files have another `fileAccess`. */
+  renewed?(): void;
   /** The user logged out, or another user logged in. All stored data of the user must be deleted. */
   over(user: User): void;
 }

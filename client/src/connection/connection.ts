@@ -145,6 +145,9 @@ export class Connection {
     clearInterval(this.#ticks);
     this.#stopWaiting();
     this.#close();
+    this.#tickets?.stop();
+    // Until the next start, another user may log in to the site.
+    this.#tickets = undefined;
     // If the session has ended, the page may remove the chat for that reason. The end is then final.
     this.#certain();
   }
@@ -249,8 +252,9 @@ export class Connection {
   #refused({ code, retryAfterMs, loginUrl }: Partial<ConnectFailure>): void {
     this.#settled();
     this.#loginUrl = loginUrl ?? this.#loginUrl;
-    // The server accepted the ticket before. The site decides whether the user is still logged in.
-    const isOld = code === 'unauthorized' && this.#tickets?.discard();
+    // The server accepted the ticket before, perhaps with an earlier key. The site decides whether the user is still
+    // logged in.
+    const isOld = (code === 'unauthorized' || code === 'session_invalid') && this.#tickets?.discard();
     if (isOld && !this.#looking && this.#resume === undefined) return this.#connect();
     const isOver = code === 'unauthorized';
     if (this.#looking) {
@@ -441,18 +445,25 @@ export class Connection {
   async #takeTicket(url: string): Promise<string | null> {
     const { Tickets } = await import('./tickets.ts');
     this.#tickets ??= new Tickets(url, {
-      renewed: (ticket) => void this.#renew(ticket),
+      renew: (ticket) => this.#renew(ticket),
       loggedOut: () => this.#check('logout'),
     });
     return this.#tickets.take();
   }
 
-  async #renew(ticket: string): Promise<void> {
+  /** Replaces the ticket of the open connection. @returns whether the server accepted the new one */
+  async #renew(ticket: string): Promise<boolean> {
     try {
       this.fileAccess = (await this.request('session:renew', { ticket })).fileAccess;
+      this.#listener.renewed?.();
+      return true;
     } catch (error) {
-      // Another user logged in to the site. After other errors the connection ends, or is lost and made again.
-      if ((error as RequestError).code === 'forbidden') this.#check('user_changed');
+      if ((error as RequestError).code === 'forbidden') {
+        // Another user logged in to the site, so the current ticket must not be used again.
+        this.#tickets?.discard();
+        this.#check('user_changed');
+      }
+      return false;
     }
   }
 

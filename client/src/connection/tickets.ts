@@ -12,13 +12,15 @@ interface Ticket {
 const EARLY_MS = 60_000;
 /** A ticket with less time left is not used for a new connection. */
 const SPARE_MS = 10_000;
-/** The next attempt after the site did not answer. */
+/** The next attempt after the site did not answer, or the server did not accept its ticket. */
 const AGAIN_MS = 5000;
+/** The minimum time between two renewals, for tickets that end at once. */
+const LEAST_MS = 1000;
 const TIMEOUT_MS = 8000;
 
 export interface TicketListener {
-  /** There is a new ticket for the open connection. */
-  renewed(ticket: string): void;
+  /** There is a new ticket for the open connection. @returns whether the server accepted it */
+  renew(ticket: string): Promise<boolean>;
   /** The site says that nobody is logged in. */
   loggedOut(): void;
 }
@@ -67,24 +69,28 @@ export class Tickets {
 
   stop(): void {
     clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 
   #renewIn(ms: number): void {
-    this.#timer = setTimeout(() => void this.#renew(), Math.max(0, ms));
+    this.#timer = setTimeout(() => void this.#renew(), Math.max(LEAST_MS, ms));
   }
 
   async #renew(): Promise<void> {
     const timer = this.#timer;
+    const isStopped = () => timer !== this.#timer;
     const next = await this.#fetch().catch(() => undefined);
-    // Stopped in the meantime.
-    if (timer !== this.#timer) return;
-    // The site may answer before the ticket ends. If not, the server ends the connection.
-    if (next === undefined) return this.#renewIn(AGAIN_MS);
-    this.#ticket = next ?? undefined;
-    if (next === null) return this.#listener.loggedOut();
-    next.accepted = true;
-    this.#renewIn(next.renewAt - Date.now());
-    this.#listener.renewed(next.text);
+    if (isStopped()) return;
+    if (next === null) {
+      this.#ticket = undefined;
+      return this.#listener.loggedOut();
+    }
+    const isAccepted = next !== undefined && (await this.#listener.renew(next.text));
+    if (isStopped()) return;
+    // A later ticket may come in time. If not, the server ends the connection.
+    if (!isAccepted) return this.#renewIn(AGAIN_MS);
+    this.#ticket = next;
+    this.start();
   }
 
   async #fetch(): Promise<Ticket | null> {

@@ -45,6 +45,8 @@ export class Picture extends Component<Props, State> {
   override state: State = { missing: undefined, here: false, playing: moves(this.props.file) && !calm() };
   #timer: ReturnType<typeof setTimeout> | undefined;
   #unmounted = false;
+  /** The address of the loaded picture. With another `fileAccess`, the browser would load it again. */
+  #loadedFrom: { of: string; address: string } | undefined;
   /** Requests the picture again after a reconnect. */
   readonly #follower: Follower = { ready: () => this.setState({ missing: undefined }) };
 
@@ -85,6 +87,9 @@ export class Picture extends Component<Props, State> {
     const { strings, chat } = context;
     const { missing, here, playing } = this.state;
     const gone = missing === 'gone';
+    const size = playing ? undefined : 'preview';
+    const of = `${file.id} ${size}`;
+    const address = this.#loadedFrom?.of === of ? this.#loadedFrom.address : addressOf(chat, file, size);
     const { width = 4, height = 3, blur = '' } = file.image ?? {};
     const words = file.alt ?? file.name;
     return (
@@ -104,13 +109,17 @@ export class Picture extends Component<Props, State> {
             // Before `src`, otherwise the browser requests the picture twice.
             crossorigin="use-credentials"
             loading="lazy"
-            src={addressOf(chat, file, playing ? undefined : 'preview')}
+            src={address}
             alt=""
             decoding="async"
-            onLoad={this.#loaded}
-            onError={() =>
-              this.setState({ missing: chat.connection.state.kind === 'ready' ? 'gone' : 'later' })
-            }
+            onLoad={() => {
+              this.#loadedFrom = { of, address };
+              this.#loaded();
+            }}
+            onError={() => {
+              this.#loadedFrom = undefined;
+              this.setState({ missing: chat.connection.state.kind === 'ready' ? 'gone' : 'later' });
+            }}
           />
         )}
         {more > 0 && (
@@ -122,11 +131,11 @@ export class Picture extends Component<Props, State> {
     );
   }
 
-  readonly #loaded = () => {
+  #loaded(): void {
     this.setState({ here: true });
     clearTimeout(this.#timer);
     if (this.state.playing) void this.#stopInTime();
-  };
+  }
 
   async #stopInTime(): Promise<void> {
     const { context, file } = this.props;

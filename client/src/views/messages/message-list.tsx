@@ -172,6 +172,7 @@ export class MessageList {
               drawn={this.drawn}
               entry={entry}
               texts={strings.texts}
+              fileAccess={this.#context.chat.fileAccess}
               own={own}
               state={this.#state(entry, last, room)}
               quoted={entry.replyTo === undefined ? undefined : this.#quoted(talk, entry.replyTo)}

@@ -42,6 +42,8 @@ interface Props {
   readonly drawn: Map<string, Message>;
   readonly entry: Entry;
   readonly texts: Texts;
+  /** See `Chat.fileAccess`. It is part of links and pictures. */
+  readonly fileAccess: string | undefined;
   readonly own: boolean;
   readonly state: MessageState;
   /** The message that this one replies to; undefined while it is loading. */
@@ -94,8 +96,21 @@ export class Message extends Component<Props> {
   }
 
   override shouldComponentUpdate(next: Props): boolean {
-    const { entry, own, state, quoted, thread, opened, seen, setSize, flash, hidden, hiding, texts } =
-      this.props;
+    const {
+      entry,
+      own,
+      state,
+      quoted,
+      thread,
+      opened,
+      seen,
+      setSize,
+      flash,
+      hidden,
+      hiding,
+      texts,
+      fileAccess,
+    } = this.props;
     const changed =
       entry.message !== next.entry.message ||
       entry.pending !== next.entry.pending ||
@@ -109,6 +124,7 @@ export class Message extends Component<Props> {
     return (
       changed ||
       this.#stale ||
+      fileAccess !== next.fileAccess ||
       own !== next.own ||
       state !== next.state ||
       quoted !== next.quoted ||
