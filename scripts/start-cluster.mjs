@@ -110,7 +110,7 @@ http {
     ${list}
   }
   upstream chat_sticky {
-    hash $cookie_PHPSESSID consistent;
+    hash $remote_addr consistent;
     ${list}
   }
   map "$arg_transport $arg_sid" $chat_servers {

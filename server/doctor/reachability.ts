@@ -71,7 +71,7 @@ export async function* checkReachability(
     ? ok('Polling also reaches the chat, and stays on one server.')
     : warning(
         `Polling does not stay on one server: ${lost} of ${pollingConnections} connections were lost. Browsers without WebSocket cannot use the chat.`,
-        `Let the load balancer choose the server by the cookie ${cookieName}. See docs/operate/several-servers.md.`,
+        'Let the load balancer choose the server by the address of the client. See docs/operate/several-servers.md.',
       );
 }
 

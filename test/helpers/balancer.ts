@@ -32,11 +32,14 @@ server {
 
 /** Starts HAProxy, configured as in docs/operate/several-servers.md, in front of the servers at these local ports. */
 export async function startHaproxy(ports: readonly number[]): Promise<Balancer> {
-  const port = await ownPort();
+  const [port, httpPort] = [await ownPort(), await ownPort()];
   const folder = mkdtempSync(join(tmpdir(), 'chat-haproxy-'));
   const file = join(folder, 'haproxy.cfg');
   const block = withServers(advised('operate/several-servers.md', 'haproxy', 'defaults chat'), ports);
-  writeFileSync(file, block.replace(/bind :443 .*/, `bind 127.0.0.1:${port}`));
+  const listening = block
+    .replace(/bind :443 .*/, `bind 127.0.0.1:${port}`)
+    .replace('bind :80', `bind 127.0.0.1:${httpPort}`);
+  writeFileSync(file, listening);
   const child = startChild('haproxy', ['-db', '-f', file], {
     env: { PATH: `${process.env.PATH}:/usr/sbin` },
   });
