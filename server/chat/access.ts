@@ -21,8 +21,9 @@ export function mayRead(room: RoomRecord, member: MemberRecord | undefined, isBa
 }
 
 /**
- * Returns the membership without what this session no longer grants. The history removes such a grant only when a connection
- * with the session opens, so the stored membership may be outdated.
+ * Returns the membership without the source `session` if this session no longer grants it; undefined if no source
+ * remains. The stored membership may be outdated, because the history removes the source only when a connection with
+ * the session opens.
  * @param session.rooms the rooms that the site puts the user into; absent if the list is unreadable
  */
 export function memberBySession(
@@ -73,7 +74,7 @@ export function rankOf(roles: readonly SiteRole[], member: MemberRecord | undefi
   return member?.role === 'owner' ? 2 : member?.role === 'moderator' ? 1 : 0;
 }
 
-/** A user can act only on users of a lower rank. */
+/** Whether the actor has a higher rank than the target. A user can act only on users of a lower rank. */
 export function outranks(actor: Actor, target: Actor): boolean {
   return rankOf(actor.roles, actor.member) > rankOf(target.roles, target.member);
 }

@@ -25,7 +25,7 @@ export class Activity {
     else this.#announceNow(room, false);
   }
 
-  /** Sends the frame at once, also to connections that have joined. */
+  /** Sends the frame at once, also to connections that have joined the room. */
   announceToAll(room: Room): void {
     if (this.#recent.has(room)) this.#send(room, true);
     else this.#announceNow(room, true);

@@ -16,7 +16,7 @@ export class ChangedSummaries {
     this.#sendOne = sendOne;
   }
 
-  /** If the queue is empty, the first connections get the summary at once. */
+  /** Queues the connections. If nothing is queued, the first connections get the summary at once. */
   send(room: Room, connections: Iterable<Connection>): void {
     const queue = this.#queues.get(room) ?? new Set();
     this.#queues.set(room, queue);

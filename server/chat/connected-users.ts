@@ -88,7 +88,9 @@ function loadUser({ history, directory, catchUp }: Chat, person: Person): Promis
   );
 }
 
-/** Applies a changed session of a connection. It gets new summaries of the rooms in which its rights differ. */
+/**
+ * Applies a changed session of a connection. The connection gets new summaries of the rooms in which its rights differ.
+ */
 export async function changeIdentity(
   chat: Chat,
   connection: Connection,

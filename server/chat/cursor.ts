@@ -1,6 +1,6 @@
 import { RequestError } from '../wire/errors.ts';
 
-/** Where a list continues: after the last entry of the page before. Clients can read its content. */
+/** Returns a cursor that continues a list after the entry with this key. Clients can read the key. */
 export function cursorOf(key: readonly (string | number)[]): string {
   return Buffer.from(JSON.stringify(key)).toString('base64url');
 }
@@ -12,7 +12,7 @@ type KeyOf<Types extends readonly Type[]> = {
   [N in keyof Types]: Types[N] extends 'string' ? string : number;
 };
 
-/** @throws RequestError `bad_request` if no page can have had this cursor */
+/** Returns the key in a cursor. @throws RequestError `bad_request` if no page can have had this cursor */
 export function decodeCursor<const Types extends readonly Type[]>(
   cursor: string,
   types: Types,
@@ -29,7 +29,10 @@ export function decodeCursor<const Types extends readonly Type[]>(
   throw new RequestError('bad_request', 'this cursor is not from this server');
 }
 
-/** Databases refuse other values: 1.5 for an integer column, and U+0000 in PostgreSQL. */
+/**
+ * Whether a part has the type, and a value that all databases accept. They reject 1.5 for an integer column, and
+ * PostgreSQL rejects U+0000.
+ */
 function isOf(part: unknown, type: Type | undefined): boolean {
   if (type === 'string') return typeof part === 'string' && part.isWellFormed() && !part.includes('\0');
   return Number.isSafeInteger(part) && (type === 'number' || (part as number) >= 0);

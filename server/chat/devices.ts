@@ -6,7 +6,7 @@ export function mayRegister({ devices }: Chat, { token }: RequestPayload<'device
   return devices?.takes[token === undefined ? 'browsers' : 'apps'] ?? false;
 }
 
-/** Works even if push is disabled, because users may see and delete the data stored about them. */
+/** Lists the user's devices, even if push is disabled, because users may see and delete the data stored about them. */
 export async function listDevices(
   { history }: Chat,
   { person }: Connection,

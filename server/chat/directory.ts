@@ -63,7 +63,7 @@ export class Directory {
     return this.#people.get(id);
   }
 
-  /** All users who are connected to this server. */
+  /** Returns all users who are connected to this server. */
   everybody(): Iterable<Person> {
     return this.#people.values();
   }
@@ -73,12 +73,12 @@ export class Directory {
     return this.#people.has(id) || (this.#others?.isConnected(id) ?? false);
   }
 
-  /** The number of members of a room who are present, on all servers. */
+  /** Returns the number of members of a room who are present, on all servers. */
   presentCount(room: string): number {
     return (this.#rooms.get(room)?.present ?? this.#others?.presentIn(room))?.size ?? 0;
   }
 
-  /** How others see a user who is connected to this server; null if the user is not. */
+  /** Returns how others see a user who is connected to this server; null for other users. */
   seen(id: string): Seen | null {
     const person = this.person(id);
     if (person === undefined) return null;
@@ -124,7 +124,7 @@ export class Directory {
     if (this.find(person, room.record.id) !== room) throw new RequestError('unknown_room');
   }
 
-  /** Whether a newer room has the ID. What was read from the old room must not reach the users of the new room. */
+  /** Whether a newer room has the ID. Data that was read from the old room must not reach the users of the new room. */
   isReplaced({ id, createdAt }: RoomRecord): boolean {
     const now = this.#rooms.get(id);
     return now !== undefined && now.record.createdAt !== createdAt;

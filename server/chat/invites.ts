@@ -15,7 +15,9 @@ const tokenBytes = 24;
 const mostFaces = 3;
 const facesLookedAt = 20;
 
-/** The history stores digests instead of tokens, so that a copy of the history contains no usable links. */
+/**
+ * Returns the digest of a token. The history stores digests, so that a copy of the history contains no usable links.
+ */
 function digestOf(token: string): string {
   return createHash('sha256').update(token).digest('hex');
 }
@@ -141,7 +143,7 @@ async function opened({ history }: Chat, { person }: Connection, token: string) 
   return known;
 }
 
-/** Returns the user, because members may only see their own links. Undefined for a moderator of the room. */
+/** Returns the user, whose links a list is limited to; undefined for a moderator of the room, who sees all links. */
 function ownOnly(connection: Connection, room: Room): string | undefined {
   const moderates = rightsIn(room.record, actorOf(room, connection)).includes('moderate');
   return moderates ? undefined : connection.person.user.id;

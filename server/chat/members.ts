@@ -39,7 +39,10 @@ export async function decided(attempt: () => Promise<{ stale: boolean }>): Promi
   );
 }
 
-/** @throws RequestError `forbidden` if the user does not have the right, or lost it during a read */
+/**
+ * Checks that the user has the right now.
+ * @throws RequestError `forbidden` if the user does not have it, or lost it during a read
+ */
 export function need(room: Room, connection: Connection, right: Parameters<typeof has>[2]): void {
   if (!has(room, connection, right)) throw new RequestError('forbidden');
 }

@@ -23,7 +23,10 @@ export class Mine {
     this.#blocked = blocked;
   }
 
-  /** Reads the user's reactions if a message does not name all users, in one query. @returns whether it was needed */
+  /**
+   * Reads the user's own reactions to messages that do not name all reacting users, in one query.
+   * @returns whether a query was needed
+   */
   async look(messages: readonly StoredMessage[]): Promise<boolean> {
     const asked = new Map<string, string>();
     const of: { room: string; seq: number; emoji: string }[] = [];
@@ -63,7 +66,7 @@ export class Mine {
     });
   }
 
-  /** Whether the user reacted. Undefined if the message does not name all users who did. */
+  /** Whether the user reacted, according to the message. Undefined if the message does not name all users who did. */
   #told({ count, users }: Reaction): boolean | undefined {
     if (users.includes(this.#user)) return true;
     return count > users.length ? undefined : false;

@@ -70,12 +70,12 @@ export function siteRole(person: Person | undefined): SiteRole | undefined {
   return roles.includes('admin') ? 'admin' : roles.includes('moderator') ? 'moderator' : undefined;
 }
 
-/** The user of this connection as an actor in a room. */
+/** Returns the user of this connection as an actor in a room. */
 export function actorOf(room: Room, { identity, person }: Connection): Actor {
   return { roles: identity.roles, member: person.memberships.get(room.record.id)?.member };
 }
 
-/** The user of this connection as others see them. */
+/** Returns the user of this connection as others see the user. */
 export function userOf({ identity }: Connection): User {
   return { id: identity.id, name: identity.name };
 }
@@ -112,7 +112,7 @@ export function newRoom(record: RoomRecord): Room {
   };
 }
 
-/** A direct room counts two members, even before the other user has opened it. */
+/** Returns the number of members. A direct room has two, even before the other user has opened it. */
 export function membersOf({ record }: Room): number {
   return record.kind === 'direct' ? 2 : record.members;
 }

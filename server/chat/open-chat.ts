@@ -118,7 +118,7 @@ export async function openChat({
   return chat;
 }
 
-/** The ID of a room in CHAT_ROOMS is its name, if that is a valid ID. */
+/** Returns the ID of a room in CHAT_ROOMS: the name if that is a valid ID, otherwise a hash of it. */
 function toRoomId(name: string): string {
   if (roomId.safeParse(name).success) return name;
   return `r-${createHash('sha256').update(name.normalize('NFC')).digest('hex').slice(0, 16)}`;

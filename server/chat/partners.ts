@@ -18,7 +18,7 @@ export class Partners {
     this.#summaries = summaries;
   }
 
-  /** A user is no longer a member of a private room. */
+  /** Call after a user loses a private room. */
   lostRoom(user: string): void {
     this.#unchecked.add(user);
     for (const { record, partners } of this.#directory.directRoomsOf(user)) {

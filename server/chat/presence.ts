@@ -80,12 +80,12 @@ export class Presence {
     const batch = this.#batches.get(room);
     if (batch === undefined) return;
     this.#batches.delete(room);
-    // Another room may have the ID by now, and its connections would get the event.
+    // Without receivers nothing is sent, because another room may have the ID by now.
     if (room.joined.size === 0) return;
     const { id } = room.record;
     const joined: User[] = [];
     const left: string[] = [];
-    // A connection that joined during the batch knows an intermediate state, so users without a net change are sent also.
+    // A connection that joined during the batch may know an outdated state, so it gets users without a net change too.
     const sendsAll = room.joins !== batch.joins;
     for (const [user, before] of batch.before) {
       const now = room.present.get(user);

@@ -8,7 +8,7 @@ type Payload<E extends Event> = Parameters<ServerToClient[E]>[0];
  * their ids.
  */
 export interface Publisher {
-  /** From now on the connection gets the room's events, or no longer gets them. */
+  /** Adds the connection to the receivers of the room's events. */
   join(connection: string, room: string): void;
   leave(connection: string, room: string): void;
   /** Sends an event to all connections that joined the room. */

@@ -81,7 +81,7 @@ function applyDeletion(
   }
   const left = [...room.joined];
   for (const connection of left) connection.joined.delete(room);
-  // After this, queued events about the room have no receivers.
+  // Delayed announcements of presence, threads and read receipts use these sets, so they reach no connection any more.
   room.joined.clear();
   room.here.clear();
   directory.forgetRoom(room);

@@ -114,7 +114,10 @@ function firstAfter(rooms: readonly ListedRoom[], key: ListedRoom['key']): numbe
   return from;
 }
 
-/** Joins the room in the same event-loop tick in which the response is built, so that no message falls between them. */
+/**
+ * Joins a room, and returns its newest messages or the changes after `since`. The connection joins in the event-loop
+ * tick in which the response is built, so that it misses no message.
+ */
 export async function join(
   chat: Chat,
   connection: Connection,
@@ -145,8 +148,8 @@ export async function join(
     else if (resume === undefined) page = await newest.of(room);
     else page = await history.read.changes({ room: id, since: resume, upTo: head, limit: maxJoinChanges });
     threads = await threadsFor(chat, person, id, page.messages, page.threads);
-    // `look` may wait for the history, and messages that are published during that may need a second call. Each call may
-    // see new changes, so later ones stay without the user's own reactions.
+    // `look` may wait for the history. Messages that are published during the wait get a second call. After it,
+    // messages stay without the user's own reactions, because each further call may see new ones.
     if (await mine.look([...page.messages, ...missed])) await mine.look([...page.messages, ...missed]);
   } finally {
     room.missed.delete(missed);
@@ -310,7 +313,8 @@ export function mayCreate({ settings }: Chat, { identity }: Connection, kind: 'p
 }
 
 /**
- * IDs of rooms that users create start with `u-`. Rooms of the settings, the session and the API have other IDs.
+ * Returns a random ID for a room that a user creates. It starts with `u-`, unlike the IDs of rooms of the settings, the
+ * session and the API.
  */
 function newRoomId(): string {
   return `u-${randomBytes(16).toString('base64url')}`;

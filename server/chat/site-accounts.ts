@@ -27,7 +27,7 @@ export async function askSite(
     history.read.users({ ids: absent }),
     history.read.siteUsers({ ids: absent }),
   ]);
-  // A user who was only named by an ID has it as the name.
+  // If the stored name is the ID, the chat does not know the user's name.
   const named = new Set(known.flatMap(({ id, name }) => (name === id ? [] : [id])));
   return {
     unknown: new Set(absent.filter((id) => !onSite.has(id) && !listed.includes(id))),

@@ -26,7 +26,7 @@ export async function postMessage(
   return { message: directory.messageOf(message), repeated };
 }
 
-/** Only the chat makes rooms with such IDs. */
+/** Whether the ID has a form that only rooms created by the chat have. */
 export const isReservedRoomId = (id: string): boolean => /^[udr]-/.test(id);
 
 /** Returns the rooms that a session puts its user into. Undefined if the list is unreadable. */

@@ -39,17 +39,17 @@ export class Addresses {
     return this.#peer(socket).trusted;
   }
 
-  /** The limit key of the TCP peer, even if it is a proxy. */
+  /** Returns the limit key of the TCP peer, even if it is a proxy. */
   keyOfPeer(socket: Socket): string {
     return this.#peer(socket).key;
   }
 
-  /** The limit key of the client. */
+  /** Returns the limit key of the client. */
   keyOf(request: Pick<IncomingMessage, 'socket' | 'headers'>): string {
     return this.#client(request).key;
   }
 
-  /** The address of the client. */
+  /** Returns the address of the client. */
   addressOf(request: Pick<IncomingMessage, 'socket' | 'headers'>): string {
     return this.#client(request).address;
   }

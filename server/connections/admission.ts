@@ -109,7 +109,7 @@ export class Admission {
     return this.#http.take(key);
   }
 
-  /** The key of this request in the limits by address. */
+  /** Returns the key of this request in the limits by address. */
   keyOf(req: IncomingMessage): string {
     return this.#addresses.keyOf(req);
   }
@@ -282,7 +282,10 @@ export class Admission {
     return origin === undefined ? this.#nativeClients && ownSession : this.#allows(origin, req);
   }
 
-  /** Browsers load pictures of a foreign page without `Origin`, but send Sec-Fetch-Site. */
+  /**
+   * Whether the page may load a file. Browsers load pictures of a foreign page without `Origin`, but send
+   * Sec-Fetch-Site.
+   */
   mayDownload(req: IncomingMessage): boolean {
     const { origin, 'sec-fetch-site': site } = req.headers;
     return origin === undefined ? site !== 'cross-site' : this.#allows(origin, req);
@@ -299,7 +302,7 @@ export class Admission {
     return this.#isOwnHost(schemeAndHost(origin), url.hostname, boundAddress(req));
   }
 
-  /** @param host with its scheme, without the port */
+  /** Whether the host belongs to this server. @param host with its scheme, without the port */
   #isOwnHost(host: string, hostname: string, bound: string | undefined): boolean {
     const name = hostname.replace(/^\[|\]$/g, '');
     return loopback.test(hostname) || name === bound || isListed(this.#hosts, host);

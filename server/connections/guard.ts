@@ -17,7 +17,7 @@ export type Breach =
 
 /** Maximum bytes of a packet with its binary attachments, announced as `maxPayload`. */
 export const maxPacketBytes = 65_536;
-/** Milliseconds. A connection without an accepted CONNECT is then closed. */
+/** A connection without an accepted CONNECT is closed after this time (ms). */
 const connectTimeout = 5000;
 /** Control packets of one connection per ping interval: pongs, probes, and WebSocket pings and pongs. Two are usual. */
 const mostControlPackets = 100;
@@ -129,7 +129,7 @@ export class Guard {
     this.#unconnected = setTimeout(() => this.close('no_connect'), connectTimeout);
   }
 
-  /** Called when its CONNECT is accepted. */
+  /** Called when the CONNECT of this connection is accepted. */
   accept(): void {
     clearTimeout(this.#unconnected);
     this.#unconnected = undefined;

@@ -63,7 +63,7 @@ type EngineRequest = Parameters<EngineServer['handleRequest']>[0];
 export const withQuery = (req: IncomingMessage, { searchParams }: URL): EngineRequest =>
   Object.assign(req as EngineRequest, { _query: Object.fromEntries(searchParams) });
 
-/** The WebSocket that Engine.IO opened for an upgrade. */
+/** Returns the WebSocket that Engine.IO opened for an upgrade; undefined if it opened none. */
 export const webSocketOf = (req: IncomingMessage): WsSocket | undefined =>
   (req as IncomingMessage & { websocket?: WsSocket }).websocket;
 

@@ -25,8 +25,8 @@ const mostSide = 20_000;
  * Reads the container of sound or video that browsers play. A video without a picture gets the type of sound.
  *
  * @param found the type by the first bytes of the file
- * @returns null if it contains no sound or video, or a QuickTime file contains codecs that not all browsers play;
- * without `media` for any other type
+ * @returns only `type` if the file is of another type; null if it has no playable sound or video, such as a QuickTime
+ * file with codecs that not all browsers play
  */
 export async function readMedia(
   found: string,

@@ -82,7 +82,10 @@ export type Change = {
   | { type: 'broadcast'; from: string; what: object }
 );
 
-/** The bit of each change type in the change log. A bit must never get another meaning. */
+/**
+ * The bit of each change type in the change log. Never reuse the bit of a removed type, because stored entries contain
+ * it.
+ */
 export const changeBits = {
   message: 1 << 0,
   mentions: 1 << 1,

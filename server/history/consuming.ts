@@ -59,9 +59,9 @@ export const consume: Rule<LogWrites['consume']> = {
     if (holder !== by && (isLeased || renews)) return { leasedForMs: isLeased ? leasedForMs : 0 };
     const isDone = holder === by && done !== undefined;
     if (isDone && rows?.acts !== undefined) insertActs(work, rows.acts);
-    // An erasure deletes the events about its user, and would miss an event stored after that stage. Events about
-    // unknown users are dropped too, except in direct rooms, where a member may never have connected. An erasure
-    // deletes `pair`.
+    // An erasure deletes the events about its user, and would miss an event that is stored after that stage. Events
+    // about unknown users are dropped too, unless the user is in `pair` of a direct room, because a peer may never have
+    // connected. `pair` no longer names an erased peer.
     const isLeft = (event: StoredEvent) => {
       const { user } = event;
       if (user === undefined || !isGone(work, user)) return true;

@@ -32,9 +32,9 @@ export interface ImportWrites {
     /** The kind of the room. An existing room keeps its kind. */
     out: { kind: RoomRecord['kind'] };
   };
-  /** Stores a message of such a room. No-op if the user already used the `clientId` there. Codes: as in `send`. */
+  /** Stores a message in an imported room. No-op if the user already used the `clientId` there. Codes: as in `send`. */
   importMessage: { in: NewMessage; out: { seq: number; repeated: boolean } };
-  /** Adds members of such a room, with all messages marked as read. Codes: `unknown_room`. */
+  /** Adds members of an imported room, with all messages marked as read. Codes: `unknown_room`. */
   importMembers: {
     in: { room: string; users: readonly (User & { role: RoomRole })[]; at: number };
     out: Nothing;

@@ -29,7 +29,10 @@ export function storedMemberKey(user: { id: string; name: string }, isShown: boo
   return [...memberKey(user, isShown)].slice(0, 128).join('');
 }
 
-/** Shortens the key of a room name, for the same reason. Keys of valid room names are not longer than this. */
+/**
+ * Shortens the key of a room name, because the databases limit the size of indexed values. Keys of valid room names are
+ * not longer than this.
+ */
 export const storedNameKey = (key: string): string => [...key].slice(0, 240).join('');
 
 /** Returns the texts whose prefixes find a user: the whole name, each word of it, and the ID, regardless of case. */

@@ -4,7 +4,7 @@ import { decidesIn, mayRead, memberBySession, rightsIn } from '../access.ts';
 import type { Chat } from '../chat.ts';
 import type { SessionIdentity } from '../model.ts';
 
-/** @throws RequestError `unknown_room`, `forbidden`, `muted` */
+/** Checks that the user may upload files to the room now. @throws RequestError `unknown_room`, `forbidden`, `muted` */
 export async function mayUpload(
   { history, directory }: Chat,
   identity: SessionIdentity,

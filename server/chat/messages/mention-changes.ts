@@ -151,8 +151,8 @@ function sendCounts(chat: Chat, room: Room, { user: author }: StoredMessage, use
 }
 
 /**
- * Whether a user must get the message. A user who read the message before an edit does not, because it does not count as an
- * unread mention.
+ * Whether a user must be notified of the message. Users who read it before an edit are not, because it is not among
+ * their unread mentions.
  */
 function isTarget(room: Room, person: Person, { user: author, seq }: StoredMessage): boolean {
   const { readSeq = 0 } = person.memberships.get(room.record.id)?.member ?? {};

@@ -2,7 +2,7 @@ import type { NewMention, StoredMessage } from '../../history/history.ts';
 import { RequestError } from '../../wire/errors.ts';
 import type { Message } from '../../wire/events.ts';
 
-/** @throws RequestError `bad_request` if the mentions do not fit the text */
+/** Checks that the mentions fit the text. @throws RequestError `bad_request` */
 export function checkMentions(text: string, mentions: readonly NewMention[] | undefined): void {
   if (mentions === undefined) return;
   const characters = [...text].length;

@@ -327,7 +327,10 @@ export function sendDeletionReason(
   send().catch((error) => chat.onAsideFailure('deletion_reason', error));
 }
 
-/** @throws RequestError `unknown_message`, or `unknown_room` if the user lost the room, even through another server */
+/**
+ * Returns the author of a message.
+ * @throws RequestError `unknown_message`, or `unknown_room` if the user lost the room, even through another server
+ */
 async function authorOf(
   { history, directory }: Chat,
   { person }: Connection,
@@ -381,7 +384,7 @@ export async function files(
   });
 }
 
-/** @param room without it, searches all rooms that the user may read */
+/** Searches messages. @param room absent to search all rooms that the user may read */
 export async function search(
   chat: Chat,
   { person }: Connection,

@@ -58,7 +58,10 @@ export const pinEffect: Effect<'pin'> = {
   },
 };
 
-/** @param reader the only reader; undefined if all members get the pins */
+/**
+ * Converts stored pins to the form that clients get.
+ * @param reader the only reader; undefined if all members get the pins
+ */
 async function toPins(
   chat: Chat,
   { record }: Room,

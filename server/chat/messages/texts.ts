@@ -2,8 +2,9 @@ import { isBlank } from '../../wire/blank.ts';
 import { RequestError } from '../../wire/errors.ts';
 
 /**
- * @param mayBeBlank set if the message has files, or may have some
- * @throws RequestError `bad_request` or `too_long` if this cannot be the text of a message
+ * Checks the text of a message.
+ * @param mayBeBlank whether the message has files, or may have some
+ * @throws RequestError `bad_request` or `too_long`
  */
 export function checkText(text: string, maxText: number, mayBeBlank = false): void {
   // A lone surrogate cannot be stored as UTF-8, so the stored text would differ.

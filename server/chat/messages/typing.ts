@@ -90,7 +90,7 @@ export class Typing {
     this.#rooms.delete(room);
   }
 
-  /** @returns whether it was announced */
+  /** Starts or continues typing, unless a limit forbids it. @returns whether it was announced */
   #start(room: Room, user: User, connection?: Connection): boolean {
     if (room.present.size > maxPresent) return false;
     const before = this.#rooms.get(room)?.get(user.id);

@@ -62,6 +62,7 @@ export async function findHoldReason(
 }
 
 /**
+ * Checks that the user may have one more pending message.
  * @param edited the message of an edit, which may replace a pending edit
  * @throws RequestError `limit_reached` if too many messages of the user are pending, in all rooms
  */
@@ -169,7 +170,10 @@ export async function discardPending(
   return {};
 }
 
-/** @throws RequestError `unknown_message` also if the user may not decide, so that the message is not revealed */
+/**
+ * Returns a pending message that this user may decide about.
+ * @throws RequestError `unknown_message` also if the user may not decide, so that the message is not revealed
+ */
 async function toDecide(chat: Chat, connection: Connection, id: string): Promise<PendingMessage> {
   const user = connection.person.user.id;
   const stored = await chat.history.read.pendingMessage({ id });
@@ -209,7 +213,7 @@ function announcePendingChange(chat: Chat, { room, id, user, is, by }: Change & 
     return connectionIdsOf(isReader ? [author] : []);
   };
   if (decidingConnections().length + authorConnections().length === 0) return;
-  // If this fails, they get the message when they request the list.
+  // If this fails, the author and the moderators get the message when they request the list.
   announcements.add('held_changed', async () => {
     const stored = is === 'held' || is === 'rejected' ? await history.read.pendingMessage({ id }) : null;
     const [held] = await toHeld(history, stored === null ? [] : [stored]);

@@ -167,7 +167,7 @@ export async function erase(
   return {};
 }
 
-/** @throws RequestError `forbidden` unless this user may export the data of others now */
+/** Checks that this user may export the data of others now. @throws RequestError `forbidden` */
 export async function mayExport(chat: Chat, { id, roles }: SessionIdentity): Promise<void> {
   // Another server may have stored a ban.
   await chat.history.current();
@@ -195,14 +195,20 @@ export async function exportFor(
 
 const userOf = ({ id, name }: UserRecord): User => ({ id, name });
 
-/** @throws RequestError `unknown_user` if the user never connected, even if a room names the ID */
+/**
+ * Returns a user, and when the user first connected.
+ * @throws RequestError `unknown_user` if the user never connected, even if a room names the ID
+ */
 async function arrived({ history }: Chat, user: string): Promise<{ user: UserRecord; at: number }> {
   const known = await history.read.arrival({ user });
   if (known === null) throw new RequestError('unknown_user');
   return known;
 }
 
-/** @throws RequestError `unknown_user`, or `forbidden` if the user of this connection does not outrank that user */
+/**
+ * Returns a user whom the user of this connection outranks.
+ * @throws RequestError `unknown_user`, or `forbidden` if the rank is not lower
+ */
 async function lower(chat: Chat, connection: Connection, user: string): Promise<UserRecord> {
   const { user: known } = await arrived(chat, user);
   if (!isBelow(chat, connection, known)) throw new RequestError('forbidden');

@@ -114,7 +114,10 @@ async function requireReport(
   return { stored, record };
 }
 
-/** @throws RequestError `unknown_message` if the user may not see reports there, so that the report is not revealed */
+/**
+ * Checks that the user may see the reports of a room.
+ * @throws RequestError `unknown_message`, so that the report is not revealed
+ */
 function requireReportAccess(
   { directory }: Pick<Chat, 'directory'>,
   room: RoomRecord,

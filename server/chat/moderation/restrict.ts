@@ -47,7 +47,10 @@ export async function restrict(
   return {};
 }
 
-/** @throws RequestError `limit_reached` if too many other users are muted or banned in the room, or by this moderator */
+/**
+ * Checks the limits of muted and banned users.
+ * @throws RequestError `limit_reached` if too many other users are restricted in the room, or by this moderator
+ */
 export function requireFreeRestriction(
   { directory }: Chat,
   { identity }: Connection,
@@ -62,7 +65,7 @@ export function requireFreeRestriction(
   );
 }
 
-/** @param what.seconds absent for a permanent restriction */
+/** Creates a restriction. @param what.seconds absent for a permanent restriction */
 export function restrictionOf(
   by: string,
   { seconds, reason }: { seconds: number | undefined; reason?: string | undefined },

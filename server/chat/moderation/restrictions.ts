@@ -58,7 +58,10 @@ export class Restrictions {
     for (const user of this.#byRoom.get(room) ?? []) this.setAll(room, user, {});
   }
 
-  /** An expired ban still counts until its end is stored, because that write also restores the membership. */
+  /**
+   * Whether the user is banned from the room. An expired ban still counts until its end is stored, because that write
+   * also restores the membership.
+   */
   isBanned(room: string, user: string): boolean {
     return this.#byUser.get(user)?.get(room)?.banned !== undefined;
   }

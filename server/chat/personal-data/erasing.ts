@@ -23,7 +23,7 @@ export function erasing({ history, everywhere }: Pick<Chat, 'history' | 'everywh
         if (step === null) return {};
         kicked = step.kick ? step.user : undefined;
         if (step.kick) await everywhere(step.user, { is: 'kick' });
-        // Erasing takes at most half of the time.
+        // Pauses at least as long as the step took, so that erasing takes at most half of the time.
         else await pause(Math.max(stepPause, performance.now() - began));
       }
     },

@@ -102,7 +102,10 @@ export class Background {
     }
   }
 
-  /** @returns whether there may be more work */
+  /**
+   * Deletes some data of a deleted room and some expired messages, and indexes blocks.
+   * @returns whether there may be more work
+   */
   async #round(connection: DatabaseConnection): Promise<boolean> {
     const { signal } = this.#closing;
     // Deletions come before indexing, so that a failure of the index does not block them.
@@ -132,7 +135,7 @@ export class Background {
   async #fullRooms(connection: DatabaseConnection): Promise<Row[]> {
     const ids = [...this.#full].slice(0, roomsPerQuery);
     if (ids.length === 0 && !this.#anyFull) return [];
-    // Before the query, so that a block that fills up during it is added again.
+    // Deleted before the query, so that a room whose next block fills up during it is added again.
     for (const id of ids) this.#full.delete(id);
     const condition = this.#anyFull ? sql`NOT (${raw(goneRooms)})` : inList(this.#dialect, 'id', ids);
     const rows = await connection.query(
@@ -259,7 +262,7 @@ export class Background {
       await connection.query(sql`DELETE FROM chat_terms WHERE room = ${room} AND term <= ${upTo}`);
     } else {
       await connection.query(sql`DELETE FROM chat_blocks WHERE room = ${room}`);
-      // Files that are not pending deletion yet.
+      // Marks the remaining files as pending deletion.
       await connection.query(sql`UPDATE chat_files SET state = ${fileStates.dropped} WHERE room = ${room}`);
       await connection.query(sql`DELETE FROM chat_rooms WHERE num = ${room}`);
     }

@@ -44,7 +44,7 @@ export function namesIn(dialect: ServerDialect): { tables: string[]; sequences: 
   return { tables: ['chat_migrations', ...names('TABLE')], sequences: names('SEQUENCE') };
 }
 
-/** Returns the existing ones among `tables`. */
+/** Returns the names among `tables` that exist in the database. */
 async function findTables(
   connection: DatabaseConnection,
   { name }: ServerDialect,
@@ -71,7 +71,7 @@ export async function removeBeside(connection: DatabaseConnection, dialect: Serv
   for (const name of sequences) await connection.query(raw(`DROP SEQUENCE IF EXISTS ${prefix}${name}`));
 }
 
-/** CASCADE, and no foreign key checks, because the tables reference each other. */
+/** Returns the statements that drop these tables. They ignore references, because the tables reference each other. */
 function removal({ name }: ServerDialect, tables: readonly string[]): string[] {
   if (tables.length === 0) return [];
   return name === 'PostgreSQL'

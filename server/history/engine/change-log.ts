@@ -48,10 +48,13 @@ const messagesPerQuery = 1000;
 /** Entries are deleted after this time. A server that stalls for longer may miss entries. */
 const entryTtlMs = 60 * 60 * 1000;
 
-/** Entries older than that are kept for a slow consumer, but at most the newest 100,000. */
+/** Expired entries that a slow consumer has not read are kept, up to this number. */
 const maxBacklog = 100_000;
 
-/** Logs all change types, because other servers follow the log. */
+/**
+ * The bits of all change types. A server that shares the history logs all changes, because other servers follow the
+ * log.
+ */
 export const allTypes = -1;
 
 /** Returns change types as stored: one bit each. */
@@ -75,7 +78,7 @@ export function append(dialect: Dialect, changes: readonly Change[]): Sql[] {
   ];
 }
 
-/** Returns the changes of the given types, which must be logged. */
+/** Returns the changes to log. @param types the bits of change types, or `allTypes` */
 export const ofTypes = (changes: readonly Change[], types: number): readonly Change[] =>
   types === allTypes ? changes : changes.filter(({ type }) => (changeBits[type] & types) !== 0);
 
@@ -254,7 +257,7 @@ function lostRoom(change: LoggedChange): string | undefined {
   return isLoss ? change.room.id : undefined;
 }
 
-/** Keeps the fields that never change. Readers have known them since the message was sent. */
+/** Returns only the fields that never change, which readers know since the message was sent. */
 function withoutContents({
   id,
   room,
@@ -287,14 +290,14 @@ export function* forget(dialect: Dialect): Asking<void> {
 }
 
 /**
- * Deletes the expired entries up to `upTo`. `num + 0` keeps the planner off the index of numbers, which nearly all
- * match; the index of times is selective.
+ * Deletes the expired entries up to `upTo`. `num + 0` keeps the database from using the index on `num`, because nearly
+ * all entries match that condition. The index on `since` selects few.
  */
 export const deleteOld = (dialect: Dialect, upTo: number): Sql =>
   sql`DELETE FROM chat_changes
       WHERE since <= ${dialect.now} - ${dialect.isShared ? entryTtlMs : 0} AND num + 0 <= ${upTo}`;
 
-/** Returns the types that the consumers take. A server that runs alone logs no others. */
+/** Returns the bits of the change types that consumers read. A server that runs alone logs only these types. */
 export function* wantedTypes(): Asking<number> {
   const rows = yield* ask(raw('SELECT types FROM chat_consumers'));
   return rows.reduce((bits, { types }) => bits | (types as number), 0);
@@ -423,7 +426,7 @@ function anonymiseAct(act: Omit<Act, 'at'>, user: string): Omit<Act, 'at'> {
   return { ...rest, ...(by === undefined ? {} : { by }), ...(of === undefined ? {} : { user: of }) };
 }
 
-/** Removes the name, and the reasons of restrictions in the membership. */
+/** Returns the change without the user's name and without the reasons of the user's restrictions. */
 function memberWithoutWords(change: Change & { type: 'member' }): Change & { type: 'member' } {
   const { user, before, now } = change;
   const named = { ...user, name: user.id };

@@ -22,7 +22,7 @@ export class Delivery {
   readonly #deliver: (changes: readonly Change[]) => void;
   readonly #onFailure: (error: Error) => void;
   readonly #delayMs: number;
-  /** The last dispatched entry, and the last one that exists as far as this server knows. */
+  /** The number of the last dispatched entry, and of the newest entry that this server knows of. */
   #position: number;
   #newest: number;
   readonly #buffered = new Map<number, readonly Change[]>();
@@ -35,8 +35,8 @@ export class Delivery {
    * @param options.position the entry to start after
    * @param options.hasBus whether `hint` is called for entries of other servers
    * @param options.read returns the next entries after a number; empty if there are none
-   * @param options.onFailure called if entries were deleted before they were read, or after a bug. Delivery has
-   * stopped.
+   * @param options.onFailure called after the delivery stopped, because entries were deleted before they were read or
+   * because of a bug
    */
   constructor(options: {
     position: number;
@@ -58,7 +58,9 @@ export class Delivery {
   }
 
   /**
-   * Buffers an entry of this server until its turn, without a limit: only this server knows which connection asked.
+   * Buffers an entry of this server until its turn. It is never dropped, because the log does not contain the
+   * connection that requested the changes.
+   * @returns a promise that resolves when the entry is dispatched
    */
   own(num: number, changes: readonly Change[]): Promise<void> {
     // If the entry was already read back from the log, it is already dispatched.

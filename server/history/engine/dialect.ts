@@ -36,8 +36,9 @@ export interface DatabaseConnection {
   /** Runs a statement without a client-side timeout. @throws SqlError */
   queryPatiently(sql: Sql): Promise<Row[]>;
   /**
-   * Runs statements of one transaction in order, in one round trip if the database can. After a failure the others
-   * have no effect, not even a COMMIT. @throws SqlError of the first failure
+   * Runs statements of one transaction in order, in one round trip if the database can. After a failure the later
+   * statements have no effect, not even a COMMIT.
+   * @throws SqlError of the first failure
    */
   queryAll(statements: readonly Sql[]): Promise<Row[][]>;
   /** Closes the connection at once, aborting the current statement. */

@@ -79,7 +79,7 @@ export async function follow(
   }
   /** Codes of own texts that the bus has not returned yet. They need no verification. */
   const pendingEchoes = new Set<string>();
-  /** Their contents come with their next change. */
+  /** Messages that were dispatched without contents. Their next change is dispatched with the contents. */
   const withheld: Withheld = new Map();
   const closing = new AbortController();
   const { signal } = closing;
@@ -171,7 +171,7 @@ export async function follow(
   };
 }
 
-/** Only this server has the connection of the sender, so the hint omits it. */
+/** Removes the requesting connection from a hint, because other servers do not have it. */
 const hinted = ({ asker: _, ...change }: Change): Change => change;
 
 /** A text on the bus: a hint about a new entry, or a node message. */

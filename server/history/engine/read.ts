@@ -5,7 +5,7 @@ import { type Row, rowFrom, type Table } from './table.ts';
 /** The maximum size of a page in bytes of JSON, even if `limit` allows more entries. */
 export const maxPageBytes = 256 * 1024;
 
-/** A read sorts or scans this many rows of a user or a room. */
+/** A read sorts or scans at most this many rows of a user or a room. */
 export const maxScannedRows = 5000;
 
 /** The history that a read queries. */
@@ -56,8 +56,8 @@ export const countUpTo = (max: number, rows: Sql): Asking<number> =>
   askNumber(sql`SELECT count(*) AS num FROM (${rows} LIMIT ${max}) AS found`);
 
 /**
- * Cuts a page of `limit` rows. If there are more, `last` is the last row of the page.
- * @param rows one more than `limit` if there are more
+ * Cuts a page of `limit` rows. If more rows follow, `last` is the last row of the page.
+ * @param rows up to `limit` + 1 rows
  */
 export const cutPage = (
   rows: readonly Row[],
@@ -66,8 +66,9 @@ export const cutPage = (
   rows.length > limit ? { page: rows.slice(0, limit), last: rows[limit - 1] } : { page: rows };
 
 /**
- * Cuts a page of `limit` entries and `maxPageBytes`, but at least one. If there are more, `last` is the row of the last entry.
- * @param rows one more than `limit` if there are more
+ * Cuts a page of at most `limit` entries and `maxPageBytes`, but at least one entry. If more entries follow, `last` is
+ * the row of the last entry.
+ * @param rows up to `limit` + 1 rows
  */
 export function cutPageBySize<Of, Entry>(
   rows: readonly Of[],

@@ -9,9 +9,10 @@ const tagLength = 16;
 const algorithm = 'aes-128-gcm';
 
 /**
- * Cursors of lists, for clients: the encrypted number of an entry. These numbers count over all rooms, so in plain text they
- * would show activity in rooms that a user may not read. Two cursors do not show whether they hold the same number: a page may
- * end at an entry or just before the next one, and the difference would show whether something was stored in between.
+ * Cursors of lists, for clients: the encrypted number of an entry. These numbers count over all rooms, so in plain text
+ * they would show activity in rooms that a user may not read. Two cursors do not show whether they contain the same
+ * number. A page may end at an entry or just before the next one, and the difference would show whether something was
+ * stored in between.
  */
 export class SealedCursors {
   readonly #digestKey: Uint8Array;
@@ -42,8 +43,10 @@ export class SealedCursors {
   }
 
   /**
-   * @param cursor absent for the first page, which starts at the highest number
-   * @throws RequestError `bad_request`
+   * Decrypts a cursor.
+   * @param cursor absent for the first page
+   * @returns the number of the entry; for the first page the highest possible number
+   * @throws RequestError `bad_request` if the cursor is not from this history and list
    */
   open(list: string, cursor: string | undefined): number {
     if (cursor === undefined) return Number.MAX_SAFE_INTEGER;

@@ -39,7 +39,7 @@ export const table = <Of extends object>(
   erased?: Table<Of>['erased'],
 ): Table<Of> => ({ name, key, columns, ...(erased === undefined ? {} : { erased }) });
 
-/** @param room the ID of the room, for tables with a `room` column */
+/** Converts a row of the database. @param room the ID of the room, for tables with a `room` column */
 export function rowFrom<Of extends object>({ columns }: Table<Of>, row: Row, room?: string): Of {
   const fields: Record<string, unknown> = {};
   for (const [field, column] of Object.entries(columns)) {
@@ -60,7 +60,7 @@ export function valuesOf(row: object, fields: readonly string[], room: number | 
   });
 }
 
-/** Equal for rows whose fields are equal. */
+/** Returns a text that is equal for rows whose fields are equal. */
 export function keyOf(row: object, fields: readonly string[]): string {
   return JSON.stringify(fields.map((field) => (row as Record<string, unknown>)[field]));
 }

@@ -18,7 +18,7 @@ export class Transaction {
     return rows;
   }
 
-  /** Like `query`, in one round trip. */
+  /** Runs the queued statements and these in one round trip. Returns the rows of each of these. */
   *queryAll(statements: readonly Sql[]): Asking<Row[][]> {
     const before = this.#queued;
     if (before.length + statements.length === 0) return [];

@@ -40,8 +40,8 @@ export interface Operation<Input = never, Output = unknown> {
   needs(input: Input): readonly Need[];
   run(work: Work, input: Input, changes: Change[]): Output;
   /**
-   * The operation adds data, so SQLite rejects it when the disk is nearly full. Other operations are small or free
-   * space. If one does not fit into the reserve, it fails without an effect.
+   * Whether the operation adds data, so that SQLite rejects it when the disk is nearly full. Other operations are small
+   * or free space. An operation that does not fit into the reserve fails without an effect.
    */
   readonly adds?: true;
   /** Runs in its own transaction, so its loaders see the current data. */
@@ -271,7 +271,7 @@ export class Work {
     this.#putRow(table, row, row);
   }
 
-  /** @param key at least the key fields of the row */
+  /** Removes a row. @param key at least the key fields of the row */
   remove<Of extends object>(table: Table<Of>, key: Partial<Of>): void {
     this.#putRow(table, key, null);
   }
@@ -333,7 +333,7 @@ interface Wanted {
 export const rows = <Of extends object>(table: Table<Of>, where: Partial<Of>): Need =>
   needOf(rowsLoader, { table, where });
 
-/** Equal for equal queries. */
+/** Returns a text that is equal for equal queries. */
 const rowsKey = ({ table: { name }, where }: Wanted) =>
   `${name} ${JSON.stringify(Object.entries(where).sort())}`;
 

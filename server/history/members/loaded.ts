@@ -99,7 +99,10 @@ function loadedMember(room: LoadedRoom, user: string): LoadedMember | null {
 export const hasBeenMember = (work: Work, room: string, user: string): boolean =>
   (loadedMember(existingRoom(work, room), user)?.since ?? 0) > 0;
 
-/** @param since the time in milliseconds since 1970 if a membership starts now; otherwise omitted */
+/**
+ * Stores the data of a user in a room.
+ * @param since when the membership starts, in milliseconds since 1970; absent if none starts
+ */
 export function setMember(work: Work, id: string, user: string, row: MemberRecord, since?: number): void {
   const room = existingRoom(work, id);
   const before = loadedMember(room, user);
@@ -128,7 +131,7 @@ export function deleteMember(work: Work, id: string, user: string): void {
   work.later(() => sql`DELETE FROM chat_members WHERE room = ${num} AND user_id = ${user}`);
 }
 
-/** The owner before the transaction. */
+/** Loads the owner of a room before the transaction. */
 const ownerLoader = roomValueLoader<{ room: string }, string | null>('owner', {
   keyOf: ({ room }) => room,
   select: ({ num }) =>
@@ -155,7 +158,7 @@ interface Successor {
   since: number;
 }
 
-/** The first `limit` members before the transaction, in the order of succession. */
+/** Loads the first `limit` members before the transaction, in the order of succession. */
 const successorsLoader = roomValueLoader<
   { room: string; limit: number },
   { list: readonly Successor[]; isComplete: boolean }

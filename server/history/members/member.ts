@@ -46,8 +46,8 @@ export interface MemberRecord {
   /** The room's `access` after the user was removed or banned. Only invite links that moderators made since then readmit. */
   removed?: number;
   /**
-   * Set while the user is banned: the sources to restore when the ban ends. Until then, `sources` is 0. The change log
-   * stores this name.
+   * Set while the user is banned: the sources to restore when the ban ends. Until then, `sources` is 0. Do not rename
+   * this field, because the change log contains its name.
    */
   held?: number;
 }

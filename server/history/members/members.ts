@@ -77,12 +77,15 @@ export interface MemberWrites {
     };
     out: { stale: boolean };
   };
-  /** A new owner's predecessor becomes a moderator. Codes: `unknown_room`, `unknown_user` (not a member). */
+  /**
+   * Sets the role of a member. A new owner's predecessor becomes a moderator. Codes: `unknown_room`, `unknown_user`
+   * (not a member).
+   */
   setRole: {
     in: { room: string; user: string; role: RoomRole; actor?: string; decidedFor?: RoomState };
     out: { stale: boolean };
   };
-  /** Codes: `unknown_room` (not a member). */
+  /** Sets which messages of the room the user is notified of. Codes: `unknown_room` (not a member). */
   setNotify: { in: { room: string; user: string; notify: Notify }; out: Nothing };
 }
 

@@ -244,7 +244,7 @@ const newestMessageLoader: ValueLoader<object, number> = {
 
 export const newestMessageNeed = needOf(newestMessageLoader, {});
 
-/** The number of the newest message of all. */
+/** Returns the number of the newest message of all rooms. */
 export const newestMessage = (work: Work): number => work.value(newestMessageLoader, {});
 
 /** The columns that an update can change. Only an erasure changes others. */

@@ -319,7 +319,7 @@ function approve(work: Work, pending: PendingMessage, at: number, changes: Chang
   const user = named(work, pending.user);
   const member = getMember(work, room.id, user.id);
   if (!isMember(member)) refuse('forbidden', notMember);
-  // The client sent it again while messages needed no approval.
+  // Already published, because the client sent it again while messages needed no approval.
   const sent = getMessageByClientId(work, room.id, user.id, clientId);
   if (sent !== undefined && sent.digest !== digest) refuse('conflict', sameClientId);
   if (sent !== undefined) return sent.message;

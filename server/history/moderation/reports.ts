@@ -78,7 +78,7 @@ export interface ReportReads {
   };
   /** Open reports of a message, newest first. */
   reportsOf: { in: { room: string; seq: number; limit: number }; out: StoredReport[] };
-  /** Open and closed reports by a user of unexpired messages, paginated like `reports`. */
+  /** Open and closed reports that a user made of unexpired messages, paginated like `reports`. */
   reportsBy: {
     in: { user: string; from?: string; limit: number };
     out: ReportReads['reports']['out'];

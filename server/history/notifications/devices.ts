@@ -44,7 +44,7 @@ export interface DeviceWrites {
    * devices with the oldest registration. No-op for a user who is unknown or being erased.
    */
   registerDevice: { in: StoredDevice; out: Nothing };
-  /** No-op if the device belongs to another user or, with `sealed`, was registered again since. */
+  /** Removes a device. No-op if it belongs to another user or, with `sealed`, was registered again since. */
   removeDevice: { in: DeviceOf; out: Nothing };
   /** Replaces `until` and `since` of a device. No-op under the same conditions as `removeDevice`. */
   noteDevice: { in: DeviceOf & Pick<StoredDevice, 'until' | 'since'>; out: Nothing };

@@ -174,8 +174,8 @@ export const noteDue: Rule<DueWrites['noteDue']> = {
       pushes.map((user) => ({ user, room })),
       pushDue,
     );
-    // `markDueRooms` adds `lookThroughPause` to the time of the last scan. For a small room, whose `next` is sooner, this time
-    // is therefore set back.
+    // `markDueRooms` adds `lookThroughPause` to the stored time of the last scan. `next` may be sooner for a small
+    // room, so the stored time is set back by `lookThroughPause`.
     if (next !== undefined) settleDueRoom(work, room, next - lookThroughPause, next);
     return {};
   },
@@ -238,7 +238,7 @@ export function markDue(work: Work, users: readonly string[], due: number): void
   );
 }
 
-/** Makes the queued notifications of this user due now. Those that a server is checking are checked again. */
+/** Makes the queued notifications of this user due now. A notification that a server is checking is checked again. */
 export function recheckNow(work: Work, user: string): void {
   for (const table of ['chat_due', 'chat_pushes']) {
     work.later(

@@ -29,7 +29,7 @@ interface StoredMailStop {
 export interface MailWrites {
   /** Updates the given fields; null deletes the address. No-op for a user who is unknown or being erased. */
   noteMailAddress: { in: Omit<StoredMailAddress, 'address'> & { address?: string | null }; out: Nothing };
-  /** No-op for a user who is unknown or being erased. */
+  /** Stores the unsubscribe token of a mail. No-op for a user who is unknown or being erased. */
   addMailStop: { in: StoredMailStop; out: Nothing };
   /** Deletes the tokens of mails sent before this time. */
   forgetMailStops: { in: { before: number }; out: Nothing };

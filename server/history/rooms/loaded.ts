@@ -20,12 +20,12 @@ import { gone, optionalRoomFields, type RoomRow, roomFields, roomRow } from './r
 // Rooms in a transaction.
 
 const roomLoader: Loader<{ room: string }> = { name: 'room' };
-/** Locks the room. */
+/** Returns the need to load and lock a room. */
 export const roomNeed = (room: string): Need => needOf(roomLoader, { room });
 
 export const getRoom = (work: Work, id: string): RoomRow | undefined => loadedRoom(work, id)?.row;
 
-/** @returns null for a room that does not exist */
+/** Returns a locked room; null if it does not exist. @throws Missing if it is not loaded */
 export function loadedRoom(work: Work, id: string): LoadedRoom | null {
   const known = work.rooms.get(id);
   return known === undefined ? missing(roomLoader, { room: id }) : known;

@@ -224,7 +224,7 @@ export const roomRowColumns = `num, ${selected('required', undefined, 'for rules
  */
 export const gone = 'gone/';
 
-/** The SQL condition for such rooms. */
+/** The SQL condition for deleted rooms whose messages are still being deleted. */
 export const goneRooms = `id >= '${gone}' AND id < '${gone}:'`;
 
 /** Maximum rooms that one query scans for messages of a user. */

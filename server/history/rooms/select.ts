@@ -42,7 +42,7 @@ export function parseRoomCursor(cursor: string): [num: number, seq: number] {
   return [num, seq];
 }
 
-/** @param rows of `roomSelection` */
+/** Converts rows to rooms with their last messages. @param rows of `roomSelection` */
 export function* withLastMessages(dialect: Dialect, rows: readonly Row[]): Asking<RoomRecord[]> {
   const rooms = rows.map(roomFrom);
   const places = rooms.flatMap(({ lastSeq, firstSeq }, n) =>

@@ -18,7 +18,7 @@ interface ThreadAuthor {
   replies: number;
   /** The `seq` of the author's last reply. */
   seq: number;
-  /** When that was sent, as Unix ms. */
+  /** When that reply was sent, as Unix ms. */
   at: number;
 }
 

@@ -25,15 +25,15 @@ test('rejects logins after a second factor is enabled, until the configuration c
 
   reread("$config['plugins'] = ['twofactor_gauthenticator'];");
   await server.until(
-    /set CHAT_USER_REQUIRE=twofactor_gauthenticator_2FA_login.*cannot be used: all logins are rejected/,
+    /set CHAT_USER_REQUIRE=twofactor_gauthenticator_2FA_login.*not supported, rejecting all logins/,
   );
   await expect(connect()).rejects.toThrow('session_store_unavailable');
-  await server.until(/open connections stay open for now/);
+  await server.until(/keeping open connections for now/);
   expect((await fetch(`${server.url}/readyz`)).status).toBe(503);
 
   // Another fault rejects logins as well.
   reread("$config['plugins'] = [");
-  await server.until(/config\.inc\.php line .*: all logins are rejected/);
+  await server.until(/config\.inc\.php line .*rejecting all logins/);
   await expect(connect()).rejects.toThrow('session_store_unavailable');
 
   reread('');
@@ -41,6 +41,6 @@ test('rejects logins after a second factor is enabled, until the configuration c
   const again = await connect();
   again.close();
   await server.until(/session store responding again/);
-  expect(server.output()).not.toMatch(/the previous one stays in use/);
+  expect(server.output()).not.toMatch(/keeping the previous one/);
   expect(client.socket.connected).toBe(true);
 });

@@ -153,8 +153,9 @@ export class SearchIndex {
   }
 
   /**
-   * Finds the newest message of the room from `upTo` down to `first` that has all terms. If `seq` is undefined, there
-   * is none down to `left`, and the next search continues below it. `rows` counts the index rows read.
+   * Finds the newest message of the room from `upTo` down to `first` that has all terms, and returns it as `seq`. If
+   * `seq` is undefined, no message down to `left` has them, and the next search continues below `left`. `rows` counts
+   * the index rows read.
    */
   candidate(
     room: number,

@@ -85,7 +85,10 @@ const index = SearchIndex.open(history, path);
 let timer: NodeJS.Timeout | undefined;
 /** When the index last applied an edited or deleted text. */
 let lastTextChange = Number.NEGATIVE_INFINITY;
-/** Whether `former_texts` may have applied rows. A server that was killed may have left some. */
+/**
+ * Whether `former_texts` may have rows that the index has already applied. True at the start, because a killed server
+ * may have left some.
+ */
 let hasAppliedTexts = true;
 
 /** A readable room, and how far the search has gone in it, from the newest message backwards. */
@@ -95,9 +98,9 @@ interface RoomCursor {
   first: number;
   /** `seq` of the newest message not searched yet. */
   seq: number;
-  /** Its number or an upper bound; 0 if none is left. */
+  /** The number of that message, or an upper bound of it; 0 if no message is left. */
   newest: number;
-  /** 1 if the index has not applied all changes of its texts yet, else 0. */
+  /** 1 if the index has not applied all changed texts of the room yet, else 0. */
   changing: number;
 }
 
@@ -191,7 +194,7 @@ function follow(): boolean {
     }
     history.exec('COMMIT');
   } catch (error) {
-    // While it is open, no search could begin a transaction.
+    // With an open transaction, all searches would fail.
     if (history.isTransaction) history.exec('ROLLBACK');
     throw error;
   }
@@ -273,7 +276,11 @@ function findRooms(
   return [...found.values()];
 }
 
-/** Finds the next message of the room that may match. @param terms undefined to accept any text */
+/**
+ * Finds the next message of the room that may match, and moves the cursor below it.
+ * @param terms undefined to accept any text
+ * @returns `message`: absent if this step found none. `rows`: the number of rows read
+ */
 function nextCandidate(
   place: RoomCursor,
   terms: readonly number[] | undefined,
@@ -290,7 +297,7 @@ function nextCandidate(
     if (has !== undefined) next = { ...newestHolding(place, has, first), rows: 1 };
   } else if (place.newest <= index.message) {
     next = index.candidate(room, terms, first, place.seq);
-    // A text that changed since may be missing in the index.
+    // The index may lack a text that changed, so a changed message is a candidate too.
     const changed = place.changing && statements.newestChange.get(room, next.left, place.seq)?.seq;
     if (changed) next = { ...next, seq: changed as number, left: changed as number };
   }
@@ -299,7 +306,7 @@ function nextCandidate(
     seq !== undefined && (has === undefined || newestHolding({ room, seq }, has, seq).seq === seq);
   const row = holds ? statements.text.get(room, seq) : undefined;
   moveCursor(place, next.left - 1);
-  // Besides the index rows: the message, and the one after it.
+  // Also counts the reads of the message and of the one after it.
   const rows = next.rows + 2;
   return row === undefined ? { rows } : { message: row as unknown as TextRow, rows };
 }

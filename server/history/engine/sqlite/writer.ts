@@ -46,7 +46,7 @@ const eraseDelayMs = 10_000;
 
 /** The delay between two deletion steps. */
 const purgeIntervalMs = 20;
-/** The maximum delay between checks whether the search index has followed. A full disk may block it. */
+/** The maximum delay between checks whether the search index has caught up. A full disk may block the index. */
 const maxPurgeDelayMs = 1000;
 
 const db = new DatabaseSync(path, { enableForeignKeyConstraints: true, timeout: lockTimeoutMs });
