@@ -24,6 +24,7 @@ require __DIR__ . '/includes/embed.php';
 require __DIR__ . '/includes/connection.php';
 require __DIR__ . '/includes/site-health.php';
 require __DIR__ . '/includes/privacy.php';
+require __DIR__ . '/includes/mails.php';
 if (is_admin()) {
     require __DIR__ . '/includes/settings-page.php';
 }

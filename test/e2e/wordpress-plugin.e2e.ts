@@ -1,11 +1,13 @@
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from '@playwright/test';
 import { packPlugin } from '../../scripts/wordpress-plugin.ts';
+import { connectChat, newClientId } from '../helpers/chat-client.ts';
 import { nextChatServer } from '../helpers/chat-server.ts';
 import { apiKey } from '../helpers/people.ts';
 import { quoted } from '../helpers/wordpress.ts';
@@ -29,11 +31,15 @@ function addPage(wordpress: WordPressApp, title: string, content: string): { id:
   return JSON.parse(wordpress.run(code));
 }
 
+/** The cookies of a browser, as a header. */
+const cookieOf = async (page: Page) =>
+  (await page.context().cookies()).map(({ name, value }) => `${name}=${value}`).join('; ');
+
 /** Everything in the database whose name shows that it belongs to the plugin. */
 const tracesIn = (wordpress: WordPressApp) =>
   wordpress.run(
     `global $wpdb; foreach (['options' => 'option_name', 'usermeta' => 'meta_key', 'postmeta' => 'meta_key'] as $table => $column)
-      echo implode(' ', $wpdb->get_col("SELECT $column FROM {$wpdb->prefix}$table WHERE $column REGEXP 'php.?(session.?)?chat'"));`,
+      echo implode(' ', $wpdb->get_col("SELECT $column FROM {$wpdb->prefix}$table WHERE $column REGEXP 'php.?(session.?)?chat'")), ' ';`,
   );
 
 test('the WordPress plugin works from its installation to its removal', async ({ window }) => {
@@ -43,8 +49,24 @@ test('the WordPress plugin works from its installation to its removal', async ({
   const folder = mkdtempSync(join(tmpdir(), 'wordpress-plugin-'));
   const zip = join(folder, 'php-session-chat.zip');
   await packPlugin(zip);
-  const env = { CHAT_SITE: wordpress.folder, CHAT_ROOMS: 'lobby,garden', CHAT_API_KEY: apiKey };
-  const chat = await nextChatServer({ ...env, CHAT_ORIGINS: wordpress.url });
+  const env = {
+    CHAT_SITE: wordpress.folder,
+    CHAT_ROOMS: 'lobby,garden',
+    CHAT_FIND_PEOPLE: 'all',
+    CHAT_API_KEY: apiKey,
+  };
+  const webhookKey = join(folder, 'webhook-key');
+  writeFileSync(webhookKey, `whsec_${randomBytes(32).toString('base64')}\n`);
+  const events = `${wordpress.url}/?rest_route=/php-session-chat/v1/events`;
+  const chat = await nextChatServer({
+    ...env,
+    CHAT_ORIGINS: wordpress.url,
+    CHAT_URL: 'https://chat.example.org',
+    CHAT_WEBHOOK_URL: events,
+    CHAT_WEBHOOK_KEY_FILE: webhookKey,
+    CHAT_WEBHOOK_EVENTS: 'notify.due',
+    CHAT_NOTIFY_AFTER: '1s',
+  });
   const otherChat = await nextChatServer({ ...env, CHAT_ORIGINS: 'https://www.example.org' });
   /** A web server without a chat, or whose chat server is not ready. */
   const statuses: Record<string, [status: number, body: unknown]> = {};
@@ -54,7 +76,13 @@ test('the WordPress plugin works from its installation to its removal', async ({
   }).listen(0, '127.0.0.1');
   await once(webServer, 'listening');
   const webUrl = `http://127.0.0.1:${(webServer.address() as AddressInfo).port}`;
-  wordpress.addUsers([['mia', 'Mia & Söhne']], password);
+  wordpress.addUsers(
+    [
+      ['mia', 'Mia & Söhne'],
+      ['noor', 'Noor'],
+    ],
+    password,
+  );
   wordpress.run(`switch_theme('classic');`);
 
   const admin = await window('alice');
@@ -76,6 +104,13 @@ test('the WordPress plugin works from its installation to its removal', async ({
   const save = async () => {
     await admin.getByRole('button', { name: 'Save Changes' }).click();
     await expect(admin.getByText('Settings saved.')).toBeVisible(answered);
+  };
+
+  /** Adds constants to wp-config.php, each with an expression of PHP. */
+  const define = (constants: Record<string, string>) => {
+    const file = join(wordpress.folder, 'wp-config.php');
+    const lines = Object.entries(constants).map(([name, value]) => `define('${name}', ${value});\n`);
+    writeFileSync(file, readFileSync(file, 'utf8').replace('<?php\n', `<?php\n${lines.join('')}`));
   };
 
   await test.step('is installed from its zip archive and activated', async () => {
@@ -175,6 +210,63 @@ test('the WordPress plugin works from its installation to its removal', async ({
     expect(new URL(visitor.url()).searchParams.get('redirect_to')).toBe(url);
   });
 
+  await test.step('opens a direct room from the page of an author', async () => {
+    await member.page.goto(`${wordpress.url}/?author=1`);
+    await member.page.getByRole('button', { name: 'Message boss' }).click();
+    await expect(member.page.getByRole('heading', { name: 'boss' })).toBeVisible();
+    await member.page
+      .locator('php-chat-launcher')
+      .getByRole('button', { name: 'Close chat' })
+      .first()
+      .click();
+  });
+
+  await test.step('mails an offline member through WordPress, only for a signed event', async () => {
+    const file = join(folder, 'mails');
+    const plugins = join(wordpress.folder, 'wp-content/mu-plugins');
+    mkdirSync(plugins);
+    // Replaces the mail server, and rejects the first mail.
+    writeFileSync(
+      join(plugins, 'mails.php'),
+      `<?php add_filter('pre_wp_mail', function ($sent, $mail) {
+        if (!file_exists(${quoted(`${file}.tried`)})) return touch(${quoted(`${file}.tried`)}) && false;
+        return (bool) file_put_contents(${quoted(file)}, json_encode($mail) . "\\n", FILE_APPEND);
+      }, 10, 2);`,
+    );
+    define({ PHP_SESSION_CHAT_WEBHOOK_KEY: `file_get_contents(${quoted(webhookKey)})` });
+    const forge = async () => {
+      const headers = {
+        'webhook-id': '1',
+        'webhook-timestamp': String(Math.floor(Date.now() / 1000)),
+        'webhook-signature': `v1,${randomBytes(32).toString('base64')}`,
+      };
+      const body = JSON.stringify({ type: 'notify.due', data: { user: { id: '1' }, total: 9, rooms: [] } });
+      return (await fetch(events, { method: 'POST', headers, body })).status;
+    };
+    // PHP may keep the previous wp-config.php for two seconds.
+    await expect.poll(forge).not.toBe(404);
+    expect(await forge()).toBe(400);
+    // A user of a browser counts as present for some minutes.
+    await login(visitor, wordpress, 'noor');
+    const away = await connectChat(chat.url, await cookieOf(visitor));
+    await away.request('notify:set', { quiet: null });
+    const writer = await connectChat(chat.url, await cookieOf(admin));
+    const { room } = await writer.request('direct:open', { user: away.ready.user.id });
+    away.close();
+    await writer.request('room:join', { room: room.id });
+    await writer.request('message:send', { room: room.id, text: 'Soil has come', clientId: newClientId() });
+    writer.close();
+    await expect.poll(() => existsSync(file), { timeout: 60_000 }).toBe(true);
+    const mails = readFileSync(file, 'utf8').trim().split('\n');
+    expect(mails).toHaveLength(1);
+    const mail = JSON.parse(mails[0] as string);
+    expect(mail).toMatchObject({ to: 'noor@example.org', subject: '1 unread message at Club' });
+    expect(mail.message).not.toContain('Soil');
+    expect(mail.headers).toContainEqual(
+      expect.stringMatching(/^List-Unsubscribe: <https:\/\/chat\.example\.org\/stop/),
+    );
+  });
+
   await test.step('shows the chat as a block in a block theme', async () => {
     wordpress.run(`switch_theme('blocks');`);
     const { id, url } = addPage(
@@ -202,10 +294,7 @@ test('the WordPress plugin works from its installation to its removal', async ({
   await test.step('exports and erases personal data with the key in wp-config.php', async () => {
     const tools = `echo count(apply_filters('wp_privacy_personal_data_exporters', [])['php-session-chat'] ?? []);`;
     expect(wordpress.run(tools)).toBe('0');
-    const file = join(wordpress.folder, 'wp-config.php');
-    const constants = { PHP_SESSION_CHAT_API_URL: chat.url, PHP_SESSION_CHAT_API_KEY: apiKey };
-    const lines = Object.entries(constants).map(([name, value]) => `define('${name}', ${quoted(value)});\n`);
-    writeFileSync(file, readFileSync(file, 'utf8').replace('<?php\n', `<?php\n${lines.join('')}`));
+    define({ PHP_SESSION_CHAT_API_URL: quoted(chat.url), PHP_SESSION_CHAT_API_KEY: quoted(apiKey) });
     const exported = wordpress.run(
       `$tool = apply_filters('wp_privacy_personal_data_exporters', [])['php-session-chat'];
       echo json_encode($tool['callback']('mia@example.org', 1));`,
@@ -247,7 +336,7 @@ test('the WordPress plugin works from its installation to its removal', async ({
     await admin.goto(plugins);
     await admin.getByRole('link', { name: 'Deactivate PHP Session Chat' }).click();
     await expect(admin.getByText('Plugin deactivated.')).toBeVisible(answered);
-    expect(tracesIn(wordpress)).toBe('php_session_chat');
+    expect(tracesIn(wordpress)).toBe('php_session_chat php_session_chat_mailed');
     await admin.goto(wordpress.url);
     expect(await admin.content()).not.toContain('php-chat');
     await admin.goto(plugins);

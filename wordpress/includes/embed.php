@@ -19,6 +19,8 @@ add_action('init', static function (): void {
 add_action('wp_footer', __NAMESPACE__ . '\print_launcher', 5);
 add_filter('script_loader_tag', __NAMESPACE__ . '\as_module', 10, 2);
 
+add_filter('get_the_archive_description', __NAMESPACE__ . '\add_message_button');
+
 /**
  * Returns the chat, or for a visitor a link to the login.
  *
@@ -59,6 +61,18 @@ function print_launcher(): void
         // tag() escapes the attributes.
         echo tag('php-chat-launcher', appearance() + ['side' => $side === 'start' ? 'start' : '']); // phpcs:ignore WordPress.Security.EscapeOutput.OutputNotEscaped
     }
+}
+
+/** Adds a button to the page of an author that opens a direct room. The launcher opens it. */
+function add_message_button(string $description): string
+{
+    $author = is_author() ? get_queried_object() : null;
+    if (!$author instanceof \WP_User || !settings()['launcher'] || !sees_chat() || $author->ID === get_current_user_id()) {
+        return $description;
+    }
+    /* translators: %s: name of a user */
+    $text = esc_html(sprintf(__('Message %s', 'php-session-chat'), $author->display_name));
+    return "$description<p><button type=\"button\" class=\"wp-element-button\" data-chat-with=\"$author->ID\">$text</button></p>";
 }
 
 /** Returns whether this page contains the chat. */
