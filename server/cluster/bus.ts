@@ -5,7 +5,9 @@ import type { BusPlace } from './address.ts';
 import type { BusKind, BusLink } from './kind.ts';
 import { Reconnecting } from './reconnecting.ts';
 
-/** The maximum number of texts being sent. Further texts are dropped, and servers find the changes by polling. */
+/**
+ * The maximum number of texts that wait to be sent. Further texts are dropped, and servers find the changes by polling.
+ */
 const mostWaiting = 1000;
 /** How long the doctor waits until its text is sent, and then until it returns, in milliseconds. */
 const patience = 3000;
@@ -18,6 +20,7 @@ export interface KnownBus extends Bus {
 }
 
 /**
+ * Connects to the bus.
  * @param onState called with the reason when the bus goes down, and with null when it is up again
  * @returns undefined if the servers only poll the database
  */
@@ -38,7 +41,7 @@ async function kindOf(place: BusPlace, history: DatabaseAddress): Promise<BusKin
 }
 
 /**
- * For the doctor: sends a text over the bus to itself.
+ * Sends a text over the bus to itself, for the doctor.
  * @returns the round-trip time in milliseconds, null if the text did not return in time, undefined without a bus
  * @throws Error with the reason if the bus cannot be used
  */

@@ -1,31 +1,32 @@
 import { randomUUID } from 'node:crypto';
 import type { OrderAnswer } from '../chat/other-servers.ts';
 
-/** How long an order waits for the answers of other servers, in milliseconds. */
+/** How long a node command waits for the responses of other servers, in milliseconds. */
 const answersWithin = 1000;
 
 interface Given {
-  /** The sum of the answers. */
+  /** The combined responses. */
   readonly answer: { count: number; joined: string[] };
-  /** The servers whose answer is missing. */
+  /** The servers that have not responded yet. */
   readonly missing: Set<string>;
   done(): void;
 }
 
-/** The orders that this server sent to other servers, each until all servers answered or the timeout. */
+/** The node commands that this server sent, until all other servers responded or the timeout is over. */
 export class GivenOrders {
   readonly #orders = new Map<string, Given>();
   readonly #onLate: (server: string) => void;
 
-  /** @param onLate called with each server that did not answer in time */
+  /** @param onLate called with each server that did not respond in time */
   constructor(onLate: (server: string) => void) {
     this.#onLate = onLate;
   }
 
   /**
-   * @param send sends the order with this ID to the other servers
-   * @returns the sum of their answers
-   * @throws what `send` throws
+   * Sends a node command, and waits for the responses.
+   * @param send sends the command with this ID to the other servers
+   * @returns the combined responses
+   * @throws the error of `send`
    */
   give(send: (id: string) => Promise<void>): Promise<OrderAnswer> {
     const id = randomUUID();
@@ -60,7 +61,10 @@ export class GivenOrders {
     });
   }
 
-  /** Sets the servers that must answer. Called when the order arrives in the change log, where they read it, too. */
+  /**
+   * Sets the servers that must respond. Called when this server reads its command from the change log, because the
+   * other servers read it there too.
+   */
   sent(id: string, servers: Iterable<string>): void {
     const given = this.#orders.get(id);
     if (given === undefined) return;

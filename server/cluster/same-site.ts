@@ -1,7 +1,7 @@
 // Durations are in milliseconds.
-/** Each server reads a changed configuration within a minute, so a longer difference is an error. */
+/** A difference counts after this time, because each server reads a changed configuration within a minute. */
 const longest = 90_000;
-/** Running servers answer a starting server within this time. */
+/** Running servers announce themselves to a starting server within this time. */
 const answeredWithin = 1000;
 /** After this time, a starting server has heard from all running servers. */
 const startsFor = 15_000;
@@ -44,7 +44,7 @@ export class SameSite {
     return [...this.#heard].filter(([, { is }]) => is === counting).map(([server]) => server);
   }
 
-  /** @returns whether the configuration changed */
+  /** Records the configuration that this server read. @returns whether it changed */
   read({ by, is }: Omit<SiteRead, 'since'>): boolean {
     if (this.#own?.is === is) return false;
     this.#own = { by, is, since: Date.now() };
@@ -57,7 +57,10 @@ export class SameSite {
     this.#introducedAt = Math.min(this.#introducedAt, performance.now());
   }
 
-  /** @param read undefined if that server does not read a site configuration */
+  /**
+   * Records the configuration that another server announced.
+   * @param read undefined if that server does not read a site configuration
+   */
   heard(server: string, read: SiteRead | undefined): void {
     if (read === undefined) this.#heard.delete(server);
     else this.#heard.set(server, read);

@@ -26,8 +26,8 @@ const tickEvery = 1000;
 /** A longer time between two ticks means that this process was blocked or suspended. */
 const stoodStill = 3000;
 /**
- * An order that may be older than this has lapsed, unless it is a kick. It is newer than the last own beat before it in
- * the change log, which is normally at most 5 s old.
+ * A node command that may be older than this is not run, unless it is a kick. The command is newer than the last own
+ * beat before it in the change log, which is normally at most 5 s old.
  */
 const lapsesAfter = 10_000;
 /**
@@ -75,7 +75,7 @@ interface Known {
   downSince?: number;
   /** Whether `onSilence` reported the server as silent. */
   silent: boolean;
-  /** The server did not answer an order in time since `heardAt`, so the next order does not wait for it. */
+  /** Whether the server did not respond to a command in time since `heardAt`. The next command does not wait for it. */
   late: boolean;
 }
 
@@ -87,7 +87,7 @@ interface SiteReading {
   onDiffers(servers: string[] | null): void;
 }
 
-/** Whether a retry may succeed, or this server is shutting down. */
+/** Whether the error is temporary, because the storage failed or this server is shutting down. */
 const isPassing = (error: unknown) =>
   error instanceof RequestError && /^(storage_|server_draining$)/.test(error.code);
 
@@ -122,15 +122,15 @@ export class Servers implements OtherServers {
   #closed = false;
   #tickedAt = performance.now();
   /**
-   * When the last own beat that was read back was sent. Later entries of the log are newer. Uses the wall clock, which
-   * advances while the machine sleeps.
+   * When this server sent its latest beat that it read back from the change log, in Unix ms. Later entries of the log
+   * are newer. The wall clock advances even while the machine sleeps.
    */
   #upToDate = Date.now();
-  /** When the last own `hello` was read back. Every running server announces its users after it. */
+  /** When this server read its last own `hello` back. Every running server announces its users after that `hello`. */
   #introducedAt = Number.POSITIVE_INFINITY;
-  /** The next beat must be a `hello`. */
+  /** Whether the next beat must be a `hello`, which makes the other servers announce themselves. */
   #asks = false;
-  /** How many milliseconds the last announcement took to be stored, which is typical for small writes. */
+  /** The milliseconds that storing the last announcement took, which is typical for small writes. */
   #answered: { took?: number } = {};
   #deafUntil = 0;
   readonly #site: SiteReading | undefined;
@@ -249,7 +249,7 @@ export class Servers implements OtherServers {
     if (is === 'typing') this.#here?.typing({ id, createdAt }, user, typing);
   }
 
-  /** @throws RequestError `storage_unavailable`, or `server_draining` */
+  /** Announces something to all servers. @throws RequestError `storage_unavailable`, or `server_draining` */
   async #broadcast(broadcast: Broadcast): Promise<void> {
     // An announcement after `bye` would make this server seem alive again.
     if (this.#closed && broadcast.is !== 'bye') throw new RequestError('server_draining');
@@ -258,7 +258,10 @@ export class Servers implements OtherServers {
     this.#answered = { took: Math.ceil(performance.now() - began) };
   }
 
-  /** @returns whether the announcement was stored; false also if this server is shutting down */
+  /**
+   * Announces something to all servers, and reports a bug to `onFailure`.
+   * @returns whether the announcement was stored; false also if this server is shutting down
+   */
   async #attempt(broadcast: Broadcast): Promise<boolean> {
     try {
       await this.#broadcast(broadcast);
@@ -334,7 +337,7 @@ export class Servers implements OtherServers {
   }
 
   #follow(change: Change): void {
-    // The server of the user may hang and announce this too late.
+    // The server of the user may hang and announce this change too late.
     if (change.type === 'room' && change.is === 'deleted') this.#elsewhere.roomDeleted(change.room.id);
     if (change.type === 'member' && !isMember(change.now)) {
       this.#elsewhere.removed(change.room.id, change.user.id);
@@ -356,7 +359,8 @@ export class Servers implements OtherServers {
     } else if (broadcast.is === 'bye') {
       return this.#forget(from);
     } else {
-      // The sender is neither starting nor answering our `hello`, so this server forgot it.
+      // The sender announces neither its start nor a response to our `hello`, so this server has forgotten it. Only a
+      // new `hello` makes it announce its users.
       const forgotten = !this.#known.has(from) && broadcast.is !== 'hello';
       if (forgotten && performance.now() - this.#introducedAt > deadAfter) this.#asks = true;
       this.#isAlive(from);
@@ -394,7 +398,7 @@ export class Servers implements OtherServers {
     // A lapsed kick closes all current connections, because it is unknown which of them existed when it was sent.
     if (late && order.is !== 'kick') return;
     const answer = (await this.#here?.obey(user, order)) ?? { count: 0 };
-    // The sender does not wait for a late answer.
+    // The sender no longer waits for a late response.
     if (!late) void this.#attempt({ is: 'done', id, ...answer });
   }
 
@@ -449,7 +453,7 @@ export class Servers implements OtherServers {
     this.#tickedAt = now;
     if (late) {
       this.#deafUntil = now + tickEvery;
-      // Announcements from that time are not read yet.
+      // Announcements that arrived while this process was blocked are not read yet.
       for (const known of this.#known.values()) Object.assign(known, { heardAt: now, beats: 0 });
     }
     for (const [id, known] of this.#known) {

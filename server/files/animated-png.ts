@@ -90,7 +90,7 @@ export function readAnimatedPng(bytes: Buffer): AnimatedPng | null {
   return { ...size, frames, head, plays };
 }
 
-/** @throws Error if a frame is damaged */
+/** Returns the picture as a PNG, with the pixels of each frame compressed again. @throws Error if a frame is damaged */
 export function writeAnimatedPng({ frames, head, plays }: AnimatedPng): Buffer {
   const header = head[0]?.data ?? Buffer.alloc(13);
   const animated = frames.filter(({ control }) => control !== undefined).length;

@@ -83,7 +83,7 @@ export function bucketStorage({ url, region, prefix, credentials }: FilesPlace &
       service: 's3',
       region,
     }).sign();
-    // Not signed, because a proxy may change it. The length of a compressed file would be unknown.
+    // Not signed, because a proxy may change this header. Without it, the length of a compressed file would be unknown.
     signed.headers.set('Accept-Encoding', 'identity');
     const taken = Math.ceil((body?.size ?? 0) / slowest);
     const answer = await silence

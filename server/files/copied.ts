@@ -19,12 +19,15 @@ async function signsIn(folder: string): Promise<{ path: string; isSilent: boolea
   return Promise.all(signs);
 }
 
-/** Whether a backup of the files in this folder is running, on this machine or on another. */
+/** Whether a backup of the files in this folder is running, on this machine or on another one. */
 export async function isCopied(folder: string): Promise<boolean> {
   return (await signsIn(folder)).some(({ isSilent }) => !isSilent);
 }
 
-/** Makes all servers keep the files of this folder. @returns a function that ends this */
+/**
+ * Marks a running backup of this folder, so that no server deletes its files.
+ * @returns a function that removes the mark
+ */
 export async function keepFiles(folder: string): Promise<() => Promise<void>> {
   // The server creates the folder at the first upload.
   if ((await stat(folder).catch(() => null)) === null) return async () => {};

@@ -177,7 +177,10 @@ async function typeOf(bytes: Bytes, found: string | undefined): Promise<string |
   return (await isText(bytes)) ? 'text/plain' : undefined;
 }
 
-/** PDF readers search the first 1,024 bytes for the header, for example after HTTP headers, and as many for the end. */
+/**
+ * Whether the file is a PDF. PDF readers search for the header in the first 1,024 bytes, for example after HTTP
+ * headers, and for the end in the last 1,024 bytes.
+ */
 async function isPdf({ size, read }: Bytes): Promise<boolean> {
   const [first, last] = [await read(0, 1024), await read(Math.max(0, size - 1024), 1024)];
   return /%PDF-\d/.test(first.toString('latin1')) && last.includes('%%EOF');

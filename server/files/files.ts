@@ -129,7 +129,11 @@ export class Files {
     }
   }
 
-  /** @param part reads only this part @returns null if the file does not exist */
+  /**
+   * Opens the bytes of a file or its preview.
+   * @param part reads only this part
+   * @returns null if the file does not exist
+   */
   async open(
     id: string,
     what: 'file' | 'preview',
@@ -254,7 +258,10 @@ export class Files {
     }
   }
 
-  /** Reserves space for `bytes` while `write` runs. @throws RequestError `storage_full` */
+  /**
+   * Runs `write` while space for `bytes` is reserved.
+   * @throws RequestError `storage_full` if there is too little space
+   */
   async #reserved(
     storage: Storage,
     user: string,

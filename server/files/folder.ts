@@ -30,7 +30,7 @@ export function folderStorage(setting: string): Storage {
       await sync(path);
       await rename(path, to);
       await sync(dirname(to));
-      // This upload or a concurrent one may have created the subfolder.
+      // This upload, or a concurrent one, may have created the subfolder.
       await sync(folder);
     },
     async open(name, part) {

@@ -17,7 +17,7 @@ export interface Media {
 const mostParts = 500_000;
 /** Size of the read-ahead in bytes, because most elements are small. */
 const window = 64 * 1024;
-/** Maximum milliseconds. A longer duration is wrong or useless, so it is ignored. */
+/** Maximum duration in milliseconds. A longer duration is wrong or useless, so it is ignored. */
 const longest = 7 * 24 * 60 * 60 * 1000;
 const mostSide = 20_000;
 
@@ -179,7 +179,10 @@ async function webm(bytes: Bytes): Promise<Tracks | null> {
   return tracks;
 }
 
-/** Reads a number whose first bits give its size. A length is unknown (`Infinity`) if all its bits are set. */
+/**
+ * Reads a number whose first bits give its size. `value` is `Infinity` for an unknown length, which has all bits set.
+ * Null if the bytes are incomplete.
+ */
 function variable(head: Buffer, at: number, isLength: boolean): { bytes: number; value: number } | null {
   const first = head[at] ?? 0;
   const bytes = Math.clz32(first) - 23;

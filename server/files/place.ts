@@ -47,7 +47,10 @@ function readBucket(text: string): FilesPlace | undefined {
   return { kind: 's3', url, region, prefix, ...(credentials === undefined ? {} : { credentials }) };
 }
 
-/** Only Amazon's host names contain the bucket. Other services may lack a DNS name for each bucket. */
+/**
+ * Returns the address of the bucket, or undefined if the endpoint is invalid. Only Amazon's host names contain the
+ * bucket, because other services may lack a DNS name for each bucket.
+ */
 function addressOf(bucket: string, region: string, endpoint: string | null): string | undefined {
   if (endpoint === null) return `https://${bucket}.s3.${region}.amazonaws.com/`;
   if (!URL.canParse(endpoint)) return undefined;

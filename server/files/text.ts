@@ -9,7 +9,7 @@ const pieceBytes = 1024 * 1024;
  */
 const shownControls = new Set([0x07, 0x08, 0x09, 0x0a, 0x0b, 0x0c, 0x0d, 0x0e, 0x0f, 0x1a, 0x1b]);
 
-/** Checked first, because all bytes of this signature may occur in a text. */
+/** Checked first, because a text may contain each byte of this signature. */
 const pngSignature = '89504e470d0a1a0a';
 
 const isControl = (code: number) => code < 0x20 && !shownControls.has(code);
@@ -30,7 +30,10 @@ async function hasNoControls({ size, read }: Bytes): Promise<boolean> {
   return true;
 }
 
-/** Text without a byte order mark contains ASCII, at least line breaks. Other data rarely looks like that. */
+/**
+ * Whether the bytes are UTF-16 in this byte order. A text contains ASCII, at least line breaks, which distinguishes it
+ * from other data.
+ */
 async function isUtf16({ size, read }: Bytes, order: 'little' | 'big'): Promise<boolean> {
   if (size % 2 !== 0) return false;
   const high = order === 'little' ? 1 : 0;

@@ -45,8 +45,8 @@ export class WorkFolder {
   }
 
   /**
-   * Reserves space, so that concurrent writes do not share the same free bytes. One user alone can fill only half of
-   * the disk, because a user may not use more bytes than are still free.
+   * Reserves space, so that concurrent writes do not share the same free bytes. `charged` must not exceed the free
+   * space, so one user alone can fill only half of the disk.
    * @param charged bytes of files on this disk that are charged to the user now, including these
    * @returns null if there is too little space
    */
@@ -128,7 +128,7 @@ export class WorkFolder {
   }
 }
 
-/** Returns an empty list if the folder does not exist yet. */
+/** Returns an empty list if the folder does not exist yet. @throws any other error */
 function none(error: NodeJS.ErrnoException): string[] {
   if (error.code === 'ENOENT') return [];
   throw error;

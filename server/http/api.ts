@@ -310,7 +310,7 @@ export function answerRequestError(req: IncomingMessage, res: ServerResponse, er
   answerJson(req, res, statusOf[code] ?? 400, errorBody(code, shown), retryAfterMs);
 }
 
-/** The HTTP status of an error code. All other codes are 400. */
+/** The HTTP status of each error code. Codes that are not listed have the status 400. */
 export const statusOf: Partial<Record<RequestError['code'], number>> = {
   forbidden: 403,
   muted: 403,

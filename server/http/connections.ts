@@ -11,7 +11,7 @@ import { parserOf } from './node-http.ts';
 const mostUnanswered = 8;
 /** Headers of a pipelined request. Node parses all requests in one piece of input at once, so they must be small. */
 const mostPipelinedHeaders = 25;
-/** Bytes. The connection of a request with a larger body closes after the response. */
+/** If the body of a request has more bytes than this, its connection closes after the response. */
 const mostUnreadBody = 65_536;
 /** The body of a request must arrive within this time (ms), except for an upload. */
 const longestBody = 30_000;
@@ -24,8 +24,8 @@ const defaultPatience = 80_000;
 const mostWaiting = 1000;
 const waitAtLeast = 250;
 /**
- * The same limit for connections without any input. Each takes half the memory of a connection with half a request (11
- * KB). When thousands of clients reconnect at once, many of them send late.
+ * The same limit for connections without any input. It is higher, because each takes half the memory of a connection
+ * with half a request (11 KB), and many clients send late when thousands reconnect at once.
  */
 const mostSilent = 6000;
 /**
@@ -84,13 +84,13 @@ export class Connections {
   readonly #patience: number;
   readonly #open = new Map<Socket, HttpConnection>();
   /**
-   * When a connection started to wait for its client to send a request or receive a response. The longest wait is
-   * first.
+   * When a connection started to wait for its client to send a request or receive a response. The connection that waits
+   * longest is first.
    */
   readonly #waiting = new Map<Socket, number>();
-  /** The same for connections that were without any input at the last check. */
+  /** Like `#waiting`, for connections that had no input at the last check. */
   readonly #silent = new Map<Socket, number>();
-  /** Whether the longest waiting connections are about to be closed. */
+  /** Whether `#closeLongest` is about to close connections. */
   #closing = false;
   /** Schedules responses and upgrades. */
   readonly #turns = new Turns(mostInATurn);
@@ -110,8 +110,8 @@ export class Connections {
   }
 
   /**
-   * Calls `answer`, synchronously if possible, because a client may close its half of the connection right after the
-   * request.
+   * Answers a request when it may start, at once if possible, because a client may close its half of the connection
+   * right after the request.
    */
   inTurn(req: IncomingMessage, res: ServerResponse, answer: () => void): void {
     const { socket } = req;
@@ -178,7 +178,7 @@ export class Connections {
     this.#heard(socket);
   }
 
-  /** Ends the wait for the client. */
+  /** Removes a connection from the waiting ones. */
   #heard(socket: Socket): void {
     this.#silent.delete(socket);
     this.#waiting.delete(socket);
@@ -255,7 +255,10 @@ export class Connections {
     );
   }
 
-  /** @param limit connections that started to wait later are kept, even if there are more than `most` */
+  /**
+   * Closes the connections that wait longest, until `most` are left.
+   * @param limit connections that started to wait later are kept, even if there are more than `most`
+   */
   #closeOf(waiting: ReadonlyMap<Socket, number>, most: number, limit: number): void {
     for (const [socket, since] of waiting) {
       if (waiting.size <= most || since > limit) break;

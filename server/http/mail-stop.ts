@@ -5,7 +5,7 @@ import type { RateLimit } from '../limits/by-key.ts';
 import { answerError, end, securityHeaders } from './answer.ts';
 import { readBody } from './api.ts';
 
-/** Bytes. Mail programs and browsers send a form with one field. */
+/** The maximum body of a request, in bytes. Mail programs and browsers send a form with one field. */
 const mostBody = 4096;
 /** The field of RFC 8058, in both encodings of forms. */
 const oneClick =

@@ -21,7 +21,7 @@ export interface ModerateExportRoute<Who extends { id: string }> {
   /** See `Admission.stranger`. */
   stranger(req: IncomingMessage): number | (() => void);
   draining(): boolean;
-  /** An unavailable session store does not end an archive within this time (ms). */
+  /** An archive is not cut off while the session store is unavailable for less than this time (ms). */
   grace: number;
   /** @throws RequestError if this user may not export data */
   may(who: Who): Promise<void>;

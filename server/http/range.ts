@@ -7,9 +7,9 @@ export interface ByteRange {
 }
 
 /**
- * Returns the range that a request asks for in a resource of that size. Undefined means the whole resource, null a
- * range that cannot be satisfied. For several ranges, or another version (`If-Range`), a server may send everything
- * (RFC 9110, section 14.2).
+ * Returns the part of a resource that a request asks for; undefined for the whole resource, null for a range that
+ * cannot be satisfied. A server may answer several ranges, or a range of another version (`If-Range`), with the whole
+ * resource (RFC 9110, section 14.2).
  */
 export function partOf(
   { headers, method }: IncomingMessage,

@@ -12,7 +12,10 @@ import { isUpload } from './files.ts';
 import { createServer } from './node-http.ts';
 import { targetOf } from './target.ts';
 
-/** Milliseconds. Slower headers are an attack, or come over a line that is too slow to use. */
+/**
+ * A client must send its headers within this time (ms). Slower headers are an attack, or come over a line that is too
+ * slow to use.
+ */
 const headersTimeout = 10_000;
 /**
  * An idle connection stays open for this time (ms), which is less than `defaultPatience` of `Connections`. Proxies keep
@@ -38,7 +41,10 @@ export interface SocketEndpoint {
 
 export interface HttpServer {
   port: number;
-  /** @param lastBytes the time in milliseconds for clients to receive the bytes in transit */
+  /**
+   * Closes the port, and then the connections.
+   * @param lastBytes the time in milliseconds for clients to receive the bytes in transit
+   */
   close(lastBytes: number): Promise<void>;
 }
 
@@ -117,7 +123,7 @@ export async function openHttpServer(options: {
     connections.upgradeInTurn(req, () => upgrade(req, socket, head)),
   );
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    // The client would read an error as the response to an earlier request.
+    // The client would take an error for the response to its earlier request.
     if (connections.owes(socket)) socket.destroy();
     else if (error.code === 'HPE_HEADER_OVERFLOW') {
       onHeaderTooLarge();

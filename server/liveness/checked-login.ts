@@ -16,7 +16,7 @@ import { LoginTtl, type TtlOptions } from './ttl.ts';
 
 /** PHP truncates a session before it writes it, so an empty or unreadable session is read a second time. */
 const confirmAfter = 100;
-/** Checks after the site opened the login, because that request may end it. The regular check finds later changes. */
+/** The delays of additional checks after a request of the site opened the login, because that request may also end it. */
 const checksAfterOpening = [50, 250];
 /** The delay before a failed read is repeated. */
 const retryAfter = 250;
@@ -27,11 +27,11 @@ const checkAnyway = 60_000;
 
 /** An open connection of a login. */
 export interface Subscriber {
-  /** The login ended, so nothing more may be delivered. Called once, as the last call. */
+  /** Called once, when the login ends. Nothing more may be delivered, and no other call follows. */
   ended(reason: EndReason): void;
-  /** A check failed, and the login was not confirmed within `grace`. It may still be valid. */
+  /** Called when a check failed and the login was not confirmed within `grace`. The login may still be valid. */
   unconfirmed(): void;
-  /** The identity of the user changed. */
+  /** Called when the identity of the user changed. */
   changed(user: SessionUser): void;
 }
 
@@ -46,7 +46,7 @@ export interface Surroundings extends TtlOptions {
   onFailure(login: CheckedLogin, error: StoreError): void;
   /** Called for each connection of an ended login. */
   onEnd(reason: EndReason): void;
-  /** The login ended or lost its last connection, so it is not checked again. */
+  /** Called when the login ended or lost its last connection. It is not checked again. */
   onRelease(login: CheckedLogin): void;
 }
 
@@ -98,7 +98,7 @@ export class CheckedLogin implements Watcher {
   #login: Login;
   #state: State = 'idle';
   #pause: NodeJS.Timeout | undefined;
-  /** The last check found an empty or unreadable record. If the next one does too, the login ends. */
+  /** Whether the last check found an empty or unreadable record. If the next check does too, the login ends. */
   #doubtful = false;
   /** When the last check started. */
   #began = Number.NEGATIVE_INFINITY;
@@ -125,7 +125,10 @@ export class CheckedLogin implements Watcher {
     return this.#login;
   }
 
-  /** @param login as the connection read it, possibly before or after a change that is known here */
+  /**
+   * Adds a connection of this login.
+   * @param login as the connection read it, possibly before or after a change that is known here
+   */
   subscribe(subscriber: Subscriber, login: Login): void {
     this.renewed(login);
     this.#subscribers = this.#subscribers.concat(subscriber);
@@ -139,13 +142,13 @@ export class CheckedLogin implements Watcher {
     if (this.#subscribers.length === 0) this.#release();
   }
 
-  /** The site issued the login again. No-op if a later issue is known. */
+  /** Replaces the login by a later one that the site issued. No-op if the known login is newer. */
   renewed(login: Login): void {
     if (login.issuedAt === undefined || login.issuedAt < (this.#login.issuedAt ?? 0)) return;
     this.#replace(login);
   }
 
-  /** The user wrote in the chat. */
+  /** Call when the user writes in the chat. */
   written(): void {
     this.#ttl.written();
   }
@@ -209,7 +212,7 @@ export class CheckedLogin implements Watcher {
     this.#around.onRelease(this);
   }
 
-  /** @param result null if nothing changed, as in nearly all checks */
+  /** Handles the result of a check. @param result null if nothing changed, as in nearly all checks */
   answered(result: CheckResult | null): void {
     this.#around.onAnswer(this);
     if (this.#state === 'ended') return;
@@ -253,7 +256,7 @@ export class CheckedLogin implements Watcher {
     this.end((await this.#ttl.hasRunOut()) ? 'expired' : 'logout');
   }
 
-  /** The check failed. @throws the error if it is not a StoreError */
+  /** Handles a failed check. @throws the error if it is not a StoreError */
   failed(error: unknown): void {
     if (!(error instanceof StoreError)) throw error;
     if (this.#state === 'ended') return;

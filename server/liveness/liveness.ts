@@ -8,13 +8,13 @@ const gatherTtlsFor = 50;
 export interface LivenessOptions extends Pick<Surroundings, 'interval' | 'grace' | 'keepalive' | 'onEnd'> {
   /** Called for each check. */
   onCheck(): void;
-  /** The store stopped answering, or answers again (null). Called once for each change. */
+  /** Called once when the store stops answering, and once with null when it answers again. */
   onStore(silent: StoreError | null): void;
-  /** The store answers, but this login cannot be read now. Called at each check. */
+  /** Called at each check of a login that cannot be read although the store answers. */
   onUnreadable(error: SessionBusyError): void;
-  /** The store stopped sending notifications, or sends them again (null). Called once for each change. */
+  /** Called once when the store stops sending notifications, and once with null when it sends them again. */
   onNotifications(lost: StoreError | null): void;
-  /** A login in use could not be renewed. Called only once for each error message. */
+  /** Called when a login in use could not be renewed, only once for each error message. */
   onKeepaliveFailure(error: StoreError): void;
 }
 

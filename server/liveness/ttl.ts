@@ -19,7 +19,7 @@ export interface TtlOptions {
   interval: number;
   /** Whether writing in the chat renews the login. */
   keepalive: boolean;
-  /** A login in use could not be renewed. */
+  /** Called when a login in use could not be renewed. */
   onKeepaliveFailure(error: StoreError): void;
 }
 
@@ -46,12 +46,12 @@ export class LoginTtl {
     this.#options = options;
   }
 
-  /** The user wrote in the chat. */
+  /** Call when the user writes in the chat. */
   written(): void {
     this.#writtenAt = performance.now();
   }
 
-  /** The site used the login, or may have used it, so the TTL must be read again. */
+  /** Call when the site used the login or may have used it, so that the TTL must be read again. */
   used(): void {
     this.#usedAt = performance.now();
     this.#askAgainAt = Number.NEGATIVE_INFINITY;
@@ -69,8 +69,8 @@ export class LoginTtl {
   }
 
   /**
-   * Whether an ended login expired, in contrast to a logout. If the store returns a TTL, that decides. Otherwise the
-   * login expired if the last known TTL has passed; without a known TTL, if `lifetime` has passed since the last use.
+   * Whether an ended login expired, and was not logged out. If the store returns a TTL, that decides. Otherwise it
+   * expired if the last known TTL has passed or, without a known TTL, if `lifetime` has passed since the last use.
    */
   async hasRunOut(): Promise<boolean> {
     const left = await this.#options.logins.ttl(this.#checked.login).catch(ignoreFailure);

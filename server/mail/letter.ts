@@ -59,7 +59,7 @@ export interface Letter {
   rooms: LetterRoom[];
   /** Empty if all rooms are listed. */
   moreRooms: string;
-  /** Says that the reader turned texts off; otherwise empty. */
+  /** A note that the reader turned texts off; otherwise empty. */
   hidden: string;
   open: { text: string; address: string };
   why: string;

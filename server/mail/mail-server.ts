@@ -161,8 +161,8 @@ export class MailServer {
 }
 
 /**
- * Yields the bytes of a mail, if it is still current. The server may have greeted long after it was written. An error
- * closes the connection and so cancels the mail.
+ * Yields the bytes of a mail, if the mail is still current. The server may have taken long to greet after the mail was
+ * written. An error closes the connection, which cancels the mail.
  */
 async function* read(bytes: Readable, sending: Sending): AsyncGenerator<Buffer> {
   if (!(await sending.isCurrent())) {

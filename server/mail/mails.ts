@@ -140,9 +140,10 @@ export class Mails {
   }
 
   /**
-   * Returns the ID of the thread of all mails to an address about a room. It differs between addresses, because a mail
-   * provider could otherwise see which readers share a room.
-   * @param room empty for readers who want no names, because room IDs are often short words that could be guessed
+   * Returns the ID of the thread of all mails to an address about a room. It differs between addresses, so that a mail
+   * provider cannot see which readers share a room.
+   * @param room empty if mails to this reader contain no names, because room IDs are often short words that could be
+   * guessed
    */
   #threadOf(to: string, room: string): string {
     return `${digestOf(`${this.#options.pageUrl} ${to} ${room}`).slice(0, 32)}@${this.#idDomain}`;

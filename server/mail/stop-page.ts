@@ -1,7 +1,7 @@
 import { NotificationTexts } from '../notify/texts.ts';
 import { Html, html } from './escaping.ts';
 
-/** `asked`: with the button that turns mails off. `over`: the link is expired or invalid. */
+/** The state of the page. `asked`: with the button that turns mails off. `over`: the link is expired or invalid. */
 export type StopPage = 'asked' | 'stopped' | 'over';
 
 export const stopPageStyle = `:root{color-scheme:light dark;font:16px/1.5 system-ui,sans-serif}

@@ -10,7 +10,7 @@ const randomPart = 18;
 
 const digestOf = (token: string) => createHash('sha256').update(token).digest('hex');
 
-/** The links in mails that only turn mails off. The history stores only digests of their tokens. */
+/** Creates and handles the unsubscribe links in mails. The history stores only digests of their tokens. */
 export class MailStops {
   readonly #history: Pick<History, 'read' | 'write'>;
   readonly #url: string;

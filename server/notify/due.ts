@@ -126,8 +126,8 @@ export class Due {
       const until = at + claimTime;
       const { users: left, next } = await write.claimDueUsers({ at, until, most: atOnce });
       if (left.length === 0) return waitFor(next);
-      // A server crashed while sending these. It is unknown whether they were sent, so their messages count as
-      // notified.
+      // A server crashed while notifying these users. It is unknown whether their mails were sent, so the messages
+      // count as notified.
       for (const { sending } of left) if (sending) this.#options.onMail('lost');
       while (left.length > 0) {
         const isLate = signal.aborted || Date.now() > at + claimTime / 2;
@@ -214,7 +214,10 @@ export class Due {
     return [{ user, ...(again ? { due: at + tryAgainAfter } : {}) }];
   }
 
-  /** Returns the current unread messages of these rooms. @param before the earlier notifications, without this one */
+  /**
+   * Returns the current unread messages of these rooms; undefined if nothing is left to send.
+   * @param before the earlier notifications, without this one
+   */
   async #about(user: string, ids: readonly string[], before: Notified): Promise<About | undefined> {
     const { history, directory, defaults } = this.#options;
     const { notices } = await history.read.notices({ user });

@@ -69,8 +69,8 @@ export class Notifier {
   }
 
   /**
-   * Stores the time zone and language of a client. They are not cached, because an erasure or another server may change
-   * them.
+   * Stores the time zone and language of a client. Reads the stored ones first and does not cache them, because an
+   * erasure or another server may change them.
    */
   async #said(user: string, set: { zone?: string; lang?: string }): Promise<void> {
     const { read, write } = this.#history;
@@ -123,7 +123,7 @@ export class Notifier {
     if (directory === undefined) return null;
     const { notices, notified } = await this.#history.read.notices({ user });
     const { mail, lang, text, quiet } = settingsOf(notices, this.#defaults);
-    // The notifications before this event.
+    // Includes only the notifications before this event.
     const before = notified.flatMap((one) => {
       if (one.at !== at) return [one];
       return one.before === undefined ? [] : [{ room: one.room, at: one.before }];

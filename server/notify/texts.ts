@@ -23,7 +23,7 @@ export function textsIn(lang: string): Record<string, string> {
 
 const base = (tag: string) => tag.toLowerCase().split(/[-_]/)[0];
 
-/** Returns the best language for a tag: the same one, one with the same first part, or English. */
+/** Returns the best language for a tag: the same tag, a tag with the same first part, or English. */
 export function notificationLanguage(wanted: string): string {
   return (
     notificationLanguages.find((lang) => lang.toLowerCase() === wanted.toLowerCase()) ??

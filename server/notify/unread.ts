@@ -41,11 +41,14 @@ export interface UnreadRoom {
   mentions: number;
   /** The `seq` of the first message that concerns the user. */
   from: number;
-  /** When that message was sent, as Unix ms. */
+  /** When the message `from` was sent, as Unix ms. */
   since: number;
   /** The `seq` of the last message that concerns the user. */
   newest: number;
-  /** The first `messagesOfMail` of these messages, without deleted ones. Empty if they were not requested. */
+  /**
+   * The first `messagesOfMail` of the messages that concern the user, without deleted ones. Empty if they were not
+   * requested.
+   */
   messages: StoredMessage[];
   /** The message at `newest`. Absent if it was not requested or is deleted. */
   last?: StoredMessage;
@@ -153,8 +156,9 @@ interface Found extends Omit<UnreadRoom, 'name' | 'member' | 'messages' | 'last'
 }
 
 /**
- * @param notifiedAt if no message is newer, nothing counts as unread
- * @returns undefined if nothing is unread
+ * Counts the unread messages of a room that concern the user.
+ * @param notifiedAt when the user was last notified of them, as Unix ms
+ * @returns undefined if nothing is unread, or no unread message is newer than `notifiedAt`
  */
 async function unreadIn(
   read: History['read'],

@@ -87,7 +87,7 @@ export class Fcm {
     }
   }
 
-  /** Aborts the requests in flight. */
+  /** Aborts the requests in progress. */
   close(): void {
     this.#underWay.close();
   }

@@ -23,7 +23,7 @@ export interface Notice {
   at: number;
   /** The page that a click opens. */
   page: string;
-  /** No sound, because a push about this room just made one. */
+  /** Whether the push makes no sound, because another push about this room just made one. */
   silent: boolean;
 }
 

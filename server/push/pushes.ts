@@ -113,7 +113,10 @@ export class Pushes {
   async #lookAt(push: DuePush, until: number): Promise<SettledPush> {
     const { history, directory } = this.#options;
     const { user, room, pushed } = push;
-    /** @param waits delays in milliseconds until each remaining device can be retried */
+    /**
+     * Returns the result for this push.
+     * @param waits delays in milliseconds until each remaining device can be retried
+     */
     const settled = (pushed: Pushed | undefined, waits: readonly number[]): SettledPush => {
       const place = { user, room, pushed };
       return waits.length === 0 ? place : { ...place, due: Date.now() + Math.min(...waits), yields: true };
@@ -202,8 +205,8 @@ export class Pushes {
   }
 
   /**
-   * Returns the devices to send to, except those in `got`. `unknown`: the session store cannot tell whether their user
-   * is still logged in.
+   * Returns the devices that may get the push, without those in `got`. `unknown`: devices for which the session store
+   * cannot tell whether the user is still logged in.
    */
   async #devicesOf(user: string, got: readonly string[]) {
     const { history, registry, onRefusal } = this.#options;

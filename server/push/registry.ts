@@ -43,7 +43,7 @@ export interface DeviceLogin {
   rooms?: readonly { id: string }[];
 }
 
-/** Maximum difference of clocks, in milliseconds. */
+/** Maximum difference between the clocks of servers, in milliseconds. */
 const slack = 5000;
 /** A new expiry of a login is stored only if it differs by more than this, in milliseconds. */
 const worthStoring = 60_000;
@@ -86,7 +86,7 @@ export class DeviceRegistry implements Devices {
     this.#origins.set(connection, { credentials: { ...credentials, at: Date.now() }, origin });
   }
 
-  /** The connection's login has a new ticket. */
+  /** Call when the connection's login has a new ticket. */
   renewed(connection: Connection, ticket: string): void {
     const origin = this.#origins.get(connection);
     if (origin !== undefined)
@@ -149,7 +149,7 @@ export class DeviceRegistry implements Devices {
     return left === undefined || !Number.isFinite(left) ? undefined : Math.round(Date.now() + left);
   }
 
-  /** Returns undefined if the operator removed the key that encrypted the device. */
+  /** Returns the address of a device; undefined if the operator removed the key that encrypted it. */
   addressOf(device: StoredDevice): DeviceAddress | undefined {
     return this.#open(device)?.address;
   }
@@ -178,7 +178,7 @@ export class DeviceRegistry implements Devices {
         });
       return { is: 'expired' };
     };
-    // Another server may have the key, or this one after its next start. It finds the device live again.
+    // Another server may have the key, or this server after its next start. Such a server finds the device live again.
     if (opened === null) return expired();
     const found = await logins.identify(opened.credentials);
     if (!('code' in found) && found.user.id === user && !found.user.banned) {
@@ -219,7 +219,7 @@ export class DeviceRegistry implements Devices {
     }
   }
 
-  /** Returns a value that all requests of a login share. */
+  /** Returns a value that is equal for all requests of a login. */
   #loginOf(credentials: Credentials = {}): unknown {
     return credentials.session ?? this.#options.logins.binding(credentials);
   }

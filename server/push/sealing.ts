@@ -16,7 +16,7 @@ export class Sealing {
     this.#keys = keys;
   }
 
-  /** @param place the row that contains the value; it cannot be decrypted in another row */
+  /** Encrypts a value. @param place the row that contains the value; it cannot be decrypted in another row */
   seal(place: string, value: object): string {
     const nonce = randomBytes(nonceBytes);
     const cipher = createCipheriv(algorithm, this.#keys[0] as Uint8Array, nonce, { authTagLength: tagBytes });
@@ -25,7 +25,7 @@ export class Sealing {
     return Buffer.concat(sealed).toString('base64url');
   }
 
-  /** Returns null if no key decrypts the text. */
+  /** Decrypts a text of `seal`. Returns null if no key decrypts it in this row. */
   open(place: string, text: string): unknown {
     const sealed = Buffer.from(text, 'base64url');
     if (sealed.length < nonceBytes + tagBytes) return null;
@@ -46,7 +46,7 @@ export class Sealing {
 }
 
 /**
- * Returns the ID of a device, a digest of its address. The address is long and random, so the digest does not reveal
- * it.
+ * Returns the ID of a device: a digest of its address. The address is long and random, so it cannot be guessed from the
+ * digest.
  */
 export const deviceIdOf = (address: string): string => hash('sha256', address, 'base64url');

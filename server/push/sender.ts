@@ -55,14 +55,14 @@ export class PushSender {
   readonly #options: SenderOptions;
   /** When a room last made a sound on a device, by room and device ID, oldest first. */
   readonly #sounds = new Map<string, number>();
-  /** When the push service accepts pushes for a device again, of any room, by the device's ID. */
+  /** The time at which the push service accepts pushes for a device again, in Unix ms, by device ID. */
   readonly #busy = new Map<string, number>();
 
   constructor(options: SenderOptions) {
     this.#options = options;
   }
 
-  /** Milliseconds until the push service of the device accepts pushes again; 0 or less if it does now. */
+  /** Returns the milliseconds until the push service of the device accepts pushes again; 0 or less if it does now. */
   busyFor({ id }: StoredDevice): number {
     return (this.#busy.get(id) ?? 0) - Date.now();
   }

@@ -9,7 +9,7 @@ const placeOf = (id: string) => `vapid ${id}`;
 
 /**
  * The VAPID keys of this chat, the same on all servers. Browsers subscribe with the oldest key that can be decrypted.
- * The others serve subscriptions made with them.
+ * Newer keys remain for the subscriptions that were made with them.
  */
 export class VapidKeys {
   readonly #history: Pick<History, 'read' | 'write'>;
@@ -36,7 +36,7 @@ export class VapidKeys {
     return made;
   }
 
-  /** Returns undefined for a key that this chat does not have or can no longer decrypt. */
+  /** Returns the key with this ID; undefined if this chat does not have it or can no longer decrypt it. */
   async of(id: string): Promise<VapidKey | undefined> {
     const isIt = (key: VapidKey) => key.public === id;
     const found = (await this.#list()).find(isIt);

@@ -1,6 +1,8 @@
 import type { Connection } from '../chat/model.ts';
 
-/** Milliseconds. A hanging disk must not delay a kick, because its response is due within 7 s. */
+/**
+ * A kick waits at most this many milliseconds for changes on a hanging disk, because its response is due within 7 s.
+ */
 const longestChange = 3000;
 
 /** By the connection of the request, which may be closed. */
@@ -27,7 +29,7 @@ export class Drain {
     return this.#leaving.has(connection);
   }
 
-  /** Registers work of a connection. A drain waits for it. */
+  /** Registers work of a connection, which a drain waits for. */
   track(connection: Connection, work: Promise<unknown>): void {
     note(this.#accepted, connection, work);
   }

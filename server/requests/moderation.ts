@@ -81,7 +81,7 @@ export const moderationRequests: RequestHandlers<
   },
   'moderate:retry': {
     order: 'change',
-    // The audit log, and the events that wait for the site, are for admins.
+    // Only admins see the audit log, and may retry the failed events for the site.
     allowed: (context) => has('log')(context) && context.chat.retryEvents !== undefined,
     counts: () => ({ change: 1 }),
     run: async ({ chat }) => ({ events: (await chat.retryEvents?.()) ?? 0 }),

@@ -31,7 +31,7 @@ export interface Context<E extends RequestName> {
  * `check`, the room, `joined`, `right`, `allowed`, a mute, then the limits. `run` checks the rest.
  */
 export interface RequestHandler<E extends RequestName> {
-  /** Which requests it may overtake: see RequestOrder. */
+  /** Which other requests of the connection it waits for: see `RequestOrder`. */
   order: 'ordered' | 'change' | 'read';
   /**
    * Checks the payload beyond its shape.

@@ -16,8 +16,9 @@ interface Place {
 export type DueOf = (event: { user: string; at: number }) => Promise<object | number | null>;
 
 /**
- * Builds the body of each event in the format of Standard Webhooks. It shows the current data, which may be newer than
- * the event. A body is null if nothing is left to send, or the time to send the event later, as Unix ms.
+ * Builds the body of each event in the format of Standard Webhooks. It contains the current data, which may be newer
+ * than the event. Returns null instead of a body if nothing is left to send, and a time in Unix ms if the event must be
+ * sent later.
  */
 export async function bodiesOf(
   events: readonly StoredEvent[],
@@ -56,7 +57,7 @@ export async function bodiesOf(
   );
 }
 
-/** @param name absent for a user who never connected */
+/** Returns a user for a body. @param name absent for a user who never connected */
 export const userIn = (id: string, name = id): User => ({ id, name });
 
 const keyOf = ({ room, seq }: Place) => `${seq} ${room}`;

@@ -11,7 +11,7 @@ import type { PresenceType } from './presence.ts';
 
 type Event = Omit<StoredEvent, 'id' | 'at' | 'due' | 'tries'>;
 
-/** The change from which each event is made. The notifier makes `notify.due`. */
+/** The type of the change from which each event is made. The notifier makes `notify.due` events. */
 const sources: Record<Exclude<EventType, 'notify.due'>, LoggedChange['type']> = {
   'message.created': 'message',
   'message.changed': 'message',

@@ -25,7 +25,7 @@ export class SettledPresence {
   /** When the status of a user changed from `#known`, as Unix ms. */
   readonly #since = new Map<string, number>();
 
-  /** @param here the users who are online at the start, and get no event */
+  /** @param here the users who are online at the start. They get no event */
   constructor(here: Iterable<string>) {
     this.#known = new Set(here);
   }

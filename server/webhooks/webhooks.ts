@@ -39,7 +39,10 @@ type Outcome = 'sent' | 'failed' | 'given up' | 'gone';
 
 const isTaken = ({ status = 0 }: Posted) => status >= 200 && status < 300;
 
-/** An event that was not accepted, or must be sent later. `due` is the next attempt, if any. */
+/**
+ * The ID of an event that was not accepted or must be sent later. `due` is the time of the next attempt; absent if none
+ * is left.
+ */
 type Failed = Writes['claimEvents']['in']['failed'][number];
 
 export interface WebhookOptions {

@@ -60,7 +60,7 @@ test('keeps session IDs, cookies, keys, session data and message texts out of al
   await site.chat.until(/session store not responding/);
   await refusalOf(connectChat(site.chat.url, good));
   site.memcached.signal('SIGCONT');
-  await site.chat.until(/answers again/);
+  await site.chat.until(/responding again/);
   await site.memcached.set(site.key(good), '{"user_id":2,"password":"hunter2"}');
   await client.ended;
   await native.ended;
