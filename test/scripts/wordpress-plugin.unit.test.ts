@@ -24,7 +24,7 @@ test.each(php)('%s does nothing when it is requested directly', (file) => {
 test.each(php)('%s translates its texts in the text domain of the plugin', (file) => {
   const calls = [
     ...read(file).matchAll(
-      /\b(?:__|_e|_n|esc_html__|esc_html_e|esc_attr__|esc_attr_e)\('[^']*'(?:, '([^']*)')?/g,
+      /\b(?:(?:esc_html|esc_attr)?_[_e]\('[^']*'|_n\('[^']*', '[^']*', \$\w+)(?:, '([^']*)')?/g,
     ),
   ];
   expect(calls.filter(([, domain]) => domain !== 'php-session-chat').map(([call]) => call)).toEqual([]);
