@@ -24,7 +24,9 @@ function toPlainId(id: unknown): string | null {
   return typeof id === 'string' && validId.test(id) && id !== probeId ? id : null;
 }
 
-/** Suggests a value of the option `cookie` for a cookie value that looks encrypted or signed. */
+/**
+ * Suggests a value of the option `cookie` for a cookie value that looks encrypted or signed. Undefined for other values.
+ */
 export function suggestCookieForm(value: unknown): string | undefined {
   if (typeof value !== 'string') return undefined;
   if (value.startsWith('eyJ'))
@@ -66,8 +68,9 @@ export function parseCookieForm(form: string, name: string, appKeys: readonly Bu
 }
 
 /**
- * A prefix ties the value to this cookie (Illuminate/Cookie/CookieValuePrefix.php), because an application encrypts other
- * cookies with the same key and may let visitors choose their content.
+ * Returns the cookie of a Laravel application. A prefix ties the value to this cookie
+ * (Illuminate/Cookie/CookieValuePrefix.php), because an application encrypts other cookies with the same key and may let
+ * visitors choose their content.
  */
 function laravelCookie(name: string, keys: readonly Buffer[]): SessionCookie {
   const prefixOf = (key: Buffer) => `${createHmac('sha1', key).update(`${name}v2`).digest('hex')}|`;
@@ -200,7 +203,10 @@ function parseHeader(header: string): ParsedHeader {
   return { count, byKey, byName: parseCookie(header, { decode: rawUrlDecode }) };
 }
 
-/** @param name is removed from `kind`, because visitors choose the names of some cookies */
+/**
+ * Explains why the cookies of a request are ambiguous.
+ * @param name is removed from `kind`, because visitors choose the names of some cookies
+ */
 function conflict(reason: string, name?: string): Explanation {
   return {
     reason,
@@ -210,7 +216,7 @@ function conflict(reason: string, name?: string): Explanation {
   };
 }
 
-/** Returns the part of a `Cookie` header with the cookies of these names. */
+/** Returns the part of a `Cookie` header with the cookies of these names. Undefined without a header. */
 export function selectCookies(header: string | undefined, names: readonly string[]): string | undefined {
   const nameOf = (pair: string) => (pair.split('=', 1)[0] ?? '').replace(leadingBlanks, '');
   const pairs = header?.split(';', maxCookies).filter((pair) => names.includes(toPhpName(nameOf(pair))));
@@ -237,7 +243,7 @@ function toPhpName(name: string): string {
   return (isArray ? name.slice(0, bracket) : name).replace(/[ .[]/g, '_');
 }
 
-/** PHP's `php_raw_url_decode()`, which keeps `+`, and a `%` without two hexadecimal digits. */
+/** Decodes like PHP's `php_raw_url_decode()`, which keeps `+`, and a `%` without two hexadecimal digits. */
 function rawUrlDecode(value: string): string {
   return value.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) =>
     String.fromCharCode(Number.parseInt(hex, 16)),
@@ -247,8 +253,8 @@ function rawUrlDecode(value: string): string {
 const signedForm = /^([A-Za-z0-9,-]{1,256})\.([0-9a-f]{64})$/;
 
 /**
- * `ID.SIGNATURE`, as `SignedCookie.php` creates it. The signature is the HMAC-SHA-256 of `NAME.ID` in hexadecimal digits.
- * It includes the cookie's name, so a value signed for another cookie is rejected.
+ * Returns a cookie with the value `ID.SIGNATURE`, as `SignedCookie.php` creates it. The signature is the HMAC-SHA-256 of
+ * `NAME.ID` in hexadecimal digits. It includes the cookie's name, so a value signed for another cookie is rejected.
  * @param keys accepted keys
  */
 function signedCookie(name: string, keys: readonly Buffer[]): SessionCookie {

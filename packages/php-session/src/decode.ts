@@ -36,7 +36,7 @@ export function decodeSession(source: SessionSource, id: string, bytes: Buffer):
   }
 }
 
-/** @throws UnreadableError, SessionTooLargeError */
+/** Removes the layers of the store URL. @throws UnreadableError, SessionTooLargeError */
 export function removeLayers(source: SessionSource, id: string, bytes: Buffer): Buffer {
   if (bytes.length > maxSessionBytes) throw new SessionTooLargeError();
   let inner = bytes;
@@ -70,7 +70,7 @@ export function toUnreadable(
 }
 
 /**
- * Suggests options for the store URL, or explains why they are right.
+ * Suggests options for the store URL, or explains why they are right. Undefined without either.
  * @param inner the session without its first `removed` layers
  */
 function hint(

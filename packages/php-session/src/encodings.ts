@@ -1,7 +1,7 @@
 import { FormatError } from './formats/value.ts';
 
 /**
- * As PHP's `base64_decode($text, true)`: padding is optional, line breaks and blanks are ignored.
+ * Decodes like PHP's `base64_decode($text, true)`: padding is optional, line breaks and blanks are ignored.
  * @throws FormatError
  */
 export function decodeBase64(text: string): Buffer {
@@ -19,17 +19,17 @@ const percent = 0x25;
 const plus = 0x2b;
 const blank = 0x20;
 
-/** @returns null if a `%` lacks two hexadecimal digits */
+/** Decodes percent-encoded bytes. @returns null if a `%` lacks two hexadecimal digits */
 export function decodePercent(text: Buffer): Buffer | null {
   return decode(text, 'reject');
 }
 
-/** PHP's `rawurldecode()`, which keeps a `%` without two hexadecimal digits. */
+/** Decodes like PHP's `rawurldecode()`, which keeps a `%` without two hexadecimal digits. */
 export function rawUrlDecode(text: Buffer): Buffer {
   return decode(text, 'keep') as Buffer;
 }
 
-/** PHP's `urldecode()`, in which a plus sign is a blank. */
+/** Decodes like PHP's `urldecode()`, in which a plus sign is a blank. */
 export function urlDecode(text: Buffer): Buffer {
   const bytes = Buffer.from(text);
   for (let at = bytes.indexOf(plus); at !== -1; at = bytes.indexOf(plus, at)) bytes[at] = blank;

@@ -136,7 +136,7 @@ export interface Sessions<State = unknown> extends Pick<Logins, 'answers' | 'clo
    */
   readSession(request: SessionRequest | string | undefined): Promise<Login<State> | Refusal>;
   /**
-   * Checks a login again. Null if nothing changed.
+   * Checks a login again. Returns null if nothing changed.
    * @throws StoreError if the store does not answer. The login may still be valid.
    */
   changed(login: Login<State>): Promise<CheckResult<{ login: Login<State> }> | null>;

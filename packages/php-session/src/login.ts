@@ -191,7 +191,7 @@ export function toRefusal({ state, isFinal, ...why }: NotLoggedIn): Refusal {
   return { code: state === 'invalid' ? 'session_invalid' : 'unauthorized', ...why };
 }
 
-/** @throws the error if it is not a StoreError */
+/** Converts an error of the store to a refusal. @throws the error if it is not a StoreError */
 export function toUnavailable(error: unknown): Refusal {
   if (!(error instanceof StoreError)) throw error;
   return {

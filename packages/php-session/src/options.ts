@@ -241,7 +241,7 @@ function parseUserTable(text: string): Omit<UserTable, 'database' | 'nobody'> {
   );
 }
 
-/** There is no default, because with a wrong store every visitor would count as logged out. */
+/** Parses a store URL. There is no default, because with a wrong store every visitor would count as logged out. */
 function parseStore(text: string, { appKeys, siteOption }: Context): ReturnType<typeof parseStoreUrl> {
   if (text !== '') return parseStoreUrl(text, appKeys);
   throw new TypeError(
@@ -253,7 +253,7 @@ function parseList(text: string): string[] {
   return text.split(',').flatMap((item) => item.trim() || []);
 }
 
-/** `FOLDER`, `KIND:FOLDER` or, for applications with PHP sessions, `KIND:`. */
+/** Parses `FOLDER`, `KIND:FOLDER` or, for applications with PHP sessions, `KIND:`. Undefined for an empty text. */
 function parseSite(text: string): { kind: string | undefined; folder: string | undefined } | undefined {
   if (text === '') return undefined;
   const [, kind, folder] = /^(?:([a-z][a-z0-9-]*):)?(\/.*)?$/.exec(text) ?? [];
@@ -274,7 +274,7 @@ function readEnv(file: string): Record<string, string> {
   }
 }
 
-/** @returns undefined for UTF-8 */
+/** Parses the label of a character set. @returns its name in `TextDecoder`. Undefined for UTF-8 */
 function parseCharset(label: string): string | undefined {
   if (label === '') return undefined;
   try {
@@ -298,7 +298,7 @@ function parseSwitch(text: string): boolean {
   throw new TypeError(`${show(text)} is neither on nor off`);
 }
 
-/** Accepts tokens of RFC 6265 without characters that PHP changes. */
+/** Returns the name of a cookie. Accepts tokens of RFC 6265 without characters that PHP changes. */
 function parseCookieName(name: string): string {
   if (/^[A-Za-z0-9_-]{1,128}$/.test(name)) return name;
   throw new TypeError(`${show(name)} is not the name of a cookie, 1 to 128 of A-Z a-z 0-9 _ -`);

@@ -54,7 +54,7 @@ function parseKey(part: string): Step[] {
   return [rest === '*' ? { beginning: name } : name, ...Array.from(marks, (): Step => decoding)];
 }
 
-/** The inverse of `parsePath`. */
+/** Converts a path to text. It is the inverse of `parsePath`. */
 export function pathText(path: Path): string {
   const written = path.map((step) => {
     if (step === decoding) return '!';
@@ -74,7 +74,7 @@ export function follow(session: PhpValue, path: Path): Found {
   return found;
 }
 
-/** Reads own properties only, so `__proto__` is a key like any other. */
+/** Returns the value under a key. Reads own properties only, so `__proto__` is a key like any other. */
 function valueAt(value: PhpValue, step: Key, passed: Path): Found {
   const [key, secondKey] = matchingKeys(value, step);
   const wanted = () => pathText([...passed, step]);
@@ -151,7 +151,7 @@ function decodeAt(session: PhpValue, value: PhpValue, passed: Path): Found {
   return { wrong: `${path} is a string, but not a serialized one` };
 }
 
-/** As PHP's `empty()`. */
+/** Whether PHP's `empty()` is true for the value. */
 export function isEmpty(value: PhpValue): boolean {
   if (value === null || value === false || value === '' || value === '0') return true;
   if (value instanceof PhpFloat) return value.value === 0;

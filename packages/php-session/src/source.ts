@@ -63,7 +63,7 @@ export class UrlOptions {
     return value;
   }
 
-  /** `prefix=`, which precedes the session ID in the store. */
+  /** Takes `prefix=`, which precedes the session ID in the store. @throws TypeError */
   prefix(fallback: string): string {
     const prefix = this.take('prefix') ?? fallback;
     if (!/^[\x21-\x7e]{0,200}$/.test(prefix))
@@ -71,7 +71,10 @@ export class UrlOptions {
     return prefix;
   }
 
-  /** `timeout=`, the limit of one call in milliseconds. A number without a unit is PHP's option, and ignored. */
+  /**
+   * Takes `timeout=`, the limit of one call in milliseconds. A number without a unit is PHP's option, and ignored.
+   * @throws TypeError
+   */
   timeout(): number {
     const given = this.take('timeout') ?? '';
     const timeout = /^(\d{2,4})ms$/.exec(/^\d*$/.test(given) ? '250ms' : given)?.[1];
@@ -79,7 +82,7 @@ export class UrlOptions {
     return Number(timeout);
   }
 
-  /** Takes a duration in seconds, or with a unit such as `30m`. Returns seconds. */
+  /** Takes a duration in seconds, or with a unit such as `30m`. Returns seconds. @throws TypeError */
   seconds(name: string, fallback: string): number {
     const [, count, unit = 's'] = /^(\d{1,9})([smhd]?)$/.exec(this.take(name) ?? fallback) ?? [];
     if (count === undefined)
@@ -87,7 +90,10 @@ export class UrlOptions {
     return Number(count) * seconds[(unit || 's') as keyof typeof seconds];
   }
 
-  /** `tls=on`, and `ca=FILE` with the certificate of a private authority. Undefined for `tls=off`, the default. */
+  /**
+   * Takes `tls=on`, and `ca=FILE` with the certificate of a private authority. Undefined for `tls=off`, the default.
+   * @throws TypeError
+   */
   tls(): { ca?: string } | undefined {
     const tls = this.take('tls') ?? 'off';
     if (tls !== 'on' && tls !== 'off') throw new TypeError('tls= must be on or off');
@@ -96,7 +102,10 @@ export class UrlOptions {
     return tls === 'off' ? undefined : ca === undefined ? {} : { ca };
   }
 
-  /** Returns the content of a PEM file. */
+  /**
+   * Takes an option that names a PEM file, and returns the file's content. Undefined without the option.
+   * @throws TypeError if the file has no certificate
+   */
   certificates(name: string): string | undefined {
     const file = this.take(name);
     if (file === undefined) return undefined;
@@ -109,7 +118,7 @@ export class UrlOptions {
     }
   }
 
-  /** @throws TypeError for an option that was not taken */
+  /** Requires that all options were taken, except those of the PHP handlers. @throws TypeError for another option */
   finish(): void {
     const unknown = [...this.#remaining].find(([name]) => !phpOptions.has(name));
     if (unknown !== undefined) {

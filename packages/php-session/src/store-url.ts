@@ -58,7 +58,7 @@ export function parseStoreUrl(text: string, appKeys: readonly Buffer[] = []): Se
 const withoutQuery = (text: string, query: string) =>
   text.slice(0, text.length - query.length).replace(/\?$/, '');
 
-/** @param changes null removes an option */
+/** Returns the query with changed options. @param changes null removes an option */
 function changeQuery(query: string, changes: Readonly<Record<string, string | null>>): string {
   const others = readQuery(query);
   for (const [name, value] of Object.entries(changes)) {
@@ -111,7 +111,7 @@ function readSource(kind: StoreKind, url: StoreUrl, appKeys: readonly Buffer[]) 
 export interface GivenDatabase {
   driver: SqlDriver;
   open(): Database;
-  /** The store URL of a table in this database. @param options as after the `?` */
+  /** Returns the store URL of a table in this database. @param options as after the `?` */
   table(options: string): string;
 }
 
@@ -129,7 +129,7 @@ export function parseDatabaseUrl(text: string): GivenDatabase {
   return { driver, open, table: (options) => `${text}${query === '' ? '?' : '&'}${options}` };
 }
 
-/** The database of a store URL. Undefined if the store is not a database. @throws TypeError */
+/** Returns the database of a store URL. Undefined if the store is not a database. @throws TypeError */
 export function databaseOfStore(text: string): GivenDatabase | undefined {
   const [, protocol = '', , , , query = ''] = urlForm.exec(text) ?? [];
   if (!Object.hasOwn(databases, protocol)) return undefined;

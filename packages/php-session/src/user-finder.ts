@@ -86,7 +86,7 @@ export function openUserFinder(source: SessionSource, paths: UserPaths): UserFin
 
 const digestOf = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('base64');
 
-/** @throws the error if its cause is not the content of the session */
+/** Converts an error to a result, if its cause is the content of the session. @throws any other error */
 function undecodable(error: unknown): NotLoggedIn {
   const invalid = (kind: string, reason: string, hint?: string): NotLoggedIn => ({
     state: 'invalid',

@@ -69,8 +69,8 @@ describe('a session that a site’s own handler has encoded', () => {
 
 describe('a session with another encoding', () => {
   test.each([
-    ['base64', 'inflate', /: layers=base64: not base64; the bytes look like/],
-    ['unserialize', 'base64', /: layers=unserialize: not a serialized string; /],
+    ['base64', 'inflate', /: layers=base64: the bytes are not base64; the bytes look like/],
+    ['unserialize', 'base64', /: layers=unserialize: the bytes are not a serialized string; /],
     [
       'base64,zlib',
       'base64',

@@ -225,9 +225,9 @@ describe('TTL, to within 1 s', () => {
 storeConnectionContract(
   {
     nonsense: [
-      ['something else altogether', 'HTTP/1.1 400 Bad Request\r\n\r\n', /not asked/],
-      ['another item', 'VALUE sessions/two 0 12\r\nuser_id|i:2;\r\nEND\r\n', /not asked/],
-      ['an answer to another kind of question', 'TOUCHED\r\n', /not asked/],
+      ['something else altogether', 'HTTP/1.1 400 Bad Request\r\n\r\n', /unexpected reply/],
+      ['another item', 'VALUE sessions/two 0 12\r\nuser_id|i:2;\r\nEND\r\n', /unexpected reply/],
+      ['an answer to another kind of question', 'TOUCHED\r\n', /unexpected reply/],
       ['an item of 4 GB', `VALUE sessions/one 0 4294967295 1\r\n${'x'.repeat(1000)}`, /not a reply/],
       ['an item longer than it says', 'VALUE sessions/one 0 3 1\r\nuser_id|i:1;\r\nEND\r\n', /not a reply/],
       [

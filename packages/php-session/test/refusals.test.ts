@@ -58,7 +58,7 @@ describe('the refusal of a session', () => {
       expect(await refusal(written.get('php'), '', path)).toMatchObject({
         code: 'session_invalid',
         reason,
-        hint: expect.stringContaining('one user id'),
+        hint: expect.stringContaining('one user ID'),
       });
     }
   });

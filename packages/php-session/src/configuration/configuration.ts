@@ -179,7 +179,7 @@ export const isTrue = (text: string): boolean => text !== '' && text !== '0';
 export const asText = (value: ConfigurationValue): string | null =>
   value === null ? null : (toText(value) ?? null);
 
-/** Returns a value as text. Undefined if it is unknown. */
+/** Returns a value as text, or null. Undefined if it is unknown. */
 export function readIfKnown(read: () => ConfigurationValue): string | null | undefined {
   try {
     return asText(read());

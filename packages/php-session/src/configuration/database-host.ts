@@ -61,7 +61,7 @@ export const serverDatabase = ({
   charset,
 });
 
-/** @param path absolute */
+/** Returns the description of an SQLite database. @param path absolute */
 export const sqliteDatabase = (path: string): SiteDatabase => ({
   kind: 'sqlite',
   place: { user: '', password: '', hosts: [], path },

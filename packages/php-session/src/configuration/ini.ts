@@ -343,7 +343,7 @@ class IniParser {
     return value;
   }
 
-  /** Adjacent texts, variables and `"…"` are one value. */
+  /** Parses adjacent texts, variables and `"…"` as one value. @throws IniError if there are none */
   #parseList(constants: boolean): IniValue {
     let value = this.#parsePart(constants);
     if (value === undefined) throw new IniError();
@@ -386,7 +386,11 @@ class IniParser {
     }
   }
 
-  /** `${NAME}`, a directive or environment variable, or since PHP 8.3 `${NAME:-DEFAULT}`. */
+  /**
+   * Parses `${NAME}`, a directive or environment variable, or since PHP 8.3 `${NAME:-DEFAULT}`. Without a known
+   * environment, the value of a variable is unknown.
+   * @throws IniError
+   */
   #parseVariable(): IniValue {
     const { line } = this.#scanner;
     this.#advance();
@@ -414,7 +418,7 @@ class IniParser {
     return left + right;
   }
 
-  /** Requires that the name of a section or element is known. */
+  /** Returns the name of a section or element. @throws ConfigurationError if it is unknown */
   #requireKnown(value: IniValue): string {
     if (typeof value === 'string') return value;
     const { line, why } = value.unknown;

@@ -59,7 +59,9 @@ const getArgument = (block: readonly Directive[], directive: string) =>
 
 const getParams = (block: readonly Directive[]) => block.filter(({ name }) => name === 'fastcgi_param');
 
-/** `fastcgi_param PHP_VALUE "NAME=VALUE"` and `PHP_ADMIN_VALUE`, with one setting per line. */
+/**
+ * Parses `fastcgi_param PHP_VALUE "NAME=VALUE"` and `PHP_ADMIN_VALUE`, with one setting per line. Empty for other names.
+ */
 function toDirectives(
   { args: [param = '', text = ''], file, line }: Directive,
   environment: IniSurroundings['environment'],
@@ -89,7 +91,7 @@ export function parseFastCgiVariable(
   return directives;
 }
 
-/** Reads a file, with included files inserted. */
+/** Reads a file, with included files inserted. Empty if the file does not exist. @throws ConfigurationError */
 async function readFile(system: System, file: string, depth: number): Promise<Directive[]> {
   const text = await system.text(file);
   if (text === null) return [];

@@ -112,7 +112,7 @@ class PoolBuilder {
     return text.replaceAll('$pool', this.#name);
   }
 
-  /** @param buildPrefix of PHP-FPM */
+  /** Returns the pool with its directives in the order in which PHP-FPM applies them. @param buildPrefix of PHP-FPM */
   toPool(buildPrefix: string): FpmPool {
     const chroot = this.#options.get('chroot') ?? '';
     const prefix = this.#options.get('prefix') || buildPrefix;

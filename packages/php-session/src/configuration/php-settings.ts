@@ -94,6 +94,7 @@ class SettingLayers {
   readonly #locked = new Set<string>();
 
   /**
+   * Sets a value, unless PHP rejects it or a file in the site may not change it.
    * @param by `system` for settings of the administrator, which files in the site cannot change; `folder` for such files
    */
   set(name: string, located: LocatedValue, by: 'start' | 'system' | 'user' | 'folder'): void {
@@ -116,7 +117,7 @@ class SettingLayers {
   }
 }
 
-/** Applies the checks of `OnUpdateName()`, `OnUpdateSaveHandler()` and `OnUpdateCookieLifetime()`. */
+/** Whether PHP accepts the value: `OnUpdateName()`, `OnUpdateSaveHandler()` and `OnUpdateCookieLifetime()`. */
 function isAccepted(name: string, value: string): boolean {
   if (name === 'session.name')
     return (
@@ -170,7 +171,7 @@ async function readFpmCandidate(
 
 const showVersion = ({ version }: Installation) => version && ` ${version}`;
 
-/** mod_php */
+/** Reads the settings of mod_php for a site. */
 async function readApacheCandidate(
   reader: IniReader,
   pages: Pages,
@@ -347,7 +348,7 @@ export function applyCalls(settings: PhpSettings, calls: readonly SessionCall[])
   };
 }
 
-/** Hides passwords, including passwords in URLs and in Redis's `auth`. */
+/** Quotes a value for an error. Hides passwords, also in URLs and in Redis's `auth`. */
 const showValue = (name: string, value: string) =>
   name.endsWith('password')
     ? '…'

@@ -9,7 +9,7 @@ export interface Tree {
 
 const Parser = parser as unknown as new (options: object) => { parseCode(code: string, file: string): Tree };
 
-/** @throws an error of the parser, with `lineNumber`, or RangeError for deeply nested code */
+/** Parses PHP code. @throws an error of the parser, with `lineNumber`, or RangeError for deeply nested code */
 export function parsePhp(code: string, file: string): Tree {
   return new Parser({ parser: { extractDoc: false }, ast: { withPositions: true } }).parseCode(code, file);
 }
@@ -27,7 +27,7 @@ export function getText(node: Tree, field: string): string {
   return typeof text === 'string' ? text : '';
 }
 
-/** The name of a declaration. */
+/** Returns the name of a declaration. */
 export const getName = (node: Tree): string => getText(getNode(node, 'name'), 'name');
 
 export const getLine = (node: Tree): number => node.loc?.start.line ?? 0;

@@ -166,7 +166,7 @@ class Interpreter {
     return { unknown: { file: this.#limits.file, line: getLine(node), why } };
   }
 
-  /** @returns the end of the file or function, if these statements contain it */
+  /** Runs statements in order. @returns the end of the file or function, if these statements contain it */
   #runAll(nodes: readonly Tree[]): Return | undefined {
     const possibleEnds: { end: Return; node: Tree; before: Values }[] = [];
     let end: Return | undefined;
@@ -533,7 +533,7 @@ class Interpreter {
     return undefined;
   }
 
-  /** Returns the name of the variable, followed by the keys of the part. */
+  /** Returns the name of the variable, followed by the keys of the part. Unknown if one of these is. */
   #toPath(node: Tree): string[] | Unknown {
     if (node.kind === 'variable') {
       const value = typeof node.name === 'string' ? node.name : this.#evaluate(getNode(node, 'name'));
@@ -568,7 +568,7 @@ class Interpreter {
     return this.#state.branchDepth > (this.#scope?.branchDepth ?? 0);
   }
 
-  /** `$x = &$y['z']` */
+  /** Evaluates a reference, such as `$x = &$y['z']`. */
   #evaluateReference(node: Tree): ConfigurationValue {
     const [left, right] = [getNode(node, 'left'), getNode(node, 'right')];
     const name = this.#toScopedName(left);
@@ -858,7 +858,7 @@ class Interpreter {
     return this.#limits.nest(() => this.#runFile(file)) ?? 1;
   }
 
-  /** For example, WordPress's image evaluates code from the environment. */
+  /** Evaluates `eval()`. For example, WordPress's image evaluates code from the environment. */
   #evaluateEval(node: Tree): ConfigurationValue {
     const code = this.#evaluate(getNode(node, 'source'));
     if (typeof code === 'string') return this.#runCode(this.#parse(`<?php ${code}`))?.value ?? null;

@@ -31,7 +31,9 @@ const skippedFolder =
 const callPattern =
   /\bsession_(?:name|save_path|module_name|set_save_handler|start)\s*\(\s*[^)\s]|\bini_(?:set|alter)\s*\(\s*['"](?:session|memcached?|redis)\./i;
 
-/** Finds PHP files in a folder that may contain such a call. */
+/**
+ * Finds PHP files in a folder that match `callPattern`. Folders that are skipped, and files beyond the limits, are missing.
+ */
 export async function findFilesWithCalls(folder: string): Promise<string[]> {
   const matches: string[] = [];
   let bytes = 0;

@@ -97,7 +97,9 @@ function toAccessError(what: string, cause: unknown): ConfigurationError {
   );
 }
 
-/** A wildcard does not match a dot at the start of a name. */
+/**
+ * Converts a part of a `glob()` pattern to a regular expression. A wildcard does not match a dot at the start of a name.
+ */
 function toRegExp(pattern: string): RegExp {
   const source = pattern.replace(/\[!?\]?[^\]]*\]|[\s\S]/g, (part) => {
     if (part === '*') return '[^]*';

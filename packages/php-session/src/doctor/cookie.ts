@@ -46,8 +46,9 @@ export async function checkCookieName(settings: LoginSettings, copied: string): 
 }
 
 /**
- * Reads the name of the cookie of a site with PHP sessions. If the option `cookieName` overrides the name in the settings
- * of PHP and the code of the site, `siteName` is that name. Empty for other logins, which may have several cookies.
+ * Reads the names of the cookie of a site with PHP sessions. `name` is the name in use. If the option `cookieName` is
+ * given, `siteName` is the name by PHP's settings and the site's code. Empty for other logins, which may have several
+ * cookies.
  */
 async function readCookieNames(place: SitePlace): Promise<{ name?: string; siteName?: string }> {
   const { sessions } = place;

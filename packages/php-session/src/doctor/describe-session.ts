@@ -94,7 +94,7 @@ function describeContent(session: PhpValue): SessionDescription {
   };
 }
 
-/** Sorts the children of each value behind it. */
+/** Sorts values so that each value is followed by the values inside it. */
 function sortByParent(values: readonly SessionValue[], parent = ''): SessionValue[] {
   const join = (keys: readonly Key[]) => keys.map((key) => `\0${String(key)}`).join('');
   return values

@@ -177,7 +177,10 @@ async function describe(place: SitePlace): Promise<Parts> {
   }
 }
 
-/** An SQLite file has no users. */
+/**
+ * Returns whose database user is used: `site`, or `own` for the option `siteDatabase`. Undefined for an SQLite file, which
+ * has no users.
+ */
 const databaseUser = (kind: string, { database }: SitePlace): SiteDescription['databaseUser'] =>
   kind === 'sqlite' ? undefined : database === undefined ? 'site' : 'own';
 

@@ -102,7 +102,7 @@ function explainFault(error: StoreError, place: SitePlace): Finding {
     : warning(text, error.hint);
 }
 
-/** @throws StoreError */
+/** Checks that the database of the site answers, and is not a replica. @throws StoreError */
 async function* checkDatabase(place: SitePlace): AsyncGenerator<Finding> {
   const site = await findSite(place);
   const tables = 'session' in site ? site.accounts : site;

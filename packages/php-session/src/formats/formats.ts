@@ -31,7 +31,7 @@ export function detectFormat(stored: StoredFormat, [first = 0x61]: Buffer): Form
   return first === 0x7b || first === 0x5b ? 'json' : 'php_serialize';
 }
 
-/** @throws FormatError */
+/** Decodes a stored session. @throws FormatError */
 export const decodeStored = (stored: StoredFormat, bytes: Buffer): PhpValue =>
   formats[detectFormat(stored, bytes)](bytes);
 

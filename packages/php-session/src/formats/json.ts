@@ -131,7 +131,7 @@ class JsonDecoder {
     return value;
   }
 
-  /** RFC 8259, section 6. */
+  /** Reads a number: RFC 8259, section 6. */
   #readNumber(): PhpValue {
     const start = this.#offset;
     if (this.#current() === minus) this.#offset++;
@@ -166,7 +166,7 @@ class JsonDecoder {
     return this.#text.charCodeAt(this.#offset);
   }
 
-  /** @returns the first character after the blanks */
+  /** Skips blanks. @returns the first character after them */
   #skipBlanks(): number {
     for (;;) {
       const c = this.#current();
@@ -186,7 +186,7 @@ class JsonDecoder {
   }
 }
 
-/** @throws FormatError */
+/** Decodes JSON. @throws FormatError */
 export function decodeJson(bytes: Buffer): PhpValue {
   const text = bytes.toString();
   if (!isUtf8(bytes)) {

@@ -398,7 +398,7 @@ const minCapacity = 8;
 /** `zend_hash_check_size` */
 const toCapacity = (count: number): number => Math.max(minCapacity, 2 ** Math.ceil(Math.log2(count)));
 
-/** PHP converts integers that are too large to strings. */
+/** Converts an unsigned integer like PHP, which converts integers that are too large to strings. */
 function toUnsigned(value: bigint): number | bigint | string {
   return BigInt.asIntN(64, value) === value ? toInteger(value) : String(value);
 }

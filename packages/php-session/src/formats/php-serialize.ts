@@ -236,7 +236,7 @@ export class SerializeDecoder {
       : this.#reader.checkPropertyName(this.#readKey(), className);
   }
 
-  /** Keys have no slot. */
+  /** Reads a key, which has no slot. */
   #readKey(): string {
     const start = this.#reader.offset;
     const type = this.#reader.readByte('a key');
@@ -249,7 +249,7 @@ export class SerializeDecoder {
     return name;
   }
 
-  /** `5:"bytes"` */
+  /** Reads `5:"bytes"`. */
   #readQuoted() {
     const length = this.#readLength(colon);
     this.#expect(quote);
@@ -258,7 +258,7 @@ export class SerializeDecoder {
     return text;
   }
 
-  /** `2:"a\41";`: `\` and two hexadecimal digits encode a byte. */
+  /** Reads `2:"a\41";`, in which `\` and two hexadecimal digits encode a byte. */
   #readEscaped(): Buffer {
     const bytes = Buffer.alloc(this.#readLength(colon));
     this.#expect(quote);
@@ -278,7 +278,7 @@ export class SerializeDecoder {
     return bytes;
   }
 
-  /** `:3:"App":` */
+  /** Reads `:3:"App":`. */
   #readClassName(): string {
     this.#expect(colon);
     const start = this.#reader.offset;
@@ -347,9 +347,10 @@ export class SerializeDecoder {
 }
 
 /**
- * `session.serialize_handler=php_serialize`: `serialize($_SESSION)`. PHP ignores trailing bytes, such as the padding of a
- * column.
+ * Decodes `session.serialize_handler=php_serialize`, which is `serialize($_SESSION)`. PHP ignores trailing bytes, such as
+ * the padding of a column.
  * @param isWhole rejects trailing bytes
+ * @throws FormatError
  */
 export const decodePhpSerialize = (bytes: Buffer, isWhole = false): PhpValue =>
   decodeWithKeys((trackKeys) => {

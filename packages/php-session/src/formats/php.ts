@@ -5,8 +5,9 @@ import { dropIntegerNames, newRecord, type PhpRecord } from './value.ts';
 const bar = 0x7c;
 
 /**
- * `session.serialize_handler=php`, PHP's default: repeated `name|value` (`PS_SERIALIZER_DECODE_FUNC(php)` in
+ * Decodes `session.serialize_handler=php`, PHP's default: repeated `name|value` (`PS_SERIALIZER_DECODE_FUNC(php)` in
  * ext/session/session.c). A name ends at the first bar, a value by its own lengths.
+ * @throws FormatError
  */
 export const decodePhp = (bytes: Buffer): PhpRecord =>
   decodeWithKeys((trackKeys) => decodeVariables(bytes, trackKeys, readNameBeforeBar));

@@ -21,6 +21,7 @@ export class Reader {
   }
 
   /**
+   * Rejects the bytes at an offset.
    * @param expected the expected syntax, without content
    * @param explanation the reason if the bytes are intact
    * @throws FormatError always
@@ -36,14 +37,17 @@ export class Reader {
     return value;
   }
 
-  /** Checks that `count` elements of `minBytes` fit into the remaining bytes. */
+  /** Returns `count` if that many elements of `minBytes` fit into the remaining bytes. @throws FormatError */
   checkCount(count: number, minBytes: number): number {
     if (count * minBytes > this.remainingBytes)
       this.fail(`no more than ${this.remainingBytes} bytes of content`);
     return count;
   }
 
-  /** Checks the element count of a container. The elements of all containers together must fit into the bytes. */
+  /**
+   * Returns the element count of a container. The elements of all containers together must fit into the bytes.
+   * @throws FormatError
+   */
   checkElements(count: number, minBytes: number): number {
     this.#reservedBytes += this.checkCount(count, minBytes) * minBytes;
     if (this.#reservedBytes > this.bytes.length) this.fail('fewer elements than bytes');
@@ -72,7 +76,7 @@ export class Reader {
     return this.#readAscii(length) ?? toName(this.bytes.subarray(start, this.offset));
   }
 
-  /** @throws DuplicateKeyError if `record` has fewer keys than `count` */
+  /** Checks the number of distinct keys. @throws DuplicateKeyError if `record` has fewer keys than `count` */
   checkKeys(record: PhpRecord, count: number): void {
     if (count < 2) return;
     let keys = 0;
@@ -80,7 +84,7 @@ export class Reader {
     if (keys !== count) throw new DuplicateKeyError();
   }
 
-  /** Rejects property names that PHP rejects (`zend_unmangle_property_name_ex`). */
+  /** Returns the name of a property, unless PHP rejects it (`zend_unmangle_property_name_ex`). @throws FormatError */
   checkPropertyName(name: string, className: string): string {
     const isValid = name.charCodeAt(0) !== 0 || className === 'stdClass' || /^\0[^\0]+\0./s.test(name);
     return isValid ? name : this.fail('the name of a property');

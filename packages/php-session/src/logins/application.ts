@@ -97,13 +97,15 @@ export interface SiteFacts {
 export interface Application<Found extends Located = Located, Site = unknown, Cookies extends Claim = Claim>
   extends SiteApplication<Found, Site, Cookies> {
   claim(site: Site, source: ClaimSource): Cookies | NotLoggedIn;
-  /** For the doctor: the stored address and browser, which later requests must match. Null if they are not compared. */
+  /**
+   * For the doctor. Returns the stored address and browser, which later requests must match. Null if they are not compared.
+   */
   loginOrigin?(
     site: Site,
     claim: Cookies,
     row: Row,
   ): { address: string | null; browser: string | null } | null;
-  /** The cookie's name if a login has only one. A client may then send its value itself. */
+  /** Returns the cookie's name if a login has only one. A client may then send its value itself. */
   onlyCookie?(site: Site): string;
 }
 
@@ -157,26 +159,28 @@ interface SiteApplication<Found extends Located, Site, Cookies extends Claim> {
    * @throws ConfigurationError with the problem and the option that helps
    */
   find(folder: SiteFolder, options: SiteOptions): Promise<Found | null>;
-  /** Null if the database has no relevant settings. */
+  /** Returns the table of settings. Null if the database has no relevant settings. */
   settings(found: Found, sql: SiteSql): SettingsTable | null;
   /**
    * @param settings by their names
    * @throws SecondFactorError, or StoreError if a setting is missing that the application may create later
    */
   site(found: Found, settings: ReadonlyMap<string, Row>): Site;
-  /** The part that is equal on all servers, without values that users may change. Defaults to all of `site`. */
+  /**
+   * Returns the part of `site` that is equal on all servers, without values that users may change. Absent if all of it is.
+   */
   comparedSettings?(site: Site): unknown;
-  /** Settings and options without the expected effect. */
+  /** Returns a warning for each setting or option without the expected effect. */
   warnings?(site: Site): readonly SiteWarning[];
-  /** The keys that verify cookies in `claim`. New keys end logins by the former keys. */
+  /** Returns the keys that verify cookies in `claim`. New keys end logins by the former keys. */
   keys?(site: Site): unknown;
   /**
-   * The mail addresses, in the columns `id` and `mail`, without banned accounts (docs/security.md lists the bans that
-   * count) and unconfirmed addresses. Absent if the application has no addresses.
+   * Returns the table of mail addresses, with the columns `id` and `mail`, without banned accounts (docs/security.md lists
+   * the bans that count) and unconfirmed addresses. Absent if the application has no addresses.
    */
   mails?(site: Site, sql: SiteSql): SiteTable;
   accounts(site: Site, sql: SiteSql): AccountTable;
-  /** The tables of logins by `Claim.table`. */
+  /** Returns the tables of logins by `Claim.table`. */
   logins(site: Site, sql: SiteSql): Readonly<Record<string, LoginTable>>;
   /**
    * Checks a claim against its row.
@@ -185,7 +189,7 @@ interface SiteApplication<Found extends Located, Site, Cookies extends Claim> {
    */
   checkRow(site: Site, claim: Cookies, row: Row | null, now: number, memo?: string): CheckResult<RowUser>;
   /**
-   * For `init`.
+   * For `init`. Returns facts by which an operator recognises the site.
    * @param ask returns the only value of a SELECT
    * @throws ConfigurationError, StoreError
    */
@@ -226,7 +230,7 @@ export interface SessionApplication {
    * @throws ConfigurationError with the problem and the option that helps
    */
   find?(folder: SiteFolder, given: SessionTexts, before?: FoundSessions): Promise<FoundSessions | null>;
-  /** For `init`. @throws ConfigurationError */
+  /** For `init`. Returns facts by which an operator recognises the site. @throws ConfigurationError */
   describe?(folder: SiteFolder): Promise<SiteFacts>;
 }
 
@@ -267,9 +271,9 @@ export interface Accounts {
   database: SiteDatabase;
   /** All configuration values that these functions use, to detect changes. */
   basis: unknown;
-  /** Facts that `users` needs, such as which columns exist. */
+  /** Returns a table of facts that `users` needs, such as which columns exist. */
   settings?(sql: SiteSql): SettingsTable;
-  /** The users by their IDs. @param known the names of existing settings */
+  /** Returns the table of users by their IDs. @param known the names of existing settings */
   users(sql: SiteSql, known: ReadonlySet<string>): LoginTable;
   /** As `SiteApplication.mails`, unless the session has the addresses. @param known as in `users` */
   mails?(sql: SiteSql, known: ReadonlySet<string>): SiteTable;

@@ -105,7 +105,7 @@ export interface StoreSettings {
 /** What happens while the logins of a folder are open. */
 export type LoginEvents = Pick<SitePlace, 'onProblem' | 'onWarning'>;
 
-/** @throws ConfigurationError */
+/** Opens the logins of a site. @throws ConfigurationError */
 export async function openLogins(settings: LoginSettings, events: LoginEvents = {}): Promise<Logins> {
   if ('session' in settings) return withUserTable(phpSessions(settings.session), settings.users);
   return (await openSite({ ...settings.site, ...events })).logins;
@@ -115,9 +115,9 @@ type FoundSite = { folder: SiteFolder } & (
   | SiteTables<Application | MemberApplication>
   | (ReadSessions & {
       application: SessionApplication;
-      /** Reads the configuration again. Undefined if nothing changed. Absent without a configuration. */
+      /** Reads the configuration again. Returns undefined if nothing changed. Absent without a configuration. */
       reread?(): Promise<ReadSessions | undefined>;
-      /** The current values of the configuration that decide about logins. */
+      /** Returns the current values of the configuration that decide about logins. */
       values?(): unknown;
     })
 );
@@ -307,7 +307,7 @@ export function withApplication(
   };
 }
 
-/** The comparable values, without functions. */
+/** Returns the comparable values, without functions. */
 const valuesOf = ({ options, table, appKeys, accounts }: FoundSessions) => {
   const { proof, database, basis } = accounts ?? {};
   return { options, table, appKeys, proof, database, basis };
@@ -317,7 +317,7 @@ function rejectOptions({ title }: { title: string }, names: readonly string[] = 
   if (names.length > 0) throw new ConfigurationError(`${names.join(', ')}: ${title} ${why}; leave it out`);
 }
 
-/** @throws ConfigurationError as `findSite` */
+/** Opens the logins of the site in a folder. @throws ConfigurationError as `findSite` */
 export async function openSite(
   place: SitePlace,
 ): Promise<{ title: string; logins: Logins; session?: SessionSettings }> {
@@ -351,7 +351,7 @@ export async function openSite(
   return { title, logins: openTables(application, reader) };
 }
 
-/** The logins of a site by its tables. */
+/** Opens the logins of a site that have rows in its tables. */
 export function openTables(application: Application | MemberApplication, reader: SiteReader): Logins {
   return 'sessions' in application ? memberLogins(application, reader) : tableLogins(application, reader);
 }

@@ -11,7 +11,7 @@ import type { Followed } from '../store.ts';
 import { closeDelayMs, createReread, type OnProblem } from './reread.ts';
 
 export interface SessionLogins<State = unknown> extends Logins<State> {
-  /** A copy of the login that the next check treats as changed. */
+  /** Returns a copy of the login that the next check treats as changed. */
   asUnchecked(login: Login<State>): Login<State>;
 }
 
@@ -22,9 +22,9 @@ interface WatchedLogin {
 }
 
 /**
- * Logins by PHP sessions whose settings may change. After a change each open login is checked by the new settings, and
- * continues if they lead to the same user.
- * @param reopen opens the logins by changed settings. Undefined if nothing changed.
+ * Opens logins by PHP sessions whose settings may change. After a change each open login is checked by the new settings,
+ * and continues if they lead to the same user.
+ * @param reopen opens the logins by changed settings. Returns undefined if nothing changed.
  */
 export function changingLogins(
   first: SessionLogins,

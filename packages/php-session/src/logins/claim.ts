@@ -28,7 +28,7 @@ export interface RowUser {
   ends?: number;
   /** From this Unix time in seconds, the row is checked again even if it is unchanged. */
   idle?: number;
-  /** Passed to the next check of this login, also of its fallback. */
+  /** Passed as `memo` to the next `checkRow` of this login, also if that checks a fallback claim. */
   memo?: string;
   /** As in `Login`. */
   mayBeOver?: true;
@@ -40,7 +40,7 @@ export const rejectFinally = (reason: string, hint?: string) => ({
   isFinal: true as const,
 });
 
-/** Why a banned user is rejected, with what the operator can do. */
+/** Returns why a banned user is rejected, and what the operator can do. */
 export const banned = (what = 'this user') =>
   [`${what} is banned on the site`, 'if that is a mistake, lift the ban on the site'] as const;
 
@@ -49,7 +49,7 @@ export function toRoles(isAdmin = false, isModerator = false): Pick<SessionUser,
   return roles.length === 0 ? {} : { roles };
 }
 
-/** Rejects a session that SELECT has cut off at `maxSessionBytes`. */
+/** Rejects a session that SELECT has cut off at `maxSessionBytes`. Returns null for any other session. */
 export function checkSize(session: Buffer | null | undefined): NotLoggedIn | null {
   if (!session || session.length < maxSessionBytes) return null;
   return { state: 'invalid', ...new SessionTooLargeError().why };
@@ -57,7 +57,7 @@ export function checkSize(session: Buffer | null | undefined): NotLoggedIn | nul
 
 export const keyChanged = notLoggedIn('the site now has another key for its logins');
 
-/** @param hint how the site sets the cookie */
+/** Rejects a request without the cookie. @param hint how the site sets the cookie */
 export const missingCookie = (name: string, hint: string): NotLoggedIn => ({
   ...notLoggedIn(
     `the request has no cookie ${name}`,
@@ -66,11 +66,11 @@ export const missingCookie = (name: string, hint: string): NotLoggedIn => ({
   cookie: name,
 });
 
-/** The hint if the visitor's address differs from the address of the login. */
+/** Returns the hint for a visitor whose address differs from the address of the login. */
 export const addressHint = () =>
   `if every visitor gets this: PHP sees another address than this server, see ${trustedProxies()}; ${option('siteChecks')}=off disables the comparison`;
 
-/** Undefined if the bytes do not have the format. */
+/** Decodes a value. Undefined if the bytes do not have the format. */
 export function decodeValue(format: 'php' | 'php_serialize', bytes: Buffer): PhpValue | undefined {
   try {
     return formats[format](bytes);
@@ -80,7 +80,7 @@ export function decodeValue(format: 'php' | 'php_serialize', bytes: Buffer): Php
   }
 }
 
-/** Compares in constant time. */
+/** Whether two secrets are equal. Compares in constant time. */
 export const isSameSecret = (one: Uint8Array, other: Uint8Array): boolean =>
   one.length === other.length && timingSafeEqual(one, other);
 

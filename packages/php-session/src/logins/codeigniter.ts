@@ -113,7 +113,10 @@ export const codeigniter: SessionApplication = {
   },
 };
 
-/** `tcp://HOST:PORT?auth=…&database=…&prefix=…`, `tls://…`, `unix:///PATH?…`, or the path of a socket alone. */
+/**
+ * Parses `tcp://HOST:PORT?auth=…&database=…&prefix=…`, `tls://…`, `unix:///PATH?…`, or the path of a socket alone. Null for
+ * any other text.
+ */
 function parseRedis(savePath: string): { place: string; options: Record<string, string> } | null {
   const [, scheme = 'tcp', path, host = '', port = '6379', query = ''] =
     /^(?:(tcp|tls|unix):\/\/)?(?:(\/[^?:]+)|([^/?:]+)(?::(\d{1,5}))?)(?:\?(.*))?$/.exec(savePath) ?? [];
@@ -133,7 +136,7 @@ function parseRedis(savePath: string): { place: string; options: Record<string, 
     : { place: `redis://${login}${escapePath(path)}`, options: { database, ...prefix } };
 }
 
-/** The database of a group of connections, and the prefix of its tables. */
+/** Reads the database of a group of connections, and the prefix of its tables. @throws ConfigurationError */
 async function readDatabase(
   folder: SiteFolder,
   root: string,
@@ -170,14 +173,14 @@ async function readDatabase(
   };
 }
 
-/** As `BaseConfig::getEnvValue()`. */
+/** Reads a property from the environment, as `BaseConfig::getEnvValue()` does. Undefined if it is not set. */
 const readVariable = (environment: Readonly<Record<string, string>>, config: string, property: string) =>
   [config.toLowerCase(), `Config\\${config}`]
     .flatMap((prefix) => [`${prefix}.${property}`, `${prefix}_${property.replaceAll('.', '_')}`])
     .map((name) => environment[name])
     .find((value) => value !== undefined);
 
-/** Reads properties of the class. The environment replaces them. */
+/** Returns a function that reads a property of the class as text. The environment replaces it. */
 const toReader =
   (configuration: Configuration, environment: Readonly<Record<string, string>>) =>
   (name: string, instead: string): string =>
@@ -185,7 +188,7 @@ const toReader =
     asText(configuration.member(`Session::${name}`, instead)) ??
     '';
 
-/** The class of the handler. The file may name only the end of it. */
+/** Reads the class of the handler. The file may name only the end of it. Empty if it names none. */
 async function readDriver(folder: SiteFolder, path: string): Promise<string> {
   return /\$driver\s*=\s*['"]?\\?((?:\w+\\+)*\w+)/.exec(await folder.text(path))?.[1] ?? '';
 }

@@ -218,7 +218,10 @@ const uidPath = parsePath('_sf2_attributes.uid');
 const masquerades = ['_sf2_meta', '_sf2_attributes'].map((bag) => parsePath(`${bag}.masquerading`));
 masquerades.push(parsePath('masquerading'));
 
-/** @returns undefined if the session is not valid. `user` is null if the session has no logged-in user. */
+/**
+ * Decodes a session.
+ * @returns undefined if the session is not valid. `user` is null if the session has no logged-in user.
+ */
 function decodeSession(session: Buffer | null): { user: string | null; isMasquerade: boolean } | undefined {
   if (session === null) return { user: null, isMasquerade: false };
   if (session.length >= maxSessionBytes) return undefined;
@@ -237,8 +240,9 @@ function decodeSession(session: Buffer | null): { user: string | null; isMasquer
 }
 
 /**
- * Drupal derives the name from the host and path of the request (`getUnprefixedName()`), which no file has. So the form of
- * the name decides. With HTTPS only `SSESS…` counts.
+ * Finds the name of the cookie by its form, because Drupal derives the name from the host and path of the request
+ * (`getUnprefixedName()`), which no file has. With HTTPS only `SSESS…` counts. Rejects a request without such a cookie, or
+ * with several.
  */
 function cookieName(cookies: RequestCookies, cookieEnding: string | null): string | NotLoggedIn {
   const names = cookies.names.filter(
@@ -255,8 +259,8 @@ function cookieName(cookies: RequestCookies, cookieEnding: string | null): strin
 }
 
 /**
- * The module Email TFA asks for the second factor after the login, and stores the result outside the session
- * (src/EventSubscriber/EmailTfaSubscriber.php). Later versions ask before the login and do not have this file.
+ * Rejects a site with the module Email TFA, which asks for the second factor after the login, and stores the result outside
+ * the session (src/EventSubscriber/EmailTfaSubscriber.php). Later versions ask before the login and do not have this file.
  * @throws SecondFactorError
  */
 async function rejectEmailFactor(folder: SiteFolder, root: string, site: string): Promise<void> {
@@ -276,7 +280,11 @@ async function readCookieEnding(folder: SiteFolder, services: string): Promise<s
   return name === undefined ? null : hash('sha256', name).slice(0, 32);
 }
 
-/** @returns the root of Drupal and the site's folder in it; null if they are missing */
+/**
+ * Finds Drupal and its only site.
+ * @returns the root of Drupal and the site's folder in it. Null if the folder has no Drupal.
+ * @throws ConfigurationError if Drupal has no site or several
+ */
 async function findSettings(folder: SiteFolder): Promise<{ root: string; site: string } | null> {
   const [, own, name] = /^(.*)\/sites\/([^/]+)\/settings\.php$/.exec(folder.path) ?? [];
   if (own !== undefined && name !== undefined) return { root: own, site: `sites/${name}` };

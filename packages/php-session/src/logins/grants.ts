@@ -25,7 +25,7 @@ export async function grants(
   }
 }
 
-/** The columns of a session table that are read, and the column that is renewed. @param options of its store URL */
+/** Returns the columns of a session table that are read, and the column that is renewed. @param options of its store URL */
 function toRenewedTable(options: Readonly<Record<string, string>>, driver: SiteSql) {
   const { table = '', id = '', data = '', expires, last = '' } = options;
   const column = quoteTable(expires ?? last, driver);
@@ -36,7 +36,10 @@ function toRenewedTable(options: Readonly<Record<string, string>>, driver: SiteS
   };
 }
 
-/** The name of this machine for MariaDB or MySQL, which is part of a user's name there. */
+/**
+ * Reads the name of this machine for MariaDB or MySQL, which is part of a user's name there.
+ * @throws StoreError if it is not a valid host name
+ */
 async function readClientHost(database: Database): Promise<string> {
   const [[user] = []] = await database.query('SELECT USER()');
   const host = user?.slice(user.lastIndexOf('@') + 1) ?? '';

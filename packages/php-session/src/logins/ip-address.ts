@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 
-/** The eight groups of an IPv6 address in hexadecimal digits, without leading zeros; none for any other text. */
+/** Returns the eight groups of an IPv6 address in hexadecimal digits, without leading zeros. Empty for any other text. */
 export function splitIpv6(address: string): string[] {
   const bare = address.replace(/%.*$/, '');
   if (isIP(bare) !== 6) return [];
@@ -13,5 +13,5 @@ export function splitIpv6(address: string): string[] {
   return [...first, ...Array<string>(8 - first.length - last.length).fill('0'), ...last];
 }
 
-/** Turns an IPv4 address in the form of IPv6 into its usual form. */
+/** Converts an IPv4 address in the form of IPv6 to its usual form. Returns other addresses unchanged. */
 export const unmapIpv4 = (address: string): string => address.replace(/^::ffff:(?=\d+(?:\.\d+){3}$)/i, '');

@@ -358,7 +358,11 @@ function findRoles(site: Site, own: readonly string[], directly: readonly string
   );
 }
 
-/** `host`, `host:port`, `host:/socket`, `unix:/socket` or `[v6]:port`: MysqliDriver::connect() of joomla-framework/database. */
+/**
+ * Reads the database. `$host` may be `host`, `host:port`, `host:/socket`, `unix:/socket` or `[v6]:port`:
+ * MysqliDriver::connect() of joomla-framework/database.
+ * @throws ConfigurationError
+ */
 function readDatabase(configuration: Configuration): SiteDatabase {
   const text = (name: string) =>
     asText(configuration.member(`JConfig::${name}`, option('siteDatabase'))) ?? '';

@@ -19,7 +19,7 @@ import {
 } from './site-table.ts';
 
 /**
- * The path to a user's id: `SessionGuard::getName()`, with the SHA-1 of the guard's class.
+ * Returns the path to a user's ID: `SessionGuard::getName()`, with the SHA-1 of the guard's class.
  * @param isOther with the guards of lab404/laravel-impersonate (src/Guard/SessionGuard.php)
  */
 export const toUserPath = (guard: string, isOther = false) =>
@@ -36,7 +36,7 @@ interface Impersonation {
 }
 
 /**
- * How an admin acts as another user: lab404/laravel-impersonate (src/Services/ImpersonateManager.php,
+ * Reads how an admin acts as another user: lab404/laravel-impersonate (src/Services/ImpersonateManager.php,
  * config/laravel-impersonate.php), stechstudio/filament-impersonate (src/ImpersonateManager.php), Laravel Nova
  * (src/Auth/Adapters/SessionImpersonator.php).
  */
@@ -52,8 +52,9 @@ export async function readImpersonation(
 }
 
 /**
- * Finds the table with the users of a guard. A session may outlive its user, and also a new password, which
- * applications with the middleware `AuthenticateSession` compare.
+ * Finds the table with the users of a guard. A session may outlive its user, and also a new password, which applications
+ * with the middleware `AuthenticateSession` compare.
+ * @throws ConfigurationError
  */
 export async function readAccounts({
   folder,
@@ -179,7 +180,7 @@ export async function readAccounts({
   };
 }
 
-/** As `empty()` of PHP. */
+/** Whether PHP's `empty()` is true for the text. */
 const isEmpty = (text: Buffer) => text.length === 0 || text.equals(zero);
 const zero = Buffer.from('0');
 
@@ -189,7 +190,10 @@ async function skipsEmptyPassword(folder: SiteFolder, root: string): Promise<boo
   return fileContains(folder, file, '! $request->user()->getAuthPassword()');
 }
 
-/** Sessions have the stored hash, or since 12.45 an HMAC of it: `SessionGuard::hashPasswordForCookie()`. */
+/**
+ * Whether the session's hash is of this password. Sessions have the stored hash, or since 12.45 an HMAC of it:
+ * `SessionGuard::hashPasswordForCookie()`.
+ */
 function matchesHash(password: Buffer, hash: string, appKey: string | null): boolean {
   const given = Buffer.from(hash, 'latin1');
   const keyed = createHmac('sha256', appKey ?? 'base-key-for-password-hash-mac')

@@ -5,7 +5,11 @@ import { rawUrlDecode } from '../encodings.ts';
 import { option } from '../names.ts';
 import { findRoot, type SiteFolder } from './site-folder.ts';
 
-/** Reads `config('FILE.KEY.KEY')`. @param instead the option to set if only PHP knows the value */
+/**
+ * Reads `config('FILE.KEY.KEY')`. Null if it is not set.
+ * @param instead the option to set if only PHP knows the value
+ * @throws ConfigurationError
+ */
 export type Config = (file: string, keys: readonly string[], instead: string) => Promise<string | null>;
 
 export const findLaravel = (folder: SiteFolder) =>
@@ -65,7 +69,12 @@ export async function openConfiguration(
   return { config, previousKeys: previous.split(',').filter((key) => key !== '') };
 }
 
-/** Reads a connection in `config/database.php`. Its URL replaces the other values: Illuminate/Support/ConfigurationUrlParser.php. */
+/**
+ * Reads a connection in `config/database.php`. Its URL replaces the other values:
+ * Illuminate/Support/ConfigurationUrlParser.php.
+ * @returns a function that reads a value, which is empty if it is not set
+ * @throws ConfigurationError
+ */
 export async function openConnection(
   config: Config,
   keys: readonly string[],
@@ -98,7 +107,11 @@ const kinds: Readonly<Record<string, SiteDatabase['kind']>> = {
   sqlite: 'sqlite',
 };
 
-/** A connection of `config/database.php`. @param given its name; null for the default */
+/**
+ * Reads the database of a connection in `config/database.php`, and the prefix of its tables.
+ * @param given the name of the connection. Null for the default.
+ * @throws ConfigurationError
+ */
 export async function readDatabase(
   root: string,
   config: Config,

@@ -120,7 +120,11 @@ const secondFactorPackages = [
   })),
 ];
 
-/** A value of `config/session.php`. */
+/**
+ * Returns a value of `config/session.php`, or Laravel's default.
+ * @param instead the option that the error suggests
+ * @throws ConfigurationError if both are missing
+ */
 async function requireSetting(root: string, config: Config, key: string, instead: string): Promise<string> {
   const value = await config('session', [key], instead);
   if (value !== null) return value;
@@ -129,7 +133,10 @@ async function requireSetting(root: string, config: Config, key: string, instead
   );
 }
 
-/** As in Illuminate/Encryption/EncryptionServiceProvider.php. */
+/**
+ * Decodes a key like Illuminate/Encryption/EncryptionServiceProvider.php.
+ * @throws ConfigurationError unless it has 16 or 32 bytes
+ */
 function readKey(root: string, text: string): Buffer {
   const key = text.startsWith('base64:') ? Buffer.from(text.slice(7), 'base64') : Buffer.from(text);
   if (key.length === 16 || key.length === 32) return key;
@@ -253,7 +260,7 @@ async function hasColon(folder: SiteFolder, root: string): Promise<boolean> {
   );
 }
 
-/** The prefix of a cache store. Up to version 10 a colon follows it. */
+/** Reads the prefix of a cache store, with the colon that versions up to 10 add. */
 async function cachePrefix(folder: SiteFolder, root: string, config: Config, store: string): Promise<string> {
   const own = await config('cache', ['stores', store, 'prefix'], option('store'));
   const prefix = own ?? (await config('cache', ['prefix'], option('store')));

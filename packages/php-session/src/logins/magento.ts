@@ -368,7 +368,7 @@ async function hasCode(folder: SiteFolder, root: string, file: string, pattern: 
   );
 }
 
-/** A setting of the files for all websites. */
+/** Reads a setting for all websites from the files. Null if no file has it. */
 function readFileSetting(files: readonly Configuration[], name: Setting): string | null {
   for (const file of files) {
     const value = asText(file.returned(['system', 'default', ...name.split('/')], 'a literal value'));
@@ -402,7 +402,7 @@ async function readStorage(folder: SiteFolder, root: string, env: Configuration)
   }
 }
 
-/** Magento encrypts and hashes with the last key. */
+/** Reads the last key, with which Magento encrypts and hashes. @throws ConfigurationError if there is none */
 function readKey(env: Configuration): Buffer {
   const keys = (asText(env.returned(['crypt', 'key'], option('store'))) ?? '').trim().split(/\s+/);
   const key = keys.at(-1) ?? '';
@@ -410,7 +410,10 @@ function readKey(env: Configuration): Buffer {
   return key.startsWith('base64') ? Buffer.from(key.slice(6), 'base64') : Buffer.from(key);
 }
 
-/** @param given `session.save_path` of env.php, which replaces PHP's. If neither is set, Magento has its own folder. */
+/**
+ * Returns the store URL of session files.
+ * @param given `session.save_path` of env.php, which replaces PHP's. If neither is set, Magento has its own folder.
+ */
 async function toFilesUrl(folder: SiteFolder, root: string, file: string, given: string): Promise<string> {
   const own = given || (await readPhpSavePath(folder, file)) || `${root}/var/session`;
   const [, depth, path = own] = /^(\d);(?:\d+;)?(.*)$/.exec(own) ?? [];
@@ -480,7 +483,7 @@ function readDatabase(env: Configuration): SiteDatabase {
   });
 }
 
-/** Customers who are active, and have confirmed their mail address if Magento asks for that. */
+/** Returns the SQL for customers who are active, and have confirmed their mail address if Magento asks for that. */
 function openAccountsSql({ prefix, confirms: { websites, others } }: Site): string {
   const ofWebsites = Object.entries(websites)
     // A value with a line break makes more lines, which have no id.

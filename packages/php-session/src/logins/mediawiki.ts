@@ -93,7 +93,7 @@ export const mediawiki: SessionApplication = {
   },
 };
 
-/** `$wgCookiePrefix`, or the default of SetupDynamicConfig.php. */
+/** Reads `$wgCookiePrefix`, or computes the default of SetupDynamicConfig.php. */
 function readCookiePrefix(value: Settings): string {
   const [shared, sharedPrefix] = [value('wgSharedDB'), value('wgSharedPrefix')];
   const parts = shared === '' ? [value('wgDBname'), value('wgDBprefix')] : [shared, sharedPrefix];
@@ -122,7 +122,7 @@ function readDatabase(value: Settings, folder: string): SiteDatabase {
 
 const toSqlite = (folder: string, name: string) => sqliteDatabase(`${folder}/${name}.sqlite`);
 
-/** Finds the cache with the sessions. */
+/** Finds the store of the sessions. @throws ConfigurationError if it cannot be read */
 function readStore(
   value: Settings,
   configuration: Configuration,
@@ -286,7 +286,7 @@ function toAccounts({
 
 const targetsTable = (prefix: string) => `${prefix}block_target`;
 
-/** The end of a user's longest block. `infinity` is greater than all digits. */
+/** Returns the SQL for the end of a user's longest block, and its tables. `infinity` is greater than all digits. */
 function blockSql(
   prefix: string,
   driver: Parameters<typeof quoteTable>[1],
@@ -303,10 +303,10 @@ function blockSql(
   return { until, tables: [name, targets] };
 }
 
-/** The current time in the form of MediaWiki's tables. */
+/** Returns the current time in the form of MediaWiki's tables. */
 const formatNow = () => new Date().toISOString().replace(/\D/g, '').slice(0, 14);
 
-/** `User::getToken()`. */
+/** Computes the token like `User::getToken()`. Empty if the user has none. */
 function toToken({ token }: Row, version: string | null): string {
   const own = token?.toString('latin1').replace(/\0+$/, '') ?? '';
   if (own === '' || own === '*** INVALID ***') return '';

@@ -40,7 +40,7 @@ interface MemberLogin {
   from: Credentials;
 }
 
-/** The logins of a `MemberApplication`. Settings in its database may name the store of its sessions. */
+/** Opens the logins of a `MemberApplication`. Settings in its database may name the store of its sessions. */
 export function memberLogins(application: MemberApplication, reader: SiteReader): Logins<MemberLogin> {
   const rows = claimedLogins(application, reader);
   let cached: { open: OpenSite; sessions: SessionLogins<PhpSession> } | undefined;
@@ -82,7 +82,7 @@ export function memberLogins(application: MemberApplication, reader: SiteReader)
 }
 
 /**
- * The logins of a `SessionApplication` with `Accounts`. A session may outlive its account or the user's password.
+ * Opens the logins of a `SessionApplication` with `Accounts`. A session may outlive its account or the user's password.
  * @param hasMails whether mail addresses are read from the tables
  */
 export function accountLogins(
@@ -144,7 +144,7 @@ export function accountLogins(
 
 interface MemberParts {
   rows: ClaimedLogins;
-  /** @throws StoreError */
+  /** Returns the sessions by the current settings. @throws StoreError */
   sessions(): SessionLogins<PhpSession> | Promise<SessionLogins<PhpSession>>;
   /** As in `Accounts`. */
   checkCookies?(session: Login<PhpSession>, credentials: Credentials): NotLoggedIn | null;

@@ -338,14 +338,17 @@ export const moodle: Application<Files, Site, CookieClaim> = {
   },
 };
 
-/** The setting lists parts of names, or leaves their order to the language. Most languages put the first name first. */
+/**
+ * Converts the setting, which lists parts of names or leaves their order to the language. Most languages put the first name
+ * first.
+ */
 const toNameFormat = (setting: string) =>
   setting === '' || setting === 'language' ? 'firstname lastname' : setting;
 
-/** The columns that a format of names needs. */
+/** Returns the columns that a format of names needs. */
 const nameColumns = (format: string) => nameParts.filter((name) => format.match(/[a-z]+/g)?.includes(name));
 
-/** `fullname()`. */
+/** Formats a name like `fullname()`. */
 function formatName(format: string, text: (name: string) => string): string {
   return format
     .replace(/[a-z]+/g, (word) => ((nameParts as readonly string[]).includes(word) ? text(word) : word))
@@ -354,7 +357,11 @@ function formatName(format: string, text: (name: string) => string): string {
     .trim();
 }
 
-/** `get_config()` prefers `$CFG->forced_plugin_settings` to the table. A value that only PHP knows counts as on. */
+/**
+ * Reads `$CFG->forced_plugin_settings`, which `get_config()` prefers to the table. A value that only PHP knows counts as
+ * on.
+ * @returns whether each plugin is on
+ */
 function readForcedFactors(configuration: Configuration): Files['forced'] {
   const name = 'forced_plugin_settings';
   const enabled = (...path: string[]) => {
@@ -371,7 +378,10 @@ function readForcedFactors(configuration: Configuration): Files['forced'] {
   return Object.fromEntries(plugins.map(([plugin]) => [plugin, enabled(plugin, 'enabled')]));
 }
 
-/** Moodle asks only if a factor is in use. @param stored the plugins that are on in the table */
+/**
+ * Whether Moodle asks for a second factor. It asks only if a factor is in use.
+ * @param stored the plugins that are on in the table
+ */
 function needsFactors(forced: Files['forced'], stored: readonly string[]): boolean {
   const isOn = (plugin: string) => forced[plugin] ?? (forced[rest] === true || stored.includes(plugin));
   const factors = [...stored, ...Object.keys(forced)].filter((plugin) => plugin !== mfa);
@@ -380,7 +390,7 @@ function needsFactors(forced: Files['forced'], stored: readonly string[]): boole
 
 const factorPath = parsePath('SESSION.tool_mfa_authenticated');
 
-/** @param data in base64 */
+/** Whether the session says that the second factor was given. @param data in base64 */
 function hasGivenFactors(data: Buffer | null): boolean {
   if (data === null) return false;
   const session = decodeValue('php', Buffer.from(data.toString('latin1'), 'base64'));
@@ -388,7 +398,7 @@ function hasGivenFactors(data: Buffer | null): boolean {
   return 'value' in found && (found.value === true || found.value === 1);
 }
 
-/** `config.php` is in the folder, or above `public`, which Moodle 5.1 serves. */
+/** Finds `config.php` in the folder, or above `public`, which Moodle 5.1 serves. Null if it is missing. */
 async function findConfiguration(folder: SiteFolder): Promise<string | null> {
   for (const below of ['', '..']) {
     const file = join(folder.path, below, 'config.php');

@@ -118,7 +118,7 @@ export const mybb: Application<Files, Site, CookieClaim> = {
       ? [
           {
             reason:
-              'on SQLite, MyBB gives the ID of a deleted member to the next member who registers, who then gets the data that other programs keep under this ID',
+              'on SQLite, the next member who registers gets the ID of a deleted member, and with it the data that other programs keep under this ID',
             isPermanent: true,
             hint: 'After deleting a member, also delete the data that other programs keep under the ID.',
           },
@@ -341,7 +341,7 @@ function isInFilter(address: Buffer, filter: string): boolean {
   return Buffer.compare(first, address) <= 0 && Buffer.compare(address, last) <= 0;
 }
 
-/** `203.0.113.*`, `203.*`, `2001:db8::*`. */
+/** Returns the first and last address of `203.0.113.*`, `203.*` or `2001:db8::*`. Null for an invalid address. */
 function toRangeByStars(filter: string): (Buffer | null)[] {
   if (filter.includes(':')) return ['0', 'ffff'].map((part) => packAddress(filter.replaceAll('*', part)));
   const missing = Math.max(0, 4 - filter.split('.').length);
@@ -350,7 +350,7 @@ function toRangeByStars(filter: string): (Buffer | null)[] {
   return ['0', '255'].map((part) => packAddress(whole.replaceAll('*', part)));
 }
 
-/** `203.0.113.0/24`. */
+/** Returns the first and last address of `203.0.113.0/24`. Empty if the filter is invalid. */
 function toRangeByBits(filter: string): (Buffer | null)[] {
   const [text = '', count = ''] = filter.split('/');
   const [start, bits] = [packAddress(text), Number.parseInt(count, 10) || 0];
@@ -363,7 +363,7 @@ function toRangeByBits(filter: string): (Buffer | null)[] {
   return [at(0), at(0xff)].map((each) => Buffer.from(each));
 }
 
-/** PHP's `inet_pton()`. */
+/** Converts an address to bytes like PHP's `inet_pton()`. Null for an invalid address. */
 function packAddress(text: string): Buffer | null {
   if (isIP(text) === 4) return Buffer.from(text.split('.').map(Number));
   const groups = text.includes('%') ? [] : splitIpv6(text);
@@ -380,7 +380,10 @@ interface Group {
   title: string;
 }
 
-/** Returns the groups whose permissions count. After a ban these are the user's earlier groups. */
+/**
+ * Returns the groups whose permissions count. After a ban these are the user's earlier groups.
+ * @throws StoreError if the list of groups cannot be read
+ */
 function findGroups(row: Row, now: number): Group[] {
   const text = textsOf(row);
   const known = new Map<string, Group>();
@@ -402,7 +405,10 @@ function findGroups(row: Row, now: number): Group[] {
     : [...own, ...select(text('own_groups'))];
 }
 
-/** `$config['database']` describes one server, several by number, or several for reading and writing. */
+/**
+ * Reads a value of `$config['database']`, which describes one server, several by number, or several for reading and
+ * writing. Null if it is not set.
+ */
 function readText(configuration: Configuration, path: readonly string[]): string | null {
   return asText(configuration.variable(['config', 'database', ...path], option('siteDatabase')));
 }
@@ -440,12 +446,12 @@ function readDatabase(folder: SiteFolder, configuration: Configuration): SiteDat
   });
 }
 
-/** If no encoding is set, MyBB uses the server's character set. */
+/** Converts MyBB's encoding. If none is set, MyBB uses the server's character set. */
 function toCharset(encoding: string): SiteDatabase['charset'] {
   if (encoding === '') return 'server';
   return encoding.toLowerCase().startsWith('latin1') ? 'latin1' : 'utf8';
 }
 
-/** Confirmed accounts whose primary group is not banned. */
+/** Returns the SQL for confirmed accounts whose primary group is not banned. */
 const openAccountsSql = (prefix: string) =>
   `${prefix}users WHERE usergroup NOT IN (SELECT gid FROM ${prefix}usergroups WHERE gid = ${awaitingActivation} OR isbannedgroup = 1)`;

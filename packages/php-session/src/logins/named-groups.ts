@@ -9,13 +9,17 @@ export interface SiteGroup {
   name: string;
 }
 
-/** @throws StoreError if the database may have cut off the list */
+/** Splits a list of groups into lines. @throws StoreError if the database may have cut off the list */
 export function splitGroupLines(database: SiteDatabase, list: string): string[] {
   if (mayBeCutOff(database, list)) throw new StoreError('the site has more groups than can be read');
   return list.split('\n');
 }
 
-/** @param list lines with a group's ID, a blank and its name. @throws StoreError as `splitGroupLines` */
+/**
+ * Parses a list of groups.
+ * @param list lines with a group's ID, a blank and its name
+ * @throws StoreError as `splitGroupLines`
+ */
 export function parseGroups(database: SiteDatabase, list: string): SiteGroup[] {
   return splitGroupLines(database, list).flatMap((line) => {
     const [, id, name] = /^(\d+) (.*)$/s.exec(line) ?? [];
@@ -53,8 +57,8 @@ export const withListedGroups = {
 };
 
 /**
- * Ignores case and outer blanks, but not letters that only look alike: otherwise a user who may rename groups in phpBB
- * could take away roles.
+ * Converts a name for comparison. Ignores case and outer blanks, but not letters that only look alike, because otherwise a
+ * user who may rename groups in phpBB could take away roles.
  */
 const fold = (name: string) => name.toLowerCase().trim();
 

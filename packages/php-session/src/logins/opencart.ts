@@ -239,7 +239,10 @@ export const opencart: MemberApplication<Files, Site, CustomerClaim> = {
 
 const factorMissing = 'the device has not yet given the second factor';
 
-/** With `config_2fa` OpenCart 4.1 asks customers for a second factor on each new device, which then has a cookie. */
+/**
+ * Returns the name of the cookie by which OpenCart 4.1 recognises devices that gave the second factor (`config_2fa`). Null
+ * if this version asks for none.
+ */
 async function readFactorCookie(folder: SiteFolder): Promise<string | null> {
   const file = 'catalog/controller/startup/authorize.php';
   if (!(await fileContains(folder, file, "'config_2fa'"))) return null;
@@ -254,7 +257,7 @@ async function hasFactorEnd(folder: SiteFolder): Promise<boolean> {
   return /\bdate_expire` > NOW\(\)/.test(ofToken.split('function ')[0] ?? '');
 }
 
-/** @returns the other zone if the name is not a known time zone */
+/** Returns the time zone of this name, or `other` if the name is not a known time zone. */
 function toZone(other: string, name: string | null): string {
   try {
     return name && new Intl.DateTimeFormat('en', { timeZone: name }) ? name : other;
@@ -264,7 +267,7 @@ function toZone(other: string, name: string | null): string {
 }
 
 /**
- * Seconds until a date of the database, which OpenCart stores in the shop's time zone.
+ * Returns the seconds until a date of the database, which OpenCart stores in the shop's time zone. NaN for an invalid date.
  * @param now in seconds since 1970
  */
 function secondsUntil(date: string, now: number, timeZone: string): number {
@@ -282,7 +285,10 @@ const isUtc = (timeZone: string): boolean =>
 const isSessionId = (value: unknown): value is string =>
   typeof value === 'string' && /^[A-Za-z0-9,-]{22,52}$/.test(value);
 
-/** Settings of the shop, which replace those of all parts of OpenCart. */
+/**
+ * Reads the settings of the shop, which replace those of all parts of OpenCart.
+ * @returns a function that reads a setting. Null if it is not set
+ */
 async function readSettings(folder: SiteFolder, at: string): Promise<(key: string) => string | null> {
   const files: Configuration[] = [];
   for (const name of ['catalog', 'default']) {

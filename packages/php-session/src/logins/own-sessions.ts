@@ -34,7 +34,7 @@ export async function findPhpSessions(
   return { files: settings.files, broken: settings.broken, options: { ...named, store } };
 }
 
-/** PHP's `session.gc_maxlifetime` in seconds. PHP's default if its configuration is unknown. */
+/** Reads PHP's `session.gc_maxlifetime` in seconds. Returns PHP's default if its configuration is unknown. */
 export async function readLifetime(folder: SiteFolder): Promise<number> {
   const defaultSeconds = 1440;
   try {
@@ -46,7 +46,7 @@ export async function readLifetime(folder: SiteFolder): Promise<number> {
 }
 
 /**
- * The error for an addition to an application that asks for a second factor only after the login.
+ * Creates the error for an addition to an application that asks for a second factor only after the login.
  * @param path to the value in the session that shows that the factor was given
  */
 export const toSecondFactorError = (where: string, addition: string, path: string): SecondFactorError =>

@@ -34,7 +34,7 @@ export type TableTimes = ReadonlyMap<string, string>;
 
 /** Compares logins by their parts. */
 interface PartComparison {
-  /** Adds the values of the parts to the packed columns, so that both are of the same moment. */
+  /** Adds the values of the parts to the packed columns, so that both are read at the same time. */
   pack(columns: string): string;
   /** Reverses `pack`. `parts` is undefined if a key is NULL. */
   unpack(data: Buffer): { row: Row; parts: PartState[] | undefined };
@@ -51,7 +51,10 @@ interface PartComparison {
   ): Promise<{ row: Row; parts: PartState[] } | null>;
 }
 
-/** @returns undefined if the table has no parts, or the database has no change times */
+/**
+ * Opens the comparison of a table's parts.
+ * @returns undefined if the table has no parts, or the database has no change times
+ */
 export function comparePartsOf(
   table: LoginTable,
   { driver, database, charset, views }: OpenSite,
@@ -64,7 +67,7 @@ export function comparePartsOf(
   const quoted = (name: string) => `${driver.quote}${name}${driver.quote}`;
   const digest = (isShort: true | undefined, columns: readonly string[]) =>
     (isShort ? allOf : digestOfAll)(columns.map(quoted));
-  /** A value preceded by its length. A digest has 64 digits. */
+  /** Returns the SQL for a value preceded by its length. A digest has 64 digits. */
   const packValue = (isShort: true | undefined, columns: readonly string[]) => {
     const value = digest(isShort, columns);
     return isShort ? `LENGTH(${value}), ':', ${value}` : `'64:', ${value}`;
@@ -141,7 +144,7 @@ export function comparePartsOf(
     return createState(part.reference, part.key, row['']?.toString('latin1') ?? '', row);
   }
 
-  /** The change times of a part's tables; undefined if one of them is unknown. */
+  /** Returns the change times of a part's tables. Undefined if one of them is unknown. */
   function timesOf({ tables = [] }: { tables?: readonly string[] }, times: TableTimes): string | undefined {
     const known = tables.map((name) => times.get(name));
     return known.length === 0 || known.includes(undefined) ? undefined : known.join(' ');

@@ -102,7 +102,7 @@ export function phpSessions({
     }
   }
 
-  /** @param by the client, or the user of an open login */
+  /** Finds the login in the stored bytes of a session. @param by the client, or the user of an open login */
   async function loginIn(
     key: SessionKey,
     by: string,
@@ -133,7 +133,10 @@ export function phpSessions({
       ({ login }) => login.user.id,
     );
 
-  /** Retries help if the store was restarted or closed a connection. */
+  /**
+   * Reads a session. Retries help if the store was restarted or closed a connection.
+   * @throws StoreError at the end of `timeoutMs`, and other errors at once
+   */
   async function readWithRetries(id: string, timeoutMs: number): Promise<Versioned | null> {
     const end = performance.now() + timeoutMs;
     let failure: StoreError | undefined;
@@ -153,6 +156,7 @@ export function phpSessions({
   /**
    * Compares the session's bytes. Does not share a read, which may be older than the change that caused this check.
    * @param version which was read before
+   * @returns null if nothing changed
    */
   function compare(
     { state, user }: Login<PhpSession>,
@@ -248,7 +252,9 @@ const isSuperseded = ({ idVersion: before }: SessionKey, { idVersion: now }: Fou
 
 const noBytes = Buffer.alloc(0);
 
-/** Small buffers share their memory with others. A login stays for hours, so it gets a copy that keeps no other data. */
+/**
+ * Copies bytes. Small buffers share their memory with others, and a login stays for hours, so its copy keeps no other data.
+ */
 function ownCopy(bytes: Buffer): Buffer {
   const copy = Buffer.allocUnsafeSlow(bytes.length);
   bytes.copy(copy);
@@ -315,7 +321,10 @@ function watchSessions(
   };
 }
 
-/** Concurrent reads of a session share one request, for visitors with many connections. */
+/**
+ * Returns a function that reads a session. Concurrent reads of a session share one request, for visitors with many
+ * connections.
+ */
 function shareReads(store: SessionStore): (id: string) => Promise<Versioned | null> {
   const inFlight = new Map<string, Promise<Versioned | null>>();
   const get = async (id: string): Promise<Versioned | null> => {

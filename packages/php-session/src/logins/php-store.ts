@@ -43,7 +43,7 @@ const unsupported = (
 
 type Options = Readonly<Record<string, string>>;
 
-/** `N;MODE;/path`, as `PS_OPEN_FUNC(files)` reads it. */
+/** Converts `N;MODE;/path`, as `PS_OPEN_FUNC(files)` reads it. */
 function files(settings: PhpSettings, common: Options, passwd: string): string {
   const given = settings.get('session.save_path');
   // php_get_temporary_directory()
@@ -66,7 +66,7 @@ function files(settings: PhpSettings, common: Options, passwd: string): string {
   });
 }
 
-/** `host:port:weight,…` or `/socket:0`, as `memcached_servers_parse()` of libmemcached reads it. */
+/** Converts `host:port:weight,…` or `/socket:0`, as `memcached_servers_parse()` of libmemcached reads it. */
 function memcached(settings: PhpSettings, common: Options): string {
   const path = settings.get('session.save_path');
   const user = settings.get('memcached.sess_sasl_username').value;
@@ -103,7 +103,7 @@ function memcached(settings: PhpSettings, common: Options): string {
   });
 }
 
-/** ext-memcache and phpredis separate servers by commas or blanks. */
+/** Splits servers by commas or blanks, as ext-memcache and phpredis do. */
 const serversIn = (path: string) => path.split(/[\s,]+/).filter((server) => server !== '');
 
 function memcache(settings: PhpSettings, common: Options): string {
@@ -144,7 +144,7 @@ function memcache(settings: PhpSettings, common: Options): string {
   });
 }
 
-/** As `PS_OPEN_FUNC(redis)` of phpredis reads its save path. */
+/** Converts the save path as `PS_OPEN_FUNC(redis)` of phpredis reads it. */
 function redis(settings: PhpSettings, { format = '', lifetime = '' }: Options): string {
   const path = settings.get('session.save_path');
   const compression = settings.get('redis.session.compression');
@@ -172,7 +172,7 @@ function redis(settings: PhpSettings, { format = '', lifetime = '' }: Options): 
   });
 }
 
-/** `auth=PASSWORD`, `auth[]=USER&auth[]=PASSWORD`, or with the keys `user` and `pass`. */
+/** Reads the user and password from `auth=PASSWORD`, `auth[]=USER&auth[]=PASSWORD`, or the keys `user` and `pass`. */
 function login(query: URLSearchParams): [user: string | undefined, password: string | undefined] {
   const all = [...query].filter(([name]) => /^auth(?:\[|$)/.test(name));
   const named = (key: string) => all.find(([name]) => name === `auth[${key}]`)?.[1];
@@ -181,11 +181,11 @@ function login(query: URLSearchParams): [user: string | undefined, password: str
   return [user, named('pass') ?? values.at(-1)];
 }
 
-/** PHP's `zend_ini_parse_bool()`. */
+/** Whether PHP's `zend_ini_parse_bool()` is true for the value. */
 const isOnValue = (value: string) =>
   /^(?:true|yes|on)$/i.test(value) || (Number.parseInt(value, 10) || 0) !== 0;
 
-/** PHP's `ZEND_STRTOL()`, with the base of the prefix and a unit at the end. */
+/** Parses a number like PHP's `ZEND_STRTOL()`, with the base of the prefix and a unit at the end. */
 function parseQuantity(value: string): number {
   const [, sign = '', digits = '0'] = /^\s*([+-]?)(0x[0-9a-f]+|\d+)/i.exec(value) ?? [];
   const base = /^0x/i.test(digits) ? 16 : digits.startsWith('0') ? 8 : 10;

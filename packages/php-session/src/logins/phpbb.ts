@@ -429,7 +429,11 @@ interface AddressBan {
 // The list is the same for all logins.
 let lastBans: { list: string; bans: readonly AddressBan[] } = { list: '', bans: [] };
 
-/** @param list the number of bans, and a line for each */
+/**
+ * Parses the bans of addresses.
+ * @param list the number of bans, and a line for each
+ * @throws StoreError if the database may have cut off the list
+ */
 function readAddressBans(database: SiteDatabase, list: string): readonly AddressBan[] {
   if (mayBeCutOff(database, list)) throw tooMany(list);
   if (list !== lastBans.list) lastBans = { list, bans: parseAddressBans(list) };
@@ -456,7 +460,10 @@ const tooMany = (list: string) =>
     `phpBB has ${Number.parseInt(list, 10)} bans of addresses, more than can be read: remove bans that are not needed`,
   );
 
-/** @param pattern in which `*` stands for any text */
+/**
+ * Returns a function that compares an address with a pattern, ignoring case.
+ * @param pattern in which `*` stands for any text
+ */
 function toMatcher(pattern: string): (address: string) => boolean {
   const [start = '', ...parts] = pattern.toLowerCase().split('*');
   const end = parts.pop();
@@ -474,7 +481,10 @@ function toMatcher(pattern: string): (address: string) => boolean {
   };
 }
 
-/** `$dbms` is a class name, or the short name of phpBB 3.0. */
+/**
+ * Reads the database, and its schema on PostgreSQL. `$dbms` is a class name, or the short name of phpBB 3.0.
+ * @throws ConfigurationError
+ */
 function readDatabase(
   folder: SiteFolder,
   text: (name: string) => string,
@@ -516,14 +526,14 @@ function readDatabase(
 
 const toPort = (text: string) => (/^\d{1,5}$/.test(text) ? Number(text) : undefined);
 
-/** A text of a request as phpBB uses it: trimmed and escaped. */
+/** Converts a text of a request like phpBB: trimmed and escaped. */
 const toPhpText = (text: string) =>
   escapeEntities(trimBlanks(text.replace(/\r\n?/g, '\n').replaceAll('\0', ''))).replace(
     /[\x80-\uffff]/g,
     '?',
   );
 
-/** PHP's `trim()`, which does not remove the blanks of Unicode. */
+/** Trims like PHP's `trim()`, which does not remove the blanks of Unicode. */
 const trimBlanks = (text: string) => text.replace(/^[ \t\n\r\0\v]+|[ \t\n\r\0\v]+$/g, '');
 
 const escapeEntities = (text: string) =>
@@ -536,7 +546,7 @@ const entities: Readonly<Record<string, string>> = {
   '"': '&quot;',
 };
 
-/** The opposite of PHP's `empty()`. */
+/** Whether PHP's `empty()` is false for the text. */
 const isFilled = (text: string) => text !== '' && text !== '0';
 
 function readOrigin(
@@ -552,7 +562,7 @@ function readOrigin(
   };
 }
 
-/** A header as phpBB stores it: escaped UTF-8 without byte order marks. */
+/** Converts a header to the form that phpBB stores: escaped UTF-8 without byte order marks. Empty if it is not UTF-8. */
 function toStoredBrowser(header: string): string {
   const bytes = Buffer.from(header, 'latin1');
   const text = bytes.toString('utf8');
@@ -563,7 +573,7 @@ function toStoredBrowser(header: string): string {
   );
 }
 
-/** The first 149 bytes, in lower case and trimmed. */
+/** Returns the first 149 bytes, in lower case and trimmed. */
 const toComparable = (bytes: Buffer) =>
   trimBlanks(
     bytes
@@ -586,7 +596,10 @@ function findDifference(
   return null;
 }
 
-/** `short_ipv6()` compares one group more of IPv6, and from four parts on all groups. */
+/**
+ * Returns the compared start of an address. `short_ipv6()` compares one group more of IPv6, and from four parts on all
+ * groups.
+ */
 function startOfAddress(address: string, parts: number): string {
   if (parts < 1) return '';
   if (isIP(address) !== 6) return address.split('.').slice(0, parts).join('.');

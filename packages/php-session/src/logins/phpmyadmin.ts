@@ -62,7 +62,10 @@ function hasSeveralServers(configuration: Configuration): boolean {
   return isArray(servers) && (servers.size > 1 || servers.has(rest));
 }
 
-/** Debian's package and the container image have it in another place, which libraries/vendor_config.php names. */
+/**
+ * Finds the configuration file. Debian's package and the container image have it in another folder, which
+ * libraries/vendor_config.php names.
+ */
 async function configFile(folder: SiteFolder): Promise<string> {
   const usual = 'config.inc.php';
   const vendor = 'libraries/vendor_config.php';

@@ -218,7 +218,7 @@ function explainMissing(isThere: boolean, isReadable: boolean): NotLoggedIn {
 const version = Buffer.from('def50200', 'hex');
 const [saltBytes, ivBytes, macBytes] = [32, 16, 32];
 
-/** @returns the values of a cookie; null if it is not valid */
+/** Decodes a cookie. @returns its values. Null if it is not valid */
 function decodeCookie(value: string, { key, salt }: Files): ReadonlyMap<string, string> | null {
   const plain = value.length > maxCookieCharacters ? null : decrypt(value, key);
   if (plain === null) return null;
@@ -235,7 +235,10 @@ function decodeCookie(value: string, { key, salt }: Files): ReadonlyMap<string, 
   return isSameSecret(given, Buffer.from(sum)) ? content : null;
 }
 
-/** `Crypto::decrypt()`: version, salt, initialization vector, data encrypted with AES-256-CTR, and an HMAC of all of these. */
+/**
+ * Decrypts like `Crypto::decrypt()`: version, salt, initialization vector, data encrypted with AES-256-CTR, and an HMAC of
+ * all of these. Null if the text is not valid.
+ */
 function decrypt(hex: string, key: Buffer): Buffer | null {
   if (!/^(?:[0-9A-Fa-f]{2})+$/.test(hex)) return null;
   const bytes = Buffer.from(hex, 'hex');
@@ -251,7 +254,7 @@ function decrypt(hex: string, key: Buffer): Buffer | null {
   return createDecipheriv('aes-256-ctr', derived('Encryption'), iv).update(bytes.subarray(start, end));
 }
 
-/** `Key::loadFromAsciiSafeString()`: a header, the key and a checksum. */
+/** Decodes a key like `Key::loadFromAsciiSafeString()`: a header, the key and a checksum. @throws ConfigurationError */
 function readKey({ file }: Configuration, text: string): Buffer {
   const bytes = Buffer.from(/^[0-9A-Fa-f]{136}\s*$/.test(text) ? text.trim() : '', 'hex');
   const [checked, sum] = [bytes.subarray(0, 36), bytes.subarray(36)];

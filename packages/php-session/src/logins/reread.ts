@@ -21,7 +21,11 @@ interface Reread {
   readonly refusal: StoreError | undefined;
 }
 
-/** @param read keeps the former values if it throws. @param onProblem called once per message */
+/**
+ * Rereads a configuration on demand, and reports when it cannot be used.
+ * @param read keeps the former values if it throws
+ * @param onProblem called once per message
+ */
 export function createReread(read: () => Promise<void>, onProblem: OnProblem = () => {}): Reread {
   let readAt = performance.now();
   let lastProblem = '';

@@ -99,7 +99,10 @@ const secondFactorPlugins = [
   { name: 'twofactor_webauthn', given: 'twofactor_webauthn_checked' },
 ];
 
-/** If only PHP knows the list of plugins, as in the container image, each installed plugin counts. */
+/**
+ * Finds an active plugin that asks for a second factor after the login. If only PHP knows the list of plugins, as in the
+ * container image, each installed plugin counts. Undefined if there is none.
+ */
 async function findSecondFactorPlugin(folder: SiteFolder, root: string, configuration: Configuration) {
   const read = () => configuration.variable(['config', 'plugins'], option('userRequire'));
   const list = readIfKnown(read) === undefined ? undefined : read();
@@ -114,7 +117,7 @@ async function findSecondFactorPlugin(folder: SiteFolder, root: string, configur
   return undefined;
 }
 
-/** Since version 1.7 the web server serves `public_html`. */
+/** Finds the folder of Roundcube. Since version 1.7 the web server serves `public_html`. Null if there is no Roundcube. */
 const findRoundcube = (folder: SiteFolder) =>
   findRoot(folder, 'public_html', async (root) => {
     const file = `${root}/config/config.inc.php`;
@@ -124,7 +127,7 @@ const findRoundcube = (folder: SiteFolder) =>
     return (await matchFile(folder, file, /\$config\[['"](des_key|db_dsnw)['"]\]/)) !== null;
   });
 
-/** Since version 1.7 the table has the end of a session instead of its last use. */
+/** Whether the table has the end of a session instead of its last use, as since version 1.7. */
 async function hasEnds(folder: SiteFolder, root: string): Promise<boolean> {
   return fileContains(folder, `${root}/program/lib/Roundcube/session/db.php`, 'expires_at');
 }
@@ -136,7 +139,11 @@ function toTableOptions(table: string, minutes: number, hasEnd: boolean): Record
   return { table, id: 'sess_id', data: 'vars', ...end, layers: 'base64' };
 }
 
-/** The sessions in Redis or memcached. @param first the first of the hosts in a list */
+/**
+ * Returns the store URL of sessions in Redis or memcached.
+ * @param first returns the first of the hosts in a list
+ * @throws ConfigurationError for another storage
+ */
 function toCacheUrl(storage: string, first: (key: string) => string, file: string): string {
   if (storage === 'redis') {
     const [, path, host = '', rest = ''] =
@@ -221,7 +228,10 @@ function toAccounts({
   };
 }
 
-/** `mysql://USER:PASSWORD@HOST/DATABASE`, also with `unix(PATH)` as the host, and `sqlite:///PATH?mode=0646`. */
+/**
+ * Parses `mysql://USER:PASSWORD@HOST/DATABASE`, also with `unix(PATH)` as the host, and `sqlite:///PATH?mode=0646`.
+ * @throws ConfigurationError
+ */
 function readDatabase(dsn: string, file: string): SiteDatabase {
   const [, path] = /^sqlite3?:(?:\/\/)?(\/[^?]*)/.exec(dsn) ?? [];
   if (path !== undefined) return sqliteDatabase(path.replace(/^\/+/, '/'));

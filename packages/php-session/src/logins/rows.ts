@@ -1,7 +1,7 @@
 import type { Row, SiteTable } from './site-table.ts';
 import type { SiteSql } from './sql.ts';
 
-/** The SQL that reads the columns of a table as one value, for `unpackRow`. */
+/** Returns the SQL that reads the columns of a table as one value, for `unpackRow`. */
 export function packTable(
   driver: SiteSql,
   { view, select, columns }: SiteTable,
@@ -55,6 +55,6 @@ export function packRow(row: Row, names: readonly string[]): Buffer {
 
 const windows1252 = new TextDecoder('windows-1252');
 
-/** A text as a site stores it over a connection of that character set. */
+/** Converts a text to the form in which a site stores it over a connection of that character set. */
 export const encodeForColumn = (text: string, charset: 'utf8' | 'latin1') =>
   charset === 'latin1' ? windows1252.decode(Buffer.from(text)) : text;

@@ -22,17 +22,20 @@ export interface SiteFolder {
   readonly path: string;
   /** Whether a regular file is there. For a folder use `list`. */
   has(file: string): Promise<boolean>;
-  /** The names in a folder. Empty if the folder does not exist. */
+  /**
+   * Returns the names in a folder. Empty if the folder does not exist.
+   * @throws ConfigurationError if it cannot be listed
+   */
   list(folder: string): Promise<string[]>;
-  /** @throws ConfigurationError */
+  /** Reads a file as text. @throws ConfigurationError */
   text(file: string): Promise<string>;
-  /** Parses a PHP file without running it. */
+  /** Parses a PHP file without running it. @throws ConfigurationError */
   php(file: string, surroundings?: Omit<PhpSurroundings, 'environment'>): Promise<Configuration>;
-  /** The settings of the PHP that runs the site. @throws ConfigurationError */
+  /** Reads the settings of the PHP that runs the site. @throws ConfigurationError */
   settings(): Promise<PhpSettings>;
-  /** The calls in the code that change settings of sessions. @throws ConfigurationError */
+  /** Finds the calls in the code that change settings of sessions. @throws ConfigurationError */
   calls(): Promise<readonly SessionCall[]>;
-  /** The text of /etc/passwd. */
+  /** Reads /etc/passwd. Empty if it does not exist. */
   users(): Promise<string>;
   /** The variables of the option `siteEnv`. */
   readonly environment: Readonly<Record<string, string>>;
@@ -63,7 +66,7 @@ export interface SiteFolderOptions {
 /** The folders that may contain a site's pages, relative to the site's folder. */
 export const pageFolders = ['.', 'public', 'public_html', 'web', 'www', 'htdocs', 'html'];
 
-/** Opens the folder of a site. */
+/** Opens the folder of a site. @throws ConfigurationError if it does not exist or cannot be read */
 export async function siteFolder({
   folder: path,
   environment,
@@ -118,11 +121,14 @@ export async function siteFolder({
   };
 }
 
-/** The match of a pattern in a file. Null without a match or a file. */
+/** Returns the match of a pattern in a file. Null without a match or a file. */
 export const matchFile = async (folder: SiteFolder, file: string, pattern: RegExp) =>
   (await folder.has(file)) ? pattern.exec(await folder.text(file)) : null;
 
-/** The application's folder: the site's folder or, if that is the folder `served` to browsers, the one above. */
+/**
+ * Finds the application's folder: the site's folder or, if that is the folder `served` to browsers, the one above. Null if
+ * neither is the application's.
+ */
 export async function findRoot(
   { path }: SiteFolder,
   served: string,

@@ -76,7 +76,7 @@ export interface SettingsTable extends SiteTable {
   names: readonly string[];
 }
 
-/** @param from the table, with the alias `u` and a condition if necessary */
+/** Returns the table of mail addresses. @param from the table, with the alias `u` and a condition if necessary */
 export const selectMails = (view: string, from: string, id: string, mail: string): SiteTable => ({
   view,
   columns: { mail: 'text' },
@@ -84,6 +84,7 @@ export const selectMails = (view: string, from: string, id: string, mail: string
 });
 
 /**
+ * Returns the table of accounts.
  * @param from the table, with an alias and a condition if necessary
  * @param name a column or expression
  * @param decode undoes the application's encoding of names
@@ -107,7 +108,10 @@ export const quoteTable = (name: string, { quote }: Pick<SiteSql, 'quote'>): str
     .map((part) => quote + part.replaceAll(quote, quote + quote) + quote)
     .join('.');
 
-/** Finds out which of these columns a table has. @param table with its schema if necessary */
+/**
+ * Returns a table that lists which of these columns another table has.
+ * @param table the other table, with its schema if necessary
+ */
 export function selectColumns(
   table: string,
   names: readonly string[],
@@ -123,13 +127,17 @@ export function selectColumns(
   return { view, columns: { value: 'text' }, names, select };
 }
 
-/** @param setting the name of the setting, for the error. @throws ConfigurationError if it is not safe in SQL */
+/**
+ * Returns the prefix of tables.
+ * @param setting the name of the setting, for the error
+ * @throws ConfigurationError if the prefix is not safe in SQL
+ */
 export function requirePrefix(prefix: string, setting: string): string {
   if (/^\w{0,48}$/.test(prefix)) return prefix;
   throw new ConfigurationError(`${setting} must have at most 48 characters of A-Z a-z 0-9 _`);
 }
 
-/** The number of administrators, unless the operator names their roles. @param select for the number */
+/** Returns the number of administrators. Undefined if the operator names their roles. @param select for the number */
 export const countAdmins = async (
   { admins }: { admins?: readonly string[] | undefined },
   ask: (select: string) => Promise<string | null>,
@@ -138,7 +146,7 @@ export const countAdmins = async (
 
 export const texts = (...names: string[]) => Object.fromEntries(names.map((name) => [name, 'text' as const]));
 
-/** A part with the primary key `id`, which is in the login column `key`. */
+/** Returns a part with the primary key `id`, which is in the login column `key`. */
 export const loginPart = ({
   key,
   columns,
@@ -150,20 +158,20 @@ export const loginPart = ({
   of: { [key]: columns },
 });
 
-/** A table whose rows are not read while these tables are unchanged. */
+/** Returns a table whose rows are not read while `tables` are unchanged. */
 export function seldomChanged(table: LoginTable, tables: readonly string[]): LoginTable {
   const { view, select, columns, id } = table;
   const of = { [id]: Object.keys(columns) };
   return { ...table, parts: [{ view, select, columns, id, of, tables, short: true }] };
 }
 
-/** The columns of a row as texts. Empty for NULL and without a row. */
+/** Returns a function that reads the columns of a row as text. Empty for NULL and without a row. */
 export const textsOf =
   (row: Row | null) =>
   (column: string): string =>
     row?.[column]?.toString('utf8') ?? '';
 
-/** The settings by their names as texts. Empty for NULL and missing settings. */
+/** Returns a function that reads settings by name as text. Empty for NULL and missing settings. */
 export const settingTexts =
   (settings: ReadonlyMap<string, Row>) =>
   (name: string): string =>

@@ -39,7 +39,10 @@ export interface OpenSite {
 }
 
 export interface SiteReader {
-  /** @throws StoreError if the database does not answer or logins must be rejected, ConfigurationError */
+  /**
+   * Returns the site, after connecting and reading it if necessary.
+   * @throws StoreError if the database does not answer or logins must be rejected, ConfigurationError
+   */
   open(): Promise<OpenSite>;
   /** Reads the configuration and settings again. Reports errors in them to `SitePlace.onProblem`. */
   reload(): Promise<void>;
@@ -80,7 +83,7 @@ interface GivenSessions {
   notForSessions: readonly string[];
   /** The names of given options that PHP sessions with accounts do not accept. */
   notForAccounts: readonly string[];
-  /** @throws ConfigurationError if an option is missing or wrong */
+  /** Parses the options together with the detected ones. @throws ConfigurationError if an option is missing or wrong */
   settings(found: SessionTexts, appKeys: readonly Buffer[] | undefined): SessionSettings;
 }
 
@@ -107,7 +110,7 @@ export interface SiteTables<Of extends AnyApplication = AnyApplication> {
 
 type Connected = Pick<OpenSite, 'driver' | 'database' | 'charset'>;
 
-/** Messages that do not mention a store URL. @param given whether the option `siteDatabase` is given */
+/** Returns messages that do not mention a store URL. @param given whether the option `siteDatabase` is given */
 function databaseMessages(given: boolean): Partial<Record<DatabaseError['problem'], string>> {
   const databaseOption = option('siteDatabase');
   const lacking = 'the database lacks a table or a column that is read';
@@ -130,7 +133,7 @@ function databaseMessages(given: boolean): Partial<Record<DatabaseError['problem
   };
 }
 
-/** The same database with other messages. */
+/** Returns the same database with other messages. */
 function withMessages(database: Database, given: boolean): Database {
   const messages = databaseMessages(given);
   const rethrow = (error: unknown): never => {
@@ -148,7 +151,7 @@ function withMessages(database: Database, given: boolean): Database {
   };
 }
 
-/** @throws StoreError, or ConfigurationError for a wrong name of the database */
+/** Connects to the site's database. @throws StoreError, or ConfigurationError for a wrong name of the database */
 export async function connectToSite(
   application: AnyApplication,
   place: SitePlace,
@@ -306,7 +309,7 @@ export function siteReader(application: AnyApplication, place: SitePlace, first:
   };
 }
 
-/** The accounts of a site with PHP sessions. Its `SessionApplication` reads the configuration. */
+/** Describes the accounts of a site with PHP sessions as tables. Its `SessionApplication` reads the configuration. */
 export function accountTables(title: string, accounts: Accounts, place: SitePlace): SiteTables {
   const { mails } = accounts;
   const application: AnyApplication = {

@@ -136,7 +136,7 @@ export const smf: Application<Files, Site, CookieClaim> = {
   logins({ prefix }, { lines }) {
     const groups = `(SELECT ${lines("CONCAT(g.id_group, ' ', g.tfa_required, ' ', g.group_name)")} FROM ${prefix}membergroups g) AS group_list`;
     const hit = `(b.id_member = m.id_member OR (m.email_address <> '' AND m.email_address LIKE b.email_address) OR m.member_ip BETWEEN b.ip_low AND b.ip_high OR m.member_ip2 BETWEEN b.ip_low AND b.ip_high)`;
-    /** The end of the longest ban with one of these effects. */
+    /** Returns the SQL for the end of the longest ban with one of these effects. */
     const banned = (...effects: string[]) =>
       `SELECT MAX(COALESCE(w.expire_time, ${forever})) FROM ${prefix}ban_items b JOIN ${prefix}ban_groups w ON w.id_ban_group = b.id_ban_group WHERE (${effects.map((effect) => `w.${effect} = 1`).join(' OR ')}) AND ${hit}`;
     const bans = `(${banned('cannot_access', 'cannot_login')}) AS shut_out, (${banned('cannot_post')}) AS muted`;
@@ -289,7 +289,7 @@ export const smf: Application<Files, Site, CookieClaim> = {
   },
 };
 
-/** As `url_parts()`. */
+/** Returns the scope of the cookie, like `url_parts()`. */
 function toCookieScope(
   address: string,
   { isLocal, isGlobal, domain }: { isLocal: boolean; isGlobal: boolean; domain: string },
@@ -308,7 +308,7 @@ interface Group {
   needsFactor: boolean;
 }
 
-/** @returns the groups of the user by their ids */
+/** Returns the groups of the user by their IDs. */
 function findGroups(row: Row): ReadonlyMap<string, Group> {
   const text = textsOf(row);
   const given = [text('own_group'), ...text('own_groups').split(',')].map((id) => id.trim());
@@ -321,7 +321,10 @@ function findGroups(row: Row): ReadonlyMap<string, Group> {
   return groups;
 }
 
-/** Parses a cookie: an object or a list in JSON, or the `serialize()` of SMF 2.0. SMF does not compare its other values. */
+/**
+ * Parses a cookie: an object or a list in JSON, or the `serialize()` of SMF 2.0. SMF does not compare its other values.
+ * Null if it is not valid.
+ */
 function parseCookie(value: string | null): { id: string; hash: string } | null {
   if (value === null || value.length > 2000) return null;
   const decoded = decodeCookie(Buffer.from(value, 'latin1'));

@@ -52,7 +52,7 @@ export interface SiteSql extends SqlDriver {
 
 type ForSites = Omit<SiteSql, keyof SqlDriver>;
 
-/** A value as a line of `SiteSql.lines`. A user who puts a line break into a name must not create another line. */
+/** Converts a value to a line of `SiteSql.lines`. A user who puts a line break into a name must not create another line. */
 export const lineOf = (value: string): string => value.replaceAll('\n', '\t');
 
 /** group_concat_max_len of our connections, after which MariaDB and MySQL cut `SiteSql.lines` off. */
@@ -148,7 +148,7 @@ const kinds = new Map([
   [sqlite, sqliteForSites],
 ]);
 
-/** The SQL for the tables of an application in a database of that kind. */
+/** Returns the SQL for the tables of an application in a database of that kind. */
 export function siteSql(driver: SqlDriver): SiteSql {
   const forSites = kinds.get(driver);
   if (forSites === undefined) throw new Error('a driver without the SQL for the tables of applications');

@@ -118,7 +118,10 @@ export const symfony: SessionApplication = {
   },
 };
 
-/** Reads values of `framework.session`, each with its file. Later files replace earlier ones: MicroKernelTrait.php. */
+/**
+ * Reads values of `framework.session`, each with its file. Later files replace earlier ones: MicroKernelTrait.php.
+ * @throws ConfigurationError
+ */
 async function readSettings(
   folder: SiteFolder,
   root: string,
@@ -149,7 +152,10 @@ async function readSettings(
   };
 }
 
-/** The session.gc_maxlifetime that NativeSessionStorage::setOptions() sets; empty if PHP's own counts. */
+/**
+ * Returns the session.gc_maxlifetime that NativeSessionStorage::setOptions() sets. Empty if PHP's own counts.
+ * @throws ConfigurationError
+ */
 function requireLifetime({ value, path }: { value: string | null | undefined; path: string }): string {
   if (value == null || /^\d{1,9}$/.test(value)) return value ?? '';
   throw new ConfigurationError(
@@ -157,7 +163,7 @@ function requireLifetime({ value, path }: { value: string | null | undefined; pa
   );
 }
 
-/** The URL of a session handler; null if the handler is a service. */
+/** Returns the URL of a session handler. Null if the handler is a service. */
 async function toDsn(
   handler: string,
   variable: (name: string) => Promise<string | undefined>,
@@ -167,7 +173,10 @@ async function toDsn(
   return /^[a-z][a-z0-9+]*:\/\//.test(text) ? text : null;
 }
 
-/** A variable of the `.env` files. Later files replace earlier ones, and a compiled file replaces all. */
+/**
+ * Reads a variable of the `.env` files. Later files replace earlier ones, and a compiled file replaces all. Undefined if it
+ * is not set.
+ */
 async function readVariable(
   folder: SiteFolder,
   root: string,
@@ -189,6 +198,7 @@ async function readVariable(
 type Found = Pick<FoundSessions, 'table'> & { store?: string };
 
 /**
+ * Parses the URL of a session handler. Null if it is not supported.
  * HttpFoundation/Session/Storage/Handler/SessionHandlerFactory.php, PdoSessionHandler.php (buildDsnFromUrl),
  * Cache/Traits/RedisTrait.php (createConnection).
  */
@@ -261,7 +271,7 @@ const kinds: Readonly<Record<string, SiteDatabase['kind']>> = {
 
 const decode = (text: string) => rawUrlDecode(Buffer.from(text)).toString();
 
-/** `APP_ENV` of the `.env` files. A compiled file replaces all. */
+/** Reads `APP_ENV` of the `.env` files. A compiled file replaces all. The default is `prod`. */
 async function readEnvironmentName(folder: SiteFolder, root: string): Promise<string> {
   const compiled = `${root}/.env.local.php`;
   if (await folder.has(compiled)) {

@@ -76,9 +76,15 @@ interface LoginTables {
   open: OpenSite;
   site: unknown;
   has(name: string): boolean;
-  /** @param name as in `Claim.table` @throws Error if the table is missing */
+  /**
+   * Returns the reader of a table.
+   * @param name as in `Claim.table`
+   * @throws Error if the table is missing
+   */
   table(name: string): LoginReader;
-  /** Must be read before the rows. Empty if the database does not return the times. */
+  /**
+   * Returns the times of the last changes, which must be read before the rows. Empty if the database does not return them.
+   */
   changeTimes(): Promise<TableTimes>;
   /** @throws StoreError if the database cannot be read */
   probe(): Promise<unknown>;
@@ -115,7 +121,7 @@ export interface ClaimedLogins extends Pick<Logins<TableLogin>, 'ttl' | 'renew'>
   fault(): Promise<StoreError | null>;
 }
 
-/** Checks a login that has changed; null for an unchanged one. */
+/** Checks a changed login. Null if the login is unchanged. */
 export type Recheck = (login: Login<TableLogin>) => Promise<CheckResult<{ login: Login<TableLogin> }>> | null;
 
 export function claimedLogins(
@@ -260,7 +266,7 @@ export function claimedLogins(
   };
 }
 
-/** As `Logins.findMail`. @param open as in `ClaimedLogins` */
+/** Returns `Logins.findMail`, or nothing if the application has no addresses. @param open as in `ClaimedLogins` */
 export function findMail<Site>(
   { mails }: { mails?(site: Site, sql: SiteSql): SiteTable },
   open: () => Promise<OpenSite>,
@@ -282,7 +288,7 @@ export function findMail<Site>(
   };
 }
 
-/** The logins of an application that keeps them in its own tables. */
+/** Opens the logins of an application that keeps them in its own tables. */
 export function tableLogins(application: Application, reader: SiteReader): Logins<TableLogin> {
   const { open, checkClaim, check, ttl, renew, fault } = claimedLogins(application, reader);
 
@@ -336,7 +342,7 @@ export function tableLogins(application: Application, reader: SiteReader): Login
   };
 }
 
-/** @param changed as in `SiteSql` */
+/** Reads the times of the last changes. Empty if the database rejects the query. @param changed as in `SiteSql` */
 async function readChangeTimes(database: OpenSite['database'], changed: string): Promise<TableTimes> {
   try {
     const rows = await database.query(changed);
@@ -402,7 +408,7 @@ export function openLoginReader(table: LoginTable, site: OpenSite): LoginReader 
   };
   const selectRows = select(table.id, packed, digestSql);
   const readRow = batchLookups(readRows(selectRows));
-  /** If the database computes no digest, the columns are compared. */
+  /** Returns the digest of a row. If the database computes none, returns the columns, which are then compared. */
   const digestOf = ({ data, state }: SqlRow) => state ?? data?.toString('latin1') ?? '';
   const readRowDigests = readRows(digestSql === 'NULL' ? selectRows : select(table.id, 'NULL', digestSql));
   const readDigests: (keys: readonly string[]) => Promise<ReadonlyMap<string, string | null>> =
@@ -476,7 +482,7 @@ export function openLoginReader(table: LoginTable, site: OpenSite): LoginReader 
 /** Limits the rows that a database considers equal to a lookup, such as other cases, accents and trailing blanks. */
 const maxEqualRows = 10;
 
-/** Converts a session that the client sent itself to the only cookie; null if it cannot be one. */
+/** Converts a session that the client sent itself to the only cookie. Null if it cannot be one. */
 function toCookie(credentials: Credentials, name: () => string | undefined): Credentials | null {
   const { session, ...others } = credentials;
   if (session === undefined) return credentials;

@@ -291,7 +291,10 @@ export const typo3: Application<Files, Files, CookieClaim> = {
 
 const toHex = (text: string) => Buffer.from(text).toString('hex').toUpperCase();
 
-/** @param factors the JSON of `MfaProviderPropertyManager`, or only its first byte if a factor is active */
+/**
+ * Whether the user has an active second factor.
+ * @param factors the JSON of `MfaProviderPropertyManager`, or only its first byte if a factor is active
+ */
 function needsFactor(factors: Buffer | null): boolean {
   if (factors === null || factors.length === 0) return false;
   if (factors.length === 1) return true;
@@ -303,7 +306,9 @@ function needsFactor(factors: Buffer | null): boolean {
   }
 }
 
-/** `evaluateMfaRequirements()` of AbstractUserAuthentication.php. */
+/**
+ * Whether the session says that the second factor was given: `evaluateMfaRequirements()` of AbstractUserAuthentication.php.
+ */
 function hasGivenFactor(data: Buffer | null): boolean {
   if (data === null || data.length >= maxSessionBytes) return false;
   const found = follow(decodeValue('php_serialize', data) ?? null, mfaPath);
@@ -312,7 +317,7 @@ function hasGivenFactor(data: Buffer | null): boolean {
 
 type Groups = ReadonlyMap<string, SiteGroup & { subgroups: readonly string[] }>;
 
-/** @returns the groups of a site by their ids. @throws StoreError if the list may be cut off */
+/** Parses the groups of a site, by their IDs. @throws StoreError if the list may be cut off */
 function parseGroups(database: SiteDatabase, list: string): Groups {
   return new Map(
     splitGroupLines(database, list).map((line) => {
@@ -337,7 +342,7 @@ const splitIds = (list: string) =>
     .map((id) => id.trim())
     .filter((id) => id !== '');
 
-/** Returns the payload; null if the site has not signed the token. */
+/** Returns the payload of a token. Null if the site has not signed the token. */
 function verifyToken(token: string, { keys, encryptionKey }: Files): object | null {
   const [, signed, header = '', payload = '', signature = ''] =
     token.length > 4096 ? [] : (/^(([\w-]+)\.([\w-]+))\.([\w-]+)$/.exec(token) ?? []);
@@ -357,14 +362,14 @@ function verifyToken(token: string, { keys, encryptionKey }: Files): object | nu
   }
 }
 
-/** `JwtTrait::createSigningKeyFromEncryptionKey()`. */
+/** Returns the key of `JwtTrait::createSigningKeyFromEncryptionKey()`. */
 function toSigningKey(key: Key, encryptionKey: string): Buffer {
   return key === 'hkdf'
     ? Buffer.from(hkdfSync('sha256', encryptionKey, '', session, 32))
     : Buffer.from(`${createHash('sha256').update(encryptionKey).digest('hex')}/${session}`);
 }
 
-/** `DatabaseSessionBackend::hash()`. */
+/** Hashes like `DatabaseSessionBackend::hash()`. */
 function hashIdentifier(identifier: string, hash: Hash, encryptionKey: string): string {
   const joined = `${encryptionKey}core-session-backend`;
   const key = hash === 'sha256' ? createHash('sha1').update(joined).digest('hex') : joined;
@@ -372,8 +377,8 @@ function hashIdentifier(identifier: string, hash: Hash, encryptionKey: string): 
 }
 
 /**
- * `UserSession::resolveIdentifierFromJwt()`. Cookies of older versions have no scope. Without a cookieDomain TYPO3 compares
- * the host and the path of the page. Only the host is known here.
+ * Whether the cookie belongs to another domain: `UserSession::resolveIdentifierFromJwt()`. Cookies of older versions have
+ * no scope. Without a cookieDomain TYPO3 compares the host and the path of the page. Only the host is known here.
  */
 function hasOtherScope(
   scope: unknown,
@@ -386,7 +391,7 @@ function hasOtherScope(
   return isPageHost?.(String(own)) === false;
 }
 
-/** `IpLocker`: the compared parts of the address, and zeros. */
+/** Returns the compared parts of the address, and zeros for the others, like `IpLocker`. */
 function toLock(address: string, { four, six }: { four: number; six: number }): string {
   const isSix = address.includes(':');
   const [count, most] = isSix ? [six, 8] : [four, 4];
@@ -398,7 +403,7 @@ function toLock(address: string, { four, six }: { four: number; six: number }): 
     .join(isSix ? ':' : '.');
 }
 
-/** The folders that the methods of `Environment` return. */
+/** Returns the folders that the methods of `Environment` return. */
 function toCalls({ path }: SiteFolder, { root, system }: { root: string; system: string }) {
   const isClassic = system.includes('typo3conf');
   return {
@@ -409,7 +414,7 @@ function toCalls({ path }: SiteFolder, { root, system }: { root: string; system:
   };
 }
 
-/** @returns the root of the project and the folder of its settings; null if they are missing */
+/** Finds the settings. @returns the root of the project and the folder of its settings. Null if they are missing */
 async function findSettings(folder: SiteFolder): Promise<{ root: string; system: string } | null> {
   // In Composer projects they are next to the folder that is served.
   for (const [root, system] of [
@@ -426,7 +431,7 @@ async function findSettings(folder: SiteFolder): Promise<{ root: string; system:
   return null;
 }
 
-/** @returns 1304 for 13.4; null if the version is unknown */
+/** Reads the version. @returns 1304 for 13.4. Null if the version is unknown */
 async function readVersion(folder: SiteFolder, root: string): Promise<number | null> {
   const inside = 'Classes/Information/Typo3Version.php';
   for (const core of ['vendor/typo3/cms-core', 'typo3/sysext/core', 'public/typo3/sysext/core']) {
@@ -455,7 +460,7 @@ const kinds: Readonly<Record<string, SiteDatabase['kind']>> = {
   sqlite: 'sqlite',
 };
 
-/** `DsnParser`: the parts of a URL replace the other values. */
+/** Parses the URL of the database, whose parts replace the other values, like `DsnParser`. @throws ConfigurationError */
 function parseUrl(given: string, file: string): Readonly<Record<string, string>> {
   if (given === '') return {};
   if (!URL.canParse(given))

@@ -3,10 +3,10 @@ import type { Database } from '../stores/sql/driver.ts';
 import type { LoginTable } from './site-table.ts';
 import type { SiteSql } from './sql.ts';
 
-/** Returns the versions of the rows of existing logins, by primary key; null if a row has none. */
+/** Returns the versions of the rows of existing logins, by primary key. Null if a row has none. */
 type ReadVersions = (keys: readonly string[]) => Promise<ReadonlyMap<string, string | null>>;
 
-/** A FROM item with the versions, called `v`; undefined if the database has no versions. */
+/** Returns a FROM item with the versions, called `v`. Undefined if the database has no versions. */
 const fromVersions = (driver: SiteSql, { rows }: Pick<LoginTable, 'rows'>): string | undefined =>
   rows && driver.versions && `(${driver.versions(rows)}) AS v`;
 
@@ -30,7 +30,7 @@ export async function haveVersions(
   }
 }
 
-/** @returns undefined if the versions cannot be read */
+/** Returns a function that reads the versions of rows. Undefined if they cannot be read. */
 export function versionReader(
   table: LoginTable,
   { driver, database, versions }: { driver: SiteSql; database: Pick<Database, 'rows'>; versions: boolean },

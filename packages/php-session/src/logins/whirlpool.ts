@@ -61,7 +61,7 @@ export function whirlpool(bytes: Uint8Array): Buffer {
   return Buffer.from(digest);
 }
 
-/** As `hash_hmac('whirlpool', $text, $key)`. @param key at most 64 bytes */
+/** Computes `hash_hmac('whirlpool', $text, $key)`. @param key at most 64 bytes */
 export function hmacWhirlpool(text: string, key: Buffer): string {
   const whole = Buffer.concat([key, Buffer.alloc(blockBytes)]).subarray(0, blockBytes);
   const [inner, outer] = [0x36, 0x5c].map((byte) => whole.map((one) => one ^ byte)) as [Buffer, Buffer];

@@ -364,7 +364,10 @@ export const wordpress: Application<Files, Site, CookieClaim> = {
   },
 };
 
-/** `wp-config.php` is in the folder, or in the one above if that has no WordPress. */
+/**
+ * Reads `wp-config.php` in the folder, or in the one above if that has no WordPress. Null if the folder has no WordPress.
+ * @throws ConfigurationError
+ */
 async function openConfiguration(folder: SiteFolder): Promise<Configuration | null> {
   const surroundings = { application: /\/wp-settings\.php$|\/vendor\/autoload\.php$/ };
   if (/\.php$/.test(folder.path)) return folder.php(folder.path, surroundings);
@@ -406,7 +409,7 @@ async function openConfiguration(folder: SiteFolder): Promise<Configuration | nu
   );
 }
 
-/** The folder of WordPress, which may be a subfolder that `index.php` names. Null if it is not here. */
+/** Finds the folder of WordPress, which may be a subfolder that `index.php` names. Null if there is none. */
 async function findCoreFolder(folder: SiteFolder): Promise<string | null> {
   if (await folder.has('wp-includes/version.php')) return '.';
   const index = (await folder.has('index.php')) ? await folder.text('index.php').catch(() => '') : '';
@@ -457,7 +460,7 @@ async function readFiles(
   };
 }
 
-/** `$super_admins`, which `get_super_admins()` prefers to the stored ones. Null if it is not set. */
+/** Reads `$super_admins`, which `get_super_admins()` prefers to the stored ones. Null if it is not set. */
 function readSuperAdmins(configuration: Configuration): string[] | null {
   const variable = (...keys: string[]) =>
     configuration.variable(['super_admins', ...keys], option('siteAdmins'));
@@ -493,7 +496,7 @@ async function readVersion(configuration: Configuration, folder: SiteFolder): Pr
   return null;
 }
 
-/** `DB_HOST`: `wpdb::parse_db_host()`. */
+/** Reads the database. `DB_HOST` is parsed like `wpdb::parse_db_host()`. @throws ConfigurationError */
 function readDatabase(configuration: Configuration): SiteDatabase {
   const text = (name: string) => asText(configuration.constant(name, option('siteDatabase'))) ?? '';
   const charset = text('DB_CHARSET').toLowerCase();
@@ -506,7 +509,10 @@ function readDatabase(configuration: Configuration): SiteDatabase {
   });
 }
 
-/** A phrase of the configuration. `wp_salt()` ignores empty phrases, the sample's, and any phrase that occurs twice. */
+/**
+ * Reads a phrase of the configuration. Null for the phrases that `wp_salt()` ignores: empty phrases, the sample's, and any
+ * phrase that occurs twice.
+ */
 function readPhrase(configuration: Configuration, name: string): string | null {
   const phraseOf = (each: string) => asText(configuration.constant(each, 'a literal value in wp-config.php'));
   const value = phraseOf(name);
@@ -514,14 +520,14 @@ function readPhrase(configuration: Configuration, name: string): string | null {
   return phrases.filter((each) => phraseOf(each) === value).length > 1 ? null : value;
 }
 
-/** The name of the user meta with the roles. */
+/** Returns the name of the user meta with the roles. */
 const capabilitiesKey = ({ prefix, network }: Files) =>
   `${network === null || network.blog === 1 ? prefix : `${prefix}${network.blog}_`}capabilities`;
 
 const rolesOptionName = (prefix: string, blog: number) =>
   `${prefix}${blog === 1 ? '' : `${blog}_`}user_roles`;
 
-/** @returns seconds since 1970; null if there is no such login */
+/** Reads the end of a login. @returns seconds since 1970. Null if there is no such login */
 function toExpiration(session: PhpValue): number | null {
   const expiration = typeof session === 'number' ? session : getEntry(session, 'expiration');
   // PHP accepts integers, floats and numeric strings.
@@ -529,7 +535,7 @@ function toExpiration(session: PhpValue): number | null {
   return /^\d{1,15}(\.\d+)?$/.test(text) ? Number(text) : null;
 }
 
-/** Whether the user `u` is blocked: BuddyPress marks spammers in `user_status`. */
+/** Returns the SQL condition that the user `u` is blocked. BuddyPress marks spammers in `user_status`. */
 function blockedSql({ prefix, network, hasSuspensions }: Site): string {
   const conditions = [
     'u.user_status = 1',
@@ -548,7 +554,10 @@ const cerberActiveSql = (found: Files, options: string) =>
     .map((name) => `${optionSql(found, options, name)} LIKE '%/wp-cerber.php"%'`)
     .join(' OR ');
 
-/** Whether WP Cerber asks users of any role for a second factor. Its other settings may hold passwords and are not read. */
+/**
+ * Returns the SQL condition that WP Cerber asks users of any role for a second factor. Its other settings may hold
+ * passwords and are not read.
+ */
 function cerberAsksRolesSql(found: Files, options: string): string {
   const now = optionSql(found, options, 'cerber_configuration');
   // Versions up to 9.3.3. An upgrade keeps this option.
@@ -559,7 +568,10 @@ function cerberAsksRolesSql(found: Files, options: string): string {
   return `${on} LIKE '%"2famode"%'`;
 }
 
-/** An option as a subquery; NULL if it is not set. Networks keep all but `active_plugins` for the whole network. */
+/**
+ * Returns the SQL of an option as a subquery. NULL if it is not set. Networks keep all but `active_plugins` for the whole
+ * network.
+ */
 const optionSql = ({ prefix, network }: Files, options: string, name: string) =>
   network === null || name === 'active_plugins'
     ? `(SELECT MAX(option_value) FROM ${quoteName(options)} WHERE option_name = ${quoteText(name)})`
@@ -594,7 +606,7 @@ function decodeKeys(bytes: Buffer | null): string[] {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.keys(value) : [];
 }
 
-/** Null if it is not serialized, which WordPress treats as no value. */
+/** Decodes a stored value. Null if it is not serialized, which WordPress treats as no value. */
 function decodeMeta(bytes: Buffer | null): PhpValue {
   if (bytes === null || bytes.length === 0 || bytes.length >= maxSessionBytes) return null;
   return decodeValue('php_serialize', bytes) ?? null;
@@ -605,7 +617,7 @@ function getEntry(value: PhpValue, key: string): PhpValue {
   return Object.hasOwn(value, key) ? ((value as Record<string, PhpValue>)[key] ?? null) : null;
 }
 
-/** Checks a name that is put into SQL. WordPress allows only these characters. */
+/** Returns a name that is put into SQL. @throws ConfigurationError if it has characters that WordPress does not allow */
 function requireIdentifier(name: string): string {
   if (/^[A-Za-z0-9_$-]{1,64}$/.test(name)) return name;
   throw new ConfigurationError(

@@ -86,7 +86,10 @@ export class Pipeline<Reply> {
     return first === undefined ? 0 : performance.now() - first.sentAt;
   }
 
-  /** @throws StoreError if the server does not reply in time; errors of `read` */
+  /**
+   * Sends a request with one reply, and returns its result.
+   * @throws StoreError if the server does not reply in time; errors of `read`
+   */
   async query<T>(request: string, read: ReadReply<Reply, T>): Promise<T> {
     const [result] = await this.queryAll(request, 1, read);
     return result as T;

@@ -261,7 +261,7 @@ test('warns only in the doctor that MyBB gives the ID of a deleted member to the
   const doubts: unknown[] = [];
   const { folder } = await openedSite(mybbSite(db), { onWarning: (doubt) => void doubts.push(doubt) });
   expect(await doctorSays({ CHAT_SITE: folder })).toMatch(
-    /MyBB: .* id of a deleted member.*\n.*delete the data/,
+    /MyBB: .* ID of a deleted member.*\n.*delete the data/,
   );
   expect(doubts).toEqual([]);
 });

@@ -165,7 +165,7 @@ test('reports an uncertain or unreadable setting with its location and the optio
       'session.save_handler = rediscluster',
       /php\.ini line 1: session\.save_handler is "rediscluster": this storage of sessions is not supported: set store$/,
     ],
-    ['session.save_path = relative', /php\.ini line 1: session\.save_path: it is not an absolute path/],
+    ['session.save_path = relative', /php\.ini line 1: session\.save_path: the path must be absolute/],
     [
       'session.save_handler = redis\nsession.save_path = "tcp://a?auth=secret,tcp://b"',
       /php\.ini line 2: session\.save_path: several Redis servers/,
@@ -523,7 +523,7 @@ const knownSites = (site: string): Known[] => [
     "'session.phpsession.cookiename' => 'S', 'session.phpsession.savepath' => '/saml'",
     /^S file:\/\/\/saml\?/,
   ),
-  samlBy("'store.type' => 'redis'", /config\.php: store\.type is redis: set store/),
+  samlBy("'store.type' => 'redis'", /config\.php: store\.type redis is not supported: set store/),
   symfonyBy('true', ofPhp),
   symfonyBy('handler_id: null # php.ini\nname: "sf"', /^sf file:\/\/\/of\/php/),
   symfonyBy(

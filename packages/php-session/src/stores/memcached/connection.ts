@@ -92,7 +92,7 @@ function openLines(
   );
 }
 
-/** The name in errors. */
+/** Returns the name of a server in errors. */
 export const serverName = ({ host, port }: MemcachedServer) =>
   `memcached at ${host}${port === 0 ? '' : `:${port}`}`;
 

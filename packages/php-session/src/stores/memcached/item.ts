@@ -40,7 +40,7 @@ export const itemDecoders = {
       throw new FormatError('the item does not unpack to the length that it states');
     return value;
   },
-  /** As memcache_pool.c. The flags contain a type, and whether the value is serialized and compressed. */
+  /** Decodes an item like memcache_pool.c. The flags contain a type, and whether the value is serialized and compressed. */
   memcache({ bytes, flags }: Item): Buffer {
     if ((flags & 0xf00) !== 0) throw new FormatError(notText);
     return (flags & 2) === 0 ? bytes : decompress(bytes, zlib.inflateSync);

@@ -61,7 +61,7 @@ export function isMemcache(distribution: Distribution): boolean {
   return distribution.startsWith('memcache');
 }
 
-/** Follows `mmc_pool_find_next`. A suffix below 0 means the key without a suffix. */
+/** Yields the servers of a key in the order of `mmc_pool_find_next`. A suffix below 0 means the key without a suffix. */
 function* chooseSeveral(
   choose: ChooseServer,
   key: string,
@@ -115,12 +115,12 @@ function addSuffixes(name: string, count: number): string[] {
   return Array.from({ length: count }, (_, n) => `${name}-${n}`);
 }
 
-/** `host:port`, as in `session.save_path`. */
+/** Returns `host:port`, as in `session.save_path`. */
 function longName({ host, port }: MemcachedServer): string {
   return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
-/** libmemcached omits the default port. */
+/** Returns the name in libmemcached, which omits the default port. */
 function shortName(server: MemcachedServer): string {
   return longName(server).replace(/:11211$/, '');
 }
@@ -159,7 +159,7 @@ function createRing(servers: readonly MemcachedServer[], pointsOf: Points): (pos
   };
 }
 
-/** `memcache.hash_strategy=consistent` has 1024 buckets. Each has the server of one position on the ring. */
+/** Creates the 1024 buckets of `memcache.hash_strategy=consistent`. Each has the server of one position on the ring. */
 function createBuckets(
   servers: readonly MemcachedServer[],
   hashText: (text: string) => number,
@@ -172,13 +172,13 @@ function createBuckets(
   return (text) => owners[hashText(text) % 1024] as number;
 }
 
-/** With `memcache.hash_strategy=standard`, the weight of a server is its number of slots. */
+/** Creates the slots of `memcache.hash_strategy=standard`. The weight of a server is its number of slots. */
 function createSlots(servers: readonly MemcachedServer[], hashText: (text: string) => number): ChooseServer {
   const owners = servers.flatMap(({ weight }, n) => Array<number>(weight).fill(n));
   return (text) => owners[((hashText(text) >>> 16) & 0x7fff || 1) % owners.length] as number;
 }
 
-/** Jenkins's one-at-a-time hash of an ASCII text, libmemcached's default (`hashkit_one_at_a_time`). */
+/** Computes Jenkins's one-at-a-time hash of an ASCII text, libmemcached's default (`hashkit_one_at_a_time`). */
 function oneAtATime(text: string): number {
   let hash = 0;
   for (let n = 0; n < text.length; n++) {
@@ -191,7 +191,7 @@ function oneAtATime(text: string): number {
   return (hash + (hash << 15)) >>> 0;
 }
 
-/** 32-bit FNV-1a of an ASCII text. */
+/** Computes the 32-bit FNV-1a hash of an ASCII text. */
 function fnv1a(text: string): number {
   let hash = 0x811c9dc5;
   for (let n = 0; n < text.length; n++) hash = Math.imul(hash ^ text.charCodeAt(n), 0x01000193);

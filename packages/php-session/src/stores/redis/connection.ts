@@ -13,8 +13,8 @@ export interface RedisServer {
 type Read<T> = ReadReply<Reply, T>;
 
 /**
- * The package `redis` 6.3 is not used, because it takes 1.6 times the CPU per check, does not limit replies, and stays
- * connected after an invalid or unexpected reply.
+ * Returns the protocol of Redis. The package `redis` 6.3 is not used, because it takes 1.6 times the CPU per check, does
+ * not limit replies, and stays connected after an invalid or unexpected reply.
  */
 export function redisProtocol({ address, user, password, database }: RedisServer): Protocol<Reply> {
   const read: Read<true> = requirePermission('read', () => true);
@@ -179,7 +179,7 @@ const permissions = {
     'subscribe to notifications: let it use subscribe on the channels of the keyspace events (+subscribe &__keyevent@*)',
 } as const;
 
-/** Omits Redis's text, which may contain the command with a password or a key. */
+/** Converts an error reply to an error. Omits Redis's text, which may contain the command with a password or a key. */
 function refusal(reply: string, action: keyof typeof permissions): StoreError {
   const code = /^[A-Z]{1,20}\b/.exec(reply)?.[0] ?? 'an unknown error';
   const explanation =

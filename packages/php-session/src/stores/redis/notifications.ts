@@ -78,7 +78,10 @@ export function logoutNotifications(flags: string | null): { text: string; advic
   };
 }
 
-/** `A` includes all flags except `E`, which selects the channel. */
+/**
+ * Returns the flags that are missing for logout notifications. `A` includes all flags except `E`, which selects the
+ * channel.
+ */
 function missingFlags(flags: string): string[] {
   return [...'Egx'].filter((flag) => !flags.includes(flag) && (flag === 'E' || !flags.includes('A')));
 }

@@ -48,7 +48,7 @@ export class ReplyParser {
     this.#onReply = onReply;
   }
 
-  /** @throws Error on invalid data */
+  /** Parses the next bytes of a connection. @throws Error on invalid data */
   parse(chunk: Buffer): void {
     this.#chunks.push(chunk);
     this.#bufferedBytes += chunk.length;

@@ -15,7 +15,7 @@ export interface SessionServer {
   name: string;
 }
 
-/** @throws TypeError without the token */
+/** Reads the address and token of a session server. @throws TypeError, without the token */
 export function readAddress({ user, password, hosts, path, options }: StoreUrl): SessionServer {
   if (user !== '' || password !== '')
     throw new TypeError('a session-server: URL must not have a user: auth_file= names the file with a token');
@@ -36,7 +36,10 @@ export function readAddress({ user, password, hosts, path, options }: StoreUrl):
   return { address: { host, port, tls }, token, name: `the session server at ${host}:${port}` };
 }
 
-/** The error omits the file name, because the option may contain the token by mistake. */
+/**
+ * Reads the token. The error omits the file name, because the option may contain the token by mistake.
+ * @throws TypeError
+ */
 function readToken(file: string | undefined): string | undefined {
   if (file === undefined) return undefined;
   let content = '';
@@ -64,6 +67,7 @@ const refusals: Record<string, string> = {
 };
 
 /**
+ * Returns the protocol of the session server.
  * @param maxReplyBytes longer replies are discarded while they are received
  * @param firstCommand sent on each connection after the login. Its reply must be `ok`.
  */

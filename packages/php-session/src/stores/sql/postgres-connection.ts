@@ -12,7 +12,7 @@ import { likeEscape, type SqlRow } from './driver.ts';
 
 const cancelTimeoutMs = 1000;
 
-/** `untranslatable_character`. The character set of the database lacks a character of the text. */
+/** Whether the error is `untranslatable_character`. The character set of the database lacks a character of the text. */
 const lacksCharacter = (code: unknown) => code === '22P05';
 
 /** Data of the messages `ParameterStatus` and `BackendKeyData`, which arrive before the first query. */
@@ -156,7 +156,7 @@ function collectInfo(protocol: Protocol): ServerInfo {
   return info;
 }
 
-/** pg expects the folder and the port of a Unix socket. */
+/** Returns the host and port for pg, which expects the folder and the port of a Unix socket. */
 function hostOf(address: Address): { host: string; port: number } {
   if ('host' in address) return address;
   const [, host = '', port] = /^(.*)\/\.s\.PGSQL\.(\d+)$/.exec(address.path) ?? [];

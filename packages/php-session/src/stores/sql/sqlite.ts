@@ -207,7 +207,7 @@ class SqliteFile implements Database {
   }
 }
 
-/** Without a mode, SQLite would create a missing file. */
+/** Returns the file's URL for SQLite. Without a mode, SQLite would create a missing file. */
 const locationOf = (path: string, mode: Mode) => `${pathToFileURL(path)}?mode=${mode}`;
 
 /** The idle thread of the last search, because starting a thread takes longer than most searches. */

@@ -188,6 +188,7 @@ interface Expiry {
 }
 
 /**
+ * Reads the options of the expiry.
  * @returns undefined if sessions live as long as their rows
  * @throws TypeError with the fault
  */
@@ -215,7 +216,10 @@ function readUnit(name = 'unix'): Unit {
   return unit;
 }
 
-/** @throws TypeError unless the name fits `form`, by default the form of a column name */
+/**
+ * Returns the name of a table or column.
+ * @throws TypeError unless the name fits `form`, by default the form of a column name
+ */
 function requireName(option: string, name: string | undefined, form = /^[\w$#]+$/): string {
   if (name === undefined)
     throw new TypeError(`${option}= is missing: the store URL must have table=, id= and data=`);
@@ -235,7 +239,7 @@ interface ExpirySql {
   renewed(seconds: number): string;
 }
 
-/** @param column quoted */
+/** Returns the SQL for an expiry. @param column quoted */
 function expirySql(driver: SqlDriver, column: string, { unit, after }: Expiry): ExpirySql {
   const value = driver.value(unit, column);
   const isInvalid = `${value} IS NULL${unit === 'unix' ? ` OR ${value} > ${maxUnixSeconds}` : ''}`;
