@@ -167,7 +167,7 @@ async function simulate({ servers, messages, moves, commit, bus }: Case) {
     const write = async () => {
       writing = true;
       while (waiting.length > 0) {
-        // Loading and checking the changes takes half the time, in parallel with other transactions.
+        // Loading and checking take half as long as a commit, and run in parallel with other transactions.
         await time.wait(commit / 2);
         const turnOfOthers = lock;
         const { promise, resolve } = Promise.withResolvers<void>();

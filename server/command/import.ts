@@ -203,7 +203,7 @@ function placeOf(given: GivenLine, from: string): string {
   return given.type === 'member' ? `${given.room}, ${given.user}` : from;
 }
 
-/** @throws CommandProblem if the file exists or cannot be created */
+/** Creates the file of the report, and opens it. @throws CommandProblem if the file exists or cannot be created */
 function openReport(path: string): number {
   try {
     return openSync(path, 'wx', 0o600);

@@ -72,7 +72,7 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
 
 const wrongUse = (message: string) => new CommandProblem(exit.usage, `${message}\n\n${help}`);
 
-/** @throws CommandProblem */
+/** Parses the address of the chat server. @throws CommandProblem */
 function addressOf(given: string, isOwn: boolean): URL {
   const address = URL.canParse(given) ? new URL(given) : undefined;
   if (address === undefined || !/^https?:$/.test(address.protocol) || address.search || address.hash)
@@ -86,7 +86,7 @@ function addressOf(given: string, isOwn: boolean): URL {
   return address;
 }
 
-/** @throws CommandProblem, without the content of the file */
+/** Reads the cookies of a file, one per line. @throws CommandProblem, without the content of the file */
 function cookiesIn(path: string): string[] {
   let text: string;
   try {

@@ -19,14 +19,14 @@ Runs the session server, which stores the sessions of PHP sites: docs/session-se
 
 Example: SESSION_SERVER_CONTAINER=file:/var/lib/php-sessions ${howToRun('session-server')}`;
 
-/** @throws SettingsError */
+/** Runs the session server. @throws SettingsError */
 export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Promise<undefined> {
   const { values } = parseArgs({ args: [...args], options: { settings: { type: 'string' } } });
   // Without --settings no file is read, because the default files hold the settings of the chat.
   await runServer(values.settings === undefined ? env : await addFile(values.settings, env));
 }
 
-/** Imports on demand, because the module loads all settings of the chat. */
+/** Adds the settings in a file. Imports on demand, because the module loads all settings of the chat. */
 async function addFile(file: string, env: NodeJS.ProcessEnv): Promise<NodeJS.ProcessEnv> {
   const { givenSettings } = await import('../settings/file.ts');
   return givenSettings(file, env).env;

@@ -75,7 +75,7 @@ export async function* checkReachability(
       );
 }
 
-/** @param reason the code of an error of the connection */
+/** Returns what to do about a failed connection. @param reason the code of an error of the connection */
 function advise(reason: string): string {
   if (/ALTNAME/.test(reason))
     return 'The certificate does not name this host: give the web server a certificate for it.';

@@ -124,7 +124,7 @@ async function printGrants({ logins, mail }: Config, output: Output): Promise<vo
   for (const line of lines) output.finding(line);
 }
 
-/** @param all whether to include settings with their default */
+/** Returns the lines that show the settings. @param all whether to include settings with their default */
 function settingLines({ env, lines }: GivenSettings, all: boolean): string[] {
   const settings = listSettings(env, lines);
   const shown = all

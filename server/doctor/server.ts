@@ -180,7 +180,7 @@ function* checkOrigins({ origins }: Config, page: string | undefined): Generator
   );
 }
 
-/** Apps have origins such as `capacitor://localhost`. */
+/** Whether an origin is of a page. Apps have origins such as `capacitor://localhost`. */
 const isWeb = (origin: string) => /^https?:/.test(origin);
 const hostOf = (origin: string) => new URL(origin).hostname;
 const bareHost = (origin: string) => hostOf(origin).replace(/^www\./, '');

@@ -205,7 +205,7 @@ function linksOn(path: string): string[] {
   return links;
 }
 
-/** Returns null if the path does not exist, or this process may not see it. */
+/** Returns whether a path is a folder or a file. Null if the path does not exist, or this process may not see it. */
 function kindOf(path: string): 'folder' | 'file' | null {
   try {
     return statSync(path).isDirectory() ? 'folder' : 'file';

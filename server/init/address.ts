@@ -13,7 +13,7 @@ export interface ChatAddresses {
   isGivenPath: boolean;
 }
 
-/** @throws CommandProblem */
+/** Parses an address. @throws CommandProblem */
 export function parseAddress(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : null;
   if (url === null || !/^https?:\/\/[^/]/i.test(text)) {

@@ -40,7 +40,7 @@ export interface Options {
   force: boolean;
 }
 
-/** @throws CommandProblem */
+/** Parses the arguments of `init`. @throws CommandProblem */
 export function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Options {
   const { values, positionals } = parse(args);
   const [given, ...others] = positionals;
@@ -103,7 +103,11 @@ function defaultFile(): string {
   }
 }
 
-/** @param mayBeFile whether a configuration file is accepted. @throws CommandProblem */
+/**
+ * Requires the folder of a site.
+ * @param mayBeFile whether a configuration file is accepted
+ * @throws CommandProblem
+ */
 function requireFolder(folder: string, mayBeFile: boolean): void {
   try {
     if (statSync(realpathSync(folder)).isDirectory() || mayBeFile) return;

@@ -170,7 +170,7 @@ async function setUp(
   );
 }
 
-/** Names such as phpBB stay as they are. */
+/** Capitalises a text, unless it begins with a name such as phpBB. */
 const capitalize = (text: string) =>
   /^[a-z]+[A-Z]/.test(text) ? text : `${text[0]?.toUpperCase()}${text.slice(1)}`;
 const indent = (text: string) => text.replace(/^(?=.)/gm, '    ');

@@ -19,7 +19,7 @@ import {
 import { dirname } from 'node:path';
 import { CommandProblem, exit } from '../program/problem.ts';
 
-/** Does not follow a link. Returns null if the path does not exist, or this account may not see it. */
+/** Returns what is at a path, without following a link. Null if the path does not exist, or this account may not see it. */
 function statEntry(path: string): Stats | null {
   try {
     return lstatSync(path);
@@ -28,7 +28,10 @@ function statEntry(path: string): Stats | null {
   }
 }
 
-/** @throws CommandProblem if the file exists and may not be replaced, or the path is not a file, such as a device */
+/**
+ * Requires that the settings may be written to the path.
+ * @throws CommandProblem if the file exists and may not be replaced, or the path is not a file, such as a device
+ */
 export function requireAbsent(path: string, replace: boolean): void {
   const entry = statEntry(path);
   if (entry === null) return;

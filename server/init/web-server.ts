@@ -112,7 +112,7 @@ ${indent}# The largest file, CHAT_LIMIT_FILE. Uploads are passed on directly, wi
 ${indent}client_max_body_size 10m;
 ${indent}proxy_request_buffering off;`;
 
-/** @param path of the chat, which ends with a slash */
+/** Returns the nginx location of the chat. @param path of the chat, which ends with a slash */
 export const nginxLocation = (path: string, port: number) => `location ^~ ${path} {
     # The slash at the end removes ${path.slice(0, -1)}: the chat server sees /socket.io/, not ${path}socket.io/.
 ${nginxProxy(`http://127.0.0.1:${port}/`, '    ')}

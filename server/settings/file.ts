@@ -83,7 +83,7 @@ function textOf(bytes: Buffer, path: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
-    throw new ConfigError([`${path}: it is not UTF-8 text`]);
+    throw new ConfigError([`${path} is not UTF-8 text`]);
   }
 }
 
@@ -177,14 +177,14 @@ export function parseSettings(text: string, path: string): Map<string, { value: 
     }
     name = name.replace(/[ \t]+$/, '');
     if (character !== '=') {
-      wrong(start, 'it is neither NAME=value nor a comment, which begins with #');
+      wrong(start, 'the line is neither NAME=value nor a comment, which begins with #');
       continue;
     }
     const isName = /^[A-Za-z_][A-Za-z0-9_]*$/.test(name);
     const given = value();
     if (given === null) wrong(start, `${isName ? `${name}: ` : ''}a quote is not closed`);
     else if (!isName) wrong(start, 'the name before = may contain only A-Z a-z 0-9 _');
-    else if (given.includes('\0')) wrong(start, `${name}: it contains a zero byte`);
+    else if (given.includes('\0')) wrong(start, `${name}: the value contains a zero byte`);
     else found.set(name, { value: given, line: start });
   }
   if (problems.length > 0) throw new ConfigError(problems);

@@ -256,7 +256,9 @@ export function readTexts(
   const problems = Object.entries(texts).flatMap(([name, text = '']) => {
     if (/^(['"]).*\1$/s.test(text))
       return `${name}: remove the quotes around it; here they are part of the value`;
-    return /\p{Cc}/u.test(text) ? `${name}: it contains a control character, such as a line break` : [];
+    return /\p{Cc}/u.test(text)
+      ? `${name}: the value contains a control character, such as a line break`
+      : [];
   });
   return { texts, problems };
 }

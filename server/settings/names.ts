@@ -72,7 +72,7 @@ function sharedWords(given: string, known: string): boolean {
   return some.every((word) => others.includes(word)) || others.every((word) => some.includes(word));
 }
 
-/** The optimal string alignment distance: letters to insert, delete, replace, or swap with the next one. */
+/** Returns the optimal string alignment distance: letters to insert, delete, replace, or swap with the next one. */
 function distance(a: string, b: string): number {
   const rows = [Array.from({ length: b.length + 1 }, (_, n) => n)];
   for (let i = 1; i <= a.length; i++) {

@@ -187,7 +187,7 @@ function settingsOf(
   };
 }
 
-/** @returns null if the URL does not match a container */
+/** Parses the URL of a container. @returns null if the URL does not match a container */
 function parseContainer(url: string): { open: OpenContainer; path: string } | null {
   for (const [form, open] of Object.entries(containers)) {
     const scheme = form.replace('PATH', '');
@@ -197,7 +197,10 @@ function parseContainer(url: string): { open: OpenContainer; path: string } | nu
   return null;
 }
 
-/** @returns undefined without a certificate or key; null if the key does not match the certificate */
+/**
+ * Reads the certificate and its key.
+ * @returns undefined without a certificate or key; null if the key does not match the certificate
+ */
 function readTls(value: Partial<Parsed>): { cert: string; key: string } | undefined | null {
   const { SESSION_SERVER_TLS_CERT: cert, SESSION_SERVER_TLS_KEY: key } = value;
   if (cert === undefined || key === undefined) return undefined;

@@ -238,7 +238,7 @@ test('trims a value and rejects quotes and line breaks', () => {
       'Settings that cannot be used:',
       '  CHAT_USER_ID: remove the quotes around it; here they are part of the value',
       '  CHAT_API_KEY: remove the quotes around it; here they are part of the value',
-      '  CHAT_FILES: it contains a control character, such as a line break',
+      '  CHAT_FILES: the value contains a control character, such as a line break',
     ].join('\n'),
   );
 });

@@ -41,7 +41,7 @@ test.each<[string, Record<string, string>]>([
 test('lists invalid lines by number, without their values', () => {
   const text = '# one\nA="1\n2"\ngeheim\nexport B=geheim\nC D=geheim\nE=\'geheim\nF=geheim';
   expect(() => parseSettings(text, '/etc/f')).toThrow(
-    /^Settings that cannot be used:\n {2}\/etc\/f line 4: it is neither.*\n {2}\/etc\/f line 5: the name .*\n {2}\/etc\/f line 6: the name .*\n {2}\/etc\/f line 7: E: a quote is not closed$/,
+    /^Settings that cannot be used:\n {2}\/etc\/f line 4: the line is neither.*\n {2}\/etc\/f line 5: the name .*\n {2}\/etc\/f line 6: the name .*\n {2}\/etc\/f line 7: E: a quote is not closed$/,
   );
   expect(() => parseSettings(text, '/etc/f')).not.toThrow(/geheim/);
 });

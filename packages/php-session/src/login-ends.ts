@@ -25,7 +25,7 @@ export class LoginEnds {
     this.#logins = logins;
   }
 
-  /** @returns a function that stops following the login */
+  /** Calls `onEnd` when the login ends. @returns a function that stops following the login */
   follow(login: Login, onEnd: () => void): () => void {
     if (this.#isClosed) return () => {};
     const followed: FollowedLogin = {

@@ -75,7 +75,7 @@ test.each(
   the other branch: $x = 1; if (f()) $y = 2; else $z = 3; ⇒ 1
   a loop: $x = 1; foreach ([1, 2] as $y) $x = $y; ⇒ "UNKNOWN"
   a list: [$x, $y] = [1, 2]; ⇒ "UNKNOWN"
-  bytes that are no UTF-8: $x = "\xff"; ⇒ "UNKNOWN"
+  bytes that are not UTF-8: $x = "\xff"; ⇒ "UNKNOWN"
   a shell: $x = ${'`'}id${'`'}; ⇒ "UNKNOWN"
   `),
 )('evaluates %s', (_, code, value) => {
@@ -104,8 +104,8 @@ test.each(
   global, perhaps: $x = 1; function f() { if (g()) { global $x; } $x = 2; } f(); ⇒ "UNKNOWN"
   recursion: $x = 1; function f($n) { if ($n === 1) f(2); else $GLOBALS['x'] = $n; } f(1); ⇒ "UNKNOWN"
   a function by a text: $x = 1; function f() { $GLOBALS['x'] = 2; } $f = 'f'; $f(); ⇒ "UNKNOWN"
-  a function handed over: $x = 1; function f() { $GLOBALS['x'] = 2; } array_map('f', [1]); ⇒ "UNKNOWN"
-  a closure handed over: $x = 1; array_map(function () { $GLOBALS['x'] = 2; }, [1]); ⇒ "UNKNOWN"
+  a function as an argument: $x = 1; function f() { $GLOBALS['x'] = 2; } array_map('f', [1]); ⇒ "UNKNOWN"
+  a closure as an argument: $x = 1; array_map(function () { $GLOBALS['x'] = 2; }, [1]); ⇒ "UNKNOWN"
   a closure kept: $f = function () { $GLOBALS['x'] = 2; }; $x = 1; $f(); ⇒ "UNKNOWN"
   a closure that is bound: $x = 1; (function () { $GLOBALS['x'] = 2; })->call($y); ⇒ "UNKNOWN"
   a method: $x = 1; class A { function f() { $GLOBALS['x'] = 2; } } (new A)->f(); ⇒ "UNKNOWN"
@@ -176,7 +176,7 @@ test.each(
   a text that a function changes: $x = 'a'; sscanf(g(), '%s', $x); ⇒ "UNKNOWN"
   a constant that may be there: foreach (g() as $k => $v) define($k, $v); $x = defined('A') ? 1 : 2; ⇒ "UNKNOWN"
   a constant of code in a text: eval(g()); $x = defined('A') ? 1 : 2; ⇒ "UNKNOWN"
-  a constant by a function handed over: array_map('define', g(), g()); $x = defined('A'); ⇒ "UNKNOWN"
+  a constant by a function as an argument: array_map('define', g(), g()); $x = defined('A'); ⇒ "UNKNOWN"
   no constant of a branch that does not run: if (false) eval(g()); $x = defined('A'); ⇒ false
   the value before several returns: $x = 1; if (g()) return; $x = 2; if (g()) return; $x = 1; ⇒ "UNKNOWN"
   `),
@@ -256,7 +256,7 @@ test('reports an unknown value only when it is requested', async () => {
 test.each([
   ['a loop', `foreach ($_ENV as $k => $v) define($k, $v);`, 'foreach'],
   ['code in a text', `eval(getenv('CODE'));`, 'the environment variable CODE'],
-  ['a function handed over', `array_walk($_ENV, 'define');`, 'the name of another constant'],
+  ['a function as an argument', `array_walk($_ENV, 'define');`, 'the name of another constant'],
 ])('does not report a constant as absent if the file may define it: %s', async (_, code, reason) => {
   const configuration = await readConfiguration(written(`<?php\ndefine('A', 'a');\n${code}`));
   expect(configuration.constant('A', 'X')).toBe('a');

@@ -126,7 +126,7 @@ test.each<[FormatName, string, Buffer]>([
   ['msgpack', 'a map as the key of a map, without end', Buffer.alloc(100_000, 0x81)],
   ['msgpack', 'markers without end', Buffer.from('81c0'.repeat(50_000), 'hex')],
   ['msgpack', 'the session within itself', hex('82 c001 a161 82c002 0001')],
-  ['msgpack', 'an array within itself that is no reference', hex('81 a161 81 a162 82c004 0002')],
+  ['msgpack', 'an array within itself that is not a reference', hex('81 a161 81 a162 82c004 0002')],
   [
     'msgpack',
     'a part of what __serialize() returned',
@@ -180,7 +180,7 @@ test.each<[FormatName, string, Buffer]>([
   ],
   [
     'msgpack',
-    'values that another one for the same key follows, in 1,000 levels',
+    'values before a second value for the same key, in 1,000 levels',
     hex(`82${'a16182'.repeat(1000)}a161dd000e0000${'90'.repeat(0xe0000)}${'a161c0'.repeat(1001)}`),
   ],
   ['json', 'levels', Buffer.from(filled('[', wholeMegabyte))],

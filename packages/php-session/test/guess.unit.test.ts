@@ -10,7 +10,7 @@ test.each([
   ['zlib', deflateSync(session), 'layers=zlib'],
   ['zlib at its fastest', deflateSync(session, { level: 1 }), 'layers=zlib'],
   ['raw deflate', deflateRawSync(session), 'layers=inflate'],
-  ['raw deflate of what nobody knows', deflateRawSync('hello'), undefined],
+  ['raw deflate of an unknown format', deflateRawSync('hello'), undefined],
   ['an object', 'O:8:"stdClass":1:{s:2:"id";i:7;}', 'format=php_serialize'],
   ['base64', Buffer.from(session).toString('base64'), 'layers=base64'],
   ['base64 of a little', Buffer.from('user_id|i:7;').toString('base64'), 'layers=base64'],

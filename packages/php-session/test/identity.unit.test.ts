@@ -11,8 +11,8 @@ describe('the user of a JSON session', () => {
   test.each([
     ['an integer', '{"user_id":42,"firstname":"Ann"}', '42', 'Ann'],
     ['a string', '{"user_id":"ann","firstname":"Ann"}', 'ann', 'Ann'],
-    ['no name: the id', '{"user_id":42}', '42', '42'],
-    ['a name that is no text: the id', '{"user_id":42,"firstname":["x"]}', '42', '42'],
+    ['no name: the ID', '{"user_id":42}', '42', '42'],
+    ['a name that is not a text: the ID', '{"user_id":42,"firstname":["x"]}', '42', '42'],
     ['2^63-1 exactly', '{"user_id":9223372036854775807}', '9223372036854775807', '9223372036854775807'],
     ['2^53+1 exactly', '{"user_id":9007199254740993}', '9007199254740993', '9007199254740993'],
     ['the last of equal keys', '{"user_id":1,"user_id":2}', '2', '2'],
@@ -117,7 +117,7 @@ describe('the user of a JSON session', () => {
       ['absent further in', { user_id: 7, app: 'x|i:1;' }, 'app!.in is not in the session, though app! is'],
       ['false', { user_id: 7, app: 'in|b:0;' }, 'app!.in is empty'],
       ['there, but no user', { app: 'in|b:1;' }, 'user_id is not in the session'],
-    ])('finds nobody if the value is %s', (_, session, reason) => {
+    ])('finds no user if the value is %s', (_, session, reason) => {
       expect(loggedIn(JSON.stringify(session))).toMatchObject({
         state: 'nobody',
         reason: `the session has no logged-in user: ${reason}`,

@@ -202,7 +202,7 @@ describe('TTL, to within 1 s', () => {
   test.each([
     ['something else altogether', 'HTTP/1.1 400 Bad Request\r\n\r\n'],
     ['an answer to another question', 'VALUE sessions/sane 0 1\r\n'],
-    ['a TTL that is none', 'HD t12x\r\n'],
+    ['an invalid TTL', 'HD t12x\r\n'],
     ['a line that does not end', 'x'.repeat(3000)],
     ['two answers', 'EN\r\nEN\r\n'],
   ])('does not take %s for the reply to the next request', async (_, nonsense) => {

@@ -102,7 +102,7 @@ describe('a serialized string inside a session', () => {
     ['twice', 's:21:"a:1:{s:4:"user";i:7;}";', 's!!.user'],
     ['one in another', 'a:1:{s:1:"t";s:21:"a:1:{s:4:"user";i:7;}";}', 's!.t!.user'],
     [
-      'with bytes that are no UTF-8',
+      'with bytes that are not UTF-8',
       Buffer.from('a:2:{s:1:"x";s:1:"\xff";s:4:"user";i:7;}', 'latin1'),
       's!.user',
     ],

@@ -79,7 +79,7 @@ describe('a refusal of Redis', () => {
     ['no password', () => `127.0.0.1:${locked.port}`, /NOAUTH.*requires a password/],
     ['a wrong password', () => `:wrong${inUrl}@127.0.0.1:${locked.port}`, /WRONGPASS.*password.*refused/],
     ['an unknown user', () => `nobody:${inUrl}@127.0.0.1:${locked.port}`, /WRONGPASS.*user is unknown/],
-    ['a password where there is none', () => `:${inUrl}@127.0.0.1:${redis.port}`, /Redis has none/],
+    ['a password for a Redis without one', () => `:${inUrl}@127.0.0.1:${redis.port}`, /Redis has none/],
     [
       'keys that this user may not read',
       () => `chat:${inUrl}@127.0.0.1:${locked.port}`,

@@ -112,7 +112,7 @@ describe('the refusal of a session', () => {
     });
   });
 
-  test('says that there is no cookie, or no session', async () => {
+  test('says that the request has no cookie, or the store no session', async () => {
     expect(await refusal(undefined, '')).toMatchObject({
       code: 'unauthorized',
       reason: 'the request has no cookie PHPSESSID',

@@ -116,7 +116,7 @@ test('restarts the time since which a session is certain after `event lost`', as
 });
 
 test.each([
-  ['replies that nobody waits for', 'ok\r\nok\r\nok\r\n'],
+  ['replies without a request', 'ok\r\nok\r\nok\r\n'],
   ['an event of no session', 'event destroyed\r\n'],
   ['an event of an unknown kind', 'event changed one\r\nevent exploded one\r\n'],
   ['something else altogether', 'HTTP/1.1 400 Bad Request\r\n\r\n'],

@@ -206,7 +206,7 @@ describe('connecting', () => {
   });
 
   test.each([
-    ['a file that holds no token', () => file('secrets', 'two secret words')],
+    ['a file without a token', () => file('secrets', 'two secret words')],
     ['the token itself', () => 'secret'],
   ])('rejects auth_file= with %s without repeating it', (_, given) => {
     let failure: unknown;

@@ -51,7 +51,10 @@ export class Client {
     return this.helpPhp && this.encoding === plain;
   }
 
-  /** @returns the last reply on this connection if the line is a truncated value, see `truncatedReply` */
+  /**
+   * Detects a truncated value, see `truncatedReply`.
+   * @returns the last reply on this connection. Null for any other line
+   */
   truncatedReply(line: Buffer): string | null {
     return this.encoding === plain ? truncatedReply(line, this.helpPhp) : null;
   }

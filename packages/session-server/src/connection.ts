@@ -25,7 +25,11 @@ export class MemoryBudget {
     this.#maxBytes = maxBytes;
   }
 
-  /** @param bytes may be negative. @returns false if the budget is exceeded */
+  /**
+   * Changes the used memory.
+   * @param bytes may be negative
+   * @returns false if the budget is exceeded
+   */
   reserve(bytes: number): boolean {
     if (bytes > 0 && this.#usedBytes + bytes > this.#maxBytes) return false;
     this.#usedBytes += bytes;

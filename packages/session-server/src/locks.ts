@@ -79,6 +79,7 @@ export class Locks {
   }
 
   /**
+   * Waits for the lock of a session.
    * @param timeoutMs the limit of the wait, 0 to not wait
    * @param disconnected aborts the wait
    * @returns null if the lock was not free in time, or too many clients wait

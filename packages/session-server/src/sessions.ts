@@ -70,7 +70,7 @@ export class Sessions {
     return this.openToWrite(randomBytes(16).toString('hex'), 0, new AbortController().signal);
   }
 
-  /** @returns null if the lock was not free in time */
+  /** Opens a session under its lock. @returns null if the lock was not free in time */
   async openToWrite(id: string, timeoutMs: number, disconnected: AbortSignal): Promise<OpenSession | null> {
     const lock = await this.#locks.acquire(id, timeoutMs, disconnected);
     return lock === null ? null : this.reopen(lock);

@@ -24,7 +24,7 @@ export class Subscriptions {
     this.#maxSubscriptions = maxSubscriptions;
   }
 
-  /** @returns false if the limit is reached */
+  /** Adds a subscriber to a session. @returns false if the limit is reached */
   add(id: string, subscriber: Subscriber): boolean {
     const topic = this.#topics.get(id) ?? { subscribers: new Set(), expiresAt: Number.POSITIVE_INFINITY };
     if (topic.subscribers.has(subscriber)) return true;

@@ -47,12 +47,12 @@ export class Values {
     return [...this.#entries.keys()];
   }
 
-  /** @returns undefined for null or a missing value, null for an array or an object */
+  /** Returns a value as text. @returns undefined for null or a missing value, null for an array or an object */
   get(key: string): string | null | undefined {
     return toText(this.#entries.get(key));
   }
 
-  /** @returns false if the value cannot be stored */
+  /** Stores a string. @returns false if the value cannot be stored */
   put(key: string, value: string): boolean {
     const before = this.#entries.get(key);
     if (before === undefined && (this.#entries.size >= maxKeys || key.length > maxKeyBytes)) return false;
@@ -64,7 +64,7 @@ export class Values {
     return true;
   }
 
-  /** @returns false if another value may refer to the value, which then stays */
+  /** Removes a value. @returns false if another value may refer to the value, which then stays */
   remove(key: string): boolean {
     const entry = this.#entries.get(key);
     if (entry === undefined) return true;
@@ -160,7 +160,10 @@ export class Values {
   }
 }
 
-/** @param starts the entries of the session in order, with their first slots */
+/**
+ * Converts a reference to a link to the entry that contains its slot.
+ * @param starts the entries of the session in order, with their first slots
+ */
 function toLink({ from, to, slot }: Reference, base: number, starts: readonly Start[]): Link {
   let [low, high] = [0, starts.length - 1];
   while (low < high) {

@@ -37,7 +37,7 @@ export class WorkQueue {
     return this.#turnStartedAt === null || performance.now() - this.#turnStartedAt > turnMs;
   }
 
-  /** setImmediate lets the event loop read from the sockets before the next turn. */
+  /** Starts a turn. setImmediate lets the event loop read from the sockets before the next turn. */
   #startTurn(): void {
     this.#turnStartedAt = performance.now();
     setImmediate(() => this.#runTurn());

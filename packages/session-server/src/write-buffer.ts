@@ -39,6 +39,7 @@ export class WriteBuffer {
   }
 
   /**
+   * Sends a line.
    * @param line a character per byte, sent as the UTF-8 form of the code point
    * @returns false if the line was not sent, because there is no memory for it
    */

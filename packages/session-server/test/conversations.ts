@@ -59,7 +59,7 @@ const oldCommands: Conversations = {
     ['close', notOpen],
     ['open @ r', 'err Could not open session.'],
   ],
-  'modes and IDs that are none': [
+  'invalid modes and IDs': [
     ...['@ x', '@ 0', '@ r x', '', ' @', '../../x', 'a.b', 'a%2fb', 'a\0b', 'a'.repeat(129)].map(
       (rest): [string, string] => [`open ${rest}`, 'err Could not open session.'],
     ),
@@ -158,7 +158,7 @@ const oldCommands: Conversations = {
     ['put_all a:0:{}', 'ok'],
     ['get_all', 'ok a:0:{}'],
   ],
-  'put_all of what is no array': [
+  'put_all of a value that is not an array': [
     ['new', anId],
     ['put k kept', 'ok'],
     ...[

@@ -64,7 +64,7 @@ test('keeps the first subscription if the read of a second one fails', async () 
   expect(pushed).toEqual(['event changed id 6', 'event destroyed id']);
 });
 
-test('counts the subscriptions of all connections, each session of a connection once', async () => {
+test('limits the subscriptions of all connections together, and counts a repeated one once', async () => {
   const subscriptions = new Subscriptions(2);
   const [one, two] = [
     new ClientSubscriptions(subscriptions, () => {}),

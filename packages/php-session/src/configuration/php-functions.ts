@@ -30,7 +30,7 @@ interface FunctionContext {
   /** Returns the real path of a file or folder. Undefined if it does not exist. */
   findPath(path: string): string | undefined;
   toUnknown(why: string): Unknown;
-  /** `array_replace()` or `array_replace_recursive()` of two arrays. */
+  /** Returns the result of `array_replace()` or `array_replace_recursive()` for two arrays. */
   replace(
     array: ConfigurationValue,
     replacement: ConfigurationValue,

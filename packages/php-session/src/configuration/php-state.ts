@@ -175,7 +175,7 @@ export class PhpState implements Values {
     return copy;
   }
 
-  /** As `array_replace()` or `array_replace_recursive()` of two arrays. */
+  /** Returns the result of `array_replace()` or `array_replace_recursive()` for two arrays. */
   replace(
     array: ConfigurationValue,
     replacement: ConfigurationValue,

@@ -8,7 +8,10 @@ type Options = Readonly<Record<string, string | null>>;
 
 const withPrefixes = (...prefixes: string[]) => prefixes.map((prefix): Options => ({ prefix }));
 const withoutHandler = { handler: null, redundancy: null, past_misses: null, distribution: null };
-/** @param distributions the values of `distribution=`, the default first */
+/**
+ * Returns the options of a handler of memcached, for each distribution.
+ * @param distributions the values of `distribution=`, the default first
+ */
 const withHandler = (handler: string, ...distributions: string[]) =>
   distributions.map(
     (distribution, n): Options => ({

@@ -81,7 +81,10 @@ function parseLayer(text: string, appKeys: readonly Buffer[]): Layer {
   };
 }
 
-/** Stops at the size limit of a session, because a few bytes can inflate to gigabytes. */
+/**
+ * Decompresses bytes. Stops at the size limit of a session, because a few bytes can inflate to gigabytes.
+ * @throws FormatError, SessionTooLargeError
+ */
 export function decompress(inflate: typeof inflateSync, bytes: Buffer): Buffer {
   try {
     return inflate(bytes, { maxOutputLength: maxSessionBytes });
@@ -92,7 +95,7 @@ export function decompress(inflate: typeof inflateSync, bytes: Buffer): Buffer {
   }
 }
 
-/** `s:5:"bytes";` */
+/** Removes the frame of a serialized string, `s:5:"bytes";`. @throws FormatError */
 function unserializeString(bytes: Buffer): Buffer {
   const [start = '', length] = /^s:(\d{1,7}):"/.exec(bytes.toString('latin1', 0, 11)) ?? [];
   const end = start.length + Number(length);

@@ -63,7 +63,10 @@ export class LargeSessionQueue {
     if (this.#ids.size > maxLargeIds) this.#ids.delete(this.#ids.values().next().value as string);
   }
 
-  /** @throws SessionBusyError after the timeout, which also bounds the queue */
+  /**
+   * Runs a query for large sessions, one at a time.
+   * @throws SessionBusyError after the timeout, which also bounds the queue
+   */
   async run<T>(query: () => Promise<T>): Promise<T> {
     const control = new AbortController();
     const cancelDeadline = startDeadline(this.#timeoutMs, () =>

@@ -149,7 +149,7 @@ export function sessionStoreContract(name: string, traits: StoreTraits, start: (
             return longer <= 2000 && longer >= began - performance.now() - 2000;
           }, `${seconds} s`);
 
-        test('is that of its own session in many concurrent requests', async () => {
+        test('belongs to its own session in many concurrent requests', async () => {
           const sessions = open();
           const [short, long, expired] = [await login(), await login(), await login()];
           const began = performance.now();

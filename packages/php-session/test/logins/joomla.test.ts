@@ -32,7 +32,7 @@ test('accepts exactly the sessions that Joomla accepts', async () => {
       'the second factor was given': { more: { com_users: { mfa_checked: 1 } } },
       'the last second': { now: now() - 900 },
       // At the start of a page Joomla 4 writes the beginning of the session.
-      'a page is under way': { row: { time: 1 } },
+      'a page is in progress': { row: { time: 1 } },
     },
     nobody: {
       'a session of the backend': { row: { client_id: 1 } },

@@ -108,7 +108,7 @@ test('accepts exactly the sessions that TYPO3 accepts', async () => {
       'before its time': { user: { starttime: now() + 100 } },
       'after its time': { user: { endtime: now() - 100 } },
       'another key': { key: 'of another site' },
-      'the address of nobody': { row: { ses_iplock: '127.0.0.1' } },
+      'another address': { row: { ses_iplock: '127.0.0.1' } },
     },
   });
   const [{ header, secrets }, other] = [await site.logIn('7'), await site.logIn('8')];

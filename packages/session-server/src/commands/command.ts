@@ -15,6 +15,7 @@ export interface Command {
   /** Allowed while the connection has subscriptions. */
   whileSubscribed?: true;
   /**
+   * Runs the command.
    * @returns the text after `ok `, or undefined for `ok` alone
    * @throws CommandError with a message for a specific error
    */
@@ -24,22 +25,22 @@ export interface Command {
 /** Commands by name in lower case. */
 export type Commands = Record<string, Command>;
 
-/** An ID is also a file name, so it must not contain a path. */
+/** Whether the text is a session ID. An ID is also a file name, so it must not contain a path. */
 export const isSessionId = (text: string): boolean => /^[A-Za-z0-9,_-]{1,128}$/.test(text);
 
-/** @throws CommandError */
+/** Returns the text if it is a session ID. @throws CommandError */
 export function requireSessionId(text: string): string {
   if (!isSessionId(text)) throw new CommandError();
   return text;
 }
 
-/** @throws CommandError if the text is not a decimal number up to `max` */
+/** Parses a number. @throws CommandError if the text is not a decimal number up to `max` */
 export function parseNumber(text: string, max: number): number {
   if (!/^\d{1,10}$/.test(text) || Number(text) > max) throw new CommandError();
   return Number(text);
 }
 
-/** @throws CommandError */
+/** Returns the open session of a client. @throws CommandError if none is open */
 export function requireSession({ session }: Client): OpenSession {
   if (session === null) throw new CommandError('No session opened.');
   return session;

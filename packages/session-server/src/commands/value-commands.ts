@@ -3,7 +3,11 @@ import { plain } from '../command-line.ts';
 import { Values } from '../values.ts';
 import { CommandError, type Commands, requireSession } from './command.ts';
 
-/** @returns null if PHP does not convert the value to a string. @throws CommandError if the key does not exist */
+/**
+ * Returns a value as a string.
+ * @returns null if PHP does not convert the value to a string
+ * @throws CommandError if the key does not exist
+ */
 function requireValue(client: Client, key: string): string | null {
   const value = client.session?.values.get(client.encoding.decode(key));
   if (value === undefined) throw new CommandError('Key does not exist');

@@ -26,7 +26,7 @@ export interface Container {
    * survive a crash.
    */
   touch(id: string, revision: number, expiresAt: number): Promise<void>;
-  /** @returns whether the session existed */
+  /** Deletes the session. @returns whether it existed */
   destroy(id: string): Promise<boolean>;
   /** Returns the IDs of sessions that may have expired. The caller checks each of them under its lock. */
   expire(now: number): AsyncIterable<string>;

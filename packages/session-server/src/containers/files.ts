@@ -141,7 +141,7 @@ interface Trailer {
   bytes: number;
 }
 
-/** @returns null if the file was written by HTTP_SessionServer */
+/** Parses the trailer of a session file. @returns null if the file was written by HTTP_SessionServer */
 function parseTrailer(bytes: Buffer): Trailer | null {
   const match = trailer.exec(bytes.toString('latin1', Math.max(0, bytes.length - maxTrailerBytes)));
   return match && { revision: Number(match[1]), lifetime: Number(match[2]), bytes: match[0].length };

@@ -83,7 +83,7 @@ export async function readVersion(id: string, settings: FilesSettings): Promise<
 
 const isPossible = (id: string) => validId.test(id) || id === probeId;
 
-/** @param id must be possible */
+/** Returns the path of a session's file. @param id must be possible */
 export function filePath(id: string, { folder, depth, prefix }: FilesSettings): string {
   return join(folder, ...id.slice(0, depth), prefix + id);
 }

@@ -156,7 +156,7 @@ class Events {
     );
   }
 
-  /** @returns false if the line is not an event */
+  /** Handles an event. @returns false if the line is not an event */
   #handleEvent(line: string): boolean {
     const [event, lost, id] = eventLine.exec(line) ?? [];
     if (event === undefined) return false;

@@ -22,7 +22,7 @@ export interface SqlServer {
 }
 
 /**
- * `//[USER[:PASSWORD]@]HOST[:PORT][,HOST…]/DATABASE`. Options:
+ * Reads the address of a database server, `//[USER[:PASSWORD]@]HOST[:PORT][,HOST…]/DATABASE`. Options:
  * - `socket=PATH` of a Unix socket, instead of a host;
  * - `tls=on`, and `ca=FILE` with the certificate of the site's own authority;
  * - `charset=utf8mb4` or `latin1`, as in PHP's connection. Without it non-ASCII text is rejected;

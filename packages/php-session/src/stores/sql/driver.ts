@@ -37,7 +37,7 @@ export interface Database {
    * @param pattern for LIKE, with `likeEscape` before literal `%` and `_`
    */
   search(select: string, column: string, pattern: string, limit: number): Promise<SqlRow[]>;
-  /** @param update an UPDATE with the condition of `SqlDriver.exactly` */
+  /** Changes the row with exactly this ID. @param update an UPDATE with the condition of `SqlDriver.exactly` */
   change(update: string, id: string): Promise<void>;
   /** See `SessionStore.subscribe`. Absent if the database does not support notifications. */
   subscribe?(listener: StoreListener): () => void;
