@@ -149,9 +149,15 @@ function configureWebServer({ addresses, port, machine }: Setup): Step {
 function embedTag({ addresses: { site, chat, way }, login, userPath, kind, condition }: Setup): Step {
   const server = way === 'path' ? chat.pathname : chat.href;
   const loginUrl = login.origin === site.origin ? login.pathname + login.search : login.href;
-  const tag = `<script type="module" src="${attribute(server)}php-chat.js"></script>
-<php-chat server="${attribute(server)}" login-url="${attribute(loginUrl)}">The chat couldn’t be loaded. It needs JavaScript.</php-chat>`;
+  const tagWith = (
+    attributes: string,
+  ) => `<script type="module" src="${attribute(server)}php-chat.js"></script>
+<php-chat server="${attribute(server)}"${attributes}>The chat couldn’t be loaded. It needs JavaScript.</php-chat>`;
+  const tag = tagWith(` login-url="${attribute(loginUrl)}"`);
   const template = condition ?? phpCondition(userPath);
+  // phpBB and Smarty would replace `{return}`. Without the attribute, the chat uses CHAT_LOGIN_URL.
+  const isReplaced = loginUrl.includes('{') && template?.language !== 'PHP';
+  const tagInTemplate = isReplaced ? tagWith('') : tag;
   return {
     title: 'Add the tag to a page',
     parts: [
@@ -160,7 +166,7 @@ function embedTag({ addresses: { site, chat, way }, login, userPath, kind, condi
         ? []
         : [
             `In a ${template.language} template of the site:`,
-            { lines: `${template.open}\n${tag.replace(/^/gm, '  ')}\n${template.close}` },
+            { lines: `${template.open}\n${tagInTemplate.replace(/^/gm, '  ')}\n${template.close}` },
           ]),
       `${template === undefined ? 'In' : 'Or without code, such as in a block “Custom HTML”, in'} a page for logged-in users:`,
       { lines: tag },

@@ -15,6 +15,7 @@ import { dirname, join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { setfaclLines } from '../../server/init/account.ts';
 import { addressesFor, parseAddress } from '../../server/init/address.ts';
+import { printNextSteps } from '../../server/init/next-steps.ts';
 import { requireAbsent, writeSettings } from '../../server/init/settings-file.ts';
 import { groupSettings, settingsText } from '../../server/init/settings-text.ts';
 import {
@@ -224,4 +225,22 @@ test.each([
     comment,
     settings: { CHAT_HOST: host },
   });
+});
+
+test('leaves login-url out of a template that would replace its placeholder', () => {
+  const said: string[] = [];
+  const say = (line = '') => void said.push(line);
+  const addresses = addressesFor(parseAddress('https://a.org/shop/'), null, hostOnly, 7070);
+  printNextSteps(
+    {
+      ...{ addresses, account: { name: 'chat', uid: 1, gid: 1 }, acl: [], settings: '/srv/settings' },
+      ...{ login: new URL('https://a.org/login?back={return}'), data: '/srv/data', site: '/srv/site' },
+      ...{ sessions: undefined, port: 7070, isBuilt: true, machine: newFolder(), userPath: undefined },
+      ...{ kind: 'prestashop', condition: { language: 'Smarty', open: '{if $a}', close: '{/if}' } },
+      usesSiteUser: false,
+    },
+    { say, problem: say, heading: say, ask: async () => null, askHidden: async () => null, close() {} },
+  );
+  expect(said.join('\n')).toMatch(/\{if \$a\}\n.*\n +<php-chat server="\/shop\/chat\/">.*\n +\{\/if\}/);
+  expect(said.join('\n')).toContain('<php-chat server="/shop/chat/" login-url="/login?back={return}">');
 });

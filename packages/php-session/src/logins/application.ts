@@ -84,7 +84,7 @@ export interface SiteFacts {
   administrators?: number | undefined;
   cookie?: CookieScope;
   /** The code for a part of a template that only logged-in users see. */
-  condition?: { language: 'PHP' | 'Blade' | 'Twig'; open: string; close: string } | undefined;
+  condition?: { language: 'PHP' | 'Blade' | 'Twig' | 'Smarty'; open: string; close: string } | undefined;
   /** The account that PHP runs as. */
   account?: string | undefined;
 }

@@ -350,6 +350,7 @@ export const phpbb: Application<Files, Site, CookieClaim> = {
       version: await value('version'),
       address: host && `${await value('server_protocol')}${authority}${await value('script_path')}`,
       login: 'ucp.php?mode=login&redirect={return}',
+      condition: { language: 'Twig', open: '{% if S_REGISTERED_USER %}', close: '{% endif %}' },
       administrators: await countAdmins(
         { admins },
         ask,

@@ -187,6 +187,11 @@ export const prestashop: Application<Files, Files, CookieClaim> = {
       version: await setting('PS_VERSION_DB'),
       address: host && `${secure ? 'https' : 'http'}://${host}${path}`,
       login: 'index.php?controller=authentication&back={return}',
+      condition: {
+        language: 'Smarty',
+        open: '{if $customer.is_logged && !$customer.is_guest}',
+        close: '{/if}',
+      },
       cookie: { path, domain: '', secure },
     };
   },
