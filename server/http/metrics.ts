@@ -121,7 +121,8 @@ export class Metrics {
       for (const event of Object.keys(requests)) this.requests.inc({ event, code }, 0);
       if (code !== 'internal') this.uploads.inc({ code }, 0);
     }
-    for (const code of ['session_store_unavailable', 'session_invalid']) this.refusals.inc({ code }, 0);
+    for (const code of ['session_store_unavailable', 'session_invalid', 'rate_limited'])
+      this.refusals.inc({ code }, 0);
     for (const type of events) {
       for (const outcome of ['sent', 'failed', 'given up', 'gone']) this.webhooks.inc({ type, outcome }, 0);
     }

@@ -28,7 +28,10 @@ function expectAlerts(cases: readonly (readonly [what: string, Series, alerts: r
   const file = join(folder, 'test.yml');
   const tests = cases.map(([name, series, fired]) => ({
     ...{ name, interval: '15s' },
-    input_series: Object.entries(series).map(([name, values]) => ({ series: labelled(name), values })),
+    input_series: Object.entries({ up: then(1, 1), ...series }).map(([name, values]) => ({
+      series: labelled(name),
+      values,
+    })),
     promql_expr_test: [
       {
         expr: 'count by (alertname) (ALERTS{alertstate="firing"})',
@@ -56,8 +59,9 @@ const commits = (within: number) => ({
 });
 
 const cases: [what: string, Series, alerts: string[]][] = [
-  ['the server is idle', { up: then(1, 1), ...missingNothing() }, []],
+  ['the server is idle', missingNothing(), []],
   ['the server does not respond', { up: then(1, 0) }, ['ChatDown']],
+  ['Prometheus does not scrape the server', { up: `_x${before + since}` }, ['ChatUnknown']],
   ['the server crashes repeatedly', { process_start_time_seconds: '1x68 2x5 3x5 4x7' }, ['ChatRestarts']],
   ['the server restarted twice', { process_start_time_seconds: '1x68 2x10 3x8' }, []],
   ['the session store is silent', missing('session store'), ['ChatSessionStoreSilent']],
@@ -68,6 +72,12 @@ const cases: [what: string, Series, alerts: string[]][] = [
   ],
   ['sessions cannot be read', refused('session_invalid'), ['ChatSessionsInvalid']],
   ['connections are not logged in', refused('unauthorized'), []],
+  [
+    'many connections exceed a limit',
+    { 'chat_refusals_total{code="rate_limited"}': then(0, '10+10') },
+    ['ChatRateLimited'],
+  ],
+  ['some connections exceed a limit', refused('rate_limited'), []],
   ['the history is silent', missing('history'), ['ChatHistoryFails']],
   ['the disk is full', requests('storage_full'), ['ChatHistoryFails']],
   ['requests are rejected', requests('forbidden'), []],
