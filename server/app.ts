@@ -141,7 +141,7 @@ export async function startApp(
   };
 }
 
-/** The reason and the hint for a room that CHAT_ROOMS names but cannot create. */
+/** Returns the reason and the hint about a room that CHAT_ROOMS names but cannot create. */
 function describeRoomConflict({ id, name, is }: { id: string; name: string; is: string }) {
   const reason = `CHAT_ROOMS has no effect on the room ${id}, which already exists and is ${is}`;
   const body = JSON.stringify({ kind: 'public', name });

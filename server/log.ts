@@ -3,8 +3,8 @@ import pino from 'pino';
 export type Log = pino.Logger;
 
 /**
- * JSON lines on standard output. Callers never log session IDs, cookies, keys and message texts. The redaction is a
- * second barrier for objects that are logged whole.
+ * Creates a log of JSON lines on standard output. Callers never log session IDs, cookies, keys or message texts. The
+ * redaction is a second barrier for objects that are logged whole.
  * @param node the name of the server, added to every line
  * @param to replaces standard output
  */
@@ -52,7 +52,10 @@ export class QuietLog {
     this.#log = log;
   }
 
-  /** @param key identifies the event; from a small set, never from a client's input */
+  /**
+   * Logs a warning, unless the same event was logged within the last minute.
+   * @param key identifies the event; from a small set, never from a client's input
+   */
   warn(key: string, fields: Record<string, unknown>, message: string): void {
     const now = performance.now();
     const seen = this.#seen.get(key);

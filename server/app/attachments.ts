@@ -45,7 +45,10 @@ export function openAttachments(
   };
 }
 
-/** If the place of the files cannot be used, the chat runs without files, and the log contains the reason. */
+/**
+ * Opens the storage of files; undefined if files are off. If the storage is not usable, the server starts anyway, and
+ * the log contains the reason.
+ */
 function openFiles(
   { files: place, fileTypes, limitFile, filesOrphans }: Config,
   {

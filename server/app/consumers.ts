@@ -5,7 +5,7 @@ import { erasing } from '../chat/personal-data/erasing.ts';
 import type { Notifications } from './notifications.ts';
 import type { Telemetry } from './telemetry.ts';
 
-/** Starts the consumers of the log of changes. */
+/** Starts the consumers of the change log. */
 export function startConsumers(
   chat: Chat,
   notifications: Notifications,

@@ -18,23 +18,30 @@ export interface SharedHistory {
   servers: Servers | undefined;
   /** Returns the parts of the storage that do not work. */
   missing(): Promise<Part[]>;
-  /** `servers` must be closed before. */
+  /** Closes the history and the bus. `servers` must be closed before. */
   close(): Promise<void>;
 }
 
-/** The start waits for the drain of another server and this much longer, because a killed server keeps its claim for a while. */
+/**
+ * The start waits for another server as long as a drain may take, and this time in addition, because a killed server
+ * keeps its claim for a while.
+ */
 const killedServerGraceMs = 6000;
 /** A database that takes longer to answer does not count as ready. */
 const answerTimeoutMs = 1000;
-/** A shorter interruption of the bus does not make this server unready: users should not be sent elsewhere for it. */
+/**
+ * A shorter interruption of the bus does not make this server unready, so that users are not sent to other servers for
+ * it.
+ */
 const busGraceMs = 5000;
 /**
- * The intervals in which the database is polled: beside a bus for changes whose hint was lost, without a bus for all
- * changes.
+ * The intervals for polling the database. With a bus, polling only finds the changes whose hint was lost. Without a
+ * bus, it finds all changes.
  */
 const pollIntervalMs = { besideBus: 1000, alone: 100 };
 
 /**
+ * Opens the history and, for several servers, the bus.
  * @param options.onFailure called after a bug, or when another server takes over the database
  * @throws Error if the history cannot be opened
  */
@@ -138,7 +145,10 @@ function openServers(
   });
 }
 
-/** Returns a test whether the history answers. Concurrent calls share a query, because every client can cause calls. */
+/**
+ * Returns a function that tests whether the history answers. Concurrent calls share a query, because every client can
+ * cause calls.
+ */
 function answerTest(history: History): () => Promise<boolean> {
   let answer: Promise<boolean> | undefined;
   return () => {

@@ -20,12 +20,12 @@ export interface SiteLogins {
   accounts: SiteAccounts | undefined;
   /** Stops `liveness` and the report of a store that cannot be read. */
   stop(): void;
-  /** `stop` must be called before. */
+  /** Closes the logins. `stop` must be called before. */
   close(): void;
 }
 
 /**
- * Opens the logins of the site. The session store may be silent.
+ * Opens the logins of the site, even if the session store does not respond.
  * @throws ConfigurationError if the configuration of the site cannot be used
  */
 export async function openSiteLogins(
@@ -71,7 +71,7 @@ const openLoginsOf = (settings: LoginSettings, { log, metrics }: Telemetry): Pro
     onWarning: ({ reason, hint }) => log.warn({ reason, hint }, 'configuration problem found'),
   });
 
-/** Reads which logins the site has ended, and follows further ones, also those that other servers store. */
+/** Reads which logins by ticket the site has ended, and follows the logins that it ends later, through any server. */
 export async function followEndedLogins(tickets: TicketLogins, history: History): Promise<void> {
   history.onChange((change) => {
     if (change.type === 'login_ended') tickets.end(change);
@@ -105,7 +105,10 @@ function openLiveness(config: Config, logins: Logins, { log, metrics, quiet }: T
   });
 }
 
-/** If the table of users cannot be read, a search finds only users who have been in the chat. */
+/**
+ * Returns the accounts with the names that users may see. If the table of users cannot be read, a search finds only
+ * users who have been in the chat.
+ */
 const shownAccounts = (
   { names, search }: SiteAccounts,
   hold: HoldSettings | undefined,

@@ -21,7 +21,7 @@ import { watchPresence } from '../webhooks/presence.ts';
 import { Webhooks } from '../webhooks/webhooks.ts';
 import type { Telemetry } from './telemetry.ts';
 
-/** Mails and pushes to users who are away, and webhooks to the site. */
+/** Mails and pushes to offline users, and webhooks to the site. */
 export interface Notifications {
   /** Undefined if no setting asks for mails or pushes. */
   notifier: Notifier | undefined;
@@ -33,7 +33,7 @@ export interface Notifications {
   offersMails: boolean;
   /** The links that stop mails. Undefined without CHAT_URL. */
   mailStops: MailStops | undefined;
-  /** The consumers of changes that store notices and events. */
+  /** The consumers of the change log that queue notifications and events. */
   consumers: readonly Consumer[];
   accepted: OnAccepted;
   /** Must be called when a connection gets a new ticket. */
@@ -41,13 +41,13 @@ export interface Notifications {
   loggedOut(connection: Connection): void;
   /** Stores the mail address that a session contains. Deletes it for banned users. */
   recordMailAddress(user: SessionUser): void;
-  /** Retries the events that the site did not accept after all tries. @returns the number of these events */
+  /** Retries the events without attempts left. @returns the number of these events */
   retryEvents(): Promise<number>;
   /** Starts to send. Call it after `Servers.join`, because users may be connected to other servers. */
   start(chat: Chat, servers: Servers | undefined): void;
-  /** Stops sending, and waits for the notices that are being sent. */
+  /** Stops sending, and waits for the mails, pushes and events in progress. */
   stop(): Promise<void>;
-  /** Closes the connections to mail and push services, even if a notice is being sent. */
+  /** Closes the connections to mail and push services, even while something is being sent. */
   close(): void;
 }
 
@@ -162,7 +162,7 @@ export async function openNotifications(
   };
 }
 
-/** Undefined without a mail server or a public address. */
+/** Opens the mails; undefined without a mail server or a public address. */
 async function openMails(
   { mail, pageUrl }: Config,
   {
@@ -185,7 +185,7 @@ async function openMails(
   });
 }
 
-/** Undefined if pushes are off. */
+/** Opens the pushes; undefined if pushes are off. */
 function openPush(
   { push, origins }: Config,
   history: History,

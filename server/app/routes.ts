@@ -37,10 +37,10 @@ export interface RouteParts {
   missing(): Promise<Part[]>;
 }
 
-/** Requests for links that stop mails, from one address. A mail provider has few addresses for many people. */
+/** The limit of requests for unsubscribe links from one address. A mail provider has few addresses for many users. */
 const stopRate = { count: 300, ms: 60_000 };
 
-/** Creates the routes of the HTTP requests that are not Socket.IO's. */
+/** Creates the routes of all HTTP requests, except those to Socket.IO. */
 export function openRoutes(
   config: Config,
   {

@@ -12,7 +12,7 @@ export interface Telemetry {
   metrics: Metrics;
 }
 
-/** Loads the packages for traces only if a setting names a collector. */
+/** Starts to send traces, if a setting names a collector. Only then are the packages for traces loaded. */
 export async function openTraces(config: Config, { quiet }: Telemetry): Promise<Traces> {
   const { tracesTo: to } = config;
   if (to === undefined) return noTraces;

@@ -97,7 +97,7 @@ export function openTransport(
   };
 }
 
-/** The user of a connection, as `session:ready` and `session:changed` contain it. */
+/** Returns the user of a connection, as `session:ready` and `session:changed` contain it. */
 function selfOf({ profile }: Config, { settings }: Chat, connection: Connection) {
   const roles = [...connection.identity.roles];
   return { user: userOf(connection), roles, can: canOf(settings, roles), profile };

@@ -46,7 +46,7 @@ function encoded({ name, size, time }: Header): Buffer {
   return header;
 }
 
-/** @throws Unreadable */
+/** Decodes a header. @throws Unreadable if it is not valid */
 function decoded(bytes: Buffer): Header {
   const text = (at: number, length: number) =>
     bytes.toString('latin1', at, at + length).replace(/\0.*$/s, '');

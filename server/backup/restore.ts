@@ -350,7 +350,10 @@ async function finish({ history, restored, unpacked, files, folder }: Place): Pr
   await rm(unpacked, { recursive: true, force: true });
 }
 
-/** @param added receives the names of files that the folder did not contain before */
+/**
+ * Moves the unpacked files into their folder.
+ * @param added receives the names of files that the folder did not contain before
+ */
 async function putFiles(folder: string, files: string, added = new Set<string>()): Promise<void> {
   const storage = folderStorage(folder);
   for (const name of await readdir(files)) {

@@ -12,7 +12,7 @@ import { pauses } from './rounds.ts';
 
 /** The lease of a consumer, which one server holds at a time. */
 export interface Lease {
-  /** The ID under which this server holds it. */
+  /** The ID under which this server holds the lease. */
   server: string;
   /** Aborts when the server shuts down. */
   signal: AbortSignal;
@@ -48,7 +48,9 @@ interface Failures {
 
 /** Maximum entries of one batch. */
 const mostEntries = 100;
-/** A consumer passes entries without changes for it after this time, in milliseconds, so that they can be deleted. */
+/**
+ * A consumer moves past entries without changes for it after this time, in milliseconds, so that they can be deleted.
+ */
 const passAfter = 30_000;
 /** The time for consumers to stop, in milliseconds. Unfinished entries are processed after the next start. */
 const longestStop = 2000;
@@ -89,7 +91,7 @@ class Run {
   readonly #failures: Failures;
   readonly #stopping = new AbortController();
   #isWoken = false;
-  /** Another server holds the lease, or the last attempt failed. Changes do not wake the consumer earlier. */
+  /** Whether another server holds the lease, or the last attempt failed. Changes do not wake the consumer then. */
   #isWaiting = false;
   #running: Promise<void> | undefined;
   #later: NodeJS.Timeout | undefined;

@@ -16,7 +16,7 @@ import { unknownText } from '../settings/names.ts';
 
 /** EX_IOERR of sysexits.h: the history or the port cannot be opened, or an unexpected error ended the server. */
 const failed = 74;
-/** A drain is cut short this many ms before its promised end. */
+/** A drain ends this many ms before its promised end, even if it is not done. */
 const beforeTheEnd = 500;
 
 export const help = `${howToRun('run', '[--settings FILE] [--check]')}
@@ -30,9 +30,9 @@ Runs the chat server until SIGTERM or Ctrl-C. It logs JSON lines, and is ready w
 Example: ${howToRun('run', '--settings /etc/php-session-chat/settings')}`;
 
 /**
- * Requires the Node options in package.json, which bench/README.md describes. By default, V8 lets the heap grow to a
- * multiple of the used memory when a flood fills it with garbage. Do not set the options by `v8.setFlagsFromString()`,
- * because one in forty short-lived processes then hung at its end.
+ * Runs the server. Requires the Node options in package.json, which bench/README.md describes. By default, V8 lets the
+ * heap grow to a multiple of the used memory when a flood fills it with garbage. Do not set the options by
+ * `v8.setFlagsFromString()`, because one in forty short-lived processes then hung at its end.
  */
 export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Promise<number | undefined> {
   const { values } = parseArgs({

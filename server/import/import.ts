@@ -296,10 +296,16 @@ const digest = (text: string) => createHash('sha256').update(text).digest('hex')
 
 const clientIdOf = ({ id }: Message) => `i-${digest(id).slice(0, 40)}`;
 
-/** Contains the time, which clients cannot choose, so a message sent by a user never matches an imported one. */
+/**
+ * Returns a key that contains the time. Clients cannot choose the time, so a message sent by a user never matches an
+ * imported one.
+ */
 const keyOf = ({ clientId, sentAt }: Pick<NewMessage, 'clientId' | 'sentAt'>) => `${sentAt} ${clientId}`;
 
-/** A digest, not the ID in the export, because a site may let its users choose their IDs. */
+/**
+ * Returns the ID for an unmapped user. It is a digest of the ID in the export, because a site may let its users choose
+ * their IDs.
+ */
 const importedId = (given: string) => `import-${digest(given).slice(0, 40)}`;
 
 const shownName = (name: string) => visibleLine(name, 64).trim() || 'Somebody';

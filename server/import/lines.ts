@@ -72,7 +72,7 @@ export function parseJson(text: string, place: string): unknown {
   }
 }
 
-/** @throws LineProblem naming the line */
+/** Checks and completes a line. @throws LineProblem naming the line */
 export function lineFrom(given: unknown, place: string): Line {
   const { data, error } = line.safeParse(given);
   if (data !== undefined) return data;

@@ -127,6 +127,9 @@ function textOf({ message = '', props }: MattermostPost): string {
 
 const roomOf = (team: string, channel: string) => `${team}/${channel}`;
 
-/** Derives an ID, because exports contain none. A user does not write twice in a channel in the same millisecond. */
+/**
+ * Derives the ID of a post, because exports contain none. A user does not write twice in a channel in the same
+ * millisecond.
+ */
 const idOf = ({ team, channel }: MattermostPost, { user, create_at: at }: MattermostPost) =>
   `${team}/${channel} ${at} ${user}`;

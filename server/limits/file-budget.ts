@@ -32,7 +32,7 @@ export class FileBudget {
     this.#files = new RateLimit(rate.count === 0 ? rate : maxFilesPerHour);
   }
 
-  /** @throws RequestError `rate_limited` */
+  /** Charges files to a user. @throws RequestError `rate_limited` if the user's limit does not allow them */
   charge(user: string, bytes: number, files = 1): Charge {
     const at = performance.now();
     const filesRetryMs = this.#files.take(user, files, at);

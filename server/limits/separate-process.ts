@@ -136,7 +136,7 @@ function start(
 const pathOf = (name: string) =>
   fileURLToPath(new URL(`./${name}${extname(import.meta.url)}`, import.meta.url));
 
-/** The files of the program and of its packages. */
+/** Returns the files of the program and of its packages. */
 function readable(): string[] {
   const program = dirname(dirname(pathOf('confined')));
   const paths = [program];

@@ -71,7 +71,7 @@ export async function load(
     const times = new Uint8Array(sentAt.length);
     const hear = (clientId: string) => {
       const [, n] = clientId.split(`${run}-`);
-      // Not a message of this test.
+      // This message is not from the load test.
       if (n === undefined) return;
       const place = Number(n);
       arrivals.record(since(sentAt[place] as number));

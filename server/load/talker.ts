@@ -31,7 +31,7 @@ export class Talker {
 
   /**
    * Opens a connection and waits until the session is ready.
-   * @param address of the chat server
+   * @param address the address of the chat server
    * @param onMessage called for each message in the rooms that this connection joins
    * @throws Error whose message is the error code
    */
@@ -71,7 +71,10 @@ export class Talker {
     }
   }
 
-  /** @returns `ok`, `held` if the message is pending approval, `closed` if the connection ends, or the error code */
+  /**
+   * Sends a request.
+   * @returns `ok`, `held` if the message is pending approval, `closed` if the connection ends, or the error code
+   */
   request(event: 'room:join' | 'message:send', asked: Asked): Promise<string> {
     if (!this.isOpen) return Promise.resolve('closed');
     const id = ++this.#lastId;

@@ -4,7 +4,7 @@ import { request as httpsRequest } from 'node:https';
 import { isIP, type LookupFunction, type Socket } from 'node:net';
 import { isPublic } from './addresses.ts';
 
-/** A URL from a user is not requested because it is forbidden, or its response cannot be used. */
+/** A URL from a user is forbidden, or its response cannot be used. */
 export class NotFetched extends Error {}
 
 export interface OutgoingRequest {

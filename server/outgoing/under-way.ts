@@ -11,6 +11,7 @@ export class UnderWay {
   }
 
   /**
+   * Runs a request. After `close`, its signal is already aborted.
    * @param work gets a signal that aborts it
    * @param ms the timeout, after which it is aborted with a `TimeoutError`. It uses a separate timer, because before
    * Node 24 `AbortSignal.any` does not keep an `AbortSignal.timeout` alive.

@@ -79,7 +79,12 @@ async function readPage({ headers, body }: Got): Promise<PageHead & { base?: str
   return page;
 }
 
-/** @param base the page's `<base href>` @returns the picture in base64 */
+/**
+ * Fetches the picture of a page.
+ * @param base the page's `<base href>`
+ * @returns the picture in base64
+ * @throws NotFetched if it is too large, otherwise as `get` does
+ */
 async function fetchPicture(
   image: string,
   base: string | undefined,

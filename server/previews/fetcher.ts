@@ -60,7 +60,7 @@ export class Fetcher {
     this.#onFailure = onFailure;
   }
 
-  /** @returns undefined if there is nothing to show, or the queue is full */
+  /** Fetches the page of a link. @returns undefined if there is nothing to show, or the queue is full */
   fetch(user: string, task: Omit<FetchTask, 'id'>): Promise<Fetched['page']> {
     if (this.#closed) return Promise.resolve(undefined);
     return new Promise((resolve) => {

@@ -40,13 +40,13 @@ export class PageReader {
     },
   });
 
-  /** @returns whether more of the page is needed */
+  /** Reads a piece of the page. @returns whether more of the page is needed */
   read(html: string): boolean {
     if (!this.#isOver) this.#parser.write(html);
     return !this.#isOver;
   }
 
-  /** @returns undefined for a page without a title */
+  /** Returns what the head says about the page; undefined for a page without a title. */
   end(): (PageHead & { base?: string }) | undefined {
     this.#parser.end();
     const title = this.#value('title') ?? plain(this.#title, most.title);

@@ -1,6 +1,6 @@
 /** Settings of the PHP application, which may share its environment with this server. */
 const otherSettings = ['CHAT_API_URL'];
-/** A misspelt name has at most this many wrong letters, and at most a third of its length. */
+/** In a misspelt name, at most this many letters are wrong, and at most a third of all letters. */
 const mostWrong = 2;
 /** The maximum distance of the nearest setting, as a fraction of its length. */
 const farthest = 0.3;

@@ -185,10 +185,10 @@ const file = z.object({
   audio: z.object({ duration: seq.exactOptional(), peaks: peaks.exactOptional() }).exactOptional(),
   video: z.object({ width: seq, height: seq, duration: seq.exactOptional() }).exactOptional(),
 });
-/** The files of a new or edited message, each at most once. */
 /** For a login by ticket: the `access` of file URLs, until the ticket expires. */
 const fileAccess = z.string();
 
+/** The files of a new or edited message, each at most once. */
 const chosenFiles = z
   .array(z.object({ id: entryId, alt: alt.optional() }))
   .max(mostFiles)
