@@ -59,6 +59,8 @@ require_once ABSPATH . 'wp-settings.php';
     'php',
     [
       ...['-d', `auto_prepend_file=${prepended}`, '-d', 'sendmail_path=/bin/true'],
+      // Changes of wp-config.php take effect at once.
+      ...['-d', 'opcache.revalidate_freq=0'],
       ...['-S', `127.0.0.1:${port}`, '-t', folder],
     ],
     { env: { PATH: process.env.PATH, PHP_CLI_SERVER_WORKERS: '4' } },

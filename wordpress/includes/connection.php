@@ -36,7 +36,8 @@ function examine(string $server, array $browser): array
     if (!$isReached && in_array($browser['status'], [200, 403], true)) {
         $found[0]['level'] = 'warning';
     }
-    $seen = check_browser($url, $browser, $isReached);
+    // Browsers resolve a path at the page, whose origin can differ from the site's address.
+    $seen = check_browser(str_starts_with($server, '/') ? $browser['origin'] . $server : $server, $browser, $isReached);
     return $seen === null ? $found : [...$found, $seen];
 }
 
@@ -155,6 +156,15 @@ function unknown_login(string $url, string $origin): array
             /* translators: 1: host of the site, 2: host of the chat */
             sprintf(__('Browsers do not send the login of %1$s to %2$s, because cookies belong to a host.', 'php-session-chat'), $own, $host),
             __('Let the web server of the site forward a path to the chat server, and use that path, such as /chat/.', 'php-session-chat'),
+        );
+    }
+    $path = (string) wp_parse_url($url, PHP_URL_PATH);
+    if (!str_starts_with($path, COOKIEPATH) && !str_starts_with($path, SITECOOKIEPATH)) {
+        return problem(
+            /* translators: 1: path of the site, 2: path of the chat */
+            sprintf(__('Browsers send the login only to addresses below %1$s, not to %2$s.', 'php-session-chat'), COOKIEPATH, $path),
+            /* translators: %s: path */
+            sprintf(__('Let the web server forward %s to the chat server, and use that path.', 'php-session-chat'), COOKIEPATH . 'chat/'),
         );
     }
     return problem(

@@ -25,7 +25,7 @@ function settings(): array
 function clean_server(string $typed): ?string
 {
     $typed = trim($typed);
-    $isAddress = preg_match('~^(https?://[^\s/?#@"\'<>\\\\]+)?(/[^\s?#"\'<>\\\\]*)?$~i', $typed) === 1;
+    $isAddress = preg_match('~^(https?://[^\s/?#@"\'<>\\\\]+)?(/[^\s?#"\'<>\\\\]*)?$~', $typed) === 1;
     return $typed !== '' && $isAddress && !str_starts_with($typed, '//') ? trailingslashit($typed) : null;
 }
 

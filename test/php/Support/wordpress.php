@@ -1,0 +1,41 @@
+<?php
+
+// The functions and constants of WordPress that the plugin's checks use, in the namespace of the plugin.
+
+declare(strict_types=1);
+
+namespace PhpSessionChat\WordPress;
+
+// The files of the plugin end without it.
+\define('ABSPATH', '/var/www/html/');
+const COOKIE_DOMAIN = 'example.org';
+const COOKIEPATH = '/blog/';
+const SITECOOKIEPATH = '/blog/';
+
+function __(string $text): string
+{
+    return $text;
+}
+
+function get_current_user_id(): int
+{
+    return 5;
+}
+
+function trailingslashit(string $text): string
+{
+    return rtrim($text, '/') . '/';
+}
+
+function untrailingslashit(string $text): string
+{
+    return rtrim($text, '/');
+}
+
+function wp_parse_url(string $url, int $component): ?string
+{
+    return parse_url($url, $component);
+}
+
+require __DIR__ . '/../../../wordpress/includes/settings.php';
+require __DIR__ . '/../../../wordpress/includes/connection.php';
