@@ -91,6 +91,11 @@ async function runChecks(args: readonly string[], env: NodeJS.ProcessEnv, output
     await printGrants(config, output);
     return 0;
   }
+  if (values.cookie !== undefined && 'ticketsOnly' in config.logins)
+    throw new CommandProblem(
+      exit.usage,
+      '--cookie is for logins by session; with CHAT_SESSION_STORE=none, the log of the server says why a ticket was rejected',
+    );
   for (const line of settingLines(given, values.all)) output.finding(line);
   let problems = 0;
   for await (const finding of findings(config, given.file, values)) {

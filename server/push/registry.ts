@@ -221,7 +221,10 @@ export class DeviceRegistry implements Devices {
 
   /** Returns a value that is equal for all requests of a login. */
   #loginOf(credentials: Credentials = {}): unknown {
-    return credentials.session ?? this.#options.logins.binding(credentials);
+    const { session, ticket } = credentials;
+    return ticket === undefined && session !== undefined
+      ? session
+      : this.#options.logins.binding(credentials);
   }
 
   /** Removes a device that its push service no longer knows, or on which the user logged out. */

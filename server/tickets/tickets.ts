@@ -38,12 +38,12 @@ const claims = z.object({
   sid: z.string().min(1).max(256),
   iat: z.number().positive(),
   exp: z.number().positive(),
-  name: z.string().optional(),
+  name: z.string().nullish(),
   rooms: z
     .union([z.array(z.union([z.string(), z.int()])), z.record(z.string(), z.string().nullable())])
-    .optional(),
-  roles: z.union([z.string(), z.array(z.string())]).optional(),
-  mail: z.string().optional(),
+    .nullish(),
+  roles: z.union([z.string(), z.array(z.string())]).nullish(),
+  mail: z.string().nullish(),
 });
 
 /** A ticket has the same fields as a session. */

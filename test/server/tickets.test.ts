@@ -1,10 +1,15 @@
+import { execFileSync } from 'node:child_process';
 import { createHmac, randomBytes } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { connectChat, newClientId, refusalOf } from '../helpers/chat-client.ts';
 import { chatServerHere } from '../helpers/chat-here.ts';
 import { emptyHistory, type RunningChat, usual } from '../helpers/chat-server.ts';
 import { type ChatSite, startChatSite } from '../helpers/chat-site.ts';
+import { doctorSays } from '../helpers/doctor-says.ts';
 import { apiKey } from '../helpers/people.ts';
 import { claimsOf, encode, now, ticketKeys } from '../helpers/tickets.ts';
 
@@ -174,6 +179,31 @@ test('gives roles by CHAT_ADMINS and CHAT_MODERATORS', async () => {
   onTestFinished(async () => void (await server.stop()));
   const client = await connect(ticketOf(), server.url);
   expect(client.ready.roles).toEqual(['admin']);
+  client.close();
+});
+
+test('accepts the ticket of the page in docs/sites/tickets.md, from a file with two keys', async () => {
+  const guide = readFileSync(new URL('../../docs/sites/tickets.md', import.meta.url), 'utf8');
+  const page = /```php\n( *<\?php\n[\s\S]*?)```/.exec(guide)?.[1] ?? '';
+  const folder = mkdtempSync(join(tmpdir(), 'ticket-page-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, 'page.php');
+  const own = page
+    .trim()
+    .replace('/home/example/ticket-key', tickets.env.CHAT_TICKET_KEY_FILE)
+    .replace('chat.example.org', tickets.env.CHAT_TICKET_AUDIENCE);
+  writeFileSync(file, own.replace('session_start();', "session_id('page'); session_start();"));
+  writeFileSync(join(folder, 'sess_page'), 'user_id|i:7;name|s:4:"Zoë";');
+  const options = ['-d', `session.save_path=${folder}`, '-d', 'session.use_strict_mode=0'];
+  const { ticket } = JSON.parse(execFileSync('php', [...options, file], { encoding: 'utf8' }));
+  const client = await connect(ticket);
+  expect(client.ready.user).toEqual({ id: '7', name: 'Zoë' });
+  client.close();
+});
+
+test('treats null as the absence of an optional claim', async () => {
+  const client = await connect(ticketOf({ name: null, roles: null, rooms: null, mail: null }));
+  expect(client.ready).toMatchObject({ user: { id: '7', name: '7' }, roles: [] });
   client.close();
 });
 
@@ -464,4 +494,9 @@ test('accepts only tickets on a server without a session store', async () => {
   expect(data).toMatchObject({ code: 'unauthorized', message: expect.stringContaining('tickets only') });
   expect((await fetch(`${server.url}/readyz`)).status).toBe(200);
   await server.stop();
+});
+
+test('names the log when the doctor is asked about a cookie, but the server accepts only tickets', async () => {
+  const said = await doctorSays({ ...tickets.env, CHAT_SESSION_STORE: 'none' }, '--cookie', 'x');
+  expect(said).toMatch(/--cookie is for logins by session.*the log of the server says why/);
 });
