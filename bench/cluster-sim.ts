@@ -162,7 +162,7 @@ async function simulate({ servers, messages, moves, commit, bus }: Case) {
       },
     });
     /** Changes that this server must store. For a message, the time at which it was sent. */
-    let waiting: (number | 'told')[] = [];
+    let waiting: (number | 'announcement')[] = [];
     let writing = false;
     const write = async () => {
       writing = true;
@@ -179,7 +179,7 @@ async function simulate({ servers, messages, moves, commit, bus }: Case) {
         committed.push(time.now);
         const num = committed.length;
         resolve();
-        const sent = batch.filter((one) => one !== 'told');
+        const sent = batch.filter((change) => change !== 'announcement');
         if (counts()) [transactions, stored] = [transactions + 1, stored + sent.length];
         for (const other of all) {
           if (other === self) continue;
@@ -193,23 +193,23 @@ async function simulate({ servers, messages, moves, commit, bus }: Case) {
       }
       writing = false;
     };
-    const store = (what: number | 'told') => {
+    const store = (what: number | 'announcement') => {
       waiting.push(what);
       if (!writing) void write();
     };
-    let telling = false;
+    let isBatching = false;
     const move = () => {
-      if (!telling) {
-        telling = true;
+      if (!isBatching) {
+        isBatching = true;
         time.after(gatherFor, () => {
-          telling = false;
-          store('told');
+          isBatching = false;
+          store('announcement');
         });
       }
       time.after(exponential(1000 / moves), move);
     };
     const beat = () => {
-      store('told');
+      store('announcement');
       time.after(beatEvery, beat);
     };
     const send = () => {

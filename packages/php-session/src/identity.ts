@@ -256,6 +256,6 @@ function describe(value: PhpValue, charset: string | undefined): string {
   if (typeof value === 'object') return 'an array or an object';
   if (typeof value === 'boolean') return 'true';
   return typeof value === 'string'
-    ? 'a string that is too long or blank, is * or 0, has control characters, or is a name that the login takes for another one'
+    ? 'a string that is too long or blank, is * or 0, has control characters, or as a typed name has characters that logins may ignore'
     : 'a negative number';
 }

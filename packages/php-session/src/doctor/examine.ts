@@ -96,7 +96,7 @@ export const lacksRights = ({ database }: Pick<SitePlace, 'database'>, error: St
 
 function explainFault(error: StoreError, place: SitePlace): Finding {
   const text = `The database of the site: ${error.message}.`;
-  // A fault with a hint ends without a change of the settings.
+  // A fault with a hint ends without a change of the settings, for example at the first login.
   return error.hint === undefined
     ? { ...problem(text), lacksRights: lacksRights(place, error) }
     : warning(text, error.hint);

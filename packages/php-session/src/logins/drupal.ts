@@ -147,7 +147,7 @@ export const drupal: Application<Files, Files> = {
     return { sessions };
   },
 
-  // Without a fixed name, the value counts under any name.
+  // If the name is not fixed, the value counts under any name of this form.
   onlyCookie: ({ cookie, cookieEnding }) => cookie ?? `SESS${cookieEnding ?? '0'.repeat(32)}`,
 
   claim({ cookie, cookieEnding }, { cookies }): Claim | NotLoggedIn {

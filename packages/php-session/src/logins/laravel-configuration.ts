@@ -63,7 +63,7 @@ export async function openConfiguration(
     const whole = keys.slice(0, mergedKeys.has(`${file}.${keys[0]}`) ? 2 : 1);
     return asText(found.find((each) => each.returns(whole))?.returned(keys, instead) ?? null);
   };
-  // Versions before 11 do not have them.
+  // Versions before 11 do not use previous keys.
   const hasPrevious = (await filesOf('app')).some((each) => each.returns(['previous_keys']));
   const previous = (hasPrevious && environment.APP_PREVIOUS_KEYS) || '';
   return { config, previousKeys: previous.split(',').filter((key) => key !== '') };

@@ -62,7 +62,7 @@ export const laravel: SessionApplication = {
         ...stored.options,
       },
       ...(stored.table && { table: stored.table }),
-      // The operator's own path to the user is not checked with a table.
+      // Without a guard, the operator's path to the user belongs to no known table.
       ...(guard === undefined
         ? {}
         : { accounts: await readAccounts({ folder, root, config, guard, impersonation, appKey, given }) }),

@@ -1,9 +1,9 @@
 /**
  * Moodle 4 and 5.
  *
- * The cookie `MoodleSession` with the setting `sessioncookie` behind it is `sessions.sid`. Each session handler writes that
- * table, except the one for Redis since 4.5 (lib/classes/session/manager.php, handler.php, redis.php). A session ends
- * at a logout, `sessiontimeout` after the last page view, and with `tracksessionip` from another address.
+ * The cookie is named `MoodleSession` and the setting `sessioncookie`. Its value is `sessions.sid`. Each session handler
+ * writes that table, except the one for Redis since 4.5 (lib/classes/session/manager.php, handler.php, redis.php). A
+ * session ends at a logout, `sessiontimeout` after the last page view, and with `tracksessionip` from another address.
  * lib/moodlelib.php, require_login, then checks the user: not deleted or suspended, no forced change of the password,
  * agreed to the policies (admin/tool/policy), and second factors given (admin/tool/mfa), which only the session data shows.
  * Settings in config.php take precedence over the table `config` (get_config).

@@ -212,7 +212,7 @@ export const mybb: Application<Files, Site, CookieClaim> = {
   },
 
   claim({ cookiePrefix }, { cookies }) {
-    // Without a cookie with the prefix, the one without it counts. Of several with the prefix, none can be chosen.
+    // If no cookie has the prefix, the cookie without it counts. If several with the prefix differ, none counts.
     const named = (name: string) => {
       const own = cookies.value(cookiePrefix + name);
       if (own) return own;
@@ -278,12 +278,13 @@ export const mybb: Application<Files, Site, CookieClaim> = {
       name: displayName(text('username')) || uid,
       ...toRoles(isIn(site.admins, 'isAdmin'), isIn(site.moderators, 'isModerator')),
     };
-    // Both may read but not write: newreply.php, newthread.php, editpost.php. A task of MyBB ends suspensions.
+    // Suspended members and members without activation may read but not write: newreply.php, newthread.php, editpost.php.
+    // A task of MyBB ends suspensions.
     if (text('suspended') === '1' || groups[0]?.id === awaitingActivation) user.banned = true;
     return {
       state: 'user',
       user,
-      // Without a session nothing shows a logout.
+      // Without a session, a logout cannot be detected.
       ...(table === 'users'
         ? { mayBeOver: true }
         : { memo: [sessions.get(lookup), ...sessions.keys()].join('\n') }),

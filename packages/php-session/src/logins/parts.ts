@@ -29,7 +29,7 @@ export interface ChangedPart {
   readonly value: string | undefined;
 }
 
-/** The last change of each table that the database knows it of, by name. */
+/** The time of the last change of each table, by name. Tables whose time is unknown are missing. */
 export type TableTimes = ReadonlyMap<string, string>;
 
 /** Compares logins by their parts. */

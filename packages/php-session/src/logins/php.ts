@@ -10,7 +10,7 @@ export const php: SessionApplication = {
   kind: 'php',
   title: 'a site in PHP',
   options: { userId: null, userName: null },
-  // Its code may be made with CodeIgniter, also with version 3, which no other application recognises.
+  // The site may use CodeIgniter, also version 3, which no other application recognises.
   idVersionKey: codeigniter.idVersionKey,
 
   async find(folder, given, before) {
@@ -30,7 +30,7 @@ export const php: SessionApplication = {
   },
 
   async describe(folder) {
-    // PHP may run on another machine. The operator has then given all options.
+    // PHP may run on another machine. Then the operator has given all options, and the settings are unknown.
     const here = await folder.settings().catch((error: Error) => {
       if (error instanceof ConfigurationError) return null;
       throw error;

@@ -47,7 +47,7 @@ export const phpmyadmin: SessionApplication = {
       );
     return findPhpSessions(folder, given, {
       file: configuration.file,
-      // phpMyAdmin also uses this name for requests by HTTPS, which no file shows.
+      // phpMyAdmin also uses this name for each request by HTTPS, but no file shows whether requests use HTTPS.
       ...(!given.cookieName && /^https:/i.test(value('PmaAbsoluteUri', option('cookieName')))
         ? { cookieName: 'phpMyAdmin_https' }
         : {}),

@@ -43,7 +43,7 @@ export interface LoginTable extends SiteTable {
   };
 }
 
-/** The accounts that can log in, without blocked, deleted and unconfirmed ones. Columns besides `id` make the name. */
+/** The accounts that can log in, without blocked, deleted and unconfirmed ones. Columns other than `id` make up the name. */
 export interface AccountTable extends SiteTable {
   /** The columns that a search compares. Use only columns that other users may see. */
   search: readonly string[];

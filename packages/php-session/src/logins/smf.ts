@@ -120,7 +120,7 @@ export const smf: Application<Files, Site, CookieClaim> = {
   mails: ({ prefix }) =>
     selectMails(
       'chat_smf_mails',
-      // As SMF's own mails: 2 means an unconfirmed address, and 11 a ban.
+      // SMF also sends mails only to these members. 2 means an unconfirmed address, and 11 a ban.
       `${prefix}members WHERE is_activated = 1`,
       'id_member',
       'email_address',

@@ -30,7 +30,7 @@ import type { LoginTable, Row, SiteTable } from './site-table.ts';
 import type { SiteSql } from './sql.ts';
 import { versionReader } from './versions.ts';
 
-/** Change times are reused for checks of the same moment. */
+/** Change times are reused by checks within this time. */
 const timesTtlMs = 250;
 /** A missing login is read again after this time, because the page may still be writing it. */
 export const retryDelayMs = 250;
@@ -47,7 +47,7 @@ export interface TableLogin extends Compared {
   memo: string | undefined;
 }
 
-/** What a row is compared by. */
+/** The values by which checks compare a row. */
 interface Compared {
   /** A digest of its columns, the version of its rows, or the columns; empty if `parts` is set. */
   digest: string;
@@ -63,7 +63,7 @@ function addNamedRoles(user: SessionUser, { admins, moderators }: NamedRoles): S
   return roles.length === (given?.length ?? 0) ? user : { ...user, roles };
 }
 
-/** What is known of a change: the digest now, or the parts that differ. */
+/** A detected change: the current digest, or the parts that differ. */
 type Change = string | readonly ChangedPart[] | undefined;
 
 interface LoginRow extends Compared {
@@ -420,7 +420,7 @@ export function openLoginReader(table: LoginTable, site: OpenSite): LoginReader 
   const readVersion = readVersions && batchLookups(readVersions);
 
   async function readWhole(id: string, before?: string): Promise<LoginRow | null> {
-    // Before the row: a change in between is then found by the next check.
+    // Read before the row, so that the next check finds a change in between.
     const version = readVersion && (before ?? (await readVersion(id)));
     const found = await readRow(id);
     if (!found?.data) return null;

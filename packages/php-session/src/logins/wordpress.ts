@@ -87,7 +87,7 @@ interface CookieClaim extends Claim {
 /** bbPress: includes/core/capabilities.php (bbp_get_blocked_role). */
 const blockedRole = 'bbp_blocked';
 
-/** Plugins that let a user act as another, and the entry of the login that then names the first user. */
+/** Plugins that let a user act as another user, and the key of a login that then has the ID of the first user. */
 const switchPlugins = [
   { plugin: 'User Switching', from: 'switched_from_id' },
   { plugin: 'Login as User', from: 'logged_in_from_id' },

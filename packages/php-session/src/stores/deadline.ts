@@ -1,4 +1,4 @@
-/** A stalled process then loses at most one interval of the deadline. */
+/** The deadline is split into intervals, so that a stalled process loses at most one of them. */
 const intervals = 5;
 
 /**

@@ -65,8 +65,8 @@ export function subscribeRedis(
 export function logoutNotifications(flags: string | null): { text: string; advice?: string } {
   if (flags === null) {
     return {
-      text: 'It is unknown whether the logout notifications of Redis are active: its user may not read the settings.',
-      advice: `They are with ${eventsSetting} Egx, or more (redis-cli CONFIG GET ${eventsSetting}).`,
+      text: 'The logout notifications of Redis cannot be checked, because its user may not read the settings.',
+      advice: `They are active if ${eventsSetting} contains E, g and x, or E and A (redis-cli CONFIG GET ${eventsSetting}).`,
     };
   }
   const missing = missingFlags(flags);
