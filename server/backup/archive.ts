@@ -81,7 +81,7 @@ export class ArchiveWriter {
     this.#time = Math.floor(at / 1000);
   }
 
-  /** @param name at most 100 bytes @throws Error if there are more or fewer than `size` bytes */
+  /** Adds an entry. @param name at most 100 bytes @throws Error if there are more or fewer than `size` bytes */
   async add(name: string, size: number, bytes: AsyncIterable<Buffer> | Iterable<Buffer>): Promise<void> {
     const digest = await this.#entry(name, size, bytes);
     await this.#list.appendFile(`${digest}  ${name}\n`);

@@ -30,7 +30,7 @@ export interface Limits {
 
 /** Limits the files that one user may copy. */
 export interface CopyBudget {
-  /** @throws RequestError `rate_limited` */
+  /** Charges the files to the user; `cancel` undoes that. @throws RequestError `rate_limited` */
   charge(user: string, bytes: number, files: number): { cancel(): void };
 }
 
@@ -43,9 +43,12 @@ export interface LinkPreviews {
 
 /** The accounts of the site that can log in, by the site's own table of users. */
 export interface SiteAccounts {
-  /** The names of these accounts, without unknown IDs. Rejects if the table cannot be read. */
+  /** Returns the names of these accounts, without unknown IDs. Rejects if the table cannot be read. */
   names(ids: readonly string[]): Promise<ReadonlyMap<string, string>>;
-  /** Accounts whose ID is `text`, or with a word of the name that starts with it. None if the table cannot be read. */
+  /**
+   * Returns the accounts whose ID is `text`, or with a word of the name that starts with it. Returns no accounts if the
+   * table cannot be read.
+   */
   search(text: string, limit: number): Promise<User[]>;
 }
 
@@ -53,7 +56,10 @@ export interface SiteAccounts {
 export interface Devices {
   /** Whether the site has enabled push for browsers, and for apps. */
   readonly takes: { readonly browsers: boolean; readonly apps: boolean };
-  /** @throws RequestError `bad_request` for an unreachable device, `forbidden` if the login just ended */
+  /**
+   * Registers a device of the connection's login.
+   * @throws RequestError `bad_request` for an unreachable device, `forbidden` if the login just ended
+   */
   register(
     connection: Connection,
     payload: RequestPayload<'device:register'>,

@@ -119,7 +119,10 @@ export class Directory {
     return room !== undefined && mayRead(room.record, undefined, banned) ? room : undefined;
   }
 
-  /** @throws RequestError `unknown_room` if this person lost the room, or if another room has its ID now */
+  /**
+   * Checks that this person may still know of the room.
+   * @throws RequestError `unknown_room` if this person lost the room, or if another room has its ID now
+   */
   checkStill(person: Person, room: Room): void {
     if (this.find(person, room.record.id) !== room) throw new RequestError('unknown_room');
   }
@@ -287,7 +290,7 @@ export class Directory {
   }
 }
 
-/** @throws RequestError `unknown_room` */
+/** Returns the room. @throws RequestError `unknown_room` if it is undefined */
 export function requireRoom(room: Room | undefined): Room {
   if (room === undefined) throw new RequestError('unknown_room');
   return room;

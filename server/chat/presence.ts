@@ -45,7 +45,10 @@ export class Presence {
     this.#batchFor(room).members.set(user, change);
   }
 
-  /** The first message of a direct room reveals the presence of the other user, even before that user opens the room. */
+  /**
+   * Announces the users who are present in a direct room, except the author of its first message. That message reveals
+   * the presence of the other user, even before that user opens the room.
+   */
   begun(room: Room, author: string): void {
     for (const id of room.present.keys()) if (id !== author) this.#batchPresence(room, id, null);
   }

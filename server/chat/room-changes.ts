@@ -93,7 +93,10 @@ function applyDeletion(
   };
 }
 
-/** A new room looks the same to all users with the same site roles, so they share one frame. */
+/**
+ * Sends a new room to all connected users. Users with the same site roles share one frame, because the room looks the
+ * same to them.
+ */
 function announceNewRoom({ directory, publisher }: Chat, room: Room, asker: string | undefined): void {
   const byRoles = new Map<string, Connection[]>();
   for (const { connections, memberships } of directory.everybody()) {

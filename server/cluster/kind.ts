@@ -12,7 +12,7 @@ export interface BusKind {
 }
 
 export interface BusLink extends Link {
-  /** May drop a hint if a later hint follows. */
+  /** Sends a text. May drop a hint if a later hint follows. */
   send(text: string, is: 'hint' | 'said'): Promise<unknown>;
 }
 

@@ -7,9 +7,9 @@ import { BusError, type BusKind } from './kind.ts';
 const mostBytes = 7999;
 
 /**
- * A bus by NOTIFY in the history's own database. Hints omit the changes, because payloads are small. PostgreSQL takes
- * a global lock for each commit with a NOTIFY, so NOTIFY is never part of a write. Texts that arrive during a NOTIFY
- * share the next statement.
+ * Creates a bus by NOTIFY in the history's own database. Hints omit the changes, because payloads are small. PostgreSQL
+ * takes a global lock for each commit with a NOTIFY, so NOTIFY is never part of a write. Texts that arrive during a
+ * NOTIFY share the next statement.
  */
 export function postgresBus(address: DatabaseAddress): BusKind {
   return {

@@ -5,7 +5,7 @@ import { BusError, type BusKind } from './kind.ts';
 /** Half of the time in milliseconds after which an unconnected socket is closed. The callers time out much earlier. */
 const timeout = 10_000;
 
-/** A bus over Redis or Valkey. A hint includes the changes, so other servers need not read them. */
+/** Creates a bus over Redis or Valkey. A hint includes the changes, so other servers need not read them. */
 export function redisBus(server: RedisServer): BusKind {
   return {
     takesChanges: true,

@@ -7,6 +7,7 @@ interface Command {
   /** Usage, options and an example. */
   help: string;
   /**
+   * Runs the command.
    * @param args the arguments after the name of the command
    * @returns the exit code; undefined for a server, which keeps running
    * @throws CommandProblem, or an error of `parseArgs`

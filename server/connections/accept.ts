@@ -406,7 +406,10 @@ export class SocketTransport {
   }
 }
 
-/** Shared by all sockets, because a function for each socket would take memory as long as the connection lives. */
+/**
+ * Ends an accepted connection when its socket disconnects. All sockets share this function, because a function for each
+ * socket would take memory as long as the connection lives.
+ */
 function left(this: ChatSocket, reason: string): void {
   this.data.accepted?.left(reason === 'client namespace disconnect');
 }
@@ -426,7 +429,7 @@ interface ConnectRefusal {
   retryAfterMs?: number;
 }
 
-/** The error that Socket.IO sends as `connect_error`. */
+/** Returns the error that Socket.IO sends as `connect_error`. */
 function connectError({ code, message, reason, retryAfterMs }: ConnectRefusal, loginUrl?: string): Error {
   const known = connectErrors[code];
   const data: ConnectFailure = {

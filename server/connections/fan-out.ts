@@ -192,7 +192,10 @@ function eventFrame(event: string, payload: unknown): Frame {
   return frameOf(`2${JSON.stringify([event, payload])}`);
 }
 
-/** A packet of Socket.IO's default namespace, as an Engine.IO packet and as a WebSocket text frame (RFC 6455, 5.2). */
+/**
+ * Returns the frame of a packet of Socket.IO's default namespace: as an Engine.IO packet, and as a WebSocket text frame
+ * (RFC 6455, 5.2).
+ */
 function frameOf(packet: string): Frame {
   const length = 1 + Buffer.byteLength(packet);
   const head = length < 126 ? 2 : length < 65_536 ? 4 : 10;

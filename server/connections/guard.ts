@@ -275,7 +275,7 @@ export class Guard {
   };
 }
 
-/** Socket.IO converts the type to a number, and a blank becomes 0. */
+/** Whether a packet is a CONNECT. Like Socket.IO, converts the type to a number, so that a blank is 0. */
 const isConnect = (data: string): boolean => Number(data.charAt(0)) === 0;
 
 /** Whether a CONNECT names a namespace other than `/`, in the form `0/NAME` or `0/NAME,PAYLOAD`. */

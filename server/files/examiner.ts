@@ -78,6 +78,7 @@ export class Examiner {
   readonly #pictures = new ExaminingProcess('pictures');
 
   /**
+   * Examines a file.
    * @param user the uploader. Files of the user whose files took the least time recently come first.
    * @param signal aborts the examination
    * @throws RequestError `rate_limited` if the file waited too long for others, or the task was late on a busy machine

@@ -19,7 +19,7 @@ export interface Storage {
   reserve(user: string, bytes: number, charged: number): Promise<Reservation | null>;
   /** Moves a file from the work folder into the storage. */
   put(name: string, path: string): Promise<void>;
-  /** @param part first and last byte, both inclusive @returns null if the file does not exist */
+  /** Opens a stored file. @param part first and last byte, both inclusive @returns null if the file does not exist */
   open(name: string, part?: { start: number; end: number }): Promise<Opened | null>;
   /** Deletes the file if it exists. */
   delete(name: string): Promise<void>;

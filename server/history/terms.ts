@@ -24,7 +24,7 @@ export function termsOfQuery(query: string): number[] {
   return [...new Set(words.map(hash))].slice(0, mostTerms);
 }
 
-/** FNV-1a. A collision only adds candidates, whose texts are then checked. */
+/** Returns the FNV-1a hash. A collision only adds candidates, whose texts are then checked. */
 function hash(word: string): number {
   let value = 0x811c9dc5;
   for (let n = 0; n < word.length; n++) value = Math.imul(value ^ word.charCodeAt(n), 0x01000193);

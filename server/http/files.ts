@@ -44,7 +44,10 @@ export interface FileParts<Who extends { id: string }> {
   /** Maximum bytes of a file. */
   limit: number;
   admission: {
-    /** @param hasOwnLogin whether the request sends its session or ticket itself, not in a cookie */
+    /**
+     * Whether the request may upload a file.
+     * @param hasOwnLogin whether the request sends its session or ticket itself, not in a cookie
+     */
     mayUpload(req: IncomingMessage, hasOwnLogin: boolean): boolean;
     mayDownload(req: IncomingMessage): boolean;
     allowReading(req: IncomingMessage, res: ServerResponse): void;
@@ -62,7 +65,7 @@ export interface FileParts<Who extends { id: string }> {
     startedAt?: number,
   ): Promise<Who | 'banned' | HttpErrorCode>;
   draining(): boolean;
-  /** @throws RequestError if this user may not upload into the room */
+  /** Checks that this user may upload into the room. @throws RequestError if not */
   check(who: Who, room: string): Promise<void>;
   add(upload: {
     room: string;
@@ -120,7 +123,7 @@ export function createFileRoutes<Who extends { id: string }>(
     return who;
   }
 
-  /** @returns `ok` if the response was sent, or why the upload is rejected */
+  /** Handles an upload. @returns `ok` if the response was sent, or why the upload is rejected */
   async function upload(
     req: IncomingMessage,
     res: ServerResponse,

@@ -23,9 +23,9 @@ export interface ModerateExportRoute<Who extends { id: string }> {
   draining(): boolean;
   /** An archive is not cut off while the session store is unavailable for less than this time (ms). */
   grace: number;
-  /** @throws RequestError if this user may not export data */
+  /** Checks that this user may export data. @throws RequestError if not */
   may(who: Who): Promise<void>;
-  /** @throws RequestError if `who` may not export the data of `user` */
+  /** Returns the files of the archive. @throws RequestError if `who` may not export the data of `user` */
   archive(who: Who, user: string): Promise<AsyncIterable<ZipFile>>;
 }
 

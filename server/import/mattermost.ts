@@ -110,7 +110,10 @@ export async function* mattermostLines(
   }
 }
 
-/** Without a `type`, a notice is recognised by its English text (`i18n/en.json` of Mattermost's server). */
+/**
+ * Whether a post is a notice. Without a `type`, a notice is recognised by its English text (`i18n/en.json` of
+ * Mattermost's server).
+ */
 function isNotice({ type, user, message = '' }: MattermostPost): boolean {
   if (type !== undefined && type !== '') return type.startsWith('system_');
   const [, first, last] =

@@ -110,7 +110,7 @@ export class RateLimit {
     return slices;
   }
 
-  /** Once a period, deletes keys without counted events, because any client can add keys. */
+  /** Deletes keys without counted events once a period, because any client can add keys. */
   #sweep(now: number): void {
     if (now - this.#swept < this.rate.ms) return;
     this.#swept = now;

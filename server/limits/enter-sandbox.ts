@@ -107,7 +107,7 @@ function restrictFiles(): void {
   syscall(restrictSelf, ruleset, 0n, 0n, 0n);
 }
 
-/** The program's files, and the files that Node needs to start and to measure its memory. */
+/** Returns the program's files, and the files that Node needs to start and to measure its memory. */
 function readablePaths(): Set<string> {
   const flag = '--allow-fs-read=';
   const program = options.filter((one) => one.startsWith(flag)).map((one) => one.slice(flag.length));

@@ -65,7 +65,7 @@ export class FairQueue<Task> {
     this.#usedMs.set(user, (this.#usedMs.get(user) ?? 0) + ms);
   }
 
-  /** @returns whether the task was in the queue */
+  /** Removes a task. @returns whether the task was in the queue */
   remove(user: string, task: Task): boolean {
     const tasks = this.#tasks.get(user) ?? [];
     const at = tasks.indexOf(task);

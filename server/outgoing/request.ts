@@ -92,7 +92,7 @@ const publicOnly =
     );
   };
 
-/** @throws Error with the code of `node:dns` if the name has neither IPv4 nor IPv6 addresses */
+/** Resolves a name to its IPv4 and IPv6 addresses. @throws Error with the code of `node:dns` if it has none */
 async function resolve(name: string, signal: AbortSignal): Promise<{ address: string; family: number }[]> {
   // A name without a dot belongs to this machine or its network.
   if (!/\.[^.]/.test(name)) throw new NotFetched('not a public address');

@@ -132,7 +132,9 @@ function decoded(body: Got['body']): AsyncIterable<Buffer> & Readable {
   return decoder;
 }
 
-/** The charset of a `<meta>` (https://html.spec.whatwg.org/#prescan-a-byte-stream-to-determine-its-encoding). */
+/**
+ * Returns the charset of a `<meta>` (https://html.spec.whatwg.org/#prescan-a-byte-stream-to-determine-its-encoding).
+ */
 const charsetIn = (html: Buffer): string | undefined =>
   /<meta[^>]{0,200}charset\s*=\s*["']?\s*([\w:.-]+)/i.exec(html.subarray(0, 1024).toString('latin1'))?.[1];
 

@@ -22,7 +22,7 @@ export function howToRun(command: string, options = '', isPiped = false): string
   return `${npm} ${script}${options === '' ? '' : ` -- ${options}`}`;
 }
 
-/** The folder in which the user typed the command. npm changes the working directory. */
+/** Returns the folder in which the user typed the command. npm changes the working directory. */
 export const callersFolder = (env: NodeJS.ProcessEnv): string =>
   (isInstalled ? undefined : env.INIT_CWD) ?? process.cwd();
 

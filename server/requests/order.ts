@@ -9,8 +9,8 @@ export class RequestOrder {
   #changes: Promise<void> = Promise.resolve();
 
   /**
-   * Messages, read markers and typing wait only for `change` requests, so that many share a commit. The history keeps
-   * their order.
+   * Runs a message, read marker or typing request after earlier `change` requests only, so that many share a commit.
+   * The history keeps their order.
    */
   ordered<T>(task: () => Promise<T>): Promise<T> {
     const done = this.#changes.then(task);
@@ -20,7 +20,8 @@ export class RequestOrder {
   }
 
   /**
-   * A change of rooms or members waits for all earlier `ordered` and `change` requests. All later requests wait for it.
+   * Runs a change of rooms or members after all earlier `ordered` and `change` requests. All later requests wait for
+   * it.
    */
   change<T>(task: () => Promise<T>): Promise<T> {
     const done = this.#effects.then(task);
@@ -29,7 +30,7 @@ export class RequestOrder {
     return done;
   }
 
-  /** A read sees what was sent before it. Other requests do not wait for it. */
+  /** Runs a read after all earlier `ordered` and `change` requests. Other requests do not wait for it. */
   read<T>(task: () => Promise<T>): Promise<T> {
     return this.#effects.then(task);
   }

@@ -10,7 +10,7 @@ import { type ConnectErrorCode, type RequestErrorCode, requestErrors } from './e
 
 /** Counts code points. For a long text a lower bound is enough, because it exceeds every limit of a `line`. */
 const characters = (text: string) => (text.length > 2 * 250 ? text.length / 2 : [...text].length);
-/** A single line of well-formed text without control characters. `most` is in code points. */
+/** Accepts a single line of well-formed text without control characters. `most` is in code points. */
 const line = (most: number) =>
   z
     .string()
@@ -484,7 +484,10 @@ const language = z
   .max(16);
 const noticeText = z.enum(['text', 'name', 'nothing']);
 
-/** Both must accept a zone: `Temporal` computes quiet hours, and `Intl`, which also knows `PST`, formats times. */
+/**
+ * Whether both accept a zone: `Temporal`, which computes quiet hours, and `Intl`, which formats times and also knows
+ * `PST`.
+ */
 function isZone(name: string): boolean {
   try {
     Temporal.Instant.fromEpochMilliseconds(0).toZonedDateTimeISO(name);

@@ -27,7 +27,7 @@ function applyMessage(record: RoomRecord, message: StoredMessage): void {
   if (message.seq === record.lastSeq) record.last = message;
 }
 
-/** A new message makes its author visible in the room (`acted`). The history stored that with the message. */
+/** Makes the author of a new message visible in the room (`acted`). The history stored this with the message. */
 function applyAuthor(
   { directory, others }: Chat,
   room: Room,

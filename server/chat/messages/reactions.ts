@@ -34,7 +34,10 @@ export class Reactions {
     this.#history = history;
   }
 
-  /** @returns the message after the batch, and whether this reaction changed anything */
+  /**
+   * Adds a reaction to the batch of its message.
+   * @returns the message after the batch is stored, and whether this reaction changed anything
+   */
   react(
     user: string,
     { room, seq, emoji, on }: RequestPayload<'message:react'>,

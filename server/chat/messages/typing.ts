@@ -52,7 +52,7 @@ export class Typing {
     else this.stop(room, user.id);
   }
 
-  /** @returns whether the user was typing */
+  /** Ends typing. @returns whether the user was typing */
   stop(room: Room, user: string): boolean {
     const users = this.#rooms.get(room);
     const typingUser = users?.get(user);

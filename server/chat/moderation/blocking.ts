@@ -69,7 +69,7 @@ export const blockedEffect: Effect<'blocked'> = {
   },
 };
 
-/** @returns the rooms in which the user's number of unread mentions changed */
+/** Blocks or unblocks a user in memory. @returns the rooms in which the number of unread mentions changed */
 function applyBlock(person: Person, other: string, isBlocked: boolean): Room[] {
   const countIn = ({ room, mentions }: RoomOfPerson) =>
     countMentions(mentions, person.blocked, room.record.firstSeq);

@@ -13,7 +13,7 @@ export const nameToShow = (
   { id, name }: { id: string; name: string },
 ): string => (hold?.hasWord(name) ? id : name);
 
-/** @returns undefined if no message needs approval */
+/** Returns the settings for approval; undefined if no message needs approval. */
 export function holdSettings({
   mode,
   words,

@@ -31,7 +31,7 @@ export async function answered<T>(asking: Asking<T>, connection: DatabaseConnect
 
 /** A connection to the database. It runs one statement at a time. */
 export interface DatabaseConnection {
-  /** @throws SqlError */
+  /** Runs a statement. @throws SqlError */
   query(sql: Sql): Promise<Row[]>;
   /** Runs a statement without a client-side timeout. @throws SqlError */
   queryPatiently(sql: Sql): Promise<Row[]>;
@@ -80,7 +80,7 @@ export interface Dialect {
   by(index: string): Sql;
   /** Locks the selected rows until the transaction ends. Waits for other locks. */
   lock: Sql;
-  /** The user who set a restriction of a member, as an expression that matches the index. */
+  /** Returns the user who set a restriction of a member, as an expression that matches the index. */
   restrictedBy(kind: 'muted' | 'banned'): Sql;
   /** Selects the number of the newest message in all rooms. */
   newestMessage: Sql;
@@ -176,5 +176,5 @@ export const inList = (dialect: Dialect, column: ColumnName, values: readonly Va
     values.map((value) => [value]),
   );
 
-/** SQL without values. */
+/** Returns SQL without values. */
 export const raw = (text: string): Sql => ({ text, values: [] });

@@ -12,7 +12,10 @@ export interface Bus {
   readonly takesChanges: boolean;
   /** Sends a text to all servers if the bus is up. Never waits or fails. May drop a hint in favour of a later one. */
   publish(text: string, is: 'hint' | 'said'): void;
-  /** @param onUp called whenever the bus connects. Earlier texts may be lost. */
+  /**
+   * Calls `onText` for each text that servers publish on the channel.
+   * @param onUp called whenever the bus connects. Earlier texts may be lost.
+   */
   listen(channel: string, onText: (text: string) => void, onUp: () => void): void;
 }
 
@@ -127,7 +130,7 @@ export async function follow(
     delivery.hint(num);
   }
 
-  /** After a database error the next attempt retries. */
+  /** Runs work that is attempted again later, so database errors are ignored. */
   async function attempt(work: () => Promise<void>): Promise<void> {
     try {
       await work();

@@ -52,7 +52,7 @@ class NeedsLoader {
     }
   }
 
-  /** @returns further needs */
+  /** Runs the `find` steps of the loaders. @returns further needs */
   *#find(needs: readonly Need[]): Asking<readonly Need[]> {
     this.#add(needs);
     const found: Need[] = [];

@@ -55,7 +55,10 @@ const settings = [
   'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED',
 ];
 
-/** The name of a lock is the same for all databases of the server, so it includes the database. */
+/**
+ * Returns an expression for the name of a lock. The name includes the database, because all databases of the server
+ * share the lock names.
+ */
 const lockOf = (what: string) => `CONCAT('php-session-chat ', SHA1(DATABASE()), '${what}')`;
 /** The lock for migrations. */
 const lockName = lockOf('');
@@ -67,7 +70,7 @@ const alone = lockOf(' alone');
  */
 const together = Array.from({ length: 64 }, (_, n) => lockOf(` ${n}`));
 
-/** MariaDB 10.6 or later, by mysql2. */
+/** Returns the dialect of MariaDB 10.6 or later, by mysql2. */
 export function mariadb(address: DatabaseAddress): ServerDialect {
   return {
     ...ofServers,

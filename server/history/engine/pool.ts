@@ -58,7 +58,7 @@ export class Pool {
     for (const connection of this.#idle.splice(0)) connection.destroy();
   }
 
-  /** If the database is unreachable, all queued work fails at once instead of one by one. */
+  /** Opens a connection. If the database is unreachable, all queued work fails at once instead of one by one. */
   async #connect(): Promise<DatabaseConnection> {
     try {
       return await this.#dialect.connect();

@@ -52,7 +52,7 @@ const lockNumber = 7_020_511_733_101;
 /** The advisory lock of running servers. Each schema may have its own history. */
 const claimNumber = `hashtextextended(current_schema(), ${lockNumber})`;
 
-/** PostgreSQL 14 or later, by pg. */
+/** Returns the dialect of PostgreSQL 14 or later, by pg. */
 export function postgres(address: DatabaseAddress): ServerDialect {
   return {
     ...ofServers,
@@ -130,7 +130,7 @@ export function destroySocket(client: Client): void {
   streamOf(client).destroy();
 }
 
-/** The stream is missing in pg's types. */
+/** Returns the stream of a client, which pg's types omit. */
 function streamOf(client: Client): Duplex {
   return (client as unknown as { connection: { stream: Duplex } }).connection.stream;
 }

@@ -27,7 +27,7 @@ export type ReadsOf<Queries> = {
     : never;
 };
 
-/** The columns of a table for a SELECT. @param alias of the table, in a join */
+/** Returns the columns of a table for a SELECT. @param alias the alias of the table, in a join */
 export const columnsOf = ({ columns }: Table, alias?: string): Sql =>
   raw(
     Object.values(columns)
@@ -35,7 +35,7 @@ export const columnsOf = ({ columns }: Table, alias?: string): Sql =>
       .join(', '),
   );
 
-/** Reads rows of a table that is not about rooms. @param end of the statement, from WHERE or ORDER BY on */
+/** Reads rows of a table that is not about rooms. @param end the end of the statement, from WHERE or ORDER BY on */
 export function* findRows<Of extends object>(table: Table<Of>, end: Sql): Asking<Of[]> {
   const rows = yield* ask(sql`SELECT ${columnsOf(table)} FROM ${raw(table.name)} ${end}`);
   return rows.map((row) => rowFrom(table, row));

@@ -94,7 +94,7 @@ export async function search(
   const needle = query?.toLowerCase() ?? '';
   const found = new Map<number, Row>();
   let checked = 0;
-  /** An upper bound of the numbers of messages not searched yet. */
+  /** Returns an upper bound of the numbers of messages not searched yet. */
   const rest = () => Math.max(open[0]?.last ?? 0, isAll ? 0 : (sources.at(-1)?.last ?? 0));
   while (open.length > 0) {
     const finalCount = [...found.keys()].filter((num) => num > rest()).length;
@@ -138,8 +138,8 @@ export async function search(
   }
 
   /**
-   * A search without words cannot use the index, so each room's messages are all tail. A binary search over all rooms
-   * at once finds the last messages before the cursor, so each page costs the same.
+   * Finds the last message before the cursor in each room, by a binary search over all rooms at once, so that each page
+   * costs the same. For a search without words, which cannot use the index: all messages of a room are its tail.
    */
   async function findRoomEnds(): Promise<Row[]> {
     const all = await connection.query(

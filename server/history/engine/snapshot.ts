@@ -47,10 +47,13 @@ const maxValues = 10_000;
 /** Maximum characters of one INSERT. */
 const maxCharacters = 1024 * 1024;
 
-/** The number of migrations in this version. */
+/** Returns the number of migrations in this version. */
 export const knownFormat = (dialect: ServerDialect) => migrationsOf(dialect.name, migrationsFolder).length;
 
-/** @throws Error if there is no history, or a newer version wrote it */
+/**
+ * Returns the number of the history's last migration.
+ * @throws Error if there is no history, or a newer version wrote it
+ */
 async function formatOf(connection: DatabaseConnection, dialect: ServerDialect): Promise<number> {
   const there = await tablesThere(connection, dialect);
   if (!there.includes('chat_migrations')) throw new Error('there is no history in this database');
@@ -226,7 +229,7 @@ export interface Restoring {
   end(): Promise<void>;
 }
 
-/** @throws Error like `connectAlone` */
+/** Prepares a restore. @throws Error like `connectAlone` */
 export async function restoring(
   dialect: ServerDialect,
   open: (dialect: ServerDialect, options: { onFailure: (error: Error) => void }) => Promise<History>,

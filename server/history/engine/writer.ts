@@ -115,8 +115,8 @@ export class Writer {
   }
 
   /**
-   * For a server that runs alone: resolves when everything visible to readers is dispatched. A committed transaction
-   * is visible before this server receives the response to COMMIT. Rejects if the database is lost during the wait.
+   * Resolves when everything visible to readers is dispatched, for a server that runs alone. A committed transaction is
+   * visible before this server receives the response to COMMIT. Rejects if the database is lost during the wait.
    */
   async current(): Promise<void> {
     await this.#ending?.promise;

@@ -13,7 +13,7 @@ interface Erasures {
   at: ReadonlyMap<string, number>;
 }
 
-/** @returns a function that looks up when a user of the history was last erased, in Unix ms */
+/** Reads the erasures of a history. @returns a function that looks up when a user was last erased, in Unix ms */
 export async function erasuresOf(place: HistoryPlace): Promise<(user: string) => number | undefined> {
   const { digestKey, at } = await (place.kind === 'sqlite' ? besideFile(place.path) : inDatabase(place));
   return (user) => at.get(erasedDigest(digestKey, user));

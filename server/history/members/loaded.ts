@@ -45,7 +45,7 @@ interface Member {
 type LoadedMember = Member & { stored: Member | undefined };
 
 const members = (): Map<string, LoadedMember | null> => new Map();
-/** The loaded members of a room by user ID; null for a user without a row. */
+/** Returns the loaded members of a room by user ID; null for a user without a row. */
 export const loadedMembers = (room: LoadedRoom): Map<string, LoadedMember | null> => partOf(room, members);
 const keptMembers: KeptKind<Member> = { name: 'member' };
 const keptKey = (room: number, user: string) => `${room} ${user}`;
@@ -205,7 +205,7 @@ function compareSuccessors(a: Successor, b: Successor): number {
   return a.since - b.since || compareBytes(a.user, b.user);
 }
 
-/** The order in which the databases sort IDs. */
+/** Compares IDs in the order in which the databases sort them. */
 function compareBytes(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
@@ -238,7 +238,7 @@ const sessionRoomsLoader: ValueLoader<{ user: string }, readonly string[]> = {
 };
 export const sessionRoomsNeed = (user: string): Need => needOf(sessionRoomsLoader, { user });
 
-/** The rooms where the session makes the user a member, or would do so without a ban. */
+/** Returns the rooms where the session makes the user a member, or would do so without a ban. */
 export function sessionRoomsOf(work: Work, user: string): string[] {
   const rooms = new Set(work.value(sessionRoomsLoader, { user }));
   for (const [id, room] of work.rooms) {

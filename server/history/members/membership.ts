@@ -144,11 +144,11 @@ export function add(
   );
 }
 
-/** The needs of a rule that reads or changes these members. */
+/** Returns the needs of a rule that reads or changes these members. */
 export const peopleIn = (room: string, users: readonly string[]): Need[] =>
   users.flatMap((user) => [memberNeed(room, user), userNeed(user)]);
 
-/** The needs of a rule that can end these memberships or demote the members: see `putMember`. */
+/** Returns the needs of a rule that can end these memberships or demote the members: see `putMember`. */
 export const peopleLosing = (room: string, users: readonly string[]): Need[] => [
   ...peopleIn(room, users),
   ...users.flatMap((user) => [

@@ -61,7 +61,7 @@ const messages = (): Map<number, LoadedMessage | null> => new Map();
 /** Returns the loaded messages of a room by `seq`. null: the message does not exist. */
 export const loadedMessages = (room: LoadedRoom): Map<number, LoadedMessage | null> => partOf(room, messages);
 
-/** The `seq` of messages, by `clientIdKey`. null: the message does not exist. */
+/** The state of a room: the `seq` of messages, by `clientIdKey`. null: the message does not exist. */
 const clientIds = (): Map<string, number | null> => new Map();
 
 const clientIdKey = (user: string, clientId: string) => `${clientId} ${user}`;

@@ -102,10 +102,10 @@ export function messageColumns(prefix: string, aggregate: (text: string) => stri
     WHERE named.room = messages.room AND named.seq = messages.seq) END AS names`;
 }
 
-/** For PostgreSQL and SQLite. */
+/** Joins texts in PostgreSQL and SQLite. */
 export const stringAgg = (text: string) => `string_agg(${text}, '${userSeparator}')`;
 
-/** For MariaDB. */
+/** Joins texts in MariaDB. */
 export const groupConcat = (text: string) => `GROUP_CONCAT(${text} SEPARATOR '${userSeparator}')`;
 
 /** Serializes the column `mentions`. */

@@ -272,7 +272,10 @@ export function editedTo(
   };
 }
 
-/** @param edit the result of `editedTo`, and the time of the edit */
+/**
+ * Stores an edit of a message, and attaches and detaches files.
+ * @param edit the result of `editedTo`, and the time of the edit
+ */
 export function storeEdit(
   work: Work,
   room: RoomRow,

@@ -162,8 +162,8 @@ function isChangedBefore(row: Row, upTo: number): boolean {
 }
 
 /**
- * A page of changed messages, by `rev`.
- * @param rows one more than `limit` if there are more. Rows beyond `upTo` have or had reactions
+ * Cuts a page of changed messages, by `rev`.
+ * @param rows one more than `limit` if there are more. Rows beyond `upTo` have or had reactions.
  * @returns null if the page is not complete, and all its messages changed after `upTo`
  */
 function cutPageOfChanges(rows: readonly Row[], room: string, upTo: number, limit: number): Page | null {

@@ -189,7 +189,7 @@ export function checkPause(
   throw new RequestError('rate_limited', 'the room is in slow mode', { retryAfterMs: Math.ceil(waitMs) });
 }
 
-/** @throws RequestError `muted` */
+/** Checks that the member is not muted. @throws RequestError `muted` */
 export function checkMuted(member: MemberRecord | undefined, at: number): void {
   const muted = member?.restricted?.muted;
   const waitMs = muted === undefined ? 0 : leftOf(muted, at);

@@ -146,7 +146,7 @@ export const react: Rule<ReactionWrites['react']> = {
 /** The users who reacted to a message with one emoji. `place` is null for a user without this reaction. */
 type Reactors = Map<string, { place: number | null; isChanged: boolean }>;
 
-/** By message and emoji. */
+/** The state of a room: the reactors by message and emoji. */
 const reactions = (): Map<number, Map<string, Reactors>> => new Map();
 
 function reactorsIn(room: LoadedRoom, seq: number, emoji: string): Reactors {
@@ -240,7 +240,7 @@ export function firstReactors(work: Work, id: string, seq: number, emoji: string
   return [...unchanged, ...added.map(({ user }) => user)].slice(0, most);
 }
 
-/** @param place orders the users of an emoji; null removes the reaction */
+/** Sets a reaction of a user. @param place orders the users of an emoji; null removes the reaction */
 export function setReaction(
   work: Work,
   { room, seq, emoji, user }: UserReaction,

@@ -137,21 +137,24 @@ function inScope(scope: AuditScope | undefined): Sql {
 }
 
 /**
- * The condition that an entry is about one of the asker's private rooms. Excludes entries about a deleted room with the same
- * ID, which had other members.
+ * Returns the condition that an entry is about one of the asker's private rooms. It excludes entries about a deleted
+ * room with the same ID, which had other members.
  */
 const inOwnRooms = (dialect: Dialect, ids: readonly string[]): Sql =>
   sql`${inList(dialect, 'room_id', ids)} AND NOT EXISTS (
         SELECT 1 FROM chat_rooms AS rooms WHERE rooms.id = room_id AND rooms.created_at > at + ${clockToleranceMs})`;
 
-/** The condition that an entry is about no room, or about one of these rooms. */
+/** Returns the condition that an entry is about no room, or about one of these rooms. */
 export function inKnownRooms(dialect: Dialect, { rooms, except }: KnownRooms): Sql {
   const hidden = except.length === 0 ? raw('') : sql`AND NOT ${inList(dialect, 'room_id', except)}`;
   const inOwn = rooms.length === 0 ? raw('') : sql`OR (${inOwnRooms(dialect, rooms)})`;
   return sql`((shown = 1 ${hidden}) ${inOwn})`;
 }
 
-/** The condition that the affected user may see the entry. Removed users were members, so they may see the removal. */
+/**
+ * Returns the condition that the affected user may see the entry. Removed users were members, so they may see the
+ * removal.
+ */
 function isKnownToUser(dialect: Dialect, { rooms, lost }: NonNullable<ActReads['acts']['in']['of']>): Sql {
   const inOwn = inKnownRooms(dialect, { rooms, except: [] });
   const inLost = inKnownRooms(dialect, { rooms: lost, except: [] });

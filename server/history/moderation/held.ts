@@ -431,7 +431,7 @@ function requirePending(
   return pending;
 }
 
-/** @throws RequestError `limit_reached` */
+/** Checks that the user may have one more pending message in the room. @throws RequestError `limit_reached` */
 function requireBelowLimit(ownPending: readonly PendingMessage[]): void {
   if (ownPending.length >= maxPendingInRoom)
     refuse(
@@ -454,7 +454,7 @@ const selectPending = sql`SELECT held.num AS num, rooms.id AS room_id, kind, ${c
 
 const pendingFrom = (row: Row) => rowFrom(pendingMessages, row, row.room_id as string);
 
-/** Upper bound of the bytes of a pending message in a response, with the name of its author. */
+/** Returns an upper bound of the bytes of a pending message in a response, with the name of its author. */
 const sizeOfPending = (message: PendingMessage): number =>
   Buffer.byteLength(JSON.stringify(message)) + mostNameBytes;
 

@@ -190,7 +190,7 @@ const openReportsLoader = roomValueLoader<{ room: string; from: number }, number
   none: 0,
 });
 
-/** The number of open reports of messages with `seq` >= `from`, including the changes of the transaction. */
+/** Returns the number of open reports of messages with `seq` >= `from`, including the changes of the transaction. */
 export function openReports(work: Work, room: string, from: number): number {
   let count = work.value(openReportsLoader, { room, from });
   for (const { row, stored } of work.rowsOf(reports).values()) {
@@ -208,7 +208,7 @@ const selectReports = sql`SELECT reports.num AS num, rooms.id AS room_id, ${colu
 
 const reportFrom = (row: Row) => rowFrom(reports, row, row.room_id as string);
 
-/** Upper bound of the bytes of a report in a response, with the name of the reporter. */
+/** Returns an upper bound of the bytes of a report in a response, with the name of the reporter. */
 const sizeOfReport = ({ message, ...report }: StoredReport): number =>
   Buffer.byteLength(JSON.stringify(report)) + (message === undefined ? 0 : sizeOf(message)) + mostNameBytes;
 
@@ -221,7 +221,7 @@ function pageOfReports(
   return { reports: page, ...(last && { next: cursors.seal('report', last.num as number) }) };
 }
 
-/** The condition that a report is about a message in one of these rooms. */
+/** Returns the condition that a report is about a message in one of these rooms. */
 const inRooms = (dialect: Dialect, ids: readonly string[]) =>
   sql`reports.room IN (SELECT num FROM chat_rooms WHERE ${inList(dialect, 'id', ids)})`;
 

@@ -56,7 +56,7 @@ class Matches {
     return this.#userById.size >= this.#limit;
   }
 
-  /** @param rows users with the column `sort` */
+  /** Adds the users who match. @param rows users with the column `sort` */
   add(rows: readonly Row[]): void {
     const key = this.#key;
     // Each find key is a part of the name or the ID. `includes` is a cheap filter before `findKeys` splits the name.

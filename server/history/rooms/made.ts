@@ -27,7 +27,10 @@ const madeRooms: ValueLoader<{ user: string }, ReadonlyMap<string, boolean>> = {
 };
 export const madeRoomsNeed = (user: string): Need => needOf(madeRooms, { user });
 
-/** @returns how many of the user's rooms the user may know of (`left`), and how many the user lost */
+/**
+ * Counts the rooms that the user created.
+ * @returns `left`: the rooms that the user may know of. `lost`: the rooms that the user lost
+ */
 export function countRoomsMadeBy(work: Work, user: string): { left: number; lost: number } {
   const made = new Map(work.value(madeRooms, { user }));
   for (const [id, room] of work.rooms) {

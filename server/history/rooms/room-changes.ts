@@ -15,7 +15,7 @@ export const formerRooms = table<{ digest: string; head: number }>('chat_former_
   head: 'head',
 });
 
-/** @throws RequestError `unknown_room` */
+/** Returns the room. @throws RequestError `unknown_room` */
 export function requireRoom(work: Work, id: string): RoomRow {
   return getRoom(work, id) ?? refuse('unknown_room');
 }

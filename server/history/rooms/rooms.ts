@@ -259,7 +259,7 @@ export const openDirect: Rule<RoomWrites['openDirect']> = {
   },
 };
 
-/** @throws RequestError `conflict` if a public room other than `except` has that name */
+/** Checks that the name is free. @throws RequestError `conflict` if a public room other than `except` has that name */
 export function checkName(work: Work, name: string, except?: string): void {
   const other = publicRoomNamed(work, nameKey(name));
   if (other !== undefined && other !== except) refuse('conflict', 'a public room of that name exists');

@@ -12,10 +12,10 @@ export interface KnownRooms {
 /** The columns of a `RoomRecord`, and the number of the room. */
 export const roomSelection = raw(`num, ${roomColumns}`);
 
-/** The number of the room with this id. */
+/** Selects the number of the room with this ID. */
 export const roomNumber = (id: string): Sql => sql`(SELECT num FROM chat_rooms WHERE id = ${id})`;
 
-/** The condition that a message of this room has not expired. */
+/** Returns the condition that a message of this room has not expired. */
 export const isUnexpired = (room: string): Sql =>
   sql`seq >= (SELECT first_seq FROM chat_rooms WHERE id = ${room})`;
 

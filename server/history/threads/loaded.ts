@@ -200,7 +200,7 @@ const oldRepliesLoader: ValueLoader<
   },
 };
 
-/** The unexpired replies with `seq` < `to`, and their threads. */
+/** Returns the need for the unexpired replies with `seq` < `to`, and their threads. */
 export const oldRepliesNeed = (room: string, to: number): Need => needOf(oldRepliesLoader, { room, to });
 
 /** Returns the replies with `from` ≤ `seq` < `to`. */

@@ -4,8 +4,9 @@ import { createInterface } from 'node:readline';
 import type { ErasedMessages } from '../../erasure/erasure.ts';
 
 /**
- * The list of requested erasures. It is a file next to the history, because a restored backup may be older than the
- * erasures. Users are named by digests with the history's key, so the file alone reveals no user ID.
+ * Returns the path of the list of requested erasures. The list is a file next to the history, because a restored backup
+ * may be older than the erasures. Users are named by digests with the history's key, so the file alone reveals no user
+ * ID.
  */
 const listPath = (path: string) => `${path}-erased`;
 

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { goneRooms } from '../../rooms/room.ts';
 
-/** The path of the search index, next to the history. */
+/** Returns the path of the search index, next to the history. */
 export const indexOf = (path: string): string => `${path}-search`;
 
 /**

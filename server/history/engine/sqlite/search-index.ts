@@ -20,7 +20,7 @@ const blockOf = (seq: number): number => Math.floor((seq - 1) / bitsPerNumber);
 const groupOf = (block: number): number => Math.floor(block / bitsPerNumber);
 const bitOf = (seq: number): number => 1 << ((seq - 1) % bitsPerNumber);
 const blockBitOf = (block: number): number => 1 << (block % bitsPerNumber);
-/** The bits from 0 up to `bit`. */
+/** Returns the bits from 0 up to `bit`. */
 const bitsUpTo = (bit: number): number => -1 >>> (bitsPerNumber - 1 - bit);
 
 /**

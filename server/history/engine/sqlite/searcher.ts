@@ -142,7 +142,7 @@ function answer({ id, input }: ThreadCall): Batch {
   }
 }
 
-/** One step per event-loop tick, so that searches do not wait until an old history is indexed. */
+/** Runs indexing steps, one per event-loop tick, so that searches do not wait until an old history is indexed. */
 function keepFollowing(): void {
   let more = false;
   try {

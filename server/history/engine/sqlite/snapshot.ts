@@ -17,7 +17,7 @@ import { openSqliteHistory } from './sqlite.ts';
 const lockTimeoutMs = 5000;
 /** Pages of 4 KB between two progress reports. */
 const pagesPerStep = 2500;
-/** The number of migrations in this version. */
+/** Returns the number of migrations in this version. */
 export const knownFormat = () => migrationsOf('SQLite', migrationsFolder).length;
 
 /**
@@ -103,7 +103,10 @@ export async function prepareRestored(
   });
 }
 
-/** @throws Error if the history is damaged, or from a newer version */
+/**
+ * Returns the number of the history's last migration, after a check of the file.
+ * @throws Error if the history is damaged, or from a newer version
+ */
 function formatOf(db: DatabaseSync): number {
   const format = db.prepare('PRAGMA user_version').get()?.user_version as number;
   if (format > knownFormat()) throw tooNew(format, knownFormat());

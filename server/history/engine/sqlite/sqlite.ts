@@ -91,7 +91,7 @@ export async function openSqliteHistory(options: {
   };
 }
 
-/** The path of a restored history before it replaces the old one: see server/backup/restore.ts. */
+/** Returns the path of a restored history before it replaces the old one: see server/backup/restore.ts. */
 export const restoredOf = (path: string): string => `${path}-restored`;
 
 /** Whether the search index must follow at once: until then deleted texts stay in the history. */
@@ -118,7 +118,10 @@ function claimFile(path: string): { path: string; fileClaim: { close(): void } }
   }
 }
 
-/** @throws Error with the command for root, if this account lacks the permission */
+/**
+ * Creates the folder of the history if it is missing.
+ * @throws Error with the command for root, if this account lacks the permission
+ */
 function makeFolder(folder: string): void {
   try {
     mkdirSync(folder, { recursive: true });
@@ -249,7 +252,7 @@ class Thread {
     return thread;
   }
 
-  /** The history's interface pairs operations with their inputs and outputs. */
+  /** Calls the thread. The history's interface pairs operations with their inputs and outputs. */
   call<T>(call: { op: string; input: unknown; read?: true; probe?: true; asker?: string }): Promise<T> {
     if (this.#failure !== undefined || this.#closing) {
       return Promise.reject(closed(this.#failure));
