@@ -24,7 +24,7 @@ test.each([
   ['a NUL', 'PHPSESSID=a%00b', null],
   ['257 characters', `PHPSESSID=${'a'.repeat(257)}`, null],
   ['broken encoding', 'PHPSESSID=%E0%A4%A', null],
-  ['two that differ', `PHPSESSID=${id}; PHPSESSID=other`, null],
+  ['two cookies with different values', `PHPSESSID=${id}; PHPSESSID=other`, null],
 ])('reads the session ID from a Cookie header: %s', (_, header, expected) => {
   expect(read(header)).toBe(expected);
 });
@@ -84,7 +84,7 @@ describe('a signed cookie', () => {
     expect(after.idIn(sign(id))).toBe(id);
   });
 
-  test('is rejected beside another signed cookie with the same name', () => {
+  test('is rejected next to another signed cookie with the same name', () => {
     const other = sign('f'.repeat(32));
     expect(readSessionId(`SESSION=${sign(id)}; SESSION=${other}`, form)).toBeNull();
   });

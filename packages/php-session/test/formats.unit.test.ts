@@ -96,10 +96,10 @@ describe('the JSON decoder agrees with JSON.parse', () => {
 test.each<[FormatName, string, Buffer]>([
   ['php', 'a count that promises too much', Buffer.from('a|a:2000000000:{}')],
   ['php', 'a length beyond the end', Buffer.from('a|s:99:"x";')],
-  ['php', 'a length that is one too short', Buffer.from('a|s:2:"xyz";')],
+  ['php', 'a length that is too short by one', Buffer.from('a|s:2:"xyz";')],
   ['php', 'a negative length', Buffer.from('a|s:-1:"";')],
   ['php', '200,000 levels', Buffer.from(`a|${'a:1:{i:0;'.repeat(200_000)}`)],
-  ['php', 'a reference to what is not there', Buffer.from('a|R:9;')],
+  ['php', 'a reference to a missing value', Buffer.from('a|R:9;')],
   ['php', 'more than 64 bits', Buffer.from('a|i:9223372036854775808;')],
   ['php', 'a name without a value', Buffer.from('abc')],
   ['php', 'the same object again, where an array is', Buffer.from('a|a:1:{s:2:"id";i:7;}b|r:1;')],
@@ -107,7 +107,11 @@ test.each<[FormatName, string, Buffer]>([
   ['php', 'half the name of a private property', Buffer.from('a|O:1:"A":1:{s:2:"\0x";i:7;}')],
   ['php', 'a length with a sign', Buffer.from('a|s:+1:"x";')],
   ['php', 'a class that no code can have', Buffer.from('a|O:3:"a b":0:{}')],
-  ['php', 'a reference behind what a class wrote', Buffer.from('a|C:1:"A":4:{i:1;}b|i:7;c|R:2;')],
+  [
+    'php',
+    'a reference after the data of a class that serializes itself',
+    Buffer.from('a|C:1:"A":4:{i:1;}b|i:7;c|R:2;'),
+  ],
   ['php_binary', 'a name of more than 127 bytes', Buffer.from('\x81a\x01bi:7;', 'latin1')],
   ['php_serialize', 'cut off', Buffer.from('a:1:{s:7:"user_id";i:')],
   ['igbinary', 'another version', hex('00000003 1400')],
@@ -120,7 +124,7 @@ test.each<[FormatName, string, Buffer]>([
   ['msgpack', 'a count that promises too much', hex('dfffffffff')],
   [
     'msgpack',
-    'lists in lists that each announce all that is left',
+    'nested lists that each announce all remaining bytes',
     Buffer.concat([Buffer.from('dd000f0000'.repeat(60), 'hex'), Buffer.alloc(1_000_000, 0xc0)]),
   ],
   ['msgpack', 'a map as the key of a map, without end', Buffer.alloc(100_000, 0x81)],
@@ -129,7 +133,7 @@ test.each<[FormatName, string, Buffer]>([
   ['msgpack', 'an array within itself that is not a reference', hex('81 a161 81 a162 82c004 0002')],
   [
     'msgpack',
-    'a part of what __serialize() returned',
+    'a part of the result of __serialize()',
     hex('82 a161 82 c0a141 c0 91 81a16207 a163 82c004 0004'),
   ],
   ['msgpack', 'an object for a session', hex('82 c0a141 a161 07')],
@@ -175,7 +179,7 @@ test.each<[FormatName, string, Buffer]>([
   ],
   [
     'msgpack',
-    'what __serialize() returned in 900 levels, with many lists in the last',
+    'the result of __serialize() in 900 levels, with many lists in the last',
     hex(`81a161${'82c0a141c091'.repeat(500)}dd000e0000${'90'.repeat(0xe0000)}`),
   ],
   [

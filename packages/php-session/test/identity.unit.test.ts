@@ -19,7 +19,12 @@ describe('the user of a JSON session', () => {
     ['Chinese', '{"user_id":7,"firstname":"\\u5f20\\u4f1f"}', '7', '张伟'],
     ['a name with control characters', '{"user_id":7,"firstname":"A\\u0000\\nB"}', '7', 'AB'],
     ['a name with ends of lines', '{"user_id":7,"firstname":"A\\u2028\\u2029B"}', '7', 'AB'],
-    ['a name that turns the direction', '{"user_id":7,"firstname":"Bob \\u202eecilA"}', '7', 'Bob ecilA'],
+    [
+      'a name that changes the text direction',
+      '{"user_id":7,"firstname":"Bob \\u202eecilA"}',
+      '7',
+      'Bob ecilA',
+    ],
     ['letters without a width', '{"user_id":7,"firstname":"\\u200b\\ufeffAl\\u00adice"}', '7', 'Alice'],
     ['a name with an emoji of several', '{"user_id":7,"firstname":"👩\\u200d🚀"}', '7', '👩\u200d🚀'],
     ['64 emoji', `{"user_id":"${'😀'.repeat(64)}"}`, '😀'.repeat(64), '😀'.repeat(64)],
@@ -34,7 +39,7 @@ describe('the user of a JSON session', () => {
     ['characters without a width', '\u200b\u200d\ufeff\u2060'],
     ['control characters', '\u0000\u0007\n\u0085'],
     ['marks of direction', '\u202e\u200f\u2066\u061c'],
-    ['letters that are drawn as nothing', '\u3164\u115f\uffa0\u2800'],
+    ['invisible letters', '\u3164\u115f\uffa0\u2800'],
     ['variation selectors and tags', '\ufe0f\u{e0041}\u{e0100}\u034f'],
   ])('replaces a name of only %s', (_, name) => {
     expect(who(JSON.stringify({ user_id: 7, firstname: name }))).toMatchObject({
@@ -62,7 +67,7 @@ describe('the user of a JSON session', () => {
     ['a list of nothing of the kind', '[1,2]'],
     ['-0, which is an integer in PHP', '{"user_id":-0}'],
     ['only under __proto__', '{"__proto__":{"user_id":1}}'],
-    ['beside a key __proto__', '{"user_id":0,"cart":{"__proto__":1},"__proto__":[]}'],
+    ['next to a key __proto__', '{"user_id":0,"cart":{"__proto__":1},"__proto__":[]}'],
   ])('finds nobody: %s', (_, json) => {
     expect(who(json)).toHaveProperty('state', 'nobody');
   });
@@ -78,7 +83,7 @@ describe('the user of a JSON session', () => {
     ['65 characters', `{"user_id":"${'a'.repeat(65)}"}`],
     ['a control character', '{"user_id":"a\\u0007"}'],
     ['an end of a line', '{"user_id":"a\\u2028b"}'],
-    ['nothing to see', '{"user_id":" \\u200b"}'],
+    ['only invisible characters', '{"user_id":" \\u200b"}'],
   ])('reports the ID as invalid: %s', (_, json) => {
     expect(who(json)).toHaveProperty('state', 'invalid');
   });
@@ -113,10 +118,14 @@ describe('the user of a JSON session', () => {
 
     test.each([
       ['absent', { user_id: 7 }, 'app is not in the session'],
-      ['empty on the way', { user_id: 7, app: '' }, 'app is empty'],
-      ['absent further in', { user_id: 7, app: 'x|i:1;' }, 'app!.in is not in the session, though app! is'],
+      ['empty in the middle', { user_id: 7, app: '' }, 'app is empty'],
+      [
+        'absent in the serialized string',
+        { user_id: 7, app: 'x|i:1;' },
+        'app!.in is not in the session, though app! is',
+      ],
       ['false', { user_id: 7, app: 'in|b:0;' }, 'app!.in is empty'],
-      ['there, but no user', { app: 'in|b:1;' }, 'user_id is not in the session'],
+      ['present, but the user ID is absent', { app: 'in|b:1;' }, 'user_id is not in the session'],
     ])('finds no user if the value is %s', (_, session, reason) => {
       expect(loggedIn(JSON.stringify(session))).toMatchObject({
         state: 'nobody',

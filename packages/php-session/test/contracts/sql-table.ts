@@ -81,7 +81,7 @@ export function sqlTableContract(name: string, start: () => Promise<SqlSite>) {
       expect(await store('table=caseless&id=id&data=data&prefix=CI_session:').get('abc')).toBeNull();
     });
 
-    test('never takes an ID for SQL', async () => {
+    test('never treats an ID as SQL', async () => {
       await site.query(`CREATE TABLE hostile (id VARCHAR(64), data ${site.types.bytes})`);
       await site.query("INSERT INTO hostile VALUES ('victim', 'x')");
       const sessions = store('table=hostile&id=id&data=data');
