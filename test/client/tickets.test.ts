@@ -14,9 +14,11 @@ const keys = ticketKeys();
 async function startSite() {
   let claims: object | undefined = { sid: 'first' };
   let signing = keys;
+  let isDown = false;
   const fetched: string[] = [];
   const site = createServer(({ url = '' }, res) => {
     fetched.push(url);
+    if (isDown) return res.writeHead(503).end();
     res.writeHead(claims === undefined ? 401 : 200);
     res.end(claims && JSON.stringify({ ticket: signing.ticket(claims) }));
   }).listen(0, '127.0.0.1');
@@ -40,6 +42,9 @@ async function startSite() {
     /** Undefined: nobody is logged in. */
     login(over: object | undefined) {
       claims = over;
+    },
+    down(is: boolean) {
+      isDown = is;
     },
     async replaceKeys() {
       signing = ticketKeys();
@@ -92,6 +97,23 @@ test('ends a chat whose user logged out while the page was not shown', async () 
   site.login(undefined);
   chat.start();
   await expect.poll(() => chat.connection.state).toMatchObject({ kind: 'ended', reason: 'unauthorized' });
+});
+
+test('connects again when the site answers after the end of the ticket', async () => {
+  site.login({
+    iat: Math.floor(Date.now() / 1000) - 60,
+    exp: Math.floor(Date.now() / 1000) - 27,
+    sid: 'short',
+  });
+  const { chat } = await open();
+  site.down(true);
+  const ended = { kind: 'ended', reason: 'expired' };
+  await expect.poll(() => chat.connection.state, { timeout: 20_000 }).toMatchObject(ended);
+  const { length } = site.fetched;
+  await expect.poll(() => site.fetched.length, { timeout: 30_000 }).toBeGreaterThan(length + 2);
+  site.down(false);
+  site.login({ sid: 'short' });
+  await expect.poll(() => chat.connection.state.kind, { timeout: 30_000 }).toBe('ready');
 });
 
 test('fetches no ticket after the chat was removed', async () => {

@@ -42,6 +42,8 @@ const TICK_MS = 2000;
 const ASLEEP_MS = 8000;
 /** The minimum time between two checks for a new session after the end of one. */
 const LOOK_MS = 2000;
+/** After the end of a session, the next attempt to get a ticket if the site did not answer. */
+const SITE_MS = 5000;
 /** A user's request waits this long for a connection. */
 const CONNECTING_MS = 10_000;
 /** After these endings, the user may be admitted again without an action in this page. */
@@ -440,6 +442,9 @@ export class Connection {
     if (ticket !== undefined) return this.#socket.connect('websocket', false, { ticket });
     this.#settled();
     this.#retry('network');
+    // Only the site knows whether the user is logged in.
+    if (this.#state.kind === 'ended' && this.#resume === undefined)
+      this.#timer = setTimeout(() => this.#look(), SITE_MS);
   }
 
   async #takeTicket(url: string): Promise<string | null> {
