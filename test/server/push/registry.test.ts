@@ -1,4 +1,4 @@
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { Logins } from '../../../packages/php-session/src/login.ts';
 import { openSite } from '../../../packages/php-session/src/logins/applications.ts';
 import { readOptions } from '../../../packages/php-session/src/options.ts';
@@ -6,10 +6,14 @@ import type { Connection } from '../../../server/chat/model.ts';
 import type { StoredDevice } from '../../../server/history/history.ts';
 import { DeviceRegistry } from '../../../server/push/registry.ts';
 import { Sealing } from '../../../server/push/sealing.ts';
+import { FileAccess } from '../../../server/tickets/file-access.ts';
+import { noSiteLogins, TicketLogins, withTickets } from '../../../server/tickets/logins.ts';
+import { digestOf, openVerifier } from '../../../server/tickets/tickets.ts';
 import { roundcubeSite } from '../../helpers/account-sites.ts';
 import { loginsOf, siteDatabases, stopClock } from '../../helpers/application-site.ts';
 import { mybbSite } from '../../helpers/mybb.ts';
 import { ownHistory } from '../../helpers/own-history.ts';
+import { now, ticketKeys } from '../../helpers/tickets.ts';
 
 const [db, mysql] = await siteDatabases(['sqlite', 'mysql']);
 
@@ -24,6 +28,7 @@ async function phone(logins: Partial<Logins>, named = user) {
   const registry = registryWith(sealing);
   const device = async () => (await history.read.devices({ user: named }))[0] as StoredDevice;
   return {
+    history,
     registryWith,
     registry,
     device,
@@ -125,4 +130,50 @@ test('keeps a device of Roundcube, though its second cookie is valid only for mi
   const another = Buffer.from('user_id|i:7;username|s:3:"ann";auth_secret|s:3:"Xy2";').toString('base64');
   await mysql.run('UPDATE rc_session SET vars = ?', [another]);
   expect((await registry.check(await device())).is).toBe('ended');
+});
+
+describe('a device of a login by ticket', () => {
+  /** Two connections of one user with different logins, and a device of each. */
+  async function devices() {
+    const { keys, ticket, remove } = ticketKeys();
+    onTestFinished(remove);
+    const limits = { audience: 'chat.example', maxAgeMs: 900_000, admins: [], moderators: [] };
+    const tickets = new TicketLogins(await openVerifier({ keys, ...limits }), new FileAccess(keys));
+    const { registry, history } = await phone(withTickets(noSiteLogins, tickets), '7');
+    const connect = async (sid: string, token: string) => {
+      const connection = { person: { user: { id: '7' } } } as Connection;
+      // A client may send a session too, which does not count.
+      const credentials = { ticket: ticket({ sid }), session: 'x' };
+      registry.accepted(connection, { credentials, origin: undefined });
+      await registry.register(connection, { token });
+      return connection;
+    };
+    const [first] = [await connect('first', 'a'), await connect('second', 'b')];
+    const list = () => history.read.devices({ user: '7' });
+    return { registry, tickets, ticket, first, list };
+  }
+
+  test('is removed at the logout, also after a renewal, in contrast to devices of other logins', async () => {
+    const { registry, ticket, first, list } = await devices();
+    registry.renewed(first, ticket({ sid: 'first', iat: now() + 1 }));
+    await registry.loggedOut(first);
+    const left = await list();
+    expect(left.map((device) => registry.addressOf(device))).toEqual([{ token: 'b' }]);
+  });
+
+  test('is removed by a check after the site ended the login', async () => {
+    const { registry, tickets, list } = await devices();
+    tickets.end({ id: digestOf('first'), until: Date.now() + 1e6 });
+    const states = await Promise.all((await list()).map(async (device) => (await registry.check(device)).is));
+    expect(states.sort()).toEqual(['ended', 'live']);
+    expect(await list()).toHaveLength(1);
+  });
+
+  test('counts as expired after the end of its ticket', async () => {
+    const { registry, list } = await devices();
+    const [device] = await list();
+    stopClock();
+    vi.setSystemTime(Date.now() + 640_000);
+    expect((await registry.check(device as StoredDevice)).is).toBe('expired');
+  });
 });
