@@ -24,7 +24,7 @@ export function decodeCursor<const Types extends readonly Type[]>(
       return key as never;
     }
   } catch {
-    // Not a cursor of this server.
+    // This server did not create the cursor.
   }
   throw new RequestError('bad_request', 'this cursor is not from this server');
 }

@@ -174,7 +174,8 @@ export const inviteReads: ReadsOf<InviteReads> = {
   },
   *invite({ dialect }, { digest, user }) {
     const [row] = yield* ask(sql`${selectInvites} WHERE digest = ${digest}`);
-    // The same statements follow if there is no such invite, so that the time of the response does not show it.
+    // Without such an invite, the same statements follow, so that the time of the response does not show whether it
+    // exists.
     const invite = row && inviteFrom(row);
     const { room = '', by = '' } = invite ?? {};
     const members = yield* ask(

@@ -248,7 +248,8 @@ export const subjects: Subjects = {
   },
   stores: [storeRooms, storeMembers, storeMessages, storeReactions, storeUsers, storeFiles],
   keep(work, kept) {
-    // Such changes also affect rows that are not loaded here, and data of an erased user must not stay cached.
+    // Changed users and deleted rooms also affect rows that are not loaded here, and data of an erased user must not
+    // stay cached.
     if (changesUsers(work) || work.deletedRooms.length > 0) return kept.forget();
     keepRooms(work, kept);
     keepMembers(work, kept);

@@ -78,7 +78,7 @@ function readUnit(machine: string, unit: string): string | undefined {
     try {
       return readFileSync(`${machine}${folder}/${unit}`, 'utf8');
     } catch {
-      // Not in this folder.
+      // The unit is not in this folder.
     }
   }
   return undefined;

@@ -65,8 +65,8 @@ const numbers: Partial<Record<string, Calls>> = {
   },
 };
 /**
- * The same on all architectures: io_uring_setup (which also creates sockets), fchmodat2, setxattrat, removexattrat, and
- * file_setattr.
+ * System calls with the same number on all architectures: io_uring_setup (which also creates sockets), fchmodat2,
+ * setxattrat, removexattrat, and file_setattr.
  */
 const newCalls = [425, 452, 463, 466, 469];
 

@@ -144,7 +144,7 @@ function readable(): string[] {
     folder = dirname(folder);
     const modules = join(folder, 'node_modules');
     paths.push(join(folder, 'package.json'), modules);
-    // It may be a symbolic link.
+    // `modules` may be a symbolic link.
     if (existsSync(modules)) paths.push(realpathSync(modules));
   }
   return paths;

@@ -52,7 +52,7 @@ export interface UnreadIn {
 
 /** The content of a mail. */
 export interface Letter {
-  /** Also the subject. */
+  /** The title, which is also the subject. */
   title: string;
   /** A short text for the list of mails and below the title. Empty if no room may be named. */
   summary: string;
@@ -69,7 +69,7 @@ export interface Letter {
 
 export interface LetterRoom {
   name: string;
-  /** Such as `private` or `mentions you`; may be empty. */
+  /** A note such as `private` or `mentions you`; may be empty. */
   note: string;
   count: string;
   messages: LetterMessage[];

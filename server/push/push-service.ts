@@ -61,7 +61,7 @@ export type PushOutcome =
   /** `reason` contains no free text from the response. */
   | { is: 'refused'; reason: string };
 
-/** Not sent, because this server is shutting down. Another server may send it. */
+/** The outcome of a push that is not sent, because this server is shutting down. Another server may send it. */
 export const ending: PushOutcome = { is: 'busy', wait: 0, reason: 'this server is shutting down' };
 
 /** Sends pushes to the push services of browsers (RFC 8030). Endpoints come from users, so they can be any URL. */

@@ -7,7 +7,7 @@ import { canOf } from '../chat/summary.ts';
 import type { Can, RequestName } from '../wire/events.ts';
 import type { Context, RequestHandlers } from './request.ts';
 
-/** Returns a check that the user has this part of the moderators' page. */
+/** Returns a check whether the user has this part of the moderators' page. */
 const has =
   (part: keyof NonNullable<Can['moderate']>) =>
   ({ chat, connection }: Pick<Context<RequestName>, 'chat' | 'connection'>): boolean =>

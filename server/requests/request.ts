@@ -38,7 +38,7 @@ export interface RequestHandler<E extends RequestName> {
    * @throws RequestError `bad_request` or `too_long`
    */
   check?(context: Pick<Context<E>, 'chat' | 'payload'>): void;
-  /** The connection must have joined the room. */
+  /** Set if the connection must have joined the room. */
   joined?: true;
   /** The right that the user needs in the room. */
   right?: Right;

@@ -82,7 +82,7 @@ export class Webhooks {
   #isGone = false;
   readonly #waiting: { type: PresenceType; user: string; at: Date }[] = [];
   #sendingOnce = 0;
-  /** More events were due than could be sent. */
+  /** Whether more events were due than could be sent. */
   #isBehind = false;
   #isStopping = false;
 

@@ -25,7 +25,7 @@ export function keepEnding(
     try {
       const { ended } = await history.write.endRestrictions({ before: Date.now(), most: mostEnded });
       ending = false;
-      // Another server lifted them, and its changes arrive soon.
+      // Another server lifted the expired restrictions, and its changes arrive soon.
       if (ended === 0) wait(lookEvery);
       else await turn();
     } catch (error) {

@@ -11,7 +11,7 @@ import { Missing, type Operation, type Place, type Subjects, Work, wouldChange }
 export interface Call {
   op: keyof Writes;
   input: unknown;
-  /** Only checks whether it would change something: see `History.probe`. */
+  /** Set to check without effect whether the call would change something: see `History.probe`. */
   probe?: boolean | undefined;
   asker?: string | undefined;
 }

@@ -160,7 +160,7 @@ export class Delivery {
   }
 
   #fail(error: Error): void {
-    // It may have been closed during the read.
+    // The delivery may have been closed during the read.
     if (this.#closed !== undefined) return;
     this.close(error);
     this.#onFailure(error);

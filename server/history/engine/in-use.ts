@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { type DatabaseAddress, placeOf } from './address.ts';
 import { type DatabaseConnection, raw, type ServerDialect, type Sql } from './dialect.ts';
 
-/** Another process uses the history. */
+/** Thrown if another process uses the history. */
 class InUse extends Error {}
 
 /**
@@ -25,7 +25,7 @@ const checkDelayMs = 100;
 
 async function isAlone(connection: DatabaseConnection, dialect: ServerDialect): Promise<boolean> {
   const [lock] = await connection.query(dialect.tryLock);
-  // Also takes the servers' lock, so that a server which lost its connections cannot come back.
+  // Takes the servers' lock too, so that a server which lost its connections cannot take it again.
   const [claim] = await connection.query(dialect.claims.alone);
   const [others] = await connection.query(connections[dialect.name as keyof typeof connections]);
   return lock?.num === 1 && claim?.num === 1 && others?.num === 0;

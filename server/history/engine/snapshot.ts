@@ -302,7 +302,7 @@ export async function restoring(
     },
     takePlace: () =>
       takePlace(connection, dialect).catch(async (error: unknown) => {
-        // Its locks would block reads of the current history.
+        // The locks of the transaction would block reads of the current history.
         await connection.query(raw('ROLLBACK')).catch(() => {});
         throw error;
       }),

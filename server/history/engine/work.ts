@@ -12,7 +12,7 @@ export interface Place {
   readonly dialect: Dialect;
   readonly transaction: Transaction;
   readonly subjects: Subjects;
-  /** Only for a database that no other process writes to. */
+  /** The rows cached between transactions. Only for a database that no other process writes to. */
   readonly kept?: Kept;
 }
 

@@ -93,7 +93,10 @@ interface Doomed {
   sharing: ReadonlyMap<string, readonly string[]>;
 }
 
-/** Only for rules that run `alone`, because changes of the same transaction are not taken into account. */
+/**
+ * Loads the files to delete. Only for rules that run `alone`, because changes of the same transaction are not taken
+ * into account.
+ */
 const doomedLoader: ValueLoader<{ before: number; most: number }, Doomed> = {
   name: 'files to be deleted',
   *find({ dialect, transaction }, work, needs) {

@@ -254,7 +254,10 @@ export function sessionRoomsOf(work: Work, user: string): string[] {
 
 type RoomMember = { room: string; user: string };
 
-/** Only for rules that run `alone`: changes of the same transaction are not taken into account. */
+/**
+ * Loads the members whose first restriction ended. Only for rules that run `alone`, because changes of the same
+ * transaction are not taken into account.
+ */
 const endedRestrictionsLoader: ValueLoader<{ before: number; most: number }, readonly RoomMember[]> = {
   name: 'ended restrictions',
   *find({ transaction }, work, needs) {

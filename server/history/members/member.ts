@@ -35,13 +35,13 @@ export interface MemberRecord {
   /** The first `readSeq` of the membership. Read receipts exclude messages up to it. Absent if it was 0. */
   fromSeq?: number;
   notify?: Notify;
-  /** One of `acted`. */
+  /** The participation: one of `acted`. */
   acted: number;
   /** When the user last sent a message there, in milliseconds since 1970. */
   wroteAt?: number;
   /** Mutes and bans. Users who are not members can have them also. */
   restricted?: Partial<Record<RestrictionKind, Restriction>>;
-  /** The user left. Other users cannot add the user again. */
+  /** Set if the user left. Other users cannot add the user again. */
   left?: true;
   /** The room's `access` after the user was removed or banned. Only invite links that moderators made since then readmit. */
   removed?: number;
@@ -63,7 +63,7 @@ export interface Restriction {
   reason?: string;
   /** The moderator's id. */
   by: string;
-  /** The ban ended a membership, so the user is notified of it. */
+  /** Set if the ban ended a membership, so that the user is notified of the ban. */
   endsMembership?: true;
 }
 

@@ -147,7 +147,7 @@ export const addMembers: Rule<MemberWrites['addMembers']> = {
       const before = getMember(work, id, user);
       const hasLeft = before?.left === true;
       if (!isMember(before)) {
-        // The same code for all reasons, so that it does not reveal which one applies.
+        // The code is the same for all reasons, so that it does not reveal which one applies.
         if (source === 'people' && (hasLeft || isBanned(before))) return 'forbidden' as const;
         if (by !== undefined && hasBlocked(work, user, by)) return 'forbidden' as const;
         if (!mayReturn && hasBeenMember(work, id, user)) return 'forbidden' as const;

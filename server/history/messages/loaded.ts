@@ -46,11 +46,11 @@ interface LoadedMessage {
   state: 'stored' | 'new' | 'changed';
   /** The text in the database, if the transaction changed it. */
   storedText?: string;
-  /** The mentions differ from the database. */
+  /** Set if the mentions differ from the database. */
   hasNewMentions?: true;
-  /** The message belongs to other lists of its room than in the database. */
+  /** Set if the message belongs to other lists of its room than in the database. */
   hasNewHoldings?: true;
-  /** The author was erased, so all columns must be written. */
+  /** Set if the author was erased, so that all columns must be written. */
   isErased?: true;
   /** Orders the new messages of all rooms. */
   order?: number;

@@ -37,7 +37,10 @@ import { changedPreview, releasePicture } from './previews.ts';
 interface NewForward {
   room: string;
   from: { room: string; seq: number };
-  /** The user may not read the source room. It is not read, so that the response time does not show whether it exists. */
+  /**
+   * Set if the user may not read the source room. It is not read, so that the response time does not show whether it
+   * exists.
+   */
   hidden?: true;
   /** The content that the caller checked. If the source differs now, the request fails. */
   checked?: Pick<StoredMessage, 'text' | 'files'>;

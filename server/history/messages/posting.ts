@@ -27,9 +27,9 @@ import { showsPreviews } from './previews.ts';
 
 /** The rights of the sender. */
 export interface Sending {
-  /** The rights of a member apply. false: the PHP application sends the message and may always write. */
+  /** Whether the rights of a member apply. false: the PHP application sends the message and may always write. */
   asMember: boolean;
-  /** The session makes the sender a moderator of the whole site. */
+  /** Whether the session makes the sender a moderator of the whole site. */
   siteModerator?: boolean;
   /** Age in milliseconds of the sender's message of time `sentAt`, measured by a monotonic clock. */
   lastOwn?: { sentAt: number; ms: number };

@@ -21,7 +21,7 @@ export interface Act {
   /** The affected user. */
   user?: string;
   room?: string;
-  /** The entry is about a public room or no room. Stored, but absent in results. */
+  /** Set if the entry is about a public room or no room. Stored, but absent in results. */
   open?: true;
   seq?: number;
   reason?: string;

@@ -17,7 +17,7 @@ export interface StoredNotices {
   stopped?: number;
   /** 0 for off. */
   push?: number;
-  /** Such as `22:00-07:00`, or `off`. */
+  /** Quiet hours such as `22:00-07:00`, or `off`. */
   quiet?: string;
   /** What notifications show of a message: `text`, `name` or `nothing`. */
   shows?: string;

@@ -22,7 +22,7 @@ export interface Pushed {
 
 /** A push that is due. */
 export interface DuePush extends PushPlace {
-  /** A server crashed while sending `pushed`. */
+  /** Whether a server crashed while sending `pushed`. */
   sending: boolean;
   /** The latest push about the room; absent if it is older than `before` of `claimPushes`. */
   pushed?: Pushed;
@@ -34,7 +34,9 @@ export interface SettledPush extends PushPlace {
   pushed?: Pushed | undefined;
   /** When to check again; absent if nothing is left to send. */
   due?: number;
-  /** `due` is only a retry for devices that were not available. A newer message replaces it with its own time. */
+  /**
+   * Whether `due` is only a retry for devices that were not available. A newer message replaces it with its own time.
+   */
   yields?: boolean;
 }
 

@@ -6,7 +6,7 @@ export const deletedUser: User = { id: '0', name: 'Deleted user' };
 
 /** The stored data of a user. */
 export interface UserRecord extends User {
-  /** The user joined a public room, or wrote in one. */
+  /** Whether the user joined a public room, or wrote in one. */
   actedPublic: boolean;
   /** The highest site role among the sessions of the user's last visit. */
   siteRole?: SiteRole;

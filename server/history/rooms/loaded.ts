@@ -148,7 +148,10 @@ function foundRoom(
   return undefined;
 }
 
-/** Only for rules that run `alone`, because changes of the same transaction are not taken into account. */
+/**
+ * Loads the private rooms without members. Only for rules that run `alone`, because changes of the same transaction are
+ * not taken into account.
+ */
 const emptyRoomsLoader: ValueLoader<{ before: number; most: number }, readonly string[]> = {
   name: 'empty rooms',
   *find({ transaction }, work, needs) {
