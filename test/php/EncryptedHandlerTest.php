@@ -20,7 +20,7 @@ final class EncryptedHandlerTest extends TestCase
 {
     use Thrown;
 
-    private const NO_KEY_OPENS_IT = SessionDataError::class . ': The stored session is encrypted with none of the keys';
+    private const NO_KEY_OPENS_IT = SessionDataError::class . ': The stored session is not encrypted, or is encrypted with another key or for another session ID';
 
     private string $old;
     private string $new;

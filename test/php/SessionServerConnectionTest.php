@@ -145,8 +145,8 @@ final class SessionServerConnectionTest extends TestCase
         self::assertGreaterThan(390, (hrtime(true) - $start) / 1e6);
         $server->pause();
         $other->lockTimeout(60_000);
-        $this->assertUnavailable('no answer in 300 ms', fn () => $other->open($id));
-        $this->assertUnavailable('no answer in 800 ms', fn () => $patient->get('late'));
+        $this->assertUnavailable('no answer within 300 ms', fn () => $other->open($id));
+        $this->assertUnavailable('no answer within 800 ms', fn () => $patient->get('late'));
         $server->resume();
         self::assertTrue($patient->open($id));
         self::assertSame(['right', null], [$patient->get('n'), $patient->get('late')]);

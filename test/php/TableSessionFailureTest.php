@@ -139,7 +139,7 @@ final class TableSessionFailureTest extends TestCase
     {
         $url = 'mysql://site:secret@127.0.0.1:1/site';
         yield 'no key file' => [['keyFile' => '/nowhere/keys'], '/nowhere/keys'];
-        yield 'a short key' => [['keyFile' => Keys::fileOf('secret')], 'no key of 32 bytes'];
+        yield 'a short key' => [['keyFile' => Keys::fileOf('secret')], 'is not a key of 32 bytes in base64'];
         yield 'name' => [['name' => 'a.b'], 'name of the cookie'];
         yield 'empty name' => [['name' => ''], 'name of the cookie'];
         yield 'domain' => [['domain' => 'example.org; secure'], 'domain'];

@@ -133,12 +133,13 @@ describe.each(Object.entries(databases))('%s', (_, start) => {
     expect((eve as Person).events.slice(eventsBefore).map(({ name }) => name)).toEqual([]);
     expect(await everything()).toEqual(before);
     const named = [...readsOf(''), ...naming('', '')].map(([event]) => event);
-    // The others name a room, a file or a report (tested below), or send events to the site again.
+    // The others name a room, a file or a report (tested below), send events to the site again, or need a ticket.
     const others = [
       'room:create',
       'report:close',
       'report:context',
       'moderate:retry',
+      'session:renew',
       ...Object.keys(roomRequests),
     ];
     expect(Object.keys(requests).filter((event) => ![...named, ...others].includes(event as never))).toEqual(
