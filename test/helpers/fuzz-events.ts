@@ -104,6 +104,7 @@ const fields: Record<string, Json> = {
   quiet: json(null, { from: '22:00', to: '07:00' }, { from: '24:00', to: '07:00', zone: 'x' }, 1),
   zone: json('Europe/Paris', 'UTC', '', 'x'.repeat(65)),
   lang: json('pt-BR', '', 'x y'),
+  ticket: json('e30.e30.AA', 'a.b', '', 'x'.repeat(4097)),
   emoji: json('👍', '❤️', '👩🏽‍💻', '', '👍👍', '\u2764', 'x'),
 };
 

@@ -115,7 +115,9 @@ test('phpredis: fails if Redis responds with errors, instead of starting a new s
     }`;
   const noSuchDatabase = 99;
   for (const database of [0, noSuchDatabase])
-    expect(native(`redis://127.0.0.1:${own.port}/${database}`, code)).toBe('redis: get: Redis refuses');
+    expect(native(`redis://127.0.0.1:${own.port}/${database}`, code)).toBe(
+      'redis: get: Redis reports an error',
+    );
 });
 
 test('does not collect garbage in an unlistable session folder', () => {
