@@ -26,7 +26,7 @@ export function decodeCursor<const Types extends readonly Type[]>(
   } catch {
     // This server did not create the cursor.
   }
-  throw new RequestError('bad_request', 'this cursor is not from this server');
+  throw new RequestError('bad_request', 'this cursor is not from this list');
 }
 
 /**

@@ -50,7 +50,7 @@ export async function tryBus(place: BusPlace, history: DatabaseAddress): Promise
   if (kind === undefined) return undefined;
   const text = randomUUID();
   const { promise: back, resolve, reject } = Promise.withResolvers<number | null>();
-  const late = setTimeout(() => reject(new Error('it does not answer')), patience);
+  const late = setTimeout(() => reject(new Error('The bus does not answer')), patience);
   let began = 0;
   const connecting = kind.connect(`php-session-chat:doctor-${text}`, {
     text: (heard) => heard === text && resolve(performance.now() - began),

@@ -113,7 +113,7 @@ test('keeps changes received while the lists are loading', async () => {
   expect(keys(all)).toEqual(['twice/1', 'early/1', 'held/new']);
 });
 
-test('is forbidden only if both reports and pending messages are', async () => {
+test('the queue is forbidden only if both reports and pending messages are', async () => {
   answers['report:list'] = forbidden;
   const some = queue();
   await some.load();

@@ -253,7 +253,7 @@ export interface Context extends ControlContext {
   showSettings(): void;
   /** Push on this device. */
   push(): BrowserPush | undefined;
-  /** The offer of notifications under these messages. */
+  /** Renders the offer to turn on notifications, if it belongs under one of these messages. */
   offer(entries: readonly Entry[]): ComponentChildren;
   /** Searches the room. Undefined if the header has a search button. */
   searchInMenu(): (() => void) | undefined;

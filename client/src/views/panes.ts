@@ -4,7 +4,7 @@ import { flag } from '../chat/form.ts';
 /** Minimum widths in CSS pixels: the room list next to a room, and the member list next to both. */
 const TWO_PANES = 640;
 const WIDE = 960;
-/** Minimum width in CSS pixels for a search button in the header. Most phones are narrower. */
+/** Minimum width in CSS pixels for a search button in the header. Many phones, with 360 to 390, are narrower. */
 const SEARCH_IN_BAR = 391;
 
 export type Pane = 'rooms' | 'room';

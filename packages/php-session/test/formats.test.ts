@@ -212,7 +212,7 @@ describe('a path to one of several similar keys', () => {
     }
   });
 
-  test('finds an integer as the name of a variable only if PHP does', () => {
+  test('finds a variable with an integer as its name only if PHP does', () => {
     for (const { format, bytes, read } of phpReads(
       '$_SESSION = ["a" => 1, 5 => 666, "05" => 7];',
       '$_SESSION[5] ?? null',

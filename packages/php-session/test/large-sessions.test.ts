@@ -183,7 +183,7 @@ describe('a session that is large after unpacking', () => {
   });
 });
 
-test('unpacks a session that cannot be decoded once until it changes', async () => {
+test('unpacks an undecodable session only once until it changes', async () => {
   const source = parseStoreUrl(`file://${folder}?format=json&layers=zlib&timeout=9999ms`);
   const [layer] = source.layers as [Layer];
   const unwrap = vi.spyOn(layer, 'unwrap');

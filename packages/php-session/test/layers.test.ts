@@ -74,12 +74,12 @@ describe('a session with another encoding', () => {
     [
       'base64,zlib',
       'base64',
-      /: layers=zlib: the bytes are not compressed in this way, or cut off; the bytes look like php$/,
+      /: layers=zlib: the bytes are cut off, or not compressed in this way; the bytes look like php$/,
     ],
     [
       'inflate',
       'zlib',
-      /: layers=inflate: the bytes are not compressed in this way, or cut off; the bytes look like/,
+      /: layers=inflate: the bytes are cut off, or not compressed in this way; the bytes look like/,
     ],
     ['unserialize', 'unserialize,unserialize', /; the bytes look like/],
     ['decrypt:KEYFILE', 'unserialize', /: layers=decrypt: none of the keys decrypts the bytes for this /],

@@ -79,7 +79,7 @@ describe.each(Object.keys(wrap))('%s', (layer) => {
     );
   });
 
-  test('turns changed bytes into bytes or a rejection', () => {
+  test('unpacks or rejects changed bytes, within the size limit', () => {
     const seed = wrapped(Buffer.from('user_id|i:7;bio|s:4:"%+ \xff";', 'latin1'));
     const change = fc.record({
       at: fc.nat(seed.length),

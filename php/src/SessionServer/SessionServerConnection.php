@@ -140,7 +140,10 @@ final class SessionServerConnection
         return new SessionUnavailable("session server {$this->name()}: $what");
     }
 
-    /** Returns an error answer for logs. The server's own errors contain no session data. */
+    /**
+     * Returns the text of an error answer, for logs. Any other answer could contain session data, so a fixed text
+     * replaces it.
+     */
     public static function shown(#[\SensitiveParameter] string $answer): string
     {
         return preg_match('/^err ([A-Za-z ]{1,60}\.?)\z/', $answer, $match) === 1

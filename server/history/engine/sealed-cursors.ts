@@ -64,6 +64,6 @@ export class SealedCursors {
         // A cursor of another history or list.
       }
     }
-    throw new RequestError('bad_request', 'this cursor is not from this server');
+    throw new RequestError('bad_request', 'this cursor is not from this list');
   }
 }

@@ -18,7 +18,7 @@ import { closed, unavailable, Writer } from './writer.ts';
 /** The maximum time for the remaining reads after the last write. */
 const maxCloseMs = 1000;
 
-/** A server's row in `chat_writers` is deleted this long after its last transaction. */
+/** A starting server deletes rows in `chat_writers` whose last transaction is older than this. */
 const writersTtlMs = 30 * 86_400_000;
 
 export interface SqlHistoryOptions {

@@ -302,7 +302,10 @@ function note(work: Work, user: string, room: string): void {
   if (!room.startsWith(gone)) noteErased(work, user, room);
 }
 
-/** Deletes all data of the user in the room. If the user owned the room, a successor gets it. */
+/**
+ * Deletes the user's membership, with its settings and restrictions. If the user owned the room, a successor becomes its
+ * owner.
+ */
 function removeMember(
   work: Work,
   { room: id, user, at }: { room: string; user: string; at: number },

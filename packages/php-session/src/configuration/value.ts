@@ -46,7 +46,10 @@ export interface OtherVariables {
   environment?: Readonly<Record<string, string>> | undefined;
 }
 
-/** The limits for reading one configuration. Bytes are counted over all files. */
+/**
+ * Limits for reading a configuration. `bytes`: of one file, or of all PHP files that a configuration includes together.
+ * `text`: characters of a composed value, or of all values of an ini or .env file.
+ */
 export const bounds = { bytes: 1024 * 1024, files: 20, steps: 200_000, depth: 200, text: 1024 * 1024 };
 
 /** A file is invalid or exceeds the limits. The message names the file and the line. */

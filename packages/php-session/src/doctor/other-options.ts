@@ -70,7 +70,7 @@ const minIdLength = 22;
 const maxKeyLength = 456;
 /** Matches a key that ends in an ID, and captures its prefix. */
 const keyPattern = /^(.*?)[A-Za-z0-9,-]+$/s;
-/** With this number of random IDs, a common start belongs to the prefix. */
+/** From this number of keys on, their common start is the prefix, because random IDs do not start alike by chance. */
 const minKeysForPrefix = 5;
 
 const stores: Record<string, { kind: string; title: string }> = {

@@ -91,7 +91,7 @@ export function decompress(inflate: typeof inflateSync, bytes: Buffer): Buffer {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ERR_BUFFER_TOO_LARGE') throw new SessionTooLargeError();
-    throw new FormatError('the bytes are not compressed in this way, or cut off');
+    throw new FormatError('the bytes are cut off, or not compressed in this way');
   }
 }
 

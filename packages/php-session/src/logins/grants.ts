@@ -10,7 +10,7 @@ import type { SiteSql } from './sql.ts';
 /**
  * Returns the SQL that creates a database user with minimal rights: views with the rows and columns that are read. It can
  * be run again, such as after an upgrade.
- * @param mails whether mail addresses are read, unless the option `userMail` finds them in sessions
+ * @param mails also allows reading mail addresses. Not needed with the option `userMail`, which finds them in sessions
  * @returns its lines, or why they are unknown
  */
 export async function grants(

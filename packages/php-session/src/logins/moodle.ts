@@ -431,7 +431,7 @@ function readDatabase(configuration: Configuration): SiteDatabase {
   const port = Number(text('dboptions', 'dbport'));
   const socket = text('dboptions', 'dbsocket');
   const isPostgres = type === 'pgsql';
-  // On PostgreSQL dbsocket is the folder of the socket, or chooses libpq's default folder.
+  // On PostgreSQL, dbsocket is the folder of the socket for a local host. A value without a slash selects libpq's own.
   if (isPostgres && socket !== '' && /^(localhost|127\.0\.0\.1)$/.test(host.host))
     host.host = socket.includes('/') ? socket : '';
   if (isPostgres && text('dbhost') === '') host.host = '';

@@ -537,7 +537,7 @@ describe('guards of another class', () => {
   });
 });
 
-test('ends open logins by the former APP_KEY, unless it is a previous key', async () => {
+test('ends open logins made with the old APP_KEY, unless APP_PREVIOUS_KEYS lists it', async () => {
   const site = siteOf(13, {});
   const { cookies } = await logIn(site.sessions, { name: site.name });
   const logins = await open(site.folder);
