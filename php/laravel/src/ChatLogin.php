@@ -17,7 +17,7 @@ final class ChatLogin
     {
     }
 
-    /** Returns the first guard of `php-chat.guards` with a user. Null if nobody is logged in. */
+    /** Returns the first guard of `php-chat.guards` with a user. Null if the visitor is not logged in. */
     public function guard(): ?Guard
     {
         foreach ($this->config->get('php-chat.guards') as $name) {

@@ -21,7 +21,7 @@ final class ChatMessage
         return new self($room, $userId, $userName, $text);
     }
 
-    /** An event `push` to the open pages of the notified user. Without an open page it is lost. */
+    /** An event `push` to the open pages of the notified user. It is lost if no page is open. */
     public static function push(string $name, mixed $data = null): self
     {
         return new self(null, '', $name, $data);

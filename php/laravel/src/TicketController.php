@@ -9,7 +9,7 @@ use Illuminate\Http\JsonResponse;
 use Illuminate\Http\Request;
 use PhpSessionChat\Ticket;
 
-/** Answers with a ticket, or 401 if nobody is logged in. */
+/** Answers with a ticket, or 401 if the visitor is not logged in. */
 final class TicketController
 {
     public function __invoke(Request $request, ChatLogin $login, Repository $config): JsonResponse

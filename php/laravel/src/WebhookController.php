@@ -7,6 +7,7 @@ namespace PhpSessionChat\Laravel;
 use Illuminate\Contracts\Events\Dispatcher;
 use Illuminate\Http\Request;
 use Illuminate\Http\Response;
+use PhpSessionChat\ChatEvent;
 use PhpSessionChat\Webhook;
 use PhpSessionChat\WebhookError;
 

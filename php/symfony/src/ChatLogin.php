@@ -21,7 +21,7 @@ final class ChatLogin
     ) {
     }
 
-    /** Returns the user. Null if nobody is logged in, without the second factor, and for an admin who impersonates a user. */
+    /** Returns the user. Null without a login, without the second factor, and for an admin who impersonates a user. */
     public function user(): ?UserInterface
     {
         $token = $this->tokens->getToken();

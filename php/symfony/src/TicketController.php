@@ -10,7 +10,7 @@ use Symfony\Component\HttpFoundation\JsonResponse;
 use Symfony\Component\HttpFoundation\Request;
 use Symfony\Component\HttpKernel\Exception\NotFoundHttpException;
 
-/** Answers with a ticket, or 401 if nobody is logged in. */
+/** Answers with a ticket, or 401 if the visitor is not logged in. */
 final class TicketController
 {
     public function __construct(

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace PhpSessionChat\Symfony;
 
+use PhpSessionChat\ChatEvent;
 use PhpSessionChat\Webhook;
 use PhpSessionChat\WebhookError;
 use Psr\EventDispatcher\EventDispatcherInterface;

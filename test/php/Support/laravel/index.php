@@ -10,7 +10,7 @@ use Illuminate\Cookie\Middleware\EncryptCookies;
 use Illuminate\Http\Request;
 use Illuminate\Notifications\Notification;
 use Illuminate\Session\Middleware\StartSession;
-use PhpSessionChat\Laravel\ChatEvent;
+use PhpSessionChat\ChatEvent;
 use PhpSessionChat\Laravel\ChatMessage;
 use Symfony\Component\HttpKernel\Exception\HttpException;
 

@@ -6,7 +6,7 @@ declare(strict_types=1);
 
 namespace App;
 
-use PhpSessionChat\Symfony\ChatEvent;
+use PhpSessionChat\ChatEvent;
 use PhpSessionChat\Symfony\ChatUser;
 use PhpSessionChat\Symfony\PhpChatBundle;
 use Symfony\Bundle\FrameworkBundle\FrameworkBundle;
