@@ -20,7 +20,7 @@ import { stopPage, stopPageStyle } from '../mail/stop-page.ts';
 import type { Drain } from '../requests/drain.ts';
 import type { Config } from '../settings/config.ts';
 import type { TicketLogins } from '../tickets/logins.ts';
-import { digestOf, lastTicketEnd } from '../tickets/tickets.ts';
+import { digestOf, lastTicketEnd, noTickets } from '../tickets/tickets.ts';
 import { RequestError } from '../wire/errors.ts';
 import type { Attachments } from './attachments.ts';
 import type { Notifications } from './notifications.ts';
@@ -80,8 +80,7 @@ export function openRoutes(
     return login.code === 'session_store_unavailable' ? login.code : 'unauthorized';
   };
   async function endLogin(sid: string): Promise<void> {
-    if (config.tickets === undefined)
-      throw new RequestError('bad_request', 'this server accepts no tickets (CHAT_TICKET_KEY_FILE)');
+    if (config.tickets === undefined) throw new RequestError('bad_request', noTickets);
     const at = Date.now();
     const until = lastTicketEnd(at, config.tickets.maxAgeMs);
     await chat.history.write.endLogin({ id: digestOf(sid), until, at });

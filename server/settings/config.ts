@@ -524,11 +524,9 @@ function ticketsOf(
   texts: Texts,
 ): TicketSettings | undefined {
   if (keys.length === 0) return undefined;
-  const [admins, moderators] = [idsIn(texts.CHAT_ADMINS), idsIn(texts.CHAT_MODERATORS)];
+  const [admins, moderators] = [list.parse(texts.CHAT_ADMINS ?? ''), list.parse(texts.CHAT_MODERATORS ?? '')];
   return { keys, audience, maxAgeMs, admins, moderators };
 }
-
-const idsIn = (list = ''): string[] => list.split(',').flatMap((id) => id.trim() || []);
 
 /** Returns the problems of ticket settings that do not fit together. */
 function ticketProblems(texts: Texts): string[] {

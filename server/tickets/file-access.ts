@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { TicketLogin } from './tickets.ts';
 
 /** The login that a token was issued for. */
-export interface AccessLogin {
+interface AccessLogin {
   user: SessionUser;
   /** See `TicketState.id`. */
   id: string;

@@ -9,7 +9,7 @@ import {
   type Watcher,
 } from 'php-sessions';
 import type { FileAccess } from './file-access.ts';
-import { loginIdOf, type TicketLogin, TicketState, type VerifyTicket } from './tickets.ts';
+import { loginIdOf, noTickets, refuse, type TicketLogin, TicketState, type VerifyTicket } from './tickets.ts';
 
 /** A login that the site ended with `DELETE /api/sessions/{sid}`. */
 export interface EndedLogin {
@@ -48,8 +48,7 @@ export class TicketLogins {
   async identify(ticket: unknown, at = Date.now()): Promise<TicketLogin | Refusal> {
     const login = await this.#verify(ticket, at);
     if ('code' in login || !this.#ended.has(login.state.id)) return login;
-    const reason = 'the site ended the login of the ticket';
-    return { code: 'unauthorized', kind: reason, reason, forClient: true };
+    return refuse('unauthorized', 'the site ended the login of the ticket');
   }
 
   /** Returns the token for file downloads by the browser. Undefined for other logins. */
@@ -116,14 +115,7 @@ export function withTickets(site: Logins, tickets: TicketLogins): Logins {
 export const withoutTickets = (site: Logins): Logins => ({
   ...site,
   identify: async (credentials) =>
-    credentials.ticket === undefined
-      ? site.identify(credentials)
-      : {
-          code: 'session_invalid',
-          kind: 'tickets are off',
-          reason: 'this server accepts no tickets (CHAT_TICKET_KEY_FILE)',
-          forClient: true,
-        },
+    credentials.ticket === undefined ? site.identify(credentials) : refuse('session_invalid', noTickets),
   get lifetime() {
     return site.lifetime;
   },
@@ -131,12 +123,7 @@ export const withoutTickets = (site: Logins): Logins => ({
 
 /** The logins of a site whose sessions this server cannot read, so that all users come with tickets. */
 export const noSiteLogins: Logins = {
-  identify: async () => ({
-    code: 'unauthorized',
-    kind: 'no ticket',
-    reason: 'this server accepts tickets only (CHAT_SESSION_STORE=none)',
-    forClient: true,
-  }),
+  identify: async () => refuse('unauthorized', 'this server accepts tickets only (CHAT_SESSION_STORE=none)'),
   check: (logins) => logins.map(async () => null),
   binding: () => '',
   watch: () => ({ add: () => ({ since: undefined, end() {} }), end() {} }),

@@ -94,7 +94,7 @@ export async function openVerifier({
         return await jwtVerify(ticket, key, { ...options, currentDate });
       } catch (error) {
         if (error instanceof errors.JWSSignatureVerificationFailed) continue;
-        if (error instanceof errors.JWTExpired) return expired;
+        if (error instanceof errors.JWTExpired) return refuse('unauthorized', 'the ticket has expired');
         if (error instanceof errors.JOSEAlgNotAllowed) return invalid('the ticket is not signed with HS256');
         if (error instanceof errors.JWTClaimValidationFailed)
           return invalid(
@@ -136,18 +136,17 @@ export async function openVerifier({
   };
 }
 
+/** Why a server without keys rejects tickets. */
+export const noTickets = 'this server accepts no tickets (CHAT_TICKET_KEY_FILE)';
+
 const wrongClaim = (claim: string) => `the claim ${claim} of the ticket is missing or not valid`;
 
-const invalid = (reason: string): Refusal => ({
-  code: 'session_invalid',
+/** Returns a refusal whose reason the client may know. */
+export const refuse = (code: Refusal['code'], reason: string): Refusal => ({
+  code,
   kind: reason,
   reason,
   forClient: true,
 });
 
-const expired: Refusal = {
-  code: 'unauthorized',
-  kind: 'the ticket has expired',
-  reason: 'the ticket has expired',
-  forClient: true,
-};
+const invalid = (reason: string) => refuse('session_invalid', reason);
