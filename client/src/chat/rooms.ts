@@ -174,8 +174,8 @@ export class Rooms {
   }
 
   /**
-   * Fetches a direct room if a message shows that the other user's name or presence is outdated. The server sends no
-   * events with the name and presence of users whom this user may not find.
+   * Fetches a direct room if a message shows that the other user's name or presence is outdated. The server does not send
+   * changes of users that this user may not find.
    */
   heard({ id, summary }: Room, { id: user, name }: User): void {
     const other = summary.with;

@@ -21,7 +21,7 @@ const TIMEOUT_MS = 8000;
 export interface TicketListener {
   /** There is a new ticket for the open connection. @returns whether the server accepted it */
   renew(ticket: string): Promise<boolean>;
-  /** The site says that nobody is logged in. */
+  /** The site answered that the user is not logged in. */
   loggedOut(): void;
 }
 
@@ -43,7 +43,7 @@ export class Tickets {
   }
 
   /**
-   * Returns a ticket, fetched now unless the last one is still valid. Null if nobody is logged in. Rejects if the site
+   * Returns a ticket, fetched now unless the last one is still valid. Null if the user is not logged in. Rejects if the site
    * does not answer.
    */
   async take(): Promise<string | null> {
