@@ -84,6 +84,7 @@ export function soakSteps(reports) {
     javaStep(reports, '-DexcludedGroups='),
     { name: 'build', command: scripts.build },
     vitestStep('soak', reports),
+    vitestStep('soak-alone', reports),
     { ...phpunitStep(reports, '--group soak,soak-only'), env: { SOAK: '1' } },
     e2eStep(reports, 4, { SOAK: '1' }),
   ];

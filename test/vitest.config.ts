@@ -1,6 +1,6 @@
 import { globSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { defineConfig } from 'vitest/config';
+import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 import { hanging } from './helpers/hanging.ts';
 import { threadsOfBundles } from './helpers/make-bundles.ts';
@@ -24,6 +24,32 @@ const more = /guarantees\/size\.ts|\.\/size\.ts|\/contracts\/|helpers\/(hidden|s
 const moreInSoak = globSync('{test,packages/*/test}/**/*.test.ts', { cwd: root }).filter((file) =>
   more.test(readFileSync(join(root, file), 'utf8')),
 );
+
+const soakFiles = ['{test,packages/*/test}/**/*.soak.test.ts', ...moreInSoak];
+/** The files of the soak run that measure times, or load the machine. */
+const alone = [
+  ...['floods', 'keepalive.soak', 'level.soak', 'logout', 'presence', 'silent-stores.soak', 'slow-reader'],
+  ...['stress-time', 'timing'],
+]
+  .map((name) => `test/guarantees/${name}.test.ts`)
+  .concat('test/server/chat/hidden-times.soak.test.ts');
+
+const soak = (
+  name: string,
+  more: { include: string[]; exclude?: string[]; maxWorkers: number },
+): TestProjectConfiguration => ({
+  test: {
+    name,
+    setupFiles: ['test/helpers/option-names.ts'],
+    globalSetup: ['test/helpers/make-bundles.ts', 'test/helpers/lean-php.ts'],
+    env: { SOAK: '1' },
+    testTimeout: 600_000,
+    expect: { poll: { timeout: hanging } },
+    hookTimeout: 3 * hanging,
+    allowOnly: false,
+    ...more,
+  },
+});
 
 export default defineConfig({
   test: {
@@ -70,22 +96,11 @@ export default defineConfig({
           allowOnly: false,
         },
       },
-      {
-        test: {
-          name: 'soak',
-          setupFiles: ['test/helpers/option-names.ts'],
-          globalSetup: ['test/helpers/make-bundles.ts', 'test/helpers/lean-php.ts'],
-          // The guarantees with the promised counts; all combinations of stores, databases, applications and containers, of
-          // which an ordinary run has one of each family; what another test shows by another way; and tests that need
-          // installations.
-          include: ['{test,packages/*/test}/**/*.soak.test.ts', ...moreInSoak],
-          env: { SOAK: '1' },
-          testTimeout: 600_000,
-          expect: { poll: { timeout: hanging } },
-          hookTimeout: 3 * hanging,
-          allowOnly: false,
-        },
-      },
+      // The guarantees with the promised counts; all combinations of stores, databases, applications and containers, of
+      // which an ordinary run has one of each family; what another test shows by another way; and tests that need
+      // installations. They mostly wait, so several files run at once.
+      soak('soak', { include: soakFiles, exclude: [...alone, '**/node_modules/**'], maxWorkers: 3 }),
+      soak('soak-alone', { include: alone, maxWorkers: 1 }),
     ],
   },
 });

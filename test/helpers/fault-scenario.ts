@@ -361,7 +361,9 @@ export class Scenario {
     for (const { pid, output } of [...this.#place.servers, ...(this.#place.others ?? [])]) {
       expect(() => process.kill(pid, 0)).not.toThrow();
       const lines = output().split('\n');
-      expect(lines.filter((line) => /unexpected|"level":60|Unhandled|\(node:\d+\)/.test(line))).toEqual([]);
+      expect(lines.filter((line) => /unexpected error|"level":60|Unhandled|\(node:\d+\)/.test(line))).toEqual(
+        [],
+      );
     }
   }
 
