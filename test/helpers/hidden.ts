@@ -4,8 +4,13 @@ import { mariadbDatabase, postgresDatabase } from './history-database.ts';
 import { startMariadb } from './mariadb.ts';
 import { startPostgres } from './postgres.ts';
 
-type Started = () => Promise<{ env: NodeJS.ProcessEnv; close(): Promise<unknown> }>;
-const sqlite: Started = async () => ({ env: {}, close: async () => {} });
+type Started = () => Promise<{
+  env: NodeJS.ProcessEnv;
+  close(): Promise<unknown>;
+  /** Does what the database does by itself after many writes, except in tests. */
+  tidy(): Promise<unknown>;
+}>;
+const sqlite: Started = async () => ({ env: {}, close: async () => {}, tidy: async () => {} });
 
 /** The settings of a chat server with a history in each database. */
 export const databases = size<Record<string, Started>>(
@@ -18,7 +23,11 @@ export const databases = size<Record<string, Started>>(
         await database.close();
         await server.remove();
       };
-      return { env: { CHAT_HISTORY: database.url }, close };
+      return {
+        env: { CHAT_HISTORY: database.url },
+        close,
+        tidy: () => database.query('VACUUM (ANALYZE)'),
+      };
     },
     MariaDB: async () => {
       const server = await startMariadb();
@@ -27,7 +36,7 @@ export const databases = size<Record<string, Started>>(
         await database.close();
         await server.remove();
       };
-      return { env: { CHAT_HISTORY: database.url }, close };
+      return { env: { CHAT_HISTORY: database.url }, close, tidy: async () => {} };
     },
   },
   { SQLite: sqlite },

@@ -23,6 +23,7 @@ describe.each(Object.entries(databases))('%s', (_, start) => {
       for (const client of [eve, mia]) await client.request('room:join', { room: own });
       for (const text of ['my code', 'other words', 'your code']) await say(mia, own, text);
       if (isFull) await hide(site);
+      await database.tidy();
       askers.push({ client: await connectRaw(site.chat.port, eve.cookie), own });
     }
   }, 300_000);
