@@ -52,12 +52,12 @@ export async function startApp(
   const hold = holdSettings(config.hold);
   // Opened before the history, because the start fails if the site configuration cannot be used.
   const siteLogins = await openSiteLogins(config, hold, telemetry);
-  const { logins, liveness, tickets } = siteLogins;
+  const { logins, liveness, tickets, own } = siteLogins;
   const traces = await openTraces(config, telemetry);
   const sharedHistory = await openSharedHistory(config, { ...telemetry, logins, traces, onFailure });
   const { history, servers } = sharedHistory;
   if (tickets !== undefined) await followEndedLogins(tickets, history);
-  const transport = openTransport(config, { ...telemetry, logins, tickets, drain });
+  const transport = openTransport(config, { ...telemetry, logins, tickets, own, drain });
   const attachments = openAttachments(config, { ...telemetry, history, hold });
   const notifications = await openNotifications(config, { ...telemetry, history, logins });
   const chat = await openChat({

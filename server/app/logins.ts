@@ -3,10 +3,12 @@ import { type HoldSettings, nameToShow } from '../chat/moderation/hold-settings.
 import { reportStore } from '../connections/store-at-start.ts';
 import type { History } from '../history/history.ts';
 import { Liveness } from '../liveness/liveness.ts';
+import { FileAccess } from '../logins/file-access.ts';
+import { Guests, withGuests } from '../logins/guests.ts';
+import type { OwnLogins } from '../logins/own-logins.ts';
+import { noSiteLogins, TicketLogins, withoutTickets, withTickets } from '../logins/ticket-logins.ts';
+import { openVerifier } from '../logins/tickets.ts';
 import type { Config } from '../settings/config.ts';
-import { FileAccess } from '../tickets/file-access.ts';
-import { noSiteLogins, TicketLogins, withoutTickets, withTickets } from '../tickets/logins.ts';
-import { openVerifier } from '../tickets/tickets.ts';
 import type { Telemetry } from './telemetry.ts';
 
 /** The logins of the site. */
@@ -16,6 +18,8 @@ export interface SiteLogins {
   liveness: Liveness;
   /** Undefined if this server accepts no tickets. */
   tickets: TicketLogins | undefined;
+  /** The logins that this server verifies itself. */
+  own: readonly OwnLogins[];
   /** The accounts of the site as users see them. Undefined if the site has no known table of users. */
   accounts: SiteAccounts | undefined;
   /** Stops `liveness` and the report of a store that cannot be read. */
@@ -39,13 +43,18 @@ export async function openSiteLogins(
   const tickets =
     config.tickets &&
     new TicketLogins(await openVerifier(config.tickets), new FileAccess(config.tickets.keys));
-  const logins = tickets === undefined ? withoutTickets(siteLogins) : withTickets(siteLogins, tickets);
+  const guests = config.guests && new Guests(config.guests);
+  const logins = withGuests(
+    tickets === undefined ? withoutTickets(siteLogins) : withTickets(siteLogins, tickets),
+    guests,
+  );
   const endReport = reportStore(logins, log);
   const liveness = openLiveness(config, logins, telemetry);
   return {
     logins,
     liveness,
     tickets,
+    own: [tickets, guests].filter((one) => one !== undefined),
     accounts: logins.accounts && shownAccounts(logins.accounts, hold, quiet),
     stop() {
       endReport();

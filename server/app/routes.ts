@@ -16,11 +16,12 @@ import { createModerateExport } from '../http/moderate-export.ts';
 import { type OwnLogin, ownLogin } from '../http/own-login.ts';
 import { createRoutes } from '../http/routes.ts';
 import { type ConcurrencyLimit, RateLimit } from '../limits/by-key.ts';
+import type { OwnLogins } from '../logins/own-logins.ts';
+import type { TicketLogins } from '../logins/ticket-logins.ts';
+import { digestOf, lastTicketEnd, noTickets } from '../logins/tickets.ts';
 import { stopPage, stopPageStyle } from '../mail/stop-page.ts';
 import type { Drain } from '../requests/drain.ts';
 import type { Config } from '../settings/config.ts';
-import type { TicketLogins } from '../tickets/logins.ts';
-import { digestOf, lastTicketEnd, noTickets } from '../tickets/tickets.ts';
 import { RequestError } from '../wire/errors.ts';
 import type { Attachments } from './attachments.ts';
 import type { Notifications } from './notifications.ts';
@@ -51,6 +52,7 @@ export function openRoutes(
     missing,
     logins,
     tickets,
+    own,
     drain,
     admission,
     reads,
@@ -59,6 +61,7 @@ export function openRoutes(
     Telemetry & {
       logins: Logins;
       tickets: TicketLogins | undefined;
+      own: readonly OwnLogins[];
       drain: Drain;
       admission: Admission;
       reads: ConcurrencyLimit;
@@ -66,16 +69,16 @@ export function openRoutes(
 ): ReturnType<typeof createRoutes> {
   const who = async (
     req: IncomingMessage,
-    { access, ...own }: OwnLogin & { access?: string } = {},
+    { access, ...sent }: OwnLogin & { access?: string } = {},
     startedAt?: number,
   ) => {
     if (access !== undefined) {
-      const user = tickets?.userByFileAccess(access);
+      const [user] = own.flatMap((one) => one.userByFileAccess(access) ?? []);
       return user ? identityOf(user, chat) : 'unauthorized';
     }
-    const login = await (own.ticket !== undefined && tickets !== undefined
-      ? tickets.identify(own.ticket, startedAt)
-      : logins.identify(admission.credentials(req, own)));
+    const login = await (sent.ticket !== undefined && tickets !== undefined
+      ? tickets.identify(sent.ticket, startedAt)
+      : logins.identify(admission.credentials(req, sent)));
     if (!('code' in login)) return login.user.banned ? 'banned' : identityOf(login.user, chat);
     return login.code === 'session_store_unavailable' ? login.code : 'unauthorized';
   };

@@ -11,10 +11,11 @@ import type { HttpBreach } from '../http/connections.ts';
 import { type HttpServer, openHttpServer } from '../http/server.ts';
 import { ConcurrencyLimit, RateLimit } from '../limits/by-key.ts';
 import type { Liveness } from '../liveness/liveness.ts';
+import type { OwnLogins } from '../logins/own-logins.ts';
+import type { TicketLogins } from '../logins/ticket-logins.ts';
 import type { Services } from '../requests/dispatch.ts';
 import type { Drain } from '../requests/drain.ts';
 import type { Config } from '../settings/config.ts';
-import type { TicketLogins } from '../tickets/logins.ts';
 import type { Traces } from '../traces/traces.ts';
 import { mostFiles, mostMentions, type SessionReady } from '../wire/events.ts';
 import { openRoutes, type RouteParts } from './routes.ts';
@@ -34,9 +35,14 @@ const maxSearches = 1;
 
 export function openTransport(
   config: Config,
-  options: Telemetry & { logins: Logins; tickets: TicketLogins | undefined; drain: Drain },
+  options: Telemetry & {
+    logins: Logins;
+    tickets: TicketLogins | undefined;
+    own: readonly OwnLogins[];
+    drain: Drain;
+  },
 ): Transport {
-  const { logins, tickets, drain, metrics, log, quiet } = options;
+  const { logins, own, drain, metrics, log, quiet } = options;
   const admission = new Admission(config, logins, drain);
   const onRefusal: OnRefusal = ({ code, reason, kind = code, hint }) => {
     metrics.refusals.inc({ code });
@@ -70,7 +76,7 @@ export function openTransport(
         traces,
         onRequest: (event, code) => metrics.requests.inc({ event, code }),
       };
-      const fileAccessOf = (login: Login) => tickets?.fileAccessOf(login);
+      const fileAccessOf = (login: Login) => own.find((one) => one.has(login))?.fileAccessOf(login);
       const self = (connection: Connection) => selfOf(config, chat, connection);
       sockets.open({
         logins,
@@ -79,7 +85,10 @@ export function openTransport(
         self,
         fileAccessOf,
         ready: (connection, login) => readyOf(config, chat, connection, fileAccessOf(login)),
-        bans: ({ person }) => removalsOf(chat.directory.restrictions, person.user.id),
+        bans: ({ person: { user } }) =>
+          removalsOf(chat.directory.restrictions, user.id).filter(({ room }) =>
+            chat.directory.isOpenTo(user.id, room),
+          ),
         accepted: notifications.accepted,
         seen: notifications.recordMailAddress,
         renewed: notifications.renewed,

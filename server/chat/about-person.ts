@@ -1,5 +1,6 @@
 import { isMember } from '../history/history.ts';
 import type { Answers, RequestPayload } from '../wire/events.ts';
+import { isGuest } from '../wire/guest.ts';
 import type { Chat } from './chat.ts';
 import type { Connection, Room } from './model.ts';
 import { partnerOf } from './summary.ts';
@@ -25,12 +26,12 @@ export async function about(
   const isPartner = partner !== undefined && partner.user.id === user;
   const isNamed = isPartner ? partner.known : member !== undefined && directory.isVisible(known, member);
   const present = isSelf || (isNamed && (isPartner ? partner.present : room.present.has(user)));
-  const mayKnow = settings.lastSeen && isNamed && !present && person.memberships.has(id);
+  const mayKnow = settings.lastSeen && !isGuest(asker) && isNamed && !present && person.memberships.has(id);
   return {
     ...(isPartner ? { role: 'member' as const } : member === undefined ? {} : { role: member.role }),
     present,
     ...(mayKnow && last.at !== undefined ? { lastHere: last.at } : {}),
-    ...(isSelf && (settings.lastSeen || settings.seen) ? { hidden: last.hidden } : {}),
+    ...(isSelf && !isGuest(asker) && (settings.lastSeen || settings.seen) ? { hidden: last.hidden } : {}),
   };
 }
 

@@ -44,6 +44,8 @@ export function memberBySession(
  * history/messages/posting.ts for writing, and `isModerator` in history/members/membership.ts for moderating.
  */
 export function rightsIn(room: RoomRecord, { roles, member }: Actor): Right[] {
+  if (isVisitor({ roles }))
+    return room.settings.write === 'moderators' || !roles.includes('guest') ? ['leave'] : ['send', 'leave'];
   // If the other user was erased, messages would have no reader.
   if (room.kind === 'direct') return room.pair === undefined ? [] : ['send', 'pin'];
   const admin = roles.includes('admin');
@@ -58,7 +60,12 @@ export function rightsIn(room: RoomRecord, { roles, member }: Actor): Right[] {
 }
 
 /** Whether the user moderates the whole site. Admins do also. */
-export const moderatesSite = ({ roles }: Pick<Actor, 'roles'>): boolean => roles.length > 0;
+export const moderatesSite = ({ roles }: Pick<Actor, 'roles'>): boolean =>
+  roles.some((role) => role === 'admin' || role === 'moderator');
+
+/** Whether the user is a guest, who has no login. */
+export const isVisitor = ({ roles }: Pick<Actor, 'roles'>): boolean =>
+  roles.includes('guest') || roles.includes('reader');
 
 /**
  * Whether the user may approve and reject pending messages of the room. Site moderators need a membership in a private room.

@@ -10,6 +10,7 @@ import {
 } from '../history/history.ts';
 import { RequestError } from '../wire/errors.ts';
 import type { Message, User } from '../wire/events.ts';
+import { isGuest } from '../wire/guest.ts';
 import { mayRead } from './access.ts';
 import { messageOf } from './messages/mentions.ts';
 import { noMentions, stillUnread } from './messages/unread-mentions.ts';
@@ -25,6 +26,8 @@ interface DirectoryOptions {
   findAll: boolean;
   /** Whether users see what other users have read. */
   showsSeen: boolean;
+  /** The rooms that guests may open. */
+  guestRooms: ReadonlySet<string>;
   presence: Presence;
   /** Absent for a single server. */
   others: OtherServers | undefined;
@@ -37,6 +40,7 @@ interface DirectoryOptions {
 export class Directory {
   /** Whether users see what other users have read. */
   readonly showsSeen: boolean;
+  readonly guestRooms: ReadonlySet<string>;
   readonly #findAll: boolean;
   readonly #presence: Presence;
   readonly #others: OtherServers | undefined;
@@ -52,9 +56,10 @@ export class Directory {
   /** For each read in progress, the changes that arrive during it. The result may lack them: see `catchUp`. */
   readonly missed = new Set<Change[]>();
 
-  constructor({ findAll, showsSeen, presence, others }: DirectoryOptions) {
+  constructor({ findAll, showsSeen, guestRooms, presence, others }: DirectoryOptions) {
     this.#findAll = findAll;
     this.showsSeen = showsSeen;
+    this.guestRooms = guestRooms;
     this.#presence = presence;
     this.#others = others;
   }
@@ -110,8 +115,14 @@ export class Directory {
     return this.#rooms.get(id);
   }
 
+  /** Whether the user may know of a room of this ID at all. Guests know only of the rooms of the setting. */
+  isOpenTo(user: string, room: string): boolean {
+    return !isGuest(user) || this.guestRooms.has(room);
+  }
+
   /** Returns the room if this person may know of it. A hidden room takes the same code path as a missing one. */
   find(person: Person, id: string): Room | undefined {
+    if (!this.isOpenTo(person.user.id, id)) return undefined;
     const own = person.memberships.get(id)?.room;
     if (own !== undefined) return own;
     const room = this.#rooms.get(id);
@@ -224,9 +235,10 @@ export class Directory {
     }
   }
 
-  /** Stores a membership of a connected user, new or changed. */
+  /** Stores a membership of a connected user, new or changed. Ignores a guest's rooms of a former setting. */
   enter(room: Room, person: Person, member: MemberRecord, mentions?: UnreadMentions): void {
     const { user } = person;
+    if (!this.isOpenTo(user.id, room.record.id)) return;
     const before = person.memberships.get(room.record.id);
     const wasVisible = before !== undefined && this.isVisible(user, before.member);
     const isVisible = this.isVisible(user, member);

@@ -46,13 +46,16 @@ const effectOf = ({ type }: Change) => effects[type] as Effect<Change['type']> |
  */
 export async function followChanges(chat: Chat): Promise<void> {
   const { history, directory, newest } = chat;
-  const findUser: FindUser = (id) => directory.person(id);
   const apply = (change: Change) => {
     newest.dropOutdated(change);
     for (const missed of directory.missed) missed.push(change);
     const effect = effectOf(change);
     for (const user of effect?.outdates?.(chat, change) ?? []) directory.recent.forget(user);
-    return effect?.apply(chat, change, findUser);
+    const room = roomOf(change);
+    // Guests may have rows of rooms that the setting no longer contains.
+    const find: FindUser = (id) =>
+      room === undefined || directory.isOpenTo(id, room) ? directory.person(id) : undefined;
+    return effect?.apply(chat, change, find);
   };
   // Another server may write during the read. No user is connected yet, so these changes are not announced.
   const early: Change[] = [];

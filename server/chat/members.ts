@@ -11,6 +11,7 @@ import {
 import { findKeys, memberKey, nameKey } from '../history/text-keys.ts';
 import { RequestError, type RequestErrorCode } from '../wire/errors.ts';
 import type { Answers, RequestPayload, RoomMember, User } from '../wire/events.ts';
+import { isGuest } from '../wire/guest.ts';
 import { type Actor, outranks, rankOf, rightsIn } from './access.ts';
 import type { Chat } from './chat.ts';
 import { cursorOf, decodeCursor } from './cursor.ts';
@@ -176,7 +177,7 @@ export async function setRole(
   { user, role }: RequestPayload<'room:role'>,
 ): Promise<Answers['room:role']> {
   // A direct room has no roles. An error must not depend on whether the other user is a member yet.
-  if (room.record.kind === 'direct') throw new RequestError('forbidden');
+  if (room.record.kind === 'direct' || isGuest(user)) throw new RequestError('forbidden');
   await decided(async () => {
     const decidedFor = stateOf(room.record);
     const target = await targetOf(chat, room.record.id, user);
@@ -411,7 +412,9 @@ function comparePlaces(a: MemberPlace, b: MemberPlace): number {
   return keyA < keyB ? -1 : keyA > keyB ? 1 : 0;
 }
 
+/** Guests, who can have any name, are not found by it. */
 function matches(user: User, prefix: string): boolean {
+  if (isGuest(user.id)) return false;
   return findKeysOf(user).some((key) => key.startsWith(prefix));
 }
 

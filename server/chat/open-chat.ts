@@ -66,7 +66,8 @@ export async function openChat({
   const { signal } = closing;
   const presence = new Presence(publisher);
   const findAll = settings.findPeople === 'all';
-  const directory = new Directory({ findAll, showsSeen: settings.seen, presence, others });
+  const guestRooms = settings.guests?.rooms ?? new Set<string>();
+  const directory = new Directory({ findAll, showsSeen: settings.seen, guestRooms, presence, others });
   const typing = new Typing(publisher, others);
   const summaries = new ChangedSummaries((room, connection) =>
     sendSummary({ directory, publisher }, room, connection),

@@ -65,7 +65,8 @@ function applyDeletion(
 ) {
   const room = directory.room(id);
   const members = [...(room?.here ?? [])].filter(({ user }) => find(user.id) !== undefined);
-  const isAllowed = ({ user }: Person) => !directory.restrictions.isBanned(id, user.id);
+  const isAllowed = ({ user }: Person) =>
+    directory.isOpenTo(user.id, id) && !directory.restrictions.isBanned(id, user.id);
   const readers = kind === 'public' ? [...directory.everybody()].filter(isAllowed) : members;
   directory.restrictions.forget(id);
   if (room === undefined) return undefined;
@@ -99,9 +100,9 @@ function applyDeletion(
  */
 function announceNewRoom({ directory, publisher }: Chat, room: Room, asker: string | undefined): void {
   const byRoles = new Map<string, Connection[]>();
-  for (const { connections, memberships } of directory.everybody()) {
+  for (const { user, connections, memberships } of directory.everybody()) {
     // The creator already has the room, from a connection that is newer than this change.
-    if (memberships.has(room.record.id)) continue;
+    if (memberships.has(room.record.id) || !directory.isOpenTo(user.id, room.record.id)) continue;
     for (const connection of connections) {
       if (connection.id === asker) continue;
       const roles = connection.identity.roles.join();

@@ -11,6 +11,7 @@ import {
 import { nameKey } from '../history/text-keys.ts';
 import { RequestError, type RequestErrorCode } from '../wire/errors.ts';
 import type { Answers, RequestPayload, RoomSummary, User } from '../wire/events.ts';
+import { isVisitor } from './access.ts';
 import type { Chat } from './chat.ts';
 import { cursorOf, decodeCursor } from './cursor.ts';
 import { type Directory, requireRoom } from './directory.ts';
@@ -38,10 +39,12 @@ export function readyRoomsOf(
   chat: Chat,
   connection: Connection,
 ): { rooms: RoomSummary[]; more: boolean; firstRoom?: string } {
-  const { directory, configured } = chat;
+  const { directory } = chat;
+  const isVisiting = isVisitor(connection.identity);
+  const offered = isVisiting ? [...directory.guestRooms] : chat.configured;
   const own = ownRooms(directory, connection.person).map(({ room }) => room);
   const rooms = own.slice(0, maxReadyRooms);
-  for (const id of configured) {
+  for (const id of offered) {
     if (rooms.length === maxReadyRooms) break;
     const room = connection.person.memberships.has(id) ? undefined : directory.find(connection.person, id);
     if (room !== undefined) rooms.push(room);
@@ -51,8 +54,10 @@ export function readyRoomsOf(
     .bannedFrom(connection.person.user.id)
     .filter((id) => directory.room(id)?.record.kind === 'public');
   const publicRooms = directory.publicRooms.count - hidden.length;
-  const all = own.length + publicRooms - own.filter(({ record }) => record.kind === 'public').length;
-  const first = configured.find((id) => directory.find(connection.person, id) !== undefined);
+  const all = isVisiting
+    ? offered.filter((id) => directory.find(connection.person, id) !== undefined).length
+    : own.length + publicRooms - own.filter(({ record }) => record.kind === 'public').length;
+  const first = offered.find((id) => directory.find(connection.person, id) !== undefined);
   return {
     rooms: rooms.map((room) => summaryOf(directory, room, connection)),
     more: all > rooms.length,

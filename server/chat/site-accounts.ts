@@ -1,4 +1,5 @@
 import { RequestError } from '../wire/errors.ts';
+import { isGuest } from '../wire/guest.ts';
 import type { Chat } from './chat.ts';
 
 /** What the site knows of user IDs that a client sent. */
@@ -10,15 +11,16 @@ export interface NamedUsers {
 }
 
 /**
- * Looks up offline users in the site's table of users. If the server does not know this table, no user is unknown.
+ * Looks up offline users in the site's table of users. If the server does not know this table, only guests are unknown.
  * @throws RequestError `storage_unavailable`
  */
 export async function askSite(
   { accounts, history, directory }: Pick<Chat, 'accounts' | 'history' | 'directory'>,
   ids: readonly string[],
 ): Promise<NamedUsers> {
-  const absent = ids.filter((id) => !directory.isHere(id));
-  if (accounts === undefined || absent.length === 0) return { unknown: new Set(), names: new Map() };
+  const guests = ids.filter(isGuest);
+  const absent = ids.filter((id) => !isGuest(id) && !directory.isHere(id));
+  if (accounts === undefined || absent.length === 0) return { unknown: new Set(guests), names: new Map() };
   const [onSite, known, listed] = await Promise.all([
     accounts.names(absent).catch((cause: Error) => {
       const reason = `the users of the site cannot be read: ${cause.message}`;
@@ -30,7 +32,7 @@ export async function askSite(
   // If the stored name is the ID, the chat does not know the user's name.
   const named = new Set(known.flatMap(({ id, name }) => (name === id ? [] : [id])));
   return {
-    unknown: new Set(absent.filter((id) => !onSite.has(id) && !listed.includes(id))),
+    unknown: new Set([...guests, ...absent.filter((id) => !onSite.has(id) && !listed.includes(id))]),
     names: new Map([...onSite].filter(([id]) => !named.has(id))),
   };
 }

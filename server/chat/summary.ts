@@ -9,7 +9,7 @@ import {
   wantsPreviews,
 } from '../history/history.ts';
 import type { Can, LastMessage, Notify, RoomSummary, SiteRole, Totals, User } from '../wire/events.ts';
-import { memberBySession, moderatesSite, rightsIn } from './access.ts';
+import { isVisitor, memberBySession, moderatesSite, rightsIn } from './access.ts';
 import { type Directory, requireRoom } from './directory.ts';
 import { countMentions } from './messages/unread-mentions.ts';
 import { type Connection, membersOf, type Person, type Room, type SessionIdentity } from './model.ts';
@@ -203,7 +203,10 @@ export function totalsOfUser(
       person === undefined ? await readCountedRooms(history, identity.id) : countedRoomsOf(person);
     // Checked after the read, because the totals may count messages that were stored after a ban.
     if (directory.banOf(identity.id) !== null) return null;
-    const current = memberships.filter(({ record, member }) => memberBySession(record, member, identity));
+    const current = memberships.filter(
+      ({ record, member }) =>
+        directory.isOpenTo(identity.id, record.id) && memberBySession(record, member, identity),
+    );
     return totalsOf({ memberships: current, blocked });
   });
 }
@@ -222,6 +225,8 @@ export interface ChatSettings {
   push?: { browsers?: object | undefined } | undefined;
   /** Whether offline users get mails. */
   mails: boolean;
+  /** Absent if all users need a login. */
+  guests?: { may: 'read' | 'write'; rooms: ReadonlySet<string> } | undefined;
 }
 
 export function canOf(
@@ -230,17 +235,18 @@ export function canOf(
 ): Can {
   const moderator = moderatesSite({ roles });
   const admin = roles.includes('admin');
+  const hasLogin = !isVisitor({ roles });
   return {
-    createPublic: moderator || createRooms === 'all',
-    createPrivate: moderator || createRooms !== 'none',
-    direct,
-    findPeople: findPeople !== 'off',
-    files: files.kind !== 'off',
-    previews,
-    seen,
-    push: push?.browsers !== undefined,
-    report: true,
-    mail: mails,
+    createPublic: hasLogin && (moderator || createRooms === 'all'),
+    createPrivate: hasLogin && (moderator || createRooms !== 'none'),
+    direct: hasLogin && direct,
+    findPeople: hasLogin && findPeople !== 'off',
+    files: hasLogin && files.kind !== 'off',
+    previews: hasLogin && previews,
+    seen: hasLogin && seen,
+    push: hasLogin && push?.browsers !== undefined,
+    report: !roles.includes('reader'),
+    mail: hasLogin && mails,
     hold: !moderator && (hold.mode !== 'off' || hold.words.length > 0),
     ...(moderator ? { moderate: { people: true, log: admin, data: admin && moderateData } } : {}),
   };

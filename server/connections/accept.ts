@@ -8,7 +8,7 @@ import { type DefaultEventsMap, Server, type Socket as SocketIoSocket } from 'so
 import { connectUser, disconnectUser } from '../chat/connected-users.ts';
 import type { Connection } from '../chat/model.ts';
 import { answerError, answerErrorRaw } from '../http/answer.ts';
-import { OpenLimit, tryAgainAfter } from '../limits/by-key.ts';
+import { OpenLimit, type Rate, RateLimit, tryAgainAfter } from '../limits/by-key.ts';
 import { Turns } from '../limits/per-turn.ts';
 import { requestListener } from '../requests/dispatch.ts';
 import type { Drain } from '../requests/drain.ts';
@@ -20,6 +20,7 @@ import type {
   ServerToClient,
   SessionReady,
 } from '../wire/events.ts';
+import { isGuest } from '../wire/guest.ts';
 import { Accepted, type ConnectionParts, identityOf } from './accepted.ts';
 import { type Admission, reasonOf } from './admission.ts';
 import { FanOut } from './fan-out.ts';
@@ -31,7 +32,7 @@ import { PacketSource, WebSockets } from './source.ts';
 
 /** `entering` is set after authentication. `accepted` replaces it once the connection is welcomed. */
 interface SocketData {
-  entering?: { login: Login; connection: Connection };
+  entering?: { login: Login; connection: Connection; limitKey: string };
   accepted?: Accepted;
 }
 
@@ -91,8 +92,9 @@ export class SocketTransport {
   readonly #io: ChatServer;
   readonly #admission: Admission;
   readonly #onRefusal: OnRefusal;
-  readonly #loginUrl: string | undefined;
+  readonly #visitors: VisitorOptions;
   readonly #connectionsOfUser: OpenLimit;
+  readonly #newGuests: RateLimit;
   readonly #penalties = new Penalties();
   readonly #connects = new Turns(mostConnectsInATurn);
   /** By Engine.IO's `sid`. */
@@ -108,17 +110,22 @@ export class SocketTransport {
     admission: Admission;
     /** Concurrent connections of one user. */
     limitConnectionsUser: number;
+    /** New guests from one address. */
+    limitGuests: Rate;
     /** The limit of queued bytes for one connection. */
     limitQueue: number;
     /** The login address for users who are not logged in. */
     siteLoginUrl: string | undefined;
+    /** Undefined if all users need a login. */
+    guests: { may: 'read' | 'write' } | undefined;
     onRefusal: OnRefusal;
     onBreach: (breach: Breach) => void;
   }) {
     this.#admission = options.admission;
     this.#onRefusal = options.onRefusal;
-    this.#loginUrl = options.siteLoginUrl;
+    this.#visitors = { loginUrl: options.siteLoginUrl, guests: options.guests?.may };
     this.#connectionsOfUser = new OpenLimit(options.limitConnectionsUser);
+    this.#newGuests = new RateLimit(options.limitGuests);
     this.#engine = new EngineServer({
       maxHttpBufferSize: maxPacketBytes,
       perMessageDeflate: false,
@@ -177,7 +184,7 @@ export class SocketTransport {
           (refusal) => refusal?.code,
         );
         authenticated.then(
-          (refusal) => next(refusal === null ? undefined : connectError(refusal, this.#loginUrl)),
+          (refusal) => next(refusal === null ? undefined : connectError(refusal, this.#visitors)),
           // Socket.IO does not await a middleware, so the client would wait forever after an uncaught rejection.
           (error: unknown) => {
             if (error instanceof RequestError) {
@@ -316,13 +323,15 @@ export class SocketTransport {
       return refusal;
     };
     if (services.drain.started) return refuse({ code: 'server_draining' }, 'draining');
-    const { session, ticket } = socket.handshake.auth;
-    for (const [name, value] of Object.entries({ 'auth.session': session, 'auth.ticket': ticket })) {
+    const { session, ticket, guest: secret, name } = socket.handshake.auth;
+    const own = { 'auth.session': session, 'auth.ticket': ticket, 'auth.guest': secret };
+    for (const [name, value] of Object.entries(own)) {
       // Over polling, later requests would not be bound to this login.
       if (value !== undefined && conn.transport.name !== 'websocket')
         return refuse({ code: 'unauthorized', message: `${name} needs WebSocket` }, `${name} over polling`);
     }
-    const credentials = this.#admission.credentials(conn.request, { session, ticket });
+    const guest = secret === undefined ? undefined : { secret, name: name ?? '' };
+    const credentials = this.#admission.credentials(conn.request, { session, ticket, guest });
     const { origin } = conn.request.headers;
     const login = await services.traces.below('session.identify', () => logins.identify(credentials));
     if ('code' in login) {
@@ -337,8 +346,16 @@ export class SocketTransport {
     if (user.banned || chat.directory.banOf(user.id) !== null) {
       return refuse({ code: 'forbidden' }, 'banned');
     }
+    const limitKey = isGuest(user.id) ? `\0${this.#admission.keyOf(conn.request)}` : user.id;
+    if (limitKey !== user.id && chat.directory.person(user.id) === undefined) {
+      const [known] = await chat.history.read.users({ ids: [user.id] });
+      // A new guest is stored, and costs its client nothing.
+      const retryAfterMs = known === undefined ? this.#newGuests.take(limitKey) : null;
+      if (retryAfterMs !== null)
+        return refuse({ code: 'rate_limited', retryAfterMs }, 'too many new guests from one address');
+    }
     // The limit is per user, and only the login identifies the user.
-    const release = this.#connectionsOfUser.take(user.id);
+    const release = this.#connectionsOfUser.take(limitKey);
     if (release === null) {
       return refuse(
         { code: 'rate_limited', retryAfterMs: tryAgainAfter },
@@ -359,7 +376,7 @@ export class SocketTransport {
     seen(user);
     // Corked, so that Socket.IO's CONNECT packet and `session:ready` go out in one write: see `#welcome`.
     internalsOf(conn).transport.socket?._socket.cork();
-    socket.data = { entering: { login, connection } };
+    socket.data = { entering: { login, connection, limitKey } };
     if (open !== undefined && conn.readyState === 'open') open.connection = connection;
     else disconnectUser(chat, connection);
     return null;
@@ -368,7 +385,7 @@ export class SocketTransport {
   #welcome(socket: ChatSocket, { ready, bans }: Parts, shared: ConnectionParts): void {
     const { entering } = socket.data;
     if (entering === undefined) return;
-    const { login, connection } = entering;
+    const { login, connection, limitKey } = entering;
     shared.roomsLog.logProblems(login.handle, login.user);
     const open = this.#connections.get(internalsOf(socket.conn).id);
     // The connection closed in this tick.
@@ -384,9 +401,9 @@ export class SocketTransport {
     this.publisher.flush(id);
     internalsOf(socket.conn).transport.socket?._socket.uncork();
     replaceAck(socket, this.#ack);
-    const intake = this.#penalties.intake(connection.person.user.id, source, guard);
+    const intake = this.#penalties.intake(limitKey, source, guard);
     const { handle } = login;
-    const accepted = new Accepted(shared, socket, { connection, intake, guard, handle });
+    const accepted = new Accepted(shared, socket, { connection, intake, guard, handle, limitKey });
     socket.data = { accepted };
     socket.on('disconnect', left);
     accepted.subscribe(login);
@@ -429,8 +446,14 @@ interface ConnectRefusal {
   retryAfterMs?: number;
 }
 
+/** What a visitor without a login can do: log in, or enter as a guest. */
+type VisitorOptions = { [Name in 'loginUrl' | 'guests']?: ConnectFailure[Name] | undefined };
+
 /** Returns the error that Socket.IO sends as `connect_error`. */
-function connectError({ code, message, reason, retryAfterMs }: ConnectRefusal, loginUrl?: string): Error {
+function connectError(
+  { code, message, reason, retryAfterMs }: ConnectRefusal,
+  { loginUrl, guests }: VisitorOptions = {},
+): Error {
   const known = connectErrors[code];
   const data: ConnectFailure = {
     code,
@@ -438,6 +461,7 @@ function connectError({ code, message, reason, retryAfterMs }: ConnectRefusal, l
     retryable: known.retryable,
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     ...(code === 'unauthorized' && loginUrl !== undefined ? { loginUrl } : {}),
+    ...(code === 'unauthorized' && guests !== undefined ? { guests } : {}),
   };
   return Object.assign(new Error(code), { data });
 }

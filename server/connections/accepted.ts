@@ -10,7 +10,8 @@ import type { CheckedLogin, Subscriber } from '../liveness/checked-login.ts';
 import type { Liveness } from '../liveness/liveness.ts';
 import type { Client, Services } from '../requests/dispatch.ts';
 import { RequestError } from '../wire/errors.ts';
-import type { Answers, EndReason, SessionChange } from '../wire/events.ts';
+import type { Answers, EndReason, SessionChange, SiteRole } from '../wire/events.ts';
+import { isGuest } from '../wire/guest.ts';
 import type { FanOut } from './fan-out.ts';
 import type { Guard } from './guard.ts';
 import type { Intake } from './intake.ts';
@@ -27,7 +28,7 @@ export interface ConnectionParts {
   roomsLog: RoomsLog;
   /** Called for each login that is accepted or banned, and again when its user data changes. */
   seen(user: SessionUser): void;
-  /** Returns `fileAccess` for a login by ticket. */
+  /** Returns `fileAccess` for a login by ticket or a guest. */
   fileAccessOf(login: Login): string | undefined;
   /** Called when a client replaces the ticket of its login. */
   renewed(connection: Connection, ticket: string): void;
@@ -50,6 +51,7 @@ export class Accepted implements Subscriber, Client {
   readonly connection: Connection;
   readonly intake: Intake;
   readonly weight: Guard;
+  readonly limitKey: string;
   readonly #shared: ConnectionParts;
   readonly #socket: AcceptedSocket;
   /** The handle of its login. */
@@ -64,7 +66,8 @@ export class Accepted implements Subscriber, Client {
       intake,
       guard,
       handle,
-    }: { connection: Connection; intake: Intake; guard: Guard; handle: string },
+      limitKey,
+    }: { connection: Connection; intake: Intake; guard: Guard; handle: string; limitKey: string },
   ) {
     this.#shared = shared;
     this.#socket = socket;
@@ -72,6 +75,7 @@ export class Accepted implements Subscriber, Client {
     this.intake = intake;
     this.weight = guard;
     this.#handle = handle;
+    this.limitKey = limitKey;
   }
 
   /** Ends the connection when its login ends. */
@@ -152,8 +156,13 @@ export class Accepted implements Subscriber, Client {
   }
 }
 
-export function identityOf(user: SessionUser, { hold }: Pick<Chat, 'hold'>): SessionIdentity {
-  const { id, name, roles = [] } = user;
+export function identityOf(
+  user: SessionUser,
+  { hold, settings }: Pick<Chat, 'hold' | 'settings'>,
+): SessionIdentity {
+  const { id, name } = user;
   const rooms = roomsIn(user);
+  const guestRole = settings.guests?.may === 'write' ? 'guest' : 'reader';
+  const roles: readonly SiteRole[] = isGuest(id) ? [guestRole] : (user.roles ?? []);
   return { id, name: nameToShow(hold, { id, name }), roles, ...(rooms && { rooms }) };
 }

@@ -116,9 +116,12 @@ export class Admission {
 
   /**
    * Returns the parts of a request that identify its login.
-   * @param own the session or ticket that the client sent itself, not in a cookie
+   * @param own the session, ticket or guest that the client sent itself, not in a cookie
    */
-  credentials(req: IncomingMessage, own: Pick<Credentials, 'session' | 'ticket'> = {}): Credentials {
+  credentials(
+    req: IncomingMessage,
+    own: Pick<Credentials, 'session' | 'ticket' | 'guest'> = {},
+  ): Credentials {
     const { cookie, 'user-agent': userAgent, 'x-forwarded-for': forwarded } = req.headers;
     const forwardedFor = Array.isArray(forwarded) ? forwarded.join(',') : forwarded;
     const [address, client] = [this.#addresses.addressOf(req), this.#addresses.keyOf(req)];

@@ -14,6 +14,7 @@ import {
   topic,
   userName,
 } from '../wire/events.ts';
+import { isGuest } from '../wire/guest.ts';
 import { answerError, answerJson } from './answer.ts';
 import { answerZip, type ZipFile } from './zip.ts';
 
@@ -22,7 +23,9 @@ const erasedMessages = ['anonymise', 'delete'] as const;
 type ErasedMessages = (typeof erasedMessages)[number];
 
 /** PHP sites store IDs as integers or as strings. */
-const siteUserId = z.union([ownUserId, z.int().min(1).transform(String)]);
+const anyUserId = z.union([ownUserId, z.int().min(1).transform(String)]);
+/** The ID of a user of the site. */
+const siteUserId = anyUserId.refine((id) => !isGuest(id), { message: 'IDs of guests are reserved' });
 
 const namedUser = z.object({ id: siteUserId, name: userName });
 
@@ -48,7 +51,7 @@ export const bodies = {
       )
       .max(1000)
       .default([]),
-    remove: z.array(siteUserId).max(1000).default([]),
+    remove: z.array(anyUserId).max(1000).default([]),
   }),
   users: z.object({
     users: z

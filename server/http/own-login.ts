@@ -1,14 +1,23 @@
 import type { IncomingMessage } from 'node:http';
 
-/** The session or ticket that a client sends itself, not in a cookie. */
+/** The session, ticket or guest that a client sends itself, not in a cookie. */
 export interface OwnLogin {
   session?: string | undefined;
   ticket?: string | undefined;
+  guest?: { secret: string } | undefined;
 }
 
-/** Reads `Authorization: Session ID` or `Authorization: Ticket JWT`. Pages of other sites need a preflight for it. */
+/** Reads `Authorization: Session ID`, `Authorization: Ticket JWT` or `Authorization: Guest SECRET`. Pages of other sites need a preflight for it. */
 export function ownLogin({ headers }: IncomingMessage): OwnLogin {
-  const [, scheme, value] = /^(Session|Ticket) +(\S+)$/i.exec(headers.authorization ?? '') ?? [];
-  if (scheme === undefined) return {};
-  return scheme.toLowerCase() === 'ticket' ? { ticket: value } : { session: value };
+  const [, scheme, value = ''] = /^(Session|Ticket|Guest) +(\S+)$/i.exec(headers.authorization ?? '') ?? [];
+  switch (scheme?.toLowerCase()) {
+    case 'session':
+      return { session: value };
+    case 'ticket':
+      return { ticket: value };
+    case 'guest':
+      return { guest: { secret: value } };
+    default:
+      return {};
+  }
 }

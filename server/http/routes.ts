@@ -76,6 +76,8 @@ export function createRoutes(options: {
       const refusal = options.admission.refusalOfMe(req);
       if (refusal !== null) return answerError(res, refusal.code, refusal.retryAfterMs);
       options.admission.allowReading(req, res);
+      // Pages of other origins ask first whether they may send a ticket or a guest.
+      if (req.method === 'OPTIONS') return void res.writeHead(204).end();
       const me = await answerInTime(options.me(req));
       if (me === 'session_store_unavailable') return answerError(res, me);
       answerJson(req, res, 200, me);
@@ -108,8 +110,9 @@ export function createRoutes(options: {
           ? routes[path]
           : undefined;
     const known = handler !== undefined || ofClient.has(path);
-    if (req.method === 'TRACE' || (known && req.method !== 'GET' && req.method !== 'HEAD')) {
-      return answerError(res, 'method_not_allowed', undefined, { Allow: 'GET, HEAD' });
+    const allowed = path === '/me' ? ['GET', 'HEAD', 'OPTIONS'] : ['GET', 'HEAD'];
+    if (req.method === 'TRACE' || (known && !allowed.includes(req.method ?? ''))) {
+      return answerError(res, 'method_not_allowed', undefined, { Allow: allowed.join(', ') });
     }
     if (handler === undefined) return answerError(res, known ? 'client_not_built' : 'not_found');
     await handler(req, res);

@@ -13,6 +13,7 @@ import {
   type StoredMessage,
 } from '../history/history.ts';
 import type { User } from '../wire/events.ts';
+import { isGuest } from '../wire/guest.ts';
 import { messagesOfMail, roomsOfMail } from './mail-bounds.ts';
 
 /** The unread messages that concern a user, as of now. */
@@ -81,7 +82,7 @@ const namedFor = 3 * 24 * 60 * 60_000;
  * notifications of each, otherwise mentions and replies in followed threads. Excludes deleted messages and blocked
  * authors. A recent mention in a public room that the user has not joined is unread until the user opens the room or is
  * notified of it.
- * @returns undefined if the user is banned or never connected
+ * @returns undefined if the user is banned or never connected, and for guests
  */
 export async function unreadOf(
   { read }: Pick<History, 'read'>,
@@ -89,6 +90,7 @@ export async function unreadOf(
   id: string,
   { notified, only, messagesOf = [], forMail = false }: UnreadOptions,
 ): Promise<Unread | undefined> {
+  if (isGuest(id)) return undefined;
   const { user, memberships, blocked, arrived } = await read.user({ user: id });
   if (user === null || !arrived || directory.banOf(id) !== null) return undefined;
   const without = new Set([...blocked, id]);

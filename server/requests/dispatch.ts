@@ -1,4 +1,4 @@
-import { rightsIn } from '../chat/access.ts';
+import { isVisitor, rightsIn } from '../chat/access.ts';
 import type { Chat } from '../chat/chat.ts';
 import { requireRoom } from '../chat/directory.ts';
 import { actorOf, type Connection, type Room } from '../chat/model.ts';
@@ -49,6 +49,8 @@ export interface Client {
   connection: Connection;
   /** Reads the connection's packets. It pauses while too many requests are in progress, or during a penalty. */
   intake: { begin(): void; end(): void; punish(weight: number): void };
+  /** The key of the limits per user. The guests of one address share a key. */
+  readonly limitKey: string;
   /** The number of extra requests for large packets so far. */
   weight: { readonly received: number };
   /** Records user activity, which keeps the session alive if the operator enables that. */
@@ -74,9 +76,8 @@ const handlers = { ...roomRequests, ...messageRequests, ...moderationRequests, .
  */
 export function requestListener(services: Services, client: Client) {
   const { requests: limit } = services.limits;
-  const { connection, intake } = client;
+  const { connection, intake, limitKey } = client;
   const order = new RequestOrder();
-  const user = connection.person.user.id;
   let known = client.weight.received;
   return (event: string, ...args: unknown[]): void => {
     // Socket.IO still delivers queued events after an earlier event closed the connection.
@@ -87,7 +88,7 @@ export function requestListener(services: Services, client: Client) {
     const weight = 1 + client.weight.received - known;
     known = client.weight.received;
     const count: Count = { weight, taken: performance.now() };
-    const limited = limit.take(user, weight, count.taken);
+    const limited = limit.take(limitKey, weight, count.taken);
     if (limited !== null) intake.punish(weight);
     if (typeof ack !== 'function') {
       // Without an ack, the client cannot learn the outcome, so the request does not run.
@@ -97,7 +98,7 @@ export function requestListener(services: Services, client: Client) {
     const answer = (result: Answer<unknown>) => {
       services.onRequest(name, result.ok ? 'ok' : result.error.code);
       const more = Math.floor(ack(result) / answeredAsOne);
-      if (more > 0) limit.add(user, more);
+      if (more > 0) limit.add(limitKey, more);
     };
     try {
       if (services.drain.isLeaving(connection)) throw new RequestError('server_draining');
@@ -137,8 +138,7 @@ async function carryOut(
   tooManyRequests: number | null,
 ): Promise<unknown> {
   const { chat, limits } = services;
-  const { connection } = client;
-  const user = connection.person.user.id;
+  const { connection, limitKey } = client;
   handler.check?.({ chat, payload });
   // Most requests name a room. It must be found before a response can reveal anything about it.
   let room: Room | undefined;
@@ -158,7 +158,7 @@ async function carryOut(
     renew: (ticket) => client.renew(ticket),
     active() {
       client.active();
-      chat.notify?.acted(user);
+      chat.notify?.acted(connection.person.user.id);
     },
   };
   const refused = refusalByRights(handler, context);
@@ -168,7 +168,7 @@ async function carryOut(
   const counts = Object.entries(handler.counts?.(payload) ?? {}) as [LimitName, number][];
   for (const [name, count] of counts) {
     if (retryAfterMs !== null || count === 0) continue;
-    retryAfterMs = limits[name].take(user, count, at);
+    retryAfterMs = limits[name].take(limitKey, count, at);
     if (retryAfterMs !== null) {
       // A request over one limit does not run, and counts against none of them.
       counted?.();
@@ -177,7 +177,7 @@ async function carryOut(
     const before = counted;
     counted = () => {
       before?.();
-      limits[name].giveBack(user, at, count);
+      limits[name].giveBack(limitKey, at, count);
     };
   }
   const runOnce = async () => {
@@ -206,8 +206,8 @@ async function carryOut(
     const searches = counts.some(([name, count]) => name === 'search' && count > 0);
     const read = async () => {
       // Counted again, because the cost of earlier responses was unknown when this request arrived.
-      limits.requests.giveBack(user, taken, weight);
-      const tooMany = limits.requests.take(user, weight);
+      limits.requests.giveBack(limitKey, taken, weight);
+      const tooMany = limits.requests.take(limitKey, weight);
       if (tooMany !== null) throw new RequestError('rate_limited', undefined, { retryAfterMs: tooMany });
       if (handler.order !== 'read') return run();
       for (;;) {
@@ -221,8 +221,8 @@ async function carryOut(
         if (lost !== null) throw lost;
       }
     };
-    const inTurn = () => limits.reads.run(user, read);
-    return searches ? limits.searches.run(user, inTurn) : inTurn();
+    const inTurn = () => limits.reads.run(limitKey, read);
+    return searches ? limits.searches.run(limitKey, inTurn) : inTurn();
   }
   const due = await repeated(handler, context);
   if (due) return due;
@@ -235,6 +235,9 @@ function refusalByRights(
   context: Context<'message:send'>,
 ): RequestError | null {
   const { connection, room } = context;
+  const { roles } = connection.identity;
+  if (isVisitor({ roles }) && !roles.some((role) => handler.guests?.includes(role)))
+    return new RequestError('forbidden');
   if (handler.joined && !connection.joined.has(room)) return new RequestError('not_joined');
   const allowed =
     handler.right === undefined || rightsIn(room.record, actorOf(room, connection)).includes(handler.right);

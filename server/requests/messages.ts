@@ -20,7 +20,13 @@ import { follow, thread } from '../chat/messages/threads.ts';
 import { messageFor } from '../chat/mine.ts';
 import { report } from '../chat/moderation/reports.ts';
 import { RequestError } from '../wire/errors.ts';
-import type { Context, RequestHandler, RequestHandlers } from './request.ts';
+import {
+  allGuests,
+  type Context,
+  guestsWhoWrite,
+  type RequestHandler,
+  type RequestHandlers,
+} from './request.ts';
 
 export const messageRequests: RequestHandlers<
   | 'message:send'
@@ -42,6 +48,7 @@ export const messageRequests: RequestHandlers<
   | 'typing:set'
 > = {
   'message:send': {
+    guests: guestsWhoWrite,
     order: 'ordered',
     check({ chat, payload: { text, files = [], mentions } }) {
       checkText(text, chat.limits.text, files.length > 0);
@@ -69,6 +76,7 @@ export const messageRequests: RequestHandlers<
     },
   },
   'message:edit': {
+    guests: guestsWhoWrite,
     order: 'ordered',
     check({ chat, payload: { text, files, mentions } }) {
       // It is not yet known whether the message already has files.
@@ -84,6 +92,7 @@ export const messageRequests: RequestHandlers<
     },
   },
   'message:delete': {
+    guests: guestsWhoWrite,
     order: 'ordered',
     joined: true,
     counts: () => ({ change: 1 }),
@@ -94,6 +103,7 @@ export const messageRequests: RequestHandlers<
   },
   // Needs no right, because members may react even if only moderators may write.
   'message:react': {
+    guests: guestsWhoWrite,
     order: 'ordered',
     joined: true,
     counts: () => ({ change: 1 }),
@@ -107,6 +117,7 @@ export const messageRequests: RequestHandlers<
       connection.joined.has(room) ? reacted(chat, connection, payload) : null,
   },
   'message:unpreview': {
+    guests: guestsWhoWrite,
     order: 'ordered',
     joined: true,
     counts: () => ({ change: 1 }),
@@ -118,6 +129,7 @@ export const messageRequests: RequestHandlers<
   'message:pin': pinRequest(true),
   'message:unpin': pinRequest(false),
   'message:report': {
+    guests: guestsWhoWrite,
     order: 'ordered',
     counts: () => ({ report: 1 }),
     async run({ chat, connection, payload, notCounted }) {
@@ -127,6 +139,7 @@ export const messageRequests: RequestHandlers<
     },
   },
   'message:reactions': {
+    guests: allGuests,
     order: 'read',
     run: ({ chat, connection, payload }) => reactors(chat, connection, payload),
   },
@@ -136,10 +149,12 @@ export const messageRequests: RequestHandlers<
     run: ({ chat, connection, room, payload }) => chat.seenBy.ask(connection, room, payload),
   },
   'message:history': {
+    guests: allGuests,
     order: 'read',
     run: ({ chat, connection, room, payload }) => history(chat, connection, room, payload),
   },
   'thread:get': {
+    guests: allGuests,
     order: 'read',
     run: ({ chat, connection, room, payload }) => thread(chat, connection, room, payload),
   },
@@ -149,17 +164,20 @@ export const messageRequests: RequestHandlers<
     run: ({ chat, connection, room, payload }) => follow(chat, connection, room, payload),
   },
   'message:search': {
+    guests: allGuests,
     order: 'read',
     counts: () => ({ search: 1 }),
     run: ({ chat, connection, room, payload }) => search(chat, connection, room, payload),
   },
   'read:mark': {
+    guests: allGuests,
     order: 'ordered',
     // The number of messages limits how often the marker can move forward, but it can move back without a limit.
     counts: ({ unread }) => (unread ? { change: 1 } : {}),
     run: ({ chat, connection, room, payload }) => markRead(chat, connection, room, payload),
   },
   'typing:set': {
+    guests: guestsWhoWrite,
     order: 'ordered',
     joined: true,
     right: 'send',

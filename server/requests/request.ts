@@ -1,6 +1,6 @@
 import type { Chat } from '../chat/chat.ts';
 import type { Connection, Room } from '../chat/model.ts';
-import type { Answers, RequestName, RequestPayload, Right } from '../wire/events.ts';
+import type { Answers, RequestName, RequestPayload, Right, SiteRole } from '../wire/events.ts';
 
 /** Limits that only some requests count against. All requests count against CHAT_LIMIT_REQUESTS. */
 export type LimitName = 'send' | 'search' | 'change' | 'create' | 'invite' | 'report';
@@ -12,6 +12,10 @@ type RoomOf<E extends RequestName> =
     : RequestPayload<E> extends { room?: string | undefined }
       ? Room | undefined
       : undefined;
+
+/** Values of `RequestHandler.guests`. */
+export const allGuests: readonly SiteRole[] = ['reader', 'guest'];
+export const guestsWhoWrite: readonly SiteRole[] = ['guest'];
 
 export interface Context<E extends RequestName> {
   chat: Chat;
@@ -31,6 +35,8 @@ export interface Context<E extends RequestName> {
  * `check`, the room, `joined`, `right`, `allowed`, a mute, then the limits. `run` checks the rest.
  */
 export interface RequestHandler<E extends RequestName> {
+  /** The guests who may make the request. */
+  guests?: readonly SiteRole[];
   /** Which other requests of the connection it waits for: see `RequestOrder`. */
   order: 'ordered' | 'change' | 'read';
   /**

@@ -21,7 +21,7 @@ import { restrict, restricted } from '../chat/moderation/restrict.ts';
 import { create, created, join, leave, list, mayCreate, sync } from '../chat/rooms.ts';
 import { canOf } from '../chat/summary.ts';
 import { RequestError } from '../wire/errors.ts';
-import type { RequestHandlers } from './request.ts';
+import { allGuests, type RequestHandlers } from './request.ts';
 
 export const roomRequests: RequestHandlers<
   | 'room:list'
@@ -62,18 +62,22 @@ export const roomRequests: RequestHandlers<
   | 'client:active'
 > = {
   'room:list': {
+    guests: allGuests,
     order: 'read',
     run: async ({ chat, connection, payload }) => list(chat, connection, payload),
   },
   'room:join': {
+    guests: allGuests,
     order: 'change',
     run: ({ chat, connection, room, payload }) => join(chat, connection, room, payload),
   },
   'room:sync': {
+    guests: allGuests,
     order: 'read',
     run: ({ chat, connection, room, payload }) => sync(chat, connection, room, payload),
   },
   'room:leave': {
+    guests: allGuests,
     order: 'change',
     run: async ({ chat, connection, room }) => leave(chat, connection, room),
   },
@@ -120,12 +124,14 @@ export const roomRequests: RequestHandlers<
     run: ({ chat, connection, room, payload }) => setRole(chat, connection, room, payload),
   },
   'room:members': {
+    guests: allGuests,
     order: 'read',
     // A query counts as a search in a room of any size.
     counts: ({ query }) => (query === undefined ? {} : { search: 1 }),
     run: ({ chat, connection, room, payload }) => members(chat, connection, room, payload),
   },
   'room:notify': {
+    guests: allGuests,
     order: 'change',
     counts: () => ({ change: 1 }),
     run: ({ chat, connection, room, payload }) => setNotify(chat, connection, room, payload),
@@ -154,10 +160,12 @@ export const roomRequests: RequestHandlers<
     run: ({ chat, connection, room, payload }) => restricted(chat, connection, room, payload),
   },
   'room:files': {
+    guests: allGuests,
     order: 'read',
     run: ({ chat, connection, room, payload }) => files(chat, connection, room, payload),
   },
   'room:pins': {
+    guests: allGuests,
     order: 'read',
     run: ({ chat, connection, room }) => pins(chat, connection, room),
   },
@@ -204,10 +212,12 @@ export const roomRequests: RequestHandlers<
     run: ({ chat, connection, payload }) => block(chat, connection, payload),
   },
   'user:blocked': {
+    guests: allGuests,
     order: 'read',
     run: ({ chat, connection }) => blockedBy(chat, connection),
   },
   'user:about': {
+    guests: allGuests,
     order: 'read',
     run: ({ chat, connection, room, payload }) => about(chat, connection, room, payload),
   },

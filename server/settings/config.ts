@@ -14,15 +14,17 @@ import { readBusPlace } from '../cluster/address.ts';
 import { type FilesPlace, readFilesPlace } from '../files/place.ts';
 import { eventTypes } from '../history/history.ts';
 import { readHistoryPlace } from '../history/open.ts';
+import type { GuestSettings } from '../logins/guests.ts';
+import type { TicketSettings } from '../logins/tickets.ts';
 import { readMailbox } from '../mail/address.ts';
 import { readMailPlace } from '../mail/place.ts';
 import { readTemplates } from '../mail/templates.ts';
 import { howToRun } from '../program/how-to-run.ts';
 import { CommandProblem, exit } from '../program/problem.ts';
 import { readServiceAccount } from '../push/fcm.ts';
-import type { TicketSettings } from '../tickets/tickets.ts';
 import { presenceTypes } from '../webhooks/presence.ts';
-import { zone } from '../wire/events.ts';
+import { visibleLine } from '../wire/blank.ts';
+import { roomId, zone } from '../wire/events.ts';
 import {
   apiKey,
   contact,
@@ -165,6 +167,17 @@ const settings = {
     'a name without blanks, such as the host of the chat server',
   ],
   CHAT_TICKET_TTL: ['15m', duration, 'a duration such as 15m, 10ms to 24h'],
+  CHAT_GUESTS: ['off', z.enum(['off', 'read', 'write']), 'off, read or write'],
+  CHAT_GUEST_ROOMS: [
+    '',
+    list.pipe(z.array(roomId.regex(/^(?![ud]-)/))),
+    'IDs of rooms of CHAT_ROOMS or the API, separated by commas',
+  ],
+  CHAT_GUEST_LABEL: [
+    'Guest',
+    z.string().refine((label) => label !== '' && visibleLine(label, 20) === label),
+    'a word of up to 20 characters',
+  ],
   CHAT_SESSION_CHECK: ['1s', duration, 'a duration such as 1s, 10ms to 24h'],
   CHAT_SESSION_GRACE: ['5m', duration, 'a duration such as 5m, 10ms to 24h'],
   CHAT_SESSION_KEEPALIVE: ['on', onOff, 'on or off'],
@@ -297,6 +310,7 @@ const settings = {
   CHAT_LIMIT_CONNECT_ADDRESS: ['300/10s', rate, 'a rate such as 300/10s, or 0'],
   CHAT_LIMIT_CONNECTIONS_ADDRESS: ['200', count, 'a number, or 0'],
   CHAT_LIMIT_CONNECTIONS_USER: ['20', count, 'a number, or 0'],
+  CHAT_LIMIT_GUESTS: ['60/1h', rate, 'a rate such as 60/1h, or 0'],
   CHAT_LIMIT_MEMBERS: ['1000', count, 'a number, or 0'],
   CHAT_RETENTION: ['none', retention, retentionForm],
   CHAT_RETENTION_DIRECT: ['none', retention, retentionForm],
@@ -406,6 +420,11 @@ export function readConfig(env: NodeJS.ProcessEnv, lines: ReadonlyMap<string, st
   const logins = loginsOf(texts);
   if ('problems' in logins) problems.push(...logins.problems);
   problems.push(...ticketProblems(texts));
+  const { CHAT_GUESTS: guests = 'off', CHAT_GUEST_ROOMS: guestRooms = [] } = parsed as Partial<Parsed>;
+  if (guests !== 'off' && guestRooms.length === 0)
+    problems.push(
+      'CHAT_GUESTS and CHAT_GUEST_ROOMS: guests see no room; give the IDs of the rooms that they may open',
+    );
   const unknown = unknownSettings(env, 'CHAT_', settingNames, lines);
   addUnknown(problems, unknown);
   if ('problems' in logins || problems.length > 0) throw wrong(problems);
@@ -420,6 +439,8 @@ export function readConfig(env: NodeJS.ProcessEnv, lines: ReadonlyMap<string, st
     logins,
     /** Undefined if this server accepts no tickets. */
     tickets: ticketsOf(value, texts),
+    /** Undefined if all users need a login. */
+    guests: guestsOf(value),
     sessionCheck: value.CHAT_SESSION_CHECK,
     sessionGrace: value.CHAT_SESSION_GRACE,
     sessionKeepalive: value.CHAT_SESSION_KEEPALIVE,
@@ -499,6 +520,7 @@ export function readConfig(env: NodeJS.ProcessEnv, lines: ReadonlyMap<string, st
     limitConnectAddress: value.CHAT_LIMIT_CONNECT_ADDRESS,
     limitConnectionsAddress: value.CHAT_LIMIT_CONNECTIONS_ADDRESS,
     limitConnectionsUser: value.CHAT_LIMIT_CONNECTIONS_USER,
+    limitGuests: value.CHAT_LIMIT_GUESTS,
     limitQueue: value.CHAT_LIMIT_QUEUE,
     limitText: value.CHAT_LIMIT_TEXT,
     logLevel: value.CHAT_LOG_LEVEL,
@@ -527,6 +549,12 @@ function ticketsOf(
   const [admins, moderators] = [list.parse(texts.CHAT_ADMINS ?? ''), list.parse(texts.CHAT_MODERATORS ?? '')];
   return { keys, audience, maxAgeMs, admins, moderators };
 }
+
+const guestsOf = ({
+  CHAT_GUESTS: may,
+  CHAT_GUEST_ROOMS: rooms,
+  CHAT_GUEST_LABEL: label,
+}: Parsed): GuestSettings | undefined => (may === 'off' ? undefined : { may, rooms: new Set(rooms), label });
 
 /** Returns the problems of ticket settings that do not fit together. */
 function ticketProblems(texts: Texts): string[] {

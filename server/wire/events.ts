@@ -49,7 +49,7 @@ export const mostMentions = 20;
 const user = z.object({ id: userId, name: z.string() });
 const kind = z.enum(['public', 'private', 'direct']);
 const role = z.enum(['owner', 'moderator', 'member']);
-const siteRole = z.enum(['admin', 'moderator']);
+const siteRole = z.enum(['admin', 'moderator', 'guest', 'reader']);
 const notify = z.enum(['all', 'mentions', 'none']);
 const write = z.enum(['all', 'moderators']);
 const right = z.enum(['send', 'invite', 'update', 'remove', 'moderate', 'pin', 'roles', 'delete', 'leave']);
@@ -431,7 +431,10 @@ export const shapes = {
 export type User = z.output<typeof user>;
 export type RoomKind = z.output<typeof kind>;
 export type RoomRole = z.output<typeof role>;
-/** Roles on the whole site, from the session (`CHAT_USER_ROLES`). */
+/**
+ * Roles on the whole site, from the session (`CHAT_USER_ROLES`). `guest`: a visitor without a login. `reader`: a guest who
+ * may not write.
+ */
 export type SiteRole = z.output<typeof siteRole>;
 export type Notify = z.output<typeof notify>;
 export type Write = z.output<typeof write>;
@@ -1129,6 +1132,8 @@ export interface ConnectFailure {
   retryAfterMs?: number;
   /** With `unauthorized`, `CHAT_LOGIN_URL` if the operator set it. */
   loginUrl?: string;
+  /** With `unauthorized`, what the visitor may do as a guest. Absent if the server accepts no guests. */
+  guests?: 'read' | 'write';
 }
 
 export type Answer<T> = { ok: true; data: T } | { ok: false; error: RequestFailure };

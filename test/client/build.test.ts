@@ -24,8 +24,8 @@ test('a compressed file has the same content', () => {
   }
 });
 
-test('the script of a page has at most 6 KB with gzip, including launcher and badge', () => {
-  expect(gzipSync(read('php-chat.js'), { level: 9 }).length).toBeLessThanOrEqual(6 * 1024);
+test('the script of a page has at most 6.5 KB with gzip, including launcher and badge', () => {
+  expect(gzipSync(read('php-chat.js'), { level: 9 }).length).toBeLessThanOrEqual(6.5 * 1024);
 });
 
 const chunk = (name: string) => names.find((file) => file.startsWith(name) && file.endsWith('.js')) ?? name;

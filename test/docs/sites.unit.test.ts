@@ -52,7 +52,7 @@ test.each(applications)('docs/sites has a page about $title, which shows the tag
 });
 
 test('docs/sites has no page about an unknown application, and its README leads to all pages', () => {
-  const general = ['README', 'more', 'stores', 'tickets'].map((name) => `docs/sites/${name}.md`);
+  const general = ['README', 'guests', 'more', 'stores', 'tickets'].map((name) => `docs/sites/${name}.md`);
   expect(pages.sort()).toEqual(
     [...new Set([...general, ...applications.map(({ kind }) => sitePage(kind))])].sort(),
   );

@@ -155,6 +155,8 @@ export class Person {
 interface Fixtures {
   /** Whether offline users are notified by the site and by push. */
   notices: boolean;
+  /** Whether visitors without a login may write in the room garden. */
+  guests: boolean;
   /** Whether Alice is an admin and Bob a moderator of the whole site. */
   roles: boolean;
   site: Site;
@@ -216,8 +218,9 @@ export const test = base.extend<
 
   notices: [false, { option: true }],
   roles: [false, { option: true }],
+  guests: [false, { option: true }],
 
-  site: async ({ surroundings, notices, roles }, use) => {
+  site: async ({ surroundings, notices, roles, guests }, use) => {
     const { memcached, php, chatPort, otherPort } = surroundings;
     const history = await emptyHistory();
     const apiKey = 'a key for the tests only'.replaceAll(' ', '-');
@@ -239,6 +242,7 @@ export const test = base.extend<
         CHAT_USER_URL: '/people/{id}',
         CHAT_API_KEY: apiKey,
         CHAT_LOGIN_URL: `${php.url}/`,
+        ...(guests ? { CHAT_GUESTS: 'write', CHAT_GUEST_ROOMS: 'garden' } : {}),
         ...(roles ? { CHAT_USER_ROLES: 'role', CHAT_MODERATE_DATA: 'on' } : {}),
         ...(notices
           ? {

@@ -16,7 +16,7 @@ import type { History } from '../../server/history/history.ts';
 import { ConcurrencyLimit } from '../../server/limits/by-key.ts';
 import { FileBudget } from '../../server/limits/file-budget.ts';
 import { RequestError } from '../../server/wire/errors.ts';
-import type { SiteRole, User } from '../../server/wire/events.ts';
+import type { User } from '../../server/wire/events.ts';
 import { directRequests } from './asked-directly.ts';
 import { ConnectRefused, newClientId } from './chat-client.ts';
 import { emptyHistory, usual } from './chat-server.ts';
@@ -37,7 +37,7 @@ const ignore = () => {};
 /** Converts a value as a socket would. */
 const sent = <Value>(value: Value): Value =>
   value === undefined ? value : JSON.parse(JSON.stringify(value));
-const siteRoles: readonly SiteRole[] = ['admin', 'moderator'];
+const siteRoles = ['admin', 'moderator'] as const;
 let users = 1000;
 
 /**

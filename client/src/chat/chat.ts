@@ -12,6 +12,7 @@ import type {
   Totals,
   User,
 } from '../../../server/wire/events.ts';
+import { isGuest } from '../../../server/wire/guest.ts';
 import { Connection, type RequestOf } from '../connection/connection.ts';
 import type {
   ConnectionListener,
@@ -19,6 +20,7 @@ import type {
   Ready,
   ServerEvents,
 } from '../connection/connection-state.ts';
+import { GuestPass } from '../connection/guest-pass.ts';
 import { Tasks } from '../connection/tasks.ts';
 import { type NewMention, type Pending, pendingForm, type SentFile } from '../store/entries.ts';
 import type { Room } from '../store/room.ts';
@@ -87,6 +89,7 @@ export class Chat implements ConnectionListener {
   readonly #listener: ChatListener;
   readonly #storage = browserStorage();
   readonly #marks: ReadMarks;
+  readonly #pass: GuestPass;
   #delivery: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
@@ -100,7 +103,8 @@ export class Chat implements ConnectionListener {
     this.server = server;
     this.#listener = listener;
     this.settings = new Store(this.#storage, server);
-    this.connection = new Connection(server, this, this.#events, ticketUrl);
+    this.#pass = new GuestPass(this.settings);
+    this.connection = new Connection(server, this, this.#events, { ticketUrl, pass: this.#pass });
     const changed = () => listener.changed();
     this.list = new Rooms(this.connection, this.tasks, {
       listed: () => this.#listed(),
@@ -123,7 +127,7 @@ export class Chat implements ConnectionListener {
     this.#marks = new ReadMarks(this.connection, this.rooms);
   }
 
-  /** The `access` of file URLs. Undefined without tickets. */
+  /** See `Connection.fileAccess`. */
   get fileAccess(): string | undefined {
     return this.connection.fileAccess;
   }
@@ -177,6 +181,27 @@ export class Chat implements ConnectionListener {
   /** Whether there is no room to show. Either none was found, or the shown room was removed. */
   get roomless(): boolean {
     return this.connection.state.kind === 'ready' && this.shown.none;
+  }
+
+  /** Connects the visitor as a guest. @param name - empty if guests only read */
+  enterAsGuest(name: string): void {
+    this.#pass.create(name);
+    this.connection.start();
+  }
+
+  /** Forgets the guest of this browser, with all stored data. */
+  forgetGuest(): void {
+    const { me } = this;
+    this.#pass.forget();
+    this.connection.stop();
+    this.hide();
+    if (me !== undefined) this.over(me);
+    this.connection.start();
+  }
+
+  /** Whether this is a visitor without a login. */
+  get isGuest(): boolean {
+    return isGuest(this.me?.id ?? '');
   }
 
   get mayCreate(): boolean {
@@ -415,7 +440,8 @@ export class Chat implements ConnectionListener {
     this.tasks.restart();
     this.#identity(ready);
     this.limits = ready.limits;
-    this.settings.keepOnly(ready.user.id);
+    // A guest may be a user whose login expired, and whose unsent texts stay until the next login.
+    if (!this.isGuest) this.settings.keepOnly(ready.user.id);
     this.store ??= this.#userStore(ready.user);
     this.shown.ready(ready.user.id, this.store, ready.firstRoom);
     this.outbox ??= this.#newOutbox(this.store, ready.user);

@@ -1,4 +1,5 @@
 import type {
+  ConnectFailure,
   EndReason,
   Message,
   RequestFailure,
@@ -24,12 +25,13 @@ export type ConnectionState =
       readonly first: boolean;
     }
   | { readonly kind: 'refused'; readonly cause: 'origin' | 'invalid' | 'banned' }
-  /** `loginUrl`: the login page that the server names. */
+  /** `loginUrl`: the login page that the server names. `guests`: what the visitor may do as a guest. */
   | {
       readonly kind: 'ended';
       readonly reason: Ended;
       readonly user: User | undefined;
       readonly loginUrl: string | undefined;
+      readonly guests?: ConnectFailure['guests'] | undefined;
     };
 
 export interface ConnectionListener {

@@ -16,6 +16,7 @@ import {
   RequestError,
   type ServerEvents,
 } from './connection-state.ts';
+import type { GuestPass } from './guest-pass.ts';
 import { type Closing, Socket } from './socket.ts';
 import type { Tickets } from './tickets.ts';
 
@@ -92,17 +93,24 @@ export class Connection {
   /** Undefined if the server reads the site's logins. */
   readonly #ticketUrl: string | undefined;
   #tickets: Tickets | undefined;
-  /** The `access` of file URLs. Undefined without tickets. */
+  /** The `access` of file URLs, for logins by ticket and guests. */
   fileAccess: string | undefined;
 
-  /** @param ticketUrl - where the site issues tickets */
+  /** Undefined in parts that are only for users with a login. */
+  readonly #pass: GuestPass | undefined;
+
+  /**
+   * @param ticketUrl - where the site issues tickets
+   * @param pass - the guest of this browser
+   */
   constructor(
     server: string,
     listener: ConnectionListener,
     events: Partial<ServerEvents>,
-    ticketUrl?: string,
+    { ticketUrl, pass }: { ticketUrl?: string | undefined; pass?: GuestPass } = {},
   ) {
     this.#server = server;
+    this.#pass = pass;
     this.#ticketUrl = ticketUrl;
     this.#listener = listener;
     const all: Partial<ServerToClient> = {
@@ -135,6 +143,7 @@ export class Connection {
     this.#reset();
     this.#user = undefined;
     this.#said = undefined;
+    this.#pass?.restart();
     this.#begun = Date.now();
     clearInterval(this.#ticks);
     this.#ticked = Date.now();
@@ -226,6 +235,7 @@ export class Connection {
     this.#reset();
     this.#said = undefined;
     this.#user = ready.user;
+    this.#pass?.admitted(ready.user.id);
     this.fileAccess = ready.fileAccess;
     this.#tickets?.start();
     this.#enter({ kind: 'ready' });
@@ -251,9 +261,12 @@ export class Connection {
     else this.#retry('network');
   }
 
-  #refused({ code, retryAfterMs, loginUrl }: Partial<ConnectFailure>): void {
+  #refused({ code, retryAfterMs, loginUrl, guests }: Partial<ConnectFailure>): void {
     this.#settled();
     this.#loginUrl = loginUrl ?? this.#loginUrl;
+    const again = this.#pass?.refused(code, guests);
+    if (again === 'now') return this.#connect();
+    if (again === 'later' && !this.#looking) return this.#retry('network');
     // The server accepted the ticket before, perhaps with an earlier key. The site decides whether the user is still
     // logged in.
     const isOld = (code === 'unauthorized' || code === 'session_invalid') && this.#tickets?.discard();
@@ -400,7 +413,7 @@ export class Connection {
   #say(reason: Ended): void {
     const user = this.#user;
     this.#said = { reason, user };
-    this.#enter({ kind: 'ended', reason, user, loginUrl: this.#loginUrl });
+    this.#enter({ kind: 'ended', reason, user, loginUrl: this.#loginUrl, guests: this.#pass?.offered });
   }
 
   /** The reported session end is final. After a logout or a change of user, the user's data is deleted. */
@@ -430,14 +443,26 @@ export class Connection {
     this.#attempt = { began: Date.now(), ends: setTimeout(() => this.#abandon(), ATTEMPT_MS) };
     // Each failed transport logs an error in the console. A server that was available is more likely down than blocked
     // for one transport. Only every second attempt tries the other transport.
-    if (this.#ticketUrl === undefined) this.#socket.connect(this.#first, this.#failures % 2 === 0);
+    if (this.#ticketUrl === undefined) this.#connectByCookie();
     else void this.#connectWithTicket(this.#ticketUrl, this.#attempt);
+  }
+
+  /** Connects the user of the cookie, or else the guest of this browser. */
+  #connectByCookie(): void {
+    const auth = this.#pass?.auth(this.#failures);
+    if (auth === undefined) this.#socket.connect(this.#first, this.#failures % 2 === 0);
+    else if (auth === 'polling') this.#socket.connect('polling', false);
+    else this.#socket.connect('websocket', false, auth);
   }
 
   async #connectWithTicket(url: string, attempt: object): Promise<void> {
     const ticket = await this.#takeTicket(url).catch(() => undefined);
     if (attempt !== this.#attempt) return;
-    if (ticket === null) return this.#refused({ code: 'unauthorized' });
+    if (ticket === null) {
+      // The user of this page is logged out. For a first visit, the server answers whether the visitor may be a guest.
+      if (this.#resume === undefined && !this.#looking) return this.#connectByCookie();
+      return this.#refused({ code: 'unauthorized' });
+    }
     // Polling cannot carry a ticket.
     if (ticket !== undefined) return this.#socket.connect('websocket', false, { ticket });
     this.#settled();

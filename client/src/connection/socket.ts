@@ -58,7 +58,7 @@ export class Socket {
    * @param both - tries the other transport if the first one fails
    * @param auth - the `auth` of the connection
    */
-  connect(first: 'websocket' | 'polling', both: boolean, auth?: { ticket: string }): void {
+  connect(first: 'websocket' | 'polling', both: boolean, auth?: Readonly<Record<string, unknown>>): void {
     this.disconnect();
     this.#auth = auth === undefined ? '' : JSON.stringify(auth);
     this.#opening = setTimeout(() => this.#close('hung'), this.#openMs);

@@ -1,7 +1,6 @@
 import { type FirstTexts, firstTexts } from '../strings/first-texts.ts';
 import style from '../styles/badge.css?inline';
 import { sharedSheet } from '../styles/shared-sheet.ts';
-import { serverAddress } from './server-address.ts';
 import { Unread, unreadNumber } from './unread.ts';
 
 declare global {
@@ -11,11 +10,11 @@ declare global {
 }
 
 /**
- * Shows the number of unread messages in a menu of the page, or nothing at 0. It has the attributes `server`, `lang`
- * and `strings`.
+ * Shows the number of unread messages in a menu of the page, or nothing at 0. It has the attributes `server`, `lang`,
+ * `strings` and `ticket-url`.
  */
 export class PhpChatBadge extends HTMLElement {
-  static readonly observedAttributes = ['server', 'lang', 'strings'];
+  static readonly observedAttributes = ['server', 'lang', 'strings', 'ticket-url'];
 
   readonly #root = this.attachShadow({ mode: 'open' });
   #text: FirstTexts | undefined;
@@ -30,7 +29,7 @@ export class PhpChatBadge extends HTMLElement {
   connectedCallback(): void {
     this.#end?.();
     this.#text = firstTexts(this, this.getAttribute('strings') ?? undefined, () => this.#show());
-    this.#end = Unread.at(serverAddress(this)).watch((count) => {
+    this.#end = Unread.of(this).watch((count) => {
       this.#count = count;
       this.#show();
     });

@@ -141,7 +141,7 @@ export class PhpChat extends HTMLElement {
     if (loaded === undefined) return this.#failed();
     const [{ ChatApp }, { texts, later }] = loaded;
     this.#failures = 0;
-    this.#unread = Unread.at(server);
+    this.#unread = Unread.of(this);
     const app = new ChatApp(this, this.#root, server, texts, {
       unread: (count, mentions, single) => this.#tell(count, mentions, single),
       ended: (reason) => {

@@ -99,7 +99,7 @@ export class PhpChatLauncher extends HTMLElement {
     this.#ends.push(
       () => this.#small.removeEventListener('change', this.#resized),
       openChatWith(this, true),
-      Unread.at(serverAddress(this)).watch((count) => {
+      Unread.of(this).watch((count) => {
         // The chat of a single room reports its count only to this launcher.
         if (this.#chat === undefined || !this.#single) this.#counted(count);
       }),

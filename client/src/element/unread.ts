@@ -1,3 +1,5 @@
+import { serverAddress } from './server-address.ts';
+
 /** The messages between the pages of a browser about a chat server. */
 type Told =
   /** `live`: the count is from a connected chat, so it is current. Otherwise it is from the server at the time `at`. */
@@ -36,19 +38,22 @@ export class Unread {
   #tick: ReturnType<typeof setInterval> | undefined;
   #stop = new AbortController();
   #asking = false;
+  #ticketUrl: string | undefined;
   #notBefore = 0;
 
   private constructor(server: string) {
     this.#server = server;
   }
 
-  /** Returns the instance for a server, which all elements of the page share. */
-  static at(server: string): Unread {
+  /** Returns the instance for the server of an element, which all elements of the page share. */
+  static of(element: Element): Unread {
+    const server = serverAddress(element);
     let unread = Unread.#servers.get(server);
     if (unread === undefined) {
       unread = new Unread(server);
       Unread.#servers.set(server, unread);
     }
+    unread.#ticketUrl ??= element.getAttribute('ticket-url') ?? undefined;
     return unread;
   }
 
@@ -178,6 +183,7 @@ export class Unread {
     if (!isSecureContext && this.#server.startsWith(`${origin}/`)) return;
     const answer = await fetch(new URL('me', this.#server), {
       credentials: 'include',
+      headers: await this.#headers(),
       cache: 'no-store',
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
@@ -185,6 +191,14 @@ export class Unread {
     const { unread = 0 } = (await answer.json()) as { unread?: number };
     this.#learn(unread, Date.now());
     this.#tell(unread, false, this.#at);
+  }
+
+  /** The cookie is enough, except for a login by ticket and a guest. */
+  async #headers(): Promise<HeadersInit> {
+    const guest: string | undefined = localStorage[`php-chat/${encodeURIComponent(this.#server)}/guest`];
+    if ((this.#ticketUrl ?? guest) === undefined) return {};
+    const login = await import('./login-header.ts');
+    return login.loginHeader(this.#ticketUrl, guest);
   }
 }
 

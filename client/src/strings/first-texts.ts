@@ -26,7 +26,8 @@ export function firstTexts(
     known = owners;
   }
   const load = async () => {
-    ours = (await import('virtual:texts/first')).default;
+    const first = await import('virtual:texts/first');
+    ours = first.default;
     changed();
   };
   const wanted = bestLanguage(wantedLanguage(element));

@@ -13,6 +13,7 @@ import { holdFocus } from './controls/focus-keeper.ts';
 import { arrive } from './controls/fresh.ts';
 import { Toasts } from './controls/toasts.tsx';
 import type { DetailsTab } from './details/details-pane.tsx';
+import { guestCard } from './guest-card.tsx';
 import { Header } from './header.tsx';
 import { LateParts } from './late-parts.ts';
 import { Layers } from './layers.tsx';
@@ -199,7 +200,7 @@ export class AppView {
     this.#late.parts?.blocking.settle();
     this.#late.parts?.push.settle();
     this.#visit();
-    const card = cardOf(chat, strings, this.#loginUrl);
+    const card = guestCard(chat, strings, this.#loginUrl) ?? cardOf(chat, strings, this.#loginUrl);
     this.#carded = card !== undefined;
     if (card !== undefined) return this.#draw(<CardView {...card} />);
     // The menu of a message would act on the newly opened room.

@@ -1,3 +1,4 @@
+import type { ComponentChildren } from 'preact';
 import type { Chat } from '../chat/chat.ts';
 import type { ConnectionState } from '../connection/connection-state.ts';
 import type { StringKey, Strings } from '../strings/strings.ts';
@@ -14,6 +15,8 @@ export interface Card {
   readonly text?: string;
   readonly action?: { readonly label: string; press(): void };
   readonly note?: string;
+  /** Inputs before the action. */
+  readonly form?: ComponentChildren;
 }
 
 /** A restarting server is often back within this time. */
@@ -70,13 +73,14 @@ export function cardOf(chat: ForCard, strings: Strings, loginUrl: string | null)
   }
 }
 
-export function CardView({ picture, title, text, action, note }: Card) {
+export function CardView({ picture, title, text, action, note, form }: Card) {
   return (
     <section class="main">
       <div class="empty">
         {picture === undefined ? <div class="spin" aria-hidden="true" /> : <Icon name={picture} />}
         <h2 tabIndex={-1}>{title}</h2>
         {text !== undefined && <p>{text}</p>}
+        {form}
         {action !== undefined && (
           <button type="button" class="btn primary" onClick={action.press}>
             {action.label}
@@ -130,7 +134,7 @@ function withReturn(loginUrl: string): string {
 }
 
 /** Only HTTP URLs are allowed. A `login-url` of `javascript:` would bypass the site's script policy. */
-function leave(loginUrl: string | undefined): void {
+export function leave(loginUrl: string | undefined): void {
   const url = loginUrl === undefined ? null : URL.parse(withReturn(loginUrl), document.baseURI);
   if (url !== null && /^https?:$/.test(url.protocol)) location.assign(url);
   else location.reload();

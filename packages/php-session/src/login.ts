@@ -11,6 +11,8 @@ export interface Credentials {
   session?: unknown;
   /** A ticket of the site, for programs that accept tickets. Replaces `cookies` and `session`. */
   ticket?: unknown;
+  /** The proof of a visitor without a login, for programs that accept guests. */
+  guest?: unknown;
   /** The client's address, as reported by trusted proxies if there are any. */
   address?: string | undefined;
   /** The key for limits per client, such as its address or network. */

@@ -1,6 +1,6 @@
 import { isBanned, isReserved, otherOf, type StoredFile } from '../../history/history.ts';
 import { RequestError } from '../../wire/errors.ts';
-import { decidesIn, mayRead, memberBySession, rightsIn } from '../access.ts';
+import { decidesIn, isVisitor, mayRead, memberBySession, rightsIn } from '../access.ts';
 import type { Chat } from '../chat.ts';
 import type { SessionIdentity } from '../model.ts';
 
@@ -12,7 +12,7 @@ export async function mayUpload(
 ): Promise<void> {
   // Another server may have stored a ban or a mute.
   await history.current();
-  if (directory.banOf(identity.id) !== null) throw new RequestError('forbidden');
+  if (directory.banOf(identity.id) !== null || isVisitor(identity)) throw new RequestError('forbidden');
   // Both are read for a missing room too, so that the time does not reveal whether the room exists.
   const [record, [stored]] = await Promise.all([
     history.read.room({ room, bare: true }),
@@ -44,7 +44,7 @@ export async function fileFor(
   if (found === null || directory.banOf(identity.id) !== null) return null;
   const { file, room, member } = found;
   const now = memberBySession(room, member, identity);
-  if (!mayRead(room, now, isBanned(member))) return null;
+  if (!directory.isOpenTo(identity.id, room.id) || !mayRead(room, now, isBanned(member))) return null;
   const decides = decidesIn(room, { roles: identity.roles, member: now }, isBanned(member));
   const isShown = file.user === identity.id || file.state === 'carried' || (isReserved(file) && decides);
   return isShown ? file : null;

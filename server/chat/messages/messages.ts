@@ -2,7 +2,7 @@ import type { PendingMessage, StoredMessage, Writes } from '../../history/histor
 import { RequestError } from '../../wire/errors.ts';
 import type { Answers, Held, Message, RequestPayload } from '../../wire/events.ts';
 import { firstPage } from '../../wire/links.ts';
-import { moderatesSite, outranks, rightsIn } from '../access.ts';
+import { isVisitor, moderatesSite, outranks, rightsIn } from '../access.ts';
 import type { Chat } from '../chat.ts';
 import { cursorOf, decodeCursor } from '../cursor.ts';
 import { requireRoom } from '../directory.ts';
@@ -40,13 +40,29 @@ export function newMessage(
   { text, clientId, replyTo, files, mentions, preview }: RequestPayload<'message:send'>,
   { previews }: Pick<Chat, 'previews'>,
 ) {
-  const page = previews === undefined || !preview ? null : firstPage(text);
   return {
     ...toSender(connection, room),
     clientId,
     text,
     ...(replyTo === undefined ? {} : { replyTo }),
     ...(files === undefined ? {} : { files }),
+    ...linksOf(connection, previews !== undefined && preview, text, mentions),
+  };
+}
+
+/**
+ * Returns the mentions of a text, and the page to preview. Guests notify nobody by mentions, and the server fetches no pages for
+ * them.
+ */
+function linksOf(
+  { identity }: Connection,
+  hasPreview: boolean,
+  text: string,
+  mentions: RequestPayload<'message:send'>['mentions'],
+): { mentions?: ReturnType<typeof inOrder>; preview?: string } {
+  if (isVisitor(identity)) return {};
+  const page = hasPreview ? firstPage(text) : null;
+  return {
     ...(mentions === undefined ? {} : { mentions: inOrder(mentions) }),
     ...(page === null ? {} : { preview: page }),
   };
@@ -188,7 +204,6 @@ export async function edit(
   { room: id, seq, text, files, mentions, rev }: RequestPayload<'message:edit'>,
 ): Promise<Answers['message:edit']> {
   const user = connection.person.user.id;
-  const page = chat.previews === undefined ? null : firstPage(text);
   chat.reactions.flush(id, seq);
   try {
     const why = await findHoldReason(chat, connection, room, text, files);
@@ -200,8 +215,7 @@ export async function edit(
       user,
       text,
       ...(files === undefined ? {} : { files }),
-      ...(mentions === undefined ? {} : { mentions: inOrder(mentions) }),
-      ...(page === null ? {} : { preview: page }),
+      ...linksOf(connection, chat.previews !== undefined, text, mentions),
       siteModerator: moderatesSite(connection.identity),
       ...(rev === undefined ? {} : { rev }),
       at: Date.now(),
@@ -387,13 +401,18 @@ export async function files(
 /** Searches messages. @param room absent to search all rooms that the user may read */
 export async function search(
   chat: Chat,
-  { person }: Connection,
+  { person, identity }: Connection,
   room: Room | undefined,
   { query, from, has, sentFrom, sentBefore, cursor, limit }: RequestPayload<'message:search'>,
 ): Promise<Answers['message:search']> {
+  const isVisiting = isVisitor(identity);
+  const everyRoom = () =>
+    isVisiting
+      ? [...chat.directory.guestRooms].filter((id) => chat.directory.find(person, id) !== undefined)
+      : [...person.memberships.keys()];
   return readWithin(
     () => ({
-      rooms: room === undefined ? [...person.memberships.keys()] : [room.record.id],
+      rooms: room === undefined ? everyRoom() : [room.record.id],
       // The search itself must omit these rooms. If their messages were removed later, a short page would reveal them.
       except: chat.directory.restrictions.bannedFrom(person.user.id),
     }),
@@ -407,7 +426,7 @@ export async function search(
           ...(sentBefore === undefined ? {} : { sentBefore }),
         },
         ...rooms,
-        everyPublic: room === undefined,
+        everyPublic: room === undefined && !isVisiting,
         ...(cursor === undefined ? {} : { from: cursor }),
         limit,
       });

@@ -1,4 +1,5 @@
 import type { Notify, RoomRole, User } from '../../wire/events.ts';
+import { isGuest } from '../../wire/guest.ts';
 import { ask, inList, raw, sql } from '../engine/dialect.ts';
 import type { ReadsOf } from '../engine/read.ts';
 import { type Code, type Nothing, type Rule, refuse } from '../engine/rule.ts';
@@ -279,7 +280,9 @@ export const memberReads: ReadsOf<MemberReads> = {
         scanned++;
         const user = userFrom(row);
         place = { sort: row.sort as string, id: user.id };
-        if (key !== undefined && !findKeys(user).some((findKey) => findKey.startsWith(key))) continue;
+        const isFound = () =>
+          !isGuest(user.id) && findKeys(user).some((findKey) => findKey.startsWith(key ?? ''));
+        if (key !== undefined && !isFound()) continue;
         members.push({ user, member: memberFrom(row), place });
       }
       if (rows.length < maxRows) return { members };

@@ -8,7 +8,7 @@ import { userSelection } from './users.ts';
 export interface FindUsersReads {
   /**
    * Users whose ID, name or a word of the name starts with `query`. Members of the same rooms that are not public come first.
-   * `onlyShared`: only members of the user's rooms.
+   * `onlyShared`: only members of the user's rooms. Guests are not found.
    */
   findUsers: { in: { user: string; query: string; onlyShared: boolean; limit: number }; out: UserRecord[] };
 }
@@ -27,6 +27,16 @@ interface SortRange {
   from: string;
   to: string;
 }
+
+/** Excludes guests: see `isGuest`. */
+const noGuest = ({ name }: Dialect, column: 'user_id' | 'user_keys.user_id'): Sql =>
+  raw(
+    {
+      PostgreSQL: `${column} !~ '^g-[0-9a-f]{32}$'`,
+      MariaDB: `${column} NOT REGEXP '^g-[0-9a-f]{32}$'`,
+      SQLite: `${column} NOT GLOB 'g-${'[0-9a-f]'.repeat(32)}'`,
+    }[name],
+  );
 
 const allNames: SortRange = { from: '', to: behindNames };
 
@@ -95,7 +105,8 @@ function selectMembers(
   const inRooms = otherRooms.length === 0 ? sql`room = ${firstRoom}` : inList(dialect, 'room', rooms);
   return sql`SELECT id, name, acted_public, site_role, sort
     FROM chat_members AS members JOIN chat_users AS users ON users.id = members.user_id
-    WHERE ${inRooms} AND sources <> 0 AND sort >= ${from} AND sort < ${to} AND user_id <> ${asker} AND ${condition}
+    WHERE ${inRooms} AND sources <> 0 AND sort >= ${from} AND sort < ${to} AND user_id <> ${asker} AND ${noGuest(dialect, 'user_id')}
+      AND ${condition}
     ORDER BY room, sort, user_id LIMIT ${limit}`;
 }
 
@@ -155,6 +166,7 @@ export const findUsersReads: ReadsOf<FindUsersReads> = {
         sql`SELECT ${userSelection}, find_key AS sort
             FROM chat_user_keys AS user_keys JOIN chat_users AS users ON users.id = user_keys.user_id
             WHERE find_key >= ${key} AND find_key < ${key + behindNames} AND users.id <> ${asker}
+              AND ${noGuest(dialect, 'user_keys.user_id')}
               AND (acted_public <> 0
                 OR EXISTS (SELECT 1 FROM chat_arrivals AS arrivals WHERE arrivals.user_id = users.id)
                 OR EXISTS (SELECT 1 FROM chat_site_users AS site_users WHERE site_users.user_id = users.id))

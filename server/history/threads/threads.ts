@@ -1,3 +1,4 @@
+import { isGuest } from '../../wire/guest.ts';
 import type { Change } from '../changes.ts';
 import { type Nothing, type Rule, refuse } from '../engine/rule.ts';
 import { rows, type Work } from '../engine/work.ts';
@@ -67,7 +68,7 @@ export function threadOf(work: Work, room: RoomRow, replyTo: number): number {
 
 /**
  * Counts a new reply in its thread and records its notification targets. The authors of the reply and of the root message
- * start to follow the thread, unless they have unfollowed it.
+ * start to follow the thread, unless they are guests or have unfollowed it.
  */
 export function addReply(work: Work, message: Reply, changes: Change[]): void {
   const { room: id, thread, user, seq } = message;
@@ -76,7 +77,8 @@ export function addReply(work: Work, message: Reply, changes: Change[]): void {
   const targets = new Set(work.find(followers, { ...place, following: 1 }).map((follower) => follower.user));
   const root = messageIn(work, requireRoom(work, id), thread);
   for (const author of new Set([...(root === undefined ? [] : [root.user.id]), user.id])) {
-    if (!isMember(getMember(work, id, author)) || targets.size >= mostFollowers) continue;
+    // Guests are not notified, and would take the places of users.
+    if (isGuest(author) || !isMember(getMember(work, id, author)) || targets.size >= mostFollowers) continue;
     if (work.find(followers, { ...place, user: author }).length > 0) continue;
     putFollower(work, place, author, true, changes);
     targets.add(author);

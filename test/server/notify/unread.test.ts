@@ -87,6 +87,13 @@ test('ignores mentions older than three days outside the user’s rooms', async 
   expect(await unread('cat')).toEqual([{ unread: 1, mentions: 1, since: at }]);
 });
 
+test('returns nothing for a guest', async () => {
+  const id = `g-${'0'.repeat(32)}`;
+  await history.write.arrive({ user: { id, name: 'Guest Ida' }, at: 1 });
+  await named(id, hour);
+  expect(await unread(id)).toBeUndefined();
+});
+
 test('returns nothing for a user who has never connected', async () => {
   await history.write.createRoom({ ...room, id: 'den', kind: 'private', name: 'Den', clientId: 'd' });
   const at = Date.now() - hour;

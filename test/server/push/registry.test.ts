@@ -4,11 +4,11 @@ import { openSite } from '../../../packages/php-session/src/logins/applications.
 import { readOptions } from '../../../packages/php-session/src/options.ts';
 import type { Connection } from '../../../server/chat/model.ts';
 import type { StoredDevice } from '../../../server/history/history.ts';
+import { FileAccess } from '../../../server/logins/file-access.ts';
+import { noSiteLogins, TicketLogins, withTickets } from '../../../server/logins/ticket-logins.ts';
+import { digestOf, openVerifier } from '../../../server/logins/tickets.ts';
 import { DeviceRegistry } from '../../../server/push/registry.ts';
 import { Sealing } from '../../../server/push/sealing.ts';
-import { FileAccess } from '../../../server/tickets/file-access.ts';
-import { noSiteLogins, TicketLogins, withTickets } from '../../../server/tickets/logins.ts';
-import { digestOf, openVerifier } from '../../../server/tickets/tickets.ts';
 import { roundcubeSite } from '../../helpers/account-sites.ts';
 import { loginsOf, siteDatabases, stopClock } from '../../helpers/application-site.ts';
 import { mybbSite } from '../../helpers/mybb.ts';

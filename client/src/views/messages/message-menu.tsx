@@ -85,7 +85,7 @@ function messageItems(
         key: 'T',
         run: () => context.showReplies(room, message.thread ?? message.seq, opener),
       },
-    {
+    !chat.isGuest && {
       picture: 'forward',
       label: strings.text('forward.title'),
       key: 'F',

@@ -163,7 +163,9 @@ export class Suggest implements Follower {
       field !== undefined && field.selectionStart === field.selectionEnd ? field.selectionStart : 0;
     // Names may contain spaces, so an `@` still matches after a name. A `:` after it is closer to the caret.
     const emoji = emojiAsked(field?.value ?? '', caret);
-    const found = emoji ?? personAsked(field?.value ?? '', caret);
+    // Mentions of guests have no effect.
+    const person = this.#context.chat.isGuest ? undefined : personAsked(field?.value ?? '', caret);
+    const found = emoji ?? person;
     const room = this.#context.chat.current;
     if (field === undefined || found === undefined || room === undefined) {
       this.#closedAt = undefined;

@@ -8,7 +8,7 @@ export function blockItem(user: User, context: Context): MenuItem | false {
   const { chat, strings, dialog, toast } = context;
   const blocking = context.blocking();
   // All erased users share this ID.
-  if (user.id === chat.me?.id || user.id === ERASED || blocking === undefined) return false;
+  if (user.id === chat.me?.id || user.id === ERASED || blocking === undefined || chat.isGuest) return false;
   if (blocking.has(user.id)) {
     return {
       picture: 'block',

@@ -1,4 +1,5 @@
 import type { RoomMember, User } from '../../../../server/wire/events.ts';
+import { isGuest } from '../../../../server/wire/guest.ts';
 import type { Context, SomebodyHere } from '../context.ts';
 import type { MenuItem } from '../controls/menu.tsx';
 import { blockItem } from '../moderation/block-item.ts';
@@ -15,6 +16,7 @@ export function quick({ room, user, banned }: SomebodyHere, context: Context): M
   const items: (MenuItem | false)[] = [
     !oneself &&
       chat.can.direct &&
+      !isGuest(user.id) &&
       !chat.single &&
       kind !== 'direct' && {
         picture: 'bubble',

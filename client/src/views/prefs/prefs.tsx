@@ -59,6 +59,11 @@ export class Prefs extends Component<Props> {
             {this.#offered && this.#sections()}
             <RoomNotices context={context} />
             <Blocked context={context} />
+            {context.chat.isGuest && (
+              <button type="button" class="btn" onClick={() => context.chat.forgetGuest()}>
+                {strings.text('guest.forget')}
+              </button>
+            )}
           </div>
         </div>
       </>

@@ -85,7 +85,14 @@ public final class Chat {
     listener = builder.listener;
     outbox = builder.outbox;
     connection =
-        new Connection(loop, builder.server, builder.http, builder.session, builder.tickets, new ConnectionEvents());
+        new Connection(
+            loop,
+            builder.server,
+            builder.http,
+            builder.session,
+            builder.tickets,
+            builder.guest,
+            new ConnectionEvents());
     tasks = new Tasks(loop, connection);
     rooms = new Rooms(tasks, new RoomEvents());
     sync = new RoomSync(connection, tasks, new SyncEvents());
@@ -97,9 +104,15 @@ public final class Chat {
   }
 
   private static FileAddresses addresses(Builder builder, Connection connection) {
-    if (builder.tickets != null) return new FileAddresses(builder.server, builder.origin, "Ticket", connection::ticket);
+    if (builder.tickets != null)
+      return new FileAddresses(builder.server, builder.origin, "Ticket", connection::ticket, null);
     SessionId session = builder.session;
-    return new FileAddresses(builder.server, builder.origin, "Session", session == null ? null : session::current);
+    return new FileAddresses(
+        builder.server,
+        builder.origin,
+        "Session",
+        session == null ? null : session::current,
+        builder.guest == null ? null : connection::fileAccess);
   }
 
   /**
@@ -123,6 +136,7 @@ public final class Chat {
     private @Nullable OkHttpClient http;
     private @Nullable SessionId session;
     private @Nullable TicketSource tickets;
+    private @Nullable Map<String, String> guest;
     private Outbox outbox = new MemoryOutbox();
     private @Nullable String origin;
 
@@ -167,6 +181,23 @@ public final class Chat {
     }
 
     /**
+     * Connects as a guest if the user is not logged in. This works over WebSocket only, and not together with a session
+     * ID or tickets.
+     *
+     * @param secret 32 random bytes in base64url without padding, which the app makes once and keeps; whoever has them
+     *     is this guest
+     * @param name the name that the user chose; empty if guests only read
+     * @return this builder
+     */
+    public Builder guest(String secret, String name) {
+      Map<String, String> auth = new HashMap<>();
+      auth.put("guest", Objects.requireNonNull(secret, "secret"));
+      auth.put("name", Objects.requireNonNull(name, "name"));
+      guest = auth;
+      return this;
+    }
+
+    /**
      * Sets where unsent messages are stored, by default in a {@link MemoryOutbox}.
      *
      * @param outbox the storage
@@ -193,12 +224,17 @@ public final class Chat {
      * Builds the chat. It does not connect until {@link Chat#start}.
      *
      * @return the chat
-     * @throws IllegalStateException if the chat has no client with a cookie jar, session or tickets
+     * @throws IllegalStateException if the chat has no client with a cookie jar, session, tickets or guest, or a guest
+     *     besides a session or tickets
      */
     public Chat build() {
       boolean cookies = http != null && http.cookieJar() != CookieJar.NO_COOKIES;
-      if (!cookies && session == null && tickets == null) {
-        throw new IllegalStateException("call http() with a client that has a cookie jar, session() or tickets()");
+      if (!cookies && session == null && tickets == null && guest == null) {
+        throw new IllegalStateException(
+            "call http() with a client that has a cookie jar, session(), tickets() or guest()");
+      }
+      if (guest != null && (session != null || tickets != null)) {
+        throw new IllegalStateException("call guest() without session() and tickets()");
       }
       if (http == null) http = new OkHttpClient();
       return new Chat(this);

@@ -102,6 +102,7 @@ final class Connection implements Link.Listener, Tickets.Listener {
   private final OkHttpClient http;
   private final @Nullable SessionId session;
   private final @Nullable Tickets tickets;
+  private final @Nullable Map<String, String> guest;
   private final Listener listener;
   private final Random random = new Random();
   private final Set<PendingRequest> pending = new LinkedHashSet<>();
@@ -111,6 +112,7 @@ final class Connection implements Link.Listener, Tickets.Listener {
   private @Nullable String sentTicket;
 
   private boolean ready;
+  private volatile @Nullable String fileAccess;
   private @Nullable Future<?> timer;
   /** Ends the current attempt if the server does not respond. */
   private @Nullable Future<?> attemptTimer;
@@ -143,6 +145,7 @@ final class Connection implements Link.Listener, Tickets.Listener {
    *
    * @param session provides the ID for {@code auth.session}
    * @param tickets provides {@code auth.ticket}, which takes precedence
+   * @param guest the {@code auth} of a user who is not logged in
    */
   Connection(
       Loop loop,
@@ -150,12 +153,14 @@ final class Connection implements Link.Listener, Tickets.Listener {
       OkHttpClient http,
       @Nullable SessionId session,
       @Nullable TicketSource tickets,
+      @Nullable Map<String, String> guest,
       Listener listener) {
     this.loop = loop;
     this.server = server;
     this.http = http;
     this.session = session;
     this.tickets = tickets == null ? null : new Tickets(loop, tickets, this);
+    this.guest = guest;
     this.listener = listener;
   }
 
@@ -166,6 +171,11 @@ final class Connection implements Link.Listener, Tickets.Listener {
   /** Returns the ticket for HTTP requests, or null. Can be called on any thread. */
   @Nullable String ticket() {
     return tickets == null ? null : tickets.latest();
+  }
+
+  /** Returns {@code fileAccess} of the server, or null. Can be called on any thread. */
+  @Nullable String fileAccess() {
+    return fileAccess;
   }
 
   /** Starts the connection. Also restarts it after {@link #stop}, the end of a session or a rejection. */
@@ -260,6 +270,7 @@ final class Connection implements Link.Listener, Tickets.Listener {
     endReason = null;
     user = id;
     ready = true;
+    fileAccess = payload.has("fileAccess") ? Wire.text(payload, "fileAccess") : null;
     if (tickets != null) tickets.connected(sentTicket);
     setState(ConnectionState.of(Kind.ONLINE));
     listener.ready(payload);
@@ -533,7 +544,7 @@ final class Connection implements Link.Listener, Tickets.Listener {
     } else {
       // Read for each attempt, because the ID may have changed.
       String id = session == null ? null : session.current();
-      open(session == null ? null : Collections.singletonMap("session", id == null ? "" : id));
+      open(session == null ? guest : Collections.singletonMap("session", id == null ? "" : id));
     }
   }
 
@@ -549,7 +560,7 @@ final class Connection implements Link.Listener, Tickets.Listener {
   }
 
   private boolean hasOtherTransport() {
-    return !triedOtherTransport && session == null && tickets == null;
+    return !triedOtherTransport && session == null && tickets == null && guest == null;
   }
 
   /** The server did not respond. Some networks let a WebSocket hang. */

@@ -18,16 +18,25 @@ final class FileAddresses {
   /** Of the {@code Authorization} header: {@code Session} or {@code Ticket}. */
   private final String scheme;
   private final @Nullable Credentials credentials;
+  /** The {@code access} of downloads for guests. */
+  private final @Nullable Credentials access;
 
   /**
    * @param origin null: the origin of the server
    * @param credentials null: the server identifies the user by cookie
+   * @param access for guests; its value is null for users with a login
    */
-  FileAddresses(HttpUrl server, @Nullable String origin, String scheme, @Nullable Credentials credentials) {
+  FileAddresses(
+      HttpUrl server,
+      @Nullable String origin,
+      String scheme,
+      @Nullable Credentials credentials,
+      @Nullable Credentials access) {
     this.server = server;
     this.origin = origin == null ? originOf(server) : origin;
     this.scheme = scheme;
     this.credentials = credentials;
+    this.access = access;
   }
 
   Request.Builder upload(String room, String name) {
@@ -39,6 +48,8 @@ final class FileAddresses {
   Request download(ChatFile file, boolean preview) {
     HttpUrl.Builder url = files().addPathSegment(file.id).addPathSegment(isSegment(file.name) ? file.name : "file");
     if (preview) url.addQueryParameter("size", "preview");
+    String token = access == null ? null : access.current();
+    if (token != null) url.addQueryParameter("access", token);
     return request(url.build(), authorization()).build();
   }
 

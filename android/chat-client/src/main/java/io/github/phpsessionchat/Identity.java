@@ -10,7 +10,11 @@ public final class Identity {
     /** Has all rights in public rooms and in rooms where the user is a member. */
     ADMIN,
     /** Has the rights of a room moderator in the same rooms. */
-    MODERATOR
+    MODERATOR,
+    /** A visitor without a login: {@link Chat.Builder#guest}. */
+    GUEST,
+    /** A guest who may not write. */
+    READER
   }
 
   /** The user. */

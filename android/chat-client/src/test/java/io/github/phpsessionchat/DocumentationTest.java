@@ -164,6 +164,17 @@ class DocumentationTest {
     compile(folder, Arrays.asList(write(folder, "app/App.java", code)));
   }
 
+  @Test
+  void guestExampleCompiles(@TempDir Path folder) throws IOException {
+    String code =
+        "package app; import io.github.phpsessionchat.*; import java.security.SecureRandom; import java.util.Base64;"
+            + " import java.util.concurrent.Executor; import okhttp3.OkHttpClient;\n"
+            + "class App { Chat connect(String name, OkHttpClient http, Executor main, ChatListener listener) {\n"
+            + blockOfPage("SecureRandom")
+            + "return chat; } }";
+    compile(folder, Arrays.asList(write(folder, "app/App.java", code)));
+  }
+
   /** Returns the Java code in docs/android.md that contains a text. */
   private static String blockOfPage(String text) {
     Matcher blocks = Pattern.compile("```java\n(.*?)```", Pattern.DOTALL).matcher(read("docs/android.md"));

@@ -13,7 +13,7 @@ class FileAddressesTest {
   private static final String SERVER = "https://www.example.org:8443/chat/";
 
   private static FileAddresses at(String server, String origin, FileAddresses.Credentials session) {
-    return new FileAddresses(HttpUrl.get(server), origin, "Session", session);
+    return new FileAddresses(HttpUrl.get(server), origin, "Session", session, null);
   }
 
   private static String download(String name) {

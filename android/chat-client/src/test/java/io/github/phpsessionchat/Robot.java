@@ -87,6 +87,7 @@ public final class Robot implements ChatListener {
         if (c.has("session")) builder.session(() -> c.getString("session"));
         else if (c.has("tickets")) builder.tickets(ticketsAt(c.getString("tickets")));
         else builder.http(http);
+        if (c.has("guest")) builder.guest(c.getString("guest"), c.getString("name"));
         if (c.has("origin")) builder.origin(c.getString("origin"));
         if (c.has("outbox")) builder.outbox(new FileOutbox(new File(c.getString("outbox")), c.getString("server")));
         chat = builder.build();

@@ -1,6 +1,7 @@
 import {
   type CheckResult,
   type Credentials,
+  type Followed,
   type Login,
   type Logins,
   notLoggedIn,
@@ -9,6 +10,7 @@ import {
   type Watcher,
 } from 'php-sessions';
 import type { FileAccess } from './file-access.ts';
+import { type OwnLogins, withIdentify, withOwn } from './own-logins.ts';
 import { loginIdOf, noTickets, refuse, type TicketLogin, TicketState, type VerifyTicket } from './tickets.ts';
 
 /** A login that the site ended with `DELETE /api/sessions/{sid}`. */
@@ -19,10 +21,8 @@ export interface EndedLogin {
   until: number;
 }
 
-const isOfTicket = (login: Login): login is TicketLogin => login.state instanceof TicketState;
-
 /** The logins by ticket. They end when their last ticket expires, or when the site ends them. */
-export class TicketLogins {
+export class TicketLogins implements OwnLogins {
   readonly #verify: VerifyTicket;
   readonly #access: FileAccess;
   /** The end of each ended login's last ticket, by `TicketState.id`. Roughly in order of their ends. */
@@ -51,12 +51,14 @@ export class TicketLogins {
     return refuse('unauthorized', 'the site ended the login of the ticket');
   }
 
-  /** Returns the token for file downloads by the browser. Undefined for other logins. */
-  fileAccessOf(login: Login): string | undefined {
-    return isOfTicket(login) ? this.#access.issue(login) : undefined;
+  has(login: Login): login is TicketLogin {
+    return login.state instanceof TicketState;
   }
 
-  /** Returns the user of a token for files. Null if the token is not valid, or the site ended its login. */
+  fileAccessOf(login: TicketLogin): string {
+    return this.#access.issue(login);
+  }
+
   userByFileAccess(token: string): SessionUser | null {
     const login = this.#access.verify(token);
     return login === null || this.#ended.has(login.id) ? null : login.user;
@@ -66,7 +68,11 @@ export class TicketLogins {
     return this.#ended.has(state.id) ? notLoggedIn('the site ended the login') : null;
   }
 
-  watch({ state: { id } }: TicketLogin, watcher: Watcher) {
+  ttl({ ends }: TicketLogin): number {
+    return Math.max(0, ends - Date.now());
+  }
+
+  watch({ state: { id } }: TicketLogin, watcher: Watcher): Followed {
     this.#watchers.set(id, (this.#watchers.get(id) ?? []).concat(watcher));
     return {
       since: performance.now(),
@@ -80,46 +86,19 @@ export class TicketLogins {
 }
 
 /** Combines the logins of the site with logins by ticket. */
-export function withTickets(site: Logins, tickets: TicketLogins): Logins {
-  return {
-    ...site,
+export const withTickets = (site: Logins, tickets: TicketLogins): Logins =>
+  withOwn(site, tickets, {
     identify: (credentials: Credentials) =>
       credentials.ticket === undefined ? site.identify(credentials) : tickets.identify(credentials.ticket),
     binding: (credentials: Pick<Credentials, 'cookies' | 'ticket'>) =>
       typeof credentials.ticket === 'string' ? loginIdOf(credentials.ticket) : site.binding(credentials),
-    check(logins) {
-      const others = logins.filter((login) => !isOfTicket(login));
-      const results = (others.length > 0 ? site.check(others) : []).values();
-      return logins.map(async (login) =>
-        isOfTicket(login) ? tickets.check(login) : ((await results.next().value) ?? null),
-      );
-    },
-    watch(onNotifications) {
-      const watch = site.watch(onNotifications);
-      return {
-        add: (login, watcher) =>
-          isOfTicket(login) ? tickets.watch(login, watcher) : watch.add(login, watcher),
-        end: () => watch.end(),
-      };
-    },
-    ttl: async (login) => (isOfTicket(login) ? Math.max(0, login.ends - Date.now()) : site.ttl(login)),
-    get lifetime() {
-      return site.lifetime;
-    },
-    // The site renews a ticket by issuing the next one.
-    renew: async (login, ttlSeconds) => (isOfTicket(login) ? undefined : site.renew(login, ttlSeconds)),
-  };
-}
+  });
 
 /** Rejects tickets, so that users with tickets do not get the login of a cookie. */
-export const withoutTickets = (site: Logins): Logins => ({
-  ...site,
-  identify: async (credentials) =>
+export const withoutTickets = (site: Logins): Logins =>
+  withIdentify(site, async (credentials) =>
     credentials.ticket === undefined ? site.identify(credentials) : refuse('session_invalid', noTickets),
-  get lifetime() {
-    return site.lifetime;
-  },
-});
+  );
 
 /** The logins of a site whose sessions this server cannot read, so that all users come with tickets. */
 export const noSiteLogins: Logins = {

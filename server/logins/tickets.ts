@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { findUser, type Login, type PhpValue, type Refusal, toHandle, type UserPaths } from 'php-sessions';
 import { z } from 'zod';
+import { isGuest } from '../wire/guest.ts';
 
 /** How the tickets of the site are verified. */
 export interface TicketSettings {
@@ -122,7 +123,7 @@ export async function openVerifier({
     if ((exp - iat) * 1000 > maxAgeMs)
       return invalid(`the ticket is valid for longer than ${maxAgeMs / 1000} s (CHAT_TICKET_TTL)`);
     const found = findUser(parsed.data as PhpValue, paths);
-    if (found.state !== 'user') return invalid(wrongClaim('sub'));
+    if (found.state !== 'user' || isGuest(found.user.id)) return invalid(wrongClaim('sub'));
     const { user } = found;
     const state = new TicketState(sid);
     return {

@@ -1,0 +1,98 @@
+import type { ConnectFailure } from '../../../server/wire/events.ts';
+import { isGuest } from '../../../server/wire/guest.ts';
+import { number, object, text } from '../chat/form.ts';
+import type { Store } from '../chat/storage.ts';
+
+/** Whoever has the secret is this guest. */
+interface Guest {
+  readonly secret: string;
+  readonly name: string;
+}
+
+const KEY = 'guest';
+const storedForm = object<Guest & { until: number }>({ secret: text, name: text, until: number });
+/** A guest who does not return within this time is forgotten. */
+const KEPT_MS = 30 * 24 * 60 * 60_000;
+
+/** The guest of this browser: a visitor without a login. All tabs share it. */
+export class GuestPass {
+  readonly #store: Store;
+  /** The guest of this page, if the browser's storage is full. */
+  #here: Guest | undefined;
+  /** What visitors may do as guests, by the last refusal. Undefined if the server accepts no guests. */
+  offered: ConnectFailure['guests'];
+  /** Whether the last attempt sent the guest. */
+  #isSent = false;
+  /** Set after the server refused the guest, until the next start. */
+  #isRefused = false;
+
+  /** @param store - shared by all users of the server in this browser */
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  get #guest(): Guest | undefined {
+    const stored = this.#store.get(KEY, storedForm);
+    return stored === undefined || stored.until < Date.now()
+      ? this.#here
+      : { secret: stored.secret, name: stored.name };
+  }
+
+  /** Names the guest of this browser, or a new one. */
+  create(name: string): void {
+    this.#keep({ secret: this.#guest?.secret ?? newSecret(), name });
+  }
+
+  /** Must be called before the first attempt. */
+  restart(): void {
+    this.#isRefused = false;
+  }
+
+  /**
+   * Returns the `auth` of an attempt by WebSocket. Undefined if there is no guest.
+   *
+   * @param failures - of attempts before. Every second attempt is by polling, which cannot carry the guest, for a user
+   * who logged in since and whose network blocks WebSocket
+   */
+  auth(failures: number): { guest: string; name: string } | 'polling' | undefined {
+    const guest = this.#isRefused ? undefined : this.#guest;
+    this.#isSent = guest !== undefined && failures % 2 === 0;
+    return guest && (this.#isSent ? { guest: guest.secret, name: guest.name } : 'polling');
+  }
+
+  /** Returns whether to connect again after a refusal: at once without the guest, or later with it. */
+  refused(code: string | undefined, offered: ConnectFailure['guests']): 'now' | 'later' | undefined {
+    if (code === 'unauthorized') this.offered = offered;
+    if (this.#isRefused || (code !== 'unauthorized' && code !== 'session_invalid')) return undefined;
+    // The server does not accept guests now, or not this name.
+    this.#isRefused = this.#isSent;
+    if (this.#isSent) return 'now';
+    return this.#guest === undefined ? undefined : 'later';
+  }
+
+  /** The server admitted this user. A guest who logged in is the user from then on. */
+  admitted(user: string): void {
+    if (!isGuest(user)) return this.forget();
+    const guest = this.#guest;
+    if (guest !== undefined) this.#keep(guest);
+  }
+
+  forget(): void {
+    this.#here = undefined;
+    this.#store.delete(KEY);
+  }
+
+  #keep(guest: Guest): void {
+    this.#here = guest;
+    this.#store.set(KEY, { ...guest, until: Date.now() + KEPT_MS });
+  }
+}
+
+/** Returns 32 random bytes in base64url. */
+function newSecret(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(32));
+  return btoa(String.fromCharCode(...bytes))
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')
+    .replace('=', '');
+}

@@ -1,0 +1,30 @@
+import { Tickets } from '../connection/tickets.ts';
+
+/** By the address where the site issues them. */
+const tickets = new Map<string, Tickets>();
+
+/**
+ * Returns the header for a login by ticket, or for a guest.
+ *
+ * @param guest - what `GuestPass` stores in this browser, if anything. An import of `GuestPass` would load the chat
+ */
+export async function loginHeader(
+  ticketUrl: string | undefined,
+  guest: string | undefined,
+): Promise<HeadersInit> {
+  const ticket = ticketUrl === undefined ? null : await ticketOf(ticketUrl);
+  if (ticket !== null) return { Authorization: `Ticket ${ticket}` };
+  try {
+    const { secret, until } = JSON.parse(guest ?? '');
+    return until > Date.now() ? { Authorization: `Guest ${secret}` } : {};
+  } catch {
+    return {};
+  }
+}
+
+function ticketOf(address: string): Promise<string | null> {
+  const url = new URL(address, document.baseURI).href;
+  const own = tickets.get(url) ?? new Tickets(url, { renew: async () => false, loggedOut() {} });
+  tickets.set(url, own);
+  return own.take();
+}
