@@ -359,7 +359,7 @@ final class SessionServerClient
     }
 
     /**
-     * @param string ...$expected errors for which it returns null
+     * @param string ...$expected errors that return null instead of throwing
      * @return string|null the text after `ok`
      * @throws SessionUnavailable for any other error
      */

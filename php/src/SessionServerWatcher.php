@@ -24,7 +24,7 @@ final class SessionServerWatcher
     private bool $watching = false;
 
     /**
-     * Connects at the first use. The parameters are those of SessionServerClient.
+     * Connects at the first use. The parameters are the same as in SessionServerClient.
      *
      * @param array<string, mixed>|null $tls
      * @throws InvalidSettings
@@ -73,7 +73,7 @@ final class SessionServerWatcher
      * @param int $wait in ms
      * @return array{string, string|null, int|null}|null `changed`, `destroyed`, `expired` or `regenerated`; the session
      *         ID; for `changed` the revision, which increases. Only `lost`: this client was too slow and missed events,
-     *         so watch again. null: no event in this time
+     *         so watch again. null if no event arrives in this time
      * @throws SessionUnavailable if the connection is lost, and all subscriptions with it
      */
     public function next(int $wait): ?array

@@ -50,7 +50,7 @@ final class TableSession
     /** @var array<string, string|null> the unsaved changes: the JSON of each key's value; null removes the key */
     private array $changes = [];
 
-    /** Whether to save at the end of the request. False if saving has failed. */
+    /** Whether to save at the end of the request. False after a failed save. */
     private bool $unsaved = true;
 
     /** The session ended during this request. A new session could replace the session of a concurrent login. */
@@ -74,7 +74,7 @@ final class TableSession
      * @param string $domain of the cookie; '' for the page's host only
      * @param bool|null $secure whether the cookie is for https only; null: if PHP reports that this page uses https
      * @param string $table `table` or `schema.table`, if the URL does not contain it (see createTable())
-     * @param int $collect one in this many requests calls gc(); 0: none, for sites where a cron job does
+     * @param int $collect on average, one in this many requests calls gc(); 0: none, because a cron job calls it
      * @throws InvalidSettings
      */
     public static function open(
@@ -174,7 +174,7 @@ final class TableSession
     /**
      * Ends the session, and deletes its cookie. A later storeValue() starts a new session.
      *
-     * @return bool false if the row was already deleted: another request ended the session, or moved it to a new ID,
+     * @return bool false if the row no longer exists, because another request ended the session or gave it a new ID,
      *         under which it continues
      * @throws \LogicException if output has started, so the cookie cannot be deleted
      */

@@ -8,8 +8,8 @@ use InvalidArgumentException;
 use SensitiveParameter;
 
 /**
- * Makes tickets, with which the users of this site log in to a chat server that cannot read their sessions. The page
- * that `ticket-url` names answers `{"ticket": "…"}`, or 401 if nobody is logged in. See docs/sites/tickets.md.
+ * Creates tickets, which log users in to a chat server that cannot read the site's sessions. The page at `ticket-url`
+ * responds with `{"ticket": "…"}`, or with 401 if the visitor is not logged in. See docs/sites/tickets.md.
  *
  * A ticket is a JSON Web Token (RFC 7519), signed with HS256.
  */
@@ -25,8 +25,8 @@ final class Ticket
      * @param string $keys the content of CHAT_TICKET_KEY_FILE: keys of 32 bytes or more in base64, one a line. The first
      *                     signs.
      * @param array<string, mixed> $claims `aud` (CHAT_TICKET_AUDIENCE) and `sub`, the ID of the user. Optional: `name`,
-     *                                     `roles`, `rooms`, `mail`. `sid` is the login: by default that of the PHP
-     *                                     session. `iat` and `exp` are set.
+     *                                     `roles`, `rooms`, `mail`. `sid` identifies the login. Default: loginId().
+     *                                     `iat` and `exp` have defaults.
      * @throws InvalidArgumentException if the key or a required claim is missing
      */
     public static function make(#[SensitiveParameter] string $keys, array $claims): string

@@ -24,7 +24,7 @@ export interface GuestSettings {
 }
 
 class GuestState {
-  /** The token for files. */
+  /** The token for file downloads. */
   readonly access: string;
 
   constructor(access: string) {
@@ -34,7 +34,7 @@ class GuestState {
 
 type GuestLogin = Login<GuestState>;
 
-/** Characters of the name that a guest chooses. */
+/** The maximum length of the name that a guest chooses. */
 const longestName = 40;
 
 /** `auth.guest`: 32 random bytes that the client made and keeps. `auth.name`: the chosen name; absent in HTTP requests. */
@@ -48,8 +48,8 @@ const credentials = z.object({
 });
 
 /**
- * Visitors whom the site does not know. The ID of a guest follows from the secret of their client, so it needs neither a
- * key nor a record, and is the same on all servers. A secret cannot be found for a given ID.
+ * Logs visitors in as guests. A guest's ID is a hash of the client's secret, so it needs neither a key nor a record, and
+ * is the same on all servers. The secret cannot be computed from the ID.
  */
 export class Guests implements OwnLogins {
   readonly #settings: GuestSettings;
@@ -104,16 +104,16 @@ export class Guests implements OwnLogins {
   }
 }
 
-// The token for files may appear in URLs, so the secret cannot be computed from it.
+// A hash, because this token appears in URLs, which must not reveal the secret.
 const accessOf = (secret: string): string => hash('sha256', `file access of ${secret}`, 'base64url');
 const idOf = (access: string): string => `g-${hash('sha256', access, 'hex').slice(0, 32)}`;
 
-/** Why a login of the site is rejected whose user would look like a guest. */
+/** Why a login of the site is rejected if its user ID has the form of a guest's ID. */
 const reserved = 'user IDs of g- and 32 hex digits are reserved for guests';
 
 /**
- * Lets visitors in whom the site does not know. A client that sends a session or a ticket is not a guest, even if the
- * login has ended.
+ * Admits visitors without a login as guests. A client that sends `auth.session` or a ticket is never a guest, even if
+ * the session or ticket is not valid.
  * @param guests undefined if visitors need a login
  */
 export const withGuests = (site: Logins, guests: Guests | undefined): Logins => {

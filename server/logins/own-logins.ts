@@ -10,11 +10,11 @@ export interface OwnLogins {
   ttl(login: Login): number;
   /** Returns the token for file downloads by the browser. */
   fileAccessOf(login: Login): string;
-  /** Returns the user of a token for files, or null if it is not valid. The name may be missing. */
+  /** Returns the user of a token for files, or null if it is not valid. The name may be the ID. */
   userByFileAccess(token: string): SessionUser | null;
 }
 
-/** Replaces how the logins of the site are found. */
+/** Replaces `identify` of the site's logins. */
 export const withIdentify = (site: Logins, identify: Logins['identify']): Logins => ({
   ...site,
   identify,

@@ -18,7 +18,7 @@ export interface TicketSettings {
 
 /** The state of a login by ticket. */
 export class TicketState {
-  /** The digest of `sid`, which may be the site's session ID. */
+  /** A digest, because `sid` may be the site's session ID. */
   readonly id: string;
 
   constructor(sid: string) {
@@ -28,7 +28,7 @@ export class TicketState {
 
 export type TicketLogin = Login<TicketState> & { ends: number; issuedAt: number };
 
-/** Bytes. All claims together are much smaller. */
+/** The maximum size of a ticket, in bytes. Tickets of sites are much smaller. */
 const maxTicketLength = 4096;
 /** How far the clocks of the site and of this server may differ, in milliseconds. */
 export const clockSkewMs = 30_000;
@@ -64,8 +64,8 @@ export const loginIdOf = (ticket: string): string =>
   digestOf(JSON.parse(Buffer.from(ticket.split('.')[1] ?? '', 'base64url').toString()).sid);
 
 /**
- * Returns the Unix ms until which tickets of a login may be accepted that the site ended at `endedAt`. The clock of the
- * site may be ahead at the issue, and tickets are accepted for some time after `exp`.
+ * Returns when the last ticket of a login expires, in Unix ms, after the site ended the login at `endedAt`. The site's
+ * clock may be ahead by `clockSkewMs` when it issues a ticket, and a ticket is accepted for `clockSkewMs` after `exp`.
  */
 export const lastTicketEnd = (endedAt: number, maxAgeMs: number): number =>
   endedAt + maxAgeMs + 2 * clockSkewMs;
@@ -138,7 +138,7 @@ export async function openVerifier({
 }
 
 /** Why a server without keys rejects tickets. */
-export const noTickets = 'this server accepts no tickets (CHAT_TICKET_KEY_FILE)';
+export const noTickets = 'this server does not accept tickets (CHAT_TICKET_KEY_FILE)';
 
 const wrongClaim = (claim: string) => `the claim ${claim} of the ticket is missing or not valid`;
 

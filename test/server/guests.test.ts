@@ -27,7 +27,7 @@ const enter = async (auth: object, cookie: string | null = null, url = site.chat
   return client;
 };
 
-test('a visitor gets a name and an ID of the server, which follows from the secret', async () => {
+test('the secret of a guest determines the ID, and the label precedes the name', async () => {
   const guest = newSecret();
   const first = await enter({ guest, name: 'Eve' });
   const second = await enter({ guest, name: 'Eva' });
@@ -37,19 +37,19 @@ test('a visitor gets a name and an ID of the server, which follows from the secr
   expect(other.ready.user.id).not.toBe(first.ready.user.id);
 });
 
-test('a user who is logged in is no guest', async () => {
+test('a logged-in user is not a guest', async () => {
   const ann = await site.person();
   const again = await enter({ guest: newSecret(), name: 'Eve' }, ann.cookie);
   expect(again.ready).toMatchObject({ user: { id: ann.id }, roles: [] });
   ann.close();
 });
 
-test('a guest who logs out of the site is a guest again', async () => {
+test('a visitor with the cookie of an ended session is a guest', async () => {
   const cookie = 'PHPSESSID=0123456789abcdef0123456789';
   expect((await enter({ guest: newSecret(), name: 'Eve' }, cookie)).ready.roles).toEqual(['guest']);
 });
 
-test('a visitor learns that guests are accepted', async () => {
+test('the rejection of a visitor says what guests may do', async () => {
   expect((await refusalOf(connectChat(site.chat.url, null))).data).toMatchObject({
     ...{ code: 'unauthorized', guests: 'write' },
   });
@@ -58,7 +58,7 @@ test('a visitor learns that guests are accepted', async () => {
 test.each<[string, object, RegExp]>([
   ['without a name', { guest: newSecret() }, /auth\.name/],
   ['with an invisible name', { guest: newSecret(), name: '\u200b\u2060' }, /auth\.name/],
-  ['with a name that is no text', { guest: newSecret(), name: 7 }, /auth\.name/],
+  ['with a name that is not a string', { guest: newSecret(), name: 7 }, /auth\.name/],
   ['with a secret that is too short', { guest: 'short', name: 'Eve' }, /auth\.guest/],
   ['with an object as secret', { guest: {}, name: 'Eve' }, /auth\.guest/],
 ])('a guest %s is rejected', async (_, auth, message) => {
@@ -69,14 +69,14 @@ test.each<[string, object, RegExp]>([
 test.each([
   ['a session', { session: 'x' }],
   ['a ticket', { ticket: 'x' }],
-])('a client that sends %s is no guest', async (_, auth) => {
+])('a client that sends %s is not a guest', async (_, auth) => {
   const refused = await refusalOf(
     connectChat(site.chat.url, null, { auth: { guest: newSecret(), name: 'Eve', ...auth } }),
   );
   expect(refused.data?.code).toMatch(/^(unauthorized|session_invalid)$/);
 });
 
-test('a guest needs WebSocket', async () => {
+test('a guest cannot connect by polling', async () => {
   const options = { auth: { guest: newSecret(), name: 'Eve' }, transports: ['polling'] };
   const { data } = await refusalOf(connectChat(site.chat.url, null, options));
   expect(data).toMatchObject({ code: 'unauthorized', message: expect.stringMatching(/WebSocket/) });
@@ -92,7 +92,7 @@ test('a user of the site cannot have the ID of a guest', async () => {
   expect(members.status).toBe(400);
 });
 
-test('a guest downloads files of the room with the token, and nothing else', async () => {
+test('the token of a guest gives access only to files in guest rooms', async () => {
   const ann = await site.person();
   for (const room of ['support', 'lobby']) await ann.request('room:join', { room });
   const addresses = [];
@@ -120,7 +120,7 @@ test('downloads with made-up tokens are limited by address', async () => {
   expect(codes).toEqual([404, 404, 404, 429]);
 });
 
-test('a guest learns the unread count without a connection', async () => {
+test('GET /me returns the unread count of a guest', async () => {
   const guest = newSecret();
   const headers = { authorization: `Guest ${guest}`, origin };
   const me = async (method: string) => fetch(`${site.chat.url}/me`, { method, headers });
@@ -159,7 +159,7 @@ test('the guests of one address share the limits of one user', async () => {
   ann.close();
 });
 
-test('new guests of one address are limited, and known guests are not', async () => {
+test('an address may create a limited number of guests, who can then return', async () => {
   const server = await startPeopleSite({ ...settings, CHAT_LIMIT_GUESTS: '2/1h' });
   onTestFinished(() => server.close());
   const known = { guest: newSecret(), name: 'Eve' };

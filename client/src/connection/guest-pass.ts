@@ -3,7 +3,7 @@ import { isGuest } from '../../../server/wire/guest.ts';
 import { number, object, text } from '../chat/form.ts';
 import type { Store } from '../chat/storage.ts';
 
-/** Whoever has the secret is this guest. */
+/** The secret identifies the guest to the server. */
 interface Guest {
   readonly secret: string;
   readonly name: string;
@@ -14,12 +14,12 @@ const storedForm = object<Guest & { until: number }>({ secret: text, name: text,
 /** A guest who does not return within this time is forgotten. */
 const KEPT_MS = 30 * 24 * 60 * 60_000;
 
-/** The guest of this browser: a visitor without a login. All tabs share it. */
+/** The guest identity of a visitor without a login. All tabs of the browser share it. */
 export class GuestPass {
   readonly #store: Store;
-  /** The guest of this page, if the browser's storage is full. */
+  /** A copy for this page, because the browser's storage may be full. */
   #here: Guest | undefined;
-  /** What visitors may do as guests, by the last refusal. Undefined if the server accepts no guests. */
+  /** What guests may do, from the last rejection. Undefined if the server does not accept guests. */
   offered: ConnectFailure['guests'];
   /** Whether the last attempt sent the guest. */
   #isSent = false;
@@ -38,7 +38,7 @@ export class GuestPass {
       : { secret: stored.secret, name: stored.name };
   }
 
-  /** Names the guest of this browser, or a new one. */
+  /** Sets the name of this browser's guest. Creates the guest if there is no guest yet. */
   create(name: string): void {
     this.#keep({ secret: this.#guest?.secret ?? newSecret(), name });
   }
@@ -49,10 +49,11 @@ export class GuestPass {
   }
 
   /**
-   * Returns the `auth` of an attempt by WebSocket. Undefined if there is no guest.
+   * Returns the `auth` of a connection attempt, or `polling` for an attempt by polling, which does not send the guest.
+   * Undefined if there is no guest. Every second attempt is by polling, because the user may have logged in, on a
+   * network that blocks WebSocket.
    *
-   * @param failures - of attempts before. Every second attempt is by polling, which cannot carry the guest, for a user
-   * who logged in since and whose network blocks WebSocket
+   * @param failures - the number of failed attempts so far
    */
   auth(failures: number): { guest: string; name: string } | 'polling' | undefined {
     const guest = this.#isRefused ? undefined : this.#guest;
@@ -64,13 +65,13 @@ export class GuestPass {
   refused(code: string | undefined, offered: ConnectFailure['guests']): 'now' | 'later' | undefined {
     if (code === 'unauthorized') this.offered = offered;
     if (this.#isRefused || (code !== 'unauthorized' && code !== 'session_invalid')) return undefined;
-    // The server does not accept guests now, or not this name.
+    // The server does not accept guests at the moment, or rejects this name.
     this.#isRefused = this.#isSent;
     if (this.#isSent) return 'now';
     return this.#guest === undefined ? undefined : 'later';
   }
 
-  /** The server admitted this user. A guest who logged in is the user from then on. */
+  /** Call when the server admits a user. Keeps a guest for another 30 days, and deletes it after a login. */
   admitted(user: string): void {
     if (!isGuest(user)) return this.forget();
     const guest = this.#guest;

@@ -1,12 +1,12 @@
 import { Tickets } from '../connection/tickets.ts';
 
-/** By the address where the site issues them. */
+/** By the URL at which the site issues them. */
 const tickets = new Map<string, Tickets>();
 
 /**
  * Returns the header for a login by ticket, or for a guest.
  *
- * @param guest - what `GuestPass` stores in this browser, if anything. An import of `GuestPass` would load the chat
+ * @param guest - the JSON that `GuestPass` stored in this browser. Importing `GuestPass` here would load the chat
  */
 export async function loginHeader(
   ticketUrl: string | undefined,

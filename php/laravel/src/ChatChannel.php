@@ -24,7 +24,7 @@ final class ChatChannel
             $this->chat->push($userId, $message->name, $message->content);
             return;
         }
-        // A repeat by the queue has the same ID, so it is stored once.
+        // If the queue retries the notification, its ID is the same, so the message is stored once.
         $this->chat->postMessage($message->room, $message->userId, $message->name, $message->content, $notification->id);
     }
 }

@@ -11,7 +11,7 @@ use Illuminate\Contracts\View\View;
 use Illuminate\Http\Request;
 use Illuminate\View\Component;
 
-/** `<x-php-chat/>`: the chat, for logged-in users only. Other attributes are those of the element. */
+/** `<x-php-chat/>`: the chat, for logged-in users only. Other attributes are passed to the element. */
 final class ChatComponent extends Component
 {
     /** @param bool $launcher a button that opens the chat, instead of the chat */
@@ -40,7 +40,7 @@ final class ChatComponent extends Component
             'defaults' => [
                 'server' => $server,
                 'login-url' => $loginUrl,
-                // A relative route is below the folder of the application.
+                // A relative route does not contain the base path of the application.
                 'ticket-url' => $ticketKey ? $this->request->getBaseUrl() . $this->urls->route('php-chat.ticket', [], false) : null,
             ],
         ]);

@@ -12,7 +12,7 @@ use Illuminate\View\Compilers\BladeCompiler;
 use PhpSessionChat\ChatClient;
 use PhpSessionChat\Webhook;
 
-/** Laravel finds this provider by composer.json. */
+/** Laravel discovers this provider through composer.json. */
 final class ChatServiceProvider extends ServiceProvider
 {
     public function register(): void

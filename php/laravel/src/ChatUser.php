@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace PhpSessionChat\Laravel;
 
-/** A user model whose tickets have more than the ID and `name`. */
+/** A user model that chooses the claims of its tickets. By default, a ticket contains the ID and `name`. */
 interface ChatUser
 {
     /**

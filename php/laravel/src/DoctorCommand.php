@@ -81,7 +81,7 @@ final class DoctorCommand extends Command
         }
     }
 
-    /** What only a running chat server can answer. @return iterable<array{string, bool, string}> */
+    /** Returns the checks that need a running chat server. @return iterable<array{string, bool, string}> */
     private function accessChecks(): iterable
     {
         $origins = array_map($this->originOf(...), $this->chat['origins']);
@@ -119,7 +119,7 @@ final class DoctorCommand extends Command
         yield [
             "The domain of the session cookie includes $host",
             $host === ($domain ?: parse_url(strtolower($this->site), PHP_URL_HOST)) || ($domain !== '' && str_ends_with($host, ".$domain")),
-            'Set SESSION_DOMAIN to a domain of both, serve the chat from a path of the site, or use tickets.',
+            'Set SESSION_DOMAIN to a domain that includes both, serve the chat from a path of the site, or use tickets.',
         ];
         $cookiePath = rtrim((string) ($session['path'] ?? ''), '/') . '/';
         yield [

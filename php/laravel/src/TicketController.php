@@ -9,7 +9,7 @@ use Illuminate\Http\JsonResponse;
 use Illuminate\Http\Request;
 use PhpSessionChat\Ticket;
 
-/** Answers with a ticket, or 401 if the visitor is not logged in. */
+/** Responds with a ticket, or 401 if the visitor is not logged in. */
 final class TicketController
 {
     public function __invoke(Request $request, ChatLogin $login, Repository $config): JsonResponse
@@ -19,7 +19,7 @@ final class TicketController
         $headers = ['Cache-Control' => 'no-store'];
         $guard = $login->guard();
         if ($guard === null) {
-            return new JsonResponse(['message' => 'Nobody is logged in.'], 401, $headers);
+            return new JsonResponse(['message' => 'The visitor is not logged in.'], 401, $headers);
         }
         $user = $guard->user();
         $id = (string) $guard->id();

@@ -7,7 +7,7 @@ namespace PhpSessionChat\Session\Handler;
 use PhpSessionChat\Session\InvalidSettings;
 
 /**
- * Changes PHP's session settings to those of a store URL.
+ * Changes PHP's session settings to match a store URL.
  *
  * With session.upload_progress.enabled, PHP starts and stores the session of an upload before the page runs, with the
  * settings of php.ini. If its format differs from the page's format, a text from the visitor could become a session
@@ -29,7 +29,7 @@ final class PhpSettings
     private static array $before = [];
 
     /**
-     * Rejects upload progress if it would store the sessions of a URL in another format than the URL says.
+     * Rejects upload progress if it would store the sessions of a URL in another format than the URL's.
      *
      * @param string $format for session.serialize_handler
      * @param string $scheme of the URL

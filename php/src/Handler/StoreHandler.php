@@ -16,8 +16,8 @@ use PhpSessionChat\Session\SessionUnavailable;
  *   visitor out permanently. A store must therefore distinguish a missing record from a failed read.
  * - **A logout is final.** If a record existed at the start of a request and is deleted when the request writes, it is
  *   not written again and not copied to a new ID. Otherwise a slow page would log its visitor in again.
- * - **Requests of one session wait for each other if the settings say so.** Without a lock, the last request to write
- *   wins. With a lock, one request at a time uses the session. A request that waits too long fails with
+ * - **Requests of one session can wait for each other** (`lockWait` in the settings). Without a lock, the last request
+ *   to write wins. With a lock, one request at a time uses the session. A request that waits too long fails with
  *   SessionUnavailable. A request that took longer than its lease fails when it writes, because another request may
  *   have changed the session. If the session ended or got another ID during the wait, the request sees an empty
  *   session, and its writes are discarded.
@@ -62,7 +62,7 @@ abstract class StoreHandler implements
     {
     }
 
-    /** @return string|null the record; null if there is none */
+    /** @return string|null the record; null if it does not exist */
     abstract protected function load(string $id): ?string;
 
     /** Creates or overwrites the record, and starts its lifetime. */
@@ -81,7 +81,7 @@ abstract class StoreHandler implements
     /** Restarts the lifetime. No-op if the record was deleted. */
     abstract protected function renew(string $id): void;
 
-    /** Deletes the record. @return bool false if there was none */
+    /** Deletes the record. @return bool false if it did not exist */
     abstract protected function remove(string $id): bool;
 
     /**
@@ -261,13 +261,13 @@ abstract class StoreHandler implements
     private static function sessionEnded(): SessionUnavailable
     {
         return new SessionUnavailable(
-            'The session has ended or got another ID since this page started, so it gets no new ID.',
+            'The session ended or got another ID since this page started, so it cannot get a new ID.',
         );
     }
 
     /**
-     * Loads the record, under the lock if the settings say so. IDs that are not in the store are not locked, because
-     * any visitor can invent them.
+     * Loads the record, under its lock if the settings have `lockWait`. IDs that are not in the store are not locked,
+     * because any visitor can invent them.
      *
      * @return string|null null if there is no record; '' if it was deleted while this request waited for the lock
      */

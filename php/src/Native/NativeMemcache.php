@@ -82,7 +82,7 @@ final class NativeMemcache extends NativeHandler
         return $silent < $this->redundancy() ? $copies : $this->fail('get', "$silent servers do not respond");
     }
 
-    /** A silent server may not have received the deletion. A server that is down loses its sessions anyway. */
+    /** A silent server may not have received the deletion. A server that is down has lost its sessions. */
     protected function remains(#[\SensitiveParameter] string $id): bool
     {
         [$copies, $silent] = $this->ask($id);

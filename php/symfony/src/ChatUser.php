@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace PhpSessionChat\Symfony;
 
-/** A user whose tickets have more than ID and name. */
+/** A user that chooses the claims of its tickets. By default, a ticket contains the ID and a name. */
 interface ChatUser
 {
     /**

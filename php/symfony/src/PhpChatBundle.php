@@ -8,7 +8,7 @@ use Symfony\Component\HttpKernel\Bundle\Bundle;
 
 final class PhpChatBundle extends Bundle
 {
-    /** The parent of `config`, and not the folder of this class. */
+    /** Returns the folder that contains `config`. By default, Symfony uses the folder of this class. */
     public function getPath(): string
     {
         return dirname(__DIR__);

@@ -10,7 +10,7 @@ use Symfony\Component\HttpFoundation\JsonResponse;
 use Symfony\Component\HttpFoundation\Request;
 use Symfony\Component\HttpKernel\Exception\NotFoundHttpException;
 
-/** Answers with a ticket, or 401 if the visitor is not logged in. */
+/** Responds with a ticket, or 401 if the visitor is not logged in. */
 final class TicketController
 {
     public function __construct(
@@ -28,7 +28,7 @@ final class TicketController
         $headers = ['Cache-Control' => 'no-store'];
         $user = $this->login->user();
         if ($user === null) {
-            return new JsonResponse(['message' => 'Nobody is logged in.'], 401, $headers);
+            return new JsonResponse(['message' => 'The visitor is not logged in.'], 401, $headers);
         }
         $identifier = $user->getUserIdentifier();
         // The identifier may be an address, which other users must not see.

@@ -18,7 +18,7 @@ const newGuest = (people: PeopleHere): Promise<Person> =>
   people.person({ firstname: 'Guest Eve' }, guestId(++guests));
 
 const token = 'x';
-/** What each request of a guest gets who may write, and of a guest who only reads. The latter is left out if equal. */
+/** The code of each request by a guest who may write, and by a guest who may only read if that code differs. */
 const matrix: {
   [E in RequestName]: [payload: (other: string) => object, writes: string, reads?: string];
 } = {
@@ -107,7 +107,7 @@ describe.each(['write', 'read'])('with CHAT_GUESTS=%s', (may) => {
   afterAll(() => people.close());
 
   test.each(Object.entries(matrix))(
-    '%s of a guest gets its code',
+    '%s of a guest gets the expected code',
     async (event, [payload, writes, reads]) => {
       const guest = await newGuest(people);
       await guest.request('room:join', { room: 'support' });
@@ -116,7 +116,7 @@ describe.each(['write', 'read'])('with CHAT_GUESTS=%s', (may) => {
     },
   );
 
-  test('a guest knows what is allowed', async () => {
+  test('session:ready lists what a guest may do', async () => {
     const guest = await newGuest(people);
     const { roles, can, rooms } = guest.ready as never as {
       roles: string[];
@@ -145,7 +145,7 @@ describe('a guest', () => {
   });
   afterAll(() => people.close());
 
-  test('learns nothing of other rooms', async () => {
+  test('cannot see or enter other rooms', async () => {
     await say(ann, 'lobby', 'inside words');
     const guest = await newGuest(people);
     const { room } = await ann.request('room:create', {
@@ -161,13 +161,13 @@ describe('a guest', () => {
     expect((await guest.request('message:search', { query: 'inside' })).messages).toEqual([]);
   });
 
-  test('does not enter a private room of the list', async () => {
+  test('cannot enter a private room in CHAT_GUEST_ROOMS', async () => {
     await people.api('PUT', '/rooms/class', { name: 'Class', kind: 'private' });
     const guest = await newGuest(people);
     expect(await codeOf(guest, 'room:join', { room: 'class' })).toBe('unknown_room');
   });
 
-  test('mentions nobody', async () => {
+  test('cannot mention users', async () => {
     const guest = await newGuest(people);
     await guest.request('room:join', { room: 'support' });
     const mentions = [{ user: ann.id, start: 0, length: 4 }];
@@ -190,7 +190,7 @@ describe('a guest', () => {
     expect(await codeOf(admin, 'room:role', promoted)).toBe('forbidden');
   });
 
-  test('is not found among the people', async () => {
+  test('is not found by a search for users', async () => {
     const guest = await newGuest(people);
     await guest.request('room:join', { room: 'support' });
     await say(guest, 'support', 'Hi');
@@ -199,7 +199,7 @@ describe('a guest', () => {
     expect(users.map(({ id }) => id)).toEqual([gus.id]);
   });
 
-  test('is not found among the members by name', async () => {
+  test('is not found by a search for members', async () => {
     const guest = await newGuest(people);
     await guest.request('room:join', { room: 'support' });
     for (const present of [true, undefined]) {
@@ -208,7 +208,7 @@ describe('a guest', () => {
     }
   });
 
-  test('follows no thread', async () => {
+  test('does not follow a thread after a reply', async () => {
     const guest = await newGuest(people);
     await guest.request('room:join', { room: 'support' });
     const { seq } = await say(ann, 'support', 'question');
@@ -217,7 +217,7 @@ describe('a guest', () => {
     expect(following).toBe(false);
   });
 
-  test('learns nothing of a room that the setting no longer contains', async () => {
+  test('gets no events of a room that is no longer in CHAT_GUEST_ROOMS', async () => {
     const id = guestId(++guests);
     await people.history.write.join({ room: 'lobby', user: { id, name: 'Guest Eve' }, at: Date.now() });
     const guest = await people.person({ firstname: 'Guest Eve' }, id);
