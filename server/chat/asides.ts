@@ -2,7 +2,7 @@
 export type Aside =
   /** Bring memberships in line with the sessions that are still open. */
   | 'session_rooms'
-  /** Send the author the reason for which a moderator deleted a message. */
+  /** Send the author of a deleted message the moderator's reason. */
   | 'deletion_reason'
   /** Announce a pinned message. */
   | 'pin_changed'

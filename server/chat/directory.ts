@@ -73,7 +73,7 @@ export class Directory {
     return this.#people.values();
   }
 
-  /** Whether the user is connected, to this server or another one. */
+  /** Whether the user is connected to any server. */
   isHere(id: string): boolean {
     return this.#people.has(id) || (this.#others?.isConnected(id) ?? false);
   }
@@ -115,7 +115,7 @@ export class Directory {
     return this.#rooms.get(id);
   }
 
-  /** Whether the user may know of a room of this ID at all. Guests know only of the rooms of the setting. */
+  /** Whether the user may know of a room with this ID. Guests know only of the rooms in CHAT_GUEST_ROOMS. */
   isOpenTo(user: string, room: string): boolean {
     return !isGuest(user) || this.guestRooms.has(room);
   }
@@ -235,7 +235,7 @@ export class Directory {
     }
   }
 
-  /** Stores a membership of a connected user, new or changed. Ignores a guest's rooms of a former setting. */
+  /** Adds or updates a membership of a connected user. Ignores rooms that guests may no longer open. */
   enter(room: Room, person: Person, member: MemberRecord, mentions?: UnreadMentions): void {
     const { user } = person;
     if (!this.isOpenTo(user.id, room.record.id)) return;

@@ -52,7 +52,7 @@ export async function followChanges(chat: Chat): Promise<void> {
     const effect = effectOf(change);
     for (const user of effect?.outdates?.(chat, change) ?? []) directory.recent.forget(user);
     const room = roomOf(change);
-    // Guests may have rows of rooms that the setting no longer contains.
+    // A guest may have a membership of a room that is no longer in CHAT_GUEST_ROOMS.
     const find: FindUser = (id) =>
       room === undefined || directory.isOpenTo(id, room) ? directory.person(id) : undefined;
     return effect?.apply(chat, change, find);

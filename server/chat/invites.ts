@@ -143,7 +143,7 @@ async function opened({ history }: Chat, { person }: Connection, token: string) 
   return known;
 }
 
-/** Returns the user, whose links a list is limited to; undefined for a moderator of the room, who sees all links. */
+/** Returns the user whose links a list contains; undefined for a moderator of the room, who sees all links. */
 function ownOnly(connection: Connection, room: Room): string | undefined {
   const moderates = rightsIn(room.record, actorOf(room, connection)).includes('moderate');
   return moderates ? undefined : connection.person.user.id;

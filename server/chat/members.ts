@@ -412,7 +412,7 @@ function comparePlaces(a: MemberPlace, b: MemberPlace): number {
   return keyA < keyB ? -1 : keyA > keyB ? 1 : 0;
 }
 
-/** Guests, who can have any name, are not found by it. */
+/** Guests are not found by name, because they can choose any name. */
 function matches(user: User, prefix: string): boolean {
   if (isGuest(user.id)) return false;
   return findKeysOf(user).some((key) => key.startsWith(prefix));

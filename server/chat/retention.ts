@@ -2,7 +2,7 @@ import { type History, mailStopsFor, type Reads } from '../history/history.ts';
 
 /** A private room without members is deleted after this time, in ms. */
 const emptyFor = 30 * 24 * 60 * 60 * 1000;
-/** Limits of the interval between two turns, in ms, and the rooms deleted in one write. */
+/** The maximum and minimum interval between two turns, in ms, and the maximum rooms deleted in one write. */
 const longestPause = 60 * 60 * 1000;
 const shortestPause = 1000;
 const roomsAtOnce = 100;

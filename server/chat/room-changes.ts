@@ -82,7 +82,7 @@ function applyDeletion(
   }
   const left = [...room.joined];
   for (const connection of left) connection.joined.delete(room);
-  // Delayed announcements of presence, threads and read receipts use these sets, so they reach no connection any more.
+  // Delayed announcements of presence, threads and read receipts use these sets, so nothing is sent after this.
   room.joined.clear();
   room.here.clear();
   directory.forgetRoom(room);

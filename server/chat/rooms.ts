@@ -301,7 +301,7 @@ export async function create(
   return { answer: { room: summaryAfter(directory, room, connection), failed }, repeated };
 }
 
-/** Returns the room that this user created earlier with this `clientId`; null if there is none, or if the user lost it. */
+/** Returns the room that this user created with this `clientId`; null if it does not exist or the user lost it. */
 export async function created(
   chat: Chat,
   connection: Connection,

@@ -9,7 +9,7 @@ import { checkText } from './messages/texts.ts';
 /** A room as the PHP application sees it, without the view of a user. */
 export type ApiRoom = Pick<RoomRecord, 'id' | 'name' | 'topic' | 'kind' | 'members' | 'head' | 'lastSeq'>;
 
-/** Posts a message as any user. The site itself asks, so the user's rights are not checked. */
+/** Posts a message as any user. Does not check the user's rights, because the site requests it. */
 export async function postMessage(
   { history, limits, directory, previews }: Chat,
   room: string,

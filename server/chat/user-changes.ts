@@ -28,7 +28,7 @@ export const banEffect: Effect<'ban'> = {
   },
 };
 
-/** A user was erased. A user who connects with that ID afterwards is a new one. */
+/** A user was erased. If the ID connects again, it is a new user. */
 export const erasedEffect: Effect<'erased'> = {
   outdates: (_, { user }) => [user],
   apply({ others }, { user: id }, find) {

@@ -19,11 +19,11 @@ export interface Notice {
   unread: readonly UnreadRoom[];
   /** The number of these messages. */
   total: number;
-  /** The time just before the unread messages were read, as Unix ms. */
+  /** The time just before the unread messages were fetched, as Unix ms. */
   at: number;
   /** The page that a click opens. */
   page: string;
-  /** Whether the push makes no sound, because another push about this room just made one. */
+  /** Whether the push is silent, because another push about this room just made a sound. */
   silent: boolean;
 }
 

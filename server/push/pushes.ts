@@ -32,10 +32,10 @@ interface Reason {
   found: UnreadRoom;
   /** The newest message of the room that concerns the user. */
   stored: StoredMessage;
-  /** As in `Pushed`. `got` is empty for a new message. */
+  /** `mentions` and `got` as in `Pushed`. `got` is empty for a new message. */
   mentions: number;
   got: readonly string[];
-  /** The time just before the unread messages were read, as Unix ms. */
+  /** The time just before the unread messages were fetched, as Unix ms. */
   at: number;
 }
 
@@ -190,23 +190,23 @@ export class Pushes {
     });
     const found = unread?.rooms.find((one) => one.room === room);
     if (unread === undefined || found === undefined) return { settled };
-    // Not read again, because the user may have lost access to the room since.
+    // From the same read, because the user may have lost access to the room since then.
     const stored = found.last;
-    // The message was deleted during the read. Others may be left.
+    // The message was deleted during the read. There may be other unread messages, so check again.
     if (stored === undefined) return { settled: { ...known, due: at } };
     if (stored.sentAt < at - newsFor) return { settled };
     const reason = { settings, unread, found, stored, at };
     if (pushed?.message !== stored.id || pushed.mentions < found.mentions)
       return { ...reason, mentions: found.mentions, got: [] };
     const { mentions, got } = pushed;
-    // All devices have a push with this message. A later scan of the room queued it again.
+    // All devices already got this message, and a later scan of the room queued it again.
     if (got === undefined) return { settled: known };
     return { ...reason, mentions, got };
   }
 
   /**
-   * Returns the devices that may get the push, without those in `got`. `unknown`: devices for which the session store
-   * cannot tell whether the user is still logged in.
+   * Returns the devices that may get the push, except the devices in `got`. `unknown`: devices for which the session
+   * store cannot tell whether the user is still logged in.
    */
   async #devicesOf(user: string, got: readonly string[]) {
     const { history, registry, onRefusal } = this.#options;

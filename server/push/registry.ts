@@ -82,7 +82,7 @@ export class DeviceRegistry implements Devices {
 
   /** Remembers the login of an accepted connection, because its devices are bound to that login. */
   accepted(connection: Connection, { credentials, origin }: Origin): void {
-    // Checks of a device validate the cookies as of now, because the browser may have newer ones by then.
+    // Later checks validate these cookies as of now, because the browser may have replaced them by then.
     this.#origins.set(connection, { credentials: { ...credentials, at: Date.now() }, origin });
   }
 
@@ -160,7 +160,7 @@ export class DeviceRegistry implements Devices {
 
   /**
    * Checks the login of a device in the session store without renewing it, and stores the result. Deletes the device of
-   * an `ended` login, unless it was registered again since. A wrong key or an unreadable session deletes nothing.
+   * an `ended` login, unless it was registered again. A wrong key or an unreadable session does not delete it.
    */
   async check(device: StoredDevice): Promise<DeviceLogin> {
     const { history, logins } = this.#options;
@@ -178,7 +178,7 @@ export class DeviceRegistry implements Devices {
         });
       return { is: 'expired' };
     };
-    // Another server may have the key, or this server after its next start. Such a server finds the device live again.
+    // Another server may have the key, or this server after its next start. That server will find the device live.
     if (opened === null) return expired();
     const found = await logins.identify(opened.credentials);
     if (!('code' in found) && found.user.id === user && !found.user.banned) {

@@ -44,7 +44,7 @@ interface News {
   found: UnreadRoom;
   message: Notice['message'];
   settings: NotifySettings;
-  /** The time just before the unread messages were read, as Unix ms. */
+  /** The time just before the unread messages were fetched, as Unix ms. */
   at: number;
 }
 

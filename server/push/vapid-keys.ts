@@ -2,7 +2,7 @@ import type { History, StoredVapidKey } from '../history/history.ts';
 import type { Sealing } from './sealing.ts';
 import { drawVapidKey, type VapidKey, vapidKeyOf } from './vapid.ts';
 
-/** The key list is cached for this time, in milliseconds. Another server may have added an older key. */
+/** How long the key list is cached, in milliseconds. It expires, because another server may add an older key. */
 const listedFor = 60_000;
 
 const placeOf = (id: string) => `vapid ${id}`;
@@ -21,7 +21,7 @@ export class VapidKeys {
     this.#sealing = sealing;
   }
 
-  /** Returns the key with which browsers subscribe. Creates it on first use. */
+  /** Returns the key that browsers must use to subscribe. Creates it on first use. */
   async current(): Promise<VapidKey> {
     const [oldest] = await this.#list();
     if (oldest !== undefined) return oldest;

@@ -9,7 +9,7 @@ const coordinateBytes = (pointBytes - 1) / 2;
 
 /** A key pair that identifies this chat to push services. */
 export interface VapidKey {
-  /** An uncompressed P-256 point in base64url, with which browsers subscribe. */
+  /** The public key that browsers use to subscribe: an uncompressed P-256 point in base64url. */
   public: string;
   private: KeyObject;
 }

@@ -11,7 +11,7 @@ import type { PresenceType } from './presence.ts';
 
 type Event = Omit<StoredEvent, 'id' | 'at' | 'due' | 'tries'>;
 
-/** The type of the change from which each event is made. The notifier makes `notify.due` events. */
+/** The type of change that causes each event. The notifier creates `notify.due` events. */
 const sources: Record<Exclude<EventType, 'notify.due'>, LoggedChange['type']> = {
   'message.created': 'message',
   'message.changed': 'message',
@@ -25,10 +25,10 @@ const sources: Record<Exclude<EventType, 'notify.due'>, LoggedChange['type']> = 
 };
 
 /**
- * Returns the consumer that makes events from changes, in the transaction that moves its position. No event is lost or
- * stored twice.
+ * Returns the consumer that creates events from changes, in the transaction that advances its offset. No event is lost
+ * or stored twice.
  * @param stored called when there are new events
- * @returns null if the site does not want an event that is made from changes
+ * @returns null if changes do not cause any of the wanted events
  */
 export function webhookEvents(
   wanted: ReadonlySet<EventType | PresenceType>,

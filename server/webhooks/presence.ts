@@ -7,8 +7,8 @@ const lookEvery = 2000;
 /** A change counts only after this time, in milliseconds, because visitors disconnect with every page they leave. */
 const settledAfter = 10_000;
 /**
- * A change counts as sent by the first server after this time, in milliseconds. If that server crashes before, the next
- * one sends the change, possibly again.
+ * After this time, in milliseconds, the other servers assume that the first server sent a change. If that server
+ * crashes earlier, the next one sends the change, possibly again.
  */
 const sentAfter = 60_000;
 
@@ -25,7 +25,7 @@ export class SettledPresence {
   /** When the status of a user changed from `#known`, as Unix ms. */
   readonly #since = new Map<string, number>();
 
-  /** @param here the users who are online at the start. They get no event */
+  /** @param here the users who are online at the start, for whom no event is sent */
   constructor(here: Iterable<string>) {
     this.#known = new Set(here);
   }

@@ -40,8 +40,8 @@ type Outcome = 'sent' | 'failed' | 'given up' | 'gone';
 const isTaken = ({ status = 0 }: Posted) => status >= 200 && status < 300;
 
 /**
- * The ID of an event that was not accepted or must be sent later. `due` is the time of the next attempt; absent if none
- * is left.
+ * The ID of an event that was not accepted or must be sent later. `due` is the time of the next attempt; absent after
+ * the last attempt.
  */
 type Failed = Writes['claimEvents']['in']['failed'][number];
 
@@ -66,7 +66,7 @@ export interface WebhookOptions {
 
 /**
  * Sends events to the site in no particular order, each until it is accepted or no attempts are left. Any server may
- * send any event, including those of a crashed server.
+ * send any event, so events of a crashed server are not lost.
  */
 export class Webhooks {
   readonly #options: WebhookOptions;

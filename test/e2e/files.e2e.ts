@@ -220,7 +220,7 @@ test('sends files from the tray and shows them in the large view', async ({ alic
     expect(requests.filter((url) => url.endsWith('/x'))).toEqual([]);
   });
 
-  await test.step('shows no picture on Back after a logout', async () => {
+  await test.step('does not show a picture on Back after a logout', async () => {
     const { page } = alice;
     const cookie = `PHPSESSID=${await sessionOf(alice)}`;
     const options = { room, name: 'secret.png', headers: { origin: site.php.url } };
@@ -306,7 +306,7 @@ test('shows pasted, dropped and animated pictures, and videos of any size', { ta
     await isPlayed();
   });
 
-  await test.step('limits the space of a video, whatever size its file declares', async () => {
+  await test.step('limits the space of a video regardless of the size that its file declares', async () => {
     const cookie = `PHPSESSID=${await sessionOf(alice)}`;
     const options = { room, name: 'tower.mp4', headers: { origin: site.php.url } };
     const seeds = [];
@@ -333,7 +333,7 @@ test('keeps uploads through changes of the session', async ({ alice, bob, site }
   const room = await privateRoom(site, 'bob', 'depot', ['1']);
   await alice.open('depot');
   await bob.open('depot');
-  /** Uploads get no response, or wait until `go`. */
+  /** How uploads are answered. `late`: after the call of `go`. */
   let answers: 'none' | 'late' | 'at once' = 'at once';
   let uploadCount = 0;
   let go = () => {};
@@ -373,7 +373,7 @@ test('keeps uploads through changes of the session', async ({ alice, bob, site }
     await refused.getByRole('button', { name: 'Discard' }).click();
   });
 
-  await test.step('sends a message before an earlier one whose file is still uploading', async () => {
+  await test.step('sends a message before an earlier message whose file is still uploading', async () => {
     hold('late');
     await attach(alice, [text('slow.txt')]);
     await send(alice);
@@ -402,7 +402,7 @@ test('keeps uploads through changes of the session', async ({ alice, bob, site }
     await expect(sentFile(bob, 'tray')).toBeVisible();
   });
 
-  await test.step('lacks the file of a disconnected tab in another tab until that tab is back', async () => {
+  await test.step('uploads the files of a disconnected tab only when that tab is back', async () => {
     hold('none');
     await attach(alice, [text('left.txt')]);
     await send(alice);
@@ -432,7 +432,7 @@ test('keeps uploads through changes of the session', async ({ alice, bob, site }
     await other.page.close();
   });
 
-  await test.step('removes the files for the next user of the page', async () => {
+  await test.step('removes unsent files before the next user of the page', async () => {
     hold('none');
     await attach(alice, [text('mine.txt')]);
     await expect(tray(alice).getByRole('progressbar')).toBeVisible();

@@ -38,7 +38,7 @@ test('a page with the chat loads without layout shifts or console output', async
     expect(logs).toEqual([]);
   };
   for (const [where, address, width, user, times] of [
-    // On a phone it is not visible that the other user goes offline.
+    // A phone does not show that the other user goes offline.
     ['the sample site at 1280 px', site.php.chatPage, 1280, 'dimitri', 2],
     ['the chat’s own page at 360 px', site.chat.url, 360, 'carol', 1],
   ] as const) {

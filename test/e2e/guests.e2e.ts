@@ -24,7 +24,7 @@ test('a visitor without a login', async ({ alice, visitor, site }) => {
     await expect(page.getByRole('region', { name: 'garden' })).toBeVisible();
   });
 
-  await test.step('writes in a room for guests, and sees no other room', async () => {
+  await test.step('writes in a guest room, and cannot see other rooms', async () => {
     await visitor.write('Do you ship to Malta?');
     await expect(visitor.message('Do you ship to Malta?')).toBeVisible();
     const rooms = page.getByRole('navigation', { name: 'Rooms' }).getByRole('listitem');
@@ -44,7 +44,7 @@ test('a visitor without a login', async ({ alice, visitor, site }) => {
     await alice.page.keyboard.press('Escape');
   });
 
-  await test.step('is the same guest after a reload', async () => {
+  await test.step('stays the same guest after a reload', async () => {
     await page.reload();
     await alice.write('Yes, we do.');
     await expect(visitor.message('Yes, we do.')).toBeVisible();
@@ -72,7 +72,7 @@ test('a visitor without a login', async ({ alice, visitor, site }) => {
     await expect(alice.message('I am Ida')).toHaveAccessibleName(/^Guest Ida,/);
   });
 
-  await test.step('is the user after a login, and no guest after the logout', async () => {
+  await test.step('becomes a user at a login, and is not a guest after the logout', async () => {
     const value = await site.login('carol');
     await page.context().addCookies([{ name: 'PHPSESSID', value, domain: '127.0.0.1', path: '/' }]);
     await page.goto(url);

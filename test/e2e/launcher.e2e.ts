@@ -48,7 +48,7 @@ test('the launcher works in the pages of a shop', async ({ page, site }) => {
     expect(logs).toEqual([]);
   });
 
-  await test.step('shows a guest no number and logs nothing to the console', async () => {
+  await test.step('shows a visitor no unread count and logs nothing to the console', async () => {
     const answered = page.waitForResponse(`${site.chat.url}/me`);
     await page.goto(shop(site));
     expect((await answered).status()).toBe(200);
@@ -60,7 +60,7 @@ test('the launcher works in the pages of a shop', async ({ page, site }) => {
   const user = await ownUser(site, page.context());
   for (const room of ['garden', 'board']) await join(site, user, room);
 
-  await test.step('loads no code of the chat before it is opened, and requests the number once', async () => {
+  await test.step('loads the code of the chat only when it is opened, and requests the unread count once', async () => {
     await seed(site, 'bob', 'garden', ['one', 'two']);
     const paths = requestsOf(page, site.chat.url);
     await page.evaluate(() => localStorage.clear());

@@ -172,7 +172,7 @@ test('places the elements of a room correctly', async ({ alice, bob, site }) => 
     }
   });
 
-  await test.step('reserves the place of the pinned bar while messages load', async () => {
+  await test.step('reserves space for the pinned bar while messages load', async () => {
     const room = await privateRoom(site, 'alice', 'pinboard', []);
     await seed(site, 'alice', room, ['```\n1\n```', ...numbered(20, 'line')]);
     await asUser(site, 'alice', async (ask) => {
@@ -181,7 +181,7 @@ test('places the elements of a room correctly', async ({ alice, bob, site }) => 
     });
     await page.getByRole('button', { name: /^Back to rooms/ }).click();
     await alice.open('pinboard');
-    // The page opens the same room again, whose bar has touch-sized buttons.
+    // After the reload the page opens the same room, with touch-sized buttons in the bar.
     await page.addInitScript(() => {
       const found = new Set<number>();
       const check = () => {

@@ -66,7 +66,7 @@ for (const [way, query, room] of [
 
     const last = await bob.request('message:send', { room, text: 'the last', clientId: newClientId() });
     await expect(alice.message(last.message.text)).toBeVisible();
-    // A message of the browser may have waited for a connection, so the order may differ.
+    // A message may have waited in the browser for a connection, so the order may differ.
     const inHistory = () => bob.messages().map(({ text }) => text);
     await expect.poll(() => inHistory().toSorted()).toEqual([...expected, 'the last'].toSorted());
     await expect

@@ -62,8 +62,8 @@ test("shows a room's colour and emoji to others immediately and after a reload",
   await alice.shot('room-look-forced');
   await page.emulateMedia({ forcedColors: 'none' });
   await page.setViewportSize({ width: 1280, height: 800 });
-  // On a phone the panel has an entry in the browser's history. The chat now goes back from it, which would
-  // abort a reload.
+  // In a wide window the chat goes back from the history entry that the panel has on a phone. That would abort a
+  // reload.
   await page.waitForFunction(() => history.state?.['php-chat']?.above === undefined);
 
   const chosen = await color(tileInList(bob));

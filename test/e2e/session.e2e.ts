@@ -39,7 +39,7 @@ test('follows a login from the first visit to its expiry', async ({ visitor: ali
   page.on('websocket', () => attempts++);
   await page.clock.install();
 
-  await test.step('asks a guest to log in and retries only when the page gets the focus', async () => {
+  await test.step('asks a visitor to log in and retries only when the page gets the focus', async () => {
     await page.goto(site.chat.url);
     await expect(heading(alice, 'Please log in')).toBeVisible();
     await expect(page.getByRole('button', { name: 'Log in', exact: true })).toBeVisible();
@@ -136,7 +136,7 @@ test('a logout removes everything before the next user of the browser', async ({
   const { token } = await asUser(site, 'bob', (ask) => ask('invite:create', { room: den }));
 
   await test.step('leads from an invite link through the login to its room', async () => {
-    // Another test may have left this page open, where a change of the fragment is not a load.
+    // If another test left this page open, a change of the fragment would not load it.
     await page.goto('about:blank');
     await page.goto(`${site.php.chatPage}#join=${token}`);
     await submitLogin(visitor, 'carol');

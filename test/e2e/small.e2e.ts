@@ -44,7 +44,7 @@ test('the chat’s own page works on a phone', async ({ page, site }) => {
     await expect(field(page, 'lobby')).toBeVisible();
     await page.goBack();
     await expect(rooms(page)).toBeVisible();
-    // This needs neither the code of the chat nor that of the panels.
+    // Back works before the code of the chat and of the panels is loaded.
     const wanted = Promise.withResolvers<void>();
     await page.route(/\/assets\/chat-app-/, async (route) => {
       await wanted.promise;
@@ -57,7 +57,7 @@ test('the chat’s own page works on a phone', async ({ page, site }) => {
     await expect(rooms(page)).toBeVisible();
     await page.goForward();
     await expect(field(page, 'garden')).toBeVisible();
-    // Clicks both before the browser has gone back.
+    // Clicks both before the browser goes back.
     await page.locator('php-chat').evaluate(({ shadowRoot }) => {
       const click = (selector: string) => shadowRoot?.querySelector<HTMLElement>(selector)?.click();
       click('.main > .bar button');

@@ -42,7 +42,7 @@ test('does not paint stacked combining marks over other messages, quotes or name
   const [rings, dots] = ['\u030a'.repeat(40), '\u0323'.repeat(40)];
   const shots: Buffer[][] = [];
   await alice.page.mouse.move(0, 0);
-  // All messages fit. A scrolling list rests at whole pixels, another one at fractions.
+  // Large enough for all messages, because a list that scrolls rests at whole pixels, and any other at fractions.
   await alice.page.setViewportSize({ width: 1280, height: 1000 });
   for (const text of ['a z', `a${rings} z${dots}`]) {
     await seed(site, 'carol', 'marks', ['the message above']);

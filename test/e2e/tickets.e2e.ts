@@ -17,7 +17,7 @@ test('a site whose sessions the server cannot read', async ({ page }) => {
     await expect(log.getByText(text, { exact: true })).toBeVisible();
   };
 
-  await test.step('without a login the chat asks for one', async () => {
+  await test.step('the chat asks a visitor to log in', async () => {
     await page.goto(site.url);
     await expect(page.getByRole('heading', { name: 'Please log in' })).toBeVisible();
   });
@@ -38,7 +38,7 @@ test('a site whose sessions the server cannot read', async ({ page }) => {
     await expect.poll(() => picture.evaluate((img: HTMLImageElement) => img.naturalWidth)).toBeGreaterThan(0);
   });
 
-  await test.step('with a new ticket, links to files are new, and pictures are not loaded again', async () => {
+  await test.step('a new ticket renews links to files, but does not reload pictures', async () => {
     const chosen = page.waitForEvent('filechooser');
     await page.getByRole('button', { name: 'Attach files' }).click();
     const seeds = { name: 'seeds.txt', mimeType: 'text/plain', buffer: Buffer.from('seeds') };
@@ -54,7 +54,7 @@ test('a site whose sessions the server cannot read', async ({ page }) => {
     expect(pictures).toEqual([]);
   });
 
-  await test.step('the chat stays open for three tickets, and through restarts of server and site', async () => {
+  await test.step('the chat stays open for three tickets, and during restarts of server and site', async () => {
     const connections: string[] = [];
     page.on('websocket', (socket) => connections.push(socket.url()));
     await nextTicket(page);
@@ -69,7 +69,7 @@ test('a site whose sessions the server cannot read', async ({ page }) => {
     await expect(page.getByRole('article').filter({ hasText: 'back again' })).toContainText(/Sent|Seen/);
   });
 
-  await test.step('the logout ends it when the site answers 401', async () => {
+  await test.step('a logout ends the chat when the site responds with 401', async () => {
     const other = await page.context().newPage();
     await other.goto(`${site.url}/logout`);
     const response = await nextTicket(page);
@@ -78,7 +78,7 @@ test('a site whose sessions the server cannot read', async ({ page }) => {
     await expect(page.getByRole('heading', { name: 'You’re logged out' })).toBeVisible();
   });
 
-  await test.step('a site that tells the server ends it at once', async () => {
+  await test.step('a logout that the site reports to the server ends the chat at once', async () => {
     await page.goto(`${site.url}/login?as=bea`);
     await page.goto(site.url);
     await say('hello from bea');

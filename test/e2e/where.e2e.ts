@@ -21,7 +21,7 @@ test('Back and Forward on a phone move between the rooms, the room and its overl
   await page.goBack();
   await expect(people).toHaveCount(0);
   await expect(field(page, 'announcements')).toBeVisible();
-  // Back closes a menu, which leaves no history entry when closed in another way.
+  // Back closes a menu. Closing a menu in another way removes its history entry.
   await page.getByRole('button', { name: 'Room menu' }).click();
   await expect(page.getByRole('menu')).toBeVisible();
   await page.goBack();

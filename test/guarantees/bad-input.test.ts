@@ -254,7 +254,7 @@ list('Events', [
 ]);
 
 test('Events: rate_limited contains the time to wait', async () => {
-  // From another address, because that of the other tests has used up its connections.
+  // From another address, because the other tests have used up the connections of their address.
   const client = await connectRaw(capped.port, cookie, 'lobby', '127.0.0.3');
   const send = () => client.request('message:send', message());
   expect(await send()).toContain('"ok":true');

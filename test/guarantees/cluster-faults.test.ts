@@ -28,7 +28,7 @@ const rooms = ['lobby', 'kitchen', 'garden'];
 const senders = size(9, 6);
 const each = size(500, 10);
 const kills = size(10, 1);
-/** The minimum time for which a server is suspended. */
+/** The minimum time that a server is suspended. */
 const suspendedSeconds = size(40, 16);
 
 let memcached: Memcached;
@@ -91,7 +91,7 @@ async function roam(user: number, servers: readonly { url: string }[], acknowled
         if (!answer.ok) throw new Error(answer.error.code);
         acknowledged.set(clientId, answer.data.message);
       } catch {
-        // That server was killed, so the message is sent to another one.
+        // That server was killed, so the message is sent to another server.
         client?.close();
         client = undefined;
         await pause(100);

@@ -60,7 +60,7 @@ function flood(kind: string, parallel: number, from: number, proof: RegExp, as =
   };
 }
 
-/** The maximum number of connections of a user, and nearly that of an address. */
+/** The connection limit of a user, and nearly the limit of an address. */
 const [ofUser, ofAddress] = [20, 150];
 const always = [{ ...flood('frames', ofAddress, 1, /"closed":\d/), first: 'closed' }];
 // limits.test.ts and guard.test.ts test the limits themselves at less cost.

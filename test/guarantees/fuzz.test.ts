@@ -78,7 +78,7 @@ function checkServer(): void {
   const bad = lines.filter((line) =>
     line.startsWith('{') ? JSON.parse(line).level >= 50 : /error|exception/i.test(line),
   );
-  if (bad.length > 0) throw new Error(`the server has logged an error:\n${bad.join('\n')}`);
+  if (bad.length > 0) throw new Error(`the server logged an error:\n${bad.join('\n')}`);
   const { exitCode, signalCode } = server.process;
   if ((exitCode ?? signalCode) !== null) throw new Error(`the server ended:\n${text.slice(-4000)}`);
 }
@@ -115,7 +115,7 @@ async function sendPackets(one: PacketCase): Promise<void> {
   const client = await openRaw(server.port, { cookie });
   const answered = client.packet((packet) => /^4[04]/.test(packet)).catch(() => {});
   client.socket.write(bytes);
-  // Packets before CONNECT get no response, so this event follows, which closes the connection.
+  // The server does not respond to packets before CONNECT. This event closes the connection.
   if (!/^40/.test(String(packetsOf(one)[0]?.payload))) client.send('42["room:list",{}]');
   await answered;
   client.socket.destroy();

@@ -17,7 +17,7 @@ const promised = size(200, 0);
 const most = 700;
 /** Bytes of responses that the paused client requests first. They fill most of the kernel's buffers. */
 const ahead = size(0, 2_500_000);
-/** The bytes that may be published between exceeding the limit and being closed: four batches. */
+/** The bytes that may be published after a client exceeds the limit and before it is closed: four batches. */
 const grace = 4 * batch * 12_300;
 /** Megabytes. The promise is 50, but a busy machine does not always collect garbage in time. */
 const mostMemory = size(50, 250);

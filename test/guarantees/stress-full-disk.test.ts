@@ -124,7 +124,7 @@ test('keeps all acknowledged changes on a full disk, and rejects only requests t
   expect(await wholeRoom(again)).toEqual(stored);
   const newcomer = await connectChat(second.url, 'PHPSESSID=u3');
   expect((await newcomer.request('room:join', { room })).messages).toEqual(stored.slice(-50));
-  // The start may still free parts of the write-ahead log, so messages are sent until one does not fit.
+  // The start may still free parts of the write-ahead log, so messages are sent until the disk is full.
   disk.fill();
   stored.push(...(await sendUntilRefused(again)).stored);
   disk.fill();

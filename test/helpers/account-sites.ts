@@ -10,7 +10,7 @@ export interface AccountSite {
   cookies: string;
   /** The SQL that ends the login. */
   gone: string;
-  /** Columns that nobody else may read. */
+  /** Columns that the chat's database user must not be able to read. */
   hidden: readonly [table: string, column: string][];
   remove(): Promise<void>;
 }

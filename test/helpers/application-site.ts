@@ -16,7 +16,7 @@ export async function siteDatabases(kinds: readonly TestDatabase['kind'][]): Pro
 
 /**
  * Starts one database for the tests of a file.
- * @param gated as of `startSiteDatabase`
+ * @param gated as in `startSiteDatabase`
  */
 export async function siteDatabase(kind: TestDatabase['kind'], gated?: boolean): Promise<TestDatabase> {
   const db = await startSiteDatabase(kind, gated);
@@ -46,7 +46,7 @@ export async function openedSite<Of extends Site>(made: Promise<Of>, more: Parti
   return { ...site, ...askingOf(logins), logins, open, ask };
 }
 
-/** Logs user 7 in with each session, and expects the outcome by which the sessions are grouped. */
+/** Logs user 7 in with each session, and expects the outcome that is the session's key in `cases`. */
 export async function expectLogins<Session>(
   site: { logins: Logins; logIn(user: string, session: Session): Promise<Credentials> },
   cases: Partial<Record<'user' | 'nobody' | 'invalid', Readonly<Record<string, Session>>>>,
@@ -85,13 +85,13 @@ export async function createViews(db: TestDatabase, folder: string, edit: (state
 /** Returns short queries on logins. */
 export function askingOf(logins: Logins) {
   return {
-    /** Returns the login. Throws if there is none. */
+    /** Returns the login. Throws if it is rejected. */
     async login(device: Credentials): Promise<Login> {
       const answer = await logins.identify(device);
       if ('code' in answer) throw new Error(answer.reason);
       return answer;
     },
-    /** Returns the user, or the reason why there is none. */
+    /** Returns the user, or why the login is rejected. */
     async who(device: Credentials) {
       const answer = await logins.identify(device);
       return 'code' in answer ? answer.reason : answer.user;
@@ -118,8 +118,8 @@ export function stopClock(): void {
 }
 
 /**
- * Waits until a check of the login finds a change. Times of tables are read only a few times a second. @returns the
- * check result
+ * Waits until a check of the login finds a change, because the times of tables are read only a few times a second.
+ * @returns the check result
  */
 export async function differing(logins: Pick<Logins, 'check'>, login: Login): Promise<CheckResult> {
   let verdict: CheckResult | null = null;

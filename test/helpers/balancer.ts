@@ -10,7 +10,7 @@ export interface Balancer {
   stop(): Promise<void>;
 }
 
-/** Replaces the two servers of docs/operate/several-servers.md with those at these ports. */
+/** Replaces the two servers of docs/operate/several-servers.md with servers at these ports. */
 const withServers = (block: string, ports: readonly number[]): string =>
   block.replace(/^( *server \S*) ?10\.0\.0\.11:7070(.*)\n.*10\.0\.0\.12:7070.*\n/gm, (_, start, rest) =>
     ports.map((port, n) => `${start}${/one$/.test(start) ? n : ''} 127.0.0.1:${port}${rest}\n`).join(''),

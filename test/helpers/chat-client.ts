@@ -13,7 +13,7 @@ import { hanging } from './hanging.ts';
 
 export type ChatSocket = Socket<ServerToClient, ClientToServer>;
 type Ready = Parameters<ServerToClient['session:ready']>[0];
-/** The response of a server that holds no messages for approval. */
+/** The response, if no message needs approval. */
 export type Done<E extends RequestName> = E extends 'message:send' | 'message:edit'
   ? Extract<Answers[E], { message: unknown }>
   : Answers[E];

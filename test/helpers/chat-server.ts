@@ -87,7 +87,7 @@ export const chatProgram = [
 /** The settings that a test has not set itself. */
 export const usual = { ...noLimits, CHAT_HOST: '127.0.0.1', CHAT_PORT: '0' };
 
-/** Returns the address from the log of a started server, after this many characters. */
+/** Returns the address from the log of a started server. @param from the start of that log in the output */
 async function listening(child: Child, from = 0): Promise<{ port: number; url: string }> {
   const [line] = await child.until(/^\{.*"msg":"listening".*\}$/m, from);
   const { port } = JSON.parse(line) as { port: number };
@@ -108,7 +108,7 @@ export async function startChatServer(env: NodeJS.ProcessEnv, cwd = root): Promi
   return Object.assign(child, await listening(child));
 }
 
-/** Processes whose server has stopped. */
+/** Processes that can run the next server. */
 const idle = new Set<Child>();
 /** The maximum number of idle processes, because they take memory from tests that run in parallel. */
 const mostIdle = 4;

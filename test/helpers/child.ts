@@ -38,9 +38,7 @@ export interface Child {
   readonly pid: number;
   /** Everything written to standard output and standard error so far. */
   output(): string;
-  /**
-   * Resolves with the first match in the output after this many characters. Rejects if the process ends without one.
-   */
+  /** Resolves with the first match in the output, from this index on. Rejects if the process ends before that. */
   until(pattern: RegExp, from?: number): Promise<RegExpExecArray>;
   /** Sends a signal to the whole process group. After SIGSTOP, returns once the process has stopped. */
   signal(name: NodeJS.Signals): void;
@@ -54,9 +52,9 @@ const compiled = { NODE_COMPILE_CACHE: join(import.meta.dirname, '../../node_mod
 const root = join(import.meta.dirname, '../..');
 
 /**
- * Returns the arguments with the bundle instead of the source of a program, because it starts faster. Without bundles
- * (see make-bundles.ts), as in a benchmark, the source is used. So it is if a test puts code into the program that
- * depends on the names of the sources.
+ * Returns the arguments with the bundle instead of the source of a program, because the bundle starts faster. Returns
+ * them unchanged if there are no bundles (see make-bundles.ts), as in a benchmark, or if a test imports code into the
+ * program that depends on the names of the sources.
  */
 export function bundled(args: readonly string[], cwd: string, env: NodeJS.ProcessEnv): string[] {
   const { TEST_BUNDLES: bundles } = process.env;

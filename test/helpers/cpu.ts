@@ -14,5 +14,5 @@ export const tenMillionBytes = (): number =>
   cpuOf(() => {
     let sum = 0;
     for (let n = 0; n < 10; n++) for (let at = 0; at < megabyte.length; at++) sum += megabyte[at] as number;
-    if (sum !== 10 * megabyte.length) throw new Error('not all of them');
+    if (sum !== 10 * megabyte.length) throw new Error('the sum is wrong');
   });

@@ -91,8 +91,8 @@ const stuffed = (headers: number) =>
   get('/php-chat.js', Array.from({ length: headers }, (_, n) => `x${n}: ${n}x\r\n`).join(''));
 
 /**
- * Sends plain HTTP on an open connection. It writes again each `every` milliseconds, or after this many `answers`.
- * Without `answers`, it does not read.
+ * Sends plain HTTP on an open connection. It writes again after `every` milliseconds, or when the number of `answers`
+ * has arrived. Without `answers`, it does not read.
  */
 async function keepWriting(
   write: (nth: number) => string,

@@ -192,7 +192,7 @@ function fits({ name, payloads }: EventCase): boolean {
 /** @throws Error if this is not a response of the protocol to the request */
 export function checkAnswer({ name }: EventCase, answer: string): void {
   const [result, ...more] = JSON.parse(answer) as Record<string, unknown>[];
-  const wrong = () => new Error(`no answer of the protocol: ${answer.slice(0, 1000)}`);
+  const wrong = () => new Error(`not a response of the protocol: ${answer.slice(0, 1000)}`);
   if (result === undefined || more.length > 0) throw wrong();
   const event = JSON.parse(name) as RequestName;
   if (result.ok === true) {

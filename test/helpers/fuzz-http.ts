@@ -76,9 +76,9 @@ export function exchange(port: number, request: Buffer): Promise<string> {
 /** Returns the statuses of a response. @throws Error if the server sent anything but HTTP, or reports a failure */
 export function checkHttp(answer: string): number[] {
   if (answer !== '' && !/^HTTP\/1\.1 [1-5]\d\d /.test(answer))
-    throw new Error(`no HTTP: ${answer.slice(0, 200)}`);
+    throw new Error(`not an HTTP response: ${answer.slice(0, 200)}`);
   const statuses = [...answer.matchAll(/^HTTP\/1\.1 (\d+) /gm)].map(([, status]) => Number(status));
   if (statuses.some((status) => status >= 500 && status !== 503))
-    throw new Error(`the server has failed: ${answer.slice(0, 200)}`);
+    throw new Error(`the server failed: ${answer.slice(0, 200)}`);
   return statuses;
 }

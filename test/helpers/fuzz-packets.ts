@@ -127,7 +127,7 @@ const frames = fc.array(
   { minLength: 1, maxLength: 4 },
 );
 
-/** The bytes of frames. `ends`: the server would not read further bytes as separate frames. */
+/** Frames, as bytes. `ends`: the server would not read further bytes as separate frames. */
 export const frameCase = fc.oneof(
   { weight: 1, arbitrary: someBytes(200).map((bytes) => ({ bytes, ends: true })) },
   {

@@ -7,7 +7,7 @@ import { startPostgres } from './postgres.ts';
 type Started = () => Promise<{
   env: NodeJS.ProcessEnv;
   close(): Promise<unknown>;
-  /** Does what the database does by itself after many writes, except in tests. */
+  /** Runs the maintenance that the database does automatically after many writes. The tests turn that off. */
   tidy(): Promise<unknown>;
 }>;
 const sqlite: Started = async () => ({ env: {}, close: async () => {}, tidy: async () => {} });

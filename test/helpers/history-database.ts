@@ -96,7 +96,7 @@ export async function openDatabase(
   shared?: Shared,
 ): Promise<History> {
   const place = readHistoryPlace(url);
-  if (place === undefined) throw new Error('this is no place for a history');
+  if (place === undefined) throw new Error('this is not the address of a history');
   const options = {
     onFailure: (error: Error) => {
       throw error;

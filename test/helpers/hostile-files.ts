@@ -250,7 +250,7 @@ export async function hostileFiles(): Promise<HostileFile[]> {
     ['a JPEG of 65,500 × 65,500', jpegOf(65_500), 'refused'],
     ['half a JPEG', asJpeg.subarray(0, asJpeg.length / 2), 'refused'],
     ['a GIF of 10,000 frames', gif(1, 1, 10_000), 'refused'],
-    // Its real size is that of its frames, which is one pixel.
+    // Its frames have only one pixel, which is the real size.
     ['a GIF of 65,535 × 65,535', gif(65_535, 65_535, 1), 'image/gif'],
     ['a GIF of 400 frames of 500 × 500', gif(500, 500, 400), 'refused'],
     ['a WebP of 501 frames', frames, 'refused'],
@@ -262,7 +262,7 @@ export async function hostileFiles(): Promise<HostileFile[]> {
     ['a program of Windows', Buffer.concat([text('MZ'), Buffer.alloc(64)]), 'refused'],
     ['a program of Linux', Buffer.concat([text('\x7fELF'), Buffer.alloc(64)]), 'refused'],
     ['WebAssembly', Buffer.concat([text('\0asm'), Buffer.from([1, 0, 0, 0])]), 'refused'],
-    ['a PDF that is a script, too', text(`%PDF-1.7\n//${script}\n`), 'application/pdf'],
+    ['a PDF that is also a script', text(`%PDF-1.7\n//${script}\n`), 'application/pdf'],
     [
       'an MP3 with HTML in its tags',
       Buffer.concat([

@@ -19,7 +19,7 @@ export interface JavaMessage {
   /** Each in the form `👍 2 mine [1, 2]`. */
   readonly reactions?: readonly string[];
   readonly files?: readonly object[];
-  /** Why a message was rejected that waits in the outbox. */
+  /** The error of an unsent message that the server rejected. */
   readonly failed?: string;
 }
 

@@ -12,7 +12,7 @@ export interface JoomlaSession {
   row?: Record<string, string | number | null>;
   /** Values in the session in addition to the defaults. */
   more?: object;
-  /** The user in the session, if it is not that of the row. */
+  /** The user in the session, if it differs from the user in the row. */
   userInSession?: number;
 }
 

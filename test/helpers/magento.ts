@@ -13,7 +13,7 @@ export interface MagentoConfig {
   library?: string;
   /** Before 2.4 IDs are not hashed, and a new password does not end other sessions. */
   old?: true;
-  /** The folder of its packages. Default: that of Magento. */
+  /** The folder of its packages. Default: `magento`. */
   vendor?: 'mage-os' | 'none';
   /** Rows of core_config_data. */
   settings?: Record<string, string>;

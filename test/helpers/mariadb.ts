@@ -32,8 +32,8 @@ const password = 'se@same:/?#%12';
 export async function startMariadb(args: readonly string[] = []): Promise<Mariadb> {
   const port = await ownPort();
   const folder = mkdtempSync(join(tmpdir(), 'mariadb-'));
-  // A separate folder, because each MariaDB deletes at its start the temporary tables that it finds there, including
-  // those of others.
+  // A separate folder, because MariaDB deletes all temporary tables in its folder when it starts, including the tables
+  // of other servers.
   const temporary = join(folder, 'tmp');
   mkdirSync(temporary);
   const user: string[] = [];

@@ -8,8 +8,8 @@ export interface Place {
 type Happens = (write: History['write'], place: Place) => Promise<unknown>;
 
 /**
- * Changes before a notification is sent, and how many notifications are sent then. The room has a message of Ann that
- * the user has not read.
+ * Changes before a notification is sent, and how many notifications are sent after the change. The room has an unread
+ * message by Ann.
  */
 export const meanwhile: readonly [what: string, happens: Happens, sent: number][] = [
   ['nothing happens', async () => {}, 1],

@@ -80,7 +80,7 @@ $config['super_admins'] = '1';
     folder,
     run,
     insert,
-    /** Logs the user with that ID in, and creates the user if there is none. */
+    /** Logs the user with that ID in, and creates a missing user. */
     logIn: (id: string, name?: string) => inTurn(() => logIn(id, name)),
     remove: removing(folder, drop),
   };

@@ -84,7 +84,7 @@ export async function untilAnswered(url: string, proxy: Child): Promise<void> {
   for (;;) {
     const answer = await fetch(url).catch(() => null);
     if (answer?.ok) return;
-    if (proxy.process.exitCode !== null) throw new Error(`the proxy has ended:\n${proxy.output()}`);
+    if (proxy.process.exitCode !== null) throw new Error(`the proxy ended:\n${proxy.output()}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }

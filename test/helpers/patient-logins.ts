@@ -3,7 +3,7 @@ import { hanging } from './hanging.ts';
 
 const isLate = (why: string) => why.includes('did not answer within');
 
-/** Repeats a query while a store is late on a busy machine, because that says nothing about the login. */
+/** Repeats a query that times out in the store. On a busy machine, a timeout is not a result of the test. */
 export function patient<State>(logins: Logins<State>): Logins<State> {
   const again = async <T>(ask: () => Promise<T>, given = ask()): Promise<T> => {
     const end = performance.now() + hanging;

@@ -32,7 +32,7 @@ export interface PeopleSite<Chat extends RunningChat = RunningChat> extends Chat
 }
 
 export const apiKey = 'an-api-key-for-tests';
-/** All IDs have the same length, so that their alphabetical order is that of their creation. */
+/** All IDs have the same length, so that they sort by their creation. */
 let users = 1000;
 
 /**

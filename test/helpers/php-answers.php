@@ -1,7 +1,7 @@
 <?php
 // Runs scripts of this folder, one after another. A line on standard input contains the name of a script and its input.
 // The script's return value is written as a line to standard output. The scripts must not print anything, because PHP
-// then cannot start a session any more.
+// cannot start a session after output.
 function answer(string $script, mixed $in): mixed
 {
     return require __DIR__ . "/$script";

@@ -7,7 +7,7 @@ import { reachable } from './memcached.ts';
 
 export interface PhpApp extends Child {
   readonly url: string;
-  /** The folder of its database, unless APP_DATA names another one. */
+  /** The folder of its database, unless APP_DATA names another folder. */
   readonly data: string;
   /** The page with the whole chat. */
   readonly chatPage: string;

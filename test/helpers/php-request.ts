@@ -71,7 +71,7 @@ export function phpSite(settings: PhpSettings, before = ''): PhpSite {
         waiting.push(resolve);
         php.stdin.write(`${JSON.stringify([code, id])}\n`);
       });
-      if (answer === null) throw new Error(`PHP has refused the session: ${code.slice(0, 200)}`);
+      if (answer === null) throw new Error(`PHP rejected the session: ${code.slice(0, 200)}`);
       return answer;
     },
     end: () => php.stdin.end(),

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import type { FormatName } from '../../packages/php-session/src/formats/formats.ts';
 
-/** A session that real PHP has written. */
+/** A session that real PHP wrote. */
 export interface Written {
   name: string;
   bytes: Buffer;

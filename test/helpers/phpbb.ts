@@ -70,7 +70,7 @@ $phpbb_adm_relative_path = 'adm/';
     insert,
     set,
     run,
-    /** Logs the user with that ID in, and creates the user if there is none. */
+    /** Logs the user with that ID in, and creates a missing user. */
     async logIn(
       id: string,
       {

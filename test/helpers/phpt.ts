@@ -27,7 +27,7 @@ export function recordPhpTests(): { recorded: string; remove(): void } {
 
 function loadSource(folder: string): void {
   const sh = (command: string) => execFileSync('sh', ['-ec', command], { cwd: folder, encoding: 'utf8' });
-  // Its own package lists, because those of the machine have no sources, and may be locked.
+  // Separate package lists, because the machine's lists contain no sources and may be locked.
   for (const name of ['lists/partial', 'archives/partial'])
     mkdirSync(join(folder, name), { recursive: true });
   const release = sh('. /etc/os-release; echo "$VERSION_CODENAME"').trim();

@@ -37,7 +37,7 @@ export function decrypted(body: Buffer, { ecdh, p256dh, auth }: BrowserKeys): Bu
   const sealed = body.subarray(21 + sender.length);
   decipher.setAuthTag(sealed.subarray(-16));
   const record = Buffer.concat([decipher.update(sealed.subarray(0, -16)), decipher.final()]);
-  if (record.at(-1) !== 2) throw new Error('the last record ends with 2');
+  if (record.at(-1) !== 2) throw new Error('the last record must end with 2');
   return record.subarray(0, -1);
 }
 
@@ -111,7 +111,7 @@ export function subscription({ host }: PushServiceOfTest, key: string, over: obj
   };
 }
 
-/** Returns the key with which browsers subscribe. */
+/** Returns the key that browsers use to subscribe. */
 export async function pushKeyOf(chat: { url: string }): Promise<string> {
   const answer = await fetch(`${chat.url}/push/key`);
   return ((await answer.json()) as { key: string }).key;

@@ -2,10 +2,10 @@ import { spawnSync } from 'node:child_process';
 import type { FormatName } from '../../packages/php-session/src/formats/formats.ts';
 import { hanging } from './hanging.ts';
 
-/** PHP's result for a path: a value in the format of `inWords` in random-sessions/reader.php, or why there is none. */
+/** PHP's result for a path: a value as of `inWords` in random-sessions/reader.php, or why the path has no value. */
 export type PhpFound = [type: string, value: string, empty: string] | 'absent' | 'wrong';
 
-/** A session as PHP has written it, or after damage, and what PHP reads from it. */
+/** A session that PHP wrote, perhaps damaged afterwards, and what PHP reads from it. */
 export interface PhpReading {
   number: number;
   bytes: Buffer;
@@ -57,7 +57,7 @@ function run(format: FormatName, seed: number, first: number, count: number, dam
 /** Returns the readings that a script prints in the format of random-sessions/run.php. */
 export function readingsOf(args: readonly string[], timeout = hanging): PhpReading[] {
   const php = spawnSync('php', args, { encoding: 'utf8', maxBuffer: 2 ** 28, timeout });
-  // With damaged bytes an extension can hang. The output so far counts, as after a crash.
+  // An extension can hang on damaged bytes. The output before that counts, as after a crash.
   const isHanging = php.error !== undefined && 'code' in php.error && php.error.code === 'ETIMEDOUT';
   if (php.error !== undefined && !(isHanging && php.stdout !== '')) throw php.error;
   const readings: PhpReading[] = [];

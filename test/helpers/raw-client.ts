@@ -68,7 +68,7 @@ export const upgradeRequest = (cookie?: string, sid?: string): string =>
   `Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n` +
   `${cookie === undefined ? '' : `Cookie: ${cookie}\r\n`}\r\n`;
 
-/** Opens a WebSocket and waits for Engine.IO's first packet. Sends no CONNECT. */
+/** Opens a WebSocket and waits for Engine.IO's first packet. Does not send CONNECT. */
 export async function openRaw(port: number, options: RawOptions = {}): Promise<RawClient> {
   const { cookie, localAddress = '127.0.0.1' } = options;
   const socket = connect({ port, host: '127.0.0.1', localAddress, noDelay: true });
@@ -83,7 +83,7 @@ export async function openRaw(port: number, options: RawOptions = {}): Promise<R
   socket.on('error', () => {});
   socket.on('close', () => {
     closed = true;
-    for (const fail of failing) fail(new Error('the server has closed the connection'));
+    for (const fail of failing) fail(new Error('the server closed the connection'));
   });
   socket.on('data', (piece: Buffer) => {
     received += piece.length;
@@ -131,7 +131,7 @@ export async function openRaw(port: number, options: RawOptions = {}): Promise<R
         };
         listeners.add(listener);
         failing.add(reject);
-        if (closed) reject(new Error('the server has closed the connection'));
+        if (closed) reject(new Error('the server closed the connection'));
       }),
     send: (packet) => void socket.write(frame(packet)),
     async ask(args) {

@@ -51,7 +51,7 @@ export function watchRss(pid: number): { most(): number; stop(): void } {
 }
 
 /**
- * A TCP connection to a local port. `bytes` are those in the kernel's queues: not yet acknowledged, or not yet read.
+ * A TCP connection to a local port. `bytes` is the data in the kernel's queues: not yet acknowledged, or not yet read.
  */
 export interface KernelQueue {
   established: boolean;

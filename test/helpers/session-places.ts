@@ -15,7 +15,7 @@ import { makeSessionTable } from './session-table.ts';
 export interface SessionPlace {
   /** The value of SESSION_STORE and CHAT_SESSION_STORE. */
   readonly url: string;
-  /** Between `begin` and `end` the store does not respond. It loses no data. */
+  /** Between `begin` and `end` the store does not respond. It keeps its data. */
   readonly silence: { begin(): void; end(): void } | undefined;
   /** Empties the store, like a restart of a store in memory, or the restore of an empty backup. */
   empty(): Promise<void>;
@@ -136,7 +136,7 @@ async function inSqlite(options: string): Promise<SessionPlace> {
   };
 }
 
-/** All stores, with PHP's own handlers and with those of this project. */
+/** All stores, with PHP's own handlers and with this project's handlers. */
 export const sessionPlaces: readonly {
   name: string;
   /** Whether the store notifies the chat server of a logout. */

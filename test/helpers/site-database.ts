@@ -134,7 +134,7 @@ export async function startSiteDatabase(kind: TestDatabase['kind'], gated = soak
       );
     },
     async silence() {
-      if (gate === undefined) throw new Error('a database that is silenced has to be gated');
+      if (gate === undefined) throw new Error('only a gated database can be silenced');
       gate.silence.begin();
       return async () => gate.silence.end();
     },

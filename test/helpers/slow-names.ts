@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import { Fetcher } from '../../server/previews/fetcher.ts';
 
 /*
- * Run this in namespaces in which 127.0.0.1 is the name server. Names in `slow.test` get no response, all other names
+ * Run this in namespaces in which 127.0.0.1 is the name server. Names in `slow.test` get no response. All other names
  * resolve to this machine. Prints the page of one user that is fetched after names of 16 other users got no response,
  * and then the number of their pages. Prints null for no page.
  */

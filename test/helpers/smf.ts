@@ -121,7 +121,7 @@ if (!is_dir(realpath($boarddir)) && file_exists(dirname(__FILE__) . '/agreement.
     cookie,
     run,
     insert,
-    /** Logs the user with that ID in, and creates the user if there is none. */
+    /** Logs the user with that ID in, and creates a missing user. */
     logIn: (id: string, name?: string) => inTurn(() => logIn(id, name)),
     remove: removing(folder, drop),
   };

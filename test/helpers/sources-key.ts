@@ -5,8 +5,8 @@ import { join } from 'node:path';
 const root = join(import.meta.dirname, '../..');
 
 /**
- * Returns a key that changes with the size or time of a file: of the matching files in the folders, and of these files
- * of the project.
+ * Returns a key that changes with the size or time of any matching file in the folders, or of any of these files of the
+ * project.
  */
 export function sourcesKey(folders: readonly string[], matching: RegExp, files: readonly string[]): string {
   const hash = createHash('sha256');

@@ -14,7 +14,7 @@ import threads from 'node:worker_threads';
  */
 
 export interface Attempts {
-  /** Files of the server: its key, an unfinished upload, its history. */
+  /** The server's files, such as its key, an unfinished upload and its history. */
   files: readonly string[];
   folder: string;
   /** A port and a socket on which a server listens. */
@@ -25,7 +25,7 @@ export interface Attempts {
 const inThread = async (code: string, make: (code: string) => threads.Worker) => {
   const worker = make(code);
   const [answer] = await Promise.race([once(worker, 'message'), once(worker, 'exit')]);
-  if (typeof answer !== 'string') throw new Error('the thread has ended');
+  if (typeof answer !== 'string') throw new Error('the thread ended');
 };
 const reading = (path: string) =>
   `require('node:worker_threads').parentPort.postMessage(require('node:fs').readFileSync(${JSON.stringify(path)}, 'latin1'))`;
@@ -91,7 +91,7 @@ function attemptsOn({ files, folder, port, socket }: Attempts): Record<string, (
         reading(key),
         (code) => new threads.Worker(code, { eval: true, execArgv: ['--no-permission'] }),
       ),
-    'read in a thread that is made by another one': () =>
+    'read in a thread by the constructor in the prototype': () =>
       inThread(reading(key), (code) => {
         const Original = threads.Worker.prototype.constructor as typeof threads.Worker;
         return new Original(code, { eval: true, execArgv: [] });

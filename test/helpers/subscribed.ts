@@ -30,7 +30,7 @@ export function subscribed(store: SessionStore): Subscribed {
     opened: (session) => add({ kind: 'opened', ...session }),
     lost: (reason) => add({ kind: 'lost', reason }),
   });
-  if (end === undefined) throw new Error('the store sends no notifications');
+  if (end === undefined) throw new Error('the store does not send notifications');
   onTestFinished(() => {
     end();
     store.close();
@@ -50,7 +50,7 @@ export function subscribed(store: SessionStore): Subscribed {
     });
   const follow = (id: string) => {
     const followed = end.follow?.(id);
-    if (followed === undefined) throw new Error('the store follows no sessions');
+    if (followed === undefined) throw new Error('the store cannot follow sessions');
     return followed;
   };
   return { received, until, follow, end, active: until({ kind: 'lost', reason: null }, 0) };

@@ -3,8 +3,8 @@ import { expect } from 'vitest';
 const median = (times: number[]) => [...times].sort((a, b) => a - b)[times.length >> 1] as number;
 
 /**
- * Expects both to take equally long in at least one of three tries: the medians of this many responses differ by at
- * most `most` milliseconds, or by a share of the shorter median. A server that leaks information through its response
+ * Expects both to take equally long in at least one of three tries: the medians of the response times differ by at most
+ * `most` milliseconds, or by a `share` of the shorter median. A server that leaks information through its response
  * times does so in each try, but other load on the machine is rarely the same three times.
  */
 export async function takesAsLong(

@@ -71,7 +71,7 @@ console.log(
     user: lineOf(status, 'Uid'),
     noNewPrivileges: lineOf(status, 'NoNewPrivs'),
     landlock,
-    // Only those that the server added. A container can have filters of its own.
+    // The filters that the server added. A container can have more filters.
     filters: Number(lineOf(status, 'Seccomp_filters')) - Number(lineOf(statusOf('self'), 'Seccomp_filters')),
     fileSize: lineOf(limits, 'Max file size'),
     killedFirst: readFileSync(`/proc/${child.pid}/oom_score_adj`, 'utf8').trim(),

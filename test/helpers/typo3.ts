@@ -8,7 +8,7 @@ import { quoted } from './wordpress.ts';
 
 export interface Typo3Session {
   name?: string;
-  /** Columns of the user that differ from the defaults. `row` has those of the session. */
+  /** Columns of the user that differ from the defaults. `row`: columns of the session. */
   user?: Record<string, string | number>;
   row?: Record<string, string | number>;
   key?: string;

@@ -5,10 +5,10 @@ export function everything(error: unknown): string {
   return error instanceof Error ? `${error.message} ${everything(error.cause)}` : String(error);
 }
 
-/** Returns everything that a log could show of the StoreError with which a query to a store fails. */
+/** Expects that a query to a store fails with a StoreError. @returns everything that a log could show of the error */
 export async function failureOf(question: Promise<unknown>): Promise<string> {
   const error = await question.then(
-    () => new Error('there was an answer'),
+    () => new Error('the query succeeded'),
     (reason: unknown) => reason,
   );
   if (!(error instanceof StoreError)) throw error;

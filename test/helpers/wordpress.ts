@@ -7,13 +7,13 @@ import { siteFiles, siteTables, type TestDatabase } from './site-database.ts';
 export interface WordPressOptions {
   version?: string;
   prefix?: string;
-  /** Lines of wp-config.php in addition to those of the database. */
+  /** Lines of wp-config.php in addition to the lines for the database. */
   config?: string;
   /** Rows of the table of options in addition to the defaults. */
   options?: Readonly<Record<string, string>>;
 }
 
-/** A user and one login. `secret` is the key and the salt, `hash` that of the password. */
+/** A user and one login. `secret` is the key and the salt, `hash` is the hash of the password. */
 export interface WordPressLogin {
   name: string;
   login: string;
@@ -162,7 +162,7 @@ require_once ABSPATH . 'wp-settings.php';
       ]),
     setOption,
     setMeta,
-    /** Logs the user with that ID in, and creates the user if there is none. */
+    /** Logs the user with that ID in, and creates a missing user. */
     logIn: (id: string, login: Partial<WordPressLogin> = {}) => inTurn(() => logIn(id, login)),
     async remove() {
       rmSync(folder, { recursive: true });

@@ -51,8 +51,8 @@ export function newMessage(
 }
 
 /**
- * Returns the mentions of a text, and the page to preview. Guests notify nobody by mentions, and the server fetches no pages for
- * them.
+ * Returns the mentions of a text, and the page to preview. For guests it returns neither, so that they cannot notify
+ * users or make the server fetch pages.
  */
 function linksOf(
   { identity }: Connection,

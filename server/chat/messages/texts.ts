@@ -8,10 +8,10 @@ import { RequestError } from '../../wire/errors.ts';
  */
 export function checkText(text: string, maxText: number, mayBeBlank = false): void {
   // A lone surrogate cannot be stored as UTF-8, so the stored text would differ.
-  if (!text.isWellFormed()) throw new RequestError('bad_request', 'text holds half of a surrogate pair');
+  if (!text.isWellFormed()) throw new RequestError('bad_request', 'text contains half of a surrogate pair');
   // C0 control characters except tab and line feed; Unicode's Cc includes more.
   if (/(?![\t\n\x7f-\x9f])\p{Cc}/u.test(text)) {
-    throw new RequestError('bad_request', 'text holds a control character');
+    throw new RequestError('bad_request', 'text contains a control character');
   }
   if (!mayBeBlank && isBlank(text)) throw new RequestError('bad_request', 'text is blank');
   // A text has at least half as many code points as UTF-16 units, so most need no counting.

@@ -18,7 +18,7 @@ import { shownReport } from './shown-reports.ts';
 const mostRecent = 200;
 const recently = 24 * 60 * 60 * 1000;
 
-/** Lists the users who ever connected, or those among them that match the query. */
+/** Lists the users who ever connected. With a query, only the matching users. */
 export async function people(
   chat: Chat,
   connection: Connection,
@@ -132,7 +132,7 @@ export async function ban(
   return { deleted: deleted.filter(Boolean).length };
 }
 
-/** Rejects the user's pending messages, except where this moderator may not decide. */
+/** Rejects the user's pending messages that this moderator may decide about. */
 async function rejectWaiting(
   chat: Chat,
   connection: Connection,
