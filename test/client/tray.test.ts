@@ -45,7 +45,7 @@ const retry = async (page: ChatPage, name: string) =>
 
 const many = 'Up to 10 files per message.';
 
-test('keeps files beyond the limit until the message or the next one has room', async () => {
+test('keeps files over the limit until a file is removed or the message is sent', async () => {
   const page = await inDen();
   const names = Array.from({ length: 12 }, (_, n) => `${n}.txt`);
   await attach(page, Object.fromEntries(names.map((name) => [name, 'words'])));

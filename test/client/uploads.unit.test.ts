@@ -113,7 +113,7 @@ test('uploads at most two files at once', async () => {
   expect(uploads.get(first?.key ?? '')).toBeUndefined();
 });
 
-test('resumes with an interrupted upload after a reconnect', async () => {
+test('restarts an interrupted upload before queued ones after a reconnect', async () => {
   isConnected = false;
   const upload = await add('1');
   expect(requests()).toEqual([]);

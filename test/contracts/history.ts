@@ -710,7 +710,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(await newer(10, 10)).toEqual({ messages: [], complete: true });
     });
 
-    test('return each changed message once by rev, in its newest state', async () => {
+    test('return each changed message once, in its newest state, ordered by rev', async () => {
       await join(ann);
       for (let i = 0; i < 10; i++) await send(message());
       await write.edit({ room: 'lobby', seq: 6, user: ann.id, text: 'new' });

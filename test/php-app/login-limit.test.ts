@@ -29,7 +29,7 @@ async function login(
   return raw(app.url, { method: 'POST', path: '/login', from, body, headers: { cookie, ...more } });
 }
 
-test('returns 429 for the sixth failed login from one address, for any names', async () => {
+test('returns 429 for the sixth failed login from one address, even with different user names', async () => {
   for (let n = 1; n <= 5; n++) expect((await login(`nobody${n}`, 'x')).status).toBe(401);
   const sixth = await login('nobody6', 'x');
   expect(sixth.status).toBe(429);
@@ -42,7 +42,7 @@ test('returns 429 for the sixth failed login from one address, for any names', a
   expect((await login('alice', 'alice', '127.0.0.2')).status).toBe(303);
 });
 
-test('returns 429 for the sixth failed login with one name, from any addresses', async () => {
+test('returns 429 for the sixth failed login with one user name, even from different addresses', async () => {
   for (let n = 2; n <= 6; n++) expect((await login('alice', 'x', `127.0.0.${n}`)).status).toBe(401);
   expect((await login('alice', 'x', '127.0.0.7')).status).toBe(429);
   // The correct password must get the same response, or guessing could continue.

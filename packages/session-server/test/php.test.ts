@@ -43,7 +43,7 @@ describe.each(Object.entries(sessions))('%s', (_, data) => {
       ? `var_dump(unserialize(stream_get_contents(STDIN), ['allowed_classes' => false]));`
       : `ini_set('session.use_cookies', '0'); ini_set('session.cache_limiter', ''); session_id('y'); ini_set('session.save_path', sys_get_temp_dir()); @session_start(); session_decode(stream_get_contents(STDIN)); var_dump($_SESSION); session_destroy();`;
 
-  test('returns to PHP the bytes that it put', async () => {
+  test('reads the same in PHP after put and get', async () => {
     const asPhpReads = php(code(data), data);
     const replies = new Set<string>();
     const client = await hello();

@@ -261,7 +261,7 @@ describe('a message pending approval', () => {
     );
   });
 
-  test('counts toward a limit for the user over all rooms', async () => {
+  test("counts toward the user's limit across all rooms", async () => {
     const { ann: member, room } = await den();
     await member.request('room:join', { room: 'lobby' });
     const texts = Array.from({ length: 20 }, (_, n) => `pallets ${n}`);

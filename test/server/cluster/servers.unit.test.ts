@@ -488,7 +488,7 @@ test('removes the users of a server that ends', async () => {
   expect(first.known).toEqual([]);
 });
 
-test('stops sending after the end of the server, even with pending changes', async () => {
+test('sends nothing after shutdown, even with pending changes', async () => {
   const { servers } = await start(2);
   const [first, second] = servers as [Server, Server];
   second.come('bob', ['hall']);

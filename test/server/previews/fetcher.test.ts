@@ -186,7 +186,7 @@ describe('a bad page', () => {
     expect(asked.length).toBeLessThanOrEqual(6);
   });
 
-  test('does not delay other users by an endless or missing response', async () => {
+  test('does not let an endless or missing response delay other users', async () => {
     pages['/silent'] = () => {};
     pages['/endless'] = (_, res) => {
       res.writeHead(200, { 'content-type': 'text/html' });
@@ -200,7 +200,7 @@ describe('a bad page', () => {
     expect(await Promise.all(slow)).toEqual([undefined, undefined, undefined, undefined]);
   });
 
-  test('does not affect other users by switching the protocol', async () => {
+  test('does not let a switch of the protocol affect other users', async () => {
     pages['/switched'] = ({ socket }) =>
       socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
     const signal = new AbortController().signal;
@@ -225,7 +225,7 @@ describe('a bad page', () => {
     expect(JSON.parse(await slowNames())).toEqual([{ title: 'Fast' }, 0]);
   });
 
-  test('does not delay other users by endlessly nested elements', async () => {
+  test('does not let endlessly nested elements delay other users', async () => {
     const deep = `<title>Deep</title>${'<x>'.repeat(80_000)}${'</p>'.repeat(60_000)}`;
     pages['/deep'] = html(`${deep}<meta property="og:title" content="late">`);
     pages['/fast'] = html('<title>Fast</title><body>');

@@ -26,7 +26,7 @@ async function chatOf({ folder }: { folder: string }, env: NodeJS.ProcessEnv = {
   return { server, connect };
 }
 
-test('applies a changed name and role, and ends with the logout of its device', async () => {
+test('updates name and role in an open chat, and ends the chat of a device that logs out', async () => {
   const site = await wordPress();
   const { server, connect } = await chatOf(site);
   const name = 'Ann &amp; Co';
