@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { loopback } from '../outgoing/addresses.ts';
 
-/** A mail server that accepts mails to any address, and its login. */
+/** An SMTP relay for mails to any address, and the login for it. */
 export interface MailPlace {
   host: string;
   port: number;

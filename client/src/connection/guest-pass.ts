@@ -19,7 +19,7 @@ export class GuestPass {
   readonly #store: Store;
   /** A copy for this page, because the browser's storage may be full. */
   #here: Guest | undefined;
-  /** What guests may do, from the last rejection. Undefined if the server does not accept guests. */
+  /** What visitors may do as guests, from the last `unauthorized` response. Undefined if it offered nothing. */
   offered: ConnectFailure['guests'];
   /** Whether the last attempt sent the guest. */
   #isSent = false;

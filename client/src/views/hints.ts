@@ -26,8 +26,8 @@ export function hintAt(state: ConnectionState, server: string): void {
 }
 
 export function hintAtUnknownRoom(id: string, single: boolean): void {
-  const instead = single ? 'None' : 'The first one';
-  hint(`there is no room "${id}" that this user may read. ${instead} is shown.`);
+  const instead = single ? 'No room is shown.' : 'Another room is shown if possible.';
+  hint(`there is no room "${id}" that this user may read. ${instead}`);
 }
 
 /** Warns about scripts of different versions on one page. The script that runs first defines the elements. */

@@ -18,7 +18,7 @@ const apart: ReadonlySet<DialogRequest['kind']> = new Set([
   'handOver',
 ]);
 
-/** Everything that opens above the panes: a menu or a large picture, and a dialog. */
+/** Shows at most one menu or large picture above the panes, and at most one dialog above it. */
 export class Layers {
   readonly #context: Context;
   readonly #root: ShadowRoot;

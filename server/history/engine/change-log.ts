@@ -257,7 +257,7 @@ function lostRoom(change: LoggedChange): string | undefined {
   return isLoss ? change.room.id : undefined;
 }
 
-/** Returns only the fields that never change, which readers know since the message was sent. */
+/** Drops the contents. Apart from `rev`, readers have known the remaining fields since the message was sent. */
 function withoutContents({
   id,
   room,

@@ -118,7 +118,7 @@ export const fileReads: ReadsOf<FileReads> = {
     }));
   },
   *filesInAll({ dialect }, { most, ...known }) {
-    // The index on sizes answers it alone.
+    // `chat_files_by_size` contains every column read from `chat_files`.
     const [row] = yield* ask(
       sql`SELECT count(*) AS files, coalesce(sum(size), 0) AS num FROM (
             SELECT size FROM ${knownRooms(dialect, known)} AS rooms CROSS JOIN chat_files WHERE room = rooms.num

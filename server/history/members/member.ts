@@ -35,7 +35,7 @@ export interface MemberRecord {
   /** The first `readSeq` of the membership. Read receipts exclude messages up to it. Absent if it was 0. */
   fromSeq?: number;
   notify?: Notify;
-  /** The participation: one of `acted`. */
+  /** The user's participation in the room, a value of `acted`. */
   acted: number;
   /** When the user last sent a message there, in milliseconds since 1970. */
   wroteAt?: number;

@@ -21,7 +21,7 @@ export interface Membership {
 /** The peer of a direct room, with the facts that decide whether the user may see the peer's name. */
 export interface Partner {
   user: UserRecord;
-  /** The peer's participation in the direct room: one of `acted`. */
+  /** The peer's participation in the direct room, a value of `acted`. */
   acted: number;
   /** The highest read marker of the peer in the direct room. */
   readSeq: number;

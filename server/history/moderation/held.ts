@@ -454,7 +454,7 @@ const selectPending = sql`SELECT held.num AS num, rooms.id AS room_id, kind, ${c
 
 const pendingFrom = (row: Row) => rowFrom(pendingMessages, row, row.room_id as string);
 
-/** Returns an upper bound of the bytes of a pending message in a response, with the name of its author. */
+/** Returns the maximum size in bytes of a pending message in a response, including its author's name. */
 const sizeOfPending = (message: PendingMessage): number =>
   Buffer.byteLength(JSON.stringify(message)) + mostNameBytes;
 

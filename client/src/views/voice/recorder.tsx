@@ -9,7 +9,7 @@ import type { Hold, HoldEnd } from './hold.ts';
 import { RecorderRow } from './recorder-row.tsx';
 import { MOST_MS, Recording } from './recording.ts';
 
-/** A shorter recording was a mistake. */
+/** Shorter recordings are discarded as accidental. */
 const LEAST_MS = 1000;
 /** The remaining time is shown when less than this is left. */
 const LAST_MS = 30_000;

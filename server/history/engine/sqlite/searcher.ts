@@ -311,7 +311,10 @@ function nextCandidate(
   return row === undefined ? { rows } : { message: row as unknown as TextRow, rows };
 }
 
-/** Returns the newest message of the room with this kind of content, from its `seq` down to `first`. */
+/**
+ * Searches the room from `seq` down to `first` for the newest message with this kind of content. `left` is the lowest
+ * `seq` that the search covered.
+ */
 function newestHolding(
   { room, seq }: Pick<RoomCursor, 'room' | 'seq'>,
   has: Holding,

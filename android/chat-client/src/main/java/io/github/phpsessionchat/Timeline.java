@@ -306,7 +306,7 @@ final class Timeline {
       if (existing != null) put(next.after(existing, me));
       else if (next.whole() != null && next.seq >= first) put(next.whole());
       else {
-        // Any page in flight arrives before this many changes.
+        // Assumes that a page in flight arrives within MAX_HELD such changes.
         if (unloadedChanges.size() == MAX_HELD) unloadedChanges.removeFirst();
         unloadedChanges.addLast(next);
       }
