@@ -204,7 +204,7 @@ test('warns if Redis does not permit logout notifications or renewals', async ()
   };
   const set = (flags: string) => redis.ask('CONFIG', 'SET', 'notify-keyspace-events', flags);
   expect(await said()).toMatch(
-    /^! .*are not active.*\n {2}→ .*CONFIG SET notify-keyspace-events 'Egx', and in redis\.conf the line notify-keyspace-events Egx$/m,
+    /^! .*are not active.*\n {2}→ .*CONFIG SET notify-keyspace-events 'Egx', and put notify-keyspace-events Egx into redis\.conf\.$/m,
   );
   await set('Kx$');
   // Keeps the flags that are already set.

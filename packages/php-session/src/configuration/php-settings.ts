@@ -316,7 +316,7 @@ export async function readPhpSettings(folder: string, machine: PhpMachine = {}):
         const { value, from } = getSetting(other, name, instead);
         if (value !== setting.value)
           throw new ConfigurationError(
-            `${name} is ${showValue(name, setting.value)} in ${first.title} (${setting.from}) and ${showValue(name, value)} in ${other.title} (${from}), and it is not certain which of them runs the site: set ${instead}`,
+            `${name} is ${showValue(name, setting.value)} in ${first.title} (${setting.from}) and ${showValue(name, value)} in ${other.title} (${from}), and either may run the site: set ${instead}`,
           );
       }
       return setting;
@@ -340,7 +340,7 @@ export function applyCalls(settings: PhpSettings, calls: readonly SessionCall[])
         if (typeof other.value !== 'string') throw toUnknownError(name, other.value, instead);
         if (other.value !== value)
           throw new ConfigurationError(
-            `${name} is ${showValue(name, value)} by ${placeOf(first)} and ${showValue(name, other.value)} by ${placeOf(other)}, and it is not certain which of them counts: set ${instead}`,
+            `${placeOf(first)} sets ${name} to ${showValue(name, value)}, but ${placeOf(other)} sets it to ${showValue(name, other.value)}: set ${instead}`,
           );
       }
       return { value, from: placeOf(first) };

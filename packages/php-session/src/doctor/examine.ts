@@ -202,8 +202,8 @@ async function* checkLoginOrigin(
       );
     if (origin.browser === '')
       yield problem(
-        `${title} did not store a browser for this login. The browser is compared with the header User-Agent, so every login is rejected.`,
-        `Let the proxy in front of PHP pass on the header User-Agent; ${disableAdvice}`,
+        `${title} stored no User-Agent for this login. It compares the User-Agent header with the stored one, so every login is rejected.`,
+        `Let the proxy in front of PHP pass on the User-Agent header; ${disableAdvice}`,
       );
   } finally {
     reader.close();

@@ -177,7 +177,7 @@ export const drupal: Application<Files, Files> = {
     }
     const { user, isMasquerade } = session;
     if (user === null) return notLoggedIn('the session has no logged-in user');
-    if (isMasquerade) return notLoggedIn('another user acts as this user, with the module Masquerade');
+    if (isMasquerade) return notLoggedIn('another user is acting as this user through the Masquerade module');
     // Drupal writes the user's column together with the session.
     if (row.uid === null || text('uid') !== user) return notLoggedIn('the site has no such user');
     if (text('status') !== '1') return notLoggedIn('the user is blocked on the site');

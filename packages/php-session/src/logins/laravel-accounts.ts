@@ -84,7 +84,7 @@ export async function readAccounts({
   const kind = (await ofProvider('driver')) ?? 'eloquent';
   if (kind !== 'eloquent' && kind !== 'database')
     throw new ConfigurationError(
-      `${root}: the users of the guard ${guard} have a driver of this application (auth.providers.${provider}.driver is ${kind}), which is not supported: set ${option('site')}=laravel: without the folder, and ${option('store')}`,
+      `${root}: the users of the guard ${guard} have a driver of this application (auth.providers.${provider}.driver is ${kind}), which is not supported: set ${option('site')} to "laravel:" (no folder), and set ${option('store')}`,
     );
   const model =
     kind === 'eloquent'
@@ -161,7 +161,7 @@ export async function readAccounts({
     },
     checkRow(row, { user, proof }) {
       if (proof.slice(hashPaths.length).some((mark) => mark !== null))
-        return notLoggedIn('another user acts as this user');
+        return notLoggedIn('another user is acting as this user');
       if (row === null) return notLoggedIn('the user no longer exists');
       if (row.deleted_at !== null) return notLoggedIn('the user is deleted');
       const { password } = row;
@@ -169,7 +169,7 @@ export async function readAccounts({
       if (hashes.length > 0 && !password)
         return notLoggedIn(
           `the application ends logins after a new password, but the users' table has no column ${model.password}`,
-          `set $authPasswordName in the model to the column of the passwords; or set ${option('site')}=laravel: without the folder, and ${option('store')}: then only the session decides who is logged in`,
+          `set $authPasswordName in the model to the column of the passwords. To check only the session instead, set ${option('site')} to "laravel:" (no folder), and set ${option('store')}`,
         );
       const isCompared = password && !(skipsEmpty && isEmpty(password));
       if (isCompared && !hashes.every((hash) => matchesHash(password, hash, appKey)))

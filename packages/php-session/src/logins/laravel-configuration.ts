@@ -126,7 +126,7 @@ export async function readDatabase(
   const [host, socket] = [await value('host'), kind === 'mysql' ? await value('unix_socket') : ''];
   if (kind === undefined || (host === '' && socket === ''))
     throw new ConfigurationError(
-      `${root}: the database connection ${JSON.stringify(name)} cannot be read, it must be one server of MariaDB, MySQL, PostgreSQL or SQLite: otherwise set ${option('site')}=laravel: without the folder, and ${option('store')}`,
+      `${root}: the database connection ${JSON.stringify(name)} cannot be read, because only a single server of MariaDB, MySQL, PostgreSQL or SQLite is supported: set ${option('site')} to "laravel:" (no folder), and set ${option('store')}`,
     );
   const port = await value('port');
   const database = serverDatabase({

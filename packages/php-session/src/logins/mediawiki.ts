@@ -29,7 +29,7 @@ import { hmacWhirlpool } from './whirlpool.ts';
 
 const file = 'LocalSettings.php';
 const manualSettings = () =>
-  `set ${option('site')}=mediawiki: without the folder, ${option('cookieName')} and ${option('store')}`;
+  `set ${option('site')} to "mediawiki:" (no folder), and set ${option('cookieName')} and ${option('store')}`;
 
 /** The constants of includes/Defines.php. */
 const constants = {
@@ -110,7 +110,7 @@ function readDatabase(value: Settings, folder: string): SiteDatabase {
     value('wgLBFactoryConf', 'class') !== ''
   )
     throw new ConfigurationError(
-      `${folder}/${file}: only one server of MariaDB or MySQL, or SQLite, can be read, and this wiki has another database: ${manualSettings()}`,
+      `${folder}/${file}: the database of the wiki is not SQLite or a single server of MariaDB or MySQL: ${manualSettings()}`,
     );
   return serverDatabase({
     ...parseDatabaseHost(value('wgDBserver')),

@@ -66,12 +66,12 @@ const fold = (name: string) => name.toLowerCase().trim();
 const missingWarning = (name: string, id: string | undefined): SiteWarning => ({
   reason:
     id === undefined
-      ? `no group has the name ${name}, so no user gets a role by it until a group has that name`
-      : `no group has the id ${id}, so no user gets a role by it`,
-  hint: `List a group by its id in ${option('siteAdmins')} or ${option('siteModerators')}, or take this one out.`,
+      ? `no group has the name ${name}, so it gives no role until a group has that name`
+      : `no group has the ID ${id}, so it gives no role`,
+  hint: `List an existing group by its ID in ${option('siteAdmins')} or ${option('siteModerators')}, or remove this entry.`,
 });
 
 const ambiguousWarning = (name: string, groups: readonly SiteGroup[]): SiteWarning => ({
-  reason: `several groups have the name ${name}, so no user gets a role by it: ${groups.map(({ id }) => `id:${id}`).join(', ')}`,
-  hint: `List the right one by its id in ${option('siteAdmins')} or ${option('siteModerators')}, or give the others other names.`,
+  reason: `several groups have the name ${name}, so it gives no role: ${groups.map(({ id }) => `id:${id}`).join(', ')}`,
+  hint: `List the right group by its ID in ${option('siteAdmins')} or ${option('siteModerators')}, or rename the other groups.`,
 });

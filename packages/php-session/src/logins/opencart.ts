@@ -41,13 +41,13 @@ interface Files extends SiteFiles {
   sessions: SessionEngine;
   /** A store URL that replaces the engine. */
   store: string | null;
-  /** Counted from the last page view. A setting in the database may replace it. */
+  /** Counted from the last page view. `config_session_expire` in the database overrides it. */
   lifetimeSeconds: number;
   /** The cookie of devices that gave a second factor. Null if this version has no second factor for customers. */
   factorCookie: string | null;
-  /** Such devices must give it again after some days. */
+  /** Whether such devices must give the second factor again after some days. */
   factorEnds: boolean;
-  /** A setting in the database may replace it. */
+  /** The shop's time zone from the files. `config_timezone` in the database overrides it. */
   timeZone: string;
   /** This version stores the ends of sessions in the shop's time zone, not in UTC. */
   endsInZone: boolean;

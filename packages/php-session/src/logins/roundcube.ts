@@ -241,7 +241,7 @@ function readDatabase(dsn: string, file: string): SiteDatabase {
     );
   if (parts === null)
     throw new ConfigurationError(
-      `${file}: db_dsnw does not name a database of MariaDB, MySQL, PostgreSQL or SQLite: set ${option('site')}=roundcube: without the folder, and ${option('store')}`,
+      `${file}: db_dsnw does not name a database of MariaDB, MySQL, PostgreSQL or SQLite: set ${option('site')} to "roundcube:" (no folder), and set ${option('store')}`,
     );
   const [, kind = '', user = '', password = '', host = '', port, socket, database = ''] = parts;
   const isMysql = kind.startsWith('mysql');

@@ -53,9 +53,9 @@ interface Site extends Files {
 }
 
 interface CookieClaim extends Claim {
-  /** `marked`: the browser has a cookie with bans. */
+  /** `marked` if the browser has a ban cookie. */
   table: 'members' | 'marked';
-  /** The ids of these bans. */
+  /** The ban IDs from the browser's ban cookie. */
   marks: readonly string[];
   hash: string;
   /** The hash of the second factor. */
@@ -120,7 +120,7 @@ export const smf: Application<Files, Site, CookieClaim> = {
   mails: ({ prefix }) =>
     selectMails(
       'chat_smf_mails',
-      // SMF also sends mails only to these members. 2 means an unconfirmed address, and 11 a ban.
+      // Like SMF, mails only these members. `is_activated` is 2 for an unconfirmed new address, and 11 for a banned member.
       `${prefix}members WHERE is_activated = 1`,
       'id_member',
       'email_address',

@@ -52,7 +52,7 @@ export const symfony: SessionApplication = {
     const name = `${root}/${file}`;
     if (!(await folder.has(name)))
       throw new ConfigurationError(
-        `${name} is missing: set ${option('site')}=symfony: without the folder, and ${option('store')}`,
+        `${name} is missing: set ${option('site')} to "symfony:" (no folder), and set ${option('store')}`,
       );
     if (given.store && given.cookieName) return { options: {} };
     const environment = await readEnvironmentName(folder, root);

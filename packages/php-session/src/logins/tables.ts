@@ -479,7 +479,7 @@ export function openLoginReader(table: LoginTable, site: OpenSite): LoginReader 
   };
 }
 
-/** Limits the rows that a database considers equal to a lookup, such as other cases, accents and trailing blanks. */
+/** Limits the rows that match a lookup. The database may ignore case, accents and trailing blanks. */
 const maxEqualRows = 10;
 
 /** Converts a session that the client sent itself to the only cookie. Null if it cannot be one. */

@@ -39,7 +39,7 @@ export const ttrss: SessionApplication = {
     const cookieName = given.cookieName ?? (value('SESSION_NAME') || 'ttrss_sid');
     if (value('DB_USER') === '' || value('DB_NAME') === '')
       throw new ConfigurationError(
-        `${folder.path}/${file}: no putenv() sets the database (TTRSS_DB_USER, TTRSS_DB_NAME): set ${option('site')}=ttrss: without the folder, and ${option('store')}`,
+        `${folder.path}/${file}: no putenv() sets the database (TTRSS_DB_USER, TTRSS_DB_NAME): set ${option('site')} to "ttrss:" (no folder), and set ${option('store')}`,
       );
     const kind = value('DB_TYPE') === 'mysql' ? 'mysql' : 'postgres';
     const database = serverDatabase({

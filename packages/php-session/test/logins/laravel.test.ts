@@ -493,7 +493,7 @@ test.each(['impersonated_by', 'nova_impersonated_by'])(
     const { login, who, changed } = await ask(folder);
     const before = await login(device);
     put({ [mark]: 1 });
-    expect(await who(device)).toContain('acts as this user');
+    expect(await who(device)).toContain('is acting as this user');
     expect(await changed(before)).toMatchObject({ state: 'nobody' });
   },
 );
@@ -513,7 +513,7 @@ describe('guards of another class', () => {
     // The admin may have the same ID as the user, in another table.
     for (const admin of [1, 7, 0, 'abc']) {
       as({ impersonated_by: admin });
-      expect(await who(device)).toContain('acts as this user');
+      expect(await who(device)).toContain('is acting as this user');
       expect(await changed(before)).toMatchObject({ state: 'nobody' });
     }
     as({ impersonated_by: null, impersonator_guard: 'web' });
@@ -699,7 +699,7 @@ test.each<[Record<string, string>, RegExp]>([
   [{ APP_NAME: 'Café' }, /config\/session\.php line \d+: .*: set cookieName$/],
   [
     { SESSION_DRIVER: 'database', DB_CONNECTION: 'other' },
-    /"other" cannot be read, .*: otherwise set site=laravel: .*store/,
+    /"other" cannot be read, .*: set site to "laravel:" .*store/,
   ],
 ])('explains why %o cannot be read', async (env, words) => {
   await expect(open(siteOf(13, env).folder)).rejects.toThrow(words);

@@ -293,7 +293,7 @@ test('requires the session, all cookies, and the token and name of the user for 
   for (const [more, words] of [
     ['$wgMainCacheType = CACHE_ACCEL;', /\(APCu\): put \$wgSessionCacheType = CACHE_DB; there/],
     ["$wgSessionCacheType = 'own';", /put \$wgSessionCacheType = CACHE_DB; there, or set store/],
-    ['$wgDBtype = "postgres";', /one server of MariaDB or MySQL, or SQLite.*set site=mediawiki:/],
+    ['$wgDBtype = "postgres";', /not SQLite or a single server of MariaDB or MySQL: set site to "mediawiki:"/],
   ] as const) {
     write(more);
     await expect(open({ site: folder }), more).rejects.toThrow(words);
@@ -390,7 +390,7 @@ test('ends a login of Tiny Tiny RSS after a new password, or when the user is di
   const siteDatabase = `postgres://chat:PASSWORD@127.0.0.1:${postgres.port}/site`;
   expect(await (await open({ site, siteDatabase })).isUser(device)).toBe(true);
   await expect(open({ site: folderWith({ ...code, 'config.php': config() }) })).rejects.toThrow(
-    /no putenv\(\) sets the database .*set site=ttrss: without the folder, and store/,
+    /no putenv\(\) sets the database .*set site to "ttrss:" \(no folder\), and set store/,
   );
 });
 

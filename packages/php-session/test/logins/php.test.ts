@@ -136,7 +136,7 @@ test('reports an uncertain or unreadable setting with its location and the optio
 
   machine.write('etc/php/8.2/fpm/pool.d/other.conf', '[other]\nphp_value[session.save_path] = /other\n');
   const two =
-    'session.save_path is "/other" in PHP-FPM 8.2, pool other (/etc/php/8.2/fpm/pool.d/other.conf line 2) and "/from/php.ini" in PHP-FPM 8.2, pool www (/etc/php/8.2/fpm/php.ini line 1), and it is not certain which of them runs the site: set store';
+    'session.save_path is "/other" in PHP-FPM 8.2, pool other (/etc/php/8.2/fpm/pool.d/other.conf line 2) and "/from/php.ini" in PHP-FPM 8.2, pool www (/etc/php/8.2/fpm/php.ini line 1), and either may run the site: set store';
   expect(await problem()).toBe(two);
   // The given option replaces the only setting that differs.
   expect(await problem({ store: 'file:///given' })).toBeUndefined();
@@ -220,7 +220,7 @@ test.each([
   [
     `session_name('OTHER');`,
     {},
-    /^session\.name is "OTHER" by session_name\(\) in .*own\.php line 1 and "CODE" by session_start\(\) in .* line 4, .*: set cookieName$/,
+    /^session_name\(\) in .*own\.php line 1 sets session\.name to "OTHER", but session_start\(\) in .* line 4 sets it to "CODE": set cookieName$/,
   ],
   [
     `session_name('A' . $b);`,

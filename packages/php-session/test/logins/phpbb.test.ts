@@ -271,7 +271,7 @@ test('recommends siteChecks=off only for rows without the address or browser of 
   const recommends = async (given: Partial<PhpbbLogin>, env: Record<string, string> = {}) => {
     const { cookies } = await logIn('7', { browser: 'Mozilla', ...given });
     const settings = { CHAT_SITE: folder, CHAT_TRUSTED_PROXIES: '10.0.0.0/8,127.0.0.1', ...env };
-    return /✗ phpBB (stored 10\.1\.2\.3|did not store a browser) .*every login is rejected\.\n {2}→ .*siteChecks=off .*Be warned/.test(
+    return /✗ phpBB (stored 10\.1\.2\.3|stored no User-Agent) .*every login is rejected\.\n {2}→ .*siteChecks=off .*Be warned/.test(
       await doctorSays(settings, '--cookie', cookies),
     );
   };

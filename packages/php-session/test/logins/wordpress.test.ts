@@ -113,7 +113,7 @@ test.each([
   const { who, logIn } = await wordPress();
   const session = (id: number | false) => ({ [`${from}_id`]: id, [`${from}_session`]: '' });
   expect(await who(await logIn('7', { session: session(1) }))).toBe(
-    `another user acts as this user, with the plugin ${plugin}`,
+    `another user is acting as this user through the plugin ${plugin}`,
   );
   // After having been switched off.
   expect(await who(await logIn('7', { session: session(false) }))).toMatchObject({ id: '7' });

@@ -73,8 +73,8 @@ export function logoutNotifications(flags: string | null): { text: string; advic
   if (missing.length === 0) return { text: 'The logout notifications of Redis are active.' };
   const all = flags + missing.join('');
   return {
-    text: 'The logout notifications of Redis are not active: a logout is noticed at the next regular check.',
-    advice: `To notice it at once: redis-cli CONFIG SET ${eventsSetting} '${all}', and in redis.conf the line ${eventsSetting} ${all}`,
+    text: 'The logout notifications of Redis are not active, so a logout is noticed at the next regular check.',
+    advice: `To notice logouts at once, run redis-cli CONFIG SET ${eventsSetting} '${all}', and put ${eventsSetting} ${all} into redis.conf.`,
   };
 }
 
