@@ -312,7 +312,8 @@ export const wordpress: Application<Files, Site, CookieClaim> = {
     if (until === null) return checkSize(row.tokens) ?? notLoggedIn('the site has ended the login');
     if (until < now) return notLoggedIn('the login has expired');
     const switched = switchPlugins.find(({ from }) => Number(getEntry(session, from)) > 0);
-    if (switched) return notLoggedIn(`another user is acting as this user through the plugin ${switched.plugin}`);
+    if (switched)
+      return notLoggedIn(`another user is acting as this user through the plugin ${switched.plugin}`);
     if (text('factor') === '1') {
       return notLoggedIn(
         'the plugin WP Cerber asks this user for a second factor after the login',

@@ -293,7 +293,10 @@ test('requires the session, all cookies, and the token and name of the user for 
   for (const [more, words] of [
     ['$wgMainCacheType = CACHE_ACCEL;', /\(APCu\): put \$wgSessionCacheType = CACHE_DB; there/],
     ["$wgSessionCacheType = 'own';", /put \$wgSessionCacheType = CACHE_DB; there, or set store/],
-    ['$wgDBtype = "postgres";', /not SQLite or a single server of MariaDB or MySQL: set site to "mediawiki:"/],
+    [
+      '$wgDBtype = "postgres";',
+      /not SQLite or a single server of MariaDB or MySQL: set site to "mediawiki:"/,
+    ],
   ] as const) {
     write(more);
     await expect(open({ site: folder }), more).rejects.toThrow(words);
