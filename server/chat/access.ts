@@ -39,8 +39,8 @@ export function memberBySession(
 }
 
 /**
- * Returns all rights of a user in a room that the user may read (docs/protocol.md, "Rights"). `RoomSummary.may` lists them
- * in this order. Only the history decides two rights again, under the lock of the room: `mayPost` in
+ * Returns all rights of a user in a room that the user may read (docs/protocol.md, "Rights"). `RoomSummary.may` lists
+ * them in this order. Only the history decides two rights again, under the lock of the room: `mayPost` in
  * history/messages/posting.ts for writing, and `isModerator` in history/members/membership.ts for moderating.
  */
 export function rightsIn(room: RoomRecord, { roles, member }: Actor): Right[] {
@@ -68,7 +68,8 @@ export const isVisitor = ({ roles }: Pick<Actor, 'roles'>): boolean =>
   roles.includes('guest') || roles.includes('reader');
 
 /**
- * Whether the user may approve and reject pending messages of the room. Site moderators need a membership in a private room.
+ * Whether the user may approve and reject pending messages of the room. Site moderators need a membership in a private
+ * room.
  * @param isBanned whether the user is banned from the room
  */
 export function decidesIn(room: RoomRecord, actor: Actor, isBanned: boolean): boolean {

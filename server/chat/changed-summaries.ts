@@ -4,8 +4,8 @@ import type { Connection, Room } from './model.ts';
 export const maxPerTick = 50;
 
 /**
- * Queues connections that must get the current summary of a room. Each connection needs its own summary, so a large room
- * takes several ticks. A queued connection gets one summary, even if the room changes several times.
+ * Queues connections that must get the current summary of a room. Each connection needs its own summary, so a large
+ * room takes several ticks. A queued connection gets one summary, even if the room changes several times.
  */
 export class ChangedSummaries {
   readonly #sendOne: (room: Room, connection: Connection) => void;

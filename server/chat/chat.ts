@@ -113,8 +113,8 @@ export interface Chat {
    */
   everywhere(user: string, order: Order): Promise<number>;
   /**
-   * Passes the result of a read to `take`. The result may lack changes that arrived during the read, so they are applied
-   * afterwards to the users that `find` returns. Other users got these changes when they arrived.
+   * Passes the result of a read to `take`. The result may lack changes that arrived during the read, so they are
+   * applied afterwards to the users that `find` returns. Other users got these changes when they arrived.
    */
   catchUp<Stored>(reading: Promise<Stored>, take: (stored: Stored) => void, find: FindUser): Promise<void>;
   /**

@@ -109,7 +109,9 @@ export async function changeIdentity(
   }
 }
 
-/** Ends a connection. Memberships that only its session grants end with it, unless it was the user's last connection. */
+/**
+ * Ends a connection. Memberships that only its session grants end with it, unless it was the user's last connection.
+ */
 export function disconnectUser(chat: Chat, connection: Connection): void {
   if (connection.gone) return;
   connection.gone = true;
@@ -159,8 +161,8 @@ async function settle({ history }: Chat, person: Person): Promise<void> {
 }
 
 /**
- * Settles the user, and retries while the history fails, because the callers do not retry. Concurrent changes of a user share
- * one attempt.
+ * Settles the user, and retries while the history fails, because the callers do not retry. Concurrent changes of a user
+ * share one attempt.
  */
 function settleWithRetries(chat: Chat, person: Person): Promise<void> {
   const state = states.get(person) as UserState;

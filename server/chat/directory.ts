@@ -34,8 +34,8 @@ interface DirectoryOptions {
 }
 
 /**
- * Keeps all connected users and all rooms that they can reach in memory, so that rights are decided without reading from
- * disk. Only changes of the history modify it: see follow-changes.ts.
+ * Keeps all connected users and all rooms that they can reach in memory, so that rights are decided without reading
+ * from disk. Only changes of the history modify it: see follow-changes.ts.
  */
 export class Directory {
   /** Whether users see what other users have read. */
@@ -162,7 +162,8 @@ export class Directory {
   }
 
   /**
-   * Returns the user and the peers of the user's direct rooms. Their stored `Partner` depends on the user's name and activity.
+   * Returns the user and the peers of the user's direct rooms. Their stored `Partner` depends on the user's name and
+   * activity.
    */
   withPeers(user: string): string[] {
     return [user, ...[...this.directRoomsOf(user)].flatMap(({ record }) => record.pair ?? [])];

@@ -27,7 +27,8 @@ const maxAttempts = 5;
 const filteredPageSize = 500;
 
 /**
- * Runs a decision and its write again while the write reports `stale`, because members or roles changed after the decision.
+ * Runs a decision and its write again while the write reports `stale`, because members or roles changed after the
+ * decision.
  * @throws RequestError `storage_unavailable` after `maxAttempts`
  */
 export async function decided(attempt: () => Promise<{ stale: boolean }>): Promise<void> {
@@ -53,8 +54,8 @@ function has(room: Room, connection: Connection, right: ReturnType<typeof rights
 }
 
 /**
- * Returns the membership of a user, connected or not; undefined if the user is not a member. The history is read even for
- * connected users, so that the response time does not reveal a hidden presence.
+ * Returns the membership of a user, connected or not; undefined if the user is not a member. The history is read even
+ * for connected users, so that the response time does not reveal a hidden presence.
  */
 export async function memberOf(
   { history, directory }: Chat,
@@ -314,8 +315,8 @@ interface Listed {
 }
 
 /**
- * Decodes a cursor, which clients can forge. A cursor contains only a shown name and ID, and is compared only with shown ones,
- * so the order of the list reveals no hidden name.
+ * Decodes a cursor, which clients can forge. A cursor contains only a shown name and ID, and is compared only with
+ * shown ones, so the order of the list reveals no hidden name.
  */
 function placeOf(cursor: string): MemberPlace {
   const [sort, id] = decodeCursor(cursor, ['string', 'string']);
@@ -351,8 +352,8 @@ function listPair(
 }
 
 /**
- * Lists present users from memory. The history is read only for the roles of users on other servers. The scan blocks the event
- * loop, so it visits each present user once and sorts only the users of the page.
+ * Lists present users from memory. The history is read only for the roles of users on other servers. The scan blocks
+ * the event loop, so it visits each present user once and sorts only the users of the page.
  */
 async function listPresent(
   { history, directory }: Chat,

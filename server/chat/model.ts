@@ -81,8 +81,8 @@ export function userOf({ identity }: Connection): User {
 }
 
 /**
- * A room in memory: each public room, and each room with a connected member. `record` is the last published state, never
- * newer than the events that were sent to joined connections.
+ * A room in memory: each public room, and each room with a connected member. `record` is the last published state,
+ * never newer than the events that were sent to joined connections.
  */
 export interface Room {
   record: RoomRecord;

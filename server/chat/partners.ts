@@ -3,7 +3,9 @@ import type { ChangedSummaries } from './changed-summaries.ts';
 import type { Directory } from './directory.ts';
 import type { Room } from './model.ts';
 
-/** Hides the name and presence of the peer in a direct room from users who no longer share another room with the peer. */
+/**
+ * Hides the name and presence of the peer in a direct room from users who no longer share another room with the peer.
+ */
 export class Partners {
   readonly #history: History;
   readonly #directory: Directory;

@@ -162,7 +162,8 @@ export async function join(
   // The connection was closed, or the user lost the room, during the reads.
   if (connection.gone) throw new RequestError('not_joined');
   if (directory.find(person, id) !== room) throw new RequestError('unknown_room');
-  // The user was removed from a public room during the reads. Repeat the join, because a joined connection needs a membership.
+  // The user was removed from a public room during the reads. Repeat the join, because a joined connection needs a
+  // membership.
   if (!person.memberships.has(id)) return join(chat, connection, room, payload);
   // The room was reset during the reads, so the page may be outdated.
   if (room.record.reset !== reset) return join(chat, connection, room, payload);
@@ -215,8 +216,8 @@ export async function sync(
 }
 
 /**
- * Whether a client can continue from that head. It cannot if an older history was restored, or if the head predates a reset
- * or belongs to a deleted room with the same ID.
+ * Whether a client can continue from that head. It cannot if an older history was restored, or if the head predates a
+ * reset or belongs to a deleted room with the same ID.
  */
 function canContinueFrom({ record: { head, reset = 0 } }: Room, since: number): boolean {
   return since <= head && since >= reset;
@@ -232,8 +233,8 @@ export async function settled<T>(room: Room, read: () => Promise<T>): Promise<T>
 }
 
 /**
- * Reads within the rooms that the user may know of, and repeats the read if these rooms change during it. Otherwise the length
- * of the response could reveal the contents of a room that the user lost.
+ * Reads within the rooms that the user may know of, and repeats the read if these rooms change during it. Otherwise the
+ * length of the response could reveal the contents of a room that the user lost.
  * @param scope returns the rooms, in a form that JSON can compare
  */
 export async function readWithin<Scope, T>(
@@ -325,7 +326,9 @@ function newRoomId(): string {
   return `u-${randomBytes(16).toString('base64url')}`;
 }
 
-/** Adds messages that were published during the read to the newest page, and drops the oldest messages above its limits. */
+/**
+ * Adds messages that were published during the read to the newest page, and drops the oldest messages above its limits.
+ */
 function addToNewest(page: Page, missed: readonly StoredMessage[]): Page {
   if (missed.length === 0) return page;
   const bySeq = new Map(page.messages.map((message) => [message.seq, message]));

@@ -37,7 +37,9 @@ type GuestLogin = Login<GuestState>;
 /** The maximum length of the name that a guest chooses. */
 const longestName = 40;
 
-/** `auth.guest`: 32 random bytes that the client made and keeps. `auth.name`: the chosen name; absent in HTTP requests. */
+/**
+ * `auth.guest`: 32 random bytes that the client made and keeps. `auth.name`: the chosen name; absent in HTTP requests.
+ */
 const credentials = z.object({
   secret: z.string().regex(/^[A-Za-z0-9_-]{43}$/),
   name: z
@@ -48,8 +50,8 @@ const credentials = z.object({
 });
 
 /**
- * Logs visitors in as guests. A guest's ID is a hash of the client's secret, so it needs neither a key nor a record, and
- * is the same on all servers. The secret cannot be computed from the ID.
+ * Logs visitors in as guests. A guest's ID is a hash of the client's secret, so it needs neither a key nor a record,
+ * and is the same on all servers. The secret cannot be computed from the ID.
  */
 export class Guests implements OwnLogins {
   readonly #settings: GuestSettings;

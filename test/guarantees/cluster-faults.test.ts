@@ -23,7 +23,6 @@ import { type Redis, startRedis } from '../helpers/redis.ts';
 import { Tab } from '../helpers/tab.ts';
 import { size } from './size.ts';
 
-/** Servers that are killed or suspended are processes, two in the soak run. Another server runs in this process. */
 const rooms = ['lobby', 'kitchen', 'garden'];
 const senders = size(9, 6);
 const each = size(500, 10);
@@ -144,6 +143,7 @@ describe.each(surroundings.slice(0, size(4, 1)))('servers on $name', ({ kind, bu
   let history: HistoryDatabase;
   let line: Awaited<ReturnType<typeof startCuttableBus>> | undefined;
   let one: RunningChat;
+  /** The servers that are killed or suspended: two in the soak run. `one` runs in this process. */
   const processes: ChatServer[] = [];
 
   const settings = (port: number) => ({
@@ -181,7 +181,7 @@ describe.each(surroundings.slice(0, size(4, 1)))('servers on $name', ({ kind, bu
   const count = async (what: string) =>
     Number((await history.query(`SELECT count(*) AS n FROM ${what}`))[0]?.n);
 
-  test(`${senders} senders × ${each} messages: lost 0, doubled 0, one order despite ${kills} kills and failures of bus and database`, async () => {
+  test(`${senders} senders × ${each} messages: lost 0, duplicated 0, one order despite ${kills} kills and failures of bus and database`, async () => {
     if (bus === 'redis') await disturb();
     const readers = await Promise.all(
       [one, ...processes.slice(1)].map(async (server, n) => {

@@ -73,7 +73,7 @@ async function connect(server: RunningChat, id: string): Promise<ChatClient> {
   closing.push(() => client.close());
   return client;
 }
-/** IDs of the same length, so that none is a prefix of another. */
+/** IDs of the same length, so that no ID is a prefix of another ID. */
 let users = 100;
 /** Creates a user for one test, with a connection to each of these servers. */
 async function person(...servers: RunningChat[]): Promise<{ id: string; on: ChatClient[] }> {

@@ -12,7 +12,7 @@ const missed = size(5000, 300);
 let memcached: Memcached;
 const history = historyFolder();
 let server: RunningChat;
-/** In the soak run a process, which is killed. durability.test.ts kills one in every run. */
+/** In the soak run, the server is a process that is killed. durability.test.ts kills a process in every run. */
 const start = () =>
   size(
     startChatServer,
@@ -160,7 +160,7 @@ test(`sends a reader exactly the ${missed} messages missed while away and during
 });
 
 const joins = size(200, 20);
-test(`skips and doubles nothing in ${joins} joins while 500 messages a second arrive`, async () => {
+test(`neither skips nor duplicates a message in ${joins} joins while 500 messages a second arrive`, async () => {
   const writer = await joined(60, 'joins');
   let written = 0;
   const under = new Set<Promise<unknown>>();

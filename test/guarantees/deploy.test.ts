@@ -80,7 +80,7 @@ function reader(url: string, user: number, room: string) {
         const since = revs.at(-1) ?? 0;
         const { messages: missed, complete } = await client.request('room:join', { room, since });
         for (const message of [...missed, ...early]) take(message);
-        if (!complete) throw new Error('more was missed than one answer holds');
+        if (!complete) throw new Error('the response does not contain all missed messages');
         joined = true;
         await client.disconnected;
       } catch {

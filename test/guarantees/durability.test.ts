@@ -12,9 +12,9 @@ const rooms = Array.from({ length: 10 }, (_, i) => `room-${i}`);
 const senders = size(20, 10);
 const each = size(500, 16);
 const kills = size(10, 1);
-/** Stops by SIGTERM. drain.test.ts tests one in every run. */
+/** Stops by SIGTERM. drain.test.ts tests such a stop in every run. */
 const orderly = size(1, 0);
-/** Clients that only stay connected. */
+/** Clients that stay connected and do not send anything. */
 const storm = size(1000, 15);
 
 let memcached: Memcached;
@@ -37,7 +37,7 @@ const start = () =>
     CHAT_SESSION_STORE: memcached.url,
   });
 
-/** Sends messages by the protocol: a message is repeated only until it is acknowledged. */
+/** Sends messages as the protocol requires. Each message is repeated until it is acknowledged. */
 async function sender(n: number, acknowledged: Map<string, Message>): Promise<void> {
   await memcached.set(`sessions/sender${n}`, JSON.stringify({ user_id: n + 1 }));
   const socket = chatSocket(`http://127.0.0.1:${port}`, `PHPSESSID=sender${n}`, {
@@ -56,7 +56,7 @@ async function sender(n: number, acknowledged: Map<string, Message>): Promise<vo
     });
   socket.on('session:ready', () => {
     joined = socket.timeout(5000).emitWithAck('room:join', { room });
-    // It may be interrupted while nothing awaits it.
+    // A failure of the join must not be an unhandled rejection.
     joined.catch(() => {});
   });
   socket.on('disconnect', (reason) => {
@@ -112,7 +112,7 @@ describe(`${senders} senders × ${each} messages to 10 rooms and ${storm} other 
         socket.on('connect_error', (error) => {
           if ('data' in error && error.message !== 'server_draining') refusals.push(error.message);
         });
-        // When the server stops after SIGTERM.
+        // Socket.IO does not reconnect after a server closes the connection, as at SIGTERM.
         socket.on('disconnect', (reason) => void (reason === 'io server disconnect' && socket.connect()));
         return socket.connect();
       });
@@ -138,7 +138,7 @@ describe(`${senders} senders × ${each} messages to 10 rooms and ${storm} other 
     size(3_600_000, 120_000),
   );
 
-  test(`no message is lost, doubled or skipped when the server is killed and started ${kills} times`, async () => {
+  test(`no message is lost, duplicated or skipped when the server is killed and started ${kills} times`, async () => {
     await memcached.set('sessions/reader', '{"user_id":1000}');
     const reader = chatSocket(server.url, 'PHPSESSID=reader');
     reader.connect();

@@ -20,14 +20,14 @@ import { size } from './size.ts';
 
 type Close = (close: () => unknown) => void;
 
-/** Something whose calls fail. */
+/** A service or disk whose calls can fail. */
 interface Weak {
   what: string;
   faulty: Faulty<never>;
   /** Faults of one call, and faults that last until a caller times out. */
   faults: readonly string[];
   lasting: readonly string[];
-  /** In `npm test`: the steps that are taken, and how many calls of each fail at most. */
+  /** In `npm test`: the steps that are taken, and the maximum number of calls that fail in each. */
   few: readonly Step[];
   most: number;
   /** Closes its connections, and names the step whose calls then open new ones. */
@@ -82,7 +82,7 @@ async function chat(
   return server;
 }
 
-/** Starts two servers that form one chat. Only the first uses what fails. */
+/** Starts two servers that form one chat. Only the first uses the services that can fail. */
 const two = (settings: NodeJS.ProcessEnv, first: NodeJS.ProcessEnv, closing: Close) => {
   const common = { ...settings, CHAT_FILES: `dir:${folder(closing)}` };
   return Promise.all([chat({ ...common, ...first }, closing), chat(common, closing)]);
@@ -164,7 +164,7 @@ const places: Record<string, (closing: Close) => Promise<Place & { weak: Weak[] 
     };
   },
   'SQLite, files and sessions on one disk': async (closing) => {
-    // These steps cover most of the server's calls of the disk.
+    // These steps cover most of the server's disk calls.
     const few = ['connect', 'files', 'erasure'] as const;
     const weak = disk('the disk', closing, few);
     const sessions = folder(closing);
@@ -251,7 +251,7 @@ afterAll(async () => {
   for (const close of closing.splice(0).reverse()) await close();
 });
 
-/** Where the failing calls and their faults begin. It varies in soak runs, so that each makes other calls fail. */
+/** Selects the failing calls and their faults. It varies, so that each soak run makes different calls fail. */
 const offset = size(Date.now() & 0xffff, 0);
 
 /** In a soak run, a step is repeated at most this often for each weak part. More would take too long. */
@@ -279,7 +279,7 @@ function faultsOf(
   return size<[number | string, string][]>(all, few);
 }
 
-/** A weak part, and the faults that it has had. */
+/** The calls and faults of a weak part so far. */
 interface Trial {
   weak: Weak;
   /** The names of the calls that have failed. */
@@ -326,7 +326,7 @@ async function fail(
 }
 
 test.concurrent.for(size(Object.keys(places), Object.keys(places).slice(0, 2)))(
-  '%s: loses, doubles and hangs nothing when a call fails',
+  '%s: does not lose, duplicate or block anything when a call fails',
   { timeout: size(3_600_000, 600_000) },
   async (name) => {
     const open = places[name] as (typeof places)[string];

@@ -113,7 +113,7 @@ describe(`others are served during a flood of ${lasting / 1000} s, and memory gr
         );
         const { outcome, gone, messages, health, failures, grown } = fared;
         console.log(
-          `${task.name}: +${megabytes(grown)} MB, meanwhile ${messages.length} messages arrived and ${health.length} × ` +
+          `${task.name}: +${megabytes(grown)} MB, ${messages.length} messages arrived and ${health.length} × ` +
             `/healthz, ${outcome.said}`,
         );
         expect.soft(outcome.said).toMatch(proof);

@@ -63,7 +63,7 @@ const stored = (messages: readonly { seq: number; clientId: string; text: string
 
 const count = size(2000, 20);
 const restarts = size(10, 1);
-test(`${count} messages from Java: lost 0, doubled 0, one order despite ${restarts} kills of the server and cuts of the network`, async () => {
+test(`${count} messages from Java: lost 0, duplicated 0, one order despite ${restarts} kills of the server and cuts of the network`, async () => {
   const writer = await connected(1, gate.port);
   const reader = await connected(2, gate.port);
   const texts = Array.from({ length: count }, (_, n) => `${n} 中文 👩‍🌾`);

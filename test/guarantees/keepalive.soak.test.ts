@@ -43,12 +43,12 @@ async function activeAndIdle(
   }
   expect(idleEnded).toBe('expired');
   expect(active.client.socket.connected).toBe(true);
-  // PHP also considers the session alive, and the chat does not restore a session that PHP ends.
+  // The session is also alive in PHP, and the chat does not restore it after a logout.
   await php.logout(active.cookie);
   expect((await active.client.ended).reason).toBe('logout');
   const form = await (await fetch(`${php.url}/`, { headers: { cookie: active.cookie } })).text();
   expect(form).toContain('name="password"');
-  // On a busy machine the store may respond late once. The next renewal comes in time.
+  // A store on a busy machine may respond late. The next renewal is in time.
   expect(chat.output().replaceAll(/.*did not answer within.*/g, '')).not.toContain('could not renew');
 }
 

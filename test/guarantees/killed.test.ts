@@ -125,7 +125,7 @@ test.concurrent.for(size(Object.keys(histories), ['SQLite']))(
           server = await startChatServer(settings);
         }
         const again = await newcomer(server.url, ['moderator']);
-        // Without an acknowledgement the decision may be lost.
+        // An unacknowledged decision may be lost.
         if ((await waiting(again)) !== undefined) await again.request(`held:${how}`, { id });
         decided++;
         while ((await acts()) < decided) await pause(tryEvery);

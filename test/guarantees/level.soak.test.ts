@@ -91,7 +91,7 @@ test(`keeps memory, handles and timers level for ${lasting / 1000} s at ${perSec
       `after ${JSON.stringify(await kept())}; ${megabytes(rss(site.chat.pid))} MB RSS`,
   );
   expect(third).toBeLessThan(second * 1.1);
-  // A few threads and connections to the store are opened on demand. Each of thousands of visits could leave one.
+  // A few threads and connections to the store are opened on demand. A leak in each visit would add thousands.
   await expect.poll(async () => (await kept()).handles).toBeLessThanOrEqual(atRest.handles + 5);
   await expect.poll(async () => (await kept()).timers).toBeLessThanOrEqual(atRest.timers + 5);
 });

@@ -26,7 +26,7 @@ test(`presence of ${users} users × ${tabs} connections that come and go for ${s
   const roll = dice(seed);
   const cookies = await Promise.all(Array.from({ length: users }, (_, n) => site.session(`u${n}`)));
   const open: (Tab | 'busy' | undefined)[][] = cookies.map(() => Array(tabs).fill(undefined));
-  /** The users who have joined, and so are members. */
+  /** The users who joined a room, which made them members. */
   const members = new Map(rooms.map((room) => [room, new Set<number>()]));
   const changes: Promise<void>[] = [];
   async function toggle(user: number, tab: number): Promise<void> {

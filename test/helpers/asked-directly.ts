@@ -47,7 +47,9 @@ export function directRequests(
     });
 }
 
-/** Connects users to a chat in this process, and runs their requests as if they came from sockets, but without limits. */
+/**
+ * Connects users to a chat in this process, and runs their requests as if they came from sockets, but without limits.
+ */
 export function askedDirectly(chat: Chat, drain?: Drain): (id: string, roles?: SiteRole[]) => Promise<Asker> {
   const requests = directRequests(chat, {}, drain);
   return async (id, roles = []) => {

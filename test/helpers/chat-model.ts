@@ -1,6 +1,6 @@
 /**
- * A simple model of the rules of docs/protocol.md for rooms that users create, their members and messages. It shares no code
- * with the server. Users have no site roles. Forks share the rooms that they do not change.
+ * A simple model of the rules of docs/protocol.md for rooms that users create, their members and messages. It shares no
+ * code with the server. Users have no site roles. Forks share the rooms that they do not change.
  */
 type Role = 'owner' | 'moderator' | 'member';
 
@@ -384,7 +384,10 @@ function addMember(room: ModelRoom, user: string): void {
   room.removedAt.delete(user);
 }
 
-/** Ends a membership. After an owner the longest-standing moderator becomes the owner, or else the longest-standing member. */
+/**
+ * Ends a membership. After an owner the longest-standing moderator becomes the owner, or else the longest-standing
+ * member.
+ */
 function endMembership(room: ModelRoom, user: string): void {
   const wasOwner = room.members.get(user)?.role === 'owner';
   room.members.delete(user);

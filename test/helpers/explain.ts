@@ -1,7 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ChatModel, Created, ModelRequest, ModelResponse } from './chat-model.ts';
 
-/** A request and the server's response. Without a response the server stopped first, so the request may or may not have run. */
+/**
+ * A request and the server's response. Without a response the server stopped first, so the request may or may not have
+ * run.
+ */
 export interface Outcome {
   request: ModelRequest;
   response?: ModelResponse;
@@ -9,8 +12,8 @@ export interface Outcome {
 }
 
 /**
- * Runs concurrent requests on each state in all orders. Returns the resulting states of the orders whose responses equal the
- * server's.
+ * Runs concurrent requests on each state in all orders. Returns the resulting states of the orders whose responses
+ * equal the server's.
  * @throws Error if there is no such order. The message shows the responses of the server and of the model.
  */
 export function explain(states: readonly ChatModel[], outcomes: readonly Outcome[]): ChatModel[] {
@@ -53,7 +56,10 @@ function runGroup(state: ChatModel, group: readonly Outcome[]): ModelResponse[] 
 const isExplained = ({ response }: Outcome, expected: ModelResponse | undefined): boolean =>
   response === undefined || isDeepStrictEqual(response, expected);
 
-/** Yields all orders of the outcomes. Each outcome without a response is also omitted, because the request may not have run. */
+/**
+ * Yields all orders of the outcomes. Each outcome without a response is also omitted, because the request may not have
+ * run.
+ */
 function* ordersOf(outcomes: readonly Outcome[]): Generator<Outcome[]> {
   if (outcomes.every(({ response }) => response === undefined)) yield [];
   for (const first of outcomes) {

@@ -47,8 +47,9 @@ const moderatorKinds = new Set<Kind>([
 ]);
 
 /**
- * Concurrent requests contain at most one of these events, and a reply only without them. Otherwise several orders would explain
- * the responses: what servers show does not reveal why a user is not a member, or whether a user followed a thread before a reply.
+ * Concurrent requests contain at most one of these events, and a reply only without them. Otherwise several orders
+ * would explain the responses: what servers show does not reveal why a user is not a member, or whether a user followed
+ * a thread before a reply.
  */
 const membershipEvents =
   /^(room:(create|join|invite|remove|role|ban|delete)|invite:(create|accept)|thread:follow)$/;

@@ -14,7 +14,8 @@ export interface Site {
   /** The environment of each server. */
   servers: NodeJS.ProcessEnv[];
   /**
-   * Finds the database sessions of a killed server, which may still commit. Returns a function that waits for their end.
+   * Finds the database sessions of a killed server, which may still commit. Returns a function that waits for their
+   * end.
    */
   findSessions(server: number): Promise<() => Promise<void>>;
 }
@@ -101,7 +102,10 @@ interface UserConnection {
   joined: Set<string>;
 }
 
-/** Servers that are stopped and started again, with one connection per user. The users of a stopped server move to another. */
+/**
+ * Servers that are stopped and started again, with one connection per user. The users of a stopped server move to
+ * another.
+ */
 export class RestartedServers {
   readonly site: Site;
   readonly #env: NodeJS.ProcessEnv;

@@ -122,8 +122,8 @@ export async function forward(
 }
 
 /**
- * Reads the message to forward. Undefined if the user may not read its room, so that neither checks nor the file budget reveal
- * the message.
+ * Reads the message to forward. Undefined if the user may not read its room, so that neither checks nor the file budget
+ * reveal the message.
  */
 async function readOriginal(
   { history, directory }: Chat,

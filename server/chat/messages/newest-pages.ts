@@ -11,12 +11,15 @@ export const joinPageSize = 50;
 const maxRooms = 100;
 
 /**
- * Caches the newest messages of recently joined rooms. If a thousand clients reconnect at once, their room is read once, and
- * again only after it changes.
+ * Caches the newest messages of recently joined rooms. If a thousand clients reconnect at once, their room is read
+ * once, and again only after it changes.
  */
 export class NewestPages {
   readonly #history: History;
-  /** The current page, by room. `named`: the users that it mentions or names as authors; undefined until the page is read. */
+  /**
+   * The current page, by room. `named`: the users that it mentions or names as authors; undefined until the page is
+   * read.
+   */
   readonly #pages = new Map<string, { page: Promise<NewestPage>; named: ReadonlySet<string> | undefined }>();
 
   constructor(history: History) {

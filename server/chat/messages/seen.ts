@@ -7,8 +7,8 @@ import type { Connection, Room } from '../model.ts';
 import type { Publisher } from '../publisher.ts';
 
 /**
- * Authors are notified at multiples of this time since the start of the server. The time of an event then does not reveal when
- * a user who hides read receipts reads.
+ * Authors are notified at multiples of this time since the start of the server. The time of an event then does not
+ * reveal when a user who hides read receipts reads.
  */
 const intervalMs = 1000;
 
@@ -24,8 +24,8 @@ interface Subscription {
 }
 
 /**
- * Returns read receipts to the author of a message, and notifies the author when the receipts name another reader. No event
- * reveals a reader who hides read receipts.
+ * Returns read receipts to the author of a message, and notifies the author when the receipts name another reader. No
+ * event reveals a reader who hides read receipts.
  */
 export class SeenBy {
   readonly #history: History;

@@ -10,7 +10,9 @@ const intervalMs = 1000;
 /** Limits the threads in one event. */
 const maxThreads = 100;
 
-/** Announces new counts of threads to joined connections. The counts omit replies by users that the receiver blocked. */
+/**
+ * Announces new counts of threads to joined connections. The counts omit replies by users that the receiver blocked.
+ */
 export class ThreadChanges {
   readonly #history: History;
   readonly #publisher: Publisher;

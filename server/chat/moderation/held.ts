@@ -19,8 +19,8 @@ import { moderatedRooms } from './known-rooms.ts';
 import { toHeld } from './shown-held.ts';
 
 /**
- * Whether messages of this connection may need approval in the room. They do not in direct rooms, and for users with a role.
- * Another server may change the user's role in the room, so `hold` and `holdEdit` of the history decide again.
+ * Whether messages of this connection may need approval in the room. They do not in direct rooms, and for users with a
+ * role. Another server may change the user's role in the room, so `hold` and `holdEdit` of the history decide again.
  */
 export function mayWait({ hold }: Chat, connection: Connection, room: Room): boolean {
   const { member } = connection.person.memberships.get(room.record.id) ?? {};
@@ -33,7 +33,8 @@ function isChecked({ identity }: Connection, { record }: Room): boolean {
 }
 
 /**
- * Returns why a message of this connection needs approval, provided that the user has no role in the room. Null if it does not.
+ * Returns why a message of this connection needs approval, provided that the user has no role in the room. Null if it
+ * does not.
  * @param files the attached files. Their names and descriptions are checked also.
  */
 export async function findHoldReason(
@@ -83,8 +84,8 @@ export async function checkPendingLimit(
 }
 
 /**
- * Omits pending and rejected messages in rooms that the user lost. Neither the list nor the limit may reveal what moderators do
- * in these rooms.
+ * Omits pending and rejected messages in rooms that the user lost. Neither the list nor the limit may reveal what
+ * moderators do in these rooms.
  */
 const inReadableRooms = <Held extends { room: string }>(
   { directory }: Chat,
@@ -187,7 +188,9 @@ async function toDecide(chat: Chat, connection: Connection, id: string): Promise
   return stored;
 }
 
-/** A message became pending approval, or was decided or discarded. Notifies the author and the moderators who decide. */
+/**
+ * A message became pending approval, or was decided or discarded. Notifies the author and the moderators who decide.
+ */
 export const pendingEffect: Effect<'held'> = {
   apply: (chat, change) => () => announcePendingChange(chat, change),
 };

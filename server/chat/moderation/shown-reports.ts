@@ -11,8 +11,8 @@ interface Parts {
 }
 
 /**
- * Whether this connection sees the reports of a room. Site moderators and admins see the reports of all rooms from which they
- * are not banned.
+ * Whether this connection sees the reports of a room. Site moderators and admins see the reports of all rooms from
+ * which they are not banned.
  */
 export function seesReportsOf(
   { restrictions }: Pick<Directory, 'restrictions'>,
@@ -53,8 +53,8 @@ export async function shownReport(
 }
 
 /**
- * Removes the content from a closed report for moderators who may not read its room. The current message may contain more than
- * was reported, and its `rev` counts later changes of the room.
+ * Removes the content from a closed report for moderators who may not read its room. The current message may contain
+ * more than was reported, and its `rev` counts later changes of the room.
  */
 export function withoutContent({ message, ...report }: Report): Report {
   const { id, room, seq, clientId, user, sentAt } = message;

@@ -23,8 +23,8 @@ export function recordLastMessage(
 }
 
 /**
- * Returns the time of the user's last message in the room, and the milliseconds since it was published. Undefined if this
- * server does not remember one. `checkPause` in `history/messages/posting.ts` enforces slow mode.
+ * Returns the time of the user's last message in the room, and the milliseconds since it was published. Undefined if
+ * this server does not remember one. `checkPause` in `history/messages/posting.ts` enforces slow mode.
  */
 export function findLastMessage(room: Room, user: string): { sentAt: number; ms: number } | undefined {
   const last = lastMessages.get(room)?.get(user);
