@@ -5,8 +5,8 @@ declare(strict_types=1);
 namespace PhpSessionChat;
 
 /**
- * An event of the chat server, as the packages for Laravel and Symfony dispatch it. It may arrive more than once with the
- * same ID. See docs/api.md.
+ * An event of the chat server, which the packages for Laravel and Symfony dispatch. It may arrive more than once with
+ * the same ID. See docs/api.md.
  */
 final class ChatEvent
 {

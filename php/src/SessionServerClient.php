@@ -45,7 +45,7 @@ final class SessionServerClient
     /** Whether the open session was opened for writing. */
     private bool $writable = false;
 
-    /** The error in the last answer, if any. */
+    /** The error in the last reply, if any. */
     private ?string $refusal = null;
 
     /**
@@ -54,7 +54,7 @@ final class SessionServerClient
      * @param string $host a name, an address, or the path of a Unix socket
      * @param string|null $token that the server requires (`SESSION_SERVER_AUTH_FILE`)
      * @param array<string, mixed>|null $tls PHP's SSL context options, such as `cafile`; null: no TLS
-     * @param int $timeout to connect, and for each answer in addition to the wait for a lock, in ms
+     * @param int $timeout to connect, and for each reply in addition to the wait for a lock, in ms
      * @throws InvalidSettings
      */
     public function __construct(
@@ -104,7 +104,7 @@ final class SessionServerClient
     public function disconnect(): void
     {
         try {
-            // The answer confirms that the lock is released.
+            // The reply confirms that the lock is released.
             $this->id === null || $this->ask('quit');
         } finally {
             $this->connection->disconnect();
@@ -138,7 +138,7 @@ final class SessionServerClient
         }
         $this->id = null;
         $wait = $mode === 'r' ? 0 : $this->lockTimeout;
-        // The server answers lock_timeout immediately, so a server that is down is detected before the wait for the
+        // The server replies to lock_timeout immediately, so a server that is down is detected before the wait for the
         // lock.
         $before = $mode === 'r' ? [] : ["lock_timeout $wait"];
         $answers = $this->connection->ask([...$before, "open $id $mode"], $wait, again: true);

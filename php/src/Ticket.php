@@ -22,8 +22,8 @@ final class Ticket
     /**
      * Returns a ticket.
      *
-     * @param string $keys the content of CHAT_TICKET_KEY_FILE: keys of 32 bytes or more in base64, one a line. The first
-     *                     signs.
+     * @param string $keys the content of CHAT_TICKET_KEY_FILE: keys of 32 bytes or more in base64, one a line. The
+     *                     first key signs.
      * @param array<string, mixed> $claims `aud` (CHAT_TICKET_AUDIENCE) and `sub`, the ID of the user. Optional: `name`,
      *                                     `roles`, `rooms`, `mail`. `sid` identifies the login. Default: loginId().
      *                                     `iat` and `exp` have defaults.

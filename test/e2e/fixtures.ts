@@ -273,7 +273,7 @@ export const test = base.extend<
         return `${otherUrl}/`;
       },
       async restart(signal, meanwhile) {
-        // A killed server does not leave a spare process for the next.
+        // Loaded in advance, because a killed server does not leave a process for the next server.
         if (signal === 'SIGKILL') await loadNext();
         await chat.stop(signal);
         await meanwhile?.();

@@ -53,8 +53,8 @@ export class KeptWindow {
   }
 
   /**
-   * Removes everything of a test except the browser's cache. @param address a page of the site without a
-   * script
+   * Removes all state of a test except the browser's cache.
+   * @param address a page of the site without a script
    */
   async leave(address: string, failed: boolean): Promise<void> {
     const [context, page] = [this.#context, this.#page];

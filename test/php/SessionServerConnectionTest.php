@@ -80,7 +80,7 @@ final class SessionServerConnectionTest extends TestCase
     public function testRejectsAnotherServerAndAnOldSessionServer(): void
     {
         $memcached = new SessionServerClient('127.0.0.1', MemcachedProcess::shared()->port);
-        $this->assertUnavailable('not an answer of a session server', fn () => $memcached->ping());
+        $this->assertUnavailable('not a reply of a session server', fn () => $memcached->ping());
         $port = ServerProcess::ownPort();
         $old = sprintf('$s = stream_socket_server("tcp://127.0.0.1:%d"); echo "ready"; while ($c = @stream_socket_accept($s, 60))
             { while (fgets($c) !== false) fwrite($c, "err unknown command\r\n"); }', $port);
@@ -145,8 +145,8 @@ final class SessionServerConnectionTest extends TestCase
         self::assertGreaterThan(390, (hrtime(true) - $start) / 1e6);
         $server->pause();
         $other->lockTimeout(60_000);
-        $this->assertUnavailable('no answer within 300 ms', fn () => $other->open($id));
-        $this->assertUnavailable('no answer within 800 ms', fn () => $patient->get('late'));
+        $this->assertUnavailable('no reply within 300 ms', fn () => $other->open($id));
+        $this->assertUnavailable('no reply within 800 ms', fn () => $patient->get('late'));
         $server->resume();
         self::assertTrue($patient->open($id));
         self::assertSame(['right', null], [$patient->get('n'), $patient->get('late')]);

@@ -7,7 +7,7 @@ namespace PhpSessionChat\Session\SessionServer;
 use PhpSessionChat\Session\InvalidSettings;
 use PhpSessionChat\Session\SessionUnavailable;
 
-/** A connection to the session server. The server sends one answer for each line, and events of watched sessions. */
+/** A connection to the session server. The server sends one reply for each line, and events of watched sessions. */
 final class SessionServerConnection
 {
     /** Only printable characters, because a space or line feed would change the command. */
@@ -23,7 +23,7 @@ final class SessionServerConnection
 
     private ?LineSocket $socket = null;
 
-    /** @var list<string> that arrived between answers and were not yet fetched */
+    /** @var list<string> that arrived between replies and were not yet fetched */
     private array $events = [];
 
     /**
@@ -31,7 +31,7 @@ final class SessionServerConnection
      *
      * @param string $host a name, an address, or the path of a Unix socket
      * @param array<string, mixed>|null $tls PHP's SSL context options, such as `cafile`; null: no TLS
-     * @param int $timeout to connect, and for each answer, in ms
+     * @param int $timeout to connect, and for each reply, in ms
      */
     public function __construct(
         private readonly string $host,
@@ -71,10 +71,10 @@ final class SessionServerConnection
     }
 
     /**
-     * Sends lines in one write, and reads their answers.
+     * Sends lines in one write, and reads their replies.
      *
      * @param list<string> $lines
-     * @param int $wait additional time for the last answer, in ms
+     * @param int $wait additional time for the last reply, in ms
      * @param bool $again whether the lines may be sent twice. If so, they are sent over a new connection if the
      *        connection was lost since its last use, for example by a restart of the server
      * @return non-empty-list<string> one for each line, up to an error after which the server closes the connection
@@ -123,9 +123,9 @@ final class SessionServerConnection
     }
 
     /**
-     * Returns the text after `ok` in an answer.
+     * Returns the text after `ok` in a reply.
      *
-     * @throws SessionUnavailable if the answer is an error
+     * @throws SessionUnavailable if the reply is an error
      */
     public function result(string $command, #[\SensitiveParameter] string $answer): string
     {
@@ -141,14 +141,14 @@ final class SessionServerConnection
     }
 
     /**
-     * Returns the text of an error answer, for logs. Any other answer could contain session data, so a fixed text
+     * Returns the text of an error reply, for logs. Any other reply could contain session data, so a fixed text
      * replaces it.
      */
     public static function shown(#[\SensitiveParameter] string $answer): string
     {
         return preg_match('/^err ([A-Za-z ]{1,60}\.?)\z/', $answer, $match) === 1
             ? $match[1]
-            : 'not an answer of a session server';
+            : 'not a reply of a session server';
     }
 
     private function name(): string
@@ -171,7 +171,7 @@ final class SessionServerConnection
      */
     private function exchange(#[\SensitiveParameter] array $lines, int $wait = 0): ?array
     {
-        // If not all lines were sent, the server may have rejected a line as too long. Then its answer reports that.
+        // If not all lines were sent, the server may have rejected a line as too long. Its reply then reports that.
         $sent = $this->socket->send($lines, $this->timeout);
         $answers = [];
         foreach (array_keys($lines) as $n) {
@@ -195,7 +195,7 @@ final class SessionServerConnection
                 return $answers;
             }
         }
-        // Apart from events, the server sends only answers. Anything else means that answers are out of sync.
+        // Apart from events, the server sends only replies. Anything else means that replies are out of sync.
         $more = $this->socket->arrived();
         str_starts_with($more, substr(self::EVENT, 0, strlen($more))) || $this->disconnect();
         return $answers;
@@ -206,9 +206,9 @@ final class SessionServerConnection
     {
         $line = $this->socket->line($milliseconds);
         if ($line === '') {
-            // The answer may arrive later, and would then be read as the answer to another line.
+            // The reply may arrive later, and would then be read as the reply to another line.
             $this->disconnect();
-            throw $this->failed("no answer within $milliseconds ms");
+            throw $this->failed("no reply within $milliseconds ms");
         }
         return $line;
     }
