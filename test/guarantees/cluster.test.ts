@@ -168,7 +168,7 @@ describe('two servers with a bus', () => {
     await expect
       .poll(async () => {
         const message = await mention(kim.id, dan.id);
-        // Each server asked the other about Kim before it asked about Dan.
+        // Each server asks the other about Kim before it asks about Dan.
         for (const client of dan.on) await expect.poll(() => toldOf(client, message)).toHaveLength(1);
         return kim.on.flatMap((client) => toldOf(client, message));
       })
@@ -179,7 +179,7 @@ describe('two servers with a bus', () => {
       await expect.poll(() => toldOf(client, message)).toMatchObject([{ message: { id: message.id } }]);
   });
 
-  test('both block a user', async () => {
+  test('apply a block of a user on both servers', async () => {
     const { room, ann, annId, bob, bobId } = await pair({ kind: 'public', name: newClientId(), members: [] });
     const kim = await person(two, one);
     for (const client of kim.on) await client.request('room:join', { room });
@@ -397,7 +397,7 @@ describe('two servers whose bus is down', () => {
     await lastOf(there, 'push').toEqual({ name: 'deleted', data: { room, seq: spam.seq, reason: 'spam' } });
   });
 
-  test('end a login by ticket that the site ends through the other', async () => {
+  test('end a login by ticket that the site ends through the other server', async () => {
     const client = await connectChat(one.url, null, { auth: { ticket: tickets.ticket({ sid: 'ended' }) } });
     const response = await fetch(`${two.url}/api/sessions/ended`, {
       method: 'DELETE',

@@ -31,7 +31,7 @@ test.concurrent.for(sessionPlaces.filter(({ name }) => name !== 'SQLite'))(
     const status = async (path: string) => (await fetch(`${chat.url}${path}`)).status;
     const ready = () => status('/readyz');
 
-    // A busy database may have been slow before.
+    // Ignores earlier lines, because a busy database may have been slow before.
     const said = chat.output().length;
     place.silence?.begin();
     const refusals: { code: string; took: number }[] = [];

@@ -19,7 +19,7 @@ import { moderatedRooms } from './known-rooms.ts';
 import { toHeld } from './shown-held.ts';
 
 /**
- * Whether messages of this connection may need approval in the room. They do not in direct rooms, and for users with a
+ * Whether messages of this connection may need approval in the room. They do not in direct rooms, or for users with a
  * role. Another server may change the user's role in the room, so `hold` and `holdEdit` of the history decide again.
  */
 export function mayWait({ hold }: Chat, connection: Connection, room: Room): boolean {
