@@ -287,7 +287,7 @@ export function readEach(
   return { parsed, problems };
 }
 
-/** Returns the code of the error that reading a file gives, such as EACCES. Undefined if it can be read. */
+/** Returns the error code, such as EACCES, if a file cannot be read. */
 function readFailure(path: string): string | undefined {
   try {
     readFileSync(path);

@@ -1,8 +1,8 @@
 /** Settings of the PHP application, which may share its environment with this server. */
 const otherSettings = ['CHAT_API_URL'];
-/** In a misspelt name, at most this many letters are wrong, and at most a third of all letters. */
+/** A name is misspelt if at most this many letters, and at most a third of the setting's letters, are wrong. */
 const mostWrong = 2;
-/** The maximum distance of the nearest setting, as a fraction of its length. */
+/** The maximum number of wrong letters for a suggestion, as a fraction of the setting's length. */
 const farthest = 0.3;
 
 /** The prefix of the settings of a program. */

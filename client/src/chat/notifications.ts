@@ -7,7 +7,7 @@ import type { Chat } from './chat.ts';
 import type { Follower, NewMessage } from './chat-listener.ts';
 import { flag, number, object, optional } from './form.ts';
 
-/** A start of the chat counts as a new visit if the last counted visit began longer ago. */
+/** A start of the chat counts as a new visit if the last counted visit started longer ago than this. */
 const VISIT_MS = 30 * 60_000;
 const VISITS = 3;
 const LATER_MS = 30 * 24 * 60 * 60_000;

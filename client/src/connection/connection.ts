@@ -43,7 +43,7 @@ const TICK_MS = 2000;
 const ASLEEP_MS = 8000;
 /** The minimum time between two checks for a new session after the end of one. */
 const LOOK_MS = 2000;
-/** After the end of a session, the next attempt to get a ticket if the site did not answer. */
+/** After the end of a session: the delay before the next request for a ticket, if the site did not respond. */
 const SITE_MS = 5000;
 /** A user's request waits this long for a connection. */
 const CONNECTING_MS = 10_000;

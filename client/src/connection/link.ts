@@ -1,7 +1,7 @@
 /** A connection to an Engine.IO server (protocol 4) that sends and receives text. */
 export interface Link {
   send(text: string): void;
-  /** Closes the connection without a call of the listener. */
+  /** Closes the connection without calling the listener. */
   close(): void;
 }
 

@@ -12,9 +12,9 @@ interface Ticket {
 const EARLY_MS = 60_000;
 /** A ticket with less time left is not used for a new connection. */
 const SPARE_MS = 10_000;
-/** The next attempt after the site did not answer, or the server did not accept its ticket. */
+/** The delay before the next attempt if the site did not respond, or the server rejected its ticket. */
 const AGAIN_MS = 5000;
-/** The minimum time between two renewals, for tickets that end at once. */
+/** The minimum time between two renewals, for tickets that expire at once. */
 const LEAST_MS = 1000;
 const TIMEOUT_MS = 8000;
 

@@ -1,6 +1,6 @@
 import { serverAddress } from './server-address.ts';
 
-/** The messages between the pages of a browser about a chat server. */
+/** A message to the browser's other pages about the unread count of a chat server. */
 type Told =
   /** `live`: the count is from a connected chat, so it is current. Otherwise it is from the server at the time `at`. */
   { readonly count: number; readonly live: boolean; readonly at: number } | 'ask';
@@ -15,7 +15,7 @@ const SAME_MS = 2000;
 /** When the user returns to the page, an older count is requested again. */
 const FRESH_MS = 5000;
 const TIMEOUT_MS = 10_000;
-/** After a failure, the server is not asked again for this time. */
+/** The delay before the next request after a failed request. */
 const REFUSED_MS = 5 * MINUTE;
 
 /**

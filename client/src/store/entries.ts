@@ -31,7 +31,7 @@ export interface Pending {
   readonly files?: readonly SentFile[];
   /** False: send without a link preview. */
   readonly preview?: boolean;
-  /** The message that this one is a copy of. Its text is shown until the copy is stored. */
+  /** The original of a forwarded copy. Its text is shown until the copy is stored. */
   readonly forward?: Pick<Message, 'room' | 'seq'>;
   /** Undefined while the message can be sent. Otherwise the error code, `held` or `rejected`. */
   readonly failed?: string;

@@ -75,7 +75,7 @@ export class Room {
     return Math.min(this.summary.mentions, this.unread);
   }
 
-  /** Whether its messages can be requested on the current connection. */
+  /** Whether the room's messages can be requested on the current connection. */
   get readable(): boolean {
     return this.joined || this.preview;
   }

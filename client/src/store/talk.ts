@@ -11,7 +11,7 @@ export interface Talk {
   >;
   /** The "New" line is above the first message by another user with this `seq` or a later one. */
   newFrom: number | undefined;
-  /** Whether the position at which it opens is still unknown. */
+  /** Whether the position at which the list opens is still unknown. */
   readonly opening: boolean;
   /** For a thread, the `seq` of its root message. */
   readonly root?: number | undefined;

@@ -2,7 +2,7 @@ import type { Pin } from '../../../server/wire/events.ts';
 import { startOfDay } from '../strings/strings.ts';
 import type { Entry } from './entries.ts';
 
-/** A block of the timeline, which is a list of them from top to bottom. */
+/** A block of the timeline. Blocks are listed from top to bottom. */
 export type TimelineBlock =
   | { readonly kind: 'day'; readonly at: number; readonly key: string }
   | { readonly kind: 'new' }

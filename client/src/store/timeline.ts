@@ -284,7 +284,7 @@ export class Timeline {
       if (next.rev <= this.#partly && (known === undefined || 'changes' in next)) break;
       if (known !== undefined) this.#put(afterChange(known, next, this.#me));
       else if ('changes' in next || next.seq < this.#first) {
-        // No page request is in flight during that many events.
+        // Assumes that a page in flight arrives within `HELD` such changes.
         if (this.#late.push(next) > HELD) this.#late.shift();
       } else this.#put(next);
       this.#head = next.rev;

@@ -15,13 +15,13 @@ export function hintAt(state: ConnectionState, server: string): void {
   const cookie =
     hostname === location.hostname
       ? ''
-      : ` The browser sends the session cookie of ${location.hostname} to ${hostname} only where PHP's session.cookie_domain names both. Otherwise give the chat an address under ${location.hostname}.`;
+      : ` The browser sends the session cookie of ${location.hostname} to ${hostname} only if PHP's session.cookie_domain covers both. Otherwise give the chat an address under ${location.hostname}.`;
   if (state.kind === 'refused' && state.cause === 'origin') {
     hint(
       `${server} does not accept this page. Add ${location.origin} to CHAT_ORIGINS in the settings of the chat server.${cookie}`,
     );
   } else if (state.kind === 'ended' && state.reason === 'unauthorized' && cookie !== '') {
-    hint(`nobody is logged in for ${hostname}.${cookie}`);
+    hint(`the chat server at ${hostname} does not see a login.${cookie}`);
   }
 }
 

@@ -210,7 +210,7 @@ export function withContents(changes: readonly Change[], withheld: Withheld): Ch
   });
 }
 
-/** Returns the messages of a change that changed again after it. */
+/** Returns the messages in a change that have changed again since. */
 function newerMessages(change: LoggedChange, found: CurrentMessages): StoredMessage[] {
   const rev =
     change.type === 'message' || change.type === 'mentions' || change.type === 'concerned'

@@ -38,10 +38,10 @@ export const freeConsumers = 'UPDATE chat_consumers SET held_until = 0';
 /** The columns that name users. */
 export const namesOfUsers = ['user_id', 'other_id', 'by_id', 'created_by', 'pair_low', 'pair_high', 'origin'];
 
-/** An upper bound of the changes of a room since the copy was made: 2,000 per second for three weeks. */
+/** The maximum number of changes in a room since the copy was made: 2,000 per second for three weeks. */
 const mostLost = 2 ** 32;
 
-/** An upper bound of the changes of a room per millisecond. The clock times this is below 2^53 until the year 2109. */
+/** The maximum number of changes in a room per millisecond. The clock times this is below 2^53 until the year 2109. */
 const mostAtOnce = 2 ** 11;
 
 /** In ms. With SQLite an erasure is listed before it is committed, so a copy made in between lacks a listed erasure. */

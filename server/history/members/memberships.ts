@@ -25,7 +25,7 @@ export interface Partner {
   acted: number;
   /** The highest read marker of the peer in the direct room. */
   readSeq: number;
-  /** Whether both are members of a room that is not public where the peer has participated: see `acted`. */
+  /** Whether the peer participated (see `acted`) in a non-public room of which both are members. */
   shares: boolean;
 }
 
@@ -42,11 +42,11 @@ export interface MembershipReads {
       arrived: boolean;
     };
   };
-  /** The users among `of` who participated in a room that is not public and that `user` is a member of. */
+  /** The users among `of` who participated in a non-public room of `user`. */
   sharesRoom: { in: { user: string; of: readonly string[] }; out: string[] };
 }
 
-/** Finds the users among `others` who participated in a room that is not public and that `user` is a member of. */
+/** Finds the users among `others` who participated in a non-public room of `user`. */
 function* findSharing(dialect: Dialect, user: string, others: readonly string[]): Asking<Set<string>> {
   if (others.length === 0) return new Set();
   const rows = yield* ask(

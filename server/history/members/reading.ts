@@ -52,8 +52,9 @@ export interface ReadingReads {
     out: { author: string; seers: { user: UserRecord; member: MemberRecord }[] } | null;
   };
   /**
-   * The first `limit` messages with `after` < `seq` ≤ `upTo`, or with one of `seqs` (at least one), and the last of them.
-   * Excludes deleted messages and the authors `without`. A range is searched only up to `maxScannedRows` from each end.
+   * The first `limit` messages and the last message with `after` < `seq` ≤ `upTo`. With `seqs`, which is not empty,
+   * selects from these messages instead. Excludes deleted messages and the authors `without`. Searches a range only up to
+   * `maxScannedRows` from each end.
    */
   unread: {
     in: {

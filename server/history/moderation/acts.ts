@@ -29,8 +29,8 @@ export interface ActReads {
   decisionsBy: { in: KnownRooms & { user: string; since: number; most: number }; out: number };
   /**
    * Audit entries, newest first, before the entry `before`. `next`: the `before` of the next page.
-   * @param in.of only entries by this user, and entries about the user in public rooms, in `rooms`, of removals, and of bans
-   * from the rooms `lost`; ignores `by` and `scope`
+   * @param in.of selects entries by this user, and entries about this user: without a room, about public rooms and
+   * `rooms`, removals from any room, and bans from the rooms `lost`. `by` and `scope` are ignored
    */
   acts: {
     in: {

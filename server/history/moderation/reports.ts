@@ -208,7 +208,7 @@ const selectReports = sql`SELECT reports.num AS num, rooms.id AS room_id, ${colu
 
 const reportFrom = (row: Row) => rowFrom(reports, row, row.room_id as string);
 
-/** Returns an upper bound of the bytes of a report in a response, with the name of the reporter. */
+/** Returns the maximum size in bytes of a report in a response, including the reporter's name. */
 const sizeOfReport = ({ message, ...report }: StoredReport): number =>
   Buffer.byteLength(JSON.stringify(report)) + (message === undefined ? 0 : sizeOf(message)) + mostNameBytes;
 

@@ -50,8 +50,8 @@ export interface NoticeWrites {
 export interface NoticeReads {
   /**
    * Returns a user's notification settings, latest activity, and last notification by room. `lastNotified` is the time of the
-   * last notification, including rooms deleted since. `before`: if the last notification was an event for the site, the time
-   * of the one before it. Events that the site had not received then do not count.
+   * last notification, including rooms deleted since. `before` is the time of the previous notification, without events
+   * that the site had not received by then. It is set only if the last notification was an event for the site.
    */
   notices: {
     in: { user: string };

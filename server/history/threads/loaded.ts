@@ -105,7 +105,7 @@ const replyTargetLoader: Loader<ReplyTarget> = {
   },
 };
 
-/** What the counts of a thread need of a reply. */
+/** The data of a reply from which the counts of its thread are computed. */
 interface CountedReply {
   seq: number;
   thread: number;

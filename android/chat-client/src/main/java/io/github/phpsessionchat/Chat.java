@@ -2275,7 +2275,7 @@ public final class Chat {
     callbacks.postForUser(callback);
   }
 
-  /** 128 random bits. */
+  /** Returns 128 random bits in hexadecimal digits. */
   static String newClientId() {
     byte[] bytes = new byte[16];
     RANDOM.nextBytes(bytes);

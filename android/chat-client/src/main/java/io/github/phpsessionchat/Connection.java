@@ -50,8 +50,8 @@ final class Connection implements Link.Listener, Tickets.Listener {
   /** A request without a response in this time fails and the connection is dropped. */
   private static final long REQUEST_TIMEOUT_MS = 10_000;
   /**
-   * From opening a connection until {@code session:ready}. The first limit is shorter because the other transport is
-   * tried next.
+   * Time limit from opening a connection until {@code session:ready}. The first limit is shorter because the other
+   * transport is tried next.
    */
   private static final long ATTEMPT_TIMEOUT_MS = 12_000;
 
@@ -308,7 +308,8 @@ final class Connection implements Link.Listener, Tickets.Listener {
 
           @Override
           public void failed(ChatError error) {
-            // Of another login. After other errors the connection is lost or ends with the ticket, and is made again.
+            // The new ticket is for another login. After any other error, the connection is lost or ends with the old
+            // ticket, and the client reconnects.
             if (error.code.equals("forbidden")) tryResume(Reason.USER_CHANGED);
           }
         });

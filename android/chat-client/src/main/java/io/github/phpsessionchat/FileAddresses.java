@@ -15,7 +15,7 @@ final class FileAddresses {
   private final HttpUrl server;
   /** The origin that a browser would send. The server rejects uploads that have only a cookie. */
   private final String origin;
-  /** Of the {@code Authorization} header: {@code Session} or {@code Ticket}. */
+  /** The scheme of the {@code Authorization} header: {@code Session} or {@code Ticket}. */
   private final String scheme;
   private final @Nullable Credentials credentials;
   /** The {@code access} of downloads for guests. */

@@ -237,7 +237,7 @@ final class Link {
       String body = response.peekBody(10_000).string();
       return Packets.isReadable(body) ? Wire.text(Wire.object(new JSONObject(body), "error"), "code") : null;
     } catch (IOException | JSONException e) {
-      // From a proxy, or truncated.
+      // The response is truncated, or comes from a proxy.
       return null;
     }
   }

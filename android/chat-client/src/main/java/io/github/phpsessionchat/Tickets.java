@@ -90,7 +90,7 @@ final class Tickets {
       if (text != null) fetched = new Ticket(text, startedAt);
       hasFailed = false;
     } catch (IOException | RuntimeException e) {
-      // Retried. An app that wants to log it catches it in its source.
+      // The fetch is retried. To log the error, the app catches it in its source.
     } finally {
       boolean isFailure = hasFailed;
       Ticket result = fetched;
@@ -127,7 +127,7 @@ final class Tickets {
     isRenewing = true;
     accepted(text);
     fetchLater(ticket == null ? 0 : ticket.renewAt - loop.now());
-    // Fetched while the client was connecting.
+    // Another ticket was fetched while the client was connecting.
     if (ticket != null && !ticket.text.equals(text)) listener.onTicket(ticket.text);
   }
 

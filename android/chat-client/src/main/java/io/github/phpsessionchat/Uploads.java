@@ -304,7 +304,7 @@ final class Uploads {
       String body = response.peekBody(MAX_RESPONSE_BYTES).string();
       return Packets.isReadable(body) ? new JSONObject(body) : new JSONObject();
     } catch (IOException | JSONException e) {
-      // From a proxy, or truncated.
+      // The response is truncated, or comes from a proxy.
       return new JSONObject();
     }
   }

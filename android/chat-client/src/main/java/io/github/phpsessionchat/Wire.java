@@ -168,7 +168,7 @@ final class Wire {
         "video", film);
   }
 
-  /** The format of requests; null if empty. */
+  /** Returns the mentions in the format of requests; null if there are no mentions. */
   static @Nullable JSONArray mentions(List<Mention> mentions) {
     JSONArray named = new JSONArray();
     for (Mention one : mentions) named.put(payload("user", one.user.id, "start", one.start, "length", one.length));
@@ -267,7 +267,7 @@ final class Wire {
     return draft.done();
   }
 
-  /** A time by this machine's clock. */
+  /** Returns the time after {@code ms} milliseconds by this machine's clock. */
   private static long after(long ms) {
     return ms >= UNLIMITED ? Long.MAX_VALUE : System.currentTimeMillis() + Math.max(0, ms);
   }
@@ -396,7 +396,7 @@ final class Wire {
         current == null ? null : message(current));
   }
 
-  /** At most one hour. */
+  /** Returns at most one hour. */
   static long retryAfterMs(JSONObject error) {
     return Math.max(0, Math.min(MAX_RETRY_AFTER_MS, number(error, "retryAfterMs")));
   }
@@ -414,12 +414,12 @@ final class Wire {
     T read(JSONObject json);
   }
 
-  /** The ID of a message that is pending approval. */
+  /** Returns the ID of the message that is pending approval. */
   static String heldId(JSONObject answer) {
     return object(answer, "held").optString("id");
   }
 
-  /** Items that are not objects are omitted. */
+  /** Omits items that are not objects. */
   static <T> List<T> list(JSONObject json, String name, Reader<T> reader) {
     JSONArray array = json.optJSONArray(name);
     int length = array == null ? 0 : array.length();
