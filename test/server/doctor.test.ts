@@ -494,7 +494,7 @@ describe('the content of a session', () => {
     const paths = { CHAT_USER_ROOMS: 'team', CHAT_USER_ROLES: 'role!.x', CHAT_USER_BANNED: 'out' };
     const bad = await doctor(1, { ...env, ...paths }, ...args);
     for (const line of [
-      /^! This user has no groups by CHAT_USER_ROOMS: team is not in the session\./m,
+      /^! CHAT_USER_ROOMS finds no groups of this user: team is not in the session\./m,
       /^✗ CHAT_USER_ROLES cannot be read: role is a string, but not a serialized one\./m,
       /^! The site has banned this user \(CHAT_USER_BANNED\)\./m,
     ])

@@ -56,9 +56,9 @@ type Texts = Partial<Record<OptionName, string | null>>;
 type Parsed = { [Name in OptionName]: ReturnType<(typeof table)[Name][1]> };
 
 const names = Object.keys(table) as OptionName[];
-/** For every kind of site. */
+/** The options for every kind of site. */
 const siteOptions: readonly OptionName[] = ['site', 'siteEnv'];
-/** Only for applications with tables of logins. */
+/** The options only for applications with tables of logins. */
 const tableOptions = names.filter((name) => name.startsWith('site') && !siteOptions.includes(name));
 const commonOptions: readonly OptionName[] = ['cookieName', 'userNobody', 'admins', 'moderators'];
 const sessionOptions = names.filter((name) => !name.startsWith('site'));
@@ -290,7 +290,7 @@ function parseCharset(label: string): string | undefined {
 
 function parseNumber(text: string): number {
   if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
-  throw new TypeError(`${show(text)} is not a number from 1`);
+  throw new TypeError(`${show(text)} is not a positive integer`);
 }
 
 function parseSwitch(text: string): boolean {

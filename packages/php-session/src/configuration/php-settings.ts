@@ -258,7 +258,7 @@ async function findCandidates(reader: IniReader, folder: string): Promise<Candid
       }
       if (!hasPool)
         throw new ConfigurationError(
-          `the web server passes PHP of ${site.root} to ${fpm}, which is not a pool of PHP-FPM on this machine: set ${option('store')} and ${option('cookieName')} as its php.ini says`,
+          `the web server passes PHP of ${site.root} to ${fpm}, which is not a pool of PHP-FPM on this machine: set ${option('store')} and ${option('cookieName')} to the values in its php.ini`,
         );
     }
   }
@@ -303,7 +303,7 @@ export async function readPhpSettings(folder: string, machine: PhpMachine = {}):
   const [first, ...others] = candidates;
   if (first === undefined)
     throw new ConfigurationError(
-      `PHP was not found on this machine: set ${option('store')} and ${option('cookieName')} as php.ini says`,
+      `PHP was not found on this machine: set ${option('store')} and ${option('cookieName')} to the values in its php.ini`,
     );
   return {
     title: [...new Set(candidates.map(({ title }) => title))].join(' or '),

@@ -533,7 +533,7 @@ class Interpreter {
     return undefined;
   }
 
-  /** Returns the name of the variable, followed by the keys of the part. Unknown if one of these is. */
+  /** Returns the name of the variable, followed by the keys of the part. Unknown if the name or a key is unknown. */
   #toPath(node: Tree): string[] | Unknown {
     if (node.kind === 'variable') {
       const value = typeof node.name === 'string' ? node.name : this.#evaluate(getNode(node, 'name'));
@@ -906,7 +906,7 @@ class Interpreter {
       return this.#callFunction(called, called === first ? argumentNodes.slice(1) : argumentNodes, node);
     }
     if (called !== undefined && called.kind !== 'name') this.#callByValue(called, node);
-    // A framework may declare a function with the name of one of `phpFunctions`.
+    // A framework may redeclare a function of `phpFunctions`.
     const isRedeclared = this.#functions.has(name) && name !== 'getenv_docker';
     const phpFunction = Object.hasOwn(phpFunctions, name) && !isRedeclared ? phpFunctions[name] : undefined;
     if (phpFunction === undefined) return this.#callOther(name, argumentNodes, node);

@@ -31,7 +31,7 @@ export async function checkCookieName(settings: LoginSettings, copied: string): 
   const names = listCookieNames(copied);
   if (name === undefined || names.includes(name)) return null;
   const isOverridden = siteName !== undefined && siteName !== name;
-  const advice = `Leave ${option('cookieName')} out: the folder of the site says ${siteName}. If browsers send another name, give the cookie as NAME=VALUE.`;
+  const advice = `Leave ${option('cookieName')} out, because the configuration of the site names the cookie ${siteName}. If browsers send another name, give the cookie as NAME=VALUE.`;
   if (names.length === 0) {
     if (!isOverridden) return null;
     return problem(`${option('cookieName')} is ${name}, but the site calls its cookie ${siteName}.`, advice);

@@ -67,7 +67,7 @@ async function* examineSite(place: SitePlace, examination: LoginExamination): As
         return yield problem(
           `This login is rejected: ${answer.reason}.`,
           answer.hint ??
-            'Log in to the site again, and copy the whole header Cookie: developer tools, Network, a page of the site, its request headers.',
+            'Log in to the site again, and copy the whole Cookie header: in the browser’s developer tools, open Network, and select a page of the site to see its request headers.',
         );
       yield* checkLoginOrigin(place, cookies, examination);
       const { id, name: userName, roles = [], banned } = answer.user;
@@ -111,7 +111,7 @@ async function* checkDatabase(place: SitePlace): AsyncGenerator<Finding> {
   try {
     yield (await reader.isReplica())
       ? problem(
-          'The database of the site is a replica or read-only: a logout reaches it late, or never.',
+          'The database of the site is a replica or read-only, so a logout reaches it late or never.',
           `Set ${option('siteDatabase')} to the primary, which the site writes to.`,
         )
       : ok('The database of the site answers.');
@@ -194,10 +194,10 @@ async function* checkLoginOrigin(
     const origin = row && application.loginOrigin(open.site, claim, row);
     if (!origin) return;
     const { title } = application;
-    const disableAdvice = `if that is not possible, ${option('siteChecks')}=off disables the comparison. Be warned: a stolen session id then works from everywhere.`;
+    const disableAdvice = `if that is not possible, ${option('siteChecks')}=off disables the comparison. Be warned: a stolen session ID then works from any address and browser.`;
     if (origin.address !== null && isProxy(origin.address))
       yield problem(
-        `${title} stored ${printable(origin.address)} as the address of this login, which is a proxy of ${trustedProxies()}. Unless the browser runs on that machine, PHP does not see the addresses of visitors. They are compared, so every login is rejected.`,
+        `${title} stored ${printable(origin.address)} as the address of this login, which is a proxy of ${trustedProxies()}. Unless the browser runs on that machine, PHP sees the address of the proxy instead of the visitor’s. ${title} compares the addresses, so every login is rejected.`,
         `Let PHP see the addresses of visitors (nginx: set_real_ip_from, Apache: mod_remoteip); ${disableAdvice}`,
       );
     if (origin.browser === '')

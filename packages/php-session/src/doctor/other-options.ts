@@ -93,7 +93,7 @@ export const storeTitle = ({ protocol }: SessionSource): string => stores[protoc
 export function adviseStart(source: SessionSource): string {
   return source.protocol === 'file'
     ? `Name the folder of PHP’s session.save_path in ${option('store')} (phpinfo() of the site shows it), and run this as the account of the server.`
-    : `Start ${storeTitle(source)}, or correct ${option('store')}: its host and port, its user and password. phpinfo() of the site shows PHP’s values as session.save_path.`;
+    : `Start ${storeTitle(source)}, or correct the host, port, user and password in ${option('store')}. phpinfo() of the site shows PHP’s values as session.save_path.`;
 }
 
 /** Searches a missing session with other options of the store URL. */

@@ -115,7 +115,8 @@ export async function explainRefusal(
   let more: string | undefined;
   if (content !== undefined) more = advisePath(content, user);
   else if (id === null)
-    more = 'Log in to the site, and copy the value from the browser: developer tools, storage, cookies.';
+    more =
+      'Log in to the site, and copy the value from the browser’s developer tools (Application or Storage, Cookies).';
   else if (bytes === undefined) more = unexpectedItem[storeKind(source)];
   else if (bytes !== null && hint === undefined)
     more = 'Log in to the site again, and copy the new value of the cookie.';

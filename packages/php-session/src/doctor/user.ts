@@ -96,9 +96,9 @@ export function* describeUser(session: PhpValue, paths: UserPaths, user: Session
     if ('wrong' in found) {
       yield problem(`${option(name)} cannot be read: ${found.wrong}.`, advice());
     } else if (name === 'userGroups' && 'absent' in found) {
-      yield warning(`This user has no groups by ${option(name)}: ${found.absent}.`, advice());
+      yield warning(`${option(name)} finds no groups of this user: ${found.absent}.`, advice());
     } else if (name === 'userMail' && !user.mail) {
-      yield warning(`This user has no address by ${option(name)}.`, advice());
+      yield warning(`${option(name)} finds no address of this user.`, advice());
     } else if (name === 'userGroups' && user.groups === 'unreadable') {
       yield problem(
         `${option(name)} leads to neither a list of ids nor a map from ids to names.`,

@@ -242,7 +242,7 @@ async function findSessions(
     for (const file of before.files ?? []) {
       if (!now.files?.includes(file))
         throw new ConfigurationError(
-          `${file} is missing or no longer used: restart this server if that is right`,
+          `${file} is missing or no longer used: restart this server if that is intended`,
         );
     }
     if (now.broken !== undefined && now.broken !== before.broken)

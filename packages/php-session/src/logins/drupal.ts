@@ -2,10 +2,10 @@
  * Drupal 10 and 11.
  *
  * The cookie is `SESS`, or `SSESS` with HTTPS, and 32 characters of the SHA-256 of the host and path
- * (core/lib/Drupal/Core/Session/SessionConfiguration.php). The row `sessions.sid` is the SHA-256 of its value in base64url,
- * and the row ends at a logout (core/lib/Drupal/Core/Session/SessionHandler.php). PHP's cleaning ends unused sessions. The
- * session data has the user's id (core/modules/user/src/Authentication/Provider/Cookie.php), and the user must not be
- * blocked (core/modules/user/src/Entity/User.php). A new password or a block deletes the rows of the user.
+ * (core/lib/Drupal/Core/Session/SessionConfiguration.php). `sessions.sid` is the SHA-256 of its value in base64url, and
+ * a logout deletes the row (core/lib/Drupal/Core/Session/SessionHandler.php). PHP's garbage collection deletes unused
+ * sessions. The session data has the user's id (core/modules/user/src/Authentication/Provider/Cookie.php), and the user
+ * must not be blocked (core/modules/user/src/Entity/User.php). A new password or a block deletes the rows of the user.
  */
 
 import { hash } from 'node:crypto';
@@ -268,7 +268,7 @@ async function rejectEmailFactor(folder: SiteFolder, root: string, site: string)
     const file = join(root, modules, 'email_tfa/src/EventSubscriber/EmailTfaSubscriber.php');
     if (await folder.has(file))
       throw new SecondFactorError(
-        `${file}: this version of the module Email TFA asks for the second factor after the login, and the session does not contain the result, so a password alone would be enough here: update the module to a version without this file, which asks before the login; or remove its folder, also if it is not in use; or do not use this program for this site`,
+        `${file}: this version of the module Email TFA asks for the second factor after the login, and the session does not contain the result, so a password alone would be enough here: update the module to a version that asks before the login and lacks this file; or remove the module’s folder, even if the module is not in use; or do not use this program for this site`,
       );
   }
 }

@@ -264,7 +264,7 @@ function toAccounts({
       return { ...from, select: `${select} AND COALESCE(${end}, '') < ${driver.moment('digits', 0)}` };
     },
     checkRow(row, { user, proof: [name = null, token = null, , source = null] }) {
-      // Such a session ends in tables of all wikis together. `Local` is a session of this wiki alone.
+      // CentralAuth ends such a session in tables that all wikis share. `Local` is a session of this wiki alone.
       if (source === 'CentralAuth')
         return notLoggedIn(
           'CentralAuth shares the session between wikis, and this program does not see when another wiki ends it',

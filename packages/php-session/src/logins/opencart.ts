@@ -195,7 +195,7 @@ export const opencart: MemberApplication<Files, Site, CustomerClaim> = {
     if (!customer || !/^[1-9]\d{0,17}$/.test(customer))
       return notLoggedIn('the session does not name a customer');
     // Since 4.1.0.4 the session contains the row of the login token. Earlier sessions do not show the administrator.
-    if (by === 'login') return notLoggedIn('an administrator acts as the customer');
+    if (by === 'login') return notLoggedIn('an administrator is acting as the customer');
     if (!needsFactor) return { table: 'customers', lookup: customer, secrets, customer };
     const token = cookies.value(factorCookie ?? '') ?? '';
     return /^[\x21-\x7e]{1,96}$/.test(token)

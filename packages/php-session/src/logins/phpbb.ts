@@ -5,7 +5,7 @@
  * a logout, `session_length` after the last page view, or with another address, browser or X-Forwarded-For header,
  * if settings compare them (includes/functions.php, short_ipv6, phpbb_ip_normalise). “Remember me” sets `NAME_k`, a key
  * whose MD5 is in `sessions_keys`, and `NAME_u`, its user. The next page view replaces the key and starts a session
- * (session_create, set_login_key). A session of a guest counts before a key. Values of cookies are trimmed and
+ * (session_create, set_login_key). A guest's session takes precedence over a key. Values of cookies are trimmed and
  * escaped first (phpbb/request/type_cast_helper.php).
  *
  * Bans end the logins of all users except founders (phpbb/session.php, check_ban; in phpBB 4 phpbb/ban/manager.php).
@@ -50,7 +50,7 @@ interface Site extends Files {
   isFour: boolean;
   sessionLengthSeconds: number;
   allowAutologin: boolean;
-  /** 0: without end. */
+  /** 0 for no limit. */
   maxAutologinSeconds: number;
   /** The number of parts of the address that are compared. */
   ipCheck: number;
@@ -521,7 +521,7 @@ function readDatabase(
     };
   }
   throw new ConfigurationError(
-    `${folder.path}/config.php: phpBB uses a database that cannot be read (${/^\w{1,30}$/.test(dbms) ? dbms : 'unknown'}), only MariaDB, MySQL, PostgreSQL and SQLite can`,
+    `${folder.path}/config.php: the database of phpBB (${/^\w{1,30}$/.test(dbms) ? dbms : 'unknown'}) is not supported, only MariaDB, MySQL, PostgreSQL and SQLite are`,
   );
 }
 

@@ -123,7 +123,7 @@ export const prestashop: Application<Files, Files, CookieClaim> = {
     if (names.length > maxCookies) return tooManyCookies();
     for (const name of names) {
       const value = cookies.value(name);
-      // Two cookies with one name: a sibling subdomain may have set the second one, of another customer.
+      // Several cookies have this name. A sibling subdomain may have set one for another customer.
       if (value === null) return { ...noCookie, cookie: name };
       const content = decodeCookie(value ?? '', site);
       if (content === null) continue;

@@ -247,7 +247,7 @@ function readDatabase(dsn: string, file: string): SiteDatabase {
   const isMysql = kind.startsWith('mysql');
   return serverDatabase({
     kind: isMysql ? 'mysql' : 'postgres',
-    // For PostgreSQL it is the folder of the socket, which libpq takes as a host.
+    // For PostgreSQL the host is the folder of the socket, as in libpq.
     host: (isMysql ? undefined : socket) ?? (host || 'localhost'),
     port: port === undefined ? undefined : Number(port),
     socket: isMysql ? socket : undefined,

@@ -3,9 +3,10 @@
  *
  * The cookie `$cookiename` is JSON with the member's id and an HMAC-SHA512 of the stored password hash; the key is
  * `$auth_secret` and the member's salt (Sources/Subs-Auth.php, setLoginCookie, hash_salt; Sources/Load.php,
- * loadUserSettings, get_auth_secret). SMF does not check its end. A logout changes the salt, and a new password the
- * hash, so both end all logins of the member. With a second factor, `COOKIENAME_tfa` has an HMAC of `tfa_backup`.
- * Bans: Sources/Security.php, is_not_banned, banPermissions. A ban stays in the browser as the cookie `COOKIENAME_`.
+ * loadUserSettings, get_auth_secret). SMF ignores the expiry time in the cookie. A logout changes the salt, and a new
+ * password the hash, so both end all logins of the member. With a second factor, `COOKIENAME_tfa` has an HMAC of
+ * `tfa_backup`. Bans: Sources/Security.php, is_not_banned, banPermissions. A ban stays in the browser as the cookie
+ * `COOKIENAME_`.
  */
 
 import { createHmac, hash } from 'node:crypto';
@@ -70,7 +71,7 @@ const requiredForSome = 2;
 const administrators = '1';
 const globalModerators = '2';
 
-/** The maximum of bans in a browser's cookie. */
+/** The maximum number of bans that are read from a browser's cookie. */
 const maxMarks = 100;
 
 /** The end of a permanent ban. */
@@ -233,7 +234,7 @@ export const smf: Application<Files, Site, CookieClaim> = {
     if (site.factorMode > 0 && hasFactor && !isSigned('tfa_backup', second))
       return notLoggedIn('the second factor has not been given');
     const groups = findGroups(row);
-    // SMF shows them only the page that sets up the factor.
+    // Until users set up a required factor, SMF shows them only the page for that.
     const mustHaveFactor =
       site.factorMode > requiredForSome ||
       (site.factorMode === requiredForSome && [...groups.values()].some(({ needsFactor }) => needsFactor));
@@ -304,7 +305,10 @@ function toCookieScope(
 
 interface Group {
   name: string;
-  /** Its members must have a second factor if some groups must. Members by their number of posts are exempt. */
+  /**
+   * Whether members must have a second factor if `tfa_mode` is `requiredForSome`. Users who belong to the group by their
+   * number of posts are exempt.
+   */
   needsFactor: boolean;
 }
 

@@ -224,7 +224,7 @@ export function claimedLogins(
     )
       return keyChanged;
     if (!now.has(claim.table))
-      return notLoggedIn('the site now keeps its logins in other tables, by its settings');
+      return notLoggedIn('the settings of the site have changed, and its logins are now in other tables');
     const row = await now.table(claim.table).read(state, now.site === state.site ? change : undefined);
     const result = toResult(now.site, claim, row, memo);
     if (result.state !== 'nobody' || result.isFinal || claim.fallback === undefined) return result;

@@ -135,7 +135,7 @@ export const wordpress: Application<Files, Site, CookieClaim> = {
     if (network === null || global.length === 0)
       return { ...shared, select: `${select([...global, roles])} ${pluginSettings}` };
     const table = quoteName(`${prefix}sitemeta`);
-    // Of several rows with one name, the lowest id counts.
+    // If several rows have the same name, the row with the lowest id counts.
     const first = `(SELECT MIN(other.meta_id) FROM ${table} AS other WHERE other.site_id = ${network.id} AND other.meta_key = meta.meta_key)`;
     return {
       ...shared,
@@ -147,7 +147,7 @@ export const wordpress: Application<Files, Site, CookieClaim> = {
     const value = (name: string) => settings.get(name)?.value ?? null;
     if (value(cerber)?.toString() === 'roles') {
       throw new SecondFactorError(
-        'the plugin WP Cerber asks for the second factor after the login, so a password alone would be enough here: switch two-factor authentication off for each role in the user policies of WP Cerber, and take another plugin for it, which asks before, such as Two Factor; or deactivate WP Cerber; or do not use this program for this site',
+        'the plugin WP Cerber asks for the second factor after the login, so a password alone would be enough here: switch two-factor authentication off for each role in the user policies of WP Cerber, and use a plugin that asks before the login, such as Two Factor; or deactivate WP Cerber; or do not use this program for this site',
       );
     }
     const text = (name: string) => {
@@ -317,7 +317,7 @@ export const wordpress: Application<Files, Site, CookieClaim> = {
     if (text('factor') === '1') {
       return notLoggedIn(
         'the plugin WP Cerber asks this user for a second factor after the login',
-        'this program does not see whether it was given: switch it off in the profile of the user, and take another plugin for it, which asks before',
+        'this program cannot see whether the factor was given: switch the factor off in the profile of the user, and use a plugin that asks before the login',
       );
     }
     const id = text('id');

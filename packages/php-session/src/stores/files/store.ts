@@ -166,7 +166,7 @@ function openFiles(settings: FilesSettings): SessionStore {
       try {
         // Watching requires the permission to list the folder.
         await runOnDisk(async () => (await opendir(folder)).close());
-        return { text: 'The session folder can be watched: a logout is noticed at once.' };
+        return { text: 'The session folder can be watched, so a logout is noticed at once.' };
       } catch (error) {
         if (error instanceof StoreError) throw error;
         const { code } = error as NodeJS.ErrnoException;

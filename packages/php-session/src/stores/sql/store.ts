@@ -16,7 +16,7 @@ const maxUnixSeconds = 99_999_999_999;
  * `postgres://USER:PASSWORD@HOST/DATABASE` (or `postgresql:`), `sqlite:PATH`. Options:
  * - `table=`, which may be `schema.table`;
  * - `id=` and `data=`: the columns of the ID and the session, text or bytes;
- * - `expires=`: the column with the expiry time, in the unit `expires_unit=`, one of `units`;
+ * - `expires=`: the column with the expiry time, in the unit `expires_unit=` (see `units`);
  * - or `last=`: the column with the last use, in the unit `last_unit=` or `expires_unit=`, and `lifetime=`: the TTL after
  *   it (default 1440 s, 0 for no expiry). Without such a column, or with NULL in it, a session lives as long as its row;
  * - `prefix=` before the ID in the table;
