@@ -129,7 +129,7 @@ export const createInvite: Rule<InviteWrites['createInvite']> = {
     if (!isMember(getMember(work, room.id, invite.by))) refuse('forbidden');
     const all = work.find(invites, { room: room.id });
     if (all.filter(({ by }) => by === invite.by).length >= mostInvites) {
-      refuse('limit_reached', `this user has ${mostInvites} invite links to the room: turn one off first`);
+      refuse('limit_reached', `this user has ${mostInvites} invite links to the room: revoke one first`);
     }
     if (all.length >= mostInvitesOfRoom) {
       refuse('limit_reached', `the room has ${mostInvitesOfRoom} invite links`);

@@ -401,13 +401,13 @@ export function readConfig(env: NodeJS.ProcessEnv, lines: ReadonlyMap<string, st
   }
   if (texts.CHAT_WEBHOOK_URL && !texts.CHAT_WEBHOOK_KEY_FILE) {
     problems.push(
-      'CHAT_WEBHOOK_URL and CHAT_WEBHOOK_KEY_FILE: the site verifies the signature of events; set the file of the key too',
+      'CHAT_WEBHOOK_URL and CHAT_WEBHOOK_KEY_FILE: the site must verify the signatures of events; set the key file too',
     );
   }
   problems.push(...mailProblems(texts, parsed as Partial<Parsed>));
   if ((texts.CHAT_PUSH_CONTACT || texts.CHAT_FCM) && !texts.CHAT_PUSH_KEY_FILE) {
     problems.push(
-      `${texts.CHAT_PUSH_CONTACT ? 'CHAT_PUSH_CONTACT' : 'CHAT_FCM'} and CHAT_PUSH_KEY_FILE: logins of devices are stored encrypted; set the file of a key too`,
+      `${texts.CHAT_PUSH_CONTACT ? 'CHAT_PUSH_CONTACT' : 'CHAT_FCM'} and CHAT_PUSH_KEY_FILE: device logins are stored encrypted; set the key file too`,
     );
   }
   problems.push(...clusterProblems(parsed as Partial<Parsed>));
@@ -423,7 +423,7 @@ export function readConfig(env: NodeJS.ProcessEnv, lines: ReadonlyMap<string, st
   const { CHAT_GUESTS: guests = 'off', CHAT_GUEST_ROOMS: guestRooms = [] } = parsed as Partial<Parsed>;
   if (guests !== 'off' && guestRooms.length === 0)
     problems.push(
-      'CHAT_GUESTS and CHAT_GUEST_ROOMS: guests see no room; give the IDs of the rooms that they may open',
+      'CHAT_GUESTS and CHAT_GUEST_ROOMS: no room is open to guests; set CHAT_GUEST_ROOMS to the IDs of rooms',
     );
   const unknown = unknownSettings(env, 'CHAT_', settingNames, lines);
   addUnknown(problems, unknown);
@@ -561,17 +561,17 @@ function ticketProblems(texts: Texts): string[] {
   const problems: string[] = [];
   if (texts.CHAT_TICKET_KEY_FILE && !texts.CHAT_TICKET_AUDIENCE)
     problems.push(
-      'CHAT_TICKET_AUDIENCE: tickets need it; give the aud of your tickets, such as chat.example.org',
+      'CHAT_TICKET_AUDIENCE: required for tickets; set it to the aud of your tickets, such as chat.example.org',
     );
   if (texts.CHAT_SESSION_STORE !== 'none') return problems;
   for (const name of Object.values(sessionSettings)) {
     if (texts[name] && name !== sessionSettings.store && !settingsOfAllUsers.includes(name))
       problems.push(
-        `${name} and CHAT_SESSION_STORE: none means that no site is read; give one of them, not both`,
+        `${name} and CHAT_SESSION_STORE: with the store "none", no sessions are read; unset one of them`,
       );
   }
   if (!texts.CHAT_TICKET_KEY_FILE)
-    problems.push('CHAT_SESSION_STORE: with none all users need tickets; give CHAT_TICKET_KEY_FILE too');
+    problems.push('CHAT_SESSION_STORE: with "none", all users need tickets; set CHAT_TICKET_KEY_FILE too');
   return problems;
 }
 
@@ -597,7 +597,7 @@ function mailProblems(
   if (!texts.CHAT_MAIL) return [];
   const problems = (['CHAT_MAIL_FROM', 'CHAT_URL'] as const)
     .filter((name) => !texts[name])
-    .map((name) => `${name}: mails need it; set it, or unset CHAT_MAIL`);
+    .map((name) => `${name}: required for mails; set it, or unset CHAT_MAIL`);
   if (!server) return problems;
   if (server.password !== undefined && texts.CHAT_MAIL_PASSWORD_FILE)
     problems.push('CHAT_MAIL and CHAT_MAIL_PASSWORD_FILE: give the password in one of them, not both');

@@ -7,7 +7,7 @@ import { configOf, sessionsOf } from '../helpers/config.ts';
 
 test('shows an example of a store and of a site if both are missing', () => {
   expect(() => readConfig({})).toThrow(
-    /CHAT_SESSION_STORE: not set; it says where PHP keeps its sessions, such as file:.*set CHAT_SITE, such as \//,
+    /CHAT_SESSION_STORE: not set; it must be the store of PHP’s sessions, such as file:.*set CHAT_SITE instead, such as \//,
   );
 });
 
@@ -120,7 +120,7 @@ test('reads one key per line of a key file, and rejects comments', () => {
 
 test('rejects CHAT_WEBHOOK_URL without a key', () => {
   const error = problemsOf({ CHAT_WEBHOOK_URL: 'https://site.example/events' });
-  expect(error).toMatch(/CHAT_WEBHOOK_URL and CHAT_WEBHOOK_KEY_FILE: .* set the file of the key/);
+  expect(error).toMatch(/CHAT_WEBHOOK_URL and CHAT_WEBHOOK_KEY_FILE: .* set the key file/);
 });
 
 test('rejects settings of a site together with CHAT_SESSION_STORE=none', () => {
@@ -183,7 +183,7 @@ describe('mail', () => {
 
 test('rejects CHAT_PUSH_CONTACT without a key file', () => {
   expect(problemsOf({ CHAT_PUSH_CONTACT: 'mailto:owner@example.org' })).toMatch(
-    /CHAT_PUSH_CONTACT and CHAT_PUSH_KEY_FILE: .* set the file of a key/,
+    /CHAT_PUSH_CONTACT and CHAT_PUSH_KEY_FILE: .* set the key file/,
   );
 });
 

@@ -56,7 +56,7 @@ export interface Follower {
   /** The room's messages must be loaded again. */
   reset?(room: Room): void;
   reacted?(room: Room, reacted: MessageReacted): void;
-  /** The user was mentioned in a room that no connection of theirs has joined. */
+  /** The user was mentioned in a room that no connection of the user has joined. */
   mentioned?(message: Message): void;
   /** A room is new in the list, or the user is now a member of it. */
   added?(room: Room): void;

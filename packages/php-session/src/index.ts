@@ -25,7 +25,7 @@ export {
   type PhpValue,
   propertyName,
 } from './formats/value.ts';
-/** For programs with logins of their own kind. */
+/** For programs with their own kind of logins. */
 export { findUser, type UserPaths } from './identity.ts';
 export {
   type CheckResult,

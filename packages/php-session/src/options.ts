@@ -245,7 +245,7 @@ function parseUserTable(text: string): Omit<UserTable, 'database' | 'nobody'> {
 function parseStore(text: string, { appKeys, siteOption }: Context): ReturnType<typeof parseStoreUrl> {
   if (text !== '') return parseStoreUrl(text, appKeys);
   throw new TypeError(
-    `not set; it says where PHP keeps its sessions, such as file:///var/lib/php/sessions. For a site whose folder is on this machine, set ${siteOption}, such as /var/www/html, and its store is found`,
+    `not set; it must be the store of PHP’s sessions, such as file:///var/lib/php/sessions. For a site whose folder is on this machine, set ${siteOption} instead, such as /var/www/html, and the store is found`,
   );
 }
 

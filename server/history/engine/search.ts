@@ -139,7 +139,7 @@ export async function search(
 
   /**
    * Finds the last message before the cursor in each room, by a binary search over all rooms at once, so that each page
-   * costs the same. For a search without words, which cannot use the index: all messages of a room are its tail.
+   * costs the same. Only for a search without words. It cannot use the index, so all messages of a room are its tail.
    */
   async function findRoomEnds(): Promise<Row[]> {
     const all = await connection.query(

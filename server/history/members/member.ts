@@ -43,7 +43,7 @@ export interface MemberRecord {
   restricted?: Partial<Record<RestrictionKind, Restriction>>;
   /** Set if the user left. Other users cannot add the user again. */
   left?: true;
-  /** The room's `access` after the user was removed or banned. Only invite links that moderators made since then readmit. */
+  /** The room's `access` after the user was removed or banned. Only later invite links of moderators readmit the user. */
   removed?: number;
   /**
    * Set while the user is banned: the sources to restore when the ban ends. Until then, `sources` is 0. Do not rename

@@ -57,7 +57,7 @@ export interface MemberWrites {
     out: { results: (Code | null)[]; stale: boolean };
   };
   /**
-   * The user joins a public room, or confirms a membership in another room; the members see the user's name from then on.
+   * The user joins a public room, or confirms a membership in another room. Then the members see the user's name.
    * Codes: `unknown_room` (also if the user is banned, or not a member of a room that is not public).
    */
   join: { in: { room: string; user: User; at: number }; out: Nothing };

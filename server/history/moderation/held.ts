@@ -351,7 +351,7 @@ function approve(work: Work, pending: PendingMessage, at: number, changes: Chang
   );
   attachPicture(work, message, at);
   const now = getMember(work, room.id, user.id) ?? member;
-  // If the author had read the whole room, the own message does not become unread.
+  // If the author has read the whole room, the author's own message must not become unread.
   const readSeq = now.readSeq === message.seq - 1 ? message.seq : now.readSeq;
   setMember(work, room.id, user.id, { ...now, readSeq, acted: acted.written });
   if (readSeq !== now.readSeq) changes.push({ type: 'read', room: room.id, user: user.id, readSeq });

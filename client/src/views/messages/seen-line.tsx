@@ -99,7 +99,7 @@ export class SeenLine implements Follower {
   }
 }
 
-/** The text that says how many members have seen a message. */
+/** Returns the text with the number of members who have seen a message. */
 export function seenWords(
   { users, total }: Pick<EventPayload<'seen:changed'>, 'users' | 'total'>,
   strings: Context['strings'],
