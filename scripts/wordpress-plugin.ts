@@ -6,7 +6,7 @@ import { ZipFile } from 'yazl';
 const root = new URL('..', import.meta.url).pathname;
 const slug = 'php-session-chat';
 /** The classes of the PHP library that the plugin uses. */
-const classes = ['ChatClient', 'ChatError', 'Webhook', 'WebhookError'];
+const classes = ['ChatClient', 'ChatError', 'Ticket', 'Webhook', 'WebhookError'];
 
 /**
  * Packs the WordPress plugin as a file that WordPress can install. The same input makes the same bytes if the

@@ -25,6 +25,7 @@ require __DIR__ . '/includes/connection.php';
 require __DIR__ . '/includes/site-health.php';
 require __DIR__ . '/includes/privacy.php';
 require __DIR__ . '/includes/mails.php';
+require __DIR__ . '/includes/tickets.php';
 if (is_admin()) {
     require __DIR__ . '/includes/settings-page.php';
 }

@@ -57,6 +57,8 @@ test('the WordPress plugin works from its installation to its removal', async ({
   };
   const webhookKey = join(folder, 'webhook-key');
   writeFileSync(webhookKey, `whsec_${randomBytes(32).toString('base64')}\n`);
+  const ticketKey = join(folder, 'ticket-key');
+  writeFileSync(ticketKey, randomBytes(32).toString('base64'));
   const events = `${wordpress.url}/?rest_route=/php-session-chat/v1/events`;
   const chat = await nextChatServer({
     ...env,
@@ -66,6 +68,10 @@ test('the WordPress plugin works from its installation to its removal', async ({
     CHAT_WEBHOOK_KEY_FILE: webhookKey,
     CHAT_WEBHOOK_EVENTS: 'notify.due',
     CHAT_NOTIFY_AFTER: '1s',
+    CHAT_TICKET_KEY_FILE: ticketKey,
+    CHAT_TICKET_AUDIENCE: '127.0.0.1',
+    CHAT_GUESTS: 'write',
+    CHAT_GUEST_ROOMS: 'garden',
   });
   const otherChat = await nextChatServer({ ...env, CHAT_ORIGINS: 'https://www.example.org' });
   /** A web server without a chat, or whose chat server is not ready. */
@@ -313,6 +319,49 @@ test('the WordPress plugin works from its installation to its removal', async ({
     await launcher(admin).click();
     await expect(admin.getByRole('article', { name: /^Deleted user/ })).toHaveText(/Hello from the button/);
     await admin.getByRole('button', { name: 'Close chat' }).first().click();
+  });
+
+  await test.step('uses tickets if a plugin replaces the login, and ends the chat at the logout', async () => {
+    const plugin = join(wordpress.folder, 'wp-content/mu-plugins/salt.php');
+    writeFileSync(plugin, `<?php add_filter('salt', fn ($salt) => $salt . 'other');`);
+    await login(admin, wordpress, wordpress.admin.user, wordpress.admin.password);
+    await login(member.page, wordpress, 'noor');
+    await openSettings();
+    await testAddress(chat.url);
+    await expect(findings).toContainText('The chat server does not recognise your login.');
+    define({ PHP_SESSION_CHAT_TICKET_KEY: quoted('A'.repeat(44)) });
+    await openSettings();
+    await testAddress(chat.url);
+    await expect(findings).toContainText('The chat server does not accept the tickets of this site.');
+    await expect(findings).toContainText('CHAT_TICKET_AUDIENCE=127.0.0.1');
+    const config = join(wordpress.folder, 'wp-config.php');
+    const key = `file_get_contents(${quoted(ticketKey)})`;
+    writeFileSync(config, readFileSync(config, 'utf8').replace(quoted('A'.repeat(44)), key));
+    await openSettings();
+    await testAddress(chat.url);
+    await expect(findings).toContainText('The chat server recognises your login.');
+    await member.page.goto(wordpress.url);
+    await launcher(member.page).click();
+    await member.write('Hello by ticket');
+    await expect(member.message('Hello by ticket').getByText(stored)).toBeVisible();
+    const other = await member.page.context().newPage();
+    await other.goto(`${wordpress.url}/wp-login.php?action=logout`);
+    await other.getByRole('link', { name: 'log out' }).click(answered);
+    await expect(member.page.getByRole('heading', { name: 'You’re logged out' })).toBeVisible(answered);
+    await other.close();
+    await login(member.page, wordpress, 'noor');
+  });
+
+  await test.step('lets visitors in as guests if the owner wants it', async () => {
+    await openSettings();
+    await admin.getByLabel('Also visitors without a login').check();
+    await save();
+    await visitor.context().clearCookies();
+    await visitor.goto(wordpress.url);
+    await launcher(visitor).click();
+    await visitor.getByRole('textbox', { name: 'Your name' }).fill('Eve');
+    await visitor.keyboard.press('Enter');
+    await expect(visitor.getByRole('region', { name: 'garden' })).toBeVisible();
   });
 
   await test.step('hides the chat from other roles', async () => {

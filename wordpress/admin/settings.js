@@ -1,19 +1,35 @@
 (() => {
-  const { action, nonce, failed } = window.phpSessionChat;
+  const { action, nonce, ticketUrl, failed } = window.phpSessionChat;
   const field = document.getElementById('php-session-chat-server');
   const button = document.getElementById('php-session-chat-test');
   const output = document.getElementById('php-session-chat-findings');
   const timeoutMs = 5000;
   const notices = { ok: 'success', warning: 'warning', problem: 'error' };
 
-  /** Asks the chat server who this browser is, with the cookie of the login. */
+  /** Asks WordPress for a ticket. Without tickets, the cookie of the login is enough. */
+  async function askTicket() {
+    if (ticketUrl === '') return {};
+    const response = await fetch(ticketUrl, { cache: 'no-store', signal: AbortSignal.timeout(timeoutMs) });
+    const { ticket, message } = (await response.json().catch(() => null)) ?? {};
+    return { ticket, refused: { ticketStatus: response.status, ticketMessage: message } };
+  }
+
+  /** Asks the chat server who this browser is. */
   async function askChat() {
+    const { ticket, refused } = await askTicket();
+    if (refused !== undefined && ticket === undefined) return refused;
+    const headers = ticket === undefined ? {} : { Authorization: `Ticket ${ticket}` };
     if (!URL.canParse(field.value.trim(), location.href)) return {};
     const address = new URL(field.value.trim(), location.href).href.replace(/\/*$/, '/');
-    const get = (path, credentials) =>
-      fetch(address + path, { credentials, cache: 'no-store', signal: AbortSignal.timeout(timeoutMs) });
+    const get = (path, credentials, headers = {}) =>
+      fetch(address + path, {
+        credentials,
+        headers,
+        cache: 'no-store',
+        signal: AbortSignal.timeout(timeoutMs),
+      });
     try {
-      const response = await get('me', 'include');
+      const response = await get('me', 'include', headers);
       const { user, error } = await response.json().catch(() => ({}));
       return { status: response.status, code: error?.code, user: user?.id };
     } catch {

@@ -24,8 +24,8 @@ function problem(string $text, string $advice, string $lines = ''): array
 /**
  * Checks the way from this server and from a browser to the chat.
  *
- * @param array{origin: string, status: int, code: string, user: string, hasScript: bool} $browser what the browser of
- *     the current user received for `/me`; status 0: nothing
+ * @param array{origin: string, status: int, code: string, user: string, hasScript: bool, ticketStatus?: int, ticketMessage?: string} $browser
+ *     what the browser of the current user received for `/me`; status 0: nothing. `ticketStatus` if it got no ticket
  * @return list<array<string, string>> findings
  */
 function examine(string $server, array $browser): array
@@ -107,6 +107,9 @@ function missing_part(string $part): array
 function check_browser(string $url, array $browser, bool $isReached): ?array
 {
     ['origin' => $origin, 'status' => $status, 'code' => $code, 'user' => $user] = $browser;
+    if (($browser['ticketStatus'] ?? 0) !== 0) {
+        return no_ticket($browser['ticketStatus'], $browser['ticketMessage'] ?? '');
+    }
     if (str_starts_with($origin, 'https:') && !str_starts_with($url, 'https:')) {
         return problem(
             __('Browsers block the chat, because its address is not https://.', 'php-session-chat'),
@@ -145,9 +148,33 @@ function check_browser(string $url, array $browser, bool $isReached): ?array
     );
 }
 
+/** @return array<string, string> the finding if WordPress gave the browser no ticket */
+function no_ticket(int $status, string $message): array
+{
+    if ($status === 401) {
+        return problem(
+            __('WordPress gives you no ticket, because you do not see the chat.', 'php-session-chat'),
+            __('Save the settings, with your role under “Who sees the chat”.', 'php-session-chat'),
+        );
+    }
+    return problem(
+        /* translators: 1: HTTP status, 2: message in English */
+        sprintf(__('WordPress cannot make tickets: status %1$d. %2$s', 'php-session-chat'), $status, $message),
+        __('Set in wp-config.php the content of the chat server’s CHAT_TICKET_KEY_FILE:', 'php-session-chat'),
+        "define('PHP_SESSION_CHAT_TICKET_KEY', file_get_contents('/home/example/ticket-key'));",
+    );
+}
+
 /** @return array<string, string> the finding if the chat server does not know the login of this browser */
 function unknown_login(string $url, string $origin): array
 {
+    if (ticket_url() !== '') {
+        return problem(
+            __('The chat server does not accept the tickets of this site.', 'php-session-chat'),
+            __('Set in /etc/php-session-chat/settings the file with PHP_SESSION_CHAT_TICKET_KEY, and restart the chat server:', 'php-session-chat'),
+            "CHAT_TICKET_KEY_FILE=/etc/php-session-chat/ticket-key\nCHAT_TICKET_AUDIENCE=" . ticket_audience(),
+        );
+    }
     $host = (string) wp_parse_url($url, PHP_URL_HOST);
     $own = (string) wp_parse_url($origin, PHP_URL_HOST);
     $domain = ltrim((string) COOKIE_DOMAIN, '.');

@@ -22,7 +22,7 @@ add_filter('script_loader_tag', __NAMESPACE__ . '\as_module', 10, 2);
 add_filter('get_the_archive_description', __NAMESPACE__ . '\add_message_button');
 
 /**
- * Returns the chat, or for a visitor a link to the login.
+ * Returns the chat, or a link to the login for a visitor who may not be a guest.
  *
  * @param array<string, string> $given the attributes `room` and `theme`
  */
@@ -32,7 +32,7 @@ function chat(array $given): string
     if ($server === '' || is_feed()) {
         return '';
     }
-    if (!is_user_logged_in()) {
+    if (!is_user_logged_in() && !sees_chat()) {
         $text = esc_html__('Log in to use the chat', 'php-session-chat');
         return '<p><a href="' . esc_url(wp_login_url((string) get_permalink())) . "\">$text</a></p>";
     }
@@ -50,7 +50,9 @@ function chat(array $given): string
 /** Returns the number of unread messages. */
 function badge(): string
 {
-    return sees_chat() && !is_feed() ? tag('php-chat-badge', ['server' => settings()['server']]) : '';
+    return sees_chat() && !is_feed()
+        ? tag('php-chat-badge', ['server' => settings()['server'], 'ticket-url' => ticket_url()])
+        : '';
 }
 
 /** Prints the launcher, unless the page already contains the chat. */
@@ -67,7 +69,8 @@ function print_launcher(): void
 function add_message_button(string $description): string
 {
     $author = is_author() ? get_queried_object() : null;
-    if (!$author instanceof \WP_User || !settings()['launcher'] || !sees_chat() || $author->ID === get_current_user_id()) {
+    $isShown = settings()['launcher'] && is_user_logged_in() && sees_chat();
+    if (!$author instanceof \WP_User || !$isShown || $author->ID === get_current_user_id()) {
         return $description;
     }
     /* translators: %s: name of a user */
@@ -88,6 +91,7 @@ function appearance(): array
     ['server' => $server, 'accent' => $accent] = settings();
     return [
         'server' => $server,
+        'ticket-url' => ticket_url(),
         'login-url' => add_query_arg('redirect_to', '{return}', wp_login_url()),
         'style' => $accent === '' ? '' : "--pc-accent: $accent",
     ];

@@ -36,11 +36,11 @@ function add_tool(array $all, string $callback): array
 }
 
 /** Returns the client of the API. scripts/wordpress-plugin.ts adds its classes from php/src. */
-function api(): ChatClient
+function api(float $timeout = 20.0): ChatClient
 {
     require_once dirname(__DIR__) . '/lib/ChatError.php';
     require_once dirname(__DIR__) . '/lib/ChatClient.php';
-    return new ChatClient((string) PHP_SESSION_CHAT_API_URL, (string) PHP_SESSION_CHAT_API_KEY, 20.0);
+    return new ChatClient((string) PHP_SESSION_CHAT_API_URL, (string) PHP_SESSION_CHAT_API_KEY, $timeout);
 }
 
 /**

@@ -43,7 +43,7 @@ function add_fields(): void
  * Returns the settings from the form. Keeps the stored address if the typed one is not valid. WordPress calls it again
  * with its result when it first stores the option.
  *
- * @return array{server: string, roles: list<string>, launcher: bool, accent: string, side: string}
+ * @return array{server: string, roles: list<string>, guests: bool, launcher: bool, accent: string, side: string}
  */
 function clean(mixed $given): array
 {
@@ -58,6 +58,7 @@ function clean(mixed $given): array
     return [
         'server' => $server ?? settings()['server'],
         'roles' => $text('who') === 'all' ? [] : array_values(array_intersect(array_keys(wp_roles()->roles), $roles)),
+        'guests' => !empty($given['guests']),
         'launcher' => !empty($given['launcher']),
         'accent' => (string) sanitize_hex_color($text('accent')),
         'side' => $text('side') === 'start' ? 'start' : 'end',
@@ -137,8 +138,15 @@ function print_roles(): void
                 <?php echo esc_html(translate_user_role($title)); ?>
             </label>
         <?php endforeach; ?>
+        <br>
+        <label>
+            <input type="checkbox" name="<?php echo esc_attr(OPTION); ?>[guests]" value="1" <?php checked(settings()['guests']); ?>>
+            <?php esc_html_e('Also visitors without a login, if the chat server accepts guests (CHAT_GUESTS)', 'php-session-chat'); ?>
+        </label>
         <p class="description">
-            <?php esc_html_e('This only hides the chat. The chat server admits all users who are logged in to WordPress.', 'php-session-chat'); ?>
+            <?php defined('PHP_SESSION_CHAT_TICKET_KEY')
+                ? esc_html_e('Others get no ticket.', 'php-session-chat')
+                : esc_html_e('This only hides the chat. The chat server admits all users who are logged in to WordPress.', 'php-session-chat'); ?>
         </p>
     </fieldset>
     <?php
@@ -183,6 +191,7 @@ function load_script(string $page): void
     wp_add_inline_script($handle, 'window.phpSessionChat = ' . wp_json_encode([
         'action' => TEST,
         'nonce' => wp_create_nonce(TEST),
+        'ticketUrl' => ticket_url(),
         'failed' => __('The test did not finish. Load this page again.', 'php-session-chat'),
     ]) . ';', 'before');
 }
@@ -207,5 +216,7 @@ function answer_test(): void
         'code' => $posted('code'),
         'user' => $posted('user'),
         'hasScript' => $posted('hasScript') === '1',
+        'ticketStatus' => (int) $posted('ticketStatus'),
+        'ticketMessage' => $posted('ticketMessage'),
     ]));
 }

@@ -12,11 +12,11 @@ const OPTION = 'php_session_chat';
 /**
  * Returns the settings. Until the owner saves them, `server` is empty, and the chat is not shown.
  *
- * @return array{server: string, roles: list<string>, launcher: bool, accent: string, side: string}
+ * @return array{server: string, roles: list<string>, guests: bool, launcher: bool, accent: string, side: string}
  */
 function settings(): array
 {
-    $defaults = ['server' => '', 'roles' => [], 'launcher' => true, 'accent' => '', 'side' => 'end'];
+    $defaults = ['server' => '', 'roles' => [], 'guests' => false, 'launcher' => true, 'accent' => '', 'side' => 'end'];
     $stored = get_option(OPTION);
     return is_array($stored) ? array_merge($defaults, array_intersect_key($stored, $defaults)) : $defaults;
 }
@@ -42,10 +42,13 @@ function server_url(string $server): string
     return str_starts_with($server, '/') ? site_origin() . $server : $server;
 }
 
-/** Returns whether the current user sees the chat. The chat server admits users by itself. */
+/** Returns whether the current user or visitor sees the chat. The chat server admits users by itself. */
 function sees_chat(): bool
 {
-    ['server' => $server, 'roles' => $roles] = settings();
+    ['server' => $server, 'roles' => $roles, 'guests' => $guests] = settings();
     $user = wp_get_current_user();
-    return $server !== '' && $user->exists() && ($roles === [] || array_intersect($roles, $user->roles) !== []);
+    if ($server === '' || !$user->exists()) {
+        return $server !== '' && $guests;
+    }
+    return $roles === [] || array_intersect($roles, $user->roles) !== [];
 }

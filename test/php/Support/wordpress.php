@@ -38,4 +38,5 @@ function wp_parse_url(string $url, int $component): ?string
 }
 
 require __DIR__ . '/../../../wordpress/includes/settings.php';
+require __DIR__ . '/../../../wordpress/includes/tickets.php';
 require __DIR__ . '/../../../wordpress/includes/connection.php';

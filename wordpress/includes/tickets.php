@@ -1,0 +1,110 @@
+<?php
+
+declare(strict_types=1);
+
+namespace PhpSessionChat\WordPress;
+
+use InvalidArgumentException;
+use WP_Session_Tokens;
+use WP_User;
+
+defined('ABSPATH') || exit;
+
+/** The action of admin-ajax.php that issues tickets. A REST route would need a nonce to know the login. */
+const TICKET = 'php_session_chat_ticket';
+
+if (defined('PHP_SESSION_CHAT_TICKET_KEY')) {
+    add_action('wp_ajax_' . TICKET, __NAMESPACE__ . '\answer_ticket');
+    add_action('wp_ajax_nopriv_' . TICKET, __NAMESPACE__ . '\answer_ticket');
+    add_action('wp_logout', __NAMESPACE__ . '\end_login');
+}
+
+/** Returns where pages of the current user fetch tickets. Empty for visitors, and if the chat server reads the logins. */
+function ticket_url(): string
+{
+    $isIssued = defined('PHP_SESSION_CHAT_TICKET_KEY') && is_user_logged_in();
+    return $isIssued ? add_query_arg('action', TICKET, admin_url('admin-ajax.php')) : '';
+}
+
+/** Returns CHAT_TICKET_AUDIENCE of the chat server: by default the host of its address. */
+function ticket_audience(): string
+{
+    return defined('PHP_SESSION_CHAT_TICKET_AUDIENCE')
+        ? (string) PHP_SESSION_CHAT_TICKET_AUDIENCE
+        : (string) wp_parse_url(server_url(settings()['server']), PHP_URL_HOST);
+}
+
+/** Answers with a ticket for the current user, or 401. */
+function answer_ticket(): void
+{
+    header('Cache-Control: no-store, private');
+    // WordPress also lets pages of http:// and of other origins of a network read the answer.
+    if (get_http_origin() !== '' && strtolower(get_http_origin()) !== site_origin()) {
+        header_remove('Access-Control-Allow-Origin');
+        wp_send_json(['message' => 'Pages of this origin get no tickets.'], 403);
+    }
+    $user = wp_get_current_user();
+    if (!$user->exists() || !sees_chat() || !may_chat($user)) {
+        wp_send_json(null, 401);
+    }
+    require_once dirname(__DIR__) . '/lib/Ticket.php';
+    try {
+        $ticket = Ticket::make((string) PHP_SESSION_CHAT_TICKET_KEY, [
+            'aud' => ticket_audience(),
+            'sub' => (string) $user->ID,
+            'name' => wp_specialchars_decode($user->display_name, ENT_QUOTES),
+            'mail' => $user->user_email,
+            'roles' => ticket_roles($user),
+            'sid' => login_id($user->ID),
+        ]);
+    } catch (InvalidArgumentException $error) {
+        wp_send_json(['message' => $error->getMessage()], 500);
+    }
+    wp_send_json(['ticket' => $ticket]);
+}
+
+/** Returns whether the chat server would admit the user if it read the login. */
+function may_chat(WP_User $user): bool
+{
+    $session = WP_Session_Tokens::get_instance($user->ID)->get(wp_get_session_token()) ?? [];
+    // User Switching, Login as User: somebody else acts as this user.
+    $isImpersonated = isset($session['switched_from_id']) || isset($session['logged_in_from_id']);
+    $isSuspended = function_exists('bp_moderation_is_user_suspended') && bp_moderation_is_user_suspended($user->ID);
+    return !$isImpersonated && !$isSuspended && !in_array('bbp_blocked', $user->roles, true)
+        && (int) $user->user_status !== 1 && empty($user->spam) && empty($user->deleted);
+}
+
+/** @return list<string> the roles that the chat server gives by itself if it reads the login */
+function ticket_roles(WP_User $user): array
+{
+    // The chat is one for a network, so the roles are those on its main site.
+    $roles = (new WP_User($user->ID, '', get_main_site_id()))->roles;
+    if (in_array('administrator', $roles, true) || (is_multisite() && is_super_admin($user->ID))) {
+        return ['admin'];
+    }
+    return in_array('editor', $roles, true) ? ['moderator'] : [];
+}
+
+/**
+ * Ends the chat of this browser at its logout. Without it, the chat ends with the last ticket.
+ *
+ * @param mixed $user the ID. Some plugins pass nothing
+ */
+function end_login(mixed $user = 0): void
+{
+    $hasApi = defined('PHP_SESSION_CHAT_API_URL') && defined('PHP_SESSION_CHAT_API_KEY');
+    // All logins without a token share an ID, and must not end together.
+    if ((int) $user > 0 && $hasApi && wp_get_session_token() !== '') {
+        try {
+            api(0.7)->endLogin(login_id((int) $user));
+        } catch (ChatError | InvalidArgumentException) {
+            return;
+        }
+    }
+}
+
+/** Returns a digest of this browser's login, because scripts of the page can read a ticket. */
+function login_id(int $user): string
+{
+    return hash('sha256', "$user|" . wp_get_session_token());
+}
