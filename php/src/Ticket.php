@@ -42,7 +42,8 @@ final class Ticket
                 throw new InvalidArgumentException("The ticket needs the claim $claim.");
             }
         }
-        $flags = JSON_THROW_ON_ERROR | JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE;
+        // A name in another encoding must not lock its user out.
+        $flags = JSON_THROW_ON_ERROR | JSON_INVALID_UTF8_SUBSTITUTE | JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE;
         $text = self::encode('{"typ":"JWT","alg":"HS256"}') . '.' . self::encode(json_encode($claims, $flags));
         return $text . '.' . self::encode(hash_hmac('sha256', $text, $key, true));
     }

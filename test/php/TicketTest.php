@@ -28,6 +28,12 @@ final class TicketTest extends TestCase
         self::assertSame(bin2hex($expected), bin2hex(self::decode($signature)));
     }
 
+    public function testReplacesTheWrongBytesOfANameInAnotherEncoding(): void
+    {
+        [, $payload] = explode('.', Ticket::make(self::KEY, self::CLAIMS + ['name' => "Zo\xeb"]));
+        self::assertSame("Zo\u{fffd}", json_decode(self::decode($payload), true)['name']);
+    }
+
     public function testSignsWithTheFirstKeyOfTheFile(): void
     {
         $other = base64_encode(str_repeat('a', 32));
