@@ -26,13 +26,16 @@ const moreInSoak = globSync('{test,packages/*/test}/**/*.test.ts', { cwd: root }
 );
 
 const soakFiles = ['{test,packages/*/test}/**/*.soak.test.ts', ...moreInSoak];
-/** The files of the soak run that measure times, or load the machine. */
+/** The files of the soak run that measure times, load the machine, or pack this checkout. */
 const alone = [
   ...['floods', 'keepalive.soak', 'level.soak', 'logout', 'presence', 'silent-stores.soak', 'slow-reader'],
   ...['stress-time', 'timing'],
 ]
   .map((name) => `test/guarantees/${name}.test.ts`)
-  .concat('test/server/chat/hidden-times.soak.test.ts');
+  .concat(
+    ...['test/server/chat/hidden-times.soak.test.ts', 'test/server/package.soak.test.ts'],
+    ...['test/deploy/installed.soak.test.ts', 'packages/php-session/test/package.soak.test.ts'],
+  );
 
 const soak = (
   name: string,
