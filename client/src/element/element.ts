@@ -25,22 +25,22 @@ declare global {
  * The chat as one tag. This part is loaded first, so that the page's layout does not change later. Then the rest is
  * loaded.
  *
- * @attr server - the chat server's address; without it, where this script comes from
- * @attr room - the id of the room to open
- * @attr single - with `room`: that room alone
- * @attr theme - `light` or `dark`; without it, the page's own `color-scheme`
- * @attr lang - the language; without it, the language of the page, then of the browser
+ * @attr server - the chat server's address; by default the server of this script
+ * @attr room - the ID of the room to open
+ * @attr single - shows only the room that `room` names
+ * @attr theme - `light` or `dark`; by default the page's `color-scheme`
+ * @attr lang - the language; by default the language of the page, otherwise of the browser
  * @attr strings - the address of the owner's texts
- * @attr ticket-url - where the site issues tickets, if the chat server cannot read its logins
- * @attr login-url - where the user logs in again after the end of the session
- * @attr profile-url - where the site shows a person: `{id}` is replaced by the user's id
- * @attr avatar-url - where the site has a picture of a person: `{id}` is replaced by the user's id
- * @attr history - `hash`: the chat uses the fragment of the page's address, and on a narrow screen Back leads to the
- * rooms
- * @attr worker - the address of a script of the page's own origin that imports the chat server's `sw.js`, for pushes
- * @attr title-count - `off` leaves the page's title alone
- * @attr notify-text - `off`: notifications have no text of private and direct messages
- * @attr sound - `on`: notifications make the system's sound
+ * @attr ticket-url - the address at which the site issues tickets, if the chat server cannot read its logins
+ * @attr login-url - the address at which the user logs in again after the end of the session
+ * @attr profile-url - the address of a user's page on the site, with `{id}` for the user's ID
+ * @attr avatar-url - the address of a user's picture on the site, with `{id}` for the user's ID
+ * @attr history - with `hash`, the chat uses the fragment of the page's address, and on a narrow screen Back leads to
+ * the rooms
+ * @attr worker - the address of a script on the page's origin that imports the chat server's `sw.js`, for pushes
+ * @attr title-count - with `off`, the page's title does not contain the unread count
+ * @attr notify-text - with `off`, notifications omit the text of private and direct messages
+ * @attr sound - with `on`, notifications play the system's sound
  * @attr closable - shows a button that fires `php-chat:close`
  * @fires php-chat:unread - the number of unread messages changed
  * @fires php-chat:ended - the session ended, and all content was removed

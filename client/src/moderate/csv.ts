@@ -1,7 +1,7 @@
 /**
- * The positions at which a spreadsheet would read a formula. Some programs also accept blanks before it, or
- * full-width signs. In countries where `;` separates cells, a cell of this table can become several, and its
- * quotes are inside these cells or are removed at their beginning.
+ * The positions at which a spreadsheet would read a formula. Some programs also accept blanks before a formula, or
+ * full-width signs. Programs in some countries separate cells by `;`. They split a cell of this table at each `;`, and
+ * keep or remove quotes at the start of each part.
  */
 const FORMULA = /^(?=[\t\r\n])|(?<![^;\t\r\n])(?=(?:"|[^\S\t\r\n])*[=+\-@＝＋－＠])/g;
 

@@ -42,11 +42,11 @@ export interface MembershipReads {
       arrived: boolean;
     };
   };
-  /** The users among `of` who participated in a non-public room of `user`. */
+  /** The users among `of` who share a non-public room with `user` and participated there. */
   sharesRoom: { in: { user: string; of: readonly string[] }; out: string[] };
 }
 
-/** Finds the users among `others` who participated in a non-public room of `user`. */
+/** Finds the users among `others` who share a non-public room with `user` and participated there. */
 function* findSharing(dialect: Dialect, user: string, others: readonly string[]): Asking<Set<string>> {
   if (others.length === 0) return new Set();
   const rows = yield* ask(

@@ -1,8 +1,8 @@
 const ITEMS = '.msg, .room, .person';
 
 /**
- * Remembers the focused element. Call the result after a redraw: if the element lost the focus, it tries the element,
- * its new copy, its neighbour and the heirs in turn. The focus must not fall back to the page.
+ * Remembers the focused element. Call the result after a redraw. If the focus was lost, it moves to the first of these
+ * that accepts it: the element, its new copy, its neighbour, the heirs. The focus must not fall back to the page.
  */
 export function holdFocus(
   root: ShadowRoot,

@@ -96,8 +96,8 @@ export const laravel: SessionApplication = {
 };
 
 /**
- * Packages whose middleware asks for a second factor after the login: a text that a file of such a version has, and the
- * path in the session that says that the factor was given.
+ * Packages whose middleware asks for a second factor after the login. Versions that do so have `text` in `file`. `given`
+ * is the path in the session that shows that the factor was given.
  */
 const secondFactorPackages = [
   {

@@ -6,8 +6,8 @@ import { goneRooms } from '../../rooms/room.ts';
 export const indexOf = (path: string): string => `${path}-search`;
 
 /**
- * The tables of the search index: for each term, the messages of a block and the blocks of a group that have it, one
- * bit each; and how far the index has followed the history.
+ * The tables of the search index. `terms` has a bit for each message of a block that contains the term, and
+ * `block_terms` a bit for each block of a group. `state` is how far the index has followed the history.
  */
 export const indexTables = {
   terms:
