@@ -18,7 +18,7 @@ import { hashOf, type PagePlace, placeIn, type Section } from './place.ts';
 import { QueuePage } from './queue-page.tsx';
 import { RoomsPage } from './rooms-page.tsx';
 
-/** From this width on, the list and the chosen item fit next to each other. */
+/** The minimum width in CSS pixels for a list and the chosen item next to each other. */
 const WIDE = 860;
 
 const pictures: Record<Section, IconName> = {

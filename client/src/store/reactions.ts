@@ -19,7 +19,7 @@ function withReactions(message: Message, { rev, changes }: Reacted, me: string):
   const list = new Map(reactions.map((reaction) => [reaction.emoji, reaction]));
   for (const { emoji, count, added = [], removed = [] } of changes) {
     const known = list.get(emoji);
-    // If some users are not named, they come before the added ones.
+    // Users who are not named come before the added users.
     const whole = known === undefined || known.count === known.users.length;
     const users = [...(known?.users ?? []), ...(whole ? added : [])]
       .filter((user) => !removed.includes(user))

@@ -25,7 +25,7 @@ import {
 } from './dialect.ts';
 import type { Row } from './table.ts';
 
-/** In ms. If the server that holds a consumer crashes, another server takes over after this time. */
+/** The lease of a consumer in ms. If the server that holds it crashes, another server takes over after this time. */
 export const leaseTime = 5000;
 
 /** The changes of one transaction. `num` counts the logged transactions of all servers in commit order. */
@@ -489,7 +489,7 @@ interface MessageRef {
 }
 
 interface CurrentMessages {
-  /** By `room` and `seq`. */
+  /** The messages by `room` and `seq`. */
   messages: ReadonlyMap<string, StoredMessage>;
   /** Creation times of the rooms, by ID. */
   created: ReadonlyMap<string, number>;

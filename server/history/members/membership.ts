@@ -13,7 +13,7 @@ import { acted, isBanned, isMember, type MemberRecord, sources } from './member.
 
 // Starts, changes and ends memberships.
 
-/** For member changes by users of the chat that neither start nor end a membership. */
+/** The cause of member changes by users of the chat that neither start nor end a membership. */
 export const byPeople = { by: 'people', cause: 'other' } as const;
 
 /**

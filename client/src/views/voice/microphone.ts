@@ -1,4 +1,4 @@
-/** For speech. */
+/** A bit rate for speech. */
 const BITS_A_SECOND = 32_000;
 /** Interval at which the recorder delivers parts of the file. */
 const PART_MS = 1000;

@@ -26,7 +26,7 @@ export interface UserTable {
   /** The column of the names. */
   name: string;
   database: GivenDatabase;
-  /** As in `SiteOptions`. */
+  /** See `SiteOptions`. */
   nobody: readonly string[];
 }
 
@@ -120,7 +120,7 @@ export interface MemberApplication<
 }
 
 interface NamingSession {
-  /** For `Claim.secrets`. */
+  /** The values for `Claim.secrets`. */
   secrets: readonly string[];
   /** The texts at `MemberSessions.proof`. */
   proof: readonly (string | null)[];

@@ -15,7 +15,7 @@ export interface Claim {
   readonly table: string;
   /** The value of the column `lookup` in the row. */
   readonly lookup: string;
-  /** As in `toHandle`. */
+  /** See `toHandle`. */
   readonly secrets: readonly string[];
   /** Checked if this claim does not lead to a login. */
   readonly fallback?: this;
@@ -30,7 +30,7 @@ export interface RowUser {
   idle?: number;
   /** Passed as `memo` to the next `checkRow` of this login, also if that checks a fallback claim. */
   memo?: string;
-  /** As in `Login`. */
+  /** See `Login`. */
   mayBeOver?: true;
 }
 

@@ -146,9 +146,9 @@ interface MemberParts {
   rows: ClaimedLogins;
   /** Returns the sessions by the current settings. @throws StoreError */
   sessions(): SessionLogins<PhpSession> | Promise<SessionLogins<PhpSession>>;
-  /** As in `Accounts`. */
+  /** See `Accounts`. */
   checkCookies?(session: Login<PhpSession>, credentials: Credentials): NotLoggedIn | null;
-  /** As in `MemberSessions`. */
+  /** See `MemberSessions`. */
   otherCookies?(site: unknown): readonly string[];
   /** Makes the claim of a session. */
   claim(site: unknown, session: Login<PhpSession>, from: Credentials): Claim | NotLoggedIn;

@@ -19,7 +19,7 @@ export interface PartState {
   readonly columns: Buffer;
   /** The change times of its tables at the last comparison. */
   changeTimes?: string | undefined;
-  /** By `performance.now()`. */
+  /** Until then, unchanged change times are trusted. In ms of `performance.now()`. */
   trustedUntil: number;
 }
 

@@ -54,9 +54,9 @@ export interface PhpSession {
   readonly bytes: Buffer;
   /** The version of the bytes, if it is known. */
   version: string | null;
-  /** As in `FoundUser`. */
+  /** See `FoundUser`. */
   readonly proof: FoundUser['proof'];
-  /** As in `FoundUser`. */
+  /** See `FoundUser`. */
   readonly idVersion?: string;
 }
 
@@ -67,7 +67,7 @@ export interface SessionSettings {
   source: SessionSource;
   cookie: SessionCookie;
   user: UserPaths;
-  /** As in `LoginCheck`. */
+  /** See `LoginCheck`. */
   check?: LoginCheck['check'];
 }
 

@@ -54,7 +54,7 @@ export interface SiteReader {
   readonly named: NamedRoles;
   /** The latest result of `open`. */
   readonly last: OpenSite | undefined;
-  /** As in `Logins`. */
+  /** See `Logins`. */
   fingerprint(digest: Digest): Promise<Fingerprint | null>;
   close(): void;
 }

@@ -65,7 +65,7 @@ interface CookieClaim extends Claim {
 
 const file = 'Settings.php';
 
-/** From this `tfa_mode` on some groups must have a second factor, and above it all users. */
+/** The `tfa_mode` in which some groups must have a second factor. In higher modes, all users must have one. */
 const requiredForSome = 2;
 
 const administrators = '1';

@@ -42,7 +42,7 @@ export interface TableLogin extends Compared {
   id: string;
   /** The settings at the last check. Other settings cause a new check. */
   site: unknown;
-  /** As in `RowUser`. */
+  /** See `RowUser`. */
   idle: number | undefined;
   memo: string | undefined;
 }
@@ -114,7 +114,7 @@ export interface ClaimedLogins extends Pick<Logins<TableLogin>, 'ttl' | 'renew'>
   open(): Promise<OpenSite>;
   /** Checks a claim, then its fallbacks until a claim has a user. @param memo of the previous check @throws StoreError */
   checkClaim(claim: Claim, memo?: string): Promise<CheckResult<{ login: Login<TableLogin> }>>;
-  /** As `Logins.check`. */
+  /** See `Logins.check`. */
   check(logins: readonly Login<TableLogin>[]): Promise<CheckResult<{ login: Login<TableLogin> }> | null>[];
   /** Compares all logins at once. */
   compare(logins: readonly Login<TableLogin>[]): Promise<Recheck>;

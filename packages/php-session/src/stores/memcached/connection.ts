@@ -25,7 +25,7 @@ export interface MemcachedConnection {
   get(key: string): Promise<VersionedItem | null>;
   /** Sets the expiry of an item, as memcached's `touch` does. No-op if the item does not exist. */
   touch(key: string, expiry: number): Promise<void>;
-  /** For meta commands, which proxies and the binary protocol do not support. Undefined with a login. */
+  /** Runs meta commands, which proxies and the binary protocol do not support. Undefined with a login. */
   lines?: Pipeline<string>;
   close(): void;
 }

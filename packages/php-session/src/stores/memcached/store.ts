@@ -179,7 +179,7 @@ function openMemcached(settings: {
   const toVersion = (n: number, cas: string): string | null =>
     cas === '0' ? null : `${connectionTo(n).lines?.connectionCount}/${cas}`;
 
-  /** By server. Reads one flag of each key. Returns null if the server does not support meta commands. */
+  /** One query per server. Reads one flag of each key. Returns null if the server does not support meta commands. */
   const metaQueries = connections.map(({ lines, get }) => {
     /** The connection of the last failure; 0 after a success. */
     let failedConnection = 0;

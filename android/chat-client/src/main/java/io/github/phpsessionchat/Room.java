@@ -18,7 +18,7 @@ final class Room {
   boolean open;
   /** Whether the room is joined over the current connection. */
   boolean joined;
-  /** At most 100 connected users, and the number of all. */
+  /** At most 100 connected users, and the number of all connected users. */
   List<User> present = Collections.emptyList();
 
   int presentCount;
