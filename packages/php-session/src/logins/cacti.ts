@@ -1,9 +1,11 @@
 /**
  * Cacti.
  *
- * The cookie `Cacti` is the id of a session of PHP, or in the table `sessions` with `$cacti_db_session`
- * (include/global.php, include/session.php). It has `sess_user_id`, and since Cacti has second factors also `sess_user_2fa`
- * (include/auth.php, auth_2fa.php). A logout deletes the session.
+ * - The cookie `Cacti` is the id of a PHP session, or with `$cacti_db_session` of a row in the table `sessions`:
+ *   include/global.php, include/session.php.
+ * - The session has `sess_user_id`, and since Cacti has second factors also `sess_user_2fa`: include/auth.php,
+ *   auth_2fa.php.
+ * - A logout deletes the session.
  */
 
 import { asText } from '../configuration/configuration.ts';

@@ -1,10 +1,10 @@
 /**
  * CodeIgniter 4.3 and later.
  *
- * The cookie `ci_session` is the id of a session in files, Redis, memcached or a table (system/Session/Session.php,
- * configure, start; Session/Handlers/*.php; the environment replaces properties: Config/BaseConfig.php). The code of the
- * site determines where the user is in it, and what a logout removes. With Shield the user is in the session before a
- * second factor or an activation, so `user.auth_action` must be empty.
+ * - The cookie `ci_session` is the id of a session in files, Redis, memcached or a table: system/Session/Session.php,
+ *   configure, start; Session/Handlers/*.php. The environment replaces properties: Config/BaseConfig.php.
+ * - The code of the site determines where the session has the user, and what a logout removes.
+ * - Shield stores the user in the session before a second factor or an activation, so `user.auth_action` must be empty.
  */
 
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';

@@ -1,10 +1,10 @@
 /**
  * DokuWiki.
  *
- * The cookie `DokuWiki` is the id of a PHP session. Its key `DW…` has the user, and a logout removes it. DokuWiki also
- * requires the cookie `DW…` with the same user and password (inc/auth.php, auth_login, auth_getCookie, auth_setCookie):
- * the session has the SHA-1 of the cookie's password. Sessions of programs that log in with an API token do not count
- * (auth_tokenlogin).
+ * - The cookie `DokuWiki` is the id of a PHP session. Its key `DW…` has the user, and a logout removes it.
+ * - DokuWiki also requires the cookie `DW…` with the same user and password. The session has the SHA-1 of the cookie's
+ *   password: inc/auth.php, auth_login, auth_getCookie, auth_setCookie.
+ * - Sessions of programs that log in with an API token do not count: auth_tokenlogin.
  */
 
 import { createHash, timingSafeEqual } from 'node:crypto';

@@ -1,11 +1,13 @@
 /**
  * Drupal 10 and 11.
  *
- * The cookie is `SESS`, or `SSESS` with HTTPS, and 32 characters of the SHA-256 of the host and path
- * (core/lib/Drupal/Core/Session/SessionConfiguration.php). `sessions.sid` is the SHA-256 of its value in base64url, and
- * a logout deletes the row (core/lib/Drupal/Core/Session/SessionHandler.php). PHP's garbage collection deletes unused
- * sessions. The session data has the user's id (core/modules/user/src/Authentication/Provider/Cookie.php), and the user
- * must not be blocked (core/modules/user/src/Entity/User.php). A new password or a block deletes the rows of the user.
+ * - The name of the cookie is `SESS`, or `SSESS` with HTTPS, and 32 characters of the SHA-256 of the host and path:
+ *   core/lib/Drupal/Core/Session/SessionConfiguration.php.
+ * - `sessions.sid` is the SHA-256 of the cookie's value in base64url. A logout deletes the row:
+ *   core/lib/Drupal/Core/Session/SessionHandler.php. PHP's garbage collection deletes unused sessions.
+ * - The session data has the user's id: core/modules/user/src/Authentication/Provider/Cookie.php.
+ * - The user must not be blocked: core/modules/user/src/Entity/User.php. A new password or a block deletes the user's
+ *   rows.
  */
 
 import { hash } from 'node:crypto';

@@ -1,13 +1,15 @@
 /**
  * Joomla 4 to 6. Files are in libraries/src.
  *
- * The name of the cookie is an MD5 of the site's secret and a name (Service/Provider/Session.php; Session.php of
- * joomla-framework/session). Its value is `session.session_id`, and the row has the user and the time of the last page
- * view (Session/MetadataManager.php). A session ends at a logout and `lifetime` minutes after the last page view. The user
- * must not be blocked (User/User.php), must not need a new password (Application/CMSApplication.php,
- * checkUserRequiresReset), and must have agreed to the privacy policy (plugins/system/privacyconsent). Only the session
- * data shows whether a second factor was given (Session/Storage/JoomlaStorage.php,
- * Application/MultiFactorAuthenticationHandler.php). The session handler “Database” keeps that data in the same row.
+ * - The name of the cookie is an MD5 of the site's secret and a name: Service/Provider/Session.php; Session.php of
+ *   joomla-framework/session.
+ * - The value of the cookie is `session.session_id`. The row has the user and the time of the last page view:
+ *   Session/MetadataManager.php.
+ * - A session ends at a logout, and `lifetime` minutes after the last page view.
+ * - The user must not be blocked: User/User.php. The user must not need a new password: Application/CMSApplication.php,
+ *   checkUserRequiresReset. The user must have agreed to the privacy policy: plugins/system/privacyconsent.
+ * - Only the session data shows whether a second factor was given: Session/Storage/JoomlaStorage.php,
+ *   Application/MultiFactorAuthenticationHandler.php. The session handler “Database” keeps that data in the same row.
  */
 
 import { hash } from 'node:crypto';

@@ -1,12 +1,14 @@
 /**
  * Laravel 8 to 13. Files are in Illuminate.
  *
- * The cookie is the encrypted id of a session in files, Redis, memcached or a table (Session/SessionManager.php,
- * Cache/CacheManager.php, Redis/RedisManager.php). The session has the user's id under `login_GUARD_…`, and a logout removes it
- * (Auth/SessionGuard.php). It ends `lifetime` minutes after the last request. The user's row must exist
- * (Auth/EloquentUserProvider.php). With the middleware `AuthenticateSession` the session also has a password hash, so a new
- * password ends it (Session/Middleware/AuthenticateSession.php). The configuration is config/*.php with `.env`, or the
- * cached one.
+ * - The cookie is the encrypted id of a session in files, Redis, memcached or a table: Session/SessionManager.php,
+ *   Cache/CacheManager.php, Redis/RedisManager.php.
+ * - The session has the user's id under `login_GUARD_…`, and a logout removes it: Auth/SessionGuard.php. A session ends
+ *   `lifetime` minutes after the last request.
+ * - The user's row must exist: Auth/EloquentUserProvider.php.
+ * - With the middleware `AuthenticateSession` the session also has a password hash, so a new password ends the session:
+ *   Session/Middleware/AuthenticateSession.php.
+ * - The configuration is config/*.php with `.env`, or the cached configuration.
  */
 
 import { ConfigurationError } from '../configuration/configuration.ts';

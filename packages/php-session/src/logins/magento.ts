@@ -1,15 +1,16 @@
 /**
  * Customers of Magento 2 and Mage-OS.
  *
- * The cookie `PHPSESSID` is the id of a PHP session in files, Redis or the table `session`, where later versions hash
- * it (Framework/Session/SaveHandler/DbTable.php; for Redis the library colinmollenhour/php-redis-session-abstract). The
- * session has `customer_WEBSITE.customer_id`, or `customer.customer_id` if all websites share customers
- * (Customer/Model/Session.php, Session/Storage.php). A session ends at a logout, `web/cookie/cookie_lifetime` after the
- * last page view, and with another address or browser if settings require it (Framework/Session/Validator.php). A
- * replaced id works for the same time after its replacement (Framework/Session/SessionManager.php). A new password sets
- * `customer_entity.session_cutoff`, which ends older sessions (Customer/Model/Session/SessionCleaner.php,
- * Session/Validators/CutoffValidator.php, Visitor.php). The customer must be active, and confirmed if the website asks
- * (Customer/Model/AccountConfirmation.php).
+ * - The cookie `PHPSESSID` is the id of a PHP session in files, Redis or the table `session`, where later versions hash
+ *   it: Framework/Session/SaveHandler/DbTable.php; for Redis the library colinmollenhour/php-redis-session-abstract.
+ * - The session has `customer_WEBSITE.customer_id`, or `customer.customer_id` if all websites share customers:
+ *   Customer/Model/Session.php, Session/Storage.php.
+ * - A session ends at a logout, `web/cookie/cookie_lifetime` after the last page view, and with another address or
+ *   browser if settings require it: Framework/Session/Validator.php. A replaced id works for the same time after its
+ *   replacement: Framework/Session/SessionManager.php.
+ * - A new password sets `customer_entity.session_cutoff`, which ends older sessions:
+ *   Customer/Model/Session/SessionCleaner.php, Session/Validators/CutoffValidator.php, Visitor.php.
+ * - The customer must be active, and confirmed if the website asks: Customer/Model/AccountConfirmation.php.
  */
 
 import { createHmac } from 'node:crypto';

@@ -1,13 +1,15 @@
 /**
  * MediaWiki 1.35 to 1.45. Files are in includes.
  *
- * The cookie `PREFIX_session` is the id of a session in a cache: memcached, Redis or the table `objectcache`
- * (SetupDynamicConfig.php, objectcache/ObjectCache.php). It counts only with the cookies `PREFIXUserID` and, if sent,
- * `PREFIXUserName` and `PREFIXToken` of the same user (session/CookieSessionProvider.php, provideSessionInfo), and while the
- * user's row has the token and name of the session (session/SessionManager.php, loadSessionInfoFromStore; user/User.php,
- * getToken). A logout deletes the session, and a new password changes the token. With
- * $wgBlockDisablesLogin, a block ends logins (Permissions/PermissionManager.php, getUserPermissions). CentralAuth's
- * session/CentralAuthSessionProvider.php makes sessions for several wikis.
+ * - The cookie `PREFIX_session` is the id of a session in a cache (memcached, Redis or the table `objectcache`):
+ *   SetupDynamicConfig.php, objectcache/ObjectCache.php.
+ * - The cookie counts only with the cookie `PREFIXUserID` of the same user. If `PREFIXUserName` and `PREFIXToken` are
+ *   sent, they must also be of this user: session/CookieSessionProvider.php, provideSessionInfo.
+ * - The user's row must have the token and name of the session: session/SessionManager.php, loadSessionInfoFromStore;
+ *   user/User.php, getToken.
+ * - A logout deletes the session, and a new password changes the token.
+ * - With $wgBlockDisablesLogin, a block ends logins: Permissions/PermissionManager.php, getUserPermissions.
+ * - CentralAuth makes sessions for several wikis: its session/CentralAuthSessionProvider.php.
  */
 
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';

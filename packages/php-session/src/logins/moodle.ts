@@ -1,12 +1,15 @@
 /**
  * Moodle 4 and 5.
  *
- * The cookie is named `MoodleSession` and the setting `sessioncookie`. Its value is `sessions.sid`. Each session handler
- * writes that table, except the one for Redis since 4.5 (lib/classes/session/manager.php, handler.php, redis.php). A
- * session ends at a logout, `sessiontimeout` after the last page view, and with `tracksessionip` from another address.
- * lib/moodlelib.php, require_login, then checks the user: not deleted or suspended, no forced change of the password,
- * agreed to the policies (admin/tool/policy), and second factors given (admin/tool/mfa), which only the session data shows.
- * Settings in config.php take precedence over the table `config` (get_config).
+ * - The cookie is named `MoodleSession` and the setting `sessioncookie`. Its value is `sessions.sid`. Each session
+ *   handler writes that table, except the handler for Redis since 4.5: lib/classes/session/manager.php, handler.php,
+ *   redis.php.
+ * - A session ends at a logout, `sessiontimeout` after the last page view, and with `tracksessionip` from another
+ *   address.
+ * - The user must not be deleted or suspended, must not have to change the password, must have agreed to the policies
+ *   (admin/tool/policy), and must have given second factors (admin/tool/mfa): lib/moodlelib.php, require_login. Only
+ *   the session data shows whether second factors were given.
+ * - Settings in config.php take precedence over the table `config`: get_config.
  */
 
 import { join } from 'node:path';

@@ -1,14 +1,15 @@
 /**
  * MyBB 1.8.
  *
- * The cookie `PREFIXmybbuser` is `UID_LOGINKEY`, and `users.loginkey` has the same key (inc/class_session.php, init,
- * load_user; inc/class_core.php, parse_cookies). The login neither expires nor depends on the address. A new password
- * changes the key, and thereby ends all logins of the user. A logout does not change the key, but deletes the row of
- * the cookie `PREFIXsid` in the table `sessions` (member.php, logout). So a login is also bound to that row while it
- * exists (inc/class_session.php, update_session, create_session).
- *
- * Banned groups, addresses and mail addresses: inc/functions.php, usergroup_permissions, is_banned_ip,
- * is_banned_email; global.php.
+ * - The cookie `PREFIXmybbuser` is `UID_LOGINKEY`, and `users.loginkey` has the same key: inc/class_session.php, init,
+ *   load_user; inc/class_core.php, parse_cookies.
+ * - The login neither expires nor depends on the address. A new password changes the key, and thereby ends all logins
+ *   of the user.
+ * - A logout does not change the key, but deletes the row of the cookie `PREFIXsid` in the table `sessions`:
+ *   member.php, logout. So a login is also bound to that row while it exists: inc/class_session.php, update_session,
+ *   create_session.
+ * - Banned groups, addresses and mail addresses: inc/functions.php, usergroup_permissions, is_banned_ip,
+ *   is_banned_email; global.php.
  */
 
 import { isIP } from 'node:net';

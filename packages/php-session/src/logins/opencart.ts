@@ -1,12 +1,14 @@
 /**
  * Customers of OpenCart 3 and 4.
  *
- * The cookie `OCSESSID` is the id of a session in the table `session`, in files or in Redis (system/library/session.php,
- * session/*.php; catalog/controller/startup/session.php). The session has `customer_id`, and a logout removes it
- * (system/library/cart/customer.php, catalog/controller/account/login.php). A session ends some time after its last page
- * view (system/config/*.php). The customer must have the status 1. Version 4.1 may ask each new device for a second
- * factor: such a device has a cookie with a token of the table `customer_authorize`
- * (catalog/controller/startup/authorize.php, catalog/model/account/customer.php).
+ * - The cookie `OCSESSID` is the id of a session in the table `session`, in files or in Redis:
+ *   system/library/session.php, session/*.php; catalog/controller/startup/session.php.
+ * - The session has `customer_id`, and a logout removes it: system/library/cart/customer.php,
+ *   catalog/controller/account/login.php.
+ * - A session ends some time after its last page view: system/config/*.php.
+ * - The customer must have the status 1.
+ * - Version 4.1 may ask each new device for a second factor. The device then has a cookie with a token of the table
+ *   `customer_authorize`: catalog/controller/startup/authorize.php, catalog/model/account/customer.php.
  */
 
 import {

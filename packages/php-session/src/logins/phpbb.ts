@@ -1,16 +1,16 @@
 /**
  * phpBB 3.2 to 4.
  *
- * The cookie `NAME_sid` is the id of a row in the table `sessions` (phpbb/session.php, session_begin). A session ends at
- * a logout, `session_length` after the last page view, or with another address, browser or X-Forwarded-For header,
- * if settings compare them (includes/functions.php, short_ipv6, phpbb_ip_normalise). “Remember me” sets `NAME_k`, a key
- * whose MD5 is in `sessions_keys`, and `NAME_u`, its user. The next page view replaces the key and starts a session
- * (session_create, set_login_key). A guest's session takes precedence over a key. Values of cookies are trimmed and
- * escaped first (phpbb/request/type_cast_helper.php).
- *
- * Bans end the logins of all users except founders (phpbb/session.php, check_ban; in phpBB 4 phpbb/ban/manager.php).
- * Leaders can rename their groups (includes/ucp/ucp_groups.php, edit; includes/functions_user.php,
- * group_validate_groupname; includes/utf/utf_tools.php, utf8_clean_string).
+ * - The cookie `NAME_sid` is the id of a row in the table `sessions`: phpbb/session.php, session_begin.
+ * - A session ends at a logout, `session_length` after the last page view, or with another address, browser or
+ *   X-Forwarded-For header, if settings compare these: includes/functions.php, short_ipv6, phpbb_ip_normalise.
+ * - “Remember me” sets `NAME_k`, a key whose MD5 is in `sessions_keys`, and `NAME_u`, its user. The next page view
+ *   replaces the key and starts a session: session_create, set_login_key. A guest's session takes precedence over a
+ *   key.
+ * - phpBB trims and escapes the values of cookies first: phpbb/request/type_cast_helper.php.
+ * - Bans end the logins of all users except founders: phpbb/session.php, check_ban; in phpBB 4 phpbb/ban/manager.php.
+ * - Leaders can rename their groups: includes/ucp/ucp_groups.php, edit; includes/functions_user.php,
+ *   group_validate_groupname; includes/utf/utf_tools.php, utf8_clean_string.
  */
 
 import { hash } from 'node:crypto';

@@ -1,10 +1,11 @@
 /**
  * phpMyAdmin 4.8 to 5.2. Files are in libraries/classes.
  *
- * The cookie `phpMyAdmin` is the id of a PHP session (Session.php, Config.php). The configuration storage in it has the name of the
- * user (ConfigStorage/Relation.php), and `two_factor_check` says that a second factor was given or is not needed (TwoFactor.php).
- * A logout deletes the session, unless `LoginCookieDeleteAll` is off and there are several servers
- * (Plugins/Auth/AuthenticationCookie.php).
+ * - The cookie `phpMyAdmin` is the id of a PHP session: Session.php, Config.php.
+ * - The configuration storage in the session has the name of the user: ConfigStorage/Relation.php. `two_factor_check`
+ *   is true if a second factor was given or is not needed: TwoFactor.php.
+ * - A logout deletes the session, unless `LoginCookieDeleteAll` is off and there are several servers:
+ *   Plugins/Auth/AuthenticationCookie.php.
  */
 
 import { asText, type Configuration, ConfigurationError, isTrue } from '../configuration/configuration.ts';

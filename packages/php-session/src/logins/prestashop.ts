@@ -1,11 +1,13 @@
 /**
  * Customers of PrestaShop 8 and 9.
  *
- * The cookie `PrestaShop-HASH` is encrypted with `new_cookie_key` (classes/Cookie.php; src/Crypto.php of
- * defuse/php-encryption 2). It has the customer's id, the password hash, and the id and token of a row in
- * `customer_session` (classes/CustomerSession.php). A logout and the back office delete that row. A new password ends
- * logins, because the cookie still has the old hash (classes/Customer.php, isLogged, checkPassword, isBanned). The
- * customer must be active. Names of cookies and keys: config/bootstrap.php, config/config.inc.php.
+ * - The cookie `PrestaShop-HASH` is encrypted with `new_cookie_key`: classes/Cookie.php; src/Crypto.php of
+ *   defuse/php-encryption 2. Names of cookies and keys: config/bootstrap.php, config/config.inc.php.
+ * - The cookie has the customer's id, the password hash, and the id and token of a row in `customer_session`:
+ *   classes/CustomerSession.php. A logout and the back office delete that row.
+ * - A new password ends logins, because the cookie still has the old hash: classes/Customer.php, isLogged,
+ *   checkPassword, isBanned.
+ * - The customer must be active.
  */
 
 import { createDecipheriv, createHash, createHmac, hash, hkdfSync } from 'node:crypto';

@@ -1,11 +1,12 @@
 /**
  * Roundcube 1.4 to 1.7. Files are in program/lib/Roundcube.
  *
- * The cookie `roundcube_sessid` is the id of a session in the table `session`, Redis or memcached (session/*.php). The session
- * has `user_id` and `auth_secret` while the user is logged in (index.php of the site; rcube_user.php). It counts only with
- * the cookie `roundcube_sessauth`, which is the secret and a time, and changes twice in the session's lifetime
- * (rcube_session.php, check_auth). A logout removes the user. A session ends `session_lifetime` minutes after the last
- * page view.
+ * - The cookie `roundcube_sessid` is the id of a session in the table `session`, Redis or memcached: session/*.php.
+ * - The session has `user_id` and `auth_secret` while the user is logged in: index.php of the site; rcube_user.php. A
+ *   logout removes the user.
+ * - The cookie counts only with the cookie `roundcube_sessauth`, which has the secret and a time, and changes twice in
+ *   the session's lifetime: rcube_session.php, check_auth.
+ * - A session ends `session_lifetime` minutes after the last page view.
  */
 
 import {

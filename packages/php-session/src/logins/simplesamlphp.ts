@@ -1,9 +1,10 @@
 /**
  * SimpleSAMLphp. Files are in src/SimpleSAML.
  *
- * The cookie `SimpleSAML` is the id of a PHP session (SessionHandlerPHP.php) with a serialized session of SimpleSAMLphp. Its
- * `authData` has the attributes of the user, and a logout removes them. If the session has an `authToken`, another cookie must
- * have the same token (Session.php, getSession, doLogin).
+ * - The cookie `SimpleSAML` is the id of a PHP session with a serialized session of SimpleSAMLphp:
+ *   SessionHandlerPHP.php.
+ * - The `authData` of that session has the attributes of the user, and a logout removes them.
+ * - If the session has an `authToken`, another cookie must have the same token: Session.php, getSession, doLogin.
  */
 
 import { asText, ConfigurationError } from '../configuration/configuration.ts';

@@ -1,12 +1,13 @@
 /**
  * SMF 2.1.
  *
- * The cookie `$cookiename` is JSON with the member's id and an HMAC-SHA512 of the stored password hash; the key is
- * `$auth_secret` and the member's salt (Sources/Subs-Auth.php, setLoginCookie, hash_salt; Sources/Load.php,
- * loadUserSettings, get_auth_secret). SMF ignores the expiry time in the cookie. A logout changes the salt, and a new
- * password the hash, so both end all logins of the member. With a second factor, `COOKIENAME_tfa` has an HMAC of
- * `tfa_backup`. Bans: Sources/Security.php, is_not_banned, banPermissions. A ban stays in the browser as the cookie
- * `COOKIENAME_`.
+ * - The cookie `$cookiename` is JSON with the member's id and an HMAC-SHA512 of the stored password hash. The key is
+ *   `$auth_secret` and the member's salt: Sources/Subs-Auth.php, setLoginCookie, hash_salt; Sources/Load.php,
+ *   loadUserSettings, get_auth_secret.
+ * - SMF ignores the expiry time in the cookie. A logout changes the salt, and a new password the hash, so both end all
+ *   logins of the member.
+ * - With a second factor, the cookie `COOKIENAME_tfa` has an HMAC of `tfa_backup`.
+ * - Bans: Sources/Security.php, is_not_banned, banPermissions. A ban stays in the browser as the cookie `COOKIENAME_`.
  */
 
 import { createHmac, hash } from 'node:crypto';

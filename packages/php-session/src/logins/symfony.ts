@@ -1,10 +1,10 @@
 /**
  * Symfony 4.4 to 7.
  *
- * The cookie is the id of a PHP session. `framework.session` in config/packages names the session store (FrameworkBundle,
- * DependencyInjection/FrameworkExtension.php, registerSessionConfiguration). The session has the serialized token of the
- * firewall, with the user in it. A logout ends the session. Symfony refreshes the user on each page (ContextListener.php), which
- * is not done here.
+ * - The cookie is the id of a PHP session. `framework.session` in config/packages names the session store:
+ *   FrameworkBundle, DependencyInjection/FrameworkExtension.php, registerSessionConfiguration.
+ * - The session has the serialized token of the firewall, with the user in it. A logout ends the session.
+ * - Symfony also refreshes the user on each page: ContextListener.php. That is not done here.
  */
 
 import { asText, ConfigurationError } from '../configuration/configuration.ts';

@@ -1,9 +1,11 @@
 /**
  * Tiny Tiny RSS since 2021.
  *
- * The cookie `ttrss_sid` is the id of a session in the table `ttrss_sessions` (include/sessions.php, later
- * classes/Sessions.php; classes/config.php). A logout deletes the row, and `expire` ends it. The session has the hash of the password,
- * so a new password ends it. The user's access level must not be “disabled”.
+ * - The cookie `ttrss_sid` is the id of a session in the table `ttrss_sessions`: include/sessions.php, later
+ *   classes/Sessions.php; classes/config.php.
+ * - A logout deletes the row. The session expires at `expire`.
+ * - The session has the hash of the password, so a new password ends the session.
+ * - The user's access level must not be “disabled”.
  */
 
 import { ConfigurationError } from '../configuration/configuration.ts';

@@ -1,12 +1,13 @@
 /**
  * Frontend users of TYPO3 12 to 14. Files are in typo3/sysext/core/Classes.
  *
- * The cookie `fe_typo_user` is a JWT (HS256) with a session identifier, and in later versions its domain and path. Its
- * key is derived from the encryptionKey (Session/UserSession.php, Security/JwtTrait.php). The table `fe_sessions` has
- * an HMAC of the identifier as its id (Session/Backend/DatabaseSessionBackend.php, hash). A session ends at a logout,
- * `FE.sessionTimeout` after the last page view (Session/UserSessionManager.php), and if the address differs from
- * `ses_iplock` (Authentication/IpLocker.php). The user must be active. With second factors, the session data must
- * have `mfa` (Authentication/AbstractUserAuthentication.php, evaluateMfaRequirements).
+ * - The cookie `fe_typo_user` is a JWT (HS256) with a session identifier, and in later versions its domain and path.
+ *   The key of the signature is derived from the encryptionKey: Session/UserSession.php, Security/JwtTrait.php.
+ * - The table `fe_sessions` has an HMAC of the identifier as its id: Session/Backend/DatabaseSessionBackend.php, hash.
+ * - A session ends at a logout, `FE.sessionTimeout` after the last page view (Session/UserSessionManager.php), and if
+ *   the address differs from `ses_iplock` (Authentication/IpLocker.php).
+ * - The user must be active. With second factors, the session data must have `mfa`:
+ *   Authentication/AbstractUserAuthentication.php, evaluateMfaRequirements.
  */
 
 import { createHash, createHmac, hkdfSync } from 'node:crypto';
