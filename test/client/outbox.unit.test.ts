@@ -126,7 +126,7 @@ describe('the outbox', () => {
     },
   );
 
-  test('sends a conflicting message as a new one only when the user retries it', async () => {
+  test('sends a conflicting message as a new message only when the user retries it', async () => {
     const port = new Fake();
     port.refuse = ['conflict'];
     const outbox = open(port);

@@ -90,7 +90,7 @@ test('finds words in one or all rooms, filtered by author and content', async ()
   await page.gone('complementary', 'Search');
 });
 
-test('keeps the results if a request for older ones fails, and retries it', async () => {
+test('keeps the results if a request for older results fails, and retries the request', async () => {
   await room('shed', ...numbered(30, 'spanner'));
   const page = await enter('shed');
   await page.click('button', 'Search in this room');

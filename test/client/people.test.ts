@@ -106,7 +106,7 @@ test("prefers the page's profile URL unless it is a script or insecure", async (
   }
 });
 
-test("shows the site's avatars and does not request a missing one again", async () => {
+test("shows the site's avatars and does not request a missing avatar again", async () => {
   const id = await room('portraits');
   for (const author of [bob, carol]) await say(author, id, 'hello');
   const page = await enter(alice, 'portraits', {

@@ -59,7 +59,7 @@ export function moderationContract(now: Now) {
     expect(await known(ann.id)).toEqual({ hidden: false });
   });
 
-  test('lists members who read a message, without later members, hidden and blocked ones', async () => {
+  test('lists members who read a message, except later, hidden and blocked members', async () => {
     const [cat, dan] = [
       { id: '3', name: 'Cat' },
       { id: '4', name: 'Dan' },
@@ -169,7 +169,7 @@ export function moderationContract(now: Now) {
     await write.send({ ...sent, clientId: 'moderator' });
   });
 
-  test('delays a message in slow mode even if its time is before the last one', async () => {
+  test('delays a message in slow mode even if its time is before the previous message', async () => {
     await join(ben);
     await write.updateRoom({ room: 'lobby', slow: 10 });
     await send(ben);
@@ -493,7 +493,7 @@ export function moderationContract(now: Now) {
     expect((await own(ann.id)).reports).toEqual([]);
   });
 
-  test('closes a report with its first decision, and other reports of the message', async () => {
+  test('closes a report on the first decision, together with other reports of the message', async () => {
     await join(ann, ben);
     const { seq } = await send(ben);
     const other = (await send(ben)).seq;

@@ -57,7 +57,7 @@ export function previewsContract(now: Now) {
     expect(await shown(sent.seq)).toEqual({ url, ...page });
   });
 
-  test('removes failed previews, and those of replaced links and deleted messages', async () => {
+  test('removes failed previews, and previews of replaced links and deleted messages', async () => {
     await begin();
     const [failed, other, gone] = [await send(), await send(), await send()];
     await fill(failed.seq);

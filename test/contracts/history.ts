@@ -693,7 +693,7 @@ function contract(open: () => Promise<TestedHistory>) {
   });
 
   describe('pages', () => {
-    test('return messages by seq, up to a number or after one', async () => {
+    test('return messages by seq, up to or after a number', async () => {
       for (let i = 0; i < 10; i++) await send(message());
       const page = await newest('lobby', 8, 3);
       expect(page).toMatchObject({ complete: false, messages: [{ seq: 6 }, { seq: 7 }, { seq: 8 }] });
@@ -978,7 +978,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(await now()).toEqual({ ...after, access: after.access + 1 });
     });
 
-    test('numbers a recreated site room beyond the last number of the deleted one', async () => {
+    test('continues the change numbers when the site recreates a deleted room', async () => {
       const team = { id: 'team', name: 'Team', at } as const;
       const room = team.id;
       const numbers = async (id: string = room) => {

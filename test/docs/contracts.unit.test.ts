@@ -27,7 +27,7 @@ test('docs/protocol.md has exactly one row per request', () => {
   expect(firstColumn('Requests').sort()).toEqual(Object.keys(requests).sort());
 });
 
-test('docs/protocol.md has a row for each server event except the two of the session', () => {
+test('docs/protocol.md has a row for each server event except the two session events', () => {
   const described = Object.keys(events).filter((name) => !/^session:(ready|ended)$/.test(name));
   expect(firstColumn('Events').sort()).toEqual(described.sort());
   for (const name of ['session:ready', 'session:ended']) expect(page).toContain(`\`${name}\``);

@@ -158,7 +158,7 @@ describe('ambiguous request targets', () => {
   );
 
   test.each([['/%5Cx/readyz'], ['/x%2freadyz'], ['/%72eadyz'], ['/readyz/'], ['/READYZ'], ['/readyz%09']])(
-    'answers 404 for a path that only resembles an existing one: %s',
+    'answers 404 for a path that only resembles an existing path: %s',
     async (target) => {
       expect(await exchange(`GET ${target} HTTP/1.1\r\nHost: a\r\n\r\n`)).toMatch(/^HTTP\/1\.1 404 /);
     },

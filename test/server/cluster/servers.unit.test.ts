@@ -369,7 +369,7 @@ test('restores a forgotten server within 20 s if it still runs', async () => {
   expect(first.known).toHaveLength(2);
 });
 
-test('replaces a killed server at once by a new one of the same name', async () => {
+test('replaces a killed server at once by a new server of the same name', async () => {
   const { database, servers } = await start(2);
   const [first, second] = servers as [Server, Server];
   second.come('bob', ['hall']);

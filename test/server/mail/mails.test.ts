@@ -391,7 +391,7 @@ describe('Mails.send', () => {
     mails.close();
   });
 
-  test('uses a different thread for each reader, and one without rooms if names are off', async () => {
+  test('uses a different thread for each reader, and the same thread for all rooms if names are off', async () => {
     const mails = await open();
     await arrive('ida', 'ida@site.example');
     await arrive('jim', 'jim@site.example');

@@ -1,7 +1,7 @@
 /**
  * Moodle 4 and 5.
  *
- * - The cookie is named `MoodleSession` and the setting `sessioncookie`. Its value is `sessions.sid`. Each session
+ * - The cookie is named `MoodleSession` followed by the setting `sessioncookie`. Its value is `sessions.sid`. Each session
  *   handler writes that table, except the handler for Redis since 4.5: lib/classes/session/manager.php, handler.php,
  *   redis.php.
  * - A session ends at a logout, `sessiontimeout` after the last page view, and with `tracksessionip` from another
