@@ -1,4 +1,5 @@
-import { expect, test } from './fixtures.ts';
+import { startTicketSite } from '../helpers/ticket-site.ts';
+import { expect, Person, stored, test } from './fixtures.ts';
 
 test.use({ guests: true, roles: true });
 
@@ -83,4 +84,31 @@ test('a visitor without a login', async ({ alice, visitor, site }) => {
     await page.reload();
     await expect(heading).toBeVisible();
   });
+});
+
+test('a visitor of a site with tickets', async ({ window }) => {
+  const env = { CHAT_GUESTS: 'write', CHAT_GUEST_ROOMS: 'lobby' };
+  const site = await startTicketSite({ seconds: 600, env });
+  const visitor = new Person(await window('visitor'));
+  const { page } = visitor;
+
+  await test.step('may enter as a guest', async () => {
+    await page.goto(site.url);
+    await page.getByRole('textbox', { name: 'Your name' }).fill('Eve');
+    await page.keyboard.press('Enter');
+    await visitor.write('hello as a guest');
+    await expect(visitor.message('hello as a guest').getByText(stored)).toBeVisible();
+  });
+
+  await test.step('is the user after a login', async () => {
+    await page.goto(`${site.url}/login?as=ann`);
+    await page.goto(site.url);
+    await visitor.write('hello as a user');
+    await expect(visitor.message('hello as a user').getByText(stored)).toBeVisible();
+    await expect(visitor.message('hello as a user')).toHaveAccessibleName(/^You,/);
+    await expect(visitor.message('hello as a guest')).toHaveAccessibleName(/^Guest Eve,/);
+  });
+
+  await page.goto('about:blank');
+  await site.stop();
 });

@@ -11,6 +11,8 @@ interface Options {
   seconds: number;
   /** How far the clock of the site is behind. The server ends a login 30 s after its last ticket. */
   behindSeconds?: number;
+  /** Further settings of the chat server. */
+  env?: NodeJS.ProcessEnv;
   start?: (env: NodeJS.ProcessEnv) => Promise<RunningChat>;
 }
 
@@ -18,7 +20,12 @@ interface Options {
  * Starts a PHP site and a chat server that recognises its users by ticket. The site has another host than the chat
  * server, which therefore gets no cookie and cannot read its sessions.
  */
-export async function startTicketSite({ seconds, behindSeconds = 0, start = nextChatServer }: Options) {
+export async function startTicketSite({
+  seconds,
+  behindSeconds = 0,
+  env = {},
+  start = nextChatServer,
+}: Options) {
   const [sitePort, chatPort] = [await ownPort(), await ownPort()];
   const [url, chatUrl] = [`http://localhost:${sitePort}`, `http://127.0.0.1:${chatPort}`];
   const tickets = ticketKeys();
@@ -33,6 +40,7 @@ export async function startTicketSite({ seconds, behindSeconds = 0, start = next
       CHAT_API_KEY: apiKey,
       CHAT_HISTORY: history.url,
       CHAT_FILES: history.files,
+      ...env,
     });
   const startPhp = async () => {
     const child = startChild('php', ['-S', `127.0.0.1:${sitePort}`, 'test/fixtures/ticket-site/index.php'], {
