@@ -211,7 +211,7 @@ function conflict(reason: string, name?: string): Explanation {
   return {
     reason,
     kind: name === undefined ? reason : reason.replaceAll(` ${name}`, ''),
-    hint: 'delete the cookies of the site in the browser and log in again; if they come back, the site, or another one below the same domain, sets the cookie twice: give it one Path and one Domain (session.cookie_path, session.cookie_domain)',
+    hint: 'delete the cookies of the site in the browser and log in again; if they come back, this site, or another site below the same domain, sets the cookie twice: give the cookie one Path and one Domain (session.cookie_path, session.cookie_domain)',
     forClient: true,
   };
 }

@@ -134,7 +134,7 @@ export async function findOtherOptions(source: SessionSource, id: string): Promi
   const handlerAdvice =
     kind === 'session-server'
       ? ''
-      : `Does its handler put something before the ID, which prefix= must name?${prefixAdvice} `;
+      : `Does the handler of PHP put a prefix before the ID? Then prefix= must name it.${prefixAdvice} `;
   return problem(
     'There is no such session under the keys of other handlers either.',
     `Does PHP write to this store (session.save_handler and session.save_path in phpinfo() of the site), to this database, table or folder? ${handlerAdvice}Is the visitor still logged in?`,

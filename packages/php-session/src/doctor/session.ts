@@ -99,7 +99,7 @@ function ignoreExplained(error: unknown): undefined {
 }
 
 const unexpectedItem: Record<string, string> = {
-  memcached: 'Is handler= right, and distribution=?',
+  memcached: 'Are handler= and distribution= right?',
   file: 'Who owns the file (ls -ln)? If PHP runs as that user, owner= must name the user. Remove a link or a folder of that name.',
 };
 

@@ -74,11 +74,11 @@ export function* describeContent(session: PhpValue): Generator<Finding> {
     objects.unshift(`the whole session (${printable(session.className, 60)})`);
   if (objects.length > 0)
     yield ok(
-      `Objects in it: ${objects.slice(0, maxListedKeys).join(', ')}. A path leads into them as into arrays.`,
+      `Objects in it: ${objects.slice(0, maxListedKeys).join(', ')}. A path leads into objects as into arrays.`,
     );
   const strings = values.flatMap((value) => decodeSerialized(value) ?? []);
   if (strings.length > 0)
-    yield ok(`Serialized strings in it, into which a path leads by !: ${joinPaths(strings)}.`);
+    yield ok(`Serialized strings in it (a path needs ! to lead into them): ${joinPaths(strings)}.`);
 }
 
 /** Describes the user of a session, and checks the paths to the user's data. */

@@ -244,7 +244,7 @@ export const joomla: Application<Files, Site> = {
     if (row === null) return notLoggedIn('the site has no such session, or the session has ended');
     if (!site.isShared && text('client') !== '0')
       return notLoggedIn(
-        'the session is from a time when Joomla shared sessions with its administration, which is now off (“Shared Sessions”)',
+        'the session was created while Joomla shared sessions with its administration, but “Shared Sessions” is now off',
       );
     const id = text('userid');
     if (!/^[1-9]\d*$/.test(id) || text('guest') !== '0') return notLoggedIn('the session belongs to a guest');
