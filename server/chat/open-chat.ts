@@ -115,7 +115,7 @@ export async function openChat({
   }
   endRestrictions();
   // Not awaited, because the number of rooms may be very large and the port must open.
-  enforceRetention(history, retention, signal, onSweepFailure);
+  enforceRetention(history, retention, (user) => directory.isHere(user), signal, onSweepFailure);
   return chat;
 }
 

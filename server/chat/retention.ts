@@ -1,4 +1,4 @@
-import { type History, mailStopsFor, type Reads } from '../history/history.ts';
+import { type History, mailStopsFor, type Reads, sources } from '../history/history.ts';
 
 /** A private room without members is deleted after this time, in ms. */
 const emptyFor = 30 * 24 * 60 * 60 * 1000;
@@ -19,6 +19,10 @@ const pendingBatchSize = 100;
 /** Daily message counts are deleted at this age, in ms. */
 const daysFor = 400 * 24 * 60 * 60 * 1000;
 
+/** A guest's memberships end this long after they began, in ms, so that lists of members do not grow forever. */
+const guestsFor = 30 * 24 * 60 * 60 * 1000;
+const guestsAtOnce = 100;
+
 /** The retention of messages and of audit entries (`acts`), in ms. 0 means no limit. */
 export interface Retention {
   /** For public and private rooms. */
@@ -31,10 +35,12 @@ export interface Retention {
  * Deletes expired data now and regularly, until `signal` aborts. `turn` lists the kinds of data. A message expires at
  * most a tenth of its retention late. If the history fails, the next turn tries again. `sweep` in files/files.ts
  * deletes the bytes of files.
+ * @param isHere whether the user is connected
  */
 export function enforceRetention(
   history: History,
   retention: Retention,
+  isHere: (user: string) => boolean,
   signal: AbortSignal,
   onFailure: (error: Error) => void,
 ): void {
@@ -69,6 +75,21 @@ export function enforceRetention(
       more = of.length === pendingBatchSize;
     }
   };
+  const endGuests = async () => {
+    const how = { sources: sources.people, by: 'people', cause: 'left' } as const;
+    let after: string | undefined = '';
+    while (after !== undefined && !signal.aborted) {
+      const at = Date.now();
+      const page: Reads['guestMembers']['out'] = await history.read.guestMembers({
+        before: at - guestsFor,
+        after,
+        limit: guestsAtOnce,
+      });
+      for (const { room, user } of page.members)
+        if (!isHere(user)) await history.write.removeMembers({ room, users: [user], ...how, at });
+      after = page.next;
+    }
+  };
   let isRunning = false;
   const turn = async () => {
     if (isRunning) return;
@@ -78,6 +99,7 @@ export function enforceRetention(
       await expireMessages();
       await forgetActs();
       await forgetPending();
+      await endGuests();
       await history.write.forgetInvites({ before: Date.now() - invitesFor });
       await history.write.forgetDevices({ before: Date.now() - devicesFor });
       await history.write.forgetMailStops({ before: Date.now() - mailStopsFor });

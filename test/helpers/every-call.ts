@@ -270,6 +270,7 @@ export const everyRead: { [Query in Exclude<keyof Reads, 'search'>]: Reads[Query
   unerased: [{ user: '1' }],
   siteUsers: [{ ids: ['1', '8'] }],
   membersOf: [{ room, users: ['1', '2'] }],
+  guestMembers: [{ before: at + 1, after: '', limit: 9 }],
   members: [
     { room, ...page },
     { room, query: 'n', after: { sort: 'a', id: '1' }, ...page },

@@ -91,6 +91,14 @@ export interface MemberWrites {
 }
 
 export interface MemberReads {
+  /**
+   * Memberships of guests that began before `before`, by user after `after`. A page may lack the last rooms of its last
+   * user.
+   */
+  guestMembers: {
+    in: { before: number; after: string; limit: number };
+    out: { members: { room: string; user: string }[]; next?: string };
+  };
   /** The stored data of each user in the room, in the order of `users`. */
   membersOf: { in: { room: string; users: readonly string[] }; out: (MemberRecord | null)[] };
   /**
@@ -251,6 +259,21 @@ const ofUser = (column: 'name' | 'acted_public' | 'site_role') =>
   raw(`(SELECT ${column} FROM chat_users AS users WHERE users.id = members.user_id)`);
 
 export const memberReads: ReadsOf<MemberReads> = {
+  *guestMembers(_, { before, after, limit }) {
+    // The IDs of guests begin with `g-`, and `.` follows `-`.
+    const rows = yield* ask(
+      sql`SELECT rooms.id AS room, user_id FROM chat_members AS members
+          JOIN chat_rooms AS rooms ON rooms.num = members.room
+          WHERE user_id > ${after || 'g-'} AND user_id < 'g.' AND sources <> 0 AND since < ${before}
+          ORDER BY user_id, members.room LIMIT ${limit}`,
+    );
+    const members = rows.map((row) => ({ room: row.room as string, user: row.user_id as string }));
+    const last = rows.length < limit ? undefined : members.at(-1)?.user;
+    return {
+      members: members.filter(({ user }) => isGuest(user)),
+      ...(last === undefined ? {} : { next: last }),
+    };
+  },
   *membersOf({ dialect }, { room, users }) {
     if (users.length === 0) return [];
     const rows = yield* ask(
