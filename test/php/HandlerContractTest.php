@@ -167,7 +167,7 @@ final class HandlerContractTest extends TestCase
         $id = $this->begin();
         $ended = '$store->remove(session_id());';
         $request = $this->request($id, "$ended session_regenerate_id(true); \$_SESSION['cart'] = 3");
-        self::assertStringStartsWith(SessionUnavailable::class . ': The session has ended or', $request->error);
+        self::assertStringStartsWith(SessionUnavailable::class . ': The session ended or', $request->error);
         // Another page may have changed the ID, and the browser must keep the cookie of that page.
         self::assertSame([], $request->cookies);
         self::assertNull($this->store->get($id));
