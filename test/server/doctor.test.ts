@@ -274,8 +274,16 @@ test('rejects a misspelt setting and warns of an unknown one', async () => {
 });
 
 test.each([
-  ['memcached://127.0.0.1:1', 'memcached at 127.0.0.1:1', 'Start memcached, or correct CHAT_SESSION_STORE'],
-  ['redis://127.0.0.1:1', 'Redis at 127.0.0.1:1', 'Start Redis, or correct CHAT_SESSION_STORE'],
+  [
+    'memcached://127.0.0.1:1',
+    'memcached at 127.0.0.1:1',
+    'Start memcached, or correct the host, port, user and password in CHAT_SESSION_STORE',
+  ],
+  [
+    'redis://127.0.0.1:1',
+    'Redis at 127.0.0.1:1',
+    'Start Redis, or correct the host, port, user and password in CHAT_SESSION_STORE',
+  ],
   ['file:///none', 'the session folder /none', 'Name the folder of PHP’s session.save_path'],
 ])('reports that %s cannot be reached, with advice', async (store, named, advice) => {
   expect(await doctor(1, { CHAT_SESSION_STORE: store })).toMatch(
@@ -529,7 +537,7 @@ describe('a session under an unknown prefix', () => {
     for (const start of '123456') await redis.ask('SET', `sf_s${start}${other.slice(1)}`, bytes);
     const none = await doctor(1, env, '--cookie', 'f'.repeat(32));
     expect(none).toMatch(
-      /^✗ There is no such session under the keys of other handlers either\.\n {2}→ .*prefix= must name\? The store has keys that look like sessions, with prefix=sf_s, prefix=odd:\./m,
+      /^✗ There is no such session under the keys of other handlers either\.\n {2}→ .*prefix= must name it\. The store has keys that look like sessions, with prefix=sf_s, prefix=odd:\./m,
     );
     expect(none).not.toContain(other.slice(1, 8));
   });

@@ -65,7 +65,7 @@ test('reports an unreachable store, with advice that names the option', async ()
     {
       level: 'problem',
       text: expect.stringContaining('Redis at 127.0.0.1:1 cannot be reached'),
-      advice: expect.stringContaining(`Start Redis, or correct store:`),
+      advice: expect.stringContaining('Start Redis, or correct the host, port, user and password in store.'),
     },
   ]);
 });

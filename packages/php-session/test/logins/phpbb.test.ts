@@ -106,7 +106,7 @@ test('accepts a listed group name only if it is unique, and a group ID always', 
   expect(
     await doctorSays({ CHAT_SITE: folder, CHAT_SITE_ADMINS: 'Großes Team,id:10,No Team,id:99' }),
   ).toMatch(
-    /several groups have the name Großes Team, .*: id:10, id:11\.\n.*by its id.*\n.*no group has the name No Team, .*\n.*by its id.*\n.*no group has the id 99, /,
+    /several groups have the name Großes Team, .*: id:10, id:11\.\n.*by its ID.*\n.*no group has the name No Team, .*\n.*by its ID.*\n.*no group has the ID 99, /,
   );
   // The configuration stays equal on servers that read the groups at different times.
   const fingerprint = async () => {
