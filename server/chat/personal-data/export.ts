@@ -95,12 +95,12 @@ export async function exported(
   };
   const files: { id: string; name: string }[] = [];
   /**
-   * Hides names that the user may not know, and who reacted. Omits all reactions in rooms that the user lost, because
-   * they may be newer than the loss.
+   * Hides names that the user may not know, and who reacted. Omits all reactions in rooms that the user may not read
+   * now, because they may be newer than the loss.
    */
   const withoutReactors = (message: StoredMessage) => {
     const { reactions, ...rest } = directory.messageOf(message);
-    if (reactions === undefined || !isKnown(message.room)) return rest;
+    if (reactions === undefined || !isKnown(message.room) || lost.includes(message.room)) return rest;
     return { ...rest, reactions: reactions.map(({ emoji, count }) => ({ emoji, count })) };
   };
   async function* messages(): AsyncIterable<string> {

@@ -150,7 +150,9 @@ test('makes a new room when a lost one is created again, whether or not it still
 });
 
 /** Returns the mutes, bans and audit entries in the user's export, after the audit log contains all earlier actions. */
-async function exported(client: Person): Promise<{ about: string; restricted: object[]; acts: object[] }> {
+async function exported(
+  client: Person,
+): Promise<{ about: string; restricted: object[]; messages: object[]; acts: object[] }> {
   const room = newClientId();
   await served.api('PUT', `/rooms/${room}`, { name: room, kind: 'private' });
   await served.api('DELETE', `/rooms/${room}`);
@@ -160,11 +162,16 @@ async function exported(client: Person): Promise<{ about: string; restricted: ob
   });
   const archive = unzipSync(new Uint8Array(await answer.arrayBuffer()));
   const text = (name: string) => Buffer.from(archive[name] ?? []).toString();
-  const lines = text('acts.jsonl').split('\n').slice(0, -1);
+  const lines = (name: string) =>
+    text(name)
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => JSON.parse(line));
   return {
     about: text('about.json'),
     restricted: JSON.parse(text('about.json')).restricted,
-    acts: lines.map((line) => JSON.parse(line)).map(({ at: _, ...act }) => act),
+    messages: lines('messages.jsonl'),
+    acts: lines('acts.jsonl').map(({ at: _, ...act }) => act),
   };
 }
 
@@ -201,6 +208,21 @@ test('exports the loss of a room but no later moderation there', async () => {
     expect(restricted).toEqual(isBanned ? [mute, ban] : []);
     expect(acts).toEqual([{ ...(isBanned ? ban : { kind: 'removed', room }), as: 'user' }]);
   }
+});
+
+test('exports no reactions from a public room after a ban', async () => {
+  const mod = await user({ roles: 'moderator' }, served);
+  const ann = await user({}, served);
+  for (const client of [mod, ann]) await client.request('room:join', { room: 'garden' });
+  const held = await hold(ann, 'garden');
+  const { seq } = (await mod.request('held:approve', { id: held.id })).message;
+  await mod.request('message:react', { room: 'garden', seq, emoji: '👍', on: true });
+  const before = await exported(ann);
+  expect(before.messages).toEqual([expect.objectContaining({ reactions: [{ emoji: '👍', count: 1 }] })]);
+  await mod.request('room:ban', { room: 'garden', user: ann.id });
+  await lost(ann, 'garden');
+  const { messages } = await exported(ann);
+  expect(messages).toEqual([expect.not.objectContaining({ reactions: expect.anything() })]);
 });
 
 test('hides the user’s own files in a lost room', async () => {
