@@ -27,7 +27,7 @@ export function startService(name, program, args, env, account) {
   closeSync(file);
   const tail = () => {
     const lines = lastLines(join(root, log), 20);
-    return lines === '' ? 'It has no output.' : `Its last lines (all of them: ${log}):\n\n${lines}`;
+    return lines === '' ? 'It has no output.' : `Its last lines (the full log is ${log}):\n\n${lines}`;
   };
 
   /** Rejects if the program ends unexpectedly. */

@@ -101,7 +101,7 @@ final class Webhook
     {
         $bytes = str_starts_with($key, 'whsec_') ? base64_decode(substr($key, 6), true) : false;
         if ($bytes === false || strlen($bytes) < 24) {
-            throw new InvalidArgumentException('The key must be whsec_ followed by 24 to 64 bytes in base64.');
+            throw new InvalidArgumentException('The key must be whsec_ followed by at least 24 bytes in base64.');
         }
         return $bytes;
     }

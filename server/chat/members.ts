@@ -20,7 +20,7 @@ import { checkRoomWords } from './moderation/room-words.ts';
 import { askSite, type NamedUsers } from './site-accounts.ts';
 import { partnerOf, summaryAfter } from './summary.ts';
 
-/** Attempts to write while members or roles of the room change between the decision and the write. */
+/** Limits the attempts if members or roles keep changing between the decision and the write. */
 const maxAttempts = 5;
 
 /** Members per read of the history when the list is filtered. */

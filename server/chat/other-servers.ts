@@ -60,9 +60,9 @@ export interface OtherServers {
   typing(room: RoomRecord, user: string, typing: boolean): void;
   /**
    * Runs a node command on all other servers.
-   * @param user '' for a command that contains its users
+   * @param user the affected user; '' if the command itself lists the users
    * @returns the combined responses that arrive in time
-   * @throws RequestError if they cannot be reached
+   * @throws RequestError if the command cannot be stored, or this server is shutting down
    */
   orderOthers(user: string, order: Order): Promise<OrderAnswer>;
 }

@@ -9,7 +9,7 @@ import type { Publisher } from './publisher.ts';
 const batchMs = 250;
 /** Batches presence in direct rooms, for connections that have not joined them. */
 const directBatchMs = 1000;
-/** The maximum number of users named in one event. Clients request the rest. */
+/** Limits each list of users in an event. If a list is cut, clients request the rest. */
 const maxNamed = 100;
 
 /** Changes of one room that are sent as one event. */

@@ -337,7 +337,7 @@ export class Servers implements OtherServers {
   }
 
   #follow(change: Change): void {
-    // The server of the user may hang and announce this change too late.
+    // Does not wait for the user's own server, which may hang and announce the change too late.
     if (change.type === 'room' && change.is === 'deleted') this.#elsewhere.roomDeleted(change.room.id);
     if (change.type === 'member' && !isMember(change.now)) {
       this.#elsewhere.removed(change.room.id, change.user.id);

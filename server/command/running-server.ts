@@ -123,7 +123,7 @@ async function textOf(answer: IncomingMessage): Promise<string> {
     const { code, message } = error as NodeJS.ErrnoException;
     throw new CommandProblem(
       exit.unavailable,
-      `the response of the chat server was cut off (${code ?? message})`,
+      `the response of the chat server cannot be used (${code ?? message})`,
     );
   }
   return text;

@@ -21,7 +21,7 @@ export async function* checkReachability(
   address: string,
 ): AsyncGenerator<Finding> {
   const url = `${address.replace(/\/+$/, '')}/socket.io/?EIO=4`;
-  // Any name matches the `*` of an entry.
+  // The `*` of an entry matches any name, so `www` will do.
   const origin = origins[0]?.replace('*', 'www');
   const headersFor = (session: string) => ({
     cookie: `${cookieName}=${session}`,

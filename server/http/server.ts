@@ -27,8 +27,8 @@ const requestTimeout = 15 * 60_000;
 /** Clients and proxies send up to 50. */
 const mostHeaders = 100;
 /**
- * Connections that the kernel queues until they are accepted. A single address may cause more than Node's default of
- * 511.
+ * Connections that the kernel queues until they are accepted. A single client address can queue more than Node's
+ * default of 511.
  */
 const backlog = 4096;
 const socketPath = '/socket.io/';

@@ -83,7 +83,7 @@ function grantRights({ account, acl }: Setup): Step {
   return {
     title: `Let the account ${account.name} read the site`,
     parts: [
-      'Run these commands as root (package acl). They change only these rights:',
+      'Run these commands as root (they need the package acl). They change no other rights:',
       { lines: acl.join('\n') },
     ],
   };
@@ -168,7 +168,9 @@ function embedTag({ addresses: { site, chat, way }, login, userPath, kind, condi
             `In a ${template.language} template of the site:`,
             { lines: `${template.open}\n${tagInTemplate.replace(/^/gm, '  ')}\n${template.close}` },
           ]),
-      `${template === undefined ? 'In' : 'Or without code, such as in a block “Custom HTML”, in'} a page for logged-in users:`,
+      template === undefined
+        ? 'In a page for logged-in users:'
+        : 'Or without a template: paste this into a page for logged-in users, for example into a block “Custom HTML”:',
       { lines: tag },
       `${sitePage(kind)} shows where to put it, how to add a button to all pages instead, and who can chat.`,
     ],

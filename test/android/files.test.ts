@@ -179,7 +179,7 @@ test('an interrupted upload restarts over the next connection and its message is
   cem.close();
 });
 
-test('a message waits until its failed file is sent or cancelled', async () => {
+test('a message with a failed file waits until the file is cancelled', async () => {
   const dan = await site.person();
   const app = await start(dan);
   writeFileSync(join(folder, 'zeros'), Buffer.alloc(100));

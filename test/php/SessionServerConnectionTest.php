@@ -80,7 +80,7 @@ final class SessionServerConnectionTest extends TestCase
     public function testRejectsAnotherServerAndAnOldSessionServer(): void
     {
         $memcached = new SessionServerClient('127.0.0.1', MemcachedProcess::shared()->port);
-        $this->assertUnavailable('not a reply of a session server', fn () => $memcached->ping());
+        $this->assertUnavailable('the reply is not from a session server', fn () => $memcached->ping());
         $port = ServerProcess::ownPort();
         $old = sprintf('$s = stream_socket_server("tcp://127.0.0.1:%d"); echo "ready"; while ($c = @stream_socket_accept($s, 60))
             { while (fgets($c) !== false) fwrite($c, "err unknown command\r\n"); }', $port);

@@ -77,7 +77,7 @@ describe('the chat page and the client', () => {
     expect((await get('/php-chat.js', { headers: { 'If-None-Match': '"other"' } })).status).toBe(200);
   });
 
-  test('caches files with content hashes as immutable', async () => {
+  test('marks files with content hashes as immutable', async () => {
     const html = await (await get('/')).text();
     const asset = /["(]\.?(\/assets\/[^"]+)"/.exec(html)?.[1] ?? '';
     const file = await get(asset);
@@ -293,7 +293,7 @@ describe('a failing start', () => {
       const { code, output } = await end({ CHAT_HISTORY: 'sqlite:/usr/chat/chat.db' }, user);
       expect(code).toBe(74);
       expect(output).toMatch(
-        /the account (\S+) may not create the folder \/usr\/chat: run as root install -d -o \1 -m 700 \/usr\/chat/,
+        /the account (\S+) may not create the folder \/usr\/chat \(EACCES\); as root, run: install -d -o \1 -m 700 \/usr\/chat/,
       );
     });
   }

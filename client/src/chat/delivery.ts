@@ -19,7 +19,7 @@ interface DeliveryPort {
   readonly sync: RoomSync;
   readonly rooms: ReadonlyMap<string, Room>;
   stored(message: Message): void;
-  /** A message is pending approval. */
+  /** Called when a sent message is pending approval. */
   held(): void;
   failed(item: Pending): void;
   paused(pause: Pause | undefined): void;

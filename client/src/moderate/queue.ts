@@ -110,7 +110,7 @@ export class Queue implements Follower {
       });
   }
 
-  /** The decisions of this moderator today. */
+  /** The number of decisions that this moderator made today. */
   get decidedToday(): number {
     const { since, count } = this.#decidedFrom;
     return since === midnight() ? count : 0;

@@ -187,7 +187,7 @@ function inline(text: string): Inline[] {
         open.push({ sign: one, at: found.length });
         if (open.length > MOST_OPEN) open.shift();
       }
-      // A format ends at an empty line.
+      // A format cannot span an empty line. Signs that are still open stay plain text.
       if (one.startsWith('\n')) open = [];
       found.push(one);
     }

@@ -28,7 +28,7 @@ interface UserFinder {
 }
 
 export function openUserFinder(source: SessionSource, paths: UserPaths): UserFinder {
-  /** Results that cost more than the digest of the stored bytes, by session ID. */
+  /** Results that cost more to compute than the digest of the stored bytes, by session ID. */
   const cache = new Map<string, { digest: string; result: Promise<UserResult> }>();
   const large = new LargeSessions(source.format, paths);
 

@@ -78,7 +78,7 @@ test.each([
   ['memcached', '', (id: string) => [`memc.sess.key.${id}`, `memc.sess.key.lock.${id}`]],
   ['memcache', 'tcp://', (id: string) => [id, `${id}.lock`]],
 ])(
-  'keeps a session read unchanged while PHP’s %s handler holds its lock',
+  'reads a session that PHP’s %s handler has locked, without changing the session or the lock',
   async (handler, scheme, keysOf) => {
     const memcached = await startMemcached();
     const settings = {

@@ -1,6 +1,6 @@
 import { SerializedScanner } from './serialized-scanner.ts';
 
-/** `put` to the empty key and `put_all` have serialized data of PHP. */
+/** `put` with an empty key, and `put_all`, carry data in PHP's serialized format. */
 const serializedPut = /^[ \t\r\0\v]*(?:put {2}|put_all )[ \t]*/i;
 /** PHP's trim() and the server remove these bytes at the end of a line. */
 const blanks = new Set(Buffer.from(' \t\r\0\v'));

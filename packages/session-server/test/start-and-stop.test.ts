@@ -252,7 +252,7 @@ describe('TLS', () => {
 });
 
 describe('SIGTERM', () => {
-  test('finishes running commands, without saving open sessions', async () => {
+  test('completes a commit in progress, and does not save open sessions', async () => {
     const env = { SESSION_SERVER_CONTAINER: `file:${join(servers.folder, 'sessions')}` };
     const server = await servers.start(env);
     const clients = await Promise.all(Array.from({ length: 5 }, () => sessionClient(server)));

@@ -148,7 +148,7 @@ final class SessionServerConnection
     {
         return preg_match('/^err ([A-Za-z ]{1,60}\.?)\z/', $answer, $match) === 1
             ? $match[1]
-            : 'not a reply of a session server';
+            : 'the reply is not from a session server';
     }
 
     private function name(): string

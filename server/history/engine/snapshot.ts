@@ -376,7 +376,7 @@ async function loadCopies(
     if (copy === undefined) {
       const [, table = '', list = ''] = /^COPY \S+\.(chat_\w+) \(([\w", ]+)\) FROM stdin;$/.exec(line) ?? [];
       if (table !== '') {
-        if (!known.has(table)) throw new Error(`it contains rows of the unknown table ${table}`);
+        if (!known.has(table)) throw new Error(`the backup contains rows of the unknown table ${table}`);
         copy = {
           begin: `INSERT INTO ${besideName(table)} (${list})`,
           columns: list.split(',').length,
@@ -402,7 +402,7 @@ async function loadCopies(
     characters += line.length;
     if (rows.length * copy.columns > maxValues || characters > maxCharacters) await flush();
   }
-  if (copy !== undefined) throw new Error('its rows are truncated');
+  if (copy !== undefined) throw new Error('the rows of the backup are truncated');
 }
 
 const escapes: Record<string, string> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v' };
@@ -444,7 +444,7 @@ async function loadInserts(
     else {
       const [start = '', table = ''] = /^INSERT INTO `(chat_\w+)`/.exec(line) ?? [];
       if (start === '') continue;
-      if (!known.has(table)) throw new Error(`it contains rows of the unknown table ${table}`);
+      if (!known.has(table)) throw new Error(`the backup contains rows of the unknown table ${table}`);
       insert = [`INSERT INTO \`${besideName(table)}\``, line.slice(start.length)];
     }
     if (!line.endsWith(');')) continue;
@@ -453,5 +453,5 @@ async function loadInserts(
     await connection.queryPatiently(raw(insert.join('\n')));
     insert = [];
   }
-  if (insert.length > 0) throw new Error('its rows are truncated');
+  if (insert.length > 0) throw new Error('the rows of the backup are truncated');
 }

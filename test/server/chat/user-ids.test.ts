@@ -43,7 +43,7 @@ test('gives similar user IDs separate limits and connection quotas', async () =>
   (await site.person({}, `quota${ids[1]}`)).close();
 });
 
-test('does not reveal read markers to the peer with CHAT_SEEN=off', async () => {
+test('with CHAT_SEEN=off, does not reveal read markers to the peer', async () => {
   const [reader, author] = await Promise.all(['reads', 'writes'].map((id) => site.person({}, id)));
   const { room } = await (reader as Person).request('direct:open', { user: 'writes' });
   for (const client of [reader, author] as Person[]) {

@@ -53,7 +53,7 @@ describe('large packets and attachments', () => {
     },
   );
 
-  test('rejects events with attachments, and does not mix two connections', async () => {
+  test('rejects events with attachments, and does not mix up two connections', async () => {
     const clients = await Promise.all(
       [1, 2].map(async (user) => connectChat(site.chat.url, await site.session(user))),
     );

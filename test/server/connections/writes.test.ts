@@ -31,7 +31,7 @@ test('opens a connection with two writes of the server', async () => {
   socket.destroy();
 });
 
-test('answers requests that arrive together in one write, in their order', async () => {
+test('sends the responses to simultaneous requests in a single write, in request order', async () => {
   const socket = connect({ port: site.chat.port, host: '127.0.0.1', noDelay: true });
   await firstAfter(socket, upgradeRequest(await site.session(2, 'Ben')));
   await firstAfter(socket, frame('40'));

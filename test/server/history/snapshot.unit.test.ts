@@ -21,6 +21,6 @@ test.each([
   `${start}(version(),1,'a');`,
   `${start}('x',1,'a')`,
   start,
-])('rejects an INSERT with other parts, or an incomplete one: %j', (rows) => {
+])('rejects an INSERT that is incomplete or contains more than values: %j', (rows) => {
   expect(hasValuesAlone(rows)).toBe(false);
 });

@@ -82,8 +82,8 @@ export function Grid<File extends Pick<MessageFile, 'image'>>({
 }) {
   const [first] = pictures;
   const size = pictures.length === 1 ? first?.image : undefined;
-  // Reserves the space, so that nothing moves when the picture loads. The server measures uploads, so their size is not
-  // known yet.
+  // Reserves the space, so that nothing moves when the picture loads. The server measures pictures, so the dimensions
+  // of unfinished uploads are unknown.
   const inlineSize = size && `${Math.min(WIDEST, size.width, (TALLEST * size.width) / size.height)}px`;
   return (
     <div class={`imgs n${Math.min(pictures.length, SEEN)}`} style={{ inlineSize }}>

@@ -58,7 +58,8 @@ export class MentionPill {
     if (button === null) return;
     this.#place();
     const pill = this.#pill();
-    // That button changes its width with its number, and moves when the composer or its surroundings are resized.
+    // The button that jumps to the end changes its width with its number, and moves when the composer or its
+    // surroundings are resized.
     for (const part of [pill, pill?.parentElement, button.offsetParent])
       if (part) this.#resized.observe(part);
   };

@@ -68,7 +68,7 @@ export class RoomEntry {
       if (hash !== address) history.replaceState(history.state, '', address);
       return;
     }
-    // The page may have been opened with the address of a room. The list has no address.
+    // The page may have been opened with a room's address. This history entry becomes the list, without that address.
     history.replaceState(
       state({ pane: 'rooms' }),
       '',

@@ -37,13 +37,13 @@ function toRenewedTable(options: Readonly<Record<string, string>>, driver: SiteS
 }
 
 /**
- * Reads the name of this machine for MariaDB or MySQL, which is part of a user's name there.
+ * Returns the host name under which MariaDB or MySQL knows this machine. A database user is identified by name and host.
  * @throws StoreError if it is not a valid host name
  */
 async function readClientHost(database: Database): Promise<string> {
   const [[user] = []] = await database.query('SELECT USER()');
   const host = user?.slice(user.lastIndexOf('@') + 1) ?? '';
-  // The SQL is run by an administrator of the database, so the name must be harmless.
+  // An administrator runs the printed grants, which contain this name, so it must not be able to inject SQL.
   if (!/^[\w.:%-]+$/.test(host))
     throw new StoreError(
       'the database knows this machine by a name that is not a valid host name: correct the name in the DNS of the database, or set skip_name_resolve = ON in its configuration, so that it uses the address',

@@ -482,7 +482,10 @@ export function openLoginReader(table: LoginTable, site: OpenSite): LoginReader 
 /** Limits the rows that match a lookup. The database may ignore case, accents and trailing blanks. */
 const maxEqualRows = 10;
 
-/** Converts a session that the client sent itself to the only cookie. Null if it cannot be one. */
+/**
+ * Replaces a session ID that the client sent outside of the cookies with the login's cookie. Null if the application
+ * has no single cookie, or the ID is invalid.
+ */
 function toCookie(credentials: Credentials, name: () => string | undefined): Credentials | null {
   const { session, ...others } = credentials;
   if (session === undefined) return credentials;

@@ -461,7 +461,7 @@ const kinds: Readonly<Record<string, SiteDatabase['kind']>> = {
   sqlite: 'sqlite',
 };
 
-/** Parses the URL of the database, whose parts replace the other values, like `DsnParser`. @throws ConfigurationError */
+/** Parses the database URL like `DsnParser`. Its parts replace the other values. @throws ConfigurationError */
 function parseUrl(given: string, file: string): Readonly<Record<string, string>> {
   if (given === '') return {};
   if (!URL.canParse(given))

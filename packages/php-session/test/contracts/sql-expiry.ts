@@ -106,7 +106,7 @@ export function sqlExpiryContract(started: () => SqlSite, store: (options: strin
     expect(String(await last.get('live'))).toBe('x');
   });
 
-  test('renews only the session of exactly this ID', async () => {
+  test('renews only the session with exactly this ID', async () => {
     const { bytes, binaryId } = site.types;
     const types = {
       renew_text: `VARCHAR(64) ${site.caseless}`,

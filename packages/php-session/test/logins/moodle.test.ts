@@ -74,7 +74,7 @@ test('ends a login after a suspension or an expiry, and renews it by use', async
   expect(await logins.ttl(late as never)).toBe(0);
 });
 
-test('gives users the names of Moodle, and roles as administrators or managers', async () => {
+test('takes display names from Moodle, and gives roles to site administrators and managers', async () => {
   const { logIn, run, login, who, changed } = await siteFor(
     "$CFG->fullnamedisplay = 'lastname, firstname (alternatename)';",
   );

@@ -636,7 +636,7 @@ const knownSites = (site: string): Known[] => [
   codeIgniterIn('OwnHandler', '', /the session driver OwnHandler is not supported/),
 ];
 
-test('finds known applications by their folders, with the sessions that PHP keeps for them', async () => {
+test('finds known applications by their files, and reads their cookie name and session store or says why it cannot', async () => {
   const machine = new Machine({
     'session.save_path': '/of/php',
     'session.gc_maxlifetime': '900',

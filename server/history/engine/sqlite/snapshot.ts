@@ -123,7 +123,7 @@ function formatOf(db: DatabaseSync): number {
 function requireNoTriggers(db: DatabaseSync): void {
   const found = db.prepare("SELECT 1 FROM sqlite_master WHERE type IN ('trigger', 'view')").get();
   if (found !== undefined)
-    throw new Error('it contains a trigger or a view, which a chat server never creates');
+    throw new Error('the backup contains a trigger or a view, which a chat server never creates');
 }
 
 /** Opens a file exclusively. Afterwards it is a single synced file again. */

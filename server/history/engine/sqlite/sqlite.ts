@@ -129,8 +129,8 @@ function makeFolder(folder: string): void {
     const { code } = cause as NodeJS.ErrnoException;
     if (code !== 'EACCES') throw cause;
     const account = accountName();
-    const advice = `run as root install -d -o ${account} -m 700 ${folder}`;
-    throw new Error(`the account ${account} may not create the folder ${folder}: ${advice} (${code})`);
+    const advice = `as root, run: install -d -o ${account} -m 700 ${folder}`;
+    throw new Error(`the account ${account} may not create the folder ${folder} (${code}); ${advice}`);
   }
 }
 
