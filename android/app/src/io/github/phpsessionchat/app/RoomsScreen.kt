@@ -1,0 +1,129 @@
+package io.github.phpsessionchat.app
+
+import androidx.compose.foundation.background
+import androidx.compose.foundation.clickable
+import androidx.compose.foundation.layout.Arrangement
+import androidx.compose.foundation.layout.Column
+import androidx.compose.foundation.layout.Row
+import androidx.compose.foundation.layout.fillMaxSize
+import androidx.compose.foundation.layout.fillMaxWidth
+import androidx.compose.foundation.layout.padding
+import androidx.compose.foundation.lazy.LazyColumn
+import androidx.compose.foundation.lazy.items
+import androidx.compose.foundation.shape.CircleShape
+import androidx.compose.material3.ExperimentalMaterial3Api
+import androidx.compose.material3.MaterialTheme
+import androidx.compose.material3.Scaffold
+import androidx.compose.material3.Text
+import androidx.compose.material3.TopAppBar
+import androidx.compose.material3.TopAppBarDefaults
+import androidx.compose.runtime.Composable
+import androidx.compose.ui.Alignment
+import androidx.compose.ui.Modifier
+import androidx.compose.ui.res.stringResource
+import androidx.compose.ui.semantics.contentDescription
+import androidx.compose.ui.semantics.semantics
+import androidx.compose.ui.text.font.FontWeight
+import androidx.compose.ui.text.style.TextOverflow
+import androidx.compose.ui.unit.dp
+import io.github.phpsessionchat.ConnectionState
+import io.github.phpsessionchat.RoomSummary
+import io.github.phpsessionchat.User
+import java.text.NumberFormat
+import java.time.LocalDate
+
+@OptIn(ExperimentalMaterial3Api::class)
+@Composable
+fun RoomsScreen(
+    rooms: List<RoomSummary>,
+    me: User,
+    connection: ConnectionState.Kind,
+    onOpen: (String) -> Unit,
+    onReconnect: () -> Unit,
+) {
+    val (joined, others) = rooms.partition(RoomSummary::member)
+    Scaffold(
+        containerColor = MaterialTheme.colorScheme.surface,
+        topBar = {
+            TopAppBar(
+                title = { Text(stringResource(R.string.rooms_heading), fontWeight = FontWeight.Bold) },
+                colors = TopAppBarDefaults.topAppBarColors(MaterialTheme.colorScheme.surface),
+            )
+        },
+    ) { inner ->
+        Column(Modifier.padding(inner)) {
+            ConnectionBar(connection, onReconnect)
+            LazyColumn(Modifier.fillMaxSize()) {
+                items(joined, key = { it.id }) { room -> RoomRow(room, me) { onOpen(room.id) } }
+                if (joined.isEmpty()) item { Heading(stringResource(R.string.empty_rooms_title)) }
+                if (others.isNotEmpty()) item { Heading(stringResource(R.string.rooms_more)) }
+                items(others, key = { it.id }) { room -> RoomRow(room, me) { onOpen(room.id) } }
+            }
+        }
+    }
+}
+
+@Composable
+private fun Heading(text: String) {
+    val colors = MaterialTheme.colorScheme
+    Text(text, Modifier.padding(16.dp, 12.dp), colors.onSurfaceVariant, style = MaterialTheme.typography.labelLarge)
+}
+
+@Composable
+private fun RoomRow(room: RoomSummary, me: User, onClick: () -> Unit) {
+    val colors = MaterialTheme.colorScheme
+    val isUnread = room.member && room.unread > 0
+    Row(
+        Modifier.fillMaxWidth().clickable(onClick = onClick).padding(horizontal = 16.dp, vertical = 8.dp),
+        horizontalArrangement = Arrangement.spacedBy(12.dp),
+        verticalAlignment = Alignment.CenterVertically,
+    ) {
+        RoomIcon(room)
+        Column(Modifier.weight(1f)) {
+            Text(
+                room.with?.let { nameOf(it) } ?: room.name,
+                fontWeight = FontWeight.Bold,
+                maxLines = 1,
+                overflow = TextOverflow.Ellipsis,
+            )
+            Text(
+                lastMessage(room, me),
+                color = if (isUnread) colors.onSurface else colors.onSurfaceVariant,
+                style = MaterialTheme.typography.bodyMedium,
+                maxLines = 1,
+                overflow = TextOverflow.Ellipsis,
+            )
+        }
+        Column(horizontalAlignment = Alignment.End, verticalArrangement = Arrangement.spacedBy(4.dp)) {
+            if (room.member) {
+                Text(lastTime(room), color = colors.onSurfaceVariant, style = MaterialTheme.typography.labelMedium)
+                if (isUnread) UnreadBadge(room)
+            } else {
+                Text(stringResource(R.string.rooms_join), color = colors.primary, style = MaterialTheme.typography.labelLarge)
+            }
+        }
+    }
+}
+
+@Composable
+private fun lastTime(room: RoomSummary): String {
+    val last = room.last ?: return ""
+    return if (dayOf(last.sentAt) == LocalDate.now()) clockTime(last.sentAt) else dayName(last.sentAt)
+}
+
+@Composable
+private fun UnreadBadge(room: RoomSummary) {
+    val colors = MaterialTheme.colorScheme
+    val isMuted = room.notify == RoomSummary.Notify.NONE
+    val number = NumberFormat.getIntegerInstance().format(room.unread)
+    val description = stringResource(R.string.rooms_unread, number)
+    Text(
+        if (room.mentions > 0) "@ $number" else number,
+        Modifier.background(if (isMuted) colors.outlineVariant else colors.primary, CircleShape)
+            .padding(horizontal = 8.dp, vertical = 1.dp)
+            .semantics { contentDescription = description },
+        color = if (isMuted) colors.onSurface else colors.onPrimary,
+        style = MaterialTheme.typography.labelMedium,
+        fontWeight = FontWeight.Bold,
+    )
+}

@@ -1,0 +1,58 @@
+package io.github.phpsessionchat.app
+
+import android.text.format.DateUtils
+import android.text.format.DateUtils.FORMAT_ABBREV_MONTH
+import android.text.format.DateUtils.FORMAT_SHOW_DATE
+import android.text.format.DateUtils.FORMAT_SHOW_TIME
+import androidx.compose.runtime.Composable
+import androidx.compose.ui.platform.LocalContext
+import androidx.compose.ui.res.stringResource
+import io.github.phpsessionchat.ChatFile
+import io.github.phpsessionchat.Entry
+import io.github.phpsessionchat.RoomSummary
+import io.github.phpsessionchat.User
+import java.time.Instant
+import java.time.LocalDate
+import java.time.ZoneId
+
+/** Separates a name or text from the direction of the text around it. */
+fun isolate(text: String) = "\u2068$text\u2069"
+
+@Composable
+fun nameOf(user: User) = if (user.id == User.ERASED) stringResource(R.string.msg_deletedUser) else user.name
+
+/** Returns the text of a line in a room, and the names of its files. */
+@Composable
+fun textOf(entry: Entry): String {
+    val message = entry.message
+    if (message == null) return entry.text
+    if (message.isDeleted) return stringResource(R.string.msg_deleted)
+    return (listOf(message.textWithNames()) + message.files.map(ChatFile::name)).filter(String::isNotEmpty).joinToString("\n")
+}
+
+/** Returns a room's last message with its author. */
+@Composable
+fun lastMessage(room: RoomSummary, me: User): String {
+    val last = room.last ?: return stringResource(R.string.rooms_lastNone)
+    val text = when {
+        last.deletedAt != 0L -> stringResource(R.string.msg_deleted)
+        last.hidden -> "…"
+        last.text.isEmpty() -> "📎"
+        else -> last.text
+    }
+    if (room.kind == RoomSummary.Kind.DIRECT && last.user != me) return text
+    val name = if (last.user == me) stringResource(R.string.msg_you) else nameOf(last.user)
+    return stringResource(R.string.rooms_last, isolate(name), isolate(text))
+}
+
+fun dayOf(time: Long): LocalDate = Instant.ofEpochMilli(time).atZone(ZoneId.systemDefault()).toLocalDate()
+
+@Composable
+fun clockTime(time: Long): String = DateUtils.formatDateTime(LocalContext.current, time, FORMAT_SHOW_TIME)
+
+@Composable
+fun dayName(time: Long): String = when (dayOf(time)) {
+    LocalDate.now() -> stringResource(R.string.time_today)
+    LocalDate.now().minusDays(1) -> stringResource(R.string.time_yesterday)
+    else -> DateUtils.formatDateTime(LocalContext.current, time, FORMAT_SHOW_DATE or FORMAT_ABBREV_MONTH)
+}

@@ -1,0 +1,24 @@
+import { writeApk } from './android-apk.mjs';
+import { compileApp, compileTests } from './android-compile.mjs';
+import { fetchLibraries, requirePrograms } from './android-libraries.mjs';
+import { testApp } from './android-tests.mjs';
+import { Problem, runCommand, USAGE } from './command.mjs';
+import { installNpmPackages } from './npm-packages.mjs';
+
+/** Builds or tests the Android app with programs of Debian and Maven, without Google's SDK. */
+await runCommand(async () => {
+  const [command, ...rest] = process.argv.slice(2);
+  if ((command !== undefined && command !== 'test') || rest.length > 0) {
+    throw new Problem('Use npm run android:app or npm run android:app:test.', USAGE);
+  }
+  requirePrograms();
+  await installNpmPackages();
+  await fetchLibraries(['app', 'kotlinc', 'tools']);
+  const classPath = await compileApp();
+  if (command === undefined) {
+    await writeApk(classPath);
+    return 0;
+  }
+  await fetchLibraries(['test']);
+  return await testApp(await compileTests(classPath));
+});

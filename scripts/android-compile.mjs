@@ -1,0 +1,112 @@
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import {
+  androidJar,
+  app,
+  emptyFolder,
+  filesIn,
+  jarsOf,
+  java,
+  joinPaths,
+  libraryFiles,
+  out,
+  step,
+} from './android-libraries.mjs';
+import { writeStrings } from './android-strings.mjs';
+import { root } from './npm-packages.mjs';
+
+export const packageName = 'io.github.phpsessionchat.app';
+export const minSdk = '26';
+
+export const manifest = join(out, 'merged', 'AndroidManifest.xml');
+/** The APK without code. */
+export const resourceApk = join(out, 'merged', 'resources.apk');
+export const testClasses = join(out, 'test-classes');
+
+/** Compiles the app and the Java client. @returns the class path without Android: folders first, then libraries */
+export async function compileApp() {
+  emptyFolder(dirname(manifest));
+  await mergeManifests();
+  const names = await linkResources();
+  const client = await javac('the Java client', join(root, 'android', 'chat-client', 'src', 'main', 'java'));
+  const classPath = [client, names, ...jarsOf('app')];
+  return [await kotlinc('the app', join(app, 'src'), join(out, 'app-classes'), classPath), ...classPath];
+}
+
+/** @param {string[]} classPath of the app */
+export async function compileTests(classPath) {
+  const all = [...classPath, ...jarsOf('test')];
+  return [await kotlinc('the tests', join(app, 'test'), testClasses, all), ...all];
+}
+
+async function mergeManifests() {
+  await java('merging the manifests', [
+    ...['-cp', joinPaths(jarsOf('tools')), 'com.android.manifmerger.Merger'],
+    ...['--main', join(app, 'AndroidManifest.xml')],
+    ...['--libs', joinPaths(libraryFiles('app', /^[^/]+\/AndroidManifest\.xml$/))],
+    ...['--placeholder', `applicationId=${packageName}`, '--remove-tools-declarations', '--out', manifest],
+  ]);
+  const text = readFileSync(manifest, 'utf8');
+  writeFileSync(manifest, text.replace('<application', '<application android:debuggable="true"'));
+}
+
+/** Writes `resourceApk`. @returns the folder of the compiled R classes */
+async function linkResources() {
+  const res = emptyFolder(join(out, 'res'));
+  cpSync(join(app, 'res'), res, { recursive: true });
+  writeStrings(join(root, 'client', 'src', 'strings', 'languages'), join(app, 'src'), res);
+  const compiled = join(out, 'merged', 'res.zip');
+  await step('compiling the resources', 'aapt2', ['compile', '--dir', res, '-o', compiled]);
+
+  const names = emptyFolder(join(out, 'resource-names'));
+  const overlays = [...libraryFiles('app', /^[^/]+\/res\.zip$/), compiled];
+  await step('linking the resources', 'aapt2', [
+    ...[
+      'link',
+      '-I',
+      androidJar(),
+      '--manifest',
+      manifest,
+      '--min-sdk-version',
+      minSdk,
+      '--auto-add-overlay',
+    ],
+    ...['--no-version-vectors', '--java', names, '--extra-packages', resourcePackages().join(':')],
+    ...libraryFiles('app', /^[^/]+\/assets$/).flatMap((folder) => ['-A', folder]),
+    ...overlays.flatMap((path) => ['-R', path]),
+    ...['-o', resourceApk],
+  ]);
+  return await javac('the resource names', names);
+}
+
+/** Returns the packages of the libraries that have resources. */
+function resourcePackages() {
+  const packages = libraryFiles('app', /^[^/]+\/R\.txt$/)
+    .filter((path) => readFileSync(path).length > 0)
+    .map((path) => readFileSync(join(dirname(path), 'AndroidManifest.xml'), 'utf8'))
+    .map((text) => text.match(/package="([^"]+)"/)?.[1] ?? '');
+  return [...new Set(packages)].sort();
+}
+
+/** @param {string} what @param {string} sources @returns the folder of the classes */
+async function javac(what, sources) {
+  const folder = emptyFolder(join(out, `${what.split(' ').at(-1)}-classes`));
+  const classPath = joinPaths([...jarsOf('app'), ...jarsOf('json'), androidJar()]);
+  const options = ['-nowarn', '-encoding', 'UTF-8', '--release', '8', '-cp', classPath, '-d', folder];
+  await step(`compiling ${what}`, 'javac', [...options, ...filesIn(sources, /\.java$/)]);
+  return folder;
+}
+
+/** @param {string} what @param {string} sources @param {string} folder @param {string[]} classPath */
+async function kotlinc(what, sources, folder, classPath) {
+  const jars = jarsOf('kotlinc');
+  const plugins = jars.filter((path) => path.includes('compose-compiler-plugin'));
+  await java(`compiling ${what}`, [
+    ...['-cp', joinPaths(jars.filter((path) => !plugins.includes(path)))],
+    ...['org.jetbrains.kotlin.cli.jvm.K2JVMCompiler', ...plugins.map((path) => `-Xplugin=${path}`)],
+    // Android's JAR has no java.* classes, so the compiler takes them from the JDK.
+    ...['-no-stdlib', '-no-reflect', '-Xjdk-release=8', '-Werror', '-module-name', 'app'],
+    ...['-classpath', joinPaths([...classPath, androidJar()]), '-d', emptyFolder(folder), sources],
+  ]);
+  return folder;
+}

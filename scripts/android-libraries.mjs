@@ -1,0 +1,134 @@
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, delimiter, dirname, join } from 'node:path';
+import { Problem, UNAVAILABLE } from './command.mjs';
+import { installLine } from './debian.mjs';
+import { root } from './npm-packages.mjs';
+import { runQuietly } from './quiet.mjs';
+
+export const app = join(root, 'android', 'app');
+export const out = join(app, 'out');
+const libraries = join(out, 'libraries');
+
+/**
+ * The Debian package of each program.
+ * @type {Record<string, string>}
+ */
+const packageOf = {
+  aapt2: 'aapt',
+  zipalign: 'zipalign',
+  apksigner: 'apksigner',
+  javac: 'openjdk-17-jdk-headless',
+  mvn: 'maven',
+};
+
+export function requirePrograms() {
+  const folders = (process.env.PATH ?? '').split(delimiter);
+  /** @param {string} name */
+  const isMissing = (name) => !folders.some((folder) => existsSync(join(folder, name)));
+  const missing = Object.keys(packageOf).filter(isMissing);
+  if (missing.length === 0) return;
+  const packages = missing.map((name) => packageOf[name]);
+  throw new Problem(
+    `The Android app cannot be built without ${missing.join(', ')}. Install:\n\n  ${installLine(packages)}`,
+    UNAVAILABLE,
+  );
+}
+
+/**
+ * Runs a program of the build.
+ * @param {string} title what it does
+ * @param {string} program
+ * @param {string[]} args
+ */
+export async function step(title, program, args) {
+  console.log(title);
+  await requireSuccess(title, program, args);
+}
+
+/** @param {string} title @param {string} program @param {string[]} args */
+async function requireSuccess(title, program, args) {
+  const result = await runQuietly(program, args, { cwd: root });
+  if (!result.ok) throw new Problem(`${title} failed:\n\n${result.output}`);
+}
+
+/** @param {string} title @param {string[]} args */
+export const java = (title, args) => step(title, 'java', ['-XX:+UseSerialGC', '-Xmx2g', ...args]);
+
+/** @param {string[]} paths */
+export const joinPaths = (paths) => paths.join(delimiter);
+
+/** @param {string} folder */
+export function emptyFolder(folder) {
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  return folder;
+}
+
+/**
+ * Returns the paths of files whose name in the folder matches, sorted so that each build has the same order.
+ * @param {string} folder
+ * @param {RegExp} pattern
+ */
+export const filesIn = (folder, pattern) =>
+  readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => pattern.test(name))
+    .sort()
+    .map((name) => join(folder, name));
+
+/** @param {string[]} paths */
+export function hashOf(paths) {
+  const hash = createHash('sha256');
+  for (const path of paths) hash.update(readFileSync(path));
+  return hash.digest('hex');
+}
+
+/**
+ * Fetches the libraries of `android/app/deps`, unless an earlier build did.
+ * @param {string[]} names
+ */
+export async function fetchLibraries(names) {
+  for (const name of names) {
+    const pom = join(app, 'deps', name, 'pom.xml');
+    const mark = join(libraries, `${name}.sha256`);
+    const hash = hashOf([pom]);
+    if (existsSync(mark) && readFileSync(mark, 'utf8') === hash) continue;
+    emptyFolder(join(libraries, name));
+    await step(`fetching libraries: ${name}`, 'mvn', [
+      '-B',
+      '-q',
+      '-f',
+      pom,
+      `-Dout=${libraries}`,
+      'validate',
+    ]);
+    for (const aar of filesIn(join(libraries, name), /\.aar$/)) await unpackAar(aar);
+    writeFileSync(mark, hash);
+  }
+}
+
+/** Unpacks an Android library to a folder of its name, and compiles its resources to `res.zip`. @param {string} aar */
+async function unpackAar(aar) {
+  const { unzipSync } = await import('fflate');
+  const folder = aar.replace(/\.aar$/, '');
+  for (const [name, data] of Object.entries(unzipSync(readFileSync(aar)))) {
+    if (name.endsWith('/')) continue;
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
+    writeFileSync(join(folder, name), data);
+  }
+  if (filesIn(folder, /^res\/.+\/.+/).length === 0) return;
+  const args = ['compile', '--dir', join(folder, 'res'), '-o', join(folder, 'res.zip')];
+  await requireSuccess(`compiling the resources of ${basename(folder)}`, 'aapt2', args);
+}
+
+/** Returns files of the fetched libraries. @param {string} name @param {RegExp} pattern */
+export const libraryFiles = (name, pattern) => filesIn(join(libraries, name), pattern);
+
+/** @param {string} name */
+export const jarsOf = (name) => libraryFiles(name, /^[^/]+\.jar$|^[^/]+\/(classes|libs\/[^/]+)\.jar$/);
+
+/** The folder of Android's own classes, which Robolectric reads too. */
+export const androidFolder = join(libraries, 'android');
+
+/** Returns the classes of Android 14, which the app is compiled against. */
+export const androidJar = () => filesIn(androidFolder, /^android-all-14-/)[0] ?? '';

@@ -1,0 +1,54 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { manifest, packageName, resourceApk, testClasses } from './android-compile.mjs';
+import { androidFolder, androidJar, emptyFolder, filesIn, joinPaths, out } from './android-libraries.mjs';
+import { root, runtime } from './npm-packages.mjs';
+import { run } from './processes.mjs';
+
+const screenshots = join(out, 'screenshots');
+/** The options of the tests' JVM, in a file because the class path is long. */
+const optionsFile = join(out, 'test.options');
+
+/** Runs the tests of the screens, then those with the real chat server. @param {string[]} classPath with the tests */
+export async function testApp(classPath) {
+  emptyFolder(screenshots);
+  const settings = writeSettings();
+  const options = [
+    ...[`-Drobolectric.dependency.dir=${androidFolder}`, '-Drobolectric.offline=true'],
+    ...[
+      '-Drobolectric.pixelCopyRenderMode=hardware',
+      '-Djava.awt.headless=true',
+      `-Dscreenshots=${screenshots}`,
+    ],
+    // Robolectric must load its own Android first.
+    ...['-XX:+UseSerialGC', '-Xmx2g', '-cp', joinPaths([settings, ...classPath, androidJar()])],
+  ];
+  writeFileSync(optionsFile, options.map((option) => `"${option}"\n`).join(''));
+
+  const names = filesIn(testClasses, /Test\.class$/)
+    .map((path) => path.slice(testClasses.length + 1, -'.class'.length).replaceAll('/', '.'))
+    .filter((name) => !name.endsWith('.ServerTest'));
+  const screens = await run('java', [`@${optionsFile}`, 'org.junit.runner.JUnitCore', ...names], {
+    stdio: 'inherit',
+  });
+  const { node, env } = runtime();
+  const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
+  const args = [vitest, 'run', '-c', 'test/vitest.config.ts', '--project', 'android-app'];
+  const server = await run(node, args, { cwd: root, env, stdio: 'inherit' });
+  return screens && server ? 0 : 1;
+}
+
+/** Writes Robolectric's settings. @returns their folder */
+function writeSettings() {
+  const folder = emptyFolder(join(out, 'test-settings'));
+  const settings = join(folder, 'com', 'android', 'tools');
+  mkdirSync(settings, { recursive: true });
+  const lines = {
+    android_merged_manifest: manifest,
+    android_resource_apk: resourceApk,
+    android_custom_package: packageName,
+  };
+  const text = Object.entries(lines).map(([name, value]) => `${name}=${value}\n`);
+  writeFileSync(join(settings, 'test_config.properties'), text.join(''));
+  return folder;
+}
