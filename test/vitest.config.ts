@@ -99,6 +99,20 @@ export default defineConfig({
           allowOnly: false,
         },
       },
+      // Run by `npm run android:app:test`, which builds the app first.
+      {
+        plugins: [threadsOfBundles()],
+        test: {
+          name: 'android-app',
+          setupFiles: ['test/helpers/option-names.ts'],
+          globalSetup: ['test/helpers/make-bundles.ts'],
+          include: ['test/android-app/*.app.ts'],
+          testTimeout: 6 * hanging,
+          hookTimeout: 3 * hanging,
+          expect: { poll: { timeout: 2 * hanging } },
+          allowOnly: false,
+        },
+      },
       // The guarantees with the promised counts; all combinations of stores, databases, applications and containers, of
       // which an ordinary run has one of each family; what another test shows by another way; and tests that need
       // installations. They mostly wait, so several files run at once.

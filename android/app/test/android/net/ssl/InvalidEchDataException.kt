@@ -1,0 +1,4 @@
+package android.net.ssl
+
+/** OkHttp catches this exception of newer Android versions, and the JVM of the tests loads it early. */
+class InvalidEchDataException : Exception()
