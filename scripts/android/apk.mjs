@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, delimiter, dirname, join, relative } from 'node:path';
-import { minSdk, resourceApk } from './android-compile.mjs';
+import { root } from '../npm-packages.mjs';
+import { minSdk, resourceApk } from './compile.mjs';
 import {
   androidJar,
   emptyFolder,
@@ -11,8 +12,7 @@ import {
   libraryFiles,
   out,
   step,
-} from './android-libraries.mjs';
-import { root } from './npm-packages.mjs';
+} from './libraries.mjs';
 
 const apk = join(out, 'chat.apk');
 const debugKey = join(out, 'debug.p12');

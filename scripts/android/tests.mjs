@@ -1,9 +1,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { manifest, packageName, resourceApk, testClasses } from './android-compile.mjs';
-import { androidFolder, androidJar, emptyFolder, filesIn, joinPaths, out } from './android-libraries.mjs';
-import { root, runtime } from './npm-packages.mjs';
-import { run } from './processes.mjs';
+import { root, runtime } from '../npm-packages.mjs';
+import { run } from '../processes.mjs';
+import { manifest, packageName, resourceApk, testClasses } from './compile.mjs';
+import { androidFolder, androidJar, emptyFolder, filesIn, joinPaths, out } from './libraries.mjs';
 
 const screenshots = join(out, 'screenshots');
 /** The options of the tests' JVM, in a file because the class path is long. */

@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { filesIn } from './android-libraries.mjs';
+import { filesIn } from './libraries.mjs';
 
 /**
  * Android's qualifiers of languages, if they differ from the browser client's names.

@@ -1,5 +1,6 @@
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { root } from '../npm-packages.mjs';
 import {
   androidJar,
   app,
@@ -11,9 +12,8 @@ import {
   libraryFiles,
   out,
   step,
-} from './android-libraries.mjs';
-import { writeStrings } from './android-strings.mjs';
-import { root } from './npm-packages.mjs';
+} from './libraries.mjs';
+import { writeStrings } from './strings.mjs';
 
 export const packageName = 'io.github.phpsessionchat.app';
 export const minSdk = '26';

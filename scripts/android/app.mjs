@@ -1,9 +1,9 @@
-import { writeApk } from './android-apk.mjs';
-import { compileApp, compileTests } from './android-compile.mjs';
-import { fetchLibraries, requirePrograms } from './android-libraries.mjs';
-import { testApp } from './android-tests.mjs';
-import { Problem, runCommand, USAGE } from './command.mjs';
-import { installNpmPackages } from './npm-packages.mjs';
+import { Problem, runCommand, USAGE } from '../command.mjs';
+import { installNpmPackages } from '../npm-packages.mjs';
+import { writeApk } from './apk.mjs';
+import { compileApp, compileTests } from './compile.mjs';
+import { fetchLibraries, requirePrograms } from './libraries.mjs';
+import { testApp } from './tests.mjs';
 
 /** Builds or tests the Android app with programs of Debian and Maven, without Google's SDK. */
 await runCommand(async () => {

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, delimiter, dirname, join } from 'node:path';
-import { Problem, UNAVAILABLE } from './command.mjs';
-import { installLine } from './debian.mjs';
-import { root } from './npm-packages.mjs';
-import { runQuietly } from './quiet.mjs';
+import { Problem, UNAVAILABLE } from '../command.mjs';
+import { installLine } from '../debian.mjs';
+import { root } from '../npm-packages.mjs';
+import { runQuietly } from '../quiet.mjs';
 
 export const app = join(root, 'android', 'app');
 export const out = join(app, 'out');
