@@ -56,7 +56,7 @@ export interface Client {
   /** Records user activity, which keeps the session alive if the operator enables that. */
   active(): void;
   /**
-   * Replaces the ticket of the connection's login by a later one.
+   * Replaces the ticket of the connection's login by a later ticket.
    * @throws RequestError if the ticket is not valid, or belongs to another login
    */
   renew(ticket: string): Promise<Answers['session:renew']>;

@@ -1,2 +1,2 @@
-/** Whether the ID is that of a guest, a visitor without a login. No user of the site has such an ID. */
+/** Whether the ID belongs to a guest, a visitor without a login. No user of the site has such an ID. */
 export const isGuest = (id: string): boolean => /^g-[0-9a-f]{32}$/.test(id);

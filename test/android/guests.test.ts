@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => site.close());
 
-/** Connects an app, whose HTTP client has this session cookie. */
+/** Connects an app. Its HTTP client sends this session cookie. */
 async function start(guest: string, cookie = 'PHPSESSID=none') {
   const app = nextJavaClient();
   onTestFinished(() => app.end());

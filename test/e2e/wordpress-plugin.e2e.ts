@@ -352,7 +352,7 @@ test('the WordPress plugin works from its installation to its removal', async ({
     await login(member.page, wordpress, 'noor');
   });
 
-  await test.step('lets visitors in as guests if the owner wants it', async () => {
+  await test.step('admits visitors as guests if the owner allows it', async () => {
     await openSettings();
     await admin.getByLabel('Also visitors without a login').check();
     await save();

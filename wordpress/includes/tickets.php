@@ -67,7 +67,7 @@ function answer_ticket(): void
 function may_chat(WP_User $user): bool
 {
     $session = WP_Session_Tokens::get_instance($user->ID)->get(wp_get_session_token()) ?? [];
-    // User Switching, Login as User: somebody else acts as this user.
+    // With the plugins User Switching and Login as User, an administrator acts as this user.
     $isImpersonated = isset($session['switched_from_id']) || isset($session['logged_in_from_id']);
     $isSuspended = function_exists('bp_moderation_is_user_suspended') && bp_moderation_is_user_suspended($user->ID);
     return !$isImpersonated && !$isSuspended && !in_array('bbp_blocked', $user->roles, true)

@@ -123,7 +123,7 @@ export class ShownRoom {
     if (id === this.#lookedFor && this.room === undefined) this.ban = { ...ban, id };
   }
 
-  /** Shows another room instead of a removed room. After a ban, shows the ban instead. */
+  /** Replaces a removed room: after a ban by a notice of the ban, otherwise by another room. */
   replace(ban?: ShownRoom['ban']): void {
     this.#clear();
     this.ban = ban;

@@ -23,7 +23,7 @@ const maxRelativeSeconds = 30 * 24 * 60 * 60;
 const ttlReply = /^(?:HD t(?<ttl>-1|\d+)(?: .*)?|EN|(?<unknown>ERROR))$/;
 /** Replies to `mg KEY c`: the CAS number of the item; a miss; ERROR. */
 const casReply = /^(?:HD c(?<cas>\d+)|EN|(?<unknown>ERROR))$/;
-/** If meta commands failed on two connections, the server may be a proxy. It gets no meta commands for this time. */
+/** If meta commands failed on two connections, the server may be a proxy. For this time, no meta commands are sent to it. */
 const metaRetryDelayMs = 10_000;
 
 /** Defaults by `handler=`. The first distribution is the default. */

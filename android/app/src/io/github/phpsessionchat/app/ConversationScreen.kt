@@ -154,7 +154,7 @@ private fun LoadAndFollow(
         }
     }
     val isAtBottom by remember { derivedStateOf { list.firstVisibleItemIndex <= 1 } }
-    // Each new connection repeats what failed without one.
+    // Depends on the connection, so that a request that failed offline is repeated after a reconnect.
     LaunchedEffect(isAtTop, entries.first().key, view.atBeginning, connection) {
         if (isAtTop && !view.atBeginning) actions.loadOlder()
     }
