@@ -22,6 +22,7 @@ export const readsByWriter = {
   bans: true,
   restrictions: true,
   pendingBefore: true,
+  guestMembers: true,
 } as const satisfies Partial<Record<keyof Reads, true>>;
 
 /** `internal`: a bug in this program. `current` belongs to the `conflict` of an edit. */
