@@ -326,12 +326,17 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       await expect(claimed(fresh.url)).rejects.toThrow(inUse);
       await expect(claimed(fresh.url, { shared })).rejects.toThrow(inUse);
       await alone.close();
-      const together = [await claimed(database.url, { shared }), await claimed(database.url, { shared })];
+      // The database may keep the lock a moment longer than the connection.
+      const patience = 10_000;
+      const together = [
+        await claimed(database.url, { shared, patience }),
+        await claimed(database.url, { shared }),
+      ];
       for (const history of together) {
         await expect(claimed(database.url)).rejects.toThrow(inUse);
         await history.close();
       }
-      await (await claimed(database.url)).close();
+      await (await claimed(database.url, { patience })).close();
     });
 
     test('lets a restore wait for a server that is shutting down', async () => {
