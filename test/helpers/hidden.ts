@@ -1,5 +1,6 @@
 import type { RequestName } from '../../server/wire/events.ts';
 import { size } from '../guarantees/size.ts';
+import { emptyHistory } from './chat-server.ts';
 import { mariadbDatabase, postgresDatabase } from './history-database.ts';
 import { startMariadb } from './mariadb.ts';
 import { startPostgres } from './postgres.ts';
@@ -10,7 +11,10 @@ type Started = () => Promise<{
   /** Runs the maintenance that the database does automatically after many writes. The tests turn that off. */
   tidy(): Promise<unknown>;
 }>;
-const sqlite: Started = async () => ({ env: {}, close: async () => {}, tidy: async () => {} });
+const sqlite: Started = async () => {
+  const { url, files, remove } = await emptyHistory();
+  return { env: { CHAT_HISTORY: url, CHAT_FILES: files }, close: async () => remove(), tidy: async () => {} };
+};
 
 /** The settings of a chat server with a history in each database. */
 export const databases = size<Record<string, Started>>(

@@ -6,10 +6,13 @@ const median = (times: number[]) => [...times].sort((a, b) => a - b)[times.lengt
  * Expects both to take equally long in at least one of three tries: the medians of the response times differ by at most
  * `most` milliseconds, or by a `share` of the shorter median. A server that leaks information through its response
  * times does so in each try, but other load on the machine is rarely the same three times.
+ *
+ * @param beforeRepeat called before the second and the third try
  */
 export async function takesAsLong(
   both: readonly [() => Promise<unknown>, () => Promise<unknown>],
   { answers, most, share }: { answers: number; most: number; share: number },
+  beforeRepeat: () => Promise<unknown> = async () => {},
 ): Promise<void> {
   const medians = async () => {
     const times: [number[], number[]] = [[], []];
@@ -26,6 +29,7 @@ export async function takesAsLong(
   };
   const tries: string[] = [];
   for (let n = 0; n < 3; n++) {
+    if (n > 0) await beforeRepeat();
     const [a, b] = await medians();
     if (Math.abs(a - b) < Math.max(most, share * Math.min(a, b))) return;
     tries.push(`${a} ms and ${b} ms`);

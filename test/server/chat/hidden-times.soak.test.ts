@@ -8,62 +8,87 @@ const hiddenMessages = 5000;
 const hiddenUsers = 1000;
 const bounds = { answers: 1000, most: 0.1, share: 0.1 };
 
-/** Two sites that look the same to Eve. The second also contains many other rooms, users and messages. */
-describe.each(Object.entries(databases))('%s', (_, start) => {
-  const open: (() => Promise<unknown>)[] = [];
-  const askers: { client: RawClient; own: string }[] = [];
+/** Eve's connection to one of the sites, and the room that she owns there. */
+interface Asker {
+  client: RawClient;
+  own: string;
+}
+
+/**
+ * Two sites that look the same to Eve. The second also contains many other rooms, users and messages. With PostgreSQL
+ * the first contains a tenth of them, because it reads tables of a few rows in another way.
+ */
+describe.each(Object.entries(databases))('%s', (name, start) => {
+  const sites: (Awaited<ReturnType<typeof start>> & { site?: PeopleSite })[] = [];
+  const askers: Asker[] = [];
   beforeAll(async () => {
-    for (const isFull of [false, true]) {
+    for (const share of [name === 'PostgreSQL' ? 0.1 : 0, 1]) {
       const database = await start();
-      open.unshift(() => database.close());
+      sites.push(database);
+      await hide(database.env, share);
+    }
+    await restart();
+  }, 300_000);
+  afterAll(async () => {
+    for (const { site, close } of sites) {
+      await site?.close();
+      await close();
+    }
+  }, 60_000);
+
+  /**
+   * Starts both chat servers anew, so that neither has done more work than the other. Their connections also get new
+   * database processes, which the system may place on other CPUs: the distance to this process's CPU counts.
+   */
+  async function restart(): Promise<void> {
+    for (const [n, database] of sites.entries()) {
+      await database.site?.close();
       const site = await startPeopleSite({ ...database.env, CHAT_CREATE_ROOMS: 'all' });
-      open.unshift(() => site.close());
+      database.site = site;
       const [eve, mia] = [await site.person({}, 'eve'), await site.person({}, 'mia')];
       const own = (await site.den(eve, [mia])).id;
       for (const client of [eve, mia]) await client.request('room:join', { room: own });
       for (const text of ['my code', 'other words', 'your code']) await say(mia, own, text);
-      if (isFull) await hide(site);
       await database.tidy();
-      askers.push({ client: await connectRaw(site.chat.port, eve.cookie), own });
+      askers[n] = { client: await connectRaw(site.chat.port, eve.cookie), own };
     }
-  }, 300_000);
-  afterAll(async () => {
-    for (const close of open) await close();
-  }, 60_000);
+  }
+
+  /** Expects both sites to answer equally fast. */
+  async function takeAsLong(ask: (asker: Asker) => Promise<string>): Promise<void> {
+    const askSite = (n: number) => () => ask(askers[n] as Asker);
+    await takesAsLong([askSite(0), askSite(1)], bounds, restart);
+  }
 
   test.each(readsOf('').map(([event, payload]) => [event, payload] as const))(
-    `%s %j takes as long with ${hiddenMessages} hidden messages and ${hiddenUsers} hidden users as without (medians of ${bounds.answers} answers within ${100 * bounds.share} % or ${bounds.most} ms)`,
-    async (event, payload) => {
-      const [without, beside] = askers.map(
-        ({ client, own }) =>
-          () =>
-            client.request(event, 'room' in payload ? { ...payload, room: own } : payload),
-      );
-      await takesAsLong([without as () => Promise<string>, beside as () => Promise<string>], bounds);
-    },
+    `%s %j takes as long with ${hiddenMessages} hidden messages and ${hiddenUsers} hidden users as with fewer (medians of ${bounds.answers} answers within ${100 * bounds.share} % or ${bounds.most} ms)`,
+    (event, payload) =>
+      takeAsLong(({ client, own }) =>
+        client.request(event, 'room' in payload ? { ...payload, room: own } : payload),
+      ),
     600_000,
   );
 
   test('takes as long to forward from a hidden room as from a missing one', async () => {
     let forwards = 0;
-    const [without, beside] = askers.map(({ client, own }) => () => {
+    await takeAsLong(({ client, own }) => {
       const from = { room: 'den-1', seq: 7 };
       return client.request('message:forward', { room: own, from, clientId: `c${forwards++}` });
     });
-    await takesAsLong([without as () => Promise<string>, beside as () => Promise<string>], bounds);
   }, 600_000);
 });
 
 /** Creates private rooms of other users, with words and names similar to those in the requests. */
-async function hide({ api }: PeopleSite): Promise<void> {
+async function hide(env: NodeJS.ProcessEnv, share: number): Promise<void> {
+  const { api, close } = await startPeopleSite({ ...env, CHAT_CREATE_ROOMS: 'all' });
   for (const room of ['den-1', 'den-2']) {
     await api('PUT', `/rooms/${room}`, { name: 'Den', kind: 'private' });
-    const add = Array.from({ length: hiddenUsers / 2 }, (_, n) => ({
+    const add = Array.from({ length: (share * hiddenUsers) / 2 }, (_, n) => ({
       id: `${room}-${n}`,
       name: `Name of ${n}`,
     }));
     await api('PATCH', `/rooms/${room}/members`, { add });
-    for (let n = 0; n < hiddenMessages / 2; n += 20) {
+    for (let n = 0; n < (share * hiddenMessages) / 2; n += 20) {
       await Promise.all(
         Array.from({ length: 20 }, (_, of) =>
           api('POST', `/rooms/${room}/messages`, {
@@ -75,4 +100,5 @@ async function hide({ api }: PeopleSite): Promise<void> {
       );
     }
   }
+  await close();
 }
