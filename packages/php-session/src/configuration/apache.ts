@@ -124,7 +124,7 @@ class Apache {
       const file = `${path === '/' ? '' : path}/.htaccess`;
       const text = allowsHtaccess ? await this.#system.text(file) : null;
       if (text === null) continue;
-      // Apache ignores the server's directives in .htaccess, which users without its rights may write.
+      // The server's directives do not count in .htaccess, which users without the server's rights may write.
       const lines = parse(text, file, serverOnly);
       settings.push((await this.#resolve(lines, file, 1)).flatMap(toPhpDirectives));
     }

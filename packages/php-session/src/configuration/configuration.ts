@@ -189,5 +189,4 @@ export function readIfKnown(read: () => ConfigurationValue): string | null | und
   }
 }
 
-/** The size limit of a configuration that is read as text. */
 export const maxConfigurationBytes = bounds.bytes;

@@ -76,7 +76,7 @@ const postgresFolders = ['/run/postgresql', '/tmp'];
 
 /**
  * Returns the possible Unix sockets of a database. Empty if PHP connects to a host. MySQL uses a socket for `localhost`
- * with any port. libpq connects to `localhost`, but uses a socket for a folder or no host.
+ * with any port. libpq connects to `localhost`, but uses a socket for a folder or an empty host.
  */
 export function listSockets({ kind, place: { hosts }, socket }: SiteDatabase): readonly string[] {
   if (socket !== undefined) return [socket];

@@ -214,7 +214,7 @@ class IniScanner {
     else this.#states.splice(0, this.#states.length, next);
   }
 
-  /** Returns the end of `"…"`, a variable, or the text before them. */
+  /** Returns the closing quote, the start of a variable, or the text before either. */
   #nextInQuotes(): Token {
     const text = this.#text;
     const start = this.#offset;

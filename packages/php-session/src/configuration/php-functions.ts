@@ -2,14 +2,14 @@ import { statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type ConfigurationValue, isArray, rest, type Unknown } from './value.ts';
 
-/** PHP functions without parameters by reference that configurations call with arrays or unset variables. */
+/** PHP functions that do not change arrays or unset variables, except those in `firstChangedParameter`. */
 export const functionsByValue = new Set(
   'in_array array_key_exists array_keys array_values array_filter array_map array_search array_unique array_flip array_combine array_column array_slice array_merge_recursive count sizeof implode join explode is_array is_string is_null is_numeric is_object is_bool is_int strlen strpos stripos str_contains str_starts_with str_ends_with substr strtoupper str_replace sprintf printf print_r var_dump var_export json_encode json_decode serialize md5 sha1 hash parse_url ltrim rtrim ini_set putenv error_log error_reporting header http_build_query max min intval strval boolval filter_var function_exists class_exists method_exists extension_loaded call_user_func file_get_contents basename pathinfo version_compare date time'.split(
     ' ',
   ),
 );
 
-/** The first parameter that a PHP function changes. */
+/** The index of the first parameter that a PHP function changes. */
 export const firstChangedParameter: Readonly<Record<string, number>> = {
   settype: 0,
   exec: 1,

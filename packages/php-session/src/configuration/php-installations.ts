@@ -106,7 +106,7 @@ export class IniReader {
   }
 }
 
-/** Returns the values of `[PATH=…]` or `[HOST=…]`. Undefined for other sections, because they do not end these. */
+/** Returns the values of `[PATH=…]` or `[HOST=…]`. Undefined for other sections, which do not end the previous one. */
 function getSection(ini: Ini, title: string): Map<string, LocatedValue> | undefined {
   const [, kind, rest] = /^(PATH|HOST)(.+)$/is.exec(title) ?? [];
   if (kind === undefined || rest === undefined) return undefined;

@@ -29,7 +29,7 @@ export interface PhpSettings {
   title: string;
   /** The account that PHP runs as, if known. */
   user: string | undefined;
-  /** The files that were read. */
+  /** The ini files, and the files of PHP-FPM pools. */
   files: readonly string[];
   /** `FILE line N` of the first syntax error. PHP reads only the statements before it. */
   broken: string | undefined;
@@ -223,7 +223,7 @@ interface InstalledPool {
   pool: FpmPool;
 }
 
-/** Finds each PHP that may run the site. If no web server has a site in the folder, returns all. */
+/** Finds each PHP that may run the site. If no web server has the site, that is any pool or module, or else the CLI. */
 async function findCandidates(reader: IniReader, folder: string): Promise<Candidate[]> {
   const { system, environment } = reader;
   const installations = await findInstallations(system);
@@ -292,8 +292,8 @@ async function normalizeAddress(
 const isSameAddress = (a: object, b: object) => JSON.stringify(a) === JSON.stringify(b);
 
 /**
- * Finds the settings of the PHP that runs the site in a folder, from php.ini, additional ini files, PHP-FPM pools and
- * `.user.ini`, without running PHP.
+ * Finds the settings of the PHP that runs the site in a folder, from the configuration of PHP and the web server,
+ * without running PHP.
  * @throws ConfigurationError if a file cannot be read, or no PHP is found
  */
 export async function readPhpSettings(folder: string, machine: PhpMachine = {}): Promise<PhpSettings> {

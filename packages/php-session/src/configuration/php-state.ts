@@ -105,7 +105,7 @@ export class PhpState implements Values {
       for (const branch of branches) {
         this.#limits.addSteps(branch[kind].size + 1);
         for (const [name, value] of branch[kind]) {
-          // The branch did not change it, for example `defined('X') || define('X', …)`.
+          // The branch did not change the value, for example `defined('X') || define('X', …)`.
           if (before.get(name) === value && before.has(name)) continue;
           values.set(name, this.#combine(values.get(name), value, unknown));
         }
@@ -168,7 +168,7 @@ export class PhpState implements Values {
     const copy = toMap(array);
     this.#limits.addSteps(copy.size + 1);
     const pushes = isPush && others.length === 0;
-    // The next key is unknown, so the array already has unknown keys.
+    // Unknown keys make the next key unknown, and `rest` already covers it.
     if (pushes && copy.has(rest)) return copy;
     const target = pushes ? String(nextKey(copy)) : key;
     copy.set(target, this.put(part(copy, target), others, value, unknown, isPush));

@@ -869,13 +869,11 @@ class Interpreter {
     return unknown;
   }
 
-  /** Returns the real path of a file. Undefined if it does not exist. */
   #findFile(path: string): string | undefined {
     const file = this.#findPath(path);
     return file !== undefined && statSync(file, { throwIfNoEntry: false })?.isFile() ? file : undefined;
   }
 
-  /** Returns the real path of a file or folder. Undefined if it does not exist. */
   #findPath(path: string): string | undefined {
     if (path.includes('\0')) return undefined;
     try {

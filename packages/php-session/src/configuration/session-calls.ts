@@ -21,8 +21,8 @@ const maxDepth = 8;
 const maxBytes = 32 * bounds.bytes;
 
 /**
- * Folders without code, or with code that the site may not use. Code that visitors may upload must not select the session
- * store.
+ * Folders without code, or with code that the site might not use. Code that visitors may upload must not select the
+ * session store.
  */
 const skippedFolder =
   /^(?:\..*|vendor|node_modules|tests?|cache|tmp|var|storage|docs?|.*uploads?|upload.*|files|media|images?|img|pictures?|photos?|avatars?|attachments?|downloads?)$/i;
@@ -41,7 +41,7 @@ export async function findFilesWithCalls(folder: string): Promise<string[]> {
   let folders = [folder];
   const isWorldWritable = async (path: string) =>
     (((await stat(path).catch(() => null))?.mode ?? 0) & 0o002) !== 0;
-  // World-writable folders are skipped, unless the whole site is world-writable, as in some containers.
+  // World-writable folders are skipped, unless the site's folder is world-writable, as in some containers.
   const allowsWritable = await isWorldWritable(folder);
   for (let depth = 0; depth < maxDepth && folders.length > 0; depth++) {
     const next: string[] = [];

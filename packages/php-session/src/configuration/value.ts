@@ -103,7 +103,7 @@ export function nextKey(array: ConfigurationArray): string {
 /** Whether PHP compares the text as a number. */
 const isNumeric = (text: string): boolean => /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?\s*$/i.test(text);
 
-/** Whether no other canonical text is the same number. */
+/** Whether the text is an integer in its usual form. */
 const isCanonicalNumber = (text: string): boolean => /^(?:0|-?[1-9]\d{0,14})$/.test(text);
 
 /** Whether `==` in PHP is true for these texts only if they are identical. */
