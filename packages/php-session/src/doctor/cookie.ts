@@ -47,8 +47,7 @@ export async function checkCookieName(settings: LoginSettings, copied: string): 
 
 /**
  * Reads the names of the cookie of a site with PHP sessions. `name` is the name in use. If the option `cookieName` is
- * given, `siteName` is the name by PHP's settings and the site's code. Empty for other logins, which may have several
- * cookies.
+ * given, `siteName` is the name by the site's configuration. Empty for other logins, which may have several cookies.
  */
 async function readCookieNames(place: SitePlace): Promise<{ name?: string; siteName?: string }> {
   const { sessions } = place;
@@ -75,7 +74,7 @@ async function readCookieNames(place: SitePlace): Promise<{ name?: string; siteN
   }
 }
 
-/** Returns the name of the login's cookie. Undefined if the site cannot be read or has several cookies. */
+/** Returns the name of the login's cookie. Undefined if the site cannot be read, or the name is not fixed. */
 export async function findCookieName(settings: LoginSettings): Promise<string | undefined> {
   if ('session' in settings) return settings.session.cookie.name;
   try {

@@ -24,7 +24,7 @@ export interface SessionDescription {
   ids: string[];
   names: string[];
   roles: string[];
-  /** Returns the user at these paths, or the reason why no user is there. An empty `roles` is not a path. */
+  /** Returns the user at these paths, or the reason why no user is there. Reads no roles if `roles` is empty. */
   findUser(paths: { id: string; name: string; roles: string }): SessionUser | { problem: string };
 }
 
@@ -32,7 +32,7 @@ const maxKeys = 60;
 const maxKeyDepth = 3;
 
 /**
- * Describes the session of a cookie, so that its owner can name the paths to the user.
+ * Describes the session of a cookie, so that the operator can choose the paths to the user.
  * @param cookie the value, NAME=VALUE or the whole header
  */
 export async function describeSession(

@@ -16,7 +16,7 @@ import { pathText } from '../path.ts';
 import { databaseProblem, lacksRights } from './examine.ts';
 import { storeTitle } from './other-options.ts';
 
-/** The accessed paths. `seen` means that the path was only looked up or listed. */
+/** The accessed paths. `seen` means that only the existence of a file was checked. */
 export type SiteFiles = ReadonlyMap<string, 'seen' | 'read'>;
 
 /** Facts about a site from its folder and database. Unknown facts are absent. */
@@ -103,7 +103,6 @@ async function describeNearby(place: SitePlace): Promise<string | undefined> {
   return sites.map(({ folder, title }) => `${title} is in ${folder}`).join(', ') || undefined;
 }
 
-/** A placeholder for unknown paths to the user. */
 const unknownPath = 'not_known_yet';
 
 /** Adds a placeholder for missing paths to the user, so that PHP sessions can be opened without them. */
@@ -149,7 +148,7 @@ async function describe(place: SitePlace): Promise<Parts> {
   const logins = openTables(application, reader);
   try {
     const fault = await logins.fault();
-    // The site creates this table at its first login.
+    // The site creates this setting at its first login.
     if (fault !== null && !/ has no \w+ yet/.test(fault.message)) throw fault;
   } finally {
     logins.close();
@@ -177,10 +176,7 @@ async function describe(place: SitePlace): Promise<Parts> {
   }
 }
 
-/**
- * Returns whose database user is used: `site`, or `own` for the option `siteDatabase`. Undefined for an SQLite file, which
- * has no users.
- */
+/** Returns undefined for an SQLite file, which has no users. */
 const databaseUser = (kind: string, { database }: SitePlace): SiteDescription['databaseUser'] =>
   kind === 'sqlite' ? undefined : database === undefined ? 'site' : 'own';
 

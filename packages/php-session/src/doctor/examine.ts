@@ -16,7 +16,7 @@ import { findTypedPaths } from './user.ts';
 export interface LoginExamination extends SessionExamination {
   /** Checks whether the mail addresses of users can be read. */
   mails?: boolean;
-  /** Whether an address belongs to a trusted proxy. If given, the address that the site stored at the login is checked. */
+  /** Whether an address belongs to a trusted proxy. If given, the stored origin of the login is checked. */
   isProxy?(address: string): boolean;
 }
 
@@ -151,7 +151,6 @@ async function checkMails(
   }
 }
 
-/** Checks that users can be searched. */
 async function* checkAccounts(
   { accounts }: Pick<Logins, 'accounts'>,
   table: UserTable | undefined,

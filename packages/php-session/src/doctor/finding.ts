@@ -13,6 +13,6 @@ export const ok = (text: string): Finding => ({ level: 'ok', text });
 export const warning = (text: string, advice?: string): Finding => ({ level: 'warning', text, advice });
 export const problem = (text: string, advice?: string): Finding => ({ level: 'problem', text, advice });
 
-/** Replaces characters that control a terminal or reorder its lines. Returns at most `maxLength` characters. */
+/** Replaces characters that control a terminal or reorder text. Returns at most `maxLength` characters. */
 export const printable = (text: string, maxLength = 120): string =>
   text.slice(0, maxLength).toWellFormed().replace(/\p{C}/gu, '�');

@@ -19,7 +19,7 @@ export interface SessionExamination {
 /**
  * Checks the store, and follows a cookie from the store to the user. Findings contain the keys of the session and the
  * user, but no other values.
- * @returns whether the cookie was rejected
+ * @returns whether the cookie was rejected, or the store failed
  */
 export async function* examineSession(
   settings: SessionSettings,
@@ -63,11 +63,10 @@ export async function* examineSession(
   }
 }
 
-/** The result of following one cookie. */
 interface ReadSession {
   answer: Login | Refusal;
   id: string | null;
-  /** Null if the session does not exist, undefined if it cannot be read. */
+  /** Null if the session does not exist, undefined without an ID or if it cannot be read. */
   bytes: Buffer | null | undefined;
   /** Undefined if the session is empty or cannot be decoded. */
   content: PhpValue | undefined;

@@ -148,7 +148,6 @@ function adviseOption(name: PathOption, session: PhpValue, path: Path): string {
   return `${option(name)} is the path to ${pathTargets[name]}, by keys such as those above: app.user.id.`;
 }
 
-/** Suggests paths that the operator probably meant. */
 function suggestPaths(name: PathOption, session: PhpValue, path: Path): Path[] {
   const part = name === 'userId' ? 'id' : name === 'userName' ? 'name' : undefined;
   // The given path may lack a backslash before a dot within a key, or a `!`.
