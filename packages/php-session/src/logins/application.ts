@@ -78,7 +78,7 @@ export interface CookieScope {
 export interface SiteFacts {
   version?: string | null | undefined;
   address?: string | null | undefined;
-  /** The login page relative to the address, with `{return}` for the page to return to. */
+  /** The login page relative to the address. docs/element.md lists its placeholders, such as `{return}`. */
   login?: string;
   /** The number of users with the role `admin`. */
   administrators?: number | undefined;
@@ -90,7 +90,7 @@ export interface SiteFacts {
 }
 
 /**
- * An application with logins in its own tables. One file in `logins/` describes it, and no other code knows it.
+ * An application with logins in its own tables. One file in `logins/` describes it.
  * @typeParam Found the values of its configuration files
  * @typeParam Site what a claim is checked against, from these values and the settings in the database
  */
@@ -244,7 +244,7 @@ export interface FoundSessions {
   accounts?: Accounts;
   /** The files of PHP's configuration. If a file is missing later, its values still count. */
   files?: readonly string[];
-  /** One of these files that PHP reads only up to a syntax error. */
+  /** `FILE line N` of a syntax error, up to which PHP reads the file. */
   broken?: string | undefined;
   /** Found in the site's code, which is searched once. */
   calls?: readonly SessionCall[];
@@ -263,7 +263,7 @@ export interface Accounts {
   /** The paths to texts of the session for the checks. */
   proof: readonly string[];
   /**
-   * Checks the other cookies in `Logins.identify`. A client that sends the session's cookie itself has none.
+   * Checks the other cookies in `Logins.identify`. A client that sends the session ID itself has no other cookies.
    * @param cookie returns the value of a cookie, or null
    * @param at the Unix time of the request
    */

@@ -88,7 +88,7 @@ export const applications: readonly (Application | MemberApplication | SessionAp
   php,
 ];
 
-/** The result of `readOptions`. */
+/** Settings from `readOptions`. */
 export type LoginSettings = FolderSettings | StoreSettings;
 
 /** Settings of a site in a folder. */
@@ -102,7 +102,7 @@ export interface StoreSettings {
   users?: UserTable | undefined;
 }
 
-/** What happens while the logins of a folder are open. */
+/** Callbacks while the logins of a folder are open. */
 export type LoginEvents = Pick<SitePlace, 'onProblem' | 'onWarning'>;
 
 /** Opens the logins of a site. @throws ConfigurationError */
@@ -132,7 +132,7 @@ export class NoSiteError extends ConfigurationError {}
 
 /**
  * Detects the application in a folder.
- * @throws NoSiteError if no application recognises the folder, ConfigurationError if its configuration cannot be read
+ * @throws NoSiteError if no application recognises the folder, ConfigurationError if a configuration cannot be read
  */
 export async function findSite(place: SitePlace): Promise<FoundSite> {
   const folder = await siteFolder(place);
@@ -222,7 +222,7 @@ async function findSessions(
       accounts: { ...accountTables(title, accounts, place), accounts, sessions: sharedTable },
     };
   };
-  // Without a configuration the folder counts only if the operator names the application.
+  // Without `find`, the folder counts only if the operator names the application.
   let found = find ? await find(folder, sessions.given) : kind ? { options: {} } : null;
   if (found === null) return null;
   const { notForSessions, notForAccounts } = sessions;

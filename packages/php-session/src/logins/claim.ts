@@ -9,7 +9,7 @@ import { maxSessionBytes, SessionTooLargeError } from '../store.ts';
 /** The parts of a request that a claim is made from. */
 export type ClaimSource = Omit<Credentials, 'cookies' | 'session'> & { cookies: RequestCookies };
 
-/** What a request's cookies claim, before the database is read. */
+/** What a request claims, before the database is read. */
 export interface Claim {
   /** The name of the table in `Application.logins`. */
   readonly table: string;

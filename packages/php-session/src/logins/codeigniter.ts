@@ -4,7 +4,8 @@
  * - The cookie `ci_session` is the id of a session in files, Redis, memcached or a table: system/Session/Session.php,
  *   configure, start; Session/Handlers/*.php. The environment replaces properties: Config/BaseConfig.php.
  * - The code of the site determines where the session has the user, and what a logout removes.
- * - Shield stores the user in the session before a second factor or an activation, so `user.auth_action` must be empty.
+ * - Shield stores the user in the session before a second factor or an activation, so `user.auth_action` must be
+ *   empty: Authenticators/Session.php, checkUserState.
  */
 
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
@@ -26,11 +27,11 @@ export const codeigniter: SessionApplication = {
   kind: 'codeigniter',
   title: 'CodeIgniter',
   options: { cookieName: 'ci_session', userId: null, userName: null },
-  // `regenerate()` in system/Session/Session.php, and `sess_regenerate()` in system/libraries/Session/Session.php of version 3.
+  // Changed by `regenerate()` in system/Session/Session.php, and in version 3 by `sess_regenerate()` in
+  // system/libraries/Session/Session.php.
   idVersionKey: '__ci_last_regenerate',
   loginCheck: {
     proof: ['user.auth_action'],
-    // Shield stores the user in the session before the action: Authenticators/Session.php, checkUserState.
     check: (_, { proof: [action = null] }) =>
       action === null || action === '' || action === '0'
         ? null
@@ -114,8 +115,8 @@ export const codeigniter: SessionApplication = {
 };
 
 /**
- * Parses `tcp://HOST:PORT?auth=…&database=…&prefix=…`, `tls://…`, `unix:///PATH?…`, or the path of a socket alone. Null for
- * any other text.
+ * Parses `tcp://HOST:PORT?auth=…&database=…&prefix=…`, `tls://…` or `unix:///PATH?…`. The scheme may be missing. Null
+ * for any other text.
  */
 function parseRedis(savePath: string): { place: string; options: Record<string, string> } | null {
   const [, scheme = 'tcp', path, host = '', port = '6379', query = ''] =
@@ -188,7 +189,7 @@ const toReader =
     asText(configuration.member(`Session::${name}`, instead)) ??
     '';
 
-/** Reads the class of the handler. The file may name only the end of it. Empty if it names none. */
+/** Reads the class name of the handler, with or without its namespace. Empty if the file names none. */
 async function readDriver(folder: SiteFolder, path: string): Promise<string> {
   return /\$driver\s*=\s*['"]?\\?((?:\w+\\+)*\w+)/.exec(await folder.text(path))?.[1] ?? '';
 }

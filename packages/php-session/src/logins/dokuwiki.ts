@@ -20,7 +20,7 @@ export const dokuwiki: SessionApplication = {
   title: 'DokuWiki',
   options: {
     cookieName: 'DokuWiki',
-    // `DW` and the MD5 of the wiki's path and port: DOKU_COOKIE in inc/init.php. No other key begins with it.
+    // `DW` and the MD5 of the wiki's path and port: DOKU_COOKIE in inc/init.php. No other key begins with `DW`.
     userId: 'DW*.auth.user',
     userName: 'DW*.auth.info.name',
   },
@@ -34,8 +34,8 @@ export const dokuwiki: SessionApplication = {
     check(cookies, { proof: [digest = null, user] }) {
       // The token comes with each request of a program, and may be revoked.
       if (digest === 'nope') return notLoggedIn('a program created the session with a token of the API');
-      // Plugins with other logins store something else, or nothing: oauth stores `not-set`, and plugins with the example
-      // trustExternal() of inc/Extension/AuthPlugin.php the password.
+      // Other login plugins store another value or none: oauth stores `not-set`, and plugins that copy the example
+      // trustExternal() of inc/Extension/AuthPlugin.php store the password.
       if (digest === null || !/^[0-9a-f]{40}$/.test(digest)) return null;
       const names = (cookies?.names ?? []).filter((name) => /^DW[0-9a-f]{32}$/.test(name));
       if (names.length === 0)
@@ -58,7 +58,7 @@ export const dokuwiki: SessionApplication = {
     if (!(await fileContains(folder, 'inc/init.php', 'DOKU_SESSION_NAME'))) return null;
     if (await hasPlugin(folder, 'twofactor'))
       throw new SecondFactorError(
-        `${folder.path}: the plugin twofactor stores whether the second factor was given only in its own cookie, which cannot be verified here, so a password alone would be enough: disable the plugin, or do not use this program for this site`,
+        `${folder.path}: the plugin twofactor stores the result of the second factor only in its own cookie, which cannot be verified here, so a password alone would be enough: disable the plugin, or do not use this program for this site`,
       );
     return findPhpSessions(folder, given);
   },

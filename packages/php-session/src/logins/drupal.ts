@@ -87,7 +87,7 @@ export const drupal: Application<Files, Files> = {
       'chat_drupal_mails',
       `${quoteTable(`${prefix}users_field_data`, sql)} WHERE default_langcode = 1 AND status = 1`,
       'uid',
-      // As for the name in `logins`.
+      // COALESCE removes the collation, as in `logins`.
       "COALESCE(mail, '')",
     ),
 
@@ -216,7 +216,7 @@ export const drupal: Application<Files, Files> = {
 
 const uidPath = parsePath('_sf2_attributes.uid');
 
-/** Where versions of the module Masquerade store the first user: src/Masquerade.php, src/Session/MetadataBag.php. */
+/** Where versions of the module Masquerade store the original user: src/Masquerade.php, src/Session/MetadataBag.php. */
 const masquerades = ['_sf2_meta', '_sf2_attributes'].map((bag) => parsePath(`${bag}.masquerading`));
 masquerades.push(parsePath('masquerading'));
 
@@ -243,8 +243,8 @@ function decodeSession(session: Buffer | null): { user: string | null; isMasquer
 
 /**
  * Finds the name of the cookie by its form, because Drupal derives the name from the host and path of the request
- * (`getUnprefixedName()`), which no file has. With HTTPS only `SSESS…` counts. Rejects a request without such a cookie, or
- * with several.
+ * (`getUnprefixedName()`), which no file has. `SSESS…`, the name with HTTPS, takes precedence. Rejects a request
+ * without such a cookie, or with several endings.
  */
 function cookieName(cookies: RequestCookies, cookieEnding: string | null): string | NotLoggedIn {
   const names = cookies.names.filter(
@@ -283,9 +283,9 @@ async function readCookieEnding(folder: SiteFolder, services: string): Promise<s
 }
 
 /**
- * Finds Drupal and its only site.
+ * Finds Drupal and its site: `sites/default`, or otherwise the only one.
  * @returns the root of Drupal and the site's folder in it. Null if the folder has no Drupal.
- * @throws ConfigurationError if Drupal has no site or several
+ * @throws ConfigurationError if Drupal has no such site
  */
 async function findSettings(folder: SiteFolder): Promise<{ root: string; site: string } | null> {
   const [, own, name] = /^(.*)\/sites\/([^/]+)\/settings\.php$/.exec(folder.path) ?? [];

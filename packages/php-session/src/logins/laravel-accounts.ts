@@ -25,7 +25,7 @@ import {
 export const toUserPath = (guard: string, isOther = false) =>
   `login_${guard}_${isOther ? '3dc7a913ef5fd4b890ecabe3487085573e16cf82' : '59ba36addc2b2f9401580f014c7f58ea4e30989d'}`;
 
-/** The guard in such a path. Applications may have their own classes. */
+/** Captures the guard in a path of `toUserPath`, for any class of guards. */
 export const guardPattern = /^login_([^.]+)_[0-9a-f]{40}$/;
 
 interface Impersonation {
@@ -52,8 +52,8 @@ export async function readImpersonation(
 }
 
 /**
- * Finds the table with the users of a guard. A session may outlive its user, and also a new password, which applications
- * with the middleware `AuthenticateSession` compare.
+ * Finds the table with the users of a guard. A session may outlive its user, and a password whose hash the middleware
+ * `AuthenticateSession` compares.
  * @throws ConfigurationError
  */
 export async function readAccounts({
@@ -124,7 +124,7 @@ export async function readAccounts({
       }),
     users(sql, known) {
       const value = (name: string) => (known.has(name) ? `u.${quoteTable(name, sql)}` : 'NULL');
-      // NULL if the table has no such column. Versions before 11 treat NULL as another password.
+      // NULL stands for a missing column, so a stored NULL becomes empty. Versions before 11 then see a new password.
       const password = known.has(model.password) ? `COALESCE(${value(model.password)}, '')` : 'NULL';
       const read = `${value('name')} AS name, ${password} AS password, ${value('deleted_at')} AS deleted_at`;
       const users = {

@@ -7,7 +7,7 @@ import { findRoot, type SiteFolder } from './site-folder.ts';
 
 /**
  * Reads `config('FILE.KEY.KEY')`. Null if it is not set.
- * @param instead the option to set if only PHP knows the value
+ * @param instead what to set if only PHP knows the value
  * @throws ConfigurationError
  */
 export type Config = (file: string, keys: readonly string[], instead: string) => Promise<string | null>;

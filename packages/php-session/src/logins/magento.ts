@@ -6,8 +6,8 @@
  * - The session has `customer_WEBSITE.customer_id`, or `customer.customer_id` if all websites share customers:
  *   Customer/Model/Session.php, Session/Storage.php.
  * - A session ends at a logout, `web/cookie/cookie_lifetime` after the last page view, and with another address or
- *   browser if settings require it: Framework/Session/Validator.php. A replaced id works for the same time after its
- *   replacement: Framework/Session/SessionManager.php.
+ *   browser if settings require it: Framework/Session/Validator.php. A replaced id works for the cookie lifetime
+ *   after its replacement: Framework/Session/SessionManager.php.
  * - A new password sets `customer_entity.session_cutoff`, which ends older sessions:
  *   Customer/Model/Session/SessionCleaner.php, Session/Validators/CutoffValidator.php, Visitor.php.
  * - The customer must be active, and confirmed if the website asks: Customer/Model/AccountConfirmation.php.
@@ -60,7 +60,7 @@ type SessionStorage = { is: 'db'; key: Buffer | null } | { is: 'url'; url: strin
 interface Site extends Files {
   /** The session expires this many seconds after the last page view. 0 if only the store limits it. */
   lifetime: number;
-  /** The keys of a session with the customer of each website, the default website first. */
+  /** The session keys with customers: one for each website, the default website first, or one for all. */
   namespaces: readonly string[];
   useAddress: boolean;
   useAgent: boolean;
@@ -257,8 +257,8 @@ export const magento: MemberApplication<Files, Site, CustomerClaim> = {
     if (!hasCutoff) return { customers };
     return {
       customers,
-      // Page views change other columns of the visitors' rows. `created_at` changes only together with the customer's cutoff,
-      // and another customer has another session.
+      // Page views change the visitors' table, so `tables` lacks it. `created_at` changes only together with the
+      // customer's cutoff, and another customer has another session.
       visitors: seldomChanged(
         {
           view: 'chat_magento_visitors',
@@ -301,7 +301,7 @@ export const magento: MemberApplication<Files, Site, CustomerClaim> = {
     if (table === 'visitors' && row.cutoff && row.begun && Number(text('cutoff')) > Number(text('begun')))
       return rejectFinally('the site has ended the session, for example after a new password');
     if (text('is_active') !== '1') return rejectFinally('the customer is disabled on the site');
-    // Magento keeps the key even if it no longer asks for confirmation.
+    // Magento keeps `confirmation` even if it no longer asks for confirmation.
     const mustConfirm = site.confirms.websites[text('website_id')] ?? site.confirms.others;
     if (mustConfirm && text('confirmation') !== '')
       return rejectFinally('the mail address of the customer is not confirmed');
@@ -461,7 +461,7 @@ const unsupportedCompressions: Readonly<Record<string, string>> = {
   ':l4:': 'lz4',
 };
 
-/** Sessions in Redis begin with a mark of their compression. */
+/** Compressed sessions in Redis begin with a mark of the library. */
 const compression: Layer = {
   name: 'magento',
   unwrap(bytes) {
@@ -487,7 +487,7 @@ function readDatabase(env: Configuration): SiteDatabase {
 /** Returns the SQL for customers who are active, and have confirmed their mail address if Magento asks for that. */
 function openAccountsSql({ prefix, confirms: { websites, others } }: Site): string {
   const ofWebsites = Object.entries(websites)
-    // A value with a line break makes more lines, which have no id.
+    // Only numbers may become part of the SQL.
     .filter(([id]) => isNumber(id))
     .map(([id, isAsked]) => ` WHEN website_id = ${id} THEN ${Number(!isAsked)}`);
   const counts = `CASE WHEN COALESCE(confirmation, '') = '' THEN 1${ofWebsites.join('')} ELSE ${Number(!others)} END`;

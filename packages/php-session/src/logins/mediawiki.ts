@@ -198,7 +198,7 @@ function toAccounts({
     checkCookies(cookie, { user, proof: [name = null, token = null, provider = null] }) {
       if (provider !== null && !browserProviders.test(provider))
         return notLoggedIn('the session belongs to a robot, an app or an extension, not to a browser');
-      // MediaWiki deletes cookies by this value, which some browsers keep.
+      // MediaWiki deletes a cookie by the value `deleted`, which some browsers keep.
       const sent = (part: string) => {
         const value = cookie(cookiePrefix + part);
         return value === 'deleted' ? null : value;

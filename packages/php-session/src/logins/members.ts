@@ -40,7 +40,7 @@ interface MemberLogin {
   from: Credentials;
 }
 
-/** Opens the logins of a `MemberApplication`. Settings in its database may name the store of its sessions. */
+/** Opens the logins of a `MemberApplication`. Settings in its database affect its sessions, such as their lifetime. */
 export function memberLogins(application: MemberApplication, reader: SiteReader): Logins<MemberLogin> {
   const rows = claimedLogins(application, reader);
   let cached: { open: OpenSite; sessions: SessionLogins<PhpSession> } | undefined;
@@ -150,7 +150,6 @@ interface MemberParts {
   checkCookies?(session: Login<PhpSession>, credentials: Credentials): NotLoggedIn | null;
   /** See `MemberSessions`. */
   otherCookies?(site: unknown): readonly string[];
-  /** Makes the claim of a session. */
   claim(site: unknown, session: Login<PhpSession>, from: Credentials): Claim | NotLoggedIn;
 }
 

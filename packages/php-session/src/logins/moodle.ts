@@ -281,10 +281,10 @@ export const moodle: Application<Files, Site, CookieClaim> = {
     if (text('deleted') !== '0') return notLoggedIn('the user has been deleted');
     if (text('suspended') !== '0' || text('auth') === 'nologin')
       return notLoggedIn('the user is suspended on the site');
-    // Moodle notes it at the first page after the login, in the text of the session.
     if (site.tiedToAddress && text('address') !== address) {
       return notLoggedIn('the address differs from the address of the login', addressHint());
     }
+    // Moodle sets `tool_mfa_authenticated` in the session at the first page after the login.
     if (site.secondFactors && !hasGivenFactors(row.data ?? null)) {
       return (
         checkSize(row.data) ??

@@ -113,7 +113,7 @@ export const mybb: Application<Files, Site, CookieClaim> = {
     };
   },
 
-  // The key has no AUTOINCREMENT: install/resources/sqlite_db_tables.php.
+  // The ID of users has no AUTOINCREMENT: install/resources/sqlite_db_tables.php.
   warnings: ({ database }) =>
     database.kind === 'sqlite'
       ? [

@@ -175,7 +175,6 @@ export const opencart: MemberApplication<Files, Site, CustomerClaim> = {
     };
     const tables = [`${prefix}customer`, `${prefix}customer_group_description`];
     if (factorCookie === null) return { customers: seldomChanged(customers, tables) };
-    // Also while no factor is needed, because logins from before are checked again.
     const end = factorEnds ? 'a.date_expire AS date_expire, ' : '';
     const devices = {
       view: 'chat_opencart_devices',
@@ -189,6 +188,7 @@ export const opencart: MemberApplication<Files, Site, CustomerClaim> = {
     };
     return {
       customers: seldomChanged(customers, tables),
+      // Present even if no factor is needed now, because earlier claims of this table are checked again.
       devices: seldomChanged(devices, [`${prefix}customer_authorize`, ...tables]),
     };
   },
@@ -288,7 +288,7 @@ const isSessionId = (value: unknown): value is string =>
   typeof value === 'string' && /^[A-Za-z0-9,-]{22,52}$/.test(value);
 
 /**
- * Reads the settings of the shop, which replace those of all parts of OpenCart.
+ * Reads the settings of `catalog.php`, which replace those of `default.php`.
  * @returns a function that reads a setting. Null if it is not set
  */
 async function readSettings(folder: SiteFolder, at: string): Promise<(key: string) => string | null> {

@@ -8,7 +8,7 @@ import type { SiteFolder } from './site-folder.ts';
 /**
  * Finds the sessions of an application that uses PHP's own storage.
  * @param cookieName the application's name of the cookie, unless every site has the same
- * @param savePath, handler, lifetime which the application sets instead of PHP, from its configuration `file`
+ * @param savePath, handler, lifetime replace PHP's, and come from `file`, the application's configuration
  */
 export async function findPhpSessions(
   folder: SiteFolder,

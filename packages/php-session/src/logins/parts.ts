@@ -5,7 +5,7 @@ import type { OpenSite } from './site.ts';
 import { type LoginTable, type Row, textsOf } from './site-table.ts';
 import { lineOf } from './sql.ts';
 
-/** After this time a part is read again even if the database reports no change of its tables. */
+/** Within this time a part is read again even if the database reports no change of its tables. */
 const maxTrustMs = 60_000;
 
 /** One part of a login as it was when the login was read. */
@@ -15,15 +15,15 @@ export interface PartState {
   readonly key: string;
   /** What is compared: the columns, or a digest of them. */
   readonly value: string;
-  /** Packed. Equal columns of all logins, such as a list of groups, share one buffer. */
+  /** Packed. Shares the buffer of the login that was read before, if the columns are equal, such as groups. */
   readonly columns: Buffer;
   /** The change times of its tables at the last comparison. */
   changeTimes?: string | undefined;
-  /** Until then, unchanged change times are trusted. In ms of `performance.now()`. */
+  /** Until this time of `performance.now()`, unchanged change times are trusted. */
   trustedUntil: number;
 }
 
-/** A part that differs. `value` is undefined if its row is gone. */
+/** A part that differs. `value` is undefined if the part's row no longer exists. */
 export interface ChangedPart {
   readonly part: PartState;
   readonly value: string | undefined;
@@ -36,7 +36,7 @@ export type TableTimes = ReadonlyMap<string, string>;
 interface PartComparison {
   /** Adds the values of the parts to the packed columns, so that both are read at the same time. */
   pack(columns: string): string;
-  /** Reverses `pack`. `parts` is undefined if a key is NULL. */
+  /** Reverses `pack`. `parts` is undefined if a required key is NULL. */
   unpack(data: Buffer): { row: Row; parts: PartState[] | undefined };
   /** Returns the logins with changed parts, and these parts. */
   findChanged<Login extends { parts: readonly PartState[] }>(
@@ -97,7 +97,7 @@ export function comparePartsOf(
   const references = parts.flatMap(({ of, ...part }, index) =>
     Object.entries(of).map(([key, columns]) => {
       const own = Object.keys(part.columns);
-      // Packed as in the whole login.
+      // The types of the login's columns, which these values replace.
       const kinds = own.map((name, n) => [name, table.columns[columns[n] as string] ?? 'text'] as const);
       const source = { ...part, columns: Object.fromEntries(kinds) };
       const { packed, from } = packTable(driver, source, { charset, views });
@@ -144,7 +144,7 @@ export function comparePartsOf(
     return createState(part.reference, part.key, row['']?.toString('latin1') ?? '', row);
   }
 
-  /** Returns the change times of a part's tables. Undefined if one of them is unknown. */
+  /** Returns the change times of a part's tables. Undefined without tables, or if a time is unknown. */
   function timesOf({ tables = [] }: { tables?: readonly string[] }, times: TableTimes): string | undefined {
     const known = tables.map((name) => times.get(name));
     return known.length === 0 || known.includes(undefined) ? undefined : known.join(' ');
@@ -188,7 +188,7 @@ export function comparePartsOf(
       const values = await Promise.all(
         readers.map(({ read }, n) => loadInBatches(read, [...(keys[n] ?? [])])),
       );
-      // Random, so that logins that are compared together do not become untrusted together.
+      // Random, so that parts of different comparisons do not become untrusted together.
       const trustedUntil = now + maxTrustMs * (0.5 + Math.random() / 2);
       return candidates.flatMap(({ login, untrusted }) => {
         const changed = untrusted.flatMap((part): ChangedPart[] => {

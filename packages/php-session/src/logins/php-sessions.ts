@@ -155,7 +155,7 @@ export function phpSessions({
 
   /**
    * Compares the session's bytes. Does not share a read, which may be older than the change that caused this check.
-   * @param version which was read before
+   * @param version read before the call
    * @returns null if nothing changed
    */
   function compare(
@@ -301,7 +301,7 @@ function watchSessions(
       const others = watchers.get(id) ?? [];
       watchers.set(id, others.concat(watcher));
       idByMarker.set(logoutMarker(id), id);
-      // They may belong to the session's former user, so check them now.
+      // The other logins may have the session's former user, so check them now.
       for (const other of others) other.notified();
       const followed = subscription?.follow?.(id);
       return {

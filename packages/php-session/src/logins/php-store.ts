@@ -36,7 +36,7 @@ const unsupported = (
   { value, from }: PhpSetting,
   why = 'this storage of sessions is not supported',
 ) =>
-  // A value may hold a password.
+  // The save path may hold a password.
   new ConfigurationError(
     `${from}: ${name}${name === 'session.save_path' ? '' : ` is ${JSON.stringify(value)}`}: ${why}: set ${option('store')}`,
   );

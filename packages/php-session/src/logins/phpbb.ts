@@ -202,7 +202,7 @@ export const phpbb: Application<Files, Site, CookieClaim> = {
       ? `(SELECT ${until} FROM ${prefix}bans b WHERE b.ban_userid = u.user_id AND b.ban_mode = 'user') AS banned, NULL AS freed`
       : `${banned(0)} AS banned, ${banned(1)} AS freed`;
     const within = `${groups}, ${userBans}`;
-    // The database may cut the list off.
+    // The count shows whether the database cut the list off.
     const ban = "CONCAT(b.ban_exclude, ' ', b.ban_end, ' ', b.ban_ip)";
     const ofAddresses = `${isFour ? 'NULL' : `(SELECT CONCAT(COUNT(*), ' ', ${sql.lines(ban)}) FROM ${prefix}banlist b WHERE b.ban_email = '' AND b.ban_ip > '')`} AS address_bans`;
     const columns = texts(
@@ -275,7 +275,7 @@ export const phpbb: Application<Files, Site, CookieClaim> = {
     const sid = partOf('sid');
     const [key, user] = [partOf('k'), /^\+?(\d{1,10})/.exec(partOf('u'))?.[1] ?? '0'];
     const from = readOrigin(credentials, site);
-    // Requests with one session may have two addresses, one of them banned.
+    // Part of the secrets, because one session may have requests from two addresses, one of them banned.
     const place = site.checks ? [from.address, from.browser, from.forwardedFor] : [];
     const byKey: CookieClaim | undefined =
       allowAutologin && isFilled(key) && Number(user) > 0
@@ -510,7 +510,7 @@ function readDatabase(
       throw new ConfigurationError(
         `${folder.path}/config.php: $dbname names a schema with characters other than letters, digits and _`,
       );
-    // phpBB passes neither `localhost` nor its port to libpq, which then uses its socket.
+    // phpBB does not pass `localhost` to libpq, which then uses its socket. Without a host, it passes no port.
     const place = {
       host: short === 'localhost' ? '' : short,
       port: short === '' ? undefined : toPort(its),
@@ -527,7 +527,7 @@ function readDatabase(
 
 const toPort = (text: string) => (/^\d{1,5}$/.test(text) ? Number(text) : undefined);
 
-/** Converts a text of a request like phpBB: trimmed and escaped. */
+/** Converts a text of a request to ASCII like phpBB: trimmed and escaped. */
 const toPhpText = (text: string) =>
   escapeEntities(trimBlanks(text.replace(/\r\n?/g, '\n').replaceAll('\0', ''))).replace(
     /[\x80-\uffff]/g,
@@ -563,7 +563,7 @@ function readOrigin(
   };
 }
 
-/** Converts a header to the form that phpBB stores: escaped UTF-8 without byte order marks. Empty if it is not UTF-8. */
+/** Converts a header to the text that phpBB compares: escaped UTF-8 without byte order marks. Empty if not UTF-8. */
 function toStoredBrowser(header: string): string {
   const bytes = Buffer.from(header, 'latin1');
   const text = bytes.toString('utf8');

@@ -32,7 +32,7 @@ interface CookieClaim extends Claim {
   readonly fallback?: this;
   customer: string;
   token: string;
-  /** A digest of the stored password hash. */
+  /** A digest of the password hash in the cookie. */
   password: string;
 }
 
@@ -43,7 +43,7 @@ const nameForm = /^PrestaShop-[0-9a-f]{32}$/;
 
 /** A host may have cookies of several shops and of the back office. All are decrypted. */
 const maxCookies = 8;
-/** Browsers limit cookies to 4 KB. */
+/** Twice the limit of browsers. */
 const maxCookieCharacters = 8192;
 
 /** `¤` in UTF-8, as latin1. */
@@ -125,7 +125,7 @@ export const prestashop: Application<Files, Files, CookieClaim> = {
     if (names.length > maxCookies) return tooManyCookies();
     for (const name of names) {
       const value = cookies.value(name);
-      // Several cookies have this name. A sibling subdomain may have set one for another customer.
+      // No or several cookies have this name. A sibling subdomain may have set one for another customer.
       if (value === null) return { ...noCookie, cookie: name };
       const content = decodeCookie(value ?? '', site);
       if (content === null) continue;

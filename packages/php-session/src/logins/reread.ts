@@ -8,7 +8,7 @@ export const closeDelayMs = 2000;
 
 /**
  * Called if the changed configuration cannot be used, and with null when it can be used again. Until then the former
- * configuration counts, or with `isRefusing` all logins are rejected.
+ * configuration counts, or with `isRefusing` new logins are rejected.
  */
 export type OnProblem = (problem: Error | null, isRefusing: boolean) => void;
 

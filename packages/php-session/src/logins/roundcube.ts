@@ -91,7 +91,7 @@ export const roundcube: SessionApplication = {
   },
 };
 
-/** The storages of Roundcube keep the session as a text in an array. */
+/** In Redis and memcached, Roundcube keeps the session as a text in an array. */
 const inVars = { userId: 'vars!.user_id', userName: 'vars!.username', userRequire: 'vars!.auth_secret' };
 
 /** Plugins that ask for a second factor after the login (`login_after`), and the key of a session whose factor was given. */

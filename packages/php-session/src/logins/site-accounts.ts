@@ -35,7 +35,7 @@ export function openAccounts<Site>(
         try {
           return toNames(await database.rows(`${select} WHERE ${quoted('id')}`, ids));
         } catch (error) {
-          // The database cannot compare this ID with the column, for example a word with numbers.
+          // The database cannot compare an ID with the column, for example a word with numbers.
           if (error instanceof DatabaseError && error.problem === 'type') return null;
           throw error;
         }

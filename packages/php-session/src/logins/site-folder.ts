@@ -59,7 +59,7 @@ export interface SiteFolderOptions {
   environment?: Readonly<Record<string, string>> | undefined;
   /** The root folder of the machine on which PHP runs. Default `/`. */
   machine?: string | undefined;
-  /** Called with each file and folder that is accessed, also without success. */
+  /** Called with each path of `has`, `list`, `text`, `php` and `env`, even if it does not exist. */
   onFile?(path: string, wanted: 'seen' | 'read'): void;
 }
 
@@ -114,7 +114,7 @@ export async function siteFolder({
     async env(file, form, before) {
       const path = resolve(file);
       const found = parseEnv(await readText(path), path, form, { before, environment });
-      // PHP's environment takes precedence, as in PHP.
+      // PHP's environment takes precedence over `.env` files.
       variables = { ...before, ...found, ...environment };
       return variables;
     },

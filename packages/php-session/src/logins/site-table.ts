@@ -9,7 +9,7 @@ export interface SiteTable {
   view: string;
   /** The SELECT of that view. */
   select: string;
-  /** The columns that are checked. */
+  /** The columns of a `Row`. */
   columns: Readonly<Record<string, 'text' | 'bytes'>>;
 }
 
@@ -25,11 +25,11 @@ export interface LoginTable extends SiteTable {
   /** The application ignores the case in the column `lookup`, as the database does. */
   ignoresCase?: true;
   /**
-   * The parts of a login's row. If the database knows when tables were changed, these are compared, and the login is read
-   * only if a part changed or has NULL as its key.
+   * The parts of a login's row. If the database knows when tables were changed, the parts are compared, and the login
+   * is read only if a part changed or has NULL as its key.
    */
   parts?: readonly LoginPart[];
-  /** The rows that make up a login. If the database keeps versions of rows, these are compared. */
+  /** The rows that make up a login. If the database has versions of rows, the versions are compared. */
   rows?: LoginRows;
   /** The table in which a page view renews a login. */
   renewed?: {
@@ -62,8 +62,8 @@ export interface LoginPart extends SiteTable {
   /** The values are short, so comparing them is cheaper than computing a digest. */
   short?: true;
   /**
-   * The part consists of all rows with that key, if any. The only column of logins has their values, as `SiteSql.lines`.
-   * `id`: the login exists only with a line that begins with its primary key and a blank.
+   * The part consists of all rows with that key, if any. Its only login column has the values of these rows, as
+   * `SiteSql.lines`. `id`: the login exists only with a line that begins with its primary key and a blank.
    */
   lines?: 'id' | true;
   /** A login whose key is NULL does not have this part. */

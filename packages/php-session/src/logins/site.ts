@@ -27,7 +27,7 @@ import { haveVersions } from './versions.ts';
 
 /** A site whose configuration has been read and whose database answers. */
 export interface OpenSite {
-  /** The result of `Application.site`. It is the same object until something changes. */
+  /** The result of `Application.site`. It is the same object until the configuration, settings or `versions` change. */
   site: unknown;
   driver: SiteSql;
   database: Database;
@@ -256,7 +256,7 @@ export function siteReader(application: AnyApplication, place: SitePlace, first:
     if (now === null)
       throw new ConfigurationError(`${place.folder}: the configuration of ${application.title} is missing`);
     if (!isDeepStrictEqual(now, found)) {
-      // The next call connects by the new configuration.
+      // `connect` then uses the new configuration.
       found = now;
       const before = open;
       open = undefined;

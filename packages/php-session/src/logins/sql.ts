@@ -33,7 +33,7 @@ export interface SiteSql extends SqlDriver {
   lines(column: string): string;
   /** Concatenates values as stored, with their lengths. NULL and empty differ. */
   allOf?(columns: readonly string[]): string;
-  /** A digest of the same bytes. Absent if the values are read as fast. */
+  /** A digest of the values. NULL and empty differ. Absent if reading the values is as fast. */
   digestOfAll?(columns: readonly string[]): string;
   /**
    * A SELECT of the primary keys of logins as `id`, each with a `version` of its rows, which differs after each change.

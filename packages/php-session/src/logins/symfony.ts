@@ -216,7 +216,7 @@ function parseDsn(dsn: string, format: string): Found | { savePath: string } | n
     // If the login part has no colon, all of it is the password.
     const secret = password === '' ? user : password;
     const isUsers = password !== '' && user !== '' && user !== 'default';
-    // If both are given and differ, the version of Symfony decides.
+    // If the path and `dbindex` differ, the version of Symfony decides.
     const database = path || (searchParams.get('dbindex') ?? '0');
     if ((searchParams.get('dbindex') ?? database) !== database) return null;
     if (isUsers || hostname === '' || !/^\d{1,5}$/.test(database)) return null;

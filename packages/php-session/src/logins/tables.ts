@@ -63,7 +63,7 @@ function addNamedRoles(user: SessionUser, { admins, moderators }: NamedRoles): S
   return roles.length === (given?.length ?? 0) ? user : { ...user, roles };
 }
 
-/** A detected change: the current digest, or the parts that differ. */
+/** A detected change: the current digest, or the parts that differ. Undefined if it is unknown. */
 type Change = string | readonly ChangedPart[] | undefined;
 
 interface LoginRow extends Compared {
@@ -199,7 +199,7 @@ export function claimedLogins(
 
   async function compare(logins: readonly Login<TableLogin>[]): Promise<Recheck> {
     const changed = await findChanged(logins);
-    // Most logins are unchanged.
+    // Creates no promise for an unchanged login.
     return (login) => (changed.has(login.state) ? recheck(login, changed.get(login.state)) : null);
   }
 
@@ -207,7 +207,7 @@ export function claimedLogins(
     logins: readonly Login<TableLogin>[],
   ): Promise<CheckResult<{ login: Login<TableLogin> }> | null>[] {
     const comparing = compare(logins);
-    // `logins` may be empty.
+    // Without logins, nothing else handles a rejection.
     comparing.catch(() => {});
     return logins.map((login) => comparing.then((recheck) => recheck(login)));
   }
@@ -342,7 +342,7 @@ export function tableLogins(application: Application, reader: SiteReader): Login
   };
 }
 
-/** Reads the times of the last changes. Empty if the database rejects the query. @param changed as in `SiteSql` */
+/** Reads the times of the last changes. Empty if the query fails. @param changed as in `SiteSql` */
 async function readChangeTimes(database: OpenSite['database'], changed: string): Promise<TableTimes> {
   try {
     const rows = await database.query(changed);
@@ -445,7 +445,7 @@ export function openLoginReader(table: LoginTable, site: OpenSite): LoginReader 
     async find(lookup) {
       for (const id of await findIds(lookup)) {
         const found = await readWhole(id);
-        // The database may consider other texts equal to it.
+        // The database may consider other texts equal to `lookup`.
         const text = String(found?.row[table.lookup] ?? '');
         if (toComparable(text) === toComparable(lookup)) return found;
       }

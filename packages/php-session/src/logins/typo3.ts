@@ -165,7 +165,7 @@ export const typo3: Application<Files, Files, CookieClaim> = {
     const userColumns = ['uid', 'name', 'first_name', 'last_name', 'username', 'disable', 'deleted'];
     userColumns.push('starttime', 'endtime');
     // One byte says that a factor is active, because the whole value would be enough to give the factor. Older views
-    // have the whole value. Any spelling of `active` other than TYPO3's counts as active.
+    // have the whole value. Any `"active"` other than TYPO3's `"active":false` counts as active.
     const others = `REPLACE(UPPER(${hex('u.mfa')}), '${toHex('"active":false')}', '')`;
     const factors = `CASE WHEN ${others} NOT LIKE '%${toHex('"active"')}%' THEN NULL ELSE ${start('u.mfa', 1)} END AS factors`;
     const userSql = `${userColumns.map((name) => `u.${name} AS ${name}`).join(', ')}, u.usergroup AS member_of, ${factors}`;
@@ -258,7 +258,7 @@ export const typo3: Application<Files, Files, CookieClaim> = {
     if (site.timeoutSeconds === 0 || now > ends) return notLoggedIn('the session has expired');
     if (row.uid === null || text('deleted') !== '0') return notLoggedIn('the user has been deleted');
     if (text('disable') !== '0') return notLoggedIn('the user is disabled on the site');
-    // TYPO3 compares these in whole minutes.
+    // TYPO3 compares `starttime` and `endtime` in whole minutes.
     const minute = now - (now % 60);
     const [starts, stops] = [number('starttime'), number('endtime')];
     if (starts > minute || (stops !== 0 && stops <= minute))

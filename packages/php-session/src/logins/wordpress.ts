@@ -87,7 +87,7 @@ interface CookieClaim extends Claim {
 /** bbPress: includes/core/capabilities.php (bbp_get_blocked_role). */
 const blockedRole = 'bbp_blocked';
 
-/** Plugins that let a user act as another user, and the key of a login that then has the ID of the first user. */
+/** Plugins that let a user act as another user, and the session key that then has the original user's ID. */
 const switchPlugins = [
   { plugin: 'User Switching', from: 'switched_from_id' },
   { plugin: 'Login as User', from: 'logged_in_from_id' },
@@ -203,7 +203,7 @@ export const wordpress: Application<Files, Site, CookieClaim> = {
     const bounded = (column: string) => `LEFT(${column}, ${maxSessionBytes})`;
     // The same value holds text from the browser, so nothing in it can prove that there is no second factor.
     const factor = `EXISTS (SELECT 1 FROM ${quoteName(prefix + cerber)} AS f WHERE f.the_key = 'cerber_user' AND f.the_id = u.ID AND f.the_value LIKE '%s:3:"tfm";i:1;%')`;
-    // A view from before the plugin lacks the column, so its logins are rejected.
+    // A view from before the plugin lacks this column, so new logins are rejected.
     const user = texts('login', 'name', 'fragment', 'ended', ...(hasCerber ? ['factor'] : []));
     const userSql = `u.ID AS id, u.user_login AS login, u.display_name AS name, ${fragment} AS fragment, ${blockedSql(site)} AS ended${hasCerber ? `, ${factor} AS factor` : ''}`;
     const superAdmins = network && `${bounded(`(${superAdminsSql(prefix, network)})`)} AS super_admins`;
@@ -279,7 +279,7 @@ export const wordpress: Application<Files, Site, CookieClaim> = {
       more.length > 0
     )
       return notLoggedIn('the cookie is not in the form of WordPress');
-    // WordPress adds backslashes to these in cookies, and then does not find the user.
+    // WordPress adds backslashes to these characters of cookies, and then does not find the user.
     if (/['"\\\0]/.test(login))
       return notLoggedIn(
         'the name in the cookie contains a quote, a backslash or a zero byte, and WordPress rejects such cookies too',

@@ -462,7 +462,7 @@ const knownSites = (site: string): Known[] => [
   dokuWikiBy({}, /^DokuWiki file:\/\/\/of\/php\?format=php&lifetime=900$/),
   dokuWikiBy(
     twoFactor(''),
-    /the plugin twofactor stores whether the second factor was given only in its own cookie/,
+    /the plugin twofactor stores the result of the second factor only in its own cookie/,
   ),
   dokuWikiBy(twoFactor('$plugins["twofactor"] = 0;'), /^DokuWiki file:\/\/\/of\/php/),
   [
