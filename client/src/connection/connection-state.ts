@@ -13,7 +13,7 @@ export type Ready = Parameters<ServerToClient['session:ready']>[0];
 export type ConnectionState =
   /** The first attempt, without a response yet. */
   | { readonly kind: 'connecting'; readonly since: number }
-  /** The session seems over. The view stays empty until it is clear whether the session was only renewed. */
+  /** The session seems over. The view is empty while the client checks whether the session was only renewed. */
   | { readonly kind: 'checking'; readonly since: number; readonly user: User | undefined }
   | { readonly kind: 'ready' }
   /** `retryAt` is in the past during an attempt. `first`: there was no connection since `start`. */
@@ -37,9 +37,9 @@ export type ConnectionState =
 export interface ConnectionListener {
   state(state: ConnectionState): void;
   ready(ready: Ready): void;
-  /** The session may be over. Nothing may be shown until `ready`. */
+  /** The session may be over, or the server refuses the user. Nothing may be shown until `ready`. */
   hide(): void;
-  /** The login was renewed, so URLs of files have another `fileAccess`. */
+  /** The ticket was renewed, so file URLs need the new `fileAccess`. */
   renewed?(): void;
   /** The user logged out, or another user logged in. All stored data of the user must be deleted. */
   over(user: User): void;

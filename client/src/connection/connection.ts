@@ -32,7 +32,7 @@ const RESUME_PAUSES = [50, 250, 500, 1000];
 const CARD_MS = 1000;
 /** A request without a response in this time has failed, and the connection counts as lost. */
 const REQUEST_MS = 10_000;
-/** The timeout from opening a connection until `session:ready`. */
+/** The timeout of a connection attempt, including its ticket, until `session:ready`. */
 const ATTEMPT_MS = 12_000;
 /** The timeout of the check whether the connection still works, when the user returns to the page. */
 const PROBE_MS = 3000;
@@ -41,7 +41,7 @@ const HEARD_MS = 1000;
 /** If a tick is more than `ASLEEP_MS` late, the machine was asleep. */
 const TICK_MS = 2000;
 const ASLEEP_MS = 8000;
-/** The minimum time between two checks for a new session after the end of one. */
+/** After the end of a session: the minimum time between two checks for a new one. */
 const LOOK_MS = 2000;
 /** After the end of a session: the delay before the next request for a ticket, if the site did not respond. */
 const SITE_MS = 5000;
@@ -159,15 +159,14 @@ export class Connection {
     this.#tickets?.stop();
     // Until the next start, another user may log in to the site.
     this.#tickets = undefined;
-    // If the session has ended, the page may remove the chat for that reason. The end is then final.
+    // The page may remove the chat because its session ended. A reported end is final then.
     this.#certain();
   }
 
   /**
-   * Resolves when there is a connection.
+   * Resolves when there is a connection. Fails with `offline` if the session ends or the server refuses the user.
    *
-   * @param next - also wait for the next user's connection; otherwise it fails with `offline` once the session has
-   * ended
+   * @param next - if the session has ended already, waits for the next login instead of failing
    */
   ready(next = false): Promise<void> {
     const { kind } = this.#state;
@@ -176,7 +175,9 @@ export class Connection {
     return new Promise((resolve, reject) => this.#waiting.add({ resolve, reject }));
   }
 
-  /** Resolves when there is a connection. Tries to connect at once, and fails with `offline` after `CONNECTING_MS`. */
+  /**
+   * Resolves when there is a connection. Tries to connect at once, and fails like `ready`, or after `CONNECTING_MS`.
+   */
   async connected(): Promise<void> {
     const { promise, reject } = Promise.withResolvers<never>();
     const timer = setTimeout(() => reject(new RequestError('offline')), CONNECTING_MS);
@@ -199,7 +200,7 @@ export class Connection {
     this.#connect();
   }
 
-  /** Called when the user returns to the page, or when the network or the machine is back. */
+  /** Called when the user returns to the page, when the network is back, or when the machine wakes up. */
   wake(): void {
     const { kind } = this.#state;
     if (kind === 'ready') void this.#probe();
@@ -208,8 +209,8 @@ export class Connection {
   }
 
   /**
-   * Sends a request. Fails with `offline` instead of queueing it, because it would be sent before the rooms are joined
-   * again.
+   * Sends a request. Fails with `offline` instead of queueing it, because a queued request would be sent before the
+   * rooms are joined again.
    */
   async request<E extends RequestName>(
     name: E,
@@ -267,8 +268,8 @@ export class Connection {
     const again = this.#pass?.refused(code, guests);
     if (again === 'now') return this.#connect();
     if (again === 'later' && !this.#looking) return this.#retry('network');
-    // The server accepted the ticket before, perhaps with an earlier key. The site decides whether the user is still
-    // logged in.
+    // The server may refuse a ticket that it accepted before, for example because its key changed. The site decides
+    // with a new ticket whether the user is still logged in.
     const isOld = (code === 'unauthorized' || code === 'session_invalid') && this.#tickets?.discard();
     if (isOld && !this.#looking && this.#resume === undefined) return this.#connect();
     const isOver = code === 'unauthorized';
@@ -309,7 +310,7 @@ export class Connection {
   }
 
   /**
-   * Schedules the next retry, and the last one for the end of the time.
+   * Schedules the next retry. The last one is at the end of `RESUME_MS`.
    *
    * @param isOver - whether the server confirmed the end in the last attempt
    */
@@ -366,7 +367,7 @@ export class Connection {
     if (this.#resume !== undefined || this.#looking || Date.now() - this.#lookedAt < LOOK_MS) return;
     this.#looking = true;
     this.#lookedAt = Date.now();
-    // The next user starts with an empty chat.
+    // Any user may log in now, because the chat is already empty.
     this.#user = undefined;
     this.#connect();
   }
@@ -441,13 +442,14 @@ export class Connection {
     if (this.#state.kind === 'lost') this.#enter({ ...this.#state, retryAt: Date.now() });
     this.#settled();
     this.#attempt = { began: Date.now(), ends: setTimeout(() => this.#abandon(), ATTEMPT_MS) };
-    // Each failed transport logs an error in the console. A server that was available is more likely down than blocked
-    // for one transport. Only every second attempt tries the other transport.
     if (this.#ticketUrl === undefined) this.#connectByCookie();
     else void this.#connectWithTicket(this.#ticketUrl, this.#attempt);
   }
 
-  /** Connects the user of the cookie, or else the guest of this browser. */
+  /**
+   * Connects the user of the cookie, or else the guest of this browser. Each failed transport logs an error in the
+   * console, so only every second attempt tries both.
+   */
   #connectByCookie(): void {
     const auth = this.#pass?.auth(this.#failures);
     if (auth === undefined) this.#socket.connect(this.#first, this.#failures % 2 === 0);
@@ -459,11 +461,11 @@ export class Connection {
     const ticket = await this.#takeTicket(url).catch(() => undefined);
     if (attempt !== this.#attempt) return;
     if (ticket === null) {
-      // The user of this page is logged out. For a first visit, the server answers whether the visitor may be a guest.
+      // The user is logged out of the site. The server answers whether the visitor may be a guest.
       if (this.#resume === undefined && !this.#looking) return this.#connectByCookie();
       return this.#refused({ code: 'unauthorized' });
     }
-    // Polling cannot carry a ticket.
+    // The server accepts tickets only over WebSocket.
     if (ticket !== undefined) return this.#socket.connect('websocket', false, { ticket });
     this.#settled();
     this.#retry('network');

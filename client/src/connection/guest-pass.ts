@@ -17,11 +17,11 @@ const KEPT_MS = 30 * 24 * 60 * 60_000;
 /** The guest identity of a visitor without a login. All tabs of the browser share it. */
 export class GuestPass {
   readonly #store: Store;
-  /** A copy for this page, because the browser's storage may be full. */
+  /** A copy for this page, because the browser's storage may be full or forbidden. */
   #here: Guest | undefined;
   /** What visitors may do as guests, from the last `unauthorized` response. Undefined if it offered nothing. */
   offered: ConnectFailure['guests'];
-  /** Whether the last attempt sent the guest. */
+  /** Whether the last attempt sent the guest's secret. */
   #isSent = false;
   /** Set after the server refused the guest, until the next start. */
   #isRefused = false;
@@ -43,14 +43,14 @@ export class GuestPass {
     this.#keep({ secret: this.#guest?.secret ?? newSecret(), name });
   }
 
-  /** Must be called before the first attempt. */
+  /** Lets the next attempt send a refused guest again. */
   restart(): void {
     this.#isRefused = false;
   }
 
   /**
-   * Returns the `auth` of a connection attempt, or `polling` for an attempt by polling, which does not send the guest.
-   * Undefined if there is no guest. Every second attempt is by polling, because the user may have logged in, on a
+   * Returns the `auth` with the guest, or `polling` for an attempt by polling without the guest. Undefined if there is
+   * no guest, or the server refused the guest. Every second attempt is by polling, in case the user logged in on a
    * network that blocks WebSocket.
    *
    * @param failures - the number of failed attempts so far

@@ -12,8 +12,8 @@ export interface LinkListener {
   heard(): void;
   said(text: string): void;
   /**
-   * Called once: with `failed` or `unopened` if the connection closed before it was opened, with or without
-   * an error, and with `broken` if it closed afterwards.
+   * Called at most once. `failed`: there was an error before the connection was opened. `unopened`: it closed before it
+   * was opened, without an error. `broken`: it closed afterwards.
    */
   closed(how: 'failed' | 'unopened' | 'broken'): void;
 }

@@ -8,7 +8,7 @@ const HOUR = 3_600_000;
 
 /**
  * Finds out why the server refuses a connection: because of this page's origin, or because of a limit. Scripts cannot
- * see the status of a failed WebSocket, so this is requested over HTTP after a first failure.
+ * see the status of a failed WebSocket, so the reason is requested over HTTP after the first failure.
  */
 export async function causeOfRefusal(server: string): Promise<Verdict> {
   const polling = new URL('socket.io/?EIO=4&transport=polling', server);

@@ -20,7 +20,7 @@ export class Tasks {
   /**
    * Runs a task, unless it is already running. `current` returns whether the response is still needed.
    *
-   * @returns false if the task was already running, the connection changed, or the request was refused
+   * @returns false if the task was already running, the connection changed, or the request failed
    */
   async once(
     name: string,

@@ -1,14 +1,14 @@
 /** A ticket of the site: a JSON Web Token for the chat server. */
 interface Ticket {
   readonly text: string;
-  /** When the next one must be fetched, and when this one is no longer used, in Unix ms. */
+  /** When to fetch the next ticket, and when this ticket expires, in Unix ms. */
   readonly renewAt: number;
   readonly ends: number;
   /** Whether the server accepted it. */
   accepted: boolean;
 }
 
-/** The next ticket is fetched this long before the end of the current one, or at half of its time. */
+/** The next ticket is fetched this long before the current one expires, but not in the first half of its lifetime. */
 const EARLY_MS = 60_000;
 /** A ticket with less time left is not used for a new connection. */
 const SPARE_MS = 10_000;
@@ -43,8 +43,8 @@ export class Tickets {
   }
 
   /**
-   * Returns a ticket, fetched now unless the last one is still valid. Null if the user is not logged in. Rejects if the site
-   * does not answer.
+   * Returns the last ticket if it is still valid, otherwise a new one. Null if the user is not logged in. Rejects if
+   * the site does not answer.
    */
   async take(): Promise<string | null> {
     if (this.#ticket !== undefined && Date.now() < this.#ticket.ends - SPARE_MS) return this.#ticket.text;
@@ -52,7 +52,7 @@ export class Tickets {
     return this.#ticket?.text ?? null;
   }
 
-  /** Discards the ticket, which the server rejected. @returns whether it was accepted before, so a new one may be */
+  /** Discards the ticket, which the server rejected. @returns whether the server accepted it before */
   discard(): boolean {
     const { accepted = false } = this.#ticket ?? {};
     this.#ticket = undefined;
