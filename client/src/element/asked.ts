@@ -1,6 +1,6 @@
 import { addressIn, type PageAddress } from '../text/page-address.ts';
 
-/** The storage key of an invite token. The token is kept while the user logs in on another page of that chat server. */
+/** The storage key of an invite token, which is kept while the user logs in on another page. */
 const kept = (server: string) => `php-chat/join ${server}`;
 
 /** Whether the page lets the chat use the fragment of its address. */
@@ -44,7 +44,7 @@ function keptToken(server: string): string | undefined {
   }
 }
 
-/** Called when the user is logged in and saw the room that the link leads to. */
+/** Called when a logged-in user has seen the invite, or its view was closed. */
 export function forgetToken(server: string): void {
   try {
     sessionStorage.removeItem(kept(server));

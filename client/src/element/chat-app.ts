@@ -21,7 +21,10 @@ export interface AppListener {
   close(): void;
 }
 
-/** The chat in its element, while the element is in the page. Creates the model and the views, and wakes them. */
+/**
+ * The chat in its element, while the element is in the page. Creates the model and the view. Wakes the connection when
+ * the user returns to the page.
+ */
 export class ChatApp {
   readonly #host: HTMLElement;
   readonly #chat: Chat;

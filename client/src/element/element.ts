@@ -166,7 +166,7 @@ export class PhpChat extends HTMLElement {
     this.#empty();
   }
 
-  /** Shows that the chat is loading. The tag's own content is only for the time before this script. */
+  /** Shows that the chat is loading. The tag's own content is shown only until this script runs. */
   #empty(): void {
     let loading: Element | undefined;
     const draw = () => {
@@ -207,7 +207,7 @@ export class PhpChat extends HTMLElement {
   }
 
   #tell(count: number, mentions: number, single: boolean): void {
-    // The badges and buttons of all pages count the messages of all rooms.
+    // The badges and launchers of all pages count the messages of all rooms.
     if (single) this.#unread?.gone(this);
     else this.#unread?.live(this, count);
     this.#fire('php-chat:unread', { count, mentions });

@@ -52,7 +52,7 @@ export class PhpChatLauncher extends HTMLElement {
   #strings = earlyTexts(this);
   #text: FirstTexts = (key) => key;
   #count = 0;
-  /** The element that gets the focus back. */
+  /** The element that gets the focus back when the panel closes. */
   #opener: HTMLElement | undefined;
   #ends: (() => void)[] = [];
 

@@ -1,6 +1,6 @@
 import { Tickets } from '../connection/tickets.ts';
 
-/** By the URL at which the site issues them. */
+/** One instance for each ticket URL. */
 const tickets = new Map<string, Tickets>();
 
 /**

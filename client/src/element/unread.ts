@@ -2,7 +2,7 @@ import { serverAddress } from './server-address.ts';
 
 /** A message to the browser's other pages about the unread count of a chat server. */
 type Told =
-  /** `live`: the count is from a connected chat, so it is current. Otherwise it is from the server at the time `at`. */
+  /** `live`: the count is from a connected chat, so it is current. Otherwise it was correct at the time `at`. */
   { readonly count: number; readonly live: boolean; readonly at: number } | 'ask';
 
 const MINUTE = 60_000;
@@ -179,7 +179,8 @@ export class Unread {
   }
 
   async #ask(): Promise<void> {
-    // On such a page the browser does not send its origin, so the server would refuse and an error would be logged.
+    // For its own origin, an insecure page sends neither `Origin` nor `Sec-Fetch-Site`. The server would refuse, and
+    // the browser would log an error.
     if (!isSecureContext && this.#server.startsWith(`${origin}/`)) return;
     const answer = await fetch(new URL('me', this.#server), {
       credentials: 'include',
