@@ -5,7 +5,7 @@ import type { OwnersTexts } from './own-texts.ts';
 /** Returns one of the few texts that are available before a language is loaded. */
 export type FirstTexts = (key: string, n?: number) => string;
 
-/** The first texts in all languages except English. Loaded when an element needs one of these. */
+/** The first texts in all languages except English. Loaded when an element needs another language. */
 let ours: Record<string, Record<string, string>> = {};
 
 /** @param changed - called when the owner's texts, or ours in another language than English, are loaded */

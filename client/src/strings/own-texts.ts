@@ -5,7 +5,7 @@
 export type OwnersTexts = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
 /**
- * Returns the texts that a script set before the element was defined, and deletes that property. It would hide texts
+ * Returns the texts that a script set before the element was defined. Deletes the property, because it would hide texts
  * that are set later.
  */
 export function earlyTexts(element: { strings?: OwnersTexts | undefined }): OwnersTexts | undefined {

@@ -50,7 +50,7 @@ export class Strings {
     return this.#texts.lang;
   }
 
-  /** Another object once the owner's texts arrive late, so that everything is rendered again. */
+  /** A new object when the owner's texts arrive late, so that everything is rendered again. */
   get texts(): Texts {
     return this.#texts;
   }

@@ -8,7 +8,7 @@ export interface Asked {
 export const personAsked = (text: string, caret: number): Asked | undefined =>
   asked(/(?<=^|[\s\p{Ps}\p{Pi}"'])@((?!\s)[^@\n]*)$/u, 40, text, caret);
 
-/** Finds the `:` of an emoji name of two or more letters that is being typed. */
+/** Finds the `:` of an emoji name of two or more characters that is being typed. */
 export const emojiAsked = (text: string, caret: number): Asked | undefined =>
   asked(/(?<=^|\s):(\p{L}[\p{L}\p{N}_-]+)$/u, 24, text, caret);
 

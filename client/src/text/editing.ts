@@ -65,7 +65,7 @@ function withoutSigns(text: string, sign: string): string {
   return [...text.matchAll(signs)].length % 2 === 0 ? text.replaceAll(signs, '') : text;
 }
 
-/** Adds fences around several lines, or removes them. Returns undefined for a part of a line. */
+/** Adds fences around several lines, or removes them. Returns undefined within a single line. */
 function toggleBlock(value: string, start: number, end: number): Change | undefined {
   const inside = value.slice(start, end);
   const opening = OPENING.exec(value.slice(0, start))?.[0];

@@ -160,8 +160,8 @@ function inline(text: string): Inline[] {
   let done = 0;
 
   /**
-   * Ends the format that this sign started last. Returns false if there is none. Signs that were opened in between stay
-   * as they are.
+   * Ends the format that this sign started last. Returns false if there is none, or if it would be nested too deeply.
+   * Signs that were opened in between stay as they are.
    */
   const close = (sign: string): boolean => {
     const n = open.findLastIndex((one) => one.sign === sign);
@@ -226,7 +226,6 @@ function joined(pieces: readonly Inline[]): Inline[] {
   return all;
 }
 
-/** Returns the maximum depth of nesting. */
 const depth = (pieces: readonly Inline[]): number =>
   pieces.reduce<number>(
     (most, piece) =>

@@ -1,5 +1,6 @@
 /**
- * Converts pasted text to the form that the server accepts: line feeds only, no control characters, no lone surrogates.
+ * Converts pasted text to the form that the server accepts: line feeds only, no other control characters except tabs,
+ * no lone surrogates.
  */
 export function cleaned(text: string): string {
   return text
