@@ -39,7 +39,7 @@ export interface ChatListener {
   unknownRoom?(id: string): void;
 }
 
-/** Receives events while it is in `Chat.followers`. Its code is loaded after the chat's first code. */
+/** Receives events while it is in `Chat.followers`. */
 export interface Follower {
   /** A new connection is ready. */
   ready?(): void;
@@ -51,12 +51,12 @@ export interface Follower {
   presence?(change: PresenceChange): void;
   /** A message is new or has changed. */
   message?(message: Message): void;
-  /** A message was edited or deleted, or its author erased. Its old text must not be shown or read aloud. */
+  /** A message was edited or deleted, or its author was erased. Its old text must not be shown or read aloud. */
   outdated?(room: Room, seq: number, isDeleted: boolean): void;
   /** The room's messages must be loaded again. */
   reset?(room: Room): void;
   reacted?(room: Room, reacted: MessageReacted): void;
-  /** The user was mentioned in a room that no connection of the user has joined. */
+  /** The user was mentioned, or a followed thread has a reply, in a room that no connection of the user has joined. */
   mentioned?(message: Message): void;
   /** A room is new in the list, or the user is now a member of it. */
   added?(room: Room): void;

@@ -208,7 +208,7 @@ export class Chat implements ConnectionListener {
     return this.can.createPublic || this.can.createPrivate;
   }
 
-  /** Messages in sight are not counted as unread, even before the server has them as read. */
+  /** Messages in sight are not counted as unread, even before the server knows that they were read. */
   unreadIn(room: Room): number {
     return room === this.current && this.shown.viewing && !room.keptUnread ? 0 : room.unread;
   }
@@ -239,7 +239,8 @@ export class Chat implements ConnectionListener {
    * Shows a room, listed or not, as soon as there is a connection. Fails with `unknown_room` if the user may not read
    * it.
    *
-   * @param wanted - the page requests the room, also for a user who logs in later; a public room is joined
+   * @param wanted - whether the page requests the room; then a public room is joined, and after the end of a session
+   * the next login is awaited
    */
   async openRoom(id: string, wanted = false): Promise<Room> {
     await this.connection.ready(wanted);
@@ -310,7 +311,7 @@ export class Chat implements ConnectionListener {
     return isKept;
   }
 
-  /** Retries the failed messages of a room, except those that a moderator decides or has rejected. */
+  /** Retries the failed messages of a room, except those that are pending approval or were rejected. */
   retry(room: string): void {
     for (const item of this.outbox?.list(room) ?? [])
       if (item.failed !== undefined && item.held === undefined) this.outbox?.retry(item);
@@ -557,8 +558,8 @@ export class Chat implements ConnectionListener {
     'read:changed': (read) => this.#read(read),
     mention: ({ message }) => {
       const room = this.rooms.get(message.room);
-      // The message may not be counted as unread yet. If an edit adds the mention to a message that was already read,
-      // it does not count.
+      // Compared with `readSeq`, because the room's unread count may not contain the message yet. A mention that an
+      // edit adds to a read message does not count.
       if (room !== undefined && message.seq > room.summary.readSeq)
         room.summary = { ...room.summary, mentions: room.summary.mentions + 1 };
       for (const follower of this.followers) follower.mentioned?.(message);

@@ -38,7 +38,7 @@ export function followHeld(outbox: Outbox, { id, held, is }: EventPayload<'held:
 /**
  * Updates the outbox after changes that were missed while offline.
  *
- * @param before - the pending items in the outbox when the list was requested
+ * @param before - the pending items in the outbox when `held` was requested
  */
 export function compareHeld(outbox: Outbox, held: readonly Held[], before: readonly Pending[]): void {
   const ids = new Set(held.map(({ id }) => id));

@@ -12,7 +12,7 @@ const VISIT_MS = 30 * 60_000;
 const VISITS = 3;
 const LATER_MS = 30 * 24 * 60 * 60_000;
 const LONGEST = 140;
-/** The lock is held this long, so that every page of the browser has received the message. */
+/** The lock of a message is held this long, because other pages of the browser may receive the message later. */
 const EVERYWHERE_MS = 5000;
 
 export type MessagePlace = Pick<Message, 'room' | 'seq'>;
@@ -53,7 +53,7 @@ const kept = ({ settings }: Chat): StoredOffer =>
 const keep = (chat: Chat, change: Partial<StoredOffer>) =>
   chat.settings.set('notifications', { ...kept(chat), ...change });
 
-/** `absent`: this browser cannot show notifications on this page, for example without TLS. */
+/** `absent`: this browser cannot show notifications on this page, for example in an insecure context. */
 export function notificationState(chat: Chat): 'on' | 'off' | 'blocked' | 'absent' {
   if (typeof Notification === 'undefined' || navigator.locks === undefined) return 'absent';
   if (Notification.permission === 'denied') return 'blocked';

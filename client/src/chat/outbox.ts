@@ -31,12 +31,15 @@ export interface OutboxPort {
   waiting(code: string, ms: number): void;
 }
 
-/** Runs `task` in one tab of the browser at a time, if the browser supports it. Otherwise duplicates are harmless. */
+/**
+ * Runs `task` in one tab of the browser at a time, if the browser supports it. Otherwise several tabs may run it, which
+ * is harmless.
+ */
 export type Alone = (name: string, task: () => Promise<void>) => Promise<void>;
 
 /**
  * Unsent messages, stored until the server has acknowledged them. Each room's messages are sent one at a time, in
- * order. All tabs share the outbox, and any tab that can sends it.
+ * order. All tabs share the outbox, and any connected tab may send from it.
  */
 export class Outbox {
   readonly #store: Store;
@@ -118,7 +121,7 @@ export class Outbox {
 
   /**
    * Sends a failed message again. After `conflict` it gets a new ID, because the server has another text under the old
-   * one.
+   * ID.
    */
   retry(item: Pending): void {
     const { failed, ...again } = item;
@@ -300,7 +303,7 @@ export class Outbox {
 
 const keyOf = (item: Pending) => `out/${item.clientId}`;
 
-/** `crypto.randomUUID` is missing on pages without TLS. */
+/** `crypto.randomUUID` exists only in secure contexts. */
 export function newId(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');

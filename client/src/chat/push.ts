@@ -93,7 +93,7 @@ export class BrowserPush implements Follower {
     if (this.state === 'absent' || this.state === 'home') return;
     this.#next(async () => {
       if (this.state === 'on') await this.#register();
-      // Another user has used this browser, or this user has logged out since.
+      // The subscription may be from another user, or from before a logout.
       else if (!this.#isWanted) {
         await (await this.#subscription())?.unsubscribe();
         await this.#closeAll();
@@ -187,7 +187,7 @@ export class BrowserPush implements Follower {
   }
 
   async #register(): Promise<void> {
-    if (this.#worker === undefined) throw new Error('the page may use no worker');
+    if (this.#worker === undefined) throw new Error('this page cannot use a service worker');
     const { address, scope } = this.#worker;
     const registration = await navigator.serviceWorker.register(trusted(address) as string, { scope });
     await activated(registration);

@@ -177,7 +177,7 @@ export class RoomMembers implements Follower {
     return this.#here.members.get(id) ?? this.#away.members.get(id);
   }
 
-  /** Moves a member to the right list, or removes the member if it is undefined. */
+  /** Moves a member to the right list, or removes it if `member` is undefined. */
   #put(id: string, member: RoomMember | undefined): void {
     this.#here.members.delete(id);
     this.#away.members.delete(id);

@@ -176,7 +176,7 @@ export class RoomSync {
     this.#port.changed();
   }
 
-  /** Fetches an older message for a quote, once per connection. */
+  /** Fetches an older message for a quote, once per join and `epoch`. */
   async askQuote(room: Room, seq: number): Promise<void> {
     const { epoch } = room.timeline;
     const name = `${seq} ${epoch}`;

@@ -78,7 +78,7 @@ export class Rooms {
   /** Updates the list on a new connection. */
   ready({ rooms, more, totals, serverTime }: SessionReady): void {
     this.#ahead = serverTime - Date.now();
-    // Other public rooms that were never opened are fetched again, page by page.
+    // Public rooms that the user neither joined nor opened are fetched again, page by page.
     for (const [id, room] of this.byId) {
       if (!room.summary.member && room.timeline.head === undefined) this.byId.delete(id);
     }
@@ -86,7 +86,8 @@ export class Rooms {
     this.#list(rooms, this.now, missing);
     this.#next = more ? undefined : null;
     this.whole = !more;
-    // Messages that were read here but not reported to the server yet are in both sums.
+    // Uses the server's counts of the rooms, because `totals` also contains messages that were read here but not
+    // reported yet.
     const rest = (of: keyof Totals) =>
       Math.max(
         0,
@@ -174,8 +175,8 @@ export class Rooms {
   }
 
   /**
-   * Fetches a direct room if a message shows that the other user's name or presence is outdated. The server does not send
-   * changes of users that this user may not find.
+   * Fetches a direct room if a message shows that the other user's name or presence is outdated. The server does not
+   * send changes of users that this user may not find.
    */
   heard({ id, summary }: Room, { id: user, name }: User): void {
     const other = summary.with;

@@ -91,7 +91,7 @@ export class Search implements Follower {
     void this.#ask();
   }
 
-  /** Removes the room's hits and repeats the search, also if a search is in progress. */
+  /** Removes the room's hits. Repeats the search if there were any, or if a search is in progress. */
   removed({ id }: Room): void {
     const { state } = this;
     if (state === undefined) return;

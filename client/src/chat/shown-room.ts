@@ -6,7 +6,6 @@ import type { Rooms } from './rooms.ts';
 import type { Store } from './storage.ts';
 
 export interface ShownRoomPort {
-  /** The room is now shown. */
   shown(room: Room): void;
   /** The room that the page requests does not exist, or the user may not read it. */
   unknown(id: string): void;
@@ -30,13 +29,13 @@ export class ShownRoom {
    * shown.
    */
   #wanted: string | undefined;
-  /** The room is named only by the page's address, so it is not joined if it is public. */
+  /** Whether a requested room comes from the page's address. Such a public room is not joined. */
   readonly #byAddress: boolean;
   /** The room that the server names for new users. */
   #first: string | undefined;
   #user: string | undefined;
   #store: Store | undefined;
-  /** The number of lookups in progress for a room to start with, and the last room looked up. */
+  /** The number of lookups in progress for a room to start with, and the room of the newest lookup. */
   #looking = 0;
   #lookedFor: string | undefined;
   /**
@@ -106,12 +105,10 @@ export class ShownRoom {
     this.#beginWith((left ? undefined : first) ?? this.#list.own()[0]);
   }
 
-  /** The user joined a room. */
   joined({ id }: Room): void {
     if (id === this.#first) this.#store?.delete('left');
   }
 
-  /** The user is no longer in a room. */
   removed({ id }: Room): void {
     if (this.#store?.get('room', text) === id) this.#store.delete('room');
     // Otherwise the next connection would open the room, and so join it.
@@ -159,7 +156,7 @@ export class ShownRoom {
       `look for ${id}`,
       async () => void (await this.#list.fetch(id)),
       () => {
-        // The ban from the last room is shown once. A room that the page requests may be requested again.
+        // Forgets the last room, so that its ban is shown once. A room that the page requests stays requested.
         if (this.ban?.id === id) return void (id !== this.#wanted && this.#store?.delete('room'));
         if (id === this.#wanted) this.#port.unknown(id);
         else this.#store?.delete('room');

@@ -1,8 +1,9 @@
 import type { Alone } from './outbox.ts';
 
 /**
- * Runs a task in one tab at a time, with Web Locks. Pages without TLS have no locks, and sandboxed frames may not use
- * them. Every tab sends there, which costs only requests, because the server recognises a duplicate by its `clientId`.
+ * Runs a task in one tab at a time, with Web Locks. Only secure contexts have locks, and sandboxed frames may not use
+ * them. Without locks every tab sends, which costs only requests, because the server recognises a duplicate by its
+ * `clientId`.
  */
 export function tabLock(scope: string): Alone {
   const locks = (navigator as Partial<Navigator>).locks;

@@ -30,10 +30,7 @@ export class Thread implements Talk, Follower {
   #complete = false;
   /** Incremented when the list starts again. Pages requested before that are ignored. */
   #epoch = 0;
-  /**
-   * The newest reply when the connection was lost, or 0 after a reset. Replies over the next connection may leave a
-   * gap.
-   */
+  /** The newest reply when the connection was lost, or 0 after a reset. The next response may leave a gap after it. */
   #lost: number | undefined;
 
   constructor(room: Room, number: number, port: Port) {

@@ -31,7 +31,6 @@ export interface Upload {
   readonly size: number;
   /** The bytes to send; undefined after a reload of the page. */
   readonly source: Blob | undefined;
-  /** Set for a voice message. */
   readonly voice?: VoiceNote | undefined;
   /** From 0 to 1. */
   progress: number;
