@@ -17,14 +17,14 @@ const PREVIEW = 120;
 export class Room {
   summary: RoomSummary;
   readonly timeline = new Timeline();
-  /** At most 100 of the members who are online, and their total number. */
+  /** Members who are online, at first at most 100, and their total number. */
   present: User[] = [];
   presentCount = 0;
   /** Whether the room is joined on the current connection. */
   joined = false;
   /** A public room that the user can read but has not joined. */
   preview = false;
-  /** Opening this public room joins it, because the page or the user wants that. */
+  /** Whether opening this public room joins it. */
   wanted = false;
   /** The "New" line is above the first message by another user with this `seq` or a later one. */
   newFrom: number | undefined;
@@ -70,7 +70,7 @@ export class Room {
     return member && !this.blocked ? Math.max(0, lastSeq - Math.max(readSeq, firstSeq - 1)) : 0;
   }
 
-  /** The number of unread messages that mention the user. */
+  /** The number of unread mentions, and of unread replies in followed threads. */
   get mentions(): number {
     return Math.min(this.summary.mentions, this.unread);
   }

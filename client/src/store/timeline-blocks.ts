@@ -16,7 +16,7 @@ const GAP_MS = 5 * 60_000;
 /**
  * Groups consecutive messages of one author. Adds lines where the day changes, where unseen messages begin, and where a
  * user pinned a message.
- * @param root - the `seq` of a thread's root message; its day is not shown
+ * @param root - for a thread, the `seq` of its root message; the first day is not shown
  */
 export function blocks(
   entries: readonly Entry[],

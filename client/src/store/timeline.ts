@@ -37,8 +37,8 @@ export const KEPT_UNREAD = 4000;
  * `seq` orders messages, and `rev` orders changes. All changes up to `head` are known. Responses and events may arrive
  * in any order, late or twice. The newest state of each message wins.
  *
- * The known messages are the newest ones, without a gap. A user who reads far back sees a window, which is another range
- * without a gap. It is merged with the newest messages when it reaches them.
+ * The known messages are the newest ones, without a gap. A user who reads far back sees a window, which is another
+ * range without a gap. It is merged with the newest messages when it reaches them.
  */
 export class Timeline {
   /**
@@ -280,7 +280,7 @@ export class Timeline {
       const next = this.#held.get(this.#head + 1);
       if (next === undefined) break;
       const known = this.#messages.get(next.seq);
-      // The rest of the response contains the whole message. An event contains only the changes, and never `mine`.
+      // The remaining pages of the sync contain the whole message, with `mine`.
       if (next.rev <= this.#partly && (known === undefined || 'changes' in next)) break;
       if (known !== undefined) this.#put(afterChange(known, next, this.#me));
       else if ('changes' in next || next.seq < this.#first) {
