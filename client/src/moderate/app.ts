@@ -5,7 +5,10 @@ import { Desk } from './desk.ts';
 import { sheet as ours } from './sheet.ts';
 import { ModerateView } from './view.tsx';
 
-/** The moderators' page in its element. Creates the connection and the view, and wakes them. */
+/**
+ * The moderators' page in its element. Creates the connection and the view. Wakes the connection when the user returns
+ * to the page.
+ */
 export class ModerateApp {
   readonly #desk: Desk;
   readonly #view: ModerateView;

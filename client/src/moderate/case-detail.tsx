@@ -33,7 +33,7 @@ interface Props {
   readonly actions: readonly [readonly CaseAction[], readonly CaseAction[]];
 }
 
-/** The number of messages that are shown before a pending message, as for a report. */
+/** The number of messages that are shown with a pending message. */
 const BEFORE = 3;
 
 /** A message to decide on: the reports, its author, and the messages around it. */

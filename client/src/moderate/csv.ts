@@ -15,7 +15,6 @@ function cell(text: string): string {
   return /[",;\t\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
-/** Saves the table as a CSV file. */
 export function saveTable(rows: readonly (readonly string[])[], name: string): void {
   // The byte order mark identifies the file as UTF-8.
   const url = URL.createObjectURL(new Blob(['\ufeff', csvOf(rows)], { type: 'text/csv;charset=utf-8' }));

@@ -8,15 +8,13 @@ export interface DeskContext extends ControlContext {
   readonly chat: Desk;
   /** Whether the list and the chosen item fit next to each other. */
   wide(): boolean;
-  /** The place that is shown. */
   place(): PagePlace;
   /** Shows a place, and renders before this returns. With `instead`, Back does not lead to the previous place. */
   go(place: PagePlace, how?: 'instead'): void;
   /** Goes from the chosen item back to its list. */
   back(): void;
-  /** Opens a dialog. */
   dialog(content: (close: () => void) => ComponentChildren): void;
-  /** @param press - the button of the toast, which may be limited until a time */
+  /** @param press - the button of the toast, which closes at `until` (Unix ms) */
   toast(
     text: string,
     kind: 'good' | 'bad',

@@ -159,7 +159,7 @@ export class Desk implements ConnectionListener {
     else this.#afresh();
   }
 
-  /** The user's rights may have changed. */
+  /** For a new connection, or changed rights of the user. */
   #afresh(): void {
     for (const follower of this.followers) follower.ready?.();
     this.#listener.changed();

@@ -361,8 +361,8 @@ export class LogPage implements Part {
   }
 
   /**
-   * Loads pages until all entries of the chosen period are loaded, because entries that match the filters may be far
-   * back.
+   * Loads the next page until all entries of the chosen period, or `#most` entries, are loaded. Entries that match the
+   * filters may be far back.
    */
   async #readOn(): Promise<void> {
     const { state, items, next } = this.#acts;

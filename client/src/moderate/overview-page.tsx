@@ -19,7 +19,7 @@ const DAY = 10;
 const BAR = 7.6;
 /** The number of days that are named below the plot. */
 const NAMED = 5;
-/** If a small write takes longer than this, users notice that the server is slow. */
+/** If a small write takes longer than this (ms), users notice that the server is slow. */
 const SLOW = 200;
 
 /** Each state has a shape, because colour alone is not enough. */

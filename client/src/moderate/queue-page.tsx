@@ -46,8 +46,8 @@ export class QueuePage implements Part {
   }
 
   /**
-   * The chosen case. If the list and the case fit next to each other, there is always one. It stays chosen while other
-   * cases come and go. When it is decided, the next case is chosen.
+   * The chosen case. If the list and the case fit next to each other, a case is chosen unless the queue is empty. It
+   * stays chosen while other cases come and go. When it is decided, the next case is chosen.
    */
   get current(): Case | undefined {
     const { cases } = this;

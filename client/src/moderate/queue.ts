@@ -25,7 +25,6 @@ export type Decision =
   | { readonly done: 'approved' }
   | { readonly done: 'rejected'; readonly reason?: string };
 
-/** The orders of the cases. */
 export const orders = ['reports', 'newest', 'oldest'] as const;
 export type Order = (typeof orders)[number];
 
@@ -93,7 +92,8 @@ export class Queue implements Follower {
   }
 
   /**
-   * All cases to decide on. A pending message counts like one report. Of cases with equal counts, the oldest is first.
+   * All cases to decide on. In the order `reports`, a pending message counts like one report, and of cases with equal
+   * counts the oldest is first.
    */
   get cases(): Case[] {
     const reported = [...Map.groupBy(this.#reports.values(), keyOf)].map(([key, reports]) =>
@@ -196,7 +196,9 @@ export class Queue implements Follower {
     this.#since?.push(change);
   }
 
-  /** Decides a case after a delay in which the moderator can undo it. The decision before it is sent at once. */
+  /**
+   * Decides a case after a delay in which the moderator can undo it. The previous undoable decision is sent at once.
+   */
   decide(one: Case, decision: Decision): void {
     this.flush();
     this.#undoable = { one, decision, timer: setTimeout(() => this.flush(), UNDO_MS) };
@@ -358,7 +360,7 @@ export interface Subject {
   readonly files?: readonly MessageFile[];
   readonly preview?: Preview;
   readonly at: number;
-  /** The message as it was reported. Undefined for an unpublished message. */
+  /** The message as it was reported. Undefined for a pending message. */
   readonly message?: Message;
   /** The `seq` of the published message, or of the message that an edit would change. */
   readonly seq?: number;

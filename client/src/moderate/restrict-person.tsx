@@ -7,7 +7,6 @@ interface Props {
   readonly context: DeskContext;
   readonly how: 'mute' | 'ban';
   readonly user: string;
-  /** The name to show. */
   readonly name: string;
   /** The rooms to choose from; `undefined` is the whole site. The first place is preselected. */
   readonly places: readonly (RestrictedRoom | undefined)[];
