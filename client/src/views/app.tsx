@@ -243,7 +243,7 @@ export class AppView {
 
   open(id: string): void {
     this.#uncoverRoom();
-    // They would cover the room.
+    // The panels would cover the room.
     if (this.#panes.single !== undefined) this.#clearPanels();
     this.#context.chat.open(id);
     this.#toasts.goodNewsIsOld();
@@ -516,7 +516,6 @@ export class AppView {
     top?.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape', bubbles: true, cancelable: true }));
   }
 
-  /** Whether the search panel is open. */
   get #searching(): boolean {
     return this.#late.parts?.search.where !== undefined;
   }
@@ -655,7 +654,7 @@ export class AppView {
     }
     this.#panes.view = 'room';
     this.#uncoverRoom();
-    // They would cover the message.
+    // The panels would cover the message.
     if (!this.#panes.wide) this.#clearPanels();
     this.render();
     await this.#timeline.jump(seq);

@@ -139,7 +139,7 @@ export interface VoiceControls {
 export type Hideable = Pick<Message, 'user' | 'hidden'>;
 
 export interface Blocking {
-  /** Changes when other messages are hidden. Messages are redrawn then. */
+  /** Changes when the set of hidden messages changes. Messages are redrawn then. */
   readonly version: number;
   has(user: string): boolean;
   set(user: User, blocked: boolean): Promise<void>;
@@ -186,7 +186,7 @@ export interface Context extends ControlContext {
   jump(message: MessagePlace): void;
   /** Opens a menu next to the clicked element. */
   menu(request: MenuRequest, opener: HTMLElement): void;
-  /** Returns the current version of the message if an edit failed because of it. */
+  /** Returns the current version of the message if an edit failed because the message was changed or deleted. */
   clashOf(error: unknown): Clash | undefined;
   /** The buttons next to the field. */
   tools(): ComponentChildren;
@@ -202,7 +202,7 @@ export interface Context extends ControlContext {
   seen(message: Message): (() => ComponentChildren) | undefined;
   /** The line under the root of a thread. */
   replies(thread: Thread, open: boolean, seq: number): ComponentChildren;
-  /** The message whose replies are open next to the room. */
+  /** The `seq` of the message whose replies are open next to the room. */
   repliesOf(room: Room): number | undefined;
   /** Opens the replies of a thread. `opener` gets the focus back. */
   showReplies(room: Room, thread: number, opener: Element | null): void;
@@ -235,7 +235,6 @@ export interface Context extends ControlContext {
   readonly linked: Linked;
   /** Focuses and announces the heading of the card that replaces the room. */
   focusCard(): void;
-  /** Opens a dialog. */
   dialog(request: DialogRequest): void;
   /** Shown instead of an empty room to the owner of a new chat. */
   firstRun(): ComponentChildren;

@@ -70,7 +70,7 @@ export class LateParts {
     this.#withDressed(late.prefs, task);
   }
 
-  /** Loads the panels first, because these style sheets build on theirs. */
+  /** Loads the panels first, because these style sheets build on the panels' sheet. */
   #withDressed<T extends { sheet(): CSSStyleSheet }>(part: Late<T>, task: (code: T) => void): void {
     this.#with(late.panels, () =>
       this.#with(part, (code) => {

@@ -10,7 +10,7 @@ export function copy(text: string, { strings, toast }: Context, said = strings.t
 
 /** Rejects if the text cannot be copied. */
 export function copied(text: string): Promise<void> {
-  // Pages without TLS have no `navigator.clipboard`.
+  // Only secure contexts have `navigator.clipboard`.
   return (
     navigator.clipboard?.writeText(text) ??
     (copiedByCommand(text) ? Promise.resolve() : Promise.reject(new Error('no clipboard')))

@@ -44,7 +44,7 @@ export function openMenu(
   opener: HTMLElement,
   menu: Omit<Props, 'beside' | 'sheet' | 'close' | 'closed'> & { beside?: Element | null },
 ): void {
-  // An opener such as a message, where a key opened the menu, has no expanded state.
+  // A message whose menu was opened by a key has no expanded state.
   const expanded = (value: boolean) =>
     opener.hasAttribute('aria-haspopup') && opener.setAttribute('aria-expanded', String(value));
   const message = opener.closest<HTMLElement>('.msg');

@@ -1,6 +1,6 @@
 /**
- * Makes a list a single tab stop: the arrow keys, Home and End move within it, letters find items by name. The items
- * must be in screen order. They and the controls in them are rendered with `tabIndex={-1}`.
+ * Makes a list a single tab stop: the arrow keys, Home and End move within it, letter keys find items by name if
+ * `letters` is set. The items must be in screen order. They and the controls in them are rendered with `tabIndex={-1}`.
  */
 export class Roving {
   readonly #list: HTMLElement;

@@ -15,7 +15,10 @@ interface Press {
   run(): void;
 }
 
-/** Shows one toast at a time. It stays while it is hovered or focused, and if it is an error that offers a retry. */
+/**
+ * Shows one toast at a time. Without `until`, it stays while it is hovered or focused, and if it is an error that
+ * offers a retry.
+ */
 export class Toasts implements Follower {
   readonly #chat: { readonly me: User | undefined };
   readonly #strings: Strings;
@@ -44,14 +47,14 @@ export class Toasts implements Follower {
     this.#changed();
   };
 
-  /** A request cut off by the end of a session fails after it. The next user must not be offered its retry. */
+  /** A request that the end of a session interrupted fails later. The next user must not be offered a retry. */
   ready(): void {
     const user = this.#chat.me?.id;
     if (user !== this.#user) this.clear();
     this.#user = user;
   }
 
-  /** A user who continues has seen the success, and may need the space below the toast. */
+  /** Closes a success toast. The user has continued, and may need the space below it. */
   goodNewsIsOld(): void {
     if (this.#shown?.kind === 'good') this.clear();
   }

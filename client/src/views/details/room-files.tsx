@@ -306,7 +306,6 @@ function Lines() {
   );
 }
 
-/** Whether the message belongs to the list, by the rules of the server. */
 function holds({ text, files = [], deletedAt }: Message, what: Kind): boolean {
   if (deletedAt !== undefined) return false;
   if (what === 'links') return links(text).some((piece) => typeof piece !== 'string');

@@ -88,7 +88,7 @@ export class RoomSettings extends Component<Props> {
 
   #named() {
     const { name, topic = '' } = this.props.room.summary;
-    // Another user may have changed them.
+    // Another user may have changed the name or topic.
     if (!this.#typed && (name !== this.#before.name || topic !== this.#before.topic)) {
       this.#before = { name, topic };
       [this.#fields.name, this.#fields.topic] = [name, topic];

@@ -79,7 +79,7 @@ export class Attachments {
     for (const type of ['dragenter', 'dragover', 'dragleave', 'drop'] as const)
       root.addEventListener(type, over as EventListener, { signal });
     signal.addEventListener('abort', () => this.clear());
-    // This code loads after the first connection.
+    // This code loads after the first connection, so `ready` was not called.
     this.#tidy();
   }
 

@@ -93,7 +93,7 @@ export class FileViews implements Follower {
     return this.#media?.bar();
   }
 
-  /** Returns undefined for a file that can only be downloaded. Until their code is loaded, so can sounds and videos. */
+  /** Renders a sound or video. Returns undefined for other files, and until the players are loaded. */
   #played(file: MessageFile, entry: Entry) {
     if (file.audio === undefined && file.video === undefined) return undefined;
     if (this.#media === undefined)

@@ -171,7 +171,7 @@ class LargeView extends Component<Shown & { close(): void }, View> {
     this.setState({ at, ...whole }, () => {
       const dialog = this.#dialog.current;
       const root = dialog?.getRootNode();
-      // The button is disabled at the last picture. A disabled button does not get keys.
+      // The button is disabled at the first and the last picture. A disabled button does not get keys.
       if (root instanceof ShadowRoot && root.activeElement?.matches(':disabled'))
         dialog?.querySelector<HTMLElement>('.nav :enabled')?.focus();
     });
@@ -202,7 +202,7 @@ class LargeView extends Component<Shown & { close(): void }, View> {
   };
 
   readonly #move = ({ pointerId, buttons, clientX: x, clientY: y }: PointerEvent) => {
-    // The button was released elsewhere.
+    // The mouse button was released outside the window.
     if (buttons === 0) this.#down.delete(pointerId);
     const before = this.#down.get(pointerId);
     if (before === undefined) return;

@@ -18,7 +18,7 @@ interface Props {
   readonly thread?: { readonly number: number; readonly root: number; readonly label: string };
   /** Number of messages below the visible ones, for the button that jumps to the end; undefined at the end. */
   readonly below: number | undefined;
-  /** Whether some of them were unread when the room was opened. */
+  /** Whether some messages below were unread when the room was opened. */
   readonly unreadBelow: boolean;
   toEnd(): void;
   /** Returns the user's newest message that can be edited. */

@@ -24,7 +24,7 @@ export type MessageState =
 
 /** A text with more lines is cut to twenty (`.cut` in timeline.css), with a button that shows the rest. */
 const LONG_LINES = 24;
-/** Maximum number of nodes in a text: more than twenty lines need, or `OPEN_NODES` if it is shown in full. */
+/** Maximum number of nodes of a cut text, more than twenty lines need, and of a text that is shown in full. */
 const NODES = 250;
 const OPEN_NODES = 5000;
 
@@ -54,9 +54,12 @@ interface Props {
   /** Renders the read receipts; undefined if they are unknown. */
   readonly seen: (() => ComponentChildren) | undefined;
   readonly setSize: number;
-  /** The hidden messages that this entry stands for. Empty if an earlier entry does; undefined if it is shown. */
+  /**
+   * The hidden messages that this entry stands for. Empty if an earlier entry stands for it; undefined if the message
+   * is shown.
+   */
   readonly hidden: readonly Stored[] | undefined;
-  /** Version of the set of hidden messages, which may be quoted. Undefined until its code has loaded. */
+  /** `Blocking.version`, because a quoted message may be hidden. Undefined until the code has loaded. */
   readonly hiding: number | undefined;
   /** Whether it is highlighted after a jump. */
   readonly flash: boolean;
@@ -118,7 +121,7 @@ export class Message extends Component<Props> {
       entry.user !== next.entry.user ||
       texts !== next.texts;
     if (changed) this.#uncounted = true;
-    // Set directly. It grows with each message, and rendering all messages again for it would be too slow.
+    // The size grows with each message, so it is set directly. Rendering all messages again would be too slow.
     if (setSize !== next.setSize && next.entry.message !== undefined)
       this.#element.current?.setAttribute('aria-setsize', String(next.setSize));
     return (
@@ -160,7 +163,7 @@ export class Message extends Component<Props> {
     const { context, entry, own, state, quoted, thread, opened, setSize, flash, hidden } = this.props;
     const { strings } = context;
     const { message, user, replyTo } = entry;
-    // Its code loads later, and then redraws all messages, as for reactions and files.
+    // The code for mentions loads later, and then redraws all messages, as for reactions and files.
     const named = message?.mentions && context.named(entry);
     this.#stale = false;
     if (hidden !== undefined)

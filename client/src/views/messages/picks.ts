@@ -26,7 +26,10 @@ export class Picks implements Follower {
     this.#chat.store?.set(picksOf(place), [...this.in(place), pick]);
   }
 
-  /** A picked user may have been erased, and is no longer in the room. A failed request does not remove the pick. */
+  /**
+   * Removes picks of users who are no longer in the room, such as erased users. A failed request does not remove a
+   * pick.
+   */
   reset(room: Room): void {
     const picks = this.#keysIn(room).flatMap((key) => this.#kept(key));
     for (const user of new Set(picks.map((pick) => pick.user))) {

@@ -66,8 +66,8 @@ export class ScrollKeeper {
   }
 
   /**
-   * Call before a redraw, and the result after it. With `follow` the column contains the newest message, which stays
-   * visible if it is.
+   * Call before a redraw, and the result after it. `follow`: the column contains the newest message. At the end, this
+   * message stays visible.
    */
   hold(follow: boolean): () => void {
     const stay = this.#atEnd && follow;

@@ -163,7 +163,7 @@ export class Suggest implements Follower {
       field !== undefined && field.selectionStart === field.selectionEnd ? field.selectionStart : 0;
     // Names may contain spaces, so an `@` still matches after a name. A `:` after it is closer to the caret.
     const emoji = emojiAsked(field?.value ?? '', caret);
-    // Mentions of guests have no effect.
+    // Mentions by guests have no effect.
     const person = this.#context.chat.isGuest ? undefined : personAsked(field?.value ?? '', caret);
     const found = emoji ?? person;
     const room = this.#context.chat.current;

@@ -5,8 +5,8 @@ import type { Context } from '../context.ts';
 
 /**
  * Counts the unread messages that mention the reader or reply in a followed thread, in a joined room that is not
- * visible. The server sends `mention` for other rooms only. It decides which messages count and knows the followed
- * threads, so it is asked for the number.
+ * visible. The server sends `mention` for other rooms only. The number is requested, because only the server knows the
+ * followed threads.
  */
 export class UnreadMentions implements Follower {
   readonly #context: Context;

@@ -15,7 +15,7 @@ export class BlockedPeople implements Follower {
   #known = false;
   /** Whether the server has responded over this connection. Other users may have been blocked before the reconnect. */
   #current = false;
-  /** Notices of new messages that are queued until then. The oldest are dropped. */
+  /** Notices of new messages, queued until `#current` is true. The oldest are dropped. */
   #waiting: { readonly room: Room; readonly message: NewMessage; readonly notice: () => void }[] = [];
   /** The messages that the user revealed: their authors by message ID. */
   readonly #opened = new Map<string, string>();
@@ -81,7 +81,9 @@ export class BlockedPeople implements Follower {
     this.removed(room);
   }
 
-  /** Notifies the followers. The server sends no event to the page that requested or discovered the change. */
+  /**
+   * Notifies the followers of a change that this page requested or found in the list. The server sends no event for it.
+   */
   #tell(change: EventPayload<'blocked:changed'>): void {
     for (const follower of this.#context.chat.followers) follower.blocked?.(change);
   }

@@ -8,7 +8,7 @@ import { opener } from '../controls/dialog.tsx';
 import { refusal } from '../refusal.ts';
 
 const PAGE = 100;
-/** Maximum number of messages to load. The moderators' page lists all. */
+/** Maximum number of messages to load. The moderators' page lists more. */
 const MOST = 500;
 
 /** For moderators: messages of other users that are pending approval, shown among the messages of the room. */

@@ -12,7 +12,10 @@ interface Props {
   close(): void;
 }
 
-/** The dialog with the users who are muted in a room or banned from it, until when and why. Lifts each restriction. */
+/**
+ * The dialog with the users who are muted in a room or banned from it, until when and why. Each restriction can be
+ * lifted.
+ */
 export class Restricted extends Component<Props> {
   #users: readonly RestrictedUser[] | undefined;
   /** Cursor of the next page. */

@@ -96,9 +96,7 @@ export class PeopleField extends Component<Props> {
     this.#timer = undefined;
   }
 
-  /**
-   * Takes the text in the field as a user, possibly after its names have loaded. Returns false if the field is empty.
-   */
+  /** Takes the text in the field as a user, possibly when the results arrive. Returns false if the field is empty. */
   finish(): boolean {
     if (blank(this.#text)) return false;
     const hot = this.#options?.[this.#hot];

@@ -39,7 +39,7 @@ export class RoomEntry {
     removeEventListener('popstate', this.#moved);
   }
 
-  /** The user returned to the list before the chat started, or from another page. */
+  /** Whether the history entry shows the list, because the user went back to it before the chat started. */
   get atRooms(): boolean {
     return this.#used && marked()?.pane === 'rooms';
   }

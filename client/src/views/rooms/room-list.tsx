@@ -286,7 +286,7 @@ export class RoomList extends Component<Props> {
     this.props.context.changed();
   };
 
-  /** Scrolls to the open room. A public room far below moves up to the user's own rooms, out of view. */
+  /** Scrolls to the open room. After joining, a public room far below moves up to the user's own rooms, out of view. */
   #showOpen(): void {
     const { current } = this.props.context.chat;
     const own = current?.preview !== true;

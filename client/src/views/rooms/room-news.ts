@@ -50,7 +50,7 @@ export class RoomNews implements Follower {
     this.#keep();
   }
 
-  /** The user wrote or forwarded a message to the room without opening it. */
+  /** A message of the user counts as opening the room. */
   message({ room: id, user }: Message): void {
     const { rooms, me } = this.#context.chat;
     const room = rooms.get(id);
@@ -107,7 +107,7 @@ export class RoomNews implements Follower {
     return [...this.#context.chat.rooms.values()].filter(mayBeNews);
   }
 
-  /** Only if all rooms are listed. Rooms that are not would become new again. */
+  /** Stores the seen rooms once all rooms are listed. A missing room would become new again. */
   #keep(): void {
     const { store, list } = this.#context.chat;
     if (list.whole)

@@ -10,7 +10,6 @@ export type HoldEnd = 'let go' | 'start' | 'up' | 'away';
 export class Hold {
   /** Undefined while the finger holds. */
   end: HoldEnd | undefined;
-  /** Called when the hold ends. */
   ended: ((end: HoldEnd) => void) | undefined;
   readonly #from: PointerEvent;
   readonly #isMirrored: boolean;

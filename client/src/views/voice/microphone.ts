@@ -43,7 +43,7 @@ export class Microphone {
    * Starts or resumes recording.
    *
    * @param wanted - whether the recording is still wanted after the user has allowed it
-   * @returns false if it is not
+   * @returns false if it is no longer wanted
    */
   async open(wanted: () => boolean): Promise<boolean> {
     const stream = await navigator.mediaDevices.getUserMedia({ audio: true });

@@ -13,7 +13,7 @@ import { MOST_MS, Recording } from './recording.ts';
 const LEAST_MS = 1000;
 /** The remaining time is shown when less than this is left. */
 const LAST_MS = 30_000;
-/** How long the row shows why nothing can be recorded. */
+/** How long the status shows why nothing can be recorded. */
 const PROBLEM_MS = 10_000;
 
 /** The unsent recordings of one element, at most one in each room or thread. */
@@ -209,7 +209,7 @@ export class Recorder {
     this.#ending.add(recording);
     draw();
     const file = await recording.file();
-    // Otherwise the session has ended, and the recording stays stored for its user.
+    // If the session has ended, the recording stays stored for its user.
     if (!this.#ending.delete(recording)) return;
     if (!this.#files.sendVoice(place, file, recording.voice, recording.id)) {
       await this.#put(recording);
@@ -243,7 +243,6 @@ export class Recorder {
     draw();
   }
 
-  /** Removes a recording from its room or thread. */
   #remove(recording: Recording): Recording {
     recording.held = false;
     if (this.#player.sound?.id.startsWith(recording.id) === true) this.#player.stop();

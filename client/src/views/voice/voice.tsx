@@ -19,7 +19,6 @@ export class Voice implements Follower {
   readonly #signal: AbortSignal;
   /** Keys of the rooms and threads that were checked for a recording from before a reload. */
   readonly #looked = new Set<string>();
-  /** Undefined until loaded. */
   #recorder: Recorder | undefined;
   /** The last touch was a hold, so the click after it must not start a recording. */
   #wasHeld = false;
@@ -116,5 +115,5 @@ export class Voice implements Follower {
   }
 }
 
-/** Browsers offer the microphone only to pages with TLS. */
+/** Browsers offer the microphone only in secure contexts. */
 const canRecord = () => 'mediaDevices' in navigator && 'MediaRecorder' in window;
