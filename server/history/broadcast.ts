@@ -1,4 +1,4 @@
-// Node messages are stored in the change log. An erasure removes the names and data of its user from them.
+// Node messages are stored in the change log. An erasure removes the user's name and data from them.
 
 /** The parts of a node message that are about users. `Broadcast` in cluster/servers.ts is the whole message. */
 interface Broadcast {

@@ -45,8 +45,8 @@ export type Change = {
   /** A message of the room was reported, or a report was closed. */
   | { type: 'report'; room: RoomRecord; id: string; closed: boolean }
   /**
-   * A message of this author became pending approval (`held`), or was decided. `discarded`: the author discarded or
-   * replaced it, or its retention ended. `by`: the moderator.
+   * A message of this author became pending approval (`held`), or was decided. `discarded`: removed by its
+   * author or an erasure, with the edited message, or after its retention time. `by`: the moderator.
    */
   | { type: 'held'; room: string; id: string; user: string; is: PendingChange; by?: string }
   /** A message of the room was pinned or unpinned. */

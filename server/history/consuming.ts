@@ -22,8 +22,8 @@ export interface ConsumedRows {
 export interface LogWrites {
   /**
    * Takes or renews the lease of a change-log consumer, and returns its next entries, which have a change of its
-   * `types`. A new consumer starts at the end of the log. `leasedForMs`: another server holds the lease, for at most this
-   * time in ms. `rows` are stored together with `done`, and only if this server still holds the lease.
+   * `types`. A new consumer starts at the end of the log. `leasedForMs`: another server holds the lease, for at most
+   * this time in ms. `rows` are stored together with `done`, and only if this server still holds the lease.
    */
   consume: {
     in: Consume & { rows?: ConsumedRows };
@@ -59,9 +59,9 @@ export const consume: Rule<LogWrites['consume']> = {
     if (holder !== by && (isLeased || renews)) return { leasedForMs: isLeased ? leasedForMs : 0 };
     const isDone = holder === by && done !== undefined;
     if (isDone && rows?.acts !== undefined) insertActs(work, rows.acts);
-    // An erasure deletes the events about its user, and would miss an event that is stored after that stage. Events
-    // about unknown users are dropped too, unless the user is in `pair` of a direct room, because a peer may never have
-    // connected. `pair` no longer names an erased peer.
+    // The stage `rows` of an erasure deletes the events about its user, and would miss an event that is stored later.
+    // Events about unknown users are dropped too, unless the user is in `pair` of a direct room, because a peer may
+    // never have connected. `pair` no longer names an erased peer.
     const isLeft = (event: StoredEvent) => {
       const { user } = event;
       if (user === undefined || !isGone(work, user)) return true;

@@ -4,7 +4,7 @@ import type { Nothing, Rule } from './engine/rule.ts';
 import { table } from './engine/table.ts';
 import { rows } from './engine/work.ts';
 
-/** A login by ticket that the site ended. It is deleted when its last ticket has expired. */
+/** A login by ticket that the site ended. After its last ticket expired, the next `endLogin` deletes it. */
 interface StoredEndedLogin {
   /** The digest of the `sid` of its tickets. */
   id: string;

@@ -15,7 +15,7 @@ import { roomNumber } from './rooms/select.ts';
 /** Maximum invite links of one user to one room. */
 export const mostInvites = 20;
 
-/** Maximum invite links of one room, because all are listed at once. Members do not see the links of others. */
+/** Maximum invite links of one room, because all are listed at once. */
 export const mostInvitesOfRoom = 200;
 
 /**
@@ -68,7 +68,7 @@ export interface InviteWrites {
     in: { invite: Omit<StoredInvite, 'access' | 'used'>; decidedFor?: RoomState };
     out: { stale: boolean };
   };
-  /** Revokes a link. No-op if its creator is not `by`. @param in.by absent to revoke links of any creator */
+  /** Revokes a link. No-op if its creator is not `by`. Codes: `unknown_room`. @param in.by absent for any creator */
   revokeInvite: {
     in: { room: string; id: string; by?: string; decidedFor?: RoomState };
     out: { stale: boolean };

@@ -15,7 +15,7 @@ interface Migration {
 
 /**
  * How each database writes the placeholder words of the migrations. Numbers have 64 bits. MariaDB indexes only columns
- * of limited length. SQLite compares texts by bytes, PostgreSQL only with this collation.
+ * of limited length. SQLite compares texts by bytes, PostgreSQL only with COLLATE "C".
  */
 const words: Record<DatabaseName, readonly (readonly [word: RegExp, sql: string])[]> = {
   PostgreSQL: [

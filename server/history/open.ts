@@ -17,7 +17,7 @@ export function readHistoryPlace(setting: string): HistoryPlace | undefined {
 
 /**
  * Opens the history, and waits for another server that uses the database.
- * @param options.onFailure called after a bug in this program, or if another server took over. This server must stop.
+ * @param options.onFailure called when this server must stop, such as after a bug or if another server took over
  * @throws Error with the location, without a password, if it cannot be used or a newer version wrote it
  */
 export async function openHistory(

@@ -32,7 +32,7 @@ export interface SearchReads {
   };
 }
 
-/** Whether a message matches the filter. Does not check `has` and the text, because indexes find these. */
+/** Whether a message matches the filter. Callers check `has` and the text. */
 export function isSearched(
   { user_id, sent_at, deleted_at }: Row,
   { from, sentFrom = 0, sentBefore = Number.POSITIVE_INFINITY }: SearchFilter,

@@ -236,7 +236,7 @@ export const subjects: Subjects = {
   rules,
   needsOfRoom(work, id) {
     const room = work.rooms.get(id);
-    // The transaction may create the room. Its numbers then continue where a deleted room with the same ID ended.
+    // The transaction may create the room. Its `head` then continues after that of a deleted room with the same ID.
     if (room == null) return formerKeys(work, id).map((key) => rows(formerRooms, key));
     // In a direct room the peer may have blocked the author, and becomes a member with the first message.
     const { pair } = room.row;

@@ -162,7 +162,7 @@ function postpone(work: Work, { id, due = null }: { id: string; due?: number | n
   work.later(() => sql`UPDATE chat_webhooks SET due = ${due} WHERE id = ${id}`);
 }
 
-/** Deletes all but the newest `most` events of the type. Deletes more if events of the same time are on both sides. */
+/** Deletes all but the newest `most` events of the type, and events of the same time as a deleted event. */
 function keepNewestEvents(work: Work, type: EventType, most: number): void {
   const newest = sql`SELECT at FROM chat_webhooks WHERE type = ${type} ORDER BY at DESC LIMIT 1 OFFSET ${most}`;
   work.later(

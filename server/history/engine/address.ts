@@ -22,7 +22,7 @@ const ports = { postgres: 5432, mysql: 3306 };
  * @returns undefined if the URL is not valid
  */
 export function readDatabaseAddress(url: string): DatabaseAddress | undefined {
-  // Not with `URL`, which takes a password that contains a slash for a host.
+  // Not with `URL`, which would take the user for the host if the password contains a slash.
   const parts =
     /^(postgres|postgresql|mysql|mariadb):\/\/([^:@/?#]+)(?::([^@/?#]*))?@([^@/?#]*)\/([^\s;&=/?#@]+)(?:\?([^#@]*))?$/.exec(
       url,

@@ -12,7 +12,7 @@ import type { Row, Value } from './table.ts';
 const charactersPerTick = 32 * 1024;
 /** Rows of one statement. */
 const maxRows = 1000;
-/** Messages or index rows deleted in one step. */
+/** Messages, reactions or index rows deleted in one step. */
 const purgeRows = 500;
 /** Expired messages deleted in one step. Their terms are computed in one event-loop tick. */
 const expiredPerStep = 100;
@@ -26,8 +26,8 @@ const roomsPerQuery = 50;
 
 /**
  * Runs deferred work in small steps: updates the search index, and deletes expired messages and the data of deleted
- * rooms. User requests run between the steps. Several servers may do this concurrently, because each step locks its
- * room.
+ * rooms. User requests run between the steps. Several servers may do this concurrently, because a step locks its
+ * room or only deletes rows of a deleted room.
  */
 export class Background {
   readonly #dialect: ServerDialect;
@@ -181,7 +181,7 @@ export class Background {
         const some = rows.slice(n, n + maxRows);
         await connection.query(this.#dialect.insertNew('chat_terms', ['room', 'term', 'block'], some));
       }
-      // An administrator may have deleted messages from the database directly.
+      // All messages of the block may have expired.
       const nums = messages.length > 0 ? messages.map(({ num }) => num as number) : [0];
       const row = [room, block, Math.min(...nums), Math.max(...nums), 0];
       await connection.query(

@@ -62,7 +62,7 @@ async function findTables(
 export const tablesThere = (connection: DatabaseConnection, dialect: ServerDialect): Promise<string[]> =>
   findTables(connection, dialect, namesIn(dialect).tables);
 
-/** Removes the tables of an earlier attempt. The connection must be used only for this and `takePlace`. */
+/** Removes the tables of an earlier attempt. In MariaDB, the connection may stop checking foreign keys. */
 export async function removeBeside(connection: DatabaseConnection, dialect: ServerDialect): Promise<void> {
   const { tables, sequences } = namesIn(dialect);
   const names = [prefix, replacedPrefix].flatMap((begin) => tables.map((table) => begin + table));

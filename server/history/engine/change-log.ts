@@ -45,7 +45,7 @@ const entriesPerRead = 200;
 /** Maximum messages of one lookup. A batch of entries can refer to many more. */
 const messagesPerQuery = 1000;
 
-/** Entries are deleted after this time. A server that stalls for longer may miss entries. */
+/** Database servers keep entries for this time. A chat server that stalls for longer may miss entries. */
 const entryTtlMs = 60 * 60 * 1000;
 
 /** Expired entries that a slow consumer has not read are kept, up to this number. */
@@ -98,8 +98,8 @@ export const numberOf = ([row]: readonly Row[]): number => (row?.num as number |
  * references. If a message changed again after an entry:
  * - a `new` change still comes in this entry, with its original `rev`, so all servers see the same order in a room;
  * - a `changed` change is dropped, because a later entry announces the current state;
- * - if a user lost access to the room before that later change, the message comes without contents, which may be
- * newer than what the user may see.
+ * - if a user lost access to the room before that later entry, or that entry is not found, the message comes without
+ *   contents, which may be newer than what the user may see.
  * @param withheld collects the messages returned without contents: see `withContents`
  */
 export async function entriesAfter(
@@ -130,7 +130,7 @@ export async function entriesAfter(
     entryByRev = indexByRev(entriesRead);
   }
   const losses = lossesByRoom(entriesRead);
-  /** Returns the message as readers of entry `num` may see it. They expect it at `rev`. */
+  /** Returns the message as readers of entry `num` may see it. `rev`: its revision in that entry. */
   const visibleMessage = (
     num: number,
     place: MessageRef,
@@ -186,7 +186,7 @@ const isNewReply = (change: LoggedChange): change is LoggedChange & { type: 'con
 
 /**
  * Completes the changes of an entry. If a message was dispatched without contents, its next change is dispatched in
- * full, not as a reaction alone. The mentions and the new-reply notification that were withheld follow it.
+ * full, not as a reaction alone. Its mentions and the withheld new-reply notification follow.
  */
 export function withContents(changes: readonly Change[], withheld: Withheld): Change[] {
   return changes.flatMap((change): Change[] => {
@@ -196,7 +196,7 @@ export function withContents(changes: readonly Change[], withheld: Withheld): Ch
     const withheldChanges = withheld.get(message.id);
     if (withheldChanges === undefined) return [change];
     withheld.delete(message.id);
-    // The edit notifies the users that it adds.
+    // The `mentions` changes of this entry already notify these users.
     const notified = new Set(changes.flatMap((one) => (one.type === 'mentions' ? one.added : [])));
     const mentioned = new Set(withheldChanges.flatMap((one) => (one.type === 'mentions' ? one.added : [])));
     const added = (message.mentions ?? []).flatMap(({ user }) =>
@@ -322,13 +322,13 @@ export interface Consume {
   types: readonly Change['type'][];
   /**
    * The duration in ms; 0 releases the lease. If another server's lease lasts longer than both this and `leaseTime`,
-   * the clock was set back since then, and the lease is ignored.
+   * the clock was set back, and the lease is ignored.
    */
   lease: number;
   /** Maximum entries; 0 only takes or renews the lease. */
   most: number;
   /**
-   * A lost lease is not taken again. Otherwise the next `done` would count, although another server may already be
+   * Set to only renew the lease. After a lost lease is taken again, `done` would count, although another server may be
    * further.
    */
   renews?: true;
@@ -344,7 +344,7 @@ export interface LoadedConsumer {
   /** The current time of the database, in Unix ms. */
   at: number;
   entries: LoggedEntry[];
-  /** Entries deleted before this consumer read them. */
+  /** The number of entries deleted before this consumer read them. */
   skipped: number;
   /** The position after these entries. */
   upTo: number;
@@ -389,7 +389,7 @@ const entryFrom = ({ num, since, changes }: Row): LoggedEntry => ({
 });
 
 /**
- * Returns the text of an entry without the user's name, and without the reasons about the user. The ID stays where
+ * Returns the text of an entry without the user's name and without reasons that concern the user. The ID stays where
  * servers that are behind need it; audit entries get the ID of deleted users.
  */
 export function withoutWords(text: string, user: string): string {
@@ -464,7 +464,7 @@ function toLogged({ asker: _, ...change }: Change): LoggedChange {
   return { ...change, room };
 }
 
-/** Whether the change carries the room as of that entry. */
+/** Whether the change contains the record of its room. */
 function isOfRoom(change: LoggedChange): change is Extract<LoggedChange, { room: RoomRecord }> {
   return 'room' in change && typeof change.room !== 'string';
 }

@@ -16,8 +16,8 @@ const holderIn = ([row]: readonly Row[]): string => (row?.holder as string | und
 
 export interface Claim {
   /**
-   * Records that this server starts. Call it when the tables exist, before reading data that is cached. From then on
-   * the claim is also lost if another server ran alone in between, because this server missed its bans and removals.
+   * Records that this server starts. Call it when the tables exist, before reading data that is cached. If another
+   * server runs alone afterwards, the claim counts as lost, because this server missed the other's bans and removals.
    */
   begin(): Promise<void>;
   close(): void;

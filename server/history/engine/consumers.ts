@@ -21,7 +21,7 @@ const loader: ValueLoader<Consume, LoadedConsumer> = {
 };
 export const consumerNeed = (input: Consume): Need => needOf(loader, input);
 
-/** Returns a consumer and its next entries. It is created on first use. */
+/** Returns a consumer, which is created on first use, and its next entries. */
 export const getConsumer = (work: Work, input: Consume): LoadedConsumer => work.value(loader, input);
 
 export function setConsumer(

@@ -58,7 +58,7 @@ export class Delivery {
   }
 
   /**
-   * Buffers an entry of this server until its turn. It is never dropped, because the log does not contain the
+   * Buffers an entry of this server until its turn, even beyond `maxBuffered`, because the log does not contain the
    * connection that requested the changes.
    * @returns a promise that resolves when the entry is dispatched
    */
@@ -147,7 +147,8 @@ export class Delivery {
       }
       this.#advance();
       if (this.#position > after || this.#closed !== undefined) continue;
-      // If the next entry cannot be read, it is not committed: the last entry is never deleted.
+      // The log always keeps its last entry. So after an empty read, nothing newer is committed. If the read found only
+      // later entries, the next one was deleted.
       const [first] = entries;
       if (first !== undefined) {
         const gone = `log entries before ${first.num} were deleted`;

@@ -112,8 +112,8 @@ export interface ServerDialect extends Dialect {
   /** Opens a connection, logged in and with timeouts set. @throws SqlError */
   connect(): Promise<DatabaseConnection>;
   /**
-   * Tries to take the lock that all servers of this history share. It lasts as long as the connection. `num` is 1 on
-   * success, 0 if another connection holds it.
+   * Tries to take the lock for migrations. It lasts as long as the connection. `num` is 1 on success, 0 if another
+   * connection holds it.
    */
   tryLock: Sql;
   unlock: Sql;

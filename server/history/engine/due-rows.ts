@@ -2,7 +2,7 @@ import { type Asking, raw, sql } from './dialect.ts';
 import { type Columns, type Row, rowFrom, type Table, type Value } from './table.ts';
 import { type Need, needOf, type ValueLoader, type Work } from './work.ts';
 
-// Queues: rows with a time `due`. Their operations run in their own transactions, so they see the current data.
+// Queues: rows with a time `due`. Rules that claim rows run in their own transactions, so they see the current data.
 
 interface Wanted {
   table: Table;
@@ -72,8 +72,8 @@ export function claimRows<Of extends { due?: number; claimed?: 1 }>(
 }
 
 /**
- * Makes keys due. New rows are inserted. Rows that a server has claimed are marked, so they are processed again;
- * other existing rows stay unchanged.
+ * Queues rows with these keys. Existing rows keep their time; by default, those that a server has claimed are marked,
+ * so that they are processed again.
  */
 export function markRows(
   work: Work,

@@ -52,7 +52,7 @@ const codeLength = 44;
 const maxRuns = 1000;
 /** Longer texts are ignored, because any client of the bus could make all servers compute HMACs. */
 export const mostBytes = 64 * 1024;
-/** Maximum own texts remembered until the bus returns them. It may lose some. */
+/** Maximum own texts remembered until the bus returns them. The bus may lose some. */
 const maxPendingEchoes = 1000;
 
 /** Starts to dispatch entries after the current position. @throws SqlError */
@@ -188,7 +188,7 @@ function sealed(key: Uint8Array, sent: Sent): string {
 
 const isShort = (text: string) => Buffer.byteLength(text) <= mostBytes;
 
-/** Returns null if the text is not signed with this key, or is cut off. */
+/** Returns null if the text is not signed with this key, or is too long. */
 function opened(key: Uint8Array, text: string): Sent | null {
   if (!isShort(text)) return null;
   const sent = text.slice(codeLength);

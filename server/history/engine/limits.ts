@@ -13,6 +13,6 @@ export const answerLimit = 6000;
  */
 export const claimLimit = 5000;
 
-/** Maximum connections for reads and for searches. Writes, background work and the claim have one more each. */
+/** Maximum connections for reads and for searches. Writes, background work, claim and change log have one each. */
 export const mostReaders = 4;
 export const mostSearchers = 2;

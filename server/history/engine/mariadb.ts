@@ -14,7 +14,7 @@ import { claimLimit, connectLimit, lockLimit, statementLimit, transactionLimit }
 import { ofServers } from './server-dialect.ts';
 import type { Row } from './table.ts';
 
-/** Error numbers, because mysql2 has no names for MariaDB's own errors. All others are `refused`. */
+/** Error numbers, because mysql2 has no names for MariaDB's own errors. `failure` handles all others. */
 const problems: Readonly<Record<number, readonly [Problem, string]>> = {
   1213: ['again', 'conflict with another transaction'],
   1020: ['again', 'conflict with another transaction'],
@@ -43,9 +43,9 @@ const problems: Readonly<Record<number, readonly [Problem, string]>> = {
 const oldestVersion = [10, 6] as const;
 
 /**
- * Overrides server settings that break these queries: disabled autocommit, and a mode without backslash escapes,
- * which mysql2 relies on. READ COMMITTED avoids gap locks, which would block other rooms. Lists must stay lists,
- * because MariaDB would convert long ones to a subquery that does not use the index.
+ * Overrides server settings that break the queries, such as disabled autocommit, or a mode without the backslash
+ * escapes that mysql2 writes. READ COMMITTED avoids gap locks, which would block other rooms. The threshold 0 keeps
+ * MariaDB from converting long lists to subqueries that do not use the index.
  */
 const settings = [
   `SET autocommit = 1, sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', sql_safe_updates = 0, ` +

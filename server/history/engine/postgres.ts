@@ -16,7 +16,7 @@ import { claimLimit, connectLimit, lockLimit, statementLimit, transactionLimit }
 import { ofServers } from './server-dialect.ts';
 import type { Columns, Row, Value } from './table.ts';
 
-/** SQLSTATE codes, from PostgreSQL's errcodes.txt. All others are `refused`. */
+/** SQLSTATE codes, from PostgreSQL's errcodes.txt. `failure` handles all others. */
 const problems: Readonly<Record<string, readonly [Problem, string]>> = {
   '40001': ['again', 'conflict with another transaction'],
   '40P01': ['again', 'conflict with another transaction'],
@@ -189,7 +189,7 @@ function failure(error: unknown): SqlError {
   // Class 08 is the connection. An error without a severity is from the network, TLS or pg, not from the server.
   const ofConnection = severity === undefined || code.startsWith('08') || severity !== 'ERROR';
   if (!ofConnection) return new SqlError('refused', `PostgreSQL: code ${code}`);
-  // This error of pg has no code.
+  // pg's error for a server without TLS has no code.
   const noTls = (error as Error).message.includes('not support SSL');
   return connectionFailure('PostgreSQL', noTls ? 'NO_SSL' : code);
 }

@@ -24,13 +24,13 @@ interface Source {
   upTo: number;
   /** An upper bound of the message numbers. */
   last: number;
-  /** Whether older messages may follow after one read: see `tailsOf`. */
+  /** Whether one read may not reach its oldest message: see `tailsOf`. */
   isTail: boolean;
 }
 
 /**
  * Builds a page of search results.
- * @param found newest first, one more than `limit` if there are more
+ * @param found newest first, more than `limit` if there are more
  * @param rest an upper bound of the numbers of messages not searched yet; 0 if all are searched
  */
 export function pageOfSearch(
@@ -50,8 +50,8 @@ export function pageOfSearch(
 }
 
 /**
- * Searches newest first. The index finds the blocks that contain all terms of the query. The messages of a room that
- * are not in a full block yet, its tail, are read directly. Each text is checked, so that all databases return the same
+ * Searches newest first. The index finds the blocks that contain all terms of the query. The messages of a room after
+ * its last indexed block, its tail, are read directly. Each text is checked, so that all databases return the same
  * results.
  */
 export async function search(
@@ -127,8 +127,8 @@ export async function search(
   );
 
   /**
-   * Selects the number of the newest message before the cursor, in `places` from this block on. The subquery only
-   * runs if the newest message of all is not before the cursor. For each of thousands of rooms it would be slow.
+   * Selects the number of the newest message before the cursor in each row of `places`, from this block to `upTo`. The
+   * subquery, which is slow for thousands of rooms, only runs if `last_num` is not before the cursor.
    */
   function newestIn(block: string, upTo: string): Sql {
     return sql`CASE WHEN last_num < ${before} THEN last_num ELSE coalesce(
@@ -139,7 +139,7 @@ export async function search(
 
   /**
    * Finds the last message before the cursor in each room, by a binary search over all rooms at once, so that each page
-   * costs the same. Only for a search without words. It cannot use the index, so all messages of a room are its tail.
+   * costs the same. Only for a search without words, which cannot use the index: all messages of a room are its tail.
    */
   async function findRoomEnds(): Promise<Row[]> {
     const all = await connection.query(
@@ -209,7 +209,7 @@ export async function search(
 
   async function readMessages({ room, after, upTo }: Source): Promise<Row[]> {
     const { has } = only;
-    // Without words, the source may be a whole room. Read only as many messages as one check uses.
+    // Without words, the source may be a whole room. The outer query returns only this many messages.
     const joinHoldings =
       has === undefined
         ? raw('')

@@ -23,9 +23,9 @@ import { erasedDigest } from './sqlite/erased.ts';
 import type { Row, Value } from './table.ts';
 
 /**
- * Tables that a backup omits. The search index can be rebuilt. The others describe running servers and queued events,
- * and a restored history has neither. The change log repeats data of other tables, except for audit entries that are
- * not stored yet.
+ * Tables that a backup omits. `chat_migrations` and the search index are built again. The others describe running
+ * servers and queues, and a restored history has neither. The change log repeats data of other tables, except for audit
+ * entries that are not stored yet.
  */
 const omittedTables = [
   'chat_migrations',
@@ -182,7 +182,7 @@ function mariadbDump(
 }
 
 /**
- * Yields the IDs of all stored files. `isDropped`: pending deletion, so the bytes may be missing. It includes files
+ * Yields the IDs of all stored files. `isDropped`: pending deletion, so the bytes may be missing. Includes files
  * dropped after the rows were dumped, because their bytes are kept until the backup ends.
  */
 export async function* storedFiles(
@@ -307,7 +307,7 @@ export async function restoring(
         throw error;
       }),
     async end() {
-      // If the database failed, the next attempt removes them.
+      // If this fails, the next restore removes the tables.
       await removeBeside(connection, dialect).catch(() => {});
       connection.destroy();
     },
@@ -339,7 +339,7 @@ async function lostErasures(
   for (const { table_name: table, column_name: column } of columns) {
     const isUser = table === besideName('chat_users') && column === 'id';
     if (!isUser && !namesOfUsers.includes(column as string)) continue;
-    // The name already has the prefix.
+    // The name already has the prefix, so `redirect` does not change it.
     const rows = await connection.queryPatiently({
       text: `SELECT DISTINCT ${column} AS id FROM ${table} WHERE ${column} IS NOT NULL`,
       values: [],

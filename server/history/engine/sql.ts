@@ -15,14 +15,14 @@ import { search } from './search.ts';
 import type { Subjects } from './work.ts';
 import { closed, unavailable, Writer } from './writer.ts';
 
-/** The maximum time for the remaining reads after the last write. */
+/** The maximum time that `close` waits after the last write. */
 const maxCloseMs = 1000;
 
 /** A starting server deletes rows in `chat_writers` whose last transaction is older than this. */
 const writersTtlMs = 30 * 86_400_000;
 
 export interface SqlHistoryOptions {
-  /** Called after a bug in this program. */
+  /** Called when this server must stop: after a bug, or because it cannot follow the change log. */
   onFailure: (error: Error) => void;
   /**
    * Called from the second consecutive failure of a background task on. Deleted texts may stay in the database until
@@ -33,7 +33,7 @@ export interface SqlHistoryOptions {
   onMigration?: (is: Migrating) => void;
   /** Set if several servers use this history. */
   shared?: Shared;
-  /** Called when the tables exist, before they are read. */
+  /** Called after the migrations, before any data is cached. */
   begin?: () => Promise<void>;
 }
 
@@ -130,7 +130,7 @@ export async function openSqlHistory(
 
   return {
     write: methods((op, input, asker) => writer.call(op, input, { asker })),
-    // By the writer, because the write in question may not be committed yet.
+    // The writer runs probes, because the write that a probe repeats may not be committed yet.
     probe: methods((op, input) => writer.call(op, input, { probe: true })),
     read: methods(read),
     current,
@@ -146,9 +146,9 @@ export async function openSqlHistory(
           searchers.close(),
         ]);
         await writer.close();
-        // The dispatcher must still run for the writer's last changes.
+        // `others` closes after the writer, because it dispatches the writer's last changes.
         const end = Promise.all([readersEnd, others?.close()]);
-        // A hanging database must not block the shutdown. Only reads and dispatching are left.
+        // A hanging database must not block the shutdown. Only reads, dispatching and background work are left.
         await Promise.race([end, pause(maxCloseMs, undefined, { ref: false })]);
       })();
       return closing;

@@ -4,8 +4,7 @@ import { type Columns, type Value, valuesOf } from './table.ts';
 import type { Place, Work } from './work.ts';
 
 /**
- * Queues the writes of a transaction for its next round trip. Each table takes at most one DELETE and one INSERT for
- * all operations of the transaction.
+ * Queues the writes of a transaction for its next round trip, with a few statements per table for all its operations.
  */
 export function* store(place: Place, work: Work): Asking<void> {
   for (const storeSubject of place.subjects.stores) yield* storeSubject(place, work) ?? [];

@@ -27,7 +27,7 @@ export interface Table<Of extends object = object> {
   readonly erased?: {
     /** The fields that contain user IDs. Each has an index. */
     readonly users: readonly string[];
-    /** Returns the row without that user, or null to delete it, and the change that announces it. */
+    /** Returns the row without the user, or null to delete it, and the change to announce. */
     without(row: Of, user: string): { row: Of | null; change?: AnyChange | undefined };
   };
 }

@@ -36,15 +36,15 @@ import type { Subjects } from './work.ts';
 const maxBatch = { calls: 500, characters: 1024 * 1024 };
 
 /**
- * Delays between attempts of a transaction, in milliseconds. Together they cover a short restart of the database. No
- * attempt starts after `maxRetryMs`, because clients wait for their responses.
+ * Delays between attempts of a transaction, in milliseconds. Together they cover a short restart of the database. A
+ * failure after `maxRetryMs` is final, because clients wait for their responses.
  */
 const retryDelaysMs = [0, 20, 100, 300, 600, 1000];
 const maxRetryMs = 4000;
 
 /** Delay between checks whether a COMMIT succeeded, in milliseconds. */
 const checkDelayMs = 250;
-/** How long `close` waits for that, in milliseconds. */
+/** The time for retries and dispatching during `close`, in milliseconds. */
 const maxCloseMs = 2000;
 
 interface QueuedCall extends Call {
@@ -126,7 +126,7 @@ export class Writer {
   async close(): Promise<void> {
     this.#closeBefore ??= performance.now() + maxCloseMs;
     await this.#running;
-    // If the database is lost, they may never be dispatched.
+    // If the database is lost, the last changes may never be dispatched.
     const rest = Math.max(0, this.#closeBefore - performance.now());
     await Promise.race([this.#dispatched, pause(rest, undefined, { ref: false })]);
     await this.#connection?.query(sql`DELETE FROM chat_writers WHERE id = ${this.#id}`).catch(() => {});
@@ -179,7 +179,7 @@ export class Writer {
     };
     const dispatched = this.#onBatch(batch);
     if (dispatched === undefined) return answer();
-    // The next transaction does not wait for this.
+    // The next transaction does not wait for the dispatch.
     this.#dispatched = dispatched.then(answer, (error) => this.#fail(calls, error));
   }
 
@@ -253,7 +253,7 @@ export class Writer {
       this.#disconnect();
       const last = await this.#isCommitted(number);
       if (last === null) throw error;
-      // The entry's number is lost, but it is at most the current last one.
+      // The entry's number is lost, but is at most the number of the current last entry.
       return { ...ending, commitMs: performance.now() - began, ...(this.#shared ? { upTo: last } : {}) };
     }
   }
@@ -297,7 +297,7 @@ export class Writer {
   /**
    * Checks whether a transaction whose COMMIT got no response was committed. Retries until the database responds,
    * because no other write may run before, and clients must not receive a guess.
-   * @returns the number of the last entry since; null if it was not committed
+   * @returns the number of the log's last entry; null if the transaction was not committed
    */
   async #isCommitted(number: number): Promise<number | null> {
     for (;;) {

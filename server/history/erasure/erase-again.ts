@@ -44,7 +44,7 @@ const mostLost = 2 ** 32;
 /** The maximum number of changes in a room per millisecond. The clock times this is below 2^53 until the year 2109. */
 const mostAtOnce = 2 ** 11;
 
-/** A margin in ms. SQLite lists an erasure before it is committed. A copy made in between lacks the erasure. */
+/** A margin in ms, because SQLite lists an erasure before the commit. A copy made in between lacks the erasure. */
 export const erasureMargin = 60_000;
 
 /** An SQL expression for the number of the last change-log entry. */

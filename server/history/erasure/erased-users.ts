@@ -7,7 +7,7 @@ import { erasedDigest, erasedSince } from '../engine/sqlite/erased.ts';
 import { digestKeyOf } from '../engine/sqlite/migrations.ts';
 import { dialectOf, type HistoryPlace } from '../open.ts';
 
-/** The times of the latest erasures in Unix ms, by the digest of the user with this key. */
+/** The times of the latest erasures in Unix ms, by the digest of the user ID with `digestKey`. */
 interface Erasures {
   digestKey: Uint8Array;
   at: ReadonlyMap<string, number>;

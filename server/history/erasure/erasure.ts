@@ -44,7 +44,7 @@ export const erasureStages = [
   'messages',
   // After `messages`, because users can forward these messages until then.
   'forwards',
-  // After both, because new reports copy their messages until then.
+  // After `messages` and `forwards`, because new reports can copy these messages until then.
   'reports',
   // After messages and reports, because audit entries name their authors.
   'log',
@@ -60,7 +60,7 @@ export type ErasureStage = (typeof erasureStages)[number];
  */
 export const stagesAgain = erasureStages.slice(1, erasureStages.indexOf('person'));
 
-/** Whether the user still exists. Until then, new data for this ID belongs to the user who is being erased. */
+/** Whether the user still exists, so that new data for this ID belongs to the user who is being erased. */
 export function isBeforeEnd({ stage }: Pick<Erasure, 'stage'>): boolean {
   return erasureStages.indexOf(stage) <= erasureStages.indexOf('person');
 }

@@ -5,7 +5,7 @@ import type { RestrictionKind } from '../members/member.ts';
 import { goneRooms, roomsLookedThrough } from '../rooms/room.ts';
 import type { Erasable, ErasableList, Erasure, ErasureStage } from './erasure.ts';
 
-/** Maximum rows that one step finds. */
+/** Maximum rows that one query finds. */
 const erasuresAtOnce = 100;
 
 /** Maximum rows that one step scans if no index contains the user. */

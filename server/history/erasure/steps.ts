@@ -303,8 +303,8 @@ function note(work: Work, user: string, room: string): void {
 }
 
 /**
- * Deletes the user's membership, with its settings and restrictions. If the user owned the room, a successor becomes its
- * owner.
+ * Deletes the user's membership, with its settings and restrictions. If the user owned the room, a successor becomes
+ * its owner.
  */
 function removeMember(
   work: Work,

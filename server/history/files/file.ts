@@ -1,7 +1,7 @@
 import type { MessageFile } from '../../wire/events.ts';
 import type { Columns, Row, Value } from '../engine/table.ts';
 
-/** An uploaded file. It stays with the first message to which it is attached. */
+/** An uploaded file. Only the first message to which it was attached can have it. */
 export interface StoredFile {
   id: string;
   user: string;

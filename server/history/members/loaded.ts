@@ -131,7 +131,7 @@ export function deleteMember(work: Work, id: string, user: string): void {
   work.later(() => sql`DELETE FROM chat_members WHERE room = ${num} AND user_id = ${user}`);
 }
 
-/** Loads the owner of a room before the transaction. */
+/** Loads the owner that a room had before the transaction. */
 const ownerLoader = roomValueLoader<{ room: string }, string | null>('owner', {
   keyOf: ({ room }) => room,
   select: ({ num }) =>
@@ -158,7 +158,7 @@ interface Successor {
   since: number;
 }
 
-/** Loads the first `limit` members before the transaction, in the order of succession. */
+/** Loads the first `limit` members in the order of succession, as stored before the transaction. */
 const successorsLoader = roomValueLoader<
   { room: string; limit: number },
   { list: readonly Successor[]; isComplete: boolean }

@@ -4,16 +4,16 @@ import type { Columns, Row, Value } from '../engine/table.ts';
 import type { UserRecord } from '../people/user.ts';
 
 /**
- * The reasons for a membership, stored as bits. Each source can end without the others. The membership lasts while any bit
- * is set. `people`: the user joined, was invited or was added by another user.
+ * The reasons for a membership, stored as bits. Each source can end without the others. The membership lasts while any
+ * bit is set. `people`: the user joined, was invited or was added by another user.
  */
 export const sources = { session: 1, api: 2, people: 4 } as const;
 
 export type Source = keyof typeof sources;
 
 /**
- * A user's participation in a room. While it is `never`, as for a user whom another user added, the members see only the
- * user's ID. In rooms that are not public, a membership from the session or the API counts as `joined`.
+ * A user's participation in a room. While it is `never`, as for a user whom another user added, the members see only
+ * the user's ID. In rooms that are not public, a membership from the session or the API counts as `joined`.
  */
 export const acted = { never: 0, joined: 1, written: 2 } as const;
 
@@ -43,7 +43,7 @@ export interface MemberRecord {
   restricted?: Partial<Record<RestrictionKind, Restriction>>;
   /** Set if the user left. Other users cannot add the user again. */
   left?: true;
-  /** The room's `access` after the user was removed or banned. Only later invite links of moderators readmit the user. */
+  /** The room's `access` after the user was removed or banned. Decides which invite links readmit the user. */
   removed?: number;
   /**
    * Set while the user is banned: the sources to restore when the ban ends. Until then, `sources` is 0. Do not rename

@@ -37,8 +37,8 @@ export interface MemberPlace {
 
 export interface MemberWrites {
   /**
-   * Adds `source` to memberships. New members are rejected if they blocked `by`, or if the source is `people` and they left
-   * or are banned. Codes: `unknown_room` (also if `by` is not a member).
+   * Adds `source` to memberships. New members are rejected if they blocked `by`, or if the source is `people` and they
+   * left or are banned. Codes: `unknown_room` (also if `by` is not a member).
    * @param in.mayReturn false: rejects users who were members before
    * @param in.most the maximum number of members; 0 for no limit
    * @returns for each user null or the reason for the rejection: `forbidden`, `limit_reached`
@@ -62,8 +62,8 @@ export interface MemberWrites {
    */
   join: { in: { room: string; user: User; at: number }; out: Nothing };
   /**
-   * Removes `sources` (bits) from memberships. A membership without sources ends. The ownership passes to the
-   * longest-standing moderator, otherwise member. Codes: `unknown_room`.
+   * Removes `sources` (bits) from memberships. A membership without sources ends. The successor of an owner is the
+   * longest-standing moderator or, without moderators, member. Codes: `unknown_room`.
    */
   removeMembers: {
     in: {
@@ -92,8 +92,8 @@ export interface MemberWrites {
 
 export interface MemberReads {
   /**
-   * Memberships of guests that began before `before`, by user after `after`. A page may lack the last rooms of its last
-   * user.
+   * Memberships that began before `before`, of guests after `after`, by ID. A page may lack the last rooms of its last
+   * guest.
    */
   guestMembers: {
     in: { before: number; after: string; limit: number };
@@ -102,8 +102,8 @@ export interface MemberReads {
   /** The stored data of each user in the room, in the order of `users`. */
   membersOf: { in: { room: string; users: readonly string[] }; out: (MemberRecord | null)[] };
   /**
-   * The members after `after`, ordered by `memberKey`, then by ID. `query` is a prefix of the ID, the name or a word of the
-   * name. With `query`, a page with `next` can have fewer members than `limit`.
+   * The members after `after`, ordered by `memberKey`, then by ID. `query` is a prefix of the ID, the name or a word of
+   * the name. With `query`, a page with `next` can have fewer members than `limit`.
    */
   members: {
     in: { room: string; query?: string; after?: MemberPlace; limit: number };

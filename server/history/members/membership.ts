@@ -13,12 +13,12 @@ import { acted, isBanned, isMember, type MemberRecord, sources } from './member.
 
 // Starts, changes and ends memberships.
 
-/** The cause of member changes by users of the chat that neither start nor end a membership. */
+/** Fields of member changes that neither start nor end a membership. */
 export const byPeople = { by: 'people', cause: 'other' } as const;
 
 /**
- * Whether the user moderates the room, by the stored role or by the session. Rules check it again, because another server may
- * have changed the role since the request was checked.
+ * Whether the user moderates the room, by the stored role or by the session. Rules check it again, because another
+ * server may have changed the role since the request was checked.
  * @param siteModerator see `Sending`
  */
 export function isModerator(member: MemberRecord | undefined, siteModerator = false): boolean {
@@ -33,7 +33,8 @@ export function countMembers(work: Work, room: RoomRow, delta: 1 | -1, at: numbe
 }
 
 /**
- * Stores a member and adds the change. Invite links of a user who loses the moderator role or the membership are deleted.
+ * Stores a member and adds the change. Invite links of a user who loses the moderator role or the membership are
+ * deleted.
  * @param change.since the time if a membership starts
  */
 export function putMember(
@@ -110,7 +111,8 @@ export function add(
   const before = getMember(work, id, user.id);
   const bits = how.source === undefined ? 0 : sources[how.source];
   const bySite = how.source === 'session' || how.source === 'api';
-  // In private rooms, members by session or API see each other's names. A public room would show the names to all users.
+  // In private rooms, members by session or API see each other's names. A public room would show the names to all
+  // users.
   const minActed = bySite && room.kind !== 'public' ? acted.joined : acted.never;
   const nowActed = Math.max(before?.acted ?? acted.never, how.acted, minActed);
   if (isBanned(before)) {
@@ -157,7 +159,7 @@ export const peopleLosing = (room: string, users: readonly string[]): Need[] => 
   ]),
 ];
 
-/** Removes sources from the membership, and ends it if none remains. Removes them also from a banned user's `held`. */
+/** Removes sources from the membership, and ends it if none remains. For a banned user, removes them from `held`. */
 export function take(
   work: Work,
   id: string,

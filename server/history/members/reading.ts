@@ -16,8 +16,9 @@ import { isMember, type MemberRecord, memberFrom, memberSelection } from './memb
 export const mostUnreadMentions = 1000;
 
 /**
- * The `seq` of unread messages that mention the user or @all, or that reply in a thread that the user follows, ascending, by
- * author. Limited to the newest `mostUnreadMentions`; messages of blocked users fill only the places that others leave.
+ * The `seq` of unread messages that mention the user or @all, or that reply in a thread that the user follows,
+ * ascending, by author. Limited to the newest `mostUnreadMentions`; messages of blocked users fill only the places that
+ * others leave.
  */
 export type UnreadMentions = ReadonlyMap<string, readonly number[]>;
 
@@ -30,9 +31,9 @@ export interface ReadingWrites {
 
 export interface ReadingReads {
   /**
-   * Unread messages since `since` that mention the user in public rooms where the user is not a member, by room. Excludes
-   * own messages, messages of blocked users, and rooms where the user is banned or has notifications off. `member`: the
-   * stored row of the user in the room.
+   * Unread messages since `since` that mention the user in public rooms where the user is not a member, by room.
+   * Excludes own messages, messages of blocked users, and rooms where the user is banned or has notifications off.
+   * `member`: the stored row of the user in the room.
    */
   namedOutside: {
     in: { user: string; since: number };
@@ -40,12 +41,15 @@ export interface ReadingReads {
   };
   /** Whether an unread message in the room mentions the user. Mentions of @all do not count. */
   isNamed: { in: { room: string; user: string }; out: boolean };
-  /** The read markers of the user in public rooms where the user is not a member. Excludes rooms where the user is banned. */
+  /**
+   * The read markers of the user in public rooms where the user is not a member. Excludes rooms where the user is
+   * banned.
+   */
   openedBy: { in: { user: string }; out: { room: string; readSeq: number }[] };
   /**
-   * The read receipts of a message: up to `limit` other members who read it, by name. Excludes users who joined later, who
-   * hide when they were last seen, who blocked the asker, or whom the asker blocked. Empty unless the asker is the author.
-   * Null if the message does not exist, is deleted or expired.
+   * The read receipts of a message: up to `limit` other members who read it, by name. Excludes users who joined later,
+   * who hide when they were last seen, who blocked the asker, or whom the asker blocked. Empty unless the asker is the
+   * author. Null if the message does not exist, is deleted or expired.
    */
   seenBy: {
     in: { room: string; seq: number; asker: string; limit: number };
@@ -53,8 +57,8 @@ export interface ReadingReads {
   };
   /**
    * The first `limit` messages and the last message with `after` < `seq` ≤ `upTo`. With `seqs`, which is not empty,
-   * selects from these messages instead. Excludes deleted messages and the authors `without`. Searches a range only up to
-   * `maxScannedRows` from each end.
+   * selects from these messages instead. Excludes deleted messages and the authors `without`. Searches a range only up
+   * to `maxScannedRows` from each end.
    */
   unread: {
     in: {
@@ -108,7 +112,7 @@ interface UnreadRange {
   after: number;
 }
 
-/** The newest messages after `after` that mention or concern the user, before the transaction. */
+/** The newest messages after `after` that mention or concern the user. */
 const unreadMentionsLoader = roomValueLoader<
   UnreadRange,
   readonly (readonly [seq: number, author: string])[]
@@ -135,8 +139,9 @@ const getUnreadMentions = (work: Work, room: string, user: string, after: number
   work.value(unreadMentionsLoader, { room, user, after });
 
 /**
- * Selects the newest unread mentions in each room of a user, using the indexes. DISTINCT makes the databases search the oldest
- * mention of a room once instead of once a mention. UNION removes duplicates. LEFT JOIN keeps MariaDB from scanning all messages.
+ * Selects the newest unread mentions in each room of a user, using the indexes. DISTINCT makes the databases search the
+ * oldest mention of a room once instead of once a mention. UNION removes duplicates. LEFT JOIN keeps MariaDB from
+ * scanning all messages.
  * @param maxPerRoom more than `mostUnreadMentions` if the user blocked others, because their mentions come last
  */
 export function unreadMentions(user: string, maxPerRoom: number): Sql {

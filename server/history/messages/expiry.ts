@@ -4,9 +4,9 @@ import { goneRooms } from '../rooms/room.ts';
 
 export interface ExpiryReads {
   /**
-   * Finds rooms with messages sent before `before`, or before `beforeDirect` in direct rooms. 0 means that messages never
-   * expire. `firstSeq` follows the last expired message that was scanned, since one read scans only some. `next` is the
-   * `from` of the next read, which can return the same room again.
+   * Finds rooms with messages sent before `before`, or before `beforeDirect` in direct rooms. 0 means that messages
+   * never expire. `firstSeq` follows the last expired message that was scanned, since one read scans only some. `next`
+   * is the `from` of the next read, which can return the same room again.
    */
   expired: {
     in: { before: number; beforeDirect: number; from: number };

@@ -197,7 +197,7 @@ export function insertMessage(work: Work, row: MessageRow): void {
 
 /**
  * Stores a changed message. If it is a tombstone, its reactions are deleted too.
- * @param before the message before the change, whose text is in the search index
+ * @param before the message before the change
  */
 export function updateMessage(work: Work, message: StoredMessage, before: StoredMessage): void {
   const loaded = loadedMessage(work, message.room, message.seq);

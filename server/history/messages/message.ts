@@ -70,8 +70,8 @@ export interface Page {
 }
 
 /**
- * A message with the keyed digest of its original content. Edits keep the digest, so that a request with a used `clientId`
- * can be recognised as a duplicate or a conflict.
+ * A message with the keyed digest of its original content. Edits keep the digest, so that a request with a used
+ * `clientId` can be recognised as a duplicate or a conflict.
  */
 export interface MessageRow {
   message: StoredMessage;
@@ -87,9 +87,9 @@ const fieldSeparator = '\t';
 const userSeparator = '\n';
 
 /**
- * Returns the columns to select for a message. `names` has the current names of the mentioned users, and whether readers
- * of the message may see them: a user must have joined or written in the room, or acted in a public one. The subquery runs
- * only for messages with mentions.
+ * Returns the columns to select for a message. `names` has the current names of the mentioned users, and whether
+ * readers of the message may see them: a user must have joined or written in the room, or acted in a public one. The
+ * subquery runs only for messages with mentions.
  * @param prefix of the table names
  * @param aggregate the database's function that joins texts with `userSeparator`
  */
@@ -128,7 +128,8 @@ function mentionsFrom({ mentions, names }: Row): StoredMention[] {
 }
 
 /**
- * Updates the mentions with the users and members that the transaction has loaded. They can be newer than the message row.
+ * Updates the mentions with the users and members that the transaction has loaded. They can be newer than the message
+ * row.
  * @param findUser returns null if the user does not exist, undefined if the user is not loaded
  * @param findMember the same for a member
  */
@@ -179,7 +180,10 @@ export function sameMentions(a: readonly StoredMention[] = [], b: readonly Store
 
 /** State that the rules need for changes of reactions and previews. */
 export interface Reacted {
-  /** The message's `rev` after the last change of its reactions or preview. A higher `rev` means a later change of the text. */
+  /**
+   * The message's `rev` after the last change of its reactions or preview. A higher `rev` means a later change of the
+   * text.
+   */
   rev: number;
   /** The `rev` of the last text change before that. */
   textRev: number;
@@ -188,8 +192,8 @@ export interface Reacted {
 }
 
 /**
- * The column `rich`, as JSON. It repeats the visible reactions, so that reading a page of messages needs no join. The rows
- * of `chat_reactions` have the users who reacted.
+ * The column `rich`, as JSON. It repeats the visible reactions, so that reading a page of messages needs no join. The
+ * rows of `chat_reactions` have the users who reacted.
  */
 interface Rich extends Reacted {
   reactions: [emoji: string, count: number, users: string[]][];
@@ -305,8 +309,8 @@ export function messageRow(
 }
 
 /**
- * Serializes the column `files`. It repeats what the message shows of its files, so that reading a page needs no join. The
- * rows of `chat_files` have their owners.
+ * Serializes the column `files`. It repeats what the message shows of its files, so that reading a page needs no join.
+ * The rows of `chat_files` have their owners.
  */
 const filesColumn = ({ files }: StoredMessage): string | null =>
   files === undefined ? null : JSON.stringify(files);

@@ -65,18 +65,18 @@ export interface MessageWrites {
    */
   send: { in: NewMessage & Sending; out: { message: StoredMessage; repeated: boolean } };
   /**
-   * Sends a copy of the text and the files of another message, as `send` does. Codes: as for `send`, `unknown_message` (the
-   * source is deleted, or the sender may not read it), `forbidden` (the source differs from `checked`).
+   * Sends a copy of the text and the files of another message, as `send` does. Codes: as for `send`, `unknown_message`
+   * (the source is deleted, or the sender may not read it), `forbidden` (the source differs from `checked`).
    */
   forward: { in: NewForward & Sending; out: MessageWrites['send']['out'] };
   /**
-   * Edits a message. Without `files`, the files stay. Without `mentions`, a changed text has no mentions, and an unchanged
-   * text keeps its mentions.
+   * Edits a message. Without `files`, the files stay. Without `mentions`, a changed text has no mentions, and an
+   * unchanged text keeps its mentions.
    *
-   * Codes: `unknown_room` (not a member), `muted`, `unknown_message` (missing or deleted), `forbidden` (the user is not the
-   * author, or may not write there now; the message is a forwarded copy), `conflict` (the text changed after `rev`; the error
-   * contains the current message), `unknown_file` (neither a file of this message nor one to attach), `bad_request` (the
-   * message would be empty).
+   * Codes: `unknown_room` (not a member), `muted`, `unknown_message` (missing or deleted), `forbidden` (the user is not
+   * the author, or may not write there now; the message is a forwarded copy), `conflict` (the text changed after `rev`;
+   * the error contains the current message), `unknown_file` (neither a file of this message nor one to attach),
+   * `bad_request` (the message would be empty).
    */
   edit: {
     in: {
@@ -94,10 +94,10 @@ export interface MessageWrites {
     out: { message: StoredMessage };
   };
   /**
-   * Replaces a message with a tombstone, drops its files, and discards a pending edit. Codes: `unknown_room` (not a member),
-   * `unknown_message`, `forbidden` (the user is neither the author nor, with `moderator`, a moderator now).
-   * @param in.id the expected message ID. In a room that was created again under the ID of a deleted room, the message at
-   *   `seq` has another ID and counts as unknown.
+   * Replaces a message with a tombstone, drops its files, and discards a pending edit. Codes: `unknown_room` (not a
+   * member), `unknown_message`, `forbidden` (the user is neither the author nor, with `moderator`, a moderator now).
+   * @param in.id the expected message ID. In a room that was created again under the ID of a deleted room, the message
+   *   at `seq` has another ID and counts as unknown.
    * @param in.moderator the user acts as a moderator
    * @param in.siteModerator see `Sending`
    * @param in.anywhere the user has the right in all rooms, and need not be a member
@@ -142,8 +142,8 @@ const originNeeds = ({ from, user }: NewForward): Need[] => [
 ];
 
 /**
- * Builds the content of a forwarded copy. Files are copied by reference. The transaction locks the source room, so the bytes
- * cannot be deleted before it commits.
+ * Builds the content of a forwarded copy. Files are copied by reference. The transaction locks the source room and its
+ * files, so the bytes cannot be deleted before it commits.
  * @throws RequestError `unknown_message` if the user may not read the source, `forbidden` if it differs from `checked`
  */
 function buildForwardedContent(

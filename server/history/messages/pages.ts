@@ -29,14 +29,14 @@ export interface MessageReads {
   /** Returns the oldest messages with `after` < `seq` ≤ `upTo`. */
   after: { in: { room: string; after: number; upTo: number; limit: number }; out: Page };
   /**
-   * Returns the messages that changed after `since` and up to `upTo`, by `rev`, each once and in its newest state. A complete
-   * page also has the messages that changed up to `upTo` and got a reaction after it, because the event of a reaction
-   * carries no text.
+   * Returns the messages that changed after `since` and up to `upTo`, by `rev`, each once and in its newest state. A
+   * complete page also has the messages that changed up to `upTo` and got a reaction after it, because the event of a
+   * reaction carries no text.
    */
   changes: { in: { room: string; since: number; upTo: number; limit: number }; out: Page };
   /**
-   * Returns the messages of a user without tombstones, by room and `seq`. `next` is the `from` of the next page. A page with
-   * `next` can be empty.
+   * Returns the messages of a user without tombstones, by room and `seq`. `next` is the `from` of the next page. A page
+   * with `next` can be empty.
    */
   written: {
     in: { user: string; from: string; limit: number };
@@ -106,8 +106,8 @@ export const messageReads: ReadsOf<MessageReads> = {
     const rows = yield* selectMessages(context, { room, condition, order: 'rev', limit });
     const page = cutPageOfChanges(rows, room, upTo, limit);
     if (page !== null) return page;
-    // All further messages got reactions after `upTo`. A page cannot end at one of them, so this page has all of them. They
-    // are few, because `upTo` is behind only until the stored changes are published.
+    // All further messages got reactions after `upTo`. A page cannot end at one of them, so this page has all of them.
+    // They are few, because `upTo` is behind only until the stored changes are published.
     const all = yield* ask(
       sql`SELECT ${context.dialect.messageColumns} FROM chat_messages AS messages WHERE room = ${roomNumber(room)} AND ${condition} ORDER BY rev`,
     );
@@ -133,7 +133,8 @@ export const messageReads: ReadsOf<MessageReads> = {
     const [room] = yield* ask(sql`SELECT id, first_seq, last_seq FROM chat_rooms WHERE num = ${num}`);
     if (room === undefined) return { messages: [], ...(yield* nextRoomWritten(user, num)) };
     const isTheirs = sql`room = ${num} AND user_id = ${user}`;
-    // The index by author is not sorted by `seq`. If the author has many messages, every page would have to sort them all.
+    // The index by author is not sorted by `seq`. If the author has many messages, every page would have to sort them
+    // all.
     const count = yield* askNumber(
       sql`SELECT count(*) AS num FROM (SELECT 1 FROM chat_messages ${dialect.by('chat_messages_by_author')}
           WHERE ${isTheirs} LIMIT ${maxScannedRows + 1}) AS few`,

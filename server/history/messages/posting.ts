@@ -31,7 +31,7 @@ export interface Sending {
   asMember: boolean;
   /** Whether the session makes the sender a moderator of the whole site. */
   siteModerator?: boolean;
-  /** Age in milliseconds of the sender's message of time `sentAt`, measured by a monotonic clock. */
+  /** The time of the sender's last message, and its age in milliseconds by a monotonic clock. */
   lastOwn?: { sentAt: number; ms: number };
 }
 
@@ -129,8 +129,8 @@ export function appendMessage(
 }
 
 /**
- * Applies the effects of a new message: shows the author's name in a public room, makes the peer of a direct room a member,
- * records mentions, and counts a reply in its thread.
+ * Applies the effects of a new message: shows the author's name in a public room, makes the peer of a direct room a
+ * member, records mentions, and counts a reply in its thread.
  * @param room the room before the message
  */
 export function tellPosted(work: Work, room: RoomRow, message: StoredMessage, changes: Change[]): void {
@@ -167,14 +167,15 @@ export function contentOf(
 }
 
 /**
- * A message may be this much older than the author's previous one, because messages can overtake each other and the clocks
- * of servers differ.
+ * A message may be this much older than the author's previous one, because messages can overtake each other and the
+ * clocks of servers differ.
  */
 const maxClockSkewMs = 10_000;
 
 /**
- * Checks the delay between two messages in slow mode. It uses the time that this server measured since the last message, or
- * else the stored wall-clock time. If the clock was set back by more than `maxClockSkewMs`, the author may write.
+ * Checks the delay between two messages in slow mode. It uses the time that this server measured since the last
+ * message, or else the stored wall-clock time. If the clock was set back by more than `maxClockSkewMs`, the author may
+ * write.
  * @throws RequestError `rate_limited`
  */
 export function checkPause(
@@ -217,8 +218,8 @@ export function repeatOf(
 }
 
 /**
- * Returns a fingerprint of the content, the same for duplicates of a request. It is unambiguous, because only the second form
- * starts with a bracket.
+ * Returns a fingerprint of the content, the same for duplicates of a request. It is unambiguous, because only the
+ * second form starts with a bracket.
  */
 export function saidBy({ text, replyTo, files = [], mentions = [] }: NewMessage): string {
   if (files.length === 0 && mentions.length === 0) return `${replyTo ?? ''}\n${text}`;
@@ -229,8 +230,8 @@ export function saidBy({ text, replyTo, files = [], mentions = [] }: NewMessage)
 }
 
 /**
- * Returns the files to store in a message. The message may keep its own files, and attach files that its author uploaded into
- * this room and that no message has ever had.
+ * Returns the files to store in a message. The message may keep its own files, and attach files that its author
+ * uploaded into this room and that no message has ever had.
  * @param options.seq the message, if it exists already
  * @param options.reserved IDs of files reserved for this message while it is pending approval
  * @throws RequestError `unknown_file`

@@ -14,8 +14,9 @@ import type { StoredMessage } from './message.ts';
 
 export interface PreviewWrites {
   /**
-   * Stores the preview of the page at `url` in the message. Without `page`, removes the pending preview. If the message does
-   * not wait for this page any longer, drops the page's picture and returns `changed: false`. Codes: `unknown_room`.
+   * Stores the preview of the page at `url` in the message. Without `page`, removes the pending preview. If the message
+   * does not wait for this page any longer, drops the page's picture and returns `changed: false`. Codes:
+   * `unknown_room`.
    */
   preview: {
     in: {
@@ -112,7 +113,9 @@ export const setPreviews: Rule<PreviewWrites['setPreviews']> = {
 export const showsPreviews = ({ kind, settings, previewsOf }: RoomRow): boolean =>
   kind === 'direct' ? previewsOf === 'both' : settings.previews !== 'off';
 
-/** Returns the preview after an edit. A link to the same page keeps its preview, or stays without one if it was removed. */
+/**
+ * Returns the preview after an edit. A link to the same page keeps its preview, or stays without one if it was removed.
+ */
 export function changedPreview(
   room: RoomRow,
   before: StoredMessage,
@@ -129,7 +132,7 @@ export function releasePicture(work: Work, message: StoredMessage, at: number): 
   if (image !== undefined) release(work, message, image.id, { state: 'dropped', at });
 }
 
-/** Stores a changed preview. It raises `rev` but not the text's, so that it does not conflict with an edit. */
+/** Stores a changed preview. It raises `rev` but not `textRev`, so that it does not conflict with an edit. */
 function putPreview(
   work: Work,
   room: RoomRow,

@@ -30,9 +30,9 @@ import type { StoredMessage } from './message.ts';
 
 export interface ReactionWrites {
   /**
-   * Applies reactions of several users to one message as one change. If the list changes a reaction twice, the last entry
-   * counts. `results` has one entry per reaction: whether it changed anything, or the error code (`unknown_room`: not a
-   * member; `forbidden`: the peer of a direct room blocked the user; `limit_reached`: `mostReactions`).
+   * Applies reactions of several users to one message as one change. If the list changes a reaction twice, the last
+   * entry counts. `results` has one entry per reaction: whether it changed anything, or the error code (`unknown_room`:
+   * not a member; `forbidden`: the peer of a direct room blocked the user; `limit_reached`: `mostReactions`).
    *
    * Codes for the whole request: `unknown_room`, `forbidden`, `unknown_message` (missing or deleted).
    */
@@ -60,8 +60,8 @@ export interface ReactionReads {
     out: { reactions: { room: string; seq: number; emoji: string }[]; next?: string };
   };
   /**
-   * Returns the IDs of the users who reacted with this emoji, oldest reaction first. `after` is the `next` of the previous
-   * page. null: the message is missing or deleted.
+   * Returns the IDs of the users who reacted with this emoji, oldest reaction first. `after` is the `next` of the
+   * previous page. null: the message is missing or deleted.
    */
   reactors: {
     in: { room: string; seq: number; emoji: string; after: number; limit: number };

@@ -7,7 +7,9 @@ import { type KnownRooms, knownRooms } from '../rooms/select.ts';
 import { inKnownRooms } from './acts.ts';
 
 export interface AboutPersonReads {
-  /** The user's activity in these rooms. Each number is counted up to `most`; `rooms` has at most `mostRooms` entries. */
+  /**
+   * The user's activity in these rooms. Each number is counted up to `most`; `rooms` has at most `mostRooms` entries.
+   */
   activity: {
     in: KnownRooms & { user: string; most: number; mostRooms: number };
     out: {
@@ -33,8 +35,8 @@ export interface AboutPersonReads {
 }
 
 /**
- * Selects from the undeleted messages of a user in these rooms, with a search of the index for each room. Memberships cannot
- * limit the rooms, because the site can write in the name of users who are not members.
+ * Selects from the undeleted messages of a user in these rooms, with a search of the index for each room. Memberships
+ * cannot limit the rooms, because the site can write in the name of users who are not members.
  */
 const messagesBy = (dialect: Dialect, user: string, visibleRooms: KnownRooms): Sql =>
   sql`${knownRooms(dialect, visibleRooms)} AS rooms CROSS JOIN chat_messages AS messages ${dialect.by('chat_messages_by_author')}

@@ -23,8 +23,8 @@ export interface ActReads {
     out: { acts: Act[]; next?: string };
   };
   /**
-   * Counts the decisions of a moderator about reports and pending messages in these rooms since `since`, among the moderator's
-   * last `most` audit entries.
+   * Counts the decisions of a moderator about reports and pending messages in these rooms since `since`, among the
+   * moderator's last `most` audit entries.
    */
   decisionsBy: { in: KnownRooms & { user: string; since: number; most: number }; out: number };
   /**
@@ -111,8 +111,8 @@ export function insertActs(work: Work, acts: readonly Act[]): void {
 }
 
 /**
- * The database clock dates audit entries, and may count whole seconds. A server clock dates rooms. If the database clock is
- * further behind than this, the first entries of a room are not listed.
+ * The database clock dates audit entries, and may count whole seconds. A server clock dates rooms. If the database
+ * clock is further behind than this, the first entries of a room are not listed.
  */
 const clockToleranceMs = 1000;
 
@@ -144,7 +144,7 @@ const inOwnRooms = (dialect: Dialect, ids: readonly string[]): Sql =>
   sql`${inList(dialect, 'room_id', ids)} AND NOT EXISTS (
         SELECT 1 FROM chat_rooms AS rooms WHERE rooms.id = room_id AND rooms.created_at > at + ${clockToleranceMs})`;
 
-/** Returns the condition that an entry is about no room, or about one of these rooms. */
+/** Returns the condition that an entry is about one of these rooms or, if `except` is empty, about no room. */
 export function inKnownRooms(dialect: Dialect, { rooms, except }: KnownRooms): Sql {
   const hidden = except.length === 0 ? raw('') : sql`AND NOT ${inList(dialect, 'room_id', except)}`;
   const inOwn = rooms.length === 0 ? raw('') : sql`OR (${inOwnRooms(dialect, rooms)})`;

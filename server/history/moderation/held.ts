@@ -49,17 +49,17 @@ import {
 
 export interface PendingWrites {
   /**
-   * Stores a message as pending approval. Sends it at once, like `send`, if the author moderates the room, if the room is
-   * direct, or if `why` is null. With `why` null it can still be a repeat of a pending message, which is returned then. Codes:
-   * as for `send`, `limit_reached` (`maxPendingInRoom`).
+   * Stores a message as pending approval. Sends it at once, like `send`, if the author moderates the room, if the room
+   * is direct, or if `why` is null. With `why` null it can still be a repeat of a pending message, which is returned
+   * then. Codes: as for `send`, `limit_reached` (`maxPendingInRoom`).
    */
   hold: {
     in: MessageWrites['send']['in'] & { why: HoldReason | null };
     out: MessageWrites['send']['out'] | { held: PendingMessage; repeated: boolean };
   };
   /**
-   * Stores an edit as pending approval, with the exceptions of `hold`. The message remains unchanged. Replaces a pending or
-   * rejected edit of the message.
+   * Stores an edit as pending approval, with the exceptions of `hold`. The message remains unchanged. Replaces a
+   * pending or rejected edit of the message.
    */
   holdEdit: {
     in: MessageWrites['edit']['in'] & { why: HoldReason };
@@ -67,8 +67,8 @@ export interface PendingWrites {
   };
   /**
    * Publishes a pending message as the newest one of the room, or makes the pending edit. Codes: `unknown_room`,
-   * `unknown_message` (not pending, or `by` may not decide there), `forbidden` (the moderator's own message, or the author may
-   * no longer write there), others as for `send` and `edit`.
+   * `unknown_message` (not pending, or `by` may not decide there), `forbidden` (the moderator's own message, or the
+   * author may no longer write there), others as for `send` and `edit`.
    * @param in.user the author
    * @param in.preview false: omits the preview
    * @param in.siteModerator see `Sending`
@@ -86,8 +86,8 @@ export interface PendingWrites {
     out: { message: StoredMessage };
   };
   /**
-   * Rejects a pending message. Its author sees it until it is discarded. Codes: `unknown_room`, `unknown_message` (not pending,
-   * or `by` may not decide there), `forbidden` (the moderator's own message).
+   * Rejects a pending message. Its author sees it until it is discarded. Codes: `unknown_room`, `unknown_message` (not
+   * pending, or `by` may not decide there), `forbidden` (the moderator's own message).
    */
   rejectPending: {
     in: { room: string; id: string; by: string; siteModerator?: boolean; reason?: string; at: number };
@@ -108,7 +108,10 @@ export interface PendingReads {
   pendingMessage: { in: { id: string }; out: PendingMessage | null };
   /** The pending and rejected messages of a user in all rooms, oldest first. */
   pendingBy: { in: { user: string }; out: PendingMessage[] };
-  /** The pending messages in `rooms` and (`everyPublic`) in all public rooms but `except`, newest first, paginated like `reports`. */
+  /**
+   * The pending messages in `rooms` and (`everyPublic`) in all public rooms but `except`, newest first, paginated like
+   * `reports`.
+   */
   pendingIn: {
     in: {
       rooms: readonly string[];
@@ -122,8 +125,8 @@ export interface PendingReads {
   /** The oldest pending and rejected messages that were sent before `before`. */
   pendingBefore: { in: { before: number; limit: number }; out: { room: string; id: string }[] };
   /**
-   * Whether the user has an undeleted message in `room`, or in another room that the site created: a public room where the
-   * user is not banned, or a room where the user is a member.
+   * Whether the user has an undeleted message in `room`, or in another room that the site created: a public room where
+   * the user is not banned, or a room where the user is a member.
    */
   hasWritten: { in: { user: string; room: string }; out: boolean };
 }
@@ -221,7 +224,7 @@ export const pendingPreview: Rule<PendingWrites['pendingPreview']> = {
     const [pending] = work.find(pendingMessages, { room: roomId, id });
     const { image } = page ?? {};
     const file = image && getFile(work, roomId, image.id);
-    // An erasure of the author drops the file. Its later stages would not find the image here.
+    // An erasure of the author drops the file, and later stages of it would not find the image here.
     const isErased = image !== undefined && file?.state !== 'loose';
     const { preview } = pending?.message ?? {};
     const awaitsPage = pending?.closed === undefined && preview?.url === url && preview.title === undefined;
@@ -386,8 +389,8 @@ function approveEdit(
 }
 
 /**
- * Returns the preview that the moderator saw, without the image if its file was dropped. Undefined if the page was not fetched
- * before the approval, so that no unseen content is published.
+ * Returns the preview that the moderator saw, without the image if its file was dropped. Undefined if the page was not
+ * fetched before the approval, so that no unseen content is published.
  */
 function previewToShow(work: Work, room: RoomRow, preview: Preview | undefined): Preview | undefined {
   if (preview?.title === undefined || !showsPreviews(room)) return undefined;
@@ -408,8 +411,8 @@ function storePending(work: Work, pending: PendingMessage, changes: Change[]): v
 }
 
 /**
- * Returns the pending message. Checks the right of the moderator like `decidesIn` in chat/access.ts, because another server may
- * have revoked it.
+ * Returns the pending message. Checks the right of the moderator like `decidesIn` in chat/access.ts, because another
+ * server may have revoked it.
  * @throws RequestError `unknown_room`, `unknown_message` or `forbidden`
  */
 function requirePending(

@@ -44,9 +44,9 @@ export interface ReportWrites {
     out: { repeated: boolean };
   };
   /**
-   * Closes a report, and in the same transaction deletes the message (`deleted`) or restricts its author. Deletes the stored
-   * copy of the message. If the report is already closed, nothing changes and `decided` is false. Codes: `unknown_room`,
-   * `unknown_message`.
+   * Closes a report, and in the same transaction deletes the message (`deleted`) or restricts its author. Deletes the
+   * stored copy of the message. If the report is already closed, nothing changes and `decided` is false. Codes:
+   * `unknown_room`, `unknown_message`.
    * @param in.others further reports of the same message to close
    * @param in.again an earlier call recorded the decision in the audit log
    */
@@ -181,7 +181,7 @@ export const closeReport: Rule<ReportWrites['closeReport']> = {
   },
 };
 
-/** The number of open reports of messages with `seq` >= `from`, before the transaction. */
+/** The number of open reports of messages with `seq` >= `from`, as stored before the transaction. */
 const openReportsLoader = roomValueLoader<{ room: string; from: number }, number>('open reports', {
   keyOf: ({ room, from }) => `${from} ${room}`,
   select: ({ num }, { from }) =>

@@ -30,8 +30,8 @@ export interface PendingMessage {
   /** When it was sent, in milliseconds since 1970. */
   at: number;
   /**
-   * In an edit, `files` is absent if they do not change, and `preview` is absent if it remains. A preview without a title is
-   * not fetched yet, or could not be fetched. An approved message omits it.
+   * In an edit, `files` is absent if they do not change, and `preview` is absent if it remains. A preview without a
+   * title is not fetched yet, or could not be fetched. An approved message omits such a preview.
    */
   message: Pick<NewMessage, 'text' | 'replyTo' | 'mentions'> & {
     files?: readonly MessageFile[];
@@ -89,7 +89,10 @@ function unreserveFiles(
   if (picture !== undefined && isReserved(picture)) setFile(work, { ...picture, state: 'dropped', at });
 }
 
-/** Removes a pending or rejected message. Its files become orphaned, and its preview image is dropped, unless it was approved. */
+/**
+ * Removes a pending or rejected message. Its files become orphaned, and its preview image is dropped, unless it was
+ * approved.
+ */
 export function dropPending(
   work: Work,
   pending: PendingMessage,

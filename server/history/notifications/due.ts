@@ -10,7 +10,9 @@ import { markPushes, type PushPlace } from './pushes.ts';
 
 // The queue of users to notify of unread messages. A consumer of the change log fills it: see consuming.ts.
 
-/** The notification targets of new messages, as IDs. Whether they have read the messages is checked when they are due. */
+/**
+ * The notification targets of new messages, as IDs. Whether they have read the messages is checked when they are due.
+ */
 export interface Concerned {
   users: readonly string[];
   /**
@@ -27,13 +29,13 @@ export interface Concerned {
   pushDue: number;
 }
 
-/** Milliseconds. The members of a large room are scanned once in this time. */
+/** Milliseconds. The members of a large room are scanned at most once in this time. */
 export const lookThroughPause = 60_000;
 
 export interface DueWrites {
   /**
-   * Claims users who are due. They become due again at `until`, in case this server crashes. `sending`: a server crashed while
-   * it was notifying this user. `next`: when the first of the other users is due.
+   * Claims users who are due. They become due again at `until`, in case this server crashes. `sending`: a server
+   * crashed while it was notifying this user. `next`: when the first of the other users is due.
    */
   claimDueUsers: {
     in: { at: number; until: number; most: number };
@@ -45,8 +47,8 @@ export interface DueWrites {
     out: { rooms: { room: string; everyone: boolean }[]; next?: number };
   };
   /**
-   * Ends the claims of users after a check. A user is due again at `due`, or without it leaves the queue. If a new message
-   * concerned the user during the check, the user is due now.
+   * Ends the claims of users after a check. A user is due again at `due`, or without it leaves the queue. If a new
+   * message concerned the user during the check, the user is due now.
    * @param in.until the value passed to `claimDueUsers`. Users whom another server has claimed since are skipped.
    */
   settleDue: {
@@ -54,8 +56,8 @@ export interface DueWrites {
     out: Nothing;
   };
   /**
-   * Queues members that a scan of a room found. `next` ends the claim of the room: the scan is complete, and starts again at
-   * that time if there was a new message during the scan.
+   * Queues members that a scan of a room found. `next` ends the claim of the room: the scan is complete, and starts
+   * again at that time if there was a new message during the scan.
    */
   noteDue: {
     in: {
@@ -70,9 +72,10 @@ export interface DueWrites {
     out: Nothing;
   };
   /**
-   * Records that the user is notified of the unread messages in these rooms, before a mail is sent or together with `event`.
-   * With `sending`, marks the notification as in flight. Otherwise ends the claim of the user. `lost`: nothing was stored,
-   * because the claim expired at `until` and another server took the user over, or because the user is being erased.
+   * Records that the user is notified of the unread messages in these rooms, before a mail is sent or together with
+   * `event`. With `sending`, marks the notification as in flight. Otherwise ends the claim of the user. `lost`: nothing
+   * was stored, because the claim expired at `until` and another server took the user over, or because the user is
+   * being erased.
    */
   noteNotified: {
     in: {
@@ -93,8 +96,8 @@ export interface DueWrites {
 }
 
 /**
- * The queue of users who may have unread messages: see `claimDueUsers`. `again`: a new message concerned the user during the
- * claim. `sending`: a notification is in flight.
+ * The queue of users who may have unread messages: see `claimDueUsers`. `again`: a new message concerned the user
+ * during the claim. `sending`: a notification is in flight.
  */
 export const due = table<{ user: string; due: number; claimed?: 1; again?: 1; sending?: 1 }>(
   'chat_due',
@@ -284,8 +287,8 @@ function markSending(work: Work, user: string): void {
 }
 
 /**
- * Ends the claim of a user. If a new message concerned the user during the check, the user is due now. A mail that could not be
- * sent still waits for its next attempt.
+ * Ends the claim of a user. If a new message concerned the user during the check, the user is due now. A mail that
+ * could not be sent still waits for its next attempt.
  * @param until identifies the claim
  * @param nextDue when to check the user again; absent if nothing is left
  */

@@ -29,8 +29,8 @@ export interface StoredNotices {
 
 export interface NoticeWrites {
   /**
-   * Changes a user's notification settings; null resets a setting to the default. If the time of notifications can change,
-   * queued ones are due now. No-op for a user who is unknown or being erased.
+   * Changes a user's notification settings; null resets a setting to the default. If the time of notifications can
+   * change, queued ones are due now. No-op for a user who is unknown or being erased.
    */
   setNotices: {
     in: { user: string; set: { [Name in keyof StoredNotices]: StoredNotices[Name] | null } };
@@ -49,9 +49,9 @@ export interface NoticeWrites {
 
 export interface NoticeReads {
   /**
-   * Returns a user's notification settings, latest activity, and last notification by room. `lastNotified` is the time of the
-   * last notification, including rooms deleted since. `before` is the time of the previous notification, without events
-   * that the site had not received by then. It is set only if the last notification was an event for the site.
+   * Returns a user's notification settings, latest activity, and last notification by room. `lastNotified` is the time
+   * of the last notification, including rooms deleted since. `before` is the time of the previous notification, without
+   * events that the site had not received by then. It is set only if the last notification was an event for the site.
    */
   notices: {
     in: { user: string };
@@ -63,9 +63,9 @@ export interface NoticeReads {
     };
   };
   /**
-   * Finds members of a room to notify, by ID: they have unread messages, want notifications of each message (`everyone`: of
-   * any message), and either have devices or were not notified of the room since their latest activity. `next` is the
-   * `after` of the next page.
+   * Finds members of a room to notify, by ID: they have unread messages, want notifications of each message
+   * (`everyone`: of any message), and either have devices or were not notified of the room since their latest activity.
+   * `next` is the `after` of the next page.
    */
   concernedMembers: {
     in: { room: string; everyone: boolean; after: string; limit: number };
@@ -122,7 +122,8 @@ export const noteActive: Rule<NoticeWrites['noteActive']> = {
   needs: ({ user }) => [rows(active, { user }), ...aboutUser(user)],
   run(work, { user, at }) {
     const [latest] = work.find(active, { user });
-    // Older activity can arrive later from another server. Activity in the far future was stored before the clock was set back.
+    // Older activity can arrive later from another server. Activity in the far future was stored before the clock was
+    // set back.
     const isOutdated = latest !== undefined && latest.at >= at && latest.at < at + maxClockSkewMs;
     if (isGone(work, user) || isOutdated) return {};
     work.put(active, { user, at });

@@ -54,13 +54,15 @@ export interface PushWrites {
     out: Nothing;
   };
   /**
-   * Records that this server is sending `pushed`. Even if it crashes, no server sends that to the devices in `got` again.
-   * `lost`: the claim expired at `until` and another server took the push over.
+   * Records that this server is sending `pushed`. Even if it crashes, no server sends that to the devices in `got`
+   * again. `lost`: the claim expired at `until` and another server took the push over.
    */
   notePushing: { in: PushPlace & { until: number; pushed: Pushed }; out: { lost: boolean } };
 }
 
-/** The queue of pushes, and the latest completed ones: see `claimPushes`. `done`: when a push was completed, as Unix ms. */
+/**
+ * The queue of pushes, and the latest completed ones: see `claimPushes`. `done`: when a push was completed, as Unix ms.
+ */
 export const pushes = table<{
   user: string;
   roomId: string;

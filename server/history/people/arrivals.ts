@@ -16,8 +16,8 @@ import { putUser, rename, userSelection } from './users.ts';
 
 export interface ArrivalWrites {
   /**
-   * Stores the name and the site role of a user who connects. If `rooms` is set, the session's memberships become exactly
-   * `rooms`; rooms that do not exist are created.
+   * Stores the name and the site role of a user who connects. If `rooms` is set, the session's memberships become
+   * exactly `rooms`; rooms that do not exist are created.
    */
   arrive: {
     in: { user: User; siteRole?: SiteRole; rooms?: readonly { id: string; name: string }[]; at: number };
@@ -37,8 +37,8 @@ export interface ArrivalReads {
   /** The user and the time of the first arrival in milliseconds since 1970, or null if the user never connected. */
   arrival: { in: { user: string }; out: { user: UserRecord; at: number } | null };
   /**
-   * The users who ever connected, the latest first arrival first. With `query`, a prefix of the ID, the name or a word of the
-   * name: in the order of the matching text. `next`: the `after` of the next page.
+   * The users who ever connected, the latest first arrival first. With `query`, a prefix of the ID, the name or a word
+   * of the name: in the order of the matching text. `next`: the `after` of the next page.
    */
   arrivals: {
     in: { query?: string; after?: ArrivalPlace; limit: number };

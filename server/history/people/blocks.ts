@@ -58,7 +58,7 @@ export const block: Rule<BlockWrites['block']> = {
   },
 };
 
-/** Returns a sort key: 1 if `user` blocked the author of a message, else 0. Such mentions must not displace others. */
+/** Returns a sort key: 1 if `user` blocked the author of a message, else 0. Mentions by others come first. */
 export const isAuthorBlocked = (user: string): Sql =>
   sql`CASE WHEN EXISTS (SELECT 1 FROM chat_blocked AS blocked
     WHERE blocked.user_id = ${user} AND blocked.other_id = messages.user_id) THEN 1 ELSE 0 END`;

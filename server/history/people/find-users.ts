@@ -7,7 +7,7 @@ import { userSelection } from './users.ts';
 
 export interface FindUsersReads {
   /**
-   * Users whose ID, name or a word of the name starts with `query`. Members of the same rooms that are not public come first.
+   * Users whose ID, name or a word of the name starts with `query`. Members of the user's non-public rooms come first.
    * `onlyShared`: only members of the user's rooms. Guests are not found.
    */
   findUsers: { in: { user: string; query: string; onlyShared: boolean; limit: number }; out: UserRecord[] };
@@ -16,7 +16,7 @@ export interface FindUsersReads {
 /** A query scans at most this many users with a matching key. */
 const maxScannedUsers = 2000;
 
-/** A query scans at most this many members of the user's rooms for matches of the ID, or of a later word of the name. */
+/** `scanMembers` reads at most this many members, for matches of the ID or of a later word of the name. */
 const maxScannedMembers = 5000;
 
 /** One statement reads the first matching members of this many rooms. */
@@ -94,7 +94,7 @@ interface MemberSearch {
   condition: Sql;
 }
 
-/** Selects members by name. Their range of sort keys excludes members that are listed by ID only. */
+/** Selects members by name. Every range of sort keys excludes members that are listed by ID only. */
 function selectMembers(
   { dialect, asker, condition }: MemberSearch,
   rooms: readonly number[],
@@ -161,8 +161,8 @@ export const findUsersReads: ReadsOf<FindUsersReads> = {
       );
     } else {
       const key = nameKey(query);
-      // Excludes users who never connected and whom only other users added to rooms. They have no keys either, so the limit
-      // also bounds the rows that are read.
+      // Excludes users who never connected and whom only other users added to rooms. They have no keys either, so the
+      // limit also bounds the rows that are read.
       const rows = yield* ask(
         sql`SELECT ${userSelection}, find_key AS sort
             FROM chat_user_keys AS user_keys JOIN chat_users AS users ON users.id = user_keys.user_id

@@ -9,8 +9,8 @@ export interface LastHereWrites {
   /** Stores when the user was last here. No-op if the user hides it, is being erased, or does not exist. */
   noteHere: { in: { user: string; at: number }; out: Nothing };
   /**
-   * Hides from other users when this user was last here, and deletes the stored time; or shows it again. No-op if the user is
-   * being erased or does not exist.
+   * Hides from other users when this user was last here, and deletes the stored time; or shows it again. No-op if the
+   * user is being erased or does not exist.
    */
   hideHere: { in: { user: string; hidden: boolean }; out: Nothing };
   /** Deletes times before `before`. */

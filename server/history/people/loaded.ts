@@ -88,7 +88,8 @@ export function deleteUser(work: Work, id: string): void {
   work.set(work.part(loadedUsers), id, { row: undefined, stored: undefined });
   work.later(() => sql`DELETE FROM chat_users WHERE id = ${id}`);
   work.later(() => sql`DELETE FROM chat_user_keys WHERE user_id = ${id}`);
-  // Other users can have added the ID to rooms since its memberships were deleted. Their sort keys may still contain the name.
+  // Other users can have added the ID to rooms since its memberships were deleted. The new sort keys may contain the
+  // name.
   const sort = storedMemberKey({ id, name: id }, true);
   work.later(() => sql`UPDATE chat_members SET sort = ${sort} WHERE user_id = ${id}`);
 }
@@ -153,7 +154,10 @@ export function storeUsers(place: Place, work: Work): undefined {
   );
 }
 
-/** Updates the sort keys to the users' names in rooms where `acted` is at least `minActed`, because these rooms show the names. */
+/**
+ * Updates the sort keys to the users' names in rooms where `acted` is at least `minActed`, because these rooms show the
+ * names.
+ */
 function sortMembers({ dialect, transaction }: Place, users: readonly UserRecord[], minActed: number): void {
   for (let n = 0; n < users.length; n += mostNames) {
     const batch = users.slice(n, n + mostNames);
@@ -172,7 +176,9 @@ function sortMembers({ dialect, transaction }: Place, users: readonly UserRecord
   }
 }
 
-/** Whether the transaction changes or deletes users. That also updates rows that are not loaded: see `sortMembers`. */
+/**
+ * Whether the transaction may change or delete users. That also updates rows that are not loaded: see `sortMembers`.
+ */
 export const changesUsers = (work: Work): boolean =>
   [...work.part(loadedUsers).values()].some(({ row, stored }) => row !== stored || row === undefined);
 

@@ -55,7 +55,8 @@ export const userReads: ReadsOf<UserReads> = {
     return ids.flatMap((id) => userById.get(id) ?? []);
   },
   *unerased({ dialect }, { user: id }) {
-    // Reads the erasure before the user. In the other order, an erasure could end in between and the user would be returned.
+    // Reads the erasure before the user. In the other order, an erasure could end in between and the user would be
+    // returned.
     const [erasure] = yield* ask(sql`SELECT stage FROM chat_erasures WHERE user_id = ${id}`);
     const userById = yield* findUsersById(dialect, [id]);
     const isErased = erasure !== undefined && isBeforeEnd({ stage: erasure.stage as ErasureStage });

@@ -225,7 +225,7 @@ function* makeRooms({ dialect, transaction }: Place, made: readonly LoadedRoom[]
   for (const room of made) room.num = byId.get(room.row.id);
 }
 
-/** Deletes the data of a room except its messages, which are deleted step by step: see `Background` and `purger`. */
+/** Deletes a room except its messages and files, which are deleted step by step: see `Background` and `purger`. */
 function retire({ transaction, subjects }: Place, num: number): void {
   transaction.later(sql`DELETE FROM chat_members WHERE room = ${num}`);
   for (const { name, columns } of subjects.tables) {

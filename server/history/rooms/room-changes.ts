@@ -83,7 +83,7 @@ export function emptyRoom(id: string, kind: RoomRow['kind'], name: string, at: n
 }
 
 /**
- * Returns an empty room with an ID that the site chose. If a deleted room had this ID, the numbers continue after that
+ * Returns an empty room with an ID that the site chose. If a deleted room had this ID, `head` continues after that
  * room's, and its clients must discard their copies: see `canContinueFrom` in chat/rooms.ts.
  */
 export function siteRoom(work: Work, id: string, kind: RoomRow['kind'], name: string, at: number): RoomRow {

@@ -120,7 +120,7 @@ export function withoutRuleFields(row: RoomRow): Omit<RoomRecord, 'last'> {
 }
 
 /**
- * The columns of a room. `required` columns are set in all rooms. Only the rules read `for rules` columns, and
+ * The columns of a room. `required` columns are set in all rooms. A `RoomRecord` lacks `for rules` columns, and
  * `for indexes` columns are used in conditions only.
  */
 const columns: readonly {

@@ -247,7 +247,7 @@ export const openDirect: Rule<RoomWrites['openDirect']> = {
     const known = roomOfPair(work, pair);
     if (other === deletedUser.id || hasBlocked(work, other, by.id)) refuse('forbidden');
     rename(work, by, changes);
-    // A user who was only named by an ID has it as the name.
+    // A user whose name is unknown has the ID as the name.
     if (otherName !== undefined && (getUser(work, other)?.name ?? other) === other)
       rename(work, { id: other, name: otherName }, changes);
     const room =

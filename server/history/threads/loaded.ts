@@ -70,8 +70,8 @@ const threadNeeds = (room: string, thread: number, user: string): Need[] => [
 ];
 
 /**
- * Finds the threads of replies, and loads them. It reads before the rooms are locked. If the thread of a message changes until
- * then, the rule loads the missing data.
+ * Finds the threads of replies, and loads them. It reads before the rooms are locked. If the thread of a message
+ * changes until then, the rule loads the missing data.
  */
 const replyTargetLoader: Loader<ReplyTarget> = {
   name: 'thread of a reply',
@@ -213,7 +213,10 @@ export function oldReplies(work: Work, id: string, from: number, to: number): Co
   return [...unloaded, ...loadedReplies(room)].filter(({ seq }) => seq >= from && seq < to);
 }
 
-/** Deletes the followers of threads whose messages have all expired. @param before the first unexpired message of the room */
+/**
+ * Deletes the followers of threads whose messages have all expired. @param before the first unexpired message of the
+ * room
+ */
 export function forgetFollowers(work: Work, id: string, before: number): void {
   const { num: room } = existingRoom(work, id);
   if (room === undefined) return;

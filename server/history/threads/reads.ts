@@ -25,7 +25,10 @@ interface ThreadAuthor {
 /** A summary of a thread. Deleted and expired replies do not count. */
 export interface StoredThread {
   thread: number;
-  /** The `seq` of the root message or, if it has expired, of the oldest reply left. That reply is not counted in `replies`. */
+  /**
+   * The `seq` of the root message or, if it has expired, of the oldest reply left. That reply is not counted in
+   * `replies`.
+   */
   root: number;
   /** Includes replies by `apart`. */
   replies: number;
@@ -53,8 +56,9 @@ export interface ThreadReads {
     out: StoredThread[];
   };
   /**
-   * Returns the thread of a message, its root message, and whether the user follows it. The message may have expired. If the
-   * root message has expired, `root` is the oldest unexpired reply. null: the whole thread has expired, or does not exist.
+   * Returns the thread of a message, its root message, and whether the user follows it. The message may have expired.
+   * If the root message has expired, `root` is the oldest unexpired reply. null: the whole thread has expired, or does
+   * not exist.
    */
   thread: {
     in: ThreadPlace & { user: string };
@@ -126,7 +130,8 @@ function* findExcludedAuthors(
   threads: readonly Row[],
   excluded: readonly string[],
 ): Asking<Map<unknown, Row[]>> {
-  // A thread has no more authors than replies. If these are few, all authors are read instead of searching each excluded one.
+  // A thread has no more authors than replies. If these are few, all authors are read instead of searching each
+  // excluded one.
   const isShort = ({ replies }: Row) => (replies as number) <= excluded.length;
   const [short, long] = [threads.filter(isShort), threads.filter((row) => !isShort(row))];
   const selectAuthors = (rows: readonly Row[]) => {
@@ -174,7 +179,7 @@ export const threadReads: ReadsOf<ThreadReads> = {
         sql`SELECT ${authorsSelection} WHERE room = ${num} AND thread = ${row.thread as number} AND last_seq > ${rootSeqOf(row)}
             ${isIncluded(row)} ORDER BY last_seq DESC LIMIT ${namedAuthors}`,
     );
-    // Replies by an excluded author whose first reply came after the excluded authors were read do not count.
+    // `last_seq` was read before the excluded authors, so no reply up to it is by an excluded author who was missed.
     const newReplies =
       unread === undefined
         ? []

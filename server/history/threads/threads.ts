@@ -23,8 +23,8 @@ export const mostFollowers = 200;
 
 export interface ThreadWrites {
   /**
-   * Makes a user follow a thread, or unfollow it. Codes: `unknown_room` (not a member), `unknown_message` (the thread does
-   * not exist), `limit_reached` (`mostFollowers`).
+   * Makes a user follow a thread, or unfollow it. Codes: `unknown_room` (not a member), `unknown_message` (the thread
+   * does not exist), `limit_reached` (`mostFollowers`).
    */
   follow: { in: ThreadPlace & { user: string; following: boolean }; out: Nothing };
 }
@@ -67,8 +67,8 @@ export function threadOf(work: Work, room: RoomRow, replyTo: number): number {
 }
 
 /**
- * Counts a new reply in its thread and records its notification targets. The authors of the reply and of the root message
- * start to follow the thread, unless they are guests or have unfollowed it.
+ * Counts a new reply in its thread and records its notification targets. The authors of the reply and of the root
+ * message start to follow the thread, unless they are guests or have unfollowed it.
  */
 export function addReply(work: Work, message: Reply, changes: Change[]): void {
   const { room: id, thread, user, seq } = message;
@@ -103,7 +103,9 @@ export function giveReply(work: Work, message: Reply, before: Reply): void {
   countReply(work, message);
 }
 
-/** Records the users whom an edited reply does not mention any longer, but who remain notification targets as followers. */
+/**
+ * Records the users whom an edited reply does not mention any longer, but who remain notification targets as followers.
+ */
 export function keepConcerned(
   work: Work,
   message: StoredMessage,

@@ -13,7 +13,7 @@ const busyCode = 5;
  * @param lock path of the lock file, which is created if missing
  * @param inUse error message if another process holds the lock
  * @returns the claim; `close` may be called twice
- * @throws Error with the message `inUse`, or a system error if the file cannot be created
+ * @throws Error with the message `inUse`, or an error of SQLite or the system
  */
 export function claim(lock: string, inUse: string): { close(): void } {
   const db = new DatabaseSync(lock, { timeout: timeoutMs });

@@ -64,7 +64,7 @@ function upserting(table: string, key: Columns, names: Columns): string {
   return insertion(table, names, `ON CONFLICT (${key.join(', ')}) DO UPDATE SET ${set.join(', ')}`);
 }
 
-/** Returns the dialect of node:sqlite. A single thread writes, so no locks are needed. */
+/** Returns the dialect of node:sqlite. One thread runs all rules, so no row locks are needed. */
 export function sqlite(db: DatabaseSync): Dialect {
   const next = db.prepare(
     'SELECT max(num, (SELECT coalesce(max(num), 0) + 1 FROM chat_messages)) AS num FROM next_message',

@@ -78,8 +78,7 @@ export class Disk {
       if (!isFull(error)) throw error;
     }
     ftruncateSync(this.#reserve, 0);
-    // First move committed data out of the WAL, so that it does not need the space that the work uses, even if the
-    // work fails again.
+    // First move committed data out of the WAL. Later, the work may have used the space that the checkpoint needs.
     this.#tryToEmptyWal();
     try {
       return less();
@@ -93,7 +92,7 @@ export class Disk {
     try {
       this.#emptyWal();
     } catch {
-      // The reserve takes the space that is left.
+      // The data is safe in the WAL, and a later checkpoint moves it.
     }
   }
 

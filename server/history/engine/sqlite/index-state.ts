@@ -33,8 +33,8 @@ export interface IndexState {
 const maxGenerations = 1000;
 
 /**
- * Starts a generation of the history. Call it at each start, before other writes. If an index has followed another
- * copy of this file, it is then ahead of the last generation that both copies share.
+ * Starts a generation of the history. Call it at each start, before other writes. By the stored numbers, `isContinued`
+ * detects an index that has followed another copy of this file.
  */
 export function beginGeneration(history: DatabaseSync): void {
   history.exec(`
@@ -49,7 +49,7 @@ export function currentGeneration(history: DatabaseSync): string {
   return history.prepare('SELECT id FROM generations ORDER BY num DESC LIMIT 1').get()?.id as string;
 }
 
-/** Whether the index belongs to this history. If not, it was built from another copy. */
+/** Whether the index belongs to this history. If not, it followed another copy, or is too old. */
 export function isContinued(history: DatabaseSync, { generation, message, change }: IndexState): boolean {
   const generationRow = history.prepare('SELECT num FROM generations WHERE id = ?').get(generation);
   if (generationRow === undefined) return false;
@@ -69,7 +69,7 @@ export function stateOf(index: DatabaseSync): IndexState | undefined {
   return index.prepare('SELECT generation, message, change FROM state').get() as IndexState | undefined;
 }
 
-/** Whether the index is complete, so that its thread need not start before the next write. */
+/** Whether the index is complete, so that the search thread need not start yet. */
 export function isIndexed(path: string): boolean {
   const history = new DatabaseSync(path, { readOnly: true });
   try {
@@ -88,7 +88,7 @@ export function isIndexed(path: string): boolean {
   }
 }
 
-/** Returns the state of an index file. If it cannot be read, the search thread rebuilds it. */
+/** Returns the state of an index file; undefined if it is missing or cannot be read. */
 function stateIn(file: string): IndexState | undefined {
   if (!existsSync(file)) return undefined;
   let index: DatabaseSync | undefined;

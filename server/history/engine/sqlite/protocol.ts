@@ -16,7 +16,9 @@ export type ReadCall = {
 /** Sent in arrays: the requests of one event-loop tick. */
 export type Request = ThreadCall | { close: true };
 
-/** Reads that the server runs without any user, such as at its start. The writer answers them, so that no reader starts. */
+/**
+ * Reads that the server runs without any user, such as at its start. The writer answers them, so that no reader starts.
+ */
 export const readsByWriter = {
   publicRooms: true,
   bans: true,
@@ -36,9 +38,9 @@ interface Failure {
 export type ThreadOutcome = { id: number; value: unknown } | ({ id: number } & Failure);
 
 /**
- * The results of a transaction, which is committed as a whole or not at all. `changes` are in the order in which they
- * were made. `commitMs` is the duration of the transaction with its sync. `commit` is its number, or for a reading
- * thread the last transaction that its results include: see `nextCommit` in writer.ts.
+ * The results of a transaction, or of several after a failure. `changes` are in the order in which they were made.
+ * `commitMs` is the duration of the transaction with its sync. `commit` is the number of the last transaction, or for a
+ * reading thread of the last one that its results include: see `nextCommit` in writer.ts.
  */
 export interface Batch {
   outcomes: ThreadOutcome[];

@@ -49,10 +49,7 @@ export class SearchIndex {
   readonly #generation: string;
   #state: IndexState;
 
-  /**
-   * Opens the index. On a full disk it is built in memory, so that the server starts, although the first searches
-   * take longer.
-   */
+  /** Opens the index. If its file cannot be used, such as on a full disk, the index is built in memory. */
   static open(history: DatabaseSync, path: string): SearchIndex {
     const file = indexOf(path);
     try {

@@ -130,7 +130,7 @@ keepFollowing();
 function answer({ id, input }: ThreadCall): Batch {
   const files = [history, index.db];
   try {
-    // All statements then see the same state of both files, with a single lock.
+    // All statements then see the same state of both files, and each file is locked only once.
     for (const file of files) file.exec('BEGIN');
     const commit = statements.commit.get()?.num as number;
     return { outcomes: [{ id, value: search(input as SearchReads['search']['in']) }], commit };
@@ -155,7 +155,7 @@ function keepFollowing(): void {
   timer = setTimeout(keepFollowing, more ? 0 : changing ? followChangesIntervalMs : followIntervalMs);
 }
 
-/** Deletes the applied rows of `former_texts`. Searches neither wait for this nor fail with it. */
+/** Deletes the applied rows of `former_texts`. Searches do not fail with it. */
 function forget(): void {
   if (!hasAppliedTexts) return;
   statements.forget.run(index.change);
@@ -218,8 +218,8 @@ function follow(): boolean {
 }
 
 /**
- * Searches all rooms at once, newest first. Each room is searched separately, only as far as the page needs. So the
- * other rooms affect neither the duration nor the length of a page, and nothing about them leaks.
+ * Searches these rooms together, newest first. Each room is searched separately, only as far as the page needs. So
+ * rooms that the user may not read affect neither the duration nor the length of a page.
  */
 function search({
   query,
@@ -236,7 +236,7 @@ function search({
   const isMatch = (row: TextRow) => isSearched(row, only) && row.text.toLowerCase().includes(needle);
   /** Sorted by the newest message not searched yet. The last room is next. */
   const open = findRooms(rooms, everyPublic, except, before).sort((a, b) => a.newest - b.newest);
-  /** Newest first, at most two more than `limit`. */
+  /** Newest first, at most one more than `limit`. */
   const found: Match[] = [];
   let work = 0;
   let rest = 0;
@@ -260,7 +260,7 @@ function search({
   return pageOfSearch(cursors, messages, rest, limit);
 }
 
-/** Returns the rooms with messages before the cursor. */
+/** Returns the rooms that may have messages before the cursor. */
 function findRooms(
   rooms: readonly string[],
   everyPublic: boolean,

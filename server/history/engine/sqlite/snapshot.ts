@@ -45,13 +45,13 @@ export async function copyHistory(
   }
   return withFile(to, (copy) => {
     const format = formatOf(copy);
-    // Deleted texts that wait for the search index.
+    // Texts of edited and deleted messages, kept for the search index.
     copy.exec('DELETE FROM former_texts');
     return format;
   });
 }
 
-/** Yields the IDs of all stored files. */
+/** Yields the IDs of all stored files that are not pending deletion. */
 export function* storedFiles(path: string): Generator<string> {
   const db = new DatabaseSync(path, { readOnly: true });
   try {
@@ -116,8 +116,8 @@ function formatOf(db: DatabaseSync): number {
 }
 
 /**
- * Rejects triggers and views, which no history has. In a forged copy they would run at each write, starting with the
- * ones below.
+ * Rejects triggers and views, which no history has. In a forged copy they would run at writes, even those of
+ * `prepareRestored`.
  * @throws Error
  */
 function requireNoTriggers(db: DatabaseSync): void {
@@ -126,7 +126,7 @@ function requireNoTriggers(db: DatabaseSync): void {
     throw new Error('the backup contains a trigger or a view, which a chat server never creates');
 }
 
-/** Opens a file exclusively. Afterwards it is a single synced file again. */
+/** Opens a file that nothing else uses, without a WAL, so that it stays a single file. */
 async function withFile<T>(path: string, work: (db: DatabaseSync) => T | Promise<T>): Promise<T> {
   const db = new DatabaseSync(path);
   try {

@@ -70,7 +70,7 @@ export async function openSqliteHistory(options: {
     write: methods((op, input, asker) =>
       writer.call(asker === undefined ? { op, input } : { op, input, asker }),
     ),
-    // By the writer, because the write in question may not be committed yet.
+    // The writer runs probes, because the write that a probe repeats may not be committed yet.
     probe: methods((op, input) => writer.call({ op, input, probe: true })),
     read: methods((op, input) => {
       // Searches have their own thread, so a long one does not block other reads.
@@ -213,7 +213,7 @@ function closed(cause?: unknown): RequestError {
   return new RequestError('storage_unavailable', 'the history is closed', { cause });
 }
 
-/** A worker thread. It handles calls in order. */
+/** A worker thread of the history. */
 class Thread {
   readonly #worker: Worker;
   /** Calls of one event-loop tick are sent together, because a message between threads costs more than most calls. */
@@ -233,7 +233,7 @@ class Thread {
     onFailure: (error: Error) => void,
     onBatch: (batch: Batch, settle: () => void) => void,
   ): Promise<Thread> {
-    // In the bundles that tests run, this file and the thread's are compiled.
+    // In a bundle, this file and the thread's are compiled.
     const file = new URL(`./${name}${extname(import.meta.url)}`, import.meta.url);
     const worker = new Worker(file, { workerData: { path } });
     const thread = new Thread(worker);

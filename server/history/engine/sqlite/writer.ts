@@ -80,7 +80,7 @@ const context = { dialect, cursors: new SealedCursors(digestKey) };
 let types = connection.answered(wantedTypes());
 const deletions = purger(db);
 let eraseTimer: NodeJS.Timeout | undefined;
-/** Finishes the deletions of the previous process. */
+/** Set at the start, to finish the deletions of the previous process. */
 let purgeTimer: NodeJS.Timeout | undefined = setTimeout(purge, purgeIntervalMs);
 /** The delay before the next step, in milliseconds. */
 let purgeDelayMs = purgeIntervalMs;
@@ -97,7 +97,7 @@ port.on('message', (first: Request[]) => {
   if (calls.length < requests.length) {
     clearTimeout(eraseTimer);
     clearTimeout(purgeTimer);
-    // With the reserve if needed, so that no WAL is left for the next start.
+    // Empties the WAL, with the reserve if needed, so that none is left for the next start.
     disk.makeRoom();
     db.close();
     port.close();
@@ -110,7 +110,7 @@ type Write = Exclude<ThreadCall, ReadCall>;
 function serve(calls: readonly ThreadCall[]): void {
   const writes = calls.filter((call): call is Write => !('read' in call));
   const batch: Batch = writes.length > 0 ? commit(writes) : { outcomes: [] };
-  // After the transaction, because they may include its changes, which must be on the disk.
+  // Reads run after the commit, so that their results are on the disk.
   for (const call of calls) if ('read' in call) batch.outcomes.push(answer(call));
   port.postMessage(batch satisfies ThreadReply);
   const forgets = writes.some(({ op }) => op === 'forgetFiles' || op === 'eraseStep');
@@ -243,7 +243,7 @@ function purge(): void {
   purgeTimer = setTimeout(purge, pause);
 }
 
-/** Truncates the WAL, which still has edited and deleted texts. The database has already overwritten them. */
+/** Moves the WAL into the database and truncates it, because it still contains edited and deleted texts. */
 function erase(): void {
   eraseTimer = undefined;
   try {
