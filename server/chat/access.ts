@@ -22,8 +22,7 @@ export function mayRead(room: RoomRecord, member: MemberRecord | undefined, isBa
 
 /**
  * Returns the membership without the source `session` if this session no longer grants it; undefined if no source
- * remains. The stored membership may be outdated, because the history removes the source only when a connection with
- * the session opens.
+ * remains. The stored membership may be outdated, because only connections of the user update it.
  * @param session.rooms the rooms that the site puts the user into; absent if the list is unreadable
  */
 export function memberBySession(
@@ -40,8 +39,8 @@ export function memberBySession(
 
 /**
  * Returns all rights of a user in a room that the user may read (docs/protocol.md, "Rights"). `RoomSummary.may` lists
- * them in this order. Only the history decides two rights again, under the lock of the room: `mayPost` in
- * history/messages/posting.ts for writing, and `isModerator` in history/members/membership.ts for moderating.
+ * them in this order. The history checks two of them again, under the lock of the room: writing by `mayPost` in
+ * history/messages/posting.ts, and moderating by `isModerator` in history/members/membership.ts.
  */
 export function rightsIn(room: RoomRecord, { roles, member }: Actor): Right[] {
   if (isVisitor({ roles }))

@@ -3,10 +3,10 @@ import { type Connection, membersOf, type Person, type Room } from './model.ts';
 import type { Publisher } from './publisher.ts';
 import { nameFor, previewOf } from './summary.ts';
 
-/** The shortest interval of `room:activity` per room. */
+/** The minimum time between two calls of `announce` for a room that send a frame. */
 const intervalMs = 1000;
 
-/** Announces new messages to members who have not joined the room, and a new name or topic to all members. */
+/** Sends `room:activity` to members. */
 export class Activity {
   readonly #directory: Directory;
   readonly #publisher: Publisher;
@@ -18,14 +18,14 @@ export class Activity {
     this.#publisher = publisher;
   }
 
-  /** Sends one frame to all connections of members that have not joined the room, at most once per interval. */
+  /** Announces new messages to the members' connections that have not joined the room, at most once per interval. */
   announce(room: Room): void {
     const recent = this.#recent.get(room);
     if (recent !== undefined) recent.isWaiting = true;
     else this.#announceNow(room, false);
   }
 
-  /** Sends the frame at once, also to connections that have joined the room. */
+  /** Announces a new name, topic or `firstSeq` at once, also to connections that have joined the room. */
   announceToAll(room: Room): void {
     if (this.#recent.has(room)) this.#send(room, true);
     else this.#announceNow(room, true);

@@ -18,9 +18,9 @@ import type { Presence } from './presence.ts';
 import type { Publisher } from './publisher.ts';
 import type { ChatSettings } from './summary.ts';
 
-/** The operator's limits. Texts and names are counted in Unicode code points. */
+/** The operator's limits. */
 export interface Limits {
-  /** Maximum characters of a message. */
+  /** Maximum Unicode code points of a message. */
   text: number;
   /** Maximum members of a private room; 0 for no limit. */
   members: number;
@@ -58,7 +58,7 @@ export interface Devices {
   readonly takes: { readonly browsers: boolean; readonly apps: boolean };
   /**
    * Registers a device of the connection's login.
-   * @throws RequestError `bad_request` for an unreachable device, `forbidden` if the login just ended
+   * @throws RequestError `bad_request` if the push address is not accepted, `forbidden` if the login just ended
    */
   register(
     connection: Connection,
@@ -107,9 +107,9 @@ export interface Chat {
   /** Retries the webhook events that used up their attempts. Absent without webhooks. @returns the number of events */
   retryEvents?: (() => Promise<number>) | undefined;
   /**
-   * Runs a node command on all servers. On this server it runs at once, even if the others are unreachable.
-   * @returns the number of the user's connections to all servers
-   * @throws RequestError if other servers are unreachable and the command may safely be repeated
+   * Runs a node command on all servers. On this server it runs at once, even if the history fails.
+   * @returns the sum of `OrderAnswer.count`, without servers that do not respond in time
+   * @throws RequestError if the command cannot be stored for the other servers, and may safely be repeated
    */
   everywhere(user: string, order: Order): Promise<number>;
   /**

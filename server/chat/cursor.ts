@@ -5,14 +5,14 @@ export function cursorOf(key: readonly (string | number)[]): string {
   return Buffer.from(JSON.stringify(key)).toString('base64url');
 }
 
-/** `number` is any integer, `count` one that is not negative. */
+/** `number` is any safe integer, `count` a safe integer from 0. */
 type Type = 'string' | 'number' | 'count';
 
 type KeyOf<Types extends readonly Type[]> = {
   [N in keyof Types]: Types[N] extends 'string' ? string : number;
 };
 
-/** Returns the key in a cursor. @throws RequestError `bad_request` if no page can have had this cursor */
+/** Returns the key in a cursor. @throws RequestError `bad_request` if the cursor does not contain such a key */
 export function decodeCursor<const Types extends readonly Type[]>(
   cursor: string,
   types: Types,
@@ -29,10 +29,7 @@ export function decodeCursor<const Types extends readonly Type[]>(
   throw new RequestError('bad_request', 'this cursor is not from this list');
 }
 
-/**
- * Whether a part has the type, and a value that all databases accept. They reject 1.5 for an integer column, and
- * PostgreSQL rejects U+0000.
- */
+/** Whether a part has the type. PostgreSQL rejects 1.5 for an integer column, and U+0000 in a text. */
 function isOf(part: unknown, type: Type | undefined): boolean {
   if (type === 'string') return typeof part === 'string' && part.isWellFormed() && !part.includes('\0');
   return Number.isSafeInteger(part) && (type === 'number' || (part as number) >= 0);

@@ -35,7 +35,7 @@ interface DirectoryOptions {
 
 /**
  * Keeps all connected users and all rooms that they can reach in memory, so that rights are decided without reading
- * from disk. Only changes of the history modify it: see follow-changes.ts.
+ * from disk. Changes of the history keep it current: see follow-changes.ts.
  */
 export class Directory {
   /** Whether users see what other users have read. */
@@ -47,7 +47,7 @@ export class Directory {
   readonly #rooms = new Map<string, Room>();
   readonly #people = new Map<string, Person>();
   readonly #bans = new Map<string, Ban>();
-  /** Direct rooms by each of their users, because a user may be renamed without being connected. */
+  /** Direct rooms by the ID of each user, because an offline user may be renamed. */
   readonly #directRooms = new Map<string, Set<Room>>();
   readonly recent = new RecentPeople();
   readonly publicRooms = new PublicRooms();
@@ -162,8 +162,8 @@ export class Directory {
   }
 
   /**
-   * Returns the user and the peers of the user's direct rooms. Their stored `Partner` depends on the user's name and
-   * activity.
+   * Returns the user and the peers of the user's direct rooms. The peers' `Partner` contains the user's name, activity
+   * and shared rooms.
    */
   withPeers(user: string): string[] {
     return [user, ...[...this.directRoomsOf(user)].flatMap(({ record }) => record.pair ?? [])];
@@ -259,7 +259,7 @@ export class Directory {
     if (isVisible !== wasVisible) this.#others?.seenChanged(user.id);
   }
 
-  /** Ends a membership. @returns the connections that were in the room. They no longer get its events. */
+  /** Ends a membership. @returns the connections that had joined the room, for `Publisher.leave` */
   remove(room: Room, person: Person): Connection[] {
     person.memberships.delete(room.record.id);
     room.here.delete(person);

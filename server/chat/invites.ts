@@ -83,7 +83,7 @@ export async function revokeInvite(
   return {};
 }
 
-/** Previews the room of a link for a user who could accept it. */
+/** Previews the room of a link for a member, or for a user whom the link admits. */
 export async function lookAtInvite(
   chat: Chat,
   connection: Connection,
@@ -108,7 +108,7 @@ export async function lookAtInvite(
   };
 }
 
-/** Makes the user a member. For a member it returns the room, and does not count as a use of the link. */
+/** Makes the user a member, and returns the room. If the user already is a member, the link is not used. */
 export async function acceptInvite(
   chat: Chat,
   connection: Connection,

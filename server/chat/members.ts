@@ -41,10 +41,7 @@ export async function decided(attempt: () => Promise<{ stale: boolean }>): Promi
   );
 }
 
-/**
- * Checks that the user has the right now.
- * @throws RequestError `forbidden` if the user does not have it, or lost it during a read
- */
+/** Checks that the user has the right now. @throws RequestError `forbidden` */
 export function need(room: Room, connection: Connection, right: Parameters<typeof has>[2]): void {
   if (!has(room, connection, right)) throw new RequestError('forbidden');
 }
@@ -398,7 +395,7 @@ async function listPresent(
 const sortKeyOf = memoize((user) => memberKey(user, true));
 const findKeysOf = memoize(findKeys);
 
-/** Computes the keys of a user once per object, because a renamed user becomes a new object. */
+/** Computes the keys once per user object. A renamed user becomes a new object. */
 function memoize<Keys>(compute: (user: User) => Keys): (user: User) => Keys {
   const cache = new WeakMap<User, Keys>();
   return (user) => {

@@ -91,11 +91,11 @@ export interface Room {
   /** Connected members that other members may see, by ID. */
   readonly present: Map<string, User>;
   readonly joined: Set<Connection>;
-  /** The number of connections that have ever joined. */
+  /** The number of joins so far. */
   joins: number;
-  /** The users of a direct room who are in memory, by ID. */
+  /** The users of a direct room who were read from the history, by ID. */
   readonly partners: Map<string, Partner>;
-  /** Lists of joins in progress. Each message is added to them before it is published. */
+  /** A list for each join in progress. Each message is added to all lists before it is published. */
   readonly missed: Set<StoredMessage[]>;
 }
 

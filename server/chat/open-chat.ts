@@ -45,7 +45,7 @@ interface ChatOptions {
   retention: Retention;
   /** Called when expired mutes and bans could not be lifted. */
   onEndFailure: (error: Error) => void;
-  /** Called when rooms without members or expired messages could not be deleted. */
+  /** Called when expired data could not be deleted: see `enforceRetention`. */
   onSweepFailure: (error: Error) => void;
   /** Called when an existing room of CHAT_ROOMS differs from the setting, which then has no effect on it. */
   onOtherRoom: (room: { id: string; name: string; is: 'private' | 'called otherwise' }) => void;

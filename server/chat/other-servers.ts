@@ -31,7 +31,7 @@ export interface Run {
   since: number;
 }
 
-/** The state of a server, where several serve the site. */
+/** The state of one of several servers. */
 export interface ServerState {
   name: string;
   /** Absent for a server of an earlier version. */

@@ -6,7 +6,7 @@ const maxWeight = 50_000;
 const weightOf = ({ memberships }: Person): number => 1 + memberships.size;
 
 /**
- * Keeps the state of users who left a while ago, so that thousands can reconnect at once without reading the history. A
+ * Keeps the state of users who left recently, so that thousands can reconnect at once without reading the history. A
  * user is forgotten when a change affects them (`outdates` of its effect) or one of their rooms leaves memory, so the
  * state always equals the history. Used only by a single server, because changes of other servers arrive late.
  */

@@ -34,7 +34,10 @@ const maxReadyRooms = 100;
 /** Limits the present users in the response to a join. */
 const maxPresentListed = 100;
 
-/** Returns the rooms for `session:ready`: the user's rooms, newest message first, then other rooms of CHAT_ROOMS. */
+/**
+ * Returns the rooms for `session:ready`: the user's rooms, newest message first, then the other rooms of CHAT_ROOMS, or
+ * of CHAT_GUEST_ROOMS for guests.
+ */
 export function readyRoomsOf(
   chat: Chat,
   connection: Connection,
@@ -153,8 +156,8 @@ export async function join(
     else if (resume === undefined) page = await newest.of(room);
     else page = await history.read.changes({ room: id, since: resume, upTo: head, limit: maxJoinChanges });
     threads = await threadsFor(chat, person, id, page.messages, page.threads);
-    // `look` may wait for the history. Messages that are published during the wait get a second call. After it,
-    // messages stay without the user's own reactions, because each further call may see new ones.
+    // `look` may wait for the history. Messages that are published during the first wait get a second call, but those
+    // of the second wait stay without the user's own reactions. Otherwise the calls might never end.
     if (await mine.look([...page.messages, ...missed])) await mine.look([...page.messages, ...missed]);
   } finally {
     room.missed.delete(missed);

@@ -88,7 +88,8 @@ function announceMentions(
 }
 
 /**
- * Sends a message to its notification targets, except users who read it or joined the room, on any server.
+ * Sends a message to its notification targets, except users who read it, blocked its author, or joined the room on any
+ * server.
  * @param how.followed the targets follow the thread of the message. Absent if the message mentions them.
  */
 function announceTo(

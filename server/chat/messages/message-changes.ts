@@ -19,7 +19,7 @@ export const messageEffect: Effect<'message'> = {
   },
 };
 
-/** Applies a message to its room, unless the room has a later `rev`. */
+/** Applies a message to its room, unless the room is already at its `rev`. */
 function applyMessage(record: RoomRecord, message: StoredMessage): void {
   if (message.rev <= record.head) return;
   record.head = message.rev;

@@ -65,7 +65,7 @@ export class SeenBy {
     }
   }
 
-  /** Call after a member reads up to this message. Schedules the notification of authors. */
+  /** Call after a member reads up to message `upTo`. Schedules the notification of authors. */
   read(room: Room, user: string, upTo: number): void {
     if (!showsSeen(room)) return;
     for (const connection of room.joined) {

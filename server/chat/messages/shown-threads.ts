@@ -24,7 +24,7 @@ export function shownThread(
   };
 }
 
-/** Returns a thread without replies. Users whose blocks hide all replies get the same. */
+/** Returns a thread without replies. */
 export const noReplies = (thread: number): Thread => ({ thread, root: thread, replies: 0, authors: [] });
 
 /** Returns the numbers of the threads that contain these messages or could start with them. */

@@ -14,6 +14,6 @@ export function checkText(text: string, maxText: number, mayBeBlank = false): vo
     throw new RequestError('bad_request', 'text contains a control character');
   }
   if (!mayBeBlank && isBlank(text)) throw new RequestError('bad_request', 'text is blank');
-  // A text has at least half as many code points as UTF-16 units, so most need no counting.
+  // A text has at most as many code points as UTF-16 units, so most texts need no counting.
   if (text.length > maxText && [...text].length > maxText) throw new RequestError('too_long');
 }

@@ -29,7 +29,7 @@ export class Typing {
   readonly #publisher: Publisher;
   readonly #others: OtherServers | undefined;
   readonly #rooms = new Map<Room, Map<string, TypingUser>>();
-  /** For users of this server: how far ahead of the clock their starts have used up the rate. */
+  /** For users of this server, the time until which their starts have used up the rate, as in `performance.now()`. */
   readonly #startsUsedUntil = new WeakMap<Room, WeakMap<Person, number>>();
 
   constructor(publisher: Publisher, others: OtherServers | undefined) {

@@ -19,8 +19,8 @@ export function removalBy(room: string, { until, reason }: Restriction): Removal
 }
 
 /**
- * Returns the events for the user's newest current bans, because the user may have been offline when they started.
- * Omits bans that did not end a membership, because the user may not know of these rooms.
+ * Returns the events for the user's current bans, because the user may have been offline when they started. Omits bans
+ * that did not end a membership, because the user may not know of these rooms.
  */
 export function removalsOf(restrictions: Restrictions, user: string): Removal[] {
   return restrictions

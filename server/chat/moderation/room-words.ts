@@ -6,8 +6,7 @@ import type { Chat } from '../chat.ts';
 import type { Connection } from '../model.ts';
 
 /**
- * Checks the name and the topic of a room. Users who are not members may read them, and they cannot be pending
- * approval.
+ * Checks the name and the topic of a room, which cannot be pending approval. Users who are not members may read them.
  * @param room its ID, if it already exists
  * @throws RequestError `forbidden` if only a site moderator may set this name or topic
  */

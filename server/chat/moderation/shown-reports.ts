@@ -61,7 +61,6 @@ export function withoutContent({ message, ...report }: Report): Report {
   return { ...report, message: { id, room, seq, rev: seq, clientId, user, text: '', sentAt } };
 }
 
-/** Returns the current message. */
 export async function readCurrentMessage(
   { history }: Parts,
   { room, seq }: StoredReport,
