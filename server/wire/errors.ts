@@ -107,7 +107,7 @@ export type HttpErrorCode = keyof typeof httpErrors;
 /** An error for the client, which receives the code and the message but never the cause. */
 export class RequestError extends Error {
   readonly code: RequestErrorCode;
-  /** With `rate_limited`, the milliseconds until the same request is allowed again. */
+  /** With `rate_limited` and `muted`, the milliseconds until the same request is allowed again. */
   readonly retryAfterMs: number | undefined;
   /** With `conflict` of an edit, the current `Message`. */
   readonly current: object | undefined;

@@ -78,7 +78,7 @@ const pin = lastMessage.extend({
   /** The newest message at that time. Clients show “… pinned a message” after it. */
   after: counter,
 });
-/** A single emoji that Unicode recommends for general interchange. The longest has 35 bytes. */
+/** A single emoji that Unicode recommends for general interchange. */
 const emoji = z
   .string()
   .max(40)
@@ -185,7 +185,7 @@ const file = z.object({
   audio: z.object({ duration: seq.exactOptional(), peaks: peaks.exactOptional() }).exactOptional(),
   video: z.object({ width: seq, height: seq, duration: seq.exactOptional() }).exactOptional(),
 });
-/** For a login by ticket: the `access` of file URLs, until the ticket expires. */
+/** For a login by ticket, or a guest: the `access` of file URLs. That of a ticket expires with it. */
 const fileAccess = z.string();
 
 /** The files of a new or edited message, each at most once. */
@@ -405,7 +405,7 @@ const can = z.object({
 });
 /** URL templates. Clients replace `{id}` with the percent-encoded user ID. */
 const profile = z.object({ avatar: z.string().exactOptional(), url: z.string().exactOptional() });
-/** Sums over all rooms of a user whose `notify` is not `none`. */
+/** Sums over the rooms of a user, except rooms with `notify` `none`. */
 const totals = z.object({ unread: counter, mentions: counter });
 
 /** The shapes that events and responses share, by their names in docs/protocol.md. */
@@ -432,8 +432,8 @@ export type User = z.output<typeof user>;
 export type RoomKind = z.output<typeof kind>;
 export type RoomRole = z.output<typeof role>;
 /**
- * Roles on the whole site, from the session (`CHAT_USER_ROLES`). `guest`: a visitor without a login. `reader`: a guest who
- * may not write.
+ * Roles on the whole site: from the session (`CHAT_USER_ROLES`), or `guest` for a visitor without a login, and `reader`
+ * for a guest who may not write.
  */
 export type SiteRole = z.output<typeof siteRole>;
 export type Notify = z.output<typeof notify>;
@@ -461,7 +461,7 @@ export type Can = z.output<typeof can>;
 export type Profile = z.output<typeof profile>;
 export type Totals = z.output<typeof totals>;
 
-/** Long enough for the sort key of a name, where a character may become 18 characters of two or three bytes each. */
+/** Long enough for the sort key of a name, where U+FDFA becomes 18 characters. */
 const cursor = z.string().min(1).max(4096);
 const limit = (most: number, usual = most) => z.int().min(1).max(most).default(usual);
 /** A mute or a ban. `seconds`: 0 lifts it, and without a value it is permanent. */
