@@ -63,7 +63,7 @@ interface Open {
   /** Set after authentication. */
   connection: Connection | undefined;
   /**
-   * Whether Socket.IO admitted the connection. Its `disconnect` event then reports the end, perhaps before the
+   * Whether Socket.IO admitted the connection. Then Socket.IO's `disconnect` event reports the end, perhaps before the
    * transport closes.
    */
   accepted: boolean;

@@ -47,10 +47,7 @@ export class Admission {
   readonly #bindings = new Map<string, Binding>();
   readonly #addresses: Addresses;
   readonly #connects: RateLimit;
-  /**
-   * Counts requests that are rejected for other reasons. Separate from `#connects`, because any foreign page can make a
-   * browser send them.
-   */
+  /** Counts rejected requests, separately from `#connects`, because any foreign page can make a browser send them. */
   readonly #refused: RateLimit;
   readonly #open: OpenLimit;
   readonly #me: RateLimit;
@@ -170,8 +167,7 @@ export class Admission {
     if (req.method === 'OPTIONS') return null;
 
     const query = url.searchParams;
-    // For duplicate keys, Engine.IO takes the last value and other parsers the first, so the checked value might not be
-    // the used one.
+    // For a duplicate key, Engine.IO gets the last value, but these checks read the first.
     if (new Set(query.keys()).size !== query.size) return 'bad_request';
     // JSONP is a script that any page can include, and no current client needs it.
     if (query.has('j')) return 'bad_request';

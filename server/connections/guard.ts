@@ -98,7 +98,7 @@ export class Guard {
     conn.on('packet', Guard.#onPacket);
     // Runs after Socket.IO's own listener, which Socket.IO adds in this tick.
     queueMicrotask(() => conn.on('data', Guard.#onData));
-    // Replaces Socket.IO's own timeout, which then waits half a minute for a poll that may never come.
+    // Earlier than Socket.IO's own timeout, after which Engine.IO waits half a minute for a poll that may never come.
     this.awaitConnect();
     conn.on('close', Guard.#onClose);
     conn.on('packetCreate', Guard.#onPacketCreate);
@@ -275,7 +275,7 @@ export class Guard {
   };
 }
 
-/** Whether a packet is a CONNECT. Like Socket.IO, converts the type to a number, so that a blank is 0. */
+/** Whether a packet is a CONNECT, whose type is 0. Like Socket.IO, converts the type to a number, so a blank is 0. */
 const isConnect = (data: string): boolean => Number(data.charAt(0)) === 0;
 
 /** Whether a CONNECT names a namespace other than `/`, in the form `0/NAME` or `0/NAME,PAYLOAD`. */

@@ -34,7 +34,6 @@ export class RoomsLog {
     if (!reason) return;
     const key = `${handle} ${reason}`;
     if (this.#logged.has(key)) return;
-    // Forgets all logged problems, so that the log may repeat a line.
     if (this.#logged.size >= maxLoggedProblems) this.#logged.clear();
     this.#logged.add(key);
     this.#log.warn({ setting, reason }, message);
