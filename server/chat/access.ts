@@ -58,7 +58,7 @@ export function rightsIn(room: RoomRecord, { roles, member }: Actor): Right[] {
   return may;
 }
 
-/** Whether the user moderates the whole site. Admins do also. */
+/** Whether the user moderates the whole site, as a site moderator or admin. */
 export const moderatesSite = ({ roles }: Pick<Actor, 'roles'>): boolean =>
   roles.some((role) => role === 'admin' || role === 'moderator');
 

@@ -3,7 +3,7 @@ import { type Connection, membersOf, type Person, type Room } from './model.ts';
 import type { Publisher } from './publisher.ts';
 import { nameFor, previewOf } from './summary.ts';
 
-/** The minimum time between two calls of `announce` for a room that send a frame. */
+/** The minimum time between two announcements of new messages in a room. */
 const intervalMs = 1000;
 
 /** Sends `room:activity` to members. */
@@ -45,7 +45,7 @@ export class Activity {
   }
 
   #send(room: Room, toJoined: boolean): void {
-    // A direct room has a different name for each side.
+    // A direct room has a different name for each user.
     if (room.record.kind === 'direct') for (const person of room.here) this.#sendTo(room, [person], toJoined);
     else this.#sendTo(room, room.here, toJoined);
   }

@@ -4,7 +4,7 @@ export type Aside =
   | 'session_rooms'
   /** Send the author of a deleted message the moderator's reason. */
   | 'deletion_reason'
-  /** Announce a pinned message. */
+  /** Announce that a message was pinned or unpinned. */
   | 'pin_changed'
   /** Record when a user was last seen. */
   | 'last_here'

@@ -46,7 +46,7 @@ export interface SiteAccounts {
   /** Returns the names of these accounts, without unknown IDs. Rejects if the table cannot be read. */
   names(ids: readonly string[]): Promise<ReadonlyMap<string, string>>;
   /**
-   * Returns the accounts whose ID is `text`, or with a word of the name that starts with it. Returns no accounts if the
+   * Returns the accounts whose ID is `text`, or whose name has a word that starts with it. Returns no accounts if the
    * table cannot be read.
    */
   search(text: string, limit: number): Promise<User[]>;

@@ -22,7 +22,7 @@ interface UserState {
   /** Resolves when the memberships were read. */
   loaded: Promise<void>;
   leaves?: NodeJS.Timeout;
-  /** Whether a session changed after the settling in progress read the sessions. */
+  /** Whether a session changed after `settling` read the sessions. */
   isUnsettled: boolean;
   settling?: Promise<void>;
 }

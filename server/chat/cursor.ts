@@ -12,7 +12,7 @@ type KeyOf<Types extends readonly Type[]> = {
   [N in keyof Types]: Types[N] extends 'string' ? string : number;
 };
 
-/** Returns the key in a cursor. @throws RequestError `bad_request` if the cursor does not contain such a key */
+/** Returns the key in a cursor. @throws RequestError `bad_request` if it does not consist of these types */
 export function decodeCursor<const Types extends readonly Type[]>(
   cursor: string,
   types: Types,

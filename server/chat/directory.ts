@@ -51,7 +51,7 @@ export class Directory {
   readonly #directRooms = new Map<string, Set<Room>>();
   readonly recent = new RecentPeople();
   readonly publicRooms = new PublicRooms();
-  /** Mutes and bans in rooms. Bans from the whole site are `banOf`. */
+  /** Mutes and bans in rooms. `banOf` returns bans from the whole site. */
   readonly restrictions = new Restrictions();
   /** For each read in progress, the changes that arrive during it. The result may lack them: see `catchUp`. */
   readonly missed = new Set<Change[]>();
@@ -178,7 +178,7 @@ export class Directory {
     this.#others?.seenChanged(user.id);
   }
 
-  /** Returns a user who left recently, if all their rooms are still in memory, and makes them present again. */
+  /** Makes a user who left recently present again. Undefined unless all the user's rooms are still in memory. */
   restorePerson(user: string): Person | undefined {
     const person = this.recent.forget(user);
     if (person === undefined) return undefined;
@@ -279,7 +279,7 @@ export class Directory {
     this.#presence.changed(room, id, before, now);
   }
 
-  /** Ends the presence of a user who left this server or the room. */
+  /** Ends the presence of a user who left this server or the room, unless another server has the user there. */
   #hide(room: Room, user: string): void {
     const elsewhere = this.#others?.presentIn(room.record.id).get(user);
     if (elsewhere !== undefined) return this.show(room, elsewhere);

@@ -9,7 +9,7 @@ import { actorOf, type Connection, type Room, userOf } from './model.ts';
 import { namesIn } from './names.ts';
 import { summaryOf } from './summary.ts';
 
-/** The size of a token in bytes, which is too large to guess. */
+/** The size of a token in bytes. Such a token cannot be guessed. */
 const tokenBytes = 24;
 /** Maximum members that the preview of a link names, and maximum members that are read to find them. */
 const mostFaces = 3;
@@ -133,7 +133,7 @@ export async function acceptInvite(
 
 /**
  * Reads the link with this token, if it admits the user or the user is a member.
- * @throws RequestError `unknown_invite` for any reason, so that other users do not learn of the room
+ * @throws RequestError `unknown_invite` in all other cases, so that the error reveals nothing about the room
  */
 async function opened({ history }: Chat, { person }: Connection, token: string) {
   const known = await history.read.invite({ digest: digestOf(token), user: person.user.id });

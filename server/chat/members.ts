@@ -148,7 +148,7 @@ export async function remove(
     if (target !== undefined) {
       if (target.member === undefined) return { stale: false };
       if (!outranks(actor, target)) throw new RequestError('forbidden');
-      // Memberships from the session or the API end only there.
+      // Only the session or the API can end a membership that it grants.
       if ((target.member.sources & ~sources.people) !== 0) throw new RequestError('forbidden');
     }
     return history.write.removeMembers(
@@ -320,7 +320,7 @@ function placeOf(cursor: string): MemberPlace {
   return { sort, id };
 }
 
-/** Lists the two users of a direct room. The peer is a member even before opening it. */
+/** Lists the two users of a direct room. The peer is listed even before opening the room. */
 function listPair(
   { directory }: Chat,
   { person }: Connection,

@@ -8,7 +8,7 @@ type Reader = Pick<Person, 'user' | 'blocked'>;
 
 /**
  * Converts messages for the response to one user: marks the user's own reactions, and messages of users whom the user
- * blocked. Events are shared by all receivers and have no such marks, but clients know both.
+ * blocked. Events have no such marks, because all receivers share them.
  */
 export class Mine {
   readonly #chat: Pick<Chat, 'history' | 'directory'>;

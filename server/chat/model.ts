@@ -86,9 +86,9 @@ export function userOf({ identity }: Connection): User {
  */
 export interface Room {
   record: RoomRecord;
-  /** Connected members. */
+  /** Members who are connected to this server. */
   readonly here: Set<Person>;
-  /** Connected members that other members may see, by ID. */
+  /** Members who are connected to any server, and whom other members may see, by ID. */
   readonly present: Map<string, User>;
   readonly joined: Set<Connection>;
   /** The number of joins so far. */

@@ -7,7 +7,7 @@ export type Order =
   /** Asks which of `users` joined the room. A server of an earlier version omits `users` and asks about one user. */
   | { is: 'joined'; room: string; users?: readonly string[] }
   | { is: 'kick' }
-  /** Sends an event of the site. With `room`, only if the user may know of that room. */
+  /** Sends the event `push`. With `room`, only if the user may know of that room. */
   | { is: 'push'; name: string; data?: unknown; room?: string };
 
 /** The response of one server, or the combined responses of several. */

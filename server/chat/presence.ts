@@ -46,8 +46,8 @@ export class Presence {
   }
 
   /**
-   * Announces the users who are present in a direct room, except the author of its first message. That message reveals
-   * the presence of the other user, even before that user opens the room.
+   * Announces the users who are present in a direct room, except the author of its first message. Call it after that
+   * message, because no presence is announced before.
    */
   begun(room: Room, author: string): void {
     for (const id of room.present.keys()) if (id !== author) this.#batchPresence(room, id, null);

@@ -187,8 +187,8 @@ interface UserReadLimit {
 }
 
 /**
- * Returns the response of `GET /me` for a user, connected or not. It does not make the user present, and omits rooms
- * that the session of the request no longer grants. Null if the user is banned from the site.
+ * Returns the totals for `GET /me` of a user, connected or not. Omits rooms that the session of the request no longer
+ * grants. Null if the user is banned from the site.
  */
 export function totalsOfUser(
   history: History,

@@ -82,7 +82,7 @@ function announceMentions(
     const payload = { message: directory.messageOf(message) };
     publisher.toConnections(connectionIdsOf(members), 'mention', payload);
   }
-  // A removed mention of all is not announced, because that would be an event for each member.
+  // A removed mention of all members is not announced, because each member would get an event.
   const recounted = removed.filter((user) => user !== everybody);
   sendCounts(chat, room, message, recounted);
 }
@@ -152,8 +152,8 @@ function sendCounts(chat: Chat, room: Room, { user: author }: StoredMessage, use
 }
 
 /**
- * Whether a user must be notified of the message. Users who read it before an edit are not, because it is not among
- * their unread mentions.
+ * Whether a user must be notified of the message. Users who read it before an edit are not notified, because it does
+ * not become unread again.
  */
 function isTarget(room: Room, person: Person, { user: author, seq }: StoredMessage): boolean {
   const { readSeq = 0 } = person.memberships.get(room.record.id)?.member ?? {};

@@ -131,7 +131,7 @@ async function readOriginal(
   ref: { room: string; seq: number },
 ): Promise<StoredMessage | undefined> {
   const room = directory.find(person, ref.room);
-  // An expired message stays stored until the sweep deletes it.
+  // An expired message is stored until a background task purges it.
   if (room === undefined || ref.seq < room.record.firstSeq) return undefined;
   const [message] = await history.read.messages({ places: [ref] });
   return message?.deletedAt === undefined ? message : undefined;
@@ -377,7 +377,7 @@ export async function history(
       after === undefined
         ? await chat.history.read.newest({ room: id, upTo, limit })
         : await chat.history.read.after({ room: id, after, upTo: lastSeq, limit });
-    // A request with `before` or `after` may only show a linked or quoted message.
+    // With `before` or `after`, the client may only need a linked or quoted message.
     const opensRoom = before === undefined && after === undefined && !person.memberships.has(id);
     if (opensRoom) await chat.notify?.opened(person.user.id, id, lastSeq);
     return timelineFor(chat, person, id, page);

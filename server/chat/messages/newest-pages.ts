@@ -17,8 +17,8 @@ const maxRooms = 100;
 export class NewestPages {
   readonly #history: History;
   /**
-   * The current page, by room. `named`: the users that it mentions or names as authors; undefined until the page is
-   * read.
+   * The current page, by room. `named`: the users in its mentions, and the authors of its threads; undefined until the
+   * page is read.
    */
   readonly #pages = new Map<string, { page: Promise<NewestPage>; named: ReadonlySet<string> | undefined }>();
 
@@ -26,7 +26,7 @@ export class NewestPages {
     this.#history = history;
   }
 
-  /** Drops the pages that the change affects at once, because a deleted text must not stay in memory. */
+  /** Drops the pages that the change affects. A deleted text must not stay in memory. */
   dropOutdated(change: Change): void {
     if (change.type === 'message') this.#pages.delete(change.message.room);
     else if (change.type === 'room' || change.type === 'reset') this.#pages.delete(change.room.id);
@@ -35,7 +35,7 @@ export class NewestPages {
     else if (change.type === 'erased') this.#dropNaming(change.user);
   }
 
-  /** Returns the room's page in its published state, or newer. */
+  /** Returns the newest page of the room. It may be newer than the published state. */
   of({ record: { id, lastSeq } }: Room): Promise<NewestPage> {
     const entry = this.#pages.get(id) ?? this.#read(id, lastSeq);
     // Moves the room to the end, because the first room is dropped.

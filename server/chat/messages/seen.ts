@@ -88,7 +88,7 @@ export class SeenBy {
     this.#due.delete(room);
     for (const connection of room.joined) {
       const subscription = this.#subscriptions.get(connection)?.get(room);
-      // The response must come first.
+      // The connection must get the response before an event.
       if (subscription?.named === undefined || subscription.readers.size === 0) continue;
       const readers = new Set(subscription.readers);
       subscription.readers.clear();
@@ -136,7 +136,7 @@ export class SeenBy {
     if (receipts === null) throw new RequestError('unknown_message');
     if (receipts.author !== asker) throw new RequestError('forbidden');
     const visible = receipts.seers.filter(({ user, member }) => this.#directory.isVisible(user, member));
-    // `total` counts all members, so that it does not reveal who hides read receipts or blocks the author.
+    // `total` counts all other members, so that it does not reveal who hides read receipts or blocks the author.
     return {
       users: visible.map(({ user: { id, name } }) => ({ id, name })),
       total: Math.max(0, record.members - 1),

@@ -6,7 +6,7 @@ import type { Thread } from '../../wire/events.ts';
  */
 export const threadOf = ({ thread, seq }: Pick<StoredMessage, 'thread' | 'seq'>): number => thread ?? seq;
 
-/** Returns a thread without the replies of users that the reader blocked. `apart` must list all of them. */
+/** Returns a thread without the replies of blocked users. `apart` must contain all blocked users who replied. */
 export function shownThread(
   { thread, root, replies, authors, apart, fresh }: StoredThread,
   blocked: ReadonlySet<string>,

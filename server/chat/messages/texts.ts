@@ -9,7 +9,7 @@ import { RequestError } from '../../wire/errors.ts';
 export function checkText(text: string, maxText: number, mayBeBlank = false): void {
   // A lone surrogate cannot be stored as UTF-8, so the stored text would differ.
   if (!text.isWellFormed()) throw new RequestError('bad_request', 'text contains half of a surrogate pair');
-  // C0 control characters except tab and line feed; Unicode's Cc includes more.
+  // Matches C0 control characters except tab and line feed. DEL and C1 are also `Cc`, but allowed.
   if (/(?![\t\n\x7f-\x9f])\p{Cc}/u.test(text)) {
     throw new RequestError('bad_request', 'text contains a control character');
   }

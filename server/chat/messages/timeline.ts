@@ -10,7 +10,7 @@ type Reader = Pick<Person, 'user' | 'blocked' | 'memberships'>;
 
 /**
  * Returns the threads of the messages in a response. A thread without replies is included only if one of the messages
- * is a reply in it, because that message may have been deleted.
+ * is a reply that does not count, such as a deleted one.
  * @param known the threads of these messages, read without excluding blocked users
  */
 export async function threadsFor(

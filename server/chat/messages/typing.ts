@@ -9,8 +9,8 @@ const timeoutMs = 6000;
 /** Continued typing is announced again after this time, because clients forget it after `timeoutMs`. */
 const repeatMs = 2500;
 /**
- * Limits the burst of starts of a user in a room, such as after each short message. After the burst one start per
- * `repeatMs` is announced. A client that continues typing sends another request.
+ * Maximum starts of a user in a room in quick succession, for example after each short message. Then only one start per
+ * `repeatMs` is announced. A client that continues typing repeats its request.
  */
 const maxStarts = 4;
 /** With more present users, typing is not announced. */
@@ -65,7 +65,8 @@ export class Typing {
   }
 
   /**
-   * Call after `user` blocks `other`. Hides typing of `other` from `user`, and in their direct room typing of `user`.
+   * Call after `user` blocks `other`. Hides typing of `other` from `user`, and in their direct room also typing of
+   * `user` from `other`.
    */
   blocked(user: string, other: string): void {
     for (const [room, typingUsers] of this.#rooms) {

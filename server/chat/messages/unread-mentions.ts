@@ -14,7 +14,7 @@ export function withoutMention(mentions: UnreadMentions, seq: number): UnreadMen
 
 /**
  * Adds a message of `author`, which must not be included yet. Above `mostUnreadMentions` it drops the oldest mention by
- * a blocked user, because these do not count, or else the oldest mention.
+ * a blocked user, because such mentions do not count. Without such a mention, it drops the oldest of all.
  */
 export function withMention(
   mentions: UnreadMentions,

@@ -96,7 +96,7 @@ export async function exported(
   const files: { id: string; name: string }[] = [];
   /**
    * Hides names that the user may not know, and who reacted. Omits all reactions in rooms that the user may not read
-   * now, because they may be newer than the loss.
+   * now, because they may be newer than the loss of the room.
    */
   const withoutReactors = (message: StoredMessage) => {
     const { reactions, ...rest } = directory.messageOf(message);
