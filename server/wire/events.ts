@@ -158,8 +158,8 @@ const reaction = z.object({
 });
 
 /**
- * The ID of a report, a held message, an invite link, a device or a chosen file. Other invalid IDs are not found in the
- * history. But U+0000 must be rejected here: PostgreSQL fails on it, and concurrent writes would have to run again.
+ * The ID of a report, a held message, an invite link, a device or a chosen file. U+0000 must be rejected here, because
+ * PostgreSQL fails on it, and concurrent writes would have to run again. Other invalid IDs are not found.
  */
 const entryId = z.string().regex(/^[!-~]{1,64}$/);
 /** The ID of a file, which cannot be guessed. */
@@ -173,7 +173,7 @@ export const mostFiles = 10;
 /**
  * A file in a message. `type` is detected from its bytes, `size` is in bytes. `image`: the displayed size of a picture,
  * with a BlurHash to show while it loads. `audio` and `video`: data from the container of a file that browsers play,
- * with durations in milliseconds. Sound with `peaks` is a voice message. The sender measured them in equal steps.
+ * with durations in milliseconds. Sound with `peaks` is a voice message, whose loudness the sender measured.
  */
 const file = z.object({
   id: fileId,
@@ -185,7 +185,7 @@ const file = z.object({
   audio: z.object({ duration: seq.exactOptional(), peaks: peaks.exactOptional() }).exactOptional(),
   video: z.object({ width: seq, height: seq, duration: seq.exactOptional() }).exactOptional(),
 });
-/** For a login by ticket, or a guest: the `access` of file URLs. That of a ticket expires with it. */
+/** The `access` of file URLs, for a login by ticket or a guest. With a ticket, it expires when the ticket does. */
 const fileAccess = z.string();
 
 /** The files of a new or edited message, each at most once. */
@@ -198,7 +198,7 @@ const chosenFiles = z
 
 /**
  * The page of the first link in a text. Without a title, the server is fetching the page, or stopped before the page
- * arrived. `image` is a file that is not attached to the message.
+ * arrived. `image` is a file that is not among the files of the message.
  */
 const preview = z.object({
   url: z.string(),
@@ -329,7 +329,7 @@ const act = z.object({
     })
     .exactOptional(),
 });
-/** Why a message is held: the first of its author, a link, a word of CHAT_HOLD_WORDS, or because all messages are. */
+/** Why a message is held: its author's first, has a link, has a word of CHAT_HOLD_WORDS, or all messages are held. */
 const holdReason = z.enum(['first', 'links', 'words', 'all']);
 export type HoldReason = z.output<typeof holdReason>;
 
@@ -993,7 +993,7 @@ export const answers = {
 
 export type Answers = { [E in RequestName]: z.output<(typeof answers)[E]> };
 
-/** Why a session's sockets are closed. */
+/** Why the connections of a login are closed. */
 export const endReasons = ['logout', 'expired', 'user_changed', 'invalid', 'kicked'] as const;
 export const removalReasons = ['left', 'removed', 'banned', 'site', 'deleted'] as const;
 export type EndReason = (typeof endReasons)[number];

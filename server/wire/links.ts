@@ -1,10 +1,12 @@
 /** A piece of a message: plain text, or a link. The `text` of a link is as the user typed it. */
 export type Piece = string | { readonly href: string; readonly host: string; readonly text: string };
 
-/** Matches only candidates. `links` parses them and decides. */
 const ADDRESS = '[^\\s<>"`\\p{Cc}\\p{Bidi_Control}]+';
 const LABEL = '[\\p{L}\\p{N}-]';
-/** An address with a scheme, with `www.`, or of e-mail, at the start of a word. */
+/**
+ * Matches what may be a link at the start of a word: an address with a scheme or `www.`, or an e-mail address. `links`
+ * parses and checks each match.
+ */
 const CANDIDATE = new RegExp(
   [
     `(?<![\\p{L}\\p{N}])(?:https?://|mailto:)${ADDRESS}`,
