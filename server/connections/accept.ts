@@ -45,7 +45,7 @@ interface Parts extends Omit<ConnectionParts, 'publisher' | 'roomsLog'> {
   accepted: OnAccepted;
 }
 
-/** Called for an accepted login, with the credentials that identified it. They contain secrets. */
+/** Called for an accepted login, with the credentials that identified it. The credentials contain secrets. */
 export type OnAccepted = (
   connection: Connection,
   by: { credentials: Credentials; origin: string | undefined },
@@ -78,8 +78,8 @@ type ChatSocket = SocketIoSocket<ClientToServer, ServerToClient, DefaultEventsMa
 const mostPackets = 500;
 const packetSeparator = '\x1e';
 /**
- * CONNECTs that start per event-loop tick, and then are read, welcomed and joined together. A higher number ends a
- * reconnect storm sooner, but delays the messages of other connections more.
+ * Maximum CONNECTs that start per event-loop tick. A higher number ends a reconnect storm sooner, but delays the
+ * messages of other connections more.
  */
 const mostConnectsInATurn = 12;
 /** The minimum delay (ms) between two batches of closed connections while the server drains. */

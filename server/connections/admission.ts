@@ -20,7 +20,7 @@ export interface HttpRefusal {
 /** HTTP connections per chat connection. Long-polling uses two at a time, and the page loads files. */
 const httpConnectionsEach = 3;
 
-/** Characters. The time to parse a host that is not ASCII grows with the square of its length. */
+/** Maximum characters of an origin. The time to parse a host that is not ASCII grows with the square of its length. */
 const longestOrigin = 300;
 
 /** Properties of a first request that later requests must repeat, because they are not authenticated again. */

@@ -183,7 +183,7 @@ function write(receiver: Receiver): void {
     tcp.write(batch.bytes);
     return;
   }
-  // A single packet with all frames.
+  // One packet of Engine.IO with all frames.
   const options: PacketOptions = { compress: false, wsPreEncodedFrame: [batch.bytes] };
   conn.write(batch.frames[0]?.packet ?? '', options);
 }

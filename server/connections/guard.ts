@@ -49,7 +49,7 @@ interface Guarded {
 type GuardedConnection = EngineSocket & Guarded;
 
 /**
- * Enforces the rules of one Engine.IO connection. It must send one CONNECT, well-formed packets and few control
+ * Enforces the rules of one Engine.IO connection, which must send one CONNECT, well-formed packets and few control
  * packets, and have at most `maxQueue` queued bytes (0 lifts the limit). The guard must be created before Socket.IO
  * gets the connection.
  */

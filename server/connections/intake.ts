@@ -6,8 +6,8 @@ const mostUnderWay = 200;
 /** Reading pauses for this time (ms) for each request over the user's limit. */
 const penalty = 10;
 /**
- * Milliseconds. A user is disconnected when a series of penalties lasts longer than `longestPenalty`. A new series
- * starts if the last penalty ended more than `forgivenAfter` ago.
+ * A user is disconnected when a series of penalties lasts longer than `longestPenalty` milliseconds. A new series
+ * starts if the last penalty ended more than `forgivenAfter` milliseconds ago.
  */
 const longestPenalty = 10_000;
 const forgivenAfter = 1000;
