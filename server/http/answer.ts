@@ -90,7 +90,7 @@ export function answerError(
 /** A client must receive a response of `answerErrorRaw` within this time (ms). */
 const rawAnswerTimeout = 2000;
 
-/** Sends the same response on a bare connection, for a rejected upgrade or a request that could not be parsed. */
+/** Like `answerError`, for a connection without a response object: a rejected upgrade or an unparsable request. */
 export function answerErrorRaw(socket: Duplex, code: HttpErrorCode, retryAfterMs?: number): void {
   // The client may already have disconnected, which is not an error.
   socket.on('error', () => {});
@@ -118,8 +118,8 @@ export function isKnown(etag: string, header: string | undefined): boolean {
 }
 
 /**
- * Whether a page loads this as an image, a frame or similar. On a page of the same origin, the element may come from
- * content that a visitor wrote.
+ * Whether a page loads this as an image, a frame or similar. A visitor may have put such an element into a page of the
+ * same origin.
  */
 export function isEmbedded(req: IncomingMessage): boolean {
   const dest = req.headers['sec-fetch-dest'] ?? 'empty';

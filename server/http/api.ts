@@ -100,7 +100,7 @@ export interface Api {
   exportUser(user: string): Promise<AsyncIterable<ZipFile> | null>;
   /** Returns a page of the audit entries. */
   listActs(query: AuditQuery): Promise<object>;
-  /** Returns the events that wait to be sent to the site or have no attempts left. */
+  /** Returns the number of queued events for the site, and the newest events that have no attempts left. */
   listEvents(): Promise<object>;
   /**
    * Retries the events without attempts left.

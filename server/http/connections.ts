@@ -34,8 +34,8 @@ const mostSilent = 6000;
  */
 const mostInATurn = 32;
 /**
- * The weight of a response, so that 4 responses fill a tick, or 32 upgrades of weight 1. Fewer per tick would slow down
- * thousands of upgrades more than it helps others.
+ * The weight of a response. An upgrade has the weight 1, so a tick starts 4 responses or 32 upgrades. Fewer upgrades
+ * per tick would slow down thousands of upgrades more than it helps others.
  */
 const answerWeight = 8;
 
@@ -146,7 +146,7 @@ export class Connections {
   upgradeInTurn(req: IncomingMessage, answer: () => void): void {
     const { socket } = req;
     this.#heard(socket);
-    // The socket has no other listener until then, and an error without a listener ends the process.
+    // The socket has no other listener until the upgrade starts, and an error without a listener ends the process.
     socket.on('error', ignore);
     this.#turns.take(this.#bounds.places.keyOf(req), 1, () => {
       if (socket.destroyed) return;

@@ -110,7 +110,7 @@ export function createFileRoutes<Who extends { id: string }>(
 
   /**
    * Returns the user of the request, and limits requests without a valid session.
-   * @param access a token of `FileAccess`, which counts alone
+   * @param access a token of `FileAccess`; if given, only the token counts
    * @throws RequestError `rate_limited`
    */
   async function knownIn(req: IncomingMessage, access?: string): Promise<Who | 'banned' | HttpErrorCode> {
@@ -120,7 +120,7 @@ export function createFileRoutes<Who extends { id: string }>(
       throw new RequestError('rate_limited', words, { retryAfterMs: known });
     }
     const who = await answerInTime(parts.who(req, access === undefined ? ownLogin(req) : { access }));
-    // Anyone can make up the token of a guest.
+    // Requests of guests stay counted, because anyone can make up the token of a guest.
     if (who !== 'unauthorized' && (typeof who === 'string' || !isGuest(who.id))) known();
     return who;
   }
@@ -160,7 +160,7 @@ export function createFileRoutes<Who extends { id: string }>(
     res.once('close', () => gone.abort(new Error('the client disconnected')));
     try {
       if (places.includes(null)) throw tooMuch('simultaneous uploads', tryAgainAfter);
-      // Watches only while the body arrives, because the upload then waits for the server.
+      // Watches only while the body arrives, because afterwards the client waits for the server.
       const stopped = watchProgress(req, () => req.socket.bytesRead);
       const body = async function* () {
         yield* req.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
@@ -212,7 +212,7 @@ export function createFileRoutes<Who extends { id: string }>(
       ...securityHeaders,
       ETag: etag,
       'Cache-Control': isPage ? 'private, no-store' : 'private, no-cache',
-      // Keeps Back from showing a copy that the chat has since requested at the same address.
+      // Otherwise Back could show the copy that the chat later requested at the same address.
       Vary: 'Origin, Sec-Fetch-Dest',
       'Content-Security-Policy': "sandbox; default-src 'none'",
       'Cross-Origin-Resource-Policy': 'same-site',

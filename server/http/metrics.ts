@@ -2,7 +2,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import { requestErrors, serverFailures } from '../wire/errors.ts';
 import { requests } from '../wire/events.ts';
 
-/** What a server needs to be ready, as named by `/readyz`. */
+/** What can make a server not ready, as named by `/readyz`. */
 export const parts = ['session store', 'history', 'bus', 'site configuration', 'draining'] as const;
 export type Part = (typeof parts)[number];
 

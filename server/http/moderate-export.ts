@@ -7,7 +7,7 @@ import { userId } from '../wire/events.ts';
 import { answerError, isEmbedded } from './answer.ts';
 import { answerZip, type ZipFile } from './zip.ts';
 
-/** Archives per admin, because each reads all stored data of a user. */
+/** Maximum archives of one admin, because each reads all stored data of a user. */
 const mostExports: Rate = { count: 10, ms: 60 * 1000 };
 /**
  * The admin's right is checked again after this time (ms) within a file, and while the session store is unavailable.

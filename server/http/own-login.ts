@@ -7,7 +7,10 @@ export interface OwnLogin {
   guest?: { secret: string } | undefined;
 }
 
-/** Reads `Authorization: Session ID`, `Authorization: Ticket JWT` or `Authorization: Guest SECRET`. Pages of other sites need a preflight for it. */
+/**
+ * Reads `Authorization: Session ID`, `Authorization: Ticket JWT` or `Authorization: Guest SECRET`. Pages of other sites
+ * need a preflight for this header.
+ */
 export function ownLogin({ headers }: IncomingMessage): OwnLogin {
   const [, scheme, value = ''] = /^(Session|Ticket|Guest) +(\S+)$/i.exec(headers.authorization ?? '') ?? [];
   switch (scheme?.toLowerCase()) {

@@ -127,7 +127,7 @@ function serve(file: ClientFile, path: string, avatarOrigin?: string): Handler {
     ...(file.forms.size > 1 ? { Vary: 'Accept-Encoding' } : {}),
     ...(file.type.startsWith('text/html')
       ? {
-          // A click on this page can delete data, so no other page may show it in a frame.
+          // A click on the moderators' page can delete data, so no other page may show it in a frame.
           'Content-Security-Policy': contentSecurityPolicy(
             path === '/moderate' ? "'none'" : "'self'",
             avatarOrigin,

@@ -24,7 +24,7 @@ const headersTimeout = 10_000;
 const keepAliveTimeout = 75_000;
 /** The time limit (ms) of uploads. `Connections` limits all other requests. */
 const requestTimeout = 15 * 60_000;
-/** Clients and proxies send up to 50. */
+/** Clients and proxies send up to 50 headers. */
 const mostHeaders = 100;
 /**
  * Connections that the kernel queues until they are accepted. A single client address can queue more than Node's

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 
 /** The target of a request. */
 export interface Target {
-  /** The path as sent, with the characters of `leftRaw` encoded. Differs from the path of `url` only for `userOfDots`. */
+  /** The path as sent, with the characters of `leftRaw` encoded. `url` has another path only for `userOfDots`. */
   path: string;
   url: URL;
 }
