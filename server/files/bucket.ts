@@ -12,7 +12,7 @@ import { WorkFolder } from './work-folder.ts';
 const answerLimit = 10_000;
 /** The part of an error response that is read, in bytes. It contains the error code. */
 const mostOfRefusal = 8 * 1024;
-/** The slowest accepted upload, in bytes per ms. Its time is added to `answerLimit`. */
+/** The speed of the slowest accepted upload, in bytes per ms. The time at this speed is added to `answerLimit`. */
 const slowest = 100;
 
 /** Aborts a request if the bucket is silent. Time in which this server does not read is not counted. */

@@ -17,8 +17,8 @@ type Format = (typeof formats)[keyof typeof formats];
 const maxMemory = 1200 * 1024 * 1024;
 const maxCpuSeconds = 20;
 /**
- * Maximum pixels of a picture in all its frames. The process can decode and encode as many within its limits.
- * docs/protocol.md promises these numbers.
+ * Maximum pixels of a picture in all its frames. Usual pictures of this size stay within `maxMemory` and
+ * `maxCpuSeconds`, but noise may not. docs/protocol.md promises these numbers.
  */
 const maxPixels: Record<Format, number> = {
   png: 64_000_000,
