@@ -101,7 +101,7 @@ export class Fcm {
     return posted;
   }
 
-  /** Returns the access token that all requests share. Requests a new one shortly before it expires. */
+  /** Returns the access token that all requests share, or requests a new token if it is about to expire. */
   async #accessToken(): Promise<string> {
     if (this.#token === undefined || this.#token.until < Date.now()) {
       const token = { promise: this.#newToken(), until: Number.POSITIVE_INFINITY };

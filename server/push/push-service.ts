@@ -156,7 +156,7 @@ export function noAnswer(error: unknown): { code: string; reason: string } {
   return { code, reason: isLate ? `no answer within ${answerTime / 1000} s` : `no answer (${code})` };
 }
 
-/** Reads the whole response, because the connection cannot be reused before. A longer response closes it. */
+/** Reads the whole response, because the connection cannot be reused before. Closes it after `mostAnswer` bytes. */
 function read(answer: IncomingMessage): Promise<void> {
   return new Promise((done) => {
     let bytes = 0;
