@@ -113,8 +113,8 @@ export async function startApp(
     reload: logins.reload,
     async close() {
       const { over, within } = config.drain;
-      // The time after the last connection is closed has three equal parts: for the last packets, the last bytes, and
-      // the history with the traces.
+      // The time after `over` has three equal parts: for the last packets, for the last bytes, and for the history with
+      // the traces.
       const each = (within - over) / 3;
       const farewellMs = Math.min(maxFarewellMs, each);
       drain.start();
@@ -141,7 +141,7 @@ export async function startApp(
   };
 }
 
-/** Returns the reason and the hint about a room that CHAT_ROOMS names but cannot create. */
+/** Returns the reason and the hint about an existing room on which CHAT_ROOMS has no effect. */
 function describeRoomConflict({ id, name, is }: { id: string; name: string; is: string }) {
   const reason = `CHAT_ROOMS has no effect on the room ${id}, which already exists and is ${is}`;
   const body = JSON.stringify({ kind: 'public', name });

@@ -115,8 +115,8 @@ function openLiveness(config: Config, logins: Logins, { log, metrics, quiet }: T
 }
 
 /**
- * Returns the accounts with the names that users may see. If the table of users cannot be read, a search finds only
- * users who have been in the chat.
+ * Returns the accounts with the names that users may see. If the table of users cannot be read, `search` finds no
+ * accounts.
  */
 const shownAccounts = (
   { names, search }: SiteAccounts,

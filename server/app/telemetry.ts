@@ -7,7 +7,7 @@ import { noTraces, type Traces } from '../traces/traces.ts';
 /** The log and the metrics of the server. */
 export interface Telemetry {
   log: Log;
-  /** For what may happen often. */
+  /** For frequent events. */
   quiet: QuietLog;
   metrics: Metrics;
 }

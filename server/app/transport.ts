@@ -28,9 +28,9 @@ export interface Transport {
   listen(parts: RouteParts & { liveness: Liveness; traces: Traces }): Promise<HttpServer>;
 }
 
-/** Concurrent reads of one user. The history runs reads in sequence, so they delay the reads of other users. */
+/** Maximum concurrent reads of one user, because the reads of all users share one thread or few connections. */
 const maxReads = 4;
-/** Concurrent searches of one user. A database server searches over two connections, so one stays free for other users. */
+/** Maximum concurrent searches of one user. A database server has two connections for the searches of all users. */
 const maxSearches = 1;
 
 export function openTransport(
