@@ -103,7 +103,7 @@ export async function makeBackup(
 interface Copied {
   /** The number of the last migration. */
   migrations: number;
-  /** The field of the manifest. */
+  /** As in the manifest. */
   erased?: ListedBefore;
   /** The files that the history names. */
   stored: AsyncIterable<{ id: string; isDropped?: boolean }> | Iterable<{ id: string; isDropped?: boolean }>;
