@@ -2,7 +2,7 @@ import { mostBytes } from '../history/engine/followed.ts';
 import type { RedisServer } from './address.ts';
 import { BusError, type BusKind } from './kind.ts';
 
-/** Half of the time in milliseconds after which an unconnected socket is closed. The callers time out much earlier. */
+/** An unconnected socket is closed after twice this time, in milliseconds. The callers time out much earlier. */
 const timeout = 10_000;
 
 /** Creates a bus over Redis or Valkey. A hint includes the changes, so other servers need not read them. */

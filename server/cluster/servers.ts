@@ -26,8 +26,8 @@ const tickEvery = 1000;
 /** A longer time between two ticks means that this process was blocked or suspended. */
 const stoodStill = 3000;
 /**
- * A node command that may be older than this is not run, unless it is a kick. The command is newer than the last own
- * beat before it in the change log, which is normally at most 5 s old.
+ * A node command that may be older than this is not run, unless it is a kick. It is newer than the last own beat before
+ * it in the change log, and that beat is normally at most 5 s old.
  */
 const lapsesAfter = 10_000;
 /**
@@ -168,7 +168,7 @@ export class Servers implements OtherServers {
     this.#history.onChange((change) => this.#follow(change));
   }
 
-  /** Starts to run orders of other servers, and to check which servers are alive. */
+  /** Starts to run node commands of other servers, and to check which servers are alive. */
   open(here: ThisServer): void {
     this.#here = here;
     for (const { room, user } of this.#unseen.splice(0)) here.presenceChanged(room, user);
@@ -404,7 +404,7 @@ export class Servers implements OtherServers {
 
   /** Announces this server and its users to a server that started or forgot them. */
   #introduce(): void {
-    // Send the beat first, so that orders of that server wait for this server.
+    // Send the beat first, so that node commands of that server wait for the response of this server.
     void this.#attempt(this.#alive('beat'));
     for (const { user } of this.#here?.everybody() ?? []) this.seenChanged(user.id);
   }
