@@ -43,7 +43,7 @@ type Kind = (typeof kinds)[number];
 /** Whether an export of this kind is a folder. */
 const isFolderOf = (kind: Kind | undefined) => kind === 'slack' || kind === 'rocketchat';
 
-/** Timeout in ms until the database ends the connection of `connectAlone`. `openHistory` waits for its lock. */
+/** Timeout in ms until the database ends the connection of `connectAlone`. `openHistory` waits for that lock. */
 const longestEnd = 5000;
 
 export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {

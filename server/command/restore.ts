@@ -49,7 +49,7 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
 
 const nameOf = ({ history }: Data) => (history.kind === 'sqlite' ? history.path : placeOf(history));
 
-/** Asks the user to confirm that data will be replaced, if there is any. @throws CommandProblem without a confirmation */
+/** Asks the user to confirm that existing data will be replaced. @throws CommandProblem without a confirmation */
 async function confirm(data: Data): Promise<void> {
   const { history, files } = data;
   // The files may belong to another history, for example of a running server.
