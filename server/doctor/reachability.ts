@@ -11,8 +11,8 @@ const maxPacketBytes = 64 * 1024;
 const pollingConnections = 4;
 
 /**
- * Checks that browsers reach the chat at this address through all proxies. With several servers, also checks that polling
- * stays at one server.
+ * Checks that browsers reach the chat at this address through all proxies. With several servers, also checks that
+ * polling stays at one server.
  * @param cookieName the cookie of logins, because a load balancer may choose the server by it
  */
 export async function* checkReachability(
@@ -41,7 +41,7 @@ export async function* checkReachability(
 
   let lost = 0;
   for (let n = 0; n < pollingConnections; n++) {
-    // A load balancer may choose the server by this value. The server rejects unknown sessions only after the handshake.
+    // A load balancer may choose the server by this value. The server rejects unknown sessions only at the CONNECT.
     const session = `doctor-${randomUUID()}`;
     try {
       const first = await poll(session, '');
