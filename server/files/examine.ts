@@ -38,7 +38,7 @@ const maxWebpPixels = 16_000_000;
 /** Pixels of the longer side of a preview, and of the picture from which its BlurHash is computed. */
 const previewSide = 1280;
 const blurSide = 32;
-/** A larger preview, for example of noise, is made again at half the size. docs/operate/files.md contains this number. */
+/** A larger preview, such as one of noise, is made again at half the size. docs/operate/files.md names this limit. */
 const maxPreviewBytes = 1024 * 1024;
 /** Bytes per read. */
 const pieceBytes = 1024 * 1024;
