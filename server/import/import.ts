@@ -161,7 +161,7 @@ class Import {
     this.#counts.rooms++;
   }
 
-  /** Finds the existing messages of a room, by all authors: an earlier run may have mapped users differently. */
+  /** Finds existing messages of a room, by all authors, because an earlier run may have mapped users differently. */
   async #knownIn(room: string): Promise<Pick<ImportedRoom, 'known' | 'erased'>> {
     const known = new Map<string, number>();
     const erased = new Set<number>();
@@ -228,7 +228,7 @@ class Import {
       if (chosen.length > 0) return { ...input, files: chosen };
     }
     if (input.text.trim() !== '') return input;
-    // If no file can be imported, the file names become the text.
+    // The file names become the text of a message that has neither a text nor an imported file.
     return files.length === 0 ? null : { ...input, text: cleaned(files.map(nameOf).join(', ')) };
   }
 

@@ -12,8 +12,8 @@ const time = z
 const name = z.string().min(1).max(250);
 
 /**
- * A line of an import, as docs/operate/import.md describes it. A room comes before its members and messages, and its messages
- * are sorted by time.
+ * A line of an import, as docs/operate/import.md describes it. A room comes before its members and messages, and its
+ * messages are sorted by time.
  */
 const line = z.discriminatedUnion('type', [
   z.object({ type: z.literal('user'), id, name }),
