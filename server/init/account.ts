@@ -179,8 +179,8 @@ function listNeeds(paths: SiteFiles, site: string): Map<string, Need> {
 }
 
 /**
- * Whether a link may be an attempt to disclose a file of another account. Such a link leads out of the site, and belongs
- * to neither root nor the owner of its target (like Apache's SymLinksIfOwnerMatch).
+ * Whether a link may be an attempt to disclose a file of another account. Such a link leads out of the site, and
+ * belongs to neither root nor the owner of its target (like Apache's SymLinksIfOwnerMatch).
  */
 function isTrap(link: string, site: string): boolean {
   const { uid } = lstatSync(link);

@@ -96,7 +96,7 @@ export function addressesFor(
   return { site, chat, way, isGivenPath: way === 'path' && chat !== proposed };
 }
 
-/** Returns the address of the site for the site's or its chat's address, such as `https://www.example.org/blog/chat/`. */
+/** Returns the address of the site. @param given this address or the chat's, such as `https://www.example.org/chat/` */
 const guessSite = (given: URL): URL => new URL(/\/chat\/$/i.test(given.pathname) ? '..' : '.', given);
 
 /** Whether an address is the host of the site, without its path. */
@@ -117,7 +117,7 @@ function proposeChat(site: URL, cookie: CookieScope, port: number): URL {
 const isWithin = (path: string, cookiePath: string) =>
   path === cookiePath || path.startsWith(cookiePath.endsWith('/') ? cookiePath : `${cookiePath}/`);
 
-/** Whether a cookie can reach both hosts. Browsers reject cookie domains such as an IP address, `localhost` and `org`. */
+/** Whether a cookie can reach both hosts. Browsers reject an IP address, `localhost` or `org` as its domain. */
 function canShareCookie(host: string, otherHost: string): boolean {
   const domainOf = (name: string) => /[^.]+\.[a-z][^.]*$/.exec(name)?.[0];
   return domainOf(host) !== undefined && domainOf(host) === domainOf(otherHost);

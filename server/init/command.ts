@@ -175,7 +175,7 @@ const capitalize = (text: string) =>
   /^[a-z]+[A-Z]/.test(text) ? text : `${text[0]?.toUpperCase()}${text.slice(1)}`;
 const indent = (text: string) => text.replace(/^(?=.)/gm, '    ');
 
-/** Returns the settings of the environment. `readConfig` rejects unknown names. */
+/** Returns the settings of the environment. `readConfig` rejects misspelt names. */
 function settingsOf(env: NodeJS.ProcessEnv): Record<string, string> {
   return Object.fromEntries(
     Object.entries(env).flatMap(([name, value]) =>

@@ -9,7 +9,8 @@ import { shellWord } from './account.ts';
 const defaultPort = 7070;
 
 /**
- * Returns the folder for messages and files. Each settings file has a separate folder, so that sites do not share a history.
+ * Returns the folder for messages and files. Each settings file has a separate folder, so that sites do not share a
+ * history.
  * @throws CommandProblem
  */
 export function dataFolder(settings: string): string {
@@ -36,7 +37,8 @@ export const dataSettings = (data: string) => ({
 });
 
 /**
- * Checks that the data folder does not contain the history of another site, because users with the same IDs would see it.
+ * Checks that the data folder does not contain the history of another site, because users with the same IDs would see
+ * it.
  * @returns the problem; null if there is no history, or the settings file is for this site and names the history
  */
 export function findOtherHistory(data: string, folder: string, settings: string): string | null {

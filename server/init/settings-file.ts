@@ -19,7 +19,7 @@ import {
 import { dirname } from 'node:path';
 import { CommandProblem, exit } from '../program/problem.ts';
 
-/** Returns what is at a path, without following a link. Null if the path does not exist, or this account may not see it. */
+/** Returns what is at a path, without following a link. Null if nothing is there, or this account may not see it. */
 function statEntry(path: string): Stats | null {
   try {
     return lstatSync(path);
@@ -72,7 +72,8 @@ export function requireSafeFolder(path: string, account: { uid: number; gid: num
 }
 
 /**
- * Writes the file completely or not at all. The settings may contain passwords, so only the owner and the group may read.
+ * Writes the file completely or not at all. Only the owner and the group may read it, because the settings may contain
+ * passwords.
  * @param group the group of the server's account, or undefined for the group of this process
  * @throws CommandProblem
  */

@@ -96,7 +96,7 @@ function namesHost(file: string, hosts: RegExp, host: string): boolean {
 /** The nginx blocks use the variable of this map. */
 export const nginxMap = "map $http_upgrade $connection_upgrade { default upgrade; '' close; }";
 
-/** Returns the directives of a location. A slash at the end of the address removes its path. */
+/** Returns the directives of a location. A slash at the end of the address removes the path of the location. */
 const nginxProxy = (address: string, indent: string) =>
   `${indent}proxy_pass ${address};
 ${indent}proxy_http_version 1.1;
