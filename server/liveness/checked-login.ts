@@ -16,7 +16,7 @@ import { LoginTtl, type TtlOptions } from './ttl.ts';
 
 /** PHP truncates a session before it writes it, so an empty or unreadable session is read a second time. */
 const confirmAfter = 100;
-/** The delays of additional checks after a request of the site opened the login, because that request may also end it. */
+/** The delays of extra checks after a request of the site opened the login, because that request may also end it. */
 const checksAfterOpening = [50, 250];
 /** The delay before a failed read is repeated. */
 const retryAfter = 250;

@@ -2,7 +2,7 @@
 const longestGathering = 100;
 /** Limits the gathering time for a short interval. */
 const gatheringsPerInterval = 10;
-/** Limits how long a visit blocks the event loop. With very many members, a visit has more. */
+/** Members per call of `visit`, because a call blocks the event loop. With very many members, a call has more. */
 const mostAtOnce = 500;
 
 /**
