@@ -31,7 +31,7 @@ export interface Figures {
   /** Messages that should be sent. */
   wanted: number;
   acknowledged: number;
-  /** The number of messages without `ok`, by code. `not sent`: the server was too slow to send them in time. */
+  /** The number of messages without `ok`, by code. `not sent`: not sent in time, because the server was too slow. */
   refused: Map<string, number>;
   /** Expected deliveries: each acknowledged message to each connection that stayed open. */
   deliveries: number;
