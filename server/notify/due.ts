@@ -26,8 +26,8 @@ const lookEvery = 30_000;
 /** Members of a room in one page of a scan. */
 const membersAtOnce = 500;
 /**
- * The delay between two scans of a room per member, in milliseconds, so that large rooms do not cost more than small
- * ones.
+ * The delay between two scans of a room, in milliseconds for each member, so that large rooms do not cost more than
+ * small ones.
  */
 const pauseOfMember = 100;
 /** Minimum delay between two scans of a room, in milliseconds. */
@@ -80,8 +80,8 @@ export interface DueOptions {
 }
 
 /**
- * Checks queued users when they are due, and notifies them of unread messages. A mail is sent at most once. Otherwise
- * the site gets an event, which cannot be lost. Only one server at a time checks a user.
+ * Checks queued users when they are due, and notifies them of unread messages. A mail is sent at most once. Without
+ * `mail`, the site gets an event, which a crash cannot lose. Only one server at a time checks a user.
  */
 export class Due {
   readonly #options: DueOptions;
