@@ -14,7 +14,7 @@ export interface OutgoingRequest {
   body?: Uint8Array;
   /** Hosts, as in `URL.host`, that may be requested even if they are private, on this machine, or at another port. */
   allowed: ReadonlySet<string>;
-  /** Reuses connections. Without it, each request has its own. */
+  /** Reuses connections. Without it, each request opens a connection. */
   agent?: HttpAgent;
   signal: AbortSignal;
 }
