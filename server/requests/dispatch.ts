@@ -213,7 +213,7 @@ async function carryOut(
       for (;;) {
         const rights = rightsOf(context);
         const answer = await run();
-        // The user may have been removed or banned before the read. Content of the room must not follow that event.
+        // The user may have been removed or banned before the read. No content of the room may follow `room:removed`.
         if (context.room !== undefined) chat.directory.checkStill(connection.person, context.room);
         if (rightsOf(context) === rights) return answer;
         // With other rights, the user gets another response, or none.

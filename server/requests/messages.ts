@@ -200,7 +200,7 @@ async function counted<Answer>(
     else active();
     return answer;
   } catch (error) {
-    // Slow mode. A request over one limit counts against none of them.
+    // Slow mode, or the file budget. A request over one limit counts against none of them.
     if (error instanceof RequestError && error.code === 'rate_limited') notCounted();
     throw error;
   }

@@ -32,7 +32,7 @@ export interface Context<E extends RequestName> {
 
 /**
  * The handler of one request. The dispatcher checks, in the order that the protocol promises: the payload's shape,
- * `check`, the room, `joined`, `right`, `allowed`, a mute, then the limits. `run` checks the rest.
+ * `check`, the room, `guests`, `joined`, `right`, `allowed`, a mute, then the limits. `run` checks the rest.
  */
 export interface RequestHandler<E extends RequestName> {
   /** The guests who may make the request. */
