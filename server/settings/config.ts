@@ -663,8 +663,8 @@ const usualDrain = 8000;
 const drainMargin = 2000;
 
 /**
- * Returns the times for a shutdown. On SIGTERM, the connections are closed during `over` ms, and the process must end after
- * at most `within` ms.
+ * Returns the times for a shutdown. On SIGTERM, the connections are closed during `over` ms, and the process must end
+ * after at most `within` ms.
  */
 function drainTimes({ CHAT_DRAIN, CHAT_CLUSTER }: Parsed): { over: number; within: number } {
   // The users of a single server cannot move to another server, so it must restart quickly.

@@ -109,7 +109,6 @@ const settings = {
 
 type Parsed = { [K in keyof typeof settings]: z.output<(typeof settings)[K][1]> };
 
-/** Frozen. */
 export type Settings = ReturnType<typeof readSettings>;
 
 /**
