@@ -25,8 +25,8 @@ const sources: Record<Exclude<EventType, 'notify.due'>, LoggedChange['type']> = 
 };
 
 /**
- * Returns the consumer that creates events from changes, in the transaction that advances its offset. No event is lost
- * or stored twice.
+ * Returns the consumer that creates events from changes, in the transaction that advances its offset. A crash neither
+ * loses nor repeats an event.
  * @param stored called when there are new events
  * @returns null if changes do not cause any of the wanted events
  */

@@ -68,8 +68,8 @@ export function watchPresence(
   if (!presenceTypes.some((type) => wanted.has(type))) return { stop() {} };
   let settled: SettledPresence | undefined;
   /**
-   * The latest change of each user that this server must send, or that the first server may not send because it
-   * crashed.
+   * The latest change of each user that this server must send: as the first server, or if the first server crashes
+   * before it sends the change.
    */
   const left = new Map<string, Presence>();
   const timer = setInterval(() => {
