@@ -145,7 +145,7 @@ export class Accepted implements Subscriber, Client {
     const { publisher, services } = this.#shared;
     publisher.remove(connection.id);
     this.intake.leave();
-    // Stays subscribed until the requests are done, because the end of the login must also end queued requests.
+    // Stays subscribed until the requests are done, because the end of the login must end them too.
     const underWay = services.drain.underWay(connection);
     if (underWay === undefined) this.#login?.unsubscribe(this);
     else void underWay.then(() => this.#login?.unsubscribe(this));
