@@ -120,7 +120,7 @@ export function createFileRoutes<Who extends { id: string }>(
       throw new RequestError('rate_limited', words, { retryAfterMs: known });
     }
     const who = await answerInTime(parts.who(req, access === undefined ? ownLogin(req) : { access }));
-    // Requests of guests stay counted, because anyone can make up the token of a guest.
+    // Guests stay counted, because anyone can make up the token of a guest.
     if (who !== 'unauthorized' && (typeof who === 'string' || !isGuest(who.id))) known();
     return who;
   }
