@@ -10,8 +10,8 @@ use SensitiveParameter;
 /**
  * Calls the API of the chat server with the key of the site (CHAT_API_KEY). docs/api.md describes each call.
  *
- * Requires only PHP's streams (allow_url_fopen). A call without a response is retried only if a repeat is harmless. A
- * repeated message has the same clientId, so it is stored once.
+ * Requires only PHP's streams (allow_url_fopen). After a temporary failure, a call is retried if a repeat is harmless.
+ * A repeated message has the same clientId, so it is stored once.
  */
 final class ChatClient
 {
@@ -25,7 +25,7 @@ final class ChatClient
 
     /**
      * @param string $url of the chat server, such as http://127.0.0.1:7070
-     * @param float $timeout of each attempt, in seconds
+     * @param float $timeout to connect, and for each read, in seconds
      */
     public function __construct(
         string $url,
@@ -36,7 +36,7 @@ final class ChatClient
             throw new InvalidArgumentException('The URL of the chat server must begin with http:// or https://.');
         }
         if (preg_match('/^[\x21-\x7e]{16,}$/', $key) !== 1) {
-            throw new InvalidArgumentException('The key must have at least 16 characters and no blanks.');
+            throw new InvalidArgumentException('The key must be at least 16 printable ASCII characters, no blanks.');
         }
         $this->url = rtrim($url, '/');
     }
@@ -48,7 +48,7 @@ final class ChatClient
     }
 
     /**
-     * Posts a message in the name of a user, who need not be a member of the room.
+     * Posts a message in the name of a user. Only in a direct room, the user must be a member.
      *
      * @param string|null $clientId identifies the message: a repeat with the same ID is not stored again
      * @return array<string, mixed> the stored message
@@ -72,7 +72,7 @@ final class ChatClient
     /**
      * Sends an event `push` to all connections of a user.
      *
-     * @param mixed $data anything that JSON can hold
+     * @param mixed $data anything that JSON can hold; null: none
      * @return int the number of connections that received the event
      * @throws ChatError
      */
@@ -87,8 +87,9 @@ final class ChatClient
      * Creates a room, or changes its name and topic.
      *
      * @param 'private'|'public' $kind
+     * @param string|null $topic null: none; an existing topic is removed
      * @return array<string, mixed> the room
-     * @throws ChatError `conflict` if the room exists with the other kind
+     * @throws ChatError `conflict` if the room has the other kind, or another public room has the name
      */
     public function putRoom(string $room, string $name, string $kind = 'private', ?string $topic = null): array
     {
@@ -113,7 +114,7 @@ final class ChatClient
     }
 
     /**
-     * Makes users members of a room, and ends memberships except those from the session. Up to 1,000 users a call.
+     * Adds and removes members of a room, each up to 1,000 in a call. Memberships from the session do not end.
      *
      * @param list<int|string|array{id: int|string, name: string}> $add
      * @param list<int|string> $remove
@@ -147,7 +148,7 @@ final class ChatClient
     }
 
     /**
-     * Ends a login by ticket: closes its connections, and rejects its other tickets. Call it at the logout, before the
+     * Ends a login by ticket: closes its connections, and rejects its tickets. Call it at the logout, before the
      * session is destroyed.
      *
      * @param string $sid the claim `sid` of the tickets, by default Ticket::loginId()
@@ -236,7 +237,7 @@ final class ChatClient
     }
 
     /**
-     * Starts the erasure of a user: the chat deletes all data of the user. A restart of the server does not stop it.
+     * Starts the erasure of a user, which continues after a restart of the server.
      *
      * @param 'anonymise'|'delete' $messages whether the messages stay without an author or are deleted
      * @throws ChatError
@@ -247,8 +248,8 @@ final class ChatClient
     }
 
     /**
-     * Returns the audit entries: 100 on a page, newest first. Without a filter, half of each page is for the site and
-     * half for rooms that users created.
+     * Returns the audit entries, newest first, up to 100 on a page. Without a filter, a page has up to 50 entries of
+     * each scope: the site, and the rooms that users created.
      *
      * @param string|null $cursor `next` of the previous page
      * @param int|string|null $by only entries by this user
@@ -295,8 +296,8 @@ final class ChatClient
         // An invalid byte in a name or text becomes U+FFFD, so that the message is not lost.
         $flags = JSON_THROW_ON_ERROR | JSON_INVALID_UTF8_SUBSTITUTE | JSON_UNESCAPED_UNICODE;
         $content = $body === null ? '' : json_encode($body, $flags);
-        // Suppresses the warning, because the ChatError below reports the failure.
         $context = $this->context($method, $content);
+        // Suppresses the warning, because the ChatError below reports the failure.
         $stream = @fopen($this->url . $path, 'rb', false, $context);
         $status = $stream === false ? 0 : self::statusOf(stream_get_meta_data($stream)['wrapper_data']);
         $answer = $stream === false ? null : json_decode((string) @stream_get_contents($stream, self::MOST), true);
@@ -335,7 +336,7 @@ final class ChatClient
         $error = is_array($answer) ? ($answer['error'] ?? []) : [];
         return new ChatError(
             $error['code'] ?? 'no_answer',
-            $error['message'] ?? 'The chat server did not respond.',
+            $error['message'] ?? 'There is no valid response from the chat server.',
             $status,
         );
     }

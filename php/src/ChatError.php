@@ -6,11 +6,11 @@ namespace PhpSessionChat;
 
 use RuntimeException;
 
-/** The chat server rejected a call of ChatClient, or did not respond. */
+/** The chat server rejected a call of ChatClient, or gave no valid response. */
 final class ChatError extends RuntimeException
 {
     /**
-     * @param string $errorCode a code from docs/protocol.md, or `no_answer`
+     * @param string $errorCode a code from docs/protocol.md; `no_answer` without a valid response
      * @param int $status the HTTP status; 0 without a response
      */
     public function __construct(private readonly string $errorCode, string $message, private readonly int $status)

@@ -18,10 +18,10 @@ use PhpSessionChat\Session\Database\SqlDialect;
  * reached, is read-only or is disconnected from its cluster is skipped. Options:
  *
  * - `socket=PATH` of a Unix socket, instead of hosts
- * - `tls=on`, and `ca=FILE` for your own certificate authority; the certificate must name the host
- * - `timeout=`, `10ms` to `9999ms` (default `3000ms`): to connect to each host, and for each response. It is rounded
- *   up, because PHP accepts only whole seconds. PostgreSQL's library waits at least two seconds to connect
- * - `charset=utf8mb4`, the only possible value
+ * - `tls=on`, and `ca=FILE` for your own certificate authority; the server's certificate must name the host
+ * - `timeout=`, `10ms` to `9999ms` or seconds (default `3000ms`): to connect to each host, and for each response. It
+ *   is rounded up, because PHP accepts only whole seconds. PostgreSQL's library waits at least two seconds to connect
+ * - `charset=`: only `utf8mb4` and other names of UTF-8
  */
 final class DatabaseUrl
 {
@@ -74,7 +74,7 @@ final class DatabaseUrl
         }
         $timeout = (int) ceil($parts->milliseconds('timeout', 3000) / 1000);
         if ($dialect === SqlDialect::Sqlite) {
-            // With a name that starts with a colon, SQLite would keep the sessions in memory.
+            // SQLite reserves names that start with a colon: `:memory:` would keep the sessions in memory.
             if ($parts->hosts !== [] || $parts->user !== '' || preg_match('~^[^:\0][^\0]*\z~', $parts->path) !== 1) {
                 throw new InvalidSettings('sqlite: needs the path of a file, as in sqlite:/srv/site/site.db');
             }
@@ -116,8 +116,9 @@ final class DatabaseUrl
     }
 
     /**
-     * Opens a new connection. It throws exceptions, lets the database prepare statements, sends text as UTF-8, and
-     * commits each statement outside a transaction automatically. A statement that exceeds the timeout fails.
+     * Opens a new connection. It throws exceptions, sends values separately from the SQL, uses UTF-8, and commits each
+     * statement outside a transaction. A statement that exceeds the timeout fails; in SQLite, only the wait for a lock
+     * counts.
      *
      * @throws SessionUnavailable if no host can be used
      */
@@ -238,7 +239,7 @@ final class DatabaseUrl
             // Readers and writers then do not wait for each other. The mode is stored in the file.
             $pdo->exec('PRAGMA journal_mode = WAL');
         } catch (\PDOException $error) {
-            // The mode cannot change while other processes use the file. A later connection will change it.
+            // The mode cannot change while other processes use the file. A later connection tries again.
             if (($error->errorInfo[1] ?? 0) !== 5) {
                 throw $error;
             }

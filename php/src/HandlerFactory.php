@@ -48,7 +48,7 @@ final class HandlerFactory
     /** The default of `prefix=`, the same as in PHP's own handlers. Other stores have no default prefix. */
     private const PREFIXES = ['file' => 'sess_', 'redis' => RedisHandler::PREFIX, 'rediss' => RedisHandler::PREFIX];
 
-    /** @throws InvalidSettings with only the invalid part of the URL, because the URL may contain a password */
+    /** @throws InvalidSettings that quotes only the invalid part, because the URL may contain a password */
     public static function fromUrl(#[\SensitiveParameter] string $url): \SessionHandlerInterface
     {
         $parts = StoreUrl::parse($url);

@@ -16,7 +16,7 @@ final class KeyFile
 
     /**
      * @return non-empty-list<string> keys of 32 bytes
-     * @throws InvalidSettings with the path if it is absolute, and never with the contents
+     * @throws InvalidSettings without the contents of the file
      */
     public static function read(#[\SensitiveParameter] string $path): array
     {

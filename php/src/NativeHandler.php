@@ -106,7 +106,7 @@ abstract class NativeHandler
         return $this->copies($id) !== [];
     }
 
-    /** Returns the maximum ID length in the store, including its lock. session.sid_length is 22 to 256. */
+    /** Returns the maximum ID length for the keys of a session and its lock. session.sid_length is 22 to 256. */
     protected function longestId(): int
     {
         return 256;

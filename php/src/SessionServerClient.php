@@ -15,8 +15,8 @@ use PhpSessionChat\Session\SessionServer\SessionServerConnection;
  *     $client->put('name', 'Ann');
  *     $client->close();
  *
- * Opening a session for writing takes its lock, and other clients wait for it (see lockTimeout()). Only commit() and
- * close() save changes. Keys and values are arbitrary bytes.
+ * Opening a session for writing takes its lock, and other clients wait for it (see lockTimeout()). Only commit(),
+ * close() and closeWith() save changes. Keys and values are arbitrary bytes.
  *
  * Methods throw SessionUnavailable if the server does not respond, or reports an unexpected error. If the connection is
  * lost while a session is open, its unsaved changes are lost, and open() must be called again.
@@ -369,7 +369,7 @@ final class SessionServerClient
         string ...$expected,
     ): ?string {
         try {
-            // Without an open session, a command has no effect on sessions, so it can be sent again.
+            // Without an open session, a command changes no saved session, so it can be sent again.
             [$answer] = $this->connection->ask([rtrim("$command $arguments")], again: $this->id === null);
         } finally {
             $this->connection->isConnected() || $this->id = null;

@@ -11,7 +11,7 @@ final class StoreUrl
 
     /**
      * @param list<array{string, int|null}> $hosts names or addresses, each with its port if the URL has one
-     * @param string $path with the first slash if there are hosts: `/3`, `/var/lib/php/sessions`
+     * @param string $path with the first slash: `/3`, `/var/lib/php/sessions`
      * @param array<string, string> $options not taken yet
      */
     private function __construct(
@@ -46,7 +46,7 @@ final class StoreUrl
         [$user, $password] = explode(':', $login, 2) + [1 => ''];
         $options = [];
         foreach ($query === '' ? [] : explode('&', $query) as $option) {
-            // A plus sign is not a space here: prefixes and passwords may contain it.
+            // A plus sign is not a space, because prefixes may contain it.
             [$name, $value] = array_map('rawurldecode', explode('=', $option, 2)) + [1 => ''];
             $options[$name] = $value;
         }

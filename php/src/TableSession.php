@@ -27,12 +27,12 @@ use PhpSessionChat\Session\TableSession\TableRows;
  * Call regenerate() at every login, and save() before any output, because save() can fail and may have to send a
  * cookie. Unsaved changes are saved at the end of the request, but then an error is too late for an error page.
  *
- * All methods throw SessionUnavailable if the database fails. Respond with status 503, and do not set a cookie. Use a
+ * Methods throw SessionUnavailable if the database fails. Respond with status 503, and do not set a cookie. Use a
  * separate \PDO, because on the application's connection a rollback would undo the saved changes.
  */
 final class TableSession
 {
-    /** After this time in seconds an unchanged session is written again, to restart its lifetime. */
+    /** The seconds after which an unchanged session is renewed. At most a tenth of the lifetime. */
     private const RENEW_AFTER = 60;
 
     /** @var \WeakMap<self, true>|null the sessions to save at the end of the request; does not keep them in memory */
@@ -53,7 +53,7 @@ final class TableSession
     /** Whether to save at the end of the request. False after a failed save. */
     private bool $unsaved = true;
 
-    /** The session ended during this request. A new session could replace the session of a concurrent login. */
+    /** Whether the session ended. Then this request starts no session, which could replace a concurrent login. */
     private bool $ended = false;
 
     private function __construct(
@@ -74,7 +74,7 @@ final class TableSession
      * @param string $domain of the cookie; '' for the page's host only
      * @param bool|null $secure whether the cookie is for https only; null: if PHP reports that this page uses https
      * @param string $table `table` or `schema.table`, if the URL does not contain it (see createTable())
-     * @param int $collect on average, one in this many requests calls gc(); 0: none, because a cron job calls it
+     * @param int $collect on average, one in this many requests with a session calls gc(); 0: none, for a cron job
      * @throws InvalidSettings
      */
     public static function open(
@@ -128,7 +128,7 @@ final class TableSession
      * @param string $key UTF-8 without NUL
      * @param mixed $value null, a boolean, an integer, a float, a UTF-8 string, or an array of them, up to
      *        30 levels
-     * @throws SessionDataError if JSON would change the value
+     * @throws SessionDataError if JSON cannot hold the key or the unchanged value
      * @throws \LogicException if the session is new and output has started, so its cookie cannot be sent
      */
     public function storeValue(string $key, #[\SensitiveParameter] mixed $value): void
@@ -190,7 +190,7 @@ final class TableSession
     }
 
     /**
-     * Writes the changes, and restarts the session's lifetime. Without changes, it writes at most once a minute.
+     * Writes the changes, and restarts the session's lifetime. Without changes, it writes only after RENEW_AFTER.
      *
      * @return bool false if the session has ended. It is empty then, and this and later calls do not write
      * @throws SessionDataError if the session is too large for the database
@@ -229,8 +229,8 @@ final class TableSession
     }
 
     /**
-     * Saves the session at the end of the request. There a destructor would run too late for a cookie, and not at all
-     * after a fatal error.
+     * Saves the session at the end of the request. A destructor would run too late for a cookie, and not at all after a
+     * fatal error.
      */
     private static function saveAtTheEnd(self $session): void
     {

@@ -27,7 +27,7 @@ final class Ticket
      * @param array<string, mixed> $claims `aud` (CHAT_TICKET_AUDIENCE) and `sub`, the ID of the user. Optional: `name`,
      *                                     `roles`, `rooms`, `mail`. `sid` identifies the login. Default: loginId().
      *                                     `iat` and `exp` have defaults.
-     * @throws InvalidArgumentException if the key or a required claim is missing
+     * @throws InvalidArgumentException if the key is invalid, or a required claim is missing
      */
     public static function make(#[SensitiveParameter] string $keys, array $claims): string
     {

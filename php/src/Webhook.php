@@ -81,7 +81,7 @@ final class Webhook
             }
         }
         if (!$isSigned) {
-            throw new WebhookError('The event is signed with another key.');
+            throw new WebhookError('No signature of the event is valid: compare the keys of both servers.');
         }
         if (abs(($now ?? time()) - (int) $time) > self::TOLERANCE) {
             throw new WebhookError('The time of the event differs by more than five minutes: compare the clocks of both servers.');

@@ -60,8 +60,8 @@ final class DatabaseFailure
     private const TOO_LONG = ['22001', 1153, 1406];
 
     /**
-     * Returns a description with the error codes. Omits the database's own message, which contains the user and may
-     * contain a session ID.
+     * Returns a description with the error codes. Omits the database's own message, which may contain the user or a
+     * session ID.
      *
      * @param SqlDialect|null $dialect null if the connection failed before the dialect was known
      */

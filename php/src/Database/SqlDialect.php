@@ -25,7 +25,7 @@ enum SqlDialect: string
         );
     }
 
-    /** @throws InvalidSettings if SQL would not read the text as one name */
+    /** @throws InvalidSettings if the name does not match NAME */
     public static function checkName(string $name): void
     {
         if (preg_match('~^' . self::NAME . '\z~', $name) !== 1) {
@@ -41,7 +41,7 @@ enum SqlDialect: string
         return $mark . str_replace('.', "$mark.$mark", $name) . $mark;
     }
 
-    /** Returns SQL for the database's Unix time in seconds. The clocks of several web servers may differ. */
+    /** Returns SQL for the database's Unix time in seconds, because the clocks of web servers may differ. */
     public function now(): string
     {
         return match ($this) {

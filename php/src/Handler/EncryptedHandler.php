@@ -18,8 +18,8 @@ use PhpSessionChat\Session\SessionDataError;
  * record of the same session, even after its end. It cannot forge a session, or move data from one session to another.
  *
  * A record is a nonce of 24 random bytes, followed by libsodium's XChaCha20-Poly1305 (IETF) of the data, with the
- * session ID as additional data. The first key encrypts, and all keys decrypt. Each request re-encrypts its session
- * with the first key, so an old key can be removed once all sessions encrypted with it have expired.
+ * session ID as additional data. The first key encrypts, and all keys decrypt. A session that is written or renewed is
+ * encrypted with the first key, so an old key can be removed once all sessions encrypted with it have expired.
  */
 final class EncryptedHandler extends WrappingHandler
 {

@@ -14,9 +14,9 @@ use PhpSessionChat\Session\SessionUnavailable;
  *     session_start(['use_strict_mode' => true]);
  *
  * The files are compatible with PHP's own handler: `sess_` + session ID, mode 0600, and the modification time is the
- * last use. Unlike there, a file is never written in place, so a reader always finds a complete session.
+ * last use. But a file is never written in place, so a reader always finds a complete session.
  *
- * The folder must exist, with mode 0700 for the account of the web server. A lock is a flock() of the session's file,
+ * The folder must exist. Give it mode 0700, for the account of PHP. A lock is a flock() of the session's file,
  * which also works on NFS. It needs no lease, because it ends with its process.
  */
 final class FilesHandler extends StoreHandler
@@ -24,7 +24,7 @@ final class FilesHandler extends StoreHandler
     /** How long a write waits for another write or for the garbage collection, in seconds. */
     private const WRITE_WAIT = 5;
 
-    /** What tempnam() appends to the prefix. IDs contain no dot, so a session never has such a name. */
+    /** The part after the prefix in names of temporary files. IDs contain no dot, so no session has such a name. */
     private const TEMPORARY = '/^\.[A-Za-z0-9]{6}\z/';
 
     /** tempnam() truncates a longer prefix, and with it the dot that distinguishes temporary files from sessions. */
@@ -128,7 +128,7 @@ final class FilesHandler extends StoreHandler
                 continue;
             }
             try {
-                // A concurrent request may be using the session again.
+                // Locked, because a concurrent request may be using the session again.
                 $file = $this->lockFile($id);
             } catch (SessionUnavailable) {
                 // A file of another account, or a link. The collection continues with the next file.
@@ -167,7 +167,7 @@ final class FilesHandler extends StoreHandler
         return true;
     }
 
-    /** @return resource|null null if another process has locked the file, or the file was deleted */
+    /** @return resource|null null if another process has locked, replaced or deleted the file */
     private function lockFile(#[\SensitiveParameter] string $id)
     {
         // NFS locks only files that are opened for writing.

@@ -19,7 +19,7 @@ use PhpSessionChat\Session\SessionDataError;
  *
  * JSON supports null, booleans, integers, floats, UTF-8 strings and arrays of them. As with json_encode(), the float
  * 1.0 becomes the integer 1, and references become copies. Other values are rejected: objects, bytes that are not
- * UTF-8, INF, NAN, and more than 512 levels. Replacing bytes would silently change a site's data.
+ * UTF-8, INF, NAN, and more than 512 levels. Replacing invalid bytes would silently change a site's data.
  */
 final class JsonHandler extends WrappingHandler
 {

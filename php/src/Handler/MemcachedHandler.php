@@ -46,7 +46,7 @@ final class MemcachedHandler extends StoreHandler
 
     private readonly MemcachedReader $reader;
 
-    /** The CAS value of the last loaded record. Every write to the record changes it. */
+    /** The CAS value of the last loaded record, which changes with every write. */
     private string $version = '0';
 
     /**
@@ -119,7 +119,7 @@ final class MemcachedHandler extends StoreHandler
         if (!$this->holds($id, $token)) {
             throw self::lockLost();
         }
-        // The lock may expire now. Then the CAS value prevents that this overwrites the data of another request.
+        // If the lock expires now, cas() does not overwrite the data of another request.
         $this->memcached->cas($this->version, $this->prefix . $id, $record, self::expiry($this->lifetime));
         if ($this->memcached->getResultCode() === \Memcached::RES_DATA_EXISTS) {
             throw self::lockLost();

@@ -96,7 +96,7 @@ final class MemcachedReader
     /**
      * @param resource $socket
      * @param int $until the deadline in nanoseconds of hrtime()
-     * @return string fewer bytes if the rest did not arrive before the deadline
+     * @return string fewer bytes after the deadline or a closed connection
      */
     private static function receive($socket, int $bytes, int $until): string
     {

@@ -40,7 +40,7 @@ final class PdoHandler extends StoreHandler
     private array $sql;
 
     /**
-     * @param \PDO|\Closure(): \PDO $connection a closure is called on first use, and again after a lost connection
+     * @param \PDO|\Closure(): \PDO $connection a closure is called on first use, and again after an error
      * @param string $table may be `schema.table`
      * @param string $id the primary key
      * @param string $data a binary column, such as BLOB or BYTEA
@@ -103,8 +103,8 @@ final class PdoHandler extends StoreHandler
         if ($written->rowCount() > 0) {
             return true;
         }
-        // No row was updated: it was deleted, or another request has the lock, or it did not change, which MySQL does
-        // not count.
+        // No row was updated: the row was deleted or has expired, another request has the lock, or the row did not
+        // change, which MySQL does not count.
         if ($token === null) {
             return $this->load($id) !== null;
         }

@@ -11,7 +11,8 @@ use PhpSessionChat\Session\InvalidSettings;
  *
  * With session.upload_progress.enabled, PHP starts and stores the session of an upload before the page runs, with the
  * settings of php.ini. If its format differs from the page's format, a text from the visitor could become a session
- * value, such as the ID of another user. Newer versions of PHP then reject all changes of session settings.
+ * value, such as the ID of another user. With the setting on, newer versions of PHP reject all changes of session
+ * settings.
  */
 final class PhpSettings
 {
@@ -23,9 +24,7 @@ final class PhpSettings
         'file' => ['files'],
     ];
 
-    /**
-     * @var array<string, string> the settings of the page before this class changed them; .user.ini may have set them
-     */
+    /** @var array<string, string> the settings before this class changed them; .user.ini may have set them */
     private static array $before = [];
 
     /**
@@ -113,7 +112,7 @@ final class PhpSettings
     {
         $own = @stat($folder);
         foreach (self::beforePage('session.save_path') as $savePath) {
-            // The depth and mode precede a semicolon.
+            // In a save path, the depth and mode precede a semicolon.
             $phps = @stat(substr(strrchr(";$savePath", ';'), 1) ?: sys_get_temp_dir());
             // Compares inodes, because a folder can have several paths. If stat() fails, the folders may be the same.
             if (!$own || !$phps || [$own['dev'], $own['ino']] === [$phps['dev'], $phps['ino']]) {

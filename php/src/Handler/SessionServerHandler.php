@@ -16,9 +16,9 @@ use PhpSessionChat\Session\SessionUnavailable;
  *     session_set_save_handler(new SessionServerHandler(), false);
  *     session_start(['use_strict_mode' => true]);
  *
- * The server has the locks, and requires one for each write. A request holds the lock from reading to writing. Without
- * a `lockWait` in the settings, it holds the lock only while it writes. The server notifies the chat server of each
- * change, and deletes expired sessions itself.
+ * The server has the locks, and requires one for each write. With `lockWait` in the settings, a request holds the lock
+ * from reading to writing, otherwise only while it writes. The server notifies the chat server of each change, and
+ * deletes expired sessions itself.
  *
  * Instead of a lease, the server has `SESSION_SERVER_LOCK_HOLD`: if a request has sent no data for that time, the next
  * waiting request gets the lock.
@@ -28,7 +28,7 @@ final class SessionServerHandler extends StoreHandler
     /** The default time that a request waits for other requests of its session, in seconds. */
     public const LOCK_WAIT = 20;
 
-    /** How long a write waits for the lock if requests do not wait for each other, in seconds. */
+    /** How long a write waits for the lock without `lockWait`, in seconds. */
     private const WRITE_WAIT = 5;
 
     /** The key of the data that PHP stores. */

@@ -12,10 +12,10 @@ use PhpSessionChat\Session\SessionUnavailable;
  * short methods for records and locks.
  *
  * - **Only IDs in the store are accepted** (strict mode), so that visitors cannot choose their ID.
- * - **A failure is an exception, never an empty session.** PHP replaces the ID of an empty session, which logs the
+ * - **A failure is an exception, never an empty session.** PHP replaces the ID of a missing session, which logs the
  *   visitor out permanently. A store must therefore distinguish a missing record from a failed read.
- * - **A logout is final.** If a record existed at the start of a request and is deleted when the request writes, it is
- *   not written again and not copied to a new ID. Otherwise a slow page would log its visitor in again.
+ * - **A logout is final.** A record that existed at the start of a request, and was deleted before the request writes,
+ *   is not written again and not copied to a new ID. Otherwise a slow page would log its visitor in again.
  * - **Requests of one session can wait for each other** (`lockWait` in the settings). Without a lock, the last request
  *   to write wins. With a lock, one request at a time uses the session. A request that waits too long fails with
  *   SessionUnavailable. A request that took longer than its lease fails when it writes, because another request may
@@ -306,7 +306,7 @@ abstract class StoreHandler implements
         try {
             $this->release($id, $token);
         } catch (SessionUnavailable) {
-            // The data is already stored, and the lock expires with its lease.
+            // The lock expires with its lease.
         }
     }
 

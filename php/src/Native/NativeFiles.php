@@ -22,8 +22,8 @@ final class NativeFiles extends NativeHandler
 
     protected function configure(#[\SensitiveParameter] StoreUrl $url): void
     {
-        // In a save path, other settings precede a semicolon. fail() removes parentheses from PHP's warnings, because
-        // they may contain session IDs.
+        // In a save path, other settings precede a semicolon. fail() removes text in parentheses from PHP's warnings,
+        // because it may contain session IDs.
         if ($url->hosts !== [] || $url->user !== '' || preg_match('~^/[^;()\0]*\z~', $url->path) !== 1) {
             throw new InvalidSettings('file: needs three slashes and a folder without ; ( and ), as in file:///srv/sessions');
         }

@@ -12,7 +12,7 @@ use PhpSessionChat\Session\StoreUrl;
 /**
  * phpredis's session handler, for a single Redis server.
  *
- * Options: `prefix=`, `database=` instead of the path, `timeout=` for each response, `persistent=1`.
+ * Options: `prefix=`, `database=` instead of the path, `timeout=` to connect and for each response, `persistent=1`.
  */
 final class NativeRedis extends NativeHandler
 {

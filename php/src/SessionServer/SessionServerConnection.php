@@ -23,7 +23,7 @@ final class SessionServerConnection
 
     private ?LineSocket $socket = null;
 
-    /** @var list<string> that arrived between replies and were not yet fetched */
+    /** @var list<string> events that arrived before a reply and were not yet fetched */
     private array $events = [];
 
     /**
@@ -195,7 +195,7 @@ final class SessionServerConnection
                 return $answers;
             }
         }
-        // Apart from events, the server sends only replies. Anything else means that replies are out of sync.
+        // After the last reply, the server sends only events. Anything else means that replies are out of sync.
         $more = $this->socket->arrived();
         str_starts_with($more, substr(self::EVENT, 0, strlen($more))) || $this->disconnect();
         return $answers;
