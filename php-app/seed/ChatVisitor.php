@@ -8,7 +8,7 @@ namespace PhpSessionChat;
  * A sample user, who logs in to the site and uses the chat like a browser, by Socket.IO over HTTP polling
  * (docs/protocol.md).
  *
- * Only for the sample conversation, because the API supports neither pictures nor reactions.
+ * The sample conversation needs it, because the API supports neither pictures nor reactions.
  */
 final class ChatVisitor
 {
@@ -56,7 +56,7 @@ final class ChatVisitor
         return $number;
     }
 
-    /** @return array<string, mixed> the data of the response to this request */
+    /** @return array<string, mixed> the data of the response to the request with this number */
     public function answer(int $number): array
     {
         $packet = $this->await("43{$number}[");

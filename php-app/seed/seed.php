@@ -68,7 +68,7 @@ foreach ($talk as $key => $said) {
         $alice->ask('message:pin', ['room' => $room, 'seq' => $seq]);
     }
 }
-// Bob and Carol write to Alice alone, because most visitors log in as her first.
+// Bob and Carol write to Alice directly, because most visitors log in as her first.
 $letters = [
     'bob' => 'Alice, I can open the gate on Saturday. Do you have the second key?',
     'carol' => 'Your cabbages are safe again. It was a snail.',

@@ -56,7 +56,7 @@ final class App
         return $isMember ? ['GET' => 'member'] : self::ROUTES[$this->request->path] ?? null;
     }
 
-    /** Whether the path is a page whose address contains no data of the request. */
+    /** Whether the path is a page of the site. A redirect to such a path is safe. */
     private function isPage(): bool
     {
         return isset($this->route()['GET']);

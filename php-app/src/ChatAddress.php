@@ -37,7 +37,7 @@ final class ChatAddress
         return new self($origin, $origin);
     }
 
-    /** Returns the origin with `ws` instead of `http`. In the CSP of older browsers, `http:` does not include it. */
+    /** Returns the origin with `ws` instead of `http`. In the CSP of older browsers, `http:` does not include `ws:`. */
     public function socketOrigin(): string
     {
         return 'ws' . substr($this->origin, strlen('http'));

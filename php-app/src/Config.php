@@ -60,7 +60,7 @@ final class Config
         $client = null;
         try {
             $key = self::apiKey();
-            // At most 1 s, because a login waits for the response.
+            // Short, because a login waits for the response.
             $client = $key === '' ? null : new ChatClient(self::setting('CHAT_API_URL', self::CHAT_API_URL), $key, 1.0);
         } catch (\InvalidArgumentException $error) {
             $wrong[] = 'CHAT_API_URL or CHAT_API_KEY: ' . $error->getMessage();

@@ -32,7 +32,7 @@ final class Database
     /** @throws InvalidSettings if the folder cannot be used */
     public static function open(string $folder): self
     {
-        // Another worker may create it at the same time, so check again whether it exists.
+        // Another worker may create the folder at the same time, so check again whether it exists.
         if (!is_dir($folder) && !@mkdir($folder, 0700, true) && !is_dir($folder)) {
             throw new InvalidSettings("APP_DATA: the folder $folder cannot be created");
         }
@@ -96,7 +96,7 @@ final class Database
             $this->pdo->exec(LoginLimit::TABLES);
         }
         if ($this->version() === 1) {
-            // In this version users have no roles.
+            // In version 1, users have no roles.
             $this->pdo->exec("ALTER TABLE users ADD COLUMN role TEXT NOT NULL DEFAULT 'member'");
         }
         $this->pdo->exec(Notices::TABLE);

@@ -26,7 +26,7 @@ final class Response
     /**
      * Returns a 303: the browser loads the page with GET, so that a reload does not send the form again.
      *
-     * @param string $path of the site; never a path from a request
+     * @param string $path of the site; never an unchecked path from a request
      * @param array<string, string> $headers
      */
     public static function seeOther(string $path, array $headers = []): self

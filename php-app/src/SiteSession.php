@@ -34,8 +34,7 @@ final class SiteSession
             'use_only_cookies' => true,
             'use_trans_sid' => false,
             'lazy_write' => true,
-            // Debian's default is 0, because a cron job deletes expired files in its folder. This folder has no cron
-            // job.
+            // Debian's default is 0, because a cron job deletes expired files, but only in Debian's folder.
             'gc_probability' => 1,
             'gc_divisor' => 1000,
             'cache_limiter' => '',

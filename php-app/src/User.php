@@ -7,9 +7,7 @@ namespace PhpSessionChat;
 /** A member of the club. */
 final class User
 {
-    /**
-     * @param string $role 'admin' and 'moderator' also have these rights in the chat; 'member' has no special rights
-     */
+    /** @param string $role 'member', or 'admin' or 'moderator', which CHAT_USER_ROLES=role also grants in the chat */
     public function __construct(
         public readonly int $id,
         public readonly string $firstname,

@@ -78,7 +78,7 @@ final class Users
         return base64_encode(hash_hmac('sha256', $password, 'php-session-chat password', true));
     }
 
-    /** Returns a valid hash of the same cost, for an unknown password. */
+    /** Returns a valid hash of the same cost, whose password is unknown. */
     private static function nobodysHash(): string
     {
         return sprintf('$2y$%02d$%s', self::BCRYPT_COST, str_repeat('.', 53));
