@@ -50,8 +50,8 @@ final class PhpSettings
                 'files' => self::isFolderOfPhp($path) ? ['sess_'] : [],
             };
             foreach ($prefixes as $phps) {
-                // If a prefix starts with the other, a visitor's ID can supply the rest. PHP accepts nearly any ID, and
-                // this library accepts letters, digits, comma and minus.
+                // If one prefix starts with the other, a visitor's ID can supply the difference. PHP accepts nearly any
+                // ID, and this library accepts letters, digits, comma and minus.
                 $more = str_starts_with($phps, $prefix) ? substr($phps, strlen($prefix)) : '/';
                 if (str_starts_with($prefix, $phps) || preg_match('/^[A-Za-z0-9,-]*\z/', $more) === 1) {
                     throw self::refusal();

@@ -52,7 +52,7 @@ abstract class StoreHandler implements
     /** Why the session no longer belongs to this request. */
     private ?SessionUnavailable $ended = null;
 
-    /** The value of `ended` for the ID that PHP has created to replace the session's ID. read() throws it. */
+    /** The value of `ended` if PHP replaces the session's ID. read() of the new ID throws it. */
     private ?SessionUnavailable $refusal = null;
 
     /** @var array{string, string}|null ID and token of the lock that this request holds */

@@ -58,7 +58,7 @@ abstract class WrappingHandler implements
     final public function read(#[\SensitiveParameter] string $id): string|false
     {
         $record = $this->inner->read($id);
-        // '' may mean that there is no record, or that it was deleted while the handler waited for the lock.
+        // '' may mean that there is no record, or that it was deleted while the inner handler waited for the lock.
         if ($record === false || ($record === '' && ($this->existing !== $id || !$this->inner->validateId($id)))) {
             return $record;
         }
