@@ -19,7 +19,7 @@ final class Blocks {
   private final Set<String> users = new HashSet<>();
   /** Whether the list was loaded in this session. */
   private boolean isLoaded;
-  /** Whether the list was loaded over this connection. Another device may have changed it before. */
+  /** Whether the request for the list was answered over this connection. Another device may have changed the list. */
   private boolean isCurrent;
   /** Notifications of new messages that wait for the list. */
   private List<Runnable> queued = new ArrayList<>();
@@ -55,7 +55,7 @@ final class Blocks {
             }
           }
 
-          /** Without a list, no user counts as blocked. */
+          /** The previous list stays in use. At first it is empty. */
           @Override
           void handleRejection(ChatError error) {
             flush();
@@ -63,7 +63,7 @@ final class Blocks {
         });
   }
 
-  /** Sends the queued notifications. */
+  /** Runs the queued notifications. */
   private void flush() {
     isCurrent = true;
     List<Runnable> notices = queued;

@@ -21,8 +21,8 @@ abstract class Change {
   }
 
   /**
-   * Returns the message after the change, as the user {@code me} sees it. Returns it unchanged if it is as new as the
-   * change.
+   * Returns the message after the change, as the user {@code me} sees it. Returns {@code previous} if it is as new as
+   * the change.
    */
   final Message after(Message previous, String me) {
     return previous.rev >= rev ? previous : next(previous, me);

@@ -34,7 +34,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>All methods can be called on any thread and return immediately. Results of requests go to their {@link Callback},
  * everything else to the {@link ChatListener}. Both run on the app's executor; on Android, use the main looper. The
- * client connects, and reconnects after a network, server or session change, without help from the app.
+ * client reconnects after a network or server failure, and after a change of the session ID.
  */
 public final class Chat {
   /** The version of the wire protocol that this library speaks ({@code docs/protocol.md}). */
@@ -56,7 +56,7 @@ public final class Chat {
   private final FileAddresses addresses;
   private final Uploads uploads;
 
-  /** Rooms that the app shows, and whether the user was a member when the room was last joined. */
+  /** Rooms that the app shows, and whether each has been joined since it was opened. */
   private final Map<String, Boolean> openRooms = new LinkedHashMap<>();
   /** Callbacks waiting for a room to open. */
   private final Map<String, List<Callback<RoomSummary>>> pendingOpens = new HashMap<>();
@@ -65,7 +65,7 @@ public final class Chat {
 
   private boolean listChanged;
   private boolean isReportScheduled;
-  /** The last user and the rooms open when that session ended. They open again for the same user. */
+  /** The last user, and the rooms open when the user's session ended. They open again for the same user. */
   private @Nullable String lastUser;
 
   private Map<String, Boolean> lastOpenRooms = Collections.emptyMap();
@@ -119,8 +119,8 @@ public final class Chat {
    * Creates a builder.
    *
    * @param server the address of the chat server, such as {@code https://www.example.org/chat/}
-   * @param executor runs all callbacks; must run them one at a time. While it is busy, the client stops reading from
-   *     the server
+   * @param executor runs all callbacks; must run them one at a time. While it is busy, the client soon stops reading
+   *     from the server
    * @param listener receives events
    * @return a builder
    */
@@ -147,8 +147,8 @@ public final class Chat {
     }
 
     /**
-     * Sets the client whose cookies identify the user: the client that the app uses for the site. Each request reads
-     * the cookie from its jar, so a renewed cookie takes effect at once.
+     * Sets the client whose cookies identify the user: the client that the app uses for the site. Each HTTP request
+     * reads the cookie from its jar.
      *
      * @param http a client with a cookie jar
      * @return this builder
@@ -224,8 +224,8 @@ public final class Chat {
      * Builds the chat. It does not connect until {@link Chat#start}.
      *
      * @return the chat
-     * @throws IllegalStateException if the chat has no client with a cookie jar, session, tickets or guest, or a guest
-     *     besides a session or tickets
+     * @throws IllegalStateException without a client with a cookie jar, session, tickets or guest, or if a guest is
+     *     combined with a session or tickets
      */
     public Chat build() {
       boolean cookies = http != null && http.cookieJar() != CookieJar.NO_COOKIES;
@@ -245,8 +245,8 @@ public final class Chat {
 
   /**
    * Connects and stays connected. On Android, call it in {@code onStart}. Call it again after the user logs in again.
-   * Rooms opened since the end of the session then open for the new user. Rooms opened before that open again only for
-   * the same user.
+   * Rooms opened since the end of the session then open for the new user. Rooms opened earlier open again only for the
+   * same user.
    */
   public void start() {
     run(connection::start);
@@ -298,7 +298,7 @@ public final class Chat {
   /**
    * Returns the logged-in user.
    *
-   * @return the user; null before the first connection and after the end of a session
+   * @return the user; null before the first connection, and after {@link ChatListener#onHide} until the next connection
    */
   public @Nullable Identity me() {
     return me;
@@ -525,8 +525,8 @@ public final class Chat {
   }
 
   /**
-   * Tells other members that the user stopped typing: the text was cleared or the field lost focus. Sending a message
-   * does this automatically.
+   * Tells other members that the user stopped typing. Call it when the text is cleared or the field loses focus.
+   * Sending a message does this automatically.
    */
   public void stoppedTyping() {
     run(typing::stop);
@@ -546,10 +546,10 @@ public final class Chat {
   }
 
   /**
-   * Stores a message in the outbox and repeats sending until the server acknowledges it. Messages are sent in the order
-   * of the calls. The message is listed immediately. {@link ChatListener#onUnsent} reports a message that the server
-   * rejects, that the outbox cannot store ({@code not_kept}), or that has no known author ({@code offline}: before the
-   * first connection and after a session has ended).
+   * Stores a message in the outbox and repeats sending until the server acknowledges it. A room's messages are sent in
+   * the order of the calls. The message is listed immediately. {@link ChatListener#onUnsent} reports a message that the
+   * server rejects, that the outbox cannot store ({@code not_kept}), or that has no known author ({@code offline}:
+   * before the first connection and after a session has ended).
    *
    * @param room the room ID, open or not
    * @param text 1 to {@link Identity#textLimit} characters
@@ -636,12 +636,11 @@ public final class Chat {
   }
 
   /**
-   * Changes the text of a message.
+   * Changes the text of a message, see {@link #edit(Message, MessageEdit, Callback)}.
    *
    * @param message the user's message, as it is shown
    * @param text the new text
-   * @param callback gets the edited message; {@code conflict} if the text changed since, with the current message in
-   *     {@link ChatError#current}
+   * @param callback gets the edited message
    */
   public void edit(Message message, String text, @Nullable Callback<Message> callback) {
     edit(message, MessageEdit.of(text), callback);
@@ -746,8 +745,8 @@ public final class Chat {
   /**
    * Uploads a file, at most two at a time. {@link ChatListener#onUpload} reports the progress. A broken upload
    * restarts, if necessary over the next connection. Attach the file to a message by {@link NewMessage#file}; otherwise
-   * the server deletes it after {@code CHAT_FILES_ORPHANS}. An upload in progress is lost when the process ends or
-   * another user logs in.
+   * the server deletes it after {@code CHAT_FILES_ORPHANS}. An upload in progress is lost when the process ends, the
+   * user logs out or another user logs in.
    *
    * @param room the room ID
    * @param file at most {@link Identity#fileLimit} bytes
@@ -803,9 +802,9 @@ public final class Chat {
 
   /**
    * Returns a request for a file. Run it with the {@link Builder#http} client, whose cookies identify the user, or with
-   * an image loader that uses this client. With {@link Builder#tickets}, any client works, until the current ticket
-   * ends. The server responds with 404 if the user may not read the message. Name and
-   * type are chosen by other users: show pictures, sound and video only, and offer anything else as a download.
+   * an image loader that uses this client. With {@link Builder#session} or {@link Builder#tickets}, any client works,
+   * until the current ticket ends. The server responds with 404 if the user may not read the message. Other users
+   * choose name and content: show pictures, sound and video only, and offer anything else as a download.
    *
    * @param file the file of a message
    * @return a request for this session
@@ -1018,8 +1017,8 @@ public final class Chat {
    * Lists the members of a room.
    *
    * @param room the room ID
-   * @param query the beginning of a name or ID; null: all
-   * @param present true: connected members only; null: all
+   * @param query the beginning of a name, of a word in it, or of an ID; null: all
+   * @param present true: connected members; false: other members; null: all
    * @param cursor {@link Page#next} of the previous page; null: the first page
    * @param callback gets the members, by name
    */
@@ -1531,7 +1530,7 @@ public final class Chat {
       tasks.restart();
       identity(ready);
       String user = me.user.id;
-      // Rooms open for a different user stay closed.
+      // Rooms of a different user stay closed.
       if (user.equals(lastUser)) {
         for (Map.Entry<String, Boolean> entry : lastOpenRooms.entrySet()) openRooms.put(entry.getKey(), entry.getValue());
       }
@@ -1657,7 +1656,7 @@ public final class Chat {
           postForUser(() -> listener.onPush(payload.optString("name"), Wire.plain(payload.opt("data"))));
           break;
         default:
-          // From a newer protocol version.
+          // Not used by this client, or from a newer protocol version.
       }
     }
 
@@ -1723,7 +1722,7 @@ public final class Chat {
     postForUser(() -> listener.onReport(report, open));
   }
 
-  /** Renders all rooms again, because messages are now hidden or visible. */
+  /** Reports all rooms again, because messages are now hidden or visible. */
   private void blocksChanged() {
     for (Room room : rooms.byId.values()) changed(room);
     listChanged();
@@ -2028,7 +2027,6 @@ public final class Chat {
     if (room.joined && rooms.byId.get(room.id()) == room) new SyncEvents().joined(room);
   }
 
-  /** Fails all callbacks that wait for the room. */
   private void failOpening(String id, ChatError error) {
     List<Callback<RoomSummary>> openCallbacks = pendingOpens.remove(id);
     if (openCallbacks != null) for (Callback<RoomSummary> entry : openCallbacks) post(() -> entry.failed(error));
@@ -2044,7 +2042,7 @@ public final class Chat {
     }
   }
 
-  /** Joins closed rooms that have unsent messages. */
+  /** Joins rooms that have unsent messages. */
   private void joinForDelivery() {
     if (!connection.ready() || delivery == null) return;
     for (String id : delivery.roomsToSend()) {

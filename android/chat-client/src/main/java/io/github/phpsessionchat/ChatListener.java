@@ -4,8 +4,8 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Receives events from a {@link Chat}. All methods are called on its executor, one at a time. Lists are complete, new
- * and unmodifiable. If state changes repeatedly, a slow app may get only the latest state.
+ * Receives events from a {@link Chat}. All methods are called on its executor, one at a time. Lists are unmodifiable
+ * and do not change later. If state changes repeatedly, a slow app may get only the latest state.
  */
 public interface ChatListener {
   /**
@@ -55,9 +55,9 @@ public interface ChatListener {
   default void onNewMessage(RoomSummary room, RoomSummary.Last message) {}
 
   /**
-   * A message mentions the user or all members, or replies in a thread that the user follows; use it for a
-   * notification. If the room is not open here, it is reported only if the room is open on no other device of the user.
-   * It is not reported if the user chose {@link RoomSummary.Notify#NONE}.
+   * A message mentions the user or all members; use it for a notification. If the room is not open here, replies in
+   * followed threads are reported too, but nothing while the room is open on another device of the user. Not called if
+   * the user chose {@link RoomSummary.Notify#NONE}.
    *
    * @param room the room, with the new mention counted
    * @param message the message; in a room that is not open, the mention may come from an edit
@@ -68,7 +68,7 @@ public interface ChatListener {
    * Threads of an open room gained or lost replies, or were loaded with messages.
    *
    * @param room the room ID
-   * @param threads the current state of these threads; threads that are not listed did not change
+   * @param threads the current state of these threads
    */
   default void onReplies(String room, List<Replies> threads) {}
 
@@ -82,7 +82,7 @@ public interface ChatListener {
   default void onFollowed(String room, long thread, boolean following) {}
 
   /**
-   * A message was rejected or could not be stored in the outbox.
+   * A message failed, or is pending approval.
    *
    * @param message the message; {@link PendingMessage#failed} contains the reason
    */
@@ -116,7 +116,7 @@ public interface ChatListener {
    * The connected users of an open room changed.
    *
    * @param room the room ID
-   * @param users at most 100 connected users
+   * @param users connected users; some are missing if the room was joined with more than 100
    * @param count the number of connected users
    */
   default void onPresent(String room, List<User> users, int count) {}
@@ -152,7 +152,7 @@ public interface ChatListener {
    *
    * @param room the room ID
    * @param seq the message
-   * @param seen all members who saw it
+   * @param seen the members who saw it
    */
   default void onSeenBy(String room, long seq, Answers.SeenBy seen) {}
 

@@ -31,7 +31,7 @@ final class Connection implements Link.Listener, Tickets.Listener {
     /** The server confirmed that the session ended. {@code hide} was called earlier, possibly long ago. */
     void sessionEnded(Reason reason);
 
-    /** Any event except session events, which the connection handles itself. */
+    /** Any event except {@code session:ready} and {@code session:ended}. */
     void event(String name, JSONObject payload);
 
     /** Calls {@code passed} after the app has handled all earlier events. */
@@ -50,8 +50,8 @@ final class Connection implements Link.Listener, Tickets.Listener {
   /** A request without a response in this time fails and the connection is dropped. */
   private static final long REQUEST_TIMEOUT_MS = 10_000;
   /**
-   * Time limit from opening a connection until {@code session:ready}. The first limit is shorter because the other
-   * transport is tried next.
+   * Time limit from opening a connection until {@code session:ready}. The limit is shorter for the first of two
+   * transports.
    */
   private static final long ATTEMPT_TIMEOUT_MS = 12_000;
 
@@ -78,7 +78,7 @@ final class Connection implements Link.Listener, Tickets.Listener {
     final Reason reason;
     final long until;
     int attempts;
-    /** Whether the server answered the last attempt that the user is not logged in. */
+    /** Whether the server confirmed in the last attempt that the user is not logged in. */
     boolean isOver;
 
     Resume(Reason reason, long until) {
@@ -118,7 +118,6 @@ final class Connection implements Link.Listener, Tickets.Listener {
   private @Nullable Future<?> attemptTimer;
 
   private long attemptStartedAt;
-  /** Start times of the latest attempts. */
   private final Deque<Long> attemptTimes = new ArrayDeque<>();
   /** A network may block WebSocket, so each round starts with the transport that last worked. */
   private boolean pollingWorked;
@@ -131,7 +130,7 @@ final class Connection implements Link.Listener, Tickets.Listener {
   private @Nullable String user;
   private @Nullable Resume resume;
   private @Nullable Future<?> endTimer;
-  /** Why the session ended, while it may still be resumed. */
+  /** Why the session ended. Null after it is resumed, or its end is confirmed. */
   private @Nullable Reason endReason;
   /** Whether a silent attempt checks for a new session after one has ended. The app does not see its state. */
   private boolean isCheckingSession;
@@ -308,8 +307,8 @@ final class Connection implements Link.Listener, Tickets.Listener {
 
           @Override
           public void failed(ChatError error) {
-            // The new ticket is for another login. After any other error, the connection is lost or ends with the old
-            // ticket, and the client reconnects.
+            // `forbidden`: the new ticket is for another login. After any other error, the connection is lost or ends
+            // with the old ticket, and the client reconnects.
             if (error.code.equals("forbidden")) tryResume(Reason.USER_CHANGED);
           }
         });
@@ -438,7 +437,7 @@ final class Connection implements Link.Listener, Tickets.Listener {
     schedule(delayMs);
   }
 
-  /** The server closed the connection because the cookie changed. Reconnects at once. */
+  /** Reconnects at once, because the cookie changed or the ticket expired. */
   private void reconnectNow() {
     setState(ConnectionState.disconnected(Kind.OFFLINE, System.currentTimeMillis()));
     startRound();
@@ -502,7 +501,7 @@ final class Connection implements Link.Listener, Tickets.Listener {
     if (isConfirmed) confirmEnd();
   }
 
-  /** Keeps an earlier reason, which is more specific than {@code unauthorized}. */
+  /** Keeps an earlier reason if the new reason is {@code unauthorized}, which is less specific. */
   private void recordEndReason(Reason reason) {
     if (endReason == null || reason != Reason.UNAUTHORIZED) endReason = reason;
   }

@@ -44,7 +44,7 @@ public final class ConnectionState {
     USER_CHANGED,
     /** The session can no longer be read. */
     INVALID,
-    /** The site's operator closed the connection. */
+    /** The site closed the connection, or banned the user. */
     KICKED,
     /** Not logged in: the app has no session, or an outdated one. */
     UNAUTHORIZED

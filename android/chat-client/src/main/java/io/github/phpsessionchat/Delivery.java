@@ -45,7 +45,7 @@ final class Delivery {
 
     void changed(String room);
 
-    /** Reports that sending is paused because of {@code code}, or has resumed if it is null. */
+    /** Reports that sending is paused because of {@code code}, or has resumed if {@code code} is null. */
     void paused(@Nullable String code, long ms);
   }
 
@@ -99,7 +99,7 @@ final class Delivery {
    * Consecutive failed attempts by room or OUTBOX_KEY. While there is an entry, the app knows that sending is paused.
    */
   private final Map<String, Integer> attempts = new HashMap<>();
-  /** Work that the outbox has not done yet, because it failed. */
+  /** Which calls of the outbox succeeded. Failed calls are repeated. */
   private boolean cleared;
 
   private boolean loaded;
@@ -160,7 +160,7 @@ final class Delivery {
     for (String room : roomsToSend()) sendNext(room);
   }
 
-  /** Returns the messages of a room, oldest first. */
+  /** Returns the messages of a room except discarded ones, oldest first. */
   List<PendingMessage> list(String room) {
     List<PendingMessage> list = new ArrayList<>();
     for (PendingMessage item : items.values()) {
@@ -201,7 +201,7 @@ final class Delivery {
     if (put(item) && failed != null) port.failed(item);
   }
 
-  /** Called when an upload finishes or fails. */
+  /** Called for each change of an upload. */
   void handleUpload(Upload upload) {
     if (upload.failed != null) failUpload(upload.key);
     if (upload.file == null) return;
@@ -263,8 +263,8 @@ final class Delivery {
   }
 
   /**
-   * Retries messages whose files could not be uploaded over the last connection, if all of their files can be. The user
-   * decides about the others.
+   * Retries messages whose files could not be uploaded over the last connection, unless an upload is lost or still
+   * failed.
    */
   void retryUploads() {
     for (PendingMessage item : new ArrayList<>(items.values())) {
@@ -278,7 +278,6 @@ final class Delivery {
     }
   }
 
-  /** Removes a message for the user. */
   void discard(String clientId) {
     PendingMessage item = items.get(clientId);
     if (item != null && isHeld(item)) discardHeld(item);
@@ -315,8 +314,8 @@ final class Delivery {
   /** Removes a message that was seen as stored, because its acknowledgement may have been lost. */
   void confirm(Message message) {
     PendingMessage item = items.get(message.clientId);
-    // A different text under the same ID: sending it fails with `conflict`, so the message is not lost silently.
     if (item == null || !item.room.equals(message.room)) return;
+    // A message with a different text stays. Sending it fails with `conflict`, so it is not lost silently.
     if (message.isEdited() || message.isDeleted() || item.text.equals(message.text)) remove(item.clientId);
   }
 
@@ -346,7 +345,7 @@ final class Delivery {
    *
    * @param before {@link #allHeld} at the time of the request, because the response does not cover later messages
    * @param ids held and rejected messages: IDs by {@code clientId}
-   * @param rejected IDs of the rejected ones
+   * @param rejected IDs of rejected messages
    */
   void compareHeld(Set<String> before, Map<String, String> ids, Set<String> rejected) {
     for (PendingMessage item : new ArrayList<>(items.values())) {

@@ -13,7 +13,7 @@ final class FileAddresses {
   }
 
   private final HttpUrl server;
-  /** The origin that a browser would send. The server rejects uploads that have only a cookie. */
+  /** The origin that a browser would send. The server rejects uploads with a cookie but no origin. */
   private final String origin;
   /** The scheme of the {@code Authorization} header: {@code Session} or {@code Ticket}. */
   private final String scheme;
@@ -69,7 +69,7 @@ final class FileAddresses {
     return value != null && value.matches("[!-~]+") ? scheme + " " + value : null;
   }
 
-  /** In a URL, these names would be resolved as path steps. */
+  /** In a URL, {@code .} and {@code ..} would be resolved as path steps. */
   private static boolean isSegment(String name) {
     return !name.isEmpty() && !name.equals(".") && !name.equals("..");
   }

@@ -12,7 +12,7 @@ import okio.Source;
 final class Frames extends ForwardingSource {
   /**
    * OkHttp buffers an unlimited number of pongs that the server does not read. The chat server sends no pings. If a
-   * proxy sends one every few seconds, the client reconnects about once a day.
+   * proxy sends one every ten seconds, the client reconnects about once a day.
    */
   static final int MAX_PINGS = 10_000;
 

@@ -79,7 +79,7 @@ final class Link {
     this.loop = loop;
     this.listener = listener;
     pace = new Pace(passed -> EventThread.nextTick(() -> loop.run(() -> listener.sendMarker(passed))));
-    // With its own dispatcher, only the calls of this connection can be cancelled together.
+    // A dispatcher of its own lets the connection cancel its calls and no others.
     Dispatcher dispatcher = new Dispatcher(http.dispatcher().executorService());
     this.http =
         http.newBuilder()
@@ -139,7 +139,7 @@ final class Link {
     else abort();
   }
 
-  /** When the server last sent something, by the loop's clock; 0 before that. */
+  /** When the last event or acknowledgement arrived, by the loop's clock; 0 before that. */
   long lastReceivedAt() {
     return lastReceivedAt;
   }
@@ -178,7 +178,7 @@ final class Link {
   }
 
   /**
-   * Reads the error code of a failed request, and rejects responses that do not come from the chat server. The Java
+   * Reads the error code of a failed request, and rejects responses that do not come from the chat server. Socket.IO's
    * client does neither.
    */
   private Response checkResponse(Interceptor.Chain chain) throws IOException {
@@ -255,7 +255,7 @@ final class Link {
   }
 
   /**
-   * Filters what OkHttp passes to the Java client. It answers the server's close frame, because the Java client would
+   * Filters what OkHttp passes to Socket.IO's client. It answers the server's close frame, because that client would
    * notice the end only by missing pings. It also rejects malformed packets.
    */
   private static final class Guard extends WebSocketListener {

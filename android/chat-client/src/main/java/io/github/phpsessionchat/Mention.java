@@ -12,7 +12,7 @@ public final class Mention {
 
   /**
    * The user, with the name at the time when the message was read. {@link Message#textWithNames()} inserts the name. If
-   * the user has no name, the name is the ID, and the author may have chosen any text for that.
+   * the name is unknown, it is the ID, and the mention keeps the text that its author typed.
    */
   public final User user;
   /** The start in code points; convert it by {@link String#offsetByCodePoints}. */
@@ -36,9 +36,8 @@ public final class Mention {
   }
 
   /**
-   * Returns the text with current names. Mentions that are out of range or overlap are ignored. The original text stays
-   * if it cannot be a name or there is no name, so that a mention neither hides words nor shows words that were not
-   * typed.
+   * Returns the text with current names. Mentions that are out of range or overlap are ignored. A mention keeps its
+   * typed text if that cannot be a name, because a name would hide the words, or if the name is unknown.
    */
   static String replaceNames(String text, List<Mention> mentions) {
     StringBuilder result = new StringBuilder();

@@ -48,7 +48,7 @@ public final class Message {
   public final long editedAt;
   /** When it was deleted; 0: not deleted. */
   public final long deletedAt;
-  /** Who deleted it; null if it is not deleted. */
+  /** Who deleted it; null if it is not deleted, or was deleted with its author's data. */
   public final @Nullable DeletedBy deletedBy;
   /** The {@code seq} of the message that it replies to; 0: no reply. */
   public final long replyTo;

@@ -17,8 +17,8 @@ public final class MessageEdit {
   }
 
   /**
-   * Creates an edit. It leaves the files unchanged. If the text is unchanged, so are its mentions; a different text has
-   * only the mentions added here.
+   * Creates an edit that leaves the files unchanged. If no mention is added, an unchanged text keeps its mentions, and
+   * a different text has none.
    *
    * @param text the text; may be empty if the message has files
    * @return the edit

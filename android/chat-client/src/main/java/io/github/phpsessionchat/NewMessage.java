@@ -21,7 +21,7 @@ public final class NewMessage {
     this.text = Objects.requireNonNull(text, "text");
   }
 
-  /** Copied, because it is sent on another thread. */
+  /** Returns a copy, because another thread sends it. */
   NewMessage copy() {
     NewMessage copy = new NewMessage(text).replyTo(replyTo);
     copy.mentions.addAll(mentions);

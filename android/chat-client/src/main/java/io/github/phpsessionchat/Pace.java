@@ -13,7 +13,7 @@ final class Pace {
 
   /** Size of a piece in characters. */
   private static final int PIECE_LENGTH = 1 << 18;
-  /** Added per packet for its overhead. */
+  /** Added per WebSocket message or poll response, for its overhead. */
   private static final int PACKET_OVERHEAD = 200;
 
   private final Queue queue;

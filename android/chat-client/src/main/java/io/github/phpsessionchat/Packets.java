@@ -9,7 +9,7 @@ import org.json.JSONException;
 import org.json.JSONObject;
 
 /**
- * Keeps malformed packets from the stock client. It throws on its own threads if it gets a proxy's page, bytes or an
+ * Keeps malformed packets from Socket.IO's client, which throws on its own threads for a proxy's page, bytes or an
  * event without a name. On Android this would crash the app.
  */
 final class Packets {
@@ -22,7 +22,7 @@ final class Packets {
   /** No valid number is this long. The JSON library would spend hours on one with millions of digits. */
   private static final int MAX_DIGITS = 100;
 
-  /** It would log a malformed packet, which may contain message text. */
+  /** Turned off, because it logs malformed packets, which may contain message text. */
   private static final Logger STOCK_LOGGER = Logger.getLogger(IOParser.class.getName());
 
   static {
@@ -106,7 +106,7 @@ final class Packets {
         return;
       }
       try {
-        // The stock client also handles the packet inside this call.
+        // Socket.IO's client also handles the packet inside this call.
         stock.add(packet);
       } catch (RuntimeException e) {
         fail();

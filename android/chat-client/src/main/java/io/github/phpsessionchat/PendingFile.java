@@ -4,7 +4,7 @@ import org.jspecify.annotations.Nullable;
 
 /** A file of a {@link PendingMessage}. */
 public final class PendingFile {
-  /** The key of its {@link Upload}. Only this process knows it. */
+  /** The key of its {@link Upload}, which ends with the process. */
   public final String key;
   /** The file name. */
   public final String name;
@@ -12,7 +12,7 @@ public final class PendingFile {
   public final long size;
   /** The alternative text, or null. */
   public final @Nullable String alt;
-  /** The uploaded file; null while the upload is in progress, or if it was lost when the process ended. */
+  /** The uploaded file; null if the upload is not complete. */
   public final @Nullable ChatFile file;
 
   PendingFile(String key, String name, long size, @Nullable String alt, @Nullable ChatFile file) {

@@ -8,7 +8,7 @@ import org.json.JSONException;
 import org.json.JSONObject;
 import org.jspecify.annotations.Nullable;
 
-/** A message of the user that the server has not acknowledged. An {@link Outbox} stores it. */
+/** An unsent message of the user, or one that is pending approval or was rejected. An {@link Outbox} stores it. */
 public final class PendingMessage {
   /** The same in every attempt, so that the server detects duplicates. */
   public final String clientId;

@@ -53,7 +53,7 @@ final class ReadMarks {
 
           @Override
           public void failed(ChatError error) {
-            // If the connection was lost, the marker stays pending until the reconnect. Any other error is final.
+            // The marker stays pending after `rate_limited` or a lost connection. Other errors are final.
             if (error.code.equals("rate_limited")) earliestSendAt += Math.max(MIN_INTERVAL_MS, error.retryAfterMs);
             else if (connection.ready()) room.acknowledgedSeq = seq;
             if (connection.ready()) schedule();

@@ -8,7 +8,7 @@ public final class Removal {
   public final RemovalReason reason;
   /** Whether the room is public and the user may join again. */
   public final boolean readable;
-  /** The text of a ban, otherwise null. */
+  /** The reason given for a ban, or null. */
   public final @Nullable String text;
   /** The end of a ban, in milliseconds since 1970 by the server's clock; 0 if it is permanent or this is not a ban. */
   public final long until;

@@ -18,7 +18,7 @@ final class Room {
   boolean open;
   /** Whether the room is joined over the current connection. */
   boolean joined;
-  /** At most 100 connected users, and the number of all connected users. */
+  /** Connected users, not all if the room was joined with more than 100; and the number of all connected users. */
   List<User> present = Collections.emptyList();
 
   int presentCount;
@@ -26,12 +26,9 @@ final class Room {
   double sortKey;
   /** The read marker that the server has acknowledged. */
   long acknowledgedSeq;
-  /**
-   * Whether the user marked messages as unread. {@link Chat#markRead} then has no effect until the room is opened
-   * again.
-   */
+  /** Whether the user marked messages as unread, see {@link Chat#markUnread}. */
   boolean isKeptUnread;
-  /** The {@code seq} up to which messages were reported to the app. */
+  /** Messages up to this {@code seq} are not reported as new. */
   long reportedSeq;
 
   Room(RoomSummary summary) {
@@ -49,8 +46,8 @@ final class Room {
   }
 
   /**
-   * Applies the server's state. Messages read here stay read unless the history restarts, or the server knew the marker
-   * and it was moved back since.
+   * Applies the server's state. A higher read marker that the server has not acknowledged stays, unless the history
+   * restarts.
    *
    * @param isRestart whether the history restarts
    */
@@ -64,7 +61,7 @@ final class Room {
     reportedSeq = summary.lastSeq;
   }
 
-  /** Applies {@code room:activity}, for a room that is not joined. */
+  /** Applies {@code room:activity}. */
   void applyActivity(JSONObject activity) {
     RoomSummary.Draft draft = new RoomSummary.Draft(summary);
     draft.name = activity.optString("name", summary.name);
@@ -110,7 +107,6 @@ final class Room {
     summary = draft.done();
   }
 
-  /** Sets the number of unread mentions. */
   void setMentions(long count) {
     RoomSummary.Draft draft = new RoomSummary.Draft(summary);
     draft.mentions = count;

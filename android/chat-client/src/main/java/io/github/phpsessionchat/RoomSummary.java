@@ -52,7 +52,7 @@ public final class RoomSummary {
   public enum Notify {
     /** All messages. */
     ALL,
-    /** Messages that mention the user. */
+    /** Messages that mention the user or all members, and replies in followed threads. */
     MENTIONS,
     /** No messages. Do not count the room in totals of unread messages. */
     NONE

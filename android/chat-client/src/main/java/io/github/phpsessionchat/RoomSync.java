@@ -93,7 +93,6 @@ final class RoomSync {
         });
   }
 
-  /** Leaves a closed room. */
   void leave(Room room) {
     room.joined = false;
     connection.request(
@@ -103,7 +102,7 @@ final class RoomSync {
           @Override
           public void ok(JSONObject data) {}
 
-          // The connection is lost, so the server has left the room anyway.
+          // A lost connection also leaves the room. After another error, events of the room are superfluous.
           @Override
           public void failed(ChatError error) {}
         });

@@ -31,7 +31,7 @@ final class Rooms {
   final Map<String, Room> byId = new LinkedHashMap<>();
   private final Tasks tasks;
   private final Port port;
-  /** Difference between the server's clock and this one, in milliseconds. */
+  /** Difference between the server's clock and this machine's, in milliseconds. */
   private long clockOffsetMs;
 
   Rooms(Tasks tasks, Port port) {
@@ -96,7 +96,7 @@ final class Rooms {
 
   /**
    * Reloads a direct room if the other user's name or presence is outdated. If this user may not find the other, no
-   * event reports them.
+   * event reports such a change.
    */
   void refreshPeer(Room room, User user) {
     User other = room.summary.with;

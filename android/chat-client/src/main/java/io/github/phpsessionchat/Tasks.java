@@ -17,7 +17,6 @@ final class Tasks {
   private static final long FIRST_DELAY_MS = 1000;
   private static final long MAX_DELAY_MS = 30_000;
 
-  /** A request. */
   abstract static class Task {
     final String request;
 
@@ -45,7 +44,7 @@ final class Tasks {
     this.connection = connection;
   }
 
-  /** Called when a connection starts or ends. */
+  /** Called when a connection starts, or the session may have ended. */
   void restart() {
     connectionNumber++;
     busy.clear();

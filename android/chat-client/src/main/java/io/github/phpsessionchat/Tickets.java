@@ -19,7 +19,7 @@ final class Tickets {
     void onTicketFailure();
   }
 
-  /** The next ticket is fetched this long before the end of the current one, or at half of its lifetime. */
+  /** The next ticket is fetched this long before the current one ends, or at half of its lifetime if that is later. */
   private static final long RENEW_BEFORE_END_MS = 60_000;
   /** A ticket with less time left is not used for a new connection. */
   private static final long MIN_REMAINING_MS = 10_000;
@@ -71,7 +71,7 @@ final class Tickets {
     return ticket != null && loop.now() < ticket.endsAt - MIN_REMAINING_MS ? ticket.text : null;
   }
 
-  /** The listener gets the result. Waits for a call of the source that is in progress. */
+  /** Fetches a ticket for the listener, unless a call of the source is in progress. */
   void fetch() {
     if (fetching != null) return;
     Thread thread = new Thread(this::runSource, "php-chat-ticket");

@@ -69,7 +69,7 @@ final class Timeline {
 
   private long head = NONE;
   private long latestRev;
-  /** The {@code head} of an incomplete response. It omits states that later changes replaced. */
+  /** The {@code head} of an incomplete response, which omits states that later changes replaced. */
   private long incompleteHead;
   /** The first {@code seq} of the range of newest messages. */
   private long first = END;
@@ -236,7 +236,7 @@ final class Timeline {
     trim(MAX_MESSAGES);
   }
 
-  /** Drops the oldest messages while the end is shown, see {@link #SLACK}. */
+  /** Drops the oldest messages of the range that ends with the newest, see {@link #SLACK}. */
   void trim(int limit) {
     if (messages.size() <= limit * SLACK) return;
     List<Message> newest = windowed ? between(first, END) : list();
@@ -250,7 +250,6 @@ final class Timeline {
     sorted = null;
   }
 
-  /** Removes expired messages. */
   void expire(long oldest) {
     if (oldest <= this.oldest) return;
     this.oldest = oldest;
@@ -300,7 +299,7 @@ final class Timeline {
     if (head == NONE || joining) return;
     for (Change next = heldChanges.get(head + 1); next != null; next = heldChanges.get(head + 1)) {
       Message existing = messages.get(next.seq);
-      // The next part of the response contains the whole message. An event contains only what changed, and does not
+      // The next part of the response contains the whole message. An event may contain only what changed, and does not
       // mark the user's own reactions.
       if (next.rev <= incompleteHead && (existing == null || next.whole() == null)) break;
       if (existing != null) put(next.after(existing, me));

@@ -22,7 +22,7 @@ public final class Upload {
   /**
    * The error code if the upload failed: a code of the protocol, such as {@code too_large}, {@code file_type},
    * {@code rate_limited} or {@code storage_full}; {@link #UNREADABLE}; or {@link ChatError#OFFLINE} if the connection
-   * broke repeatedly. Otherwise null.
+   * broke repeatedly, or no user is logged in. Otherwise null.
    */
   public final @Nullable String failed;
 

@@ -27,7 +27,7 @@ import org.jspecify.annotations.Nullable;
 /** Uploads the files of one user, a few at a time. Uploads are repeated after network or server errors. */
 final class Uploads {
   interface Port {
-    /** Whether the client is connected, so that a failure has another cause than the network. */
+    /** Whether the client is connected. If not, a failed attempt waits for the next connection. */
     boolean ready();
 
     void changed(Upload upload);
@@ -199,7 +199,7 @@ final class Uploads {
   }
 
   private void startAttempt(Item item) {
-    // It starts with the next connection.
+    // Without a connection, the upload starts with the next one.
     if (paused || item.call != null || !port.ready()) return;
     item.sent = 0;
     Body body = new Body(item);
@@ -386,7 +386,7 @@ final class Uploads {
       try {
         in.close();
       } catch (IOException | RuntimeException e) {
-        // All content was read.
+        // The content was read, or reading has already failed.
       }
     }
   }

@@ -7,7 +7,7 @@ public final class User {
 
   /** The user id of the site: 1 to 64 characters. */
   public final String id;
-  /** At most 64 characters; the ID if the site provides no name. */
+  /** At most 64 characters; the ID if the name is unknown. */
   public final String name;
 
   /**

@@ -335,8 +335,8 @@ final class Wire {
   }
 
   /**
-   * Reads {@code session:ready} or {@code session:changed}. The second has no limits and rooms, so these are taken from
-   * {@code before}.
+   * Reads {@code session:ready} or {@code session:changed}. The second has no limits and no first room, so these are
+   * taken from {@code before}.
    */
   static Identity identity(JSONObject json, @Nullable Identity before) {
     JSONObject can = object(json, "can");
@@ -414,7 +414,6 @@ final class Wire {
     T read(JSONObject json);
   }
 
-  /** Returns the ID of the message that is pending approval. */
   static String heldId(JSONObject answer) {
     return object(answer, "held").optString("id");
   }
