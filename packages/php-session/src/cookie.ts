@@ -16,7 +16,7 @@ const validId = /^[!#-&(-;=?-[\]-~]{1,256}$/;
 /** `Store::isValidId()` in Illuminate/Session/Store.php. */
 const validLaravelId = /^[A-Za-z0-9]{40}$/;
 
-/** Browsers reject cookies above 4 KB. Laravel's session cookie has about 450 characters. */
+/** Browsers reject cookies above 4 KB. Laravel's session cookie has about 340 characters. */
 const maxLaravelCookieLength = 8192;
 
 /** Returns the ID if PHP's session extension accepts it, otherwise null. */
@@ -96,7 +96,7 @@ function laravelCookie(name: string, keys: readonly Buffer[]): SessionCookie {
   };
 }
 
-/** PHP's `max_input_vars`. PHP ignores further cookies. */
+/** The default of PHP's `max_input_vars`. PHP ignores further cookies. */
 const maxCookies = 1000;
 
 /** C's `isspace()`. */

@@ -12,7 +12,7 @@ const maxGuessedLayers = 4;
 export class UnreadableError extends FormatError {
   /** What the bytes look like. */
   readonly looks: string;
-  /** What to change in the store URL. */
+  /** What to change in the store URL, or another cause. */
   readonly hint: string | undefined;
 
   constructor(cause: FormatError, format: string, looks: string, hint: string | undefined) {
@@ -70,7 +70,7 @@ export function toUnreadable(
 }
 
 /**
- * Suggests options for the store URL, or explains why they are right. Undefined without either.
+ * Suggests options for the store URL, or names another cause of the error. Undefined if unknown.
  * @param inner the session without its first `removed` layers
  */
 function hint(
@@ -93,7 +93,7 @@ function hint(
     : `the store URL must have fewer layers= (${option('store')})`;
 }
 
-/** Guesses the layers that need no key, and the `format=` of their content. */
+/** Guesses the layers up to the first one with a key, and the `format=` of the content. */
 function guessAll(bytes: Buffer): { layers: string[]; option: string | undefined } {
   const layers: string[] = [];
   let inner = bytes;

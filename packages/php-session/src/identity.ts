@@ -121,7 +121,7 @@ function rolesIn(found: Found): ('admin' | 'moderator')[] {
   return siteRoles.filter((role) => names.includes(role));
 }
 
-/** Merges the roles by the site and by the operator's settings. */
+/** Merges the roles of the site and of the operator's settings. */
 export const mergeRoles = (
   roles: SessionUser['roles'] = [],
   added: Record<(typeof siteRoles)[number], boolean>,
@@ -198,7 +198,7 @@ const invalid = (reason: string): NotLoggedIn => ({
 
 /**
  * Returns the same name for all spellings that log in to one account, so that a ban applies to each of them. Logins
- * ignore the case, and LDAP also accepts `*`. Directories and databases ignore different blanks and marks (RFC 4518), so
+ * ignore the case, and LDAP also accepts `*`. Directories and databases ignore some blanks and marks (RFC 4518), so
  * only printable ASCII with single inner blanks is accepted. Other texts become null.
  */
 function toAccountName(typed: PhpValue): PhpValue {
@@ -237,7 +237,7 @@ const notInCharset = (charset: string | undefined): string =>
     ? `not UTF-8 (${option('charset')} names the character set of the site)`
     : `not ${charset} (${option('charset')})`;
 
-/** Sites that escape names for HTML when they store them expect readers to see them unescaped. */
+/** Some sites store names escaped for HTML. */
 const decodeHtml = (value: PhpValue): PhpValue =>
   typeof value === 'string' ? withoutEntities(value) : value;
 

@@ -66,7 +66,7 @@ export type SessionOptions = StoreOptions | FolderOptions;
 export interface StoreOptions extends PathOptions {
   /** A store URL, such as `file:///var/lib/php/sessions` or `redis://127.0.0.1:6379`. */
   store: string;
-  /** The kind of a known application, such as `roundcube:`, which sets the other options. */
+  /** The kind of a known application, such as `roundcube:`, which sets defaults of the other options. */
   site?: string | undefined;
 }
 
@@ -131,7 +131,7 @@ export interface SessionRequest {
 /** The logins of one site. */
 export interface Sessions<State = unknown> extends Pick<Logins, 'answers' | 'close'> {
   /**
-   * Finds the user of a request. Never rejects.
+   * Finds the user of a request. If the store is unavailable, returns a refusal.
    * @param request or its `Cookie` header, which is enough unless the application compares address or browser
    */
   readSession(request: SessionRequest | string | undefined): Promise<Login<State> | Refusal>;
@@ -141,8 +141,8 @@ export interface Sessions<State = unknown> extends Pick<Logins, 'answers' | 'clo
    */
   changed(login: Login<State>): Promise<CheckResult<{ login: Login<State> }> | null>;
   /**
-   * Calls `callback` once when the user logs out, the session expires, or the session gets another user. While the store
-   * does not answer, no login ends.
+   * Calls `callback` once when the user logs out, the session expires, or the session gets another user. While the
+   * store does not answer, a login ends only at the time `Login.ends`.
    * @returns a function that stops following the login
    * @throws TypeError for a login that was read through another `Sessions` object
    */
@@ -150,7 +150,7 @@ export interface Sessions<State = unknown> extends Pick<Logins, 'answers' | 'clo
 }
 
 /**
- * Opens the logins of a site. The first `readSession` reads the folder and connects to the store.
+ * Opens the logins of a site. The folder is read, and the store connected, at the first use.
  * @throws TypeError that lists all problems of the options, without passwords and keys
  */
 export function openSessions(options: StoreOptions): Sessions<PhpSession>;

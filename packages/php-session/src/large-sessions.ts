@@ -24,7 +24,7 @@ interface Job {
   reject(error: Error): void;
 }
 
-/** The thread decodes 10 to 40 MB a second. */
+/** Decoding this many bytes takes up to seven seconds. */
 const maxQueuedBytes = 32 * 1024 * 1024;
 
 /**
@@ -46,8 +46,8 @@ export class LargeSessions {
   /**
    * Decodes a session and calls `findUser` of identity.ts.
    * @throws FormatError as the decoder does
-   * @throws SessionBusyError if the queue is full
-   * @throws StoreError if the thread crashes
+   * @throws SessionBusyError if the queue is full and this visitor has the most jobs
+   * @throws StoreError if the thread crashes, or `close` is called first
    */
   findUser(visitor: string, bytes: Uint8Array): Promise<CheckResult<FoundUser>> {
     return new Promise((resolve, reject) => {
@@ -121,7 +121,7 @@ export class LargeSessions {
     return thread;
   }
 
-  /** Rejects the running job, and replaces the thread. A new thread may exist before the old one emits `exit`. */
+  /** Discards the thread and rejects its job. A new thread may exist before the old one emits `exit`. */
   #fail(thread: Worker, cause?: unknown): void {
     if (this.#thread !== thread) return;
     this.#thread = undefined;

@@ -1,7 +1,7 @@
 import { type Login, type Logins, StoreError, type Watch } from './login.ts';
 
 const checkIntervalMs = 1000;
-/** PHP truncates a session file before writing it, so an empty or unreadable session is checked a second time. */
+/** PHP may truncate a session file before writing it, so an empty or unreadable session is checked a second time. */
 const recheckDelayMs = 100;
 
 interface FollowedLogin {

@@ -31,7 +31,7 @@ export interface Credentials {
 export interface SessionUser {
   id: string;
   name: string;
-  /** Roles on the whole site, by `userRoles`. Absent if the user has no role. */
+  /** Roles on the whole site. Absent if the user has no role. */
   roles?: ('admin' | 'moderator')[];
   /** At most 500 groups, by `userGroups`. An ID is 1 to 64 of A-Z a-z 0-9 _ -, a name at most 80 characters. */
   groups?: { id: string; name: string }[] | 'unreadable';
@@ -41,7 +41,7 @@ export interface SessionUser {
   textProblem?: string;
   /** The user is banned on the site, by `userBanned`. */
   banned?: true;
-  /** The mail address, by `userMail`, unchecked. Empty if the value is not a text, absent if there is no value. */
+  /** The unchecked mail address, by `userMail`. Empty if it is not a text or is too long, absent without a value. */
   mail?: string;
 }
 
@@ -54,7 +54,7 @@ export interface Login<State = unknown> {
   readonly state: State;
   /** The end in Unix ms, if it is known in advance. The login then ends without a check. */
   readonly ends?: number;
-  /** When the site issued this proof of the login, in Unix ms. The latest replaces earlier ones. */
+  /** When the site issued this proof of the login, in Unix ms. The latest proof replaces earlier proofs. */
   readonly issuedAt?: number;
   /** The cookie stays valid after a logout, so the user may no longer be logged in. */
   readonly mayBeOver?: true;
@@ -100,7 +100,7 @@ export type Digest = (text: string) => string;
 
 /** Digests of a site's configuration, for comparison between servers. */
 export interface Fingerprint {
-  /** The digest of all options except the folder. If it differs, the configuration may differ too. */
+  /** The digest of the options without paths and addresses. If it differs, the configuration may differ too. */
   settings: string;
   /** The digest of the relevant configuration, without the addresses of databases and stores. */
   site: string;
@@ -121,7 +121,7 @@ export interface SiteAccounts {
 
 /** The logins of one site. Each application implements it. */
 export interface Logins<State = unknown> {
-  /** Finds the login of a request. Never rejects. */
+  /** Finds the login of a request. If the store is unavailable, returns a refusal. */
   identify(credentials: Credentials): Promise<Login<State> | Refusal>;
   /**
    * Checks everything that `identify` compared. A result is null if nothing changed. It rejects with StoreError if the

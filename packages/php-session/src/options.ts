@@ -109,7 +109,7 @@ export function readOptions(
   const { site, siteDatabase, siteEnv, siteBlog, siteAdmins, siteModerators, siteChecks } = siteRead.parsed;
   const application = applications.find(({ kind }) => kind === site?.kind);
   const namesGiven = (which: readonly OptionName[]) => which.filter(isGiven).map(nameOf);
-  // The table of users also needs its database.
+  // `siteDatabase` may also be the database of `userTable`.
   const folderOptions = tableOptions.filter((name) => name !== 'siteDatabase' || !isGiven('userTable'));
   const toUserTable = ({ userTable, userNobody = [] }: Partial<Parsed>): UserTable | undefined => {
     if (userTable === undefined) return undefined;
@@ -298,7 +298,7 @@ function parseSwitch(text: string): boolean {
   throw new TypeError(`${show(text)} is neither on nor off`);
 }
 
-/** Returns the name of a cookie. Accepts tokens of RFC 6265 without characters that PHP changes. */
+/** Returns the name of a cookie. PHP replaces blanks, dots and brackets in names. */
 function parseCookieName(name: string): string {
   if (/^[A-Za-z0-9_-]{1,128}$/.test(name)) return name;
   throw new TypeError(`${show(name)} is not the name of a cookie, 1 to 128 of A-Z a-z 0-9 _ -`);

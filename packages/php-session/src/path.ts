@@ -19,7 +19,7 @@ export type Key = string | { beginning: string };
 
 export const decoding = true;
 
-/** Known sites need two. */
+/** Known sites need fewer. */
 const maxDecodings = 4;
 
 /**
@@ -118,8 +118,7 @@ function containerOf(value: PhpValue): PhpRecord | PhpValue[] | null {
 const decodedStrings = new WeakMap<object, Map<PhpValue, PhpValue>>();
 
 /**
- * Decodes the output of `serialize()`, or a session in the format `php`. At most one of them fits: each must fill the
- * whole string, and the type and length at the beginning of `serialize()` are not the name of a variable.
+ * Decodes the output of `serialize()`, otherwise a session in the format `php`. Either must fill the whole string.
  */
 function decodeAt(session: PhpValue, value: PhpValue, passed: Path): Found {
   const path = pathText(passed);

@@ -4,13 +4,12 @@ import type { StoredFormat } from './formats/formats.ts';
 import type { Layer } from './layers/layers.ts';
 import type { SessionStore } from './store.ts';
 
-/** The parts of a store URL. */
 export interface StoreUrl {
   protocol: string;
   user: string;
   password: string;
   hosts: readonly { host: string; port?: number }[];
-  /** With the first slash if there are hosts: `/3`, `/var/lib/php/sessions`. */
+  /** Includes the slash after the hosts: `/3`, `/var/lib/php/sessions`. */
   path: string;
   options: UrlOptions;
 }
@@ -28,7 +27,7 @@ export interface SessionSource {
   /** The text after `?`. */
   options: string;
   format: StoredFormat;
-  /** PHP's TTL of a session after each use, in milliseconds. Undefined if the URL does not contain it. */
+  /** PHP's TTL of a session after each use, in milliseconds. Undefined if unknown or without expiry. */
   lifetime: number | undefined;
   /** The outermost first. */
   layers: readonly Layer[];
@@ -42,7 +41,7 @@ const seconds = { s: 1, m: 60, h: 3600, d: 86_400 };
 /** Options of the PHP handlers, which may use the same URL. See docs/php.md. */
 const phpOptions = new Set(['persistent', 'retry_interval', 'lock', 'lease']);
 
-/** A plus sign is not a blank, as in PHP's save_path, because prefixes may contain it. */
+/** Parses options. Keeps plus signs, because prefixes may contain them. */
 export function readQuery(query: string): URLSearchParams {
   return new URLSearchParams(query.replaceAll('+', '%2B'));
 }

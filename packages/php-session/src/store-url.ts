@@ -19,7 +19,7 @@ const databases: Readonly<Record<string, SqlDriver>> = {
   sqlite,
 };
 
-/** For a new store, also add the options that the doctor tries to doctor/other-options.ts. */
+/** A new store also needs an entry in doctor/other-options.ts. */
 const stores: Record<string, StoreKind> = {
   memcached: memcachedStore,
   file: filesStore,
@@ -29,7 +29,7 @@ const stores: Record<string, StoreKind> = {
   'session-server': sessionServerStore,
 };
 
-/** Only the login may contain an `@`. Elsewhere it may be the end of a password with an unescaped character. */
+/** An `@` may only end the login. Elsewhere it may end a password with an unescaped character. */
 const urlForm = /^(sqlite(?=:)|[a-z-]+(?=:\/\/)):(?:\/\/(?:([^@/?]*)@)?([^@/?]*))?([^@?]*)(?:\?([^@]*))?$/s;
 
 /**
@@ -116,7 +116,8 @@ export interface GivenDatabase {
 }
 
 /**
- * Parses the URL of a database, such as `mysql://USER:PASSWORD@HOST/DATABASE`, with the options of `readServer`.
+ * Parses the URL of a database, such as `mysql://USER:PASSWORD@HOST/DATABASE`, with the options of `readServer` or
+ * `sqlite`.
  * @throws TypeError as `parseStoreUrl` does
  */
 export function parseDatabaseUrl(text: string): GivenDatabase {

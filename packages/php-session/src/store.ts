@@ -10,8 +10,8 @@ export const probeId = 'readiness_probe';
 export const maxKeys = 1000;
 
 /**
- * A store of PHP sessions. It only reads sessions and renews their TTL, and ignores PHP's locks. Every method except
- * `close` throws StoreError if the store gives no usable answer. The session may then still exist.
+ * A store of PHP sessions. It only reads sessions and renews their TTL, and ignores PHP's locks. Every asynchronous
+ * method throws StoreError if the store gives no usable answer. The session may then still exist.
  */
 export interface SessionStore {
   /**

@@ -14,7 +14,7 @@ type UserResult = CheckResult<FoundUser>;
 /** Unpacked sessions of this size or more are decoded in a separate thread. */
 const minLargeBytes = 16 * 1024;
 const maxCachedResults = 100;
-/** The last decodable readings of an unsettled session that must agree. */
+/** The number of last decodable readings of an unsettled session that must agree. */
 const minEqualReadings = 4;
 
 interface UserFinder {
@@ -70,7 +70,7 @@ export function openUserFinder(source: SessionSource, paths: UserPaths): UserFin
       }
       cache.delete(id);
       const result = decode(id, bytes, by);
-      // A few stored bytes may unpack to a megabyte, and guessing the format of undecodable bytes unpacks them again.
+      // A stored kilobyte may unpack to a megabyte, and guessing the format of undecodable bytes unpacks them again.
       if (!(result instanceof Promise) && result.state !== 'invalid') return result;
       const entry = { digest: digestOf(bytes), result: Promise.resolve(result) };
       keep(id, entry);
@@ -104,7 +104,7 @@ function undecodable(error: unknown): NotLoggedIn {
  * Finds the user of a session that its store could read only incompletely. A single incomplete reading may look like a
  * logout or another user, so the last readings must agree.
  * @param error of the store
- * @throws the error unless the readings agree, or its cause is the content of the session
+ * @throws the error if the readings differ, or if its cause is not the content of the session
  */
 export async function findUserInReadings<User extends object>(
   error: unknown,

@@ -1,10 +1,10 @@
-/** Whether a text has only whitespace, control characters, formatting, and Braille's empty pattern. */
+/** Whether a text has only invisible characters. */
 export const isBlank = (text: string) => /^[\p{White_Space}\p{Cc}\p{Cf}\p{DI}\u2800]*$/u.test(text);
 
 const control = /[\p{Cc}\p{Zl}\p{Zp}]/u;
 export const isLine = (text: string): boolean => !control.test(text);
 
-/** Control and zero-width characters, which could make two names look alike. */
+/** Characters that could make two names look alike. */
 const invisible = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\u00ad\u180e\u200b\u2060-\u2064\ufeff]/gu;
 
 /** Returns the visible characters of a name. */

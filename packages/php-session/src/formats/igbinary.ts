@@ -15,7 +15,7 @@ import {
 interface IgbinaryString {
   readonly text: PhpValue;
   readonly name: string;
-  /** Set after `name` was accepted as a property name. It may be long and used many times. */
+  /** Set after `name` was accepted as a property name. A long name may be used many times. */
   isProperty?: true;
 }
 
@@ -188,8 +188,8 @@ export function decodeIgbinary(bytes: Buffer): PhpValue {
   if (bytes.length < 4 || ![1, 2].includes(bytes.readUInt32BE()))
     throw new FormatError('expected igbinary version 1 or 2 at byte 0');
   reader.offset = 4;
-  // ext-igbinary ignores trailing bytes.
+  // The session handler of ext-igbinary ignores trailing bytes.
   const value = new IgbinaryDecoder(reader).decode();
-  // PHP accepts neither an object nor a reference to an array.
+  // PHP writes an array, and rejects a reference to an array.
   return isRecord(value) && bytes[4] !== 0x25 ? dropIntegerNames(value) : reader.fail('an array', 4);
 }

@@ -338,7 +338,7 @@ class ValueTable {
   readonly #record: PhpRecord;
   readonly #isArray: boolean;
   readonly #moves: boolean;
-  /** The slots of the value, by key. */
+  /** The value and its slots, by key. */
   readonly #valueByKey: Map<string, { value: PhpValue; from: number; to: number }> | undefined;
   readonly #storedSlots: number[] = [];
   #count = 0;

@@ -21,7 +21,7 @@ const specialFloats = new Map([
 
 /** A zval that slots refer to. The second value of a duplicate key replaces the first value in the zval. */
 class Cell {
-  /** Undefined while the value is decoded, because PHP rejects a reference of a value to itself. */
+  /** Undefined until the value is stored, because PHP rejects a reference to itself. */
   value: PhpValue | undefined;
 }
 

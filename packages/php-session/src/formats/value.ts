@@ -19,7 +19,10 @@ export type PhpValue =
   | PhpRecord
   | PhpObject;
 
-/** A PHP array. It has no prototype, so that each key, even `__proto__`, is an own key. Keys that are not UTF-8 are converted by `toName`. */
+/**
+ * A PHP array. It inherits nothing, so each key, even `__proto__`, is an own key. `toName` converts keys that are not
+ * UTF-8.
+ */
 export interface PhpRecord {
   [key: string]: PhpValue;
 }

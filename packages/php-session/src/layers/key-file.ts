@@ -6,7 +6,7 @@ import { FormatError } from '../formats/value.ts';
  * Reads the keys in a file, one per line in base64, the newest first. Laravel's prefix `base64:` is optional. Blank lines
  * and lines that begin with `#` are skipped.
  * @param keyBytes the permitted sizes of a key
- * @throws TypeError that names the file, but never its content
+ * @throws TypeError without keys
  */
 export function readKeyFile(path: string, keyBytes: readonly number[]): Buffer[] {
   let text: string;

@@ -13,7 +13,7 @@ export interface Layer {
   unwrap(bytes: Buffer, id: string): Buffer;
 }
 
-/** Named like the functions of PHP. */
+/** Layers without a key file. */
 const plain: Record<string, Layer['unwrap']> = {
   base64: (bytes) => decodeBase64(bytes.toString('latin1')),
   inflate: (bytes) => decompress(inflateRawSync, bytes),
@@ -82,7 +82,7 @@ function parseLayer(text: string, appKeys: readonly Buffer[]): Layer {
 }
 
 /**
- * Decompresses bytes. Stops at the size limit of a session, because a few bytes can inflate to gigabytes.
+ * Decompresses bytes. Stops at the size limit of a session, because a megabyte can inflate to a gigabyte.
  * @throws FormatError, SessionTooLargeError
  */
 export function decompress(inflate: typeof inflateSync, bytes: Buffer): Buffer {
