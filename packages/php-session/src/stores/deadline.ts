@@ -1,11 +1,11 @@
-/** The deadline is split into intervals, so that a stalled process loses at most one of them. */
+/** The deadline is split into intervals, so that a stall of the process uses up at most one of them. */
 const intervals = 5;
 
 /**
  * Calls `onTimeout` unless the returned function is called within `timeoutMs`. A busy machine can stall a process for
  * seconds, and timers then fire before responses that arrived long ago are read. So the deadline counts intervals, and
  * waits for one turn of the event loop before it fires.
- * @returns cancels the deadline
+ * @returns a function that cancels the deadline
  */
 export function startDeadline(timeoutMs: number, onTimeout: () => void): () => void {
   let active = true;

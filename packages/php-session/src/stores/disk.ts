@@ -2,7 +2,7 @@ import { StoreError } from '../store.ts';
 import { startDeadline } from './deadline.ts';
 import { Semaphore } from './semaphore.ts';
 
-/** Node has four threads for file operations. The stores leave two of them to the rest of the process. */
+/** Node has four threads for file operations by default. Each store uses at most two of them. */
 const maxThreads = 2;
 
 /** Runs a disk operation. @throws StoreError if the disk does not respond in time */

@@ -32,8 +32,8 @@ export function batchLookups<T>(
 }
 
 /**
- * Reads large sessions one at a time, so that they do not delay small sessions. A visitor can make a session large, for
- * example with long form input.
+ * Runs queries for large sessions one at a time, so that they do not delay small sessions. A visitor can make a session
+ * large, for example with long form input.
  */
 export class LargeSessionQueue {
   readonly #ids = new Set<string>();
@@ -64,7 +64,7 @@ export class LargeSessionQueue {
   }
 
   /**
-   * Runs a query for large sessions, one at a time.
+   * Runs a query when no other query runs.
    * @throws SessionBusyError after the timeout, which also bounds the queue
    */
   async run<T>(query: () => Promise<T>): Promise<T> {

@@ -54,9 +54,9 @@ const reconnectDelayMs = 50;
 export class Pipeline<Reply> {
   readonly #protocol: Protocol<Reply>;
   readonly #timeoutMs: number;
-  /** Queries without a reply, the oldest first. */
+  /** Pending queries, the oldest first. */
   #queries: Query<Reply>[] = [];
-  /** The deadline of the oldest query. Later replies follow its reply. */
+  /** The deadline of the oldest query. The replies to later queries follow. */
   #cancelDeadline: (() => void) | undefined;
   /** The requests of one turn of the event loop. They are sent together, because writes are the most expensive part. */
   #outgoing = '';
@@ -65,7 +65,7 @@ export class Pipeline<Reply> {
   #closed = false;
   #connectionCount = 0;
 
-  /** @param timeoutMs the limit of one reply, including the connection setup */
+  /** @param timeoutMs the limit of one query with all its replies, including the connection setup */
   constructor(protocol: Protocol<Reply>, timeoutMs: number) {
     this.#protocol = protocol;
     this.#timeoutMs = timeoutMs;

@@ -20,14 +20,14 @@ export interface Sink extends Pick<StoreListener, 'changed' | 'opened'> {
 
 /**
  * Connects and subscribes. `keepSubscribed` adds the timeout.
- * @returns pings the store
+ * @returns a function that pings the store
  * @throws StoreError; any other error is a bug and becomes an unhandled rejection
  */
 export type Listen = (sink: Sink) => Promise<() => Promise<unknown>>;
 
 /**
  * Keeps a connection for notifications open, and reconnects when it is lost.
- * @returns ends the subscription with its connection and timers
+ * @returns a function that ends the subscription with its connection and timers
  */
 export function keepSubscribed(listen: Listen, listener: StoreListener): () => void {
   let current: AbortController;

@@ -8,7 +8,7 @@ import { type FilesSettings, toReadError } from './session-file.ts';
 
 /** The kernel limits the number of folders that all programs of a user watch. */
 const maxFolders = 4096;
-/** Each folder is named after one character of the ID. */
+/** Each subfolder is named after one character of the ID. */
 const subfolderName = /^[A-Za-z0-9,-]$/;
 
 /**

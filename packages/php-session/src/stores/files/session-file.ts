@@ -10,7 +10,7 @@ const openFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLO
 const missingCodes = new Set(['ENOENT', 'ENAMETOOLONG']);
 /** The file is a link or a socket. */
 const notRegularCodes = new Set(['ELOOP', 'ENXIO']);
-/** A file whose last write is older is complete. */
+/** A file whose last write is longer ago is complete. */
 export const settleMs = 50;
 /** As `php_session_valid_key()` in session.c. Such an ID cannot lead out of the folder. */
 const validId = /^[A-Za-z0-9,-]{1,256}$/;
@@ -31,7 +31,7 @@ export interface FilesSettings {
 export interface SessionFile {
   handle: FileHandle;
   stats: Stats;
-  /** The time since PHP's last write or renewal of the TTL. */
+  /** The time since the last write or renewal of the TTL. */
   ageMs: number;
 }
 
@@ -83,7 +83,7 @@ export async function readVersion(id: string, settings: FilesSettings): Promise<
 
 const isPossible = (id: string) => validId.test(id) || id === probeId;
 
-/** Returns the path of a session's file. @param id must be possible */
+/** Returns the path of a session's file. @param id must pass `isPossible` */
 export function filePath(id: string, { folder, depth, prefix }: FilesSettings): string {
   return join(folder, ...id.slice(0, depth), prefix + id);
 }

@@ -21,7 +21,7 @@ import {
 
 /** The extra byte makes the decoder reject a file that is too large. */
 const maxBytes = maxSessionBytes + 1;
-/** The number of versions per disk operation. A slow disk must meet the timeout. */
+/** The number of versions per disk operation. With more, a slow disk could exceed the timeout. */
 const versionsPerOperation = 25;
 /** The limit of readings of a changing file. With the delay, they take longer than `settleMs`. */
 const maxReadings = 8;
@@ -94,9 +94,9 @@ function openFiles(settings: FilesSettings): SessionStore {
       return versions;
     }),
     /**
-     * PHP truncates a file before it writes it, so a recently written file may be incomplete and look like a logout. It
-     * is read again until its last write or the last change of its content is older than `settleMs`. PHP's lock would
-     * not help, because pages may hold the lock most of the time.
+     * PHP may truncate a file before it writes it, so a recently written file may be incomplete and look like a logout.
+     * The file is read again until its last write or the last change of its content is older than `settleMs`. PHP's
+     * lock would not help, because pages may hold the lock most of the time.
      * @throws UnsettledError with the readings, if the file does not settle
      */
     async get(id) {
@@ -127,7 +127,7 @@ function openFiles(settings: FilesSettings): SessionStore {
       await withSessionFile(id, async (file) => {
         if (ttlMs(file) < 0) return;
         const now = Date.now() / 1000;
-        // The handle avoids that a concurrently deleted file is created again.
+        // Uses the handle, because the path may lead to another file by now.
         await file.handle.utimes(now, now).catch((error: NodeJS.ErrnoException) => {
           throw toRenewalError(folder, error.code);
         });

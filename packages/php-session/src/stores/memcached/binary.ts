@@ -3,10 +3,10 @@ import { StoreError } from '../../store.ts';
 import { Pipeline, type ServerAddress } from '../pipeline.ts';
 import type { VersionedItem } from './item.ts';
 
-// Only the encoding of memjs 1.3.2 is used. With its connection, calls never settle after a disconnect, and after a
-// truncated reply a call gets the value of another key.
+// Only the encoding and parsing of memjs 1.3.2 are used. With its connection, calls never settle after a disconnect,
+// and after a truncated reply a call gets the value of another key.
 
-/** The largest possible value of memcached's option `-I`, and the header. */
+/** Bounds the memory for a reply. memcached's option `-I` permits larger items. */
 const maxReplyBytes = 128 * 1024 * 1024 + 1024;
 const headerBytes = 24;
 const responseMagic = 0x81;

@@ -5,13 +5,13 @@ import { type MemcachedLogin, openBinary } from './binary.ts';
 import type { VersionedItem } from './item.ts';
 import type { MemcachedServer } from './servers.ts';
 
-/** The largest possible value of memcached's option `-I`. */
+/** Bounds the memory for a reply. memcached's option `-I` permits larger items. */
 const maxItemBytes = 128 * 1024 * 1024;
 /** Exceeds the longest line, which has a percent-encoded key of 250 bytes. */
 const maxLineBytes = 2048;
 const lineEnd = '\r\n';
 const itemEnd = '\r\nEND\r\n';
-/** The line before an item, with key, flags, size and CAS number. A proxy may omit the CAS number. */
+/** The line before an item, with key, flags, size and CAS number. `get` omits the CAS number. */
 const itemLine = /^VALUE (\S{1,250}) (\d{1,10}) (\d{1,10})(?: (\d{1,20}))?$/;
 /** The text after the first word is shown only if it cannot contain a key or an address. */
 const errorLine = /^((?:CLIENT_|SERVER_)?ERROR)(?:( [A-Za-z ]{1,80})|\b.*)$/;

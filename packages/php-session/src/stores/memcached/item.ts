@@ -15,8 +15,8 @@ export interface VersionedItem extends Item {
 }
 
 /**
- * Return the bytes that PHP passed to the extension. Arrays and objects are returned serialized. The upper 16 bits of the
- * flags belong to the site.
+ * Functions that return the bytes that PHP passed to the extension. Arrays and objects are returned serialized. The
+ * upper 16 bits of the flags belong to the site.
  * @throws FormatError if the item is not a session or cannot be decompressed
  */
 export const itemDecoders = {

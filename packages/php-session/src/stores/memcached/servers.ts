@@ -26,8 +26,8 @@ const maxAttempts = 200;
  * - ext-memcached queries one server. Its session handler hashes the ID without the prefix, which is libmemcached's
  *   namespace. A site's own handler hashes the key that it passes to a `Memcached` object.
  * - ext-memcache's session handler hashes the key and `-0`. Its copies are on the next servers for `-1`, `-2` …
- *   (`PS_READ_FUNC` in memcache_session.c). Up to 8.0, PHP starts an empty session after a miss, and the page then
- *   overwrites the copies. 8.2 queries the copies.
+ *   (`PS_READ_FUNC` in memcache_session.c). Up to ext-memcache 8.0, PHP starts an empty session after a miss, and the
+ *   page then overwrites the copies. Version 8.2 queries the copies.
  * - A `Memcache` object hashes the key. If that server fails, it continues with the servers of copies
  *   (`memcache.allow_failover`, on by default; `mmc_pool_failover_handler` in memcache_pool.c).
  */

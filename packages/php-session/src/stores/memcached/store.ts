@@ -15,11 +15,11 @@ import {
   type ServerOrder,
 } from './servers.ts';
 
-/** memcached rejects longer keys (`KEY_MAX_LENGTH`). Other characters would end the key in the protocol. */
+/** memcached rejects longer keys (`KEY_MAX_LENGTH`). Blanks and line ends would end the key in the protocol. */
 const possibleKey = /^[\x21-\x7e]{1,250}$/;
 /** memcached interprets a longer expiry as a Unix time (`REALTIME_MAXDELTA`). */
 const maxRelativeSeconds = 30 * 24 * 60 * 60;
-/** Replies to `mg KEY t`: the TTL in seconds or -1 without a TTL; a miss; ERROR before 1.6, without meta commands. */
+/** Replies to `mg KEY t`: the TTL in seconds or -1 without a TTL; a miss; ERROR of versions without meta commands. */
 const ttlReply = /^(?:HD t(?<ttl>-1|\d+)(?: .*)?|EN|(?<unknown>ERROR))$/;
 /** Replies to `mg KEY c`: the CAS number of the item; a miss; ERROR. */
 const casReply = /^(?:HD c(?<cas>\d+)|EN|(?<unknown>ERROR))$/;
@@ -73,7 +73,8 @@ const handlers: Record<
  * | `memcache_standard`, `memcache_standard_fnv` | standard |
  *
  * A `Memcache` object needs one of these even with a single server, because they select the meaning of an item's flags.
- * Compressed items are decompressed (zlib, FastLZ, zstd). The default format reads serialized arrays of any serializer.
+ * Compressed items are decompressed (zlib, FastLZ, zstd). Without `handler=`, the default format reads arrays of any
+ * serializer.
  *
  * A server that fails affects only its own sessions. Like ext-memcache, the store queries other servers for copies, and
  * for items that a `Memcache` object stored there after a failure.
@@ -179,7 +180,7 @@ function openMemcached(settings: {
   const toVersion = (n: number, cas: string): string | null =>
     cas === '0' ? null : `${connectionTo(n).lines?.connectionCount}/${cas}`;
 
-  /** One query per server. Reads one flag of each key. Returns null if the server does not support meta commands. */
+  /** A function per server that reads one flag of each key. It returns null if meta commands fail. */
   const metaQueries = connections.map(({ lines, get }) => {
     /** The connection of the last failure; 0 after a success. */
     let failedConnection = 0;
@@ -194,7 +195,7 @@ function openMemcached(settings: {
         return replies;
       } catch (error) {
         if (!(error instanceof StoreError)) throw error;
-        // A proxy disconnects on an unknown command, but replies to this one.
+        // A proxy disconnects on an unknown command, but replies to `get`.
         await get(keys[0] as string);
         if (failedConnection !== 0 && failedConnection !== lines.connectionCount)
           retryAt = performance.now() + metaRetryDelayMs;

@@ -33,7 +33,7 @@ export function redisProtocol({ address, user, password, database }: RedisServer
 export class RedisConnection {
   readonly #redis: Pipeline<Reply>;
 
-  /** @param timeoutMs the limit of one reply */
+  /** @param timeoutMs the limit of one query */
   constructor(server: RedisServer, timeoutMs: number) {
     this.#redis = new Pipeline(redisProtocol(server), timeoutMs);
   }

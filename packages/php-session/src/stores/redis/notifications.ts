@@ -79,7 +79,7 @@ export function logoutNotifications(flags: string | null): { text: string; advic
 }
 
 /**
- * Returns the flags that are missing for logout notifications. `A` includes all flags except `E`, which selects the
+ * Returns the flags that are missing for logout notifications. `A` includes `g` and `x`, but not `E`, which selects the
  * channel.
  */
 function missingFlags(flags: string): string[] {

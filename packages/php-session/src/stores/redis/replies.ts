@@ -24,7 +24,7 @@ export function encodeCommands(commands: readonly (readonly string[])[]): string
   return text;
 }
 
-/** Encodes the same command for each key. Allocates less than `encodeCommands`, because checks send thousands a second. */
+/** Encodes a command for each key. Checks send thousands a second, so this allocates less than `encodeCommands`. */
 export function encodeForKeys(command: string, keys: readonly string[]): string {
   const head = `*2\r\n$${command.length}\r\n${command}\r\n$`;
   let text = '';

@@ -16,9 +16,9 @@ const unread = { large: Buffer.alloc(0), tooLarge: Buffer.alloc(0) };
  * `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]` reads the sessions of phpredis's handler or of a site's own handler.
  * Without a host the path is a Unix socket, `redis:///run/redis/redis.sock`. `rediss://` uses TLS. Options:
  * - `prefix=` before the ID (default `PHPREDIS_SESSION:`, as in phpredis);
- * - `database=`, which replaces the path;
+ * - `database=`, instead of the path;
  * - `field=` of a hash that contains the session, instead of a string;
- * - `timeout=` of one reply (default 250ms; a lookup takes two replies);
+ * - `timeout=` of one query (default 250ms; a lookup takes two queries);
  * - `ca=FILE` with the certificate of the site's own authority, for TLS.
  */
 export const redisStore: StoreKind = (url) => {
@@ -53,7 +53,7 @@ function readAddress({ protocol, hosts, path, options }: StoreUrl): RedisServer[
 function readDatabase({ hosts, path, options }: StoreUrl): number {
   const pathNumber = hosts.length > 0 ? path.slice(1) : '';
   const number = options.take('database') ?? (pathNumber || '0');
-  // PHP also accepts both, if they are equal.
+  // The PHP handlers also accept both, if they are equal.
   if (!/^\d{1,5}$/.test(number) || (pathNumber !== '' && pathNumber !== number))
     throw new TypeError(
       'the Redis database must be a number, as in redis://HOST:PORT/3, and equal in the path and database=',

@@ -5,7 +5,7 @@ import { type Line, type SessionServer, sessionServerProtocol } from './connecti
 
 /** Exceeds an event with an ID of 128 characters. */
 const maxLineBytes = 1024;
-/** With more commands in flight, the server stops reading until it has replied. */
+/** The server reads at most 64 KB of commands before it replies. */
 const maxInFlight = 500;
 const pingIntervalMs = 250;
 /** Longer than the timeouts of `keepSubscribed`, so that they apply. */

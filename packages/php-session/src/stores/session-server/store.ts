@@ -10,12 +10,12 @@ import { subscribeSessionServer } from './notifications.ts';
 
 /** The IDs that a session server accepts. Other characters could end the command. */
 const possibleId = /^[A-Za-z0-9,_-]{1,128}$/;
-/** A percent-encoded byte of a session takes up to three bytes. The other keys get the remaining bytes. */
+/** A percent-encoded byte of a session takes up to three bytes. The rest is for the other keys of the array. */
 const maxReplyBytes = 3 * maxSessionBytes + 4096;
 /** After the first read, larger sessions are read over a separate connection. */
 const maxSmallBytes = 64 * 1024;
 
-/** Replies to `ttl ID`: seconds, 0 without expiry; no such session; or a server whose `ttl` needs an open session. */
+/** Replies to `ttl ID`: seconds, 0 without expiry; no such session, or a server that needs an open one; a failure. */
 const ttlReply = /^(?:ok (\d{1,12})|err (?:No such session|No session opened)\.|(err Could not get .*))$/;
 
 /** The start of a session that has only the empty key, as PHP's session handler writes it. */
@@ -119,7 +119,7 @@ function unreadable({ name }: SessionServer): SessionBusyError {
 function readPhpData(session: Buffer): Buffer {
   const [head = '', length] = emptyKeyOnly.exec(session.toString('latin1', 0, 40)) ?? [];
   const end = head.length + Number(length);
-  // Most sessions have only this key, so that decoding can be skipped.
+  // Most sessions have only this key, so decoding can be skipped.
   if (session.length === end + 3 && session.toString('latin1', end) === '";}')
     return session.subarray(head.length, end);
 

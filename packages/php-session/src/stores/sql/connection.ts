@@ -60,7 +60,7 @@ function readCharset(name: string | undefined): SqlServer['charset'] {
   throw new TypeError('charset= must be utf8mb4 or latin1, as in PHP’s own connection');
 }
 
-/** Lookups are batched, so one connection is enough. The second is for slow queries, the third for large sessions. */
+/** Lookups are batched, so one connection is usually enough. More help during slow queries and large sessions. */
 const maxConnections = 3;
 
 /** A connection to a database server, for one query at a time. */
@@ -75,8 +75,8 @@ export type Connect = (socket: Socket, address: Address) => Promise<SqlConnectio
 /**
  * Reads the rows that match these texts. If a text has a character that the column's character set lacks, the database
  * rejects the whole query. So the query is repeated with halves of the texts, and a single rejected text has no row.
- * @param isForeign returns whether a code may mean a missing character. The tables themselves may also cause it, so with
- * ASCII texts alone the error is thrown.
+ * @param isForeign returns whether a code may mean a missing character. The tables themselves may also cause it, so an
+ * error with ASCII texts alone is thrown.
  */
 export async function readComparable(
   texts: readonly string[],

@@ -58,7 +58,7 @@ export interface SqlDriver {
   digest?(column: string): string;
   /** The time `secondsAgo` by the clock of the database, comparable with `value`. A negative number means the future. */
   moment(unit: Unit, secondsAgo: number): string;
-  /** The time in a column. NULL if the value is not a time in this unit. */
+  /** The time in a column. A value that is not a time in this unit may become NULL. */
   value(unit: Unit, column: string): string;
   /** The number of seconds until the future time in a column, as text. */
   until(unit: Unit, column: string): string;

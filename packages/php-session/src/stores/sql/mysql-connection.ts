@@ -90,7 +90,7 @@ async function configure(
       try {
         await execute(client, update, [id, id]);
       } catch (error) {
-        // A page has locked the row, and renews it at its end.
+        // The page that locked the row renews it anyway.
         if ((error as { code?: unknown }).code !== 'ER_LOCK_WAIT_TIMEOUT') throw error;
       }
     },

@@ -68,7 +68,7 @@ export const mysql: SqlDriver = {
       {
         // Decimal, because unsigned integers cannot be negative.
         unix: `${column} + 0.0 - UNIX_TIMESTAMP()`,
-        // The last Unix time of MySQL.
+        // Unix times of older versions end in January 2038.
         datetime: `UNIX_TIMESTAMP(LEAST(CAST(${column} AS DATETIME), TIMESTAMP'2038-01-01 00:00:00')) - UNIX_TIMESTAMP()`,
         utc: `TIMESTAMPDIFF(SECOND, UTC_TIMESTAMP(), CAST(${column} AS DATETIME))`,
         digits: `TIMESTAMPDIFF(SECOND, UTC_TIMESTAMP(), STR_TO_DATE(${column}, '%Y%m%d%H%i%s'))`,

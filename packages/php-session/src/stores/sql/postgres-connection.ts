@@ -36,7 +36,7 @@ export function postgresConnect(server: SqlServer): Connect {
 
 /**
  * Connects and logs in. The promise may never settle if the socket is destroyed.
- * @throws pg's error, with a code
+ * @throws pg's error
  */
 export async function logIn(
   { user, password, database, tls }: SqlServer,

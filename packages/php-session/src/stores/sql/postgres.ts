@@ -28,7 +28,7 @@ const problems: Problems = {
   NO_TLS: 'plain',
 };
 
-/** Replaces the seconds until a time of `infinity`. */
+/** Returns `seconds`, or `Infinity` for a time of `infinity`. */
 const ifFinite = (column: string, seconds: string) =>
   `CASE WHEN isfinite(${column}) THEN ${seconds} ELSE 'Infinity' END`;
 const utc = (ago: number) => `((now() AT TIME ZONE 'UTC') - interval '${ago} seconds')`;

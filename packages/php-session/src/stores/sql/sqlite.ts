@@ -34,7 +34,7 @@ export const sqlite: SqlDriver = {
   quote: '"',
   // A text may contain any bytes, and substr() ends a text at the first NUL, but not a BLOB.
   start: (column, length) => `substr(CAST(${column} AS BLOB), 1, ${length})`,
-  // octet_length() is the only function that does not read the column.
+  // Unlike length(), octet_length() does not read a text.
   bytes: (column) => `octet_length(${column})`,
   // A text may contain a number. A value of another type becomes NULL.
   value: (unit, column) =>
@@ -187,7 +187,7 @@ class SqliteFile implements Database {
     if (error instanceof StoreError) return error;
     const { code: name, message } = error as NodeJS.ErrnoException;
     if (code === codes.error) {
-      // SQLite has no codes for these two errors.
+      // SQLite has no code for a missing table or column.
       const missing = /^no such (table|column)\b/.exec(message)?.[1] ?? 'none';
       return toStoreError({ code: missing }, { table: 'table', column: 'column' });
     }

@@ -233,9 +233,9 @@ interface ExpirySql {
   state(live: string): string;
   /** `expired` or NULL as above, `live` for a session without expiry, or the seconds until the time in the column. */
   ttl: string;
-  /** True for a session that will expire. */
+  /** True for an unexpired session with an expiry. */
   live: string;
-  /** The assignment that makes a session expire in `seconds`. */
+  /** The assignment that renews a session. With `last=`, `seconds` has no effect. */
   renewed(seconds: number): string;
 }
 
