@@ -64,7 +64,7 @@ export class Client {
     return this.encoding.encode(value);
   }
 
-  /** Encodes data of PHP's session handler, which PEAR's client does not decode. */
+  /** Encodes data of PHP's session handler. PEAR's client does not decode it, so bytes above 7F are escaped. */
   encodeSessionData(value: string): string {
     const text = this.guardsLineFeeds ? escapeStrings(value, 'session', lineFeedOrHigh) : null;
     return this.encode(text ?? value);

@@ -28,7 +28,7 @@ export class MemoryBudget {
   /**
    * Changes the used memory.
    * @param bytes may be negative
-   * @returns false if the budget is exceeded
+   * @returns false, without a change, if it would exceed the budget
    */
   reserve(bytes: number): boolean {
     if (bytes > 0 && this.#usedBytes + bytes > this.#maxBytes) return false;
@@ -203,7 +203,7 @@ export class Connection {
     if (this.#reader.pendingBytes <= maxReadAheadBytes) this.#socket.resume();
   }
 
-  /** Sets a deadline for the first command or the rest of a line. */
+  /** Sets the deadline for the rest of a line, after the first command. */
   #awaitClient(hasRun: boolean): void {
     const { session, subscriptions, isAuthorized } = this.#client;
     this.#host.setIdle(this, session === null && !subscriptions.hasAny);

@@ -6,8 +6,8 @@ const serializedPut = /^[ \t\r\0\v]*(?:put {2}|put_all )[ \t]*/i;
 const blanks = new Set(Buffer.from(' \t\r\0\v'));
 
 /**
- * Detects line feeds in a value, because serialized strings state their length. PEAR's client for PHP sends values with
- * their line feeds. Otherwise text after a line feed in a form field would be run as a command.
+ * Detects line feeds in a value by the lengths of its serialized strings. PEAR's client for PHP sends values with their
+ * line feeds. Without the guard, text after a line feed in a form field would be run as a command.
  */
 export class LineFeedGuard {
   #scanner: SerializedScanner | null | undefined;
@@ -25,8 +25,8 @@ export class LineFeedGuard {
   }
 
   /**
-   * Whether the line continues after the next line feed.
-   * @param line the line up to a line feed, starting with the line of the previous call
+   * Whether a line continues after the line feed that follows `line`.
+   * @param line all bytes of the line before that line feed
    */
   isInside(line: Buffer): boolean {
     if (this.#scanner === undefined) {

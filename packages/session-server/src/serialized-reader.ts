@@ -135,7 +135,7 @@ export class SerializedReader {
     const length = this.#count(':');
     this.expect('"');
     // Each byte takes at least one character. Without this check, a short text could block the server for minutes.
-    if (length > this.text.length - this.at) this.fail('so many bytes');
+    if (length > this.text.length - this.at) this.fail('more bytes');
     const from = this.at;
     for (let n = 0; n < length; n++) {
       if (this.text[this.at] !== '\\') this.at++;
@@ -217,7 +217,7 @@ export class SerializedReader {
   }
 
   #skip(length: number): void {
-    if (length > this.text.length - this.at) this.fail('so many bytes');
+    if (length > this.text.length - this.at) this.fail('more bytes');
     this.at += length;
   }
 

@@ -53,7 +53,7 @@ const afterColon: Record<string, State> = {
  * `SerializedReader` checks the whole format.
  */
 export class SerializedScanner {
-  /** The positions of the `s`, the first byte and the closing quote of each string, without class names. */
+  /** The positions of the `s`, the first byte and the closing quote of each `s:` string. */
   readonly strings: { from: number; text: number; to: number }[] = [];
   #state: State;
   #at = 0;
@@ -78,7 +78,7 @@ export class SerializedScanner {
     return (this.#state === 'text' || this.#state === 'payload') && this.#remaining > 0;
   }
 
-  /** Whether the data is valid and complete. */
+  /** Whether the data is complete and has a valid structure. */
   get isComplete(): boolean {
     return this.#state === 'done' || (this.#state === 'name' && this.#head === '');
   }

@@ -62,7 +62,6 @@ export interface SessionServer {
  */
 export type Warn = (event: string, fields: Record<string, unknown>, message: string) => void;
 
-/** Opens the container, then the socket and the port. */
 export async function startSessionServer(settings: Settings, warn: Warn): Promise<SessionServer> {
   const logError = (error: unknown) =>
     // Not the whole error, because it may contain a file name with a session ID.
@@ -213,7 +212,7 @@ async function listenOnSocket(
   // Removes the socket of a killed server. Any other file at this path is an error.
   if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() && (await isDead(path))) rmSync(path);
   await listen(createServer({ allowHalfOpen: true }, accept), { path });
-  // The group of the web server may connect.
+  // Members of the socket's group may connect.
   chmodSync(path, 0o660);
 }
 

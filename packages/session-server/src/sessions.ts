@@ -34,13 +34,13 @@ export class OpenSession {
     return this.lock?.isHeld === true;
   }
 
-  /** Whether another client got the lock of this session. Its changes must not be saved. */
+  /** Whether another client got the lock, so the changes must not be saved. */
   get hasLostLock(): boolean {
     return this.lock !== null && !this.lock.isHeld;
   }
 }
 
-/** Opens, saves and ends sessions, and publishes the events. Each change holds the session's lock. */
+/** Opens, saves and ends sessions, and publishes the events. Saving and ending require the session's lock. */
 export class Sessions {
   readonly limits: SessionLimits;
   readonly #container: Container;
@@ -106,7 +106,7 @@ export class Sessions {
     return new OpenSession(id, lock, saved, this.limits.lifetimeSeconds);
   }
 
-  /** Reads a session without restarting its lifetime. @returns null if it does not exist or has expired */
+  /** Reads a session without restarting its lifetime. @returns null if it is missing, or expired and not in use */
   async read(id: string): Promise<Saved | null> {
     const saved = await this.#container.open(id);
     if (saved === null || (saved.expiresAt <= Date.now() && !this.#locks.isHeld(id))) return null;
@@ -131,8 +131,8 @@ export class Sessions {
   }
 
   /**
-   * Restarts the lifetime in the container only. A concurrent save may set the time of the subscriptions, and
-   * `collectSubscribed` reads the session again at their earlier time.
+   * Restarts the lifetime in the container only, because a concurrent save may set the expiry of the subscriptions. At
+   * their earlier expiry, `collectSubscribed` reads the session again.
    */
   async #touch(id: string, { revision, lifetimeSeconds }: Saved): Promise<void> {
     await this.#container.touch(id, revision, expiryOf(lifetimeSeconds));
@@ -192,7 +192,7 @@ export class Sessions {
     try {
       await oldLock.during(() =>
         lock.during(async () => {
-          // This order ensures that a crash leaves the old session or both.
+          // In this order, a crash leaves at least one of the two sessions.
           if (saved !== null)
             session.saved = await this.#commit(id, saved.data, saved.lifetimeSeconds, saved.revision);
           await this.#end(session.id, 'regenerated');

@@ -14,7 +14,6 @@ interface Topic {
   expiresAt: number;
 }
 
-/** All subscriptions of the server. */
 export class Subscriptions {
   readonly #maxSubscriptions: number;
   readonly #topics = new Map<string, Topic>();
@@ -149,7 +148,7 @@ export class ClientSubscriptions implements Subscriber {
 
   #send(id: string, subscription: Subscription, event: SessionEvent): void {
     if (event.kind !== 'changed') {
-      // The reply to `watch` already reported the end.
+      // The client already knows that the session does not exist.
       if (subscription.sentRevision === null) return;
       subscription.sentRevision = null;
       this.#push(`event ${event.kind} ${id}`);

@@ -35,7 +35,7 @@ export class Values {
   readonly #entries = new Map<string, Entry>();
   #links = 0;
   #hasUncertain = false;
-  /** The length of `toString()` with the longest possible count of entries. The actual length may be a few bytes less. */
+  /** The length of `toString()`, or a few bytes more. */
   size = 'a:10000:{}'.length;
 
   /** A measured estimate. Many small values take far more memory than their text. */

@@ -7,7 +7,7 @@ const largeBytes = 32_768;
 
 /**
  * Shares the thread among all connections. Otherwise hundreds of commands could run before the event loop reads from the
- * sockets again. Work runs in turns, in order of arrival, small work first. Each turn also runs some large work.
+ * sockets again. Work runs in turns, in order of arrival, small work first. Some turns also run large work.
  */
 export class WorkQueue {
   /** Null if there is no work. */
@@ -70,8 +70,8 @@ function run(start: (() => void) | undefined): Promise<void> {
 const maxConcurrentReads = 8;
 
 /**
- * Limits concurrent reads of a container, and lets large sessions wait in the work queue. Parsing a session and creating a
- * reply takes far longer than reading it, and about ten times its bytes.
+ * Limits concurrent reads of a container, and lets large sessions wait in the work queue. Parsing a session and
+ * creating a reply takes far longer than reading it, and about ten times its size in memory.
  */
 export function queueReads(container: Container, work: WorkQueue): Container {
   const reads = new Semaphore(maxConcurrentReads);

@@ -57,7 +57,7 @@ export class WriteBuffer {
 
   #write(bytes: Buffer): void {
     if (this.#socket.writableEnded || this.#socket.destroyed) return;
-    // Sends the replies to commands that arrived together in one packet.
+    // Combines the replies to commands that arrived together into one packet.
     if (!this.#isCorked) {
       this.#isCorked = true;
       this.#socket.cork();
@@ -101,5 +101,5 @@ export class WriteBuffer {
   }
 }
 
-/** Encodes a line, because for a string the socket would count characters and buffer it in addition to the bytes. */
+/** Encodes a line, because the socket would count the characters of a string instead of its bytes. */
 const encodeLine = (line: string): Buffer => Buffer.from(`${line}\r\n`, 'utf8');

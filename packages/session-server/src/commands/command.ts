@@ -6,7 +6,7 @@ import type { OpenSession } from '../sessions.ts';
 export class CommandError extends Error {}
 
 export interface Command {
-  /** The error of a CommandError without a message. */
+  /** The text of an error reply, unless a CommandError has another message. */
   failure: string;
   /** Whether the command needs an open session, or a session that is open for writing. */
   session?: 'open' | 'write';

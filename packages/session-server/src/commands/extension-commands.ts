@@ -73,7 +73,7 @@ export const extensionCommands: Commands = {
     async run(client, { first }) {
       const { sessions } = client.services;
       if (first === '') return String(await sessions.remainingSeconds(requireSession(client)));
-      // Does not take the lock or restart the lifetime, like `peek`.
+      // Like `peek`, takes no lock and does not restart the lifetime.
       const saved = isSessionId(first) ? await sessions.read(first) : null;
       if (saved === null) throw new CommandError('No such session.');
       return String(secondsUntilExpiry(saved));

@@ -1,7 +1,7 @@
 import { chmodSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 
-/** Waits for the end of a process that still holds the claim. */
+/** The limit of the wait for a process that still holds the claim. */
 const timeoutMs = 1000;
 const SQLITE_BUSY = 5;
 

@@ -1,4 +1,3 @@
-/** A saved session. */
 export interface Saved {
   /** The values, as an array in PHP's serialize() format. */
   data: Buffer;

@@ -18,7 +18,7 @@ import type { Container, ContainerOptions, Saved } from './container.ts';
 
 /** HTTP_SessionServer used these names. */
 const sessionFile = /^([A-Za-z0-9,_-]{1,128})\.txt$/;
-/** The file of a running commit, or of a commit during a crash. */
+/** The file of a running commit, or of a commit that a crash interrupted. */
 const temporaryFile = /^[A-Za-z0-9,_-]{1,128}\.[0-9a-f]{16}\.tmp$/;
 /** Longer than any commit. */
 const maxTemporaryAgeMs = 3_600_000;

@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { claim } from './claim.ts';
 import type { Container, Saved } from './container.ts';
 
-/** Waits while a backup has the database locked. */
+/** The limit of the wait for a backup that has the database locked. */
 const lockTimeoutMs = 1000;
 const expiredPerQuery = 200;
 
