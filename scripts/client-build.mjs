@@ -6,7 +6,7 @@ import { root, runtime } from './npm-packages.mjs';
 import { runQuietly } from './quiet.mjs';
 
 const client = join(root, 'client');
-/** The hash of the sources. It is in the build's folder, so that it is deleted together with the build. */
+/** The file with the hash of the sources. It is deleted together with the build, because it is in the same folder. */
 export const mark = join(client, 'dist', '.built-from');
 
 /** Builds the client unless the existing build has the same sources. */

@@ -97,10 +97,10 @@ function putDocuments(program, documents, changes) {
   mkdirSync(documents, { recursive: true });
   for (const page of ['docs', 'README.md', 'CHANGELOG.md'])
     renameSync(join(program, page), join(documents, page));
-  // The path that the command prints.
+  // The command prints this path of the documents.
   symlinkSync(`../../share/doc/${name}/docs`, join(program, 'docs'));
   writeFileSync(join(documents, 'changelog.gz'), gzipSync(changes, { level: 9 }));
-  // This file contains the licence.
+  // `copyright` contains the licence.
   rmSync(join(program, 'LICENSE'));
   cpSync(join(debian, 'copyright'), join(documents, 'copyright'));
 }

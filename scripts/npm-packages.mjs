@@ -37,7 +37,7 @@ function installed() {
   for (const [path, entry] of Object.entries(wanted)) {
     if (path === '') continue;
     const found = present[path];
-    // Optional packages depend on the platform, so only their parents are compared.
+    // Optional packages for other platforms are missing.
     if (found === undefined && entry.optional) continue;
     if (found?.version !== entry.version || found?.integrity !== entry.integrity) return false;
   }
@@ -68,7 +68,7 @@ export function linkPinnedNode() {
   const { status, stderr, error } = spawnSync(join(modules, name, 'bin', 'node'), ['-v'], {
     encoding: 'utf8',
   });
-  // A broken Node would be first in npm's PATH, so that no npm script could start.
+  // A broken Node would be first in npm's PATH, so no npm script could start.
   if (status !== 0) return error?.message ?? stderr.trim();
   mkdirSync(bin, { recursive: true });
   symlinkSync(join('..', name, 'bin', 'node'), link);
@@ -102,7 +102,7 @@ export function dropEngines() {
  */
 export function runtime() {
   if (!existsSync(modules)) throw new Problem('The npm packages are not installed. Run: npm ci', UNAVAILABLE);
-  // Links again, because its libraries may have been installed later.
+  // Links again, because the libraries of the pinned Node may have been installed later.
   const problem = linkPinnedNode();
   const env = { ...process.env, PATH: `${bin}${delimiter}${process.env.PATH}` };
   const pinned = join(bin, 'node');

@@ -43,7 +43,7 @@ async function buildChat() {
   });
   await buildPackage(library);
   const manifest = readManifest(library, toCompiled);
-  // npm would not pack a top-level folder with this name.
+  // npm does not pack a top-level node_modules.
   const into = join(dist, 'node_modules', manifest.name);
   cpSync(join(root, 'packages', library, 'dist'), join(into, 'dist'), { recursive: true });
   writeManifest(into, manifest);

@@ -9,7 +9,7 @@ import { root } from './npm-packages.mjs';
 const folder = join(root, 'node_modules/.cache/passed-steps');
 
 /**
- * Returns the file of a step's result; undefined in CI and without git, where every step runs.
+ * Returns the file of a step's result; undefined if the step always runs, as in CI and without git.
  * @param {import('./test-steps.mjs').Step} step
  */
 export function resultFile({ name, sources }) {
@@ -28,7 +28,7 @@ export function resultFile({ name, sources }) {
   return join(folder, `${name}-${hash.digest('hex').slice(0, 16)}`);
 }
 
-/** Returns the versions of all Debian packages. */
+/** Returns the names and versions of all Debian packages. */
 const tools = () => spawnSync('dpkg-query', ['-W']).stdout?.toString() ?? '';
 
 /** @param {string | undefined} file @returns {number | undefined} the number of passed tests in that result */

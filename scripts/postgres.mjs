@@ -10,8 +10,8 @@ const installed = '/usr/lib/postgresql';
 const user = 'chat';
 
 /**
- * Starts a separate PostgreSQL with its data below `data/`. It listens only on a socket in that folder, which other
- * accounts cannot enter.
+ * Starts a separate PostgreSQL with the data of `dataFolder`. It listens only on a socket in a subfolder of `folder`,
+ * which other accounts cannot enter.
  * @param {string} folder
  */
 export async function startPostgres(folder) {

@@ -124,7 +124,7 @@ const needs = [
     only: ['test'],
     present: () => existsSync('/usr/bin/chromium-headless-shell'),
   },
-  // Tests compare screenshots of pages with Chinese and emoji.
+  // Tests display Chinese and emoji.
   { name: 'fonts-wqy-microhei', only: ['test'], present: () => hasFont('wqy/wqy-microhei.ttc') },
   { name: 'fonts-noto-color-emoji', only: ['test'], present: () => hasFont('noto/NotoColorEmoji.ttf') },
   // The tests build and run the images as root, on a base image from debootstrap.

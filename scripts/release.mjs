@@ -14,7 +14,7 @@ const { name, version } = JSON.parse(readFileSync(join(root, 'package.json'), 'u
 
 /** Builds all artefacts of this version reproducibly. */
 async function release() {
-  // It determines the modes of files.
+  // The umask determines the modes of files.
   process.umask(0o022);
   // By default, files in the packages have the time of the last commit.
   process.env.SOURCE_DATE_EPOCH ??= output('git', ['log', '-1', '--format=%ct']);

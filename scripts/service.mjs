@@ -30,7 +30,7 @@ export function startService(name, program, args, env, account) {
     return lines === '' ? 'It has no output.' : `Its last lines (the full log is ${log}):\n\n${lines}`;
   };
 
-  /** Rejects if the program ends unexpectedly. */
+  /** Rejects when the program ends. */
   const failed = ended.then((how) => {
     throw new Problem(`The ${name} ended unexpectedly (${how}). ${tail()}`);
   });

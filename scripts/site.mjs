@@ -118,7 +118,7 @@ export async function startChat(name, port, ports, settings) {
 }
 
 /**
- * Writes messages as the sample users, if there are none yet. The chat also works without them.
+ * Writes messages as the sample users, unless the first room has messages. The chat also works without them.
  * @param {Ports} ports
  */
 export async function seedTalk(ports) {

@@ -14,7 +14,7 @@ import { apiKey, siteEvents, sitePorts, startChat, startPhp, startSessionStore }
 
 const command = 'npm run start:cluster';
 const names = ['one', 'two'];
-/** The delay in ms before a server that has ended is restarted. */
+/** The delay in ms before an ended server is restarted. */
 const restartPause = 500;
 
 /** Starts the demonstration with several chat servers, PostgreSQL, Redis, and nginx in front of them. */

@@ -20,7 +20,7 @@ export const capacity = 8;
 
 const packageTests = 'packages/php-session/test packages/session-server/test';
 
-/** Returns all files except those in these folders. @param {string} folders separated by spaces */
+/** Returns all files except these. @param {string} folders and files, separated by spaces */
 const allBut = (folders) => ['.', ...folders.split(' ').map((folder) => `:!${folder}`)];
 
 /** Builds the bundles of the programs if they are missing, and prints their folder. */
@@ -105,7 +105,7 @@ function phpunitStep(reports, ...more) {
   const report = join(reports, 'phpunit.xml');
   const strict = '--fail-on-skipped --fail-on-incomplete --fail-on-risky --fail-on-warning';
   const bundles = `TEST_BUNDLES=$(${makeBundles}) && export TEST_BUNDLES`;
-  // With On, newer versions of PHP reject changes of session settings, which the tests need.
+  // With upload progress, newer versions of PHP reject changes of session settings, which the tests need.
   const phpunit = 'php -d session.upload_progress.enabled=0 "$(command -v phpunit)" -c test/php/phpunit.xml';
   const command = `${bundles} && exec ${phpunit} ${strict} ${more.join(' ')} --log-junit ${report}`;
   // JUnit's format separates namespaces by dots.

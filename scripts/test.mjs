@@ -32,8 +32,8 @@ async function test() {
  * Starts the steps in the order of the list, each when its needed steps have passed and enough processes are free.
  * Prints the output of a step when it ends, because mixed output of parallel steps is unreadable.
  * @param {import('./test-steps.mjs').Step[]} steps
- * @param {{ complete: Promise<boolean> | boolean, reports: string, repeats: boolean }} options `complete`: whether
- * the Debian packages are installed; `repeats`: whether failed tests run again
+ * @param {{ complete: Promise<boolean> | boolean, reports: string, repeats: boolean }} options `complete`: resolves
+ * when the Debian packages are installed; `repeats`: whether failed tests run again
  * @returns {Promise<Result[]>} in the order of the list
  */
 async function runSteps(steps, { complete, reports, repeats }) {
@@ -95,8 +95,8 @@ async function runSteps(steps, { complete, reports, repeats }) {
 
 /**
  * Runs the files of a step's failed tests again, without other tests. Of 5,000 tests with real services, one may fail
- * because the machine was blocked. The summary lists tests that passed only in the second run. Does not repeat if more
- * tests failed, or something other than a test, because that is not random.
+ * because the machine was blocked. The summary lists tests that passed only in the second run. Does not repeat more
+ * than three failures, or failures outside of tests, because those are not random.
  * @param {import('./test-steps.mjs').Step} step @param {Result} result
  * @param {string} output the file to which the output is appended
  * @returns {Promise<Result>}

@@ -9,8 +9,8 @@ const slug = 'php-session-chat';
 const classes = ['ChatClient', 'ChatError', 'Ticket', 'Webhook', 'WebhookError'];
 
 /**
- * Packs the WordPress plugin as a file that WordPress can install. The same input makes the same bytes if the
- * environment has a SOURCE_DATE_EPOCH and the same TZ.
+ * Packs the WordPress plugin as a file that WordPress can install. The same input makes the same bytes if
+ * SOURCE_DATE_EPOCH and TZ are the same.
  */
 export async function packPlugin(file: string): Promise<void> {
   const zip = new ZipFile();
@@ -29,7 +29,7 @@ export async function packPlugin(file: string): Promise<void> {
   await pipeline(zip.outputStream, createWriteStream(file));
 }
 
-/** Moves a class into the namespace of the plugin, because another plugin may have another version of it. */
+/** Moves a class into the namespace of the plugin, because another plugin may have another version of the class. */
 const inOwnNamespace = (text: string) =>
   text.replace(
     /^namespace PhpSessionChat;$/m,
