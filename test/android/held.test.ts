@@ -55,7 +55,7 @@ async function onlineAgain(): Promise<void> {
   await app.ask('wake');
 }
 
-test('a held message becomes a stored message on approval', async () => {
+test('a message pending approval becomes a stored message on approval', async () => {
   await start();
   await app.ask('send', { room: 'lobby', text: 'pallets' });
   expect(await unsent('held')).toMatchObject({ text: 'pallets' });
@@ -99,7 +99,7 @@ test('an app gets the decisions made while it was stopped', async () => {
   expect((await app.messages('lobby')).map(({ text }) => text)).toContain('one of pallets');
 });
 
-test('a held message discarded offline is withdrawn after the reconnect', async () => {
+test('a pending message discarded offline is withdrawn after the reconnect', async () => {
   const user = await site.person();
   app = nextJavaClient();
   await enter(user, throughGate());
@@ -117,7 +117,7 @@ test('a held message discarded offline is withdrawn after the reconnect', async 
   user.close();
 });
 
-test('a held edit fails with held and leaves the message unchanged', async () => {
+test('an edit that needs approval fails with the code held and leaves the message unchanged', async () => {
   const user = await start();
   await app.ask('send', { room: 'lobby', text: 'hello' });
   await app.isTold('messages', ({ last, pending }) => last === 'hello' && pending === 0);

@@ -128,7 +128,7 @@ test('an app manages rooms and their members, with typed roles and rights', asyn
   also.close();
 });
 
-test('an app gets new messages, invitations and removals of closed rooms', async () => {
+test('an app receives new messages, invitations and removals for rooms that it did not open', async () => {
   const also = await start();
   const dora = await site.person({}, 'dora');
   const den = await site.den(dora, [also]);

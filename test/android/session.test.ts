@@ -130,7 +130,7 @@ test.each(blocks.slice(0, size(3, 1)))(
   },
 );
 
-test('an app connects with a session ID over WebSocket', async () => {
+test('an app connects with a session ID and without cookies', async () => {
   const [, id] = (await php.login('alice')).split('=');
   const app = start();
   await app.ask('chat', { server: chat.url, session: id });

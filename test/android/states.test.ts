@@ -111,7 +111,7 @@ if (soak) {
     await opening;
   });
 
-  test('an app reports a server without native clients and one with too many connections', async () => {
+  test('an app reports that a server rejects native clients or allows no more connections', async () => {
     const strict = { CHAT_NATIVE_CLIENTS: 'false', CHAT_LIMIT_CONNECTIONS_USER: '1' };
     const own = await startChatSite(strict, chatServerHere);
     const cookie = await own.session(1);

@@ -85,21 +85,21 @@ test('an app reconnects by ticket after a restart of the server', async () => {
   await isState(app, 'ONLINE', from);
 });
 
-test('an app ends at once if the site tells the server about the logout', async () => {
+test('an app’s session ends at once if the site tells the server about the logout', async () => {
   const app = await start('fay');
   await app.ask('visit', { page: `${site.url}/logout?tell` });
   await isState(app, 'CHECKING_SESSION LOGOUT');
   await isState(app, 'SESSION_ENDED LOGOUT');
 });
 
-test('an app ends at the next renewal if the site does not tell the server', async () => {
+test('an app’s session ends at the next renewal if the site does not tell the server', async () => {
   const app = await start('gus');
   await app.ask('visit', { page: `${site.url}/logout` });
   await isState(app, 'SESSION_ENDED LOGOUT');
   expect(app.told.findLast(({ told }) => told === 'ticket')).toMatchObject({ issued: false });
 });
 
-test('an app continues when the site is back after the end of its ticket', async () => {
+test('an app continues if the site is back after the app’s ticket ended', async () => {
   const app = await start('hal');
   const from = app.told.length;
   await site.stopPhp();

@@ -6,7 +6,7 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-test("keeps the token of an invite link through a login, only for its server's chat", () => {
+test('keeps the token of an invite link through a login, but not for the chat of another server', () => {
   const [server, other] = ['https://site.example/a/', 'https://site.example/b/'];
   const host = { getAttribute: () => 'hash' } as unknown as Element;
   const at = (address: string) => vi.stubGlobal('location', new URL(address));

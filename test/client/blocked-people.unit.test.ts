@@ -59,7 +59,7 @@ function start() {
 
 const bobIsBlocked = { users: [{ id: 'bob', name: 'Bob' }] };
 
-test('announces messages once the blocked users are known, except theirs', async () => {
+test('announces the messages of users who are not blocked once the list of blocked users is loaded', async () => {
   const { blocking, room, requests, announced, arrive } = start();
   arrive(1, 'bob');
   arrive(2, 'carol');
@@ -74,7 +74,7 @@ test('announces messages once the blocked users are known, except theirs', async
   expect(announced).toEqual([2, 5]);
 });
 
-test('keeps messages of blocked users unread if they were marked so, with one request', async () => {
+test('keeps blocked users’ messages unread in a room marked as unread, and requests them once', async () => {
   const room = new Room({ id: 'r', member: true, lastSeq: 4, readSeq: 2 } as RoomSummary);
   room.keptUnread = true;
   const requests: string[] = [];

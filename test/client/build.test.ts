@@ -9,7 +9,7 @@ const folder = new URL('../../client/dist/', import.meta.url).pathname;
 const read = (name: string) => readFileSync(join(folder, name));
 const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort();
 
-test('a compressed file has the same content', () => {
+test('each compressed file has the content of the uncompressed file', () => {
   const forms = names.flatMap((name) => {
     const unpack = name.endsWith('.br')
       ? brotliDecompressSync
@@ -113,7 +113,7 @@ test('the moderators’ page contains every text that its code shows', () => {
   expect(shown.filter((key) => !texts.includes(`"${key}"`))).toEqual([]);
 });
 
-test('the code shows each text, by its whole key or a prefix', () => {
+test('the code refers to every text by its whole key or a prefix of it', () => {
   const code = names
     .filter((name) => name.endsWith('.js') && !languages.some((lang) => name.includes(`/${lang}-`)))
     .map((name) => read(name).toString())
@@ -127,11 +127,11 @@ test('the code shows each text, by its whole key or a prefix', () => {
   expect(unused).toEqual([]);
 });
 
-test('the script of a page does not import files until needed', () => {
+test('the script of a page has no static imports', () => {
   expect(read('php-chat.js').toString()).not.toMatch(/\bfrom\s*["'`]/);
 });
 
-test('no chunk imports the script of the page, which a page may load with its own query', () => {
+test('no chunk imports the script of the page, whose URL may have a query', () => {
   const importing = names.filter(
     (name) =>
       name.startsWith('assets/') && name.endsWith('.js') && /php-chat\.js/.test(read(name).toString()),

@@ -51,30 +51,30 @@ test.each([
   ['expired', 2, true, '2 unsent messages and your drafts are saved for you, Alice.'],
   ['logout', 2, true, 'Your messages are no longer shown on this device.'],
 ] as const)(
-  'lists what is saved after %s with %i unsent messages and drafts: %s',
+  'names saved messages and drafts unless the user logged out: %s, %i unsent, drafts: %s',
   (reason, unsent, drafts, text) => {
     expect(cardOf(chatIn(ended({ reason }), unsent, drafts), strings, null)?.text).toBe(text);
   },
 );
 
 test.each([
-  ['no address is set', null, undefined, undefined],
-  ['the server names it', null, 'https://shop.example/login', 'https://shop.example/login'],
+  ['shows no button without an address', null, undefined, undefined],
+  ['leads to the address of the server', null, 'https://shop.example/login', 'https://shop.example/login'],
   [
-    'the page names another',
+    'prefers the address of the page',
     '/of-the-page',
     'https://shop.example/login',
     'https://shop.example/of-the-page',
   ],
   [
-    'the address has places for the page',
+    'fills the placeholders of the address',
     '/login?a={return}&b={return_path}&c={return_base64}',
     undefined,
     `https://shop.example/login?a=https%3A%2F%2Fshop.example%2F%2Fpath%3Fb%3D1%26c%23d&b=%2Fpath%3Fb%3D1%26c%23d&c=${encodeURIComponent(btoa('https://shop.example//path?b=1&c#d'))}`,
   ],
-  ['the address is invalid', 'http://[', undefined, 'reloaded'],
-  ['it is a script', 'javascript:alert(1)', undefined, 'reloaded'],
-] as const)('leads a guest to the login if %s', (_, ofPage, ofServer, leadsTo) => {
+  ['reloads the page if the address is invalid', 'http://[', undefined, 'reloaded'],
+  ['reloads the page if the address is a script', 'javascript:alert(1)', undefined, 'reloaded'],
+] as const)('asks a guest to log in, and %s', (_, ofPage, ofServer, leadsTo) => {
   const state = ended({ reason: 'unauthorized', user: undefined, loginUrl: ofServer });
   const card = cardOf(chatIn(state), strings, ofPage);
   expect(card?.title).toBe('Please log in');
@@ -82,7 +82,7 @@ test.each([
   expect(left).toEqual(leadsTo === undefined ? [] : [leadsTo]);
 });
 
-test('reloads the page for another user, regardless of the login address', () => {
+test('reloads the page if another user is logged in, even if a login address is set', () => {
   cardOf(chatIn(ended({ reason: 'user_changed' })), strings, '/login')?.action?.press();
   expect(left).toEqual(['reloaded']);
 });

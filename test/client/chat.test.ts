@@ -75,7 +75,7 @@ describe('the shown room', () => {
     ]);
   });
 
-  test('is replaced by the ban, if the user was banned while offline, until it is lifted', async () => {
+  test('is replaced by a ban that began while the user was offline, until the ban is lifted', async () => {
     const ann = await person();
     const ben = await other();
     const room = await privateRoom(ben, [ann.id]);
@@ -113,7 +113,7 @@ describe('the shown room', () => {
     expect(calls.filter(({ name }) => name === 'hide')).toHaveLength(1);
   });
 
-  test('is not a direct room requested by the previous user after the session ended', async () => {
+  test('does not become a direct room that was requested before another user logged in', async () => {
     const [ann, ben, cat] = [await person(), await other(), await person()];
     const { chat } = await open(ann.cookie);
     const overSpy = vi.spyOn(chat, 'over');
@@ -205,7 +205,7 @@ describe('the shown room', () => {
     expect(await lengthAfterMessage()).toBe(2000);
   });
 
-  test('is the only joined room, while other rooms are followed by their activity', async () => {
+  test('is the only joined room, while activity events update the others', async () => {
     const ann = await person();
     const ben = await other();
     const { chat, calls } = await open(ann.cookie);
@@ -248,7 +248,7 @@ describe('the shown room', () => {
     await expect.poll(() => texts(chat.current)).toEqual(['pst', '']);
   });
 
-  test('is the first one if the named room exceeds the size of a packet', async () => {
+  test('is the first room if the ID that the page names exceeds the size of a packet', async () => {
     const { cookie } = await person();
     const { chat, calls } = await open(cookie, 'a'.repeat(70_000));
     expect(chat.current?.id).toBe('lobby');
@@ -260,7 +260,7 @@ describe('the shown room', () => {
     ).toEqual([]);
   });
 
-  test('receives its late message after a switch to another room, and is left again', async () => {
+  test('is joined to send its waiting message even after a switch to another room, and is then left', async () => {
     const ann = await person();
     const ben = await other();
     const { chat } = await open(ann.cookie);
@@ -440,7 +440,7 @@ describe('actions on rooms', () => {
     expect(chat.list.own()).toEqual([]);
   });
 
-  test('removes the room after a removal by a moderator until the next invitation', async () => {
+  test('drops a room when the user is removed from it, and adds it again at the next invitation', async () => {
     const ann = await person();
     const ben = await other();
     const room = await privateRoom(ben, [ann.id]);
@@ -486,7 +486,7 @@ describe('reading', () => {
     await expect.poll(() => again.chat.rooms.get(room)?.unread).toBe(0);
   });
 
-  test("clears unread mentions read on another device or by the user's own message", async () => {
+  test("clears mentions that were read on another device or precede the user's own message", async () => {
     const ann = await person();
     const ben = await other();
     const room = await privateRoom(ben, [ann.id]);
@@ -649,7 +649,7 @@ describe('messages', () => {
     request.mockRestore();
   });
 
-  test('are found by the latest query only, in all pages', async () => {
+  test('are found across pages, for the latest of several queries', async () => {
     const { chat, ben, room } = await talk();
     for (let n = 0; n < 40; n++) await write(ben, room, `needle ${n}`);
     const search = new Search(chat.connection, () => {});
@@ -725,7 +725,7 @@ describe('messages', () => {
     await expect.poll(() => texts(shown)?.at(-1)).toBe('live');
   });
 
-  test("show the user's new name after it changes in the session", async () => {
+  test('are sent by a user whose name follows the session', async () => {
     const ann = await person();
     const { chat } = await open(ann.cookie);
     await site.memcached.set(

@@ -59,7 +59,7 @@ test.each<[string, string | undefined]>([
   ['a|', undefined],
   ['|- a', undefined],
   ['-a|', undefined],
-])('continues the list on a new line in %j', (text, expected) => {
+])('continues, ends or ignores a list on a new line: %j → %j', (text, expected) => {
   const change = newLine(field(text));
   expect(change && after(field(text), change)).toBe(expected);
 });

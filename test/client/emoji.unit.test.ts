@@ -8,7 +8,7 @@ const load = emoji().load as (id: string) => string;
 const moduleOf = (name: string) => load(`\0virtual:emoji/${name}`);
 const dataOf = (name: string) => JSON.parse(moduleOf(name).replace('export default ', ''));
 
-test('each emoji of the grid has words in every language, within 40 KB', () => {
+test('each emoji of the grid has words in en, fr and zh, and a user loads at most 40 KB for the grid', () => {
   const tabs = dataOf('all') as string[];
   const all = tabs.flatMap((tab) => tab.split(' '));
   expect(tabs).toHaveLength(7);

@@ -19,7 +19,7 @@ test('the guide contains every heading, row and code block of docs/element.md', 
   );
 });
 
-test('the guide contains no leftover markup, and its links lead to existing places', () => {
+test('the guide contains no leftover markup, and its internal links lead to existing headings', () => {
   const text = page.replace(/<(code|pre|title)[ >].*?<\/\1>/gs, '');
   expect(text).not.toMatch(/[`*|]|\]\(/);
   const ids = all(page, / id="([^"]+)"/g);

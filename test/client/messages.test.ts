@@ -64,7 +64,7 @@ test('edits a message in the composer and restores the draft afterwards', async 
   await texts(page, ['Gate opens at eight.(edited)']);
 });
 
-test("shows a text edited on another device above the user's own, even after a reload", async () => {
+test('offers both texts if a message was also edited on another device, even after a reload', async () => {
   const { id, page } = await room('clash', 'one rake');
   await menuOf(page, 'one rake', /^Edit/);
   type(field(page), 'three rakes');
@@ -244,7 +244,7 @@ test('mentions only a user chosen from the list', async () => {
   });
 });
 
-test('marks the room and the message of a mention until it is read', async () => {
+test('marks a message with a mention, and its room until the mention is read', async () => {
   const { id } = await room('spring');
   await room('elsewhere');
   const page = await openPage(site.chat.url, bob.cookie);

@@ -124,7 +124,7 @@ test('the queue is forbidden only if both reports and pending messages are', asy
   expect(none.state).toBe('forbidden');
 });
 
-test("excludes the moderator's own pending messages and rejected ones", async () => {
+test("excludes rejected messages and the moderator's own pending messages", async () => {
   answers['held:list'] = () => ({
     held: [held('own', 1, { user: me }), held('rejected', 2, { rejected: { at: 3 } })],
   });
@@ -134,7 +134,7 @@ test("excludes the moderator's own pending messages and rejected ones", async ()
   expect(keys(all)).not.toContain('held/rejected');
 });
 
-test('sends a decision after eight seconds unless it is undone', async () => {
+test('lets a decision be undone for eight seconds, and sends it with the next decision', async () => {
   const all = queue();
   await all.load();
   requests = [];
@@ -160,7 +160,7 @@ test('sends a decision after eight seconds unless it is undone', async () => {
   expect(all.decidedToday).toBe(7);
 });
 
-test('approves a message without a preview that arrived after the decision', async () => {
+test('approves a message, but not a preview that arrived after the decision', async () => {
   const preview = { url: 'https://a.example/' };
   answers['held:list'] = () => ({ held: [held('waits', 20, { preview })] });
   const all = queue();
@@ -172,7 +172,7 @@ test('approves a message without a preview that arrived after the decision', asy
   expect(requests).toContainEqual(['held:approve', { id: 'waits', preview: false }]);
 });
 
-test('sends a decision delayed by a session check only for the same user', async () => {
+test('sends a decision delayed by a session check only if the same moderator returns', async () => {
   for (const [user, sent] of [
     [alice, [['held:approve', { id: 'waits' }]]],
     [bob, []],
@@ -200,9 +200,9 @@ test('sends a decision delayed by a session check only for the same user', async
 });
 
 test.each([
-  ['that waits for a connection', 'lost'],
-  ['that is on its way', 'ready'],
-])('does not offer another moderator a decision %s during a session check', async (_, kind) => {
+  ['that waited for a connection', 'lost'],
+  ['that was in flight', 'ready'],
+])('sends a decision %s after a session check only if the same moderator returns', async (_, kind) => {
   for (const [user, sent] of [
     [alice, [['held:approve', { id: 'waits' }]]],
     [bob, []],
@@ -263,7 +263,7 @@ test('drops an interrupted decision after a minute, even if the computer slept',
   }
 });
 
-test('removes and announces once a case decided by another moderator', async () => {
+test('removes a case decided by another moderator and announces it once', async () => {
   const all = queue();
   await all.load();
   expect(keys(all)).toHaveLength(4);

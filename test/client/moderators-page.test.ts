@@ -119,7 +119,7 @@ test('removes an entry with a notice when another moderator decides it', async (
   await until(async () => expect(await cases(page)).toHaveLength(2));
 });
 
-test('restores an entry with a notice if the decision is rejected', async () => {
+test('shows the error of a rejected ban, and sends the last decision when the page closes', async () => {
   // A moderator cannot moderate an admin.
   await admin.request('room:join', { room: 'lobby' });
   const { seq } = await say(admin, 'lobby', 'My own words');
@@ -139,7 +139,7 @@ test('restores an entry with a notice if the decision is rejected', async () => 
   expect(await text('lobby', seq)).toBe('My own words');
 });
 
-test('shows messages around a report and bans its author from all rooms', async () => {
+test('shows the messages around a reported message, and bans its author from all rooms', async () => {
   await reporter.request('room:join', { room: 'lobby' });
   for (const n of [1, 2, 3, 4]) await say(reporter, 'lobby', `before ${n}`);
   await reported('lobby', 'You never listen.');
@@ -200,7 +200,7 @@ test('approves a pending message or rejects it with a reason', async () => {
   await held.close();
 });
 
-test('finds and bans a user with recent messages until the ban ends', async () => {
+test('finds a user, bans the user and deletes the recent messages, and ends the ban', async () => {
   await reported('garden', 'You never listen.');
   const page = await open(moderator, '#people');
   const people = await page.get('region', 'People');

@@ -77,7 +77,7 @@ test.each(reasons)('closes a notification when %s', async (_, gone) => {
 });
 
 test.each(reasons)(
-  'does not show a notification if %s while other pages are being asked',
+  'does not show a notification if %s while the page checks whether another page shows it',
   async (_, gone) => {
     const notifications = open();
     const [room, other] = [roomOf('talk'), roomOf('other')];

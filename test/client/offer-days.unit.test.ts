@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { shownOn } from '../../client/src/views/prefs/offer-days.ts';
 
-test('the offer of notifications is shown on three days until it is answered', () => {
+test('the offer of notifications is shown on at most three days, and not after it is answered', () => {
   const first = shownOn('2026-11-19');
   expect(first).toEqual({ days: ['2026-11-19'] });
   expect(shownOn('2026-11-19', first)).toEqual(first);

@@ -198,7 +198,7 @@ describe('the outbox', () => {
     expect(outbox.list()).toEqual([]);
   });
 
-  test('sends each message in order from two tabs, once with a lock', async () => {
+  test('sends messages of two tabs in order, and each only once if the tabs share a lock', async () => {
     for (const [alone, requests] of [
       [locks(), 3],
       [direct, 6],
@@ -218,7 +218,7 @@ describe('the outbox', () => {
     }
   });
 
-  test('does not restore a message deleted while it was being sent', async () => {
+  test('does not store a message again if the storage was cleared while the message was being sent', async () => {
     const storage = memoryStorage();
     const store = new Store(storage, 'https://chat.example', '1');
     const port = new Fake();
@@ -320,5 +320,5 @@ describe('the outbox', () => {
     });
   });
 
-  test('creates IDs that fit the wire', () => expect(newId()).toMatch(/^[A-Za-z0-9_-]{1,64}$/));
+  test('creates client IDs that the protocol allows', () => expect(newId()).toMatch(/^[A-Za-z0-9_-]{1,64}$/));
 });

@@ -110,7 +110,7 @@ test('keeps the results if a request for older results fails, and retries the re
   await until(() => expect(page.focused).toBe(page.root.querySelectorAll('button.hit')[25]));
 });
 
-test('shows an error if the links cannot be loaded, and retries it', async () => {
+test('shows an error if the links cannot be loaded, and loads them on a retry', async () => {
   await room('links', ...numbered(3, 'https://garden.example/plan'));
   const page = await enter('links');
   await page.click('button', 'links', await page.get('region', 'links'));

@@ -46,7 +46,7 @@ const note = (page: ChatPage, text: RegExp) =>
 const row = (page: ChatPage, name: RegExp) =>
   page.get('button', name, page.root.querySelector('nav') as HTMLElement);
 
-test('lists online users first and moves them when their presence changes', async () => {
+test('lists the online members, even after one of a member’s two connections closes', async () => {
   await room('orchard');
   const dave = await site.person({ firstname: 'Dave' });
   const page = await enter(alice, 'orchard');
@@ -91,7 +91,7 @@ test("leads from a user's card to a direct message and the profile", async () =>
   await page.get('textbox', 'Message to Bob');
 });
 
-test("prefers the page's profile URL unless it is a script or insecure", async () => {
+test("links to the page's profile URL, or to no profile if the URL is a script or insecure", async () => {
   await room('profiles');
   for (const [own, shown] of [
     ['https://people.example/{id}?from=chat', [`https://people.example/${bob.id}?from=chat`]],
@@ -237,7 +237,7 @@ test('mutes a member with a reason until the mute is lifted, undone or expires',
   await until(() => expect(field(bobs)?.value).toBe('a draft'));
 });
 
-test('shows a banned user the end and the reason instead of the room', async () => {
+test('shows a banned user the end and the reason of the ban instead of the room', async () => {
   const id = await room('strict');
   const page = await enter(alice, 'strict');
   const bobs = await enter(bob, 'strict');
@@ -385,7 +385,7 @@ test('hides messages of a blocked user behind one line that shows them on reques
   await until(() => expect(third.texts).toEqual(['one', 'two', 'Not so.']));
 });
 
-test('shows messages of an erased user under a deleted user in the reader’s language', async () => {
+test('names the author of an erased user’s message “deleted user” in the reader’s language', async () => {
   const id = await room('erased');
   const page = await enter(alice, 'erased', { attributes: { lang: 'de' }, connected: false });
   const body = { user: { id: 'gone-soon', name: 'Zoe Gone' }, text: 'I was here.', clientId: 'erased-1' };

@@ -82,7 +82,7 @@ function open(
 const begin = (kind: 'ready' | 'ended') => new Promise<void>((done) => void open(kind, done));
 
 test.each(['ready', 'ended'] as const)(
-  'removes notifications and the badge if the user does not want pushes: %s',
+  'removes notifications and the badge if the user does not want pushes (connection: %s)',
   async (kind) => {
     await begin(kind);
     expect([notices, badge]).toEqual([[], 0]);
@@ -90,7 +90,7 @@ test.each(['ready', 'ended'] as const)(
 );
 
 test.each(['ready', 'ended'] as const)(
-  "keeps the notifications and badge of the site's own worker: %s",
+  "keeps the notifications and badge of the site's own worker (connection: %s)",
   async (kind) => {
     script = 'https://site.example/worker.js';
     await begin(kind);
@@ -122,7 +122,7 @@ test.each<[what: string, gone: (push: BrowserPush) => void, left: number[]]>([
   ['the user loses the room', (push) => push.removed(roomOf('lobby')), []],
   ['the author is blocked', (push) => push.blocked({ user: '2', blocked: true }), [1]],
   ['the peer of the direct room is blocked', (push) => push.blocked({ user: '3', blocked: true }), []],
-])('closes the notifications of a room that is not shown when %s', async (_, gone, left) => {
+])('closes notifications when %s, even if the room is not shown', async (_, gone, left) => {
   const last = { seq: 2, user: { id: '2', name: 'Bob' }, text: 'hello', sentAt: 1 } satisfies LastMessage;
   const push = open('lost', () => {}, [roomOf('lobby', { last, with: { id: '3', name: 'Cleo' } })]);
   const seqs = () => notices.map(({ data }) => (data as { seq: number }).seq);

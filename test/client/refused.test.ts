@@ -56,7 +56,7 @@ test('continues a session restored within five seconds', async () => {
   await until(() => expect(page.all('textbox', /^Message to/)[0]).toHaveProperty('value', 'half a thought'));
 });
 
-test('does not log users out while the session store does not respond', async () => {
+test('shows a banner while the session store does not respond, and connects afterwards', async () => {
   const emil = await site.person({ firstname: 'Emil' });
   site.memcached.signal('SIGSTOP');
   try {
@@ -77,7 +77,7 @@ test('names an unreadable room in the console and shows the first room', async (
   await until(() => expect(hints).toEqual([expect.stringContaining('there is no room "no-such-room"')]));
 });
 
-test('shows no other room after the user leaves the only one', async () => {
+test('shows no other room in single-room mode after the user leaves the room', async () => {
   const gil = await site.person({ firstname: 'Gil' });
   await site.den(gil);
   await gil.request('room:join', { room: 'lobby' });

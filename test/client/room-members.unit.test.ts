@@ -52,7 +52,7 @@ test('uses the later response if a search is repeated before the first response'
   expect(found()).toEqual(['2']);
 });
 
-test('does not override events received after the request', async () => {
+test('does not override events received after a request with its response', async () => {
   const { answer, people, ids } = start();
   const gone = { user: { id: '3', name: 'Cat' }, gone: true } as const;
   // Ben comes online, and Cat is removed.

@@ -9,7 +9,7 @@ export function answeredByTest<E extends RequestName & keyof Answers>() {
     const { promise, resolve } = Promise.withResolvers<Answers[E]>();
     const answer = async (data: Answers[E]) => {
       resolve(data);
-      // Code that waits for it continues in later ticks.
+      // Code that waits for the response continues in later ticks.
       await new Promise((done) => setImmediate(done));
     };
     requests.push({ payload, answer });

@@ -108,7 +108,7 @@ describe('the list of rooms', () => {
     expect(Math.max(...counts)).toBe(2);
   });
 
-  test('joins a readable public room on a click', async () => {
+  test('opens a public room for reading, and joins it after a click on Join', async () => {
     const { alice } = await two();
     await site.api('PUT', '/rooms/bees', { name: 'bee keeping', kind: 'public' });
     const page = await open(alice);
@@ -153,7 +153,7 @@ describe('the list of rooms', () => {
     },
   );
 
-  test('moves the focus to the next room with a notice when the focused room is deleted', async () => {
+  test('shows a notice and focuses the next room when the focused room is deleted', async () => {
     const { alice, bob } = await two();
     const made: string[] = [];
     for (const name of ['elm', 'ash', 'yew']) made.push(await den(bob, [alice], { name }));
@@ -190,7 +190,7 @@ describe('the list of rooms', () => {
 });
 
 describe('leaving', () => {
-  test('asks for confirmation, unlike a removal by a moderator', async () => {
+  test('requires a confirmation, as does the removal of a member', async () => {
     const { alice, bob } = await two();
     await den(alice, [bob], { name: 'shed' });
     const page = await open(alice);
@@ -300,7 +300,7 @@ describe('a new room', () => {
     await page.get('button', /^Bob/, await page.get('complementary', 'People'));
   });
 
-  test('is created once despite a repeated request', async () => {
+  test('is requested again with the same payload after a cancelled attempt', async () => {
     const { alice } = await two();
     const page = await open(alice);
     await choose(page, 'New room or message', 'New room');
@@ -341,7 +341,7 @@ describe('a new room', () => {
   });
 });
 
-test('shows the owner of a new chat how to embed it until hidden', async () => {
+test('shows an admin how to embed a new chat until the admin hides it', async () => {
   const first = await startPeopleSite({ CHAT_ROOMS: 'lobby' });
   const owner = await first.person({ roles: ['admin'] });
   const member = await first.person();
@@ -559,7 +559,7 @@ describe('inviting', () => {
 });
 
 describe('an address', () => {
-  test('leads to a readable message and reveals nothing of other rooms', async () => {
+  test('leads to a readable message, and reveals nothing of unreadable rooms', async () => {
     const { alice, bob } = await two();
     await site.api('PUT', '/rooms/garden', { name: 'garden', kind: 'public' });
     await bob.request('room:join', { room: 'garden' });
@@ -592,7 +592,7 @@ describe('an address', () => {
   });
 });
 
-test('starts with invalid values in its storage', async () => {
+test('starts despite invalid values in localStorage', async () => {
   const { alice } = await two();
   const page = await open(alice);
   await page.open('lobby');

@@ -14,7 +14,7 @@ const step = fc.record({
   reading: fc.boolean(),
 });
 
-test('returns one contiguous part of at most 200 that reaches both ends', () => {
+test('returns one contiguous part of at most 200 entries, and can move to both ends', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 80, size: 'max' }), (steps) => {
       let [from, to] = [5000, 5050];

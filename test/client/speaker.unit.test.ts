@@ -20,7 +20,7 @@ const textsOf = (drawn: unknown): string[] => {
 
 const start = () => new Speaker(chat, new Strings({ lang: 'en', by: textsIn('en') }), () => {});
 
-test('announces a lost connection with its cause, even if it is known later', () => {
+test('announces a lost connection with its cause, even if the cause is known later', () => {
   vi.useFakeTimers();
   const speaker = start();
   const lost = (cause: 'network' | 'many', seconds: number): ConnectionState => {

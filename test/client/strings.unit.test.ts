@@ -107,7 +107,7 @@ test('names days', () => {
   expect(en.day(new Date(2025, 0, 2).getTime(), now)).toMatch(/2 January 2025/);
 });
 
-test.each(languages)('%s has every text with the same values and all its plural forms', (lang) => {
+test.each(languages)('%s has every text with the placeholders of English and all plural forms', (lang) => {
   const [ours, english] = [textsIn(lang), textsIn('en')];
   const rules = new Intl.PluralRules(lang);
   const forms = new Set<string>(Array.from({ length: 200 }, (_, n) => rules.select(n)));
@@ -135,7 +135,7 @@ test('the client contains a file for each supported language', () => {
   expect(ours).toEqual(languages);
 });
 
-test('names an erased user in the reader’s language by ID, not by name', () => {
+test('recognises an erased user by ID, not by name, and names it in the reader’s language', () => {
   const french = stringsIn('fr');
   expect(french.name({ id: '0', name: 'Deleted user' })).toBe('Utilisateur supprimé');
   expect(french.name({ id: '7', name: 'Deleted user' })).toBe('Deleted user');

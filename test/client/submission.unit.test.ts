@@ -10,7 +10,7 @@ const context = {
 } as unknown as Context;
 const pending = () => Promise.withResolvers<string>();
 
-test('runs one request at a time until the response', async () => {
+test('ignores a second request until the response to the first', async () => {
   const submission = new Submission(context);
   const { promise, resolve } = pending();
   const done: string[] = [];

@@ -68,7 +68,7 @@ test('closes the list of users when the session ends', async () => {
   expect(suggest.draw()[0]).toBeUndefined();
 });
 
-test('finds users without accents, prefixes first', async () => {
+test('ignores accents when it finds users, and lists names that start with the query first', async () => {
   vi.stubGlobal('HTMLTextAreaElement', Field);
   vi.stubGlobal('ResizeObserver', class {});
   const people = ['Abby', 'Amélie', 'İpek', 'مُحَمَّد', 'Bob'];

@@ -270,7 +270,7 @@ describe('formatting', () => {
     expect(compact(textOf(whole))).toBe(compact(plain(text)));
   });
 
-  test('formats a long run of one character quickly', () => {
+  test('formats long repetitions of a few characters quickly', () => {
     const signs = [
       ')',
       'a',
@@ -334,7 +334,7 @@ test.each([
   ['1', false],
   ['#', false],
   ['', false],
-])('detects only emoji: %s', (text, expected) => expect(onlyEmoji(text)).toBe(expected));
+])('detects texts of 1 to 3 emoji: %s → %s', (text, expected) => expect(onlyEmoji(text)).toBe(expected));
 
 test.each([
   ['Alice Moreau', 'AM'],

@@ -120,7 +120,7 @@ test('fetches no ticket after the chat was removed', async () => {
   site.login({ exp: Math.floor(Date.now() / 1000) + 2, sid: 'short' });
   const { chat } = await open('removed');
   chat.stop();
-  // Its ticket has the same end, and is renewed later.
+  // This ticket ends at the same time and is renewed later.
   await open('other');
   await expect
     .poll(() => site.fetched.filter((path) => path === '/other').length, { timeout: 10_000 })
@@ -128,7 +128,7 @@ test('fetches no ticket after the chat was removed', async () => {
   expect(site.fetched.filter((path) => path === '/removed')).toHaveLength(1);
 });
 
-test('follows another user of the site at the next renewal', async () => {
+test('ends the chat if another user is logged in at the next renewal', async () => {
   site.login({ exp: Math.floor(Date.now() / 1000) + 2, sid: 'short' });
   const { chat, calls } = await open();
   site.login({ sub: '8', sid: 'second' });
@@ -138,7 +138,7 @@ test('follows another user of the site at the next renewal', async () => {
   expect(calls.map(({ name }) => name)).toContain('hide');
 });
 
-test('keeps the chat open if the site gives the same user another login', async () => {
+test('continues the chat if the same user has another login at the next renewal', async () => {
   site.login({ exp: Math.floor(Date.now() / 1000) + 2, sid: 'short' });
   const { chat, calls } = await open();
   site.login({ sid: 'second' });

@@ -129,7 +129,7 @@ describe('the timeline', () => {
     expect(timeline.list().at(-1)).toEqual(log.messages.at(-1));
   });
 
-  test('replaces the list after a restore, whatever arrived before the response', () => {
+  test('replaces the list after the database was restored, even if an event precedes the response', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 2, max: 30 }),

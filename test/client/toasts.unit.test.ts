@@ -3,7 +3,7 @@ import { Strings } from '../../client/src/strings/strings.ts';
 import { Toasts } from '../../client/src/views/controls/toasts.tsx';
 import { textsIn } from '../../client/strings-plugin.ts';
 
-test('offers a retry only to the user whose session caused it', () => {
+test('offers a retry only to the user whose action failed', () => {
   const chat = { me: { id: '1', name: 'Alice' } };
   const toasts = new Toasts(chat, new Strings({ lang: 'en', by: textsIn('en') }), () => {});
   const isShown = () => JSON.stringify(toasts.draw()).includes('Not saved.');

@@ -66,7 +66,7 @@ test('keeps files over the limit until a file is removed or the message is sent'
   expect(tiles(page)).toEqual({});
 });
 
-test('keeps only the uploaded files through a reload', async () => {
+test('keeps uploaded files through a reload, and names a file that was not uploaded', async () => {
   const page = await inDen();
   await attach(page, { 'a.exe': 'MZ\0\0\0\0', 'up.txt': 'words', 'huge.zip': new Uint8Array(11 * 2 ** 20) });
   await seesTiles(page, {

@@ -19,7 +19,7 @@ function start(viewing: boolean) {
   const named: Partial<Message> = { mentions: [{ user: me, start: 0, length: 6 }] };
   const come = (seq: number, message = named) =>
     mentions.message({ room: 'r', seq, ...message } as unknown as Message);
-  // Code that waits for it continues in later ticks.
+  // Code that waits for the response continues in later ticks.
   const later = () => new Promise((done) => setImmediate(done));
   return { requests, come, room, later };
 }

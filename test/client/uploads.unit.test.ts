@@ -53,7 +53,7 @@ async function add(name: string, most = 100, over = {}): Promise<Upload> {
 }
 const stored = { id: 'f', name: 'a.txt' };
 
-test('uploads a file to its room by name until the server stores it', async () => {
+test('uploads a file to its room under a name without control characters, and reports progress', async () => {
   const progresses: number[] = [];
   uploads.follow(({ progress }) => progresses.push(progress));
   const upload = await add('a\u202etxt.a');

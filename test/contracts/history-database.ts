@@ -386,7 +386,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
     });
 
     test.each(['alone', 'one of several'])(
-      'fails %s after a lost connection if another server used the database alone',
+      'fails after a lost connection if another server used the database alone (server: %s)',
       async (how) => {
         const line = await startLine();
         const failed = Promise.withResolvers<Error>();
@@ -534,7 +534,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
     });
 
     test.each(['alone', 'one of several'])(
-      'stores a message once if the response to a COMMIT is lost, %s',
+      'stores a message once if the response to a COMMIT is lost (server: %s)',
       async (how) => {
         const history = await empty();
         const lost = { commits: 0 };
@@ -563,7 +563,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       },
     );
 
-    it('rejects current() if the database disappears with the response to a COMMIT', async () => {
+    it('rejects current() if the database disappears before the response to a COMMIT', async () => {
       await empty();
       const gone = Promise.withResolvers<void>();
       let isLast = false;
@@ -712,7 +712,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
     /** Leaves the database like a server that was killed right after deleting the room. */
     const leave = () => database.query(`UPDATE chat_rooms SET id = 'gone/1'`);
 
-    it("removes a killed server's texts in a deleted room within a minute", async () => {
+    it('removes the texts that a killed server left in a deleted room within a minute', async () => {
       const killed = await open();
       await empty();
       await killed.write.send(message('Wm4kZ-left'));
@@ -1018,7 +1018,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       }
     });
 
-    it('reports a reply with content once to thread followers if read late', async () => {
+    it('reports a reply to thread followers once, with its content, if a server reads it late', async () => {
       const ben = { id: '2', name: 'Ben' };
       for (const how of ['reacted', 'edited', 'deleted'] as const) {
         const { writing, others, concerned, message: first } = await following();

@@ -456,7 +456,7 @@ export function erasureContract(now: Now) {
     expect((await write.dropFiles({ before: 0, most: 10 })).ids).toContain(id);
   });
 
-  test('runs an erasure on one server at a time, sparing later data of the ID', async () => {
+  test('runs an erasure on one server at a time, and spares later data of a user with the ID', async () => {
     await write.join({ room: 'lobby', user: ann });
     const sent: string[] = [];
     for (let i = 0; i < 250; i++) sent.push((await send(ann, { text: `text ${i}` })).id);

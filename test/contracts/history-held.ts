@@ -125,7 +125,7 @@ export function heldContract(now: Now) {
     expect(await approveNow()).toMatchObject({ message: { text: 'pallets' } });
   });
 
-  test('does not copy a message on approval that a repeat already published', async () => {
+  test('does not publish a message again on approval if a repeat already published it', async () => {
     await join(ann, ben);
     const sent = input();
     const held = await hold(sent);
@@ -150,7 +150,7 @@ export function heldContract(now: Now) {
     expect(await texts()).toEqual([]);
   });
 
-  test('approves a message only by another user and while its author may write', async () => {
+  test('lets only another user approve a message, and only while its author may write', async () => {
     await join(ann, ben);
     const [own, other] = [await hold({ user: ann }), await hold()];
     // Ann was not a moderator when she sent it. Now she is.
@@ -202,7 +202,7 @@ export function heldContract(now: Now) {
     expect((await write.dropFiles({ before: later, most: 9 })).ids).toEqual(['f2']);
   });
 
-  test('publishes a preview only if it was there before the approval', async () => {
+  test('publishes only a preview that was stored before the approval', async () => {
     await join(ann, ben);
     const url = 'https://garden.example/spring';
     const about = { name: 'preview.webp', type: 'image/webp', size: 1 };

@@ -59,7 +59,7 @@ export function moderationContract(now: Now) {
     expect(await known(ann.id)).toEqual({ hidden: false });
   });
 
-  test('lists members who read a message, except later, hidden and blocked members', async () => {
+  test('lists members who read a message, except hidden, blocked and newer members', async () => {
     const [cat, dan] = [
       { id: '3', name: 'Cat' },
       { id: '4', name: 'Dan' },
@@ -312,7 +312,7 @@ export function moderationContract(now: Now) {
     expect(await memberOf(ben.id)).not.toHaveProperty('notify');
   });
 
-  test('lets members add a user without restrictions, except after leaving', async () => {
+  test('lets members add a muted user, but not a banned user or a user who left', async () => {
     const room = 'den';
     await write.putRoom({ id: room, name: room });
     const add = async (...ids: string[]) => {
@@ -335,7 +335,7 @@ export function moderationContract(now: Now) {
     expect(await memberOf('1', room)).not.toHaveProperty('left');
   });
 
-  test('ends bans of users who are not members by time or with the room', async () => {
+  test('ends bans of users who are not members when they expire or the room is deleted', async () => {
     await join(ann);
     for (const [n, user] of ['2', '3', '4'].entries()) {
       await restrict(user, 'banned', { until: at + n, by });

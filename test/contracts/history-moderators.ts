@@ -25,7 +25,7 @@ export function moderatorsContract(now: Now) {
   };
   const den = (id = 'den') => write.putRoom({ id, name: id, at });
 
-  test('counts messages by day, including deleted ones and each repeat once', async () => {
+  test('counts messages by day, including deleted messages, but not repeats', async () => {
     await den();
     const byDay = (rooms: readonly string[], over = {}) =>
       read.messagesByDay({ rooms, except: [], from: today - 2, ...over });
@@ -136,7 +136,7 @@ export function moderatorsContract(now: Now) {
   const everywhere = { rooms: [], except: [] };
   const inDen = { rooms: ['den'], except: ['lobby'] };
 
-  test('lists users by last arrival or by a search', async () => {
+  test('lists users by first arrival, latest first, or by a search', async () => {
     const people = Array.from({ length: 7 }, (_, n) => ({ id: `u${n}`, name: `Bo${n} Bob` }));
     await den();
     await write.addMembers({

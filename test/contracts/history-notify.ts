@@ -52,7 +52,7 @@ export function notifyContract(now: Now) {
   const concerned = async (room: string, everyone = false) =>
     (await read.concernedMembers({ room, everyone, after: '', limit: 9 })).users;
 
-  test('gives a notified user to one server at a time until the claim is settled', async () => {
+  test('gives a queued user to one server at a time until the claim is settled', async () => {
     await note(['1', '2']);
     await note(['2']);
     expect(await claim({ at: at - 1 })).toEqual({ users: [], rooms: [], next: at });
@@ -69,7 +69,7 @@ export function notifyContract(now: Now) {
     await settle([{ user: '2' }]);
   });
 
-  test('keeps a user due if activity arrives during a claim', async () => {
+  test('keeps a user due if the user is queued again during a claim', async () => {
     await note(['1']);
     await claim();
     await note(['1']);
@@ -187,7 +187,7 @@ export function notifyContract(now: Now) {
     expect((await claim({ at: 2 * until })).users).toEqual([]);
   });
 
-  test('dispatches a push once, or again if its server crashed or more arrived', async () => {
+  test('dispatches a push once, or again if its server crashed or another message arrived', async () => {
     const push = { user: '1', room: 'den' };
     await note([], [], at, [push, { ...push, room: 'lobby' }]);
     const claim = (time: number) => {

@@ -841,7 +841,7 @@ function contract(open: () => Promise<TestedHistory>) {
       await expectRefusal(create({ most: 2 }), 'limit_reached');
     });
 
-    test('counts rooms that their creator lost only beyond a high number', async () => {
+    test('counts rooms that their creator lost toward ten times the normal limit', async () => {
       const how = { sources: sources.people, by: 'people', cause: 'removed', at } as const;
       const lose = (room: string) => write.removeMembers({ room, users: [ann.id], ...how });
       const isFull = () => expect(create({ most: 1 })).rejects.toMatchObject({ code: 'limit_reached' });
@@ -1302,7 +1302,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(await found('qu', { onlyShared: false })).toEqual(['8', 'quaint', '9', '6', '7']);
     });
 
-    test('finds users after their first visit or public message, not after being named', async () => {
+    test('finds users after a visit, a public message or a listing by the site, not after being named', async () => {
       const { id } = await create();
       await addPeople(id, ['quill-1']);
       await addPeople(id, [], { users: [{ id: '5', name: 'Quill Smith' }], source: 'api' });

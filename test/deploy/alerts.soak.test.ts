@@ -64,7 +64,7 @@ const cases: [what: string, Series, alerts: string[]][] = [
   ['Prometheus does not scrape the server', { up: `_x${before + since}` }, ['ChatUnknown']],
   ['the server crashes repeatedly', { process_start_time_seconds: '1x68 2x5 3x5 4x7' }, ['ChatRestarts']],
   ['the server restarted twice', { process_start_time_seconds: '1x68 2x10 3x8' }, []],
-  ['the session store is silent', missing('session store'), ['ChatSessionStoreSilent']],
+  ['the session store does not respond', missing('session store'), ['ChatSessionStoreSilent']],
   [
     'connections are rejected because of the store',
     refused('session_store_unavailable'),
@@ -78,7 +78,7 @@ const cases: [what: string, Series, alerts: string[]][] = [
     ['ChatRateLimited'],
   ],
   ['some connections exceed a limit', refused('rate_limited'), []],
-  ['the history is silent', missing('history'), ['ChatHistoryFails']],
+  ['the history does not respond', missing('history'), ['ChatHistoryFails']],
   ['the disk is full', requests('storage_full'), ['ChatHistoryFails']],
   ['requests are rejected', requests('forbidden'), []],
   ['the database is slow', commits(80), ['ChatHistorySlow']],

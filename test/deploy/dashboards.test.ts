@@ -89,7 +89,7 @@ const fits = (sample: Sample, { name, matchers }: Selected) =>
 
 const expressions = () => panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr));
 
-test('an idle server reports each metric and label value in the alerts', () => {
+test('a server reports each metric and label value in the alerts', () => {
   expect(alerts().length).toBeGreaterThan(10);
   for (const { alert, expr } of alerts()) {
     const { selected, by } = partsOf(withoutTimes(expr));

@@ -13,7 +13,7 @@ const proofs = rows.map((row) => {
   return { promise, tests: [...proof.matchAll(/\[([^\]]+)\]\(\.\.\/([^)]+)\)/g)] };
 });
 
-test('each promise links to a test file that contains the text of the link', () => {
+test('each promise in docs/guarantees.md links to a test file that contains the text of the link', () => {
   expect(proofs.length).toBeGreaterThan(30);
   expect(proofs.filter(({ tests }) => tests.length === 0).map(({ promise }) => promise)).toEqual([]);
   const missing = proofs.flatMap(({ tests }) =>
@@ -22,7 +22,7 @@ test('each promise links to a test file that contains the text of the link', () 
   expect(missing).toEqual([]);
 });
 
-test('a promise links to each test in test/guarantees', () => {
+test('docs/guarantees.md links to each test file in test/guarantees', () => {
   const named = new Set(proofs.flatMap(({ tests }) => tests.map(([, , file]) => file)));
   const tests = projectFiles().filter((file) => /^test\/guarantees\/.*\.test\.ts$/.test(file));
   expect(tests.filter((file) => !named.has(file))).toEqual([]);

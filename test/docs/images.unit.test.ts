@@ -65,7 +65,7 @@ test.each(['chat', 'site'])('the image %s contains every file that its code load
 test.each([
   ['chat', 'docker-compose.yml', 'docker-compose.cluster.yml', 'docs/operate/containers.md'],
   ['site', 'docker-compose.yml', 'docker-compose.cluster.yml'],
-])('the image %s has this version, an unprivileged user and a health check', (target, ...places) => {
+])('the image %s has the project’s version, an unprivileged user and a health check', (target, ...places) => {
   const stage = stages.get(target) as string;
   expect(/^USER (.*)$/gm.exec(stage)?.[1]).toMatch(/^[1-9]\d*$/);
   expect(stage).toMatch(/^VOLUME \/data$/m);

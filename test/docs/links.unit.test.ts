@@ -54,7 +54,7 @@ test('CONTRIBUTING.md names existing files and folders', () => {
   expect(named.filter((path) => !existsSync(join(root, path)))).toEqual([]);
 });
 
-test('each page that a file names exists in the repository', () => {
+test('each Markdown page that a project file names exists', () => {
   const files = projectFiles();
   const named = files
     .filter((file) => /\.(tsx?|mjs|php|css|html|sql|yml|md)$/.test(file))

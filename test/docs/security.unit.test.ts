@@ -36,7 +36,7 @@ const cellsOf = (page: string) =>
 for (const page of ['security.md', 'asvs.md']) {
   const cells = cellsOf(page);
 
-  test(`docs/${page}: each \`name\` in \`file\` of its tables exists`, () => {
+  test(`each \`name\` in \`file\` in the tables of docs/${page} is in that file`, () => {
     const named = cells.flatMap((cell) => [...cell.matchAll(nameInFile)]);
     const missing = named.flatMap(([, names, places]) =>
       quoted(places).flatMap((place) =>
@@ -48,7 +48,7 @@ for (const page of ['security.md', 'asvs.md']) {
     expect(missing).toEqual([]);
   });
 
-  test(`docs/${page}: each file and folder in its tables exists`, () => {
+  test(`each file and folder in the tables of docs/${page} exists`, () => {
     const missing = cells.flatMap(quoted).filter((each) => {
       if (isFile.test(each)) return called(each).length === 0;
       return /^[\w-][\w./-]*\/$/.test(each) && !files.some((path) => `/${path}`.includes(`/${each}`));
@@ -56,7 +56,7 @@ for (const page of ['security.md', 'asvs.md']) {
     expect(missing).toEqual([]);
   });
 
-  test(`docs/${page}: each name without a file in its tables exists in the code`, () => {
+  test(`each name without a file in the tables of docs/${page} is in the code`, () => {
     const missing = cells
       .flatMap(quoted)
       .flatMap((each) => (/^#?[A-Za-z_]\w*(::\w+)?$/.test(each) ? each.split('::') : []))
@@ -65,7 +65,7 @@ for (const page of ['security.md', 'asvs.md']) {
   });
 }
 
-test('docs/security.md lists what each request and event hides', () => {
+test('docs/security.md names each request and event under "What is hidden"', () => {
   const page = readFileSync(join(root, 'docs', 'security.md'), 'utf8');
   const [, table = ''] = /\n## What is hidden, request by request\n([\s\S]*)$/.exec(page) ?? [];
   const all = [...Object.keys(requests), ...Object.keys(events)];

@@ -10,7 +10,7 @@ const rows = [
   ),
 ].map(([, name = '', fallback]) => ({ name, fallback }));
 
-test('docs/settings.md lists each setting that the server reads exactly once', () => {
+test('docs/settings.md has exactly one row for each setting that the server reads', () => {
   const read = new Set<string>();
   // Fails without a store, but only after reading all settings.
   expect(() => readConfig(new Proxy({}, { get: (_, name) => void read.add(String(name)) }))).toThrow();

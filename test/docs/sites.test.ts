@@ -57,7 +57,7 @@ const others: Record<string, [Omit<SessionOptions, 'store'>, name: string]> = {
   'Tiny Tiny RSS postgres': [{ site: 'ttrss:' }, 'Ann'],
 };
 
-describe('the store URLs in docs/sites, with sessions that PHP writes like the applications', () => {
+describe('the store URLs in docs/sites', () => {
   let memcached: Memcached;
   let redis: Redis;
   let mariadb: Mariadb;
@@ -86,13 +86,13 @@ describe('the store URLs in docs/sites, with sessions that PHP writes like the a
     await Promise.all([memcached.stop(), redis.remove(), mariadb.remove(), postgres.remove()]);
   });
 
-  test('each row has a session in this test', () => {
+  test('each have a session in this test', () => {
     expect(rows.map(({ application, protocol }) => `${application} ${protocol}`).sort()).toEqual(
       Object.keys(others).sort(),
     );
   });
 
-  test.each(rows)('$application in $protocol', async ({ application, protocol, url }) => {
+  test.each(rows)('read a session of $application in $protocol', async ({ application, protocol, url }) => {
     const ports: Record<string, number> = {
       memcached: memcached.port,
       redis: redis.port,

@@ -25,7 +25,7 @@ const urls = pages
   .map(([, url = '']) => url)
   .filter((url) => !/…|\bPATH\b|\bHOST\b|:\/\/$|^[a-z-]+:$/.test(url));
 
-test('docs/sites has store URLs to copy', () => {
+test('docs/sites contains more than 20 complete store URLs', () => {
   expect(urls.length).toBeGreaterThan(20);
 });
 
@@ -45,13 +45,13 @@ test('docs/sites/laravel.md gives a valid suffix for session.encrypt', () => {
   }
 });
 
-test.each(applications)('docs/sites has a page about $title, which shows the tag', ({ kind, title }) => {
+test.each(applications)('docs/sites shows or links the tag on a page about $title', ({ kind, title }) => {
   const page = sitePage(kind);
   if (kind !== 'php') expect(read(page)).toMatch(new RegExp(`^##? ${title}$`, 'm'));
   expect(read(page)).toMatch(/\bphp-chat\.js\b|<x-php-chat|php_chat\(|\[tag\]\(\.\.\/element\.md\)/);
 });
 
-test('docs/sites has no page about an unknown application, and its README leads to all pages', () => {
+test('docs/sites has no page about an unknown application, and its README links to all pages for sites', () => {
   const general = ['README', 'guests', 'more', 'stores', 'tickets'].map((name) => `docs/sites/${name}.md`);
   expect(pages.sort()).toEqual(
     [...new Set([...general, ...applications.map(({ kind }) => sitePage(kind))])].sort(),

@@ -64,7 +64,7 @@ test('the element works in pages of other sites', async ({ page, site }) => {
     expect(await slot).toBeNull();
   });
 
-  await test.step('ends at the bottom of the window below a header unless the page sets a height', async () => {
+  await test.step('ends at the bottom of the window below a header unless the page sets max-height: none', async () => {
     await page.setViewportSize({ width: 1000, height: 664 });
     await show(site, page, {
       body: `<style></style><div class="box"><header></header><i></i><div>${tag}</div></div>`,
@@ -138,7 +138,7 @@ test('the element works in pages of other sites', async ({ page, site }) => {
     await page.emulateMedia({ colorScheme: null });
   });
 
-  await test.step('uses WebSocket under the policies of docs/element.md and the strictest one', async () => {
+  await test.step('uses WebSocket under the policies of docs/element.md and the strictest policy', async () => {
     const ws = site.chat.url.replace('http', 'ws');
     const advised = forSubdomain
       .replaceAll('https://chat.example.org', site.chat.url)

@@ -4,7 +4,7 @@ import { privateRoom } from './as-user.ts';
 import { faultsIn } from './axe.ts';
 import { expect, test } from './fixtures.ts';
 
-test('inserts an emoji from the grid into a reaction and a text', {
+test('adds an emoji from the grid as a reaction and to a text', {
   tag: '@soak',
 }, async ({ alice, site }) => {
   await privateRoom(site, 'alice', 'emoji', []);

@@ -152,7 +152,7 @@ test('sends files from the tray and shows them in the large view', async ({ alic
     await expect(noon).toBeFocused();
   });
 
-  await test.step('shows a picture after a reload once its code is loaded, with one request', async () => {
+  await test.step('shows a picture after a reload once the code for pictures is loaded, with one request', async () => {
     await asUser(site, 'alice', async (ask) => {
       await ask('room:join', { room });
       await ask('message:react', { room, seq: 1, emoji: '👍', on: true });
@@ -278,7 +278,7 @@ test('shows pasted, dropped and animated pictures, and videos of any size', { ta
     await bob.page.keyboard.press('Escape');
   });
 
-  await test.step('plays an animated picture three times, and again on hover or by its button', async () => {
+  await test.step('plays an animated picture at first, on hover and by its button', async () => {
     const [side, height] = [80, 160];
     const frames = Buffer.concat([90, 180].map((grey) => Buffer.alloc(side * side * 3, grey)));
     const raw = { width: side, height, channels: 3, pageHeight: side } as const;

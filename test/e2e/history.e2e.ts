@@ -6,7 +6,7 @@ import { asUser, privateRoom } from './as-user.ts';
 import { expect, type Person, test } from './fixtures.ts';
 import { numbered, seed } from './seed.ts';
 
-test('older messages load on scrolling up without moving the visible ones', async ({ alice, site }) => {
+test('scrolling up loads older messages, and newer ones do not move the view', async ({ alice, site }) => {
   const texts = numbered(420);
   await seed(site, 'carol', 'history', texts);
   await alice.open('history');

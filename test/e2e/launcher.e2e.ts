@@ -29,7 +29,7 @@ test('the launcher works in the pages of a shop', async ({ page, site }) => {
   page.on('console', (message) => logs.push(message.text()));
   page.on('pageerror', (error) => logs.push(error.message));
 
-  await test.step('sends no requests on a page without TLS that serves the chat', async () => {
+  await test.step('does not request the unread count on a page without TLS', async () => {
     // The browser does not treat this name as the local machine, which would be secure without TLS.
     const address = `http://shop.example:${new URL(site.chat.url).port}`;
     const paths = requestsOf(page, address);
@@ -60,7 +60,7 @@ test('the launcher works in the pages of a shop', async ({ page, site }) => {
   const user = await ownUser(site, page.context());
   for (const room of ['garden', 'board']) await join(site, user, room);
 
-  await test.step('loads the code of the chat only when it is opened, and requests the unread count once', async () => {
+  await test.step('does not load the code of the chat before a click, and requests the unread count once', async () => {
     await seed(site, 'bob', 'garden', ['one', 'two']);
     const paths = requestsOf(page, site.chat.url);
     await page.evaluate(() => localStorage.clear());
@@ -134,7 +134,7 @@ test('the launcher works in the pages of a shop', async ({ page, site }) => {
     await expect(button(page)).toBeFocused();
   });
 
-  await test.step('counts a single room only on its own button', async () => {
+  await test.step('counts only the messages of its room on a launcher for a single room', async () => {
     await page.setViewportSize({ width: 1280, height: 800 });
     await seed(site, 'bob', 'garden', ['three']);
     const other = await page.context().newPage();

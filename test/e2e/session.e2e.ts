@@ -143,7 +143,7 @@ test('a logout removes everything before the next user of the browser', async ({
     await expect(heading(visitor, 'the den')).toBeFocused();
   });
 
-  await test.step('ends the chat after a logout on another device with few reconnects', async () => {
+  await test.step('ends the chat after a logout on another device, with at most five connection attempts', async () => {
     const { value } = await sessionCookie(visitor);
     let attempts = 0;
     page.on('websocket', () => attempts++);

@@ -106,7 +106,7 @@ test('records a voice message, sends it and plays it', async ({ alice, bob, site
     expect(await isListening(alice)).toBe(true);
   });
 
-  await test.step('pauses when the user leaves the room, and ignores a late microphone', async () => {
+  await test.step('pauses when the user leaves the room, and ignores a permission that comes late', async () => {
     await alice.open('lobby');
     expect(await isListening(alice)).toBe(false);
     await expect(button(alice, 'Record a voice message')).toBeVisible();
@@ -140,7 +140,7 @@ test('records a voice message, sends it and plays it', async ({ alice, bob, site
     await expect(bob.messages).toHaveCount(0);
   });
 
-  await test.step('sends the recording once, through a reload while the upload waits', async () => {
+  await test.step('sends the recording once despite a reload during the upload', async () => {
     const held = Promise.withResolvers<void>();
     await page.route('**/files?**', async () => held.promise);
     await page.keyboard.press('Enter');
@@ -212,7 +212,7 @@ test('plays and records voice messages', {
     await bob.open('said');
   });
 
-  await test.step('records while the button is held, discards on a slide and locks on a slide up', async () => {
+  await test.step('records while the button is held, discards on a slide to the left and locks on a slide up', async () => {
     await bob.page.setViewportSize({ width: 360, height: 640 });
     const devtools = await bob.page.context().newCDPSession(bob.page);
     await devtools.send('Emulation.setTouchEmulationEnabled', { enabled: true });

@@ -25,7 +25,7 @@ async function fillLogin(page: Page, user: string, password: string): Promise<vo
   await page.getByRole('button', { name: 'Log In' }).click();
 }
 
-test('WordPress logins work from the first to the last', async ({ window }) => {
+test('the chat follows WordPress logins on several devices until their logout', async ({ window }) => {
   const wordpress = await startWordPress();
   const folder = mkdtempSync(join(tmpdir(), 'settings-'));
   const file = join(folder, 'settings');

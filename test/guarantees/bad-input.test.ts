@@ -52,7 +52,7 @@ async function nextIsServed(
 type Row = [item: string, send: () => Promise<string>, answer: string];
 const list = (section: string, rows: Row[]) =>
   describe(section, () => {
-    test.each(rows)('%s', async (_, send, answer) => {
+    test.each(rows)('%s: $2', async (_, send, answer) => {
       expect(await send()).toBe(answer);
       await nextIsServed();
     });
@@ -131,7 +131,7 @@ const session = (bytes: string | (() => string)) => async () =>
 list('Cookie', [
   ['none', withCookie(null), 'unauthorized'],
   ['an empty ID', id(''), 'unauthorized'],
-  ['an unknown id', id('abcdefghijklmnopqrstuvwxyz'), 'unauthorized'],
+  ['an unknown ID', id('abcdefghijklmnopqrstuvwxyz'), 'unauthorized'],
   ['A_B', id('A_B'), 'unauthorized'],
   ['a path', id('../../etc/passwd'), 'unauthorized'],
   ['a command to memcached', id('a%0d%0aflush_all'), 'unauthorized'],
@@ -143,9 +143,9 @@ list('Cookie', [
   ['%E0%A4%A', id('%E0%A4%A'), 'unauthorized'],
   ['a quoted ID', id(`"${user}"`), 'unauthorized'],
   ['two different IDs', id(`${user}; PHPSESSID=with,comma`), 'unauthorized'],
-  ['an id in the query', withCookie(null, { query: { PHPSESSID: user, session: user } }), 'unauthorized'],
+  ['an ID in the query', withCookie(null, { query: { PHPSESSID: user, session: user } }), 'unauthorized'],
   ['%2C', id('with%2Ccomma'), 'accepted 5'],
-  ['the same id twice', id(`${user}; ${cookie}`), 'accepted 7'],
+  ['the same ID twice', id(`${user}; ${cookie}`), 'accepted 7'],
 ]);
 
 const levels = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
@@ -168,11 +168,11 @@ list('Session', [
   ['a format that is not configured', session('user_id|i:7;'), 'session_invalid'],
   ['| and ; inside strings', session('{"bio":"user_id|i:1;","user_id":7}'), 'accepted 7'],
   ['objects in other keys', session('{"cart":{"items":[{"id":1.5e99}]},"user_id":7}'), 'accepted 7'],
-  ['a 64-bit id', session('{"user_id":9223372036854775807}'), 'accepted 9223372036854775807'],
+  ['a 64-bit ID', session('{"user_id":9223372036854775807}'), 'accepted 9223372036854775807'],
   ['the last of equal keys', session('{"user_id":1,"user_id":7}'), 'accepted 7'],
 ]);
 
-test('Session: logs the format that the bytes look like, and no content', async () => {
+test('Session: logs the format that the bytes look like, but not their content', async () => {
   for (const line of [
     /the bytes look like php"/,
     /the bytes look like php_serialize"/,

@@ -181,7 +181,7 @@ describe.each(surroundings.slice(0, size(4, 1)))('servers on $name', ({ kind, bu
   const count = async (what: string) =>
     Number((await history.query(`SELECT count(*) AS n FROM ${what}`))[0]?.n);
 
-  test(`${senders} senders × ${each} messages: lost 0, duplicated 0, one order despite ${kills} kills and failures of bus and database`, async () => {
+  test(`keep ${senders} × ${each} messages once and in one order despite ${kills} kills and failing Redis and PostgreSQL`, async () => {
     if (bus === 'redis') await disturb();
     const readers = await Promise.all(
       [one, ...processes.slice(1)].map(async (server, n) => {
@@ -218,7 +218,7 @@ describe.each(surroundings.slice(0, size(4, 1)))('servers on $name', ({ kind, bu
     }
   });
 
-  test(`users of a server suspended for ${suspendedSeconds} s leave presence until it resumes`, async () => {
+  test(`hide users of a server suspended for ${suspendedSeconds} s from presence until it resumes`, async () => {
     await line?.mend();
     const other = first();
     const watcher = await Tab.open(one.url, 'PHPSESSID=u1', 'lobby');
@@ -325,7 +325,7 @@ describe.each(surroundings.slice(0, size(4, 1)))('servers on $name', ({ kind, bu
       for (const close of open) await close();
     });
 
-    test('users of that server leave presence within 20 s', async () => {
+    test('users of that server leave presence', async () => {
       await expect.poll(() => [...watcher.present]).toEqual(['1']);
     });
 
@@ -343,7 +343,7 @@ describe.each(surroundings.slice(0, size(4, 1)))('servers on $name', ({ kind, bu
       for (const secret of secrets) expect(await history.holding(secret), secret).toEqual([]);
     });
 
-    test('each audit entry is listed exactly once', async () => {
+    test('each acknowledged action is listed exactly once in the audit log', async () => {
       const listed = async () => {
         const found: string[] = [];
         for (let next: string | undefined = ''; next !== undefined; ) {

@@ -179,7 +179,7 @@ describe('two servers with a bus', () => {
       await expect.poll(() => toldOf(client, message)).toMatchObject([{ message: { id: message.id } }]);
   });
 
-  test('apply a block of a user on both servers', async () => {
+  test('apply the block of another user to mentions and typing on both servers', async () => {
     const { room, ann, annId, bob, bobId } = await pair({ kind: 'public', name: newClientId(), members: [] });
     const kim = await person(two, one);
     for (const client of kim.on) await client.request('room:join', { room });
@@ -196,7 +196,7 @@ describe('two servers with a bus', () => {
     expect(JSON.stringify(kim.on.flatMap((one) => eventsOf(one, 'typing:changed')))).not.toContain(annId);
   });
 
-  test('notify followers of a reply on the other server', async () => {
+  test('notify followers of a reply that was sent on the other server', async () => {
     const { room, ann, bob } = await pair({ kind: 'public', name: newClientId(), members: [] });
     const dan = await person(two, one);
     const { seq } = await say(ann, room);
@@ -208,7 +208,7 @@ describe('two servers with a bus', () => {
     await expect.poll(() => toldOf(there, reply)).toMatchObject([{ message: reply, followed: true }]);
   });
 
-  test('notify moderators of reports, pins and pending messages on the other server', async () => {
+  test('notify moderators of reports, pins and pending messages from the other server', async () => {
     const { room, ann, bob, bobId } = await pair();
     await ann.request('room:role', { room, user: bobId, role: 'moderator' });
     await lastOf(bob, 'room:changed').toMatchObject({ role: 'moderator' });
@@ -286,7 +286,7 @@ describe('two servers with a bus', () => {
       for (const close of open) await close();
     });
 
-    test('arrives once and in order everywhere', async () => {
+    test('arrives once and in order at readers on both servers', async () => {
       const all = (readers.length + 1) * times;
       for (const reader of readers) {
         const got = () => reader.messages().filter((message) => message.room === room);
@@ -298,7 +298,7 @@ describe('two servers with a bus', () => {
       }
     });
 
-    test('does not reveal the private room or its author', async () => {
+    test('does not reveal the private room or the author of the original', async () => {
       const [{ files: [copied] = [], ...copy }] = copies as [Message];
       expect(copy).toMatchObject({ text: 'words', forwarded: {} });
       const cookie = await cookieOf('a-reader');
@@ -322,7 +322,7 @@ describe('two servers with a bus', () => {
     });
   });
 
-  test('show moderators the users of both, and ban users on both', async () => {
+  test('let moderators see and ban users of the other server', async () => {
     const [boss, mod] = (await Promise.all(
       (
         [
@@ -354,7 +354,7 @@ describe('two servers with a bus', () => {
     expect((await mod.request('moderate:person', { user: admin })).may.ban).toBe(false);
   });
 
-  test('no text outlives its deletion', async () => {
+  test('leave no text of a deleted message in the database', async () => {
     const { room, ann } = await pair();
     const text = `secret-${randomInt(1e9)}`;
     const { seq } = await say(ann, room, text);
@@ -397,7 +397,7 @@ describe('two servers whose bus is down', () => {
     await lastOf(there, 'push').toEqual({ name: 'deleted', data: { room, seq: spam.seq, reason: 'spam' } });
   });
 
-  test('end a login by ticket that the site ends through the other server', async () => {
+  test('end a ticket login that the site ends through the other server', async () => {
     const client = await connectChat(one.url, null, { auth: { ticket: tickets.ticket({ sid: 'ended' }) } });
     const response = await fetch(`${two.url}/api/sessions/ended`, {
       method: 'DELETE',
@@ -490,7 +490,7 @@ describe('two servers whose bus is down', () => {
     });
   });
 
-  test('let a client continue on the other server', async () => {
+  test('accept requests about messages and rooms that the other server just stored', async () => {
     const { room, ann, bob, bobId } = await pair();
     // More than once, because the other server polls each second.
     for (let round = 0; round < 2; round++) {
@@ -514,7 +514,7 @@ describe('two servers whose bus is down', () => {
     expect(await bob.request('room:sync', { room, since: 99 })).toMatchObject({ reset: true });
   });
 
-  test('are unready from 5 s after the loss until the bus is back', async () => {
+  test('are not ready from 5 s after the loss of the bus until it is back', async () => {
     const ready = async () => {
       const answer = await fetch(`${one.url}/readyz`);
       return [answer.status, ((await answer.json()) as { missing?: string[] }).missing];

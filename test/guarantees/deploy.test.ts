@@ -166,7 +166,7 @@ test.each(balancers.slice(0, size(2, 1)))(
 );
 
 test.each(balancers.slice(0, size(2, 1)))(
-  '$name as in docs/operate/several-servers.md keeps polling at one server and uses all servers',
+  '$name as in docs/operate/several-servers.md keeps a polling client on one server, and uses all servers',
   async ({ balance }) => {
     const balancer = await balance(ports);
     closing.push(() => balancer.stop());

@@ -127,7 +127,7 @@ describe.each([[['polling']], [['polling', 'websocket']]])('python-socketio over
     await client.next('disconnect');
   });
 
-  test('continues after an outage, but not after the end of its session', async () => {
+  test('continues after an outage, and is disconnected at the end of its session', async () => {
     const gate = await startGate(Number(new URL(site.chat.url).port));
     onTestFinished(() => gate.close());
     const ann = await inLobby();
@@ -154,7 +154,7 @@ describe.each([[['polling']], [['polling', 'websocket']]])('python-socketio over
   });
 });
 
-test('standardwebhooks of Python verifies an event with each key, and no changed event', async () => {
+test('standardwebhooks of Python accepts an event with each key, and rejects a changed event', async () => {
   const ann = await inLobby();
   await say(ann, 'lobby', 'ü 👩‍🌾\u2028');
   const { headers, body } = await vi.waitFor(() => {

@@ -54,7 +54,7 @@ function flood(kind: string, parallel: number, from: number, proof: RegExp, as =
   return {
     kind,
     rest,
-    from: `${parallel} at once from ${from}${nginx ? ' through nginx' : ''}`,
+    from: `${parallel} at once, client addresses: ${from}${nginx ? ', through nginx' : ''}`,
     proof,
     nginx,
   };

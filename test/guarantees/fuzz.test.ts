@@ -220,7 +220,7 @@ async function left(handlesBefore = Number.POSITIVE_INFINITY) {
 }
 
 let before: Awaited<ReturnType<typeof left>>;
-test('warms up', async () => {
+test('warms up the server before its memory is measured', async () => {
   // What is created once at first use (compiled code, caches) is not a leak.
   for (const [kind, attack] of Object.entries(kinds)) await attack(size(2000, 20), kind.length);
   before = await left();

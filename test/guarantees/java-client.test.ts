@@ -63,7 +63,7 @@ const stored = (messages: readonly { seq: number; clientId: string; text: string
 
 const count = size(2000, 20);
 const restarts = size(10, 1);
-test(`${count} messages from Java: lost 0, duplicated 0, one order despite ${restarts} kills of the server and cuts of the network`, async () => {
+test(`keeps all ${count} messages from Java once and in order despite ${restarts} kills of the server and as many network cuts`, async () => {
   const writer = await connected(1, gate.port);
   const reader = await connected(2, gate.port);
   const texts = Array.from({ length: count }, (_, n) => `${n} 中文 👩‍🌾`);
@@ -109,7 +109,7 @@ test(`${count} messages from Java: lost 0, duplicated 0, one order despite ${res
   }
 });
 
-test('ends the session of the app within 2 s of a logout in PHP', async () => {
+test(`ends the session of the app within ${within(2)} s of a logout in PHP`, async () => {
   const app = nextJavaClient();
   apps.add(app);
   const logIn = () => app.ask<string>('logIn', { page: php.url, user: 'alice', password: 'alice' });

@@ -53,6 +53,6 @@ async function activeAndIdle(
 }
 
 test.concurrent.for(sessionPlaces)(
-  `an active chat outlives a session of ${lifetime} s for ${seconds} s, an idle one expires: $name`,
+  `a session of ${lifetime} s lasts ${seconds} s with an active chat, and expires with an idle one: $name`,
   ({ open }, context) => activeAndIdle(open, context),
 );

@@ -95,7 +95,7 @@ async function newcomer(url: string, roles: string[] = []): Promise<ChatClient> 
 }
 
 test.concurrent.for(size(Object.keys(histories), ['SQLite']))(
-  '%s: lists a moderator’s decision exactly once after kill -9 at each of its calls',
+  `%s: lists a moderator’s decision exactly once after kill -9 at ${size('each', 'the second')} call to the history`,
   { timeout: size(3_600_000, 120_000) },
   async (name) => {
     const weak = await (histories[name] as () => Promise<Weak>)();

@@ -10,7 +10,7 @@ import { size } from './size.ts';
 
 const sessions = size(50, 2);
 const tabs = size(3, 2);
-/** For the other stores, liveness/reasons.test.ts tests in every run that a logout ends the connections. */
+/** For the other stores, the soak run tests that a logout ends the connections. */
 const few = sessionPlaces.filter(({ name }) => name.startsWith('memcached, our'));
 
 // The full run is sequential.

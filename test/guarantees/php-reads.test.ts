@@ -16,7 +16,7 @@ const seed = Number(process.env.FUZZ_SEED ?? size(Date.now() & 0x7fffffff, 20_24
 /** The maximum share of sessions, in percent, that the decoder rejects although PHP reads them. */
 type Refused = Record<string, number>;
 
-/** Only the class of an object that serializes itself knows how many values were counted in it. */
+/** Only the class of an object that serializes itself knows how many values PHP counts inside it. */
 const behindC: Refused = { 'a reference after an object that serializes itself': 15 };
 const refusedSessions: Record<FormatName, Refused> = {
   php: behindC,
@@ -138,7 +138,7 @@ describe(`the decoder reads the same as PHP from ${written} random sessions, see
   });
 });
 
-describe(`the decoder rejects or reads like PHP ${damaged} damaged sessions, seed ${seed}`, () => {
+describe(`the decoder rejects ${damaged} damaged sessions or reads them as PHP does, seed ${seed}`, () => {
   test.each(all)('%s', (format) => {
     const found = compare(format, damaged, true);
     expect(found.differences.slice(0, 20)).toEqual([]);

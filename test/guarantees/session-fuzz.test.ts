@@ -125,7 +125,7 @@ function cpuOf(decode: () => void): number {
   return (user + system) / 20_000;
 }
 
-describe(`reads or rejects ${cases} damaged sessions of each format, seed ${seed}, in ${times} times the usual time and ${memory} bytes per byte`, () => {
+describe(`reads or rejects ${cases} damaged sessions of each format, seed ${seed}, in at most ${times} times the usual time and ${memory} bytes per byte`, () => {
   const sessions = new Map<FormatName, Buffer[]>();
   const bounds = new Map<FormatName, ReturnType<typeof boundsOf>>();
   beforeAll(() => {

@@ -29,7 +29,7 @@ test(`loses no increment of ${counters} concurrent clients`, async () => {
   expect(await (await connect()).ask('peek counter')).toBe(`ok a:1:{s:1:"n";s:${total.length}:"${total}";}`);
 });
 
-test('stores each acknowledged step once when clients die at any moment', async () => {
+test('stores each acknowledged increment once when clients disconnect at random moments', async () => {
   const acknowledged: number[] = [];
   await Promise.all(
     Array.from({ length: counters }, async () => {

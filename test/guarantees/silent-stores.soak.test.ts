@@ -9,7 +9,7 @@ const silence = 20_000;
 
 // SQLite is never silent.
 test.concurrent.for(sessionPlaces.filter(({ name }) => name !== 'SQLite'))(
-  `a store that is silent for ${silence / 1000} s logs out no user and delays no response for ${within(1)} s: $name`,
+  `a store that does not respond for ${silence / 1000} s logs out no user, and delays responses by less than ${within(1)} s: $name`,
   async ({ open }, { expect, onTestFinished }) => {
     const place = await open();
     onTestFinished(() => place.close());

@@ -22,7 +22,7 @@ const grace = 4 * batch * 12_300;
 /** Megabytes. The promise is 50, but a busy machine does not always collect garbage in time. */
 const mostMemory = size(50, 250);
 
-test(`closes ${slow} slow readers among ${listening} live connections within ${grace / 1000} KB of passing the cap`, async () => {
+test(`closes ${slow} slow readers within ${grace / 1000} KB of the queue limit, and none of ${listening} other connections`, async () => {
   const site = await startChatSite({ CHAT_LIMIT_QUEUE: '1MB' }, startChatServer);
   onTestFinished(() => site.close());
   const { port } = site.chat;

@@ -132,7 +132,7 @@ describe.concurrent('time', () => {
 
   // The full run uses the real clock. Otherwise the server's clock and all its timers run faster.
   const speed = size(1, 5);
-  test(`drops a client under SIGSTOP within 50 s${speed > 1 ? ` of a clock ${speed} times as fast` : ''}`, async ({
+  test(`drops a client under SIGSTOP within ${within(50)} s${speed > 1 ? ` of a clock ${speed} times as fast` : ''}`, async ({
     expect,
     onTestFinished,
   }) => {

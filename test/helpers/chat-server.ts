@@ -43,7 +43,7 @@ async function emptyFile(): Promise<Buffer> {
   }
 }
 
-/** Like `historyFolder`, with an empty history, because creating one takes time and many syncs. */
+/** Like `historyFolder`, with a copy of an empty history, because creating one takes time and many syncs. */
 export async function emptyHistory(): Promise<ReturnType<typeof historyFolder>> {
   nothing ??= emptyFile();
   const history = historyFolder();

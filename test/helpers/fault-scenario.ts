@@ -46,8 +46,8 @@ const versions = size(['', '?size=preview'], ['']);
 /** Codes of temporary failures. Any other code is a bug of the server. */
 const passing = /^(storage_unavailable|storage_full|session_store_unavailable|rate_limited)$/;
 /**
- * The maximum number of attempts of a step. A database keeps the locks of a server that it can no longer reach for 10
- * s.
+ * The maximum number of attempts of a step. They last longer than the 10 s for which a database keeps the locks of a
+ * server that it can no longer reach.
  */
 const mostTries = 120;
 

@@ -3,8 +3,8 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
 /**
  * How a call fails. `cut before`: it never arrives. `cut after`: it is executed, and the response is lost. `refused`:
- * the service itself responds with an error. `garbage`: the response is invalid. `silence`: the connection stays open
- * and the service keeps its state, but nothing is forwarded.
+ * the service itself responds with an error. `garbage`: an invalid response arrives before the real one. `silence`: the
+ * connection stays open and the service keeps its state, but nothing is forwarded.
  */
 export type Fault = 'cut before' | 'cut after' | 'refused' | 'garbage' | 'silence';
 

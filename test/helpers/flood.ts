@@ -62,7 +62,7 @@ async function enter(): Promise<RawClient | null> {
   return null;
 }
 
-/** Writes the bytes repeatedly, as fast as they are accepted, until the server closes the connection. */
+/** Writes the bytes repeatedly, as fast as they are accepted, until the server closes the connection or time is up. */
 async function pour(bytes: Buffer, first?: Buffer): Promise<void> {
   const client = await enter();
   if (client === null) return;

@@ -4,7 +4,7 @@ import type { PhpApp } from './php-app.ts';
 
 const names = ['alice', 'bob', 'carol'];
 
-/** Sessions of a PHP site, each with its connections to the chat, in its room `lobby`. */
+/** Sessions of a PHP site, each with its connections to the chat, which have joined the room `lobby`. */
 export interface Visitors {
   cookies: string[];
   tabs: ChatClient[][];
@@ -33,7 +33,8 @@ export async function manyVisitors(
 
 /**
  * Logs all of them out, one after another.
- * @returns for each connection the milliseconds from PHP's response to `session:ended`, and its reason
+ * @returns for each connection the milliseconds from PHP's response to `session:ended`, or 0 if it came first, and its
+ * reason
  */
 export async function logOutAll(
   php: PhpApp,

@@ -1,4 +1,4 @@
-/** Runs measurements one at a time, while parallel tests prepare or clean up. */
+/** Returns a function that runs tasks one at a time, such as the measurements of parallel tests. */
 export function oneAtATime(): <T>(task: () => Promise<T>) => Promise<T> {
   let last: Promise<unknown> = Promise.resolve();
   return (task) => {

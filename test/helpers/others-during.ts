@@ -11,13 +11,11 @@ export interface Fared<T> {
   outcome: T;
   /** The number of these users that lost their connection. */
   gone: number;
-  /**
-   * Milliseconds from sending a message to its arrival at each of the others, and the duration of each request to
-   * `/healthz`.
-   */
+  /** Milliseconds from sending each message to its arrival at each of the others. */
   messages: number[];
+  /** The duration of each request to `/healthz` in milliseconds. */
   health: number[];
-  /** Responses of `/healthz` other than 200. */
+  /** The failed requests to `/healthz`: statuses other than 200, and errors. */
   failures: string[];
   /** The largest growth of the server's memory, in bytes. */
   grown: number;
@@ -93,9 +91,10 @@ function watchHealth(port: number) {
 }
 
 /**
- * Lets ten users talk, and requests `/healthz`, while the server is under load.
- * @param ready called when all of them talk, before the load starts
- * @param burden `served` resolves when each of the ten has been served since it started, and `/healthz` twenty times
+ * Lets one user per cookie talk, and requests `/healthz`, while the server is under load.
+ * @param ready called when they talk, before the load starts
+ * @param burden is the load. Its `served` resolves when the server has acknowledged one new message per user, of any of
+ * them, and responded twenty times to `/healthz`.
  */
 export async function othersDuring<T>(
   server: ChatServer,

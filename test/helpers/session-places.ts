@@ -15,7 +15,7 @@ import { makeSessionTable } from './session-table.ts';
 export interface SessionPlace {
   /** The value of SESSION_STORE and CHAT_SESSION_STORE. */
   readonly url: string;
-  /** Between `begin` and `end` the store does not respond. It keeps its data. */
+  /** Between `begin` and `end` the store does not respond. It keeps its data. Undefined if that is impossible. */
   readonly silence: { begin(): void; end(): void } | undefined;
   /** Empties the store, like a restart of a store in memory, or the restore of an empty backup. */
   empty(): Promise<void>;

@@ -62,7 +62,7 @@ export async function startTicketSite({
   return {
     url,
     chatUrl,
-    /** A ticket of any user, for 10 minutes. */
+    /** Signs a ticket of any user, by default of user 7, for 10 minutes. */
     ticket: tickets.ticket,
     stopPhp: () => php.stop(),
     restartChat: async () => {

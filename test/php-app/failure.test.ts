@@ -28,9 +28,9 @@ async function siteWith(env: NodeJS.ProcessEnv, memcachedPort = memcached.port):
 }
 
 describe.each([
-  ['stopped', 'SIGSTOP'],
-  ['down', 'SIGKILL'],
-] as const)('memcached %s', (_, signal) => {
+  ['does not respond', 'SIGSTOP'],
+  ['is down', 'SIGKILL'],
+] as const)('while memcached %s', (_, signal) => {
   test('returns 503 without a cookie for every page that needs the session', async () => {
     const memcached = await startMemcached();
     onTestFinished(async () => void (await memcached.stop('SIGKILL')));
@@ -50,9 +50,9 @@ describe.each([
 });
 
 test.each([
-  ['writing the login', /^set /, '/login'],
-  ['deleting it on logout', /^delete /, '/logout'],
-])('returns 503 instead of a silent logout if the store fails at %s', async (_, command, path) => {
+  ['at the write of a login', /^set /, '/login'],
+  ['at the deletion on a logout', /^delete /, '/logout'],
+])('returns 503 without a cookie if the store fails %s', async (_, command, path) => {
   const { cookie, csrf } = await openForm(app);
   const cut = await siteWith({}, await cutAt(command, memcached.port));
   const body = `username=alice&password=alice&csrf=${csrf}`;

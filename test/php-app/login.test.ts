@@ -36,7 +36,7 @@ describe('login', () => {
     ['bob', 2, 'Bob', 'moderator'],
     ['carol', 3, 'Carol', 'member'],
   ] as const;
-  test.each(people)('%s is user %i, %s, as %s', async (username, id, firstname, role) => {
+  test.each(people)('%s logs in as user %i, name %s, role %s', async (username, id, firstname, role) => {
     const answer = await tryLogin(app, username, username);
     expect(answer.status).toBe(303);
     expect(answer.headers.get('location')).toBe('/');
@@ -78,7 +78,7 @@ describe('login', () => {
   });
 });
 
-describe('rejected logins', () => {
+describe('the login form', () => {
   test('shows the same page for a wrong password and an unknown user', async () => {
     const answers = [await tryLogin(app, 'alice', 'wrong'), await tryLogin(app, 'nobody', 'wrong')];
     const pages = await Promise.all(answers.map((answer) => answer.text()));

@@ -52,7 +52,7 @@ test.each<Failure>([
   ['memcached', 'the logout', deleting, '/logout'],
   ['memcache', 'the logout', /^delete /, '/logout'],
   ['redis', 'one check of the ID', /EXISTS/, '/'],
-])('%s: returns 503 and keeps the login if %s fails', async (handler, _, command, path) => {
+])('%s: returns 503 without a cookie if %s fails', async (handler, _, command, path) => {
   const [target, url] =
     handler === 'redis'
       ? [redis.port, redisUrl]
@@ -69,7 +69,7 @@ test.each<Failure>([
   if (path === '/') expect(await loggedInAs(cut, cookie)).toBe('Alice');
 });
 
-describe('returns 503 for a session that startOwnMemcached request locks too long', () => {
+describe('is unavailable if another request locks the session too long', () => {
   test('with ext-memcached’s handler', async () => {
     const app = await site(memcachedUrl('memcached', memcached.port));
     const cookie = await app.login('alice');

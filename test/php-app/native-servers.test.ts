@@ -59,7 +59,7 @@ describe('one of two memcached servers stops', () => {
 test.each([
   'handler=memcached&distribution=ketama_weighted&weight=2,5',
   'handler=memcache&redundancy=1&distribution=memcache_standard_fnv&weight=2,5',
-])('takes none of sixty sessions for a new session while one server is down: %s', async (options) => {
+])('replaces none of sixty sessions with a new one while one server is down: %s', async (options) => {
   const gone = await startOwnMemcached();
   const url = `memcached://127.0.0.1:${gone.port},127.0.0.1:${memcached.port}?${options}&timeout=200ms`;
   const code = `

@@ -58,7 +58,7 @@ const noticesOf = async (cookie: string) => {
   return { status: answer.status, page: await answer.text() };
 };
 
-test('mails a member once about missed messages, which only an admin sees listed', async () => {
+test('mails a member once about missed messages, and lists the notification only for an admin', async () => {
   const [alice, carol] = [await app.login('alice'), await app.login('carol')];
   expect((await noticesOf(alice)).page).toContain('Nobody has missed anything yet.');
   const away = await connectChat(chat.url, carol);

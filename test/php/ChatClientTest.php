@@ -38,7 +38,7 @@ final class ChatClientTest extends TestCase
         return self::thrown(ChatError::class, $call);
     }
 
-    public function testStoresAMessageAsSent(): void
+    public function testStoresAMessageAsSentAndReplacesInvalidUtf8(): void
     {
         $text = "你好 👋 <b>\nline";
         $message = $this->chat->postMessage('lobby', 7, 'Shop', $text);
@@ -128,7 +128,7 @@ final class ChatClientTest extends TestCase
         self::assertStringEqualsFile($file, $export);
     }
 
-    public function testDoesNotRetryAfterAWrongKeyOrPath(): void
+    public function testReportsAWrongKeyOrPathAsAPermanentError(): void
     {
         $url = ChatServerProcess::shared()->url;
         foreach ([
@@ -160,7 +160,7 @@ final class ChatClientTest extends TestCase
         $proxy->end();
     }
 
-    public function testTriesASilentServerThreeTimesWithTheTimeout(): void
+    public function testTriesThreeTimesIfTheServerDoesNotRespond(): void
     {
         $silent = stream_socket_server('tcp://127.0.0.1:0');
         $url = 'http://' . stream_socket_get_name($silent, false);

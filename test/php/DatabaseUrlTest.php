@@ -136,7 +136,7 @@ final class DatabaseUrlTest extends TestCase
     }
 
     /** @dataProvider servers */
-    public function testSkipsHostsThatAreDownOrSilent(string $name): void
+    public function testSkipsHostsThatAreDownOrDoNotRespond(string $name): void
     {
         $server = self::server($name);
         $closed = ServerProcess::ownPort();
@@ -150,7 +150,7 @@ final class DatabaseUrlTest extends TestCase
     }
 
     /** @dataProvider servers */
-    public function testSkipsReadOnlyHosts(string $name): void
+    public function testIsUnavailableWhileAllHostsAreReadOnly(string $name): void
     {
         $server = self::server($name);
         $both = DatabaseUrl::parse(preg_replace('~@.*?/~', "@127.0.0.1:$server->port,localhost:$server->port/", $server->url));

@@ -11,7 +11,7 @@ final class DeprecationTest extends TestCase
 {
     private const DEPRECATED = '/\$http_response_header\b|\bPDO::(?:MYSQL|PGSQL|SQLITE)_\w+/';
 
-    public function testLibraryAndSampleSiteUseNothingDeprecatedInPhp85(): void
+    public function testLibraryAndSampleSiteUseNoVariableOrConstantDeprecatedInPhp85(): void
     {
         $found = [];
         foreach (['php', 'php-app'] as $folder) {

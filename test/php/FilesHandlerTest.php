@@ -75,7 +75,7 @@ final class FilesHandlerTest extends TestCase
         new FilesHandler($this->folder, '../other/sess_');
     }
 
-    public function testCollectsUnusedExpiredSessionsAndUnfinishedFiles(): void
+    public function testCollectsUnfinishedFilesAndExpiredSessionsThatAreNotInUse(): void
     {
         $this->handler->write(self::ID, 'expired');
         $used = $this->handler->create_sid();

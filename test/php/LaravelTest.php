@@ -28,7 +28,7 @@ final class LaravelTest extends TestCase
         'Illuminate/View' => 'php-illuminate-view',
     ];
 
-    public function testEscapesAttributesAndKeepsTheirPrecedence(): void
+    public function testEscapesAttributesAndPrefersThemToTheSettings(): void
     {
         self::$site->request('/login');
         $page = self::$site->request('/?room=' . rawurlencode('"><script>'))[1];

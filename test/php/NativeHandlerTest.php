@@ -123,7 +123,7 @@ final class NativeHandlerTest extends TestCase
         }
     }
 
-    public function testExtMemcacheCannotEndASessionWhileAServerIsSilent(): void
+    public function testExtMemcacheCannotEndASessionWhileAServerDoesNotRespond(): void
     {
         $end = 'destroy';
         [$url, $servers] = $this->twoMemcached();

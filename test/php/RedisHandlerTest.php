@@ -78,7 +78,7 @@ final class RedisHandlerTest extends TestCase
     }
 
     /** @dataProvider failures */
-    public function testIsUnavailableAfterAnErrorResponse(string $url, string $message): void
+    public function testIsUnavailableAfterAnErrorOfRedisOrTls(string $url, string $message): void
     {
         $this->admin->lPush('siam_' . self::ID, 'a list');
         $url = strtr($url, [

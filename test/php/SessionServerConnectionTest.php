@@ -131,7 +131,7 @@ final class SessionServerConnectionTest extends TestCase
         self::assertSame('1', $free['open']->get('n'));
     }
 
-    public function testIgnoresTheLateResponseOfASilentServer(): void
+    public function testIgnoresAResponseThatArrivesAfterTheTimeout(): void
     {
         $server = $this->server();
         $id = $this->stored($server, 'right');

@@ -72,7 +72,7 @@ final class SessionServerHandlerTest extends TestCase
         }
     }
 
-    public function testSendsEventsOnlyForChangesAndTheEnd(): void
+    public function testCausesEventsOnlyByChangingOrEndingASession(): void
     {
         $this->write($this->handler(), 'something');
         $watcher = stream_socket_client('tcp://127.0.0.1:' . SessionServerProcess::shared()->port);

@@ -19,7 +19,7 @@ final class SymfonyTest extends TestCase
         'Symfony/Bundle/TwigBundle' => 'php-symfony-twig-bundle',
     ];
 
-    public function testEscapesAttributesAndKeepsTheirPrecedence(): void
+    public function testEscapesAttributesAndPrefersThemToTheSettings(): void
     {
         self::$site->request('/login');
         $page = self::$site->request('/?room=' . rawurlencode('"><script>'))[1];
@@ -49,7 +49,7 @@ final class SymfonyTest extends TestCase
         self::assertSame(401, self::$site->request('/php-chat/ticket', ['Authorization: Bearer other'])[0]);
     }
 
-    public function testATicketHasTheClaimsOfTheUserButByDefaultNoAddress(): void
+    public function testATicketHasTheClaimsOfTheUserAndByDefaultANameWithoutTheMailDomain(): void
     {
         self::$site->request('/login');
         self::assertSame(['moderator'], self::claims(self::ticket())['roles']);

@@ -28,7 +28,7 @@ final class TicketTest extends TestCase
         self::assertSame(bin2hex($expected), bin2hex(self::decode($signature)));
     }
 
-    public function testReplacesTheWrongBytesOfANameInAnotherEncoding(): void
+    public function testReplacesInvalidUtf8InAName(): void
     {
         [, $payload] = explode('.', Ticket::make(self::KEY, self::CLAIMS + ['name' => "Zo\xeb"]));
         self::assertSame("Zo\u{fffd}", json_decode(self::decode($payload), true)['name']);
@@ -66,7 +66,7 @@ final class TicketTest extends TestCase
     }
 
     /** @runInSeparateProcess */
-    public function testTheLoginIsADigestOfTheSessionId(): void
+    public function testTheLoginIdIsADigestOfTheSessionId(): void
     {
         session_id('abcdefghijklmnop');
         $id = Ticket::loginId();

@@ -21,7 +21,7 @@ function build(version = '20.19.0') {
   return { status, stderr: stderr.trim() };
 }
 
-test('npm checks only the project’s own engines and rejects an older Node', () => {
+test('npm checks the engines of the project only, and `npm run build` rejects an older Node', () => {
   const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as {
     packages: Record<string, { engines?: unknown }>;
   };
@@ -34,7 +34,7 @@ test('npm checks only the project’s own engines and rejects an older Node', ()
   });
 });
 
-test('explains why the packaged Node cannot run, and links it once it can', () => {
+test('`npm run build` explains why the packaged Node cannot run, and succeeds once it can', () => {
   mkdirSync(join(folder, 'client'));
   mkdirSync(join(folder, 'server/wire'), { recursive: true });
   mkdirSync(join(folder, 'docs'));

@@ -23,7 +23,7 @@ const kick = async (id: string) => {
   return { status: answer.status, body: await answer.json() };
 };
 
-describe('DELETE /api/users/{id}/connections', () => {
+describe('DELETE /api/users/{id} and /api/users/{id}/connections', () => {
   test('closes all connections of the user in every session, and no others', async () => {
     const [first, second] = [await site.session('jo/é ?#'), await site.session('jo/é ?#')];
     const kicked = await Promise.all([
@@ -67,7 +67,7 @@ describe('DELETE /api/users/{id}/connections', () => {
     expect((await client.ended).reason).toBe('kicked');
   });
 
-  test('erases users with IDs that look like path segments', async () => {
+  test('accepts the erasure of users whose IDs look like path segments', async () => {
     for (const path of ['/api/users/..', '/api/users/%2e?messages=delete', '/api/users/a%2f..']) {
       expect(await kickAt(path)).toEqual({ status: 202, body: {} });
     }
@@ -95,7 +95,7 @@ describe('DELETE /api/users/{id}/connections', () => {
   });
 });
 
-test('does not lift a ban when a proxy decodes the slash in the ID of an erased user', async () => {
+test('rejects the erasure of a user ID with a slash that a proxy decoded, instead of lifting a ban', async () => {
   const ben = '/api/users/slash-ben';
   expect((await ask(`${ben}/ban`, { method: 'PUT' })).status).toBe(200);
   const answer = await ask(`${ben}/ban?messages=anonymise`, { method: 'DELETE' });

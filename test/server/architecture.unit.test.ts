@@ -154,7 +154,7 @@ test('the chat imports the packages by name', () => {
   expect(found).toEqual([]);
 });
 
-test('run loads no module of another command', () => {
+test('the run command loads no module of another command', () => {
   const loaded = new Set(['server/command/run.ts']);
   for (const file of loaded)
     for (const { from, typeOnly } of importsOf(file))
@@ -276,7 +276,7 @@ test.each([
   expect(missing.map(([text]) => text)).toEqual([]);
 });
 
-test('starts the server with the same Node options and a compile cache everywhere', () => {
+test('each place that starts the server uses the Node options of package.json, a compile cache or both', () => {
   const [, options] = /exec node (.*) server\/command\/main\.ts run/.exec(read('package.json')) ?? [];
   expect(options).toMatch(/^--/);
   const places: [file: string, start: (options: string) => string, cache: string][] = [

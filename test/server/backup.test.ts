@@ -231,7 +231,7 @@ test('rejects a restore into the history of a running server', async () => {
   });
 });
 
-test('replaces the files of another history only with consent', async () => {
+test('requires --yes to replace the files of another history, and keeps them with --without-files', async () => {
   const { file: later } = await upload(site.chat.url, ann.cookie, 'on Tuesday', { room: 'garden' });
   await say(ann, 'garden', 'look', { files: [{ id: later.id }] });
   const trial = { ...historyFolder(), files: kept.files };

@@ -61,7 +61,7 @@ const sessions: [string, Buffer | null, string, RegExp, ((id: string) => string)
 ];
 
 test.each(sessions)(
-  'reports the same reason to log, client and doctor for a session %s',
+  'gives log, client and doctor the same result for a session %s',
   async (title, bytes, options, says, cookieOf) => {
     const id = title.replace(/\W/g, '').padEnd(26, 'x');
     if (bytes !== null) {

@@ -431,7 +431,7 @@ describe('the server’s own requirements', () => {
 });
 
 describe('the content of a session', () => {
-  test('names the user without a name, and suggests the right path', async () => {
+  test('reports a user without a name, and suggests the right path', async () => {
     const [env, ...args] = sessionFile('user_id|i:11;user|a:1:{s:4:"name";s:3:"Zoe";}');
     const said = await doctor(1, env, ...args);
     expect(said).toMatch(

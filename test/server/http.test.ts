@@ -187,7 +187,7 @@ test.each([
     'an offer of HTTP/2',
     'GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n\r\n',
   ],
-])('still serves %s', async (_, request) => {
+])('serves a request with %s', async (_, request) => {
   expect(await exchange(request)).toMatch(/^HTTP\/1\.1 200 [\s\S]*"status":"ok"/);
 });
 

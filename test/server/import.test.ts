@@ -632,7 +632,7 @@ test.each<[RegExp, unknown[]]>([
   });
 });
 
-test('does not read files outside the folder', async () => {
+test('does not read files outside the folder of the export', async () => {
   symlinkSync('/etc/passwd', join(folder, 'link'));
   const files = ['../../etc/passwd', 'link', '.'].map((path) => ({ path }));
   const escaping = { ...odd.message, id: 'z', text: '', files };

@@ -30,12 +30,12 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(machine, { recursive: true }));
 
-test('only starts or restarts the service if it can read the site as it is', () => {
+test('prints only commands that start the service if the service can already read the site', () => {
   const needs = { account: own, settings, site: '/var/www/html', sessions: undefined };
   expect(startService(needs, machine)?.lines).toEqual(start);
 });
 
-test('removes rights of an earlier run that this site does not need', () => {
+test('prints commands that remove the rights of an earlier run that this site does not need', () => {
   const etc = join(machine, 'etc');
   onTestFinished(() => rmSync(etc, { recursive: true }));
   const beside = join(etc, 'systemd/system', `${unit}.d`);
@@ -101,7 +101,7 @@ test.each<[string, string, string, string[]]>([
     odd,
     [`ReadWritePaths=-"${odd.replace(/["\\]/g, '\\$&').replace('%', '%%')}"`, 'PrivateTmp=no'],
   ],
-])('runs the service as PHP’s account, with access to sessions %s', (_, site, sessions, more) => {
+])('runs the service as PHP’s account, for sessions %s', (_, site, sessions, more) => {
   const root = vi.spyOn(process as Required<typeof process>, 'geteuid').mockReturnValue(0);
   onTestFinished(() => root.mockRestore());
   const said: string[] = [];

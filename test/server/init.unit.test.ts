@@ -165,7 +165,7 @@ test.each([
   expect(() => parseAddress(text)).toThrow(/contains characters that are special/);
 });
 
-test('rejects such characters in the path of a cookie', () => {
+test('rejects a cookie path with characters that shells or web servers would interpret', () => {
   const cookie = { ...hostOnly, path: '/$(id)' };
   expect(() => addressesFor(null, parseAddress('https://a.org'), cookie, 7070)).toThrow(
     /contains characters that are special/,

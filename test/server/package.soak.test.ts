@@ -188,7 +188,7 @@ async function said(child: Child): Promise<{ code: number; output: string }> {
   return { code, output: child.output() };
 }
 
-test('runs its command on the bundled Node and prints its version', async () => {
+test('the command runs on the bundled Node and prints the version of the package', async () => {
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   expect(await said(started(['version']))).toEqual({
     code: 0,
@@ -199,7 +199,7 @@ test('runs its command on the bundled Node and prints its version', async () => 
   expect(help.code).toBe(0);
 });
 
-test('uses the machine’s Node without its own, or names the version it needs', async () => {
+test('the command uses the machine’s Node if none is bundled, or names the version that it needs', async () => {
   const alone = join(project, 'node_modules/.bin/php-session-chat');
   const own = { PATH: `${dirname(process.execPath)}:/usr/bin:/bin` };
   expect((await said(startChild(alone, ['version'], { env: own }))).code).toBe(0);

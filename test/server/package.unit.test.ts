@@ -33,7 +33,7 @@ test.each([
   expect(Object.keys(dependencies).sort()).toEqual([...importedIn(join(folder, 'src'))].sort());
 });
 
-test('depends on what its own packages import and its bundles lack, in the same versions', () => {
+test('depends on exactly sharp and the dependencies of its two packages, in the same versions', () => {
   // sharp loads its WebAssembly if native code is forbidden.
   const names = ['sharp', '@img/sharp-wasm32'];
   for (const folder of ['php-session', 'session-server']) {
@@ -54,7 +54,7 @@ test('runs no script during installation', () => {
   expect(Object.keys(manifest.scripts).filter((name) => installing.test(name))).toEqual([]);
 });
 
-test('packs the chart like helm, with reproducible bytes', () => {
+test('packs all files of the Helm chart, with reproducible bytes', () => {
   const folder = mkdtempSync(join(tmpdir(), 'chart-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const files = ['1', '2'].map((name) => join(folder, name));

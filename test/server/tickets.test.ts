@@ -496,7 +496,7 @@ test('accepts only tickets on a server without a session store', async () => {
   await server.stop();
 });
 
-test('names the log when the doctor is asked about a cookie, but the server accepts only tickets', async () => {
+test('the doctor refers to the log if it is asked about a cookie and the server accepts only tickets', async () => {
   const said = await doctorSays({ ...tickets.env, CHAT_SESSION_STORE: 'none' }, '--cookie', 'x');
   expect(said).toMatch(/--cookie is for logins by session.*the log of the server says why/);
 });

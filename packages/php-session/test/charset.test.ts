@@ -40,7 +40,7 @@ test.each([
   });
 });
 
-test('decodes HTML entities once in names of users and rooms, but not in IDs', async () => {
+test('decodes the entities of htmlspecialchars() once in names of users and rooms, but not in IDs', async () => {
   const session = phpUserSession(folder, 'O&#039;Brien', 'O&#039;Brien &amp;amp; S&ouml;hne', 'Q&amp;A');
   expect(await userOf('', session)).toMatchObject({
     user: {

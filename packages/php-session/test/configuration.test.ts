@@ -78,7 +78,7 @@ test.each(
   bytes that are not UTF-8: $x = "\xff"; ⇒ "UNKNOWN"
   a shell: $x = ${'`'}id${'`'}; ⇒ "UNKNOWN"
   `),
-)('evaluates %s', (_, code, value) => {
+)('evaluates code: %s', (_, code, value) => {
   expect(plain(read(code).variables.get('x'))).toEqual(value);
 });
 
@@ -180,7 +180,7 @@ test.each(
   no constant of a branch that does not run: if (false) eval(g()); $x = defined('A'); ⇒ false
   the value before several returns: $x = 1; if (g()) return; $x = 2; if (g()) return; $x = 1; ⇒ "UNKNOWN"
   `),
-)('never guesses an uncertain value: %s', (_, code, value) => {
+)('finds the value of PHP or reports it as unknown: %s', (_, code, value) => {
   const { variables } = read(code, { environment: {} });
   expect(plain(variables.get('x') ?? variables.get(rest) ?? null)).toEqual(value);
 });

@@ -94,7 +94,7 @@ describe('the session ID in a Cookie header, compared with PHP', () => {
     // PHP before 8.1.11 takes the first of these two.
     ['__Host-SESS', `..Host-SESS=other; __Host-SESS=${id}`, id],
     ['__Secure-SESS', `_[Secure-SESS=other; __Secure-SESS=${id}`, id],
-  ])('rejects %s in %s, although PHP reads one of the cookies', async (name, header, expected) => {
+  ])('rejects %s in %s, even if PHP reads a session ID', async (name, header, expected) => {
     expect(await ofPhp(name, header)).toBe(expected);
     expect(ours(name, header)).toBeNull();
   });

@@ -25,7 +25,7 @@ test.each([
   ['257 characters', `PHPSESSID=${'a'.repeat(257)}`, null],
   ['broken encoding', 'PHPSESSID=%E0%A4%A', null],
   ['two cookies with different values', `PHPSESSID=${id}; PHPSESSID=other`, null],
-])('reads the session ID from a Cookie header: %s', (_, header, expected) => {
+])('reads or rejects the session ID in a Cookie header: %s', (_, header, expected) => {
   expect(read(header)).toBe(expected);
 });
 

@@ -111,7 +111,7 @@ describe('reading', () => {
     }
   });
 
-  test('keeps a session read unchanged while PHP holds its lock', async () => {
+  test('does not change a session that PHP has locked, or its lock', async () => {
     const id = request('$_SESSION["user_id"] = 7');
     const holding = spawn('php', [
       ...['-d', `session.save_path=${folder}`, '-d', 'session.use_cookies=0', '-r'],

@@ -41,7 +41,7 @@ describe('the user of a JSON session', () => {
     ['marks of direction', '\u202e\u200f\u2066\u061c'],
     ['invisible letters', '\u3164\u115f\uffa0\u2800'],
     ['variation selectors and tags', '\ufe0f\u{e0041}\u{e0100}\u034f'],
-  ])('replaces a name of only %s', (_, name) => {
+  ])('replaces a name that has only %s', (_, name) => {
     expect(who(JSON.stringify({ user_id: 7, firstname: name }))).toMatchObject({
       user: { id: '7', name: '7' },
     });

@@ -102,7 +102,7 @@ test('rejects a number or a boolean as a session', async () => {
   }
 });
 
-test('reads an item that unpacks to at most 1 MiB', async () => {
+test('reads an item only if it unpacks to at most 1 MiB', async () => {
   php(`foreach ([0, 1] as $more) {
     $text = str_repeat('x', 1048576 + $more);
     foreach (['FASTLZ', 'ZLIB'] as $type) {

@@ -153,7 +153,7 @@ describe('reports `lost`', () => {
   });
 
   if (process.platform === 'linux') {
-    test('soon after memcached falls silent, because the system probes the connection after 20 s', async () => {
+    test('after probes by the system, which start at most 20 s after the last data', async () => {
       const server = await mortal();
       const store = subscribed(open('prefix=sessions/', server.port));
       await store.active;

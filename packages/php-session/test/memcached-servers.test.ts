@@ -171,7 +171,7 @@ describe('if one of three servers', () => {
     );
   });
 
-  test('is silent, the sessions of the others are read before its own fail', async () => {
+  test('does not respond, the sessions on the others are read before its own fail', async () => {
     const ids = newIds(120);
     expect(writeSessions({ writer: 'memcached' }, ids, on)).toBe('done');
     const { there, elsewhere } = await parted(ids, 'memc.sess.key.');

@@ -151,7 +151,7 @@ describe('TTL, to within 1 s', () => {
     await expect.poll(() => store().get('short')).toBeNull();
   });
 
-  test('is renewed in every copy, as by a page', async () => {
+  test('is renewed in every copy', async () => {
     const [id = ''] = newIds(1);
     expect(
       writeSessions({ writer: 'memcache', ini: { 'memcache.session_redundancy': 3 } }, [id], servers),
@@ -170,7 +170,7 @@ describe('TTL, to within 1 s', () => {
     expect(about(700)).toContain(seconds(await one.ttl(id)));
   });
 
-  test('fails for a server that is down only if no other server has a copy', async () => {
+  test('is read and renewed while a server is down if another has a copy, and fails otherwise', async () => {
     const down = await startMemcached();
     const on = [down, ...servers.slice(1)];
     const ids = newIds(20);

@@ -127,7 +127,7 @@ describe('the options of openSessions', () => {
     expect(problems.join()).not.toContain(key);
   });
 
-  test('have their defaults if they are undefined or empty', () => {
+  test('count as missing if they are undefined or empty', () => {
     for (const none of [undefined, '']) {
       const names = ['cookieName', 'cookie', 'userId', 'userName', 'userRequire', 'userNobody', 'site'];
       const options = Object.fromEntries(names.map((name) => [name, none]));
@@ -137,7 +137,7 @@ describe('the options of openSessions', () => {
     }
   });
 
-  test('are rejected with the wrong value unless it is secret', () => {
+  test('are rejected by messages that repeat an invalid name or path', () => {
     expect(problemsOf({ store, cookieName: 'a=b', userRequire: 'a..b' })).toEqual([
       expect.stringMatching(/^cookieName: "a=b" is not /),
       expect.stringMatching(/^userRequire: "a..b" is not a path .*: a key of the path is empty$/),
@@ -187,7 +187,7 @@ describe('the settings of the chat server', () => {
     ).toEqual(['mail', 'vars!.user_id', 'vars!.username', 'vars!.auth_secret', ['demo', '5']]);
   });
 
-  test('are rejected beside a kind alone if they are about tables', () => {
+  test('are rejected if they are about a site’s tables and CHAT_SITE names only a kind', () => {
     expect(
       problemOf({ CHAT_SITE: 'roundcube:', CHAT_SITE_DATABASE: 'sqlite:/x', CHAT_SITE_BLOG: '2' }),
     ).toMatch(

@@ -143,7 +143,7 @@ const sites: Record<string, () => Promise<Site>> = {
 };
 
 test.each(Object.keys(sites))(
-  'shows a user from %s with the programs of the README, and notice the logout',
+  'shows a user from %s in the programs of the README, and notices the logout',
   async (name) => {
     const { options, cookie, logOut } = await (sites[name] as () => Promise<Site>)();
     const start = (title: string) => startReadmeProgram(title, node, project, options);

@@ -75,11 +75,11 @@ describe('reports a problem by the path alone', () => {
     expect(at(session, path)).toEqual({ wrong });
   });
 
-  test('if a wildcard fits a key that visitors might add', () => {
+  test('if a wildcard fits several keys, because visitors might add one', () => {
     expect(at('{"DW1":{"user":1},"DW2":{"user":2}}', 'DW*.user')).toEqual({ wrong: 'DW* fits several keys' });
   });
 
-  test('for __proto__, which is a key like any other', () => {
+  test('if only a key __proto__ contains the value, unless the path names it', () => {
     for (const session of ['{"__proto__":{"user":1}}', '{"a":1,"__proto__":{"DW1":1}}']) {
       expect(at(session, 'user')).toHaveProperty('absent');
       expect(at(session, 'DW*')).toHaveProperty('absent');

@@ -62,7 +62,7 @@ describe('large sessions', () => {
     for (const failure of await large) expect(failure).toMatch(/250 ms/);
   });
 
-  test('are busy beyond the first, not a failure of Redis', async () => {
+  test('beyond the first are reported as busy, not as a failure of Redis', async () => {
     await put('large', Buffer.alloc(100_000, 'x'));
     const sessions = await spoiled((piece, client) => isLength(piece) && client.write(piece));
     const [first, ...others] = await Promise.all(
@@ -86,7 +86,7 @@ describe('a refusal of Redis', () => {
       /NOPERM.*mget and strlen/,
     ],
     ['a database that does not exist', () => `127.0.0.1:${redis.port}/99`, /no database of that number/],
-  ])('explains %s without the password and the ID', async (_, place, reason) => {
+  ])('is explained without the password and the ID: %s', async (_, place, reason) => {
     const failure = await failureOf(store(place()).get('an-id'));
     expect(failure).toMatch(reason);
     for (const secret of [password, inUrl, 'an-id']) expect(failure).not.toContain(secret);

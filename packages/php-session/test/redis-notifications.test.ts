@@ -28,7 +28,7 @@ async function logout(on: Redis, id = 'one', prefix = 'PHPREDIS_SESSION:'): Prom
   await on.ask('SET', prefix + id, 'x');
   await on.ask('DEL', prefix + id);
 }
-test('reports a write and a logout by phpredis’s handler', async () => {
+test('reports a write by phpredis’s handler and the deletion of the session', async () => {
   const store = subscribed(open(redis.port));
   await store.active;
   const id = phpRequest(
@@ -67,7 +67,7 @@ test('reports expired and evicted sessions only for its own prefix and database'
 });
 
 describe('reports `lost`', () => {
-  test('once with its connection, until the next connection', async () => {
+  test('once for a cut connection, until the next connection', async () => {
     const store = subscribed(open(redis.port));
     await store.active;
     const back = store.until(lost(null));
@@ -151,7 +151,7 @@ describe.concurrent('a ping of the subscription', () => {
     await child.until(/^active\nlost: .*\nactive\n$/);
   });
 
-  test('treats silence as lost, but not a rejected ping', async ({ expect, onTestFinished }) => {
+  test('reports `lost` without a reply, but not for a rejected ping', async ({ expect, onTestFinished }) => {
     const own = await startLockedRedis(password);
     const gate = await startGate(own.port);
     await own.ask('ACL', 'SETUSER', 'chat', '+subscribe', '&__keyevent@*');

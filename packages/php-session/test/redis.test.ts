@@ -90,7 +90,7 @@ describe('reading', () => {
     expect(await text(store(url()).get(id))).toBe('user_id|i:7;');
   });
 
-  test('keeps a session read unchanged while PHP holds its lock', async () => {
+  test('does not change a session that PHP has locked, or its lock', async () => {
     const settings = {
       'session.save_handler': 'redis',
       'session.save_path': `tcp://127.0.0.1:${redis.port}`,
@@ -113,7 +113,7 @@ describe('reading', () => {
     await once(holding, 'close');
   });
 
-  test('answers a thousand reads with two MGET and a STRLEN each', async () => {
+  test('sends a thousand STRLEN and two MGET for a thousand simultaneous reads', async () => {
     for (const n of Array(10).keys()) await put(`n${n}`, `value ${n}`);
     const sessions = store();
     await redis.ask('CONFIG', 'RESETSTAT');
@@ -122,7 +122,7 @@ describe('reading', () => {
     expect(await calls()).toEqual({ 'config|resetstat': '1', strlen: '1000', mget: '2' });
   });
 
-  test('compares a thousand sessions without reading sessions of another length', async () => {
+  test('finds which of a thousand sessions are unchanged with a STRLEN for each and two MGET', async () => {
     const known = Array.from({ length: 1000 }, (_, n) => ({
       id: `same${n}`,
       bytes: Buffer.from(`value ${n}`),
@@ -183,7 +183,7 @@ describe('TLS', () => {
   });
   afterEach(() => void vi.unstubAllEnvs());
 
-  test('trusts only the site’s own authority for this host, regardless of the environment', async () => {
+  test('trusts a certificate only of the given authority and for this host, whatever the environment', async () => {
     vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0');
     await use('here');
     expect(await text(open(`?ca=${file('ca.pem')}`).get('tls'))).toBe('user_id|i:7;');

@@ -14,7 +14,7 @@ const failure = lost(expect.objectContaining({ name: 'StoreError' }));
 const losses = ({ received }: ReturnType<typeof subscribed>) =>
   received.filter(({ kind }) => kind === 'lost');
 
-test('reports each change of a followed session and no other', async () => {
+test('reports each change of a followed session and none of another session', async () => {
   const store = subscribed(open(server.port));
   await store.active;
   for (const id of ['one', 'other']) await kept.put(id, 'user_id|i:1;');
@@ -61,7 +61,7 @@ test('follows a session until its last follower ends', async () => {
   expect(store.received.slice(before).map((one) => 'id' in one && one.id)).not.toContain('two');
 });
 
-test('follows all sessions again after a cut connection', async () => {
+test('follows a session again after a cut connection', async () => {
   await kept.put('cut', 'x');
   let cut = () => {};
   const proxy = await spoilingProxy(server.port, (piece, client) => {
@@ -101,7 +101,7 @@ test('stops treating sessions as certain within 5 s of a suspension of the serve
   expect(losses(store)).toEqual([lost(null)]);
 });
 
-test('restarts the time since which a session is certain after `event lost`', async () => {
+test('treats a session as certain only since the last `event lost`', async () => {
   await kept.put('one', 'x');
   let say = (_: string) => {};
   const proxy = await spoilingProxy(server.port, (piece, client) => {

@@ -116,7 +116,7 @@ test('reports a missing right to read the table and an unsupported login method'
   await expect(other.get('one')).rejects.toThrow(/logs in by a method that is not supported/);
 });
 
-test('needs the permission to update only one column for a renewal', async () => {
+test('needs UPDATE on a single column for a renewal', async () => {
   await db.query('CREATE TABLE read_only (id VARCHAR(64), data BLOB, ends BIGINT)');
   await db.query("INSERT INTO read_only VALUES ('one', 'x', UNIX_TIMESTAMP() + 100)");
   await db.query("CREATE USER reader@'%' IDENTIFIED BY 'secret'");
@@ -153,7 +153,7 @@ describe('text in the character set of PHP’s connection', () => {
     },
   );
 
-  test('is read only with charset= beyond ASCII, because a wrong one could change the user', async () => {
+  test('needs charset= for characters beyond ASCII, because a wrong one could change the user', async () => {
     await db.query('CREATE TABLE others (id VARCHAR(64), data TEXT CHARACTER SET utf8mb4)');
     // For PHP in latin1 this is 160 bytes, 80 of them letters; read as UTF-8, these letters alone are 160.
     const bio = 'é'.repeat(40) + '";user_id|i:1;x|s:58:"'.padEnd(80, 'z');

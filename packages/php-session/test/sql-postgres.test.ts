@@ -132,7 +132,7 @@ describe('in PostgreSQL only', () => {
       await expect(open(`${at()}?table=${table}&id=id&data=data`).get('one')).rejects.toThrow(reason);
   });
 
-  test('needs the permission to update only one column for a renewal', async () => {
+  test('needs UPDATE on a single column for a renewal', async () => {
     await db.query('CREATE TABLE read_only (id TEXT, data TEXT, ends BIGINT)');
     await db.query("INSERT INTO read_only VALUES ('one', 'x', extract(epoch from now()) + 100)");
     const sessions = open(`${at()}?table=read_only&id=id&data=data&expires=ends`);
@@ -148,7 +148,7 @@ describe('in PostgreSQL only', () => {
     await expect(counted.touch('one', 1000)).rejects.toThrow(/a view that cannot be written to/);
   });
 
-  test('reports digits that are not a date as an error of their session only', async () => {
+  test('reports an end with too few digits as an error of its session only', async () => {
     await db.query('CREATE TABLE odd (id TEXT, data TEXT, ends TEXT)');
     await db.query(
       "INSERT INTO odd VALUES ('feb', 'x', '99990231000000'), ('no', 'x', '9999'), ('one', 'x', '99991231235959')",
@@ -193,7 +193,7 @@ describe('in PostgreSQL only', () => {
 
   test.each([
     ['wants a login method that pg does not know', Buffer.from('520000000800000007', 'hex')],
-    ['is none', Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')],
+    ['is not PostgreSQL', Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')],
     ['says less than it announces', Buffer.from('440000000600ff', 'hex')],
   ])('reports a server that %s as a failure', async (_, nonsense) => {
     const proxy = await spoilingProxy(db.port, (_piece, client) => client.write(nonsense));
@@ -260,13 +260,13 @@ describe('notifications', () => {
     expect(JSON.stringify(first)).not.toContain('wrong');
   });
 
-  test('come from the next of several hosts', async () => {
+  test('are active on the next of several hosts if the first is down', async () => {
     const store = subscribe(`127.0.0.1:${await ownPort()},127.0.0.1:${db.port}`);
     await store.active;
     expect(store.received).toEqual([lost(null)]);
   });
 
-  test('end with their connection', async () => {
+  test('end together with their connection when the subscription ends', async () => {
     const store = subscribe();
     await store.active;
     store.end();

@@ -66,7 +66,7 @@ test('lets only the owner read the files of sessions, regardless of the umask', 
   }
 });
 
-test('keeps the sessions of the Debian package’s service in its own folder', async () => {
+test('keeps the sessions of the Debian package in the state folder of its service', async () => {
   const file = new URL('../../../deploy/debian/php-session-chat-sessions.service', import.meta.url);
   const unit = await readFile(file, 'utf8');
   const [, state] = /^StateDirectory=(.*)$/m.exec(unit) ?? [];
@@ -91,7 +91,7 @@ test.each(['file', 'sqlite'])(
   },
 );
 
-test('holds at most the configured bytes in memory until a session is destroyed', async () => {
+test('rejects a session beyond the configured bytes in memory until another one is destroyed', async () => {
   const container = await memoryContainer('', { ...options, maxMemoryBytes: 3000 });
   const large = { ...session, data: Buffer.alloc(1500) };
   await container.commit('a', large);
@@ -103,7 +103,7 @@ test('holds at most the configured bytes in memory until a session is destroyed'
 });
 
 describe('files', () => {
-  test('creates a private folder, and rejects a folder that others can write to', async () => {
+  test('makes its folder private, and rejects a folder that others can write to', async () => {
     const [listed, shared] = [join(folder, 'listed'), join(folder, 'shared')];
     await mkdir(listed);
     await mkdir(shared);
@@ -133,7 +133,7 @@ describe('files', () => {
     const start = () =>
       sessionServerForTest({ SESSION_SERVER_CONTAINER: `file:${folder}`, SESSION_SERVER_LIFETIME: '1000' });
 
-    test('reads files with garbage at the end and empty files, and reports torn files as an error', async () => {
+    test('are read with garbage at the end or without content, and reported if they are torn', async () => {
       await writeFile(join(folder, 'old.txt'), 'a:1:{s:1:"k";s:1:"v";}s:3:"old";}');
       await writeFile(join(folder, 'empty.txt'), '');
       await writeFile(join(folder, 'torn.txt'), 'a:1:{s:1:"k";s:9:"v\n#5 1440\n');
@@ -156,7 +156,7 @@ describe('files', () => {
       expect(output()).not.toMatch(/torn/);
     });
 
-    test('restarts the lifetime at each use without counting it as a change', async () => {
+    test('begin their lifetime again at each use, which does not count as a change', async () => {
       const { connect } = await start();
       const [client, watcher] = [await connect(), await connect()];
       const old = join(folder, 'old.txt');

@@ -131,7 +131,7 @@ test('limits the server to SESSION_SERVER_SESSIONS sessions', async () => {
   await say(client, 'open a', 'put k v', 'commit', 'open a', 'destroy', 'open d', 'close');
 });
 
-test('closes the connection of a reply without memory, which frees its memory', async () => {
+test('closes the connection of a client whose reply exceeds the memory, which frees its memory', async () => {
   const { connect } = await sessionServerForTest({ SESSION_SERVER_BUFFER: '4MB' });
   const clients = [await connect(), await connect()];
   for (const client of clients) {
@@ -142,7 +142,7 @@ test('closes the connection of a reply without memory, which frees its memory', 
   for (const client of clients) expect(await client.rest()).toBe('');
 });
 
-test('closes silent clients and slow lines after their deadlines', async () => {
+test('closes a client that sends no command or a slow line after the deadline', async () => {
   const { connect } = await sessionServerForTest({
     SESSION_SERVER_FIRST_COMMAND: '1s',
     SESSION_SERVER_LINE_TIME: '1s',
@@ -200,7 +200,7 @@ test('lets at most SESSION_SERVER_WAITERS clients wait for locks', async () => {
   await say(holder, 'put k v', 'close');
 });
 
-test('answers a small request before 20 large ones', async () => {
+test('answers a small request before the last of 20 large ones', async () => {
   const { connect } = await sessionServerForTest({ SESSION_SERVER_BUFFER: '1024MB' });
   const maker = await connect();
   const list = Array.from({ length: 8000 }, (_, n) => `i:${n};i:1;`).join('');

@@ -56,7 +56,7 @@ test('reads the last saved state in mode r without waiting', async () => {
   expect(await reader.ask('get k')).toBe('ok new');
 });
 
-test('opens an own open session without waiting, and drops unsaved changes', async () => {
+test('reopens a client’s own open session without waiting, and drops unsaved changes', async () => {
   const [client, other] = [await connect(), await connect()];
   await say(client, 'lock_timeout 0', 'open own', 'put k 1', 'commit', 'open own', 'put k 2', 'open own');
   expect(await client.ask('get k')).toBe('ok 1');
@@ -66,7 +66,7 @@ test('opens an own open session without waiting, and drops unsaved changes', asy
   await say(other, 'open own');
 });
 
-test('ends an open after its own timeout', async () => {
+test('rejects an open after the timeout of its client', async () => {
   const [holder, short, none] = [await connect(), await connect(), await connect()];
   await say(holder, 'open patience');
   const long = await waiter('patience');

@@ -11,7 +11,7 @@ async function answerTo(bytes: string): Promise<string> {
   return client.rest();
 }
 
-test('writes a session with the lines of the attack alone', async () => {
+test('writes a session if the lines of the attack are sent alone', async () => {
   await say(await connect(), ...attack.replaceAll('victim', 'own').trim().split('\r\n'));
 });
 
@@ -56,7 +56,7 @@ test.each([
   expect(await victim()).toBe('err No such session.');
 });
 
-test('logs one warning for all of them, without their content', async () => {
+test('logs one warning for all these connections, without their content', async () => {
   await answerTo('POST /a-secret HTTP/1.1\r\n\r\n');
   expect(output().match(/another protocol/g)).toHaveLength(1);
   expect(output()).not.toContain('a-secret');

@@ -11,7 +11,7 @@ function begin() {
   return { subscriptions, own, pushed, read, reply };
 }
 
-test('sends events during the read after the reply, except events that it includes', async () => {
+test('sends the events during the read after the reply, except those that the read state includes', async () => {
   const { subscriptions, own, pushed, read, reply } = begin();
   subscriptions.publish('id', { kind: 'changed', revision: 5 });
   subscriptions.publish('id', { kind: 'changed', revision: 6 });

@@ -112,14 +112,14 @@ test('ensures that nothing comes after `room:removed` if a user joins during the
   }
 });
 
-test('ignores rooms created by users in the session’s room list', async () => {
+test('ignores entries of the session’s room list that name rooms of users', async () => {
   const { room } = await ann.request('direct:open', { user: ben.id });
   const forged = await person({ rooms: [den, room.id, { [den]: 'x' }] });
   expect(forged.ready.rooms.filter(({ member }) => member)).toEqual([]);
   expect(leaks(forged)).toEqual([]);
 });
 
-test('returns the same lists, pages and cursors for any hidden name', async () => {
+test('returns lists, pages and cursors that do not depend on a hidden name', async () => {
   const target = await person({ firstname: 'Zoe' });
   const room = (await site.den(eve, [ann, target, ben])).id;
   await site.api('PATCH', '/rooms/lobby/members', { add: [target.id] });
@@ -150,7 +150,7 @@ test('returns the same lists, pages and cursors for any hidden name', async () =
   expect(await look()).toEqual(before);
 });
 
-test('does not count reports of other rooms in the cursor of report:list', async () => {
+test('does not reveal the number of reports in other rooms by the cursor of report:list', async () => {
   const mia = await person();
   const { id: room } = await site.den(eve, [mia]);
   await mia.request('room:join', { room });
@@ -180,7 +180,7 @@ test('does not count reports of other rooms in the cursor of report:list', async
     expect([cursor, await codeOf(eve, 'report:list', { cursor })]).toEqual([cursor, 'bad_request']);
 });
 
-test('excludes a room from GET /me that the site removed while no page was open', async () => {
+test('excludes from GET /me a room that the site removed from the session while no page was open', async () => {
   const room = `team-${newClientId()}`;
   const [mole, mia] = [await person({ rooms: [room] }), await person({ rooms: [room] })];
   await mia.request('room:join', { room });

@@ -10,8 +10,8 @@ import { openChatOver } from '../../helpers/chat-over-history.ts';
 import { carryOutErasures } from '../../helpers/erasures.ts';
 
 /**
- * A change can reach a user who is connected, or whose data is being read, before or after the database stores it. A
- * user who connects later must get the same data.
+ * A change can reach a user who is already connected, or whose data is being read. A user who connects later must get
+ * the same data.
  */
 let history: History;
 let chat: Chat;

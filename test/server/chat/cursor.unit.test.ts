@@ -31,7 +31,7 @@ test.each([
 
 // U+FDFA has the longest sort keys, because it is a compatibility form of 18 characters.
 test.each(['\ufdfa', '\u{10ffff}', '㌖', '"', 'ΐ'])(
-  'accepts cursors behind long names of %j',
+  'accepts cursors that contain a long name of %j',
   (character) => {
     const id = '\u{1d4b3}'.repeat(64);
     const name = character.repeat(64);

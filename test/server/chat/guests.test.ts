@@ -177,7 +177,7 @@ describe('a guest', () => {
     expect(ann.events.filter(({ name }) => name === 'mention')).toEqual([]);
   });
 
-  test('cannot be invited, written to or promoted', async () => {
+  test('cannot be invited, promoted or sent direct messages', async () => {
     const guest = await newGuest(people);
     await guest.request('room:join', { room: 'support' });
     const den = await people.den(ann);

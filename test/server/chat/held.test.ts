@@ -303,7 +303,7 @@ describe('the decision', () => {
     await admin.request('room:ban', { room: 'lobby', user: mod.id, seconds: 0 });
   });
 
-  test('cannot approve an edit by a user who may no longer write there', async () => {
+  test('cannot approve an edit by a user who may no longer write in the room', async () => {
     const { ben, ann, room } = await den();
     const { seq } = await say(ann, room, 'hello');
     const edit = { room, seq, text: 'see https://a.example' };
@@ -319,7 +319,7 @@ describe('the decision', () => {
   });
 });
 
-describe('names and topics', () => {
+describe('the filter of names and topics', () => {
   const newRoom = (kind: 'public' | 'private', name: string, topic?: string) => ({
     kind,
     name,
@@ -327,7 +327,7 @@ describe('names and topics', () => {
     ...(topic === undefined ? {} : { topic }),
   });
 
-  test('of rooms contain listed words and links only if a site moderator sets them', async () => {
+  test('lets only site moderators use listed words and links in names and topics of rooms', async () => {
     const [ann, boss] = [await user(), await user({ roles: 'moderator' })];
     for (const words of ['Cheap wátches', 'see https://a.example'])
       for (const made of [newRoom('public', words), newRoom('private', 'Den', words)])
@@ -339,7 +339,7 @@ describe('names and topics', () => {
     await boss.request('room:create', newRoom('public', `Pallets ${newClientId()}`));
   });
 
-  test('from the session become the user ID if they contain a listed word', async () => {
+  test('replaces a user name of the session that contains a listed word by the user ID', async () => {
     const ann = await user({ firstname: 'Cheap Watches' });
     expect(ann.ready.user).toEqual({ id: ann.id, name: ann.id });
     const changed = nextOf(ann, 'session:changed');
@@ -350,26 +350,21 @@ describe('names and topics', () => {
   test.each([
     ['all', false],
     ['first', true],
-  ] as const)(
-    'of public rooms with CHAT_HOLD=%s are allowed from approved users: %s',
-    async (mode, known) => {
-      const on = await startPeopleHere({ CHAT_CREATE_ROOMS: 'all', CHAT_ROOMS: 'lobby', CHAT_HOLD: mode });
-      try {
-        const [ann, boss] = [await user({}, on), await user({ roles: 'moderator' }, on)];
-        for (const client of [ann, boss]) await client.request('room:join', { room: 'lobby' });
-        expect(await codeOf(ann, 'room:create', newRoom('public', 'Garden'))).toBe('forbidden');
-        await ann.request('room:create', newRoom('private', 'Den'));
-        const { id } = await hold(ann, 'lobby', 'hello');
-        await boss.request('held:approve', { id });
-        expect(await codeOf(ann, 'room:create', newRoom('public', 'Garden'))).toBe(
-          known ? 'ok' : 'forbidden',
-        );
-        await boss.request('room:create', newRoom('public', 'Market'));
-      } finally {
-        await on.close();
-      }
-    },
-  );
+  ] as const)('with CHAT_HOLD=%s, lets an approved user create public rooms: %s', async (mode, known) => {
+    const on = await startPeopleHere({ CHAT_CREATE_ROOMS: 'all', CHAT_ROOMS: 'lobby', CHAT_HOLD: mode });
+    try {
+      const [ann, boss] = [await user({}, on), await user({ roles: 'moderator' }, on)];
+      for (const client of [ann, boss]) await client.request('room:join', { room: 'lobby' });
+      expect(await codeOf(ann, 'room:create', newRoom('public', 'Garden'))).toBe('forbidden');
+      await ann.request('room:create', newRoom('private', 'Den'));
+      const { id } = await hold(ann, 'lobby', 'hello');
+      await boss.request('held:approve', { id });
+      expect(await codeOf(ann, 'room:create', newRoom('public', 'Garden'))).toBe(known ? 'ok' : 'forbidden');
+      await boss.request('room:create', newRoom('public', 'Market'));
+    } finally {
+      await on.close();
+    }
+  });
 });
 
 test('removes pending messages of an erased user from the moderators’ list', async () => {

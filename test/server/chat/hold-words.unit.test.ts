@@ -17,7 +17,7 @@ test.each([
   ['buy now', 'buy nowhere', false],
   ['$$$', 'a$$$b', true],
   ['$$$', '$$', false],
-])('%s in “%s”: %s', (word, text, wanted) => {
+])('finds %s in “%s”: %s', (word, text, wanted) => {
   expect(finder(word)(text)).toBe(wanted);
 });
 
@@ -28,7 +28,7 @@ test('finds whole words among listed words with a common prefix', () => {
   for (const text of ['news', 'newer cars for', 'new']) expect(has(text), text).toBe(text === 'new');
 });
 
-test('searches a long text for a thousand words', () => {
+test('finds one of a thousand words in a long text', () => {
   const alphabet = 'abcdefghijklmnopqrstuvwxyz';
   const at = (n: number) => alphabet[n % 26] as string;
   const words = Array.from(

@@ -93,7 +93,7 @@ describe('a room of 130 present users', () => {
     expect(events.map(({ name }) => name)).not.toContain('typing:changed');
   });
 
-  test('names at most 100 users in one event when all leave at once', async () => {
+  test('names at most 100 users in one event when 127 leave at once', async () => {
     const presence = () => events.filter(({ name }) => name === 'presence:changed');
     const before = presence().length;
     for (const { connection } of people.slice(3)) disconnectUser(chat.chat, connection);

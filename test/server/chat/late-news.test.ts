@@ -203,7 +203,7 @@ test('hides a room from site moderators when its change from public to private a
   expect(await counted()).toEqual({ ok: true, data: { rooms: [] } });
 });
 
-test('does not answer repeated requests of a user whose removal arrives late', async () => {
+test('rejects repeated requests of a user whose removal arrives late', async () => {
   const hold = { mode: 'off', hasWord: (text: string) => text.includes('pallets') } as const;
   const { chat, history, other } = await lateChat({ hold });
   const connect = askedDirectly(chat);
@@ -270,7 +270,7 @@ test('answers the batched reaction of a removed user with `unknown_room`', async
   ]);
 });
 
-test('does not apply mutes and bans of a deleted room to a new one', async () => {
+test('does not apply mutes and bans of a deleted room to a new room with the same ID', async () => {
   const { chat, history, other } = await lateChat();
   const at = Date.now();
   const made = { id: 'team', kind: 'private', name: 'Team' } as const;

@@ -44,7 +44,7 @@ test('keeps messages in rooms that the moderator loses while a ban deletes messa
   expect(texts.sort()).toEqual(['again: hello', 'kept: ', 'left: hello']);
 });
 
-test('deletes the message being stored and rejects later requests of a banned user', async () => {
+test('deletes a banned user’s message that is being stored, and rejects the user’s later requests', async () => {
   const drain = new Drain();
   const { chat, history, once, hasHappened } = await openInterrupted({
     kick: (user) => drain.changesOf(user),

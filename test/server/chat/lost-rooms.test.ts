@@ -61,7 +61,7 @@ async function den(on: Pick<PeopleSite, 'people' | 'den'> = site) {
 test.each([
   ['a private room', 'club'],
   ['a public room', 'garden'],
-])('holds a message regardless of deletions in %s that the user lost', async (_, room) => {
+])('holds the message of a user banned from %s, even if no message there was deleted', async (_, room) => {
   const mod = await user({ roles: 'moderator', rooms: ['club'] });
   for (const id of [room, 'lobby']) await mod.request('room:join', { room: id });
   const waits: boolean[] = [];
@@ -83,7 +83,7 @@ test.each([
   expect(waits).toEqual([true, true]);
 });
 
-test('does not notify a removed user of decisions about pending messages', async () => {
+test('does not notify a removed user of decisions about the user’s pending messages', async () => {
   for (const how of ['room:ban', 'room:remove'] as const) {
     const { ben, ann, room } = await den();
     const later = await site.again(ann);
@@ -115,7 +115,7 @@ test('does not count pending messages in lost rooms toward the user’s limit', 
   await hold(ann, 'lobby');
 });
 
-test('limits pending messages in lost rooms', async () => {
+test('limits a user’s pending messages over all lost rooms', async () => {
   const [ben, ann] = await users(2);
   const fill = async () => {
     const { id } = await site.den(ben, [ann]);
@@ -128,7 +128,7 @@ test('limits pending messages in lost rooms', async () => {
   await expect(fill()).rejects.toThrow('limit_reached');
 });
 
-test('makes a new room when a lost one is created again, whether or not it still exists', async () => {
+test('makes a new room when a lost room is created again, whether or not the lost room still exists', async () => {
   const answers: unknown[] = [];
   for (const isDeleted of [false, true]) {
     const [ann, ben] = await users(2);
@@ -175,7 +175,7 @@ async function exported(
   };
 }
 
-test('exports nothing about a room that the user never joined, even with a ban', async () => {
+test('exports nothing about a room that the user never joined, even after a ban from the room', async () => {
   const [ben, eve] = await served.people(2, inTest);
   const { id } = await served.den(ben);
   await ben.request('room:mute', { room: id, user: eve.id, reason: 'shall not speak' });

@@ -86,7 +86,7 @@ describe('mentions', () => {
     expect((await ann.request('room:join', { room })).messages).toEqual(messages);
   });
 
-  test('are counted until they are read, edited or deleted', async () => {
+  test('are counted until they are read, removed by an edit or deleted', async () => {
     const [ann, ben, bob] = await site.people(3);
     const room = await publicRoom(ann, ben, bob);
     await ann.request('room:notify', { room, notify: 'all' });
@@ -126,7 +126,7 @@ describe('mentions', () => {
     expect(await summaryOf(later, room)).toMatchObject({ mentions: 1 });
   });
 
-  test('notify only named users who do not show the room, on all connections', async () => {
+  test('notify a named user on all connections, unless one of them shows the room', async () => {
     const [ann, ben, bob, kim] = await site.people(4);
     const { id: room } = await site.den(ann, [ben, bob, kim]);
     for (const client of [ann, bob]) await client.request('room:join', { room });

@@ -300,7 +300,7 @@ test('sends typing to others until a message, a leave or a timeout', async () =>
   expect(ann.events.some(({ name }) => name === 'typing:changed')).toBe(false);
 });
 
-test('limits activity events of a room that is not shown to one per second', async () => {
+test('sends at most one activity event per second about a room that the user does not show', async () => {
   const { room, ann, ben } = await talk();
   await ben.request('room:leave', { room });
   const began = performance.now();

@@ -62,7 +62,7 @@ const report = (by: Person, room: string, seq: number, more: object = {}) =>
   by.request('message:report', { room, seq, reason: 'spam', ...more });
 
 describe('the context of a report', () => {
-  test('contains three messages before and after, and the open reports of the message', async () => {
+  test('contains three messages before and three after the reported message, and its open reports', async () => {
     const [ann, ben, cat, moderator] = [await user(), await user(), await user(), await siteModerator()];
     const room = await open('private', ann, ben, cat);
     for (let n = 1; n <= 9; n++) await say(n === 4 ? cat : ben, room, `text ${n}`);
@@ -326,7 +326,7 @@ describe('users', () => {
 });
 
 describe('a site ban', () => {
-  test('deletes the messages of the last day in public rooms and the moderator’s own rooms', async () => {
+  test('with `messages: delete` deletes new messages in public rooms and the moderator’s own rooms', async () => {
     const [moderator, boss, ann, ben] = [await siteModerator(), await admin(), await user(), await user()];
     const open1 = await open('public', ann, ben);
     const shared = await open('private', ann, ben, moderator);

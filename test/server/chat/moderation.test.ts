@@ -228,7 +228,7 @@ describe('a ban', () => {
     },
   );
 
-  test('is sent with reason and end only to its user, on each new connection', async () => {
+  test('is sent with reason and end to each new connection of the banned user, and to no other user', async () => {
     const { room, owner, moderator, others } = await talk(2);
     const [ben, eve] = others as [Person, Person];
     const stranger = await user();
@@ -512,7 +512,7 @@ describe('a report', () => {
     }
   });
 
-  test('in a direct room can delete the message, but not mute or ban', async () => {
+  test('in a direct room can be closed by deleting the message, but not by a mute or ban', async () => {
     const [ann, ben, site] = [await user(), await user(), await user({ roles: 'moderator' })];
     const { room } = await ben.request('direct:open', { user: ann.ready.user.id });
     await ben.request('room:join', { room: room.id });

@@ -218,7 +218,7 @@ describe('rooms of users', () => {
     expect(changes().slice(2)).toEqual(shown.map((user) => ({ user, gone: true })));
   });
 
-  test('shows role, presence and last visit only to members who may know them', async () => {
+  test('shows a user’s role, presence and last visit only to members who may know the user', async () => {
     const [ann, ben, cat, eve] = await users(4);
     const room = await den(ann, [ben, cat]);
     const about = (who: Person, user: string, of = room) => who.request('user:about', { room: of, user });
@@ -501,7 +501,7 @@ describe('finding users', () => {
     eve.close();
   });
 
-  test('finds a user added by the site only for members of the same private room', async () => {
+  test('finds users whom the site added to rooms only if they share a private room with the searcher', async () => {
     const [club, shown] = [`club-${newClientId()}`, `shown-${newClientId()}`];
     await api('PUT', `/rooms/${club}`, { name: 'Club', kind: 'private' });
     await api('PUT', `/rooms/${shown}`, { name: `Shown ${shown}`, kind: 'public' });

@@ -231,7 +231,7 @@ describe.each(places)('in $title', (place) => {
 });
 
 test.each(['member', 'admin', 'stranger'] as const)(
-  'allows only sending and pinning in a direct room, only for its two users: %s',
+  'lets the two users of a direct room only send and pin, and hides it from others: %s',
   async (role) => {
     const actor = await user(role === 'admin' ? { roles: 'admin' } : {});
     const opener = role === 'stranger' ? maker : actor;

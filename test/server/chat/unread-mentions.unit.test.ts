@@ -25,7 +25,7 @@ test('counts mentions by author, without blocked users and expired messages', ()
   expect(countMentions(mentions, new Set(['ben']), 2)).toBe(1);
 });
 
-test('removes mentions that are read, edited or deleted', () => {
+test('removes mentions that are read, removed by an edit or deleted', () => {
   const mentions = of(['ann', 1], ['ann', 5], ['ben', 3]);
   expect(stillUnread(mentions, 0)).toBe(mentions);
   expect(stillUnread(mentions, 3)).toEqual(new Map([['ann', [5]]]));

@@ -321,7 +321,7 @@ test('hides a user who leaves another server while this one starts', async () =>
   expect([...starting.shown]).toEqual(['hall bob', 'hall cy']);
 });
 
-test('does not restore a room that was deleted while a server was silent', async () => {
+test('does not restore presence in a room that was deleted while the user’s server was cut off', async () => {
   const { database, servers } = await start(2);
   const [first, second] = servers as [Server, Server];
   second.come('bob', ['hall', 'attic']);
@@ -409,7 +409,7 @@ test('lists a server until it ends or its successor runs', async () => {
   expect(first.states).toEqual(['server-1 true dee']);
 });
 
-test('counts two servers of the same name, and reports the name once', async () => {
+test('shows the users of two servers with the same name, and reports the name once', async () => {
   const { database, servers } = await start(2);
   const [first, second] = servers as [Server, Server];
   second.come('bob', ['hall']);
@@ -425,7 +425,7 @@ test('counts two servers of the same name, and reports the name once', async () 
   }
 });
 
-test('runs a command on all other servers and sums the responses of one second', async () => {
+test('runs a command on all other servers and sums the responses that arrive within a second', async () => {
   const { servers } = await start(3);
   const [first, second, third] = servers as [Server, Server, Server];
   for (const server of servers) server.come('bob', []);

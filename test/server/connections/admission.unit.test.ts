@@ -140,7 +140,7 @@ test('limits the rate of new connections per address', () => {
   expect(ask()).toBeNull();
 });
 
-test('limits rejected requests separately', () => {
+test('limits rejected requests separately from admitted ones', () => {
   const limited = open({ limitConnectAddress: { count: 2, ms: 3_600_000 }, limitConnectionsAddress: 1 });
   const image = request({ 'sec-fetch-site': 'cross-site' });
   expect([1, 2, 3].map(() => refusalOf(limited, image))).toEqual([

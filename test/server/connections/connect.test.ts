@@ -115,7 +115,7 @@ describe('unauthorized', () => {
   );
 });
 
-test('does not change the stored session or its lifetime', async () => {
+test('does not change the stored session or its lifetime when a client connects', async () => {
   const cookie = await site.session(1);
   const meta = () => site.memcached.ask(`mg ${site.key(cookie)} t s c h v\r\n`, /\r\n[^\r]*\r\n$/);
   const before = (await meta()).replace(/ h\d/, '');

@@ -174,7 +174,7 @@ test('closes a connection after a flood of pings, pongs or CONNECTs', async () =
   await nextIsServed();
 });
 
-test('allows one WebSocket upgrade at a time, and closes both connections after its flood', async () => {
+test('allows one WebSocket upgrade at a time, and closes both connections after a flood on the new one', async () => {
   const before = await closedFor('ping_flood');
   const cookie = await site.session(1);
   const client = await connectChat(site.chat.url, cookie, { transports: ['polling'] });

@@ -186,7 +186,7 @@ describe.concurrent('limits by user', () => {
     expect(performance.now() - began).toBeGreaterThan(1000);
   });
 
-  test('disconnect all connections of a user who exceeds the limit for 10 s', async (context) => {
+  test('disconnect all connections of a user whose penalties last longer than 10 s', async (context) => {
     const { expect } = context;
     const server = await start(context, { CHAT_LIMIT_REQUESTS: '20/1h' });
     const [quiet, others] = [await connect(server, 1), await connect(server, 2)];

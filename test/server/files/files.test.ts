@@ -91,7 +91,7 @@ const privateRoom = async () => {
   return room.id;
 };
 
-test('accepts files on a server with the lowest priority', async () => {
+test('accepts files on a server process with the lowest CPU priority', async () => {
   const low = await startChatSite({ CHAT_ROOMS: 'lobby', CHAT_ORIGINS: origin }, startChatServer);
   onTestFinished(low.close);
   setPriority(low.chat.pid, 19);

@@ -149,7 +149,7 @@ describe('a server with 1 MB of files per user', () => {
   test.each<[string, string, () => Promise<unknown>]>([
     ['logged out', '401 unauthorized', () => memcached.delete('sessions/leaving')],
     ['banned', '403 forbidden', () => fetch(`${chat.url}/api/users/leaving/ban`, ban)],
-  ])('rejects an upload if its user was %s before it ended', async (_, answer, leave) => {
+  ])('rejects an upload if its user was %s before the upload ended', async (_, answer, leave) => {
     const files = () =>
       readdirSync(kept(), { recursive: true, withFileTypes: true }).filter((one) => one.isFile());
     const before = files().length;
@@ -380,7 +380,7 @@ test('syncs an upload and the folders created for it to disk', async () => {
   expect(new Set(synced)).toEqual(new Set([path, join(place, 'ab'), place, join(folder, 'new'), folder]));
 });
 
-describe('examining processes', () => {
+describe('the processes that examine files', () => {
   const examiner = new Examiner();
   afterAll(() => examiner.close());
   afterEach(() => void vi.useRealTimers());
@@ -457,7 +457,7 @@ describe('examining processes', () => {
     expect(await examine('2', words())).toEqual(text);
   });
 
-  test('are replaced when a file ends them', async () => {
+  test('are replaced after they are killed', async () => {
     expect(await examine('1', words())).toEqual(text);
     const child = processOf('types');
     process.kill(child, 'SIGSTOP');

@@ -76,7 +76,7 @@ async function emptyDatabase(): Promise<DatabaseSync> {
   return db;
 }
 
-test('finds unread mentions by an index that excludes the read ones', async () => {
+test('finds unread mentions by an index that excludes read mentions', async () => {
   const file = await emptyDatabase();
   const searches = ['newer', 'mentions', 'newer', 'mentions'].map(
     (name) => `SEARCH ${name} USING COVERING INDEX chat_mentions_by_user (user_id=? AND room=? AND seq>?)`,
@@ -299,7 +299,7 @@ test('sums the file sizes of a room by an index only', async () => {
   ]);
 });
 
-test('does not scan growing tables, except those read whole at the start', async () => {
+test('scans only tables that are small, limited in size or read whole at the start', async () => {
   const db = await emptyDatabase();
   const prepare = db.prepare.bind(db);
   const statements = preparedBy(db);

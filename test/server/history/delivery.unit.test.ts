@@ -75,7 +75,7 @@ test('delivers each entry once, in order, despite faulty hints and reads', async
   );
 });
 
-test('delivers entries that arrive in order at once, without a read', () => {
+test('delivers entries at once and without a read if they arrive in order', () => {
   const world = start();
   for (const num of upTo(5)) world.delivery.hint(num, [change(num)]);
   expect(world.delivered).toEqual(upTo(5));
@@ -153,7 +153,7 @@ test('reports a read that fails by a bug instead of repeating it', async () => {
   expect(world.failures).toEqual(['not a function']);
 });
 
-test('rejects waiting callers after the end and stops delivering', async () => {
+test('rejects waiting callers and stops delivering after it is closed', async () => {
   const world = start();
   const waiting = world.delivery.upTo(1);
   world.delivery.close(new Error('closed'));

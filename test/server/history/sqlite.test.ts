@@ -204,7 +204,7 @@ test('finds exactly the messages of a restored backup', async () => {
   await restored.close();
 });
 
-test('stores keyed digests, so that they do not reveal a deleted text', async () => {
+test('stores a digest key, and digests of messages with 64 characters', async () => {
   const path = await newFile();
   const history = await open(path);
   await history.write.publicRooms(lobby);

@@ -73,7 +73,7 @@ describe('the script', () => {
 describe('the ETag', () => {
   const tagOf = async (coding: string) => (await get({ 'Accept-Encoding': coding })).headers.etag ?? '';
 
-  test('differs by encoding, and matches only its own', async () => {
+  test('differs by encoding, and matches only for the same encoding', async () => {
     const codings = ['br', 'gzip', 'identity'];
     const tags = await Promise.all(codings.map(tagOf));
     expect(new Set(tags).size).toBe(3);

@@ -49,7 +49,7 @@ function open(port: number, localAddress = '127.0.0.1'): Client {
 const statuses = (text: string) =>
   [...text.matchAll(/HTTP\/1\.1 (\d+) /g)].map(([, status]) => Number(status));
 
-test('keeps an idle connection for 75 s', async () => {
+test('announces that it keeps an idle connection for 75 s', async () => {
   const client = open(server.port);
   client.socket.write(request('/healthz'));
   await expect.poll(() => client.text()).toMatch(/^Keep-Alive: timeout=75\r$/m);
@@ -124,11 +124,11 @@ describe('a single request', () => {
     ['2,000 headers', request('/healthz', headers(1100)), '431 header_too_large'],
     ['an unknown expectation', request('/healthz', { Expect: 'x' }), '200'],
     ['an upgrade with a body', request('/socket.io/?', { ...upgrade, body: 'x' }), '400 bad_request'],
-  ])('%s', async (_, text, answer) => {
+  ])('with %s is answered by $2', async (_, text, answer) => {
     expect(inShort(await say(server.port, text))).toBe(answer);
   });
 
-  test('is answered even if the client then ends its side', async () => {
+  test('is answered even if the client half-closes the connection', async () => {
     const client = open(server.port);
     client.socket.end(request('/healthz'));
     expect(statuses(await client.closed)).toEqual([200]);

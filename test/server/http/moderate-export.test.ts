@@ -58,7 +58,7 @@ test.each<[string, (now: { who: Who; may: boolean }) => void]>([
   await expect(get().then(names)).rejects.toThrow();
 });
 
-test('does not cut off an archive if the session store is briefly silent', async () => {
+test('does not cut off an archive if the session store is briefly unavailable', async () => {
   const get = await serve((now) => {
     now.who = 'session_store_unavailable';
     setTimeout(() => Object.assign(now, { who: { id: 'boss' } }), 10);

@@ -97,7 +97,7 @@ test('does not cut off a client while its file is examined', async () => {
   expect(statuses(await uploads({ add }, [1]))).toEqual([415]);
 });
 
-test('does not count attempts that fail in the history', async () => {
+test('does not count uploads that fail because the history is unavailable', async () => {
   let fails = true;
   const check = async () => {
     throw new RequestError(fails ? 'storage_unavailable' : 'unknown_room');

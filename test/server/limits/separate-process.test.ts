@@ -49,7 +49,7 @@ test.each([
   ['root', 'pages', 0, '65531', 'running', network],
   ['its own user', 'pages', 1234, '1234', 'taken over', [...within, ...network]],
 ])(
-  'run by %s, fully confines the process for %s (user %i: %s, %s)',
+  'a server of %s confines the process for %s (started by %i, runs as %s, %s)',
   async (_, kind, uid, user, mode, done) => {
     expect(await attempt(kind, uid, mode, done)).toEqual({ done, user, ...confined });
   },

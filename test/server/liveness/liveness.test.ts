@@ -6,7 +6,7 @@ import type { RunningChat } from '../../helpers/chat-server.ts';
 import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
 
 let site: ChatSite<RunningChat>;
-/** A second server on the same store, with a short grace for its silence. */
+/** A second server on the same store, with a short grace time. */
 let hasty: RunningChat;
 beforeAll(async () => {
   site = await startChatSite({ CHAT_SESSION_CHECK: '200ms' }, chatServerHere);
@@ -100,7 +100,7 @@ test('sends a changed name in the session to all users in the room', async () =>
   }
 });
 
-test('rejects new connections to a silent store as session_store_unavailable until it answers', async () => {
+test('rejects new connections with session_store_unavailable while the store does not respond', async () => {
   const cookie = await site.session(1);
   const [tab, ben] = [await joined(cookie), await joined(await site.session(2))];
   site.memcached.signal('SIGSTOP');
@@ -127,7 +127,7 @@ test('rejects new connections to a silent store as session_store_unavailable unt
   expect(site.chat.output().match(/session store not responding/g)).toHaveLength(1);
 });
 
-test('closes the transport without session:ended if the store is silent beyond the grace', async () => {
+test('closes the transport without session:ended if the store does not respond within the grace time', async () => {
   const tab = await connectChat(hasty.url, await site.session(1));
   site.memcached.signal('SIGSTOP');
   try {

@@ -325,7 +325,7 @@ describe('a checked session', () => {
     expect(results).toMatchObject({ ended: ['kicked', 'kicked'], identities: [], store: [] });
   });
 
-  test('with a known end ends then, even if the store is silent', async () => {
+  test('with a known end ends then, even if the store does not respond', async () => {
     const { answers, results, subscribe } = site();
     subscribe({ ...login(), ends: Date.now() + 2.5 * interval });
     answers.check = silent;
@@ -367,7 +367,7 @@ describe('a changed identity', () => {
   });
 });
 
-describe('a silent store', () => {
+describe('a store that does not respond', () => {
   test('closes connections as unconfirmed only after the grace time', async () => {
     const { results, subscribe, answers } = site();
     subscribe();
@@ -422,10 +422,10 @@ describe('a silent store', () => {
   });
 
   test.each([
-    ['checks a session that is being written', new UnsettledError('written', []), false],
-    ['checks a notified session that is being written', new UnsettledError('written', []), true],
-    ['checks a session notified during a check without an answer', new StoreError('silent'), true],
-  ])('%s again after 250 ms', async (_, failure, notified) => {
+    ['a session that is being written', new UnsettledError('written', []), false],
+    ['a notified session that is being written', new UnsettledError('written', []), true],
+    ['a session notified during a check without an answer', new StoreError('silent'), true],
+  ])('delays the next check by 250 ms for %s', async (_, failure, notified) => {
     const { checksIn, notify, subscribe, willSee } = site();
     subscribe();
     willSee(failure, null);
@@ -434,7 +434,7 @@ describe('a silent store', () => {
     expect([await checksIn(249), await checksIn(1), await checksIn(300)]).toEqual([0, 1, 0]);
   });
 
-  test('checks at once on a notification, even while the session is being written', async () => {
+  test('does not delay the check on a notification while the session is being written', async () => {
     const { requests, checksIn, notify, subscribe, willSee } = site();
     subscribe();
     willSee(new UnsettledError('written', []), null);

@@ -265,7 +265,7 @@ describe('text of users', () => {
   });
 });
 
-test('marks a right-to-left mail', () => {
+test('marks a mail in Hebrew as right-to-left', () => {
   const { html, letter } = mail([market, lobby], { lang: 'he-IL' });
   expect(html).toContain('<html lang="he" dir="rtl">');
   expect(letter.title).toBe('17 הודעות חדשות בזמן שלא היית');

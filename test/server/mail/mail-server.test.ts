@@ -155,7 +155,7 @@ test('reports a mail as lost if the connection breaks before the response', asyn
   expect(await send()).toMatchObject({ is: 'down' });
 });
 
-test('loses only the mail that is being sent when it closes', async () => {
+test('reports as lost only the mail that is being sent when the client closes', async () => {
   const server = await startMailServer();
   const connected = new Promise<void>((resolve) => {
     server.greet = () => resolve();
@@ -178,7 +178,7 @@ test('loses only the mail that is being sent when it closes', async () => {
   await server.stop();
 });
 
-test('is checked by the doctor without printing the password', async () => {
+test('the doctor checks the mail server without printing the password', async () => {
   const examine = async (url: string, more: Record<string, string> = {}) => {
     const said: string[] = [];
     const env = {

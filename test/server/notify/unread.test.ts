@@ -68,7 +68,7 @@ test('returns nothing for a user whom another server has just banned', async () 
   expect(await unreadOf({ read }, directory, 'eve', { notified: [] })).toBeUndefined();
 });
 
-test('requires a mention newer than the last notification in a public room not joined', async () => {
+test('omits a room that the user has not joined unless it has a mention since the last notification', async () => {
   await history.write.arrive({ user: { id: 'ben', name: 'Ben' }, at: 1 });
   const first = await named('ben', 5 * hour);
   expect(await unread('ben')).toEqual([{ unread: 1, mentions: 1, since: first }]);
@@ -247,7 +247,7 @@ test('searches for mentions only in the room that a non-member opens', async () 
   expect(all).toBe(0);
 });
 
-test('finds an older mention behind a thousand that do not count', async () => {
+test('finds an older mention behind a thousand mentions that do not count', async () => {
   const [max, mia] = [
     { id: 'max', name: 'Max' },
     { id: 'mia', name: 'Mia' },

@@ -221,7 +221,7 @@ describe('a bad page', () => {
     expect(await otherPage).toEqual({ title: 'Other' });
   });
 
-  test('does not let a silent name server delay other users', async () => {
+  test('does not let a name server that does not respond delay other users', async () => {
     expect(JSON.parse(await slowNames())).toEqual([{ title: 'Fast' }, 0]);
   });
 

@@ -100,7 +100,7 @@ test('assigns a device to the user who registered it last', async () => {
   expect(await listed(ben)).toEqual([]);
 });
 
-test('keeps ten devices of a user', async () => {
+test('keeps the newest ten devices of a user', async () => {
   const ann = await site.person();
   const ids: string[] = [];
   for (let n = 0; n < 11; n++) ids.push((await ann.request('device:register', subscribed())).id);
@@ -274,7 +274,7 @@ describe.concurrent('a push', () => {
   });
 });
 
-test('waits while the session store is silent', async () => {
+test('delays a push while the session store does not respond', async () => {
   const ben = await withBrowser();
   const { ann, den: room } = await den(ben.person);
   await ben.person.request('room:join', { room });

@@ -262,7 +262,7 @@ test.each([
   [429, '5', 30 * second],
   [429, '99999999', hour],
 ])(
-  'sends nothing to the device after %i with Retry-After: %s, within bounds',
+  'after %i, pushes nothing to the device for Retry-After: %s, but for 30 s to an hour',
   async (status, after, wait) => {
     const { message, later, wake, devices } = await scene();
     answered(status, { 'retry-after': after });
@@ -363,7 +363,7 @@ async function halfWay(is: DeviceLogin['is'], status: number) {
 }
 
 describe.each(unreached)('a push that one of two devices missed because %s', (_, is, status, tries) => {
-  test('is sent to it later, and only once to each device', async () => {
+  test('is sent to that device later, and only once to each device', async () => {
     const { other, reached, tryAgain, again, later, room } = await halfWay(is, status);
     expect(gotBy(other)).toEqual([1, tries]);
     expect(await tryAgain()).toBe(30 * second);
@@ -511,7 +511,7 @@ test('does not repeat a push of an ended server, even if the next server is late
   response.writeHead(201).end();
 });
 
-test('sends apps whether the user is a member of the room and has accepted it', async () => {
+test('includes for apps whether the user is a member of the room and has accepted it', async () => {
   const taken: Record<string, string>[] = [];
   const apps: Pick<Fcm, 'send'> = {
     async send(_, { data }) {

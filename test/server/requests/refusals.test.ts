@@ -470,7 +470,7 @@ async function ask(code: Code, who: Who, event: RequestName, make: Payload): Pro
 
 const tested = Object.entries(table) as [RequestName, (typeof table)[RequestName]][];
 describe.each(tested.filter(([, codes]) => Object.keys(codes).length > 0))('%s', (event, codes) => {
-  test.each(Object.entries(codes) as [Code, Record<Who, Payload[]>][])('%s', async (code, cases) => {
+  test.each(Object.entries(codes) as [Code, Record<Who, Payload[]>][])('answers %s', async (code, cases) => {
     for (const [who, payloads] of Object.entries(cases) as [Who, Payload[]][])
       for (const make of payloads) await ask(code, who, event, make);
   });

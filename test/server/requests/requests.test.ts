@@ -58,7 +58,7 @@ describe('bad_request', () => {
     ),
     ['report:close of an ID with a NUL', 'report:close', { id: '\0', done: 'nothing' }],
     ['invite:revoke of an ID with a NUL', 'invite:revoke', { room: 'lobby', id: '\0' }],
-  ])('%s', async (_, event, ...args) => {
+  ])('is the answer to %s', async (_, event, ...args) => {
     expect(await code(event, ...args)).toBe('bad_request');
   });
 });

@@ -44,7 +44,7 @@ test('notices another user in a session that changes constantly', async () => {
 });
 
 const seconds = size(10, 0.4);
-test(`keeps a user whose session constantly changes in size for ${seconds} s until the logout`, async () => {
+test(`keeps connections until the logout while the session constantly changes in size for ${seconds} s`, async () => {
   const id = request('$_SESSION["user_id"] = 7');
   const clients: ChatClient[] = [await connectChat(chat.url, `PHPSESSID=${id}`)];
   await busy(id, '$_SESSION["pad"] = str_repeat("x", random_int(0, 50000))');

@@ -10,7 +10,7 @@ import { phpUserSession } from '../../helpers/php-request.ts';
 const folder = mkdtempSync(join(tmpdir(), 'charset-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-test('explains a name or ID outside the character set to log, client and doctor', async () => {
+test('explains a name or ID outside the character set in the log and the doctor', async () => {
   const env = { CHAT_SESSION_STORE: `file://${folder}`, CHAT_USER_ROOMS: 'rooms' };
   const chat = await nextChatServer(env);
   onTestFinished(async () => void (await chat.stop()));

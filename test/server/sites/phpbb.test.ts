@@ -34,7 +34,7 @@ test('admits a session only from its address and browser, until the logout', asy
   expect(server.output()).not.toContain(device.sid);
 });
 
-test('compares each connection of a session with bans by its own address', async () => {
+test('checks each connection of a session against IP bans by the connection’s own address', async () => {
   const { folder, logIn, insert } = await phpBB();
   const server = await chatOf(folder, { CHAT_TRUSTED_PROXIES: '127.0.0.1' });
   const { cookies } = await logIn('7', { address: '203.0.113.9' });

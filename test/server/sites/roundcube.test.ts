@@ -5,7 +5,7 @@ import { connectChat } from '../../helpers/chat-client.ts';
 import { startChatServer } from '../../helpers/chat-server.ts';
 import { roundcubeConfig, roundcubeFolder, roundcubeSession, secondCookie } from '../../helpers/roundcube.ts';
 
-test('rejects logins after a second factor is enabled, until the configuration can be read', async () => {
+test('rejects logins after an unsupported second factor is enabled, until the configuration is supported', async () => {
   const { folder, file } = roundcubeFolder('');
   mkdirSync(join(folder, 'sessions'));
   writeFileSync(join(folder, 'sessions/sess_abc'), roundcubeSession);

@@ -8,7 +8,7 @@ import { restartableSessionServer } from '../../helpers/session-server.ts';
 describe('a chat server with a session check every 100 ms', () => {
   const user = (id: number, name: string) => `user_id|i:${id};firstname|s:${name.length}:"${name}";`;
 
-  test('checks sessions only while the session server is silent, and notices each end', async () => {
+  test('checks sessions only while the session server does not respond, and notices each end of a session', async () => {
     const own = await restartableSessionServer();
     const sessions = await keptSessions(own.port);
     const chat = await nextChatServer({ CHAT_SESSION_STORE: own.url, CHAT_SESSION_CHECK: '100ms' });

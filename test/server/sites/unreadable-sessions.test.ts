@@ -8,7 +8,7 @@ import { startPostgres } from '../../helpers/postgres.ts';
 const db = await startPostgres();
 afterAll(() => db.remove());
 
-test('rejects an unreadable session with its reason, not as a silent store', async () => {
+test('rejects an unreadable session and logs the reason, but stays ready', async () => {
   const gate = await startGate(join(db.folder, `.s.PGSQL.${db.port}`));
   onTestFinished(() => gate.close());
   await db.query('CREATE TABLE odd_sessions (id TEXT PRIMARY KEY, data TEXT, expires BIGINT)');

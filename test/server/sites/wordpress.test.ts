@@ -45,7 +45,7 @@ test('updates name and role in an open chat, and ends the chat of a device that 
   for (const secret of [...phone.secrets, ...desk.secrets]) expect(server.output()).not.toContain(secret);
 });
 
-test('keeps open chats while the database of the site is silent', async () => {
+test('keeps open chats while the database of the site does not respond', async () => {
   const site = await wordPress();
   const { server, connect } = await chatOf(site);
   const [device, other] = [await site.logIn('7'), await site.logIn('8')];
@@ -67,7 +67,7 @@ test('keeps open chats while the database of the site is silent', async () => {
   expect(ben.events.some(({ name }) => name === 'session:ended')).toBe(false);
 });
 
-test('finds users who never connected, as far as CHAT_FIND_PEOPLE permits', async () => {
+test('finds users who never connected if CHAT_FIND_PEOPLE permits it', async () => {
   const site = await wordPress();
   const key = 'a-key-for-the-test-of-users';
   const all = await chatOf(site, { CHAT_FIND_PEOPLE: 'all', CHAT_API_KEY: key });

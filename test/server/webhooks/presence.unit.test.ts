@@ -46,7 +46,7 @@ test('reports a user online or offline after 10 s', () => {
   expect(said).toEqual(['a: user.online ann', 'a: user.offline ann']);
 });
 
-test('reports from one of two servers, and from the other when the first ends', () => {
+test('reports each change from one of two servers, and from the other after the first ends', () => {
   const { on, users, said, watch, kill } = watched(['a', 'b']);
   on('b').add('ann');
   vi.advanceTimersByTime(14_000);

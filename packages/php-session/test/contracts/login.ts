@@ -235,7 +235,7 @@ export function loginContract(name: string, start: () => Promise<LoginSite>): vo
       expect(logins.check([])).toEqual([]);
     });
 
-    test('keeps logins while the store is silent, and rejects new ones as unavailable', async () => {
+    test('keeps logins while the store does not respond, and rejects new logins as unavailable', async () => {
       // Without the retries of `patient`.
       const logins = await site.open();
       onTestFinished(() => logins.close());

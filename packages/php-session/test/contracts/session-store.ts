@@ -216,7 +216,7 @@ export function sessionStoreContract(name: string, traits: StoreTraits, start: (
     };
 
     if (has.includes('silence')) {
-      test('fails requests to a silent store after the timeout until the store answers again', async () => {
+      test('fails requests after the timeout while the store does not respond, until it answers again', async () => {
         const sessions = open('timeout=250ms');
         const id = await login();
         // A busy machine may be late for the first answer.

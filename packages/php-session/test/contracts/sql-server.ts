@@ -73,7 +73,7 @@ export function sqlServerContract(name: string, start: () => Promise<SqlServerSi
       expect(await site.selects()).toBeLessThan(before + 20);
     });
 
-    test('reports a wrong or missing password, or another database, without the password', async () => {
+    test('reports a wrong or missing password, or a missing database, without the password', async () => {
       expect(await failure(store({ login: 'site:wrong' }))).toMatch(/refuses the user or the password/);
       expect(await failure(store({ login: 'site' }))).toMatch(/refuses the user or the password/);
       expect(await failure(store({ login: 'stranger:wrong' }))).toMatch(/refuses the user or the password/);
@@ -93,7 +93,7 @@ export function sqlServerContract(name: string, start: () => Promise<SqlServerSi
       expect(String(await sessions.get('one'))).toBe('first');
     });
 
-    test('queries the next host in the second attempt if the first host is silent', async () => {
+    test('queries the next host in the second attempt if the first host does not respond', async () => {
       const gate = await startGate(site.port);
       onTestFinished(() => gate.close());
       gate.silence.begin();

@@ -98,7 +98,7 @@ export function sqlTableContract(name: string, start: () => Promise<SqlSite>) {
       expect(answers.map(String)).toEqual([...attempts.map(() => 'null'), 'x']);
     });
 
-    test('reads a session that PHP has locked by Symfony’s handler, but does not renew it', async () => {
+    test('reads a session that Symfony’s handler has locked, but does not renew it', async () => {
       const php = spawn('php', [
         ...['-d', 'session.use_cookies=0', '-r'],
         `require 'Symfony/Component/HttpFoundation/autoload.php';

@@ -150,7 +150,7 @@ export function storeConnectionContract(
     });
 
     if (waitsToReconnect) {
-      test('accepts 300 requests over fewer than 50 connections if the server cuts each connection', async () => {
+      test('fails 300 requests over fewer than 50 connections if the server cuts each connection', async () => {
         const [sessions, proxy] = await spoiled((_, client) => client.destroy());
         const asking = Array.from({ length: 300 }, (_, n) => pause(n).then(() => reasonOf(sessions)));
         for (const reason of await Promise.all(asking)) {

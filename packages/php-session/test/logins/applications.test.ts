@@ -278,7 +278,7 @@ describe('CodeIgniter', () => {
     ['by its kind', { CHAT_SITE: 'codeigniter:' }],
     ['by its store alone', { CHAT_SESSION_NAME: 'ci_session' }],
   ])(
-    'leaves a session after its ID was regenerated, although its record keeps the user: %s',
+    'ends a login after its session ID was regenerated, although the old record keeps the user: %s',
     async (_, settings) => {
       const { run, identify, logins } = codeIgniter(settings);
       const before = run('a'.repeat(32), `$_SESSION['user'] = ['id' => 7, 'name' => 'Ann'];`);

@@ -125,7 +125,7 @@ test('keeps sessions shared with the backend as long as configuration.php says',
   expect(await isUser(await logIn('7', { now: now() - 902 }))).toBe(false);
 });
 
-test('requires “Force Logout” and users without second factors with another session handler', async () => {
+test('requires “Force Logout” and rejects users with a second factor under another session handler', async () => {
   const { folder, logins, logIn, run, isUser } = await siteFor({ session_handler: 'filesystem' });
   const metadata = await logIn('7', { row: { time: now() - 800, data: null } });
   expect(await isUser(metadata)).toBe(true);

@@ -272,7 +272,7 @@ test('reads sessions from a table until SESSION_LIFETIME has passed', async () =
   }
 });
 
-test('reads sessions from a table of PostgreSQL, by its parts and by DB_URL', async () => {
+test('reads sessions from a table of PostgreSQL, configured by separate variables or by DB_URL', async () => {
   const db = await startSiteDatabase('postgres');
   onTestFinished(() => db.remove());
   await db.run('CREATE TABLE sessions (id VARCHAR(255) PRIMARY KEY, payload TEXT, last_activity INTEGER)');
@@ -326,7 +326,7 @@ test('notices a new name, a deletion or another ID of the user while the session
 });
 
 test.each([10, 13] as const)(
-  'ends the login after a new password if the session has its hash: Laravel %s',
+  'ends the login after a new password if the session has the hash of the old one: Laravel %s',
   async (version) => {
     const { folder, db, device, put } = await inFiles(version);
     const { login, changed, isUser } = await ask(folder);

@@ -43,7 +43,7 @@ async function filesSite(): Promise<LoginSite & { folder: string }> {
 
 loginContract('PHP session', filesSite);
 
-test('gives another handle to other parts and to each kind of login', () => {
+test('gives different handles to different parts, users and kinds of login', () => {
   const handles = [
     toHandle('php', '7', ['ab', 'c']),
     toHandle('php', '7', ['a', 'bc']),

@@ -152,8 +152,8 @@ test('rejects a session of an administrator as a customer if OpenCart records it
   expect(await changed(known)).toMatchObject(verdict);
 });
 
-describe('other session engines', () => {
-  test.each([3, 4] as const)('keep sessions in files of OpenCart %s', async (version) => {
+describe('sessions', () => {
+  test.each([3, 4] as const)('are read from files of OpenCart %s', async (version) => {
     const { logIn, run, login, isUser, changed } = await siteFor({ version, engine: 'File' });
     const device = await logIn('7');
     const known = await login(device);
@@ -167,7 +167,7 @@ describe('other session engines', () => {
     expect(await changed(known)).toMatchObject({ state: 'nobody' });
   });
 
-  test('keep sessions in Redis', async () => {
+  test('are read from Redis', async () => {
     const redis = await startRedis();
     onTestFinished(redis.remove);
     const { logins, logIn, login, check, changed } = await siteFor({ engine: 'redis', port: redis.port });
@@ -181,7 +181,7 @@ describe('other session engines', () => {
     expect(await logins.fault()).not.toBeNull();
   });
 
-  test('are rejected if the times of the session table are not in UTC', async () => {
+  test('are rejected if the times of their table are not in UTC', async () => {
     const open = async (zone: string, config: OpencartConfig) => {
       const site = await opencartSite(db, config);
       onTestFinished(site.remove);
@@ -201,7 +201,7 @@ describe('other session engines', () => {
     await open('Europe/London', { minor: '0.1.0' });
   });
 
-  test('need a store in the options if they are unknown', async () => {
+  test('need a store in the options if their engine is unknown', async () => {
     const site = await opencartSite(db, { engine: 'own' });
     onTestFinished(site.remove);
     await expect(openSite({ folder: site.folder })).rejects.toThrow('set store');

@@ -126,7 +126,7 @@ test('rejects a Roundcube user without the second factor of a plugin', async () 
   expect(await by(done.replace(/auth_secret.*?;/, ''), '')).toBe(false);
 });
 
-test('finds Roundcube 1.7 by its folder public_html and by the configuration of Debian', async () => {
+test('finds Roundcube 1.7 by its folder public_html, and Debian’s Roundcube by its configuration', async () => {
   const { folder, db, file } = roundcubeFolder('');
   db.exec('CREATE TABLE rc_session (sess_id TEXT PRIMARY KEY, expires_at TEXT, vars TEXT)');
   mkdirSync(join(folder, 'program/lib/Roundcube/session'));

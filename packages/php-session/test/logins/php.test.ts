@@ -233,7 +233,7 @@ test.each([
     /own\.php line 1: session\.save_handler depends on a custom handler, .*: set store$/,
   ],
   [`session_set_save_handler($own);`, { store: 'file:///x' }, undefined],
-] as const)('names the line of code that only PHP can evaluate: %s %o', async (code, given, error) => {
+] as const)('names the code that makes a needed setting uncertain: %s %o', async (code, given, error) => {
   const machine = new Machine({});
   started(machine);
   machine.write('srv/site/own.php', `<?php ${code}`);

@@ -47,7 +47,7 @@ test('ends all sessions after a new password except the session of the new cooki
   expect(await changed(own)).toMatchObject({ state: 'nobody' });
 });
 
-test('accepts exactly the cookies that PrestaShop accepts', async () => {
+test('accepts and rejects cookies like PrestaShop', async () => {
   const site = await siteFor();
   const [one, other] = [await site.logIn('7'), await site.logIn('8')];
   await expectLogins(site, {
@@ -77,7 +77,7 @@ test('accepts exactly the cookies that PrestaShop accepts', async () => {
   );
 });
 
-test('ends the logins by the former cookie_iv', async () => {
+test('ends the logins after a new cookie_iv', async () => {
   const { logins, logIn, folder, login, changed } = await siteFor();
   const known = await login(await logIn('7'));
   const file = join(folder, 'app/config/parameters.php');
@@ -111,7 +111,7 @@ test('accepts the cookies of several shops only if one customer is named or the 
   ]);
 });
 
-test('recognises the login in a cookie with another cart or from PrestaShop before an update', async () => {
+test('recognises the login in a cookie with another cart, and beside a cookie from before an update', async () => {
   const { logins, logIn, who } = await siteFor();
   const one = await logIn('7');
   const again = await logIn('7', {

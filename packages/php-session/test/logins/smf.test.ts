@@ -92,7 +92,7 @@ test('rejects a browser that was banned until the ban ends', async () => {
   expect(await by('11,12')).toMatchObject({ user: { id: '7' } });
 });
 
-test('bans a user with as many warnings as the settings say from writing', async () => {
+test('bans a user from writing after as many warnings as the settings say', async () => {
   const { run, insert, logIn, ask } = await siteFor();
   const device = await logIn('7');
   await insert('settings', { variable: 'warning_mute', value: '60' });

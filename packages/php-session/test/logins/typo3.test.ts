@@ -92,7 +92,7 @@ test('rejects the cookie of a host whose pages may not use the chat if no cookie
   expect(await who({ ...other, isPageHost })).toBe('the cookie belongs to another domain');
 });
 
-test('accepts exactly the sessions that TYPO3 accepts', async () => {
+test('accepts and rejects sessions like TYPO3', async () => {
   stopClock();
   const site = await siteFor({}, {}, sqlite);
   await expectLogins(site, {

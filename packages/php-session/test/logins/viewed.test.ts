@@ -176,7 +176,7 @@ test('follows the sessions of a MyBB user that come and go between page views', 
   expect(await checked(login)).toMatchObject({ state: 'nobody', reason: 'the site has ended the login' });
 });
 
-test('gives rows another version after each start of the database', async () => {
+test('includes the start time of the database in the versions of rows', async () => {
   const site = await phpbbSite(db);
   onTestFinished(site.remove);
   await site.logIn('7');

@@ -109,7 +109,7 @@ test('bans users who are banned by BuddyPress, bbPress or BuddyBoss', async () =
 test.each([
   ['User Switching', 'switched_from'],
   ['Login as User', 'logged_in_from'],
-])('rejects a session as another user by the plugin %s', async (plugin, from) => {
+])('rejects a session in which another user acts through the plugin %s', async (plugin, from) => {
   const { who, logIn } = await wordPress();
   const session = (id: number | false) => ({ [`${from}_id`]: id, [`${from}_session`]: '' });
   expect(await who(await logIn('7', { session: session(1) }))).toBe(
@@ -215,7 +215,7 @@ test('keeps a renamed user while the database compares the names as equal', asyn
   expect(await who(await logIn('7', { login: 'USER 7' }))).toMatchObject({ id: '7' });
 });
 
-test('ends a login with its token, a new password, the user or an unreadable row', async () => {
+test('ends a login when its token or user is gone, its row is unreadable or the password changes', async () => {
   const { login, check, run, logIn, setMeta } = await wordPress();
   const tokens = [
     null,

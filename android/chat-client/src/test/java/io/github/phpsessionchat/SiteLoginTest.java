@@ -136,7 +136,7 @@ class SiteLoginTest {
   }
 
   @Test
-  void readsLargePagesUpToALimit() {
+  void reportsNoLoginFormInALargePage() {
     List<String> mebibytes = Collections.nCopies(8, String.join("", Collections.nCopies(1 << 20, "<")));
     encrypted.enqueue(page(String.join("", mebibytes)));
     IOException error = assertThrows(IOException.class, () -> new SiteLogin(http, encryptedUrl()).logIn("a", "b"));

@@ -68,7 +68,7 @@ class TicketUrlTest {
         "200 | ''",
         "200 | {\"ticket\": null}"
       })
-  void failsWithAMessageThatContainsOnlyTheAddressAndTheStatus(int code, String body) {
+  void failsWithAMessageThatContainsTheAddressButNotTheResponse(int code, String body) {
     respond(code, body);
     IOException error = assertThrows(IOException.class, source::fetch);
     assertTrue(error.getMessage().contains(site.url("/chat-ticket.php").toString()), error.getMessage());
