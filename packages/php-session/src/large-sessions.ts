@@ -116,20 +116,18 @@ export class LargeSessions {
       if ('result' in reply) job?.resolve(reply.result);
       else job?.reject(new FormatError(reply.wrong, { explanation: reply.explanation }));
     });
-    thread.on('error', (cause) => this.#fail(thread, cause));
+    thread.on('error', (error) => this.#fail(thread, error));
     thread.on('exit', () => this.#fail(thread));
     return thread;
   }
 
   /** Discards the thread and rejects its job. A new thread may exist before the old one emits `exit`. */
-  #fail(thread: Worker, cause?: unknown): void {
+  #fail(thread: Worker, error?: unknown): void {
     if (this.#thread !== thread) return;
     this.#thread = undefined;
-    // The error's message may contain a part of a session.
-    const { name = '', code = name } = (cause ?? {}) as NodeJS.ErrnoException;
+    // The error is not passed on, because its message may contain a part of a session.
+    const { name = '', code = name } = (error ?? {}) as NodeJS.ErrnoException;
     const why = code === '' ? '' : `: ${code}`;
-    this.#complete()?.reject(
-      new StoreError(`the thread that reads large sessions has ended${why}`, { cause }),
-    );
+    this.#complete()?.reject(new StoreError(`the thread that reads large sessions has ended${why}`));
   }
 }

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { inspect } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { deflateSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
@@ -203,4 +204,14 @@ test('answers requests in the next thread while a thread is ending', async () =>
   const deadly = { length: 1 } as Buffer;
   await expect(large.findUser('', deadly)).rejects.toBeInstanceOf(StoreError);
   expect(await large.findUser('', Buffer.from('{"id":7,"name":"Zoë"}'))).toMatchObject({ user: { id: '7' } });
+});
+
+test('reveals nothing of a session in the error after a crash of the thread', async () => {
+  const large = new LargeSessions('json', { id: parsePath('id'), name: parsePath('name') });
+  onTestFinished(() => large.close());
+  // The message of Node contains the value.
+  const deadly = { length: 1, buffer: 7351927 } as unknown as Buffer;
+  const error = await large.findUser('', deadly).catch((error: unknown) => error);
+  expect(error).toMatchObject({ message: expect.stringMatching(/ has ended: ERR_INVALID_ARG_TYPE$/) });
+  expect(inspect(error)).not.toContain('7351927');
 });
