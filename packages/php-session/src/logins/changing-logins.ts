@@ -100,7 +100,10 @@ export function changingLogins(
             },
           };
         },
-        end: () => now.watch.end(),
+        end() {
+          if (watching === now) watching = undefined;
+          now.watch.end();
+        },
       };
     },
     ttl: (login) => logins.ttl(login),

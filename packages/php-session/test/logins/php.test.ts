@@ -308,6 +308,30 @@ test('applies a changed configuration without a restart', async () => {
   expect(await check(known)).toMatchObject({ state: 'nobody' });
 });
 
+test('does not subscribe again after a change of the configuration if nobody watches', async () => {
+  const machine = new Machine({});
+  const settings = { 'session.save_path': machine.sessions };
+  machine.ini(settings);
+  const logins = await machine.logins();
+  const inotify = () => process.getActiveResourcesInfo().filter((name) => name === 'FSEventWrap').length;
+  const before = inotify();
+  const active = Promise.withResolvers<void>();
+  const watch = logins.watch(() => active.resolve());
+  await active.promise;
+  expect(inotify()).toBe(before + 1);
+  watch.end();
+  await expect.poll(inotify).toBe(before);
+  const other = join(machine.root, 'other');
+  mkdirSync(other);
+  machine.ini({ 'session.save_path': other });
+  await logins.reload?.();
+  const next = Promise.withResolvers<void>();
+  const own = logins.watch(() => next.resolve());
+  onTestFinished(() => own.end());
+  await next.promise;
+  expect(inotify()).toBe(before + 1);
+});
+
 const phpConfig = (values: string) => `<?php\n${values}`;
 
 test('takes settings of CodeIgniter from the environment of PHP, even without an .env file', async () => {
