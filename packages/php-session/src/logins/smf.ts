@@ -24,6 +24,7 @@ import { notLoggedIn, type SessionUser, StoreError } from '../login.ts';
 import { option } from '../names.ts';
 import type { Application, SiteFiles } from './application.ts';
 import { banned, type Claim, decodeValue, isSameSecret, missingCookie, toRoles } from './claim.ts';
+import { splitGroupLines } from './named-groups.ts';
 import { matchFile } from './site-folder.ts';
 import {
   countAdmins,
@@ -234,7 +235,7 @@ export const smf: Application<Files, Site, CookieClaim> = {
     const hasFactor = text('tfa_secret') !== '';
     if (site.factorMode > 0 && hasFactor && !isSigned('tfa_backup', second))
       return notLoggedIn('the second factor has not been given');
-    const groups = findGroups(row);
+    const groups = findGroups(site.database, row);
     // Until users set up a required factor, SMF shows them only the page for that.
     const mustHaveFactor =
       site.factorMode > requiredForSome ||
@@ -313,12 +314,12 @@ interface Group {
   needsFactor: boolean;
 }
 
-/** Returns the groups of the user by their IDs. */
-function findGroups(row: Row): ReadonlyMap<string, Group> {
+/** Returns the groups of the user by their IDs. @throws StoreError if the list of groups may be cut off */
+function findGroups(database: SiteDatabase, row: Row): ReadonlyMap<string, Group> {
   const text = textsOf(row);
   const given = [text('own_group'), ...text('own_groups').split(',')].map((id) => id.trim());
   const groups = new Map([...given, text('post_group')].map((id) => [id, { name: '', needsFactor: false }]));
-  for (const line of text('group_list').split('\n')) {
+  for (const line of splitGroupLines(database, text('group_list'))) {
     const [, id = '', factor, name = ''] = /^(\d+) (\d+) (.*)$/s.exec(line) ?? [];
     if (groups.has(id))
       groups.set(id, { name: withoutEntities(name), needsFactor: factor === '1' && given.includes(id) });

@@ -126,6 +126,22 @@ test('reports too many bans as a failure, because some may not have been read', 
   await expectAnswer(device).toMatchObject({ user: { id: '7' } });
 });
 
+test('reports too many groups as a failure, because the group that requires a second factor may be cut off', async () => {
+  const { run, insert, logIn, ask } = await siteFor();
+  const device = await logIn('7');
+  await insert('settings', { variable: 'tfa_mode', value: '2' });
+  await run(
+    "INSERT INTO #_membergroups (id_group, group_name, tfa_required) SELECT 100 + seq, REPEAT('x', 80), 1 FROM seq_1_to_14000",
+  );
+  // The last in the order of texts.
+  await run('UPDATE #_members SET id_group = 9999');
+  const { who } = await ask();
+  // On a busy machine, reading them may take longer than the timeout of the database.
+  await expect
+    .poll(() => who(device), { interval: 500 })
+    .toEqual(expect.stringContaining('more groups than can be read'));
+});
+
 test('rejects a user without the required second factor', async () => {
   const { run, insert, logIn, ask } = await siteFor();
   const device = await logIn('7');
