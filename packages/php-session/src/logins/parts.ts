@@ -188,14 +188,15 @@ export function comparePartsOf(
       const values = await Promise.all(
         readers.map(({ read }, n) => loadInBatches(read, [...(keys[n] ?? [])])),
       );
-      // Random, so that parts of different comparisons do not become untrusted together.
-      const trustedUntil = now + maxTrustMs * (0.5 + Math.random() / 2);
+      // Random for each key, so that logins that are compared together do not become untrusted together.
+      const trustTime = () => now + maxTrustMs * (0.5 + Math.random() / 2);
+      const trustTimes = keys.map((each) => new Map([...each].map((key) => [key, trustTime()])));
       return candidates.flatMap(({ login, untrusted }) => {
         const changed = untrusted.flatMap((part): ChangedPart[] => {
           const value = values[indexOf(part)]?.get(part.key);
           if (value !== part.value) return [{ part, value }];
           part.changeTimes = partTimes[indexOf(part)];
-          part.trustedUntil = trustedUntil;
+          part.trustedUntil = trustTimes[indexOf(part)]?.get(part.key) ?? 0;
           return [];
         });
         return changed.length === 0 ? [] : [[login, changed] as const];

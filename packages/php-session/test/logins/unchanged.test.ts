@@ -1,4 +1,4 @@
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { laravelSite } from '../../../../test/helpers/account-sites.ts';
 import { differing, loginsOf, siteDatabases } from '../../../../test/helpers/application-site.ts';
 import { phpbbSite } from '../../../../test/helpers/phpbb.ts';
@@ -146,4 +146,49 @@ test('gives a user who joins a group its role', async () => {
   await readsLittle(logins, login);
   await site.run("UPDATE #_members SET additional_groups = '12' WHERE id_member = 7");
   expect(await differing(logins, login)).toMatchObject({ login: { user: { roles: ['admin'] } } });
+});
+
+test('spreads the next reads of logins that were checked together', async () => {
+  const site = await smfSite(db);
+  onTestFinished(site.remove);
+  const login = `${db.user}:${encodeURIComponent(db.password)}`;
+  const given = parseDatabaseUrl(`mysql://${login}@127.0.0.1:${db.port}/${db.name}`);
+  let keys = 0;
+  const open = () => {
+    const database = given.open();
+    const rows = (select: string, ids: readonly string[]) => {
+      keys += ids.length;
+      return database.rows(select, ids);
+    };
+    return Object.assign(Object.create(database) as typeof database, {
+      rows,
+      query: (select: string) => database.query(select),
+      close: () => database.close(),
+    });
+  };
+  const logins = await loginsOf(site.folder, { checks: false, database: { ...given, open } });
+  const all: Login[] = [];
+  for (const user of ['7', '8', '9', '10'])
+    all.push((await logins.identify(await site.logIn(user))) as Login);
+  const keysOfCheckOfAll = async () => {
+    keys = 0;
+    expect(await Promise.all(logins.check(all))).toEqual(all.map(() => null));
+    return keys;
+  };
+  await expect.poll(keysOfCheckOfAll, { timeout: 20_000 }).toBe(0);
+
+  let after = 0;
+  const real = performance.now.bind(performance);
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => real() + after);
+  onTestFinished(() => clock.mockRestore());
+  let draws = 0;
+  const random = vi.spyOn(Math, 'random').mockImplementation(() => draws++ % 2);
+  onTestFinished(() => random.mockRestore());
+  after += 61_000;
+  const keysOfAll = await keysOfCheckOfAll();
+  expect(keysOfAll).toBeGreaterThan(all.length);
+  after += 45_000;
+  const keysOfSome = await keysOfCheckOfAll();
+  expect(keysOfSome).toBeGreaterThan(0);
+  expect(keysOfSome).toBeLessThan(keysOfAll);
 });
