@@ -128,6 +128,22 @@ test('shows an error if the links cannot be loaded, and loads them on a retry', 
   await count(page, '.filelist a', 3);
 });
 
+test('lists only messages with links to web pages as links', async () => {
+  // The chat does not show an address with a password as a link.
+  const id = await room('mailbox', 'see https://user:password@example.org/');
+  const page = await enter('mailbox');
+  await page.click('button', 'mailbox', await page.get('region', 'mailbox'));
+  const details = await page.get('complementary', 'Details');
+  await page.click('tab', 'Files', details);
+  await page.click('button', 'Links', details);
+  await page.sees('No files yet', details);
+  await say(bob, id, 'write to bob@example.org');
+  await page.message('write to bob@example.org');
+  await page.sees('No files yet', details);
+  await say(bob, id, 'see https://example.org/');
+  await count(page, '.filelist a', 1);
+});
+
 test('shows the pinned messages in a bar and jumps between them', async () => {
   const id = await room('market', 'Stall plan: we have **11**', ...numbered(3, 'message'), 'Gate opens');
   const page = await enter('market');

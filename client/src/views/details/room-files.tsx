@@ -1,6 +1,6 @@
 import { Component, createRef } from 'preact';
 import type { Message } from '../../../../server/wire/events.ts';
-import { links } from '../../../../server/wire/links.ts';
+import { firstPage, links } from '../../../../server/wire/links.ts';
 import type { Follower } from '../../chat/chat-listener.ts';
 import { RequestError } from '../../connection/connection-state.ts';
 import { entries } from '../../store/entries.ts';
@@ -123,7 +123,9 @@ export class RoomFiles extends Component<Props, State> implements Follower {
     const { strings, blocking } = this.props.context;
     const { messages, complete, failed, what } = this.state;
     if (messages === undefined) return !failed && <Lines />;
-    const shown = messages.filter((message) => blocking()?.isHidden(message) !== true);
+    const shown = messages.filter(
+      (message) => holds(message, what) && blocking()?.isHidden(message) !== true,
+    );
     if (shown.length === 0)
       return (
         complete && (
@@ -308,6 +310,6 @@ function Lines() {
 
 function holds({ text, files = [], deletedAt }: Message, what: Kind): boolean {
   if (deletedAt !== undefined) return false;
-  if (what === 'links') return links(text).some((piece) => typeof piece !== 'string');
+  if (what === 'links') return firstPage(text) !== null;
   return files.some(({ image }) => (image !== undefined) === (what === 'pictures'));
 }
