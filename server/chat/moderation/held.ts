@@ -75,12 +75,19 @@ export async function checkPendingLimit(
   const all = await chat.history.read.pendingBy({ user: person.user.id });
   const readable = inReadableRooms(chat, person, all);
   const isReplaced = (held: PendingMessage) => held.room === edited?.room && held.seq === edited.seq;
-  if ((readable.length < maxPendingInRoom && all.length < maxPendingOfUser) || readable.some(isReplaced))
-    return;
-  throw new RequestError(
-    'limit_reached',
-    `${maxPendingInRoom} messages are pending approval or rejected: discard some`,
-  );
+  if (readable.some(isReplaced)) return;
+  if (readable.length >= maxPendingInRoom) {
+    throw new RequestError(
+      'limit_reached',
+      `the limit of ${maxPendingInRoom} pending or rejected messages of a user is reached: discard some`,
+    );
+  }
+  if (all.length >= maxPendingOfUser) {
+    throw new RequestError(
+      'limit_reached',
+      `the limit of ${maxPendingOfUser} pending or rejected messages of a user in all rooms, including lost rooms, is reached: discard some, or wait until they expire`,
+    );
+  }
 }
 
 /**
