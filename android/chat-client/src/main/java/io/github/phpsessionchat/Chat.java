@@ -356,9 +356,16 @@ public final class Chat {
    */
   public void openRoom(String room, @Nullable Callback<RoomSummary> callback) {
     Objects.requireNonNull(room, "room");
-    if (closed && callback != null) post(() -> callback.failed(new ChatError(ChatError.OFFLINE)));
-    run(
+    if (closed) {
+      failOffline(callback);
+      return;
+    }
+    loop.run(
         () -> {
+          if (closed) {
+            failOffline(callback);
+            return;
+          }
           if (!openRooms.containsKey(room)) openRooms.put(room, false);
           Room existing = rooms.byId.get(room);
           if (existing != null) existing.isKeptUnread = false;
@@ -373,6 +380,10 @@ public final class Chat {
           }
           if (connection.ready()) enter(room);
         });
+  }
+
+  private void failOffline(@Nullable Callback<RoomSummary> callback) {
+    if (callback != null) post(() -> callback.failed(new ChatError(ChatError.OFFLINE)));
   }
 
   /**

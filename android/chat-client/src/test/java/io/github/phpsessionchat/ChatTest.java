@@ -11,6 +11,8 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
@@ -64,6 +66,37 @@ class ChatTest {
     String before = events.await("unsent hello: offline");
     assertEquals("\nopen later: offline\nfound: offline", before.replace("\nopen: offline", ""));
     assertEquals(ConnectionState.Kind.STOPPED, chat.state().kind);
+  }
+
+  @Test
+  void openingARoomFailsWhileTheChatIsClosing() throws Exception {
+    chat.close();
+    CountDownLatch blocked = new CountDownLatch(1);
+    CountDownLatch held = new CountDownLatch(1);
+    // The first callback holds the chat's thread.
+    Executor slow =
+        task -> {
+          if (blocked.getCount() > 0) {
+            blocked.countDown();
+            awaitQuietly(held);
+          }
+          main.execute(task);
+        };
+    chat = Chat.builder(server.url(), slow, events).session(() -> "id").build();
+    chat.start();
+    awaitQuietly(blocked);
+    chat.close();
+    chat.openRoom("lobby", events.callback("open"));
+    held.countDown();
+    events.await("open: offline");
+  }
+
+  private static void awaitQuietly(CountDownLatch latch) {
+    try {
+      assertTrue(latch.await(20, TimeUnit.SECONDS));
+    } catch (InterruptedException e) {
+      throw new AssertionError(e);
+    }
   }
 
   @Test
