@@ -207,7 +207,7 @@ final class Link {
     // If a proxy answered every poll at once, polling would run in a tight loop.
     if (payload.equals("6")) emptyPolls = emptyPolls + 1;
     if (emptyPolls > MAX_EMPTY_POLLS) return false;
-    pace.read(payload.length());
+    pace.read(Packets.count(payload), payload.length());
     return Packets.isPayload(payload, first);
   }
 
@@ -281,7 +281,7 @@ final class Link {
       if (Packets.isPacket(text, first)) engineListener.onMessage(socket, text);
       else fail(socket);
       first = false;
-      pace.read(text.length());
+      pace.read(1, text.length());
       pace.await();
     }
 

@@ -25,8 +25,8 @@ final class Pace {
     this.queue = queue;
   }
 
-  synchronized void read(int characters) {
-    read += PACKET_OVERHEAD + characters;
+  synchronized void read(int packets, int characters) {
+    read += packets * PACKET_OVERHEAD + characters;
   }
 
   /** Blocks the reading thread until there is room for more input. */

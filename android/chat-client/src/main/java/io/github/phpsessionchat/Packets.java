@@ -43,6 +43,13 @@ final class Packets {
     return isPacket(payload.substring(from), opens);
   }
 
+  /** Returns the number of packets of a poll response. */
+  static int count(String payload) {
+    int count = 1;
+    for (int i = payload.indexOf('\u001e'); i >= 0; i = payload.indexOf('\u001e', i + 1)) count++;
+    return count;
+  }
+
   /** Checks an Engine.IO text packet. Only the first packet opens a connection. The chat sends no binary packets. */
   static boolean isPacket(String packet, boolean first) {
     if (packet.isEmpty() || packet.length() > MAX_LENGTH) return false;

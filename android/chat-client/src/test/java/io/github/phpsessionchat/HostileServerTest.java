@@ -43,6 +43,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** A server that tries to crash the app, keep it busy or fill its memory. */
@@ -199,9 +200,9 @@ class HostileServerTest {
   }
 
   @ParameterizedTest
-  @ValueSource(booleans = {true, false})
-  void stopsReadingWhileTheAppIsBusy(boolean webSocket) throws Exception {
-    int eventCount = 3000;
+  @CsvSource({"true, 500", "false, 500", "true, 1", "false, 1"})
+  void stopsReadingWhileTheAppIsBusy(boolean webSocket, int textLength) throws Exception {
+    int eventCount = 6000;
     AtomicInteger waiting = new AtomicInteger();
     AtomicInteger maxWaiting = new AtomicInteger();
     AtomicInteger pushed = new AtomicInteger();
@@ -229,7 +230,7 @@ class HostileServerTest {
           }
         };
     try (ScriptedServer server = new ScriptedServer(webSocket)) {
-      String text = String.join("", Collections.nCopies(500, "x"));
+      String text = String.join("", Collections.nCopies(textLength, "x"));
       String push = "42" + new JSONArray().put("push").put(new JSONObject().put("name", "news").put("data", text));
       // A poll response contains many packets.
       Object frame = webSocket ? push : String.join("\u001e", Collections.nCopies(100, push));
