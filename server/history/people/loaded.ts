@@ -37,6 +37,7 @@ interface LoadedUser {
   row: UserRecord | undefined;
   /** The row in the database; undefined if there is none. */
   stored: UserRecord | undefined;
+  isDeleted?: true;
 }
 
 export const loadedUsers = (): Map<string, LoadedUser> => new Map();
@@ -85,7 +86,7 @@ export function setUser(work: Work, row: UserRecord): void {
 
 /** Deletes the user and the keys of `findUsers`. */
 export function deleteUser(work: Work, id: string): void {
-  work.set(work.part(loadedUsers), id, { row: undefined, stored: undefined });
+  work.set(work.part(loadedUsers), id, { row: undefined, stored: undefined, isDeleted: true });
   work.later(() => sql`DELETE FROM chat_users WHERE id = ${id}`);
   work.later(() => sql`DELETE FROM chat_user_keys WHERE user_id = ${id}`);
   // Other users can have added the ID to rooms since its memberships were deleted. The new sort keys may contain the
@@ -180,7 +181,7 @@ function sortMembers({ dialect, transaction }: Place, users: readonly UserRecord
  * Whether the transaction may change or delete users. That also updates rows that are not loaded: see `sortMembers`.
  */
 export const changesUsers = (work: Work): boolean =>
-  [...work.part(loadedUsers).values()].some(({ row, stored }) => row !== stored || row === undefined);
+  [...work.part(loadedUsers).values()].some(({ row, stored, isDeleted }) => row !== stored || isDeleted);
 
 export function keepUsers(work: Work, kept: Kept): void {
   for (const [id, { row }] of work.part(loadedUsers)) if (row !== undefined) kept.put(keptUsers, id, row);

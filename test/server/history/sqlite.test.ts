@@ -120,6 +120,25 @@ test('keeps entries in the change log until their consumer has processed them', 
   await history.close();
 });
 
+test('keeps cached rows after a mention of an unknown user', async () => {
+  const path = await newFile();
+  const history = await open(path);
+  await history.write.publicRooms(lobby);
+  const sendMention = (clientId: string, user: string) =>
+    history.write.send({ ...message(clientId), mentions: [{ user, start: 0, length: 1 }] });
+  await history.write.send({ ...message('a'), user: { id: '2', name: 'Ben' } });
+  // The first message stores its author, and only then rows stay cached.
+  for (const clientId of ['b', 'c']) await sendMention(clientId, '2');
+  // Only a read of the row finds this name.
+  const db = new DatabaseSync(path, { timeout: 5000 });
+  db.exec("UPDATE chat_users SET name = 'Read' WHERE id = '2'");
+  db.close();
+  await sendMention('d', 'unknown');
+  const sent = await sendMention('e', '2');
+  expect(sent.message.mentions).toMatchObject([{ user: '2', name: 'Ben' }]);
+  await history.close();
+});
+
 describe('the search index', () => {
   /** Creates a closed and indexed history with this message. */
   async function closedHistory(text: string): Promise<string> {
