@@ -344,6 +344,12 @@ export function moderatorsContract(now: Now) {
     expect(await read.decisionsBy({ user: cat.id, since: at, most: 9, ...known })).toBe(1);
   });
 
+  test('counts decisions about no room, also if rooms are excluded', async () => {
+    await keep([{ kind: 'report_closed', by: cat.id, user: ben.id, open: true, at }]);
+    for (const except of [[], ['lobby']])
+      expect(await read.decisionsBy({ user: cat.id, since: at, most: 9, rooms: [], except })).toBe(1);
+  });
+
   test('lists audit entries about a user only from rooms the user knows', async () => {
     const later = at + 10_000;
     for (const id of ['own', 'lost']) await write.putRoom({ id, name: id, at: later });

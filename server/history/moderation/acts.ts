@@ -146,7 +146,8 @@ const inOwnRooms = (dialect: Dialect, ids: readonly string[]): Sql =>
 
 /** Returns the condition that an entry is about one of these rooms or, if `except` is empty, about no room. */
 export function inKnownRooms(dialect: Dialect, { rooms, except }: KnownRooms): Sql {
-  const hidden = except.length === 0 ? raw('') : sql`AND NOT ${inList(dialect, 'room_id', except)}`;
+  const hidden =
+    except.length === 0 ? raw('') : sql`AND (room_id IS NULL OR NOT ${inList(dialect, 'room_id', except)})`;
   const inOwn = rooms.length === 0 ? raw('') : sql`OR (${inOwnRooms(dialect, rooms)})`;
   return sql`((shown = 1 ${hidden}) ${inOwn})`;
 }
