@@ -81,7 +81,7 @@ export async function startApp(
     ...(config.webhooks ? { retryEvents: notifications.retryEvents } : {}),
     onAsideFailure: asideFailures(log, quiet),
     onEndFailure: (err) => quiet.warn('ends', { err }, 'could not lift expired mutes and bans, retrying'),
-    onSweepFailure: (err) => log.error({ err }, 'could not delete old messages or rooms without members'),
+    onSweepFailure: (err) => log.error({ err }, 'could not delete expired data, retrying'),
     onOtherRoom: (room) => log.warn(describeRoomConflict(room), 'configuration problem found'),
   });
   const missing = reportFailures(
