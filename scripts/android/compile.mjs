@@ -1,5 +1,5 @@
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { root } from '../npm-packages.mjs';
 import {
   androidJar,
@@ -12,8 +12,14 @@ import {
   libraryFiles,
   out,
   step,
+  zipOf,
 } from './libraries.mjs';
 import { writeStrings } from './strings.mjs';
+
+/** The Android library on top of the Java client. */
+const library = join(root, 'android', 'chat-android');
+const libraryManifest = join(library, 'AndroidManifest.xml');
+export const libraryRules = join(library, 'consumer-rules.pro');
 
 export const packageName = 'io.github.phpsessionchat.app';
 export const minSdk = '26';
@@ -21,33 +27,62 @@ export const minSdk = '26';
 export const manifest = join(out, 'merged', 'AndroidManifest.xml');
 /** The APK without code. */
 export const resourceApk = join(out, 'merged', 'resources.apk');
+/** Rules that keep the classes named in the manifest. */
+export const resourceRules = join(out, 'merged', 'rules.pro');
 export const testClasses = join(out, 'test-classes');
 
-/** Compiles the app and the Java client. @returns the class path without Android: folders first, then libraries */
+/**
+ * Compiles the app, the Android library and the Java client.
+ * @returns the class path without Android: folders first, then libraries
+ */
 export async function compileApp() {
   emptyFolder(dirname(manifest));
   await mergeManifests();
   const names = await linkResources();
   const client = await javac('the Java client', join(root, 'android', 'chat-client', 'src', 'main', 'java'));
-  const classPath = [client, names, ...jarsOf('app')];
-  return [await kotlinc('the app', join(app, 'src'), join(out, 'app-classes'), classPath), ...classPath];
+  const classPath = [client, ...jarsOf('app')];
+  const android = await kotlinc(
+    'the Android library',
+    [join(library, 'src')],
+    join(out, 'library-classes'),
+    classPath,
+  );
+  await writeAar(android);
+  const all = [android, names, ...classPath];
+  return [await kotlinc('the app', [join(app, 'src')], join(out, 'app-classes'), all), ...all];
+}
+
+/** Writes `android/app/out/chat-android.aar`. @param {string} classes the folder of the library's classes */
+async function writeAar(classes) {
+  const jar = zipOf(
+    filesIn(classes, /\.class$|\.kotlin_module$/).map((path) => [
+      relative(classes, path),
+      readFileSync(path),
+    ]),
+  );
+  const files = [
+    ['AndroidManifest.xml', readFileSync(libraryManifest)],
+    ['R.txt', Buffer.alloc(0)],
+    ['classes.jar', await jar],
+    ['proguard.txt', readFileSync(libraryRules)],
+  ];
+  writeFileSync(join(out, 'chat-android.aar'), await zipOf(/** @type {[string, Uint8Array][]} */ (files)));
 }
 
 /** @param {string[]} classPath of the app */
 export async function compileTests(classPath) {
   const all = [...classPath, ...jarsOf('test')];
-  return [await kotlinc('the tests', join(app, 'test'), testClasses, all), ...all];
+  const sources = [join(app, 'test'), join(app, 'firebase')];
+  return [await kotlinc('the tests', sources, testClasses, all), ...all];
 }
 
 async function mergeManifests() {
   await java('merging the manifests', [
     ...['-cp', joinPaths(jarsOf('tools')), 'com.android.manifmerger.Merger'],
     ...['--main', join(app, 'AndroidManifest.xml')],
-    ...['--libs', joinPaths(libraryFiles('app', /^[^/]+\/AndroidManifest\.xml$/))],
+    ...['--libs', joinPaths([libraryManifest, ...libraryFiles('app', /^[^/]+\/AndroidManifest\.xml$/)])],
     ...['--placeholder', `applicationId=${packageName}`, '--remove-tools-declarations', '--out', manifest],
   ]);
-  const text = readFileSync(manifest, 'utf8');
-  writeFileSync(manifest, text.replace('<application', '<application android:debuggable="true"'));
 }
 
 /** Writes `resourceApk`. @returns the folder of the compiled R classes */
@@ -74,7 +109,7 @@ async function linkResources() {
     ...['--no-version-vectors', '--java', names, '--extra-packages', resourcePackages().join(':')],
     ...libraryFiles('app', /^[^/]+\/assets$/).flatMap((folder) => ['-A', folder]),
     ...overlays.flatMap((path) => ['-R', path]),
-    ...['-o', resourceApk],
+    ...['--proguard', resourceRules, '-o', resourceApk],
   ]);
   return await javac('the resource names', names);
 }
@@ -97,7 +132,7 @@ async function javac(what, sources) {
   return folder;
 }
 
-/** @param {string} what @param {string} sources @param {string} folder @param {string[]} classPath */
+/** @param {string} what @param {string[]} sources @param {string} folder @param {string[]} classPath */
 async function kotlinc(what, sources, folder, classPath) {
   const jars = jarsOf('kotlinc');
   const plugins = jars.filter((path) => path.includes('compose-compiler-plugin'));
@@ -106,7 +141,7 @@ async function kotlinc(what, sources, folder, classPath) {
     ...['org.jetbrains.kotlin.cli.jvm.K2JVMCompiler', ...plugins.map((path) => `-Xplugin=${path}`)],
     // Android's JAR has no java.* classes, so the compiler takes them from the JDK.
     ...['-no-stdlib', '-no-reflect', '-Xjdk-release=8', '-Werror', '-module-name', 'app'],
-    ...['-classpath', joinPaths([...classPath, androidJar()]), '-d', emptyFolder(folder), sources],
+    ...['-classpath', joinPaths([...classPath, androidJar()]), '-d', emptyFolder(folder), ...sources],
   ]);
   return folder;
 }

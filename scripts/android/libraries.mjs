@@ -1,5 +1,12 @@
-import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, delimiter, dirname, join } from 'node:path';
 import { Problem, UNAVAILABLE } from '../command.mjs';
 import { installLine } from '../debian.mjs';
@@ -76,11 +83,21 @@ export const filesIn = (folder, pattern) =>
     .sort()
     .map((name) => join(folder, name));
 
-/** @param {string[]} paths */
-export function hashOf(paths) {
-  const hash = createHash('sha256');
-  for (const path of paths) hash.update(readFileSync(path));
-  return hash.digest('hex');
+/**
+ * Returns a ZIP whose bytes depend on the names and contents only.
+ * @param {Iterable<[string, Uint8Array]>} entries
+ * @param {(name: string) => boolean} isStored whether the entry is not compressed
+ */
+export async function zipOf(entries, isStored = () => false) {
+  const { zipSync } = await import('fflate');
+  // ZIP stores local time, and this form is local time too.
+  const mtime = new Date(1981, 0, 1);
+  const sorted = [...entries].sort(([a], [b]) => (a < b ? -1 : 1));
+  return zipSync(
+    Object.fromEntries(
+      sorted.map(([name, data]) => [name, [data, { mtime, level: isStored(name) ? 0 : 9 }]]),
+    ),
+  );
 }
 
 /**
@@ -90,9 +107,8 @@ export function hashOf(paths) {
 export async function fetchLibraries(names) {
   for (const name of names) {
     const pom = join(app, 'deps', name, 'pom.xml');
-    const mark = join(libraries, `${name}.sha256`);
-    const hash = hashOf([pom]);
-    if (existsSync(mark) && readFileSync(mark, 'utf8') === hash) continue;
+    const fetched = join(libraries, `${name}.xml`);
+    if (existsSync(fetched) && readFileSync(fetched, 'utf8') === readFileSync(pom, 'utf8')) continue;
     emptyFolder(join(libraries, name));
     await step(`fetching libraries: ${name}`, 'mvn', [
       '-B',
@@ -103,7 +119,7 @@ export async function fetchLibraries(names) {
       'validate',
     ]);
     for (const aar of filesIn(join(libraries, name), /\.aar$/)) await unpackAar(aar);
-    writeFileSync(mark, hash);
+    copyFileSync(pom, fetched);
   }
 }
 

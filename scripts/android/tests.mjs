@@ -19,23 +19,26 @@ export async function testApp(classPath) {
       '-Drobolectric.pixelCopyRenderMode=hardware',
       '-Djava.awt.headless=true',
       `-Dscreenshots=${screenshots}`,
+      '--add-opens=java.base/java.io=ALL-UNNAMED',
     ],
     // Robolectric must load its own Android first.
     ...['-XX:+UseSerialGC', '-Xmx2g', '-cp', joinPaths([settings, ...classPath, androidJar()])],
   ];
   writeFileSync(optionsFile, options.map((option) => `"${option}"\n`).join(''));
 
-  const names = filesIn(testClasses, /Test\.class$/)
-    .map((path) => path.slice(testClasses.length + 1, -'.class'.length).replaceAll('/', '.'))
-    .filter((name) => !name.endsWith('.ServerTest'));
-  const screens = await run('java', [`@${optionsFile}`, 'org.junit.runner.JUnitCore', ...names], {
-    stdio: 'inherit',
-  });
+  // Each class has its own process: Compose does not become idle again after some tests of another class.
+  let isGreen = true;
+  for (const path of filesIn(testClasses, /Test\.class$/)) {
+    const name = path.slice(testClasses.length + 1, -'.class'.length).replaceAll('/', '.');
+    if (name.includes('.server.') || /\.(Drawing|Screen)Test$/.test(name)) continue;
+    const args = [`@${optionsFile}`, 'org.junit.runner.JUnitCore', name];
+    isGreen = (await run('java', args, { stdio: 'inherit' })) && isGreen;
+  }
   const { node, env } = runtime();
   const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
   const args = [vitest, 'run', '-c', 'test/vitest.config.ts', '--project', 'android-app'];
   const server = await run(node, args, { cwd: root, env, stdio: 'inherit' });
-  return screens && server ? 0 : 1;
+  return isGreen && server ? 0 : 1;
 }
 
 /** Writes Robolectric's settings. @returns their folder */

@@ -1,33 +1,54 @@
 package io.github.phpsessionchat.app
 
 import androidx.activity.compose.BackHandler
+import androidx.compose.foundation.layout.Box
+import androidx.compose.foundation.layout.BoxWithConstraints
+import androidx.compose.foundation.layout.Row
+import androidx.compose.foundation.layout.fillMaxSize
+import androidx.compose.foundation.layout.width
+import androidx.compose.material3.MaterialTheme
+import androidx.compose.material3.SnackbarHostState
+import androidx.compose.material3.Text
+import androidx.compose.material3.VerticalDivider
 import androidx.compose.runtime.Composable
 import androidx.compose.runtime.LaunchedEffect
 import androidx.compose.runtime.getValue
 import androidx.compose.runtime.mutableStateOf
+import androidx.compose.runtime.remember
 import androidx.compose.runtime.saveable.rememberSaveable
 import androidx.compose.runtime.setValue
+import androidx.compose.ui.Alignment
+import androidx.compose.ui.Modifier
 import androidx.compose.ui.res.stringResource
+import androidx.compose.ui.unit.dp
 import androidx.lifecycle.compose.collectAsStateWithLifecycle
 import io.github.phpsessionchat.ConnectionState
+import io.github.phpsessionchat.User
+import io.github.phpsessionchat.android.Access
+import io.github.phpsessionchat.android.AndroidChat
+import io.github.phpsessionchat.android.Drafts
+
+/** What all screens share. */
+class AppParts(val chat: AndroidChat, val drafts: Drafts)
 
 /** Shows the screen for the state of the chat. */
 @Composable
-fun ChatApp(chat: ChatHolder) {
+fun ChatApp(app: AppParts) {
+    val chat = app.chat
     val access by chat.access.collectAsStateWithLifecycle()
     val connection by chat.connection.collectAsStateWithLifecycle()
     var loggingIn by rememberSaveable { mutableStateOf(false) }
     LaunchedEffect(access) { if (access == Access.Granted) loggingIn = false }
     when (val now = access) {
-        Access.Granted -> Chat(chat, connection)
-        Access.Checking -> CheckingScreen(connection, chat::wake)
+        Access.Granted -> Chat(app, connection)
+        Access.Checking -> CheckingScreen(connection, chat.client::wake)
         is Access.Refused -> RefusedScreen(now.refusal)
         is Access.Ended -> if (loggingIn) {
             BackHandler { loggingIn = false }
-            LoginScreen(stringResource(R.string.login_url), onPage = chat::start, onClose = { loggingIn = false })
+            LoginScreen(stringResource(R.string.login_url), onPage = chat.client::start, onClose = { loggingIn = false })
         } else {
             EndedScreen(now.reason) {
-                if (now.reason.isLoggedIn) chat.start() else loggingIn = true
+                if (now.reason.isLoggedIn) chat.client.start() else loggingIn = true
             }
         }
     }
@@ -38,31 +59,81 @@ val ConnectionState.Reason.isLoggedIn
     get() = this == ConnectionState.Reason.USER_CHANGED || this == ConnectionState.Reason.KICKED
 
 @Composable
-private fun Chat(chat: ChatHolder, connection: ConnectionState.Kind) {
-    val me by chat.me.collectAsStateWithLifecycle()
-    val rooms by chat.rooms.collectAsStateWithLifecycle()
-    val conversation by chat.conversation.collectAsStateWithLifecycle()
+private fun Chat(app: AppParts, connection: ConnectionState.Kind) {
+    val me by app.chat.me.collectAsStateWithLifecycle()
     val user = me?.user ?: return
-    val open = conversation
-    if (open == null) {
-        RoomsScreen(rooms, user, connection, onOpen = chat::open, onReconnect = chat::wake)
-    } else {
-        BackHandler(onBack = chat::close)
-        ConversationScreen(
-            conversation = open,
-            room = rooms.find { it.id == open.room },
-            me = user,
-            connection = connection,
-            actions = ConversationActions(
-                close = chat::close,
-                send = chat::send,
-                retry = chat::retry,
-                discard = chat::discard,
-                loadOlder = chat::loadOlder,
-                loadNewer = chat::loadNewer,
-                markRead = chat::markRead,
-                reconnect = chat::wake,
-            ),
-        )
+    val conversation by app.chat.conversation.collectAsStateWithLifecycle()
+    var searching by rememberSaveable { mutableStateOf(false) }
+    Panes(
+        isOpen = conversation != null || searching,
+        list = { Rooms(app, user, connection, onSearch = { searching = true }) },
+    ) { isAlone ->
+        when {
+            searching -> {
+                BackHandler { searching = false }
+                SearchScreen(app.chat, onClose = { searching = false }) { message ->
+                    searching = false
+                    app.chat.open(message.room)
+                    app.chat.client.jumpTo(message.room, message.seq)
+                }
+            }
+            conversation != null -> {
+                BackHandler(isAlone, app.chat::close)
+                OpenConversation(app, user, connection, isAlone)
+            }
+            else -> Box(Modifier.fillMaxSize(), contentAlignment = Alignment.Center) {
+                Text(stringResource(R.string.empty_none_text), color = MaterialTheme.colorScheme.onSurfaceVariant)
+            }
+        }
     }
+}
+
+/** The list and the open conversation: next to each other if there is space, otherwise one of them. */
+@Composable
+fun Panes(isOpen: Boolean, list: @Composable () -> Unit, detail: @Composable (isAlone: Boolean) -> Unit) {
+    BoxWithConstraints(Modifier.fillMaxSize()) {
+        if (maxWidth < 720.dp) {
+            if (isOpen) detail(true) else list()
+        } else {
+            Row {
+                Box(Modifier.width(320.dp)) { list() }
+                VerticalDivider(color = MaterialTheme.colorScheme.outlineVariant)
+                Box(Modifier.weight(1f)) { detail(false) }
+            }
+        }
+    }
+}
+
+@Composable
+private fun Rooms(app: AppParts, user: User, connection: ConnectionState.Kind, onSearch: () -> Unit) {
+    val rooms by app.chat.rooms.collectAsStateWithLifecycle()
+    val drafts by app.drafts.texts.collectAsStateWithLifecycle()
+    RoomsScreen(rooms, drafts, user, connection, onOpen = app.chat::open, onSearch = onSearch, onReconnect = app.chat.client::wake)
+}
+
+@Composable
+private fun OpenConversation(app: AppParts, user: User, connection: ConnectionState.Kind, isAlone: Boolean) {
+    val conversation by app.chat.conversation.collectAsStateWithLifecycle()
+    val rooms by app.chat.rooms.collectAsStateWithLifecycle()
+    val uploads by app.chat.uploads.collectAsStateWithLifecycle()
+    val open = conversation ?: return
+    val notices = remember { SnackbarHostState() }
+    val actions = rememberActions(app, open.room, notices)
+    val composing = remember(open.room) { Composing(app.drafts.texts.value[open.room].orEmpty()) }
+    LaunchedEffect(open.room, Shared.waiting) {
+        val shared = Shared.take() ?: return@LaunchedEffect
+        if (shared.text.isNotEmpty()) composing.append(shared.text)
+        actions.attach(shared.files)
+    }
+    ConversationScreen(
+        conversation = open,
+        room = rooms.find { it.id == open.room },
+        me = user,
+        connection = connection,
+        composing = composing,
+        uploads = uploads.filter { it.room == open.room },
+        actions = actions,
+        notices = notices,
+        isAlone = isAlone,
+    )
 }

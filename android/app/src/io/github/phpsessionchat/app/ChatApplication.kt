@@ -1,11 +1,59 @@
 package io.github.phpsessionchat.app
 
 import android.app.Application
+import coil.ImageLoader
+import coil.ImageLoaderFactory
+import coil.imageLoader
+import io.github.phpsessionchat.ConnectionState.Reason
+import io.github.phpsessionchat.android.Access
+import io.github.phpsessionchat.android.AndroidChat
+import io.github.phpsessionchat.android.ChatNotifications
+import io.github.phpsessionchat.android.Drafts
+import io.github.phpsessionchat.android.WebViewCookies
+import io.github.phpsessionchat.android.connectWhileVisible
 import java.io.File
+import kotlinx.coroutines.MainScope
+import kotlinx.coroutines.launch
+import okhttp3.OkHttpClient
 
-open class ChatApplication : Application() {
+open class ChatApplication : Application(), ImageLoaderFactory {
     protected open val server: String get() = getString(R.string.chat_url)
 
+    private val http by lazy { OkHttpClient.Builder().cookieJar(WebViewCookies()).build() }
+
     /** Lives as long as the process, so that a screen rotation does not reconnect. */
-    val chat: ChatHolder by lazy { ChatHolder(server, WebViewCookies(), File(filesDir, "outbox")) }
+    val chat by lazy { AndroidChat(server, http, File(filesDir, "outbox")) }
+    val drafts by lazy { Drafts(this) }
+
+    /** For a push service: see `docs/android.md`. */
+    lateinit var notifications: ChatNotifications
+        private set
+
+    override fun onCreate() {
+        super.onCreate()
+        val look = ChatNotifications.Look(
+            icon = R.drawable.ic_message,
+            screen = MainActivity::class.java,
+            channelName = getString(R.string.rooms_heading),
+            newMessage = getString(R.string.prefs_sample),
+            logIn = getString(R.string.ended_expired_text),
+            reply = getString(R.string.action_reply),
+        )
+        notifications = ChatNotifications(this, chat, drafts, look)
+        chat.client.connectWhileVisible(this)
+        MainScope().launch { chat.me.collect { if (it != null) drafts.openFor(it.user.id) } }
+        MainScope().launch {
+            chat.access.collect { if (it == Access.Ended(Reason.LOGOUT) || it == Access.Ended(Reason.USER_CHANGED)) forgetUser() }
+        }
+    }
+
+    /** The next user of this device must not find texts or pictures of the last one. */
+    private fun forgetUser() {
+        drafts.clear()
+        imageLoader.memoryCache?.clear()
+        downloads(this).deleteRecursively()
+    }
+
+    /** Pictures of messages are kept in memory only. */
+    override fun newImageLoader() = ImageLoader.Builder(this).okHttpClient(http).diskCache(null).respectCacheHeaders(false).build()
 }

@@ -3,28 +3,24 @@ package io.github.phpsessionchat.app
 import androidx.compose.foundation.layout.Arrangement
 import androidx.compose.foundation.layout.Box
 import androidx.compose.foundation.layout.Column
-import androidx.compose.foundation.layout.Row
 import androidx.compose.foundation.layout.fillMaxSize
-import androidx.compose.foundation.layout.fillMaxWidth
-import androidx.compose.foundation.layout.imePadding
-import androidx.compose.foundation.layout.navigationBarsPadding
 import androidx.compose.foundation.layout.padding
 import androidx.compose.foundation.lazy.LazyColumn
 import androidx.compose.foundation.lazy.LazyListState
 import androidx.compose.foundation.lazy.itemsIndexed
 import androidx.compose.foundation.lazy.rememberLazyListState
-import androidx.compose.foundation.shape.RoundedCornerShape
 import androidx.compose.material.icons.Icons
 import androidx.compose.material.icons.automirrored.filled.ArrowBack
-import androidx.compose.material.icons.automirrored.filled.Send
+import androidx.compose.material.icons.filled.KeyboardArrowDown
 import androidx.compose.material3.CircularProgressIndicator
 import androidx.compose.material3.ExperimentalMaterial3Api
-import androidx.compose.material3.FilledIconButton
 import androidx.compose.material3.Icon
 import androidx.compose.material3.IconButton
 import androidx.compose.material3.MaterialTheme
-import androidx.compose.material3.OutlinedTextField
 import androidx.compose.material3.Scaffold
+import androidx.compose.material3.SmallFloatingActionButton
+import androidx.compose.material3.SnackbarHost
+import androidx.compose.material3.SnackbarHostState
 import androidx.compose.material3.Text
 import androidx.compose.material3.TopAppBar
 import androidx.compose.material3.TopAppBarDefaults
@@ -34,10 +30,11 @@ import androidx.compose.runtime.derivedStateOf
 import androidx.compose.runtime.getValue
 import androidx.compose.runtime.mutableStateOf
 import androidx.compose.runtime.remember
-import androidx.compose.runtime.saveable.rememberSaveable
+import androidx.compose.runtime.rememberCoroutineScope
 import androidx.compose.runtime.setValue
 import androidx.compose.ui.Alignment
 import androidx.compose.ui.Modifier
+import androidx.compose.ui.platform.LocalDensity
 import androidx.compose.ui.platform.testTag
 import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.text.font.FontWeight
@@ -48,23 +45,18 @@ import androidx.lifecycle.compose.LocalLifecycleOwner
 import androidx.lifecycle.compose.currentStateAsState
 import io.github.phpsessionchat.ConnectionState
 import io.github.phpsessionchat.Entry
-import io.github.phpsessionchat.HistoryView
+import io.github.phpsessionchat.Message
 import io.github.phpsessionchat.RoomSummary
+import io.github.phpsessionchat.Upload
 import io.github.phpsessionchat.User
+import io.github.phpsessionchat.android.Conversation
+import kotlinx.coroutines.launch
 
-/** What the user can do in a room. `retry` and `discard` get the ID of an unsent message. */
-class ConversationActions(
-    val close: () -> Unit,
-    val send: (String) -> Unit,
-    val retry: (String) -> Unit,
-    val discard: (String) -> Unit,
-    val loadOlder: () -> Unit,
-    val loadNewer: () -> Unit,
-    val markRead: () -> Unit,
-    val reconnect: () -> Unit,
-)
-
-/** @param room null until the list of rooms is loaded */
+/**
+ * @param isAlone whether the screen shows no list of rooms, and so needs a way back
+ * @param room null until the list of rooms is loaded
+ * @param uploads the uploads of the room
+ */
 @OptIn(ExperimentalMaterial3Api::class)
 @Composable
 fun ConversationScreen(
@@ -72,34 +64,69 @@ fun ConversationScreen(
     room: RoomSummary?,
     me: User,
     connection: ConnectionState.Kind,
+    composing: Composing,
+    uploads: List<Upload>,
     actions: ConversationActions,
+    notices: SnackbarHostState,
+    isAlone: Boolean = true,
 ) {
     val name = room?.with?.let { nameOf(it) } ?: room?.name.orEmpty()
+    var shownMenu by remember(conversation.room) { mutableStateOf<Message?>(null) }
     Scaffold(
         containerColor = MaterialTheme.colorScheme.background,
         topBar = {
             TopAppBar(
-                title = { Text(name, fontWeight = FontWeight.Bold, maxLines = 1, overflow = TextOverflow.Ellipsis) },
+                title = { Title(name, conversation.typing) },
+                // Large text needs a higher bar for its two lines.
+                expandedHeight = TopAppBarDefaults.TopAppBarExpandedHeight * LocalDensity.current.fontScale.coerceAtLeast(1f),
                 colors = TopAppBarDefaults.topAppBarColors(MaterialTheme.colorScheme.background),
                 navigationIcon = {
-                    IconButton(onClick = actions.close) {
-                        Icon(Icons.AutoMirrored.Filled.ArrowBack, stringResource(R.string.rooms_back))
+                    if (isAlone) {
+                        IconButton(onClick = actions::close) {
+                            Icon(Icons.AutoMirrored.Filled.ArrowBack, stringResource(R.string.rooms_back))
+                        }
                     }
                 },
             )
         },
-        bottomBar = { Composer(conversation.room, name, room?.may(RoomSummary.Right.SEND) != false, actions.send) },
+        bottomBar = {
+            Composer(name, room?.may(RoomSummary.Right.SEND) != false, composing, unsentUploads(uploads, conversation.entries), actions)
+        },
+        snackbarHost = { SnackbarHost(notices) },
     ) { inner ->
         Column(Modifier.fillMaxSize().padding(inner)) {
-            ConnectionBar(connection, actions.reconnect)
-            val view = conversation.view
+            ConnectionBar(connection, actions::reconnect)
             when {
-                view == null -> Centered { CircularProgressIndicator() }
+                conversation.view == null -> Centered { CircularProgressIndicator() }
                 conversation.entries.isEmpty() -> Centered {
                     Text(stringResource(R.string.empty_room_title), color = MaterialTheme.colorScheme.onSurfaceVariant)
                 }
-                else -> Messages(conversation.entries, view, me, connection, actions)
+                else -> Messages(conversation, room, me, connection, actions) { shownMenu = it }
             }
+        }
+    }
+    shownMenu?.let { message ->
+        MessageMenu(message, isOwn = message.user == me, room, composing, actions) { shownMenu = null }
+    }
+}
+
+/** Returns the uploads that no message contains yet. */
+private fun unsentUploads(uploads: List<Upload>, entries: List<Entry>): List<Upload> {
+    val sent = entries.flatMap { it.pending?.files.orEmpty() }.map { it.key }.toSet()
+    return uploads.filter { it.key !in sent }
+}
+
+@Composable
+private fun Title(name: String, typing: List<User>) {
+    Column {
+        Text(name, fontWeight = FontWeight.Bold, maxLines = 1, overflow = TextOverflow.Ellipsis)
+        if (typing.isNotEmpty()) {
+            val text = when (typing.size) {
+                1 -> stringResource(R.string.typing_one, isolate(nameOf(typing[0])))
+                2 -> stringResource(R.string.typing_two, isolate(nameOf(typing[0])), isolate(nameOf(typing[1])))
+                else -> stringResource(R.string.typing_many)
+            }
+            Text(text, color = MaterialTheme.colorScheme.onSurfaceVariant, style = MaterialTheme.typography.labelMedium, maxLines = 1)
         }
     }
 }
@@ -111,29 +138,69 @@ private fun Centered(content: @Composable () -> Unit) {
 
 @Composable
 private fun Messages(
-    entries: List<Entry>,
-    view: HistoryView,
+    conversation: Conversation,
+    room: RoomSummary?,
     me: User,
     connection: ConnectionState.Kind,
     actions: ConversationActions,
+    onMenu: (Message) -> Unit,
 ) {
+    val entries = conversation.entries
     val list = rememberLazyListState()
-    LoadAndFollow(list, entries, view, me, connection, actions)
-    LazyColumn(
-        Modifier.fillMaxSize().padding(horizontal = 14.dp).testTag("messages"),
-        list,
-        // The first item is the newest message, at the bottom. So the list opens there.
-        reverseLayout = true,
-        verticalArrangement = Arrangement.Bottom,
-    ) {
-        itemsIndexed(entries.asReversed(), key = { _, entry -> entry.key }) { index, entry ->
-            val before = entries.getOrNull(entries.size - index - 2)
-            Column {
-                val isNewDay = before == null || dayOf(before.sentAt) != dayOf(entry.sentAt)
-                if (isNewDay) Day(entry.sentAt)
-                Line(entry, isNewDay || before?.user != entry.user, entry.user == me, connection, actions)
+    LoadAndFollow(list, conversation, me, connection, actions)
+    val lastRead = entries.findLast { it.user == me && (it.message?.seq ?: Long.MAX_VALUE) <= conversation.readByOther }?.key
+    // Stays where it was when the room was opened, while the messages below it are being read.
+    val firstUnread = remember(conversation.room) {
+        room?.takeIf { it.member && it.unread > 0 }?.let { summary -> entries.find { (it.message?.seq ?: 0) > summary.readSeq }?.key }
+    }
+    Box {
+        LazyColumn(
+            Modifier.fillMaxSize().padding(horizontal = 14.dp).testTag("messages"),
+            list,
+            // The first item is the newest message, at the bottom. So the list opens there.
+            reverseLayout = true,
+            verticalArrangement = Arrangement.Bottom,
+        ) {
+            itemsIndexed(entries.asReversed(), key = { _, entry -> entry.key }) { index, entry ->
+                val before = entries.getOrNull(entries.size - index - 2)
+                Column {
+                    val isNewDay = before == null || dayOf(before.sentAt) != dayOf(entry.sentAt)
+                    val isFirstUnread = entry.key == firstUnread
+                    if (isNewDay) Day(entry.sentAt)
+                    if (isFirstUnread) NewMessages()
+                    val quoted = if (entry.replyTo == 0L) null else entries.find { it.message?.seq == entry.replyTo }
+                    Line(
+                        entry,
+                        isFirst = isNewDay || isFirstUnread || before?.user != entry.user,
+                        isOwn = entry.user == me,
+                        isLastRead = entry.key == lastRead,
+                        quoted,
+                        connection,
+                        actions,
+                        onMenu,
+                    )
+                }
             }
         }
+        ToNewest(list, conversation, actions, Modifier.align(Alignment.BottomEnd))
+    }
+}
+
+/** Shown while the newest message is not on the screen. */
+@Composable
+private fun ToNewest(list: LazyListState, conversation: Conversation, actions: ConversationActions, modifier: Modifier) {
+    val isFar by remember { derivedStateOf { list.firstVisibleItemIndex > 5 } }
+    val atEnd = conversation.view?.atEnd != false
+    if (!isFar && atEnd) return
+    val scope = rememberCoroutineScope()
+    SmallFloatingActionButton(
+        onClick = {
+            if (!atEnd) actions.jumpToEnd()
+            scope.launch { list.scrollToItem(0) }
+        },
+        modifier.padding(12.dp),
+    ) {
+        Icon(Icons.Filled.KeyboardArrowDown, stringResource(R.string.timeline_jump))
     }
 }
 
@@ -141,12 +208,13 @@ private fun Messages(
 @Composable
 private fun LoadAndFollow(
     list: LazyListState,
-    entries: List<Entry>,
-    view: HistoryView,
+    conversation: Conversation,
     me: User,
     connection: ConnectionState.Kind,
     actions: ConversationActions,
 ) {
+    val entries = conversation.entries
+    val view = conversation.view ?: return
     val isAtTop by remember {
         derivedStateOf {
             val oldest = list.layoutInfo.visibleItemsInfo.lastOrNull()
@@ -165,45 +233,9 @@ private fun LoadAndFollow(
     val newest = entries.last()
     LaunchedEffect(newest.key) {
         // A new message below the visible ones does not move the list.
-        if (isAtBottom || newest.user == me) list.scrollToItem(0)
+        if (view.atEnd && (isAtBottom || newest.user == me)) list.scrollToItem(0)
     }
     val lifecycle by LocalLifecycleOwner.current.lifecycle.currentStateAsState()
     val isReading = lifecycle == Lifecycle.State.RESUMED && isAtBottom && view.atEnd
     LaunchedEffect(isReading, newest.key) { if (isReading) actions.markRead() }
-}
-
-@Composable
-private fun Composer(room: String, name: String, canWrite: Boolean, onSend: (String) -> Unit) {
-    var draft by rememberSaveable(room) { mutableStateOf("") }
-    Row(
-        Modifier.fillMaxWidth().navigationBarsPadding().imePadding().padding(12.dp, 8.dp),
-        horizontalArrangement = Arrangement.spacedBy(8.dp),
-        verticalAlignment = Alignment.Bottom,
-    ) {
-        if (!canWrite) {
-            Text(stringResource(R.string.composer_mutedForGood), color = MaterialTheme.colorScheme.onSurfaceVariant)
-            return@Row
-        }
-        OutlinedTextField(
-            value = draft,
-            onValueChange = { draft = it },
-            placeholder = {
-                Text(stringResource(R.string.composer_placeholder, isolate(name)), maxLines = 1, overflow = TextOverflow.Ellipsis)
-            },
-            shape = RoundedCornerShape(18.dp),
-            maxLines = 5,
-            modifier = Modifier.weight(1f).testTag("draft"),
-        )
-        FilledIconButton(
-            onClick = {
-                onSend(draft.trim())
-                draft = ""
-            },
-            enabled = draft.isNotBlank(),
-            shape = RoundedCornerShape(14.dp),
-            modifier = Modifier.padding(bottom = 4.dp),
-        ) {
-            Icon(Icons.AutoMirrored.Filled.Send, stringResource(R.string.composer_send))
-        }
-    }
 }

@@ -1,18 +1,25 @@
 package io.github.phpsessionchat.app
 
+import androidx.compose.foundation.ExperimentalFoundationApi
 import androidx.compose.foundation.background
 import androidx.compose.foundation.border
+import androidx.compose.foundation.clickable
+import androidx.compose.foundation.combinedClickable
 import androidx.compose.foundation.layout.Arrangement
 import androidx.compose.foundation.layout.Box
 import androidx.compose.foundation.layout.Column
+import androidx.compose.foundation.layout.ExperimentalLayoutApi
+import androidx.compose.foundation.layout.FlowRow
 import androidx.compose.foundation.layout.Row
 import androidx.compose.foundation.layout.Spacer
 import androidx.compose.foundation.layout.fillMaxWidth
 import androidx.compose.foundation.layout.padding
 import androidx.compose.foundation.layout.size
 import androidx.compose.foundation.layout.widthIn
+import androidx.compose.foundation.selection.toggleable
 import androidx.compose.foundation.shape.CircleShape
 import androidx.compose.foundation.shape.RoundedCornerShape
+import androidx.compose.material3.HorizontalDivider
 import androidx.compose.material3.LocalTextStyle
 import androidx.compose.material3.MaterialTheme
 import androidx.compose.material3.Text
@@ -20,14 +27,18 @@ import androidx.compose.material3.TextButton
 import androidx.compose.runtime.Composable
 import androidx.compose.ui.Alignment
 import androidx.compose.ui.Modifier
+import androidx.compose.ui.draw.clip
 import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.text.font.FontStyle
 import androidx.compose.ui.text.font.FontWeight
 import androidx.compose.ui.text.style.TextDirection
+import androidx.compose.ui.text.style.TextOverflow
 import androidx.compose.ui.unit.dp
 import io.github.phpsessionchat.ConnectionState
 import io.github.phpsessionchat.Entry
+import io.github.phpsessionchat.Message
 import io.github.phpsessionchat.PendingMessage
+import java.text.NumberFormat
 
 @Composable
 fun Day(time: Long) {
@@ -42,31 +53,66 @@ fun Day(time: Long) {
     }
 }
 
+@Composable
+fun NewMessages() {
+    val color = MaterialTheme.colorScheme.primary
+    Row(Modifier.fillMaxWidth().padding(vertical = 8.dp), verticalAlignment = Alignment.CenterVertically) {
+        HorizontalDivider(Modifier.weight(1f), color = color)
+        Text(stringResource(R.string.timeline_new), Modifier.padding(horizontal = 10.dp), color, style = MaterialTheme.typography.labelMedium)
+        HorizontalDivider(Modifier.weight(1f), color = color)
+    }
+}
+
 /**
  * A message.
  *
  * @param isFirst whether it is the first of its author in a row, which shows the name and time
+ * @param isLastRead whether it is the last own message that the other user of a direct room has read
+ * @param quoted the message that it replies to, if that is loaded
  */
 @Composable
-fun Line(entry: Entry, isFirst: Boolean, isOwn: Boolean, connection: ConnectionState.Kind, actions: ConversationActions) {
+fun Line(
+    entry: Entry,
+    isFirst: Boolean,
+    isOwn: Boolean,
+    isLastRead: Boolean,
+    quoted: Entry?,
+    connection: ConnectionState.Kind,
+    actions: ConversationActions,
+    onMenu: (Message) -> Unit,
+) {
     Column(
         Modifier.fillMaxWidth().padding(top = if (isFirst) 12.dp else 2.dp, bottom = 2.dp),
         horizontalAlignment = if (isOwn) Alignment.End else Alignment.Start,
     ) {
         if (isOwn) {
             if (isFirst) Time(entry)
-            Bubble(entry, isOwn = true)
+            Content(entry, isOwn = true, quoted, actions, onMenu)
             entry.pending?.let { Unsent(it, connection, actions) }
+            if (isLastRead) {
+                Text(
+                    stringResource(R.string.msg_read),
+                    color = MaterialTheme.colorScheme.onSurfaceVariant,
+                    style = MaterialTheme.typography.labelSmall,
+                )
+            }
         } else {
             Row(horizontalArrangement = Arrangement.spacedBy(8.dp)) {
                 if (isFirst) Avatar(entry.user.id, nameOf(entry.user), 30.dp) else Spacer(Modifier.size(30.dp))
                 Column {
                     if (isFirst) Author(entry)
-                    Bubble(entry, isOwn = false)
+                    Content(entry, isOwn = false, quoted, actions, onMenu)
                 }
             }
         }
     }
+}
+
+@Composable
+private fun Content(entry: Entry, isOwn: Boolean, quoted: Entry?, actions: ConversationActions, onMenu: (Message) -> Unit) {
+    val message = entry.message?.takeUnless { it.isDeleted }
+    Bubble(entry, isOwn, quoted, actions, onMenu)
+    if (message != null && message.reactions.isNotEmpty()) Reactions(message, actions)
 }
 
 @Composable
@@ -89,25 +135,83 @@ private fun Time(entry: Entry) {
     Text(clockTime(entry.sentAt), Modifier.padding(bottom = 2.dp), color, style = MaterialTheme.typography.labelMedium)
 }
 
+@OptIn(ExperimentalFoundationApi::class)
 @Composable
-private fun Bubble(entry: Entry, isOwn: Boolean) {
+private fun Bubble(entry: Entry, isOwn: Boolean, quoted: Entry?, actions: ConversationActions, onMenu: (Message) -> Unit) {
     val colors = MaterialTheme.colorScheme
     val shape = RoundedCornerShape(if (isOwn) 18.dp else 6.dp, if (isOwn) 6.dp else 18.dp, 18.dp, 18.dp)
-    val isDeleted = entry.message?.isDeleted == true
+    val message = entry.message?.takeUnless { it.isDeleted }
+    val text = textOf(entry)
     Column(
         Modifier.widthIn(max = 300.dp)
-            .background(if (isOwn) colors.primaryContainer else colors.surfaceBright, shape)
+            .clip(shape)
+            .background(if (isOwn) colors.primaryContainer else colors.surfaceBright)
             .border(1.dp, colors.outlineVariant, shape)
+            .combinedClickable(
+                enabled = message != null,
+                onLongClickLabel = stringResource(R.string.msg_actions),
+                onLongClick = { message?.let(onMenu) },
+                onClick = {},
+            )
             .padding(horizontal = 14.dp, vertical = 8.dp),
+        verticalArrangement = Arrangement.spacedBy(6.dp),
     ) {
-        Text(
-            textOf(entry),
-            style = LocalTextStyle.current.copy(textDirection = TextDirection.Content),
-            color = if (isDeleted) colors.onSurfaceVariant else colors.onSurface,
-            fontStyle = if (isDeleted) FontStyle.Italic else null,
-        )
-        if (entry.message?.isEdited == true && !isDeleted) {
+        if (quoted != null) Quote(quoted, actions)
+        if (message != null) MessageFiles(message, actions)
+        if (text.isNotEmpty()) {
+            Text(
+                linked(text),
+                style = LocalTextStyle.current.copy(textDirection = TextDirection.Content),
+                color = if (entry.message?.isDeleted == true) colors.onSurfaceVariant else colors.onSurface,
+                fontStyle = if (entry.message?.isDeleted == true) FontStyle.Italic else null,
+            )
+        }
+        message?.preview?.let { Preview(it, actions) }
+        if (message?.isEdited == true) {
             Text(stringResource(R.string.msg_edited), color = colors.onSurfaceVariant, style = MaterialTheme.typography.labelSmall)
+        }
+    }
+}
+
+/** The message that the bubble replies to. A tap shows it. */
+@Composable
+private fun Quote(quoted: Entry, actions: ConversationActions) {
+    val seq = quoted.message?.seq
+    Column(
+        Modifier.clip(RoundedCornerShape(8.dp))
+            .background(MaterialTheme.colorScheme.onSurface.copy(alpha = 0.06f))
+            .clickable(enabled = seq != null) { seq?.let(actions::jumpTo) }
+            .padding(horizontal = 10.dp, vertical = 6.dp),
+    ) {
+        Text(nameOf(quoted.user), color = inkOf(quoted.user.id), fontWeight = FontWeight.Bold, style = MaterialTheme.typography.labelMedium)
+        Text(
+            shortTextOf(quoted),
+            maxLines = 2,
+            overflow = TextOverflow.Ellipsis,
+            style = MaterialTheme.typography.bodySmall.copy(textDirection = TextDirection.Content),
+        )
+    }
+}
+
+@OptIn(ExperimentalLayoutApi::class)
+@Composable
+private fun Reactions(message: Message, actions: ConversationActions) {
+    val colors = MaterialTheme.colorScheme
+    FlowRow(
+        Modifier.widthIn(max = 300.dp).padding(top = 4.dp),
+        horizontalArrangement = Arrangement.spacedBy(4.dp),
+        verticalArrangement = Arrangement.spacedBy(4.dp),
+    ) {
+        for (reaction in message.reactions) {
+            Text(
+                "${reaction.emoji} ${NumberFormat.getIntegerInstance().format(reaction.count)}",
+                Modifier.clip(CircleShape)
+                    .background(if (reaction.mine) colors.primaryContainer else colors.surfaceBright)
+                    .border(1.dp, if (reaction.mine) colors.primary else colors.outlineVariant, CircleShape)
+                    .toggleable(reaction.mine) { actions.react(message, reaction.emoji, it) }
+                    .padding(horizontal = 10.dp, vertical = 4.dp),
+                style = MaterialTheme.typography.labelLarge,
+            )
         }
     }
 }

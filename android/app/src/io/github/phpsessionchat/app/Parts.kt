@@ -20,6 +20,7 @@ import androidx.compose.ui.Alignment
 import androidx.compose.ui.Modifier
 import androidx.compose.ui.graphics.Color
 import androidx.compose.ui.graphics.Shape
+import androidx.compose.ui.platform.LocalDensity
 import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.semantics.clearAndSetSemantics
 import androidx.compose.ui.text.font.FontWeight
@@ -56,7 +57,8 @@ fun Avatar(id: String, name: String, size: Dp) = Badge(id, size, CircleShape) {
     Text(
         initials.joinToString("") { String(Character.toChars(it.codePointAt(0))) },
         color = inkOf(id),
-        fontSize = (size.value * 0.36f).sp,
+        // Not larger with large text, because the circle is not.
+        fontSize = (size.value * 0.36f / LocalDensity.current.fontScale).sp,
         fontWeight = FontWeight.Bold,
     )
 }

@@ -11,7 +11,11 @@ import androidx.compose.foundation.layout.padding
 import androidx.compose.foundation.lazy.LazyColumn
 import androidx.compose.foundation.lazy.items
 import androidx.compose.foundation.shape.CircleShape
+import androidx.compose.material.icons.Icons
+import androidx.compose.material.icons.filled.Search
 import androidx.compose.material3.ExperimentalMaterial3Api
+import androidx.compose.material3.Icon
+import androidx.compose.material3.IconButton
 import androidx.compose.material3.MaterialTheme
 import androidx.compose.material3.Scaffold
 import androidx.compose.material3.Text
@@ -36,9 +40,11 @@ import java.time.LocalDate
 @Composable
 fun RoomsScreen(
     rooms: List<RoomSummary>,
+    drafts: Map<String, String>,
     me: User,
     connection: ConnectionState.Kind,
     onOpen: (String) -> Unit,
+    onSearch: () -> Unit,
     onReconnect: () -> Unit,
 ) {
     val (joined, others) = rooms.partition(RoomSummary::member)
@@ -48,16 +54,19 @@ fun RoomsScreen(
             TopAppBar(
                 title = { Text(stringResource(R.string.rooms_heading), fontWeight = FontWeight.Bold) },
                 colors = TopAppBarDefaults.topAppBarColors(MaterialTheme.colorScheme.surface),
+                actions = {
+                    IconButton(onClick = onSearch) { Icon(Icons.Filled.Search, stringResource(R.string.search_open)) }
+                },
             )
         },
     ) { inner ->
         Column(Modifier.padding(inner)) {
             ConnectionBar(connection, onReconnect)
             LazyColumn(Modifier.fillMaxSize()) {
-                items(joined, key = { it.id }) { room -> RoomRow(room, me) { onOpen(room.id) } }
+                items(joined, key = { it.id }) { room -> RoomRow(room, drafts[room.id], me) { onOpen(room.id) } }
                 if (joined.isEmpty()) item { Heading(stringResource(R.string.empty_rooms_title)) }
                 if (others.isNotEmpty()) item { Heading(stringResource(R.string.rooms_more)) }
-                items(others, key = { it.id }) { room -> RoomRow(room, me) { onOpen(room.id) } }
+                items(others, key = { it.id }) { room -> RoomRow(room, drafts[room.id], me) { onOpen(room.id) } }
             }
         }
     }
@@ -70,7 +79,7 @@ private fun Heading(text: String) {
 }
 
 @Composable
-private fun RoomRow(room: RoomSummary, me: User, onClick: () -> Unit) {
+private fun RoomRow(room: RoomSummary, draft: String?, me: User, onClick: () -> Unit) {
     val colors = MaterialTheme.colorScheme
     val isUnread = room.member && room.unread > 0
     Row(
@@ -87,7 +96,7 @@ private fun RoomRow(room: RoomSummary, me: User, onClick: () -> Unit) {
                 overflow = TextOverflow.Ellipsis,
             )
             Text(
-                lastMessage(room, me),
+                draft?.let { "${stringResource(R.string.rooms_draft)} ${isolate(it)}" } ?: lastMessage(room, me),
                 color = if (isUnread) colors.onSurface else colors.onSurfaceVariant,
                 style = MaterialTheme.typography.bodyMedium,
                 maxLines = 1,

@@ -4,10 +4,16 @@ import android.text.format.DateUtils
 import android.text.format.DateUtils.FORMAT_ABBREV_MONTH
 import android.text.format.DateUtils.FORMAT_SHOW_DATE
 import android.text.format.DateUtils.FORMAT_SHOW_TIME
+import androidx.compose.material3.MaterialTheme
 import androidx.compose.runtime.Composable
 import androidx.compose.ui.platform.LocalContext
 import androidx.compose.ui.res.stringResource
-import io.github.phpsessionchat.ChatFile
+import androidx.compose.ui.text.AnnotatedString
+import androidx.compose.ui.text.LinkAnnotation
+import androidx.compose.ui.text.SpanStyle
+import androidx.compose.ui.text.TextLinkStyles
+import androidx.compose.ui.text.buildAnnotatedString
+import androidx.compose.ui.text.style.TextDecoration
 import io.github.phpsessionchat.Entry
 import io.github.phpsessionchat.RoomSummary
 import io.github.phpsessionchat.User
@@ -21,13 +27,36 @@ fun isolate(text: String) = "\u2068$text\u2069"
 @Composable
 fun nameOf(user: User) = if (user.id == User.ERASED) stringResource(R.string.msg_deletedUser) else user.name
 
-/** Returns the text of a line in a room, and the names of its files. */
+/** Returns the text of a message, or of its files if they are not uploaded yet. */
 @Composable
 fun textOf(entry: Entry): String {
     val message = entry.message
-    if (message == null) return entry.text
-    if (message.isDeleted) return stringResource(R.string.msg_deleted)
-    return (listOf(message.textWithNames()) + message.files.map(ChatFile::name)).filter(String::isNotEmpty).joinToString("\n")
+    val pending = entry.pending
+    return when {
+        message?.isDeleted == true -> stringResource(R.string.msg_deleted)
+        message != null -> message.textWithNames()
+        pending != null -> (listOf(pending.text) + pending.files.map { it.name }).filter(String::isNotEmpty).joinToString("\n")
+        else -> entry.text
+    }
+}
+
+/** Returns the text of a message, or the names of its files if it has no text. */
+@Composable
+fun shortTextOf(entry: Entry): String =
+    textOf(entry).ifEmpty { entry.message?.files.orEmpty().joinToString { it.name } }
+
+private val webAddress = Regex("""https?://[^\s<>"]*[^\s<>".,:;!?)\]}'’”]""")
+
+/** Makes the web addresses in a text open in the browser. */
+@Composable
+fun linked(text: String): AnnotatedString {
+    val styles = TextLinkStyles(SpanStyle(MaterialTheme.colorScheme.primary, textDecoration = TextDecoration.Underline))
+    return buildAnnotatedString {
+        append(text)
+        for (found in webAddress.findAll(text)) {
+            addLink(LinkAnnotation.Url(found.value, styles), found.range.first, found.range.last + 1)
+        }
+    }
 }
 
 /** Returns a room's last message with its author. */

@@ -1,99 +1,31 @@
 package io.github.phpsessionchat.app
 
-import androidx.activity.ComponentActivity
-import androidx.activity.compose.setContent
-import androidx.compose.runtime.Composable
 import androidx.compose.ui.test.assertIsDisplayed
 import androidx.compose.ui.test.assertIsNotEnabled
-import androidx.compose.ui.test.getUnclippedBoundsInRoot
-import androidx.compose.ui.test.junit4.createEmptyComposeRule
+import androidx.compose.ui.test.hasContentDescription
+import androidx.compose.ui.test.hasText
+import androidx.compose.ui.test.longClick
+import androidx.compose.ui.test.onAllNodesWithText
+import androidx.compose.ui.test.onLast
 import androidx.compose.ui.test.onNodeWithContentDescription
 import androidx.compose.ui.test.onNodeWithTag
 import androidx.compose.ui.test.onNodeWithText
 import androidx.compose.ui.test.performClick
 import androidx.compose.ui.test.performScrollToIndex
+import androidx.compose.ui.test.performScrollToNode
 import androidx.compose.ui.test.performTextInput
-import io.github.phpsessionchat.ConnectionState.Kind
-import io.github.phpsessionchat.ConnectionState.Reason
-import io.github.phpsessionchat.ConnectionState.Refusal
-import io.github.phpsessionchat.Entry
-import io.github.phpsessionchat.HistoryView
+import androidx.compose.ui.test.performTextReplacement
+import androidx.compose.ui.test.performTouchInput
+import io.github.phpsessionchat.Message
 import io.github.phpsessionchat.Samples
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertTrue
-import org.junit.Rule
 import org.junit.Test
-import org.junit.runner.RunWith
-import org.robolectric.Robolectric
-import org.robolectric.RobolectricTestRunner
-import org.robolectric.annotation.Config
-import org.robolectric.annotation.GraphicsMode
 
-@RunWith(RobolectricTestRunner::class)
-@GraphicsMode(GraphicsMode.Mode.NATIVE)
-@Config(sdk = [35], qualifiers = "w360dp-h740dp-port-notnight-xhdpi")
-class ScreensTest {
-    @get:Rule val compose = createEmptyComposeRule()
-    private val activity by lazy { Robolectric.buildActivity(ComponentActivity::class.java).setup().get() }
-    private val calls = mutableListOf<String>()
-    private val actions = ConversationActions(
-        close = { calls += "close" },
-        send = { calls += "send $it" },
-        retry = { calls += "retry $it" },
-        discard = { calls += "discard $it" },
-        loadOlder = { calls += "older" },
-        loadNewer = { calls += "newer" },
-        markRead = { calls += "read" },
-        reconnect = { calls += "reconnect" },
-    )
-
-    private fun show(content: @Composable () -> Unit) {
-        activity.setContent { ChatTheme(content) }
-        compose.waitForIdle()
-    }
-
-    private fun showRooms() = show { RoomsScreen(Samples.rooms, Samples.alice, Kind.ONLINE, { calls += "open $it" }, {}) }
-
-    private fun showConversation(
-        entries: List<Entry> = Samples.entries,
-        view: HistoryView = Samples.wholeHistory,
-        connection: Kind = Kind.ONLINE,
-    ) = show {
-        ConversationScreen(Conversation("lobby", entries, view), Samples.rooms[0], Samples.alice, connection, actions)
-    }
-
-    private fun drawAll(name: String) {
-        showRooms()
-        takeScreenshot(activity, "rooms-$name")
-        showConversation()
-        takeScreenshot(activity, "conversation-$name")
-        showConversation(connection = Kind.OFFLINE)
-        takeScreenshot(activity, "offline-$name")
-        show { LoginScreen("https://www.example.org/login", {}, {}) }
-        takeScreenshot(activity, "login-$name")
-        show { EndedScreen(Reason.LOGOUT) {} }
-        takeScreenshot(activity, "ended-$name")
-        show { RefusedScreen(Refusal.BANNED) }
-        takeScreenshot(activity, "refused-$name")
-        show { CheckingScreen(Kind.OFFLINE) {} }
-        takeScreenshot(activity, "checking-$name")
-    }
-
-    @Test
-    fun drawsAllScreensInLightColours() = drawAll("light")
-
-    @Test
-    @Config(qualifiers = "w360dp-h740dp-port-night-xhdpi")
-    fun drawsAllScreensInDarkColours() = drawAll("dark")
-
-    @Test
-    @Config(qualifiers = "ar-ldrtl-w360dp-h740dp-port-notnight-xhdpi")
-    fun drawsAllScreensInArabic() {
-        drawAll("arabic")
-        showConversation()
-        val own = compose.onNodeWithText("Who has the key to the tool shed?").getUnclippedBoundsInRoot()
-        val others = compose.onNodeWithText("المفتاح معي، أراكم في العاشرة.").getUnclippedBoundsInRoot()
-        assertTrue(own.left < others.left)
+class ScreensTest : ScreenTest() {
+    private fun openMenuOf(text: String) {
+        compose.onNodeWithTag("messages").performScrollToNode(hasText(text))
+        compose.onNodeWithText(text).performTouchInput { longClick() }
     }
 
     @Test
@@ -111,6 +43,83 @@ class ScreensTest {
         compose.onNodeWithContentDescription("Send").performClick()
         compose.onNodeWithContentDescription("Send").assertIsNotEnabled()
         assertTrue("send Hello" in calls)
+    }
+
+    @Test
+    fun repliesToAMessage() {
+        showConversation()
+        openMenuOf("Morning all. Gate is open, kettle is on.")
+        compose.onNodeWithText("Reply").performClick()
+        compose.onNodeWithText("Reply to ", substring = true).assertIsDisplayed()
+        compose.onNodeWithTag("draft").performTextInput("Thanks")
+        compose.onNodeWithContentDescription("Send").performClick()
+        assertTrue("send Thanks, a reply to 1" in calls)
+        compose.onNodeWithText("Reply to ", substring = true).assertDoesNotExist()
+    }
+
+    @Test
+    fun editsAnOwnMessage() {
+        showConversation()
+        openMenuOf("Who has the key to the tool shed?")
+        compose.onNodeWithText("Edit").performClick()
+        compose.onNodeWithTag("draft").performTextReplacement("Who has the key?")
+        compose.onNodeWithContentDescription("Save").performClick()
+        assertTrue("edit 5 Who has the key?" in calls)
+    }
+
+    @Test
+    fun deletesAnOwnMessageAfterAQuestion() {
+        showConversation()
+        openMenuOf("Who has the key to the tool shed?")
+        compose.onNodeWithText("Delete").performClick()
+        assertTrue(calls.none { it.startsWith("delete") })
+        compose.onNodeWithText("Delete").performClick()
+        assertTrue("delete 5" in calls)
+    }
+
+    @Test
+    fun reactsAndTakesAReactionBack() {
+        showConversation()
+        compose.onNodeWithTag("messages").performScrollToNode(hasText("👍 2"))
+        compose.onNodeWithText("👍 2").performClick()
+        openMenuOf("Morning all. Gate is open, kettle is on.")
+        compose.onNodeWithText("🎉").performClick()
+        assertEquals(listOf("react 2 👍 false", "react 1 🎉 true"), calls.filter { it.startsWith("react") })
+    }
+
+    @Test
+    fun showsAMessageThatIsQuoted() {
+        showConversation()
+        val shown = compose.onAllNodesWithText("Perfect. I moved the workshop to 14:00 so it stays dry until the end.")
+        shown[0].performClick()
+        shown[1].performClick()
+        assertEquals(listOf("jump 4"), calls.filter { it.startsWith("jump") })
+    }
+
+    @Test
+    fun opensAFile() {
+        showConversation()
+        compose.onNodeWithTag("messages").performScrollToNode(hasContentDescription("Download \u2068plan.pdf\u2069"))
+        compose.onNodeWithContentDescription("Download \u2068plan.pdf\u2069").performClick()
+        assertTrue("open plan.pdf" in calls)
+    }
+
+    @Test
+    fun sendsFilesAndCancelsAnUpload() {
+        showConversation(uploads = Samples.uploads)
+        compose.onNodeWithContentDescription("Remove \u2068seeds.zip\u2069").performClick()
+        compose.onNodeWithContentDescription("Send").performClick()
+        assertTrue("cancel upload u2" in calls)
+        assertTrue("send  with u1, u2" in calls)
+    }
+
+    @Test
+    fun mentionsAMember() {
+        showConversation()
+        compose.onNodeWithTag("draft").performTextInput("Hello @Bo")
+        compose.onAllNodesWithText("Bob Keller").onLast().performClick()
+        compose.onNodeWithContentDescription("Send").performClick()
+        assertTrue("send Hello @Bob Keller, mentions 2 at 6" in calls)
     }
 
     @Test

@@ -46,56 +46,6 @@ class DocumentationTest {
     }
   };
 
-  /** More stubs of Android, Firebase and app classes, for the push example in docs/android.md. */
-  private static final String[][] PUSHES = {
-    {
-      "android.content.Context",
-      "public class Context { public native <T> T getSystemService(Class<T> type);"
-          + " public native android.app.Application getApplication(); }"
-    },
-    {
-      "android.content.Intent",
-      "public class Intent { public Intent(Context c, Class<?> t) {} public native Intent putExtra(String n, String v);"
-          + " public native Intent putExtra(String n, long v); }"
-    },
-    {"android.os.Build", "public class Build { public static final String MODEL = \"\"; }"},
-    {"android.app.Application", "public class Application extends android.content.Context {}"},
-    {
-      "android.app.NotificationManager",
-      "public class NotificationManager { public native void cancel(String tag, int id); public native void cancelAll();"
-          + " public native void notify(String tag, int id, Notification n); }"
-    },
-    {
-      "android.app.PendingIntent",
-      "public class PendingIntent { public static final int FLAG_UPDATE_CURRENT = 1, FLAG_IMMUTABLE = 2;"
-          + " public static native PendingIntent getActivity(android.content.Context c, int r, android.content.Intent i, int f); }"
-    },
-    {
-      "android.app.Notification",
-      "public class Notification { public static class Builder { public Builder(android.content.Context c, String channel) {}"
-          + " public native Builder setSmallIcon(int i); public native Builder setContentTitle(CharSequence t);"
-          + " public native Builder setContentText(CharSequence t); public native Builder setContentIntent(PendingIntent p);"
-          + " public native Builder setAutoCancel(boolean a); public native Notification build(); } }"
-    },
-    {
-      "com.google.firebase.messaging.FirebaseMessagingService",
-      "public class FirebaseMessagingService extends android.content.Context { public void onNewToken(String t) {}"
-          + " public void onMessageReceived(RemoteMessage m) {} }"
-    },
-    {
-      "com.google.firebase.messaging.RemoteMessage",
-      "public class RemoteMessage { public native java.util.Map<String, String> getData(); }"
-    },
-    {
-      "com.google.firebase.messaging.FirebaseMessaging",
-      "public class FirebaseMessaging { public interface Task<T> { void addOnSuccessListener(java.util.function.Consumer<T> c); }"
-          + " public static native FirebaseMessaging getInstance(); public native Task<String> getToken(); }"
-    },
-    {"app.ChatActivity", "public class ChatActivity {}"},
-    {"app.R", "public class R { public static class drawable { public static final int message = 1; } }"},
-    {"app.ChatApplication", "public class ChatApplication extends android.app.Application { ChatNotices notices; }"}
-  };
-
   /** The example omits the imports, which an editor adds. */
   private static final String IMPORTS =
       String.join(
@@ -138,20 +88,6 @@ class DocumentationTest {
     ByteArrayOutputStream output = new ByteArrayOutputStream();
     int status = ToolProvider.getSystemJavaCompiler().run(null, output, output, arguments.toArray(new String[0]));
     assertEquals(0, status, output.toString("UTF-8"));
-  }
-
-  @Test
-  void pushExampleCompiles(@TempDir Path folder) throws IOException {
-    String[] classes = blockOfPage("class ChatNotices").split("(?=public final class ChatPushes)");
-    assertEquals(2, classes.length);
-    String imports =
-        "package app; import android.app.*; import android.content.*; import android.os.*; import com.google.firebase.messaging.*;"
-            + " import io.github.phpsessionchat.*; import java.util.*; import java.util.concurrent.*; import okhttp3.OkHttpClient;\n";
-    compile(
-        folder,
-        Arrays.asList(
-            write(folder, "app/ChatNotices.java", imports + classes[0]), write(folder, "app/ChatPushes.java", imports + classes[1])),
-        PUSHES);
   }
 
   @Test

@@ -1,4 +1,4 @@
-package io.github.phpsessionchat.app
+package io.github.phpsessionchat.android
 
 import android.webkit.CookieManager
 import okhttp3.Cookie

@@ -1,0 +1,244 @@
+package io.github.phpsessionchat.app
+
+import androidx.activity.compose.rememberLauncherForActivityResult
+import androidx.activity.result.contract.ActivityResultContracts
+import androidx.compose.foundation.clickable
+import androidx.compose.foundation.layout.Arrangement
+import androidx.compose.foundation.layout.Column
+import androidx.compose.foundation.layout.Row
+import androidx.compose.foundation.layout.fillMaxWidth
+import androidx.compose.foundation.layout.imePadding
+import androidx.compose.foundation.layout.navigationBarsPadding
+import androidx.compose.foundation.layout.padding
+import androidx.compose.foundation.shape.RoundedCornerShape
+import androidx.compose.material.icons.Icons
+import androidx.compose.material.icons.automirrored.filled.Send
+import androidx.compose.material.icons.filled.Add
+import androidx.compose.material.icons.filled.Check
+import androidx.compose.material.icons.filled.Close
+import androidx.compose.material3.FilledIconButton
+import androidx.compose.material3.Icon
+import androidx.compose.material3.IconButton
+import androidx.compose.material3.LinearProgressIndicator
+import androidx.compose.material3.MaterialTheme
+import androidx.compose.material3.OutlinedTextField
+import androidx.compose.material3.Text
+import androidx.compose.material3.TextButton
+import androidx.compose.runtime.Composable
+import androidx.compose.runtime.LaunchedEffect
+import androidx.compose.runtime.getValue
+import androidx.compose.runtime.mutableStateOf
+import androidx.compose.runtime.remember
+import androidx.compose.runtime.setValue
+import androidx.compose.ui.Alignment
+import androidx.compose.ui.Modifier
+import androidx.compose.ui.platform.testTag
+import androidx.compose.ui.res.stringResource
+import androidx.compose.ui.text.TextRange
+import androidx.compose.ui.text.input.TextFieldValue
+import androidx.compose.ui.text.style.TextOverflow
+import androidx.compose.ui.unit.dp
+import io.github.phpsessionchat.Message
+import io.github.phpsessionchat.NewMessage
+import io.github.phpsessionchat.Upload
+import io.github.phpsessionchat.User
+
+/** What the user is writing in a room. */
+class Composing(draft: String) {
+    var field by mutableStateOf(atEnd(draft))
+    var replyTo by mutableStateOf<Message?>(null)
+        private set
+    var editing by mutableStateOf<Message?>(null)
+        private set
+
+    /** Users whose names were picked from the suggestions. */
+    private val mentioned = mutableSetOf<User>()
+
+    fun reply(message: Message) {
+        if (editing != null) clear()
+        replyTo = message
+    }
+
+    fun edit(message: Message) {
+        clear()
+        editing = message
+        field = atEnd(message.textWithNames())
+        mentioned += message.mentions.map { it.user }
+    }
+
+    fun append(text: String) {
+        field = atEnd(if (field.text.isEmpty()) text else "${field.text}\n$text")
+    }
+
+    fun clear() {
+        field = atEnd("")
+        replyTo = null
+        editing = null
+        mentioned.clear()
+    }
+
+    fun cancelReply() {
+        replyTo = null
+    }
+
+    /** Returns the beginning of a name behind an `@` before the cursor. */
+    fun startedName(): String? {
+        if (!field.selection.collapsed) return null
+        return Regex("""(?<!\S)@(\S+)$""").find(field.text.take(field.selection.end))?.groupValues?.get(1)
+    }
+
+    /** Replaces the started name. */
+    fun mention(user: User) {
+        val started = startedName() ?: return
+        val before = field.text.take(field.selection.end).dropLast(started.length + 1)
+        val name = "@${user.name} "
+        field = TextFieldValue(before + name + field.text.drop(field.selection.end), TextRange((before + name).length))
+        mentioned += user
+    }
+
+    /** Returns the places of the mentioned names in this text. */
+    private fun mentionsIn(text: String): List<Triple<User, Int, Int>> {
+        val found = mutableListOf<Triple<User, Int, Int>>()
+        // Longer names first, because a name can be the beginning of another.
+        for (user in mentioned.sortedByDescending { it.name.length }) {
+            val name = "@${user.name}"
+            var at = text.indexOf(name)
+            while (at >= 0) {
+                if (found.none { (_, begin, end) -> at < end && begin < at + name.length }) found += Triple(user, at, at + name.length)
+                at = text.indexOf(name, at + name.length)
+            }
+        }
+        return found.sortedBy { it.second }
+    }
+
+    fun toMessage(uploads: List<Upload>): NewMessage {
+        val text = field.text.trim()
+        val message = NewMessage.of(text)
+        replyTo?.let { message.replyTo(it.seq) }
+        for ((user, begin, end) in mentionsIn(text)) message.mention(user, begin, end)
+        for (upload in uploads) message.file(upload.key, null)
+        return message
+    }
+
+    private fun atEnd(text: String) = TextFieldValue(text, TextRange(text.length))
+}
+
+/** @param uploads the files that the next message will contain */
+@Composable
+fun Composer(name: String, canWrite: Boolean, composing: Composing, uploads: List<Upload>, actions: ConversationActions) {
+    Column(Modifier.fillMaxWidth().navigationBarsPadding().imePadding().padding(12.dp, 8.dp)) {
+        if (!canWrite) {
+            Text(stringResource(R.string.composer_mutedForGood), color = MaterialTheme.colorScheme.onSurfaceVariant)
+            return@Column
+        }
+        composing.replyTo?.let {
+            About(stringResource(R.string.composer_replyTo, isolate(nameOf(it.user))), R.string.composer_cancelReply, composing::cancelReply)
+        }
+        if (composing.editing != null) About(stringResource(R.string.composer_editing), R.string.composer_cancelEdit, composing::clear)
+        NameSuggestions(composing, actions)
+        if (composing.editing == null) for (upload in uploads) UploadRow(upload, actions)
+        Row(horizontalArrangement = Arrangement.spacedBy(4.dp), verticalAlignment = Alignment.Bottom) {
+            if (composing.editing == null) AttachButton(actions)
+            OutlinedTextField(
+                value = composing.field,
+                onValueChange = {
+                    val isChanged = it.text != composing.field.text
+                    composing.field = it
+                    if (isChanged && composing.editing == null) actions.draft(it.text)
+                    if (isChanged && it.text.isNotEmpty()) actions.typed()
+                },
+                placeholder = {
+                    Text(stringResource(R.string.composer_placeholder, isolate(name)), maxLines = 1, overflow = TextOverflow.Ellipsis)
+                },
+                shape = RoundedCornerShape(18.dp),
+                maxLines = 5,
+                modifier = Modifier.weight(1f).testTag("draft"),
+            )
+            SendButton(composing, uploads, actions)
+        }
+    }
+}
+
+@Composable
+private fun SendButton(composing: Composing, uploads: List<Upload>, actions: ConversationActions) {
+    val editing = composing.editing
+    FilledIconButton(
+        onClick = {
+            if (editing != null) actions.edit(editing, composing.field.text.trim()) else actions.send(composing.toMessage(uploads))
+            composing.clear()
+        },
+        enabled = composing.field.text.isNotBlank() || (editing == null && uploads.isNotEmpty()),
+        shape = RoundedCornerShape(14.dp),
+        modifier = Modifier.padding(bottom = 4.dp),
+    ) {
+        if (editing != null) Icon(Icons.Filled.Check, stringResource(R.string.composer_save))
+        else Icon(Icons.AutoMirrored.Filled.Send, stringResource(R.string.composer_send))
+    }
+}
+
+@Composable
+private fun AttachButton(actions: ConversationActions) {
+    val picker = rememberLauncherForActivityResult(ActivityResultContracts.OpenMultipleDocuments(), actions::attach)
+    IconButton(onClick = { picker.launch(arrayOf("*/*")) }, Modifier.padding(bottom = 4.dp)) {
+        Icon(Icons.Filled.Add, stringResource(R.string.file_attach))
+    }
+}
+
+/** What the text is about: a reply or an edit. */
+@Composable
+private fun About(text: String, cancelLabel: Int, onCancel: () -> Unit) {
+    Row(verticalAlignment = Alignment.CenterVertically) {
+        Text(text, Modifier.weight(1f), MaterialTheme.colorScheme.primary, style = MaterialTheme.typography.labelLarge, maxLines = 1)
+        IconButton(onClick = onCancel) { Icon(Icons.Filled.Close, stringResource(cancelLabel)) }
+    }
+}
+
+@Composable
+private fun NameSuggestions(composing: Composing, actions: ConversationActions) {
+    val started = composing.startedName()
+    var found by remember { mutableStateOf<List<User>>(emptyList()) }
+    LaunchedEffect(started) { found = if (started == null) emptyList() else actions.membersNamed(started).map { it.user } }
+    for (user in found) {
+        Row(
+            Modifier.fillMaxWidth().clickable { composing.mention(user) }.padding(vertical = 6.dp),
+            horizontalArrangement = Arrangement.spacedBy(8.dp),
+            verticalAlignment = Alignment.CenterVertically,
+        ) {
+            Avatar(user.id, nameOf(user), 28.dp)
+            Text(nameOf(user), maxLines = 1, overflow = TextOverflow.Ellipsis)
+        }
+    }
+}
+
+@Composable
+private fun UploadRow(upload: Upload, actions: ConversationActions) {
+    Row(verticalAlignment = Alignment.CenterVertically) {
+        Column(Modifier.weight(1f)) {
+            Text(upload.name, maxLines = 1, overflow = TextOverflow.Ellipsis, style = MaterialTheme.typography.bodyMedium)
+            if (upload.failed != null) {
+                Text(stringResource(uploadError(upload)), color = MaterialTheme.colorScheme.error, style = MaterialTheme.typography.labelMedium)
+            } else if (upload.file == null) {
+                LinearProgressIndicator(
+                    progress = { if (upload.size == 0L) 0f else upload.sent.toFloat() / upload.size },
+                    Modifier.fillMaxWidth(),
+                    trackColor = MaterialTheme.colorScheme.outlineVariant,
+                    drawStopIndicator = {},
+                )
+            }
+        }
+        if (upload.failed != null) {
+            TextButton(onClick = { actions.retryUpload(upload.key) }) { Text(stringResource(R.string.msg_retry)) }
+        }
+        IconButton(onClick = { actions.cancelUpload(upload.key) }) {
+            Icon(Icons.Filled.Close, stringResource(R.string.file_remove, isolate(upload.name)))
+        }
+    }
+}
+
+private fun uploadError(upload: Upload) = when (upload.failed) {
+    "file_type" -> R.string.file_type
+    "forbidden" -> R.string.composer_noFiles
+    "rate_limited" -> R.string.file_busy
+    Upload.UNREADABLE -> R.string.file_damaged
+    else -> R.string.file_failed
+}

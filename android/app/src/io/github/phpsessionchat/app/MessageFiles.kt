@@ -1,0 +1,104 @@
+package io.github.phpsessionchat.app
+
+import android.text.format.Formatter
+import androidx.compose.foundation.background
+import androidx.compose.foundation.clickable
+import androidx.compose.foundation.layout.Arrangement
+import androidx.compose.foundation.layout.Column
+import androidx.compose.foundation.layout.Row
+import androidx.compose.foundation.layout.aspectRatio
+import androidx.compose.foundation.layout.fillMaxWidth
+import androidx.compose.foundation.layout.padding
+import androidx.compose.foundation.layout.size
+import androidx.compose.foundation.shape.RoundedCornerShape
+import androidx.compose.material3.MaterialTheme
+import androidx.compose.material3.Text
+import androidx.compose.runtime.Composable
+import androidx.compose.runtime.remember
+import androidx.compose.ui.Alignment
+import androidx.compose.ui.Modifier
+import androidx.compose.ui.draw.clip
+import androidx.compose.ui.layout.ContentScale
+import androidx.compose.ui.platform.LocalContext
+import androidx.compose.ui.platform.LocalUriHandler
+import androidx.compose.ui.res.stringResource
+import androidx.compose.ui.semantics.contentDescription
+import androidx.compose.ui.semantics.semantics
+import androidx.compose.ui.text.font.FontWeight
+import androidx.compose.ui.text.style.TextOverflow
+import androidx.compose.ui.unit.dp
+import coil.compose.AsyncImage
+import coil.request.ImageRequest
+import io.github.phpsessionchat.ChatFile
+import io.github.phpsessionchat.LinkPreview
+import io.github.phpsessionchat.Message
+
+@Composable
+fun MessageFiles(message: Message, actions: ConversationActions) {
+    for (file in message.files) {
+        val image = file.image
+        if (image == null) FileRow(file, actions) else Picture(file, image.width, image.height, actions) { actions.open(file) }
+    }
+}
+
+/** A picture in its final size, so that the list does not move when it is loaded. */
+@Composable
+private fun Picture(file: ChatFile, width: Int, height: Int, actions: ConversationActions, onClick: () -> Unit) {
+    val context = LocalContext.current
+    val request = remember(file.id) {
+        val http = actions.picture(file)
+        ImageRequest.Builder(context).data(http.url).headers(http.headers).build()
+    }
+    AsyncImage(
+        request,
+        contentDescription = file.alt ?: file.name,
+        Modifier.fillMaxWidth()
+            // A very long or wide picture is cropped.
+            .aspectRatio((width.toFloat() / height.coerceAtLeast(1)).coerceIn(0.6f, 3f))
+            .clip(RoundedCornerShape(12.dp))
+            .background(MaterialTheme.colorScheme.outlineVariant)
+            .clickable(onClick = onClick),
+        contentScale = ContentScale.Crop,
+    )
+}
+
+@Composable
+private fun FileRow(file: ChatFile, actions: ConversationActions) {
+    val label = stringResource(R.string.file_download, isolate(file.name))
+    Row(
+        Modifier.clickable { actions.open(file) }.semantics { contentDescription = label },
+        horizontalArrangement = Arrangement.spacedBy(8.dp),
+        verticalAlignment = Alignment.CenterVertically,
+    ) {
+        Text("📄", Modifier.size(28.dp), style = MaterialTheme.typography.titleLarge)
+        Column {
+            Text(file.name, fontWeight = FontWeight.Bold, maxLines = 1, overflow = TextOverflow.Ellipsis)
+            Text(
+                Formatter.formatShortFileSize(LocalContext.current, file.size),
+                color = MaterialTheme.colorScheme.onSurfaceVariant,
+                style = MaterialTheme.typography.labelMedium,
+            )
+        }
+    }
+}
+
+/** The preview of a link in the message. */
+@Composable
+fun Preview(preview: LinkPreview, actions: ConversationActions) {
+    val browser = LocalUriHandler.current
+    Column(
+        Modifier.clip(RoundedCornerShape(10.dp))
+            .background(MaterialTheme.colorScheme.onSurface.copy(alpha = 0.06f))
+            .clickable { browser.openUri(preview.url) }
+            .padding(10.dp),
+        verticalArrangement = Arrangement.spacedBy(4.dp),
+    ) {
+        preview.image?.let { file ->
+            file.image?.let { Picture(file, it.width, it.height, actions) { browser.openUri(preview.url) } }
+        }
+        preview.title?.let { Text(it, fontWeight = FontWeight.Bold, maxLines = 2, overflow = TextOverflow.Ellipsis) }
+        preview.description?.let {
+            Text(it, maxLines = 3, overflow = TextOverflow.Ellipsis, style = MaterialTheme.typography.bodySmall)
+        }
+    }
+}

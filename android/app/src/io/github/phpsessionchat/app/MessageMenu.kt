@@ -1,0 +1,103 @@
+package io.github.phpsessionchat.app
+
+import android.content.ClipData
+import android.content.ClipboardManager
+import androidx.compose.foundation.clickable
+import androidx.compose.foundation.layout.Arrangement
+import androidx.compose.foundation.layout.Row
+import androidx.compose.foundation.layout.fillMaxWidth
+import androidx.compose.foundation.layout.padding
+import androidx.compose.material3.AlertDialog
+import androidx.compose.material3.ExperimentalMaterial3Api
+import androidx.compose.material3.MaterialTheme
+import androidx.compose.material3.ModalBottomSheet
+import androidx.compose.material3.Text
+import androidx.compose.material3.TextButton
+import androidx.compose.runtime.Composable
+import androidx.compose.runtime.getValue
+import androidx.compose.runtime.mutableStateOf
+import androidx.compose.runtime.remember
+import androidx.compose.runtime.setValue
+import androidx.compose.ui.Modifier
+import androidx.compose.ui.platform.LocalContext
+import androidx.compose.ui.res.stringResource
+import androidx.compose.ui.unit.dp
+import io.github.phpsessionchat.Message
+import io.github.phpsessionchat.RoomSummary
+
+private val quickReactions = listOf("👍", "❤️", "😂", "🎉", "😮", "😢")
+
+/** What the user can do with a message. */
+@OptIn(ExperimentalMaterial3Api::class)
+@Composable
+fun MessageMenu(
+    message: Message,
+    isOwn: Boolean,
+    room: RoomSummary?,
+    composing: Composing,
+    actions: ConversationActions,
+    onClose: () -> Unit,
+) {
+    var isDeleting by remember { mutableStateOf(false) }
+    if (isDeleting) {
+        return DeleteDialog(message, onClose) {
+            actions.delete(message)
+            onClose()
+        }
+    }
+    val context = LocalContext.current
+    val mayWrite = room?.may(RoomSummary.Right.SEND) != false
+    ModalBottomSheet(onDismissRequest = onClose) {
+        if (mayWrite) ReactionRow(message, actions, onClose)
+        val entries = buildList {
+            if (mayWrite) add(R.string.action_reply to { composing.reply(message) })
+            if (message.text.isNotEmpty()) {
+                add(
+                    R.string.action_copy to {
+                        val text = ClipData.newPlainText(null, message.textWithNames())
+                        context.getSystemService(ClipboardManager::class.java).setPrimaryClip(text)
+                    },
+                )
+            }
+            if (isOwn && mayWrite) add(R.string.action_edit to { composing.edit(message) })
+        }
+        for ((label, action) in entries) {
+            MenuEntry(label) {
+                action()
+                onClose()
+            }
+        }
+        if (isOwn || room?.may(RoomSummary.Right.MODERATE) == true) MenuEntry(R.string.action_delete) { isDeleting = true }
+    }
+}
+
+@Composable
+private fun MenuEntry(label: Int, onClick: () -> Unit) {
+    Text(stringResource(label), Modifier.fillMaxWidth().clickable(onClick = onClick).padding(24.dp, 14.dp))
+}
+
+@Composable
+private fun ReactionRow(message: Message, actions: ConversationActions, onClose: () -> Unit) {
+    Row(Modifier.fillMaxWidth().padding(horizontal = 12.dp), horizontalArrangement = Arrangement.SpaceEvenly) {
+        for (emoji in quickReactions) {
+            val isMine = message.reactions.any { it.emoji == emoji && it.mine }
+            TextButton(
+                onClick = {
+                    actions.react(message, emoji, !isMine)
+                    onClose()
+                },
+            ) { Text(emoji, style = MaterialTheme.typography.headlineSmall) }
+        }
+    }
+}
+
+@Composable
+private fun DeleteDialog(message: Message, onKeep: () -> Unit, onDelete: () -> Unit) {
+    AlertDialog(
+        onDismissRequest = onKeep,
+        title = { Text(stringResource(R.string.delete_title)) },
+        text = { Text(stringResource(R.string.delete_text, isolate(message.textWithNames().take(100)))) },
+        confirmButton = { TextButton(onClick = onDelete) { Text(stringResource(R.string.action_delete)) } },
+        dismissButton = { TextButton(onClick = onKeep) { Text(stringResource(R.string.delete_keep)) } },
+    )
+}

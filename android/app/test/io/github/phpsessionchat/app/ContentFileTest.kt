@@ -1,0 +1,71 @@
+package io.github.phpsessionchat.app
+
+import android.content.ContentProvider
+import android.content.ContentValues
+import android.database.MatrixCursor
+import android.net.Uri
+import android.os.ParcelFileDescriptor
+import android.provider.OpenableColumns
+import io.github.phpsessionchat.Samples
+import io.github.phpsessionchat.android.newFile
+import java.io.File
+import java.io.FileNotFoundException
+import org.junit.Assert.assertEquals
+import org.junit.Assert.assertThrows
+import org.junit.Before
+import org.junit.Test
+import org.junit.runner.RunWith
+import org.robolectric.Robolectric
+import org.robolectric.RobolectricTestRunner
+import org.robolectric.RuntimeEnvironment
+import org.robolectric.annotation.Config
+
+/** Has one picture. */
+private class Gallery : ContentProvider() {
+    override fun onCreate() = true
+
+    override fun query(uri: Uri, columns: Array<String>?, where: String?, values: Array<String>?, order: String?) =
+        MatrixCursor(arrayOf(OpenableColumns.DISPLAY_NAME, OpenableColumns.SIZE)).apply {
+            if (uri.lastPathSegment == "17") addRow(arrayOf<Any>("beds.jpg", 9))
+        }
+
+    override fun openFile(uri: Uri, mode: String): ParcelFileDescriptor {
+        if (uri.lastPathSegment == "gone") throw FileNotFoundException("$uri")
+        val file = File(context!!.cacheDir, "picture").apply { writeText("a picture") }
+        return ParcelFileDescriptor.open(file, ParcelFileDescriptor.MODE_READ_ONLY)
+    }
+
+    override fun getType(uri: Uri) = "image/jpeg"
+
+    override fun insert(uri: Uri, values: ContentValues?) = null
+
+    override fun delete(uri: Uri, where: String?, values: Array<String>?) = 0
+
+    override fun update(uri: Uri, values: ContentValues?, where: String?, arguments: Array<String>?) = 0
+}
+
+@RunWith(RobolectricTestRunner::class)
+@Config(sdk = [35])
+class ContentFileTest {
+    private val resolver = RuntimeEnvironment.getApplication().contentResolver
+
+    @Before
+    fun startGallery() {
+        Robolectric.buildContentProvider(Gallery::class.java).create("gallery")
+    }
+
+    @Test
+    fun takesTheNameAndSizeFromTheProvider() {
+        assertEquals("beds.jpg, 9 bytes: a picture", Samples.read(resolver.newFile(Uri.parse("content://gallery/17"))))
+    }
+
+    @Test
+    fun countsTheBytesIfTheProviderDoesNotKnowTheSize() {
+        assertEquals("new.jpg, 9 bytes: a picture", Samples.read(resolver.newFile(Uri.parse("content://gallery/new.jpg"))))
+    }
+
+    @Test
+    fun failsIfTheFileIsGone() {
+        assertThrows(FileNotFoundException::class.java) { resolver.newFile(Uri.parse("content://gallery/gone")) }
+    }
+}

@@ -1,0 +1,116 @@
+package io.github.phpsessionchat.app
+
+import android.graphics.Color
+import android.graphics.drawable.ColorDrawable
+import android.net.Uri
+import androidx.activity.ComponentActivity
+import androidx.activity.compose.setContent
+import androidx.compose.material3.SnackbarHostState
+import androidx.compose.runtime.Composable
+import androidx.compose.runtime.remember
+import androidx.compose.ui.test.junit4.createEmptyComposeRule
+import coil.Coil
+import coil.ImageLoader
+import coil.decode.DataSource
+import coil.intercept.Interceptor
+import coil.request.SuccessResult
+import io.github.phpsessionchat.ChatFile
+import io.github.phpsessionchat.ConnectionState.Kind
+import io.github.phpsessionchat.Entry
+import io.github.phpsessionchat.HistoryView
+import io.github.phpsessionchat.Message
+import io.github.phpsessionchat.NewMessage
+import io.github.phpsessionchat.Samples
+import io.github.phpsessionchat.Upload
+import io.github.phpsessionchat.android.Conversation
+import okhttp3.Request
+import org.junit.After
+import org.junit.Before
+import org.junit.Rule
+import org.junit.runner.RunWith
+import org.robolectric.Robolectric
+import org.robolectric.RobolectricTestRunner
+import org.robolectric.RuntimeEnvironment
+import org.robolectric.annotation.Config
+import org.robolectric.annotation.GraphicsMode
+
+@RunWith(RobolectricTestRunner::class)
+@GraphicsMode(GraphicsMode.Mode.NATIVE)
+@Config(sdk = [35], qualifiers = "w360dp-h740dp-port-notnight-xhdpi")
+abstract class ScreenTest {
+    @get:Rule val compose = createEmptyComposeRule()
+    private val controller = Robolectric.buildActivity(ComponentActivity::class.java)
+    protected val activity get() = controller.get()
+    protected val calls = mutableListOf<String>()
+
+    @Before
+    fun start() {
+        controller.setup()
+        val application = RuntimeEnvironment.getApplication()
+        val green = Interceptor { SuccessResult(ColorDrawable(Color.rgb(120, 160, 110)), it.request, DataSource.MEMORY) }
+        Coil.setImageLoader(ImageLoader.Builder(application).components { add(green) }.build())
+    }
+
+    /** An activity that stays, with the cursor in its text field, would keep the next tests busy. */
+    @After
+    fun end() {
+        controller.close()
+    }
+
+    private val actions = object : ConversationActions {
+        override fun close() = record("close")
+        override fun send(message: NewMessage) = record("send ${Samples.textOf(message)}")
+        override fun edit(message: Message, text: String) = record("edit ${message.seq} $text")
+        override fun delete(message: Message) = record("delete ${message.seq}")
+        override fun react(message: Message, emoji: String, on: Boolean) = record("react ${message.seq} $emoji $on")
+        override fun retry(clientId: String) = record("retry $clientId")
+        override fun discard(clientId: String) = record("discard $clientId")
+        override fun loadOlder() = record("older")
+        override fun loadNewer() = record("newer")
+        override fun jumpTo(seq: Long) = record("jump $seq")
+        override fun jumpToEnd() = record("end")
+        override fun markRead() = record("read")
+        override fun typed() = Unit
+        override fun draft(text: String) = record("draft $text")
+        override fun attach(files: List<Uri>) = record("attach ${files.size}")
+        override fun retryUpload(key: String) = record("retry upload $key")
+        override fun cancelUpload(key: String) = record("cancel upload $key")
+        override fun open(file: ChatFile) = record("open ${file.name}")
+        override fun picture(file: ChatFile): Request = Request.Builder().url("https://chat.invalid/${file.id}").build()
+        override suspend fun membersNamed(start: String) = Samples.members.filter { it.user.name.startsWith(start) }
+        override fun reconnect() = record("reconnect")
+    }
+
+    private fun record(call: String) {
+        calls += call
+    }
+
+    protected fun show(content: @Composable () -> Unit) {
+        activity.setContent { ChatTheme(content) }
+        compose.waitForIdle()
+    }
+
+    protected fun showRooms() = show { 
+        RoomsScreen(Samples.rooms, mapOf("market" to "See you"), Samples.alice, Kind.ONLINE, { calls += "open $it" }, {}, {})
+    }
+
+    protected fun showConversation(
+        entries: List<Entry> = Samples.entries,
+        view: HistoryView = Samples.wholeHistory,
+        connection: Kind = Kind.ONLINE,
+        uploads: List<Upload> = emptyList(),
+    ) = show { Conversation(entries, view, connection, uploads) }
+
+    @Composable
+    protected fun Conversation(entries: List<Entry>, view: HistoryView, connection: Kind, uploads: List<Upload>, isAlone: Boolean = true) = ConversationScreen(
+        Conversation("lobby", entries, view, listOf(Samples.bob), readByOther = 5),
+        Samples.rooms[0],
+        Samples.alice,
+        connection,
+        remember { Composing("") },
+        uploads,
+        actions,
+        remember { SnackbarHostState() },
+        isAlone,
+    )
+}

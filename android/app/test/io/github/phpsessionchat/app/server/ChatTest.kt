@@ -1,0 +1,51 @@
+package io.github.phpsessionchat.app.server
+
+import android.view.View
+import android.view.ViewGroup
+import android.webkit.WebView
+import androidx.compose.ui.test.longClick
+import androidx.compose.ui.test.onNodeWithText
+import androidx.compose.ui.test.performClick
+import androidx.compose.ui.test.performTouchInput
+import io.github.phpsessionchat.app.takeScreenshot
+import org.junit.Test
+import org.robolectric.Shadows.shadowOf
+
+class ChatTest : ServerTest() {
+    @Test
+    fun logsInChatsAndReturnsToTheLoginAfterALogout() {
+        val content = activity.window.decorView
+        awaitText("Please log in")
+        compose.onNodeWithText("Log in").performClick()
+        compose.waitUntil(60_000) { findWebView(content) != null }
+        val page = findWebView(content)!!
+        setCookie()
+        shadowOf(page).webViewClient.onPageFinished(page, page.url)
+
+        openLobby()
+        send("Hello from the app")
+        println("the app sent a message")
+        awaitText("Hello from the browser")
+        openMenu()
+        compose.onNodeWithText("🎉").performClick()
+        awaitText("🎉 1")
+        openMenu()
+        compose.onNodeWithText("Reply").performClick()
+        send("A reply")
+        takeScreenshot(activity, "server")
+        println("the app replied and reacted")
+
+        // The other side ends the session now.
+        awaitText("You’re logged out")
+    }
+
+    private fun openMenu() {
+        compose.onNodeWithText("Hello from the browser").performTouchInput { longClick() }
+    }
+
+    private fun findWebView(view: View): WebView? = when (view) {
+        is WebView -> view
+        is ViewGroup -> (0 until view.childCount).firstNotNullOfOrNull { findWebView(view.getChildAt(it)) }
+        else -> null
+    }
+}

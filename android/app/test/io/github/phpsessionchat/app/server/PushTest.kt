@@ -1,0 +1,62 @@
+package io.github.phpsessionchat.app.server
+
+import android.Manifest
+import android.app.Notification
+import android.app.NotificationManager
+import android.app.RemoteInput
+import android.content.Intent
+import android.os.Bundle
+import io.github.phpsessionchat.app.ChatApplication
+import kotlinx.coroutines.MainScope
+import kotlinx.coroutines.launch
+import org.junit.Assert.assertEquals
+import org.junit.Test
+import org.robolectric.RuntimeEnvironment
+import org.robolectric.Shadows.shadowOf
+import org.robolectric.shadows.ShadowLooper
+
+class PushTest : ServerTest() {
+    private val app = RuntimeEnvironment.getApplication() as ChatApplication
+    private val manager = app.getSystemService(NotificationManager::class.java)
+
+    private fun shown() = manager.activeNotifications.map { it.notification }
+
+    private fun awaitMain(condition: () -> Boolean) {
+        val end = System.currentTimeMillis() + 60_000
+        while (!condition()) {
+            check(System.currentTimeMillis() < end)
+            ShadowLooper.idleMainLooper()
+            Thread.sleep(5)
+        }
+    }
+
+    private fun push(vararg data: Pair<String, String>) {
+        var isDone = false
+        MainScope().launch {
+            app.notifications.show(mapOf(*data))
+            isDone = true
+        }
+        awaitMain { isDone }
+    }
+
+    @Test
+    fun showsTheMessageOfAPushAndSendsTheAnswer() {
+        shadowOf(app).grantPermissions(Manifest.permission.POST_NOTIFICATIONS)
+        setCookie()
+        push("room" to System.getProperty("chat.room")!!, "seq" to "1", "unread" to "1")
+        val notification = shown().single()
+        assertEquals("Den", notification.extras.getString(Notification.EXTRA_CONVERSATION_TITLE))
+        assertEquals("Are you there?", notification.extras.getString(Notification.EXTRA_TEXT))
+
+        val reply = notification.actions.single()
+        val answer = Intent()
+        RemoteInput.addResultsToIntent(reply.remoteInputs, answer, Bundle().apply { putString("reply", "On my way") })
+        reply.actionIntent.send(app, 0, answer)
+        awaitMain { shown().isEmpty() }
+        println("the app answers")
+        awaitMain { app.chat.rooms.value.any { it.last?.text == "On my way" } }
+
+        push("expired" to "true")
+        assertEquals("Log in again to continue.", shown().single().extras.getString(Notification.EXTRA_TEXT))
+    }
+}

@@ -1,0 +1,62 @@
+package io.github.phpsessionchat.app.server
+
+import android.webkit.CookieManager
+import androidx.compose.ui.test.ExperimentalTestApi
+import androidx.compose.ui.test.hasContentDescription
+import androidx.compose.ui.test.hasText
+import androidx.compose.ui.test.junit4.createEmptyComposeRule
+import androidx.compose.ui.test.onNodeWithContentDescription
+import androidx.compose.ui.test.onNodeWithTag
+import androidx.compose.ui.test.onNodeWithText
+import androidx.compose.ui.test.performClick
+import androidx.compose.ui.test.performTextInput
+import androidx.startup.InitializationProvider
+import io.github.phpsessionchat.app.ChatApplication
+import io.github.phpsessionchat.app.MainActivity
+import java.io.File
+import org.junit.Rule
+import org.junit.runner.RunWith
+import org.robolectric.Robolectric
+import org.robolectric.RobolectricTestRunner
+import org.robolectric.annotation.Config
+import org.robolectric.annotation.GraphicsMode
+
+/** Uses the server and the folder of the test in `test/android-app`, which starts these tests. */
+class TestApplication : ChatApplication() {
+    override val server = System.getProperty("chat.server")!!
+
+    override fun onCreate() {
+        // Android does this itself. It lets the app know when it is visible.
+        Robolectric.buildContentProvider(InitializationProvider::class.java).create()
+        super.onCreate()
+    }
+
+    override fun getFilesDir() = File(System.getProperty("chat.files")!!)
+}
+
+@OptIn(ExperimentalTestApi::class)
+@RunWith(RobolectricTestRunner::class)
+@GraphicsMode(GraphicsMode.Mode.NATIVE)
+@Config(sdk = [35], application = TestApplication::class, qualifiers = "w360dp-h740dp-port-notnight-xhdpi")
+abstract class ServerTest {
+    @get:Rule val compose = createEmptyComposeRule()
+    protected val activity: MainActivity by lazy { Robolectric.buildActivity(MainActivity::class.java).setup().get() }
+
+    protected fun awaitText(text: String) = compose.waitUntilAtLeastOneExists(hasText(text, substring = true), 60_000)
+
+    /** As the site's login page does. */
+    protected fun setCookie() {
+        CookieManager.getInstance().setCookie(System.getProperty("chat.server")!!, System.getProperty("chat.cookie")!!)
+    }
+
+    protected fun openLobby() {
+        awaitText("lobby")
+        compose.onNodeWithText("lobby").performClick()
+        compose.waitUntilAtLeastOneExists(hasContentDescription("Send"), 60_000)
+    }
+
+    protected fun send(text: String) {
+        compose.onNodeWithTag("draft").performTextInput(text)
+        compose.onNodeWithContentDescription("Send").performClick()
+    }
+}

@@ -1,0 +1,172 @@
+package io.github.phpsessionchat.android
+
+import android.os.Handler
+import android.os.Looper
+import io.github.phpsessionchat.Callback
+import io.github.phpsessionchat.Chat
+import io.github.phpsessionchat.ChatError
+import io.github.phpsessionchat.ChatListener
+import io.github.phpsessionchat.ConnectionState
+import io.github.phpsessionchat.Entry
+import io.github.phpsessionchat.FileOutbox
+import io.github.phpsessionchat.HistoryView
+import io.github.phpsessionchat.Identity
+import io.github.phpsessionchat.Removal
+import io.github.phpsessionchat.RoomSummary
+import io.github.phpsessionchat.Upload
+import io.github.phpsessionchat.User
+import java.io.File
+import kotlin.coroutines.resume
+import kotlin.coroutines.resumeWithException
+import kotlinx.coroutines.flow.MutableStateFlow
+import kotlinx.coroutines.flow.StateFlow
+import kotlinx.coroutines.flow.asStateFlow
+import kotlinx.coroutines.suspendCancellableCoroutine
+import okhttp3.OkHttpClient
+
+/** Whether the user may see the chat. */
+sealed interface Access {
+    /** Not known yet, or being checked again. */
+    data object Checking : Access
+
+    data object Granted : Access
+
+    data class Ended(val reason: ConnectionState.Reason) : Access
+
+    data class Refused(val refusal: ConnectionState.Refusal) : Access
+}
+
+/** The open room. `view` is null until the messages are loaded. */
+data class Conversation(
+    val room: String,
+    val entries: List<Entry> = emptyList(),
+    val view: HistoryView? = null,
+    val typing: List<User> = emptyList(),
+    /** In a direct room, the last message that the other user has read. */
+    val readByOther: Long = 0,
+)
+
+/** A request that failed. `code` is an error code of the protocol. */
+class ChatRequestException(val code: String) : Exception(code)
+
+/**
+ * A [Chat] with its events as state. Use it on the main thread.
+ *
+ * @param server the address of the chat server, such as `https://www.example.org/chat/`
+ * @param http the client whose cookies identify the user, usually with [WebViewCookies]
+ * @param outbox a folder for unsent messages, in the app's `filesDir`
+ */
+class AndroidChat(server: String, val http: OkHttpClient, outbox: File) {
+    private val main = Handler(Looper.getMainLooper())
+
+    /** For everything that this class does not wrap. */
+    val client: Chat = Chat.builder(server, { main.post(it) }, Events())
+        .http(http)
+        .outbox(FileOutbox(outbox, server))
+        .build()
+
+    private val mutableAccess = MutableStateFlow<Access>(Access.Checking)
+    private val mutableConnection = MutableStateFlow(ConnectionState.Kind.STOPPED)
+    private val mutableMe = MutableStateFlow<Identity?>(null)
+    private val mutableRooms = MutableStateFlow<List<RoomSummary>>(emptyList())
+    private val mutableConversation = MutableStateFlow<Conversation?>(null)
+    private val mutableUploads = MutableStateFlow<List<Upload>>(emptyList())
+
+    val access: StateFlow<Access> = mutableAccess.asStateFlow()
+    val connection: StateFlow<ConnectionState.Kind> = mutableConnection.asStateFlow()
+    val me: StateFlow<Identity?> = mutableMe.asStateFlow()
+    val rooms: StateFlow<List<RoomSummary>> = mutableRooms.asStateFlow()
+    val conversation: StateFlow<Conversation?> = mutableConversation.asStateFlow()
+
+    /** Uploads that are in progress, failed, or not yet part of a message. */
+    val uploads: StateFlow<List<Upload>> = mutableUploads.asStateFlow()
+
+    private var lastUser: User? = null
+
+    /** Opens a room instead of the open one. The user joins it if it is public. */
+    fun open(room: String) {
+        if (mutableConversation.value?.room == room) return
+        close()
+        mutableConversation.value = Conversation(room)
+        client.openRoom(room, object : Callback<RoomSummary> {
+            override fun done(answer: RoomSummary) = Unit
+
+            override fun failed(error: ChatError) {
+                // After the end of a session, the room opens again with the next login of the same user.
+                if (error.code != ChatError.OFFLINE) forget(room)
+            }
+        })
+    }
+
+    fun close() {
+        val room = mutableConversation.value?.room ?: return
+        mutableConversation.value = null
+        client.closeRoom(room)
+    }
+
+    /** Leaves the screen of a room that the server closed. */
+    private fun forget(room: String) {
+        if (mutableConversation.value?.room == room) mutableConversation.value = null
+    }
+
+    /**
+     * Sends a request and waits for the answer: `chat.request { react(message, "👍", true, it) }`.
+     *
+     * @throws ChatRequestException if the server refuses it, or with the code `offline` without a connection
+     */
+    suspend fun <T> request(send: Chat.(Callback<T>) -> Unit): T = suspendCancellableCoroutine { waiting ->
+        client.send(object : Callback<T> {
+            override fun done(answer: T) = waiting.resume(answer)
+
+            override fun failed(error: ChatError) = waiting.resumeWithException(ChatRequestException(error.code))
+        })
+    }
+
+    private fun update(room: String, change: (Conversation) -> Conversation) {
+        mutableConversation.value?.let { if (it.room == room) mutableConversation.value = change(it) }
+    }
+
+    private inner class Events : ChatListener {
+        override fun onState(state: ConnectionState) {
+            mutableConnection.value = state.kind
+            val reason = state.reason
+            if (state.kind == ConnectionState.Kind.SESSION_ENDED && reason != null) mutableAccess.value = Access.Ended(reason)
+            state.refusal?.let { mutableAccess.value = Access.Refused(it) }
+        }
+
+        override fun onIdentity(me: Identity) {
+            if (lastUser != null && lastUser != me.user) close()
+            lastUser = me.user
+            mutableMe.value = me
+            mutableAccess.value = Access.Granted
+        }
+
+        override fun onHide() {
+            mutableAccess.value = Access.Checking
+            mutableMe.value = null
+            mutableRooms.value = emptyList()
+            mutableUploads.value = emptyList()
+            mutableConversation.value = mutableConversation.value?.let { Conversation(it.room) }
+        }
+
+        override fun onRooms(rooms: List<RoomSummary>) {
+            mutableRooms.value = rooms
+        }
+
+        override fun onMessages(room: String, entries: List<Entry>, view: HistoryView) {
+            update(room) { it.copy(entries = entries, view = view) }
+            // An upload leaves the list when its message is stored.
+            mutableUploads.value = client.uploads()
+        }
+
+        override fun onUpload(upload: Upload) {
+            mutableUploads.value = client.uploads()
+        }
+
+        override fun onTyping(room: String, users: List<User>) = update(room) { it.copy(typing = users) }
+
+        override fun onReadByOther(room: String, seq: Long) = update(room) { it.copy(readByOther = seq) }
+
+        override fun onRoomRemoved(room: RoomSummary, removal: Removal) = forget(room.id)
+    }
+}

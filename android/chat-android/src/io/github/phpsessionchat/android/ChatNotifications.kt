@@ -1,0 +1,221 @@
+package io.github.phpsessionchat.android
+
+import android.Manifest
+import android.app.Activity
+import android.app.NotificationChannel
+import android.app.NotificationManager
+import android.app.PendingIntent
+import android.content.BroadcastReceiver
+import android.content.Context
+import android.content.Intent
+import android.content.pm.PackageManager
+import android.os.Build
+import androidx.core.app.NotificationCompat
+import androidx.core.app.NotificationManagerCompat
+import androidx.core.app.Person
+import androidx.core.app.RemoteInput
+import androidx.core.content.ContextCompat
+import androidx.lifecycle.Lifecycle
+import androidx.lifecycle.ProcessLifecycleOwner
+import io.github.phpsessionchat.ConnectionState
+import io.github.phpsessionchat.RoomSummary
+import kotlinx.coroutines.MainScope
+import kotlinx.coroutines.flow.first
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.withTimeoutOrNull
+
+/** How long a push or a reply may take. Android ends both after 10 seconds. */
+private const val MAX_MS = 8_000L
+
+private const val CHANNEL = "messages"
+
+/** The answer field of a notification. */
+private const val REPLY = "reply"
+
+/**
+ * Shows notifications for pushes of the chat server (`CHAT_FCM`), with a field for an answer. Create it in
+ * `Application.onCreate`, because an answer can start the process. Use it on the main thread.
+ *
+ * @param drafts keeps an answer that could not be sent; null: the answer is lost
+ */
+class ChatNotifications(private val context: Context, private val chat: AndroidChat, private val drafts: Drafts?, private val look: Look) {
+    /**
+     * How notifications look.
+     *
+     * @param icon a drawable in one colour
+     * @param screen the activity to open; it gets the room as the extra [ROOM]
+     * @param newMessage the title if the message is not shown
+     * @param logIn the text if the login has ended
+     */
+    class Look(
+        val icon: Int,
+        val screen: Class<out Activity>,
+        val channelName: String,
+        val newMessage: String,
+        val logIn: String,
+        val reply: String,
+    )
+
+    private val manager = NotificationManagerCompat.from(context)
+    private val scope = MainScope()
+    private var token: String? = null
+    private var device: String? = null
+
+    private val isShown get() = ProcessLifecycleOwner.get().lifecycle.currentState.isAtLeast(Lifecycle.State.STARTED)
+
+    init {
+        current = this
+        manager.createNotificationChannel(NotificationChannel(CHANNEL, look.channelName, NotificationManager.IMPORTANCE_HIGH))
+        // Registers again, because the user may have changed.
+        scope.launch { chat.me.collect { if (it != null) register() } }
+        scope.launch {
+            chat.access.collect { if (it is Access.Ended || it is Access.Refused) manager.cancelAll() }
+        }
+        // Rooms that the user has read on another device.
+        scope.launch {
+            chat.rooms.collect { rooms -> for (room in rooms) if (room.member && room.unread == 0L) manager.cancel(room.id, 1) }
+        }
+    }
+
+    /** Registers this device with its token of the push service. Call it at each start, and when the token changes. */
+    fun useToken(token: String) {
+        this.token = token
+        if (chat.me.value != null) register()
+    }
+
+    private fun register() {
+        val token = token ?: return
+        scope.launch {
+            try {
+                device = chat.request<String> { registerDevice(token, Build.MODEL, it) }
+            } catch (_: ChatRequestException) {
+                // Registered at the next connection.
+            }
+        }
+    }
+
+    /** Ends the pushes to this device. Call it before the user logs out, because the server needs the login for it. */
+    suspend fun removeDevice() {
+        manager.cancelAll()
+        val registered = device ?: return
+        device = null
+        try {
+            chat.request<Void?> { removeDevice(registered, it) }
+        } catch (_: ChatRequestException) {
+            // The server ends them with a push that says so.
+        }
+    }
+
+    /** Shows the message of a push, unless the app is visible. Returns when it is shown, or after 8 seconds. */
+    suspend fun show(push: Map<String, String>) {
+        if (isShown) return
+        if ("expired" in push) {
+            manager.cancelAll()
+            notify(null, look.newMessage, look.logIn, null)
+            return
+        }
+        val room = push["room"] ?: return
+        // Texts of strangers do not belong on the lock screen.
+        if (push["member"] == "false" || push["accepted"] == "false") {
+            notify(room, look.newMessage, null, null)
+            return
+        }
+        val last = whileConnected { lastUnread(room) } ?: return
+        if (!isShown) notify(room, last.title, last.text, last)
+    }
+
+    private class Last(val title: String, val text: String?, val author: String)
+
+    /** Returns the newest message of a room with unread messages. Opening the room would join a public room again. */
+    private suspend fun lastUnread(room: String): Last? {
+        val rooms = chat.rooms.first { it.isNotEmpty() }
+        val summary = rooms.find { it.id == room && it.member && it.unread > 0 } ?: return null
+        val last = summary.last ?: return null
+        val title = summary.with?.name ?: summary.name
+        return Last(title, if (last.hidden) null else last.text, last.user.name)
+    }
+
+    /** Connects for a task, and disconnects afterwards unless the app became visible. */
+    private suspend fun <T> whileConnected(task: suspend () -> T): T? {
+        chat.client.start()
+        try {
+            return withTimeoutOrNull(MAX_MS) {
+                chat.connection.first { it == ConnectionState.Kind.ONLINE }
+                task()
+            }
+        } finally {
+            if (!isShown) chat.client.stop()
+        }
+    }
+
+    private fun notify(room: String?, title: String, text: String?, last: Last?) {
+        val mayNotify = Build.VERSION.SDK_INT < 33 ||
+            ContextCompat.checkSelfPermission(context, Manifest.permission.POST_NOTIFICATIONS) == PackageManager.PERMISSION_GRANTED
+        if (!mayNotify) return
+        val open = Intent(context, look.screen).putExtra(ROOM, room).setAction(room)
+        val builder = NotificationCompat.Builder(context, CHANNEL)
+            .setSmallIcon(look.icon)
+            .setContentTitle(title)
+            .setContentText(text ?: look.newMessage)
+            .setContentIntent(PendingIntent.getActivity(context, 0, open, PendingIntent.FLAG_UPDATE_CURRENT or PendingIntent.FLAG_IMMUTABLE))
+            .setAutoCancel(true)
+        if (last != null && room != null) {
+            val author = Person.Builder().setName(last.author).build()
+            builder.setStyle(
+                NotificationCompat.MessagingStyle(author)
+                    .setConversationTitle(title)
+                    .addMessage(last.text ?: look.newMessage, System.currentTimeMillis(), author),
+            )
+            builder.addAction(replyAction(room))
+        }
+        manager.notify(room ?: "login", 1, builder.build())
+    }
+
+    private fun replyAction(room: String): NotificationCompat.Action {
+        val intent = Intent(context, ReplyReceiver::class.java).setAction(room)
+        // Android writes the answer into the intent.
+        val flags = PendingIntent.FLAG_UPDATE_CURRENT or (if (Build.VERSION.SDK_INT >= 31) PendingIntent.FLAG_MUTABLE else 0)
+        return NotificationCompat.Action.Builder(0, look.reply, PendingIntent.getBroadcast(context, 0, intent, flags))
+            .addRemoteInput(RemoteInput.Builder(REPLY).setLabel(look.reply).build())
+            .setAllowGeneratedReplies(true)
+            .build()
+    }
+
+    private suspend fun answer(room: String, text: String) {
+        manager.cancel(room, 1)
+        var isKept = false
+        whileConnected {
+            chat.client.send(room, text)
+            // If it is not sent in time, the outbox sends it later.
+            isKept = true
+            chat.rooms.first { rooms -> rooms.find { it.id == room }?.last?.let { it.user == chat.me.value?.user && text.startsWith(it.text) } == true }
+        }
+        if (!isKept) drafts?.put(room, text)
+    }
+
+    /** Sends the answer of a notification. */
+    class ReplyReceiver : BroadcastReceiver() {
+        override fun onReceive(context: Context, intent: Intent) {
+            val notifications = current ?: return
+            val room = intent.action ?: return
+            val text = RemoteInput.getResultsFromIntent(intent)?.getCharSequence(REPLY)?.toString()?.trim().orEmpty()
+            if (text.isEmpty()) return
+            val pending = goAsync()
+            notifications.scope.launch {
+                try {
+                    notifications.answer(room, text)
+                } finally {
+                    pending.finish()
+                }
+            }
+        }
+    }
+
+    companion object {
+        /** The extra with the room ID, of the intent that opens the app. */
+        const val ROOM = "io.github.phpsessionchat.room"
+
+        // Android creates receivers itself, so the notifications cannot be handed to them.
+        private var current: ChatNotifications? = null
+    }
+}

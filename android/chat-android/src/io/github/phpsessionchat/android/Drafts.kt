@@ -1,0 +1,41 @@
+package io.github.phpsessionchat.android
+
+import android.content.Context
+import kotlinx.coroutines.flow.MutableStateFlow
+import kotlinx.coroutines.flow.StateFlow
+import kotlinx.coroutines.flow.asStateFlow
+
+/** The unsent texts of one user, by room. They survive the end of the process. Use it on the main thread. */
+class Drafts(context: Context) {
+    private val stored = context.getSharedPreferences("chat-drafts", Context.MODE_PRIVATE)
+    private val mutableTexts = MutableStateFlow<Map<String, String>>(emptyMap())
+
+    val texts: StateFlow<Map<String, String>> = mutableTexts.asStateFlow()
+
+    /** Shows the drafts of this user, and deletes those of any other. */
+    fun openFor(user: String) {
+        if (stored.getString(USER, null) != user) stored.edit().clear().putString(USER, user).apply()
+        mutableTexts.value = stored.all.filterKeys { it.startsWith(ROOM) }
+            .map { (key, text) -> key.removePrefix(ROOM) to text as String }
+            .toMap()
+    }
+
+    /** Deletes all drafts, for example after a logout. */
+    fun clear() {
+        stored.edit().clear().apply()
+        mutableTexts.value = emptyMap()
+    }
+
+    /** Stores the draft of a room. An empty text deletes it. */
+    fun put(room: String, text: String) {
+        val edit = stored.edit()
+        if (text.isEmpty()) edit.remove(ROOM + room) else edit.putString(ROOM + room, text)
+        edit.apply()
+        mutableTexts.value = if (text.isEmpty()) mutableTexts.value - room else mutableTexts.value + (room to text)
+    }
+
+    private companion object {
+        const val USER = "user"
+        const val ROOM = "room/"
+    }
+}
