@@ -67,6 +67,8 @@ object Samples {
 
     fun read(file: NewFile): String = "${file.name}, ${file.size} bytes: ${file.source.open().reader().readText()}"
 
+    fun textOf(edit: MessageEdit): String = edit.text + edit.mentions.joinToString("") { ", mentions ${it.user.id} at ${it.start}" }
+
     fun textOf(message: NewMessage): String = buildString {
         append(message.text)
         if (message.replyTo != 0L) append(", a reply to ${message.replyTo}")

@@ -39,6 +39,7 @@ import androidx.compose.ui.text.input.TextFieldValue
 import androidx.compose.ui.text.style.TextOverflow
 import androidx.compose.ui.unit.dp
 import io.github.phpsessionchat.Message
+import io.github.phpsessionchat.MessageEdit
 import io.github.phpsessionchat.NewMessage
 import io.github.phpsessionchat.Upload
 import io.github.phpsessionchat.User
@@ -54,13 +55,18 @@ class Composing(draft: String) {
     /** Users whose names were picked from the suggestions. */
     private val mentioned = mutableSetOf<User>()
 
+    /** The text that the user was writing before an edit. */
+    private var interrupted = ""
+
     fun reply(message: Message) {
         if (editing != null) clear()
         replyTo = message
     }
 
     fun edit(message: Message) {
+        val text = if (editing == null) field.text else interrupted
         clear()
+        interrupted = text
         editing = message
         field = atEnd(message.textWithNames())
         mentioned += message.mentions.map { it.user }
@@ -70,8 +76,10 @@ class Composing(draft: String) {
         field = atEnd(if (field.text.isEmpty()) text else "${field.text}\n$text")
     }
 
+    /** Empties the field, or ends an edit and returns to the interrupted text. */
     fun clear() {
-        field = atEnd("")
+        field = atEnd(interrupted)
+        interrupted = ""
         replyTo = null
         editing = null
         mentioned.clear()
@@ -120,6 +128,13 @@ class Composing(draft: String) {
         return message
     }
 
+    fun toEdit(): MessageEdit {
+        val text = field.text.trim()
+        val edit = MessageEdit.of(text)
+        for ((user, begin, end) in mentionsIn(text)) edit.mention(user, begin, end)
+        return edit
+    }
+
     private fun atEnd(text: String) = TextFieldValue(text, TextRange(text.length))
 }
 
@@ -162,12 +177,14 @@ fun Composer(name: String, canWrite: Boolean, composing: Composing, uploads: Lis
 @Composable
 private fun SendButton(composing: Composing, uploads: List<Upload>, actions: ConversationActions) {
     val editing = composing.editing
+    // A message waits for its files, so it would never be sent with a failed one.
+    val files = uploads.filter { it.failed == null }
     FilledIconButton(
         onClick = {
-            if (editing != null) actions.edit(editing, composing.field.text.trim()) else actions.send(composing.toMessage(uploads))
+            if (editing != null) actions.edit(editing, composing.toEdit()) else actions.send(composing.toMessage(files))
             composing.clear()
         },
-        enabled = composing.field.text.isNotBlank() || (editing == null && uploads.isNotEmpty()),
+        enabled = composing.field.text.isNotBlank() || (editing == null && files.isNotEmpty()),
         shape = RoundedCornerShape(14.dp),
         modifier = Modifier.padding(bottom = 4.dp),
     ) {

@@ -9,6 +9,7 @@ import androidx.compose.runtime.rememberCoroutineScope
 import androidx.compose.ui.platform.LocalContext
 import io.github.phpsessionchat.ChatFile
 import io.github.phpsessionchat.Message
+import io.github.phpsessionchat.MessageEdit
 import io.github.phpsessionchat.NewMessage
 import io.github.phpsessionchat.RoomMember
 import io.github.phpsessionchat.android.AndroidChat
@@ -25,7 +26,7 @@ import okhttp3.Request
 interface ConversationActions {
     fun close()
     fun send(message: NewMessage)
-    fun edit(message: Message, text: String)
+    fun edit(message: Message, edit: MessageEdit)
     fun delete(message: Message)
     fun react(message: Message, emoji: String, on: Boolean)
     fun retry(clientId: String)
@@ -100,7 +101,7 @@ private class RoomActions(
         drafts.put(room, "")
     }
 
-    override fun edit(message: Message, text: String) = request { request<Message> { edit(message, text, it) } }
+    override fun edit(message: Message, edit: MessageEdit) = request { request<Message> { edit(message, edit, it) } }
 
     override fun delete(message: Message) = request { request<Message> { delete(message, null, it) } }
 

@@ -19,6 +19,7 @@ import io.github.phpsessionchat.ConnectionState.Kind
 import io.github.phpsessionchat.Entry
 import io.github.phpsessionchat.HistoryView
 import io.github.phpsessionchat.Message
+import io.github.phpsessionchat.MessageEdit
 import io.github.phpsessionchat.NewMessage
 import io.github.phpsessionchat.Samples
 import io.github.phpsessionchat.Upload
@@ -60,7 +61,7 @@ abstract class ScreenTest {
     private val actions = object : ConversationActions {
         override fun close() = record("close")
         override fun send(message: NewMessage) = record("send ${Samples.textOf(message)}")
-        override fun edit(message: Message, text: String) = record("edit ${message.seq} $text")
+        override fun edit(message: Message, edit: MessageEdit) = record("edit ${message.seq} ${Samples.textOf(edit)}")
         override fun delete(message: Message) = record("delete ${message.seq}")
         override fun react(message: Message, emoji: String, on: Boolean) = record("react ${message.seq} $emoji $on")
         override fun retry(clientId: String) = record("retry $clientId")
