@@ -41,8 +41,9 @@ open class ChatApplication : Application(), ImageLoaderFactory {
         )
         notifications = ChatNotifications(this, chat, drafts, look)
         chat.client.connectWhileVisible(this)
-        MainScope().launch { chat.me.collect { if (it != null) drafts.openFor(it.user.id) } }
-        MainScope().launch {
+        val scope = MainScope()
+        scope.launch { chat.me.collect { if (it != null) drafts.openFor(it.user.id) } }
+        scope.launch {
             chat.access.collect { if (it == Access.Ended(Reason.LOGOUT) || it == Access.Ended(Reason.USER_CHANGED)) forgetUser() }
         }
     }

@@ -48,20 +48,20 @@ import kotlinx.coroutines.launch
 /** Waits for the next letter before it searches. */
 private const val PAUSE_MS = 300L
 
-/** What a search has found so far. `next` is the cursor of the next page. */
-data class Found(val messages: List<Message>, val next: String?, val hasFailed: Boolean = false)
+/** The results loaded so far. `next` is the cursor of the next page. */
+data class Results(val messages: List<Message>, val next: String?, val hasFailed: Boolean = false)
 
 /** Searches the messages of all of the user's rooms. */
 @Composable
 fun SearchScreen(chat: AndroidChat, onClose: () -> Unit, onOpen: (Message) -> Unit) {
     var query by rememberSaveable { mutableStateOf("") }
-    var found by remember { mutableStateOf<Found?>(null) }
+    var found by remember { mutableStateOf<Results?>(null) }
     val scope = rememberCoroutineScope()
-    suspend fun search(text: String, before: Found?): Found = try {
+    suspend fun search(text: String, before: Results?): Results = try {
         val page = chat.request<Page<Message>> { search(Search().text(text), before?.next, it) }
-        Found(before?.messages.orEmpty() + page.items, page.next)
+        Results(before?.messages.orEmpty() + page.items, page.next)
     } catch (_: ChatRequestException) {
-        Found(before?.messages.orEmpty(), null, hasFailed = true)
+        Results(before?.messages.orEmpty(), null, hasFailed = true)
     }
     LaunchedEffect(query) {
         found = null
@@ -80,7 +80,7 @@ fun SearchScreen(chat: AndroidChat, onClose: () -> Unit, onOpen: (Message) -> Un
 fun SearchResults(
     query: String,
     onQuery: (String) -> Unit,
-    found: Found?,
+    found: Results?,
     onClose: () -> Unit,
     onOpen: (Message) -> Unit,
     onOlder: () -> Unit,

@@ -24,7 +24,7 @@ abstract class DrawingTest : ScreenTest() {
         takeScreenshot(activity, "offline-$name")
         showConversation(uploads = Samples.uploads)
         takeScreenshot(activity, "files-$name")
-        show { SearchResults("shed", {}, Found(Samples.found, "2"), {}, {}, {}) }
+        show { SearchResults("shed", {}, Results(Samples.found, "2"), {}, {}, {}) }
         takeScreenshot(activity, "search-$name")
         show { LoginScreen("https://www.example.org/login", {}, {}) }
         takeScreenshot(activity, "login-$name")

@@ -102,7 +102,7 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
         try {
             chat.request<Void?> { removeDevice(registered, it) }
         } catch (_: ChatRequestException) {
-            // The server ends them with a push that says so.
+            // After the logout the server sends one push with `expired`, and no more.
         }
     }
 

@@ -6,6 +6,7 @@ import android.provider.OpenableColumns
 import io.github.phpsessionchat.NewFile
 import java.io.FileNotFoundException
 import java.io.IOException
+import java.io.InputStream
 
 /**
  * Returns the file behind a `content://` address, for [io.github.phpsessionchat.Chat.upload]. Reads from the provider,
@@ -28,7 +29,7 @@ fun ContentResolver.newFile(uri: Uri): NewFile {
     return NewFile.of(name ?: uri.lastPathSegment ?: "file", size, source)
 }
 
-private fun java.io.InputStream.countBytes(): Long {
+private fun InputStream.countBytes(): Long {
     val buffer = ByteArray(65_536)
     var count = 0L
     while (true) {
