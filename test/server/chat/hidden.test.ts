@@ -37,7 +37,7 @@ const naming = (room: string, user: string): readonly (readonly [RequestName, ob
 ];
 
 /**
- * Covers the table of docs/security.md. Hidden rooms, users, messages and files do not change any response, route or
+ * Tests "What is hidden" in docs/security.md. Hidden rooms, users, messages and files do not change any response, route or
  * event. A request that names a hidden one is answered as if it were missing.
  */
 describe.each(Object.entries(databases))('%s', (_, start) => {
