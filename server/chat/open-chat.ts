@@ -80,7 +80,7 @@ export async function openChat({
     presence,
     typing,
     summaries,
-    threads: new ThreadChanges(history, publisher, onAsideFailure),
+    threads: new ThreadChanges(history, publisher, signal, onAsideFailure),
     seenBy: new SeenBy(history, directory, publisher, onAsideFailure),
     activity: new Activity(directory, publisher),
     announcements: new AnnouncementQueues(onAsideFailure),

@@ -16,13 +16,16 @@ const maxThreads = 100;
 export class ThreadChanges {
   readonly #history: History;
   readonly #publisher: Publisher;
+  readonly #signal: AbortSignal;
   readonly #onFailure: OnAsideFailure;
   /** Rooms announced within the interval, with the threads that changed after the announcement. */
   readonly #waiting = new Map<Room, Set<number>>();
 
-  constructor(history: History, publisher: Publisher, onFailure: OnAsideFailure) {
+  /** @param signal ends the announcements, because the history closes */
+  constructor(history: History, publisher: Publisher, signal: AbortSignal, onFailure: OnAsideFailure) {
     this.#history = history;
     this.#publisher = publisher;
+    this.#signal = signal;
     this.#onFailure = onFailure;
   }
 
@@ -39,7 +42,7 @@ export class ThreadChanges {
   #next(room: Room): void {
     const waiting = this.#waiting.get(room) as Set<number>;
     const threads = [...waiting].slice(0, maxThreads);
-    if (threads.length === 0) return void this.#waiting.delete(room);
+    if (threads.length === 0 || this.#signal.aborted) return void this.#waiting.delete(room);
     for (const thread of threads) waiting.delete(thread);
     this.#announce(room, threads);
     setTimeout(() => this.#next(room), intervalMs);

@@ -1,9 +1,10 @@
 import { Writable } from 'node:stream';
 import pino from 'pino';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { changeIdentity, connectUser, disconnectUser } from '../../../server/chat/connected-users.ts';
 import { deleteMessage } from '../../../server/chat/messages/messages.ts';
 import type { Room } from '../../../server/chat/model.ts';
+import { join } from '../../../server/chat/rooms.ts';
 import { methods, type Reads, type Writes } from '../../../server/history/history.ts';
 import { QuietLog } from '../../../server/log.ts';
 import { asideFailures } from '../../../server/requests/aside-failures.ts';
@@ -127,4 +128,42 @@ test('stores session changes after the history recovers from a failure', async (
   expect(mostAtOnce, 'one attempt settles all changes of a user').toBe(1);
   await expect.poll(() => [...person.memberships.keys()]).toEqual(['c']);
   expect(person.user.name).toBe('Anna');
+});
+
+test('announces no thread after the chat is closed', async () => {
+  let reads = 0;
+  const failures: unknown[] = [];
+  const { chat, history, close } = await openChatOver(
+    (stored) => ({
+      read: methods((query, input) => {
+        if (query === 'threads') reads++;
+        return stored.read[query](input);
+      }),
+    }),
+    () => ({ onAsideFailure: (_, error) => failures.push(error) }),
+  );
+  const at = Date.now();
+  await history.write.putRoom({ id: 'den', name: 'Den', kind: 'public', at });
+  const ann = await connectUser(chat, 'c1', { id: 'ann', name: 'Ann', roles: [], rooms: [] });
+  const room = chat.directory.room('den') as Room;
+  await join(chat, ann, room, { room: 'den' });
+  reads = 0;
+  vi.useFakeTimers({ toFake: ['setTimeout'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const say = (clientId: string, over = {}) => {
+    const user = { id: 'ann', name: 'Ann' };
+    return history.write.send({
+      ...{ room: 'den', clientId, user, text: 'x', sentAt: at, asMember: true },
+      ...over,
+    });
+  };
+  await say('first');
+  await say('second', { replyTo: 1 });
+  await say('third', { replyTo: 1 });
+  expect(reads).toBe(1);
+  await close();
+  vi.advanceTimersByTime(60_000);
+  await new Promise(setImmediate);
+  expect(failures).toEqual([]);
+  expect(reads).toBe(1);
 });
