@@ -11,11 +11,13 @@ import androidx.compose.material3.SnackbarHostState
 import androidx.compose.material3.Text
 import androidx.compose.material3.VerticalDivider
 import androidx.compose.runtime.Composable
+import androidx.compose.runtime.DisposableEffect
 import androidx.compose.runtime.LaunchedEffect
 import androidx.compose.runtime.getValue
 import androidx.compose.runtime.mutableStateOf
 import androidx.compose.runtime.remember
 import androidx.compose.runtime.saveable.rememberSaveable
+import androidx.compose.runtime.saveable.rememberSaveableStateHolder
 import androidx.compose.runtime.setValue
 import androidx.compose.ui.Alignment
 import androidx.compose.ui.Modifier
@@ -29,7 +31,7 @@ import io.github.phpsessionchat.android.AndroidChat
 import io.github.phpsessionchat.android.Drafts
 
 /** What all screens share. */
-class AppParts(val chat: AndroidChat, val drafts: Drafts)
+class AppParts(val chat: AndroidChat, val drafts: Drafts, val navigation: Navigation)
 
 /** Shows the screen for the state of the chat. */
 @Composable
@@ -38,7 +40,11 @@ fun ChatApp(app: AppParts) {
     val access by chat.access.collectAsStateWithLifecycle()
     val connection by chat.connection.collectAsStateWithLifecycle()
     var loggingIn by rememberSaveable { mutableStateOf(false) }
-    LaunchedEffect(access) { if (access == Access.Granted) loggingIn = false }
+    LaunchedEffect(access) {
+        if (access == Access.Granted) loggingIn = false
+        // The next login may be another user's.
+        if (access is Access.Ended) app.navigation.closeAll()
+    }
     when (val now = access) {
         Access.Granted -> Chat(app, connection)
         Access.Checking -> CheckingScreen(connection, chat.client::wake)
@@ -63,23 +69,32 @@ private fun Chat(app: AppParts, connection: ConnectionState.Kind) {
     val me by app.chat.me.collectAsStateWithLifecycle()
     val user = me?.user ?: return
     val conversation by app.chat.conversation.collectAsStateWithLifecycle()
-    var searching by rememberSaveable { mutableStateOf(false) }
+    val navigation = app.navigation
+    val states = rememberSaveableStateHolder()
+    // Outlives the screens on top of the conversation.
+    val composing = remember(conversation?.room) { Composing(app.drafts.texts.value[conversation?.room].orEmpty()) }
+    LaunchedEffect(conversation?.room) { navigation.keepScreensOf(conversation?.room) }
     Panes(
-        isOpen = conversation != null || searching,
-        list = { Rooms(app, user, connection, onSearch = { searching = true }) },
+        isOpen = conversation != null || navigation.stack.isNotEmpty(),
+        list = { Rooms(app, user, connection) },
     ) { isAlone ->
+        val opened = navigation.stack.lastOrNull()
+        val room = conversation?.room
         when {
-            searching -> {
-                BackHandler { searching = false }
-                SearchScreen(app.chat, onClose = { searching = false }) { message ->
-                    searching = false
-                    app.chat.open(message.room)
-                    app.chat.client.jumpTo(message.room, message.seq)
+            opened != null -> {
+                BackHandler(onBack = navigation::back)
+                states.SaveableStateProvider(opened.id) {
+                    ScreenContent(opened.screen, app)
+                    DisposableEffect(Unit) { onDispose { if (opened !in navigation.stack) states.removeState(opened.id) } }
                 }
             }
-            conversation != null -> {
+            room != null -> {
                 BackHandler(isAlone, app.chat::close)
-                OpenConversation(app, user, connection, isAlone)
+                states.SaveableStateProvider(room) {
+                    OpenConversation(app, user, connection, composing, isAlone)
+                    // A room that is opened again shows its newest messages.
+                    DisposableEffect(Unit) { onDispose { if (app.chat.conversation.value?.room != room) states.removeState(room) } }
+                }
             }
             else -> Box(Modifier.fillMaxSize(), contentAlignment = Alignment.Center) {
                 Text(stringResource(R.string.empty_none_text), color = MaterialTheme.colorScheme.onSurfaceVariant)
@@ -105,21 +120,34 @@ fun Panes(isOpen: Boolean, list: @Composable () -> Unit, detail: @Composable (is
 }
 
 @Composable
-private fun Rooms(app: AppParts, user: User, connection: ConnectionState.Kind, onSearch: () -> Unit) {
+private fun Rooms(app: AppParts, user: User, connection: ConnectionState.Kind) {
     val rooms by app.chat.rooms.collectAsStateWithLifecycle()
     val drafts by app.drafts.texts.collectAsStateWithLifecycle()
-    RoomsScreen(rooms, drafts, user, connection, onOpen = app.chat::open, onSearch = onSearch, onReconnect = app.chat.client::wake)
+    RoomsScreen(
+        rooms,
+        drafts,
+        user,
+        connection,
+        onOpen = app.navigation::openRoom,
+        onSearch = { app.navigation.open(Screen.Search) },
+        onReconnect = app.chat.client::wake,
+    )
 }
 
 @Composable
-private fun OpenConversation(app: AppParts, user: User, connection: ConnectionState.Kind, isAlone: Boolean) {
+private fun OpenConversation(
+    app: AppParts,
+    user: User,
+    connection: ConnectionState.Kind,
+    composing: Composing,
+    isAlone: Boolean,
+) {
     val conversation by app.chat.conversation.collectAsStateWithLifecycle()
     val rooms by app.chat.rooms.collectAsStateWithLifecycle()
     val uploads by app.chat.uploads.collectAsStateWithLifecycle()
     val open = conversation ?: return
     val notices = remember { SnackbarHostState() }
     val actions = rememberActions(app, open.room, notices)
-    val composing = remember(open.room) { Composing(app.drafts.texts.value[open.room].orEmpty()) }
     LaunchedEffect(open.room, Shared.waiting) {
         val shared = Shared.take() ?: return@LaunchedEffect
         if (shared.text.isNotEmpty()) composing.append(shared.text)

@@ -9,14 +9,14 @@ import io.github.phpsessionchat.android.ChatNotifications
 
 class MainActivity : ComponentActivity() {
     private val app get() = application as ChatApplication
+    private lateinit var navigation: Navigation
 
     override fun onCreate(savedInstanceState: Bundle?) {
         super.onCreate(savedInstanceState)
         enableEdgeToEdge()
-        // Only a new process has no open room.
-        if (app.chat.conversation.value == null) savedInstanceState?.getString(ROOM)?.let(app.chat::open)
+        navigation = Navigation(app.chat, savedInstanceState)
         if (savedInstanceState == null) receive(intent)
-        setContent { ChatTheme { ChatApp(AppParts(app.chat, app.drafts)) } }
+        setContent { ChatTheme { ChatApp(AppParts(app.chat, app.drafts, navigation)) } }
     }
 
     override fun onNewIntent(intent: Intent) {
@@ -27,15 +27,11 @@ class MainActivity : ComponentActivity() {
     /** Takes what another app shares, or opens the room of a notification. */
     private fun receive(intent: Intent) {
         if (intent.action == Intent.ACTION_SEND) Shared.receive(intent)
-        intent.getStringExtra(ChatNotifications.ROOM)?.let(app.chat::open)
+        intent.getStringExtra(ChatNotifications.ROOM)?.let(navigation::openRoom)
     }
 
     override fun onSaveInstanceState(outState: Bundle) {
         super.onSaveInstanceState(outState)
-        outState.putString(ROOM, app.chat.conversation.value?.room)
-    }
-
-    private companion object {
-        const val ROOM = "room"
+        navigation.save(outState)
     }
 }

@@ -1,0 +1,61 @@
+package io.github.phpsessionchat.app
+
+import android.os.Bundle
+import androidx.compose.runtime.mutableStateListOf
+import androidx.core.os.BundleCompat
+import io.github.phpsessionchat.android.AndroidChat
+import java.io.Serializable
+
+/** Which screen the app shows: the rooms, the open conversation, or the last screen that was opened on top of them. */
+class Navigation(private val chat: AndroidChat, saved: Bundle?) {
+    /** @param id identifies the saved state of the screen */
+    data class Opened(val screen: Screen, val id: Long) : Serializable
+
+    private val mutableStack = mutableStateListOf<Opened>()
+
+    /** The screens on top of the conversation. */
+    val stack: List<Opened> get() = mutableStack
+
+    init {
+        // Only a new process has no open room.
+        if (chat.conversation.value == null) saved?.getString(ROOM)?.let(chat::open)
+        val screens = saved?.let { BundleCompat.getSerializable(it, SCREENS, ArrayList::class.java) }.orEmpty()
+        mutableStack += screens.filterIsInstance<Opened>()
+    }
+
+    fun save(state: Bundle) {
+        state.putString(ROOM, chat.conversation.value?.room)
+        state.putSerializable(SCREENS, ArrayList(mutableStack))
+    }
+
+    fun open(screen: Screen) {
+        mutableStack += Opened(screen, System.nanoTime())
+    }
+
+    fun back() {
+        mutableStack.removeLastOrNull()
+    }
+
+    fun closeAll() = mutableStack.clear()
+
+    /** Closes all screens and shows a room. */
+    fun openRoom(room: String) {
+        closeAll()
+        chat.open(room)
+    }
+
+    fun openMessage(room: String, seq: Long) {
+        openRoom(room)
+        chat.client.jumpTo(room, seq)
+    }
+
+    /** Closes the screens of rooms other than the open one. */
+    fun keepScreensOf(room: String?) {
+        mutableStack.removeAll { it.screen.room != null && it.screen.room != room }
+    }
+
+    private companion object {
+        const val ROOM = "room"
+        const val SCREENS = "screens"
+    }
+}
