@@ -168,6 +168,9 @@ describe('a mute', () => {
     await owner.request('room:mute', { room, user: moderator.id, seconds: 0 });
     await expect.poll(() => eventsOf(moderator, 'room:changed').at(-1)).not.toHaveProperty('mutedForMs');
     await say(moderator, room);
+    const { users: left } = await owner.request('room:restricted', { room });
+    expect(left.map(({ user }) => user.id)).not.toContain(moderator.id);
+    expect(left).toHaveLength(2);
   });
 });
 
