@@ -10,7 +10,8 @@ const longest = 7000;
  */
 export function answerInTime<T>(work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    const late = () => reject(new RequestError('storage_unavailable', `no outcome after ${longest} ms`));
+    const late = () =>
+      reject(new RequestError('storage_unavailable', `the request did not finish within ${longest} ms`));
     // After the event loop was blocked, timers run first. One more tick admits a result that is already available.
     const timer = setTimeout(() => setImmediate(late), longest);
     work.finally(() => clearTimeout(timer)).then(resolve, reject);

@@ -184,7 +184,8 @@ describe('with a faulty disk', () => {
     // Only the log contains the reason.
     const error = { code: 'storage_unavailable', message: requestErrors.storage_unavailable };
     expect(outcomes.slice(5)).toEqual(Array(2).fill([503, error]));
-    const logged = /"code":"storage_unavailable","reason":"no outcome after 7000 ms".*a request failed/g;
+    const logged =
+      /"code":"storage_unavailable","reason":"the request did not finish within 7000 ms".*a request failed/g;
     await server.until(/a request failed/);
     expect(server.output().match(logged)).toHaveLength(1);
     expect(await socket('room:explode', {})).toBe('unknown_event');

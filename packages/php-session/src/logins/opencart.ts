@@ -51,7 +51,7 @@ interface Files extends SiteFiles {
   factorEnds: boolean;
   /** The shop's time zone from the files. `config_timezone` in the database overrides it. */
   timeZone: string;
-  /** This version stores the ends of sessions in the shop's time zone, not in UTC. */
+  /** This version stores the expiry times of sessions in the shop's time zone, not in UTC. */
   endsInZone: boolean;
 }
 
@@ -119,7 +119,7 @@ export const opencart: MemberApplication<Files, Site, CustomerClaim> = {
     const timeZone = toZone(found.timeZone, text('config_timezone'));
     if (found.endsInZone && !isUtc(timeZone)) {
       throw new ConfigurationError(
-        `this version of OpenCart stores the ends of sessions in the time zone of the shop (${timeZone}), but only UTC is supported: update it to 3.0.4.0, or to 4.0.1.0 or later, or set its time zone to UTC`,
+        `this version of OpenCart stores the expiry times of sessions in the time zone of the shop (${timeZone}), but only UTC is supported: update OpenCart to 3.0.4.0, or to 4.0.1.0 or later, or set the shop’s time zone to UTC`,
       );
     }
     return { ...found, needsFactor, timeZone, ...(expire > 0 ? { lifetimeSeconds: expire } : {}) };

@@ -69,7 +69,7 @@ export function openAccounts<Site>(
     async search(text, limit) {
       const { findByIds, search, timeoutMs } = await openTable();
       await slots.acquire(AbortSignal.timeout(timeoutMs)).catch(() => {
-        throw new StoreError(`other searches for users took more than ${timeoutMs} ms`);
+        throw new StoreError(`too many concurrent searches for users: none ended within ${timeoutMs} ms`);
       });
       try {
         const byId = (await findByIds([text]))?.filter(([id]) => id === text) ?? [];
