@@ -768,7 +768,7 @@ function contract(open: () => Promise<TestedHistory>) {
   });
 
   describe('rooms and members', () => {
-    test("keeps a room's numbers if it is created again or the history is reopened", async () => {
+    test('keeps the name and the sequence numbers of a public room that is created again after a restart', async () => {
       const last = await send(message());
       await tested.reload();
       await write.publicRooms({ rooms: [{ id: 'lobby', name: 'Other' }], at: at + 1 });

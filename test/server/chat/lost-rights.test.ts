@@ -202,7 +202,7 @@ test('announces a new public room once, with its state at creation', async () =>
   expect(summary).not.toHaveProperty('last');
 });
 
-test('omits text written after a moderator’s removal from report events', async () => {
+test('sends a removed moderator report events without text that was written after the removal', async () => {
   const { chat, history, told, lateFor, hearOne, den, say, report, remove } = await openInterrupted();
   const connect = askedDirectly(chat);
   for (const id of ['ann', 'ben']) await connect(id);

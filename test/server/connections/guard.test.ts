@@ -203,12 +203,12 @@ test('allows one WebSocket upgrade at a time, and closes both connections after 
   await nextIsServed();
 });
 
-describe('too many parts', () => {
+describe('fragments and packets', () => {
   const request = '420["room:list",{}]';
   const inParts = (count: number) =>
     fragments(...request, ...Array.from({ length: count - request.length }, () => ''));
 
-  test('close the connection of a message with more than 128 fragments', async () => {
+  test('closes the connection if a message has more than 128 fragments', async () => {
     const before = await closedFor('flood');
     const client = await connectRaw(site.chat.port, await site.session(1));
     const answer = client.packet((packet) => packet.startsWith('430'));
@@ -220,7 +220,7 @@ describe('too many parts', () => {
     await nextIsServed();
   });
 
-  test('close the connection of a POST with more than 500 packets', async () => {
+  test('closes the connection if a POST has more than 500 packets', async () => {
     const before = await closedFor('flood');
     const cookie = await site.session(1);
     const client = await connectChat(site.chat.url, cookie, { transports: ['polling'] });

@@ -38,7 +38,7 @@ export function sqlExpiryContract(started: () => SqlSite, store: (options: strin
       await site.query(`INSERT INTO ${table} VALUES ('${id}', 'x', ${moment(seconds)})`);
   }
 
-  describe('when a session expires', () => {
+  describe('the expiry of a session', () => {
     beforeAll(() => makeTable('ends', { live: 600, expired: -100 }));
 
     const found = async (options: string) => {
@@ -48,7 +48,7 @@ export function sqlExpiryContract(started: () => SqlSite, store: (options: strin
       return ids.filter((_, n) => answers[n] !== null);
     };
 
-    test('reads expires= in its unit, by default in Unix seconds', async () => {
+    test('reads the column of expires= in the unit of expires_unit=, by default Unix seconds', async () => {
       expect(await found('&expires=a_unix')).toEqual(['live', 'ever']);
       for (const [unit, column] of Object.entries(units))
         expect(await found(`&expires=${column}&expires_unit=${unit}`), unit).toEqual(['live', 'ever']);
