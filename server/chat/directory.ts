@@ -99,7 +99,7 @@ export class Directory {
 
   /**
    * Returns a message as all its readers get it.
-   * @param asker the only reader, who may know their own name
+   * @param asker the recipient, if there is only one. Recipients may see their own name.
    */
   messageOf(message: StoredMessage, asker?: string): Message {
     // The two users of a direct room may know each other from elsewhere.

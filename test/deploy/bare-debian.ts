@@ -25,7 +25,9 @@ export interface BareDebian {
   copy(folder: string): Promise<BareDebian>;
 }
 
-/** Installs the packages from this machine's sources. Needs root. */
+/**
+ * Creates the system with debootstrap. Copies this machine's certificates and APT options, such as a proxy. Needs root.
+ */
 export async function makeBareDebian(folder: string): Promise<BareDebian> {
   if (process.getuid?.() !== 0) throw new Error('a bare Debian is made as root: run this as root');
   await execute('debootstrap', ['--variant=minbase', 'bookworm', folder], { maxBuffer: 2 ** 26 });

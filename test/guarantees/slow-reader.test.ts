@@ -85,7 +85,7 @@ test(`closes ${slow} slow readers within ${grace / 1000} KB of the queue limit, 
   const memory = watchRss(site.chat.pid);
   const before = live[0]?.received as number;
   const published = () => listener.received - before;
-  /** The published bytes at the time when each paused client first had more than the limit queued in the server. */
+  /** By paused client: the bytes published when its queue in the server first exceeded the limit. */
   const passed = new Map<RawClient, number>();
   const closed: number[] = [];
   while (sent < promised || (Math.min(closed.length, passed.size) < slow && sent < most)) {

@@ -13,5 +13,5 @@ export interface Next {
   fault: DiskFault;
 }
 
-/** The bytes of a call's name in the file that records the calls. */
+/** The file of recorded calls has one line of this many bytes per call, so its size counts the calls. */
 export const recordBytes = 100;

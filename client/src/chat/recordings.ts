@@ -66,7 +66,7 @@ export class Recordings {
    * @param note - the metadata including this part
    */
   async add(id: string, n: number, part: Blob, note: RecordingNote): Promise<void> {
-    // No part can be played without the first.
+    // Only the first part creates the metadata, because later parts cannot be played without it.
     if (n === 1 || this.notes().has(id)) this.#note(id, note);
     // Without metadata, nothing would find the sound again, or delete it for the next user.
     if (!this.notes().has(id)) return;

@@ -8,7 +8,7 @@ import { say, sessionServerHere, sharedSessionServer } from '../../../test/helpe
 const folder = mkdtempSync(join(tmpdir(), 'session-watch-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-// The reads of a file give way to other work; memory and SQLite answer at once.
+// With files, because their reads are asynchronous. Memory and SQLite are read synchronously.
 describe('subscriptions to sessions in files', () => {
   const { connect } = sharedSessionServer({ SESSION_SERVER_CONTAINER: `file:${folder}/sessions` });
   const revisionIn = (line: string) => Number(/ (\d+)$/.exec(line)?.[1]);

@@ -27,7 +27,7 @@ export function seesReportsOf(
 
 /**
  * Returns a report as moderators see it; null if its message is no longer stored.
- * @param asker the only reader
+ * @param asker the recipient, if there is only one. Recipients may see their own name.
  */
 export async function shownReport(
   parts: Parts,

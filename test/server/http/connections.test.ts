@@ -306,7 +306,8 @@ describe('a slow client', () => {
     for (const { socket } of clients.slice(0, 1000)) socket.write(request('/'));
     for (const { socket } of clients.slice(1000)) socket.write('Host: a\r\n\r\n');
     open(port);
-    // Longer than the timeout with too many connections. The server checks timeouts first, and then reads.
+    // Longer than the 250 ms after which waiting connections may be closed if there are too many. Timers run
+    // before reads.
     holdUp(400);
     clock.mockReturnValue(now + 400);
     const answers = () => clients.reduce((sum, client) => sum + statuses(client.text()).length, 0);

@@ -56,7 +56,7 @@ function onComingBack(root: ShadowRoot, { find }: Messages, signal: AbortSignal)
   root.addEventListener('focusin', (event) => event instanceof FocusEvent && focused(event), { signal });
 }
 
-/** A long press opens the menu of a message, or names the users of a reaction. */
+/** A long press opens the menu of a message, or the tooltip that names the users of a reaction. */
 function onLongPress(root: ShadowRoot, { find }: Messages, tooltip: Tooltip, signal: AbortSignal): void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let from = { x: 0, y: 0 };
@@ -87,7 +87,7 @@ function onLongPress(root: ShadowRoot, { find }: Messages, tooltip: Tooltip, sig
   root.addEventListener('pointermove', pointer(moved), { signal });
   // Prevents the browser's own menu for a long press on a link.
   root.addEventListener('contextmenu', (event) => opened && event.preventDefault(), { signal });
-  // The press that names the users of a reaction must not click it as well.
+  // A long press that opened the tooltip or the menu must not also click the reaction.
   const pressed = (event: Event) => {
     if (!opened || !(event.target instanceof Element) || event.target.closest('[data-emoji]') === null)
       return;

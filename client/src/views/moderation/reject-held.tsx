@@ -10,7 +10,7 @@ interface Props {
   close(): void;
 }
 
-/** The dialog that rejects a message in its room, immediately. */
+/** Asks for a reason and rejects a pending message. Unlike on the moderators’ page, this cannot be undone. */
 export class RejectHeld extends Component<Props> {
   readonly #submission = new Submission(this.props.context);
 

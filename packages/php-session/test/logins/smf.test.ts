@@ -115,7 +115,7 @@ test('reports too many bans as a failure, because some may not have been read', 
   await run(
     'INSERT INTO #_ban_items (id_ban, id_ban_group, id_member) SELECT 1000000000 + seq, 1, 8 FROM seq_1_to_35000',
   );
-  // The last in the order of texts.
+  // The last ban in the order of texts, so it is cut off.
   const marked = { cookies: `${device.cookies}; ${cookie}_=1000035000` };
   // On a busy machine, reading them may take longer than the timeout of the database.
   const expectAnswer = (by: typeof marked) => expect.poll(() => logins.identify(by), { interval: 500 });
@@ -133,7 +133,7 @@ test('reports too many groups as a failure, because the group that requires a se
   await run(
     "INSERT INTO #_membergroups (id_group, group_name, tfa_required) SELECT 100 + seq, REPEAT('x', 80), 1 FROM seq_1_to_14000",
   );
-  // The last in the order of texts.
+  // The last group in the order of texts, so it is cut off.
   await run('UPDATE #_members SET id_group = 9999');
   const { who } = await ask();
   // On a busy machine, reading them may take longer than the timeout of the database.

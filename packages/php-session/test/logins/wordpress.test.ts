@@ -31,7 +31,7 @@ applicationContract('WordPress', db, () => wordPressSite(db));
 const day = 86_400;
 const md5 = (text: string) => createHash('md5').update(text).digest('hex');
 const define = (name: string, value: string) => `define('${name}', ${quoted(value)});\n`;
-/** These phrases make `KS` the secret of logins. */
+/** WordPress joins both values, so the key of the cookies’ signatures is `KS`. */
 const keys = define('LOGGED_IN_KEY', 'K') + define('LOGGED_IN_SALT', 'S');
 const seven = { user: { id: '7' } };
 
@@ -136,7 +136,7 @@ test('rejects all logins while WP Cerber requires a second factor for roles', as
   for (const [name, mode] of [
     ['cerber_configuration', on],
     ['cerber_configuration', 'i:2'],
-    // Until 9.3.3.
+    // The option of versions up to 9.3.3.
     ['cerber_settings', on],
   ] as const) {
     expect(await set(name, cerberPolicies(mode)), `${name} ${mode}`).toMatchObject({
@@ -146,7 +146,7 @@ test('rejects all logins while WP Cerber requires a second factor for roles', as
     await expect(openSite({ folder })).rejects.toThrow('WP Cerber');
     expect(await set(name, 'a:0:{}')).toMatchObject(seven);
   }
-  // An upgrade to 9.3.4 leaves the former settings.
+  // An upgrade to 9.3.4 keeps the old option, which then has no effect.
   await set('cerber_settings', cerberPolicies(on));
   expect(await set('cerber_configuration', cerberPolicies(off))).toMatchObject(seven);
   // Switched off as a whole.
