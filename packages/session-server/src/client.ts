@@ -53,7 +53,7 @@ export class Client {
 
   /**
    * Detects a truncated value, see `truncatedReply`.
-   * @returns the last reply on this connection. Null for any other line
+   * @returns the last reply on this connection, or null if the line may be run
    */
   truncatedReply(line: Buffer): string | null {
     return this.encoding === plain ? truncatedReply(line, this.helpPhp) : null;
@@ -64,7 +64,7 @@ export class Client {
     return this.encoding.encode(value);
   }
 
-  /** Encodes data of PHP's session handler. PEAR's client does not decode it, so bytes above 7F are escaped. */
+  /** Encodes data of PHP's session handler. PEAR's client does not decode UTF-8, so bytes above 7F are escaped for it. */
   encodeSessionData(value: string): string {
     const text = this.guardsLineFeeds ? escapeStrings(value, 'session', lineFeedOrHigh) : null;
     return this.encode(text ?? value);

@@ -55,7 +55,7 @@ export const plain: Encoding = {
   },
 };
 
-/** Whether a byte is sent unencoded. A blank would end a key, or be lost at the end of a line. */
+/** By byte, whether it is sent unencoded. `|` separates keys. A blank would end a key, or be lost at the end of a line. */
 const isUnencoded = Array.from({ length: 256 }, (_, byte) => /[!-$&-{}~]/.test(String.fromCharCode(byte)));
 /** The value of a byte as hexadecimal digit, or -1. */
 const digitValue = Array.from({ length: 256 }, (_, byte) => {

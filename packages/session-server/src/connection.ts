@@ -56,7 +56,7 @@ export interface Host {
   logError(error: unknown): void;
 }
 
-/** Clients need less before `auth`. */
+/** The limits before `auth`, when lines and replies are short. */
 const maxLineBytesBeforeAuth = 1024;
 const maxUnreadBytesBeforeAuth = 4096;
 /** The limit of bytes that are read while a command runs. */
@@ -187,7 +187,8 @@ export class Connection {
       return false;
     }
     const reply = await execute(this.#client, line, logError);
-    // If there is no memory for the reply, the connection ends, because the client must not assume an open session.
+    // Without memory for the reply, the client gets an error and the connection ends, because the command may have opened
+    // a session.
     if (this.#socket.destroyed || !this.#writes.send(reply)) return false;
     this.#client.subscriptions.sendQueued();
     if (this.#client.mustClose) this.#isEnding = true;

@@ -46,7 +46,7 @@ export class LineFeedGuard {
 }
 
 /**
- * Detects a value that a line feed in a string truncated. With `helpPhp`, also detects values that are not in PHP's format.
+ * Detects a value that ends at a line feed in a string. With `helpPhp`, also detects values that are not in PHP's format.
  * The text after such a line may come from a visitor's form and must not be run, so the connection must be closed.
  * @returns the last reply on this connection, or null if the line is valid
  */

@@ -46,7 +46,7 @@ const collectSubscribedIntervalMs = 250;
 const handshakeTimeoutMs = 10_000;
 /** The number of possible TLS handshakes while all connections are in use. */
 const extraHandshakes = 100;
-/** Ordinary clients do not need it, because their first lines fit in the free bytes of a connection. */
+/** Ordinary clients do not use this budget, because their first lines fit in the free bytes of a connection. */
 const maxBufferBytesBeforeAuth = 16 * 1024 * 1024;
 
 export interface SessionServer {

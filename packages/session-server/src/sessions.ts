@@ -131,8 +131,8 @@ export class Sessions {
   }
 
   /**
-   * Restarts the lifetime in the container only, because a concurrent save may set the expiry of the subscriptions. At
-   * their earlier expiry, `collectSubscribed` reads the session again.
+   * Restarts the lifetime in the container. The expiry in the subscriptions stays, because a concurrent save may set a
+   * newer one. When it comes, `collectSubscribed` reads the session again.
    */
   async #touch(id: string, { revision, lifetimeSeconds }: Saved): Promise<void> {
     await this.#container.touch(id, revision, expiryOf(lifetimeSeconds));

@@ -1,6 +1,6 @@
 import type { Container, Saved } from './containers/container.ts';
 
-/** After this time, the event loop reads from the sockets. A command of ten bytes can process a megabyte. */
+/** After this time, the event loop reads from the sockets. Not a number of commands, because a short one may take long. */
 const turnMs = 20;
 /** Most sessions are smaller, and their clients must not wait for larger sessions. */
 const largeBytes = 32_768;

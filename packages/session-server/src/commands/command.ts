@@ -2,7 +2,7 @@ import type { Client } from '../client.ts';
 import type { CommandLine } from '../command-line.ts';
 import type { OpenSession } from '../sessions.ts';
 
-/** Fails a command with this message, or with the command's `failure`. */
+/** Fails a command with this message. If it is empty, the command's `failure` is sent. */
 export class CommandError extends Error {}
 
 export interface Command {

@@ -14,7 +14,8 @@ export const sessionCommands: Commands = {
     async run(client, { first, second = 'rw' }) {
       const { sessions } = client.services;
       const before = client.session;
-      // If the open fails, the previous session ends too, so that the client does not write to it by mistake.
+      // A client that opens its own session again keeps the lock. The previous session ends even if the open fails, so that
+      // the client does not write to it by mistake.
       const own =
         before?.lock?.isHeld === true && before.id === first && (second === 'rw' || second === 'w')
           ? before.lock

@@ -7,7 +7,8 @@ const SQLITE_BUSY = 5;
 
 /**
  * Takes an exclusive lock until `close` or the end of the process, even by kill -9. Node cannot lock files, so an open
- * transaction of SQLite holds the lock. The file is never removed, because a process could lock a file just removed.
+ * transaction of SQLite holds the lock. The file is never removed, because a process that opened it before would then lock
+ * the removed file, and another process a new file.
  * @param path the lock file, which is created if it is missing
  * @param container names the container in the error
  * @throws Error if another process holds the lock, or the file cannot be created

@@ -27,7 +27,7 @@ const trailer = /\n#(\d{1,16}) (\d{1,10})\n$/;
 const maxTrailerBytes = 40;
 /** The year 2100, as the modification time of sessions that do not expire. */
 const neverMs = 4_102_444_800_000;
-/** Exceeds any limit of sessions. */
+/** Larger than any session that the settings allow. */
 const maxBytes = 256 * 1024 * 1024;
 
 /**
@@ -160,7 +160,7 @@ function parseFile(bytes: Buffer, mtimeMs: number, defaultLifetime: number): Sav
     // In a file of HTTP_SessionServer, the time is the last use, and garbage may follow the values.
     return {
       data: bytes,
-      // A hash, because the revision must differ with the values. It is lower than all revisions of this server.
+      // A hash, because the revision must change when the values change. It is lower than all revisions of this server.
       revision: createHash('sha256').update(bytes).digest().readUIntBE(0, 6),
       lifetimeSeconds: defaultLifetime,
       expiresAt: defaultLifetime === 0 ? Number.POSITIVE_INFINITY : mtimeMs + defaultLifetime * 1000,
