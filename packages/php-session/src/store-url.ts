@@ -29,7 +29,7 @@ const stores: Record<string, StoreKind> = {
   'session-server': sessionServerStore,
 };
 
-/** An `@` may only end the login. Elsewhere it may end a password with an unescaped character. */
+/** Allows `@` only at the end of the login, because any other `@` may follow a password with an unescaped character. */
 const urlForm = /^(sqlite(?=:)|[a-z-]+(?=:\/\/)):(?:\/\/(?:([^@/?]*)@)?([^@/?]*))?([^@?]*)(?:\?([^@]*))?$/s;
 
 /**

@@ -116,7 +116,7 @@ class PoolBuilder {
   toPool(buildPrefix: string): FpmPool {
     const chroot = this.#options.get('chroot') ?? '';
     const prefix = this.#options.get('prefix') || buildPrefix;
-    // PHP-FPM treats the cookie path as a path of the machine.
+    // PHP-FPM treats session.cookie_path as a file path, and adds its prefix to a relative one.
     const toAbsolute = (directive: PhpDirective): PhpDirective => {
       const { name, value } = directive;
       const isRelative = typeof value === 'string' && !value.startsWith('/') && chroot === '';

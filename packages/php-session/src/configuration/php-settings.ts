@@ -223,7 +223,7 @@ interface InstalledPool {
   pool: FpmPool;
 }
 
-/** Finds each PHP that may run the site. If no web server has the site, that is any pool or module, or else the CLI. */
+/** Finds each PHP that may run the site. If no web server has the site, each pool and module counts, otherwise the CLI. */
 async function findCandidates(reader: IniReader, folder: string): Promise<Candidate[]> {
   const { system, environment } = reader;
   const installations = await findInstallations(system);

@@ -563,7 +563,7 @@ class Interpreter {
       : `${name} of call ${this.#scopeNumber}`;
   }
 
-  /** Whether the current statement may not run within its function or file. */
+  /** Whether the current function or file might skip the current statement. */
   #mayNotRun(): boolean {
     return this.#state.branchDepth > (this.#scope?.branchDepth ?? 0);
   }
@@ -587,7 +587,7 @@ class Interpreter {
     const name = this.#toScopedName(variable);
     const { references, variables } = this.#state;
     const isCertain = !this.#mayNotRun();
-    // After that the name is a local variable of the function.
+    // After `unset()`, the name is a local variable of the function.
     if (this.#scope?.globals.has(name)) {
       const unknown = this.#toUnknown(node, 'global');
       if (!isCertain) this.#assign(variable, unknown);
@@ -716,7 +716,7 @@ class Interpreter {
   #evaluateBinary(node: Tree): ConfigurationValue {
     const left = this.#evaluate(getNode(node, 'left'));
     const type = getText(node, 'type');
-    // The right side may not run: `defined('X') or define('X', 1)`.
+    // The right side is not always evaluated: `defined('X') or define('X', 1)`.
     if (type === '&&' || type === 'and' || type === '||' || type === 'or') {
       const isOr = type === '||' || type === 'or';
       if (isUnknown(left)) {
@@ -832,7 +832,7 @@ class Interpreter {
     for (const name of path.length === 0 || isPush ? [] : this.#state.findReferences(path)) {
       const target = references.get(name) ?? [];
       if (target.length === path.length) continue;
-      // The name still refers to the part if the new value contains a reference to it, which is unknown.
+      // The new value may contain a reference to the same part, so the part and the name become unknown.
       const unknown = this.#toUnknown(left, reasons.reference);
       references.delete(name);
       variables.set(name, unknown);
@@ -929,7 +929,7 @@ class Interpreter {
     );
   }
 
-  /** Evaluates the effects of a function without a known result: a declared function, or any other function. */
+  /** Evaluates the effects of a function that is not in `phpFunctions`. Its result is unknown. */
   #callOther(name: string, argumentNodes: readonly Tree[], node: Tree): ConfigurationValue {
     const declared = this.#functions.get(name);
     if (declared !== undefined && !this.#callStack.has(declared)) {
@@ -989,7 +989,7 @@ class Interpreter {
     return value;
   }
 
-  /** Makes an argument unknown if the function may change it by reference. Only arrays and unset variables count. */
+  /** Makes an array or unset variable unknown, because the function may change its argument by reference. */
   #spoilArgument(argument: Tree, unknown: Unknown): void {
     if (!isAssignable(argument)) return;
     const isMember = argument.kind === 'staticlookup';

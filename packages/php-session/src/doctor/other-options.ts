@@ -70,7 +70,7 @@ const minIdLength = 22;
 const maxKeyLength = 456;
 /** Matches a key that ends in an ID, and captures its prefix. */
 const keyPattern = /^(.*?)[A-Za-z0-9,-]+$/s;
-/** From this number of keys on, their common start is the prefix, because random IDs do not start alike by chance. */
+/** The common start of this many keys is their prefix, because random IDs do not start alike by chance. */
 const minKeysForPrefix = 5;
 
 const stores: Record<string, { kind: string; title: string }> = {
@@ -96,7 +96,7 @@ export function adviseStart(source: SessionSource): string {
     : `Start ${storeTitle(source)}, or correct the host, port, user and password in ${option('store')}. phpinfo() of the site shows PHP’s values as session.save_path.`;
 }
 
-/** Searches a missing session with other options of the store URL. */
+/** Searches for a missing session with other options of the store URL. */
 export async function findOtherOptions(source: SessionSource, id: string): Promise<Finding> {
   const kind = storeKind(source);
   const ignoreExpiry = withoutExpiry[kind];

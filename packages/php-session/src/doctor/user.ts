@@ -36,12 +36,12 @@ const joinPaths = (values: readonly SessionValue[]) =>
     .map(({ path }) => printPath(path))
     .join(', ');
 
-/** Finds paths to text that a visitor typed into the login form, with any password. */
+/** Finds paths to text that a visitor typed into the login form, even with a wrong password. */
 export const findTypedPaths = ({ id, name }: Pick<UserPaths, 'id' | 'name'>): Finding[] =>
   Object.entries({ userId: id, userName: name }).flatMap(([name, path]) =>
     isTyped(path)
       ? problem(
-          `${option(name as PathOption)}=${pathText(path)} is whatever a visitor typed into the login form, with any password.`,
+          `${option(name as PathOption)}=${pathText(path)} is whatever a visitor typed into the login form, even with a wrong password.`,
           'Never use it: any visitor could pose as any user.',
         )
       : [],

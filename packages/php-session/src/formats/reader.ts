@@ -103,8 +103,8 @@ export class Reader {
   }
 
   /**
-   * Reads ASCII bytes. Returns null if others are among them. Most strings in sessions are short and ASCII, and slicing
-   * one decoded text is ten times as fast as decoding each string.
+   * Reads ASCII bytes. Returns null if one of the bytes is not ASCII. Most strings in sessions are short and ASCII, and
+   * slicing one decoded text is ten times as fast as decoding each string.
    */
   #readAscii(length: number): string | null {
     this.checkCount(length, 1);

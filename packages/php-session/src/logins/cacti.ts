@@ -3,7 +3,7 @@
  *
  * - The cookie `Cacti` is the id of a PHP session, or with `$cacti_db_session` of a row in the table `sessions`:
  *   include/global.php, include/session.php.
- * - The session has `sess_user_id`, and since Cacti has second factors also `sess_user_2fa`: include/auth.php,
+ * - The session has `sess_user_id`, and in versions with second factors also `sess_user_2fa`: include/auth.php,
  *   auth_2fa.php.
  * - A logout deletes the session.
  */
@@ -36,7 +36,7 @@ export const cacti: SessionApplication = {
     const value = (name: string, instead = option('store')) =>
       asText(configuration.variable([name], instead)) ?? '';
     const cookieName = given.cookieName ?? (value('cacti_session_name', option('cookieName')) || 'Cacti');
-    // Versions with second factors set this key even if no factor is needed. The user's id is in the session earlier.
+    // Versions with second factors set this key even if no factor is needed. The user's id is stored before it.
     const options = (await folder.has('auth_2fa.php')) ? { userRequire: 'sess_user_2fa' } : {};
     if (given.store || !['1', 'true'].includes(value('cacti_db_session'))) {
       const found = await findPhpSessions(folder, given, { cookieName });

@@ -3,7 +3,7 @@ import { readQuery } from '../source.ts';
 /** Converts equal values to the same text on every machine. */
 export const asText = (value: unknown): string => JSON.stringify(toComparable(value));
 
-/** @param key of the object that contains the value */
+/** @param key the key of the value in its object */
 function toComparable(value: unknown, key = ''): unknown {
   if (typeof value === 'string') return key === 'store' || key === 'url' ? removePlace(value) : value;
   if (value instanceof Uint8Array) return { bytes: Buffer.from(value).toString('base64') };
@@ -21,7 +21,7 @@ function toComparable(value: unknown, key = ''): unknown {
 /** Options of the connection to a store, and the account of PHP. */
 const placeOptions = ['socket', 'tls', 'ca', 'auth_file', 'timeout', 'owner'];
 
-/** A store URL without the place of the sessions, equal if sessions are read in the same way. */
+/** Removes the place of the sessions from a store URL. The results are equal if sessions are read in the same way. */
 function removePlace(text: string): string {
   const [, protocol = '', query = ''] = /^([a-z-]+):[^?]*(?:\?(.*))?$/s.exec(text) ?? [];
   const options = readQuery(query);

@@ -52,7 +52,7 @@ export async function readImpersonation(
 }
 
 /**
- * Finds the table with the users of a guard. A session may outlive its user, and a password whose hash the middleware
+ * Finds the table with the users of a guard. A session may outlive its user, or the password whose hash the middleware
  * `AuthenticateSession` compares.
  * @throws ConfigurationError
  */

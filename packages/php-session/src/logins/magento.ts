@@ -257,8 +257,8 @@ export const magento: MemberApplication<Files, Site, CustomerClaim> = {
     if (!hasCutoff) return { customers };
     return {
       customers,
-      // Page views change the visitors' table, so `tables` lacks it. `created_at` changes only together with the
-      // customer's cutoff, and another customer has another session.
+      // `tables` lacks the visitors' table, because each page view changes it. This misses nothing, because `created_at`
+      // changes only together with the customer's cutoff, and another customer has another session.
       visitors: seldomChanged(
         {
           view: 'chat_magento_visitors',
@@ -351,7 +351,7 @@ const vendors = ['vendor/magento', 'vendor/mage-os'];
 
 /**
  * Whether a file of Magento's code matches a pattern. Composer and the repository have different folders.
- * @throws ConfigurationError if the package is missing. It would pass for an old version, which checks less.
+ * @throws ConfigurationError if the package is missing, because the site would pass for an old version, which checks less
  */
 async function hasCode(folder: SiteFolder, root: string, file: string, pattern: RegExp): Promise<boolean> {
   const [module = '', ...rest] = file.split('/');

@@ -212,7 +212,7 @@ function withRows({
     found: CheckResult<{ login: Login<TableLogin> }> | null,
   ): Promise<CheckResult<{ login: Login<MemberLogin> }> | null> {
     if (found?.state === 'nobody' && session.state.proof.some((text) => text !== null)) {
-      // Applications store a new password before the session that changed it.
+      // When a user changes the password, applications store it before the session, which still has the former hash.
       await pause(retryDelayMs);
       const later = await recheck(session).catch(() => null);
       if (later) return later.state === 'user' ? checkSession(later.login, from) : later;

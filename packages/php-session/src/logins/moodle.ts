@@ -46,7 +46,7 @@ interface Files extends SiteFiles {
   cookieName: string | null;
   fixed: Readonly<Record<(typeof settingNames)[number], string | null>>;
   siteAdmins: string | null;
-  /** Which plugins of second factors the file switches on or off. `rest`: only PHP knows which. */
+  /** Whether the file switches each plugin of second factors on. `rest` stands for plugins that only PHP knows. */
   forced: Readonly<Record<string, boolean>>;
   /** `session_handler_class`; empty for Moodle's default. */
   handler: string;
@@ -63,7 +63,7 @@ interface Site extends Files {
   hasTexts: boolean;
   /** A session is valid only from the address of its login. */
   tiedToAddress: boolean;
-  /** Whether users must agree to a policy. `policies`: if Moodle's table of policies has one. */
+  /** Whether users must agree to a policy. `policies`: only if Moodle's table of policies has one. */
   needsPolicy: boolean | 'policies';
 }
 

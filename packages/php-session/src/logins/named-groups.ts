@@ -62,7 +62,7 @@ export const withListedGroups = {
  */
 const fold = (name: string) => name.toLowerCase().trim();
 
-// Another user could give this name to a group.
+// A name without a group needs a warning, because a user who gives a group this name would give its members the role.
 const missingWarning = (name: string, id: string | undefined): SiteWarning => ({
   reason:
     id === undefined

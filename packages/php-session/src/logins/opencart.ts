@@ -131,7 +131,7 @@ export const opencart: MemberApplication<Files, Site, CustomerClaim> = {
       view: 'chat_opencart_sessions',
       table,
       columns: {},
-      // The other sessions belong to administrators or guests, and their ids are not granted.
+      // The other sessions belong to administrators or guests, so the view leaves their ids out.
       select: `SELECT s.session_id AS session_id, s.data AS data, s.expire AS expire FROM ${table} s WHERE s.data LIKE '%"customer_id"%'`,
       options: 'id=session_id&data=data&expires=expire&expires_unit=utc&format=json',
       renewed: { id: 'session_id', column: 'expire' },
@@ -196,7 +196,7 @@ export const opencart: MemberApplication<Files, Site, CustomerClaim> = {
   claim({ needsFactor, factorCookie }, { secrets, proof: [customer, by] }, { cookies }) {
     if (!customer || !/^[1-9]\d{0,17}$/.test(customer))
       return notLoggedIn('the session does not name a customer');
-    // Since 4.1.0.4 the session contains the row of the login token. Earlier sessions do not show the administrator.
+    // Since 4.1.0.4 the session contains the row of the login token. Earlier versions do not show it.
     if (by === 'login') return notLoggedIn('an administrator is acting as the customer');
     if (!needsFactor) return { table: 'customers', lookup: customer, secrets, customer };
     const token = cookies.value(factorCookie ?? '') ?? '';

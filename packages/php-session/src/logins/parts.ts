@@ -5,7 +5,7 @@ import type { OpenSite } from './site.ts';
 import { type LoginTable, type Row, textsOf } from './site-table.ts';
 import { lineOf } from './sql.ts';
 
-/** Within this time a part is read again even if the database reports no change of its tables. */
+/** After at most this time, a part is read again even if the database reports no change of its tables. */
 const maxTrustMs = 60_000;
 
 /** One part of a login as it was when the login was read. */
@@ -15,7 +15,7 @@ export interface PartState {
   readonly key: string;
   /** What is compared: the columns, or a digest of them. */
   readonly value: string;
-  /** Packed. Shares the buffer of the login that was read before, if the columns are equal, such as groups. */
+  /** Packed. If the login that was read before has equal columns, such as the same groups, both share one buffer. */
   readonly columns: Buffer;
   /** The change times of its tables at the last comparison. */
   changeTimes?: string | undefined;

@@ -192,7 +192,7 @@ function toAccounts({
         );
       const slot = Math.floor(lifetime / 2);
       const start = at - (at % slot);
-      // The first slot is for a server whose clock is ahead.
+      // The first slot is in the future, for a server of the site whose clock is ahead.
       const isValid = [start + slot, start, start - slot, start - 2 * slot].some((time) =>
         isSameSecret(Buffer.from(given, 'latin1'), Buffer.from(`${expected}-${time}`, 'latin1')),
       );

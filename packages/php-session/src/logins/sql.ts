@@ -23,7 +23,7 @@ export interface SiteSql extends SqlDriver {
    * @param values text is converted to UTF-8, or to the given character set
    */
   packed(values: readonly { sql: string; is: 'text' | 'bytes' }[], charset?: 'latin1'): string;
-  /** A number or a text as text. */
+  /** Converts a number or text to text. */
   asText(column: string): string;
   /** A text that a search finds in any case, even if its collation distinguishes case. */
   anyCase(column: string): string;

@@ -201,7 +201,7 @@ export const wordpress: Application<Files, Site, CookieClaim> = {
       ? `CASE WHEN u.user_pass LIKE BINARY '$P$%' OR u.user_pass LIKE BINARY '$2y$%' THEN ${old} ELSE RIGHT(u.user_pass, 4) END`
       : old;
     const bounded = (column: string) => `LEFT(${column}, ${maxSessionBytes})`;
-    // The same value holds text from the browser, so nothing in it can prove that there is no second factor.
+    // The value also contains text from the browser, which could imitate this part of it, but not hide it.
     const factor = `EXISTS (SELECT 1 FROM ${quoteName(prefix + cerber)} AS f WHERE f.the_key = 'cerber_user' AND f.the_id = u.ID AND f.the_value LIKE '%s:3:"tfm";i:1;%')`;
     // A view from before the plugin lacks this column, so new logins are rejected.
     const user = texts('login', 'name', 'fragment', 'ended', ...(hasCerber ? ['factor'] : []));
@@ -222,7 +222,7 @@ export const wordpress: Application<Files, Site, CookieClaim> = {
         ...(superAdmins && texts('everybody', 'super_admins')),
       },
       select: `SELECT ${userSql}, t.umeta_id AS tokens_id, ${bounded('t.meta_value')} AS tokens, c.umeta_id AS capabilities_id, ${bounded('c.meta_value')} AS capabilities${superAdmins ? `, 1 AS everybody, ${superAdmins}` : ''} FROM ${quoteName(users)} AS u ${meta('t', 'session_tokens')} ${meta('c', capabilities)}`,
-      // To find two values by name, the database reads all values of a user, and plugins add many.
+      // The parts read values by id. By name, the database would read all values of a user, and plugins add many.
       parts: [
         {
           view: 'chat_wordpress_users',

@@ -56,7 +56,7 @@ export class Pipeline<Reply> {
   readonly #timeoutMs: number;
   /** Pending queries, the oldest first. */
   #queries: Query<Reply>[] = [];
-  /** The deadline of the oldest query. The replies to later queries follow. */
+  /** The deadline of the oldest query. Later queries need none yet, because their replies come after its reply. */
   #cancelDeadline: (() => void) | undefined;
   /** The requests of one turn of the event loop. They are sent together, because writes are the most expensive part. */
   #outgoing = '';

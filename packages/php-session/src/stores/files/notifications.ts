@@ -51,7 +51,7 @@ export function subscribeFiles(
   }
 
   return keepSubscribed(async (sink) => {
-    // First check that the disk responds, because watch() runs on the main thread.
+    // Checks first that the disk responds, because watch() runs on the main thread.
     const identity = await readIdentity();
     const levels = await listFoldersByLevel();
     const ping = async () => {

@@ -10,7 +10,7 @@ const openFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLO
 const missingCodes = new Set(['ENOENT', 'ENAMETOOLONG']);
 /** The file is a link or a socket. */
 const notRegularCodes = new Set(['ELOOP', 'ENXIO']);
-/** A file whose last write is longer ago is complete. */
+/** A file is complete if its last write is longer ago than this. */
 export const settleMs = 50;
 /** As `php_session_valid_key()` in session.c. Such an ID cannot lead out of the folder. */
 const validId = /^[A-Za-z0-9,-]{1,256}$/;

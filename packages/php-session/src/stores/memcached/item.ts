@@ -79,7 +79,7 @@ function decodeFastlz(stream: Buffer, length: number): Buffer {
     end += by;
   };
 
-  // The first byte contains the level, and is always a run of literals.
+  // The first byte contains the level, and always starts a run of literals.
   const first = reader.readByte('a FastLZ stream');
   const level = (first >> 5) + 1;
   if (level > 2) reader.fail('FastLZ of level 1 or 2', 0);
