@@ -80,7 +80,7 @@ const openLoginsOf = (settings: LoginSettings, { log, metrics }: Telemetry): Pro
     onWarning: ({ reason, hint }) => log.warn({ reason, hint }, 'configuration problem found'),
   });
 
-/** Reads which logins by ticket the site has ended, and follows the logins that it ends later, through any server. */
+/** Loads the ticket logins that the site has ended. The change log adds later ones, from any server. */
 export async function followEndedLogins(tickets: TicketLogins, history: History): Promise<void> {
   history.onChange((change) => {
     if (change.type === 'login_ended') tickets.end(change);

@@ -24,7 +24,7 @@ import type { Telemetry } from './telemetry.ts';
 /** The connections and requests of clients. */
 export interface Transport {
   sockets: SocketTransport;
-  /** Opens the port. Called after the chat is opened, which needs `sockets.publisher`. */
+  /** Opens the port. Call it after the chat is opened, because the chat needs `sockets.publisher`. */
   listen(parts: RouteParts & { liveness: Liveness; traces: Traces }): Promise<HttpServer>;
 }
 

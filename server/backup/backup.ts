@@ -142,7 +142,7 @@ async function addFile(writer: ArchiveWriter, storage: Storage, name: string): P
   return true;
 }
 
-/** Converts an error to a problem for the owner. @param failed the beginning of the message */
+/** Converts an error to a CommandProblem. @param failed the beginning of its message */
 export function asProblem(error: unknown, failed: string): CommandProblem {
   if (error instanceof CommandProblem) return error;
   const { message } = error as Error;

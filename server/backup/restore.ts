@@ -47,8 +47,8 @@ export async function hasFiles(folder: string): Promise<boolean> {
 const partName = /^[0-9a-f]{2}$/;
 
 /**
- * Restores a history in SQLite. The checked copy gets the name of `restoredOf`. While a file with that name exists, no
- * server starts, and the next call first completes this restore.
+ * Restores a history in SQLite. The checked copy gets the name that `restoredOf` returns. While a file with that name
+ * exists, no server starts, and the next call first completes this restore.
  */
 async function restoreFile(
   from: string,
@@ -131,7 +131,7 @@ async function restoreRows(
   let restored = false;
   const takePlace = () =>
     restoring.takePlace().catch((error: unknown) => {
-      // The database may have replaced the tables, and only the connection was lost.
+      // If the connection was lost, the database may already have replaced the tables.
       throw error instanceof SqlError && error.problem === 'lost'
         ? asProblem(error, 'it is unknown whether the backup was restored: run this again')
         : error;

@@ -2,8 +2,8 @@ import { mostBytes } from '../history/engine/followed.ts';
 import type { RedisServer } from './address.ts';
 import { BusError, type BusKind } from './kind.ts';
 
-/** An unconnected socket is closed after twice this time, in milliseconds. The callers time out much earlier. */
-const timeout = 10_000;
+/** A socket that does not connect is closed after this time. The callers time out much earlier. */
+const connectTimeout = 20_000;
 
 /** Creates a bus over Redis or Valkey. A hint includes the changes, so other servers need not read them. */
 export function redisBus(server: RedisServer): BusKind {
@@ -54,7 +54,7 @@ type Client = ReturnType<typeof createClient>;
 
 function createClient({ createClient, RESP_TYPES }: Library, server: RedisServer) {
   const { host, port, tls, user, password, database } = server;
-  const socket = { host, port, reconnectStrategy: false, connectTimeout: 2 * timeout } as const;
+  const socket = { host, port, reconnectStrategy: false, connectTimeout } as const;
   return createClient({
     // RESP 2 is sufficient, and every version of Redis supports it.
     RESP: 2,

@@ -18,8 +18,8 @@ export interface SiteRead {
 
 /**
  * Checks whether this server read the same site configuration as the others. The configuration of most servers counts,
- * in a tie the oldest. A starting server with a different configuration differs at once, a server that fitted before
- * differs after 90 seconds.
+ * in a tie the oldest. A starting server with a different configuration differs at once. A server whose configuration
+ * matched before differs only after 90 seconds.
  */
 export class SameSite {
   readonly #heard = new Map<string, SiteRead>();

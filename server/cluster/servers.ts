@@ -26,13 +26,13 @@ const tickEvery = 1000;
 /** A longer time between two ticks means that this process was blocked or suspended. */
 const stoodStill = 3000;
 /**
- * A node command that may be older than this is not run, unless it is a kick. It is newer than the last own beat before
- * it in the change log, and that beat is normally at most 5 s old.
+ * A node command that may be older than this is not run, unless it is a kick. A command cannot be older than the own
+ * beat before it in the change log, which normally is at most 5 s old.
  */
 const lapsesAfter = 10_000;
 /**
  * How long the users of a dead server are kept. If the server returns later, a `hello` makes it announce its users
- * again. It may have failed only to write, because a server that cannot read for an hour ends (see `Delivery`).
+ * again. Such a server could only not write, because a server that cannot read for an hour ends (see `Delivery`).
  */
 const forgetAfter = 2 * 60 * 60 * 1000;
 /** How long the shutdown waits until the `bye` is stored. */
@@ -359,8 +359,8 @@ export class Servers implements OtherServers {
     } else if (broadcast.is === 'bye') {
       return this.#forget(from);
     } else {
-      // The sender announces neither its start nor a response to our `hello`, so this server has forgotten it. Only a
-      // new `hello` makes it announce its users.
+      // This server forgot the sender, if the sender is unknown, did not just start, and does not answer our `hello`.
+      // A new `hello` makes the sender announce its users.
       const forgotten = !this.#known.has(from) && broadcast.is !== 'hello';
       if (forgotten && performance.now() - this.#introducedAt > deadAfter) this.#asks = true;
       this.#isAlive(from);

@@ -20,7 +20,7 @@ export function dataOf(
     throw new CommandProblem(exit.usage, `${wrong}\n\n${given.help}`);
   }
   const { env, lines } = givenSettings(given.settings, given.env);
-  // These commands do not read sessions, and a container that restores may lack the required setting.
+  // These commands do not read sessions. A container that runs one of them may lack the required session store.
   const namesStore = env.CHAT_SITE || env.CHAT_SESSION_STORE || env.CHAT_SESSION_STORE_FILE;
   const { history, files } = readConfig(namesStore ? env : { ...env, CHAT_SESSION_STORE: 'file:///' }, lines);
   if (files.kind === 's3' && !given['without-files']) {

@@ -22,8 +22,9 @@ import { progress } from './progress.ts';
 
 export const help = `${howToRun('import', 'FILE [--from KIND] [--public] [--users FILE] [--report FILE] [--settings FILE]')}
 
-Imports the messages of another chat into separate rooms. Stop the chat server first, and run this as its account. Run
-again, it continues where it stopped, and imports nothing twice. Imported messages count as read, and notify no one.
+Imports the messages of another chat into separate rooms. Stop the chat server first, and run this as its account. A
+second run continues where the first stopped, and imports nothing twice. Imported messages count as read, and notify no
+one.
 
   FILE             a file of JSON lines, as docs/operate/import.md describes them; for slack and rocketchat the folder of the
                    unzipped export, for mattermost the file of its bulk export
@@ -43,7 +44,7 @@ type Kind = (typeof kinds)[number];
 /** Whether an export of this kind is a folder. */
 const isFolderOf = (kind: Kind | undefined) => kind === 'slack' || kind === 'rocketchat';
 
-/** Timeout in ms until the database ends the connection of `connectAlone`. `openHistory` waits for that lock. */
+/** `openHistory` waits up to this time, in ms, until the database releases the lock of the closed connection. */
 const longestEnd = 5000;
 
 export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {

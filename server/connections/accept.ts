@@ -349,12 +349,12 @@ export class SocketTransport {
     const limitKey = isGuest(user.id) ? `\0${this.#admission.keyOf(conn.request)}` : user.id;
     if (limitKey !== user.id && chat.directory.person(user.id) === undefined) {
       const [known] = await chat.history.read.users({ ids: [user.id] });
-      // A new guest is stored, and costs its client nothing.
+      // New guests are limited, because each is stored, and a client can create any number of them.
       const retryAfterMs = known === undefined ? this.#newGuests.take(limitKey) : null;
       if (retryAfterMs !== null)
         return refuse({ code: 'rate_limited', retryAfterMs }, 'too many new guests from one address');
     }
-    // The limit is per user, and only the login identifies the user.
+    // Checked only now, because the limit is per user, and only the login identifies the user.
     const release = this.#connectionsOfUser.take(limitKey);
     if (release === null) {
       return refuse(

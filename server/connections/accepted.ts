@@ -44,8 +44,8 @@ interface AcceptedSocket {
 }
 
 /**
- * An accepted connection, used by its login and its requests. It has no closures, because thousands of connections live
- * for hours.
+ * An accepted connection, used by its login and its requests. It avoids closures, because each would take memory as
+ * long as the connection lives.
  */
 export class Accepted implements Subscriber, Client {
   readonly connection: Connection;
@@ -95,7 +95,7 @@ export class Accepted implements Subscriber, Client {
     const login = await logins.identify({ ticket });
     if ('code' in login) throw new RequestError('bad_request', login.reason);
     if (login.handle !== this.#handle)
-      throw new RequestError('forbidden', 'the claim sub or sid of the ticket is of another login');
+      throw new RequestError('forbidden', 'the claim sub or sid of the ticket belongs to another login');
     renewed(this.connection, ticket);
     this.#login?.renewed(login);
     return { fileAccess: fileAccessOf(login) ?? '' };

@@ -7,7 +7,7 @@ import { ok, problem, warning } from './finding.ts';
 const requestTimeoutMs = 5000;
 /** The first packet of the server has about 100 bytes. */
 const maxPacketBytes = 64 * 1024;
-/** Several, because a load balancer that chooses at random keeps some of them at one server. */
+/** Several, because a load balancer that chooses servers at random may keep a single one on one server by chance. */
 const pollingConnections = 4;
 
 /**

@@ -34,7 +34,7 @@ Example: ${howToRun('doctor', '--cookie - --chat https://www.example.org/chat/')
 interface Output {
   finding(line: string): void;
   problem(line: string): void;
-  /** Returns null without an input. */
+  /** Returns null if the input ends before an answer. */
   askCookie?(): Promise<string | null>;
 }
 

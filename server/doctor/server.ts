@@ -164,7 +164,7 @@ function* checkOrigins({ origins }: Config, page: string | undefined): Generator
     if (origins.filter(isWeb).every((origin) => loopback.test(hostOf(origin)))) {
       yield warning(
         `Only pages of this machine may connect: CHAT_ORIGINS is ${origins.join(',')}.`,
-        'Set CHAT_ORIGINS to the origin of the site, such as https://www.example.org. With --origin the doctor checks one.',
+        'Set CHAT_ORIGINS to the origin of the site, such as https://www.example.org. The option --origin checks one.',
       );
     }
     return;
@@ -180,7 +180,7 @@ function* checkOrigins({ origins }: Config, page: string | undefined): Generator
   );
 }
 
-/** Whether an origin is of a page. Apps have origins such as `capacitor://localhost`. */
+/** Whether an origin belongs to web pages. Apps have origins such as `capacitor://localhost`. */
 const isWeb = (origin: string) => /^https?:/.test(origin);
 const hostOf = (origin: string) => new URL(origin).hostname;
 const bareHost = (origin: string) => hostOf(origin).replace(/^www\./, '');

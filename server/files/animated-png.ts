@@ -147,7 +147,7 @@ function frameOf(control: Buffer | undefined, size: { width: number; height: num
   return { width, height, control: control.subarray(12), packed: [] };
 }
 
-/** Returns the bytes of the decompressed lines. Each line starts with a filter byte. */
+/** Returns the size of the decompressed lines in bytes. Each line starts with a filter byte. */
 function lengthOf(header: Buffer, width: number, height: number): number {
   const bits = (header[8] ?? 0) * (channels[header[9] ?? 0] ?? 0);
   const linesOf = (columns: number, lines: number) =>

@@ -64,7 +64,7 @@ const maxWaitMs = 30_000;
 const maxTaskMs = 25_000;
 /** Idle time in ms after which a process ends. With the picture library it uses 150 MB of memory. */
 const idleFor = 60_000;
-/** A process that uses more bytes after a task ends, so that each large picture can use the same memory. */
+/** After a task, a process with more bytes of memory is replaced, so that each large picture has the same memory. */
 const maxIdleMemory = 384 * 1024 * 1024;
 /** Maximum bytes that a process gets per read. */
 const maxRead = 4 * 1024 * 1024;

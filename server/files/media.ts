@@ -148,7 +148,7 @@ async function webm(bytes: Bytes): Promise<Tracks | null> {
     at += id.bytes + length.bytes;
     if (id.value === element.cluster && stated > 0) break;
     if (entered.has(id.value)) continue;
-    // No other element of a complete WebM has an unknown length.
+    // In a complete WebM, only the elements in `entered` can have an unknown length.
     if (length.value === Infinity) break;
     const content = async () => (length.value > 8 ? Buffer.alloc(0) : bytes.read(at, length.value));
     if (id.value === element.scale) scale = unsigned(await content());
@@ -400,7 +400,7 @@ async function mp3(bytes: Bytes): Promise<Tracks | null> {
     const frequency = [44_100, 48_000, 32_000][(head >>> 10) & 3];
     const rate = rates[version === 3 ? 0 : 1]?.[((head >>> 12) & 15) - 1];
     if (head >>> 21 !== 0x7ff || version === 1 || frequency === undefined) continue;
-    // Frames of other layers have other sizes. The player determines the duration.
+    // `rates` does not apply to other layers, so the duration stays unknown.
     if (((head >>> 17) & 3) !== 1) return soundOf(0);
     if (rate === undefined) continue;
     const first = part.subarray(at, at + 200);

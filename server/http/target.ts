@@ -11,8 +11,8 @@ export interface Target {
 const form = /^(?:https?:\/\/([^/?#]*))?(\/[^?#]*)(\?[^#]*)?$/i;
 /**
  * These characters have no meaning in a path, but occur in names of files and users. nginx before 1.21.1 decodes them
- * if a location strips part of the path, and does not encode them again. It does the same with a backslash, which can
- * be a slash and is not allowed here.
+ * if a location strips part of the path, and does not encode them again. It also decodes a backslash, which is not
+ * allowed here, because some software reads it as a slash.
  */
 const leftRaw = /["<>^`{|}]/g;
 const hasNames = /^\/(?:files|api)\//;

@@ -193,7 +193,8 @@ class Import {
       room.seqs.set(message.id, seq);
       return void this.#counts.known++;
     }
-    // `users` may no longer map an erased user, so the time of an erased message is enough.
+    // An earlier run imported this message, and its author was erased. Only the time shows that, if `users` no longer
+    // maps the author.
     if (room.erased.has(message.at)) return void this.#counts.erased++;
     const answers = message.replyTo !== undefined && !room.seqs.has(message.replyTo);
     if (answers || message.files !== undefined || this.#waiting.length >= atOnce) await this.#settle();

@@ -112,8 +112,8 @@ export async function asAccount<T>({ name, uid, gid }: Account, work: () => Prom
 type Right = 'x' | 'r' | 'rx';
 
 /**
- * Returns the rights that an account lacks, by path without links.
- * @param site its folder, without links
+ * Returns the rights that an account lacks, by path with all links resolved.
+ * @param site the folder of the site, with all links resolved
  * @throws CommandProblem if a link leads to a file of another account outside of the site
  */
 export async function findMissingRights(
@@ -148,11 +148,11 @@ export async function findMissingRights(
 
 interface Need {
   right: Right;
-  /** A link to the path that may be a trap. Undefined if another path also leads there. */
+  /** A link that leads to the path and may be a trap. Undefined if a path without such a link also leads there. */
   link: string | undefined;
 }
 
-/** Returns the needed rights by path without links. */
+/** Returns the needed rights by path with all links resolved. */
 function listNeeds(paths: SiteFiles, site: string): Map<string, Need> {
   const needs = new Map<string, Need>();
   for (const [path, access] of paths) {

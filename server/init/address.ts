@@ -45,7 +45,7 @@ function requirePlain(url: URL): void {
 /**
  * Finds an address for the chat to which browsers send the cookie of the site.
  * @param given the address of the site or of the chat
- * @param known the address of the site by its own configuration
+ * @param known the address of the site from its own configuration
  * @param port of the chat server
  * @throws CommandProblem if the cookie does not reach the address
  */

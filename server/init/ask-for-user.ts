@@ -88,7 +88,7 @@ and copy the value of ${name}. It is not shown here, and neither are the values 
       exit.configuration,
       `these paths do not lead to a logged-in user: ${user.problem}`,
     );
-  // CHAT_ADMINS is separated by commas.
+  // CHAT_ADMINS cannot contain an ID with a comma, because commas separate its IDs.
   const isDecided = hasAdmins || user.roles?.includes('admin') || user.id.includes(',');
   const answer = isDecided
     ? null

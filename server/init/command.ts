@@ -184,7 +184,7 @@ function settingsOf(env: NodeJS.ProcessEnv): Record<string, string> {
   );
 }
 
-/** Returns the folder of a site, or of its configuration file, without links. */
+/** Returns the folder of a site, or of its configuration file, with all links resolved. */
 function resolveFolder(path: string): string {
   const real = realpathSync(path);
   return statSync(real).isDirectory() ? real : dirname(real);
@@ -214,7 +214,7 @@ async function checkRights(
         `The account ${account.name} may not read ${acl.length === 1 ? 'one file or folder' : `${acl.length} files and folders`} that the chat needs: see below.`,
       ),
     );
-    // The next steps, which contain these commands, are not printed.
+    // With --print, `init` does not show the next steps, which would contain these commands.
     if (print) terminal.say(`\n${indent(acl.join('\n'))}\n`);
   } else if (read > 0)
     say(
@@ -229,7 +229,7 @@ function readAddress(text: string | null | undefined): URL | null {
   try {
     return text ? parseAddress(text) : null;
   } catch (error) {
-    // The site may be configured with any text.
+    // The configuration of the site may contain any text as the address.
     if (error instanceof CommandProblem) return null;
     throw error;
   }

@@ -54,7 +54,7 @@ export function findOtherHistory(data: string, folder: string, settings: string)
   );
 }
 
-/** Returns the setting for a port that other settings in the folder do not use. Empty for the default port. */
+/** Returns the setting for a port that other settings files in the folder do not use. Empty for the default port. */
 export function freePort(settings: string): { CHAT_PORT?: string } {
   const folder = dirname(settings);
   const names = existsSync(folder) ? readdirSync(folder) : [];

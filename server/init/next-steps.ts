@@ -51,7 +51,7 @@ interface Step {
   parts: (string | { lines: string })[];
 }
 
-/** Prints the remaining steps for the owner, outside of the settings file. */
+/** Prints what the owner must do after the settings file is written. */
 export function printNextSteps(setup: Setup, terminal: Terminal): void {
   const steps = [
     ...(setup.acl.length > 0 ? [grantRights(setup)] : []),

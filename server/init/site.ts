@@ -76,7 +76,7 @@ async function rightsProblem(settings: FolderSettings): Promise<CommandProblem |
   );
 }
 
-/** Returns the account of PHP by the site's configuration, or the owner of the session folder unless it is root. */
+/** Returns the account of PHP from the site's configuration, or the owner of the session folder unless it is root. */
 export function findPhpAccount({ account, sessionFolder }: SiteDescription): string | undefined {
   if (account !== undefined || sessionFolder === undefined) return account;
   try {

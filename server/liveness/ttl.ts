@@ -109,7 +109,7 @@ export class LoginTtl {
   async #renew(): Promise<void> {
     this.#renewedAt = performance.now();
     try {
-      // Read the TTL first, because a renewal could shorten it.
+      // Read the TTL first, because a renewal would shorten a TTL that is longer than `lifetime`.
       const left = await this.#ask();
       const lifetime = this.#lifetime();
       if (lifetime === 0 || (left !== null && left > lifetime * (1 - renewalPart))) return;

@@ -174,7 +174,7 @@ function roomOf(room: UnreadIn, reader: User, { texts, shows, pageUrl, now }: Le
   };
 }
 
-/** Returns the beginning of the text, split at mentions of the reader. Mentions count in code points. */
+/** Returns the beginning of the text, split at mentions of the reader. Positions of mentions count code points. */
 function piecesOf({ text, mentions = [] }: StoredMessage, reader: User): LetterMessage['text'] {
   const characters = unlinked([...text]);
   const kept = [...text.split('\n').slice(0, longest.lines).join('\n')].length;

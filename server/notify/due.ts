@@ -126,8 +126,8 @@ export class Due {
       const until = at + claimTime;
       const { users: left, next } = await write.claimDueUsers({ at, until, most: atOnce });
       if (left.length === 0) return waitFor(next);
-      // A server crashed while notifying these users. It is unknown whether their mails were sent, so the messages
-      // count as notified.
+      // `sending`: a server crashed while it notified the user. It is unknown whether the mail was sent, so the
+      // messages count as notified.
       for (const { sending } of left) if (sending) this.#options.onMail('lost');
       while (left.length > 0) {
         const isLate = signal.aborted || Date.now() > at + claimTime / 2;

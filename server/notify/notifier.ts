@@ -12,7 +12,7 @@ import { unreadOf } from './unread.ts';
 const actsKept = 365 * 24 * 60 * 60_000;
 const sweepEvery = 24 * 60 * 60_000;
 /**
- * The latest time of the first check after a message, in milliseconds. It is the shortest mail delay that users can
+ * Maximum delay of the first check after a message, in milliseconds. It is the shortest mail delay that users can
  * choose.
  */
 const longestFirstLook = 5 * 60_000;

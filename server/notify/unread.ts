@@ -79,9 +79,8 @@ const namedFor = 3 * 24 * 60 * 60_000;
 
 /**
  * Finds the rooms with unread messages that concern a user. With `notify` `all`, these are all messages of other users,
- * otherwise mentions and replies in followed threads. Excludes deleted messages and blocked
- * authors. A recent mention in a public room that the user has not joined is unread until the user opens the room or is
- * notified of it.
+ * otherwise mentions and replies in followed threads. Excludes deleted messages and blocked authors. A recent mention
+ * in a public room that the user has not joined is unread until the user opens the room or is notified of it.
  * @returns undefined if the user is banned or never connected, and for guests
  */
 export async function unreadOf(

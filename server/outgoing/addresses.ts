@@ -6,8 +6,8 @@ export const loopback = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/;
 /**
  * Networks that are not public, from the IANA registries of special purposes
  * (https://www.iana.org/assignments/iana-ipv4-special-registry and iana-ipv6-special-registry), and multicast. Includes
- * networks that embed IPv4 addresses, because a gateway leads to them. Also includes the address at which Azure serves
- * settings and secrets of a machine
+ * networks whose addresses embed an IPv4 address, because a gateway may forward to that address. Also includes the
+ * address at which Azure serves settings and secrets of a machine
  * (https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16).
  */
 const special: readonly (readonly [network: string, prefix: number])[] = [

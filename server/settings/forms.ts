@@ -196,7 +196,7 @@ export const keyFile = <Key>(form: z.ZodType<Key>) =>
     }
   });
 
-/** The `http:` or `https:` URL for requests of this server. */
+/** An `http:` or `https:` URL to which this server sends requests. */
 export const endpoint = z
   .string()
   .refine((value) => URL.canParse(value) && /^https?:$/.test(new URL(value).protocol))

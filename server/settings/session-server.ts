@@ -87,7 +87,12 @@ const settings = {
     'key file',
   ],
   SESSION_SERVER_TLS_CERT: ['', file(String), 'the path of a certificate in PEM form'],
-  SESSION_SERVER_TLS_KEY: ['', file(String), 'the path of its key in PEM form', 'key file'],
+  SESSION_SERVER_TLS_KEY: [
+    '',
+    file(String),
+    'the path of the key of the certificate in PEM form',
+    'key file',
+  ],
   SESSION_SERVER_HELP_PHP: ['off', onOff, 'on or off'],
   SESSION_SERVER_MEMORY: ['256MB', someBytes, 'a size such as 256MB'],
   SESSION_SERVER_BUFFER: ['128MB', someBytes, 'a size such as 128MB'],
@@ -147,7 +152,7 @@ export function readSettings(env: NodeJS.ProcessEnv) {
   });
 }
 
-/** Whether to open the port. True if SESSION_SERVER_PORT is set, or the host or certificate but not the socket. */
+/** Whether to open the port: if it is set, or if the host or the certificate is set and the socket is not. */
 function opensPort(texts: Texts): boolean {
   if (texts.SESSION_SERVER_PORT) return true;
   return !texts.SESSION_SERVER_SOCKET && Boolean(texts.SESSION_SERVER_HOST || texts.SESSION_SERVER_TLS_CERT);

@@ -10,8 +10,8 @@ interface Place {
 }
 
 /**
- * Returns the data of a `notify.due` event. Null if nothing is left to notify of, or the time to send the event if that
- * is later, as Unix ms.
+ * Returns the data of a `notify.due` event. Returns null if nothing is left to notify of, and a time as Unix ms if the
+ * event must be sent later.
  */
 export type DueOf = (event: { user: string; at: number }) => Promise<object | number | null>;
 
