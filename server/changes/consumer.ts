@@ -26,10 +26,10 @@ export interface Consumer {
   types: readonly Change['type'][];
   /** Changes are batched for this time, in milliseconds, because each batch costs two transactions. Default 0. */
   gather?: number;
-  /** Minimum time between the starts of two batches, in milliseconds, if it is longer than `gather`. */
+  /** Minimum time between the starts of two batches, in milliseconds. Only with `gather`, and if it is longer. */
   apart?: number;
   /**
-   * Processes the next entries. `entries` may be empty after skipped ones. After an error, or a crash before the
+   * Processes the next entries. `entries` can be empty if entries were skipped. After an error, or a crash before the
    * position is stored, the entries are passed again, here or on another server. The returned rows are stored exactly
    * once, in one transaction with the position.
    * @throws if it did not process all entries

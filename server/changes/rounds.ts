@@ -1,4 +1,4 @@
-/** The first and the longest delay after failures, in milliseconds. It doubles with each failure. */
+/** The delay after a failure, in milliseconds. It doubles with each failure, from `shortest` to `longest`. */
 export const pauses = { shortest: 1000, longest: 60_000 };
 
 /**

@@ -85,7 +85,7 @@ function restrictFiles(): void {
   const version = Number(syscall(createRuleset, 0n, 0n, 1n, 0n));
   if (version < 1) return;
   const rights = 13 + (version >= 2 ? 1 : 0) + (version >= 3 ? 1 : 0) + (version >= 5 ? 1 : 0);
-  // All rights to files, no rights to ports, and the scopes of abstract sockets and signals.
+  // Denies access to files without a rule, abstract sockets, and signals to other processes. Does not restrict ports.
   const handled = new BigUint64Array([(1n << BigInt(rights)) - 1n, 0n, 3n]);
   const ruleset = syscall(createRuleset, handled, version >= 6 ? 24n : 8n, 0n, 0n);
   for (const path of readablePaths()) {
@@ -102,7 +102,7 @@ function restrictFiles(): void {
     rule.setInt32(8, file, true);
     syscall(addRule, ruleset, 1n, rule, 0n);
   }
-  // Stays open, because a rule holds only while the kernel keeps this folder in memory.
+  // Keeps /proc/self open in the Node process, because its rule applies only while the kernel has the folder in memory.
   dup(openSync('/proc/self', 'r'));
   syscall(restrictSelf, ruleset, 0n, 0n, 0n);
 }
@@ -134,7 +134,7 @@ function restrictCalls(): void {
   const calls = numbers[process.arch];
   if (calls === undefined) return;
   const [load, isEqual, isAtLeast, answer] = [0x20, 0x15, 0x35, 0x06];
-  // An instruction consists of a code, the instructions to skip if true and if false, and a value.
+  // An instruction consists of a code, how many instructions to skip if true and if false, and a value.
   const allowed = [answer, 0, 0, 0x7fff0000];
   // EACCES
   const refused = [answer, 0, 0, 0x5000d];

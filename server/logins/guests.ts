@@ -19,7 +19,7 @@ export interface GuestSettings {
   may: 'read' | 'write';
   /** The IDs of the rooms that guests may open, if they are public. */
   rooms: ReadonlySet<string>;
-  /** The first word of each guest's name. */
+  /** The start of each guest's name. */
   label: string;
 }
 

@@ -23,7 +23,7 @@ import { RequestOrder } from './order.ts';
 import type { Context, LimitName, RequestHandler } from './request.ts';
 import { roomRequests } from './rooms.ts';
 
-/** Far more values, and far deeper, than any request of the protocol has. */
+/** Limits of a payload, far above what any request of the protocol needs. */
 const maxValues = 1000;
 const maxDepth = 16;
 
@@ -51,7 +51,7 @@ export interface Client {
   intake: { begin(): void; end(): void; punish(weight: number): void };
   /** The key of the limits per user. The guests of one address share a key. */
   readonly limitKey: string;
-  /** The number of extra requests for large packets so far. */
+  /** How many extra requests the large packets so far count as. */
   weight: { readonly received: number };
   /** Records user activity, which keeps the session alive if the operator enables that. */
   active(): void;
@@ -122,7 +122,7 @@ export function requestListener(services: Services, client: Client) {
   };
 }
 
-/** The weight of a request, and when it was counted by the monotonic clock. */
+/** The weight of a request, and the time when it was counted, by the monotonic clock. */
 interface Count {
   taken: number;
   weight: number;
@@ -216,7 +216,7 @@ async function carryOut(
         // The user may have been removed or banned before the read. No content of the room may follow `room:removed`.
         if (context.room !== undefined) chat.directory.checkStill(connection.person, context.room);
         if (rightsOf(context) === rights) return answer;
-        // With other rights, the user gets another response, or none.
+        // The rights changed during the read, so the request is rejected or read again.
         const lost = refusalByRights(handler, context);
         if (lost !== null) throw lost;
       }

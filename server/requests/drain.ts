@@ -5,7 +5,7 @@ import type { Connection } from '../chat/model.ts';
  */
 const longestChange = 3000;
 
-/** By the connection of the request, which may be closed. */
+/** Work in progress, by the connection that requested it. The connection may be closed. */
 type Works = Map<Connection, Set<Promise<unknown>>>;
 
 /** Tracks work in progress, and stops accepting new work connection by connection. */

@@ -126,7 +126,7 @@ export const roomRequests: RequestHandlers<
   'room:members': {
     guests: allGuests,
     order: 'read',
-    // A query counts as a search in a room of any size.
+    // A query counts as a search, even in a small room.
     counts: ({ query }) => (query === undefined ? {} : { search: 1 }),
     run: ({ chat, connection, room, payload }) => members(chat, connection, room, payload),
   },

@@ -1,4 +1,4 @@
-/** Maximum count of users, and of the messages, reports, files and reactions of a user. */
+/** Users, and the messages, reports, files and reactions of a user, are counted only up to this number. */
 export const mostCounted = 10_000;
 
 /** Maximum rooms of a user, and reports about a user, in the details of a user. */

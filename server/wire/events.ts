@@ -159,7 +159,8 @@ const reaction = z.object({
 
 /**
  * The ID of a report, a held message, an invite link, a device or a chosen file. U+0000 must be rejected here, because
- * PostgreSQL fails on it, and concurrent writes would have to run again. Other invalid IDs are not found.
+ * PostgreSQL fails on it, and the other writes of the transaction would have to run again. Other invalid IDs are not
+ * found.
  */
 const entryId = z.string().regex(/^[!-~]{1,64}$/);
 /** The ID of a file, which cannot be guessed. */
@@ -329,7 +330,10 @@ const act = z.object({
     })
     .exactOptional(),
 });
-/** Why a message is held: its author's first, has a link, has a word of CHAT_HOLD_WORDS, or all messages are held. */
+/**
+ * Why a message needs approval: all messages do, or it is its author's first, has a link, or has a word of
+ * CHAT_HOLD_WORDS.
+ */
 const holdReason = z.enum(['first', 'links', 'words', 'all']);
 export type HoldReason = z.output<typeof holdReason>;
 
@@ -350,7 +354,7 @@ const held = z.object({
   /** Absent on an edit that does not change the files. */
   files: z.array(file).exactOptional(),
   mentions: z.array(z.object({ user: userId, start: counter, length: seq })).exactOptional(),
-  /** On an edit, only for a new page. Without a title it is being fetched, or the page has nothing to show. */
+  /** On an edit, present only for a new link. Without a title, the page is being fetched or has nothing to show. */
   preview: preview.exactOptional(),
   /** When it was sent. */
   at: time,
@@ -943,18 +947,19 @@ export const answers = {
   'moderate:overview': z.object({
     /** Users who are connected now. */
     here: counter,
-    /** `here`, and users of the last seven days who do not hide it. Absent without CHAT_LAST_SEEN. */
+    /** `here`, and the users of the last seven days who do not hide their last visit. Absent without CHAT_LAST_SEEN. */
     week: counter.exactOptional(),
     /** Messages per day of the last 30 days by UTC, oldest first. */
     messages: z.array(z.object({ day: z.string().regex(/^\d{4}-\d\d-\d\d$/), count: counter })),
+    /** The rooms that the requester may know of, without direct rooms. */
     rooms: counter,
     /** The number of private rooms. */
     private: counter,
     /** The number of rooms created in the last seven days. */
     fresh: counter,
-    /** Open reports in these rooms. */
+    /** Open reports in the counted rooms. */
     reports: counter,
-    /** Files in these rooms. Absent if files are off. */
+    /** Files in the counted rooms. Absent if files are off. */
     files: fileSizes.exactOptional(),
     /** Queued and failed events for the site, failed ones up to 100. For admins, if the site receives events. */
     events: z.object({ waiting: counter, failed: counter }).exactOptional(),
