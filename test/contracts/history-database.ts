@@ -120,7 +120,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       }),
     );
 
-  /** Tests code that hardly depends on the database server. Without soak they run with only one server. */
+  /** For tests of code that hardly depends on the database server. Without soak, they run only with PostgreSQL. */
   const it: (title: string, run: () => Promise<void>) => void = size(true, name === 'PostgreSQL')
     ? test
     : () => {};
@@ -697,10 +697,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       expect(await count('chat_mentions')).toBe(0);
     });
 
-    /**
-     * Opens a history on a database where a killed server left a text in a deleted room. @param onQuery
-     * called before each separate statement
-     */
+    /** Opens another history on the database. @param onQuery called before each statement that is sent alone */
     async function openBeside(
       onQuery: (text: string) => void,
       onDelay: (error: Error) => void = unexpectedFailure,
@@ -964,7 +961,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       ]);
     });
 
-    it("delivers a message's changes on another server only after an earlier ban", async () => {
+    it('delivers new content of a message on another server only after an earlier ban', async () => {
       const preview = 'https://secret.example/';
       const changed = {
         edited: { text: `a secret ${preview}`, editedAt: 2, preview: { url: preview } },

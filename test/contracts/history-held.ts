@@ -26,7 +26,7 @@ export function heldContract(now: Now) {
   });
   const hold = async (over: Partial<Writes['hold']['in']> = {}) => {
     const done = await write.hold(input(over));
-    if (!('held' in done)) throw new Error('the message does not wait');
+    if (!('held' in done)) throw new Error('the message is not pending');
     return done.held;
   };
   const say = async (user = ann, text = 'hello', over: { files?: { id: string; alt?: string }[] } = {}) =>
@@ -170,7 +170,7 @@ export function heldContract(now: Now) {
     const edit = (text: string) => write.holdEdit({ room, seq, user: ben.id, text, why: 'links', at: later });
     const waits = async (text: string) => {
       const done = await edit(text);
-      if (!('held' in done)) throw new Error('the edit does not wait');
+      if (!('held' in done)) throw new Error('the edit is not pending');
       return done.held;
     };
     const first = await waits('first');

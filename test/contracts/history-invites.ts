@@ -117,7 +117,7 @@ export function invitesContract(now: Now) {
     await role('member');
     expect(await links()).toEqual([own]);
     await expectRefusal(accept(early, cat, {}, ben), 'unknown_invite');
-    // The owner loses the right only with the role.
+    // Ann becomes a moderator, so her link remains valid.
     await write.setRole({ room, user: ben.id, role: 'owner' });
     expect(await links()).toEqual([own]);
     await write.deleteRoom({ room });

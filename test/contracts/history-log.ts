@@ -13,7 +13,7 @@ import { callsOf, expectRefusal, type Now } from './history-tested.ts';
 
 const ann = { id: '1', name: 'Ann' };
 const at = 1_700_000_000_000;
-/** Milliseconds that no test reaches. */
+/** Longer than any test, in ms. */
 const long = 3_600_000;
 
 /** Tests the change log in every history. `now`: the current history, with the public room `lobby`. */

@@ -22,7 +22,7 @@ export function notifyContract(now: Now) {
   ) => {
     const consumer = { name: 'notify', by: 'me', types: ['message'], lease: 60_000, most: 9 } as const;
     const taken = await write.consume(consumer);
-    if ('leasedForMs' in taken) throw new Error('somebody else has the lease');
+    if ('leasedForMs' in taken) throw new Error('another server has the lease');
     const concerned = { users, rooms, due: at, roomsDue, pushes, pushDue: at };
     await write.consume({ ...consumer, done: taken.upTo, rows: { concerned } });
   };
@@ -254,7 +254,7 @@ export function notifyContract(now: Now) {
     await write.settlePushes({ pushes: [{ ...waiting, pushed, due: at + hour }], until: held, at });
     await note([], [], at, [waiting]);
     expect(await claim(at + 9, at + 5)).toEqual({ pushes: [], next: at + hour });
-    // The pushed message is forgotten where no push is queued.
+    // The claim with `before: at + 5` deleted the completed push of `sent`, so its message is forgotten.
     await note([], [], at, [sent]);
     expect((await claim(at + hour)).pushes).toEqual([
       { ...sent, sending: false },

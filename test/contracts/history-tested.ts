@@ -54,7 +54,7 @@ export async function openTested({ open, close, ...storage }: Storage): Promise<
     async empty() {
       await reload();
       await storage.empty();
-      // No type of change is logged for a consumer of the previous test.
+      // Stops the logging of changes for consumers of the previous test.
       await history.write.keepConsumers({ names: ['none'] });
     },
     async close() {

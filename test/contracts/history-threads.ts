@@ -189,7 +189,7 @@ export function threadsContract(now: Now) {
     expect(await following(1, ben)).toEqual([true]);
   });
 
-  test('shows the oldest remaining reply first after the first messages expire', async () => {
+  test('makes the oldest remaining reply the root after the first messages expire', async () => {
     await join(ann, ben, cat);
     await send(ann);
     for (const user of [ben, cat, ben, cat]) await send(user, 1);

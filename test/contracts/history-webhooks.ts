@@ -15,7 +15,7 @@ export function webhooksContract(now: Now) {
   const store = async (...some: Partial<StoredEvent>[]): Promise<string[]> => {
     const consumer = { name: 'webhooks', by: 'me', types: ['room'], lease: 60_000, most: 9 } as const;
     const taken = await write.consume(consumer);
-    if ('leasedForMs' in taken) throw new Error('somebody else has the lease');
+    if ('leasedForMs' in taken) throw new Error('another server has the lease');
     const events = some.map((one) => ({
       id: `e${n++}`,
       type: 'message.created' as EventType,

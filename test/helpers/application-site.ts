@@ -29,14 +29,17 @@ interface Site {
   remove(): Promise<unknown>;
 }
 
-/** Opens the logins of a site by its folder, until the end of the test. */
+/** Opens the logins of the site in a folder. Closes them at the end of the test. */
 export async function loginsOf(folder: string, more: Partial<SitePlace> = {}): Promise<Logins> {
   const { logins } = await openSite({ folder, ...more });
   onTestFinished(() => logins.close());
   return patient(logins);
 }
 
-/** Uses a site until the end of the test. @returns the site, its logins, and `open` for logins with other options */
+/**
+ * Opens the logins of a site. Closes them and removes the site at the end of the test.
+ * @returns the site, its logins, and `open` for logins with other options
+ */
 export async function openedSite<Of extends Site>(made: Promise<Of>, more: Partial<SitePlace> = {}) {
   const site = await made;
   onTestFinished(async () => void (await site.remove()));
@@ -46,7 +49,7 @@ export async function openedSite<Of extends Site>(made: Promise<Of>, more: Parti
   return { ...site, ...askingOf(logins), logins, open, ask };
 }
 
-/** Logs user 7 in with each session, and expects the outcome that is the session's key in `cases`. */
+/** Logs user 7 in with each session of `cases`, and expects the outcome under which `cases` lists the session. */
 export async function expectLogins<Session>(
   site: { logins: Logins; logIn(user: string, session: Session): Promise<Credentials> },
   cases: Partial<Record<'user' | 'nobody' | 'invalid', Readonly<Record<string, Session>>>>,
@@ -82,7 +85,7 @@ export async function createViews(db: TestDatabase, folder: string, edit: (state
   );
 }
 
-/** Returns short queries on logins. */
+/** Returns functions that query logins and return only what tests compare. */
 export function askingOf(logins: Logins) {
   return {
     /** Returns the login. Throws if it is rejected. */
@@ -111,7 +114,7 @@ export function askingOf(logins: Logins) {
 /** Seconds since 1970. */
 export const now = () => Math.floor(Date.now() / 1000);
 
-/** Stops the clock until the end of the test, however long that takes. */
+/** Stops `Date` until the end of the test, so that a slow machine cannot change what the test computes from it. */
 export function stopClock(): void {
   vi.useFakeTimers({ toFake: ['Date'], now: Date.now() });
   onTestFinished(() => void vi.useRealTimers());

@@ -13,7 +13,7 @@ import { hanging } from './hanging.ts';
 
 export type ChatSocket = Socket<ServerToClient, ClientToServer>;
 type Ready = Parameters<ServerToClient['session:ready']>[0];
-/** The response, if no message needs approval. */
+/** The data of a response. Tests with this client use servers on which no message needs approval. */
 export type Done<E extends RequestName> = E extends 'message:send' | 'message:edit'
   ? Extract<Answers[E], { message: unknown }>
   : Answers[E];
@@ -71,7 +71,7 @@ export async function connectChat(
     socket.connect();
   });
   const raw = async (event: string, ...args: unknown[]): Promise<Answer<unknown>> => {
-    // It would wait for a connection that never opens.
+    // Without this, the request would wait for a connection that never opens.
     if (!socket.connected && !(socket.active && socket.io.reconnection()))
       throw new Error(`${event} without a connection`);
     return (socket as unknown as Socket).timeout(hanging).emitWithAck(event, ...args);

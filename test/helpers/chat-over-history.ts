@@ -20,7 +20,7 @@ function ignore(): void {}
 /**
  * Opens the chat in this process, without HTTP and sockets, on a new history.
  * @param around wraps the real history to replace parts of it
- * @param over parts that the test observes itself
+ * @param over options of `openChat` that the test sets itself
  */
 export async function openChatOver(
   around: (stored: History) => Partial<History>,

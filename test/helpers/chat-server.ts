@@ -84,7 +84,7 @@ export const chatProgram = [
   '--settings=',
 ];
 
-/** The settings that a test has not set itself. */
+/** Settings of servers in tests. A test may set others. */
 export const usual = { ...noLimits, CHAT_HOST: '127.0.0.1', CHAT_PORT: '0' };
 
 /** Returns the address from the log of a started server. @param from the start of that log in the output */
@@ -95,8 +95,8 @@ async function listening(child: Child, from = 0): Promise<{ port: number; url: s
 }
 
 /**
- * Starts the chat server as a separate process and waits until it logs `listening`. Its history is deleted when it
- * ends.
+ * Starts the chat server as a separate process and waits until it logs `listening`. Without `CHAT_HISTORY`, its history
+ * is temporary.
  */
 export async function startChatServer(env: NodeJS.ProcessEnv, cwd = root): Promise<ChatServer> {
   const history = env.CHAT_HISTORY === undefined ? await emptyHistory() : undefined;

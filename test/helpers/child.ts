@@ -19,7 +19,8 @@ const listening = (server: Server) =>
 
 /**
  * Returns a port without a listener. It is reserved until this process ends, so no other test gets it, even while
- * nothing listens there. The reservation is an abstract Unix socket of that name, which the tests in PHP respect too.
+ * nothing listens there. The reservation is an abstract Unix socket whose name contains the port. The tests in PHP use
+ * the same names.
  */
 export async function ownPort(): Promise<number> {
   for (;;) {

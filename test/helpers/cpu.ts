@@ -3,7 +3,7 @@ export function cpuOf(work: () => unknown): number {
   const before = process.threadCpuUsage();
   work();
   const { user, system } = process.threadCpuUsage(before);
-  // Only their sum is measured. Linux divides it by samples, so a short time may count as one kind.
+  // Only the sum is exact. Linux estimates the two parts from samples, so a short time may count as one of them.
   return user + system;
 }
 

@@ -1,4 +1,7 @@
-/** mulberry32. Returns a function for numbers from 0 up to `below`, which are the same for each seed. */
+/**
+ * Returns a generator of pseudorandom integers from 0 to `below` - 1 (mulberry32). The same seed gives the same
+ * numbers.
+ */
 export function dice(start: number): (below: number) => number {
   let state = start;
   return (below) => {

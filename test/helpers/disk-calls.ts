@@ -1,7 +1,7 @@
 /**
  * `EIO`: the call has no effect. `EIO, done`: it takes effect but reports an error, like the sync of a folder on a
- * failing disk. A call of SQLite never does that, so it has no effect either, and its transaction is rolled back.
- * `ENOSPC`: the disk is full for this call. `killed`: the program is killed at the call.
+ * failing disk. With `EIO, done`, a call of SQLite has no effect either, and its transaction is rolled back. `ENOSPC`:
+ * the disk is full for this call. `killed`: the program is killed at the call.
  */
 export const diskFaults = ['EIO', 'ENOSPC', 'EIO, done'] as const;
 export type DiskFault = (typeof diskFaults)[number] | 'killed';

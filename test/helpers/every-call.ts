@@ -194,7 +194,7 @@ export const everyWrite: { [Op in keyof Writes]: Writes[Op]['in'][] } = {
 };
 const page = { limit: 9 };
 const whole = { room, upTo: 9, ...page };
-/** All reads except searches, of the data that these writes leave. */
+/** All reads except searches, of the data that `everyWrite` stores. */
 export const everyRead: { [Query in Exclude<keyof Reads, 'search'>]: Reads[Query]['in'][] } = {
   notices: [{ user: '1' }],
   withDevices: [{ users: ['1'] }],

@@ -12,9 +12,7 @@ function library(): string {
 export interface FakeClock {
   /** The environment of the process with this clock. */
   readonly env: NodeJS.ProcessEnv;
-  /**
-   * Moves that process's wall clock this many seconds off the real one, at once. Its monotonic clock is not affected.
-   */
+  /** Sets the difference between the process's wall clock and the real one. Its monotonic clock is not affected. */
   jump(seconds: number): void;
   remove(): void;
 }

@@ -162,7 +162,7 @@ export class Scenario {
     return self;
   }
 
-  /** Each prepares a step without a fault, and returns the step. */
+  /** Each function prepares its step while nothing fails, and returns the step. */
   readonly steps = {
     connect: async () => {
       const cookie = await this.#session();
@@ -274,7 +274,7 @@ export class Scenario {
             name === 'typing:changed' && (payload as { user: { id: string } }).user.id === id,
         );
       return async () => {
-        // It may be lost while the servers have no bus.
+        // The event may be lost while the servers have no bus.
         while (!isSeen()) {
           for (const typing of [true, false]) await ask(client, 'typing:set', { room: 'lobby', typing });
           await pause(50);
@@ -332,7 +332,10 @@ export class Scenario {
     for (const client of this.#clients.splice(0)) client.close();
   }
 
-  /** Checks that nothing is lost or duplicated, that all have the same order, and that the servers are well. */
+  /**
+   * Checks that no acknowledged message is lost or duplicated, that all clients see the same order, and that the
+   * servers are healthy.
+   */
   async check(): Promise<void> {
     this.#talking = false;
     await Promise.all(this.#talks);

@@ -8,7 +8,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
  */
 export type Fault = 'cut before' | 'cut after' | 'refused' | 'garbage' | 'silence';
 
-/** Something whose calls fail one at a time. */
+/** A service or a disk of which a test makes single calls fail. */
 export interface Faulty<Kind = string> {
   /** The names of all calls so far. */
   calls(): string[];
@@ -26,7 +26,7 @@ export interface Protocol {
   refusing?(call: Buffer, nth: number): Buffer | null;
 }
 
-/** For example, the second part of a long call. */
+/** The name of calls that the protocol does not name, such as the second part of a long call. */
 const nameless = 'a call';
 
 /** A proxy of a real service. Data that a client writes at once is one call. */

@@ -122,7 +122,7 @@ async function keepWriting(
   seen('closed');
 }
 
-/** One attempt of a parallel attacker, who repeats it. */
+/** By kind of attack, one attempt of one of the parallel attackers, who repeat it. */
 const floods: Record<string, (n: number) => Promise<void>> = {
   events: () => pour(filled(frame('421["a"]'))),
   async posts(n) {
@@ -229,6 +229,6 @@ const all = Promise.all(
     }
   }),
 );
-// Some attackers have to wait longer.
+// Attackers that wait for the server may take longer, so they are cut off.
 await Promise.race([all, pause(until - performance.now() + 1000)]);
 end();

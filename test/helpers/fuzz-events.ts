@@ -125,7 +125,7 @@ const otherKey = fc.oneof(
 
 function payloadOf(name: RequestName): Json {
   const own = Object.keys(requests[name].shape);
-  // Each field is mostly present and valid, because of several wrong ones only the first would be tested.
+  // Each field is mostly present and valid, because the server rejects a payload for its first wrong field.
   const known = own.map((key) => {
     const schema: z.ZodType = requests[name].shape[key as never];
     const field = valuesOf(key, schema);

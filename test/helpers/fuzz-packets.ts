@@ -22,7 +22,7 @@ const edit = fc.record({
   piece: fc.oneof(fc.constantFrom(...pieces), someBytes(8)),
 });
 export type Edit = typeof edit extends fc.Arbitrary<infer T> ? T : never;
-/** Mostly one change, because of many only the first causes the rejection. */
+/** Mostly one change, because the server stops at the first wrong byte. */
 export const edits = fc.oneof(
   { weight: 6, arbitrary: fc.tuple(edit) },
   { weight: 3, arbitrary: fc.array(edit, { minLength: 2, maxLength: 6 }) },

@@ -4,9 +4,9 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 /** A proxy of a real server that can be cut or silenced without changing the server. */
 export interface Gate {
   readonly port: number;
-  /** Accepts connections and forwards nothing until it ends. Then the held data is forwarded. */
+  /** Accepts connections and forwards nothing until `end()`. Then it forwards the held data. */
   readonly silence: { begin(): void; end(): void };
-  /** Forwards each piece of a response this many milliseconds late, until it ends. */
+  /** Forwards each piece of a response `ms` late, until `end()`. */
   readonly delay: {
     begin(ms: number): void;
     /** The number of pieces that were forwarded late. */

@@ -1,8 +1,8 @@
-/** A wait of more milliseconds counts as hanging. A wait on a slow, busy machine takes a tenth of it. */
+/** In ms. A longer wait counts as hanging. On a slow, busy machine, waits take at most a tenth of this. */
 export const hanging = 60_000;
 
 /**
- * Returns ten times the promised time, because a slow or busy machine may stall for seconds. It shows the order of
- * magnitude, and that nothing waits for something else. `bench/` has the figures.
+ * Returns ten times the promised time, because a slow or busy machine may stall for seconds. A test with this limit
+ * still shows the order of magnitude, and detects a wait for a timeout. `bench/` measures the actual times.
  */
 export const within = (promised: number): number => promised * 10;

@@ -322,7 +322,7 @@ export const hostileNames: [string, string | RegExp][] = [
   ['.htaccess', 'htaccess'],
   ['photo\u202egnp.exe', 'photognp.exe'],
   ['\u2066a\u2069\u200f\ufeff.txt', 'a.txt'],
-  // Empty patterns and fillers look like blanks, which could move the extension out of sight.
+  // Blank Braille patterns and Hangul fillers look like spaces, which could move the extension out of sight.
   [`photo.jpg${'\u2800'.repeat(60)}.exe`, 'photo.jpg.exe'],
   [`photo.jpg${'\u3164\u115f\u1160\uffa0'.repeat(15)}.exe`, 'photo.jpg.exe'],
   ['\u3164\u2800', 'file'],

@@ -50,8 +50,8 @@ const besideBundles = (bundles: string, id: string): string =>
   join(bundles, '/', relative(root, id).replace(/\.ts$/, '.mjs'));
 
 /**
- * Makes modules that the tests load themselves start their threads from the bundles. Vitest caches what it has
- * transformed, so the name of the bundles' folder is read when the module runs.
+ * Makes modules start their threads from the bundles even if a test imports the modules themselves from the sources.
+ * Vitest caches transformed code, so that code reads the name of the bundles' folder when it runs.
  */
 export function threadsOfBundles(): Plugin {
   return {

@@ -50,7 +50,7 @@ $config['super_admins'] = '1';
   ] as const) {
     await insert('usergroups', { gid, title, isbannedgroup, cancp, issupermod });
   }
-  /** The devices of a user share one key. */
+  /** Logins run one after another, because the devices of a user share one key. */
   const inTurn = oneAtATime();
   async function logIn(id: string, name: string | undefined) {
     const [known] = await run('SELECT loginkey FROM #_users WHERE uid = ?', [Number(id)]);

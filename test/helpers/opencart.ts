@@ -96,7 +96,7 @@ ${more}`,
       'catalog/controller/startup/authorize.php',
       `if (isset($this->request->cookie['${factors}'])) {\n$token = (string)$this->request->cookie['${factors}'];\n}\nif ($this->config->get('config_2fa') && $this->customer->isLogged()) {}`,
     );
-    // Other versions also write the time of the insertion as date, and do not read it.
+    // Other versions store the time of the insertion as `date_expire`, and do not read it.
     const unended = factorsEndIn === undefined ? '' : ' AND `date_expire` > NOW()';
     write(
       'catalog/model/account/customer.php',

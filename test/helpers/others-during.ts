@@ -93,8 +93,8 @@ function watchHealth(port: number) {
 /**
  * Lets one user per cookie talk, and requests `/healthz`, while the server is under load.
  * @param ready called when they talk, before the load starts
- * @param burden is the load. Its `served` resolves when the server has acknowledged one new message per user, of any of
- * them, and responded twenty times to `/healthz`.
+ * @param burden is the load. Its `served` resolves when the server has responded twenty times to `/healthz` and
+ * acknowledged as many new messages as there are users, whoever sent them.
  */
 export async function othersDuring<T>(
   server: ChatServer,

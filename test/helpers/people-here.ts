@@ -29,7 +29,7 @@ export interface PeopleHere extends Omit<PeopleSite, Exclude<keyof ChatSite, 'cl
   readonly history: History;
   /** Returns what GET /me counts for that user, connected or not. */
   me(person: Person): Promise<{ unread: number; mentions: number } | null>;
-  /** Returns the code of an upload into the room. */
+  /** Returns `ok` if the user may upload into the room, otherwise the error code. */
   mayUpload(person: Person, room: string): Promise<string>;
 }
 
@@ -79,7 +79,7 @@ export async function startPeopleHere(env: NodeJS.ProcessEnv = {}, given?: Histo
       }
     },
     hold,
-    // The last changes may be announced after the test.
+    // Announcements of the last changes may run after the history is closed.
     onAsideFailure: ignore,
     onEndFailure: unexpected,
     onSweepFailure: unexpected,

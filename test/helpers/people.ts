@@ -88,7 +88,7 @@ export async function startPeopleSite<Chat extends RunningChat = RunningChat>(
   };
 }
 
-/** Returns a function that has a connection closed after the test, for all tests of a file. */
+/** Returns a function for the tests of a file. A connection that is passed to it is closed after the test. */
 export function closedAfterEach(): <One extends Pick<ChatClient, 'close'>>(one: One) => One {
   const open: Pick<ChatClient, 'close'>[] = [];
   afterEach(() => {

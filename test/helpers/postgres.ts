@@ -49,7 +49,6 @@ export async function startPostgres(settings: readonly string[] = []): Promise<P
       { ...options, stdio: 'ignore' },
     );
   });
-  // The logged statements of a test would fill the log's pipe while the test waits for PHP.
   const given = [
     ...['listen_addresses=127.0.0.1', `port=${port}`, `unix_socket_directories=${folder}`, 'fsync=off'],
     ...[
@@ -57,6 +56,7 @@ export async function startPostgres(settings: readonly string[] = []): Promise<P
       // the machine, and needs no cleaning.
       ...['jit=off', 'full_page_writes=off', 'autovacuum=off', 'wal_level=minimal', 'max_wal_senders=0'],
       'shared_buffers=8MB',
+      // Logged statements with their values would fill the pipe of the log while the test waits for PHP.
       'log_parameter_max_length=0',
       'ssl=on',
       `ssl_cert_file=${certificate}`,

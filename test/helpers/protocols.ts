@@ -52,7 +52,7 @@ function postgresRefusing(call: Buffer, nth: number): Buffer | null {
 
 /** Makes the statement fail as after a deadlock, with a full disk, or with a damaged table. */
 function mariadbRefusing(call: Buffer, nth: number): Buffer | null {
-  // The first packet of an exchange with a statement: as text, to be prepared, or prepared earlier.
+  // Only the first packet of COM_QUERY, COM_STMT_PREPARE or COM_STMT_EXECUTE is replaced.
   if (call[3] !== 0 || ![0x03, 0x16, 0x17].includes(call[4] as number)) return null;
   const number = [1213, 1021, 1034][nth % 3];
   const body = Buffer.from(`\x03SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = ${number}`);

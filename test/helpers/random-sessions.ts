@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import type { FormatName } from '../../packages/php-session/src/formats/formats.ts';
 import { hanging } from './hanging.ts';
 
-/** PHP's result for a path: a value as of `inWords` in random-sessions/reader.php, or why the path has no value. */
+/** PHP's result for a path: what `inWords` in random-sessions/reader.php returns, or why the path has no value. */
 export type PhpFound = [type: string, value: string, empty: string] | 'absent' | 'wrong';
 
 /** A session that PHP wrote, perhaps damaged afterwards, and what PHP reads from it. */

@@ -11,10 +11,10 @@ import { type Postgres, startPostgres } from './postgres.ts';
 
 type Value = string | number | null;
 
-/** The database of a site, of any kind. Unless it is SQLite, a test can silence it. */
+/** The database of a site. */
 export interface TestDatabase {
   kind: 'mysql' | 'postgres' | 'sqlite';
-  /** The port for connections that can be silenced, or 0 for SQLite. */
+  /** The port, which belongs to the gate if there is one. 0 for SQLite. */
   port: number;
   user: string;
   password: string;
@@ -24,7 +24,7 @@ export interface TestDatabase {
   folder?: string;
   /** Runs a statement with `?` for each value. */
   run(sql: string, values?: readonly Value[]): Promise<Record<string, unknown>[]>;
-  /** Stops its responses until the returned function is called. */
+  /** Stops its responses until the returned function is called: with a gate, or in SQLite with a lock. */
   silence(): Promise<() => Promise<void>>;
   remove(): Promise<void>;
 }
@@ -100,7 +100,7 @@ const idle: Server[] = [];
 async function serverOf(kind: Server['kind']): Promise<Server> {
   const known = idle.findIndex((one) => one.kind === kind);
   if (known >= 0) return idle.splice(known, 1)[0] as Server;
-  // It then identifies clients by their addresses, like a database on another machine.
+  // With this option, MariaDB identifies clients by their addresses, like a database on another machine.
   return kind === 'mysql'
     ? { kind, is: await startMariadb(['--skip-name-resolve']) }
     : { kind, is: await startPostgres() };
@@ -159,7 +159,7 @@ function sqliteFile(): TestDatabase {
     password: '',
     name,
     async run(sql, values = []) {
-      // A collation that PHP adds, as in Drupal.
+      // PHP creates the table, because node:sqlite cannot add Drupal's collation.
       if (sql.includes('NOCASE_UTF8')) {
         const code = `$db = new PDO('sqlite:${name}'); $db->sqliteCreateCollation('NOCASE_UTF8', 'strcasecmp'); $db->exec($argv[1]);`;
         execFileSync('php', ['-r', code, '--', sql]);

@@ -5,8 +5,8 @@ import { Fetcher } from '../../server/previews/fetcher.ts';
 
 /*
  * Run this in namespaces in which 127.0.0.1 is the name server. Names in `slow.test` get no response. All other names
- * resolve to this machine. Prints the page of one user that is fetched after names of 16 other users got no response,
- * and then the number of their pages. Prints null for no page.
+ * resolve to this machine. First, 16 users fetch 32 pages whose names get no response. Then another user fetches a
+ * page. Prints that page, or null, and the number of pages that the 16 users got.
  */
 const asked = new Set<string>();
 const server = createSocket('udp4');

@@ -9,7 +9,7 @@ const root = new URL('../../', import.meta.url).pathname;
 interface Options {
   /** The lifetime of a ticket. */
   seconds: number;
-  /** How far the clock of the site is behind. The server ends a login 30 s after its last ticket. */
+  /** How many seconds the site's clock is behind. This shortens the 30 s for which a login outlasts its last ticket. */
   behindSeconds?: number;
   /** Further settings of the chat server. */
   env?: NodeJS.ProcessEnv;
