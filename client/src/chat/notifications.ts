@@ -72,8 +72,8 @@ export function turnOff(chat: Chat): void {
 }
 
 /**
- * Offers notifications from the third visit or the first mention on, unless the user chose “not now” in the last 30
- * days.
+ * Whether to offer notifications: from the third visit or the first mention on, unless the user chose “not now” in the
+ * last 30 days.
  */
 export function mayAsk(chat: Chat): boolean {
   const { visits, later = 0, mentioned = false } = kept(chat);

@@ -68,7 +68,7 @@ export class Recordings {
   async add(id: string, n: number, part: Blob, note: RecordingNote): Promise<void> {
     // Only the first part creates the metadata, because later parts cannot be played without it.
     if (n === 1 || this.notes().has(id)) this.#note(id, note);
-    // Without metadata, nothing would find the sound again, or delete it for the next user.
+    // Without metadata, nothing would find the sound again, or delete it before another user logs in.
     if (!this.notes().has(id)) return;
     await this.#inParts('readwrite', (store) => store.put(part, [id, n])).catch(() => {});
   }

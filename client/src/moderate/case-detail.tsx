@@ -122,7 +122,7 @@ export class CaseDetail extends Component<Props> {
             ))}
           </ul>
         )}
-        {/* biome-ignore lint/a11y/useSemanticElements: a fieldset belongs into a form. */}
+        {/* biome-ignore lint/a11y/useSemanticElements: a fieldset belongs in a form. */}
         <div
           class="timeline scroll"
           role="group"

@@ -159,7 +159,7 @@ export class Desk implements ConnectionListener {
     else this.#afresh();
   }
 
-  /** For a new connection, or changed rights of the user. */
+  /** Reloads everything, after a new connection or a change of the user's rights. */
   #afresh(): void {
     for (const follower of this.followers) follower.ready?.();
     this.#listener.changed();

@@ -108,7 +108,7 @@ export class OverviewPage implements Part {
   #facts({ here, week, messages, rooms, private: hidden, fresh, reports, files }: Overview) {
     const { strings } = this.#context;
     const [yesterday, today] = [messages.at(-2)?.count ?? 0, messages.at(-1)?.count ?? 0];
-    // The site may not store when users were online.
+    // Undefined if the site does not store when users were online.
     const lately = week === undefined ? undefined : strings.text('mod.week', { n: week });
     return (
       <dl class="facts">

@@ -210,7 +210,7 @@ export class QueuePage implements Part {
     const counts = { all: all.length, reported: all.length - held, held };
     if (counts.reported === 0 || held === 0) return undefined;
     return (
-      // biome-ignore lint/a11y/useSemanticElements: a fieldset has other looks.
+      // biome-ignore lint/a11y/useSemanticElements: a fieldset looks different.
       <div class="seg" role="group" aria-label={strings.text('mod.queue')}>
         {(['all', 'reported', 'held'] as const).map((kind) => (
           <button

@@ -87,7 +87,7 @@ export class RestrictPerson extends Component<Props> {
       <>
         <p class="label">{label}</p>
         {places.length === FEW ? (
-          // biome-ignore lint/a11y/useSemanticElements: a fieldset has other looks.
+          // biome-ignore lint/a11y/useSemanticElements: a fieldset looks different.
           <div class="seg" role="group" aria-label={label}>
             {places.map((place) => (
               <button

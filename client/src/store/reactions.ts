@@ -19,7 +19,7 @@ function withReactions(message: Message, { rev, changes }: Reacted, me: string):
   const list = new Map(reactions.map((reaction) => [reaction.emoji, reaction]));
   for (const { emoji, count, added = [], removed = [] } of changes) {
     const known = list.get(emoji);
-    // Unnamed users come before the added users, so these are named only if all others are.
+    // Unnamed users come before the added users, so the added users are named only if all others are.
     const whole = known === undefined || known.count === known.users.length;
     const users = [...(known?.users ?? []), ...(whole ? added : [])]
       .filter((user) => !removed.includes(user))

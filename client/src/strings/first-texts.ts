@@ -35,7 +35,7 @@ export function firstTexts(
   if (wanted !== 'en' && !(wanted in ours)) load().catch(() => {});
   return (key, n = 0) => {
     const lang = bestLanguage(wantedLanguage(element), known);
-    // A value may not be a string. Owners may provide anything, and objects have inherited properties.
+    // A value may not be a string, because owners may provide anything, and objects have inherited properties.
     const found: unknown[] = [known[key]?.[lang], ours[lang]?.[key], english[key]];
     const text = found.find((one) => typeof one === 'string') ?? '';
     return text.replace('{n}', String(n));

@@ -1,6 +1,6 @@
 /**
- * Texts of the page's owner, by key, then by language. This is a separate file, because the published types of the
- * elements need no other file of the texts.
+ * Texts of the page's owner, by key, then by language. This is a separate file, so that the published types of
+ * the elements need no other file of texts.
  */
 export type OwnersTexts = Readonly<Record<string, Readonly<Record<string, string>>>>;
 

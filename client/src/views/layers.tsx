@@ -4,10 +4,7 @@ import type { LateParts } from './late-parts.ts';
 
 type Content = () => ComponentChildren;
 
-/**
- * Dialogs that stay open when the room is lost. They do not show its content, or they remove it from the list
- * themselves.
- */
+/** Dialogs that stay open when the room is lost, because they show none of its messages. */
 const apart: ReadonlySet<DialogRequest['kind']> = new Set([
   'create',
   'direct',

@@ -53,7 +53,7 @@ export function RoomLook({ context, roomId, look: { color, emoji }, change }: Pr
             class="btn"
             aria-label={`${emojiLabel}: ${removeLabel}`}
             onClick={({ currentTarget: { nextElementSibling: picker } }) => {
-              // This button is removed.
+              // The change removes this button, so the focus must move.
               (picker as HTMLElement).focus();
               change({ emoji: '' });
             }}

@@ -24,8 +24,9 @@ export type MessageState =
 
 /** A text with more lines is cut to twenty (`.cut` in timeline.css), with a button that shows the rest. */
 const LONG_LINES = 24;
-/** Maximum number of nodes of a cut text, more than twenty lines need, and of a text that is shown in full. */
+/** Maximum number of nodes of a cut text. Twenty lines need fewer. */
 const NODES = 250;
+/** Maximum number of nodes of a text that is shown in full. */
 const OPEN_NODES = 5000;
 
 export interface MessageActions extends UnsentActions {

@@ -22,7 +22,7 @@ interface Props {
   readonly room: string;
   /** Replaces the default text, which names the room. */
   readonly text?: string;
-  /** Replaces the default label of the button, if it does more. */
+  /** Replaces the default label of the button, for example if the button does more than mute or ban. */
   readonly label?: string;
   /** More choices, shown above the duration. */
   readonly children?: ComponentChildren;

@@ -76,7 +76,7 @@ export class PeopleField extends Component<Props> {
   #answered = '';
   /** Why the search failed. */
   #problem: string | undefined;
-  /** Takes the first result when it arrives. */
+  /** Whether to take the first result when it arrives. */
   #hurried = false;
 
   override componentDidMount(): void {
@@ -247,7 +247,7 @@ export class PeopleField extends Component<Props> {
     );
   }
 
-  /** Known only for peers of direct rooms and members of the open room. */
+  /** Whether a user is online. Known only for peers of direct rooms and members of the open room. */
   #here({ id }: User): boolean {
     const { chat } = this.props.context;
     return (
@@ -328,7 +328,7 @@ export class PeopleField extends Component<Props> {
       const payload = { query, limit: NAMES, ...(room === undefined ? {} : { room }) };
       return context.chat.request('user:find', payload);
     }
-    // Requests one more, because the user is in the result but is not offered.
+    // Requests one more, because the result may contain the user of this client, who is not offered.
     const payload = { room: members.id, limit: NAMES + 1, ...(query === '' ? {} : { query }) };
     const answer = await context.chat.request('room:members', payload);
     return { users: answer.members.map(({ user }) => user), inRoom: [] };

@@ -3,7 +3,7 @@ import type { Context } from '../context.ts';
 import { Dialog } from '../controls/dialog.tsx';
 import { Icon } from '../controls/icon.tsx';
 
-/** The three steps to the Home Screen. An iPhone allows push only for sites there. */
+/** The three steps to add the site to the Home Screen. An iPhone allows push only for such sites. */
 export function HomeScreen({ strings }: { readonly strings: Strings }) {
   return (
     <>

@@ -182,7 +182,7 @@ export class RepliesPane {
     );
   }
 
-  /** Removes the quotes of the root message, because it is shown above. */
+  /** Returns the entries without quotes of the root message, because it is shown above. */
   #entries() {
     const { thread } = this;
     const { chat } = this.#context;

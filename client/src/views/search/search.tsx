@@ -202,7 +202,7 @@ export class SearchPanel extends Component<Props> {
             type="button"
             class="btn primary"
             onClick={() => {
-              // The button is removed.
+              // The search removes this button, so the focus must move.
               this.#field.current?.focus();
               this.#search.again();
             }}
