@@ -125,7 +125,7 @@ describe.each(engines)('backups of $name', ({ name, other, start, tables, rows, 
     return { code, said: child.output() };
   }
 
-  /** Restores in this process. @returns exit code and error message, as of the command */
+  /** Restores in this process. @returns exit code and error message, like those of the command */
   const restoring = async (
     url: string,
     from: string,
@@ -357,7 +357,7 @@ describe.each(engines)('backups of $name', ({ name, other, start, tables, rows, 
     expect(await command('restore', history.url)).toEqual(refused);
     const lines = join(folder, 'lines.jsonl');
     writeFileSync(lines, '');
-    // It is also rejected while the server holds no lease of a change-log consumer.
+    // The import is also rejected while the server holds no lease of a change-log consumer.
     await history.query('UPDATE chat_consumers SET held_until = 0');
     expect(await command('import', history.url, lines)).toEqual(refused);
   });

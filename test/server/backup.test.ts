@@ -113,7 +113,7 @@ const digestsIn = (path: string) =>
     readdirSync(path, { recursive: true, encoding: 'utf8' })
       .sort()
       .filter((name) => statSync(join(path, name)).isFile())
-      // These files are empty or rebuilt while the server is stopped.
+      // These files contain no data, or can be rebuilt.
       .filter((name) => !/-(lock|reserve|search)$/.test(name))
       .map((name) => [
         name,

@@ -40,7 +40,7 @@ test('creates missing rooms of CHAT_ROOMS and does not change existing ones', as
 test('applies changes that another server makes during the initial reads, without announcing them', async () => {
   const kicked: string[] = [];
   const unexpected = () => {
-    throw new Error('nobody is here');
+    throw new Error('no user is online');
   };
   const { chat, close } = await openChatOver(
     (stored) => ({

@@ -90,7 +90,7 @@ beforeAll(async () => {
   };
 });
 
-/** Runs an import into `history`. @returns exit code and output, as of the command */
+/** Runs an import into `history`. @returns exit code and output, like those of the command */
 const importing = (
   from: string,
   {

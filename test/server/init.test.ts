@@ -111,7 +111,7 @@ test('finds WordPress, writes its settings and lists the next steps', async () =
   expect(said).toMatch(/location \^~ \/chat\/ \{|ProxyPass "\/chat\/"/);
   expect(said).toContain('<php-chat server="/chat/" login-url="/wp-login.php?redirect_to={return}">');
   expect(said).toMatch(/\n {6}<\?php if \(is_user_logged_in\(\)\): \?>\n {8}<script /);
-  // For an HTML block.
+  // For an HTML block, without PHP.
   expect(said).toMatch(/\n\n {6}<script .*\n {6}<php-chat .*<\/php-chat>\n/);
   expect(said).toContain('docs/sites/wordpress.md shows where to put it');
   // Root may read everything, so the doctor has to run as the chat’s account.

@@ -18,7 +18,7 @@ const newGuest = (people: PeopleHere): Promise<Person> =>
   people.person({ firstname: 'Guest Eve' }, guestId(++guests));
 
 const token = 'x';
-/** The code of each request by a guest who may write, and by a guest who may only read if that code differs. */
+/** The code of each request by a guest who may write and, if it differs, by a guest who may only read. */
 const matrix: {
   [E in RequestName]: [payload: (other: string) => object, writes: string, reads?: string];
 } = {

@@ -17,9 +17,9 @@ import {
 } from '../../helpers/people.ts';
 import { type PeopleHere, startPeopleHere } from '../../helpers/people-here.ts';
 
-/** Messages pending approval, over real sockets. */
+/** Messages pending approval. */
 let site: PeopleHere;
-/** With files and exports. */
+/** A server with files and exports. */
 let served: PeopleSite;
 beforeAll(async () => {
   const env = {

@@ -16,7 +16,7 @@ import { type PeopleHere, startPeopleHere } from '../../helpers/people-here.ts';
 
 /** A user who was removed or banned tries to learn about the room through their own messages, files and rooms. */
 let site: PeopleHere;
-/** With files and exports. */
+/** A server with files and exports. */
 let served: PeopleSite;
 beforeAll(async () => {
   const env = {

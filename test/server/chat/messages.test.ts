@@ -311,7 +311,6 @@ test('sends at most one activity event per second about a room that the user doe
   await expect
     .poll(() => activities().at(-1))
     .toMatchObject({ room, lastSeq: 20, head: 20, last: { text: 'message 19' } });
-  // At most one event per second.
   expect(activities().length).toBeLessThanOrEqual(3 + Math.floor((performance.now() - began) / 1000));
   expect(activityOf(ann)).toEqual([]);
 });

@@ -8,7 +8,7 @@ import { eventsOf, type PeopleSite, type Person, say, startPeopleSite } from '..
 const comparable = (answer: unknown): unknown =>
   JSON.parse(JSON.stringify(answer, (key, value) => (key === 'next' ? true : value)));
 
-/** The moderators' page does not reveal direct rooms, or private rooms without the admin. */
+/** The moderators' page does not reveal direct rooms, or private rooms of which the admin is not a member. */
 describe.each(Object.entries(databases))('%s', (_, start) => {
   let site: PeopleSite;
   let database: Awaited<ReturnType<typeof start>>;

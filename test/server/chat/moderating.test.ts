@@ -18,7 +18,7 @@ import {
 } from '../../helpers/people.ts';
 import { type PeopleHere, startPeopleHere } from '../../helpers/people-here.ts';
 
-/** The requests of the moderators' page, over real sockets. */
+/** The requests of the moderators' page. */
 let site: PeopleHere;
 beforeAll(async () => {
   site = await startPeopleHere({

@@ -13,7 +13,6 @@ import {
 } from '../../helpers/people.ts';
 import { type PeopleHere, startPeopleHere } from '../../helpers/people-here.ts';
 
-/** Moderation, over real sockets. */
 let site: PeopleHere;
 beforeAll(async () => {
   site = await startPeopleHere({ CHAT_CREATE_ROOMS: 'all', CHAT_ROOMS: 'lobby', CHAT_LIMIT_CHANGE: '0' });

@@ -196,7 +196,7 @@ describe('rooms of users', () => {
     hidden.close();
     await expect.poll(async () => (await api('GET', `/users/${hidden.id}`)).body.connections).toBe(0);
     known.close();
-    // Wait until both are away.
+    // Wait until both are offline.
     await expect
       .poll(() => eventsOf(ann, 'presence:changed').flatMap(({ left }) => left))
       .toContain(known.id);
@@ -298,7 +298,8 @@ describe('rooms of users', () => {
     expect(eventsOf(ann, 'seen:changed').slice(before)).toEqual([
       { room, seq: third, users: [{ id: ben.id, name: `Name of ${ben.id}` }], total: 3 },
     ]);
-    // Ben, who hides again, does not cause an event that names Cat, who can be named again since Ann's request.
+    // Ben hides again, so his read must not cause an event, although the event could name Cat, whom Ann has unblocked
+    // since her request.
     const elsewhere = await den(ann, [cat]);
     for (const each of [ann, cat]) await each.request('room:join', { room: elsewhere });
     const there = { room: elsewhere, seq: (await send(ann, elsewhere)).seq };
@@ -668,7 +669,7 @@ describe('the PHP application', () => {
     expect((await api('PUT', `/users/${ann.id}/ban`, { seconds: 0 })).status).toBe(400);
   });
 
-  test('bans a user at each step of connecting', async () => {
+  test('rejects or disconnects a user who is banned at any moment of connecting', async () => {
     for (let n = 0; n < size(60, 15); n++) {
       const id = `banned-${n}`;
       const cookie = await site.rawSession(JSON.stringify({ user_id: id }));

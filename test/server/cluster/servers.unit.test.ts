@@ -568,7 +568,7 @@ describe('the site configuration', () => {
     expect(readiness()).toEqual([false, true, true]);
     changed(servers[1], 'b');
     await seconds(6);
-    // This server is in the majority, although its configuration is newer.
+    // The first server is now in the majority, with its newer configuration.
     expect(readiness()).toEqual([true, true, true]);
     await seconds(90);
     expect(readiness()).toEqual([true, true, false]);

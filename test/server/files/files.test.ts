@@ -396,7 +396,7 @@ test('leaves no open file when a client disconnects before the file is opened', 
     });
   };
   for (let n = 0; n < 60; n++) await leave();
-  // By then all requests were answered or cancelled.
+  // After this response, all earlier requests were answered or cancelled.
   expect(await statusOf(file, annsCookie)).toBe(200);
   await expect.poll(isOpen).toBe(false);
 });
@@ -691,7 +691,7 @@ test('keeps a forwarded file until the last copy is deleted', async () => {
   expect(exported.text(`files/${copied.id}/a.txt`)).toBe('Wm4kZ-shared');
   expect(stored()).toContain(file.id);
 
-  // Neither by a copy of the copy.
+  // A copy of the copy does not reveal the author either.
   const again = { room: target, from: { room: target, seq: message.seq }, clientId: newClientId() };
   expect((await ben.request('message:forward', again)).message).toMatchObject({ forwarded: {} });
   await ann.request('message:delete', { room: target, seq: message.seq });

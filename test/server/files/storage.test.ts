@@ -465,7 +465,8 @@ describe('the processes that examine files', () => {
     process.kill(child, 'SIGKILL');
     expect(await never).toEqual({ failed: true });
     expect(await next).toEqual(text);
-    // A pipe opens when its other end does. So the process ends between the turn of the file and its examination.
+    // Opening the pipe waits for its other end, so the process is killed after the file got its turn and before it is
+    // examined.
     const last = processOf('types');
     const pipe = join(folder, 'pipe');
     execFileSync('mkfifo', [pipe]);

@@ -127,7 +127,7 @@ test('keeps cached rows after a mention of an unknown user', async () => {
   const sendMention = (clientId: string, user: string) =>
     history.write.send({ ...message(clientId), mentions: [{ user, start: 0, length: 1 }] });
   await history.write.send({ ...message('a'), user: { id: '2', name: 'Ben' } });
-  // The first message stores its author, and only then rows stay cached.
+  // Sent twice, because the first message stores its author, and a new user clears the cache.
   for (const clientId of ['b', 'c']) await sendMention(clientId, '2');
   // Only a read of the row finds this name.
   const db = new DatabaseSync(path, { timeout: 5000 });

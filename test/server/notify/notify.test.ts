@@ -51,7 +51,7 @@ const came = (user: Person) =>
       if (due === undefined) throw new Error(`no notice for ${user.id}`);
       return due;
     },
-    // On a busy machine a room may be scanned before all messages are sent, and then only at the next scan.
+    // On a busy machine, a room may be scanned before all messages are sent. The others then wait for the next scan.
     { timeout: lookThroughPause + hanging },
   );
 

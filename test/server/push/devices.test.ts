@@ -137,7 +137,7 @@ test('stores no endpoint, key or session of a device in plain text', async () =>
   expect(site.chat.output()).not.toContain(pc.endpoint);
 });
 
-// Each push is delayed by five seconds.
+// Concurrent, because each push is delayed by five seconds.
 describe.concurrent('a push', () => {
   test('to an app makes the chat request an access token for FCM', async () => {
     const ben = await site.person();
@@ -198,7 +198,7 @@ describe.concurrent('a push', () => {
     ]);
     const topics = got.map((name) => named[name]?.browser.taken()[0]?.headers.topic);
     expect(new Set(topics).size).toBe(got.length);
-    // All pushes of the room were due at the same time, so no other is pending.
+    // Once no push of the room is pending, none can still reach the logged-out device.
     const waiting = 'SELECT user_id FROM chat_pushes WHERE due IS NOT NULL AND room_id = ?';
     await vi.waitFor(() => expect(rowsOf(waiting, room)).toEqual([]), hanging);
     expect(named.loggedOut?.browser.taken()).toEqual([]);
@@ -283,7 +283,7 @@ test('delays a push while the session store does not respond', async () => {
   const waits = () => {
     const of = 'SELECT due, claimed FROM chat_pushes WHERE user_id = ?';
     const [row] = rowsOf(of, ben.person.id) as { due: number; claimed: number | null }[];
-    // It was checked, and will be checked again.
+    // The push was tried, and will be tried again.
     expect(row?.claimed ?? 0).toBe(0);
     expect(row?.due).toBeGreaterThan(sentAt + 30_000);
   };

@@ -262,7 +262,7 @@ test.each([
   [429, '5', 30 * second],
   [429, '99999999', hour],
 ])(
-  'after %i, pushes nothing to the device for Retry-After: %s, but for 30 s to an hour',
+  'after %i with Retry-After: %s, pushes nothing to the device for that time, at least 30 s and at most an hour',
   async (status, after, wait) => {
     const { message, later, wake, devices } = await scene();
     answered(status, { 'retry-after': after });
@@ -270,7 +270,7 @@ test.each([
     expect(await later(first)).toBe(wait);
     answered(201);
     vi.setSystemTime(Date.now() + second);
-    // Of another room, for the same device.
+    // A message in another room, for the same device.
     const other = await message();
     const left = wait - second;
     expect(await later(other)).toBe(left);

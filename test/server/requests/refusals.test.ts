@@ -264,7 +264,7 @@ const table: Record<RequestName, Partial<Record<Code, Partial<Record<Who, readon
   'message:send': {
     ok: {
       ben: [
-        // Places are counted in characters, and may be in any order.
+        // The positions of mentions count characters. Mentions may be in any order.
         () => ({ text: '👋🏽x', clientId: fresh(), mentions: [at('1', 2), at('*', 0, 2)] }),
         () => ({ text: 'x'.repeat(20), clientId: fresh(), mentions: many(20) }),
       ],

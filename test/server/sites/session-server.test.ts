@@ -40,7 +40,7 @@ describe('a chat server with a session check every 100 ms', () => {
     own.signal('SIGCONT');
     await expect.poll(() => checksIn(300)).toBe(0);
     expect(clients[4]?.socket.connected).toBe(true);
-    // Like after a restart without its sessions.
+    // The session server restarts without its sessions.
     await own.restart();
     expect((await clients[4]?.ended)?.reason).toBe('logout');
   });

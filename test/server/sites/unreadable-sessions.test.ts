@@ -29,7 +29,7 @@ test('rejects an unreadable session and logs the reason, but stays ready', async
     expect((await refusalOf(connect(id))).message).toBe('session_store_unavailable');
     await chat.until(reason);
   }
-  // All sessions have been checked by then.
+  // When the server notices the end of this session, it has checked all sessions.
   await db.query("DELETE FROM odd_sessions WHERE id = 'well'");
   expect((await clients[2]?.ended)?.reason).toBe('logout');
   expect(clients.slice(0, 2).map(({ socket }) => socket.connected)).toEqual([true, true]);

@@ -58,7 +58,7 @@ test('reports each change from one of two servers, and from the other after the 
   vi.advanceTimersByTime(4000);
   kill('a');
   vi.advanceTimersByTime(14_000);
-  // The ended server may have reported this just before its end.
+  // The other server may repeat `user.online ann`, because the ended server may not have sent it.
   const both = ['b: user.offline ann', 'b: user.online cat'];
   expect(
     said

@@ -118,7 +118,7 @@ test.each([
   [429, '99999999', hour],
   [429, '9'.repeat(10), hour],
   [429, new Date(8.64e15).toUTCString(), hour],
-])('after %i, sends nothing for Retry-After: %s, but for an hour at most', async (status, after, wait) => {
+])('after %i, sends nothing for Retry-After: %s, at most an hour', async (status, after, wait) => {
   answer = answers(status, { 'retry-after': after });
   await store('first');
   const { webhooks, later, look } = sender();
