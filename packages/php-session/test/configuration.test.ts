@@ -27,7 +27,7 @@ function written(code: string, name = 'config.php'): string {
 
 const read = (code: string, surroundings = {}) => readPhp(written(`<?php\n${code}`), surroundings);
 
-/** As JSON has it: an array by its keys, `UNKNOWN` for a value that only PHP knows. */
+/** Converts a value to plain data: an array to an object, and a value that only PHP knows to `UNKNOWN`. */
 function plain(value: ConfigurationValue | undefined): unknown {
   if (isUnknown(value)) return 'UNKNOWN';
   return value instanceof Map
@@ -62,7 +62,7 @@ test.each(
   a class: class C { const K = 'k'; public $p = 1; } $x = C::K; ⇒ "k"
   a namespace: namespace A\B; use function Env\env; \define('Q', 1); $x = Q; ⇒ 1
   an unknown function: $x = file_get_contents('/etc/hostname'); ⇒ "UNKNOWN"
-  what an unknown value leaves open: $c = f(); $c['a'] = 1; $x = [$c['a'], $c['b']]; ⇒ {"k0":1,"k1":"UNKNOWN"}
+  other keys of an unknown value: $c = f(); $c['a'] = 1; $x = [$c['a'], $c['b']]; ⇒ {"k0":1,"k1":"UNKNOWN"}
   a condition that is not known: $x = 1; if ($_SERVER['HTTPS']) $x = 2; ⇒ "UNKNOWN"
   a condition that is not known, and the parts of an array that it leaves alone: $x = ['a' => ['b' => 1, 'c' => 2], 'd' => 3]; if (f()) $x['a']['b'] = 4; ⇒ {"ka":{"kb":"UNKNOWN","kc":2},"kd":3}
   arrays that replace parts of others: $x = array_replace_recursive(['a' => ['b' => 1, 'c' => [1, 2]], 'd' => 3], ['a' => ['c' => [5]], 'd' => []], ['e' => f()]); ⇒ {"ka":{"kb":1,"kc":{"k0":5,"k1":2}},"kd":{},"ke":"UNKNOWN"}
@@ -89,24 +89,24 @@ test.each(
   rows(`
   a reference read by its name: $y = 1; $x = &$y; $y = 2; ⇒ 2
   a reference to what is unset: $y = 'k'; $x = &$y; unset($y); ⇒ "k"
-  a reference that may be none: $x = 1; if (g()) $r = &$x; $r = 2; ⇒ "UNKNOWN"
+  a reference that may not be made: $x = 1; if (g()) $r = &$x; $r = 2; ⇒ "UNKNOWN"
   a reference into an array that is replaced: $r = &$x['a']; $x = ['a' => 1]; $r = 2; ⇒ {"ka":"UNKNOWN"}
   a reference in an array: $x = 1; $r = [&$x]; $r[0] = 2; ⇒ "UNKNOWN"
   a parameter by reference: $x = ['a' => 1]; (function (&$p) { $p['a'] = 2; })($x); ⇒ {"ka":2}
   a text by reference: function f(&$p) { $p = 2; } $x = '1'; f($x); ⇒ 2
   named arguments: function f($a = 1, $b = 1) { $GLOBALS['x'] = $b; } f(b: 2); ⇒ "UNKNOWN"
   unpacked arguments: function f($a = 1, $b = 1) { $GLOBALS['x'] = $b; } f(...[1, 2]); ⇒ "UNKNOWN"
-  all other arguments: function f(...$a) { $GLOBALS['x'] = $a; } f(1, 2); ⇒ "UNKNOWN"
+  variadic arguments: function f(...$a) { $GLOBALS['x'] = $a; } f(1, 2); ⇒ "UNKNOWN"
   null as an argument: $x = 1; function f($a = 1) { $GLOBALS['x'] = $a; } f(null); ⇒ null
   a static variable: function f() { static $s = 1; $GLOBALS['x'] = $s; } f(); ⇒ "UNKNOWN"
   the variables of an arrow function: $y = 1; $x = (fn () => $y)(); ⇒ 1
   what an arrow function sets: $x = 1; array_map(fn ($y) => $GLOBALS['x'] = $y, [2]); ⇒ "UNKNOWN"
-  global, perhaps: $x = 1; function f() { if (g()) { global $x; } $x = 2; } f(); ⇒ "UNKNOWN"
+  a global in a branch: $x = 1; function f() { if (g()) { global $x; } $x = 2; } f(); ⇒ "UNKNOWN"
   recursion: $x = 1; function f($n) { if ($n === 1) f(2); else $GLOBALS['x'] = $n; } f(1); ⇒ "UNKNOWN"
   a function by a text: $x = 1; function f() { $GLOBALS['x'] = 2; } $f = 'f'; $f(); ⇒ "UNKNOWN"
   a function as an argument: $x = 1; function f() { $GLOBALS['x'] = 2; } array_map('f', [1]); ⇒ "UNKNOWN"
   a closure as an argument: $x = 1; array_map(function () { $GLOBALS['x'] = 2; }, [1]); ⇒ "UNKNOWN"
-  a closure kept: $f = function () { $GLOBALS['x'] = 2; }; $x = 1; $f(); ⇒ "UNKNOWN"
+  a closure in a variable: $f = function () { $GLOBALS['x'] = 2; }; $x = 1; $f(); ⇒ "UNKNOWN"
   a closure that is bound: $x = 1; (function () { $GLOBALS['x'] = 2; })->call($y); ⇒ "UNKNOWN"
   a method: $x = 1; class A { function f() { $GLOBALS['x'] = 2; } } (new A)->f(); ⇒ "UNKNOWN"
   a method of a class below: $x = 1; A::f(); class A { static function f() { $GLOBALS['x'] = 2; } } ⇒ "UNKNOWN"
@@ -118,18 +118,18 @@ test.each(
   the variable of a loop: $x = 1; foreach ([2] as $x) {} ⇒ "UNKNOWN"
   the keys of a loop: $x = ['a' => 1]; foreach (['a'] as $k) $x[$k] = 2; ⇒ "UNKNOWN"
   the values of a loop by reference: $x = ['a' => 1]; foreach ($x as &$v) $v = 2; ⇒ "UNKNOWN"
-  a count: $x = [1, 1]; for ($i = 0; $i < 2; $i++) $x[$i] = 2; ⇒ "UNKNOWN"
-  one more: $x = 1; $x++; ⇒ "UNKNOWN"
+  a for loop: $x = [1, 1]; for ($i = 0; $i < 2; $i++) $x[$i] = 2; ⇒ "UNKNOWN"
+  an increment: $x = 1; $x++; ⇒ "UNKNOWN"
   a key that is not known: $x = ['a' => 1]; $x[g()] = 2; ⇒ "UNKNOWN"
   a variable that is not known: $x = 1; foreach ($y as $k => $v) $GLOBALS[$k] = $v; ⇒ "UNKNOWN"
   a variable variable: $x = 1; $n = 'x'; $$n = 2; ⇒ 2
   a return that may not be reached: $x = 1; if (g()) { $x = 2; return; } $x = 3; ⇒ "UNKNOWN"
-  the same within another: $x = 1; if (g()) { if (true) return; } $x = 2; ⇒ "UNKNOWN"
-  the same in a loop: $x = 1; foreach ($y as $z) return; $x = 2; ⇒ "UNKNOWN"
-  the same, and nothing behind it: $x = 1; if (g()) return; $y = 2; ⇒ 1
-  the same in a file that is included: include '${written('<?php if (g()) return; $x = 2;', 'ends.php')}'; ⇒ "UNKNOWN"
+  a return in a nested branch: $x = 1; if (g()) { if (true) return; } $x = 2; ⇒ "UNKNOWN"
+  a return in a loop: $x = 1; foreach ($y as $z) return; $x = 2; ⇒ "UNKNOWN"
+  a return that may not be reached, before other variables: $x = 1; if (g()) return; $y = 2; ⇒ 1
+  a return in an included file: include '${written('<?php if (g()) return; $x = 2;', 'ends.php')}'; ⇒ "UNKNOWN"
   variables of a function of PHP: $x = 1; extract(g()); ⇒ "UNKNOWN"
-  a variable that only such a function has set: extract(g()); ⇒ "UNKNOWN"
+  a variable that only such a function may set: extract(g()); ⇒ "UNKNOWN"
   code in a text: $x = 1; eval('$x = 2;'); ⇒ 2
   code in a text that is not known: $x = 1; eval(g()); ⇒ "UNKNOWN"
   cases that are equal as numbers: $x = 1; switch ('1') { case '01': $x = 2; } ⇒ "UNKNOWN"
@@ -143,35 +143,35 @@ test.each(
   texts that are large numbers: $x = '9007199254740993000' == '9007199254740993001' ? 2 : 1; ⇒ "UNKNOWN"
   numbers that are not equal: $x = 1; if (1 == 2) $x = 2; ⇒ 1
   texts that are not equal: $x = 1; if ('dev' == 'prod') $x = 2; ⇒ 1
-  a folder that is there: $x = file_exists('${folder}') ? 2 : 1; ⇒ 2
+  an existing folder: $x = file_exists('${folder}') ? 2 : 1; ⇒ 2
   whether a folder is there: $x = is_dir('${folder}') ? 2 : 1; ⇒ 2
   whether a file is a folder: $x = is_dir('${written('<?php', 'file.php')}') ? 2 : 1; ⇒ 1
-  a folder that is not there: $x = is_dir('${folder}/none') ? 2 : 1; ⇒ 1
+  a missing folder: $x = is_dir('${folder}/none') ? 2 : 1; ⇒ 1
   a folder that can be read: $x = is_readable('${folder}') ? 2 : 1; ⇒ 2
-  a folder that is no file: $x = is_file('${folder}') ? 2 : 1; ⇒ 1
+  a folder that is not a file: $x = is_file('${folder}') ? 2 : 1; ⇒ 1
   a character of a text: $y = '/a'; $x = $y[0] === '/' ? 2 : 1; ⇒ "UNKNOWN"
   whether there is a character: $y = '/a'; $x = isset($y[0]) ? 2 : 1; ⇒ "UNKNOWN"
   a changed character: $x = 'abc'; $x[0] = 'd'; ⇒ "UNKNOWN"
   constants of PHP itself: $x = 1; if (!defined('PHP_VERSION_ID')) $x = 2; ⇒ "UNKNOWN"
-  a method for all names: $x = 1; class A { function __call($n, $a) { $GLOBALS['x'] = 2; } } (new A)->f(); ⇒ "UNKNOWN"
-  a static method for all names: $x = 1; class A { static function __callStatic($n, $a) { $GLOBALS['x'] = 2; } } A::f(); ⇒ "UNKNOWN"
-  a method handed over: $x = 1; class A { static function f() { $GLOBALS['x'] = 2; } } call_user_func(['A', 'f']); ⇒ "UNKNOWN"
-  a method handed over by a text: $x = 1; class A { static function f() { $GLOBALS['x'] = 2; } } call_user_func('A::f'); ⇒ "UNKNOWN"
+  a method of any name, by __call(): $x = 1; class A { function __call($n, $a) { $GLOBALS['x'] = 2; } } (new A)->f(); ⇒ "UNKNOWN"
+  a static method of any name, by __callStatic(): $x = 1; class A { static function __callStatic($n, $a) { $GLOBALS['x'] = 2; } } A::f(); ⇒ "UNKNOWN"
+  a method as an argument: $x = 1; class A { static function f() { $GLOBALS['x'] = 2; } } call_user_func(['A', 'f']); ⇒ "UNKNOWN"
+  a method as an argument, by a text: $x = 1; class A { static function f() { $GLOBALS['x'] = 2; } } call_user_func('A::f'); ⇒ "UNKNOWN"
   a static property: class A { static $v = 1; } A::$v = 2; $x = A::$v; ⇒ "UNKNOWN"
   a static property of another class: class A { static $v = 1; } class B extends A {} B::$v[] = 2; $x = A::$v; ⇒ "UNKNOWN"
   a static property in a method: class A { static $v = 1; static function f() { self::$v = 2; } } A::f(); $x = A::$v; ⇒ "UNKNOWN"
   a static property by reference: class A { static $v = []; } sort(A::$v); $x = A::$v; ⇒ "UNKNOWN"
-  the same in a function: class A { static $v = 1; } function f(&$y) { $y = 2; } f(A::$v); $x = A::$v; ⇒ "UNKNOWN"
+  a static property by reference to a user-defined function: class A { static $v = 1; } function f(&$y) { $y = 2; } f(A::$v); $x = A::$v; ⇒ "UNKNOWN"
   a static property that nothing changes: class A { static $v = 1; const B = 2; } g(A::B); $x = A::$v; ⇒ 1
   one of two classes: if (g()) { class A { const B = 1; } } else { class A { const B = 2; } } $x = A::B; ⇒ "UNKNOWN"
   an object of a class: class A { public $v = 1; } $o = new A; $x = $o->v; ⇒ "UNKNOWN"
   an object without a class: $o = new stdClass; $o->v = 1; $x = [$o->v, $o->w]; ⇒ {"k0":1,"k1":null}
-  what a class is given: $x = 1; new A($x = 2); ⇒ 2
-  what is printed: $x = 1; function f() { $GLOBALS['x'] = 2; } echo f(); ⇒ 2
-  the same as an expression: $x = 1; function f() { $GLOBALS['x'] = 2; } print f(); ⇒ 2
+  an assignment in an argument of a constructor: $x = 1; new A($x = 2); ⇒ 2
+  a function that echo calls: $x = 1; function f() { $GLOBALS['x'] = 2; } echo f(); ⇒ 2
+  a function that print calls: $x = 1; function f() { $GLOBALS['x'] = 2; } print f(); ⇒ 2
   a match: $x = 1; $y = match (g()) { 1 => $x = 2, default => 3 }; ⇒ "UNKNOWN"
   a global that a function gives up: $x = 1; function f() { global $x; unset($x); $x = 2; } f(); ⇒ 1
-  one that it may give up: $x = 1; function f() { global $x; if (g()) unset($x); $x = 2; } f(); ⇒ "UNKNOWN"
+  a global that a function may give up: $x = 1; function f() { global $x; if (g()) unset($x); $x = 2; } f(); ⇒ "UNKNOWN"
   an element behind others: $y = explode(',', g()); $y[] = 1; $x = $y[0]; ⇒ "UNKNOWN"
   a text that a function changes: $x = 'a'; sscanf(g(), '%s', $x); ⇒ "UNKNOWN"
   a constant that may be there: foreach (g() as $k => $v) define($k, $v); $x = defined('A') ? 1 : 2; ⇒ "UNKNOWN"
@@ -383,7 +383,7 @@ test('gives 300 random expressions the value that PHP gives them, or reports it 
       expect(php[n], file).toBe('THROWN');
       continue;
     }
-    // PHP refuses a few things that the parser of this project does not.
+    // PHP rejects some code that this project’s parser accepts.
     if (php[n] === 'THROWN' || JSON.stringify(ours)?.includes('UNKNOWN')) continue;
     known++;
     expect(ours, file).toEqual(php[n]);

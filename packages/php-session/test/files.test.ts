@@ -71,12 +71,15 @@ const written = (id = 'one') => {
   return id;
 };
 
-/** A request of a site that keeps its sessions in PHP's own files; its session id. */
+/** Makes a request of a site with PHP's own files. Returns the session's ID. */
 const request = (code: string, id?: string, settings: PhpSettings = {}) =>
   phpRequest({ 'session.save_handler': 'files', 'session.save_path': folder, ...settings }, code, id);
 
 const storeUrl = resolve(import.meta.dirname, '../src/store-url.ts');
-/** The output of a program in which `store` is a store of the folder, run as that user if this process is root. */
+/**
+ * Returns the output of a program in which `store` is a store of the folder. The program runs as that user if this
+ * process is root.
+ */
 function asUser(user: number, program: string): string {
   const opening = `import { parseStoreUrl } from '${storeUrl}'; const store = parseStoreUrl('file://${folder}?timeout=3000ms').open();`;
   return execFileSync(process.execPath, ['--input-type=module', '-e', opening + program], {

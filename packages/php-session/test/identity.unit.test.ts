@@ -26,7 +26,12 @@ describe('the user of a JSON session', () => {
       'Bob ecilA',
     ],
     ['letters without a width', '{"user_id":7,"firstname":"\\u200b\\ufeffAl\\u00adice"}', '7', 'Alice'],
-    ['a name with an emoji of several', '{"user_id":7,"firstname":"👩\\u200d🚀"}', '7', '👩\u200d🚀'],
+    [
+      'a name with an emoji of several code points',
+      '{"user_id":7,"firstname":"👩\\u200d🚀"}',
+      '7',
+      '👩\u200d🚀',
+    ],
     ['64 emoji', `{"user_id":"${'😀'.repeat(64)}"}`, '😀'.repeat(64), '😀'.repeat(64)],
     ['| and ; elsewhere', '{"bio":"user_id|i:1;\\"}","user_id":7}', '7', '7'],
     ['a long name is cut', `{"user_id":1,"firstname":"${'x'.repeat(65)}"}`, '1', 'x'.repeat(64)],
@@ -64,7 +69,7 @@ describe('the user of a JSON session', () => {
     ['""', '{"user_id":""}'],
     ['[]', '{"user_id":[]}'],
     ['0.0, which is empty in PHP too', '{"user_id":0.0}'],
-    ['a list of nothing of the kind', '[1,2]'],
+    ['a list', '[1,2]'],
     ['-0, which is an integer in PHP', '{"user_id":-0}'],
     ['only under __proto__', '{"__proto__":{"user_id":1}}'],
     ['next to a key __proto__', '{"user_id":0,"cart":{"__proto__":1},"__proto__":[]}'],
@@ -169,7 +174,7 @@ describe('the user of a JSON session', () => {
       const found = findUser(decodeJson(Buffer.from(session)), paths);
       expect('user' in found && found.user.roles, session).toEqual(roles);
     }
-    // As typed at the login, in any case.
+    // With `typed`, the case of the IDs does not count.
     const typed = findUser(decodeJson(Buffer.from('{"user_id":"EVE"}')), { ...paths, typed: true });
     expect(typed).toMatchObject({ user: { id: 'eve', roles: ['admin'] } });
   });

@@ -81,8 +81,8 @@ describe.each<Mode>(['cbc', 'gcm'])('the cookie in AES-%s', (mode) => {
     ['with 39 characters of an id', () => cookie(prefix() + id.slice(1))],
     ['with 41 characters of an id', () => cookie(`${prefix()}${id}x`)],
     ['with an id that Laravel does not make', () => cookie(`${prefix() + id.slice(1)}-`)],
-    ['with a line break behind the id', () => cookie(`${prefix()}${id}\n`)],
-    ['with nothing behind the prefix', () => cookie(prefix())],
+    ['with a line break after the id', () => cookie(`${prefix()}${id}\n`)],
+    ['with nothing after the prefix', () => cookie(prefix())],
     ['empty', () => cookie('')],
     ['serialized, as before Laravel 5.6', () => cookie(`s:81:"${prefix()}${id}";`)],
     ['larger than any cookie', () => cookie(prefix() + id) + ' '.repeat(8192)],
@@ -112,11 +112,15 @@ describe('a payload that Laravel does not write', () => {
     ['gcm', 'a tag of 15 bytes', (payload) => ({ ...payload, tag: cut(payload, 15) })],
     ['gcm', 'a tag of 4 bytes', (payload) => ({ ...payload, tag: cut(payload, 4) })],
     ['gcm', 'no tag', (payload) => ({ ...payload, tag: '' })],
-    ['gcm', 'a mac besides', (of) => ({ ...of, mac: macOf(key, of.iv, of.value) })],
+    ['gcm', 'a mac next to the tag', (of) => ({ ...of, mac: macOf(key, of.iv, of.value) })],
     ['gcm', 'a tag in a list', (payload) => ({ ...payload, tag: [payload.tag] })],
     ['gcm', 'an iv of 16 bytes', () => encrypt('gcm', prefix() + id, key, 16)],
-    ['cbc', 'a tag besides', (payload) => ({ ...payload, tag: Buffer.alloc(16, 1).toString('base64') })],
-    ['cbc', 'a short tag besides', (payload) => ({ ...payload, tag: 'AAAA' })],
+    [
+      'cbc',
+      'a tag next to the mac',
+      (payload) => ({ ...payload, tag: Buffer.alloc(16, 1).toString('base64') }),
+    ],
+    ['cbc', 'a short tag next to the mac', (payload) => ({ ...payload, tag: 'AAAA' })],
     ['cbc', 'an empty mac', (payload) => ({ ...payload, mac: '' })],
     ['cbc', 'no mac', (payload) => ({ ...payload, mac: undefined })],
     ['cbc', 'a mac in capitals', (payload) => ({ ...payload, mac: payload.mac.toUpperCase() })],
@@ -143,7 +147,7 @@ test.each<[string, unknown]>([
   ['the bare id', id],
   ['nothing', ''],
   ['thousands of levels', Buffer.from('['.repeat(6000)).toString('base64')],
-  ['half an encoding', '%E0%A4%A'],
+  ['a truncated percent-encoding', '%E0%A4%A'],
 ])('rejects a value that is not a Laravel cookie: %s', (_, value) => {
   expect(idIn(value)).toBeNull();
 });

@@ -155,7 +155,7 @@ describe('a session that is large after unpacking', () => {
   test.each(stores)('is decoded once until it changes: %s', async (_, url, pack, store) => {
     const post = vi.spyOn(Worker.prototype, 'postMessage');
     onTestFinished(() => post.mockRestore());
-    // A thread of another test may still be ending, and gets a message for that.
+    // Only sessions are counted: a thread of an earlier test may still get the message that ends it.
     const decoded = () => post.mock.calls.filter(([bytes]) => bytes instanceof Uint8Array).length;
     const source = parseStoreUrl(`${url()}&timeout=9999ms`);
     let unpacked = 0;

@@ -193,7 +193,7 @@ describe('a key file', () => {
     ['two keys on a line', 'laravel', `${long},${long}`, /line 1 of .*bad is not a key/],
     ['nothing', 'decrypt', '', /bad does not contain a key/],
     ['comments alone', 'laravel', '# base64:x\n\n', /bad does not contain a key/],
-  ])('is rejected by its name and without its content: %s', (_, layer, content, reason) => {
+  ])('is rejected by an error with its path, but without its content: %s', (_, layer, content, reason) => {
     const bad = file('bad', content);
     expect(() => parseLayers(`${layer}:${bad}`)).toThrow(TypeError);
     expect(() => parseLayers(`${layer}:${bad}`)).toThrow(reason);

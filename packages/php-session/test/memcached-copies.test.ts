@@ -6,7 +6,7 @@ import { StoreError } from '../src/store.ts';
 
 type Outcome = 'found' | 'missing' | 'unavailable';
 
-// Debian's 8.0 gives its version as 4.0.5.2.
+// Debian's ext-memcache 8.0 reports the version 4.0.5.2.
 const pastMisses = Number.parseFloat(php("echo phpversion('memcache');")) >= 8.2;
 
 let others: Memcached[];

@@ -12,7 +12,7 @@ const ownHandler = new URL('../../../test/fixtures/own-handler.php', import.meta
 /** More than either extension leaves uncompressed. */
 const large = '$_SESSION["pad"] = str_repeat("some words, and some more; ", 1000);';
 
-/** A site behind a gate, which is for the store only. */
+/** A site whose store is behind a gate. PHP connects to memcached directly. */
 async function siteOf(
   options: string,
   how: (port: number) => [settings: PhpSettings, before?: string],

@@ -135,7 +135,7 @@ describe('a damaged item', () => {
     return Buffer.concat([head, stream]);
   };
   const zlib = deflateSync(text);
-  /** As ext-memcached 3.3 and later packs; earlier ones, as Debian 12's, have no zstd. */
+  /** As ext-memcached 3.3 and later pack. Earlier versions, such as Debian 12's, have no zstd. */
   const zstd = zstdCompressSync(text);
   const huge = 5;
   const tooMuch = () => Buffer.alloc(huge * 1e6);

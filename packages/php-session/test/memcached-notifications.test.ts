@@ -124,10 +124,10 @@ describe('reports `lost`', () => {
   });
 
   test.each([
-    ['something else altogether', 'HTTP/1.1 400 Bad Request\r\n\r\n', /does not send notifications$/],
+    ['an HTTP response', 'HTTP/1.1 400 Bad Request\r\n\r\n', /does not send notifications$/],
     ['a line that does not end', 'x'.repeat(5000), /sent something that is not a notification$/],
-    ['that it knows neither command', 'ERROR\r\n', /does not send notifications: ERROR$/],
-  ])('for a server that says %s', async (_, nonsense, reason) => {
+    ['an error for both commands', 'ERROR\r\n', /does not send notifications: ERROR$/],
+  ])('for a server that sends %s', async (_, nonsense, reason) => {
     const proxy = await spoilingProxy(memcached.port, (_piece, client) => client.write(nonsense));
     const store = subscribed(open('prefix=sessions/', proxy.port));
     await store.until({ kind: 'lost' }, 0);

@@ -32,7 +32,7 @@ async function forNow<T extends { remove(): Promise<void> }>(started: Promise<T>
 }
 
 type Settings = Record<string, string>;
-/** php.ini, and the place in the store URL. */
+/** Each entry starts a server, and returns the settings of php.ini and the store URL. */
 const places: [string, () => Promise<[Settings, string]>][] = [
   [
     'memcached -B ascii',
@@ -43,7 +43,7 @@ const places: [string, () => Promise<[Settings, string]>][] = [
     },
   ],
   [
-    'a twemproxy before two of them',
+    'a twemproxy before two servers',
     async () => {
       const { port } = await forNow(twemproxy([await textOnly(), await textOnly()]));
       const settings = { 'session.save_path': `127.0.0.1:${port}`, 'memcached.sess_binary_protocol': '0' };
@@ -84,7 +84,7 @@ test.each(places)('reads, checks and renews sessions through %s', async (_, star
   php('$_SESSION["user_id"] = 70', ids[1]);
   php('session_destroy()', ids[2]);
   await Promise.all([kept, changed, gone].map((one) => sessions.renew(one, 600)));
-  // Asks more than once, because a proxy closes the connection for each unknown command.
+  // Checks more than once, because a proxy closes the connection for each unknown command.
   for (let n = 0; n < 3; n++) {
     expect(await checked(sessions, kept)).toBeNull();
     expect(await checked(sessions, changed)).toMatchObject({ login: { user: { id: '70' } } });
@@ -162,20 +162,20 @@ describe('the binary protocol of a login', () => {
   storeConnectionContract(
     {
       nonsense: [
-        ['something else altogether', 'HTTP/1.1 400 Bad Request\r\n\r\n', /not a reply/],
+        ['an HTTP response', 'HTTP/1.1 400 Bad Request\r\n\r\n', /not a reply/],
         [
-          'an answer to another question',
+          'a reply to another request',
           hex(`8100${'00'.repeat(10)}ffffffff${'00'.repeat(8)}`),
           /unexpected reply/,
         ],
-        ['an answer to another kind of question', hex(`8101${'00'.repeat(22)}`), /unexpected reply/],
-        ['an answer of 4 GB', hex(`8100${'00'.repeat(6)}ffffffff${'00'.repeat(12)}`), /not a reply/],
+        ['a reply to another command', hex(`8101${'00'.repeat(22)}`), /unexpected reply/],
+        ['a reply of 4 GB', hex(`8100${'00'.repeat(6)}ffffffff${'00'.repeat(12)}`), /not a reply/],
         [
-          'an answer whose lengths do not add up',
+          'a reply with contradictory lengths',
           hex(`8100ffff04${'00'.repeat(3)}00000004${'00'.repeat(16)}`),
           /not a reply/,
         ],
-        ['half an answer', lookup, /250 ms/],
+        ['half a reply', lookup, /250 ms/],
       ],
       waitsToReconnect: false,
     },

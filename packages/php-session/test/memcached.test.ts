@@ -27,7 +27,7 @@ beforeAll(async () => {
 });
 afterAll(() => Promise.all(servers.map((server) => server.stop('SIGKILL'))));
 
-/** Most of these tests are not about the timeout. */
+/** The default timeout is long, because most of these tests are not about it. */
 const urlOf = (port: number, timeout = 5000) =>
   `memcached://127.0.0.1:${port}?prefix=sessions/&timeout=${timeout}ms`;
 const store = () => storeAt(urlOf(memcached.port));
@@ -91,7 +91,7 @@ describe('a reader of sessions', () => {
       const login = await letIn(sessions, 'checked');
       const before = await reads();
       expect(await checked(sessions, login)).toBeNull();
-      // Asking for the version counts too.
+      // The request for the version also counts.
       expect((await reads()) - before).toBe(1);
       await memcached.set('sessions/checked', '{"user_id":9}');
       expect(await checked(sessions, login)).toMatchObject({ login: { user: { id: '9' } } });
@@ -116,7 +116,7 @@ describe('a reader of sessions', () => {
   });
 
   test('stays available if a visitor names an item that cannot be unpacked', async () => {
-    // A key that a visitor's cookie can name, and the requested one; neither item can be unpacked.
+    // Neither the item that a visitor's cookie names nor the item of the probe can be unpacked.
     for (const id of [probeId.replace('_', '-'), probeId]) {
       await memcached.set(`sessions/${id}`, 'not packed', 0, 0x50);
     }
@@ -160,7 +160,7 @@ describe('TTL, to within 1 s', () => {
     for (const server of servers) expect(about(500)).toContain(await ttlOn(id, server));
   });
 
-  test('is renewed only for the session that is read if there are no copies', async () => {
+  test('is renewed only on the server that is read if there are no copies', async () => {
     const [id = ''] = newIds(1);
     for (const server of servers) await server.set(`sessions/${id}`, 'x', 100);
     const one = storeOf('prefix=sessions/&distribution=memcache', servers);
@@ -200,11 +200,11 @@ describe('TTL, to within 1 s', () => {
   });
 
   test.each([
-    ['something else altogether', 'HTTP/1.1 400 Bad Request\r\n\r\n'],
-    ['an answer to another question', 'VALUE sessions/sane 0 1\r\n'],
+    ['an HTTP response', 'HTTP/1.1 400 Bad Request\r\n\r\n'],
+    ['a reply to another request', 'VALUE sessions/sane 0 1\r\n'],
     ['an invalid TTL', 'HD t12x\r\n'],
     ['a line that does not end', 'x'.repeat(3000)],
-    ['two answers', 'EN\r\nEN\r\n'],
+    ['two replies', 'EN\r\nEN\r\n'],
   ])('does not take %s for the reply to the next request', async (_, nonsense) => {
     const proxy = await spoilingProxy(memcached.port, (piece, client, nth) =>
       client.write(nth === 0 ? nonsense : piece),
@@ -225,9 +225,9 @@ describe('TTL, to within 1 s', () => {
 storeConnectionContract(
   {
     nonsense: [
-      ['something else altogether', 'HTTP/1.1 400 Bad Request\r\n\r\n', /unexpected reply/],
+      ['an HTTP response', 'HTTP/1.1 400 Bad Request\r\n\r\n', /unexpected reply/],
       ['another item', 'VALUE sessions/two 0 12\r\nuser_id|i:2;\r\nEND\r\n', /unexpected reply/],
-      ['an answer to another kind of question', 'TOUCHED\r\n', /unexpected reply/],
+      ['a reply to another command', 'TOUCHED\r\n', /unexpected reply/],
       ['an item of 4 GB', `VALUE sessions/one 0 4294967295 1\r\n${'x'.repeat(1000)}`, /not a reply/],
       ['an item longer than it says', 'VALUE sessions/one 0 3 1\r\nuser_id|i:1;\r\nEND\r\n', /not a reply/],
       [
@@ -236,7 +236,7 @@ storeConnectionContract(
         /not a reply/,
       ],
       ['a line that does not end', 'V'.repeat(5000), /not a reply/],
-      ['half an answer', 'VALUE sessions/one 0 12 1\r\nuser', /250 ms/],
+      ['half a reply', 'VALUE sessions/one 0 12 1\r\nuser', /250 ms/],
     ],
     waitsToReconnect: true,
   },

@@ -13,12 +13,12 @@ test('names an option in messages as the caller calls it', () => {
   expect(addressHint()).toContain('see MY_PROXIES; MY_SITECHECKS=off');
 });
 
-test('names the options of the package in messages without names of the caller', () => {
+test('uses the package’s own option names in messages by default', () => {
   expect(missingCookie('sid', 'none').hint).toContain('cookieName sets another name');
   expect(addressHint()).toContain('see the trusted proxies of this server; siteChecks=off');
 });
 
-test('uses the names of the package where the caller leaves names out', () => {
+test('uses the package’s names for those that the caller leaves out', () => {
   useNames({ option: () => undefined as never, trustedProxies: undefined as never });
   expect(missingCookie('sid', 'none').hint).toContain('cookieName sets another name');
   useNames({ option: undefined as never });

@@ -11,7 +11,7 @@ import { sqlite } from '../src/stores/sql/sqlite.ts';
 
 const store = 'file:///var/lib/php/sessions';
 
-/** The problems with these options, one a line; TypeScript would not accept all of them. */
+/** Returns the problems of these options, one per line. TypeScript would reject some of the options. */
 function problemsOf(options: Record<string, unknown>): string[] {
   try {
     openSessions(options as unknown as SessionOptions).close();

@@ -43,7 +43,7 @@ const installedPackages = () =>
 let alone: string[];
 beforeAll(() => {
   const before = readFileSync(join(source, 'package.json'), 'utf8');
-  // A pack that was interrupted leaves the manifest of the tarball behind.
+  // As after an interrupted `npm pack`, which leaves the manifest of the tarball behind.
   execFileSync(process.execPath, ['scripts/package.mjs', 'php-session'], { cwd: root });
   expect(readFileSync(join(source, 'package.json'), 'utf8')).not.toBe(before);
   run(source, 'npm', 'pack', '--pack-destination', folder);
@@ -92,7 +92,7 @@ test('contains the compiled files and types of both entries, and no sources', ()
 });
 
 interface Site {
-  /** Of `openSessions`. */
+  /** The options of `openSessions`. */
   options: object;
   cookie: string;
   logOut(): unknown;

@@ -24,7 +24,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** The oldest Node from 20.19 on, of the Node of these tests and the versions in PATH. */
+/** The oldest Node, 20.19 or later, among the Node of these tests and those in PATH. */
 const { program, version } = [
   process.execPath,
   ...(process.env.PATH ?? '')

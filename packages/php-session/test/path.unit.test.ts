@@ -5,7 +5,7 @@ import type { PhpValue } from '../src/formats/value.ts';
 import { follow, parsePath, pathText } from '../src/path.ts';
 
 const json = (text: string) => decodeJson(Buffer.from(text));
-/** A session with this string, as if PHP had serialized it, under `s`. */
+/** A session in which `s` is this string. */
 const holding = (text: string | Buffer) => {
   const bytes = Buffer.from(text);
   return decodePhpSerialize(
@@ -93,14 +93,14 @@ describe('a serialized string inside a session', () => {
     ['serialize()', 'a:1:{s:4:"user";i:7;}', 's!.user'],
     ['a scalar', 'i:7;', 's!'],
     ['the format php', 'lang|s:2:"en";user|i:7;', 's!.user'],
-    ['what looks like another in it', 'bio|s:13:"x";user|i:1;}";user|i:7;', 's!.user'],
+    ['text in it that looks like another value', 'bio|s:13:"x";user|i:1;}";user|i:7;', 's!.user'],
     [
-      'serialize() with what looks like a session in it',
+      'serialize() with text that looks like a session in it',
       'a:2:{s:1:"b";s:9:"|user|i:1";s:4:"user";i:7;}',
       's!.user',
     ],
     ['twice', 's:21:"a:1:{s:4:"user";i:7;}";', 's!!.user'],
-    ['one in another', 'a:1:{s:1:"t";s:21:"a:1:{s:4:"user";i:7;}";}', 's!.t!.user'],
+    ['a string in a string', 'a:1:{s:1:"t";s:21:"a:1:{s:4:"user";i:7;}";}', 's!.t!.user'],
     [
       'with bytes that are not UTF-8',
       Buffer.from('a:2:{s:1:"x";s:1:"\xff";s:4:"user";i:7;}', 'latin1'),
@@ -113,9 +113,9 @@ describe('a serialized string inside a session', () => {
 
   test.each([
     ['cut off', 'a:1:{s:4:"user";i:7;', 20],
-    ['with something behind it', 'a:1:{s:4:"user";i:7;}x', 21],
-    ['of a wrong length', 'a:1:{s:9:"user";i:7;}', 19],
-    ['of a count that is not there', 'a:2000000000:{s:4:"user";i:7;}', 14],
+    ['with text after it', 'a:1:{s:4:"user";i:7;}x', 21],
+    ['with a wrong length', 'a:1:{s:9:"user";i:7;}', 19],
+    ['with a count that is too large', 'a:2000000000:{s:4:"user";i:7;}', 14],
     ['a session in the format php, cut off', 'x|i:5;user|i:7', 14],
   ])('is reported as damaged: %s', (_, text, at) => {
     const problem = new RegExp(

@@ -79,7 +79,7 @@ async function writtenByPhp(kind: string, url: string, format: FormatName): Prom
     .map((line) => JSON.parse(line) as Row);
 }
 
-/** What the chat finds in the same sessions. */
+/** Returns what the chat finds in the same sessions. */
 async function readByChat(url: string, format: FormatName, rows: readonly Row[]): Promise<Row[]> {
   const source = parseStoreUrl(`${url}&format=${format}&timeout=9999ms`);
   const store = source.open();

@@ -23,7 +23,7 @@ type Dice = ReturnType<typeof dice>;
 
 const pick = <T>(random: Dice, from: readonly T[]): T => from[random(from.length)] as T;
 
-/** Whole statements, and pieces of some. */
+/** Returns random statements and pieces of statements. */
 function iniText(random: Dice): string {
   const starts = ['k = ', 'a=', 'b[] = ', 'b[x]=', '[S]\n', 'name\t=\t"', "c = '", 'd = ${', ' e f = '];
   const values = 'files,on,Yes,none,null,0,12,-3,1e,.5,1.2.3,/var/lib,a b,é'.split(',');
@@ -38,11 +38,11 @@ function iniText(random: Dice): string {
     '"\n',
   ];
   const piece = () => pick(random, [starts, values, signs, ['\n']][random(4)] as string[]);
-  // PHP searches the end of a '…' even beyond the end of the text, in whatever memory follows.
+  // PHP searches for the end of a '…' even beyond the end of the text, in whatever memory follows.
   return `${Array.from({ length: 1 + random(14) }, piece).join('')}\n;'\n`;
 }
 
-/** As `parse_ini_string()` with sections gives them. */
+/** Converts statements to the arrays that `parse_ini_string()` returns with sections. */
 function asArrays(statements: readonly IniStatement[]): unknown {
   const root: Record<string, unknown> = {};
   let section = root;
@@ -307,7 +307,7 @@ test('finds the pool that runs a folder in the configuration of the web server',
   expect(get('session.save_path').value).toBe('/var/lib/php/sessions');
 });
 
-test('ignores includes and definitions in .htaccess, which others than the administrator may write', async () => {
+test('ignores includes and definitions in .htaccess, which users other than the administrator may write', async () => {
   const root = join(folder, 'htaccess');
   writeFiles(root, {
     'etc/php/8.2/apache2/php.ini': 'session.name = ini\n',

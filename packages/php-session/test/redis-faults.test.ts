@@ -18,18 +18,18 @@ async function spoiled(reply: Parameters<typeof spoilingProxy>[1]): Promise<Sess
   return store(`127.0.0.1:${(await spoilingProxy(redis.port, reply)).port}`);
 }
 
-/** The size of a session, which is requested before the session. */
+/** Whether the piece is the size of a session, which is requested before the session. */
 const isLength = (piece: Buffer) => piece[0] === 0x3a;
 
 const nonsense: [name: string, bytes: string, reason: RegExp][] = [
-  ['something else altogether', 'HTTP/1.1 400 Bad Request\r\n\r\n', /not a reply/],
-  ['the answer to another question', '*2\r\n$1\r\na\r\n$1\r\nb\r\n', /unexpected reply/],
-  ['no list', '$1\r\na\r\n', /unexpected reply/],
-  ['a list of no strings', '*1\r\n:1\r\n', /unexpected reply/],
+  ['an HTTP response', 'HTTP/1.1 400 Bad Request\r\n\r\n', /not a reply/],
+  ['a reply to another request', '*2\r\n$1\r\na\r\n$1\r\nb\r\n', /unexpected reply/],
+  ['a string instead of a list', '$1\r\na\r\n', /unexpected reply/],
+  ['a list of numbers', '*1\r\n:1\r\n', /unexpected reply/],
   ['a list that is too long for any memory', '*99999999999999\r\n', /not a reply/],
   ['a number below zero', ':-1\r\n', /unexpected reply/],
   ['a number that is too large', ':9007199254740993\r\n', /unexpected reply/],
-  ['lists in lists', '*1\r\n'.repeat(100_000), /not a reply/],
+  ['nested lists', '*1\r\n'.repeat(100_000), /not a reply/],
   ['half a value', '*1\r\n$100\r\nuser_id', /250 ms/],
   ['an error of a megabyte', `-${'A'.repeat(1_000_000)}\r\n`, /^Redis refuses \(an unknown error\)$/],
 ];

@@ -23,7 +23,7 @@ const open = (place: string | number) =>
 const key = (id: string) => `PHPREDIS_SESSION:${id}`;
 const failure = expect.objectContaining({ name: 'StoreError' });
 const message = (pattern: RegExp) => expect.objectContaining({ message: expect.stringMatching(pattern) });
-/** A session that is written and deleted. */
+/** Writes and deletes a session. */
 async function logout(on: Redis, id = 'one', prefix = 'PHPREDIS_SESSION:'): Promise<void> {
   await on.ask('SET', prefix + id, 'x');
   await on.ask('DEL', prefix + id);

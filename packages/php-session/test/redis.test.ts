@@ -205,7 +205,7 @@ describe('TLS', () => {
       answered = await answer;
     }
     const connections = async () => String(await redis.ask('CLIENT', 'LIST')).match(/^id=/gm)?.length;
-    // The connection of this request.
+    // Only the connection of this request remains.
     await expect.poll(connections).toBe(1);
   });
 });

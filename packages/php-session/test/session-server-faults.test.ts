@@ -11,8 +11,8 @@ const urlOf = (port: number) => `session-server://127.0.0.1:${port}`;
 storeConnectionContract(
   {
     nonsense: [
-      ['something else altogether', 'HTTP/1.1 400 Bad Request\r\n\r\n', /unexpected reply/],
-      ['the answer to another question', 'ok\r\n', /unexpected reply/],
+      ['an HTTP response', 'HTTP/1.1 400 Bad Request\r\n\r\n', /unexpected reply/],
+      ['a reply to another request', 'ok\r\n', /unexpected reply/],
       ['an event', 'event destroyed one\r\n', /unexpected reply/],
       ['an unknown error', 'err unknown command one\r\n', /unexpected reply/],
       ['an invalid encoding', 'ok a:1:{s:0:"";s:1:"%4";}\r\n', /unexpected reply/],
@@ -20,7 +20,7 @@ storeConnectionContract(
       ['a value that ends too soon', 'ok a:1:{s:0:"";s:9:"x";}\r\n', /^expected/],
       ['no array', 'ok i:1;\r\n', /^expected an array/],
       ['nothing', 'ok \r\n', /^expected/],
-      ['lists in lists', `ok ${'a:1:{i:0;'.repeat(100_000)}\r\n`, /^expected/],
+      ['nested arrays', `ok ${'a:1:{i:0;'.repeat(100_000)}\r\n`, /^expected/],
       ['a line without an end', 'x'.repeat(8_000_000), /250 ms/],
     ],
     waitsToReconnect: true,

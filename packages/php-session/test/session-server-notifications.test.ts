@@ -117,9 +117,9 @@ test('treats a session as certain only since the last `event lost`', async () =>
 
 test.each([
   ['replies without a request', 'ok\r\nok\r\nok\r\n'],
-  ['an event of no session', 'event destroyed\r\n'],
+  ['an event without a session', 'event destroyed\r\n'],
   ['an event of an unknown kind', 'event changed one\r\nevent exploded one\r\n'],
-  ['something else altogether', 'HTTP/1.1 400 Bad Request\r\n\r\n'],
+  ['an HTTP response', 'HTTP/1.1 400 Bad Request\r\n\r\n'],
   ['a line without an end', 'x'.repeat(100_000)],
 ])('reports `lost` after %s until the next connection', async (_, nonsense) => {
   let say = () => {};

@@ -54,7 +54,7 @@ sessionStoreContract(
 const { server, kept } = await sharedSessions();
 
 describe('reading', () => {
-  /** Most of these tests are not about the timeout. */
+  /** The default timeout is long, because most of these tests are not about it. */
   const store = (timeout = 5000) => storeAt(`session-server://127.0.0.1:${server.port}?timeout=${timeout}ms`);
   /** The error for a value that exists and is not a session. */
   const damage = (question: Promise<unknown>) =>

@@ -24,7 +24,7 @@ const at = `mysql://${db.login}@127.0.0.1:${db.port}/site`;
 /** The timeout is long enough for a busy machine. */
 const store = (options: string) => storeAt(`${at}?${options}&timeout=3000ms`);
 const hex = (bytes: Buffer) => `X'${bytes.toString('hex')}'`;
-/** Statements of a PHP site whose connection has that character set. */
+/** Runs PHP code with a connection of that character set. */
 const php = (charset: string, code: string) =>
   execFileSync('php', [
     '-r',
@@ -155,7 +155,8 @@ describe('text in the character set of PHP’s connection', () => {
 
   test('needs charset= for characters beyond ASCII, because a wrong one could change the user', async () => {
     await db.query('CREATE TABLE others (id VARCHAR(64), data TEXT CHARACTER SET utf8mb4)');
-    // For PHP in latin1 this is 160 bytes, 80 of them letters; read as UTF-8, these letters alone are 160.
+    // PHP serializes 160 bytes, 80 of them for the letters. Over a latin1 connection, MariaDB stores these as 80
+    // characters, which are 160 bytes in UTF-8, so the rest would look like another variable.
     const bio = 'é'.repeat(40) + '";user_id|i:1;x|s:58:"'.padEnd(80, 'z');
     php(
       'latin1',

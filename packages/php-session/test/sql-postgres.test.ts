@@ -194,7 +194,7 @@ describe('in PostgreSQL only', () => {
   test.each([
     ['wants a login method that pg does not know', Buffer.from('520000000800000007', 'hex')],
     ['is not PostgreSQL', Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')],
-    ['says less than it announces', Buffer.from('440000000600ff', 'hex')],
+    ['sends less than it announces', Buffer.from('440000000600ff', 'hex')],
   ])('reports a server that %s as a failure', async (_, nonsense) => {
     const proxy = await spoilingProxy(db.port, (_piece, client) => client.write(nonsense));
     await expect(open(`${at(proxy.port)}?table=t&id=id&data=data`, '250ms').get('one')).rejects.toThrow(

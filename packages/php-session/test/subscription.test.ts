@@ -8,7 +8,7 @@ import { keepSubscribed, type Sink } from '../src/stores/subscription.ts';
 
 const session = new URL('../src', import.meta.url).pathname;
 
-/** The notifications, and the sink of each connection. */
+/** Subscribes, and collects the notifications and the sink of each connection. */
 function subscribe(listen: (sink: Sink, nth: number) => Promise<() => Promise<unknown>>) {
   const received: string[] = [];
   const sinks: Sink[] = [];
@@ -20,7 +20,7 @@ function subscribe(listen: (sink: Sink, nth: number) => Promise<() => Promise<un
   return { received, sinks, end };
 }
 
-/** The output of a program with a clock thirty times as fast, line by line. */
+/** Runs a program with a clock thirty times as fast. Returns the lines of its output. */
 async function quickly(program: string): Promise<string[]> {
   const { stdout } = await promisify(execFile)(
     process.execPath,

@@ -32,7 +32,7 @@ for (const [form, open] of Object.entries<OpenContainer>(containers)) {
     const again = async () => open(join(folder, paths[form] as string), options);
     return { container: await again(), again, clean: () => rm(folder, { recursive: true }) };
   };
-  sessionContainerContract(form, make, form === 'memory:' ? 'ends with it' : 'outlives the process');
+  sessionContainerContract(form, make, form === 'memory:' ? 'ends with the process' : 'outlives the process');
 }
 
 let folder: string;
@@ -150,7 +150,7 @@ describe('files', () => {
         expect(await client.ask(line)).toBe('err Could not open session.');
         expect(Number((await client.ask('ttl torn')).slice('ok '.length))).toBeLessThanOrEqual(100);
       }
-      // Not the same as a session that does not exist.
+      // Unlike the reply for a session that does not exist.
       expect(await client.ask('peek torn')).toBe('err Could not get session data.');
       expect(output()).toMatch(/cannot be parsed/);
       expect(output()).not.toMatch(/torn/);

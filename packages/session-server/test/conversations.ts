@@ -4,13 +4,13 @@ export type Conversations = Record<string, [line: string, reply: string | RegExp
 export const anId = /^ok [0-9a-f]{32}$/;
 const notOpen = 'err No session opened.';
 
-/** An array in an array, in as many levels. */
+/** Nested arrays of this many levels. */
 const deep = (levels: number): string => `${'a:1:{i:0;'.repeat(levels)}N;${'}'.repeat(levels)}`;
 
 /** The commands of the old protocol. */
 const oldCommands: Conversations = {
   'nothing is open': [
-    // HTTP_SessionServer let GET past its check.
+    // HTTP_SessionServer did not check `GET` in upper case.
     ...'get a,GET a,put a b,get_all,put_all a:0:{},commit,regenerate_id,destroy,close,lifetime,ttl,touch'
       .split(',')
       .map((line): [string, string] => [line, notOpen]),
@@ -186,7 +186,8 @@ const oldCommands: Conversations = {
   ],
   references: [
     ['new', anId],
-    // x, an array a whose first is an object, r the same object, q a reference to what a holds, w the whole.
+    // `x`; `a`, an array of an object and a number; `r`, the same object; `q`, a reference to the number; `w`, a
+    // reference to the whole session.
     [
       'put_all a:5:{s:1:"x";i:1;s:1:"a";a:2:{i:0;O:1:"A":1:{s:1:"s";r:4;}i:1;i:7;}s:1:"r";r:4;s:1:"q";R:6;s:1:"w";R:1;}',
       'ok',
@@ -201,7 +202,7 @@ const oldCommands: Conversations = {
       'get_all',
       'ok a:4:{s:1:"a";a:2:{i:0;O:1:"A":1:{s:1:"s";r:3;}i:1;i:7;}s:1:"r";r:3;s:1:"q";R:5;s:1:"w";R:1;}',
     ],
-    // Others refer to it.
+    // Other values refer to it.
     ['remove a', 'err Could not remove value'],
     ['put a b', 'err Could not store value'],
     ['remove r', 'ok'],
@@ -211,7 +212,8 @@ const oldCommands: Conversations = {
   ],
   'references and a class that serializes itself': [
     ['new', anId],
-    // PHP counts the two values in the payload: what is 4 here is 6 to it, and `again` is the same object as `user`.
+    // PHP also counts the two values in the payload, so slot 5 here is slot 7 in PHP, and `again` is the same object
+    // as `user`.
     [
       'put_all a:5:{s:1:"n";i:1;s:3:"old";C:3:"Old":14:{a:1:{i:0;i:9;}}s:6:"basket";i:7;s:4:"user";O:1:"A":0:{}s:5:"again";r:7;}',
       'ok',
@@ -226,7 +228,7 @@ const oldCommands: Conversations = {
       'get_all',
       'ok a:5:{s:1:"n";i:1;s:3:"old";C:3:"Old":14:{a:1:{i:0;i:9;}}s:6:"basket";i:7;s:4:"user";O:1:"A":0:{}s:5:"again";r:7;}',
     ],
-    // No later value could refer to it.
+    // No later value can refer to these values.
     ['put last v', 'ok'],
     ['remove again', 'ok'],
     ['remove basket', 'ok'],
@@ -235,7 +237,7 @@ const oldCommands: Conversations = {
     ['remove old', 'ok'],
     ['remove n', 'ok'],
     ['get_all', 'ok a:2:{s:4:"user";s:1:"x";s:4:"last";s:1:"v";}'],
-    // References before the first of them are certain.
+    // References to slots before the first `C:` are certain.
     ['put_all a:4:{s:1:"x";O:1:"A":0:{}s:3:"old";C:3:"Old":0:{}s:1:"n";N;s:1:"y";r:2;}', 'ok'],
     ['put n 1', 'ok'],
     ['remove old', 'ok'],
@@ -252,7 +254,7 @@ const oldCommands: Conversations = {
     ['put_all a:0:{}', 'err Could not store session data.'],
     ['commit', 'err Could not commit session.'],
     ['regenerate_id', 'err Could not regenerate session id.'],
-    // HTTP_SessionServer deleted the value anyway.
+    // HTTP_SessionServer deleted the session anyway.
     ['destroy', 'err Could not destroy session.'],
     ['lifetime 5', 'err Could not set lifetime.'],
     ['lifetime', 'ok 1440'],

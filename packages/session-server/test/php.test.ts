@@ -37,7 +37,7 @@ const sessions = {
 
 describe.each(Object.entries(sessions))('%s', (_, data) => {
   const lineFeedOrHigh = /[\n\x80-\xff]/;
-  // PHP reads either an array or name after name.
+  // `php_serialize` writes an array, and `php` name after name.
   const code = (text: string) =>
     /^a:\d/.test(text)
       ? `var_dump(unserialize(stream_get_contents(STDIN), ['allowed_classes' => false]));`

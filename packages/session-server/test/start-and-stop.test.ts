@@ -149,7 +149,7 @@ describe('the place where it listens', () => {
     await expect(stat(path)).rejects.toThrow(/ENOENT/);
   });
 
-  test('is never a file or the socket of a server that still listens', async () => {
+  test('is never the place of a file or of the socket of a server that still listens', async () => {
     const path = socket().SESSION_SERVER_SOCKET;
     await writeFile(path, 'something else');
     await expect(sessionServerForTest(socket())).rejects.toThrow(/EADDRINUSE/);

@@ -73,7 +73,7 @@ describe('subscriptions to sessions in files', () => {
   });
 });
 
-test('receive `event lost` instead of the events beyond the write buffer', async () => {
+test('sends a subscriber `event lost` instead of the events beyond the write buffer', async () => {
   // The kernel keeps much less for a socket than for a connection by TCP.
   const path = join(folder, 'lost.sock');
   const server = await sessionServerHere({ SESSION_SERVER_SOCKET: path, SESSION_SERVER_PORT: '' });

@@ -45,7 +45,7 @@ function userOf(answer: Login | Refusal): Login {
 
 const checked = (logins: Logins, login: Login) => logins.check([login])[0] as Promise<CheckResult | null>;
 
-/** The contract for an application, with a site that its helper makes. */
+/** Runs the contract for an application, on a site that `make` creates. */
 export function applicationContract(
   name: string,
   db: TestDatabase,

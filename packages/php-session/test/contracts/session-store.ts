@@ -10,7 +10,7 @@ import { type SessionStore, StoreError } from '../../src/store.ts';
 export interface StoreSite {
   /** The store's URL without `timeout=`. */
   url: string;
-  /** A request of the site, like `phpRequest`; the session's id. */
+  /** Makes a request of the site, like `phpRequest`. Returns the session's ID. */
   request(code: string, id?: string): string | Promise<string>;
   /** Everything that the store holds for a session, including its lock, and its end in Unix seconds. */
   traces(id: string): Promise<{ held: unknown; expires: number }>;
@@ -136,7 +136,7 @@ export function sessionStoreContract(name: string, traits: StoreTraits, start: (
         }
         const after = await Promise.all(logins.map((id) => site.traces(id)));
         expect(after.map(({ held }) => held)).toEqual(before.map(({ held }) => held));
-        // Seen from here, and by clocks of whole seconds.
+        // The expiry is computed on this side, and both clocks count whole seconds.
         for (const [n, { expires }] of after.entries())
           expect(Math.abs(expires - (before[n]?.expires ?? 0))).toBeLessThan(60);
       });

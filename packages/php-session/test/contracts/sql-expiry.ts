@@ -5,7 +5,7 @@ import type { SqlSite } from './sql-table.ts';
 /** A database in a time zone this many minutes east of UTC. */
 const minutesEast = 330;
 
-/** Each unit of a time, with the column that holds one in that unit. */
+/** Each unit, with the column that has the times in this unit. */
 const units = { unix: 'a_unix', datetime: 'a_local', utc: 'a_utc', digits: 'a_digits' };
 
 /** The values of these columns for the time this many seconds from now. */
@@ -18,7 +18,7 @@ function moment(seconds: number): string {
 
 /**
  * The part of `sqlTableContract` about the expiry of sessions and the renewal of the TTL.
- * @param started the site, as soon as tests run
+ * @param started returns the site, once the tests run
  * @param store opens a store of the site, and closes it when the test ends
  */
 export function sqlExpiryContract(started: () => SqlSite, store: (options: string) => SessionStore) {
@@ -76,7 +76,7 @@ export function sqlExpiryContract(started: () => SqlSite, store: (options: strin
       ['a_local', 'unix'],
       ['a_unix', 'datetime'],
       ['a_unix', 'utc'],
-    ])('reports column %s that does not contain %s as an error, not a logout', async (column, unit) => {
+    ])('reports column %s, which has no times in %s, as an error, not a logout', async (column, unit) => {
       const sessions = store(`table=ends&id=id&data=data&expires=${column}&expires_unit=${unit}`);
       await expect(sessions.get('live')).rejects.toThrow(/expires_unit= or last_unit=/);
       await expect(sessions.ttl('live')).rejects.toThrow(/expires_unit= or last_unit=/);

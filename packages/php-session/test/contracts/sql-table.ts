@@ -10,10 +10,11 @@ export interface SqlSite {
   url: string;
   /** Runs a statement as the administrator. */
   query(sql: string): unknown;
-  /** The types for bytes, for an id as bytes and for a datetime without a zone, and the form of bytes in SQL. */
+  /** The types for bytes, for an ID as bytes, and for a datetime without a time zone. */
   types: { bytes: string; binaryId: string; datetime: string };
+  /** Returns bytes as an SQL literal. */
   literal(bytes: Buffer): string;
-  /** Added to the type of an id: makes the database compare it case-insensitively. */
+  /** Added to the type of an ID: makes the database compare it case-insensitively. */
   caseless: string;
   /** The option of the store URL that a text column needs. */
   charset: '' | '&charset=utf8mb4';

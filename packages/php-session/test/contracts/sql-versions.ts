@@ -11,10 +11,11 @@ export interface VersionsSite {
   /** The store's URL before its options. */
   url: string;
   query(sql: string): unknown;
-  /** The type of the column in which sessions must differ, and the form of data for it. */
+  /** The type of the column with the sessions, in which each byte counts. */
   type: string;
+  /** Returns data as an SQL literal for that column. */
   literal(data: Buffer): string;
-  /** The time in seconds. */
+  /** The SQL for the current Unix time. */
   now: string;
 }
 

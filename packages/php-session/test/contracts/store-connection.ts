@@ -18,14 +18,14 @@ export interface StoreServer {
   /** The store's URL of a server at that port, with that timeout in milliseconds. */
   url(port: number, timeout: number): string;
   put(id: string, value: string): Promise<unknown>;
-  /** The position of the answer with a session in a piece of the server's replies; -1 if it does not contain it. */
+  /** Returns the position of the reply with a session in a chunk from the server. -1 if the chunk has none. */
   answerIn(piece: Buffer): number;
   /** An unrequested reply, with the session `user_id|i:1;`. */
   unasked: Buffer;
 }
 
 export interface ConnectionTraits {
-  /** Replies instead of an answer, and the error that each leads to. */
+  /** Invalid replies, each with the error that it leads to. */
   nonsense: readonly [name: string, bytes: string | Buffer, reason: RegExp][];
   /** Whether a request soon after a failure gets the same failure and no new connection. */
   waitsToReconnect: boolean;
@@ -34,7 +34,7 @@ export interface ConnectionTraits {
 /**
  * The behaviour of a store with replies that are late, changed, cut off or unrequested: a failure, and never the
  * session of another visitor.
- * @param started the server, as soon as tests run
+ * @param started returns the server, once the tests run
  */
 export function storeConnectionContract(
   { nonsense, waitsToReconnect }: ConnectionTraits,
@@ -58,7 +58,7 @@ export function storeConnectionContract(
     /** Waits until a store that has failed answers again. */
     const answersAgain = (sessions: SessionStore) =>
       expect.poll(() => orNull(text(sessions.get('two')))).toBe('user_id|i:2;');
-    /** A failure of the store, or of its content. */
+    /** Returns the message of the expected StoreError or FormatError. */
     const reasonOf = async (sessions: SessionStore): Promise<string> => {
       const error = await sessions.get('one').then(
         () => new Error('there was an answer'),

@@ -159,7 +159,7 @@ test('finds the user of Roundcube in its own storage, where the session is a str
   expect(found).toMatchObject({ user: { id: '7', name: 'ann' } });
 });
 
-/** The logins of sessions in a new folder, and the code of pages there. */
+/** Opens the logins of sessions in a new folder. `run` runs the code of a page there. */
 function inFolder(env: NodeJS.ProcessEnv, format = 'php') {
   const folder = mkdtempSync(join(tmpdir(), 'php-sessions-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
@@ -185,7 +185,7 @@ const dotEnv = (env: string) => ({
     "<?php return ['default' => env('DB'), 'connections' => ['mysql' => ['driver' => 'mysql', 'host' => env('DB_HOST'), 'unix_socket' => env('DB_SOCKET')], 'pgsql' => ['driver' => 'pgsql', 'host' => env('DB_HOST')]]];",
 });
 
-/** According to the code of each application, libpq and PHP's mysqlnd. */
+/** The expected places follow from the code of each application, libpq and PHP's mysqlnd. */
 describe('the place of a database', () => {
   const phpbb = (dbms: string, host: string) => ({
     'config.php': `<?php $dbms = '${dbms}'; $table_prefix = 'p_'; $dbhost = '${host}'; $dbport = '5433';`,

@@ -47,7 +47,7 @@ test('takes the user from the data of the session, which must agree with the col
     },
     nobody: {
       'another user': { attributes: { uid: '1' } },
-      'an anonymous one': { attributes: { other: 1 } },
+      'an anonymous session': { attributes: { other: 1 } },
       'user 0': { attributes: { uid: 0 } },
       'a list': { attributes: { uid: [7] } },
       'the id elsewhere': { attributes: {}, more: { uid: '7', _sf2: { uid: '7' } } },
@@ -122,7 +122,7 @@ test('finds the cookie for any host, http or https, next to cookies of other sit
   expect(await ofDomain.isUser({ cookies: device.cookies })).toBe(false);
 });
 
-test('reads settings.php with its includes, and needs its name if there are several', async () => {
+test('reads settings.php with its includes, and needs the path of one if there are several', async () => {
   const site = await siteFor({ kind: 'drupal' } as SiteOptions);
   const device = await site.logIn('7');
   const isUser = async (folder = site.folder) => (await site.ask({ folder })).isUser(device);

@@ -29,7 +29,7 @@ import { readOptions } from '../../src/options.ts';
 import { parseDatabaseUrl } from '../../src/store-url.ts';
 import type { Device } from '../contracts/login.ts';
 
-/** An application, as `init` and the doctor see the site of its helper. */
+/** An application, with its test site and what `init` and the doctor find there. */
 interface Application {
   site(db: TestDatabase): Promise<{
     folder: string;
@@ -210,7 +210,10 @@ async function granted(
   for (const line of sql) await db.run(line.replace("'PASSWORD'", "'own'"));
 }
 
-/** Gives a user of the site an address, in the column that is read. @returns changes the row of the user */
+/**
+ * Gives a user of the site an address, in the column that is read.
+ * @returns a function that changes the row of the user
+ */
 async function addressIn(db: TestDatabase, folder: string): Promise<(values: string) => Promise<unknown>> {
   const lines = (await grants({ site: { folder } }, true)) as string[];
   const [, id, column, table] =

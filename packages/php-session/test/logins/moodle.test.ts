@@ -179,7 +179,7 @@ test.each([
 });
 
 test('accepts a session in the table only if it shows the second factor', async () => {
-  // The form of the administration writes it into the table.
+  // Moodle's administration writes this setting into the table.
   const inTable = "INSERT INTO #__config VALUES (9, 'dbsessions', '1')";
   const { logIn, isUser } = await siteFor('', {}, factors(1), inTable);
   const session = (code: string) =>
@@ -190,7 +190,7 @@ test('accepts a session in the table only if it shows the second factor', async 
     expect(await by(sessdata), String(sessdata)).toBe(false);
 });
 
-test('applies the address of the login to a session that is tied to it', async () => {
+test('accepts a session that is tied to an address only from there, unless checks are off', async () => {
   const { logIn, isUser, ask } = await siteFor('$CFG->tracksessionip = true;');
   const device = await logIn('7', { row: { firstip: '192.0.2.7' } });
   expect(await isUser({ ...device, address: '192.0.2.7' })).toBe(true);

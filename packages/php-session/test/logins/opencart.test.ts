@@ -104,7 +104,7 @@ test.each([
   },
 );
 
-test('ends a login with its own session, not after a new password', async () => {
+test('ends a login when its session ends, but not after a new password', async () => {
   const { logIn, run, login, check, changed } = await siteFor();
   const [one, other] = [await logIn('7'), await logIn('7')];
   const [here, there] = [await login(one), await login(other)];
@@ -201,7 +201,7 @@ describe('sessions', () => {
     await open('Europe/London', { minor: '0.1.0' });
   });
 
-  test('need a store in the options if their engine is unknown', async () => {
+  test('need the option store if their engine is unknown', async () => {
     const site = await opencartSite(db, { engine: 'own' });
     onTestFinished(site.remove);
     await expect(openSite({ folder: site.folder })).rejects.toThrow('set store');
@@ -227,7 +227,7 @@ test('renews a session as a page view would', async () => {
   expect(await logins.ttl(known)).toBeNull();
 });
 
-test('shows of a customer what the doctor’s views show', async () => {
+test('shows the customer’s name as an adapted view has it', async () => {
   const { folder, logIn, ask } = await siteFor();
   const database = await createViews(db, folder, (view) =>
     view.replace('c.firstname AS', "CONCAT(c.firstname, ' ', LEFT(c.lastname, 1), '.') AS"),

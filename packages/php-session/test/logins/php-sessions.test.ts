@@ -52,7 +52,7 @@ test('requires the session, the second cookie and the user in the tables for a R
   expect(await isUser(now)).toBe(false);
 });
 
-test('needs a store for Roundcube with sessions of PHP', async () => {
+test('needs the option store for Roundcube with PHP’s own sessions', async () => {
   const { folder } = roundcubeFolder(
     "$config['session_storage'] = 'php'; $config['session_auth_name'] = 'second';",
   );
@@ -187,7 +187,7 @@ $wgAuthenticationTokenVersion = "1";
 wfLoadSkin( 'Vector' );
 ${more}`;
 
-/** The result of `User::getToken()` with that version, computed by PHP. */
+/** The result of `User::getToken()` with $wgAuthenticationTokenVersion 1, computed by PHP. */
 const token = (own: string) =>
   execFileSync('php', ['-r', `echo substr(hash_hmac('whirlpool', '1', '${own}'), -32);`], {
     encoding: 'utf8',
@@ -277,7 +277,7 @@ test('requires the session, all cookies, and the token and name of the user for 
     expect(await userBy(all), value).toBeNull();
     set.run(back);
   }
-  // Since MediaWiki 1.41, for people who edit without a login.
+  // A temporary account, which MediaWiki 1.41 and later creates for edits without a login.
   wiki.exec('ALTER TABLE user ADD COLUMN user_is_temp INTEGER NOT NULL DEFAULT 1');
   await logins.reload?.();
   expect(await userBy(all)).toBeNull();

@@ -110,7 +110,7 @@ test('bans a user from writing after as many warnings as the settings say', asyn
 test('reports too many bans as a failure, because some may not have been read', async () => {
   const { run, insert, cookie, logIn, logins } = await siteFor();
   const device = await logIn('7');
-  // Because the numbers are long, a third of the bans is enough.
+  // The numbers are long, so that fewer bans exceed the limit of the database.
   await insert('ban_groups', { id_ban_group: 1, cannot_access: 1, expire_time: '999999999999999999' });
   await run(
     'INSERT INTO #_ban_items (id_ban, id_ban_group, id_member) SELECT 1000000000 + seq, 1, 8 FROM seq_1_to_35000',

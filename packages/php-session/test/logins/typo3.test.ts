@@ -74,7 +74,7 @@ test('rejects a disabled or deleted user', async () => {
   }
 });
 
-test('works with views from versions that included the second factors', async () => {
+test('works with views of earlier versions, which contain the whole second factors', async () => {
   const { folder, logIn, ask } = await siteFor();
   const database = await createViews(mysql, folder, (view) =>
     view.replace(/CASE WHEN REPLACE.*? END AS factors/, 'u.mfa AS factors'),

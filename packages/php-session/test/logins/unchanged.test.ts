@@ -18,7 +18,7 @@ const checked = (logins: Logins, login: Login) => logins.check([login])[0];
 
 const keysRead = async () => Number((await db.run("SHOW GLOBAL STATUS LIKE 'Handler_read_key'"))[0]?.Value);
 
-/** The keys that one check reads. */
+/** Returns the number of keys that one check reads. */
 async function keysOfCheck(logins: Logins, login: Login): Promise<number> {
   const before = await keysRead();
   expect(await checked(logins, login)).toBeNull();

@@ -54,7 +54,7 @@ async function phpBB() {
     device,
     checked,
     login: (await logins.identify(device)) as Login,
-    /** A page view of the device. */
+    /** Returns the SQL for a page view of the device. */
     view: () => `UPDATE #_sessions SET session_time = ${++seen} WHERE session_id = '${device.sid}'`,
     /** Runs the statements in one transaction. */
     together: (...statements: string[]) => site.run(`DO $$ BEGIN ${statements.join('; ')}; END $$`),

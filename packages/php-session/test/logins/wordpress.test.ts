@@ -115,11 +115,11 @@ test.each([
   expect(await who(await logIn('7', { session: session(1) }))).toBe(
     `another user is acting as this user through the plugin ${plugin}`,
   );
-  // After having been switched off.
+  // The value is false after the switch has ended.
   expect(await who(await logIn('7', { session: session(false) }))).toMatchObject({ id: '7' });
 });
 
-/** The settings of WP Cerber with the value that a role has for its second factor. */
+/** The settings of WP Cerber. @param mode the serialized second-factor setting of a role */
 const cerberPolicies = (mode: string) =>
   `a:1:{s:17:"crb_role_policies";a:1:{s:10:"subscriber";a:1:{s:7:"2famode";${mode};}}}`;
 
@@ -149,8 +149,8 @@ test('rejects all logins while WP Cerber requires a second factor for roles', as
   // An upgrade to 9.3.4 keeps the old option, which then has no effect.
   await set('cerber_settings', cerberPolicies(on));
   expect(await set('cerber_configuration', cerberPolicies(off))).toMatchObject(seven);
-  // Switched off as a whole.
   expect(await set('cerber_configuration', cerberPolicies(on))).toHaveProperty('code');
+  // The whole plugin is deactivated.
   expect(await set('active_plugins', 'a:0:{}')).toMatchObject(seven);
 });
 
@@ -256,7 +256,7 @@ test.each<[string, WordPressOptions, { hash?: string; cookie?: string }]>([
   ['key and salt in the database', { config: '', options: inOptions }, {}],
   ['SECRET_KEY alone', { config: define('SECRET_KEY', 'K'), options: { logged_in_salt: 'S' } }, {}],
   ['the phrases of the sample', { config: sample, options: inOptions }, {}],
-  ['a phrase that stands twice', { config: same, options: { logged_in_key: 'K' } }, {}],
+  ['a phrase that occurs twice', { config: same, options: { logged_in_key: 'K' } }, {}],
   [
     'an address in the configuration',
     { config: `${keys}define('WP_SITEURL', '${elsewhere}//');` },
@@ -346,7 +346,7 @@ test('reads the plugins of a network from the database, even if a file has its o
   expect(await (await ask()).who(await device('7'))).toMatchObject({ roles: ['moderator'] });
   await addCerber();
   await ofNetwork('cerber_configuration', cerberPolicies('s:1:"1"'));
-  // It is active only on the main blog.
+  // The plugin is active only on the main blog.
   await open();
   await ofNetwork('active_sitewide_plugins', 'a:1:{s:23:"wp-cerber/wp-cerber.php";i:1700000000;}');
   await expect(open()).rejects.toThrow('WP Cerber asks for the second factor after the login');

@@ -21,7 +21,7 @@ const session = (text: string, more: Partial<Saved> = {}): Saved => ({
 export function sessionContainerContract(
   name: string,
   make: () => Promise<ContainerUnderTest>,
-  keeps: 'outlives the process' | 'ends with it',
+  keeps: 'outlives the process' | 'ends with the process',
 ): void {
   describe(`the container ${name}`, () => {
     let under: ContainerUnderTest;
@@ -116,7 +116,7 @@ export function sessionContainerContract(
     });
 
     test('lists expired sessions, and nothing else', async () => {
-      // More than one page of them.
+      // More than one query of `sqlite:` returns.
       const expired = 450;
       const now = Date.now();
       const old = Array.from({ length: expired }, (_, n) =>
@@ -158,7 +158,7 @@ export function sessionContainerContract(
       container = await under.again();
       expect(await container.open('gone')).toBeNull();
       const found = await container.open('kept');
-      if (keeps === 'ends with it') return expect(found).toBeNull();
+      if (keeps === 'ends with the process') return expect(found).toBeNull();
       expect(found).toMatchObject({ data: kept.data, revision: 9, lifetimeSeconds: 100 });
       expect(container.count).toBe(1);
     });
