@@ -41,7 +41,7 @@ export interface LinkPreviews {
   beginPending(held: PendingMessage): void;
 }
 
-/** The accounts of the site that can log in, by the site's own table of users. */
+/** The accounts that can log in to the site, read from the site's own table of users. */
 export interface SiteAccounts {
   /** Returns the names of these accounts, without unknown IDs. Rejects if the table cannot be read. */
   names(ids: readonly string[]): Promise<ReadonlyMap<string, string>>;

@@ -19,7 +19,7 @@ const lingerMs = 750;
 const retryDelayMs = 1000;
 
 interface UserState {
-  /** Resolves when the memberships were read. */
+  /** Resolves when the memberships are read. */
   loaded: Promise<void>;
   leaves?: NodeJS.Timeout;
   /** Whether a session changed after `settling` read the sessions. */

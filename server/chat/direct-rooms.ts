@@ -14,7 +14,8 @@ export async function openDirect(
 ): Promise<{ answer: Answers['direct:open']; repeated: boolean }> {
   const { history, directory } = chat;
   const { person } = connection;
-  if (other === person.user.id) throw new RequestError('bad_request', 'a direct room has two users');
+  if (other === person.user.id)
+    throw new RequestError('bad_request', 'users cannot open a direct room with themselves');
   // An open conversation stays readable after the site deleted the account, so the site is not asked.
   const isOpen = [...person.memberships.values()].some(({ room }) => room.record.pair?.includes(other));
   const { unknown, names } = await askSite(chat, isOpen ? [] : [other]);

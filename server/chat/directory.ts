@@ -47,7 +47,7 @@ export class Directory {
   readonly #rooms = new Map<string, Room>();
   readonly #people = new Map<string, Person>();
   readonly #bans = new Map<string, Ban>();
-  /** Direct rooms by the ID of each user, because an offline user may be renamed. */
+  /** Direct rooms by the ID of each user. Also finds the rooms of offline users, for example after a rename. */
   readonly #directRooms = new Map<string, Set<Room>>();
   readonly recent = new RecentPeople();
   readonly publicRooms = new PublicRooms();
@@ -236,7 +236,7 @@ export class Directory {
     }
   }
 
-  /** Adds or updates a membership of a connected user. Ignores rooms that guests may no longer open. */
+  /** Adds or updates a membership of a connected user. Ignores a room that the user, as a guest, may no longer open. */
   enter(room: Room, person: Person, member: MemberRecord, mentions?: UnreadMentions): void {
     const { user } = person;
     if (!this.isOpenTo(user.id, room.record.id)) return;
@@ -279,7 +279,7 @@ export class Directory {
     this.#presence.changed(room, id, before, now);
   }
 
-  /** Ends the presence of a user who left this server or the room, unless another server has the user there. */
+  /** Ends the presence of a user who left this server or the room, unless the user is present on another server. */
   #hide(room: Room, user: string): void {
     const elsewhere = this.#others?.presentIn(room.record.id).get(user);
     if (elsewhere !== undefined) return this.show(room, elsewhere);

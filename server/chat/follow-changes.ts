@@ -73,7 +73,7 @@ export async function followChanges(chat: Chat): Promise<void> {
   isRead = true;
 }
 
-/** See `Chat`. */
+/** See `Chat.catchUp`. */
 export async function catchUp<Stored>(
   chat: Chat,
   reading: Promise<Stored>,

@@ -320,7 +320,7 @@ function placeOf(cursor: string): MemberPlace {
   return { sort, id };
 }
 
-/** Lists the two users of a direct room. The peer is listed even before opening the room. */
+/** Lists the two users of a direct room. The peer is listed even if the peer never opened the room. */
 function listPair(
   { directory }: Chat,
   { person }: Connection,

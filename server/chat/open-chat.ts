@@ -97,7 +97,8 @@ export async function openChat({
       if (own.status === 'rejected') throw own.reason;
       const { count } = own.value;
       if (remote.status === 'fulfilled') return count + remote.value.count;
-      // After an error the caller retries, which is safe for a kick. Connections to this server would get a push twice.
+      // After an error the caller retries. A kick can be repeated, but a push would reach the connections to this
+      // server twice.
       if (order.is === 'kick' || (order.is === 'push' && count === 0)) throw remote.reason;
       return count;
     },

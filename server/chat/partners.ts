@@ -50,7 +50,7 @@ export class Partners {
       if (peer !== undefined && room.partners.get(peer)?.shares) roomByPeer.set(peer, room);
     }
     if (roomByPeer.size === 0) return;
-    // After a failure of the history the peers are hidden. The next connection reads this again.
+    // If the history fails, the peers are hidden until the user connects again.
     const sharing = await this.#history.read
       .sharesRoom({ user, of: [...roomByPeer.keys()] })
       .catch((): string[] => []);

@@ -7,7 +7,7 @@ import type { Publisher } from './publisher.ts';
  * Changes of a room within this time become one event, so that a storm of reconnects causes few events.
  */
 const batchMs = 250;
-/** Batches presence in direct rooms, for connections that have not joined them. */
+/** Connections that have not joined a direct room get its presence in batches of this time. */
 const directBatchMs = 1000;
 /** Limits each list of users in an event. If a list is cut, clients request the rest. */
 const maxNamed = 100;
@@ -83,7 +83,7 @@ export class Presence {
     const batch = this.#batches.get(room);
     if (batch === undefined) return;
     this.#batches.delete(room);
-    // Without receivers nothing is sent, because another room may have the ID by now.
+    // Without receivers nothing is sent, because another room may have got the ID since the batch started.
     if (room.joined.size === 0) return;
     const { id } = room.record;
     const joined: User[] = [];

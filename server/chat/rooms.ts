@@ -156,8 +156,8 @@ export async function join(
     else if (resume === undefined) page = await newest.of(room);
     else page = await history.read.changes({ room: id, since: resume, upTo: head, limit: maxJoinChanges });
     threads = await threadsFor(chat, person, id, page.messages, page.threads);
-    // `look` may wait for the history. Messages that are published during the first wait get a second call, but those
-    // of the second wait stay without the user's own reactions. Otherwise the calls might never end.
+    // `look` may wait for the history, and more messages may be published during the wait. The second call covers those
+    // of the first wait. Messages of the second wait lack the user's own reactions, because the calls might never end.
     if (await mine.look([...page.messages, ...missed])) await mine.look([...page.messages, ...missed]);
   } finally {
     room.missed.delete(missed);

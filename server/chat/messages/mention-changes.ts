@@ -129,7 +129,7 @@ function announceTo(
         current,
       );
     })
-    // The message still counts among the unread mentions.
+    // If this fails, the message still counts as an unread mention.
     .catch((error) => chat.onAsideFailure('mention_told', error));
 }
 

@@ -60,7 +60,7 @@ export const pinEffect: Effect<'pin'> = {
 
 /**
  * Converts stored pins to the form that clients get.
- * @param reader the only reader; undefined if all members get the pins
+ * @param reader the recipient, if there is only one
  */
 async function toPins(
   chat: Chat,

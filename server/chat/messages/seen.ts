@@ -19,7 +19,7 @@ interface Subscription {
   readonly seq: number;
   /** The users in the last response or event. Absent until there is a response. */
   named?: ReadonlySet<string>;
-  /** Users who are not in `named` and read the message since. */
+  /** Users who read the message since then and are not in `named`. */
   readonly readers: Set<string>;
 }
 
@@ -33,7 +33,7 @@ export class SeenBy {
   readonly #publisher: Publisher;
   readonly #onFailure: OnAsideFailure;
   readonly #subscriptions = new WeakMap<Connection, WeakMap<Room, Subscription>>();
-  /** Rooms whose authors must be notified. */
+  /** Rooms in which authors must be notified. */
   readonly #due = new Set<Room>();
 
   constructor(history: History, directory: Directory, publisher: Publisher, onFailure: OnAsideFailure) {

@@ -21,7 +21,7 @@ export class ThreadChanges {
   /** Rooms announced within the interval, with the threads that changed after the announcement. */
   readonly #waiting = new Map<Room, Set<number>>();
 
-  /** @param signal ends the announcements, because the history closes */
+  /** @param signal aborts when the history closes, and ends the announcements */
   constructor(history: History, publisher: Publisher, signal: AbortSignal, onFailure: OnAsideFailure) {
     this.#history = history;
     this.#publisher = publisher;

@@ -9,8 +9,9 @@ const timeoutMs = 6000;
 /** Continued typing is announced again after this time, because clients forget it after `timeoutMs`. */
 const repeatMs = 2500;
 /**
- * Maximum starts of a user in a room in quick succession, for example after each short message. Then only one start per
- * `repeatMs` is announced. A client that continues typing repeats its request.
+ * Maximum starts of a user in a room in quick succession, for example after each short message. After that, one start
+ * per `repeatMs` is announced. A client that continues typing repeats its request, so a rejected start is announced
+ * later.
  */
 const maxStarts = 4;
 /** With more present users, typing is not announced. */
@@ -29,7 +30,7 @@ export class Typing {
   readonly #publisher: Publisher;
   readonly #others: OtherServers | undefined;
   readonly #rooms = new Map<Room, Map<string, TypingUser>>();
-  /** For users of this server, the time until which their starts have used up the rate, as in `performance.now()`. */
+  /** When the starts of each user of this server no longer count against the rate, as in `performance.now()`. */
   readonly #startsUsedUntil = new WeakMap<Room, WeakMap<Person, number>>();
 
   constructor(publisher: Publisher, others: OtherServers | undefined) {

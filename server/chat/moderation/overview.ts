@@ -76,7 +76,7 @@ export function rooms(
   connection: Connection,
   { rooms: asked }: RequestPayload<'moderate:rooms'>,
 ): Promise<Answers['moderate:rooms']> {
-  // With the creation time, because another room, which the asker may not know of, may get the ID during the reads.
+  // The creation time shows if another room, which the asker may not know of, got the ID during the reads.
   const chosen = () => {
     const known = knownRooms(chat, connection);
     return asked.flatMap((id) => {

@@ -215,7 +215,7 @@ async function lower(chat: Chat, connection: Connection, user: string): Promise<
   return known;
 }
 
-/** Whether the user of this connection has the higher role on the whole site. */
+/** Whether the user of this connection has a higher role on the whole site than the other user. */
 function isBelow(
   { directory }: Chat,
   { identity }: Connection,

@@ -61,7 +61,7 @@ export function requireFreeRestriction(
   if (directory.restrictions.hasPlaceFor(room, user, by)) return;
   throw new RequestError(
     'limit_reached',
-    'too many users are muted or banned in this room, or by this moderator: lift some first',
+    'too many users are muted or banned in this room, or by this moderator: lift some restrictions first',
   );
 }
 

@@ -1,7 +1,7 @@
 import type { History } from '../../history/history.ts';
 import type { Directory } from '../directory.ts';
 
-/** Maximum delay between two checks, in ms, because the wall clock may be set. */
+/** Maximum delay between two checks, in ms. Short, because the wall clock may be set at any time. */
 const lookEvery = 1000;
 /** Maximum restrictions lifted in one write. */
 const mostEnded = 100;

@@ -6,7 +6,7 @@ import {
   restrictionKinds,
 } from '../../history/history.ts';
 
-/** Maximum users who are muted or banned at a time, in a room and by a moderator, because all are kept in memory. */
+/** Maximum muted and banned users of a room, and maximum restrictions by one moderator. All are kept in memory. */
 export const mostRestricted = 10_000;
 
 type Restricted = NonNullable<MemberRecord['restricted']>;
