@@ -172,7 +172,7 @@ export async function entriesAfter(
   }));
 }
 
-/** Maximum further reads, in search of the entries that wrote the current states. */
+/** Maximum further reads to find the entries that wrote the current states. */
 const maxReadsAhead = 5;
 
 /**
@@ -210,7 +210,7 @@ export function withContents(changes: readonly Change[], withheld: Withheld): Ch
   });
 }
 
-/** Returns the messages in a change that have changed again since. */
+/** Returns the messages of a change that changed again after it. */
 function newerMessages(change: LoggedChange, found: CurrentMessages): StoredMessage[] {
   const rev =
     change.type === 'message' || change.type === 'mentions' || change.type === 'concerned'
@@ -328,8 +328,8 @@ export interface Consume {
   /** Maximum entries; 0 only takes or renews the lease. */
   most: number;
   /**
-   * Set to only renew the lease. After a lost lease is taken again, `done` would count, although another server may be
-   * further.
+   * Set to only renew the lease, and not to take it again if it was lost. Otherwise a later `done` would be stored,
+   * although another server may have processed more entries.
    */
   renews?: true;
   /** The position that the consumer has processed: `upTo` of an earlier response. */

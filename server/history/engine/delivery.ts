@@ -13,9 +13,9 @@ const pause = () => new Promise<void>((resolve) => setTimeout(resolve, retryDela
 const maxBuffered = 1000;
 
 /**
- * Dispatches the changes of all servers, including this one, in log order. The next entry is dispatched; a lower
- * number is ignored; before a higher number, the missing entries are awaited and then read. So all servers use the
- * same order, and a lost, late or duplicate hint does no harm.
+ * Dispatches the changes of all servers, including this one, in log order. An entry that was already dispatched is
+ * ignored. If earlier entries are missing, they are awaited, and then read from the log. So all servers use the same
+ * order, and a lost, late or duplicate hint does no harm.
  */
 export class Delivery {
   readonly #read: (after: number) => Promise<Entry[]>;
@@ -155,7 +155,7 @@ export class Delivery {
         return this.#fail(new Error(`this server was blocked for too long: ${gone}`));
       }
       this.#newest = this.#position;
-      // A client of the bus could replay hints from before a restore. Do not poll the database without a pause.
+      // Another client of the bus may replay hints from before a restore. The pause prevents a busy loop of reads.
       await pause();
     }
   }

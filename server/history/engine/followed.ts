@@ -48,7 +48,7 @@ interface Others {
 const deleteIntervalMs = 60 * 1000;
 /** Length of a base64 HMAC-SHA-256. */
 const codeLength = 44;
-/** More than the servers that run at any time. */
+/** Maximum remembered process instances, more than run at any time. */
 const maxRuns = 1000;
 /** Longer texts are ignored, because any client of the bus could make all servers compute HMACs. */
 export const mostBytes = 64 * 1024;

@@ -1,6 +1,6 @@
 /** Timeouts in milliseconds for a slow or silent database. Together they let a client get a response within 8 s. */
 export const connectLimit = 3000;
-/** The database aborts statements and waits for a lock that exceed these limits. */
+/** After these times, the database aborts a statement, or its wait for a lock. */
 export const statementLimit = 5000;
 export const lockLimit = 3000;
 /** The database ends an idle transaction and releases its locks, because its server is gone. */

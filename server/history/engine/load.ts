@@ -10,8 +10,8 @@ export function* load(place: Place, work: Work, needs: readonly Need[]): Asking<
   yield* new NeedsLoader(place, work).load(needs);
 }
 
-// A class, because V8 keeps the data of each call of a generator that is defined in another function until the next
-// full garbage collection.
+// A class instead of nested generator functions, because V8 keeps the data of each call of such a function until the
+// next full garbage collection.
 class NeedsLoader {
   readonly #place: Place;
   readonly #work: Work;

@@ -153,7 +153,7 @@ async function connect({ at, user, password, database, tls }: DatabaseAddress): 
     for (const one of settings) await connection.query(raw(one));
     const [facts] = await connection.query(raw('SELECT VERSION() AS version'));
     const [, major, minor] = /^(?:5\.5\.5-)?(\d+)\.(\d+)\..*MariaDB/i.exec(facts?.version as string) ?? [];
-    if (major === undefined) throw new SqlError('refused', 'MariaDB: the server is another database system');
+    if (major === undefined) throw new SqlError('refused', 'MariaDB: the server is not a MariaDB server');
     if (
       Number(major) < oldestVersion[0] ||
       (Number(major) === oldestVersion[0] && Number(minor) < oldestVersion[1])

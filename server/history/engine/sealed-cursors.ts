@@ -11,8 +11,8 @@ const algorithm = 'aes-128-gcm';
 /**
  * Cursors of lists, for clients: the encrypted number of an entry. These numbers count over all rooms, so in plain text
  * they would show activity in rooms that a user may not read. Two cursors do not show whether they contain the same
- * number. A page may end at an entry or just before the next one, and the difference would show whether something was
- * stored in between.
+ * number. Otherwise users could find out whether entries that they may not see were stored between two entries of the
+ * list.
  */
 export class SealedCursors {
   readonly #digestKey: Uint8Array;

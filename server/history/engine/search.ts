@@ -8,8 +8,8 @@ import type { SealedCursors } from './sealed-cursors.ts';
 import type { Row } from './table.ts';
 
 /**
- * Messages that one page may check; the search continues on the next page. A text of `charactersPerCandidate` counts
- * as another message.
+ * Messages that one page may check. The search continues on the next page. Each `charactersPerCandidate` of their texts
+ * count as one more message.
  */
 const maxCandidates = 5000;
 const charactersPerCandidate = 1000;
@@ -24,7 +24,7 @@ interface Source {
   upTo: number;
   /** An upper bound of the message numbers. */
   last: number;
-  /** Whether one read may not reach its oldest message: see `tailsOf`. */
+  /** Whether it may take several reads: see `tailsOf`. */
   isTail: boolean;
 }
 

@@ -395,7 +395,7 @@ async function loadCopies(
       continue;
     }
     const row = line.split('\t').map(decoded);
-    // PostgreSQL would report this with an error code of lost connections.
+    // PostgreSQL would report this with the error code of a lost connection.
     if (row.length !== copy.columns)
       throw new Error(`a row has ${row.length} values instead of ${copy.columns}`);
     rows.push(row);

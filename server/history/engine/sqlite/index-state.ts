@@ -33,8 +33,8 @@ export interface IndexState {
 const maxGenerations = 1000;
 
 /**
- * Starts a generation of the history. Call it at each start, before other writes. By the stored numbers, `isContinued`
- * detects an index that has followed another copy of this file.
+ * Starts a generation of the history. Call it at each start, before other writes. From the numbers stored here,
+ * `isContinued` detects an index that has followed another copy of this file.
  */
 export function beginGeneration(history: DatabaseSync): void {
   history.exec(`

@@ -17,7 +17,8 @@ export type ReadCall = {
 export type Request = ThreadCall | { close: true };
 
 /**
- * Reads that the server runs without any user, such as at its start. The writer answers them, so that no reader starts.
+ * Reads that the server runs without any user, such as at its start. The writing thread runs them, so that the reading
+ * thread need not start.
  */
 export const readsByWriter = {
   publicRooms: true,

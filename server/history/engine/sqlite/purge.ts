@@ -8,7 +8,7 @@ const steps = {
   /** Small enough for the reserve, including the WAL pages and the growth of the database: see `Disk`. */
   small: { messages: 10, bytes: 16 * 1024 },
 };
-/** No further step while more deleted texts than this wait for the search index. */
+/** The next step waits while the search index lags behind by more than this number of deleted texts. */
 const maxPendingTexts = 50;
 
 /** A room whose messages up to `upTo` must be deleted. */
@@ -78,7 +78,7 @@ export function purger(db: DatabaseSync) {
         statements.dropFilesUpTo.run(num, upTo);
         statements.deleteMessages.run(num, upTo);
       } else if (isDeleted) {
-        // Files that are not pending deletion yet. Another room may get this number.
+        // Marks the remaining files as pending deletion, because without the room they would not be found.
         statements.dropFilesOf.run(num);
         statements.deleteRoom.run(num);
       } else statements.expired.run(num);

@@ -17,7 +17,7 @@ import {
 
 /** The reading thread. A slow disk or a long page blocks neither the writer nor the event loop. */
 const { path } = workerData as { path: string };
-if (parentPort === null) throw new Error('reader.ts runs as a worker thread');
+if (parentPort === null) throw new Error('reader.ts must run as a worker thread');
 const port = parentPort;
 const db = new DatabaseSync(path, { readOnly: true });
 const connection = new SqliteConnection(db);

@@ -23,7 +23,7 @@ import { SearchIndex, TextChanges } from './search-index.ts';
  * neither sends nor searches wait for the index, and results do not depend on it.
  */
 const { path } = workerData as { path: string };
-if (parentPort === null) throw new Error('searcher.ts runs as a worker thread');
+if (parentPort === null) throw new Error('searcher.ts must run as a worker thread');
 const port = parentPort;
 
 /** Messages of one indexing step, and characters of their texts. */
@@ -155,7 +155,7 @@ function keepFollowing(): void {
   timer = setTimeout(keepFollowing, more ? 0 : changing ? followChangesIntervalMs : followIntervalMs);
 }
 
-/** Deletes the applied rows of `former_texts`. Searches do not fail with it. */
+/** Deletes the applied rows of `former_texts`. If this fails, searches still work. */
 function forget(): void {
   if (!hasAppliedTexts) return;
   statements.forget.run(index.change);
@@ -173,7 +173,8 @@ function follow(): boolean {
   try {
     former = statements.former.all(index.change) as typeof former;
     moreFormer = former.length === messagesPerStep;
-    // New messages only after all changes, because the index takes them with their current texts.
+    // New messages wait until all changes are applied. They are indexed with their current texts, which include their
+    // changes.
     if (!moreFormer) {
       for (const row of statements.fresh.iterate(index.message)) {
         fresh.push(row as (typeof fresh)[number]);
@@ -200,7 +201,7 @@ function follow(): boolean {
   }
   if (former.length === 0 && fresh.length === 0) return false;
   const changes = new TextChanges();
-  // The index contains a message's first former text.
+  // The index contains only the first of a message's former texts.
   const followed = new Set<number>();
   for (const { message, room, seq, text } of former) {
     if (message > index.message || followed.has(message)) continue;

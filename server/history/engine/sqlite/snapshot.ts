@@ -45,7 +45,7 @@ export async function copyHistory(
   }
   return withFile(to, (copy) => {
     const format = formatOf(copy);
-    // Texts of edited and deleted messages, kept for the search index.
+    // These texts of edited and deleted messages are only for the search index.
     copy.exec('DELETE FROM former_texts');
     return format;
   });

@@ -56,7 +56,7 @@ export async function openSqliteHistory(options: {
   let opened: Thread | undefined;
   try {
     opened = await Thread.start('writer', path, options.onFailure, onCommitted);
-    // After the writer has migrated the file.
+    // Checked after the writer has migrated the file.
     if (!isIndexed(path)) searcher.start();
   } catch (error) {
     // Release the file only once the writer has stopped.

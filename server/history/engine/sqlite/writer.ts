@@ -29,19 +29,19 @@ import { purger } from './purge.ts';
 
 /** The writing thread. Writes that arrive during a transaction share the next one and its sync (group commit). */
 const { path } = workerData as { path: string };
-if (parentPort === null) throw new Error('writer.ts runs as a worker thread');
+if (parentPort === null) throw new Error('writer.ts must run as a worker thread');
 const port = parentPort;
 
 /** Limits of one transaction. They bound its duration, and so how long the first sender waits. */
 const maxBatch = { calls: 1000, characters: 16 * 1024 * 1024 };
 
-/** The size in bytes to which the WAL is truncated: where SQLite runs its automatic checkpoint, at 1,000 pages. */
+/** The size in bytes to which SQLite truncates the WAL. At 1,000 pages it also runs its automatic checkpoint. */
 const maxWal = 1000 * 4096;
 
 /** How long to wait while another program, such as a backup, locks the file. */
 const lockTimeoutMs = 1000;
 
-/** The delay until a deleted text is removed from the WAL, and between attempts. */
+/** The delay until a deleted text is removed from the WAL, and between failed attempts. */
 const eraseDelayMs = 10_000;
 
 /** The delay between two deletion steps. */
