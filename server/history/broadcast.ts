@@ -21,6 +21,6 @@ export function withoutUser(what: object, user: string): object {
       users: users.map(([id, seen]) => [id, id === user && seen ? { ...seen, name: id } : seen]),
     };
   }
-  // Replaced by a command without effect. A server that reads the entry now is too late for the push.
+  // A push becomes a command without effect. A server that reads the entry only now is too late for it anyway.
   return order?.is === 'push' && of === user ? { ...what, order: { is: 'count' } } : what;
 }

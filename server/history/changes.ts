@@ -6,8 +6,8 @@ import type { UserRecord } from './people/user.ts';
 import type { RoomRecord } from './rooms/room.ts';
 
 /**
- * A change of the history. Changes are dispatched in commit order, before the write that made them resolves. A
- * listener's copy is therefore current when the write resolves. `asker`: see `History.write`.
+ * A change of the history. Changes are dispatched in commit order, before the write that made them resolves. A copy
+ * that a listener keeps is therefore current when the write resolves. `asker`: see `History.write`.
  */
 export type Change = {
   asker?: string;

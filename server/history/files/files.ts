@@ -37,7 +37,7 @@ export interface FileReads {
   };
   /** Like `filesIn`, for all these rooms together. */
   filesInAll: { in: KnownRooms & { most: number }; out: { bytes: number; more: boolean } };
-  /** A file that is neither dropped nor expired, its room, and the stored row of the user there. */
+  /** A file that is neither dropped nor expired, its room, and the membership of `user` in that room. */
   file: {
     in: { id: string; user: string };
     out: { file: StoredFile; room: RoomRecord; member: MemberRecord | null } | null;
@@ -118,7 +118,7 @@ export const fileReads: ReadsOf<FileReads> = {
     }));
   },
   *filesInAll({ dialect }, { most, ...known }) {
-    // `chat_files_by_size` contains every column read from `chat_files`.
+    // The index `chat_files_by_size` has all columns that are read, so the rows of `chat_files` are not read.
     const [row] = yield* ask(
       sql`SELECT count(*) AS files, coalesce(sum(size), 0) AS num FROM (
             SELECT size FROM ${knownRooms(dialect, known)} AS rooms CROSS JOIN chat_files WHERE room = rooms.num

@@ -92,14 +92,14 @@ export interface MemberWrites {
 
 export interface MemberReads {
   /**
-   * Memberships that began before `before`, of guests after `after`, by ID. A page may lack the last rooms of its last
-   * guest.
+   * Memberships of guests that began before `before`, in the order of the guests' IDs, from after the guest `after`. A
+   * page may lack the last rooms of its last guest.
    */
   guestMembers: {
     in: { before: number; after: string; limit: number };
     out: { members: { room: string; user: string }[]; next?: string };
   };
-  /** The stored data of each user in the room, in the order of `users`. */
+  /** The membership record of each user, in the order of `users`; null for a user without a record. */
   membersOf: { in: { room: string; users: readonly string[] }; out: (MemberRecord | null)[] };
   /**
    * The members after `after`, ordered by `memberKey`, then by ID. `query` is a prefix of the ID, the name or a word of

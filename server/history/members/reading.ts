@@ -17,8 +17,7 @@ export const mostUnreadMentions = 1000;
 
 /**
  * The `seq` of unread messages that mention the user or @all, or that reply in a thread that the user follows,
- * ascending, by author. Limited to the newest `mostUnreadMentions`; messages of blocked users fill only the places that
- * others leave.
+ * ascending, by author. Limited to `mostUnreadMentions`. Messages of blocked users are left out first, then the oldest.
  */
 export type UnreadMentions = ReadonlyMap<string, readonly number[]>;
 
@@ -33,7 +32,7 @@ export interface ReadingReads {
   /**
    * Unread messages since `since` that mention the user in public rooms where the user is not a member, by room.
    * Excludes own messages, messages of blocked users, and rooms where the user is banned or has notifications off.
-   * `member`: the stored row of the user in the room.
+   * `member`: the user's record in the room, if any.
    */
   namedOutside: {
     in: { user: string; since: number };
@@ -112,7 +111,7 @@ interface UnreadRange {
   after: number;
 }
 
-/** The newest messages after `after` that mention or concern the user. */
+/** Loads the newest messages after `after` that mention the user, or reply in a thread that the user follows. */
 const unreadMentionsLoader = roomValueLoader<
   UnreadRange,
   readonly (readonly [seq: number, author: string])[]

@@ -48,7 +48,7 @@ interface LoadedMessage {
   storedText?: string;
   /** Set if the mentions differ from the database. */
   hasNewMentions?: true;
-  /** Set if the message belongs to other lists of its room than in the database. */
+  /** Set if the lists of the room that contain the message (see `holdingsOf`) differ from the database. */
   hasNewHoldings?: true;
   /** Set if the author was erased, so that all columns must be written. */
   isErased?: true;
@@ -125,7 +125,7 @@ function keepMessages(work: Work, rows: readonly Row[]): void {
     const message = messageFrom(row, room.row.id);
     const { seq, user, clientId } = message;
     partOf(room, clientIds).set(clientIdKey(user.id, clientId), seq);
-    // The state in this transaction is newer.
+    // If the message is already loaded, that state is newer.
     if (loadedMessages(room).get(seq)) continue;
     const digest = row.digest as string;
     loadedMessages(room).set(seq, { row: { message, digest }, reacted: reactedFrom(row), state: 'stored' });
@@ -163,7 +163,7 @@ export function getMessageByClientId(
   return message && { message, digest: (loaded as LoadedMessage).row.digest };
 }
 
-/** Returns the message with mentions as of the users and members in the transaction. */
+/** Updates the mentions with the users and members that the transaction has loaded: see `withNames`. */
 function withLoadedNames(
   work: Work,
   room: LoadedRoom,

@@ -27,8 +27,8 @@ export function tellMentions(
 }
 
 /**
- * Returns the mentions to store, with the users' current names. Drops mentions of users who may not read the room,
- * except some of banned users, and @all unless a moderator writes it outside of a direct room.
+ * Returns the mentions to store, with the users' current names. Drops mentions of users who may not read the room; for
+ * banned users see below. Drops @all unless a moderator writes it outside of a direct room.
  */
 export function mentionsFor(
   work: Work,

@@ -174,7 +174,7 @@ function cutPageOfChanges(rows: readonly Row[], room: string, upTo: number, limi
     const messages = page.messages.filter((_, n) => isChangedBefore(rows[n] as Row, upTo));
     return { messages, complete: true };
   }
-  // The next page starts after the last `rev` of this one, which must not be beyond messages that are left out here.
+  // The next page starts after the last `rev` of this page, so this page must not skip a message before that `rev`.
   const messages = page.messages.filter(({ rev }) => rev <= upTo);
   return messages.length === 0 ? null : { messages, complete: false };
 }

@@ -111,8 +111,8 @@ export function insertActs(work: Work, acts: readonly Act[]): void {
 }
 
 /**
- * The database clock dates audit entries, and may count whole seconds. A server clock dates rooms. If the database
- * clock is further behind than this, the first entries of a room are not listed.
+ * Audit entries have the time of the database clock, which may count whole seconds. Rooms have the time of a server
+ * clock. If the database clock is further behind than this, the first entries of a room are not listed.
  */
 const clockToleranceMs = 1000;
 
@@ -144,7 +144,7 @@ const inOwnRooms = (dialect: Dialect, ids: readonly string[]): Sql =>
   sql`${inList(dialect, 'room_id', ids)} AND NOT EXISTS (
         SELECT 1 FROM chat_rooms AS rooms WHERE rooms.id = room_id AND rooms.created_at > at + ${clockToleranceMs})`;
 
-/** Returns the condition that an entry is about one of these rooms or, if `except` is empty, about no room. */
+/** Returns the condition that an entry is about one of these rooms, or about no room. */
 export function inKnownRooms(dialect: Dialect, { rooms, except }: KnownRooms): Sql {
   const hidden =
     except.length === 0 ? raw('') : sql`AND (room_id IS NULL OR NOT ${inList(dialect, 'room_id', except)})`;

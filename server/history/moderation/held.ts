@@ -50,8 +50,8 @@ import {
 export interface PendingWrites {
   /**
    * Stores a message as pending approval. Sends it at once, like `send`, if the author moderates the room, if the room
-   * is direct, or if `why` is null. With `why` null it can still be a repeat of a pending message, which is returned
-   * then. Codes: as for `send`, `limit_reached` (`maxPendingInRoom`).
+   * is direct, or if `why` is null. A repeat of a pending message returns that message, even if `why` is null. Codes:
+   * as for `send`, `limit_reached` (`maxPendingInRoom`).
    */
   hold: {
     in: MessageWrites['send']['in'] & { why: HoldReason | null };
@@ -66,7 +66,7 @@ export interface PendingWrites {
     out: MessageWrites['edit']['out'] | { held: PendingMessage };
   };
   /**
-   * Publishes a pending message as the newest one of the room, or makes the pending edit. Codes: `unknown_room`,
+   * Publishes a pending message as the newest one of the room, or applies the pending edit. Codes: `unknown_room`,
    * `unknown_message` (not pending, or `by` may not decide there), `forbidden` (the moderator's own message, or the
    * author may no longer write there), others as for `send` and `edit`.
    * @param in.user the author
@@ -224,7 +224,7 @@ export const pendingPreview: Rule<PendingWrites['pendingPreview']> = {
     const [pending] = work.find(pendingMessages, { room: roomId, id });
     const { image } = page ?? {};
     const file = image && getFile(work, roomId, image.id);
-    // An erasure of the author drops the file, and later stages of it would not find the image here.
+    // An erasure of the author drops the file. Its later stages would not find an image that is stored here.
     const isErased = image !== undefined && file?.state !== 'loose';
     const { preview } = pending?.message ?? {};
     const awaitsPage = pending?.closed === undefined && preview?.url === url && preview.title === undefined;

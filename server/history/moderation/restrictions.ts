@@ -36,7 +36,7 @@ export interface RestrictionWrites {
     out: { stale: boolean };
   };
   /**
-   * Lifts restrictions that ended at or before `before`, of up to `most` users of rooms.
+   * Lifts restrictions that ended at or before `before`, of up to `most` users. A user counts once per room.
    * @returns `ended`: the number of users
    */
   endRestrictions: { in: { before: number; most: number }; out: { ended: number } };

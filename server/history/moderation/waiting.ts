@@ -6,7 +6,10 @@ import { isReserved, reservedAt } from '../files/file.ts';
 import { getFile, setFile } from '../files/loaded.ts';
 import type { NewMessage, StoredMessage } from '../messages/message.ts';
 
-/** The maximum number of pending and rejected messages of a user in a room. */
+/**
+ * The maximum number of pending and rejected messages of a user in a room. The chat also applies this limit to all
+ * readable rooms together: see `checkPendingLimit`.
+ */
 export const maxPendingInRoom = 20;
 
 /**
@@ -90,8 +93,8 @@ function unreserveFiles(
 }
 
 /**
- * Removes a pending or rejected message. Its files become orphaned, and its preview image is dropped, unless it was
- * approved.
+ * Removes a pending or rejected message. Unless it was approved, its files become orphaned, and its preview image is
+ * dropped.
  */
 export function dropPending(
   work: Work,

@@ -29,7 +29,7 @@ export interface Concerned {
   pushDue: number;
 }
 
-/** Milliseconds. The members of a large room are scanned at most once in this time. */
+/** The minimum time between two scans of the members of a large room, in ms. */
 export const lookThroughPause = 60_000;
 
 export interface DueWrites {
@@ -47,8 +47,8 @@ export interface DueWrites {
     out: { rooms: { room: string; everyone: boolean }[]; next?: number };
   };
   /**
-   * Ends the claims of users after a check. A user is due again at `due`, or without it leaves the queue. If a new
-   * message concerned the user during the check, the user is due now.
+   * Ends the claims of users after a check. A user with `due` is due again at that time, and a user without it leaves
+   * the queue. If a new message concerned the user during the check, the user is due now.
    * @param in.until the value passed to `claimDueUsers`. Users whom another server has claimed since are skipped.
    */
   settleDue: {

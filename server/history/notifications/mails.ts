@@ -14,7 +14,7 @@ interface StoredMailAddress {
   refused?: string;
 }
 
-/** Milliseconds. The unsubscribe link of a mail works this long. Laws require 30 days. */
+/** How long the unsubscribe link of a mail works, in ms. Laws require 30 days. */
 export const mailStopsFor = 60 * 24 * 60 * 60 * 1000;
 
 /** The unsubscribe token in a mail. It turns off mails to its user. */

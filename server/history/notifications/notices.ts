@@ -39,8 +39,8 @@ export interface NoticeWrites {
   /** Records the time of a user's latest activity. No-op for a user who is unknown or being erased. */
   noteActive: { in: { user: string; at: number }; out: Nothing };
   /**
-   * Moves the read marker of a user who is not a member of a public room. No-op for a user who is unknown or being
-   * erased. Codes: `unknown_room`.
+   * Moves a user's read marker in a public room where the user is not a member. No-op for a user who is unknown or
+   * being erased. Codes: `unknown_room`.
    */
   noteOpened: { in: { room: string; user: string; seq: number }; out: Nothing };
   /** Deletes user activity before this time. */

@@ -24,7 +24,7 @@ export interface Pushed {
 export interface DuePush extends PushPlace {
   /** Whether a server crashed while sending `pushed`. */
   sending: boolean;
-  /** The latest push about the room; absent if it is older than `before` of `claimPushes`. */
+  /** The latest push about the room; absent if there was none, or `claimPushes` deleted it. */
   pushed?: Pushed;
 }
 
@@ -41,9 +41,7 @@ export interface SettledPush extends PushPlace {
 }
 
 export interface PushWrites {
-  /**
-   * Claims pushes that are due, like `claimDueUsers`. Deletes completed pushes from before the time `before`.
-   */
+  /** Claims pushes that are due, like `claimDueUsers`. Deletes pushes that were completed before `before`. */
   claimPushes: {
     in: { at: number; until: number; most: number; before: number };
     out: { pushes: DuePush[]; next?: number };

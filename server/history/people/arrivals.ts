@@ -37,8 +37,8 @@ export interface ArrivalReads {
   /** The user and the time of the first arrival in milliseconds since 1970, or null if the user never connected. */
   arrival: { in: { user: string }; out: { user: UserRecord; at: number } | null };
   /**
-   * The users who ever connected, the latest first arrival first. With `query`, a prefix of the ID, the name or a word
-   * of the name: in the order of the matching text. `next`: the `after` of the next page.
+   * The users who ever connected, sorted by their first arrival, latest first. `query` is a prefix of the ID, the name
+   * or a word of the name. With it, the users are sorted by the matching text. `next`: the `after` of the next page.
    */
   arrivals: {
     in: { query?: string; after?: ArrivalPlace; limit: number };

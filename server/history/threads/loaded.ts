@@ -70,8 +70,8 @@ const threadNeeds = (room: string, thread: number, user: string): Need[] => [
 ];
 
 /**
- * Finds the threads of replies, and loads them. It reads before the rooms are locked. If the thread of a message
- * changes until then, the rule loads the missing data.
+ * Finds the threads of replies, and loads them. It runs before the rooms are locked. If the thread of a message changes
+ * before the lock, the rule loads the missing data.
  */
 const replyTargetLoader: Loader<ReplyTarget> = {
   name: 'thread of a reply',

@@ -179,7 +179,8 @@ export const threadReads: ReadsOf<ThreadReads> = {
         sql`SELECT ${authorsSelection} WHERE room = ${num} AND thread = ${row.thread as number} AND last_seq > ${rootSeqOf(row)}
             ${isIncluded(row)} ORDER BY last_seq DESC LIMIT ${namedAuthors}`,
     );
-    // `last_seq` was read before the excluded authors, so no reply up to it is by an excluded author who was missed.
+    // Replies after `last_seq` are not counted, because `excludedByThread` may lack their authors. It has all earlier
+    // authors, because it was read after `last_seq`.
     const newReplies =
       unread === undefined
         ? []
