@@ -301,7 +301,7 @@ describe('the list of rooms', () => {
     expect(listed).toEqual(['many 110', 'many 3', ...rest.reverse()]);
   });
 
-  test('keeps a newly joined empty room in its place after a reload', async () => {
+  test('keeps a newly joined empty room in its position after a reload', async () => {
     const ann = await person();
     const ben = await other();
     const old = await ben.request('room:create', {
@@ -725,7 +725,7 @@ describe('messages', () => {
     await expect.poll(() => texts(shown)?.at(-1)).toBe('live');
   });
 
-  test('are sent by a user whose name follows the session', async () => {
+  test('are sent under the name that the session has now', async () => {
     const ann = await person();
     const { chat } = await open(ann.cookie);
     await site.memcached.set(
@@ -733,5 +733,7 @@ describe('messages', () => {
       JSON.stringify({ user_id: Number(ann.id), firstname: 'Annabel' }),
     );
     await expect.poll(() => chat.me?.name).toBe('Annabel');
+    chat.send('under the new name');
+    await expect.poll(() => chat.current?.timeline.list().at(-1)?.user.name).toBe('Annabel');
   });
 });

@@ -303,7 +303,7 @@ test('restores a case whose decision is rejected', async () => {
   expect(keys(all)).toContain('early/1');
 });
 
-test('keeps the place of a case while other moderators close its reports', async () => {
+test('keeps the position of a case while other moderators close its reports', async () => {
   const all = queue();
   await all.load();
   expect(keys(all)[0]).toBe('twice/1');

@@ -27,7 +27,7 @@ beforeEach(() => {
       }
     },
   );
-  // This test runs alone in the browser, so every lock is free.
+  // There is no other page, so every lock is free.
   vi.stubGlobal('navigator', {
     locks: {
       request: (_name: string, _options: object, task: (lock: object) => unknown) => task({}),

@@ -5,8 +5,8 @@ import type { ChatListener } from '../../client/src/chat/chat-listener.ts';
 /** The cookies of the simulated browsers. A chat names its browser in the server URL: `/~0/`. */
 const jars: string[] = [];
 
-// Node has no cookies, so this class adds them. Otherwise the tests use the real client and server. Other
-// tests of the same worker also get this class, which is Node's without a browser in the URL.
+// Node has no cookies, so this class adds them. Otherwise the tests use the real client and server. Other tests in the
+// same worker get this class too. Without a browser in the URL, it behaves like Node's.
 vi.stubGlobal(
   'WebSocket',
   class extends WebSocket {

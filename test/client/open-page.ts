@@ -310,7 +310,6 @@ export async function until<T>(task: () => T): Promise<Awaited<T>> {
 export const textOf = (element: ParentNode | null): string =>
   (element?.textContent ?? '').replaceAll(/\s+/g, ' ').trim();
 
-/** Ignores differences of whitespace, like Playwright. */
 const matches = (found: string, name: Name) => (typeof name === 'string' ? found === name : name.test(found));
 
 const BLOCK = /^(ADDRESS|ARTICLE|ASIDE|DIV|DL|DT|DD|FORM|H\d|HEADER|LI|OL|P|SECTION|TABLE|TD|TR|UL)$/;

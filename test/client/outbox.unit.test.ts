@@ -162,7 +162,7 @@ describe('the outbox', () => {
     expect(outbox.list()).toMatchObject([{ failed: 'rejected', reason: 'spam', sentAt: item?.sentAt }]);
     followHeld(outbox, { ...change, is: 'discarded' });
     expect(outbox.list()).toEqual([]);
-    // Another device sent it, and a moderator decided it while this device was offline.
+    // Another device sent the message `other`, and a moderator decided about it while this device was offline.
     const other = { ...held, id: 'h2', clientId: 'other' };
     compareHeld(outbox, [other], []);
     expect(outbox.list()).toMatchObject([{ clientId: 'other', held: 'h2', failed: 'held' }]);

@@ -6,11 +6,12 @@ import { sourcesKey } from '../helpers/sources-key.ts';
 
 const root = new URL('../..', import.meta.url).pathname;
 const folder = join(root, 'node_modules/.cache/page-script');
-/** Builds one script with both elements and fewer languages, because a jsdom window cannot load modules. */
+/** The entry of the script, with both elements, and the English words of emoji. */
 const modules: Record<string, string> = {
   'virtual:page': `import '${root}client/src/php-chat.ts'; import '${root}client/src/moderate.ts';`,
   'virtual:emoji/words': "export default { en: () => import('virtual:emoji/words-en') };",
 };
+/** Makes the build one script with fewer languages, because a jsdom window cannot load modules. */
 const oneScript: Plugin = {
   name: 'one-script',
   enforce: 'pre',

@@ -8,7 +8,7 @@ test("encodes the loudness of any recording within the server's limits, scaled t
   const louder = Array.from({ length: 460 }, (_, n) => n / 920);
   expect(peaksOf(louder)).toMatch(/^1.*v$/);
   expect(peaksOf(louder).split('').sort().join('')).toBe(peaksOf(louder));
-  // Silence stays silent.
+  // Silence is not scaled up.
   expect(peaksOf(Array.from({ length: 100 }, () => 0.01))).toBe('2'.repeat(46));
   expect(digitsOf([-1, 0, 0.5, 1, 2])).toBe('00gvv');
 });

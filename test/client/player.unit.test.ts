@@ -6,7 +6,7 @@ import { Media } from '../../client/src/views/media/media.tsx';
 import { type Player, soundOf } from '../../client/src/views/media/player.ts';
 import type { Message, MessageFile, RoomSummary } from '../../server/wire/events.ts';
 
-/** Simulates a media element, which continues with its data whatever its `src`, until it loads again. */
+/** Simulates a media element. Like a real one, it plays the loaded data even after its `src` changes, until `load`. */
 class Medium extends EventTarget {
   src: string | undefined;
   loaded: string | undefined;

@@ -93,7 +93,7 @@ test('ignores accents when it finds users, and lists names that start with the q
   root.dispatchEvent(new Event('input'));
   await new Promise(setImmediate);
   expect(requests).toBe(1);
-  // Enter would choose @all before the members are known.
+  // Enter would choose @room before the members are known.
   expect(suggest.draw()[0]).toBeUndefined();
   chat.request = async () => ({ members });
   for (const [query, name] of [

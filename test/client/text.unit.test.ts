@@ -88,7 +88,9 @@ const shape = (inline: readonly Inline[]): string =>
       return piece.mark === 'strong' ? `[${inside}]` : `{${inside}}`;
     })
     .join('');
-/** A paragraph is its text. Code, a quotation or a list is an array after its marker. */
+/**
+ * Returns each block: a paragraph as its text, and code, a quotation or a list as an array that starts with its marker.
+ */
 const shapes = (text: string) =>
   blocks(text).map((block) => {
     if (block.kind === 'code') return ['`', block.text];

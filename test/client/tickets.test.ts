@@ -39,7 +39,7 @@ async function startSite() {
     ticketUrl: `http://127.0.0.1:${(site.address() as AddressInfo).port}/`,
     /** The paths of the requests for tickets. */
     fetched,
-    /** Undefined: nobody is logged in. */
+    /** Undefined means that no user is logged in. */
     login(over: object | undefined) {
       claims = over;
     },
@@ -120,7 +120,7 @@ test('fetches no ticket after the chat was removed', async () => {
   site.login({ exp: Math.floor(Date.now() / 1000) + 2, sid: 'short' });
   const { chat } = await open('removed');
   chat.stop();
-  // This ticket ends at the same time and is renewed later.
+  // This ticket expires at the same time, and its renewal follows that of the removed chat.
   await open('other');
   await expect
     .poll(() => site.fetched.filter((path) => path === '/other').length, { timeout: 10_000 })

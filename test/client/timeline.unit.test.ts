@@ -12,7 +12,7 @@ function expectContiguous(list: readonly Message[]): void {
 }
 
 /**
- * The first page of a sync omits a message with the user's reaction. A queued event has it without the
+ * The first page of a sync omits a message with the user's reaction. A queued event contains the message without the
  * reaction.
  */
 const heldBesideAPage: Parameters<typeof perform>[2][] = [
@@ -196,7 +196,7 @@ describe('the user’s own reactions', () => {
   const bob = others[0] as User;
   const named = Array.from({ length: 10 }, (_, i) => `${i + 10}`);
 
-  /** The user's reaction to the oldest of 20 messages is the last of eleven, so no event names it. */
+  /** The user is the last of eleven who reacted to the oldest of 20 messages, so no event names the user. */
   function reacted(loaded: number) {
     const log = new Log();
     for (let i = 0; i < 20; i++) log.write(bob, `c${i}`);
@@ -273,7 +273,7 @@ test('keeps the newest 1,000 changes to unloaded messages until their page arriv
     const reactions = timeline.list().flatMap((message) => message.reactions ?? []);
     expect(reactions).toHaveLength(Math.min(messages, 1000));
     expect(Math.max(...reactions.map(({ count }) => count))).toBe(5000);
-    // Each kept event added one user, up to ten.
+    // Each kept event added one user, and the list names at most ten.
     if (messages === 1) expect(reactions[0]?.users[0]).toBe('4000');
   }
 });

@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
 
 /**
- * Builds the client, because the tests use it like sites do. It is the same build as `npm start`, so a test
- * that runs this need not build again.
+ * Builds the client, because the tests use it like sites do. The build is the same as that of `npm start`, so a test
+ * that runs `npm start` need not build again.
  */
 export default function buildClient(): void {
   const root = new URL('../../', import.meta.url);

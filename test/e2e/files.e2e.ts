@@ -15,7 +15,7 @@ const picture = (color: string, width = 60, height = 40) =>
 const text = (name: string) => ({ name, mimeType: 'text/plain', buffer: Buffer.from('words') });
 const png = (name: string, buffer: Buffer) => ({ name, mimeType: 'image/png', buffer });
 
-/** Chooses files as a user clicking the button. */
+/** Chooses files like a user who clicks the button. */
 async function attach(
   { page }: Person,
   files: { name: string; mimeType: string; buffer: Buffer }[],

@@ -7,7 +7,8 @@ export default defineConfig({
   globalSetup: ['./build-client.ts', '../helpers/make-bundles.ts'],
   fullyParallel: true,
   forbidOnly: true,
-  // Another test shows the same at another size or in another way. `npm run test:soak` runs these too.
+  // Skips the tests with this tag, because other tests check the same at another size or in another way. `npm run
+  // test:soak` also runs them.
   ...(process.env.SOAK === undefined && { grepInvert: /@soak/ }),
   workers: 4,
   // Ends hanging tests only. A failing step ends much earlier, and the duration depends on the machine.
@@ -30,10 +31,10 @@ export default defineConfig({
         '--js-flags=--max-lazy --single-threaded-gc',
         // Chromium does not run as root with its sandbox.
         '--no-sandbox',
-        // Without the first, a page with changed headers counts as one from the internet. The
-        // second starts a spare process for the next page.
+        // With the first, a page with changed headers would count as one from the internet. The second would start a
+        // spare process for the next page.
         '--disable-features=LocalNetworkAccessChecks,SpareRendererForSitePerProcess',
-        // Saves two processes. The first feature is Playwright's own option.
+        // Saves two processes. Playwright enables the first feature itself, but this option replaces Playwright's.
         '--in-process-gpu',
         '--enable-features=CDPScreenshotNewSurface,NetworkServiceInProcess2',
         // A host that the browser does not treat as this machine.

@@ -86,7 +86,7 @@ test('shows the push state of this device in the settings and lists the others',
   await on.click();
   await expect(page.getByText('Push couldn’t be turned on.')).toBeVisible();
   await expect(on).not.toBeChecked();
-  // The page's own notifications are on. With a push, the user would be notified twice.
+  // Turning pushes on turns the page's own notifications off, because the user would be notified twice.
   const ofPage = (on?: boolean) =>
     page.evaluate((on) => {
       const key = Object.keys(localStorage).find((name) => name.endsWith('/notifications')) ?? '';
@@ -112,7 +112,7 @@ test('shows the push state of this device in the settings and lists the others',
   await expect(on).not.toBeChecked();
   await expect.poll(devices).toEqual([]);
 
-  // The offer leads to the same results.
+  // The offer after a sent message leads to the same results as the settings.
   await asUser(site, 'alice', (ask) => ask('notify:set', { mail: 'off' }));
   await visit({ answer: 'denied' });
   await alice.open('board');

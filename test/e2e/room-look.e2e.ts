@@ -27,7 +27,6 @@ test("shows a room's colour and emoji to others immediately and after a reload",
   await expect(colors.getByRole('radio', { name: 'Automatic' })).toBeChecked();
   const before = await color(tileInList(bob));
 
-  // By keyboard.
   await colors.getByRole('radio', { name: 'Blue' }).check();
   await page.keyboard.press('ArrowLeft');
   await expect(colors.getByRole('radio', { name: 'Teal' })).toBeChecked();
@@ -46,7 +45,7 @@ test("shows a room's colour and emoji to others immediately and after a reload",
     .poll(async () => (await color(tileInList(bob))) === (await color(tileInList(alice))))
     .toBe(true);
 
-  // Desktop and the narrowest phone, light and dark, and forced colours.
+  // Checks a desktop and the narrowest phone, in light, dark and forced colours.
   for (const scheme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme: scheme });
     expect(await faultsIn(page, '.about-room')).toEqual([]);

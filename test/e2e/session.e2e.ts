@@ -105,7 +105,7 @@ test('follows a login from the first visit to its expiry', async ({ visitor: ali
 
   await test.step('keeps the draft through an expired login of the same user', async () => {
     await context.addCookies([{ ...cookie, value: 'renewed-by-php' }]);
-    // Like a page view, writes the session again.
+    // Writes the session again, as a page view does.
     await site.memcached.set('sessions/renewed-by-php', bytes, 8);
     await lookAgain(alice);
     await alice.open('expiring');
@@ -148,7 +148,7 @@ test('a logout removes everything before the next user of the browser', async ({
     let attempts = 0;
     page.on('websocket', () => attempts++);
     await page.clock.install();
-    // It is shown for a second, so a check per frame sees it.
+    // This text is shown for a second, so a check in each frame finds it.
     const checking = page.waitForFunction(() =>
       document.querySelector('php-chat')?.shadowRoot?.textContent?.includes('Checking your login…'),
     );

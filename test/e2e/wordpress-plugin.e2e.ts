@@ -14,7 +14,7 @@ import { quoted } from '../helpers/wordpress.ts';
 import { startWordPress, type WordPressApp } from '../helpers/wordpress-app.ts';
 import { expect, Person, stored, test } from './fixtures.ts';
 
-/** WordPress answers in one process for each request, which is slow on a busy machine. */
+/** WordPress may respond slowly on a busy machine. */
 const answered = { timeout: 60_000 };
 const password = 'another long password 2026';
 
@@ -74,7 +74,7 @@ test('the WordPress plugin works from its installation to its removal', async ({
     CHAT_GUEST_ROOMS: 'garden',
   });
   const otherChat = await nextChatServer({ ...env, CHAT_ORIGINS: 'https://www.example.org' });
-  /** A web server without a chat, or whose chat server is not ready. */
+  /** Responses by path of a web server without a chat, or whose chat server is not ready. */
   const statuses: Record<string, [status: number, body: unknown]> = {};
   const webServer = createServer(({ url = '' }, response) => {
     const [status, body] = statuses[url] ?? [404, {}];
@@ -247,7 +247,7 @@ test('the WordPress plugin works from its installation to its removal', async ({
     };
     const body = JSON.stringify({ type: 'notify.due', data: { user: { id: '1' }, total: 9, rooms: [] } });
     expect((await fetch(events, { method: 'POST', headers, body })).status).toBe(400);
-    // A user of a browser counts as present for some minutes.
+    // Connects without a browser, whose `client:active` would delay the mail by two minutes.
     await login(visitor, wordpress, 'noor');
     const away = await connectChat(chat.url, await cookieOf(visitor));
     await away.request('notify:set', { quiet: null });
@@ -278,7 +278,7 @@ test('the WordPress plugin works from its installation to its removal', async ({
     await member.page.goto(url);
     await expect(member.page.locator('.alignwide').getByRole('region', { name: 'lobby' })).toBeVisible();
     await admin.goto(`${wordpress.url}/wp-admin/post.php?post=${id}&action=edit`);
-    // Newer versions show the content in a frame.
+    // Newer versions of WordPress show the content in a frame.
     const shown = async () => {
       const places = admin.frames().map((frame) => frame.getByText('Logged-in members see the chat here.'));
       return (await Promise.all(places.map((place) => place.count()))).includes(1);

@@ -8,7 +8,7 @@ import { nextChatServer } from '../helpers/chat-server.ts';
 import { startWordPress } from '../helpers/wordpress-app.ts';
 import { expect, Person, stored, test } from './fixtures.ts';
 
-/** WordPress hashes passwords and renders pages in one process, which is slow on a busy machine. */
+/** WordPress may hash passwords and render pages slowly on a busy machine. */
 const answered = { timeout: 60_000 };
 
 async function fillLogin(page: Page, user: string, password: string): Promise<void> {
@@ -29,7 +29,7 @@ test('the chat follows WordPress logins on several devices until their logout', 
   const wordpress = await startWordPress();
   const folder = mkdtempSync(join(tmpdir(), 'settings-'));
   const file = join(folder, 'settings');
-  // The settings of `npm run init` let users find each other.
+  // `npm run init` writes `CHAT_` settings of its environment to the file, here to let users find each other.
   const program = ['server/command/main.ts', 'init', wordpress.folder, '--yes', '--settings', file];
   execFileSync(process.execPath, program, {
     stdio: ['ignore', 'ignore', 'inherit'],

@@ -203,7 +203,7 @@ const packet =
 list('Packets', [
   ['an event before CONNECT', packet('420["room:list",{}]', { connected: false }), 'closed as malformed'],
   ['an unknown Engine.IO type before CONNECT', packet('9', { connected: false }), 'closed as malformed'],
-  // The type is read as a number, and a blank is 0.
+  // The server reads the type as a number, and a blank counts as 0.
   ...['40', '4 ', '40/,{}', '4\n/,{}'].map(
     (connect): Row => [
       `a second CONNECT: ${JSON.stringify(connect)}`,

@@ -77,7 +77,7 @@ async function roam(user: number, servers: readonly { url: string }[], acknowled
             Promise.reject(new Error('no answer')),
           );
           client = await Promise.race([connecting, late]).catch((error) => {
-            // Otherwise the user of this connection would stay present.
+            // Otherwise the user of this connection would stay online.
             connecting.then((open) => open.close()).catch(() => {});
             throw error;
           });
@@ -225,7 +225,7 @@ describe.each(surroundings.slice(0, size(4, 1)))('servers on $name', ({ kind, bu
     const ann = watcher.client;
     closing.push(() => ann.close());
     const bob = await connect(other, 2);
-    // This user is also connected to the other server.
+    // This user is connected to both servers.
     for (const server of [one, other])
       await (await connect(server, 3)).request('room:join', { room: 'lobby' });
     const [dan, fay] = [await connect(other, 4), await connect(other, 6)];

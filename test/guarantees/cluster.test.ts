@@ -368,7 +368,7 @@ describe('two servers whose bus is down', () => {
   let cutAt: number;
   let said: number;
   beforeAll(async () => {
-    // The bus also counts as down if a machine stalls for 2 s during a ping.
+    // Ignores earlier log lines, because the bus also counts as down if the machine stalls for 2 s during a ping.
     said = one.output().length;
     cutAt = performance.now();
     await bus.cut();
@@ -466,7 +466,7 @@ describe('two servers whose bus is down', () => {
         ChatClient,
         ChatClient,
       ];
-      // Each in a separate room, because the server caches what it reads for one request.
+      // Each uses its own room, because what the server reads for one request stays cached for the next.
       const reads = [
         ['message:search', () => ({ query: 'secret' })],
         ['message:history', (room: string) => ({ room })],
@@ -492,7 +492,7 @@ describe('two servers whose bus is down', () => {
 
   test('accept requests about messages and rooms that the other server just stored', async () => {
     const { room, ann, bob, bobId } = await pair();
-    // More than once, because the other server polls each second.
+    // Twice, because the other server polls each second and may know one round’s changes by chance.
     for (let round = 0; round < 2; round++) {
       const marked = await say(ann, room);
       const { room: shown } = await bob.request('read:mark', { room, seq: marked.seq });

@@ -14,7 +14,7 @@ import {
 import { dice } from '../helpers/dice.ts';
 import { size } from './size.ts';
 
-/** Per kind of file. The reduced cases are always the same. FUZZ_SEED repeats a run. */
+/** Per kind of file. Without soak, the cases are always the same. FUZZ_SEED repeats a run. */
 const cases = size(10_000, 150);
 const seed = Number(process.env.FUZZ_SEED ?? size(Date.now() & 0x7fffffff, 20_261_122));
 

@@ -4,7 +4,7 @@ import { dice } from '../helpers/dice.ts';
 import { type PhpCookies, startPhpCookies } from '../helpers/php-cookies.ts';
 import { size } from './size.ts';
 
-/** The reduced cases are always the same. FUZZ_SEED repeats a run. */
+/** Without soak, the cases are always the same. FUZZ_SEED repeats a run. */
 const cases = size(20_000, 200);
 const seed = Number(process.env.FUZZ_SEED ?? size(Date.now() & 0x7fffffff, 20_240_229));
 

@@ -146,7 +146,7 @@ test(`orders ${writers} × ${each} messages identically and without a gap for ${
   for (const client of [...reading, ...clients]) client.close();
 });
 
-test(`sends a returning reader exactly the ${missed} messages missed while away, also after a restart`, async () => {
+test(`sends a returning reader exactly the ${missed} messages missed while offline, also after a restart`, async () => {
   const reader = await connectChat(server.url, 'PHPSESSID=u50');
   const back = await reader.request('room:join', { room: 'resume', since: 1 });
   expect(back.complete).toBe(false);

@@ -52,7 +52,7 @@ afterAll(async () => {
   await Promise.all([memcached.stop(), postgres.remove(), redis.remove()]);
 });
 
-/** Named by its port. drain.test.ts tests in every run how a process ends after SIGTERM. */
+/** Starts a server whose name contains its port. drain.test.ts tests in every run how a process ends after SIGTERM. */
 const start = (port: number) =>
   size(startChatServer, chatServerHere)({ ...env, CHAT_PORT: String(port), CHAT_NODE: `node-${port}` });
 
@@ -157,7 +157,7 @@ test.each(balancers.slice(0, size(2, 1)))(
     }
     const longest = Math.max(...away.map((one) => one.longest));
     console.log(
-      `deploy: ${sent} messages, away ${away.map(({ times }) => times).join(' ')} times, at most ${Math.round(longest)} ms`,
+      `deploy: ${sent} messages, disconnected ${away.map(({ times }) => times).join(' ')} times, at most ${Math.round(longest)} ms`,
     );
     for (const { times } of away) expect(times).toBeGreaterThan(0);
     expect(longest / 1000).toBeLessThan(within(3));

@@ -14,7 +14,7 @@ import { hanging } from '../helpers/hanging.ts';
 import { type PeopleSite, say, startPeopleSite } from '../helpers/people.ts';
 import { pythonPackages } from '../helpers/python.ts';
 
-/** Clients and verifiers of other projects, in the versions and with the hashes of this file. */
+/** Tests with clients and verifiers of other projects. `python-requirements.txt` pins their versions and hashes. */
 const fixture = (name: string) => join(import.meta.dirname, '../fixtures', name);
 const requirements = ['--require-hashes', '--only-binary=:all:', '-r', fixture('python-requirements.txt')];
 

@@ -82,7 +82,7 @@ async function chat(
   return server;
 }
 
-/** Starts two servers that form one chat. Only the first uses the services that can fail. */
+/** Starts two servers that form one chat. Only the connections of the first can fail. */
 const two = (settings: NodeJS.ProcessEnv, first: NodeJS.ProcessEnv, closing: Close) => {
   const common = { ...settings, CHAT_FILES: `dir:${folder(closing)}` };
   return Promise.all([chat({ ...common, ...first }, closing), chat(common, closing)]);

@@ -14,8 +14,8 @@ import { metrics } from '../helpers/server-figures.ts';
 import { size } from './size.ts';
 
 /**
- * 200,000 cases in all. Every full run draws new ones. The reduced ones are always the same, so that a failure is
- * caused by the change under test. FUZZ_SEED repeats a run by the seed in its failure.
+ * 200,000 cases in all, and new ones in every soak run. Without soak, they are fewer and always the same, so that a
+ * failure is caused by the change under test. FUZZ_SEED repeats a run by the seed in its failure.
  */
 const seed = Number(process.env.FUZZ_SEED ?? size(Date.now() & 0x7fffffff, 20_240_229));
 const counts = {

@@ -71,7 +71,7 @@ test(`sends no event after session:ended in ${logouts} logouts under 200 message
         // A slow server may receive the logout before it sends the next message.
         await expect.poll(() => client.messages().length, { interval: 5 }).toBeGreaterThan(0);
         await new Promise((resolve) => setTimeout(resolve, Math.random() * 500));
-        // Like MemcachedHandler.php.
+        // Deletes the session as MemcachedHandler.php does.
         await site.memcached.delete(site.key(cookies[n] as string));
         expect((await client.ended).reason).toBe('logout');
         await client.disconnected;

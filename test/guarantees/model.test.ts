@@ -21,7 +21,7 @@ const seed = Number(process.env.FUZZ_SEED ?? size(Date.now() & 0x7fffffff, 6));
 const users = ['u1', 'u2', 'u3', 'u4'];
 /** After this time a run stops sending requests. */
 const maxMs = 480_000;
-/** On average, a server stops during one batch of this number. */
+/** On average, a server stops during one of this many batches. */
 const batchesPerStop = size(60, 40);
 const batchesPerComparison = size(100, 50);
 

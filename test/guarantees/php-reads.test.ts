@@ -15,7 +15,7 @@ import { size, soak } from './size.ts';
 
 const written = size(20_000, 100);
 const damaged = size(20_000, 60);
-/** The reduced sessions are always the same. FUZZ_SEED repeats a run. */
+/** Without soak, the sessions are always the same. FUZZ_SEED repeats a run. */
 const seed = Number(process.env.FUZZ_SEED ?? size(Date.now() & 0x7fffffff, 20_240_229));
 
 /** The maximum share of sessions, in percent, that the decoder rejects although PHP reads them. */
@@ -157,7 +157,7 @@ describe(`the decoder reads the same as PHP from ${written} random sessions, see
     expect(found.paths).toBeGreaterThan(written * 5);
     expect(excess(found.refusedSessions, found.sessions, refusedSessions[format])).toEqual([]);
     expect(excess(found.refusedPaths, found.paths, refusedPaths)).toEqual([]);
-    // PHP crashes on sessions that it wrote itself.
+    // With msgpack, PHP crashes on some sessions that it wrote itself.
     expect(found.crashes).toBeLessThan(format === 'msgpack' ? written * 0.03 : 1);
   });
 });
@@ -179,7 +179,7 @@ if (soak)
     }, 600_000);
     afterAll(() => tests.remove());
 
-    // What ext-msgpack reads depends on the existing classes.
+    // Without msgpack, because what ext-msgpack reads depends on the existing classes.
     test.each(['php', 'php_binary', 'php_serialize', 'igbinary'] as const)('%s', (format) => {
       const script = join(import.meta.dirname, '../fixtures/phpt.php');
       const found = new Comparison(format);

@@ -6,7 +6,7 @@ import { dice } from '../helpers/dice.ts';
 import { phpSessions } from '../helpers/php-sessions.ts';
 import { size } from './size.ts';
 
-/** A million cases in all. The reduced ones are always the same. FUZZ_SEED repeats a run. */
+/** A million cases in all. Without soak, they are fewer and always the same. FUZZ_SEED repeats a run. */
 const cases = size(170_000, 150);
 const seed = Number(process.env.FUZZ_SEED ?? size(Date.now() & 0x7fffffff, 20_240_229));
 const maxBytes = 64 * 1024;

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { sharedSessionServer } from '../helpers/session-server-here.ts';
 import { size } from './size.ts';
 
-/** The reduced cases are always the same. FUZZ_SEED repeats a run. */
+/** Without soak, the cases are always the same. FUZZ_SEED repeats a run. */
 const cases = size(200_000, 400);
 const seed = Number(process.env.FUZZ_SEED ?? size(Date.now() & 0x7fffffff, 20_240_229));
 const script = new URL('../fixtures/session-references.php', import.meta.url).pathname;
@@ -18,7 +18,7 @@ test(`PHP reads the other keys unchanged after a put or remove in ${cases} rando
   const { skipped = 0, 'refused for nothing': forNothing = 0, ...other } = counts;
   expect(forNothing).toBe(0);
   expect(skipped).toBeLessThan(cases / 10);
-  // At most a quarter of the changes are rejected, or two thirds in sessions with an object of the old interface.
+  // At most a quarter of the changes are rejected, or two thirds in sessions with a `Serializable` object.
   expect(other['refused without C:']).toBeLessThan((other['done without C:'] ?? 0) / 3);
   expect(other['refused with C:']).toBeLessThan((other['done with C:'] ?? 0) * 2);
 });

@@ -13,7 +13,7 @@ const slow = size(20, 1);
 /** Messages of 12 KB that are sent together. All listeners receive them before the next batch. */
 const batch = 5;
 const promised = size(200, 0);
-/** The kernel buffers some 4 MB per connection before data queues in the server. */
+/** The maximum number of messages. The kernel buffers some 4 MB per connection before data queues in the server. */
 const most = 700;
 /** Bytes of responses that the paused client requests first. They fill most of the kernel's buffers. */
 const ahead = size(0, 2_500_000);
@@ -65,7 +65,7 @@ test(`closes ${slow} slow readers within ${grace / 1000} KB of the queue limit, 
   await say();
 
   for (const { socket } of paused) socket.pause();
-  // Without these, slow machines would close the clients for missing pongs.
+  // Without these pongs, the server would close the paused clients on a slow machine.
   const alive = setInterval(() => {
     for (const client of paused) client.send('3');
   }, 5000);

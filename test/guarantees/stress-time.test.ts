@@ -138,7 +138,7 @@ describe.concurrent('time', () => {
   }) => {
     const server = await startChatServer({
       ...(speed > 1 ? fastClock(speed) : {}),
-      // By the fast clock the default would be 50 ms.
+      // With the fast clock, the default timeout would end after 50 ms.
       CHAT_SESSION_STORE: `${memcached.url}&timeout=5000ms`,
     });
     const program = new URL('../helpers/stopped-client.ts', import.meta.url).pathname;

@@ -40,7 +40,7 @@ beforeAll(async () => {
 afterAll(() => site.close());
 
 const requests = Object.keys(roomRequests);
-/** hidden-reads.test.ts tests in every run that all of them cause the same reads of the history. */
+/** The requests that every run measures. A soak run measures all. */
 const few = ['room:join', 'room:mute', 'message:send', 'message:history'];
 test.each([
   ...size(requests, few).map((event) => ['private', event] as const),
