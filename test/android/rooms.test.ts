@@ -47,7 +47,7 @@ test('an app replies to, edits, finds and deletes messages', async () => {
     text: 'Apfelkuchen',
     edited: true,
   });
-  // The list is reported in a separate turn.
+  // The app reports the list of messages after the response.
   const edited = async () => (await app.messages('lobby'))[0];
   await expect.poll(edited).toMatchObject({ text: 'Apfelkuchen', edited: true });
   // The other device edits first, so the app has the old text.
@@ -142,7 +142,7 @@ test('an app receives new messages, invitations and removals for rooms that it d
   await shows('psst', den.id);
   await app.ask('markRead', { room: den.id });
   await expect.poll(() => room(den.id)).toMatchObject({ unread: 0 });
-  // On the other device too.
+  // The room is read on the other device too.
   await expect
     .poll(async () => (await also.request('room:list', {})).rooms.find(({ id }) => id === den.id)?.unread)
     .toBe(0);
@@ -175,7 +175,7 @@ if (soak) {
     await app.ask('markRead', { room: den.id });
     expect(await asked).toMatchObject({ unread: 2, mentions: 1 });
     await app.ask('markRead', { room: den.id });
-    // A later response over the same connection.
+    // The server answers in order, so this response shows that `markRead` had no effect.
     expect(await app.ask('setNotify', { room: den.id, notify: 'ALL' })).toMatchObject({ unread: 2 });
     expect(await elsewhere()).toBe(2);
     await expect(app.ask('markUnread', { room: den.id, seq: 9 })).rejects.toEqual(refused('bad_request'));
@@ -266,13 +266,13 @@ test('mentions and reactions show current names and users', async () => {
     room: { id: den.id, mentions: 1, unread: 1 },
     message: { text: '👋 @x', shown: `👋 @Name of ${also.id}` },
   });
-  // The room's summary arrives later, and once.
+  // `newMessage` arrives later, and only once.
   await app.isTold('newMessage', ({ room }) => room === den.id);
   await app.ask('open', { room: den.id });
   await shows('👋 @x', den.id);
   await app.ask('markRead', { room: den.id });
   await expect.poll(() => room(den.id)).toMatchObject({ mentions: 0, unread: 0 });
-  // In an open room the message itself contains it.
+  // In an open room, the app finds the mention in the message itself.
   await say(frank, den.id, '@y', { mentions: [{ user: also.id, start: 0, length: 2 }] });
   await expect.poll(() => room(den.id)).toMatchObject({ mentions: 1, unread: 1 });
   expect(app.told.filter(({ told }) => told === 'mention').map(({ message }) => message)).toMatchObject([
@@ -313,7 +313,7 @@ test('mentions and reactions show current names and users', async () => {
   await frank.request('read:mark', { room: den.id, seq: 3 });
   const seenBy = { told: 'seenBy', room: den.id, seq: 3, users: ['frank'], total: 1 };
   await expect.poll(() => app.told).toContainEqual(expect.objectContaining(seenBy));
-  // A copy from a private room has no author, and a repeated clientId returns the same copy.
+  // A copy of a message in a private room does not name the author, and a repeated clientId returns the same copy.
   const copy = { seq: 3, to: den.id, clientId: 'copy' };
   const copied = await app.ask('forward', copy);
   expect(copied).toMatchObject({ text: 'mine', seq: 4, forwarded: true });
@@ -411,7 +411,7 @@ test('an app moderates a room', async () => {
   const { seq } = await say(gina, den.id, 'buy now');
   await app.ask('open', { room: den.id });
   await expect(app.ask('messages', { room: den.id })).resolves.toHaveLength(1);
-  // Another device of the owner reports it.
+  // Another device of the owner reports the message.
   await also.request('message:report', { room: den.id, seq, reason: 'spam', text: 'again' });
   const report = { room: den.id, by: also.id, reason: 'SPAM', text: 'again', message: { text: 'buy now' } };
   expect(await app.isTold('report')).toMatchObject({ report, open: 1 });
@@ -492,7 +492,7 @@ test('messages of a blocked user are hidden and cause no notifications', async (
   await hugo.request('typing:set', { room: den.id, typing: true });
   await expect.poll(hidden).toEqual([true, true]);
   expect(await room(den.id)).toMatchObject({ lastHidden: true, last: 'two', unread: 2, mentions: 0 });
-  // Also over a new connection.
+  // The messages stay hidden over a new connection.
   await app.ask('stop');
   await app.isTold('state', ({ kind }) => kind === 'STOPPED');
   const from = app.told.length;

@@ -69,7 +69,7 @@ test('an app uploads and downloads files by ticket', async () => {
 test('an app stays connected by renewing its ticket', async () => {
   const app = await start('dan');
   const from = app.told.length;
-  // The last of them comes after the end of the first one.
+  // The last of these tickets is issued after the first has expired.
   await nextTickets(app, 4);
   await app.ask('send', { room: 'lobby', text: 'still here' });
   await shows(app, 'still here');

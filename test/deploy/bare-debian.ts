@@ -17,9 +17,7 @@ export interface BareDebian {
   startService(name: string): Promise<Child>;
   /** The path of a file outside the machine. */
   at(path: string): string;
-  /**
-   * Every file with its type, mode and owner. Files in /etc also have a hash, because the accounts are there.
-   */
+  /** Every file with its type, mode and owner. Files in /etc also have a hash of their content. */
   contents(): Promise<string[]>;
   /** Copies the machine to another folder. */
   copy(folder: string): Promise<BareDebian>;
@@ -29,7 +27,7 @@ export interface BareDebian {
  * Creates the system with debootstrap. Copies this machine's certificates and APT options, such as a proxy. Needs root.
  */
 export async function makeBareDebian(folder: string): Promise<BareDebian> {
-  if (process.getuid?.() !== 0) throw new Error('a bare Debian is made as root: run this as root');
+  if (process.getuid?.() !== 0) throw new Error('debootstrap needs root: run this as root');
   await execute('debootstrap', ['--variant=minbase', 'bookworm', folder], { maxBuffer: 2 ** 26 });
   const format = ['--format', '%f "%v";%n'];
   const { stdout } = await execute('apt-config', ['dump', ...format, 'Acquire']);
@@ -49,7 +47,10 @@ function bareDebian(folder: string): BareDebian {
     ...Object.fromEntries(Object.entries(process.env).filter(([name]) => /^(https?|no)_proxy$/i.test(name))),
   };
   const asRoot = { ...basics, HOME: '/root', DEBIAN_FRONTEND: 'noninteractive' };
-  /** Has its own mounts and processes, which end with the program. */
+  /**
+   * Returns arguments for `unshare` to run the program in the folder, with its own mounts and processes, which end with
+   * it.
+   */
   const inside = (program: readonly string[], before: readonly string[] = []) => [
     ...['--mount', '--pid', '--fork', '--kill-child', 'sh', '-ec'],
     [...before, 'mount -t proc -o hidepid=invisible proc "$0/proc"', 'exec chroot "$0" "$@"'].join('\n'),

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { projectFiles } from '../helpers/project-files.ts';
 
-/** Reads the sources of the images. `npm run test:soak` builds and starts them. */
+/** These tests read the sources of the images. `npm run test:soak` builds and starts the images. */
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 const within = (folder: string) => (path: string) => path === folder || path.startsWith(`${folder}/`);
 

@@ -7,7 +7,7 @@ const root = new URL('../..', import.meta.url).pathname;
 const page = (path: string) => readFileSync(join(root, 'docs', path), 'utf8');
 const monitor = page('operate/monitor.md');
 const log = page('operate/log.md');
-/** Without the session server, which has its own page. */
+/** The code of the server, without the session server, which has its own page. */
 const server = readdirSync(join(root, 'server'), { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith('.ts') && name !== 'command/session-server.ts')
   .map((name) => readFileSync(join(root, 'server', name), 'utf8'))

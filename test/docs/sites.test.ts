@@ -101,7 +101,7 @@ describe('the store URLs in docs/sites', () => {
     };
     const store = url
       .replace(/@?127\.0\.0\.1(:\d+)?/, (at) => `${at.replace(/:\d+$/, '')}:${ports[protocol]}`)
-      // The database of every other application is named after the application.
+      // The script writes these sessions to the database `site`.
       .replace('/ttrss?', '/site?');
     const [options, name] = others[`${application} ${protocol}`] ?? [{}, ''];
     const { readSession, close } = openSessions({ store: `${store}&timeout=5000ms`, ...options });

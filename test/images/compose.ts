@@ -132,7 +132,7 @@ export async function composeUp(
       if (condition === 'service_healthy') await healthy(other);
     }
     const given = Object.entries(service).flatMap(([key, value]) => {
-      if (!(key in options)) throw new Error(`${file}: ${name}: what is ${key} for podman?`);
+      if (!(key in options)) throw new Error(`${file}: ${name}: ${key} is not supported`);
       return (options[key as keyof Service] as (value: unknown) => string[])(value);
     });
     const reached = (service.networks ?? ['default']).map((network) => `--network=${named(network)}`);

@@ -29,7 +29,7 @@ export interface Engine {
 
 /** Needs root. */
 export function startEngine(): Engine {
-  if (process.getuid?.() !== 0) throw new Error('images are built and started as root: run this as root');
+  if (process.getuid?.() !== 0) throw new Error('podman needs root here: run this as root');
   const folder = mkdtempSync(join(tmpdir(), 'chat-images-'));
   const write = (name: string, text: string) => {
     writeFileSync(join(folder, name), text);
@@ -41,8 +41,8 @@ export function startEngine(): Engine {
       'storage.conf',
       `[storage]\ndriver = "overlay"\ngraphroot = "${folder}/storage"\nrunroot = "${folder}/run"\n`,
     ),
-    // runc, because crun refuses machines with both versions of cgroups. A root without CAP_SYS_RESOURCE may set these
-    // limits.
+    // runc, because crun refuses machines with both versions of cgroups. Even a root without CAP_SYS_RESOURCE can set
+    // these limits.
     CONTAINERS_CONF: write(
       'containers.conf',
       `[containers]\ndefault_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]\nlog_driver = "k8s-file"\n` +
@@ -62,7 +62,7 @@ export function startEngine(): Engine {
     folder,
     podman,
     build: (tag, dockerfile, ...more) =>
-      // The other format has no health checks.
+      // The OCI format has no health checks.
       podman(
         'build',
         '--format=docker',
@@ -75,7 +75,7 @@ export function startEngine(): Engine {
     remove() {
       if (!existsSync(folder)) return;
       const run = (...args: string[]) => spawnSync('podman', args, { env, stdio: 'ignore' }).status === 0;
-      // A container that is just being restarted by its policy may be missed.
+      // A container that is just being restarted by its policy may be missed, so this is repeated.
       for (let tries = 0; tries < 5 && !run('rm', '--all', '--force', '--time=0'); ) tries++;
       run('network', 'prune', '--force');
       run('volume', 'prune', '--force');
