@@ -4,8 +4,8 @@ import os from 'node:os';
 import threads from 'node:worker_threads';
 
 /**
- * Runs before the code of a separate process and in each of its threads. Closes gaps of Node's permissions, such as a
- * thread that is started with other options, which has no restrictions.
+ * Runs before the code of a separate process and in each of its threads. Closes gaps in Node's permissions. For
+ * example, a thread that is started with other options would have no restrictions.
  */
 const { Worker } = threads;
 

@@ -5,7 +5,7 @@ const halfLifeMs = 5 * 60_000;
 export class FairQueue<Task> {
   readonly #tasks = new Map<string, Task[]>();
   #size = 0;
-  /** By user, as of `#updatedAt`. All values decay at the same rate, so their order stays. */
+  /** The recent task time by user, as of `#updatedAt`. All values decay at the same rate, so their order stays. */
   readonly #usedMs = new Map<string, number>();
   #updatedAt = 0;
 

@@ -140,7 +140,7 @@ async function carryOut(
   const { chat, limits } = services;
   const { connection, limitKey } = client;
   handler.check?.({ chat, payload });
-  // Most requests name a room. It must be found before a response can reveal anything about it.
+  // Most requests name a room. It is found first, because no other response may reveal that a hidden room exists.
   let room: Room | undefined;
   if (payload.room !== undefined) {
     const find = () => chat.directory.find(connection.person, payload.room);
