@@ -17,7 +17,7 @@ export function addTerms(terms: Set<number>, text: string): void {
   }
 }
 
-/** Returns terms that every text with the query contains. */
+/** Returns terms of the query, which every text that contains the query has. */
 export function termsOfQuery(query: string): number[] {
   const wanted = searchPairs(query);
   const words = 'pairs' in wanted ? wanted.pairs : [wanted.beginning];

@@ -46,9 +46,9 @@ export interface StoredEvent {
 
 export interface WebhookWrites {
   /**
-   * Deletes sent events, and sets the next attempt of failed events (none without `due`). Then claims the next due
-   * events, which become due again at `until`, in case this server crashes. `next`: when the first of the other events
-   * is due.
+   * Deletes sent events, and sets the next attempt of failed events to `due`. Without `due`, they are not sent again
+   * automatically. Then claims the next due events, which become due again at `until`, in case this server crashes.
+   * `next`: when the first of the other events is due.
    */
   claimEvents: {
     in: {

@@ -36,7 +36,10 @@ export class Background {
   readonly #onDelay: (error: Error) => void;
   readonly #poll: NodeJS.Timeout;
   #wanted = true;
-  /** Rooms that may have a full block to index. If `#anyFull`, any room may: at the start and after a failure. */
+  /**
+   * Rooms that may have a full block to index. With `#anyFull`, at the start and after a failure, all rooms are
+   * checked.
+   */
   readonly #full = new Set<string>();
   #anyFull = true;
   #running: Promise<void> | undefined;

@@ -76,7 +76,7 @@ export async function claim(
       await pause(next, undefined, { signal }).catch(() => {});
       next = checkIntervalMs;
       try {
-        // The database may keep the lost connection, and with it the lock, this long.
+        // After a connection is lost, the database may keep it, and with it the lock, for this time.
         if (!signal.aborted && !(await take(claimLimit))) break;
       } catch (error) {
         // While the database is down, no other server can take the lock either.

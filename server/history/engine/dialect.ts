@@ -76,11 +76,11 @@ export interface Dialect {
     rows: readonly (readonly Value[])[],
     changed: Columns,
   ): Sql;
-  /** Forces this index, for a query whose planner would not choose it. */
+  /** Forces this index, because the planner would not choose it for the query. */
   by(index: string): Sql;
   /** Locks the selected rows until the transaction ends. Waits for other locks. */
   lock: Sql;
-  /** Returns the user who set a restriction of a member, as an expression that matches the index. */
+  /** Returns the expression for the user who muted or banned a member. The index is on the same expression. */
   restrictedBy(kind: 'muted' | 'banned'): Sql;
   /** Selects the number of the newest message in all rooms. */
   newestMessage: Sql;

@@ -77,7 +77,7 @@ export interface Question {
   take(rows: Row[]): void;
 }
 
-/** A loader of single values. They are the values before the transaction. */
+/** A loader of single values, as stored before the transaction. */
 export interface ValueLoader<Of extends object, _Value> extends Loader<Of> {
   /** Absent if the loader has a single value. */
   keyOf?(of: Of): string;

@@ -52,7 +52,7 @@ interface LoadedMessage {
   hasNewHoldings?: true;
   /** Set if the author was erased, so that all columns must be written. */
   isErased?: true;
-  /** Orders the new messages of all rooms. */
+  /** The order of sending among the new messages of all rooms. */
   order?: number;
 }
 

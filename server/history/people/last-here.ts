@@ -18,7 +18,10 @@ export interface LastHereWrites {
 }
 
 export interface LastHereReads {
-  /** The number of users who were here since `since` (`all`), and of `users` among them. Excludes users who hide it. */
+  /**
+   * The number of users who were last seen at `since` or later (`all`), and how many of them are in `users` (`among`).
+   * Excludes users who hide this time.
+   */
   recentlyHere: {
     in: { since: number; users: readonly string[] };
     out: { all: number; among: number };

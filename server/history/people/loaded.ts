@@ -89,8 +89,8 @@ export function deleteUser(work: Work, id: string): void {
   work.set(work.part(loadedUsers), id, { row: undefined, stored: undefined, isDeleted: true });
   work.later(() => sql`DELETE FROM chat_users WHERE id = ${id}`);
   work.later(() => sql`DELETE FROM chat_user_keys WHERE user_id = ${id}`);
-  // Other users can have added the ID to rooms since its memberships were deleted. The new sort keys may contain the
-  // name.
+  // Since the memberships were deleted, other users may have added the ID to rooms. The sort keys of these rows may
+  // contain the name.
   const sort = storedMemberKey({ id, name: id }, true);
   work.later(() => sql`UPDATE chat_members SET sort = ${sort} WHERE user_id = ${id}`);
 }

@@ -32,8 +32,9 @@ export async function openSqliteHistory(options: {
 }): Promise<History> {
   const { path, fileClaim } = claimFile(resolve(options.path));
   const listeners: ((change: Change) => void)[] = [];
-  /** The last transaction whose changes are dispatched, and read results that include later ones. */
+  /** The last transaction whose changes are dispatched. */
   let dispatched = 0;
+  /** Results of reads that include later transactions. They wait until the changes of these are dispatched. */
   let waitingReads: { commit: number; settle: () => void }[] = [];
   const onRead = ({ commit = 0 }: Batch, settle: () => void) => {
     if (commit <= dispatched) settle();
