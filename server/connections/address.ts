@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { BlockList, isIP, isIPv6, type Socket } from 'node:net';
 
-/** Cached addresses of peers. Most connections come from few peers, and each address is looked up several times. */
+/** Maximum cached peers. Most connections come from few peers, and each address is looked up several times. */
 const mostRemembered = 1000;
 
 /**

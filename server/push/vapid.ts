@@ -3,7 +3,7 @@ import { pointBytes } from './encryption.ts';
 
 // Voluntary Application Server Identification for Web Push, RFC 8292.
 
-/** The lifetime of a token, in seconds. RFC 8292 allows 24 hours. Clocks may differ. */
+/** The lifetime of a token, in seconds. RFC 8292 allows 24 hours. This is less, because clocks may differ. */
 const tokenTime = 12 * 60 * 60;
 const coordinateBytes = (pointBytes - 1) / 2;
 
