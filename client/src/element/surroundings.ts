@@ -31,7 +31,7 @@ export class Surroundings {
 
   #end(bottom: number): number {
     let end = bottom;
-    // The body clips only content outside the window, and a launcher's panel is above the page.
+    // Stops at the body, which clips only content outside the window, and at a launcher, whose panel is above the page.
     for (let box = this.#host.parentElement; box && box !== document.body; box = box.parentElement) {
       if (box.localName === 'php-chat-launcher') break;
       if (!/hidden|clip/.test(getComputedStyle(box).overflowY)) continue;

@@ -132,7 +132,7 @@ export class RoomsPage implements Part {
         create={(payload) => chat.request('room:create', payload)}
         done={({ room }) => {
           chat.list.put(room);
-          // Filters by the name, because the room's place in the list depends on the order.
+          // Filters by the name, so that the new room is visible wherever the order places it.
           this.#query = room.name;
           changed();
         }}

@@ -30,8 +30,8 @@ const LITERAL = /(?:https?:\/\/|www\.)[^\s`]*[\p{L}\p{N}]|\\([\\*_`>.-])|(?<!`)`
 /** Signs that may start or end a format, and the end of a paragraph. */
 const SIGNS = /(\*+|_+|\n[^\S\n]*\n)/u;
 /**
- * Signs must be outside of words. Scripts without case are not included, because some of them put no space between
- * words.
+ * The characters of words. A sign inside a word does not format. Scripts without case are excluded, because some of
+ * them put no space between words.
  */
 const WORD = /[\p{LC}\p{N}]/u;
 const DEPTH = 3;

@@ -14,7 +14,7 @@ export const sheet = sheetOf(style);
 const COLUMNS = 8;
 const MOST_FOUND = 80;
 const LONG_PRESS_MS = 450;
-/** Frequently used emoji: above the smileys, and in their own tab. */
+/** Number of frequently used emoji above the smileys, and in their own tab. */
 const FIRST_ROW = 8;
 const MOST_OFTEN = 32;
 const tabs = ['frequent', 'smileys', 'people', 'nature', 'food', 'sport', 'travel', 'objects'] as const;

@@ -15,7 +15,7 @@ const UNKNOWN_MS = 3000;
 /** Duration of one run in milliseconds, by file ID. */
 const durations = new Map<string, number>();
 
-/** The moderators' page shows pictures too. */
+/** The part of the context that a picture needs. The moderators' page has it too. */
 export interface PictureContext extends Pick<Context, 'strings'> {
   readonly chat: Pick<Chat, 'server' | 'connection' | 'followers'>;
 }

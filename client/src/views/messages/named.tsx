@@ -11,8 +11,9 @@ const LONGEST = 65;
 
 /**
  * Returns the text of a message with the current names of the mentioned users, or undefined if the text contains a
- * placeholder itself. The typed words stay if they cannot be a name, or if the user has no name. A mention must not
- * hide what search and notifications show, or show an ID, which the sender chose but did not type.
+ * placeholder itself. The typed words stay if they cannot be a name, because a mention must not hide text that search
+ * and notifications show. They also stay if the user has no name, because only an ID that nobody typed could replace
+ * them.
  */
 export function named({ message, text, user }: Entry, me: string | undefined): Named | undefined {
   const all = message?.mentions ?? [];

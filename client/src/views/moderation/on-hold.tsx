@@ -14,7 +14,7 @@ const MOST = 500;
 /** For moderators: messages of other users that are pending approval, shown among the messages of the room. */
 export class OnHold implements Follower {
   readonly #context: Context;
-  /** By ID, in the order of the server, then of arrival. */
+  /** The messages by ID, in the server's order, followed by those that arrived after the list. */
   #held = new Map<string, Held>();
   /** The rooms that the user moderated when the list was loaded. */
   #asked = new Set<string>();
