@@ -2,7 +2,7 @@
 
 declare(strict_types=1);
 
-// Loads the classes of this library without Composer, as Composer would by composer.json.
+// Loads the classes of this library without Composer. The prefixes are the same as in composer.json.
 spl_autoload_register(static function (string $class): void {
     foreach (['PhpSessionChat\\Session\\', 'PhpSessionChat\\'] as $prefix) {
         if (str_starts_with($class, $prefix)) {

@@ -29,7 +29,7 @@ function connect() {
   });
   socket.addEventListener('close', () => {
     if (ready) show(none);
-    // A random delay, because after a server ends all its clients reconnect.
+    // A random delay, so that not all clients of a stopped server reconnect at the same moment.
     setTimeout(connect, 1000 + Math.random() * 1000);
   });
 }

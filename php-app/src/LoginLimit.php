@@ -62,8 +62,8 @@ final class LoginLimit
             $this->forgetOld();
             $row = [self::digest($name), self::network($address)];
             if ($right) {
-                // Deletes only this name's failures from this address, so that an attacker's own logins allow no more
-                // guesses.
+                // Keeps failures with other names. Otherwise an attacker could reset the limit of the address with a
+                // login to their own account.
                 $this->database->query('DELETE FROM failed_logins WHERE name = ? AND address = ?', $row);
                 $this->database->query('REPLACE INTO known_addresses VALUES (?, ?, ?)', [...$row, time()]);
             } else {

@@ -26,12 +26,12 @@ final class NoticeMail
         $texts = new Texts($due['lang'] ?? 'en');
         $lines = [$texts->get('mail.lead'), ''];
         foreach ($due['rooms'] as $room) {
-            // An invitation of a stranger, which the member has not accepted.
+            // A room of users that the member has not accepted. Its name may be advertising.
             if (!isset($room['name'])) {
                 continue;
             }
             $isUserText = in_array('name', $room['userText'], true);
-            // Prevents that mail programs turn addresses in a name into links.
+            // Prevents mail programs from turning addresses in a name into links.
             $shown = $isUserText ? preg_replace('/[.:@](?=\S)/u', '$0 ', $room['name']) : $room['name'];
             $lines[] = "$shown: {$room['unread']}";
         }

@@ -74,7 +74,7 @@ final class SiteSession
 
     public function logIn(User $user): void
     {
-        // With a new ID and without the old data, an attacker who planted or saw the old ID cannot use it.
+        // The session gets a new ID and no old data, so that an attacker who planted or saw the old ID cannot use it.
         $this->native?->regenerate() ?? $this->beginAnew();
         $_SESSION = ['user_id' => $user->id, 'firstname' => $user->firstname, 'role' => $user->role]
             + self::beginning();

@@ -114,7 +114,8 @@ final class ChatClient
     }
 
     /**
-     * Adds and removes members of a room, each up to 1,000 in a call. Memberships from the session do not end.
+     * Adds and removes members of a room, up to 1,000 of each in a call. Removing a user does not end a membership that
+     * the user's session grants (CHAT_USER_ROOMS).
      *
      * @param list<int|string|array{id: int|string, name: string}> $add
      * @param list<int|string> $remove

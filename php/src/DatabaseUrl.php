@@ -87,7 +87,7 @@ final class DatabaseUrl
         if (preg_match('~^/([^\s;&=\'"\\\\/\0]+)\z~', $parts->path, $name) !== 1) {
             throw new InvalidSettings('the database URL needs the name of the database: //USER:PASSWORD@HOST/DATABASE');
         }
-        $parts->take('charset', '(?i:utf-?8(mb[34])?)', 'utf8mb4, as the sessions are written');
+        $parts->take('charset', '(?i:utf-?8(mb[34])?)', 'utf8mb4, the encoding of the sessions');
         $tls = $parts->take('tls', 'on|off', 'on or off') === 'on';
         $ca = $parts->take('ca', '/[^\s;\'"\\\\\0]+', 'the absolute path of a file');
         if ($ca !== null && !$tls) {

@@ -179,7 +179,7 @@ final class HandlerFactory
     {
         $name = static fn (string $option): string => $parts->take($option, '[\w$#.]+', 'a name')
             ?? throw new InvalidSettings("$option= is missing: the store URL needs table=, id=, data= and expires=");
-        $parts->take('expires_unit', 'unix', 'unix if PHP writes');
+        $parts->take('expires_unit', 'unix', 'unix, because PHP writes Unix seconds');
         return new PdoHandler(
             DatabaseUrl::fromParts($parts)->connect(...),
             $name('table'),

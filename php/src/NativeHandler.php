@@ -62,8 +62,8 @@ abstract class NativeHandler
 
     /**
      * Returns PHP's own handler for a store URL, if it supports the URL. It does not support `layers=`, `lock=`,
-     * `format=json`, tables, the session server, other file names than `sess_…`, or a Redis with `ca=` or an IPv6
-     * address. For memcached, the URL must contain `handler=`.
+     * `format=json`, tables, the session server, other file names than `sess_…`, or a Redis server with `ca=` or an
+     * IPv6 address. For memcached, the URL must contain `handler=`.
      *
      * @return self|null null if the URL needs a handler of this library, see HandlerFactory
      * @throws InvalidSettings
@@ -142,13 +142,14 @@ abstract class NativeHandler
         $copies = $this->copies($given);
         $known = count($copies) >= $this->redundancy();
         if (session_id() !== $given) {
-            return !$known ?: $this->fail('session_start', 'a session in the store was not found');
+            return !$known ?: $this->fail('session_start', 'PHP did not find a session that is in the store');
         }
         if (!$known) {
             // The visitor may have invented the ID, so replace it. With read_and_close, no session is stored under it.
             return session_status() !== PHP_SESSION_ACTIVE || $this->call('session_regenerate_id', true);
         }
-        return $copies[0] === (string) session_encode() ?: $this->fail('session_start', 'a session was not read');
+        return $copies[0] === (string) session_encode()
+            ?: $this->fail('session_start', 'PHP read an empty session, but the stored session is not empty');
     }
 
     /**

@@ -128,7 +128,7 @@ final class TableSession
      * @param string $key UTF-8 without NUL
      * @param mixed $value null, a boolean, an integer, a float, a UTF-8 string, or an array of them, up to
      *        30 levels
-     * @throws SessionDataError if JSON cannot hold the key or the unchanged value
+     * @throws SessionDataError if JSON cannot hold the key, or would change the value
      * @throws \LogicException if the session is new and output has started, so its cookie cannot be sent
      */
     public function storeValue(string $key, #[\SensitiveParameter] mixed $value): void

@@ -9,7 +9,8 @@ use JsonException;
 use SensitiveParameter;
 
 /**
- * Verifies the events that the chat server sends to CHAT_WEBHOOK_URL, by Standard Webhooks 1.0. See docs/api.md.
+ * Verifies the events that the chat server sends to CHAT_WEBHOOK_URL, according to Standard Webhooks 1.0. See
+ * docs/api.md.
  *
  * An event may arrive more than once with the same ID, and in any order.
  */

@@ -6,7 +6,7 @@ namespace PhpSessionChat\WordPress;
 
 defined('ABSPATH') || exit;
 
-/** @return array{level: 'ok', text: string, advice: string, lines: string} a finding in the words of the command `php-session-chat doctor` */
+/** @return array{level: 'ok', text: string, advice: string, lines: string} a finding, with a level of `php-session-chat doctor` */
 function ok(string $text): array
 {
     return ['level' => 'ok', 'text' => $text, 'advice' => '', 'lines' => ''];
@@ -22,7 +22,7 @@ function problem(string $text, string $advice, string $lines = ''): array
 }
 
 /**
- * Checks the way from this server and from a browser to the chat.
+ * Checks whether this server and the browser reach the chat server.
  *
  * @param array{origin: string, status: int, code: string, user: string, hasScript: bool, ticketStatus?: int, ticketMessage?: string} $browser
  *     what the browser of the current user received for `/me`; status 0: nothing. `ticketStatus` if it got no ticket
@@ -36,15 +36,15 @@ function examine(string $server, array $browser): array
     if (!$isReached && in_array($browser['status'], [200, 403], true)) {
         $found[0]['level'] = 'warning';
     }
-    // Browsers resolve a path at the page, whose origin can differ from the site's address.
+    // Browsers resolve a path relative to the page, whose origin can differ from the site's address.
     $seen = check_browser(str_starts_with($server, '/') ? $browser['origin'] . $server : $server, $browser, $isReached);
     return $seen === null ? $found : [...$found, $seen];
 }
 
 /**
- * Checks the way from this server to the chat server, and whether the chat server is ready.
+ * Checks whether this server reaches the chat server, and whether the chat server is ready.
  *
- * @return non-empty-list<array<string, string>> findings, the first one about whether there is a chat server
+ * @return non-empty-list<array<string, string>> findings; the first tells whether there is a chat server
  */
 function check_server(string $url): array
 {
@@ -81,7 +81,7 @@ function check_server(string $url): array
     return $found;
 }
 
-/** @return array<string, string> the finding about a part that /readyz misses */
+/** @return array<string, string> the finding about a part that /readyz reports as missing */
 function missing_part(string $part): array
 {
     $doctor = 'php-session-chat doctor';

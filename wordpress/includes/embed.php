@@ -47,7 +47,7 @@ function chat(array $given): string
     ] + appearance(), __('The chat couldn’t be loaded. It needs JavaScript.', 'php-session-chat'));
 }
 
-/** Returns the number of unread messages. */
+/** Returns the element that shows the number of unread messages. */
 function badge(): string
 {
     return sees_chat() && !is_feed()
@@ -65,7 +65,7 @@ function print_launcher(): void
     }
 }
 
-/** Adds a button to the page of an author that opens a direct room. The launcher opens it. */
+/** Adds a button to an author's page. It opens a direct room with the author in the launcher. */
 function add_message_button(string $description): string
 {
     $author = is_author() ? get_queried_object() : null;
@@ -113,14 +113,14 @@ function tag(string $name, array $attributes, string $text = ''): string
     return "<$name$shown>" . esc_html($text) . "</$name>";
 }
 
-/** Returns the address of the element's script. The owner's chat server has it, so both have the same version. */
+/** Returns the address of the elements' script. The chat server serves it, so both have the same version. */
 function script(): string
 {
     return settings()['server'] . 'php-chat.js';
 }
 
 /**
- * Loads the script as a module, because WordPress has a function for modules only since 6.5. Replaces its address,
+ * Makes the script a module, because only WordPress 6.5 and later have a function for modules. Restores its address,
  * because WordPress puts its own folder before a path.
  */
 function as_module(string $tag, string $handle): string

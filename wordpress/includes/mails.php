@@ -25,7 +25,7 @@ add_action('rest_api_init', static function (): void {
     }
 });
 
-/** Mails a user about unread messages, by the event `notify.due` of the chat server. Ignores other events. */
+/** Mails a user about unread messages when the chat server sends the event `notify.due`. Ignores other events. */
 function receive_event(WP_REST_Request $request): WP_REST_Response
 {
     require_once dirname(__DIR__) . '/lib/WebhookError.php';
@@ -66,9 +66,9 @@ function send_mail(WP_User $user, array $due): bool
     $subject = sprintf(_n('%1$d unread message at %2$s', '%1$d unread messages at %2$s', $total, 'php-session-chat'), $total, $site);
     $lines = [__('You have unread messages in the chat:', 'php-session-chat'), ''];
     foreach ($due['rooms'] as $room) {
-        // Other rooms are invitations of strangers, whose names could be advertising.
+        // A name that users chose is absent until this user accepts the room, because it may be advertising.
         if (isset($room['name'])) {
-            // Prevents that mail programs turn addresses in a name into links.
+            // Prevents mail programs from turning addresses in a name into links.
             $isUserText = in_array('name', $room['userText'], true);
             $name = $isUserText ? preg_replace('/[.:@](?=\S)/u', '$0 ', $room['name']) : $room['name'];
             $lines[] = "$name: " . (int) $room['unread'];

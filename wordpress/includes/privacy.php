@@ -18,7 +18,7 @@ add_action('admin_init', static function (): void {
 
 /**
  * Adds a tool for personal data, if wp-config.php defines the address and the key of the chat server's API. They are
- * not settings, so that no page shows the key, and nobody can send it elsewhere.
+ * not on the settings page, so that no page shows the key, and no change of the address sends it to another server.
  *
  * @param array<string, array<string, mixed>> $all
  * @return array<string, array<string, mixed>>
@@ -54,7 +54,7 @@ function export_chat(string $address): array|WP_Error
     if ($user === false) {
         return ['data' => [], 'done' => true];
     }
-    // Only the account of PHP can read it, and it exists for a moment.
+    // Only the account of PHP can read the file, and it exists only for a moment.
     $file = get_temp_dir() . 'php-session-chat-' . bin2hex(random_bytes(16)) . '.zip';
     try {
         $items = api()->exportUser($user->ID, $file) ? items_in($file) : [];
@@ -69,7 +69,7 @@ function export_chat(string $address): array|WP_Error
 }
 
 /**
- * Converts an archive of the chat server, whose text files have one JSON object a line.
+ * Converts an archive of the chat server, whose `.jsonl` files have one JSON object a line.
  *
  * @return list<array<string, mixed>> items of the export
  */

@@ -6,7 +6,7 @@ namespace PhpSessionChat\WordPress;
 
 defined('ABSPATH') || exit;
 
-/** The address of the page, and the group of its settings. */
+/** The slug of the page, and the group of its settings. */
 const PAGE = 'php-session-chat';
 const TEST = 'php_session_chat_test';
 
@@ -70,7 +70,7 @@ function print_page(): void
     if (!current_user_can('manage_options')) {
         return;
     }
-    // Only shows the test of the saved address.
+    // No nonce is needed, because this parameter only starts the test of the saved address.
     $isSaved = isset($_GET['settings-updated']); // phpcs:ignore WordPress.Security.NonceVerification.Recommended
     ?>
     <div class="wrap">

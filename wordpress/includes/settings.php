@@ -21,7 +21,7 @@ function settings(): array
     return is_array($stored) ? array_merge($defaults, array_intersect_key($stored, $defaults)) : $defaults;
 }
 
-/** Returns an address that the owner typed with a final slash, or null if it is not an address. */
+/** Adds a final slash to an address that the owner typed. Returns null if it is not an address. */
 function clean_server(string $typed): ?string
 {
     $typed = trim($typed);
@@ -42,7 +42,7 @@ function server_url(string $server): string
     return str_starts_with($server, '/') ? site_origin() . $server : $server;
 }
 
-/** Returns whether the current user or visitor sees the chat. The chat server admits users by itself. */
+/** Returns whether the current user or visitor sees the chat. Without tickets, the chat server also admits others. */
 function sees_chat(): bool
 {
     ['server' => $server, 'roles' => $roles, 'guests' => $guests] = settings();

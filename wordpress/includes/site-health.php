@@ -24,7 +24,7 @@ add_action('wp_ajax_health-check-php-session-chat', static function (): void {
     wp_send_json_success(site_health());
 });
 
-/** @return array<string, mixed> the result in the form of Site Health */
+/** @return array<string, mixed> the result in the format of Site Health */
 function site_health(): array
 {
     $found = check_server(server_url(settings()['server']));

@@ -74,10 +74,10 @@ function may_chat(WP_User $user): bool
         && (int) $user->user_status !== 1 && empty($user->spam) && empty($user->deleted);
 }
 
-/** @return list<string> the roles that the chat server gives by itself if it reads the login */
+/** @return list<string> the roles that the chat server would give the user if it read the login */
 function ticket_roles(WP_User $user): array
 {
-    // The chat is one for a network, so the roles are those on its main site.
+    // A network of sites has a single chat, so the roles on its main site apply.
     $roles = (new WP_User($user->ID, '', get_main_site_id()))->roles;
     if (in_array('administrator', $roles, true) || (is_multisite() && is_super_admin($user->ID))) {
         return ['admin'];
@@ -86,7 +86,7 @@ function ticket_roles(WP_User $user): array
 }
 
 /**
- * Ends the chat of this browser at its logout. Without it, the chat ends with the last ticket.
+ * Ends the chat of this browser at its logout. Without the API key, the chat ends when the last ticket expires.
  *
  * @param mixed $user the ID. Some plugins pass nothing
  */

@@ -7,7 +7,8 @@ return [
     // The chat server for this application.
     'api_url' => env('PHP_CHAT_API_URL', 'http://127.0.0.1:7070'),
 
-    // The content of CHAT_API_KEY_FILE. Needed for notifications, and to end a login by ticket at once at the logout.
+    // The content of CHAT_API_KEY_FILE. Needed for notifications, and to end the chat immediately after a logout if it
+    // uses tickets.
     'api_key' => env('PHP_CHAT_API_KEY'),
 
     // The guards whose users chat. null is the default guard.

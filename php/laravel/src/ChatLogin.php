@@ -29,7 +29,7 @@ final class ChatLogin
         return null;
     }
 
-    /** Returns the claim `sid`. It is keyed, because scripts of the page can read it. */
+    /** Returns the claim `sid`: a keyed hash, because scripts of the page can read a ticket. */
     public function id(Guard $guard, Request $request): string
     {
         // A client with a token gets a new session with each request.

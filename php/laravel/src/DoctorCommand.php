@@ -12,7 +12,7 @@ use PhpSessionChat\ChatError;
 use PhpSessionChat\Ticket;
 use PhpSessionChat\Webhook;
 
-/** Checks the way from the browser to the chat server, and whether the chat server can recognise the users. */
+/** Checks whether browsers and this application reach the chat server, and whether it can recognise the users. */
 final class DoctorCommand extends Command
 {
     /** The session drivers that the chat server reads. */

@@ -10,8 +10,8 @@ use PhpSessionChat\Session\StoreUrl;
 
 /**
  * ext-memcache's session handler. Each session is on two of the servers, or on the number in `redundancy=`. While a
- * server is down, other servers have its sessions. When it returns empty, ext-memcache from 8.2 on reads them on the
- * next server. Earlier versions lose the sessions that they read there first.
+ * server is down, other servers have its sessions. After a restart it is empty. Then ext-memcache 8.2 and later read
+ * its sessions from the next server. Earlier versions lose a session if they read it from the empty server first.
  *
  * Options: `weight=`, `distribution=`, `redundancy=`, `timeout=` for each response, `retry_interval=` in seconds,
  * `persistent=1`. The chat server also uses `past_misses=` and `prefix=`. PHP reads the prefix only from

@@ -48,7 +48,7 @@ final class NativeRedis extends NativeHandler
         [[$host, $port]] = $url->hosts ?: [[null, null]];
         $tls = $url->scheme === 'rediss' ? 'tls://' : '';
         if ($host === null && ($tls !== '' || $url->path === '')) {
-            throw new InvalidSettings('the URL of a Redis needs a host or the path of a socket');
+            throw new InvalidSettings('the URL of a Redis server needs a host or the path of a socket');
         }
         $this->host = $host === null ? $url->path : $tls . $host;
         $this->port = $host === null ? 0 : $port ?? 6379;

@@ -58,8 +58,8 @@ final class TableRows
             return new self($database, $table);
         }
         $parts = StoreUrl::parse($database);
-        $parts->take('format', 'json', 'json, as TableSession writes');
-        $parts->take('expires_unit', 'unix', 'unix, as TableSession writes');
+        $parts->take('format', 'json', 'json, the format of TableSession');
+        $parts->take('expires_unit', 'unix', 'unix, because TableSession writes Unix seconds');
         $name = static fn (string $option): ?string => $parts->take($option, SqlDialect::NAME, 'a name');
         $rows = new self(
             DatabaseUrl::fromParts($parts),

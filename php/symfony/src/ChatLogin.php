@@ -32,7 +32,7 @@ final class ChatLogin
         return $user instanceof UserInterface ? $user : null;
     }
 
-    /** Returns the claim `sid`. It is keyed, because scripts of the page can read it. */
+    /** Returns the claim `sid`: a keyed hash, because scripts of the page can read a ticket. */
     public function id(Request $request): string
     {
         $session = $request->hasPreviousSession() ? $request->getSession() : null;

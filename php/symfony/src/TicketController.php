@@ -31,7 +31,7 @@ final class TicketController
             return new JsonResponse(['message' => 'The visitor is not logged in.'], 401, $headers);
         }
         $identifier = $user->getUserIdentifier();
-        // The identifier may be an address, which other users must not see.
+        // The identifier may be a mail address, which other users must not see.
         $claims = $user instanceof ChatUser ? $user->chatClaims() : ['name' => strstr($identifier, '@', true) ?: $identifier];
         return new JsonResponse(['ticket' => Ticket::make($this->key, [
             'aud' => $this->audience ?? '',

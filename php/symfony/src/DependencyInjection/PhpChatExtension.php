@@ -19,7 +19,7 @@ use Symfony\Component\Security\Http\Event\LogoutEvent;
 
 final class PhpChatExtension extends Extension
 {
-    /** The session is invalidated at priority 0. */
+    /** A listener priority. Symfony invalidates the session at priority 0. */
     private const BEFORE_SESSION_ENDS = 100;
 
     /** @param array<array<string, mixed>> $configs */
