@@ -18,7 +18,7 @@ import {
 } from './load.ts';
 
 const connections = 20_000;
-/** A slice in ms contains one ping of each connection, because the ping interval is 25 s. */
+/** The duration of a slice, in ms. It contains one ping of each connection, because the ping interval is 25 s. */
 const slice = 25_000;
 const slices = 3;
 
@@ -58,7 +58,7 @@ async function report(server: Server): Promise<void> {
   }
 }
 
-// The servers run sequentially, because a process cannot open the files for connections to two of them.
+// The servers run sequentially, because a process cannot open enough files for the connections to two servers.
 await report(await startPlain());
 const stores = [
   { name: 'memcached', start: startSessions },

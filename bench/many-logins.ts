@@ -31,7 +31,7 @@ const now = () => Math.floor(Date.now() / 1000);
 const tokenOf = (n: number) => idOf(n).repeat(2).slice(0, 43);
 const template = '100000';
 
-/** Returns the cookie of a user in the form of WordPress. */
+/** Returns the cookie of a user in WordPress's format. */
 function cookieOf(n: number): string {
   const signed = `user ${n}|${expiration}|${tokenOf(n)}`;
   const key = createHmac('md5', phrases.key + phrases.salt)
@@ -41,7 +41,7 @@ function cookieOf(n: number): string {
   return `${cookieName}=${encodeURIComponent(`${signed}|${hmac}`)}`;
 }
 
-/** Returns the value of a cookie in the form of PrestaShop: test/helpers/prestashop-cookie.php. */
+/** Returns the value of a cookie in PrestaShop's format. See test/helpers/prestashop-cookie.php. */
 function prestashopValue(content: object, key: Buffer): string {
   const plain = Object.entries(content)
     .map(([name, value]) => `${name}|${value}¤`)
@@ -403,7 +403,7 @@ async function prefixOf(db: TestDatabase, first: string, table: string): Promise
   return String(row?.name).slice(0, 1 - table.length);
 }
 
-/** Returns a copy of the row of a login for each number. */
+/** Inserts a copy of the row `made` for each number. */
 async function copies(
   db: TestDatabase,
   numbers: Numbers,
@@ -457,7 +457,7 @@ async function wordPress(db: TestDatabase, numbers: Numbers, changing: boolean):
     [id, 'nickname', `User ${id}`],
     [id, 'session_tokens', session(id)],
     [id, `${site.prefix}capabilities`, 'a:1:{s:10:"subscriber";b:1;}'],
-    // Plugins add more.
+    // Plugins add many rows, so each user has 40.
     ...Array.from({ length: 37 }, (_, k) => [id, `key_${k}`, 'x'.repeat(20)]),
   ]);
   await insertAll(db, `${site.prefix}usermeta`, ['user_id', 'meta_key', 'meta_value'], values);

@@ -89,7 +89,7 @@ for (const size of sizes) {
   const clients: ChatClient[] = [];
   const before = cpu(server);
   note('connecting, in no room', figures(await times(200, async () => clients.push(await connect('eve')))));
-  note('CPU of that', `${((1000 * (cpu(server) - before)) / 200).toFixed(1)} ms`);
+  note('CPU of connecting', `${((1000 * (cpu(server) - before)) / 200).toFixed(1)} ms`);
   const [eve] = clients as [ChatClient];
   note('rooms in `session:ready`', `${eve.ready.rooms.length}, more: ${eve.ready.more}`);
   for (const client of clients.splice(1)) client.close();
@@ -102,18 +102,21 @@ for (const size of sizes) {
   }
   note('first page of the other rooms', figures(await times(100, () => list({}))));
   note(
-    'last page of them',
+    'last page of the other rooms',
     figures(await times(100, () => list(last === undefined ? {} : { cursor: last }))),
   );
-  note('rooms by a part of the name that none has', figures(await times(100, () => list({ query: 'zzz' }))));
+  note(
+    'searching rooms by a text that no name contains',
+    figures(await times(100, () => list({ query: 'zzz' }))),
+  );
 
   const one = await connect('m1');
   await one.request('room:join', { room: 'hall' });
   const members = (over: object) => one.request('room:members', { room: 'hall', ...over });
   note('first page of the members', figures(await times(100, () => members({}))));
-  note('who of them is present', figures(await times(20, () => members({ present: true }))));
+  note('present members', figures(await times(20, () => members({ present: true }))));
   note(
-    'a member by the name',
+    'searching a member by name',
     figures(await times(20, () => members({ query: `Member ${size.members - 1}` }))),
   );
   const say = (room: string) => one.request('message:send', { room, text: 'hello', clientId: newClientId() });
@@ -141,11 +144,11 @@ for (const size of sizes) {
   await pause(1200);
   const spent = cpu(server) - at - (resting * 5.2) / 4;
   note(
-    `${acks.length === 0 ? '' : 'about 100 messages a second for 4 s: '}activity that one of the others got`,
+    `${acks.length === 0 ? '' : 'about 100 messages a second for 4 s: '}activity events that each other user received`,
     `${((bytes() - got) / 1024).toFixed(1)} KB`,
   );
-  note('acks during this', figures(acks));
-  note('CPU per message during this', `${((1000 * spent) / acks.length).toFixed(2)} ms`);
+  note('acks during these messages', figures(acks));
+  note('CPU per message', `${((1000 * spent) / acks.length).toFixed(2)} ms`);
   one.close();
   eve.close();
   await server.stop();

@@ -42,7 +42,7 @@ const rows: [string, number, () => unknown][] = [
 ];
 const results = rows.map(([name, length, decode]) => ({ name, length, rate: perSecond(decode) }));
 const common = results.find(({ name }) => name === 'php-serialize')?.rate ?? Number.NaN;
-console.log('format          bytes   a second  beside php-serialize');
+console.log('format          bytes   a second  vs. php-serialize');
 for (const { name, length, rate } of results) {
   const ratio = (rate / common).toPrecision(2);
   console.log(`${name.padEnd(14)} ${String(length).padStart(6)} ${String(rate).padStart(10)}  ${ratio}`);

@@ -152,7 +152,7 @@ try {
     ['Redis', 'live', `redis://127.0.0.1:${redis.port}?prefix=`, many],
     ['files', 'live', `file://${folder}`, many],
   ];
-  console.log('                   sessions   checks/s   µs each   beside memjs   p99 of the loop   longest');
+  console.log('                   sessions   checks/s   µs each      vs. memjs   p99 of the loop   longest');
   let first: number | undefined;
   for (const [name, how, where, sessions] of ways) {
     const { stdout } = await promisify(execFile)(process.execPath, [

@@ -66,7 +66,7 @@ for (const container of ['memory:', 'sqlite:', 'file:']) {
   const daemon = await startSessionServer({ SESSION_SERVER_CONTAINER: container + path });
   daemons.push({ daemon, folder });
   ways.push([
-    `session daemon, ${container}`,
+    `session server, ${container}`,
     `session_set_save_handler(PhpSessionChat\\Session\\HandlerFactory::fromUrl('session-server://127.0.0.1:${daemon.port}?lock=10'), false);`,
   ]);
 }
@@ -76,7 +76,7 @@ for (let n = 0; n < rounds; n++) {
   for (const [name, handler] of ways) best.set(name, Math.max(best.get(name) ?? 0, perSecond(handler)));
 }
 const [first] = best.values();
-console.log('| | requests a second | beside ext-memcached |\n| --- | --- | --- |');
+console.log('| | requests a second | vs. ext-memcached |\n| --- | --- | --- |');
 for (const [name, rate] of best) {
   console.log(`| ${name} | ${Math.round(rate)} | ${(rate / (first ?? Number.NaN)).toFixed(2)} |`);
 }

@@ -126,7 +126,7 @@ async function mariadb(): Promise<Site> {
   return {
     ...{ kind: 'mysql', port: db.port, user, password, name: 'site' },
     run: (sql, values = []) => db.query(sql, [...values]),
-    silence: () => Promise.reject(new Error('it is not silenced here')),
+    silence: () => Promise.reject(new Error('the benchmark does not support silence()')),
     async spent() {
       const threads = await db.query(
         "SELECT TID AS id FROM information_schema.PROCESSLIST WHERE USER = 'site'",
@@ -150,7 +150,7 @@ async function postgresql(): Promise<Site> {
         [...values],
       );
     },
-    silence: () => Promise.reject(new Error('it is not silenced here')),
+    silence: () => Promise.reject(new Error('the benchmark does not support silence()')),
     async spent() {
       const processes = await db.query("SELECT pid FROM pg_stat_activity WHERE usename = 'site'");
       return [cpuOf(processes.map(({ pid }) => `${pid}`))];
@@ -258,7 +258,7 @@ class Running {
     const server = await startChatServer({
       ...(options.store === undefined ? {} : { CHAT_SESSION_STORE: options.store }),
       ...(options.site === undefined ? {} : { CHAT_SITE: options.site }),
-      // The browser and address of the clients differ from the rows.
+      // The browser and address of the clients differ from those in the rows.
       ...(options.site === undefined || hasSessions ? {} : { CHAT_SITE_CHECKS: 'off' }),
     });
     const clients: Awaited<ReturnType<typeof connectChat>>[] = [];
@@ -315,7 +315,7 @@ for (const { title, start, names } of databases) {
     const reference = await opened(table);
     console.log(
       `${title}, ${count} logins`.padEnd(25),
-      'checks/s  µs each  µs of the database  beside the table   rows/s   KB/s  ms of a reading  ms to a logout',
+      'checks/s  µs each  µs of the database     vs. the table   rows/s   KB/s  ms of a reload   ms to a logout',
     );
     const report = async (one: Running, figures: readonly Slice[], beside: string) => {
       await one.end();

@@ -56,7 +56,7 @@ try {
       );
     }
   }
-  console.log(`${events} events came`);
+  console.log(`${events} events received`);
 } finally {
   for (const crowd of crowds) await crowd.leave();
   site.closeAllConnections();

@@ -4,7 +4,7 @@ import { root } from './npm-packages.mjs';
 import { runQuietly } from './quiet.mjs';
 
 /**
- * Packs the chart into a reproducible file, in the form of `helm package`.
+ * Packs the chart into a reproducible file, in the format of `helm package`.
  * @param {string} file
  */
 export async function packChart(file) {

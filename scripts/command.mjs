@@ -20,7 +20,8 @@ const signals = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 };
 /**
  * Runs a command, and ends all programs that it started.
  * @param {() => Promise<number>} work resolves to the exit code
- * @param {{ stoppedByUser?: number }} [options] the exit code after a signal, for commands that run until then
+ * @param {{ stoppedByUser?: number }} [options] the exit code after a signal, for commands that run until the user
+ * stops them
  */
 export async function runCommand(work, { stoppedByUser } = {}) {
   // Under npm, Ctrl-C arrives twice, from the terminal and from npm. The second signal must not interrupt the shutdown.

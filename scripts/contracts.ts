@@ -174,13 +174,15 @@ export function openApi(): Json {
       description:
         'The requests of the PHP application, with its key. Generated from server/http/api.ts; see api.md.',
     },
-    servers: [{ url: 'http://127.0.0.1:7070', description: 'the chat server beside the site, at CHAT_PORT' }],
+    servers: [
+      { url: 'http://127.0.0.1:7070', description: 'the chat server next to the site, at CHAT_PORT' },
+    ],
     paths,
     components: {
       securitySchemes: { key: { type: 'http', scheme: 'bearer' } },
       responses: {
         Error: {
-          description: 'a refusal',
+          description: 'an error',
           content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } },
         },
       },

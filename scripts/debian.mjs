@@ -6,7 +6,7 @@ import { runQuietly } from './quiet.mjs';
 const install = ['install', '-y', '--no-install-recommends'];
 const policyPath = '/usr/sbin/policy-rc.d';
 const policyMark =
-  '# From php-session-chat, while it installs packages: no service shall start because of it.';
+  '# Created by php-session-chat while it installs packages, so that their services do not start.';
 
 /**
  * Returns the installation command for a user with sudo.

@@ -19,7 +19,7 @@ export function resultFile({ name, sources }) {
   });
   if (listed.status !== 0) return undefined;
   const hash = createHash('sha256');
-  // The sources include the commands of the steps.
+  // The commands of the steps are not hashed separately, because test-steps.mjs is one of the sources.
   hash.update(`${process.version}\n${tools()}`);
   for (const path of listed.stdout.toString().split('\0').sort()) {
     const file = join(root, path);

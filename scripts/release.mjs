@@ -36,7 +36,7 @@ async function release() {
   const plugin = join(out, `${name}.zip`);
   const made = await runQuietly(node, ['scripts/wordpress-plugin.ts', plugin], {
     cwd: root,
-    // Zip archives have local times.
+    // Zip archives contain local times.
     env: { ...env, TZ: 'UTC' },
   });
   if (!made.ok) throw new Problem(`The WordPress plugin could not be packed:\n\n${made.output}`);

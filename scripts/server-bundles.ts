@@ -29,7 +29,7 @@ export const otherPrograms = [
   'packages/php-session/src/stores/sql/sqlite-search-thread.ts',
 ];
 
-/** Code of modules that start a program with their own file extension. */
+/** Modules that start a program with their own file extension contain this code. */
 export const startsProgram = 'extname(import.meta.url)';
 
 export const isOwnSource = (id: string): boolean =>
@@ -84,7 +84,7 @@ const ascii: Plugin = {
 };
 
 interface Options {
-  /** The folder for the bundles, which have the paths of their sources in it. */
+  /** The folder for the bundles. In it, they have the same paths as their sources. */
   outDir: string;
   /** The extension of the bundles. */
   extension: 'js' | 'mjs';
@@ -154,7 +154,7 @@ export async function bundleRelease(outDir: string): Promise<void> {
   writeFileSync(join(outDir, 'server/licenses.json'), JSON.stringify([...packages].sort().map(licenseOf)));
 }
 
-/** Returns the notice that the licence of a package requires, in the form of the client build's list. */
+/** Returns the notice that the licence of a package requires, in the format of the client build's list. */
 function licenseOf(folder: string) {
   const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
   const { name, version, license: identifier, author = `${name} contributors` } = manifest;

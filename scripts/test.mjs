@@ -141,7 +141,7 @@ async function runStep(step, output) {
   const written = step.report !== undefined && existsSync(step.report);
   const report = readReport(written ? readFileSync(step.report, 'utf8') : '');
   const { failures } = report;
-  // A failure without a failed test counts as one, for example in types, by a crash, or by a missing report.
+  // If a step fails without a failed test, the step counts as one. Examples are a type error and a crash.
   const complete = step.report === undefined || report.passed + report.skipped.length + failures.length > 0;
   if ((!ok || !complete) && failures.length + report.skipped.length === 0) {
     failures.push({ place: '', test: step.name, message: 'failed without a failed test: see its output' });

@@ -90,7 +90,7 @@ export const filesIn = (folder, pattern) =>
  */
 export async function zipOf(entries, isStored = () => false) {
   const { zipSync } = await import('fflate');
-  // ZIP stores local time, and this form is local time too.
+  // A ZIP stores local times, and this constructor also takes a local time.
   const mtime = new Date(1981, 0, 1);
   const sorted = [...entries].sort(([a], [b]) => (a < b ? -1 : 1));
   return zipSync(
@@ -123,7 +123,7 @@ export async function fetchLibraries(names) {
   }
 }
 
-/** Unpacks an Android library to a folder of its name, and compiles its resources to `res.zip`. @param {string} aar */
+/** Unpacks an Android library next to its file, and compiles its resources to `res.zip`. @param {string} aar */
 async function unpackAar(aar) {
   const { unzipSync } = await import('fflate');
   const folder = aar.replace(/\.aar$/, '');

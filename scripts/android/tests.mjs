@@ -21,12 +21,12 @@ export async function testApp(classPath) {
       `-Dscreenshots=${screenshots}`,
       '--add-opens=java.base/java.io=ALL-UNNAMED',
     ],
-    // Robolectric must load its own Android first.
+    // Android's JAR is last, because Robolectric's own classes of Android must be found first.
     ...['-XX:+UseSerialGC', '-Xmx2g', '-cp', joinPaths([settings, ...classPath, androidJar()])],
   ];
   writeFileSync(optionsFile, options.map((option) => `"${option}"\n`).join(''));
 
-  // Each class has its own process: Compose does not become idle again after some tests of another class.
+  // Each class runs in its own process, because after some tests of another class Compose never becomes idle.
   let isGreen = true;
   for (const path of filesIn(testClasses, /Test\.class$/)) {
     const name = path.slice(testClasses.length + 1, -'.class'.length).replaceAll('/', '.');
