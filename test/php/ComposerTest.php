@@ -18,7 +18,7 @@ final class ComposerTest extends TestCase
     }
 
     /** @dataProvider packages */
-    public function testTheDescriptionOfThePackageIsValid(string $folder): void
+    public function testTheManifestOfThePackageIsValid(string $folder): void
     {
         $package = self::package($folder);
         self::assertMatchesRegularExpression('~^php-session-chat/[a-z]+$~', $package['name']);
@@ -57,7 +57,7 @@ final class ComposerTest extends TestCase
         }
     }
 
-    public function testLaravelFindsTheServiceProvider(): void
+    public function testTheServiceProviderForLaravelExists(): void
     {
         [$class] = self::package('laravel')['extra']['laravel']['providers'];
         $name = strtr(substr($class, strlen('PhpSessionChat\\Laravel\\')), '\\', '/');

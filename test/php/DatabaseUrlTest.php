@@ -106,7 +106,7 @@ final class DatabaseUrlTest extends TestCase
         $this->expectException(\PDOException::class);
         $wrong = $pdo->prepare('SELECT nothing');
         // PostgreSQL prepares a statement only when it is executed.
-        self::assertSame('postgres', $name, 'prepared by the database');
+        self::assertSame('postgres', $name, 'other databases reject the statement when it is prepared');
         $wrong->execute();
     }
 
@@ -127,7 +127,7 @@ final class DatabaseUrlTest extends TestCase
         self::assertSame('abc', $read());
         try {
             $pdo->exec("UPDATE one SET n = 'abcd'");
-            self::fail('cut off');
+            self::fail('the value was truncated');
         } catch (\PDOException) {
             self::assertSame('abc', $read());
         } finally {

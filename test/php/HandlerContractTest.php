@@ -13,7 +13,7 @@ use PHPUnit\Framework\TestCase;
 
 /**
  * The contract of every handler under PHP's session functions, with requests to a web server. The wrapping handlers and
- * the callbacks do not depend on the store or each other, so each occurs once.
+ * the callbacks do not depend on the store or each other, so not every combination is tested.
  */
 final class HandlerContractTest extends TestCase
 {
@@ -133,13 +133,13 @@ final class HandlerContractTest extends TestCase
     }
 
     /** @dataProvider handlers */
-    public function testDestroyAndRegenerateEndTheSessionOfAnId(string ...$handler): void
+    public function testRegenerateCopiesOrMovesTheSessionAndDestroyRemovesIt(string ...$handler): void
     {
         $this->use(...$handler);
         $id = $this->begin();
         $copy = $this->request($id, 'session_regenerate_id(false); $_SESSION["user_id"] = 2');
         self::assertNotSame($id, $copy->id);
-        self::assertSame(self::DATA, $this->request($id)->session, 'the old one stays');
+        self::assertSame(self::DATA, $this->request($id)->session, 'the old session stays');
         self::assertSame(2, $this->request($copy->id)->session['user_id']);
         $moved = $this->request($id, 'session_regenerate_id(true)');
         self::assertNull($this->store->get($id));

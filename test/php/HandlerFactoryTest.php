@@ -59,7 +59,7 @@ final class HandlerFactoryTest extends TestCase
     /** PHP stores the session of an upload before the page runs, in the format set in php.ini. */
     public function testRejectsUploadProgressInAnotherFormat(): void
     {
-        // Newer versions of PHP reject all changes.
+        // Newer versions of PHP reject all changes of session settings while upload progress is on.
         $changed = "try { ini_set('session.%s', '%s'); } catch (Error) { } " . self::OURS;
         $folder = Folder::temporary();
         $files = ['save_handler' => 'files', 'save_path' => "2;$folder"];
@@ -102,7 +102,7 @@ final class HandlerFactoryTest extends TestCase
             self::assertSame('', self::withUploadProgress($settings, '', $check), $sessions);
         }
         if (self::withUploadProgress($files, '', "ini_set('session.gc_maxlifetime', '100');") !== '') {
-            // Newer versions of PHP reject all changes.
+            // This version of PHP rejects all changes of session settings while upload progress is on.
             return;
         }
         // On the second start, PHP already has the settings of the URL.

@@ -125,7 +125,7 @@ final class LockTest extends TestCase
     }
 
     /**
-     * A new ID would set a cookie that could replace that of the page it waited for.
+     * A new ID would set a cookie, which could replace the cookie of the page that this request waited for.
      *
      * @dataProvider someLeased
      */
@@ -172,7 +172,7 @@ final class LockTest extends TestCase
         $store->endLock($id);
         [$next, $nextData] = $this->open($store, $id, '&lock=1');
         $this->assertLockLost(fn () => $this->countUp($late, $id, serialize(['n' => 99])));
-        self::assertNotNull($store->lockRemaining($id), 'still locked by the next one');
+        self::assertNotNull($store->lockRemaining($id), 'still locked by the next request');
         $this->countUp($next, $id, $nextData);
         self::assertSame(['n' => 1], $this->stored($store, $id));
         [$late, $lateData] = $this->open($store, $id, '&lock=1');
@@ -196,7 +196,7 @@ final class LockTest extends TestCase
         self::assertStringContainsString('took longer than the lease of its lock', $request->error);
         self::assertNull($store->get($request->id === $id ? 'none' : $request->id));
         self::assertSame([], $request->cookies);
-        self::assertSame(['n' => 5], $this->stored($store, $id), 'what the next one has written stays');
+        self::assertSame(['n' => 5], $this->stored($store, $id), 'the data of the next request stays');
         $id = $this->begin($store);
         self::assertSame('', Site::request($store, $id, "$page session_destroy();", self::FORMAT . '&lock=5')->error);
         self::assertNull($store->get($id));

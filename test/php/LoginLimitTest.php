@@ -37,7 +37,7 @@ final class LoginLimitTest extends TestCase
     {
         $this->failFiveTimes('alice', '192.0.2.1');
         $this->age(600);
-        self::assertNotNull($this->limit->settle('alice', '192.0.2.1', false), 'an attempt meanwhile does not prolong it');
+        self::assertNotNull($this->limit->settle('alice', '192.0.2.1', false), 'a rejected attempt does not extend the limit');
         self::assertEqualsWithDelta(300, $this->limit->wait('alice', '192.0.2.1'), 60);
         $this->age(300);
         self::assertNull($this->limit->wait('alice', '192.0.2.1'));
@@ -58,7 +58,7 @@ final class LoginLimitTest extends TestCase
     {
         $this->failFiveTimes('alice', '192.0.2.1');
         $this->age(-3600);
-        self::assertNull($this->limit->wait('alice', '192.0.2.1'), 'not an hour and a quarter');
+        self::assertNull($this->limit->wait('alice', '192.0.2.1'), 'the failures would count for 75 minutes');
     }
 
     public function testCountsAnIpv6NetworkAsOneAddress(): void

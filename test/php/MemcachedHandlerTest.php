@@ -52,7 +52,7 @@ final class MemcachedHandlerTest extends TestCase
         self::assertSame("VALUE sessions/$this->id 0 " . strlen('{"text":""}') + 900_000, $head);
     }
 
-    public function testKnowsTheIdOfAnEmptyItemButNotOfAMissingOne(): void
+    public function testAcceptsTheIdOfAnEmptyItemButNotOfAMissingOne(): void
     {
         self::assertSame('', $this->handler->read($this->id));
         self::assertFalse($this->handler->validateId($this->id));
@@ -132,7 +132,7 @@ final class MemcachedHandlerTest extends TestCase
         self::assertSame(serialize(['user_id' => 1]), $this->handler->read($this->id));
         self::assertSame(1, $this->gets() - $before);
         $this->write(['user_id' => 2]);
-        self::assertSame(serialize(['user_id' => 2]), $this->handler->read($this->id), 'not what validateId() has found');
+        self::assertSame(serialize(['user_id' => 2]), $this->handler->read($this->id), 'not the record that validateId() found');
         $before = $this->gets();
         foreach ([
             '', str_repeat('a', 21), str_repeat('a', 257), str_repeat('a', 250), '../../../../../../etc/passwd',
@@ -169,7 +169,7 @@ final class MemcachedHandlerTest extends TestCase
         $url = "memcached://127.0.0.1:$this->port,127.0.0.1:$second->port?prefix=sessions/&lock=1";
         foreach (['modula', 'ketama', 'ketama_weighted&weight=1,2'] as $distribution) {
             $where = [];
-            // The IDs are random. With the weights 1 and 2, the first 12 rarely belong to one server.
+            // The IDs are random. With the weights 1 and 2, the first 12 rarely all belong to one server.
             for ($n = 0; $n < 12 || (count($where) < 2 && $n < 200); $n++) {
                 $handler = self::opened("$url&distribution=$distribution");
                 $id = $handler->create_sid();

@@ -117,7 +117,7 @@ final class NativeHandlerTest extends TestCase
         }
         foreach (['/3?database=4', '/3?database=03', '/0?database=3', '/3?database=', '/site', '//3'] as $place) {
             foreach ([NativeHandler::class, HandlerFactory::class] as $class) {
-                $error = self::thrown(InvalidSettings::class, fn () => $class::fromUrl("redis://h$place"), "$class takes $place");
+                $error = self::thrown(InvalidSettings::class, fn () => $class::fromUrl("redis://h$place"), "$class accepts $place");
                 self::assertStringContainsString('database', $error->getMessage());
             }
         }

@@ -91,21 +91,21 @@ final class RedisHandlerTest extends TestCase
         self::assertStringStartsWith("redis: GET: $message", $error->getMessage());
         self::assertStringNotContainsString(self::PASSWORD, $error->getMessage());
         self::assertStringNotContainsString(self::ID, $error->getMessage());
-        self::assertNull($error->getPrevious(), 'whose trace could hold the password');
+        self::assertNull($error->getPrevious(), 'the trace of the previous exception could contain the password');
     }
 
     /** @return iterable<string, array{string, string}> */
     public static function failures(): iterable
     {
         yield 'no password' => ['redis://127.0.0.1:PORT?prefix=siam_', 'NOAUTH'];
-        yield 'a wrong one' => ['redis://:sesame@127.0.0.1:PORT?prefix=siam_', 'WRONGPASS'];
+        yield 'a wrong password' => ['redis://:sesame@127.0.0.1:PORT?prefix=siam_', 'WRONGPASS'];
         yield 'a wrong user' => ['redis://nobody:PASSWORD@127.0.0.1:PORT?prefix=siam_', 'WRONGPASS'];
         yield 'keys that the user may not read' => ['redis://php:PASSWORD@127.0.0.1:PORT?prefix=other_', 'NOPERM'];
         yield 'no such database' => ['redis://:PASSWORD@127.0.0.1:PORT/16?prefix=siam_', 'ERR'];
         yield 'not a string' => ['redis://:PASSWORD@127.0.0.1:PORT?prefix=siam_', 'WRONGTYPE'];
         yield 'another authority' => ['rediss://:PASSWORD@127.0.0.1:TLS?prefix=siam_', 'Redis::connect(): '];
         yield 'another name' => ['rediss://:PASSWORD@localhost:TLS?prefix=siam_&ca=CA', 'Redis::connect(): '];
-        yield 'no TLS there' => ['rediss://:PASSWORD@127.0.0.1:PORT?prefix=siam_&ca=CA', 'Redis::connect(): '];
+        yield 'a port without TLS' => ['rediss://:PASSWORD@127.0.0.1:PORT?prefix=siam_&ca=CA', 'Redis::connect(): '];
     }
 
     public function testKeepsTheOldRecordIfRedisIsFull(): void

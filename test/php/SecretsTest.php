@@ -182,7 +182,7 @@ final class SecretsTest extends TestCase
         ]));
     }
 
-    /** @param list<string> $codes code that ends with an exception */
+    /** @param list<string> $codes each ends with an exception */
     private function assertNoSecretIn(array $codes, ?Store $store = null): void
     {
         $input = tmpfile();

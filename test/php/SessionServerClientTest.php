@@ -12,8 +12,8 @@ use PhpSessionChat\Tests\Support\Thrown;
 use PHPUnit\Framework\TestCase;
 
 /**
- * Tests the client's part of each command: arguments as bytes, and results and errors in PHP. packages/session-server/test
- * covers the rules of the server.
+ * Tests how the client sends the arguments of each command, and returns its result or error.
+ * packages/session-server/test covers the rules of the server.
  */
 final class SessionServerClientTest extends TestCase
 {
@@ -103,7 +103,7 @@ final class SessionServerClientTest extends TestCase
         self::assertTrue($client->closeWith("a\n", "%\xff\r\n", 100));
         self::assertNull($client->id());
         $client->open($id);
-        self::assertTrue($client->closeWith('', null, 200), 'with another lifetime alone');
+        self::assertTrue($client->closeWith('', null, 200), 'changes only the lifetime');
         self::assertTrue($client->open($id, 'r'));
         self::assertSame([["a\n" => "%\xff\r\n"], 200], [$client->getAll(), $client->lifetime()]);
         $this->assertThrows(\LogicException::class, fn () => $client->closeWith('a', 'mushroom', 100));

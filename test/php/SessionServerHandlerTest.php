@@ -115,7 +115,7 @@ final class SessionServerHandlerTest extends TestCase
         self::assertTrue($this->admin->open(self::ID));
         $this->admin->close();
         $handler->write(self::ID, 'something else');
-        self::assertTrue($this->admin->open(self::ID), 'although the page goes on');
+        self::assertTrue($this->admin->open(self::ID), 'while the page is still running');
     }
 
     public function testKeepsValuesOfOtherPrograms(): void

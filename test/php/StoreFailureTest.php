@@ -58,7 +58,8 @@ final class StoreFailureTest extends TestCase
         }
         $server->$failure();
         try {
-            // Over an existing connection. A new one is the same for all calls, so one call suffices below.
+            // Over an existing connection. Connecting does not depend on the call, so one call over a new connection is
+            // enough below.
             foreach (self::calls() as $name => $call) {
                 $this->assertUnavailable($name, fn () => $call($connected));
             }

@@ -111,7 +111,7 @@ final class TableSessionFailureTest extends TestCase
             'bytes in a key' => '["secret\xff" => 1]',
             'half a surrogate' => '"secret \xed\xa0\x80"',
             'an object' => '(object) ["secret" => 1]',
-            'one that can turn itself into JSON' => 'new class implements JsonSerializable { public function jsonSerialize(): mixed { return 1; } }',
+            'an object that can convert itself to JSON' => 'new class implements JsonSerializable { public function jsonSerialize(): mixed { return 1; } }',
             'INF' => 'INF',
             'NAN' => '[NAN]',
             'a stream' => 'STDERR_OR_ANY()',
@@ -150,7 +150,7 @@ final class TableSessionFailureTest extends TestCase
         yield 'column in the URL' => [['database' => "$url?id=a%20b"], 'id='];
         yield 'another format' => [['database' => "$url?format=php"], 'format='];
         yield 'another unit' => [['database' => "$url?expires_unit=datetime"], 'expires_unit='];
-        yield 'an option of others' => [['database' => "$url?prefix=x"], 'prefix='];
+        yield 'an option of other stores' => [['database' => "$url?prefix=x"], 'prefix='];
         yield 'no database' => [['database' => 'redis://user:secret@h'], 'a database URL must begin with'];
     }
 

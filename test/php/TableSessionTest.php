@@ -119,7 +119,7 @@ final class TableSessionTest extends TestCase
             'nothing changed' => [$cookie, "\$session->storeValue('a', 3); \$session->save(); $executed", ['SELECT']],
             'regenerate()' => [$cookie, "$change \$session->regenerate(); \$session->save(); $executed", ['SELECT', 'UPDATE']],
             'a new visitor' => [null, "$change \$session->save(); \$session->save(); $executed", ['INSERT']],
-            'nobody' => [null, "\$session->getValue('a'); \$session->save(); $executed", []],
+            'a visitor without values' => [null, "\$session->getValue('a'); \$session->save(); $executed", []],
         ] as $case => [$visitor, $code, $statements]) {
             // Without random deletions of expired sessions.
             $page = $this->site->page($visitor, $code, ['collect' => 0], 'PDO');

@@ -10,7 +10,7 @@ use PHPUnit\Framework\TestCase;
 
 final class TicketTest extends TestCase
 {
-    // The example of RFC 7515, appendix A.1: the key is JSON Web Key "k" in base64url.
+    // The key of the example in RFC 7515, appendix A.1, in base64 instead of base64url.
     private const KEY = 'AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ+EstJQLr/T+1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow==';
     private const CLAIMS = ['aud' => 'chat.example', 'sub' => '7', 'sid' => 'login'];
 

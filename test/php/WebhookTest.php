@@ -55,8 +55,8 @@ final class WebhookTest extends TestCase
             'another id' => [self::BODY, $with('id', 'msg_other'), self::TIME],
             'another time' => [self::BODY, $with('timestamp', '1614265331'), self::TIME],
             'no time' => [self::BODY, $with('timestamp', ''), self::TIME],
-            'an old one' => [self::BODY, self::HEADERS, self::TIME + 301],
-            'one of the future' => [self::BODY, self::HEADERS, self::TIME - 301],
+            'an old event' => [self::BODY, self::HEADERS, self::TIME + 301],
+            'an event from the future' => [self::BODY, self::HEADERS, self::TIME - 301],
             'another version' => [self::BODY, $with('signature', 'v2,' . substr(self::HEADERS['webhook-signature'], 3)), self::TIME],
             'no signature' => [self::BODY, $with('signature', ''), self::TIME],
             'no headers' => [self::BODY, [], self::TIME],
@@ -76,7 +76,7 @@ final class WebhookTest extends TestCase
     public function testRejectsAMalformedKey(): void
     {
         foreach (['', 'whsec_', 'whsec_AAAA', substr(self::KEY, 6), self::KEY . "\nwhsec_AAAA"] as $key) {
-            $error = self::thrown(InvalidArgumentException::class, fn () => new Webhook($key), "$key was taken");
+            $error = self::thrown(InvalidArgumentException::class, fn () => new Webhook($key), "$key was accepted");
             self::assertStringContainsString('whsec_', $error->getMessage());
         }
     }

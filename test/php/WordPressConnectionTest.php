@@ -26,11 +26,11 @@ final class WordPressConnectionTest extends TestCase
     {
         $own = 'https://www.example.org/blog/chat/';
         return [
-            'the own login' => [$own, 200, '5', 'recognises your login'],
+            'the same user' => [$own, 200, '5', 'recognises your login'],
             'another user' => [$own, 200, '6', 'recognises you as another user: 6'],
             'no login' => [$own, 200, '', 'does not recognise your login'],
             'a path without cookies' => ['https://www.example.org/chat/', 200, '', 'only to addresses below /blog/'],
-            'a host of the cookie' => ['https://chat.example.org/blog/', 200, '', 'does not recognise your login'],
+            'a host in the domain of the cookie' => ['https://chat.example.org/blog/', 200, '', 'does not recognise your login'],
             'another host' => ['https://chat.example.com/blog/', 200, '', 'cookies belong to a host'],
             'no TLS' => ['http://www.example.org/blog/chat/', 0, '', 'not https://'],
             'no answer' => [$own, 0, '', 'but your browser does not'],

@@ -22,7 +22,7 @@ final class ChatServerProcess extends ServerProcess
         return self::$shared ??= new self();
     }
 
-    /** @param list<string> $settings more of them, as `NAME=VALUE` */
+    /** @param list<string> $settings additional settings, as `NAME=VALUE` */
     public function __construct(array $settings = [])
     {
         $this->port = self::ownPort();

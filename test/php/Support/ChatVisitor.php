@@ -35,7 +35,7 @@ final class ChatVisitor
                 }
             }
         }
-        throw new \RuntimeException('The chat server says neither yes nor no.');
+        throw new \RuntimeException('The chat server neither accepted nor rejected the connection.');
     }
 
     /** @return array{string, mixed} the next event with this name, and its payload */
@@ -49,7 +49,7 @@ final class ChatVisitor
                 }
             }
         }
-        throw new \RuntimeException("No event $name came.");
+        throw new \RuntimeException("No event $name was received.");
     }
 
     /** Waits for packets. @return list<string> the server's packets */

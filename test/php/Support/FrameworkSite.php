@@ -18,7 +18,7 @@ final class FrameworkSite
     /** @var array<string, string> cookies of the visitor, as in the header */
     private array $cookies = [];
 
-    /** @param string $name the folder of the application in this one */
+    /** @param string $name the subfolder of this folder that contains the application */
     public function __construct(private readonly string $name)
     {
         $port = ServerProcess::ownPort();
@@ -74,7 +74,7 @@ final class FrameworkSite
         $this->cookies = [];
     }
 
-    /** Returns what the chat server knows about the user of a ticket: empty if it is not accepted. @return array<string, mixed> */
+    /** Returns the user of a ticket from the chat server; empty if it rejects the ticket. @return array<string, mixed> */
     public function userOf(string $ticket): array
     {
         $answer = self::fetch("{$this->chat->url}/me", ["Authorization: Ticket $ticket", "Origin: $this->url"])[1];
@@ -96,7 +96,7 @@ final class FrameworkSite
                 }
             }
         }
-        throw new \RuntimeException("The event did not come:\n" . substr((string) file_get_contents("$this->folder/log"), -2000));
+        throw new \RuntimeException("The event was not received:\n" . substr((string) file_get_contents("$this->folder/log"), -2000));
     }
 
     /** @return list<array<string, mixed>> the events that the application has recorded */

@@ -5,8 +5,8 @@ declare(strict_types=1);
 namespace PhpSessionChat\Tests\Support;
 
 /**
- * What holds for the package of each framework. The test class has the constants FOLDER, the folder of its application,
- * and PACKAGES, the Debian packages by the folders of their classes.
+ * The tests that the packages for all frameworks share. The test class has the constants FOLDER, the folder of its
+ * application, and PACKAGES, the Debian packages by the folders of their classes.
  */
 trait FrameworkTests
 {

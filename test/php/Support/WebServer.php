@@ -29,7 +29,7 @@ final class WebServer
         if ($stream === false) {
             // PHP crashed. The other tests get a new server.
             self::$port = null;
-            throw new \RuntimeException('The web server has ended without an answer.');
+            throw new \RuntimeException('The web server ended without a response.');
         }
         $answer = (string) stream_get_contents($stream);
         $result = @unserialize(ltrim($answer));

@@ -6,7 +6,7 @@ declare(strict_types=1);
 
 namespace PhpSessionChat\WordPress;
 
-// The files of the plugin end without it.
+// Without this constant, the files of the plugin exit.
 \define('ABSPATH', '/var/www/html/');
 const COOKIE_DOMAIN = 'example.org';
 const COOKIEPATH = '/blog/';

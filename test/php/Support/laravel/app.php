@@ -88,7 +88,7 @@ foreach ([
     $app->alias($name, $class);
 }
 
-/** User 7, who may log in, and what a ticket tells about the user. */
+/** The class of user 7, the only user. It chooses the claims of its tickets. */
 class SiteUser extends GenericUser implements ChatUser
 {
     use RoutesNotifications;
@@ -158,7 +158,7 @@ $providers = array_map(static fn (string $class) => new $class($app), [
 array_map(static fn ($provider) => $provider->register(), $providers);
 $app['auth']->provider('list', static fn () => $users);
 $app['auth']->viaRequest('bearer', static fn (Request $request) => $request->bearerToken() === 'app-token' ? $users->retrieveById(7) : null);
-// The provider of notifications has views, which need the rest of the framework.
+// Does not boot the provider of notifications, because its views need the rest of the framework.
 foreach ($providers as $provider) {
     if (method_exists($provider, 'boot') && !$provider instanceof NotificationServiceProvider) {
         $provider->boot();

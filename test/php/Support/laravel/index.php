@@ -63,7 +63,7 @@ $router->get('/notify', static function (Request $request) use ($app): string {
     $app->make(Dispatcher::class)->sendNow($user, $notification);
     return 'Sent.';
 });
-// Stands for the chat server behind the site's web server, and for a site without it.
+// Simulates the chat server behind the site's web server, and a web server that responds with a page instead.
 $router->get('/chat/php-chat.js', static fn (): string => 'export {}');
 $router->get('/html/php-chat.js', static fn (): string => '<!doctype html>');
 $router->getRoutes()->refreshNameLookups();
