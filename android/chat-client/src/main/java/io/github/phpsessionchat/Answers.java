@@ -97,7 +97,7 @@ public final class Answers {
 
   /** Users found by a search. */
   public static final class Found {
-    /** The users. Members of a private room of the searching user come first. */
+    /** The users. Users who share a private room with the searching user come first. */
     public final List<User> users;
     /** IDs of the users who are members of the given room. */
     public final List<String> inRoom;

@@ -184,8 +184,8 @@ public final class Chat {
      * Connects as a guest if the user is not logged in. This works over WebSocket only, and not together with a session
      * ID or tickets.
      *
-     * @param secret 32 random bytes in base64url without padding, which the app makes once and keeps; whoever has them
-     *     is this guest
+     * @param secret 32 random bytes in base64url without padding, which the app creates once and stores. Anyone who has
+     *     them can use the chat as this guest
      * @param name the name that the user chose; empty if guests only read
      * @return this builder
      */

@@ -55,9 +55,9 @@ public interface ChatListener {
   default void onNewMessage(RoomSummary room, RoomSummary.Last message) {}
 
   /**
-   * A message mentions the user or all members; use it for a notification. If the room is not open here, replies in
-   * followed threads are reported too, but nothing while the room is open on another device of the user. Not called if
-   * the user chose {@link RoomSummary.Notify#NONE}.
+   * A message mentions the user or all members; use it for a notification. For rooms that are not open here, replies in
+   * followed threads are also reported, and nothing is reported while the room is open on another device of the user.
+   * Not called if the user chose {@link RoomSummary.Notify#NONE}.
    *
    * @param room the room, with the new mention counted
    * @param message the message; in a room that is not open, the mention may come from an edit

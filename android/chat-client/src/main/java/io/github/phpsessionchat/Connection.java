@@ -140,7 +140,7 @@ final class Connection implements Link.Listener, Tickets.Listener {
   private boolean probing;
 
   /**
-   * Without both sources, the server identifies the user by cookie.
+   * Without {@code session} and {@code tickets}, the server identifies the user by cookie.
    *
    * @param session provides the ID for {@code auth.session}
    * @param tickets provides {@code auth.ticket}, which takes precedence
@@ -373,8 +373,8 @@ final class Connection implements Link.Listener, Tickets.Listener {
   }
 
   /**
-   * Hides the chat and tries to resume the session with the current cookie. If no user was ready on this session, there
-   * is nothing to resume, because the server already reads the session twice.
+   * Hides the chat and tries to resume the session with the current cookie. If no user was connected in this session,
+   * it does not try, because the server itself reads a missing session again before it rejects a connection.
    */
   private void tryResume(Reason reason) {
     drop();

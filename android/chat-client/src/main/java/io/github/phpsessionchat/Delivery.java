@@ -216,7 +216,7 @@ final class Delivery {
       if (!isAffected) continue;
       PendingMessage now = item.with(files);
       items.put(now.clientId, now);
-      // If the outbox fails, the file is known until the process ends.
+      // If the outbox fails, the file is lost when the process ends.
       store(now);
       port.changed(now.room);
       sendNext(now.room);
@@ -233,7 +233,8 @@ final class Delivery {
   }
 
   /**
-   * Sends a failed message again, under a new ID if the old one is used up. Files that no longer exist are omitted.
+   * Sends a failed message again. It gets a new ID if a moderator rejected it, or the server stored another message
+   * under the old ID. Files that no longer exist are omitted.
    */
   void retry(String clientId) {
     PendingMessage item = items.get(clientId);
@@ -256,7 +257,7 @@ final class Delivery {
     boolean needsNewId = item.failed.equals("conflict") || item.failed.equals(REJECTED);
     PendingMessage now = item.failed(null).with(files);
     boolean kept = put(needsNewId ? now.as(Chat.newClientId()) : now);
-    // The new message has the files.
+    // Discards the old message without its files, because they now belong to the new message.
     if (needsNewId && kept && isHeld(item)) discardHeld(item.with(Collections.<PendingFile>emptyList()));
     else if (needsNewId && kept) forget(item);
     for (String key : reuploads) port.uploadAgain(key);
@@ -311,7 +312,7 @@ final class Delivery {
     if (findNext(item.room) == null) endPause(item.room);
   }
 
-  /** Removes a message that was seen as stored, because its acknowledgement may have been lost. */
+  /** Removes an unsent message that was received as stored, because its acknowledgement may have been lost. */
   void confirm(Message message) {
     PendingMessage item = items.get(message.clientId);
     if (item == null || !item.room.equals(message.room)) return;

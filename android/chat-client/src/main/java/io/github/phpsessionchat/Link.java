@@ -47,7 +47,7 @@ final class Link {
   /** The server answers a poll at the latest with its next ping, after 25 s. */
   private static final long POLL_TIMEOUT_MS = 60_000;
 
-  /** Limit for polls without content. The server sends one only when the transport changes. */
+  /** Limit for poll responses without content. The server sends such a response only when the transport changes. */
   private static final int MAX_EMPTY_POLLS = 20;
 
   private static final String[] WEBSOCKET_ONLY = {"websocket"};

@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
 public final class LinkPreview {
   /** The address. */
   public final String url;
-  /** The title; null while the server fetches the page, or if that failed. Show only the host after five seconds. */
+  /** The title; null while the server fetches the page, or if that failed. After five seconds, show the host. */
   public final @Nullable String title;
   /** The description, or null. */
   public final @Nullable String description;

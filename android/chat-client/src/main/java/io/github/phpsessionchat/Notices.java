@@ -25,7 +25,7 @@ public final class Notices {
     public final String from;
     /** The end, such as {@code 07:00}. */
     public final String to;
-    /** The time zone, such as {@code Europe/Paris}; null to use the zone that the server has. */
+    /** The time zone, such as {@code Europe/Paris}; null to use the zone that the server has stored for the user. */
     public final @Nullable String zone;
 
     /**
@@ -33,7 +33,7 @@ public final class Notices {
      *
      * @param from the start, such as {@code 22:00}
      * @param to the end, such as {@code 07:00}
-     * @param zone the time zone; null: the zone that the server has
+     * @param zone the time zone; null: the zone that the server has stored for the user
      */
     public Quiet(String from, String to, @Nullable String zone) {
       this.from = from;

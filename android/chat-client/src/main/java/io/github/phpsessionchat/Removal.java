@@ -2,7 +2,7 @@ package io.github.phpsessionchat;
 
 import org.jspecify.annotations.Nullable;
 
-/** The end of a user's access to a room or membership in it. */
+/** The end of a user's membership in a room, or of the user's access to it. */
 public final class Removal {
   /** The reason. */
   public final RemovalReason reason;

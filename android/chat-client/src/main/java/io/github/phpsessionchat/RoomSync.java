@@ -102,7 +102,7 @@ final class RoomSync {
           @Override
           public void ok(JSONObject data) {}
 
-          // A lost connection also leaves the room. After another error, events of the room are superfluous.
+          // A lost connection also leaves the room. After another error, the client only receives unneeded events.
           @Override
           public void failed(ChatError error) {}
         });

@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * All known rooms: the user's rooms and public rooms to join. {@code session:ready} has the first hundred. The user's
- * other rooms are loaded at once, because each may have unread messages.
+ * other rooms are loaded immediately, because each may have unread messages.
  */
 final class Rooms {
   interface Port {

@@ -33,7 +33,7 @@ public final class SiteLogin {
   }
 
   private static final long MAX_PAGE_BYTES = 1_000_000;
-  /** Time limit for each of the two requests with redirects, if the client has no limit. */
+  /** Time limit for each of the two requests, including redirects, if the client has no limit. */
   private static final long CALL_TIMEOUT_SECONDS = 60;
 
   private final OkHttpClient http;

@@ -50,7 +50,7 @@ final class Typing {
     }
     Map<String, Typist> users = rooms.get(room);
     if (users == null) rooms.put(room, users = new LinkedHashMap<>());
-    // A user who continues keeps the position.
+    // A user who continues to type keeps the position in the list.
     Typist typist = users.get(user.id);
     if (typist == null) users.put(user.id, typist = new Typist());
     Loop.cancel(typist.timer);

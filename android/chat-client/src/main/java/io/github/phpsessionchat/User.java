@@ -5,7 +5,7 @@ public final class User {
   /** The shared ID of all users erased by the site. The app provides the name in its own language. */
   public static final String ERASED = "0";
 
-  /** The user id of the site: 1 to 64 characters. */
+  /** The user ID of the site: 1 to 64 characters. */
   public final String id;
   /** At most 64 characters; the ID if the name is unknown. */
   public final String name;

@@ -25,7 +25,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** No packet may cause an uncaught exception, because on Android that crashes the app on any thread. */
+/** No packet may cause an uncaught exception, which on Android crashes the app, even on a background thread. */
 class BrokenPacketsTest {
   private final ExecutorService main = Executors.newSingleThreadExecutor();
   private final EventRecorder events = new EventRecorder();

@@ -78,12 +78,12 @@ class HostileServerTest {
       start("http://127.0.0.1:" + listening.getLocalPort());
       long bytes = written.get(60, TimeUnit.SECONDS);
       // The limit includes the system's buffers.
-      assertTrue(bytes < 3L * Packets.MAX_LENGTH, bytes + " bytes were taken");
+      assertTrue(bytes < 3L * Packets.MAX_LENGTH, bytes + " bytes were read");
       assertEquals(Collections.emptyList(), uncaught);
     }
   }
 
-  /** Returns the number of bytes that the client took before it hung up. Stops far above the limit. */
+  /** Returns the number of bytes that were sent before the client hung up. Stops far above the limit. */
   private static long sendEndlessMessage(ServerSocket listening, String how) {
     long written = 0;
     try (Socket socket = listening.accept()) {
@@ -242,7 +242,7 @@ class HostileServerTest {
       long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
       while (waiting.get() <= eventCount / 2 && !isReaderBlocked() && System.nanoTime() < end) Thread.sleep(5);
       held.countDown();
-      assertTrue(all.await(20, TimeUnit.SECONDS), pushed + " events came");
+      assertTrue(all.await(20, TimeUnit.SECONDS), pushed + " events were received");
       assertTrue(maxWaiting.get() <= eventCount / 2, maxWaiting + " calls waited");
     }
   }
@@ -255,7 +255,7 @@ class HostileServerTest {
     return false;
   }
 
-  /** Records a response or a lost connection, but not one that hangs. */
+  /** Records {@code answered} for a response or a lost connection, and {@code hangs} for a timeout. */
   private <T> Callback<T> recordResponse() {
     return new Callback<T>() {
       @Override

@@ -417,7 +417,7 @@ public final class Robot implements ChatListener {
     }
   }
 
-  /** Reports each result. */
+  /** Returns a source that reports each result to the test. */
   private TicketSource ticketsAt(String page) {
     TicketUrl site = new TicketUrl(http, page);
     return () -> {

@@ -59,7 +59,7 @@ class TicketsTest {
     }
   }
 
-  /** A ticket whose times show nothing but its lifetime. */
+  /** A ticket with the right lifetime, but not with the right times. */
   private static String ticket(String user, double seconds) {
     JSONObject claims = new JSONObject().put("sub", user).put("iat", 1).put("exp", 1 + seconds);
     return "e30." + ByteString.encodeUtf8(claims.toString()).base64Url().replace("=", "") + ".c2ln";
