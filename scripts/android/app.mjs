@@ -3,11 +3,18 @@ import { installNpmPackages } from '../npm-packages.mjs';
 import { writeApk } from './apk.mjs';
 import { compileApp, compileTests } from './compile.mjs';
 import { fetchLibraries, requirePrograms } from './libraries.mjs';
+import { writeStrings } from './strings.mjs';
 import { testApp } from './tests.mjs';
 
 /** Builds or tests the Android app with programs of Debian and Maven, without Google's SDK. */
 await runCommand(async () => {
   const [command, ...rest] = process.argv.slice(2);
+  const [folder] = rest;
+  // For the build with Gradle.
+  if (command === 'texts' && folder !== undefined) {
+    writeStrings(folder);
+    return 0;
+  }
   if ((command !== undefined && command !== 'test') || rest.length > 0) {
     throw new Problem('Use npm run android:app or npm run android:app:test.', USAGE);
   }

@@ -89,7 +89,7 @@ async function mergeManifests() {
 async function linkResources() {
   const res = emptyFolder(join(out, 'res'));
   cpSync(join(app, 'res'), res, { recursive: true });
-  writeStrings(join(root, 'client', 'src', 'strings', 'languages'), join(app, 'src'), res);
+  writeStrings(res);
   const compiled = join(out, 'merged', 'res.zip');
   await step('compiling the resources', 'aapt2', ['compile', '--dir', res, '-o', compiled]);
 

@@ -1,6 +1,10 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { filesIn } from './libraries.mjs';
+import { root } from '../npm-packages.mjs';
+import { app, filesIn } from './libraries.mjs';
+
+/** The browser client's texts. */
+const languages = join(root, 'client', 'src', 'strings', 'languages');
 
 /**
  * Android's qualifiers of languages, if they differ from the browser client's names.
@@ -11,15 +15,13 @@ const qualifiers = { en: '', he: '-iw', 'pt-BR': '-pt-rBR', 'zh-Hans': '-b+zh+Ha
 /**
  * Writes the browser client's texts as Android resources, in all languages. `msg.sent` becomes `R.string.msg_sent`.
  * Texts that the app does not use are left out.
- * @param {string} languages the folder of the client's texts
- * @param {string} sources the folder of the app's Kotlin files
  * @param {string} res the folder of the resources
  */
-export function writeStrings(languages, sources, res) {
+export function writeStrings(res) {
   /** @param {string} file @returns {Record<string, string>} */
   const read = (file) => JSON.parse(readFileSync(join(languages, file), 'utf8'));
   const english = read('en.json');
-  const keys = usedIn(sources, english);
+  const keys = usedIn(join(app, 'src'), english);
   for (const file of readdirSync(languages)) {
     const language = file.replace('.json', '');
     const folder = join(res, `values${qualifiers[language] ?? `-${language}`}`);
