@@ -157,11 +157,14 @@ describe.each([[['polling']], [['polling', 'websocket']]])('python-socketio over
 test('standardwebhooks of Python accepts an event with each key, and rejects a changed event', async () => {
   const ann = await inLobby();
   await say(ann, 'lobby', 'ü 👩‍🌾\u2028');
-  const { headers, body } = await vi.waitFor(() => {
-    const found = posted.find((one) => one.body.includes('👩‍🌾\u2028"'));
-    if (found === undefined) throw new Error('no event yet');
-    return found;
-  });
+  const { headers, body } = await vi.waitFor(
+    () => {
+      const found = posted.find((one) => one.body.includes('👩‍🌾\u2028"'));
+      if (found === undefined) throw new Error('no event yet');
+      return found;
+    },
+    { timeout: hanging },
+  );
   const code = `
 import json, sys
 from standardwebhooks import Webhook, WebhookVerificationError
