@@ -260,7 +260,7 @@ final class TableRows
                 throw new SessionDataError('The session is too long for its column or for the database.');
             }
             $meaning = DatabaseFailure::meaning($this->dialect, $error);
-            throw new SessionUnavailable("the table of the sessions: $meaning");
+            throw new SessionUnavailable("the session table: $meaning");
         }
     }
 

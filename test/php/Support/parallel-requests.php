@@ -18,7 +18,7 @@ foreach (unserialize(stream_get_contents(STDIN)) as [$url, $id, $code]) {
     [$answer, $end] = stream_socket_pair(STREAM_PF_UNIX, STREAM_SOCK_STREAM, 0);
     if (pcntl_fork() === 0) {
         fclose($go);
-        // Returns after all processes started, when none holds the other end.
+        // Blocks until all processes have started, because only then no process holds the other end.
         fread($wait, 1);
         $error = '';
         try {
