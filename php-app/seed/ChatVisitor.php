@@ -89,7 +89,7 @@ final class ChatVisitor
                     $this->http('POST', $this->socket, '3');
                 }
                 if (str_starts_with($packet, '44')) {
-                    throw new \RuntimeException("The chat refuses the connection: $packet");
+                    throw new \RuntimeException("The chat server rejected the connection: $packet");
                 }
                 if (str_starts_with($packet, $start)) {
                     return $packet;
@@ -118,7 +118,7 @@ final class ChatVisitor
         $status = (int) (explode(' ', $headers[0] ?? '')[1] ?? 0);
         $path = parse_url($url, PHP_URL_PATH);
         if ($answer === false || $status < 200 || $status >= 400) {
-            throw new \RuntimeException("$method $path: " . ($status === 0 ? 'no answer' : "HTTP $status"));
+            throw new \RuntimeException("$method $path: " . ($status === 0 ? 'no response' : "HTTP $status"));
         }
         foreach ($headers as $header) {
             if (preg_match('/^Set-Cookie: (PHPSESSID=[^;]+)/i', $header, $part) === 1) {

@@ -106,7 +106,7 @@ final class App
         try {
             $event = $webhook->fromRequest();
         } catch (WebhookError $error) {
-            error_log("An event was refused: {$error->getMessage()}");
+            error_log("An event was rejected: {$error->getMessage()}");
             throw new HttpError(400, 'error.request');
         }
         if ($event['type'] === 'notify.due') {
@@ -212,7 +212,7 @@ final class App
             $this->orderNews()?->welcome($user);
         } catch (ChatError $error) {
             // The login succeeds even without the welcome message.
-            error_log("No welcome in the chat: {$error->getMessage()}");
+            error_log("The welcome message could not be sent: {$error->getMessage()}");
         }
         return Response::seeOther($this->isPage() ? $this->request->path : '/');
     }

@@ -133,7 +133,7 @@ test('lets users log in while the chat server is down', async () => {
   });
   expect(answer.status).toBe(503);
   expect(await answer.text()).toContain('The chat server does not answer right now.');
-  expect(lonely.output()).toContain('No welcome in the chat: no_answer');
+  expect(lonely.output()).toContain('The welcome message could not be sent: no_answer');
   expect(lonely.output()).not.toContain(key);
   await lonely.stop();
 });
