@@ -120,12 +120,12 @@ async function measure(load: Load): Promise<void> {
       const answer = (values: number[]) =>
         `p50 ${median(values).toFixed(1)} ms, p99 ${percentile(values, 0.99).toFixed(1)} ms`;
       console.log(`${rate} a second, ${receivers} receivers each`);
-      console.log(`  one alone: ${ms(costs.one)} of CPU a message; answer ${answer(acks.one)}`);
+      console.log(`  one server: ${ms(costs.one)} of CPU a message; answer ${answer(acks.one)}`);
       console.log(
-        `  two together: ${ms(costs.two)}, ${median(costs.ratio).toFixed(2)} (${Math.min(...costs.ratio).toFixed(2)} to ` +
+        `  two servers: ${ms(costs.two)}, ${median(costs.ratio).toFixed(2)} (${Math.min(...costs.ratio).toFixed(2)} to ` +
           `${Math.max(...costs.ratio).toFixed(2)}); answer ${answer(acks.two)}`,
       );
-      console.log(`  a third one, with none of the receivers: ${ms(costs.third)}`);
+      console.log(`  a third server, without receivers: ${ms(costs.third)}`);
     }
     for (const client of [...byOne, ...byTwo]) client.close();
   } finally {

@@ -167,7 +167,7 @@ export async function sendEvenly(
       const n = sent % clients.length;
       const message = { room: roomOf(n), text, clientId: randomUUID() };
       const wait = (clients[n] as LightClient).request('message:send', message).then((ok) => {
-        if (!ok) throw new Error('a message was refused');
+        if (!ok) throw new Error('a message was rejected');
         acks.push(performance.now() - at);
         waits.delete(wait);
       });

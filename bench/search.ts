@@ -70,7 +70,7 @@ function text(others: boolean): string {
   return others && random() < 0.1 ? `${line} budget` : line;
 }
 
-console.log(`making a history of ${total} messages`);
+console.log(`creating a history of ${total} messages`);
 const folder = historyFolder();
 const memcached = await startMemcached();
 await (await openSqliteHistory({ path: folder.path, onFailure: console.error })).close();

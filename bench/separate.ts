@@ -90,6 +90,8 @@ for (const name of figures.keys()) {
 for (const size of Object.keys(pictures)) {
   const [first, next] = ['first', 'next'].map((which) => median(`${which} picture of ${size}, confined`));
   const ratio = (median('start, confined') + (first ?? 0)) / (next ?? 0);
-  console.log(`a process for each picture of ${size}: ${ratio.toFixed(1)} times the CPU of one for all`);
+  console.log(
+    `a process for each picture of ${size}: ${ratio.toFixed(1)} times the CPU of one process for all`,
+  );
 }
 process.exit();

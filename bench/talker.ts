@@ -27,7 +27,7 @@ const late: number[] = [];
 for (let n = 0; talking; n++) {
   const at = performance.now();
   const said = { room, text: 'x', clientId: `talk-${Date.now()}-${n}` };
-  if (!(await client.request('message:send', said))) throw new Error('a message was refused');
+  if (!(await client.request('message:send', said))) throw new Error('a message was rejected');
   late.push(performance.now() - at);
   await pause(5);
 }
