@@ -435,7 +435,7 @@ public final class Chat {
   }
 
   /**
-   * Loads newer messages of an open room whose list does not reach the newest one.
+   * Loads newer messages of an open room, if its list does not end with the newest message.
    *
    * @param room the room ID
    */
@@ -445,7 +445,8 @@ public final class Chat {
   }
 
   /**
-   * Shows a message and those around it instead of the newest ones, for example a search result or a quoted message.
+   * Shows a message, such as a search result or a quoted message, and the messages around it, instead of the newest
+   * messages.
    *
    * @param room the ID of an open room
    * @param seq the message
@@ -574,7 +575,7 @@ public final class Chat {
   /**
    * Sends a message with mentions and files, see {@link #send(String, String, long)}. It waits until its files are
    * uploaded, and later messages overtake it. If an upload fails, or the process ends first, the message fails with
-   * {@code not_uploaded}. {@link #retry} then uploads the files again whose source still exists, and omits the others.
+   * {@code not_uploaded}. {@link #retry} then uploads again the files whose source still exists, and omits the others.
    *
    * @param room the room ID, open or not
    * @param message the message

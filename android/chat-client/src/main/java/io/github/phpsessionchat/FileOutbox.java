@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>There is a folder per server, in it one per user, and in that a file per message. Each file is written under a
  * temporary name, synced and renamed, so a message is never half written. After a power loss, the latest messages may
- * be missing and the latest removed ones may be back, because Java cannot sync a folder on Android before API level 26.
+ * be missing and the latest removed ones may return, because Java cannot sync a folder on Android before API level 26.
  * Other files and links are left alone.
  */
 public final class FileOutbox implements Outbox {

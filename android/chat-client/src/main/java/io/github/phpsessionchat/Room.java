@@ -98,7 +98,7 @@ final class Room {
     summary = draft.done();
   }
 
-  /** Counts a mention that arrived before its message; {@code room:activity} brings the rest. */
+  /** Counts a mention that arrived before its message. The next {@code room:activity} updates the other fields. */
   void addMention(long seq) {
     RoomSummary.Draft draft = new RoomSummary.Draft(summary);
     draft.lastSeq = Math.max(summary.lastSeq, seq);

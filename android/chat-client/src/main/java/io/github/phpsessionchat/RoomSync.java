@@ -186,7 +186,7 @@ final class RoomSync {
         });
   }
 
-  /** Shows a message and those around it. */
+  /** Shows a message and the messages around it. */
   void showAround(Room room, long seq) {
     Timeline timeline = room.timeline;
     if (timeline.head() == Timeline.NONE) return;

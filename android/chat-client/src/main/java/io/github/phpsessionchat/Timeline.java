@@ -26,7 +26,7 @@ final class Timeline {
   static final long NONE = -1;
 
   private static final long END = Long.MAX_VALUE;
-  /** Limit for events that wait for an older change; the next sync brings those beyond it. */
+  /** Limit for events that wait for an older change. The next sync loads the changes beyond it. */
   private static final int MAX_HELD = 1000;
   /** Number of messages kept in memory, and of the newest messages kept while the user reads further back. */
   private static final int MAX_MESSAGES = 2000;
@@ -58,7 +58,7 @@ final class Timeline {
     }
   }
 
-  /** By {@code seq}. Also contains single messages outside both ranges: quoted ones and changed ones. */
+  /** By {@code seq}. Also contains quoted and changed messages outside both ranges. */
   private final Map<Long, Message> messages = new HashMap<>();
   /** Events that wait for an older change, by {@code rev}. */
   private final Map<Long, Change> heldChanges = new HashMap<>();

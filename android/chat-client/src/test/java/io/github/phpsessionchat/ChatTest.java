@@ -53,7 +53,7 @@ class ChatTest {
   }
 
   @Test
-  void closedChatFailsAllRequests() throws Exception {
+  void closedChatFailsRequestsAndStaysStopped() throws Exception {
     chat.start();
     events.await("ONLINE");
     chat.openRoom("closed", events.callback("open"));
