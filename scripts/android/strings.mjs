@@ -13,46 +13,59 @@ const languages = join(root, 'client', 'src', 'strings', 'languages');
 const qualifiers = { en: '', he: '-iw', 'pt-BR': '-pt-rBR', 'zh-Hans': '-b+zh+Hans' };
 
 /**
- * Writes the browser client's texts as Android resources, in all languages. `msg.sent` becomes `R.string.msg_sent`.
- * Texts that the app does not use are left out.
+ * Writes the browser client's texts as Android resources, in all languages. `msg.sent` becomes `R.string.msg_sent`, and
+ * the plural forms `replies.count.one` and `.other` become `R.plurals.replies_count`. Texts that the app does not use
+ * are left out.
  * @param {string} res the folder of the resources
  */
 export function writeStrings(res) {
   /** @param {string} file @returns {Record<string, string>} */
   const read = (file) => JSON.parse(readFileSync(join(languages, file), 'utf8'));
   const english = read('en.json');
-  const keys = usedIn(join(app, 'src'), english);
+  const code = filesIn(join(app, 'src'), /\.kt$/)
+    .map((path) => readFileSync(path, 'utf8'))
+    .join('\n');
+  const keys = usedIn(code, 'string', Object.keys(english));
+  const plurals = usedIn(code, 'plurals', pluralKeys(english));
   for (const file of readdirSync(languages)) {
     const language = file.replace('.json', '');
     const folder = join(res, `values${qualifiers[language] ?? `-${language}`}`);
     mkdirSync(folder, { recursive: true });
-    writeFileSync(join(folder, 'texts.xml'), toResources(keys, read(file), english));
+    const texts = read(file);
+    const lines = [
+      ...keys.map(
+        (key) => `<string name="${resourceName(key)}">${toText(texts[key], english[key])}</string>`,
+      ),
+      ...plurals.map((key) => toPlural(key, texts, english)),
+    ].map((line) => `  ${line}\n`);
+    const xml = `<?xml version="1.0" encoding="utf-8"?>\n<resources>\n${lines.join('')}</resources>\n`;
+    writeFileSync(join(folder, 'texts.xml'), xml);
   }
 }
 
 /** @param {string} key */
 const resourceName = (key) => key.replaceAll('.', '_');
 
-/** @param {string} sources @param {Record<string, string>} english */
-function usedIn(sources, english) {
-  const code = filesIn(sources, /\.kt$/)
-    .map((path) => readFileSync(path, 'utf8'))
-    .join('\n');
-  const used = new Set([...code.matchAll(/\bR\.string\.(\w+)/g)].map(([, name]) => name));
-  return Object.keys(english).filter((key) => used.has(resourceName(key)));
+/** @param {string} code @param {'string' | 'plurals'} type @param {string[]} keys */
+function usedIn(code, type, keys) {
+  const used = new Set(
+    [...code.matchAll(new RegExp(`\\bR\\.${type}\\.(\\w+)`, 'g'))].map(([, name]) => name),
+  );
+  return keys.filter((key) => used.has(resourceName(key)));
 }
 
-/**
- * @param {string[]} keys
- * @param {Record<string, string>} texts
- * @param {Record<string, string>} english
- */
-function toResources(keys, texts, english) {
-  const lines = keys.map((key) => {
-    const text = escapeText(numberPlaceholders(texts[key], english[key]));
-    return `  <string name="${resourceName(key)}">${text}</string>\n`;
+/** @param {Record<string, string>} english */
+const pluralKeys = (english) =>
+  Object.keys(english).flatMap((key) => (key.endsWith('.other') ? [key.slice(0, -'.other'.length)] : []));
+
+/** @param {string} key @param {Record<string, string>} texts @param {Record<string, string>} english */
+function toPlural(key, texts, english) {
+  const items = ['zero', 'one', 'two', 'few', 'many', 'other'].flatMap((quantity) => {
+    const text = texts[`${key}.${quantity}`];
+    if (text === undefined) return [];
+    return `<item quantity="${quantity}">${toText(text, english[`${key}.other`])}</item>`;
   });
-  return `<?xml version="1.0" encoding="utf-8"?>\n<resources>\n${lines.join('')}</resources>\n`;
+  return `<plurals name="${resourceName(key)}">${items.join('')}</plurals>`;
 }
 
 /**
@@ -65,9 +78,9 @@ function numberPlaceholders(text, english) {
   return text.replace(/\{(\w+)\}/g, (_, name) => `%${names.indexOf(name) + 1}$s`);
 }
 
-/** @param {string} text */
-const escapeText = (text) =>
-  text
+/** @param {string} text @param {string} english */
+const toText = (text, english) =>
+  numberPlaceholders(text, english)
     .replaceAll('&', '&amp;')
     .replaceAll('<', '&lt;')
     .replace(/['"\\@?]/g, '\\$&');

@@ -1,5 +1,6 @@
 package io.github.phpsessionchat
 
+import io.github.phpsessionchat.app.Person
 import org.json.JSONArray
 import org.json.JSONObject
 
@@ -59,6 +60,80 @@ object Samples {
     val found: List<Message> = stored.take(3)
 
     val members: List<RoomMember> = listOf(bob, li, layla).map { Wire.member(JSONObject().put("user", json(it)).put("role", "member")) }
+
+    /** A private room with a topic and all rights. */
+    val largeRoom: RoomSummary = Wire.room(
+        room("market", "spring market", "private", unread = 14).put("members", 64).put("topic", "Saturday, 9:00 to 14:00")
+            .put("role", "owner").put("notify", "all")
+            .put("may", JSONArray(listOf("send", "invite", "update", "remove", "moderate", "pin", "roles", "leave"))),
+    )
+
+    private fun member(user: User, role: String, present: Boolean) =
+        Wire.member(JSONObject().put("user", json(user)).put("role", role).put("present", present))
+
+    private val present = listOf(member(alice, "owner", true), member(bob, "moderator", true))
+    private val absent = listOf(member(li, "member", false), member(layla, "member", false)) +
+        (1..60).map { member(User("m$it", "Member $it"), "member", false) }
+
+    /** Returns pages of 20 members. */
+    fun membersPage(query: String?, isPresent: Boolean?, cursor: String?): Answers.Page<RoomMember> {
+        val all = (if (isPresent == true) present else if (isPresent == false) absent else present + absent)
+            .filter { query == null || it.user.name.startsWith(query) }
+        return page(all, cursor, 20)
+    }
+
+    fun sharedFiles(content: Message.Content, cursor: String?): Answers.Page<Message> =
+        Answers.Page(if (content == Message.Content.LINKS) stored.filter { it.seq == 2L } else stored.filter { it.seq == 3L }, cursor)
+
+    private fun pin(seq: Long, author: User, text: String): PinnedMessage =
+        Wire.pinned(last(author, text, 60 * 24 * 3).put("seq", seq).put("by", json(alice)).put("at", now))
+
+    val pins: List<PinnedMessage> = listOf(pin(7, bob, "The gate code is on the board"), pin(3, layla, "المفتاح معي، أراكم في العاشرة."))
+
+    private fun invite(id: String, by: User, uses: Int, used: Int): Invite = Wire.invite(
+        JSONObject().put("id", id).put("by", json(by)).put("at", now).put("until", now + 7 * 24 * 60 * MINUTE)
+            .put("uses", uses).put("used", used),
+        null,
+    )
+
+    val invites: List<Invite> = listOf(invite("i1", alice, 50, 0), invite("i2", bob, 0, 3))
+
+    const val INVITE_ADDRESS = "https://www.example.org/chat/#join=Zk3x0Qm1b7vT9yLw2nRc"
+
+    val identity: Identity = Identity(
+        Identity.Draft().apply {
+            user = alice
+            roles = emptySet()
+            canCreatePublic = true
+            canCreatePrivate = true
+            canOpenDirect = true
+            canFindPeople = true
+        },
+    )
+
+    val person = Person(
+        bob,
+        isSelf = false,
+        Presence(RoomSummary.Role.MODERATOR, false, now - 26 * 60 * MINUTE, false),
+        isBlocked = false,
+        canWrite = true,
+        profile = "https://www.example.org/users/2",
+    )
+
+    /** Returns pages of 50 rooms. */
+    fun publicRooms(query: String?, cursor: String?): Answers.Page<RoomSummary> {
+        val all = (1..120).map { Wire.room(room("p$it", "room $it", "public", member = false).put("members", it)) }
+            .filter { query == null || query in it.name }
+        return page(all, cursor, 50)
+    }
+
+    private fun <T : Any> page(all: List<T>, cursor: String?, size: Int): Answers.Page<T> {
+        val start = cursor?.toInt() ?: 0
+        return Answers.Page(all.drop(start).take(size), "${start + size}".takeIf { start + size < all.size })
+    }
+
+    fun found(query: String): Answers.Found =
+        Answers.Found(listOf(bob, li, layla).filter { it.name.startsWith(query) }, listOf(bob.id))
 
     val uploads: List<Upload> = listOf(
         Upload("u1", "lobby", "plan.pdf", 200_000, 80_000, null, null),

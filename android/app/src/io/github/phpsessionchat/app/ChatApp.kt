@@ -129,6 +129,7 @@ private fun Rooms(app: AppParts, user: User, connection: ConnectionState.Kind) {
         user,
         connection,
         onOpen = app.navigation::openRoom,
+        onNewChat = { app.navigation.open(Screen.NewChat) },
         onSearch = { app.navigation.open(Screen.Search) },
         onReconnect = app.chat.client::wake,
     )

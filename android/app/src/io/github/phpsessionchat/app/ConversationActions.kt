@@ -12,7 +12,7 @@ import io.github.phpsessionchat.Message
 import io.github.phpsessionchat.MessageEdit
 import io.github.phpsessionchat.NewMessage
 import io.github.phpsessionchat.RoomMember
-import io.github.phpsessionchat.android.AndroidChat
+import io.github.phpsessionchat.User
 import io.github.phpsessionchat.android.ChatRequestException
 import io.github.phpsessionchat.android.newFile
 import java.io.IOException
@@ -23,11 +23,17 @@ import kotlinx.coroutines.withContext
 import okhttp3.Request
 
 /** What the user can do in a room. `retry` and `discard` get the ID of an unsent message. */
-interface ConversationActions {
+interface ConversationActions : FileActions {
     fun close()
+    fun openDetails()
+    fun openPerson(user: User)
     fun send(message: NewMessage)
     fun edit(message: Message, edit: MessageEdit)
     fun delete(message: Message)
+
+    /** Returns whether the message is pinned; null if that is unknown. */
+    suspend fun isPinned(message: Message): Boolean?
+    fun pin(message: Message, pinned: Boolean)
     fun react(message: Message, emoji: String, on: Boolean)
     fun retry(clientId: String)
     fun discard(clientId: String)
@@ -41,12 +47,6 @@ interface ConversationActions {
     fun attach(files: List<Uri>)
     fun retryUpload(key: String)
     fun cancelUpload(key: String)
-
-    /** Opens a file with another app. */
-    fun open(file: ChatFile)
-
-    /** Returns the request for a picture. */
-    fun picture(file: ChatFile): Request
 
     /** Returns up to ten members whose name starts with this. */
     suspend fun membersNamed(start: String): List<RoomMember>
@@ -62,7 +62,9 @@ fun rememberActions(app: AppParts, room: String, notices: SnackbarHostState): Co
 
 /** Shows why something did not work. */
 class Notices(private val context: Context, private val host: SnackbarHostState) {
-    suspend fun show(code: String) = host.showSnackbar(context.getString(errorText(code)))
+    suspend fun show(code: String) = say(context.getString(errorText(code)))
+
+    suspend fun say(text: String) = host.showSnackbar(text)
 }
 
 private fun errorText(code: String) = when (code) {
@@ -83,29 +85,33 @@ private class RoomActions(
     private val chat = app.chat
     private val client = app.chat.client
     private val drafts = app.drafts
-
-    private fun request(action: suspend AndroidChat.() -> Unit) {
-        scope.launch {
-            try {
-                chat.action()
-            } catch (e: ChatRequestException) {
-                notices.show(e.code)
-            }
-        }
-    }
+    private val navigation = app.navigation
+    private val perform = Requests(chat, notices, scope)
 
     override fun close() = chat.close()
+
+    override fun openDetails() = navigation.open(Screen.RoomDetails(room))
+
+    override fun openPerson(user: User) = navigation.open(Screen.Person(room, user.id, user.name))
 
     override fun send(message: NewMessage) {
         client.send(room, message)
         drafts.put(room, "")
     }
 
-    override fun edit(message: Message, edit: MessageEdit) = request { request<Message> { edit(message, edit, it) } }
+    override fun edit(message: Message, edit: MessageEdit) = perform { request<Message> { edit(message, edit, it) } }
 
-    override fun delete(message: Message) = request { request<Message> { delete(message, null, it) } }
+    override fun delete(message: Message) = perform { request<Message> { delete(message, null, it) } }
 
-    override fun react(message: Message, emoji: String, on: Boolean) = request { request<Message> { react(message, emoji, on, it) } }
+    override suspend fun isPinned(message: Message): Boolean? = try {
+        chat.request { pinned(room, it) }.any { it.message.seq == message.seq }
+    } catch (_: ChatRequestException) {
+        null
+    }
+
+    override fun pin(message: Message, pinned: Boolean) = perform { request<Void?> { pin(message, pinned, it) } }
+
+    override fun react(message: Message, emoji: String, on: Boolean) = perform { request<Message> { react(message, emoji, on, it) } }
 
     override fun retry(clientId: String) = client.retry(clientId)
 

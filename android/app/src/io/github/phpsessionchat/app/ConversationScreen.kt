@@ -1,9 +1,12 @@
 package io.github.phpsessionchat.app
 
+import androidx.compose.foundation.clickable
 import androidx.compose.foundation.layout.Arrangement
 import androidx.compose.foundation.layout.Box
 import androidx.compose.foundation.layout.Column
 import androidx.compose.foundation.layout.fillMaxSize
+import androidx.compose.foundation.layout.fillMaxWidth
+import androidx.compose.foundation.layout.heightIn
 import androidx.compose.foundation.layout.padding
 import androidx.compose.foundation.lazy.LazyColumn
 import androidx.compose.foundation.lazy.LazyListState
@@ -70,13 +73,13 @@ fun ConversationScreen(
     notices: SnackbarHostState,
     isAlone: Boolean = true,
 ) {
-    val name = room?.with?.let { nameOf(it) } ?: room?.name.orEmpty()
+    val name = room?.let { titleOf(it) }.orEmpty()
     var shownMenu by remember(conversation.room) { mutableStateOf<Message?>(null) }
     Scaffold(
         containerColor = MaterialTheme.colorScheme.background,
         topBar = {
             TopAppBar(
-                title = { Title(name, conversation.typing) },
+                title = { Title(name, conversation.typing, actions::openDetails) },
                 // Large text needs a higher bar for its two lines.
                 expandedHeight = TopAppBarDefaults.TopAppBarExpandedHeight * LocalDensity.current.fontScale.coerceAtLeast(1f),
                 colors = TopAppBarDefaults.topAppBarColors(MaterialTheme.colorScheme.background),
@@ -117,8 +120,13 @@ private fun unsentUploads(uploads: List<Upload>, entries: List<Entry>): List<Upl
 }
 
 @Composable
-private fun Title(name: String, typing: List<User>) {
-    Column {
+private fun Title(name: String, typing: List<User>, onClick: () -> Unit) {
+    Column(
+        Modifier.fillMaxWidth()
+            .clickable(onClickLabel = stringResource(R.string.details_title), onClick = onClick)
+            .heightIn(min = 48.dp),
+        verticalArrangement = Arrangement.Center,
+    ) {
         Text(name, fontWeight = FontWeight.Bold, maxLines = 1, overflow = TextOverflow.Ellipsis)
         if (typing.isNotEmpty()) {
             val text = when (typing.size) {

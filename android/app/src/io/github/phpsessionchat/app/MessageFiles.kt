@@ -8,6 +8,7 @@ import androidx.compose.foundation.layout.Column
 import androidx.compose.foundation.layout.Row
 import androidx.compose.foundation.layout.aspectRatio
 import androidx.compose.foundation.layout.fillMaxWidth
+import androidx.compose.foundation.layout.heightIn
 import androidx.compose.foundation.layout.padding
 import androidx.compose.foundation.layout.size
 import androidx.compose.foundation.shape.RoundedCornerShape
@@ -32,9 +33,19 @@ import coil.request.ImageRequest
 import io.github.phpsessionchat.ChatFile
 import io.github.phpsessionchat.LinkPreview
 import io.github.phpsessionchat.Message
+import okhttp3.Request
+
+/** What the user can do with files. */
+interface FileActions {
+    /** Opens a file with another app. */
+    fun open(file: ChatFile)
+
+    /** Returns the request for a picture. */
+    fun picture(file: ChatFile): Request
+}
 
 @Composable
-fun MessageFiles(message: Message, actions: ConversationActions) {
+fun MessageFiles(message: Message, actions: FileActions) {
     for (file in message.files) {
         val image = file.image
         if (image == null) FileRow(file, actions) else Picture(file, image.width, image.height, actions) { actions.open(file) }
@@ -43,30 +54,35 @@ fun MessageFiles(message: Message, actions: ConversationActions) {
 
 /** A picture in its final size, so that the list does not move when it is loaded. */
 @Composable
-private fun Picture(file: ChatFile, width: Int, height: Int, actions: ConversationActions, onClick: () -> Unit) {
-    val context = LocalContext.current
-    val request = remember(file.id) {
-        val http = actions.picture(file)
-        ImageRequest.Builder(context).data(http.url).headers(http.headers).build()
-    }
-    AsyncImage(
-        request,
-        contentDescription = file.alt ?: file.name,
+private fun Picture(file: ChatFile, width: Int, height: Int, actions: FileActions, onClick: () -> Unit) {
+    FileImage(
+        file,
+        actions,
         Modifier.fillMaxWidth()
             // A very long or wide picture is cropped.
             .aspectRatio((width.toFloat() / height.coerceAtLeast(1)).coerceIn(0.6f, 3f))
             .clip(RoundedCornerShape(12.dp))
             .background(MaterialTheme.colorScheme.outlineVariant)
             .clickable(onClick = onClick),
-        contentScale = ContentScale.Crop,
     )
 }
 
+/** The preview of a picture, cropped to the size of the modifier. */
 @Composable
-private fun FileRow(file: ChatFile, actions: ConversationActions) {
+fun FileImage(file: ChatFile, actions: FileActions, modifier: Modifier) {
+    val context = LocalContext.current
+    val request = remember(file.id) {
+        val http = actions.picture(file)
+        ImageRequest.Builder(context).data(http.url).headers(http.headers).build()
+    }
+    AsyncImage(request, contentDescription = file.alt ?: file.name, modifier, contentScale = ContentScale.Crop)
+}
+
+@Composable
+fun FileRow(file: ChatFile, actions: FileActions) {
     val label = stringResource(R.string.file_download, isolate(file.name))
     Row(
-        Modifier.clickable { actions.open(file) }.semantics { contentDescription = label },
+        Modifier.clickable { actions.open(file) }.heightIn(min = 48.dp).semantics { contentDescription = label },
         horizontalArrangement = Arrangement.spacedBy(8.dp),
         verticalAlignment = Alignment.CenterVertically,
     ) {
@@ -84,7 +100,7 @@ private fun FileRow(file: ChatFile, actions: ConversationActions) {
 
 /** The preview of a link in the message. */
 @Composable
-fun Preview(preview: LinkPreview, actions: ConversationActions) {
+fun Preview(preview: LinkPreview, actions: FileActions) {
     val browser = LocalUriHandler.current
     Column(
         Modifier.clip(RoundedCornerShape(10.dp))

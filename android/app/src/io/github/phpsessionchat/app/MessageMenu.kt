@@ -16,6 +16,7 @@ import androidx.compose.material3.TextButton
 import androidx.compose.runtime.Composable
 import androidx.compose.runtime.getValue
 import androidx.compose.runtime.mutableStateOf
+import androidx.compose.runtime.produceState
 import androidx.compose.runtime.remember
 import androidx.compose.runtime.setValue
 import androidx.compose.ui.Modifier
@@ -24,6 +25,7 @@ import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.unit.dp
 import io.github.phpsessionchat.Message
 import io.github.phpsessionchat.RoomSummary
+import io.github.phpsessionchat.User
 
 private val quickReactions = listOf("👍", "❤️", "😂", "🎉", "😮", "😢")
 
@@ -67,13 +69,34 @@ fun MessageMenu(
                 onClose()
             }
         }
+        if (!isOwn && message.user.id != User.ERASED) {
+            MenuEntry(stringResource(R.string.person_about, isolate(nameOf(message.user)))) {
+                actions.openPerson(message.user)
+                onClose()
+            }
+        }
+        if (room?.may(RoomSummary.Right.PIN) == true) PinEntry(message, actions, onClose)
         if (isOwn || room?.may(RoomSummary.Right.MODERATE) == true) MenuEntry(R.string.action_delete) { isDeleting = true }
     }
 }
 
 @Composable
-private fun MenuEntry(label: Int, onClick: () -> Unit) {
-    Text(stringResource(label), Modifier.fillMaxWidth().clickable(onClick = onClick).padding(24.dp, 14.dp))
+private fun MenuEntry(label: Int, onClick: () -> Unit) = MenuEntry(stringResource(label), onClick)
+
+@Composable
+private fun MenuEntry(label: String, onClick: () -> Unit) {
+    Text(label, Modifier.fillMaxWidth().clickable(onClick = onClick).padding(24.dp, 14.dp))
+}
+
+/** Shown once it is known whether the message is pinned. */
+@Composable
+private fun PinEntry(message: Message, actions: ConversationActions, onClose: () -> Unit) {
+    val isPinned by produceState<Boolean?>(null, message.seq) { value = actions.isPinned(message) }
+    val pinned = isPinned ?: return
+    MenuEntry(if (pinned) R.string.pin_remove else R.string.pin_add) {
+        actions.pin(message, !pinned)
+        onClose()
+    }
 }
 
 @Composable

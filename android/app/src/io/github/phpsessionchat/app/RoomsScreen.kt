@@ -12,6 +12,7 @@ import androidx.compose.foundation.lazy.LazyColumn
 import androidx.compose.foundation.lazy.items
 import androidx.compose.foundation.shape.CircleShape
 import androidx.compose.material.icons.Icons
+import androidx.compose.material.icons.filled.Add
 import androidx.compose.material.icons.filled.Search
 import androidx.compose.material3.ExperimentalMaterial3Api
 import androidx.compose.material3.Icon
@@ -44,6 +45,7 @@ fun RoomsScreen(
     me: User,
     connection: ConnectionState.Kind,
     onOpen: (String) -> Unit,
+    onNewChat: () -> Unit,
     onSearch: () -> Unit,
     onReconnect: () -> Unit,
 ) {
@@ -55,6 +57,7 @@ fun RoomsScreen(
                 title = { Text(stringResource(R.string.rooms_heading), fontWeight = FontWeight.Bold) },
                 colors = TopAppBarDefaults.topAppBarColors(MaterialTheme.colorScheme.surface),
                 actions = {
+                    IconButton(onClick = onNewChat) { Icon(Icons.Filled.Add, stringResource(R.string.rooms_add)) }
                     IconButton(onClick = onSearch) { Icon(Icons.Filled.Search, stringResource(R.string.search_open)) }
                 },
             )
@@ -90,7 +93,7 @@ private fun RoomRow(room: RoomSummary, draft: String?, me: User, onClick: () -> 
         RoomIcon(room)
         Column(Modifier.weight(1f)) {
             Text(
-                room.with?.let { nameOf(it) } ?: room.name,
+                titleOf(room),
                 fontWeight = FontWeight.Bold,
                 maxLines = 1,
                 overflow = TextOverflow.Ellipsis,

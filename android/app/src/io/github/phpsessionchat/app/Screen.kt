@@ -1,6 +1,7 @@
 package io.github.phpsessionchat.app
 
 import androidx.compose.runtime.Composable
+import io.github.phpsessionchat.User
 import java.io.Serializable
 
 /** A screen on top of the rooms and the open conversation. To add a screen, add it here and to [ScreenContent]. */
@@ -9,9 +10,31 @@ sealed interface Screen : Serializable {
     val room: String? get() = null
 
     data object Search : Screen
+
+    data class RoomDetails(override val room: String) : Screen
+
+    data object NewChat : Screen
+
+    data object NewRoom : Screen
+
+    data object PublicRooms : Screen
+
+    /** @param room a room of the user, which decides what may be known about them */
+    data class Person(override val room: String, val id: String, val name: String) : Screen
+
+    data class Invite(override val room: String) : Screen
+
+    data class InviteLinks(override val room: String) : Screen
 }
 
 @Composable
 fun ScreenContent(screen: Screen, app: AppParts) = when (screen) {
     Screen.Search -> SearchScreen(app.chat, onClose = app.navigation::back) { app.navigation.openMessage(it.room, it.seq) }
+    is Screen.RoomDetails -> RoomDetailsScreen(app, screen.room)
+    Screen.NewChat -> NewChatScreen(app)
+    Screen.NewRoom -> NewRoomScreen(app)
+    Screen.PublicRooms -> PublicRoomsScreen(app)
+    is Screen.Person -> PersonScreen(app, screen.room, User(screen.id, screen.name))
+    is Screen.Invite -> InviteScreen(app, screen.room)
+    is Screen.InviteLinks -> InviteLinksScreen(app, screen.room)
 }

@@ -27,6 +27,10 @@ fun isolate(text: String) = "\u2068$text\u2069"
 @Composable
 fun nameOf(user: User) = if (user.id == User.ERASED) stringResource(R.string.msg_deletedUser) else user.name
 
+/** Returns the name of a room. A direct room has the name of the other user. */
+@Composable
+fun titleOf(room: RoomSummary) = room.with?.let { nameOf(it) } ?: room.name
+
 /** Returns the text of a message, or of its files if they are not uploaded yet. */
 @Composable
 fun textOf(entry: Entry): String {
@@ -47,6 +51,8 @@ fun shortTextOf(entry: Entry): String =
 
 private val webAddress = Regex("""https?://[^\s<>"]*[^\s<>".,:;!?)\]}'’”]""")
 
+fun linksIn(text: String): List<String> = webAddress.findAll(text).map { it.value }.toList()
+
 /** Makes the web addresses in a text open in the browser. */
 @Composable
 fun linked(text: String): AnnotatedString {
@@ -59,16 +65,19 @@ fun linked(text: String): AnnotatedString {
     }
 }
 
+@Composable
+fun textOf(message: RoomSummary.Last): String = when {
+    message.deletedAt != 0L -> stringResource(R.string.msg_deleted)
+    message.hidden -> "…"
+    message.text.isEmpty() -> "📎"
+    else -> message.text
+}
+
 /** Returns a room's last message with its author. */
 @Composable
 fun lastMessage(room: RoomSummary, me: User): String {
     val last = room.last ?: return stringResource(R.string.rooms_lastNone)
-    val text = when {
-        last.deletedAt != 0L -> stringResource(R.string.msg_deleted)
-        last.hidden -> "…"
-        last.text.isEmpty() -> "📎"
-        else -> last.text
-    }
+    val text = textOf(last)
     if (room.kind == RoomSummary.Kind.DIRECT && last.user != me) return text
     val name = if (last.user == me) stringResource(R.string.msg_you) else nameOf(last.user)
     return stringResource(R.string.rooms_last, isolate(name), isolate(text))
@@ -83,5 +92,11 @@ fun clockTime(time: Long): String = DateUtils.formatDateTime(LocalContext.curren
 fun dayName(time: Long): String = when (dayOf(time)) {
     LocalDate.now() -> stringResource(R.string.time_today)
     LocalDate.now().minusDays(1) -> stringResource(R.string.time_yesterday)
-    else -> DateUtils.formatDateTime(LocalContext.current, time, FORMAT_SHOW_DATE or FORMAT_ABBREV_MONTH)
+    else -> dateText(time)
 }
+
+@Composable
+fun dayAndTime(time: Long): String = "${dayName(time)}, ${clockTime(time)}"
+
+@Composable
+fun dateText(time: Long): String = DateUtils.formatDateTime(LocalContext.current, time, FORMAT_SHOW_DATE or FORMAT_ABBREV_MONTH)

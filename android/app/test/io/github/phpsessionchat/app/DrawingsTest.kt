@@ -1,9 +1,15 @@
 package io.github.phpsessionchat.app
 
+import androidx.compose.material3.SnackbarHostState
+import androidx.compose.runtime.remember
 import androidx.compose.ui.test.assertIsDisplayed
 import androidx.compose.ui.test.getUnclippedBoundsInRoot
 import androidx.compose.ui.test.onNodeWithContentDescription
+import androidx.compose.ui.test.onNodeWithTag
 import androidx.compose.ui.test.onNodeWithText
+import androidx.compose.ui.test.performClick
+import androidx.compose.ui.test.performScrollTo
+import androidx.compose.ui.test.performTextInput
 import io.github.phpsessionchat.ConnectionState.Kind
 import io.github.phpsessionchat.ConnectionState.Reason
 import io.github.phpsessionchat.ConnectionState.Refusal
@@ -26,6 +32,22 @@ abstract class DrawingTest : ScreenTest() {
         takeScreenshot(activity, "files-$name")
         show { SearchResults("shed", {}, Results(Samples.found, "2"), {}, {}, {}) }
         takeScreenshot(activity, "search-$name")
+        for (tab in DetailsTab.entries) {
+            show { RoomDetails(Samples.largeRoom, Samples.alice, SampleDetails(calls), remember { SnackbarHostState() }) }
+            compose.onNodeWithText(activity.getString(tab.label)).performScrollTo().performClick()
+            compose.waitForIdle()
+            takeScreenshot(activity, "details-${tab.name.lowercase()}-$name")
+        }
+        show { InviteLinks(Samples.largeRoom, Samples.alice, Samples.invites, Samples.INVITE_ADDRESS, SampleLinks(calls), remember { SnackbarHostState() }) }
+        takeScreenshot(activity, "invite-links-$name")
+        show { NewChat(Samples.identity, remember { SnackbarHostState() }, {}, {}, {}, { Samples.found(it) }) {} }
+        compose.onNodeWithTag("find").performTextInput("B")
+        compose.mainClock.advanceTimeBy(400)
+        takeScreenshot(activity, "new-chat-$name")
+        show { NewRoomForm(Samples.identity, {}) {} }
+        takeScreenshot(activity, "new-room-$name")
+        show { PersonCard(Samples.person, remember { SnackbarHostState() }, {}, {}, {}, {}) }
+        takeScreenshot(activity, "person-$name")
         show { LoginScreen("https://www.example.org/login", {}, {}) }
         takeScreenshot(activity, "login-$name")
         show { EndedScreen(Reason.LOGOUT) {} }
@@ -75,7 +97,7 @@ class TabletTest : DrawingTest() {
     @Config(qualifiers = "w1280dp-h800dp-land-notnight-mdpi")
     fun showsRoomsAndTheConversationSideBySideOnATablet() {
         show {
-            Panes(isOpen = true, { RoomsScreen(Samples.rooms, emptyMap(), Samples.alice, Kind.ONLINE, {}, {}, {}) }) {
+            Panes(isOpen = true, { RoomsScreen(Samples.rooms, emptyMap(), Samples.alice, Kind.ONLINE, {}, {}, {}, {}) }) {
                 Conversation(Samples.entries, Samples.wholeHistory, Kind.ONLINE, emptyList(), isAlone = it)
             }
         }

@@ -21,8 +21,10 @@ import io.github.phpsessionchat.HistoryView
 import io.github.phpsessionchat.Message
 import io.github.phpsessionchat.MessageEdit
 import io.github.phpsessionchat.NewMessage
+import io.github.phpsessionchat.RoomSummary
 import io.github.phpsessionchat.Samples
 import io.github.phpsessionchat.Upload
+import io.github.phpsessionchat.User
 import io.github.phpsessionchat.android.Conversation
 import okhttp3.Request
 import org.junit.After
@@ -60,9 +62,13 @@ abstract class ScreenTest {
 
     private val actions = object : ConversationActions {
         override fun close() = record("close")
+        override fun openDetails() = record("details")
+        override fun openPerson(user: User) = record("person ${user.id}")
         override fun send(message: NewMessage) = record("send ${Samples.textOf(message)}")
         override fun edit(message: Message, edit: MessageEdit) = record("edit ${message.seq} ${Samples.textOf(edit)}")
         override fun delete(message: Message) = record("delete ${message.seq}")
+        override suspend fun isPinned(message: Message) = message.seq == 1L
+        override fun pin(message: Message, pinned: Boolean) = record("pin ${message.seq} $pinned")
         override fun react(message: Message, emoji: String, on: Boolean) = record("react ${message.seq} $emoji $on")
         override fun retry(clientId: String) = record("retry $clientId")
         override fun discard(clientId: String) = record("discard $clientId")
@@ -92,7 +98,7 @@ abstract class ScreenTest {
     }
 
     protected fun showRooms() = show { 
-        RoomsScreen(Samples.rooms, mapOf("market" to "See you"), Samples.alice, Kind.ONLINE, { calls += "open $it" }, {}, {})
+        RoomsScreen(Samples.rooms, mapOf("market" to "See you"), Samples.alice, Kind.ONLINE, { calls += "open $it" }, {}, {}, {})
     }
 
     protected fun showConversation(
@@ -100,12 +106,20 @@ abstract class ScreenTest {
         view: HistoryView = Samples.wholeHistory,
         connection: Kind = Kind.ONLINE,
         uploads: List<Upload> = emptyList(),
-    ) = show { Conversation(entries, view, connection, uploads) }
+        room: RoomSummary = Samples.rooms[0],
+    ) = show { Conversation(entries, view, connection, uploads, room) }
 
     @Composable
-    protected fun Conversation(entries: List<Entry>, view: HistoryView, connection: Kind, uploads: List<Upload>, isAlone: Boolean = true) = ConversationScreen(
+    protected fun Conversation(
+        entries: List<Entry>,
+        view: HistoryView,
+        connection: Kind,
+        uploads: List<Upload>,
+        room: RoomSummary = Samples.rooms[0],
+        isAlone: Boolean = true,
+    ) = ConversationScreen(
         Conversation("lobby", entries, view, listOf(Samples.bob), readByOther = 5),
-        Samples.rooms[0],
+        room,
         Samples.alice,
         connection,
         remember { Composing("") },

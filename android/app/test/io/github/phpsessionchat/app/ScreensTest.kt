@@ -92,6 +92,23 @@ class ScreensTest : ScreenTest() {
     }
 
     @Test
+    fun unpinsAPinnedMessageAndPinsAnother() {
+        showConversation(room = Samples.largeRoom)
+        openMenuOf("Morning all. Gate is open, kettle is on.")
+        compose.onNodeWithText("Unpin").performClick()
+        openMenuOf("Who has the key to the tool shed?")
+        compose.onNodeWithText("Pin to room").performClick()
+        assertEquals(listOf("pin 1 false", "pin 5 true"), calls.filter { it.startsWith("pin") })
+    }
+
+    @Test
+    fun opensTheDetailsFromTheTitle() {
+        showConversation()
+        compose.onNodeWithText("lobby").performClick()
+        assertTrue("details" in calls)
+    }
+
+    @Test
     fun reactsAndTakesAReactionBack() {
         showConversation()
         compose.onNodeWithTag("messages").performScrollToNode(hasText("👍 2"))

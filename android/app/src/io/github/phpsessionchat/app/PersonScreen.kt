@@ -1,0 +1,154 @@
+package io.github.phpsessionchat.app
+
+import android.net.Uri
+import androidx.compose.foundation.layout.Arrangement
+import androidx.compose.foundation.layout.Column
+import androidx.compose.foundation.layout.fillMaxSize
+import androidx.compose.foundation.layout.fillMaxWidth
+import androidx.compose.foundation.layout.padding
+import androidx.compose.foundation.rememberScrollState
+import androidx.compose.foundation.verticalScroll
+import androidx.compose.material3.Button
+import androidx.compose.material3.MaterialTheme
+import androidx.compose.material3.OutlinedButton
+import androidx.compose.material3.Scaffold
+import androidx.compose.material3.SnackbarHost
+import androidx.compose.material3.SnackbarHostState
+import androidx.compose.material3.Text
+import androidx.compose.material3.TextButton
+import androidx.compose.runtime.Composable
+import androidx.compose.runtime.LaunchedEffect
+import androidx.compose.runtime.getValue
+import androidx.compose.runtime.mutableStateOf
+import androidx.compose.runtime.remember
+import androidx.compose.runtime.setValue
+import androidx.compose.ui.Alignment
+import androidx.compose.ui.Modifier
+import androidx.compose.ui.platform.LocalUriHandler
+import androidx.compose.ui.res.stringResource
+import androidx.compose.ui.text.style.TextAlign
+import androidx.compose.ui.unit.dp
+import androidx.lifecycle.compose.collectAsStateWithLifecycle
+import io.github.phpsessionchat.Presence
+import io.github.phpsessionchat.RoomSummary
+import io.github.phpsessionchat.User
+
+/** What is known about a user. `presence` and `isBlocked` are null until they are loaded. */
+data class Person(
+    val user: User,
+    val isSelf: Boolean,
+    val presence: Presence? = null,
+    val isBlocked: Boolean? = null,
+    val canWrite: Boolean = false,
+    /** The address of the user's page on the site. */
+    val profile: String? = null,
+)
+
+@Composable
+fun PersonScreen(app: AppParts, room: String, user: User) {
+    val me by app.chat.me.collectAsStateWithLifecycle()
+    val rooms by app.chat.rooms.collectAsStateWithLifecycle()
+    val identity = me ?: return
+    val host = remember { SnackbarHostState() }
+    val perform = rememberRequests(app, host)
+    val browser = LocalUriHandler.current
+    var presence by remember { mutableStateOf<Presence?>(null) }
+    var isBlocked by remember { mutableStateOf<Boolean?>(null) }
+    LaunchedEffect(Unit) {
+        perform { presence = request<Presence> { about(room, user.id, it) } }
+        perform { isBlocked = request<List<User>> { blocked(it) }.any { it.id == user.id } }
+    }
+    val isSelf = user.id == identity.user.id
+    val isDirect = rooms.find { it.id == room }?.kind == RoomSummary.Kind.DIRECT
+    val person = Person(
+        user,
+        isSelf,
+        presence,
+        isBlocked,
+        canWrite = !isSelf && !isDirect && identity.canOpenDirect,
+        profile = identity.profileTemplate?.replace("{id}", Uri.encode(user.id)),
+    )
+    PersonCard(
+        person,
+        host,
+        onClose = app.navigation::back,
+        onWrite = { perform { app.navigation.openRoom(request<RoomSummary> { openDirect(user.id, it) }.id) } },
+        onProfile = browser::openUri,
+    ) { blocked ->
+        perform {
+            request<Void?> { block(user.id, blocked, it) }
+            isBlocked = blocked
+        }
+    }
+}
+
+/** Who a user is, when the user was last here, and what can be done. */
+@Composable
+fun PersonCard(
+    person: Person,
+    host: SnackbarHostState,
+    onClose: () -> Unit,
+    onWrite: () -> Unit,
+    onProfile: (address: String) -> Unit,
+    onBlock: (Boolean) -> Unit,
+) {
+    val user = person.user
+    var isAsking by remember { mutableStateOf(false) }
+    Scaffold(
+        containerColor = MaterialTheme.colorScheme.background,
+        topBar = { ScreenBar(stringResource(R.string.person_about, isolate(nameOf(user))), R.string.common_close, onClose) },
+        snackbarHost = { SnackbarHost(host) },
+    ) { inner ->
+        Column(
+            Modifier.fillMaxSize().padding(inner).verticalScroll(rememberScrollState()).padding(16.dp),
+            Arrangement.spacedBy(8.dp),
+            Alignment.CenterHorizontally,
+        ) {
+            Avatar(user.id, nameOf(user), 96.dp)
+            Text(nameOf(user), style = MaterialTheme.typography.titleLarge, textAlign = TextAlign.Center)
+            val notes = listOfNotNull(roleName(person.presence?.role), lastVisit(person))
+            Text(notes.joinToString(" · "), color = MaterialTheme.colorScheme.onSurfaceVariant, textAlign = TextAlign.Center)
+            if (person.canWrite && user.id != User.ERASED) {
+                Button(onClick = onWrite, Modifier.fillMaxWidth()) { Text(stringResource(R.string.people_writeTo)) }
+            }
+            person.profile?.let { address ->
+                OutlinedButton(onClick = { onProfile(address) }, Modifier.fillMaxWidth()) { Text(stringResource(R.string.people_profile)) }
+            }
+            if (!person.isSelf && user.id != User.ERASED) {
+                BlockButton(person) { if (person.isBlocked == true) onBlock(false) else isAsking = true }
+            }
+        }
+    }
+    if (isAsking) {
+        AskDialog(
+            stringResource(R.string.block_title, isolate(nameOf(user))),
+            stringResource(R.string.block_text),
+            confirm = stringResource(R.string.block_action, isolate(nameOf(user))),
+            dismiss = stringResource(R.string.common_cancel),
+            onClose = { isAsking = false },
+            onConfirm = { onBlock(true) },
+        )
+    }
+}
+
+@Composable
+private fun lastVisit(person: Person): String? {
+    val presence = person.presence
+    return when {
+        person.isSelf -> stringResource(R.string.people_you)
+        presence == null -> null
+        presence.present -> stringResource(R.string.person_here)
+        presence.lastHere == 0L -> null
+        else -> stringResource(R.string.person_lastHere, dayAndTime(presence.lastHere))
+    }
+}
+
+@Composable
+private fun BlockButton(person: Person, onClick: () -> Unit) {
+    val isBlocked = person.isBlocked ?: return
+    val name = isolate(nameOf(person.user))
+    TextButton(onClick = onClick) {
+        if (isBlocked) Text(stringResource(R.string.block_undo, name))
+        else Text(stringResource(R.string.block_action, name), color = MaterialTheme.colorScheme.error)
+    }
+}

@@ -1,0 +1,85 @@
+package io.github.phpsessionchat.app
+
+import android.content.Context
+import androidx.compose.material3.SnackbarHostState
+import androidx.compose.runtime.Composable
+import androidx.compose.runtime.remember
+import androidx.compose.runtime.rememberCoroutineScope
+import androidx.compose.ui.platform.LocalContext
+import io.github.phpsessionchat.Answers.Page
+import io.github.phpsessionchat.Answers.Members
+import io.github.phpsessionchat.ChatFile
+import io.github.phpsessionchat.Message
+import io.github.phpsessionchat.PinnedMessage
+import io.github.phpsessionchat.RoomMember
+import io.github.phpsessionchat.RoomSummary
+import io.github.phpsessionchat.User
+import java.io.IOException
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.launch
+import okhttp3.Request
+
+/** What the user can do in the details of a room. The functions that load throw a `ChatRequestException`. */
+interface RoomDetailsActions : FileActions {
+    fun close()
+    fun invite()
+    fun jumpTo(seq: Long)
+    fun openPerson(user: User)
+    fun setNotify(notify: RoomSummary.Notify)
+    fun leave()
+
+    /** @param present whether to return the connected members or the others; null: all */
+    suspend fun members(query: String?, present: Boolean?, cursor: String?): Page<RoomMember>
+    suspend fun files(content: Message.Content, cursor: String?): Page<Message>
+    suspend fun pinned(): List<PinnedMessage>
+}
+
+@Composable
+fun rememberDetailsActions(app: AppParts, room: String, host: SnackbarHostState): RoomDetailsActions {
+    val scope = rememberCoroutineScope()
+    val context = LocalContext.current
+    return remember(room) { DetailsActions(app, room, Notices(context, host), scope, context) }
+}
+
+private class DetailsActions(
+    private val app: AppParts,
+    private val room: String,
+    private val notices: Notices,
+    private val scope: CoroutineScope,
+    private val context: Context,
+) : RoomDetailsActions {
+    private val chat = app.chat
+    private val perform = Requests(chat, notices, scope)
+
+    override fun close() = app.navigation.back()
+
+    override fun invite() = app.navigation.open(Screen.Invite(room))
+
+    override fun jumpTo(seq: Long) = app.navigation.openMessage(room, seq)
+
+    override fun openPerson(user: User) = app.navigation.open(Screen.Person(room, user.id, user.name))
+
+    override fun setNotify(notify: RoomSummary.Notify) = perform { request<RoomSummary> { setNotify(room, notify, it) } }
+
+    override fun leave() = perform { request<Void?> { leaveRoom(room, it) } }
+
+    override suspend fun members(query: String?, present: Boolean?, cursor: String?): Page<RoomMember> =
+        chat.request<Members> { members(room, query, present, cursor, it) }
+
+    override suspend fun files(content: Message.Content, cursor: String?): Page<Message> =
+        chat.request { files(room, content, cursor, it) }
+
+    override suspend fun pinned(): List<PinnedMessage> = chat.request { pinned(room, it) }
+
+    override fun open(file: ChatFile) {
+        scope.launch {
+            try {
+                openFile(context, chat, file)
+            } catch (_: IOException) {
+                notices.show("unreadable")
+            }
+        }
+    }
+
+    override fun picture(file: ChatFile): Request = chat.client.previewRequest(file)
+}

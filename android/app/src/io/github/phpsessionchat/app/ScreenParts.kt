@@ -1,0 +1,123 @@
+package io.github.phpsessionchat.app
+
+import androidx.compose.foundation.clickable
+import androidx.compose.foundation.layout.Arrangement
+import androidx.compose.foundation.layout.Column
+import androidx.compose.foundation.layout.Row
+import androidx.compose.foundation.layout.RowScope
+import androidx.compose.foundation.layout.fillMaxWidth
+import androidx.compose.foundation.layout.heightIn
+import androidx.compose.foundation.layout.padding
+import androidx.compose.foundation.selection.selectable
+import androidx.compose.material.icons.Icons
+import androidx.compose.material.icons.automirrored.filled.ArrowBack
+import androidx.compose.material3.AlertDialog
+import androidx.compose.material3.ExperimentalMaterial3Api
+import androidx.compose.material3.Icon
+import androidx.compose.material3.IconButton
+import androidx.compose.material3.MaterialTheme
+import androidx.compose.material3.RadioButton
+import androidx.compose.material3.Text
+import androidx.compose.material3.TextButton
+import androidx.compose.material3.TopAppBar
+import androidx.compose.material3.TopAppBarDefaults
+import androidx.compose.runtime.Composable
+import androidx.compose.ui.Alignment
+import androidx.compose.ui.Modifier
+import androidx.compose.ui.res.stringResource
+import androidx.compose.ui.semantics.Role
+import androidx.compose.ui.semantics.heading
+import androidx.compose.ui.semantics.semantics
+import androidx.compose.ui.text.font.FontWeight
+import androidx.compose.ui.text.style.TextOverflow
+import androidx.compose.ui.unit.dp
+import io.github.phpsessionchat.User
+
+/** The bar of a screen that was opened on top of another. */
+@OptIn(ExperimentalMaterial3Api::class)
+@Composable
+fun ScreenBar(title: String, closeLabel: Int, onClose: () -> Unit, actions: @Composable RowScope.() -> Unit = {}) {
+    TopAppBar(
+        title = { Text(title, fontWeight = FontWeight.Bold, maxLines = 1, overflow = TextOverflow.Ellipsis) },
+        colors = TopAppBarDefaults.topAppBarColors(MaterialTheme.colorScheme.background),
+        navigationIcon = { IconButton(onClick = onClose) { Icon(Icons.AutoMirrored.Filled.ArrowBack, stringResource(closeLabel)) } },
+        actions = actions,
+    )
+}
+
+@Composable
+fun SectionHeading(text: String) {
+    Text(
+        text,
+        Modifier.padding(16.dp, 12.dp).semantics { heading() },
+        MaterialTheme.colorScheme.onSurfaceVariant,
+        style = MaterialTheme.typography.labelLarge,
+    )
+}
+
+/**
+ * A user in a list.
+ *
+ * @param note shown below the name
+ */
+@Composable
+fun PersonRow(
+    user: User,
+    note: String?,
+    onClick: (() -> Unit)?,
+    modifier: Modifier = Modifier,
+    end: @Composable () -> Unit = {},
+) {
+    Row(
+        modifier.fillMaxWidth().clickable(onClick != null) { onClick?.invoke() }.heightIn(min = 56.dp).padding(16.dp, 8.dp),
+        horizontalArrangement = Arrangement.spacedBy(12.dp),
+        verticalAlignment = Alignment.CenterVertically,
+    ) {
+        Avatar(user.id, nameOf(user), 40.dp)
+        Column(Modifier.weight(1f)) {
+            Text(nameOf(user), maxLines = 2, overflow = TextOverflow.Ellipsis)
+            if (note != null) {
+                Text(note, color = MaterialTheme.colorScheme.onSurfaceVariant, style = MaterialTheme.typography.bodySmall)
+            }
+        }
+        end()
+    }
+}
+
+/** One of several exclusive choices. */
+@Composable
+fun Choice(label: String, isChosen: Boolean, hint: String? = null, onChoose: () -> Unit) {
+    Row(
+        Modifier.fillMaxWidth()
+            .selectable(isChosen, role = Role.RadioButton, onClick = onChoose)
+            .heightIn(min = 48.dp)
+            .padding(16.dp, 8.dp),
+        horizontalArrangement = Arrangement.spacedBy(12.dp),
+        verticalAlignment = Alignment.CenterVertically,
+    ) {
+        RadioButton(isChosen, onClick = null)
+        Column {
+            Text(label)
+            if (hint != null) Text(hint, color = MaterialTheme.colorScheme.onSurfaceVariant, style = MaterialTheme.typography.bodySmall)
+        }
+    }
+}
+
+/** Asks before something that cannot be undone. */
+@Composable
+fun AskDialog(title: String, text: String?, confirm: String, dismiss: String, onClose: () -> Unit, onConfirm: () -> Unit) {
+    AlertDialog(
+        onDismissRequest = onClose,
+        title = { Text(title) },
+        text = text?.let { { Text(it) } },
+        confirmButton = {
+            TextButton(
+                onClick = {
+                    onClose()
+                    onConfirm()
+                },
+            ) { Text(confirm, color = MaterialTheme.colorScheme.error) }
+        },
+        dismissButton = { TextButton(onClick = onClose) { Text(dismiss) } },
+    )
+}
