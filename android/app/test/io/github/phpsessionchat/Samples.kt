@@ -54,7 +54,27 @@ object Samples {
         message(3, li, "我十点到,带两箱育苗盆。", 9) { put("files", JSONArray(listOf(picture, file("f2", "plan.pdf", "application/pdf")))) },
         message(4, alice, "Perfect. I moved the workshop to 14:00 so it stays dry until the end.", 8),
         message(5, alice, "Who has the key to the tool shed?", 8),
-        message(6, layla, "المفتاح معي، أراكم في العاشرة.", 3) { put("replyTo", 4) },
+        message(6, layla, "المفتاح معي، أراكم في العاشرة.", 3) { put("replyTo", 4).put("thread", 4) },
+    )
+
+    val threads: Map<Long, Replies> = mapOf(4L to Replies(4, 4, 12, listOf(layla, bob), now - 3 * MINUTE, 2))
+
+    private fun reply(seq: Long, author: User, text: String, minutes: Long) =
+        message(seq, author, text, minutes) { put("replyTo", 4).put("thread", 4) }
+
+    private val answers = (10L..40L).map { reply(it, if (it % 3 == 0L) alice else bob, "Answer $it", 60 - it) }
+
+    /** Returns pages of 10 replies. */
+    fun replies(before: Long): RepliesPage {
+        val page = answers.filter { before == 0L || it.seq < before }.takeLast(10)
+        return RepliesPage(stored[3], threads.getValue(4), true, page, page.first() == answers.first())
+    }
+
+    /** The last reply was edited, there is a new reply, and one is not sent yet. */
+    val newerEntries: List<Entry> = Entry.list(
+        listOf(reply(40, bob, "Answer 40, edited", 20), message(41, bob, "Not in the thread", 2), reply(42, layla, "A new answer", 1)),
+        listOf(unsent("p3", "An unsent answer", null, 4)),
+        alice,
     )
 
     val found: List<Message> = stored.take(3)
@@ -151,9 +171,9 @@ object Samples {
         if (message.files.isNotEmpty()) append(" with ${message.files.keys.joinToString()}")
     }
 
-    private fun unsent(clientId: String, text: String, failed: String?): PendingMessage = PendingMessage.fromJson(
+    private fun unsent(clientId: String, text: String, failed: String?, replyTo: Long = 0): PendingMessage = PendingMessage.fromJson(
         JSONObject().put("clientId", clientId).put("room", "lobby").put("text", text).put("writtenAt", now)
-            .put("replyTo", 0).apply { if (failed != null) put("failed", failed) }.toString(),
+            .put("replyTo", replyTo).apply { if (failed != null) put("failed", failed) }.toString(),
     )
 
     val entries: List<Entry> =

@@ -49,6 +49,9 @@ class Composing(draft: String) {
     var field by mutableStateOf(atEnd(draft))
     var replyTo by mutableStateOf<Message?>(null)
         private set
+
+    /** The message that a new message replies to, unless the user chose another; 0: none. */
+    var defaultReplyTo = 0L
     var editing by mutableStateOf<Message?>(null)
         private set
 
@@ -122,7 +125,8 @@ class Composing(draft: String) {
     fun toMessage(uploads: List<Upload>): NewMessage {
         val text = field.text.trim()
         val message = NewMessage.of(text)
-        replyTo?.let { message.replyTo(it.seq) }
+        val answered = replyTo?.seq ?: defaultReplyTo
+        if (answered != 0L) message.replyTo(answered)
         for ((user, begin, end) in mentionsIn(text)) message.mention(user, begin, end)
         for (upload in uploads) message.file(upload.key, null)
         return message
@@ -138,9 +142,12 @@ class Composing(draft: String) {
     private fun atEnd(text: String) = TextFieldValue(text, TextRange(text.length))
 }
 
-/** @param uploads the files that the next message will contain */
+/**
+ * @param placeholder shown while the field is empty
+ * @param uploads the files that the next message will contain
+ */
 @Composable
-fun Composer(name: String, canWrite: Boolean, composing: Composing, uploads: List<Upload>, actions: ConversationActions) {
+fun Composer(placeholder: String, canWrite: Boolean, composing: Composing, uploads: List<Upload>, actions: ConversationActions) {
     Column(Modifier.fillMaxWidth().navigationBarsPadding().imePadding().padding(12.dp, 8.dp)) {
         if (!canWrite) {
             Text(stringResource(R.string.composer_mutedForGood), color = MaterialTheme.colorScheme.onSurfaceVariant)
@@ -162,9 +169,7 @@ fun Composer(name: String, canWrite: Boolean, composing: Composing, uploads: Lis
                     if (isChanged && composing.editing == null) actions.draft(it.text)
                     if (isChanged && it.text.isNotEmpty()) actions.typed()
                 },
-                placeholder = {
-                    Text(stringResource(R.string.composer_placeholder, isolate(name)), maxLines = 1, overflow = TextOverflow.Ellipsis)
-                },
+                placeholder = { Text(placeholder, maxLines = 1, overflow = TextOverflow.Ellipsis) },
                 shape = RoundedCornerShape(18.dp),
                 maxLines = 5,
                 modifier = Modifier.weight(1f).testTag("draft"),

@@ -27,6 +27,7 @@ interface ConversationActions : FileActions {
     fun close()
     fun openDetails()
     fun openPerson(user: User)
+    fun openThread(number: Long)
     fun send(message: NewMessage)
     fun edit(message: Message, edit: MessageEdit)
     fun delete(message: Message)
@@ -93,6 +94,8 @@ private class RoomActions(
     override fun openDetails() = navigation.open(Screen.RoomDetails(room))
 
     override fun openPerson(user: User) = navigation.open(Screen.Person(room, user.id, user.name))
+
+    override fun openThread(number: Long) = navigation.open(Screen.Thread(room, number))
 
     override fun send(message: NewMessage) {
         client.send(room, message)

@@ -93,7 +93,13 @@ fun ConversationScreen(
             )
         },
         bottomBar = {
-            Composer(name, room?.may(RoomSummary.Right.SEND) != false, composing, unsentUploads(uploads, conversation.entries), actions)
+            Composer(
+                stringResource(R.string.composer_placeholder, isolate(name)),
+                room?.may(RoomSummary.Right.SEND) != false,
+                composing,
+                unsentUploads(uploads, conversation.entries),
+                actions,
+            )
         },
         snackbarHost = { SnackbarHost(notices) },
     ) { inner ->
@@ -114,7 +120,7 @@ fun ConversationScreen(
 }
 
 /** Returns the uploads that no message contains yet. */
-private fun unsentUploads(uploads: List<Upload>, entries: List<Entry>): List<Upload> {
+fun unsentUploads(uploads: List<Upload>, entries: List<Entry>): List<Upload> {
     val sent = entries.flatMap { it.pending?.files.orEmpty() }.map { it.key }.toSet()
     return uploads.filter { it.key !in sent }
 }
@@ -156,6 +162,8 @@ private fun Messages(
     val entries = conversation.entries
     val list = rememberLazyListState()
     LoadAndFollow(list, conversation, me, connection, actions)
+    // A thread is shown at its first message that still exists.
+    val threads = remember(conversation.replies) { conversation.replies.values.filter { it.count > 0 }.associateBy { it.root } }
     val lastRead = entries.findLast { it.user == me && (it.message?.seq ?: Long.MAX_VALUE) <= conversation.readByOther }?.key
     // Stays where it was when the room was opened, while the messages below it are being read.
     val firstUnread = remember(conversation.room) {
@@ -183,6 +191,7 @@ private fun Messages(
                         isOwn = entry.user == me,
                         isLastRead = entry.key == lastRead,
                         quoted,
+                        threads[entry.message?.seq],
                         connection,
                         actions,
                         onMenu,

@@ -28,6 +28,7 @@ import androidx.compose.runtime.Composable
 import androidx.compose.ui.Alignment
 import androidx.compose.ui.Modifier
 import androidx.compose.ui.draw.clip
+import androidx.compose.ui.res.pluralStringResource
 import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.text.font.FontStyle
 import androidx.compose.ui.text.font.FontWeight
@@ -38,6 +39,7 @@ import io.github.phpsessionchat.ConnectionState
 import io.github.phpsessionchat.Entry
 import io.github.phpsessionchat.Message
 import io.github.phpsessionchat.PendingMessage
+import io.github.phpsessionchat.Replies
 import java.text.NumberFormat
 
 @Composable
@@ -69,6 +71,7 @@ fun NewMessages() {
  * @param isFirst whether it is the first of its author in a row, which shows the name and time
  * @param isLastRead whether it is the last own message that the other user of a direct room has read
  * @param quoted the message that it replies to, if that is loaded
+ * @param replies the thread that it starts
  */
 @Composable
 fun Line(
@@ -77,6 +80,7 @@ fun Line(
     isOwn: Boolean,
     isLastRead: Boolean,
     quoted: Entry?,
+    replies: Replies?,
     connection: ConnectionState.Kind,
     actions: ConversationActions,
     onMenu: (Message) -> Unit,
@@ -88,6 +92,7 @@ fun Line(
         if (isOwn) {
             if (isFirst) Time(entry)
             Content(entry, isOwn = true, quoted, actions, onMenu)
+            if (replies != null) ThreadLine(replies, actions)
             entry.pending?.let { Unsent(it, connection, actions) }
             if (isLastRead) {
                 Text(
@@ -102,6 +107,7 @@ fun Line(
                 Column {
                     if (isFirst) Author(entry)
                     Content(entry, isOwn = false, quoted, actions, onMenu)
+                    if (replies != null) ThreadLine(replies, actions)
                 }
             }
         }
@@ -190,6 +196,17 @@ private fun Quote(quoted: Entry, actions: ConversationActions) {
             overflow = TextOverflow.Ellipsis,
             style = MaterialTheme.typography.bodySmall.copy(textDirection = TextDirection.Content),
         )
+    }
+}
+
+/** The number of replies. A tap opens the thread. */
+@Composable
+private fun ThreadLine(replies: Replies, actions: ConversationActions) {
+    TextButton(onClick = { actions.openThread(replies.thread) }) {
+        val number = NumberFormat.getIntegerInstance()
+        val count = pluralStringResource(R.plurals.replies_count, replies.count, number.format(replies.count))
+        val unread = if (replies.unread == 0) null else stringResource(R.string.replies_new, number.format(replies.unread))
+        Text(listOfNotNull(count, unread).joinToString(" · "))
     }
 }
 

@@ -38,6 +38,7 @@ fun MessageMenu(
     room: RoomSummary?,
     composing: Composing,
     actions: ConversationActions,
+    offersThread: Boolean = true,
     onClose: () -> Unit,
 ) {
     var isDeleting by remember { mutableStateOf(false) }
@@ -53,6 +54,7 @@ fun MessageMenu(
         if (mayWrite) ReactionRow(message, actions, onClose)
         val entries = buildList {
             if (mayWrite) add(R.string.action_reply to { composing.reply(message) })
+            if (offersThread) add(R.string.replies_open to { actions.openThread(message.threadNumber) })
             if (message.text.isNotEmpty()) {
                 add(
                     R.string.action_copy to {

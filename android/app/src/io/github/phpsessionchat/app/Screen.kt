@@ -22,6 +22,8 @@ sealed interface Screen : Serializable {
     /** @param room a room of the user, which decides what may be known about them */
     data class Person(override val room: String, val id: String, val name: String) : Screen
 
+    data class Thread(override val room: String, val number: Long) : Screen
+
     data class Invite(override val room: String) : Screen
 
     data class InviteLinks(override val room: String) : Screen
@@ -35,6 +37,7 @@ fun ScreenContent(screen: Screen, app: AppParts) = when (screen) {
     Screen.NewRoom -> NewRoomScreen(app)
     Screen.PublicRooms -> PublicRoomsScreen(app)
     is Screen.Person -> PersonScreen(app, screen.room, User(screen.id, screen.name))
+    is Screen.Thread -> ThreadScreen(app, screen.room, screen.number)
     is Screen.Invite -> InviteScreen(app, screen.room)
     is Screen.InviteLinks -> InviteLinksScreen(app, screen.room)
 }

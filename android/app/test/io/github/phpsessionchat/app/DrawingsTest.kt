@@ -40,6 +40,25 @@ abstract class DrawingTest : ScreenTest() {
         }
         show { InviteLinks(Samples.largeRoom, Samples.alice, Samples.invites, Samples.INVITE_ADDRESS, SampleLinks(calls), remember { SnackbarHostState() }) }
         takeScreenshot(activity, "invite-links-$name")
+        show {
+            ThreadView(
+                Replied(Samples.replies(0)),
+                Replied(Samples.replies(0)).entries(Samples.newerEntries),
+                isFollowing = true,
+                Samples.rooms[0],
+                Samples.alice,
+                Kind.ONLINE,
+                remember { Composing("") },
+                emptyList(),
+                actions,
+                remember { SnackbarHostState() },
+                hasFailed = false,
+                {},
+                {},
+                {},
+            )
+        }
+        takeScreenshot(activity, "thread-$name")
         show { NewChat(Samples.identity, remember { SnackbarHostState() }, {}, {}, {}, { Samples.found(it) }) {} }
         compose.onNodeWithTag("find").performTextInput("B")
         compose.mainClock.advanceTimeBy(400)

@@ -60,9 +60,10 @@ abstract class ScreenTest {
         controller.close()
     }
 
-    private val actions = object : ConversationActions {
+    protected val actions = object : ConversationActions {
         override fun close() = record("close")
         override fun openDetails() = record("details")
+        override fun openThread(number: Long) = record("thread $number")
         override fun openPerson(user: User) = record("person ${user.id}")
         override fun send(message: NewMessage) = record("send ${Samples.textOf(message)}")
         override fun edit(message: Message, edit: MessageEdit) = record("edit ${message.seq} ${Samples.textOf(edit)}")
@@ -118,7 +119,7 @@ abstract class ScreenTest {
         room: RoomSummary = Samples.rooms[0],
         isAlone: Boolean = true,
     ) = ConversationScreen(
-        Conversation("lobby", entries, view, listOf(Samples.bob), readByOther = 5),
+        Conversation("lobby", entries, view, listOf(Samples.bob), readByOther = 5, replies = Samples.threads),
         room,
         Samples.alice,
         connection,

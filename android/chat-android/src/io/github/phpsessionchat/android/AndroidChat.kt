@@ -12,6 +12,7 @@ import io.github.phpsessionchat.FileOutbox
 import io.github.phpsessionchat.HistoryView
 import io.github.phpsessionchat.Identity
 import io.github.phpsessionchat.Removal
+import io.github.phpsessionchat.Replies
 import io.github.phpsessionchat.RoomSummary
 import io.github.phpsessionchat.Upload
 import io.github.phpsessionchat.User
@@ -44,6 +45,10 @@ data class Conversation(
     val typing: List<User> = emptyList(),
     /** In a direct room, the last message that the other user has read. */
     val readByOther: Long = 0,
+    /** The threads of the loaded messages, by their number. */
+    val replies: Map<Long, Replies> = emptyMap(),
+    /** Whether the user follows a thread, for threads where that changed. */
+    val followed: Map<Long, Boolean> = emptyMap(),
 )
 
 /** A request that failed. `code` is an error code of the protocol. */
@@ -162,6 +167,12 @@ class AndroidChat(server: String, val http: OkHttpClient, outbox: File) {
         override fun onUpload(upload: Upload) {
             mutableUploads.value = client.uploads()
         }
+
+        override fun onReplies(room: String, threads: List<Replies>) =
+            update(room) { it.copy(replies = it.replies + threads.associateBy { thread -> thread.thread }) }
+
+        override fun onFollowed(room: String, thread: Long, following: Boolean) =
+            update(room) { it.copy(followed = it.followed + (thread to following)) }
 
         override fun onTyping(room: String, users: List<User>) = update(room) { it.copy(typing = users) }
 

@@ -4,6 +4,7 @@ import android.view.View
 import android.view.ViewGroup
 import android.webkit.WebView
 import androidx.compose.ui.test.longClick
+import androidx.compose.ui.test.onNodeWithContentDescription
 import androidx.compose.ui.test.onNodeWithText
 import androidx.compose.ui.test.performClick
 import androidx.compose.ui.test.performTouchInput
@@ -32,6 +33,16 @@ class ChatTest : ServerTest() {
         openMenu()
         compose.onNodeWithText("Reply").performClick()
         send("A reply")
+        awaitText("1 reply")
+        compose.onNodeWithText("1 reply").performClick()
+        awaitDescription("Notify me about replies")
+        awaitText("A reply")
+        compose.onNodeWithContentDescription("Close replies").performClick()
+        compose.onNodeWithText("lobby").performClick()
+        awaitText("Public room, 2 members")
+        awaitText("Bob")
+        compose.onNodeWithContentDescription("Close details").performClick()
+        awaitDescription("Send")
         takeScreenshot(activity, "server")
         println("the app replied and reacted")
 

@@ -44,6 +44,8 @@ abstract class ServerTest {
 
     protected fun awaitText(text: String) = compose.waitUntilAtLeastOneExists(hasText(text, substring = true), 60_000)
 
+    protected fun awaitDescription(text: String) = compose.waitUntilAtLeastOneExists(hasContentDescription(text), 60_000)
+
     /** As the site's login page does. */
     protected fun setCookie() {
         CookieManager.getInstance().setCookie(System.getProperty("chat.server")!!, System.getProperty("chat.cookie")!!)
@@ -52,7 +54,7 @@ abstract class ServerTest {
     protected fun openLobby() {
         awaitText("lobby")
         compose.onNodeWithText("lobby").performClick()
-        compose.waitUntilAtLeastOneExists(hasContentDescription("Send"), 60_000)
+        awaitDescription("Send")
     }
 
     protected fun send(text: String) {

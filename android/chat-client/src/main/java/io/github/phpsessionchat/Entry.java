@@ -44,6 +44,16 @@ public final class Entry {
     this.pending = pending;
   }
 
+  /**
+   * Creates the line of a stored message, such as a reply of a thread.
+   *
+   * @param message the message
+   * @return the line
+   */
+  public static Entry of(Message message) {
+    return new Entry(message);
+  }
+
   /** Returns the stored messages in order, then the unsent ones, without duplicates. */
   static List<Entry> list(List<Message> stored, List<PendingMessage> pending, @Nullable User me) {
     List<Entry> list = new ArrayList<>(stored.size() + pending.size());
