@@ -79,7 +79,7 @@ for (let round = 0; round < rounds; round++) {
     }
   }
 }
-const median = (name: string) => percentile(figures.get(name) ?? [], 50);
+const median = (name: string) => percentile(figures.get(name) ?? [], 0.5);
 console.log('CPU of the process in ms: confined, unconfined, ratio');
 for (const name of figures.keys()) {
   if (!name.endsWith(', confined')) continue;
