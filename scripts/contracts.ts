@@ -8,7 +8,11 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 
 /** Named shapes are defined once and referenced elsewhere. */
 const registry = z.registry<{ id: string }>();
-for (const [id, shape] of Object.entries(shapes)) registry.add(shape, { id });
+for (const [id, shape] of Object.entries(shapes)) {
+  registry.add(shape, { id });
+  // Also global, because only the global registry has the `meta` of fields, such as maximum lengths.
+  z.globalRegistry.add(shape, { id });
+}
 
 type Json = Record<string, unknown>;
 
@@ -19,7 +23,6 @@ function schemaOf(schema: z.ZodType, io: 'input' | 'output'): Json {
     ...json
   } = z.toJSONSchema(schema, {
     io,
-    metadata: registry,
     unrepresentable: 'any',
   });
   return JSON.parse(JSON.stringify(json).replaceAll('"#/$defs/', '"#/components/schemas/'));
