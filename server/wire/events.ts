@@ -54,29 +54,28 @@ const notify = z.enum(['all', 'mentions', 'none']);
 const write = z.enum(['all', 'moderators']);
 const right = z.enum(['send', 'invite', 'update', 'remove', 'moderate', 'pin', 'roles', 'delete', 'leave']);
 
-/**
- * The newest message of a room in its current state. `text` is cut to 120 characters, `files` is a count. If the first
- * file is a voice message, `voice` is its duration in milliseconds, or 0 if that is unknown.
- */
+/** The newest message of a room in its current state. */
 const lastMessage = z.object({
   seq,
   user,
-  text: z.string(),
+  text: z.string().describe('Cut to 120 characters.'),
   sentAt: time,
   deletedAt: time.exactOptional(),
-  files: seq.exactOptional(),
-  voice: counter.exactOptional(),
+  files: seq.exactOptional().describe('The number of files.'),
+  voice: counter
+    .exactOptional()
+    .describe(
+      'The first file is a voice message of this duration in milliseconds, or 0 if the duration is unknown.',
+    ),
   /** This user blocked the author. Absent from events to several users. */
   hidden: z.literal(true).exactOptional(),
 });
 
-/** A pinned message in its current state. `text` is cut to 120 characters. */
+/** A pinned message in its current state. */
 const pin = lastMessage.extend({
-  /** Who pinned it, and when. */
   by: user,
-  at: time,
-  /** The newest message at that time. Clients show “… pinned a message” after it. */
-  after: counter,
+  at: time.describe('When the message was pinned.'),
+  after: counter.describe('The newest message at that time. Clients show “… pinned a message” after it.'),
 });
 /** A single emoji that Unicode recommends for general interchange. */
 const emoji = z
@@ -146,15 +145,12 @@ const mention = z.object({ user, start: counter, length: seq });
 
 const roomMember = z.object({ user, role, present: z.boolean() });
 
-/**
- * Reactions with the same emoji to a message. `users`: the first 10 by time. `mine`: the requesting user reacted with
- * it, only in responses.
- */
+/** Reactions with the same emoji to a message. */
 const reaction = z.object({
   emoji: z.string(),
   count: seq,
-  users: z.array(userId),
-  mine: z.literal(true).exactOptional(),
+  users: z.array(userId).describe('The first 10 users by time.'),
+  mine: z.literal(true).exactOptional().describe('The requesting user reacted with it. Only in responses.'),
 });
 
 /**
@@ -167,24 +163,32 @@ const entryId = z.string().regex(/^[!-~]{1,64}$/);
 const fileId = z.string().regex(/^[A-Za-z0-9_-]{16,64}$/);
 /** The description of a picture for users who cannot see it. */
 const alt = line(250);
+const duration = seq.describe('In milliseconds.');
 /** 46 loudness values from 0 to 31, each a base-32 digit. */
 export const peaks = z.string().regex(/^[0-9a-v]{46}$/);
 /** Maximum files per message. */
 export const mostFiles = 10;
-/**
- * A file in a message. `type` is detected from its bytes, `size` is in bytes. `image`: the displayed size of a picture,
- * with a BlurHash to show while it loads. `audio` and `video`: data from the container of a file that browsers play,
- * with durations in milliseconds. Sound with `peaks` is a voice message, whose loudness the sender measured.
- */
+/** A file in a message. */
 const file = z.object({
   id: fileId,
   name: z.string(),
-  type: z.string(),
-  size: counter,
-  alt: alt.exactOptional(),
-  image: z.object({ width: seq, height: seq, blur: z.string().max(64) }).exactOptional(),
-  audio: z.object({ duration: seq.exactOptional(), peaks: peaks.exactOptional() }).exactOptional(),
-  video: z.object({ width: seq, height: seq, duration: seq.exactOptional() }).exactOptional(),
+  type: z.string().describe('Detected from the bytes.'),
+  size: counter.describe('In bytes.'),
+  alt: alt.exactOptional().describe('A description for users who cannot see the picture.'),
+  image: z
+    .object({ width: seq, height: seq, blur: z.string().max(64).describe('A BlurHash.') })
+    .exactOptional(),
+  audio: z
+    .object({
+      duration: duration.exactOptional(),
+      peaks: peaks.exactOptional().describe('Present on a voice message.'),
+    })
+    .exactOptional()
+    .describe('Present if browsers play the sound.'),
+  video: z
+    .object({ width: seq, height: seq, duration: duration.exactOptional() })
+    .exactOptional()
+    .describe('Present if browsers play the video.'),
 });
 /** The `access` of file URLs, for a login by ticket or a guest. With a ticket, it expires when the ticket does. */
 const fileAccess = z.string();
@@ -253,11 +257,13 @@ const thread = z.object({
 const reportReason = z.enum(['spam', 'abuse', 'other']);
 const reportEnd = z.enum(['deleted', 'muted', 'banned', 'nothing']);
 
-/** A report of a message. `message` is the reported version, or the current version if the report is closed. */
+/** A report of a message. */
 const report = z.object({
   id: z.string(),
   room: roomId,
-  message,
+  message: message.describe(
+    'The reported version, or the current version if the report is closed. For users who may not read the room, a closed report has no text, files and later changes.',
+  ),
   by: user,
   reason: reportReason,
   text: z.string().exactOptional(),
@@ -267,15 +273,14 @@ const report = z.object({
 
 const restrictionKind = z.enum(['muted', 'banned']);
 
-/** A mute or a ban of a user. A ban without `room` applies to the whole site. */
+/** A mute or a ban of a user. */
 const restrictionOfPerson = z.object({
-  room: roomId.exactOptional(),
-  name: z.string().exactOptional(),
+  room: roomId.exactOptional().describe('Absent if the ban is from the whole site.'),
+  name: z.string().exactOptional().describe('The name of the room.'),
   kind: restrictionKind,
   until: time.exactOptional(),
   reason: z.string().exactOptional(),
-  /** Absent if it is from the PHP application. */
-  by: user.exactOptional(),
+  by: user.exactOptional().describe('Absent if it is from the PHP application.'),
 });
 
 /** The kinds of audit entries. */
@@ -345,9 +350,8 @@ const held = z.object({
   id: z.string(),
   room: roomId,
   user,
-  /** Absent on an edit. */
-  clientId: clientId.exactOptional(),
-  seq: seq.exactOptional(),
+  clientId: clientId.exactOptional().describe('Absent from an edit.'),
+  seq: seq.exactOptional().describe('The edited message.'),
   why: holdReason,
   text: z.string(),
   replyTo: seq.exactOptional(),
@@ -368,10 +372,8 @@ const invite = z.object({
   /** The creator. */
   by: user,
   at: time,
-  /** Absent if the link does not expire. */
-  until: time.exactOptional(),
-  /** Maximum users who can join by the link. Absent without a limit. */
-  uses: seq.exactOptional(),
+  until: time.exactOptional().describe('Absent if the link does not expire.'),
+  uses: seq.exactOptional().describe('Maximum users who can join by the link. Absent without a limit.'),
   used: counter,
 });
 
@@ -754,19 +756,31 @@ export type RequestPayload<E extends RequestName> = z.output<(typeof requests)[E
 
 const nothing = z.object({});
 const notices = z.object({
-  /** Never, daily, or after this delay in minutes. */
-  mail: z.union([z.enum(['off', 'daily']), z.number()]),
-  /** The address of this user, or null if the site does not have it. Absent if the site sends the mails. */
-  mailTo: z.string().nullable().exactOptional(),
-  /** When the user turned off mails by a link in a mail. */
-  mailStoppedAt: time.exactOptional(),
+  mail: z
+    .union([z.enum(['off', 'daily']), z.number()])
+    .describe('Never, daily at 09:00, or after this delay in minutes. Default: CHAT_NOTIFY_AFTER.'),
+  mailTo: z
+    .string()
+    .nullable()
+    .exactOptional()
+    .describe(
+      'The address of the user, or null if the site does not have it. Absent if the site sends the mails.',
+    ),
+  mailStoppedAt: time.exactOptional().describe('When the user turned off mails by the link in a mail.'),
   push: z.boolean(),
-  quiet: z.object({ from: z.string(), to: z.string(), zone: z.string() }).nullable(),
-  text: noticeText,
+  quiet: z
+    .object({ from: z.string(), to: z.string(), zone: z.string() })
+    .nullable()
+    .describe(
+      'Hours without notifications, in the time zone of the user. Default: 22:00 to 07:00. Null if there are none.',
+    ),
+  text: noticeText.describe(
+    'What notifications show: author and text, only the author (`name`), or neither (`nothing`).',
+  ),
 });
 const next = z.string().exactOptional();
-/** The total size of files in bytes. `more`: there are too many files, so the total is only a part. */
 const fileSizes = z.object({ bytes: counter, more: z.literal(true).exactOptional() });
+const connected = z.boolean().describe('Whether the user is connected.');
 const errorCode = z.enum(Object.keys(requestErrors) as [RequestErrorCode, ...RequestErrorCode[]]);
 const failed = z.array(z.object({ user: userId, code: errorCode }));
 const messages = z.array(message);
@@ -821,13 +835,10 @@ export const answers = {
     by: user,
     name: z.string(),
     topic: z.string().exactOptional(),
-    members: counter,
-    /** The number of present members. */
-    present: counter,
-    /** Some of the members. */
-    people: z.array(user),
-    /** The ID of the room, only for members. */
-    room: roomId.exactOptional(),
+    members: counter.describe('The number of members.'),
+    present: counter.describe('The number of present members.'),
+    people: z.array(user).describe('Up to 3 of the members.'),
+    room: roomId.exactOptional().describe('The ID of the room, only for members.'),
   }),
   'invite:accept': z.object({ room: roomSummary }),
   'direct:open': z.object({ room: roomSummary }),
@@ -887,101 +898,116 @@ export const answers = {
     people: z.array(
       z.object({
         user,
-        here: z.boolean(),
-        /** Open reports of the user's messages. */
-        reports: counter,
-        /** The number of mutes and bans. */
-        restricted: counter,
+        here: connected,
+        reports: counter.describe('Open reports of the messages of the user.'),
+        restricted: counter.describe('The number of mutes and bans.'),
       }),
     ),
-    /** The number of users who ever connected. Absent above 10,000. */
-    all: counter.optional(),
+    all: counter.optional().describe('The number of users who ever connected. Absent above 10,000.'),
     next,
   }),
   'moderate:person': z.object({
     user,
-    here: z.boolean(),
-    lastHere: time.exactOptional(),
-    /** The first connection of the user. Absent if it was before the server stored this time. */
-    since: time.exactOptional(),
-    messages: counter,
-    /** The room of all these messages. Absent if they are in several rooms, or if the user has no messages. */
-    onlyIn: roomId.exactOptional(),
-    /** Messages of the last 24 hours, which a ban can delete. Counted up to 200. */
-    recent: counter,
-    rooms: z.array(
-      z.object({
-        room: roomId,
-        name: z.string(),
-        kind: z.enum(['public', 'private']),
-        role,
-      }),
+    here: connected,
+    lastHere: time
+      .exactOptional()
+      .describe(
+        'The end of the last visit. Absent if the user hides it, or one of the two blocked the other.',
+      ),
+    since: time.exactOptional().describe('The first visit. Absent if the server did not store its time.'),
+    messages: counter.describe('Messages that are not deleted, counted up to 10,000.'),
+    onlyIn: roomId
+      .exactOptional()
+      .describe('The room of all these messages. Absent if they are in several rooms, or there are none.'),
+    recent: counter.describe(
+      'Messages of the last 24 hours, counted up to 200. `moderate:ban` can delete these.',
     ),
+    rooms: z
+      .array(
+        z.object({
+          room: roomId,
+          name: z.string(),
+          kind: z.enum(['public', 'private']),
+          role,
+        }),
+      )
+      .describe('Up to 200 rooms of which the user is a member.'),
     restrictions: z.array(restrictionOfPerson),
-    /** Reports of the user's messages, including closed reports. */
-    reports: z.array(report),
-    /** The number of reports by the user. */
-    reportsBy: counter,
-    /** The number of the user's messages that moderators deleted, by the audit log. */
-    removed: counter,
-    may: z.object({ ban: z.boolean(), export: z.boolean(), erase: z.boolean() }),
-    /** What an erasure deletes besides the messages. Absent if the requester may not erase the user. */
-    erases: z.object({ files: counter, reactions: counter }).exactOptional(),
+    reports: z
+      .array(report)
+      .describe('The newest 50 reports of the messages of the user, including closed reports.'),
+    reportsBy: counter.describe('The number of reports by the user.'),
+    removed: counter.describe(
+      'Messages of the user that moderators deleted within CHAT_AUDIT, counted up to 10,000.',
+    ),
+    may: z
+      .object({ ban: z.boolean(), export: z.boolean(), erase: z.boolean() })
+      .describe('What the requesting user may do with this user.'),
+    erases: z
+      .object({ files: counter, reactions: counter })
+      .exactOptional()
+      .describe(
+        'With `may.erase`, what an erasure deletes besides the messages, counted up to 10,000 each. In rooms that the requesting user may not see, it deletes more.',
+      ),
   }),
-  /** `deleted`: the number of deleted messages. */
-  'moderate:ban': z.object({ deleted: counter }),
+  'moderate:ban': z.object({ deleted: counter.describe('The number of deleted messages.') }),
   'moderate:erase': nothing,
   'moderate:acts': z.object({ acts: z.array(act), next }),
-  /** `events`: the number of events that are sent again. */
-  'moderate:retry': z.object({ events: counter }),
+  'moderate:retry': z.object({ events: counter.describe('The number of events that are sent again.') }),
   'moderate:rooms': z.object({
     rooms: z.array(
       z.object({
         room: roomId,
-        /** Messages of the last 30 days by UTC. */
-        messages: counter,
-        files: fileSizes,
+        messages: counter.describe('Messages of the last 30 days by UTC, including deleted messages.'),
+        files: fileSizes.describe(
+          'The size of all files in messages, including copies and preview pictures. With `more`, of 2,000 files.',
+        ),
       }),
     ),
   }),
   'moderate:overview': z.object({
-    /** Users who are connected now. */
-    here: counter,
-    /** `here`, and the users of the last seven days who do not hide their last visit. Absent without CHAT_LAST_SEEN. */
-    week: counter.exactOptional(),
-    /** Messages per day of the last 30 days by UTC, oldest first. */
-    messages: z.array(z.object({ day: z.string().regex(/^\d{4}-\d\d-\d\d$/), count: counter })),
-    /** The rooms that the requester may know of, without direct rooms. */
-    rooms: counter,
-    /** The number of private rooms. */
-    private: counter,
-    /** The number of rooms created in the last seven days. */
-    fresh: counter,
-    /** Open reports in the counted rooms. */
-    reports: counter,
-    /** Files in the counted rooms. Absent if files are off. */
-    files: fileSizes.exactOptional(),
-    /** Queued and failed events for the site, failed ones up to 100. For admins, if the site receives events. */
-    events: z.object({ waiting: counter, failed: counter }).exactOptional(),
-    /** Absent for a single server. */
+    here: counter.describe('Connected users.'),
+    week: counter
+      .exactOptional()
+      .describe(
+        '`here`, and the users of the last seven days who do not hide their last visit. Absent without CHAT_LAST_SEEN.',
+      ),
+    messages: z
+      .array(z.object({ day: z.string().regex(/^\d{4}-\d\d-\d\d$/), count: counter }))
+      .describe('Messages per day of the last 30 days by UTC, oldest first.'),
+    rooms: counter.describe('Public rooms, and private rooms of the requesting user.'),
+    private: counter.describe('The private rooms among `rooms`.'),
+    fresh: counter.describe('The rooms created in the last seven days.'),
+    reports: counter.describe('Open reports in `rooms`.'),
+    files: fileSizes
+      .exactOptional()
+      .describe(
+        'The size of the files in `rooms`. With `more`, at least this size, because there are over 100,000 files. Absent if files are off.',
+      ),
+    events: z
+      .object({ waiting: counter, failed: counter })
+      .exactOptional()
+      .describe(
+        'Queued events for the site, and failed events, counted up to 100. For admins, if the site receives events.',
+      ),
     servers: z
       .array(
         z.object({
           name: z.string(),
           working: z.boolean(),
-          /** Users who are connected to it. */
-          here: counter,
-          /** The time to store its last announcement, in milliseconds. Absent if unknown or not working. */
-          took: counter.exactOptional(),
-          /** When the server was last heard. Only if it does not work. */
-          downSince: time.exactOptional(),
-          /** Absent for a server of an earlier version. */
-          version: z.string().exactOptional(),
-          /** When the server was started. */
-          since: time.exactOptional(),
+          here: counter.describe('Users who are connected to this server.'),
+          took: counter
+            .exactOptional()
+            .describe(
+              'Milliseconds to store the last announcement, which a server makes every 5 s. Absent if unknown.',
+            ),
+          downSince: time.exactOptional().describe('The last announcement of a server that does not work.'),
+          version: z.string().exactOptional().describe('Absent for a server of an earlier version.'),
+          since: time.exactOptional().describe('When the server was started.'),
         }),
       )
-      .exactOptional(),
+      .exactOptional()
+      .describe('Absent for a single server.'),
   }),
   'held:list': z.object({ held: z.array(held), next }),
   'held:approve': z.object({ message }),
