@@ -420,6 +420,19 @@ describe('the settings of a room', () => {
     await page.gone('button', /^old market/, list(page));
   });
 
+  test('close the list of possible owners when the room is deleted', async () => {
+    const alice = await site.person({ firstname: 'Alice' });
+    const admin = await site.person({ firstname: 'Bob', roles: ['admin'] });
+    const id = await den(alice, [admin], { name: 'attic' });
+    const page = await open(alice);
+    await page.open('attic');
+    await page.click('button', /^Hand over/, await settings(page));
+    await page.get('option', /Bob$/);
+    await admin.request('room:delete', { room: id });
+    await page.sees('attic was deleted.');
+    expect(page.all('dialog')).toEqual([]);
+  });
+
   test('limit who can write, and keep the typed text', async () => {
     const { alice, bob } = await two();
     const id = await den(alice, [bob], { name: 'slow' });

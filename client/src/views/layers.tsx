@@ -12,7 +12,6 @@ const apart: ReadonlySet<DialogRequest['kind']> = new Set([
   'pushHelp',
   'leave',
   'deleteRoom',
-  'handOver',
 ]);
 
 /** Shows at most one menu or large picture above the panes, and at most one dialog above it. */
