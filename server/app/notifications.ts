@@ -126,7 +126,7 @@ export async function openNotifications(
             log.error({ events }, 'too many undelivered events, some deleted');
           },
           onGone: () =>
-            log.error('the site rejected all events with status 410, sending none until the next start'),
+            log.error('the site responded with status 410, sending no events until the next start'),
         });
       presence =
         webhooks &&
