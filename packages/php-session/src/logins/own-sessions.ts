@@ -51,7 +51,7 @@ export async function readLifetime(folder: SiteFolder): Promise<number> {
  */
 export const toSecondFactorError = (where: string, addition: string, path: string): SecondFactorError =>
   new SecondFactorError(
-    `${where}: ${addition} asks for the second factor after the login, so a password alone would be enough: set ${option('userRequire')}=${path}, the path in the session that shows that the factor was given; to accept a password alone, set it to the path of the user`,
+    `${where}: ${addition} asks for the second factor after the login, so a password alone would be enough: set ${option('userRequire')}=${path}, the path of the value in the session that shows that the factor was given; or, to accept a password alone, set it to the path of the user’s ID`,
   );
 
 /** Whether the file exists and contains the text. */

@@ -117,7 +117,8 @@ export class ReplyParser {
 
   #openList(length: number): void {
     if (length === 0) return this.#add([]);
-    if (this.#lists.length === maxListDepth) throw new Error('lists in lists');
+    if (this.#lists.length === maxListDepth)
+      throw new Error(`lists nested deeper than ${maxListDepth} levels`);
     this.#lists.push({ list: [], length });
   }
 
