@@ -33,7 +33,7 @@ final class KeyFileTest extends TestCase
     }
 
     /** @dataProvider wrong */
-    public function testRejectsAFileWithoutValidKeys(string $text, string $message): void
+    public function testRejectsAFileWithoutKeysOrWithAnInvalidKey(string $text, string $message): void
     {
         file_put_contents($this->file, $text);
         $error = self::thrown(InvalidSettings::class, fn () => KeyFile::read($this->file));

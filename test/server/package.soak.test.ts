@@ -207,7 +207,7 @@ test('the command uses the machine’s Node if none is bundled, or names the ver
   expect(none).toEqual({ code: 69, output: expect.stringContaining('needs Node 26') });
 });
 
-test('contains the documentation that its help and manual page name', async () => {
+test('contains the documentation that its help and its manual page mention', async () => {
   const { output } = await said(started(['help']));
   expect(output).toContain(join(machine, 'docs/settings.md'));
   expect(existsSync(join(machine, 'docs/settings.md'))).toBe(true);

@@ -56,7 +56,7 @@ test.each([
   expect(await victim()).toBe('err No such session.');
 });
 
-test('logs one warning for all these connections, without their content', async () => {
+test('logs one warning for all connections of other protocols, without their content', async () => {
   await answerTo('POST /a-secret HTTP/1.1\r\n\r\n');
   expect(output().match(/another protocol/g)).toHaveLength(1);
   expect(output()).not.toContain('a-secret');

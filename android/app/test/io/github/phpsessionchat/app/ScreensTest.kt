@@ -69,7 +69,7 @@ class ScreensTest : ScreenTest() {
     }
 
     @Test
-    fun keepsMentionsInAnEditAndTheInterruptedTextAfterIt() {
+    fun keepsMentionsInAnEditAndRestoresTheDraftAfterIt() {
         showConversation()
         compose.onNodeWithTag("draft").performTextInput("Good mor")
         openMenuOf("Who has the key to the tool shed?")
