@@ -83,7 +83,7 @@ test('keeps all acknowledged changes on a full disk, and rejects only requests t
     expect(await ben.raw('message:send', { room, text, clientId: newClientId() })).toMatchObject(full);
   expect(await ben.raw('message:forward', { room, clientId: newClientId(), from })).toMatchObject(full);
   expect(await ben.raw('message:report', { ...from, reason: 'spam' })).toMatchObject(full);
-  // Concurrent requests are one transaction, and a repeated one among them is still answered.
+  // Concurrent requests share a transaction. New messages are rejected, but a repeat returns the stored message.
   const together = await Promise.all([
     ben.raw('message:send', { room, text, clientId: newClientId() }),
     anna.raw('message:send', { room, text, clientId: last.clientId }),

@@ -32,7 +32,7 @@ const { syscall, prctl } = dlopen(null, {
 // The version of Landlock. Negative if the kernel has none.
 const landlock = Number(syscall(444n, 0n, 0n, 1n));
 if (mode === 'filtered') {
-  // By the numbers of the calls: kills at landlock_create_ruleset, allows all others.
+  // A seccomp filter: kills the process at landlock_create_ruleset (444), allows all other system calls.
   const filter = new Uint32Array([0x20, 0, 0x01000015, 444, 6, 0x80000000, 6, 0x7fff0000]);
   const program = new BigUint64Array([4n, getRawPointer(filter)]);
   prctl(38, 1n, 0n, 0n, 0n);

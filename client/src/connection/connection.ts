@@ -23,8 +23,8 @@ import type { Tickets } from './tickets.ts';
 export type RequestOf<E extends RequestName> = Parameters<ClientToServer[E]>[0];
 
 /**
- * PHP's response with a renewed cookie may still be in flight, so authentication is retried for this time, after these
- * delays.
+ * The time limit and the delays of attempts to resume a session that may have ended. PHP's response with the renewed
+ * cookie may still be in flight.
  */
 const RESUME_MS = 5000;
 const RESUME_PAUSES = [50, 250, 500, 1000];

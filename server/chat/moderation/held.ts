@@ -115,7 +115,8 @@ export async function listPending(
   return readWithin(
     () => ({
       rooms: moderatedRooms(connection),
-      // The list itself must omit these rooms, because a short page would reveal pending messages there.
+      // The query excludes these rooms. If they were removed from its page instead, the short page would reveal
+      // pending messages there.
       except: directory.restrictions.bannedFrom(id),
     }),
     async (rooms) => {

@@ -161,8 +161,8 @@ export const findUsersReads: ReadsOf<FindUsersReads> = {
       );
     } else {
       const key = nameKey(query);
-      // Excludes users who never connected and whom only other users added to rooms. They have no keys either, so the
-      // limit also bounds the rows that are read.
+      // Excludes users whom only other users added to rooms. They have no keys, so the database reads few rows beyond
+      // the limit.
       const rows = yield* ask(
         sql`SELECT ${userSelection}, find_key AS sort
             FROM chat_user_keys AS user_keys JOIN chat_users AS users ON users.id = user_keys.user_id

@@ -9,7 +9,7 @@ const MOVED_PX = 10;
 /** The keys of items in the message menu. */
 const KEYS = new Set(['r', 't', 'f', 'c', 'l', 'e', 'del', '+']);
 
-/** Finds the rendered messages. */
+/** Finds the rendered message that contains an element. */
 export interface Messages {
   find(element: Element): Message | undefined;
 }

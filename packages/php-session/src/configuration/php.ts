@@ -533,7 +533,10 @@ class Interpreter {
     return undefined;
   }
 
-  /** Returns the name of the variable, followed by the keys of the part. Unknown if the name or a key is unknown. */
+  /**
+   * Returns the path of a variable, property or array element: the name of the variable, then the keys. Unknown if the
+   * name or a key is unknown.
+   */
   #toPath(node: Tree): string[] | Unknown {
     if (node.kind === 'variable') {
       const value = typeof node.name === 'string' ? node.name : this.#evaluate(getNode(node, 'name'));

@@ -55,7 +55,7 @@ export interface Located {
   database: SiteDatabase;
 }
 
-/** Values of configuration files that most applications have. */
+/** Values of configuration files that most applications have, and the options for roles. */
 export interface SiteFiles extends Located, GivenRoles {
   /** The prefix of tables. */
   prefix: string;

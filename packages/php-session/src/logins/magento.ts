@@ -43,7 +43,7 @@ import {
   textsOf,
 } from './site-table.ts';
 
-/** Values of app/etc/env.php and config.php. */
+/** Values of app/etc/env.php and config.php, and options. */
 interface Files extends SiteFiles {
   cookieName: string;
   sessions: SessionStorage;
@@ -51,6 +51,7 @@ interface Files extends SiteFiles {
   fixed: Readonly<Record<string, string | null>>;
   /** This version ends other sessions when the password changes. */
   hasCutoff: boolean;
+  /** The option `siteChecks`. */
   checks: boolean;
 }
 

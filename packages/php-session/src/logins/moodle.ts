@@ -41,7 +41,9 @@ import {
   textsOf,
 } from './site-table.ts';
 
-/** Values of config.php. Values that may also be in the table of settings are null if the file lacks them. */
+/**
+ * Values of config.php, and options. Values that may also be in the table of settings are null if the file lacks them.
+ */
 interface Files extends SiteFiles {
   cookieName: string | null;
   fixed: Readonly<Record<(typeof settingNames)[number], string | null>>;
@@ -50,6 +52,7 @@ interface Files extends SiteFiles {
   forced: Readonly<Record<string, boolean>>;
   /** `session_handler_class`; empty for Moodle's default. */
   handler: string;
+  /** The option `siteChecks`. */
   checks: boolean;
 }
 

@@ -44,8 +44,9 @@ import {
 } from './site-table.ts';
 import { mayBeCutOff } from './sql.ts';
 
-/** Values of inc/config.php. */
+/** Values of inc/config.php, and options. */
 interface Files extends SiteFiles {
+  /** The option `cookieName` without `mybbuser`. Null if the database has the prefix. */
   cookiePrefix: string | null;
 }
 

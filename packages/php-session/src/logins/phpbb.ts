@@ -37,10 +37,11 @@ import {
 } from './site-table.ts';
 import { type LoginRows, mayBeCutOff } from './sql.ts';
 
-/** Values of config.php. */
+/** Values of config.php, and options. */
 interface Files extends SiteFiles {
+  /** The option `cookieName` without `_sid`. Null if the database has the name. */
   cookieName: string | null;
-  /** Whether the address and the browser are compared. */
+  /** The option `siteChecks`: whether the address and the browser are compared. */
   checks: boolean;
 }
 

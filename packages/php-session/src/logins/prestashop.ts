@@ -20,8 +20,9 @@ import type { Application, SiteFiles } from './application.ts';
 import { type Claim, hasAny, isSameSecret, toRoles } from './claim.ts';
 import { loginPart, requirePrefix, selectAccounts, selectMails, texts, textsOf } from './site-table.ts';
 
-/** Values of app/config/parameters.php. */
+/** Values of app/config/parameters.php, and options. */
 interface Files extends SiteFiles {
+  /** The option `cookieName`. Null if cookies are recognised by the form of their names. */
   cookieName: string | null;
   /** The keys `new_cookie_key` and `cookie_iv`. */
   key: Buffer;

@@ -59,7 +59,7 @@ disk.lend(() => {
   db.exec('PRAGMA secure_delete = ON');
   migrate(db);
   db.prepare('DELETE FROM chat_bans WHERE until <= ?').run(Date.now());
-  // The holders are gone, because the file belongs to one server.
+  // Ends the consumers' leases. Only one server uses the file, so the process that held them has ended.
   db.exec('UPDATE chat_consumers SET held_until = 0');
   beginGeneration(db);
   db.exec('UPDATE chat_commits SET num = 0');

@@ -79,7 +79,7 @@ class Composing(draft: String) {
         field = atEnd(if (field.text.isEmpty()) text else "${field.text}\n$text")
     }
 
-    /** Empties the field, or ends an edit and returns to the interrupted text. */
+    /** Empties the field. At the end of an edit, restores the draft from before it. */
     fun clear() {
         field = atEnd(interrupted)
         interrupted = ""

@@ -39,8 +39,8 @@ final class Connection implements Link.Listener, Tickets.Listener {
   }
 
   /**
-   * The response with the renewed cookie may still be in flight. The client retries within this time, after these
-   * delays.
+   * The time limit and the delays of attempts to resume a session that may have ended. The response with the renewed
+   * cookie may still be in flight.
    */
   private static final long RESUME_BUDGET_MS = 5000;
 
