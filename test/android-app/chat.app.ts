@@ -112,3 +112,7 @@ test('the app shows the message of a push, and sends the answer to its notificat
   await expectSuccess(app);
   bob.close();
 });
+
+test('the app removes the login from the device when the user asks for it', async () => {
+  await expectSuccess(startApp('LogOutTest', await site.session('erin', 'Erin')));
+});

@@ -1,6 +1,7 @@
 package io.github.phpsessionchat
 
 import io.github.phpsessionchat.app.Person
+import io.github.phpsessionchat.app.UserSettings
 import org.json.JSONArray
 import org.json.JSONObject
 
@@ -76,6 +77,9 @@ object Samples {
         listOf(unsent("p3", "An unsent answer", null, 4)),
         alice,
     )
+
+    /** A message of a blocked user. */
+    val hiddenEntries: List<Entry> = Entry.list(listOf(message(7, bob, "You all know nothing", 2).hidden(true)), emptyList(), alice)
 
     val found: List<Message> = stored.take(3)
 
@@ -154,6 +158,15 @@ object Samples {
 
     fun found(query: String): Answers.Found =
         Answers.Found(listOf(bob, li, layla).filter { it.name.startsWith(query) }, listOf(bob.id))
+
+    val settings = UserSettings(
+        Notices(15, true, Notices.Quiet("22:00", "07:00", "Europe/Paris"), Notices.Shown.TEXT, "alice@example.org"),
+        listOf(Device("d1", Device.Kind.APP, "Pixel 8", now)),
+        isHidden = false,
+        blocked = listOf(bob),
+    )
+
+    fun textOf(change: NoticesChange): String = change.payload.toString()
 
     val uploads: List<Upload> = listOf(
         Upload("u1", "lobby", "plan.pdf", 200_000, 80_000, null, null),

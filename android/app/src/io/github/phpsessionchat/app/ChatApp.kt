@@ -31,7 +31,7 @@ import io.github.phpsessionchat.android.AndroidChat
 import io.github.phpsessionchat.android.Drafts
 
 /** What all screens share. */
-class AppParts(val chat: AndroidChat, val drafts: Drafts, val navigation: Navigation)
+class AppParts(val chat: AndroidChat, val drafts: Drafts, val navigation: Navigation, val logOut: () -> Unit)
 
 /** Shows the screen for the state of the chat. */
 @Composable
@@ -131,6 +131,7 @@ private fun Rooms(app: AppParts, user: User, connection: ConnectionState.Kind) {
         onOpen = app.navigation::openRoom,
         onNewChat = { app.navigation.open(Screen.NewChat) },
         onSearch = { app.navigation.open(Screen.Search) },
+        onSettings = { app.navigation.open(Screen.Settings) },
         onReconnect = app.chat.client::wake,
     )
 }

@@ -1,6 +1,7 @@
 package io.github.phpsessionchat.app
 
 import android.app.Application
+import android.webkit.CookieManager
 import coil.ImageLoader
 import coil.ImageLoaderFactory
 import coil.imageLoader
@@ -19,6 +20,7 @@ import okhttp3.OkHttpClient
 open class ChatApplication : Application(), ImageLoaderFactory {
     protected open val server: String get() = getString(R.string.chat_url)
 
+    private val scope = MainScope()
     private val http by lazy { OkHttpClient.Builder().cookieJar(WebViewCookies()).build() }
 
     /** Lives as long as the process, so that a screen rotation does not reconnect. */
@@ -41,10 +43,21 @@ open class ChatApplication : Application(), ImageLoaderFactory {
         )
         notifications = ChatNotifications(this, chat, drafts, look)
         chat.client.connectWhileVisible(this)
-        val scope = MainScope()
         scope.launch { chat.me.collect { if (it != null) drafts.openFor(it.user.id) } }
         scope.launch {
             chat.access.collect { if (it == Access.Ended(Reason.LOGOUT) || it == Access.Ended(Reason.USER_CHANGED)) forgetUser() }
+        }
+    }
+
+    /** Removes the login from this device. The site's session ends later by itself. */
+    fun logOut() {
+        scope.launch {
+            notifications.removeDevice()
+            forgetUser()
+            CookieManager.getInstance().removeAllCookies {
+                chat.client.stop()
+                chat.client.start()
+            }
         }
     }
 

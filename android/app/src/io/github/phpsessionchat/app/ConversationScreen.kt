@@ -163,7 +163,11 @@ private fun Messages(
     val list = rememberLazyListState()
     LoadAndFollow(list, conversation, me, connection, actions)
     // A thread is shown at its first message that still exists.
-    val threads = remember(conversation.replies) { conversation.replies.values.filter { it.count > 0 }.associateBy { it.root } }
+    val threads = remember(conversation.replies, conversation.seenThreads) {
+        conversation.replies.values.filter { it.count > 0 }.associate {
+            it.root to ThreadCount(it.thread, it.count, if (it.thread in conversation.seenThreads) 0 else it.unread)
+        }
+    }
     val lastRead = entries.findLast { it.user == me && (it.message?.seq ?: Long.MAX_VALUE) <= conversation.readByOther }?.key
     // Stays where it was when the room was opened, while the messages below it are being read.
     val firstUnread = remember(conversation.room) {

@@ -16,7 +16,7 @@ class MainActivity : ComponentActivity() {
         enableEdgeToEdge()
         navigation = Navigation(app.chat, savedInstanceState)
         if (savedInstanceState == null) receive(intent)
-        setContent { ChatTheme { ChatApp(AppParts(app.chat, app.drafts, navigation)) } }
+        setContent { ChatTheme { ChatApp(AppParts(app.chat, app.drafts, navigation, app::logOut)) } }
     }
 
     override fun onNewIntent(intent: Intent) {

@@ -25,6 +25,10 @@ import androidx.compose.material3.MaterialTheme
 import androidx.compose.material3.Text
 import androidx.compose.material3.TextButton
 import androidx.compose.runtime.Composable
+import androidx.compose.runtime.getValue
+import androidx.compose.runtime.mutableStateOf
+import androidx.compose.runtime.saveable.rememberSaveable
+import androidx.compose.runtime.setValue
 import androidx.compose.ui.Alignment
 import androidx.compose.ui.Modifier
 import androidx.compose.ui.draw.clip
@@ -39,7 +43,6 @@ import io.github.phpsessionchat.ConnectionState
 import io.github.phpsessionchat.Entry
 import io.github.phpsessionchat.Message
 import io.github.phpsessionchat.PendingMessage
-import io.github.phpsessionchat.Replies
 import java.text.NumberFormat
 
 @Composable
@@ -65,6 +68,9 @@ fun NewMessages() {
     }
 }
 
+/** A thread of replies, and how many of them there are. */
+class ThreadCount(val number: Long, val count: Int, val unread: Int)
+
 /**
  * A message.
  *
@@ -80,11 +86,13 @@ fun Line(
     isOwn: Boolean,
     isLastRead: Boolean,
     quoted: Entry?,
-    replies: Replies?,
+    replies: ThreadCount?,
     connection: ConnectionState.Kind,
     actions: ConversationActions,
     onMenu: (Message) -> Unit,
 ) {
+    var isRevealed by rememberSaveable(entry.key) { mutableStateOf(false) }
+    if (entry.message?.hidden == true && !isRevealed) return HiddenLine { isRevealed = true }
     Column(
         Modifier.fillMaxWidth().padding(top = if (isFirst) 12.dp else 2.dp, bottom = 2.dp),
         horizontalAlignment = if (isOwn) Alignment.End else Alignment.Start,
@@ -111,6 +119,20 @@ fun Line(
                 }
             }
         }
+    }
+}
+
+/** Stands for a message of a blocked user. */
+@Composable
+private fun HiddenLine(onShow: () -> Unit) {
+    Row(Modifier.fillMaxWidth(), verticalAlignment = Alignment.CenterVertically) {
+        Text(
+            pluralStringResource(R.plurals.block_hidden, 1, NumberFormat.getIntegerInstance().format(1)),
+            Modifier.weight(1f),
+            color = MaterialTheme.colorScheme.onSurfaceVariant,
+            fontStyle = FontStyle.Italic,
+        )
+        TextButton(onClick = onShow) { Text(stringResource(R.string.common_show)) }
     }
 }
 
@@ -191,7 +213,7 @@ private fun Quote(quoted: Entry, actions: ConversationActions) {
     ) {
         Text(nameOf(quoted.user), color = inkOf(quoted.user.id), fontWeight = FontWeight.Bold, style = MaterialTheme.typography.labelMedium)
         Text(
-            shortTextOf(quoted),
+            if (quoted.message?.hidden == true) "…" else shortTextOf(quoted),
             maxLines = 2,
             overflow = TextOverflow.Ellipsis,
             style = MaterialTheme.typography.bodySmall.copy(textDirection = TextDirection.Content),
@@ -201,8 +223,8 @@ private fun Quote(quoted: Entry, actions: ConversationActions) {
 
 /** The number of replies. A tap opens the thread. */
 @Composable
-private fun ThreadLine(replies: Replies, actions: ConversationActions) {
-    TextButton(onClick = { actions.openThread(replies.thread) }) {
+private fun ThreadLine(replies: ThreadCount, actions: ConversationActions) {
+    TextButton(onClick = { actions.openThread(replies.number) }) {
         val number = NumberFormat.getIntegerInstance()
         val count = pluralStringResource(R.plurals.replies_count, replies.count, number.format(replies.count))
         val unread = if (replies.unread == 0) null else stringResource(R.string.replies_new, number.format(replies.unread))

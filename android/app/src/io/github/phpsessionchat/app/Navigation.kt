@@ -2,8 +2,11 @@ package io.github.phpsessionchat.app
 
 import android.os.Bundle
 import androidx.compose.runtime.mutableStateListOf
-import androidx.core.os.BundleCompat
 import io.github.phpsessionchat.android.AndroidChat
+import java.io.ByteArrayOutputStream
+import java.io.IOException
+import java.io.ObjectInputStream
+import java.io.ObjectOutputStream
 import java.io.Serializable
 
 /** Which screen the app shows: the rooms, the open conversation, or the last screen that was opened on top of them. */
@@ -19,13 +22,23 @@ class Navigation(private val chat: AndroidChat, saved: Bundle?) {
     init {
         // Only a new process has no open room.
         if (chat.conversation.value == null) saved?.getString(ROOM)?.let(chat::open)
-        val screens = saved?.let { BundleCompat.getSerializable(it, SCREENS, ArrayList::class.java) }.orEmpty()
-        mutableStack += screens.filterIsInstance<Opened>()
+        mutableStack += saved?.getByteArray(SCREENS)?.let(::restored).orEmpty()
     }
 
     fun save(state: Bundle) {
         state.putString(ROOM, chat.conversation.value?.room)
-        state.putSerializable(SCREENS, ArrayList(mutableStack))
+        val bytes = ByteArrayOutputStream()
+        ObjectOutputStream(bytes).use { it.writeObject(ArrayList(mutableStack)) }
+        state.putByteArray(SCREENS, bytes.toByteArray())
+    }
+
+    private fun restored(screens: ByteArray): List<Opened> = try {
+        ObjectInputStream(screens.inputStream()).use { it.readObject() as List<*> }.filterIsInstance<Opened>()
+    } catch (_: IOException) {
+        // An update of the app changed the screens.
+        emptyList()
+    } catch (_: ClassNotFoundException) {
+        emptyList()
     }
 
     fun open(screen: Screen) {

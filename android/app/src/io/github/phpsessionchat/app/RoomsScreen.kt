@@ -14,6 +14,7 @@ import androidx.compose.foundation.shape.CircleShape
 import androidx.compose.material.icons.Icons
 import androidx.compose.material.icons.filled.Add
 import androidx.compose.material.icons.filled.Search
+import androidx.compose.material.icons.filled.Settings
 import androidx.compose.material3.ExperimentalMaterial3Api
 import androidx.compose.material3.Icon
 import androidx.compose.material3.IconButton
@@ -47,6 +48,7 @@ fun RoomsScreen(
     onOpen: (String) -> Unit,
     onNewChat: () -> Unit,
     onSearch: () -> Unit,
+    onSettings: () -> Unit,
     onReconnect: () -> Unit,
 ) {
     val (joined, others) = rooms.partition(RoomSummary::member)
@@ -59,6 +61,7 @@ fun RoomsScreen(
                 actions = {
                     IconButton(onClick = onNewChat) { Icon(Icons.Filled.Add, stringResource(R.string.rooms_add)) }
                     IconButton(onClick = onSearch) { Icon(Icons.Filled.Search, stringResource(R.string.search_open)) }
+                    IconButton(onClick = onSettings) { Icon(Icons.Filled.Settings, stringResource(R.string.prefs_open)) }
                 },
             )
         },

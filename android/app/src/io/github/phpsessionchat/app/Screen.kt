@@ -13,6 +13,8 @@ sealed interface Screen : Serializable {
 
     data class RoomDetails(override val room: String) : Screen
 
+    data object Settings : Screen
+
     data object NewChat : Screen
 
     data object NewRoom : Screen
@@ -33,6 +35,7 @@ sealed interface Screen : Serializable {
 fun ScreenContent(screen: Screen, app: AppParts) = when (screen) {
     Screen.Search -> SearchScreen(app.chat, onClose = app.navigation::back) { app.navigation.openMessage(it.room, it.seq) }
     is Screen.RoomDetails -> RoomDetailsScreen(app, screen.room)
+    Screen.Settings -> SettingsScreen(app)
     Screen.NewChat -> NewChatScreen(app)
     Screen.NewRoom -> NewRoomScreen(app)
     Screen.PublicRooms -> PublicRoomsScreen(app)

@@ -9,6 +9,7 @@ import androidx.compose.foundation.layout.fillMaxWidth
 import androidx.compose.foundation.layout.heightIn
 import androidx.compose.foundation.layout.padding
 import androidx.compose.foundation.selection.selectable
+import androidx.compose.foundation.selection.toggleable
 import androidx.compose.material.icons.Icons
 import androidx.compose.material.icons.automirrored.filled.ArrowBack
 import androidx.compose.material3.AlertDialog
@@ -17,6 +18,7 @@ import androidx.compose.material3.Icon
 import androidx.compose.material3.IconButton
 import androidx.compose.material3.MaterialTheme
 import androidx.compose.material3.RadioButton
+import androidx.compose.material3.Switch
 import androidx.compose.material3.Text
 import androidx.compose.material3.TextButton
 import androidx.compose.material3.TopAppBar
@@ -24,6 +26,7 @@ import androidx.compose.material3.TopAppBarDefaults
 import androidx.compose.runtime.Composable
 import androidx.compose.ui.Alignment
 import androidx.compose.ui.Modifier
+import androidx.compose.ui.platform.LocalDensity
 import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.semantics.Role
 import androidx.compose.ui.semantics.heading
@@ -38,7 +41,9 @@ import io.github.phpsessionchat.User
 @Composable
 fun ScreenBar(title: String, closeLabel: Int, onClose: () -> Unit, actions: @Composable RowScope.() -> Unit = {}) {
     TopAppBar(
-        title = { Text(title, fontWeight = FontWeight.Bold, maxLines = 1, overflow = TextOverflow.Ellipsis) },
+        title = { Text(title, fontWeight = FontWeight.Bold, maxLines = 2, overflow = TextOverflow.Ellipsis) },
+        // Large text needs a higher bar for two lines.
+        expandedHeight = TopAppBarDefaults.TopAppBarExpandedHeight * LocalDensity.current.fontScale.coerceAtLeast(1f),
         colors = TopAppBarDefaults.topAppBarColors(MaterialTheme.colorScheme.background),
         navigationIcon = { IconButton(onClick = onClose) { Icon(Icons.AutoMirrored.Filled.ArrowBack, stringResource(closeLabel)) } },
         actions = actions,
@@ -120,4 +125,27 @@ fun AskDialog(title: String, text: String?, confirm: String, dismiss: String, on
         },
         dismissButton = { TextButton(onClick = onClose) { Text(dismiss) } },
     )
+}
+
+/** A setting with a control at its end. */
+@Composable
+fun SettingRow(label: String, hint: String?, modifier: Modifier = Modifier, control: @Composable () -> Unit) {
+    Row(
+        modifier.fillMaxWidth().heightIn(min = 56.dp).padding(16.dp, 8.dp),
+        horizontalArrangement = Arrangement.spacedBy(12.dp),
+        verticalAlignment = Alignment.CenterVertically,
+    ) {
+        Column(Modifier.weight(1f)) {
+            Text(label)
+            if (hint != null) Text(hint, color = MaterialTheme.colorScheme.onSurfaceVariant, style = MaterialTheme.typography.bodySmall)
+        }
+        control()
+    }
+}
+
+@Composable
+fun SwitchRow(label: String, hint: String?, isOn: Boolean, onChange: (Boolean) -> Unit) {
+    SettingRow(label, hint, Modifier.toggleable(isOn, role = Role.Switch, onValueChange = onChange)) {
+        Switch(isOn, onCheckedChange = null)
+    }
 }

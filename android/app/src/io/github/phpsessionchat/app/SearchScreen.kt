@@ -134,7 +134,7 @@ private fun FoundMessage(message: Message, onClick: () -> Unit) {
                 Text(dayName(message.sentAt), color = colors.onSurfaceVariant, style = MaterialTheme.typography.labelMedium)
             }
             Text(
-                message.textWithNames().ifEmpty { message.files.joinToString { it.name } },
+                if (message.hidden) "…" else message.textWithNames().ifEmpty { message.files.joinToString { it.name } },
                 maxLines = 3,
                 overflow = TextOverflow.Ellipsis,
                 style = MaterialTheme.typography.bodyMedium,

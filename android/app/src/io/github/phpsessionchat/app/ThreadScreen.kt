@@ -54,6 +54,7 @@ fun ThreadScreen(app: AppParts, room: String, number: Long) {
     val scope = rememberCoroutineScope()
     val loader = remember { ThreadLoader(scope) { before -> chat.request<RepliesPage> { replies(room, number, before, it) } } }
     val replies = conversation?.replies?.get(number)
+    LaunchedEffect(number) { chat.seeReplies(number) }
     // Depends on the connection, so that a request that failed offline is repeated after a reconnect.
     LaunchedEffect(replies?.lastAt, replies?.count, connection) { loader.loadNewest() }
     val actions = rememberActions(app, room, host)

@@ -59,6 +59,8 @@ abstract class DrawingTest : ScreenTest() {
             )
         }
         takeScreenshot(activity, "thread-$name")
+        show { Settings(Samples.settings, SampleSettings(calls), remember { SnackbarHostState() }) }
+        takeScreenshot(activity, "settings-$name")
         show { NewChat(Samples.identity, remember { SnackbarHostState() }, {}, {}, {}, { Samples.found(it) }) {} }
         compose.onNodeWithTag("find").performTextInput("B")
         compose.mainClock.advanceTimeBy(400)
@@ -116,7 +118,7 @@ class TabletTest : DrawingTest() {
     @Config(qualifiers = "w1280dp-h800dp-land-notnight-mdpi")
     fun showsRoomsAndTheConversationSideBySideOnATablet() {
         show {
-            Panes(isOpen = true, { RoomsScreen(Samples.rooms, emptyMap(), Samples.alice, Kind.ONLINE, {}, {}, {}, {}) }) {
+            Panes(isOpen = true, { RoomsScreen(Samples.rooms, emptyMap(), Samples.alice, Kind.ONLINE, {}, {}, {}, {}, {}) }) {
                 Conversation(Samples.entries, Samples.wholeHistory, Kind.ONLINE, emptyList(), isAlone = it)
             }
         }

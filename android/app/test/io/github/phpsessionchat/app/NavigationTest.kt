@@ -57,6 +57,33 @@ class NavigationTest {
         assertEquals("lobby", next.conversation.value?.room)
     }
 
+    @Test
+    fun keepsTheDataOfScreensAfterTheEndOfTheProcess() {
+        val screens = listOf(Screen.RoomDetails("lobby"), Screen.Person("lobby", "2", "Bob"), Screen.Thread("lobby", 4))
+        screens.forEach(navigation::open)
+        val saved = Bundle().also(navigation::save).throughParcel()
+        assertEquals(screens, Navigation(newChat(), saved).screens())
+    }
+
+    @Test
+    fun showsTheRoomIfAnUpdateOfTheAppChangedTheScreens() {
+        navigation.openRoom("lobby")
+        val saved = Bundle().also(navigation::save).apply { putByteArray("screens", byteArrayOf(1, 2, 3)) }
+        val next = newChat()
+        assertEquals(emptyList<Screen>(), Navigation(next, saved).screens())
+        assertEquals("lobby", next.conversation.value?.room)
+    }
+
+    @Test
+    fun closesTheScreensOfARoomThatIsNoLongerOpen() {
+        navigation.open(Screen.Search)
+        navigation.open(Screen.RoomDetails("lobby"))
+        navigation.keepScreensOf("lobby")
+        assertEquals(2, navigation.stack.size)
+        navigation.keepScreensOf(null)
+        assertEquals(listOf<Screen>(Screen.Search), navigation.screens())
+    }
+
     private fun Bundle.throughParcel(): Bundle {
         val parcel = Parcel.obtain()
         parcel.writeBundle(this)

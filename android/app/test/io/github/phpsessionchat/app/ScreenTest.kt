@@ -99,7 +99,7 @@ abstract class ScreenTest {
     }
 
     protected fun showRooms() = show { 
-        RoomsScreen(Samples.rooms, mapOf("market" to "See you"), Samples.alice, Kind.ONLINE, { calls += "open $it" }, {}, {}, {})
+        RoomsScreen(Samples.rooms, mapOf("market" to "See you"), Samples.alice, Kind.ONLINE, { calls += "open $it" }, {}, {}, {}, {})
     }
 
     protected fun showConversation(

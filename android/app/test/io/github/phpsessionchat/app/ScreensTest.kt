@@ -102,6 +102,15 @@ class ScreensTest : ScreenTest() {
     }
 
     @Test
+    fun hidesAMessageOfABlockedUserUntilTheUserAsksForIt() {
+        showConversation(Samples.hiddenEntries)
+        compose.onNodeWithText("1 message from someone you blocked").assertIsDisplayed()
+        compose.onNodeWithText("You all know nothing").assertDoesNotExist()
+        compose.onNodeWithText("Show").performClick()
+        compose.onNodeWithText("You all know nothing").assertIsDisplayed()
+    }
+
+    @Test
     fun opensTheDetailsFromTheTitle() {
         showConversation()
         compose.onNodeWithText("lobby").performClick()

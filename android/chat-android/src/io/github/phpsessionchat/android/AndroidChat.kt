@@ -49,6 +49,8 @@ data class Conversation(
     val replies: Map<Long, Replies> = emptyMap(),
     /** Whether the user follows a thread, for threads where that changed. */
     val followed: Map<Long, Boolean> = emptyMap(),
+    /** The threads whose replies the user has seen since they were loaded. */
+    val seenThreads: Set<Long> = emptySet(),
 )
 
 /** A request that failed. `code` is an error code of the protocol. */
@@ -107,6 +109,11 @@ class AndroidChat(server: String, val http: OkHttpClient, outbox: File) {
         val room = mutableConversation.value?.room ?: return
         mutableConversation.value = null
         client.closeRoom(room)
+    }
+
+    /** Call it when the user sees the replies of a thread in the open room. */
+    fun seeReplies(thread: Long) {
+        mutableConversation.value?.let { mutableConversation.value = it.copy(seenThreads = it.seenThreads + thread) }
     }
 
     /** Leaves the screen of a room that the server closed. */

@@ -1,0 +1,78 @@
+package io.github.phpsessionchat.app
+
+import androidx.compose.material3.SnackbarHostState
+import androidx.compose.ui.test.assertIsOff
+import androidx.compose.ui.test.assertIsOn
+import androidx.compose.ui.test.hasContentDescription
+import androidx.compose.ui.test.hasText
+import androidx.compose.ui.test.onNodeWithContentDescription
+import androidx.compose.ui.test.onNodeWithTag
+import androidx.compose.ui.test.onNodeWithText
+import androidx.compose.ui.test.performClick
+import androidx.compose.ui.test.performScrollToNode
+import io.github.phpsessionchat.Device
+import io.github.phpsessionchat.NoticesChange
+import io.github.phpsessionchat.Samples
+import io.github.phpsessionchat.User
+import org.junit.Assert.assertEquals
+import org.junit.Test
+import org.robolectric.shadows.ShadowDialog
+
+class SampleSettings(private val calls: MutableList<String>) : SettingsActions {
+    override fun close() = record("close")
+    override fun set(change: NoticesChange) = record("set ${Samples.textOf(change)}")
+    override fun remove(device: Device) = record("remove ${device.id}")
+    override fun hide(hidden: Boolean) = record("hide $hidden")
+    override fun unblock(user: User) = record("unblock ${user.id}")
+    override fun logOut() = record("log out")
+
+    private fun record(call: String) {
+        calls += call
+    }
+}
+
+class SettingsTest : ScreenTest() {
+    private fun showSettings(settings: UserSettings = Samples.settings) =
+        show { Settings(settings, SampleSettings(calls), SnackbarHostState()) }
+
+    private fun scrollTo(text: String) = compose.onNodeWithTag("settings").performScrollToNode(hasText(text))
+
+    @Test
+    fun changesNotifications() {
+        showSettings()
+        compose.onNodeWithText("Email me when I’m away").assertIsOn().performClick()
+        compose.onNodeWithText("1 hour").performClick()
+        scrollTo("Name only")
+        compose.onNodeWithText("Name only").performClick()
+        assertEquals(listOf("""set {"mail":"off"}""", """set {"mail":60}""", """set {"text":"name"}"""), calls)
+    }
+
+    @Test
+    fun turnsQuietHoursOffAndAsksForTheirTimes() {
+        showSettings()
+        scrollTo("To")
+        compose.onNodeWithText("7:00", substring = true).performClick()
+        assertEquals(true, ShadowDialog.getLatestDialog()?.isShowing)
+        ShadowDialog.getLatestDialog().dismiss()
+        compose.onNodeWithText("Email and push wait until they’re over.").performClick()
+        assertEquals(listOf("""set {"quiet":null}"""), calls)
+    }
+
+    @Test
+    fun removesADeviceAndUnblocksAPerson() {
+        showSettings()
+        scrollTo("Pixel 8")
+        compose.onNodeWithText("Remove").performClick()
+        compose.onNodeWithTag("settings").performScrollToNode(hasContentDescription("Unblock \u2068Bob Keller\u2069"))
+        compose.onNodeWithContentDescription("Unblock \u2068Bob Keller\u2069").performClick()
+        assertEquals(listOf("remove d1", "unblock 2"), calls)
+    }
+
+    @Test
+    fun hidesTheLastVisitAlsoOnASiteWithoutNotifications() {
+        showSettings(UserSettings(isHidden = false))
+        compose.onNodeWithText("Email").assertDoesNotExist()
+        compose.onNodeWithText("Hide my last visit and what I’ve seen").assertIsOff().performClick()
+        assertEquals(listOf("hide true"), calls)
+    }
+}
