@@ -1,0 +1,184 @@
+package io.github.phpsessionchat;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Locale;
+import org.json.JSONArray;
+import org.json.JSONException;
+import org.json.JSONObject;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The rooms and messages of a user as text. Store it to show them after a restart without a connection, and delete it
+ * when the user logs out. Messages of blocked users are left out.
+ */
+public final class OfflineCopy {
+  /** The user, without rights. */
+  public final Identity me;
+  /** The rooms, without rights. */
+  public final List<RoomSummary> rooms;
+
+  private OfflineCopy(Identity me, List<RoomSummary> rooms) {
+    this.me = me;
+    this.rooms = rooms;
+  }
+
+  /**
+   * Writes the first rooms of a list.
+   *
+   * @param me the user
+   * @param rooms the rooms, see {@link Chat#rooms}
+   * @param limit maximum number of rooms
+   * @return the text, for {@link #readRooms}
+   */
+  public static String writeRooms(User me, List<RoomSummary> rooms, int limit) {
+    JSONArray written = new JSONArray();
+    for (RoomSummary room : rooms.subList(0, Math.min(limit, rooms.size()))) written.put(room(room));
+    return Wire.payload("user", user(me), "rooms", written).toString();
+  }
+
+  /**
+   * Reads the text of {@link #writeRooms}.
+   *
+   * @param text the text
+   * @return the user and rooms; null if the text is damaged
+   */
+  public static @Nullable OfflineCopy readRooms(String text) {
+    JSONObject json = parse(text);
+    if (json == null || !json.has("user")) return null;
+    return new OfflineCopy(Wire.identity(json, null), Wire.list(json, "rooms", Wire::room));
+  }
+
+  /**
+   * Writes the last stored messages of a room.
+   *
+   * @param entries the messages, see {@link Chat#messages}
+   * @param limit maximum number of messages
+   * @return the text, for {@link #readMessages}
+   */
+  public static String writeMessages(List<Entry> entries, int limit) {
+    List<JSONObject> written = new ArrayList<>();
+    for (int i = entries.size() - 1; i >= 0 && written.size() < limit; i--) {
+      Message message = entries.get(i).message;
+      if (message != null && !message.hidden) written.add(message(message));
+    }
+    Collections.reverse(written);
+    return Wire.payload("messages", array(written)).toString();
+  }
+
+  /**
+   * Reads the text of {@link #writeMessages}.
+   *
+   * @param text the text
+   * @return the messages; null if the text is damaged
+   */
+  public static @Nullable List<Entry> readMessages(String text) {
+    JSONObject json = parse(text);
+    if (json == null || !json.has("messages")) return null;
+    return Entry.list(Wire.list(json, "messages", Wire::message), Collections.<PendingMessage>emptyList(), null);
+  }
+
+  private static @Nullable JSONObject parse(String text) {
+    try {
+      return new JSONObject(text);
+    } catch (JSONException e) {
+      return null;
+    }
+  }
+
+  private static JSONObject room(RoomSummary room) {
+    return Wire.payload(
+        "id", room.id,
+        "name", room.name,
+        "topic", room.topic,
+        "kind", Wire.name(room.kind),
+        "member", room.member,
+        "members", room.members,
+        "with", room.with == null ? null : user(room.with),
+        "head", room.head,
+        "lastSeq", room.lastSeq,
+        "firstSeq", room.firstSeq,
+        "readSeq", room.lastSeq - room.unread,
+        "mentions", room.mentions,
+        "last", room.last == null ? null : last(room.last),
+        "notify", Wire.name(room.notify));
+  }
+
+  private static JSONObject last(RoomSummary.Last last) {
+    return Wire.payload(
+        "seq", last.seq,
+        "user", user(last.user),
+        "text", last.hidden ? "" : last.text,
+        "sentAt", last.sentAt,
+        "deletedAt", last.deletedAt,
+        "files", last.files,
+        "voice", last.voice < 0 ? null : last.voice,
+        "hidden", last.hidden);
+  }
+
+  private static JSONObject message(Message message) {
+    List<JSONObject> mentions = new ArrayList<>();
+    for (Mention mention : message.mentions) {
+      mentions.add(Wire.payload("user", user(mention.user), "start", mention.start, "length", mention.length));
+    }
+    List<JSONObject> files = new ArrayList<>();
+    for (ChatFile file : message.files) files.add(Wire.file(file));
+    List<JSONObject> reactions = new ArrayList<>();
+    for (Reaction reaction : message.reactions) {
+      reactions.add(
+          Wire.payload(
+              "emoji", reaction.emoji, "count", reaction.count, "users", new JSONArray(reaction.users), "mine", reaction.mine));
+    }
+    JSONObject forwarded = message.forwarded ? new JSONObject() : null;
+    if (message.forwardedFrom != null) forwarded = Wire.payload("user", user(message.forwardedFrom));
+    return Wire.payload(
+        "id", message.id,
+        "room", message.room,
+        "seq", message.seq,
+        "rev", message.rev,
+        "clientId", message.clientId,
+        "user", user(message.user),
+        "text", message.text,
+        "sentAt", message.sentAt,
+        "editedAt", message.editedAt,
+        "deletedAt", message.deletedAt,
+        "deletedBy", message.deletedBy == null ? null : Wire.name(message.deletedBy),
+        "replyTo", message.replyTo,
+        "thread", message.thread,
+        "mentions", array(mentions),
+        "files", array(files),
+        "preview", preview(message.preview),
+        "forwarded", forwarded,
+        "reactions", array(reactions));
+  }
+
+  private static @Nullable JSONObject preview(@Nullable LinkPreview preview) {
+    if (preview == null) return null;
+    return Wire.payload(
+        "url", preview.url,
+        "title", preview.title,
+        "description", preview.description,
+        "image", preview.image == null ? null : image(preview.image));
+  }
+
+  private static JSONObject image(ChatFile file) {
+    ChatFile.Image size = file.image;
+    return Wire.payload("id", file.id, "width", size == null ? null : size.width, "height", size == null ? null : size.height);
+  }
+
+  private static JSONObject user(User user) {
+    return Wire.payload("id", user.id, "name", user.name);
+  }
+
+  private static JSONArray array(List<JSONObject> items) {
+    JSONArray array = new JSONArray();
+    for (JSONObject item : items) array.put(item);
+    return array;
+  }
+
+  @Override
+  public String toString() {
+    return String.format(Locale.ROOT, "copy of %d rooms", rooms.size());
+  }
+}
