@@ -27,10 +27,13 @@ public final class ChatFile {
 
   /** Data of playable sound. */
   public static final class Audio {
+    /** The number of values in the volume of a voice message. */
+    public static final int PEAKS = 46;
+
     /** The duration in milliseconds; 0: unknown. */
     public final long duration;
     /**
-     * The volume of a voice message, as measured by the sender: 46 values from {@code 0} to {@code v} (31 in base 32);
+     * The volume of a voice message, as measured by the sender: {@link #PEAKS} values from {@code 0} to {@code v} (31 in base 32);
      * null for other sound.
      */
     public final @Nullable String peaks;

@@ -39,8 +39,10 @@ final class FileAddresses {
     this.access = access;
   }
 
-  Request.Builder upload(String room, String name) {
-    HttpUrl url = files().addQueryParameter("room", room).addQueryParameter("name", name).build();
+  Request.Builder upload(String room, NewFile file) {
+    HttpUrl.Builder address = files().addQueryParameter("room", room).addQueryParameter("name", file.name);
+    if (file.peaks != null) address.addQueryParameter("peaks", file.peaks);
+    HttpUrl url = address.build();
     String login = authorization();
     return login == null ? new Request.Builder().url(url).header("Origin", origin) : request(url, login);
   }

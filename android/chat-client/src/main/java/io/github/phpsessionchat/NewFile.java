@@ -5,6 +5,7 @@ import java.io.FileInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /** A file for {@link Chat#upload}. */
 public final class NewFile {
@@ -22,12 +23,15 @@ public final class NewFile {
   final String name;
   final long size;
   final Source source;
+  /** The loudness of a voice message; null for other files. */
+  final @Nullable String peaks;
 
-  private NewFile(String name, long size, Source source) {
+  private NewFile(String name, long size, Source source, @Nullable String peaks) {
     this.name = Objects.requireNonNull(name, "name");
     if (size < 0) throw new IllegalArgumentException("size must not be negative: " + size);
     this.size = size;
     this.source = Objects.requireNonNull(source, "source");
+    this.peaks = peaks;
   }
 
   /**
@@ -40,7 +44,7 @@ public final class NewFile {
    * @return the file
    */
   public static NewFile of(String name, long size, Source source) {
-    return new NewFile(name, size, source);
+    return new NewFile(name, size, source, null);
   }
 
   /**
@@ -50,6 +54,19 @@ public final class NewFile {
    * @return the file
    */
   public static NewFile of(File file) {
-    return new NewFile(file.getName(), file.length(), () -> new FileInputStream(file));
+    return new NewFile(file.getName(), file.length(), () -> new FileInputStream(file), null);
+  }
+
+  /**
+   * Returns this sound as a voice message.
+   *
+   * @param peaks the loudness in {@link ChatFile.Audio#PEAKS} equal steps, each a digit from {@code 0} to {@code v}
+   * @return the voice message
+   */
+  public NewFile asVoice(String peaks) {
+    if (!peaks.matches("[0-9a-v]{" + ChatFile.Audio.PEAKS + "}")) {
+      throw new IllegalArgumentException("peaks must be " + ChatFile.Audio.PEAKS + " digits from 0 to v: " + peaks);
+    }
+    return new NewFile(name, size, source, peaks);
   }
 }

@@ -203,7 +203,7 @@ final class Uploads {
     if (paused || item.call != null || !port.ready()) return;
     item.sent = 0;
     Body body = new Body(item);
-    Call call = http.newCall(addresses.upload(item.room, item.source.name).post(body).build());
+    Call call = http.newCall(addresses.upload(item.room, item.source).post(body).build());
     item.body = body;
     item.call = call;
     call.enqueue(

@@ -2,7 +2,9 @@ package io.github.phpsessionchat;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import java.io.ByteArrayInputStream;
 import okhttp3.HttpUrl;
 import okhttp3.Request;
 import org.junit.jupiter.api.Test;
@@ -14,6 +16,10 @@ class FileAddressesTest {
 
   private static FileAddresses at(String server, String origin, FileAddresses.Credentials session) {
     return new FileAddresses(HttpUrl.get(server), origin, "Session", session, null);
+  }
+
+  private static NewFile file(String name) {
+    return NewFile.of(name, 0, () -> new ByteArrayInputStream(new byte[0]));
   }
 
   private static String download(String name) {
@@ -36,19 +42,28 @@ class FileAddressesTest {
 
   @Test
   void sendsEitherOriginOrSessionId() {
-    Request own = at(SERVER, null, null).upload("den", "a b&c").build();
+    Request own = at(SERVER, null, null).upload("den", file("a b&c")).build();
     assertEquals("https://www.example.org:8443", own.header("Origin"));
     assertNull(own.header("Authorization"));
     assertEquals("room=den&name=a%20b%26c", own.url().encodedQuery());
-    Request other = at(SERVER, "https://site.example", null).upload("den", "a").build();
+    Request other = at(SERVER, "https://site.example", null).upload("den", file("a")).build();
     assertEquals("https://site.example", other.header("Origin"));
-    Request session = at(SERVER, null, () -> "abc").upload("den", "a").build();
+    Request session = at(SERVER, null, () -> "abc").upload("den", file("a")).build();
     assertEquals("Session abc", session.header("Authorization"));
     assertNull(session.header("Origin"));
     for (String id : new String[] {null, "", "a b", "ä", "a\n"}) {
-      Request none = at(SERVER, null, () -> id).upload("den", "a").build();
+      Request none = at(SERVER, null, () -> id).upload("den", file("a")).build();
       assertNull(none.header("Authorization"));
       assertEquals("https://www.example.org:8443", none.header("Origin"));
+    }
+  }
+
+  @Test
+  void voiceMessagesHavePeaks() {
+    String peaks = "0123456789abcdefghijklmnopqrstuv00000000000000";
+    assertEquals("room=den&name=a&peaks=" + peaks, at(SERVER, null, null).upload("den", file("a").asVoice(peaks)).build().url().encodedQuery());
+    for (String wrong : new String[] {"", "0", peaks + "0", peaks.replace('v', 'w')}) {
+      assertThrows(IllegalArgumentException.class, () -> file("a").asVoice(wrong));
     }
   }
 
