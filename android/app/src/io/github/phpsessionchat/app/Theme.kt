@@ -1,15 +1,22 @@
 package io.github.phpsessionchat.app
 
+import android.content.Context
+import android.os.Build
 import androidx.compose.foundation.isSystemInDarkTheme
+import androidx.compose.material3.ColorScheme
 import androidx.compose.material3.MaterialTheme
 import androidx.compose.material3.Surface
 import androidx.compose.material3.darkColorScheme
 import androidx.compose.material3.lightColorScheme
 import androidx.compose.runtime.Composable
+import androidx.compose.runtime.remember
 import androidx.compose.ui.graphics.Color
+import androidx.compose.ui.graphics.lerp
+import androidx.compose.ui.graphics.luminance
+import androidx.compose.ui.platform.LocalContext
 
 // The colours of the browser client.
-private val light = lightColorScheme(
+val light = lightColorScheme(
     primary = Color(0xFF3F4FB0),
     onPrimary = Color.White,
     primaryContainer = Color(0xFFDDE5FF),
@@ -27,7 +34,7 @@ private val light = lightColorScheme(
     error = Color(0xFFB3261E),
 )
 
-private val dark = darkColorScheme(
+val dark = darkColorScheme(
     primary = Color(0xFFA6B3FA),
     onPrimary = Color.Black,
     primaryContainer = Color(0xFF303869),
@@ -45,9 +52,43 @@ private val dark = darkColorScheme(
     error = Color(0xFFFF9D94),
 )
 
+/** The lowest contrast of text that is easy to read (WCAG 2.2). */
+private const val CONTRAST = 4.5f
+
 @Composable
 fun ChatTheme(content: @Composable () -> Unit) {
-    MaterialTheme(if (isSystemInDarkTheme()) dark else light) {
+    val context = LocalContext.current
+    val isDark = isSystemInDarkTheme()
+    MaterialTheme(remember(context, isDark) { colorsOf(context, isDark) }) {
         Surface(color = MaterialTheme.colorScheme.surface, content = content)
     }
+}
+
+/** Returns the colours with the accent of the site, or else with that of the device, from Android 12. */
+private fun colorsOf(context: Context, isDark: Boolean): ColorScheme {
+    val accent = Color(context.getColor(R.color.accent))
+    val device = if (isDark) android.R.color.system_accent1_200 else android.R.color.system_accent1_600
+    val colors = if (isDark) dark else light
+    return when {
+        accent != Color.Transparent -> withAccent(colors, accent)
+        Build.VERSION.SDK_INT >= 31 -> withAccent(colors, Color(context.getColor(device)))
+        else -> colors
+    }
+}
+
+/** Makes the accent darker or lighter if it would be hard to read on the background. */
+fun withAccent(scheme: ColorScheme, accent: Color): ColorScheme {
+    val target = if (scheme.background.luminance() > 0.5f) Color.Black else Color.White
+    val primary = (0..10).map { lerp(accent, target, it / 10f) }.first { contrast(it, scheme.background) >= CONTRAST }
+    return scheme.copy(
+        primary = primary,
+        onPrimary = listOf(Color.White, Color.Black).maxBy { contrast(it, primary) },
+        primaryContainer = lerp(scheme.background, primary, 0.2f),
+        onPrimaryContainer = scheme.onBackground,
+    )
+}
+
+fun contrast(one: Color, other: Color): Float {
+    val (dark, light) = listOf(one.luminance(), other.luminance()).sorted()
+    return (light + 0.05f) / (dark + 0.05f)
 }
