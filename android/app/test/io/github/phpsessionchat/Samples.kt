@@ -168,6 +168,11 @@ object Samples {
 
     fun textOf(change: NoticesChange): String = change.payload.toString()
 
+    val invitation: InvitedRoom = Wire.invitedRoom(
+        JSONObject().put("by", json(bob)).put("name", "orchard board").put("topic", "Plans for the orchard").put("members", 3)
+            .put("present", 1).put("people", JSONArray(listOf(bob, li, layla).map(::json))),
+    )
+
     val uploads: List<Upload> = listOf(
         Upload("u1", "lobby", "plan.pdf", 200_000, 80_000, null, null),
         Upload("u2", "lobby", "seeds.zip", 200_000, 0, null, "file_type"),
@@ -193,9 +198,23 @@ object Samples {
         Entry.list(stored, listOf(unsent("p1", "I can bring it 👍", null), unsent("p2", "See you at ten", "forbidden")), alice)
 
     /** Messages of another user, as many as given. */
-    fun messages(count: Int): List<Entry> =
-        Entry.list((1..count).map { message(it.toLong(), bob, "Message $it", count.toLong()) }, emptyList(), alice)
+    fun messages(count: Int, text: String = ""): List<Entry> =
+        Entry.list((1..count).map { message(it.toLong(), bob, "Message $it$text", count.toLong()) }, emptyList(), alice)
 
     val partOfHistory = HistoryView(false, true, true)
     val wholeHistory = HistoryView(true, true, true)
+
+    fun peaksOf(file: NewFile): String = file.peaks.orEmpty()
+
+    /** Voice messages of another user with a text of two lines, as many as given. */
+    fun voiceMessages(count: Int): List<Entry> = Entry.list(
+        (1..count).map { number ->
+            message(number.toLong(), bob, "Number $number\nof $count", count.toLong()) {
+                val audio = JSONObject().put("duration", 65_000).put("peaks", "0359dhlptvtqnkhfgjmpsvsolhebbehkmortuqnjgdb9740")
+                put("files", JSONArray(listOf(file("v$number", "voice.m4a", "audio/mp4").put("audio", audio))))
+            }
+        },
+        emptyList(),
+        alice,
+    )
 }

@@ -11,6 +11,7 @@ import androidx.compose.material3.SnackbarHostState
 import androidx.compose.material3.Text
 import androidx.compose.material3.VerticalDivider
 import androidx.compose.runtime.Composable
+import androidx.compose.runtime.CompositionLocalProvider
 import androidx.compose.runtime.DisposableEffect
 import androidx.compose.runtime.LaunchedEffect
 import androidx.compose.runtime.getValue
@@ -21,6 +22,7 @@ import androidx.compose.runtime.saveable.rememberSaveableStateHolder
 import androidx.compose.runtime.setValue
 import androidx.compose.ui.Alignment
 import androidx.compose.ui.Modifier
+import androidx.compose.ui.platform.LocalUriHandler
 import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.unit.dp
 import androidx.lifecycle.compose.collectAsStateWithLifecycle
@@ -31,7 +33,13 @@ import io.github.phpsessionchat.android.AndroidChat
 import io.github.phpsessionchat.android.Drafts
 
 /** What all screens share. */
-class AppParts(val chat: AndroidChat, val drafts: Drafts, val navigation: Navigation, val logOut: () -> Unit)
+class AppParts(
+    val chat: AndroidChat,
+    val drafts: Drafts,
+    val recorder: VoiceRecorder?,
+    val navigation: Navigation,
+    val logOut: () -> Unit,
+)
 
 /** Shows the screen for the state of the chat. */
 @Composable
@@ -46,7 +54,7 @@ fun ChatApp(app: AppParts) {
         if (access is Access.Ended) app.navigation.closeAll()
     }
     when (val now = access) {
-        Access.Granted -> Chat(app, connection)
+        Access.Granted, Access.Offline -> CompositionLocalProvider(LocalUriHandler provides rememberLinkHandler()) { Chat(app, connection) }
         Access.Checking -> CheckingScreen(connection, chat.client::wake)
         is Access.Refused -> RefusedScreen(now.refusal)
         is Access.Ended -> if (loggingIn) {
@@ -74,6 +82,8 @@ private fun Chat(app: AppParts, connection: ConnectionState.Kind) {
     // Outlives the screens on top of the conversation.
     val composing = remember(conversation?.room) { Composing(app.drafts.texts.value[conversation?.room].orEmpty()) }
     LaunchedEffect(conversation?.room) { navigation.keepScreensOf(conversation?.room) }
+    LaunchedEffect(user.id, OpenedLink.waiting) { OpenedLink.showTo(user.id) }
+    OpenedLink.waiting?.let { LinkDialog(app, it, onClose = OpenedLink::close) }
     Panes(
         isOpen = conversation != null || navigation.stack.isNotEmpty(),
         list = { Rooms(app, user, connection) },
@@ -165,5 +175,6 @@ private fun OpenConversation(
         actions = actions,
         notices = notices,
         isAlone = isAlone,
+        isStored = app.chat.access.collectAsStateWithLifecycle().value == Access.Offline,
     )
 }

@@ -1,6 +1,7 @@
 package io.github.phpsessionchat.app
 
 import android.app.Application
+import android.content.pm.PackageManager
 import android.webkit.CookieManager
 import coil.ImageLoader
 import coil.ImageLoaderFactory
@@ -10,6 +11,7 @@ import io.github.phpsessionchat.android.Access
 import io.github.phpsessionchat.android.AndroidChat
 import io.github.phpsessionchat.android.ChatNotifications
 import io.github.phpsessionchat.android.Drafts
+import io.github.phpsessionchat.android.OfflineStore
 import io.github.phpsessionchat.android.WebViewCookies
 import io.github.phpsessionchat.android.connectWhileVisible
 import java.io.File
@@ -24,8 +26,11 @@ open class ChatApplication : Application(), ImageLoaderFactory {
     private val http by lazy { OkHttpClient.Builder().cookieJar(WebViewCookies()).build() }
 
     /** Lives as long as the process, so that a screen rotation does not reconnect. */
-    val chat by lazy { AndroidChat(server, http, File(filesDir, "outbox")) }
+    val chat by lazy { AndroidChat(server, http, File(filesDir, "outbox"), OfflineStore(File(filesDir, "offline"))) }
     val drafts by lazy { Drafts(this) }
+
+    /** Null without a microphone. */
+    val recorder by lazy { VoiceRecorder(this, scope).takeIf { packageManager.hasSystemFeature(PackageManager.FEATURE_MICROPHONE) } }
 
     /** For a push service: see `docs/android.md`. */
     lateinit var notifications: ChatNotifications
@@ -43,6 +48,8 @@ open class ChatApplication : Application(), ImageLoaderFactory {
         )
         notifications = ChatNotifications(this, chat, drafts, look)
         chat.client.connectWhileVisible(this)
+        // Uploads end with the process.
+        recordings(this).deleteRecursively()
         scope.launch { chat.me.collect { if (it != null) drafts.openFor(it.user.id) } }
         scope.launch {
             chat.access.collect { if (it == Access.Ended(Reason.LOGOUT) || it == Access.Ended(Reason.USER_CHANGED)) forgetUser() }
@@ -53,6 +60,7 @@ open class ChatApplication : Application(), ImageLoaderFactory {
     fun logOut() {
         scope.launch {
             notifications.removeDevice()
+            chat.forgetUser()
             forgetUser()
             CookieManager.getInstance().removeAllCookies {
                 chat.client.stop()
@@ -65,7 +73,8 @@ open class ChatApplication : Application(), ImageLoaderFactory {
     private fun forgetUser() {
         drafts.clear()
         imageLoader.memoryCache?.clear()
-        downloads(this).deleteRecursively()
+        recorder?.discard()
+        for (folder in listOf(downloads(this), pictures(this), recordings(this))) folder.deleteRecursively()
     }
 
     /** Pictures of messages are kept in memory only. */

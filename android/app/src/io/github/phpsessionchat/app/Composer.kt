@@ -1,7 +1,5 @@
 package io.github.phpsessionchat.app
 
-import androidx.activity.compose.rememberLauncherForActivityResult
-import androidx.activity.result.contract.ActivityResultContracts
 import androidx.compose.foundation.clickable
 import androidx.compose.foundation.layout.Arrangement
 import androidx.compose.foundation.layout.Column
@@ -13,7 +11,6 @@ import androidx.compose.foundation.layout.padding
 import androidx.compose.foundation.shape.RoundedCornerShape
 import androidx.compose.material.icons.Icons
 import androidx.compose.material.icons.automirrored.filled.Send
-import androidx.compose.material.icons.filled.Add
 import androidx.compose.material.icons.filled.Check
 import androidx.compose.material.icons.filled.Close
 import androidx.compose.material3.FilledIconButton
@@ -27,6 +24,7 @@ import androidx.compose.material3.TextButton
 import androidx.compose.runtime.Composable
 import androidx.compose.runtime.LaunchedEffect
 import androidx.compose.runtime.getValue
+import androidx.compose.runtime.mutableLongStateOf
 import androidx.compose.runtime.mutableStateOf
 import androidx.compose.runtime.remember
 import androidx.compose.runtime.setValue
@@ -51,7 +49,10 @@ class Composing(draft: String) {
         private set
 
     /** The message that a new message replies to, unless the user chose another; 0: none. */
-    var defaultReplyTo = 0L
+    var defaultReplyTo by mutableLongStateOf(0L)
+
+    /** The message that the next one replies to; 0: none. */
+    val answered get() = replyTo?.seq ?: defaultReplyTo
     var editing by mutableStateOf<Message?>(null)
         private set
 
@@ -125,7 +126,6 @@ class Composing(draft: String) {
     fun toMessage(uploads: List<Upload>): NewMessage {
         val text = field.text.trim()
         val message = NewMessage.of(text)
-        val answered = replyTo?.seq ?: defaultReplyTo
         if (answered != 0L) message.replyTo(answered)
         for ((user, begin, end) in mentionsIn(text)) message.mention(user, begin, end)
         for (upload in uploads) message.file(upload.key, null)
@@ -159,6 +159,15 @@ fun Composer(placeholder: String, canWrite: Boolean, composing: Composing, uploa
         if (composing.editing != null) About(stringResource(R.string.composer_editing), R.string.composer_cancelEdit, composing::clear)
         NameSuggestions(composing, actions)
         if (composing.editing == null) for (upload in uploads) UploadRow(upload, actions)
+        val recorder = actions.recorder
+        val place = "${actions.room}/${composing.defaultReplyTo}"
+        if (recorder != null && recorder.place == place) {
+            RecorderRow(recorder) {
+                actions.sendVoice(composing.answered)
+                composing.cancelReply()
+            }
+            return@Column
+        }
         Row(horizontalArrangement = Arrangement.spacedBy(4.dp), verticalAlignment = Alignment.Bottom) {
             if (composing.editing == null) AttachButton(actions)
             OutlinedTextField(
@@ -174,7 +183,8 @@ fun Composer(placeholder: String, canWrite: Boolean, composing: Composing, uploa
                 maxLines = 5,
                 modifier = Modifier.weight(1f).testTag("draft"),
             )
-            SendButton(composing, uploads, actions)
+            val isEmpty = composing.field.text.isBlank() && composing.editing == null && uploads.isEmpty()
+            if (isEmpty && recorder != null) RecordButton(recorder, place, actions) else SendButton(composing, uploads, actions)
         }
     }
 }
@@ -195,14 +205,6 @@ private fun SendButton(composing: Composing, uploads: List<Upload>, actions: Con
     ) {
         if (editing != null) Icon(Icons.Filled.Check, stringResource(R.string.composer_save))
         else Icon(Icons.AutoMirrored.Filled.Send, stringResource(R.string.composer_send))
-    }
-}
-
-@Composable
-private fun AttachButton(actions: ConversationActions) {
-    val picker = rememberLauncherForActivityResult(ActivityResultContracts.OpenMultipleDocuments(), actions::attach)
-    IconButton(onClick = { picker.launch(arrayOf("*/*")) }, Modifier.padding(bottom = 4.dp)) {
-        Icon(Icons.Filled.Add, stringResource(R.string.file_attach))
     }
 }
 

@@ -1,9 +1,12 @@
 package io.github.phpsessionchat.app
 
+import android.content.ClipData
+import android.content.ClipboardManager
 import android.content.Context
 import android.net.Uri
 import androidx.compose.material3.SnackbarHostState
 import androidx.compose.runtime.Composable
+import androidx.compose.runtime.DisposableEffect
 import androidx.compose.runtime.remember
 import androidx.compose.runtime.rememberCoroutineScope
 import androidx.compose.ui.platform.LocalContext
@@ -12,6 +15,7 @@ import io.github.phpsessionchat.Message
 import io.github.phpsessionchat.MessageEdit
 import io.github.phpsessionchat.NewMessage
 import io.github.phpsessionchat.RoomMember
+import io.github.phpsessionchat.RoomSummary
 import io.github.phpsessionchat.User
 import io.github.phpsessionchat.android.ChatRequestException
 import io.github.phpsessionchat.android.newFile
@@ -24,6 +28,12 @@ import okhttp3.Request
 
 /** What the user can do in a room. `retry` and `discard` get the ID of an unsent message. */
 interface ConversationActions : FileActions {
+    val room: String
+    val player: SoundPlayer
+
+    /** Null if the user cannot send voice messages. */
+    val recorder: VoiceRecorder?
+
     fun close()
     fun openDetails()
     fun openPerson(user: User)
@@ -36,16 +46,24 @@ interface ConversationActions : FileActions {
     suspend fun isPinned(message: Message): Boolean?
     fun pin(message: Message, pinned: Boolean)
     fun react(message: Message, emoji: String, on: Boolean)
+    fun copyLink(message: Message)
     fun retry(clientId: String)
     fun discard(clientId: String)
     fun loadOlder()
     fun loadNewer()
     fun jumpTo(seq: Long)
+    fun reachTarget()
     fun jumpToEnd()
     fun markRead()
     fun typed()
     fun draft(text: String)
     fun attach(files: List<Uri>)
+
+    /** Sends the recording. @param replyTo 0: not a reply */
+    fun sendVoice(replyTo: Long)
+
+    /** Shows the error of a code. */
+    fun report(code: String)
     fun retryUpload(key: String)
     fun cancelUpload(key: String)
 
@@ -58,27 +76,36 @@ interface ConversationActions : FileActions {
 fun rememberActions(app: AppParts, room: String, notices: SnackbarHostState): ConversationActions {
     val scope = rememberCoroutineScope()
     val context = LocalContext.current
-    return remember(room) { RoomActions(app, room, Notices(context, notices), scope, context) }
+    val actions = remember(room) { RoomActions(app, room, Notices(context, notices), scope, context) }
+    DisposableEffect(actions) { onDispose(actions.player::stop) }
+    return actions
 }
 
-/** Shows why something did not work. */
+/** Shows why something did not work, or that it did. */
 class Notices(private val context: Context, private val host: SnackbarHostState) {
     suspend fun show(code: String) = say(context.getString(errorText(code)))
 
     suspend fun say(text: String) = host.showSnackbar(text)
 }
 
-private fun errorText(code: String) = when (code) {
+fun copy(context: Context, text: String) {
+    context.getSystemService(ClipboardManager::class.java).setPrimaryClip(ClipData.newPlainText(null, text))
+}
+
+fun errorText(code: String) = when (code) {
     "offline" -> R.string.conn_offline
     "forbidden" -> R.string.error_forbidden
     "unknown_room" -> R.string.error_unknown_room
     "held" -> R.string.held_waiting
+    "no_microphone" -> R.string.voice_none
+    "microphone_blocked" -> R.string.voice_blocked
+    "too_short" -> R.string.voice_short
     else -> R.string.error_other
 }
 
 private class RoomActions(
-    app: AppParts,
-    private val room: String,
+    private val app: AppParts,
+    override val room: String,
     private val notices: Notices,
     private val scope: CoroutineScope,
     private val context: Context,
@@ -88,6 +115,9 @@ private class RoomActions(
     private val drafts = app.drafts
     private val navigation = app.navigation
     private val perform = Requests(chat, notices, scope)
+
+    override val player = SoundPlayer(context, scope) { download(context, chat, it) }
+    override val recorder get() = app.recorder?.takeIf { chat.me.value?.canSendFiles == true }
 
     override fun close() = chat.close()
 
@@ -116,6 +146,18 @@ private class RoomActions(
 
     override fun react(message: Message, emoji: String, on: Boolean) = perform { request<Message> { react(message, emoji, on, it) } }
 
+    override fun copyLink(message: Message) {
+        copy(context, linkTo(room, message.seq, context))
+        val summary = chat.rooms.value.find { it.id == room }
+        scope.launch {
+            val isPublic = summary == null || summary.kind == RoomSummary.Kind.PUBLIC
+            notices.say(
+                if (isPublic) context.getString(R.string.copyLink_donePublic)
+                else context.getString(R.string.copyLink_done, isolate(summary!!.with?.name ?: summary.name)),
+            )
+        }
+    }
+
     override fun retry(clientId: String) = client.retry(clientId)
 
     override fun discard(clientId: String) = client.discard(clientId)
@@ -124,7 +166,9 @@ private class RoomActions(
 
     override fun loadNewer() = client.loadNewer(room)
 
-    override fun jumpTo(seq: Long) = client.jumpTo(room, seq)
+    override fun jumpTo(seq: Long) = chat.open(room, seq)
+
+    override fun reachTarget() = chat.reachTarget()
 
     override fun jumpToEnd() = client.jumpToEnd(room)
 
@@ -148,6 +192,17 @@ private class RoomActions(
                 }
             }
         }
+    }
+
+    override fun sendVoice(replyTo: Long) {
+        val voice = recorder?.take() ?: return report("too_short")
+        val message = NewMessage.of("").file(client.upload(room, voice), null)
+        if (replyTo != 0L) message.replyTo(replyTo)
+        client.send(room, message)
+    }
+
+    override fun report(code: String) {
+        scope.launch { notices.show(code) }
     }
 
     override fun retryUpload(key: String) = client.retryUpload(key)

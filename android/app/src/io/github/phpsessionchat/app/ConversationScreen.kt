@@ -1,5 +1,6 @@
 package io.github.phpsessionchat.app
 
+import androidx.compose.foundation.background
 import androidx.compose.foundation.clickable
 import androidx.compose.foundation.layout.Arrangement
 import androidx.compose.foundation.layout.Box
@@ -53,12 +54,16 @@ import io.github.phpsessionchat.RoomSummary
 import io.github.phpsessionchat.Upload
 import io.github.phpsessionchat.User
 import io.github.phpsessionchat.android.Conversation
+import kotlinx.coroutines.delay
 import kotlinx.coroutines.launch
+
+private const val HIGHLIGHT_MS = 2_000L
 
 /**
  * @param isAlone whether the screen shows no list of rooms, and so needs a way back
  * @param room null until the list of rooms is loaded
  * @param uploads the uploads of the room
+ * @param isStored whether the messages are a stored copy, which can only be read
  */
 @OptIn(ExperimentalMaterial3Api::class)
 @Composable
@@ -72,6 +77,7 @@ fun ConversationScreen(
     actions: ConversationActions,
     notices: SnackbarHostState,
     isAlone: Boolean = true,
+    isStored: Boolean = false,
 ) {
     val name = room?.let { titleOf(it) }.orEmpty()
     var shownMenu by remember(conversation.room) { mutableStateOf<Message?>(null) }
@@ -93,7 +99,7 @@ fun ConversationScreen(
             )
         },
         bottomBar = {
-            Composer(
+            if (!isStored) Composer(
                 stringResource(R.string.composer_placeholder, isolate(name)),
                 room?.may(RoomSummary.Right.SEND) != false,
                 composing,
@@ -106,11 +112,12 @@ fun ConversationScreen(
         Column(Modifier.fillMaxSize().padding(inner)) {
             ConnectionBar(connection, actions::reconnect)
             when {
-                conversation.view == null -> Centered { CircularProgressIndicator() }
-                conversation.entries.isEmpty() -> Centered {
-                    Text(stringResource(R.string.empty_room_title), color = MaterialTheme.colorScheme.onSurfaceVariant)
+                conversation.entries.isNotEmpty() -> Messages(conversation, room, me, connection, actions) { shownMenu = it }
+                conversation.view == null && !isStored -> Centered { CircularProgressIndicator() }
+                else -> Centered {
+                    val text = if (isStored) R.string.details_error else R.string.empty_room_title
+                    Text(stringResource(text), color = MaterialTheme.colorScheme.onSurfaceVariant)
                 }
-                else -> Messages(conversation, room, me, connection, actions) { shownMenu = it }
             }
         }
     }
@@ -168,6 +175,7 @@ private fun Messages(
             it.root to ThreadCount(it.thread, it.count, if (it.thread in conversation.seenThreads) 0 else it.unread)
         }
     }
+    val highlighted = scrollToTarget(list, conversation, actions)
     val lastRead = entries.findLast { it.user == me && (it.message?.seq ?: Long.MAX_VALUE) <= conversation.readByOther }?.key
     // Stays where it was when the room was opened, while the messages below it are being read.
     val firstUnread = remember(conversation.room) {
@@ -183,7 +191,7 @@ private fun Messages(
         ) {
             itemsIndexed(entries.asReversed(), key = { _, entry -> entry.key }) { index, entry ->
                 val before = entries.getOrNull(entries.size - index - 2)
-                Column {
+                Column(if (entry.key == highlighted) Modifier.background(MaterialTheme.colorScheme.primaryContainer) else Modifier) {
                     val isNewDay = before == null || dayOf(before.sentAt) != dayOf(entry.sentAt)
                     val isFirstUnread = entry.key == firstUnread
                     if (isNewDay) Day(entry.sentAt)
@@ -205,6 +213,29 @@ private fun Messages(
         }
         ToNewest(list, conversation, actions, Modifier.align(Alignment.BottomEnd))
     }
+}
+
+/**
+ * Scrolls to the target of the conversation when it is loaded.
+ *
+ * @return the key of the target, for a moment after that
+ */
+@Composable
+private fun scrollToTarget(list: LazyListState, conversation: Conversation, actions: ConversationActions): String? {
+    val entries = conversation.entries
+    var highlighted by remember(conversation.room) { mutableStateOf<String?>(null) }
+    LaunchedEffect(conversation.target, entries) {
+        val index = entries.asReversed().indexOfFirst { it.message?.seq == conversation.target }
+        if (conversation.target == 0L || index < 0) return@LaunchedEffect
+        list.scrollToItem(index, scrollOffset = -list.layoutInfo.viewportSize.height / 2)
+        highlighted = entries.asReversed()[index].key
+        actions.reachTarget()
+    }
+    LaunchedEffect(highlighted) {
+        delay(HIGHLIGHT_MS)
+        highlighted = null
+    }
+    return highlighted
 }
 
 /** Shown while the newest message is not on the screen. */
@@ -257,6 +288,7 @@ private fun LoadAndFollow(
         if (view.atEnd && (isAtBottom || newest.user == me)) list.scrollToItem(0)
     }
     val lifecycle by LocalLifecycleOwner.current.lifecycle.currentStateAsState()
-    val isReading = lifecycle == Lifecycle.State.RESUMED && isAtBottom && view.atEnd
+    // The list is at the bottom until it has scrolled to its target.
+    val isReading = lifecycle == Lifecycle.State.RESUMED && isAtBottom && view.atEnd && conversation.target == 0L
     LaunchedEffect(isReading, newest.key) { if (isReading) actions.markRead() }
 }

@@ -102,7 +102,7 @@ fun InviteLinksScreen(app: AppParts, id: String) {
     InviteLinks(room, me?.user ?: return, links, address, actions, host)
 }
 
-private fun inviteAddress(token: String, context: Context) = "${context.getString(R.string.chat_url)}#join=$token"
+private fun inviteAddress(token: String, context: Context) = "${pageOf(context)}#join=$token"
 
 /** @param address the address of the new link */
 @Composable

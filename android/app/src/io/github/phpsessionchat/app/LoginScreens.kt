@@ -30,6 +30,7 @@ import androidx.compose.ui.viewinterop.AndroidView
 import io.github.phpsessionchat.ConnectionState
 import io.github.phpsessionchat.ConnectionState.Reason
 import io.github.phpsessionchat.ConnectionState.Refusal
+import io.github.phpsessionchat.android.isWaiting
 
 /**
  * Shows the site's own login page.

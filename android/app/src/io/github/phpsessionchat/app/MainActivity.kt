@@ -16,7 +16,7 @@ class MainActivity : ComponentActivity() {
         enableEdgeToEdge()
         navigation = Navigation(app.chat, savedInstanceState)
         if (savedInstanceState == null) receive(intent)
-        setContent { ChatTheme { ChatApp(AppParts(app.chat, app.drafts, navigation, app::logOut)) } }
+        setContent { ChatTheme { ChatApp(AppParts(app.chat, app.drafts, app.recorder, navigation, app::logOut)) } }
     }
 
     override fun onNewIntent(intent: Intent) {
@@ -24,10 +24,15 @@ class MainActivity : ComponentActivity() {
         receive(intent)
     }
 
-    /** Takes what another app shares, or opens the room of a notification. */
+    /** Takes what another app shares, or opens a link or the room of a notification. Any app can send such an intent. */
     private fun receive(intent: Intent) {
-        if (intent.action == Intent.ACTION_SEND) Shared.receive(intent)
-        intent.getStringExtra(ChatNotifications.ROOM)?.let(navigation::openRoom)
+        // Android repeats the intent when the user returns to the app later.
+        if (intent.flags and Intent.FLAG_ACTIVITY_LAUNCHED_FROM_HISTORY != 0) return
+        when (intent.action) {
+            Intent.ACTION_SEND -> if (Shared.receive(intent, packageName)) navigation.showRooms()
+            Intent.ACTION_VIEW -> intent.dataString?.let { OpenedLink.receive(it, this) }
+            else -> ChatNotifications.roomOf(intent, this)?.let(navigation::openRoom)
+        }
     }
 
     override fun onSaveInstanceState(outState: Bundle) {

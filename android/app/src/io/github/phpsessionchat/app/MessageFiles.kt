@@ -45,10 +45,15 @@ interface FileActions {
 }
 
 @Composable
-fun MessageFiles(message: Message, actions: FileActions) {
+fun MessageFiles(message: Message, actions: ConversationActions) {
     for (file in message.files) {
         val image = file.image
-        if (image == null) FileRow(file, actions) else Picture(file, image.width, image.height, actions) { actions.open(file) }
+        val audio = file.audio
+        when {
+            image != null -> Picture(file, image.width, image.height, actions) { actions.open(file) }
+            audio?.peaks != null -> VoiceMessage(file, audio, actions)
+            else -> FileRow(file, actions)
+        }
     }
 }
 

@@ -1,7 +1,5 @@
 package io.github.phpsessionchat.app
 
-import android.content.ClipData
-import android.content.ClipboardManager
 import androidx.compose.foundation.clickable
 import androidx.compose.foundation.layout.Arrangement
 import androidx.compose.foundation.layout.Row
@@ -55,14 +53,8 @@ fun MessageMenu(
         val entries = buildList {
             if (mayWrite) add(R.string.action_reply to { composing.reply(message) })
             if (offersThread) add(R.string.replies_open to { actions.openThread(message.threadNumber) })
-            if (message.text.isNotEmpty()) {
-                add(
-                    R.string.action_copy to {
-                        val text = ClipData.newPlainText(null, message.textWithNames())
-                        context.getSystemService(ClipboardManager::class.java).setPrimaryClip(text)
-                    },
-                )
-            }
+            if (message.text.isNotEmpty()) add(R.string.action_copy to { copy(context, message.textWithNames()) })
+            add(R.string.copyLink_action to { actions.copyLink(message) })
             if (isOwn && mayWrite) add(R.string.action_edit to { composing.edit(message) })
         }
         for ((label, action) in entries) {

@@ -57,9 +57,14 @@ class Navigation(private val chat: AndroidChat, saved: Bundle?) {
         chat.open(room)
     }
 
+    fun showRooms() {
+        closeAll()
+        chat.close()
+    }
+
     fun openMessage(room: String, seq: Long) {
-        openRoom(room)
-        chat.client.jumpTo(room, seq)
+        closeAll()
+        chat.open(room, seq)
     }
 
     /** Closes the screens of rooms other than the open one. */

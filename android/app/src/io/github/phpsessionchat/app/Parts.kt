@@ -29,6 +29,7 @@ import androidx.compose.ui.unit.dp
 import androidx.compose.ui.unit.sp
 import io.github.phpsessionchat.ConnectionState
 import io.github.phpsessionchat.RoomSummary
+import io.github.phpsessionchat.android.isWaiting
 
 /** The light and dark background, and the light and dark text, of one hue. */
 private class Hue(val lightFill: Long, val darkFill: Long, val lightInk: Long, val darkInk: Long)
@@ -85,12 +86,6 @@ private fun Badge(id: String, size: Dp, shape: Shape, content: @Composable () ->
         contentAlignment = Alignment.Center,
     ) { content() }
 }
-
-/** Whether the client waits for its next attempt to connect. */
-val ConnectionState.Kind.isWaiting
-    get() = this == ConnectionState.Kind.OFFLINE ||
-        this == ConnectionState.Kind.STORE_UNAVAILABLE ||
-        this == ConnectionState.Kind.RATE_LIMITED
 
 /** Shown unless the chat is connected. */
 @Composable

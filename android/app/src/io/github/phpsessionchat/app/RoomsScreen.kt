@@ -68,6 +68,7 @@ fun RoomsScreen(
     ) { inner ->
         Column(Modifier.padding(inner)) {
             ConnectionBar(connection, onReconnect)
+            Shared.waiting?.let { SharedBar(it) }
             LazyColumn(Modifier.fillMaxSize()) {
                 items(joined, key = { it.id }) { room -> RoomRow(room, drafts[room.id], me) { onOpen(room.id) } }
                 if (joined.isEmpty()) item { Heading(stringResource(R.string.empty_rooms_title)) }

@@ -78,7 +78,7 @@ fun ThreadScreen(app: AppParts, room: String, number: Long) {
 }
 
 /** What the user can do in a thread. */
-private class ThreadActions(inRoom: ConversationActions, private val app: AppParts, private val room: String) :
+private class ThreadActions(inRoom: ConversationActions, private val app: AppParts, override val room: String) :
     ConversationActions by inRoom {
     override fun close() = app.navigation.back()
 

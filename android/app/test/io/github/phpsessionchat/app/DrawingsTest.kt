@@ -15,6 +15,7 @@ import io.github.phpsessionchat.ConnectionState.Reason
 import io.github.phpsessionchat.ConnectionState.Refusal
 import io.github.phpsessionchat.Samples
 import io.github.phpsessionchat.android.Conversation
+import kotlinx.coroutines.MainScope
 import org.junit.Assert.assertTrue
 import org.junit.Test
 import org.robolectric.annotation.Config
@@ -69,6 +70,12 @@ abstract class DrawingTest : ScreenTest() {
         takeScreenshot(activity, "new-room-$name")
         show { PersonCard(Samples.person, remember { SnackbarHostState() }, {}, {}, {}, {}) }
         takeScreenshot(activity, "person-$name")
+        showConversation(Samples.voiceMessages(2))
+        takeScreenshot(activity, "voice-$name")
+        show { RecorderRow(VoiceRecorder(activity, MainScope())) {} }
+        takeScreenshot(activity, "recorder-$name")
+        show { SharedBar(Shared("https://weather.example/orchard-lane", emptyList())) }
+        takeScreenshot(activity, "shared-$name")
         show { LoginScreen("https://www.example.org/login", {}, {}) }
         takeScreenshot(activity, "login-$name")
         show { EndedScreen(Reason.LOGOUT) {} }

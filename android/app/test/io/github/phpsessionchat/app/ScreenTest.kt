@@ -26,6 +26,8 @@ import io.github.phpsessionchat.Samples
 import io.github.phpsessionchat.Upload
 import io.github.phpsessionchat.User
 import io.github.phpsessionchat.android.Conversation
+import java.io.File
+import kotlinx.coroutines.MainScope
 import okhttp3.Request
 import org.junit.After
 import org.junit.Before
@@ -60,7 +62,18 @@ abstract class ScreenTest {
         controller.close()
     }
 
+    protected var recorder: VoiceRecorder? = null
+    protected val sound: File by lazy { File.createTempFile("voice", ".m4a") }
+
+    /** How often a voice message was composed. */
+    protected var composedVoices = 0
+
+    private val soundPlayer by lazy { SoundPlayer(activity, MainScope()) { sound } }
+
     protected val actions = object : ConversationActions {
+        override val room = "lobby"
+        override val player get() = soundPlayer.also { composedVoices++ }
+        override val recorder get() = this@ScreenTest.recorder
         override fun close() = record("close")
         override fun openDetails() = record("details")
         override fun openThread(number: Long) = record("thread $number")
@@ -71,16 +84,20 @@ abstract class ScreenTest {
         override suspend fun isPinned(message: Message) = message.seq == 1L
         override fun pin(message: Message, pinned: Boolean) = record("pin ${message.seq} $pinned")
         override fun react(message: Message, emoji: String, on: Boolean) = record("react ${message.seq} $emoji $on")
+        override fun copyLink(message: Message) = record("copy link ${message.seq}")
         override fun retry(clientId: String) = record("retry $clientId")
         override fun discard(clientId: String) = record("discard $clientId")
         override fun loadOlder() = record("older")
         override fun loadNewer() = record("newer")
         override fun jumpTo(seq: Long) = record("jump $seq")
+        override fun reachTarget() = record("reached")
         override fun jumpToEnd() = record("end")
         override fun markRead() = record("read")
         override fun typed() = Unit
         override fun draft(text: String) = record("draft $text")
         override fun attach(files: List<Uri>) = record("attach ${files.size}")
+        override fun sendVoice(replyTo: Long) = record("send voice ${recorder?.take()?.let(Samples::peaksOf)}")
+        override fun report(code: String) = record("report $code")
         override fun retryUpload(key: String) = record("retry upload $key")
         override fun cancelUpload(key: String) = record("cancel upload $key")
         override fun open(file: ChatFile) = record("open ${file.name}")
@@ -108,7 +125,8 @@ abstract class ScreenTest {
         connection: Kind = Kind.ONLINE,
         uploads: List<Upload> = emptyList(),
         room: RoomSummary = Samples.rooms[0],
-    ) = show { Conversation(entries, view, connection, uploads, room) }
+        target: Long = 0,
+    ) = show { Conversation(entries, view, connection, uploads, room, target = target) }
 
     @Composable
     protected fun Conversation(
@@ -118,8 +136,9 @@ abstract class ScreenTest {
         uploads: List<Upload>,
         room: RoomSummary = Samples.rooms[0],
         isAlone: Boolean = true,
+        target: Long = 0,
     ) = ConversationScreen(
-        Conversation("lobby", entries, view, listOf(Samples.bob), readByOther = 5, replies = Samples.threads),
+        Conversation("lobby", entries, view, listOf(Samples.bob), readByOther = 5, target, Samples.threads),
         room,
         Samples.alice,
         connection,

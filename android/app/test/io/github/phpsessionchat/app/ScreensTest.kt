@@ -1,5 +1,6 @@
 package io.github.phpsessionchat.app
 
+import android.content.Intent
 import androidx.compose.ui.test.assertIsDisplayed
 import androidx.compose.ui.test.assertTextContains
 import androidx.compose.ui.test.assertIsNotEnabled
@@ -177,5 +178,42 @@ class ScreensTest : ScreenTest() {
         compose.onNodeWithTag("messages").performScrollToIndex(99)
         compose.waitForIdle()
         assertEquals(listOf("read", "older"), calls)
+    }
+
+    @Test
+    fun scrollsToTheMessageOfALink() {
+        showConversation(Samples.messages(300), Samples.partOfHistory, target = 100)
+        compose.onNodeWithText("Message 100").assertIsDisplayed()
+        compose.onNodeWithText("Message 300").assertDoesNotExist()
+        assertEquals(listOf("reached"), calls)
+    }
+
+    @Test
+    fun copiesALinkToAMessage() {
+        showConversation()
+        openMenuOf("Who has the key to the tool shed?")
+        compose.onNodeWithText("Copy link").performClick()
+        assertTrue("copy link 5" in calls)
+    }
+
+    @Test
+    fun asksBeforeJoiningByAnInvitation() {
+        show { DestinationDialog(Destination.Invitation(Samples.invitation), false, { calls += "join" }, {}, { calls += "close" }) }
+        compose.onNodeWithText("\u2068Bob Keller\u2069 invites you to").assertIsDisplayed()
+        compose.onNodeWithText("orchard board").assertIsDisplayed()
+        assertEquals(emptyList<String>(), calls)
+        compose.onNodeWithText("Join").performClick()
+        compose.onNodeWithText("Not now").performClick()
+        assertEquals(listOf("join", "close"), calls)
+    }
+
+    @Test
+    fun asksForARoomForSharedContent() {
+        Shared.receive(Intent(Intent.ACTION_SEND).putExtra(Intent.EXTRA_TEXT, "Look at this"), "app")
+        showRooms()
+        takeScreenshot(activity, "shared")
+        compose.onNodeWithText("Look at this").assertIsDisplayed()
+        compose.onNodeWithContentDescription("Cancel").performClick()
+        compose.onNodeWithText("Look at this").assertDoesNotExist()
     }
 }

@@ -19,11 +19,22 @@ import io.github.phpsessionchat.User
 import java.io.File
 import kotlin.coroutines.resume
 import kotlin.coroutines.resumeWithException
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.MainScope
 import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.StateFlow
 import kotlinx.coroutines.flow.asStateFlow
+import kotlinx.coroutines.flow.first
+import kotlinx.coroutines.launch
 import kotlinx.coroutines.suspendCancellableCoroutine
+import kotlinx.coroutines.withContext
 import okhttp3.OkHttpClient
+
+/** Whether the client waits for its next attempt to connect. */
+val ConnectionState.Kind.isWaiting
+    get() = this == ConnectionState.Kind.OFFLINE ||
+        this == ConnectionState.Kind.STORE_UNAVAILABLE ||
+        this == ConnectionState.Kind.RATE_LIMITED
 
 /** Whether the user may see the chat. */
 sealed interface Access {
@@ -31,6 +42,9 @@ sealed interface Access {
     data object Checking : Access
 
     data object Granted : Access
+
+    /** The server cannot be reached since the start, so the rooms and messages are those of the [OfflineStore]. */
+    data object Offline : Access
 
     data class Ended(val reason: ConnectionState.Reason) : Access
 
@@ -45,6 +59,8 @@ data class Conversation(
     val typing: List<User> = emptyList(),
     /** In a direct room, the last message that the other user has read. */
     val readByOther: Long = 0,
+    /** The message to scroll to; 0: none. */
+    val target: Long = 0,
     /** The threads of the loaded messages, by their number. */
     val replies: Map<Long, Replies> = emptyMap(),
     /** Whether the user follows a thread, for threads where that changed. */
@@ -62,9 +78,11 @@ class ChatRequestException(val code: String) : Exception(code)
  * @param server the address of the chat server, such as `https://www.example.org/chat/`
  * @param http the client whose cookies identify the user, usually with [WebViewCookies]
  * @param outbox a folder for unsent messages, in the app's `filesDir`
+ * @param offline null: rooms and messages are not stored
  */
-class AndroidChat(server: String, val http: OkHttpClient, outbox: File) {
+class AndroidChat(server: String, val http: OkHttpClient, outbox: File, private val offline: OfflineStore? = null) {
     private val main = Handler(Looper.getMainLooper())
+    private val scope = MainScope()
 
     /** For everything that this class does not wrap. */
     val client: Chat = Chat.builder(server, { main.post(it) }, Events())
@@ -90,19 +108,66 @@ class AndroidChat(server: String, val http: OkHttpClient, outbox: File) {
 
     private var lastUser: User? = null
 
-    /** Opens a room instead of the open one. The user joins it if it is public. */
-    fun open(room: String) {
-        if (mutableConversation.value?.room == room) return
-        close()
-        mutableConversation.value = Conversation(room)
+    /** Whether the session may have ended, so that not even stored rooms may be shown. */
+    private var isHidden = false
+
+    /** The rooms as the server has sent them; null before that. */
+    private val roomsToStore = MutableStateFlow<List<RoomSummary>?>(null)
+
+    init {
+        offline?.let { scope.store(it, mutableMe, roomsToStore, mutableConversation) }
+    }
+
+    /**
+     * Opens a room instead of the open one. The user joins it if it is public.
+     *
+     * @param target the message to show; 0: the newest ones
+     */
+    fun open(room: String, target: Long = 0) {
+        val isOpen = mutableConversation.value?.room == room
+        if (isOpen && target == 0L) return
+        if (!isOpen) {
+            close()
+            mutableConversation.value = Conversation(room)
+        }
+        update(room) { it.copy(target = target) }
+        if (!isOpen && connection.value != ConnectionState.Kind.ONLINE) showStoredMessages(room)
         client.openRoom(room, object : Callback<RoomSummary> {
-            override fun done(answer: RoomSummary) = Unit
+            override fun done(answer: RoomSummary) {
+                if (target > 0) client.jumpTo(room, target)
+            }
 
             override fun failed(error: ChatError) {
                 // After the end of a session, the room opens again with the next login of the same user.
                 if (error.code != ChatError.OFFLINE) forget(room)
             }
         })
+    }
+
+    private fun showStoredMessages(room: String) {
+        val store = offline ?: return
+        scope.launch {
+            val entries = withContext(Dispatchers.IO) { store.messages(room) }
+            if (mutableMe.value != null) update(room) { if (it.view == null) it.copy(entries = entries) else it }
+        }
+    }
+
+    private fun showStoredRooms() {
+        val store = offline ?: return
+        scope.launch {
+            val copy = withContext(Dispatchers.IO) { store.rooms() } ?: return@launch
+            if (mutableAccess.value != Access.Checking || isHidden) return@launch
+            lastUser = copy.me.user
+            mutableMe.value = copy.me
+            mutableRooms.value = copy.rooms
+            mutableAccess.value = Access.Offline
+            mutableConversation.value?.let { showStoredMessages(it.room) }
+        }
+    }
+
+    /** Call it when the target of the conversation is on the screen. */
+    fun reachTarget() {
+        mutableConversation.value = mutableConversation.value?.copy(target = 0)
     }
 
     fun close() {
@@ -114,6 +179,27 @@ class AndroidChat(server: String, val http: OkHttpClient, outbox: File) {
     /** Call it when the user sees the replies of a thread in the open room. */
     fun seeReplies(thread: Long) {
         mutableConversation.value?.let { mutableConversation.value = it.copy(seenThreads = it.seenThreads + thread) }
+    }
+
+    /** Hides the chat until the next login, and deletes what is stored. Call it when the user logs out on this device. */
+    fun forgetUser() {
+        offline?.clear()
+        close()
+        hide()
+    }
+
+    private fun hide() {
+        isHidden = true
+        mutableAccess.value = Access.Checking
+        clearState()
+    }
+
+    private fun clearState() {
+        mutableMe.value = null
+        mutableRooms.value = emptyList()
+        roomsToStore.value = null
+        mutableUploads.value = emptyList()
+        mutableConversation.value = mutableConversation.value?.let { Conversation(it.room, target = it.target) }
     }
 
     /** Leaves the screen of a room that the server closed. */
@@ -134,6 +220,11 @@ class AndroidChat(server: String, val http: OkHttpClient, outbox: File) {
         })
     }
 
+    /** Waits for a connection. */
+    suspend fun awaitOnline() {
+        connection.first { it == ConnectionState.Kind.ONLINE }
+    }
+
     private fun update(room: String, change: (Conversation) -> Conversation) {
         mutableConversation.value?.let { if (it.room == room) mutableConversation.value = change(it) }
     }
@@ -142,27 +233,33 @@ class AndroidChat(server: String, val http: OkHttpClient, outbox: File) {
         override fun onState(state: ConnectionState) {
             mutableConnection.value = state.kind
             val reason = state.reason
-            if (state.kind == ConnectionState.Kind.SESSION_ENDED && reason != null) mutableAccess.value = Access.Ended(reason)
-            state.refusal?.let { mutableAccess.value = Access.Refused(it) }
+            if (state.kind == ConnectionState.Kind.SESSION_ENDED && reason != null) end(Access.Ended(reason))
+            state.refusal?.let { end(Access.Refused(it)) }
+            if (state.kind.isWaiting && mutableAccess.value == Access.Checking) showStoredRooms()
+        }
+
+        private fun end(access: Access) {
+            offline?.clear()
+            clearState()
+            mutableAccess.value = access
         }
 
         override fun onIdentity(me: Identity) {
+            offline?.openFor(me.user.id)
+            // The stored rooms may be old.
+            if (mutableAccess.value == Access.Offline) mutableRooms.value = emptyList()
+            isHidden = false
             if (lastUser != null && lastUser != me.user) close()
             lastUser = me.user
             mutableMe.value = me
             mutableAccess.value = Access.Granted
         }
 
-        override fun onHide() {
-            mutableAccess.value = Access.Checking
-            mutableMe.value = null
-            mutableRooms.value = emptyList()
-            mutableUploads.value = emptyList()
-            mutableConversation.value = mutableConversation.value?.let { Conversation(it.room) }
-        }
+        override fun onHide() = hide()
 
         override fun onRooms(rooms: List<RoomSummary>) {
             mutableRooms.value = rooms
+            roomsToStore.value = rooms
         }
 
         override fun onMessages(room: String, entries: List<Entry>, view: HistoryView) {

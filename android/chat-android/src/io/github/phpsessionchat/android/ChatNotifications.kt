@@ -15,6 +15,7 @@ import androidx.core.app.NotificationManagerCompat
 import androidx.core.app.Person
 import androidx.core.app.RemoteInput
 import androidx.core.content.ContextCompat
+import androidx.core.content.IntentCompat
 import androidx.lifecycle.Lifecycle
 import androidx.lifecycle.ProcessLifecycleOwner
 import io.github.phpsessionchat.ConnectionState
@@ -43,7 +44,7 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
      * How notifications look.
      *
      * @param icon a drawable in one colour
-     * @param screen the activity to open; it gets the room as the extra [ROOM]
+     * @param screen the activity to open; [roomOf] returns the room for its intent
      * @param newMessage the title if the message is not shown
      * @param logIn the text if the login has ended
      */
@@ -152,7 +153,7 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
         val mayNotify = Build.VERSION.SDK_INT < 33 ||
             ContextCompat.checkSelfPermission(context, Manifest.permission.POST_NOTIFICATIONS) == PackageManager.PERMISSION_GRANTED
         if (!mayNotify) return
-        val open = Intent(context, look.screen).putExtra(ROOM, room).setAction(room)
+        val open = Intent(context, look.screen).putExtra(ROOM, room).putExtra(SENDER, proofOfSender()).setAction(room)
         val builder = NotificationCompat.Builder(context, CHANNEL)
             .setSmallIcon(look.icon)
             .setContentTitle(title)
@@ -170,6 +171,9 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
         }
         manager.notify(room ?: "login", 1, builder.build())
     }
+
+    /** Other apps cannot create a `PendingIntent` with this app as its creator. */
+    private fun proofOfSender() = PendingIntent.getActivity(context, 0, Intent(context, look.screen), PendingIntent.FLAG_IMMUTABLE)
 
     private fun replyAction(room: String): NotificationCompat.Action {
         val intent = Intent(context, ReplyReceiver::class.java).setAction(room)
@@ -212,8 +216,14 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
     }
 
     companion object {
-        /** The extra with the room ID, of the intent that opens the app. */
-        const val ROOM = "io.github.phpsessionchat.room"
+        private const val ROOM = "io.github.phpsessionchat.room"
+        private const val SENDER = "io.github.phpsessionchat.sender"
+
+        /** Returns the room of a notification that the user tapped; null if the intent is from another app. */
+        fun roomOf(intent: Intent, context: Context): String? {
+            val sender = IntentCompat.getParcelableExtra(intent, SENDER, PendingIntent::class.java)
+            return if (sender?.creatorPackage == context.packageName) intent.getStringExtra(ROOM) else null
+        }
 
         // Android creates receivers itself, so the notifications cannot be handed to them.
         private var current: ChatNotifications? = null

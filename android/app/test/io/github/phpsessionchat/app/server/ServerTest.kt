@@ -18,6 +18,7 @@ import org.junit.Rule
 import org.junit.runner.RunWith
 import org.robolectric.Robolectric
 import org.robolectric.RobolectricTestRunner
+import org.robolectric.android.controller.ActivityController
 import org.robolectric.annotation.Config
 import org.robolectric.annotation.GraphicsMode
 
@@ -40,7 +41,10 @@ class TestApplication : ChatApplication() {
 @Config(sdk = [35], application = TestApplication::class, qualifiers = "w360dp-h740dp-port-notnight-xhdpi")
 abstract class ServerTest {
     @get:Rule val compose = createEmptyComposeRule()
-    protected val activity: MainActivity by lazy { Robolectric.buildActivity(MainActivity::class.java).setup().get() }
+    protected val controller: ActivityController<MainActivity> = Robolectric.buildActivity(MainActivity::class.java)
+    protected val activity: MainActivity by lazy { controller.setup().get() }
+
+    protected val offline get() = File(System.getProperty("chat.files")!!, "offline")
 
     protected fun awaitText(text: String) = compose.waitUntilAtLeastOneExists(hasText(text, substring = true), 60_000)
 

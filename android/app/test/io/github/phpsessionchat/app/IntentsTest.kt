@@ -1,0 +1,126 @@
+package io.github.phpsessionchat.app
+
+import android.app.PendingIntent
+import android.content.Intent
+import android.net.Uri
+import io.github.phpsessionchat.android.ChatNotifications
+import org.junit.After
+import org.junit.Assert.assertEquals
+import org.junit.Assert.assertNull
+import org.junit.Test
+import org.junit.runner.RunWith
+import org.robolectric.Robolectric
+import org.robolectric.RobolectricTestRunner
+import org.robolectric.RuntimeEnvironment
+import org.robolectric.Shadows.shadowOf
+import org.robolectric.annotation.Config
+
+/** What other apps can make the app do. */
+@RunWith(RobolectricTestRunner::class)
+@Config(sdk = [35], application = ChatApplication::class)
+class IntentsTest {
+    private val app = RuntimeEnvironment.getApplication() as ChatApplication
+    private val openRoom get() = app.chat.conversation.value?.room
+
+    private fun open(intent: Intent) {
+        Robolectric.buildActivity(MainActivity::class.java, intent.setClass(app, MainActivity::class.java)).create()
+    }
+
+    private fun link(address: String) = Intent(Intent.ACTION_VIEW, Uri.parse(address))
+
+    private fun share(file: String) = Intent(Intent.ACTION_SEND).putExtra(Intent.EXTRA_STREAM, Uri.parse(file))
+
+    private fun appsFor(intent: Intent) =
+        app.packageManager.queryIntentActivities(intent.addCategory(Intent.CATEGORY_BROWSABLE), 0).map { it.activityInfo.name }
+
+    /** A notification's extras, which other apps may know. */
+    private fun notification(sender: PendingIntent?) = Intent("den")
+        .putExtra("io.github.phpsessionchat.room", "den")
+        .putExtra("io.github.phpsessionchat.sender", sender)
+
+    @After
+    fun forget() {
+        OpenedLink.close()
+        Shared.cancel()
+    }
+
+    @Test
+    fun opensTheRoomOfAnOwnNotificationOnly() {
+        val sender = PendingIntent.getActivity(app, 0, Intent(app, MainActivity::class.java), PendingIntent.FLAG_IMMUTABLE)
+        open(notification(null))
+        assertNull(openRoom)
+        shadowOf(sender).setCreatorPackage("org.example.other")
+        open(notification(sender))
+        assertNull(openRoom)
+        shadowOf(sender).setCreatorPackage(app.packageName)
+        open(notification(sender))
+        assertEquals("den", openRoom)
+    }
+
+    @Test
+    fun receivesLinksToTheChatPage() {
+        assertEquals(listOf(MainActivity::class.java.name), appsFor(link("https://www.example.org/chat/#m=den/7")))
+        assertEquals(emptyList<String>(), appsFor(link("https://www.example.org/")))
+        assertEquals(emptyList<String>(), appsFor(link("https://chat.example/chat/#m=den/7")))
+        open(link("https://www.example.org/chat/#m=den/7"))
+        assertEquals("den", OpenedLink.waiting?.room)
+        assertEquals(7L, OpenedLink.waiting?.seq)
+        open(link("https://www.example.org/chat/#join=abc"))
+        assertEquals("abc", OpenedLink.waiting?.token)
+        // Nothing is opened before the screen has checked the link.
+        assertNull(openRoom)
+    }
+
+    @Test
+    fun ignoresOtherAddresses() {
+        for (address in listOf(
+            "https://www.example.org/chat/",
+            "https://www.example.org/other/#m=den/7",
+            "https://chat.example/chat/#m=den/7",
+            "http://www.example.org/chat/#m=den/7",
+            "https://www.example.org/chat/?a#m=den/7",
+            "https://www.example.org/chat/#m=../7",
+            "io.github.phpsessionchat.app:#m=den/7",
+        )) {
+            open(link(address))
+            assertNull(address, OpenedLink.waiting)
+        }
+    }
+
+    @Test
+    fun copiedLinksOpenInTheApp() {
+        open(link(linkTo("den", 7, app)))
+        assertEquals("link to den/7", "${OpenedLink.waiting}")
+    }
+
+    @Test
+    fun anInvitationIsNotShownToTheNextUser() {
+        open(link("https://www.example.org/chat/#join=abc"))
+        OpenedLink.showTo("1")
+        OpenedLink.showTo("1")
+        assertEquals("abc", OpenedLink.waiting?.token)
+        OpenedLink.showTo("2")
+        assertNull(OpenedLink.waiting)
+    }
+
+    @Test
+    fun sharedContentWaitsForARoom() {
+        app.chat.open("den")
+        open(share("content://gallery/17").putExtra(Intent.EXTRA_TEXT, "Look"))
+        assertEquals(Shared("Look", listOf(Uri.parse("content://gallery/17"))), Shared.waiting)
+        assertNull(openRoom)
+    }
+
+    @Test
+    fun doesNotSendItsOwnFiles() {
+        for (file in listOf(
+            "file:///data/data/io.github.phpsessionchat.app/files/outbox/1",
+            "content://io.github.phpsessionchat.app.files/downloads/a/plan.pdf",
+            "content://0@io.github.phpsessionchat.app.files/downloads/a/plan.pdf",
+            "content:///a",
+        )) {
+            open(share(file))
+            assertNull(file, Shared.waiting)
+        }
+    }
+}
