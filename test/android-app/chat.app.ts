@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -8,6 +8,7 @@ import { chatServerHere } from '../helpers/chat-here.ts';
 import { emptyHistory, type RunningChat } from '../helpers/chat-server.ts';
 import { type ChatSite, startChatSite } from '../helpers/chat-site.ts';
 import { startChild } from '../helpers/child.ts';
+import { startFrameProxy } from '../helpers/frame-proxy.ts';
 
 /** Written by `npm run android:app:test`. */
 const jvmOptions = new URL('../../android/app/out/test.options', import.meta.url).pathname;
@@ -18,6 +19,7 @@ const settings = {
   CHAT_SESSION_CHECK: '100ms',
   CHAT_HISTORY: history.url,
   CHAT_FILES: history.files,
+  CHAT_LIMIT_SEND: '1000/10s',
 };
 const files = mkdtempSync(join(tmpdir(), 'android-app-'));
 let site: ChatSite<RunningChat>;
@@ -31,11 +33,11 @@ afterAll(async () => {
 });
 
 /** Starts one of the tests in `android/app/test/…/server` in a new process. */
-const startApp = (name: string, cookie: string, room = '') =>
+const startApp = (name: string, cookie: string, room = '', server = site.chat.url) =>
   startChild('java', [
     ...[
       `@${jvmOptions}`,
-      `-Dchat.server=${site.chat.url}`,
+      `-Dchat.server=${server}`,
       `-Dchat.cookie=${cookie}`,
       `-Dchat.files=${files}`,
       `-Dchat.room=${room}`,
@@ -46,6 +48,12 @@ const startApp = (name: string, cookie: string, room = '') =>
 async function expectSuccess(app: ReturnType<typeof startApp>): Promise<void> {
   if (app.process.exitCode === null) await once(app.process, 'close');
   expect(app.output()).toContain('OK (1 test)');
+}
+
+async function killApp({ process }: ReturnType<typeof startApp>): Promise<void> {
+  const killed = once(process, 'close');
+  process.kill('SIGKILL');
+  await killed;
 }
 
 async function connectBob() {
@@ -78,9 +86,7 @@ test('a message that was written without a server is sent once, even after the a
   const { port } = site.chat;
   await site.chat.stop();
   await offline.until(/the app keeps a message/);
-  const killed = once(offline.process, 'close');
-  offline.process.kill('SIGKILL');
-  await killed;
+  await killApp(offline);
 
   site.chat = await chatServerHere({
     ...settings,
@@ -95,6 +101,57 @@ test('a message that was written without a server is sent once, even after the a
   await expectSuccess(app);
   expect(bob.texts()).toEqual(['Carol: Written offline', 'Bob: Goodbye']);
   bob.close();
+});
+
+test('a message is stored once if the app is killed before the answer, or before it has removed the message', async () => {
+  const bob = await connectBob();
+  const cookie = await site.session('grace', 'Grace');
+  let losesAnswers = true;
+  const proxy = await startFrameProxy(site.chat.port, (text) => losesAnswers && text.includes('Sent once'));
+  const start = (text: string) => startApp('SendsTest', cookie, text, `http://127.0.0.1:${proxy.port}`);
+  const outbox = join(files, 'outbox');
+  const unsent = () => readdirSync(outbox, { recursive: true }).filter((name) => `${name}`.endsWith('.json'));
+  const stored = () => bob.texts().filter((text) => text === 'Grace: Sent once');
+  const sender = start('Sent once');
+  await expect.poll(stored, { timeout: 120_000 }).toHaveLength(1);
+  await killApp(sender);
+  expect(unsent()).toHaveLength(1);
+  const unanswered = join(files, 'unanswered');
+  cpSync(outbox, unanswered, { recursive: true });
+
+  losesAnswers = false;
+  const sendAgain = async () => {
+    const app = start('');
+    await expect.poll(unsent, { timeout: 120_000 }).toEqual([]);
+    await killApp(app);
+    expect(stored()).toHaveLength(1);
+  };
+  await sendAgain();
+  // The files are as if the app had been killed after the answer, but before it removed the message.
+  cpSync(unanswered, outbox, { recursive: true });
+  await sendAgain();
+  await proxy.close();
+  bob.close();
+});
+
+test('the app shows rooms and messages without a server, until the login has ended', async () => {
+  const bob = await connectBob();
+  await bob.say('To read on the train');
+  const cookie = await site.session('frank', 'Frank');
+  const online = startApp('StoresTest', cookie);
+  await expectSuccess(online);
+  bob.close();
+  const { port } = site.chat;
+  await site.chat.stop();
+  const offline = startApp('ReadsOfflineTest', cookie);
+  await offline.until(/the app shows a stored message/);
+  await site.memcached.delete(site.key(cookie));
+  site.chat = await chatServerHere({
+    ...settings,
+    CHAT_SESSION_STORE: site.memcached.url,
+    CHAT_PORT: String(port),
+  });
+  await expectSuccess(offline);
 });
 
 test('the app shows the message of a push, and sends the answer to its notification', async () => {
@@ -115,4 +172,18 @@ test('the app shows the message of a push, and sends the answer to its notificat
 
 test('the app removes the login from the device when the user asks for it', async () => {
   await expectSuccess(startApp('LogOutTest', await site.session('erin', 'Erin')));
+});
+
+test('the app opens links to messages and invitations', async () => {
+  const bob = await connectBob();
+  const { message } = await bob.say('The first of many');
+  for (let n = 0; n < 120; n++) await bob.say(`Number ${n}`);
+  const clientId = newClientId();
+  const { room } = await bob.request('room:create', { name: 'Den', kind: 'private', members: [], clientId });
+  await bob.request('room:join', { room: room.id });
+  await bob.say('Welcome to the den', room.id);
+  const { token } = await bob.request('invite:create', { room: room.id });
+  const app = startApp('LinkTest', await site.session('heidi', 'Heidi'), `lobby/${message.seq} ${token}`);
+  await expectSuccess(app);
+  bob.close();
 });
