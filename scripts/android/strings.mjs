@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { root } from '../npm-packages.mjs';
 import { app, filesIn } from './libraries.mjs';
 
-/** The browser client's texts. */
-const languages = join(root, 'client', 'src', 'strings', 'languages');
+/** The browser client's texts, and those that only the app uses. */
+const languages = [join(root, 'client', 'src', 'strings', 'languages'), join(app, 'texts')];
 
 /**
  * Android's qualifiers of languages, if they differ from the browser client's names.
@@ -13,21 +13,22 @@ const languages = join(root, 'client', 'src', 'strings', 'languages');
 const qualifiers = { en: '', he: '-iw', 'pt-BR': '-pt-rBR', 'zh-Hans': '-b+zh+Hans' };
 
 /**
- * Writes the browser client's texts as Android resources, in all languages. `msg.sent` becomes `R.string.msg_sent`, and
+ * Writes the texts as Android resources, in all languages. `msg.sent` becomes `R.string.msg_sent`, and
  * the plural forms `replies.count.one` and `.other` become `R.plurals.replies_count`. Texts that the app does not use
  * are left out.
  * @param {string} res the folder of the resources
  */
 export function writeStrings(res) {
   /** @param {string} file @returns {Record<string, string>} */
-  const read = (file) => JSON.parse(readFileSync(join(languages, file), 'utf8'));
+  const read = (file) =>
+    Object.assign({}, ...languages.map((folder) => JSON.parse(readFileSync(join(folder, file), 'utf8'))));
   const english = read('en.json');
   const code = filesIn(join(app, 'src'), /\.kt$/)
     .map((path) => readFileSync(path, 'utf8'))
     .join('\n');
   const keys = usedIn(code, 'string', Object.keys(english));
   const plurals = usedIn(code, 'plurals', pluralKeys(english));
-  for (const file of readdirSync(languages)) {
+  for (const file of readdirSync(join(app, 'texts'))) {
     const language = file.replace('.json', '');
     const folder = join(res, `values${qualifiers[language] ?? `-${language}`}`);
     mkdirSync(folder, { recursive: true });
