@@ -99,7 +99,7 @@ private suspend fun <T> loaded(load: suspend () -> T): T? = try {
     null
 }
 
-/** The server answers for a room. Without rooms it is unknown. */
+/** Asks about the user in the first room, because the server needs a room. Returns null for a user without rooms. */
 private suspend fun AndroidChat.isHidden(): Boolean? {
     val room = rooms.value.firstOrNull() ?: return null
     val user = me.value?.user ?: return null

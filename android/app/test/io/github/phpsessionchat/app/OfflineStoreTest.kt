@@ -47,7 +47,7 @@ class OfflineStoreTest {
         store.putMessages(me, "lobby", Samples.messages(1))
         store.clear()
         assertFalse(folder.exists())
-        // A copy that was on its way.
+        // A save that was still queued at the logout.
         store.putMessages(me, "lobby", Samples.messages(1))
         store.putRooms(me, Samples.rooms)
         assertFalse(folder.exists())
