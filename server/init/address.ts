@@ -55,7 +55,7 @@ export function addressesFor(
   cookie: CookieScope,
   port: number,
 ): ChatAddresses {
-  const site = known ?? guessSite(given as URL);
+  const site = withSchemeOfCookie(known ?? guessSite(given as URL), given, cookie);
   const isInDomain = domainTest(cookie, site);
   const proposed = proposeChat(site, cookie, port);
   requirePlain(proposed);
@@ -71,24 +71,22 @@ export function addressesFor(
       cookie.domain === ''
         ? `stays on ${site.hostname}`
         : `goes only to ${cookie.domain.replace(/^\./, '')} and below`;
-    const advice = canShareCookie(site.hostname, chat.hostname)
-      ? ', or set the domain of the cookie in the site first (docs/operate/subdomain.md)'
-      : '';
+    const ways = [
+      `Use ${proposed.href}`,
+      ...(canShareCookie(site.hostname, chat.hostname)
+        ? ['set the domain of the cookie in the site first (docs/operate/subdomain.md)']
+        : []),
+      ...(known === null ? [] : [`if the site is not at ${site.href}, correct the address in the site`]),
+    ];
     throw new CommandProblem(
       exit.configuration,
-      `the cookie of the site ${scope}, so a chat at ${chat.host} could not recognise users. Use ${proposed.href}${advice}`,
+      `the cookie of the site ${scope}, so a chat at ${chat.host} could not recognise users. ${ways.join(', or ')}`,
     );
   }
   if (!isWithin(chat.pathname, cookie.path)) {
     throw new CommandProblem(
       exit.configuration,
       `the cookie of the site goes only to paths within ${cookie.path}, so a chat at ${chat.pathname} could not recognise users. Use ${proposed.href}`,
-    );
-  }
-  if (cookie.secure && chat.protocol === 'http:' && !loopback.test(chat.hostname)) {
-    throw new CommandProblem(
-      exit.configuration,
-      `the cookie of the site goes only over https (Secure), and ${chat.href} is http: give the address with https`,
     );
   }
   const way =
@@ -98,6 +96,26 @@ export function addressesFor(
 
 /** Returns the address of the site. @param given this address or the chat's, such as `https://www.example.org/chat/` */
 const guessSite = (given: URL): URL => new URL(/\/chat\/$/i.test(given.pathname) ? '..' : '.', given);
+
+/**
+ * Returns the address of the site with https, if its cookie goes only over https. Applications such as phpBB do not need
+ * the scheme in their configuration, so it may be wrong.
+ * @throws CommandProblem if the port of https is unknown, or the user gave an address with http
+ */
+function withSchemeOfCookie(site: URL, given: URL | null, cookie: CookieScope): URL {
+  if (!cookie.secure || loopback.test((given ?? site).hostname)) return site;
+  const secure = new URL(site);
+  secure.protocol = 'https:';
+  if (site.protocol === 'http:') secure.port = given?.hostname === site.hostname ? given.port : '';
+  const isUnknown =
+    given === null ? site.protocol === 'http:' && site.port !== '' : given.protocol === 'http:';
+  if (!isUnknown) return secure;
+  secure.port = '';
+  throw new CommandProblem(
+    exit.configuration,
+    `the cookie of the site goes only over https (Secure), and ${(given ?? site).href} is http: run this again with the address that browsers show, such as --url ${secure.href}`,
+  );
+}
 
 /** Whether an address is the host of the site, without its path. */
 const isRootOf = (given: URL, site: URL) => given.origin === site.origin && given.pathname === '/';

@@ -84,6 +84,13 @@ async function setUp(
     );
   const url = options.url ?? (knownAddress === null ? await askForAddress(options, terminal) : null);
   const addresses = addressesFor(url, knownAddress, site.cookie, config.port);
+  if (knownAddress !== null && knownAddress.protocol !== addresses.site.protocol)
+    say(
+      warning(
+        `The site’s own settings say ${knownAddress.href}, but its login cookie goes only over https, so the site must be at ${addresses.site.href}.`,
+        'correct the address in the site’s settings: it may also be wrong in the links of its mails',
+      ),
+    );
   say(ok(describeReach(addresses, site.cookie.secure)));
   if (addresses.isGivenPath)
     say(

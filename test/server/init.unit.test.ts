@@ -55,6 +55,11 @@ test.each<[given: string | null, known: string | null, cookie: object, chat: str
   ['http://localhost:8000', null, {}, 'http://localhost:7070/', 'direct'],
   [null, 'http://127.0.0.1', { secure: true }, 'http://127.0.0.1:7070/', 'direct'],
   ['http://localhost/shop', null, { path: '/shop' }, 'http://localhost/shop/chat/', 'path'],
+  // The configuration of the site says http, but its cookie goes only over https.
+  [null, 'http://a.org/forum', { secure: true }, 'https://a.org/forum/chat/', 'path'],
+  ['https://a.org', 'http://a.org/forum', { secure: true }, 'https://a.org/forum/chat/', 'path'],
+  ['https://a.org:8443/', 'http://a.org:8080', { secure: true }, 'https://a.org:8443/chat/', 'path'],
+  ['https://chat.a.org', 'http://a.org', { secure: true, domain: 'a.org' }, 'https://chat.a.org/', 'host'],
 ])('turns %s, the site %s and the cookie %j into %s', (given, known, cookie, chat, way) => {
   const url = (text: string | null) => (text === null ? null : parseAddress(text));
   const found = addressesFor(url(given), url(known), { ...hostOnly, ...cookie }, 7070);
@@ -64,14 +69,24 @@ test.each<[given: string | null, known: string | null, cookie: object, chat: str
 test.each<[given: string, known: string | null, cookie: object, why: RegExp]>([
   ['https://chat.a.org', 'https://a.org', {}, /stays on a\.org, .* Use https:\/\/a\.org\/chat\//],
   ['https://www.a.org', 'https://a.org', {}, /stays on a\.org, .*, or set the domain of the cookie/],
-  ['http://127.0.0.1', 'http://localhost', {}, /stays on localhost, .* Use http:\/\/localhost:7070\/$/],
+  [
+    'http://127.0.0.1',
+    'http://localhost',
+    {},
+    /stays on localhost, .* Use http:\/\/localhost:7070\/, or if the site is not at http:\/\/localhost\/, correct/,
+  ],
   [
     'http://localhost',
     null,
     { domain: 'a.org' },
     /for a\.org, and .* while you try the chat on this machine/,
   ],
-  ['https://chat.b.org', 'https://a.org', { domain: 'a.org' }, /goes only to a\.org and below, .*\/chat\/$/],
+  [
+    'https://chat.b.org',
+    'https://a.org',
+    { domain: 'a.org' },
+    /goes only to a\.org and below, .*\/chat\/, or if/,
+  ],
   ['https://xa.org', 'https://a.org', { domain: '.a.org' }, /goes only to a\.org and below/],
   ['https://a.org', null, { domain: '.b.org' }, /for b\.org, and a\.org is not within it/],
   [
@@ -81,7 +96,15 @@ test.each<[given: string, known: string | null, cookie: object, why: RegExp]>([
     /the site is at https:\/\/a\.org\/, but this address begins with http:/,
   ],
   ['https://a.org', 'http://a.org', {}, /begins with https:/],
-  ['http://a.org', null, { secure: true }, /only over https \(Secure\)/],
+  [
+    'http://a.org/forum',
+    null,
+    { secure: true },
+    /only over https \(Secure\).* --url https:\/\/a\.org\/forum\/$/,
+  ],
+  ['http://a.org/', 'http://a.org/', { secure: true }, /only over https .* --url https:\/\/a\.org\/$/],
+  ['http://a.org:8080', null, { secure: true }, /only over https .* --url https:\/\/a\.org\/$/],
+  ['http://a.org', 'https://a.org:8443', { secure: true }, /only over https .* --url https:\/\/a\.org\/$/],
   [
     'https://a.org/chat',
     'https://a.org/blog',
