@@ -14,14 +14,14 @@ require_once __DIR__ . '/Support/wordpress.php';
 final class WordPressConnectionTest extends TestCase
 {
     /** @dataProvider outcomes */
-    public function testFindsWhyABrowserCannotUseTheChat(string $url, int $status, string $user, string $text): void
+    public function testFindsWhyABrowserCannotUseTheChat(string $url, int $status, string $user, string $text, string $code = ''): void
     {
-        $browser = ['origin' => 'https://www.example.org', 'code' => '', 'hasScript' => false];
-        $found = check_browser($url, ['status' => $status, 'user' => $user] + $browser, true);
+        $browser = ['origin' => 'https://www.example.org', 'hasScript' => false];
+        $found = check_browser($url, ['status' => $status, 'code' => $code, 'user' => $user] + $browser, true);
         self::assertStringContainsString($text, $found['text'] ?? 'nothing');
     }
 
-    /** @return array<string, array{string, int, string, string}> */
+    /** @return array<string, array{string, int, string, string, 4?: string}> */
     public static function outcomes(): array
     {
         $own = 'https://www.example.org/blog/chat/';
@@ -34,6 +34,7 @@ final class WordPressConnectionTest extends TestCase
             'another host' => ['https://chat.example.com/blog/', 200, '', 'cookies belong to a host'],
             'no TLS' => ['http://www.example.org/blog/chat/', 0, '', 'not https://'],
             'no answer' => [$own, 0, '', 'but your browser does not'],
+            'a silent session store' => [$own, 503, '', 'cannot read the logins', 'session_store_unavailable'],
             'a server that is not ready' => [$own, 503, '', 'nothing'],
         ];
     }

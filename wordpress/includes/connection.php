@@ -38,7 +38,7 @@ function examine(string $server, array $browser): array
     }
     // Browsers resolve a path relative to the page, whose origin can differ from the site's address.
     $seen = check_browser(str_starts_with($server, '/') ? $browser['origin'] . $server : $server, $browser, $isReached);
-    return $seen === null ? $found : [...$found, $seen];
+    return $seen === null || in_array($seen, $found, true) ? $found : [...$found, $seen];
 }
 
 /**
@@ -137,6 +137,10 @@ function check_browser(string $url, array $browser, bool $isReached): ?array
     }
     if ($status === 200) {
         return ok(__('The chat server recognises your login.', 'php-session-chat'));
+    }
+    // A web server may hide /readyz, which also reports this.
+    if ($code === 'session_store_unavailable') {
+        return missing_part('session store');
     }
     if ($status === 429) {
         return problem(__('The chat server received too many requests from you.', 'php-session-chat'), __('Test again in a minute.', 'php-session-chat'));
