@@ -96,8 +96,10 @@ function namesHost(file: string, hosts: RegExp, host: string): boolean {
 /** The nginx blocks use the variable of this map. */
 export const nginxMap = "map $http_upgrade $connection_upgrade { default upgrade; '' close; }";
 
-/** Returns the directives of a location. A slash at the end of the address removes the path of the location. */
-const nginxProxy = (address: string, indent: string) =>
+/**
+ * Returns the directives of the location at `path`. A slash at the end of the address removes the path of the location.
+ */
+const nginxProxy = (address: string, path: string, indent: string) =>
   `${indent}proxy_pass ${address};
 ${indent}proxy_http_version 1.1;
 ${indent}# The host that the browser requested, with its port.
@@ -110,12 +112,15 @@ ${indent}# The chat server pings every 25 s; a shorter time would cut quiet conn
 ${indent}proxy_read_timeout 60s;
 ${indent}# The largest file, CHAT_LIMIT_FILE. Uploads are passed on directly, without a temporary file.
 ${indent}client_max_body_size 10m;
-${indent}proxy_request_buffering off;`;
+${indent}proxy_request_buffering off;
+${indent}# Not for visitors. Your machines read them at the chat server's port.
+${indent}location = ${path}readyz { return 404; }
+${indent}location = ${path}metrics { return 404; }`;
 
 /** Returns the nginx location of the chat. @param path of the chat, which ends with a slash */
 export const nginxLocation = (path: string, port: number) => `location ^~ ${path} {
     # The slash at the end removes ${path.slice(0, -1)}: the chat server sees /socket.io/, not ${path}socket.io/.
-${nginxProxy(`http://127.0.0.1:${port}/`, '    ')}
+${nginxProxy(`http://127.0.0.1:${port}/`, path, '    ')}
 }`;
 
 export const nginxServer = (host: string, port: number) => `server {
@@ -124,11 +129,13 @@ export const nginxServer = (host: string, port: number) => `server {
     # ssl_certificate …; ssl_certificate_key …;
 
     location / {
-${nginxProxy(`http://127.0.0.1:${port}`, '        ')}
+${nginxProxy(`http://127.0.0.1:${port}`, '/', '        ')}
     }
 }`;
 
 export const apacheProxy = (path: string, port: number) => `ProxyPreserveHost On
+ProxyPass "${path}readyz" "!"
+ProxyPass "${path}metrics" "!"
 ProxyPass "${path}" "http://127.0.0.1:${port}/" upgrade=websocket ttl=60`;
 
 /** Returns the lines that the owner adds to the configuration of a web server, and the place for them. */
