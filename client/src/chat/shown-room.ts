@@ -17,8 +17,8 @@ export class ShownRoom {
   room: Room | undefined;
   /** Set if the user was banned from the shown room, or from the room to start with. The ban is shown instead. */
   ban: (RoomRemoval & { readonly id: string; readonly name?: string }) | undefined;
-  /** The room's newest message is in sight, and the page has the user's attention. */
-  viewing = false;
+  /** Whether the newest message is in sight and the page has the user's attention. Set when the room is rendered. */
+  sight: (() => boolean) | undefined;
   /** Whether the page shows only the room that it requests, and no replacement for it. */
   readonly single: () => boolean;
   readonly #list: Rooms;
@@ -60,6 +60,11 @@ export class ShownRoom {
     this.#port = port;
   }
 
+  /** Asks at this moment, because the panel may have closed after the last rendering. */
+  get viewing(): boolean {
+    return this.sight?.() === true;
+  }
+
   /** Whether no room is shown or being looked up. */
   get none(): boolean {
     return this.room === undefined && this.#looking === 0;
@@ -75,7 +80,7 @@ export class ShownRoom {
   show(room: Room): void {
     this.room = room;
     this.ban = undefined;
-    this.viewing = false;
+    this.sight = undefined;
     room.keptUnread = false;
     room.newFrom = room.unread > 0 ? room.summary.readSeq + 1 : undefined;
     // A single room concerns this page only. Other pages continue with the last room.
@@ -138,7 +143,7 @@ export class ShownRoom {
   #clear(): void {
     this.room = undefined;
     this.ban = undefined;
-    this.viewing = false;
+    this.sight = undefined;
   }
 
   #beginWith(room: Room | undefined): void {

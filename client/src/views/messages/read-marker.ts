@@ -16,10 +16,8 @@ export class ReadMarker {
 
   /** Call after each render. Scrolling up, leaving the page or opening the room list stops the timer. */
   watch(): void {
-    const { atEnd, visible } = this.#timeline;
-    const viewing = atEnd && visible && document.hasFocus() && !document.hidden;
-    this.#chat.shown.viewing = viewing;
-    if (!viewing) this.stop();
+    this.#chat.shown.sight = this.#isInSight;
+    if (!this.#isInSight()) this.stop();
     else this.#timer ??= setTimeout(() => this.#read(), READ_MS);
   }
 
@@ -28,8 +26,13 @@ export class ReadMarker {
     this.#timer = undefined;
   }
 
+  readonly #isInSight = () => {
+    const { atEnd, visible } = this.#timeline;
+    return atEnd && visible && document.hasFocus() && !document.hidden;
+  };
+
   #read(): void {
     this.#timer = undefined;
-    this.#chat.markRead();
+    if (this.#chat.shown.viewing) this.#chat.markRead();
   }
 }
