@@ -66,14 +66,18 @@ function watchHealth(port: number) {
   const latencies: number[] = [];
   const failures: string[] = [];
   const under = new Set<Promise<void>>();
+  const ask = () => fetch(`http://127.0.0.1:${port}/healthz`);
   const timer = setInterval(() => {
     const began = performance.now();
-    const one = fetch(`http://127.0.0.1:${port}/healthz`)
+    // The server closes idle connections in a flood, perhaps while a request is under way. Browsers then repeat it.
+    const one = ask()
+      .catch(ask)
       .then(async (answer) => {
         await answer.arrayBuffer();
         if (answer.status !== 200) failures.push(String(answer.status));
       })
-      .catch((error: unknown) => void failures.push(String(error)))
+      // `fetch` says only that it failed; its cause says why.
+      .catch((error: Error) => void failures.push(String(error.cause ?? error)))
       .finally(() => {
         latencies.push(performance.now() - began);
         under.delete(one);
