@@ -12,7 +12,7 @@ import { openChat } from './chat/open-chat.ts';
 import { eventTypes } from './history/history.ts';
 import type { ClientFile } from './http/client-files.ts';
 import { Metrics, type Part } from './http/metrics.ts';
-import { type Log, QuietLog } from './log.ts';
+import { createLog, type Log, QuietLog } from './log.ts';
 import { asideFailures } from './requests/aside-failures.ts';
 import { Drain } from './requests/drain.ts';
 import { type Config, nodeName } from './settings/config.ts';
@@ -34,6 +34,18 @@ const maxFarewellMs = 3000;
 
 /** At shutdown, mails, pushes and events have this time to be sent. */
 const maxSendingMs = 2000;
+
+/**
+ * Opens the logins of the site as `startApp` does, and closes them.
+ * @throws ConfigurationError if the configuration of the site cannot be used
+ */
+export async function checkLogins(config: Config): Promise<void> {
+  const log = createLog('silent');
+  const telemetry: Telemetry = { log, quiet: new QuietLog(log), metrics: new Metrics(eventTypes) };
+  const siteLogins = await openSiteLogins(config, holdSettings(config.hold), telemetry);
+  siteLogins.stop();
+  siteLogins.close();
+}
 
 /**
  * Opens the parts of the server in the order of their dependencies, then the port, and joins the other servers.

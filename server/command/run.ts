@@ -2,7 +2,7 @@ import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ConfigurationError } from 'php-sessions';
 import { examineSettings } from 'php-sessions/doctor';
-import { startApp } from '../app.ts';
+import { checkLogins, startApp } from '../app.ts';
 import { findExposedData } from '../doctor/exposed-data.ts';
 import { warning } from '../doctor/finding.ts';
 import { checkClient, checkProxies } from '../doctor/server.ts';
@@ -25,7 +25,7 @@ Runs the chat server until SIGTERM or Ctrl-C. It logs JSON lines, and is ready w
 
   --settings FILE  the file of settings NAME=VALUE (default ${usualFiles[0]}, otherwise ./${usualFiles[1]}).
                    The environment takes precedence
-  --check          only checks the settings, and does not start the server
+  --check          only checks the settings and the configuration of the site, and does not start the server
 
 Example: ${howToRun('run', '--settings /etc/php-session-chat/settings')}`;
 
@@ -43,7 +43,12 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
   process.umask(0o077);
   const given = givenSettings(values.settings, env);
   const config = readConfig(given.env, given.lines);
-  if (values.check) return 0;
+  if (values.check) {
+    await checkLogins(config).catch((error: unknown) => {
+      throw toConfigError(error);
+    });
+    return 0;
+  }
   // The OpenTelemetry packages read their variables from `process.env`.
   for (const [name, value] of Object.entries(given.env))
     if (name.startsWith('OTEL_')) process.env[name] = value;
@@ -71,8 +76,9 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
   const onFailure = (error: Error) => die(error, 'the history failed, stopping');
   const start = async () => startApp(config, readClientFiles(), log, onFailure);
   const app = await start().catch((error: unknown) => {
-    if (error instanceof ConfigurationError) throw new ConfigError([error.message]);
-    return die(error, 'the server failed to start');
+    const reason = toConfigError(error);
+    if (reason instanceof ConfigError) throw reason;
+    return die(reason, 'the server failed to start');
   });
   let stopping = false;
   const stop = (signal: NodeJS.Signals) => {
@@ -100,6 +106,10 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
   // Logged at any level, because programs that start this server wait for this line and read the port from it.
   log.child({}, { level: 'info' }).info({ host: app.host, port: app.port, pid: process.pid }, 'listening');
 }
+
+/** Turns the error of an unusable site configuration into the error of unusable settings. Returns any other error. */
+const toConfigError = (error: unknown): unknown =>
+  error instanceof ConfigurationError ? new ConfigError([error.message]) : error;
 
 /** Logs the settings, and warns of settings that the operator may want to correct. */
 async function reportStart(config: Config, { env, lines, file }: GivenSettings, log: Log): Promise<void> {

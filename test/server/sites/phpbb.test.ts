@@ -1,7 +1,11 @@
+import { chmodSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { siteDatabase } from '../../helpers/application-site.ts';
 import { connectChat } from '../../helpers/chat-client.ts';
 import { chatServerHere } from '../../helpers/chat-here.ts';
+import { chatProgram } from '../../helpers/chat-server.ts';
+import { startChild } from '../../helpers/child.ts';
 import { phpbbSite } from '../../helpers/phpbb.ts';
 
 const db = await siteDatabase('sqlite');
@@ -46,4 +50,35 @@ test('checks each connection of a session against IP bans by the connection’s 
   await first.request('room:join', { room: 'lobby' });
   await insert('banlist', { ban_ip: '203.0.113.77' });
   expect(await first.ended).toMatchObject({ reason: 'logout' });
+});
+
+test('rejects unusable settings and an unreadable configuration with run --check as with run', async () => {
+  const { folder } = await phpBB();
+  chmodSync(folder, 0o755);
+  /** Returns the exit code and the output. Root may read everything, so the program runs as another account. */
+  const outcome = async (env: NodeJS.ProcessEnv, ...options: string[]) => {
+    const nobody = process.getuid?.() === 0 ? { uid: 65_534 } : {};
+    const child = startChild(process.execPath, [...chatProgram, ...options], {
+      cwd: join(import.meta.dirname, '../../..'),
+      env: { PATH: process.env.PATH, CHAT_SITE: folder, CHAT_PORT: '0', NODE_COMPILE_CACHE: folder, ...env },
+      ...nobody,
+    });
+    const code = await new Promise((resolve) => child.process.on('close', resolve));
+    return { code, said: child.output().replace(/^\{.*\n/gm, '') };
+  };
+  const both = async (env: NodeJS.ProcessEnv) => {
+    const [checked, started] = await Promise.all([outcome(env, '--check'), outcome(env)]);
+    expect(started).toEqual(checked);
+    return checked;
+  };
+  expect(await outcome({}, '--check')).toEqual({ code: 0, said: '' });
+  expect(await both({ CHAT_USER_REQUIRE: 'a', CHAT_USER_BANNED: 'b' })).toEqual({
+    code: 78,
+    said: expect.stringContaining('CHAT_USER_REQUIRE, CHAT_USER_BANNED: phpBB determines this itself'),
+  });
+  chmodSync(join(folder, 'config.php'), 0o000);
+  expect(await both({})).toEqual({
+    code: 78,
+    said: expect.stringContaining(`${folder}/config.php cannot be read (EACCES)`),
+  });
 });
