@@ -35,7 +35,7 @@ import {
   texts,
   textsOf,
 } from './site-table.ts';
-import { type LoginRows, mayBeCutOff } from './sql.ts';
+import { type LoginRows, mayBeCutOff, type SiteSql } from './sql.ts';
 
 /** Values of config.php, and options. */
 interface Files extends SiteFiles {
@@ -171,26 +171,16 @@ export const phpbb: Application<Files, Site, CookieClaim> = {
 
   ...withListedGroups,
 
-  mails: ({ prefix }) =>
-    selectMails(
-      'chat_phpbb_mails',
-      // An account is inactive until its new address is confirmed: includes/ucp/ucp_profile.php.
-      `${prefix}users WHERE user_type IN (${types.normal}, ${types.founder})`,
-      'user_id',
-      'user_email',
-    ),
+  mails: (site, sql) =>
+    // An account is inactive until its new address is confirmed: includes/ucp/ucp_profile.php.
+    selectMails('chat_phpbb_mails', openAccountsSql(site, sql), 'user_id', 'user_email'),
 
-  accounts({ prefix, isFour }, sql) {
-    const lasts = `(b.ban_end = 0 OR b.ban_end > ${sql.moment('unix', 0)})`;
-    const banned = isFour
-      ? `SELECT 1 FROM ${prefix}bans b WHERE b.ban_userid = u.user_id AND b.ban_mode = 'user' AND ${lasts}`
-      : `SELECT 1 FROM ${prefix}banlist b WHERE b.ban_userid = u.user_id AND b.ban_exclude = 0 AND ${lasts}`;
-    return selectAccounts(
-      'chat_phpbb_accounts',
-      `${prefix}users u WHERE user_type = ${types.founder} OR (user_type = ${types.normal} AND NOT EXISTS (${banned}))`,
-      { id: 'user_id', name: sql.anyCase('username'), decode: withoutEntities },
-    );
-  },
+  accounts: (site, sql) =>
+    selectAccounts('chat_phpbb_accounts', openAccountsSql(site, sql), {
+      id: 'user_id',
+      name: sql.anyCase('username'),
+      decode: withoutEntities,
+    }),
 
   logins({ prefix, isFour, sessionLengthSeconds }, sql) {
     const groups = `(SELECT ${sql.lines('m.group_id')} FROM ${prefix}user_group m WHERE m.user_id = u.user_id AND m.user_pending = 0) AS group_ids`;
@@ -365,6 +355,16 @@ export const phpbb: Application<Files, Site, CookieClaim> = {
     };
   },
 };
+
+/** Returns the SQL for the accounts that are active, and not banned by user. Founders cannot be banned. */
+function openAccountsSql({ prefix, isFour }: Site, sql: SiteSql): string {
+  const ban = (condition: string) =>
+    `EXISTS (SELECT 1 FROM ${prefix}${isFour ? 'bans' : 'banlist'} b WHERE b.ban_userid = u.user_id AND ${condition} AND (b.ban_end = 0 OR b.ban_end > ${sql.moment('unix', 0)}))`;
+  const isFree = isFour
+    ? `NOT ${ban("b.ban_mode = 'user'")}`
+    : `(NOT ${ban("b.ban_email = '' AND b.ban_exclude = 0")} OR ${ban("b.ban_email = '' AND b.ban_exclude = 1")})`;
+  return `${prefix}users u WHERE user_type = ${types.founder} OR (user_type = ${types.normal} AND ${isFree})`;
+}
 
 /** Checks the user of a valid row. No other claim counts then, even if this user is rejected. */
 function checkUser(

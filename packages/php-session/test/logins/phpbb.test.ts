@@ -217,6 +217,28 @@ test('applies an address ban to the visitor’s address and to the address in th
   expect(await unchecked.check([login])[0]).toMatchObject({ state: 'nobody' });
 });
 
+test.each(['3.3.16', '4.0.0'])('phpBB %s finds no address of a banned member for mails', async (version) => {
+  const { insert, run, logIn, logins } = await phpBB(version);
+  await run("ALTER TABLE #_users ADD user_email VARCHAR(100) DEFAULT 'ann@example.org'");
+  await logIn('7');
+  const isFour = version.startsWith('4');
+  const reached = async (...bans: Record<string, string | number>[]) => {
+    const table = isFour ? 'bans' : 'banlist';
+    await run(`DELETE FROM #_${table}`);
+    for (const ban of bans) await insert(table, { ...(isFour && { ban_mode: 'user' }), ...ban });
+    return [(await logins.findMail?.('7')) !== null, (await logins.accounts?.names(['7']))?.has('7')];
+  };
+  expect(await reached()).toEqual([true, true]);
+  expect(await reached({ ban_userid: 7, ban_end: 0 })).toEqual([false, false]);
+  expect(await reached({ ban_userid: 7, ban_end: now() + day })).toEqual([false, false]);
+  expect(await reached({ ban_userid: 7, ban_end: now() - 1 })).toEqual([true, true]);
+  expect(await reached({ ban_userid: 8, ban_end: 0 })).toEqual([true, true]);
+  if (!isFour)
+    expect(await reached({ ban_userid: 7 }, { ban_userid: 7, ban_exclude: 1 })).toEqual([true, true]);
+  await run('UPDATE #_users SET user_type = 3');
+  expect(await reached({ ban_userid: 7, ban_end: 0 })).toEqual([true, true]);
+});
+
 test('renews a session when its user writes, until it has expired', async () => {
   const { run, logIn, login, check, who, logins } = await phpBB();
   const left = async (of: Login) => Math.round(((await logins.ttl(of as never)) ?? 0) / 60_000);
