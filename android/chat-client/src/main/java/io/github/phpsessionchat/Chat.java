@@ -261,6 +261,23 @@ public final class Chat {
   }
 
   /**
+   * Disconnects, and deletes the user's unsent messages, uploads, rooms and messages from this device. Call it when the
+   * user logs out in the app. Then delete the login, such as the cookie, and call {@link #start}.
+   */
+  public void forgetUser() {
+    run(
+        () -> {
+          connection.forgetUser();
+          for (String room : new ArrayList<>(pendingOpens.keySet())) failOpening(room, new ChatError(ChatError.OFFLINE));
+          openRooms.clear();
+          lastOpenRooms = Collections.emptyMap();
+          lastUser = null;
+          hasUser = false;
+          clearUnsent();
+        });
+  }
+
+  /**
    * Checks the connection, or reconnects at once. Call it when the app returns to the foreground or the network is
    * back.
    */
@@ -1583,7 +1600,7 @@ public final class Chat {
 
     @Override
     public void sessionEnded(ConnectionState.Reason reason) {
-      clearUnsent(reason);
+      if (reason == ConnectionState.Reason.LOGOUT || reason == ConnectionState.Reason.USER_CHANGED) clearUnsent();
     }
 
     @Override
@@ -2166,8 +2183,7 @@ public final class Chat {
   }
 
   /** Clears the outbox, because the next user of this device must not find unsent messages. */
-  private void clearUnsent(ConnectionState.Reason reason) {
-    if (reason != ConnectionState.Reason.LOGOUT && reason != ConnectionState.Reason.USER_CHANGED) return;
+  private void clearUnsent() {
     uploads.clear();
     try {
       outbox.keepOnly(null);

@@ -194,6 +194,16 @@ final class Connection implements Link.Listener, Tickets.Listener {
     if (state.kind != Kind.STOPPED) setState(ConnectionState.of(Kind.STOPPED));
   }
 
+  /** Disconnects and forgets the user. The session is not resumed. */
+  void forgetUser() {
+    close();
+    if (tickets != null) tickets.clear();
+    user = null;
+    endReason = null;
+    listener.hide();
+    if (state.kind != Kind.STOPPED) setState(ConnectionState.of(Kind.STOPPED));
+  }
+
   /** Ends the attempts to resume, because the app already handles the end of the session. */
   private void stopResuming() {
     if (state.kind != Kind.SESSION_ENDED || resume == null) return;

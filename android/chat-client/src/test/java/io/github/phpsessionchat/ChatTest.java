@@ -160,6 +160,21 @@ class ChatTest {
   }
 
   @Test
+  void forgetsTheUserWithUnsentMessagesAndOpenRooms() throws Exception {
+    sendWithoutResponse("forget me");
+    chat.forgetUser();
+    String before = events.await("STOPPED");
+    assertTrue(before.contains("hide"), before);
+    assertEquals(Collections.emptyList(), chat.rooms());
+    server.responder = ScriptedServer::defaultResponse;
+    chat.openRoom("garden", events.callback("garden"));
+    chat.start();
+    before = events.await("garden");
+    assertFalse(before.contains("messages of lobby"), before);
+    assertEquals(Collections.emptyList(), outbox.load("alice"));
+  }
+
+  @Test
   void keepsUnsentMessagesUntilTheServerConfirmsTheLogout() throws Exception {
     chat.close();
     // Over WebSocket only, each attempt is one connection.
