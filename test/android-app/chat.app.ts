@@ -174,6 +174,11 @@ test('the app removes the login from the device when the user asks for it', asyn
   await expectSuccess(startApp('LogOutTest', await site.session('erin', 'Erin')));
 });
 
+test('the app keeps files and texts for the same user after a login, but not for the next user', async () => {
+  const ivan = await site.session('ivan', 'Ivan');
+  await expectSuccess(startApp('NextUserTest', ivan, await site.session('judy', 'Judy')));
+});
+
 test('the app opens links to messages and invitations', async () => {
   const bob = await connectBob();
   const { message } = await bob.say('The first of many');

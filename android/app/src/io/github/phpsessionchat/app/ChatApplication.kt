@@ -3,10 +3,12 @@ package io.github.phpsessionchat.app
 import android.app.Application
 import android.content.pm.PackageManager
 import android.webkit.CookieManager
+import android.webkit.WebStorage
 import coil.ImageLoader
 import coil.ImageLoaderFactory
 import coil.imageLoader
 import io.github.phpsessionchat.ConnectionState.Reason
+import io.github.phpsessionchat.User
 import io.github.phpsessionchat.android.Access
 import io.github.phpsessionchat.android.AndroidChat
 import io.github.phpsessionchat.android.ChatNotifications
@@ -50,10 +52,16 @@ open class ChatApplication : Application(), ImageLoaderFactory {
         chat.client.connectWhileVisible(this)
         // Uploads end with the process.
         recordings(this).deleteRecursively()
-        scope.launch { chat.me.collect { if (it != null) drafts.openFor(it.user.id) } }
+        scope.launch { chat.me.collect { if (it != null) open(it.user) } }
         scope.launch {
             chat.access.collect { if (it == Access.Ended(Reason.LOGOUT) || it == Access.Ended(Reason.USER_CHANGED)) forgetUser() }
         }
+    }
+
+    private fun open(user: User) {
+        // The login of the last user may have expired, or ended while the app was closed.
+        if (drafts.user != user.id) forgetUser()
+        drafts.openFor(user.id)
     }
 
     /** Removes the login from this device. The site's session ends later by itself. */
@@ -62,10 +70,8 @@ open class ChatApplication : Application(), ImageLoaderFactory {
             notifications.removeDevice()
             chat.forgetUser()
             forgetUser()
-            CookieManager.getInstance().removeAllCookies {
-                chat.client.stop()
-                chat.client.start()
-            }
+            WebStorage.getInstance().deleteAllData()
+            CookieManager.getInstance().removeAllCookies { chat.client.start() }
         }
     }
 

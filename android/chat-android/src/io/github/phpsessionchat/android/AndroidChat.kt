@@ -181,10 +181,14 @@ class AndroidChat(server: String, val http: OkHttpClient, outbox: File, private 
         mutableConversation.value?.let { mutableConversation.value = it.copy(seenThreads = it.seenThreads + thread) }
     }
 
-    /** Hides the chat until the next login, and deletes what is stored. Call it when the user logs out on this device. */
+    /**
+     * Disconnects, hides the chat until the next login, and deletes what is stored, also unsent messages. Call it when the
+     * user logs out on this device, then delete the login and start the [client].
+     */
     fun forgetUser() {
         offline?.clear()
         close()
+        client.forgetUser()
         hide()
     }
 
@@ -240,6 +244,8 @@ class AndroidChat(server: String, val http: OkHttpClient, outbox: File, private 
 
         private fun end(access: Access) {
             offline?.clear()
+            // The next user must not join a room that was open before the process ended.
+            if (lastUser == null) close()
             clearState()
             mutableAccess.value = access
         }

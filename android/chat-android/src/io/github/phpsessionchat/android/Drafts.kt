@@ -12,9 +12,12 @@ class Drafts(context: Context) {
 
     val texts: StateFlow<Map<String, String>> = mutableTexts.asStateFlow()
 
+    /** The user of the stored drafts, also after the login has expired; null: none. */
+    val user: String? get() = stored.getString(USER, null)
+
     /** Shows the drafts of this user, and deletes those of any other. */
     fun openFor(user: String) {
-        if (stored.getString(USER, null) != user) stored.edit().clear().putString(USER, user).apply()
+        if (this.user != user) stored.edit().clear().putString(USER, user).apply()
         mutableTexts.value = stored.all.filterKeys { it.startsWith(ROOM) }
             .map { (key, text) -> key.removePrefix(ROOM) to text as String }
             .toMap()

@@ -46,6 +46,10 @@ abstract class ServerTest {
 
     protected val offline get() = File(System.getProperty("chat.files")!!, "offline")
 
+    /** The files of unsent messages. */
+    protected val unsent
+        get() = File(System.getProperty("chat.files")!!, "outbox").walk().filter { it.extension == "json" }.toList()
+
     protected fun awaitText(text: String) = compose.waitUntilAtLeastOneExists(hasText(text, substring = true), 60_000)
 
     protected fun awaitDescription(text: String) = compose.waitUntilAtLeastOneExists(hasContentDescription(text), 60_000)

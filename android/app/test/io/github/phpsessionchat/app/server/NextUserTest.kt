@@ -1,0 +1,47 @@
+package io.github.phpsessionchat.app.server
+
+import android.webkit.CookieManager
+import io.github.phpsessionchat.app.ChatApplication
+import io.github.phpsessionchat.app.downloads
+import java.io.File
+import org.junit.Assert.assertEquals
+import org.junit.Test
+import org.robolectric.RuntimeEnvironment
+
+class NextUserTest : ServerTest() {
+    private val app = RuntimeEnvironment.getApplication() as ChatApplication
+    private val download by lazy { File(downloads(app), "f1/plan.pdf") }
+
+    private fun logInAgain(cookie: String) {
+        app.chat.client.stop()
+        CookieManager.getInstance().removeAllCookies(null)
+        app.chat.client.start()
+        awaitText("Please log in")
+        CookieManager.getInstance().setCookie(System.getProperty("chat.server")!!, cookie)
+        app.chat.client.start()
+        awaitText("lobby")
+    }
+
+    /** The room is the cookie of the next user. */
+    @Test
+    fun keepsEverythingForTheSameUserAndNothingForTheNext() {
+        setCookie()
+        activity
+        awaitText("lobby")
+        val user = app.chat.me.value!!.user.id
+        download.parentFile!!.mkdirs()
+        download.writeText("The plan")
+        app.drafts.put("lobby", "Good mor")
+        app.chat.client.send("nowhere", "Not sent")
+        compose.waitUntil(60_000) { unsent.isNotEmpty() }
+
+        logInAgain(System.getProperty("chat.cookie")!!)
+        assertEquals(user, app.chat.me.value!!.user.id)
+        assertEquals("The plan", download.readText())
+        assertEquals(mapOf("lobby" to "Good mor"), app.drafts.texts.value)
+        assertEquals(1, unsent.size)
+
+        logInAgain(System.getProperty("chat.room")!!)
+        compose.waitUntil(60_000) { app.drafts.texts.value.isEmpty() && !downloads(app).exists() && unsent.isEmpty() }
+    }
+}
