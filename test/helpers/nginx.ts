@@ -18,20 +18,14 @@ export function advised(file: string, language: string, start: string): string {
 }
 
 /**
- * Returns the documented configuration with the test's port and without TLS: the chat under a separate host name, or
- * under a path of the site if `php` is given.
+ * Returns the documented configuration with the test's port and without TLS: the chat under a separate host name, as
+ * in docs/operate/subdomain.md, or under a path of the site if `php` is given.
  */
 function configuration(port: number, server: number, php: number | undefined): string {
-  const block =
-    php === undefined
-      ? advised('operate/subdomain.md', 'nginx', 'server {').replace(
-          'listen 443 ssl',
-          `listen 127.0.0.1:${port}`,
-        )
-      : `server {
+  const location = advised('install.md', 'nginx', 'location ^~ /chat/ {');
+  const block = `server {
     listen 127.0.0.1:${port};
-    location / { proxy_pass http://127.0.0.1:${php}; proxy_set_header Host $http_host; }
-    ${advised('install.md', 'nginx', 'location ^~ /chat/ {')}
+    ${php === undefined ? location.replaceAll('/chat/', '/') : `location / { proxy_pass http://127.0.0.1:${php}; proxy_set_header Host $http_host; }\n${location}`}
 }`;
   return (advised('install.md', 'nginx', 'map ') + block).replace(
     'proxy_pass http://127.0.0.1:7070',

@@ -229,15 +229,19 @@ test('finds web servers by files and processes, with the configuration of the si
   ]);
 });
 
-test('prints the blocks that docs/install.md and docs/operate/subdomain.md show', () => {
-  const read = (name: string) => readFileSync(new URL(`../../docs/${name}`, import.meta.url), 'utf8');
-  const page = read('install.md');
+test('prints the blocks that docs/install.md shows', () => {
+  const page = readFileSync(new URL('../../docs/install.md', import.meta.url), 'utf8');
   expect(page).toContain(`\`\`\`nginx\n${nginxLocation('/chat/', 7070)}\n\`\`\``);
   expect(page).toContain(`\`\`\`nginx\n${nginxMap}\n\`\`\``);
-  expect(read('operate/subdomain.md')).toContain(
-    `\`\`\`nginx\n${nginxServer('chat.example.org', 7070)}\n\`\`\``,
-  );
   expect(page).toContain(`\`\`\`apache\n${apacheProxy('/chat/', 7070)}\n\`\`\``);
+});
+
+test('prints the same directives for a host of its own as for a path', () => {
+  const directives = (block: string) =>
+    [...block.matchAll(/^ +((?:proxy_(?!pass)|client_|location =).*)$/gm)].map(([, line]) => line);
+  const forHost = directives(nginxServer('chat.example.org', 7070));
+  expect(forHost).toHaveLength(10);
+  expect(forHost).toEqual(directives(nginxLocation('/', 7070)));
 });
 
 test.each([
