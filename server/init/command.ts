@@ -170,6 +170,7 @@ async function setUp(
       userPath: values.CHAT_USER_ID,
       kind: site.kind,
       condition: site.condition,
+      footer: site.footer,
       usesSiteUser: site.databaseUser === 'site',
       machine,
     },

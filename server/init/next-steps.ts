@@ -39,6 +39,8 @@ interface Setup {
   kind: SiteDescription['kind'];
   /** See `SiteDescription`. */
   condition: SiteDescription['condition'];
+  /** See `SiteDescription`. */
+  footer: SiteDescription['footer'];
   /** Whether the chat reads the tables of the site as the database user of the site. */
   usesSiteUser: boolean;
   /** The root of the machine. */
@@ -57,7 +59,7 @@ export function printNextSteps(setup: Setup, terminal: Terminal): void {
     ...(setup.acl.length > 0 ? [grantRights(setup)] : []),
     startServer(setup),
     ...(setup.addresses.way === 'direct' ? [] : [configureWebServer(setup)]),
-    embedTag(setup),
+    addTag(setup),
   ];
   terminal.heading('Next steps');
   for (const [n, { title, parts }] of steps.entries()) {
@@ -146,36 +148,66 @@ function configureWebServer({ addresses, port, machine }: Setup): Step {
   };
 }
 
-function embedTag({ addresses: { site, chat, way }, login, userPath, kind, condition }: Setup): Step {
-  const server = way === 'path' ? chat.pathname : chat.href;
+function addTag(setup: Setup): Step {
+  const {
+    addresses: { chat, way },
+    kind,
+    condition,
+    footer,
+  } = setup;
+  const server = attribute(way === 'path' ? chat.pathname : chat.href);
+  const tryFirst = `First log in to the site, and try the chat page ${chat.href}.`;
+  const script = `<script type="module" src="${server}php-chat.js"></script>`;
+  if (condition !== undefined && footer !== undefined) {
+    return {
+      title: 'Add a button to all pages',
+      parts: [
+        tryFirst,
+        `Put these lines above </body> in ${footer.place}:`,
+        {
+          lines: inTemplate(
+            condition,
+            `${script}\n<php-chat-launcher server="${server}"></php-chat-launcher>`,
+          ),
+        },
+        footer.whenDone,
+        `${sitePage(kind)} shows how to keep these lines in updates of the site, and who can chat.`,
+      ],
+    };
+  }
+  return { title: 'Add the tag to a page', parts: [tryFirst, ...tagParts(setup, script, server)] };
+}
+
+/** Returns the tag, and where it belongs. */
+function tagParts(
+  { addresses: { site }, login, userPath, kind, condition }: Setup,
+  script: string,
+  server: string,
+): Step['parts'] {
   const loginUrl = login.origin === site.origin ? login.pathname + login.search : login.href;
-  const tagWith = (
-    attributes: string,
-  ) => `<script type="module" src="${attribute(server)}php-chat.js"></script>
-<php-chat server="${attribute(server)}"${attributes}>The chat couldn’t be loaded. It needs JavaScript.</php-chat>`;
+  const tagWith = (attributes: string) =>
+    `${script}\n<php-chat server="${server}"${attributes}>The chat couldn’t be loaded. It needs JavaScript.</php-chat>`;
   const tag = tagWith(` login-url="${attribute(loginUrl)}"`);
   const template = condition ?? phpCondition(userPath);
-  // phpBB and Smarty would replace `{return}`. Without the attribute, the chat uses CHAT_LOGIN_URL.
+  // Twig and Smarty would replace `{return}`. Without the attribute, the chat uses CHAT_LOGIN_URL.
   const isReplaced = loginUrl.includes('{') && template?.language !== 'PHP';
-  const tagInTemplate = isReplaced ? tagWith('') : tag;
-  return {
-    title: 'Add the tag to a page',
-    parts: [
-      `First log in to the site, and try the chat page ${chat.href}.`,
-      ...(template === undefined
-        ? []
-        : [
-            `In a ${template.language} template of the site:`,
-            { lines: `${template.open}\n${tagInTemplate.replace(/^/gm, '  ')}\n${template.close}` },
-          ]),
-      template === undefined
-        ? 'In a page for logged-in users:'
-        : 'Or without a template: paste this into a page for logged-in users, for example into a block “Custom HTML”:',
-      { lines: tag },
-      `${sitePage(kind)} shows where to put it, how to add a button to all pages instead, and who can chat.`,
-    ],
-  };
+  return [
+    ...(template === undefined
+      ? []
+      : [
+          `In a ${template.language} template of the site:`,
+          { lines: inTemplate(template, isReplaced ? tagWith('') : tag) },
+        ]),
+    template === undefined
+      ? 'In a page for logged-in users:'
+      : 'Or without a template: paste this into a page for logged-in users, for example into a block “Custom HTML”:',
+    { lines: tag },
+    `${sitePage(kind)} shows where to put it, how to add a button to all pages instead, and who can chat.`,
+  ];
 }
+
+const inTemplate = ({ open, close }: NonNullable<SiteDescription['condition']>, lines: string) =>
+  `${open}\n${lines.replace(/^/gm, '  ')}\n${close}`;
 
 const attribute = (text: string) => text.replaceAll('&', '&amp;').replaceAll('"', '&quot;');
 

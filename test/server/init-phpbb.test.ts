@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
@@ -45,4 +45,19 @@ test('uses https for a Secure cookie, whatever the server protocol of phpBB is',
   expect(said).toContain('The chat will be at https://www.example.org/forum/chat/');
   expect(code).toBe(0);
   expect(givenSettings(settings, {}).env).toMatchObject({ CHAT_ORIGINS: 'https://www.example.org' });
+});
+
+test('prints the lines of docs/sites/phpbb.md for the footer of all pages', async () => {
+  const { folder, settings } = await board();
+  const { code, said } = await run(folder, '--settings', settings);
+  expect(code).toBe(0);
+  const page = readFileSync(new URL('../../docs/sites/phpbb.md', import.meta.url), 'utf8');
+  const [, block = ''] = /```twig\n([\s\S]*?)\n```/.exec(page) ?? [];
+  expect(said).toContain(block.replaceAll('/chat/', '/forum/chat/').replace(/^/gm, '      '));
+  expect(said).toMatch(
+    /above <\/body> in styles\/prosilver\/template\/overall_footer\.html[\s\S]*Purge the cache/,
+  );
+  // phpBB would replace the placeholder.
+  expect(said).not.toContain('{return}');
+  expect(said).toContain('docs/sites/phpbb.md shows how to keep these lines');
 });

@@ -342,6 +342,10 @@ export const phpbb: Application<Files, Site, CookieClaim> = {
       address: host && `${await value('server_protocol')}${authority}${await value('script_path')}`,
       login: 'ucp.php?mode=login&redirect={return}',
       condition: { language: 'Twig', open: '{% if S_REGISTERED_USER %}', close: '{% endif %}' },
+      footer: {
+        place: 'styles/prosilver/template/overall_footer.html, or that file of your style',
+        whenDone: 'Then choose “Purge the cache” on the start page of the ACP.',
+      },
       administrators: await countAdmins(
         { admins },
         ask,
