@@ -133,6 +133,11 @@ http {
       proxy_read_timeout 60s;
       client_max_body_size 10m;
       proxy_request_buffering off;
+      location /socket.io/ {
+        proxy_pass http://$chat_servers;
+        proxy_next_upstream error timeout http_503 non_idempotent;
+        proxy_request_buffering on;
+      }
     }
   }
 }

@@ -136,6 +136,8 @@ export class Admission {
   refusal(req: IncomingMessage, url: URL, upgrade: boolean): HttpRefusal | null {
     const key = this.#addresses.keyOf(req);
     const code = this.#refusedFor(req, url, upgrade);
+    // Without a limit, because a load balancer passes on a request after 503, but not after 429.
+    if (code === 'server_draining') return { code, readable: true };
     if (code !== null) {
       const retryAfterMs = this.#refused.take(key);
       const readable = code !== 'origin_not_allowed';
@@ -175,13 +177,13 @@ export class Admission {
     const transport = query.get('transport');
     if (!query.has('EIO') || transport !== (upgrade ? 'websocket' : 'polling')) return 'bad_request';
     const sid = query.get('sid');
-    if (sid === null) {
-      if (req.method !== 'GET') return 'bad_request';
-      return this.#drain.started ? 'server_draining' : null;
-    }
+    if (req.method !== 'GET' && (req.method !== 'POST' || sid === null)) return 'bad_request';
+    const binding = sid === null ? undefined : this.#bindings.get(sid);
+    // An unknown connection may be one of another server. The load balancer retries there after this error.
+    if (binding === undefined && this.#drain.started) return 'server_draining';
+    if (sid === null) return null;
     // Engine.IO checks only the `sid` in the URL, so anyone who saw it could take over the connection.
-    const binding = this.#bindings.get(sid);
-    if (binding === undefined || (req.method !== 'GET' && req.method !== 'POST')) return 'bad_request';
+    if (binding === undefined) return 'bad_request';
     if (binding.login !== this.#loginOf(req)) return 'session_changed';
     if (
       origin === undefined

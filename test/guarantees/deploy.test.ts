@@ -43,7 +43,7 @@ beforeAll(async () => {
     CHAT_TRUSTED_PROXIES: '127.0.0.1',
   };
   ports = await Promise.all(Array.from({ length: count }, ownPort));
-  servers = await Promise.all(ports.map(start));
+  servers = await Promise.all(ports.map((port) => start(port)));
 });
 afterEach(closeChats);
 afterAll(async () => {
@@ -53,17 +53,27 @@ afterAll(async () => {
 });
 
 /** Starts a server whose name contains its port. drain.test.ts tests in every run how a process ends after SIGTERM. */
-const start = (port: number) =>
-  size(startChatServer, chatServerHere)({ ...env, CHAT_PORT: String(port), CHAT_NODE: `node-${port}` });
+const start = (port: number, more: NodeJS.ProcessEnv = {}) => {
+  const settings = { ...env, CHAT_PORT: String(port), CHAT_NODE: `node-${port}`, ...more };
+  return size(startChatServer, chatServerHere)(settings);
+};
 
 async function ready(server: { url: string }): Promise<void> {
   await expect.poll(async () => (await fetch(`${server.url}/readyz`)).status).toBe(200);
 }
 
+/** The path of Socket.IO behind the balancer. */
+const path = '/chat/socket.io/';
+
+/** The longest pause in ms after which the browser client connects again. */
+const longestPauseMs = 2000;
+
 /** Reads the room like a returning client with its earlier state, until `stop` is called. */
-function reader(url: string, user: number, room: string) {
+function reader(url: string, user: number, room: string, transport: 'websocket' | 'polling') {
   const revs: number[] = [];
   const messages: Message[] = [];
+  let failures = 0;
+  let mostFailures = 0;
   let client: ChatClient | undefined;
   let stopped = false;
   const take = (message: Message) => {
@@ -73,7 +83,8 @@ function reader(url: string, user: number, room: string) {
   const live = async () => {
     while (!stopped) {
       try {
-        client = await connectChat(url, `PHPSESSID=u${user}`, { path: '/chat/socket.io/' });
+        client = await connectChat(url, `PHPSESSID=u${user}`, { path, transports: [transport] });
+        failures = 0;
         const early: Message[] = [];
         let joined = false;
         client.socket.on('message:new', (message) => (joined ? take(message) : early.push(message)));
@@ -86,7 +97,8 @@ function reader(url: string, user: number, room: string) {
       } catch {
         // Its server is shutting down.
         client?.close();
-        await pause(100);
+        mostFailures = Math.max(mostFailures, ++failures);
+        await pause(longestPauseMs);
       }
     }
   };
@@ -94,6 +106,8 @@ function reader(url: string, user: number, room: string) {
   return {
     revs,
     messages,
+    /** The largest number of connection attempts that failed in a row. */
+    mostFailures: () => mostFailures,
     async stop() {
       stopped = true;
       client?.close();
@@ -113,7 +127,7 @@ test.each(balancers.slice(0, size(2, 1)))(
     const balancer = await balance(ports);
     closing.push(() => balancer.stop());
     const { origin } = new URL(balancer.url);
-    const readers = [19, 20].map((user) => reader(origin, user, room));
+    const readers = [reader(origin, 19, room, 'websocket'), reader(origin, 20, room, 'polling')];
     // The browser client, as sites get it.
     const chats = Array.from({ length: senders }, (_, n) =>
       openChat(balancer.url, `PHPSESSID=u${n + 1}`, room),
@@ -160,8 +174,35 @@ test.each(balancers.slice(0, size(2, 1)))(
       `deploy: ${sent} messages, disconnected ${away.map(({ times }) => times).join(' ')} times, at most ${Math.round(longest)} ms`,
     );
     for (const { times } of away) expect(times).toBeGreaterThan(0);
+    for (const { mostFailures } of readers) expect(mostFailures()).toBeLessThanOrEqual(1);
     expect(longest / 1000).toBeLessThan(within(3));
     await Promise.all(readers.map((one) => one.stop()));
+  },
+);
+
+test.each(balancers.slice(0, size(2, 1)))(
+  'connects a polling client through $name to another server while its own drains',
+  async ({ balance }) => {
+    const pair = await Promise.all(
+      [await ownPort(), await ownPort()].map((port) => start(port, { CHAT_DRAIN: '1h' })),
+    );
+    const balancer = await balance(pair.map(({ port }) => port));
+    closing.push(() => balancer.stop());
+    const { origin } = new URL(balancer.url);
+    const connect = (user: number) =>
+      connectChat(origin, `PHPSESSID=u${user}`, { path, transports: ['polling'] });
+    // The balancer sends all clients of this address to one server.
+    const clients = await Promise.all([11, 12].map(connect));
+    const { node } = (clients[0] as ChatClient).ready;
+    const [draining, other] = pair.sort(({ port }) => (node === `node-${port}` ? -1 : 1));
+    const drained = draining?.stop();
+    await Promise.race(clients.map(({ disconnected }) => disconnected));
+    const back = await connect(13);
+    expect(back.ready.node).toBe(`node-${other?.port}`);
+    await back.request('room:join', { room: 'lobby' });
+    for (const client of [...clients, back]) client.close();
+    expect(await drained).toBe(0);
+    await other?.stop();
   },
 );
 
@@ -171,7 +212,6 @@ test.each(balancers.slice(0, size(2, 1)))(
     const balancer = await balance(ports);
     closing.push(() => balancer.stop());
     const { origin } = new URL(balancer.url);
-    const path = '/chat/socket.io/';
     const others = await Promise.all(
       [1, 2, 3, 4].map((user) => connectChat(origin, `PHPSESSID=u${user}`, { path })),
     );

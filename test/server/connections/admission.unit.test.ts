@@ -7,7 +7,7 @@ import { cpuOf, tenMillionBytes } from '../../helpers/cpu.ts';
 const unlimited = { count: 0, ms: 1000 };
 const origins =
   'https://good.example,http://shop.example:8080,https://*.blogs.example,capacitor://localhost,app://chat';
-const open = (options: Partial<ConstructorParameters<typeof Admission>[0]> = {}) =>
+const open = (options: Partial<ConstructorParameters<typeof Admission>[0]> = {}, drain = new Drain()) =>
   new Admission(
     {
       origins: origins.split(','),
@@ -19,7 +19,7 @@ const open = (options: Partial<ConstructorParameters<typeof Admission>[0]> = {})
       ...options,
     },
     { binding: () => null },
-    new Drain(),
+    drain,
   );
 const [admission, strict] = [open(), open({ nativeClients: false })];
 afterEach(() => void vi.useRealTimers());
@@ -98,6 +98,22 @@ test.each<[string, string | undefined, boolean]>([
       expect(refusalOf(by, request(headers))).toBe(isAdmitted ? 'admitted' : 'origin_not_allowed');
     const origin = 'https://good.example';
     expect(refusalOf(strict, request({ origin, 'sec-fetch-site': site }))).toBe('admitted');
+  },
+);
+
+test.each([
+  ['GET', ''],
+  ['GET', '&sid=of-another-server'],
+  ['POST', '&sid=of-another-server'],
+])(
+  'rejects %s …polling%s with server_draining while the server drains, above the rate limit too',
+  (method, sid) => {
+    const drain = new Drain();
+    const draining = open({ limitConnectAddress: { count: 1, ms: 60_000 } }, drain);
+    drain.start();
+    const url = new URL(`${address(false)}${sid}`);
+    const ask = () => draining.refusal(request({}, undefined, method), url, false);
+    expect([ask(), ask(), ask()]).toEqual(Array(3).fill({ code: 'server_draining', readable: true }));
   },
 );
 
