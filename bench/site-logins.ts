@@ -71,6 +71,7 @@ async function live(options: Record<string, string>, credentials: readonly Crede
       onCheck: () => checks++,
       onEnd: (reason) => console.error('ended', reason),
       onStore: (silent) => silent && console.error(silent.message),
+      onUnconfirmed: () => {},
       onUnreadable: (error) => console.error(error.message),
       onNotifications: () => {},
       onKeepaliveFailure: () => {},
@@ -84,7 +85,7 @@ async function live(options: Record<string, string>, credentials: readonly Crede
     const rereading = (read.user + read.system) / 1e6;
     const running = liveness();
     const checked = known.map((login) =>
-      running.subscribe(login, { ended() {}, unconfirmed() {}, changed() {} }),
+      running.subscribe(login, { ended() {}, unconfirmed: () => true, changed() {} }),
     );
     await pause(warmUp);
     say('begins');

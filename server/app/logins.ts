@@ -95,6 +95,11 @@ function openLiveness(config: Config, logins: Logins, { log, metrics, quiet }: T
     keepalive: config.sessionKeepalive,
     onCheck: () => metrics.checks.inc(),
     onEnd: (reason) => metrics.ended.inc({ reason }),
+    onUnconfirmed({ message: reason }) {
+      metrics.closed.inc({ reason: 'session_store' });
+      const message = 'session store not responding for CHAT_SESSION_GRACE, closing connections';
+      quiet.warn('unconfirmed', { reason }, message);
+    },
     onStore: (silent) => {
       if (silent === null) log.info('session store responding again');
       else

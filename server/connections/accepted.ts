@@ -111,8 +111,11 @@ export class Accepted implements Subscriber, Client {
     if (reason === 'logout') this.#shared.loggedOut(this.connection);
   }
 
-  unconfirmed(): void {
-    this.#socket.conn.close();
+  unconfirmed(): boolean {
+    const { conn } = this.#socket;
+    const wasOpen = conn.readyState === 'open';
+    conn.close();
+    return wasOpen;
   }
 
   changed(user: SessionUser): void {

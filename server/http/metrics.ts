@@ -17,7 +17,7 @@ export class Metrics {
   });
   readonly closed = new Counter({
     name: 'chat_closed_total',
-    help: 'Connections closed by force, by what the client did',
+    help: 'Connections closed by force, by what the client did, or because of the session store',
     labelNames: ['reason'],
     registers: [this.#registry],
   });
@@ -121,6 +121,7 @@ export class Metrics {
       for (const event of Object.keys(requests)) this.requests.inc({ event, code }, 0);
       if (code !== 'internal') this.uploads.inc({ code }, 0);
     }
+    this.closed.inc({ reason: 'session_store' }, 0);
     for (const code of ['session_store_unavailable', 'session_invalid', 'rate_limited'])
       this.refusals.inc({ code }, 0);
     for (const type of events) {

@@ -29,8 +29,12 @@ const checkAnyway = 60_000;
 export interface Subscriber {
   /** Called once, when the login ends. Nothing more may be delivered, and no other call follows. */
   ended(reason: EndReason): void;
-  /** Called when a check failed and the login was not confirmed within `grace`. The login may still be valid. */
-  unconfirmed(): void;
+  /**
+   * Closes the connection, because a check failed and the login was not confirmed within `grace`. The login may still be
+   * valid.
+   * @returns false if the connection was already closing
+   */
+  unconfirmed(): boolean;
   /** Called when the identity of the user changed. */
   changed(user: SessionUser): void;
 }
@@ -46,6 +50,8 @@ export interface Surroundings extends TtlOptions {
   onFailure(login: CheckedLogin, error: StoreError): void;
   /** Called for each connection of an ended login. */
   onEnd(reason: EndReason): void;
+  /** Called for each connection that is closed because its login was not confirmed within `grace`. */
+  onUnconfirmed(error: StoreError): void;
   /** Called when the login ended or lost its last connection. It is not checked again. */
   onRelease(login: CheckedLogin): void;
 }
@@ -264,7 +270,9 @@ export class CheckedLogin implements Watcher {
     this.#answered = Number.NEGATIVE_INFINITY;
     this.#on(error instanceof UnsettledError ? 'unsettled' : 'failed');
     if (performance.now() - this.#confirmed >= this.#around.grace) {
-      for (const subscriber of this.#subscribers) subscriber.unconfirmed();
+      for (const subscriber of this.#subscribers) {
+        if (subscriber.unconfirmed()) this.#around.onUnconfirmed(error);
+      }
     }
     // `unconfirmed` may have closed all connections.
     if (this.#subscribers.length > 0) this.#around.onFailure(this, error);

@@ -5,7 +5,8 @@ import { Schedule } from './schedule.ts';
 /** How long new logins wait in milliseconds, so that the store is asked for their TTLs in one batch. */
 const gatherTtlsFor = 50;
 
-export interface LivenessOptions extends Pick<Surroundings, 'interval' | 'grace' | 'keepalive' | 'onEnd'> {
+export interface LivenessOptions
+  extends Pick<Surroundings, 'interval' | 'grace' | 'keepalive' | 'onEnd' | 'onUnconfirmed'> {
   /** Called for each check. */
   onCheck(): void;
   /** Called once when the store stops answering, and once with null when it answers again. */

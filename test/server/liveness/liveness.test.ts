@@ -4,6 +4,7 @@ import { type ChatClient, connectChat, newClientId, refusalOf } from '../../help
 import { chatServerHere } from '../../helpers/chat-here.ts';
 import type { RunningChat } from '../../helpers/chat-server.ts';
 import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
+import { metrics } from '../../helpers/server-figures.ts';
 
 let site: ChatSite<RunningChat>;
 /** A second server on the same store, with a short grace time. */
@@ -133,6 +134,8 @@ test('closes the transport without session:ended if the store does not respond w
   try {
     expect(await tab.disconnected).toBe('transport close');
     expect(tab.events.some(({ name }) => name === 'session:ended')).toBe(false);
+    await hasty.until(/session store not responding for CHAT_SESSION_GRACE, closing connections/);
+    expect((await metrics(hasty.url)).get('chat_closed_total{reason="session_store"}')).toBe(1);
   } finally {
     site.memcached.signal('SIGCONT');
   }

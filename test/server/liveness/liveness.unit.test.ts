@@ -34,7 +34,7 @@ const nobody = checkResult('nobody');
 const silent = () => Promise.reject(new StoreError('silent'));
 
 /** Liveness of logins whose store answers are set by the test, with the results. */
-function site(options: { lifetime?: number; keepalive?: boolean } = {}) {
+function site(options: { lifetime?: number; keepalive?: boolean; closesSlowly?: boolean } = {}) {
   const requests = { checks: [] as string[], at: new Set<number>(), ttls: 0, touched: [] as number[] };
   const answers = {
     check: async (): Promise<CheckResult | null> => null,
@@ -68,6 +68,7 @@ function site(options: { lifetime?: number; keepalive?: boolean } = {}) {
   const results = {
     ended: [] as EndReason[],
     unconfirmed: 0,
+    unconfirmedFor: [] as string[],
     identities: [] as Login['user'][],
     store: [] as (string | null)[],
     failures: [] as string[],
@@ -78,6 +79,7 @@ function site(options: { lifetime?: number; keepalive?: boolean } = {}) {
     keepalive: options.keepalive ?? false,
     onCheck: () => {},
     onEnd: () => {},
+    onUnconfirmed: ({ message }) => results.unconfirmedFor.push(message),
     onStore: (failure) => results.store.push(failure?.message ?? null),
     onUnreadable: () => {},
     onNotifications: () => {},
@@ -90,8 +92,10 @@ function site(options: { lifetime?: number; keepalive?: boolean } = {}) {
         subscription.end();
       },
       unconfirmed() {
-        results.unconfirmed++;
-        subscription.end();
+        // The transport is still open at the first call only.
+        const wasOpen = results.unconfirmed++ === 0;
+        if (!options.closesSlowly) subscription.end();
+        return wasOpen;
       },
       changed: (identity) => results.identities.push(identity),
     };
@@ -377,6 +381,15 @@ describe('a store that does not respond', () => {
     expect(results).toMatchObject({ ended: [], unconfirmed: 0 });
     await wait(interval);
     expect(results).toMatchObject({ ended: [], unconfirmed: 1 });
+  });
+
+  test('reports a connection that closes slowly only once as unconfirmed', async () => {
+    const { results, subscribe, answers } = site({ closesSlowly: true });
+    subscribe();
+    answers.check = silent;
+    await wait(grace + 3 * interval);
+    expect(results.unconfirmed).toBeGreaterThan(1);
+    expect(results.unconfirmedFor).toEqual(['silent']);
   });
 
   test('is reported once, and so is its recovery', async () => {
