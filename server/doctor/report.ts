@@ -1,6 +1,15 @@
+import { existsSync, realpathSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { examineLogins, type Finding, findCookieName, findKind, grants } from 'php-sessions/doctor';
+import {
+  examineLogins,
+  type Finding,
+  findCookieName,
+  findKind,
+  grants,
+  type SiteFiles,
+} from 'php-sessions/doctor';
 import { Addresses } from '../connections/address.ts';
+import { findMissingRights, ownAccount, setfaclLines } from '../init/account.ts';
 import { howToRun } from '../program/how-to-run.ts';
 import { CommandProblem, exit } from '../program/problem.ts';
 import { sitePage } from '../program/site-page.ts';
@@ -166,10 +175,32 @@ async function* findings(
   if (chat !== undefined) yield* checkReachability(config, cookieName ?? 'doctor', chat);
   if ('ticketsOnly' in logins) return;
   const addresses = new Addresses(config.trustedProxies);
-  yield* examineLogins(logins, {
+  const files = new Map<string, 'seen' | 'read'>();
+  const onFile = (path: string, access: 'seen' | 'read') => {
+    if (files.get(path) !== 'read') files.set(path, access);
+  };
+  const examined = 'site' in logins ? { site: { ...logins.site, onFile } } : logins;
+  for await (const finding of examineLogins(examined, {
     cookie,
     ...(config.sessionKeepalive && { withoutRenewal }),
     mails: config.mail !== undefined,
     isProxy: (address) => addresses.isProxy(address),
-  });
+  })) {
+    const advice =
+      finding.isConfiguration && 'site' in logins ? await adviseRights(files, logins.site.folder) : undefined;
+    yield { ...finding, advice: advice ?? finding.advice };
+  }
+}
+
+/** Returns the commands that let this account read the configuration of a site. Undefined if it may read all files. */
+async function adviseRights(files: SiteFiles, folder: string): Promise<string | undefined> {
+  const account = ownAccount();
+  const all = new Map([...files, [folder, 'seen'] as const]);
+  try {
+    const missing = await findMissingRights(all, account, existsSync(folder) ? realpathSync(folder) : folder);
+    return missing.size === 0 ? undefined : `Run as root: ${setfaclLines(account, missing).join(' && ')}`;
+  } catch (error) {
+    if (error instanceof CommandProblem) return error.message;
+    throw error;
+  }
 }

@@ -1,10 +1,12 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { init } from '../../server/init/command.ts';
 import { givenSettings } from '../../server/settings/file.ts';
 import { siteDatabase } from '../helpers/application-site.ts';
+import { startChild } from '../helpers/child.ts';
+import { doctorSays } from '../helpers/doctor-says.ts';
 import { phpbbSite } from '../helpers/phpbb.ts';
 
 const db = await siteDatabase('sqlite');
@@ -60,4 +62,40 @@ test('prints the lines of docs/sites/phpbb.md for the footer of all pages', asyn
   // phpBB would replace the placeholder.
   expect(said).not.toContain('{return}');
   expect(said).toContain('docs/sites/phpbb.md shows how to keep these lines');
+});
+
+test('tells the owner how to activate an account, and to log in again without one', async () => {
+  const { folder, logIn, run } = await board();
+  const { cookies } = await logIn('7');
+  const says = () => doctorSays({ CHAT_SITE: folder, CHAT_SITE_CHECKS: 'off' }, '--cookie', cookies);
+  await run('UPDATE #_users SET user_type = 1 WHERE user_id = 7');
+  expect(await says()).toMatch(
+    /^✗ This login is rejected: the account is inactive\.\n {2}→ activate it in the ACP \(Users and Groups → Inactive users\)$/m,
+  );
+  await run('UPDATE #_users SET user_type = 2 WHERE user_id = 7');
+  expect(await says()).toMatch(/^✗ This login is rejected: the session belongs to a bot\.\n {2}→ Log in to/m);
+});
+
+test('the doctor prints the commands that let its account read the configuration', async () => {
+  const { folder } = await board();
+  chmodSync(folder, 0o755);
+  const config = join(folder, 'config.php');
+  // Root may read everything, so the doctor runs as another account.
+  const isRoot = process.getuid?.() === 0;
+  const account = isRoot ? 'nobody' : userInfo().username;
+  const says = async () => {
+    const child = startChild(process.execPath, ['server/command/main.ts', 'doctor', '--settings='], {
+      cwd: new URL('../..', import.meta.url).pathname,
+      env: { PATH: process.env.PATH, CHAT_SITE: folder, NODE_COMPILE_CACHE: folder },
+      ...(isRoot && { uid: 65_534 }),
+    });
+    await new Promise((resolve) => child.process.on('close', resolve));
+    return child.output();
+  };
+  chmodSync(config, 0o000);
+  expect(await says()).toContain(
+    `✗ ${config} cannot be read (EACCES)\n  → Run as root: setfacl -RP -m u:${account}:r ${config}\n`,
+  );
+  chmodSync(folder, 0o700);
+  if (isRoot) expect(await says()).toContain(`  → Run as root: setfacl -m u:nobody:x ${folder}\n`);
 });

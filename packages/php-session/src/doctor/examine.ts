@@ -81,7 +81,10 @@ async function* examineSite(place: SitePlace, examination: LoginExamination): As
   } catch (error) {
     if (error instanceof StoreError) return yield explainFault(error, place);
     if (!(error instanceof ConfigurationError)) throw error;
-    yield problem(error.message, 'Correct that in the site or in the settings.');
+    yield {
+      ...problem(error.message, 'Correct that in the site or in the settings.'),
+      isConfiguration: true,
+    };
   }
 }
 

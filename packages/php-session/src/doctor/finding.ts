@@ -7,6 +7,8 @@ export interface Finding {
   advice?: string | undefined;
   /** The user of the option `siteDatabase` lacks rights. `grants` returns the SQL for them. */
   lacksRights?: boolean;
+  /** The configuration of the site cannot be used, for example because this account may not read it. */
+  isConfiguration?: boolean;
 }
 
 export const ok = (text: string): Finding => ({ level: 'ok', text });

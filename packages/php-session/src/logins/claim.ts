@@ -44,6 +44,9 @@ export const rejectFinally = (reason: string, hint?: string) => ({
 export const banned = (what = 'this user') =>
   [`${what} is banned on the site`, 'if that is a mistake, lift the ban on the site'] as const;
 
+/** What the operator can do about a disabled account. */
+export const enableHint = 'if that is a mistake, enable the account on the site';
+
 export function toRoles(isAdmin = false, isModerator = false): Pick<SessionUser, 'roles'> {
   const roles = [...(isAdmin ? (['admin'] as const) : []), ...(isModerator ? (['moderator'] as const) : [])];
   return roles.length === 0 ? {} : { roles };

@@ -26,7 +26,7 @@ import { option } from '../names.ts';
 import { follow, type Path, parsePath } from '../path.ts';
 import { maxSessionBytes } from '../store.ts';
 import type { Application, SiteFiles } from './application.ts';
-import { type Claim, checkSize, decodeValue, hasAny, missingCookie, toRoles } from './claim.ts';
+import { type Claim, checkSize, decodeValue, enableHint, hasAny, missingCookie, toRoles } from './claim.ts';
 import { matchFile, type SiteFolder } from './site-folder.ts';
 import {
   countAdmins,
@@ -182,7 +182,7 @@ export const drupal: Application<Files, Files> = {
     if (isMasquerade) return notLoggedIn('another user is acting as this user through the Masquerade module');
     // Drupal writes the user's column together with the session.
     if (row.uid === null || text('uid') !== user) return notLoggedIn('the site has no such user');
-    if (text('status') !== '1') return notLoggedIn('the user is blocked on the site');
+    if (text('status') !== '1') return notLoggedIn('the user is blocked on the site', enableHint);
     const roles = text('roles').split('\n');
     const isAdmin =
       hasAny(roles, admins ?? ['administrator']) ||

@@ -28,7 +28,7 @@ import { option } from '../names.ts';
 import { follow, parsePath } from '../path.ts';
 import { maxSessionBytes } from '../store.ts';
 import type { Application, SiteFiles } from './application.ts';
-import { checkSize, decodeValue, missingCookie, toRoles } from './claim.ts';
+import { checkSize, decodeValue, enableHint, missingCookie, toRoles } from './claim.ts';
 import { findListedGroups, type ListedGroups, parseGroups, withListedGroups } from './named-groups.ts';
 import { matchFile } from './site-folder.ts';
 import {
@@ -249,7 +249,7 @@ export const joomla: Application<Files, Site> = {
     const id = text('userid');
     if (!/^[1-9]\d*$/.test(id) || text('guest') !== '0') return notLoggedIn('the session belongs to a guest');
     if (row.name === null) return notLoggedIn('the user has been deleted');
-    if (text('block') !== '0') return notLoggedIn('the user is blocked on the site');
+    if (text('block') !== '0') return notLoggedIn('the user is blocked on the site', enableHint);
     if (text('reset') !== '0') return notLoggedIn('the user must set a new password first');
     if (site.needsConsent && text('consents') === '0')
       return notLoggedIn('the user has not yet agreed to the privacy policy');

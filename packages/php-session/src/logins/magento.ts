@@ -30,7 +30,7 @@ import { decompress, type Layer } from '../layers/layers.ts';
 import { type Credentials, notLoggedIn, type SessionUser, StoreError } from '../login.ts';
 import { option } from '../names.ts';
 import type { MemberApplication, MemberSessions, SiteFiles } from './application.ts';
-import { addressHint, type Claim, rejectFinally, toRoles } from './claim.ts';
+import { addressHint, type Claim, enableHint, rejectFinally, toRoles } from './claim.ts';
 import { unmapIpv4 } from './ip-address.ts';
 import { findRoot, matchFile, type SiteFolder } from './site-folder.ts';
 import {
@@ -301,7 +301,7 @@ export const magento: MemberApplication<Files, Site, CustomerClaim> = {
     if (row === null || text('customer_id') !== id) return notLoggedIn('the customer has been deleted');
     if (table === 'visitors' && row.cutoff && row.begun && Number(text('cutoff')) > Number(text('begun')))
       return rejectFinally('the site has ended the session, for example after a new password');
-    if (text('is_active') !== '1') return rejectFinally('the customer is disabled on the site');
+    if (text('is_active') !== '1') return rejectFinally('the customer is disabled on the site', enableHint);
     // Magento keeps `confirmation` even if it no longer asks for confirmation.
     const mustConfirm = site.confirms.websites[text('website_id')] ?? site.confirms.others;
     if (mustConfirm && text('confirmation') !== '')

@@ -28,7 +28,16 @@ import { option } from '../names.ts';
 import { follow, parsePath } from '../path.ts';
 import { maxSessionBytes } from '../store.ts';
 import type { Application, SiteFiles } from './application.ts';
-import { addressHint, type Claim, checkSize, decodeValue, hasAny, missingCookie, toRoles } from './claim.ts';
+import {
+  addressHint,
+  type Claim,
+  checkSize,
+  decodeValue,
+  enableHint,
+  hasAny,
+  missingCookie,
+  toRoles,
+} from './claim.ts';
 import type { SiteFolder } from './site-folder.ts';
 import {
   type LoginTable,
@@ -283,7 +292,7 @@ export const moodle: Application<Files, Site, CookieClaim> = {
     if (ends < now) return notLoggedIn('the session has expired');
     if (text('deleted') !== '0') return notLoggedIn('the user has been deleted');
     if (text('suspended') !== '0' || text('auth') === 'nologin')
-      return notLoggedIn('the user is suspended on the site');
+      return notLoggedIn('the user is suspended on the site', enableHint);
     if (site.tiedToAddress && text('address') !== address) {
       return notLoggedIn('the address differs from the address of the login', addressHint());
     }

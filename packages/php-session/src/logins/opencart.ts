@@ -24,7 +24,7 @@ import { displayName } from '../identity.ts';
 import { notLoggedIn, type SessionUser } from '../login.ts';
 import { option } from '../names.ts';
 import type { MemberApplication, MemberSessions, SiteFiles } from './application.ts';
-import { type Claim, hasAny, toRoles } from './claim.ts';
+import { type Claim, enableHint, hasAny, toRoles } from './claim.ts';
 import { fileContains, readLifetime } from './own-sessions.ts';
 import { matchFile, type SiteFolder } from './site-folder.ts';
 import {
@@ -215,7 +215,7 @@ export const opencart: MemberApplication<Files, Site, CustomerClaim> = {
     if (left !== null && !(left > 0)) return notLoggedIn('the device must give the second factor again');
     if (row === null) return notLoggedIn('the customer has been deleted');
     if (text('status') !== '1')
-      return notLoggedIn('the customer is disabled on the site, or not yet approved');
+      return notLoggedIn('the customer is disabled on the site, or not yet approved', enableHint);
     const groups = text('group_names').split('\n').map(withoutEntities);
     const user: SessionUser = {
       id,

@@ -71,7 +71,7 @@ interface CookieClaim extends Claim {
 const forever = 4294967295;
 
 const anonymous = '1';
-const types = { normal: '0', founder: '3' };
+const types = { normal: '0', inactive: '1', founder: '3' };
 
 /** GROUP_SPECIAL: the `group_type` of phpBB's own groups. A leader can also give it to another group. */
 const builtIn = '3';
@@ -381,8 +381,12 @@ function checkUser(
   const text = textsOf(row);
   const [id, type] = [text('user_id'), text('user_type')];
   if (id === anonymous) return rejectFinally('the session belongs to a guest');
-  if (type !== types.normal && type !== types.founder)
-    return rejectFinally('the account is inactive, or a robot’s');
+  if (type === types.inactive)
+    return rejectFinally(
+      'the account is inactive',
+      'activate it in the ACP (Users and Groups → Inactive users)',
+    );
+  if (type !== types.normal && type !== types.founder) return rejectFinally('the session belongs to a bot');
   if (type !== types.founder) {
     // phpBB 4 ends bans a second earlier.
     const lasts = (end: number) => end >= (site.isFour ? now + 1 : now);

@@ -17,7 +17,7 @@ import { displayName } from '../identity.ts';
 import { type NotLoggedIn, notLoggedIn, type SessionUser } from '../login.ts';
 import { option } from '../names.ts';
 import type { Application, SiteFiles } from './application.ts';
-import { type Claim, hasAny, isSameSecret, toRoles } from './claim.ts';
+import { type Claim, enableHint, hasAny, isSameSecret, toRoles } from './claim.ts';
 import { loginPart, requirePrefix, selectAccounts, selectMails, texts, textsOf } from './site-table.ts';
 
 /** Values of app/config/parameters.php, and options. */
@@ -163,7 +163,7 @@ export const prestashop: Application<Files, Files, CookieClaim> = {
     if (!row.password || !isSameSecret(Buffer.from(password), row.password))
       return notLoggedIn('the customer has a new password');
     if (text('active') !== '1' || text('deleted') !== '0')
-      return notLoggedIn('the customer has been disabled or deleted on the site');
+      return notLoggedIn('the customer has been disabled or deleted on the site', enableHint);
     if (text('is_guest') !== '0') return notLoggedIn('the customer ordered as a guest, without an account');
     const groups = text('group_names').split('\n');
     const user: SessionUser = {

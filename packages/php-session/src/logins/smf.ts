@@ -23,7 +23,15 @@ import { displayName } from '../identity.ts';
 import { notLoggedIn, type SessionUser, StoreError } from '../login.ts';
 import { option } from '../names.ts';
 import type { Application, SiteFiles } from './application.ts';
-import { banned, type Claim, decodeValue, isSameSecret, missingCookie, toRoles } from './claim.ts';
+import {
+  banned,
+  type Claim,
+  decodeValue,
+  enableHint,
+  isSameSecret,
+  missingCookie,
+  toRoles,
+} from './claim.ts';
 import { splitGroupLines } from './named-groups.ts';
 import { matchFile } from './site-folder.ts';
 import {
@@ -231,7 +239,7 @@ export const smf: Application<Files, Site, CookieClaim> = {
       );
     }
     if (text('activated') !== '1' && text('activated') !== '11')
-      return notLoggedIn('the account is not activated, or waits for approval or deletion');
+      return notLoggedIn('the account is not activated, or waits for approval or deletion', enableHint);
     const hasFactor = text('tfa_secret') !== '';
     if (site.factorMode > 0 && hasFactor && !isSigned('tfa_backup', second))
       return notLoggedIn('the second factor has not been given');

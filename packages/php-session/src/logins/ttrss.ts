@@ -13,6 +13,7 @@ import { serverDatabase } from '../configuration/database-host.ts';
 import { notLoggedIn } from '../login.ts';
 import { option } from '../names.ts';
 import type { FoundSessions, SessionApplication } from './application.ts';
+import { enableHint } from './claim.ts';
 import { fileContains } from './own-sessions.ts';
 import { selectMails } from './site-table.ts';
 
@@ -91,7 +92,8 @@ export const ttrss: SessionApplication = {
         }),
         checkRow(row, { user, proof: [hash = null] }) {
           if (row === null) return notLoggedIn('the user no longer exists');
-          if (row.level?.toString() === disabled) return notLoggedIn('the account is disabled on the site');
+          if (row.level?.toString() === disabled)
+            return notLoggedIn('the account is disabled on the site', enableHint);
           return row.password?.toString('latin1') === hash
             ? { state: 'user', user }
             : notLoggedIn('the user has a new password');

@@ -26,6 +26,7 @@ import {
   type Claim,
   checkSize,
   decodeValue,
+  enableHint,
   isSameSecret,
   missingCookie,
   toRoles,
@@ -257,12 +258,12 @@ export const typo3: Application<Files, Files, CookieClaim> = {
     const ends = number('used') + site.timeoutSeconds;
     if (site.timeoutSeconds === 0 || now > ends) return notLoggedIn('the session has expired');
     if (row.uid === null || text('deleted') !== '0') return notLoggedIn('the user has been deleted');
-    if (text('disable') !== '0') return notLoggedIn('the user is disabled on the site');
+    if (text('disable') !== '0') return notLoggedIn('the user is disabled on the site', enableHint);
     // TYPO3 compares `starttime` and `endtime` in whole minutes.
     const minute = now - (now % 60);
     const [starts, stops] = [number('starttime'), number('endtime')];
     if (starts > minute || (stops !== 0 && stops <= minute))
-      return notLoggedIn('the user is not active at present');
+      return notLoggedIn('the user is not active at present', enableHint);
     if (needsFactor(row.factors ?? null) && !hasGivenFactor(row.data ?? null))
       return checkSize(row.data) ?? notLoggedIn('the user has not yet given the second factor');
     const names = [text('name'), `${text('first_name')} ${text('last_name')}`.trim(), text('username')];

@@ -41,9 +41,12 @@ test('gives users the names and roles of phpBB', async () => {
   expect(await others.isUser(await logIn('21'))).toBe(false);
   // Guests, inactive users and robots also have rows.
   expect(await who(await logIn('1'))).toContain('guest');
-  for (const type of [1, 2]) {
+  for (const [type, reason] of [
+    [1, 'inactive'],
+    [2, 'a bot'],
+  ] as const) {
     await run(`UPDATE #_users SET user_type = ${type} WHERE user_id = 20`);
-    expect(await who(await logIn('20'))).toContain('inactive');
+    expect(await who(await logIn('20'))).toContain(reason);
   }
   const gone = await logIn('21');
   await run('DELETE FROM #_users WHERE user_id = 21');
