@@ -1,50 +1,102 @@
-import { broadcast, consume, keepConsumers } from './consuming.ts';
-import { endedLoginReads, endedLogins, endLogin } from './ended-logins.ts';
+import { broadcast, consume, keepConsumers, type LogWrites } from './consuming.ts';
+import {
+  type EndedLoginReads,
+  type EndedLoginWrites,
+  endedLoginReads,
+  endedLogins,
+  endLogin,
+} from './ended-logins.ts';
+import type { ReadsOf } from './engine/read.ts';
 import type { Rule } from './engine/rule.ts';
 import type { Table } from './engine/table.ts';
 import { rows, type Subjects } from './engine/work.ts';
-import { erase, eraseStep } from './erasure/erasing.ts';
-import { addFile, dropFiles, fileReads, forgetFiles } from './files/files.ts';
+import { type ErasureWrites, erase, eraseStep } from './erasure/erasing.ts';
+import {
+  addFile,
+  dropFiles,
+  type FileReads,
+  type FileWrites,
+  fileReads,
+  forgetFiles,
+} from './files/files.ts';
 import { storeFiles } from './files/loaded.ts';
-import type { ReadRegistry, Writes } from './history.ts';
-import { importMembers, importMessage, importRoom } from './imports.ts';
-import { createInvite, forgetInvites, inviteReads, invites, revokeInvite } from './invites.ts';
+import { type ImportWrites, importMembers, importMessage, importRoom } from './imports.ts';
+import {
+  createInvite,
+  forgetInvites,
+  type InviteReads,
+  type InviteWrites,
+  inviteReads,
+  invites,
+  revokeInvite,
+} from './invites.ts';
 import { keepMembers, memberNeed, storeMembers } from './members/loaded.ts';
 import {
   acceptInvite,
   addMembers,
   join,
+  type MemberReads,
+  type MemberWrites,
   memberReads,
   removeMembers,
   setNotify,
   setRole,
 } from './members/members.ts';
-import { membershipReads } from './members/memberships.ts';
-import { markRead, markUnread, readingReads } from './members/reading.ts';
-import { expiryReads } from './messages/expiry.ts';
+import { type MembershipReads, membershipReads } from './members/memberships.ts';
+import {
+  markRead,
+  markUnread,
+  type ReadingReads,
+  type ReadingWrites,
+  readingReads,
+} from './members/reading.ts';
+import { type ExpiryReads, expiryReads } from './messages/expiry.ts';
 import { storeMessages } from './messages/loaded.ts';
-import { deleteMessage, edit, forward, send } from './messages/messages.ts';
-import { messageReads } from './messages/pages.ts';
-import { preview, removePreview, setPreviews } from './messages/previews.ts';
-import { react, reactionReads, storeReactions } from './messages/reactions.ts';
-import { aboutPersonReads } from './moderation/about-person.ts';
-import { actReads, forgetActs, noteExport } from './moderation/acts.ts';
-import { banReads, bans, setBan } from './moderation/bans.ts';
+import { deleteMessage, edit, forward, type MessageWrites, send } from './messages/messages.ts';
+import { type MessageReads, messageReads } from './messages/pages.ts';
+import { type PreviewWrites, preview, removePreview, setPreviews } from './messages/previews.ts';
+import {
+  type ReactionReads,
+  type ReactionWrites,
+  react,
+  reactionReads,
+  storeReactions,
+} from './messages/reactions.ts';
+import { type AboutPersonReads, aboutPersonReads } from './moderation/about-person.ts';
+import { type ActReads, type ActWrites, actReads, forgetActs, noteExport } from './moderation/acts.ts';
+import { type BanReads, type BanWrites, banReads, bans, setBan } from './moderation/bans.ts';
 import {
   approvePending,
   discardPending,
   forgetPending,
   hold,
   holdEdit,
+  type PendingReads,
+  type PendingWrites,
   pendingPreview,
   pendingReads,
   rejectPending,
 } from './moderation/held.ts';
-import { closeReport, report, reportReads, reports } from './moderation/reports.ts';
-import { endRestrictions, restrict, restrictionReads } from './moderation/restrictions.ts';
+import {
+  closeReport,
+  type ReportReads,
+  type ReportWrites,
+  report,
+  reportReads,
+  reports,
+} from './moderation/reports.ts';
+import {
+  endRestrictions,
+  type RestrictionReads,
+  type RestrictionWrites,
+  restrict,
+  restrictionReads,
+} from './moderation/restrictions.ts';
 import { pendingMessages } from './moderation/waiting.ts';
 import {
   addVapidKey,
+  type DeviceReads,
+  type DeviceWrites,
   deviceReads,
   devices,
   forgetDevices,
@@ -56,6 +108,7 @@ import {
 import {
   claimDueRooms,
   claimDueUsers,
+  type DueWrites,
   due,
   dueRooms,
   forgetNotified,
@@ -68,6 +121,8 @@ import {
 import {
   addMailStop,
   forgetMailStops,
+  type MailReads,
+  type MailWrites,
   mailAddresses,
   mailReads,
   mailStops,
@@ -76,21 +131,37 @@ import {
 import {
   active,
   forgetActive,
+  type NoticeReads,
+  type NoticeWrites,
   noteActive,
   noteOpened,
   noticeReads,
   notices,
   setNotices,
 } from './notifications/notices.ts';
-import { claimPushes, notePushing, pushes, settlePushes } from './notifications/pushes.ts';
-import { arrivalReads, arrive, putSiteUsers } from './people/arrivals.ts';
-import { block, blockReads, blocks } from './people/blocks.ts';
-import { findUsersReads } from './people/find-users.ts';
-import { forgetHere, hideHere, lastHere, lastHereReads, noteHere } from './people/last-here.ts';
+import { claimPushes, notePushing, type PushWrites, pushes, settlePushes } from './notifications/pushes.ts';
+import {
+  type ArrivalReads,
+  type ArrivalWrites,
+  arrivalReads,
+  arrive,
+  putSiteUsers,
+} from './people/arrivals.ts';
+import { type BlockReads, type BlockWrites, block, blockReads, blocks } from './people/blocks.ts';
+import { type FindUsersReads, findUsersReads } from './people/find-users.ts';
+import {
+  forgetHere,
+  hideHere,
+  type LastHereReads,
+  type LastHereWrites,
+  lastHere,
+  lastHereReads,
+  noteHere,
+} from './people/last-here.ts';
 import { arrivals, changesUsers, keepUsers, siteUsers, storeUsers, userNeed } from './people/loaded.ts';
-import { userReads } from './people/users.ts';
-import { pin, pinReads, pins } from './pins.ts';
-import { dayReads, days, forgetDays } from './rooms/days.ts';
+import { type UserReads, userReads } from './people/users.ts';
+import { type PinReads, type PinWrites, pin, pinReads, pins } from './pins.ts';
+import { type DayReads, type DayWrites, dayReads, days, forgetDays } from './rooms/days.ts';
 import { formerKeys, keepRooms, storeRooms } from './rooms/loaded.ts';
 import { otherOf } from './rooms/room.ts';
 import { formerRooms } from './rooms/room-changes.ts';
@@ -102,13 +173,99 @@ import {
   openDirect,
   publicRooms,
   putRoom,
+  type RoomReads,
+  type RoomWrites,
   roomReads,
   updateRoom,
 } from './rooms/rooms.ts';
+import type { SearchReads } from './search.ts';
 import { concerned, followers, threadAuthors, threads } from './threads/loaded.ts';
-import { threadReads } from './threads/reads.ts';
-import { follow } from './threads/threads.ts';
-import { claimEvents, dropEvents, retryEvents, webhookReads, webhooks } from './webhooks.ts';
+import { type ThreadReads, threadReads } from './threads/reads.ts';
+import { follow, type ThreadWrites } from './threads/threads.ts';
+import {
+  claimEvents,
+  dropEvents,
+  retryEvents,
+  type WebhookReads,
+  type WebhookWrites,
+  webhookReads,
+  webhooks,
+} from './webhooks.ts';
+
+/**
+ * The writes, with the input and the output of each operation. Operations that arrive together share a transaction
+ * (group commit). A rejected operation throws a RequestError and has no effect. Its codes are listed with the
+ * operation; `storage_full` and `storage_unavailable` are always possible.
+ *
+ * `actor`: the moderator who acts. Absent for the PHP application.
+ * `decidedFor`: the state of the room in which the caller decided that the user may do this. If `access` changed since,
+ * or another room has the ID, the result is `stale`, and the caller must decide again.
+ */
+export interface Writes
+  extends ActWrites,
+    ArrivalWrites,
+    BanWrites,
+    BlockWrites,
+    DayWrites,
+    DeviceWrites,
+    DueWrites,
+    EndedLoginWrites,
+    ErasureWrites,
+    FileWrites,
+    PendingWrites,
+    ImportWrites,
+    InviteWrites,
+    LastHereWrites,
+    LogWrites,
+    MailWrites,
+    MemberWrites,
+    MessageWrites,
+    NoticeWrites,
+    PinWrites,
+    PreviewWrites,
+    PushWrites,
+    ReactionWrites,
+    ReadingWrites,
+    ReportWrites,
+    RestrictionWrites,
+    RoomWrites,
+    ThreadWrites,
+    WebhookWrites {}
+
+/** The reads. A read sees all writes that resolved before it started. */
+export interface Reads
+  extends AboutPersonReads,
+    ActReads,
+    ArrivalReads,
+    BanReads,
+    BlockReads,
+    DayReads,
+    DeviceReads,
+    EndedLoginReads,
+    ExpiryReads,
+    FileReads,
+    FindUsersReads,
+    PendingReads,
+    InviteReads,
+    LastHereReads,
+    MailReads,
+    MemberReads,
+    MembershipReads,
+    MessageReads,
+    NoticeReads,
+    PinReads,
+    ReactionReads,
+    ReadingReads,
+    ReportReads,
+    RestrictionReads,
+    RoomReads,
+    ThreadReads,
+    UserReads,
+    WebhookReads,
+    SearchReads {}
+
+/** All reads except `search`, because each database has its own search index. */
+export type ReadRegistry = ReadsOf<Omit<Reads, 'search'>>;
 
 export const tables: readonly Table[] = [
   bans,
