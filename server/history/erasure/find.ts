@@ -39,7 +39,7 @@ export function* findErasable(place: Place, erasure: Erasure): Asking<ErasableLi
         has('closed', byIn(user)),
       ]);
     case 'held':
-      return yield* passedBy(place, erasure, 'held', [has('message', mentionIn(user))]);
+      return yield* mentioningRows(place, erasure);
     case 'messages':
       return yield* messagesOf(place, erasure);
     default: {
@@ -159,15 +159,15 @@ function* entriesOf({ transaction }: Place, { user, place }: Erasure): Asking<Er
 /** Finds rows that meet any of these conditions, by a scan of the table in steps of `rowsLookedThrough` rows. */
 function* passedBy(
   { transaction }: Place,
-  { place }: Erasure,
-  table: 'reports' | 'held',
+  { place }: Pick<Erasure, 'place'>,
+  table: string,
   any: readonly Sql[],
 ): Asking<ErasableList> {
   const end = place + rowsLookedThrough;
   const num = raw(`${table}.num`);
   const named = any.reduce((one, other) => sql`${one} OR ${other}`);
   const rows = yield* transaction.query(
-    sql`SELECT ${num} AS num, ${raw(`${table}.id`)} AS id, seq, ${roomOf(table)}
+    sql`SELECT ${num} AS num, ${raw(`${table}.id`)} AS id, ${raw(`${table}.seq`)} AS seq, ${roomOf(table)}
         WHERE ${num} > ${place} AND ${num} <= ${end} AND (${named}) ORDER BY ${num} ${most}`,
   );
   const found = rows as Partial<Erasable>[];
@@ -176,6 +176,27 @@ function* passedBy(
     sql`SELECT num FROM ${raw(`chat_${table}`)} WHERE num > ${end} ORDER BY num LIMIT 1`,
   );
   return later === undefined ? { found } : { found, next: end };
+}
+
+/** `Erasure.place` of the stage `held` is the number of the table times this, plus the `num` of a row. */
+const rowsOfTable = 2 ** 48;
+
+/** Finds rows whose messages mention the user, one table at a time. */
+function* mentioningRows(place: Place, { user, place: from }: Erasure): Asking<ErasableList> {
+  const tables = place.subjects.tables.filter(({ erased }) => erased?.hasMentions);
+  const n = Math.floor(from / rowsOfTable);
+  const start = n * rowsOfTable;
+  const { name = '' } = tables[n] ?? {};
+  const mentioned = [has('message', mentionIn(user))];
+  const { found, next } = yield* passedBy(
+    place,
+    { place: from - start },
+    name.replace(/^chat_/, ''),
+    mentioned,
+  );
+  const rows = found.map(({ room, id }) => ({ id: JSON.stringify([name, { room, id }]) }));
+  if (next !== undefined) return { found: rows, next: start + next };
+  return n + 1 < tables.length ? { found: rows, next: start + rowsOfTable } : { found: rows };
 }
 
 /** Finds the user's messages, one room at a time. */

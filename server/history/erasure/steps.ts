@@ -24,7 +24,6 @@ import { releasePicture } from '../messages/previews.ts';
 import { firstReactors, namedReactors, reactionNeed, setReaction } from '../messages/reactions.ts';
 import { bans } from '../moderation/bans.ts';
 import { reports } from '../moderation/reports.ts';
-import { pendingMessages } from '../moderation/waiting.ts';
 import { deleteUser } from '../people/loaded.ts';
 import { deletedUser } from '../people/user.ts';
 import { getRoom, roomNeed, setRoom } from '../rooms/loaded.ts';
@@ -192,13 +191,13 @@ export const steps: { [Stage in ErasureStage]: Step } = {
     },
   },
 
-  /** Removes mentions of the user from pending and rejected messages of other users. */
+  /** Removes mentions of the user from messages of other users that are not in a room yet. */
   held: {
-    needs: (_user, { room, id }) => [rows(pendingMessages, { room, id })],
-    run(work, { user }, { room, id }) {
-      const [one] = work.find(pendingMessages, { room, id });
-      if (one !== undefined)
-        work.put(pendingMessages, { ...one, message: withoutMention(one.message, user) });
+    needs: (_user, { id }, tables) => [rows(...rowNamed(tables, id))],
+    run(work, { user }, { id }) {
+      const [table, where] = rowNamed(work.subjects.tables, id);
+      const [row] = work.find(table, where) as { message: { mentions?: { user: string }[] } }[];
+      if (row !== undefined) work.put(table, { ...row, message: withoutMention(row.message, user) });
     },
   },
 

@@ -68,6 +68,7 @@ export const pendingMessages = table<PendingMessage>(
       row: null,
       change: { type: 'held', room, id, user, is: 'discarded' },
     }),
+    hasMentions: true,
   },
 );
 
