@@ -3,6 +3,7 @@ import {
   maxPendingInRoom,
   maxPendingOfUser,
   type PendingMessage,
+  type RoomRecord,
 } from '../../history/history.ts';
 import { RequestError } from '../../wire/errors.ts';
 import type { Answers, ChosenFile, HoldReason, RequestPayload } from '../../wire/events.ts';
@@ -12,7 +13,7 @@ import type { Chat } from '../chat.ts';
 import type { Effect } from '../effect.ts';
 import { memberOf } from '../members.ts';
 import { messageFor } from '../mine.ts';
-import { type Connection, connectionIdsOf, type Person, type Room } from '../model.ts';
+import { type Connection, connectionIdsOf, type Person, type Room, type SessionIdentity } from '../model.ts';
 import { namesForSite } from '../names.ts';
 import { readWithin } from '../rooms.ts';
 import { moderatedRooms } from './known-rooms.ts';
@@ -27,27 +28,32 @@ export function mayWait({ hold }: Chat, connection: Connection, room: Room): boo
   return hold !== undefined && isChecked(connection, room) && (member?.role ?? 'member') === 'member';
 }
 
-/** Whether messages of this connection are checked, if the user has no role in the room. */
-function isChecked({ identity }: Connection, { record }: Room): boolean {
+/** Whether messages of this author are checked, if the user has no role in the room. */
+function isChecked({ identity }: Author, { record }: { record: Pick<RoomRecord, 'kind'> }): boolean {
   return record.kind !== 'direct' && !moderatesSite(identity);
 }
 
+/** The user who writes, with the roles of the session. */
+interface Author {
+  identity: Pick<SessionIdentity, 'id' | 'roles'>;
+}
+
 /**
- * Returns why a message of this connection needs approval, provided that the user has no role in the room. Null if it
+ * Returns why a message of this author needs approval, provided that the user has no role in the room. Null if it
  * does not.
  * @param files the attached files. Their names and descriptions are checked also.
  */
 export async function findHoldReason(
-  chat: Chat,
-  connection: Connection,
-  room: Room,
+  chat: Pick<Chat, 'hold' | 'history'>,
+  author: Author,
+  room: { record: Pick<RoomRecord, 'id' | 'kind'> },
   text: string,
   files: readonly (ChosenFile & { name?: string })[] = [],
 ): Promise<HoldReason | null> {
   const { hold, history } = chat;
-  if (hold === undefined || !isChecked(connection, room)) return null;
+  if (hold === undefined || !isChecked(author, room)) return null;
   if (hold.mode === 'all') return 'all';
-  const user = connection.person.user.id;
+  const user = author.identity.id;
   // A file of another user is rejected later. The result must not reveal its existence or name.
   const nameOf = async (id: string) => {
     const stored = await history.read.file({ id, user });

@@ -33,6 +33,8 @@ export interface Sending {
   siteModerator?: boolean;
   /** The time of the sender's last message, and its age in milliseconds by a monotonic clock. */
   lastOwn?: { sentAt: number; ms: number };
+  /** Set if the message was written earlier, and its author may be offline now. `files`: IDs reserved for it. */
+  waited?: { files: readonly string[] };
 }
 
 export type Content = Pick<
@@ -100,17 +102,32 @@ export function post(
   const { clientId, user, sentAt } = input;
   const fields = { id: randomUUID(), clientId, user, text, sentAt, ...content };
   const message = appendMessage(work, room, fields, work.digest(fingerprint), changes);
-  if (isMember(member)) {
-    const { seenSeq, ...rest } = member;
-    const readSeq = message.seq;
-    setMember(work, room.id, user.id, { ...rest, readSeq, acted: acted.written, wroteAt: sentAt });
-    changes.push({ type: 'read', room: room.id, user: user.id, readSeq });
-  }
+  recordWriting(work, message, { wroteAt: sentAt, waited: input.waited !== undefined }, changes);
   tellPosted(work, room, message, changes);
   return { message, repeated: false };
 }
 
-/** Stores a message as the newest one in the room. After updating the author's member record, call `tellPosted`. */
+/**
+ * Updates the member record of the author of a new message, and moves the read marker to the message.
+ * @param options.wroteAt the time from which slow mode counts; absent if it was stored before
+ * @param options.waited the author may be offline, so the marker moves only if the author has read the whole room
+ */
+export function recordWriting(
+  work: Work,
+  { room, user, seq }: StoredMessage,
+  { wroteAt, waited }: { wroteAt?: number; waited: boolean },
+  changes: Change[],
+): void {
+  const member = getMember(work, room, user.id);
+  if (!isMember(member)) return;
+  const wrote = { acted: acted.written, ...(wroteAt === undefined ? {} : { wroteAt }) };
+  if (waited && member.readSeq !== seq - 1) return setMember(work, room, user.id, { ...member, ...wrote });
+  const { seenSeq, ...rest } = member;
+  setMember(work, room, user.id, { ...rest, ...wrote, readSeq: seq });
+  changes.push({ type: 'read', room, user: user.id, readSeq: seq });
+}
+
+/** Stores a message as the newest one in the room. Then call `recordWriting` and `tellPosted`. */
 export function appendMessage(
   work: Work,
   room: RoomRow,

@@ -10,7 +10,7 @@ import { rows, type Work } from '../engine/work.ts';
 import { isReserved, reservedAt } from '../files/file.ts';
 import { fileNeed, getFile, setFile } from '../files/loaded.ts';
 import { getMember, memberNeed, setMember } from '../members/loaded.ts';
-import { acted, isBanned, isMember } from '../members/member.ts';
+import { isBanned, isMember } from '../members/member.ts';
 import { isModerator } from '../members/membership.ts';
 import { getMessageByClientId } from '../messages/loaded.ts';
 import { mostNameBytes, type StoredMessage } from '../messages/message.ts';
@@ -21,6 +21,7 @@ import {
   contentOf,
   mayPost,
   post,
+  recordWriting,
   repeatOf,
   saidBy,
   sameClientId,
@@ -135,7 +136,8 @@ export const hold: Rule<PendingWrites['hold']> = {
   adds: true,
   needs: (input) => [...sendNeeds(input), rows(pendingMessages, { room: input.room, user: input.user.id })],
   run(work, input, changes) {
-    const { room: id, user, clientId, sentAt, why } = input;
+    const { room: id, user, clientId, sentAt, why, waited } = input;
+    const reserved = waited?.files ?? [];
     const fingerprint = saidBy(input);
     const room = requireRoom(work, id);
     const member = getMember(work, id, user.id);
@@ -150,9 +152,11 @@ export const hold: Rule<PendingWrites['hold']> = {
     if (repeat !== null) return { message: repeat, repeated: true };
     const skipsApproval = () => mayPost(work, room, input) || room.kind === 'direct';
     if (why === null || skipsApproval()) {
-      return post(work, input, fingerprint, changes, (_, free) => contentOf(work, room, input, { free }));
+      return post(work, input, fingerprint, changes, (_, free) =>
+        contentOf(work, room, input, { free, reserved }),
+      );
     }
-    const { files } = contentOf(work, room, input, { free: false });
+    const { files } = contentOf(work, room, input, { free: false, reserved });
     checkPause(room, member, input);
     requireBelowLimit(ownPending);
     const { text, replyTo, mentions, preview } = input;
@@ -353,11 +357,7 @@ function approve(work: Work, pending: PendingMessage, at: number, changes: Chang
     changes,
   );
   attachPicture(work, message, at);
-  const now = getMember(work, room.id, user.id) ?? member;
-  // If the author has read the whole room, the author's own message must not become unread.
-  const readSeq = now.readSeq === message.seq - 1 ? message.seq : now.readSeq;
-  setMember(work, room.id, user.id, { ...now, readSeq, acted: acted.written });
-  if (readSeq !== now.readSeq) changes.push({ type: 'read', room: room.id, user: user.id, readSeq });
+  recordWriting(work, message, { waited: true }, changes);
   tellPosted(work, room, message, changes);
   return message;
 }
