@@ -76,7 +76,7 @@ export async function startApp(
     history,
     publisher: transport.sockets.publisher,
     settings: { ...config, mails: notifications.offersMails },
-    limits: { text: config.limitText, members: config.limitMembers, roomsOfUser: config.limitRoomsUser },
+    limits: config.limits,
     fileBudget: attachments.budget,
     rooms: config.rooms,
     retention: config.retention,

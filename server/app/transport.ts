@@ -123,7 +123,7 @@ const readyOf = (
   ...readyRoomsOf(chat, connection),
   ...(config.node === undefined ? {} : { node: config.node }),
   totals: totalsOfPerson(connection.person),
-  limits: { text: config.limitText, mentions: mostMentions, file: config.limitFile, files: mostFiles },
+  limits: { text: config.limits.text, mentions: mostMentions, file: config.limitFile, files: mostFiles },
   ...(fileAccess === undefined ? {} : { fileAccess }),
   serverTime: Date.now(),
 });

@@ -500,14 +500,17 @@ export function readConfig(env: NodeJS.ProcessEnv, lines: ReadonlyMap<string, st
       ...(value.CHAT_USER_AVATAR === '' ? {} : { avatar: value.CHAT_USER_AVATAR }),
       ...(value.CHAT_USER_URL === '' ? {} : { url: value.CHAT_USER_URL }),
     },
-    limitMembers: value.CHAT_LIMIT_MEMBERS,
+    limits: {
+      text: value.CHAT_LIMIT_TEXT,
+      members: value.CHAT_LIMIT_MEMBERS,
+      roomsOfUser: value.CHAT_LIMIT_ROOMS_USER,
+    },
     retention: {
       rooms: value.CHAT_RETENTION,
       direct: value.CHAT_RETENTION_DIRECT,
       acts: value.CHAT_AUDIT,
     },
     hold: { mode: value.CHAT_HOLD, words: value.CHAT_HOLD_WORDS },
-    limitRoomsUser: value.CHAT_LIMIT_ROOMS_USER,
     limitInvite: value.CHAT_LIMIT_INVITE,
     limitReport: value.CHAT_LIMIT_REPORT,
     limitSearch: value.CHAT_LIMIT_SEARCH,
@@ -522,7 +525,6 @@ export function readConfig(env: NodeJS.ProcessEnv, lines: ReadonlyMap<string, st
     limitConnectionsUser: value.CHAT_LIMIT_CONNECTIONS_USER,
     limitGuests: value.CHAT_LIMIT_GUESTS,
     limitQueue: value.CHAT_LIMIT_QUEUE,
-    limitText: value.CHAT_LIMIT_TEXT,
     logLevel: value.CHAT_LOG_LEVEL,
     tracesTo: value.OTEL_EXPORTER_OTLP_ENDPOINT,
   });

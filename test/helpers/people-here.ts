@@ -68,7 +68,7 @@ export async function startPeopleHere(env: NodeJS.ProcessEnv = {}, given?: Histo
       leave: (id, room) => void joined.get(room)?.delete(id),
     },
     settings: { ...config, mails: false },
-    limits: { text: config.limitText, members: config.limitMembers, roomsOfUser: config.limitRoomsUser },
+    limits: config.limits,
     fileBudget: new FileBudget({ count: 0, ms: 0 }),
     rooms: config.rooms,
     retention: config.retention,
