@@ -72,17 +72,24 @@ export const pendingMessages = table<PendingMessage>(
   },
 );
 
-/** Reserves the files of a pending message, so that they are not dropped as orphans or attached to other messages. */
-export function keepFiles(work: Work, { room, message: { files = [] } }: PendingMessage): void {
+/** A message that is not in its room yet, with reserved files. */
+interface Waiting {
+  room: string;
+  message: { files?: readonly MessageFile[]; preview?: Preview };
+}
+
+/** Reserves the files of a waiting message, so that they are not dropped as orphans or attached to other messages. */
+export function keepFiles(work: Work, { room, message: { files = [] } }: Waiting): void {
   for (const { id } of files) {
     const file = getFile(work, room, id);
     if (file?.state === 'loose') setFile(work, { ...file, at: reservedAt });
   }
 }
 
-function unreserveFiles(
+/** Makes the reserved files orphaned, and drops the reserved image of the preview. */
+export function unreserveFiles(
   work: Work,
-  { room, message: { files = [], preview } }: PendingMessage,
+  { room, message: { files = [], preview } }: Waiting,
   at: number,
 ): void {
   for (const { id } of files) {

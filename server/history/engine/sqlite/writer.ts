@@ -211,7 +211,8 @@ function inTransaction<T>(task: () => T): T {
 
 function removesText(change: Change): boolean {
   if (change.type === 'report') return change.closed;
-  if (change.type === 'held') return change.is === 'discarded';
+  if ('is' in change && (change.is === 'discarded' || change.is === 'edited')) return true;
+  if (change.type === 'held') return false;
   if (change.type === 'message' && change.reacted !== undefined) return false;
   return (change.type === 'message' || change.type === 'room') && change.is !== 'new';
 }
