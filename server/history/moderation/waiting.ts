@@ -72,10 +72,10 @@ export const pendingMessages = table<PendingMessage>(
   },
 );
 
-/** A message that is not in its room yet, with reserved files. */
+/** The reserved files of a message that is not in its room yet. */
 interface Waiting {
   room: string;
-  message: { files?: readonly MessageFile[]; preview?: Preview };
+  message: { files?: readonly MessageFile[] };
 }
 
 /** Reserves the files of a waiting message, so that they are not dropped as orphans or attached to other messages. */
@@ -89,7 +89,7 @@ export function keepFiles(work: Work, { room, message: { files = [] } }: Waiting
 /** Makes the reserved files orphaned, and drops the reserved image of the preview. */
 export function unreserveFiles(
   work: Work,
-  { room, message: { files = [], preview } }: Waiting,
+  { room, message: { files = [], preview } }: Waiting & { message: { preview?: Preview } },
   at: number,
 ): void {
   for (const { id } of files) {
